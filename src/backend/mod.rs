@@ -1,0 +1,3 @@
+//! Hypervisors behind the one port, [`crate::core::ports::Hypervisor`].
+
+pub mod sim;

@@ -1,0 +1,377 @@
+//! A domain's record, and the host's, as S-expressions.
+
+use super::devices::{Fate, Link};
+use super::guest::{Life, Nature};
+use super::record::Record;
+use crate::core::model::{DomId, DomName, Rtds, SchedParams, SedfParams, ShutdownReason, parse_uuid};
+use crate::shape;
+use crate::sxp::{Limits, Sxp, read_one};
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Why a record makes no sense. The text names the field.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Damaged(String);
+
+fn damaged(what: &str, why: impl Display) -> Damaged {
+    Damaged(format!("{what}: {why}"))
+}
+
+/// More than any configuration needs that got in through a wire, and still a bound: a damaged file may say anything.
+const LIMITS: Limits = Limits { bytes: 64 << 20, depth: 2_000, count: 4_000_000 };
+
+/// The host's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HostRecord {
+    /// The run of the machine that it belongs to.
+    pub boot: String,
+    /// The next domain's number.
+    pub next_domid: u32,
+}
+
+impl HostRecord {
+    /// The record as text.
+    pub(super) fn print(&self) -> Vec<u8> {
+        let fields = [Sxp::atom("sim-host"), pair("boot", &self.boot), pair("next-domid", self.next_domid)];
+        line(&Sxp::list(fields))
+    }
+
+    /// The opposite.
+    pub(super) fn read(text: &[u8]) -> Result<Self, Damaged> {
+        let tree = open(text, "sim-host")?;
+        Ok(Self { boot: field(&tree, "boot")?, next_domid: field(&tree, "next-domid")? })
+    }
+}
+
+impl Record {
+    /// The record as text.
+    pub(super) fn print(&self) -> Vec<u8> {
+        let life = &self.life;
+        let mut fields = vec![
+            Sxp::atom("sim-domain"),
+            pair("domid", self.domid),
+            pair("uuid", self.uuid),
+            pair("name", &self.name),
+            pair("created", moment(self.created)),
+            pair("memory-kib", self.memory_kib),
+            Sxp::list([Sxp::atom("affinity")].into_iter().chain(self.affinity.iter().map(word))),
+            pair("vcpu-avail", self.vcpu_avail),
+            sched_form(self.sched),
+            nature_form(&life.nature),
+            pair("mark", moment(life.mark)),
+            pair("ran", seconds(life.ran)),
+            pair("cpu", seconds(life.cpu)),
+        ];
+        fields.extend(life.paused.then(|| flag("paused")));
+        fields.extend(life.asked.map(|event| event_form("asked", event)));
+        fields.extend(life.ended.map(|event| event_form("ended", event)));
+        fields.extend(self.dying.map(|(since, gone)| list("dying", [moment(since), moment(gone)])));
+        fields.extend(self.crash_told.then(|| flag("crash-told")));
+        fields.push(Sxp::list([Sxp::atom("links")].into_iter().chain(self.links.iter().map(link_form))));
+        fields.push(Sxp::list([Sxp::atom("config"), shape::stored_config(&self.config)]));
+        line(&Sxp::list(fields))
+    }
+
+    /// The opposite.
+    pub(super) fn read(text: &[u8]) -> Result<Self, Damaged> {
+        let tree = open(text, "sim-domain")?;
+        let config = tree.value("config").ok_or_else(|| damaged("config", "missing"))?;
+        let config = shape::read_config(config).map_err(|e| damaged("config", e))?;
+        let event = |key| tree.get(key).map(|form| read_event(key, form.tail())).transpose();
+        let record = Self {
+            domid: DomId(field(&tree, "domid")?),
+            uuid: parse_uuid(&field::<String>(&tree, "uuid")?).map_err(|e| damaged("uuid", e))?,
+            name: DomName::adopted(&field::<String>(&tree, "name")?),
+            created: moment_field(&tree, "created")?,
+            memory_kib: field(&tree, "memory-kib")?,
+            affinity: rest(&tree, "affinity")?
+                .iter()
+                .map(|set| parse("affinity", set))
+                .collect::<Result<_, _>>()?,
+            vcpu_avail: field(&tree, "vcpu-avail")?,
+            sched: read_sched(rest(&tree, "sched")?)?,
+            life: Life {
+                nature: read_nature(tree.get("nature").ok_or_else(|| damaged("nature", "missing"))?)?,
+                mark: moment_field(&tree, "mark")?,
+                ran: duration_field(&tree, "ran")?,
+                cpu: duration_field(&tree, "cpu")?,
+                paused: tree.get("paused").is_some(),
+                asked: event("asked")?,
+                ended: event("ended")?,
+            },
+            links: rest(&tree, "links")?.iter().map(read_link).collect::<Result<_, _>>()?,
+            dying: match tree.get("dying").map(Sxp::tail) {
+                None => None,
+                Some([since, gone]) => Some((read_moment("dying", since)?, read_moment("dying", gone)?)),
+                Some(_) => return Err(damaged("dying", "two moments expected")),
+            },
+            crash_told: tree.get("crash-told").is_some(),
+            config: Arc::new(config),
+        };
+        if record.affinity.is_empty() {
+            return Err(damaged("affinity", "no VCPUs"));
+        }
+        Ok(record)
+    }
+}
+
+fn sched_form(params: SchedParams) -> Sxp {
+    let words = match params {
+        SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } => {
+            vec![weight.to_string(), cap.to_string()]
+        }
+        SchedParams::Sedf(SedfParams { period, slice, latency, extratime, weight }) => {
+            let extratime = u8::from(extratime).to_string();
+            vec![seconds(period), seconds(slice), seconds(latency), extratime, weight.to_string()]
+        }
+        SchedParams::Rtds(Rtds { period, budget }) => vec![seconds(period), seconds(budget)],
+    };
+    list("sched", [params.scheduler().name().to_owned()].into_iter().chain(words))
+}
+
+fn read_sched(words: &[Sxp]) -> Result<SchedParams, Damaged> {
+    const WHAT: &str = "sched";
+    let time = |word| read_seconds(WHAT, word);
+    match words {
+        [name, weight, cap] if name.as_str() == Some("credit") => {
+            Ok(SchedParams::Credit { weight: parse(WHAT, weight)?, cap: parse(WHAT, cap)? })
+        }
+        [name, weight, cap] if name.as_str() == Some("credit2") => {
+            Ok(SchedParams::Credit2 { weight: parse(WHAT, weight)?, cap: parse(WHAT, cap)? })
+        }
+        [name, period, slice, latency, extratime, weight] if name.as_str() == Some("sedf") => {
+            Ok(SchedParams::Sedf(SedfParams {
+                period: time(period)?,
+                slice: time(slice)?,
+                latency: time(latency)?,
+                extratime: extratime.as_str() == Some("1"),
+                weight: parse(WHAT, weight)?,
+            }))
+        }
+        [name, period, budget] if name.as_str() == Some("rtds") => {
+            Ok(SchedParams::Rtds(Rtds { period: time(period)?, budget: time(budget)? }))
+        }
+        _ => Err(damaged(WHAT, "no parameters of a scheduler")),
+    }
+}
+
+fn nature_form(nature: &Nature) -> Sxp {
+    let mut fields =
+        vec![Sxp::atom("nature"), pair("boot", seconds(nature.boot)), pair("react", seconds(nature.react))];
+    fields.extend(nature.deaf.then(|| flag("deaf")));
+    fields.extend(nature.busy.then(|| flag("busy")));
+    fields.extend(nature.stops.map(|event| event_form("stops", event)));
+    Sxp::list(fields)
+}
+
+fn read_nature(form: &Sxp) -> Result<Nature, Damaged> {
+    Ok(Nature {
+        boot: duration_field(form, "boot")?,
+        react: duration_field(form, "react")?,
+        deaf: form.get("deaf").is_some(),
+        busy: form.get("busy").is_some(),
+        stops: form.get("stops").map(|stops| read_event("stops", stops.tail())).transpose()?,
+    })
+}
+
+fn link_form(link: &Link) -> Sxp {
+    Sxp::list([
+        Sxp::atom(&link.class),
+        word(link.number),
+        word(moment(link.since)),
+        word(seconds(link.takes)),
+        word(link.fate.name()),
+        Sxp::atom(link.path.as_slice()),
+    ])
+}
+
+fn read_link(form: &Sxp) -> Result<Link, Damaged> {
+    const WHAT: &str = "links";
+    let Some([class, number, since, takes, fate, path]) = form.as_list() else {
+        return Err(damaged(WHAT, "six words expected"));
+    };
+    Ok(Link {
+        class: parse(WHAT, class)?,
+        number: parse(WHAT, number)?,
+        since: read_moment(WHAT, since)?,
+        takes: read_seconds(WHAT, takes)?,
+        fate: fate.as_str().and_then(Fate::named).ok_or_else(|| damaged(WHAT, "unknown fate"))?,
+        path: path.as_bytes().ok_or_else(|| damaged(WHAT, "no path"))?.into(),
+    })
+}
+
+fn event_form(key: &str, (reason, at): (ShutdownReason, Duration)) -> Sxp {
+    list(key, [reason.name().to_owned(), seconds(at)])
+}
+
+fn read_event(what: &str, words: &[Sxp]) -> Result<(ShutdownReason, Duration), Damaged> {
+    use ShutdownReason::{Crash, Halt, Poweroff, Reboot, Suspend};
+    let [reason, at] = words else {
+        return Err(damaged(what, "a reason and a time expected"));
+    };
+    let known =
+        [Poweroff, Reboot, Halt, Suspend, Crash].into_iter().find(|r| reason.as_str() == Some(r.name()));
+    Ok((known.ok_or_else(|| damaged(what, "unknown reason"))?, read_seconds(what, at)?))
+}
+
+fn word(value: impl Display) -> Sxp {
+    Sxp::atom(value.to_string())
+}
+
+fn list(key: &str, words: impl IntoIterator<Item = String>) -> Sxp {
+    Sxp::list([Sxp::atom(key)].into_iter().chain(words.into_iter().map(Sxp::atom)))
+}
+
+fn pair(key: &str, value: impl Display) -> Sxp {
+    list(key, [value.to_string()])
+}
+
+fn flag(key: &str) -> Sxp {
+    list(key, [])
+}
+
+fn line(tree: &Sxp) -> Vec<u8> {
+    let mut text = tree.to_bytes();
+    text.push(b'\n');
+    text
+}
+
+fn open(text: &[u8], head: &str) -> Result<Sxp, Damaged> {
+    let tree = read_one(text, &LIMITS).map_err(|e| damaged("S-expression", format_args!("{e:#}")))?;
+    if tree.head() == Some(head) { Ok(tree) } else { Err(damaged(head, "missing")) }
+}
+
+fn rest<'a>(tree: &'a Sxp, key: &str) -> Result<&'a [Sxp], Damaged> {
+    tree.get(key).map(Sxp::tail).ok_or_else(|| damaged(key, "missing"))
+}
+
+fn one<'a>(tree: &'a Sxp, key: &str) -> Result<&'a Sxp, Damaged> {
+    tree.value(key).ok_or_else(|| damaged(key, "missing"))
+}
+
+fn parse<T: FromStr<Err: Display>>(what: &str, word: &Sxp) -> Result<T, Damaged> {
+    let text = word.as_str().ok_or_else(|| damaged(what, "a word expected"))?;
+    text.parse().map_err(|e| damaged(what, e))
+}
+
+fn field<T: FromStr<Err: Display>>(tree: &Sxp, key: &str) -> Result<T, Damaged> {
+    parse(key, one(tree, key)?)
+}
+
+fn duration_field(tree: &Sxp, key: &str) -> Result<Duration, Damaged> {
+    read_seconds(key, one(tree, key)?)
+}
+
+fn moment_field(tree: &Sxp, key: &str) -> Result<SystemTime, Damaged> {
+    read_moment(key, one(tree, key)?)
+}
+
+/// Seconds with as many decimals as it takes. Not a floating-point number: what is read is what was written.
+fn seconds(time: Duration) -> String {
+    let text = format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn read_seconds(what: &str, word: &Sxp) -> Result<Duration, Damaged> {
+    let time = || {
+        let (whole, part) = word.as_str().map(|text| text.split_once('.').unwrap_or((text, "")))?;
+        let nanos =
+            (part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit())).then(|| format!("{part:0<9}"))?;
+        Some(Duration::new(whole.parse().ok()?, nanos.parse().ok()?))
+    };
+    time().ok_or_else(|| damaged(what, "seconds expected"))
+}
+
+/// A moment in seconds since 1970. Moments before that don't come up.
+fn moment(time: SystemTime) -> String {
+    seconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn read_moment(what: &str, word: &Sxp) -> Result<SystemTime, Damaged> {
+    UNIX_EPOCH.checked_add(read_seconds(what, word)?).ok_or_else(|| damaged(what, "beyond all time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::SimSettings;
+    use super::super::testing::{as_stored, block, config, vif};
+    use super::*;
+    use crate::core::model::{Scheduler, Uuid};
+
+    fn at(nanos: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(1_795_170_261_550_000_000 + nanos)
+    }
+
+    fn full(scheduler: Scheduler) -> Record {
+        let settings = SimSettings { scheduler, ..SimSettings::default() };
+        let mut config = config("busy-deaf", 128);
+        config.set_vcpus(3);
+        config.cpus[1] = "1-2".parse().unwrap();
+        config.devices = vec![block("sda1", "phy:/dev/it's here/hotpluglost"), vif()];
+        if let Some(image) = &mut config.image {
+            image.args = "sim-reboot=2.25".into();
+        }
+        let mut record = Record::new(DomId(7), Uuid::from_u128(9), config, at(1), &settings);
+        record.life.paused = false;
+        record.life.asked = Some((ShutdownReason::Halt, Duration::from_nanos(1)));
+        record.life.ended = Some((ShutdownReason::Crash, Duration::MAX));
+        record.dying = Some((at(3), at(4)));
+        record.crash_told = true;
+        record
+    }
+
+    #[test]
+    fn a_record_reads_back() {
+        for scheduler in [Scheduler::Credit, Scheduler::Credit2, Scheduler::Sedf, Scheduler::Rtds] {
+            let settings = SimSettings { scheduler, ..SimSettings::default() };
+            let fresh = Record::new(DomId(1), Uuid::nil(), config("a", 64), at(0), &settings);
+            for record in [full(scheduler), fresh] {
+                let text = record.print();
+                assert!(text.ends_with(b")\n") && text.is_ascii());
+                let mut back = Record::read(&text).unwrap();
+                assert_eq!(*back.config, as_stored(&record.config));
+                back.config = Arc::clone(&record.config);
+                assert_eq!(back, record);
+            }
+        }
+    }
+
+    #[test]
+    fn every_shortened_or_bent_record_is_refused_and_none_is_a_panic() {
+        let text = full(Scheduler::Sedf).print();
+        for end in 0..text.len() - 1 {
+            assert!(Record::read(&text[..end]).is_err(), "{end}");
+        }
+        for n in 0..text.len() {
+            for byte in [b'9', b'(', b' ', b'x', 0xff] {
+                let mut bent = text.clone();
+                bent[n] = byte;
+                let _ = Record::read(&bent);
+            }
+        }
+        assert_eq!(Record::read(b"(sim-domain)").unwrap_err().to_string(), "config: missing");
+    }
+
+    #[test]
+    fn seconds_are_exact() {
+        for (nanos, text) in [(0, "0"), (1, "0.000000001"), (1_500_000_000, "1.5"), (20_000_000_000, "20")] {
+            let time = Duration::from_nanos(nanos);
+            assert_eq!(seconds(time), text);
+            assert_eq!(read_seconds("x", &Sxp::atom(text)).unwrap(), time);
+        }
+        assert_eq!(read_seconds("x", &Sxp::atom(seconds(Duration::MAX))).unwrap(), Duration::MAX);
+        for bad in ["", ".", "-1", "1.", "1.0000000001", "1e3", "99999999999999999999", "1.+5"] {
+            assert!(read_seconds("x", &Sxp::atom(bad)).is_err() || bad == "1.", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_hosts_record_reads_back() {
+        let host = HostRecord { boot: "5c2e".into(), next_domid: 17 };
+        assert_eq!(HostRecord::read(&host.print()).unwrap(), host);
+        assert!(HostRecord::read(b"(sim-host (boot x))").is_err());
+    }
+}

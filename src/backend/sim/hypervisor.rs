@@ -1,0 +1,221 @@
+//! The port.
+
+use super::host::no_such;
+use super::record::{Record, needed_kib};
+use super::{Sim, create, devices, dump, facts, sched};
+use crate::core::error::Error;
+use crate::core::model::{
+    DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams, ShutdownReason, Uuid,
+    VcpuFacts,
+};
+use crate::core::ports::{DomainChanged, Hypervisor};
+use async_trait::async_trait;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+#[async_trait]
+impl Hypervisor for Sim {
+    async fn info(&self) -> Result<HostInfo, Error> {
+        Ok(facts::host_info(&self.host.settings))
+    }
+
+    async fn figures(&self) -> Result<HostFigures, Error> {
+        Ok(HostFigures { free_memory: self.host.free_kib() / 1024, free_cpus: 0 })
+    }
+
+    async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
+        let (now, settings) = (self.host.now(), &self.host.settings);
+        let there = |record: &Arc<Record>| !record.is_gone(now);
+        let records = self.host.records().into_iter().filter(there);
+        Ok(records.map(|record| facts::domain(&record, now, settings)).collect())
+    }
+
+    async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error> {
+        Ok(self.host.record(domid).map(|record| self.host.facts(&record)))
+    }
+
+    async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
+        Ok(DomainConfig::clone(&self.host.known(domid)?.config))
+    }
+
+    async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
+        // What is stored must be readable after a restart, or the domain would be lost with it.
+        config.check()?;
+        let config = Arc::new(config.clone());
+        self.change(domid, move |record, _| {
+            record.config = config;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn create(&self, config: &DomainConfig) -> Result<DomainFacts, Error> {
+        create::check(&self.host, config)?;
+        let memory = self.host.reserve(needed_kib(config))?;
+        if devices::is_slow(config) {
+            tokio::time::sleep(self.host.settings.slow_create).await;
+        }
+        let mut config = config.clone();
+        let uuid = *config.uuid.get_or_insert_with(|| self.host.entropy.uuid());
+        let host = Arc::clone(&self.host);
+        let built = self
+            .blocking(move || {
+                let domid = host.take_domid()?;
+                host.add(Record::new(domid, uuid, config, host.now(), &host.settings), memory)
+            })
+            .await?;
+        Ok(built.claim())
+    }
+
+    async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error> {
+        let (record, gone) = self.host.watched(domid)?;
+        for link in &record.links {
+            let remaining = link.remaining(self.host.now(), self.host.settings.device_patience);
+            tokio::select! {
+                biased;
+                () = gone.cancelled() => return Err(Error::Gone(domid.to_string())),
+                () = tokio::time::sleep(remaining) => link.outcome()?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, domid: DomId) -> Result<(), Error> {
+        self.set_paused(domid, true, "pause").await
+    }
+
+    async fn unpause(&self, domid: DomId) -> Result<(), Error> {
+        self.set_paused(domid, false, "unpause").await
+    }
+
+    async fn destroy(&self, domid: DomId) -> Result<(), Error> {
+        guest_only(domid, "destroy")?;
+        let (host, takes) = (Arc::clone(&self.host), self.host.settings.destroy);
+        let gone_at = self
+            .blocking(move || {
+                host.change_even_dying(domid, |record, now| {
+                    if record.dying.is_none() {
+                        record.bring_up(now, &host.settings);
+                        record.dying = Some((now, now.checked_add(takes).unwrap_or(now)));
+                    }
+                    Ok(record.dying.map_or(now, |(_, gone)| gone))
+                })
+            })
+            .await?;
+        tokio::time::sleep(gone_at.duration_since(self.host.now()).unwrap_or_default()).await;
+        let host = Arc::clone(&self.host);
+        self.blocking(move || {
+            host.forget(domid);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn shutdown(&self, domid: DomId, reason: ShutdownReason) -> Result<(), Error> {
+        if domid == DomId::ZERO {
+            return Err(Error::Dom0Shutdown);
+        }
+        let host = Arc::clone(&self.host);
+        self.blocking(move || {
+            let crashed = host.change(domid, |record, now| {
+                if record.life.stopped(now).is_some() {
+                    return Ok(false);
+                }
+                record.bring_up(now, &host.settings);
+                if reason == ShutdownReason::Crash {
+                    record.life.stop(reason);
+                    record.crash_told = true;
+                } else {
+                    record.life.ask(reason);
+                }
+                Ok(record.crash_told)
+            })?;
+            if crashed {
+                host.tell_crash(domid);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn rename(&self, domid: DomId, name: &DomName, uuid: Option<Uuid>) -> Result<(), Error> {
+        let name = name.clone();
+        self.change(domid, move |record, _| {
+            let config = Arc::make_mut(&mut record.config);
+            config.name = name.clone();
+            record.name = name;
+            if let Some(uuid) = uuid {
+                config.uuid = Some(uuid);
+                record.uuid = uuid;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error> {
+        Ok(facts::vcpus(&*self.host.known(domid)?, self.host.now(), &self.host.settings))
+    }
+
+    async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {
+        Ok(self.host.known(domid)?.sched)
+    }
+
+    async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error> {
+        let host = Arc::clone(&self.host);
+        self.change(domid, move |record, now| {
+            let vcpus = u32::try_from(record.affinity.len()).unwrap_or(u32::MAX);
+            sched::check(host.settings.scheduler, params, vcpus)?;
+            if record.sched != params {
+                record.bring_up(now, &host.settings);
+                record.sched = params;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
+        guest_only(domid, "dump")?;
+        let bytes = self.host.known(domid)?.memory_kib.saturating_mul(1024);
+        let file = file.to_owned();
+        self.blocking(move || dump::write(&file, bytes)).await
+    }
+
+    async fn dmesg(&self) -> Result<Vec<u8>, Error> {
+        Ok(self.host.messages())
+    }
+
+    async fn clear_dmesg(&self) -> Result<(), Error> {
+        let host = Arc::clone(&self.host);
+        self.blocking(move || host.clear_messages()).await
+    }
+
+    fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged> {
+        self.host.listen()
+    }
+}
+
+impl Sim {
+    async fn set_paused(&self, domid: DomId, paused: bool, verb: &'static str) -> Result<(), Error> {
+        guest_only(domid, verb)?;
+        // Most calls that change nothing need not wait for a thread.
+        if self.host.record(domid).ok_or_else(|| no_such(domid))?.life.paused == paused {
+            return Ok(());
+        }
+        let host = Arc::clone(&self.host);
+        self.change(domid, move |record, now| {
+            if record.life.paused != paused {
+                record.bring_up(now, &host.settings);
+                record.life.paused = paused;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn guest_only(domid: DomId, verb: &'static str) -> Result<(), Error> {
+    if domid == DomId::ZERO { Err(Error::Privileged(verb)) } else { Ok(()) }
+}

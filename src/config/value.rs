@@ -1,0 +1,141 @@
+//! Values of the configuration file, each with the message for a bad one.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use super::Scheduler;
+use crate::sxp::Sxp;
+
+/// What is logged unless someone says otherwise: our own doings, and trouble in the libraries below.
+pub(super) const DEFAULT_FILTER: &str = "warn,xend=info";
+
+/// A message about a place in the text, by byte offset.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) at: u32,
+    pub(super) message: String,
+}
+
+/// One `(key value ...)` of the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) key: &'a str,
+    pub(super) values: &'a [Sxp],
+    pub(super) at: u32,
+}
+
+impl<'a> Entry<'a> {
+    fn problem(&self, at: u32, message: &str) -> Problem {
+        Problem { at, message: format!("{}: {message}", self.key) }
+    }
+
+    /// The one value, where it is, as text.
+    fn one(&self) -> Result<(u32, &'a str), Problem> {
+        match self.values {
+            [value] => match value.as_str() {
+                Some(text) => Ok((value.at(), text)),
+                None => Err(self.problem(value.at(), "needs a plain value, not a list")),
+            },
+            [] => Err(self.problem(self.at, "needs a value")),
+            [_, second, ..] => Err(self.problem(second.at(), "takes one value only")),
+        }
+    }
+
+    /// The one value as `read` understands it, or the complaint that it is not `wanted`.
+    fn parse<T>(&self, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Problem> {
+        let (at, text) = self.one()?;
+        read(text).ok_or_else(|| self.problem(at, &format!("'{}' is not {wanted}", text.escape_debug())))
+    }
+
+    pub(super) fn yes_no(&self) -> Result<bool, Problem> {
+        self.parse("yes or no", |text| match text.to_ascii_lowercase().as_str() {
+            "yes" | "y" | "true" | "t" | "on" | "1" => Some(true),
+            "no" | "n" | "false" | "f" | "off" | "0" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// A decimal number in `range`; `what` names it with its article.
+    pub(super) fn number<T: TryFrom<u64>>(
+        &self,
+        what: &str,
+        range: &RangeInclusive<u64>,
+    ) -> Result<T, Problem> {
+        let wanted = format!("{what} ({} to {})", range.start(), range.end());
+        self.parse(&wanted, |text| {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            let number = text.parse().ok().filter(|number| digits && range.contains(number))?;
+            T::try_from(number).ok()
+        })
+    }
+
+    pub(super) fn address(&self) -> Result<IpAddr, Problem> {
+        self.parse("an IP address, localhost or ''", address)
+    }
+
+    pub(super) fn path(&self) -> Result<PathBuf, Problem> {
+        self.parse("an absolute path", |text| Some(PathBuf::from(text)).filter(|path| path.is_absolute()))
+    }
+
+    pub(super) fn mode(&self) -> Result<u32, Problem> {
+        self.parse("a mode in octal (such as 0600)", |text| {
+            u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'))
+        })
+    }
+
+    pub(super) fn text(&self, what: &str) -> Result<String, Problem> {
+        self.parse(what, |text| (!text.is_empty()).then(|| text.to_owned()))
+    }
+
+    pub(super) fn scheduler(&self) -> Result<Scheduler, Problem> {
+        self.parse("credit, credit2, sedf or rtds", |text| {
+            <Scheduler as clap::ValueEnum>::from_str(text, true).ok()
+        })
+    }
+
+    /// A level of xend as a filter of `tracing`. There is nothing above an error, so CRITICAL shows errors as well.
+    pub(super) fn log_level(&self) -> Result<String, Problem> {
+        self.parse("DEBUG, INFO, WARNING, ERROR or CRITICAL", |text| {
+            let filter = match text.to_ascii_uppercase().as_str() {
+                "DEBUG" => "warn,xend=debug",
+                "INFO" => DEFAULT_FILTER,
+                "WARNING" => "warn",
+                "ERROR" | "CRITICAL" => "error",
+                _ => return None,
+            };
+            Some(filter.to_owned())
+        })
+    }
+
+    /// Host names: `(key a b)`, `(key (a b))` and `(key 'a b')` are the same.
+    pub(super) fn hosts(&self) -> Result<Vec<String>, Problem> {
+        let values = match self.values {
+            [one] => one.as_list().unwrap_or(self.values),
+            many => many,
+        };
+        let mut hosts = Vec::new();
+        for value in values {
+            let text = value.as_str().ok_or_else(|| self.problem(value.at(), "needs host names"))?;
+            for host in text.split_whitespace() {
+                let name = host.trim_end_matches('.').to_ascii_lowercase();
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+                if name.is_empty() || !name.bytes().all(plain) {
+                    let message = format!("'{}' is not a host name", host.escape_debug());
+                    return Err(self.problem(value.at(), &message));
+                }
+                hosts.push(name);
+            }
+        }
+        Ok(hosts)
+    }
+}
+
+/// An address to listen on, in xend's words: `''` is every interface.
+pub(crate) fn address(text: &str) -> Option<IpAddr> {
+    match text {
+        "" => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        ip => ip.parse().ok(),
+    }
+}

@@ -1,0 +1,403 @@
+//! One task a domain: what happens to one domain is ordered, and no domain waits for another.
+//!
+//! The driver asks [`super::lifecycle`] whether something can be done, asks the hypervisor to do it, looks at what has
+//! become of the domain and publishes that before it answers. So a read that starts after the answer sees the effect.
+
+use super::engine::Core;
+use super::error::Error;
+use super::lifecycle::{Event, State, Then, verdict};
+use super::model::{DomId, DomName, DomainConfig, DomainFacts, SedfParams, ShutdownReason, Uuid};
+use super::op::{DomainOp, Outcome};
+use super::registry::Taken;
+use super::sedf;
+use super::snapshot::DomainView;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tracing::{debug, error, info, warn};
+
+/// How many requests may wait for one domain.
+const QUEUE: usize = 64;
+
+/// The other side of a driver.
+#[derive(Clone)]
+pub(super) struct Handle {
+    requests: mpsc::Sender<Request>,
+    changed: Arc<Notify>,
+}
+
+struct Request {
+    op: DomainOp,
+    answer: oneshot::Sender<Result<Outcome, Error>>,
+}
+
+/// What a driver is made from: made before it starts, so that the registry knows the handle first.
+pub(super) struct Inbox {
+    requests: mpsc::Receiver<Request>,
+    changed: Arc<Notify>,
+}
+
+impl Handle {
+    pub(super) fn new() -> (Self, Inbox) {
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let changed = Arc::new(Notify::new());
+        (Self { requests: sender, changed: changed.clone() }, Inbox { requests, changed })
+    }
+
+    /// Queues an operation and waits for its answer. It is carried out even if nobody waits any more.
+    pub(super) async fn ask(&self, name: &str, op: DomainOp) -> Result<Outcome, Error> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.try_send(Request { op, answer }).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Error::Busy(name.to_owned()),
+            mpsc::error::TrySendError::Closed(_) => Error::NoSuchDomain(name.to_owned()),
+        })?;
+        answered.await.unwrap_or_else(|_| Err(Error::Gone(name.to_owned())))
+    }
+
+    /// Tells the driver to look at its domain again.
+    pub(super) fn changed(&self) {
+        self.changed.notify_one();
+    }
+}
+
+pub(super) struct Driver {
+    core: Arc<Core>,
+    inbox: Inbox,
+    uuid: Uuid,
+    domid: DomId,
+    state: State,
+    config: Arc<DomainConfig>,
+}
+
+/// What a driver does on the hypervisor and how long it waits for it.
+macro_rules! limited {
+    ($self:ident, $what:literal, $call:expr) => {
+        $self.core.limited($what, $call).await
+    };
+}
+
+impl Driver {
+    /// Builds a domain under a name that is reserved already, and minds it from then on.
+    pub(super) async fn build(
+        core: Arc<Core>,
+        inbox: Inbox,
+        uuid: Uuid,
+        config: Arc<DomainConfig>,
+    ) -> Result<(Self, Arc<DomainView>), Error> {
+        let state = State::Building;
+        match core.limited("Create", core.hypervisor.create(&config)).await {
+            Ok(facts) => {
+                let mut driver = Self { core, inbox, uuid, domid: facts.domid, state, config };
+                driver.advance(Event::Built);
+                let view = driver.publish(facts);
+                Ok((driver, view))
+            }
+            Err(error) => {
+                core.registry.release(&uuid);
+                Err(error)
+            }
+        }
+    }
+
+    /// Minds a domain that is there already.
+    pub(super) fn adopt(
+        core: Arc<Core>,
+        inbox: Inbox,
+        config: Arc<DomainConfig>,
+        facts: DomainFacts,
+    ) -> Self {
+        let state = State::observed(&facts.flags);
+        let driver = Self { core, inbox, uuid: facts.uuid, domid: facts.domid, state, config };
+        driver.publish(facts);
+        driver
+    }
+
+    /// Serves requests and changes until the domain has gone or the daemon stops. Domains outlive the daemon: stopping
+    /// a driver does nothing to its domain.
+    pub(super) async fn run(mut self) {
+        let stopping = self.core.stopping.clone();
+        // What happened while nobody looked (a guest that stopped while the daemon was down) is dealt with first.
+        self.look().await;
+        while self.state != State::Gone {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = self.inbox.changed.notified() => self.look().await,
+                request = self.inbox.requests.recv() => {
+                    let Some(Request { op, answer }) = request else { return };
+                    let outcome = self.perform(op).await;
+                    // The caller may have gone; the operation is done all the same.
+                    let _ = answer.send(outcome);
+                }
+            }
+        }
+        self.core.board.remove(&self.uuid);
+        self.core.registry.release(&self.uuid);
+        debug!(domain = %self.config.name, domid = %self.domid, "Domain has gone");
+    }
+
+    async fn perform(&mut self, op: DomainOp) -> Result<Outcome, Error> {
+        if self.domid == DomId::ZERO {
+            self.refuse_dom0(&op)?;
+        }
+        match op {
+            DomainOp::Pause => {
+                self.check("pause", Event::Pause)?;
+                limited!(self, "Pause", self.core.hypervisor.pause(self.domid))?;
+                self.refresh().await
+            }
+            DomainOp::Unpause => {
+                self.check("unpause", Event::Unpause)?;
+                limited!(self, "Unpause", self.core.hypervisor.unpause(self.domid))?;
+                self.refresh().await
+            }
+            DomainOp::Destroy => {
+                self.check("destroy", Event::Destroy)?;
+                self.destroy().await?;
+                self.advance(Event::Destroyed);
+                // Before the answer: whoever reads next must not find it.
+                self.core.board.remove(&self.uuid);
+                self.core.registry.release(&self.uuid);
+                Ok(Outcome::Done)
+            }
+            DomainOp::Shutdown(reason) => {
+                self.check("shut down", Event::AskToStop)?;
+                limited!(self, "Shutdown", self.core.hypervisor.shutdown(self.domid, reason))?;
+                let outcome = self.refresh().await;
+                self.look().await;
+                outcome
+            }
+            DomainOp::Rename(name) => self.rename(name).await,
+            DomainOp::SetSedf(params) => self.set_sedf(params).await,
+        }
+    }
+
+    fn refuse_dom0(&self, op: &DomainOp) -> Result<(), Error> {
+        match op {
+            DomainOp::Pause => Err(Error::Privileged("pause")),
+            DomainOp::Unpause => Err(Error::Privileged("unpause")),
+            DomainOp::Destroy => Err(Error::Privileged("destroy")),
+            DomainOp::Shutdown(_) => Err(Error::Dom0Shutdown),
+            DomainOp::Rename(_) | DomainOp::SetSedf(_) => Ok(()),
+        }
+    }
+
+    async fn rename(&mut self, name: DomName) -> Result<Outcome, Error> {
+        let old = self.config.name.clone();
+        if name == old {
+            return Ok(Outcome::Done);
+        }
+        self.core.registry.rename(self.uuid, &old, &name).map_err(|Taken(owner)| Error::NameTaken {
+            name: name.to_string(),
+            domid: self.core.domid_of(&owner),
+        })?;
+        if let Err(error) = limited!(self, "Rename", self.core.hypervisor.rename(self.domid, &name, None)) {
+            // Nobody else could take the old name meanwhile but a new domain; then the new name stays reserved too.
+            let _ = self.core.registry.rename(self.uuid, &name, &old);
+            return Err(error);
+        }
+        self.reconfigure(|config| config.name = name).await?;
+        self.refresh().await
+    }
+
+    async fn set_sedf(&mut self, params: SedfParams) -> Result<Outcome, Error> {
+        let hypervisor = self.core.hypervisor.clone();
+        let now = limited!(self, "Reading scheduler parameters", hypervisor.sched_params(self.domid))?;
+        let translated = sedf::translate(&params, &now)?;
+        limited!(self, "Setting scheduler parameters", hypervisor.set_sched_params(self.domid, translated))?;
+        self.reconfigure(|config| {
+            config.sedf = Some(params);
+            if let super::model::SchedParams::Credit { weight, cap }
+            | super::model::SchedParams::Credit2 { weight, cap } = translated
+            {
+                (config.cpu_weight, config.cpu_cap) = (weight, cap);
+            }
+        })
+        .await?;
+        self.refresh().await
+    }
+
+    /// Changes the configuration and keeps it where it outlives the daemon.
+    async fn reconfigure(&mut self, change: impl FnOnce(&mut DomainConfig)) -> Result<(), Error> {
+        let mut config = DomainConfig::clone(&self.config);
+        change(&mut config);
+        limited!(self, "Storing the configuration", self.core.hypervisor.store_config(self.domid, &config))?;
+        self.config = Arc::new(config);
+        Ok(())
+    }
+
+    fn check(&self, verb: &'static str, event: Event) -> Result<(), Error> {
+        match self.state.after(event) {
+            Some(_) => Ok(()),
+            None => {
+                Err(Error::BadState { verb, name: self.config.name.to_string(), state: self.state.name() })
+            }
+        }
+    }
+
+    fn advance(&mut self, event: Event) {
+        if let Some(next) = self.state.after(event) {
+            self.state = next;
+        }
+    }
+
+    fn publish(&self, facts: DomainFacts) -> Arc<DomainView> {
+        self.core.board.publish(self.uuid, self.config.clone(), Some(facts))
+    }
+
+    /// Looks at the domain and publishes what it is now.
+    async fn refresh(&mut self) -> Result<Outcome, Error> {
+        let facts = limited!(self, "Reading the domain", self.core.hypervisor.domain(self.domid))?;
+        match facts {
+            Some(facts) => {
+                self.state = State::observed(&facts.flags);
+                self.publish(facts);
+                Ok(Outcome::Done)
+            }
+            None => {
+                self.advance(Event::Destroyed);
+                self.state = State::Gone;
+                Err(Error::Gone(self.config.name.to_string()))
+            }
+        }
+    }
+
+    /// Looks at the domain, and does what its configuration says if the guest has stopped.
+    async fn look(&mut self) {
+        let before = self.state;
+        match self.refresh().await {
+            Ok(_) => {}
+            Err(Error::Gone(_)) => {
+                if before != State::Gone {
+                    info!(domain = %self.config.name, domid = %self.domid, "Domain was destroyed from outside");
+                }
+                return;
+            }
+            Err(error) => {
+                warn!(domain = %self.config.name, domid = %self.domid, %error, "Could not look at the domain");
+                return;
+            }
+        }
+        if let State::Stopped(reason) = self.state {
+            if self.domid != DomId::ZERO {
+                self.obey_policy(reason).await;
+            }
+        }
+    }
+
+    async fn obey_policy(&mut self, reason: ShutdownReason) {
+        let name = self.config.name.clone();
+        let verdict = verdict(&self.config, reason, self.uptime());
+        if verdict.then == Then::Keep {
+            debug!(domain = %name, domid = %self.domid, %reason, "Domain stays as it is");
+            return;
+        }
+        info!(domain = %name, domid = %self.domid, %reason, then = ?verdict.then, "Domain has stopped");
+        if verdict.dump {
+            let file = self.core.core_file(&name, self.domid);
+            match limited!(self, "Core dump", self.core.hypervisor.dump_core(self.domid, &file)) {
+                Ok(()) => info!(domain = %name, file = %file.display(), "Core dumped"),
+                Err(error) => error!(domain = %name, file = %file.display(), %error, "Core dump failed"),
+            }
+        }
+        let done = match verdict.then {
+            Then::Keep => Ok(()),
+            Then::Destroy => self.destroy().await,
+            Then::DestroyLoop => {
+                error!(domain = %name, domid = %self.domid, "Domain stops too soon after its start, it is not restarted");
+                self.destroy().await
+            }
+            Then::Restart => self.restart().await,
+            Then::RenameRestart => self.rename_restart().await,
+        };
+        match (done, verdict.then) {
+            (Ok(()), Then::Destroy | Then::DestroyLoop) => self.advance(Event::Destroyed),
+            (Ok(()), _) => {}
+            (Err(error), then) => {
+                error!(domain = %name, domid = %self.domid, %error, ?then, "Could not deal with a stopped domain")
+            }
+        }
+    }
+
+    fn uptime(&self) -> Duration {
+        let started =
+            self.core.board.current().by_uuid(&self.uuid).and_then(|view| view.facts.as_ref()?.start_time);
+        // A clock that was set back must not turn every restart into a loop.
+        started
+            .and_then(|started| self.core.clock.now().duration_since(started).ok())
+            .unwrap_or(Duration::MAX)
+    }
+
+    async fn destroy(&mut self) -> Result<(), Error> {
+        self.advance(Event::Destroy);
+        match limited!(self, "Destroy", self.core.hypervisor.destroy(self.domid)) {
+            Ok(()) | Err(Error::NoSuchDomain(_)) => Ok(()),
+            Err(error) => {
+                // It is still there in some state: show which.
+                let _ = self.refresh().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn restart(&mut self) -> Result<(), Error> {
+        self.destroy().await?;
+        self.start_again().await
+    }
+
+    /// The stopped domain stays, under a name and UUID of its own; its old ones go to a new domain.
+    async fn rename_restart(&mut self) -> Result<(), Error> {
+        let kept_uuid = self.core.entropy.uuid();
+        let kept_name = DomName::adopted(&format!("{}-{}", self.config.name, self.domid));
+        let (handle, inbox) = Handle::new();
+        self.core.registry.reserve(kept_uuid, &kept_name, handle).map_err(|Taken(owner)| {
+            Error::NameTaken { name: kept_name.to_string(), domid: self.core.domid_of(&owner) }
+        })?;
+        let hypervisor = self.core.hypervisor.clone();
+        let renamed = async {
+            limited!(self, "Rename", hypervisor.rename(self.domid, &kept_name, Some(kept_uuid)))?;
+            let mut config = DomainConfig::clone(&self.config);
+            (config.name, config.uuid) = (kept_name.clone(), Some(kept_uuid));
+            // It has been dealt with: nothing else is to happen to it.
+            (config.on_poweroff, config.on_reboot, config.on_crash) = (
+                super::model::OnEvent::Preserve,
+                super::model::OnEvent::Preserve,
+                super::model::OnEvent::Preserve,
+            );
+            limited!(self, "Storing the configuration", hypervisor.store_config(self.domid, &config))?;
+            let facts = limited!(self, "Reading the domain", hypervisor.domain(self.domid))?;
+            facts.map(|facts| (config, facts)).ok_or_else(|| Error::Gone(kept_name.to_string()))
+        }
+        .await;
+        let (config, facts) = renamed.inspect_err(|_| self.core.registry.release(&kept_uuid))?;
+        info!(domain = %self.config.name, domid = %self.domid, kept = %kept_name, "Stopped domain is kept under another name");
+        self.core.board.remove(&self.uuid);
+        self.core.clone().spawn(Self::adopt(self.core.clone(), inbox, Arc::new(config), facts));
+        self.start_again().await
+    }
+
+    /// Builds the domain anew, with a new domid, and lets it run.
+    async fn start_again(&mut self) -> Result<(), Error> {
+        self.state = State::Building;
+        let created = limited!(self, "Create", self.core.hypervisor.create(&self.config));
+        let facts = match created {
+            Ok(facts) => facts,
+            Err(error) => {
+                self.advance(Event::Failed);
+                return Err(error);
+            }
+        };
+        self.domid = facts.domid;
+        self.advance(Event::Built);
+        self.publish(facts);
+        let connected =
+            limited!(self, "Waiting for devices", self.core.hypervisor.wait_for_devices(self.domid));
+        if let Err(error) = connected {
+            self.destroy().await?;
+            self.advance(Event::Destroyed);
+            return Err(error);
+        }
+        limited!(self, "Unpause", self.core.hypervisor.unpause(self.domid))?;
+        info!(domain = %self.config.name, domid = %self.domid, "Domain was restarted");
+        self.refresh().await.map(drop)
+    }
+}

@@ -1,0 +1,152 @@
+//! What can go wrong, as the caller may know it.
+
+use super::model::{DomId, Invalid};
+use std::time::Duration;
+
+/// What sort of failure it is, for whoever turns it into a status code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// There is no such thing.
+    NotFound,
+    /// It can't be done in the present state, or somebody else is in the way.
+    Conflict,
+    /// The caller may not.
+    Denied,
+    /// The request makes no sense.
+    Invalid,
+    /// This hypervisor or scheduler has nothing of the kind.
+    Unsupported,
+    /// The hypervisor, or a device, failed.
+    Backend,
+}
+
+/// A failed operation. Display is what the caller may read: short, capitalised, never a secret; what only the log may
+/// know is the source chain.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No domain has this name, domid or UUID.
+    #[error("No such domain {0}")]
+    NoSuchDomain(String),
+    /// A domain of this name or UUID is there already.
+    #[error("Domain {name:?} already exists with ID {}", id(*domid))]
+    Exists {
+        /// The name that was asked for.
+        name: String,
+        /// Who has it.
+        domid: Option<DomId>,
+    },
+    /// A new name is taken.
+    #[error("VM name {name:?} already exists as domain {}", id(*domid))]
+    NameTaken {
+        /// The name that was asked for.
+        name: String,
+        /// Who has it.
+        domid: Option<DomId>,
+    },
+    /// Domain-0 cannot be treated like a guest.
+    #[error("Cannot {0} privileged domain 0")]
+    Privileged(&'static str),
+    /// Domain-0 is switched off with its host.
+    #[error("Domain 0 cannot be shutdown")]
+    Dom0Shutdown,
+    /// The operation does not fit the state that the domain is in.
+    #[error("Cannot {verb} domain {name}: it is {state}")]
+    BadState {
+        /// What was asked for.
+        verb: &'static str,
+        /// Whose.
+        name: String,
+        /// What it is.
+        state: &'static str,
+    },
+    /// Many requests are waiting for the same domain.
+    #[error("Domain {0} is busy: too many operations are waiting for it, try again")]
+    Busy(String),
+    /// A value makes no sense.
+    #[error("{0}")]
+    Invalid(#[from] Invalid),
+    /// This host has nothing of the kind.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The memory that is free does not suffice.
+    #[error("Not enough free memory: {needed_kib} KiB are needed and {free_kib} KiB are free")]
+    NoMemory {
+        /// What the domain takes.
+        needed_kib: u64,
+        /// What there is.
+        free_kib: u64,
+    },
+    /// A file that the domain boots from is not there.
+    #[error("{what} does not exist: {path}")]
+    Missing {
+        /// `Kernel image`, `Initial RAM disk`, ...
+        what: &'static str,
+        /// Its path.
+        path: String,
+    },
+    /// A device did not connect.
+    #[error("Device {device} ({class}) could not be connected. {reason}")]
+    Device {
+        /// The device's number.
+        device: u32,
+        /// `vbd`, `vif`, ...
+        class: String,
+        /// What the hotplug script said.
+        reason: String,
+    },
+    /// The domain went away while something waited for it.
+    #[error("Domain {0} has gone")]
+    Gone(String),
+    /// The hypervisor did not answer in time.
+    #[error("{what} timed out after {} s", limit.as_secs())]
+    Timeout {
+        /// What was being done.
+        what: &'static str,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The gateway is being stopped.
+    #[error("Xend is shutting down")]
+    Stopping,
+    /// The hypervisor failed.
+    #[error("{message}")]
+    Backend {
+        /// What the caller may know.
+        message: String,
+        /// What the log may know.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl Error {
+    /// What sort of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoSuchDomain(_) | Self::Gone(_) => ErrorKind::NotFound,
+            Self::Exists { .. }
+            | Self::NameTaken { .. }
+            | Self::BadState { .. }
+            | Self::Busy(_)
+            | Self::Stopping => ErrorKind::Conflict,
+            Self::Privileged(_) | Self::Dom0Shutdown => ErrorKind::Denied,
+            Self::Invalid(_) | Self::Missing { .. } => ErrorKind::Invalid,
+            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::NoMemory { .. } | Self::Device { .. } | Self::Timeout { .. } | Self::Backend { .. } => {
+                ErrorKind::Backend
+            }
+        }
+    }
+
+    /// A failure of the hypervisor that the caller reads as `message`.
+    pub fn backend(
+        message: impl Into<String>,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Backend { message: message.into(), source: Some(Box::new(source)) }
+    }
+}
+
+fn id(domid: Option<DomId>) -> String {
+    domid.map_or_else(|| "None".to_owned(), |id| id.to_string())
+}

@@ -1,0 +1,18 @@
+//! The domain language: what a caller can ask for, what a domain is, what a hypervisor must be able to do.
+//!
+//! This module knows no wire, no file format and no hypervisor library. Everything that comes from outside arrives as
+//! an [`op::Op`] at the one door, [`engine::Engine::execute`], and leaves as an [`op::Outcome`] or an
+//! [`error::Error`].
+
+pub mod caller;
+pub mod engine;
+pub mod error;
+pub mod lifecycle;
+pub mod model;
+pub mod op;
+pub mod ports;
+pub mod sedf;
+pub mod snapshot;
+
+mod driver;
+mod registry;

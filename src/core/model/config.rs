@@ -1,0 +1,261 @@
+//! A domain's configuration.
+
+use super::{Block, CpuSet, Device, DomName, Image, Invalid, Property, Text, Uuid};
+use std::fmt;
+use std::str::FromStr;
+
+/// The most VCPUs a domain can have: the width of `vcpu_avail`, and Xen's own limit for HVM guests.
+pub const MAX_VCPUS: u32 = 128;
+
+/// What happens to a domain whose guest has stopped: `on_poweroff`, `on_reboot` and `on_crash`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnEvent {
+    /// The domain is taken away.
+    Destroy,
+    /// It is taken away and built anew.
+    Restart,
+    /// It stays as it is, for inspection.
+    Preserve,
+    /// It stays under another name, and a new one takes its name.
+    RenameRestart,
+    /// Its memory is written to a file, then it is taken away.
+    CoredumpDestroy,
+    /// Its memory is written to a file, then it is built anew.
+    CoredumpRestart,
+}
+
+impl OnEvent {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Destroy,
+        Self::Restart,
+        Self::Preserve,
+        Self::RenameRestart,
+        Self::CoredumpDestroy,
+        Self::CoredumpRestart,
+    ];
+
+    /// xend's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Destroy => "destroy",
+            Self::Restart => "restart",
+            Self::Preserve => "preserve",
+            Self::RenameRestart => "rename-restart",
+            Self::CoredumpDestroy => "coredump-destroy",
+            Self::CoredumpRestart => "coredump-restart",
+        }
+    }
+}
+
+impl fmt::Display for OnEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for OnEvent {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|mode| mode.name() == text).ok_or_else(|| {
+            Invalid::new(format!(
+                "Invalid event handling mode {text:?}, use {}",
+                Self::ALL.map(Self::name).join(", ")
+            ))
+        })
+    }
+}
+
+/// What happens to a managed domain when xend starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnXendStart {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// It is started.
+    Start,
+}
+
+impl OnXendStart {
+    /// xend's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Start => "start",
+        }
+    }
+}
+
+impl FromStr for OnXendStart {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "ignore" => Ok(Self::Ignore),
+            "start" => Ok(Self::Start),
+            _ => Err(Invalid::new(format!("{text:?} is not one of ignore, start"))),
+        }
+    }
+}
+
+/// What happens to a managed domain when the host stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnXendStop {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// The guest is asked to shut down.
+    Shutdown,
+    /// The domain is suspended to disk.
+    Suspend,
+}
+
+impl OnXendStop {
+    /// xend's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Shutdown => "shutdown",
+            Self::Suspend => "suspend",
+        }
+    }
+}
+
+impl FromStr for OnXendStop {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "ignore" => Ok(Self::Ignore),
+            "shutdown" => Ok(Self::Shutdown),
+            "suspend" => Ok(Self::Suspend),
+            _ => Err(Invalid::new(format!("{text:?} is not one of ignore, shutdown, suspend"))),
+        }
+    }
+}
+
+/// Everything that a domain was asked to be. What it is at the moment is [`super::DomainFacts`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainConfig {
+    /// The name.
+    pub name: DomName,
+    /// The UUID; none until the engine made one up.
+    pub uuid: Option<Uuid>,
+    /// The memory that the guest is to have, in MiB.
+    pub memory: u64,
+    /// The memory that it can be given while it runs, in MiB; never below `memory`.
+    pub maxmem: u64,
+    /// Memory for shadow page tables, in MiB.
+    pub shadow_memory: u64,
+    /// The number of VCPUs, 1 to [`MAX_VCPUS`].
+    pub vcpus: u32,
+    /// Which of the VCPUs are online at the start, as a bit mask.
+    pub vcpu_avail: u128,
+    /// Each VCPU's affinity; always `vcpus` long.
+    pub cpus: Vec<CpuSet>,
+    /// The credit scheduler's weight.
+    pub cpu_weight: u16,
+    /// The credit scheduler's cap in percent of one CPU, 0 for none.
+    pub cpu_cap: u16,
+    /// The CPU pool.
+    pub pool_name: Text,
+    /// The boot loader's path.
+    pub bootloader: Text,
+    /// The boot loader's arguments.
+    pub bootloader_args: Text,
+    /// What happens after a poweroff or halt.
+    pub on_poweroff: OnEvent,
+    /// What happens after a reboot.
+    pub on_reboot: OnEvent,
+    /// What happens after a crash.
+    pub on_crash: OnEvent,
+    /// What happens when xend starts.
+    pub on_xend_start: OnXendStart,
+    /// What happens when the host stops.
+    pub on_xend_stop: OnXendStop,
+    /// Free text.
+    pub description: Text,
+    /// Features that the guest's kernel must have.
+    pub features: Text,
+    /// What it boots; none for a boot loader that says so itself.
+    pub image: Option<Image>,
+    /// Its devices, in order.
+    pub devices: Vec<Device>,
+    /// SEDF parameters that were set on a host whose scheduler has no such thing, kept to be given back.
+    pub sedf: Option<super::SedfParams>,
+    /// Keys that nobody knows.
+    pub rest: Vec<Property>,
+}
+
+impl DomainConfig {
+    /// Parameters of the credit scheduler that a domain has if nobody said anything.
+    pub const DEFAULT_WEIGHT: u16 = 256;
+
+    /// A configuration with xend's defaults: one VCPU, credit weight 256, destroy on poweroff, restart otherwise.
+    pub fn new(name: DomName, memory: u64) -> Self {
+        Self {
+            name,
+            uuid: None,
+            memory,
+            maxmem: memory,
+            shadow_memory: 0,
+            vcpus: 1,
+            vcpu_avail: 1,
+            cpus: vec![CpuSet::default()],
+            cpu_weight: Self::DEFAULT_WEIGHT,
+            cpu_cap: 0,
+            pool_name: "Pool-0".into(),
+            bootloader: Text::default(),
+            bootloader_args: Text::default(),
+            on_poweroff: OnEvent::Destroy,
+            on_reboot: OnEvent::Restart,
+            on_crash: OnEvent::Restart,
+            on_xend_start: OnXendStart::default(),
+            on_xend_stop: OnXendStop::default(),
+            description: Text::default(),
+            features: Text::default(),
+            image: None,
+            devices: Vec::new(),
+            sedf: None,
+            rest: Vec::new(),
+        }
+    }
+
+    /// Gives the domain `count` VCPUs: all of them online, those that are new without an affinity.
+    pub fn set_vcpus(&mut self, count: u32) {
+        self.vcpus = count.clamp(1, MAX_VCPUS);
+        self.vcpu_avail = u128::MAX >> (u128::BITS - self.vcpus);
+        self.cpus.resize_with(self.vcpus as usize, CpuSet::default);
+    }
+
+    /// What is checked over several fields at once. Names the field at fault.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let fail = |text: String| Err(Invalid::new(text));
+        if self.memory == 0 {
+            return fail("memory must be greater than zero MiB".into());
+        }
+        if self.maxmem < self.memory {
+            return fail(format!("maxmem: {} MiB is less than memory, {} MiB", self.maxmem, self.memory));
+        }
+        let most = self.vcpus * 100;
+        if u32::from(self.cpu_cap) > most {
+            return fail(format!(
+                "cpu_cap: {} is out of range, 0 to {most} for {} VCPUs (100 is one CPU)",
+                self.cpu_cap, self.vcpus
+            ));
+        }
+        let blocks: Vec<&Block> = self.devices.iter().filter_map(Device::as_block).collect();
+        for (n, block) in blocks.iter().enumerate() {
+            if blocks[..n].iter().any(|other| other.number == block.number) {
+                return fail(format!("The device \"{}\" is already defined", block.dev));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is a fully virtualised guest.
+    pub fn is_hvm(&self) -> bool {
+        self.image.as_ref().is_some_and(|image| image.kind == super::GuestKind::Hvm)
+    }
+}

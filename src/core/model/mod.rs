@@ -1,0 +1,52 @@
+//! Values that cannot be invalid: the constructor is the validation.
+//!
+//! Memory is in MiB unless a name says otherwise, times are [`std::time::Duration`] and [`std::time::SystemTime`].
+
+mod config;
+mod cpus;
+mod device;
+mod host;
+mod ids;
+mod image;
+mod property;
+mod sched;
+
+pub use config::{DomainConfig, MAX_VCPUS, OnEvent, OnXendStart, OnXendStop};
+pub use cpus::{CpuSet, MAX_CPUS};
+pub use device::{
+    Backend, Block, BlockClass, BlockKind, BlockMode, Console, Device, Generic, PciAddress, PciDevice,
+    PciFunction, Vfb, Vif, Vkbd,
+};
+pub use host::{DomainFacts, HostFigures, HostInfo, RunFlags, ShutdownReason, Topology, VcpuFacts};
+pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
+pub use image::{GuestKind, Image};
+pub use property::{Property, Value};
+pub use sched::{Rtds, SchedParams, Scheduler, SedfParams};
+
+use std::fmt;
+
+/// Bytes that are usually UTF-8 text: paths, kernel arguments, descriptions.
+///
+/// xend never looked at the encoding of what it was given, and what was written in Latin-1 in 2006 has to come back
+/// unharmed, so free text is kept as the bytes it came in.
+pub type Text = bstr::BString;
+
+/// Why a value was refused. The text names the value and says what would be right; the field's name is added by
+/// whoever read the field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid(String);
+
+impl Invalid {
+    /// A refusal that says `reason`.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}

@@ -1,0 +1,66 @@
+//! Which driver minds which domain, and which names are taken, those of domains that are being built included.
+
+use super::driver::Handle;
+use super::model::{DomName, Uuid};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[derive(Default)]
+pub(super) struct Registry(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    drivers: HashMap<Uuid, Handle>,
+    names: HashMap<DomName, Uuid>,
+}
+
+/// Who is in the way of a new domain or a new name.
+pub(super) struct Taken(pub(super) Uuid);
+
+impl Registry {
+    /// Takes a name and a UUID for a new domain, or says which domain has one of them.
+    pub(super) fn reserve(&self, uuid: Uuid, name: &DomName, handle: Handle) -> Result<(), Taken> {
+        let mut tables = self.lock();
+        if tables.drivers.contains_key(&uuid) {
+            return Err(Taken(uuid));
+        }
+        if let Some(owner) = tables.names.get(name) {
+            return Err(Taken(*owner));
+        }
+        tables.names.insert(name.clone(), uuid);
+        tables.drivers.insert(uuid, handle);
+        Ok(())
+    }
+
+    /// Gives a domain another name, or says which domain has it.
+    pub(super) fn rename(&self, uuid: Uuid, from: &DomName, to: &DomName) -> Result<(), Taken> {
+        let mut tables = self.lock();
+        match tables.names.get(to) {
+            Some(owner) if *owner != uuid => return Err(Taken(*owner)),
+            Some(_) => return Ok(()),
+            None => {}
+        }
+        tables.names.remove(from);
+        tables.names.insert(to.clone(), uuid);
+        Ok(())
+    }
+
+    /// Forgets a domain; its name and UUID are free again.
+    pub(super) fn release(&self, uuid: &Uuid) {
+        let mut tables = self.lock();
+        tables.drivers.remove(uuid);
+        tables.names.retain(|_, owner| owner != uuid);
+    }
+
+    pub(super) fn driver(&self, uuid: &Uuid) -> Option<Handle> {
+        self.lock().drivers.get(uuid).cloned()
+    }
+
+    pub(super) fn minds(&self, uuid: &Uuid) -> bool {
+        self.lock().drivers.contains_key(uuid)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,233 @@
+//! What reads see: immutable, swapped in one step, never waited for.
+//!
+//! A [`Snapshot`] shares its domains with the one before it, so that publishing a change to one of 10,000 domains does
+//! not copy the others.
+
+use super::lifecycle::State;
+use super::model::{DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, Uuid};
+use arc_swap::ArcSwap;
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
+
+/// A domain as it was at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DomainView {
+    /// Its UUID.
+    pub uuid: Uuid,
+    /// What it was asked to be.
+    pub config: Arc<DomainConfig>,
+    /// What it is; none while it has no domid.
+    pub facts: Option<DomainFacts>,
+    /// When it was published: a sweep that began earlier knows less than this does.
+    epoch: u64,
+}
+
+impl DomainView {
+    /// Its name.
+    pub fn name(&self) -> &DomName {
+        &self.config.name
+    }
+
+    /// Its domid, if it has one.
+    pub fn domid(&self) -> Option<DomId> {
+        self.facts.as_ref().map(|facts| facts.domid)
+    }
+
+    /// Whether it is Domain-0.
+    pub fn is_privileged(&self) -> bool {
+        self.domid() == Some(DomId::ZERO)
+    }
+
+    /// Where it is in its life; none if it is not on the host.
+    pub fn state(&self) -> Option<State> {
+        self.facts.as_ref().map(|facts| State::observed(&facts.flags))
+    }
+}
+
+/// All domains, as they were at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    domains: HashTrieMapSync<Uuid, Arc<DomainView>>,
+    names: RedBlackTreeMapSync<DomName, Uuid>,
+    domids: HashTrieMapSync<DomId, Uuid>,
+    /// Grows with every change: what was printed from a snapshot of the same generation can be sent again.
+    pub generation: u64,
+    /// What the host had free.
+    pub figures: HostFigures,
+    swept: Option<Instant>,
+}
+
+impl Snapshot {
+    fn empty() -> Self {
+        Self {
+            domains: HashTrieMapSync::new_sync(),
+            names: RedBlackTreeMapSync::new_sync(),
+            domids: HashTrieMapSync::new_sync(),
+            generation: 0,
+            figures: HostFigures::default(),
+            swept: None,
+        }
+    }
+
+    /// All domains, sorted by name.
+    pub fn domains(&self) -> impl Iterator<Item = &Arc<DomainView>> {
+        self.names.values().filter_map(|uuid| self.domains.get(uuid))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.domains.size()
+    }
+
+    /// Whether there are none, which is so before the first sweep only.
+    pub fn is_empty(&self) -> bool {
+        self.domains.is_empty()
+    }
+
+    /// The domain that `name` means: by name, else by domid, else by UUID.
+    pub fn find(&self, name: &DomainRef) -> Option<&Arc<DomainView>> {
+        let uuid = (self.names.get(name.as_str()).copied())
+            .or_else(|| self.domids.get(&name.domid()?).copied())
+            .or_else(|| name.uuid())?;
+        self.domains.get(&uuid)
+    }
+
+    /// The domain with this UUID.
+    pub fn by_uuid(&self, uuid: &Uuid) -> Option<&Arc<DomainView>> {
+        self.domains.get(uuid)
+    }
+
+    /// The domain with this domid.
+    pub fn by_domid(&self, domid: DomId) -> Option<&Arc<DomainView>> {
+        self.domains.get(self.domids.get(&domid)?)
+    }
+
+    /// When the figures (CPU time, memory in motion) were last read from the hypervisor.
+    pub fn swept(&self) -> Option<Instant> {
+        self.swept
+    }
+
+    fn insert(&mut self, view: Arc<DomainView>) {
+        self.forget(&view.uuid);
+        if let Some(domid) = view.domid() {
+            self.domids.insert_mut(domid, view.uuid);
+        }
+        self.names.insert_mut(view.config.name.clone(), view.uuid);
+        self.domains.insert_mut(view.uuid, view);
+    }
+
+    fn forget(&mut self, uuid: &Uuid) {
+        let Some(old) = self.domains.get(uuid).cloned() else { return };
+        self.domains.remove_mut(uuid);
+        if self.names.get(old.name()) == Some(uuid) {
+            self.names.remove_mut(old.name());
+        }
+        if let Some(domid) = old.domid().filter(|domid| self.domids.get(domid) == Some(uuid)) {
+            self.domids.remove_mut(&domid);
+        }
+    }
+}
+
+/// Where snapshots are published.
+pub(super) struct Board {
+    current: ArcSwap<Snapshot>,
+    epoch: Mutex<u64>,
+}
+
+/// What a sweep found that no driver knows of yet.
+#[derive(Debug, Default)]
+pub(super) struct Strange {
+    /// Domains that somebody else started.
+    pub(super) unknown: Vec<DomId>,
+    /// Domains whose state is not what was published, or that are not there any more.
+    pub(super) changed: Vec<Uuid>,
+}
+
+impl Board {
+    pub(super) fn new() -> Self {
+        Self { current: ArcSwap::from_pointee(Snapshot::empty()), epoch: Mutex::new(0) }
+    }
+
+    pub(super) fn current(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// The moment before a sweep: what is published after it is newer than what the sweep will find.
+    pub(super) fn epoch(&self) -> u64 {
+        *self.lock()
+    }
+
+    /// Shows a domain as its driver knows it.
+    pub(super) fn publish(
+        &self,
+        uuid: Uuid,
+        config: Arc<DomainConfig>,
+        facts: Option<DomainFacts>,
+    ) -> Arc<DomainView> {
+        let mut epoch = self.lock();
+        *epoch += 1;
+        let view = Arc::new(DomainView { uuid, config, facts, epoch: *epoch });
+        self.swap(|snapshot| snapshot.insert(view.clone()));
+        view
+    }
+
+    /// Shows a domain no more.
+    pub(super) fn remove(&self, uuid: &Uuid) {
+        let mut epoch = self.lock();
+        *epoch += 1;
+        self.swap(|snapshot| snapshot.forget(uuid));
+    }
+
+    /// Takes over what a sweep that began at `began` has found, where no driver has published something newer.
+    pub(super) fn sweep(&self, began: u64, facts: Vec<DomainFacts>, figures: HostFigures) -> Strange {
+        let _epoch = self.lock();
+        let mut strange = Strange::default();
+        let mut snapshot = Snapshot::clone(&self.current.load());
+        let mut present = std::collections::HashSet::with_capacity(facts.len());
+        let mut moved = snapshot.figures != figures;
+        for facts in facts {
+            present.insert(facts.domid);
+            let Some(old) = snapshot.by_domid(facts.domid).filter(|old| old.uuid == facts.uuid) else {
+                strange.unknown.push(facts.domid);
+                continue;
+            };
+            if old.epoch > began || old.facts.as_ref() == Some(&facts) {
+                continue;
+            }
+            if old.state() != Some(State::observed(&facts.flags)) {
+                strange.changed.push(old.uuid);
+            }
+            let view = DomainView {
+                uuid: old.uuid,
+                config: old.config.clone(),
+                facts: Some(facts),
+                epoch: old.epoch,
+            };
+            // Neither name, domid nor UUID differ, so the indices stay as they are.
+            snapshot.domains.insert_mut(view.uuid, Arc::new(view));
+            moved = true;
+        }
+        for (uuid, view) in &snapshot.domains {
+            if view.epoch <= began && view.domid().is_some_and(|domid| !present.contains(&domid)) {
+                strange.changed.push(*uuid);
+            }
+        }
+        snapshot.figures = figures;
+        snapshot.swept = Some(Instant::now());
+        snapshot.generation += u64::from(moved);
+        self.current.store(Arc::new(snapshot));
+        strange
+    }
+
+    fn swap(&self, change: impl FnOnce(&mut Snapshot)) {
+        let mut snapshot = Snapshot::clone(&self.current.load());
+        change(&mut snapshot);
+        snapshot.generation += 1;
+        self.current.store(Arc::new(snapshot));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

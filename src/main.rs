@@ -1,0 +1,184 @@
+//! The `xend` daemon and its tools: arguments to configuration to wiring to run.
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use xend::backend::sim::{Sim, SimSettings};
+use xend::cli::{Cli, Command, RunOptions};
+use xend::config::{Config, Environment, Hypervisor, Live};
+use xend::core::engine::{Engine, Settings};
+use xend::core::ports;
+use xend::os::{OsEntropy, SystemClock};
+use xend::server::telemetry::Telemetry;
+use xend::server::{Guard, Inherited, Server, Signals, lifecycle, listen};
+use xend::shape::{self, SxpSink};
+use xend::sxp::{Limits, ReadError, Reader, pretty, read_one};
+use xend::wire::http::{self, Http};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        None => serve(&cli.run).map(|()| ExitCode::SUCCESS),
+        Some(Command::Sxp { file }) => print_canonical(file.as_deref()),
+        Some(Command::Check { files }) => check(files),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("xend: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn serve(options: &RunOptions) -> Result<()> {
+    // Before any thread: it changes the environment.
+    let inherited = Inherited::from_env()?;
+    let environment = Environment::of_this_process();
+    let (config, warnings) = Config::load(options, &environment)?;
+    let telemetry = Telemetry::init(&config.tunables.log, config.logfile.as_deref())?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    lifecycle::raise_file_limit();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let signals = Signals::install()?;
+        let live = config.live();
+        let engine = start_engine(&config).await?;
+        let app = router(&engine, &live, &telemetry);
+        let listeners = listen::open(&config, inherited).await?;
+        listen::announce(&listeners);
+        let server = Server::new(Arc::clone(&live), config.max_connections);
+        for listener in listeners {
+            server.attach(listener, app.clone());
+        }
+        lifecycle::supervise(&server, signals, || reload(options, &environment, &config, &telemetry, &live))
+            .await;
+        engine.stop();
+        Ok(())
+    })
+}
+
+async fn start_engine(config: &Config) -> Result<Engine> {
+    let clock: Arc<dyn ports::Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn ports::Entropy> = Arc::new(OsEntropy);
+    let hypervisor: Arc<dyn ports::Hypervisor> = match config.hypervisor {
+        Hypervisor::Sim => {
+            let settings = SimSettings {
+                cpus: config.sim.cpus,
+                memory_mib: config.sim.memory_mib,
+                scheduler: config.scheduler.to_string().parse()?,
+                ..SimSettings::default()
+            };
+            Arc::new(Sim::open(&config.state_dir.join("sim"), settings, clock.clone(), entropy.clone())?)
+        }
+    };
+    let dump_dir = config.state_dir.join("dump");
+    std::fs::create_dir_all(&dump_dir).with_context(|| format!("Cannot create {}", dump_dir.display()))?;
+    let settings = Settings { dump_dir, ..Settings::default() };
+    Ok(Engine::start(hypervisor, clock, entropy, settings).await?)
+}
+
+fn router(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {
+    let (tunables, ring) = (Arc::clone(live), telemetry.ring());
+    let settings = move || {
+        let now = tunables.load();
+        http::Settings { max_body: now.max_body, node_shutdown: now.node_shutdown }
+    };
+    let guard = Guard::new(Arc::clone(live));
+    Http::new(engine.clone(), settings, move || ring.text())
+        .router()
+        .layer(axum::middleware::from_fn_with_state(guard, Guard::check))
+}
+
+fn reload(options: &RunOptions, environment: &Environment, old: &Config, telemetry: &Telemetry, live: &Live) {
+    let (new, warnings) = match Config::load(options, environment) {
+        Ok(loaded) => loaded,
+        Err(error) => return tracing::error!("Keeping the old configuration: {error}"),
+    };
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    for setting in old.needs_restart(&new) {
+        tracing::warn!("A change of {setting} needs a restart");
+    }
+    if let Err(error) = telemetry.reload(&new.tunables.log) {
+        tracing::error!("{error}");
+    }
+    live.store(Arc::new(new.tunables));
+}
+
+/// `xend sxp`: every expression on a line of its own, in canonical form.
+fn print_canonical(file: Option<&Path>) -> Result<ExitCode> {
+    let (name, text) = match file {
+        Some(path) => (path.display().to_string(), read(path)?),
+        None => {
+            let mut text = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut text).context("Cannot read standard input")?;
+            ("-".to_owned(), text)
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    let mut reader = Reader::new(&text, &generous(&text));
+    loop {
+        match reader.next() {
+            Ok(Some(expression)) => {
+                let mut line = expression.to_bytes();
+                line.push(b'\n');
+                // A reader that has seen enough (head) is no failure.
+                if out.write_all(&line).is_err() {
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
+            Ok(None) => return Ok(ExitCode::SUCCESS),
+            Err(error) => {
+                out.flush().ok();
+                return Ok(complain(&name, &error));
+            }
+        }
+    }
+}
+
+/// `xend check`: what is wrong with a configuration, or what it means.
+fn check(files: &[PathBuf]) -> Result<ExitCode> {
+    let mut status = ExitCode::SUCCESS;
+    for path in files {
+        let (name, text) = (path.display().to_string(), read(path)?);
+        let sxp = match read_one(&text, &generous(&text)) {
+            Ok(sxp) => sxp,
+            Err(error) => {
+                status = complain(&name, &error);
+                continue;
+            }
+        };
+        match shape::read_config(&sxp) {
+            Ok(config) => {
+                let mut sink = SxpSink::default();
+                shape::config(&mut sink, &config);
+                let meaning =
+                    read_one(&sink.into_bytes(), &Limits { bytes: usize::MAX, ..Limits::default() })?;
+                println!("{}", pretty(&meaning, 100));
+            }
+            Err(error) => {
+                let (line, column) = error.position(&text);
+                eprintln!("{name}:{line}:{column}: {error}");
+                status = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn complain(name: &str, error: &ReadError) -> ExitCode {
+    eprintln!("{name}:{}:{}: {error}", error.line(), error.column());
+    ExitCode::FAILURE
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("Cannot read {}", path.display()))
+}
+
+/// A file of one's own can be as large as it is.
+fn generous(text: &[u8]) -> Limits {
+    Limits { bytes: text.len().max(1), count: text.len().max(1), ..Limits::default() }
+}

@@ -1,0 +1,335 @@
+//! `(device (vbd ...))`
+
+use super::ShapeError;
+use super::fields::Fields;
+use super::sink::Sink;
+use crate::core::model::{
+    Backend, Block, BlockClass, BlockKind, BlockMode, Console, Device, Generic, Image, Invalid, PciAddress,
+    PciDevice, PciFunction, Property, Text, Value, Vfb, Vif, VirtualDevice, Vkbd, parse_uuid,
+};
+use crate::sxp::Sxp;
+
+/// Where Xen keeps its hotplug scripts: a script without a path is one of these.
+const SCRIPTS: &str = "/etc/xen/scripts/";
+
+/// Keys of an image that used to describe its frame buffer, before there was a device for it.
+const VFB_KEYS: [&str; 11] = [
+    "vnc",
+    "sdl",
+    "opengl",
+    "vncdisplay",
+    "vnclisten",
+    "vncunused",
+    "vncpasswd",
+    "display",
+    "xauthority",
+    "keymap",
+    "type",
+];
+
+/// Reads one device, `(vbd (uname phy:/dev/vg0/a) (dev sda1) (mode w))`. None if it is one that xend makes up itself
+/// and prints in its answers.
+pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
+    let Some(class) = device.head() else {
+        return Err(ShapeError::new(
+            "device",
+            "a list like (vbd (uname phy:/dev/vg0/a) (dev sda1)) is expected",
+            device,
+        ));
+    };
+    if class == "pci" {
+        return pci(device).map(|pci| Some(Device::Pci(pci)));
+    }
+    let mut fields = Fields::new(class, device.tail())?;
+    // What only an answer says.
+    fields.drop_keys(&["devid", "protocol_version", "location", "handle", "vfb_uuid"]);
+    let uuid = fields.checked("uuid", parse_uuid)?;
+    let device = match class {
+        "vbd" => Device::Block(block(BlockClass::Vbd, uuid, fields, device)?),
+        "tap" => Device::Block(block(BlockClass::Tap, uuid, fields, device)?),
+        "tap2" => Device::Block(block(BlockClass::Tap2, uuid, fields, device)?),
+        "vif" => Device::Vif(Vif {
+            mac: fields.parse("mac")?,
+            bridge: fields.optional_text("bridge")?,
+            script: fields.optional_text("script")?,
+            ip: fields.optional_text("ip")?,
+            backend: backend(&mut fields)?,
+            uuid,
+            rest: fields.rest(),
+        }),
+        "vfb" => {
+            // `(type vnc)` is what libvirt and xm send, `(vnc 1)` is what xend makes of it.
+            let kind = fields.optional_text("type")?;
+            fields.drop_keys(&["backend"]);
+            let mut rest = fields.rest();
+            if let Some(kind) = kind.filter(|kind| !rest.iter().any(|p| p.key == *kind)) {
+                rest.push(Property::new(kind, "1"));
+            }
+            Device::Vfb(Vfb { uuid, rest })
+        }
+        "vkbd" => Device::Vkbd(Vkbd { backend: backend(&mut fields)?, uuid, rest: fields.rest() }),
+        "console" => {
+            let protocol = fields.optional_text("protocol")?.unwrap_or_else(|| "vt100".into());
+            Device::Console(Console { protocol, uuid, rest: fields.rest() })
+        }
+        other if Device::GENERIC.contains(&other) => {
+            Device::Generic(Generic { class: other.to_owned(), uuid, rest: fields.rest() })
+        }
+        other => return Err(ShapeError::new("device", format!("{other} not a valid device type"), device)),
+    };
+    Ok(Some(device))
+}
+
+fn block(
+    class: BlockClass,
+    uuid: Option<uuid::Uuid>,
+    mut fields: Fields<'_>,
+    at: &Sxp,
+) -> Result<Block, ShapeError> {
+    let Some(dev) = fields.checked("dev", |text| Ok(text.to_owned()))? else {
+        return Err(ShapeError::new(
+            fields.name("dev"),
+            "missing, give the device's name in the guest, like xvda",
+            at,
+        ));
+    };
+    let (name, kind) = undecorated(&dev).map_err(|reason| ShapeError::new(fields.name("dev"), reason, at))?;
+    let number =
+        VirtualDevice::parse(name).map_err(|reason| ShapeError::new(fields.name("dev"), reason, at))?;
+    let uname_word = fields.word("uname")?;
+    let uname = uname_word.and_then(Sxp::as_bytes).unwrap_or_default();
+    Block::check_uname(uname, kind)
+        .map_err(|reason| ShapeError::new(fields.name("uname"), reason, uname_word.unwrap_or(at)))?;
+    // What only an answer says; another driver than the usual one is worth keeping.
+    fields.drop_keys(&["protocol", "VDI"]);
+    let mode = fields.parse::<BlockMode>("mode")?.unwrap_or(BlockMode::ReadOnly);
+    let bootable = fields.number("bootable", "", 1)?.map(|n| n == 1);
+    let backend = backend(&mut fields)?;
+    let mut rest = fields.rest();
+    rest.retain(|property| {
+        !(property.key == "driver" && property.text().is_some_and(|v| v == "paravirtualised"))
+    });
+    Ok(Block {
+        class,
+        uname: uname.into(),
+        dev: name.to_owned(),
+        number,
+        kind,
+        mode,
+        bootable,
+        backend,
+        uuid,
+        rest,
+    })
+}
+
+/// Takes xend's decorations off: `ioemu:hda`, `hda:disk` and `hdc:cdrom`.
+fn undecorated(dev: &str) -> Result<(&str, BlockKind), Invalid> {
+    let dev = dev.strip_prefix("ioemu:").unwrap_or(dev);
+    match dev.split_once(':') {
+        None => Ok((dev, BlockKind::Disk)),
+        Some((name, "disk")) => Ok((name, BlockKind::Disk)),
+        Some((name, "cdrom")) => Ok((name, BlockKind::Cdrom)),
+        Some((_, other)) => Err(Invalid::new(format!("{other:?} is neither disk nor cdrom"))),
+    }
+}
+
+fn backend(fields: &mut Fields<'_>) -> Result<Option<Backend>, ShapeError> {
+    Ok(fields.optional_text("backend")?.map(Backend))
+}
+
+fn pci(device: &Sxp) -> Result<PciDevice, ShapeError> {
+    let mut fields = Fields::new("pci", device.tail())?;
+    fields.drop_keys(&["devid"]);
+    let mut functions = Vec::new();
+    for dev in fields.take_all("dev") {
+        let mut parts = Fields::new("pci dev", dev.tail())?;
+        parts.drop_keys(&["uuid"]);
+        let mut number = |key| Ok::<u32, ShapeError>(parts.checked(key, pci_number)?.unwrap_or(0));
+        let address = PciAddress::new(number("domain")?, number("bus")?, number("slot")?, number("func")?)
+            .map_err(|reason| ShapeError::new("pci dev", reason, dev))?;
+        functions.push(PciFunction { address, rest: parts.rest() });
+    }
+    Ok(PciDevice {
+        functions,
+        backend: backend(&mut fields)?,
+        uuid: fields.checked("uuid", parse_uuid)?,
+        rest: fields.rest(),
+    })
+}
+
+/// `0x1b`, or `1b`, as `lspci` prints it: hexadecimal in either case.
+fn pci_number(text: &str) -> Result<u32, Invalid> {
+    let digits = text.trim().strip_prefix("0x").unwrap_or(text.trim());
+    u32::from_str_radix(digits, 16)
+        .map_err(|_| Invalid::new(format!("{text:?} is not a hexadecimal number like 0x1b")))
+}
+
+/// The frame buffer that an image asks for with `(vnc 1)` or `(sdl 1)`, if no device does.
+pub(super) fn implied_vfb(image: Option<&Image>, devices: &[Device]) -> Option<Device> {
+    let image = image.filter(|image| ["vnc", "sdl", "opengl"].iter().any(|key| image.switched_on(key)))?;
+    if devices.iter().any(|device| matches!(device, Device::Vfb(_))) {
+        return None;
+    }
+    let wanted = |p: &&Property| {
+        VFB_KEYS.iter().any(|key| p.key == *key) && p.text().is_some_and(|v| v != "0" && !v.is_empty())
+    };
+    Some(Device::Vfb(Vfb { uuid: None, rest: image.rest.iter().filter(wanted).cloned().collect() }))
+}
+
+/// How a device is written down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As one that serves a running guest, with what the backend made of it. `pv` if the guest is paravirtualised.
+    Running {
+        /// Whether the guest is paravirtualised.
+        pv: bool,
+    },
+    /// As it was configured.
+    Configured,
+    /// As it was configured, passwords included: for a file that only root reads.
+    Stored,
+}
+
+/// Writes the device's own record: `(vif (mac ...) ...)`.
+pub(super) fn device(
+    sink: &mut impl Sink,
+    device: &Device,
+    form: Form,
+    bootable: bool,
+    console_port: Option<u32>,
+) {
+    sink.begin_record(device.class());
+    let running = matches!(form, Form::Running { .. });
+    let visible = |property: &&Property| form == Form::Stored || !property.is_secret();
+    match device {
+        Device::Block(block) => {
+            if form == (Form::Running { pv: true }) {
+                sink.text_field("protocol", b"x86_64-abi");
+            }
+            uuid(sink, block.uuid);
+            sink.begin_field("bootable");
+            sink.int(i64::from(bootable));
+            sink.end_field();
+            if !running && !block.rest.iter().any(|p| p.key == "driver") {
+                sink.text_field("driver", b"paravirtualised");
+            }
+            let suffix = if running || block.kind == BlockKind::Cdrom {
+                format!(":{}", block.kind.name())
+            } else {
+                String::new()
+            };
+            sink.text_field("dev", format!("{}{suffix}", block.dev).as_bytes());
+            sink.text_field("uname", &block.uname);
+            sink.text_field("mode", block.mode.name().as_bytes());
+            backend_field(sink, block.backend.as_ref(), running);
+            if running {
+                sink.text_field("VDI", b"");
+            }
+            sink.properties(block.rest.iter().filter(visible));
+        }
+        Device::Vif(vif) => {
+            optional(sink, "bridge", vif.bridge.as_ref());
+            uuid(sink, vif.uuid);
+            script(sink, vif.script.as_ref(), running);
+            optional(sink, "ip", vif.ip.as_ref());
+            if let Some(mac) = vif.mac {
+                sink.text_field("mac", mac.to_string().as_bytes());
+            }
+            sink.properties(vif.rest.iter().filter(visible));
+            backend_field(sink, vif.backend.as_ref(), running);
+        }
+        Device::Vfb(vfb) => {
+            sink.properties(vfb.rest.iter().filter(visible));
+            uuid(sink, vfb.uuid);
+        }
+        Device::Vkbd(vkbd) => {
+            if !running {
+                uuid(sink, vkbd.uuid);
+            }
+            backend_field(sink, vkbd.backend.as_ref(), running);
+            sink.properties(vkbd.rest.iter().filter(visible));
+        }
+        Device::Pci(pci) => {
+            pci_fields(sink, pci, running);
+        }
+        Device::Console(console) => {
+            sink.text_field("protocol", &console.protocol);
+            if let Some(port) = console_port {
+                sink.begin_field("location");
+                sink.int(i64::from(port));
+                sink.end_field();
+            }
+            uuid(sink, console.uuid);
+            sink.properties(console.rest.iter().filter(visible));
+        }
+        Device::Generic(generic) => {
+            uuid(sink, generic.uuid);
+            sink.properties(generic.rest.iter().filter(visible));
+        }
+    }
+    sink.end_record();
+}
+
+fn pci_fields(sink: &mut impl Sink, pci: &PciDevice, running: bool) {
+    sink.begin_many("dev");
+    for function in &pci.functions {
+        let PciAddress { domain, bus, slot, func } = function.address;
+        sink.begin_fields_item("dev");
+        sink.text_field("domain", format!("{domain:#06x}").as_bytes());
+        sink.text_field("bus", format!("{bus:#04x}").as_bytes());
+        sink.text_field("slot", format!("{slot:#04x}").as_bytes());
+        sink.text_field("func", format!("{func:#x}").as_bytes());
+        sink.properties(function.rest.iter());
+        sink.end_fields_item();
+    }
+    sink.end_many();
+    uuid(sink, pci.uuid);
+    backend_field(sink, pci.backend.as_ref(), running);
+    sink.properties(pci.rest.iter());
+}
+
+fn uuid(sink: &mut impl Sink, uuid: Option<uuid::Uuid>) {
+    if let Some(uuid) = uuid {
+        sink.text_field("uuid", uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes());
+    }
+}
+
+fn optional(sink: &mut impl Sink, key: &str, text: Option<&Text>) {
+    if let Some(text) = text {
+        sink.text_field(key, text);
+    }
+}
+
+fn script(sink: &mut impl Sink, script: Option<&Text>, running: bool) {
+    match script {
+        Some(script) if !running || script.contains(&b'/') => sink.text_field("script", script),
+        Some(script) => sink.text_field("script", &[SCRIPTS.as_bytes(), script].concat()),
+        None if running => sink.text_field("script", format!("{SCRIPTS}vif-bridge").as_bytes()),
+        None => {}
+    }
+}
+
+/// A device that serves a guest has a backend, Domain-0 if nobody said.
+fn backend_field(sink: &mut impl Sink, backend: Option<&Backend>, running: bool) {
+    match backend {
+        Some(backend) if running && backend.is_dom0() => sink.text_field("backend", b"0"),
+        Some(backend) => sink.text_field("backend", &backend.0),
+        None if running => sink.text_field("backend", b"0"),
+        None => {}
+    }
+}
+
+/// A value as it came.
+pub(super) fn value(sink: &mut impl Sink, value: &Value) {
+    match value {
+        Value::Text(text) => sink.text(text),
+        Value::List(items) => {
+            sink.begin_list();
+            for item in items {
+                self::value(sink, item);
+            }
+            sink.end_list();
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The host, and what is asked of a domain beside its own record.
+
+use super::sink::Sink;
+use crate::core::model::{HostFigures, HostInfo, SedfParams, Topology, VcpuFacts};
+use crate::core::snapshot::DomainView;
+
+/// The version of xend's configuration format: libvirt loses `define` and `list --all` below 4.
+const CONFIG_FORMAT: u32 = 4;
+
+/// Writes `(node ...)`.
+pub fn node(sink: &mut impl Sink, info: &HostInfo, figures: &HostFigures) {
+    sink.begin_record("node");
+    for (key, value) in ["system", "host", "release", "version", "machine"].iter().zip(&info.uname) {
+        sink.text_field(key, value.as_bytes());
+    }
+    let topology = &info.topology;
+    sink.uint_field("nr_cpus", topology.cpus);
+    sink.uint_field("nr_nodes", topology.nodes);
+    sink.uint_field("cores_per_socket", topology.cores_per_socket);
+    sink.uint_field("threads_per_core", topology.threads_per_core);
+    sink.uint_field("cpu_mhz", topology.khz / 1000);
+    sink.text_field("hw_caps", info.hw_caps.as_bytes());
+    sink.text_field("virt_caps", info.virt_caps.as_bytes());
+    sink.uint_field("total_memory", info.total_memory);
+    sink.uint_field("free_memory", figures.free_memory);
+    sink.uint_field("free_cpus", figures.free_cpus);
+    sink.text_field("cpu_topology", cpu_topology(topology).as_bytes());
+    sink.text_field("numa_info", b"none");
+    sink.uint_field("xen_major", info.xen_major);
+    sink.uint_field("xen_minor", info.xen_minor);
+    sink.text_field("xen_extra", info.xen_extra.as_bytes());
+    sink.text_field("xen_caps", info.xen_caps.as_bytes());
+    sink.text_field("xen_scheduler", info.scheduler.name().as_bytes());
+    sink.uint_field("xen_pagesize", info.pagesize);
+    sink.text_field("platform_params", info.platform_params.as_bytes());
+    sink.text_field("xen_changeset", info.changeset.as_bytes());
+    sink.text_field("xen_commandline", info.commandline.as_bytes());
+    for (key, value) in
+        ["cc_compiler", "cc_compile_by", "cc_compile_domain", "cc_compile_date"].iter().zip(&info.compiled)
+    {
+        sink.text_field(key, value.as_bytes());
+    }
+    sink.uint_field("xend_config_format", CONFIG_FORMAT);
+    sink.end_record();
+}
+
+/// A table, as `xm info` prints it.
+fn cpu_topology(topology: &Topology) -> String {
+    let threads = topology.threads_per_core.max(1);
+    let per_socket = (topology.cores_per_socket.max(1) * threads).max(1);
+    let per_node = topology.cpus.div_ceil(topology.nodes.max(1)).max(1);
+    let mut table = String::from("\ncpu:    core    socket     node");
+    for cpu in 0..topology.cpus {
+        let (core, socket, node) = (cpu % per_socket / threads, cpu / per_socket, cpu / per_node);
+        table.push_str(&format!("\n{cpu:3}:{core:8}{socket:9}{node:9}"));
+    }
+    table
+}
+
+/// Writes `(domain (domid 1) (name pv1) (vcpu_count 2) (vcpu ...) ...)`.
+pub fn vcpus(sink: &mut impl Sink, view: &DomainView, vcpus: &[VcpuFacts]) {
+    sink.begin_record("domain");
+    if let Some(domid) = view.domid() {
+        sink.uint_field("domid", domid.0);
+    }
+    sink.text_field("name", view.name().as_str().as_bytes());
+    sink.uint_field("vcpu_count", u128::try_from(vcpus.len()).unwrap_or(u128::MAX));
+    sink.begin_many("vcpu");
+    for vcpu in vcpus {
+        sink.begin_fields_item("vcpu");
+        sink.uint_field("number", vcpu.number);
+        sink.uint_field("online", vcpu.online);
+        sink.uint_field("blocked", vcpu.blocked);
+        sink.uint_field("running", vcpu.running);
+        sink.float_field("cpu_time", vcpu.cpu_time.as_secs_f64());
+        sink.begin_field("cpu");
+        sink.int(vcpu.cpu.map_or(-1, i64::from));
+        sink.end_field();
+        sink.begin_field("cpumap");
+        sink.begin_list();
+        vcpu.affinity.iter().for_each(|cpu| sink.int(i64::from(cpu)));
+        sink.end_list();
+        sink.end_field();
+        sink.end_fields_item();
+    }
+    sink.end_many();
+    sink.end_record();
+}
+
+/// Writes `(sedf (domid 0) (period 20000000) ...)`, times in nanoseconds.
+pub fn sedf(sink: &mut impl Sink, view: &DomainView, params: &SedfParams) {
+    sink.begin_record("sedf");
+    if let Some(domid) = view.domid() {
+        sink.uint_field("domid", domid.0);
+    }
+    sedf_fields(sink, params);
+    sink.end_record();
+}
+
+pub(super) fn sedf_fields(sink: &mut impl Sink, params: &SedfParams) {
+    sink.uint_field("period", params.period.as_nanos());
+    sink.uint_field("slice", params.slice.as_nanos());
+    sink.uint_field("latency", params.latency.as_nanos());
+    sink.uint_field("extratime", params.extratime);
+    sink.uint_field("weight", params.weight);
+}

@@ -1,0 +1,135 @@
+//! `(image (linux ...))`
+
+use super::ShapeError;
+use super::fields::Fields;
+use super::sink::Sink;
+use crate::core::model::{GuestKind, Image, MAX_VCPUS, Text};
+use crate::sxp::Sxp;
+
+/// What xend 3.3 and later took an HVM guest's `kernel` for if there was no `loader`.
+const DEVICE_MODEL: &str = "/usr/lib/xen/bin/qemu-dm";
+
+/// Settings that every guest's answer shows, with what they are if nobody set them.
+const COMMON: [(&str, &str); 3] = [("superpages", "0"), ("nomigrate", "0"), ("tsc_mode", "0")];
+
+/// The same for HVM guests.
+const HVM: [(&str, &str); 11] = [
+    ("hpet", "0"),
+    ("stdvga", "0"),
+    ("xen_platform_pci", "1"),
+    ("rtc_timeoffset", "0"),
+    ("timer_mode", "1"),
+    ("apic", "1"),
+    ("sdl", "0"),
+    ("vpt_align", "1"),
+    ("pae", "1"),
+    ("viridian", "0"),
+    ("acpi", "1"),
+];
+
+/// Reads `(image (linux ...))`: the image, and the number of VCPUs that xm 3.0.0 put in there and nowhere else.
+pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>), ShapeError> {
+    let image = match property.tail() {
+        [] => return Ok((None, None)),
+        [image] if image.as_list().is_some_and(<[Sxp]>::is_empty) => return Ok((None, None)),
+        [image] => image,
+        _ => {
+            return Err(ShapeError::new(
+                "image",
+                "one image like (image (linux (kernel /boot/vmlinuz))) is expected",
+                property,
+            ));
+        }
+    };
+    let Some(builder) = image.head() else {
+        return Err(ShapeError::new(
+            "image",
+            "a list like (linux (kernel /boot/vmlinuz)) is expected",
+            image,
+        ));
+    };
+    let kind = match builder {
+        "linux" | "netbsd" | "solaris" | "plan9" => GuestKind::Pv,
+        // `vmx` was xend 3.0's word for HVM on Intel.
+        "hvm" | "vmx" => GuestKind::Hvm,
+        "pvh" => GuestKind::Pvh,
+        _ => {
+            return Err(ShapeError::new("image", format!("{builder:?} is not one of linux, hvm, pvh"), image));
+        }
+    };
+    let mut fields = Fields::new("image", image.tail())?;
+    fields.drop_keys(&["notes"]);
+    if kind != GuestKind::Hvm {
+        // xm 3.0.0 sends these for every guest; to a paravirtualised one they mean nothing.
+        fields.drop_keys(&["boot", "nics"]);
+    }
+    let vcpus = fields.number("vcpus", "", u64::from(MAX_VCPUS))?;
+    let mut kernel = fields.text("kernel")?;
+    let mut loader = fields.optional_text("loader")?;
+    if kind == GuestKind::Hvm && loader.is_none() && !kernel.is_empty() {
+        loader = Some(std::mem::take(&mut kernel));
+    }
+    let ramdisk = fields.optional_text("ramdisk")?;
+    let args = command_line(&mut fields)?;
+    let device_model = fields.optional_text("device_model")?;
+    let mut rest = fields.rest();
+    // Answers list the PCI devices here once more.
+    rest.retain(|property| property.key != "pci");
+    let image = Image { kind, builder: builder.into(), kernel, ramdisk, args, loader, device_model, rest };
+    Ok((Some(image), vcpus))
+}
+
+/// `ip`, `root` and `args` are one command line, in xend's order.
+fn command_line(fields: &mut Fields<'_>) -> Result<Text, ShapeError> {
+    let mut line = Vec::new();
+    for (key, prefix) in [("ip", "ip="), ("root", "root="), ("args", "")] {
+        if let Some(text) = fields.optional_text(key)? {
+            if !line.is_empty() {
+                line.push(b' ');
+            }
+            line.extend_from_slice(prefix.as_bytes());
+            line.extend_from_slice(&text);
+        }
+    }
+    Ok(line.into())
+}
+
+/// Writes `(image ...)`. What is only known of a domain that is on the host is written if `running`.
+pub(super) fn image(sink: &mut impl Sink, image: &Image, secrets: bool, running: bool) {
+    sink.begin_field("image");
+    sink.begin_record(&String::from_utf8_lossy(&image.builder));
+    sink.text_field("kernel", &image.kernel);
+    if let Some(loader) = &image.loader {
+        sink.text_field("loader", loader);
+    }
+    if let Some(ramdisk) = &image.ramdisk {
+        sink.text_field("ramdisk", ramdisk);
+    }
+    if !image.args.is_empty() {
+        sink.text_field("args", &image.args);
+    }
+    let hvm = image.kind == GuestKind::Hvm;
+    for (key, value) in COMMON.iter().chain(HVM.iter().filter(|_| hvm)) {
+        if image.setting(key).is_none() {
+            sink.text_field(key, value.as_bytes());
+        }
+    }
+    if running {
+        sink.begin_field("pci");
+        sink.begin_list();
+        sink.end_list();
+        sink.end_field();
+    }
+    match &image.device_model {
+        Some(path) => sink.text_field("device_model", path),
+        None if hvm => sink.text_field("device_model", DEVICE_MODEL.as_bytes()),
+        None => {}
+    }
+    sink.properties(image.rest.iter().filter(|property| secrets || !property.is_secret()));
+}
+
+/// Ends what [`image`] began, so that a running domain's notes can come last.
+pub(super) fn end_image(sink: &mut impl Sink) {
+    sink.end_record();
+    sink.end_field();
+}

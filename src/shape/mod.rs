@@ -1,0 +1,24 @@
+//! What a domain looks like as an S-expression, in both directions.
+//!
+//! It stands between the dialect (`sxp`), which knows no domains, and the model (`core`), which knows no file format.
+//! Everything that speaks S-expressions shares it: the wires, the store of managed domains, a simulated host's records.
+//!
+//! Answers are not built as trees: they are told to a [`Sink`], which writes them down as an S-expression or as JSON.
+
+mod device;
+mod error;
+mod fields;
+mod host;
+mod image;
+mod json;
+mod read;
+mod show;
+mod sink;
+
+pub use device::read_device;
+pub use error::ShapeError;
+pub use host::{node, sedf, vcpus};
+pub use json::JsonSink;
+pub use read::{read_config, read_sedf};
+pub use show::{config, domain, state_letters, state_word, stored_config};
+pub use sink::{Sink, SxpSink, TreeSink};

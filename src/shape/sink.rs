@@ -1,0 +1,278 @@
+//! Where answers are written to.
+
+use super::device::value;
+use crate::core::model::Property;
+use crate::sxp::{Sxp, printer};
+
+/// Takes an answer piece by piece and writes it in its own way. Whoever tells the answer says what is a record, a list
+/// or a key that can come several times; an S-expression shows no difference, JSON does.
+pub trait Sink {
+    /// A record with a name: `(domain ...)`. Fields follow.
+    fn begin_record(&mut self, head: &str);
+    /// Ends it.
+    fn end_record(&mut self);
+    /// A field; its value follows.
+    fn begin_field(&mut self, key: &str);
+    /// Ends it.
+    fn end_field(&mut self);
+    /// A field whose value is fields: `(notes (GUEST_OS linux) ...)`.
+    fn begin_section(&mut self, key: &str);
+    /// Ends it.
+    fn end_section(&mut self);
+    /// A key that can come several times. Items follow.
+    fn begin_many(&mut self, key: &str);
+    /// Ends it.
+    fn end_many(&mut self);
+    /// An item of such a key whose value is one record: `(device (vif ...))`.
+    fn begin_item(&mut self, key: &str);
+    /// Ends it.
+    fn end_item(&mut self);
+    /// An item of such a key whose value is fields: `(vcpu (number 0) ...)`.
+    fn begin_fields_item(&mut self, key: &str);
+    /// Ends it.
+    fn end_fields_item(&mut self);
+    /// A list; values follow.
+    fn begin_list(&mut self);
+    /// Ends it.
+    fn end_list(&mut self);
+    /// A word or string.
+    fn text(&mut self, text: &[u8]);
+    /// A whole number.
+    fn int(&mut self, n: i64);
+    /// A whole number that can be large.
+    fn uint(&mut self, n: u128);
+    /// A number with a fraction.
+    fn float(&mut self, n: f64);
+    /// Fields that nobody interprets. A key can come several times.
+    fn properties<'a>(&mut self, properties: impl Iterator<Item = &'a Property>);
+
+    /// A field that is text.
+    fn text_field(&mut self, key: &str, text: &[u8]) {
+        self.begin_field(key);
+        self.text(text);
+        self.end_field();
+    }
+
+    /// A field that is a whole number.
+    fn uint_field(&mut self, key: &str, n: impl Into<u128>) {
+        self.begin_field(key);
+        self.uint(n.into());
+        self.end_field();
+    }
+
+    /// A field that is a number with a fraction.
+    fn float_field(&mut self, key: &str, n: f64) {
+        self.begin_field(key);
+        self.float(n);
+        self.end_field();
+    }
+}
+
+/// Writes an S-expression as text, without building a tree.
+#[derive(Debug, Default)]
+pub struct SxpSink {
+    out: Vec<u8>,
+}
+
+impl SxpSink {
+    /// Goes on where `out` ends.
+    pub fn new(out: Vec<u8>) -> Self {
+        Self { out }
+    }
+
+    /// The text.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    fn separate(&mut self) {
+        if !matches!(self.out.last(), None | Some(b'(')) {
+            self.out.push(b' ');
+        }
+    }
+
+    fn open(&mut self, head: &str) {
+        self.separate();
+        self.out.push(b'(');
+        printer::text(&mut self.out, head.as_bytes());
+    }
+
+    fn close(&mut self) {
+        self.out.push(b')');
+    }
+}
+
+impl Sink for SxpSink {
+    fn begin_record(&mut self, head: &str) {
+        self.open(head);
+    }
+    fn end_record(&mut self) {
+        self.close();
+    }
+    fn begin_field(&mut self, key: &str) {
+        self.open(key);
+    }
+    fn end_field(&mut self) {
+        self.close();
+    }
+    fn begin_section(&mut self, key: &str) {
+        self.open(key);
+    }
+    fn end_section(&mut self) {
+        self.close();
+    }
+    fn begin_many(&mut self, _key: &str) {}
+    fn end_many(&mut self) {}
+    fn begin_item(&mut self, key: &str) {
+        self.open(key);
+    }
+    fn end_item(&mut self) {
+        self.close();
+    }
+    fn begin_fields_item(&mut self, key: &str) {
+        self.open(key);
+    }
+    fn end_fields_item(&mut self) {
+        self.close();
+    }
+    fn begin_list(&mut self) {
+        self.separate();
+        self.out.push(b'(');
+    }
+    fn end_list(&mut self) {
+        self.close();
+    }
+    fn text(&mut self, text: &[u8]) {
+        self.separate();
+        printer::text(&mut self.out, text);
+    }
+    fn int(&mut self, n: i64) {
+        self.separate();
+        printer::int(&mut self.out, n);
+    }
+    fn uint(&mut self, n: u128) {
+        self.separate();
+        match u64::try_from(n) {
+            Ok(n) => printer::uint(&mut self.out, n),
+            Err(_) => self.out.extend_from_slice(n.to_string().as_bytes()),
+        }
+    }
+    fn float(&mut self, n: f64) {
+        self.separate();
+        printer::float(&mut self.out, n);
+    }
+    fn properties<'a>(&mut self, properties: impl Iterator<Item = &'a Property>) {
+        for property in properties {
+            self.separate();
+            self.out.push(b'(');
+            printer::text(&mut self.out, &property.key);
+            for item in &property.values {
+                value(self, item);
+            }
+            self.close();
+        }
+    }
+}
+
+/// Builds a tree.
+#[derive(Debug)]
+pub struct TreeSink {
+    open: Vec<Vec<Sxp>>,
+}
+
+impl Default for TreeSink {
+    fn default() -> Self {
+        Self { open: vec![Vec::new()] }
+    }
+}
+
+impl TreeSink {
+    /// What was written, one tree a value.
+    pub fn into_values(mut self) -> Vec<Sxp> {
+        self.open.pop().unwrap_or_default()
+    }
+
+    fn begin(&mut self, head: Option<&str>) {
+        self.open.push(head.map(Sxp::from).into_iter().collect());
+    }
+
+    fn end(&mut self) {
+        if let Some(done) = self.open.pop() {
+            self.push(Sxp::list(done));
+        }
+    }
+
+    fn push(&mut self, value: Sxp) {
+        if let Some(list) = self.open.last_mut() {
+            list.push(value);
+        }
+    }
+
+    fn printed(&mut self, print: impl FnOnce(&mut Vec<u8>)) {
+        let mut text = Vec::new();
+        print(&mut text);
+        self.push(Sxp::atom(text));
+    }
+}
+
+impl Sink for TreeSink {
+    fn begin_record(&mut self, head: &str) {
+        self.begin(Some(head));
+    }
+    fn end_record(&mut self) {
+        self.end();
+    }
+    fn begin_field(&mut self, key: &str) {
+        self.begin(Some(key));
+    }
+    fn end_field(&mut self) {
+        self.end();
+    }
+    fn begin_section(&mut self, key: &str) {
+        self.begin(Some(key));
+    }
+    fn end_section(&mut self) {
+        self.end();
+    }
+    fn begin_many(&mut self, _key: &str) {}
+    fn end_many(&mut self) {}
+    fn begin_item(&mut self, key: &str) {
+        self.begin(Some(key));
+    }
+    fn end_item(&mut self) {
+        self.end();
+    }
+    fn begin_fields_item(&mut self, key: &str) {
+        self.begin(Some(key));
+    }
+    fn end_fields_item(&mut self) {
+        self.end();
+    }
+    fn begin_list(&mut self) {
+        self.begin(None);
+    }
+    fn end_list(&mut self) {
+        self.end();
+    }
+    fn text(&mut self, text: &[u8]) {
+        self.push(Sxp::atom(text));
+    }
+    fn int(&mut self, n: i64) {
+        self.printed(|out| printer::int(out, n));
+    }
+    fn uint(&mut self, n: u128) {
+        self.push(Sxp::atom(n.to_string()));
+    }
+    fn float(&mut self, n: f64) {
+        self.printed(|out| printer::float(out, n));
+    }
+    fn properties<'a>(&mut self, properties: impl Iterator<Item = &'a Property>) {
+        for property in properties {
+            self.open.push(vec![Sxp::atom(&property.key)]);
+            for item in &property.values {
+                value(self, item);
+            }
+            self.end();
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Which answer: S-expression, HTML or JSON.
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, USER_AGENT};
+use axum::http::request::Parts;
+use std::convert::Infallible;
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// `application/sxp`, which old clients compare as a whole header: never with a charset.
+    Sxp,
+    /// A page. `named` if the client said so in so many words, as browsers do; curl's `*/*` does not.
+    Html {
+        /// Whether Accept names `text/html`.
+        named: bool,
+    },
+    /// The same tree as JSON.
+    Json,
+}
+
+impl Format {
+    /// xend's rule, 3.0.0 to 4.4: an S-expression if User-Agent or Accept is missing or empty, or if Accept names
+    /// `application/sxp`; otherwise HTML. Ours: JSON if Accept prefers it to both.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        // With two Accept headers the last wins: xend's header parser kept that one.
+        let last = |name| {
+            headers
+                .get_all(name)
+                .iter()
+                .next_back()
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or("")
+                .trim()
+        };
+        let (agent, accept) = (last(USER_AGENT), last(ACCEPT));
+        let wants = Preferences::of(accept);
+        if wants.json > wants.sxp && wants.json >= wants.html {
+            return Self::Json;
+        }
+        if agent.is_empty() || accept.is_empty() || wants.sxp > 0 {
+            return Self::Sxp;
+        }
+        Self::Html { named: wants.html > 0 }
+    }
+}
+
+/// Quality values in thousandths; 0 for a type that is not named.
+#[derive(Default)]
+struct Preferences {
+    sxp: u16,
+    html: u16,
+    json: u16,
+}
+
+impl Preferences {
+    fn of(accept: &str) -> Self {
+        let mut preferences = Self::default();
+        for item in accept.split(',') {
+            let mut parts = item.split(';').map(str::trim);
+            let media = parts.next().unwrap_or("").to_ascii_lowercase();
+            let quality = parts
+                .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
+                .map_or(1000, |q| q.trim().parse::<f32>().map_or(0, thousandths));
+            let slot = match media.as_str() {
+                "application/sxp" => &mut preferences.sxp,
+                "text/html" | "application/xhtml+xml" => &mut preferences.html,
+                "application/json" => &mut preferences.json,
+                _ => continue,
+            };
+            *slot = quality.max(*slot);
+        }
+        preferences
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000 before")]
+fn thousandths(quality: f32) -> u16 {
+    (quality.clamp(0.0, 1.0) * 1000.0) as u16
+}
+
+impl<S: Sync> FromRequestParts<S> for Format {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gets_what() {
+        let html = Format::Html { named: true };
+        for (agent, accept, format) in [
+            (None, None, Format::Sxp),
+            (None, Some("*/*"), Format::Sxp),
+            (Some(""), Some("text/html"), Format::Sxp),
+            (Some("curl/7.0"), None, Format::Sxp),
+            (Some("curl/7.0"), Some(""), Format::Sxp),
+            (Some("curl/7.0"), Some("*/*"), Format::Html { named: false }),
+            (Some("curl/7.0"), Some("text/html"), html),
+            (Some("curl/7.0"), Some("application/sxp"), Format::Sxp),
+            (Some("curl/7.0"), Some("text/html, Application/SXP;q=0.1"), Format::Sxp),
+            (Some("curl/7.0"), Some("application/json"), Format::Json),
+            (None, Some("application/json"), Format::Json),
+            (Some("x"), Some("application/json;q=0.5, text/html"), html),
+            (Some("x"), Some("application/json, text/html;q=0.5"), Format::Json),
+            (Some("x"), Some("application/sxp, application/json"), Format::Sxp),
+            (Some("x"), Some("application/json;q=bad"), Format::Html { named: false }),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(USER_AGENT, agent), (ACCEPT, accept)] {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            assert_eq!(Format::of(&headers), format, "{agent:?} {accept:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_two_headers_wins() {
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, "x".parse().unwrap());
+        headers.append(ACCEPT, "text/html".parse().unwrap());
+        headers.append(ACCEPT, "application/sxp".parse().unwrap());
+        assert_eq!(Format::of(&headers), Format::Sxp);
+    }
+}

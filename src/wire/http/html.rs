@@ -1,0 +1,238 @@
+//! Outcomes as pages of `templates`.
+
+use super::ops::Place;
+use super::path::segment_of;
+use crate::core::model::VcpuFacts;
+use crate::core::op::Outcome;
+use crate::core::snapshot::DomainView;
+use crate::shape::{self, TreeSink};
+use crate::sxp::{Sxp, pretty};
+use std::sync::Arc;
+use xend_templates::{
+    CreatedPage, Device, Directory, DomainList, DomainPage, DomainRow, Fact, Link, MessagePage, NodePage,
+    RecordPage, Sedf, TextPage, Vcpu, VcpuPage, VnetList,
+};
+
+/// `/ xend/ domain/ pv1/`: the way to a page.
+pub(super) fn crumbs(place: &Place) -> Vec<Link> {
+    let mut crumbs = vec![Link::new("/", "/")];
+    let mut href = String::from("/");
+    for segment in place.path.split('/').filter(|segment| !segment.is_empty()) {
+        href.push_str(segment);
+        href.push('/');
+        let name = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
+        crumbs.push(Link::new(name, href.clone()));
+    }
+    crumbs
+}
+
+/// The page that an operation was asked for on.
+pub(super) fn back(place: &Place) -> Link {
+    let name = place.names.last().cloned().unwrap_or_else(|| place.path.clone());
+    Link::new(name, place.path.clone())
+}
+
+pub(super) fn directory(place: &Place, entries: &[&str]) -> String {
+    let base = place.url();
+    let base = base.trim_end_matches('/');
+    // xend listed nothing at the root; a person wants to get on.
+    let shown: &[&str] = if entries.is_empty() { &["xend"] } else { entries };
+    let entries = shown.iter().map(|entry| Link::new(*entry, format!("{base}/{entry}"))).collect();
+    Directory { crumbs: crumbs(place), entries }.render()
+}
+
+pub(super) fn domains(place: &Place, state: Option<String>, views: &[Arc<DomainView>]) -> String {
+    let url = place.url();
+    let row = |view: &Arc<DomainView>| DomainRow {
+        name: view.name().to_string(),
+        href: format!("{url}/{}", segment_of(view.name().as_str())),
+        id: view.domid().map(|domid| domid.0),
+        memory_mib: view.config.memory,
+        state: letters(view),
+        state_word: shape::state_word(view).to_owned(),
+    };
+    DomainList { crumbs: crumbs(place), state_filter: state, rows: views.iter().map(row).collect(), url }
+        .render()
+}
+
+fn letters(view: &DomainView) -> String {
+    let letters = view.facts.as_ref().map(|facts| shape::state_letters(&facts.flags).to_vec());
+    String::from_utf8(letters.unwrap_or_default()).unwrap_or_default()
+}
+
+pub(super) fn domain(
+    place: &Place,
+    view: &DomainView,
+    vcpus: Option<&Outcome>,
+    sedf: Option<&Outcome>,
+) -> String {
+    let tree = tree(|sink| shape::domain(sink, view));
+    DomainPage {
+        crumbs: crumbs(place),
+        name: view.name().to_string(),
+        href: place.url(),
+        id: view.domid().map(|domid| domid.0),
+        privileged: view.is_privileged(),
+        facts: facts(view),
+        devices: tree.tail().iter().filter(|item| item.head() == Some("device")).filter_map(device).collect(),
+        vcpus: match vcpus {
+            Some(Outcome::Vcpus(_, vcpus)) => vcpus.iter().map(vcpu).collect(),
+            _ => Vec::new(),
+        },
+        sedf: match sedf {
+            Some(Outcome::Sedf(_, params)) => Some(Sedf {
+                period_ns: nanoseconds(params.period),
+                slice_ns: nanoseconds(params.slice),
+                latency_ns: nanoseconds(params.latency),
+                extratime: params.extratime,
+                weight: params.weight,
+            }),
+            _ => None,
+        },
+        config_text: pretty(&tree, 100),
+    }
+    .render()
+}
+
+fn nanoseconds(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What a person wants to know first.
+fn facts(view: &DomainView) -> Vec<Fact> {
+    let config = &view.config;
+    let mut facts = vec![
+        Fact::new("State", format!("{} {}", shape::state_word(view), letters(view)).trim().to_owned()),
+        Fact::new("UUID", view.uuid.to_string()),
+        Fact::new("Memory", format!("{} MiB of at most {} MiB", config.memory, config.maxmem)),
+    ];
+    if let Some(now) = &view.facts {
+        facts.push(Fact::new("VCPUs", format!("{} of {} online", now.online_vcpus, config.vcpus)));
+        facts.push(Fact::new("CPU time", format!("{:.1} s", now.cpu_time.as_secs_f64())));
+        if let Some(started) = now.start_time.and_then(|start| jiff::Timestamp::try_from(start).ok()) {
+            facts.push(Fact::new("Started", started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()));
+        }
+    } else {
+        facts.push(Fact::new("VCPUs", config.vcpus.to_string()));
+    }
+    if let Some(image) = &config.image {
+        for (name, text) in [("Kernel", &image.kernel), ("Kernel arguments", &image.args)] {
+            if !text.is_empty() {
+                facts.push(Fact::new(name, text.to_string()));
+            }
+        }
+    }
+    if !config.description.is_empty() {
+        facts.push(Fact::new("Description", config.description.to_string()));
+    }
+    let policy = format!("{}, {}, {}", config.on_poweroff, config.on_reboot, config.on_crash);
+    facts.push(Fact::new("On poweroff, reboot, crash", policy));
+    facts
+}
+
+fn device(item: &Sxp) -> Option<Device> {
+    let record = item.tail().first()?;
+    Some(Device { kind: record.head()?.to_owned(), facts: record.tail().iter().filter_map(fact).collect() })
+}
+
+fn fact(item: &Sxp) -> Option<Fact> {
+    let values: Vec<String> = item.tail().iter().map(plain).collect();
+    Some(Fact::new(item.head()?.to_owned(), values.join(" ")))
+}
+
+/// A word as it is, a list as an S-expression.
+fn plain(item: &Sxp) -> String {
+    item.as_bytes().map_or_else(|| item.to_string(), |text| String::from_utf8_lossy(text).into_owned())
+}
+
+fn vcpu(vcpu: &VcpuFacts) -> Vcpu {
+    Vcpu {
+        number: vcpu.number,
+        online: vcpu.online,
+        blocked: vcpu.blocked,
+        running: vcpu.running,
+        cpu_time_s: vcpu.cpu_time.as_secs_f64(),
+        cpu: vcpu.cpu,
+        cpumap: vcpu.affinity.iter().collect(),
+    }
+}
+
+pub(super) fn text(place: &Place, title: &str, text: String) -> String {
+    TextPage { crumbs: crumbs(place), title: title.to_owned(), text }.render()
+}
+
+pub(super) fn vnets(place: &Place) -> String {
+    VnetList { crumbs: crumbs(place), url: place.url(), vnets: Vec::new() }.render()
+}
+
+pub(super) fn created(place: &Place, name: &str, href: &str, config_text: String) -> String {
+    CreatedPage {
+        crumbs: crumbs(place),
+        name: name.to_owned(),
+        href: href.to_owned(),
+        paused: true,
+        config_text,
+    }
+    .render()
+}
+
+/// An operation was done that has nothing to tell.
+pub(super) fn done(place: &Place, op: &str) -> String {
+    let name = place.names.last().map_or("", String::as_str);
+    let message = match op {
+        "pause" => format!("Domain {name} is paused."),
+        "unpause" => format!("Domain {name} runs."),
+        "destroy" => format!("Domain {name} has been destroyed."),
+        "shutdown" => format!("The guest of domain {name} has been asked to stop."),
+        "wait_for_devices" => format!("All devices of domain {name} are connected."),
+        "rename" => format!("Domain {name} has another name now."),
+        _ => format!("Done: {op} of domain {name}."),
+    };
+    // The domain may have gone, or have another name.
+    let back = match op {
+        "destroy" | "rename" => Link::new("all domains", format!("{}/xend/domain/", place.origin)),
+        _ => back(place),
+    };
+    MessagePage { crumbs: crumbs(place), title: "Done".to_owned(), message, back }.render()
+}
+
+/// An outcome that has a page of its own.
+pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done => done(place, ""),
+        Outcome::Domains(snapshot) => {
+            let views: Vec<_> = snapshot.domains().filter(|view| view.facts.is_some()).cloned().collect();
+            domains(place, None, &views)
+        }
+        Outcome::Domain(view) => domain(place, view, None, None),
+        Outcome::Host(info, figures) => {
+            let tree = tree(|sink| shape::node(sink, info, figures));
+            let facts = tree.tail().iter().filter_map(fact).collect();
+            let url = place.url();
+            NodePage {
+                crumbs: crumbs(place),
+                facts,
+                dmesg_href: format!("{url}/dmesg"),
+                log_href: format!("{url}/log"),
+            }
+            .render()
+        }
+        Outcome::Text(bytes) => text(place, "", String::from_utf8_lossy(bytes).into_owned()),
+        Outcome::Vcpus(view, vcpus) => {
+            let domain = Link::new(view.name().to_string(), place.url());
+            VcpuPage { crumbs: crumbs(place), domain, vcpus: vcpus.iter().map(vcpu).collect() }.render()
+        }
+        Outcome::Sedf(view, params) => {
+            let tree = tree(|sink| shape::sedf(sink, view, params));
+            let title = format!("SEDF parameters of {}", view.name());
+            let facts = tree.tail().iter().filter_map(fact).collect();
+            RecordPage { crumbs: crumbs(place), title, facts, back: back(place) }.render()
+        }
+    }
+}
+
+fn tree(tell: impl FnOnce(&mut TreeSink)) -> Sxp {
+    let mut sink = TreeSink::default();
+    tell(&mut sink);
+    sink.into_values().pop().unwrap_or_else(|| Sxp::list([]))
+}

@@ -1,0 +1,103 @@
+//! xend's HTTP interface.
+//!
+//! ```text
+//! path      /xend//domain/ and /xend/dom%61in are /xend/domain
+//! accept    S-expression, HTML or JSON?
+//! params    query and form -> one typed request an operation
+//! body      bounded, read to its end
+//! pages     GET: one file a page
+//! ops       POST: one table a page, one entry an operation
+//! reply     status, reason phrase, headers, body
+//! html      outcomes as pages of `templates`
+//! cache     lists that are printed once and sent often
+//! ```
+//!
+//! The reason phrase is part of the interface: xm prints it. Clients show the bodies of 500 and 404 only, so whatever
+//! fails is a 500, or a 404 for a domain that is not there.
+
+mod accept;
+mod body;
+mod cache;
+mod html;
+mod ops;
+mod pages;
+mod params;
+mod path;
+mod reply;
+
+use crate::core::engine::Engine;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use std::sync::Arc;
+use tower::{Layer, ServiceExt, util::MapRequestLayer};
+
+/// What can change while the daemon runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The largest body in bytes.
+    pub max_body: usize,
+    /// Whether a caller may shut the host down.
+    pub node_shutdown: bool,
+}
+
+/// What every page works with.
+#[derive(Clone)]
+pub struct Http(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    cache: cache::Cache,
+    settings: Box<dyn Fn() -> Settings + Send + Sync>,
+    log: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Http {
+    /// The wire in front of `engine`. `settings` is asked at each request, `log` gives the text of `/xend/node/log`.
+    pub fn new(
+        engine: Engine,
+        settings: impl Fn() -> Settings + Send + Sync + 'static,
+        log: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Self {
+        let (settings, log) = (Box::new(settings), Box::new(log));
+        Self(Arc::new(Inner { engine, cache: cache::Cache::default(), settings, log }))
+    }
+
+    /// All pages. Every request must carry a [`Caller`](crate::core::caller::Caller) among its extensions; one without
+    /// is taken for an internal one.
+    pub fn router(self) -> Router {
+        let pages = Router::new()
+            .route("/", page(get(pages::root).post(pages::no_operations)))
+            .route("/xend", page(get(pages::xend).post(pages::no_operations)))
+            .route("/xend/domain", page(get(pages::domains).post(ops::on_domains)))
+            .route("/xend/domain/{domain}", page(get(pages::domain).post(ops::on_domain)))
+            .route("/xend/node", page(get(pages::node).post(ops::on_node)))
+            .route("/xend/node/dmesg", page(get(pages::dmesg).post(ops::on_dmesg)))
+            .route("/xend/node/log", page(get(pages::log).post(pages::no_operations)))
+            .route("/xend/vnet", page(get(pages::vnets).post(ops::on_vnets)))
+            .route("/xend/vnet/{id}", page(get(pages::vnet).post(ops::on_vnets)))
+            .fallback(unknown)
+            .with_state(self);
+        // Routing must see the canonical path, and a layer of the router itself comes too late for that.
+        let canonical = MapRequestLayer::new(path::canonical).layer(pages);
+        Router::new().fallback_service(canonical.map_response(reply::with_common_headers))
+    }
+
+    fn settings(&self) -> Settings {
+        (self.0.settings)()
+    }
+}
+
+fn page(methods: MethodRouter<Http>) -> MethodRouter<Http> {
+    methods.fallback(|method: Method| async move { reply::method_not_supported(&method) })
+}
+
+/// A path that leads nowhere. As in xend, the first segment that is not known is named.
+async fn unknown(method: Method, request: Request) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
+        return reply::method_not_supported(&method);
+    }
+    reply::not_found(&format!("Not found: {}", path::unknown_segment(request.uri().path())))
+}

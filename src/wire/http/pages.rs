@@ -1,0 +1,201 @@
+//! What is read with GET.
+
+use super::accept::Format;
+use super::ops::{Place, caller, failed, invalid_request, no_such_domain, perform_named};
+use super::params::Params;
+use super::reply::{Content, answer, not_found, ok};
+use super::{Http, html};
+use crate::core::caller::Caller;
+use crate::core::error::Error;
+use crate::core::model::DomainRef;
+use crate::core::op::{Outcome, Query};
+use crate::core::snapshot::{DomainView, Snapshot};
+use crate::shape::{self, Sink};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use std::sync::Arc;
+
+/// `GET /`: xend listed nothing here.
+pub(super) async fn root(format: Format, request: Request) -> Response {
+    directory(&Place::of(&request, &[], format), &[])
+}
+
+/// `GET /xend`
+pub(super) async fn xend(format: Format, request: Request) -> Response {
+    directory(&Place::of(&request, &[], format), &["node", "domain", "vnet"])
+}
+
+fn directory(place: &Place, entries: &[&str]) -> Response {
+    if let Format::Html { .. } = place.format {
+        return ok(Content::Html(html::directory(place, entries)));
+    }
+    fn list(sink: &mut impl Sink, entries: &[&str]) {
+        entries.iter().for_each(|entry| sink.text(entry.as_bytes()));
+    }
+    ok(place.write(
+        |sink| {
+            sink.begin_list();
+            sink.text(b"ls");
+            list(sink, entries);
+            sink.end_list();
+        },
+        |sink| {
+            sink.begin_list();
+            list(sink, entries);
+            sink.end_list();
+        },
+    ))
+}
+
+/// A page that has no operations.
+pub(super) async fn no_operations(format: Format, request: Request) -> Response {
+    let place = Place::of(&request, &[], format);
+    let text = format!("Not implemented: {} has no operations", place.path);
+    answer(501, "Not implemented", Content::Text(text.into()))
+}
+
+/// `GET /xend/domain`
+pub(super) async fn domains(State(http): State<Http>, format: Format, request: Request) -> Response {
+    let query = Params::from_query(request.uri().query().unwrap_or(""));
+    let state = query.all("state").last().map(|state| String::from_utf8_lossy(state).to_ascii_lowercase());
+    let detail = query.one("detail").is_ok_and(|detail| detail == b"1");
+    let place = Place::of(&request, &[], format);
+    let snapshot = match list(&http, &caller(&request)).await {
+        Ok(snapshot) => snapshot,
+        Err(error) => return failed(&place, "list", &error.to_string()),
+    };
+    match (format, &state, detail) {
+        (Format::Html { .. }, ..) => {
+            let shown = snapshot
+                .domains()
+                .filter(|view| matches(view, state.as_deref()))
+                .cloned()
+                .collect::<Vec<_>>();
+            ok(Content::Html(html::domains(&place, state, &shown)))
+        }
+        (Format::Sxp, None, false) => ok(Content::Sxp(http.0.cache.names(&snapshot).await)),
+        (Format::Sxp, None, true) => ok(Content::Sxp(http.0.cache.details(&snapshot).await)),
+        _ => {
+            let shown = || snapshot.domains().filter(|view| matches(view, state.as_deref()));
+            ok(place.write(|sink| list_of(sink, shown(), detail), |sink| list_of(sink, shown(), detail)))
+        }
+    }
+}
+
+/// The same for `op=list`, always in full.
+pub(super) async fn detailed_list(http: &Http, caller: &Caller, place: &Place) -> Response {
+    match list(http, caller).await {
+        Ok(snapshot) if place.format == Format::Sxp => {
+            ok(Content::Sxp(http.0.cache.details(&snapshot).await))
+        }
+        Ok(snapshot) => ok(place.show(&Outcome::Domains(snapshot))),
+        Err(error) => failed(place, "list", &error.to_string()),
+    }
+}
+
+async fn list(http: &Http, caller: &Caller) -> Result<Arc<Snapshot>, Error> {
+    match http.0.engine.execute(caller, Query::Domains).await? {
+        Outcome::Domains(snapshot) => Ok(snapshot),
+        _ => Ok(http.0.engine.snapshot()),
+    }
+}
+
+/// Whether `?state=` means this domain. Without one: every domain that has a domid, as in xend 3.0; 3.0.4 to 4.4 hid
+/// paused and crashed ones, so that one just created was not to be seen.
+fn matches(view: &DomainView, state: Option<&str>) -> bool {
+    match state {
+        None => view.facts.is_some(),
+        Some("all") => true,
+        Some(state) => {
+            ["running", "paused", "halted", "suspended", "crashed"].contains(&state)
+                && shape::state_word(view) == state
+        }
+    }
+}
+
+fn list_of<'a>(sink: &mut impl Sink, views: impl Iterator<Item = &'a Arc<DomainView>>, detail: bool) {
+    sink.begin_list();
+    for view in views {
+        if detail {
+            shape::domain(sink, view);
+        } else {
+            sink.text(view.name().as_str().as_bytes());
+        }
+    }
+    sink.end_list();
+}
+
+/// `GET /xend/domain/NAME`. Of all operations GET performs vcpuinfo alone; others in the query mean nothing.
+pub(super) async fn domain(
+    State(http): State<Http>,
+    Path(name): Path<String>,
+    format: Format,
+    request: Request,
+) -> Response {
+    let place = Place::of(&request, &[&name], format);
+    let caller = caller(&request);
+    let query = Params::from_query(request.uri().query().unwrap_or(""));
+    let domain = DomainRef::new(name);
+    let view = match http.0.engine.execute(&caller, Query::Domain(domain.clone())).await {
+        Ok(Outcome::Domain(view)) => view,
+        Ok(_) => return no_such_domain(domain.as_str()),
+        Err(Error::NoSuchDomain(name)) => return no_such_domain(&name),
+        Err(error) => return failed(&place, "show", &error.to_string()),
+    };
+    match query.op().as_deref() {
+        None if query.all("op").next().is_some() => return invalid_request(&place),
+        Some("vcpuinfo") => return perform_named(&http, &caller, &place, "vcpuinfo", domain).await,
+        _ => {}
+    }
+    if let Format::Html { .. } = format {
+        let vcpus = http.0.engine.execute(&caller, Query::Vcpus(domain.clone())).await.ok();
+        let sedf = http.0.engine.execute(&caller, Query::Sedf(domain)).await.ok();
+        return ok(Content::Html(html::domain(&place, &view, vcpus.as_ref(), sedf.as_ref())));
+    }
+    ok(place.show(&Outcome::Domain(view)))
+}
+
+/// `GET /xend/node`
+pub(super) async fn node(State(http): State<Http>, format: Format, request: Request) -> Response {
+    let place = Place::of(&request, &[], format);
+    match http.0.engine.execute(&caller(&request), Query::Host).await {
+        Ok(outcome) => ok(place.show(&outcome)),
+        Err(error) => failed(&place, "node", &error.to_string()),
+    }
+}
+
+/// `GET /xend/node/dmesg`: text, wrapped for a browser.
+pub(super) async fn dmesg(State(http): State<Http>, format: Format, request: Request) -> Response {
+    let place = Place::of(&request, &[], format);
+    match http.0.engine.execute(&caller(&request), Query::Dmesg).await {
+        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => {
+            let text = String::from_utf8_lossy(&text).into_owned();
+            ok(Content::Html(html::text(&place, "Xen's messages", text)))
+        }
+        Ok(Outcome::Text(text)) => ok(Content::Text(text.into())),
+        Ok(_) => ok(Content::Text(bytes::Bytes::new())),
+        Err(error) => failed(&place, "dmesg", &error.to_string()),
+    }
+}
+
+/// `GET /xend/node/log`: text for everybody, as xend had it.
+pub(super) async fn log(State(http): State<Http>) -> Response {
+    ok(Content::Text((http.0.log)().into()))
+}
+
+/// `GET /xend/vnet`
+pub(super) async fn vnets(format: Format, request: Request) -> Response {
+    let place = Place::of(&request, &[], format);
+    if let Format::Html { .. } = format {
+        return ok(Content::Html(html::vnets(&place)));
+    }
+    ok(place.write(
+        |sink| list_of(sink, std::iter::empty(), false),
+        |sink| list_of(sink, std::iter::empty(), false),
+    ))
+}
+
+/// `GET /xend/vnet/ID`
+pub(super) async fn vnet(Path(id): Path<String>) -> Response {
+    not_found(&format!("No such vnet {id}"))
+}

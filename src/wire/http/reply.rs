@@ -1,0 +1,105 @@
+//! Status, reason phrase, headers, body.
+
+use super::accept::Format;
+use axum::body::Body;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES, HeaderName, LOCATION, PRAGMA, VARY,
+};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::ext::ReasonPhrase;
+
+const SXP: HeaderValue = HeaderValue::from_static("application/sxp");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+
+/// A body with its type. An empty body has none: xm 3.0.0 dies of an empty body that claims to be `application/sxp`.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    /// Nothing.
+    Empty,
+    /// An S-expression, or words that pretend to be one.
+    Sxp(Bytes),
+    /// A page.
+    Html(String),
+    /// JSON.
+    Json(Bytes),
+    /// Plain text.
+    Text(Bytes),
+}
+
+/// An answer. The phrase is what xend said, not what the standard says.
+pub(super) fn answer(code: u16, phrase: &str, content: Content) -> Response {
+    let (media, body) = match content {
+        Content::Empty => (None, Bytes::new()),
+        Content::Sxp(body) => (Some(SXP), body),
+        Content::Html(page) => (Some(HTML), page.into()),
+        Content::Json(body) => (Some(JSON), body),
+        Content::Text(body) => (Some(TEXT), body),
+    };
+    let mut response = Response::new(Body::from(body.clone()));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+    if let Some(media) = media {
+        response.headers_mut().insert(CONTENT_TYPE, media);
+    }
+    // What a client can send (the name of an operation) is in some phrases: no control characters, nothing endless.
+    let phrase: String =
+        phrase.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).take(200).collect();
+    if let Ok(phrase) = ReasonPhrase::try_from(phrase.into_bytes()) {
+        response.extensions_mut().insert(phrase);
+    }
+    response
+}
+
+/// `200 OK`.
+pub(super) fn ok(content: Content) -> Response {
+    answer(200, "OK", content)
+}
+
+/// `404 Not found`. xm's special case wants exactly this phrase.
+pub(super) fn not_found(text: &str) -> Response {
+    answer(404, "Not found", Content::Text(Bytes::copy_from_slice(text.as_bytes())))
+}
+
+/// A method that is neither GET, HEAD nor POST.
+pub(super) fn method_not_supported(method: &Method) -> Response {
+    let text = format!("Request method not supported ({method})");
+    let mut response = answer(501, "Not implemented", Content::Text(text.into()));
+    response.headers_mut().insert(axum::http::header::ACCEPT, HeaderValue::from_static("GET,HEAD,POST"));
+    response
+}
+
+/// Says where the answer's subject is to be found.
+pub(super) fn located(mut response: Response, location: &str) -> Response {
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+/// An S-expression or JSON that a sink has written.
+pub(super) fn data(format: Format, bytes: Vec<u8>) -> Content {
+    match format {
+        Format::Json => Content::Json(bytes.into()),
+        Format::Sxp | Format::Html { .. } => Content::Sxp(bytes.into()),
+    }
+}
+
+/// The headers of every answer. Nothing of xend's may be kept by a cache, and what is answered depends on who asks.
+pub(super) fn with_common_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (EXPIRES, "-1"),
+        (PRAGMA, "no-cache"),
+        (CACHE_CONTROL, "no-cache"),
+        (VARY, "Accept, User-Agent"),
+        (HeaderName::from_static("x-content-type-options"), "nosniff"),
+        (HeaderName::from_static("x-frame-options"), "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,4 @@
+//! The wires: each only turns requests into an [`Op`](crate::core::op::Op) and an
+//! [`Outcome`](crate::core::op::Outcome) into its own words. No wire knows another.
+
+pub mod http;

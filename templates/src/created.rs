@@ -1,0 +1,73 @@
+//! A domain that has just been created.
+
+use maud::html;
+
+use crate::form;
+use crate::layout::Layout;
+use crate::parts::{Link, preformatted};
+
+/// The answer to a successful create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreatedPage {
+    /// The way from `/` to this page.
+    pub crumbs: Vec<Link>,
+    /// The new domain's name.
+    pub name: String,
+    /// The new domain's own URL or path.
+    pub href: String,
+    /// Whether the domain still waits to be unpaused.
+    pub paused: bool,
+    /// The configuration as an S-expression, laid out for reading.
+    pub config_text: String,
+}
+
+impl CreatedPage {
+    /// The whole document.
+    pub fn render(&self) -> String {
+        let body = html! {
+            p.message role="status" { "Created " a href=(self.href) { "Domain " (self.name) } }
+            @if self.paused {
+                p { "It is paused. Wait until its devices are connected, then unpause it." }
+                (form::post(&self.href, &html! {
+                    (form::button("wait_for_devices", "Wait for devices"))
+                    (form::button("unpause", "Unpause"))
+                }))
+            }
+            h2 { "Configuration" }
+            (preformatted(&self.config_text))
+        };
+        Layout { title: &format!("Created {}", self.name), crumbs: &self.crumbs, body }.render()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{HOSTILE, assert_document, assert_form, crumbs, forms};
+
+    fn page(name: &str) -> CreatedPage {
+        CreatedPage {
+            crumbs: crumbs(&["xend", "domain"]),
+            name: name.into(),
+            href: "/xend/domain/pv1".into(),
+            paused: true,
+            config_text: format!("(vm (name {name}))"),
+        }
+    }
+
+    #[test]
+    fn it_links_to_the_domain_as_xend_did() {
+        let text = page("pv1").render();
+        assert_document(&text);
+        assert!(text.contains(r#"Created <a href="/xend/domain/pv1">Domain pv1</a>"#), "{text}");
+        assert_document(&page(HOSTILE).render());
+    }
+
+    #[test]
+    fn a_paused_domain_can_be_set_going() {
+        let text = page("pv1").render();
+        assert_form(forms(&text)[0], "/xend/domain/pv1", &["wait_for_devices", "unpause"], &[]);
+        let running = CreatedPage { paused: false, ..page("pv1") }.render();
+        assert!(forms(&running).is_empty());
+    }
+}

@@ -1,0 +1,51 @@
+//! A page that only leads to others: `/` and `/xend`.
+
+use maud::html;
+
+use crate::layout::Layout;
+use crate::parts::Link;
+
+/// A list of links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// The way from `/` to this page; the last one is this page and gives the heading.
+    pub crumbs: Vec<Link>,
+    /// What is here, in order.
+    pub entries: Vec<Link>,
+}
+
+impl Directory {
+    /// The whole document.
+    pub fn render(&self) -> String {
+        let title = self.crumbs.last().map_or("/", |crumb| &crumb.name);
+        let body = html! {
+            ul {
+                @for entry in &self.entries {
+                    li { a href=(entry.href) { (entry.name) } }
+                }
+            }
+        };
+        Layout { title, crumbs: &self.crumbs, body }.render()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{HOSTILE, assert_document, crumbs};
+
+    #[test]
+    fn entries_are_links_as_xend_wrote_them() {
+        let entries = vec![Link::new("node", "http://127.0.0.1:8000/xend/node"), Link::new(HOSTILE, HOSTILE)];
+        let page = Directory { crumbs: crumbs(&["xend"]), entries }.render();
+        assert_document(&page);
+        assert!(page.contains(r#"<li><a href="http://127.0.0.1:8000/xend/node">node</a></li>"#), "{page}");
+    }
+
+    #[test]
+    fn the_root_is_a_directory_too() {
+        let page = Directory { crumbs: crumbs(&[]), entries: vec![] }.render();
+        assert_document(&page);
+        assert!(page.contains("<h1>/</h1>"), "{page}");
+    }
+}

@@ -1,0 +1,50 @@
+//! A few named values, as `cpu_sedf_get` answers.
+
+use maud::html;
+
+use crate::layout::Layout;
+use crate::parts::{Fact, Link, fact_table};
+
+/// The answer of an operation that tells something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPage {
+    /// The way from `/` to this page.
+    pub crumbs: Vec<Link>,
+    /// The heading.
+    pub title: String,
+    /// The values, in order.
+    pub facts: Vec<Fact>,
+    /// Where to go from here.
+    pub back: Link,
+}
+
+impl RecordPage {
+    /// The whole document.
+    pub fn render(&self) -> String {
+        let body = html! {
+            (fact_table(&self.facts))
+            p { a href=(self.back.href) { "Back to " (self.back.name) } }
+        };
+        Layout { title: &self.title, crumbs: &self.crumbs, body }.render()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{HOSTILE, assert_document, crumbs};
+
+    #[test]
+    fn values_are_shown_and_escaped() {
+        let page = RecordPage {
+            crumbs: crumbs(&["xend", "domain", "pv1"]),
+            title: HOSTILE.into(),
+            facts: vec![Fact::new("period", "20000000 ns"), Fact::new(HOSTILE, HOSTILE)],
+            back: Link::new(HOSTILE, "/xend/domain/pv1"),
+        }
+        .render();
+        assert_document(&page);
+        assert!(page.contains(r#"<th scope="row">period</th><td>20000000 ns</td>"#), "{page}");
+        assert!(page.contains(r#"<a href="/xend/domain/pv1">Back to "#), "{page}");
+    }
+}

@@ -1,0 +1,137 @@
+//! The virtual CPUs of a domain.
+
+use maud::{Markup, html};
+
+use crate::layout::Layout;
+use crate::parts::Link;
+
+/// One virtual CPU.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vcpu {
+    /// Its number within the domain, from 0.
+    pub number: u32,
+    /// Whether it is plugged in.
+    pub online: bool,
+    /// Whether it waits for an event.
+    pub blocked: bool,
+    /// Whether it is on a CPU at this moment.
+    pub running: bool,
+    /// CPU time it has used, in seconds.
+    pub cpu_time_s: f64,
+    /// The CPU it is on or was on last, or `None` if it has been on none.
+    pub cpu: Option<u32>,
+    /// The CPUs it may use.
+    pub cpumap: Vec<u32>,
+}
+
+impl Vcpu {
+    fn state(&self) -> &'static str {
+        match self {
+            Self { online: false, .. } => "offline",
+            Self { running: true, .. } => "running",
+            Self { blocked: true, .. } => "blocked",
+            Self { .. } => "ready",
+        }
+    }
+}
+
+/// The answer to `vcpuinfo`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VcpuPage {
+    /// The way from `/` to this page.
+    pub crumbs: Vec<Link>,
+    /// The domain, and where its page is.
+    pub domain: Link,
+    /// Its VCPUs, in order.
+    pub vcpus: Vec<Vcpu>,
+}
+
+impl VcpuPage {
+    /// The whole document.
+    pub fn render(&self) -> String {
+        let body = html! {
+            (vcpu_table(&self.vcpus))
+            p { a href=(self.domain.href) { "Back to " (self.domain.name) } }
+        };
+        Layout { title: &format!("VCPUs of {}", self.domain.name), crumbs: &self.crumbs, body }.render()
+    }
+}
+
+/// A row for each VCPU.
+pub(crate) fn vcpu_table(vcpus: &[Vcpu]) -> Markup {
+    html! {
+        @if vcpus.is_empty() {
+            p { "No VCPUs." }
+        } @else {
+            div.scroll {
+                table {
+                    thead {
+                        tr {
+                            @for name in ["VCPU", "State", "CPU time (s)", "CPU", "May use CPUs"] {
+                                th scope="col" { (name) }
+                            }
+                        }
+                    }
+                    tbody {
+                        @for vcpu in vcpus { (row(vcpu)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn row(vcpu: &Vcpu) -> Markup {
+    let cpumap: Vec<String> = vcpu.cpumap.iter().map(u32::to_string).collect();
+    html! {
+        tr {
+            th scope="row" { (vcpu.number) }
+            td { (vcpu.state()) }
+            td { (format!("{:.1}", vcpu.cpu_time_s)) }
+            td { @match vcpu.cpu { Some(cpu) => (cpu), None => "none" } }
+            td { (cpumap.join(", ")) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{HOSTILE, assert_document, crumbs};
+
+    fn vcpu() -> Vcpu {
+        let cpumap = vec![0, 1, 3];
+        Vcpu {
+            number: 1,
+            online: true,
+            blocked: true,
+            running: false,
+            cpu_time_s: 0.54,
+            cpu: Some(3),
+            cpumap,
+        }
+    }
+
+    #[test]
+    fn a_row_tells_state_time_and_cpus() {
+        let row = row(&vcpu()).into_string();
+        let cells = "<td>blocked</td><td>0.5</td><td>3</td><td>0, 1, 3</td>";
+        assert_eq!(row, format!(r#"<tr><th scope="row">1</th>{cells}</tr>"#));
+    }
+
+    #[test]
+    fn offline_outweighs_the_other_states() {
+        assert_eq!(Vcpu { online: false, running: true, ..vcpu() }.state(), "offline");
+        assert_eq!(Vcpu { running: true, ..vcpu() }.state(), "running");
+        assert_eq!(Vcpu { blocked: false, ..vcpu() }.state(), "ready");
+    }
+
+    #[test]
+    fn the_page_leads_back_to_the_domain() {
+        let domain = Link::new(HOSTILE, "/xend/domain/x");
+        let page =
+            VcpuPage { crumbs: crumbs(&["xend", "domain", "x"]), domain, vcpus: vec![vcpu()] }.render();
+        assert_document(&page);
+        assert!(page.contains(r#"<a href="/xend/domain/x">Back to "#), "{page}");
+    }
+}

@@ -1,0 +1,171 @@
+//! Listeners: sockets that are stale, alive, in the way, inherited or unwanted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod server_support;
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use server_support::{config_in, tcp_address};
+use tempfile::TempDir;
+use xend::config::{Config, Switch, UnixSocket};
+use xend::server::listen::{self, ListenError};
+use xend::server::{Inherited, Listener};
+
+fn unix_only(dir: &TempDir) -> Config {
+    Config { http: Switch::Off, ..config_in(dir) }
+}
+
+fn socket(config: &Config) -> &UnixSocket {
+    match &config.unix {
+        Switch::On(socket) => socket,
+        Switch::Off => panic!("the socket is on"),
+    }
+}
+
+async fn open(config: &Config) -> Result<Vec<Listener>, ListenError> {
+    listen::open(config, Inherited::default()).await
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[tokio::test]
+async fn each_kind_can_be_off_but_not_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let both = config_in(&dir);
+    let names: Vec<_> = open(&both).await.unwrap().iter().map(ToString::to_string).collect();
+    assert!(names[0].starts_with("http://127.0.0.1:") && names[0].ends_with('/'), "{names:?}");
+    assert_eq!(names[1], format!("unix:{}", socket(&both).path.display()));
+
+    let tcp = Config { unix: Switch::Off, ..both.clone() };
+    assert!(matches!(open(&tcp).await.unwrap()[..], [Listener::Tcp { .. }]));
+    assert!(matches!(open(&unix_only(&dir)).await.unwrap()[..], [Listener::Unix { .. }]));
+    let none = Config { unix: Switch::Off, ..unix_only(&dir) };
+    assert_eq!(
+        open(&none).await.unwrap_err().to_string(),
+        "Nothing to listen on: turn on xend-http-server or xend-unix-server"
+    );
+}
+
+#[tokio::test]
+async fn a_socket_is_ours_alone_unless_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = unix_only(&dir);
+    let path = socket(&config).path.clone();
+    let listeners = open(&config).await.unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(path.parent().unwrap()), 0o700, "a directory that had to be made");
+    drop(listeners);
+
+    let own_group = nix::unistd::getegid().to_string();
+    let group = Some(own_group.clone());
+    config.unix = Switch::On(UnixSocket { path: path.clone(), mode: 0o660, group });
+    let _listeners = open(&config).await.unwrap();
+    assert_eq!(mode(&path), 0o660);
+    assert_eq!(std::fs::metadata(&path).unwrap().gid().to_string(), own_group);
+    let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+    assert_eq!(beside.len(), 1, "nothing temporary is left: {beside:?}");
+}
+
+#[tokio::test]
+async fn an_unknown_group_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = unix_only(&dir);
+    let group = Some("no-such-group".to_owned());
+    config.unix = Switch::On(UnixSocket { group, ..socket(&config).clone() });
+    let message = open(&config).await.unwrap_err().to_string();
+    assert_eq!(message, "No group no-such-group: create it, or change xend-unix-group");
+}
+
+#[tokio::test]
+async fn a_stale_socket_is_replaced_and_a_live_one_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = unix_only(&dir);
+    let path = socket(&config).path.clone();
+    std::fs::create_dir(path.parent().unwrap()).unwrap();
+    // The standard library leaves the file behind, as a daemon does that was killed.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+
+    let listeners = open(&config).await.unwrap();
+    let error = open(&config).await.unwrap_err();
+    assert!(matches!(&error, ListenError::Live(live) if *live == path));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "Socket {} is in use by a running server: stop that one, or give another path with --unix",
+            path.display()
+        )
+    );
+    assert!(path.exists(), "the other server keeps its socket");
+    drop(listeners);
+    assert!(!path.exists(), "removed in the end");
+}
+
+#[tokio::test]
+async fn what_is_not_a_socket_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = unix_only(&dir);
+    let path = &socket(&config).path;
+    std::fs::create_dir(path.parent().unwrap()).unwrap();
+    std::fs::write(path, "precious").unwrap();
+    let message = open(&config).await.unwrap_err().to_string();
+    let start = format!("{} is not a socket: ", path.display());
+    assert!(message.starts_with(&start), "{message}");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "precious");
+}
+
+#[tokio::test]
+async fn only_our_own_socket_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = unix_only(&dir);
+    let path = &socket(&config).path;
+    let listeners = open(&config).await.unwrap();
+    std::fs::remove_file(path).unwrap();
+    let _successor = std::os::unix::net::UnixListener::bind(path).unwrap();
+    drop(listeners);
+    assert!(path.exists());
+}
+
+#[tokio::test]
+async fn a_path_too_long_for_a_socket_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = unix_only(&dir);
+    let path = dir.path().join("x".repeat(120)).join("socket");
+    config.unix = Switch::On(UnixSocket { path, ..socket(&config).clone() });
+    let message = open(&config).await.unwrap_err().to_string();
+    assert!(message.starts_with("Cannot bind the socket "), "{message}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let config = Config { http: Switch::On(address), ..config_in(&dir) };
+    let message = open(&config).await.unwrap_err().to_string();
+    assert_eq!(message, format!("Cannot listen on http://{address}/"));
+}
+
+#[tokio::test]
+async fn an_inherited_socket_takes_the_place_of_its_kind() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config_in(&dir);
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = tcp.local_addr().unwrap();
+    let listeners = listen::open(&config, Inherited { tcp: vec![tcp], unix: Vec::new() }).await.unwrap();
+    assert_eq!(listeners.len(), 2);
+    assert_eq!(tcp_address(&listeners), Some(address));
+    assert!(socket(&config).path.exists(), "the other kind is our own");
+    drop(listeners);
+
+    let path = dir.path().join("handed-over");
+    let unix = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let listeners = listen::open(&config, Inherited { tcp: Vec::new(), unix: vec![unix] }).await.unwrap();
+    assert!(listeners.iter().any(|listener| listener.to_string() == format!("unix:{}", path.display())));
+    assert!(!socket(&config).path.exists());
+    drop(listeners);
+    assert!(path.exists(), "whoever made it removes it");
+}
