@@ -44,9 +44,10 @@ fn serve(options: &RunOptions) -> Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let signals = Signals::install()?;
         let live = config.live();
+        // First, since a second daemon is best told that its socket is taken. Nobody is served before the engine is.
+        let listeners = listen::open(&config, inherited).await?;
         let engine = start_engine(&config).await?;
         let app = router(&engine, &live, &telemetry);
-        let listeners = listen::open(&config, inherited).await?;
         listen::announce(&listeners);
         let server = Server::new(Arc::clone(&live), config.max_connections);
         for listener in listeners {
@@ -110,13 +111,12 @@ fn reload(options: &RunOptions, environment: &Environment, old: &Config, telemet
 
 /// `xend sxp`: every expression on a line of its own, in canonical form.
 fn print_canonical(file: Option<&Path>) -> Result<ExitCode> {
-    let (name, text) = match file {
-        Some(path) => (path.display().to_string(), read(path)?),
-        None => {
-            let mut text = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut text).context("Cannot read standard input")?;
-            ("-".to_owned(), text)
-        }
+    let (name, text) = if let Some(path) = file {
+        (path.display().to_string(), read(path)?)
+    } else {
+        let mut text = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut text).context("Cannot read standard input")?;
+        ("-".to_owned(), text)
     };
     let mut out = std::io::stdout().lock();
     let mut reader = Reader::new(&text, &generous(&text));

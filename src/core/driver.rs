@@ -67,6 +67,7 @@ pub(super) struct Driver {
     domid: DomId,
     state: State,
     config: Arc<DomainConfig>,
+    left: bool,
 }
 
 /// What a driver does on the hypervisor and how long it waits for it.
@@ -87,7 +88,7 @@ impl Driver {
         let state = State::Building;
         match core.limited("Create", core.hypervisor.create(&config)).await {
             Ok(facts) => {
-                let mut driver = Self { core, inbox, uuid, domid: facts.domid, state, config };
+                let mut driver = Self { core, inbox, uuid, domid: facts.domid, state, config, left: false };
                 driver.advance(Event::Built);
                 let view = driver.publish(facts);
                 Ok((driver, view))
@@ -107,9 +108,16 @@ impl Driver {
         facts: DomainFacts,
     ) -> Self {
         let state = State::observed(&facts.flags);
-        let driver = Self { core, inbox, uuid: facts.uuid, domid: facts.domid, state, config };
+        let driver = Self { core, inbox, uuid: facts.uuid, domid: facts.domid, state, config, left: false };
         driver.publish(facts);
         driver
+    }
+
+    /// Lets it run in a task of its own. The type hides the future's, which would contain itself: a driver starts another
+    /// one when it keeps a stopped domain under a new name.
+    fn start(self) {
+        let run: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(self.run());
+        tokio::spawn(run);
     }
 
     /// Serves requests and changes until the domain has gone or the daemon stops. Domains outlive the daemon: stopping
@@ -130,14 +138,21 @@ impl Driver {
                 }
             }
         }
-        self.core.board.remove(&self.uuid);
-        self.core.registry.release(&self.uuid);
+        self.leave();
         debug!(domain = %self.config.name, domid = %self.domid, "Domain has gone");
+    }
+
+    /// Takes the domain off the board and gives its name and UUID free. Once: somebody else can have them right after.
+    fn leave(&mut self) {
+        if !std::mem::replace(&mut self.left, true) {
+            self.core.board.remove(&self.uuid);
+            self.core.registry.release(&self.uuid);
+        }
     }
 
     async fn perform(&mut self, op: DomainOp) -> Result<Outcome, Error> {
         if self.domid == DomId::ZERO {
-            self.refuse_dom0(&op)?;
+            refuse_dom0(&op)?;
         }
         match op {
             DomainOp::Pause => {
@@ -155,8 +170,7 @@ impl Driver {
                 self.destroy().await?;
                 self.advance(Event::Destroyed);
                 // Before the answer: whoever reads next must not find it.
-                self.core.board.remove(&self.uuid);
-                self.core.registry.release(&self.uuid);
+                self.leave();
                 Ok(Outcome::Done)
             }
             DomainOp::Shutdown(reason) => {
@@ -168,16 +182,6 @@ impl Driver {
             }
             DomainOp::Rename(name) => self.rename(name).await,
             DomainOp::SetSedf(params) => self.set_sedf(params).await,
-        }
-    }
-
-    fn refuse_dom0(&self, op: &DomainOp) -> Result<(), Error> {
-        match op {
-            DomainOp::Pause => Err(Error::Privileged("pause")),
-            DomainOp::Unpause => Err(Error::Privileged("unpause")),
-            DomainOp::Destroy => Err(Error::Privileged("destroy")),
-            DomainOp::Shutdown(_) => Err(Error::Dom0Shutdown),
-            DomainOp::Rename(_) | DomainOp::SetSedf(_) => Ok(()),
         }
     }
 
@@ -247,18 +251,13 @@ impl Driver {
     /// Looks at the domain and publishes what it is now.
     async fn refresh(&mut self) -> Result<Outcome, Error> {
         let facts = limited!(self, "Reading the domain", self.core.hypervisor.domain(self.domid))?;
-        match facts {
-            Some(facts) => {
-                self.state = State::observed(&facts.flags);
-                self.publish(facts);
-                Ok(Outcome::Done)
-            }
-            None => {
-                self.advance(Event::Destroyed);
-                self.state = State::Gone;
-                Err(Error::Gone(self.config.name.to_string()))
-            }
-        }
+        let Some(facts) = facts else {
+            self.state = State::Gone;
+            return Err(Error::Gone(self.config.name.to_string()));
+        };
+        self.state = State::observed(&facts.flags);
+        self.publish(facts);
+        Ok(Outcome::Done)
     }
 
     /// Looks at the domain, and does what its configuration says if the guest has stopped.
@@ -313,7 +312,7 @@ impl Driver {
             (Ok(()), Then::Destroy | Then::DestroyLoop) => self.advance(Event::Destroyed),
             (Ok(()), _) => {}
             (Err(error), then) => {
-                error!(domain = %name, domid = %self.domid, %error, ?then, "Could not deal with a stopped domain")
+                error!(domain = %name, domid = %self.domid, %error, ?then, "Could not deal with a stopped domain");
             }
         }
     }
@@ -371,7 +370,7 @@ impl Driver {
         let (config, facts) = renamed.inspect_err(|_| self.core.registry.release(&kept_uuid))?;
         info!(domain = %self.config.name, domid = %self.domid, kept = %kept_name, "Stopped domain is kept under another name");
         self.core.board.remove(&self.uuid);
-        self.core.clone().spawn(Self::adopt(self.core.clone(), inbox, Arc::new(config), facts));
+        Self::adopt(self.core.clone(), inbox, Arc::new(config), facts).start();
         self.start_again().await
     }
 
@@ -399,5 +398,16 @@ impl Driver {
         limited!(self, "Unpause", self.core.hypervisor.unpause(self.domid))?;
         info!(domain = %self.config.name, domid = %self.domid, "Domain was restarted");
         self.refresh().await.map(drop)
+    }
+}
+
+/// Domain-0 goes with its host.
+fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
+    match op {
+        DomainOp::Pause => Err(Error::Privileged("pause")),
+        DomainOp::Unpause => Err(Error::Privileged("unpause")),
+        DomainOp::Destroy => Err(Error::Privileged("destroy")),
+        DomainOp::Shutdown(_) => Err(Error::Dom0Shutdown),
+        DomainOp::Rename(_) | DomainOp::SetSedf(_) => Ok(()),
     }
 }

@@ -143,7 +143,7 @@ impl Core {
             }
             Query::Sedf(domain) => {
                 let (view, domid) = self.running(&domain)?;
-                let sedf = match view.config.sedf {
+                let params = match view.config.sedf {
                     Some(remembered) => remembered,
                     None => sedf::meaning(
                         &self
@@ -151,7 +151,7 @@ impl Core {
                             .await?,
                     ),
                 };
-                Ok(Outcome::Sedf(view, sedf))
+                Ok(Outcome::Sedf(view, params))
             }
             Query::DevicesConnected(domain) => {
                 let (view, domid) = self.running(&domain)?;
@@ -258,11 +258,7 @@ impl Core {
             }
             return;
         }
-        self.clone().spawn(Driver::adopt(self.clone(), inbox, Arc::new(config), facts));
-    }
-
-    pub(super) fn spawn(self: Arc<Self>, driver: Driver) {
-        tokio::spawn(driver.run());
+        tokio::spawn(Driver::adopt(self.clone(), inbox, Arc::new(config), facts).run());
     }
 
     /// A snapshot whose figures are young enough. If the hypervisor does not answer, an older one: a read never waits
@@ -314,13 +310,13 @@ impl Core {
     }
 
     /// Tells drivers of changes.
-    async fn follow(self: Arc<Self>, mut changes: tokio::sync::mpsc::UnboundedReceiver<DomainChanged>) {
+    async fn follow(self: Arc<Self>, mut events: tokio::sync::mpsc::UnboundedReceiver<DomainChanged>) {
         loop {
-            let changed = tokio::select! {
+            let event = tokio::select! {
                 () = self.stopping.cancelled() => return,
-                changed = changes.recv() => changed,
+                event = events.recv() => event,
             };
-            let Some(DomainChanged(domid)) = changed else { return };
+            let Some(DomainChanged(domid)) = event else { return };
             let known = self.board.current().by_domid(domid).map(|view| view.uuid);
             match known.and_then(|uuid| self.registry.driver(&uuid)) {
                 Some(driver) => driver.changed(),

@@ -64,13 +64,14 @@ impl State {
         use State::{Building, Dying, Gone, Paused, Running, Stopped};
         match (self, event) {
             (Building, Event::Built) | (Paused | Running, Event::Pause) => Some(Paused),
-            (Building, Event::Failed) | (Dying, Event::Destroyed) => Some(Gone),
+            // Another toolstack can take a domain apart at any time.
+            (Building, Event::Failed) | (Paused | Running | Stopped(_) | Dying, Event::Destroyed) => {
+                Some(Gone)
+            }
             (Paused | Running, Event::Unpause) => Some(Running),
             (Paused | Running | Stopped(_), Event::AskToStop) => Some(self),
             (Paused | Running, Event::Stop(reason)) => Some(Stopped(reason)),
             (Paused | Running | Stopped(_) | Dying, Event::Destroy) => Some(Dying),
-            // Another toolstack can take a domain apart at any time.
-            (Paused | Running | Stopped(_), Event::Destroyed) => Some(Gone),
             (
                 Building,
                 Event::Pause
@@ -192,6 +193,7 @@ mod tests {
 
     /// A model that keeps three independent facts in place of one state.
     #[derive(Default, Clone, Copy)]
+    #[allow(clippy::struct_excessive_bools, reason = "independent on purpose")]
     struct Model {
         built: bool,
         paused: bool,

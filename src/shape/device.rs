@@ -196,7 +196,7 @@ pub(super) fn device(
     sink: &mut impl Sink,
     device: &Device,
     form: Form,
-    bootable: bool,
+    bootable: Option<bool>,
     console_port: Option<u32>,
 ) {
     sink.begin_record(device.class());
@@ -208,10 +208,10 @@ pub(super) fn device(
                 sink.text_field("protocol", b"x86_64-abi");
             }
             uuid(sink, block.uuid);
-            sink.begin_field("bootable");
-            sink.int(i64::from(bootable));
-            sink.end_field();
-            if !running && !block.rest.iter().any(|p| p.key == "driver") {
+            if let Some(bootable) = bootable {
+                sink.uint_field("bootable", bootable);
+            }
+            if form == Form::Configured && !block.rest.iter().any(|p| p.key == "driver") {
                 sink.text_field("driver", b"paravirtualised");
             }
             let suffix = if running || block.kind == BlockKind::Cdrom {

@@ -110,7 +110,7 @@ impl<'a> Fields<'a> {
 }
 
 /// A whole number. xend 3.0 printed some as floats (`(cpu_weight 1.0)`), and what it printed is echoed back.
-pub(super) fn whole(text: &str) -> Option<u64> {
+fn whole(text: &str) -> Option<u64> {
     let digits = text.trim();
     let digits =
         digits.split_once('.').filter(|(_, f)| f.bytes().all(|b| b == b'0')).map_or(digits, |(n, _)| n);

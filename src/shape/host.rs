@@ -3,6 +3,7 @@
 use super::sink::Sink;
 use crate::core::model::{HostFigures, HostInfo, SedfParams, Topology, VcpuFacts};
 use crate::core::snapshot::DomainView;
+use std::fmt::Write;
 
 /// The version of xend's configuration format: libvirt loses `define` and `list --all` below 4.
 const CONFIG_FORMAT: u32 = 4;
@@ -52,7 +53,8 @@ fn cpu_topology(topology: &Topology) -> String {
     let mut table = String::from("\ncpu:    core    socket     node");
     for cpu in 0..topology.cpus {
         let (core, socket, node) = (cpu % per_socket / threads, cpu / per_socket, cpu / per_node);
-        table.push_str(&format!("\n{cpu:3}:{core:8}{socket:9}{node:9}"));
+        // Writing into a string cannot fail.
+        let _ = write!(table, "\n{cpu:3}:{core:8}{socket:9}{node:9}");
     }
     table
 }

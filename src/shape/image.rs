@@ -1,12 +1,13 @@
 //! `(image (linux ...))`
 
 use super::ShapeError;
+use super::device::Form;
 use super::fields::Fields;
 use super::sink::Sink;
 use crate::core::model::{GuestKind, Image, MAX_VCPUS, Text};
 use crate::sxp::Sxp;
 
-/// What xend 3.3 and later took an HVM guest's `kernel` for if there was no `loader`.
+/// The device model that an HVM guest has if nobody named one.
 const DEVICE_MODEL: &str = "/usr/lib/xen/bin/qemu-dm";
 
 /// Settings that every guest's answer shows, with what they are if nobody set them.
@@ -54,7 +55,11 @@ pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>),
         "hvm" | "vmx" => GuestKind::Hvm,
         "pvh" => GuestKind::Pvh,
         _ => {
-            return Err(ShapeError::new("image", format!("{builder:?} is not one of linux, hvm, pvh"), image));
+            return Err(ShapeError::new(
+                "image",
+                format!("{builder:?} is not one of linux, hvm, pvh"),
+                image,
+            ));
         }
     };
     let mut fields = Fields::new("image", image.tail())?;
@@ -94,8 +99,10 @@ fn command_line(fields: &mut Fields<'_>) -> Result<Text, ShapeError> {
     Ok(line.into())
 }
 
-/// Writes `(image ...)`. What is only known of a domain that is on the host is written if `running`.
-pub(super) fn image(sink: &mut impl Sink, image: &Image, secrets: bool, running: bool) {
+/// Writes `(image ...)`, and leaves it to [`end_image`] to end it. A stored form holds what was set and nothing else;
+/// the others spell out what is left open.
+pub(super) fn image(sink: &mut impl Sink, image: &Image, form: Form, privileged: bool) {
+    let stored = form == Form::Stored;
     sink.begin_field("image");
     sink.begin_record(&String::from_utf8_lossy(&image.builder));
     sink.text_field("kernel", &image.kernel);
@@ -110,11 +117,11 @@ pub(super) fn image(sink: &mut impl Sink, image: &Image, secrets: bool, running:
     }
     let hvm = image.kind == GuestKind::Hvm;
     for (key, value) in COMMON.iter().chain(HVM.iter().filter(|_| hvm)) {
-        if image.setting(key).is_none() {
+        if !stored && image.setting(key).is_none() {
             sink.text_field(key, value.as_bytes());
         }
     }
-    if running {
+    if matches!(form, Form::Running { .. }) && !privileged {
         sink.begin_field("pci");
         sink.begin_list();
         sink.end_list();
@@ -122,10 +129,10 @@ pub(super) fn image(sink: &mut impl Sink, image: &Image, secrets: bool, running:
     }
     match &image.device_model {
         Some(path) => sink.text_field("device_model", path),
-        None if hvm => sink.text_field("device_model", DEVICE_MODEL.as_bytes()),
+        None if hvm && !stored => sink.text_field("device_model", DEVICE_MODEL.as_bytes()),
         None => {}
     }
-    sink.properties(image.rest.iter().filter(|property| secrets || !property.is_secret()));
+    sink.properties(image.rest.iter().filter(|property| stored || !property.is_secret()));
 }
 
 /// Ends what [`image`] began, so that a running domain's notes can come last.

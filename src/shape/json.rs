@@ -137,7 +137,9 @@ fn one_value(sink: &mut JsonSink, property: &Property) {
         [one] => value(sink, one),
         several => {
             sink.begin_list();
-            several.iter().for_each(|item| value(sink, item));
+            for item in several {
+                value(sink, item);
+            }
             sink.end_list();
         }
     }

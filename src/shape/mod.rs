@@ -19,6 +19,6 @@ pub use device::read_device;
 pub use error::ShapeError;
 pub use host::{node, sedf, vcpus};
 pub use json::JsonSink;
-pub use read::{read_config, read_sedf};
+pub use read::{read_config, read_sedf, read_stored};
 pub use show::{config, domain, state_letters, state_word, stored_config};
 pub use sink::{Sink, SxpSink, TreeSink};

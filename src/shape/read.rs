@@ -2,7 +2,7 @@
 
 use super::ShapeError;
 use super::device::{implied_vfb, read_device};
-use super::fields::{Fields, whole};
+use super::fields::Fields;
 use super::image::read_image;
 use crate::core::model::{
     CpuSet, DomName, DomainConfig, Invalid, MAX_VCPUS, OnEvent, SedfParams, parse_uuid,
@@ -38,6 +38,15 @@ const UNNAMED: &str = "Domain-Unnamed";
 /// Reads a configuration: `(vm ...)`, as xm and libvirt send it, `(config ...)`, or `(domain ...)`, an earlier answer
 /// echoed back.
 pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
+    read(sxp, DomName::new)
+}
+
+/// Reads what [`super::stored_config`] wrote. A name that another toolstack gave can hold what we allow nobody.
+pub fn read_stored(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
+    read(sxp, |name| Ok(DomName::adopted(name)))
+}
+
+fn read(sxp: &Sxp, check_name: fn(&str) -> Result<DomName, Invalid>) -> Result<DomainConfig, ShapeError> {
     match sxp.head() {
         Some("vm" | "domain" | "config") => {}
         Some(other) => {
@@ -58,7 +67,7 @@ pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
     let mut fields = Fields::new("", sxp.tail())?;
     fields.drop_keys(&TRANSIENT);
 
-    let name = fields.checked("name", DomName::new)?;
+    let name = fields.checked("name", check_name)?;
     let name = match name {
         Some(name) => name,
         None => DomName::new(UNNAMED).map_err(|reason| ShapeError::new("name", reason, sxp))?,
@@ -176,16 +185,129 @@ fn read_cpus(property: &Sxp, config: &mut DomainConfig) -> Result<(), ShapeError
     for (affinity, item) in config.cpus.iter_mut().zip(per_vcpu) {
         *affinity = match item.as_list() {
             None => cpu_set(item)?,
-            Some(numbers) => {
-                let cpu = |n: &Sxp| {
-                    let number = n.as_str().and_then(whole).and_then(|n| u32::try_from(n).ok());
-                    number
-                        .filter(|n| *n < crate::core::model::MAX_CPUS)
-                        .ok_or_else(|| ShapeError::new("cpus", format!("{n} is not a CPU"), n))
-                };
-                numbers.iter().map(cpu).collect::<Result<CpuSet, _>>()?
+            Some(items) => {
+                let sets = items.iter().map(cpu_set).collect::<Result<Vec<_>, _>>()?;
+                sets.iter().flat_map(CpuSet::iter).collect()
             }
         };
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{Device, GuestKind};
+    use crate::shape::{SxpSink, config, stored_config};
+    use crate::sxp::{Limits, read_one};
+
+    fn read(text: &str) -> Result<DomainConfig, ShapeError> {
+        read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap())
+    }
+
+    fn good(text: &str) -> DomainConfig {
+        read(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    const EVERYTHING: &str = "(vm (name all) (uuid 11111111-2222-3333-4444-555555550001) (memory 128) (maxmem 256) \
+        (vcpus 3) (vcpu_avail 5) (cpus ((0 2) () ('1-2'))) (cpu_weight 300) (cpu_cap 20) (on_crash coredump-restart) \
+        (on_xend_start start) (description 'B\\xfcro') (localtime 0) (unknown (a (b)) c) (unknown twice) \
+        (image (hvm (kernel /hvmloader) (boot cda) (vnc 1) (vncpasswd secret) (acpi 1) (serial (none /dev/ttyS1)))) \
+        (device (vif (type ioemu) (mac 00:16:3e:01:00:01) (bridge xenbr0))) \
+        (device (tap (uname tap:qcow:/a.img) (dev ioemu:hda) (mode 'w!') (backend 3))) \
+        (device (vbd (dev hdc:cdrom) (mode r))) \
+        (device (pci (dev (domain 0x0001)(bus 0x0c)(slot 0x1b)(func 0x2)) (dev (bus 1) (slot 0x13)))) \
+        (device (vusb (num-ports 8))))";
+
+    #[test]
+    fn what_is_stored_reads_back_to_the_same() {
+        let config = good(EVERYTHING);
+        let stored = stored_config(&config);
+        assert!(stored.to_string().contains("secret"));
+        assert_eq!(read_stored(&stored).unwrap(), config);
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_password_and_means_the_same() {
+        let first = good(EVERYTHING);
+        let mut sink = SxpSink::default();
+        config(&mut sink, &first);
+        let shown = String::from_utf8(sink.into_bytes()).unwrap();
+        assert!(!shown.contains("secret"));
+        assert!(shown.contains("(description 'B\\xfcro')"));
+        let second = good(&shown);
+        assert_eq!((second.vcpus, second.vcpu_avail, &second.cpus), (3, 5, &first.cpus));
+        assert_eq!(second.devices.len(), first.devices.len());
+    }
+
+    #[test]
+    fn xm_3_0_0_puts_vcpus_into_the_image_twice() {
+        let config = good(
+            "(vm (name a) (memory 64) (image (linux (kernel /k) (root '/dev/hda1 ro') (args 4) (vcpus 2) (vcpus 2) (boot c) (nics 1))))",
+        );
+        let image = config.image.unwrap();
+        assert_eq!((config.vcpus, config.vcpu_avail), (2, 3));
+        assert_eq!(
+            (image.kind, image.args.as_slice(), image.rest.len()),
+            (GuestKind::Pv, &b"root=/dev/hda1 ro 4"[..], 0)
+        );
+    }
+
+    #[test]
+    fn an_answer_echoed_back_is_a_configuration() {
+        let config = good(
+            "(domain (domid 7) (name a) (memory 64) (state -b----) (cpu_time 1.5) (cpu_weight 1.0) (status 2) \
+             (image (linux (kernel '') (pci ()) (notes (GUEST_OS linux)))) \
+             (device (console (protocol vt100) (location 2) (uuid 02488805-3377-f57d-b75f-f1da15db4731))) \
+             (device (vbd (protocol x86_64-abi) (dev sda1:disk) (uname phy:/a) (backend 0) (VDI '') (driver paravirtualised))))",
+        );
+        assert!(config.rest.is_empty());
+        let block = config.devices.iter().find_map(Device::as_block).unwrap();
+        assert_eq!((block.dev.as_str(), block.rest.len()), ("sda1", 0));
+    }
+
+    #[test]
+    fn a_frame_buffer_can_hide_in_the_image() {
+        let config =
+            good("(vm (name a) (memory 64) (image (hvm (kernel /l) (vnc 1) (vncunused 1) (sdl 0))))");
+        assert!(matches!(config.devices.as_slice(), [Device::Vfb(vfb)] if vfb.rest.len() == 2));
+        assert!(good("(vm (name a) (memory 64) (image (hvm (kernel /l) (vnc 0))))").devices.is_empty());
+    }
+
+    #[test]
+    fn mistakes_are_named_and_located() {
+        for (text, message, column) in [
+            ("vm", "configuration: a list like (vm (name web1) (memory 128)) is expected", 1),
+            ("(foo (name a))", "configuration: begins with (foo and not with (vm", 1),
+            ("(vm (name a) x)", "configuration: x is not of the form (key value)", 14),
+            ("(vm (name a))", "memory: missing, give the domain's memory in MiB", 1),
+            ("(vm (name a) (memory 12x))", "memory: \"12x\" is not a whole number of MiB", 22),
+            ("(vm (name a) (memory 0))", "memory must be greater than zero MiB", 1),
+            ("(vm (name a) (memory 64) (memory 65))", "memory: given twice, with different values", 26),
+            ("(vm (name a) (memory 64) (maxmem 32))", "maxmem: 32 MiB is less than memory, 64 MiB", 1),
+            ("(vm (name a) (memory 64) (vcpus 0))", "vcpus: 0 is too few, at least 1 is needed", 1),
+            ("(vm (name a) (memory 64) (vcpus 129))", "vcpus: 129 is above 128", 33),
+            ("(vm (name a) (memory 64) (cpus foo))", "cpus: \"foo\" is not a list of CPUs like 0-3,^1", 32),
+            ("(vm (name a) (memory 64) (cpus ((0) (1))))", "cpus: 2 affinities for 1 VCPUs", 26),
+            ("(vm (name a) (memory 64) (uuid zzz))", "uuid: \"zzz\" is not a UUID", 32),
+            ("(vm (name a) (memory 64) (image (bsd)))", "image: \"bsd\" is not one of linux, hvm, pvh", 33),
+            (
+                "(vm (name a) (memory 64) (device (floppy (a b))))",
+                "device: floppy not a valid device type",
+                34,
+            ),
+            (
+                "(vm (name a) (memory 64) (device (vbd (uname phy:/a))))",
+                "vbd dev: missing, give the device's name in the guest, like xvda",
+                34,
+            ),
+        ] {
+            let error = read(text).unwrap_err();
+            assert_eq!(
+                (error.to_string().as_str(), error.position(text.as_bytes())),
+                (message, (1, column)),
+                "{text}"
+            );
+        }
+    }
 }

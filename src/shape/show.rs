@@ -24,7 +24,7 @@ pub fn config(sink: &mut impl Sink, config: &DomainConfig) {
 }
 
 /// A configuration with nothing left out, passwords included: for a file that only its owner reads.
-/// [`super::read_config`] reads it back to the same value.
+/// [`super::read_stored`] reads it back to the same value.
 pub fn stored_config(config: &DomainConfig) -> Sxp {
     let mut sink = TreeSink::default();
     sink.begin_record("domain");
@@ -63,7 +63,7 @@ pub fn state_word(view: &DomainView) -> &'static str {
 }
 
 /// xend's number for it: its Xen-API power states.
-fn status(flags: &RunFlags) -> u32 {
+fn status(flags: RunFlags) -> u32 {
     match flags {
         RunFlags { shutdown: Some(ShutdownReason::Crash), .. } => 5,
         RunFlags { shutdown: Some(ShutdownReason::Suspend), .. } => 3,
@@ -75,6 +75,7 @@ fn status(flags: &RunFlags) -> u32 {
 
 fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
     let privileged = facts.domid.0 == 0;
+    let form = Form::Running { pv: config.image.as_ref().is_none_or(|image| image.kind == GuestKind::Pv) };
     sink.begin_record("domain");
     sink.uint_field("domid", facts.domid.0);
     keys(sink, config, !privileged);
@@ -84,7 +85,7 @@ fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
     sink.float_field("cpu_time", seconds(facts.cpu_time));
     sink.uint_field("online_vcpus", facts.online_vcpus);
     if let Some(boot) = &config.image {
-        image::image(sink, boot, false, !privileged);
+        image::image(sink, boot, form, privileged);
         if !facts.notes.is_empty() {
             sink.begin_section("notes");
             sink.properties(facts.notes.iter());
@@ -92,7 +93,7 @@ fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
         }
         end_image(sink);
     }
-    sink.uint_field("status", status(&facts.flags));
+    sink.uint_field("status", status(facts.flags));
     sink.text_field("state", &state_letters(&facts.flags));
     for (key, mfn) in [("store_mfn", facts.store_mfn), ("console_mfn", facts.console_mfn)] {
         if let Some(mfn) = mfn {
@@ -100,8 +101,7 @@ fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
         }
     }
     sink.properties(config.rest.iter().filter(|property| !property.is_secret()));
-    let pv = config.image.as_ref().is_none_or(|image| image.kind == GuestKind::Pv);
-    devices(sink, config, Form::Running { pv }, facts.console_port);
+    devices(sink, config, form, facts.console_port);
     sink.end_record();
 }
 
@@ -109,7 +109,7 @@ fn halted(sink: &mut impl Sink, config: &DomainConfig) {
     sink.begin_record("domain");
     keys(sink, config, true);
     if let Some(boot) = &config.image {
-        image::image(sink, boot, false, false);
+        image::image(sink, boot, Form::Configured, false);
         end_image(sink);
     }
     sink.uint_field("status", 0_u32);
@@ -122,7 +122,7 @@ fn configured(sink: &mut impl Sink, config: &DomainConfig, form: Form) {
     let secrets = form == Form::Stored;
     keys(sink, config, true);
     if let Some(boot) = &config.image {
-        image::image(sink, boot, secrets, false);
+        image::image(sink, boot, form, false);
         end_image(sink);
     }
     if let (Some(sedf), true) = (&config.sedf, secrets) {
@@ -178,15 +178,20 @@ fn devices(sink: &mut impl Sink, config: &DomainConfig, form: Form, console_port
         Device::Vfb(_) => 3,
         _ => 1,
     };
+    let stored = form == Form::Stored;
     let mut ordered: Vec<&Device> = config.devices.iter().collect();
-    ordered.sort_by_key(|device| rank(device));
+    if !stored {
+        ordered.sort_by_key(|device| rank(device));
+    }
     let chosen =
         config.devices.iter().any(|d| d.as_block().is_some_and(|block| block.bootable == Some(true)));
     let mut first = !chosen;
     sink.begin_many("device");
     for one in ordered {
-        let bootable =
-            one.as_block().is_some_and(|block| block.bootable.unwrap_or(std::mem::take(&mut first)));
+        let bootable = one.as_block().and_then(|block| {
+            let implied = if stored { None } else { Some(std::mem::take(&mut first)) };
+            block.bootable.or(implied)
+        });
         sink.begin_item("device");
         device::device(sink, one, form, bootable, console_port);
         sink.end_item();

@@ -121,7 +121,7 @@ pub(super) fn domain(record: &Record, now: SystemTime, settings: &SimSettings) -
         flags: flags(record, now),
         cpu_time: record.cpu_time(now, settings),
         memory_kib: record.memory_kib,
-        online_vcpus: record.online(now).count_ones(),
+        online_vcpus: record.online().count_ones(),
         start_time: (record.domid != DomId::ZERO).then_some(record.created),
         store_mfn,
         console_mfn,
@@ -133,10 +133,10 @@ pub(super) fn domain(record: &Record, now: SystemTime, settings: &SimSettings) -
 /// What the hypervisor says of a domain's VCPUs.
 pub(super) fn vcpus(record: &Record, now: SystemTime, settings: &SimSettings) -> Vec<VcpuFacts> {
     let now = record.alive_until(now);
-    let (flags, online) = (flags(record, now), record.online(now));
+    let (flags, online) = (flags(record, now), record.online());
     let used = record.cpu_time(now, settings);
     let count = online.count_ones().max(1);
-    let started = !record.life.ran.is_zero() || !record.life.paused;
+    let started = record.life.begun();
     let last_online = u128::BITS - 1 - online.leading_zeros().min(u128::BITS - 1);
     (0..)
         .zip(&record.affinity)

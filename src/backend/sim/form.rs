@@ -79,7 +79,7 @@ impl Record {
     pub(super) fn read(text: &[u8]) -> Result<Self, Damaged> {
         let tree = open(text, "sim-domain")?;
         let config = tree.value("config").ok_or_else(|| damaged("config", "missing"))?;
-        let config = shape::read_config(config).map_err(|e| damaged("config", e))?;
+        let config = shape::read_stored(config).map_err(|e| damaged("config", e))?;
         let event = |key| tree.get(key).map(|form| read_event(key, form.tail())).transpose();
         let record = Self {
             domid: DomId(field(&tree, "domid")?),

@@ -128,7 +128,13 @@ impl Life {
         self.end().filter(|(end, _)| self.ran_at(now) >= *end).map(|(_, reason)| reason)
     }
 
+    /// Whether it was ever let run: the first thing that a kernel does is to bring up its other VCPUs.
+    pub(super) fn begun(&self) -> bool {
+        !self.ran.is_zero() || !self.paused
+    }
+
     /// Whether it has booted.
+    #[cfg(test)]
     pub(super) fn booted(&self, now: SystemTime) -> bool {
         self.ran_at(now) >= self.nature.boot
     }

@@ -115,13 +115,13 @@ impl Record {
     }
 
     /// The VCPUs that are online, as a bit mask: never none. A PV guest starts on one and brings up the others.
-    pub(super) fn online(&self, now: SystemTime) -> u128 {
+    pub(super) fn online(&self) -> u128 {
         let all = u128::MAX >> (u128::BITS - vcpu_count(&self.affinity));
         let wanted = match self.vcpu_avail & all {
             0 => 1,
             some => some,
         };
-        let alone = self.kind() == GuestKind::Pv && !self.life.booted(now);
+        let alone = self.kind() == GuestKind::Pv && !self.life.begun();
         if alone { wanted & wanted.wrapping_neg() } else { wanted }
     }
 
@@ -150,21 +150,20 @@ impl Record {
     fn rates(&self, settings: &SimSettings) -> Rates {
         let all = u128::MAX >> (u128::BITS - vcpu_count(&self.affinity));
         let online = (self.vcpu_avail & all).count_ones().max(1);
-        let at_first = if self.kind() == GuestKind::Pv { 1 } else { online };
         let pinned = self.reachable(settings.cpus);
         let bounded = |wanted: Ppm, online: u32| {
             let cpus = u64::from(online.min(pinned)) * ONE_CPU;
             wanted.min(cpus).min(sched::limit(self.sched, online))
         };
         if self.life.nature.busy {
-            return Rates { booting: bounded(u64::MAX, at_first), booted: bounded(u64::MAX, online) };
+            return Rates { booting: bounded(u64::MAX, online), booted: bounded(u64::MAX, online) };
         }
         let idle = match self.domid {
             DomId::ZERO => DOM0_RATE,
             // 1 % to 3 %, different from domain to domain and the same for each at all times.
             DomId(n) => ONE_CPU / 100 + u64::from(n).wrapping_mul(7919) % (ONE_CPU / 50),
         };
-        Rates { booting: bounded(BOOT_RATE, at_first), booted: bounded(idle, online) }
+        Rates { booting: bounded(BOOT_RATE, online), booted: bounded(idle, online) }
     }
 
     /// How many CPUs its VCPUs may be on, taken together.
@@ -229,10 +228,10 @@ mod tests {
     fn an_idle_guest_is_blocked_and_uses_little() {
         let record = running("web1", |c| c.set_vcpus(4));
         let settings = SimSettings::default();
-        for (moment, online) in [(0, 1), (399, 1), (400, 4), (100_400, 4)] {
+        for moment in [0, 399, 400, 100_400] {
             let facts = facts::domain(&record, at(moment), &settings);
             assert!(facts.flags.blocked && !facts.flags.running && !facts.flags.paused);
-            assert_eq!(facts.online_vcpus, online, "at {moment}");
+            assert_eq!(facts.online_vcpus, 4, "at {moment}");
         }
         assert!((seconds(&record, 400) - 0.24).abs() < 1e-9);
         let idle = (seconds(&record, 100_400) - 0.24) / 100.0;

@@ -45,5 +45,5 @@ pub(super) fn vif() -> Device {
 
 /// A configuration as a record gives it back, which is with what was left open spelt out.
 pub(super) fn as_stored(config: &DomainConfig) -> DomainConfig {
-    crate::shape::read_config(&crate::shape::stored_config(config)).unwrap()
+    crate::shape::read_stored(&crate::shape::stored_config(config)).unwrap()
 }

@@ -144,7 +144,7 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>
 pub fn announce(listeners: &[Listener]) {
     let mut out = io::stdout().lock();
     for listener in listeners {
-        tracing::info!("Listening on {listener}");
+        tracing::debug!("Listening on {listener}");
         // Whoever closed our standard output does not want to know.
         writeln!(out, "Listening on {listener}").ok();
     }

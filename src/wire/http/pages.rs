@@ -29,22 +29,17 @@ fn directory(place: &Place, entries: &[&str]) -> Response {
     if let Format::Html { .. } = place.format {
         return ok(Content::Html(html::directory(place, entries)));
     }
-    fn list(sink: &mut impl Sink, entries: &[&str]) {
-        entries.iter().for_each(|entry| sink.text(entry.as_bytes()));
+    ok(place
+        .write(|sink| list_directory(sink, Some("ls"), entries), |sink| list_directory(sink, None, entries)))
+}
+
+/// `(ls node domain vnet)`; JSON needs no word in front.
+fn list_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
+    sink.begin_list();
+    for word in head.iter().chain(entries) {
+        sink.text(word.as_bytes());
     }
-    ok(place.write(
-        |sink| {
-            sink.begin_list();
-            sink.text(b"ls");
-            list(sink, entries);
-            sink.end_list();
-        },
-        |sink| {
-            sink.begin_list();
-            list(sink, entries);
-            sink.end_list();
-        },
-    ))
+    sink.end_list();
 }
 
 /// A page that has no operations.

@@ -1,4 +1,4 @@
-//! create
+//! `create`
 
 use super::super::accept::Format;
 use super::super::path::segment_of;

@@ -1,4 +1,4 @@
-//! pause, unpause, destroy, shutdown, wait_for_devices
+//! `pause`, `unpause`, `destroy`, `shutdown`, `wait_for_devices`
 
 use super::{Operation, Success};
 use crate::core::model::ShutdownReason;

@@ -1,4 +1,4 @@
-//! rename
+//! `rename`
 
 use super::{Operation, Success};
 use crate::core::model::DomName;

@@ -1,4 +1,4 @@
-//! cpu_sedf_set, cpu_sedf_get
+//! `cpu_sedf_set`, `cpu_sedf_get`
 
 use super::{Operation, Success};
 use crate::core::model::SedfParams;

@@ -1,4 +1,4 @@
-//! vcpuinfo, the one operation that GET performs too.
+//! `vcpuinfo`, the one operation that GET performs too.
 
 use super::{Operation, Success};
 use crate::core::op::Query;
