@@ -3,18 +3,26 @@
 //! The driver asks [`super::lifecycle`] whether something can be done, asks the hypervisor to do it, looks at what has
 //! become of the domain and publishes that before it answers. So a read that starts after the answer sees the effect.
 
+/// Something on the hypervisor, with the limit that everything there has.
+macro_rules! limited {
+    ($self:ident, $what:literal, $call:expr) => {
+        $self.core.limited($what, $call).await
+    };
+}
+
+mod aftermath;
+
 use super::engine::Core;
 use super::error::Error;
-use super::lifecycle::{Event, State, Then, verdict};
-use super::model::{DomId, DomName, DomainConfig, DomainFacts, SedfParams, ShutdownReason, Uuid};
+use super::lifecycle::{Event, State};
+use super::model::{DomId, DomName, DomainConfig, DomainFacts, SchedParams, SedfParams, Uuid};
 use super::op::{DomainOp, Outcome};
 use super::registry::Taken;
 use super::sedf;
 use super::snapshot::DomainView;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 /// How many requests may wait for one domain.
 const QUEUE: usize = 64;
@@ -68,13 +76,6 @@ pub(super) struct Driver {
     state: State,
     config: Arc<DomainConfig>,
     left: bool,
-}
-
-/// What a driver does on the hypervisor and how long it waits for it.
-macro_rules! limited {
-    ($self:ident, $what:literal, $call:expr) => {
-        $self.core.limited($what, $call).await
-    };
 }
 
 impl Driver {
@@ -210,9 +211,7 @@ impl Driver {
         limited!(self, "Setting scheduler parameters", hypervisor.set_sched_params(self.domid, translated))?;
         self.reconfigure(|config| {
             config.sedf = Some(params);
-            if let super::model::SchedParams::Credit { weight, cap }
-            | super::model::SchedParams::Credit2 { weight, cap } = translated
-            {
+            if let SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } = translated {
                 (config.cpu_weight, config.cpu_cap) = (weight, cap);
             }
         })
@@ -283,49 +282,6 @@ impl Driver {
         }
     }
 
-    async fn obey_policy(&mut self, reason: ShutdownReason) {
-        let name = self.config.name.clone();
-        let verdict = verdict(&self.config, reason, self.uptime());
-        if verdict.then == Then::Keep {
-            debug!(domain = %name, domid = %self.domid, %reason, "Domain stays as it is");
-            return;
-        }
-        info!(domain = %name, domid = %self.domid, %reason, then = ?verdict.then, "Domain has stopped");
-        if verdict.dump {
-            let file = self.core.core_file(&name, self.domid);
-            match limited!(self, "Core dump", self.core.hypervisor.dump_core(self.domid, &file)) {
-                Ok(()) => info!(domain = %name, file = %file.display(), "Core dumped"),
-                Err(error) => error!(domain = %name, file = %file.display(), %error, "Core dump failed"),
-            }
-        }
-        let done = match verdict.then {
-            Then::Keep => Ok(()),
-            Then::Destroy => self.destroy().await,
-            Then::DestroyLoop => {
-                error!(domain = %name, domid = %self.domid, "Domain stops too soon after its start, it is not restarted");
-                self.destroy().await
-            }
-            Then::Restart => self.restart().await,
-            Then::RenameRestart => self.rename_restart().await,
-        };
-        match (done, verdict.then) {
-            (Ok(()), Then::Destroy | Then::DestroyLoop) => self.advance(Event::Destroyed),
-            (Ok(()), _) => {}
-            (Err(error), then) => {
-                error!(domain = %name, domid = %self.domid, %error, ?then, "Could not deal with a stopped domain");
-            }
-        }
-    }
-
-    fn uptime(&self) -> Duration {
-        let started =
-            self.core.board.current().by_uuid(&self.uuid).and_then(|view| view.facts.as_ref()?.start_time);
-        // A clock that was set back must not turn every restart into a loop.
-        started
-            .and_then(|started| self.core.clock.now().duration_since(started).ok())
-            .unwrap_or(Duration::MAX)
-    }
-
     async fn destroy(&mut self) -> Result<(), Error> {
         self.advance(Event::Destroy);
         match limited!(self, "Destroy", self.core.hypervisor.destroy(self.domid)) {
@@ -336,68 +292,6 @@ impl Driver {
                 Err(error)
             }
         }
-    }
-
-    async fn restart(&mut self) -> Result<(), Error> {
-        self.destroy().await?;
-        self.start_again().await
-    }
-
-    /// The stopped domain stays, under a name and UUID of its own; its old ones go to a new domain.
-    async fn rename_restart(&mut self) -> Result<(), Error> {
-        let kept_uuid = self.core.entropy.uuid();
-        let kept_name = DomName::adopted(&format!("{}-{}", self.config.name, self.domid));
-        let (handle, inbox) = Handle::new();
-        self.core.registry.reserve(kept_uuid, &kept_name, handle).map_err(|Taken(owner)| {
-            Error::NameTaken { name: kept_name.to_string(), domid: self.core.domid_of(&owner) }
-        })?;
-        let hypervisor = self.core.hypervisor.clone();
-        let renamed = async {
-            limited!(self, "Rename", hypervisor.rename(self.domid, &kept_name, Some(kept_uuid)))?;
-            let mut config = DomainConfig::clone(&self.config);
-            (config.name, config.uuid) = (kept_name.clone(), Some(kept_uuid));
-            // It has been dealt with: nothing else is to happen to it.
-            (config.on_poweroff, config.on_reboot, config.on_crash) = (
-                super::model::OnEvent::Preserve,
-                super::model::OnEvent::Preserve,
-                super::model::OnEvent::Preserve,
-            );
-            limited!(self, "Storing the configuration", hypervisor.store_config(self.domid, &config))?;
-            let facts = limited!(self, "Reading the domain", hypervisor.domain(self.domid))?;
-            facts.map(|facts| (config, facts)).ok_or_else(|| Error::Gone(kept_name.to_string()))
-        }
-        .await;
-        let (config, facts) = renamed.inspect_err(|_| self.core.registry.release(&kept_uuid))?;
-        info!(domain = %self.config.name, domid = %self.domid, kept = %kept_name, "Stopped domain is kept under another name");
-        self.core.board.remove(&self.uuid);
-        Self::adopt(self.core.clone(), inbox, Arc::new(config), facts).start();
-        self.start_again().await
-    }
-
-    /// Builds the domain anew, with a new domid, and lets it run.
-    async fn start_again(&mut self) -> Result<(), Error> {
-        self.state = State::Building;
-        let created = limited!(self, "Create", self.core.hypervisor.create(&self.config));
-        let facts = match created {
-            Ok(facts) => facts,
-            Err(error) => {
-                self.advance(Event::Failed);
-                return Err(error);
-            }
-        };
-        self.domid = facts.domid;
-        self.advance(Event::Built);
-        self.publish(facts);
-        let connected =
-            limited!(self, "Waiting for devices", self.core.hypervisor.wait_for_devices(self.domid));
-        if let Err(error) = connected {
-            self.destroy().await?;
-            self.advance(Event::Destroyed);
-            return Err(error);
-        }
-        limited!(self, "Unpause", self.core.hypervisor.unpause(self.domid))?;
-        info!(domain = %self.config.name, domid = %self.domid, "Domain was restarted");
-        self.refresh().await.map(drop)
     }
 }
 

@@ -33,6 +33,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
 use tower::{Layer, ServiceExt, util::MapRequestLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 
 /// What can change while the daemon runs.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +80,8 @@ impl Http {
             .route("/xend/vnet", page(get(pages::vnets).post(ops::on_vnets)))
             .route("/xend/vnet/{id}", page(get(pages::vnet).post(ops::on_vnets)))
             .fallback(unknown)
-            .with_state(self);
+            .with_state(self)
+            .layer(CatchPanicLayer::custom(panicked));
         // Routing must see the canonical path, and a layer of the router itself comes too late for that.
         let canonical = MapRequestLayer::new(path::canonical).layer(pages);
         Router::new().fallback_service(canonical.map_response(reply::with_common_headers))
@@ -92,6 +94,12 @@ impl Http {
 
 fn page(methods: MethodRouter<Http>) -> MethodRouter<Http> {
     methods.fallback(|method: Method| async move { reply::method_not_supported(&method) })
+}
+
+/// A fault of ours costs one request, not the daemon.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("A request made the daemon panic, this is a bug");
+    reply::answer(500, "Internal server error", reply::Content::Text("Internal error, see the log".into()))
 }
 
 /// A path that leads nowhere. As in xend, the first segment that is not known is named.

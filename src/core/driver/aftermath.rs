@@ -1,0 +1,114 @@
+//! What is done with a domain whose guest has stopped.
+
+use super::{Driver, Handle};
+use crate::core::error::Error;
+use crate::core::lifecycle::{Event, State, Then, verdict};
+use crate::core::model::{DomName, DomainConfig, OnEvent, ShutdownReason};
+use crate::core::registry::Taken;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{debug, error, info};
+
+impl Driver {
+    pub(super) async fn obey_policy(&mut self, reason: ShutdownReason) {
+        let name = self.config.name.clone();
+        let verdict = verdict(&self.config, reason, self.uptime());
+        if verdict.then == Then::Keep {
+            debug!(domain = %name, domid = %self.domid, %reason, "Domain stays as it is");
+            return;
+        }
+        info!(domain = %name, domid = %self.domid, %reason, then = ?verdict.then, "Domain has stopped");
+        if verdict.dump {
+            let file = self.core.core_file(&name, self.domid);
+            match limited!(self, "Core dump", self.core.hypervisor.dump_core(self.domid, &file)) {
+                Ok(()) => info!(domain = %name, file = %file.display(), "Core dumped"),
+                Err(error) => error!(domain = %name, file = %file.display(), %error, "Core dump failed"),
+            }
+        }
+        let done = match verdict.then {
+            Then::Keep => Ok(()),
+            Then::Destroy => self.destroy().await,
+            Then::DestroyLoop => {
+                error!(domain = %name, domid = %self.domid, "Domain stops too soon after its start, it is not restarted");
+                self.destroy().await
+            }
+            Then::Restart => self.restart().await,
+            Then::RenameRestart => self.rename_restart().await,
+        };
+        match (done, verdict.then) {
+            (Ok(()), Then::Destroy | Then::DestroyLoop) => self.advance(Event::Destroyed),
+            (Ok(()), _) => {}
+            (Err(error), then) => {
+                error!(domain = %name, domid = %self.domid, %error, ?then, "Could not deal with a stopped domain");
+            }
+        }
+    }
+
+    fn uptime(&self) -> Duration {
+        let started =
+            self.core.board.current().by_uuid(&self.uuid).and_then(|view| view.facts.as_ref()?.start_time);
+        // A clock that was set back must not turn every restart into a loop.
+        started
+            .and_then(|started| self.core.clock.now().duration_since(started).ok())
+            .unwrap_or(Duration::MAX)
+    }
+
+    async fn restart(&mut self) -> Result<(), Error> {
+        self.destroy().await?;
+        self.start_again().await
+    }
+
+    /// The stopped domain stays, under a name and UUID of its own; its old ones go to a new domain.
+    async fn rename_restart(&mut self) -> Result<(), Error> {
+        let kept_uuid = self.core.entropy.uuid();
+        let kept_name = DomName::adopted(&format!("{}-{}", self.config.name, self.domid));
+        let (handle, inbox) = Handle::new();
+        self.core.registry.reserve(kept_uuid, &kept_name, handle).map_err(|Taken(owner)| {
+            Error::NameTaken { name: kept_name.to_string(), domid: self.core.domid_of(&owner) }
+        })?;
+        let hypervisor = self.core.hypervisor.clone();
+        let renamed = async {
+            limited!(self, "Rename", hypervisor.rename(self.domid, &kept_name, Some(kept_uuid)))?;
+            let mut config = DomainConfig::clone(&self.config);
+            (config.name, config.uuid) = (kept_name.clone(), Some(kept_uuid));
+            // It has been dealt with: nothing else is to happen to it.
+            (config.on_poweroff, config.on_reboot, config.on_crash) =
+                (OnEvent::Preserve, OnEvent::Preserve, OnEvent::Preserve);
+            limited!(self, "Storing the configuration", hypervisor.store_config(self.domid, &config))?;
+            let facts = limited!(self, "Reading the domain", hypervisor.domain(self.domid))?;
+            facts.map(|facts| (config, facts)).ok_or_else(|| Error::Gone(kept_name.to_string()))
+        }
+        .await;
+        let (config, facts) = renamed.inspect_err(|_| self.core.registry.release(&kept_uuid))?;
+        info!(domain = %self.config.name, domid = %self.domid, kept = %kept_name, "Stopped domain is kept under another name");
+        self.core.board.remove(&self.uuid);
+        Self::adopt(self.core.clone(), inbox, Arc::new(config), facts).start();
+        self.start_again().await
+    }
+
+    /// Builds the domain anew, with a new domid, and lets it run.
+    async fn start_again(&mut self) -> Result<(), Error> {
+        self.state = State::Building;
+        let created = limited!(self, "Create", self.core.hypervisor.create(&self.config));
+        let facts = match created {
+            Ok(facts) => facts,
+            Err(error) => {
+                self.advance(Event::Failed);
+                return Err(error);
+            }
+        };
+        self.domid = facts.domid;
+        self.advance(Event::Built);
+        self.publish(facts);
+        let connected =
+            limited!(self, "Waiting for devices", self.core.hypervisor.wait_for_devices(self.domid));
+        if let Err(error) = connected {
+            self.destroy().await?;
+            self.advance(Event::Destroyed);
+            return Err(error);
+        }
+        limited!(self, "Unpause", self.core.hypervisor.unpause(self.domid))?;
+        info!(domain = %self.config.name, domid = %self.domid, "Domain was restarted");
+        self.refresh().await.map(drop)
+    }
+}
