@@ -37,6 +37,7 @@ fn serve(options: &RunOptions) -> Result<()> {
     let environment = Environment::of_this_process();
     let (config, warnings) = Config::load(options, &environment)?;
     let telemetry = Telemetry::init(&config.tunables.log, config.logfile.as_deref())?;
+    tracing::info!("Xend {} started", env!("CARGO_PKG_VERSION"));
     for warning in warnings {
         tracing::warn!("{warning}");
     }

@@ -1,0 +1,190 @@
+//! Conversations recorded from the real xend, played again.
+//!
+//! `sexpr-fixtures/trace/FOLDER` holds one a file: the raw request, a line, the raw answer. They are sent in the order
+//! of `ORDER`, since later ones rest on what earlier ones made. `FIX` names those where this project answers otherwise
+//! on purpose, `LATER` those of operations that are not built yet: both are sent and not counted, and one of `LATER`
+//! that agrees must be taken off it. `AFTER` says what is to be put right behind a transcript of `FIX` that made a
+//! domain which xend refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod http_support;
+
+use http_support::{Answer, Daemon, Door, ask, first_expression, fixture, post, try_ask};
+use std::collections::HashMap;
+use xend::sxp::Sxp;
+
+const SEPARATOR: &[u8] = b"\n=====RESPONSE=====\n";
+
+/// What depends on the host, the clock or the hypervisor.
+const MASKED: [&str; 13] = [
+    "domid",
+    "start_time",
+    "cpu_time",
+    "store_mfn",
+    "console_mfn",
+    "notes",
+    "location",
+    "shadow_memory",
+    "online_vcpus",
+    "cpu",
+    "vcpu_avail",
+    "status",
+    "xend.err",
+];
+
+#[test]
+fn credit_over_tcp() {
+    let daemon = Daemon::start(&[]);
+    replay("credit", &Door::Tcp(daemon.tcp));
+}
+
+#[test]
+fn credit_over_the_unix_socket() {
+    let daemon = Daemon::start(&[]);
+    replay("credit", &Door::Unix(daemon.socket()));
+}
+
+#[test]
+fn sedf_over_tcp() {
+    let daemon = Daemon::start(&["--scheduler", "sedf"]);
+    replay("sedf", &Door::Tcp(daemon.tcp));
+}
+
+fn replay(folder: &str, door: &Door) {
+    let folder = fixture("trace").join(folder);
+    let list = |name: &str| -> Vec<(String, String)> {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines
+            .map(|line| line.split_once(' ').unwrap_or((line, "")))
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .collect()
+    };
+    let (fix, later, after) = (list("FIX"), list("LATER"), list("AFTER"));
+    let later: HashMap<String, String> = later.into_iter().collect();
+    let (mut agree, mut wrong, mut rotten) = (0, Vec::new(), Vec::new());
+    for (name, _) in list("ORDER") {
+        let text = std::fs::read(folder.join(&name)).unwrap();
+        let at = text.windows(SEPARATOR.len()).position(|w| w == SEPARATOR).unwrap();
+        let fixed = fix.iter().any(|(fixed, _)| *fixed == name);
+        if fixed {
+            // Some of these are half requests, which are answered when their time is up: nobody waits for them.
+            if !after.iter().any(|(made, _)| *made == name)
+                && (name.starts_with("http") || name.starts_with("conn-") || name.starts_with("post-"))
+            {
+                continue;
+            }
+            try_ask(door, &text[..at]);
+            for (_, request) in after.iter().filter(|(made, _)| *made == name) {
+                let (target, form) = request.split_once(' ').unwrap();
+                assert_eq!(ask(door, &post(target, form)).code, 202, "after {name}");
+            }
+            continue;
+        }
+        let want = Answer::parse(&text[at + SEPARATOR.len()..]).unwrap();
+        let differences =
+            try_ask(door, &text[..at]).map_or(vec!["no answer".into()], |got| differences(&want, &got));
+        match (differences.is_empty(), later.contains_key(&name)) {
+            (true, false) => agree += 1,
+            (true, true) => rotten.push(name),
+            (false, true) => {}
+            (false, false) => wrong.push(format!("{name}: {}", differences.join("; "))),
+        }
+    }
+    println!("{agree} agree, {} later, {} differ", later.len(), wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(rotten.is_empty(), "Agree already, take them off LATER: {}", rotten.join(" "));
+    assert!(agree > 0);
+}
+
+fn differences(want: &Answer, got: &Answer) -> Vec<String> {
+    let mut found = Vec::new();
+    if want.status() != got.status() {
+        found.push(format!("{} instead of {}", got.status(), want.status()));
+    }
+    let media = |answer: &Answer| {
+        let media = answer.header("content-type").unwrap_or("");
+        media.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+    };
+    if media(want).is_empty() && want.text().trim_start().starts_with('<') {
+        if !["text/html", ""].contains(&media(got).as_str()) {
+            found.push(format!("type {} instead of HTML", media(got)));
+        }
+        return found;
+    }
+    if !media(want).is_empty() && media(want) != media(got) {
+        found.push(format!("type {:?} instead of {:?}", media(got), media(want)));
+    }
+    if let Some(location) = want.header("location") {
+        let (want, got) = (path_of(location), path_of(got.header("location").unwrap_or("")));
+        if want != got {
+            found.push(format!("Location {got} instead of {want}"));
+        }
+    }
+    let blank = |answer: &Answer| answer.body.trim_ascii().is_empty();
+    match media(want).as_str() {
+        "application/sxp" if !blank(want) => {
+            match (first_expression(&want.body), first_expression(&got.body)) {
+                (Some(a), Some(b)) => {
+                    let (a, b) = if want.code == 201 { (fresh(&a), fresh(&b)) } else { (a, b) };
+                    let (a, b) = (masked(&a, false), masked(&b, false));
+                    if a != b {
+                        found.push(format!("body {b} instead of {a}"));
+                    }
+                }
+                _ => found.push(format!("body {:?}", got.text())),
+            }
+        }
+        "text/plain" if !blank(want) && blank(got) => found.push("no body".into()),
+        _ => {}
+    }
+    found
+}
+
+fn path_of(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]))
+}
+
+/// What a domain that was just made shows depends on the moment.
+fn fresh(tree: &Sxp) -> Sxp {
+    let lasting = |item: &&Sxp| {
+        let console =
+            item.head() == Some("device") && item.tail().first().and_then(Sxp::head) == Some("console");
+        !console && !["state", "cpu_time", "online_vcpus"].contains(&item.head().unwrap_or(""))
+    };
+    tree.as_list().unwrap_or_default().iter().filter(lasting).cloned().collect()
+}
+
+/// The tree with its masked values gone and its property lists sorted: their order carries no meaning.
+fn masked(tree: &Sxp, host: bool) -> Sxp {
+    let Some(items) = tree.as_list() else { return tree.clone() };
+    let star = || Sxp::from("*");
+    if let Some(head) = tree.head() {
+        if MASKED.contains(&head) || (host && items.len() == 2) {
+            return Sxp::list([items[0].clone(), star()]);
+        }
+        if let ("device", Some(record)) = (head, tree.tail().first()) {
+            let mut inner: Vec<Sxp> =
+                record.as_list().unwrap_or_default().iter().map(|item| masked(item, false)).collect();
+            for item in &mut inner {
+                if item.head() == Some("uuid") {
+                    *item = Sxp::list([Sxp::from("uuid"), star()]);
+                }
+            }
+            sort_tail(&mut inner);
+            return Sxp::list([items[0].clone(), Sxp::list(inner)]);
+        }
+    }
+    let host = host || tree.head() == Some("node");
+    let mut out: Vec<Sxp> = items.iter().map(|item| masked(item, host)).collect();
+    if out.len() > 2 && out[0].as_bytes().is_some() && out[1..].iter().all(|item| item.as_list().is_some()) {
+        sort_tail(&mut out);
+    }
+    Sxp::list(out)
+}
+
+fn sort_tail(items: &mut [Sxp]) {
+    if let Some((_, tail)) = items.split_first_mut() {
+        tail.sort_by_cached_key(ToString::to_string);
+    }
+}

@@ -1,0 +1,267 @@
+//! The daemon as a process on sockets of its own, and a client that shows what is on the wire.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+use xend::sxp::{Limits, Reader, Sxp};
+
+/// Longer than anything takes that works, on a machine that is busy with something else.
+pub const GENEROUS: Duration = Duration::from_secs(60);
+
+/// A running daemon. It is killed with the value.
+pub struct Daemon {
+    child: Child,
+    pub tcp: SocketAddr,
+    pub dir: TempDir,
+}
+
+impl Daemon {
+    /// A daemon on a fresh simulated host.
+    pub fn start(options: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), options)
+    }
+
+    /// A daemon on the host whose state is in `dir`.
+    pub fn start_in(dir: TempDir, options: &[&str]) -> Self {
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(dir.path().join("stderr")).unwrap();
+        let config = dir.path().join("xend-config.sxp");
+        std::fs::write(&config, "# empty\n").unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_xend"))
+            .args(["--http", "127.0.0.1:0", "--unix"])
+            .arg(dir.path().join("sock"))
+            .arg("--state-dir")
+            .arg(dir.path().join("state"))
+            .arg("--config")
+            .arg(config)
+            .args(options)
+            .env_remove("LISTEN_FDS")
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address =
+            line.trim().strip_prefix("Listening on http://").and_then(|rest| rest.strip_suffix('/'));
+        let Some(address) = address else {
+            panic!("{line:?}: {}", std::fs::read_to_string(dir.path().join("stderr")).unwrap())
+        };
+        Self { child, tcp: address.parse().unwrap(), dir }
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("sock")
+    }
+
+    /// What it wrote to standard error.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("stderr")).unwrap()
+    }
+
+    /// Sends a signal and waits for the end; the host's state is what remains.
+    pub fn end(mut self, signal: Signal) -> (ExitStatus, TempDir) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        let status = self.child.wait().unwrap();
+        let empty = tempfile::tempdir().unwrap();
+        (status, std::mem::replace(&mut self.dir, empty))
+    }
+
+    /// Kills it and starts it again.
+    pub fn killed_and_restarted(self) -> Self {
+        let (_, dir) = self.end(Signal::SIGKILL);
+        Self::start_in(dir, &[])
+    }
+
+    pub fn get(&self, target: &str) -> Answer {
+        ask(
+            &Door::Tcp(self.tcp),
+            format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/sxp\r\n\r\n").as_bytes(),
+        )
+    }
+
+    pub fn post(&self, target: &str, form: &str) -> Answer {
+        ask(&Door::Tcp(self.tcp), &post(target, form))
+    }
+
+    /// Creates a domain from a configuration.
+    pub fn create(&self, config: &str) -> Answer {
+        self.post("/xend/domain", &format!("op=create&config={}", encoded(config)))
+    }
+
+    /// The domain as a tree, or none if it is not there.
+    pub fn domain(&self, name: &str) -> Option<Sxp> {
+        let answer = self.get(&format!("/xend/domain/{name}"));
+        (answer.code == 200).then(|| answer.sxp())
+    }
+
+    /// A value of the domain: `state`, `domid`, ...
+    pub fn value(&self, name: &str, key: &str) -> String {
+        self.domain(name).unwrap().value(key).unwrap().as_str().unwrap().to_owned()
+    }
+
+    /// Waits until something is so.
+    pub fn until(&self, what: &str, mut so: impl FnMut(&Self) -> bool) {
+        let started = Instant::now();
+        while !so(self) {
+            assert!(started.elapsed() < GENEROUS, "{what} has not come");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A paravirtualised guest with a disk and a network interface.
+pub fn guest(name: &str, more: &str) -> String {
+    format!(
+        "(vm (name {name}) (memory 64) (vcpus 2) (image (linux (kernel /boot/vmlinuz))) \
+         (device (vbd (uname phy:/dev/vg0/{name}) (dev xvda) (mode w))) (device (vif (bridge xenbr0))) {more})"
+    )
+}
+
+/// Where the daemon is asked.
+pub enum Door {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub code: u16,
+    pub reason: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn parse(raw: &[u8]) -> Option<Self> {
+        let end = raw.windows(4).position(|w| w == b"\r\n\r\n")?;
+        let head = String::from_utf8_lossy(&raw[..end]).into_owned();
+        let mut lines = head.split("\r\n");
+        let mut status = lines.next()?.splitn(3, ' ');
+        let (_, code, reason) = (status.next()?, status.next()?.parse().ok()?, status.next().unwrap_or(""));
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        Some(Self { code, reason: reason.to_owned(), headers, body: raw[end + 4..].to_vec() })
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn sxp(&self) -> Sxp {
+        first_expression(&self.body).unwrap_or_else(|| panic!("{self:?}"))
+    }
+
+    /// The whole status line's end: `404 Not found`.
+    pub fn status(&self) -> String {
+        format!("{} {}", self.code, self.reason)
+    }
+}
+
+/// The first expression of a text: xend appended things.
+pub fn first_expression(text: &[u8]) -> Option<Sxp> {
+    Reader::new(text, &Limits { bytes: usize::MAX, count: usize::MAX, ..Limits::default() })
+        .next()
+        .ok()
+        .flatten()
+}
+
+pub fn connect(door: &Door) -> Box<dyn ReadWrite> {
+    match door {
+        Door::Tcp(address) => {
+            let stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(GENEROUS)).unwrap();
+            Box::new(stream)
+        }
+        Door::Unix(path) => {
+            let stream = UnixStream::connect(path).unwrap();
+            stream.set_read_timeout(Some(GENEROUS)).unwrap();
+            Box::new(stream)
+        }
+    }
+}
+
+pub trait ReadWrite: std::io::Read + Write {}
+impl<T: std::io::Read + Write> ReadWrite for T {}
+
+/// Sends raw bytes on a connection of their own and reads one answer.
+pub fn ask(door: &Door, request: &[u8]) -> Answer {
+    try_ask(door, request).unwrap_or_else(|| {
+        panic!("no answer to {:?}", String::from_utf8_lossy(&request[..request.len().min(300)]))
+    })
+}
+
+/// The same for what may get no answer at all.
+pub fn try_ask(door: &Door, request: &[u8]) -> Option<Answer> {
+    let mut stream = connect(door);
+    // A server may answer and close before everything is sent.
+    let _ = stream.write_all(request);
+    let mut raw = Vec::new();
+    let mut buffer = [0; 65536];
+    loop {
+        if let Some(answer) = Answer::parse(&raw) {
+            if answer.code == 100 {
+                raw = answer.body;
+                continue;
+            }
+            let length = answer.header("content-length").and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
+            if request.starts_with(b"HEAD ") || answer.body.len() >= length {
+                return Some(answer);
+            }
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return Answer::parse(&raw),
+            Ok(n) => raw.extend_from_slice(&buffer[..n]),
+        }
+    }
+}
+
+pub fn post(target: &str, form: &str) -> Vec<u8> {
+    format!(
+        "POST {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/sxp\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    )
+    .into_bytes()
+}
+
+/// Every byte that is not a letter or digit as `%xx` in lower case, as libvirt does it.
+pub fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02x}"));
+        }
+        out
+    })
+}
+
+/// A file of the project's test data.
+pub fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures").join(path)
+}
