@@ -1,0 +1,144 @@
+//! What nobody should send. After each of them the daemon still answers, and it has not panicked.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod http_support;
+
+use http_support::{Daemon, Door, ask, connect, encoded, guest, post, try_ask};
+use std::io::Write as _;
+
+fn still_answers(daemon: &Daemon, after: &str) {
+    for door in [Door::Tcp(daemon.tcp), Door::Unix(daemon.socket())] {
+        let answer =
+            ask(&door, b"GET /xend/domain/0 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        assert_eq!(answer.code, 200, "after {after}");
+    }
+    assert!(!daemon.log().contains("panick"), "after {after}: {}", daemon.log());
+}
+
+#[test]
+fn configurations_that_are_bombs() {
+    let daemon = Daemon::start(&[]);
+    for (what, config, said) in [
+        ("deep nesting", "(".repeat(100_000), "depth limit of 1000 exceeded"),
+        ("closed deep nesting", format!("{}{}", "(a ".repeat(999), ")".repeat(999)), "begins with"),
+        ("a huge atom", format!("(vm (name a) (memory {}))", "9".repeat(900_000)), "memory"),
+        ("a long list", format!("(vm (name a) (memory 64) {})", "x ".repeat(100_000)), "of the form"),
+        (
+            "many properties",
+            format!("(vm (name a) (memory 99999999) {})", "(k v)".repeat(60_000)),
+            "Not enough free memory",
+        ),
+        ("many devices", format!("(vm (name a) (memory 64) {})", "(device (vif))".repeat(20_000)), "(domain"),
+        ("huge numbers", "(vm (name b) (memory 99999999999999999999))".into(), "memory"),
+        ("a huge range of CPUs", "(vm (name b) (memory 1) (cpus 0-4294967295))".into(), "cpus"),
+        ("an open string", "(vm (name 'a".into(), "unexpected EOF"),
+        ("control characters", "(vm \u{1})".into(), "invalid character: code 1"),
+        ("two expressions", format!("{} (more)", guest("b", "")), "Invalid configuration"),
+        ("nothing", "# nothing".into(), "Invalid configuration"),
+    ] {
+        let answer = daemon.post("/xend/domain", &format!("op=create&config={config}"));
+        assert!(answer.text().contains(said), "{what}: {:.300}", answer.text());
+        still_answers(&daemon, what);
+    }
+}
+
+#[test]
+fn bytes_that_are_not_text_stay_what_they_are() {
+    let daemon = Daemon::start(&[]);
+    let config = guest("a", "(description 'DESC') (localtime 'X')");
+    let form = format!("op=create&config={}", encoded(&config))
+        .replace("DESC", "B%fcro%5cx00%ff")
+        .replace("%27X%27", "%27%80%27");
+    let created = daemon.post("/xend/domain", &form);
+    assert_eq!(created.status(), "201 created", "{}", created.text());
+    let domain = daemon.domain("a").unwrap();
+    assert_eq!(domain.value("description").unwrap().as_bytes(), Some(&b"B\xfcro\0\xff"[..]));
+    assert_eq!(domain.value("localtime").unwrap().as_bytes(), Some(&b"\x80"[..]));
+}
+
+#[test]
+fn requests_that_are_broken() {
+    let daemon = Daemon::start(&[]);
+    let tcp = || Door::Tcp(daemon.tcp);
+    for request in [
+        &b""[..],
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\0\0\0\0\r\n\r\n",
+        b"GET /xend/domain/%zz%0a%00 HTTP/1.1\r\n\r\n",
+        b"GET /xend/domain/\xff\xfe HTTP/1.1\r\n\r\n",
+        b"GET http:///// HTTP/1.1\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\n\r\n",
+        b"POST /xend/domain HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\nop=create",
+        b"POST /xend/domain HTTP/1.1\r\nContent-Type: multipart/form-data\r\nContent-Length: 2\r\n\r\n--",
+        b"POST /xend/domain HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 40\r\n\r\n--b\r\nContent-Disposition: form-data; nam=",
+        b"POST /xend/domain HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ] {
+        let door = tcp();
+        let mut stream = connect(&door);
+        let _ = stream.write_all(request);
+        drop(stream);
+        still_answers(&daemon, &String::from_utf8_lossy(request));
+    }
+    // Nothing that is sent comes back as a header.
+    let injected = daemon.post("/xend/domain/0", "op=no%0d%0aX-Injected:%20yes");
+    assert!(
+        injected.code == 501 && injected.header("x-injected").is_none() && !injected.reason.contains('\n')
+    );
+    let many = (0..5_000).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join("&");
+    assert_eq!(daemon.post("/xend/domain/0", &many).status(), "406 Invalid request");
+    assert_eq!(try_ask(&tcp(), &post("/xend/domain", "op=&op=&=&&&;;%")).unwrap().code, 406);
+}
+
+#[test]
+fn noise() {
+    let daemon = Daemon::start(&[]);
+    // xorshift: the same noise each time.
+    let mut state = 0x2006_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    for round in 0..300 {
+        let length = usize::try_from(random() % 400).unwrap();
+        let mut bytes: Vec<u8> = (0..length).map(|_| random().to_le_bytes()[0]).collect();
+        if round % 3 == 0 {
+            bytes = [
+                b"POST /xend/domain HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n",
+                &bytes[..],
+            ]
+            .concat();
+        }
+        let door = if round % 2 == 0 { Door::Tcp(daemon.tcp) } else { Door::Unix(daemon.socket()) };
+        let _ = connect(&door).write_all(&bytes);
+    }
+    still_answers(&daemon, "noise");
+}
+
+#[test]
+fn slow_creates_hold_up_nobody() {
+    let daemon = Daemon::start(&[]);
+    let door = || Door::Tcp(daemon.tcp);
+    let mut waiting = Vec::new();
+    for n in 0..64 {
+        let config =
+            guest(&format!("slow{n}"), "(device (vbd (uname phy:/dev/hotplugslow) (dev xvdb) (mode r)))");
+        let mut stream = connect(&door());
+        stream.write_all(&post("/xend/domain", &format!("op=create&config={}", encoded(&config)))).unwrap();
+        waiting.push(stream);
+    }
+    // None of them is done yet, and all of this is.
+    for _ in 0..50 {
+        assert_eq!(daemon.get("/xend/domain").text(), "(Domain-0)");
+        if daemon.create(&guest("quick", "")).code != 201 {
+            panic!("a create must not wait for others");
+        }
+        assert_eq!(daemon.post("/xend/domain/quick", "op=destroy").code, 202);
+        if daemon.get("/xend/domain").text().contains("slow") {
+            break;
+        }
+    }
+    daemon.until("all of them", |d| d.get("/xend/domain").sxp().as_list().unwrap().len() == 65);
+}
