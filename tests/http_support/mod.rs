@@ -1,6 +1,7 @@
 //! The daemon as a process on sockets of its own, and a client that shows what is on the wire.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -221,7 +222,7 @@ pub fn try_ask(door: &Door, request: &[u8]) -> Option<Answer> {
     // A server may answer and close before everything is sent.
     let _ = stream.write_all(request);
     let mut raw = Vec::new();
-    let mut buffer = [0; 65536];
+    let mut buffer = vec![0; 65536];
     loop {
         if let Some(answer) = Answer::parse(&raw) {
             if answer.code == 100 {
@@ -255,7 +256,7 @@ pub fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02x}"));
+            write!(out, "%{byte:02x}").unwrap();
         }
         out
     })

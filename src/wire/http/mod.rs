@@ -32,7 +32,7 @@ use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
-use tower::{Layer, ServiceExt, util::MapRequestLayer};
+use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// What can change while the daemon runs.
@@ -79,12 +79,12 @@ impl Http {
             .route("/xend/node/log", page(get(pages::log).post(pages::no_operations)))
             .route("/xend/vnet", page(get(pages::vnets).post(ops::on_vnets)))
             .route("/xend/vnet/{id}", page(get(pages::vnet).post(ops::on_vnets)))
-            .fallback(unknown)
             .with_state(self)
             .layer(CatchPanicLayer::custom(panicked));
-        // Routing must see the canonical path, and a layer of the router itself comes too late for that.
-        let canonical = MapRequestLayer::new(path::canonical).layer(pages);
-        Router::new().fallback_service(canonical.map_response(reply::with_common_headers))
+        // What old clients write in other ways (`//xend/domain/`) finds no route, is made canonical and tried again:
+        // the usual request is routed once.
+        let canonical = pages.clone().fallback(unknown);
+        pages.fallback(move |request: Request| canonical.oneshot(path::canonical(request)))
     }
 
     fn settings(&self) -> Settings {

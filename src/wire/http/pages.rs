@@ -54,27 +54,22 @@ pub(super) async fn domains(State(http): State<Http>, format: Format, request: R
     let query = Params::from_query(request.uri().query().unwrap_or(""));
     let state = query.all("state").last().map(|state| String::from_utf8_lossy(state).to_ascii_lowercase());
     let detail = query.one("detail").is_ok_and(|detail| detail == b"1");
-    let place = Place::of(&request, &[], format);
     let snapshot = match list(&http, &caller(&request)).await {
         Ok(snapshot) => snapshot,
-        Err(error) => return failed(&place, "list", &error.to_string()),
+        Err(error) => return failed(&Place::of(&request, &[], format), "list", &error.to_string()),
     };
-    match (format, &state, detail) {
-        (Format::Html { .. }, ..) => {
-            let shown = snapshot
-                .domains()
-                .filter(|view| matches(view, state.as_deref()))
-                .cloned()
-                .collect::<Vec<_>>();
-            ok(Content::Html(html::domains(&place, state, &shown)))
-        }
-        (Format::Sxp, None, false) => ok(Content::Sxp(http.0.cache.names(&snapshot).await)),
-        (Format::Sxp, None, true) => ok(Content::Sxp(http.0.cache.details(&snapshot).await)),
-        _ => {
-            let shown = || snapshot.domains().filter(|view| matches(view, state.as_deref()));
-            ok(place.write(|sink| list_of(sink, shown(), detail), |sink| list_of(sink, shown(), detail)))
-        }
+    if let (Format::Sxp, None) = (format, &state) {
+        let cache = &http.0.cache;
+        let printed = if detail { cache.details(&snapshot).await } else { cache.names(&snapshot).await };
+        return ok(Content::Sxp(printed));
     }
+    let place = Place::of(&request, &[], format);
+    let shown = || snapshot.domains().filter(|view| matches(view, state.as_deref()));
+    if let Format::Html { .. } = format {
+        let views: Vec<_> = shown().cloned().collect();
+        return ok(Content::Html(html::domains(&place, state.clone(), &views)));
+    }
+    ok(place.write(|sink| list_of(sink, shown(), detail), |sink| list_of(sink, shown(), detail)))
 }
 
 /// The same for `op=list`, always in full.

@@ -4,6 +4,7 @@ use super::accept::Format;
 use axum::body::Body;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES, HeaderName, LOCATION, PRAGMA, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -14,6 +15,16 @@ const SXP: HeaderValue = HeaderValue::from_static("application/sxp");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+
+/// The headers of every answer. Nothing of xend's may be kept by a cache, and what is answered depends on who asks.
+const COMMON: [(HeaderName, &str); 6] = [
+    (EXPIRES, "-1"),
+    (PRAGMA, "no-cache"),
+    (CACHE_CONTROL, "no-cache"),
+    (VARY, "Accept, User-Agent"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+];
 
 /// A body with its type. An empty body has none: xm 3.0.0 dies of an empty body that claims to be `application/sxp`.
 #[derive(Debug, Clone)]
@@ -39,17 +50,26 @@ pub(super) fn answer(code: u16, phrase: &str, content: Content) -> Response {
         Content::Json(body) => (Some(JSON), body),
         Content::Text(body) => (Some(TEXT), body),
     };
-    let mut response = Response::new(Body::from(body.clone()));
-    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_LENGTH, body.len().into());
-    if let Some(media) = media {
-        response.headers_mut().insert(CONTENT_TYPE, media);
+    let mut response = Response::new(Body::empty());
+    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.reserve(COMMON.len() + 3);
+    for (name, value) in COMMON {
+        headers.insert(name, HeaderValue::from_static(value));
     }
-    // What a client can send (the name of an operation) is in some phrases: no control characters, nothing endless.
-    let phrase: String =
-        phrase.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).take(200).collect();
-    if let Ok(phrase) = ReasonPhrase::try_from(phrase.into_bytes()) {
-        response.extensions_mut().insert(phrase);
+    headers.insert(CONTENT_LENGTH, body.len().into());
+    if let Some(media) = media {
+        headers.insert(CONTENT_TYPE, media);
+    }
+    *response.body_mut() = Body::from(body);
+    if status.canonical_reason() != Some(phrase) {
+        // What a client can send (the name of an operation) is in some phrases: no control characters, nothing endless.
+        let phrase: String =
+            phrase.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).take(200).collect();
+        if let Ok(phrase) = ReasonPhrase::try_from(phrase.into_bytes()) {
+            response.extensions_mut().insert(phrase);
+        }
     }
     response
 }
@@ -86,20 +106,4 @@ pub(super) fn data(format: Format, bytes: Vec<u8>) -> Content {
         Format::Json => Content::Json(bytes.into()),
         Format::Sxp | Format::Html { .. } => Content::Sxp(bytes.into()),
     }
-}
-
-/// The headers of every answer. Nothing of xend's may be kept by a cache, and what is answered depends on who asks.
-pub(super) fn with_common_headers(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (EXPIRES, "-1"),
-        (PRAGMA, "no-cache"),
-        (CACHE_CONTROL, "no-cache"),
-        (VARY, "Accept, User-Agent"),
-        (HeaderName::from_static("x-content-type-options"), "nosniff"),
-        (HeaderName::from_static("x-frame-options"), "DENY"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
 }

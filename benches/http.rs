@@ -1,0 +1,292 @@
+//! The HTTP interface beside a bare axum handler that returns the same bytes from memory.
+//!
+//! Both are served by the same server code over real TCP, in alternating blocks, so that what is printed is a ratio of
+//! one run: the machine's speed cancels out. Run with `cargo bench --bench http`; `-- --test` runs a few rounds only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_precision_loss,
+    missing_docs,
+    reason = "a benchmark fails by a panic"
+)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use xend::backend::sim::{Sim, SimSettings};
+use xend::cli::RunOptions;
+use xend::config::{Config, Environment, Switch};
+use xend::core::caller::Caller;
+use xend::core::engine::{Engine, Settings};
+use xend::core::model::DomainRef;
+use xend::core::op::{Change, DomainOp};
+use xend::os::{OsEntropy, SystemClock};
+use xend::server::{Guard, Inherited, Listener, Server, listen};
+use xend::shape::read_config;
+use xend::sxp::{Limits, read_one};
+use xend::wire::http::{self, Http};
+
+/// Connections that ask at the same time.
+const CONNECTIONS: usize = 4;
+
+fn main() {
+    let quick = std::env::args().any(|arg| arg == "--test");
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+        let sizes: &[u32] = if quick { &[10] } else { &[10, 1_000, 10_000] };
+        for &domains in sizes {
+            throughput(domains, quick).await;
+        }
+        latency(if quick { 4 } else { 64 }, quick).await;
+    });
+}
+
+/// Requests per second, ours and the bare handler's.
+async fn throughput(domains: u32, quick: bool) {
+    let (host, _dir) = Host::with(domains).await;
+    for (what, target, aim) in [
+        ("list", "/xend/domain", 0.8),
+        ("detail", "/xend/domain?detail=1", 0.6),
+        ("list with curl's headers", "/xend/domain", 0.8),
+    ] {
+        let agent =
+            if what.contains("curl") { "User-Agent: curl/8\r\nAccept: application/sxp\r\n" } else { "" };
+        let request =
+            Arc::new(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{agent}\r\n").into_bytes());
+        let body = once(host.ours, &request).await;
+        let size = body.len();
+        let bare = serve(bare(body)).await;
+        let block = Duration::from_millis(if quick { 20 } else { 250 });
+        let (mut ratios, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..if quick { 2 } else { 12 } {
+            let a = requests_per_second(host.ours, &request, block).await;
+            let b = requests_per_second(bare, &request, block).await;
+            ratios.push(a / b);
+            ours.push(a);
+            theirs.push(b);
+        }
+        println!(
+            "{what} ratio at {domains} domains: {:.2} (aim {aim}); {:.0} requests/s, bare {:.0}, {size} bytes, {:.0} MB/s",
+            median(&mut ratios),
+            median(&mut ours),
+            median(&mut theirs),
+            median(&mut ours) * size as f64 / 1e6
+        );
+    }
+}
+
+/// Read latency while nothing happens and while creates wait for slow devices, in alternation.
+async fn latency(creates: usize, quick: bool) {
+    let (host, _dir) = Host::with(100).await;
+    let request = Arc::new(b"GET /xend/domain/d7 HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec());
+    let (mut ratios, mut idle_p99, mut busy_p99) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..if quick { 1 } else { 5 } {
+        let count = if quick { 50 } else { 4_000 };
+        let idle = percentile(latencies(host.ours, &request, count).await, 99);
+        let mut waiting = tokio::task::JoinSet::new();
+        for n in 0..creates {
+            let (engine, config) =
+                (host.engine.clone(), config(&format!("slow{round}-{n}"), "/dev/hotplugslow"));
+            waiting.spawn(async move {
+                engine.execute(&Caller::internal(), Change::Create(Box::new(config))).await
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let busy = percentile(latencies(host.ours, &request, count).await, 99);
+        assert!(
+            waiting.try_join_next().is_none(),
+            "creates were done before the measurement: it says nothing"
+        );
+        while let Some(done) = waiting.join_next().await {
+            done.unwrap().unwrap();
+        }
+        ratios.push(busy.as_secs_f64() / idle.as_secs_f64());
+        idle_p99.push(idle.as_secs_f64() * 1e6);
+        busy_p99.push(busy.as_secs_f64() * 1e6);
+    }
+    println!(
+        "read p99 while {creates} creates wait: {:.2} times idle (aim 1.5); {:.0} us, idle {:.0} us",
+        median(&mut ratios),
+        median(&mut busy_p99),
+        median(&mut idle_p99)
+    );
+}
+
+/// A simulated host behind the real interface.
+struct Host {
+    engine: Engine,
+    ours: SocketAddr,
+}
+
+impl Host {
+    async fn with(domains: u32) -> (Self, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = SimSettings {
+            memory_mib: 1 << 24,
+            slow_create: Duration::from_secs(6),
+            ..SimSettings::default()
+        };
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let sim = Arc::new(Sim::open(dir.path(), settings, clock.clone(), entropy.clone()).unwrap());
+        let engine = Engine::start(sim, clock, entropy, Settings::default()).await.unwrap();
+        let caller = Caller::internal();
+        for n in 0..domains {
+            let name = format!("d{n}");
+            engine.execute(&caller, Change::Create(Box::new(config(&name, "/dev/vg0/d")))).await.unwrap();
+            if n % 2 == 0 {
+                let unpause = Change::Domain(DomainRef::new(name), DomainOp::Unpause);
+                engine.execute(&caller, unpause).await.unwrap();
+            }
+        }
+        let wire = Http::new(
+            engine.clone(),
+            || http::Settings { max_body: 1 << 20, node_shutdown: false },
+            String::new,
+        );
+        (Self { engine, ours: serve(wire.router()).await }, dir)
+    }
+}
+
+fn config(name: &str, disk: &str) -> xend::core::model::DomainConfig {
+    let text = format!(
+        "(vm (name {name}) (memory 128) (maxmem 256) (vcpus 2) (on_poweroff destroy) (on_reboot restart) (on_crash restart) \
+         (image (linux (kernel /boot/vmlinuz-2.6-xenU) (root '/dev/sda1 ro') (args 'console=hvc0'))) \
+         (device (vbd (uname phy:{disk}) (dev sda1) (mode w))) (device (vif (bridge xenbr0) (ip 10.0.0.5))))"
+    );
+    read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap()
+}
+
+/// A handler that has its answer in memory.
+fn bare(body: Bytes) -> Router {
+    let answer = move || {
+        let body = body.clone();
+        async move { ([(CONTENT_TYPE, "application/sxp")], body) }
+    };
+    Router::new().route("/xend/domain", get(answer))
+}
+
+/// Serves a router the way the daemon does, guard included, on a port of its own.
+async fn serve(router: Router) -> SocketAddr {
+    let options = RunOptions {
+        http: Some(Switch::On(SocketAddr::from(([127, 0, 0, 1], 0)))),
+        unix: Some(Switch::Off),
+        ..RunOptions::default()
+    };
+    let environment = Environment { home: Some(std::env::temp_dir()), ..Environment::default() };
+    let (config, _) = Config::load(&options, &environment).unwrap();
+    let live = config.live();
+    let server = Server::new(Arc::clone(&live), 512);
+    let app = router.layer(axum::middleware::from_fn_with_state(Guard::new(live), Guard::check));
+    let mut address = None;
+    for listener in listen::open(&config, Inherited::default()).await.unwrap() {
+        if let Listener::Tcp { local, .. } = &listener {
+            address = Some(*local);
+        }
+        server.attach(listener, app.clone());
+    }
+    // The server's tasks live as long as the runtime.
+    std::mem::forget(server);
+    address.unwrap()
+}
+
+async fn requests_per_second(address: SocketAddr, request: &Arc<Vec<u8>>, time: Duration) -> f64 {
+    let started = Instant::now();
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let request = Arc::clone(request);
+        clients.spawn(async move {
+            let mut client = Client::connect(address).await;
+            let mut done = 0_u32;
+            while started.elapsed() < time {
+                client.ask(&request).await;
+                done += 1;
+            }
+            done
+        });
+    }
+    let done: u32 = clients.join_all().await.into_iter().sum();
+    f64::from(done) / started.elapsed().as_secs_f64()
+}
+
+async fn latencies(address: SocketAddr, request: &[u8], count: usize) -> Vec<Duration> {
+    let mut client = Client::connect(address).await;
+    let mut all = Vec::with_capacity(count);
+    for _ in 0..count {
+        let asked = Instant::now();
+        client.ask(request).await;
+        all.push(asked.elapsed());
+        // A client that thinks between two requests, so that the time measured spans several sweeps.
+        tokio::time::sleep(Duration::from_micros(100)).await;
+    }
+    all
+}
+
+async fn once(address: SocketAddr, request: &[u8]) -> Bytes {
+    let mut client = Client::connect(address).await;
+    let (head, length) = client.ask(request).await;
+    Bytes::copy_from_slice(&client.buffer[head..head + length])
+}
+
+/// A connection that is kept.
+struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: vec![0; 1 << 20] }
+    }
+
+    /// Sends a request and reads its answer; says where its body is.
+    async fn ask(&mut self, request: &[u8]) -> (usize, usize) {
+        self.stream.write_all(request).await.unwrap();
+        let mut filled = 0;
+        loop {
+            let n = self.stream.read(&mut self.buffer[filled..]).await.unwrap();
+            assert!(n > 0, "the server closed the connection");
+            filled += n;
+            let Some(end) = self.buffer[..filled.min(1024)].windows(4).position(|w| w == b"\r\n\r\n") else {
+                continue;
+            };
+            let head = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
+            assert!(head.starts_with("http/1.1 200"), "{head}");
+            let length: usize = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .unwrap()
+                .trim()
+                .parse()
+                .unwrap();
+            let whole = end + 4 + length;
+            if self.buffer.len() < whole {
+                self.buffer.resize(whole, 0);
+            }
+            while filled < whole {
+                let n = self.stream.read(&mut self.buffer[filled..whole]).await.unwrap();
+                assert!(n > 0, "the server closed the connection");
+                filled += n;
+            }
+            return (end + 4, length);
+        }
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn percentile(mut values: Vec<Duration>, percent: usize) -> Duration {
+    values.sort();
+    values[(values.len() * percent / 100).min(values.len() - 1)]
+}
