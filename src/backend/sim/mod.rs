@@ -13,7 +13,7 @@
 //!
 //! | a guest | |
 //! |---|---|
-//! | boots | in 0.4 s ([`SimSettings::boot`]) of not being paused; a PV guest has one VCPU until then |
+//! | boots | in 0.4 s ([`SimSettings::boot`]) of not being paused; a PV guest has one VCPU until it runs for the first time |
 //! | idles | at 1 % to 3 % of a CPU, the same for a domid at all times, and is seen blocked; 60 % of one while it boots |
 //! | is asked to stop | obeys 0.2 s ([`SimSettings::react`]) later, but not before it has booted, and not while paused |
 //! | is crashed | stops at once |
