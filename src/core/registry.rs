@@ -10,7 +10,8 @@ pub(super) struct Registry(Mutex<Tables>);
 
 #[derive(Default)]
 struct Tables {
-    drivers: HashMap<Uuid, Handle>,
+    /// Each driver, and the name that its domain has.
+    drivers: HashMap<Uuid, (Handle, DomName)>,
     names: HashMap<DomName, Uuid>,
 }
 
@@ -28,7 +29,7 @@ impl Registry {
             return Err(Taken(*owner));
         }
         tables.names.insert(name.clone(), uuid);
-        tables.drivers.insert(uuid, handle);
+        tables.drivers.insert(uuid, (handle, name.clone()));
         Ok(())
     }
 
@@ -42,18 +43,22 @@ impl Registry {
         }
         tables.names.remove(from);
         tables.names.insert(to.clone(), uuid);
+        if let Some((_, name)) = tables.drivers.get_mut(&uuid) {
+            *name = to.clone();
+        }
         Ok(())
     }
 
     /// Forgets a domain; its name and UUID are free again.
     pub(super) fn release(&self, uuid: &Uuid) {
         let mut tables = self.lock();
-        tables.drivers.remove(uuid);
-        tables.names.retain(|_, owner| owner != uuid);
+        if let Some((_, name)) = tables.drivers.remove(uuid) {
+            tables.names.remove(&name);
+        }
     }
 
     pub(super) fn driver(&self, uuid: &Uuid) -> Option<Handle> {
-        self.lock().drivers.get(uuid).cloned()
+        self.lock().drivers.get(uuid).map(|(handle, _)| handle.clone())
     }
 
     pub(super) fn minds(&self, uuid: &Uuid) -> bool {

@@ -1,0 +1,274 @@
+//! The engine on a simulated host whose clock the tests push on: what needs a minute in life, and what goes wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod sim_support;
+
+use async_trait::async_trait;
+use sim_support::{Counting, TestClock, config, name, open};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use xend::backend::sim::Sim;
+use xend::core::caller::Caller;
+use xend::core::engine::{Engine, FIGURES_AGE, Settings};
+use xend::core::error::{Error, ErrorKind};
+use xend::core::lifecycle::State;
+use xend::core::model::{
+    DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, HostInfo, OnEvent, SchedParams,
+    ShutdownReason, Uuid, VcpuFacts,
+};
+use xend::core::op::{Change, DomainOp, Outcome, Query};
+use xend::core::ports::{DomainChanged, Hypervisor};
+use xend::core::snapshot::DomainView;
+
+/// An engine on a host of its own.
+struct House {
+    engine: Engine,
+    host: Arc<Moody>,
+    dir: TempDir,
+}
+
+impl House {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = TestClock::new();
+        let host =
+            Arc::new(Moody { sim: open(&dir.path().join("sim"), &clock), stuck: AtomicBool::new(false) });
+        let settings =
+            Settings { hypervisor_limit: Duration::from_secs(30), dump_dir: dir.path().to_owned() };
+        let engine =
+            Engine::start(host.clone(), clock, Arc::new(Counting::default()), settings).await.unwrap();
+        Self { engine, host, dir }
+    }
+
+    async fn change(&self, domain: &str, op: DomainOp) -> Result<Outcome, Error> {
+        self.engine.execute(&Caller::internal(), Change::Domain(DomainRef::new(domain), op)).await
+    }
+
+    async fn create(&self, config: DomainConfig) -> Result<Outcome, Error> {
+        self.engine.execute(&Caller::internal(), Change::Create(Box::new(config))).await
+    }
+
+    /// A guest that has run for a while.
+    async fn old_guest(&self, change: impl FnOnce(&mut DomainConfig)) -> Arc<DomainView> {
+        let mut config = config("a", 64);
+        change(&mut config);
+        self.create(config).await.unwrap();
+        self.change("a", DomainOp::Unpause).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(61)).await;
+        self.find("a").await.unwrap()
+    }
+
+    async fn find(&self, domain: &str) -> Option<Arc<DomainView>> {
+        match self.engine.execute(&Caller::internal(), Query::Domain(DomainRef::new(domain))).await {
+            Ok(Outcome::Domain(view)) => Some(view),
+            _ => None,
+        }
+    }
+
+    fn core_files(&self) -> usize {
+        let files = std::fs::read_dir(self.dir.path()).unwrap();
+        files.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|e| e == "core")).count()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_reboots_gets_a_new_domid_and_runs() {
+    let house = House::new().await;
+    let before = house.old_guest(|_| ()).await;
+    house.change("a", DomainOp::Shutdown(ShutdownReason::Reboot)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = house.find("a").await.unwrap();
+    assert_eq!((after.uuid, after.state()), (before.uuid, Some(State::Running)));
+    assert!(after.domid() > before.domid());
+    // Once more, too soon: taken for a guest that does nothing else.
+    house.change("a", DomainOp::Shutdown(ShutdownReason::Reboot)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(house.find("a").await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crashed_guest_can_be_kept_under_another_name() {
+    let house = House::new().await;
+    let before = house.old_guest(|config| config.on_crash = OnEvent::RenameRestart).await;
+    house.change("a", DomainOp::Shutdown(ShutdownReason::Crash)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (new, kept) = (house.find("a").await.unwrap(), house.find("a-1").await.unwrap());
+    assert_eq!((new.uuid, new.state()), (before.uuid, Some(State::Running)));
+    assert_eq!((kept.domid(), kept.state()), (before.domid(), Some(State::Stopped(ShutdownReason::Crash))));
+    assert_ne!(kept.uuid, before.uuid);
+    house.change("a-1", DomainOp::Destroy).await.unwrap();
+    assert!(house.find("a-1").await.is_none() && house.find("a").await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crashed_guest_can_leave_its_memory() {
+    let house = House::new().await;
+    let before = house.old_guest(|config| config.on_crash = OnEvent::CoredumpRestart).await;
+    house.change("a", DomainOp::Shutdown(ShutdownReason::Crash)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(house.core_files(), 1);
+    assert!(house.find("a").await.unwrap().domid() > before.domid());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_somebody_else_starts_is_seen_and_can_be_controlled() {
+    let house = House::new().await;
+    let facts = house.host.sim.create(&config("stranger", 64)).await.unwrap();
+    house.find("stranger").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(house.find("stranger").await.unwrap().domid(), Some(facts.domid));
+    house.change("stranger", DomainOp::Unpause).await.unwrap();
+    house.host.sim.destroy(facts.domid).await.unwrap();
+    house.find("stranger").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(house.find("stranger").await.is_none());
+    house.create(config("stranger", 64)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_hypervisor_stops_no_read() {
+    let house = House::new().await;
+    house.old_guest(|_| ()).await;
+    house.host.stuck.store(true, Ordering::Relaxed);
+    let engine = house.engine.clone();
+    let pause = tokio::spawn(async move {
+        engine.execute(&Caller::internal(), Change::Domain(DomainRef::new("a"), DomainOp::Pause)).await
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let asked = tokio::time::Instant::now();
+    assert!(house.find("a").await.is_some());
+    assert!(asked.elapsed() <= FIGURES_AGE, "a read waited for what is stuck");
+    let error = pause.await.unwrap().unwrap_err();
+    assert_eq!(
+        (error.to_string().as_str(), error.kind()),
+        ("Pause timed out after 30 s", ErrorKind::Backend)
+    );
+    house.host.stuck.store(false, Ordering::Relaxed);
+    house.change("a", DomainOp::Pause).await.unwrap();
+    assert_eq!(house.find("a").await.unwrap().state(), Some(State::Paused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_has_an_end() {
+    let house = House::new().await;
+    house.old_guest(|_| ()).await;
+    house.host.stuck.store(true, Ordering::Relaxed);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let engine = house.engine.clone();
+        asking.spawn(async move {
+            engine.execute(&Caller::internal(), Change::Domain(DomainRef::new("a"), DomainOp::Pause)).await
+        });
+    }
+    let mut busy = 0;
+    while let Some(answer) = asking.join_next().await {
+        busy += usize::from(matches!(answer.unwrap(), Err(Error::Busy(_))));
+    }
+    assert!((30..=36).contains(&busy), "{busy} of 100 were turned away");
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_and_uuids_are_had_once() {
+    let house = House::new().await;
+    let first = house.old_guest(|_| ()).await;
+    let message = |result: Result<Outcome, Error>| result.unwrap_err().to_string();
+    let mut same_name = config("a", 64);
+    same_name.uuid = None;
+    assert_eq!(message(house.create(same_name).await), "Domain \"a\" already exists with ID 1");
+    let mut same_uuid = config("b", 64);
+    same_uuid.uuid = Some(first.uuid);
+    assert_eq!(message(house.create(same_uuid).await), "Domain \"b\" already exists with ID 1");
+    let rename = house.change("a", DomainOp::Rename(name("Domain-0"))).await;
+    assert_eq!(message(rename), "VM name \"Domain-0\" already exists as domain 0");
+    // A name that failed is free.
+    let mut too_large = config("c", 1 << 30);
+    too_large.uuid = None;
+    assert!(message(house.create(too_large.clone()).await).starts_with("Not enough free memory"));
+    (too_large.memory, too_large.maxmem) = (64, 64);
+    house.create(too_large).await.unwrap();
+}
+
+/// The simulated host, which can refuse to answer.
+struct Moody {
+    sim: Sim,
+    stuck: AtomicBool,
+}
+
+impl Moody {
+    async fn mood(&self) {
+        if self.stuck.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Hypervisor for Moody {
+    async fn info(&self) -> Result<HostInfo, Error> {
+        self.sim.info().await
+    }
+    async fn figures(&self) -> Result<HostFigures, Error> {
+        self.sim.figures().await
+    }
+    async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
+        self.mood().await;
+        self.sim.domains().await
+    }
+    async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error> {
+        self.mood().await;
+        self.sim.domain(domid).await
+    }
+    async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
+        self.sim.config(domid).await
+    }
+    async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
+        self.sim.store_config(domid, config).await
+    }
+    async fn create(&self, config: &DomainConfig) -> Result<DomainFacts, Error> {
+        self.sim.create(config).await
+    }
+    async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error> {
+        self.sim.wait_for_devices(domid).await
+    }
+    async fn pause(&self, domid: DomId) -> Result<(), Error> {
+        self.mood().await;
+        self.sim.pause(domid).await
+    }
+    async fn unpause(&self, domid: DomId) -> Result<(), Error> {
+        self.sim.unpause(domid).await
+    }
+    async fn destroy(&self, domid: DomId) -> Result<(), Error> {
+        self.sim.destroy(domid).await
+    }
+    async fn shutdown(&self, domid: DomId, reason: ShutdownReason) -> Result<(), Error> {
+        self.sim.shutdown(domid, reason).await
+    }
+    async fn rename(&self, domid: DomId, name: &DomName, uuid: Option<Uuid>) -> Result<(), Error> {
+        self.sim.rename(domid, name, uuid).await
+    }
+    async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error> {
+        self.sim.vcpus(domid).await
+    }
+    async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {
+        self.sim.sched_params(domid).await
+    }
+    async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error> {
+        self.sim.set_sched_params(domid, params).await
+    }
+    async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
+        self.sim.dump_core(domid, file).await
+    }
+    async fn dmesg(&self) -> Result<Vec<u8>, Error> {
+        self.sim.dmesg().await
+    }
+    async fn clear_dmesg(&self) -> Result<(), Error> {
+        self.sim.clear_dmesg().await
+    }
+    fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged> {
+        self.sim.subscribe()
+    }
+}
