@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Hypervisor, Scheduler, Switch, value};
+use crate::config::{Hypervisor, Switch, value};
+use crate::core::model::Scheduler;
 
 /// `xend` and what may follow it.
 #[derive(Debug, Parser)]
@@ -53,8 +54,8 @@ pub struct RunOptions {
     #[arg(long, value_enum)]
     pub hypervisor: Option<Hypervisor>,
 
-    /// CPU scheduler of the simulated host [default: credit]
-    #[arg(long, value_enum)]
+    /// CPU scheduler of the simulated host: credit, credit2, sedf or rtds [default: credit]
+    #[arg(long)]
     pub scheduler: Option<Scheduler>,
 
     /// What to log, such as `debug` or `warn,xend=debug` [default: xend=info and warnings]

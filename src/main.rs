@@ -69,7 +69,7 @@ async fn start_engine(config: &Config) -> Result<Engine> {
             let settings = SimSettings {
                 cpus: config.sim.cpus,
                 memory_mib: config.sim.memory_mib,
-                scheduler: config.scheduler.to_string().parse()?,
+                scheduler: config.scheduler,
                 ..SimSettings::default()
             };
             Arc::new(Sim::open(&config.state_dir.join("sim"), settings, clock.clone(), entropy.clone())?)

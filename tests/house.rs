@@ -30,8 +30,8 @@ const RULES: [(&str, &[&str]); 10] = [
     ("backend/sim", &["backend::sim", "core", "shape", "sxp"]),
     ("wire/http", &["wire::http", "core", "shape", "sxp"]),
     ("server", &["server", "config", "core::caller"]),
-    ("config", &["config", "cli", "sxp"]),
-    ("cli.rs", &["cli", "config"]),
+    ("config", &["config", "cli", "core::model", "sxp"]),
+    ("cli.rs", &["cli", "config", "core::model"]),
     ("os.rs", &["core::ports"]),
     ("backend/mod.rs", &["core::ports"]),
 ];

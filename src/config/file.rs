@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::error::Remark;
 use super::value::{Entry, Problem};
-use super::{ConfigError, Scheduler, Warning, keys};
+use super::{ConfigError, Warning, keys};
+use crate::core::model::Scheduler;
 use crate::sxp::{self, Limits};
 
 /// What a file says; `None` where it says nothing.

@@ -36,7 +36,6 @@ pub(crate) mod value;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +47,7 @@ pub use error::{ConfigError, Remark, Warning};
 pub use places::{Environment, Places};
 
 use crate::cli::RunOptions;
+use crate::core::model::Scheduler;
 
 /// Something that can be turned off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,31 +64,6 @@ pub enum Hypervisor {
     /// The built-in simulator.
     #[default]
     Sim,
-}
-
-/// The CPU scheduler of the host.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Scheduler {
-    /// Proportional share, Xen's default until 4.11.
-    #[default]
-    Credit,
-    /// Proportional share, Xen's default since 4.12.
-    Credit2,
-    /// Simple earliest deadline first, gone since Xen 4.6.
-    Sedf,
-    /// Real-time deferrable server, the successor of SEDF.
-    Rtds,
-}
-
-impl fmt::Display for Scheduler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Credit => "credit",
-            Self::Credit2 => "credit2",
-            Self::Sedf => "sedf",
-            Self::Rtds => "rtds",
-        })
-    }
 }
 
 /// The unix socket to serve.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use super::Scheduler;
+use crate::core::model::Scheduler;
 use crate::sxp::Sxp;
 
 /// What is logged unless someone says otherwise: our own doings, and trouble in the libraries below.
@@ -89,9 +89,7 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn scheduler(&self) -> Result<Scheduler, Problem> {
-        self.parse("credit, credit2, sedf or rtds", |text| {
-            <Scheduler as clap::ValueEnum>::from_str(text, true).ok()
-        })
+        self.parse("credit, credit2, sedf or rtds", |text| text.parse().ok())
     }
 
     /// A level of xend as a filter of `tracing`. There is nothing above an error, so CRITICAL shows errors as well.

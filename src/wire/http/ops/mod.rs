@@ -62,19 +62,20 @@ static ON_DOMAIN: [&Operation; 9] = [
 ];
 
 /// `POST /xend/domain`
-pub(super) async fn on_domains(State(http): State<Http>, format: Format, request: Request) -> Response {
+pub(super) async fn on_domains(
+    State(http): State<Http>,
+    format: Format,
+    request: Request,
+) -> Result<Response, Response> {
     let place = Place::of(&request, &[], format);
     let caller = caller(&request);
-    let params = match params(&http, request, &place).await {
-        Ok(params) => params,
-        Err(refused) => return refused,
-    };
-    match params.op().as_deref() {
-        None => invalid_request(&place),
-        Some("create") => create::create(&http, &caller, &place, &params).await,
-        Some("list") => super::pages::detailed_list(&http, &caller, &place).await,
-        Some(unknown) => not_implemented(&place, unknown),
-    }
+    let params = params(&http, request, &place).await?;
+    let op = params.op().ok_or_else(|| invalid_request(&place))?;
+    Ok(match op.as_ref() {
+        "create" => create::create(&http, &caller, &place, &params).await,
+        "list" => super::pages::detailed_list(&http, &caller, &place).await,
+        unknown => not_implemented(&place, unknown),
+    })
 }
 
 /// `POST /xend/domain/NAME`
@@ -83,22 +84,19 @@ pub(super) async fn on_domain(
     Path(name): Path<String>,
     format: Format,
     request: Request,
-) -> Response {
+) -> Result<Response, Response> {
     let place = Place::of(&request, &[&name], format);
     let caller = caller(&request);
-    let params = match params(&http, request, &place).await {
-        Ok(params) => params,
-        Err(refused) => return refused,
-    };
+    let params = params(&http, request, &place).await?;
     let domain = DomainRef::new(name);
     if http.0.engine.snapshot().find(&domain).is_none() {
-        return no_such_domain(domain.as_str());
+        return Err(no_such_domain(domain.as_str()));
     }
-    let Some(op) = params.op() else { return invalid_request(&place) };
-    match ON_DOMAIN.iter().find(|operation| operation.name == op) {
+    let op = params.op().ok_or_else(|| invalid_request(&place))?;
+    Ok(match ON_DOMAIN.iter().find(|operation| operation.name == op) {
         Some(operation) => perform(&http, &caller, &place, operation, domain, &params).await,
         None => not_implemented(&place, &op),
-    }
+    })
 }
 
 /// Performs an operation on a domain and tells what became of it.
@@ -154,55 +152,56 @@ fn succeeded(place: &Place, operation: &Operation, outcome: &Outcome) -> Respons
 }
 
 /// `POST /xend/node`
-pub(super) async fn on_node(State(http): State<Http>, format: Format, request: Request) -> Response {
+pub(super) async fn on_node(
+    State(http): State<Http>,
+    format: Format,
+    request: Request,
+) -> Result<Response, Response> {
     let place = Place::of(&request, &[], format);
-    let params = match params(&http, request, &place).await {
-        Ok(params) => params,
-        Err(refused) => return refused,
-    };
-    match params.op().as_deref() {
-        None => invalid_request(&place),
+    let params = params(&http, request, &place).await?;
+    let op = params.op().ok_or_else(|| invalid_request(&place))?;
+    Ok(match op.as_ref() {
         // xend answered 0 and did nothing.
-        Some(op @ ("shutdown" | "reboot")) if http.settings().node_shutdown => {
+        op @ ("shutdown" | "reboot") if http.settings().node_shutdown => {
             failed(&place, op, "The simulated host cannot be switched off")
         }
-        Some(op @ ("shutdown" | "reboot")) => {
+        op @ ("shutdown" | "reboot") => {
             failed(&place, op, "Not allowed, set (xend-node-shutdown yes) in xend-config.sxp to allow it")
         }
-        Some(unknown) => not_implemented(&place, unknown),
-    }
+        unknown => not_implemented(&place, unknown),
+    })
 }
 
 /// `POST /xend/node/dmesg`
-pub(super) async fn on_dmesg(State(http): State<Http>, format: Format, request: Request) -> Response {
+pub(super) async fn on_dmesg(
+    State(http): State<Http>,
+    format: Format,
+    request: Request,
+) -> Result<Response, Response> {
     let place = Place::of(&request, &[], format);
     let caller = caller(&request);
-    let params = match params(&http, request, &place).await {
-        Ok(params) => params,
-        Err(refused) => return refused,
-    };
-    match params.op().as_deref() {
-        None => invalid_request(&place),
-        Some("clear") => match http.0.engine.execute(&caller, Change::ClearDmesg).await {
+    let params = params(&http, request, &place).await?;
+    let op = params.op().ok_or_else(|| invalid_request(&place))?;
+    Ok(match op.as_ref() {
+        "clear" => match http.0.engine.execute(&caller, Change::ClearDmesg).await {
             Ok(_) => ok(Content::Empty),
             Err(error) => failed(&place, "clear", &error.to_string()),
         },
         // A page of text answers as text.
-        Some(unknown) => not_implemented(&Place { format: Format::Html { named: false }, ..place }, unknown),
-    }
+        unknown => not_implemented(&Place { format: Format::Html { named: false }, ..place }, unknown),
+    })
 }
 
 /// `POST /xend/vnet` and below.
-pub(super) async fn on_vnets(State(http): State<Http>, format: Format, request: Request) -> Response {
+pub(super) async fn on_vnets(
+    State(http): State<Http>,
+    format: Format,
+    request: Request,
+) -> Result<Response, Response> {
     let place = Place::of(&request, &[], format);
-    let params = match params(&http, request, &place).await {
-        Ok(params) => params,
-        Err(refused) => return refused,
-    };
-    match params.op().as_deref() {
-        None => invalid_request(&place),
-        Some(unknown) => not_implemented(&place, unknown),
-    }
+    let params = params(&http, request, &place).await?;
+    let op = params.op().ok_or_else(|| invalid_request(&place))?;
+    Ok(not_implemented(&place, &op))
 }
 
 /// Where a request is answered, and how.
