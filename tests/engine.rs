@@ -17,8 +17,8 @@ use xend::core::engine::{Engine, FIGURES_AGE, Settings};
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
-    DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, HostInfo, OnEvent, SchedParams,
-    ShutdownReason, Uuid, VcpuFacts,
+    CpuSet, DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, HostInfo, OnEvent,
+    SchedParams, ShutdownReason, Uuid, VcpuFacts,
 };
 use xend::core::op::{Change, DomainOp, Outcome, Query};
 use xend::core::ports::{DomainChanged, Hypervisor};
@@ -258,6 +258,15 @@ impl Hypervisor for Moody {
     }
     async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error> {
         self.sim.set_sched_params(domid, params).await
+    }
+    async fn set_online_vcpus(&self, domid: DomId, mask: u128) -> Result<(), Error> {
+        self.sim.set_online_vcpus(domid, mask).await
+    }
+    async fn set_affinity(&self, domid: DomId, affinity: &[CpuSet]) -> Result<(), Error> {
+        self.sim.set_affinity(domid, affinity).await
+    }
+    async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error> {
+        self.sim.send_sysrq(domid, key).await
     }
     async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
         self.sim.dump_core(domid, file).await

@@ -77,7 +77,7 @@ fn replay(folder: &str, door: &Door) {
             try_ask(door, &text[..at]);
             for (_, request) in after.iter().filter(|(made, _)| *made == name) {
                 let (target, form) = request.split_once(' ').unwrap();
-                assert_eq!(ask(door, &post(target, form)).code, 202, "after {name}");
+                assert!(ask(door, &post(target, form)).code < 300, "after {name}");
             }
             continue;
         }

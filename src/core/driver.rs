@@ -11,14 +11,14 @@ macro_rules! limited {
 }
 
 mod aftermath;
+mod cpu;
 
 use super::engine::Core;
 use super::error::Error;
 use super::lifecycle::{Event, State};
-use super::model::{DomId, DomName, DomainConfig, DomainFacts, SchedParams, SedfParams, Uuid};
+use super::model::{DomId, DomName, DomainConfig, DomainFacts, Uuid};
 use super::op::{DomainOp, Outcome};
 use super::registry::Taken;
-use super::sedf;
 use super::snapshot::DomainView;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -183,6 +183,16 @@ impl Driver {
             }
             DomainOp::Rename(name) => self.rename(name).await,
             DomainOp::SetSedf(params) => self.set_sedf(params).await,
+            DomainOp::SetShare { scheduler, weight, cap } => self.set_share(scheduler, weight, cap).await,
+            DomainOp::SetVcpus(count) => self.set_vcpus(count).await,
+            DomainOp::Pin { vcpu, cpus } => self.pin(vcpu, &cpus).await,
+            DomainOp::Sysrq(key) => {
+                self.check("press a key of", Event::AskToStop)?;
+                limited!(self, "SysRq", self.core.hypervisor.send_sysrq(self.domid, key))?;
+                // Some keys crash the guest, or reboot it.
+                self.look().await;
+                Ok(Outcome::Done)
+            }
         }
     }
 
@@ -201,21 +211,6 @@ impl Driver {
             return Err(error);
         }
         self.reconfigure(|config| config.name = name).await?;
-        self.refresh().await
-    }
-
-    async fn set_sedf(&mut self, params: SedfParams) -> Result<Outcome, Error> {
-        let hypervisor = self.core.hypervisor.clone();
-        let now = limited!(self, "Reading scheduler parameters", hypervisor.sched_params(self.domid))?;
-        let translated = sedf::translate(&params, &now)?;
-        limited!(self, "Setting scheduler parameters", hypervisor.set_sched_params(self.domid, translated))?;
-        self.reconfigure(|config| {
-            config.sedf = Some(params);
-            if let SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } = translated {
-                (config.cpu_weight, config.cpu_cap) = (weight, cap);
-            }
-        })
-        .await?;
         self.refresh().await
     }
 
@@ -302,6 +297,11 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         DomainOp::Unpause => Err(Error::Privileged("unpause")),
         DomainOp::Destroy => Err(Error::Privileged("destroy")),
         DomainOp::Shutdown(_) => Err(Error::Dom0Shutdown),
-        DomainOp::Rename(_) | DomainOp::SetSedf(_) => Ok(()),
+        DomainOp::Rename(_)
+        | DomainOp::SetSedf(_)
+        | DomainOp::SetShare { .. }
+        | DomainOp::SetVcpus(_)
+        | DomainOp::Pin { .. }
+        | DomainOp::Sysrq(_) => Ok(()),
     }
 }

@@ -4,7 +4,8 @@ use super::caller::Caller;
 use super::driver::{Driver, Handle};
 use super::error::Error;
 use super::model::{
-    Console, Device, DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostInfo, Mac, Uuid,
+    Console, Device, DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostInfo, Mac, SchedParams,
+    Scheduler, Uuid,
 };
 use super::op::{Change, Op, Outcome, Query};
 use super::ports::{Clock, DomainChanged, Entropy, Hypervisor};
@@ -152,6 +153,15 @@ impl Core {
                     ),
                 };
                 Ok(Outcome::Sedf(view, params))
+            }
+            Query::Sched(domain, scheduler) => {
+                let (view, domid) = self.running(&domain)?;
+                let params =
+                    self.limited("Reading scheduler parameters", self.hypervisor.sched_params(domid)).await?;
+                if params.scheduler() != scheduler {
+                    return Err(other_scheduler(&params, scheduler));
+                }
+                Ok(Outcome::Sched(view, params))
             }
             Query::DevicesConnected(domain) => {
                 let (view, domid) = self.running(&domain)?;
@@ -368,6 +378,11 @@ impl Core {
         let name = name.as_str().replace('/', "_");
         self.settings.dump_dir.join(format!("{}-{name}.{domid}.core", now.strftime("%Y-%m%d-%H%M.%S")))
     }
+}
+
+/// The host has another scheduler than the one whose parameters are asked for.
+pub(super) fn other_scheduler(now: &SchedParams, asked: Scheduler) -> Error {
+    Error::Unsupported(format!("The scheduler of this host is {}, not {asked}", now.scheduler()))
 }
 
 fn find(snapshot: &Snapshot, domain: &DomainRef) -> Result<Arc<DomainView>, Error> {

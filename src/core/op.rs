@@ -1,7 +1,8 @@
 //! What a caller can ask for, and what comes back.
 
 use super::model::{
-    DomName, DomainConfig, DomainRef, HostFigures, HostInfo, SedfParams, ShutdownReason, VcpuFacts,
+    CpuSet, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, SchedParams, Scheduler, SedfParams,
+    ShutdownReason, VcpuFacts,
 };
 use super::snapshot::{DomainView, Snapshot};
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub enum Query {
     Vcpus(DomainRef),
     /// A domain's SEDF parameters.
     Sedf(DomainRef),
+    /// A domain's parameters in one scheduler; an error if the host has another one.
+    Sched(DomainRef, Scheduler),
     /// Wait until a domain's devices are connected.
     DevicesConnected(DomainRef),
 }
@@ -60,6 +63,26 @@ pub enum DomainOp {
     Rename(DomName),
     /// Set SEDF parameters, translated if the host's scheduler is another one.
     SetSedf(SedfParams),
+    /// Set parameters of a credit scheduler; an error if the host has another one.
+    SetShare {
+        /// Credit or credit2.
+        scheduler: Scheduler,
+        /// The share; what it is if none.
+        weight: Option<u16>,
+        /// The limit in percent of one CPU, 0 for none; what it is if none.
+        cap: Option<u16>,
+    },
+    /// Give the guest this many of its VCPUs to use.
+    SetVcpus(u32),
+    /// Say on which CPUs a VCPU, or each of them, may be. The empty set is any.
+    Pin {
+        /// The VCPU; each if none.
+        vcpu: Option<u32>,
+        /// The CPUs.
+        cpus: CpuSet,
+    },
+    /// Press Magic `SysRq` and this key on the guest's keyboard.
+    Sysrq(u8),
 }
 
 impl From<Query> for Op {
@@ -87,6 +110,10 @@ impl Change {
                 DomainOp::Shutdown(_) => "shutdown",
                 DomainOp::Rename(_) => "rename",
                 DomainOp::SetSedf(_) => "cpu_sedf_set",
+                DomainOp::SetShare { .. } => "domain_sched_credit_set",
+                DomainOp::SetVcpus(_) => "set_vcpus",
+                DomainOp::Pin { .. } => "pincpu",
+                DomainOp::Sysrq(_) => "sysrq",
             },
         }
     }
@@ -118,4 +145,6 @@ pub enum Outcome {
     Vcpus(Arc<DomainView>, Vec<VcpuFacts>),
     /// A domain's SEDF parameters.
     Sedf(Arc<DomainView>, SedfParams),
+    /// A domain's parameters in the host's scheduler.
+    Sched(Arc<DomainView>, SchedParams),
 }

@@ -2,8 +2,8 @@
 
 use super::error::Error;
 use super::model::{
-    DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams, ShutdownReason, Uuid,
-    VcpuFacts,
+    CpuSet, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams, ShutdownReason,
+    Uuid, VcpuFacts,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -69,6 +69,15 @@ pub trait Hypervisor: Send + Sync + 'static {
 
     /// Sets them; they must be of the host's scheduler.
     async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error>;
+
+    /// Tells the guest which of its VCPUs to use, as a bit mask; it does so in a moment.
+    async fn set_online_vcpus(&self, domid: DomId, mask: u128) -> Result<(), Error>;
+
+    /// Says on which CPUs each of the domain's VCPUs may be. An empty set is any CPU.
+    async fn set_affinity(&self, domid: DomId, affinity: &[CpuSet]) -> Result<(), Error>;
+
+    /// Presses Magic `SysRq` and a key on the guest's keyboard. What the guest does then is its own business.
+    async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error>;
 
     /// Writes the domain's memory to a file that does not exist yet.
     async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error>;

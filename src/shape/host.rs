@@ -1,7 +1,7 @@
 //! The host, and what is asked of a domain beside its own record.
 
 use super::sink::Sink;
-use crate::core::model::{HostFigures, HostInfo, SedfParams, Topology, VcpuFacts};
+use crate::core::model::{HostFigures, HostInfo, SchedParams, SedfParams, Topology, VcpuFacts};
 use crate::core::snapshot::DomainView;
 use std::fmt::Write;
 
@@ -96,6 +96,27 @@ pub fn sedf(sink: &mut impl Sink, view: &DomainView, params: &SedfParams) {
         sink.uint_field("domid", domid.0);
     }
     sedf_fields(sink, params);
+    sink.end_record();
+}
+
+/// Writes `(sched_credit (weight 256) (cap 0))`, where xend printed a Python dictionary.
+pub fn sched(sink: &mut impl Sink, params: &SchedParams) {
+    match params {
+        SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } => {
+            sink.begin_record("sched_credit");
+            sink.uint_field("weight", *weight);
+            sink.uint_field("cap", *cap);
+        }
+        SchedParams::Sedf(params) => {
+            sink.begin_record("sedf");
+            sedf_fields(sink, params);
+        }
+        SchedParams::Rtds(params) => {
+            sink.begin_record("rtds");
+            sink.uint_field("period", params.period.as_micros());
+            sink.uint_field("budget", params.budget.as_micros());
+        }
+    }
     sink.end_record();
 }
 

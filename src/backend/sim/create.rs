@@ -21,14 +21,14 @@ pub(super) fn check(host: &Host, config: &DomainConfig) -> Result<(), Error> {
     if !config.pool_name.is_empty() && config.pool_name != POOL {
         return Err(invalid(format!("unknown pool {}", config.pool_name)));
     }
-    check_affinity(config, host.settings.cpus)?;
+    check_affinity(&config.cpus, host.settings.cpus)?;
     check_files(config)?;
     check_backends(host, config)
 }
 
 /// Every CPU that is named must be there.
-pub(super) fn check_affinity(config: &DomainConfig, cpus: u32) -> Result<(), Error> {
-    let absent = config.cpus.iter().flat_map(CpuSet::iter).find(|cpu| *cpu >= cpus);
+pub(super) fn check_affinity(affinity: &[CpuSet], cpus: u32) -> Result<(), Error> {
+    let absent = affinity.iter().flat_map(CpuSet::iter).find(|cpu| *cpu >= cpus);
     absent.map_or(Ok(()), |cpu| {
         Err(invalid(format!("cpus: CPU {cpu} is not there, this host has 0 to {}", cpus - 1)))
     })

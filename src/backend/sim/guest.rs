@@ -133,8 +133,12 @@ impl Life {
         !self.ran.is_zero() || !self.paused
     }
 
+    /// Whether it does what its keyboard says.
+    pub(super) fn hears_keys(&self, now: SystemTime) -> bool {
+        self.booted(now) && !self.paused && !self.nature.deaf && self.stopped(now).is_none()
+    }
+
     /// Whether it has booted.
-    #[cfg(test)]
     pub(super) fn booted(&self, now: SystemTime) -> bool {
         self.ran_at(now) >= self.nature.boot
     }

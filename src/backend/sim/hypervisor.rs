@@ -5,8 +5,8 @@ use super::record::{Record, needed_kib};
 use super::{Sim, create, devices, dump, facts, sched};
 use crate::core::error::Error;
 use crate::core::model::{
-    DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams, ShutdownReason, Uuid,
-    VcpuFacts,
+    CpuSet, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams, ShutdownReason,
+    Uuid, VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
 use async_trait::async_trait;
@@ -170,6 +170,54 @@ impl Hypervisor for Sim {
             if record.sched != params {
                 record.bring_up(now, &host.settings);
                 record.sched = params;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_online_vcpus(&self, domid: DomId, mask: u128) -> Result<(), Error> {
+        let host = Arc::clone(&self.host);
+        self.change(domid, move |record, now| {
+            record.bring_up(now, &host.settings);
+            record.vcpu_avail = mask;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_affinity(&self, domid: DomId, affinity: &[CpuSet]) -> Result<(), Error> {
+        create::check_affinity(affinity, self.host.settings.cpus)?;
+        let (host, affinity) = (Arc::clone(&self.host), affinity.to_vec());
+        self.change(domid, move |record, now| {
+            record.bring_up(now, &host.settings);
+            record.affinity = affinity;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error> {
+        let reason = match key {
+            b'c' => ShutdownReason::Crash,
+            b'b' => ShutdownReason::Reboot,
+            b'o' => ShutdownReason::Poweroff,
+            _ => return self.host.known(domid).map(drop),
+        };
+        guest_only(domid, "stop")?;
+        let host = Arc::clone(&self.host);
+        self.blocking(move || {
+            let crashed = host.change(domid, |record, now| {
+                // Whoever is paused, has not booted yet or is deaf does not hear its keyboard.
+                if record.life.hears_keys(now) {
+                    record.bring_up(now, &host.settings);
+                    record.life.stop(reason);
+                    record.crash_told = reason == ShutdownReason::Crash;
+                }
+                Ok(record.crash_told)
+            })?;
+            if crashed {
+                host.tell_crash(domid);
             }
             Ok(())
         })

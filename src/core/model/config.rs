@@ -225,8 +225,13 @@ impl DomainConfig {
     /// Gives the domain `count` VCPUs: all of them online, those that are new without an affinity.
     pub fn set_vcpus(&mut self, count: u32) {
         self.vcpus = count.clamp(1, MAX_VCPUS);
-        self.vcpu_avail = u128::MAX >> (u128::BITS - self.vcpus);
+        self.vcpu_avail = Self::vcpu_mask(self.vcpus);
         self.cpus.resize_with(self.vcpus as usize, CpuSet::default);
+    }
+
+    /// The first `count` VCPUs, 1 at least, as a bit mask.
+    pub fn vcpu_mask(count: u32) -> u128 {
+        u128::MAX >> (u128::BITS - count.clamp(1, MAX_VCPUS))
     }
 
     /// What is checked over several fields at once. Names the field at fault.

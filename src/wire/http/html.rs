@@ -222,6 +222,12 @@ pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
             let domain = Link::new(view.name().to_string(), place.url());
             VcpuPage { crumbs: crumbs(place), domain, vcpus: vcpus.iter().map(vcpu).collect() }.render()
         }
+        Outcome::Sched(view, params) => {
+            let tree = tree(|sink| shape::sched(sink, params));
+            let title = format!("Scheduler parameters of {}", view.name());
+            let facts = tree.tail().iter().filter_map(fact).collect();
+            RecordPage { crumbs: crumbs(place), title, facts, back: back(place) }.render()
+        }
         Outcome::Sedf(view, params) => {
             let tree = tree(|sink| shape::sedf(sink, view, params));
             let title = format!("SEDF parameters of {}", view.name());

@@ -4,10 +4,12 @@
 //! [`Op`], and says how success is told. Whatever fails is told in one place, [`failed`].
 
 mod create;
+mod credit;
 mod power;
 mod rename;
 mod sedf;
-mod vcpuinfo;
+mod sysrq;
+mod vcpus;
 
 use super::accept::Format;
 use super::body::{self, Refused};
@@ -49,7 +51,7 @@ enum Success {
 }
 
 /// All operations on a domain.
-static ON_DOMAIN: [&Operation; 9] = [
+static ON_DOMAIN: [&Operation; 16] = [
     &power::PAUSE,
     &power::UNPAUSE,
     &power::DESTROY,
@@ -58,7 +60,14 @@ static ON_DOMAIN: [&Operation; 9] = [
     &rename::RENAME,
     &sedf::SET,
     &sedf::GET,
-    &vcpuinfo::VCPUINFO,
+    &credit::GET,
+    &credit::SET,
+    &credit::GET2,
+    &credit::SET2,
+    &vcpus::VCPUINFO,
+    &vcpus::SET_VCPUS,
+    &vcpus::PINCPU,
+    &sysrq::SYSRQ,
 ];
 
 /// `POST /xend/domain`
@@ -275,6 +284,7 @@ fn tell(sink: &mut impl Sink, outcome: &Outcome) {
         Outcome::Text(text) => sink.text(text),
         Outcome::Vcpus(view, vcpus) => shape::vcpus(sink, view, vcpus),
         Outcome::Sedf(view, params) => shape::sedf(sink, view, params),
+        Outcome::Sched(_, params) => shape::sched(sink, params),
     }
 }
 
