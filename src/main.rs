@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use xend::backend::sim::{Sim, SimSettings};
 use xend::cli::{Cli, Command, RunOptions};
 use xend::config::{Config, Environment, Hypervisor, Live};
@@ -47,21 +48,25 @@ fn serve(options: &RunOptions) -> Result<()> {
         let live = config.live();
         // First, since a second daemon is best told that its socket is taken. Nobody is served before the engine is.
         let listeners = listen::open(&config, inherited).await?;
-        let engine = start_engine(&config).await?;
+        let dom0_min_mem = Arc::new(AtomicU64::new(config.tunables.dom0_min_mem_mib));
+        let engine = start_engine(&config, Arc::clone(&dom0_min_mem)).await?;
         let app = router(&engine, &live, &telemetry);
         listen::announce(&listeners);
         let server = Server::new(Arc::clone(&live), config.max_connections);
         for listener in listeners {
             server.attach(listener, app.clone());
         }
-        lifecycle::supervise(&server, signals, || reload(options, &environment, &config, &telemetry, &live))
-            .await;
+        lifecycle::supervise(&server, signals, || {
+            reload(options, &environment, &config, &telemetry, &live);
+            dom0_min_mem.store(live.load().dom0_min_mem_mib, Ordering::Relaxed);
+        })
+        .await;
         engine.stop();
         Ok(())
     })
 }
 
-async fn start_engine(config: &Config) -> Result<Engine> {
+async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<Engine> {
     let clock: Arc<dyn ports::Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn ports::Entropy> = Arc::new(OsEntropy);
     let hypervisor: Arc<dyn ports::Hypervisor> = match config.hypervisor {
@@ -77,7 +82,7 @@ async fn start_engine(config: &Config) -> Result<Engine> {
     };
     let dump_dir = config.state_dir.join("dump");
     std::fs::create_dir_all(&dump_dir).with_context(|| format!("Cannot create {}", dump_dir.display()))?;
-    let settings = Settings { dump_dir, ..Settings::default() };
+    let settings = Settings { dump_dir, dom0_min_mem, ..Settings::default() };
     Ok(Engine::start(hypervisor, clock, entropy, settings).await?)
 }
 

@@ -37,8 +37,9 @@ impl House {
         let clock = TestClock::new();
         let host =
             Arc::new(Moody { sim: open(&dir.path().join("sim"), &clock), stuck: AtomicBool::new(false) });
+        let dump_dir = dir.path().to_owned();
         let settings =
-            Settings { hypervisor_limit: Duration::from_secs(30), dump_dir: dir.path().to_owned() };
+            Settings { hypervisor_limit: Duration::from_secs(30), dump_dir, ..Settings::default() };
         let engine =
             Engine::start(host.clone(), clock, Arc::new(Counting::default()), settings).await.unwrap();
         Self { engine, host, dir }
@@ -192,6 +193,39 @@ async fn names_and_uuids_are_had_once() {
     house.create(too_large).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn memory_moves_and_is_counted_all_the_while() {
+    let house = House::new().await;
+    let free = || async { house.host.figures().await.unwrap().free_memory };
+    let before = free().await;
+    house.old_guest(|config| config.maxmem = 2048).await;
+    assert_eq!(free().await, before - 64);
+    house.change("a", DomainOp::SetMemory(1088)).await.unwrap();
+    assert_eq!(free().await, before - 1088, "what is promised is not free");
+    let now = house.find("a").await.unwrap();
+    assert_eq!(now.config.memory, 1088);
+    assert!(now.facts.as_ref().unwrap().memory_kib < 1088 * 1024, "it takes its time");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(house.find("a").await.unwrap().facts.as_ref().unwrap().memory_kib, 1088 * 1024);
+    house.change("a", DomainOp::SetMemory(64)).await.unwrap();
+    assert_eq!(free().await, before - 1088, "what is not given back yet is not free");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(free().await, before - 64);
+    let message = |result: Result<Outcome, Error>| result.unwrap_err().to_string();
+    assert_eq!(
+        message(house.change("a", DomainOp::SetMemory(4096)).await),
+        "target: 4096 MiB is out of range, 1 to 2048 MiB"
+    );
+    assert!(
+        message(house.change("0", DomainOp::SetMemory(100)).await)
+            .starts_with("target: 100 MiB is out of range, 196 to")
+    );
+    assert!(
+        message(house.change("0", DomainOp::SetMemory(1 << 20)).await).starts_with("Not enough free memory")
+    );
+    house.change("a", DomainOp::SetMaxMemory(32)).await.unwrap_err();
+}
+
 /// The simulated host, which can refuse to answer.
 struct Moody {
     sim: Sim,
@@ -258,6 +292,12 @@ impl Hypervisor for Moody {
     }
     async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error> {
         self.sim.set_sched_params(domid, params).await
+    }
+    async fn set_memory_target(&self, domid: DomId, mib: u64) -> Result<(), Error> {
+        self.sim.set_memory_target(domid, mib).await
+    }
+    async fn set_max_memory(&self, domid: DomId, mib: u64) -> Result<(), Error> {
+        self.sim.set_max_memory(domid, mib).await
     }
     async fn set_online_vcpus(&self, domid: DomId, mask: u128) -> Result<(), Error> {
         self.sim.set_online_vcpus(domid, mask).await

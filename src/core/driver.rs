@@ -12,6 +12,7 @@ macro_rules! limited {
 
 mod aftermath;
 mod cpu;
+mod memory;
 
 use super::engine::Core;
 use super::error::Error;
@@ -184,6 +185,8 @@ impl Driver {
             DomainOp::Rename(name) => self.rename(name).await,
             DomainOp::SetSedf(params) => self.set_sedf(params).await,
             DomainOp::SetShare { scheduler, weight, cap } => self.set_share(scheduler, weight, cap).await,
+            DomainOp::SetMemory(mib) => self.set_memory(mib).await,
+            DomainOp::SetMaxMemory(mib) => self.set_max_memory(mib).await,
             DomainOp::SetVcpus(count) => self.set_vcpus(count).await,
             DomainOp::Pin { vcpu, cpus } => self.pin(vcpu, &cpus).await,
             DomainOp::Sysrq(key) => {
@@ -300,6 +303,8 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         DomainOp::Rename(_)
         | DomainOp::SetSedf(_)
         | DomainOp::SetShare { .. }
+        | DomainOp::SetMemory(_)
+        | DomainOp::SetMaxMemory(_)
         | DomainOp::SetVcpus(_)
         | DomainOp::Pin { .. }
         | DomainOp::Sysrq(_) => Ok(()),

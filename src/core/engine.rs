@@ -38,11 +38,17 @@ pub struct Settings {
     pub hypervisor_limit: Duration,
     /// Where memory of crashed domains is written.
     pub dump_dir: PathBuf,
+    /// The least memory that Domain-0 is left with, in MiB. It can change while the engine runs.
+    pub dom0_min_mem: Arc<AtomicU64>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { hypervisor_limit: Duration::from_secs(120), dump_dir: std::env::temp_dir() }
+        Self {
+            hypervisor_limit: Duration::from_secs(120),
+            dump_dir: std::env::temp_dir(),
+            dom0_min_mem: Arc::new(AtomicU64::new(196)),
+        }
     }
 }
 
@@ -365,6 +371,10 @@ impl Core {
     ) -> Result<T, Error> {
         let limit = self.settings.hypervisor_limit;
         tokio::time::timeout(limit, call).await.unwrap_or(Err(Error::Timeout { what, limit }))
+    }
+
+    pub(super) fn dom0_min_mem(&self) -> &AtomicU64 {
+        &self.settings.dom0_min_mem
     }
 
     pub(super) fn domid_of(&self, uuid: &Uuid) -> Option<DomId> {

@@ -72,6 +72,10 @@ pub enum DomainOp {
         /// The limit in percent of one CPU, 0 for none; what it is if none.
         cap: Option<u16>,
     },
+    /// Let the guest have this much memory, in MiB.
+    SetMemory(u64),
+    /// Let the guest be given this much memory at most, in MiB.
+    SetMaxMemory(u64),
     /// Give the guest this many of its VCPUs to use.
     SetVcpus(u32),
     /// Say on which CPUs a VCPU, or each of them, may be. The empty set is any.
@@ -111,6 +115,8 @@ impl Change {
                 DomainOp::Rename(_) => "rename",
                 DomainOp::SetSedf(_) => "cpu_sedf_set",
                 DomainOp::SetShare { .. } => "domain_sched_credit_set",
+                DomainOp::SetMemory(_) => "mem_target_set",
+                DomainOp::SetMaxMemory(_) => "maxmem_set",
                 DomainOp::SetVcpus(_) => "set_vcpus",
                 DomainOp::Pin { .. } => "pincpu",
                 DomainOp::Sysrq(_) => "sysrq",

@@ -70,6 +70,12 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Sets them; they must be of the host's scheduler.
     async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error>;
 
+    /// Tells the guest to have this much memory, in MiB. It takes its time; what it gains is set aside at once.
+    async fn set_memory_target(&self, domid: DomId, mib: u64) -> Result<(), Error>;
+
+    /// Sets how much memory the domain may have, in MiB.
+    async fn set_max_memory(&self, domid: DomId, mib: u64) -> Result<(), Error>;
+
     /// Tells the guest which of its VCPUs to use, as a bit mask; it does so in a moment.
     async fn set_online_vcpus(&self, domid: DomId, mask: u128) -> Result<(), Error>;
 

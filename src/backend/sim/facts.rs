@@ -120,7 +120,7 @@ pub(super) fn domain(record: &Record, now: SystemTime, settings: &SimSettings) -
         name: record.name.clone(),
         flags: flags(record, now),
         cpu_time: record.cpu_time(now, settings),
-        memory_kib: record.memory_kib,
+        memory_kib: record.memory_now(now),
         online_vcpus: record.online().count_ones(),
         start_time: (record.domid != DomId::ZERO).then_some(record.created),
         store_mfn,

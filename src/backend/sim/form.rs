@@ -65,6 +65,8 @@ impl Record {
             pair("ran", seconds(life.ran)),
             pair("cpu", seconds(life.cpu)),
         ];
+        let balloon = |(from, since): (u64, _)| list("balloon", [from.to_string(), moment(since)]);
+        fields.extend(self.balloon.map(balloon));
         fields.extend(life.paused.then(|| flag("paused")));
         fields.extend(life.asked.map(|event| event_form("asked", event)));
         fields.extend(life.ended.map(|event| event_form("ended", event)));
@@ -87,6 +89,11 @@ impl Record {
             name: DomName::adopted(&field::<String>(&tree, "name")?),
             created: moment_field(&tree, "created")?,
             memory_kib: field(&tree, "memory-kib")?,
+            balloon: match tree.get("balloon").map(Sxp::tail) {
+                None => None,
+                Some([from, since]) => Some((parse("balloon", from)?, read_moment("balloon", since)?)),
+                Some(_) => return Err(damaged("balloon", "a size and a moment expected")),
+            },
             affinity: rest(&tree, "affinity")?
                 .iter()
                 .map(|set| parse("affinity", set))

@@ -137,7 +137,11 @@ impl Host {
     }
 
     fn free_of(&self, state: &State) -> u64 {
-        self.settings.memory_kib().saturating_sub(SimSettings::XEN_KIB).saturating_sub(state.used_kib)
+        let now = self.now();
+        let excess =
+            state.domains.values().fold(0, |sum: u64, slot| sum.saturating_add(slot.record.excess_kib(now)));
+        let used = state.used_kib.saturating_add(excess).saturating_add(SimSettings::XEN_KIB);
+        self.settings.memory_kib().saturating_sub(used)
     }
 
     /// Sets memory aside for a domain that is being built.

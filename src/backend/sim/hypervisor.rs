@@ -176,6 +176,27 @@ impl Hypervisor for Sim {
         .await
     }
 
+    async fn set_memory_target(&self, domid: DomId, mib: u64) -> Result<(), Error> {
+        let target = mib.saturating_mul(1024);
+        // What it gains is set aside before it is promised, and counted as its own from then on.
+        let gained = target.saturating_sub(self.host.known(domid)?.memory_kib);
+        let reserved = self.host.reserve(gained)?;
+        let changed = self
+            .change(domid, move |record, now| {
+                record.balloon = Some((record.memory_now(now), now));
+                record.memory_kib = target;
+                Ok(())
+            })
+            .await;
+        drop(reserved);
+        changed
+    }
+
+    async fn set_max_memory(&self, domid: DomId, _mib: u64) -> Result<(), Error> {
+        // What a domain may have costs this host nothing.
+        self.host.known(domid).map(drop)
+    }
+
     async fn set_online_vcpus(&self, domid: DomId, mask: u128) -> Result<(), Error> {
         let host = Arc::clone(&self.host);
         self.change(domid, move |record, now| {

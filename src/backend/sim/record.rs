@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+/// How fast a guest's balloon driver gives memory back or takes it: 512 MiB a second.
+const BALLOON_KIB_PER_MS: u64 = 512;
+
 /// A domain. What it is at a moment is worked out from this and the time; see [`facts`].
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
@@ -22,8 +25,10 @@ pub(super) struct Record {
     pub name: DomName,
     /// When it was built.
     pub created: SystemTime,
-    /// The memory it has, in KiB.
+    /// The memory that it is to have, in KiB. It is counted as used from the moment that it is promised.
     pub memory_kib: u64,
+    /// What it had when its target was set last, in KiB, and when that was: its balloon moves from there.
+    pub balloon: Option<(u64, SystemTime)>,
     /// Each VCPU's affinity; the empty set is any CPU.
     pub affinity: Vec<CpuSet>,
     /// The VCPUs that a guest that has booted brings online, as a bit mask.
@@ -57,6 +62,7 @@ impl Record {
             name: config.name.clone(),
             created: now,
             memory_kib: needed_kib(&config),
+            balloon: None,
             affinity: config.cpus.clone(),
             vcpu_avail: config.vcpu_avail,
             sched: sched::initial(settings.scheduler, domid, &config),
@@ -97,6 +103,23 @@ impl Record {
     /// The kind of guest.
     pub(super) fn kind(&self) -> GuestKind {
         self.config.image.as_ref().map_or(GuestKind::Pv, |image| image.kind)
+    }
+
+    /// The memory that it has at the moment, in KiB: a balloon moves at [`BALLOON_KIB_PER_MS`].
+    pub(super) fn memory_now(&self, now: SystemTime) -> u64 {
+        let Some((from, since)) = self.balloon else { return self.memory_kib };
+        let elapsed = now.duration_since(since).unwrap_or_default().as_millis();
+        let moved = u64::try_from(elapsed).unwrap_or(u64::MAX).saturating_mul(BALLOON_KIB_PER_MS);
+        if from > self.memory_kib {
+            from.saturating_sub(moved).max(self.memory_kib)
+        } else {
+            from.saturating_add(moved).min(self.memory_kib)
+        }
+    }
+
+    /// What it has beyond its target, in KiB: nobody else can have that yet.
+    pub(super) fn excess_kib(&self, now: SystemTime) -> u64 {
+        self.memory_now(now).saturating_sub(self.memory_kib)
     }
 
     /// Whether some VCPU is on a CPU whenever somebody looks.
@@ -276,6 +299,19 @@ mod tests {
             ("0,1,2,3".into(), "3".into())
         );
         assert!(vcpus[0].blocked && !vcpus[0].running && !vcpus[1].blocked);
+    }
+
+    #[test]
+    fn a_balloon_takes_its_time() {
+        let mut record = running("a", |_| ());
+        assert_eq!((record.memory_now(at(0)), record.excess_kib(at(0))), (65_536, 0));
+        (record.balloon, record.memory_kib) = (Some((65_536, at(0))), 32_768);
+        for (moment, kib) in [(0, 65_536), (32, 49_152), (64, 32_768), (9_000, 32_768)] {
+            assert_eq!((record.memory_now(at(moment)), record.excess_kib(at(moment))), (kib, kib - 32_768));
+        }
+        (record.balloon, record.memory_kib) = (Some((32_768, at(100))), 65_536);
+        assert_eq!([at(0), at(132), at(164)].map(|now| record.memory_now(now)), [32_768, 49_152, 65_536]);
+        assert_eq!(record.excess_kib(at(132)), 0);
     }
 
     #[test]

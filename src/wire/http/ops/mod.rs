@@ -5,6 +5,7 @@
 
 mod create;
 mod credit;
+mod memory;
 mod power;
 mod rename;
 mod sedf;
@@ -51,7 +52,7 @@ enum Success {
 }
 
 /// All operations on a domain.
-static ON_DOMAIN: [&Operation; 16] = [
+static ON_DOMAIN: [&Operation; 18] = [
     &power::PAUSE,
     &power::UNPAUSE,
     &power::DESTROY,
@@ -68,6 +69,8 @@ static ON_DOMAIN: [&Operation; 16] = [
     &vcpus::SET_VCPUS,
     &vcpus::PINCPU,
     &sysrq::SYSRQ,
+    &memory::MEM_TARGET_SET,
+    &memory::MAXMEM_SET,
 ];
 
 /// `POST /xend/domain`

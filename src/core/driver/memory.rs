@@ -1,0 +1,36 @@
+//! Memory, in MiB.
+
+use super::Driver;
+use crate::core::error::Error;
+use crate::core::model::{DomId, Invalid};
+use crate::core::op::Outcome;
+use std::sync::atomic::Ordering;
+
+impl Driver {
+    pub(super) async fn set_memory(&mut self, mib: u64) -> Result<Outcome, Error> {
+        let most = self.config.maxmem;
+        // A guest needs some memory; Domain-0 needs what the operator says.
+        let least =
+            if self.domid == DomId::ZERO { self.core.dom0_min_mem().load(Ordering::Relaxed) } else { 1 };
+        if mib < least || mib > most {
+            return Err(
+                Invalid::new(format!("target: {mib} MiB is out of range, {least} to {most} MiB")).into()
+            );
+        }
+        limited!(self, "Setting memory", self.core.hypervisor.set_memory_target(self.domid, mib))?;
+        self.reconfigure(|config| config.memory = mib).await?;
+        self.refresh().await
+    }
+
+    pub(super) async fn set_max_memory(&mut self, mib: u64) -> Result<Outcome, Error> {
+        let least = self.config.memory;
+        if mib < least {
+            let reason =
+                format!("memory: {mib} MiB is less than the domain has, {least} MiB; set that first");
+            return Err(Invalid::new(reason).into());
+        }
+        limited!(self, "Setting maximum memory", self.core.hypervisor.set_max_memory(self.domid, mib))?;
+        self.reconfigure(|config| config.maxmem = mib).await?;
+        self.refresh().await
+    }
+}
