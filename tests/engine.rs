@@ -17,8 +17,8 @@ use xend::core::engine::{Engine, FIGURES_AGE, Settings};
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
-    CpuSet, DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, HostInfo, OnEvent,
-    SchedParams, ShutdownReason, Uuid, VcpuFacts,
+    CpuSet, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, HostInfo,
+    OnEvent, SchedParams, ShutdownReason, Uuid, VcpuFacts,
 };
 use xend::core::op::{Change, DomainOp, Outcome, Query};
 use xend::core::ports::{DomainChanged, Hypervisor};
@@ -286,6 +286,9 @@ impl Hypervisor for Moody {
     }
     async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error> {
         self.sim.vcpus(domid).await
+    }
+    async fn devices(&self, domid: DomId) -> Result<Vec<DeviceFacts>, Error> {
+        self.sim.devices(domid).await
     }
     async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {
         self.sim.sched_params(domid).await

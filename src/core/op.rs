@@ -1,8 +1,8 @@
 //! What a caller can ask for, and what comes back.
 
 use super::model::{
-    CpuSet, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, SchedParams, Scheduler, SedfParams,
-    ShutdownReason, VcpuFacts,
+    CpuSet, DeviceFacts, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, SchedParams, Scheduler,
+    SedfParams, ShutdownReason, VcpuFacts,
 };
 use super::snapshot::{DomainView, Snapshot};
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub enum Query {
     Dmesg,
     /// A domain's VCPUs.
     Vcpus(DomainRef),
+    /// A domain's devices of a class, as its XenStore shows them.
+    Devices(DomainRef, String),
     /// A domain's SEDF parameters.
     Sedf(DomainRef),
     /// A domain's parameters in one scheduler; an error if the host has another one.
@@ -149,6 +151,8 @@ pub enum Outcome {
     Text(Vec<u8>),
     /// A domain's VCPUs.
     Vcpus(Arc<DomainView>, Vec<VcpuFacts>),
+    /// Devices, as the guest's XenStore shows them.
+    Devices(Vec<DeviceFacts>),
     /// A domain's SEDF parameters.
     Sedf(Arc<DomainView>, SedfParams),
     /// A domain's parameters in the host's scheduler.

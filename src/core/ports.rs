@@ -2,8 +2,8 @@
 
 use super::error::Error;
 use super::model::{
-    CpuSet, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams, ShutdownReason,
-    Uuid, VcpuFacts,
+    CpuSet, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams,
+    ShutdownReason, Uuid, VcpuFacts,
 };
 use async_trait::async_trait;
 use std::path::Path;
@@ -63,6 +63,9 @@ pub trait Hypervisor: Send + Sync + 'static {
 
     /// The domain's VCPUs.
     async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error>;
+
+    /// The domain's devices, as its XenStore shows them.
+    async fn devices(&self, domid: DomId) -> Result<Vec<DeviceFacts>, Error>;
 
     /// The domain's parameters in the host's scheduler.
     async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error>;

@@ -1,7 +1,7 @@
 //! The host, and what is asked of a domain beside its own record.
 
 use super::sink::Sink;
-use crate::core::model::{HostFigures, HostInfo, SchedParams, SedfParams, Topology, VcpuFacts};
+use crate::core::model::{DeviceFacts, HostFigures, HostInfo, SchedParams, SedfParams, Topology, VcpuFacts};
 use crate::core::snapshot::DomainView;
 use std::fmt::Write;
 
@@ -87,6 +87,20 @@ pub fn vcpus(sink: &mut impl Sink, view: &DomainView, vcpus: &[VcpuFacts]) {
     }
     sink.end_many();
     sink.end_record();
+}
+
+/// Writes `((2049 ((virtual-device 2049) (state 4) ...)) ...)`.
+pub fn devices(sink: &mut impl Sink, devices: &[DeviceFacts]) {
+    sink.begin_list();
+    for device in devices {
+        sink.begin_list();
+        sink.uint(u128::from(device.number));
+        sink.begin_fields();
+        sink.properties(device.nodes.iter());
+        sink.end_fields();
+        sink.end_list();
+    }
+    sink.end_list();
 }
 
 /// Writes `(sedf (domid 0) (period 20000000) ...)`, times in nanoseconds.

@@ -85,6 +85,13 @@ impl Sink for JsonSink {
     fn end_fields_item(&mut self) {
         self.close(b'}');
     }
+    fn begin_fields(&mut self) {
+        self.separate();
+        self.out.push(b'{');
+    }
+    fn end_fields(&mut self) {
+        self.close(b'}');
+    }
     fn begin_list(&mut self) {
         self.separate();
         self.out.push(b'[');

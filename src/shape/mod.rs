@@ -17,7 +17,7 @@ mod sink;
 
 pub use device::read_device;
 pub use error::ShapeError;
-pub use host::{node, sched, sedf, vcpus};
+pub use host::{devices, node, sched, sedf, vcpus};
 pub use json::JsonSink;
 pub use read::{read_config, read_sedf, read_stored};
 pub use show::{config, domain, state_letters, state_word, stored_config};

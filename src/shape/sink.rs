@@ -31,6 +31,10 @@ pub trait Sink {
     fn begin_fields_item(&mut self, key: &str);
     /// Ends it.
     fn end_fields_item(&mut self);
+    /// A record without a name; fields follow.
+    fn begin_fields(&mut self);
+    /// Ends it.
+    fn end_fields(&mut self);
     /// A list; values follow.
     fn begin_list(&mut self);
     /// Ends it.
@@ -134,6 +138,12 @@ impl Sink for SxpSink {
     }
     fn end_fields_item(&mut self) {
         self.close();
+    }
+    fn begin_fields(&mut self) {
+        self.begin_list();
+    }
+    fn end_fields(&mut self) {
+        self.end_list();
     }
     fn begin_list(&mut self) {
         self.separate();
@@ -246,6 +256,12 @@ impl Sink for TreeSink {
         self.begin(Some(key));
     }
     fn end_fields_item(&mut self) {
+        self.end();
+    }
+    fn begin_fields(&mut self) {
+        self.begin(None);
+    }
+    fn end_fields(&mut self) {
         self.end();
     }
     fn begin_list(&mut self) {

@@ -9,6 +9,9 @@ use crate::core::model::{Backend, Block, Device, DomainConfig, Text};
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
+/// The class of what is waited for like a device and is none that the guest knows.
+pub(super) const DEVICE_MODEL: &str = "device-model";
+
 /// What becomes of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -79,6 +82,16 @@ impl Link {
         }
     }
 
+    /// Its `XenbusState`: `Initialising` (1) and `InitWait` (2) are the backend's, Connected (4) needs a guest that runs.
+    pub(super) fn state(&self, now: SystemTime, guest_runs: bool) -> u8 {
+        let ready = self.fate == Fate::Connects && self.remaining(now, Duration::MAX).is_zero();
+        match (ready, guest_runs) {
+            (false, _) => 1,
+            (true, false) => 2,
+            (true, true) => 4,
+        }
+    }
+
     /// The outcome, for somebody who has waited.
     pub(super) fn outcome(&self) -> Result<(), Error> {
         let path = &self.path;
@@ -125,7 +138,7 @@ pub(super) fn links(config: &DomainConfig, now: SystemTime, settings: &SimSettin
         })
         .collect();
     if config.is_hvm() {
-        links.push(link("device-model", settings.device_model));
+        links.push(link(DEVICE_MODEL, settings.device_model));
     }
     links
 }

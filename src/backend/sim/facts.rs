@@ -1,9 +1,11 @@
 //! What the host and its domains look like from outside.
 
+use super::devices::DEVICE_MODEL;
 use super::record::Record;
 use super::settings::SimSettings;
 use crate::core::model::{
-    CpuSet, DomId, DomainFacts, GuestKind, HostInfo, Property, RunFlags, Topology, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomainFacts, GuestKind, HostInfo, Property, RunFlags, Topology,
+    VcpuFacts,
 };
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
@@ -160,6 +162,58 @@ pub(super) fn vcpus(record: &Record, now: SystemTime, settings: &SimSettings) ->
             }
         })
         .collect()
+}
+
+/// What the guest's XenStore says of its devices.
+pub(super) fn devices(record: &Record, now: SystemTime) -> Vec<DeviceFacts> {
+    let mut links = record.links.iter().filter(|link| link.class != DEVICE_MODEL);
+    let mut facts = Vec::new();
+    for device in &record.config.devices {
+        // Links were made from the configuration, in its order; consoles and frame buffers have theirs, too.
+        let Some(link) = links.next() else { break };
+        let mut nodes = Vec::new();
+        let mut node = |key: &str, value: String| nodes.push(Property::new(key, value));
+        let backend_class =
+            if matches!(device, Device::Block(_)) && link.class == "tap2" { "vbd" } else { &link.class };
+        let backend = format!("/local/domain/0/backend/{backend_class}/{}/{}", record.domid, link.number);
+        match device {
+            Device::Block(block) => {
+                node("virtual-device", link.number.to_string());
+                node("device-type", block.kind.name().to_owned());
+            }
+            Device::Vif(vif) => {
+                node("mac", vif.mac.map(|mac| mac.to_string()).unwrap_or_default());
+                node("handle", link.number.to_string());
+            }
+            _ => {}
+        }
+        if record.kind() == GuestKind::Pv {
+            node("protocol", "x86_64-abi".to_owned());
+        }
+        let state = link.state(now, record.life.begun()).to_string();
+        // In the order in which xend's device controllers wrote them.
+        let (first, second) = (("backend-id", "0".to_owned()), ("state", state));
+        let in_order = if matches!(device, Device::Console(_)) { [second, first] } else { [first, second] };
+        for (key, value) in in_order {
+            node(key, value);
+        }
+        node("backend", backend);
+        for (key, value) in channels(device, link.number) {
+            node(key, value.to_string());
+        }
+        facts.push(DeviceFacts { class: link.class.clone(), number: link.number, nodes });
+    }
+    facts
+}
+
+/// Event channels and shared pages: what a guest of this simulation happens to choose.
+fn channels(device: &Device, number: u32) -> Vec<(&'static str, u32)> {
+    match device {
+        Device::Block(_) => vec![("event-channel", 13 + number / 16 % 16), ("ring-ref", 8)],
+        Device::Vif(_) => vec![("event-channel", 8 + number), ("tx-ring-ref", 768), ("rx-ring-ref", 769)],
+        Device::Console(_) => vec![("event-channel", 8), ("ring-ref", 8)],
+        _ => Vec::new(),
+    }
 }
 
 /// The CPUs of the host that an affinity allows. All of them if the host has none of those that it names, which happens

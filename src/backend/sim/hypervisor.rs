@@ -5,8 +5,8 @@ use super::record::{Record, needed_kib};
 use super::{Sim, create, devices, dump, facts, sched};
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuSet, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams, ShutdownReason,
-    Uuid, VcpuFacts,
+    CpuSet, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams,
+    ShutdownReason, Uuid, VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
 use async_trait::async_trait;
@@ -156,6 +156,10 @@ impl Hypervisor for Sim {
 
     async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error> {
         Ok(facts::vcpus(&*self.host.known(domid)?, self.host.now(), &self.host.settings))
+    }
+
+    async fn devices(&self, domid: DomId) -> Result<Vec<DeviceFacts>, Error> {
+        Ok(facts::devices(&*self.host.known(domid)?, self.host.now()))
     }
 
     async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {

@@ -26,6 +26,12 @@ impl Device {
     /// Classes that are accepted without being interpreted.
     pub const GENERIC: [&'static str; 6] = ["vtpm", "vscsi", "vusb", "ioports", "irq", "pcidev"];
 
+    /// All classes that a device can have.
+    pub fn is_class(class: &str) -> bool {
+        ["vbd", "tap", "tap2", "vif", "vfb", "vkbd", "pci", "console"].contains(&class)
+            || Self::GENERIC.contains(&class)
+    }
+
     /// The class, as xend spells it: `vbd`, `tap`, `vif`, ...
     pub fn class(&self) -> &str {
         match self {

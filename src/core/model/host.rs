@@ -169,3 +169,14 @@ pub struct VcpuFacts {
     /// The CPUs it may be on; never empty.
     pub affinity: CpuSet,
 }
+
+/// What the guest's XenStore says of one of its devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceFacts {
+    /// xend's class of device.
+    pub class: String,
+    /// The number by which the guest knows it: a block device's own, the others count from 0 by class.
+    pub number: u32,
+    /// The nodes below it: `state`, `backend`, `ring-ref`, ...
+    pub nodes: Vec<Property>,
+}

@@ -17,7 +17,9 @@ pub use device::{
     Backend, Block, BlockClass, BlockKind, BlockMode, Console, Device, Generic, PciAddress, PciDevice,
     PciFunction, Vfb, Vif, Vkbd,
 };
-pub use host::{DomainFacts, HostFigures, HostInfo, RunFlags, ShutdownReason, Topology, VcpuFacts};
+pub use host::{
+    DeviceFacts, DomainFacts, HostFigures, HostInfo, RunFlags, ShutdownReason, Topology, VcpuFacts,
+};
 pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
 pub use image::{GuestKind, Image};
 pub use property::{Property, Value};

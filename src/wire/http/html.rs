@@ -2,7 +2,7 @@
 
 use super::ops::Place;
 use super::path::segment_of;
-use crate::core::model::VcpuFacts;
+use crate::core::model::{DeviceFacts, VcpuFacts};
 use crate::core::op::Outcome;
 use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
@@ -221,6 +221,19 @@ pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
         Outcome::Vcpus(view, vcpus) => {
             let domain = Link::new(view.name().to_string(), place.url());
             VcpuPage { crumbs: crumbs(place), domain, vcpus: vcpus.iter().map(vcpu).collect() }.render()
+        }
+        Outcome::Devices(devices) => {
+            let row = |device: &DeviceFacts| {
+                let nodes: Vec<String> = device
+                    .nodes
+                    .iter()
+                    .map(|n| format!("{} = {}", n.key, n.text().cloned().unwrap_or_default()))
+                    .collect();
+                Fact::new(format!("{} {}", device.class, device.number), nodes.join("\n"))
+            };
+            let facts = devices.iter().map(row).collect();
+            RecordPage { crumbs: crumbs(place), title: "Devices".to_owned(), facts, back: back(place) }
+                .render()
         }
         Outcome::Sched(view, params) => {
             let tree = tree(|sink| shape::sched(sink, params));

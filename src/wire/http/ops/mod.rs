@@ -5,6 +5,7 @@
 
 mod create;
 mod credit;
+mod devices;
 mod memory;
 mod power;
 mod rename;
@@ -52,7 +53,7 @@ enum Success {
 }
 
 /// All operations on a domain.
-static ON_DOMAIN: [&Operation; 18] = [
+static ON_DOMAIN: [&Operation; 19] = [
     &power::PAUSE,
     &power::UNPAUSE,
     &power::DESTROY,
@@ -69,6 +70,7 @@ static ON_DOMAIN: [&Operation; 18] = [
     &vcpus::SET_VCPUS,
     &vcpus::PINCPU,
     &sysrq::SYSRQ,
+    &devices::DEVICES,
     &memory::MEM_TARGET_SET,
     &memory::MAXMEM_SET,
 ];
@@ -288,6 +290,7 @@ fn tell(sink: &mut impl Sink, outcome: &Outcome) {
         Outcome::Vcpus(view, vcpus) => shape::vcpus(sink, view, vcpus),
         Outcome::Sedf(view, params) => shape::sedf(sink, view, params),
         Outcome::Sched(_, params) => shape::sched(sink, params),
+        Outcome::Devices(devices) => shape::devices(sink, devices),
     }
 }
 

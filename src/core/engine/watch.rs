@@ -1,0 +1,132 @@
+//! What the engine does by itself: it adopts domains, follows changes, and keeps figures fresh while somebody reads.
+
+use super::{Core, FIGURES_AGE};
+use crate::core::driver::{Driver, Handle};
+use crate::core::error::Error;
+use crate::core::model::{DomId, DomainConfig, DomainFacts};
+use crate::core::ports::DomainChanged;
+use crate::core::snapshot::{Snapshot, Strange};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+/// While somebody reads, figures are read from the hypervisor this often, so that no reader has to wait for them.
+const SWEEP: Duration = Duration::from_millis(200);
+
+/// How long after the last read figures are kept fresh.
+const ATTENTION: Duration = Duration::from_secs(5);
+
+impl Core {
+    pub(super) async fn adopt(self: &Arc<Self>, facts: DomainFacts) {
+        let config = match self.limited("Reading a configuration", self.hypervisor.config(facts.domid)).await
+        {
+            Ok(config) => config,
+            Err(error) => {
+                warn!(domain = %facts.name, domid = %facts.domid, %error, "Adopting a domain without its configuration");
+                let mut config = DomainConfig::new(facts.name.clone(), (facts.memory_kib / 1024).max(1));
+                config.set_vcpus(facts.online_vcpus);
+                config.uuid = Some(facts.uuid);
+                config
+            }
+        };
+        let (handle, inbox) = Handle::new();
+        if self.registry.reserve(facts.uuid, &config.name, handle).is_err() {
+            if !self.registry.minds(&facts.uuid) {
+                warn!(domain = %config.name, domid = %facts.domid, "Not adopting a domain: its name is taken");
+            }
+            return;
+        }
+        tokio::spawn(Driver::adopt(self.clone(), inbox, Arc::new(config), facts).run());
+    }
+
+    /// A snapshot whose figures are young enough. If the hypervisor does not answer, an older one: a read never waits
+    /// for what is stuck.
+    pub(super) async fn fresh(self: &Arc<Self>) -> Arc<Snapshot> {
+        let now = Instant::now();
+        let since_birth = now.duration_since(self.born).as_millis();
+        self.last_read.store(u64::try_from(since_birth).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let snapshot = self.board.current();
+        if snapshot.swept().is_some_and(|swept| now.duration_since(swept) <= FIGURES_AGE) {
+            return snapshot;
+        }
+        let _ = tokio::time::timeout(FIGURES_AGE, self.sweep()).await;
+        self.board.current()
+    }
+
+    /// Reads the figures of all domains. Whoever comes while somebody else does it waits for that one.
+    pub(super) async fn sweep(self: &Arc<Self>) -> Result<(), Error> {
+        let asked = Instant::now();
+        let _one = self.sweeping.lock().await;
+        if self.board.current().swept().is_some_and(|swept| swept >= asked) {
+            return Ok(());
+        }
+        let began = self.board.epoch();
+        let figures = self.limited("Reading the host", self.hypervisor.figures()).await?;
+        let facts = self.limited("Reading the domains", self.hypervisor.domains()).await?;
+        let Strange { unknown, changed } = self.board.sweep(began, facts, figures);
+        for uuid in changed {
+            if let Some(driver) = self.registry.driver(&uuid) {
+                driver.changed();
+            }
+        }
+        for domid in unknown {
+            tokio::spawn(self.clone().meet(domid));
+        }
+        Ok(())
+    }
+
+    /// Adopts a domain that nobody minds, if it is still there.
+    async fn meet(self: Arc<Self>, domid: DomId) {
+        match self.limited("Reading a domain", self.hypervisor.domain(domid)).await {
+            Ok(Some(facts)) if !self.registry.minds(&facts.uuid) && !facts.flags.dying => {
+                info!(domain = %facts.name, domid = %facts.domid, "Adopting a domain that was started by somebody else");
+                self.adopt(facts).await;
+            }
+            Ok(_) => {}
+            Err(error) => warn!(%domid, %error, "Could not look at a domain"),
+        }
+    }
+
+    /// Tells drivers of changes.
+    pub(super) async fn follow(
+        self: Arc<Self>,
+        mut events: tokio::sync::mpsc::UnboundedReceiver<DomainChanged>,
+    ) {
+        loop {
+            let event = tokio::select! {
+                () = self.stopping.cancelled() => return,
+                event = events.recv() => event,
+            };
+            let Some(DomainChanged(domid)) = event else { return };
+            let known = self.board.current().by_domid(domid).map(|view| view.uuid);
+            match known.and_then(|uuid| self.registry.driver(&uuid)) {
+                Some(driver) => driver.changed(),
+                None => drop(tokio::spawn(self.clone().meet(domid))),
+            }
+        }
+    }
+
+    /// Keeps figures fresh while somebody reads.
+    pub(super) async fn keep_fresh(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(SWEEP);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let last_read = self.born + Duration::from_millis(self.last_read.load(Ordering::Relaxed));
+            if last_read.elapsed() > ATTENTION {
+                continue;
+            }
+            let swept = self.sweep().await;
+            if let (Err(error), false) = (&swept, failing) {
+                warn!(%error, "The hypervisor does not answer, figures are getting old");
+            }
+            failing = swept.is_err();
+        }
+    }
+}
