@@ -26,6 +26,9 @@ fn killed_with_domains_running() {
             .text(),
         "0"
     );
+    assert_eq!(daemon.post("/xend/domain/runs", "op=mem_target_set&target=32").code, 200);
+    assert_eq!(daemon.post("/xend/domain/runs", "op=set_vcpus&vcpus=1").code, 200);
+    assert_eq!(daemon.post("/xend/domain/runs", "op=pincpu&vcpu=1&cpumap=2,3").text(), "0");
     daemon.post("/xend/domain/paused", "op=rename&name=waits");
     daemon.post("/xend/domain/stops", "op=shutdown&reason=poweroff");
     let before = daemon.domain("runs").unwrap();
@@ -33,7 +36,20 @@ fn killed_with_domains_running() {
 
     let daemon = daemon.killed_and_restarted();
     let after = daemon.domain("runs").unwrap();
-    for key in ["domid", "uuid", "start_time", "cpu_cap", "description", "localtime", "state", "image"] {
+    for key in [
+        "domid",
+        "uuid",
+        "start_time",
+        "cpu_cap",
+        "description",
+        "localtime",
+        "state",
+        "image",
+        "memory",
+        "vcpu_avail",
+        "cpus",
+        "online_vcpus",
+    ] {
         assert_eq!(before.get(key), after.get(key), "{key}");
     }
     let devices = |domain: &xend::sxp::Sxp| {

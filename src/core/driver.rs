@@ -60,7 +60,8 @@ impl Handle {
             mpsc::error::TrySendError::Full(_) => Error::Busy(name.to_owned()),
             mpsc::error::TrySendError::Closed(_) => Error::NoSuchDomain(name.to_owned()),
         })?;
-        answered.await.unwrap_or_else(|_| Err(Error::Gone(name.to_owned())))
+        // Somebody whose turn came earlier took the domain away.
+        answered.await.unwrap_or_else(|_| Err(Error::NoSuchDomain(name.to_owned())))
     }
 
     /// Tells the driver to look at its domain again.
