@@ -12,6 +12,7 @@ use crate::core::ports::{DomainChanged, Hypervisor};
 use async_trait::async_trait;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::mpsc;
 
 #[async_trait]
@@ -116,25 +117,12 @@ impl Hypervisor for Sim {
         if domid == DomId::ZERO {
             return Err(Error::Dom0Shutdown);
         }
-        let host = Arc::clone(&self.host);
-        self.blocking(move || {
-            let crashed = host.change(domid, |record, now| {
-                if record.life.stopped(now).is_some() {
-                    return Ok(false);
-                }
-                record.bring_up(now, &host.settings);
-                if reason == ShutdownReason::Crash {
-                    record.life.stop(reason);
-                    record.crash_told = true;
-                } else {
-                    record.life.ask(reason);
-                }
-                Ok(record.crash_told)
-            })?;
-            if crashed {
-                host.tell_crash(domid);
+        self.affect_guest(domid, move |record, _| {
+            if reason == ShutdownReason::Crash {
+                record.stop(reason);
+            } else {
+                record.life.ask(reason);
             }
-            Ok(())
         })
         .await
     }
@@ -230,21 +218,11 @@ impl Hypervisor for Sim {
             _ => return self.host.known(domid).map(drop),
         };
         guest_only(domid, "stop")?;
-        let host = Arc::clone(&self.host);
-        self.blocking(move || {
-            let crashed = host.change(domid, |record, now| {
-                // Whoever is paused, has not booted yet or is deaf does not hear its keyboard.
-                if record.life.hears_keys(now) {
-                    record.bring_up(now, &host.settings);
-                    record.life.stop(reason);
-                    record.crash_told = reason == ShutdownReason::Crash;
-                }
-                Ok(record.crash_told)
-            })?;
-            if crashed {
-                host.tell_crash(domid);
+        self.affect_guest(domid, move |record, now| {
+            // Whoever is paused, has not booted yet or is deaf does not hear its keyboard.
+            if record.life.hears_keys(now) {
+                record.stop(reason);
             }
-            Ok(())
         })
         .await
     }
@@ -271,6 +249,30 @@ impl Hypervisor for Sim {
 }
 
 impl Sim {
+    /// Does something to a guest that has not stopped yet. If it crashes of it, Xen's message buffer hears of that.
+    async fn affect_guest(
+        &self,
+        domid: DomId,
+        affect: impl FnOnce(&mut Record, SystemTime) + Send + 'static,
+    ) -> Result<(), Error> {
+        let host = Arc::clone(&self.host);
+        self.blocking(move || {
+            let crashed = host.change(domid, |record, now| {
+                if record.life.stopped(now).is_some() {
+                    return Ok(false);
+                }
+                record.bring_up(now, &host.settings);
+                affect(record, now);
+                Ok(record.crash_told)
+            })?;
+            if crashed {
+                host.tell_crash(domid);
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn set_paused(&self, domid: DomId, paused: bool, verb: &'static str) -> Result<(), Error> {
         guest_only(domid, verb)?;
         // Most calls that change nothing need not wait for a thread.

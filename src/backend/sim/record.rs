@@ -159,6 +159,12 @@ impl Record {
         self.life.bring_up(now, rates);
     }
 
+    /// Stops its guest. Whoever does so tells Xen's message buffer of a crash.
+    pub(super) fn stop(&mut self, reason: ShutdownReason) {
+        self.life.stop(reason);
+        self.crash_told = reason == ShutdownReason::Crash;
+    }
+
     /// When it next changes by itself: stops, or is gone.
     pub(super) fn due(&self) -> Option<SystemTime> {
         self.dying.map_or_else(|| self.life.stops_at(), |(_, gone)| Some(gone))
