@@ -31,6 +31,7 @@ use xend::core::op::{Change, DomainOp};
 use xend::os::{OsEntropy, SystemClock};
 use xend::server::{Guard, Inherited, Listener, Server, listen};
 use xend::shape::read_config;
+use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
 use xend::wire::http::{self, Http};
 
@@ -134,8 +135,10 @@ impl Host {
             ..SimSettings::default()
         };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let sim = Arc::new(Sim::open(dir.path(), settings, clock.clone(), entropy.clone()).unwrap());
-        let engine = Engine::start(sim, clock, entropy, Settings::default()).await.unwrap();
+        let sim =
+            Arc::new(Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap());
+        let store = Arc::new(DirStore::open(dir.path()).unwrap());
+        let engine = Engine::start(sim, store, clock, entropy, Settings::default()).await.unwrap();
         let caller = Caller::internal();
         for n in 0..domains {
             let name = format!("d{n}");

@@ -4,6 +4,7 @@
 //! that interface again: unmodified clients of 2005 to 2014 work, on a simulated hypervisor or (later) on libxl.
 //! `ARCHITECTURE.md` is the map; the modules, from the inside out:
 
+pub mod store;
 pub mod sxp;
 
 pub mod core;

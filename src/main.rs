@@ -16,6 +16,7 @@ use xend::os::{OsEntropy, SystemClock};
 use xend::server::telemetry::Telemetry;
 use xend::server::{Guard, Inherited, Server, Signals, lifecycle, listen};
 use xend::shape::{self, SxpSink};
+use xend::store::DirStore;
 use xend::sxp::{Limits, ReadError, Reader, pretty, read_one};
 use xend::wire::http::{self, Http};
 
@@ -61,7 +62,7 @@ fn serve(options: &RunOptions) -> Result<()> {
             dom0_min_mem.store(live.load().dom0_min_mem_mib, Ordering::Relaxed);
         })
         .await;
-        engine.stop();
+        engine.stop().await;
         Ok(())
     })
 }
@@ -83,7 +84,9 @@ async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<E
     let dump_dir = config.state_dir.join("dump");
     std::fs::create_dir_all(&dump_dir).with_context(|| format!("Cannot create {}", dump_dir.display()))?;
     let settings = Settings { dump_dir, dom0_min_mem, ..Settings::default() };
-    Ok(Engine::start(hypervisor, clock, entropy, settings).await?)
+    let dir = &config.state_dir;
+    let store = DirStore::open(dir).with_context(|| format!("Cannot use {}", dir.display()))?;
+    Ok(Engine::start(hypervisor, Arc::new(store), clock, entropy, settings).await?)
 }
 
 fn router(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {

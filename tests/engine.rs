@@ -5,6 +5,7 @@ mod sim_support;
 
 use async_trait::async_trait;
 use sim_support::{Counting, TestClock, config, name, open};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +18,14 @@ use xend::core::engine::{Engine, FIGURES_AGE, Settings};
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
-    CpuSet, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, HostInfo,
-    OnEvent, SchedParams, ShutdownReason, Uuid, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, HostInfo,
+    OnEvent, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use xend::core::op::{Change, DomainOp, Outcome, Query};
 use xend::core::ports::{DomainChanged, Hypervisor};
 use xend::core::snapshot::DomainView;
+use xend::core::transfer::Transfer;
+use xend::store::DirStore;
 
 /// An engine on a host of its own.
 struct House {
@@ -40,8 +43,9 @@ impl House {
         let dump_dir = dir.path().to_owned();
         let settings =
             Settings { hypervisor_limit: Duration::from_secs(30), dump_dir, ..Settings::default() };
+        let store = Arc::new(DirStore::open(dir.path()).unwrap());
         let engine =
-            Engine::start(host.clone(), clock, Arc::new(Counting::default()), settings).await.unwrap();
+            Engine::start(host.clone(), store, clock, Arc::new(Counting::default()), settings).await.unwrap();
         Self { engine, host, dir }
     }
 
@@ -83,7 +87,7 @@ async fn a_guest_that_reboots_gets_a_new_domid_and_runs() {
     house.change("a", DomainOp::Shutdown(ShutdownReason::Reboot)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let after = house.find("a").await.unwrap();
-    assert_eq!((after.uuid, after.state()), (before.uuid, Some(State::Running)));
+    assert_eq!((after.uuid, after.state()), (before.uuid, State::Running));
     assert!(after.domid() > before.domid());
     // Once more, too soon: taken for a guest that does nothing else.
     house.change("a", DomainOp::Shutdown(ShutdownReason::Reboot)).await.unwrap();
@@ -98,8 +102,8 @@ async fn a_crashed_guest_can_be_kept_under_another_name() {
     house.change("a", DomainOp::Shutdown(ShutdownReason::Crash)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (new, kept) = (house.find("a").await.unwrap(), house.find("a-1").await.unwrap());
-    assert_eq!((new.uuid, new.state()), (before.uuid, Some(State::Running)));
-    assert_eq!((kept.domid(), kept.state()), (before.domid(), Some(State::Stopped(ShutdownReason::Crash))));
+    assert_eq!((new.uuid, new.state()), (before.uuid, State::Running));
+    assert_eq!((kept.domid(), kept.state()), (before.domid(), State::Stopped(ShutdownReason::Crash)));
     assert_ne!(kept.uuid, before.uuid);
     house.change("a-1", DomainOp::Destroy).await.unwrap();
     assert!(house.find("a-1").await.is_none() && house.find("a").await.is_some());
@@ -150,7 +154,7 @@ async fn a_stuck_hypervisor_stops_no_read() {
     );
     house.host.stuck.store(false, Ordering::Relaxed);
     house.change("a", DomainOp::Pause).await.unwrap();
-    assert_eq!(house.find("a").await.unwrap().state(), Some(State::Paused));
+    assert_eq!(house.find("a").await.unwrap().state(), State::Paused);
 }
 
 #[tokio::test(start_paused = true)]
@@ -310,6 +314,41 @@ impl Hypervisor for Moody {
     }
     async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error> {
         self.sim.send_sysrq(domid, key).await
+    }
+    async fn attach_device(&self, domid: DomId, device: &Device) -> Result<(), Error> {
+        self.sim.attach_device(domid, device).await
+    }
+    async fn configure_device(&self, domid: DomId, device: &Device) -> Result<(), Error> {
+        self.sim.configure_device(domid, device).await
+    }
+    async fn detach_device(&self, domid: DomId, device: &Device, force: bool) -> Result<(), Error> {
+        self.sim.detach_device(domid, device, force).await
+    }
+    async fn send_trigger(&self, domid: DomId, trigger: Trigger, vcpu: u32) -> Result<(), Error> {
+        self.sim.send_trigger(domid, trigger, vcpu).await
+    }
+    async fn save(
+        &self,
+        domid: DomId,
+        to: OwnedFd,
+        live: bool,
+        transfer: Arc<Transfer>,
+    ) -> Result<(), Error> {
+        self.sim.save(domid, to, live, transfer).await
+    }
+    async fn unsuspend(&self, domid: DomId) -> Result<(), Error> {
+        self.sim.unsuspend(domid).await
+    }
+    async fn restore(
+        &self,
+        config: &DomainConfig,
+        from: OwnedFd,
+        transfer: Arc<Transfer>,
+    ) -> Result<DomainFacts, Error> {
+        self.sim.restore(config, from, transfer).await
+    }
+    async fn power_host(&self, reboot: bool) -> Result<(), Error> {
+        self.sim.power_host(reboot).await
     }
     async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
         self.sim.dump_core(domid, file).await

@@ -11,7 +11,7 @@ use xend::backend::sim::{SimError, SimSettings};
 use xend::core::error::Error;
 use xend::core::model::{DomId, SchedParams, ShutdownReason, Uuid};
 use xend::core::ports::Hypervisor;
-use xend::shape::{read_config, stored_config};
+use xend::shape::{read_stored, stored_config};
 
 /// What a daemon that is killed leaves: the directory as it is, without the lock.
 fn copy(from: &Path, to: &Path) {
@@ -29,7 +29,8 @@ fn copy(from: &Path, to: &Path) {
 async fn domains_are_found_as_they_were_and_live_on_meanwhile() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let sim = open(dir.path(), &clock);
-    let web = with_devices(config("web", 128), [vif(), disk("sda1", "phy:/dev/vg0/it's")]);
+    let mut web = with_devices(config("web", 128), [vif(), disk("sda1", "phy:/dev/vg0/it's")]);
+    web.number_devices();
     let web_id = sim.create(&web).await.unwrap().domid;
     let idle = sim.create(&config("still-paused", 256)).await.unwrap();
     sim.unpause(web_id).await.unwrap();
@@ -42,7 +43,7 @@ async fn domains_are_found_as_they_were_and_live_on_meanwhile() {
     let sim = open(dir.path(), &clock);
     assert_eq!(facts(&sim, web_id).await, before);
     assert_eq!(facts(&sim, idle.domid).await, idle);
-    assert_eq!(sim.config(web_id).await.unwrap(), read_config(&stored_config(&web)).unwrap());
+    assert_eq!(sim.config(web_id).await.unwrap(), read_stored(&stored_config(&web)).unwrap());
     assert_eq!(sim.sched_params(web_id).await.unwrap(), SchedParams::Credit { weight: 512, cap: 50 });
     assert_eq!(sim.dmesg().await.unwrap(), dmesg);
     assert_eq!(free(&sim).await, 16384 - 64 - 1024 - 128 - 256);

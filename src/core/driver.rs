@@ -12,15 +12,19 @@ macro_rules! limited {
 
 mod aftermath;
 mod cpu;
+mod devices;
 mod memory;
+mod presence;
+mod save;
 
 use super::engine::Core;
 use super::error::Error;
 use super::lifecycle::{Event, State};
-use super::model::{DomId, DomName, DomainConfig, DomainFacts, Uuid};
+use super::model::{DomId, DomName, DomainConfig, DomainFacts, ShutdownReason, Uuid};
 use super::op::{DomainOp, Outcome};
 use super::registry::Taken;
-use super::snapshot::DomainView;
+use super::snapshot::{DomainView, Shown};
+use super::transfer::Progress;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{debug, info, warn};
@@ -74,48 +78,17 @@ pub(super) struct Driver {
     core: Arc<Core>,
     inbox: Inbox,
     uuid: Uuid,
-    domid: DomId,
+    /// None while it is not on the host.
+    domid: Option<DomId>,
     state: State,
+    /// What it runs with; what is stored if it is not on the host.
     config: Arc<DomainConfig>,
+    /// What is stored, if it is managed. It can differ from what runs.
+    definition: Option<Arc<DomainConfig>>,
     left: bool,
 }
 
 impl Driver {
-    /// Builds a domain under a name that is reserved already, and minds it from then on.
-    pub(super) async fn build(
-        core: Arc<Core>,
-        inbox: Inbox,
-        uuid: Uuid,
-        config: Arc<DomainConfig>,
-    ) -> Result<(Self, Arc<DomainView>), Error> {
-        let state = State::Building;
-        match core.limited("Create", core.hypervisor.create(&config)).await {
-            Ok(facts) => {
-                let mut driver = Self { core, inbox, uuid, domid: facts.domid, state, config, left: false };
-                driver.advance(Event::Built);
-                let view = driver.publish(facts);
-                Ok((driver, view))
-            }
-            Err(error) => {
-                core.registry.release(&uuid);
-                Err(error)
-            }
-        }
-    }
-
-    /// Minds a domain that is there already.
-    pub(super) fn adopt(
-        core: Arc<Core>,
-        inbox: Inbox,
-        config: Arc<DomainConfig>,
-        facts: DomainFacts,
-    ) -> Self {
-        let state = State::observed(&facts.flags);
-        let driver = Self { core, inbox, uuid: facts.uuid, domid: facts.domid, state, config, left: false };
-        driver.publish(facts);
-        driver
-    }
-
     /// Lets it run in a task of its own. The type hides the future's, which would contain itself: a driver starts another
     /// one when it keeps a stopped domain under a new name.
     fn start(self) {
@@ -128,7 +101,9 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let stopping = self.core.stopping.clone();
         // What happened while nobody looked (a guest that stopped while the daemon was down) is dealt with first.
-        self.look().await;
+        if self.domid.is_some() {
+            self.look().await;
+        }
         while self.state != State::Gone {
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -142,7 +117,7 @@ impl Driver {
             }
         }
         self.leave();
-        debug!(domain = %self.config.name, domid = %self.domid, "Domain has gone");
+        debug!(domain = %self.config.name, "Domain has gone");
     }
 
     /// Takes the domain off the board and gives its name and UUID free. Once: somebody else can have them right after.
@@ -154,35 +129,30 @@ impl Driver {
     }
 
     async fn perform(&mut self, op: DomainOp) -> Result<Outcome, Error> {
-        if self.domid == DomId::ZERO {
+        if self.domid == Some(DomId::ZERO) {
             refuse_dom0(&op)?;
         }
         match op {
             DomainOp::Pause => {
+                let domid = self.on_host()?;
                 self.check("pause", Event::Pause)?;
-                limited!(self, "Pause", self.core.hypervisor.pause(self.domid))?;
+                limited!(self, "Pause", self.core.hypervisor.pause(domid))?;
                 self.refresh().await
             }
             DomainOp::Unpause => {
+                let domid = self.on_host()?;
                 self.check("unpause", Event::Unpause)?;
-                limited!(self, "Unpause", self.core.hypervisor.unpause(self.domid))?;
+                limited!(self, "Unpause", self.core.hypervisor.unpause(domid))?;
                 self.refresh().await
             }
+            DomainOp::Destroy if self.state == State::Suspended => self.discard_memory().await,
             DomainOp::Destroy => {
+                self.on_host()?;
                 self.check("destroy", Event::Destroy)?;
                 self.destroy().await?;
-                self.advance(Event::Destroyed);
-                // Before the answer: whoever reads next must not find it.
-                self.leave();
                 Ok(Outcome::Done)
             }
-            DomainOp::Shutdown(reason) => {
-                self.check("shut down", Event::AskToStop)?;
-                limited!(self, "Shutdown", self.core.hypervisor.shutdown(self.domid, reason))?;
-                let outcome = self.refresh().await;
-                self.look().await;
-                outcome
-            }
+            DomainOp::Shutdown(reason) => self.shut_down(reason).await,
             DomainOp::Rename(name) => self.rename(name).await,
             DomainOp::SetSedf(params) => self.set_sedf(params).await,
             DomainOp::SetShare { scheduler, weight, cap } => self.set_share(scheduler, weight, cap).await,
@@ -191,13 +161,53 @@ impl Driver {
             DomainOp::SetVcpus(count) => self.set_vcpus(count).await,
             DomainOp::Pin { vcpu, cpus } => self.pin(vcpu, &cpus).await,
             DomainOp::Sysrq(key) => {
+                let domid = self.on_host()?;
                 self.check("press a key of", Event::AskToStop)?;
-                limited!(self, "SysRq", self.core.hypervisor.send_sysrq(self.domid, key))?;
+                limited!(self, "SysRq", self.core.hypervisor.send_sysrq(domid, key))?;
                 // Some keys crash the guest, or reboot it.
                 self.look().await;
                 Ok(Outcome::Done)
             }
+            DomainOp::Trigger(trigger, vcpu) => {
+                let domid = self.on_host()?;
+                self.check("interrupt", Event::AskToStop)?;
+                self.vcpu_slot(vcpu)?;
+                limited!(self, "Trigger", self.core.hypervisor.send_trigger(domid, trigger, vcpu))?;
+                self.look().await;
+                Ok(Outcome::Done)
+            }
+            DomainOp::Reset => {
+                self.on_host()?;
+                self.check("reset", Event::Destroy)?;
+                self.restart().await?;
+                Ok(Outcome::Done)
+            }
+            DomainOp::Start { paused } => self.start_defined(paused).await,
+            DomainOp::CreateFrom(config) => self.create_from(*config).await,
+            DomainOp::Define(config) => self.define(*config).await,
+            DomainOp::Delete => self.delete().await,
+            DomainOp::Suspend => self.suspend().await,
+            DomainOp::Resume { paused } => self.resume(paused).await,
+            DomainOp::Save { file } => self.save(&file).await,
+            DomainOp::RestoreFrom { config, stream, paused } => {
+                self.restore_defined(*config, stream, paused).await
+            }
+            DomainOp::Dump { file, live, then } => self.dump(file, live, then).await,
+            DomainOp::AttachDevice(device) => self.attach(*device).await,
+            DomainOp::ConfigureDevice { device, to } => self.configure(&device, *to).await,
+            DomainOp::DetachDevice { class, device, force, forget } => {
+                self.detach(&class, &device, force, forget).await
+            }
         }
+    }
+
+    async fn shut_down(&mut self, reason: ShutdownReason) -> Result<Outcome, Error> {
+        let domid = self.on_host()?;
+        self.check("shut down", Event::AskToStop)?;
+        limited!(self, "Shutdown", self.core.hypervisor.shutdown(domid, reason))?;
+        let outcome = self.refresh().await;
+        self.look().await;
+        outcome
     }
 
     async fn rename(&mut self, name: DomName) -> Result<Outcome, Error> {
@@ -205,35 +215,49 @@ impl Driver {
         if name == old {
             return Ok(Outcome::Done);
         }
-        self.core.registry.rename(self.uuid, &old, &name).map_err(|Taken(owner)| Error::NameTaken {
-            name: name.to_string(),
-            domid: self.core.domid_of(&owner),
-        })?;
-        if let Err(error) = limited!(self, "Rename", self.core.hypervisor.rename(self.domid, &name, None)) {
+        self.take_name(&old, &name)?;
+        let renamed = match self.domid {
+            Some(domid) => limited!(self, "Rename", self.core.hypervisor.rename(domid, &name, None)),
+            None => Ok(()),
+        };
+        if let Err(error) = renamed {
             // Nobody else could take the old name meanwhile but a new domain; then the new name stays reserved too.
             let _ = self.core.registry.rename(self.uuid, &name, &old);
             return Err(error);
         }
-        self.reconfigure(|config| config.name = name).await?;
+        self.reconfigure(|config| config.name = name.clone()).await?;
         self.refresh().await
     }
 
-    /// Changes the configuration and keeps it where it outlives the daemon.
-    async fn reconfigure(&mut self, change: impl FnOnce(&mut DomainConfig)) -> Result<(), Error> {
-        let mut config = DomainConfig::clone(&self.config);
-        change(&mut config);
-        limited!(self, "Storing the configuration", self.core.hypervisor.store_config(self.domid, &config))?;
-        self.config = Arc::new(config);
+    fn take_name(&self, old: &DomName, new: &DomName) -> Result<(), Error> {
+        self.core.registry.rename(self.uuid, old, new).map_err(|Taken(owner)| Error::NameTaken {
+            name: new.to_string(),
+            domid: self.core.domid_of(&owner),
+        })
+    }
+
+    /// Changes the configuration: that of the running domain, kept where it outlives the daemon, and the stored one.
+    async fn reconfigure(&mut self, change: impl Fn(&mut DomainConfig)) -> Result<(), Error> {
+        if let Some(domid) = self.domid {
+            let mut config = DomainConfig::clone(&self.config);
+            change(&mut config);
+            limited!(self, "Storing the configuration", self.core.hypervisor.store_config(domid, &config))?;
+            self.config = Arc::new(config);
+        }
+        if let Some(definition) = &self.definition {
+            let mut definition = DomainConfig::clone(definition);
+            change(&mut definition);
+            self.keep(definition).await?;
+        }
         Ok(())
     }
 
     fn check(&self, verb: &'static str, event: Event) -> Result<(), Error> {
-        match self.state.after(event) {
-            Some(_) => Ok(()),
-            None => {
-                Err(Error::BadState { verb, name: self.config.name.to_string(), state: self.state.name() })
-            }
-        }
+        self.state.after(event).map(drop).ok_or_else(|| self.bad_state(verb))
+    }
+
+    fn bad_state(&self, verb: &'static str) -> Error {
+        Error::BadState { verb, name: self.config.name.to_string(), state: self.state.name() }
     }
 
     fn advance(&mut self, event: Event) {
@@ -242,49 +266,70 @@ impl Driver {
         }
     }
 
-    fn publish(&self, facts: DomainFacts) -> Arc<DomainView> {
-        self.core.board.publish(self.uuid, self.config.clone(), Some(facts))
+    /// Its number on the host, for what cannot be done without it.
+    fn on_host(&self) -> Result<DomId, Error> {
+        self.domid.ok_or_else(|| Error::NotStarted(self.config.name.to_string()))
+    }
+
+    fn publish(&self, facts: Option<DomainFacts>, progress: Option<Progress>) -> Arc<DomainView> {
+        let shown = Shown {
+            config: self.config.clone(),
+            facts,
+            managed: self.definition.is_some(),
+            suspended: self.state == State::Suspended,
+            progress,
+        };
+        self.core.board.publish(self.uuid, shown)
     }
 
     /// Looks at the domain and publishes what it is now.
     async fn refresh(&mut self) -> Result<Outcome, Error> {
-        let facts = limited!(self, "Reading the domain", self.core.hypervisor.domain(self.domid))?;
+        let Some(domid) = self.domid else {
+            self.publish(None, None);
+            return Ok(Outcome::Done);
+        };
+        let facts = limited!(self, "Reading the domain", self.core.hypervisor.domain(domid))?;
         let Some(facts) = facts else {
-            self.state = State::Gone;
-            return Err(Error::Gone(self.config.name.to_string()));
+            let name = self.config.name.to_string();
+            self.fall();
+            return Err(Error::Gone(name));
         };
         self.state = State::observed(&facts.flags);
-        self.publish(facts);
+        self.publish(Some(facts), None);
         Ok(Outcome::Done)
     }
 
     /// Looks at the domain, and does what its configuration says if the guest has stopped.
     async fn look(&mut self) {
-        let before = self.state;
+        let Some(domid) = self.domid else { return self.look_for_it().await };
         match self.refresh().await {
             Ok(_) => {}
             Err(Error::Gone(_)) => {
-                if before != State::Gone {
-                    info!(domain = %self.config.name, domid = %self.domid, "Domain was destroyed from outside");
-                }
+                info!(domain = %self.config.name, %domid, "Domain was destroyed from outside");
                 return;
             }
             Err(error) => {
-                warn!(domain = %self.config.name, domid = %self.domid, %error, "Could not look at the domain");
+                warn!(domain = %self.config.name, %domid, %error, "Could not look at the domain");
                 return;
             }
         }
         if let State::Stopped(reason) = self.state {
-            if self.domid != DomId::ZERO {
-                self.obey_policy(reason).await;
+            if domid != DomId::ZERO {
+                self.obey_policy(domid, reason).await;
             }
         }
     }
 
+    /// Takes the domain off the host.
     async fn destroy(&mut self) -> Result<(), Error> {
+        let domid = self.on_host()?;
         self.advance(Event::Destroy);
-        match limited!(self, "Destroy", self.core.hypervisor.destroy(self.domid)) {
-            Ok(()) | Err(Error::NoSuchDomain(_)) => Ok(()),
+        match limited!(self, "Destroy", self.core.hypervisor.destroy(domid)) {
+            Ok(()) | Err(Error::NoSuchDomain(_)) => {
+                // Before any answer: whoever reads next must not find it.
+                self.fall();
+                Ok(())
+            }
             Err(error) => {
                 // It is still there in some state: show which.
                 let _ = self.refresh().await;
@@ -301,6 +346,12 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         DomainOp::Unpause => Err(Error::Privileged("unpause")),
         DomainOp::Destroy => Err(Error::Privileged("destroy")),
         DomainOp::Shutdown(_) => Err(Error::Dom0Shutdown),
+        DomainOp::Reset => Err(Error::Privileged("reset")),
+        DomainOp::Suspend => Err(Error::Privileged("suspend")),
+        DomainOp::Save { .. } => Err(Error::Privileged("save")),
+        DomainOp::Dump { .. } => Err(Error::Privileged("dump")),
+        DomainOp::Define(_) => Err(Error::Privileged("define")),
+        DomainOp::Trigger(..) => Err(Error::Privileged("interrupt")),
         DomainOp::Rename(_)
         | DomainOp::SetSedf(_)
         | DomainOp::SetShare { .. }
@@ -308,6 +359,14 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         | DomainOp::SetMaxMemory(_)
         | DomainOp::SetVcpus(_)
         | DomainOp::Pin { .. }
-        | DomainOp::Sysrq(_) => Ok(()),
+        | DomainOp::Sysrq(_)
+        | DomainOp::Start { .. }
+        | DomainOp::CreateFrom(_)
+        | DomainOp::Delete
+        | DomainOp::Resume { .. }
+        | DomainOp::RestoreFrom { .. }
+        | DomainOp::AttachDevice(_)
+        | DomainOp::ConfigureDevice { .. }
+        | DomainOp::DetachDevice { .. } => Ok(()),
     }
 }

@@ -1,25 +1,25 @@
 //! The one door: every wire's requests come through [`Engine::execute`].
 
+mod admit;
+mod look;
+mod managed;
 mod watch;
 
+pub(super) use admit::Role;
+
 use super::caller::Caller;
-use super::driver::{Driver, Handle};
 use super::error::Error;
-use super::model::{
-    Console, Device, DomId, DomName, DomainConfig, DomainRef, HostInfo, Invalid, Mac, SchedParams, Scheduler,
-    Uuid,
-};
-use super::op::{Change, Op, Outcome, Query};
-use super::ports::{Clock, Entropy, Hypervisor};
-use super::registry::{Registry, Taken};
-use super::sedf;
+use super::model::{DomId, DomName, DomainRef, HostInfo, SchedParams, Scheduler, Uuid};
+use super::op::{Change, DomainOp, Op, Outcome};
+use super::ports::{Clock, Entropy, Hypervisor, Store};
+use super::registry::Registry;
 use super::snapshot::{Board, DomainView, Snapshot};
+use super::vnets::Vnets;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -51,12 +51,14 @@ impl Default for Settings {
 /// What the engine and its drivers share.
 pub(super) struct Core {
     pub(super) hypervisor: Arc<dyn Hypervisor>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) board: Board,
     pub(super) registry: Registry,
     pub(super) stopping: CancellationToken,
-    info: Arc<HostInfo>,
+    pub(super) info: Arc<HostInfo>,
+    pub(super) vnets: Vnets,
     settings: Settings,
     sweeping: tokio::sync::Mutex<()>,
     born: Instant,
@@ -69,34 +71,38 @@ pub(super) struct Core {
 pub struct Engine(Arc<Core>);
 
 impl Engine {
-    /// Takes over the domains that run on the hypervisor, and is ready.
+    /// Takes over the domains that run on the hypervisor and those that are stored, and is ready. Managed domains that are
+    /// to be started with xend are started from then on, while others are served already.
     pub async fn start(
         hypervisor: Arc<dyn Hypervisor>,
+        store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: Settings,
     ) -> Result<Self, Error> {
         let changes = hypervisor.subscribe();
         let info = Arc::new(hypervisor.info().await?);
+        let vnets = Vnets::new(store.vnets().await?);
         let core = Arc::new(Core {
             hypervisor,
+            store,
             clock,
             entropy,
             board: Board::new(),
             registry: Registry::default(),
             stopping: CancellationToken::new(),
             info,
+            vnets,
             settings,
             sweeping: tokio::sync::Mutex::new(()),
             born: Instant::now(),
             last_read: AtomicU64::new(0),
         });
-        for facts in core.hypervisor.domains().await? {
-            core.adopt(facts).await;
-        }
+        core.populate().await?;
         core.sweep().await?;
         tokio::spawn(core.clone().follow(changes));
         tokio::spawn(core.clone().keep_fresh());
+        tokio::spawn(core.clone().start_with_xend());
         Ok(Self(core))
     }
 
@@ -106,7 +112,7 @@ impl Engine {
             Op::Query(query) => return self.0.look(query).await,
             Op::Change(change) => change,
         };
-        let (op, target) = (change.name(), change.target().to_owned());
+        let (op, target) = (change.name(), change.target().into_owned());
         let outcome =
             if self.0.stopping.is_cancelled() { Err(Error::Stopping) } else { self.0.change(change).await };
         match &outcome {
@@ -121,8 +127,10 @@ impl Engine {
         self.0.board.current()
     }
 
-    /// Stops the drivers. Domains go on.
-    pub fn stop(&self) {
+    /// Does with each domain what it is to be done with when xend stops (`on_xend_stop`), and stops the drivers. All other
+    /// domains go on.
+    pub async fn stop(&self) {
+        self.0.stop_with_xend().await;
         self.0.stopping.cancel();
     }
 }
@@ -133,133 +141,34 @@ fn source(error: &Error) -> Option<String> {
 }
 
 impl Core {
-    async fn look(self: &Arc<Self>, query: Query) -> Result<Outcome, Error> {
-        match query {
-            Query::Domains => Ok(Outcome::Domains(self.fresh().await)),
-            Query::Domain(domain) => Ok(Outcome::Domain(find(&*self.fresh().await, &domain)?)),
-            Query::Host => Ok(Outcome::Host(self.info.clone(), self.fresh().await.figures)),
-            Query::Dmesg => Ok(Outcome::Text(self.limited("Reading dmesg", self.hypervisor.dmesg()).await?)),
-            Query::Vcpus(domain) => {
-                let (view, domid) = self.running(&domain)?;
-                let vcpus = self.limited("Reading VCPUs", self.hypervisor.vcpus(domid)).await?;
-                Ok(Outcome::Vcpus(view, vcpus))
-            }
-            Query::Devices(domain, class) => {
-                if !Device::is_class(&class) {
-                    return Err(Invalid::new(format!("Unknown device type: {class}")).into());
-                }
-                let (_, domid) = self.running(&domain)?;
-                let mut devices = self.limited("Reading devices", self.hypervisor.devices(domid)).await?;
-                // To a guest all block devices are alike, whoever serves them: xend gave them under each of the three.
-                let block = |class: &str| ["vbd", "tap", "tap2"].contains(&class);
-                devices.retain(|device| device.class == class || (block(&class) && block(&device.class)));
-                Ok(Outcome::Devices(devices))
-            }
-            Query::Sedf(domain) => {
-                let (view, domid) = self.running(&domain)?;
-                let params = match view.config.sedf {
-                    Some(remembered) => remembered,
-                    None => sedf::meaning(
-                        &self
-                            .limited("Reading scheduler parameters", self.hypervisor.sched_params(domid))
-                            .await?,
-                    ),
-                };
-                Ok(Outcome::Sedf(view, params))
-            }
-            Query::Sched(domain, scheduler) => {
-                let (view, domid) = self.running(&domain)?;
-                let params =
-                    self.limited("Reading scheduler parameters", self.hypervisor.sched_params(domid)).await?;
-                if params.scheduler() != scheduler {
-                    return Err(other_scheduler(&params, scheduler));
-                }
-                Ok(Outcome::Sched(view, params))
-            }
-            Query::DevicesConnected(domain) => {
-                let (view, domid) = self.running(&domain)?;
-                if !view.is_privileged() {
-                    self.limited("Waiting for devices", self.hypervisor.wait_for_devices(domid)).await?;
-                }
-                Ok(Outcome::Done)
-            }
-        }
-    }
-
-    /// A domain that has a domid.
-    fn running(&self, domain: &DomainRef) -> Result<(Arc<DomainView>, DomId), Error> {
-        let view = find(&self.board.current(), domain)?;
-        match view.domid() {
-            Some(domid) => Ok((view, domid)),
-            None => Err(Error::BadState {
-                verb: "look into",
-                name: view.name().to_string(),
-                state: "not running",
-            }),
-        }
-    }
-
     async fn change(self: &Arc<Self>, change: Change) -> Result<Outcome, Error> {
         match change {
             Change::Create(config) => self.create(*config).await,
+            Change::Define(config) => self.define(*config).await,
+            Change::Restore { file, paused } => self.restore(file, paused).await,
             Change::ClearDmesg => {
                 self.limited("Clearing dmesg", self.hypervisor.clear_dmesg()).await?;
                 Ok(Outcome::Done)
             }
+            Change::PowerHost { reboot } => {
+                self.limited("Switching the host off", self.hypervisor.power_host(reboot)).await?;
+                Ok(Outcome::Done)
+            }
+            Change::CreateVnet(vnet) => self.vnets.create(&*self.store, vnet).await.map(|()| Outcome::Done),
+            Change::DeleteVnet(id) => self.vnets.delete(&*self.store, &id).await.map(|()| Outcome::Done),
             Change::Domain(domain, op) => {
                 let view = find(&self.board.current(), &domain)?;
-                // The domain can go between the two lines.
-                let driver = self
-                    .registry
-                    .driver(&view.uuid)
-                    .ok_or_else(|| Error::NoSuchDomain(domain.to_string()))?;
-                driver.ask(view.name().as_str(), op).await
+                self.ask(&view, op).await
             }
         }
     }
 
-    async fn create(self: &Arc<Self>, mut config: DomainConfig) -> Result<Outcome, Error> {
-        let uuid = self.complete(&mut config);
-        config.check()?;
-        let (handle, inbox) = Handle::new();
-        self.registry.reserve(uuid, &config.name, handle).map_err(|Taken(owner)| Error::Exists {
-            name: config.name.to_string(),
-            domid: self.domid_of(&owner),
-        })?;
-        // In a task of its own: a client that hangs up does not leave half a domain.
-        let (answer, answered) = oneshot::channel();
-        let core = self.clone();
-        tokio::spawn(async move {
-            match Driver::build(core, inbox, uuid, Arc::new(config)).await {
-                Ok((driver, view)) => {
-                    let _ = answer.send(Ok(Outcome::Domain(view)));
-                    driver.run().await;
-                }
-                Err(error) => {
-                    let _ = answer.send(Err(error));
-                }
-            }
-        });
-        answered.await.unwrap_or(Err(Error::Stopping))
-    }
-
-    /// Makes up what a configuration leaves open: UUIDs and MAC addresses.
-    fn complete(&self, config: &mut DomainConfig) -> Uuid {
-        let uuid = *config.uuid.get_or_insert_with(|| self.entropy.uuid());
-        if !config.devices.iter().any(|device| matches!(device, Device::Console(_))) {
-            config.devices.push(Device::Console(Console { protocol: "vt100".into(), ..Console::default() }));
-        }
-        for device in &mut config.devices {
-            device.uuid_mut().get_or_insert_with(|| self.entropy.uuid());
-            if let Device::Vif(vif) = device {
-                vif.mac.get_or_insert_with(|| {
-                    let mut random = [0; 3];
-                    self.entropy.fill(&mut random);
-                    Mac::in_xen_range(random)
-                });
-            }
-        }
-        uuid
+    /// Has a domain's driver do something.
+    async fn ask(&self, view: &DomainView, op: DomainOp) -> Result<Outcome, Error> {
+        // The domain can have gone since it was looked up.
+        let gone = || Error::NoSuchDomain(view.name().to_string());
+        let driver = self.registry.driver(&view.uuid).ok_or_else(gone)?;
+        driver.ask(view.name().as_str(), op).await
     }
 
     /// Waits for the hypervisor, but not for ever.
@@ -270,6 +179,11 @@ impl Core {
     ) -> Result<T, Error> {
         let limit = self.settings.hypervisor_limit;
         tokio::time::timeout(limit, call).await.unwrap_or(Err(Error::Timeout { what, limit }))
+    }
+
+    /// How long something may take that does not get on.
+    pub(super) fn patience(&self) -> Duration {
+        self.settings.hypervisor_limit
     }
 
     pub(super) fn dom0_min_mem(&self) -> &AtomicU64 {

@@ -27,6 +27,12 @@ pub enum Error {
     /// No domain has this name, domid or UUID.
     #[error("No such domain {0}")]
     NoSuchDomain(String),
+    /// No virtual network has this id.
+    #[error("No such vnet {0}")]
+    NoSuchVnet(String),
+    /// A virtual network of this id is known already.
+    #[error("Vnet {0} already exists")]
+    VnetExists(String),
     /// A domain of this name or UUID is there already.
     #[error("Domain {name:?} already exists with ID {}", id(*domid))]
     Exists {
@@ -59,6 +65,15 @@ pub enum Error {
         /// What it is.
         state: &'static str,
     },
+    /// The domain is defined and not on the host.
+    #[error("Domain '{0}' is not started")]
+    NotStarted(String),
+    /// The operation is for domains whose definition is stored.
+    #[error("Domain {0} is not managed: define it with op=new first, or save it to a file")]
+    NotManaged(String),
+    /// The domain has no such device.
+    #[error("Device {0} not connected")]
+    NotConnected(String),
     /// Many requests are waiting for the same domain.
     #[error("Domain {0} is busy: too many operations are waiting for it, try again")]
     Busy(String),
@@ -123,10 +138,14 @@ impl Error {
     /// What sort of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchDomain(_) | Self::Gone(_) => ErrorKind::NotFound,
+            Self::NoSuchDomain(_) | Self::NoSuchVnet(_) | Self::Gone(_) => ErrorKind::NotFound,
             Self::Exists { .. }
+            | Self::VnetExists(_)
             | Self::NameTaken { .. }
             | Self::BadState { .. }
+            | Self::NotStarted(_)
+            | Self::NotManaged(_)
+            | Self::NotConnected(_)
             | Self::Busy(_)
             | Self::Stopping => ErrorKind::Conflict,
             Self::Privileged(_) | Self::Dom0Shutdown => ErrorKind::Denied,

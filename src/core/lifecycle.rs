@@ -1,20 +1,21 @@
 //! The life of a domain, as a pure state machine.
 //!
 //! ```text
-//!                 Built              Unpause
-//!   Building ──────────────▶ Paused ◀────────▶ Running
-//!      │                       │      Pause       │ Stop(reason): poweroff, reboot, halt, suspend, crash
-//!      │                       │                  ▼
-//!      │ Failed                │ Destroy       Stopped(reason)
-//!      │                       ▼                  │ Destroy
-//!      │                     Dying ◀──────────────┘
-//!      ▼      Destroyed        │
-//!     Gone ◀───────────────────┘
+//!          Start             Built               Unpause
+//!   Halted ─────▶ Building ─────────▶ Paused ◀──────────▶ Running
+//!   ▲  │ ▲            │                 │       Pause        │ Stop(reason): poweroff, reboot, halt, suspend, crash
+//!   │  │ │            │ Failed          │ Destroy            ▼
+//!   │  │ │ Fallen     ▼                 ▼   Destroy       Stopped(reason) ──▶ Paused, Running
+//!   │  │ └─────── (managed)          Dying ◀─────────────────┘   TakenBack (its suspension was of no use)
+//!   │  │ Delete       │                 │ Fallen (managed) ──▶ Halted
+//!   │  ▼              │ Failed          │ Stored ──▶ Suspended ── Resume ──▶ Building
+//!   │ Gone ◀──────────┴─────────────────┘ Destroyed    │
+//!   └──────────────────────────────────────────────────┘ Destroy
 //! ```
 //!
-//! Destroy is possible from Running too, and a paused guest can be made to crash. What is done about a guest that
-//! stopped is [`verdict`]'s to say; a restart is Destroy followed by a new Building under the same name and UUID, with
-//! a new domid.
+//! Destroy is possible from Running too, and a paused guest can be made to crash. A domain whose definition is stored
+//! is *managed*: it falls back to Halted where another one is Gone. What is done about a guest that stopped is
+//! [`verdict`]'s to say; a restart is Destroy followed by a new Building under the same name and UUID, with a new domid.
 
 use super::model::{DomainConfig, OnEvent, RunFlags, ShutdownReason};
 use std::time::Duration;
@@ -22,6 +23,10 @@ use std::time::Duration;
 /// Where a domain is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// It is defined and not on the host.
+    Halted,
+    /// It is defined and not on the host, and its memory is in a file.
+    Suspended,
     /// The hypervisor is building it; it has a name and no domid.
     Building,
     /// It is built and its VCPUs are kept off the CPUs.
@@ -39,6 +44,12 @@ pub enum State {
 /// What can happen to a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
+    /// Somebody wants a defined domain on the host.
+    Start,
+    /// Somebody wants a suspended domain to go on.
+    Resume,
+    /// Somebody wants its definition to be forgotten.
+    Delete,
     /// The hypervisor has built it.
     Built,
     /// The hypervisor could not build it.
@@ -55,44 +66,39 @@ pub enum Event {
     Destroy,
     /// The hypervisor has taken it apart.
     Destroyed,
+    /// It is not on the host any more, or did not get there, and its definition stays.
+    Fallen,
+    /// The same, and its memory is in a file.
+    Stored,
+    /// A suspension was of no use, the guest goes on.
+    TakenBack,
 }
 
 impl State {
     /// The state after `event`, or `None` if it cannot happen in this one.
     #[must_use]
     pub fn after(self, event: Event) -> Option<State> {
-        use State::{Building, Dying, Gone, Paused, Running, Stopped};
+        use State::{Building, Dying, Gone, Halted, Paused, Running, Stopped, Suspended};
         match (self, event) {
+            (Halted, Event::Start) | (Suspended, Event::Resume) => Some(Building),
+            (Halted, Event::Delete) => Some(Gone),
             (Building, Event::Built) | (Paused | Running, Event::Pause) => Some(Paused),
             // Another toolstack can take a domain apart at any time.
             (Building, Event::Failed) | (Paused | Running | Stopped(_) | Dying, Event::Destroyed) => {
                 Some(Gone)
             }
-            (Paused | Running, Event::Unpause) => Some(Running),
+            // Whoever destroys a suspended domain doesn't want its memory any more.
+            (Building | Paused | Running | Stopped(_) | Dying, Event::Fallen)
+            | (Suspended, Event::Destroy) => Some(Halted),
+            // A domain that could not be resumed keeps its file.
+            (Building | Stopped(ShutdownReason::Suspend) | Dying, Event::Stored) => Some(Suspended),
+            (Stopped(ShutdownReason::Suspend), Event::TakenBack) | (Paused | Running, Event::Unpause) => {
+                Some(Running)
+            }
             (Paused | Running | Stopped(_), Event::AskToStop) => Some(self),
             (Paused | Running, Event::Stop(reason)) => Some(Stopped(reason)),
             (Paused | Running | Stopped(_) | Dying, Event::Destroy) => Some(Dying),
-            (
-                Building,
-                Event::Pause
-                | Event::Unpause
-                | Event::AskToStop
-                | Event::Stop(_)
-                | Event::Destroy
-                | Event::Destroyed,
-            )
-            | (Paused | Running, Event::Built | Event::Failed)
-            | (Stopped(_), Event::Built | Event::Failed | Event::Pause | Event::Unpause | Event::Stop(_))
-            | (
-                Dying,
-                Event::Built
-                | Event::Failed
-                | Event::Pause
-                | Event::Unpause
-                | Event::AskToStop
-                | Event::Stop(_),
-            )
-            | (Gone, _) => None,
+            _ => None,
         }
     }
 
@@ -110,11 +116,12 @@ impl State {
     /// A word for messages.
     pub const fn name(self) -> &'static str {
         match self {
+            State::Halted => "halted",
             State::Building => "being built",
             State::Paused => "paused",
             State::Running => "running",
             State::Stopped(ShutdownReason::Crash) => "crashed",
-            State::Stopped(ShutdownReason::Suspend) => "suspended",
+            State::Suspended | State::Stopped(ShutdownReason::Suspend) => "suspended",
             State::Stopped(_) => "shut down",
             State::Dying => "being destroyed",
             State::Gone => "gone",
@@ -180,71 +187,104 @@ mod tests {
     fn events() -> impl Strategy<Value = Event> {
         use ShutdownReason::{Crash, Halt, Poweroff, Reboot, Suspend};
         prop_oneof![
-            Just(Event::Built),
-            Just(Event::Failed),
-            Just(Event::Pause),
-            Just(Event::Unpause),
-            Just(Event::AskToStop),
+            prop::sample::select(vec![
+                Event::Start,
+                Event::Resume,
+                Event::Delete,
+                Event::Built,
+                Event::Failed,
+                Event::Pause,
+                Event::Unpause,
+                Event::AskToStop,
+                Event::Destroy,
+                Event::Destroyed,
+                Event::Fallen,
+                Event::Stored,
+                Event::TakenBack,
+            ]),
             prop::sample::select(vec![Poweroff, Reboot, Halt, Suspend, Crash]).prop_map(Event::Stop),
-            Just(Event::Destroy),
-            Just(Event::Destroyed),
         ]
     }
 
-    /// A model that keeps three independent facts in place of one state.
-    #[derive(Default, Clone, Copy)]
-    #[allow(clippy::struct_excessive_bools, reason = "independent on purpose")]
+    /// Where a domain is, apart from what its guest does.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Where {
+        Nowhere,
+        OnDisk,
+        OnDiskWithMemory,
+        OnItsWay,
+        OnHost,
+    }
+
+    /// A model that keeps independent facts in place of one state.
+    #[derive(Clone, Copy)]
     struct Model {
-        built: bool,
+        place: Where,
         paused: bool,
         stopped: Option<ShutdownReason>,
         dying: bool,
-        gone: bool,
     }
 
     impl Model {
         fn apply(&mut self, event: Event) -> bool {
-            let alive = self.built && !self.dying && !self.gone;
+            use Where::{Nowhere, OnDisk, OnDiskWithMemory, OnHost, OnItsWay};
+            let place = self.place;
+            let alive = place == OnHost && !self.dying;
+            let suspended = alive && self.stopped == Some(ShutdownReason::Suspend);
             let allowed = match event {
-                Event::Built | Event::Failed => !self.built && !self.gone,
+                Event::Start | Event::Delete => place == OnDisk,
+                Event::Resume => place == OnDiskWithMemory,
+                Event::Built | Event::Failed => place == OnItsWay,
                 Event::Pause | Event::Unpause | Event::Stop(_) => alive && self.stopped.is_none(),
                 Event::AskToStop => alive,
-                Event::Destroy | Event::Destroyed => self.built && !self.gone,
+                Event::Destroy => matches!(place, OnHost | OnDiskWithMemory),
+                Event::Destroyed => place == OnHost,
+                Event::Fallen => matches!(place, OnHost | OnItsWay),
+                Event::Stored => place == OnItsWay || place == OnHost && (self.dying || suspended),
+                Event::TakenBack => suspended,
             };
             if allowed {
                 match event {
-                    Event::Built => (self.built, self.paused) = (true, true),
-                    Event::Failed | Event::Destroyed => self.gone = true,
+                    Event::Start | Event::Resume => {
+                        *self = Self { place: OnItsWay, paused: true, stopped: None, dying: false }
+                    }
+                    Event::Built => self.place = OnHost,
+                    Event::Delete | Event::Failed | Event::Destroyed => self.place = Nowhere,
                     Event::Pause => self.paused = true,
                     Event::Unpause => self.paused = false,
                     Event::AskToStop => {}
                     Event::Stop(reason) => self.stopped = Some(reason),
-                    Event::Destroy => self.dying = true,
+                    Event::Destroy if place == OnHost => self.dying = true,
+                    Event::Destroy | Event::Fallen => self.place = OnDisk,
+                    Event::Stored => self.place = OnDiskWithMemory,
+                    Event::TakenBack => (self.stopped, self.paused) = (None, false),
                 }
             }
             allowed
         }
 
         fn state(self) -> State {
-            if self.gone {
-                State::Gone
-            } else if !self.built {
-                State::Building
-            } else {
-                State::observed(&RunFlags {
+            match self.place {
+                Where::Nowhere => State::Gone,
+                Where::OnDisk => State::Halted,
+                Where::OnDiskWithMemory => State::Suspended,
+                Where::OnItsWay => State::Building,
+                Where::OnHost => State::observed(&RunFlags {
                     paused: self.paused,
                     shutdown: self.stopped,
                     dying: self.dying,
                     ..RunFlags::default()
-                })
+                }),
             }
         }
     }
 
     proptest! {
         #[test]
-        fn agrees_with_the_model(history in prop::collection::vec(events(), 0..40)) {
-            let (mut state, mut model) = (State::Building, Model::default());
+        fn agrees_with_the_model(defined: bool, history in prop::collection::vec(events(), 0..60)) {
+            let place = if defined { Where::OnDisk } else { Where::OnItsWay };
+            let mut model = Model { place, paused: true, stopped: None, dying: false };
+            let mut state = model.state();
             for event in history {
                 let next = state.after(event);
                 prop_assert_eq!(next.is_some(), model.apply(event), "{:?} in {:?}", event, state);

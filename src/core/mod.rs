@@ -13,6 +13,8 @@ pub mod op;
 pub mod ports;
 pub mod sedf;
 pub mod snapshot;
+pub mod transfer;
 
 mod driver;
 mod registry;
+mod vnets;

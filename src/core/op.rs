@@ -1,10 +1,13 @@
 //! What a caller can ask for, and what comes back.
 
 use super::model::{
-    CpuSet, DeviceFacts, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, SchedParams, Scheduler,
-    SedfParams, ShutdownReason, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, SchedParams,
+    Scheduler, SedfParams, ShutdownReason, Trigger, VcpuFacts, Vnet,
 };
 use super::snapshot::{DomainView, Snapshot};
+use std::borrow::Cow;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Everything that can be asked for. One variant a thing; a wire turns its own words into these and nothing else.
@@ -35,6 +38,10 @@ pub enum Query {
     Sedf(DomainRef),
     /// A domain's parameters in one scheduler; an error if the host has another one.
     Sched(DomainRef, Scheduler),
+    /// All virtual networks.
+    Vnets,
+    /// One virtual network, by its id.
+    Vnet(String),
     /// Wait until a domain's devices are connected.
     DevicesConnected(DomainRef),
 }
@@ -44,14 +51,32 @@ pub enum Query {
 pub enum Change {
     /// Build a domain and leave it paused.
     Create(Box<DomainConfig>),
+    /// Store a domain's definition; what runs of it goes on as it is.
+    Define(Box<DomainConfig>),
+    /// Build a domain from a file that [`DomainOp::Save`] made.
+    Restore {
+        /// The file.
+        file: PathBuf,
+        /// Whether it stays paused.
+        paused: bool,
+    },
     /// Something with one domain.
     Domain(DomainRef, DomainOp),
     /// Empty the hypervisor's message buffer.
     ClearDmesg,
+    /// Switch the host off, or reboot it.
+    PowerHost {
+        /// Whether it comes up again.
+        reboot: bool,
+    },
+    /// Make a virtual network known.
+    CreateVnet(Vnet),
+    /// Forget one.
+    DeleteVnet(String),
 }
 
 /// What can be done with one domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum DomainOp {
     /// Keep its VCPUs off the CPUs.
     Pause,
@@ -89,6 +114,108 @@ pub enum DomainOp {
     },
     /// Press Magic `SysRq` and this key on the guest's keyboard.
     Sysrq(u8),
+    /// Give a VCPU an interrupt that is no device's.
+    Trigger(Trigger, u32),
+    /// Take it apart and build it anew: the button on a machine's front.
+    Reset,
+    /// Start a defined domain.
+    Start {
+        /// Whether it stays paused.
+        paused: bool,
+    },
+    /// Start a defined domain with another configuration than the stored one.
+    CreateFrom(Box<DomainConfig>),
+    /// Store this as its definition.
+    Define(Box<DomainConfig>),
+    /// Forget its definition.
+    Delete,
+    /// Keep a managed domain's memory in a file and take it off the host.
+    Suspend,
+    /// The opposite.
+    Resume {
+        /// Whether it stays paused.
+        paused: bool,
+    },
+    /// Write the domain into a file and take it off the host.
+    Save {
+        /// The file. One that is there is replaced when all has been written.
+        file: PathBuf,
+    },
+    /// Bring a defined domain back from a file.
+    RestoreFrom {
+        /// What it was.
+        config: Box<DomainConfig>,
+        /// The hypervisor's part.
+        stream: Stream,
+        /// Whether it stays paused.
+        paused: bool,
+    },
+    /// Write its memory to a file, for a debugger.
+    Dump {
+        /// The file. One that is there is replaced when all has been written.
+        file: PathBuf,
+        /// Whether the guest goes on meanwhile.
+        live: bool,
+        /// What is done with it afterwards.
+        then: AfterDump,
+    },
+    /// Plug a device in.
+    AttachDevice(Box<Device>),
+    /// Change a device: the medium of a CD-ROM drive, the functions of a PCI device.
+    ConfigureDevice {
+        /// Which device.
+        device: DeviceRef,
+        /// What it is to be.
+        to: Box<Device>,
+    },
+    /// Unplug a device.
+    DetachDevice {
+        /// Its class.
+        class: String,
+        /// Which one of the class.
+        device: DeviceRef,
+        /// Whether the guest is not asked.
+        force: bool,
+        /// Whether it is forgotten, too; otherwise a managed domain has it again when it next starts.
+        forget: bool,
+    },
+}
+
+/// An open file or socket that a domain is read from.
+#[derive(Debug, Clone)]
+pub struct Stream(Arc<OwnedFd>);
+
+impl Stream {
+    /// The file, if nobody else has it any more.
+    pub fn into_fd(self) -> Option<OwnedFd> {
+        Arc::into_inner(self.0)
+    }
+}
+
+impl From<OwnedFd> for Stream {
+    fn from(fd: OwnedFd) -> Self {
+        Self(Arc::new(fd))
+    }
+}
+
+/// How a caller names a device within its class: by its number, and a block device by its name too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceRef {
+    /// The text as it was given.
+    pub text: String,
+    /// What it stands for.
+    pub number: u32,
+}
+
+/// What is done with a domain whose memory has been dumped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterDump {
+    /// It goes on.
+    GoOn,
+    /// It is destroyed.
+    Crash,
+    /// It is built anew.
+    Reset,
 }
 
 impl From<Query> for Op {
@@ -108,30 +235,60 @@ impl Change {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Create(_) => "create",
+            Self::Define(_) => "new",
+            Self::Restore { .. } => "restore",
             Self::ClearDmesg => "dmesg clear",
-            Self::Domain(_, op) => match op {
-                DomainOp::Pause => "pause",
-                DomainOp::Unpause => "unpause",
-                DomainOp::Destroy => "destroy",
-                DomainOp::Shutdown(_) => "shutdown",
-                DomainOp::Rename(_) => "rename",
-                DomainOp::SetSedf(_) => "cpu_sedf_set",
-                DomainOp::SetShare { .. } => "domain_sched_credit_set",
-                DomainOp::SetMemory(_) => "mem_target_set",
-                DomainOp::SetMaxMemory(_) => "maxmem_set",
-                DomainOp::SetVcpus(_) => "set_vcpus",
-                DomainOp::Pin { .. } => "pincpu",
-                DomainOp::Sysrq(_) => "sysrq",
-            },
+            Self::PowerHost { reboot: false } => "node shutdown",
+            Self::PowerHost { reboot: true } => "node reboot",
+            Self::CreateVnet(_) => "vnet create",
+            Self::DeleteVnet(_) => "vnet delete",
+            Self::Domain(_, op) => op.name(),
         }
     }
 
     /// The domain that it is about, as the caller named it.
-    pub fn target(&self) -> &str {
+    pub fn target(&self) -> Cow<'_, str> {
         match self {
-            Self::Create(config) => config.name.as_str(),
-            Self::Domain(domain, _) => domain.as_str(),
-            Self::ClearDmesg => "",
+            Self::Create(config) | Self::Define(config) => config.name.as_str().into(),
+            Self::Restore { file, .. } => file.to_string_lossy(),
+            Self::Domain(domain, _) => domain.as_str().into(),
+            Self::CreateVnet(vnet) => vnet.id.as_str().into(),
+            Self::DeleteVnet(id) => id.into(),
+            Self::ClearDmesg | Self::PowerHost { .. } => "".into(),
+        }
+    }
+}
+
+impl DomainOp {
+    /// A word for logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            DomainOp::Pause => "pause",
+            DomainOp::Unpause => "unpause",
+            DomainOp::Destroy => "destroy",
+            DomainOp::Shutdown(_) => "shutdown",
+            DomainOp::Rename(_) => "rename",
+            DomainOp::SetSedf(_) => "cpu_sedf_set",
+            DomainOp::SetShare { .. } => "domain_sched_credit_set",
+            DomainOp::SetMemory(_) => "mem_target_set",
+            DomainOp::SetMaxMemory(_) => "maxmem_set",
+            DomainOp::SetVcpus(_) => "set_vcpus",
+            DomainOp::Pin { .. } => "pincpu",
+            DomainOp::Sysrq(_) => "sysrq",
+            DomainOp::Trigger(..) => "send_trigger",
+            DomainOp::Reset => "reset",
+            DomainOp::Start { .. } => "start",
+            DomainOp::CreateFrom(_) => "create",
+            DomainOp::Define(_) => "new",
+            DomainOp::Delete => "delete",
+            DomainOp::Suspend => "suspend",
+            DomainOp::Resume { .. } => "resume",
+            DomainOp::Save { .. } => "save",
+            DomainOp::RestoreFrom { .. } => "restore",
+            DomainOp::Dump { .. } => "dump",
+            DomainOp::AttachDevice(_) => "device_create",
+            DomainOp::ConfigureDevice { .. } => "device_configure",
+            DomainOp::DetachDevice { .. } => "device_destroy",
         }
     }
 }
@@ -153,6 +310,21 @@ pub enum Outcome {
     Vcpus(Arc<DomainView>, Vec<VcpuFacts>),
     /// Devices, as the guest's XenStore shows them.
     Devices(Vec<DeviceFacts>),
+    /// Devices of a domain that is not on the host, as they are defined.
+    DefinedDevices(Vec<Device>),
+    /// A device that was plugged in.
+    Attached {
+        /// Its class.
+        class: String,
+        /// Its number.
+        id: u32,
+        /// Whose it is; none if the domain is not on the host.
+        domid: Option<DomId>,
+    },
+    /// Virtual networks, sorted by id.
+    Vnets(Vec<Vnet>),
+    /// A virtual network.
+    Vnet(Vnet),
     /// A domain's SEDF parameters.
     Sedf(Arc<DomainView>, SedfParams),
     /// A domain's parameters in the host's scheduler.

@@ -1,12 +1,15 @@
-//! What the core needs of the outside: a hypervisor, a clock, randomness.
+//! What the core needs of the outside: a hypervisor, a place for what is stored, a clock, randomness.
 
 use super::error::Error;
 use super::model::{
-    CpuSet, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams,
-    ShutdownReason, Uuid, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo,
+    SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts, Vnet,
 };
+use super::transfer::Transfer;
 use async_trait::async_trait;
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::mpsc;
 
@@ -85,10 +88,39 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Says on which CPUs each of the domain's VCPUs may be. An empty set is any CPU.
     async fn set_affinity(&self, domid: DomId, affinity: &[CpuSet]) -> Result<(), Error>;
 
+    /// Plugs a device in and waits until it is connected. If it does not get connected, nothing of it is left.
+    async fn attach_device(&self, domid: DomId, device: &Device) -> Result<(), Error>;
+
+    /// Puts a device in the place of the one of the same class and number: another medium, other PCI functions.
+    async fn configure_device(&self, domid: DomId, device: &Device) -> Result<(), Error>;
+
+    /// Unplugs a device; `force` does not wait for the guest to let go of it.
+    async fn detach_device(&self, domid: DomId, device: &Device, force: bool) -> Result<(), Error>;
+
+    /// Gives a VCPU an interrupt. What the guest does then is its own business.
+    async fn send_trigger(&self, domid: DomId, trigger: Trigger, vcpu: u32) -> Result<(), Error>;
+
+    /// Suspends the domain and writes it to a file or socket, in the hypervisor's own form. `live` lets the guest go on
+    /// until most is written. When this returns the domain has stopped with [`ShutdownReason::Suspend`] and all is
+    /// written; when it fails it may have stopped, and [`unsuspend`](Self::unsuspend) lets it go on.
+    async fn save(&self, domid: DomId, to: OwnedFd, live: bool, transfer: Arc<Transfer>)
+    -> Result<(), Error>;
+
+    /// Lets a suspended guest go on, as if nothing had happened. A guest that has not been suspended is left alone.
+    async fn unsuspend(&self, domid: DomId) -> Result<(), Error>;
+
+    /// Builds a domain from what [`save`](Self::save) wrote, and leaves it paused.
+    async fn restore(
+        &self,
+        config: &DomainConfig,
+        from: OwnedFd,
+        transfer: Arc<Transfer>,
+    ) -> Result<DomainFacts, Error>;
+
     /// Presses Magic `SysRq` and a key on the guest's keyboard. What the guest does then is its own business.
     async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error>;
 
-    /// Writes the domain's memory to a file that does not exist yet.
+    /// Writes the domain's memory to a file. One that is there is replaced when all has been written.
     async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error>;
 
     /// The hypervisor's message buffer.
@@ -97,8 +129,70 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Empties it.
     async fn clear_dmesg(&self) -> Result<(), Error>;
 
+    /// Switches the host off, or reboots it.
+    async fn power_host(&self, reboot: bool) -> Result<(), Error>;
+
     /// Changes from now on. One receiver is enough: a later one replaces it.
     fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged>;
+}
+
+/// A stored domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// What it is to be. It has a UUID.
+    pub config: DomainConfig,
+    /// Whether its memory is kept too, at [`Store::checkpoint`].
+    pub suspended: bool,
+}
+
+/// What the daemon keeps on disk: definitions of managed domains, saved domains, and notes of what is under way.
+///
+/// What a method has written survives a crash of the machine from the moment that it returns.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// All definitions. One that makes no sense is set aside and reported in the log, and is no error.
+    async fn load(&self) -> Result<Vec<Definition>, Error>;
+
+    /// Stores a definition in the place of an earlier one.
+    async fn save(&self, uuid: Uuid, config: &DomainConfig) -> Result<(), Error>;
+
+    /// Forgets a definition, and the memory that is kept with it.
+    async fn remove(&self, uuid: Uuid) -> Result<(), Error>;
+
+    /// Where the memory of a suspended managed domain is kept.
+    fn checkpoint(&self, uuid: Uuid) -> PathBuf;
+
+    /// Removes a file that [`draft`](Self::draft) made. It is no error if there is none.
+    async fn discard(&self, file: &Path) -> Result<(), Error>;
+
+    /// Begins a file that holds a whole domain. Under its own name it is to be seen when it is complete.
+    async fn draft(&self, file: &Path, config: &DomainConfig) -> Result<Box<dyn Draft>, Error>;
+
+    /// Opens such a file: what the domain was, and the hypervisor's part of it.
+    async fn open(&self, file: &Path) -> Result<(DomainConfig, OwnedFd), Error>;
+
+    /// Notes that a domain is being saved, or is not any more. A domain that is found suspended with such a note was being
+    /// saved when the daemon was killed.
+    async fn note_saving(&self, uuid: Uuid, saving: bool) -> Result<(), Error>;
+
+    /// The domains with such a note.
+    async fn saving(&self) -> Result<Vec<Uuid>, Error>;
+
+    /// The virtual networks that are known.
+    async fn vnets(&self) -> Result<Vec<Vnet>, Error>;
+
+    /// Stores them, in the place of those before.
+    async fn save_vnets(&self, vnets: Vec<Vnet>) -> Result<(), Error>;
+}
+
+/// A file that is being written. Dropped, it leaves nothing behind.
+#[async_trait]
+pub trait Draft: Send {
+    /// Where the hypervisor writes its part to.
+    fn stream(&self) -> Result<OwnedFd, Error>;
+
+    /// Makes it durable and gives it its name.
+    async fn commit(self: Box<Self>) -> Result<(), Error>;
 }
 
 /// The time of day.

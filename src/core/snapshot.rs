@@ -5,6 +5,7 @@
 
 use super::lifecycle::State;
 use super::model::{DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, Uuid};
+use super::transfer::Progress;
 use arc_swap::ArcSwap;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,12 @@ pub struct DomainView {
     pub config: Arc<DomainConfig>,
     /// What it is; none while it has no domid.
     pub facts: Option<DomainFacts>,
+    /// Whether its definition is stored, so that it stays when it is not on the host.
+    pub managed: bool,
+    /// Whether it is not on the host and its memory is in a file.
+    pub suspended: bool,
+    /// What is going on with it that takes long.
+    pub progress: Option<Progress>,
     /// When it was published: a sweep that began earlier knows less than this does.
     epoch: u64,
 }
@@ -39,10 +46,24 @@ impl DomainView {
         self.domid() == Some(DomId::ZERO)
     }
 
-    /// Where it is in its life; none if it is not on the host.
-    pub fn state(&self) -> Option<State> {
-        self.facts.as_ref().map(|facts| State::observed(&facts.flags))
+    /// Where it is in its life.
+    pub fn state(&self) -> State {
+        match &self.facts {
+            Some(facts) => State::observed(&facts.flags),
+            None if self.suspended => State::Suspended,
+            None => State::Halted,
+        }
     }
+}
+
+/// What a driver shows of its domain: [`DomainView`] without what the board adds.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    pub(super) config: Arc<DomainConfig>,
+    pub(super) facts: Option<DomainFacts>,
+    pub(super) managed: bool,
+    pub(super) suspended: bool,
+    pub(super) progress: Option<Progress>,
 }
 
 /// All domains, as they were at one moment.
@@ -91,6 +112,11 @@ impl Snapshot {
             .or_else(|| self.domids.get(&name.domid()?).copied())
             .or_else(|| name.uuid())?;
         self.domains.get(&uuid)
+    }
+
+    /// The domain with this name.
+    pub fn by_name(&self, name: &DomName) -> Option<&Arc<DomainView>> {
+        self.domains.get(self.names.get(name)?)
     }
 
     /// The domain with this UUID.
@@ -159,15 +185,11 @@ impl Board {
     }
 
     /// Shows a domain as its driver knows it.
-    pub(super) fn publish(
-        &self,
-        uuid: Uuid,
-        config: Arc<DomainConfig>,
-        facts: Option<DomainFacts>,
-    ) -> Arc<DomainView> {
+    pub(super) fn publish(&self, uuid: Uuid, shown: Shown) -> Arc<DomainView> {
         let mut epoch = self.lock();
         *epoch += 1;
-        let view = Arc::new(DomainView { uuid, config, facts, epoch: *epoch });
+        let Shown { config, facts, managed, suspended, progress } = shown;
+        let view = Arc::new(DomainView { uuid, config, facts, managed, suspended, progress, epoch: *epoch });
         self.swap(|snapshot| snapshot.insert(view.clone()));
         view
     }
@@ -195,15 +217,10 @@ impl Board {
             if old.epoch > began || old.facts.as_ref() == Some(&facts) {
                 continue;
             }
-            if old.state() != Some(State::observed(&facts.flags)) {
+            if old.state() != State::observed(&facts.flags) {
                 strange.changed.push(old.uuid);
             }
-            let view = DomainView {
-                uuid: old.uuid,
-                config: old.config.clone(),
-                facts: Some(facts),
-                epoch: old.epoch,
-            };
+            let view = DomainView { facts: Some(facts), ..DomainView::clone(old) };
             // Neither name, domid nor UUID differ, so the indices stay as they are.
             snapshot.domains.insert_mut(view.uuid, Arc::new(view));
             moved = true;

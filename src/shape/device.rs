@@ -42,7 +42,8 @@ pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
     }
     let mut fields = Fields::new(class, device.tail())?;
     // What only an answer says.
-    fields.drop_keys(&["devid", "protocol_version", "location", "handle", "vfb_uuid"]);
+    fields.drop_keys(&["protocol_version", "location", "handle", "vfb_uuid"]);
+    let id = devid(&mut fields)?;
     let uuid = fields.checked("uuid", parse_uuid)?;
     let device = match class {
         "vbd" => Device::Block(block(BlockClass::Vbd, uuid, fields, device)?),
@@ -55,6 +56,7 @@ pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
             ip: fields.optional_text("ip")?,
             backend: backend(&mut fields)?,
             uuid,
+            id,
             rest: fields.rest(),
         }),
         "vfb" => {
@@ -65,15 +67,15 @@ pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
             if let Some(kind) = kind.filter(|kind| !rest.iter().any(|p| p.key == *kind)) {
                 rest.push(Property::new(kind, "1"));
             }
-            Device::Vfb(Vfb { uuid, rest })
+            Device::Vfb(Vfb { id, uuid, rest })
         }
-        "vkbd" => Device::Vkbd(Vkbd { backend: backend(&mut fields)?, uuid, rest: fields.rest() }),
+        "vkbd" => Device::Vkbd(Vkbd { backend: backend(&mut fields)?, uuid, id, rest: fields.rest() }),
         "console" => {
             let protocol = fields.optional_text("protocol")?.unwrap_or_else(|| "vt100".into());
-            Device::Console(Console { protocol, uuid, rest: fields.rest() })
+            Device::Console(Console { protocol, uuid, id, rest: fields.rest() })
         }
         other if Device::GENERIC.contains(&other) => {
-            Device::Generic(Generic { class: other.to_owned(), uuid, rest: fields.rest() })
+            Device::Generic(Generic { class: other.to_owned(), uuid, id, rest: fields.rest() })
         }
         other => return Err(ShapeError::new("device", format!("{other} not a valid device type"), device)),
     };
@@ -134,13 +136,18 @@ fn undecorated(dev: &str) -> Result<(&str, BlockKind), Invalid> {
     }
 }
 
+/// The number that a stored device has. Answers hold it too, now and then.
+fn devid(fields: &mut Fields<'_>) -> Result<Option<u32>, ShapeError> {
+    Ok(fields.number("devid", "", u64::from(u32::MAX))?.and_then(|id| u32::try_from(id).ok()))
+}
+
 fn backend(fields: &mut Fields<'_>) -> Result<Option<Backend>, ShapeError> {
     Ok(fields.optional_text("backend")?.map(Backend))
 }
 
 fn pci(device: &Sxp) -> Result<PciDevice, ShapeError> {
     let mut fields = Fields::new("pci", device.tail())?;
-    fields.drop_keys(&["devid"]);
+    let id = devid(&mut fields)?;
     let mut functions = Vec::new();
     for dev in fields.take_all("dev") {
         let mut parts = Fields::new("pci dev", dev.tail())?;
@@ -154,6 +161,7 @@ fn pci(device: &Sxp) -> Result<PciDevice, ShapeError> {
         functions,
         backend: backend(&mut fields)?,
         uuid: fields.checked("uuid", parse_uuid)?,
+        id,
         rest: fields.rest(),
     })
 }
@@ -174,7 +182,7 @@ pub(super) fn implied_vfb(image: Option<&Image>, devices: &[Device]) -> Option<D
     let wanted = |p: &&Property| {
         VFB_KEYS.iter().any(|key| p.key == *key) && p.text().is_some_and(|v| v != "0" && !v.is_empty())
     };
-    Some(Device::Vfb(Vfb { uuid: None, rest: image.rest.iter().filter(wanted).cloned().collect() }))
+    Some(Device::Vfb(Vfb { rest: image.rest.iter().filter(wanted).cloned().collect(), ..Vfb::default() }))
 }
 
 /// How a device is written down.
@@ -200,6 +208,9 @@ pub(super) fn device(
     console_port: Option<u32>,
 ) {
     sink.begin_record(device.class());
+    if let (Form::Stored, Some(id), None) = (form, device.id(), device.as_block()) {
+        sink.uint_field("devid", id);
+    }
     let running = matches!(form, Form::Running { .. });
     let visible = |property: &&Property| form == Form::Stored || !property.is_secret();
     match device {

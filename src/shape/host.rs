@@ -1,7 +1,9 @@
 //! The host, and what is asked of a domain beside its own record.
 
 use super::sink::Sink;
-use crate::core::model::{DeviceFacts, HostFigures, HostInfo, SchedParams, SedfParams, Topology, VcpuFacts};
+use crate::core::model::{
+    DeviceFacts, DomId, HostFigures, HostInfo, SchedParams, SedfParams, Topology, VcpuFacts,
+};
 use crate::core::snapshot::DomainView;
 use std::fmt::Write;
 
@@ -101,6 +103,21 @@ pub fn devices(sink: &mut impl Sink, devices: &[DeviceFacts]) {
         sink.end_list();
     }
     sink.end_list();
+}
+
+/// Writes `(vbd (dom 1 id 2064))`: a device that was plugged in. One of a domain that is not on the host has no `dom`.
+pub fn attached(sink: &mut impl Sink, class: &str, domid: Option<DomId>, id: u32) {
+    sink.begin_record(class);
+    if let Some(domid) = domid {
+        sink.begin_field("dom");
+        sink.uint(domid.0.into());
+        sink.text(b"id");
+        sink.uint(id.into());
+        sink.end_field();
+    } else {
+        sink.uint_field("id", id);
+    }
+    sink.end_record();
 }
 
 /// Writes `(sedf (domid 0) (period 20000000) ...)`, times in nanoseconds.

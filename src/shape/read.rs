@@ -5,7 +5,7 @@ use super::device::{implied_vfb, read_device};
 use super::fields::Fields;
 use super::image::read_image;
 use crate::core::model::{
-    CpuSet, DomName, DomainConfig, Invalid, MAX_VCPUS, OnEvent, SedfParams, parse_uuid,
+    CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, OnEvent, SedfParams, parse_uuid,
 };
 use crate::sxp::Sxp;
 use std::time::Duration;
@@ -38,7 +38,10 @@ const UNNAMED: &str = "Domain-Unnamed";
 /// Reads a configuration: `(vm ...)`, as xm and libvirt send it, `(config ...)`, or `(domain ...)`, an earlier answer
 /// echoed back.
 pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
-    read(sxp, DomName::new)
+    let mut config = read(sxp, DomName::new)?;
+    // Numbers are given out by whoever knows all devices; those in an answer that is echoed back mean nothing.
+    config.devices.iter_mut().for_each(Device::forget_id);
+    Ok(config)
 }
 
 /// Reads what [`super::stored_config`] wrote. A name that another toolstack gave can hold what we allow nobody.
@@ -197,7 +200,7 @@ fn read_cpus(property: &Sxp, config: &mut DomainConfig) -> Result<(), ShapeError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::{Device, GuestKind};
+    use crate::core::model::GuestKind;
     use crate::shape::{SxpSink, config, stored_config};
     use crate::sxp::{Limits, read_one};
 

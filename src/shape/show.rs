@@ -12,8 +12,23 @@ use std::time::{Duration, SystemTime};
 pub fn domain(sink: &mut impl Sink, view: &DomainView) {
     match &view.facts {
         Some(facts) => running(sink, &view.config, facts),
-        None => halted(sink, &view.config),
+        None => halted(sink, &view.config, view.suspended),
     }
+}
+
+/// Writes `((2049 (vbd ...)) ...)`: devices as they are defined.
+pub fn defined_devices(sink: &mut impl Sink, devices: &[Device]) {
+    let chosen = devices.iter().any(|d| d.as_block().is_some_and(|block| block.bootable == Some(true)));
+    let mut first = !chosen;
+    sink.begin_list();
+    for one in devices {
+        let bootable = one.as_block().and_then(|block| block.bootable.or(Some(std::mem::take(&mut first))));
+        sink.begin_list();
+        sink.uint(one.id().unwrap_or_default().into());
+        device::device(sink, one, Form::Configured, bootable, None);
+        sink.end_list();
+    }
+    sink.end_list();
 }
 
 /// Writes `(vm ...)`: what a configuration means, with everything that was left open spelt out.
@@ -51,7 +66,7 @@ pub fn state_letters(flags: &RunFlags) -> [u8; 6] {
 
 /// The state in a word, as `?state=` has it.
 pub fn state_word(view: &DomainView) -> &'static str {
-    let Some(facts) = &view.facts else { return "halted" };
+    let Some(facts) = &view.facts else { return if view.suspended { "suspended" } else { "halted" } };
     match facts.flags {
         RunFlags { dying: true, .. } => "dying",
         RunFlags { shutdown: Some(ShutdownReason::Crash), .. } => "crashed",
@@ -62,11 +77,14 @@ pub fn state_word(view: &DomainView) -> &'static str {
     }
 }
 
+/// xend's number for a domain whose memory is in a file.
+const SUSPENDED: u32 = 3;
+
 /// xend's number for it: its Xen-API power states.
 fn status(flags: RunFlags) -> u32 {
     match flags {
         RunFlags { shutdown: Some(ShutdownReason::Crash), .. } => 5,
-        RunFlags { shutdown: Some(ShutdownReason::Suspend), .. } => 3,
+        RunFlags { shutdown: Some(ShutdownReason::Suspend), .. } => SUSPENDED,
         RunFlags { shutdown: Some(_), .. } | RunFlags { dying: true, .. } => 4,
         RunFlags { paused: true, .. } => 1,
         _ => 2,
@@ -105,14 +123,14 @@ fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
     sink.end_record();
 }
 
-fn halted(sink: &mut impl Sink, config: &DomainConfig) {
+fn halted(sink: &mut impl Sink, config: &DomainConfig, suspended: bool) {
     sink.begin_record("domain");
     keys(sink, config, true);
     if let Some(boot) = &config.image {
         image::image(sink, boot, Form::Configured, false);
         end_image(sink);
     }
-    sink.uint_field("status", 0_u32);
+    sink.uint_field("status", if suspended { SUSPENDED } else { 0 });
     sink.properties(config.rest.iter().filter(|property| !property.is_secret()));
     devices(sink, config, Form::Configured, None);
     sink.end_record();

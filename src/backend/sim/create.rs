@@ -3,7 +3,9 @@
 use super::devices;
 use super::host::Host;
 use crate::core::error::Error;
-use crate::core::model::{Backend, CpuSet, DomId, DomainConfig, DomainFacts, Invalid, MAX_VCPUS, Text};
+use crate::core::model::{
+    Backend, CpuSet, Device, DomId, DomainConfig, DomainFacts, Invalid, MAX_VCPUS, Text,
+};
 use std::sync::Arc;
 
 /// The only CPU pool.
@@ -11,6 +13,12 @@ const POOL: &[u8] = b"Pool-0";
 
 /// Refuses what this host cannot build.
 pub(super) fn check(host: &Host, config: &DomainConfig) -> Result<(), Error> {
+    check_restored(host, config)?;
+    check_files(config)
+}
+
+/// Refuses what this host cannot build of a domain that has booted already: its kernel is in its memory.
+pub(super) fn check_restored(host: &Host, config: &DomainConfig) -> Result<(), Error> {
     config.check()?;
     if !(1..=MAX_VCPUS).contains(&config.vcpus) || config.cpus.len() != config.vcpus as usize {
         return Err(invalid(format!("vcpus: {} is out of range, 1 to {MAX_VCPUS}", config.vcpus)));
@@ -22,8 +30,7 @@ pub(super) fn check(host: &Host, config: &DomainConfig) -> Result<(), Error> {
         return Err(invalid(format!("unknown pool {}", config.pool_name)));
     }
     check_affinity(&config.cpus, host.settings.cpus)?;
-    check_files(config)?;
-    check_backends(host, config)
+    check_backends(host, &config.devices)
 }
 
 /// Every CPU that is named must be there.
@@ -52,8 +59,12 @@ fn is_missing(path: &Text) -> bool {
     String::from_utf8_lossy(path).contains("nosuch")
 }
 
-fn check_backends(host: &Host, config: &DomainConfig) -> Result<(), Error> {
-    let mut foreign = devices::backends(config).filter(|backend| !backend.is_dom0()).peekable();
+/// Whoever is to serve a device must be there.
+pub(super) fn check_backends<'a>(
+    host: &Host,
+    devices: impl IntoIterator<Item = &'a Device>,
+) -> Result<(), Error> {
+    let mut foreign = devices::backends(devices).filter(|backend| !backend.is_dom0()).peekable();
     if foreign.peek().is_none() {
         return Ok(());
     }

@@ -6,7 +6,6 @@
 use super::settings::SimSettings;
 use crate::core::error::Error;
 use crate::core::model::{Backend, Block, Device, DomainConfig, Text};
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 /// The class of what is waited for like a device and is none that the guest knows.
@@ -107,45 +106,44 @@ impl Link {
     }
 }
 
-/// The devices of a new domain, in the order in which they are waited for.
+/// A device that is plugged in now.
+pub(super) fn link(device: &Device, now: SystemTime, settings: &SimSettings) -> Link {
+    let (takes, fate, path) = match device {
+        Device::Block(block) => (settings.block_connect, Fate::of(block), block.path().into()),
+        Device::Vif(_) => (settings.vif_connect, Fate::Connects, Text::default()),
+        _ => (settings.other_connect, Fate::Connects, Text::default()),
+    };
+    Link {
+        class: device.class().to_owned(),
+        number: device.id().unwrap_or_default(),
+        since: now,
+        takes,
+        fate,
+        path,
+    }
+}
+
+/// The devices of a new domain, in the order in which they are waited for. They have their numbers.
 pub(super) fn links(config: &DomainConfig, now: SystemTime, settings: &SimSettings) -> Vec<Link> {
-    let mut counts = HashMap::<String, u32>::new();
-    let mut link = |class: &str, takes| {
-        let count = counts.entry(class.to_owned()).or_default();
-        let number = *count;
-        *count += 1;
-        Link {
-            class: class.to_owned(),
-            number,
+    let mut links: Vec<Link> = config.devices.iter().map(|device| link(device, now, settings)).collect();
+    if config.is_hvm() {
+        links.push(Link {
+            class: DEVICE_MODEL.to_owned(),
+            number: 0,
             since: now,
-            takes,
+            takes: settings.device_model,
             fate: Fate::Connects,
             path: Text::default(),
-        }
-    };
-    let mut links: Vec<Link> = config
-        .devices
-        .iter()
-        .map(|device| match device {
-            Device::Block(block) => Link {
-                number: block.number.0,
-                fate: Fate::of(block),
-                path: block.path().into(),
-                ..link(block.class.name(), settings.block_connect)
-            },
-            Device::Vif(_) => link("vif", settings.vif_connect),
-            other => link(other.class(), settings.other_connect),
-        })
-        .collect();
-    if config.is_hvm() {
-        links.push(link(DEVICE_MODEL, settings.device_model));
+        });
     }
     links
 }
 
 /// The domains that are to serve devices of this configuration, as they were named.
-pub(super) fn backends(config: &DomainConfig) -> impl Iterator<Item = &Backend> {
-    config.devices.iter().filter_map(|device| match device {
+pub(super) fn backends<'a>(
+    devices: impl IntoIterator<Item = &'a Device>,
+) -> impl Iterator<Item = &'a Backend> {
+    devices.into_iter().filter_map(|device| match device {
         Device::Block(d) => d.backend.as_ref(),
         Device::Vif(d) => d.backend.as_ref(),
         Device::Vkbd(d) => d.backend.as_ref(),
@@ -171,6 +169,7 @@ mod tests {
         let mut config = config("a", 64);
         config.devices =
             vec![vif(), block("sda1", "phy:/dev/a"), vif(), block("sdb", "tap:aio:/hotplugbusy/b")];
+        config.number_devices();
         let links = links(&config, UNIX_EPOCH, &SimSettings::default());
         let seen: Vec<_> = links.iter().map(|l| (l.class.as_str(), l.number, l.fate)).collect();
         let connects = Fate::Connects;

@@ -2,9 +2,7 @@
 
 use crate::core::error::Error;
 use crate::core::model::Invalid;
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Where the memory begins in the file.
@@ -16,23 +14,23 @@ pub(super) fn write(path: &Path, memory: u64) -> Result<(), Error> {
     if path.is_dir() {
         return refuse(format!("Cannot dump core in a directory: {}", path.display()));
     }
-    let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    if path.exists() && !path.is_file() {
+        return refuse(format!("Cannot dump core: {} is there and is not a file", path.display()));
+    }
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Half a core file is worth nothing: it has its name when it is complete.
+    let mut file = match tempfile::Builder::new().prefix(".new-").tempfile_in(dir) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return refuse(format!("Cannot dump core: {} exists already", path.display()));
-        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return refuse(format!("Cannot dump core: the directory of {} does not exist", path.display()));
         }
         Err(error) => return Err(failed(path, error)),
     };
-    file.write_all(&header(memory)).and_then(|()| file.set_len(MEMORY_AT.saturating_add(memory))).map_err(
-        |error| {
-            // Half a core file is worth nothing, and it would be in the way of the next attempt.
-            let _ = fs::remove_file(path);
-            failed(path, error)
-        },
-    )
+    let length = MEMORY_AT.saturating_add(memory);
+    file.write_all(&header(memory))
+        .and_then(|()| file.as_file().set_len(length))
+        .and_then(|()| file.persist(path).map(drop).map_err(|error| error.error))
+        .map_err(|error| failed(path, error))
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {
@@ -66,9 +64,10 @@ fn header(memory: u64) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
-    fn a_core_file_is_as_long_as_the_memory_and_is_written_once() {
+    fn a_core_file_is_as_long_as_the_memory_and_replaces_an_older_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("core");
         write(&path, 64 << 20).unwrap();
@@ -79,7 +78,8 @@ mod tests {
         );
 
         let message = |path: &Path| write(path, 1).unwrap_err().to_string();
-        assert!(message(&path).ends_with("core exists already"));
+        write(&path, 1).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().len(), 4097);
         assert!(message(dir.path()).starts_with("Cannot dump core in a directory"));
         assert!(message(&dir.path().join("a/b")).ends_with("a/b does not exist"));
         assert!(message(&path.join("b")).starts_with("Cannot dump core to "));

@@ -1,6 +1,6 @@
 //! What the host and its domains look like from outside.
 
-use super::devices::DEVICE_MODEL;
+use super::devices::Link;
 use super::record::Record;
 use super::settings::SimSettings;
 use crate::core::model::{
@@ -166,11 +166,10 @@ pub(super) fn vcpus(record: &Record, now: SystemTime, settings: &SimSettings) ->
 
 /// What the guest's XenStore says of its devices.
 pub(super) fn devices(record: &Record, now: SystemTime) -> Vec<DeviceFacts> {
-    let mut links = record.links.iter().filter(|link| link.class != DEVICE_MODEL);
     let mut facts = Vec::new();
     for device in &record.config.devices {
-        // Links were made from the configuration, in its order; consoles and frame buffers have theirs, too.
-        let Some(link) = links.next() else { break };
+        let mine = |link: &&Link| link.class == device.class() && Some(link.number) == device.id();
+        let Some(link) = record.links.iter().find(mine) else { continue };
         let mut nodes = Vec::new();
         let mut node = |key: &str, value: String| nodes.push(Property::new(key, value));
         let backend_class =

@@ -3,25 +3,15 @@
 use super::devices::{Fate, Link};
 use super::guest::{Life, Nature};
 use super::record::Record;
+use super::words::{
+    Damaged, damaged, duration_field, field, flag, line, list, moment, moment_field, open, pair, parse,
+    read_moment, read_seconds, rest, seconds, word,
+};
 use crate::core::model::{DomId, DomName, Rtds, SchedParams, SedfParams, ShutdownReason, parse_uuid};
 use crate::shape;
-use crate::sxp::{Limits, Sxp, read_one};
-use std::fmt::Display;
-use std::str::FromStr;
+use crate::sxp::Sxp;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Why a record makes no sense. The text names the field.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Damaged(String);
-
-fn damaged(what: &str, why: impl Display) -> Damaged {
-    Damaged(format!("{what}: {why}"))
-}
-
-/// More than any configuration needs that got in through a wire, and still a bound: a damaged file may say anything.
-const LIMITS: Limits = Limits { bytes: 64 << 20, depth: 2_000, count: 4_000_000 };
+use std::time::Duration;
 
 /// The host's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,16 +50,10 @@ impl Record {
             Sxp::list([Sxp::atom("affinity")].into_iter().chain(self.affinity.iter().map(word))),
             pair("vcpu-avail", self.vcpu_avail),
             sched_form(self.sched),
-            nature_form(&life.nature),
-            pair("mark", moment(life.mark)),
-            pair("ran", seconds(life.ran)),
-            pair("cpu", seconds(life.cpu)),
         ];
+        fields.extend(life_fields(life));
         let balloon = |(from, since): (u64, _)| list("balloon", [from.to_string(), moment(since)]);
         fields.extend(self.balloon.map(balloon));
-        fields.extend(life.paused.then(|| flag("paused")));
-        fields.extend(life.asked.map(|event| event_form("asked", event)));
-        fields.extend(life.ended.map(|event| event_form("ended", event)));
         fields.extend(self.dying.map(|(since, gone)| list("dying", [moment(since), moment(gone)])));
         fields.extend(self.crash_told.then(|| flag("crash-told")));
         fields.push(Sxp::list([Sxp::atom("links")].into_iter().chain(self.links.iter().map(link_form))));
@@ -82,7 +66,6 @@ impl Record {
         let tree = open(text, "sim-domain")?;
         let config = tree.value("config").ok_or_else(|| damaged("config", "missing"))?;
         let config = shape::read_stored(config).map_err(|e| damaged("config", e))?;
-        let event = |key| tree.get(key).map(|form| read_event(key, form.tail())).transpose();
         let record = Self {
             domid: DomId(field(&tree, "domid")?),
             uuid: parse_uuid(&field::<String>(&tree, "uuid")?).map_err(|e| damaged("uuid", e))?,
@@ -100,15 +83,7 @@ impl Record {
                 .collect::<Result<_, _>>()?,
             vcpu_avail: field(&tree, "vcpu-avail")?,
             sched: read_sched(rest(&tree, "sched")?)?,
-            life: Life {
-                nature: read_nature(tree.get("nature").ok_or_else(|| damaged("nature", "missing"))?)?,
-                mark: moment_field(&tree, "mark")?,
-                ran: duration_field(&tree, "ran")?,
-                cpu: duration_field(&tree, "cpu")?,
-                paused: tree.get("paused").is_some(),
-                asked: event("asked")?,
-                ended: event("ended")?,
-            },
+            life: life_of(&tree)?,
             links: rest(&tree, "links")?.iter().map(read_link).collect::<Result<_, _>>()?,
             dying: match tree.get("dying").map(Sxp::tail) {
                 None => None,
@@ -123,6 +98,42 @@ impl Record {
         }
         Ok(record)
     }
+}
+
+fn life_fields(life: &Life) -> Vec<Sxp> {
+    let mut fields = vec![
+        nature_form(&life.nature),
+        pair("mark", moment(life.mark)),
+        pair("ran", seconds(life.ran)),
+        pair("cpu", seconds(life.cpu)),
+    ];
+    fields.extend(life.paused.then(|| flag("paused")));
+    fields.extend(life.asked.map(|event| event_form("asked", event)));
+    fields.extend(life.ended.map(|event| event_form("ended", event)));
+    fields
+}
+
+fn life_of(tree: &Sxp) -> Result<Life, Damaged> {
+    let event = |key| tree.get(key).map(|form| read_event(key, form.tail())).transpose();
+    Ok(Life {
+        nature: read_nature(tree.get("nature").ok_or_else(|| damaged("nature", "missing"))?)?,
+        mark: moment_field(tree, "mark")?,
+        ran: duration_field(tree, "ran")?,
+        cpu: duration_field(tree, "cpu")?,
+        paused: tree.get("paused").is_some(),
+        asked: event("asked")?,
+        ended: event("ended")?,
+    })
+}
+
+/// A guest's life as text, for a saved domain.
+pub(super) fn life(life: &Life) -> Vec<u8> {
+    line(&Sxp::list([Sxp::atom("sim-life")].into_iter().chain(life_fields(life))))
+}
+
+/// The opposite.
+pub(super) fn read_life(text: &[u8]) -> Result<Life, Damaged> {
+    life_of(&open(text, "sim-life")?)
 }
 
 fn sched_form(params: SchedParams) -> Sxp {
@@ -224,89 +235,13 @@ fn read_event(what: &str, words: &[Sxp]) -> Result<(ShutdownReason, Duration), D
     Ok((known.ok_or_else(|| damaged(what, "unknown reason"))?, read_seconds(what, at)?))
 }
 
-fn word(value: impl Display) -> Sxp {
-    Sxp::atom(value.to_string())
-}
-
-fn list(key: &str, words: impl IntoIterator<Item = String>) -> Sxp {
-    Sxp::list([Sxp::atom(key)].into_iter().chain(words.into_iter().map(Sxp::atom)))
-}
-
-fn pair(key: &str, value: impl Display) -> Sxp {
-    list(key, [value.to_string()])
-}
-
-fn flag(key: &str) -> Sxp {
-    list(key, [])
-}
-
-fn line(tree: &Sxp) -> Vec<u8> {
-    let mut text = tree.to_bytes();
-    text.push(b'\n');
-    text
-}
-
-fn open(text: &[u8], head: &str) -> Result<Sxp, Damaged> {
-    let tree = read_one(text, &LIMITS).map_err(|e| damaged("S-expression", format_args!("{e:#}")))?;
-    if tree.head() == Some(head) { Ok(tree) } else { Err(damaged(head, "missing")) }
-}
-
-fn rest<'a>(tree: &'a Sxp, key: &str) -> Result<&'a [Sxp], Damaged> {
-    tree.get(key).map(Sxp::tail).ok_or_else(|| damaged(key, "missing"))
-}
-
-fn one<'a>(tree: &'a Sxp, key: &str) -> Result<&'a Sxp, Damaged> {
-    tree.value(key).ok_or_else(|| damaged(key, "missing"))
-}
-
-fn parse<T: FromStr<Err: Display>>(what: &str, word: &Sxp) -> Result<T, Damaged> {
-    let text = word.as_str().ok_or_else(|| damaged(what, "a word expected"))?;
-    text.parse().map_err(|e| damaged(what, e))
-}
-
-fn field<T: FromStr<Err: Display>>(tree: &Sxp, key: &str) -> Result<T, Damaged> {
-    parse(key, one(tree, key)?)
-}
-
-fn duration_field(tree: &Sxp, key: &str) -> Result<Duration, Damaged> {
-    read_seconds(key, one(tree, key)?)
-}
-
-fn moment_field(tree: &Sxp, key: &str) -> Result<SystemTime, Damaged> {
-    read_moment(key, one(tree, key)?)
-}
-
-/// Seconds with as many decimals as it takes. Not a floating-point number: what is read is what was written.
-fn seconds(time: Duration) -> String {
-    let text = format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn read_seconds(what: &str, word: &Sxp) -> Result<Duration, Damaged> {
-    let time = || {
-        let (whole, part) = word.as_str().map(|text| text.split_once('.').unwrap_or((text, "")))?;
-        let nanos =
-            (part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit())).then(|| format!("{part:0<9}"))?;
-        Some(Duration::new(whole.parse().ok()?, nanos.parse().ok()?))
-    };
-    time().ok_or_else(|| damaged(what, "seconds expected"))
-}
-
-/// A moment in seconds since 1970. Moments before that don't come up.
-fn moment(time: SystemTime) -> String {
-    seconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn read_moment(what: &str, word: &Sxp) -> Result<SystemTime, Damaged> {
-    UNIX_EPOCH.checked_add(read_seconds(what, word)?).ok_or_else(|| damaged(what, "beyond all time"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::settings::SimSettings;
     use super::super::testing::{as_stored, block, config, vif};
     use super::*;
     use crate::core::model::{Scheduler, Uuid};
+    use std::time::{SystemTime, UNIX_EPOCH};
 
     fn at(nanos: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(1_795_170_261_550_000_000 + nanos)
@@ -360,19 +295,6 @@ mod tests {
             }
         }
         assert_eq!(Record::read(b"(sim-domain)").unwrap_err().to_string(), "config: missing");
-    }
-
-    #[test]
-    fn seconds_are_exact() {
-        for (nanos, text) in [(0, "0"), (1, "0.000000001"), (1_500_000_000, "1.5"), (20_000_000_000, "20")] {
-            let time = Duration::from_nanos(nanos);
-            assert_eq!(seconds(time), text);
-            assert_eq!(read_seconds("x", &Sxp::atom(text)).unwrap(), time);
-        }
-        assert_eq!(read_seconds("x", &Sxp::atom(seconds(Duration::MAX))).unwrap(), Duration::MAX);
-        for bad in ["", ".", "-1", "1.", "1.0000000001", "1e3", "99999999999999999999", "1.+5"] {
-            assert!(read_seconds("x", &Sxp::atom(bad)).is_err() || bad == "1.", "{bad:?}");
-        }
     }
 
     #[test]

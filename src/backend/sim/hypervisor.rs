@@ -5,11 +5,13 @@ use super::record::{Record, needed_kib};
 use super::{Sim, create, devices, dump, facts, sched};
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuSet, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, SchedParams,
-    ShutdownReason, Uuid, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, GuestKind, HostFigures, HostInfo,
+    Invalid, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
+use crate::core::transfer::Transfer;
 use async_trait::async_trait;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -59,6 +61,7 @@ impl Hypervisor for Sim {
         }
         let mut config = config.clone();
         let uuid = *config.uuid.get_or_insert_with(|| self.host.entropy.uuid());
+        config.number_devices();
         let host = Arc::clone(&self.host);
         let built = self
             .blocking(move || {
@@ -227,6 +230,60 @@ impl Hypervisor for Sim {
         .await
     }
 
+    async fn attach_device(&self, domid: DomId, device: &Device) -> Result<(), Error> {
+        self.attach(domid, device).await
+    }
+
+    async fn configure_device(&self, domid: DomId, device: &Device) -> Result<(), Error> {
+        self.configure(domid, device).await
+    }
+
+    async fn detach_device(&self, domid: DomId, device: &Device, force: bool) -> Result<(), Error> {
+        self.detach(domid, device, force).await
+    }
+
+    async fn send_trigger(&self, domid: DomId, trigger: Trigger, vcpu: u32) -> Result<(), Error> {
+        guest_only(domid, "interrupt")?;
+        let record = self.host.known(domid)?;
+        if usize::try_from(vcpu).map_or(true, |vcpu| vcpu >= record.affinity.len()) {
+            return Err(Invalid::new(format!("vcpu: {vcpu} is not there")).into());
+        }
+        if record.kind() != GuestKind::Hvm && trigger != Trigger::Nmi {
+            let reason = format!("The trigger {} is for fully virtualised guests", trigger.name());
+            return Err(Error::Unsupported(reason));
+        }
+        self.affect_guest(domid, move |record, _| match trigger {
+            Trigger::Power => record.life.ask(ShutdownReason::Poweroff),
+            Trigger::Reset => record.stop(ShutdownReason::Reboot),
+            Trigger::Nmi | Trigger::Init | Trigger::Sleep | Trigger::S3Resume => {}
+        })
+        .await
+    }
+
+    async fn save(
+        &self,
+        domid: DomId,
+        to: OwnedFd,
+        live: bool,
+        transfer: Arc<Transfer>,
+    ) -> Result<(), Error> {
+        guest_only(domid, "save")?;
+        self.save_to(domid, to, live, transfer).await
+    }
+
+    async fn unsuspend(&self, domid: DomId) -> Result<(), Error> {
+        self.go_on(domid).await
+    }
+
+    async fn restore(
+        &self,
+        config: &DomainConfig,
+        from: OwnedFd,
+        transfer: Arc<Transfer>,
+    ) -> Result<DomainFacts, Error> {
+        self.restore_from(config, from, transfer).await
+    }
+
     async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
         guest_only(domid, "dump")?;
         let bytes = self.host.known(domid)?.memory_kib.saturating_mul(1024);
@@ -241,6 +298,10 @@ impl Hypervisor for Sim {
     async fn clear_dmesg(&self) -> Result<(), Error> {
         let host = Arc::clone(&self.host);
         self.blocking(move || host.clear_messages()).await
+    }
+
+    async fn power_host(&self, _reboot: bool) -> Result<(), Error> {
+        Err(Error::Unsupported("The simulated host cannot be switched off".to_owned()))
     }
 
     fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged> {

@@ -23,7 +23,9 @@
 //!
 //! | where | word | what happens |
 //! |---|---|---|
-//! | name | `deaf` | the guest ignores requests to shut down |
+//! | name | `deaf` | the guest ignores requests to shut down, and does not let go of its devices |
+//! | name | `saveslow` | writing its memory takes 10 ms a MiB |
+//! | name | `savefails` | half of its memory cannot be read |
 //! | name | `busy` | the guest keeps its VCPUs busy, as far as cap, reservation and affinity let it, and is seen running |
 //! | kernel arguments | `sim-poweroff`, `sim-halt`, `sim-reboot`, `sim-crash` | the guest does so by itself when it has booted; `sim-crash=2.5`: that many seconds later |
 //! | path of kernel, RAM disk, loader or device model | `nosuch` | there is no such file |
@@ -49,7 +51,9 @@ mod facts;
 mod form;
 mod guest;
 mod host;
+mod hotplug;
 mod hypervisor;
+mod memory;
 mod record;
 mod sched;
 mod settings;
@@ -57,6 +61,7 @@ mod state;
 mod store;
 #[cfg(test)]
 mod testing;
+mod words;
 
 pub use settings::SimSettings;
 

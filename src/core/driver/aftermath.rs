@@ -2,25 +2,25 @@
 
 use super::{Driver, Handle};
 use crate::core::error::Error;
-use crate::core::lifecycle::{Event, State, Then, verdict};
-use crate::core::model::{DomName, DomainConfig, OnEvent, ShutdownReason};
+use crate::core::lifecycle::{Event, Then, verdict};
+use crate::core::model::{DomId, DomName, DomainConfig, OnEvent, ShutdownReason};
 use crate::core::registry::Taken;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error, info};
 
 impl Driver {
-    pub(super) async fn obey_policy(&mut self, reason: ShutdownReason) {
+    pub(super) async fn obey_policy(&mut self, domid: DomId, reason: ShutdownReason) {
         let name = self.config.name.clone();
         let verdict = verdict(&self.config, reason, self.uptime());
         if verdict.then == Then::Keep {
-            debug!(domain = %name, domid = %self.domid, %reason, "Domain stays as it is");
+            debug!(domain = %name, %domid, %reason, "Domain stays as it is");
             return;
         }
-        info!(domain = %name, domid = %self.domid, %reason, then = ?verdict.then, "Domain has stopped");
+        info!(domain = %name, %domid, %reason, then = ?verdict.then, "Domain has stopped");
         if verdict.dump {
-            let file = self.core.core_file(&name, self.domid);
-            match limited!(self, "Core dump", self.core.hypervisor.dump_core(self.domid, &file)) {
+            let file = self.core.core_file(&name, domid);
+            match limited!(self, "Core dump", self.core.hypervisor.dump_core(domid, &file)) {
                 Ok(()) => info!(domain = %name, file = %file.display(), "Core dumped"),
                 Err(error) => error!(domain = %name, file = %file.display(), %error, "Core dump failed"),
             }
@@ -29,18 +29,14 @@ impl Driver {
             Then::Keep => Ok(()),
             Then::Destroy => self.destroy().await,
             Then::DestroyLoop => {
-                error!(domain = %name, domid = %self.domid, "Domain stops too soon after its start, it is not restarted");
+                error!(domain = %name, %domid, "Domain stops too soon after its start, it is not restarted");
                 self.destroy().await
             }
             Then::Restart => self.restart().await,
-            Then::RenameRestart => self.rename_restart().await,
+            Then::RenameRestart => self.rename_restart(domid).await,
         };
-        match (done, verdict.then) {
-            (Ok(()), Then::Destroy | Then::DestroyLoop) => self.advance(Event::Destroyed),
-            (Ok(()), _) => {}
-            (Err(error), then) => {
-                error!(domain = %name, domid = %self.domid, %error, ?then, "Could not deal with a stopped domain");
-            }
+        if let Err(error) = done {
+            error!(domain = %name, %domid, %error, then = ?verdict.then, "Could not deal with a stopped domain");
         }
     }
 
@@ -53,62 +49,53 @@ impl Driver {
             .unwrap_or(Duration::MAX)
     }
 
-    async fn restart(&mut self) -> Result<(), Error> {
-        self.destroy().await?;
-        self.start_again().await
+    /// Takes it apart and builds it anew as it was, with a new domid, and lets it run.
+    pub(super) async fn restart(&mut self) -> Result<(), Error> {
+        let config = self.config.clone();
+        let domid = self.on_host()?;
+        self.advance(Event::Destroy);
+        match limited!(self, "Destroy", self.core.hypervisor.destroy(domid)) {
+            Ok(()) | Err(Error::NoSuchDomain(_)) => {}
+            Err(error) => {
+                let _ = self.refresh().await;
+                return Err(error);
+            }
+        }
+        self.start_again(config).await
     }
 
     /// The stopped domain stays, under a name and UUID of its own; its old ones go to a new domain.
-    async fn rename_restart(&mut self) -> Result<(), Error> {
+    async fn rename_restart(&mut self, domid: DomId) -> Result<(), Error> {
         let kept_uuid = self.core.entropy.uuid();
-        let kept_name = DomName::adopted(&format!("{}-{}", self.config.name, self.domid));
+        let kept_name = DomName::adopted(&format!("{}-{domid}", self.config.name));
         let (handle, inbox) = Handle::new();
         self.core.registry.reserve(kept_uuid, &kept_name, handle).map_err(|Taken(owner)| {
             Error::NameTaken { name: kept_name.to_string(), domid: self.core.domid_of(&owner) }
         })?;
         let hypervisor = self.core.hypervisor.clone();
         let renamed = async {
-            limited!(self, "Rename", hypervisor.rename(self.domid, &kept_name, Some(kept_uuid)))?;
+            limited!(self, "Rename", hypervisor.rename(domid, &kept_name, Some(kept_uuid)))?;
             let mut config = DomainConfig::clone(&self.config);
             (config.name, config.uuid) = (kept_name.clone(), Some(kept_uuid));
             // It has been dealt with: nothing else is to happen to it.
             (config.on_poweroff, config.on_reboot, config.on_crash) =
                 (OnEvent::Preserve, OnEvent::Preserve, OnEvent::Preserve);
-            limited!(self, "Storing the configuration", hypervisor.store_config(self.domid, &config))?;
-            let facts = limited!(self, "Reading the domain", hypervisor.domain(self.domid))?;
+            limited!(self, "Storing the configuration", hypervisor.store_config(domid, &config))?;
+            let facts = limited!(self, "Reading the domain", hypervisor.domain(domid))?;
             facts.map(|facts| (config, facts)).ok_or_else(|| Error::Gone(kept_name.to_string()))
         }
         .await;
         let (config, facts) = renamed.inspect_err(|_| self.core.registry.release(&kept_uuid))?;
-        info!(domain = %self.config.name, domid = %self.domid, kept = %kept_name, "Stopped domain is kept under another name");
+        info!(domain = %self.config.name, %domid, kept = %kept_name, "Stopped domain is kept under another name");
         self.core.board.remove(&self.uuid);
-        Self::adopt(self.core.clone(), inbox, Arc::new(config), facts).start();
-        self.start_again().await
+        Self::adopt(self.core.clone(), inbox, Arc::new(config), facts, None).start();
+        self.start_again(self.config.clone()).await
     }
 
-    /// Builds the domain anew, with a new domid, and lets it run.
-    async fn start_again(&mut self) -> Result<(), Error> {
-        self.state = State::Building;
-        let created = limited!(self, "Create", self.core.hypervisor.create(&self.config));
-        let facts = match created {
-            Ok(facts) => facts,
-            Err(error) => {
-                self.advance(Event::Failed);
-                return Err(error);
-            }
-        };
-        self.domid = facts.domid;
-        self.advance(Event::Built);
-        self.publish(facts);
-        let connected =
-            limited!(self, "Waiting for devices", self.core.hypervisor.wait_for_devices(self.domid));
-        if let Err(error) = connected {
-            self.destroy().await?;
-            self.advance(Event::Destroyed);
-            return Err(error);
-        }
-        limited!(self, "Unpause", self.core.hypervisor.unpause(self.domid))?;
-        info!(domain = %self.config.name, domid = %self.domid, "Domain was restarted");
-        self.refresh().await.map(drop)
+    async fn start_again(&mut self, config: Arc<DomainConfig>) -> Result<(), Error> {
+        self.build(config).await?;
+        self.let_run(false).await?;
+        info!(domain = %self.config.name, domid = ?self.domid, "Domain was restarted");
+        Ok(())
     }
 }

@@ -10,15 +10,21 @@ impl Driver {
     pub(super) async fn set_memory(&mut self, mib: u64) -> Result<Outcome, Error> {
         let most = self.config.maxmem;
         // A guest needs some memory; Domain-0 needs what the operator says.
-        let least =
-            if self.domid == DomId::ZERO { self.core.dom0_min_mem().load(Ordering::Relaxed) } else { 1 };
+        let least = if self.domid == Some(DomId::ZERO) {
+            self.core.dom0_min_mem().load(Ordering::Relaxed)
+        } else {
+            1
+        };
         if mib < least || mib > most {
             return Err(
                 Invalid::new(format!("target: {mib} MiB is out of range, {least} to {most} MiB")).into()
             );
         }
-        limited!(self, "Setting memory", self.core.hypervisor.set_memory_target(self.domid, mib))?;
-        self.reconfigure(|config| config.memory = mib).await?;
+        if let Some(domid) = self.domid {
+            limited!(self, "Setting memory", self.core.hypervisor.set_memory_target(domid, mib))?;
+        }
+        // The definition can have another limit than the running domain.
+        self.reconfigure(|config| (config.memory, config.maxmem) = (mib, config.maxmem.max(mib))).await?;
         self.refresh().await
     }
 
@@ -29,8 +35,10 @@ impl Driver {
                 format!("memory: {mib} MiB is less than the domain has, {least} MiB; set that first");
             return Err(Invalid::new(reason).into());
         }
-        limited!(self, "Setting maximum memory", self.core.hypervisor.set_max_memory(self.domid, mib))?;
-        self.reconfigure(|config| config.maxmem = mib).await?;
+        if let Some(domid) = self.domid {
+            limited!(self, "Setting maximum memory", self.core.hypervisor.set_max_memory(domid, mib))?;
+        }
+        self.reconfigure(|config| (config.maxmem, config.memory) = (mib, config.memory.min(mib))).await?;
         self.refresh().await
     }
 }

@@ -1,10 +1,11 @@
 //! What the engine does by itself: it adopts domains, follows changes, and keeps figures fresh while somebody reads.
 
+use super::admit::Role;
 use super::{Core, FIGURES_AGE};
 use crate::core::driver::{Driver, Handle};
 use crate::core::error::Error;
 use crate::core::model::{DomId, DomainConfig, DomainFacts};
-use crate::core::ports::DomainChanged;
+use crate::core::ports::{Definition, DomainChanged};
 use crate::core::snapshot::{Snapshot, Strange};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,8 +20,16 @@ const SWEEP: Duration = Duration::from_millis(200);
 const ATTENTION: Duration = Duration::from_secs(5);
 
 impl Core {
-    pub(super) async fn adopt(self: &Arc<Self>, facts: DomainFacts) {
-        let config = match self.limited("Reading a configuration", self.hypervisor.config(facts.domid)).await
+    /// Minds a domain that is on the host already. `interrupted` says that it was being saved when the daemon was killed.
+    pub(super) async fn adopt(
+        self: &Arc<Self>,
+        facts: DomainFacts,
+        definition: Option<Definition>,
+        interrupted: bool,
+    ) {
+        let mut config = match self
+            .limited("Reading a configuration", self.hypervisor.config(facts.domid))
+            .await
         {
             Ok(config) => config,
             Err(error) => {
@@ -31,6 +40,7 @@ impl Core {
                 config
             }
         };
+        self.complete(&mut config, Role::Defined);
         let (handle, inbox) = Handle::new();
         if self.registry.reserve(facts.uuid, &config.name, handle).is_err() {
             if !self.registry.minds(&facts.uuid) {
@@ -38,7 +48,11 @@ impl Core {
             }
             return;
         }
-        tokio::spawn(Driver::adopt(self.clone(), inbox, Arc::new(config), facts).run());
+        let mut driver = Driver::adopt(self.clone(), inbox, Arc::new(config), facts, definition);
+        if interrupted {
+            driver.clear_up().await;
+        }
+        tokio::spawn(driver.run());
     }
 
     /// A snapshot whose figures are young enough. If the hypervisor does not answer, an older one: a read never waits
@@ -80,11 +94,18 @@ impl Core {
     /// Adopts a domain that nobody minds, if it is still there.
     async fn meet(self: Arc<Self>, domid: DomId) {
         match self.limited("Reading a domain", self.hypervisor.domain(domid)).await {
-            Ok(Some(facts)) if !self.registry.minds(&facts.uuid) && !facts.flags.dying => {
-                info!(domain = %facts.name, domid = %facts.domid, "Adopting a domain that was started by somebody else");
-                self.adopt(facts).await;
+            Ok(Some(facts)) if facts.flags.dying => {}
+            // A defined domain that somebody else has started; or one that is just being built.
+            Ok(Some(facts)) if self.registry.minds(&facts.uuid) => {
+                if let Some(driver) = self.registry.driver(&facts.uuid) {
+                    driver.changed();
+                }
             }
-            Ok(_) => {}
+            Ok(Some(facts)) => {
+                info!(domain = %facts.name, domid = %facts.domid, "Adopting a domain that was started by somebody else");
+                self.adopt(facts, None, false).await;
+            }
+            Ok(None) => {}
             Err(error) => warn!(%domid, %error, "Could not look at a domain"),
         }
     }

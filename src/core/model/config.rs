@@ -259,8 +259,113 @@ impl DomainConfig {
         Ok(())
     }
 
+    /// Whether the domain has such a device already: a block device of the same name, an interface with the same address.
+    pub fn check_new_device(&self, device: &Device) -> Result<(), Invalid> {
+        let taken =
+            |what: &dyn fmt::Display| Err(Invalid::new(format!("The device \"{what}\" is already defined")));
+        for old in &self.devices {
+            match (device, old) {
+                (Device::Block(new), Device::Block(old)) => {
+                    if new.number == old.number {
+                        return taken(&new.dev);
+                    }
+                    let shared = |block: &Block| block.mode != super::BlockMode::ReadWrite;
+                    if !new.uname.is_empty() && new.uname == old.uname && !(shared(new) && shared(old)) {
+                        let path = bstr::BStr::new(new.path());
+                        return Err(Invalid::new(format!("The file \"{path}\" is already used")));
+                    }
+                }
+                (Device::Vif(new), Device::Vif(old)) => {
+                    if let Some(mac) = new.mac.filter(|mac| old.mac == Some(*mac)) {
+                        return taken(&mac);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives every device that has none a number of its own within its class.
+    pub fn number_devices(&mut self) {
+        for n in 0..self.devices.len() {
+            if self.devices[n].id().is_none() {
+                let class = self.devices[n].class().to_owned();
+                let id = self.next_device_id(&class);
+                self.devices[n].set_id(id);
+            }
+        }
+    }
+
+    /// The number of the next device of a class: one more than the highest.
+    pub fn next_device_id(&self, class: &str) -> u32 {
+        let ids = self.devices.iter().filter(|device| device.class() == class).filter_map(Device::id);
+        ids.max().map_or(0, |id| id.saturating_add(1))
+    }
+
+    /// Where the device is that a class and a number mean.
+    pub fn device_at(&self, class: &str, id: u32) -> Option<usize> {
+        self.devices.iter().position(|device| device.is_of(class) && device.id() == Some(id))
+    }
+
+    /// Takes over the secrets of an earlier configuration that this one has no word about: answers hold none, and an
+    /// answer that is echoed back as a configuration must not lose them.
+    pub fn keep_secrets(&mut self, earlier: &Self) {
+        keep(&mut self.rest, &earlier.rest);
+        if let (Some(new), Some(old)) = (&mut self.image, &earlier.image) {
+            keep(&mut new.rest, &old.rest);
+        }
+        for old in &earlier.devices {
+            let uuid = old.uuid();
+            if let Some(new) = self.devices.iter_mut().find(|new| uuid.is_some() && new.uuid() == uuid) {
+                keep(new.rest_mut(), old.rest());
+            }
+        }
+    }
+
     /// Whether this is a fully virtualised guest.
     pub fn is_hvm(&self) -> bool {
         self.image.as_ref().is_some_and(|image| image.kind == super::GuestKind::Hvm)
+    }
+}
+
+fn keep(new: &mut Vec<Property>, old: &[Property]) {
+    let lost: Vec<_> = old
+        .iter()
+        .filter(|old| old.is_secret() && !new.iter().any(|new| new.key == old.key))
+        .cloned()
+        .collect();
+    new.extend(lost);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{Vfb, Vif};
+
+    #[test]
+    fn devices_are_numbered_within_their_class() {
+        let mut config = DomainConfig::new(DomName::new("a").unwrap(), 64);
+        config.devices = vec![
+            Device::Vif(Vif::default()),
+            Device::Vfb(Vfb::default()),
+            Device::Vif(Vif { id: Some(4), ..Vif::default() }),
+            Device::Vif(Vif::default()),
+        ];
+        config.number_devices();
+        assert_eq!(config.devices.iter().map(|d| d.id().unwrap()).collect::<Vec<_>>(), [5, 0, 4, 6]);
+        assert_eq!((config.device_at("vif", 4), config.device_at("vfb", 4)), (Some(2), None));
+    }
+
+    #[test]
+    fn an_echoed_configuration_loses_no_password() {
+        let uuid = Some(Uuid::from_u128(7));
+        let vfb = |rest| Device::Vfb(Vfb { uuid, id: None, rest });
+        let mut earlier = DomainConfig::new(DomName::new("a").unwrap(), 64);
+        let mut echoed = earlier.clone();
+        earlier.devices = vec![vfb(vec![Property::new("vnc", "1"), Property::new("vncpasswd", "x")])];
+        echoed.devices = vec![vfb(vec![Property::new("vnc", "0")])];
+        echoed.keep_secrets(&earlier);
+        assert_eq!(echoed.devices, [vfb(vec![Property::new("vnc", "0"), Property::new("vncpasswd", "x")])]);
     }
 }

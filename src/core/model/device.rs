@@ -1,7 +1,6 @@
 //! Virtual devices.
 
-use super::{Invalid, Mac, Property, Text, Uuid, VirtualDevice};
-use std::str::FromStr;
+use super::{Block, Mac, PciDevice, Property, Text, Uuid};
 
 /// A device of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +44,20 @@ impl Device {
         }
     }
 
-    /// The device's UUID, for the classes that have one.
+    /// The device's UUID.
+    pub fn uuid(&self) -> Option<Uuid> {
+        match self {
+            Self::Block(d) => d.uuid,
+            Self::Vif(d) => d.uuid,
+            Self::Vfb(d) => d.uuid,
+            Self::Vkbd(d) => d.uuid,
+            Self::Pci(d) => d.uuid,
+            Self::Console(d) => d.uuid,
+            Self::Generic(d) => d.uuid,
+        }
+    }
+
+    /// The device's UUID, to be set.
     pub fn uuid_mut(&mut self) -> &mut Option<Uuid> {
         match self {
             Self::Block(d) => &mut d.uuid,
@@ -55,6 +67,78 @@ impl Device {
             Self::Pci(d) => &mut d.uuid,
             Self::Console(d) => &mut d.uuid,
             Self::Generic(d) => &mut d.uuid,
+        }
+    }
+
+    /// xend's number of the device: a block device's own, the others count from 0 within their class. None until the
+    /// engine gave it one.
+    pub fn id(&self) -> Option<u32> {
+        match self {
+            Self::Block(d) => Some(d.number.0),
+            Self::Vif(d) => d.id,
+            Self::Vfb(d) => d.id,
+            Self::Vkbd(d) => d.id,
+            Self::Pci(d) => d.id,
+            Self::Console(d) => d.id,
+            Self::Generic(d) => d.id,
+        }
+    }
+
+    /// Gives the device a number. A block device keeps its own.
+    pub fn set_id(&mut self, id: u32) {
+        if let Some(slot) = self.id_mut() {
+            *slot = Some(id);
+        }
+    }
+
+    /// Takes the number away. A block device keeps its own.
+    pub fn forget_id(&mut self) {
+        if let Some(slot) = self.id_mut() {
+            *slot = None;
+        }
+    }
+
+    fn id_mut(&mut self) -> Option<&mut Option<u32>> {
+        match self {
+            Self::Block(_) => None,
+            Self::Vif(d) => Some(&mut d.id),
+            Self::Vfb(d) => Some(&mut d.id),
+            Self::Vkbd(d) => Some(&mut d.id),
+            Self::Pci(d) => Some(&mut d.id),
+            Self::Console(d) => Some(&mut d.id),
+            Self::Generic(d) => Some(&mut d.id),
+        }
+    }
+
+    /// Whether `class` means this device. To a guest all block devices are alike, whoever serves them: xend knew them by
+    /// each of the three classes.
+    pub fn is_of(&self, class: &str) -> bool {
+        self.class() == class || (self.as_block().is_some() && ["vbd", "tap", "tap2"].contains(&class))
+    }
+
+    /// Keys that nobody knows, and secrets.
+    pub fn rest(&self) -> &[Property] {
+        match self {
+            Self::Block(d) => &d.rest,
+            Self::Vif(d) => &d.rest,
+            Self::Vfb(d) => &d.rest,
+            Self::Vkbd(d) => &d.rest,
+            Self::Pci(d) => &d.rest,
+            Self::Console(d) => &d.rest,
+            Self::Generic(d) => &d.rest,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn rest_mut(&mut self) -> &mut Vec<Property> {
+        match self {
+            Self::Block(d) => &mut d.rest,
+            Self::Vif(d) => &mut d.rest,
+            Self::Vfb(d) => &mut d.rest,
+            Self::Vkbd(d) => &mut d.rest,
+            Self::Pci(d) => &mut d.rest,
+            Self::Console(d) => &mut d.rest,
+            Self::Generic(d) => &mut d.rest,
         }
     }
 
@@ -78,142 +162,6 @@ impl Backend {
     }
 }
 
-/// Which driver of Domain-0 serves a block device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlockClass {
-    /// blkback.
-    Vbd,
-    /// blktap.
-    Tap,
-    /// blktap2.
-    Tap2,
-}
-
-impl BlockClass {
-    /// xend's word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Vbd => "vbd",
-            Self::Tap => "tap",
-            Self::Tap2 => "tap2",
-        }
-    }
-}
-
-/// What a block device looks like to the guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlockKind {
-    /// A disk.
-    Disk,
-    /// A CD-ROM drive, whose medium can be absent.
-    Cdrom,
-}
-
-impl BlockKind {
-    /// xend's word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Disk => "disk",
-            Self::Cdrom => "cdrom",
-        }
-    }
-}
-
-/// How a guest may use a block device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlockMode {
-    /// `r`
-    ReadOnly,
-    /// `w`
-    ReadWrite,
-    /// `w!`: even if somebody else uses the same disk.
-    Shared,
-}
-
-impl BlockMode {
-    /// xend's word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ReadOnly => "r",
-            Self::ReadWrite => "w",
-            Self::Shared => "w!",
-        }
-    }
-}
-
-impl FromStr for BlockMode {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "r" | "ro" => Ok(Self::ReadOnly),
-            "w" | "rw" => Ok(Self::ReadWrite),
-            "w!" => Ok(Self::Shared),
-            _ => Err(Invalid::new(format!("Invalid mode {text:?}, use r, w or w!"))),
-        }
-    }
-}
-
-/// A disk or CD-ROM drive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// Which driver serves it.
-    pub class: BlockClass,
-    /// What is behind it: `phy:/dev/vg0/root`, `file:/images/a.img`, `tap:qcow:/images/a.qcow`. Empty for a CD-ROM
-    /// drive without a medium.
-    pub uname: Text,
-    /// The name in the guest, `sda1`, without xend's prefixes and suffixes.
-    pub dev: String,
-    /// The number that the name stands for.
-    pub number: VirtualDevice,
-    /// Disk or CD-ROM.
-    pub kind: BlockKind,
-    /// How the guest may use it.
-    pub mode: BlockMode,
-    /// Whether the guest boots from it; if nobody said, the first one is it.
-    pub bootable: Option<bool>,
-    /// Who serves it.
-    pub backend: Option<Backend>,
-    /// The device's UUID.
-    pub uuid: Option<Uuid>,
-    /// Keys that nobody knows.
-    pub rest: Vec<Property>,
-}
-
-impl Block {
-    /// Kinds of `uname` that Xen's hotplug scripts know.
-    pub const TYPES: [&'static str; 12] =
-        ["phy", "file", "tap", "tap2", "drbd", "iscsi", "npiv", "vmdk", "aio", "vhd", "qcow", "qcow2"];
-
-    /// Checks what is behind a block device: `TYPE:PATH`, with a type that Xen knows.
-    pub fn check_uname(uname: &[u8], kind: BlockKind) -> Result<(), Invalid> {
-        if uname.is_empty() && kind == BlockKind::Cdrom {
-            return Ok(());
-        }
-        let Some(colon) = uname.iter().position(|b| *b == b':') else {
-            return Err(Invalid::new(
-                "Block device must have physical details specified, like (uname phy:/dev/vg0/root)",
-            ));
-        };
-        let kind = String::from_utf8_lossy(&uname[..colon]);
-        if !Self::TYPES.contains(&kind.as_ref()) {
-            return Err(Invalid::new(format!(
-                "Block device type \"{kind}\" is invalid, use {}",
-                Self::TYPES[..4].join(", ")
-            )));
-        }
-        if uname.len() == colon + 1 {
-            return Err(Invalid::new(format!("Block device \"{kind}:\" has no path")));
-        }
-        Ok(())
-    }
-
-    /// The part of `uname` after its last type: a path.
-    pub fn path(&self) -> &[u8] {
-        self.uname.rsplit(|b| *b == b':').next().unwrap_or_default()
-    }
-}
-
 /// A network interface.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vif {
@@ -227,6 +175,8 @@ pub struct Vif {
     pub ip: Option<Text>,
     /// Who serves it.
     pub backend: Option<Backend>,
+    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    pub id: Option<u32>,
     /// The device's UUID.
     pub uuid: Option<Uuid>,
     /// `type`, `model`, `vifname`, `rate`, ... and keys that nobody knows.
@@ -236,6 +186,8 @@ pub struct Vif {
 /// A frame buffer, seen over VNC or in an SDL window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vfb {
+    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    pub id: Option<u32>,
     /// The device's UUID.
     pub uuid: Option<Uuid>,
     /// `vnc`, `vncunused`, `vnclisten`, `keymap`, ... in order; `vncpasswd` too, which is never shown.
@@ -247,54 +199,8 @@ pub struct Vfb {
 pub struct Vkbd {
     /// Who serves it.
     pub backend: Option<Backend>,
-    /// The device's UUID.
-    pub uuid: Option<Uuid>,
-    /// Keys that nobody knows.
-    pub rest: Vec<Property>,
-}
-
-/// The place of a PCI function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PciAddress {
-    /// The PCI domain.
-    pub domain: u16,
-    /// The bus.
-    pub bus: u8,
-    /// The slot, 0 to 31.
-    pub slot: u8,
-    /// The function, 0 to 7.
-    pub func: u8,
-}
-
-impl PciAddress {
-    /// Checks the four numbers.
-    pub fn new(domain: u32, bus: u32, slot: u32, func: u32) -> Result<Self, Invalid> {
-        let bad = |what, n, max| Invalid::new(format!("PCI {what} {n:#x} is above {max:#x}"));
-        Ok(Self {
-            domain: u16::try_from(domain).map_err(|_| bad("domain", domain, 0xffff))?,
-            bus: u8::try_from(bus).map_err(|_| bad("bus", bus, 0xff))?,
-            slot: u8::try_from(slot).ok().filter(|s| *s < 32).ok_or_else(|| bad("slot", slot, 31))?,
-            func: u8::try_from(func).ok().filter(|f| *f < 8).ok_or_else(|| bad("function", func, 7))?,
-        })
-    }
-}
-
-/// One PCI function of a `(pci ...)` device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PciFunction {
-    /// Where it is on the host.
-    pub address: PciAddress,
-    /// `vslot`, `opts`, ... and keys that nobody knows.
-    pub rest: Vec<Property>,
-}
-
-/// PCI functions handed through to the guest.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PciDevice {
-    /// The functions.
-    pub functions: Vec<PciFunction>,
-    /// Who serves them.
-    pub backend: Option<Backend>,
+    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    pub id: Option<u32>,
     /// The device's UUID.
     pub uuid: Option<Uuid>,
     /// Keys that nobody knows.
@@ -306,6 +212,8 @@ pub struct PciDevice {
 pub struct Console {
     /// `vt100` or `rfb`.
     pub protocol: Text,
+    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    pub id: Option<u32>,
     /// The device's UUID.
     pub uuid: Option<Uuid>,
     /// Keys that nobody knows.
@@ -317,34 +225,10 @@ pub struct Console {
 pub struct Generic {
     /// One of [`Device::GENERIC`].
     pub class: String,
+    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    pub id: Option<u32>,
     /// The device's UUID.
     pub uuid: Option<Uuid>,
     /// What it was given.
     pub rest: Vec<Property>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unames() {
-        for good in ["phy:/dev/vg0/a", "file:/a", "tap:aio:/a", "tap2:qcow2:/a", "phy:hda1"] {
-            Block::check_uname(good.as_bytes(), BlockKind::Disk).unwrap();
-        }
-        Block::check_uname(b"", BlockKind::Cdrom).unwrap();
-        let message = |u: &str| Block::check_uname(u.as_bytes(), BlockKind::Disk).unwrap_err().to_string();
-        assert!(message("").starts_with("Block device must have physical details specified"));
-        assert!(message("nocolon").starts_with("Block device must have physical details specified"));
-        assert!(message("nbd:x").starts_with("Block device type \"nbd\" is invalid"));
-        assert!(message("phy:").ends_with("has no path"));
-    }
-
-    #[test]
-    fn pci_addresses_are_in_range() {
-        assert!(PciAddress::new(0, 0xff, 31, 7).is_ok());
-        for (d, b, s, f) in [(0x10000, 0, 0, 0), (0, 256, 0, 0), (0, 0, 32, 0), (0, 0, 0, 8)] {
-            assert!(PciAddress::new(d, b, s, f).is_err());
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! What a hypervisor says of itself and of its domains.
 
-use super::{CpuSet, DomId, DomName, Property, Scheduler, Uuid};
+use super::{CpuSet, DomId, DomName, Invalid, Property, Scheduler, Uuid};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -36,6 +37,50 @@ impl ShutdownReason {
 impl fmt::Display for ShutdownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// An interrupt that a toolstack can give to a VCPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// A non-maskable interrupt.
+    Nmi,
+    /// The reset line.
+    Reset,
+    /// The INIT signal.
+    Init,
+    /// The power button.
+    Power,
+    /// The sleep button.
+    Sleep,
+    /// The end of ACPI sleep S3.
+    S3Resume,
+}
+
+impl Trigger {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Nmi, Self::Reset, Self::Init, Self::Power, Self::Sleep, Self::S3Resume];
+
+    /// xend's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nmi => "nmi",
+            Self::Reset => "reset",
+            Self::Init => "init",
+            Self::Power => "power",
+            Self::Sleep => "sleep",
+            Self::S3Resume => "s3resume",
+        }
+    }
+}
+
+impl FromStr for Trigger {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|trigger| trigger.name() == text).ok_or_else(|| {
+            Invalid::new(format!("'{text}' is not one of {}", Self::ALL.map(Self::name).join(", ")))
+        })
     }
 }
 

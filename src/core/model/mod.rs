@@ -2,28 +2,31 @@
 //!
 //! Memory is in MiB unless a name says otherwise, times are [`std::time::Duration`] and [`std::time::SystemTime`].
 
+mod block;
 mod config;
 mod cpus;
 mod device;
 mod host;
 mod ids;
 mod image;
+mod pci;
 mod property;
 mod sched;
+mod vnet;
 
+pub use block::{Block, BlockClass, BlockKind, BlockMode};
 pub use config::{DomainConfig, MAX_VCPUS, OnEvent, OnXendStart, OnXendStop};
 pub use cpus::{CpuSet, MAX_CPUS};
-pub use device::{
-    Backend, Block, BlockClass, BlockKind, BlockMode, Console, Device, Generic, PciAddress, PciDevice,
-    PciFunction, Vfb, Vif, Vkbd,
-};
+pub use device::{Backend, Console, Device, Generic, Vfb, Vif, Vkbd};
 pub use host::{
-    DeviceFacts, DomainFacts, HostFigures, HostInfo, RunFlags, ShutdownReason, Topology, VcpuFacts,
+    DeviceFacts, DomainFacts, HostFigures, HostInfo, RunFlags, ShutdownReason, Topology, Trigger, VcpuFacts,
 };
 pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
 pub use image::{GuestKind, Image};
+pub use pci::{PciAddress, PciDevice, PciFunction};
 pub use property::{Property, Value};
 pub use sched::{Rtds, SchedParams, Scheduler, SedfParams};
+pub use vnet::Vnet;
 
 use std::fmt;
 

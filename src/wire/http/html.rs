@@ -2,7 +2,8 @@
 
 use super::ops::Place;
 use super::path::segment_of;
-use crate::core::model::{DeviceFacts, VcpuFacts};
+use crate::core::lifecycle::State;
+use crate::core::model::{DeviceFacts, VcpuFacts, Vnet};
 use crate::core::op::Outcome;
 use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
@@ -10,7 +11,7 @@ use crate::sxp::{Sxp, pretty};
 use std::sync::Arc;
 use xend_templates::{
     CreatedPage, Device, Directory, DomainList, DomainPage, DomainRow, Fact, Link, MessagePage, NodePage,
-    RecordPage, Sedf, TextPage, Vcpu, VcpuPage, VnetList,
+    RecordPage, Sedf, TextPage, Vcpu, VcpuPage, VnetList, VnetPage,
 };
 
 /// `/ xend/ domain/ pv1/`: the way to a page.
@@ -161,16 +162,12 @@ pub(super) fn text(place: &Place, title: &str, text: String) -> String {
     TextPage { crumbs: crumbs(place), title: title.to_owned(), text }.render()
 }
 
-pub(super) fn vnets(place: &Place) -> String {
-    VnetList { crumbs: crumbs(place), url: place.url(), vnets: Vec::new() }.render()
-}
-
-pub(super) fn created(place: &Place, name: &str, href: &str, config_text: String) -> String {
+pub(super) fn created(place: &Place, view: &DomainView, href: &str, config_text: String) -> String {
     CreatedPage {
         crumbs: crumbs(place),
-        name: name.to_owned(),
+        name: view.name().to_string(),
         href: href.to_owned(),
-        paused: true,
+        paused: view.state() == State::Paused,
         config_text,
     }
     .render()
@@ -186,11 +183,21 @@ pub(super) fn done(place: &Place, op: &str) -> String {
         "shutdown" => format!("The guest of domain {name} has been asked to stop."),
         "wait_for_devices" => format!("All devices of domain {name} are connected."),
         "rename" => format!("Domain {name} has another name now."),
+        "start" => format!("Domain {name} has been started."),
+        "resume" => format!("Domain {name} goes on."),
+        "reset" => format!("Domain {name} has been built anew."),
+        "suspend" => format!("Domain {name} is suspended, its memory is kept."),
+        "save" => format!("Domain {name} has been saved."),
+        "dump" => format!("The memory of domain {name} has been written."),
+        "new" => "The domain is defined.".to_owned(),
+        "create" => "The virtual network is known.".to_owned(),
+        "delete" => format!("The definition of {name} has been deleted."),
+        "clear" => "Xen's messages have been cleared.".to_owned(),
         _ => format!("Done: {op} of domain {name}."),
     };
     // The domain may have gone, or have another name.
     let back = match op {
-        "destroy" | "rename" => Link::new("all domains", format!("{}/xend/domain/", place.origin)),
+        "destroy" | "rename" | "save" => Link::new("all domains", format!("{}/xend/domain/", place.origin)),
         _ => back(place),
     };
     MessagePage { crumbs: crumbs(place), title: "Done".to_owned(), message, back }.render()
@@ -234,6 +241,33 @@ pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
             let facts = devices.iter().map(row).collect();
             RecordPage { crumbs: crumbs(place), title: "Devices".to_owned(), facts, back: back(place) }
                 .render()
+        }
+        Outcome::DefinedDevices(devices) => {
+            let tree = tree(|sink| shape::defined_devices(sink, devices));
+            let facts = tree.as_list().unwrap_or_default().iter().filter_map(fact).collect();
+            RecordPage { crumbs: crumbs(place), title: "Devices".to_owned(), facts, back: back(place) }
+                .render()
+        }
+        Outcome::Attached { class, id, .. } => {
+            let message = format!("Device {class} {id} is plugged in.");
+            MessagePage { crumbs: crumbs(place), title: "Done".to_owned(), message, back: back(place) }
+                .render()
+        }
+        Outcome::Vnets(vnets) => {
+            let url = place.url();
+            let link = |vnet: &Vnet| Link::new(vnet.id.clone(), format!("{url}/{}", segment_of(&vnet.id)));
+            VnetList { crumbs: crumbs(place), vnets: vnets.iter().map(link).collect(), url }.render()
+        }
+        Outcome::Vnet(vnet) => {
+            let tree = tree(|sink| shape::vnet(sink, vnet));
+            VnetPage {
+                crumbs: crumbs(place),
+                id: vnet.id.clone(),
+                href: place.url(),
+                facts: tree.tail().iter().filter_map(fact).collect(),
+                config_text: pretty(&tree, 100),
+            }
+            .render()
         }
         Outcome::Sched(view, params) => {
             let tree = tree(|sink| shape::sched(sink, params));

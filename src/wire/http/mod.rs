@@ -5,8 +5,10 @@
 //! accept    S-expression, HTML or JSON?
 //! params    query and form -> one typed request an operation
 //! body      bounded, read to its end
-//! pages     GET: one file a page
+//! site      the table of pages: the router and the reference are made from it
+//! pages     GET
 //! ops       POST: one table a page, one entry an operation
+//! reference /xend/help
 //! reply     status, reason phrase, headers, body
 //! html      outcomes as pages of `templates`
 //! cache     lists that are printed once and sent often
@@ -23,14 +25,15 @@ mod ops;
 mod pages;
 mod params;
 mod path;
+mod reference;
 mod reply;
+mod site;
 
 use crate::core::engine::Engine;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get};
 use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -69,18 +72,7 @@ impl Http {
     /// All pages. Every request must carry a [`Caller`](crate::core::caller::Caller) among its extensions; one without
     /// is taken for an internal one.
     pub fn router(self) -> Router {
-        let pages = Router::new()
-            .route("/", page(get(pages::root).post(pages::no_operations)))
-            .route("/xend", page(get(pages::xend).post(pages::no_operations)))
-            .route("/xend/domain", page(get(pages::domains).post(ops::on_domains)))
-            .route("/xend/domain/{domain}", page(get(pages::domain).post(ops::on_domain)))
-            .route("/xend/node", page(get(pages::node).post(ops::on_node)))
-            .route("/xend/node/dmesg", page(get(pages::dmesg).post(ops::on_dmesg)))
-            .route("/xend/node/log", page(get(pages::log).post(pages::no_operations)))
-            .route("/xend/vnet", page(get(pages::vnets).post(ops::on_vnets)))
-            .route("/xend/vnet/{id}", page(get(pages::vnet).post(ops::on_vnets)))
-            .with_state(self)
-            .layer(CatchPanicLayer::custom(panicked));
+        let pages = site::router().with_state(self).layer(CatchPanicLayer::custom(panicked));
         // What old clients write in other ways (`//xend/domain/`) finds no route, is made canonical and tried again:
         // the usual request is routed once.
         let canonical = pages.clone().fallback(unknown);
@@ -90,10 +82,6 @@ impl Http {
     fn settings(&self) -> Settings {
         (self.0.settings)()
     }
-}
-
-fn page(methods: MethodRouter<Http>) -> MethodRouter<Http> {
-    methods.fallback(|method: Method| async move { reply::method_not_supported(&method) })
 }
 
 /// A fault of ours costs one request, not the daemon.

@@ -1,9 +1,9 @@
 //! What is read with GET.
 
 use super::accept::Format;
-use super::ops::{Place, caller, failed, invalid_request, no_such_domain, perform_named};
+use super::ops::{Place, caller, failed, invalid_request, no_such_domain, vcpuinfo};
 use super::params::Params;
-use super::reply::{Content, answer, not_found, ok};
+use super::reply::{Content, not_found, ok};
 use super::{Http, html};
 use crate::core::caller::Caller;
 use crate::core::error::Error;
@@ -42,13 +42,6 @@ fn list_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
     sink.end_list();
 }
 
-/// A page that has no operations.
-pub(super) async fn no_operations(format: Format, request: Request) -> Response {
-    let place = Place::of(&request, &[], format);
-    let text = format!("Not implemented: {} has no operations", place.path);
-    answer(501, "Not implemented", Content::Text(text.into()))
-}
-
 /// `GET /xend/domain`
 pub(super) async fn domains(State(http): State<Http>, format: Format, request: Request) -> Response {
     let query = Params::from_query(request.uri().query().unwrap_or(""));
@@ -70,17 +63,6 @@ pub(super) async fn domains(State(http): State<Http>, format: Format, request: R
         return ok(Content::Html(html::domains(&place, state.clone(), &views)));
     }
     ok(place.write(|sink| list_of(sink, shown(), detail), |sink| list_of(sink, shown(), detail)))
-}
-
-/// The same for `op=list`, always in full.
-pub(super) async fn detailed_list(http: &Http, caller: &Caller, place: &Place) -> Response {
-    match list(http, caller).await {
-        Ok(snapshot) if place.format == Format::Sxp => {
-            ok(Content::Sxp(http.0.cache.details(&snapshot).await))
-        }
-        Ok(snapshot) => ok(place.show(&Outcome::Domains(snapshot))),
-        Err(error) => failed(place, "list", &error.to_string()),
-    }
 }
 
 async fn list(http: &Http, caller: &Caller) -> Result<Arc<Snapshot>, Error> {
@@ -134,7 +116,7 @@ pub(super) async fn domain(
     };
     match query.op().as_deref() {
         None if query.all("op").next().is_some() => return invalid_request(&place),
-        Some("vcpuinfo") => return perform_named(&http, &caller, &place, "vcpuinfo", domain).await,
+        Some("vcpuinfo") => return vcpuinfo(&http, &caller, &place).await,
         _ => {}
     }
     if let Format::Html { .. } = format {
@@ -174,18 +156,24 @@ pub(super) async fn log(State(http): State<Http>) -> Response {
 }
 
 /// `GET /xend/vnet`
-pub(super) async fn vnets(format: Format, request: Request) -> Response {
+pub(super) async fn vnets(State(http): State<Http>, format: Format, request: Request) -> Response {
     let place = Place::of(&request, &[], format);
-    if let Format::Html { .. } = format {
-        return ok(Content::Html(html::vnets(&place)));
+    match http.0.engine.execute(&caller(&request), Query::Vnets).await {
+        Ok(outcome) => ok(place.show(&outcome)),
+        Err(error) => failed(&place, "vnet", &error.to_string()),
     }
-    ok(place.write(
-        |sink| list_of(sink, std::iter::empty(), false),
-        |sink| list_of(sink, std::iter::empty(), false),
-    ))
 }
 
 /// `GET /xend/vnet/ID`
-pub(super) async fn vnet(Path(id): Path<String>) -> Response {
-    not_found(&format!("No such vnet {id}"))
+pub(super) async fn vnet(
+    State(http): State<Http>,
+    Path(id): Path<String>,
+    format: Format,
+    request: Request,
+) -> Response {
+    let place = Place::of(&request, &[&id], format);
+    match http.0.engine.execute(&caller(&request), Query::Vnet(id)).await {
+        Ok(outcome) => ok(place.show(&outcome)),
+        Err(error) => not_found(&error.to_string()),
+    }
 }

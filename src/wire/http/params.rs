@@ -4,6 +4,9 @@ use crate::core::model::Invalid;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The most parameters of one request.
@@ -64,6 +67,15 @@ impl Params {
             (None, _) => Err(missing(key)),
             (Some(_), Some(_)) => Err(twice(key)),
         }
+    }
+
+    /// The path of a file on the host.
+    pub(super) fn path(&self, key: &str) -> Result<PathBuf, Invalid> {
+        let path = PathBuf::from(OsStr::from_bytes(self.one(key)?));
+        if path.is_absolute() {
+            return Ok(path);
+        }
+        Err(Invalid::new(format!("Invalid value for {key}: '{}' is not an absolute path", path.display())))
     }
 
     /// The name of the operation: exactly one, or there is none.

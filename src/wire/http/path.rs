@@ -55,7 +55,7 @@ pub(super) fn unknown_segment(path: &str) -> String {
             None => break "",
             Some(segment) if known.contains(&segment) => {
                 known = match segment {
-                    "xend" => &["domain", "node", "vnet"],
+                    "xend" => &["domain", "node", "vnet", "help"],
                     "node" => &["dmesg", "log"],
                     // Below these any name can stand, and nothing below a name.
                     "domain" | "vnet" => {

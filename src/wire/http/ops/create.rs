@@ -1,42 +1,51 @@
-//! `create`
+//! `create`, `new`, `list`: what is done with all domains
 
-use super::super::accept::Format;
-use super::super::path::segment_of;
-use super::super::reply::{Content, answer, located};
-use super::super::{Http, html};
-use super::{Params, Place, failed};
-use crate::core::caller::Caller;
-use crate::core::model::DomainConfig;
-use crate::core::op::{Change, Outcome};
+use super::table::{Asked, Operation, Success, Takes, needed};
+use crate::core::model::{DomainConfig, Invalid};
+use crate::core::op::{Change, Query};
 use crate::shape::{self, SxpSink};
 use crate::sxp::{Limits, pretty, read_one};
-use axum::response::Response;
 
-/// Builds a domain and leaves it paused: `201 created`, its Location, and the domain.
-pub(super) async fn create(http: &Http, caller: &Caller, place: &Place, params: &Params) -> Response {
-    let config = match params.one("config").map_err(|invalid| invalid.to_string()).and_then(read) {
-        Ok(config) => config,
-        Err(message) => return failed(place, "create", &message),
-    };
-    // Printed before it is given away, and never from what was sent: that can hold passwords.
-    let understood = if let Format::Html { .. } = place.format { Some(printed(&config)) } else { None };
-    match http.0.engine.execute(caller, Change::Create(Box::new(config))).await {
-        Ok(outcome) => created(place, &outcome, understood),
-        Err(error) => failed(place, "create", &format!("Error creating domain: {error}")),
-    }
-}
+const EXAMPLE: &str = "(vm (name web1) (memory 128) (image (linux (kernel /boot/vmlinuz))))";
 
-fn created(place: &Place, outcome: &Outcome, understood: Option<String>) -> Response {
-    let name = match outcome {
-        Outcome::Domain(view) => view.name().to_string(),
-        _ => String::new(),
-    };
-    let url = format!("{}/xend/domain/{}", place.origin, segment_of(&name));
-    let content = match understood {
-        Some(config) => Content::Html(html::created(place, &name, &url, config)),
-        None => place.show(outcome),
-    };
-    located(answer(201, "created", content), &url)
+pub(super) static CREATE: Operation = Operation {
+    name: "create",
+    about: "Builds a domain and leaves it paused. A defined domain of this name, if it is not on the host, is built with \
+            this configuration.",
+    params: &[needed(
+        "config",
+        Takes::Config("a domain's configuration"),
+        "What the domain is to be",
+        EXAMPLE,
+    )],
+    success: Success::Created,
+    op: |asked| Ok(Change::Create(Box::new(config(asked)?)).into()),
+};
+
+pub(super) static NEW: Operation = Operation {
+    name: "new",
+    about: "Defines a domain: it is stored, and stays when it is not on the host. The definition of a domain that runs \
+            counts when it next starts.",
+    params: &[needed(
+        "config",
+        Takes::Config("a domain's configuration"),
+        "What the domain is to be",
+        EXAMPLE,
+    )],
+    success: Success::Empty,
+    op: |asked| Ok(Change::Define(Box::new(config(asked)?)).into()),
+};
+
+pub(super) static LIST: Operation = Operation {
+    name: "list",
+    about: "Lists the domains that are on the host, in full.",
+    params: &[],
+    success: Success::Answer,
+    op: |_| Ok(Query::Domains.into()),
+};
+
+fn config(asked: &Asked<'_>) -> Result<DomainConfig, Invalid> {
+    read(asked.params.one("config")?).map_err(Invalid::new)
 }
 
 /// One configuration, and nothing behind it.
@@ -49,7 +58,8 @@ fn read(text: &[u8]) -> Result<DomainConfig, String> {
     })
 }
 
-fn printed(config: &DomainConfig) -> String {
+/// What was understood, and never what was sent: that can hold passwords.
+pub(super) fn printed(config: &DomainConfig) -> String {
     let mut sink = SxpSink::default();
     shape::config(&mut sink, config);
     read_one(&sink.into_bytes(), &Limits::default()).map(|sxp| pretty(&sxp, 100)).unwrap_or_default()

@@ -1,33 +1,46 @@
 //! `domain_sched_credit_get`, `domain_sched_credit_set`, and the same for credit2
 
-use super::{Operation, Success};
-use crate::core::model::{DomainRef, Invalid, Scheduler};
-use crate::core::op::{Change, DomainOp, Op, Query};
-use crate::wire::http::params::{Params, whole};
+use super::table::{Asked, Operation, Param, Success, Takes, optional};
+use crate::core::model::{Invalid, Scheduler};
+use crate::core::op::{DomainOp, Op, Query};
+use crate::wire::http::params::whole;
 use serde::{Deserialize, Deserializer};
+
+const PARAMS: &[Param] = &[
+    optional("weight", Takes::Number("1 to 65535"), "what it is", "The share against other domains", "512"),
+    optional("cap", Takes::Number("% of one CPU"), "what it is", "The most CPU time; 0 for no limit", "50"),
+];
 
 pub(super) static GET: Operation = Operation {
     name: "domain_sched_credit_get",
+    about: "Shows the domain's parameters in the credit scheduler.",
+    params: &[],
     success: Success::Answer,
-    op: |domain, _| Ok(Query::Sched(domain, Scheduler::Credit).into()),
+    op: |asked| Ok(Query::Sched(asked.target(), Scheduler::Credit).into()),
 };
 
 pub(super) static SET: Operation = Operation {
     name: "domain_sched_credit_set",
+    about: "Sets the domain's parameters in the credit scheduler: one of them at least.",
+    params: PARAMS,
     success: Success::Zero,
-    op: |domain, params| set(domain, params, Scheduler::Credit),
+    op: |asked| set(asked, Scheduler::Credit),
 };
 
 pub(super) static GET2: Operation = Operation {
     name: "domain_sched_credit2_get",
+    about: "Shows the domain's parameters in the credit2 scheduler.",
+    params: &[],
     success: Success::Answer,
-    op: |domain, _| Ok(Query::Sched(domain, Scheduler::Credit2).into()),
+    op: |asked| Ok(Query::Sched(asked.target(), Scheduler::Credit2).into()),
 };
 
 pub(super) static SET2: Operation = Operation {
     name: "domain_sched_credit2_set",
+    about: "Sets the domain's parameters in the credit2 scheduler: one of them at least.",
+    params: PARAMS,
     success: Success::Zero,
-    op: |domain, params| set(domain, params, Scheduler::Credit2),
+    op: |asked| set(asked, Scheduler::Credit2),
 };
 
 /// One of them at least: xend took either.
@@ -43,10 +56,10 @@ fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Er
     whole(deserializer).map(Some)
 }
 
-fn set(domain: DomainRef, params: &Params, scheduler: Scheduler) -> Result<Op, Invalid> {
-    let Share { weight, cap } = params.request()?;
+fn set(asked: &Asked<'_>, scheduler: Scheduler) -> Result<Op, Invalid> {
+    let Share { weight, cap } = asked.params.request()?;
     if weight.is_none() && cap.is_none() {
         return Err(Invalid::new("Missing parameter: weight"));
     }
-    Ok(Change::Domain(domain, DomainOp::SetShare { scheduler, weight, cap }).into())
+    asked.domain(DomainOp::SetShare { scheduler, weight, cap })
 }

@@ -1,25 +1,29 @@
 //! `mem_target_set`, `maxmem_set`: MiB
 
-use super::{Operation, Success};
-use crate::core::op::{Change, DomainOp};
+use super::table::{Operation, Success, Takes, needed};
+use crate::core::op::DomainOp;
 use crate::wire::http::params::whole;
 use serde::Deserialize;
 
 pub(super) static MEM_TARGET_SET: Operation = Operation {
     name: "mem_target_set",
+    about: "Tells the guest's balloon driver how much memory it is to have. It takes a moment.",
+    params: &[needed("target", Takes::Number("MiB"), "At most the domain's maxmem", "256")],
     success: Success::Empty,
-    op: |domain, params| {
-        let MemTargetSet { target } = params.request()?;
-        Ok(Change::Domain(domain, DomainOp::SetMemory(target)).into())
+    op: |asked| {
+        let MemTargetSet { target } = asked.params.request()?;
+        asked.domain(DomainOp::SetMemory(target))
     },
 };
 
 pub(super) static MAXMEM_SET: Operation = Operation {
     name: "maxmem_set",
+    about: "Sets how much memory the domain can be given.",
+    params: &[needed("memory", Takes::Number("MiB"), "At least what it has", "512")],
     success: Success::Zero,
-    op: |domain, params| {
-        let MaxmemSet { memory } = params.request()?;
-        Ok(Change::Domain(domain, DomainOp::SetMaxMemory(memory)).into())
+    op: |asked| {
+        let MaxmemSet { memory } = asked.params.request()?;
+        asked.domain(DomainOp::SetMaxMemory(memory))
     },
 };
 

@@ -1,152 +1,158 @@
 //! What is done with POST: `op=NAME` and its parameters.
 //!
-//! Each page has one table; an operation is an entry in it and nowhere else. An entry turns parameters into an
-//! [`Op`], and says how success is told. Whatever fails is told in one place, [`failed`].
+//! Each page has a table; an operation is an entry in it and nowhere else. An entry says what it takes, turns parameters
+//! into an [`Op`](crate::core::op::Op), and says how success is told. Whatever fails is told in one place, [`failed`].
 
 mod create;
 mod credit;
 mod devices;
+mod managed;
 mod memory;
+mod node;
 mod power;
 mod rename;
+mod save;
 mod sedf;
 mod sysrq;
+mod table;
+#[cfg(test)]
+mod tests;
 mod vcpus;
+mod vnet;
+
+pub(super) use table::{Needed, Operation, Param, Success, Takes};
 
 use super::accept::Format;
 use super::body::{self, Refused};
 use super::params::Params;
-use super::path::{Asked, origin};
+use super::path::{Asked as AskedPath, origin, segment_of};
 use super::reply::{Content, answer, data, located, not_found, ok};
+use super::site::Page;
 use super::{Http, html};
 use crate::core::caller::Caller;
 use crate::core::error::Error;
-use crate::core::model::{DomainRef, Invalid};
-use crate::core::op::{Change, Op, Outcome};
+use crate::core::model::DomainRef;
+use crate::core::op::Outcome;
 use crate::shape::{self, JsonSink, Sink, SxpSink};
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::Request;
 use axum::response::Response;
+use table::Asked;
 use xend_templates::ErrorPage;
 
-/// An operation on a domain.
-struct Operation {
-    /// What `op` is.
-    name: &'static str,
-    /// How success is told.
-    success: Success,
-    /// Makes an operation of the parameters.
-    op: fn(DomainRef, &Params) -> Result<Op, Invalid>,
-}
+/// On all domains.
+pub(super) static ON_DOMAINS: [&Operation; 4] =
+    [&create::CREATE, &create::NEW, &save::RESTORE, &create::LIST];
 
-/// How xend told the success of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Success {
-    /// `202 Accepted`, `Location: URL/..`, no body. Failures have the Location as well.
-    Accepted,
-    /// `200 OK`, no body.
-    Empty,
-    /// `200 OK` and the `0` that a Python function returned.
-    Zero,
-    /// `200 OK` and an answer.
-    Answer,
-}
-
-/// All operations on a domain.
-static ON_DOMAIN: [&Operation; 19] = [
+/// On a domain.
+pub(super) static ON_DOMAIN: [&Operation; 30] = [
     &power::PAUSE,
     &power::UNPAUSE,
-    &power::DESTROY,
     &power::SHUTDOWN,
+    &power::DESTROY,
+    &power::RESET,
     &power::WAIT_FOR_DEVICES,
+    &managed::START,
+    &managed::DELETE,
+    &managed::SUSPEND,
+    &managed::RESUME,
+    &save::SAVE,
+    &save::DUMP,
     &rename::RENAME,
-    &sedf::SET,
-    &sedf::GET,
-    &credit::GET,
-    &credit::SET,
-    &credit::GET2,
-    &credit::SET2,
-    &vcpus::VCPUINFO,
-    &vcpus::SET_VCPUS,
-    &vcpus::PINCPU,
-    &sysrq::SYSRQ,
-    &devices::DEVICES,
     &memory::MEM_TARGET_SET,
     &memory::MAXMEM_SET,
+    &vcpus::SET_VCPUS,
+    &vcpus::PINCPU,
+    &vcpus::VCPUINFO,
+    &sedf::SET,
+    &sedf::GET,
+    &credit::SET,
+    &credit::GET,
+    &credit::SET2,
+    &credit::GET2,
+    &devices::DEVICES,
+    &devices::CREATE,
+    &devices::CONFIGURE,
+    &devices::DESTROY,
+    &sysrq::SYSRQ,
+    &sysrq::SEND_TRIGGER,
 ];
 
-/// `POST /xend/domain`
-pub(super) async fn on_domains(
-    State(http): State<Http>,
-    format: Format,
-    request: Request,
-) -> Result<Response, Response> {
-    let place = Place::of(&request, &[], format);
-    let caller = caller(&request);
-    let params = params(&http, request, &place).await?;
-    let op = params.op().ok_or_else(|| invalid_request(&place))?;
-    Ok(match op.as_ref() {
-        "create" => create::create(&http, &caller, &place, &params).await,
-        "list" => super::pages::detailed_list(&http, &caller, &place).await,
-        unknown => not_implemented(&place, unknown),
-    })
-}
+/// On the host.
+pub(super) static ON_NODE: [&Operation; 2] = [&node::SHUTDOWN, &node::REBOOT];
 
-/// `POST /xend/domain/NAME`
-pub(super) async fn on_domain(
-    State(http): State<Http>,
-    Path(name): Path<String>,
+/// On Xen's messages.
+pub(super) static ON_DMESG: [&Operation; 1] = [&node::CLEAR];
+
+/// On all virtual networks.
+pub(super) static ON_VNETS: [&Operation; 1] = [&vnet::CREATE];
+
+/// On a virtual network.
+pub(super) static ON_VNET: [&Operation; 1] = [&vnet::DELETE];
+
+/// `POST` to a page. `name` is the last segment of its path, where that is a name.
+pub(super) async fn on(
+    page: &'static Page,
+    http: Http,
+    name: Option<String>,
     format: Format,
     request: Request,
 ) -> Result<Response, Response> {
-    let place = Place::of(&request, &[&name], format);
+    let names: Vec<&str> = name.as_deref().into_iter().collect();
+    let place = Place::of(&request, &names, format);
+    if page.ops.is_empty() {
+        let text = format!("Not implemented: {} has no operations", place.path);
+        return Err(answer(501, "Not implemented", Content::Text(text.into())));
+    }
     let caller = caller(&request);
     let params = params(&http, request, &place).await?;
-    let domain = DomainRef::new(name);
-    if http.0.engine.snapshot().find(&domain).is_none() {
-        return Err(no_such_domain(domain.as_str()));
+    if page.is_domain() {
+        let domain = DomainRef::new(name.unwrap_or_default());
+        if http.0.engine.snapshot().find(&domain).is_none() {
+            return Err(no_such_domain(domain.as_str()));
+        }
     }
     let op = params.op().ok_or_else(|| invalid_request(&place))?;
-    Ok(match ON_DOMAIN.iter().find(|operation| operation.name == op) {
-        Some(operation) => perform(&http, &caller, &place, operation, domain, &params).await,
+    Ok(match page.ops.iter().find(|operation| operation.name == op) {
+        Some(operation) => perform(&http, &caller, &place, operation, &params).await,
+        // A page of text answers as text.
+        None if page.is_text => {
+            not_implemented(&Place { format: Format::Html { named: false }, ..place }, &op)
+        }
         None => not_implemented(&place, &op),
     })
 }
 
-/// Performs an operation on a domain and tells what became of it.
-pub(super) async fn perform_named(
-    http: &Http,
-    caller: &Caller,
-    place: &Place,
-    name: &str,
-    domain: DomainRef,
-) -> Response {
-    match ON_DOMAIN.iter().find(|operation| operation.name == name) {
-        Some(operation) => perform(http, caller, place, operation, domain, &Params::default()).await,
-        None => not_implemented(place, name),
-    }
+/// `GET` of a domain performs one operation.
+pub(super) async fn vcpuinfo(http: &Http, caller: &Caller, place: &Place) -> Response {
+    perform(http, caller, place, &vcpus::VCPUINFO, &Params::default()).await
 }
 
+/// Performs an operation and tells what became of it.
 async fn perform(
     http: &Http,
     caller: &Caller,
     place: &Place,
     operation: &Operation,
-    domain: DomainRef,
     params: &Params,
 ) -> Response {
-    let outcome = match (operation.op)(domain, params) {
+    let name = place.names.last().map_or("", String::as_str);
+    let outcome = match (operation.op)(&Asked { name, params, settings: http.settings() }) {
         Ok(op) => http.0.engine.execute(caller, op).await,
         Err(invalid) => Err(Error::Invalid(invalid)),
     };
     let response = match outcome {
+        Ok(Outcome::Domains(snapshot)) if place.format == Format::Sxp => {
+            ok(Content::Sxp(http.0.cache.details(&snapshot).await))
+        }
         Ok(outcome) => succeeded(place, operation, &outcome),
         Err(Error::NoSuchDomain(name)) => return no_such_domain(&name),
+        Err(error @ Error::NoSuchVnet(_)) => return not_found(&error.to_string()),
         Err(error) => failed(place, operation.name, &error.to_string()),
     };
     match operation.success {
         Success::Accepted => located(response, &place.parent()),
-        Success::Empty | Success::Zero | Success::Answer => response,
+        Success::Created | Success::Empty | Success::Zero | Success::Answer => response,
     }
 }
 
@@ -154,6 +160,7 @@ fn succeeded(place: &Place, operation: &Operation, outcome: &Outcome) -> Respons
     let named_html = place.format == Format::Html { named: true };
     match operation.success {
         Success::Answer => ok(place.show(outcome)),
+        Success::Created => created(place, outcome),
         // Somebody who looks at pages is told; a script that did not ask for one gets what it always got.
         Success::Accepted if named_html => {
             answer(202, "Accepted", Content::Html(html::done(place, operation.name)))
@@ -165,57 +172,15 @@ fn succeeded(place: &Place, operation: &Operation, outcome: &Outcome) -> Respons
     }
 }
 
-/// `POST /xend/node`
-pub(super) async fn on_node(
-    State(http): State<Http>,
-    format: Format,
-    request: Request,
-) -> Result<Response, Response> {
-    let place = Place::of(&request, &[], format);
-    let params = params(&http, request, &place).await?;
-    let op = params.op().ok_or_else(|| invalid_request(&place))?;
-    Ok(match op.as_ref() {
-        // xend answered 0 and did nothing.
-        op @ ("shutdown" | "reboot") if http.settings().node_shutdown => {
-            failed(&place, op, "The simulated host cannot be switched off")
-        }
-        op @ ("shutdown" | "reboot") => {
-            failed(&place, op, "Not allowed, set (xend-node-shutdown yes) in xend-config.sxp to allow it")
-        }
-        unknown => not_implemented(&place, unknown),
-    })
-}
-
-/// `POST /xend/node/dmesg`
-pub(super) async fn on_dmesg(
-    State(http): State<Http>,
-    format: Format,
-    request: Request,
-) -> Result<Response, Response> {
-    let place = Place::of(&request, &[], format);
-    let caller = caller(&request);
-    let params = params(&http, request, &place).await?;
-    let op = params.op().ok_or_else(|| invalid_request(&place))?;
-    Ok(match op.as_ref() {
-        "clear" => match http.0.engine.execute(&caller, Change::ClearDmesg).await {
-            Ok(_) => ok(Content::Empty),
-            Err(error) => failed(&place, "clear", &error.to_string()),
-        },
-        // A page of text answers as text.
-        unknown => not_implemented(&Place { format: Format::Html { named: false }, ..place }, unknown),
-    })
-}
-
-/// `POST /xend/vnet` and below.
-pub(super) async fn on_vnets(
-    State(http): State<Http>,
-    format: Format,
-    request: Request,
-) -> Result<Response, Response> {
-    let place = Place::of(&request, &[], format);
-    let params = params(&http, request, &place).await?;
-    let op = params.op().ok_or_else(|| invalid_request(&place))?;
-    Ok(not_implemented(&place, &op))
+/// `201 created`, where the domain is, and the domain.
+fn created(place: &Place, outcome: &Outcome) -> Response {
+    let Outcome::Domain(view) = outcome else { return ok(place.show(outcome)) };
+    let url = format!("{}/xend/domain/{}", place.origin, segment_of(view.name().as_str()));
+    let content = match place.format {
+        Format::Html { .. } => Content::Html(html::created(place, view, &url, create::printed(&view.config))),
+        Format::Sxp | Format::Json => place.show(outcome),
+    };
+    located(answer(201, "created", content), &url)
 }
 
 /// Where a request is answered, and how.
@@ -235,7 +200,8 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn of(request: &Request, names: &[&str], format: Format) -> Self {
         let path = request.uri().path().to_owned();
-        let asked = request.extensions().get::<Asked>().map_or_else(|| path.clone(), |asked| asked.0.clone());
+        let asked =
+            request.extensions().get::<AskedPath>().map_or_else(|| path.clone(), |asked| asked.0.clone());
         let names = names.iter().map(|&name| name.to_owned()).collect();
         Self { origin: origin(request), asked, path, names, format }
     }
@@ -291,6 +257,16 @@ fn tell(sink: &mut impl Sink, outcome: &Outcome) {
         Outcome::Sedf(view, params) => shape::sedf(sink, view, params),
         Outcome::Sched(_, params) => shape::sched(sink, params),
         Outcome::Devices(devices) => shape::devices(sink, devices),
+        Outcome::DefinedDevices(devices) => shape::defined_devices(sink, devices),
+        Outcome::Attached { class, id, domid } => shape::attached(sink, class, *domid, *id),
+        Outcome::Vnets(vnets) => {
+            sink.begin_list();
+            for vnet in vnets {
+                sink.text(vnet.id.as_bytes());
+            }
+            sink.end_list();
+        }
+        Outcome::Vnet(vnet) => shape::vnet(sink, vnet),
     }
 }
 

@@ -1,47 +1,67 @@
-//! `pause`, `unpause`, `destroy`, `shutdown`, `wait_for_devices`
+//! `pause`, `unpause`, `destroy`, `shutdown`, `reset`, `wait_for_devices`
 
-use super::{Operation, Success};
+use super::table::{Operation, Success, Takes, needed};
 use crate::core::model::ShutdownReason;
-use crate::core::op::{Change, DomainOp, Op, Query};
+use crate::core::op::{DomainOp, Query};
 use serde::Deserialize;
 
 pub(super) static PAUSE: Operation = Operation {
     name: "pause",
+    about: "Keeps the domain's VCPUs off the CPUs.",
+    params: &[],
     success: Success::Empty,
-    op: |domain, _| Ok(Change::Domain(domain, DomainOp::Pause).into()),
+    op: |asked| asked.domain(DomainOp::Pause),
 };
 
 pub(super) static UNPAUSE: Operation = Operation {
     name: "unpause",
+    about: "Lets a paused domain run.",
+    params: &[],
     success: Success::Empty,
-    op: |domain, _| Ok(Change::Domain(domain, DomainOp::Unpause).into()),
+    op: |asked| asked.domain(DomainOp::Unpause),
 };
 
 pub(super) static DESTROY: Operation = Operation {
     name: "destroy",
+    about: "Takes the domain off the host at once. A managed domain stays defined; of a suspended one its memory is given up.",
+    params: &[],
     success: Success::Accepted,
-    op: |domain, _| Ok(Change::Domain(domain, DomainOp::Destroy).into()),
+    op: |asked| asked.domain(DomainOp::Destroy),
+};
+
+pub(super) static RESET: Operation = Operation {
+    name: "reset",
+    about: "Takes the domain off the host at once and builds it anew: the button on a machine's front.",
+    params: &[],
+    success: Success::Accepted,
+    op: |asked| asked.domain(DomainOp::Reset),
 };
 
 pub(super) static SHUTDOWN: Operation = Operation {
     name: "shutdown",
+    about: "Asks the guest to stop. What happens then is for on_poweroff, on_reboot and on_crash to say.",
+    params: &[needed("reason", Takes::Word(&REASONS), "What the guest is asked for", "poweroff")],
     success: Success::Accepted,
-    op: |domain, params| {
-        let Shutdown { reason } = params.request()?;
-        Ok(Change::Domain(domain, DomainOp::Shutdown(reason.into())).into())
+    op: |asked| {
+        let Shutdown { reason } = asked.params.request()?;
+        asked.domain(DomainOp::Shutdown(reason.into()))
     },
 };
 
 pub(super) static WAIT_FOR_DEVICES: Operation = Operation {
     name: "wait_for_devices",
+    about: "Answers when every device is connected, or names the one that is not.",
+    params: &[],
     success: Success::Accepted,
-    op: |domain, _| Ok(Op::Query(Query::DevicesConnected(domain))),
+    op: |asked| Ok(Query::DevicesConnected(asked.target()).into()),
 };
 
 #[derive(Debug, Deserialize)]
 struct Shutdown {
     reason: Reason,
 }
+
+const REASONS: [&str; 5] = ["poweroff", "reboot", "halt", "suspend", "crash"];
 
 /// What xend took; `suspend` came from `xm save` alone.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +82,7 @@ impl<'de> Deserialize<'de> for Reason {
             "halt" => Ok(Self::Halt),
             "suspend" => Ok(Self::Suspend),
             "crash" => Ok(Self::Crash),
-            _ => Err(serde::de::Error::custom(format!(
-                "'{text}' is not one of poweroff, reboot, halt, suspend, crash"
-            ))),
+            _ => Err(serde::de::Error::custom(format!("'{text}' is not one of {}", REASONS.join(", ")))),
         }
     }
 }
@@ -78,26 +96,5 @@ impl From<Reason> for ShutdownReason {
             Reason::Suspend => Self::Suspend,
             Reason::Crash => Self::Crash,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::model::DomainRef;
-    use crate::wire::http::params::Params;
-
-    #[test]
-    fn reasons() {
-        let shutdown = |form: &str| (SHUTDOWN.op)(DomainRef::new("a"), &Params::from_form(form.as_bytes()));
-        for reason in ["poweroff", "reboot", "halt", "suspend", "crash"] {
-            assert!(shutdown(&format!("reason={reason}")).is_ok());
-        }
-        assert_eq!(shutdown("").unwrap_err().to_string(), "Missing parameter: reason");
-        assert!(shutdown("reason=explode").unwrap_err().to_string().contains("'explode'"));
-        assert_eq!(
-            shutdown("reason=halt&reason=halt").unwrap_err().to_string(),
-            "Too many values for reason"
-        );
     }
 }

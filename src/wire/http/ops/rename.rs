@@ -1,16 +1,18 @@
 //! `rename`
 
-use super::{Operation, Success};
+use super::table::{Operation, Success, Takes, needed};
 use crate::core::model::DomName;
-use crate::core::op::{Change, DomainOp};
+use crate::core::op::DomainOp;
 use serde::Deserialize;
 
 pub(super) static RENAME: Operation = Operation {
     name: "rename",
+    about: "Gives the domain another name.",
+    params: &[needed("name", Takes::Text("letters, digits and _ - . : / +"), "The new name", "web2")],
     success: Success::Accepted,
-    op: |domain, params| {
-        let Rename { name } = params.request()?;
-        Ok(Change::Domain(domain, DomainOp::Rename(DomName::new(&name)?)).into())
+    op: |asked| {
+        let Rename { name } = asked.params.request()?;
+        asked.domain(DomainOp::Rename(DomName::new(&name)?))
     },
 };
 

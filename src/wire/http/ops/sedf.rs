@@ -1,25 +1,35 @@
 //! `cpu_sedf_set`, `cpu_sedf_get`
 
-use super::{Operation, Success};
+use super::table::{Operation, Success, Takes, needed};
 use crate::core::model::SedfParams;
-use crate::core::op::{Change, DomainOp, Query};
+use crate::core::op::{DomainOp, Query};
 use crate::wire::http::params::{flag, whole};
 use serde::Deserialize;
 use std::time::Duration;
 
 pub(super) static SET: Operation = Operation {
     name: "cpu_sedf_set",
+    about: "Sets the parameters of the SEDF scheduler, or those of today's schedulers that mean the same.",
+    params: &[
+        needed("period", Takes::Number("ns"), "The length of a period", "20000000"),
+        needed("slice", Takes::Number("ns"), "CPU time guaranteed in each period", "5000000"),
+        needed("latency", Takes::Number("ns"), "The largest delay after the domain wakes", "0"),
+        needed("extratime", Takes::Flag, "Whether it may use time that nobody else wants", "1"),
+        needed("weight", Takes::Number("share"), "A share in place of a slice; 0 for none", "0"),
+    ],
     success: Success::Zero,
-    op: |domain, params| {
-        let request: Set = params.request()?;
-        Ok(Change::Domain(domain, DomainOp::SetSedf(request.into())).into())
+    op: |asked| {
+        let request: Set = asked.params.request()?;
+        asked.domain(DomainOp::SetSedf(request.into()))
     },
 };
 
 pub(super) static GET: Operation = Operation {
     name: "cpu_sedf_get",
+    about: "Shows the parameters of the SEDF scheduler, or what those of today's schedulers mean in its terms.",
+    params: &[],
     success: Success::Answer,
-    op: |domain, _| Ok(Query::Sedf(domain).into()),
+    op: |asked| Ok(Query::Sedf(asked.target()).into()),
 };
 
 /// All of them must be there, as xm sends them; times in nanoseconds.
@@ -45,35 +55,6 @@ impl From<Set> for SedfParams {
             latency: Duration::from_nanos(latency),
             extratime,
             weight,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::model::DomainRef;
-    use crate::wire::http::params::Params;
-
-    #[test]
-    fn every_parameter_is_named_when_it_is_wrong() {
-        let set = |form: String| (SET.op)(DomainRef::new("a"), &Params::from_form(form.as_bytes()));
-        let good = ["period=20000000", "slice=5000000", "latency=0", "extratime=0", "weight=0"];
-        assert!(set(good.join("&")).is_ok());
-        for (n, field) in good.iter().enumerate() {
-            let name = field.split('=').next().unwrap();
-            let with = |text: String| {
-                let mut fields = good.map(str::to_owned);
-                fields[n] = text;
-                set(fields.join("&")).unwrap_err().to_string()
-            };
-            assert_eq!(with(String::new()), format!("Missing parameter: {name}"));
-            assert_eq!(with(format!("{field}&{field}")), format!("Too many values for {name}"));
-            for bad in ["x", "", "-1", "1.5", "99999999999999999999"] {
-                assert!(
-                    with(format!("{name}={bad}")).starts_with(&format!("Invalid value for {name}: '{bad}'"))
-                );
-            }
         }
     }
 }

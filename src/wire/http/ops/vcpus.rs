@@ -1,37 +1,52 @@
 //! `vcpuinfo`, the one operation that GET performs too, `set_vcpus`, `pincpu`
 
-use super::{Operation, Success};
+use super::table::{Operation, Success, Takes, needed};
 use crate::core::model::{CpuSet, Invalid};
-use crate::core::op::{Change, DomainOp, Query};
+use crate::core::op::{DomainOp, Query};
 use crate::wire::http::params::whole;
 use serde::Deserialize;
 
-pub(super) static VCPUINFO: Operation =
-    Operation { name: "vcpuinfo", success: Success::Answer, op: |domain, _| Ok(Query::Vcpus(domain).into()) };
+pub(super) static VCPUINFO: Operation = Operation {
+    name: "vcpuinfo",
+    about: "Shows the domain's VCPUs. GET performs it too: ?op=vcpuinfo.",
+    params: &[],
+    success: Success::Answer,
+    op: |asked| Ok(Query::Vcpus(asked.target()).into()),
+};
 
 pub(super) static SET_VCPUS: Operation = Operation {
     name: "set_vcpus",
+    about: "Tells the guest how many of its VCPUs to use; a domain that is not on the host, how many it has.",
+    params: &[needed("vcpus", Takes::Number("VCPUs"), "At least 1", "2")],
     success: Success::Empty,
-    op: |domain, params| {
-        let SetVcpus { vcpus } = params.request()?;
-        Ok(Change::Domain(domain, DomainOp::SetVcpus(vcpus)).into())
+    op: |asked| {
+        let SetVcpus { vcpus } = asked.params.request()?;
+        asked.domain(DomainOp::SetVcpus(vcpus))
     },
 };
 
 pub(super) static PINCPU: Operation = Operation {
     name: "pincpu",
+    about: "Says on which CPUs a VCPU may run.",
+    params: &[
+        needed("vcpu", Takes::Text("a number, or all"), "Which VCPU", "0"),
+        needed("cpumap", Takes::Text("CPUs like 0-3,^1"), "Which CPUs", "0-1"),
+    ],
     success: Success::Zero,
-    op: |domain, params| {
-        let PinCpu { vcpu, cpumap } = params.request()?;
+    op: |asked| {
+        let PinCpu { vcpu, cpumap } = asked.params.request()?;
         let vcpu = match vcpu.trim() {
             "all" => None,
             number => Some(number.parse().map_err(|_| {
                 Invalid::new(format!("Invalid value for vcpu: '{number}' is neither a number nor all"))
             })?),
         };
+        if cpumap.trim().is_empty() {
+            return Err(Invalid::new("Invalid value for cpumap: '' names no CPU"));
+        }
         let cpus: CpuSet =
             cpumap.parse().map_err(|reason| Invalid::new(format!("Invalid value for cpumap: {reason}")))?;
-        Ok(Change::Domain(domain, DomainOp::Pin { vcpu, cpus }).into())
+        asked.domain(DomainOp::Pin { vcpu, cpus })
     },
 };
 
@@ -51,13 +66,12 @@ struct PinCpu {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::DomainRef;
-    use crate::core::op::Op;
-    use crate::wire::http::params::Params;
+    use crate::core::op::{Change, Op};
+    use crate::wire::http::ops::tests::made;
 
     #[test]
     fn every_form_of_pinning() {
-        let pin = |form: &str| (PINCPU.op)(DomainRef::new("a"), &Params::from_form(form.as_bytes()));
+        let pin = |form: &str| made(&PINCPU, form);
         for (form, vcpu, cpus) in [
             ("vcpu=0&cpumap=[1, 2]", Some(0), "1,2"),
             ("vcpu=1&cpumap=2,3", Some(1), "2,3"),
@@ -68,7 +82,6 @@ mod tests {
             };
             assert_eq!((v, c.to_string().as_str()), (vcpu, cpus));
         }
-        assert_eq!(pin("vcpu=0").unwrap_err().to_string(), "Missing parameter: cpumap");
         assert!(pin("vcpu=x&cpumap=1").unwrap_err().to_string().starts_with("Invalid value for vcpu: 'x'"));
         assert!(pin("vcpu=0&cpumap=foo").unwrap_err().to_string().starts_with("Invalid value for cpumap:"));
     }

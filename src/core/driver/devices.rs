@@ -1,0 +1,124 @@
+//! Devices that come and go.
+
+use super::Driver;
+use crate::core::error::Error;
+use crate::core::model::{BlockKind, Device, DomainConfig, Invalid, PciDevice, Property};
+use crate::core::op::{DeviceRef, Outcome};
+
+impl Driver {
+    pub(super) async fn attach(&mut self, mut device: Device) -> Result<Outcome, Error> {
+        self.core.complete_device(&mut device);
+        for config in self.definition.iter().chain([&self.config]) {
+            config.check_new_device(&device)?;
+        }
+        let class = device.class().to_owned();
+        let next = |config: &DomainConfig| config.next_device_id(&class);
+        let id = self.definition.as_deref().map_or(0, next).max(next(&self.config));
+        device.set_id(id);
+        if let Some(domid) = self.domid {
+            limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &device))?;
+        }
+        self.reconfigure(|config| config.devices.push(device.clone())).await?;
+        self.refresh().await?;
+        Ok(Outcome::Attached { class, id: device.id().unwrap_or(id), domid: self.domid })
+    }
+
+    pub(super) async fn detach(
+        &mut self,
+        class: &str,
+        wanted: &DeviceRef,
+        force: bool,
+        forget: bool,
+    ) -> Result<Outcome, Error> {
+        if !Device::is_class(class) {
+            return Err(Invalid::new(format!("Unknown device type: {class}")).into());
+        }
+        let device = self.device(class, wanted)?;
+        if let Some(domid) = self.domid {
+            let call = self.core.hypervisor.detach_device(domid, &device, force);
+            limited!(self, "Detaching a device", call)?;
+        }
+        let without = |config: &mut DomainConfig| {
+            if let Some(at) = config.device_at(class, wanted.number) {
+                config.devices.remove(at);
+            }
+        };
+        let definition = if forget || self.domid.is_none() { None } else { self.definition.take() };
+        let done = self.reconfigure(without).await;
+        self.definition = definition.or(self.definition.take());
+        done?;
+        self.refresh().await
+    }
+
+    pub(super) async fn configure(&mut self, wanted: &DeviceRef, to: Device) -> Result<Outcome, Error> {
+        let old = self.device(to.class(), wanted)?;
+        let new = match (&old, to) {
+            (Device::Block(old), Device::Block(new)) if old.kind == BlockKind::Cdrom => {
+                if new.number != old.number {
+                    let reason = format!("The drive is {}, the configuration says {}", old.dev, new.dev);
+                    return Err(Invalid::new(reason).into());
+                }
+                let mut drive = old.clone();
+                (drive.uname, drive.mode) = (new.uname, new.mode);
+                Device::Block(drive)
+            }
+            (Device::Pci(old), Device::Pci(new)) => Device::Pci(functions(old, new)?),
+            (old, _) => {
+                let reason = format!(
+                    "Refusing to reconfigure device {} {}: only CD-ROM drives and PCI devices change while they are plugged in",
+                    old.class(),
+                    wanted.text
+                );
+                return Err(Invalid::new(reason).into());
+            }
+        };
+        if let Some(domid) = self.domid {
+            let call = self.core.hypervisor.configure_device(domid, &new);
+            limited!(self, "Configuring a device", call)?;
+        }
+        self.reconfigure(|config| {
+            if let Some(at) = config.device_at(new.class(), wanted.number) {
+                config.devices[at] = new.clone();
+            }
+        })
+        .await?;
+        self.refresh().await
+    }
+
+    fn device(&self, class: &str, wanted: &DeviceRef) -> Result<Device, Error> {
+        let at = self.config.device_at(class, wanted.number);
+        at.map(|at| self.config.devices[at].clone())
+            .ok_or_else(|| Error::NotConnected(wanted.number.to_string()))
+    }
+}
+
+/// What becomes of PCI functions when `(state Initialising)` brings some and `(state Closing)` takes some away, as libvirt
+/// and xm 4.x send it.
+fn functions(old: &PciDevice, new: PciDevice) -> Result<PciDevice, Error> {
+    let state = new.rest.iter().find(|property| property.key == "state").and_then(Property::text);
+    let mut device = old.clone();
+    match state.map_or(&b"Initialising"[..], |state| state.as_slice()) {
+        b"Closing" => {
+            for gone in &new.functions {
+                let at = device.functions.iter().position(|f| f.address == gone.address);
+                let at = at.ok_or_else(|| Error::NotConnected(gone.address.to_string()))?;
+                device.functions.remove(at);
+            }
+        }
+        b"Initialising" => {
+            for function in new.functions {
+                if device.functions.iter().any(|f| f.address == function.address) {
+                    let reason = format!("The device \"{}\" is already defined", function.address);
+                    return Err(Invalid::new(reason).into());
+                }
+                device.functions.push(function);
+            }
+        }
+        other => {
+            let reason =
+                format!("pci state: {:?} is neither Initialising nor Closing", bstr::BStr::new(other));
+            return Err(Invalid::new(reason).into());
+        }
+    }
+    Ok(device)
+}

@@ -1,0 +1,213 @@
+//! How a domain comes to the host and leaves it, and what is stored of it.
+
+use super::{Driver, Inbox};
+use crate::core::engine::{Core, Role};
+use crate::core::error::Error;
+use crate::core::lifecycle::{Event, State};
+use crate::core::model::{DomName, DomainConfig, DomainFacts, Invalid, Uuid};
+use crate::core::op::Outcome;
+use crate::core::ports::Definition;
+use crate::core::snapshot::DomainView;
+use std::sync::Arc;
+use tracing::{info, warn};
+
+impl Driver {
+    /// The driver of a domain that is about to be built, or defined, under a name that is reserved already.
+    pub(in crate::core) fn new(core: Arc<Core>, inbox: Inbox, uuid: Uuid, name: DomName) -> Self {
+        let config = Arc::new(DomainConfig::new(name, 1));
+        let state = State::Building;
+        Self { core, inbox, uuid, domid: None, state, config, definition: None, left: false }
+    }
+
+    /// Minds a domain that is on the host already.
+    pub(in crate::core) fn adopt(
+        core: Arc<Core>,
+        inbox: Inbox,
+        config: Arc<DomainConfig>,
+        facts: DomainFacts,
+        definition: Option<Definition>,
+    ) -> Self {
+        let driver = Self {
+            core,
+            inbox,
+            uuid: facts.uuid,
+            domid: Some(facts.domid),
+            state: State::observed(&facts.flags),
+            config,
+            definition: definition.map(|definition| Arc::new(definition.config)),
+            left: false,
+        };
+        driver.publish(Some(facts), None);
+        driver
+    }
+
+    /// Minds a domain that is stored and not on the host.
+    pub(in crate::core) fn halted(
+        core: Arc<Core>,
+        inbox: Inbox,
+        uuid: Uuid,
+        config: DomainConfig,
+        suspended: bool,
+    ) -> Self {
+        let config = Arc::new(config);
+        let definition = Some(config.clone());
+        let state = if suspended { State::Suspended } else { State::Halted };
+        let driver = Self { core, inbox, uuid, domid: None, state, config, definition, left: false };
+        driver.publish(None, None);
+        driver
+    }
+
+    /// Builds it and leaves it paused.
+    pub(in crate::core) async fn build(
+        &mut self,
+        config: Arc<DomainConfig>,
+    ) -> Result<Arc<DomainView>, Error> {
+        self.state = State::Building;
+        let created = limited!(self, "Create", self.core.hypervisor.create(&config));
+        self.built(config, created)
+    }
+
+    /// Takes note of what has become of building it.
+    pub(super) fn built(
+        &mut self,
+        config: Arc<DomainConfig>,
+        created: Result<DomainFacts, Error>,
+    ) -> Result<Arc<DomainView>, Error> {
+        match created {
+            Ok(facts) => {
+                self.config = config;
+                self.domid = Some(facts.domid);
+                self.advance(Event::Built);
+                Ok(self.publish(Some(facts), None))
+            }
+            Err(error) => {
+                self.fall();
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for the devices of a domain that was just built, and lets it run. If that fails, it is taken apart.
+    pub(super) async fn let_run(&mut self, paused: bool) -> Result<(), Error> {
+        let domid = self.on_host()?;
+        if let Err(error) =
+            limited!(self, "Waiting for devices", self.core.hypervisor.wait_for_devices(domid))
+        {
+            self.destroy().await?;
+            return Err(error);
+        }
+        if !paused {
+            limited!(self, "Unpause", self.core.hypervisor.unpause(domid))?;
+        }
+        self.refresh().await.map(drop)
+    }
+
+    /// It is not on the host any more, or did not get there. A managed domain falls back on its definition, another one
+    /// is gone.
+    pub(super) fn fall(&mut self) {
+        self.domid = None;
+        if let Some(definition) = &self.definition {
+            self.config = definition.clone();
+            self.state = State::Halted;
+            self.publish(None, None);
+        } else {
+            self.state = State::Gone;
+            self.leave();
+        }
+    }
+
+    /// Somebody else may have started the domain.
+    pub(super) async fn look_for_it(&mut self) {
+        let Ok(domains) = limited!(self, "Reading the domains", self.core.hypervisor.domains()) else {
+            return;
+        };
+        let Some(facts) = domains.into_iter().find(|facts| facts.uuid == self.uuid && !facts.flags.dying)
+        else {
+            return;
+        };
+        match limited!(self, "Reading a configuration", self.core.hypervisor.config(facts.domid)) {
+            Ok(mut config) => {
+                self.core.complete(&mut config, Role::Defined);
+                info!(domain = %self.config.name, domid = %facts.domid, "Domain was started by somebody else");
+                self.config = Arc::new(config);
+                self.domid = Some(facts.domid);
+                self.state = State::observed(&facts.flags);
+                self.publish(Some(facts), None);
+            }
+            Err(error) => {
+                warn!(domain = %self.config.name, domid = %facts.domid, %error, "Could not look at the domain");
+            }
+        }
+    }
+
+    pub(super) async fn start_defined(&mut self, paused: bool) -> Result<Outcome, Error> {
+        self.check("start", Event::Start)?;
+        let mut config = DomainConfig::clone(&self.config);
+        self.core.complete(&mut config, Role::Running);
+        self.build(Arc::new(config)).await?;
+        self.let_run(paused).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Builds a defined domain with another configuration than the stored one, which stays as it is.
+    pub(super) async fn create_from(&mut self, config: DomainConfig) -> Result<Outcome, Error> {
+        if self.domid.is_some() {
+            return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
+        }
+        self.check("create", Event::Start)?;
+        self.build(Arc::new(config)).await.map(Outcome::Domain)
+    }
+
+    /// Defines a domain that is new.
+    pub(in crate::core) async fn define_anew(&mut self, config: DomainConfig) -> Result<Outcome, Error> {
+        match self.keep(config).await {
+            Ok(()) => {
+                self.state = State::Halted;
+                self.refresh().await
+            }
+            Err(error) => {
+                self.fall();
+                Err(error)
+            }
+        }
+    }
+
+    /// Defines a domain that is there already. If it is on the host, the definition counts when it next starts.
+    pub(super) async fn define(&mut self, mut config: DomainConfig) -> Result<Outcome, Error> {
+        if self.state == State::Suspended {
+            return Err(self.bad_state("define"));
+        }
+        config.keep_secrets(self.definition.as_ref().unwrap_or(&self.config));
+        let (old, new) = (self.config.name.clone(), config.name.clone());
+        if self.domid.is_some() && old != new {
+            let reason = format!("name: the domain runs as {old}, use op=rename to give it another name");
+            return Err(Invalid::new(reason).into());
+        }
+        self.take_name(&old, &new)?;
+        if let Err(error) = self.keep(config).await {
+            let _ = self.core.registry.rename(self.uuid, &new, &old);
+            return Err(error);
+        }
+        self.refresh().await
+    }
+
+    pub(super) async fn delete(&mut self) -> Result<Outcome, Error> {
+        self.check("delete", Event::Delete)?;
+        limited!(self, "Deleting the definition", self.core.store.remove(self.uuid))?;
+        self.definition = None;
+        self.fall();
+        Ok(Outcome::Done)
+    }
+
+    /// Stores a definition.
+    pub(super) async fn keep(&mut self, mut definition: DomainConfig) -> Result<(), Error> {
+        definition.uuid = Some(self.uuid);
+        limited!(self, "Storing the definition", self.core.store.save(self.uuid, &definition))?;
+        let definition = Arc::new(definition);
+        if self.domid.is_none() {
+            self.config = definition.clone();
+        }
+        self.definition = Some(definition);
+        Ok(())
+    }
+}

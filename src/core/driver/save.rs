@@ -1,0 +1,263 @@
+//! A domain on its way to a file and back.
+//!
+//! ```text
+//! note ─▶ draft ─▶ suspend and write ─▶ commit ─▶ destroy ─▶ no note
+//!                     │ failed            │ failed
+//!                     └───────────────────┴──▶ unsuspend: it goes on as if nothing had happened
+//! ```
+//!
+//! A daemon that is killed in between finds the note: whoever was being saved goes on, unless it is a managed domain
+//! whose checkpoint is complete; then the rest is done.
+
+use super::Driver;
+use crate::core::error::Error;
+use crate::core::lifecycle::{Event, State};
+use crate::core::model::{DomId, DomainConfig, DomainFacts, ShutdownReason};
+use crate::core::op::{AfterDump, Outcome, Stream};
+use crate::core::transfer::Transfer;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{error, info, warn};
+
+/// How often progress is shown.
+const TICK: Duration = Duration::from_millis(500);
+
+impl Driver {
+    pub(super) async fn save(&mut self, file: &Path) -> Result<Outcome, Error> {
+        self.may_be_saved("save")?;
+        self.write_to(file).await?;
+        self.destroy().await?;
+        self.forget_note().await;
+        info!(domain = %self.config.name, file = %file.display(), "Domain was saved");
+        Ok(Outcome::Done)
+    }
+
+    pub(super) async fn suspend(&mut self) -> Result<Outcome, Error> {
+        if self.definition.is_none() {
+            self.on_host()?;
+            return Err(Error::NotManaged(self.config.name.to_string()));
+        }
+        self.may_be_saved("suspend")?;
+        let file = self.core.store.checkpoint(self.uuid);
+        self.write_to(&file).await?;
+        self.lie_down().await?;
+        self.forget_note().await;
+        Ok(Outcome::Done)
+    }
+
+    /// Takes a domain off the host whose memory is in its checkpoint.
+    async fn lie_down(&mut self) -> Result<(), Error> {
+        self.destroy().await?;
+        self.state = State::Suspended;
+        self.publish(None, None);
+        Ok(())
+    }
+
+    pub(super) async fn resume(&mut self, paused: bool) -> Result<Outcome, Error> {
+        self.check("resume", Event::Resume)?;
+        let file = self.core.store.checkpoint(self.uuid);
+        let (mut config, stream) = limited!(self, "Opening the checkpoint", self.core.store.open(&file))?;
+        config.uuid = Some(self.uuid);
+        // It can have been renamed meanwhile.
+        config.name = self.config.name.clone();
+        self.core.complete(&mut config, crate::core::engine::Role::Running);
+        if let Err(error) = self.read_from(Arc::new(config), stream).await {
+            self.state = State::Suspended;
+            self.publish(None, None);
+            return Err(error);
+        }
+        // Before it runs: its memory must not be found again once it has gone on.
+        if let Err(error) = limited!(self, "Removing the checkpoint", self.core.store.discard(&file)) {
+            self.lie_down().await?;
+            return Err(error);
+        }
+        self.let_run(paused).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Gives up the memory of a suspended domain.
+    pub(super) async fn discard_memory(&mut self) -> Result<Outcome, Error> {
+        let file = self.core.store.checkpoint(self.uuid);
+        limited!(self, "Removing the checkpoint", self.core.store.discard(&file))?;
+        self.advance(Event::Destroy);
+        self.refresh().await
+    }
+
+    pub(in crate::core) async fn restore(
+        &mut self,
+        config: Arc<DomainConfig>,
+        stream: OwnedFd,
+        paused: bool,
+    ) -> Result<Outcome, Error> {
+        let view = self.read_from(config, stream).await?;
+        self.let_run(paused).await?;
+        Ok(Outcome::Domain(self.core.board.current().by_uuid(&self.uuid).cloned().unwrap_or(view)))
+    }
+
+    pub(super) async fn restore_defined(
+        &mut self,
+        config: DomainConfig,
+        stream: Stream,
+        paused: bool,
+    ) -> Result<Outcome, Error> {
+        if self.domid.is_some() {
+            return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
+        }
+        self.check("restore", Event::Start)?;
+        let stream = stream.into_fd().ok_or(Error::Stopping)?;
+        self.restore(Arc::new(config), stream, paused).await
+    }
+
+    pub(super) async fn dump(
+        &mut self,
+        file: PathBuf,
+        live: bool,
+        then: AfterDump,
+    ) -> Result<Outcome, Error> {
+        let domid = self.on_host()?;
+        let hypervisor = self.core.hypervisor.clone();
+        let pause = !live && self.state == State::Running;
+        if pause {
+            limited!(self, "Pause", hypervisor.pause(domid))?;
+        }
+        let dumped = limited!(self, "Core dump", hypervisor.dump_core(domid, &file));
+        if pause && (dumped.is_err() || then == AfterDump::GoOn) {
+            limited!(self, "Unpause", hypervisor.unpause(domid))?;
+        }
+        dumped?;
+        info!(domain = %self.config.name, %domid, file = %file.display(), "Core dumped");
+        match then {
+            AfterDump::GoOn => drop(self.refresh().await?),
+            AfterDump::Crash => self.destroy().await?,
+            AfterDump::Reset => self.restart().await?,
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// A daemon was killed while this domain was being saved or resumed.
+    pub(in crate::core) async fn clear_up(&mut self) {
+        let (Some(domid), name) = (self.domid, self.config.name.clone()) else { return };
+        let checkpoint = self.core.store.checkpoint(self.uuid);
+        let kept = self.definition.is_some() && checkpoint.exists();
+        let done = match self.state {
+            State::Stopped(ShutdownReason::Suspend) if kept => {
+                info!(domain = %name, %domid, "Xend was stopped while the domain was being suspended: finishing it");
+                self.lie_down().await
+            }
+            State::Stopped(ShutdownReason::Suspend) => {
+                info!(domain = %name, %domid, "Xend was stopped while the domain was being saved: it goes on");
+                self.take_back(domid).await;
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = done {
+            error!(domain = %name, %domid, %error, "Could not clear up after a save");
+        }
+    }
+
+    fn may_be_saved(&self, verb: &'static str) -> Result<DomId, Error> {
+        let domid = self.on_host()?;
+        if self.state == State::Running { Ok(domid) } else { Err(self.bad_state(verb)) }
+    }
+
+    /// Suspends the domain and writes it to a file. If that fails, it goes on.
+    async fn write_to(&mut self, file: &Path) -> Result<(), Error> {
+        let domid = self.on_host()?;
+        let store = self.core.store.clone();
+        let draft = limited!(self, "Making the file", store.draft(file, &self.config))?;
+        limited!(self, "Noting the save", store.note_saving(self.uuid, true))?;
+        let written = async {
+            self.send_to(domid, draft.stream()?, false, "Saving").await?;
+            // As long as it takes: a disk can be slow, and half a file is of no use.
+            draft.commit().await
+        };
+        if let Err(error) = written.await {
+            self.take_back(domid).await;
+            self.forget_note().await;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Has the hypervisor write the domain somewhere.
+    pub(super) async fn send_to(
+        &mut self,
+        domid: DomId,
+        to: OwnedFd,
+        live: bool,
+        what: &'static str,
+    ) -> Result<(), Error> {
+        let (hypervisor, transfer) = (self.core.hypervisor.clone(), Arc::new(Transfer::default()));
+        let meanwhile = transfer.clone();
+        let work = async move { hypervisor.save(domid, to, live, meanwhile).await };
+        self.watched(what, transfer, work).await
+    }
+
+    /// Has the hypervisor build the domain from what it once wrote. It stays paused.
+    pub(super) async fn read_from(
+        &mut self,
+        config: Arc<DomainConfig>,
+        from: OwnedFd,
+    ) -> Result<Arc<crate::core::snapshot::DomainView>, Error> {
+        self.state = State::Building;
+        let (hypervisor, transfer) = (self.core.hypervisor.clone(), Arc::new(Transfer::default()));
+        let (meanwhile, like) = (transfer.clone(), config.clone());
+        let work = async move { hypervisor.restore(&like, from, meanwhile).await };
+        let restored: Result<DomainFacts, Error> = self.watched("Restoring", transfer, work).await;
+        self.built(config, restored)
+    }
+
+    /// Lets a domain go on whose suspension was of no use.
+    pub(super) async fn take_back(&mut self, domid: DomId) {
+        if let Err(error) = limited!(self, "Taking back", self.core.hypervisor.unsuspend(domid)) {
+            error!(domain = %self.config.name, %domid, %error, "The domain does not go on after a failed save");
+        }
+        if let Err(error) = self.refresh().await {
+            warn!(domain = %self.config.name, %domid, %error, "Could not look at the domain");
+        }
+    }
+
+    async fn forget_note(&self) {
+        if let Err(error) = limited!(self, "Noting the save", self.core.store.note_saving(self.uuid, false)) {
+            warn!(domain = %self.config.name, %error, "A note could not be removed");
+        }
+    }
+
+    /// Waits for something large, shows how far it is, and gives up if it does not get on.
+    async fn watched<T>(
+        &mut self,
+        what: &'static str,
+        transfer: Arc<Transfer>,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut work = std::pin::pin!(work);
+        let mut ticks = tokio::time::interval_at(Instant::now() + TICK, TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut last, mut moved, mut told) = (transfer.progress(what), Instant::now(), 0);
+        let limit = self.core.patience();
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = ticks.tick() => {}
+            }
+            let now = transfer.progress(what);
+            if now != last {
+                (last, moved) = (now, Instant::now());
+            } else if moved.elapsed() > limit {
+                return Err(Error::Timeout { what, limit });
+            }
+            let percent = now.percent();
+            if percent / 10 > told / 10 {
+                told = percent;
+                info!(domain = %self.config.name, what, percent, bytes = now.done, "Under way");
+            }
+            let facts = self.core.board.current().by_uuid(&self.uuid).and_then(|view| view.facts.clone());
+            self.publish(facts, Some(now));
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! How domains come in: created, defined, restored.
+
+use super::Core;
+use crate::core::driver::{Driver, Handle};
+use crate::core::error::Error;
+use crate::core::model::{Console, Device, DomName, DomainConfig, Mac, Uuid};
+use crate::core::op::{DomainOp, Outcome};
+use crate::core::registry::Taken;
+use crate::core::snapshot::DomainView;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+impl Core {
+    /// Builds a domain and leaves it paused. A defined domain that is not on the host is built with this configuration
+    /// in place of the stored one.
+    pub(super) async fn create(self: &Arc<Self>, mut config: DomainConfig) -> Result<Outcome, Error> {
+        if let Some(view) = self.halted_namesake(&config) {
+            config.uuid = Some(view.uuid);
+            self.complete(&mut config, Role::Running);
+            config.check()?;
+            return self.ask(&view, DomainOp::CreateFrom(Box::new(config))).await;
+        }
+        let uuid = self.complete(&mut config, Role::Running);
+        config.check()?;
+        self.admit(uuid, config.name.clone(), |mut driver| async move {
+            let built = driver.build(Arc::new(config)).await.map(Outcome::Domain);
+            (driver, built)
+        })
+        .await
+    }
+
+    /// The defined domain that a configuration without a UUID, or with this one, means by its name.
+    fn halted_namesake(&self, config: &DomainConfig) -> Option<Arc<DomainView>> {
+        let board = self.board.current();
+        let view = match config.uuid {
+            Some(uuid) => board.by_uuid(&uuid)?,
+            None => board.by_name(&config.name)?,
+        };
+        (view.facts.is_none() && view.config.name == config.name).then(|| view.clone())
+    }
+
+    /// Stores a definition. A domain of the same UUID is redefined, and goes on as it is if it runs: libvirt's autostart
+    /// sends the answer about a running domain back with one word changed.
+    pub(super) async fn define(self: &Arc<Self>, mut config: DomainConfig) -> Result<Outcome, Error> {
+        let known = config.uuid.and_then(|uuid| self.board.current().by_uuid(&uuid).cloned());
+        let uuid = self.complete(&mut config, Role::Defined);
+        config.check()?;
+        if let Some(view) = known {
+            return self.ask(&view, DomainOp::Define(Box::new(config))).await;
+        }
+        self.admit(uuid, config.name.clone(), |mut driver| async move {
+            let defined = driver.define_anew(config).await;
+            (driver, defined)
+        })
+        .await
+    }
+
+    /// Builds a domain from a file, and lets it run unless it is to stay paused.
+    pub(super) async fn restore(self: &Arc<Self>, file: PathBuf, paused: bool) -> Result<Outcome, Error> {
+        let (mut config, stream) = self.limited("Opening the file", self.store.open(&file)).await?;
+        let uuid = self.complete(&mut config, Role::Running);
+        config.check()?;
+        if let Some(view) = self.halted_namesake(&config) {
+            // The domain is managed: it is the one that was saved, or was defined under the same name since.
+            let op = DomainOp::RestoreFrom { config: Box::new(config), stream: stream.into(), paused };
+            return self.ask(&view, op).await;
+        }
+        self.admit(uuid, config.name.clone(), move |mut driver| async move {
+            let restored = driver.restore(Arc::new(config), stream, paused).await;
+            (driver, restored)
+        })
+        .await
+    }
+
+    /// Takes in a new domain: `begin` brings it where it is to be, and its driver minds it from then on. In a task of its
+    /// own: a client that hangs up does not leave half a domain.
+    async fn admit<F, R>(self: &Arc<Self>, uuid: Uuid, name: DomName, begin: F) -> Result<Outcome, Error>
+    where
+        F: FnOnce(Driver) -> R + Send + 'static,
+        R: Future<Output = (Driver, Result<Outcome, Error>)> + Send,
+    {
+        let (handle, inbox) = Handle::new();
+        self.registry
+            .reserve(uuid, &name, handle)
+            .map_err(|Taken(owner)| Error::Exists { name: name.to_string(), domid: self.domid_of(&owner) })?;
+        let driver = Driver::new(self.clone(), inbox, uuid, name);
+        let (answer, answered) = oneshot::channel();
+        tokio::spawn(async move {
+            let (driver, outcome) = begin(driver).await;
+            let _ = answer.send(outcome);
+            driver.run().await;
+        });
+        answered.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Makes up what a configuration leaves open: UUIDs, MAC addresses, numbers of devices, and for a domain that is to
+    /// run a console.
+    pub(in crate::core) fn complete(&self, config: &mut DomainConfig, role: Role) -> Uuid {
+        let uuid = *config.uuid.get_or_insert_with(|| self.entropy.uuid());
+        let console = |device: &Device| matches!(device, Device::Console(_));
+        if role == Role::Running && !config.devices.iter().any(console) {
+            config.devices.push(Device::Console(Console { protocol: "vt100".into(), ..Console::default() }));
+        }
+        for device in &mut config.devices {
+            self.complete_device(device);
+        }
+        config.number_devices();
+        uuid
+    }
+
+    /// The same for one device, apart from its number.
+    pub(in crate::core) fn complete_device(&self, device: &mut Device) {
+        device.uuid_mut().get_or_insert_with(|| self.entropy.uuid());
+        if let Device::Vif(vif) = device {
+            vif.mac.get_or_insert_with(|| {
+                let mut random = [0; 3];
+                self.entropy.fill(&mut random);
+                Mac::in_xen_range(random)
+            });
+        }
+    }
+}
+
+/// What a configuration is completed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::core) enum Role {
+    /// To be stored.
+    Defined,
+    /// To be built.
+    Running,
+}

@@ -1,0 +1,73 @@
+//! PCI functions handed through to a guest.
+
+use super::{Backend, Invalid, Property, Uuid};
+
+/// The place of a PCI function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PciAddress {
+    /// The PCI domain.
+    pub domain: u16,
+    /// The bus.
+    pub bus: u8,
+    /// The slot, 0 to 31.
+    pub slot: u8,
+    /// The function, 0 to 7.
+    pub func: u8,
+}
+
+impl PciAddress {
+    /// Checks the four numbers.
+    pub fn new(domain: u32, bus: u32, slot: u32, func: u32) -> Result<Self, Invalid> {
+        let bad = |what, n, max| Invalid::new(format!("PCI {what} {n:#x} is above {max:#x}"));
+        Ok(Self {
+            domain: u16::try_from(domain).map_err(|_| bad("domain", domain, 0xffff))?,
+            bus: u8::try_from(bus).map_err(|_| bad("bus", bus, 0xff))?,
+            slot: u8::try_from(slot).ok().filter(|s| *s < 32).ok_or_else(|| bad("slot", slot, 31))?,
+            func: u8::try_from(func).ok().filter(|f| *f < 8).ok_or_else(|| bad("function", func, 7))?,
+        })
+    }
+}
+
+impl std::fmt::Display for PciAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { domain, bus, slot, func } = self;
+        write!(f, "{domain:04x}:{bus:02x}:{slot:02x}.{func:x}")
+    }
+}
+
+/// One PCI function of a `(pci ...)` device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PciFunction {
+    /// Where it is on the host.
+    pub address: PciAddress,
+    /// `vslot`, `opts`, ... and keys that nobody knows.
+    pub rest: Vec<Property>,
+}
+
+/// PCI functions handed through to the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PciDevice {
+    /// The functions.
+    pub functions: Vec<PciFunction>,
+    /// Who serves them.
+    pub backend: Option<Backend>,
+    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    pub id: Option<u32>,
+    /// The device's UUID.
+    pub uuid: Option<Uuid>,
+    /// Keys that nobody knows.
+    pub rest: Vec<Property>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pci_addresses_are_in_range() {
+        assert!(PciAddress::new(0, 0xff, 31, 7).is_ok());
+        for (d, b, s, f) in [(0x10000, 0, 0, 0), (0, 256, 0, 0), (0, 0, 32, 0), (0, 0, 0, 8)] {
+            assert!(PciAddress::new(d, b, s, f).is_err());
+        }
+    }
+}

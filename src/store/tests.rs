@@ -1,0 +1,144 @@
+use super::*;
+use crate::core::model::DomName;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
+
+fn config(name: &str, uuid: u128) -> DomainConfig {
+    let mut config = DomainConfig::new(DomName::new(name).unwrap(), 64);
+    config.uuid = Some(Uuid::from_u128(uuid));
+    config
+}
+
+fn loaded(store: &DirStore) -> Vec<String> {
+    let mut names: Vec<_> = store.load_all().unwrap().iter().map(|d| d.config.name.to_string()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn definitions_are_kept_in_xends_layout_and_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DirStore::open(dir.path()).unwrap();
+    let (a, b) = (config("a", 1), config("b", 2));
+    store.save(Uuid::from_u128(1), &a).await.unwrap();
+    store.save(Uuid::from_u128(2), &b).await.unwrap();
+    let path = dir.path().join("domains/00000000-0000-0000-0000-000000000001/config.sxp");
+    assert!(fs::read_to_string(&path).unwrap().starts_with("(domain\n"));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(loaded(&store), ["a", "b"]);
+    store.remove(Uuid::from_u128(1)).await.unwrap();
+    store.remove(Uuid::from_u128(1)).await.unwrap();
+    assert!(!path.parent().unwrap().exists());
+    let again = DirStore::open(dir.path()).unwrap().load().await.unwrap();
+    assert_eq!(again, [Definition { config: b, suspended: false }]);
+}
+
+#[tokio::test]
+async fn damaged_files_are_set_aside_and_stop_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DirStore::open(dir.path()).unwrap();
+    store.save(Uuid::from_u128(1), &config("a", 1)).await.unwrap();
+    let other = dir.path().join("domains/00000000-0000-0000-0000-000000000002");
+    for (n, text) in [
+        "",
+        "(domain (name b)",
+        "(vm (name b))",
+        "(domain (name a) (memory 64) (uuid 00000000-0000-0000-0000-000000000001))",
+        "\u{0}\u{0}",
+    ]
+    .iter()
+    .enumerate()
+    {
+        file::make_dir(&other).unwrap();
+        fs::write(other.join(CONFIG), text).unwrap();
+        fs::write(other.join(".new-x"), "half").unwrap();
+        assert_eq!(loaded(&store), ["a"], "{text}");
+        let aside =
+            other.join(if n == 0 { "config.sxp.damaged".into() } else { format!("config.sxp.damaged-{n}") });
+        assert_eq!(fs::read_to_string(aside).unwrap(), *text);
+        assert!(!other.join(".new-x").exists() && !other.join(CONFIG).exists());
+    }
+    // What else lies about is nobody's business.
+    fs::create_dir(dir.path().join("domains/lost+found")).unwrap();
+    fs::create_dir(dir.path().join("domains/00000000-0000-0000-0000-000000000003")).unwrap();
+    assert_eq!(loaded(&store), ["a"]);
+}
+
+#[test]
+fn a_directory_of_a_real_xend_is_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DirStore::open(dir.path()).unwrap();
+    let put = |uuid: &str, text: &str| {
+        let dir = dir.path().join("domains").join(uuid);
+        file::make_dir(&dir).unwrap();
+        fs::write(dir.join(CONFIG), text).unwrap();
+    };
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/store");
+    put("00000000-0000-0000-0000-000000000000", "(domain (domid 0) (on_crash restart) (name Domain-0))");
+    put(
+        "11111111-2222-3333-4444-555555550030",
+        &fs::read_to_string(fixtures.join("xend-4.1-pv.sxp")).unwrap(),
+    );
+    let all = store.load_all().unwrap();
+    let [one] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((one.config.name.as_str(), one.config.vcpus, one.config.maxmem), ("man1", 3, 512));
+    assert_eq!(
+        one.config.devices.iter().map(|d| (d.class(), d.id())).collect::<Vec<_>>(),
+        [("vif", Some(0)), ("console", Some(0)), ("vbd", Some(2049))]
+    );
+    assert!(dir.path().join("domains/00000000-0000-0000-0000-000000000000").join(CONFIG).exists());
+}
+
+#[tokio::test]
+async fn a_saved_domain_is_there_when_it_is_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DirStore::open(&dir.path().join("state")).unwrap();
+    let path = dir.path().join("a.save");
+    let draft = store.draft(&path, &config("a", 1)).await.unwrap();
+    fs::File::from(draft.stream().unwrap()).write_all(b"memory").unwrap();
+    assert!(!path.exists());
+    drop(draft);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left of it");
+
+    let draft = store.draft(&path, &config("a", 1)).await.unwrap();
+    fs::File::from(draft.stream().unwrap()).write_all(b"memory").unwrap();
+    draft.commit().await.unwrap();
+    let (back, rest) = store.open(&path).await.unwrap();
+    let mut memory = String::new();
+    fs::File::from(rest).read_to_string(&mut memory).unwrap();
+    assert_eq!((back, memory.as_str()), (config("a", 1), "memory"));
+}
+
+#[tokio::test]
+async fn every_bent_or_shortened_header_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DirStore::open(&dir.path().join("state")).unwrap();
+    let good = saved::header(&config("a", 1));
+    for n in 0..good.len() {
+        assert!(saved::read_header(&good[..n]).is_err());
+        let mut bent = good.clone();
+        bent[n] ^= 0x20;
+        assert!(saved::read_header(bent.as_slice()).is_err(), "{n}");
+    }
+    let path = dir.path().join("f");
+    let mut file = fs::File::create(&path).unwrap();
+    let mut message = async |text: &[u8]| {
+        file.set_len(0).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.write_all(text).unwrap();
+        store.open(&path).await.unwrap_err().to_string()
+    };
+    assert!(message(b"").await.ends_with("f: Not a saved domain: it ends too early"));
+    assert!(message(&[b'x'; 100]).await.ends_with("it does not begin as one does"));
+    let mut old = b"LinuxGuestRecord\0\0\0\x09(vm (a))\n".to_vec();
+    old.extend([0; 100]);
+    assert!(message(&old).await.contains("another xend"));
+    assert!(store.open(Path::new("/nosuch/x")).await.unwrap_err().to_string().ends_with("does not exist"));
+    assert!(store.open(dir.path()).await.unwrap_err().to_string().ends_with("is not a file"));
+    for (path, end) in
+        [("x", "is not an absolute path"), ("/nosuch/x", "does not exist"), ("/dev/null", "is not a file")]
+    {
+        let refused = store.draft(Path::new(path), &config("a", 1)).await.err().unwrap().to_string();
+        assert!(refused.ends_with(end), "{refused}");
+    }
+}

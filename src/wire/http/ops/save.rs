@@ -1,0 +1,71 @@
+//! `save`, `restore`, `dump`: domains and files
+
+use super::table::{Operation, Success, Takes, needed, optional};
+use crate::core::op::{AfterDump, Change, DomainOp};
+use crate::wire::http::params::flag;
+use serde::Deserialize;
+
+pub(super) static SAVE: Operation = Operation {
+    name: "save",
+    about: "Writes a running domain into a file and takes it off the host. If that fails, it goes on running.",
+    params: &[needed(
+        "file",
+        Takes::Path,
+        "The file; one that is there is replaced",
+        "/var/lib/xen/save/web1",
+    )],
+    success: Success::Accepted,
+    op: |asked| asked.domain(DomainOp::Save { file: asked.params.path("file")? }),
+};
+
+pub(super) static RESTORE: Operation = Operation {
+    name: "restore",
+    about: "Builds a domain from a file that save made, and lets it run.",
+    params: &[
+        needed("file", Takes::Path, "The file", "/var/lib/xen/save/web1"),
+        optional("paused", Takes::Flag, "0", "Whether the domain stays paused", "1"),
+    ],
+    success: Success::Created,
+    op: |asked| {
+        let Restore { paused } = asked.params.request()?;
+        Ok(Change::Restore { file: asked.params.path("file")?, paused }.into())
+    },
+};
+
+pub(super) static DUMP: Operation = Operation {
+    name: "dump",
+    about: "Writes the domain's memory to a core file, for a debugger.",
+    params: &[
+        needed("file", Takes::Path, "The file; one that is there is replaced", "/var/lib/xen/dump/web1"),
+        optional("live", Takes::Flag, "0", "Whether the domain goes on meanwhile", "1"),
+        optional("crash", Takes::Flag, "0", "Whether it is destroyed afterwards", "0"),
+        optional("reset", Takes::Flag, "0", "Whether it is built anew afterwards", "0"),
+    ],
+    success: Success::Accepted,
+    op: |asked| {
+        let Dump { live, crash, reset } = asked.params.request()?;
+        let then = match (crash, reset) {
+            (true, _) => AfterDump::Crash,
+            (false, true) => AfterDump::Reset,
+            (false, false) => AfterDump::GoOn,
+        };
+        asked.domain(DomainOp::Dump { file: asked.params.path("file")?, live, then })
+    },
+};
+
+#[derive(Debug, Deserialize)]
+struct Restore {
+    #[serde(default, deserialize_with = "flag")]
+    paused: bool,
+}
+
+/// libvirt sends no `reset`.
+#[derive(Debug, Deserialize)]
+struct Dump {
+    #[serde(default, deserialize_with = "flag")]
+    live: bool,
+    #[serde(default, deserialize_with = "flag")]
+    crash: bool,
+    #[serde(default, deserialize_with = "flag")]
+    reset: bool,
+}

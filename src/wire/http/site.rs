@@ -1,0 +1,160 @@
+//! The table of pages: the router is made from it, and so is the reference.
+
+use super::ops::{self, Needed, Operation, Param, Takes};
+use super::{Http, pages, reference};
+use crate::wire::http::accept::Format;
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::Method;
+use axum::routing::{MethodRouter, get};
+
+/// A page.
+pub(super) struct Page {
+    /// Its path, with `{domain}` or `{id}` where a name goes.
+    pub(super) path: &'static str,
+    /// What GET gives.
+    pub(super) about: &'static str,
+    /// What its query can hold.
+    pub(super) query: &'static [Param],
+    /// What can be done with POST.
+    pub(super) ops: &'static [&'static Operation],
+    /// Whether it is text for everybody, as xend had it.
+    pub(super) is_text: bool,
+    get: fn() -> MethodRouter<Http>,
+}
+
+impl Page {
+    /// Whether it is about one domain.
+    pub(super) fn is_domain(&self) -> bool {
+        self.path.ends_with("{domain}")
+    }
+
+    fn methods(&'static self) -> MethodRouter<Http> {
+        (self.get)()
+            .post(
+                move |State(http): State<Http>,
+                      name: Option<Path<String>>,
+                      format: Format,
+                      request: Request| {
+                    ops::on(self, http, name.map(|Path(name)| name), format, request)
+                },
+            )
+            .fallback(|method: Method| async move { super::reply::method_not_supported(&method) })
+    }
+}
+
+const STATES: &[&str] = &["all", "running", "paused", "halted", "suspended", "crashed"];
+
+const fn query(
+    name: &'static str,
+    takes: Takes,
+    default: &'static str,
+    about: &'static str,
+    example: &'static str,
+) -> Param {
+    Param { name, takes, needed: Needed::Else(default), about, example }
+}
+
+/// All pages.
+pub(super) static PAGES: [Page; 10] = [
+    Page {
+        path: "/",
+        about: "Nothing but a way in: xend listed nothing here.",
+        query: &[],
+        ops: &[],
+        is_text: false,
+        get: || get(pages::root),
+    },
+    Page {
+        path: "/xend",
+        about: "The names of the pages below.",
+        query: &[],
+        ops: &[],
+        is_text: false,
+        get: || get(pages::xend),
+    },
+    Page {
+        path: "/xend/domain",
+        about: "The names of the domains, sorted.",
+        query: &[
+            query("detail", Takes::Flag, "0", "Whether each domain is given in full", "1"),
+            query(
+                "state",
+                Takes::Word(STATES),
+                "those that are on the host",
+                "Which domains are listed",
+                "halted",
+            ),
+        ],
+        ops: &ops::ON_DOMAINS,
+        is_text: false,
+        get: || get(pages::domains),
+    },
+    Page {
+        path: "/xend/domain/{domain}",
+        about: "A domain: what it is and how it does. It is named by its name, its domid or its UUID.",
+        query: &[query(
+            "op",
+            Takes::Word(&["vcpuinfo"]),
+            "none",
+            "Shows the domain's VCPUs instead",
+            "vcpuinfo",
+        )],
+        ops: &ops::ON_DOMAIN,
+        is_text: false,
+        get: || get(pages::domain),
+    },
+    Page {
+        path: "/xend/node",
+        about: "The host: its system, CPUs, memory, and Xen.",
+        query: &[],
+        ops: &ops::ON_NODE,
+        is_text: false,
+        get: || get(pages::node),
+    },
+    Page {
+        path: "/xend/node/dmesg",
+        about: "Xen's messages, as text.",
+        query: &[],
+        ops: &ops::ON_DMESG,
+        is_text: true,
+        get: || get(pages::dmesg),
+    },
+    Page {
+        path: "/xend/node/log",
+        about: "The end of xend's own log, as text.",
+        query: &[],
+        ops: &[],
+        is_text: true,
+        get: || get(pages::log),
+    },
+    Page {
+        path: "/xend/vnet",
+        about: "The ids of the virtual networks.",
+        query: &[],
+        ops: &ops::ON_VNETS,
+        is_text: false,
+        get: || get(pages::vnets),
+    },
+    Page {
+        path: "/xend/vnet/{id}",
+        about: "A virtual network.",
+        query: &[],
+        ops: &ops::ON_VNET,
+        is_text: false,
+        get: || get(pages::vnet),
+    },
+    Page {
+        path: "/xend/help",
+        about: "This reference.",
+        query: &[],
+        ops: &[],
+        is_text: false,
+        get: || get(reference::help),
+    },
+];
+
+/// The router of all pages.
+pub(super) fn router() -> Router<Http> {
+    PAGES.iter().fold(Router::new(), |router, page| router.route(page.path, page.methods()))
+}
