@@ -25,7 +25,7 @@ use xend::backend::sim::{Sim, SimSettings};
 use xend::cli::RunOptions;
 use xend::config::{Config, Environment, Switch};
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Settings};
+use xend::core::engine::{Engine, Outside, Settings};
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
 use xend::os::{OsEntropy, SystemClock};
@@ -34,6 +34,7 @@ use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
 use xend::wire::http::{self, Http};
+use xend::wire::relocation::TcpCourier;
 
 /// Connections that ask at the same time.
 const CONNECTIONS: usize = 4;
@@ -138,7 +139,8 @@ impl Host {
         let sim =
             Arc::new(Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap());
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let engine = Engine::start(sim, store, clock, entropy, Settings::default()).await.unwrap();
+        let outside = Outside { hypervisor: sim, store, courier: Arc::new(TcpCourier), clock, entropy };
+        let engine = Engine::start(outside, Settings::default()).await.unwrap();
         let caller = Caller::internal();
         for n in 0..domains {
             let name = format!("d{n}");
@@ -150,7 +152,7 @@ impl Host {
         }
         let wire = Http::new(
             engine.clone(),
-            || http::Settings { max_body: 1 << 20, node_shutdown: false },
+            || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 },
             String::new,
         );
         (Self { engine, ours: serve(wire.router()).await }, dir)

@@ -46,6 +46,11 @@ pub struct RunOptions {
     #[arg(long, value_name = "PATH", value_parser = unix_option)]
     pub unix: Option<Switch<PathBuf>>,
 
+    /// Where to take in domains from other hosts, or `off` [default: off; port 8002 of all interfaces if the
+    /// configuration turns it on]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = http_option)]
+    pub relocation: Option<Switch<SocketAddr>>,
+
     /// Directory for what must survive a restart [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio_util::sync::CancellationToken;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::cli::{Cli, Command, RunOptions};
-use xend::config::{Config, Environment, Hypervisor, Live};
-use xend::core::engine::{Engine, Settings};
+use xend::config::{Config, Environment, Hypervisor, Live, Switch};
+use xend::core::engine::{Engine, Outside, Settings};
 use xend::core::ports;
 use xend::os::{OsEntropy, SystemClock};
 use xend::server::telemetry::Telemetry;
@@ -19,6 +20,7 @@ use xend::shape::{self, SxpSink};
 use xend::store::DirStore;
 use xend::sxp::{Limits, ReadError, Reader, pretty, read_one};
 use xend::wire::http::{self, Http};
+use xend::wire::relocation::{Allowed, RelocationServer, TcpCourier};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -52,6 +54,8 @@ fn serve(options: &RunOptions) -> Result<()> {
         let dom0_min_mem = Arc::new(AtomicU64::new(config.tunables.dom0_min_mem_mib));
         let engine = start_engine(&config, Arc::clone(&dom0_min_mem)).await?;
         let app = router(&engine, &live, &telemetry);
+        let stop = CancellationToken::new();
+        serve_relocation(&config, &engine, stop.clone()).await?;
         listen::announce(&listeners);
         let server = Server::new(Arc::clone(&live), config.max_connections);
         for listener in listeners {
@@ -62,9 +66,26 @@ fn serve(options: &RunOptions) -> Result<()> {
             dom0_min_mem.store(live.load().dom0_min_mem_mib, Ordering::Relaxed);
         })
         .await;
+        stop.cancel();
         engine.stop().await;
         Ok(())
     })
+}
+
+/// Takes in domains from other hosts, if the configuration wants that.
+async fn serve_relocation(config: &Config, engine: &Engine, stop: CancellationToken) -> Result<()> {
+    let allowed = Allowed::parse(&config.relocation_hosts).context("xend-relocation-hosts-allow")?;
+    let Switch::On(address) = config.relocation else { return Ok(()) };
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("Cannot listen on the relocation port {address}"))?;
+    let address = listener.local_addr()?;
+    if allowed.everybody() {
+        tracing::warn!("Every host may send domains to {address}: xend-relocation-hosts-allow is empty");
+    }
+    println!("Relocation on {address}");
+    tokio::spawn(RelocationServer::new(engine.clone(), allowed).serve(listener, stop));
+    Ok(())
 }
 
 async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<Engine> {
@@ -86,14 +107,19 @@ async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<E
     let settings = Settings { dump_dir, dom0_min_mem, ..Settings::default() };
     let dir = &config.state_dir;
     let store = DirStore::open(dir).with_context(|| format!("Cannot use {}", dir.display()))?;
-    Ok(Engine::start(hypervisor, Arc::new(store), clock, entropy, settings).await?)
+    let (store, courier) = (Arc::new(store), Arc::new(TcpCourier));
+    Ok(Engine::start(Outside { hypervisor, store, courier, clock, entropy }, settings).await?)
 }
 
 fn router(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {
     let (tunables, ring) = (Arc::clone(live), telemetry.ring());
     let settings = move || {
         let now = tunables.load();
-        http::Settings { max_body: now.max_body, node_shutdown: now.node_shutdown }
+        http::Settings {
+            max_body: now.max_body,
+            node_shutdown: now.node_shutdown,
+            relocation_port: now.relocation_port,
+        }
     };
     let guard = Guard::new(Arc::clone(live));
     Http::new(engine.clone(), settings, move || ring.text())

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use xend::backend::sim::Sim;
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, FIGURES_AGE, Settings};
+use xend::core::engine::{Engine, FIGURES_AGE, Outside, Settings};
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
@@ -26,6 +26,7 @@ use xend::core::ports::{DomainChanged, Hypervisor};
 use xend::core::snapshot::DomainView;
 use xend::core::transfer::Transfer;
 use xend::store::DirStore;
+use xend::wire::relocation::TcpCourier;
 
 /// An engine on a host of its own.
 struct House {
@@ -44,8 +45,9 @@ impl House {
         let settings =
             Settings { hypervisor_limit: Duration::from_secs(30), dump_dir, ..Settings::default() };
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let engine =
-            Engine::start(host.clone(), store, clock, Arc::new(Counting::default()), settings).await.unwrap();
+        let (courier, entropy) = (Arc::new(TcpCourier), Arc::new(Counting::default()));
+        let outside = Outside { hypervisor: host.clone(), store, courier, clock, entropy };
+        let engine = Engine::start(outside, settings).await.unwrap();
         Self { engine, host, dir }
     }
 

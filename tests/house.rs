@@ -23,12 +23,13 @@ fn src() -> PathBuf {
 }
 
 /// A module, and the modules of this crate that it may name.
-const RULES: [(&str, &[&str]); 11] = [
+const RULES: [(&str, &[&str]); 12] = [
     ("sxp", &["sxp"]),
     ("core", &["core"]),
     ("shape", &["shape", "core", "sxp"]),
     ("store", &["store", "core", "shape", "sxp"]),
     ("backend/sim", &["backend::sim", "core", "shape", "sxp"]),
+    ("wire/relocation", &["wire::relocation", "core", "shape", "sxp"]),
     ("wire/http", &["wire::http", "core", "shape", "sxp"]),
     ("server", &["server", "config", "core::caller"]),
     ("config", &["config", "cli", "core::model", "sxp"]),

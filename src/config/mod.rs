@@ -21,6 +21,10 @@
 //! | `logfile` | path | standard error | |
 //! | `dom0-min-mem` | MiB | 196 | yes |
 //! | `enable-dom0-ballooning` | yes, no | yes, or no if `dom0-min-mem` is 0 | yes |
+//! | `xend-relocation-server` | yes, no | no | |
+//! | `xend-relocation-port` | 1 to 65535 | 8002 | |
+//! | `xend-relocation-address` | IP address, `localhost`, or `''` for all interfaces | `''` | |
+//! | `xend-relocation-hosts-allow` | regular expressions for names and addresses, `''` for everybody | `^localhost$ ^localhost\.localdomain$` | |
 //! | `scheduler` | credit, credit2, sedf, rtds | credit | |
 //! | `sim-cpus` | 1 to 4096 | 4 | |
 //! | `sim-memory` | MiB | 16384 | |
@@ -48,6 +52,12 @@ pub use places::{Environment, Places};
 
 use crate::cli::RunOptions;
 use crate::core::model::Scheduler;
+
+/// xend's relocation port.
+const RELOCATION_PORT: u16 = 8002;
+
+/// Who may send domains here if nobody says so: what xend's own configuration file came with.
+const RELOCATION_HOSTS: &str = r"^localhost$ ^localhost\.localdomain$";
 
 /// Something that can be turned off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +113,8 @@ pub struct Tunables {
     pub dom0_min_mem_mib: u64,
     /// Whether Domain-0 gives memory to new domains.
     pub dom0_ballooning: bool,
+    /// Where other hosts are expected to take domains in, if nobody says otherwise.
+    pub relocation_port: u16,
 }
 
 impl Default for Tunables {
@@ -115,6 +127,7 @@ impl Default for Tunables {
             node_shutdown: false,
             dom0_min_mem_mib: 196,
             dom0_ballooning: true,
+            relocation_port: RELOCATION_PORT,
         }
     }
 }
@@ -137,6 +150,10 @@ pub struct Config {
     pub scheduler: Scheduler,
     /// Size of the simulated host.
     pub sim: SimHost,
+    /// Where to take in domains from other hosts.
+    pub relocation: Switch<SocketAddr>,
+    /// Which hosts may send some: regular expressions, separated by blanks; none for all.
+    pub relocation_hosts: String,
     /// Connections that each listener serves at a time.
     pub max_connections: usize,
     /// Where the log goes; standard error if `None`.
@@ -191,6 +208,12 @@ impl Config {
             (None, Some(places)) => places.state.clone(),
             (None, None) => return Err(ConfigError::NoHome("--state-dir")),
         };
+        let relocation_port = file.relocation_port.unwrap_or(RELOCATION_PORT);
+        let relocation = options.relocation.clone().unwrap_or_else(|| {
+            let ip = file.relocation_address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+            let address = SocketAddr::new(ip, relocation_port);
+            if file.relocation_server.unwrap_or(false) { Switch::On(address) } else { Switch::Off }
+        });
         let defaults = Tunables::default();
         let dom0_min_mem_mib = file.dom0_min_mem.unwrap_or(defaults.dom0_min_mem_mib);
         let tunables = Tunables {
@@ -201,6 +224,7 @@ impl Config {
             node_shutdown: file.node_shutdown.unwrap_or(defaults.node_shutdown),
             dom0_min_mem_mib,
             dom0_ballooning: file.dom0_ballooning.unwrap_or(dom0_min_mem_mib > 0),
+            relocation_port,
         };
         Ok(Self {
             http,
@@ -212,6 +236,8 @@ impl Config {
                 cpus: file.sim_cpus.unwrap_or(4),
                 memory_mib: file.sim_memory.unwrap_or(16 * 1024),
             },
+            relocation,
+            relocation_hosts: file.relocation_hosts.unwrap_or_else(|| RELOCATION_HOSTS.to_owned()),
             max_connections: file.max_connections.unwrap_or(512),
             logfile: file.logfile,
             tunables,
@@ -227,6 +253,9 @@ impl Config {
             ("the hypervisor", self.hypervisor != new.hypervisor),
             ("scheduler", self.scheduler != new.scheduler),
             ("the simulated host", self.sim != new.sim),
+            ("the relocation server", {
+                (&self.relocation, &self.relocation_hosts) != (&new.relocation, &new.relocation_hosts)
+            }),
             ("xend-max-connections", self.max_connections != new.max_connections),
             ("logfile", self.logfile != new.logfile),
         ]

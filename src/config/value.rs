@@ -88,6 +88,11 @@ impl<'a> Entry<'a> {
         self.parse(what, |text| (!text.is_empty()).then(|| text.to_owned()))
     }
 
+    /// Regular expressions, separated by blanks; none at all is a value too.
+    pub(super) fn patterns(&self) -> Result<String, Problem> {
+        self.parse("regular expressions", |text| Some(text.to_owned()))
+    }
+
     pub(super) fn scheduler(&self) -> Result<Scheduler, Problem> {
         self.parse("credit, credit2, sedf or rtds", |text| text.parse().ok())
     }

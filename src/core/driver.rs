@@ -14,6 +14,7 @@ mod aftermath;
 mod cpu;
 mod devices;
 mod memory;
+mod migrate;
 mod presence;
 mod save;
 
@@ -22,6 +23,7 @@ use super::error::Error;
 use super::lifecycle::{Event, State};
 use super::model::{DomId, DomName, DomainConfig, DomainFacts, ShutdownReason, Uuid};
 use super::op::{DomainOp, Outcome};
+use super::ports::Handover;
 use super::registry::Taken;
 use super::snapshot::{DomainView, Shown};
 use super::transfer::Progress;
@@ -85,6 +87,8 @@ pub(super) struct Driver {
     config: Arc<DomainConfig>,
     /// What is stored, if it is managed. It can differ from what runs.
     definition: Option<Arc<DomainConfig>>,
+    /// It was handed over to another host, and nobody here knows whether that one has it.
+    in_doubt: Option<Handover>,
     left: bool,
 }
 
@@ -108,6 +112,10 @@ impl Driver {
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = self.inbox.changed.notified() => self.look().await,
+                () = tokio::time::sleep(migrate::ASK_AGAIN), if self.in_doubt.is_some() => {
+                    // Not being able to ask is nothing new: it is asked again.
+                    let _ = self.ask_once().await;
+                }
                 request = self.inbox.requests.recv() => {
                     let Some(Request { op, answer }) = request else { return };
                     let outcome = self.perform(op).await;
@@ -150,6 +158,9 @@ impl Driver {
                 self.on_host()?;
                 self.check("destroy", Event::Destroy)?;
                 self.destroy().await?;
+                if self.in_doubt.take().is_some() {
+                    self.forget_note().await;
+                }
                 Ok(Outcome::Done)
             }
             DomainOp::Shutdown(reason) => self.shut_down(reason).await,
@@ -192,6 +203,8 @@ impl Driver {
             DomainOp::RestoreFrom { config, stream, paused } => {
                 self.restore_defined(*config, stream, paused).await
             }
+            DomainOp::Migrate { to, live } => self.migrate(to, live).await,
+            DomainOp::Arrive(arrival) => self.arrive_defined(arrival).await,
             DomainOp::Dump { file, live, then } => self.dump(file, live, then).await,
             DomainOp::AttachDevice(device) => self.attach(*device).await,
             DomainOp::ConfigureDevice { device, to } => self.configure(&device, *to).await,
@@ -350,6 +363,7 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         DomainOp::Suspend => Err(Error::Privileged("suspend")),
         DomainOp::Save { .. } => Err(Error::Privileged("save")),
         DomainOp::Dump { .. } => Err(Error::Privileged("dump")),
+        DomainOp::Migrate { .. } => Err(Error::Privileged("migrate")),
         DomainOp::Define(_) => Err(Error::Privileged("define")),
         DomainOp::Trigger(..) => Err(Error::Privileged("interrupt")),
         DomainOp::Rename(_)
@@ -365,6 +379,7 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         | DomainOp::Delete
         | DomainOp::Resume { .. }
         | DomainOp::RestoreFrom { .. }
+        | DomainOp::Arrive(_)
         | DomainOp::AttachDevice(_)
         | DomainOp::ConfigureDevice { .. }
         | DomainOp::DetachDevice { .. } => Ok(()),

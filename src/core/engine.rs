@@ -7,11 +7,12 @@ mod watch;
 
 pub(super) use admit::Role;
 
+use super::arrivals::Arrivals;
 use super::caller::Caller;
 use super::error::Error;
 use super::model::{DomId, DomName, DomainRef, HostInfo, SchedParams, Scheduler, Uuid};
 use super::op::{Change, DomainOp, Op, Outcome};
-use super::ports::{Clock, Entropy, Hypervisor, Store};
+use super::ports::{Clock, Courier, Entropy, Hypervisor, Store};
 use super::registry::Registry;
 use super::snapshot::{Board, DomainView, Snapshot};
 use super::vnets::Vnets;
@@ -48,10 +49,27 @@ impl Default for Settings {
     }
 }
 
+/// What the engine needs of the outside.
+#[derive(Clone)]
+pub struct Outside {
+    /// What runs the domains.
+    pub hypervisor: Arc<dyn Hypervisor>,
+    /// What must survive a restart.
+    pub store: Arc<dyn Store>,
+    /// The way to other hosts.
+    pub courier: Arc<dyn Courier>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for identifiers.
+    pub entropy: Arc<dyn Entropy>,
+}
+
 /// What the engine and its drivers share.
 pub(super) struct Core {
     pub(super) hypervisor: Arc<dyn Hypervisor>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) courier: Arc<dyn Courier>,
+    pub(super) arrivals: Arrivals,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) board: Board,
@@ -73,19 +91,18 @@ pub struct Engine(Arc<Core>);
 impl Engine {
     /// Takes over the domains that run on the hypervisor and those that are stored, and is ready. Managed domains that are
     /// to be started with xend are started from then on, while others are served already.
-    pub async fn start(
-        hypervisor: Arc<dyn Hypervisor>,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        settings: Settings,
-    ) -> Result<Self, Error> {
+    pub async fn start(outside: Outside, settings: Settings) -> Result<Self, Error> {
+        let Outside { hypervisor, store, courier, clock, entropy } = outside;
         let changes = hypervisor.subscribe();
         let info = Arc::new(hypervisor.info().await?);
         let vnets = Vnets::new(store.vnets().await?);
+        let arrivals = store.arrivals().await?.into_iter().filter(|(_, note)| note.taken);
+        let arrivals = Arrivals::new(arrivals.map(|(id, _)| id));
         let core = Arc::new(Core {
             hypervisor,
             store,
+            courier,
+            arrivals,
             clock,
             entropy,
             board: Board::new(),
@@ -145,6 +162,8 @@ impl Core {
         match change {
             Change::Create(config) => self.create(*config).await,
             Change::Define(config) => self.define(*config).await,
+            Change::Receive(arrival) => self.receive(arrival).await,
+            Change::Settle(id) => Ok(Outcome::Verdict(self.arrivals.settle(id).await)),
             Change::Restore { file, paused } => self.restore(file, paused).await,
             Change::ClearDmesg => {
                 self.limited("Clearing dmesg", self.hypervisor.clear_dmesg()).await?;

@@ -1,6 +1,6 @@
 //! What can go wrong, as the caller may know it.
 
-use super::model::{DomId, Invalid};
+use super::model::{DomId, Invalid, Uuid};
 use std::time::Duration;
 
 /// What sort of failure it is, for whoever turns it into a status code.
@@ -33,6 +33,26 @@ pub enum Error {
     /// A virtual network of this id is known already.
     #[error("Vnet {0} already exists")]
     VnetExists(String),
+    /// A migration that is over, or never was.
+    #[error("Migration {0} is over")]
+    NoSuchMigration(Uuid),
+    /// The other host of a migration failed, or refused.
+    #[error("The other host says: {reason}")]
+    Remote {
+        /// In its words.
+        reason: String,
+    },
+    /// The connection was lost at the one moment at which only the other host knows who has the domain.
+    #[error(
+        "The connection to {to} was lost when domain {name} had been handed over: xend keeps it suspended and goes on \
+         asking {to} who has it; destroy it to give it up here"
+    )]
+    InDoubt {
+        /// The domain.
+        name: String,
+        /// The other host.
+        to: String,
+    },
     /// A domain of this name or UUID is there already.
     #[error("Domain {name:?} already exists with ID {}", id(*domid))]
     Exists {
@@ -138,7 +158,9 @@ impl Error {
     /// What sort of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchDomain(_) | Self::NoSuchVnet(_) | Self::Gone(_) => ErrorKind::NotFound,
+            Self::NoSuchDomain(_) | Self::NoSuchVnet(_) | Self::NoSuchMigration(_) | Self::Gone(_) => {
+                ErrorKind::NotFound
+            }
             Self::Exists { .. }
             | Self::VnetExists(_)
             | Self::NameTaken { .. }
@@ -151,9 +173,12 @@ impl Error {
             Self::Privileged(_) | Self::Dom0Shutdown => ErrorKind::Denied,
             Self::Invalid(_) | Self::Missing { .. } => ErrorKind::Invalid,
             Self::Unsupported(_) => ErrorKind::Unsupported,
-            Self::NoMemory { .. } | Self::Device { .. } | Self::Timeout { .. } | Self::Backend { .. } => {
-                ErrorKind::Backend
-            }
+            Self::NoMemory { .. }
+            | Self::Remote { .. }
+            | Self::InDoubt { .. }
+            | Self::Device { .. }
+            | Self::Timeout { .. }
+            | Self::Backend { .. } => ErrorKind::Backend,
         }
     }
 

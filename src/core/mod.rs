@@ -15,6 +15,7 @@ pub mod sedf;
 pub mod snapshot;
 pub mod transfer;
 
+mod arrivals;
 mod driver;
 mod registry;
 mod vnets;

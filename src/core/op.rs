@@ -2,13 +2,14 @@
 
 use super::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, SchedParams,
-    Scheduler, SedfParams, ShutdownReason, Trigger, VcpuFacts, Vnet,
+    Scheduler, SedfParams, ShutdownReason, Trigger, Uuid, VcpuFacts, Vnet,
 };
+use super::ports::{Destination, Incoming, Parcel, Verdict};
 use super::snapshot::{DomainView, Snapshot};
 use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Everything that can be asked for. One variant a thing; a wire turns its own words into these and nothing else.
 #[derive(Debug, Clone)]
@@ -60,6 +61,10 @@ pub enum Change {
         /// Whether it stays paused.
         paused: bool,
     },
+    /// Take in a domain that comes from another host.
+    Receive(Arrival),
+    /// Say what has become of a migration to this host, and if it is not over, that nothing will come of it.
+    Settle(Uuid),
     /// Something with one domain.
     Domain(DomainRef, DomainOp),
     /// Empty the hypervisor's message buffer.
@@ -146,10 +151,19 @@ pub enum DomainOp {
         /// What it was.
         config: Box<DomainConfig>,
         /// The hypervisor's part.
-        stream: Stream,
+        stream: Once<OwnedFd>,
         /// Whether it stays paused.
         paused: bool,
     },
+    /// Send it to another host.
+    Migrate {
+        /// Where to.
+        to: Destination,
+        /// Whether its guest goes on while most of its memory is sent.
+        live: bool,
+    },
+    /// Bring a defined domain back from another host.
+    Arrive(Arrival),
     /// Write its memory to a file, for a debugger.
     Dump {
         /// The file. One that is there is replaced when all has been written.
@@ -181,21 +195,40 @@ pub enum DomainOp {
     },
 }
 
-/// An open file or socket that a domain is read from.
-#[derive(Debug, Clone)]
-pub struct Stream(Arc<OwnedFd>);
+/// Something that only one can have, in an operation that can be cloned all the same.
+pub struct Once<T>(Arc<Mutex<Option<T>>>);
 
-impl Stream {
-    /// The file, if nobody else has it any more.
-    pub fn into_fd(self) -> Option<OwnedFd> {
-        Arc::into_inner(self.0)
+impl<T> Once<T> {
+    /// Holds it.
+    pub fn new(it: T) -> Self {
+        Self(Arc::new(Mutex::new(Some(it))))
+    }
+
+    /// Takes it; the second time there is none.
+    pub fn take(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl From<OwnedFd> for Stream {
-    fn from(fd: OwnedFd) -> Self {
-        Self(Arc::new(fd))
+impl<T> Clone for Once<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
+}
+
+impl<T> std::fmt::Debug for Once<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Once")
+    }
+}
+
+/// A domain that comes from another host.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// What is sent.
+    pub parcel: Parcel,
+    /// The way that it comes.
+    pub link: Once<Box<dyn Incoming>>,
 }
 
 /// How a caller names a device within its class: by its number, and a block device by its name too.
@@ -237,6 +270,8 @@ impl Change {
             Self::Create(_) => "create",
             Self::Define(_) => "new",
             Self::Restore { .. } => "restore",
+            Self::Receive(_) => "receive",
+            Self::Settle(_) => "settle",
             Self::ClearDmesg => "dmesg clear",
             Self::PowerHost { reboot: false } => "node shutdown",
             Self::PowerHost { reboot: true } => "node reboot",
@@ -251,6 +286,8 @@ impl Change {
         match self {
             Self::Create(config) | Self::Define(config) => config.name.as_str().into(),
             Self::Restore { file, .. } => file.to_string_lossy(),
+            Self::Receive(arrival) => arrival.parcel.config.name.as_str().into(),
+            Self::Settle(id) => id.to_string().into(),
             Self::Domain(domain, _) => domain.as_str().into(),
             Self::CreateVnet(vnet) => vnet.id.as_str().into(),
             Self::DeleteVnet(id) => id.into(),
@@ -285,6 +322,8 @@ impl DomainOp {
             DomainOp::Resume { .. } => "resume",
             DomainOp::Save { .. } => "save",
             DomainOp::RestoreFrom { .. } => "restore",
+            DomainOp::Migrate { .. } => "migrate",
+            DomainOp::Arrive(_) => "receive",
             DomainOp::Dump { .. } => "dump",
             DomainOp::AttachDevice(_) => "device_create",
             DomainOp::ConfigureDevice { .. } => "device_configure",
@@ -325,6 +364,8 @@ pub enum Outcome {
     Vnets(Vec<Vnet>),
     /// A virtual network.
     Vnet(Vnet),
+    /// What has become of a migration to this host.
+    Verdict(Verdict),
     /// A domain's SEDF parameters.
     Sedf(Arc<DomainView>, SedfParams),
     /// A domain's parameters in the host's scheduler.

@@ -171,18 +171,124 @@ pub trait Store: Send + Sync + 'static {
     /// Opens such a file: what the domain was, and the hypervisor's part of it.
     async fn open(&self, file: &Path) -> Result<(DomainConfig, OwnedFd), Error>;
 
-    /// Notes that a domain is being saved, or is not any more. A domain that is found suspended with such a note was being
-    /// saved when the daemon was killed.
-    async fn note_saving(&self, uuid: Uuid, saving: bool) -> Result<(), Error>;
+    /// Notes what is under way with a domain; none if nothing is any more.
+    async fn note(&self, uuid: Uuid, note: Option<Note>) -> Result<(), Error>;
 
-    /// The domains with such a note.
-    async fn saving(&self) -> Result<Vec<Uuid>, Error>;
+    /// All such notes.
+    async fn notes(&self) -> Result<Vec<(Uuid, Note)>, Error>;
+
+    /// Notes what has become of a domain that comes from another host; `id` is the migration's.
+    async fn note_arrival(&self, id: Uuid, note: Option<ArrivalNote>) -> Result<(), Error>;
+
+    /// All such notes; those of long ago may be left out.
+    async fn arrivals(&self) -> Result<Vec<(Uuid, ArrivalNote)>, Error>;
 
     /// The virtual networks that are known.
     async fn vnets(&self) -> Result<Vec<Vnet>, Error>;
 
     /// Stores them, in the place of those before.
     async fn save_vnets(&self, vnets: Vec<Vnet>) -> Result<(), Error>;
+}
+
+/// What is under way with a domain of this host: for a daemon that comes after one that was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// It is being saved or sent. Found suspended, it goes on.
+    Saving,
+    /// It has been handed over to another host, which may have taken it or not: only that one knows.
+    HandedOver(Handover),
+}
+
+/// A domain that was handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handover {
+    /// The migration.
+    pub id: Uuid,
+    /// Where it went.
+    pub to: Destination,
+}
+
+/// What has become of a domain that comes from another host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArrivalNote {
+    /// The domain.
+    pub domain: Uuid,
+    /// Whether it is ours now. One that is not is taken away.
+    pub taken: bool,
+    /// Whether its definition came with it.
+    pub defined: bool,
+}
+
+/// Another host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// Its name or address.
+    pub host: String,
+    /// The port of its relocation server.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// A domain that is to be sent.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    /// The migration.
+    pub id: Uuid,
+    /// What runs.
+    pub config: Arc<DomainConfig>,
+    /// What is stored, if it is managed.
+    pub definition: Option<Arc<DomainConfig>>,
+}
+
+/// What another host says of a domain that was handed over to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has it.
+    Taken,
+    /// It does not have it, and will not have it.
+    NotTaken,
+}
+
+/// The way to other hosts.
+#[async_trait]
+pub trait Courier: Send + Sync + 'static {
+    /// Reaches another host, which says whether it would take the domain.
+    async fn open(&self, to: &Destination, parcel: &Parcel) -> Result<Box<dyn Outgoing>, Error>;
+
+    /// Asks another host what has become of a domain.
+    async fn verdict(&self, of: &Handover) -> Result<Verdict, Error>;
+}
+
+/// A domain on its way to another host.
+#[async_trait]
+pub trait Outgoing: Send {
+    /// Where the hypervisor writes the domain to.
+    fn stream(&self) -> Result<OwnedFd, Error>;
+
+    /// Waits until the other host has built the domain. After a failure to write it gives the other host's reason, if it
+    /// gave one.
+    async fn arrived(&mut self) -> Result<(), Error>;
+
+    /// Lets the other host have it. After a failure nobody here knows whether it has.
+    async fn hand_over(&mut self) -> Result<Verdict, Error>;
+}
+
+/// A domain on its way from another host.
+#[async_trait]
+pub trait Incoming: Send {
+    /// Tells the other host to send it.
+    async fn ready(&mut self) -> Result<(), Error>;
+
+    /// Where the hypervisor reads the domain from.
+    fn stream(&self) -> Result<OwnedFd, Error>;
+
+    /// Tells the other host that all has arrived, and waits until it lets us have the domain.
+    async fn arrived(&mut self) -> Result<(), Error>;
 }
 
 /// A file that is being written. Dropped, it leaves nothing behind.

@@ -4,6 +4,7 @@
 //! domains/UUID/config.sxp        the definition of a managed domain
 //! domains/UUID/checkpoint.chk    the memory of a suspended one
 //! moves/UUID.sxp                 a note of what is under way with a domain
+//! moves/ID.arrival               what has become of a domain that another host sent
 //! vnets.sxp                      virtual networks
 //! ```
 //!
@@ -12,11 +13,12 @@
 //! the disk. A file that makes no sense gets another name, is reported, and never stops the start.
 
 mod file;
-pub mod saved;
+mod notes;
+mod saved;
 
 use crate::core::error::Error;
 use crate::core::model::{DomainConfig, Invalid, Uuid, Vnet, parse_uuid};
-use crate::core::ports::{Definition, Draft, Store};
+use crate::core::ports::{ArrivalNote, Definition, Draft, Note, Store};
 use crate::shape;
 use crate::sxp::{Limits, Reader, Sxp, pretty, read_one};
 use async_trait::async_trait;
@@ -61,10 +63,6 @@ impl DirStore {
 
     fn of(&self, uuid: Uuid) -> PathBuf {
         self.domains.join(uuid.hyphenated().to_string())
-    }
-
-    fn note(&self, uuid: Uuid) -> PathBuf {
-        self.moves.join(format!("{uuid}.sxp"))
     }
 
     fn load_all(&self) -> io::Result<Vec<Definition>> {
@@ -117,6 +115,17 @@ fn read_definition(text: &[u8], uuid: Uuid) -> Result<DomainConfig, String> {
 
 fn uuid_of(path: &Path) -> Option<Uuid> {
     parse_uuid(path.file_stem()?.to_str()?).ok()
+}
+
+async fn write_note(path: PathBuf, note: Option<Sxp>) -> Result<(), Error> {
+    blocking(move || {
+        let written = match note {
+            Some(note) => file::replace(&path, &note.to_bytes()),
+            None => file::remove(&path),
+        };
+        written.map_err(|error| Error::backend("A note could not be written", error))
+    })
+    .await
 }
 
 /// Does something that waits for the disk.
@@ -183,25 +192,26 @@ impl Store for DirStore {
         blocking(move || saved::open(&file)).await
     }
 
-    async fn note_saving(&self, uuid: Uuid, saving: bool) -> Result<(), Error> {
-        let path = self.note(uuid);
-        blocking(move || {
-            let note = Sxp::list([Sxp::atom("saving"), Sxp::atom(uuid.to_string())]);
-            let written = if saving { file::replace(&path, &note.to_bytes()) } else { file::remove(&path) };
-            written.map_err(|error| Error::backend("A note could not be written", error))
-        })
-        .await
+    async fn note(&self, uuid: Uuid, note: Option<Note>) -> Result<(), Error> {
+        let path = self.moves.join(format!("{uuid}.sxp"));
+        write_note(path, note.map(|note| notes::note(&note))).await
     }
 
-    async fn saving(&self) -> Result<Vec<Uuid>, Error> {
-        let moves = self.moves.clone();
+    async fn notes(&self) -> Result<Vec<(Uuid, Note)>, Error> {
+        let dir = self.moves.clone();
+        blocking(move || notes::read_all(&dir, "sxp", notes::read_note)).await
+    }
+
+    async fn note_arrival(&self, id: Uuid, note: Option<ArrivalNote>) -> Result<(), Error> {
+        let path = self.moves.join(format!("{id}.{}", notes::ARRIVAL));
+        write_note(path, note.map(|note| notes::arrival(&note))).await
+    }
+
+    async fn arrivals(&self) -> Result<Vec<(Uuid, ArrivalNote)>, Error> {
+        let dir = self.moves.clone();
         blocking(move || {
-            let listed =
-                file::forget_unfinished(&moves).and_then(|()| fs::read_dir(&*moves)).and_then(|dir| {
-                    dir.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()
-                });
-            let paths = listed.map_err(|error| Error::backend("The notes cannot be read", error))?;
-            Ok(paths.iter().filter_map(|path| uuid_of(path)).collect())
+            notes::forget_old(&dir);
+            notes::read_all(&dir, notes::ARRIVAL, notes::read_arrival)
         })
         .await
     }

@@ -37,7 +37,7 @@ fn mark(sum: u32) -> String {
 }
 
 /// What comes before the memory.
-pub fn header(config: &DomainConfig) -> Vec<u8> {
+pub(super) fn header(config: &DomainConfig) -> Vec<u8> {
     let text = shape::stored_config(config).to_bytes();
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
     let mut header = Vec::with_capacity(text.len() + 64);
@@ -50,7 +50,7 @@ pub fn header(config: &DomainConfig) -> Vec<u8> {
 }
 
 /// Reads what comes before the memory, and not a byte more.
-pub fn read_header(mut input: impl Read) -> Result<DomainConfig, Error> {
+pub(super) fn read_header(mut input: impl Read) -> Result<DomainConfig, Error> {
     let mut header = vec![0; SIGNATURE.len() + 4];
     fill(&mut input, &mut header)?;
     if !header.starts_with(SIGNATURE) {

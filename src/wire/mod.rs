@@ -2,3 +2,4 @@
 //! [`Outcome`](crate::core::op::Outcome) into its own words. No wire knows another.
 
 pub mod http;
+pub mod relocation;

@@ -21,6 +21,8 @@ pub const GENEROUS: Duration = Duration::from_secs(60);
 pub struct Daemon {
     child: Child,
     pub tcp: SocketAddr,
+    /// Its relocation port, if it was started with one.
+    pub relocation: Option<SocketAddr>,
     pub dir: TempDir,
 }
 
@@ -32,10 +34,15 @@ impl Daemon {
 
     /// A daemon on the host whose state is in `dir`.
     pub fn start_in(dir: TempDir, options: &[&str]) -> Self {
-        let log =
-            std::fs::OpenOptions::new().create(true).append(true).open(dir.path().join("stderr")).unwrap();
         let config = dir.path().join("xend-config.sxp");
         std::fs::write(&config, "# empty\n").unwrap();
+        Self::start_with_config(dir, &config, options)
+    }
+
+    /// The same with a configuration file.
+    pub fn start_with_config(dir: TempDir, config: &Path, options: &[&str]) -> Self {
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(dir.path().join("stderr")).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_xend"))
             .args(["--http", "127.0.0.1:0", "--unix"])
             .arg(dir.path().join("sock"))
@@ -51,14 +58,21 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address =
-            line.trim().strip_prefix("Listening on http://").and_then(|rest| rest.strip_suffix('/'));
-        let Some(address) = address else {
-            panic!("{line:?}: {}", std::fs::read_to_string(dir.path().join("stderr")).unwrap())
+        let (mut tcp, mut relocation) = (None, None);
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if let Some(address) = line.strip_prefix("Relocation on ") {
+                relocation = Some(address.parse().unwrap());
+            }
+            if let Some(address) = line.strip_prefix("Listening on http://") {
+                tcp = Some(address.trim_end_matches('/').parse().unwrap());
+                break;
+            }
+        }
+        let Some(tcp) = tcp else {
+            panic!("{}", std::fs::read_to_string(dir.path().join("stderr")).unwrap())
         };
-        Self { child, tcp: address.parse().unwrap(), dir }
+        Self { child, tcp, relocation, dir }
     }
 
     pub fn socket(&self) -> PathBuf {

@@ -16,7 +16,7 @@ impl Driver {
     pub(in crate::core) fn new(core: Arc<Core>, inbox: Inbox, uuid: Uuid, name: DomName) -> Self {
         let config = Arc::new(DomainConfig::new(name, 1));
         let state = State::Building;
-        Self { core, inbox, uuid, domid: None, state, config, definition: None, left: false }
+        Self { core, inbox, uuid, domid: None, state, config, definition: None, in_doubt: None, left: false }
     }
 
     /// Minds a domain that is on the host already.
@@ -35,6 +35,7 @@ impl Driver {
             state: State::observed(&facts.flags),
             config,
             definition: definition.map(|definition| Arc::new(definition.config)),
+            in_doubt: None,
             left: false,
         };
         driver.publish(Some(facts), None);
@@ -52,7 +53,8 @@ impl Driver {
         let config = Arc::new(config);
         let definition = Some(config.clone());
         let state = if suspended { State::Suspended } else { State::Halted };
-        let driver = Self { core, inbox, uuid, domid: None, state, config, definition, left: false };
+        let driver =
+            Self { core, inbox, uuid, domid: None, state, config, definition, in_doubt: None, left: false };
         driver.publish(None, None);
         driver
     }

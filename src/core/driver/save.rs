@@ -13,7 +13,8 @@ use super::Driver;
 use crate::core::error::Error;
 use crate::core::lifecycle::{Event, State};
 use crate::core::model::{DomId, DomainConfig, DomainFacts, ShutdownReason};
-use crate::core::op::{AfterDump, Outcome, Stream};
+use crate::core::op::{AfterDump, Once, Outcome};
+use crate::core::ports::Note;
 use crate::core::transfer::Transfer;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -100,14 +101,14 @@ impl Driver {
     pub(super) async fn restore_defined(
         &mut self,
         config: DomainConfig,
-        stream: Stream,
+        stream: Once<OwnedFd>,
         paused: bool,
     ) -> Result<Outcome, Error> {
         if self.domid.is_some() {
             return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
         }
         self.check("restore", Event::Start)?;
-        let stream = stream.into_fd().ok_or(Error::Stopping)?;
+        let stream = stream.take().ok_or(Error::Stopping)?;
         self.restore(Arc::new(config), stream, paused).await
     }
 
@@ -137,9 +138,15 @@ impl Driver {
         Ok(Outcome::Done)
     }
 
-    /// A daemon was killed while this domain was being saved or resumed.
-    pub(in crate::core) async fn clear_up(&mut self) {
-        let (Some(domid), name) = (self.domid, self.config.name.clone()) else { return };
+    /// A daemon was killed while something was under way with this domain.
+    pub(in crate::core) async fn clear_up(&mut self, note: Note) {
+        if let Note::HandedOver(handover) = note {
+            self.in_doubt = Some(handover);
+            return;
+        }
+        let (Some(domid), name) = (self.domid, self.config.name.clone()) else {
+            return self.forget_note().await;
+        };
         let checkpoint = self.core.store.checkpoint(self.uuid);
         let kept = self.definition.is_some() && checkpoint.exists();
         let done = match self.state {
@@ -157,9 +164,10 @@ impl Driver {
         if let Err(error) = done {
             error!(domain = %name, %domid, %error, "Could not clear up after a save");
         }
+        self.forget_note().await;
     }
 
-    fn may_be_saved(&self, verb: &'static str) -> Result<DomId, Error> {
+    pub(super) fn may_be_saved(&self, verb: &'static str) -> Result<DomId, Error> {
         let domid = self.on_host()?;
         if self.state == State::Running { Ok(domid) } else { Err(self.bad_state(verb)) }
     }
@@ -169,7 +177,7 @@ impl Driver {
         let domid = self.on_host()?;
         let store = self.core.store.clone();
         let draft = limited!(self, "Making the file", store.draft(file, &self.config))?;
-        limited!(self, "Noting the save", store.note_saving(self.uuid, true))?;
+        self.note(Some(Note::Saving)).await?;
         let written = async {
             self.send_to(domid, draft.stream()?, false, "Saving").await?;
             // As long as it takes: a disk can be slow, and half a file is of no use.
@@ -221,8 +229,8 @@ impl Driver {
         }
     }
 
-    async fn forget_note(&self) {
-        if let Err(error) = limited!(self, "Noting the save", self.core.store.note_saving(self.uuid, false)) {
+    pub(super) async fn forget_note(&self) {
+        if let Err(error) = self.note(None).await {
             warn!(domain = %self.config.name, %error, "A note could not be removed");
         }
     }

@@ -3,8 +3,8 @@
 use super::Core;
 use crate::core::driver::{Driver, Handle};
 use crate::core::error::Error;
-use crate::core::model::{Console, Device, DomName, DomainConfig, Mac, Uuid};
-use crate::core::op::{DomainOp, Outcome};
+use crate::core::model::{Console, Device, DomName, DomainConfig, Invalid, Mac, Uuid};
+use crate::core::op::{Arrival, DomainOp, Once, Outcome};
 use crate::core::registry::Taken;
 use crate::core::snapshot::DomainView;
 use std::path::PathBuf;
@@ -63,12 +63,28 @@ impl Core {
         config.check()?;
         if let Some(view) = self.halted_namesake(&config) {
             // The domain is managed: it is the one that was saved, or was defined under the same name since.
-            let op = DomainOp::RestoreFrom { config: Box::new(config), stream: stream.into(), paused };
+            let stream = Once::new(stream);
+            let op = DomainOp::RestoreFrom { config: Box::new(config), stream, paused };
             return self.ask(&view, op).await;
         }
         self.admit(uuid, config.name.clone(), move |mut driver| async move {
             let restored = driver.restore(Arc::new(config), stream, paused).await;
             (driver, restored)
+        })
+        .await
+    }
+
+    /// Takes in a domain that comes from another host.
+    pub(super) async fn receive(self: &Arc<Self>, arrival: Arrival) -> Result<Outcome, Error> {
+        let config = arrival.parcel.config.clone();
+        let uuid = config.uuid.ok_or_else(|| Invalid::new("uuid: missing"))?;
+        config.check()?;
+        if let Some(view) = self.halted_namesake(&config) {
+            return self.ask(&view, DomainOp::Arrive(arrival)).await;
+        }
+        self.admit(uuid, config.name.clone(), |mut driver| async move {
+            let arrived = driver.arrive(arrival).await;
+            (driver, arrived)
         })
         .await
     }

@@ -6,9 +6,9 @@ use crate::core::error::Error;
 use crate::core::lifecycle::State;
 use crate::core::model::{DomainConfig, OnXendStart, OnXendStop, ShutdownReason, Uuid};
 use crate::core::op::DomainOp;
-use crate::core::ports::Definition;
+use crate::core::ports::{Definition, Note};
 use crate::core::snapshot::DomainView;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -29,23 +29,47 @@ impl Core {
             .into_iter()
             .filter_map(|definition| Some((definition.config.uuid?, definition)))
             .collect();
-        let interrupted: HashSet<Uuid> = self.store.saving().await?.into_iter().collect();
+        let mut notes: HashMap<Uuid, Note> = self.store.notes().await?.into_iter().collect();
+        self.turn_away_arrivals(&mut definitions).await?;
         for facts in self.hypervisor.domains().await? {
             let uuid = facts.uuid;
-            self.adopt(facts, definitions.remove(&uuid), interrupted.contains(&uuid)).await;
-        }
-        for uuid in interrupted {
-            // Whatever was going on is known by now.
-            self.store.note_saving(uuid, false).await?;
+            self.adopt(facts, definitions.remove(&uuid), notes.remove(&uuid)).await;
         }
         for definition in definitions.into_values() {
-            self.take_in(definition);
+            let note = definition.config.uuid.and_then(|uuid| notes.remove(&uuid));
+            self.take_in(definition, note).await;
+        }
+        for uuid in notes.into_keys() {
+            // Of domains that are not here any more.
+            self.store.note(uuid, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes away domains that were on their way here when the daemon was killed: nobody handed them over.
+    async fn turn_away_arrivals(&self, definitions: &mut HashMap<Uuid, Definition>) -> Result<(), Error> {
+        for (id, note) in self.store.arrivals().await? {
+            if note.taken {
+                continue;
+            }
+            warn!(uuid = %note.domain, "A domain was on its way here when xend was stopped: taking it away");
+            for facts in self.hypervisor.domains().await? {
+                if facts.uuid == note.domain {
+                    self.limited("Destroy", self.hypervisor.destroy(facts.domid)).await?;
+                }
+            }
+            if note.defined {
+                definitions.remove(&note.domain);
+                self.store.remove(note.domain).await?;
+            }
+            self.store.note_arrival(id, None).await?;
         }
         Ok(())
     }
 
     /// Minds a domain that is stored and not on the host.
-    fn take_in(self: &Arc<Self>, Definition { mut config, suspended }: Definition) {
+    async fn take_in(self: &Arc<Self>, definition: Definition, note: Option<Note>) {
+        let Definition { mut config, suspended } = definition;
         let uuid = self.complete(&mut config, super::admit::Role::Defined);
         let (handle, inbox) = Handle::new();
         if self.registry.reserve(uuid, &config.name, handle).is_err() {
@@ -53,7 +77,11 @@ impl Core {
             error!(domain = %config.name, %uuid, "A stored domain is left out: another one has its name");
             return;
         }
-        tokio::spawn(Driver::halted(self.clone(), inbox, uuid, config, suspended).run());
+        let mut driver = Driver::halted(self.clone(), inbox, uuid, config, suspended);
+        if let Some(note) = note {
+            driver.clear_up(note).await;
+        }
+        tokio::spawn(driver.run());
     }
 
     /// Starts the managed domains that are to be started with xend.

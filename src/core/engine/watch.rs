@@ -5,7 +5,7 @@ use super::{Core, FIGURES_AGE};
 use crate::core::driver::{Driver, Handle};
 use crate::core::error::Error;
 use crate::core::model::{DomId, DomainConfig, DomainFacts};
-use crate::core::ports::{Definition, DomainChanged};
+use crate::core::ports::{Definition, DomainChanged, Note};
 use crate::core::snapshot::{Snapshot, Strange};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,12 +20,12 @@ const SWEEP: Duration = Duration::from_millis(200);
 const ATTENTION: Duration = Duration::from_secs(5);
 
 impl Core {
-    /// Minds a domain that is on the host already. `interrupted` says that it was being saved when the daemon was killed.
+    /// Minds a domain that is on the host already. `note` says what was under way with it when the daemon was killed.
     pub(super) async fn adopt(
         self: &Arc<Self>,
         facts: DomainFacts,
         definition: Option<Definition>,
-        interrupted: bool,
+        note: Option<Note>,
     ) {
         let mut config = match self
             .limited("Reading a configuration", self.hypervisor.config(facts.domid))
@@ -49,8 +49,8 @@ impl Core {
             return;
         }
         let mut driver = Driver::adopt(self.clone(), inbox, Arc::new(config), facts, definition);
-        if interrupted {
-            driver.clear_up().await;
+        if let Some(note) = note {
+            driver.clear_up(note).await;
         }
         tokio::spawn(driver.run());
     }
@@ -103,7 +103,7 @@ impl Core {
             }
             Ok(Some(facts)) => {
                 info!(domain = %facts.name, domid = %facts.domid, "Adopting a domain that was started by somebody else");
-                self.adopt(facts, None, false).await;
+                self.adopt(facts, None, None).await;
             }
             Ok(None) => {}
             Err(error) => warn!(%domid, %error, "Could not look at a domain"),

@@ -107,6 +107,12 @@ fn facts(view: &DomainView) -> Vec<Fact> {
         Fact::new("UUID", view.uuid.to_string()),
         Fact::new("Memory", format!("{} MiB of at most {} MiB", config.memory, config.maxmem)),
     ];
+    if let Some(progress) = &view.progress {
+        let mib = |bytes: u64| bytes / (1 << 20);
+        let (done, total) = (mib(progress.done), mib(progress.total));
+        let text = format!("{} {} %, {done} of {total} MiB", progress.what, progress.percent());
+        facts.insert(0, Fact::new("Under way", text));
+    }
     if let Some(now) = &view.facts {
         facts.push(Fact::new("VCPUs", format!("{} of {} online", now.online_vcpus, config.vcpus)));
         facts.push(Fact::new("CPU time", format!("{:.1} s", now.cpu_time.as_secs_f64())));
@@ -188,6 +194,7 @@ pub(super) fn done(place: &Place, op: &str) -> String {
         "reset" => format!("Domain {name} has been built anew."),
         "suspend" => format!("Domain {name} is suspended, its memory is kept."),
         "save" => format!("Domain {name} has been saved."),
+        "migrate" => format!("Domain {name} has moved to the other host."),
         "dump" => format!("The memory of domain {name} has been written."),
         "new" => "The domain is defined.".to_owned(),
         "create" => "The virtual network is known.".to_owned(),
@@ -197,7 +204,9 @@ pub(super) fn done(place: &Place, op: &str) -> String {
     };
     // The domain may have gone, or have another name.
     let back = match op {
-        "destroy" | "rename" | "save" => Link::new("all domains", format!("{}/xend/domain/", place.origin)),
+        "destroy" | "rename" | "save" | "migrate" => {
+            Link::new("all domains", format!("{}/xend/domain/", place.origin))
+        }
         _ => back(place),
     };
     MessagePage { crumbs: crumbs(place), title: "Done".to_owned(), message, back }.render()
@@ -206,7 +215,7 @@ pub(super) fn done(place: &Place, op: &str) -> String {
 /// An outcome that has a page of its own.
 pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Done => done(place, ""),
+        Outcome::Done | Outcome::Verdict(_) => done(place, ""),
         Outcome::Domains(snapshot) => {
             let views: Vec<_> = snapshot.domains().filter(|view| view.facts.is_some()).cloned().collect();
             domains(place, None, &views)

@@ -45,6 +45,8 @@ pub struct Settings {
     pub max_body: usize,
     /// Whether a caller may shut the host down.
     pub node_shutdown: bool,
+    /// Where other hosts are expected to take domains in, if nobody says otherwise.
+    pub relocation_port: u16,
 }
 
 /// What every page works with.

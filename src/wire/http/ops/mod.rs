@@ -8,6 +8,7 @@ mod credit;
 mod devices;
 mod managed;
 mod memory;
+mod migrate;
 mod node;
 mod power;
 mod rename;
@@ -33,6 +34,7 @@ use crate::core::caller::Caller;
 use crate::core::error::Error;
 use crate::core::model::DomainRef;
 use crate::core::op::Outcome;
+use crate::core::ports::Verdict;
 use crate::shape::{self, JsonSink, Sink, SxpSink};
 use axum::body::Body;
 use axum::extract::Request;
@@ -45,7 +47,7 @@ pub(super) static ON_DOMAINS: [&Operation; 4] =
     [&create::CREATE, &create::NEW, &save::RESTORE, &create::LIST];
 
 /// On a domain.
-pub(super) static ON_DOMAIN: [&Operation; 30] = [
+pub(super) static ON_DOMAIN: [&Operation; 31] = [
     &power::PAUSE,
     &power::UNPAUSE,
     &power::SHUTDOWN,
@@ -58,6 +60,7 @@ pub(super) static ON_DOMAIN: [&Operation; 30] = [
     &managed::RESUME,
     &save::SAVE,
     &save::DUMP,
+    &migrate::MIGRATE,
     &rename::RENAME,
     &memory::MEM_TARGET_SET,
     &memory::MAXMEM_SET,
@@ -267,6 +270,9 @@ fn tell(sink: &mut impl Sink, outcome: &Outcome) {
             sink.end_list();
         }
         Outcome::Vnet(vnet) => shape::vnet(sink, vnet),
+        Outcome::Verdict(verdict) => {
+            sink.text(if *verdict == Verdict::Taken { b"taken" } else { b"not-taken" });
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::wire::http::site::PAGES;
 
 /// What an operation makes of a form.
 pub(super) fn made(operation: &Operation, form: &str) -> Result<Op, Invalid> {
-    let settings = Settings { max_body: 1 << 20, node_shutdown: true };
+    let settings = Settings { max_body: 1 << 20, node_shutdown: true, relocation_port: 8002 };
     let params = Params::from_form(form.as_bytes());
     (operation.op)(&Asked { name: "web1", params: &params, settings })
 }

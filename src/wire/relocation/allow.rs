@@ -1,0 +1,56 @@
+//! Who may send domains here.
+
+use crate::core::model::Invalid;
+use regex::Regex;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// `xend-relocation-hosts-allow`: regular expressions, separated by blanks, one of which must be found in the peer's name or
+/// address. None at all allows everybody, as in xend.
+#[derive(Debug, Clone, Default)]
+pub struct Allowed(Arc<[Regex]>);
+
+impl Allowed {
+    /// Reads the setting.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let one = |pattern: &str| {
+            Regex::new(pattern).map_err(|_| Invalid::new(format!("'{pattern}' is not a regular expression")))
+        };
+        Ok(Self(text.split_whitespace().map(one).collect::<Result<_, _>>()?))
+    }
+
+    /// Whether everybody is allowed.
+    pub fn everybody(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a host is. Looking its name up can take a while: blocks.
+    pub fn allows(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.everybody()
+            || self.matches(&peer.to_string())
+            || (peer.is_loopback() && self.matches("localhost"))
+            || dns_lookup::lookup_addr(&peer).is_ok_and(|name| self.matches(&name))
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        self.0.iter().any(|pattern| pattern.is_match(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_matched_by_name_and_address() {
+        let local = Allowed::parse("^localhost$ ^localhost\\.localdomain$").unwrap();
+        assert!(local.allows("127.0.0.1".parse().unwrap()));
+        assert!(local.allows("::ffff:127.0.0.1".parse().unwrap()));
+        let net = Allowed::parse("^192\\.0\\.2\\.").unwrap();
+        assert!(net.allows("192.0.2.7".parse().unwrap()));
+        assert!(!net.matches("198.51.100.1") && !net.everybody());
+        assert!(Allowed::parse("").unwrap().everybody());
+        assert_eq!(Allowed::parse("^a (").unwrap_err().to_string(), "'(' is not a regular expression");
+    }
+}

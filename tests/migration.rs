@@ -1,0 +1,324 @@
+//! Domains that go from host to host: two daemons, and between them a proxy that cuts the connection wherever it is told.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod http_support;
+
+use http_support::{Answer, Daemon, GENEROUS, guest};
+use nix::sys::signal::Signal;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// Where a connection ends.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    Nowhere,
+    /// When so many bytes have gone to the receiver.
+    There(usize),
+    /// When so many bytes have come back.
+    Back(usize),
+    /// At once: nobody is to be reached.
+    AtOnce,
+}
+
+/// A way to a relocation port that can be cut. Connections are cut as the list says, in order; those after it are not.
+struct Proxy {
+    address: SocketAddr,
+    cuts: Arc<Mutex<Vec<Cut>>>,
+    there: Arc<AtomicUsize>,
+    back: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = Self {
+            address: listener.local_addr().unwrap(),
+            cuts: Arc::default(),
+            there: Arc::default(),
+            back: Arc::default(),
+        };
+        let (cuts, there, back) = (proxy.cuts.clone(), proxy.there.clone(), proxy.back.clone());
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let Ok(client) = client else { return };
+                let mut cuts = cuts.lock().unwrap();
+                let cut = if cuts.is_empty() { Cut::Nowhere } else { cuts.remove(0) };
+                drop(cuts);
+                let Ok(server) = TcpStream::connect(target) else { continue };
+                let (limit_there, limit_back) = match cut {
+                    Cut::Nowhere => (usize::MAX, usize::MAX),
+                    Cut::There(n) => (n, usize::MAX),
+                    Cut::Back(n) => (usize::MAX, n),
+                    Cut::AtOnce => continue,
+                };
+                let (c, s) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                let (there, back) = (there.clone(), back.clone());
+                std::thread::spawn(move || pass(c, s, limit_there, &there));
+                std::thread::spawn(move || pass(server, client, limit_back, &back));
+            }
+        });
+        proxy
+    }
+
+    fn cut(&self, cuts: &[Cut]) {
+        *self.cuts.lock().unwrap() = cuts.to_vec();
+        self.there.store(0, Ordering::SeqCst);
+        self.back.store(0, Ordering::SeqCst);
+    }
+}
+
+/// Passes bytes on until there are no more, or so many have been.
+fn pass(mut from: TcpStream, mut to: TcpStream, limit: usize, passed: &AtomicUsize) {
+    let (mut left, mut buffer) = (limit, [0; 4096]);
+    while left > 0 {
+        let Ok(count @ 1..) = from.read(&mut buffer) else { break };
+        let count = count.min(left);
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+        passed.fetch_add(count, Ordering::SeqCst);
+        left -= count;
+    }
+    if left == 0 {
+        // Both ways at once, as when a cable is pulled. What has been passed on gets there.
+        let _ = from.shutdown(Shutdown::Both);
+        let _ = to.shutdown(Shutdown::Both);
+    } else {
+        let _ = to.shutdown(Shutdown::Write);
+    }
+}
+
+fn host() -> Daemon {
+    Daemon::start(&["--relocation", "127.0.0.1:0"])
+}
+
+fn migrate(from: &Daemon, name: &str, to: SocketAddr, live: bool) -> Answer {
+    let form = format!("op=migrate&destination={}&port={}&live={}", to.ip(), to.port(), u8::from(live));
+    from.post(&format!("/xend/domain/{name}"), &form)
+}
+
+fn run(daemon: &Daemon, name: &str) {
+    assert_eq!(daemon.create(&guest(name, "")).code, 201);
+    assert_eq!(daemon.post(&format!("/xend/domain/{name}"), "op=unpause").code, 200);
+}
+
+/// On which of the two it runs: the first, the second. Neither or both is waited out.
+fn settled(one: &Daemon, other: &Daemon, name: &str) -> (bool, bool) {
+    let runs = |daemon: &Daemon| {
+        daemon.domain(name).is_some_and(|domain| {
+            let state = domain.value("state").and_then(|s| s.as_str()).unwrap_or("none");
+            !state.contains(['p', 's', 'd', 'c'])
+        })
+    };
+    let started = Instant::now();
+    loop {
+        let there = (one.domain(name).is_some(), other.domain(name).is_some());
+        if there.0 != there.1 && runs(if there.0 { one } else { other }) {
+            return there;
+        }
+        assert!(started.elapsed() < GENEROUS, "{name}: {there:?}\n{}\n{}", one.log(), other.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_domain_moves_with_all_that_it_has() {
+    let (a, b) = (host(), host());
+    run(&a, "web");
+    a.until("boots", |a| a.value("web", "online_vcpus") == "2");
+    a.post("/xend/domain/web", "op=mem_target_set&target=48");
+    let before = a.domain("web").unwrap();
+    for live in [false, true] {
+        let (from, to) = if live { (&b, &a) } else { (&a, &b) };
+        let answer = migrate(from, "web", to.relocation.unwrap(), live);
+        assert_eq!((answer.status().as_str(), answer.body.len()), ("200 OK", 0), "{}", answer.text());
+        assert!(from.domain("web").is_none());
+        let after = to.domain("web").unwrap();
+        for key in ["uuid", "memory", "maxmem", "vcpus", "on_crash"] {
+            assert_eq!(after.value(key), before.value(key), "{key}");
+        }
+        assert!(!after.value("state").unwrap().as_str().unwrap().contains('p'));
+    }
+    assert_eq!(a.post("/xend/domain/web", "op=destroy").code, 202);
+}
+
+#[test]
+fn a_managed_domain_takes_its_definition_along() {
+    let (a, b) = (host(), host());
+    let config = guest("web", "(uuid 11111111-2222-3333-4444-555555555555)");
+    assert_eq!(
+        a.post("/xend/domain", &format!("op=new&config={}", http_support::encoded(&config))).code,
+        200
+    );
+    assert_eq!(a.post("/xend/domain/web", "op=start").code, 202);
+    assert_eq!(migrate(&a, "web", b.relocation.unwrap(), true).code, 200);
+    assert_eq!(a.get("/xend/domain?state=all").text(), "(Domain-0)");
+    assert_eq!(b.post("/xend/domain/web", "op=destroy").code, 202);
+    assert_eq!(b.get("/xend/domain?state=halted").text(), "(web)");
+    let b = b.killed_and_restarted();
+    assert_eq!(b.get("/xend/domain?state=halted").text(), "(web)");
+    let a = a.killed_and_restarted();
+    assert_eq!(a.get("/xend/domain?state=all").text(), "(Domain-0)");
+}
+
+#[test]
+fn what_cannot_be_taken_stays_where_it_is() {
+    let (a, b) = (host(), host());
+    run(&a, "web");
+    run(&b, "web");
+    let domid = a.value("web", "domid");
+    let answer = migrate(&a, "web", b.relocation.unwrap(), false);
+    assert_eq!(answer.status(), "500 Request failed: migrate");
+    assert!(answer.text().contains("already exists"), "{}", answer.text());
+    assert_eq!(a.value("web", "domid"), domid);
+    // To itself.
+    assert!(migrate(&a, "web", a.relocation.unwrap(), false).text().contains("already exists"));
+    // Where nobody listens.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert!(migrate(&a, "web", closed, false).text().contains("cannot be reached"));
+    // To something else.
+    assert_eq!(migrate(&a, "web", b.tcp, false).code, 500);
+    for form in [
+        "op=migrate",
+        "op=migrate&destination=",
+        "op=migrate&destination=x&ssl=1",
+        "op=migrate&destination=a%20b",
+    ] {
+        assert_eq!(a.post("/xend/domain/web", form).code, 500, "{form}");
+    }
+    assert!(a.post("/xend/domain/0", "op=migrate&destination=x").text().contains("privileged"));
+    assert_eq!(a.value("web", "domid"), domid);
+    assert!(a.value("web", "state").contains(['b', 'r', '-']) && !a.value("web", "state").contains('s'));
+    // Paused ones stay too, as with save.
+    a.post("/xend/domain/web", "op=pause");
+    assert!(migrate(&a, "web", b.relocation.unwrap(), false).text().contains("it is paused"));
+}
+
+#[test]
+fn a_host_that_is_not_allowed_is_turned_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.sxp");
+    std::fs::write(&file, "(xend-relocation-hosts-allow '^192\\.0\\.2\\.')\n").unwrap();
+    let b = Daemon::start_with_config(tempfile::tempdir().unwrap(), &file, &["--relocation", "127.0.0.1:0"]);
+    let a = host();
+    run(&a, "web");
+    let answer = migrate(&a, "web", b.relocation.unwrap(), false);
+    assert!(answer.text().contains("not allowed"), "{}", answer.text());
+    assert_eq!(settled(&a, &b, "web"), (true, false));
+}
+
+#[test]
+fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
+    let (a, b) = (host(), host());
+    let proxy = Proxy::to(b.relocation.unwrap());
+    // Once without a cut, to know how much goes there and back.
+    run(&a, "web");
+    proxy.cut(&[]);
+    assert_eq!(migrate(&a, "web", proxy.address, true).code, 200);
+    let (there, back) = (proxy.there.load(Ordering::SeqCst), proxy.back.load(Ordering::SeqCst));
+    assert_eq!(back, "(ready)\n(arrived)\n(taken)\n".len());
+    b.post("/xend/domain/web", "op=destroy");
+
+    // What goes there differs by a few bytes from time to time: near its end it is open which of the two has it.
+    let (stays, moves, either) = (Some(false), Some(true), None);
+    let mut cuts = vec![
+        (Cut::AtOnce, stays),
+        (Cut::There(0), stays),
+        (Cut::There(1), stays),
+        (Cut::There(200), stays),
+        (Cut::Back(0), stays),
+        (Cut::Back(4), stays),
+        (Cut::There(there / 2), stays),
+        (Cut::There(there - 100), stays),
+        (Cut::Back(8), stays),
+        (Cut::Back(12), stays),
+        (Cut::Back(18), stays),
+        (Cut::Back(19), moves),
+        (Cut::Back(25), moves),
+    ];
+    cuts.extend((1..8).map(|n| (Cut::There(there * n / 9), stays)));
+    cuts.extend((there - 10..there + 2).map(|n| (Cut::There(n), either)));
+    for (cut, expected) in cuts {
+        run(&a, "web");
+        proxy.cut(&[cut]);
+        let answer = migrate(&a, "web", proxy.address, true);
+        let (stayed, moved) = settled(&a, &b, "web");
+        assert!(
+            stayed != moved && expected.is_none_or(|expected| expected == moved),
+            "{cut:?}: {}",
+            answer.text()
+        );
+        assert_eq!(answer.code, if moved { 200 } else { 500 }, "{cut:?}: {}", answer.text());
+        let at = if moved { &b } else { &a };
+        assert_eq!(at.post("/xend/domain/web", "op=destroy").code, 202);
+        assert!(a.domain("web").is_none() && b.domain("web").is_none(), "{cut:?}");
+    }
+}
+
+#[test]
+fn in_doubt_the_domain_waits_until_the_other_host_has_spoken() {
+    let (a, b) = (host(), host());
+    let proxy = Proxy::to(b.relocation.unwrap());
+    run(&a, "web");
+    // The last word is lost, and nobody is to be reached for a while.
+    proxy.cut(&[[Cut::Back(19)].as_slice(), &[Cut::AtOnce; 4]].concat());
+    let answer = migrate(&a, "web", proxy.address, false);
+    assert_eq!(answer.code, 500);
+    assert!(answer.text().contains("xend keeps it suspended"), "{}", answer.text());
+    assert!(a.value("web", "state").contains('s') && b.domain("web").is_some());
+    // Nothing but destroy is possible meanwhile, and a restart changes nothing.
+    assert_eq!(a.post("/xend/domain/web", "op=unpause").code, 500);
+    let a = {
+        let (_, dir) = a.end(Signal::SIGKILL);
+        Daemon::start_in(dir, &["--relocation", "127.0.0.1:0"])
+    };
+    assert_eq!(settled(&a, &b, "web"), (false, true));
+}
+
+#[test]
+fn a_daemon_that_is_killed_on_either_side_loses_nothing() {
+    // The receiver, while the domain is on its way.
+    let (a, b) = (host(), host());
+    run(&a, "saveslow");
+    let to = b.relocation.unwrap();
+    let (a, b) = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| migrate(&a, "saveslow", to, true));
+        b.until("has begun", |b| !arrivals(b).is_empty());
+        let (_, dir) = b.end(Signal::SIGKILL);
+        assert_eq!(sending.join().unwrap().code, 500);
+        (&a, Daemon::start_in(dir, &["--relocation", "127.0.0.1:0"]))
+    });
+    assert_eq!(settled(a, &b, "saveslow"), (true, false));
+    assert!(arrivals(&b).is_empty());
+}
+
+#[test]
+fn a_sender_that_is_killed_goes_on_where_it_was() {
+    let (a, b) = (host(), host());
+    run(&a, "saveslow");
+    let (to, from) = (b.relocation.unwrap(), a.tcp);
+    let a = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let form = format!("op=migrate&destination=127.0.0.1&port={}&live=0", to.port());
+            http_support::try_ask(
+                &http_support::Door::Tcp(from),
+                &http_support::post("/xend/domain/saveslow", &form),
+            )
+        });
+        b.until("has begun", |b| !arrivals(b).is_empty());
+        let (_, dir) = a.end(Signal::SIGKILL);
+        Daemon::start_in(dir, &["--relocation", "127.0.0.1:0"])
+    });
+    assert_eq!(settled(&a, &b, "saveslow"), (true, false));
+    b.until("is turned away", |b| arrivals(b).is_empty());
+}
+
+/// Notes of domains on their way to a host.
+fn arrivals(daemon: &Daemon) -> Vec<std::path::PathBuf> {
+    let dir = std::fs::read_dir(daemon.dir.path().join("state/moves")).unwrap();
+    let paths = dir.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "arrival")).collect()
+}
