@@ -245,14 +245,14 @@ fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
         run(&a, "web");
         proxy.cut(&[cut]);
         let answer = migrate(&a, "web", proxy.address, true);
-        let (stayed, moved) = settled(&a, &b, "web");
+        let (on_a, on_b) = settled(&a, &b, "web");
         assert!(
-            stayed != moved && expected.is_none_or(|expected| expected == moved),
+            on_a != on_b && expected.is_none_or(|expected| expected == on_b),
             "{cut:?}: {}",
             answer.text()
         );
-        assert_eq!(answer.code, if moved { 200 } else { 500 }, "{cut:?}: {}", answer.text());
-        let at = if moved { &b } else { &a };
+        assert_eq!(answer.code, if on_b { 200 } else { 500 }, "{cut:?}: {}", answer.text());
+        let at = if on_b { &b } else { &a };
         assert_eq!(at.post("/xend/domain/web", "op=destroy").code, 202);
         assert!(a.domain("web").is_none() && b.domain("web").is_none(), "{cut:?}");
     }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use crate::domain_operations::{OperationForm, operations};
 use crate::layout::Layout;
 use crate::parts::{Fact, Link, fact_table, preformatted};
 use crate::vcpu::{Vcpu, vcpu_table};
@@ -15,18 +16,16 @@ pub struct DomainPage {
     pub name: String,
     /// The domain's own URL or path, where its forms lead.
     pub href: String,
-    /// The domain's id, or `None` if it is only defined. Without an id, the forms that need one are left out.
+    /// The domain's id, or `None` if it is only defined.
     pub id: Option<u32>,
-    /// Whether this is domain 0. Its page leaves out the forms that domain 0 refuses.
-    pub privileged: bool,
     /// State, memory and the like, in order.
     pub facts: Vec<Fact>,
     /// The domain's devices, in order.
     pub devices: Vec<Device>,
     /// The domain's VCPUs, in order.
     pub vcpus: Vec<Vcpu>,
-    /// What the SEDF form starts with, or `None` to start it empty.
-    pub sedf: Option<Sedf>,
+    /// What can be done with it where it is.
+    pub operations: Vec<OperationForm>,
     /// The domain as an S-expression, laid out for reading.
     pub config_text: String,
 }
@@ -40,21 +39,6 @@ pub struct Device {
     pub facts: Vec<Fact>,
 }
 
-/// The parameters of the SEDF scheduler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sedf {
-    /// Length of a period, in nanoseconds.
-    pub period_ns: u64,
-    /// CPU time guaranteed in each period, in nanoseconds.
-    pub slice_ns: u64,
-    /// Scaled period for a domain that wakes up, in nanoseconds.
-    pub latency_ns: u64,
-    /// Whether the domain may also use time that nobody else wants.
-    pub extratime: bool,
-    /// Relative share, in place of period and slice; 0 for none.
-    pub weight: u32,
-}
-
 impl DomainPage {
     /// The whole document.
     pub fn render(&self) -> String {
@@ -66,7 +50,7 @@ impl DomainPage {
                 }
             }
             (fact_table(&self.facts))
-            (self.operations())
+            (operations(&self.href, &self.operations))
             h2 { "VCPUs" }
             (vcpu_table(&self.vcpus))
             h2 { "Devices" }
@@ -99,14 +83,13 @@ pub(crate) mod tests {
             name: name.into(),
             href: format!("/xend/domain/{name}"),
             id,
-            privileged: id == Some(0),
             facts: vec![Fact::new("memory", "128 MiB"), Fact::new(name, name)],
             devices: vec![Device {
                 kind: "vbd".into(),
                 facts: vec![Fact::new("dev", "sda1"), Fact::new(name, name)],
             }],
             vcpus: vec![],
-            sedf: None,
+            operations: vec![],
             config_text: format!("(domain (name {name}))"),
         }
     }

@@ -1,193 +1,166 @@
-//! The forms on a domain's page, one for every operation.
+//! The forms on a domain's page, one for every operation that it can do where it is.
 
 use maud::{Markup, html};
 
-use crate::domain::{DomainPage, Sedf};
 use crate::form;
 
-/// Reasons of a shutdown: the word that is sent and the label. The first is chosen until the user chooses.
-const REASONS: [(&str, &str); 4] =
-    [("poweroff", "Power off"), ("halt", "Halt"), ("reboot", "Reboot"), ("crash", "Crash")];
+/// An operation that a domain's page has a form for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationForm {
+    /// What is sent as `op`.
+    pub op: String,
+    /// What it does, in a sentence.
+    pub about: String,
+    /// Whether it can lose data.
+    pub danger: bool,
+    /// What it takes.
+    pub fields: Vec<Field>,
+}
 
-impl DomainPage {
-    /// Every operation that can succeed: nothing that needs an id on a domain without one, and nothing that
-    /// domain 0 always refuses.
-    pub(crate) fn operations(&self) -> Markup {
-        let on_host = self.id.is_some();
-        let may_stop = on_host && !self.privileged;
-        html! {
-            h2 { "Operations" }
-            @if may_stop {
-                (self.pause())
-                (self.shutdown())
+/// What an operation takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The name that is sent.
+    pub name: String,
+    /// What it means.
+    pub about: String,
+    /// The unit, or what sort of text it is.
+    pub unit: String,
+    /// How it is entered.
+    pub kind: FieldKind,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What the form starts with; empty to start empty.
+    pub value: String,
+}
+
+/// How a field is entered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldKind {
+    /// A whole number from 0 up.
+    Number,
+    /// No or yes.
+    Flag,
+    /// One of these words.
+    Words(Vec<String>),
+    /// A line of text.
+    Text,
+    /// An S-expression; this one is shown while there is none.
+    Config(String),
+}
+
+/// Buttons for what takes nothing, and below them a form for each of the others, folded up.
+pub(crate) fn operations(href: &str, operations: &[OperationForm]) -> Markup {
+    html! {
+        h2 { "Operations" }
+        div.buttons {
+            @for one in operations.iter().filter(|one| one.fields.is_empty()) {
+                (form::post(href, &html! {
+                    button.danger[one.danger] type="submit" name="op" value=(one.op) title=(one.about) { (one.op) }
+                }))
             }
-            @if on_host { (self.wait_for_devices()) }
-            (self.rename())
-            @if on_host {
-                (self.sedf())
-                p { a href={ (self.href) "?op=vcpuinfo" } { "Show VCPU information" } }
+        }
+        @for one in operations.iter().filter(|one| !one.fields.is_empty()) {
+            details {
+                summary { (one.op) }
+                p { (one.about) }
+                (form::post(href, &html! {
+                    @for field in &one.fields { (input(field)) }
+                    button.danger[one.danger] type="submit" name="op" value=(one.op) { (one.op) }
+                }))
             }
-            @if may_stop { (self.destroy()) }
         }
     }
+}
 
-    fn pause(&self) -> Markup {
-        form::post(
-            &self.href,
-            &html! {
-                (form::button("unpause", "Unpause"))
-                (form::button("pause", "Pause"))
-            },
-        )
-    }
-
-    fn shutdown(&self) -> Markup {
-        form::post(
-            &self.href,
-            &html! {
-                fieldset {
-                    legend { "Ask the guest to shut down" }
-                    @for (index, (reason, label)) in REASONS.into_iter().enumerate() {
-                        label {
-                            input type="radio" name="reason" value=(reason) checked[index == 0];
-                            " " (label)
-                        }
+fn input(field: &Field) -> Markup {
+    let Field { name, about, unit, kind, required, value } = field;
+    let filled = (!value.is_empty()).then_some(value);
+    html! {
+        label.wide[matches!(kind, FieldKind::Config(_))] {
+            (name) " (" (unit) ") "
+            @match kind {
+                FieldKind::Number => {
+                    input type="number" name=(name) value=[filled] min="0" step="1" required[*required];
+                }
+                FieldKind::Text => {
+                    input type="text" name=(name) value=[filled] required[*required] autocomplete="off";
+                }
+                // A choice, since an unchecked box sends nothing.
+                FieldKind::Flag => {
+                    select name=(name) {
+                        option value="0" selected[value != "1"] { "no" }
+                        option value="1" selected[value == "1"] { "yes" }
                     }
                 }
-                (form::button("shutdown", "Shut down"))
-            },
-        )
-    }
-
-    fn wait_for_devices(&self) -> Markup {
-        form::post(
-            &self.href,
-            &html! {
-                p { "Answers when every device is connected, or names the one that is not." }
-                (form::button("wait_for_devices", "Wait for devices"))
-            },
-        )
-    }
-
-    fn rename(&self) -> Markup {
-        form::post(
-            &self.href,
-            &html! {
-                (form::text("New name", "name"))
-                (form::button("rename", "Rename"))
-            },
-        )
-    }
-
-    /// Two forms: one sets, one asks. Asking must not demand that the inputs be filled in.
-    fn sedf(&self) -> Markup {
-        let now = self.sedf;
-        let nanoseconds =
-            |label: &str, name: &str, value: fn(Sedf) -> u64| form::number(label, name, now.map(value));
-        let extratime = now.is_some_and(|sedf| sedf.extratime);
-        html! {
-            (form::post(&self.href, &html! {
-                fieldset {
-                    legend { "SEDF scheduling" }
-                    (nanoseconds("Period (ns)", "period", |sedf| sedf.period_ns))
-                    (nanoseconds("Slice (ns)", "slice", |sedf| sedf.slice_ns))
-                    (nanoseconds("Latency (ns)", "latency", |sedf| sedf.latency_ns))
-                    // A choice, since an unchecked box sends nothing, and the operation wants all five.
-                    label {
-                        "Extra time "
-                        select name="extratime" {
-                            option value="0" selected[!extratime] { "no" }
-                            option value="1" selected[extratime] { "yes" }
-                        }
+                FieldKind::Words(words) => {
+                    select name=(name) {
+                        @for word in words { option value=(word) selected[word == value] { (word) } }
                     }
-                    (form::number("Weight (0 for none)", "weight", now.map(|sedf| u64::from(sedf.weight))))
                 }
-                (form::button("cpu_sedf_set", "Set SEDF parameters"))
-            }))
-            (form::post(&self.href, &form::button("cpu_sedf_get", "Show SEDF parameters")))
+                FieldKind::Config(example) => {
+                    textarea name=(name) rows="4" spellcheck="false" required[*required] placeholder=(example) {}
+                }
+            }
+            " " small { (about) }
         }
-    }
-
-    fn destroy(&self) -> Markup {
-        form::post(
-            &self.href,
-            &html! {
-                p { "Stops the domain at once. What the guest has not written to disk is lost." }
-                (form::danger_button("destroy", "Destroy"))
-            },
-        )
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::Sedf;
-    use crate::domain::tests::page;
-    use crate::testing::{assert_form, forms, ops};
+    use super::*;
+    use crate::testing::{HOSTILE, assert_form, forms};
 
-    #[test]
-    fn a_domain_on_the_host_has_a_form_for_every_operation() {
-        let text = page("pv1", Some(1)).render();
-        let href = "/xend/domain/pv1";
-        let forms = forms(&text);
-        assert_eq!(forms.len(), 7);
-        assert_form(forms[0], href, &["unpause", "pause"], &[]);
-        assert_form(forms[1], href, &["shutdown"], &["reason", "reason", "reason", "reason"]);
-        assert_form(forms[2], href, &["wait_for_devices"], &[]);
-        assert_form(forms[3], href, &["rename"], &["name"]);
-        assert_form(
-            forms[4],
-            href,
-            &["cpu_sedf_set"],
-            &["period", "slice", "latency", "extratime", "weight"],
-        );
-        assert_form(forms[5], href, &["cpu_sedf_get"], &[]);
-        assert_form(forms[6], href, &["destroy"], &[]);
-        assert!(text.contains(r#"<a href="/xend/domain/pv1?op=vcpuinfo">"#), "{text}");
-    }
-
-    #[test]
-    fn power_off_is_the_reason_unless_another_is_chosen() {
-        let text = page("pv1", Some(1)).render();
-        assert!(text.contains(r#"value="poweroff" checked>"#), "{text}");
-        assert_eq!(text.matches(" checked").count(), 1);
-    }
-
-    #[test]
-    fn domain_0_has_no_form_that_it_refuses() {
-        assert_eq!(
-            ops(&page("Domain-0", Some(0)).render()),
-            ["wait_for_devices", "rename", "cpu_sedf_set", "cpu_sedf_get"]
-        );
-    }
-
-    #[test]
-    fn a_domain_without_an_id_has_no_form_that_needs_one() {
-        let text = page("web2", None).render();
-        assert_eq!(ops(&text), ["rename"]);
-        assert!(!text.contains("vcpuinfo"), "{text}");
-    }
-
-    #[test]
-    fn the_sedf_form_starts_with_what_is_set() {
-        let mut page = page("pv1", Some(1));
-        assert!(page.render().contains(r#"name="period" min="0""#));
-        page.sedf = Some(Sedf {
-            period_ns: 20_000_000,
-            slice_ns: 15_000_000,
-            latency_ns: 0,
-            extratime: true,
-            weight: 7,
-        });
-        let text = page.render();
-        for input in [
-            r#"name="period" value="20000000""#,
-            r#"name="slice" value="15000000""#,
-            r#"name="latency" value="0""#,
-            r#"name="weight" value="7""#,
-            r#"<option value="1" selected>"#,
-        ] {
-            assert!(text.contains(input), "{input} in {text}");
+    fn field(kind: FieldKind, value: &str) -> Field {
+        Field {
+            name: "f".into(),
+            about: "What it means".into(),
+            unit: "MiB".into(),
+            kind,
+            required: true,
+            value: value.into(),
         }
+    }
+
+    fn one(op: &str, fields: Vec<Field>) -> OperationForm {
+        OperationForm { op: op.into(), about: "Does it.".into(), danger: op == "destroy", fields }
+    }
+
+    #[test]
+    fn each_operation_has_a_form() {
+        let number = field(FieldKind::Number, "64");
+        let text =
+            operations("/x", &[one("pause", vec![]), one("destroy", vec![]), one("set", vec![number])]);
+        let text = text.into_string();
+        let forms = forms(&text);
+        assert_form(forms[0], "/x", &["pause"], &[]);
+        assert_form(forms[1], "/x", &["destroy"], &[]);
+        assert_form(forms[2], "/x", &["set"], &["f"]);
+        assert!(forms[1].contains(r#"class="danger""#) && !forms[0].contains("danger"), "{text}");
+        assert!(forms[2].contains(r#"value="64""#), "{text}");
+    }
+
+    #[test]
+    fn choices_start_with_what_is_set() {
+        let words = FieldKind::Words(vec!["vbd".into(), "vif".into()]);
+        for (kind, value, chosen) in [
+            (FieldKind::Flag, "1", r#"<option value="1" selected>yes"#),
+            (FieldKind::Flag, "", r#"<option value="0" selected>no"#),
+            (words, "vif", r#"<option value="vif" selected>vif"#),
+        ] {
+            let text = operations("/x", &[one("set", vec![field(kind, value)])]).into_string();
+            assert!(text.contains(chosen) && text.matches(" selected").count() == 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_is_escaped() {
+        let kinds =
+            [FieldKind::Text, FieldKind::Config(HOSTILE.into()), FieldKind::Words(vec![HOSTILE.into()])];
+        let mut hostile = one(HOSTILE, kinds.map(|kind| field(kind, HOSTILE)).to_vec());
+        hostile.about = HOSTILE.into();
+        let text = operations(HOSTILE, &[hostile]).into_string();
+        assert!(!text.contains("<script") && !text.contains("alert(\""), "{text}");
     }
 }

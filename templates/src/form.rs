@@ -20,16 +20,6 @@ pub(crate) fn post(href: &str, content: &Markup) -> Markup {
     html! { form method="post" action=(href) { (content) } }
 }
 
-/// A line of text that must not be empty.
-pub(crate) fn text(label: &str, name: &str) -> Markup {
-    html! { label { (label) " " input type="text" name=(name) required autocomplete="off"; } }
-}
-
-/// A whole number from 0 up. Without a value the input starts empty.
-pub(crate) fn number(label: &str, name: &str, value: Option<u64>) -> Markup {
-    html! { label { (label) " " input type="number" name=(name) value=[value] min="0" step="1" required; } }
-}
-
 /// What distinguishes one pair of configuration forms from another.
 pub(crate) struct Configuration<'a> {
     /// Where both forms lead.

@@ -33,8 +33,9 @@ mod vnet;
 
 pub use created::CreatedPage;
 pub use directory::Directory;
-pub use domain::{Device, DomainPage, Sedf};
+pub use domain::{Device, DomainPage};
 pub use domain_list::{DomainList, DomainRow};
+pub use domain_operations::{Field, FieldKind, OperationForm};
 pub use help::{HelpOperation, HelpPage, HelpParam, HelpSection};
 pub use layout::STYLESHEET;
 pub use message::{ErrorPage, MessagePage};

@@ -1,5 +1,6 @@
 //! Outcomes as pages of `templates`.
 
+use super::forms;
 use super::ops::Place;
 use super::path::segment_of;
 use crate::core::lifecycle::State;
@@ -11,7 +12,7 @@ use crate::sxp::{Sxp, pretty};
 use std::sync::Arc;
 use xend_templates::{
     CreatedPage, Device, Directory, DomainList, DomainPage, DomainRow, Fact, Link, MessagePage, NodePage,
-    RecordPage, Sedf, TextPage, Vcpu, VcpuPage, VnetList, VnetPage,
+    RecordPage, TextPage, Vcpu, VcpuPage, VnetList, VnetPage,
 };
 
 /// `/ xend/ domain/ pv1/`: the way to a page.
@@ -73,30 +74,16 @@ pub(super) fn domain(
         name: view.name().to_string(),
         href: place.url(),
         id: view.domid().map(|domid| domid.0),
-        privileged: view.is_privileged(),
         facts: facts(view),
         devices: tree.tail().iter().filter(|item| item.head() == Some("device")).filter_map(device).collect(),
         vcpus: match vcpus {
             Some(Outcome::Vcpus(_, vcpus)) => vcpus.iter().map(vcpu).collect(),
             _ => Vec::new(),
         },
-        sedf: match sedf {
-            Some(Outcome::Sedf(_, params)) => Some(Sedf {
-                period_ns: nanoseconds(params.period),
-                slice_ns: nanoseconds(params.slice),
-                latency_ns: nanoseconds(params.latency),
-                extratime: params.extratime,
-                weight: params.weight,
-            }),
-            _ => None,
-        },
+        operations: forms::of(view, sedf),
         config_text: pretty(&tree, 100),
     }
     .render()
-}
-
-fn nanoseconds(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What a person wants to know first.

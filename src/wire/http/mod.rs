@@ -11,6 +11,7 @@
 //! reference /xend/help
 //! reply     status, reason phrase, headers, body
 //! html      outcomes as pages of `templates`
+//! forms     a form for each operation of a domain, from the same table
 //! cache     lists that are printed once and sent often
 //! ```
 //!
@@ -20,6 +21,7 @@
 mod accept;
 mod body;
 mod cache;
+mod forms;
 mod html;
 mod ops;
 mod pages;

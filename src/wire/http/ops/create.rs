@@ -12,6 +12,8 @@ pub(super) static CREATE: Operation = Operation {
     name: "create",
     about: "Builds a domain and leaves it paused. A defined domain of this name, if it is not on the host, is built with \
             this configuration.",
+    when: &[],
+    loses: false,
     params: &[needed(
         "config",
         Takes::Config("a domain's configuration"),
@@ -26,6 +28,8 @@ pub(super) static NEW: Operation = Operation {
     name: "new",
     about: "Defines a domain: it is stored, and stays when it is not on the host. The definition of a domain that runs \
             counts when it next starts.",
+    when: &[],
+    loses: false,
     params: &[needed(
         "config",
         Takes::Config("a domain's configuration"),
@@ -39,6 +43,8 @@ pub(super) static NEW: Operation = Operation {
 pub(super) static LIST: Operation = Operation {
     name: "list",
     about: "Lists the domains that are on the host, in full.",
+    when: &[],
+    loses: false,
     params: &[],
     success: Success::Answer,
     op: |_| Ok(Query::Domains.into()),

@@ -1,6 +1,6 @@
 //! `domain_sched_credit_get`, `domain_sched_credit_set`, and the same for credit2
 
-use super::table::{Asked, Operation, Param, Success, Takes, optional};
+use super::table::{Asked, EVERYWHERE, Operation, Param, Success, Takes, optional};
 use crate::core::model::{Invalid, Scheduler};
 use crate::core::op::{DomainOp, Op, Query};
 use crate::wire::http::params::whole;
@@ -14,6 +14,8 @@ const PARAMS: &[Param] = &[
 pub(super) static GET: Operation = Operation {
     name: "domain_sched_credit_get",
     about: "Shows the domain's parameters in the credit scheduler.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[],
     success: Success::Answer,
     op: |asked| Ok(Query::Sched(asked.target(), Scheduler::Credit).into()),
@@ -22,6 +24,8 @@ pub(super) static GET: Operation = Operation {
 pub(super) static SET: Operation = Operation {
     name: "domain_sched_credit_set",
     about: "Sets the domain's parameters in the credit scheduler: one of them at least.",
+    when: &EVERYWHERE,
+    loses: false,
     params: PARAMS,
     success: Success::Zero,
     op: |asked| set(asked, Scheduler::Credit),
@@ -30,6 +34,8 @@ pub(super) static SET: Operation = Operation {
 pub(super) static GET2: Operation = Operation {
     name: "domain_sched_credit2_get",
     about: "Shows the domain's parameters in the credit2 scheduler.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[],
     success: Success::Answer,
     op: |asked| Ok(Query::Sched(asked.target(), Scheduler::Credit2).into()),
@@ -38,6 +44,8 @@ pub(super) static GET2: Operation = Operation {
 pub(super) static SET2: Operation = Operation {
     name: "domain_sched_credit2_set",
     about: "Sets the domain's parameters in the credit2 scheduler: one of them at least.",
+    when: &EVERYWHERE,
+    loses: false,
     params: PARAMS,
     success: Success::Zero,
     op: |asked| set(asked, Scheduler::Credit2),

@@ -1,6 +1,6 @@
 //! `devices`, `device_create`, `device_configure`, `device_destroy`
 
-use super::table::{Asked, Operation, Param, Success, Takes, needed, optional};
+use super::table::{Asked, EVERYWHERE, Operation, Param, Success, Takes, needed, optional};
 use crate::core::model::{Device, Invalid, VirtualDevice};
 use crate::core::op::{DeviceRef, DomainOp, Query};
 use crate::shape;
@@ -27,6 +27,8 @@ pub(super) static DEVICES: Operation = Operation {
     name: "devices",
     about: "Lists the devices of a class with their states, as XenStore shows them; those of a domain that is not on the \
             host as they are defined.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[CLASS],
     success: Success::Answer,
     op: |asked| {
@@ -39,6 +41,8 @@ pub(super) static DEVICES: Operation = Operation {
 pub(super) static CREATE: Operation = Operation {
     name: "device_create",
     about: "Plugs a device in and waits until it is connected. One that does not get connected is taken away again.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[needed("config", Takes::Config("a device"), "The device", EXAMPLE)],
     success: Success::Answer,
     op: |asked| asked.domain(DomainOp::AttachDevice(Box::new(device(asked)?))),
@@ -48,6 +52,8 @@ pub(super) static CONFIGURE: Operation = Operation {
     name: "device_configure",
     about: "Changes the medium of a CD-ROM drive; or, with (pci (dev ...) (state Initialising)) or (state Closing), the \
             functions of a PCI device.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[
         needed(
             "config",
@@ -69,6 +75,8 @@ pub(super) static CONFIGURE: Operation = Operation {
 pub(super) static DESTROY: Operation = Operation {
     name: "device_destroy",
     about: "Unplugs a device.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[
         CLASS,
         DEV,

@@ -1,6 +1,6 @@
 //! `start`, `delete`, `suspend`, `resume`: what is done with a domain that is defined
 
-use super::table::{Operation, Param, Success, Takes, optional};
+use super::table::{GUEST, HALTED, Operation, Param, SUSPENDED, Success, Takes, optional};
 use crate::core::op::DomainOp;
 use crate::wire::http::params::flag;
 use serde::Deserialize;
@@ -10,6 +10,8 @@ const PAUSED: Param = optional("paused", Takes::Flag, "0", "Whether the domain s
 pub(super) static START: Operation = Operation {
     name: "start",
     about: "Starts a defined domain, waits for its devices and lets it run.",
+    when: &HALTED,
+    loses: false,
     params: &[PAUSED],
     success: Success::Accepted,
     op: |asked| {
@@ -21,6 +23,8 @@ pub(super) static START: Operation = Operation {
 pub(super) static DELETE: Operation = Operation {
     name: "delete",
     about: "Forgets the definition of a domain that is halted.",
+    when: &HALTED,
+    loses: true,
     params: &[],
     success: Success::Accepted,
     op: |asked| asked.domain(DomainOp::Delete),
@@ -29,6 +33,8 @@ pub(super) static DELETE: Operation = Operation {
 pub(super) static SUSPEND: Operation = Operation {
     name: "suspend",
     about: "Keeps the memory of a managed domain in a file of xend's own and takes it off the host.",
+    when: &GUEST,
+    loses: false,
     params: &[],
     success: Success::Accepted,
     op: |asked| asked.domain(DomainOp::Suspend),
@@ -37,6 +43,8 @@ pub(super) static SUSPEND: Operation = Operation {
 pub(super) static RESUME: Operation = Operation {
     name: "resume",
     about: "Brings a suspended domain back to where it was.",
+    when: &SUSPENDED,
+    loses: false,
     params: &[PAUSED],
     success: Success::Accepted,
     op: |asked| {

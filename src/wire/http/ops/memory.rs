@@ -1,6 +1,6 @@
 //! `mem_target_set`, `maxmem_set`: MiB
 
-use super::table::{Operation, Success, Takes, needed};
+use super::table::{EVERYWHERE, Operation, Success, Takes, needed};
 use crate::core::op::DomainOp;
 use crate::wire::http::params::whole;
 use serde::Deserialize;
@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub(super) static MEM_TARGET_SET: Operation = Operation {
     name: "mem_target_set",
     about: "Tells the guest's balloon driver how much memory it is to have. It takes a moment.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[needed("target", Takes::Number("MiB"), "At most the domain's maxmem", "256")],
     success: Success::Empty,
     op: |asked| {
@@ -19,6 +21,8 @@ pub(super) static MEM_TARGET_SET: Operation = Operation {
 pub(super) static MAXMEM_SET: Operation = Operation {
     name: "maxmem_set",
     about: "Sets how much memory the domain can be given.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[needed("memory", Takes::Number("MiB"), "At least what it has", "512")],
     success: Success::Zero,
     op: |asked| {

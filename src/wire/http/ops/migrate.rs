@@ -1,6 +1,6 @@
 //! `migrate`
 
-use super::table::{Operation, Success, Takes, needed, optional};
+use super::table::{GUEST, Operation, Success, Takes, needed, optional};
 use crate::core::model::Invalid;
 use crate::core::op::DomainOp;
 use crate::core::ports::Destination;
@@ -11,6 +11,8 @@ pub(super) static MIGRATE: Operation = Operation {
     name: "migrate",
     about: "Sends the domain, with its definition if it is managed, to the relocation port of another xend of this kind. \
             It is on one of the two hosts whatever fails.",
+    when: &GUEST,
+    loses: false,
     params: &[
         needed("destination", Takes::Text("name or address"), "The other host", "xen2.example.org"),
         optional("live", Takes::Flag, "0", "Whether the guest goes on while most of its memory is sent", "1"),

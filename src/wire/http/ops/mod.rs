@@ -21,7 +21,7 @@ mod tests;
 mod vcpus;
 mod vnet;
 
-pub(super) use table::{Needed, Operation, Param, Success, Takes};
+pub(super) use table::{Needed, Operation, Param, Stage, Success, Takes};
 
 use super::accept::Format;
 use super::body::{self, Refused};

@@ -7,6 +7,8 @@ use crate::core::op::{Change, Op};
 pub(super) static SHUTDOWN: Operation = Operation {
     name: "shutdown",
     about: "Switches the host off, if the configuration allows it.",
+    when: &[],
+    loses: false,
     params: &[],
     success: Success::Empty,
     op: |asked| power(asked, false),
@@ -15,6 +17,8 @@ pub(super) static SHUTDOWN: Operation = Operation {
 pub(super) static REBOOT: Operation = Operation {
     name: "reboot",
     about: "Reboots the host, if the configuration allows it.",
+    when: &[],
+    loses: false,
     params: &[],
     success: Success::Empty,
     op: |asked| power(asked, true),
@@ -32,6 +36,8 @@ fn power(asked: &Asked<'_>, reboot: bool) -> Result<Op, Invalid> {
 pub(super) static CLEAR: Operation = Operation {
     name: "clear",
     about: "Empties Xen's message buffer.",
+    when: &[],
+    loses: false,
     params: &[],
     success: Success::Empty,
     op: |_| Ok(Change::ClearDmesg.into()),

@@ -1,6 +1,6 @@
 //! `pause`, `unpause`, `destroy`, `shutdown`, `reset`, `wait_for_devices`
 
-use super::table::{Operation, Success, Takes, needed};
+use super::table::{DESTROYABLE, GUEST, Operation, Success, Takes, needed};
 use crate::core::model::ShutdownReason;
 use crate::core::op::{DomainOp, Query};
 use serde::Deserialize;
@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub(super) static PAUSE: Operation = Operation {
     name: "pause",
     about: "Keeps the domain's VCPUs off the CPUs.",
+    when: &GUEST,
+    loses: false,
     params: &[],
     success: Success::Empty,
     op: |asked| asked.domain(DomainOp::Pause),
@@ -16,6 +18,8 @@ pub(super) static PAUSE: Operation = Operation {
 pub(super) static UNPAUSE: Operation = Operation {
     name: "unpause",
     about: "Lets a paused domain run.",
+    when: &GUEST,
+    loses: false,
     params: &[],
     success: Success::Empty,
     op: |asked| asked.domain(DomainOp::Unpause),
@@ -24,6 +28,8 @@ pub(super) static UNPAUSE: Operation = Operation {
 pub(super) static DESTROY: Operation = Operation {
     name: "destroy",
     about: "Takes the domain off the host at once. A managed domain stays defined; of a suspended one its memory is given up.",
+    when: &DESTROYABLE,
+    loses: true,
     params: &[],
     success: Success::Accepted,
     op: |asked| asked.domain(DomainOp::Destroy),
@@ -32,6 +38,8 @@ pub(super) static DESTROY: Operation = Operation {
 pub(super) static RESET: Operation = Operation {
     name: "reset",
     about: "Takes the domain off the host at once and builds it anew: the button on a machine's front.",
+    when: &GUEST,
+    loses: true,
     params: &[],
     success: Success::Accepted,
     op: |asked| asked.domain(DomainOp::Reset),
@@ -40,6 +48,8 @@ pub(super) static RESET: Operation = Operation {
 pub(super) static SHUTDOWN: Operation = Operation {
     name: "shutdown",
     about: "Asks the guest to stop. What happens then is for on_poweroff, on_reboot and on_crash to say.",
+    when: &GUEST,
+    loses: true,
     params: &[needed("reason", Takes::Word(&REASONS), "What the guest is asked for", "poweroff")],
     success: Success::Accepted,
     op: |asked| {
@@ -51,6 +61,8 @@ pub(super) static SHUTDOWN: Operation = Operation {
 pub(super) static WAIT_FOR_DEVICES: Operation = Operation {
     name: "wait_for_devices",
     about: "Answers when every device is connected, or names the one that is not.",
+    when: &GUEST,
+    loses: false,
     params: &[],
     success: Success::Accepted,
     op: |asked| Ok(Query::DevicesConnected(asked.target()).into()),

@@ -1,6 +1,6 @@
 //! `rename`
 
-use super::table::{Operation, Success, Takes, needed};
+use super::table::{EVERYWHERE, Operation, Success, Takes, needed};
 use crate::core::model::DomName;
 use crate::core::op::DomainOp;
 use serde::Deserialize;
@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub(super) static RENAME: Operation = Operation {
     name: "rename",
     about: "Gives the domain another name.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[needed("name", Takes::Text("letters, digits and _ - . : / +"), "The new name", "web2")],
     success: Success::Accepted,
     op: |asked| {

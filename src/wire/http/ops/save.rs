@@ -1,6 +1,6 @@
 //! `save`, `restore`, `dump`: domains and files
 
-use super::table::{Operation, Success, Takes, needed, optional};
+use super::table::{GUEST, Operation, Success, Takes, needed, optional};
 use crate::core::op::{AfterDump, Change, DomainOp};
 use crate::wire::http::params::flag;
 use serde::Deserialize;
@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub(super) static SAVE: Operation = Operation {
     name: "save",
     about: "Writes a running domain into a file and takes it off the host. If that fails, it goes on running.",
+    when: &GUEST,
+    loses: false,
     params: &[needed(
         "file",
         Takes::Path,
@@ -21,6 +23,8 @@ pub(super) static SAVE: Operation = Operation {
 pub(super) static RESTORE: Operation = Operation {
     name: "restore",
     about: "Builds a domain from a file that save made, and lets it run.",
+    when: &[],
+    loses: false,
     params: &[
         needed("file", Takes::Path, "The file", "/var/lib/xen/save/web1"),
         optional("paused", Takes::Flag, "0", "Whether the domain stays paused", "1"),
@@ -35,6 +39,8 @@ pub(super) static RESTORE: Operation = Operation {
 pub(super) static DUMP: Operation = Operation {
     name: "dump",
     about: "Writes the domain's memory to a core file, for a debugger.",
+    when: &GUEST,
+    loses: false,
     params: &[
         needed("file", Takes::Path, "The file; one that is there is replaced", "/var/lib/xen/dump/web1"),
         optional("live", Takes::Flag, "0", "Whether the domain goes on meanwhile", "1"),

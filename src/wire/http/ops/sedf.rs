@@ -1,6 +1,6 @@
 //! `cpu_sedf_set`, `cpu_sedf_get`
 
-use super::table::{Operation, Success, Takes, needed};
+use super::table::{EVERYWHERE, Operation, Success, Takes, needed};
 use crate::core::model::SedfParams;
 use crate::core::op::{DomainOp, Query};
 use crate::wire::http::params::{flag, whole};
@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(super) static SET: Operation = Operation {
     name: "cpu_sedf_set",
     about: "Sets the parameters of the SEDF scheduler, or those of today's schedulers that mean the same.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[
         needed("period", Takes::Number("ns"), "The length of a period", "20000000"),
         needed("slice", Takes::Number("ns"), "CPU time guaranteed in each period", "5000000"),
@@ -27,6 +29,8 @@ pub(super) static SET: Operation = Operation {
 pub(super) static GET: Operation = Operation {
     name: "cpu_sedf_get",
     about: "Shows the parameters of the SEDF scheduler, or what those of today's schedulers mean in its terms.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[],
     success: Success::Answer,
     op: |asked| Ok(Query::Sedf(asked.target()).into()),

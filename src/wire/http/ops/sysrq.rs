@@ -1,6 +1,6 @@
 //! `sysrq`, `send_trigger`
 
-use super::table::{Operation, Success, Takes, needed, optional};
+use super::table::{GUEST, Operation, Success, Takes, needed, optional};
 use crate::core::model::{Invalid, Trigger};
 use crate::core::op::DomainOp;
 use crate::wire::http::params::whole;
@@ -9,6 +9,8 @@ use serde::Deserialize;
 pub(super) static SYSRQ: Operation = Operation {
     name: "sysrq",
     about: "Presses Magic SysRq and a key on the guest's keyboard.",
+    when: &GUEST,
+    loses: false,
     params: &[needed("key", Takes::Number("character code"), "The key: 115 is s", "115")],
     success: Success::Accepted,
     op: |asked| {
@@ -20,6 +22,8 @@ pub(super) static SYSRQ: Operation = Operation {
 pub(super) static SEND_TRIGGER: Operation = Operation {
     name: "send_trigger",
     about: "Gives a VCPU an interrupt that is no device's. All but nmi are for fully virtualised guests.",
+    when: &GUEST,
+    loses: false,
     params: &[
         needed("trigger", Takes::Word(&TRIGGERS), "Which", "nmi"),
         optional("vcpu", Takes::Number("VCPU"), "0", "Which VCPU gets it", "0"),

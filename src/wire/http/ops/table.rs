@@ -11,6 +11,10 @@ pub(in crate::wire::http) struct Operation {
     pub(in crate::wire::http) name: &'static str,
     /// What it does, in a sentence.
     pub(in crate::wire::http) about: &'static str,
+    /// Which domains it is for; for an operation that is on no domain, none.
+    pub(in crate::wire::http) when: &'static [Stage],
+    /// Whether it can lose what a guest has not written to its disks, or a definition.
+    pub(in crate::wire::http) loses: bool,
     /// What it takes.
     pub(in crate::wire::http) params: &'static [Param],
     /// How success is told.
@@ -18,6 +22,26 @@ pub(in crate::wire::http) struct Operation {
     /// Makes an operation of the parameters.
     pub(super) op: fn(&Asked<'_>) -> Result<Op, Invalid>,
 }
+
+/// Where a domain is, as far as operations are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::wire::http) enum Stage {
+    /// It is Domain-0.
+    Dom0,
+    /// It is another domain on the host.
+    Guest,
+    /// It is defined.
+    Halted,
+    /// It is defined, and its memory is in a file.
+    Suspended,
+}
+
+pub(super) const EVERYWHERE: [Stage; 4] = [Stage::Dom0, Stage::Guest, Stage::Halted, Stage::Suspended];
+pub(super) const ON_HOST: [Stage; 2] = [Stage::Dom0, Stage::Guest];
+pub(super) const GUEST: [Stage; 1] = [Stage::Guest];
+pub(super) const HALTED: [Stage; 1] = [Stage::Halted];
+pub(super) const SUSPENDED: [Stage; 1] = [Stage::Suspended];
+pub(super) const DESTROYABLE: [Stage; 2] = [Stage::Guest, Stage::Suspended];
 
 /// What an operation is made of.
 pub(super) struct Asked<'a> {

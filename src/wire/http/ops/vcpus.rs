@@ -1,6 +1,6 @@
 //! `vcpuinfo`, the one operation that GET performs too, `set_vcpus`, `pincpu`
 
-use super::table::{Operation, Success, Takes, needed};
+use super::table::{EVERYWHERE, ON_HOST, Operation, Success, Takes, needed};
 use crate::core::model::{CpuSet, Invalid};
 use crate::core::op::{DomainOp, Query};
 use crate::wire::http::params::whole;
@@ -9,6 +9,8 @@ use serde::Deserialize;
 pub(super) static VCPUINFO: Operation = Operation {
     name: "vcpuinfo",
     about: "Shows the domain's VCPUs. GET performs it too: ?op=vcpuinfo.",
+    when: &ON_HOST,
+    loses: false,
     params: &[],
     success: Success::Answer,
     op: |asked| Ok(Query::Vcpus(asked.target()).into()),
@@ -17,6 +19,8 @@ pub(super) static VCPUINFO: Operation = Operation {
 pub(super) static SET_VCPUS: Operation = Operation {
     name: "set_vcpus",
     about: "Tells the guest how many of its VCPUs to use; a domain that is not on the host, how many it has.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[needed("vcpus", Takes::Number("VCPUs"), "At least 1", "2")],
     success: Success::Empty,
     op: |asked| {
@@ -28,6 +32,8 @@ pub(super) static SET_VCPUS: Operation = Operation {
 pub(super) static PINCPU: Operation = Operation {
     name: "pincpu",
     about: "Says on which CPUs a VCPU may run.",
+    when: &EVERYWHERE,
+    loses: false,
     params: &[
         needed("vcpu", Takes::Text("a number, or all"), "Which VCPU", "0"),
         needed("cpumap", Takes::Text("CPUs like 0-3,^1"), "Which CPUs", "0-1"),

@@ -9,6 +9,8 @@ use crate::sxp::{Limits, read_one};
 pub(super) static CREATE: Operation = Operation {
     name: "create",
     about: "Makes a virtual network known.",
+    when: &[],
+    loses: false,
     params: &[needed(
         "config",
         Takes::Config("a virtual network"),
@@ -31,6 +33,8 @@ pub(super) static CREATE: Operation = Operation {
 pub(super) static DELETE: Operation = Operation {
     name: "delete",
     about: "Forgets a virtual network.",
+    when: &[],
+    loses: false,
     params: &[],
     success: Success::Empty,
     op: |asked| Ok(Change::DeleteVnet(asked.name.to_owned()).into()),
