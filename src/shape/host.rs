@@ -108,14 +108,9 @@ pub fn devices(sink: &mut impl Sink, devices: &[DeviceFacts]) {
 /// Writes `(vbd (dom 1 id 2064))`: a device that was plugged in. One of a domain that is not on the host has no `dom`.
 pub fn attached(sink: &mut impl Sink, class: &str, domid: Option<DomId>, id: u32) {
     sink.begin_record(class);
-    if let Some(domid) = domid {
-        sink.begin_field("dom");
-        sink.uint(domid.0.into());
-        sink.text(b"id");
-        sink.uint(id.into());
-        sink.end_field();
-    } else {
-        sink.uint_field("id", id);
+    match domid {
+        Some(domid) => sink.joined_fields(&[("dom", domid.0), ("id", id)]),
+        None => sink.uint_field("id", id),
     }
     sink.end_record();
 }

@@ -45,6 +45,11 @@ impl JsonSink {
 }
 
 impl Sink for JsonSink {
+    fn joined_fields(&mut self, fields: &[(&str, u32)]) {
+        for (key, value) in fields {
+            self.uint_field(key, *value);
+        }
+    }
     fn begin_record(&mut self, head: &str) {
         self.separate();
         self.out.push(b'{');

@@ -50,6 +50,21 @@ pub trait Sink {
     /// Fields that nobody interprets. A key can come several times.
     fn properties<'a>(&mut self, properties: impl Iterator<Item = &'a Property>);
 
+    /// Fields that xend printed as one: `(dom 1 id 2064)`.
+    fn joined_fields(&mut self, fields: &[(&str, u32)]) {
+        for (n, (key, value)) in fields.iter().enumerate() {
+            if n == 0 {
+                self.begin_field(key);
+            } else {
+                self.text(key.as_bytes());
+            }
+            self.uint((*value).into());
+        }
+        if !fields.is_empty() {
+            self.end_field();
+        }
+    }
+
     /// A field that is text.
     fn text_field(&mut self, key: &str, text: &[u8]) {
         self.begin_field(key);

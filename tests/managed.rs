@@ -1,0 +1,234 @@
+//! Managed domains over the wire: what is stored, what starts and stops with xend, what a broken disk does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod http_support;
+
+use http_support::{Answer, Daemon, Door, ask, encoded, guest};
+use nix::sys::signal::Signal;
+use std::path::PathBuf;
+
+const UUID: &str = "11111111-2222-3333-4444-555555555555";
+
+fn define(daemon: &Daemon, config: &str) -> Answer {
+    daemon.post("/xend/domain", &format!("op=new&config={}", encoded(config)))
+}
+
+fn managed(name: &str, more: &str) -> String {
+    guest(name, &format!("(uuid {UUID}) {more}"))
+}
+
+fn op(daemon: &Daemon, name: &str, form: &str) -> Answer {
+    daemon.post(&format!("/xend/domain/{name}"), form)
+}
+
+fn config_file(daemon: &Daemon) -> PathBuf {
+    daemon.dir.path().join(format!("state/domains/{UUID}/config.sxp"))
+}
+
+fn halted(daemon: &Daemon) -> String {
+    daemon.get("/xend/domain?state=halted").text()
+}
+
+#[test]
+fn a_definition_outlives_everything() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(define(&daemon, &managed("web", "")).status(), "200 OK");
+    assert_eq!(halted(&daemon), "(web)");
+    assert_eq!(daemon.get("/xend/domain").text(), "(Domain-0)");
+    let daemon = daemon.killed_and_restarted();
+    assert_eq!(halted(&daemon), "(web)");
+    assert_eq!(op(&daemon, "web", "op=start&paused=1").status(), "202 Accepted");
+    assert!(daemon.value("web", "state").contains('p'));
+    assert_eq!(op(&daemon, "web", "op=delete").code, 500, "it runs");
+    let daemon = daemon.killed_and_restarted();
+    assert_eq!(halted(&daemon), "()", "it is on the host");
+    assert_eq!(op(&daemon, "web", "op=destroy").code, 202);
+    assert_eq!(halted(&daemon), "(web)");
+    assert_eq!(op(&daemon, "web", "op=delete").code, 202);
+    assert!(!config_file(&daemon).parent().unwrap().exists());
+    assert_eq!(daemon.killed_and_restarted().get("/xend/domain?state=all").text(), "(Domain-0)");
+}
+
+#[test]
+fn an_answer_echoed_back_redefines_and_stops_nothing() {
+    let daemon = Daemon::start(&[]);
+    let config = managed("web", "(device (vfb (type vnc) (vncpasswd secret)))");
+    assert_eq!(daemon.create(&config).code, 201);
+    op(&daemon, "web", "op=unpause");
+    let (domid, shown) = (daemon.value("web", "domid"), daemon.get("/xend/domain/web?detail=1").text());
+    assert!(!shown.contains("secret"));
+    let flipped = shown.replace("(on_xend_start ignore)", "(on_xend_start start)");
+    assert_eq!(define(&daemon, &flipped).status(), "200 OK");
+    assert_eq!(daemon.value("web", "domid"), domid);
+    let stored = std::fs::read_to_string(config_file(&daemon)).unwrap();
+    assert!(stored.contains("(on_xend_start start)") && stored.contains("secret"), "{stored}");
+    // What the definition says counts from the next start on.
+    op(&daemon, "web", "op=destroy");
+    assert_eq!(daemon.value("web", "on_xend_start"), "start");
+}
+
+#[test]
+fn domains_start_and_stop_with_xend() {
+    let daemon = Daemon::start(&[]);
+    let named = |n: u32, name: &str, start: &str, stop: &str| {
+        let uuid = format!("(uuid 11111111-2222-3333-4444-55555555000{n})");
+        guest(name, &format!("{uuid} (on_xend_start {start}) (on_xend_stop {stop})"))
+    };
+    for (n, name, start, stop) in [
+        (1, "a", "start", "shutdown"),
+        (2, "b", "start", "suspend"),
+        (3, "c", "ignore", "shutdown"),
+        (4, "d", "start", "ignore"),
+    ] {
+        assert_eq!(define(&daemon, &named(n, name, start, stop)).code, 200);
+        assert_eq!(op(&daemon, name, "op=start").code, 202);
+    }
+    let domid = daemon.value("d", "domid");
+    let (status, dir) = daemon.end(Signal::SIGTERM);
+    assert!(status.success());
+    let daemon = Daemon::start_in(dir, &[]);
+    daemon.until("a and b start", |daemon| daemon.get("/xend/domain").text() == "(Domain-0 a b d)");
+    assert_eq!(halted(&daemon), "(c)");
+    assert_eq!(daemon.value("d", "domid"), domid, "nothing was done with it");
+    assert!(daemon.log().contains("Done as xend starts or stops"));
+}
+
+#[test]
+fn a_damaged_definition_is_set_aside_and_the_others_are_there() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(define(&daemon, &managed("web", "")).code, 200);
+    assert_eq!(define(&daemon, &guest("db", "")).code, 200);
+    let file = config_file(&daemon);
+    std::fs::write(&file, "(domain (name web) (memory").unwrap();
+    let daemon = daemon.killed_and_restarted();
+    assert_eq!(halted(&daemon), "(db)");
+    assert!(!file.exists() && file.with_extension("sxp.damaged").exists());
+    assert!(daemon.log().contains("config.sxp") && daemon.log().contains("set aside"));
+    // Its place can be taken, and the damaged file stays.
+    assert_eq!(define(&daemon, &managed("web", "")).code, 200);
+    assert_eq!(op(&daemon, "web", "op=delete").code, 202);
+    assert!(file.with_extension("sxp.damaged").exists());
+}
+
+#[test]
+fn names_and_uuids_have_one_owner() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(define(&daemon, &managed("web", "")).code, 200);
+    assert_eq!(define(&daemon, &managed("web", "(description again)")).code, 200);
+    let other = "(uuid 11111111-2222-3333-4444-666666666666)";
+    assert!(define(&daemon, &guest("web", other)).text().contains("already exists"));
+    assert!(daemon.create(&guest("web", other)).text().contains("already exists"));
+    assert!(daemon.create(&managed("web2", "")).text().contains("already exists"));
+    // A definition can get another name while it does not run.
+    assert_eq!(define(&daemon, &managed("web2", "")).code, 200);
+    assert_eq!(halted(&daemon), "(web2)");
+    // A configuration without a UUID means the domain of its name.
+    assert_eq!(daemon.create(&guest("web2", "(description once)")).code, 201);
+    assert_eq!(daemon.value("web2", "uuid"), UUID);
+    assert!(define(&daemon, &managed("web3", "")).text().contains("op=rename"));
+    assert_eq!(op(&daemon, "web2", "op=destroy").code, 202);
+    assert_eq!(daemon.value("web2", "description"), "", "the definition stayed as it was");
+}
+
+#[test]
+fn a_suspended_domain_waits_on_disk() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(define(&daemon, &managed("web", "")).code, 200);
+    assert!(op(&daemon, "web", "op=suspend").text().contains("is not started"));
+    assert!(op(&daemon, "web", "op=resume").text().contains("it is halted"));
+    op(&daemon, "web", "op=start");
+    op(&daemon, "web", "op=mem_target_set&target=48");
+    assert_eq!(op(&daemon, "web", "op=suspend").code, 202);
+    let daemon = daemon.killed_and_restarted();
+    assert_eq!(daemon.get("/xend/domain?state=suspended").text(), "(web)");
+    assert_eq!(halted(&daemon), "()");
+    for form in ["op=start", "op=delete", "op=pause"] {
+        assert_eq!(op(&daemon, "web", form).code, 500, "{form}");
+    }
+    assert_eq!(op(&daemon, "web", "op=resume").code, 202);
+    assert!(!daemon.value("web", "state").contains('p'));
+    // What was never managed cannot be suspended, only saved.
+    daemon.create(&guest("other", ""));
+    op(&daemon, "other", "op=unpause");
+    assert!(op(&daemon, "other", "op=suspend").text().contains("is not managed"));
+    // Memory that is given up.
+    assert_eq!(op(&daemon, "web", "op=suspend").code, 202);
+    assert_eq!(op(&daemon, "web", "op=destroy").code, 202);
+    assert_eq!(halted(&daemon), "(web)");
+}
+
+#[test]
+fn a_save_that_fails_leaves_the_domain_running_and_no_file() {
+    let daemon = Daemon::start(&[]);
+    let file = daemon.dir.path().join("saved");
+    let save = |name: &str, file: &str| op(&daemon, name, &format!("op=save&file={}", encoded(file)));
+    daemon.create(&guest("savefails", ""));
+    op(&daemon, "savefails", "op=unpause");
+    let before = std::fs::read_dir(daemon.dir.path()).unwrap().count();
+    let answer = save("savefails", file.to_str().unwrap());
+    assert_eq!(answer.status(), "500 Request failed: save");
+    assert!(!daemon.value("savefails", "state").contains(['s', 'p']));
+    assert_eq!(std::fs::read_dir(daemon.dir.path()).unwrap().count(), before);
+    for (file, reason) in [
+        ("", "not an absolute path"),
+        ("x", "not an absolute path"),
+        ("/nosuch/x", "does not exist"),
+        ("/dev/null", "not a file"),
+    ] {
+        let answer = save("savefails", file);
+        assert!(answer.code == 500 && answer.text().contains(reason), "{file}: {}", answer.text());
+    }
+    assert!(save("0", "/x").text().contains("privileged"));
+}
+
+#[test]
+fn a_large_save_shows_how_far_it_is() {
+    let daemon = Daemon::start(&[]);
+    let config = guest("saveslow", "").replace("(memory 64)", "(memory 256)");
+    assert_eq!(daemon.create(&config).code, 201);
+    op(&daemon, "saveslow", "op=unpause");
+    let file = daemon.dir.path().join("saved");
+    let form = format!("op=save&file={}", encoded(file.to_str().unwrap()));
+    std::thread::scope(|scope| {
+        let saving = scope.spawn(|| op(&daemon, "saveslow", &form));
+        let page = b"GET /xend/domain/saveslow HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nUser-Agent: x\r\n\r\n";
+        daemon.until("the page shows it", |daemon| {
+            ask(&Door::Tcp(daemon.tcp), page).text().contains("Under way")
+        });
+        assert_eq!(saving.join().unwrap().code, 202);
+    });
+    assert!(daemon.log().contains("percent"), "{}", daemon.log());
+    assert!(daemon.domain("saveslow").is_none() && file.exists());
+}
+
+#[test]
+fn a_saved_domain_comes_back_as_it_was() {
+    let daemon = Daemon::start(&[]);
+    let file = daemon.dir.path().join("saved");
+    let path = encoded(file.to_str().unwrap());
+    daemon.create(&guest("web", "(device (vfb (vnc 1) (vncpasswd secret)))"));
+    op(&daemon, "web", "op=unpause");
+    let uuid = daemon.value("web", "uuid");
+    assert_eq!(op(&daemon, "web", &format!("op=save&file={path}")).status(), "202 Accepted");
+    assert!(daemon.domain("web").is_none());
+    let restored = daemon.post("/xend/domain", &format!("op=restore&file={path}&paused=1"));
+    assert_eq!(restored.status(), "201 created");
+    assert!(restored.header("location").unwrap().ends_with("/xend/domain/web"));
+    assert!(restored.sxp().value("state").unwrap().as_str().unwrap().contains('p'));
+    assert!(!restored.text().contains("secret"));
+    assert_eq!(daemon.value("web", "uuid"), uuid);
+    let again = daemon.post("/xend/domain", &format!("op=restore&file={path}"));
+    assert!(again.code == 500 && again.text().contains("already exists with ID"), "{}", again.text());
+    op(&daemon, "web", "op=destroy");
+    // Every damaged file is refused, and nothing is left of it.
+    let good = std::fs::read(&file).unwrap();
+    for (n, cut) in [0, 10, 19, 100, good.len() / 2, good.len() - 1].into_iter().enumerate() {
+        std::fs::write(&file, &good[..cut]).unwrap();
+        assert_eq!(daemon.post("/xend/domain", &format!("op=restore&file={path}")).code, 500, "{n}");
+        let mut bent = good.clone();
+        bent[cut] ^= 1;
+        std::fs::write(&file, bent).unwrap();
+        assert_eq!(daemon.post("/xend/domain", &format!("op=restore&file={path}")).code, 500, "bent {n}");
+        assert!(daemon.domain("web").is_none());
+    }
+}
