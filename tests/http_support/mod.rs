@@ -92,6 +92,18 @@ impl Daemon {
         (status, std::mem::replace(&mut self.dir, empty))
     }
 
+    /// Its process.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// Starts one that has been killed again.
+    pub fn restarted(mut self) -> Self {
+        self.child.wait().unwrap();
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        Self::start_in(dir, &[])
+    }
+
     /// Kills it and starts it again.
     pub fn killed_and_restarted(self) -> Self {
         let (_, dir) = self.end(Signal::SIGKILL);

@@ -129,13 +129,16 @@ impl Sim {
                     sum: Hasher::new(),
                     transfer: &transfer,
                 };
-                let mut life = read(&mut input, &config)?;
+                let (mut life, mib) = read(&mut input, &config)?;
+                // It can be about to get another size than its configuration says.
+                drop(memory);
+                let memory = host.reserve(mib * 1024)?;
                 let now = host.now();
                 (life.mark, life.paused, life.asked, life.ended) = (now, true, None, None);
                 life.cpu = Duration::ZERO;
                 let uuid = config.uuid.unwrap_or_else(Uuid::nil);
                 let mut record = Record::new(host.take_domid()?, uuid, config, now, &host.settings);
-                record.life = life;
+                (record.life, record.memory_kib) = (life, mib * 1024);
                 host.add(record, memory)
             })
             .await?;
@@ -199,7 +202,8 @@ fn write(
     out.put(&sum.to_be_bytes()).and_then(|()| out.put(END)).and_then(|()| out.inner.flush()).map_err(failed)
 }
 
-fn read(input: &mut Counted<'_, impl Read>, config: &DomainConfig) -> Result<Life, Error> {
+/// The guest's life, and its memory in MiB.
+fn read(input: &mut Counted<'_, impl Read>, config: &DomainConfig) -> Result<(Life, u64), Error> {
     let broken = |error: io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof => damaged("it ends too early"),
         _ => Error::backend("The saved domain could not be read", error),
@@ -208,8 +212,8 @@ fn read(input: &mut Counted<'_, impl Read>, config: &DomainConfig) -> Result<Lif
         return Err(damaged("its memory is not of a simulated host"));
     }
     let mib = u64::from_be_bytes(input.take().map_err(broken)?);
-    if mib != config.memory {
-        return Err(damaged("it is of another size than its configuration says"));
+    if mib > config.maxmem {
+        return Err(damaged("it is larger than its configuration allows"));
     }
     input.transfer.expect(mib * PAGE as u64);
     let (mut buffer, mut expected) = ([0; PAGE], [0; PAGE]);
@@ -238,7 +242,8 @@ fn read(input: &mut Counted<'_, impl Read>, config: &DomainConfig) -> Result<Lif
     if !good {
         return Err(damaged("its checksum is wrong"));
     }
-    form::read_life(&state).map_err(|reason| damaged(&reason.to_string()))
+    let life = form::read_life(&state).map_err(|reason| damaged(&reason.to_string()))?;
+    Ok((life, mib))
 }
 
 fn damaged(reason: &str) -> Error {

@@ -8,6 +8,10 @@ use crate::core::op::{DeviceRef, Outcome};
 impl Driver {
     pub(super) async fn attach(&mut self, mut device: Device) -> Result<Outcome, Error> {
         self.core.complete_device(&mut device);
+        if let Device::Pci(pci) = &mut device {
+            // Said of what is to be done, not of the device.
+            pci.rest.retain(|property| property.key != "state");
+        }
         for config in self.definition.iter().chain([&self.config]) {
             config.check_new_device(&device)?;
         }
@@ -62,7 +66,13 @@ impl Driver {
                 (drive.uname, drive.mode) = (new.uname, new.mode);
                 Device::Block(drive)
             }
-            (Device::Pci(old), Device::Pci(new)) => Device::Pci(functions(old, new)?),
+            (Device::Pci(old), Device::Pci(new)) => {
+                let left = functions(old, new)?;
+                if left.functions.is_empty() {
+                    return self.detach("pci", wanted, false, true).await;
+                }
+                Device::Pci(left)
+            }
             (old, _) => {
                 let reason = format!(
                     "Refusing to reconfigure device {} {}: only CD-ROM drives and PCI devices change while they are plugged in",

@@ -139,8 +139,8 @@ impl Driver {
     }
 
     /// A daemon was killed while something was under way with this domain.
-    pub(in crate::core) async fn clear_up(&mut self, note: Note) {
-        if let Note::HandedOver(handover) = note {
+    pub(in crate::core) async fn clear_up(&mut self, note: Option<Note>) {
+        if let Some(Note::HandedOver(handover)) = note {
             self.in_doubt = Some(handover);
             return;
         }
@@ -150,21 +150,26 @@ impl Driver {
         let checkpoint = self.core.store.checkpoint(self.uuid);
         let kept = self.definition.is_some() && checkpoint.exists();
         let done = match self.state {
-            State::Stopped(ShutdownReason::Suspend) if kept => {
+            // All of it is in the file, or still is: it was on its way out.
+            State::Stopped(ShutdownReason::Suspend) | State::Dying if kept => {
                 info!(domain = %name, %domid, "Xend was stopped while the domain was being suspended: finishing it");
                 self.lie_down().await
             }
-            State::Stopped(ShutdownReason::Suspend) => {
+            State::Stopped(ShutdownReason::Suspend) if note.is_some() => {
                 info!(domain = %name, %domid, "Xend was stopped while the domain was being saved: it goes on");
                 self.take_back(domid).await;
                 Ok(())
             }
+            // It was being resumed, and is here again: its memory must not be found in the file once it has gone on.
+            _ if kept => limited!(self, "Removing the checkpoint", self.core.store.discard(&checkpoint)),
             _ => Ok(()),
         };
         if let Err(error) = done {
             error!(domain = %name, %domid, %error, "Could not clear up after a save");
         }
-        self.forget_note().await;
+        if note.is_some() {
+            self.forget_note().await;
+        }
     }
 
     pub(super) fn may_be_saved(&self, verb: &'static str) -> Result<DomId, Error> {

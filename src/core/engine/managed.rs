@@ -78,7 +78,7 @@ impl Core {
             return;
         }
         let mut driver = Driver::halted(self.clone(), inbox, uuid, config, suspended);
-        if let Some(note) = note {
+        if note.is_some() {
             driver.clear_up(note).await;
         }
         tokio::spawn(driver.run());

@@ -48,8 +48,9 @@ impl Core {
             }
             return;
         }
+        let unfinished = note.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
         let mut driver = Driver::adopt(self.clone(), inbox, Arc::new(config), facts, definition);
-        if let Some(note) = note {
+        if unfinished {
             driver.clear_up(note).await;
         }
         tokio::spawn(driver.run());
