@@ -1,0 +1,133 @@
+//! Many managed domains: what each costs at the start, in a list, in memory. Sizes are compared in one run, so that what is
+//! printed last, the cost of a domain among 10,000 against one among 1,000, does not depend on the machine. Run with
+//! `cargo bench --bench managed`; `-- --test` runs small sizes only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_precision_loss,
+    missing_docs,
+    reason = "a benchmark fails by a panic"
+)]
+
+use axum::body::Body;
+use http_body_util::BodyExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+use tower::ServiceExt as _;
+use xend::backend::sim::{Sim, SimSettings};
+use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::model::{DomainConfig, Uuid};
+use xend::os::{OsEntropy, SystemClock};
+use xend::shape::{read_config, stored_config};
+use xend::store::DirStore;
+use xend::sxp::{Limits, pretty, read_one};
+use xend::wire::http::{self, Http};
+use xend::wire::relocation::TcpCourier;
+
+/// What one size costs.
+struct Cost {
+    domains: u32,
+    /// Seconds.
+    start: f64,
+    /// Seconds.
+    list: f64,
+    /// Seconds.
+    detail: f64,
+    /// Bytes.
+    memory: f64,
+}
+
+fn main() {
+    let quick = std::env::args().any(|arg| arg == "--test");
+    let sizes: &[u32] = if quick { &[20, 200] } else { &[1_000, 10_000] };
+    // Small first: memory that is given back stays with the process.
+    let costs: Vec<Cost> = sizes.iter().map(|size| measure(*size)).collect();
+    for Cost { domains, start, list, detail, memory } in &costs {
+        println!(
+            "{domains} managed domains: start {:.0} ms, list of names {:.1} ms, list in full {:.0} ms, {:.1} MiB",
+            start * 1e3,
+            list * 1e3,
+            detail * 1e3,
+            memory / f64::from(1 << 20)
+        );
+    }
+    let (few, many) = (&costs[0], &costs[1]);
+    let each = |cost: fn(&Cost) -> f64| {
+        cost(many) / f64::from(many.domains) / (cost(few) / f64::from(few.domains)).max(f64::MIN_POSITIVE)
+    };
+    println!(
+        "a domain among {} costs, times one among {}: start {:.2}, list {:.2}, in full {:.2}, memory {:.2} (1 is linear)",
+        many.domains,
+        few.domains,
+        each(|cost| cost.start),
+        each(|cost| cost.list),
+        each(|cost| cost.detail),
+        each(|cost| cost.memory),
+    );
+}
+
+fn measure(domains: u32) -> Cost {
+    let dir = tempfile::tempdir().unwrap();
+    for n in 0..domains {
+        store(dir.path(), &config(n));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let settings = SimSettings::default();
+        let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
+        let before = resident();
+        let started = Instant::now();
+        let store = Arc::new(DirStore::open(dir.path()).unwrap());
+        let (hypervisor, courier) = (Arc::new(sim), Arc::new(TcpCourier));
+        let outside = Outside { hypervisor, store, courier, clock, entropy };
+        let engine = Engine::start(outside, Settings::default()).await.unwrap();
+        let start = started.elapsed().as_secs_f64();
+        let memory = resident() - before;
+        let settings = || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 };
+        let router = Http::new(engine.clone(), settings, String::new).router();
+        let ask = async |target: &'static str| {
+            let mut times = Vec::new();
+            for _ in 0..7 {
+                let asked = Instant::now();
+                let request = axum::http::Request::get(target).body(Body::empty()).unwrap();
+                let body = router.clone().oneshot(request).await.unwrap().into_body();
+                let size = body.collect().await.unwrap().to_bytes().len();
+                assert!(size > domains as usize * 3);
+                times.push(asked.elapsed().as_secs_f64());
+            }
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        };
+        let list = ask("/xend/domain?state=halted").await;
+        let detail = ask("/xend/domain?state=halted&detail=1").await;
+        Cost { domains, start, list, detail, memory }
+    })
+}
+
+fn config(n: u32) -> DomainConfig {
+    let text = format!(
+        "(vm (name d{n}) (memory 128) (maxmem 256) (vcpus 2) (image (linux (kernel /boot/vmlinuz-2.6-xenU) \
+         (root '/dev/sda1 ro'))) (device (vbd (uname phy:/dev/vg0/d{n}) (dev sda1) (mode w))) \
+         (device (vif (bridge xenbr0) (ip 10.0.0.5))))"
+    );
+    let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
+    config.uuid = Some(Uuid::from_u128(u128::from(n) + 1));
+    config
+}
+
+/// Writes a definition as the daemon would, without forcing each to the disk.
+fn store(dir: &Path, config: &DomainConfig) {
+    let dir = dir.join("domains").join(config.uuid.unwrap().to_string());
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("config.sxp"), pretty(&stored_config(config), 100)).unwrap();
+}
+
+/// The memory that this process has, in bytes.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
+}

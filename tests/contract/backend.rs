@@ -1,0 +1,105 @@
+//! What the suite needs of a backend.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use xend::backend::sim::{Sim, SimSettings};
+use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::model::{DomainConfig, Uuid};
+use xend::os::{OsEntropy, SystemClock};
+use xend::shape::read_config;
+use xend::store::DirStore;
+use xend::sxp::{Limits, read_one};
+use xend::wire::relocation::TcpCourier;
+
+/// A host with an engine on it.
+pub(crate) struct Host {
+    pub(crate) engine: Engine,
+    dir: TempDir,
+}
+
+impl Host {
+    /// A file that can be written to.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+}
+
+/// A hypervisor that is to keep the contract.
+pub(crate) trait Backend: Sync {
+    /// A host where nothing runs but Domain-0.
+    fn host(&self) -> impl Future<Output = Host> + Send;
+
+    /// A guest of 64 MiB, at most 256, with two VCPUs, a disk `xvda` and a network interface, which runs until it is asked to
+    /// stop and can be stopped by a crash.
+    fn guest(&self, name: &str) -> DomainConfig;
+
+    /// A device that can be plugged into it.
+    fn spare_disk(&self) -> &'static str;
+
+    /// How long is waited for what comes by itself.
+    fn patience(&self) -> Duration;
+
+    /// Cases that this backend cannot pass, each with the reason: `operation state`.
+    fn exceptions(&self) -> &'static [(&'static str, &'static str)];
+}
+
+/// The simulated host, with guests that are quick.
+pub(crate) struct Simulator;
+
+impl Backend for Simulator {
+    async fn host(&self) -> Host {
+        let dir = tempfile::tempdir().unwrap();
+        let quick = Duration::from_millis(2);
+        let settings = SimSettings {
+            boot: quick,
+            react: quick,
+            block_connect: quick,
+            vif_connect: quick,
+            other_connect: quick,
+            device_model: quick,
+            destroy: quick,
+            ..SimSettings::default()
+        };
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
+        let engine = engine(dir.path(), Arc::new(sim), clock, entropy).await;
+        Host { engine, dir }
+    }
+
+    fn guest(&self, name: &str) -> DomainConfig {
+        let text = format!(
+            "(vm (name {name}) (memory 64) (maxmem 256) (vcpus 2) (on_poweroff preserve) (on_crash preserve) \
+             (image (linux (kernel /boot/vmlinuz))) (device (vbd (uname phy:/dev/vg0/{name}) (dev xvda) (mode w))) \
+             (device (vif)))"
+        );
+        let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
+        config.uuid = Some(Uuid::new_v4());
+        config
+    }
+
+    fn spare_disk(&self) -> &'static str {
+        "(vbd (uname phy:/dev/vg0/spare) (dev xvdb) (mode w))"
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    fn exceptions(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+}
+
+async fn engine(
+    dir: &Path,
+    hypervisor: Arc<Sim>,
+    clock: Arc<SystemClock>,
+    entropy: Arc<OsEntropy>,
+) -> Engine {
+    let store = Arc::new(DirStore::open(dir).unwrap());
+    let outside = Outside { hypervisor, store, courier: Arc::new(TcpCourier), clock, entropy };
+    let settings = Settings { dump_dir: dir.to_owned(), ..Settings::default() };
+    Engine::start(outside, settings).await.unwrap()
+}

@@ -1,0 +1,236 @@
+//! What comes of an operation, by the state that a domain is in. Every match is exhaustive: an operation that is added
+//! does not compile before it is placed here.
+
+use xend::core::error::ErrorKind;
+use xend::core::lifecycle::State;
+use xend::core::model::{DomainRef, ShutdownReason};
+use xend::core::op::{DomainOp, Query};
+
+/// Where a domain is. Those on the host are managed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Absent,
+    Halted,
+    Suspended,
+    Paused,
+    Running,
+    Crashed,
+    Off,
+    Dom0,
+}
+
+pub(crate) const STAGES: [Stage; 8] = [
+    Stage::Absent,
+    Stage::Halted,
+    Stage::Suspended,
+    Stage::Paused,
+    Stage::Running,
+    Stage::Crashed,
+    Stage::Off,
+    Stage::Dom0,
+];
+
+impl Stage {
+    /// The state that the engine calls it; none if there is no such domain.
+    pub(crate) fn state(self) -> Option<State> {
+        match self {
+            Stage::Absent => None,
+            Stage::Halted => Some(State::Halted),
+            Stage::Suspended => Some(State::Suspended),
+            Stage::Paused => Some(State::Paused),
+            Stage::Running | Stage::Dom0 => Some(State::Running),
+            Stage::Crashed => Some(State::Stopped(ShutdownReason::Crash)),
+            Stage::Off => Some(State::Stopped(ShutdownReason::Poweroff)),
+        }
+    }
+}
+
+/// What comes of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// It is done, and the domain is there afterwards.
+    Then(Stage),
+    /// It is refused, and nothing has changed.
+    Refused(ErrorKind),
+}
+
+use Expected::{Refused, Then};
+use Stage::{Absent, Crashed, Dom0, Halted, Off, Paused, Running, Suspended};
+
+const CONFLICT: Expected = Refused(ErrorKind::Conflict);
+const DENIED: Expected = Refused(ErrorKind::Denied);
+
+#[allow(clippy::too_many_lines, reason = "one table")]
+pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
+    if stage == Absent {
+        return Refused(ErrorKind::NotFound);
+    }
+    match op {
+        DomainOp::Pause => match stage {
+            Paused | Running => Then(Paused),
+            Dom0 => DENIED,
+            Absent | Halted | Suspended | Crashed | Off => CONFLICT,
+        },
+        DomainOp::Unpause => match stage {
+            Paused | Running => Then(Running),
+            Dom0 => DENIED,
+            Absent | Halted | Suspended | Crashed | Off => CONFLICT,
+        },
+        DomainOp::Destroy => match stage {
+            Suspended | Paused | Running | Crashed | Off => Then(Halted),
+            Dom0 => DENIED,
+            Absent | Halted => CONFLICT,
+        },
+        DomainOp::Shutdown(_) => match stage {
+            Running => Then(Off),
+            // It obeys when it runs again; it has stopped already.
+            Paused | Crashed | Off => Then(stage),
+            Dom0 => DENIED,
+            Absent | Halted | Suspended => CONFLICT,
+        },
+        // A setting holds wherever the domain is.
+        DomainOp::Rename(_)
+        | DomainOp::SetSedf(_)
+        | DomainOp::SetShare { .. }
+        | DomainOp::SetMemory(_)
+        | DomainOp::SetMaxMemory(_)
+        | DomainOp::SetVcpus(_)
+        | DomainOp::Pin { .. }
+        | DomainOp::AttachDevice(_) => Then(stage),
+        DomainOp::Sysrq(_) => match stage {
+            Paused | Running | Crashed | Off | Dom0 => Then(stage),
+            Absent | Halted | Suspended => CONFLICT,
+        },
+        DomainOp::Trigger(..) => match stage {
+            Paused | Running | Crashed | Off => Then(stage),
+            Dom0 => DENIED,
+            Absent | Halted | Suspended => CONFLICT,
+        },
+        DomainOp::Reset => match stage {
+            Paused | Running | Crashed | Off => Then(Running),
+            Dom0 => DENIED,
+            Absent | Halted | Suspended => CONFLICT,
+        },
+        DomainOp::Start { .. } => {
+            if stage == Halted {
+                Then(Running)
+            } else {
+                CONFLICT
+            }
+        }
+        DomainOp::CreateFrom(_) => {
+            if stage == Halted {
+                Then(Paused)
+            } else {
+                CONFLICT
+            }
+        }
+        DomainOp::Define(_) => match stage {
+            Halted | Paused | Running | Crashed | Off => Then(stage),
+            Dom0 => DENIED,
+            Absent | Suspended => CONFLICT,
+        },
+        DomainOp::Delete => {
+            if stage == Halted {
+                Then(Absent)
+            } else {
+                CONFLICT
+            }
+        }
+        DomainOp::Suspend => match stage {
+            Running => Then(Suspended),
+            Dom0 => DENIED,
+            Absent | Halted | Suspended | Paused | Crashed | Off => CONFLICT,
+        },
+        DomainOp::Resume { .. } => {
+            if stage == Suspended {
+                Then(Running)
+            } else {
+                CONFLICT
+            }
+        }
+        DomainOp::Save { .. } => match stage {
+            Running => Then(Halted),
+            Dom0 => DENIED,
+            Absent | Halted | Suspended | Paused | Crashed | Off => CONFLICT,
+        },
+        // From an empty file.
+        DomainOp::RestoreFrom { .. } => {
+            if stage == Halted {
+                Refused(ErrorKind::Invalid)
+            } else {
+                CONFLICT
+            }
+        }
+        // To where nobody listens.
+        DomainOp::Migrate { .. } => match stage {
+            Running => Refused(ErrorKind::Invalid),
+            Dom0 => DENIED,
+            Absent | Halted | Suspended | Paused | Crashed | Off => CONFLICT,
+        },
+        // From a host that breaks off.
+        DomainOp::Arrive(_) => {
+            if stage == Halted {
+                Refused(ErrorKind::Backend)
+            } else {
+                CONFLICT
+            }
+        }
+        DomainOp::Dump { .. } => match stage {
+            Paused | Running | Crashed | Off => Then(stage),
+            Dom0 => DENIED,
+            Absent | Halted | Suspended => CONFLICT,
+        },
+        // A disk that is no CD-ROM drive; Domain-0 has none.
+        DomainOp::ConfigureDevice { .. } => {
+            if stage == Dom0 {
+                CONFLICT
+            } else {
+                Refused(ErrorKind::Invalid)
+            }
+        }
+        DomainOp::DetachDevice { .. } => {
+            if stage == Dom0 {
+                CONFLICT
+            } else {
+                Then(stage)
+            }
+        }
+    }
+}
+
+/// Whether a question is answered.
+pub(crate) fn answered(query: &Query, stage: Stage) -> Result<(), ErrorKind> {
+    let there = if stage == Absent { Err(ErrorKind::NotFound) } else { Ok(()) };
+    match query {
+        Query::Domains | Query::Host | Query::Dmesg | Query::Vnets => Ok(()),
+        Query::Vnet(_) => Err(ErrorKind::NotFound),
+        Query::Domain(_)
+        | Query::Devices(..)
+        | Query::Sedf(_)
+        | Query::Sched(..)
+        | Query::DevicesConnected(_) => there,
+        Query::Vcpus(_) => match stage {
+            Halted | Suspended => Err(ErrorKind::Conflict),
+            Absent | Paused | Running | Crashed | Off | Dom0 => there,
+        },
+    }
+}
+
+/// One of each question.
+pub(crate) fn queries(domain: &DomainRef) -> Vec<Query> {
+    use xend::core::model::Scheduler;
+    vec![
+        Query::Domains,
+        Query::Domain(domain.clone()),
+        Query::Host,
+        Query::Dmesg,
+        Query::Vcpus(domain.clone()),
+        Query::Devices(domain.clone(), "vbd".into()),
+        Query::Sedf(domain.clone()),
+        Query::Sched(domain.clone(), Scheduler::Credit),
+        Query::Vnets,
+        Query::Vnet("nosuch".into()),
+        Query::DevicesConnected(domain.clone()),
+    ]
+}

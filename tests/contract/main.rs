@@ -1,0 +1,26 @@
+//! One contract for every backend: each operation in each state of a domain's life, and what comes of it.
+//!
+//! A backend says how to get a fresh host with an engine on it, what its guests are made of, and how long it may take. The
+//! simulator passes it here; real Xen is another [`Backend`].
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod backend;
+mod expected;
+mod suite;
+
+use backend::Simulator;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_operation_in_every_state() {
+    suite::operations(&Simulator).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_question_in_every_state() {
+    suite::queries(&Simulator).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_change_of_the_host() {
+    suite::host(&Simulator).await;
+}

@@ -1,0 +1,316 @@
+//! The suite.
+
+use crate::backend::{Backend, Host};
+use crate::expected::{self, Expected, STAGES, Stage, answered, expected};
+use async_trait::async_trait;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use tokio::time::Instant;
+use xend::core::caller::Caller;
+use xend::core::error::{Error, ErrorKind};
+use xend::core::model::{
+    DomName, DomainConfig, DomainRef, Scheduler, SedfParams, ShutdownReason, Trigger, Uuid, Vnet,
+};
+use xend::core::op::{AfterDump, Arrival, Change, DeviceRef, DomainOp, Once, Op, Outcome, Query};
+use xend::core::ports::{Destination, Incoming, Parcel, Verdict};
+use xend::core::snapshot::DomainView;
+use xend::shape::read_device;
+use xend::sxp::{Limits, read_one};
+
+/// A domain that is being tried, and the host that it is on.
+struct Trial<'a, B> {
+    backend: &'a B,
+    host: &'a Host,
+    config: DomainConfig,
+    domain: DomainRef,
+}
+
+/// Another host that breaks off.
+struct BreaksOff;
+
+#[async_trait]
+impl Incoming for BreaksOff {
+    async fn ready(&mut self) -> Result<(), Error> {
+        Err(Error::Remote { reason: "nothing".into() })
+    }
+    fn stream(&self) -> Result<OwnedFd, Error> {
+        Err(Error::Stopping)
+    }
+    async fn arrived(&mut self) -> Result<(), Error> {
+        Err(Error::Stopping)
+    }
+}
+
+/// Each operation in each state, on a domain of its own.
+pub(crate) async fn operations(backend: &impl Backend) {
+    let host = backend.host().await;
+    let mut tried = 0;
+    for stage in STAGES {
+        let count = all(&trial(backend, &host, stage, 0)).len();
+        for n in 0..count {
+            let trial = trial(backend, &host, stage, n);
+            let op = all(&trial).remove(n);
+            let case = format!("{} {stage:?}", op.name());
+            if let Some((_, reason)) = backend.exceptions().iter().find(|(name, _)| *name == case) {
+                println!("{case}: left out, {reason}");
+                continue;
+            }
+            trial.bring(stage).await;
+            trial.perform(op, stage, &case).await;
+            trial.clear_away().await;
+            tried += 1;
+        }
+    }
+    assert!(tried > 200, "{tried} cases");
+    println!("{tried} cases");
+}
+
+fn trial<'a, B: Backend>(backend: &'a B, host: &'a Host, stage: Stage, n: usize) -> Trial<'a, B> {
+    let config = backend.guest(&format!("c{n}"));
+    let name = if stage == Stage::Dom0 { "0" } else { config.name.as_str() };
+    let domain = DomainRef::new(name);
+    Trial { backend, host, config, domain }
+}
+
+/// One of each operation, with parameters that are right.
+fn all<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
+    let device = |text: &str| {
+        Box::new(read_device(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap().unwrap())
+    };
+    let config = || {
+        let mut config = trial.config.clone();
+        config.number_devices();
+        Box::new(config)
+    };
+    let reference = |text: &str, number| DeviceRef { text: text.into(), number };
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let parcel = Parcel { id: Uuid::new_v4(), config: Arc::from(config()), definition: None };
+    let params = SedfParams {
+        period: std::time::Duration::from_millis(20),
+        slice: std::time::Duration::from_millis(5),
+        latency: std::time::Duration::ZERO,
+        extratime: false,
+        weight: 0,
+    };
+    let shown = trial.backend.spare_disk();
+    vec![
+        DomainOp::Pause,
+        DomainOp::Unpause,
+        DomainOp::Destroy,
+        DomainOp::Shutdown(ShutdownReason::Poweroff),
+        DomainOp::Rename(DomName::new("renamed").unwrap()),
+        DomainOp::SetSedf(params),
+        DomainOp::SetShare { scheduler: Scheduler::Credit, weight: Some(300), cap: None },
+        DomainOp::SetMemory(200),
+        DomainOp::SetMaxMemory(2000),
+        DomainOp::SetVcpus(1),
+        DomainOp::Pin { vcpu: None, cpus: "0".parse().unwrap() },
+        DomainOp::Sysrq(b's'),
+        DomainOp::Trigger(Trigger::Nmi, 0),
+        DomainOp::Reset,
+        DomainOp::Start { paused: false },
+        DomainOp::CreateFrom(config()),
+        DomainOp::Define(config()),
+        DomainOp::Delete,
+        DomainOp::Suspend,
+        DomainOp::Resume { paused: false },
+        DomainOp::Save { file: trial.host.file("saved") },
+        DomainOp::RestoreFrom {
+            config: config(),
+            stream: Once::new(File::open("/dev/null").unwrap().into()),
+            paused: false,
+        },
+        DomainOp::Migrate { to: Destination { host: "127.0.0.1".into(), port: nobody.port() }, live: true },
+        DomainOp::Arrive(Arrival { parcel, link: Once::new(Box::new(BreaksOff)) }),
+        DomainOp::Dump { file: trial.host.file("core"), live: false, then: AfterDump::GoOn },
+        DomainOp::AttachDevice(device(shown)),
+        DomainOp::ConfigureDevice {
+            device: reference("xvda", 51712),
+            to: device("(vbd (uname phy:/dev/x) (dev xvda) (mode r))"),
+        },
+        DomainOp::DetachDevice { class: "vif".into(), device: reference("0", 0), force: false, forget: true },
+    ]
+}
+
+impl<B: Backend> Trial<'_, B> {
+    async fn execute(&self, op: impl Into<Op>) -> Result<Outcome, Error> {
+        self.host.engine.execute(&Caller::internal(), op).await
+    }
+
+    async fn change(&self, op: DomainOp) -> Result<Outcome, Error> {
+        self.execute(Change::Domain(self.domain.clone(), op)).await
+    }
+
+    async fn done(&self, op: DomainOp) {
+        let what = format!("{op:?}");
+        self.change(op).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+
+    async fn view(&self) -> Option<Arc<DomainView>> {
+        let by = if self.domain.as_str() == "0" {
+            self.domain.clone()
+        } else {
+            DomainRef::new(self.config.uuid.unwrap().to_string())
+        };
+        match self.execute(Query::Domain(by)).await {
+            Ok(Outcome::Domain(view)) => Some(view),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::NotFound);
+                None
+            }
+        }
+    }
+
+    /// Waits until the domain is in a state.
+    async fn until(&self, stage: Stage, case: &str) {
+        let started = Instant::now();
+        loop {
+            let seen = self.view().await.map(|view| view.state());
+            if seen == stage.state() {
+                return;
+            }
+            assert!(started.elapsed() < self.backend.patience(), "{case}: it is {seen:?}, not {stage:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Makes a domain and brings it into a state.
+    async fn bring(&self, stage: Stage) {
+        if matches!(stage, Stage::Absent | Stage::Dom0) {
+            return;
+        }
+        self.execute(Change::Define(Box::new(self.config.clone()))).await.unwrap();
+        if stage != Stage::Halted {
+            self.done(DomainOp::Start { paused: stage == Stage::Paused }).await;
+        }
+        match stage {
+            Stage::Suspended => self.done(DomainOp::Suspend).await,
+            Stage::Crashed => self.done(DomainOp::Shutdown(ShutdownReason::Crash)).await,
+            Stage::Off => self.done(DomainOp::Shutdown(ShutdownReason::Poweroff)).await,
+            Stage::Absent | Stage::Halted | Stage::Paused | Stage::Running | Stage::Dom0 => {}
+        }
+        self.until(stage, "bringing it there").await;
+    }
+
+    async fn perform(&self, op: DomainOp, stage: Stage, case: &str) {
+        let before = self.view().await;
+        let wanted = expected(&op, stage);
+        let renames = matches!(op, DomainOp::Rename(_));
+        match (self.change(op).await, wanted) {
+            (Ok(_), Expected::Then(then)) => self.until(then, case).await,
+            (Err(error), Expected::Refused(kind)) => {
+                assert_eq!(error.kind(), kind, "{case}: {error}");
+                let after = self.view().await;
+                let seen = |view: &Option<Arc<DomainView>>| {
+                    view.as_ref().map(|view| (view.state(), view.config.clone(), view.domid(), view.managed))
+                };
+                assert_eq!(seen(&before), seen(&after), "{case}: a refusal changes nothing");
+            }
+            (outcome, wanted) => panic!("{case}: {outcome:?} and not {wanted:?}"),
+        }
+        self.consistent(case).await;
+        if renames && stage == Stage::Dom0 {
+            let back = DomainOp::Rename(DomName::adopted("Domain-0"));
+            self.done(back).await;
+        }
+    }
+
+    /// The domain is found by its name, its domid and its UUID, and is listed once.
+    async fn consistent(&self, case: &str) {
+        let Ok(Outcome::Domains(all)) = self.execute(Query::Domains).await else { panic!("{case}") };
+        let Some(view) = self.view().await else {
+            assert!(all.by_uuid(&self.config.uuid.unwrap()).is_none(), "{case}");
+            return;
+        };
+        let name = DomainRef::new(view.name().as_str());
+        assert_eq!(all.find(&name).map(|found| found.uuid), Some(view.uuid), "{case}");
+        if let Some(domid) = view.domid() {
+            assert_eq!(all.by_domid(domid).map(|found| found.uuid), Some(view.uuid), "{case}");
+        }
+        assert_eq!(all.domains().filter(|other| other.uuid == view.uuid).count(), 1, "{case}");
+        assert_eq!(all.domains().count(), all.len(), "{case}");
+    }
+
+    /// Takes the domain away, wherever it is, so that nothing is left of it.
+    async fn clear_away(&self) {
+        if self.domain.as_str() == "0" {
+            return;
+        }
+        let uuid = DomainRef::new(self.config.uuid.unwrap().to_string());
+        let Some(view) = self.view().await else { return };
+        if view.state() != xend::core::lifecycle::State::Halted {
+            self.execute(Change::Domain(uuid.clone(), DomainOp::Destroy)).await.unwrap();
+        }
+        self.execute(Change::Domain(uuid, DomainOp::Delete)).await.unwrap();
+        assert!(self.view().await.is_none());
+    }
+}
+
+/// Each question in each state.
+async fn queries_of<B: Backend>(backend: &B, host: &Host, stage: Stage) {
+    let trial = trial(backend, host, stage, 0);
+    trial.bring(stage).await;
+    for query in expected::queries(&trial.domain) {
+        let case = format!("{query:?} {stage:?}");
+        let wanted = answered(&query, stage);
+        let got = trial.execute(query).await;
+        assert_eq!(got.as_ref().map(drop).map_err(Error::kind), wanted, "{case}: {got:?}");
+    }
+    trial.clear_away().await;
+}
+
+pub(crate) async fn queries(backend: &impl Backend) {
+    let host = backend.host().await;
+    for stage in STAGES {
+        queries_of(backend, &host, stage).await;
+    }
+}
+
+/// What is done with the host, and how domains come in.
+pub(crate) async fn host(backend: &impl Backend) {
+    let host = backend.host().await;
+    let trial = trial(backend, &host, Stage::Halted, 0);
+    let config = || Box::new(trial.config.clone());
+    // Created, it is not managed: gone when it is destroyed, and its name is free.
+    for _ in 0..2 {
+        trial.execute(Change::Create(config())).await.unwrap();
+        trial.until(Stage::Paused, "created").await;
+        assert!(
+            trial.execute(Change::Create(config())).await.is_err_and(|e| e.kind() == ErrorKind::Conflict)
+        );
+        trial.done(DomainOp::Destroy).await;
+        trial.until(Stage::Absent, "destroyed").await;
+    }
+    // Saved and restored.
+    let file = host.file("domain");
+    trial.execute(Change::Create(config())).await.unwrap();
+    trial.done(DomainOp::Unpause).await;
+    trial.done(DomainOp::Save { file: file.clone() }).await;
+    trial.until(Stage::Absent, "saved").await;
+    trial.execute(Change::Restore { file: file.clone(), paused: true }).await.unwrap();
+    trial.until(Stage::Paused, "restored").await;
+    let again = trial.execute(Change::Restore { file, paused: false }).await;
+    assert!(again.is_err_and(|error| error.kind() == ErrorKind::Conflict));
+    trial.done(DomainOp::Unpause).await;
+    trial.until(Stage::Running, "restored").await;
+    trial.done(DomainOp::Destroy).await;
+    let missing = Change::Restore { file: host.file("nosuch"), paused: false };
+    assert!(trial.execute(missing).await.is_err_and(|error| error.kind() == ErrorKind::Invalid));
+
+    let vnet = Vnet { id: "1".into(), rest: vec![] };
+    trial.execute(Change::CreateVnet(vnet.clone())).await.unwrap();
+    assert!(trial.execute(Change::CreateVnet(vnet)).await.is_err_and(|e| e.kind() == ErrorKind::Conflict));
+    trial.execute(Change::DeleteVnet("1".into())).await.unwrap();
+    assert!(
+        trial.execute(Change::DeleteVnet("1".into())).await.is_err_and(|e| e.kind() == ErrorKind::NotFound)
+    );
+    trial.execute(Change::ClearDmesg).await.unwrap();
+    let verdict = trial.execute(Change::Settle(Uuid::new_v4())).await;
+    assert!(matches!(verdict, Ok(Outcome::Verdict(Verdict::NotTaken))));
+    let parcel = Parcel { id: Uuid::new_v4(), config: Arc::new(trial.config.clone()), definition: None };
+    let arrival = Arrival { parcel, link: Once::new(Box::new(BreaksOff)) };
+    assert!(trial.execute(Change::Receive(arrival)).await.is_err_and(|e| e.kind() == ErrorKind::Backend));
+    trial.until(Stage::Absent, "broken off").await;
+}
