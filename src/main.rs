@@ -101,6 +101,8 @@ async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<E
             };
             Arc::new(Sim::open(&config.state_dir.join("sim"), settings, clock.clone(), entropy.clone())?)
         }
+        #[cfg(feature = "xen")]
+        Hypervisor::Xen => Arc::new(xend::backend::libxl::Xen::open()?),
     };
     let dump_dir = config.state_dir.join("dump");
     std::fs::create_dir_all(&dump_dir).with_context(|| format!("Cannot create {}", dump_dir.display()))?;

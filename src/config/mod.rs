@@ -74,6 +74,9 @@ pub enum Hypervisor {
     /// The built-in simulator.
     #[default]
     Sim,
+    /// The Xen of this host, through libxl.
+    #[cfg(feature = "xen")]
+    Xen,
 }
 
 /// The unix socket to serve.

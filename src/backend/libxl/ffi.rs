@@ -1,0 +1,402 @@
+//! The C side: the only unsafe code of the project.
+//!
+//! `shim.c` is compiled against libxl's headers and takes plain C types; here each of its functions is given a safe face.
+//! Every call blocks, for as long as xenstored, a hotplug script or a guest takes.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::fmt;
+use std::os::fd::RawFd;
+use std::ptr;
+
+/// The shim's own structure; nothing is known of it here.
+#[repr(C)]
+struct Xs {
+    _opaque: [u8; 0],
+}
+
+mod c {
+    use super::{RawFd, Xs, c_char, c_int};
+
+    unsafe extern "C" {
+        pub(super) fn xs_open(out: *mut *mut Xs) -> c_int;
+        pub(super) fn xs_close(xs: *mut Xs);
+        pub(super) fn xs_free(pointer: *mut c_char);
+        pub(super) fn xs_begin();
+        pub(super) fn xs_words() -> *const c_char;
+        pub(super) fn xs_version(xs: *mut Xs, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_physinfo(xs: *mut Xs, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_scheduler(xs: *mut Xs, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_dmesg(xs: *mut Xs, clear: c_int, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_domains(xs: *mut Xs, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_domain(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_name(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_vcpus(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_config(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_note(xs: *mut Xs, domid: u32, text: *const c_char) -> c_int;
+        pub(super) fn xs_noted(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_create(xs: *mut Xs, json: *const c_char, fd: RawFd, domid: *mut u32) -> c_int;
+        pub(super) fn xs_save(xs: *mut Xs, domid: u32, fd: RawFd, live: c_int) -> c_int;
+        pub(super) fn xs_unsuspend(xs: *mut Xs, domid: u32) -> c_int;
+        pub(super) fn xs_pause(xs: *mut Xs, domid: u32) -> c_int;
+        pub(super) fn xs_unpause(xs: *mut Xs, domid: u32) -> c_int;
+        pub(super) fn xs_destroy(xs: *mut Xs, domid: u32) -> c_int;
+        pub(super) fn xs_shutdown(xs: *mut Xs, domid: u32) -> c_int;
+        pub(super) fn xs_reboot(xs: *mut Xs, domid: u32) -> c_int;
+        pub(super) fn xs_crash(xs: *mut Xs, domid: u32) -> c_int;
+        pub(super) fn xs_rename(xs: *mut Xs, domid: u32, from: *const c_char, to: *const c_char) -> c_int;
+        pub(super) fn xs_preserve(
+            xs: *mut Xs,
+            domid: u32,
+            name: *const c_char,
+            suffix: *const c_char,
+            uuid: *const u8,
+        ) -> c_int;
+        pub(super) fn xs_dump(xs: *mut Xs, domid: u32, file: *const c_char) -> c_int;
+        pub(super) fn xs_sysrq(xs: *mut Xs, domid: u32, key: c_char) -> c_int;
+        pub(super) fn xs_trigger(xs: *mut Xs, domid: u32, name: *const c_char, vcpu: u32) -> c_int;
+        pub(super) fn xs_set_memory(xs: *mut Xs, domid: u32, kib: u64) -> c_int;
+        pub(super) fn xs_set_max_memory(xs: *mut Xs, domid: u32, kib: u64) -> c_int;
+        pub(super) fn xs_set_vcpus(xs: *mut Xs, domid: u32, online: *const u32, count: c_int) -> c_int;
+        pub(super) fn xs_pin(xs: *mut Xs, domid: u32, vcpu: u32, cpus: *const u32, count: c_int) -> c_int;
+        pub(super) fn xs_sched(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_set_sched(xs: *mut Xs, domid: u32, json: *const c_char) -> c_int;
+        pub(super) fn xs_disk(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn xs_nic(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn xs_vfb(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn xs_vkb(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn xs_pci(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn xs_medium(xs: *mut Xs, domid: u32, json: *const c_char) -> c_int;
+        pub(super) fn xs_disks(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_nics(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn xs_watch(xs: *mut Xs, domid: u32) -> c_int;
+        pub(super) fn xs_event(xs: *mut Xs, domid: *mut u32) -> c_int;
+    }
+}
+
+/// What libxl says of a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// One of libxl's `ERROR_` codes.
+    pub code: c_int,
+    /// Its own words.
+    pub words: String,
+}
+
+impl Failure {
+    /// `ERROR_DOMAIN_NOTFOUND`.
+    pub(super) const NOT_FOUND: c_int = -21;
+
+    fn told(words: &str) -> Self {
+        Self { code: -1, words: words.to_owned() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.words.is_empty() { write!(f, "libxl error {}", self.code) } else { f.write_str(&self.words) }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What is to be done with a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plug {
+    /// Plug it in.
+    Add = 0,
+    /// Unplug it when the guest lets go of it.
+    Remove = 1,
+    /// Unplug it.
+    Destroy = 2,
+}
+
+/// A class of device that libxl can plug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Disk,
+    Nic,
+    Vfb,
+    Vkb,
+    Pci,
+}
+
+/// A handle on libxl. It may be used from any thread.
+pub(super) struct Libxl(*mut Xs);
+
+// SAFETY: a libxl context may be used by several threads at a time: it locks itself (libxl.h, "libxl contexts are
+// thread-safe"), and the shim's structure is not changed after it was opened. The same holds of the one call of libxenctrl,
+// which is a single hypercall.
+unsafe impl Send for Libxl {}
+// SAFETY: as above.
+unsafe impl Sync for Libxl {}
+
+impl Drop for Libxl {
+    fn drop(&mut self) {
+        // SAFETY: it came from `xs_open`, and nobody has it any more.
+        unsafe { c::xs_close(self.0) }
+    }
+}
+
+impl Libxl {
+    /// Opens libxl on this host, which fails where there is no Xen.
+    pub(super) fn open() -> Result<Self, Failure> {
+        let mut xs = ptr::null_mut();
+        // SAFETY: the out parameter is written to before the call returns, and is null unless it returns 0.
+        checked(|| unsafe { c::xs_open(&raw mut xs) })?;
+        Ok(Self(xs))
+    }
+
+    /// Calls a function that hands out a string.
+    fn text(&self, call: impl FnOnce(*mut Xs, *mut *mut c_char) -> c_int) -> Result<String, Failure> {
+        let mut out = ptr::null_mut();
+        checked(|| call(self.0, &raw mut out))?;
+        if out.is_null() {
+            return Err(Failure::told("libxl gave no answer"));
+        }
+        // SAFETY: after success the shim has handed out a string that ends with a zero and belongs to us.
+        let text = unsafe { CStr::from_ptr(out) }.to_string_lossy().into_owned();
+        // SAFETY: it was allocated by malloc, and nothing points into it any more.
+        unsafe { c::xs_free(out) };
+        Ok(text)
+    }
+
+    pub(super) fn version(&self) -> Result<String, Failure> {
+        // SAFETY: the handle is open; the out parameter is valid for the call. So it is in all that follow.
+        self.text(|xs, out| unsafe { c::xs_version(xs, out) })
+    }
+
+    pub(super) fn physinfo(&self) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_physinfo(xs, out) })
+    }
+
+    pub(super) fn scheduler(&self) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_scheduler(xs, out) })
+    }
+
+    pub(super) fn dmesg(&self, clear: bool) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_dmesg(xs, clear.into(), out) })
+    }
+
+    pub(super) fn domains(&self) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_domains(xs, out) })
+    }
+
+    pub(super) fn domain(&self, domid: u32) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_domain(xs, domid, out) })
+    }
+
+    pub(super) fn name(&self, domid: u32) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_name(xs, domid, out) })
+    }
+
+    pub(super) fn vcpus(&self, domid: u32) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_vcpus(xs, domid, out) })
+    }
+
+    pub(super) fn config(&self, domid: u32) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_config(xs, domid, out) })
+    }
+
+    pub(super) fn noted(&self, domid: u32) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_noted(xs, domid, out) })
+    }
+
+    pub(super) fn sched(&self, domid: u32) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_sched(xs, domid, out) })
+    }
+
+    pub(super) fn disks(&self, domid: u32) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_disks(xs, domid, out) })
+    }
+
+    pub(super) fn nics(&self, domid: u32) -> Result<String, Failure> {
+        // SAFETY: see `version`.
+        self.text(|xs, out| unsafe { c::xs_nics(xs, domid, out) })
+    }
+
+    pub(super) fn note(&self, domid: u32, text: &str) -> Result<(), Failure> {
+        let text = string(text)?;
+        // SAFETY: the handle is open, the string ends with a zero and outlives the call. So it is in all that follow.
+        checked(|| unsafe { c::xs_note(self.0, domid, text.as_ptr()) })
+    }
+
+    /// Builds a domain, from a stream if there is one.
+    pub(super) fn create(&self, json: &str, from: Option<RawFd>) -> Result<u32, Failure> {
+        let (json, mut domid) = (string(json)?, 0);
+        // SAFETY: see `note`; the descriptor is the caller's and stays open.
+        checked(|| unsafe { c::xs_create(self.0, json.as_ptr(), from.unwrap_or(-1), &raw mut domid) })?;
+        Ok(domid)
+    }
+
+    pub(super) fn save(&self, domid: u32, to: RawFd, live: bool) -> Result<(), Failure> {
+        // SAFETY: the handle is open; the descriptor is the caller's and stays open.
+        checked(|| unsafe { c::xs_save(self.0, domid, to, live.into()) })
+    }
+
+    pub(super) fn unsuspend(&self, domid: u32) -> Result<(), Failure> {
+        // SAFETY: the handle is open. So it is in all that follow.
+        checked(|| unsafe { c::xs_unsuspend(self.0, domid) })
+    }
+
+    pub(super) fn pause(&self, domid: u32) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_pause(self.0, domid) })
+    }
+
+    pub(super) fn unpause(&self, domid: u32) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_unpause(self.0, domid) })
+    }
+
+    pub(super) fn destroy(&self, domid: u32) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_destroy(self.0, domid) })
+    }
+
+    pub(super) fn shutdown(&self, domid: u32) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_shutdown(self.0, domid) })
+    }
+
+    pub(super) fn reboot(&self, domid: u32) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_reboot(self.0, domid) })
+    }
+
+    pub(super) fn crash(&self, domid: u32) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_crash(self.0, domid) })
+    }
+
+    pub(super) fn rename(&self, domid: u32, from: &str, to: &str) -> Result<(), Failure> {
+        let (from, to) = (string(from)?, string(to)?);
+        // SAFETY: see `note`.
+        checked(|| unsafe { c::xs_rename(self.0, domid, from.as_ptr(), to.as_ptr()) })
+    }
+
+    pub(super) fn preserve(
+        &self,
+        domid: u32,
+        name: &str,
+        suffix: &str,
+        uuid: [u8; 16],
+    ) -> Result<(), Failure> {
+        let (name, suffix) = (string(name)?, string(suffix)?);
+        // SAFETY: see `note`; the UUID's sixteen bytes outlive the call.
+        checked(|| unsafe { c::xs_preserve(self.0, domid, name.as_ptr(), suffix.as_ptr(), uuid.as_ptr()) })
+    }
+
+    pub(super) fn dump(&self, domid: u32, file: &str) -> Result<(), Failure> {
+        let file = string(file)?;
+        // SAFETY: see `note`.
+        checked(|| unsafe { c::xs_dump(self.0, domid, file.as_ptr()) })
+    }
+
+    pub(super) fn sysrq(&self, domid: u32, key: u8) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_sysrq(self.0, domid, c_char::from_ne_bytes([key])) })
+    }
+
+    pub(super) fn trigger(&self, domid: u32, name: &str, vcpu: u32) -> Result<(), Failure> {
+        let name = string(name)?;
+        // SAFETY: see `note`.
+        checked(|| unsafe { c::xs_trigger(self.0, domid, name.as_ptr(), vcpu) })
+    }
+
+    pub(super) fn set_memory(&self, domid: u32, kib: u64) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_set_memory(self.0, domid, kib) })
+    }
+
+    pub(super) fn set_max_memory(&self, domid: u32, kib: u64) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_set_max_memory(self.0, domid, kib) })
+    }
+
+    pub(super) fn set_vcpus(&self, domid: u32, online: &[u32]) -> Result<(), Failure> {
+        // SAFETY: the handle is open, the numbers outlive the call.
+        checked(|| unsafe { c::xs_set_vcpus(self.0, domid, online.as_ptr(), length(online)) })
+    }
+
+    /// Where a VCPU may be; anywhere if `cpus` is empty.
+    pub(super) fn pin(&self, domid: u32, vcpu: u32, cpus: &[u32]) -> Result<(), Failure> {
+        // SAFETY: see `set_vcpus`.
+        checked(|| unsafe { c::xs_pin(self.0, domid, vcpu, cpus.as_ptr(), length(cpus)) })
+    }
+
+    pub(super) fn set_sched(&self, domid: u32, json: &str) -> Result<(), Failure> {
+        let json = string(json)?;
+        // SAFETY: see `note`.
+        checked(|| unsafe { c::xs_set_sched(self.0, domid, json.as_ptr()) })
+    }
+
+    pub(super) fn plug(&self, domid: u32, class: Class, plug: Plug, json: &str) -> Result<(), Failure> {
+        let (json, what) = (string(json)?, plug as c_int);
+        // SAFETY: see `note`.
+        checked(|| unsafe {
+            match class {
+                Class::Disk => c::xs_disk(self.0, domid, what, json.as_ptr()),
+                Class::Nic => c::xs_nic(self.0, domid, what, json.as_ptr()),
+                Class::Vfb => c::xs_vfb(self.0, domid, what, json.as_ptr()),
+                Class::Vkb => c::xs_vkb(self.0, domid, what, json.as_ptr()),
+                Class::Pci => c::xs_pci(self.0, domid, what, json.as_ptr()),
+            }
+        })
+    }
+
+    /// Puts another medium into a CD-ROM drive.
+    pub(super) fn medium(&self, domid: u32, json: &str) -> Result<(), Failure> {
+        let json = string(json)?;
+        // SAFETY: see `note`.
+        checked(|| unsafe { c::xs_medium(self.0, domid, json.as_ptr()) })
+    }
+
+    /// Has the end of a domain told by [`event`](Self::event).
+    pub(super) fn watch(&self, domid: u32) -> Result<(), Failure> {
+        // SAFETY: see `unsuspend`.
+        checked(|| unsafe { c::xs_watch(self.0, domid) })
+    }
+
+    /// Waits for the next event, and says which domain it is about. A thread must always be here: libxl makes no progress
+    /// otherwise.
+    pub(super) fn event(&self) -> Result<u32, Failure> {
+        let mut domid = 0;
+        // SAFETY: the handle is open, the out parameter is valid for the call.
+        checked(|| unsafe { c::xs_event(self.0, &raw mut domid) })?;
+        Ok(domid)
+    }
+}
+
+fn string(text: &str) -> Result<CString, Failure> {
+    CString::new(text).map_err(|_| Failure::told("A text holds a zero byte"))
+}
+
+fn length(numbers: &[u32]) -> c_int {
+    c_int::try_from(numbers.len()).unwrap_or(c_int::MAX)
+}
+
+/// Calls, and adds libxl's own words to a failure.
+fn checked(call: impl FnOnce() -> c_int) -> Result<(), Failure> {
+    // SAFETY: it clears a buffer of this thread's.
+    unsafe { c::xs_begin() };
+    match call() {
+        0 => Ok(()),
+        code => {
+            // SAFETY: the buffer is this thread's own and ends with a zero.
+            let words = unsafe { CStr::from_ptr(c::xs_words()) };
+            Err(Failure { code, words: words.to_string_lossy().trim().to_owned() })
+        }
+    }
+}

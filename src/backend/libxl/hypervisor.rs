@@ -1,0 +1,509 @@
+//! The port.
+
+use super::convert::{self, DeviceInfo, DomInfo, VcpuInfo};
+use super::ffi::{Class, Plug};
+use super::{Inner, Xen, failed, json, of_domain};
+use crate::core::error::Error;
+use crate::core::model::{
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, Invalid,
+    MAX_VCPUS, SchedParams, ShutdownReason, Topology, Trigger, Uuid, VcpuFacts,
+};
+use crate::core::ports::{DomainChanged, Hypervisor};
+use crate::core::transfer::Transfer;
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::SystemTime;
+use tokio::sync::mpsc;
+
+/// Xen's page in KiB.
+const PAGE_KIB: u64 = 4;
+
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| Error::backend("libxl's answer makes no sense", error))
+}
+
+impl Inner {
+    fn info_of(&self, domid: u32) -> Result<Option<DomInfo>, Error> {
+        match self.libxl.domain(domid) {
+            Ok(text) => parse(&text).map(Some),
+            Err(failure) => match of_domain(domid, "Reading a domain", failure) {
+                Error::NoSuchDomain(_) => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    fn facts(&self, info: &DomInfo) -> DomainFacts {
+        let known = self.about(info.domid, info.uuid);
+        info.facts(&known.name, known.started)
+    }
+
+    /// What is done with a domain that was just built: it is watched, and its configuration is kept with it.
+    fn settle_in(&self, domid: u32, config: &DomainConfig) -> Result<DomainFacts, Error> {
+        let settled = self.keep(domid, config, Some(SystemTime::now())).and_then(|()| {
+            self.libxl.watch(domid).map_err(|failure| failed("Watching the domain", failure))?;
+            self.info_of(domid)?.ok_or_else(|| Error::Gone(config.name.to_string()))
+        });
+        match settled {
+            Ok(info) => Ok(self.facts(&info)),
+            Err(error) => {
+                let _ = self.libxl.destroy(domid);
+                Err(error)
+            }
+        }
+    }
+
+    /// Plugs a device in, or out.
+    fn plug(&self, domid: u32, device: &Device, plug: Plug, what: &str) -> Result<(), Error> {
+        let class = match device {
+            Device::Block(_) => Class::Disk,
+            Device::Vif(_) => Class::Nic,
+            Device::Vfb(_) => Class::Vfb,
+            Device::Vkbd(_) => Class::Vkb,
+            Device::Pci(functions) => {
+                return convert::pci(functions).iter().try_for_each(|function| {
+                    let done = self.libxl.plug(domid, Class::Pci, plug, &function.to_string());
+                    done.map_err(|failure| of_domain(domid, what, failure))
+                });
+            }
+            Device::Console(_) => {
+                return Err(Error::Unsupported("A console cannot be plugged in or out".to_owned()));
+            }
+            Device::Generic(_) => return convert::device(device).map(drop),
+        };
+        let Some((_, value)) = convert::device(device)? else { return Ok(()) };
+        let done = self.libxl.plug(domid, class, plug, &value.to_string());
+        done.map_err(|failure| match plug {
+            Plug::Add => Error::Device {
+                device: device.id().unwrap_or_default(),
+                class: device.class().to_owned(),
+                reason: failure.to_string(),
+            },
+            Plug::Remove | Plug::Destroy => of_domain(domid, what, failure),
+        })
+    }
+}
+
+#[async_trait]
+impl Hypervisor for Xen {
+    async fn info(&self) -> Result<HostInfo, Error> {
+        self.blocking(|inner| {
+            let read = |text: Result<String, _>| json(&text.map_err(|f| failed("Reading the host", f))?);
+            let (version, physical) = (read(inner.libxl.version())?, read(inner.libxl.physinfo())?);
+            let scheduler =
+                inner.libxl.scheduler().map_err(|failure| failed("Reading the scheduler", failure))?;
+            host_info(&version, &physical, &scheduler)
+        })
+        .await
+    }
+
+    async fn figures(&self) -> Result<HostFigures, Error> {
+        self.blocking(|inner| {
+            let text = inner.libxl.physinfo().map_err(|failure| failed("Reading the host", failure))?;
+            let pages = json(&text)?["free_pages"].as_u64().unwrap_or(0);
+            Ok(HostFigures { free_memory: pages * PAGE_KIB / 1024, free_cpus: 0 })
+        })
+        .await
+    }
+
+    async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
+        self.blocking(|inner| {
+            let text = inner.libxl.domains().map_err(|failure| failed("Listing the domains", failure))?;
+            let all: Vec<DomInfo> = parse(&text)?;
+            Ok(all.iter().map(|info| inner.facts(info)).collect())
+        })
+        .await
+    }
+
+    async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error> {
+        self.blocking(move |inner| Ok(inner.info_of(domid.0)?.map(|info| inner.facts(&info)))).await
+    }
+
+    async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
+        self.blocking(move |inner| {
+            if let Some(note) = inner.note(domid.0)? {
+                return Ok(note.config);
+            }
+            let info = inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
+            // libxl keeps no configuration of Domain-0.
+            let value = inner.libxl.config(domid.0).ok().and_then(|text| json(&text).ok());
+            let mut config = convert::foreign(&value.unwrap_or_default(), info.uuid, info.current_memkb);
+            config.name = DomName::adopted(&inner.about(domid.0, info.uuid).name);
+            if domid == DomId::ZERO {
+                config.set_vcpus(vcpus_of(inner, domid.0)?);
+            }
+            Ok(config)
+        })
+        .await
+    }
+
+    async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
+        let config = config.clone();
+        self.blocking(move |inner| {
+            let started = inner.note(domid.0)?.and_then(|note| note.started);
+            inner.keep(domid.0, &config, started)
+        })
+        .await
+    }
+
+    async fn create(&self, config: &DomainConfig) -> Result<DomainFacts, Error> {
+        let config = config.clone();
+        self.blocking(move |inner| {
+            let value = convert::domain(&config, inner.cpus)?;
+            let domid = inner
+                .libxl
+                .create(&value.to_string(), None)
+                .map_err(|failure| failed("Building the domain", failure))?;
+            inner.settle_in(domid, &config)
+        })
+        .await
+    }
+
+    /// libxl waits for the hotplug scripts while it builds a domain.
+    async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error> {
+        let there = self.domain(domid).await?;
+        there.map(drop).ok_or_else(|| Error::NoSuchDomain(domid.to_string()))
+    }
+
+    async fn pause(&self, domid: DomId) -> Result<(), Error> {
+        self.blocking(move |inner| inner.libxl.pause(domid.0).map_err(|f| of_domain(domid.0, "Pause", f)))
+            .await
+    }
+
+    async fn unpause(&self, domid: DomId) -> Result<(), Error> {
+        self.blocking(move |inner| inner.libxl.unpause(domid.0).map_err(|f| of_domain(domid.0, "Unpause", f)))
+            .await
+    }
+
+    async fn destroy(&self, domid: DomId) -> Result<(), Error> {
+        self.blocking(move |inner| {
+            inner.libxl.destroy(domid.0).map_err(|f| of_domain(domid.0, "Destroy", f))?;
+            inner.forget(domid.0);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn shutdown(&self, domid: DomId, reason: ShutdownReason) -> Result<(), Error> {
+        self.blocking(move |inner| {
+            let done = match reason {
+                ShutdownReason::Poweroff | ShutdownReason::Halt => inner.libxl.shutdown(domid.0),
+                ShutdownReason::Reboot => inner.libxl.reboot(domid.0),
+                ShutdownReason::Crash => inner.libxl.crash(domid.0),
+                ShutdownReason::Suspend => {
+                    let reason = "A guest is suspended with op=save or op=suspend".to_owned();
+                    return Err(Error::Unsupported(reason));
+                }
+            };
+            done.map_err(|failure| of_domain(domid.0, "Shutdown", failure))
+        })
+        .await
+    }
+
+    async fn rename(&self, domid: DomId, name: &DomName, uuid: Option<Uuid>) -> Result<(), Error> {
+        let name = name.clone();
+        self.blocking(move |inner| {
+            let old = inner.libxl.name(domid.0).map_err(|f| of_domain(domid.0, "Rename", f))?;
+            let done = match uuid {
+                None => inner.libxl.rename(domid.0, &old, name.as_str()),
+                Some(uuid) => {
+                    let suffix = name.as_str().strip_prefix(old.as_str()).unwrap_or("-preserved");
+                    inner.libxl.preserve(domid.0, &old, suffix, *uuid.as_bytes())
+                }
+            };
+            inner.forget(domid.0);
+            done.map_err(|failure| of_domain(domid.0, "Rename", failure))
+        })
+        .await
+    }
+
+    async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error> {
+        self.blocking(move |inner| {
+            let text = inner.libxl.vcpus(domid.0).map_err(|f| of_domain(domid.0, "Reading VCPUs", f))?;
+            let all: Vec<VcpuInfo> = parse(&text)?;
+            Ok(all.into_iter().map(VcpuInfo::facts).collect())
+        })
+        .await
+    }
+
+    async fn devices(&self, domid: DomId) -> Result<Vec<DeviceFacts>, Error> {
+        let config = self.config(domid).await?;
+        self.blocking(move |inner| {
+            let mut facts = Vec::new();
+            for (class, text) in [("vbd", inner.libxl.disks(domid.0)), ("vif", inner.libxl.nics(domid.0))] {
+                let text = text.map_err(|failure| of_domain(domid.0, "Reading devices", failure))?;
+                // One that went away while it was looked at is null.
+                let all: Vec<Option<DeviceInfo>> = parse(&text)?;
+                for info in all.into_iter().flatten() {
+                    let id = info.devid();
+                    let at = config.device_at(class, id);
+                    facts.push(info.facts(class, at.map(|at| &config.devices[at])));
+                }
+            }
+            Ok(facts)
+        })
+        .await
+    }
+
+    async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {
+        self.blocking(move |inner| {
+            let text = inner.libxl.sched(domid.0).map_err(|f| of_domain(domid.0, "Reading parameters", f))?;
+            convert::read_sched(&json(&text)?)
+        })
+        .await
+    }
+
+    async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error> {
+        let value = convert::sched(params)?;
+        self.blocking(move |inner| {
+            let done = inner.libxl.set_sched(domid.0, &value.to_string());
+            done.map_err(|failure| of_domain(domid.0, "Setting parameters", failure))
+        })
+        .await
+    }
+
+    async fn set_memory_target(&self, domid: DomId, mib: u64) -> Result<(), Error> {
+        self.blocking(move |inner| {
+            let done = inner.libxl.set_memory(domid.0, mib.saturating_mul(1024));
+            done.map_err(|failure| of_domain(domid.0, "Setting memory", failure))
+        })
+        .await
+    }
+
+    async fn set_max_memory(&self, domid: DomId, mib: u64) -> Result<(), Error> {
+        self.blocking(move |inner| {
+            let done = inner.libxl.set_max_memory(domid.0, mib.saturating_mul(1024));
+            done.map_err(|failure| of_domain(domid.0, "Setting maximum memory", failure))
+        })
+        .await
+    }
+
+    async fn set_online_vcpus(&self, domid: DomId, mask: u128) -> Result<(), Error> {
+        let online: Vec<u32> = (0..MAX_VCPUS).filter(|vcpu| mask >> vcpu & 1 == 1).collect();
+        self.blocking(move |inner| {
+            let done = inner.libxl.set_vcpus(domid.0, &online);
+            done.map_err(|failure| of_domain(domid.0, "Setting VCPUs", failure))
+        })
+        .await
+    }
+
+    async fn set_affinity(&self, domid: DomId, affinity: &[CpuSet]) -> Result<(), Error> {
+        let affinity: Vec<Vec<u32>> = affinity.iter().map(|set| set.iter().collect()).collect();
+        self.blocking(move |inner| {
+            for (vcpu, cpus) in (0..).zip(&affinity) {
+                if let Some(cpu) = cpus.iter().find(|cpu| **cpu >= inner.cpus) {
+                    let most = inner.cpus - 1;
+                    let reason = format!("cpus: CPU {cpu} is not there, this host has 0 to {most}");
+                    return Err(Invalid::new(reason).into());
+                }
+                let done = inner.libxl.pin(domid.0, vcpu, cpus);
+                done.map_err(|failure| of_domain(domid.0, "Pinning", failure))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn attach_device(&self, domid: DomId, device: &Device) -> Result<(), Error> {
+        let device = device.clone();
+        self.blocking(move |inner| inner.plug(domid.0, &device, Plug::Add, "Attaching")).await
+    }
+
+    async fn configure_device(&self, domid: DomId, device: &Device) -> Result<(), Error> {
+        let device = device.clone();
+        self.blocking(move |inner| match &device {
+            Device::Block(block) => {
+                let done = inner.libxl.medium(domid.0, &convert::disk(block)?.to_string());
+                done.map_err(|failure| of_domain(domid.0, "Changing the medium", failure))
+            }
+            _ => Err(Error::Unsupported("This device cannot be changed while it is plugged in".to_owned())),
+        })
+        .await
+    }
+
+    async fn detach_device(&self, domid: DomId, device: &Device, force: bool) -> Result<(), Error> {
+        let (device, plug) = (device.clone(), if force { Plug::Destroy } else { Plug::Remove });
+        self.blocking(move |inner| inner.plug(domid.0, &device, plug, "Detaching")).await
+    }
+
+    async fn send_trigger(&self, domid: DomId, trigger: Trigger, vcpu: u32) -> Result<(), Error> {
+        self.blocking(move |inner| {
+            let done = inner.libxl.trigger(domid.0, trigger.name(), vcpu);
+            done.map_err(|failure| of_domain(domid.0, "Sending a trigger", failure))
+        })
+        .await
+    }
+
+    async fn save(
+        &self,
+        domid: DomId,
+        to: OwnedFd,
+        live: bool,
+        transfer: Arc<Transfer>,
+    ) -> Result<(), Error> {
+        self.blocking(move |inner| {
+            if let Some(info) = inner.info_of(domid.0)? {
+                transfer.expect(info.current_memkb.saturating_mul(1024));
+            }
+            let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+            let (reader, writer) = pipe.map_err(|error| Error::backend("No pipe", io::Error::from(error)))?;
+            std::thread::scope(|scope| {
+                let relay = scope.spawn(move || count(File::from(reader), File::from(to), &transfer));
+                let saved = inner.libxl.save(domid.0, writer.as_raw_fd(), live);
+                drop(writer);
+                let relayed = relay.join().unwrap_or_else(|_| Err(io::Error::other("The relay failed")));
+                // That nobody takes it any more is why libxl could not write it.
+                relayed.map_err(|error| Error::backend("The domain could not be written", error))?;
+                saved.map_err(|failure| of_domain(domid.0, "Saving", failure))
+            })
+        })
+        .await
+    }
+
+    async fn unsuspend(&self, domid: DomId) -> Result<(), Error> {
+        self.blocking(move |inner| {
+            let suspended = inner.info_of(domid.0)?.map(|info| inner.facts(&info).flags.shutdown);
+            if suspended == Some(Some(ShutdownReason::Suspend)) {
+                inner.libxl.unsuspend(domid.0).map_err(|failure| of_domain(domid.0, "Resuming", failure))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn restore(
+        &self,
+        config: &DomainConfig,
+        from: OwnedFd,
+        _transfer: Arc<Transfer>,
+    ) -> Result<DomainFacts, Error> {
+        let config = config.clone();
+        self.blocking(move |inner| {
+            let value = convert::domain(&config, inner.cpus)?;
+            // Straight from where it comes: nothing that follows the stream may be read.
+            let domid = inner
+                .libxl
+                .create(&value.to_string(), Some(from.as_raw_fd()))
+                .map_err(|failure| Invalid::new(format!("The saved domain cannot be restored: {failure}")))?;
+            inner.settle_in(domid, &config)
+        })
+        .await
+    }
+
+    async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error> {
+        self.blocking(move |inner| {
+            inner.libxl.sysrq(domid.0, key).map_err(|f| of_domain(domid.0, "SysRq", f))
+        })
+        .await
+    }
+
+    async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
+        let file = file.to_owned();
+        self.blocking(move |inner| {
+            let dir = file.parent().filter(|dir| dir.is_dir());
+            let Some(dir) = dir.filter(|_| !file.exists() || file.is_file()) else {
+                let reason =
+                    format!("Cannot dump core to {}: no such directory, or not a file", file.display());
+                return Err(Invalid::new(reason).into());
+            };
+            // Half a core file is worth nothing: it has its name when it is complete.
+            let draft = tempfile::Builder::new().prefix(".new-").tempfile_in(dir);
+            let draft = draft.map_err(|error| Error::backend("Cannot dump core", error))?.into_temp_path();
+            let Some(path) = draft.to_str() else {
+                return Err(Invalid::new("Cannot dump core: the path is not UTF-8").into());
+            };
+            inner.libxl.dump(domid.0, path).map_err(|failure| of_domain(domid.0, "Dumping core", failure))?;
+            draft.persist(&file).map_err(|error| Error::backend("Cannot dump core", error.error))
+        })
+        .await
+    }
+
+    async fn dmesg(&self) -> Result<Vec<u8>, Error> {
+        self.blocking(|inner| {
+            inner.libxl.dmesg(false).map(String::into_bytes).map_err(|f| failed("Reading dmesg", f))
+        })
+        .await
+    }
+
+    async fn clear_dmesg(&self) -> Result<(), Error> {
+        self.blocking(|inner| inner.libxl.dmesg(true).map(drop).map_err(|f| failed("Clearing dmesg", f)))
+            .await
+    }
+
+    async fn power_host(&self, reboot: bool) -> Result<(), Error> {
+        self.blocking(move |_| {
+            let how = if reboot { "-r" } else { "-h" };
+            let started = std::process::Command::new("/sbin/shutdown").args([how, "now"]).spawn();
+            started.map(drop).map_err(|error| Error::backend("The host could not be switched off", error))
+        })
+        .await
+    }
+
+    fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.0.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+}
+
+/// Passes a stream on and says how far it is.
+fn count(mut from: File, mut to: File, transfer: &Transfer) -> io::Result<()> {
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let count = from.read(&mut buffer)?;
+        if count == 0 {
+            return to.flush();
+        }
+        to.write_all(&buffer[..count])?;
+        transfer.advance(count as u64);
+    }
+}
+
+fn vcpus_of(inner: &Inner, domid: u32) -> Result<u32, Error> {
+    let text = inner.libxl.vcpus(domid).map_err(|failure| of_domain(domid, "Reading VCPUs", failure))?;
+    let all: Vec<Value> = parse(&text)?;
+    Ok(u32::try_from(all.len()).unwrap_or(1).max(1))
+}
+
+fn host_info(version: &Value, physical: &Value, scheduler: &str) -> Result<HostInfo, Error> {
+    let uname = rustix::system::uname();
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let number = |value: &Value, key: &str| value[key].as_u64().unwrap_or(0);
+    let small = |value: &Value, key: &str| u32::try_from(number(value, key)).unwrap_or(0);
+    let capable = |key: &str| physical[key].as_bool().unwrap_or(false);
+    let words = physical["hw_cap"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let hw_caps: Vec<String> = words.iter().map(|w| format!("{:08x}", w.as_u64().unwrap_or(0))).collect();
+    let capabilities = [("cap_hvm", "hvm"), ("cap_hvm_directio", "hvm_directio")]
+        .into_iter()
+        .filter(|(key, _)| capable(key));
+    Ok(HostInfo {
+        uname: [uname.sysname(), uname.nodename(), uname.release(), uname.version(), uname.machine()]
+            .map(|part| part.to_string_lossy().into_owned()),
+        topology: Topology {
+            cpus: small(physical, "nr_cpus").max(1),
+            nodes: small(physical, "nr_nodes").max(1),
+            cores_per_socket: small(physical, "cores_per_socket").max(1),
+            threads_per_core: small(physical, "threads_per_core").max(1),
+            khz: number(physical, "cpu_khz"),
+        },
+        hw_caps: hw_caps.join(":"),
+        virt_caps: capabilities.map(|(_, word)| word).collect::<Vec<_>>().join(" "),
+        total_memory: number(physical, "total_pages") * PAGE_KIB / 1024,
+        xen_major: small(version, "xen_version_major"),
+        xen_minor: small(version, "xen_version_minor"),
+        xen_extra: text(version, "xen_version_extra"),
+        xen_caps: text(version, "capabilities"),
+        scheduler: convert::scheduler(scheduler)?,
+        pagesize: number(version, "pagesize"),
+        platform_params: format!("virt_start={:#x}", number(version, "virt_start")),
+        changeset: text(version, "changeset"),
+        commandline: text(version, "commandline"),
+        compiled: ["compiler", "compile_by", "compile_domain", "compile_date"].map(|key| text(version, key)),
+    })
+}

@@ -1,0 +1,66 @@
+//! What happens without our having asked.
+//!
+//! libxl tells of the end of domains that it was asked to watch; it makes no progress unless a thread waits for that. Of
+//! domains that another toolstack starts it tells nothing, so they are looked for now and then.
+
+use super::Inner;
+use super::convert::DomInfo;
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// How often domains of others are looked for.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How long after a failure it is tried again.
+const TROUBLE: Duration = Duration::from_secs(1);
+
+/// Starts the two threads. They end with the process: libxl has no way to call one of them back.
+pub(super) fn start(inner: &Arc<Inner>) {
+    let events = Arc::clone(inner);
+    let spawned = std::thread::Builder::new().name("libxl-events".into()).spawn(move || follow(&events));
+    let poll = Arc::downgrade(inner);
+    let polling = std::thread::Builder::new().name("libxl-poll".into()).spawn(move || look_around(&poll));
+    for failure in [spawned.err(), polling.err()].into_iter().flatten() {
+        tracing::error!(%failure, "Domains that stop are not noticed: a thread could not be started");
+    }
+}
+
+fn follow(inner: &Inner) {
+    loop {
+        match inner.libxl.event() {
+            Ok(domid) => inner.announce(domid),
+            Err(failure) => {
+                tracing::warn!(%failure, "Waiting for events failed");
+                std::thread::sleep(TROUBLE);
+            }
+        }
+    }
+}
+
+fn look_around(inner: &Weak<Inner>) {
+    let mut seen = HashSet::new();
+    loop {
+        let Some(inner) = inner.upgrade() else { return };
+        let all =
+            inner.libxl.domains().ok().and_then(|text| serde_json::from_str::<Vec<DomInfo>>(&text).ok());
+        if let Some(all) = all {
+            let now: HashSet<u32> = all.iter().map(|info| info.domid).collect();
+            for domid in now.difference(&seen).filter(|domid| **domid != 0) {
+                if let Err(failure) = inner.libxl.watch(*domid) {
+                    tracing::debug!(domid, %failure, "A domain cannot be watched");
+                }
+                inner.announce(*domid);
+            }
+            for domid in seen.difference(&now) {
+                inner.forget(*domid);
+                inner.announce(*domid);
+            }
+            seen = now;
+        } else {
+            tracing::warn!("The domains could not be listed");
+        }
+        drop(inner);
+        std::thread::sleep(POLL);
+    }
+}
