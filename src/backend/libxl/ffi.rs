@@ -4,8 +4,8 @@
 //! Every call blocks, for as long as xenstored, a hotplug script or a guest takes.
 #![allow(unsafe_code)]
 
+use super::failure::Failure;
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::fmt;
 use std::os::fd::RawFd;
 use std::ptr;
 
@@ -73,32 +73,6 @@ mod c {
         pub(super) fn xs_event(xs: *mut Xs, domid: *mut u32) -> c_int;
     }
 }
-
-/// What libxl says of a failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
-    /// One of libxl's `ERROR_` codes.
-    pub code: c_int,
-    /// Its own words.
-    pub words: String,
-}
-
-impl Failure {
-    /// `ERROR_DOMAIN_NOTFOUND`.
-    pub(super) const NOT_FOUND: c_int = -21;
-
-    fn told(words: &str) -> Self {
-        Self { code: -1, words: words.to_owned() }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.words.is_empty() { write!(f, "libxl error {}", self.code) } else { f.write_str(&self.words) }
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// What is to be done with a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,94 +1,25 @@
 //! The port.
 
-use super::convert::{self, DeviceInfo, DomInfo, VcpuInfo};
-use super::ffi::{Class, Plug};
-use super::{Inner, Xen, failed, json, of_domain};
+use super::convert;
+use super::domains::{count, parse, vcpus_of};
+use super::facts::{self, DeviceInfo, DomInfo, VcpuInfo};
+use super::ffi::Plug;
+use super::host::{PAGE_KIB, host_info};
+use super::{Xen, failed, json, of_domain};
 use crate::core::error::Error;
 use crate::core::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, Invalid,
-    MAX_VCPUS, SchedParams, ShutdownReason, Topology, Trigger, Uuid, VcpuFacts,
+    MAX_VCPUS, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
 use crate::core::transfer::Transfer;
 use async_trait::async_trait;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
-use std::time::SystemTime;
 use tokio::sync::mpsc;
-
-/// Xen's page in KiB.
-const PAGE_KIB: u64 = 4;
-
-fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| Error::backend("libxl's answer makes no sense", error))
-}
-
-impl Inner {
-    fn info_of(&self, domid: u32) -> Result<Option<DomInfo>, Error> {
-        match self.libxl.domain(domid) {
-            Ok(text) => parse(&text).map(Some),
-            Err(failure) => match of_domain(domid, "Reading a domain", failure) {
-                Error::NoSuchDomain(_) => Ok(None),
-                error => Err(error),
-            },
-        }
-    }
-
-    fn facts(&self, info: &DomInfo) -> DomainFacts {
-        let known = self.about(info.domid, info.uuid);
-        info.facts(&known.name, known.started)
-    }
-
-    /// What is done with a domain that was just built: it is watched, and its configuration is kept with it.
-    fn settle_in(&self, domid: u32, config: &DomainConfig) -> Result<DomainFacts, Error> {
-        let settled = self.keep(domid, config, Some(SystemTime::now())).and_then(|()| {
-            self.libxl.watch(domid).map_err(|failure| failed("Watching the domain", failure))?;
-            self.info_of(domid)?.ok_or_else(|| Error::Gone(config.name.to_string()))
-        });
-        match settled {
-            Ok(info) => Ok(self.facts(&info)),
-            Err(error) => {
-                let _ = self.libxl.destroy(domid);
-                Err(error)
-            }
-        }
-    }
-
-    /// Plugs a device in, or out.
-    fn plug(&self, domid: u32, device: &Device, plug: Plug, what: &str) -> Result<(), Error> {
-        let class = match device {
-            Device::Block(_) => Class::Disk,
-            Device::Vif(_) => Class::Nic,
-            Device::Vfb(_) => Class::Vfb,
-            Device::Vkbd(_) => Class::Vkb,
-            Device::Pci(functions) => {
-                return convert::pci(functions).iter().try_for_each(|function| {
-                    let done = self.libxl.plug(domid, Class::Pci, plug, &function.to_string());
-                    done.map_err(|failure| of_domain(domid, what, failure))
-                });
-            }
-            Device::Console(_) => {
-                return Err(Error::Unsupported("A console cannot be plugged in or out".to_owned()));
-            }
-            Device::Generic(_) => return convert::device(device).map(drop),
-        };
-        let Some((_, value)) = convert::device(device)? else { return Ok(()) };
-        let done = self.libxl.plug(domid, class, plug, &value.to_string());
-        done.map_err(|failure| match plug {
-            Plug::Add => Error::Device {
-                device: device.id().unwrap_or_default(),
-                class: device.class().to_owned(),
-                reason: failure.to_string(),
-            },
-            Plug::Remove | Plug::Destroy => of_domain(domid, what, failure),
-        })
-    }
-}
 
 #[async_trait]
 impl Hypervisor for Xen {
@@ -133,7 +64,7 @@ impl Hypervisor for Xen {
             let info = inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
             // libxl keeps no configuration of Domain-0.
             let value = inner.libxl.config(domid.0).ok().and_then(|text| json(&text).ok());
-            let mut config = convert::foreign(&value.unwrap_or_default(), info.uuid, info.current_memkb);
+            let mut config = facts::foreign(&value.unwrap_or_default(), info.uuid, info.current_memkb);
             config.name = DomName::adopted(&inner.about(domid.0, info.uuid).name);
             if domid == DomId::ZERO {
                 config.set_vcpus(vcpus_of(inner, domid.0)?);
@@ -254,7 +185,7 @@ impl Hypervisor for Xen {
     async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {
         self.blocking(move |inner| {
             let text = inner.libxl.sched(domid.0).map_err(|f| of_domain(domid.0, "Reading parameters", f))?;
-            convert::read_sched(&json(&text)?)
+            facts::read_sched(&json(&text)?)
         })
         .await
     }
@@ -450,60 +381,4 @@ impl Hypervisor for Xen {
         *self.0.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
         receiver
     }
-}
-
-/// Passes a stream on and says how far it is.
-fn count(mut from: File, mut to: File, transfer: &Transfer) -> io::Result<()> {
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let count = from.read(&mut buffer)?;
-        if count == 0 {
-            return to.flush();
-        }
-        to.write_all(&buffer[..count])?;
-        transfer.advance(count as u64);
-    }
-}
-
-fn vcpus_of(inner: &Inner, domid: u32) -> Result<u32, Error> {
-    let text = inner.libxl.vcpus(domid).map_err(|failure| of_domain(domid, "Reading VCPUs", failure))?;
-    let all: Vec<Value> = parse(&text)?;
-    Ok(u32::try_from(all.len()).unwrap_or(1).max(1))
-}
-
-fn host_info(version: &Value, physical: &Value, scheduler: &str) -> Result<HostInfo, Error> {
-    let uname = rustix::system::uname();
-    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
-    let number = |value: &Value, key: &str| value[key].as_u64().unwrap_or(0);
-    let small = |value: &Value, key: &str| u32::try_from(number(value, key)).unwrap_or(0);
-    let capable = |key: &str| physical[key].as_bool().unwrap_or(false);
-    let words = physical["hw_cap"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let hw_caps: Vec<String> = words.iter().map(|w| format!("{:08x}", w.as_u64().unwrap_or(0))).collect();
-    let capabilities = [("cap_hvm", "hvm"), ("cap_hvm_directio", "hvm_directio")]
-        .into_iter()
-        .filter(|(key, _)| capable(key));
-    Ok(HostInfo {
-        uname: [uname.sysname(), uname.nodename(), uname.release(), uname.version(), uname.machine()]
-            .map(|part| part.to_string_lossy().into_owned()),
-        topology: Topology {
-            cpus: small(physical, "nr_cpus").max(1),
-            nodes: small(physical, "nr_nodes").max(1),
-            cores_per_socket: small(physical, "cores_per_socket").max(1),
-            threads_per_core: small(physical, "threads_per_core").max(1),
-            khz: number(physical, "cpu_khz"),
-        },
-        hw_caps: hw_caps.join(":"),
-        virt_caps: capabilities.map(|(_, word)| word).collect::<Vec<_>>().join(" "),
-        total_memory: number(physical, "total_pages") * PAGE_KIB / 1024,
-        xen_major: small(version, "xen_version_major"),
-        xen_minor: small(version, "xen_version_minor"),
-        xen_extra: text(version, "xen_version_extra"),
-        xen_caps: text(version, "capabilities"),
-        scheduler: convert::scheduler(scheduler)?,
-        pagesize: number(version, "pagesize"),
-        platform_params: format!("virt_start={:#x}", number(version, "virt_start")),
-        changeset: text(version, "changeset"),
-        commandline: text(version, "commandline"),
-        compiled: ["compiler", "compile_by", "compile_domain", "compile_date"].map(|key| text(version, key)),
-    })
 }

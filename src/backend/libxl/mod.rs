@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! hypervisor   the port: each call on a thread that may block
-//! convert      our configuration <-> libxl's JSON, libxl's JSON -> our facts
+//! domains      what several calls have in common
+//! host         the host
+//! convert      our configuration -> libxl's JSON
+//! facts        libxl's JSON -> our facts
 //! watch        events of libxl's, and a poll for domains that other toolstacks start
 //! ffi          the C side: the only unsafe code
 //! shim.c       libxl behind plain C types
@@ -12,7 +15,11 @@
 //! has none: it is shown and can be controlled, and what happens when its guest stops is left to that toolstack.
 
 mod convert;
+mod domains;
+mod facts;
+mod failure;
 mod ffi;
+mod host;
 mod hypervisor;
 mod watch;
 
@@ -21,7 +28,8 @@ use crate::core::model::{DomId, DomainConfig, Uuid};
 use crate::core::ports::DomainChanged;
 use crate::shape;
 use crate::sxp::{Limits, Sxp, read_one};
-use ffi::{Failure, Libxl};
+use failure::Failure;
+use ffi::Libxl;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

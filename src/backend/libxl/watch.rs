@@ -4,7 +4,7 @@
 //! domains that another toolstack starts it tells nothing, so they are looked for now and then.
 
 use super::Inner;
-use super::convert::DomInfo;
+use super::facts::DomInfo;
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;

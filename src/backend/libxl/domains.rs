@@ -1,0 +1,99 @@
+//! What several calls of the port have in common.
+
+use super::convert;
+use super::facts::DomInfo;
+use super::ffi::{Class, Plug};
+use super::{Inner, failed, of_domain};
+use crate::core::error::Error;
+use crate::core::model::{Device, DomainConfig, DomainFacts};
+use crate::core::transfer::Transfer;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::time::SystemTime;
+
+pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| Error::backend("libxl's answer makes no sense", error))
+}
+
+impl Inner {
+    pub(super) fn info_of(&self, domid: u32) -> Result<Option<DomInfo>, Error> {
+        match self.libxl.domain(domid) {
+            Ok(text) => parse(&text).map(Some),
+            Err(failure) => match of_domain(domid, "Reading a domain", failure) {
+                Error::NoSuchDomain(_) => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    pub(super) fn facts(&self, info: &DomInfo) -> DomainFacts {
+        let known = self.about(info.domid, info.uuid);
+        info.facts(&known.name, known.started)
+    }
+
+    /// What is done with a domain that was just built: it is watched, and its configuration is kept with it.
+    pub(super) fn settle_in(&self, domid: u32, config: &DomainConfig) -> Result<DomainFacts, Error> {
+        let settled = self.keep(domid, config, Some(SystemTime::now())).and_then(|()| {
+            self.libxl.watch(domid).map_err(|failure| failed("Watching the domain", failure))?;
+            self.info_of(domid)?.ok_or_else(|| Error::Gone(config.name.to_string()))
+        });
+        match settled {
+            Ok(info) => Ok(self.facts(&info)),
+            Err(error) => {
+                let _ = self.libxl.destroy(domid);
+                Err(error)
+            }
+        }
+    }
+
+    /// Plugs a device in, or out.
+    pub(super) fn plug(&self, domid: u32, device: &Device, plug: Plug, what: &str) -> Result<(), Error> {
+        let class = match device {
+            Device::Block(_) => Class::Disk,
+            Device::Vif(_) => Class::Nic,
+            Device::Vfb(_) => Class::Vfb,
+            Device::Vkbd(_) => Class::Vkb,
+            Device::Pci(functions) => {
+                return convert::pci(functions).iter().try_for_each(|function| {
+                    let done = self.libxl.plug(domid, Class::Pci, plug, &function.to_string());
+                    done.map_err(|failure| of_domain(domid, what, failure))
+                });
+            }
+            Device::Console(_) => {
+                return Err(Error::Unsupported("A console cannot be plugged in or out".to_owned()));
+            }
+            Device::Generic(_) => return convert::device(device).map(drop),
+        };
+        let Some((_, value)) = convert::device(device)? else { return Ok(()) };
+        let done = self.libxl.plug(domid, class, plug, &value.to_string());
+        done.map_err(|failure| match plug {
+            Plug::Add => Error::Device {
+                device: device.id().unwrap_or_default(),
+                class: device.class().to_owned(),
+                reason: failure.to_string(),
+            },
+            Plug::Remove | Plug::Destroy => of_domain(domid, what, failure),
+        })
+    }
+}
+
+pub(super) fn vcpus_of(inner: &Inner, domid: u32) -> Result<u32, Error> {
+    let text = inner.libxl.vcpus(domid).map_err(|failure| of_domain(domid, "Reading VCPUs", failure))?;
+    let all: Vec<Value> = parse(&text)?;
+    Ok(u32::try_from(all.len()).unwrap_or(1).max(1))
+}
+
+/// Passes a stream on and says how far it is.
+pub(super) fn count(mut from: File, mut to: File, transfer: &Transfer) -> io::Result<()> {
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let count = from.read(&mut buffer)?;
+        if count == 0 {
+            return to.flush();
+        }
+        to.write_all(&buffer[..count])?;
+        transfer.advance(count as u64);
+    }
+}
