@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::core::engine::{Engine, Outside, Settings};
 use xend::core::model::{DomainConfig, Uuid};
+use xend::core::ports::Hypervisor;
 use xend::os::{OsEntropy, SystemClock};
 use xend::shape::read_config;
 use xend::store::DirStore;
@@ -31,7 +32,7 @@ pub(crate) trait Backend: Sync {
     /// A host where nothing runs but Domain-0.
     fn host(&self) -> impl Future<Output = Host> + Send;
 
-    /// A guest of 64 MiB, at most 256, with two VCPUs, a disk `xvda` and a network interface, which runs until it is asked to
+    /// A guest that has at most 256 MiB, with two VCPUs, a disk `xvda` and a network interface, which runs until it is asked to
     /// stop and can be stopped by a crash.
     fn guest(&self, name: &str) -> DomainConfig;
 
@@ -64,7 +65,7 @@ impl Backend for Simulator {
         };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
-        let engine = engine(dir.path(), Arc::new(sim), clock, entropy).await;
+        let engine = engine(dir.path(), Arc::new(sim)).await;
         Host { engine, dir }
     }
 
@@ -92,14 +93,65 @@ impl Backend for Simulator {
     }
 }
 
-async fn engine(
-    dir: &Path,
-    hypervisor: Arc<Sim>,
-    clock: Arc<SystemClock>,
-    entropy: Arc<OsEntropy>,
-) -> Engine {
+async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>) -> Engine {
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let store = Arc::new(DirStore::open(dir).unwrap());
     let outside = Outside { hypervisor, store, courier: Arc::new(TcpCourier), clock, entropy };
     let settings = Settings { dump_dir: dir.to_owned(), ..Settings::default() };
     Engine::start(outside, settings).await.unwrap()
+}
+
+/// The Xen of this host: for the lane in `tests/xen`, in whose Domain-0 the suite runs. `XEND_GUEST` is the kernel of a small
+/// guest that obeys the toolstack.
+#[cfg(feature = "xen")]
+pub(crate) struct RealXen {
+    guest: String,
+}
+
+#[cfg(feature = "xen")]
+impl RealXen {
+    /// None where there is no Xen to be tried.
+    pub(crate) fn here() -> Option<Self> {
+        std::env::var("XEND_GUEST").ok().map(|guest| Self { guest })
+    }
+}
+
+#[cfg(feature = "xen")]
+impl Backend for RealXen {
+    async fn host(&self) -> Host {
+        let dir = tempfile::tempdir().unwrap();
+        let xen = xend::backend::libxl::Xen::open().unwrap();
+        Host { engine: engine(dir.path(), Arc::new(xen)).await, dir }
+    }
+
+    fn guest(&self, name: &str) -> DomainConfig {
+        for disk in ["disk", "spare"] {
+            let file = std::fs::File::create(format!("/tmp/{disk}.img")).unwrap();
+            file.set_len(4 << 20).unwrap();
+        }
+        let kernel = &self.guest;
+        let text = format!(
+            "(vm (name {name}) (memory 8) (maxmem 256) (vcpus 2) (on_poweroff preserve) (on_crash preserve) \
+             (image (linux (kernel {kernel}))) (device (vbd (uname file:/tmp/disk.img) (dev xvda) (mode w))) \
+             (device (vif (bridge xenbr0))))"
+        );
+        let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
+        config.uuid = Some(Uuid::new_v4());
+        config
+    }
+
+    fn spare_disk(&self) -> &'static str {
+        "(vbd (uname file:/tmp/spare.img) (dev xvdb) (mode w))"
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(120)
+    }
+
+    fn exceptions(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("mem_target_set Dom0", "the lane's Domain-0 has its root in memory"),
+            ("maxmem_set Dom0", "the lane's Domain-0 has its root in memory"),
+        ]
+    }
 }

@@ -24,3 +24,16 @@ async fn every_question_in_every_state() {
 async fn every_change_of_the_host() {
     suite::host(&Simulator).await;
 }
+
+/// All of it on real Xen, one after the other: there is one host.
+#[cfg(feature = "xen")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_real_xen() {
+    let Some(xen) = backend::RealXen::here() else {
+        println!("Skipped: XEND_GUEST is not set, see tests/xen");
+        return;
+    };
+    suite::host(&xen).await;
+    suite::queries(&xen).await;
+    suite::operations(&xen).await;
+}

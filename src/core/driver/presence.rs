@@ -156,6 +156,10 @@ impl Driver {
         if self.domid.is_some() {
             return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
         }
+        if config.name != self.config.name {
+            let reason = format!("name: the domain is defined as {}", self.config.name);
+            return Err(Invalid::new(reason).into());
+        }
         self.check("create", Event::Start)?;
         self.build(Arc::new(config)).await.map(Outcome::Domain)
     }
