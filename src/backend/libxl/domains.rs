@@ -5,12 +5,13 @@ use super::facts::DomInfo;
 use super::ffi::{Class, Plug};
 use super::{Inner, failed, of_domain};
 use crate::core::error::Error;
-use crate::core::model::{Device, DomainConfig, DomainFacts};
+use crate::core::model::{Device, DomainConfig, DomainFacts, Invalid};
 use crate::core::transfer::Transfer;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
@@ -95,5 +96,74 @@ pub(super) fn count(mut from: File, mut to: File, transfer: &Transfer) -> io::Re
         }
         to.write_all(&buffer[..count])?;
         transfer.advance(count as u64);
+    }
+}
+
+/// What a stream of libxl's begins with: its name, version 2, and no options.
+const STREAM: &[u8; 16] = b"LibxlFmt\0\0\0\x02\0\0\0\0";
+
+/// How much of a stream must be there at least. libxl 4.17 dies of one that ends before its first records.
+const LEAST: usize = 64;
+
+/// Looks whether a stream is one of libxl's, and takes nothing of it.
+pub(super) fn check_stream(from: &OwnedFd) -> Result<(), Error> {
+    let mut begin = [0; LEAST];
+    let mut have = 0;
+    let unreadable = |error: rustix::io::Errno| {
+        Error::backend("The saved domain could not be read", io::Error::from(error))
+    };
+    match rustix::fs::tell(from) {
+        Ok(at) => {
+            while have < LEAST {
+                match rustix::io::pread(from, &mut begin[have..], at + have as u64).map_err(unreadable)? {
+                    0 => break,
+                    count => have += count,
+                }
+            }
+        }
+        // A socket has no places, but can be looked into.
+        Err(_) => {
+            let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::WAITALL;
+            (have, _) = rustix::net::recv(from, &mut begin, flags).map_err(unreadable)?;
+        }
+    }
+    if have < LEAST || !begin.starts_with(STREAM) {
+        let reason = "The saved domain is damaged, or its memory is not of a Xen like this one";
+        return Err(Invalid::new(reason).into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Seek as _;
+
+    #[test]
+    fn a_stream_is_looked_at_and_not_taken() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"before").unwrap();
+        for (text, good) in [(b"".as_slice(), false), (STREAM, false), (&[b'x'; 100], false)] {
+            file.set_len(6).unwrap();
+            file.write_all(text).unwrap();
+            file.seek(io::SeekFrom::Start(6)).unwrap();
+            let fd: OwnedFd = file.try_clone().unwrap().into();
+            assert_eq!(check_stream(&fd).is_ok(), good);
+        }
+        file.seek(io::SeekFrom::Start(6)).unwrap();
+        file.write_all(STREAM).unwrap();
+        file.write_all(&[1; 48]).unwrap();
+        file.seek(io::SeekFrom::Start(6)).unwrap();
+        check_stream(&file.try_clone().unwrap().into()).unwrap();
+        assert_eq!(file.stream_position().unwrap(), 6);
+
+        let (mut one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+        one.write_all(STREAM).unwrap();
+        one.write_all(&[1; 48]).unwrap();
+        let other: OwnedFd = other.into();
+        check_stream(&other).unwrap();
+        let mut first = [0; 8];
+        File::from(other).read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"LibxlFmt");
     }
 }

@@ -11,66 +11,77 @@ use std::ptr;
 
 /// The shim's own structure; nothing is known of it here.
 #[repr(C)]
-struct Xs {
+struct Gate {
     _opaque: [u8; 0],
 }
 
 mod c {
-    use super::{RawFd, Xs, c_char, c_int};
+    use super::{Gate, RawFd, c_char, c_int};
 
     unsafe extern "C" {
-        pub(super) fn xs_open(out: *mut *mut Xs) -> c_int;
-        pub(super) fn xs_close(xs: *mut Xs);
-        pub(super) fn xs_free(pointer: *mut c_char);
-        pub(super) fn xs_begin();
-        pub(super) fn xs_words() -> *const c_char;
-        pub(super) fn xs_version(xs: *mut Xs, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_physinfo(xs: *mut Xs, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_scheduler(xs: *mut Xs, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_dmesg(xs: *mut Xs, clear: c_int, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_domains(xs: *mut Xs, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_domain(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_name(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_vcpus(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_config(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_note(xs: *mut Xs, domid: u32, text: *const c_char) -> c_int;
-        pub(super) fn xs_noted(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_create(xs: *mut Xs, json: *const c_char, fd: RawFd, domid: *mut u32) -> c_int;
-        pub(super) fn xs_save(xs: *mut Xs, domid: u32, fd: RawFd, live: c_int) -> c_int;
-        pub(super) fn xs_unsuspend(xs: *mut Xs, domid: u32) -> c_int;
-        pub(super) fn xs_pause(xs: *mut Xs, domid: u32) -> c_int;
-        pub(super) fn xs_unpause(xs: *mut Xs, domid: u32) -> c_int;
-        pub(super) fn xs_destroy(xs: *mut Xs, domid: u32) -> c_int;
-        pub(super) fn xs_shutdown(xs: *mut Xs, domid: u32) -> c_int;
-        pub(super) fn xs_reboot(xs: *mut Xs, domid: u32) -> c_int;
-        pub(super) fn xs_crash(xs: *mut Xs, domid: u32) -> c_int;
-        pub(super) fn xs_rename(xs: *mut Xs, domid: u32, from: *const c_char, to: *const c_char) -> c_int;
-        pub(super) fn xs_preserve(
-            xs: *mut Xs,
+        pub(super) fn gate_open(out: *mut *mut Gate) -> c_int;
+        pub(super) fn gate_close(gate: *mut Gate);
+        pub(super) fn gate_free(pointer: *mut c_char);
+        pub(super) fn gate_begin();
+        pub(super) fn gate_words() -> *const c_char;
+        pub(super) fn gate_version(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_physinfo(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_scheduler(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_dmesg(gate: *mut Gate, clear: c_int, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_domains(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_domain(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_name(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_vcpus(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_config(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_note(gate: *mut Gate, domid: u32, text: *const c_char) -> c_int;
+        pub(super) fn gate_noted(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_create(gate: *mut Gate, json: *const c_char, fd: RawFd, domid: *mut u32) -> c_int;
+        pub(super) fn gate_save(gate: *mut Gate, domid: u32, fd: RawFd, live: c_int) -> c_int;
+        pub(super) fn gate_unsuspend(gate: *mut Gate, domid: u32) -> c_int;
+        pub(super) fn gate_pause(gate: *mut Gate, domid: u32) -> c_int;
+        pub(super) fn gate_unpause(gate: *mut Gate, domid: u32) -> c_int;
+        pub(super) fn gate_destroy(gate: *mut Gate, domid: u32) -> c_int;
+        pub(super) fn gate_shutdown(gate: *mut Gate, domid: u32) -> c_int;
+        pub(super) fn gate_reboot(gate: *mut Gate, domid: u32) -> c_int;
+        pub(super) fn gate_crash(gate: *mut Gate, domid: u32) -> c_int;
+        pub(super) fn gate_rename(
+            gate: *mut Gate,
+            domid: u32,
+            from: *const c_char,
+            to: *const c_char,
+        ) -> c_int;
+        pub(super) fn gate_preserve(
+            gate: *mut Gate,
             domid: u32,
             name: *const c_char,
             suffix: *const c_char,
             uuid: *const u8,
         ) -> c_int;
-        pub(super) fn xs_dump(xs: *mut Xs, domid: u32, file: *const c_char) -> c_int;
-        pub(super) fn xs_sysrq(xs: *mut Xs, domid: u32, key: c_char) -> c_int;
-        pub(super) fn xs_trigger(xs: *mut Xs, domid: u32, name: *const c_char, vcpu: u32) -> c_int;
-        pub(super) fn xs_set_memory(xs: *mut Xs, domid: u32, kib: u64) -> c_int;
-        pub(super) fn xs_set_max_memory(xs: *mut Xs, domid: u32, kib: u64) -> c_int;
-        pub(super) fn xs_set_vcpus(xs: *mut Xs, domid: u32, online: *const u32, count: c_int) -> c_int;
-        pub(super) fn xs_pin(xs: *mut Xs, domid: u32, vcpu: u32, cpus: *const u32, count: c_int) -> c_int;
-        pub(super) fn xs_sched(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_set_sched(xs: *mut Xs, domid: u32, json: *const c_char) -> c_int;
-        pub(super) fn xs_disk(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn xs_nic(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn xs_vfb(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn xs_vkb(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn xs_pci(xs: *mut Xs, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn xs_medium(xs: *mut Xs, domid: u32, json: *const c_char) -> c_int;
-        pub(super) fn xs_disks(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_nics(xs: *mut Xs, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn xs_watch(xs: *mut Xs, domid: u32) -> c_int;
-        pub(super) fn xs_event(xs: *mut Xs, domid: *mut u32) -> c_int;
+        pub(super) fn gate_dump(gate: *mut Gate, domid: u32, file: *const c_char) -> c_int;
+        pub(super) fn gate_sysrq(gate: *mut Gate, domid: u32, key: c_char) -> c_int;
+        pub(super) fn gate_trigger(gate: *mut Gate, domid: u32, name: *const c_char, vcpu: u32) -> c_int;
+        pub(super) fn gate_set_memory(gate: *mut Gate, domid: u32, kib: u64) -> c_int;
+        pub(super) fn gate_set_max_memory(gate: *mut Gate, domid: u32, kib: u64) -> c_int;
+        pub(super) fn gate_set_vcpus(gate: *mut Gate, domid: u32, online: *const u32, count: c_int) -> c_int;
+        pub(super) fn gate_pin(
+            gate: *mut Gate,
+            domid: u32,
+            vcpu: u32,
+            cpus: *const u32,
+            count: c_int,
+        ) -> c_int;
+        pub(super) fn gate_sched(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_set_sched(gate: *mut Gate, domid: u32, json: *const c_char) -> c_int;
+        pub(super) fn gate_disk(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn gate_nic(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn gate_vfb(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn gate_vkb(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn gate_pci(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
+        pub(super) fn gate_medium(gate: *mut Gate, domid: u32, json: *const c_char) -> c_int;
+        pub(super) fn gate_disks(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_nics(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
+        pub(super) fn gate_watch(gate: *mut Gate, domid: u32) -> c_int;
+        pub(super) fn gate_event(gate: *mut Gate, domid: *mut u32) -> c_int;
     }
 }
 
@@ -96,7 +107,7 @@ pub(super) enum Class {
 }
 
 /// A handle on libxl. It may be used from any thread.
-pub(super) struct Libxl(*mut Xs);
+pub(super) struct Libxl(*mut Gate);
 
 // SAFETY: a libxl context may be used by several threads at a time: it locks itself (libxl.h, "libxl contexts are
 // thread-safe"), and the shim's structure is not changed after it was opened. The same holds of the one call of libxenctrl,
@@ -107,22 +118,22 @@ unsafe impl Sync for Libxl {}
 
 impl Drop for Libxl {
     fn drop(&mut self) {
-        // SAFETY: it came from `xs_open`, and nobody has it any more.
-        unsafe { c::xs_close(self.0) }
+        // SAFETY: it came from `gate_open`, and nobody has it any more.
+        unsafe { c::gate_close(self.0) }
     }
 }
 
 impl Libxl {
     /// Opens libxl on this host, which fails where there is no Xen.
     pub(super) fn open() -> Result<Self, Failure> {
-        let mut xs = ptr::null_mut();
+        let mut gate = ptr::null_mut();
         // SAFETY: the out parameter is written to before the call returns, and is null unless it returns 0.
-        checked(|| unsafe { c::xs_open(&raw mut xs) })?;
-        Ok(Self(xs))
+        checked(|| unsafe { c::gate_open(&raw mut gate) })?;
+        Ok(Self(gate))
     }
 
     /// Calls a function that hands out a string.
-    fn text(&self, call: impl FnOnce(*mut Xs, *mut *mut c_char) -> c_int) -> Result<String, Failure> {
+    fn text(&self, call: impl FnOnce(*mut Gate, *mut *mut c_char) -> c_int) -> Result<String, Failure> {
         let mut out = ptr::null_mut();
         checked(|| call(self.0, &raw mut out))?;
         if out.is_null() {
@@ -131,133 +142,133 @@ impl Libxl {
         // SAFETY: after success the shim has handed out a string that ends with a zero and belongs to us.
         let text = unsafe { CStr::from_ptr(out) }.to_string_lossy().into_owned();
         // SAFETY: it was allocated by malloc, and nothing points into it any more.
-        unsafe { c::xs_free(out) };
+        unsafe { c::gate_free(out) };
         Ok(text)
     }
 
     pub(super) fn version(&self) -> Result<String, Failure> {
         // SAFETY: the handle is open; the out parameter is valid for the call. So it is in all that follow.
-        self.text(|xs, out| unsafe { c::xs_version(xs, out) })
+        self.text(|gate, out| unsafe { c::gate_version(gate, out) })
     }
 
     pub(super) fn physinfo(&self) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_physinfo(xs, out) })
+        self.text(|gate, out| unsafe { c::gate_physinfo(gate, out) })
     }
 
     pub(super) fn scheduler(&self) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_scheduler(xs, out) })
+        self.text(|gate, out| unsafe { c::gate_scheduler(gate, out) })
     }
 
     pub(super) fn dmesg(&self, clear: bool) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_dmesg(xs, clear.into(), out) })
+        self.text(|gate, out| unsafe { c::gate_dmesg(gate, clear.into(), out) })
     }
 
     pub(super) fn domains(&self) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_domains(xs, out) })
+        self.text(|gate, out| unsafe { c::gate_domains(gate, out) })
     }
 
     pub(super) fn domain(&self, domid: u32) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_domain(xs, domid, out) })
+        self.text(|gate, out| unsafe { c::gate_domain(gate, domid, out) })
     }
 
     pub(super) fn name(&self, domid: u32) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_name(xs, domid, out) })
+        self.text(|gate, out| unsafe { c::gate_name(gate, domid, out) })
     }
 
     pub(super) fn vcpus(&self, domid: u32) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_vcpus(xs, domid, out) })
+        self.text(|gate, out| unsafe { c::gate_vcpus(gate, domid, out) })
     }
 
     pub(super) fn config(&self, domid: u32) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_config(xs, domid, out) })
+        self.text(|gate, out| unsafe { c::gate_config(gate, domid, out) })
     }
 
     pub(super) fn noted(&self, domid: u32) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_noted(xs, domid, out) })
+        self.text(|gate, out| unsafe { c::gate_noted(gate, domid, out) })
     }
 
     pub(super) fn sched(&self, domid: u32) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_sched(xs, domid, out) })
+        self.text(|gate, out| unsafe { c::gate_sched(gate, domid, out) })
     }
 
     pub(super) fn disks(&self, domid: u32) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_disks(xs, domid, out) })
+        self.text(|gate, out| unsafe { c::gate_disks(gate, domid, out) })
     }
 
     pub(super) fn nics(&self, domid: u32) -> Result<String, Failure> {
         // SAFETY: see `version`.
-        self.text(|xs, out| unsafe { c::xs_nics(xs, domid, out) })
+        self.text(|gate, out| unsafe { c::gate_nics(gate, domid, out) })
     }
 
     pub(super) fn note(&self, domid: u32, text: &str) -> Result<(), Failure> {
         let text = string(text)?;
         // SAFETY: the handle is open, the string ends with a zero and outlives the call. So it is in all that follow.
-        checked(|| unsafe { c::xs_note(self.0, domid, text.as_ptr()) })
+        checked(|| unsafe { c::gate_note(self.0, domid, text.as_ptr()) })
     }
 
     /// Builds a domain, from a stream if there is one.
     pub(super) fn create(&self, json: &str, from: Option<RawFd>) -> Result<u32, Failure> {
         let (json, mut domid) = (string(json)?, 0);
         // SAFETY: see `note`; the descriptor is the caller's and stays open.
-        checked(|| unsafe { c::xs_create(self.0, json.as_ptr(), from.unwrap_or(-1), &raw mut domid) })?;
+        checked(|| unsafe { c::gate_create(self.0, json.as_ptr(), from.unwrap_or(-1), &raw mut domid) })?;
         Ok(domid)
     }
 
     pub(super) fn save(&self, domid: u32, to: RawFd, live: bool) -> Result<(), Failure> {
         // SAFETY: the handle is open; the descriptor is the caller's and stays open.
-        checked(|| unsafe { c::xs_save(self.0, domid, to, live.into()) })
+        checked(|| unsafe { c::gate_save(self.0, domid, to, live.into()) })
     }
 
     pub(super) fn unsuspend(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: the handle is open. So it is in all that follow.
-        checked(|| unsafe { c::xs_unsuspend(self.0, domid) })
+        checked(|| unsafe { c::gate_unsuspend(self.0, domid) })
     }
 
     pub(super) fn pause(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_pause(self.0, domid) })
+        checked(|| unsafe { c::gate_pause(self.0, domid) })
     }
 
     pub(super) fn unpause(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_unpause(self.0, domid) })
+        checked(|| unsafe { c::gate_unpause(self.0, domid) })
     }
 
     pub(super) fn destroy(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_destroy(self.0, domid) })
+        checked(|| unsafe { c::gate_destroy(self.0, domid) })
     }
 
     pub(super) fn shutdown(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_shutdown(self.0, domid) })
+        checked(|| unsafe { c::gate_shutdown(self.0, domid) })
     }
 
     pub(super) fn reboot(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_reboot(self.0, domid) })
+        checked(|| unsafe { c::gate_reboot(self.0, domid) })
     }
 
     pub(super) fn crash(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_crash(self.0, domid) })
+        checked(|| unsafe { c::gate_crash(self.0, domid) })
     }
 
     pub(super) fn rename(&self, domid: u32, from: &str, to: &str) -> Result<(), Failure> {
         let (from, to) = (string(from)?, string(to)?);
         // SAFETY: see `note`.
-        checked(|| unsafe { c::xs_rename(self.0, domid, from.as_ptr(), to.as_ptr()) })
+        checked(|| unsafe { c::gate_rename(self.0, domid, from.as_ptr(), to.as_ptr()) })
     }
 
     pub(super) fn preserve(
@@ -269,51 +280,51 @@ impl Libxl {
     ) -> Result<(), Failure> {
         let (name, suffix) = (string(name)?, string(suffix)?);
         // SAFETY: see `note`; the UUID's sixteen bytes outlive the call.
-        checked(|| unsafe { c::xs_preserve(self.0, domid, name.as_ptr(), suffix.as_ptr(), uuid.as_ptr()) })
+        checked(|| unsafe { c::gate_preserve(self.0, domid, name.as_ptr(), suffix.as_ptr(), uuid.as_ptr()) })
     }
 
     pub(super) fn dump(&self, domid: u32, file: &str) -> Result<(), Failure> {
         let file = string(file)?;
         // SAFETY: see `note`.
-        checked(|| unsafe { c::xs_dump(self.0, domid, file.as_ptr()) })
+        checked(|| unsafe { c::gate_dump(self.0, domid, file.as_ptr()) })
     }
 
     pub(super) fn sysrq(&self, domid: u32, key: u8) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_sysrq(self.0, domid, c_char::from_ne_bytes([key])) })
+        checked(|| unsafe { c::gate_sysrq(self.0, domid, c_char::from_ne_bytes([key])) })
     }
 
     pub(super) fn trigger(&self, domid: u32, name: &str, vcpu: u32) -> Result<(), Failure> {
         let name = string(name)?;
         // SAFETY: see `note`.
-        checked(|| unsafe { c::xs_trigger(self.0, domid, name.as_ptr(), vcpu) })
+        checked(|| unsafe { c::gate_trigger(self.0, domid, name.as_ptr(), vcpu) })
     }
 
     pub(super) fn set_memory(&self, domid: u32, kib: u64) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_set_memory(self.0, domid, kib) })
+        checked(|| unsafe { c::gate_set_memory(self.0, domid, kib) })
     }
 
     pub(super) fn set_max_memory(&self, domid: u32, kib: u64) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_set_max_memory(self.0, domid, kib) })
+        checked(|| unsafe { c::gate_set_max_memory(self.0, domid, kib) })
     }
 
     pub(super) fn set_vcpus(&self, domid: u32, online: &[u32]) -> Result<(), Failure> {
         // SAFETY: the handle is open, the numbers outlive the call.
-        checked(|| unsafe { c::xs_set_vcpus(self.0, domid, online.as_ptr(), length(online)) })
+        checked(|| unsafe { c::gate_set_vcpus(self.0, domid, online.as_ptr(), length(online)) })
     }
 
     /// Where a VCPU may be; anywhere if `cpus` is empty.
     pub(super) fn pin(&self, domid: u32, vcpu: u32, cpus: &[u32]) -> Result<(), Failure> {
         // SAFETY: see `set_vcpus`.
-        checked(|| unsafe { c::xs_pin(self.0, domid, vcpu, cpus.as_ptr(), length(cpus)) })
+        checked(|| unsafe { c::gate_pin(self.0, domid, vcpu, cpus.as_ptr(), length(cpus)) })
     }
 
     pub(super) fn set_sched(&self, domid: u32, json: &str) -> Result<(), Failure> {
         let json = string(json)?;
         // SAFETY: see `note`.
-        checked(|| unsafe { c::xs_set_sched(self.0, domid, json.as_ptr()) })
+        checked(|| unsafe { c::gate_set_sched(self.0, domid, json.as_ptr()) })
     }
 
     pub(super) fn plug(&self, domid: u32, class: Class, plug: Plug, json: &str) -> Result<(), Failure> {
@@ -321,11 +332,11 @@ impl Libxl {
         // SAFETY: see `note`.
         checked(|| unsafe {
             match class {
-                Class::Disk => c::xs_disk(self.0, domid, what, json.as_ptr()),
-                Class::Nic => c::xs_nic(self.0, domid, what, json.as_ptr()),
-                Class::Vfb => c::xs_vfb(self.0, domid, what, json.as_ptr()),
-                Class::Vkb => c::xs_vkb(self.0, domid, what, json.as_ptr()),
-                Class::Pci => c::xs_pci(self.0, domid, what, json.as_ptr()),
+                Class::Disk => c::gate_disk(self.0, domid, what, json.as_ptr()),
+                Class::Nic => c::gate_nic(self.0, domid, what, json.as_ptr()),
+                Class::Vfb => c::gate_vfb(self.0, domid, what, json.as_ptr()),
+                Class::Vkb => c::gate_vkb(self.0, domid, what, json.as_ptr()),
+                Class::Pci => c::gate_pci(self.0, domid, what, json.as_ptr()),
             }
         })
     }
@@ -334,13 +345,13 @@ impl Libxl {
     pub(super) fn medium(&self, domid: u32, json: &str) -> Result<(), Failure> {
         let json = string(json)?;
         // SAFETY: see `note`.
-        checked(|| unsafe { c::xs_medium(self.0, domid, json.as_ptr()) })
+        checked(|| unsafe { c::gate_medium(self.0, domid, json.as_ptr()) })
     }
 
     /// Has the end of a domain told by [`event`](Self::event).
     pub(super) fn watch(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
-        checked(|| unsafe { c::xs_watch(self.0, domid) })
+        checked(|| unsafe { c::gate_watch(self.0, domid) })
     }
 
     /// Waits for the next event, and says which domain it is about. A thread must always be here: libxl makes no progress
@@ -348,7 +359,7 @@ impl Libxl {
     pub(super) fn event(&self) -> Result<u32, Failure> {
         let mut domid = 0;
         // SAFETY: the handle is open, the out parameter is valid for the call.
-        checked(|| unsafe { c::xs_event(self.0, &raw mut domid) })?;
+        checked(|| unsafe { c::gate_event(self.0, &raw mut domid) })?;
         Ok(domid)
     }
 }
@@ -364,12 +375,12 @@ fn length(numbers: &[u32]) -> c_int {
 /// Calls, and adds libxl's own words to a failure.
 fn checked(call: impl FnOnce() -> c_int) -> Result<(), Failure> {
     // SAFETY: it clears a buffer of this thread's.
-    unsafe { c::xs_begin() };
+    unsafe { c::gate_begin() };
     match call() {
         0 => Ok(()),
         code => {
             // SAFETY: the buffer is this thread's own and ends with a zero.
-            let words = unsafe { CStr::from_ptr(c::xs_words()) };
+            let words = unsafe { CStr::from_ptr(c::gate_words()) };
             Err(Failure { code, words: words.to_string_lossy().trim().to_owned() })
         }
     }

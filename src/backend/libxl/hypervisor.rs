@@ -1,7 +1,7 @@
 //! The port.
 
 use super::convert;
-use super::domains::{count, parse, vcpus_of};
+use super::domains::{check_stream, count, parse, vcpus_of};
 use super::facts::{self, DeviceInfo, DomInfo, VcpuInfo};
 use super::ffi::Plug;
 use super::host::{PAGE_KIB, host_info};
@@ -316,6 +316,7 @@ impl Hypervisor for Xen {
     ) -> Result<DomainFacts, Error> {
         let config = config.clone();
         self.blocking(move |inner| {
+            check_stream(&from)?;
             let value = convert::domain(&config, inner.cpus)?;
             // Straight from where it comes: nothing that follows the stream may be read.
             let domid = inner
