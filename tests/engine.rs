@@ -355,6 +355,9 @@ impl Hypervisor for Moody {
     async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
         self.sim.dump_core(domid, file).await
     }
+    async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
+        self.sim.console(domid).await
+    }
     async fn dmesg(&self) -> Result<Vec<u8>, Error> {
         self.sim.dmesg().await
     }

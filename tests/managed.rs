@@ -232,3 +232,17 @@ fn a_saved_domain_comes_back_as_it_was() {
         assert!(daemon.domain("web").is_none());
     }
 }
+
+#[test]
+fn a_guests_console_is_shown() {
+    let daemon = Daemon::start(&[]);
+    daemon.create(&guest("web", ""));
+    assert_eq!(daemon.get("/xend/domain/web/console").text(), "");
+    op(&daemon, "web", "op=unpause");
+    daemon.until("it boots", |daemon| daemon.get("/xend/domain/web/console").text().contains("web login:"));
+    let answer = daemon.get("/xend/domain/web/console");
+    assert_eq!((answer.code, answer.header("content-type")), (200, Some("text/plain")));
+    assert_eq!(daemon.get("/xend/domain/nosuch/console").status(), "404 Not found");
+    assert_eq!(daemon.get("/xend/domain/0/console").code, 500);
+    assert_eq!(daemon.post("/xend/domain/web/console", "op=clear").code, 501);
+}

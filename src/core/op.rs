@@ -31,6 +31,8 @@ pub enum Query {
     Host,
     /// The hypervisor's messages.
     Dmesg,
+    /// The end of what a guest printed on its console.
+    Console(DomainRef),
     /// A domain's VCPUs.
     Vcpus(DomainRef),
     /// A domain's devices of a class, as its XenStore shows them.

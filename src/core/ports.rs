@@ -13,6 +13,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::mpsc;
 
+/// How much of a guest's console is given out, in bytes.
+pub const CONSOLE_TAIL: usize = 64 << 10;
+
 /// Something changed in a domain without the engine having asked for it. It says which domain to look at again, not
 /// what changed: an event can be late, doubled or merged with others and does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +125,9 @@ pub trait Hypervisor: Send + Sync + 'static {
 
     /// Writes the domain's memory to a file. One that is there is replaced when all has been written.
     async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error>;
+
+    /// The end of what the guest printed on its console, [`CONSOLE_TAIL`] bytes at most.
+    async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error>;
 
     /// The hypervisor's message buffer.
     async fn dmesg(&self) -> Result<Vec<u8>, Error>;

@@ -210,7 +210,8 @@ pub(crate) fn answered(query: &Query, stage: Stage) -> Result<(), ErrorKind> {
         | Query::Sedf(_)
         | Query::Sched(..)
         | Query::DevicesConnected(_) => there,
-        Query::Vcpus(_) => match stage {
+        Query::Console(_) if stage == Dom0 => Err(ErrorKind::Unsupported),
+        Query::Vcpus(_) | Query::Console(_) => match stage {
             Halted | Suspended => Err(ErrorKind::Conflict),
             Absent | Paused | Running | Crashed | Off | Dom0 => there,
         },
@@ -226,6 +227,7 @@ pub(crate) fn queries(domain: &DomainRef) -> Vec<Query> {
         Query::Host,
         Query::Dmesg,
         Query::Vcpus(domain.clone()),
+        Query::Console(domain.clone()),
         Query::Devices(domain.clone(), "vbd".into()),
         Query::Sedf(domain.clone()),
         Query::Sched(domain.clone(), Scheduler::Credit),

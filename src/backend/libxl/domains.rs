@@ -6,12 +6,14 @@ use super::ffi::{Class, Plug};
 use super::{Inner, failed, of_domain};
 use crate::core::error::Error;
 use crate::core::model::{Device, DomainConfig, DomainFacts, Invalid};
+use crate::core::ports::CONSOLE_TAIL;
 use crate::core::transfer::Transfer;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::SystemTime;
 
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
@@ -99,6 +101,30 @@ pub(super) fn count(mut from: File, mut to: File, transfer: &Transfer) -> io::Re
     }
 }
 
+/// Where xenconsoled keeps what guests print, if it is started with `--log=guest`.
+const CONSOLES: &str = "/var/log/xen/console";
+
+/// The end of what a guest has printed.
+pub(super) fn console_tail(name: &str) -> Result<Vec<u8>, Error> {
+    // A name can hold slashes, and leads nowhere else for that.
+    let file = Path::new(CONSOLES).join(format!("guest-{}.log", name.replace('/', "_")));
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(&file)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(CONSOLE_TAIL as u64)))?;
+        let mut tail = Vec::new();
+        file.take(CONSOLE_TAIL as u64).read_to_end(&mut tail)?;
+        Ok(tail)
+    };
+    read().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::Unsupported(format!(
+            "{} is not there: start xenconsoled with --log=guest, then it keeps what guests print",
+            file.display()
+        )),
+        _ => Error::backend("The console's log cannot be read", error),
+    })
+}
+
 /// What a stream of libxl's begins with: its name, version 2, and no options.
 const STREAM: &[u8; 16] = b"LibxlFmt\0\0\0\x02\0\0\0\0";
 
@@ -112,20 +138,17 @@ pub(super) fn check_stream(from: &OwnedFd) -> Result<(), Error> {
     let unreadable = |error: rustix::io::Errno| {
         Error::backend("The saved domain could not be read", io::Error::from(error))
     };
-    match rustix::fs::tell(from) {
-        Ok(at) => {
-            while have < LEAST {
-                match rustix::io::pread(from, &mut begin[have..], at + have as u64).map_err(unreadable)? {
-                    0 => break,
-                    count => have += count,
-                }
+    if let Ok(at) = rustix::fs::tell(from) {
+        while have < LEAST {
+            match rustix::io::pread(from, &mut begin[have..], at + have as u64).map_err(unreadable)? {
+                0 => break,
+                count => have += count,
             }
         }
+    } else {
         // A socket has no places, but can be looked into.
-        Err(_) => {
-            let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::WAITALL;
-            (have, _) = rustix::net::recv(from, &mut begin, flags).map_err(unreadable)?;
-        }
+        let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::WAITALL;
+        (have, _) = rustix::net::recv(from, &mut begin, flags).map_err(unreadable)?;
     }
     if have < LEAST || !begin.starts_with(STREAM) {
         let reason = "The saved domain is damaged, or its memory is not of a Xen like this one";
@@ -137,7 +160,6 @@ pub(super) fn check_stream(from: &OwnedFd) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Seek as _;
 
     #[test]
     fn a_stream_is_looked_at_and_not_taken() {

@@ -1,7 +1,7 @@
 //! The port.
 
 use super::convert;
-use super::domains::{check_stream, count, parse, vcpus_of};
+use super::domains::{check_stream, console_tail, count, parse, vcpus_of};
 use super::facts::{self, DeviceInfo, DomInfo, VcpuInfo};
 use super::ffi::Plug;
 use super::host::{PAGE_KIB, host_info};
@@ -102,9 +102,16 @@ impl Hypervisor for Xen {
         there.map(drop).ok_or_else(|| Error::NoSuchDomain(domid.to_string()))
     }
 
+    /// Xen counts pauses, and would want as many of the opposite.
     async fn pause(&self, domid: DomId) -> Result<(), Error> {
-        self.blocking(move |inner| inner.libxl.pause(domid.0).map_err(|f| of_domain(domid.0, "Pause", f)))
-            .await
+        self.blocking(move |inner| {
+            let info = inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
+            if inner.facts(&info).flags.paused {
+                return Ok(());
+            }
+            inner.libxl.pause(domid.0).map_err(|failure| of_domain(domid.0, "Pause", failure))
+        })
+        .await
     }
 
     async fn unpause(&self, domid: DomId) -> Result<(), Error> {
@@ -352,6 +359,14 @@ impl Hypervisor for Xen {
             };
             inner.libxl.dump(domid.0, path).map_err(|failure| of_domain(domid.0, "Dumping core", failure))?;
             draft.persist(&file).map_err(|error| Error::backend("Cannot dump core", error.error))
+        })
+        .await
+    }
+
+    async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
+        self.blocking(move |inner| {
+            let name = inner.libxl.name(domid.0).map_err(|f| of_domain(domid.0, "Reading the console", f))?;
+            console_tail(&name)
         })
         .await
     }

@@ -283,14 +283,17 @@ int gate_destroy(struct gate *gate, uint32_t domid)
     return libxl_domain_destroy(gate->ctx, domid, NULL);
 }
 
+/* The guest is asked, and not waited for: what comes of it is an event. */
+static const libxl_asyncop_how asked = { .callback = NULL };
+
 int gate_shutdown(struct gate *gate, uint32_t domid)
 {
-    return libxl_domain_shutdown(gate->ctx, domid, NULL);
+    return libxl_domain_shutdown(gate->ctx, domid, &asked);
 }
 
 int gate_reboot(struct gate *gate, uint32_t domid)
 {
-    return libxl_domain_reboot(gate->ctx, domid, NULL);
+    return libxl_domain_reboot(gate->ctx, domid, &asked);
 }
 
 int gate_crash(struct gate *gate, uint32_t domid)

@@ -4,8 +4,8 @@ use super::devices::Link;
 use super::record::Record;
 use super::settings::SimSettings;
 use crate::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomainFacts, GuestKind, HostInfo, Property, RunFlags, Topology,
-    VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomainFacts, GuestKind, HostInfo, Property, RunFlags, ShutdownReason,
+    Topology, VcpuFacts,
 };
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
@@ -130,6 +130,26 @@ pub(super) fn domain(record: &Record, now: SystemTime, settings: &SimSettings) -
         console_port: (record.domid != DomId::ZERO).then_some(CONSOLE_PORT),
         notes: notes(record),
     }
+}
+
+/// What a guest has printed on its console so far.
+pub(super) fn console(record: &Record, now: SystemTime) -> String {
+    let now = record.alive_until(now);
+    let mut text = String::new();
+    if record.life.begun() {
+        let args = record.config.image.as_ref().map(|image| image.args.to_string()).unwrap_or_default();
+        let version = "[    0.000000] Linux version 6.1.0-sim (simulated)\r\n";
+        text.extend([version, "[    0.000000] Command line: ", &args, "\r\n"]);
+    }
+    if record.life.booted(now) {
+        text.extend(["\r\n", record.config.name.as_str(), " login: "]);
+    }
+    match record.life.stopped(now) {
+        Some(ShutdownReason::Crash) => text.push_str("\r\nKernel panic - not syncing: simulated\r\n"),
+        Some(reason) => text.extend(["\r\nreboot: System ", reason.name(), "\r\n"]),
+        None => {}
+    }
+    text
 }
 
 /// What the hypervisor says of a domain's VCPUs.

@@ -291,6 +291,11 @@ impl Hypervisor for Sim {
         self.blocking(move || dump::write(&file, bytes)).await
     }
 
+    async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
+        let record = self.host.known(domid)?;
+        Ok(facts::console(&record, self.host.now()).into_bytes())
+    }
+
     async fn dmesg(&self) -> Result<Vec<u8>, Error> {
         Ok(self.host.messages())
     }

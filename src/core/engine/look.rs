@@ -15,6 +15,13 @@ impl Core {
             Query::Domain(domain) => Ok(Outcome::Domain(find(&*self.fresh().await, &domain)?)),
             Query::Host => Ok(Outcome::Host(self.info.clone(), self.fresh().await.figures)),
             Query::Dmesg => Ok(Outcome::Text(self.limited("Reading dmesg", self.hypervisor.dmesg()).await?)),
+            Query::Console(domain) => {
+                let (view, domid) = self.running(&domain)?;
+                if view.is_privileged() {
+                    return Err(Error::Unsupported("Domain-0's console is the machine's own".to_owned()));
+                }
+                Ok(Outcome::Text(self.limited("Reading the console", self.hypervisor.console(domid)).await?))
+            }
             Query::Vnets => Ok(Outcome::Vnets(self.vnets.all().await)),
             Query::Vnet(id) => self.vnets.one(&id).await.map(Outcome::Vnet),
             Query::Vcpus(domain) => {

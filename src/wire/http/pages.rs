@@ -150,6 +150,26 @@ pub(super) async fn dmesg(State(http): State<Http>, format: Format, request: Req
     }
 }
 
+/// `GET /xend/domain/NAME/console`: text, wrapped for a browser.
+pub(super) async fn console(
+    State(http): State<Http>,
+    Path(name): Path<String>,
+    format: Format,
+    request: Request,
+) -> Response {
+    let place = Place::of(&request, &[&name], format);
+    match http.0.engine.execute(&caller(&request), Query::Console(DomainRef::new(name))).await {
+        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => {
+            let text = String::from_utf8_lossy(&text).into_owned();
+            ok(Content::Html(html::text(&place, "Console", text)))
+        }
+        Ok(Outcome::Text(text)) => ok(Content::Text(text.into())),
+        Ok(_) => ok(Content::Text(bytes::Bytes::new())),
+        Err(Error::NoSuchDomain(name)) => no_such_domain(&name),
+        Err(error) => failed(&place, "console", &error.to_string()),
+    }
+}
+
 /// `GET /xend/node/log`: text for everybody, as xend had it.
 pub(super) async fn log(State(http): State<Http>) -> Response {
     ok(Content::Text((http.0.log)().into()))

@@ -57,10 +57,10 @@ pub(super) fn unknown_segment(path: &str) -> String {
                 known = match segment {
                     "xend" => &["domain", "node", "vnet", "help"],
                     "node" => &["dmesg", "log"],
-                    // Below these any name can stand, and nothing below a name.
+                    // Below these any name can stand.
                     "domain" | "vnet" => {
                         segments.next();
-                        &[]
+                        if segment == "domain" { &["console"] } else { &[] }
                     }
                     _ => &[],
                 };

@@ -56,7 +56,7 @@ const fn query(
 }
 
 /// All pages.
-pub(super) static PAGES: [Page; 10] = [
+pub(super) static PAGES: [Page; 11] = [
     Page {
         path: "/",
         about: "Nothing but a way in: xend listed nothing here.",
@@ -103,6 +103,14 @@ pub(super) static PAGES: [Page; 10] = [
         ops: &ops::ON_DOMAIN,
         is_text: false,
         get: || get(pages::domain),
+    },
+    Page {
+        path: "/xend/domain/{domain}/console",
+        about: "The end of what the guest printed on its console, as text.",
+        query: &[],
+        ops: &[],
+        is_text: true,
+        get: || get(pages::console),
     },
     Page {
         path: "/xend/node",
