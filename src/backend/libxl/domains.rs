@@ -39,6 +39,8 @@ impl Inner {
     /// What is done with a domain that was just built: it is watched, and its configuration is kept with it.
     pub(super) fn settle_in(&self, domid: u32, config: &DomainConfig) -> Result<DomainFacts, Error> {
         let settled = self.keep(domid, config, Some(SystemTime::now())).and_then(|()| {
+            // A sweep can have asked before there was a note.
+            self.forget(domid);
             self.libxl.watch(domid).map_err(|failure| failed("Watching the domain", failure))?;
             self.info_of(domid)?.ok_or_else(|| Error::Gone(config.name.to_string()))
         });
