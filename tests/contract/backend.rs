@@ -152,6 +152,7 @@ impl Backend for RealXen {
         &[
             ("mem_target_set Dom0", "the lane's Domain-0 has its root in memory"),
             ("maxmem_set Dom0", "the lane's Domain-0 has its root in memory"),
+            ("dump Paused", "a paravirtual guest that never ran has not said where its memory is"),
         ]
     }
 }
