@@ -53,6 +53,23 @@ impl Inner {
         }
     }
 
+    /// Writes a domain's memory to a file, under whose name there is never half of it.
+    pub(super) fn dump(&self, domid: u32, file: &Path) -> Result<(), Error> {
+        let dir = file.parent().filter(|dir| dir.is_dir());
+        let Some(dir) = dir.filter(|_| !file.exists() || file.is_file()) else {
+            let reason = format!("Cannot dump core to {}: no such directory, or not a file", file.display());
+            return Err(Invalid::new(reason).into());
+        };
+        // Half a core file is worth nothing: it has its name when it is complete.
+        let draft = tempfile::Builder::new().prefix(".new-").tempfile_in(dir);
+        let draft = draft.map_err(|error| Error::backend("Cannot dump core", error))?.into_temp_path();
+        let Some(path) = draft.to_str() else {
+            return Err(Invalid::new("Cannot dump core: the path is not UTF-8").into());
+        };
+        self.libxl.dump(domid, path).map_err(|failure| of_domain(domid, "Dumping core", failure))?;
+        draft.persist(file).map_err(|error| Error::backend("Cannot dump core", error.error))
+    }
+
     /// Plugs a device in, or out.
     pub(super) fn plug(&self, domid: u32, device: &Device, plug: Plug, what: &str) -> Result<(), Error> {
         let class = match device {

@@ -21,6 +21,9 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc;
 
+/// How many times another toolstack can have paused a domain, and it is let run all the same.
+const MOST_PAUSES: usize = 8;
+
 #[async_trait]
 impl Hypervisor for Xen {
     async fn info(&self) -> Result<HostInfo, Error> {
@@ -115,8 +118,17 @@ impl Hypervisor for Xen {
     }
 
     async fn unpause(&self, domid: DomId) -> Result<(), Error> {
-        self.blocking(move |inner| inner.libxl.unpause(domid.0).map_err(|f| of_domain(domid.0, "Unpause", f)))
-            .await
+        self.blocking(move |inner| {
+            for _ in 0..MOST_PAUSES {
+                let info = inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
+                if !inner.facts(&info).flags.paused {
+                    break;
+                }
+                inner.libxl.unpause(domid.0).map_err(|failure| of_domain(domid.0, "Unpause", failure))?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn destroy(&self, domid: DomId) -> Result<(), Error> {
@@ -344,23 +356,7 @@ impl Hypervisor for Xen {
 
     async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
         let file = file.to_owned();
-        self.blocking(move |inner| {
-            let dir = file.parent().filter(|dir| dir.is_dir());
-            let Some(dir) = dir.filter(|_| !file.exists() || file.is_file()) else {
-                let reason =
-                    format!("Cannot dump core to {}: no such directory, or not a file", file.display());
-                return Err(Invalid::new(reason).into());
-            };
-            // Half a core file is worth nothing: it has its name when it is complete.
-            let draft = tempfile::Builder::new().prefix(".new-").tempfile_in(dir);
-            let draft = draft.map_err(|error| Error::backend("Cannot dump core", error))?.into_temp_path();
-            let Some(path) = draft.to_str() else {
-                return Err(Invalid::new("Cannot dump core: the path is not UTF-8").into());
-            };
-            inner.libxl.dump(domid.0, path).map_err(|failure| of_domain(domid.0, "Dumping core", failure))?;
-            draft.persist(&file).map_err(|error| Error::backend("Cannot dump core", error.error))
-        })
-        .await
+        self.blocking(move |inner| inner.dump(domid.0, &file)).await
     }
 
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
