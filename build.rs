@@ -12,7 +12,7 @@ fn xen() {
     shim.file("src/backend/libxl/shim.c").warnings(true).extra_warnings(true);
     // After the shim, whose symbols they have.
     let mut libraries = Vec::new();
-    for name in ["xenlight", "xentoollog", "xencontrol"] {
+    for name in ["xenlight", "xentoollog", "xencontrol", "xenstore"] {
         match pkg_config::Config::new().cargo_metadata(false).probe(name) {
             Ok(library) => libraries.push(library),
             Err(error) => {

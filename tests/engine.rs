@@ -5,6 +5,7 @@ mod sim_support;
 
 use async_trait::async_trait;
 use sim_support::{Counting, TestClock, config, name, open};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use xend::core::model::{
     OnEvent, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use xend::core::op::{Change, DomainOp, Outcome, Query};
-use xend::core::ports::{DomainChanged, Hypervisor};
+use xend::core::ports::{Destination, DomainChanged, Hypervisor};
 use xend::core::snapshot::DomainView;
 use xend::core::transfer::Transfer;
 use xend::store::DirStore;
@@ -39,8 +40,8 @@ impl House {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
-        let host =
-            Arc::new(Moody { sim: open(&dir.path().join("sim"), &clock), stuck: AtomicBool::new(false) });
+        let sim = open(&dir.path().join("sim"), &clock);
+        let host = Arc::new(Moody { sim, stuck: AtomicBool::new(false), mute: AtomicBool::new(false) });
         let dump_dir = dir.path().to_owned();
         let settings =
             Settings { hypervisor_limit: Duration::from_secs(30), dump_dir, ..Settings::default() };
@@ -134,6 +135,60 @@ async fn a_domain_that_somebody_else_starts_is_seen_and_can_be_controlled() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(house.find("stranger").await.is_none());
     house.create(config("stranger", 64)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_somebody_else_renames_is_known_by_its_new_name() {
+    let house = House::new().await;
+    let view = house.old_guest(|_| ()).await;
+    house.host.sim.rename(view.domid().unwrap(), &name("b"), None).await.unwrap();
+    house.find("a").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(house.find("a").await.is_none());
+    assert_eq!(house.find("b").await.unwrap().uuid, view.uuid);
+    house.create(config("a", 65)).await.unwrap();
+    house.change("b", DomainOp::Pause).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_whose_name_is_taken_is_shown_by_another_one_until_it_is_free() {
+    let house = House::new().await;
+    let ours = house.old_guest(|_| ()).await;
+    let theirs = house.host.sim.create(&config("stranger", 64)).await.unwrap();
+    house.host.sim.rename(theirs.domid, &name("a"), None).await.unwrap();
+    house.find("a").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let shown = format!("a-{}", theirs.domid);
+    assert_eq!(house.find(&shown).await.unwrap().domid(), Some(theirs.domid));
+    assert_eq!(house.find("a").await.unwrap().domid(), ours.domid());
+    house.change("a", DomainOp::Destroy).await.unwrap();
+    house.change(&shown, DomainOp::Unpause).await.unwrap();
+    assert_eq!(house.find("a").await.unwrap().domid(), Some(theirs.domid));
+    assert!(house.find(&shown).await.is_none());
+}
+
+/// A host that waits for what never comes.
+#[tokio::test]
+async fn a_migration_that_breaks_off_here_says_why() {
+    let house = House::new().await;
+    house.create(config("a", 64)).await.unwrap();
+    house.change("a", DomainOp::Unpause).await.unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = Destination { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
+    let other = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(&stream).read_line(&mut line).unwrap();
+        stream.write_all(b"(ready)\n").unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        rest
+    });
+    house.host.mute.store(true, Ordering::Relaxed);
+    let failed = house.change("a", DomainOp::Migrate { to, live: true }).await.unwrap_err();
+    assert!(failed.to_string().contains("logdirty"), "{failed}");
+    assert_eq!(other.join().unwrap(), b"", "the connection has an end, and nothing was sent");
+    assert_eq!(house.find("a").await.unwrap().state(), State::Running);
 }
 
 #[tokio::test(start_paused = true)]
@@ -236,6 +291,8 @@ async fn memory_moves_and_is_counted_all_the_while() {
 struct Moody {
     sim: Sim,
     stuck: AtomicBool,
+    /// Saves nothing.
+    mute: AtomicBool,
 }
 
 impl Moody {
@@ -336,6 +393,10 @@ impl Hypervisor for Moody {
         live: bool,
         transfer: Arc<Transfer>,
     ) -> Result<(), Error> {
+        if self.mute.load(Ordering::Relaxed) {
+            let reason = std::io::Error::other("no logdirty mode");
+            return Err(Error::backend("Saving failed: no logdirty mode", reason));
+        }
         self.sim.save(domid, to, live, transfer).await
     }
     async fn unsuspend(&self, domid: DomId) -> Result<(), Error> {
@@ -352,8 +413,8 @@ impl Hypervisor for Moody {
     async fn power_host(&self, reboot: bool) -> Result<(), Error> {
         self.sim.power_host(reboot).await
     }
-    async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
-        self.sim.dump_core(domid, file).await
+    async fn dump_core(&self, domid: DomId, file: &Path, transfer: Arc<Transfer>) -> Result<(), Error> {
+        self.sim.dump_core(domid, file, transfer).await
     }
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
         self.sim.console(domid).await

@@ -7,6 +7,7 @@ mod sim_support;
 use proptest::prelude::*;
 use sim_support::*;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use xend::backend::sim::{Sim, SimSettings};
@@ -312,11 +313,11 @@ async fn a_core_dump_is_a_file() {
     let (dir, sim) = host(settings());
     let domid = sim.create(&config("a", 64)).await.unwrap().domid;
     let path = dir.path().join("core");
-    sim.dump_core(domid, &path).await.unwrap();
+    sim.dump_core(domid, &path, Arc::default()).await.unwrap();
     assert!(fs::metadata(&path).unwrap().len() >= 64 << 20);
-    sim.dump_core(domid, &path).await.unwrap();
-    assert!(sim.dump_core(domid, dir.path()).await.is_err());
-    assert!(sim.dump_core(DomId::ZERO, &path).await.is_err());
+    sim.dump_core(domid, &path, Arc::default()).await.unwrap();
+    assert!(sim.dump_core(domid, dir.path(), Arc::default()).await.is_err());
+    assert!(sim.dump_core(DomId::ZERO, &path, Arc::default()).await.is_err());
 }
 
 #[tokio::test]

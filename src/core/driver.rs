@@ -15,16 +15,16 @@ mod cpu;
 mod devices;
 mod memory;
 mod migrate;
+mod name;
 mod presence;
 mod save;
 
 use super::engine::Core;
 use super::error::Error;
 use super::lifecycle::{Event, State};
-use super::model::{DomId, DomName, DomainConfig, DomainFacts, ShutdownReason, Uuid};
+use super::model::{DomId, DomainConfig, DomainFacts, ShutdownReason, Uuid};
 use super::op::{DomainOp, Outcome};
 use super::ports::Handover;
-use super::registry::Taken;
 use super::snapshot::{DomainView, Shown};
 use super::transfer::Progress;
 use std::sync::Arc;
@@ -199,7 +199,7 @@ impl Driver {
             DomainOp::Delete => self.delete().await,
             DomainOp::Suspend => self.suspend().await,
             DomainOp::Resume { paused } => self.resume(paused).await,
-            DomainOp::Save { file } => self.save(&file).await,
+            DomainOp::Save { file, checkpoint } => self.save(&file, checkpoint).await,
             DomainOp::RestoreFrom { config, stream, paused } => {
                 self.restore_defined(*config, stream, paused).await
             }
@@ -221,32 +221,6 @@ impl Driver {
         let outcome = self.refresh().await;
         self.look().await;
         outcome
-    }
-
-    async fn rename(&mut self, name: DomName) -> Result<Outcome, Error> {
-        let old = self.config.name.clone();
-        if name == old {
-            return Ok(Outcome::Done);
-        }
-        self.take_name(&old, &name)?;
-        let renamed = match self.domid {
-            Some(domid) => limited!(self, "Rename", self.core.hypervisor.rename(domid, &name, None)),
-            None => Ok(()),
-        };
-        if let Err(error) = renamed {
-            // Nobody else could take the old name meanwhile but a new domain; then the new name stays reserved too.
-            let _ = self.core.registry.rename(self.uuid, &name, &old);
-            return Err(error);
-        }
-        self.reconfigure(|config| config.name = name.clone()).await?;
-        self.refresh().await
-    }
-
-    fn take_name(&self, old: &DomName, new: &DomName) -> Result<(), Error> {
-        self.core.registry.rename(self.uuid, old, new).map_err(|Taken(owner)| Error::NameTaken {
-            name: new.to_string(),
-            domid: self.core.domid_of(&owner),
-        })
     }
 
     /// Changes the configuration: that of the running domain, kept where it outlives the daemon, and the stored one.
@@ -308,6 +282,7 @@ impl Driver {
             return Err(Error::Gone(name));
         };
         self.state = State::observed(&facts.flags);
+        self.follow_name(&facts).await;
         self.publish(Some(facts), None);
         Ok(Outcome::Done)
     }

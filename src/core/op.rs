@@ -1,8 +1,8 @@
 //! What a caller can ask for, and what comes back.
 
 use super::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, SchedParams,
-    Scheduler, SedfParams, ShutdownReason, Trigger, Uuid, VcpuFacts, Vnet,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, Invalid,
+    SchedParams, Scheduler, SedfParams, ShutdownReason, Trigger, Uuid, VcpuFacts, VirtualDevice, Vnet,
 };
 use super::ports::{Destination, Incoming, Parcel, Verdict};
 use super::snapshot::{DomainView, Snapshot};
@@ -147,6 +147,8 @@ pub enum DomainOp {
     Save {
         /// The file. One that is there is replaced when all has been written.
         file: PathBuf,
+        /// Whether it goes on afterwards instead.
+        checkpoint: bool,
     },
     /// Bring a defined domain back from a file.
     RestoreFrom {
@@ -168,8 +170,9 @@ pub enum DomainOp {
     Arrive(Arrival),
     /// Write its memory to a file, for a debugger.
     Dump {
-        /// The file. One that is there is replaced when all has been written.
-        file: PathBuf,
+        /// The file. One that is there is replaced when all has been written. If none, one where memory of crashed domains
+        /// is written.
+        file: Option<PathBuf>,
         /// Whether the guest goes on meanwhile.
         live: bool,
         /// What is done with it afterwards.
@@ -240,6 +243,21 @@ pub struct DeviceRef {
     pub text: String,
     /// What it stands for.
     pub number: u32,
+}
+
+impl DeviceRef {
+    /// The device that `dev` means in its class.
+    pub fn parse(class: &str, dev: &str) -> Result<Self, Invalid> {
+        let invalid = |reason: String| Invalid::new(format!("Invalid value for dev: {reason}"));
+        let text = dev.trim();
+        let number = if ["vbd", "tap", "tap2"].contains(&class) {
+            let name = text.split(':').find(|part| *part != "ioemu").unwrap_or(text);
+            VirtualDevice::parse(name).map_err(|reason| invalid(reason.to_string()))?.0
+        } else {
+            text.parse().map_err(|_| invalid(format!("'{dev}' is not the number of a {class}")))?
+        };
+        Ok(Self { text: text.to_owned(), number })
+    }
 }
 
 /// What is done with a domain whose memory has been dumped.

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, Invalid,
     SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts, Vnet,
 };
 use super::transfer::Transfer;
@@ -124,7 +124,7 @@ pub trait Hypervisor: Send + Sync + 'static {
     async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error>;
 
     /// Writes the domain's memory to a file. One that is there is replaced when all has been written.
-    async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error>;
+    async fn dump_core(&self, domid: DomId, file: &Path, transfer: Arc<Transfer>) -> Result<(), Error>;
 
     /// The end of what the guest printed on its console, [`CONSOLE_TAIL`] bytes at most.
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error>;
@@ -234,6 +234,19 @@ pub struct Destination {
     pub port: u16,
 }
 
+impl Destination {
+    /// Checks a host's name or address.
+    pub fn new(host: &str, port: u16) -> Result<Self, Invalid> {
+        let name = host.trim();
+        let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
+        if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) {
+            let shown = host.escape_debug();
+            return Err(Invalid::new(format!("Invalid value for destination: '{shown}' is not a host")));
+        }
+        Ok(Self { host: name.to_owned(), port })
+    }
+}
+
 impl std::fmt::Display for Destination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
@@ -276,9 +289,12 @@ pub trait Outgoing: Send {
     /// Where the hypervisor writes the domain to.
     fn stream(&self) -> Result<OwnedFd, Error>;
 
-    /// Waits until the other host has built the domain. After a failure to write it gives the other host's reason, if it
-    /// gave one.
+    /// Waits until the other host has built the domain.
     async fn arrived(&mut self) -> Result<(), Error>;
+
+    /// After a failure to write: why the other host did not want any more of it, if that was the cause. If it knows of no
+    /// failure, it is told, and has a moment to clear away what it has of the domain.
+    async fn reason(&mut self) -> Option<Error>;
 
     /// Lets the other host have it. After a failure nobody here knows whether it has.
     async fn hand_over(&mut self) -> Result<Verdict, Error>;

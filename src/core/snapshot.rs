@@ -166,7 +166,7 @@ pub(super) struct Board {
 pub(super) struct Strange {
     /// Domains that somebody else started.
     pub(super) unknown: Vec<DomId>,
-    /// Domains whose state is not what was published, or that are not there any more.
+    /// Domains whose state or name is not what was published, or that are not there any more.
     pub(super) changed: Vec<Uuid>,
 }
 
@@ -217,11 +217,12 @@ impl Board {
             if old.epoch > began || old.facts.as_ref() == Some(&facts) {
                 continue;
             }
-            if old.state() != State::observed(&facts.flags) {
+            let renamed = old.facts.as_ref().is_none_or(|known| known.name != facts.name);
+            if renamed || old.state() != State::observed(&facts.flags) {
                 strange.changed.push(old.uuid);
             }
             let view = DomainView { facts: Some(facts), ..DomainView::clone(old) };
-            // Neither name, domid nor UUID differ, so the indices stay as they are.
+            // Neither the name it is shown by, domid nor UUID differ, so the indices stay as they are.
             snapshot.domains.insert_mut(view.uuid, Arc::new(view));
             moved = true;
         }

@@ -77,6 +77,19 @@ pub fn state_word(view: &DomainView) -> &'static str {
     }
 }
 
+/// Whether a domain is meant where one asks for those in a state. Without one: every domain that has a domid, as in xend 3.0;
+/// 3.0.4 to 4.4 hid paused and crashed ones, so that one just created was not to be seen.
+pub fn is_in_state(view: &DomainView, state: Option<&str>) -> bool {
+    match state {
+        None => view.facts.is_some(),
+        Some("all") => true,
+        Some(state) => {
+            ["running", "paused", "halted", "suspended", "crashed"].contains(&state)
+                && state_word(view) == state
+        }
+    }
+}
+
 /// xend's number for a domain whose memory is in a file.
 const SUSPENDED: u32 = 3;
 

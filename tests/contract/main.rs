@@ -11,13 +11,8 @@ mod suite;
 use backend::Simulator;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_operation_in_every_state() {
+async fn every_question_and_operation_in_every_state() {
     suite::operations(&Simulator).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_question_in_every_state() {
-    suite::queries(&Simulator).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,6 +29,5 @@ async fn on_real_xen() {
         return;
     };
     suite::host(&xen).await;
-    suite::queries(&xen).await;
     suite::operations(&xen).await;
 }

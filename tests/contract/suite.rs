@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use xend::core::caller::Caller;
 use xend::core::error::{Error, ErrorKind};
+use xend::core::lifecycle::State;
 use xend::core::model::{
     DomName, DomainConfig, DomainRef, Scheduler, SedfParams, ShutdownReason, Trigger, Uuid, Vnet,
 };
@@ -44,7 +45,8 @@ impl Incoming for BreaksOff {
     }
 }
 
-/// Each operation in each state. A domain that is still where it was serves for the next operation too.
+/// Each question and each operation in each state. A domain that is still where it was serves for the next operation too,
+/// and so does one that a word brings back there.
 pub(crate) async fn operations(backend: &impl Backend) {
     let host = backend.host().await;
     let (mut tried, mut failed) = (0, Vec::new());
@@ -52,6 +54,7 @@ pub(crate) async fn operations(backend: &impl Backend) {
     for stage in STAGES {
         let mut trial = trial(backend, &host, stage);
         trial.bring(stage).await;
+        trial.answers(stage).await;
         for n in 0..all(&trial).len() {
             let op = all(&trial).remove(n);
             let case = format!("{} {stage:?}", op.name());
@@ -59,7 +62,7 @@ pub(crate) async fn operations(backend: &impl Backend) {
                 println!("{case}: left out, {reason}");
                 continue;
             }
-            if trial.view().await.map(|view| view.state()) != stage.state() {
+            if !trial.back(stage).await {
                 trial.clear_away().await;
                 trial = self::trial(backend, &host, stage);
                 trial.bring(stage).await;
@@ -130,7 +133,7 @@ fn all<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
         DomainOp::Delete,
         DomainOp::Suspend,
         DomainOp::Resume { paused: false },
-        DomainOp::Save { file: trial.host.file("saved") },
+        DomainOp::Save { file: trial.host.file("saved"), checkpoint: false },
         DomainOp::RestoreFrom {
             config: config(),
             stream: Once::new(File::open("/dev/null").unwrap().into()),
@@ -138,7 +141,7 @@ fn all<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
         },
         DomainOp::Migrate { to: Destination { host: "127.0.0.1".into(), port: nobody.port() }, live: true },
         DomainOp::Arrive(Arrival { parcel, link: Once::new(Box::new(BreaksOff)) }),
-        DomainOp::Dump { file: trial.host.file("core"), live: false, then: AfterDump::GoOn },
+        DomainOp::Dump { file: Some(trial.host.file("core")), live: false, then: AfterDump::GoOn },
         DomainOp::AttachDevice(device(shown)),
         DomainOp::ConfigureDevice {
             device: reference("xvda", 51712),
@@ -204,6 +207,17 @@ impl<B: Backend> Trial<'_, B> {
         self.until(stage, "bringing it there").await;
     }
 
+    /// Whether the domain is where it is to be, which it is after a word if it paused or goes on.
+    async fn back(&self, stage: Stage) -> bool {
+        let seen = self.view().await.map(|view| view.state());
+        match (seen, stage) {
+            (Some(State::Paused), Stage::Running) => self.done(DomainOp::Unpause).await,
+            (Some(State::Running), Stage::Paused) => self.done(DomainOp::Pause).await,
+            _ => return seen == stage.state(),
+        }
+        true
+    }
+
     async fn perform(&self, op: DomainOp, stage: Stage, case: &str) {
         let before = self.view().await;
         let wanted = expected(&op, stage);
@@ -243,37 +257,27 @@ impl<B: Backend> Trial<'_, B> {
         assert_eq!(all.domains().count(), all.len(), "{case}");
     }
 
+    /// Each question.
+    async fn answers(&self, stage: Stage) {
+        for query in expected::queries(&self.domain) {
+            let case = format!("{query:?} {stage:?}");
+            let wanted = answered(&query, stage);
+            let got = self.execute(query).await;
+            assert_eq!(got.as_ref().map(drop).map_err(Error::kind), wanted, "{case}: {got:?}");
+        }
+    }
+
     /// Takes the domain away, wherever it is, so that nothing is left of it.
     async fn clear_away(&self) {
         if self.domain.as_str() == "0" {
             return;
         }
         let Some(view) = self.view().await else { return };
-        if view.state() != xend::core::lifecycle::State::Halted {
+        if view.state() != State::Halted {
             self.done(DomainOp::Destroy).await;
         }
         self.done(DomainOp::Delete).await;
         assert!(self.view().await.is_none());
-    }
-}
-
-/// Each question in each state.
-async fn queries_of<B: Backend>(backend: &B, host: &Host, stage: Stage) {
-    let trial = trial(backend, host, stage);
-    trial.bring(stage).await;
-    for query in expected::queries(&trial.domain) {
-        let case = format!("{query:?} {stage:?}");
-        let wanted = answered(&query, stage);
-        let got = trial.execute(query).await;
-        assert_eq!(got.as_ref().map(drop).map_err(Error::kind), wanted, "{case}: {got:?}");
-    }
-    trial.clear_away().await;
-}
-
-pub(crate) async fn queries(backend: &impl Backend) {
-    let host = backend.host().await;
-    for stage in STAGES {
-        queries_of(backend, &host, stage).await;
     }
 }
 
@@ -296,7 +300,9 @@ pub(crate) async fn host(backend: &impl Backend) {
     let file = host.file("domain");
     trial.execute(Change::Create(config())).await.unwrap();
     trial.done(DomainOp::Unpause).await;
-    trial.done(DomainOp::Save { file: file.clone() }).await;
+    trial.done(DomainOp::Save { file: file.clone(), checkpoint: true }).await;
+    trial.until(Stage::Running, "saved, and it goes on").await;
+    trial.done(DomainOp::Save { file: file.clone(), checkpoint: false }).await;
     trial.until(Stage::Absent, "saved").await;
     trial.execute(Change::Restore { file: file.clone(), paused: true }).await.unwrap();
     trial.until(Stage::Paused, "restored").await;

@@ -3,12 +3,13 @@
 //! libxl takes unknown keys and text in the place of numbers in silence, so what goes in is made from values that have been
 //! checked.
 
+use super::hvm;
 use crate::core::error::Error;
 use crate::core::model::{
-    Block, BlockKind, BlockMode, CpuSet, Device, DomainConfig, GuestKind, Image, Invalid, MAX_VCPUS,
-    PciDevice, Property, Rtds, SchedParams, Vfb, Vif,
+    Block, BlockKind, BlockMode, CpuSet, Device, DomainConfig, GuestKind, Invalid, MAX_VCPUS, PciFunction,
+    Property, Rtds, SchedParams, Vif,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A domain's configuration as libxl takes it. `cpus` are the host's.
@@ -36,19 +37,14 @@ pub(super) fn domain(config: &DomainConfig, cpus: u32) -> Result<Value, Error> {
         build["bootloader_args"] = args.split_whitespace().collect();
     }
     if let Some(image) = image {
-        if kind != GuestKind::Hvm {
-            set(&mut build, "kernel", &image.kernel);
-        }
+        set(&mut build, "kernel", &image.kernel);
         set(&mut build, "ramdisk", image.ramdisk.as_deref().map_or(&[], Vec::as_slice));
         set(&mut build, "cmdline", &image.args);
     }
     match kind {
         GuestKind::Pv => build["type.pv"] = json!({}),
         GuestKind::Pvh => build["type.pvh"] = json!({}),
-        GuestKind::Hvm => {
-            build["device_model_version"] = "qemu_xen".into();
-            build["type.hvm"] = hvm(config, image);
-        }
+        GuestKind::Hvm => hvm::complete(&mut build, config),
     }
     let word = match kind {
         GuestKind::Pv => "pv",
@@ -62,14 +58,31 @@ pub(super) fn domain(config: &DomainConfig, cpus: u32) -> Result<Value, Error> {
     if !config.pool_name.is_empty() && config.pool_name != "Pool-0" {
         all["c_info"]["pool_name"] = Value::from(config.pool_name.to_string());
     }
+    let is_hvm = kind == GuestKind::Hvm;
     for one in &config.devices {
-        let Some((list, value)) = device(one)? else { continue };
-        match all[list].as_array_mut() {
-            Some(values) => values.push(value),
-            None => all[list] = json!([value]),
+        // An HVM guest's screen and keyboard are its device model's.
+        if is_hvm && matches!(one, Device::Vfb(_) | Device::Vkbd(_)) {
+            continue;
+        }
+        for (list, value) in device(one)? {
+            add(&mut all, list, value);
         }
     }
+    if let Some(drive) = hvm::cdrom(config).filter(|_| is_hvm) {
+        add(&mut all, "disks", drive);
+    }
+    // A frame buffer without a keyboard is none for libxl.
+    if all.get("vfbs").is_some() && all.get("vkbs").is_none() {
+        add(&mut all, "vkbs", json!({ "devid": 0 }));
+    }
     Ok(all)
+}
+
+fn add(all: &mut Value, list: &str, value: Value) {
+    match all[list].as_array_mut() {
+        Some(values) => values.push(value),
+        None => all[list] = json!([value]),
+    }
 }
 
 /// The CPUs that an affinity allows: all of them if it names none.
@@ -77,50 +90,29 @@ fn allowed(set: &CpuSet, cpus: u32) -> Vec<u32> {
     if set.is_empty() { (0..cpus).collect() } else { set.iter().collect() }
 }
 
-fn hvm(config: &DomainConfig, image: Option<&Image>) -> Value {
-    let mut hvm = Map::new();
-    let setting = |key: &str| image.and_then(|image| image.setting(key)).map(ToString::to_string);
-    if let Some(boot) = setting("boot") {
-        hvm.insert("boot".into(), boot.into());
-    }
-    for key in ["apic", "acpi", "pae", "viridian", "hpet"] {
-        if let Some(value) = setting(key) {
-            hvm.insert(key.into(), if value == "0" { "False" } else { "True" }.into());
+/// What a device is for libxl, each with the list of its configuration that it belongs to; nothing if libxl makes it by
+/// itself.
+pub(super) fn device(device: &Device) -> Result<Vec<(&'static str, Value)>, Error> {
+    Ok(match device {
+        Device::Block(block) => vec![("disks", disk(block)?)],
+        Device::Vif(interface) => vec![("nics", nic(interface))],
+        Device::Vfb(frame) => {
+            vec![("vfbs", json!({ "devid": frame.id.unwrap_or(0), "vnc": vnc(&frame.rest) }))]
         }
-    }
-    if let Some(device) = setting("usbdevice") {
-        hvm.insert("usb".into(), "True".into());
-        hvm.insert("usbdevice".into(), device.into());
-    }
-    if let Some(Device::Vfb(frame)) = config.devices.iter().find(|d| matches!(d, Device::Vfb(_))) {
-        hvm.insert("vnc".into(), vnc(frame));
-    }
-    Value::Object(hvm)
-}
-
-/// A device, and the list of libxl's configuration that it belongs to; none if libxl makes it by itself.
-pub(super) fn device(device: &Device) -> Result<Option<(&'static str, Value)>, Error> {
-    Ok(Some(match device {
-        Device::Block(block) => ("disks", disk(block)?),
-        Device::Vif(interface) => ("nics", nic(interface)),
-        Device::Vfb(frame) => ("vfbs", json!({ "devid": frame.id.unwrap_or(0), "vnc": vnc(frame) })),
-        Device::Vkbd(keyboard) => ("vkbs", json!({ "devid": keyboard.id.unwrap_or(0) })),
-        Device::Pci(functions) => ("pcidevs", pci(functions).into_iter().next().unwrap_or_default()),
-        Device::Console(_) => return Ok(None),
+        Device::Vkbd(keyboard) => vec![("vkbs", json!({ "devid": keyboard.id.unwrap_or(0) }))],
+        Device::Pci(device) => device.functions.iter().map(|one| ("pcidevs", pci(one))).collect(),
+        Device::Console(_) => vec![],
         Device::Generic(other) => {
             let reason = format!("Today's Xen has no devices of the class {}", other.class);
             return Err(Error::Unsupported(reason));
         }
-    }))
+    })
 }
 
-/// The functions of a PCI device, as libxl has them: one by one.
-pub(super) fn pci(device: &PciDevice) -> Vec<Value> {
-    let function = |f: &crate::core::model::PciFunction| {
-        let address = f.address;
-        json!({ "domain": address.domain, "bus": address.bus, "dev": address.slot, "func": address.func })
-    };
-    device.functions.iter().map(function).collect()
+/// A PCI function; libxl knows nothing bigger.
+fn pci(function: &PciFunction) -> Value {
+    let address = function.address;
+    json!({ "domain": address.domain, "bus": address.bus, "dev": address.slot, "func": address.func })
 }
 
 /// `phy:` and `file:` are served by blkback, which looks by itself whether it is a device; a format that the kernel does not
@@ -185,18 +177,22 @@ fn nic(vif: &Vif) -> Value {
     if let Some(backend) = vif.backend.as_ref().filter(|backend| !backend.is_dom0()) {
         nic["backend_domname"] = backend.0.to_string().into();
     }
-    if rest("type").is_some_and(|kind| kind == "ioemu") {
-        nic["nictype"] = "vif_ioemu".into();
+    match rest("type").as_deref() {
+        Some("ioemu") => nic["nictype"] = "vif_ioemu".into(),
+        Some("netfront" | "vif") => nic["nictype"] = "vif".into(),
+        _ => {}
     }
     nic
 }
 
-fn vnc(frame: &Vfb) -> Value {
+/// Where a screen can be seen.
+pub(super) fn vnc(said: &[Property]) -> Value {
     let get = |key: &str| {
-        let property = frame.rest.iter().find(|property| property.key == key);
+        let property = said.iter().find(|property| property.key == key);
         property.and_then(Property::text).map(ToString::to_string)
     };
-    let mut vnc = json!({ "enable": if get("vnc").is_some_and(|v| v != "0") { "True" } else { "False" } });
+    let on = get("vnc").is_some_and(|value| value != "0") || get("type").is_some_and(|kind| kind == "vnc");
+    let mut vnc = json!({ "enable": if on { "True" } else { "False" } });
     for (key, name) in [("vnclisten", "listen"), ("vncpasswd", "passwd")] {
         if let Some(value) = get(key) {
             vnc[name] = value.into();

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::os::fd::RawFd;
 use std::ptr;
+use std::time::Duration;
 
 /// The shim's own structure; nothing is known of it here.
 #[repr(C)]
@@ -15,75 +16,7 @@ struct Gate {
     _opaque: [u8; 0],
 }
 
-mod c {
-    use super::{Gate, RawFd, c_char, c_int};
-
-    unsafe extern "C" {
-        pub(super) fn gate_open(out: *mut *mut Gate) -> c_int;
-        pub(super) fn gate_close(gate: *mut Gate);
-        pub(super) fn gate_free(pointer: *mut c_char);
-        pub(super) fn gate_begin();
-        pub(super) fn gate_words() -> *const c_char;
-        pub(super) fn gate_version(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_physinfo(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_scheduler(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_dmesg(gate: *mut Gate, clear: c_int, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_domains(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_domain(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_name(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_vcpus(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_config(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_note(gate: *mut Gate, domid: u32, text: *const c_char) -> c_int;
-        pub(super) fn gate_noted(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_create(gate: *mut Gate, json: *const c_char, fd: RawFd, domid: *mut u32) -> c_int;
-        pub(super) fn gate_save(gate: *mut Gate, domid: u32, fd: RawFd, live: c_int) -> c_int;
-        pub(super) fn gate_unsuspend(gate: *mut Gate, domid: u32) -> c_int;
-        pub(super) fn gate_pause(gate: *mut Gate, domid: u32) -> c_int;
-        pub(super) fn gate_unpause(gate: *mut Gate, domid: u32) -> c_int;
-        pub(super) fn gate_destroy(gate: *mut Gate, domid: u32) -> c_int;
-        pub(super) fn gate_shutdown(gate: *mut Gate, domid: u32) -> c_int;
-        pub(super) fn gate_reboot(gate: *mut Gate, domid: u32) -> c_int;
-        pub(super) fn gate_crash(gate: *mut Gate, domid: u32) -> c_int;
-        pub(super) fn gate_rename(
-            gate: *mut Gate,
-            domid: u32,
-            from: *const c_char,
-            to: *const c_char,
-        ) -> c_int;
-        pub(super) fn gate_preserve(
-            gate: *mut Gate,
-            domid: u32,
-            name: *const c_char,
-            suffix: *const c_char,
-            uuid: *const u8,
-        ) -> c_int;
-        pub(super) fn gate_dump(gate: *mut Gate, domid: u32, file: *const c_char) -> c_int;
-        pub(super) fn gate_sysrq(gate: *mut Gate, domid: u32, key: c_char) -> c_int;
-        pub(super) fn gate_trigger(gate: *mut Gate, domid: u32, name: *const c_char, vcpu: u32) -> c_int;
-        pub(super) fn gate_set_memory(gate: *mut Gate, domid: u32, kib: u64) -> c_int;
-        pub(super) fn gate_set_max_memory(gate: *mut Gate, domid: u32, kib: u64) -> c_int;
-        pub(super) fn gate_set_vcpus(gate: *mut Gate, domid: u32, online: *const u32, count: c_int) -> c_int;
-        pub(super) fn gate_pin(
-            gate: *mut Gate,
-            domid: u32,
-            vcpu: u32,
-            cpus: *const u32,
-            count: c_int,
-        ) -> c_int;
-        pub(super) fn gate_sched(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_set_sched(gate: *mut Gate, domid: u32, json: *const c_char) -> c_int;
-        pub(super) fn gate_disk(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn gate_nic(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn gate_vfb(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn gate_vkb(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn gate_pci(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
-        pub(super) fn gate_medium(gate: *mut Gate, domid: u32, json: *const c_char) -> c_int;
-        pub(super) fn gate_disks(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_nics(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
-        pub(super) fn gate_watch(gate: *mut Gate, domid: u32) -> c_int;
-        pub(super) fn gate_event(gate: *mut Gate, domid: *mut u32) -> c_int;
-    }
-}
+mod c;
 
 /// What is to be done with a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +44,7 @@ pub(super) struct Libxl(*mut Gate);
 
 // SAFETY: a libxl context may be used by several threads at a time: it locks itself (libxl.h, "libxl contexts are
 // thread-safe"), and the shim's structure is not changed after it was opened. The same holds of the one call of libxenctrl,
-// which is a single hypercall.
+// which is a single hypercall, and of libxenstore's handle, which locks itself.
 unsafe impl Send for Libxl {}
 // SAFETY: as above.
 unsafe impl Sync for Libxl {}
@@ -348,10 +281,40 @@ impl Libxl {
         checked(|| unsafe { c::gate_medium(self.0, domid, json.as_ptr()) })
     }
 
+    /// The nodes below a path of XenStore and what is in them, without what is below those.
+    pub(super) fn nodes(&self, path: &str) -> Result<Vec<(String, String)>, Failure> {
+        let at = string(path)?;
+        // SAFETY: see `version`; the string lives until the call returns.
+        let names = self.text(|gate, out| unsafe { c::gate_nodes(gate, at.as_ptr(), out) })?;
+        let read = |name: &str| {
+            let at = string(&format!("{path}/{name}"))?;
+            // SAFETY: as above.
+            self.text(|gate, out| unsafe { c::gate_read(gate, at.as_ptr(), out) })
+        };
+        // One that has just been removed is left out.
+        Ok(names.lines().filter_map(|name| Some((name.to_owned(), read(name).ok()?))).collect())
+    }
+
     /// Has the end of a domain told by [`event`](Self::event).
     pub(super) fn watch(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.
         checked(|| unsafe { c::gate_watch(self.0, domid) })
+    }
+
+    /// Has a new name of a domain told by [`change`](Self::change), or not any more.
+    pub(super) fn follow(&self, domid: u32, on: bool) -> Result<(), Failure> {
+        // SAFETY: the handle is open.
+        checked(|| unsafe { c::gate_follow(self.0, domid, c_int::from(on)) })
+    }
+
+    /// Waits for a domain to come, to go, or to get a name. One thread may be here; it says which domain got a name, or none
+    /// if others may have come or gone, which may be so after `limit` in any case.
+    pub(super) fn change(&self, limit: Duration) -> Result<Option<u32>, Failure> {
+        let mut domid = u32::MAX;
+        let milliseconds = c_int::try_from(limit.as_millis()).unwrap_or(c_int::MAX);
+        // SAFETY: the handle is open, the out parameter is valid for the call.
+        checked(|| unsafe { c::gate_change(self.0, milliseconds, &raw mut domid) })?;
+        Ok((domid != u32::MAX).then_some(domid))
     }
 
     /// Waits for the next event, and says which domain it is about. A thread must always be here: libxl makes no progress

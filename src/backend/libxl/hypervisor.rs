@@ -1,11 +1,12 @@
 //! The port.
 
 use super::convert;
-use super::domains::{check_stream, console_tail, count, parse, vcpus_of};
+use super::domains::{parse, vcpus_of};
 use super::facts::{self, DeviceInfo, DomInfo, VcpuInfo};
 use super::ffi::Plug;
 use super::host::{PAGE_KIB, host_info};
-use super::{Xen, failed, json, of_domain};
+use super::streams::console_tail;
+use super::{Note, Xen, failed, json, of_domain};
 use crate::core::error::Error;
 use crate::core::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, Invalid,
@@ -14,9 +15,7 @@ use crate::core::model::{
 use crate::core::ports::{DomainChanged, Hypervisor};
 use crate::core::transfer::Transfer;
 use async_trait::async_trait;
-use std::fs::File;
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc;
@@ -50,7 +49,7 @@ impl Hypervisor for Xen {
         self.blocking(|inner| {
             let text = inner.libxl.domains().map_err(|failure| failed("Listing the domains", failure))?;
             let all: Vec<DomInfo> = parse(&text)?;
-            Ok(all.iter().map(|info| inner.facts(info)).collect())
+            Ok(all.iter().map(|info| inner.figures(info)).collect())
         })
         .await
     }
@@ -61,10 +60,12 @@ impl Hypervisor for Xen {
 
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
         self.blocking(move |inner| {
-            if let Some(note) = inner.note(domid.0)? {
-                return Ok(note.config);
-            }
             let info = inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
+            if let Some(Note { mut config, .. }) = inner.note(domid.0)? {
+                // Another toolstack can have renamed it.
+                config.name = DomName::adopted(&inner.about(domid.0, info.uuid).name);
+                return Ok(config);
+            }
             // libxl keeps no configuration of Domain-0.
             let value = inner.libxl.config(domid.0).ok().and_then(|text| json(&text).ok());
             let mut config = facts::foreign(&value.unwrap_or_default(), info.uuid, info.current_memkb);
@@ -196,6 +197,7 @@ impl Hypervisor for Xen {
                     facts.push(info.facts(class, at.map(|at| &config.devices[at])));
                 }
             }
+            facts.extend(inner.other_devices(domid.0, &config)?);
             Ok(facts)
         })
         .await
@@ -297,23 +299,7 @@ impl Hypervisor for Xen {
         live: bool,
         transfer: Arc<Transfer>,
     ) -> Result<(), Error> {
-        self.blocking(move |inner| {
-            if let Some(info) = inner.info_of(domid.0)? {
-                transfer.expect(info.current_memkb.saturating_mul(1024));
-            }
-            let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
-            let (reader, writer) = pipe.map_err(|error| Error::backend("No pipe", io::Error::from(error)))?;
-            std::thread::scope(|scope| {
-                let relay = scope.spawn(move || count(File::from(reader), File::from(to), &transfer));
-                let saved = inner.libxl.save(domid.0, writer.as_raw_fd(), live);
-                drop(writer);
-                let relayed = relay.join().unwrap_or_else(|_| Err(io::Error::other("The relay failed")));
-                // That nobody takes it any more is why libxl could not write it.
-                relayed.map_err(|error| Error::backend("The domain could not be written", error))?;
-                saved.map_err(|failure| of_domain(domid.0, "Saving", failure))
-            })
-        })
-        .await
+        self.blocking(move |inner| inner.save(domid.0, to, live, &transfer)).await
     }
 
     async fn unsuspend(&self, domid: DomId) -> Result<(), Error> {
@@ -331,20 +317,10 @@ impl Hypervisor for Xen {
         &self,
         config: &DomainConfig,
         from: OwnedFd,
-        _transfer: Arc<Transfer>,
+        transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
         let config = config.clone();
-        self.blocking(move |inner| {
-            check_stream(&from)?;
-            let value = convert::domain(&config, inner.cpus)?;
-            // Straight from where it comes: nothing that follows the stream may be read.
-            let domid = inner
-                .libxl
-                .create(&value.to_string(), Some(from.as_raw_fd()))
-                .map_err(|failure| Invalid::new(format!("The saved domain cannot be restored: {failure}")))?;
-            inner.settle_in(domid, &config)
-        })
-        .await
+        self.blocking(move |inner| inner.restore(&config, &from, &transfer)).await
     }
 
     async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error> {
@@ -354,9 +330,9 @@ impl Hypervisor for Xen {
         .await
     }
 
-    async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
+    async fn dump_core(&self, domid: DomId, file: &Path, transfer: Arc<Transfer>) -> Result<(), Error> {
         let file = file.to_owned();
-        self.blocking(move |inner| inner.dump(domid.0, &file)).await
+        self.blocking(move |inner| inner.dump(domid.0, &file, &transfer)).await
     }
 
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {

@@ -3,10 +3,12 @@
 //! ```text
 //! hypervisor   the port: each call on a thread that may block
 //! domains      what several calls have in common
+//! streams      domains in files and on their way; consoles
 //! host         the host
 //! convert      our configuration -> libxl's JSON
+//! hvm          the same, of what only HVM guests have
 //! facts        libxl's JSON -> our facts
-//! watch        events of libxl's, and a poll for domains that other toolstacks start
+//! watch        events of libxl's and of XenStore's
 //! ffi          the C side: the only unsafe code
 //! shim.c       libxl behind plain C types
 //! ```
@@ -20,7 +22,9 @@ mod facts;
 mod failure;
 mod ffi;
 mod host;
+mod hvm;
 mod hypervisor;
+mod streams;
 mod watch;
 
 use crate::core::error::Error;
@@ -35,7 +39,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
-/// How long a domain's name is believed: another toolstack can rename it.
+/// How long sweeps believe a domain's name: another toolstack can rename it, and gives it one after it has built it.
 const NAME_AGE: Duration = Duration::from_secs(5);
 
 /// A handle on the Xen of this host. Clones share it.
@@ -94,12 +98,15 @@ impl Inner {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A domain's name and when it was built, as they were a moment ago: for sweeps over all domains.
+    fn lately(&self, domid: u32, uuid: Uuid) -> Known {
+        let young = |known: &&Known| known.uuid == uuid && known.asked.elapsed() < NAME_AGE;
+        let known = self.known().get(&domid).filter(young).cloned();
+        known.unwrap_or_else(|| self.about(domid, uuid))
+    }
+
     /// A domain's name and when it was built.
     fn about(&self, domid: u32, uuid: Uuid) -> Known {
-        let young = |known: &&Known| known.uuid == uuid && known.asked.elapsed() < NAME_AGE;
-        if let Some(known) = self.known().get(&domid).filter(young) {
-            return known.clone();
-        }
         let name = self.libxl.name(domid).unwrap_or_else(|_| format!("domain-{domid}"));
         let started = self.note(domid).ok().flatten().and_then(|note| note.started);
         let known = Known { uuid, name, started, asked: Instant::now() };

@@ -7,14 +7,17 @@
  * libxenstore has others of the obvious kind, and a program's symbols go before those of its libraries.
  */
 #define LIBXL_API_VERSION 0x041400
+#include <errno.h>
 #include <libxl.h>
 #include <libxl_event.h>
 #include <libxl_utils.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xenctrl.h>
+#include <xenstore.h>
 #include <xentoollog.h>
 
 /* What libxl says of a failure is worth more than its code: the last words on this thread. */
@@ -53,6 +56,8 @@ static const libxl_childproc_hooks childproc = {
 struct gate {
     libxl_ctx *ctx;
     xc_interface *xc;
+    /* Watches are for the one thread that waits in gate_change. */
+    struct xs_handle *store;
 };
 
 void gate_free(void *pointer)
@@ -73,6 +78,7 @@ void gate_begin(void)
 
 void gate_close(struct gate *gate)
 {
+    xs_close(gate->store);
     if (gate->xc)
         xc_interface_close(gate->xc);
     if (gate->ctx)
@@ -87,7 +93,9 @@ int gate_open(struct gate **out)
     if (rc == 0) {
         libxl_childproc_setmode(gate->ctx, &childproc, 0);
         gate->xc = xc_interface_open(&logger, &logger, 0);
-        if (!gate->xc)
+        gate->store = xs_open(0);
+        if (!gate->xc || !gate->store || !xs_watch(gate->store, "@introduceDomain", "")
+            || !xs_watch(gate->store, "@releaseDomain", ""))
             rc = ERROR_FAIL;
     }
     if (rc && gate) {
@@ -286,14 +294,20 @@ int gate_destroy(struct gate *gate, uint32_t domid)
 /* The guest is asked, and not waited for: what comes of it is an event. */
 static const libxl_asyncop_how asked = { .callback = NULL };
 
+/* A guest that cannot be asked, an HVM guest without Xen's drivers, is stopped, as xend did. */
+static int or_stopped(struct gate *gate, uint32_t domid, int rc, int reason)
+{
+    return rc == ERROR_NOPARAVIRT && xc_domain_shutdown(gate->xc, domid, reason) == 0 ? 0 : rc;
+}
+
 int gate_shutdown(struct gate *gate, uint32_t domid)
 {
-    return libxl_domain_shutdown(gate->ctx, domid, &asked);
+    return or_stopped(gate, domid, libxl_domain_shutdown(gate->ctx, domid, &asked), SHUTDOWN_poweroff);
 }
 
 int gate_reboot(struct gate *gate, uint32_t domid)
 {
-    return libxl_domain_reboot(gate->ctx, domid, &asked);
+    return or_stopped(gate, domid, libxl_domain_reboot(gate->ctx, domid, &asked), SHUTDOWN_reboot);
 }
 
 int gate_crash(struct gate *gate, uint32_t domid)
@@ -460,9 +474,35 @@ int gate_vkb(struct gate *gate, uint32_t domid, int what, const char *json)
     DEVICE(vkb);
 }
 
-int gate_pci(struct gate *gate, uint32_t domid, int what, const char *json)
+static int plug_pci(struct gate *gate, uint32_t domid, int what, const char *json)
 {
     DEVICE(pci);
+}
+
+static int has_pci(struct gate *gate, uint32_t domid, const char *json)
+{
+    libxl_device_pci pci;
+    int count = 0, found = 0;
+    libxl_device_pci_init(&pci);
+    libxl_device_pci *all = libxl_device_pci_list(gate->ctx, domid, &count);
+    if (libxl_device_pci_from_json(gate->ctx, &pci, json) == 0)
+        for (int i = 0; i < count; i++)
+            found |= all[i].domain == pci.domain && all[i].bus == pci.bus && all[i].dev == pci.dev
+                     && all[i].func == pci.func;
+    libxl_device_pci_list_free(all, count);
+    libxl_device_pci_dispose(&pci);
+    return found;
+}
+
+/* libxl says that all is well as well when the guest has not let go of it. */
+int gate_pci(struct gate *gate, uint32_t domid, int what, const char *json)
+{
+    int rc = plug_pci(gate, domid, what, json);
+    if (rc == 0 && what != ADD && has_pci(gate, domid, json)) {
+        snprintf(words, sizeof words, "The guest does not let go of it");
+        rc = ERROR_FAIL;
+    }
+    return rc;
 }
 
 int gate_medium(struct gate *gate, uint32_t domid, const char *json)
@@ -514,7 +554,60 @@ int gate_nics(struct gate *gate, uint32_t domid, char **out)
     return 0;
 }
 
+/* ---- XenStore, of devices that libxl does not show ---- */
+
+/* The names of the nodes below a path, each ended by a newline, which no name can hold. Nothing if there is no such path. */
+int gate_nodes(struct gate *gate, const char *path, char **out)
+{
+    unsigned int count = 0;
+    size_t size = 0;
+    FILE *file = open_memstream(out, &size);
+    if (!file)
+        return ERROR_NOMEM;
+    char **names = xs_directory(gate->store, XBT_NULL, path, &count);
+    for (unsigned int i = 0; names && i < count; i++)
+        fprintf(file, "%s\n", names[i]);
+    free(names);
+    fclose(file);
+    return 0;
+}
+
+int gate_read(struct gate *gate, const char *path, char **out)
+{
+    *out = xs_read(gate->store, XBT_NULL, path, NULL);
+    return *out ? 0 : ERROR_NOTFOUND;
+}
+
 /* ---- events ---- */
+
+/* Has gate_change tell of a new name of a domain, or not any more. */
+int gate_follow(struct gate *gate, uint32_t domid, int on)
+{
+    char path[64], token[16];
+    snprintf(path, sizeof path, "/local/domain/%u/name", domid);
+    snprintf(token, sizeof token, "%u", domid);
+    bool done = on ? xs_watch(gate->store, path, token) : xs_unwatch(gate->store, path, token);
+    return done ? 0 : ERROR_FAIL;
+}
+
+/*
+ * Waits for somebody, us included, to build a domain, take one away, or name one. The domid is that of one that was named;
+ * otherwise -1: any can have come or gone, and the same if nothing has happened for as long as was to be waited.
+ */
+int gate_change(struct gate *gate, int milliseconds, uint32_t *domid)
+{
+    struct pollfd ready = { .fd = xs_fileno(gate->store), .events = POLLIN };
+    *domid = -1;
+    char **watch = xs_check_watch(gate->store);
+    if (!watch && poll(&ready, 1, milliseconds) > 0)
+        watch = xs_check_watch(gate->store);
+    if (!watch)
+        return errno == EAGAIN || ready.revents == 0 ? 0 : ERROR_FAIL;
+    if (*watch[XS_WATCH_TOKEN])
+        *domid = strtoul(watch[XS_WATCH_TOKEN], NULL, 10);
+    free(watch);
+    return 0;
+}
 
 /* Has the death and the shutdown of a domain told. For as long as the domain lives. */
 int gate_watch(struct gate *gate, uint32_t domid)

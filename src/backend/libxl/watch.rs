@@ -1,7 +1,7 @@
 //! What happens without our having asked.
 //!
-//! libxl tells of the end of domains that it was asked to watch; it makes no progress unless a thread waits for that. Of
-//! domains that another toolstack starts it tells nothing, so they are looked for now and then.
+//! libxl tells of the end of domains that it was asked to watch; it makes no progress unless a thread waits for that. That
+//! another toolstack starts a domain, or renames one, XenStore tells.
 
 use super::Inner;
 use super::facts::DomInfo;
@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// How often domains of others are looked for.
-const POLL: Duration = Duration::from_secs(2);
+/// How often domains are looked for even if nothing tells of one.
+const POLL: Duration = Duration::from_secs(5);
 
 /// How long after a failure it is tried again.
 const TROUBLE: Duration = Duration::from_secs(1);
@@ -47,12 +47,15 @@ fn look_around(inner: &Weak<Inner>) {
         if let Some(all) = all {
             let now: HashSet<u32> = all.iter().map(|info| info.domid).collect();
             for domid in now.difference(&seen).filter(|domid| **domid != 0) {
-                if let Err(failure) = inner.libxl.watch(*domid) {
+                let told = inner.libxl.watch(*domid).and_then(|()| inner.libxl.follow(*domid, true));
+                if let Err(failure) = told {
                     tracing::debug!(domid, %failure, "A domain cannot be watched");
                 }
                 inner.announce(*domid);
             }
             for domid in seen.difference(&now) {
+                // What is not watched needs no end of it.
+                let _ = inner.libxl.follow(*domid, false);
                 inner.forget(*domid);
                 inner.announce(*domid);
             }
@@ -60,7 +63,19 @@ fn look_around(inner: &Weak<Inner>) {
         } else {
             tracing::warn!("The domains could not be listed");
         }
-        drop(inner);
-        std::thread::sleep(POLL);
+        loop {
+            match inner.libxl.change(POLL) {
+                Ok(None) => break,
+                Ok(Some(domid)) => {
+                    inner.forget(domid);
+                    inner.announce(domid);
+                }
+                Err(failure) => {
+                    tracing::warn!(%failure, "Waiting for XenStore failed");
+                    std::thread::sleep(POLL);
+                    break;
+                }
+            }
+        }
     }
 }

@@ -284,11 +284,14 @@ impl Hypervisor for Sim {
         self.restore_from(config, from, transfer).await
     }
 
-    async fn dump_core(&self, domid: DomId, file: &Path) -> Result<(), Error> {
+    async fn dump_core(&self, domid: DomId, file: &Path, transfer: Arc<Transfer>) -> Result<(), Error> {
         guest_only(domid, "dump")?;
         let bytes = self.host.known(domid)?.memory_kib.saturating_mul(1024);
         let file = file.to_owned();
-        self.blocking(move || dump::write(&file, bytes)).await
+        transfer.expect(bytes);
+        self.blocking(move || dump::write(&file, bytes)).await?;
+        transfer.advance(bytes);
+        Ok(())
     }
 
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {

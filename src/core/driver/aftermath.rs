@@ -20,7 +20,7 @@ impl Driver {
         info!(domain = %name, %domid, %reason, then = ?verdict.then, "Domain has stopped");
         if verdict.dump {
             let file = self.core.core_file(&name, domid);
-            match limited!(self, "Core dump", self.core.hypervisor.dump_core(domid, &file)) {
+            match self.dump_to(domid, &file).await {
                 Ok(()) => info!(domain = %name, file = %file.display(), "Core dumped"),
                 Err(error) => error!(domain = %name, file = %file.display(), %error, "Core dump failed"),
             }

@@ -73,11 +73,7 @@ impl Driver {
     ) -> Result<(), Error> {
         let stream = link.stream()?;
         if let Err(error) = self.send_to(domid, stream, live, "Migrating").await {
-            // The other host can have said why it does not want any more of it.
-            return match limited!(self, "Waiting for the other host", link.arrived()) {
-                Err(reason @ Error::Remote { .. }) => Err(reason),
-                _ => Err(error),
-            };
+            return Err(link.reason().await.unwrap_or(error));
         }
         limited!(self, "Waiting for the other host", link.arrived())?;
         self.note(Some(Note::HandedOver(handover.clone()))).await

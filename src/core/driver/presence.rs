@@ -131,9 +131,11 @@ impl Driver {
             Ok(mut config) => {
                 self.core.complete(&mut config, Role::Defined);
                 info!(domain = %self.config.name, domid = %facts.domid, "Domain was started by somebody else");
+                config.name = self.config.name.clone();
                 self.config = Arc::new(config);
                 self.domid = Some(facts.domid);
                 self.state = State::observed(&facts.flags);
+                self.follow_name(&facts).await;
                 self.publish(Some(facts), None);
             }
             Err(error) => {

@@ -27,10 +27,14 @@ use tracing::{error, info, warn};
 const TICK: Duration = Duration::from_millis(500);
 
 impl Driver {
-    pub(super) async fn save(&mut self, file: &Path) -> Result<Outcome, Error> {
-        self.may_be_saved("save")?;
+    pub(super) async fn save(&mut self, file: &Path, checkpoint: bool) -> Result<Outcome, Error> {
+        let domid = self.may_be_saved("save")?;
         self.write_to(file).await?;
-        self.destroy().await?;
+        if checkpoint {
+            self.take_back(domid).await;
+        } else {
+            self.destroy().await?;
+        }
         self.forget_note().await;
         info!(domain = %self.config.name, file = %file.display(), "Domain was saved");
         Ok(Outcome::Done)
@@ -114,17 +118,18 @@ impl Driver {
 
     pub(super) async fn dump(
         &mut self,
-        file: PathBuf,
+        file: Option<PathBuf>,
         live: bool,
         then: AfterDump,
     ) -> Result<Outcome, Error> {
         let domid = self.on_host()?;
+        let file = file.unwrap_or_else(|| self.core.core_file(&self.config.name, domid));
         let hypervisor = self.core.hypervisor.clone();
         let pause = !live && self.state == State::Running;
         if pause {
             limited!(self, "Pause", hypervisor.pause(domid))?;
         }
-        let dumped = limited!(self, "Core dump", hypervisor.dump_core(domid, &file));
+        let dumped = self.dump_to(domid, &file).await;
         if pause && (dumped.is_err() || then == AfterDump::GoOn) {
             limited!(self, "Unpause", hypervisor.unpause(domid))?;
         }
@@ -136,6 +141,14 @@ impl Driver {
             AfterDump::Reset => self.restart().await?,
         }
         Ok(Outcome::Done)
+    }
+
+    /// Has the hypervisor write the domain's memory to a file.
+    pub(super) async fn dump_to(&mut self, domid: DomId, file: &Path) -> Result<(), Error> {
+        let (hypervisor, transfer) = (self.core.hypervisor.clone(), Arc::new(Transfer::default()));
+        let (file, meanwhile) = (file.to_owned(), transfer.clone());
+        let work = async move { hypervisor.dump_core(domid, &file, meanwhile).await };
+        self.watched("Dumping", transfer, work).await
     }
 
     /// A daemon was killed while something was under way with this domain.

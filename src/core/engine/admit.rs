@@ -37,7 +37,8 @@ impl Core {
             Some(uuid) => board.by_uuid(&uuid)?,
             None => board.by_name(&config.name)?,
         };
-        (view.facts.is_none() && view.config.name == config.name).then(|| view.clone())
+        // One that is neither on the host nor defined is being built.
+        (view.facts.is_none() && view.managed && view.config.name == config.name).then(|| view.clone())
     }
 
     /// Stores a definition. A domain of the same UUID is redefined, and goes on as it is if it runs: libvirt's autostart

@@ -4,7 +4,7 @@ use super::admit::Role;
 use super::{Core, FIGURES_AGE};
 use crate::core::driver::{Driver, Handle};
 use crate::core::error::Error;
-use crate::core::model::{DomId, DomainConfig, DomainFacts};
+use crate::core::model::{DomId, DomName, DomainConfig, DomainFacts};
 use crate::core::ports::{Definition, DomainChanged, Note};
 use crate::core::snapshot::{Snapshot, Strange};
 use std::sync::Arc;
@@ -42,11 +42,16 @@ impl Core {
         };
         self.complete(&mut config, Role::Defined);
         let (handle, inbox) = Handle::new();
-        if self.registry.reserve(facts.uuid, &config.name, handle).is_err() {
-            if !self.registry.minds(&facts.uuid) {
-                warn!(domain = %config.name, domid = %facts.domid, "Not adopting a domain: its name is taken");
+        if self.registry.reserve(facts.uuid, &config.name, handle.clone()).is_err() {
+            if self.registry.minds(&facts.uuid) {
+                return;
             }
-            return;
+            // Its driver gives it its own name as soon as that is free.
+            config.name = DomName::adopted(&format!("{}-{}", config.name, facts.domid));
+            warn!(domain = %facts.name, domid = %facts.domid, shown = %config.name, "A domain's name is taken, it is shown by another one");
+            if self.registry.reserve(facts.uuid, &config.name, handle).is_err() {
+                return;
+            }
         }
         let unfinished = note.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
         let mut driver = Driver::adopt(self.clone(), inbox, Arc::new(config), facts, definition);

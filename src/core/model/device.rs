@@ -1,6 +1,6 @@
 //! Virtual devices.
 
-use super::{Block, Mac, PciDevice, Property, Text, Uuid};
+use super::{Block, Invalid, Mac, PciDevice, Property, Text, Uuid};
 
 /// A device of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,15 @@ impl Device {
     pub fn is_class(class: &str) -> bool {
         ["vbd", "tap", "tap2", "vif", "vfb", "vkbd", "pci", "console"].contains(&class)
             || Self::GENERIC.contains(&class)
+    }
+
+    /// Refuses what is no class.
+    pub fn check_class(class: &str) -> Result<(), Invalid> {
+        if Self::is_class(class) {
+            Ok(())
+        } else {
+            Err(Invalid::new(format!("Unknown device type: {class}")))
+        }
     }
 
     /// The class, as xend spells it: `vbd`, `tap`, `vif`, ...

@@ -57,7 +57,7 @@ pub(super) async fn domains(State(http): State<Http>, format: Format, request: R
         return ok(Content::Sxp(printed));
     }
     let place = Place::of(&request, &[], format);
-    let shown = || snapshot.domains().filter(|view| matches(view, state.as_deref()));
+    let shown = || snapshot.domains().filter(|view| shape::is_in_state(view, state.as_deref()));
     if let Format::Html { .. } = format {
         let views: Vec<_> = shown().cloned().collect();
         return ok(Content::Html(html::domains(&place, state.clone(), &views)));
@@ -69,19 +69,6 @@ async fn list(http: &Http, caller: &Caller) -> Result<Arc<Snapshot>, Error> {
     match http.0.engine.execute(caller, Query::Domains).await? {
         Outcome::Domains(snapshot) => Ok(snapshot),
         _ => Ok(http.0.engine.snapshot()),
-    }
-}
-
-/// Whether `?state=` means this domain. Without one: every domain that has a domid, as in xend 3.0; 3.0.4 to 4.4 hid
-/// paused and crashed ones, so that one just created was not to be seen.
-fn matches(view: &DomainView, state: Option<&str>) -> bool {
-    match state {
-        None => view.facts.is_some(),
-        Some("all") => true,
-        Some(state) => {
-            ["running", "paused", "halted", "suspended", "crashed"].contains(&state)
-                && shape::state_word(view) == state
-        }
     }
 }
 

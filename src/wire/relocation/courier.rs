@@ -15,6 +15,12 @@ use std::time::Duration;
 /// How long reaching one address of a host may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How long the reason may take for which the other host broke off: it was sent before that was noticed.
+const REASON: Duration = Duration::from_secs(1);
+
+/// How long the other host may take to clear away half a domain.
+const CLEARING: Duration = Duration::from_secs(20);
+
 /// Reaches other hosts over TCP.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TcpCourier;
@@ -96,6 +102,16 @@ impl Outgoing for Sending {
 
     async fn arrived(&mut self) -> Result<(), Error> {
         expect(&self.line.receive().await?, "arrived")
+    }
+
+    async fn reason(&mut self) -> Option<Error> {
+        if let Ok(message) = self.line.receive_within(REASON).await {
+            return expect(&message, "arrived").err();
+        }
+        // It was us. The other host has cleared away what it had of the domain when it says so: then it can be tried again.
+        self.line.end().await;
+        let _ = self.line.receive_within(CLEARING).await;
+        None
     }
 
     async fn hand_over(&mut self) -> Result<Verdict, Error> {

@@ -52,9 +52,14 @@ impl Line {
 
     /// Receives a short message that the other host takes its time for.
     pub(super) async fn receive(&self) -> Result<Sxp, Error> {
+        self.receive_within(LONG_PATIENCE).await
+    }
+
+    /// Receives a short message, if it comes soon enough.
+    pub(super) async fn receive_within(&self, limit: Duration) -> Result<Sxp, Error> {
         let text = self
-            .blocking(|mut stream| {
-                stream.set_read_timeout(Some(LONG_PATIENCE))?;
+            .blocking(move |mut stream| {
+                stream.set_read_timeout(Some(limit))?;
                 let mut text = Vec::new();
                 let mut byte = [0];
                 // Byte by byte: what follows may be for somebody else.
@@ -91,6 +96,11 @@ impl Line {
             })
             .await?;
         read(&text)
+    }
+
+    /// Nothing more is sent.
+    pub(super) async fn end(&self) {
+        let _ = self.blocking(|stream| stream.shutdown(std::net::Shutdown::Write)).await;
     }
 
     /// Says why nothing comes of it, and lets the other host read that.

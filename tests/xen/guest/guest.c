@@ -2,7 +2,7 @@
  * A paravirtual guest that fits in 4 MiB and does what a toolstack wants to see: it says on its console that it is up,
  * writes so to XenStore, and obeys control/shutdown: poweroff, halt, reboot, crash, suspend.
  *
- * It has no interrupts and no drivers. It waits with SCHEDOP_poll.
+ * It has no interrupts and no drivers, but lets go of its network interface when that is unplugged. It waits with SCHEDOP_poll.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -149,6 +149,8 @@ static void say(const char *text)
 
 static char answer[PAGE + 1];
 static int fired;
+/* What is behind our network interface, if there is one. */
+static char backend[80];
 
 static void put(const void *data, size_t count)
 {
@@ -223,6 +225,19 @@ static void introduce(void)
     ask(XS_WRITE, "control/feature-suspend", "1", 0);
     ask(XS_WRITE, "data/guest", "up", 0);
     ask(XS_WATCH, "control/shutdown", "shutdown", 1);
+    backend[0] = 0;
+    if (ask(XS_READ, "device/vif/0/backend", 0, 0) && length(answer) + sizeof "/state" <= sizeof backend) {
+        memcpy(backend, answer, length(answer));
+        memcpy(backend + length(answer), "/state", sizeof "/state");
+        ask(XS_WATCH, backend, "backend", 1);
+    }
+}
+
+/* A network interface that is to be unplugged has to be let go of by its driver, which we are, too. */
+static void let_go(void)
+{
+    if (backend[0] && ask(XS_READ, backend, 0, 0) && same(answer, "5"))
+        ask(XS_WRITE, "device/vif/0/state", "6", 0);
 }
 
 /* ---- its life ---- */
@@ -274,6 +289,7 @@ void guest(start_info_t *start)
             obey(order);
         } else {
             wait_for_watch();
+            let_go();
         }
     }
 }

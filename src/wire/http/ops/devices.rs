@@ -1,7 +1,7 @@
 //! `devices`, `device_create`, `device_configure`, `device_destroy`
 
 use super::table::{Asked, EVERYWHERE, Operation, Param, Success, Takes, needed, optional};
-use crate::core::model::{Device, Invalid, VirtualDevice};
+use crate::core::model::{Device, Invalid};
 use crate::core::op::{DeviceRef, DomainOp, Query};
 use crate::shape;
 use crate::sxp::{Limits, read_one};
@@ -33,7 +33,7 @@ pub(super) static DEVICES: Operation = Operation {
     success: Success::Answer,
     op: |asked| {
         let Devices { class } = asked.params.request()?;
-        known(&class)?;
+        Device::check_class(&class)?;
         Ok(Query::Devices(asked.target(), class).into())
     },
 };
@@ -67,7 +67,7 @@ pub(super) static CONFIGURE: Operation = Operation {
     op: |asked| {
         let Configure { dev } = asked.params.request()?;
         let to = device(asked)?;
-        let device = device_ref(to.class(), &dev)?;
+        let device = DeviceRef::parse(to.class(), &dev)?;
         asked.domain(DomainOp::ConfigureDevice { device, to: Box::new(to) })
     },
 };
@@ -92,8 +92,8 @@ pub(super) static DESTROY: Operation = Operation {
     success: Success::Empty,
     op: |asked| {
         let Destroy { class, dev, force, rm_cfg } = asked.params.request()?;
-        known(&class)?;
-        let device = device_ref(&class, &dev)?;
+        Device::check_class(&class)?;
+        let device = DeviceRef::parse(&class, &dev)?;
         asked.domain(DomainOp::DetachDevice { class, device, force, forget: rm_cfg })
     },
 };
@@ -125,10 +125,6 @@ fn yes() -> bool {
     true
 }
 
-fn known(class: &str) -> Result<(), Invalid> {
-    if Device::is_class(class) { Ok(()) } else { Err(Invalid::new(format!("Unknown device type: {class}"))) }
-}
-
 fn device(asked: &Asked<'_>) -> Result<Device, Invalid> {
     let text = asked.params.one("config")?;
     let invalid = |reason: String| Invalid::new(format!("Invalid value for config: {reason}"));
@@ -146,17 +142,4 @@ fn device(asked: &Asked<'_>) -> Result<Device, Invalid> {
         .ok_or_else(|| invalid("xend makes such a device by itself".to_owned()))?;
     device.forget_id();
     Ok(device)
-}
-
-/// The device that `dev` means in its class.
-fn device_ref(class: &str, dev: &str) -> Result<DeviceRef, Invalid> {
-    let invalid = |reason: String| Invalid::new(format!("Invalid value for dev: {reason}"));
-    let text = dev.trim();
-    let number = if ["vbd", "tap", "tap2"].contains(&class) {
-        let name = text.split(':').find(|part| *part != "ioemu").unwrap_or(text);
-        VirtualDevice::parse(name).map_err(|reason| invalid(reason.to_string()))?.0
-    } else {
-        text.parse().map_err(|_| invalid(format!("'{dev}' is not the number of a {class}")))?
-    };
-    Ok(DeviceRef { text: text.to_owned(), number })
 }

@@ -37,15 +37,9 @@ pub(super) static MIGRATE: Operation = Operation {
         if ssl {
             return Err(Invalid::new("Invalid value for ssl: 1 is not possible, use 0"));
         }
-        let host = destination.trim();
-        let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
-        if host.is_empty() || host.len() > 255 || !host.chars().all(allowed) {
-            let shown = destination.escape_debug();
-            return Err(Invalid::new(format!("Invalid value for destination: '{shown}' is not a host")));
-        }
         // libvirt sends 0 for the usual one.
         let port = if port == 0 { asked.settings.relocation_port } else { port };
-        asked.domain(DomainOp::Migrate { to: Destination { host: host.to_owned(), port }, live })
+        asked.domain(DomainOp::Migrate { to: Destination::new(&destination, port)?, live })
     },
 };
 

@@ -17,7 +17,7 @@ pub(super) static SAVE: Operation = Operation {
         "/var/lib/xen/save/web1",
     )],
     success: Success::Accepted,
-    op: |asked| asked.domain(DomainOp::Save { file: asked.params.path("file")? }),
+    op: |asked| asked.domain(DomainOp::Save { file: asked.params.path("file")?, checkpoint: false }),
 };
 
 pub(super) static RESTORE: Operation = Operation {
@@ -55,7 +55,7 @@ pub(super) static DUMP: Operation = Operation {
             (false, true) => AfterDump::Reset,
             (false, false) => AfterDump::GoOn,
         };
-        asked.domain(DomainOp::Dump { file: asked.params.path("file")?, live, then })
+        asked.domain(DomainOp::Dump { file: Some(asked.params.path("file")?), live, then })
     },
 };
 

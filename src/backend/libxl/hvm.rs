@@ -1,0 +1,201 @@
+//! What an HVM guest's image says, as libxl takes it.
+
+use super::convert::vnc;
+use crate::core::model::{Device, DomainConfig, Image, Property, Value as Word};
+use serde_json::{Map, Value, json};
+
+/// Where xend's firmware and device model were: paths that every old configuration names, and that mean libxl's own.
+const XENDS_OWN: [&str; 2] = ["hvmloader", "qemu-dm"];
+
+/// libxl's names of xend's numbers.
+const TIMER_MODES: [&str; 4] = [
+    "delay_for_missed_ticks",
+    "no_delay_for_missed_ticks",
+    "no_missed_ticks_pending",
+    "one_missed_tick_pending",
+];
+
+/// Adds to libxl's build information what an HVM guest is to be.
+pub(super) fn complete(build: &mut Value, config: &DomainConfig) {
+    build["device_model_version"] = "qemu_xen".into();
+    let mut hvm = Map::new();
+    let Some(image) = &config.image else {
+        build["type.hvm"] = Value::Object(hvm);
+        return;
+    };
+    let text = |key: &str| image.setting(key).map(ToString::to_string);
+    let number = |key: &str| text(key).and_then(|value| value.parse::<u64>().ok());
+    let switch = |key: &str| text(key).map(|value| defbool(!matches!(value.as_str(), "" | "0")));
+
+    for key in ["apic", "acpi", "localtime"] {
+        if let Some(value) = switch(key) {
+            build[key] = value;
+        }
+    }
+    if let Some(mode) = number("timer_mode").and_then(|n| TIMER_MODES.get(usize::try_from(n).ok()?)) {
+        build["timer_mode"] = (*mode).into();
+    }
+    for (key, name, unit) in [
+        ("rtc_timeoffset", "rtc_timeoffset", 1),
+        ("videoram", "video_memkb", 1024),
+        ("shadow_memory", "shadow_memkb", 1024),
+    ] {
+        if let Some(value) = number(key).filter(|value| *value > 0) {
+            build[name] = value.saturating_mul(unit).into();
+        }
+    }
+    if config.shadow_memory > 0 {
+        build["shadow_memkb"] = config.shadow_memory.saturating_mul(1024).into();
+    }
+    if let Some(path) = foreign(image.device_model.as_ref().map(ToString::to_string)) {
+        build["device_model"] = path.into();
+    }
+    if let Some(path) = foreign(image.loader.as_ref().map(ToString::to_string)) {
+        hvm.insert("firmware".into(), path.into());
+    }
+    for key in ["pae", "viridian", "hpet", "xen_platform_pci", "vpt_align", "usb"] {
+        if let Some(value) = switch(key) {
+            hvm.insert(key.into(), value);
+        }
+    }
+    for key in ["boot", "keymap", "soundhw"] {
+        if let Some(value) = text(key).filter(|value| !value.is_empty()) {
+            hvm.insert(key.into(), value.into());
+        }
+    }
+    if let Some(device) = text("usbdevice").filter(|device| !device.is_empty()) {
+        hvm.insert("usb".into(), defbool(true));
+        hvm.insert("usbdevice".into(), device.into());
+    }
+    if image.switched_on("stdvga") {
+        hvm.insert("vga".into(), json!({ "kind": "std" }));
+    }
+    if image.switched_on("nographic") {
+        hvm.insert("nographic".into(), defbool(true));
+    }
+    match ports(image, "serial").as_slice() {
+        [] => {}
+        [one] => drop(hvm.insert("serial".into(), one.as_str().into())),
+        several => drop(hvm.insert("serial_list".into(), json!(several))),
+    }
+    // libxl knows no parallel port; its device model does.
+    let parallel: Vec<String> =
+        ports(image, "parallel").into_iter().flat_map(|port| ["-parallel".to_owned(), port]).collect();
+    if !parallel.is_empty() {
+        build["extra_hvm"] = json!(parallel);
+    }
+    screen(&mut hvm, config, image);
+    build["type.hvm"] = Value::Object(hvm);
+}
+
+/// Where the screen is shown: what the frame buffer says, or, before Xen 3.0.4, the image. Without either it is shown
+/// nowhere, which libxl would not do by itself.
+fn screen(hvm: &mut Map<String, Value>, config: &DomainConfig, image: &Image) {
+    let frame = config.devices.iter().find_map(|device| match device {
+        Device::Vfb(frame) => Some(frame.rest.as_slice()),
+        _ => None,
+    });
+    let said = frame.unwrap_or(&image.rest);
+    hvm.insert("vnc".into(), vnc(said));
+    let word =
+        |key: &str| said.iter().find(|p| p.key == key).and_then(Property::text).map(ToString::to_string);
+    if word("sdl").is_some_and(|value| value != "0") || word("type").is_some_and(|kind| kind == "sdl") {
+        let mut sdl = json!({ "enable": "True" });
+        for key in ["display", "xauthority"] {
+            if let Some(value) = word(key) {
+                sdl[key] = value.into();
+            }
+        }
+        hvm.insert("sdl".into(), sdl);
+    }
+}
+
+/// `(cdrom /root/boot.iso)`: how images named a CD before it was a device.
+pub(super) fn cdrom(config: &DomainConfig) -> Option<Value> {
+    let path = config.image.as_ref()?.setting("cdrom").filter(|path| !path.is_empty())?;
+    let taken = config.devices.iter().any(|device| device.as_block().is_some_and(|block| block.dev == "hdc"));
+    let drive = json!({
+        "vdev": "hdc", "pdev_path": path.to_string(), "format": "raw", "readwrite": 0, "is_cdrom": 1, "removable": 1,
+    });
+    (!taken).then_some(drive)
+}
+
+/// A path that is neither xend's firmware nor its device model.
+fn foreign(path: Option<String>) -> Option<String> {
+    path.filter(|path| !path.is_empty() && !XENDS_OWN.iter().any(|own| path.rsplit('/').next() == Some(own)))
+}
+
+/// `(serial pty)`, or `(serial (/dev/ttyS0 none))`.
+fn ports(image: &Image, key: &str) -> Vec<String> {
+    let values = image.rest.iter().find(|property| property.key == key).map(|property| &property.values);
+    let words = values.into_iter().flatten().flat_map(|value| match value {
+        Word::Text(_) => std::slice::from_ref(value),
+        Word::List(several) => several,
+    });
+    let ports = words.filter_map(Word::as_text).map(ToString::to_string);
+    ports.filter(|port| !port.is_empty() && port != "none").collect()
+}
+
+fn defbool(on: bool) -> Value {
+    if on { "True" } else { "False" }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::convert::domain;
+    use crate::shape::read_config;
+    use crate::sxp::{Limits, read_one};
+    use serde_json::{Value, json};
+
+    fn converted(text: &str) -> Value {
+        let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
+        config.number_devices();
+        domain(&config, 2).unwrap()
+    }
+
+    #[test]
+    fn an_image_of_2006() {
+        let value = converted(
+            "(vm (name fv) (memory 400) (image (hvm (kernel /usr/lib/xen/boot/hvmloader) (device_model \
+             /usr/lib64/xen/bin/qemu-dm) (boot dc) (cdrom /root/boot.iso) (acpi 1) (pae 0) (timer_mode 2) (vnc 1) (vncpasswd s) \
+             (keymap ja) (soundhw 'sb16,es1370') (serial (pty none)) (parallel tcp:localhost:9999) (videoram 8))) (device (vbd \
+             (dev ioemu:hda) (uname file:/root/foo.img) (mode w))) (device (vif (type ioemu) (bridge xenbr0))))",
+        );
+        let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
+        assert_eq!(build.get("device_model"), None, "xend's own is not there any more");
+        assert_eq!((hvm.get("firmware"), build.get("kernel")), (None, None));
+        assert_eq!((&build["acpi"], &hvm["pae"]), (&json!("True"), &json!("False")));
+        assert_eq!(build["timer_mode"], "no_missed_ticks_pending");
+        assert_eq!(build["video_memkb"], 8192);
+        assert_eq!(hvm["vnc"], json!({ "enable": "True", "passwd": "s" }));
+        assert_eq!(
+            (&hvm["serial"], &build["extra_hvm"]),
+            (&json!("pty"), &json!(["-parallel", "tcp:localhost:9999"]))
+        );
+        assert_eq!(hvm["soundhw"], "sb16,es1370");
+        assert_eq!((&value["disks"][1]["vdev"], &value["disks"][1]["is_cdrom"]), (&json!("hdc"), &json!(1)));
+        assert_eq!(value["nics"][0]["nictype"], "vif_ioemu");
+    }
+
+    #[test]
+    fn a_kernel_that_the_firmware_boots_and_a_frame_buffer() {
+        let value = converted(
+            "(vm (name fv) (memory 400) (image (hvm (kernel /boot/linux) (loader /usr/lib/xen/boot/hvmloader) (ramdisk /boot/i) \
+             (args quiet) (usbdevice tablet) (stdvga 1))) (device (vfb (vnc 1) (vncdisplay 3))) (device (pci (dev (domain 0) \
+             (bus 1) (slot 2) (func 0)) (dev (domain 0) (bus 1) (slot 2) (func 1)))))",
+        );
+        let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
+        assert_eq!((&build["kernel"], &build["cmdline"]), (&json!("/boot/linux"), &json!("quiet")));
+        assert_eq!((&hvm["usbdevice"], &hvm["vga"]), (&json!("tablet"), &json!({ "kind": "std" })));
+        assert_eq!(hvm["vnc"], json!({ "enable": "True", "display": 3 }));
+        assert_eq!(value.get("vfbs"), None, "the device model shows the screen");
+        assert_eq!(value["pcidevs"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn without_a_word_about_it_there_is_no_screen() {
+        let value =
+            converted("(vm (name fv) (memory 400) (image (hvm (loader /usr/lib/xen/boot/hvmloader))))");
+        assert_eq!(value["b_info"]["type.hvm"]["vnc"], json!({ "enable": "False" }));
+    }
+}
