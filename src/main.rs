@@ -21,6 +21,7 @@ use xend::store::DirStore;
 use xend::sxp::{Limits, ReadError, Reader, pretty, read_one};
 use xend::wire::http::{self, Http};
 use xend::wire::relocation::{Allowed, RelocationServer, TcpCourier};
+use xend::wire::xmlrpc::{self, XmlRpc};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -51,15 +52,22 @@ fn serve(options: &RunOptions) -> Result<()> {
         let live = config.live();
         // First, since a second daemon is best told that its socket is taken. Nobody is served before the engine is.
         let listeners = listen::open(&config, inherited).await?;
+        let callees = listen::open_xmlrpc(&config).await?;
         let dom0_min_mem = Arc::new(AtomicU64::new(config.tunables.dom0_min_mem_mib));
         let engine = start_engine(&config, Arc::clone(&dom0_min_mem)).await?;
-        let app = router(&engine, &live, &telemetry);
+        let guard = Guard::new(Arc::clone(&live));
+        let app = guarded(pages(&engine, &live, &telemetry), &guard);
+        let calls = guarded(calls(&engine, &live, &telemetry), &guard);
         let stop = CancellationToken::new();
         serve_relocation(&config, &engine, stop.clone()).await?;
-        listen::announce(&listeners);
+        listen::announce(&callees, "XML-RPC");
+        listen::announce(&listeners, "Listening");
         let server = Server::new(Arc::clone(&live), config.max_connections);
         for listener in listeners {
             server.attach(listener, app.clone());
+        }
+        for listener in callees {
+            server.attach(listener, calls.clone());
         }
         lifecycle::supervise(&server, signals, || {
             reload(options, &environment, &config, &telemetry, &live);
@@ -113,7 +121,18 @@ async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<E
     Ok(Engine::start(Outside { hypervisor, store, courier, clock, entropy }, settings).await?)
 }
 
-fn router(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {
+/// Keeps web pages of others away.
+fn guarded(app: axum::Router, guard: &Guard) -> axum::Router {
+    app.layer(axum::middleware::from_fn_with_state(guard.clone(), Guard::check))
+}
+
+fn calls(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {
+    let (tunables, ring) = (Arc::clone(live), telemetry.ring());
+    let settings = move || xmlrpc::Settings { relocation_port: tunables.load().relocation_port };
+    XmlRpc::new(engine.clone(), settings, move || ring.text()).router()
+}
+
+fn pages(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {
     let (tunables, ring) = (Arc::clone(live), telemetry.ring());
     let settings = move || {
         let now = tunables.load();
@@ -123,10 +142,7 @@ fn router(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {
             relocation_port: now.relocation_port,
         }
     };
-    let guard = Guard::new(Arc::clone(live));
-    Http::new(engine.clone(), settings, move || ring.text())
-        .router()
-        .layer(axum::middleware::from_fn_with_state(guard, Guard::check))
+    Http::new(engine.clone(), settings, move || ring.text()).router()
 }
 
 fn reload(options: &RunOptions, environment: &Environment, old: &Config, telemetry: &Telemetry, live: &Live) {

@@ -410,6 +410,9 @@ impl Hypervisor for Moody {
     ) -> Result<DomainFacts, Error> {
         self.sim.restore(config, from, transfer).await
     }
+    async fn debug_keys(&self, keys: &str) -> Result<(), Error> {
+        self.sim.debug_keys(keys).await
+    }
     async fn power_host(&self, reboot: bool) -> Result<(), Error> {
         self.sim.power_host(reboot).await
     }

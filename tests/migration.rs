@@ -254,7 +254,10 @@ fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
         assert_eq!(answer.code, if on_b { 200 } else { 500 }, "{cut:?}: {}", answer.text());
         let at = if on_b { &b } else { &a };
         assert_eq!(at.post("/xend/domain/web", "op=destroy").code, 202);
-        assert!(a.domain("web").is_none() && b.domain("web").is_none(), "{cut:?}");
+        // A busy host may still show how far it was when the connection was cut.
+        for host in [&a, &b] {
+            host.until(&format!("{cut:?}: nothing left of it"), |host| host.domain("web").is_none());
+        }
     }
 }
 

@@ -37,6 +37,10 @@ pub(super) struct Settings {
     pub(super) relocation_port: Option<u16>,
     pub(super) relocation_address: Option<IpAddr>,
     pub(super) relocation_hosts: Option<String>,
+    pub(super) xmlrpc_unix: Option<bool>,
+    pub(super) xmlrpc_tcp: Option<bool>,
+    pub(super) xmlrpc_address: Option<IpAddr>,
+    pub(super) xmlrpc_port: Option<u16>,
     pub(super) sim_cpus: Option<u32>,
     pub(super) sim_memory: Option<u64>,
 }
@@ -72,6 +76,14 @@ impl Settings {
             "xend-relocation-port" => self.relocation_port = Some(entry.number("a port", &(1..=65535))?),
             "xend-relocation-address" => self.relocation_address = Some(entry.address()?),
             "xend-relocation-hosts-allow" => self.relocation_hosts = Some(entry.patterns()?),
+            "xend-unix-xmlrpc-server" => self.xmlrpc_unix = Some(entry.yes_no()?),
+            "xend-tcp-xmlrpc-server" => self.xmlrpc_tcp = Some(entry.yes_no()?),
+            "xend-tcp-xmlrpc-server-address" => self.xmlrpc_address = Some(entry.address()?),
+            "xend-tcp-xmlrpc-server-port" => self.xmlrpc_port = Some(entry.number("a port", &(1..=65535))?),
+            // Whoever wants calls to be encrypted does not want them in the clear.
+            "xend-tcp-xmlrpc-server-ssl-key-file" | "xend-tcp-xmlrpc-server-ssl-cert-file" => {
+                return Err(entry.problem(entry.at, "there is no TLS on this port, leave it out"));
+            }
             "sim-cpus" => self.sim_cpus = Some(entry.number("a number of CPUs", &(1..=4096))?),
             "sim-memory" => self.sim_memory = Some(entry.number("a number of MiB", &MEGABYTES)?),
             _ => return Ok(false),

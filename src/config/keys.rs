@@ -35,7 +35,6 @@ pub(super) fn is_without_effect(key: &str) -> bool {
         "xend-state-path",
         "xend-storage-path",
     ];
-    const FAMILIES: &[&str] =
-        &["xend-relocation-", "xend-tcp-xmlrpc-server", "xend-unix-xmlrpc-server", "xend-udev-event-server"];
+    const FAMILIES: &[&str] = &["xend-relocation-", "xend-udev-event-server"];
     KEYS.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family))
 }

@@ -25,6 +25,10 @@
 //! | `xend-relocation-port` | 1 to 65535 | 8002 | |
 //! | `xend-relocation-address` | IP address, `localhost`, or `''` for all interfaces | `''` | |
 //! | `xend-relocation-hosts-allow` | regular expressions for names and addresses, `''` for everybody | `^localhost$ ^localhost\.localdomain$` | |
+//! | `xend-unix-xmlrpc-server` | yes, no | yes | |
+//! | `xend-tcp-xmlrpc-server` | yes, no | no | |
+//! | `xend-tcp-xmlrpc-server-address` | IP address, `localhost`, or `''` for all interfaces | localhost | |
+//! | `xend-tcp-xmlrpc-server-port` | 1 to 65535 | 8006 | |
 //! | `scheduler` | credit, credit2, sedf, rtds | credit | |
 //! | `sim-cpus` | 1 to 4096 | 4 | |
 //! | `sim-memory` | MiB | 16384 | |
@@ -52,6 +56,9 @@ pub use places::{Environment, Places};
 
 use crate::cli::RunOptions;
 use crate::core::model::Scheduler;
+
+/// xend's port for XML-RPC.
+const XMLRPC_PORT: u16 = 8006;
 
 /// xend's relocation port.
 const RELOCATION_PORT: u16 = 8002;
@@ -153,6 +160,10 @@ pub struct Config {
     pub scheduler: Scheduler,
     /// Size of the simulated host.
     pub sim: SimHost,
+    /// Where to serve XML-RPC over TCP.
+    pub xmlrpc_tcp: Switch<SocketAddr>,
+    /// Where to serve XML-RPC on a unix socket.
+    pub xmlrpc_unix: Switch<UnixSocket>,
     /// Where to take in domains from other hosts.
     pub relocation: Switch<SocketAddr>,
     /// Which hosts may send some: regular expressions, separated by blanks; none for all.
@@ -205,7 +216,22 @@ impl Config {
             }),
         };
         let (mode, group) = (file.unix_mode.unwrap_or(0o600), file.unix_group);
-        let unix = unix_path.map_or(Switch::Off, |path| Switch::On(UnixSocket { path, mode, group }));
+        let socket = |path| Switch::On(UnixSocket { path, mode, group: group.clone() });
+        let unix = unix_path.map_or(Switch::Off, socket);
+        // An instance with a socket of its own is none that takes xend's place.
+        let xmlrpc_unix = match (&options.xmlrpc, places) {
+            (Some(Switch::On(path)), _) => socket(path.clone()),
+            (None, Some(places)) if file.xmlrpc_unix.unwrap_or(true) && options.unix.is_none() => {
+                socket(places.xmlrpc.clone())
+            }
+            _ => Switch::Off,
+        };
+        let xmlrpc_tcp = if file.xmlrpc_tcp.unwrap_or(false) {
+            let ip = file.xmlrpc_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            Switch::On(SocketAddr::new(ip, file.xmlrpc_port.unwrap_or(XMLRPC_PORT)))
+        } else {
+            Switch::Off
+        };
         let state_dir = match (&options.state_dir, places) {
             (Some(dir), _) => dir.clone(),
             (None, Some(places)) => places.state.clone(),
@@ -239,6 +265,8 @@ impl Config {
                 cpus: file.sim_cpus.unwrap_or(4),
                 memory_mib: file.sim_memory.unwrap_or(16 * 1024),
             },
+            xmlrpc_tcp,
+            xmlrpc_unix,
             relocation,
             relocation_hosts: file.relocation_hosts.unwrap_or_else(|| RELOCATION_HOSTS.to_owned()),
             max_connections: file.max_connections.unwrap_or(512),
@@ -256,6 +284,9 @@ impl Config {
             ("the hypervisor", self.hypervisor != new.hypervisor),
             ("scheduler", self.scheduler != new.scheduler),
             ("the simulated host", self.sim != new.sim),
+            ("the XML-RPC server", {
+                (&self.xmlrpc_tcp, &self.xmlrpc_unix) != (&new.xmlrpc_tcp, &new.xmlrpc_unix)
+            }),
             ("the relocation server", {
                 (&self.relocation, &self.relocation_hosts) != (&new.relocation, &new.relocation_hosts)
             }),

@@ -41,6 +41,8 @@ pub struct Places {
     pub state: PathBuf,
     /// The directory of the unix socket.
     pub runtime: PathBuf,
+    /// The unix socket of XML-RPC.
+    pub xmlrpc: PathBuf,
 }
 
 impl Places {
@@ -52,13 +54,15 @@ impl Places {
                 config: "/etc/xen/xend-config.sxp".into(),
                 state: "/var/lib/xend".into(),
                 runtime: "/var/lib/xend".into(),
+                xmlrpc: "/var/run/xend/xmlrpc.sock".into(),
             });
         }
         let below_home = |dir: &str| home.as_deref().map(|home: &Path| home.join(dir));
         let config = config_home.clone().or_else(|| below_home(".config"))?;
         let state = state_home.clone().or_else(|| below_home(".local/state"))?.join("xend");
         let runtime = runtime_dir.as_ref().map_or_else(|| state.clone(), |dir| dir.join("xend"));
-        Some(Self { config: config.join("xend/xend-config.sxp"), state, runtime })
+        let xmlrpc = runtime.join("xmlrpc.sock");
+        Some(Self { config: config.join("xend/xend-config.sxp"), state, runtime, xmlrpc })
     }
 }
 
@@ -73,6 +77,7 @@ mod tests {
         assert_eq!(places.config, Path::new("/etc/xen/xend-config.sxp"));
         assert_eq!(places.state, Path::new("/var/lib/xend"));
         assert_eq!(places.runtime, Path::new("/var/lib/xend"));
+        assert_eq!(places.xmlrpc, Path::new("/var/run/xend/xmlrpc.sock"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn problem(&self, at: u32, message: &str) -> Problem {
+    pub(super) fn problem(&self, at: u32, message: &str) -> Problem {
         Problem { at, message: format!("{}: {message}", self.key) }
     }
 

@@ -139,6 +139,11 @@ impl Engine {
         outcome
     }
 
+    /// What the host is, which does not change while it is up.
+    pub fn host(&self) -> &HostInfo {
+        &self.0.info
+    }
+
     /// What reads see at the moment, however old its figures are.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.board.current()
@@ -167,6 +172,10 @@ impl Core {
             Change::Restore { file, paused } => self.restore(file, paused).await,
             Change::ClearDmesg => {
                 self.limited("Clearing dmesg", self.hypervisor.clear_dmesg()).await?;
+                Ok(Outcome::Done)
+            }
+            Change::DebugKeys(keys) => {
+                self.limited("Pressing keys", self.hypervisor.debug_keys(&keys)).await?;
                 Ok(Outcome::Done)
             }
             Change::PowerHost { reboot } => {

@@ -71,6 +71,8 @@ pub enum Change {
     Domain(DomainRef, DomainOp),
     /// Empty the hypervisor's message buffer.
     ClearDmesg,
+    /// Press keys on the hypervisor's own console: what each of them prints is in its messages.
+    DebugKeys(String),
     /// Switch the host off, or reboot it.
     PowerHost {
         /// Whether it comes up again.
@@ -293,6 +295,7 @@ impl Change {
             Self::Receive(_) => "receive",
             Self::Settle(_) => "settle",
             Self::ClearDmesg => "dmesg clear",
+            Self::DebugKeys(_) => "debug keys",
             Self::PowerHost { reboot: false } => "node shutdown",
             Self::PowerHost { reboot: true } => "node reboot",
             Self::CreateVnet(_) => "vnet create",
@@ -311,7 +314,7 @@ impl Change {
             Self::Domain(domain, _) => domain.as_str().into(),
             Self::CreateVnet(vnet) => vnet.id.as_str().into(),
             Self::DeleteVnet(id) => id.into(),
-            Self::ClearDmesg | Self::PowerHost { .. } => "".into(),
+            Self::ClearDmesg | Self::DebugKeys(_) | Self::PowerHost { .. } => "".into(),
         }
     }
 }

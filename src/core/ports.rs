@@ -135,6 +135,9 @@ pub trait Hypervisor: Send + Sync + 'static {
     /// Empties it.
     async fn clear_dmesg(&self) -> Result<(), Error>;
 
+    /// Presses keys on the hypervisor's own console.
+    async fn debug_keys(&self, keys: &str) -> Result<(), Error>;
+
     /// Switches the host off, or reboots it.
     async fn power_host(&self, reboot: bool) -> Result<(), Error>;
 

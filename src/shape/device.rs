@@ -324,9 +324,9 @@ fn script(sink: &mut impl Sink, script: Option<&Text>, running: bool) {
 /// A device that serves a guest has a backend, Domain-0 if nobody said.
 fn backend_field(sink: &mut impl Sink, backend: Option<&Backend>, running: bool) {
     match backend {
-        Some(backend) if running && backend.is_dom0() => sink.text_field("backend", b"0"),
+        Some(backend) if running && backend.is_dom0() => sink.digits_field("backend", "0"),
         Some(backend) => sink.text_field("backend", &backend.0),
-        None if running => sink.text_field("backend", b"0"),
+        None if running => sink.digits_field("backend", "0"),
         None => {}
     }
 }

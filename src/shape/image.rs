@@ -118,7 +118,7 @@ pub(super) fn image(sink: &mut impl Sink, image: &Image, form: Form, privileged:
     let hvm = image.kind == GuestKind::Hvm;
     for (key, value) in COMMON.iter().chain(HVM.iter().filter(|_| hvm)) {
         if !stored && image.setting(key).is_none() {
-            sink.text_field(key, value.as_bytes());
+            sink.digits_field(key, value);
         }
     }
     if matches!(form, Form::Running { .. }) && !privileged {
@@ -132,7 +132,7 @@ pub(super) fn image(sink: &mut impl Sink, image: &Image, form: Form, privileged:
         None if hvm && !stored => sink.text_field("device_model", DEVICE_MODEL.as_bytes()),
         None => {}
     }
-    sink.properties(image.rest.iter().filter(|property| stored || !property.is_secret()));
+    sink.settings(image.rest.iter().filter(|property| stored || !property.is_secret()));
 }
 
 /// Ends what [`image`] began, so that a running domain's notes can come last.

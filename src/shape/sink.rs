@@ -50,6 +50,11 @@ pub trait Sink {
     /// Fields that nobody interprets. A key can come several times.
     fn properties<'a>(&mut self, properties: impl Iterator<Item = &'a Property>);
 
+    /// The same, of which those that are digits mean numbers, for those who tell them apart.
+    fn settings<'a>(&mut self, settings: impl Iterator<Item = &'a Property>) {
+        self.properties(settings);
+    }
+
     /// Fields that xend printed as one: `(dom 1 id 2064)`.
     fn joined_fields(&mut self, fields: &[(&str, u32)]) {
         for (n, (key, value)) in fields.iter().enumerate() {
@@ -70,6 +75,11 @@ pub trait Sink {
         self.begin_field(key);
         self.text(text);
         self.end_field();
+    }
+
+    /// A field that is text and means a number, for those who tell them apart.
+    fn digits_field(&mut self, key: &str, digits: &str) {
+        self.text_field(key, digits.as_bytes());
     }
 
     /// A field that is a whole number.

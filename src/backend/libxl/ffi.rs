@@ -295,6 +295,12 @@ impl Libxl {
         Ok(names.lines().filter_map(|name| Some((name.to_owned(), read(name).ok()?))).collect())
     }
 
+    pub(super) fn debug_keys(&self, keys: &str) -> Result<(), Failure> {
+        let keys = string(keys)?;
+        // SAFETY: see `note`.
+        checked(|| unsafe { c::gate_debug_keys(self.0, keys.as_ptr()) })
+    }
+
     /// Has the end of a domain told by [`event`](Self::event).
     pub(super) fn watch(&self, domid: u32) -> Result<(), Failure> {
         // SAFETY: see `unsuspend`.

@@ -355,6 +355,12 @@ impl Hypervisor for Xen {
             .await
     }
 
+    async fn debug_keys(&self, keys: &str) -> Result<(), Error> {
+        let keys = keys.to_owned();
+        self.blocking(move |inner| inner.libxl.debug_keys(&keys).map_err(|f| failed("Pressing keys", f)))
+            .await
+    }
+
     async fn power_host(&self, reboot: bool) -> Result<(), Error> {
         self.blocking(move |_| {
             let how = if reboot { "-r" } else { "-h" };

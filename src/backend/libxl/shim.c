@@ -172,6 +172,12 @@ int gate_dmesg(struct gate *gate, int clear, char **out)
     return 0;
 }
 
+int gate_debug_keys(struct gate *gate, const char *keys)
+{
+    /* libxl does not change them. */
+    return libxl_send_debug_keys(gate->ctx, (char *)keys);
+}
+
 /* ---- domains ---- */
 
 int gate_domains(struct gate *gate, char **out)

@@ -314,6 +314,13 @@ impl Host {
         self.dmesg.clear(&self.store).map_err(unwritten)
     }
 
+    /// Notes that keys were pressed; they show nothing of a machine that is not there. Blocks.
+    pub(super) fn press(&self, keys: &str) -> Result<(), Error> {
+        keys.chars()
+            .try_for_each(|key| self.dmesg.add(&self.store, &format!("'{key}' pressed")))
+            .map_err(unwritten)
+    }
+
     /// Lets another daemon have the host.
     pub(super) fn close(&self) {
         self.store.close();

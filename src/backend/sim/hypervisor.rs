@@ -308,6 +308,11 @@ impl Hypervisor for Sim {
         self.blocking(move || host.clear_messages()).await
     }
 
+    async fn debug_keys(&self, keys: &str) -> Result<(), Error> {
+        let (host, keys) = (Arc::clone(&self.host), keys.to_owned());
+        self.blocking(move || host.press(&keys)).await
+    }
+
     async fn power_host(&self, _reboot: bool) -> Result<(), Error> {
         Err(Error::Unsupported("The simulated host cannot be switched off".to_owned()))
     }

@@ -22,6 +22,9 @@ pub enum ShutdownReason {
 }
 
 impl ShutdownReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Poweroff, Self::Reboot, Self::Halt, Self::Suspend, Self::Crash];
+
     /// xend's word for it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -37,6 +40,16 @@ impl ShutdownReason {
 impl fmt::Display for ShutdownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl FromStr for ShutdownReason {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|reason| reason.name() == text).ok_or_else(|| {
+            Invalid::new(format!("'{text}' is not one of {}", Self::ALL.map(Self::name).join(", ")))
+        })
     }
 }
 

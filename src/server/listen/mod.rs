@@ -140,13 +140,27 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>
     if listeners.is_empty() { Err(ListenError::Nothing) } else { Ok(listeners) }
 }
 
+/// Opens the listeners of XML-RPC that `config` wants, if any.
+pub async fn open_xmlrpc(config: &Config) -> Result<Vec<Listener>, ListenError> {
+    let mut listeners = Vec::new();
+    if let Switch::On(address) = config.xmlrpc_tcp {
+        let listener = bind_tcp(address).await.map_err(|source| ListenError::Tcp { address, source })?;
+        listeners.push(listener);
+    }
+    if let Switch::On(wanted) = &config.xmlrpc_unix {
+        let (socket, file) = unix::bind(wanted).await?;
+        listeners.push(Listener::Unix { socket, path: wanted.path.clone(), file: Some(file) });
+    }
+    Ok(listeners)
+}
+
 /// Says on standard output where the daemon can be reached, a line for each listener.
-pub fn announce(listeners: &[Listener]) {
+pub fn announce(listeners: &[Listener], what: &str) {
     let mut out = io::stdout().lock();
     for listener in listeners {
-        tracing::debug!("Listening on {listener}");
+        tracing::debug!("{what} on {listener}");
         // Whoever closed our standard output does not want to know.
-        writeln!(out, "Listening on {listener}").ok();
+        writeln!(out, "{what} on {listener}").ok();
     }
     out.flush().ok();
 }

@@ -13,6 +13,7 @@ unsafe extern "C" {
     pub(super) fn gate_version(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
     pub(super) fn gate_physinfo(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
     pub(super) fn gate_scheduler(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
+    pub(super) fn gate_debug_keys(gate: *mut Gate, keys: *const c_char) -> c_int;
     pub(super) fn gate_dmesg(gate: *mut Gate, clear: c_int, out: *mut *mut c_char) -> c_int;
     pub(super) fn gate_domains(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
     pub(super) fn gate_domain(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;

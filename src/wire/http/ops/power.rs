@@ -1,9 +1,10 @@
 //! `pause`, `unpause`, `destroy`, `shutdown`, `reset`, `wait_for_devices`
 
 use super::table::{DESTROYABLE, GUEST, Operation, Success, Takes, needed};
-use crate::core::model::ShutdownReason;
+use crate::core::model::{Invalid, ShutdownReason};
 use crate::core::op::{DomainOp, Query};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use std::str::FromStr;
 
 pub(super) static PAUSE: Operation = Operation {
     name: "pause",
@@ -54,7 +55,7 @@ pub(super) static SHUTDOWN: Operation = Operation {
     success: Success::Accepted,
     op: |asked| {
         let Shutdown { reason } = asked.params.request()?;
-        asked.domain(DomainOp::Shutdown(reason.into()))
+        asked.domain(DomainOp::Shutdown(reason))
     },
 };
 
@@ -70,43 +71,13 @@ pub(super) static WAIT_FOR_DEVICES: Operation = Operation {
 
 #[derive(Debug, Deserialize)]
 struct Shutdown {
-    reason: Reason,
+    #[serde(deserialize_with = "parsed")]
+    reason: ShutdownReason,
 }
 
-const REASONS: [&str; 5] = ["poweroff", "reboot", "halt", "suspend", "crash"];
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err = Invalid>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
 
 /// What xend took; `suspend` came from `xm save` alone.
-#[derive(Debug, Clone, Copy)]
-enum Reason {
-    Poweroff,
-    Reboot,
-    Halt,
-    Suspend,
-    Crash,
-}
-
-impl<'de> Deserialize<'de> for Reason {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.as_str() {
-            "poweroff" => Ok(Self::Poweroff),
-            "reboot" => Ok(Self::Reboot),
-            "halt" => Ok(Self::Halt),
-            "suspend" => Ok(Self::Suspend),
-            "crash" => Ok(Self::Crash),
-            _ => Err(serde::de::Error::custom(format!("'{text}' is not one of {}", REASONS.join(", ")))),
-        }
-    }
-}
-
-impl From<Reason> for ShutdownReason {
-    fn from(reason: Reason) -> Self {
-        match reason {
-            Reason::Poweroff => Self::Poweroff,
-            Reason::Reboot => Self::Reboot,
-            Reason::Halt => Self::Halt,
-            Reason::Suspend => Self::Suspend,
-            Reason::Crash => Self::Crash,
-        }
-    }
-}
+const REASONS: [&str; 5] = ["poweroff", "reboot", "halt", "suspend", "crash"];

@@ -1,0 +1,136 @@
+//! What a call was made with.
+
+use super::value::Value;
+use crate::sxp::Sxp;
+use std::fmt;
+
+/// The parameters of a call, by their names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Args<'a> {
+    /// The names that they have in the table.
+    pub(super) names: &'static [&'static str],
+    /// What was sent.
+    pub(super) values: &'a [Value],
+}
+
+/// Why a call cannot be made of its parameters. It names the parameter and never says what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unfit(pub(super) String);
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Args<'_> {
+    fn name(&self, at: usize) -> &'static str {
+        self.names.get(at).copied().unwrap_or("?")
+    }
+
+    fn unfit(&self, at: usize, wanted: &str) -> Unfit {
+        let kind = self.values.get(at).map_or("nothing", Value::kind);
+        Unfit(format!("{}: {wanted} is expected, not {kind}", self.name(at)))
+    }
+
+    /// One that was given, and is not nil.
+    fn given(&self, at: usize) -> Option<&Value> {
+        self.values.get(at).filter(|value| **value != Value::Nil)
+    }
+
+    /// A text; a number is one as well.
+    pub(super) fn text(&self, at: usize) -> Result<String, Unfit> {
+        self.optional_text(at)?.ok_or_else(|| self.unfit(at, "a string"))
+    }
+
+    pub(super) fn optional_text(&self, at: usize) -> Result<Option<String>, Unfit> {
+        match self.given(at) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text.clone())),
+            Some(Value::Int(n)) => Ok(Some(n.to_string())),
+            Some(_) => Err(self.unfit(at, "a string")),
+        }
+    }
+
+    /// A whole number, in digits as well.
+    pub(super) fn number<T: TryFrom<i64>>(&self, at: usize) -> Result<T, Unfit> {
+        self.optional_number(at)?.ok_or_else(|| self.unfit(at, "a whole number"))
+    }
+
+    pub(super) fn optional_number<T: TryFrom<i64>>(&self, at: usize) -> Result<Option<T>, Unfit> {
+        let number = match self.given(at) {
+            None => return Ok(None),
+            Some(Value::Int(n)) => Some(*n),
+            Some(Value::Bool(on)) => Some(i64::from(*on)),
+            Some(Value::Text(text)) => text.trim().parse().ok(),
+            Some(_) => None,
+        };
+        let number = number.ok_or_else(|| self.unfit(at, "a whole number"))?;
+        T::try_from(number)
+            .map(Some)
+            .map_err(|_| Unfit(format!("{}: {number} is out of range", self.name(at))))
+    }
+
+    /// True or false, as Python takes it: 0, nothing and the empty string are false.
+    pub(super) fn flag(&self, at: usize, otherwise: bool) -> Result<bool, Unfit> {
+        match self.values.get(at) {
+            None => Ok(otherwise),
+            Some(Value::Nil) => Ok(false),
+            Some(Value::Bool(on)) => Ok(*on),
+            Some(Value::Int(n)) => Ok(*n != 0),
+            Some(Value::Text(text)) => Ok(!matches!(text.as_str(), "" | "0" | "False" | "false")),
+            Some(_) => Err(self.unfit(at, "a boolean")),
+        }
+    }
+
+    /// An S-expression, which is sent as nested arrays.
+    pub(super) fn sxp(&self, at: usize) -> Result<Sxp, Unfit> {
+        let value = self.values.get(at).filter(|value| matches!(value, Value::Array(_)));
+        value.and_then(sxp).ok_or_else(|| self.unfit(at, "an S-expression in nested arrays"))
+    }
+}
+
+/// Its depth is limited where it was read.
+fn sxp(value: &Value) -> Option<Sxp> {
+    Some(match value {
+        Value::Array(values) => Sxp::list(values.iter().map(sxp).collect::<Option<Vec<_>>>()?),
+        Value::Text(text) | Value::Time(text) => Sxp::atom(text.as_str()),
+        Value::Int(n) => Sxp::atom(n.to_string()),
+        Value::Bool(on) => Sxp::atom(if *on { "1" } else { "0" }),
+        Value::Double(n) => Sxp::atom(format!("{n:?}")),
+        Value::Nil => Sxp::atom(""),
+        Value::Struct(_) => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_send_the_same_in_many_ways() {
+        let values = [
+            Value::text("1"),
+            Value::Int(1),
+            Value::Bool(true),
+            Value::Nil,
+            Value::Array(vec![Value::text("vm"), Value::Array(vec![Value::text("memory"), Value::Int(64)])]),
+            Value::text("geheim"),
+        ];
+        let args = Args { names: &["a", "b", "c", "d", "e", "f"], values: &values };
+        for at in 0..3 {
+            assert_eq!(args.number::<u32>(at), Ok(1));
+            assert_eq!(args.flag(at, false), Ok(true));
+        }
+        assert_eq!((args.text(1).as_deref(), args.optional_text(3)), (Ok("1"), Ok(None)));
+        assert_eq!((args.flag(3, true), args.flag(9, true)), (Ok(false), Ok(true)));
+        assert_eq!(args.sxp(4).unwrap().to_string(), "(vm (memory 64))");
+        let told = |unfit: Unfit| unfit.to_string();
+        assert_eq!(told(args.number::<u32>(5).unwrap_err()), "f: a whole number is expected, not a string");
+        assert_eq!(
+            told(args.sxp(0).unwrap_err()),
+            "a: an S-expression in nested arrays is expected, not a string"
+        );
+        assert_eq!(told(args.text(4).unwrap_err()), "e: a string is expected, not an array");
+    }
+}

@@ -1,0 +1,194 @@
+//! What there is none of: security labels, of which xend answered the same while no module was loaded, and what today's Xen
+//! has no more, or has for xl alone.
+
+use super::{Function, Refused, Work, domain, looked_up};
+use crate::core::op::Query;
+use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::value::Value;
+
+const TMEM: &str = "Today's Xen has no transcendent memory";
+const SHADOW: &str = "Today's Xen sees to shadow memory by itself, set shadow_memory in the configuration";
+const USB: &str = "USB devices cannot be handed over while a domain runs, set usbdevice in its image";
+const POOLS: &str = "CPU pools are not managed here, use xl cpupool-list and its like";
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "xend.security.get_domain_label",
+        takes: &["dom"],
+        needs: 1,
+        make: |args, _| looked_up(args, |_| Value::text("")),
+    },
+    Function {
+        name: "xend.security.list_labels",
+        takes: &["policy", "type"],
+        needs: 0,
+        make: |_, _| Ok(Work::said(Value::Array(vec![]))),
+    },
+    Function {
+        name: "xend.security.get_xstype",
+        takes: &[],
+        needs: 0,
+        make: |_, _| Ok(Work::said(Value::Int(0))),
+    },
+    Function {
+        name: "xend.security.get_policy",
+        takes: &[],
+        needs: 0,
+        make: |_, _| Ok(Work::said(Value::Array(vec![Value::text(""), Value::Int(0)]))),
+    },
+    Function {
+        name: "xend.security.get_labeled_resources",
+        takes: &[],
+        needs: 0,
+        make: |_, _| Ok(Work::said(Value::Struct(vec![]))),
+    },
+    Function {
+        name: "xend.node.tmem_list",
+        takes: &["domid", "use_long"],
+        needs: 0,
+        make: |_, _| Ok(Work::said(Value::text(""))),
+    },
+    Function {
+        name: "xend.node.tmem_query_freeable_mb",
+        takes: &[],
+        needs: 0,
+        make: |_, _| Ok(Work::said(Value::Int(0))),
+    },
+    Function {
+        name: "xend.node.tmem_destroy",
+        takes: &["domid"],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], TMEM)),
+    },
+    Function {
+        name: "xend.node.tmem_freeze",
+        takes: &["domid"],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], TMEM)),
+    },
+    Function {
+        name: "xend.node.tmem_thaw",
+        takes: &["domid"],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], TMEM)),
+    },
+    Function {
+        name: "xend.node.tmem_flush",
+        takes: &["domid", "pages"],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], TMEM)),
+    },
+    Function {
+        name: "xend.node.tmem_set_weight",
+        takes: &["domid", "value"],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], TMEM)),
+    },
+    Function {
+        name: "xend.node.tmem_set_cap",
+        takes: &["domid", "value"],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], TMEM)),
+    },
+    Function {
+        name: "xend.node.tmem_set_compress",
+        takes: &["domid", "value"],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], TMEM)),
+    },
+    Function {
+        name: "xend.node.tmem_shared_auth",
+        takes: &["domid", "uuid", "auth"],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], TMEM)),
+    },
+    Function {
+        name: "xend.domain.shadow_control",
+        takes: &["dom", "op"],
+        needs: 1,
+        make: |args, _| of_domain(args, SHADOW),
+    },
+    Function {
+        name: "xend.domain.shadow_mem_get",
+        takes: &["dom"],
+        needs: 1,
+        make: |args, _| of_domain(args, SHADOW),
+    },
+    Function {
+        name: "xend.domain.shadow_mem_set",
+        takes: &["dom", "memory"],
+        needs: 1,
+        make: |args, _| of_domain(args, SHADOW),
+    },
+    Function {
+        name: "xend.domain.usb_add",
+        takes: &["dom", "dev"],
+        needs: 1,
+        make: |args, _| of_domain(args, USB),
+    },
+    Function {
+        name: "xend.domain.usb_del",
+        takes: &["dom", "dev"],
+        needs: 1,
+        make: |args, _| of_domain(args, USB),
+    },
+    Function {
+        name: "xend.cpu_pool.new",
+        takes: &["config"],
+        needs: 1,
+        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
+    },
+    Function {
+        name: "xend.cpu_pool.create",
+        takes: &["config"],
+        needs: 1,
+        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
+    },
+    Function {
+        name: "xend.cpu_pool.start",
+        takes: &["pool"],
+        needs: 1,
+        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
+    },
+    Function {
+        name: "xend.cpu_pool.list",
+        takes: &["names"],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
+    },
+    Function {
+        name: "xend.cpu_pool.destroy",
+        takes: &["pool"],
+        needs: 1,
+        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
+    },
+    Function {
+        name: "xend.cpu_pool.delete",
+        takes: &["pool"],
+        needs: 1,
+        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
+    },
+    Function {
+        name: "xend.cpu_pool.cpu_add",
+        takes: &["pool", "cpu"],
+        needs: 2,
+        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
+    },
+    Function {
+        name: "xend.cpu_pool.cpu_remove",
+        takes: &["pool", "cpu"],
+        needs: 2,
+        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
+    },
+    Function {
+        name: "xend.cpu_pool.migrate",
+        takes: &["dom", "pool"],
+        needs: 2,
+        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
+    },
+];
+
+/// None of something that a domain could have, if there is that domain.
+fn of_domain(args: &Args<'_>, why: &'static str) -> Result<Work, Refused> {
+    Ok(Work::unsupported(vec![Query::Domain(domain(args)?).into()], why))
+}

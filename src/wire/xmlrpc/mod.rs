@@ -1,0 +1,143 @@
+//! XML-RPC: the calls of xm and of the Xen-API's clients.
+//!
+//! ```text
+//! value     values
+//! codec     text <-> values
+//! args      what a call was made with
+//! sink      S-expressions as nested arrays
+//! legacy    xend.*
+//! ```
+//!
+//! A call is a POST to any path. Whatever comes of it, the answer is a 200: what fails is a fault, or a struct that says so.
+
+mod args;
+pub mod codec;
+mod legacy;
+mod sink;
+mod value;
+
+use crate::core::caller::Caller;
+use crate::core::engine::Engine;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use codec::{Call, Limits};
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+pub use value::Value;
+
+/// The longest call, in bytes.
+const MAX_CALL: usize = 32 << 20;
+
+/// What is wrong with a call that is none.
+const MALFORMED: i64 = 1;
+
+/// What can change while the daemon runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Where other hosts are expected to take domains in, if nobody says otherwise.
+    pub relocation_port: u16,
+}
+
+/// What every call works with.
+#[derive(Clone)]
+pub struct XmlRpc(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    settings: Box<dyn Fn() -> Settings + Send + Sync>,
+    log: Box<dyn Fn() -> String + Send + Sync>,
+}
+
+impl XmlRpc {
+    /// The wire in front of `engine`. `settings` is asked at each call, `log` gives the text of `xend.node.log`.
+    pub fn new(
+        engine: Engine,
+        settings: impl Fn() -> Settings + Send + Sync + 'static,
+        log: impl Fn() -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Inner { engine, settings: Box::new(settings), log: Box::new(log) }))
+    }
+
+    /// What takes the calls. Every request must carry a [`Caller`] among its extensions; one without is taken for an
+    /// internal one.
+    pub fn router(self) -> Router {
+        Router::new()
+            .fallback(move |request: Request| self.clone().serve(request))
+            .layer(DefaultBodyLimit::disable())
+            .layer(CatchPanicLayer::custom(panicked))
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    fn settings(&self) -> Settings {
+        (self.0.settings)()
+    }
+
+    fn log(&self) -> String {
+        (self.0.log)()
+    }
+
+    async fn serve(self, request: Request) -> Response {
+        if request.method() != Method::POST {
+            return reply(
+                StatusCode::NOT_IMPLEMENTED,
+                String::from("XML-RPC calls are POSTs\n"),
+                "text/plain",
+            );
+        }
+        let caller = request.extensions().get::<Caller>().cloned().unwrap_or_else(Caller::internal);
+        let text = match self.read(request.into_body()).await {
+            Ok(call) => self.answer(&caller, &call).await,
+            Err(reason) => codec::fault(MALFORMED, &reason),
+        };
+        reply(StatusCode::OK, text, "text/xml")
+    }
+
+    async fn read(&self, body: Body) -> Result<Call, String> {
+        let body = to_bytes(body, MAX_CALL)
+            .await
+            .map_err(|_| format!("The call broke off, or is longer than {MAX_CALL} bytes"))?;
+        // What is large takes a moment.
+        let read = move || codec::read_call(&body, &Limits::default());
+        let read = tokio::task::spawn_blocking(read).await.map_err(|_| "The call was given up".to_owned())?;
+        read.map_err(|malformed| malformed.to_string())
+    }
+
+    async fn answer(&self, caller: &Caller, call: &Call) -> String {
+        match legacy::answer(self, caller, call).await {
+            Some(answer) => answer,
+            None => codec::answer(&unknown(&call.method)),
+        }
+    }
+}
+
+/// As xend said it, which is no fault: `Status` first, since libxen reads it there.
+fn unknown(method: &str) -> Value {
+    let member = |name: &str, value| (name.to_owned(), value);
+    Value::Struct(vec![
+        member("Status", Value::text("Failure")),
+        member(
+            "ErrorDescription",
+            Value::Array(vec![Value::text("MESSAGE_METHOD_UNKNOWN"), Value::text(method)]),
+        ),
+    ])
+}
+
+fn reply(status: StatusCode, text: String, kind: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// A fault of ours costs one call, not the daemon.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("A call made the daemon panic, this is a bug");
+    reply(StatusCode::OK, codec::fault(MALFORMED, "Internal error, see the log"), "text/xml")
+}
