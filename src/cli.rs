@@ -51,6 +51,11 @@ pub struct RunOptions {
     #[arg(long, value_name = "PATH", value_parser = unix_option)]
     pub xmlrpc: Option<Switch<PathBuf>>,
 
+    /// Unix socket to serve the Xen-API on, or `off` [default: /var/run/xend/xen-api.sock as root, else beside the unix
+    /// socket; off if --unix is given]
+    #[arg(long, value_name = "PATH", value_parser = unix_option)]
+    pub xen_api: Option<Switch<PathBuf>>,
+
     /// Where to take in domains from other hosts, or `off` [default: off; port 8002 of all interfaces if the
     /// configuration turns it on]
     #[arg(long, value_name = "ADDR:PORT", value_parser = http_option)]

@@ -12,6 +12,7 @@ use xend::backend::sim::{Sim, SimSettings};
 use xend::cli::{Cli, Command, RunOptions};
 use xend::config::{Config, Environment, Hypervisor, Live, Switch};
 use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::model::Uuid;
 use xend::core::ports;
 use xend::os::{OsEntropy, SystemClock};
 use xend::server::telemetry::Telemetry;
@@ -21,7 +22,7 @@ use xend::store::DirStore;
 use xend::sxp::{Limits, ReadError, Reader, pretty, read_one};
 use xend::wire::http::{self, Http};
 use xend::wire::relocation::{Allowed, RelocationServer, TcpCourier};
-use xend::wire::xmlrpc::{self, XmlRpc};
+use xend::wire::xmlrpc::{self, Door, XmlRpc};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -52,22 +53,27 @@ fn serve(options: &RunOptions) -> Result<()> {
         let live = config.live();
         // First, since a second daemon is best told that its socket is taken. Nobody is served before the engine is.
         let listeners = listen::open(&config, inherited).await?;
-        let callees = listen::open_xmlrpc(&config).await?;
+        let xmlrpc = listen::open_xmlrpc(&config).await?;
+        let xen_api = listen::open_xen_api(&config).await?;
         let dom0_min_mem = Arc::new(AtomicU64::new(config.tunables.dom0_min_mem_mib));
         let engine = start_engine(&config, Arc::clone(&dom0_min_mem)).await?;
         let guard = Guard::new(Arc::clone(&live));
         let app = guarded(pages(&engine, &live, &telemetry), &guard);
-        let calls = guarded(calls(&engine, &live, &telemetry), &guard);
+        let host = engine.host_uuid().await?;
+        let calls = calls(&engine, host, &live, &telemetry);
         let stop = CancellationToken::new();
         serve_relocation(&config, &engine, stop.clone()).await?;
-        listen::announce(&callees, "XML-RPC");
+        listen::announce(&xen_api, "Xen-API");
+        listen::announce(&xmlrpc, "XML-RPC");
         listen::announce(&listeners, "Listening");
         let server = Server::new(Arc::clone(&live), config.max_connections);
         for listener in listeners {
             server.attach(listener, app.clone());
         }
-        for listener in callees {
-            server.attach(listener, calls.clone());
+        for (listeners, door) in [(xmlrpc, Door::Legacy), (xen_api, Door::XenApi)] {
+            for listener in listeners {
+                server.attach(listener, guarded(calls.router(door), &guard));
+            }
         }
         lifecycle::supervise(&server, signals, || {
             reload(options, &environment, &config, &telemetry, &live);
@@ -126,10 +132,13 @@ fn guarded(app: axum::Router, guard: &Guard) -> axum::Router {
     app.layer(axum::middleware::from_fn_with_state(guard.clone(), Guard::check))
 }
 
-fn calls(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {
+fn calls(engine: &Engine, host: Uuid, live: &Live, telemetry: &Telemetry) -> XmlRpc {
     let (tunables, ring) = (Arc::clone(live), telemetry.ring());
-    let settings = move || xmlrpc::Settings { relocation_port: tunables.load().relocation_port };
-    XmlRpc::new(engine.clone(), settings, move || ring.text()).router()
+    let settings = move || {
+        let now = tunables.load();
+        xmlrpc::Settings { relocation_port: now.relocation_port, node_shutdown: now.node_shutdown }
+    };
+    XmlRpc::new(engine.clone(), host, settings, move || ring.text())
 }
 
 fn pages(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {

@@ -41,6 +41,9 @@ pub(super) struct Settings {
     pub(super) xmlrpc_tcp: Option<bool>,
     pub(super) xmlrpc_address: Option<IpAddr>,
     pub(super) xmlrpc_port: Option<u16>,
+    pub(super) xen_api: Option<bool>,
+    /// What is asked for and not done, with its place.
+    pub(super) left_out: Vec<(u32, String)>,
     pub(super) sim_cpus: Option<u32>,
     pub(super) sim_memory: Option<u64>,
 }
@@ -84,6 +87,11 @@ impl Settings {
             "xend-tcp-xmlrpc-server-ssl-key-file" | "xend-tcp-xmlrpc-server-ssl-cert-file" => {
                 return Err(entry.problem(entry.at, "there is no TLS on this port, leave it out"));
             }
+            "xen-api-server" => {
+                let (unix, others) = entry.xen_api_listeners()?;
+                self.xen_api = Some(unix);
+                self.left_out = others;
+            }
             "sim-cpus" => self.sim_cpus = Some(entry.number("a number of CPUs", &(1..=4096))?),
             "sim-memory" => self.sim_memory = Some(entry.number("a number of MiB", &MEGABYTES)?),
             _ => return Ok(false),
@@ -124,6 +132,9 @@ fn parse(path: &Path, text: &[u8]) -> Result<(Settings, Vec<Warning>), ConfigErr
         let took = settings
             .take(&entry)
             .map_err(|problem| ConfigError::Invalid(remark(problem.at, problem.message)))?;
+        for (at, message) in settings.left_out.drain(..) {
+            warnings.push(Warning(remark(at, message)));
+        }
         let key_shown = key.escape_debug();
         if !took && keys::is_without_effect(key) {
             tracing::debug!("Configuration key {key_shown} has no effect");

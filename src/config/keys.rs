@@ -27,7 +27,6 @@ pub(super) fn is_without_effect(key: &str) -> bool {
         "vnc-x509-cert-dir",
         "vnc-x509-verify",
         "vncpasswd",
-        "xen-api-server",
         "xsm_module_name",
         "xend-domains-lock-path",
         "xend-domains-path",

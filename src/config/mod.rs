@@ -29,6 +29,7 @@
 //! | `xend-tcp-xmlrpc-server` | yes, no | no | |
 //! | `xend-tcp-xmlrpc-server-address` | IP address, `localhost`, or `''` for all interfaces | localhost | |
 //! | `xend-tcp-xmlrpc-server-port` | 1 to 65535 | 8006 | |
+//! | `xen-api-server` | list of listeners, of which `(unix)` is served | `((unix))` | |
 //! | `scheduler` | credit, credit2, sedf, rtds | credit | |
 //! | `sim-cpus` | 1 to 4096 | 4 | |
 //! | `sim-memory` | MiB | 16384 | |
@@ -164,6 +165,8 @@ pub struct Config {
     pub xmlrpc_tcp: Switch<SocketAddr>,
     /// Where to serve XML-RPC on a unix socket.
     pub xmlrpc_unix: Switch<UnixSocket>,
+    /// Where to serve the Xen-API.
+    pub xen_api: Switch<UnixSocket>,
     /// Where to take in domains from other hosts.
     pub relocation: Switch<SocketAddr>,
     /// Which hosts may send some: regular expressions, separated by blanks; none for all.
@@ -226,6 +229,13 @@ impl Config {
             }
             _ => Switch::Off,
         };
+        let xen_api = match (&options.xen_api, places) {
+            (Some(Switch::On(path)), _) => socket(path.clone()),
+            (None, Some(places)) if file.xen_api.unwrap_or(true) && options.unix.is_none() => {
+                socket(places.xen_api.clone())
+            }
+            _ => Switch::Off,
+        };
         let xmlrpc_tcp = if file.xmlrpc_tcp.unwrap_or(false) {
             let ip = file.xmlrpc_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
             Switch::On(SocketAddr::new(ip, file.xmlrpc_port.unwrap_or(XMLRPC_PORT)))
@@ -267,6 +277,7 @@ impl Config {
             },
             xmlrpc_tcp,
             xmlrpc_unix,
+            xen_api,
             relocation,
             relocation_hosts: file.relocation_hosts.unwrap_or_else(|| RELOCATION_HOSTS.to_owned()),
             max_connections: file.max_connections.unwrap_or(512),
@@ -287,6 +298,7 @@ impl Config {
             ("the XML-RPC server", {
                 (&self.xmlrpc_tcp, &self.xmlrpc_unix) != (&new.xmlrpc_tcp, &new.xmlrpc_unix)
             }),
+            ("xen-api-server", self.xen_api != new.xen_api),
             ("the relocation server", {
                 (&self.relocation, &self.relocation_hosts) != (&new.relocation, &new.relocation_hosts)
             }),

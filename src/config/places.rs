@@ -43,6 +43,8 @@ pub struct Places {
     pub runtime: PathBuf,
     /// The unix socket of XML-RPC.
     pub xmlrpc: PathBuf,
+    /// The unix socket of the Xen-API.
+    pub xen_api: PathBuf,
 }
 
 impl Places {
@@ -55,14 +57,15 @@ impl Places {
                 state: "/var/lib/xend".into(),
                 runtime: "/var/lib/xend".into(),
                 xmlrpc: "/var/run/xend/xmlrpc.sock".into(),
+                xen_api: "/var/run/xend/xen-api.sock".into(),
             });
         }
         let below_home = |dir: &str| home.as_deref().map(|home: &Path| home.join(dir));
         let config = config_home.clone().or_else(|| below_home(".config"))?;
         let state = state_home.clone().or_else(|| below_home(".local/state"))?.join("xend");
         let runtime = runtime_dir.as_ref().map_or_else(|| state.clone(), |dir| dir.join("xend"));
-        let xmlrpc = runtime.join("xmlrpc.sock");
-        Some(Self { config: config.join("xend/xend-config.sxp"), state, runtime, xmlrpc })
+        let (xmlrpc, xen_api) = (runtime.join("xmlrpc.sock"), runtime.join("xen-api.sock"));
+        Some(Self { config: config.join("xend/xend-config.sxp"), state, runtime, xmlrpc, xen_api })
     }
 }
 

@@ -177,8 +177,7 @@ fn unknown_and_repeated_keys_are_warnings() {
 
 #[test]
 fn keys_of_xend_without_effect_are_silent() {
-    let text = "(xen-api-server ((9363 pam '^localhost$ example\\.com$') (unix none)))
-                (xend-relocation-server yes) (xend-relocation-hosts-allow '^localhost$')
+    let text = "(xend-relocation-server yes) (xend-relocation-hosts-allow '^localhost$')
                 (xend-tcp-xmlrpc-server no) (vif-script vif-bridge) (network-script 'network-bridge netdev=eth1')
                 (vncpasswd 'secret') (console-limit 1024) (keymap 'de') (xend-domains-path /d) (vncpasswd)";
     let (config, warnings) = load(text, &RunOptions::default()).unwrap();
@@ -214,4 +213,32 @@ fn a_reload_says_what_needs_a_restart() {
     assert_eq!(old.needs_restart(&tuned), [""; 0]);
     let moved = config("(xend-port 2) (xend-unix-server no) (sim-cpus 8)");
     assert_eq!(old.needs_restart(&moved), ["the HTTP address", "the unix socket", "the simulated host"]);
+}
+
+#[test]
+fn listeners_of_the_xen_api_that_are_not_served_are_named() {
+    let (config, warnings) =
+        load("(xen-api-server ((9363 pam '^localhost$') (unix none)))", &RunOptions::default()).unwrap();
+    assert!(matches!(config.xen_api, Switch::On(_)));
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("9363 is not served"), "{}", warnings[0]);
+    let (config, _) = load("(xen-api-server ((9363 pam)))", &RunOptions::default()).unwrap();
+    assert_eq!(config.xen_api, Switch::Off);
+    assert!(
+        load("(xen-api-server unix)", &RunOptions::default())
+            .unwrap_err()
+            .contains("needs a list of listeners")
+    );
+    // An instance with a socket of its own is none that takes xend's place.
+    let own = RunOptions { unix: Some(Switch::On("/run/own".into())), ..RunOptions::default() };
+    let (config, _) = load("", &own).unwrap();
+    assert_eq!((config.xen_api, config.xmlrpc_unix), (Switch::Off, Switch::Off));
+}
+
+#[test]
+fn encrypted_xml_rpc_is_refused_and_not_served_in_the_clear() {
+    let text = "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-ssl-key-file /k)";
+    assert!(load(text, &RunOptions::default()).unwrap_err().contains("there is no TLS on this port"));
+    let (config, _) = load("(xend-tcp-xmlrpc-server yes)", &RunOptions::default()).unwrap();
+    assert_eq!(config.xmlrpc_tcp, Switch::On("127.0.0.1:8006".parse().unwrap()));
 }

@@ -139,6 +139,11 @@ impl Engine {
         outcome
     }
 
+    /// The host's own UUID, which never changes.
+    pub async fn host_uuid(&self) -> Result<Uuid, Error> {
+        self.0.limited("Reading the host's UUID", self.0.store.host_uuid()).await
+    }
+
     /// What the host is, which does not change while it is up.
     pub fn host(&self) -> &HostInfo {
         &self.0.info

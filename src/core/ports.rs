@@ -192,6 +192,9 @@ pub trait Store: Send + Sync + 'static {
     /// All such notes; those of long ago may be left out.
     async fn arrivals(&self) -> Result<Vec<(Uuid, ArrivalNote)>, Error>;
 
+    /// The host's own UUID: made up when it is first asked for, and the same ever after.
+    async fn host_uuid(&self) -> Result<Uuid, Error>;
+
     /// The virtual networks that are known.
     async fn vnets(&self) -> Result<Vec<Vnet>, Error>;
 

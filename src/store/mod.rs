@@ -48,6 +48,7 @@ pub struct DirStore {
     domains: Arc<PathBuf>,
     moves: Arc<PathBuf>,
     vnets: Arc<PathBuf>,
+    host: Arc<PathBuf>,
 }
 
 impl DirStore {
@@ -57,8 +58,8 @@ impl DirStore {
         for dir in [&domains, &moves] {
             file::make_dir(dir)?;
         }
-        let vnets = dir.join("vnets.sxp");
-        Ok(Self { domains: Arc::new(domains), moves: Arc::new(moves), vnets: Arc::new(vnets) })
+        let (vnets, host) = (Arc::new(dir.join("vnets.sxp")), Arc::new(dir.join("host-uuid")));
+        Ok(Self { domains: Arc::new(domains), moves: Arc::new(moves), vnets, host })
     }
 
     fn of(&self, uuid: Uuid) -> PathBuf {
@@ -216,6 +217,14 @@ impl Store for DirStore {
         .await
     }
 
+    async fn host_uuid(&self) -> Result<Uuid, Error> {
+        let path = self.host.clone();
+        blocking(move || {
+            own_uuid(&path).map_err(|error| Error::backend("The host's UUID cannot be kept", error))
+        })
+        .await
+    }
+
     async fn vnets(&self) -> Result<Vec<Vnet>, Error> {
         let path = self.vnets.clone();
         blocking(move || {
@@ -236,6 +245,21 @@ impl Store for DirStore {
                 .map_err(|error| Error::backend("The virtual networks could not be stored", error))
         })
         .await
+    }
+}
+
+fn own_uuid(path: &Path) -> io::Result<Uuid> {
+    match fs::read_to_string(path) {
+        Ok(text) => Uuid::try_parse(text.trim()).map_err(|error| {
+            let reason = format!("{} holds no UUID: {error}", path.display());
+            io::Error::new(io::ErrorKind::InvalidData, reason)
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let uuid = Uuid::new_v4();
+            file::replace(path, format!("{uuid}\n").as_bytes())?;
+            Ok(uuid)
+        }
+        Err(error) => Err(error),
     }
 }
 

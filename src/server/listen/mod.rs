@@ -14,7 +14,7 @@ use tokio_util::either::Either;
 pub use inherited::Inherited;
 use unix::SocketFile;
 
-use crate::config::{Config, Switch};
+use crate::config::{Config, Switch, UnixSocket};
 use crate::core::caller::Via;
 
 /// A listener that cannot be had.
@@ -134,8 +134,7 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>
         listeners.push(listener);
     }
     if let Switch::On(wanted) = own_unix {
-        let (socket, file) = unix::bind(wanted).await?;
-        listeners.push(Listener::Unix { socket, path: wanted.path.clone(), file: Some(file) });
+        listeners.push(bind_unix(wanted).await?);
     }
     if listeners.is_empty() { Err(ListenError::Nothing) } else { Ok(listeners) }
 }
@@ -148,10 +147,15 @@ pub async fn open_xmlrpc(config: &Config) -> Result<Vec<Listener>, ListenError> 
         listeners.push(listener);
     }
     if let Switch::On(wanted) = &config.xmlrpc_unix {
-        let (socket, file) = unix::bind(wanted).await?;
-        listeners.push(Listener::Unix { socket, path: wanted.path.clone(), file: Some(file) });
+        listeners.push(bind_unix(wanted).await?);
     }
     Ok(listeners)
+}
+
+/// Opens the listeners of the Xen-API that `config` wants, if any.
+pub async fn open_xen_api(config: &Config) -> Result<Vec<Listener>, ListenError> {
+    let Switch::On(wanted) = &config.xen_api else { return Ok(Vec::new()) };
+    Ok(vec![bind_unix(wanted).await?])
 }
 
 /// Says on standard output where the daemon can be reached, a line for each listener.
@@ -163,6 +167,11 @@ pub fn announce(listeners: &[Listener], what: &str) {
         writeln!(out, "{what} on {listener}").ok();
     }
     out.flush().ok();
+}
+
+async fn bind_unix(wanted: &UnixSocket) -> Result<Listener, ListenError> {
+    let (socket, file) = unix::bind(wanted).await?;
+    Ok(Listener::Unix { socket, path: wanted.path.clone(), file: Some(file) })
 }
 
 async fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {

@@ -6,6 +6,7 @@
 //! args      what a call was made with
 //! sink      S-expressions as nested arrays
 //! legacy    xend.*
+//! xenapi    classes, sessions
 //! ```
 //!
 //! A call is a POST to any path. Whatever comes of it, the answer is a 200: what fails is a fault, or a struct that says so.
@@ -15,9 +16,11 @@ pub mod codec;
 mod legacy;
 mod sink;
 mod value;
+mod xenapi;
 
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
+use crate::core::model::Uuid;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Request};
@@ -28,6 +31,7 @@ use codec::{Call, Limits};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 pub use value::Value;
+use xenapi::{Sessions, XenApi};
 
 /// The longest call, in bytes.
 const MAX_CALL: usize = 32 << 20;
@@ -40,6 +44,17 @@ const MALFORMED: i64 = 1;
 pub struct Settings {
     /// Where other hosts are expected to take domains in, if nobody says otherwise.
     pub relocation_port: u16,
+    /// Whether a caller may shut the host down.
+    pub node_shutdown: bool,
+}
+
+/// Which calls a listener takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// `xend.*` alone.
+    Legacy,
+    /// Those and the Xen-API's.
+    XenApi,
 }
 
 /// What every call works with.
@@ -48,31 +63,40 @@ pub struct XmlRpc(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
+    xenapi: XenApi,
     settings: Box<dyn Fn() -> Settings + Send + Sync>,
     log: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl XmlRpc {
-    /// The wire in front of `engine`. `settings` is asked at each call, `log` gives the text of `xend.node.log`.
+    /// The wire in front of `engine`, on the host with this UUID. `settings` is asked at each call, `log` gives the text of
+    /// `xend.node.log`.
     pub fn new(
         engine: Engine,
+        host: Uuid,
         settings: impl Fn() -> Settings + Send + Sync + 'static,
         log: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Inner { engine, settings: Box::new(settings), log: Box::new(log) }))
+        let xenapi = XenApi { host, sessions: Sessions::default() };
+        Self(Arc::new(Inner { engine, xenapi, settings: Box::new(settings), log: Box::new(log) }))
     }
 
-    /// What takes the calls. Every request must carry a [`Caller`] among its extensions; one without is taken for an
+    /// What takes the calls that come in at one door. Every request must carry a [`Caller`] among its extensions; one without is taken for an
     /// internal one.
-    pub fn router(self) -> Router {
+    pub fn router(&self, door: Door) -> Router {
+        let wire = self.clone();
         Router::new()
-            .fallback(move |request: Request| self.clone().serve(request))
+            .fallback(move |request: Request| wire.clone().serve(door, request))
             .layer(DefaultBodyLimit::disable())
             .layer(CatchPanicLayer::custom(panicked))
     }
 
     fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    fn xenapi(&self) -> &XenApi {
+        &self.0.xenapi
     }
 
     fn settings(&self) -> Settings {
@@ -83,7 +107,7 @@ impl XmlRpc {
         (self.0.log)()
     }
 
-    async fn serve(self, request: Request) -> Response {
+    async fn serve(self, door: Door, request: Request) -> Response {
         if request.method() != Method::POST {
             return reply(
                 StatusCode::NOT_IMPLEMENTED,
@@ -93,7 +117,7 @@ impl XmlRpc {
         }
         let caller = request.extensions().get::<Caller>().cloned().unwrap_or_else(Caller::internal);
         let text = match self.read(request.into_body()).await {
-            Ok(call) => self.answer(&caller, &call).await,
+            Ok(call) => self.answer(door, &caller, &call).await,
             Err(reason) => codec::fault(MALFORMED, &reason),
         };
         reply(StatusCode::OK, text, "text/xml")
@@ -109,10 +133,11 @@ impl XmlRpc {
         read.map_err(|malformed| malformed.to_string())
     }
 
-    async fn answer(&self, caller: &Caller, call: &Call) -> String {
-        match legacy::answer(self, caller, call).await {
-            Some(answer) => answer,
-            None => codec::answer(&unknown(&call.method)),
+    async fn answer(&self, door: Door, caller: &Caller, call: &Call) -> String {
+        match (legacy::answer(self, caller, call).await, door) {
+            (Some(answer), _) => answer,
+            (None, Door::XenApi) => codec::answer(&xenapi::answer(self, caller, call).await),
+            (None, Door::Legacy) => codec::answer(&unknown(&call.method)),
         }
     }
 }

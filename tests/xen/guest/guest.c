@@ -2,7 +2,7 @@
  * A paravirtual guest that fits in 4 MiB and does what a toolstack wants to see: it says on its console that it is up,
  * writes so to XenStore, and obeys control/shutdown: poweroff, halt, reboot, crash, suspend.
  *
- * It has no interrupts and no drivers, but lets go of its network interface when that is unplugged. It waits with SCHEDOP_poll.
+ * It has no interrupts and no drivers, but lets go of devices that are unplugged. It waits with SCHEDOP_poll.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -149,8 +149,16 @@ static void say(const char *text)
 
 static char answer[PAGE + 1];
 static int fired;
-/* What is behind our network interface, if there is one. */
-static char backend[80];
+
+/* Devices that are to be unplugged have to be let go of by their drivers, which we are, too. The disk can come later. */
+static struct {
+    const char *path, *backend, *state;
+    char behind[80];
+} devices[] = {
+    { "device/vif/0", "device/vif/0/backend", "device/vif/0/state", "" },
+    { "device/vbd/51728", "device/vbd/51728/backend", "device/vbd/51728/state", "" },
+};
+#define DEVICES (sizeof devices / sizeof devices[0])
 
 static void put(const void *data, size_t count)
 {
@@ -225,19 +233,25 @@ static void introduce(void)
     ask(XS_WRITE, "control/feature-suspend", "1", 0);
     ask(XS_WRITE, "data/guest", "up", 0);
     ask(XS_WATCH, "control/shutdown", "shutdown", 1);
-    backend[0] = 0;
-    if (ask(XS_READ, "device/vif/0/backend", 0, 0) && length(answer) + sizeof "/state" <= sizeof backend) {
-        memcpy(backend, answer, length(answer));
-        memcpy(backend + length(answer), "/state", sizeof "/state");
-        ask(XS_WATCH, backend, "backend", 1);
+    for (size_t i = 0; i < DEVICES; i++) {
+        devices[i].behind[0] = 0;
+        ask(XS_WATCH, devices[i].path, "device", 1);
     }
 }
 
-/* A network interface that is to be unplugged has to be let go of by its driver, which we are, too. */
-static void let_go(void)
+static void look_after_devices(void)
 {
-    if (backend[0] && ask(XS_READ, backend, 0, 0) && same(answer, "5"))
-        ask(XS_WRITE, "device/vif/0/state", "6", 0);
+    for (size_t i = 0; i < DEVICES; i++) {
+        char *behind = devices[i].behind;
+        if (!behind[0] && ask(XS_READ, devices[i].backend, 0, 0)
+            && length(answer) + sizeof "/state" <= sizeof devices[i].behind) {
+            memcpy(behind, answer, length(answer));
+            memcpy(behind + length(answer), "/state", sizeof "/state");
+            ask(XS_WATCH, behind, "backend", 1);
+        }
+        if (behind[0] && ask(XS_READ, behind, 0, 0) && same(answer, "5"))
+            ask(XS_WRITE, devices[i].state, "6", 0);
+    }
 }
 
 /* ---- its life ---- */
@@ -289,7 +303,7 @@ void guest(start_info_t *start)
             obey(order);
         } else {
             wait_for_watch();
-            let_go();
+            look_after_devices();
         }
     }
 }

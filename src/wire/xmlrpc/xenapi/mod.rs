@@ -1,0 +1,136 @@
+//! The Xen-API: classes of objects, their fields and what can be done with them, after a client has logged in.
+//!
+//! ```text
+//! table     what a class is made of; getters, records and lists derive from it
+//! session   who has logged in
+//! world     what a call sees: one snapshot of the host
+//! failure   the Xen-API's error codes
+//! host, vm, metrics, devices    the classes
+//! ```
+//!
+//! The order of checks is xend's: how many parameters, the session, the reference, and then the call itself.
+
+mod devices;
+mod failure;
+mod host;
+mod metrics;
+mod session;
+mod table;
+mod vm;
+mod vm_calls;
+mod world;
+
+use super::XmlRpc;
+use super::args::Args;
+use super::codec::Call;
+use super::value::Value;
+use crate::core::caller::Caller;
+use crate::core::model::Uuid;
+use failure::Failure;
+pub(super) use session::Sessions;
+use table::{CLASSES, Class, Doing, Work};
+use world::World;
+
+/// What the Xen-API keeps between two calls.
+pub(super) struct XenApi {
+    /// The host's own UUID, which never changes.
+    pub(super) host: Uuid,
+    pub(super) sessions: Sessions,
+}
+
+/// The answer to a call, which says itself whether it succeeded.
+pub(super) async fn answer(wire: &XmlRpc, caller: &Caller, call: &Call) -> Value {
+    let member = |name: &str, value| (name.to_owned(), value);
+    let said = match perform(wire, caller, call).await {
+        Ok(value) => vec![member("Status", Value::text("Success")), member("Value", without_nil(value))],
+        Err(failure) => {
+            vec![member("Status", Value::text("Failure")), member("ErrorDescription", failure.description())]
+        }
+    };
+    Value::Struct(said)
+}
+
+/// Nothing, as a whole answer, is the empty string.
+fn without_nil(value: Value) -> Value {
+    if value == Value::Nil { Value::text("") } else { value }
+}
+
+async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, Failure> {
+    let unknown = || Failure::new("MESSAGE_METHOD_UNKNOWN", [call.method.as_str()]);
+    let (name, method) = call.method.split_once('.').ok_or_else(unknown)?;
+    if name == "session" && method.starts_with("login") {
+        return session::log_in(wire, caller, call);
+    }
+    let class = CLASSES.iter().find(|class| class.name == name).ok_or_else(unknown)?;
+    let doing = class.doing(method).ok_or_else(unknown)?;
+    let takes = doing.takes();
+    if call.params.len() != takes {
+        let (expected, actual) = (takes.to_string(), call.params.len().to_string());
+        return Err(Failure::new(
+            "MESSAGE_PARAMETER_COUNT_MISMATCH",
+            [call.method.as_str(), &expected, &actual],
+        ));
+    }
+    let session = match call.params.first() {
+        Some(Value::Text(session)) => session.as_str(),
+        _ => "",
+    };
+    wire.xenapi().sessions.check(session)?;
+    let mut world = World::look(wire, caller, session).await?;
+    let args = Args { names: doing.names(), values: &call.params };
+    let reference = if doing.is_about_one() { Some(refer(class, &world, &args)?) } else { None };
+    if class.name == "VM_metrics" {
+        world.look_at_vcpus(wire, caller, reference).await?;
+    }
+    let work = doing.make(class, &world, reference, &args)?;
+    done(wire, caller, &world, work).await
+}
+
+/// The object that the first parameter behind the session names.
+fn refer(class: &Class, world: &World, args: &Args<'_>) -> Result<Uuid, Failure> {
+    let text = args.text(1).map_err(Failure::from)?;
+    let found = Uuid::try_parse(&text).ok().filter(|uuid| class.exists(world, *uuid));
+    found.ok_or_else(|| Failure::new("HANDLE_INVALID", [class.name, &text]))
+}
+
+async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Result<Value, Failure> {
+    match work {
+        Work::Said(value) => Ok(value),
+        Work::LogOut => {
+            wire.xenapi().sessions.forget(&world.session);
+            Ok(Value::Nil)
+        }
+        Work::Ask { ops, about, tell } => {
+            let mut outcomes = Vec::with_capacity(ops.len());
+            for op in ops {
+                let outcome = wire.engine().execute(caller, op).await;
+                outcomes.push(outcome.map_err(|error| Failure::of(error, &about))?);
+            }
+            Ok(tell(outcomes))
+        }
+    }
+}
+
+impl Class {
+    /// What a method's name means for this class.
+    fn doing(&'static self, method: &str) -> Option<Doing> {
+        let field = |name: &str| self.fields.iter().find(|field| field.name == name);
+        if let Some(call) = self.calls.iter().find(|call| call.name == method) {
+            return Some(Doing::Call(call));
+        }
+        match method {
+            "get_all" => Some(Doing::All),
+            "get_all_records" if self.name != "session" => Some(Doing::AllRecords),
+            "get_record" => Some(Doing::Record),
+            "get_by_uuid" => Some(Doing::ByUuid),
+            "get_by_name_label" if field("name_label").is_some() => Some(Doing::ByNameLabel),
+            _ => {
+                let get = method.strip_prefix("get_").and_then(field).map(Doing::Get);
+                let set = || {
+                    method.strip_prefix("set_").and_then(field).and_then(|field| field.set).map(Doing::Set)
+                };
+                get.or_else(set)
+            }
+        }
+    }
+}

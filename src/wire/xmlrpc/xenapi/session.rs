@@ -1,0 +1,153 @@
+//! Who has logged in.
+//!
+//! Over the unix socket the user is who the kernel says that it is; what a client calls itself is noted and means nothing.
+
+use super::failure::Failure;
+use super::table::{Call, Class, Field, Work};
+use super::world::World;
+use crate::core::caller::{Caller, Via};
+use crate::core::model::Uuid;
+use crate::wire::xmlrpc::XmlRpc;
+use crate::wire::xmlrpc::codec;
+use crate::wire::xmlrpc::value::Value;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// How long a session lives that nobody uses.
+const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many sessions one originator can have: beyond that its oldest one ends.
+const EACH: usize = 1000;
+
+#[derive(Debug, Clone)]
+struct Session {
+    /// What the user called itself.
+    user: String,
+    /// Where it came from.
+    originator: String,
+    /// When it was last used.
+    active: SystemTime,
+}
+
+/// All sessions. They end with the daemon, and clients log in again.
+#[derive(Debug, Default)]
+pub(in crate::wire::xmlrpc) struct Sessions(Mutex<HashMap<Uuid, Session>>);
+
+impl Sessions {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new one, whose reference cannot be guessed: it is 122 random bits.
+    fn begin(&self, user: String, originator: String, now: SystemTime) -> Uuid {
+        let mut sessions = self.lock();
+        sessions.retain(|_, session| now.duration_since(session.active).unwrap_or_default() < IDLE);
+        let own = sessions.iter().filter(|(_, session)| session.originator == originator);
+        let (count, oldest) = (own.clone().count(), own.min_by_key(|(_, session)| session.active));
+        if let Some(oldest) = oldest.map(|(uuid, _)| *uuid).filter(|_| count >= EACH) {
+            sessions.remove(&oldest);
+        }
+        let uuid = Uuid::new_v4();
+        sessions.insert(uuid, Session { user, originator, active: now });
+        uuid
+    }
+
+    /// Whether there is such a session, which is in use from now on.
+    pub(super) fn check(&self, session: &str) -> Result<(), Failure> {
+        let (now, invalid) = (SystemTime::now(), || Failure::new("SESSION_INVALID", [session]));
+        let uuid = Uuid::try_parse(session).map_err(|_| invalid())?;
+        let mut sessions = self.lock();
+        let found = sessions.get_mut(&uuid).ok_or_else(invalid)?;
+        if now.duration_since(found.active).unwrap_or_default() >= IDLE {
+            sessions.remove(&uuid);
+            return Err(invalid());
+        }
+        found.active = now;
+        Ok(())
+    }
+
+    pub(super) fn forget(&self, session: &str) {
+        if let Ok(uuid) = Uuid::try_parse(session) {
+            self.lock().remove(&uuid);
+        }
+    }
+
+    fn all(&self) -> Vec<Uuid> {
+        self.lock().keys().copied().collect()
+    }
+
+    fn get(&self, uuid: Uuid) -> Option<Session> {
+        self.lock().get(&uuid).cloned()
+    }
+}
+
+/// `session.login_with_password(user, password)`, and the version and originator that later clients add.
+pub(super) fn log_in(wire: &XmlRpc, caller: &Caller, call: &codec::Call) -> Result<Value, Failure> {
+    if call.method != "session.login_with_password" {
+        return Err(Failure::new("MESSAGE_METHOD_UNKNOWN", [call.method.as_str()]));
+    }
+    let given = call.params.len();
+    if !(2..=4).contains(&given) {
+        let counts = ["session.login_with_password", "2", &given.to_string()];
+        return Err(Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", counts));
+    }
+    let denied = || Failure::new("SESSION_AUTHENTICATION_FAILED", []);
+    let originator = match caller.via {
+        Via::Unix { uid: Some(uid), .. } if uid == 0 || uid == nix::unistd::geteuid().as_raw() => {
+            format!("uid {uid}")
+        }
+        Via::Internal => "internal".to_owned(),
+        Via::Unix { .. } | Via::Tcp { .. } => {
+            tracing::warn!(%caller, "A login to the Xen-API was refused");
+            return Err(denied());
+        }
+    };
+    let Some(Value::Text(user)) = call.params.first() else { return Err(denied()) };
+    let session = wire.xenapi().sessions.begin(user.clone(), originator, SystemTime::now());
+    tracing::info!(%caller, "A session of the Xen-API begins");
+    Ok(Value::text(session.to_string()))
+}
+
+pub(super) static SESSION: Class = Class {
+    name: "session",
+    all: |world| world.wire.xenapi().sessions.all(),
+    fields: &[
+        Field::read("uuid", |_, uuid| Some(Value::text(uuid.to_string()))),
+        Field::read("this_host", |world, _| Some(world.host_ref())),
+        Field::read("this_user", |world, uuid| {
+            Some(Value::text(world.wire.xenapi().sessions.get(uuid)?.user))
+        }),
+        Field::read("last_active", |world, uuid| {
+            Some(World::time(world.wire.xenapi().sessions.get(uuid)?.active))
+        }),
+    ],
+    calls: &[
+        Call { name: "logout", takes: &["session"], one: false, make: |_, _, _| Ok(Work::LogOut) },
+        Call { name: "local_logout", takes: &["session"], one: false, make: |_, _, _| Ok(Work::LogOut) },
+    ],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_when_nobody_uses_it_and_when_there_are_too_many() {
+        let sessions = Sessions::default();
+        let now = SystemTime::now();
+        let old = sessions.begin("old".into(), "uid 0".into(), now - IDLE);
+        assert!(sessions.check(&old.to_string()).is_err());
+        let first = sessions.begin("first".into(), "uid 0".into(), now - Duration::from_secs(60));
+        let other = sessions.begin("other".into(), "uid 7".into(), now - Duration::from_secs(120));
+        for _ in 0..EACH {
+            sessions.begin("more".into(), "uid 0".into(), now);
+        }
+        assert!(sessions.check(&first.to_string()).is_err(), "it was the oldest of its originator");
+        assert_eq!(sessions.check(&other.to_string()), Ok(()));
+        assert_eq!(sessions.get(other).unwrap().user, "other");
+        sessions.forget(&other.to_string());
+        assert!(sessions.check(&other.to_string()).is_err());
+        assert!(sessions.check("").is_err());
+    }
+}

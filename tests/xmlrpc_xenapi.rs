@@ -1,0 +1,292 @@
+//! The Xen-API over a real socket: sessions, the order of checks, each call once, and what a client does with a VM.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod http_support;
+
+use http_support::{Daemon, Door, ask, guest};
+use std::collections::BTreeMap;
+use xend::wire::xmlrpc::Value;
+use xend::wire::xmlrpc::codec::{self, Limits};
+
+/// What the Xen-API says: a value, or a code with what belongs to it.
+type Said = Result<Value, Vec<String>>;
+
+struct Client {
+    daemon: Daemon,
+    door: Door,
+    session: Value,
+}
+
+fn text(text: &str) -> Value {
+    Value::text(text)
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let Value::Array(values) = value else { panic!("{value:?}") };
+    let text = |value: &Value| match value {
+        Value::Text(text) => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    values.iter().map(text).collect()
+}
+
+fn members(value: Value) -> BTreeMap<String, Value> {
+    let Value::Struct(members) = value else { panic!("{value:?}") };
+    members.into_iter().collect()
+}
+
+impl Client {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("xen-api");
+        let daemon = Daemon::start_in(dir, &["--xen-api", socket.to_str().unwrap()]);
+        let mut client = Self { daemon, door: Door::Unix(socket), session: Value::Nil };
+        client.session = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
+        client
+    }
+
+    fn bare(&self, method: &str, params: &[Value]) -> Said {
+        let body = codec::call(method, params);
+        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml";
+        let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let answer = ask(&self.door, request.as_bytes());
+        let Ok(Value::Struct(said)) = codec::read_answer(&answer.text(), &Limits::default()).unwrap() else {
+            panic!("{}", answer.text())
+        };
+        // libxen takes the first member for the status, and wants no third.
+        assert_eq!((said.len(), said[0].0.as_str()), (2, "Status"));
+        match (said[0].1 == text("Success"), said[1].0.as_str()) {
+            (true, "Value") => Ok(said[1].1.clone()),
+            (false, "ErrorDescription") => Err(strings(&said[1].1)),
+            _ => panic!("{said:?}"),
+        }
+    }
+
+    fn call(&self, method: &str, params: &[Value]) -> Said {
+        let mut all = vec![self.session.clone()];
+        all.extend_from_slice(params);
+        self.bare(method, &all)
+    }
+
+    fn one(&self, method: &str, params: &[Value]) -> Value {
+        match self.call(method, params).unwrap() {
+            Value::Array(mut all) if all.len() == 1 => all.remove(0),
+            other => panic!("{method}: {other:?}"),
+        }
+    }
+
+    fn vm(&self, name: &str) -> Value {
+        self.one("VM.get_by_name_label", &[text(name)])
+    }
+
+    fn power_state(&self, vm: &Value) -> String {
+        match self.call("VM.get_power_state", std::slice::from_ref(vm)).unwrap() {
+            Value::Text(state) => state,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A running VM with all sorts of devices.
+    fn populated() -> Self {
+        let client = Self::new();
+        let config = guest("web", "(device (vfb (vnc 1) (vncdisplay 3) (vncpasswd secret)))");
+        assert_eq!(client.daemon.create(&config).code, 201);
+        assert_eq!(client.daemon.post("/xend/domain/web", "op=unpause").code, 200);
+        client
+    }
+}
+
+/// The session of the wire protocol's chapter.
+#[test]
+fn a_client_looks_around_pauses_and_is_told_what_it_cannot_do() {
+    let client = Client::populated();
+    let (vm, state) = (client.vm("web"), |client: &Client| client.power_state(&client.vm("web")));
+    let all = client.call("VM.get_all", &[]).unwrap();
+    assert!(strings(&all).iter().any(|uuid| *uuid == strings(&Value::Array(vec![vm.clone()]))[0]));
+    assert_eq!(client.call("VM.get_name_label", std::slice::from_ref(&vm)), Ok(text("web")));
+    let metrics = client.call("VM.get_metrics", std::slice::from_ref(&vm)).unwrap();
+    let Value::Struct(utilisation) = client.call("VM_metrics.get_VCPUs_utilisation", &[metrics]).unwrap()
+    else {
+        panic!()
+    };
+    assert!(matches!(utilisation.as_slice(), [(zero, Value::Double(_)), ..] if zero == "0"));
+    assert_eq!(client.call("VM.pause", std::slice::from_ref(&vm)), Ok(text("")));
+    assert_eq!(client.call("VM.set_pauseflag", &[vm.clone(), Value::Bool(true)]), Ok(text("")));
+    assert_eq!(state(&client), "Paused");
+    assert_eq!(client.call("VM.unpause", std::slice::from_ref(&vm)), Ok(text("")));
+    assert_eq!(state(&client), "Running");
+    let Value::Text(reference) = vm.clone() else { panic!() };
+    let wrong = vec!["VM_BAD_POWER_STATE".to_owned(), reference, "Halted".to_owned(), "Running".to_owned()];
+    // xm sends a number where a boolean belongs.
+    assert_eq!(client.call("VM.start", &[vm.clone(), Value::Int(0)]), Err(wrong));
+    assert_eq!(client.call("VM.set_name_label", &[vm.clone(), text("shop")]), Ok(text("")));
+    assert_eq!(client.call("VM.get_by_name_label", &[text("web")]), Ok(Value::Array(vec![])));
+    assert_eq!(client.call("VM.hard_shutdown", std::slice::from_ref(&vm)), Ok(text("")));
+    assert_eq!(client.call("VM.get_record", &[vm]).unwrap_err()[0], "HANDLE_INVALID");
+}
+
+#[test]
+fn a_managed_vm_lives_through_all_of_it() {
+    let client = Client::new();
+    let define = format!("op=new&config={}", http_support::encoded(&guest("web", "")));
+    assert_eq!(client.daemon.post("/xend/domain", &define).code, 200);
+    let vm = client.vm("web");
+    let does = |method: &str, more: &[Value], state: &str| {
+        let mut params = vec![vm.clone()];
+        params.extend_from_slice(more);
+        assert_eq!(client.call(method, &params), Ok(text("")), "{method}");
+        assert_eq!(client.power_state(&vm), state, "{method}");
+    };
+    assert_eq!(client.power_state(&vm), "Halted");
+    assert_eq!(client.call("VM.get_domid", std::slice::from_ref(&vm)), Ok(text("-1")));
+    does("VM.start", &[Value::Bool(true)], "Paused");
+    does("VM.unpause", &[], "Running");
+    does("VM.set_VCPUs_number_live", &[text("1")], "Running");
+    does("VM.set_memory_dynamic_max_live", &[text(&(48_u64 << 20).to_string())], "Running");
+    assert_eq!(
+        client.call("VM.get_memory_dynamic_max", std::slice::from_ref(&vm)),
+        Ok(text(&(48_u64 << 20).to_string()))
+    );
+    does("VM.add_to_VCPUs_params_live", &[text("weight"), text("512")], "Running");
+    does("VM.add_to_VCPUs_params_live", &[text("cpumap0"), text("0,1,63")], "Running");
+    let params = members(client.call("VM.get_VCPUs_params", std::slice::from_ref(&vm)).unwrap());
+    assert_eq!(params["weight"], text("512"));
+    does("VM.suspend", &[], "Suspended");
+    does("VM.resume", &[Value::Bool(false)], "Running");
+    let file = text(client.daemon.dir.path().join("saved").to_str().unwrap());
+    does("VM.save", &[file.clone(), Value::Bool(false)], "Halted");
+    assert_eq!(client.call("VM.restore", &[file, Value::Bool(true)]), Ok(text("")));
+    assert_eq!(client.power_state(&vm), "Paused");
+    does("VM.hard_shutdown", &[], "Halted");
+    assert_eq!(client.call("VM.destroy", std::slice::from_ref(&vm)), Ok(text("")));
+    assert_eq!(
+        client.call("VM.get_all", &[]).unwrap(),
+        client.call("VM.get_by_name_label", &[text("Domain-0")]).unwrap()
+    );
+}
+
+#[test]
+fn who_has_not_logged_in_sees_nothing() {
+    let client = Client::new();
+    let said = |params: &[Value]| client.bare("VM.get_all", params).unwrap_err();
+    assert_eq!(said(&[text("guess")]), ["SESSION_INVALID", "guess"]);
+    assert_eq!(said(&[]), ["MESSAGE_PARAMETER_COUNT_MISMATCH", "VM.get_all", "1", "0"]);
+    // The maintained clients say more of themselves.
+    let four = [text("root"), text("geheim"), text("1.0"), text("test")];
+    let session = client.bare("session.login_with_password", &four).unwrap();
+    assert_ne!(session, client.session);
+    assert_eq!(
+        client.bare("session.login_with_password", &[text("root")]).unwrap_err()[0],
+        "MESSAGE_PARAMETER_COUNT_MISMATCH"
+    );
+    let user = client.bare("session.get_this_user", &[session.clone(), session.clone()]).unwrap();
+    assert_eq!(user, text("root"));
+    assert_eq!(client.bare("session.logout", std::slice::from_ref(&session)), Ok(text("")));
+    assert_eq!(client.bare("VM.get_all", &[session]).unwrap_err()[0], "SESSION_INVALID");
+    assert!(!client.daemon.log().contains("geheim"));
+    // The host is the same after a restart, its sessions are not.
+    let host = client.one("host.get_all", &[]);
+    let (door, daemon) = (client.door, client.daemon);
+    let Door::Unix(socket) = &door else { panic!() };
+    let socket = socket.to_str().unwrap().to_owned();
+    let (_, dir) = daemon.end(nix::sys::signal::Signal::SIGTERM);
+    std::fs::create_dir_all(std::path::Path::new(&socket).parent().unwrap()).unwrap();
+    let daemon = Daemon::start_in(dir, &["--xen-api", &socket]);
+    let mut again = Client { daemon, door, session: client.session };
+    assert_eq!(again.call("VM.get_all", &[]).unwrap_err()[0], "SESSION_INVALID");
+    again.session = again.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
+    assert_eq!(again.one("host.get_all", &[]), host);
+}
+
+/// What the maintained Python client asks for the version of the API.
+#[test]
+fn the_version_is_found_through_the_pool() {
+    let client = Client::new();
+    let pool = client.one("pool.get_all", &[]);
+    let host = client.call("pool.get_master", &[pool]).unwrap();
+    assert_eq!(client.call("host.get_API_version_major", std::slice::from_ref(&host)), Ok(text("1")));
+    assert_eq!(client.call("host.get_API_version_minor", &[host]), Ok(text("0")));
+}
+
+#[test]
+fn every_record_is_what_the_getters_say() {
+    let client = Client::populated();
+    for class in
+        ["session", "host", "host_cpu", "host_metrics", "pool", "VM", "VM_metrics", "VBD", "VIF", "console"]
+    {
+        let all = strings(&client.call(&format!("{class}.get_all"), &[]).unwrap());
+        assert!(!all.is_empty(), "{class}");
+        for reference in all {
+            let one = [text(&reference)];
+            let record = members(client.call(&format!("{class}.get_record"), &one).unwrap());
+            assert!(!format!("{record:?}").contains("secret"), "{class}");
+            for (field, value) in record {
+                let got = client.call(&format!("{class}.get_{field}"), &one).unwrap();
+                let moves = matches!(
+                    field.as_str(),
+                    "last_updated"
+                        | "last_active"
+                        | "VCPUs_utilisation"
+                        | "VCPUs_CPU"
+                        | "VCPUs_flags"
+                        | "state"
+                        | "memory_free"
+                );
+                assert!(moves || got == value, "{class}.{field}: {got:?} and not {value:?}");
+            }
+            assert_eq!(client.call(&format!("{class}.get_by_uuid"), &one), Ok(one[0].clone()));
+        }
+    }
+    let records = members(client.call("VM.get_all_records", &[]).unwrap());
+    let metrics = members(client.call("VM_metrics.get_all_records", &[]).unwrap());
+    assert_eq!(records.len(), 2);
+    // xm dies of a VM whose metrics have no record.
+    for record in records.into_values() {
+        let Value::Text(of) = members(record)["metrics"].clone() else { panic!() };
+        assert!(metrics.contains_key(&of));
+    }
+}
+
+/// Each call of the table: with a count that is wrong, with a session that is none, with a reference that is none, and
+/// with nonsense for everything else.
+#[test]
+fn every_call_checks_what_it_gets() {
+    let client = Client::populated();
+    let methods = strings(&client.call("host.list_methods", &[]).unwrap());
+    assert!(methods.len() > 150, "{}", methods.len());
+    for method in &methods {
+        if method.starts_with("session.log") || method == "session.local_logout" {
+            continue;
+        }
+        let mismatch = client.bare(method, &[]).unwrap_err();
+        assert_eq!(mismatch[..2], ["MESSAGE_PARAMETER_COUNT_MISMATCH", method.as_str()]);
+        let count: usize = mismatch[2].parse().unwrap();
+        let mut params = vec![text("nonsense"); count];
+        assert_eq!(client.bare(method, &params).unwrap_err()[0], "SESSION_INVALID", "{method}");
+        params[0] = client.session.clone();
+        if count > 1 && !method.contains("get_by_name_label") {
+            let said = client.bare(method, &params).unwrap_err();
+            assert!(said[0] == "HANDLE_INVALID" || said[0] == "VALUE_NOT_SUPPORTED", "{method}: {said:?}");
+        } else {
+            assert!(client.bare(method, &params).is_ok(), "{method}");
+        }
+        params.push(Value::Nil);
+        assert_eq!(client.bare(method, &params).unwrap_err()[0], "MESSAGE_PARAMETER_COUNT_MISMATCH");
+    }
+    assert_eq!(client.call("VM.fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "VM.fly"]);
+    assert_eq!(client.call("fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "fly"]);
+}
+
+#[test]
+fn both_doors_take_xms_calls_and_one_of_them_the_xen_apis() {
+    let client = Client::new();
+    let body = codec::call("xend.domains", &[Value::Int(0)]);
+    let request = format!("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let answer =
+        codec::read_answer(&ask(&client.door, request.as_bytes()).text(), &Limits::default()).unwrap();
+    assert_eq!(answer, Ok(Value::Array(vec![text("Domain-0")])));
+    let log = client.call("host.get_log", &[client.one("host.get_all", &[])]).unwrap();
+    assert!(matches!(log, Value::Text(log) if log.contains("started\n")), "no escapes here");
+    let host = client.one("host.get_all", &[]);
+    assert_eq!(client.call("host.shutdown", &[host]).unwrap_err()[0], "OPERATION_NOT_ALLOWED");
+}
