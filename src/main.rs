@@ -60,7 +60,7 @@ fn serve(options: &RunOptions) -> Result<()> {
         let guard = Guard::new(Arc::clone(&live));
         let app = guarded(pages(&engine, &live, &telemetry), &guard);
         let host = engine.host_uuid().await?;
-        let calls = calls(&engine, host, &live, &telemetry);
+        let calls = calls(&engine, host, environment.uid, &live, &telemetry);
         let stop = CancellationToken::new();
         serve_relocation(&config, &engine, stop.clone()).await?;
         listen::announce(&xen_api, "Xen-API");
@@ -132,11 +132,11 @@ fn guarded(app: axum::Router, guard: &Guard) -> axum::Router {
     app.layer(axum::middleware::from_fn_with_state(guard.clone(), Guard::check))
 }
 
-fn calls(engine: &Engine, host: Uuid, live: &Live, telemetry: &Telemetry) -> XmlRpc {
+fn calls(engine: &Engine, host: Uuid, own_uid: u32, live: &Live, telemetry: &Telemetry) -> XmlRpc {
     let (tunables, ring) = (Arc::clone(live), telemetry.ring());
     let settings = move || {
         let now = tunables.load();
-        xmlrpc::Settings { relocation_port: now.relocation_port, node_shutdown: now.node_shutdown }
+        xmlrpc::Settings { relocation_port: now.relocation_port, node_shutdown: now.node_shutdown, own_uid }
     };
     XmlRpc::new(engine.clone(), host, settings, move || ring.text())
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 pub struct Environment {
     /// Whether the process runs as root.
     pub root: bool,
+    /// The user that it runs as.
+    pub uid: u32,
     /// `HOME`.
     pub home: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`.
@@ -24,6 +26,7 @@ impl Environment {
         let path = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         Self {
             root: nix::unistd::geteuid().is_root(),
+            uid: nix::unistd::geteuid().as_raw(),
             home: path("HOME"),
             config_home: path("XDG_CONFIG_HOME"),
             state_home: path("XDG_STATE_HOME"),
@@ -50,7 +53,7 @@ pub struct Places {
 impl Places {
     /// The paths for `environment`; `None` if the user has no home directory to derive them from.
     pub fn of(environment: &Environment) -> Option<Self> {
-        let Environment { root, home, config_home, state_home, runtime_dir } = environment;
+        let Environment { root, home, config_home, state_home, runtime_dir, uid: _ } = environment;
         if *root {
             return Some(Self {
                 config: "/etc/xen/xend-config.sxp".into(),

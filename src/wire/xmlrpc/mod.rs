@@ -46,6 +46,8 @@ pub struct Settings {
     pub relocation_port: u16,
     /// Whether a caller may shut the host down.
     pub node_shutdown: bool,
+    /// The user that may log in to the Xen-API beside root: the daemon's own.
+    pub own_uid: u32,
 }
 
 /// Which calls a listener takes.

@@ -94,7 +94,7 @@ pub(super) fn log_in(wire: &XmlRpc, caller: &Caller, call: &codec::Call) -> Resu
     }
     let denied = || Failure::new("SESSION_AUTHENTICATION_FAILED", []);
     let originator = match caller.via {
-        Via::Unix { uid: Some(uid), .. } if uid == 0 || uid == nix::unistd::geteuid().as_raw() => {
+        Via::Unix { uid: Some(uid), .. } if uid == 0 || uid == wire.settings().own_uid => {
             format!("uid {uid}")
         }
         Via::Internal => "internal".to_owned(),
