@@ -255,7 +255,7 @@ fn every_call_checks_what_it_gets() {
     let methods = strings(&client.call("host.list_methods", &[]).unwrap());
     assert!(methods.len() > 150, "{}", methods.len());
     for method in &methods {
-        if method.starts_with("session.log") || method == "session.local_logout" {
+        if method.starts_with("session.log") || method == "session.local_logout" || method == "event.next" {
             continue;
         }
         let mismatch = client.bare(method, &[]).unwrap_err();
@@ -275,6 +275,90 @@ fn every_call_checks_what_it_gets() {
     }
     assert_eq!(client.call("VM.fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "VM.fly"]);
     assert_eq!(client.call("fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "fly"]);
+}
+
+#[test]
+fn what_is_not_waited_for_is_a_task() {
+    let client = Client::new();
+    let define = format!("op=new&config={}", http_support::encoded(&guest("web", "")));
+    assert_eq!(client.daemon.post("/xend/domain", &define).code, 200);
+    let vm = client.vm("web");
+    let ended = |task: &Value| {
+        let mut record = BTreeMap::new();
+        client.daemon.until("the task ends", |_| {
+            record = members(client.call("task.get_record", std::slice::from_ref(task)).unwrap());
+            record["status"] != text("pending")
+        });
+        record
+    };
+    let task = client.call("Async.VM.start", &[vm.clone(), Value::Bool(false)]).unwrap();
+    let record = ended(&task);
+    assert_eq!(
+        (&record["status"], &record["progress"], &record["result"]),
+        (&text("success"), &Value::Double(1.0), &text(""))
+    );
+    assert_eq!((&record["name_label"], &record["session"]), (&text("VM.start"), &client.session));
+    assert_eq!(client.power_state(&vm), "Running");
+    // The second time it cannot be.
+    let again = ended(&client.call("Async.VM.start", &[vm.clone(), Value::Bool(false)]).unwrap());
+    assert_eq!(
+        (&again["status"], strings(&again["error_info"])[0].as_str()),
+        (&text("failure"), "VM_BAD_POWER_STATE")
+    );
+    let listed = ended(&client.call("Async.VM.get_all", &[]).unwrap());
+    assert_eq!(strings(&listed["result"]).len(), 2);
+    assert_eq!(client.call("task.get_all", &[]).map(|all| strings(&all).len()), Ok(3));
+    assert_eq!(
+        client.call("task.cancel", std::slice::from_ref(&task)).unwrap_err()[0],
+        "OPERATION_NOT_ALLOWED"
+    );
+    assert_eq!(client.call("task.destroy", std::slice::from_ref(&task)), Ok(text("")));
+    assert_eq!(client.call("task.get_status", &[task]).unwrap_err()[0], "HANDLE_INVALID");
+    // Checked before there is a task; a field has none.
+    let mismatch = client.call("Async.VM.start", std::slice::from_ref(&vm)).unwrap_err();
+    assert_eq!(mismatch, ["MESSAGE_PARAMETER_COUNT_MISMATCH", "Async.VM.start", "3", "2"]);
+    assert_eq!(client.bare("Async.VM.get_all", &[text("x")]).unwrap_err()[0], "SESSION_INVALID");
+    let unknown = client.call("Async.VM.get_domid", &[vm]).unwrap_err();
+    assert_eq!(unknown, ["MESSAGE_METHOD_UNKNOWN", "Async.VM.get_domid"]);
+}
+
+#[test]
+fn events_tell_what_others_do() {
+    let client = Client::new();
+    assert_eq!(client.call("event.next", &[]).unwrap_err()[0], "SESSION_NOT_REGISTERED");
+    let every = Value::Array(vec![]);
+    assert_eq!(client.call("event.register", std::slice::from_ref(&every)), Ok(text("")));
+    let next = || -> Vec<(String, String)> {
+        let Value::Array(events) = client.call("event.next", &[]).unwrap() else { panic!() };
+        let said = |event: Value| {
+            let event = members(event);
+            assert_eq!(event["class"], text("VM"));
+            let part = |name: &str| strings(&Value::Array(vec![event[name].clone()])).remove(0);
+            (part("operation"), part("ref"))
+        };
+        events.into_iter().map(said).collect()
+    };
+    // Another client, over another wire, while this one waits.
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(next);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert_eq!(client.daemon.create(&guest("web", "")).code, 201);
+        let told = waits.join().unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].0, "add");
+    });
+    let Value::Text(vm) = client.vm("web") else { panic!() };
+    client.daemon.post("/xend/domain/web", "op=unpause");
+    assert!(next().contains(&("mod".to_owned(), vm.clone())));
+    // Who was away for long is told the difference.
+    client.daemon.post("/xend/domain/web", "op=pause");
+    client.daemon.post("/xend/domain/web", "op=destroy");
+    let mut gone = false;
+    while !gone {
+        gone = next().contains(&("del".to_owned(), vm.clone()));
+    }
+    assert_eq!(client.call("event.unregister", &[every]), Ok(text("")));
+    assert_eq!(client.call("event.next", &[]).unwrap_err()[0], "SESSION_NOT_REGISTERED");
 }
 
 #[test]

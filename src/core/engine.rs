@@ -149,6 +149,11 @@ impl Engine {
         &self.0.info
     }
 
+    /// Tells whenever what reads see has changed. Who is slow misses none but those that later ones made up for.
+    pub fn generations(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.0.board.generations()
+    }
+
     /// What reads see at the moment, however old its figures are.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.board.current()

@@ -9,6 +9,7 @@ use super::transfer::Progress;
 use arc_swap::ArcSwap;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// A domain as it was at one moment.
@@ -159,6 +160,8 @@ impl Snapshot {
 pub(super) struct Board {
     current: ArcSwap<Snapshot>,
     epoch: Mutex<u64>,
+    /// The generation of what was published last.
+    published: watch::Sender<u64>,
 }
 
 /// What a sweep found that no driver knows of yet.
@@ -172,7 +175,13 @@ pub(super) struct Strange {
 
 impl Board {
     pub(super) fn new() -> Self {
-        Self { current: ArcSwap::from_pointee(Snapshot::empty()), epoch: Mutex::new(0) }
+        let (current, published) = (ArcSwap::from_pointee(Snapshot::empty()), watch::Sender::new(0));
+        Self { current, epoch: Mutex::new(0), published }
+    }
+
+    /// Tells of each generation, or of the last of several.
+    pub(super) fn generations(&self) -> watch::Receiver<u64> {
+        self.published.subscribe()
     }
 
     pub(super) fn current(&self) -> Arc<Snapshot> {
@@ -234,7 +243,7 @@ impl Board {
         snapshot.figures = figures;
         snapshot.swept = Some(Instant::now());
         snapshot.generation += u64::from(moved);
-        self.current.store(Arc::new(snapshot));
+        self.show(snapshot);
         strange
     }
 
@@ -242,7 +251,13 @@ impl Board {
         let mut snapshot = Snapshot::clone(&self.current.load());
         change(&mut snapshot);
         snapshot.generation += 1;
+        self.show(snapshot);
+    }
+
+    fn show(&self, snapshot: Snapshot) {
+        let generation = snapshot.generation;
         self.current.store(Arc::new(snapshot));
+        self.published.send_if_modified(|last| std::mem::replace(last, generation) != generation);
     }
 
     fn lock(&self) -> MutexGuard<'_, u64> {

@@ -3,6 +3,8 @@
 //! ```text
 //! table     what a class is made of; getters, records and lists derive from it
 //! session   who has logged in
+//! task      calls that somebody does not wait for
+//! event     what happens to VMs
 //! world     what a call sees: one snapshot of the host
 //! failure   the Xen-API's error codes
 //! host, vm, metrics, devices    the classes
@@ -11,11 +13,13 @@
 //! The order of checks is xend's: how many parameters, the session, the reference, and then the call itself.
 
 mod devices;
+mod event;
 mod failure;
 mod host;
 mod metrics;
 mod session;
 mod table;
+mod task;
 mod vm;
 mod vm_calls;
 mod world;
@@ -29,6 +33,7 @@ use crate::core::model::Uuid;
 use failure::Failure;
 pub(super) use session::Sessions;
 use table::{CLASSES, Class, Doing, Work};
+pub(super) use task::Tasks;
 use world::World;
 
 /// What the Xen-API keeps between two calls.
@@ -36,6 +41,7 @@ pub(super) struct XenApi {
     /// The host's own UUID, which never changes.
     pub(super) host: Uuid,
     pub(super) sessions: Sessions,
+    pub(super) tasks: Tasks,
 }
 
 /// The answer to a call, which says itself whether it succeeded.
@@ -57,12 +63,15 @@ fn without_nil(value: Value) -> Value {
 
 async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, Failure> {
     let unknown = || Failure::new("MESSAGE_METHOD_UNKNOWN", [call.method.as_str()]);
-    let (name, method) = call.method.split_once('.').ok_or_else(unknown)?;
-    if name == "session" && method.starts_with("login") {
+    let waits = !call.method.starts_with(ASYNC);
+    let full = call.method.strip_prefix(ASYNC).unwrap_or(&call.method);
+    let (name, method) = full.split_once('.').ok_or_else(unknown)?;
+    if name == "session" && method.starts_with("login") && waits {
         return session::log_in(wire, caller, call);
     }
     let class = CLASSES.iter().find(|class| class.name == name).ok_or_else(unknown)?;
-    let doing = class.doing(method).ok_or_else(unknown)?;
+    let doing =
+        class.doing(method).filter(|doing| waits || doing.can_be_a_task(class)).ok_or_else(unknown)?;
     let takes = doing.takes();
     if call.params.len() != takes {
         let (expected, actual) = (takes.to_string(), call.params.len().to_string());
@@ -76,6 +85,9 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
         _ => "",
     };
     wire.xenapi().sessions.check(session)?;
+    if !waits {
+        return later(wire, caller, call, full);
+    }
     let mut world = World::look(wire, caller, session).await?;
     let args = Args { names: doing.names(), values: &call.params };
     let reference = if doing.is_about_one() { Some(refer(class, &world, &args)?) } else { None };
@@ -84,6 +96,26 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     }
     let work = doing.make(class, &world, reference, &args)?;
     done(wire, caller, &world, work).await
+}
+
+/// What a call's name begins with whose outcome is not waited for.
+const ASYNC: &str = "Async.";
+
+/// Begins a task, which makes the call as it is made without one.
+fn later(wire: &XmlRpc, caller: &Caller, call: &Call, full: &str) -> Result<Value, Failure> {
+    let text = |at: usize| match call.params.get(at) {
+        Some(Value::Text(text)) => text.as_str(),
+        _ => "",
+    };
+    let task = wire.xenapi().tasks.begin(full, text(0), Uuid::try_parse(text(1)).ok())?;
+    let (wire, caller) = (wire.clone(), caller.clone());
+    let call = Call { method: full.to_owned(), params: call.params.clone() };
+    tokio::spawn(async move {
+        // A box: a call can begin a task that makes a call.
+        let outcome = Box::pin(perform(&wire, &caller, &call)).await;
+        wire.xenapi().tasks.end(task, outcome);
+    });
+    Ok(Value::text(task.to_string()))
 }
 
 /// The object that the first parameter behind the session names.
@@ -100,6 +132,7 @@ async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Resu
             wire.xenapi().sessions.forget(&world.session);
             Ok(Value::Nil)
         }
+        Work::NextEvent => event::next(wire.engine(), wire.xenapi(), &world.session).await,
         Work::Ask { ops, about, tell } => {
             let mut outcomes = Vec::with_capacity(ops.len());
             for op in ops {
@@ -111,6 +144,13 @@ async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Resu
     }
 }
 
+impl Doing {
+    /// Methods can be, and what lists and finds; fields cannot, nor can sessions and what waits anyway.
+    fn can_be_a_task(self, class: &Class) -> bool {
+        !matches!(self, Self::Get(_) | Self::Set(_)) && !["session", "task", "event"].contains(&class.name)
+    }
+}
+
 impl Class {
     /// What a method's name means for this class.
     fn doing(&'static self, method: &str) -> Option<Doing> {
@@ -119,6 +159,7 @@ impl Class {
             return Some(Doing::Call(call));
         }
         match method {
+            "get_by_uuid" | "get_all" | "get_record" | "get_all_records" if self.name == "event" => None,
             "get_all" => Some(Doing::All),
             "get_all_records" if self.name != "session" => Some(Doing::AllRecords),
             "get_record" => Some(Doing::Record),

@@ -2,6 +2,7 @@
 //!
 //! Over the unix socket the user is who the kernel says that it is; what a client calls itself is noted and means nothing.
 
+use super::event::Seen;
 use super::failure::Failure;
 use super::table::{Call, Class, Field, Work};
 use super::world::World;
@@ -28,6 +29,8 @@ struct Session {
     originator: String,
     /// When it was last used.
     active: SystemTime,
+    /// What it was told of, if it wants to be told.
+    seen: Option<Seen>,
 }
 
 /// All sessions. They end with the daemon, and clients log in again.
@@ -49,7 +52,7 @@ impl Sessions {
             sessions.remove(&oldest);
         }
         let uuid = Uuid::new_v4();
-        sessions.insert(uuid, Session { user, originator, active: now });
+        sessions.insert(uuid, Session { user, originator, active: now, seen: None });
         uuid
     }
 
@@ -65,6 +68,17 @@ impl Sessions {
         }
         found.active = now;
         Ok(())
+    }
+
+    /// Works on what a session was told of.
+    pub(super) fn seen<T>(
+        &self,
+        session: &str,
+        work: impl FnOnce(&mut Option<Seen>) -> T,
+    ) -> Result<T, Failure> {
+        let invalid = || Failure::new("SESSION_INVALID", [session]);
+        let uuid = Uuid::try_parse(session).map_err(|_| invalid())?;
+        self.lock().get_mut(&uuid).map(|found| work(&mut found.seen)).ok_or_else(invalid)
     }
 
     pub(super) fn forget(&self, session: &str) {

@@ -1,10 +1,12 @@
 //! What a class is made of.
 
 use super::devices::{CONSOLE, VBD, VIF};
+use super::event::EVENT;
 use super::failure::{About, Failure};
 use super::host::{HOST, HOST_CPU, HOST_METRICS, POOL};
 use super::metrics::VM_METRICS;
 use super::session::SESSION;
+use super::task::TASK;
 use super::vm::VM;
 use super::world::World;
 use crate::core::model::Uuid;
@@ -13,8 +15,8 @@ use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 
 /// All classes.
-pub(super) static CLASSES: [&Class; 10] =
-    [&SESSION, &HOST, &HOST_CPU, &HOST_METRICS, &POOL, &VM, &VM_METRICS, &VBD, &VIF, &CONSOLE];
+pub(super) static CLASSES: [&Class; 12] =
+    [&SESSION, &TASK, &EVENT, &HOST, &HOST_CPU, &HOST_METRICS, &POOL, &VM, &VM_METRICS, &VBD, &VIF, &CONSOLE];
 
 /// A class of objects.
 pub(super) struct Class {
@@ -69,6 +71,8 @@ pub(super) enum Work {
     Said(Value),
     /// The session ends.
     LogOut,
+    /// It is waited for something to happen.
+    NextEvent,
     /// One operation after the other.
     Ask { ops: Vec<Op>, about: About, tell: fn(Vec<Outcome>) -> Value },
 }
@@ -180,7 +184,9 @@ pub(super) fn methods() -> Vec<String> {
                 add(&format!("set_{}", field.name));
             }
         }
-        class.calls.iter().for_each(|call| add(call.name));
+        for call in class.calls {
+            add(call.name);
+        }
     }
     all
 }
