@@ -1,8 +1,13 @@
 //! What a call was made with.
 
 use super::value::Value;
+use crate::core::model::{CpuSet, Invalid};
 use crate::sxp::Sxp;
 use std::fmt;
+use std::path::PathBuf;
+
+/// How many keys are pressed in one call.
+const MOST_KEYS: usize = 64;
 
 /// The parameters of a call, by their names.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +86,35 @@ impl Args<'_> {
             Some(Value::Text(text)) => Ok(!matches!(text.as_str(), "" | "0" | "False" | "false")),
             Some(_) => Err(self.unfit(at, "a boolean")),
         }
+    }
+
+    /// A file of this host, which is the daemon's: its place does not depend on where a client was started.
+    pub(super) fn path(&self, at: usize) -> Result<PathBuf, Unfit> {
+        let path = PathBuf::from(self.text(at)?);
+        if path.is_absolute() && !path.as_os_str().as_encoded_bytes().contains(&0) {
+            return Ok(path);
+        }
+        Err(Unfit(format!("{}: an absolute path on the host is expected", self.name(at))))
+    }
+
+    /// Keys of the hypervisor's own console.
+    pub(super) fn keys(&self, at: usize) -> Result<String, Unfit> {
+        let keys = self.text(at)?;
+        if (1..=MOST_KEYS).contains(&keys.len()) && keys.bytes().all(|key| key.is_ascii_graphic()) {
+            return Ok(keys);
+        }
+        Err(Unfit(format!("{}: 1 to {MOST_KEYS} letters, digits or signs are expected", self.name(at))))
+    }
+
+    /// Those of the CPUs that the host has: xm names 0 to 63 for all of them.
+    pub(super) fn cpus(&self, at: usize, there: u32) -> Result<CpuSet, Unfit> {
+        let unfit = |reason: String| Unfit(format!("{}: {reason}", self.name(at)));
+        let asked: CpuSet = self.text(at)?.parse().map_err(|invalid: Invalid| unfit(invalid.to_string()))?;
+        let cpus: CpuSet = asked.iter().filter(|cpu| *cpu < there).collect();
+        if cpus.is_empty() {
+            return Err(unfit(format!("this host has CPUs 0 to {}", there.saturating_sub(1))));
+        }
+        Ok(cpus)
     }
 
     /// An S-expression, which is sent as nested arrays.

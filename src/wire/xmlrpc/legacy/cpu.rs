@@ -1,7 +1,7 @@
 //! CPUs, the scheduler and memory.
 
 use super::{Function, Refused, Work, domain, on};
-use crate::core::model::{CpuSet, Invalid, SchedParams, Scheduler, SedfParams, Trigger};
+use crate::core::model::{Invalid, SchedParams, Scheduler, SedfParams, Trigger};
 use crate::core::op::{DomainOp, Op, Outcome, Query};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -17,13 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 "all" => None,
                 _ => Some(args.number(1)?),
             };
-            let asked: CpuSet = args.text(2)?.parse()?;
-            // xm sends 0 to 63 for all of them, whatever the host has.
-            let there = wire.engine().host().topology.cpus;
-            let cpus: CpuSet = asked.iter().filter(|cpu| *cpu < there).collect();
-            if cpus.is_empty() {
-                return Err(Invalid::new(format!("cpumap: this host has CPUs 0 to {}", there - 1)).into());
-            }
+            let cpus = args.cpus(2, wire.engine().host().topology.cpus)?;
             Ok(Work::zero(on(args, DomainOp::Pin { vcpu, cpus })?))
         },
     },

@@ -1,12 +1,8 @@
 //! The host.
 
 use super::{Function, Work, show};
-use crate::core::model::Invalid;
 use crate::core::op::{Change, Op, Outcome, Query};
 use crate::wire::xmlrpc::value::Value;
-
-/// How many keys are pressed in one call.
-const MOST_KEYS: usize = 64;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     // Whether the topology is to be told, too: it always is.
@@ -39,16 +35,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.node.send_debug_keys",
         takes: &["keys"],
         needs: 1,
-        make: |args, _| {
-            let keys = args.text(0)?;
-            if keys.is_empty() || keys.len() > MOST_KEYS || !keys.bytes().all(|key| key.is_ascii_graphic()) {
-                return Err(Invalid::new(format!(
-                    "keys: 1 to {MOST_KEYS} letters, digits or signs are expected"
-                ))
-                .into());
-            }
-            Ok(Work::zero(Change::DebugKeys(keys)))
-        },
+        make: |args, _| Ok(Work::zero(Change::DebugKeys(args.keys(0)?))),
     },
     // It answers what there was.
     Function {

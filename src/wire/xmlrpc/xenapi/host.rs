@@ -129,10 +129,7 @@ pub(super) static HOST: Class = Class {
             takes: &["session", "host", "keys"],
             one: true,
             make: |_, _, args| {
-                let keys = args.text(2)?;
-                if keys.is_empty() || keys.len() > 64 || !keys.bytes().all(|key| key.is_ascii_graphic()) {
-                    return Err(Failure::value("keys", "1 to 64 letters, digits or signs are expected"));
-                }
+                let keys = args.keys(2)?;
                 Ok(ask(vec![Change::DebugKeys(keys).into()], |_| Value::Nil))
             },
         },

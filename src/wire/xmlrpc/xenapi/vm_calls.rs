@@ -4,12 +4,11 @@ use super::failure::{About, Failure};
 use super::table::{Call, Work};
 use super::vm::power_state;
 use super::world::World;
-use crate::core::model::{CpuSet, DomName, DomainRef, Scheduler, ShutdownReason, Trigger, Uuid};
+use crate::core::model::{DomName, DomainRef, Scheduler, ShutdownReason, Trigger, Uuid};
 use crate::core::op::{Change, DomainOp, Op};
 use crate::core::ports::Destination;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
-use std::path::PathBuf;
 
 /// The states in which something can be done, the one that is named if it is none of them first.
 type States = &'static [&'static str];
@@ -39,14 +38,6 @@ pub(super) fn rename(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work,
     let name =
         DomName::new(&args.text(2)?).map_err(|invalid| Failure::value("name_label", &invalid.to_string()))?;
     does(world, uuid, ANY, DomainOp::Rename(name))
-}
-
-fn path(args: &Args<'_>, at: usize) -> Result<PathBuf, Failure> {
-    let path = PathBuf::from(args.text(at)?);
-    if path.is_absolute() && !path.as_os_str().as_encoded_bytes().contains(&0) {
-        return Ok(path);
-    }
-    Err(Failure::value("file", "an absolute path on the host is expected"))
 }
 
 /// Bytes, of which Xen takes whole MiB.
@@ -83,13 +74,7 @@ fn add_vcpus_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, F
         (_, Some(vcpu)) => {
             let vcpu =
                 vcpu.parse().map_err(|_| Failure::value("key", "cpumap and a VCPU's number is expected"))?;
-            let asked: Result<CpuSet, _> = args.text(3)?.parse();
-            let asked = asked.map_err(|invalid| Failure::value("value", &invalid.to_string()))?;
-            let there = world.info.topology.cpus;
-            let cpus: CpuSet = asked.iter().filter(|cpu| *cpu < there).collect();
-            if cpus.is_empty() {
-                return Err(Failure::value("value", &format!("this host has CPUs 0 to {}", there - 1)));
-            }
+            let cpus = args.cpus(3, world.info.topology.cpus)?;
             DomainOp::Pin { vcpu: Some(vcpu), cpus }
         }
         _ => return Err(Failure::value("key", "weight, cap or cpumapN is expected")),
@@ -165,7 +150,7 @@ pub(super) const CALLS: &[Call] = &[
         takes: &["session", "vm", "file", "checkpoint"],
         one: true,
         make: |world, uuid, args| {
-            let (file, checkpoint) = (path(args, 2)?, args.flag(3, false)?);
+            let (file, checkpoint) = (args.path(2)?, args.flag(3, false)?);
             does(world, uuid, RUNNING, DomainOp::Save { file, checkpoint })
         },
     },
@@ -174,7 +159,7 @@ pub(super) const CALLS: &[Call] = &[
         takes: &["session", "file", "start_paused"],
         one: false,
         make: |_, _, args| {
-            let ops = vec![Change::Restore { file: path(args, 1)?, paused: args.flag(2, false)? }.into()];
+            let ops = vec![Change::Restore { file: args.path(1)?, paused: args.flag(2, false)? }.into()];
             Ok(Work::Ask { ops, about: About::default(), tell: |_| Value::Nil })
         },
     },
