@@ -22,5 +22,5 @@ pub use host::{attached, devices, node, sched, sedf, vcpus};
 pub use json::JsonSink;
 pub use read::{read_config, read_sedf, read_stored};
 pub use show::{config, defined_devices, domain, is_in_state, state_letters, state_word, stored_config};
-pub use sink::{Sink, SxpSink, TreeSink};
+pub use sink::{NestedSink, Node, Sink, SxpSink, TreeSink};
 pub use vnet::{read_vnet, stored_vnet, vnet};

@@ -209,62 +209,78 @@ impl Sink for SxpSink {
     }
 }
 
-/// Builds a tree.
-#[derive(Debug)]
-pub struct TreeSink {
-    open: Vec<Vec<Sxp>>,
+/// What a [`NestedSink`] builds its lists of.
+pub trait Node: Sized {
+    /// A word or string.
+    fn text(text: &[u8]) -> Self;
+    /// A whole number.
+    fn int(n: i64) -> Self;
+    /// A whole number that can be large.
+    fn uint(n: u128) -> Self;
+    /// A number with a fraction.
+    fn float(n: f64) -> Self;
+    /// A list.
+    fn list(nodes: Vec<Self>) -> Self;
+
+    /// Text that means a number if it is digits.
+    fn digits(text: &[u8]) -> Self {
+        Self::text(text)
+    }
 }
 
-impl Default for TreeSink {
+/// Builds lists in lists.
+#[derive(Debug)]
+pub struct NestedSink<N> {
+    open: Vec<Vec<N>>,
+}
+
+/// Builds a tree.
+pub type TreeSink = NestedSink<Sxp>;
+
+impl<N> Default for NestedSink<N> {
     fn default() -> Self {
         Self { open: vec![Vec::new()] }
     }
 }
 
-impl TreeSink {
-    /// What was written, one tree a value.
-    pub fn into_values(mut self) -> Vec<Sxp> {
+impl<N: Node> NestedSink<N> {
+    /// What was written, one node a value.
+    pub fn into_values(mut self) -> Vec<N> {
         self.open.pop().unwrap_or_default()
     }
 
-    fn begin(&mut self, head: Option<&str>) {
-        self.open.push(head.map(Sxp::from).into_iter().collect());
+    fn begin(&mut self, head: Option<&[u8]>) {
+        self.open.push(head.map(N::text).into_iter().collect());
     }
 
     fn end(&mut self) {
         if let Some(done) = self.open.pop() {
-            self.push(Sxp::list(done));
+            self.push(N::list(done));
         }
     }
 
-    fn push(&mut self, value: Sxp) {
+    fn push(&mut self, node: N) {
         if let Some(list) = self.open.last_mut() {
-            list.push(value);
+            list.push(node);
         }
-    }
-
-    fn printed(&mut self, print: impl FnOnce(&mut Vec<u8>)) {
-        let mut text = Vec::new();
-        print(&mut text);
-        self.push(Sxp::atom(text));
     }
 }
 
-impl Sink for TreeSink {
+impl<N: Node> Sink for NestedSink<N> {
     fn begin_record(&mut self, head: &str) {
-        self.begin(Some(head));
+        self.begin(Some(head.as_bytes()));
     }
     fn end_record(&mut self) {
         self.end();
     }
     fn begin_field(&mut self, key: &str) {
-        self.begin(Some(key));
+        self.begin(Some(key.as_bytes()));
     }
     fn end_field(&mut self) {
         self.end();
     }
     fn begin_section(&mut self, key: &str) {
-        self.begin(Some(key));
+        self.begin(Some(key.as_bytes()));
     }
     fn end_section(&mut self) {
         self.end();
@@ -272,13 +288,13 @@ impl Sink for TreeSink {
     fn begin_many(&mut self, _key: &str) {}
     fn end_many(&mut self) {}
     fn begin_item(&mut self, key: &str) {
-        self.begin(Some(key));
+        self.begin(Some(key.as_bytes()));
     }
     fn end_item(&mut self) {
         self.end();
     }
     fn begin_fields_item(&mut self, key: &str) {
-        self.begin(Some(key));
+        self.begin(Some(key.as_bytes()));
     }
     fn end_fields_item(&mut self) {
         self.end();
@@ -296,24 +312,65 @@ impl Sink for TreeSink {
         self.end();
     }
     fn text(&mut self, text: &[u8]) {
-        self.push(Sxp::atom(text));
+        self.push(N::text(text));
     }
     fn int(&mut self, n: i64) {
-        self.printed(|out| printer::int(out, n));
+        self.push(N::int(n));
     }
     fn uint(&mut self, n: u128) {
-        self.push(Sxp::atom(n.to_string()));
+        self.push(N::uint(n));
     }
     fn float(&mut self, n: f64) {
-        self.printed(|out| printer::float(out, n));
+        self.push(N::float(n));
     }
     fn properties<'a>(&mut self, properties: impl Iterator<Item = &'a Property>) {
         for property in properties {
-            self.open.push(vec![Sxp::atom(&property.key)]);
+            self.begin(Some(&property.key));
             for item in &property.values {
                 value(self, item);
             }
             self.end();
         }
     }
+    fn settings<'a>(&mut self, settings: impl Iterator<Item = &'a Property>) {
+        for setting in settings {
+            match setting.text() {
+                Some(text) => {
+                    self.begin(Some(&setting.key));
+                    self.push(N::digits(text));
+                    self.end();
+                }
+                None => self.properties(std::iter::once(setting)),
+            }
+        }
+    }
+    fn digits_field(&mut self, key: &str, digits: &str) {
+        self.begin(Some(key.as_bytes()));
+        self.push(N::digits(digits.as_bytes()));
+        self.end();
+    }
+}
+
+impl Node for Sxp {
+    fn text(text: &[u8]) -> Self {
+        Sxp::atom(text)
+    }
+    fn int(n: i64) -> Self {
+        printed(|out| printer::int(out, n))
+    }
+    fn uint(n: u128) -> Self {
+        Sxp::atom(n.to_string())
+    }
+    fn float(n: f64) -> Self {
+        printed(|out| printer::float(out, n))
+    }
+    fn list(nodes: Vec<Self>) -> Self {
+        Sxp::list(nodes)
+    }
+}
+
+fn printed(print: impl FnOnce(&mut Vec<u8>)) -> Sxp {
+    let mut text = Vec::new();
+    print(&mut text);
+    Sxp::atom(text)
 }

@@ -5,7 +5,7 @@ use crate::core::lifecycle::State;
 use crate::core::op::{Outcome, Query};
 use crate::core::snapshot::DomainView;
 use crate::shape;
-use crate::wire::xmlrpc::sink::ValueSink;
+use crate::wire::xmlrpc::sink::{self, ValueSink};
 use crate::wire::xmlrpc::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -76,7 +76,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// A domain; xm asks for its devices where it needs them.
 fn told(view: &DomainView, full: bool) -> Value {
     let tell = |sink: &mut ValueSink| shape::domain(sink, view);
-    if full { ValueSink::written(tell) } else { ValueSink::briefly(tell) }
+    if full { sink::written(tell) } else { sink::briefly(tell) }
 }
 
 /// Names, or domains.

@@ -14,7 +14,7 @@ mod none;
 use super::XmlRpc;
 use super::args::{Args, Unfit};
 use super::codec::{self, Call};
-use super::sink::ValueSink;
+use super::sink::written;
 use super::value::Value;
 use crate::core::caller::Caller;
 use crate::core::error::Error;
@@ -119,7 +119,7 @@ fn looked_up(args: &Args<'_>, tell: impl FnOnce(Outcome) -> Value + Send + 'stat
 }
 
 fn show(outcome: &Outcome) -> Value {
-    ValueSink::written(|sink| match outcome {
+    written(|sink| match outcome {
         Outcome::Domain(view) => shape::domain(sink, view),
         Outcome::Host(info, figures) => shape::node(sink, info, figures),
         Outcome::Vcpus(view, vcpus) => shape::vcpus(sink, view, vcpus),
