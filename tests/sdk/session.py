@@ -1,0 +1,143 @@
+"""What the maintained Python client does with the daemon: python session.py PATH-OF-XEND"""
+
+import http.client
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+import XenAPI
+
+
+class Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost")
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(self.path)
+
+
+class Transport(XenAPI.UDSTransport):
+    """The client's own, which knows the path of one daemon alone."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def make_connection(self, host):
+        return Connection(self.path)
+
+
+class Daemon:
+    def __init__(self, program, folder):
+        self.program, self.folder = program, pathlib.Path(folder)
+        self.start()
+
+    def start(self):
+        options = ["--http", "off", "--config", "/dev/null", "--state-dir", self.folder / "state"]
+        options += ["--unix", self.folder / "http", "--xen-api", self.folder / "api"]
+        log = open(self.folder / "log", "a")
+        self.process = subprocess.Popen([self.program, *options], stdout=subprocess.PIPE, stderr=log, text=True)
+        while "Listening" not in (line := self.process.stdout.readline()):
+            assert line, "the daemon did not start"
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(60) == 0
+
+    def http(self, path, **form):
+        connection = Connection(self.folder / "http")
+        head = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", path, urllib.parse.urlencode(form), head)
+        answer = connection.getresponse()
+        assert answer.status < 300, answer.read()
+
+    def session(self):
+        session = XenAPI.Session("http://localhost", transport=Transport(self.folder / "api"))
+        session.xenapi.login_with_password("root", "", "1.0", "test")
+        return session
+
+
+def fails(code, call, *params):
+    try:
+        call(*params)
+    except XenAPI.Failure as failure:
+        assert failure.details[0] == code, failure.details
+        return failure.details
+    raise AssertionError(f"{code} was expected")
+
+
+def ended(api, task):
+    while (status := api.task.get_status(task)) == "pending":
+        time.sleep(0.05)
+    return status
+
+
+def play(daemon):
+    session = daemon.session()
+    api = session.xenapi
+    assert session.API_version == "1.0"
+    host = api.session.get_this_host(session.handle)
+    assert api.host.get_record(host)["API_version_major"] == "1"
+
+    daemon.http("/xend/domain", op="new", config="(vm (name web) (memory 64) (vcpus 2) (image (linux (kernel /boot/vmlinuz))))")
+    [vm] = api.VM.get_by_name_label("web")
+    assert vm in api.VM.get_all() and api.VM.get_record(vm)["power_state"] == "Halted"
+
+    task = api.Async.VM.start(vm, False)
+    assert ended(api, task) == "success" and api.task.get_progress(task) == 1.0
+    api.task.destroy(task)
+    assert fails("VM_BAD_POWER_STATE", api.VM.start, vm, False) == ["VM_BAD_POWER_STATE", vm, "Halted", "Running"]
+    metrics = api.VM.get_metrics(vm)
+    assert set(api.VM_metrics.get_VCPUs_utilisation(metrics)) == {"0", "1"}
+    assert set(api.VM_metrics.get_all_records()) == {record["metrics"] for record in api.VM.get_all_records().values()}
+    api.VM.pause(vm)
+    assert api.VM.get_power_state(vm) == "Paused"
+    api.VM.unpause(vm)
+    assert api.VM.get_power_state(vm) == "Running"
+
+    # Events, while another client works.
+    watcher = daemon.session().xenapi
+    watcher.event.register(["VM"])
+    timer = threading.Timer(0.3, lambda: daemon.http("/xend/domain/web", op="pause"))
+    timer.start()
+    told = watcher.event.next()
+    timer.join()
+    assert [(event["class"], event["operation"], event["ref"]) for event in told] == [("VM", "mod", vm)], told
+
+    # A daemon that was started again knows no sessions, and the client logs in by itself.
+    before = session.handle
+    daemon.stop()
+    daemon.start()
+    assert api.host.get_all() == [host]
+    assert session.handle != before
+
+    fails("HANDLE_INVALID", api.VM.get_name_label, "nonsense")
+    fails("MESSAGE_METHOD_UNKNOWN", api.VM.fly, vm)
+    fails("MESSAGE_PARAMETER_COUNT_MISMATCH", api.VM.pause, vm, vm)
+    api.VM.hard_shutdown(vm)
+    api.VM.destroy(vm)
+    session.xenapi.session.logout()
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        daemon = Daemon(sys.argv[1], folder)
+        try:
+            play(daemon)
+        except BaseException:
+            print((daemon.folder / "log").read_text(), file=sys.stderr)
+            raise
+        finally:
+            daemon.process.terminate()
+    print("The Python client of the Xen-API: all as it should be")
+
+
+main()
