@@ -25,7 +25,7 @@ fn all(world: &World, of: fn(&Device) -> bool) -> Vec<Uuid> {
 }
 
 fn find(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<(&Arc<DomainView>, &Device)> {
-    world.devices(of).find(|(_, device)| device.uuid() == Some(uuid))
+    world.device(uuid).filter(|(_, device)| of(device))
 }
 
 /// The references of a VM's devices of one kind.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 fn of(world: &World, metrics: Uuid) -> Option<&Arc<DomainView>> {
-    world.snapshot.domains().find(|view| metrics_of(view.uuid) == metrics)
+    world.measured_by(metrics)
 }
 
 /// Something of each VCPU, by its number.

@@ -159,7 +159,8 @@ impl Class {
             return Some(Doing::Call(call));
         }
         match method {
-            "get_by_uuid" | "get_all" | "get_record" | "get_all_records" if self.name == "event" => None,
+            // There is nothing that it has any of.
+            _ if self.fields.is_empty() => None,
             "get_all" => Some(Doing::All),
             "get_all_records" if self.name != "session" => Some(Doing::AllRecords),
             "get_record" => Some(Doing::Record),

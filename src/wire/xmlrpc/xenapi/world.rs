@@ -9,7 +9,7 @@ use crate::core::snapshot::{DomainView, Snapshot};
 use crate::wire::xmlrpc::XmlRpc;
 use crate::wire::xmlrpc::value::Value;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 /// The host at one moment, for one call.
@@ -25,6 +25,10 @@ pub(super) struct World {
     /// VCPUs of domains, where the call is about those.
     pub(super) vcpus: HashMap<Uuid, Vec<VcpuFacts>>,
     pub(super) now: SystemTime,
+    /// Whose metrics some are.
+    measured: OnceLock<HashMap<Uuid, Uuid>>,
+    /// Whose device one is, and which of its devices.
+    plugged: OnceLock<HashMap<Uuid, (Uuid, usize)>>,
 }
 
 impl World {
@@ -44,6 +48,8 @@ impl World {
             session: session.to_owned(),
             vcpus: HashMap::new(),
             now: SystemTime::now(),
+            measured: OnceLock::new(),
+            plugged: OnceLock::new(),
         })
     }
 
@@ -54,9 +60,12 @@ impl World {
         caller: &Caller,
         metrics: Option<Uuid>,
     ) -> Result<(), Failure> {
-        let wanted = |view: &&Arc<DomainView>| metrics.is_none_or(|metrics| metrics_of(view.uuid) == metrics);
-        let here = self.snapshot.domains().filter(|view| view.facts.is_some());
-        let domains: Vec<Uuid> = here.filter(wanted).map(|view| view.uuid).collect();
+        let wanted: Vec<&Arc<DomainView>> = match metrics {
+            Some(metrics) => self.measured_by(metrics).into_iter().collect(),
+            None => self.snapshot.domains().collect(),
+        };
+        let here = wanted.into_iter().filter(|view| view.facts.is_some());
+        let domains: Vec<Uuid> = here.map(|view| view.uuid).collect();
         for uuid in domains {
             match wire.engine().execute(caller, Query::Vcpus(DomainRef::new(uuid.to_string()))).await {
                 Ok(Outcome::Vcpus(_, vcpus)) => drop(self.vcpus.insert(uuid, vcpus)),
@@ -74,6 +83,31 @@ impl World {
 
     pub(super) fn host_ref(&self) -> Value {
         Value::text(self.host.to_string())
+    }
+
+    /// The VM that these are the metrics of.
+    pub(super) fn measured_by(&self, metrics: Uuid) -> Option<&Arc<DomainView>> {
+        let all = || self.snapshot.domains().map(|view| (metrics_of(view.uuid), view.uuid)).collect();
+        self.vm(*self.measured.get_or_init(all).get(&metrics)?)
+    }
+
+    /// A device, with whose it is.
+    pub(super) fn device(&self, uuid: Uuid) -> Option<(&Arc<DomainView>, &Device)> {
+        let all = || {
+            let mut all = HashMap::new();
+            for view in self.snapshot.domains() {
+                for (at, uuid) in view.config.devices.iter().map(Device::uuid).enumerate() {
+                    if let Some(uuid) = uuid {
+                        // Of two with one UUID, the first counts.
+                        all.entry(uuid).or_insert((view.uuid, at));
+                    }
+                }
+            }
+            all
+        };
+        let (vm, at) = *self.plugged.get_or_init(all).get(&uuid)?;
+        let view = self.vm(vm)?;
+        Some((view, view.config.devices.get(at)?))
     }
 
     /// All devices of one kind, with whose they are.
