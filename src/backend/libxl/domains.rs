@@ -78,9 +78,7 @@ impl Inner {
         }
         Ok(())
     }
-}
 
-impl Inner {
     /// Devices that libxl has no word of, as the guest's XenStore shows them.
     pub(super) fn other_devices(&self, domid: u32, config: &DomainConfig) -> Result<Vec<DeviceFacts>, Error> {
         let mut facts = Vec::new();

@@ -123,21 +123,16 @@ pub(super) async fn node(State(http): State<Http>, format: Format, request: Requ
     }
 }
 
-/// `GET /xend/node/dmesg`: text, wrapped for a browser.
+/// `GET /xend/node/dmesg`
 pub(super) async fn dmesg(State(http): State<Http>, format: Format, request: Request) -> Response {
     let place = Place::of(&request, &[], format);
     match http.0.engine.execute(&caller(&request), Query::Dmesg).await {
-        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => {
-            let text = String::from_utf8_lossy(&text).into_owned();
-            ok(Content::Html(html::text(&place, "Xen's messages", text)))
-        }
-        Ok(Outcome::Text(text)) => ok(Content::Text(text.into())),
-        Ok(_) => ok(Content::Text(bytes::Bytes::new())),
+        Ok(outcome) => text(&place, "Xen's messages", outcome),
         Err(error) => failed(&place, "dmesg", &error.to_string()),
     }
 }
 
-/// `GET /xend/domain/NAME/console`: text, wrapped for a browser.
+/// `GET /xend/domain/NAME/console`
 pub(super) async fn console(
     State(http): State<Http>,
     Path(name): Path<String>,
@@ -146,15 +141,21 @@ pub(super) async fn console(
 ) -> Response {
     let place = Place::of(&request, &[&name], format);
     match http.0.engine.execute(&caller(&request), Query::Console(DomainRef::new(name))).await {
-        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => {
-            let text = String::from_utf8_lossy(&text).into_owned();
-            ok(Content::Html(html::text(&place, "Console", text)))
-        }
-        Ok(Outcome::Text(text)) => ok(Content::Text(text.into())),
-        Ok(_) => ok(Content::Text(bytes::Bytes::new())),
+        Ok(outcome) => text(&place, "Console", outcome),
         Err(Error::NoSuchDomain(name)) => no_such_domain(&name),
         Err(error) => failed(&place, "console", &error.to_string()),
     }
+}
+
+/// Text as it is, wrapped for a browser.
+fn text(place: &Place, title: &str, outcome: Outcome) -> Response {
+    let Outcome::Text(text) = outcome else { return ok(Content::Text(bytes::Bytes::new())) };
+    ok(match place.format {
+        Format::Html { .. } => {
+            Content::Html(html::text(place, title, String::from_utf8_lossy(&text).into_owned()))
+        }
+        Format::Sxp | Format::Json => Content::Text(text.into()),
+    })
 }
 
 /// `GET /xend/node/log`: text for everybody, as xend had it.
