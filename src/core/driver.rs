@@ -197,6 +197,7 @@ impl Driver {
             DomainOp::CreateFrom(config) => self.create_from(*config).await,
             DomainOp::Define(config) => self.define(*config).await,
             DomainOp::Delete => self.delete().await,
+            DomainOp::Set(setting) => self.set(&setting).await,
             DomainOp::Suspend => self.suspend().await,
             DomainOp::Resume { paused } => self.resume(paused).await,
             DomainOp::Save { file, checkpoint } => self.save(&file, checkpoint).await,
@@ -352,6 +353,7 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         | DomainOp::Start { .. }
         | DomainOp::CreateFrom(_)
         | DomainOp::Delete
+        | DomainOp::Set(_)
         | DomainOp::Resume { .. }
         | DomainOp::RestoreFrom { .. }
         | DomainOp::Arrive(_)

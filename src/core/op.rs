@@ -2,7 +2,8 @@
 
 use super::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, Invalid,
-    SchedParams, Scheduler, SedfParams, ShutdownReason, Trigger, Uuid, VcpuFacts, VirtualDevice, Vnet,
+    SchedParams, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, VcpuFacts, VirtualDevice,
+    Vnet,
 };
 use super::ports::{Destination, Incoming, Parcel, Verdict};
 use super::snapshot::{DomainView, Snapshot};
@@ -138,6 +139,8 @@ pub enum DomainOp {
     Define(Box<DomainConfig>),
     /// Forget its definition.
     Delete,
+    /// Change its configuration, and nothing of what runs.
+    Set(Setting),
     /// Keep a managed domain's memory in a file and take it off the host.
     Suspend,
     /// The opposite.
@@ -341,6 +344,7 @@ impl DomainOp {
             DomainOp::CreateFrom(_) => "create",
             DomainOp::Define(_) => "new",
             DomainOp::Delete => "delete",
+            DomainOp::Set(_) => "set",
             DomainOp::Suspend => "suspend",
             DomainOp::Resume { .. } => "resume",
             DomainOp::Save { .. } => "save",

@@ -5,7 +5,7 @@ use super::device::{implied_vfb, read_device};
 use super::fields::Fields;
 use super::image::read_image;
 use crate::core::model::{
-    CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, OnEvent, SedfParams, parse_uuid,
+    CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, Notes, OnEvent, SedfParams, parse_uuid,
 };
 use crate::sxp::Sxp;
 use std::time::Duration;
@@ -130,6 +130,10 @@ fn read(sxp: &Sxp, check_name: fn(&str) -> Result<DomName, Invalid>) -> Result<D
     config.features = fields.text("features")?;
     config.sedf = fields.take("sedf")?.map(|sedf| read_sedf(sedf.tail(), sedf)).transpose()?;
 
+    if let Some(notes) = fields.take("xenapi")? {
+        config.notes = Notes::from_properties(&Fields::new("xenapi", notes.tail())?.rest());
+    }
+
     for device in fields.take_all("device") {
         match device.tail() {
             [one] => config.devices.extend(read_device(one)?),
@@ -215,6 +219,7 @@ mod tests {
     const EVERYTHING: &str = "(vm (name all) (uuid 11111111-2222-3333-4444-555555550001) (memory 128) (maxmem 256) \
         (vcpus 3) (vcpu_avail 5) (cpus ((0 2) () ('1-2'))) (cpu_weight 300) (cpu_cap 20) (on_crash coredump-restart) \
         (on_xend_start start) (description 'B\\xfcro') (localtime 0) (unknown (a (b)) c) (unknown twice) \
+        (xenapi (user_version 2) (other_config ((folder /a) (empty '')))) \
         (image (hvm (kernel /hvmloader) (boot cda) (vnc 1) (vncpasswd secret) (acpi 1) (serial (none /dev/ttyS1)))) \
         (device (vif (type ioemu) (mac 00:16:3e:01:00:01) (bridge xenbr0))) \
         (device (tap (uname tap:qcow:/a.img) (dev ioemu:hda) (mode 'w!') (backend 3))) \

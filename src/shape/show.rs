@@ -161,6 +161,11 @@ fn configured(sink: &mut impl Sink, config: &DomainConfig, form: Form) {
         super::host::sedf_fields(sink, sedf);
         sink.end_section();
     }
+    if secrets && !config.notes.is_empty() {
+        sink.begin_section("xenapi");
+        sink.properties(config.notes.to_properties().iter());
+        sink.end_section();
+    }
     sink.properties(config.rest.iter().filter(|property| secrets || !property.is_secret()));
     devices(sink, config, form, None);
 }

@@ -137,6 +137,7 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
                 CONFLICT
             }
         }
+        DomainOp::Set(_) => Then(stage),
         DomainOp::Suspend => match stage {
             Running => Then(Suspended),
             Dom0 => DENIED,

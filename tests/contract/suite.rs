@@ -13,7 +13,7 @@ use xend::core::caller::Caller;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
-    DomName, DomainConfig, DomainRef, Scheduler, SedfParams, ShutdownReason, Trigger, Uuid, Vnet,
+    DomName, DomainConfig, DomainRef, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, Vnet,
 };
 use xend::core::op::{AfterDump, Arrival, Change, DeviceRef, DomainOp, Once, Op, Outcome, Query};
 use xend::core::ports::{Destination, Incoming, Parcel, Verdict};
@@ -131,6 +131,7 @@ fn all<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
         DomainOp::CreateFrom(config()),
         DomainOp::Define(config()),
         DomainOp::Delete,
+        DomainOp::Set(Setting::Description("seen".into())),
         DomainOp::Suspend,
         DomainOp::Resume { paused: false },
         DomainOp::Save { file: trial.host.file("saved"), checkpoint: false },

@@ -4,7 +4,7 @@ use super::{Driver, Inbox};
 use crate::core::engine::{Core, Role};
 use crate::core::error::Error;
 use crate::core::lifecycle::{Event, State};
-use crate::core::model::{DomName, DomainConfig, DomainFacts, Invalid, Uuid};
+use crate::core::model::{DomName, DomainConfig, DomainFacts, Invalid, Setting, Uuid};
 use crate::core::op::Outcome;
 use crate::core::ports::Definition;
 use crate::core::snapshot::DomainView;
@@ -150,7 +150,30 @@ impl Driver {
         self.core.complete(&mut config, Role::Running);
         self.build(Arc::new(config)).await?;
         self.let_run(paused).await?;
+        if self.config.is_transient() {
+            limited!(self, "Deleting the definition", self.core.store.remove(self.uuid))?;
+            self.definition = None;
+            return self.refresh().await;
+        }
         Ok(Outcome::Done)
+    }
+
+    /// Changes the configuration, and nothing of what runs.
+    pub(super) async fn set(&mut self, setting: &Setting) -> Result<Outcome, Error> {
+        if self.state != State::Halted && setting.is_for_halted() {
+            return Err(self.bad_state("change"));
+        }
+        let mut trial = DomainConfig::clone(&self.config);
+        setting.apply(&mut trial)?;
+        if let Some(definition) = &self.definition {
+            // What is stored can differ from what runs.
+            setting.apply(&mut DomainConfig::clone(definition))?;
+        }
+        let change = |config: &mut DomainConfig| {
+            let _ = setting.apply(config);
+        };
+        self.reconfigure(change).await?;
+        self.refresh().await
     }
 
     /// Builds a defined domain with another configuration than the stored one, which stays as it is.
@@ -185,7 +208,7 @@ impl Driver {
         if self.state == State::Suspended {
             return Err(self.bad_state("define"));
         }
-        config.keep_secrets(self.definition.as_ref().unwrap_or(&self.config));
+        config.keep_unsaid(self.definition.as_ref().unwrap_or(&self.config));
         let (old, new) = (self.config.name.clone(), config.name.clone());
         if self.domid.is_some() && old != new {
             let reason = format!("name: the domain runs as {old}, use op=rename to give it another name");

@@ -1,6 +1,6 @@
 //! A domain's configuration.
 
-use super::{Block, CpuSet, Device, DomName, Image, Invalid, Property, Text, Uuid};
+use super::{Block, CpuSet, Device, DomName, Image, Invalid, Notes, Property, Text, Uuid};
 use std::fmt;
 use std::str::FromStr;
 
@@ -184,6 +184,8 @@ pub struct DomainConfig {
     pub devices: Vec<Device>,
     /// SEDF parameters that were set on a host whose scheduler has no such thing, kept to be given back.
     pub sedf: Option<super::SedfParams>,
+    /// What clients of the Xen-API noted on it.
+    pub notes: Notes,
     /// Keys that nobody knows.
     pub rest: Vec<Property>,
 }
@@ -218,6 +220,7 @@ impl DomainConfig {
             image: None,
             devices: Vec::new(),
             sedf: None,
+            notes: Notes::default(),
             rest: Vec::new(),
         }
     }
@@ -308,9 +311,12 @@ impl DomainConfig {
         self.devices.iter().position(|device| device.is_of(class) && device.id() == Some(id))
     }
 
-    /// Takes over the secrets of an earlier configuration that this one has no word about: answers hold none, and an
-    /// answer that is echoed back as a configuration must not lose them.
-    pub fn keep_secrets(&mut self, earlier: &Self) {
+    /// Takes over the secrets and notes of an earlier configuration that this one has no word about: answers hold none, and
+    /// an answer that is echoed back as a configuration must not lose them.
+    pub fn keep_unsaid(&mut self, earlier: &Self) {
+        if self.notes.is_empty() {
+            self.notes = earlier.notes.clone();
+        }
         keep(&mut self.rest, &earlier.rest);
         if let (Some(new), Some(old)) = (&mut self.image, &earlier.image) {
             keep(&mut new.rest, &old.rest);
@@ -321,6 +327,11 @@ impl DomainConfig {
                 keep(new.rest_mut(), old.rest());
             }
         }
+    }
+
+    /// Whether its definition is forgotten when it has been started: `xm create` in its Xen-API mode asks for that.
+    pub fn is_transient(&self) -> bool {
+        self.notes.entry("other_config", "transient").is_some_and(|word| word.eq_ignore_ascii_case("true"))
     }
 
     /// Whether this is a fully virtualised guest.
@@ -365,7 +376,7 @@ mod tests {
         let mut echoed = earlier.clone();
         earlier.devices = vec![vfb(vec![Property::new("vnc", "1"), Property::new("vncpasswd", "x")])];
         echoed.devices = vec![vfb(vec![Property::new("vnc", "0")])];
-        echoed.keep_secrets(&earlier);
+        echoed.keep_unsaid(&earlier);
         assert_eq!(echoed.devices, [vfb(vec![Property::new("vnc", "0"), Property::new("vncpasswd", "x")])]);
     }
 }

@@ -9,9 +9,11 @@ mod device;
 mod host;
 mod ids;
 mod image;
+mod notes;
 mod pci;
 mod property;
 mod sched;
+mod setting;
 mod vnet;
 
 pub use block::{Block, BlockClass, BlockKind, BlockMode};
@@ -23,9 +25,11 @@ pub use host::{
 };
 pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
 pub use image::{GuestKind, Image};
+pub use notes::{Note, Notes};
 pub use pci::{PciAddress, PciDevice, PciFunction};
 pub use property::{Property, Value};
 pub use sched::{Rtds, SchedParams, Scheduler, SedfParams};
+pub use setting::Setting;
 pub use vnet::Vnet;
 
 use std::fmt;
