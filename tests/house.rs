@@ -74,7 +74,7 @@ fn a_crate_stays_where_it_belongs() {
         ("lexpr", &["sxp"]),
         ("anyhow", &["main.rs"]),
         ("clap", &["main.rs", "cli.rs", "config"]),
-        ("rustix", &["backend"]),
+        ("rustix", &["backend", "store"]),
         ("nix", &["server", "config"]),
     ] {
         for file in sources(&src()) {

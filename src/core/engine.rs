@@ -10,6 +10,7 @@ pub(super) use admit::Role;
 use super::arrivals::Arrivals;
 use super::caller::Caller;
 use super::error::Error;
+use super::inventory::{Inventory, Stock};
 use super::model::{DomId, DomName, DomainRef, HostInfo, SchedParams, Scheduler, Uuid};
 use super::op::{Change, DomainOp, Op, Outcome};
 use super::ports::{Clock, Courier, Entropy, Hypervisor, Store};
@@ -77,6 +78,7 @@ pub(super) struct Core {
     pub(super) stopping: CancellationToken,
     pub(super) info: Arc<HostInfo>,
     pub(super) vnets: Vnets,
+    pub(super) stock: Stock,
     settings: Settings,
     sweeping: tokio::sync::Mutex<()>,
     born: Instant,
@@ -96,6 +98,7 @@ impl Engine {
         let changes = hypervisor.subscribe();
         let info = Arc::new(hypervisor.info().await?);
         let vnets = Vnets::new(store.vnets().await?);
+        let stock = Stock::load(&*store).await?;
         let arrivals = store.arrivals().await?.into_iter().filter(|(_, note)| note.taken);
         let arrivals = Arrivals::new(arrivals.map(|(id, _)| id));
         let core = Arc::new(Core {
@@ -110,6 +113,7 @@ impl Engine {
             stopping: CancellationToken::new(),
             info,
             vnets,
+            stock,
             settings,
             sweeping: tokio::sync::Mutex::new(()),
             born: Instant::now(),
@@ -154,6 +158,16 @@ impl Engine {
         self.0.board.generations()
     }
 
+    /// What the host has beside its domains.
+    pub fn inventory(&self) -> Arc<Inventory> {
+        self.0.stock.current()
+    }
+
+    /// Tells whenever that has changed.
+    pub fn inventories(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.0.stock.generations()
+    }
+
     /// What reads see at the moment, however old its figures are.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.board.current()
@@ -194,6 +208,19 @@ impl Core {
             }
             Change::CreateVnet(vnet) => self.vnets.create(&*self.store, vnet).await.map(|()| Outcome::Done),
             Change::DeleteVnet(id) => self.vnets.delete(&*self.store, &id).await.map(|()| Outcome::Done),
+            Change::CreateVdi { uuid, vdi, notes, copy } => {
+                self.stock.create_vdi(&*self.store, uuid, *vdi, notes, copy).await.map(|()| Outcome::Done)
+            }
+            Change::SetVdi(uuid, setting) => {
+                self.stock.set_vdi(&*self.store, uuid, setting).await.map(|()| Outcome::Done)
+            }
+            Change::DestroyVdi(uuid) => {
+                let domains = self.board.current();
+                self.stock.destroy_vdi(&*self.store, &domains, uuid).await.map(|()| Outcome::Done)
+            }
+            Change::Note(object, change) => {
+                self.stock.note(&*self.store, object, &change).await.map(|()| Outcome::Done)
+            }
             Change::Domain(domain, op) => {
                 let view = find(&self.board.current(), &domain)?;
                 self.ask(&view, op).await

@@ -27,6 +27,22 @@ pub enum Error {
     /// No domain has this name, domid or UUID.
     #[error("No such domain {0}")]
     NoSuchDomain(String),
+    /// There is no such object.
+    #[error("No such {class} {name}")]
+    NoSuchObject {
+        /// The Xen-API's class.
+        class: &'static str,
+        /// Its UUID or name.
+        name: String,
+    },
+    /// Something cannot go while somebody uses it.
+    #[error("{what} is used by {by}")]
+    InUse {
+        /// What it is.
+        what: &'static str,
+        /// Who uses it.
+        by: String,
+    },
     /// No virtual network has this id.
     #[error("No such vnet {0}")]
     NoSuchVnet(String),
@@ -158,11 +174,14 @@ impl Error {
     /// What sort of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoSuchDomain(_) | Self::NoSuchVnet(_) | Self::NoSuchMigration(_) | Self::Gone(_) => {
-                ErrorKind::NotFound
-            }
+            Self::NoSuchDomain(_)
+            | Self::NoSuchObject { .. }
+            | Self::NoSuchVnet(_)
+            | Self::NoSuchMigration(_)
+            | Self::Gone(_) => ErrorKind::NotFound,
             Self::Exists { .. }
             | Self::VnetExists(_)
+            | Self::InUse { .. }
             | Self::NameTaken { .. }
             | Self::BadState { .. }
             | Self::NotStarted(_)

@@ -7,6 +7,7 @@
 pub mod caller;
 pub mod engine;
 pub mod error;
+pub mod inventory;
 pub mod lifecycle;
 pub mod model;
 pub mod op;

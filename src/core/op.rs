@@ -1,13 +1,14 @@
 //! What a caller can ask for, and what comes back.
 
+mod words;
+
 use super::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, Invalid,
-    SchedParams, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, VcpuFacts, VirtualDevice,
-    Vnet,
+    NoteChange, Notes, SchedParams, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    Vdi, VdiSetting, VirtualDevice, Vnet,
 };
-use super::ports::{Destination, Incoming, Parcel, Verdict};
+use super::ports::{Destination, Extent, Incoming, Parcel, StorageFacts, Verdict};
 use super::snapshot::{DomainView, Snapshot};
-use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,10 @@ pub enum Query {
     Vcpus(DomainRef),
     /// A domain's devices of a class, as its XenStore shows them.
     Devices(DomainRef, String),
+    /// Where disk images are, and how much room there is.
+    Storage,
+    /// How large files or disks are.
+    Extents(Vec<PathBuf>),
     /// A domain's SEDF parameters.
     Sedf(DomainRef),
     /// A domain's parameters in one scheduler; an error if the host has another one.
@@ -68,6 +73,23 @@ pub enum Change {
     Receive(Arrival),
     /// Say what has become of a migration to this host, and if it is not over, that nothing will come of it.
     Settle(Uuid),
+    /// Make a disk image known, and make it if its location is empty.
+    CreateVdi {
+        /// Its UUID.
+        uuid: Uuid,
+        /// What it is.
+        vdi: Box<Vdi>,
+        /// What is noted on it.
+        notes: Notes,
+        /// An image of ours whose bytes it has.
+        copy: Option<Uuid>,
+    },
+    /// Change something of one.
+    SetVdi(Uuid, VdiSetting),
+    /// Forget one; one that we made is removed.
+    DestroyVdi(Uuid),
+    /// Note something on an object that is no domain.
+    Note(Uuid, NoteChange),
     /// Something with one domain.
     Domain(DomainRef, DomainOp),
     /// Empty the hypervisor's message buffer.
@@ -288,77 +310,6 @@ impl From<Change> for Op {
     }
 }
 
-impl Change {
-    /// A word for logs.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Create(_) => "create",
-            Self::Define(_) => "new",
-            Self::Restore { .. } => "restore",
-            Self::Receive(_) => "receive",
-            Self::Settle(_) => "settle",
-            Self::ClearDmesg => "dmesg clear",
-            Self::DebugKeys(_) => "debug keys",
-            Self::PowerHost { reboot: false } => "node shutdown",
-            Self::PowerHost { reboot: true } => "node reboot",
-            Self::CreateVnet(_) => "vnet create",
-            Self::DeleteVnet(_) => "vnet delete",
-            Self::Domain(_, op) => op.name(),
-        }
-    }
-
-    /// The domain that it is about, as the caller named it.
-    pub fn target(&self) -> Cow<'_, str> {
-        match self {
-            Self::Create(config) | Self::Define(config) => config.name.as_str().into(),
-            Self::Restore { file, .. } => file.to_string_lossy(),
-            Self::Receive(arrival) => arrival.parcel.config.name.as_str().into(),
-            Self::Settle(id) => id.to_string().into(),
-            Self::Domain(domain, _) => domain.as_str().into(),
-            Self::CreateVnet(vnet) => vnet.id.as_str().into(),
-            Self::DeleteVnet(id) => id.into(),
-            Self::ClearDmesg | Self::DebugKeys(_) | Self::PowerHost { .. } => "".into(),
-        }
-    }
-}
-
-impl DomainOp {
-    /// A word for logs.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            DomainOp::Pause => "pause",
-            DomainOp::Unpause => "unpause",
-            DomainOp::Destroy => "destroy",
-            DomainOp::Shutdown(_) => "shutdown",
-            DomainOp::Rename(_) => "rename",
-            DomainOp::SetSedf(_) => "cpu_sedf_set",
-            DomainOp::SetShare { .. } => "domain_sched_credit_set",
-            DomainOp::SetMemory(_) => "mem_target_set",
-            DomainOp::SetMaxMemory(_) => "maxmem_set",
-            DomainOp::SetVcpus(_) => "set_vcpus",
-            DomainOp::Pin { .. } => "pincpu",
-            DomainOp::Sysrq(_) => "sysrq",
-            DomainOp::Trigger(..) => "send_trigger",
-            DomainOp::Reset => "reset",
-            DomainOp::Start { .. } => "start",
-            DomainOp::CreateFrom(_) => "create",
-            DomainOp::Define(_) => "new",
-            DomainOp::Delete => "delete",
-            DomainOp::Set(_) => "set",
-            DomainOp::Suspend => "suspend",
-            DomainOp::Resume { .. } => "resume",
-            DomainOp::Save { .. } => "save",
-            DomainOp::RestoreFrom { .. } => "restore",
-            DomainOp::Migrate { .. } => "migrate",
-            DomainOp::Arrive(_) => "receive",
-            DomainOp::Dump { .. } => "dump",
-            DomainOp::AttachDevice(_) => "device_create",
-            DomainOp::ConfigureDevice { .. } => "device_configure",
-            DomainOp::DetachDevice { .. } => "device_destroy",
-        }
-    }
-}
-
 /// What comes back if all went well.
 #[derive(Debug, Clone)]
 pub enum Outcome {
@@ -387,6 +338,10 @@ pub enum Outcome {
         /// Whose it is; none if the domain is not on the host.
         domid: Option<DomId>,
     },
+    /// Where disk images are, and how much room there is.
+    Storage(StorageFacts),
+    /// How large each of them is; none that is not there.
+    Extents(Vec<Option<Extent>>),
     /// Virtual networks, sorted by id.
     Vnets(Vec<Vnet>),
     /// A virtual network.

@@ -1,5 +1,7 @@
 //! What the core needs of the outside: a hypervisor, a place for what is stored, a clock, randomness.
 
+mod objects;
+
 use super::error::Error;
 use super::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, Invalid,
@@ -12,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::mpsc;
+
+pub use objects::{Extent, Objects, StorageFacts};
 
 /// How much of a guest's console is given out, in bytes.
 pub const CONSOLE_TAIL: usize = 64 << 10;
@@ -158,7 +162,7 @@ pub struct Definition {
 ///
 /// What a method has written survives a crash of the machine from the moment that it returns.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Objects {
     /// All definitions. One that makes no sense is set aside and reported in the log, and is no error.
     async fn load(&self) -> Result<Vec<Definition>, Error>;
 

@@ -42,6 +42,12 @@ pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     finish(file, path)
 }
 
+/// Gives a file another name.
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_dir(parent(to))
+}
+
 /// Removes a file. It is no error if there is none.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

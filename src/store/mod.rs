@@ -6,6 +6,8 @@
 //! moves/UUID.sxp                 a note of what is under way with a domain
 //! moves/ID.arrival               what has become of a domain that another host sent
 //! vnets.sxp                      virtual networks
+//! objects/UUID.sxp               what the host has beside domains, and notes on it
+//! storage/UUID.img               disk images
 //! ```
 //!
 //! A directory that a real xend left behind is taken over as it is. Domain-0's definition, which xend kept there too, is
@@ -14,6 +16,7 @@
 
 mod file;
 mod notes;
+mod objects;
 mod saved;
 
 use crate::core::error::Error;
@@ -49,17 +52,25 @@ pub struct DirStore {
     moves: Arc<PathBuf>,
     vnets: Arc<PathBuf>,
     host: Arc<PathBuf>,
+    objects: Arc<PathBuf>,
+    storage: Arc<PathBuf>,
 }
 
 impl DirStore {
-    /// Takes the directory, making it if need be. Blocks.
+    /// Takes the directory, making it if need be, with disk images below it. Blocks.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        let (domains, moves) = (dir.join("domains"), dir.join("moves"));
-        for dir in [&domains, &moves] {
+        Self::with_storage(dir, &dir.join("storage"))
+    }
+
+    /// The same with disk images somewhere else.
+    pub fn with_storage(dir: &Path, storage: &Path) -> io::Result<Self> {
+        let [domains, moves, objects] = ["domains", "moves", "objects"].map(|name| dir.join(name));
+        for dir in [&domains, &moves, &objects, storage] {
             file::make_dir(dir)?;
         }
-        let (vnets, host) = (Arc::new(dir.join("vnets.sxp")), Arc::new(dir.join("host-uuid")));
-        Ok(Self { domains: Arc::new(domains), moves: Arc::new(moves), vnets, host })
+        let [vnets, host] = ["vnets.sxp", "host-uuid"].map(|name| Arc::new(dir.join(name)));
+        let (domains, moves, objects) = (Arc::new(domains), Arc::new(moves), Arc::new(objects));
+        Ok(Self { domains, moves, vnets, host, objects, storage: Arc::new(storage.to_owned()) })
     }
 
     fn of(&self, uuid: Uuid) -> PathBuf {

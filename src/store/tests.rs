@@ -1,5 +1,6 @@
 use super::*;
-use crate::core::model::DomName;
+use crate::core::model::{DomName, Item, Notes, Thing, Vdi, VdiKind};
+use crate::core::ports::Objects;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 
@@ -141,4 +142,68 @@ async fn every_bent_or_shortened_header_is_refused() {
         let refused = store.draft(Path::new(path), &config("a", 1)).await.err().unwrap().to_string();
         assert!(refused.ends_with(end), "{refused}");
     }
+}
+
+fn image(uuid: u128, own: bool) -> Item {
+    let size = 1 << 30;
+    let (location, kind) = ("file:/somewhere".into(), VdiKind::User);
+    let vdi = Vdi { location, size, kind, own, sharable: false, read_only: false };
+    Item { uuid: Uuid::from_u128(uuid), thing: Thing::Vdi(vdi), notes: Notes::default() }
+}
+
+#[tokio::test]
+async fn items_and_images_outlive_a_daemon_killed_at_any_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = || DirStore::open(dir.path()).unwrap();
+    let (made, half, gone) = (image(1, true), image(2, true), Uuid::from_u128(3));
+    store().begin_image(made.uuid, 1 << 30, None).await.unwrap();
+    store().save_item(&made).await.unwrap();
+    store().finish_image(made.uuid).await.unwrap();
+    store().finish_image(made.uuid).await.unwrap();
+    // Killed between the item and the image's place; before the item; and while it was being removed.
+    store().begin_image(half.uuid, 4096, None).await.unwrap();
+    store().save_item(&half).await.unwrap();
+    store().begin_image(gone, 4096, None).await.unwrap();
+    let items = store().items().await.unwrap();
+    assert_eq!(items.len(), 2);
+    let known: Vec<Uuid> = items.iter().map(|item| item.uuid).collect();
+    store().recover_images(&known).await.unwrap();
+    assert!(store().image(made.uuid).exists() && store().image(half.uuid).exists());
+    assert!(!store().image(gone).exists());
+    store().withdraw_image(half.uuid).await.unwrap();
+    store().recover_images(&known).await.unwrap();
+    assert!(store().image(half.uuid).exists());
+    store().withdraw_image(half.uuid).await.unwrap();
+    store().remove_item(half.uuid).await.unwrap();
+    store().recover_images(&[made.uuid]).await.unwrap();
+    let names = fs::read_dir(dir.path().join("storage")).unwrap().count();
+    assert_eq!((names, store().items().await.unwrap()), (1, vec![made]));
+}
+
+#[tokio::test]
+async fn images_are_sparse_have_their_size_and_are_copied_with_their_holes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DirStore::open(dir.path()).unwrap();
+    let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    store.begin_image(first, 1 << 30, None).await.unwrap();
+    store.finish_image(first).await.unwrap();
+    let mut file = fs::OpenOptions::new().write(true).open(store.image(first)).unwrap();
+    file.seek(SeekFrom::Start(512 << 20)).unwrap();
+    file.write_all(b"data").unwrap();
+    file.sync_all().unwrap();
+    store.grow_image(first, 2 << 30).await.unwrap();
+    store.begin_image(second, 2 << 30, Some(&store.image(first))).await.unwrap();
+    store.finish_image(second).await.unwrap();
+    for uuid in [first, second] {
+        let extent = store.extent(&store.image(uuid)).await.unwrap();
+        assert_eq!(extent.size, 2 << 30);
+        assert!(extent.used < 1 << 20, "{extent:?}");
+        let mut file = fs::File::open(store.image(uuid)).unwrap();
+        let mut text = [0; 5];
+        file.seek(SeekFrom::Start(512 << 20)).unwrap();
+        file.read_exact(&mut text).unwrap();
+        assert_eq!(&text, b"data\0");
+    }
+    assert!(store.storage().await.unwrap().used < 2 << 20);
+    assert_eq!(store.extent(Path::new("/nonexistent")).await, None);
 }

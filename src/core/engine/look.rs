@@ -22,6 +22,16 @@ impl Core {
                 }
                 Ok(Outcome::Text(self.limited("Reading the console", self.hypervisor.console(domid)).await?))
             }
+            Query::Storage => {
+                Ok(Outcome::Storage(self.limited("Looking at the storage", self.store.storage()).await?))
+            }
+            Query::Extents(paths) => {
+                let mut extents = Vec::with_capacity(paths.len());
+                for path in paths {
+                    extents.push(self.store.extent(&path).await);
+                }
+                Ok(Outcome::Extents(extents))
+            }
             Query::Vnets => Ok(Outcome::Vnets(self.vnets.all().await)),
             Query::Vnet(id) => self.vnets.one(&id).await.map(Outcome::Vnet),
             Query::Vcpus(domain) => {

@@ -329,6 +329,17 @@ impl DomainConfig {
         }
     }
 
+    /// Whether one of its disks is this.
+    pub fn uses(&self, uname: &Text) -> bool {
+        self.devices.iter().filter_map(Device::as_block).any(|block| block.uname == *uname)
+    }
+
+    /// Whether one of its interfaces is on this bridge.
+    pub fn is_on_bridge(&self, bridge: &str) -> bool {
+        let on = |device: &Device| matches!(device, Device::Vif(vif) if vif.bridge.as_ref().is_some_and(|b| b == bridge));
+        self.devices.iter().any(on)
+    }
+
     /// Whether its definition is forgotten when it has been started: `xm create` in its Xen-API mode asks for that.
     pub fn is_transient(&self) -> bool {
         self.notes.entry("other_config", "transient").is_some_and(|word| word.eq_ignore_ascii_case("true"))

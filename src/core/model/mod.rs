@@ -9,6 +9,7 @@ mod device;
 mod host;
 mod ids;
 mod image;
+mod item;
 mod notes;
 mod pci;
 mod property;
@@ -25,7 +26,8 @@ pub use host::{
 };
 pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
 pub use image::{GuestKind, Image};
-pub use notes::{Note, Notes};
+pub use item::{Item, Network, Thing, Vdi, VdiKind, VdiSetting};
+pub use notes::{Note, NoteChange, Notes};
 pub use pci::{PciAddress, PciDevice, PciFunction};
 pub use property::{Property, Value};
 pub use sched::{Rtds, SchedParams, Scheduler, SedfParams};

@@ -118,6 +118,32 @@ impl Notes {
     }
 }
 
+/// A change of what is noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoteChange {
+    /// Of a whole field.
+    Field(String, Option<Note>),
+    /// Of a text of a map.
+    Entry {
+        /// The map.
+        field: String,
+        /// Which text of it.
+        key: String,
+        /// The text; none takes it away.
+        value: Option<String>,
+    },
+}
+
+impl NoteChange {
+    /// Makes it.
+    pub fn apply(&self, notes: &mut Notes) -> Result<(), Invalid> {
+        match self {
+            Self::Field(field, note) => notes.set(field, note.clone()),
+            Self::Entry { field, key, value } => notes.set_entry(field, key, value.as_deref()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

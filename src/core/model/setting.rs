@@ -1,7 +1,8 @@
 //! One thing of a domain's configuration, to be changed.
 
 use super::{
-    Device, DomainConfig, GuestKind, Image, Invalid, MAX_VCPUS, Note, OnEvent, OnXendStart, Property, Text,
+    Device, DomainConfig, GuestKind, Image, Invalid, MAX_VCPUS, NoteChange, OnEvent, OnXendStart, Property,
+    Text,
 };
 
 /// What can be set of a domain's configuration without anything being done to what runs of it: it counts from the next
@@ -39,16 +40,7 @@ pub enum Setting {
     /// A key of the image: `acpi`, `boot`, ...
     Platform(Text, Option<Text>),
     /// Something that is noted.
-    Note(String, Option<Note>),
-    /// A text of a map that is noted.
-    NoteEntry {
-        /// The map.
-        field: String,
-        /// Which text of it.
-        key: String,
-        /// The text; none takes it away.
-        value: Option<String>,
-    },
+    Note(NoteChange),
     /// A device, in the place of the one with the same UUID.
     Device(Box<Device>),
 }
@@ -97,10 +89,7 @@ impl Setting {
                 rest.retain(|property| property.key != key);
                 rest.extend(value.map(|value| Property::new(key, value)));
             }
-            Self::Note(field, note) => config.notes.set(&field, note)?,
-            Self::NoteEntry { field, key, value } => {
-                config.notes.set_entry(&field, &key, value.as_deref())?
-            }
+            Self::Note(change) => change.apply(&mut config.notes)?,
             Self::Device(device) => {
                 let uuid = device.uuid();
                 let slot = config.devices.iter_mut().find(|one| uuid.is_some() && one.uuid() == uuid);

@@ -247,7 +247,8 @@ impl Place {
 
 fn tell(sink: &mut impl Sink, outcome: &Outcome) {
     match outcome {
-        Outcome::Done => {}
+        // No page asks for storage.
+        Outcome::Done | Outcome::Storage(_) | Outcome::Extents(_) => {}
         Outcome::Domains(snapshot) => {
             sink.begin_list();
             snapshot.domains().filter(|view| view.facts.is_some()).for_each(|view| shape::domain(sink, view));

@@ -1,0 +1,93 @@
+//! `(vdi (location file:/...) (size 1048576) ...)`: what a host has beside its domains, for a file.
+
+use super::ShapeError;
+use super::fields::Fields;
+use super::sink::{Sink, TreeSink};
+use crate::core::model::{Invalid, Item, Network, Notes, Thing, Uuid, Vdi, VdiKind};
+use crate::sxp::Sxp;
+
+/// Writes an item. Its UUID is the file's name.
+pub fn stored_item(item: &Item) -> Sxp {
+    let mut sink = TreeSink::default();
+    let flag = |sink: &mut TreeSink, key, on: bool| sink.uint_field(key, u8::from(on));
+    match &item.thing {
+        Thing::Vdi(vdi) => {
+            sink.begin_record("vdi");
+            sink.text_field("location", &vdi.location);
+            sink.uint_field("size", vdi.size);
+            sink.text_field("type", vdi.kind.name().as_bytes());
+            flag(&mut sink, "own", vdi.own);
+            flag(&mut sink, "sharable", vdi.sharable);
+            flag(&mut sink, "read_only", vdi.read_only);
+        }
+        Thing::Network(network) => {
+            sink.begin_record("network");
+            sink.text_field("bridge", network.bridge.as_bytes());
+        }
+        Thing::Noted => sink.begin_record("noted"),
+    }
+    sink.begin_section("notes");
+    sink.properties(item.notes.to_properties().iter());
+    sink.end_section();
+    sink.end_record();
+    sink.into_values().pop().unwrap_or_else(|| Sxp::list([]))
+}
+
+/// Reads it back.
+pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
+    let head = sxp.head().unwrap_or_default();
+    let mut fields = Fields::new(head, sxp.tail())?;
+    let missing = |key: &str| ShapeError::new(key.to_owned(), "missing", sxp);
+    let thing = match head {
+        "vdi" => {
+            let location = fields.text("location")?;
+            let size = fields.number("size", " of bytes", u64::MAX)?.ok_or_else(|| missing("size"))?;
+            let kind = fields.parse::<VdiKind>("type")?.ok_or_else(|| missing("type"))?;
+            let mut flag = |key: &str| fields.number(key, "", 1).map(|on| on == Some(1));
+            let (own, sharable, read_only) = (flag("own")?, flag("sharable")?, flag("read_only")?);
+            Thing::Vdi(Vdi { location, size, kind, own, sharable, read_only })
+        }
+        "network" => {
+            let network = fields.checked("bridge", Network::new)?;
+            Thing::Network(network.ok_or_else(|| missing("bridge"))?)
+        }
+        "noted" => Thing::Noted,
+        other => {
+            let reason = Invalid::new(format!("{other:?} is not one of vdi, network, noted"));
+            return Err(ShapeError::whole(&reason, sxp));
+        }
+    };
+    let notes = match fields.take("notes")? {
+        Some(notes) => Notes::from_properties(&Fields::new("notes", notes.tail())?.rest()),
+        None => Notes::default(),
+    };
+    Ok(Item { uuid, thing, notes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::Note;
+    use crate::sxp::{Limits, read_one};
+
+    #[test]
+    fn items_read_back() {
+        let mut notes = Notes::default();
+        notes.set("name_label", Some(Note::Text("a disk (1)".into()))).unwrap();
+        notes.set_entry("other_config", "location", Some("phy:/dev/x")).unwrap();
+        let (location, size) = ("file:/var/lib/a b.img".into(), 1 << 40);
+        let vdi = Vdi { location, size, kind: VdiKind::User, own: true, sharable: false, read_only: true };
+        let network = Network::new("xenbr0").unwrap();
+        let uuid = Uuid::from_u128(7);
+        for thing in [Thing::Vdi(vdi), Thing::Network(network), Thing::Noted] {
+            for notes in [notes.clone(), Notes::default()] {
+                let item = Item { uuid, thing: thing.clone(), notes };
+                let text = stored_item(&item).to_bytes();
+                assert_eq!(read_item(&read_one(&text, &Limits::default()).unwrap(), uuid).unwrap(), item);
+            }
+        }
+        let read = |text: &str| read_item(&read_one(text.as_bytes(), &Limits::default()).unwrap(), uuid);
+        assert_eq!(read("(disk)").unwrap_err().to_string(), "\"disk\" is not one of vdi, network, noted");
+        assert_eq!(read("(vdi)").unwrap_err().to_string(), "size: missing");
+    }
+}
