@@ -19,11 +19,12 @@ use xend::core::engine::{Engine, FIGURES_AGE, Outside, Settings};
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, HostInfo,
-    OnEvent, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, Hardware, HostFigures,
+    HostInfo, Interface, NetworkChange, OnEvent, PoolChange, PoolFacts, SchedParams, ShutdownReason, Trigger,
+    Uuid, VcpuFacts,
 };
 use xend::core::op::{Change, DomainOp, Outcome, Query};
-use xend::core::ports::{Destination, DomainChanged, Hypervisor};
+use xend::core::ports::{Destination, DomainChanged, Hypervisor, Machine};
 use xend::core::snapshot::DomainView;
 use xend::core::transfer::Transfer;
 use xend::store::DirStore;
@@ -300,6 +301,25 @@ impl Moody {
         if self.stuck.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+#[async_trait]
+impl Machine for Moody {
+    async fn hardware(&self) -> Result<Hardware, Error> {
+        self.sim.hardware().await
+    }
+    async fn interfaces(&self) -> Result<Vec<Interface>, Error> {
+        self.sim.interfaces().await
+    }
+    async fn change_network(&self, change: NetworkChange) -> Result<(), Error> {
+        self.sim.change_network(change).await
+    }
+    async fn pools(&self) -> Result<Vec<PoolFacts>, Error> {
+        self.sim.pools().await
+    }
+    async fn change_pools(&self, change: PoolChange) -> Result<(), Error> {
+        self.sim.change_pools(change).await
     }
 }
 

@@ -170,6 +170,7 @@ impl Driver {
             DomainOp::SetMemory(mib) => self.set_memory(mib).await,
             DomainOp::SetMaxMemory(mib) => self.set_max_memory(mib).await,
             DomainOp::SetVcpus(count) => self.set_vcpus(count).await,
+            DomainOp::MoveToPool(pool) => self.move_to_pool(pool).await,
             DomainOp::Pin { vcpu, cpus } => self.pin(vcpu, &cpus).await,
             DomainOp::Sysrq(key) => {
                 let domid = self.on_host()?;
@@ -342,6 +343,7 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         DomainOp::Migrate { .. } => Err(Error::Privileged("migrate")),
         DomainOp::Define(_) => Err(Error::Privileged("define")),
         DomainOp::Trigger(..) => Err(Error::Privileged("interrupt")),
+        DomainOp::MoveToPool(_) => Err(Error::Privileged("move")),
         DomainOp::Rename(_)
         | DomainOp::SetSedf(_)
         | DomainOp::SetShare { .. }

@@ -1,6 +1,7 @@
 //! The one door: every wire's requests come through [`Engine::execute`].
 
 mod admit;
+mod host;
 mod look;
 mod managed;
 mod watch;
@@ -119,6 +120,7 @@ impl Engine {
             born: Instant::now(),
             last_read: AtomicU64::new(0),
         });
+        core.bring_back_host().await;
         core.populate().await?;
         core.sweep().await?;
         tokio::spawn(core.clone().follow(changes));
@@ -218,6 +220,8 @@ impl Core {
                 let domains = self.board.current();
                 self.stock.destroy_vdi(&*self.store, &domains, uuid).await.map(|()| Outcome::Done)
             }
+            Change::Network(op) => self.change_network(op).await.map(|()| Outcome::Done),
+            Change::Pool(name, op) => self.change_pool(&name, op).await.map(|()| Outcome::Done),
             Change::Note(object, change) => {
                 self.stock.note(&*self.store, object, &change).await.map(|()| Outcome::Done)
             }

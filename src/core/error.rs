@@ -43,6 +43,23 @@ pub enum Error {
         /// Who uses it.
         by: String,
     },
+    /// A CPU pool is not in the state that it would have to be in.
+    #[error("The CPU pool is {0}")]
+    PoolState(&'static str),
+    /// A CPU that cannot be had.
+    #[error("{0}")]
+    NoSuchCpu(String),
+    /// A pool that has domains keeps its last CPU.
+    #[error("CPU pool {0} has domains and keeps its last CPU")]
+    LastCpu(String),
+    /// Too few CPUs are in no pool.
+    #[error("Not enough free CPUs: {needed} are needed and {available} are free")]
+    NotEnoughCpus {
+        /// What the pool wants.
+        needed: u32,
+        /// What there is.
+        available: u32,
+    },
     /// No virtual network has this id.
     #[error("No such vnet {0}")]
     NoSuchVnet(String),
@@ -182,6 +199,9 @@ impl Error {
             Self::Exists { .. }
             | Self::VnetExists(_)
             | Self::InUse { .. }
+            | Self::PoolState(_)
+            | Self::LastCpu(_)
+            | Self::NotEnoughCpus { .. }
             | Self::NameTaken { .. }
             | Self::BadState { .. }
             | Self::NotStarted(_)
@@ -190,7 +210,7 @@ impl Error {
             | Self::Busy(_)
             | Self::Stopping => ErrorKind::Conflict,
             Self::Privileged(_) | Self::Dom0Shutdown => ErrorKind::Denied,
-            Self::Invalid(_) | Self::Missing { .. } => ErrorKind::Invalid,
+            Self::Invalid(_) | Self::Missing { .. } | Self::NoSuchCpu(_) => ErrorKind::Invalid,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::NoMemory { .. }
             | Self::Remote { .. }

@@ -3,14 +3,14 @@
 //! Reads come from one immutable [`Inventory`], which is published when what changed is on the disk.
 
 use super::error::Error;
-use super::model::{Invalid, Item, Network, NoteChange, Notes, Thing, Uuid, Vdi, VdiSetting};
+use super::model::{Invalid, Item, Network, NoteChange, Notes, Pool, Thing, Uuid, Vdi, VdiSetting, Vlan};
 use super::ports::Store;
 use super::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// More than anybody has.
 const MOST: usize = 100_000;
@@ -55,6 +55,22 @@ impl Inventory {
     pub fn networks(&self) -> impl Iterator<Item = (&Arc<Item>, &Network)> {
         self.items().filter_map(|item| match &item.thing {
             Thing::Network(network) => Some((item, network)),
+            _ => None,
+        })
+    }
+
+    /// The virtual LANs that somebody made.
+    pub fn vlans(&self) -> impl Iterator<Item = (&Arc<Item>, &Vlan)> {
+        self.items().filter_map(|item| match &item.thing {
+            Thing::Vlan(vlan) => Some((item, vlan)),
+            _ => None,
+        })
+    }
+
+    /// The stored CPU pools.
+    pub fn pools(&self) -> impl Iterator<Item = (&Arc<Item>, &Pool)> {
+        self.items().filter_map(|item| match &item.thing {
+            Thing::Pool(pool) => Some((item, pool)),
             _ => None,
         })
     }
@@ -106,7 +122,7 @@ impl Stock {
         notes: Notes,
         copy: Option<Uuid>,
     ) -> Result<(), Error> {
-        let _turn = self.writing.lock().await;
+        let _turn = self.turn().await;
         let known = self.current();
         if known.items.contains_key(&uuid) {
             return Err(Invalid::new(format!("uuid: {uuid} is known already")).into());
@@ -142,7 +158,7 @@ impl Stock {
         uuid: Uuid,
         setting: VdiSetting,
     ) -> Result<(), Error> {
-        let _turn = self.writing.lock().await;
+        let _turn = self.turn().await;
         let known = self.current();
         let (item, vdi) = known.vdi(&uuid).ok_or_else(|| no_such("VDI", uuid))?;
         let mut vdi = vdi.clone();
@@ -174,7 +190,7 @@ impl Stock {
         domains: &Snapshot,
         uuid: Uuid,
     ) -> Result<(), Error> {
-        let _turn = self.writing.lock().await;
+        let _turn = self.turn().await;
         let known = self.current();
         let (_, vdi) = known.vdi(&uuid).ok_or_else(|| no_such("VDI", uuid))?;
         if let Some(user) = domains.domains().find(|view| view.config.uses(&vdi.location)) {
@@ -187,36 +203,6 @@ impl Stock {
         if vdi.own { store.drop_image(uuid).await } else { Ok(()) }
     }
 
-    /// Makes a network known.
-    pub(super) async fn create_network(
-        &self,
-        store: &dyn Store,
-        uuid: Uuid,
-        network: Network,
-        notes: Notes,
-    ) -> Result<(), Error> {
-        let _turn = self.writing.lock().await;
-        self.keep(store, Item { uuid, thing: Thing::Network(network), notes }).await
-    }
-
-    /// Forgets a network that no domain uses, and says which bridge it was.
-    pub(super) async fn destroy_network(
-        &self,
-        store: &dyn Store,
-        domains: &Snapshot,
-        uuid: Uuid,
-    ) -> Result<String, Error> {
-        let _turn = self.writing.lock().await;
-        let known = self.current();
-        let found = known.networks().find(|(item, _)| item.uuid == uuid);
-        let (_, network) = found.ok_or_else(|| no_such("network", uuid))?;
-        if let Some(user) = domains.domains().find(|view| view.config.is_on_bridge(&network.bridge)) {
-            return Err(Error::InUse { what: "Network", by: user.name().to_string() });
-        }
-        self.forget(store, uuid).await?;
-        Ok(network.bridge.clone())
-    }
-
     /// Notes something on an object that is no domain and no device.
     pub(super) async fn note(
         &self,
@@ -224,7 +210,7 @@ impl Stock {
         object: Uuid,
         change: &NoteChange,
     ) -> Result<(), Error> {
-        let _turn = self.writing.lock().await;
+        let _turn = self.turn().await;
         let known = self.current();
         let mut item = known.get(&object).map_or_else(
             || Item { uuid: object, thing: Thing::Noted, notes: Notes::default() },
@@ -234,7 +220,13 @@ impl Stock {
         self.keep(store, item).await
     }
 
-    async fn keep(&self, store: &dyn Store, item: Item) -> Result<(), Error> {
+    /// Whoever changes something has it all to himself.
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().await
+    }
+
+    /// Stores an item. Only in a [`turn`](Self::turn).
+    pub(super) async fn keep(&self, store: &dyn Store, item: Item) -> Result<(), Error> {
         let mut next = Inventory::clone(&self.current.load());
         if next.items.len() >= MOST && !next.items.contains_key(&item.uuid) {
             return Err(Error::Unsupported(format!("There are {MOST} objects already")));
@@ -245,7 +237,8 @@ impl Stock {
         Ok(())
     }
 
-    async fn forget(&self, store: &dyn Store, uuid: Uuid) -> Result<(), Error> {
+    /// Forgets one. Only in a [`turn`](Self::turn).
+    pub(super) async fn forget(&self, store: &dyn Store, uuid: Uuid) -> Result<(), Error> {
         let mut next = Inventory::clone(&self.current.load());
         store.remove_item(uuid).await?;
         next.items.remove(&uuid);

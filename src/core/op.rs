@@ -1,11 +1,14 @@
 //! What a caller can ask for, and what comes back.
 
+mod host;
 mod words;
 
+pub use host::{NetworkOp, PoolOp};
+
 use super::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, HostFigures, HostInfo, Invalid,
-    NoteChange, Notes, SchedParams, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, VcpuFacts,
-    Vdi, VdiSetting, VirtualDevice, Vnet,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, Hardware, HostFigures, HostInfo,
+    Interface, Invalid, NoteChange, Notes, PoolFacts, SchedParams, Scheduler, SedfParams, Setting,
+    ShutdownReason, Trigger, Uuid, VcpuFacts, Vdi, VdiSetting, VirtualDevice, Vnet,
 };
 use super::ports::{Destination, Extent, Incoming, Parcel, StorageFacts, Verdict};
 use super::snapshot::{DomainView, Snapshot};
@@ -39,6 +42,12 @@ pub enum Query {
     Vcpus(DomainRef),
     /// A domain's devices of a class, as its XenStore shows them.
     Devices(DomainRef, String),
+    /// What the machine is made of.
+    Hardware,
+    /// Domain-0's network interfaces.
+    Interfaces,
+    /// CPU pools.
+    Pools,
     /// Where disk images are, and how much room there is.
     Storage,
     /// How large files or disks are.
@@ -88,6 +97,10 @@ pub enum Change {
     SetVdi(Uuid, VdiSetting),
     /// Forget one; one that we made is removed.
     DestroyVdi(Uuid),
+    /// Change the host's network.
+    Network(NetworkOp),
+    /// Something with a CPU pool, by its name.
+    Pool(String, PoolOp),
     /// Note something on an object that is no domain.
     Note(Uuid, NoteChange),
     /// Something with one domain.
@@ -144,6 +157,8 @@ pub enum DomainOp {
         /// The CPUs.
         cpus: CpuSet,
     },
+    /// Put it into another CPU pool.
+    MoveToPool(String),
     /// Press Magic `SysRq` and this key on the guest's keyboard.
     Sysrq(u8),
     /// Give a VCPU an interrupt that is no device's.
@@ -338,6 +353,12 @@ pub enum Outcome {
         /// Whose it is; none if the domain is not on the host.
         domid: Option<DomId>,
     },
+    /// What the machine is made of.
+    Hardware(Hardware),
+    /// Domain-0's network interfaces, by their names.
+    Interfaces(Vec<Interface>),
+    /// CPU pools, `Pool-0` first.
+    Pools(Vec<PoolFacts>),
     /// Where disk images are, and how much room there is.
     Storage(StorageFacts),
     /// How large each of them is; none that is not there.

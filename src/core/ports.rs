@@ -1,5 +1,6 @@
 //! What the core needs of the outside: a hypervisor, a place for what is stored, a clock, randomness.
 
+mod machine;
 mod objects;
 
 use super::error::Error;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::mpsc;
 
+pub use machine::Machine;
 pub use objects::{Extent, Objects, StorageFacts};
 
 /// How much of a guest's console is given out, in bytes.
@@ -29,7 +31,7 @@ pub struct DomainChanged(pub DomId);
 ///
 /// Every method may be called at any time from any task. None holds up another domain's.
 #[async_trait]
-pub trait Hypervisor: Send + Sync + 'static {
+pub trait Hypervisor: Machine {
     /// What does not change while the host is up.
     async fn info(&self) -> Result<HostInfo, Error>;
 

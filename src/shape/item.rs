@@ -3,7 +3,7 @@
 use super::ShapeError;
 use super::fields::Fields;
 use super::sink::{Sink, TreeSink};
-use crate::core::model::{Invalid, Item, Network, Notes, Thing, Uuid, Vdi, VdiKind};
+use crate::core::model::{Invalid, Item, MAX_CPUS, Network, Notes, Pool, Thing, Uuid, Vdi, VdiKind, Vlan};
 use crate::sxp::Sxp;
 
 /// Writes an item. Its UUID is the file's name.
@@ -23,6 +23,20 @@ pub fn stored_item(item: &Item) -> Sxp {
         Thing::Network(network) => {
             sink.begin_record("network");
             sink.text_field("bridge", network.bridge.as_bytes());
+        }
+        Thing::Vlan(vlan) => {
+            sink.begin_record("vlan");
+            sink.text_field("device", vlan.device.as_bytes());
+            sink.uint_field("tag", vlan.tag);
+            sink.text_field("bridge", vlan.bridge.as_bytes());
+        }
+        Thing::Pool(pool) => {
+            sink.begin_record("cpu_pool");
+            sink.text_field("name", pool.name.as_bytes());
+            sink.text_field("scheduler", pool.scheduler.name().as_bytes());
+            sink.text_field("cpus", pool.cpus.to_string().as_bytes());
+            sink.uint_field("ncpu", pool.ncpu);
+            flag(&mut sink, "auto_start", pool.auto_start);
         }
         Thing::Noted => sink.begin_record("noted"),
     }
@@ -51,9 +65,32 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
             let network = fields.checked("bridge", Network::new)?;
             Thing::Network(network.ok_or_else(|| missing("bridge"))?)
         }
+        "vlan" => {
+            let (device, bridge) = (fields.text("device")?.to_string(), fields.text("bridge")?.to_string());
+            let tag = fields.checked("tag", |tag| {
+                let tag = tag.parse().map_err(|_| Invalid::new("a number is expected"))?;
+                Vlan::new(&device, tag, &bridge)
+            })?;
+            Thing::Vlan(tag.ok_or_else(|| missing("tag"))?)
+        }
+        "cpu_pool" => {
+            let checked = |name: &str| Pool::check_name(name).map(|()| name.to_owned());
+            let name = fields.checked("name", checked)?.ok_or_else(|| missing("name"))?;
+            let scheduler = fields.parse("scheduler")?.ok_or_else(|| missing("scheduler"))?;
+            let cpus = fields.parse("cpus")?.unwrap_or_default();
+            let ncpu = fields.number("ncpu", "", u64::from(MAX_CPUS))?.unwrap_or(0);
+            let ncpu = u32::try_from(ncpu).unwrap_or(MAX_CPUS);
+            Thing::Pool(Pool {
+                name,
+                scheduler,
+                cpus,
+                ncpu,
+                auto_start: fields.number("auto_start", "", 1)? == Some(1),
+            })
+        }
         "noted" => Thing::Noted,
         other => {
-            let reason = Invalid::new(format!("{other:?} is not one of vdi, network, noted"));
+            let reason = Invalid::new(format!("{other:?} is not one of vdi, network, vlan, cpu_pool, noted"));
             return Err(ShapeError::whole(&reason, sxp));
         }
     };
@@ -67,7 +104,7 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::Note;
+    use crate::core::model::{CpuSet, Note, Scheduler};
     use crate::sxp::{Limits, read_one};
 
     #[test]
@@ -79,7 +116,17 @@ mod tests {
         let vdi = Vdi { location, size, kind: VdiKind::User, own: true, sharable: false, read_only: true };
         let network = Network::new("xenbr0").unwrap();
         let uuid = Uuid::from_u128(7);
-        for thing in [Thing::Vdi(vdi), Thing::Network(network), Thing::Noted] {
+        let (name, scheduler) = ("new".to_owned(), Scheduler::Credit2);
+        let pool = Pool { name, scheduler, cpus: "1,3".parse().unwrap(), ncpu: 2, auto_start: true };
+        let things = [
+            Thing::Vdi(vdi),
+            Thing::Network(network),
+            Thing::Vlan(Vlan::new("eth0", 7, "xenbr0").unwrap()),
+            Thing::Pool(Pool { cpus: CpuSet::default(), ..pool.clone() }),
+            Thing::Pool(pool),
+            Thing::Noted,
+        ];
+        for thing in things {
             for notes in [notes.clone(), Notes::default()] {
                 let item = Item { uuid, thing: thing.clone(), notes };
                 let text = stored_item(&item).to_bytes();
@@ -87,7 +134,10 @@ mod tests {
             }
         }
         let read = |text: &str| read_item(&read_one(text.as_bytes(), &Limits::default()).unwrap(), uuid);
-        assert_eq!(read("(disk)").unwrap_err().to_string(), "\"disk\" is not one of vdi, network, noted");
+        assert_eq!(
+            read("(disk)").unwrap_err().to_string(),
+            "\"disk\" is not one of vdi, network, vlan, cpu_pool, noted"
+        );
         assert_eq!(read("(vdi)").unwrap_err().to_string(), "size: missing");
     }
 }

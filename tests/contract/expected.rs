@@ -89,6 +89,7 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
             Absent | Halted | Suspended => CONFLICT,
         },
         // A setting holds wherever the domain is.
+        DomainOp::MoveToPool(_) if stage == Dom0 => DENIED,
         DomainOp::Rename(_)
         | DomainOp::SetSedf(_)
         | DomainOp::SetShare { .. }
@@ -96,7 +97,9 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
         | DomainOp::SetMaxMemory(_)
         | DomainOp::SetVcpus(_)
         | DomainOp::Pin { .. }
-        | DomainOp::AttachDevice(_) => Then(stage),
+        | DomainOp::AttachDevice(_)
+        | DomainOp::MoveToPool(_)
+        | DomainOp::Set(_) => Then(stage),
         DomainOp::Sysrq(_) => match stage {
             Paused | Running | Crashed | Off | Dom0 => Then(stage),
             Absent | Halted | Suspended => CONFLICT,
@@ -137,7 +140,6 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
                 CONFLICT
             }
         }
-        DomainOp::Set(_) => Then(stage),
         DomainOp::Suspend => match stage {
             Running => Then(Suspended),
             Dom0 => DENIED,
@@ -204,7 +206,15 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
 pub(crate) fn answered(query: &Query, stage: Stage) -> Result<(), ErrorKind> {
     let there = if stage == Absent { Err(ErrorKind::NotFound) } else { Ok(()) };
     match query {
-        Query::Domains | Query::Host | Query::Dmesg | Query::Vnets => Ok(()),
+        Query::Domains
+        | Query::Host
+        | Query::Dmesg
+        | Query::Vnets
+        | Query::Hardware
+        | Query::Interfaces
+        | Query::Pools
+        | Query::Storage
+        | Query::Extents(_) => Ok(()),
         Query::Vnet(_) => Err(ErrorKind::NotFound),
         Query::Domain(_)
         | Query::Devices(..)
@@ -233,6 +243,11 @@ pub(crate) fn queries(domain: &DomainRef) -> Vec<Query> {
         Query::Sedf(domain.clone()),
         Query::Sched(domain.clone(), Scheduler::Credit),
         Query::Vnets,
+        Query::Hardware,
+        Query::Interfaces,
+        Query::Pools,
+        Query::Storage,
+        Query::Extents(vec!["/".into()]),
         Query::Vnet("nosuch".into()),
         Query::DevicesConnected(domain.clone()),
     ]

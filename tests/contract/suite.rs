@@ -13,9 +13,12 @@ use xend::core::caller::Caller;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
-    DomName, DomainConfig, DomainRef, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, Vnet,
+    CpuSet, DomId, DomName, DomainConfig, DomainRef, InterfaceKind, Network, Notes, Pool, PoolFacts,
+    PoolSetting, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, Vlan, Vnet,
 };
-use xend::core::op::{AfterDump, Arrival, Change, DeviceRef, DomainOp, Once, Op, Outcome, Query};
+use xend::core::op::{
+    AfterDump, Arrival, Change, DeviceRef, DomainOp, NetworkOp, Once, Op, Outcome, PoolOp, Query,
+};
 use xend::core::ports::{Destination, Incoming, Parcel, Verdict};
 use xend::core::snapshot::DomainView;
 use xend::shape::read_device;
@@ -131,6 +134,7 @@ fn all<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
         DomainOp::CreateFrom(config()),
         DomainOp::Define(config()),
         DomainOp::Delete,
+        DomainOp::MoveToPool("Pool-0".into()),
         DomainOp::Set(Setting::Description("seen".into())),
         DomainOp::Suspend,
         DomainOp::Resume { paused: false },
@@ -322,6 +326,8 @@ pub(crate) async fn host(backend: &impl Backend) {
     assert!(
         trial.execute(Change::DeleteVnet("1".into())).await.is_err_and(|e| e.kind() == ErrorKind::NotFound)
     );
+    pools(&trial).await;
+    networks(&trial).await;
     trial.execute(Change::ClearDmesg).await.unwrap();
     let verdict = trial.execute(Change::Settle(Uuid::new_v4())).await;
     assert!(matches!(verdict, Ok(Outcome::Verdict(Verdict::NotTaken))));
@@ -329,4 +335,96 @@ pub(crate) async fn host(backend: &impl Backend) {
     let arrival = Arrival { parcel, link: Once::new(Box::new(BreaksOff)) };
     assert!(trial.execute(Change::Receive(arrival)).await.is_err_and(|e| e.kind() == ErrorKind::Backend));
     trial.until(Stage::Absent, "broken off").await;
+}
+
+/// A pool of one CPU, a domain that is put into it while it runs, and what Xen refuses.
+async fn pools<B: Backend>(trial: &Trial<'_, B>) {
+    let does = async |name: &str, op: PoolOp| {
+        let done = trial.execute(Change::Pool(name.into(), op)).await;
+        done.map(drop).map_err(|error| error.kind())
+    };
+    let facts = async || {
+        let Ok(Outcome::Pools(pools)) = trial.execute(Query::Pools).await else { panic!() };
+        pools
+    };
+    let (name, first) = ("suite".to_owned(), PoolFacts::FIRST);
+    let all = facts().await;
+    assert_eq!((all.len(), all[0].name.as_str(), all[0].domains.contains(&DomId(0))), (1, first, true));
+    let last = all[0].cpus.iter().max().unwrap();
+    assert!(last > 0, "the pool's tests need two CPUs");
+    let pool = Pool {
+        name: name.clone(),
+        scheduler: all[0].scheduler,
+        cpus: CpuSet::default(),
+        ncpu: 1,
+        auto_start: false,
+    };
+    let define = PoolOp::Define { uuid: Uuid::new_v4(), pool, notes: Notes::default() };
+    assert_eq!(does(&name, PoolOp::Start).await, Err(ErrorKind::NotFound));
+    does(&name, define.clone()).await.unwrap();
+    assert_eq!(does(&name, define).await, Err(ErrorKind::Conflict));
+    // There is no CPU left for it.
+    assert_eq!(does(&name, PoolOp::Start).await, Err(ErrorKind::Conflict));
+    assert_eq!(does(first, PoolOp::AddCpu(last)).await, Err(ErrorKind::Invalid));
+    does(first, PoolOp::RemoveCpu(last)).await.unwrap();
+    does(&name, PoolOp::Start).await.unwrap();
+    assert_eq!(does(&name, PoolOp::Start).await, Err(ErrorKind::Conflict));
+    assert_eq!(does(&name, PoolOp::Delete).await, Err(ErrorKind::Conflict));
+    trial.execute(Change::Create(Box::new(trial.config.clone()))).await.unwrap();
+    trial.done(DomainOp::Unpause).await;
+    trial.done(DomainOp::MoveToPool(name.clone())).await;
+    assert!(trial.change(DomainOp::MoveToPool("nosuch".into())).await.is_err());
+    let moved = facts().await;
+    let ours = moved.iter().find(|pool| pool.name == name).unwrap();
+    assert_eq!((ours.cpus.iter().collect::<Vec<_>>(), ours.domains.len()), (vec![last], 1));
+    assert_eq!(does(&name, PoolOp::Stop).await, Err(ErrorKind::Conflict));
+    assert_eq!(does(&name, PoolOp::RemoveCpu(last)).await, Err(ErrorKind::Conflict));
+    trial.done(DomainOp::MoveToPool(first.into())).await;
+    trial.done(DomainOp::Destroy).await;
+    does(&name, PoolOp::RemoveCpu(last)).await.unwrap();
+    does(&name, PoolOp::AddCpu(last)).await.unwrap();
+    does(&name, PoolOp::Set(PoolSetting::Name("other".into()))).await.unwrap();
+    does("other", PoolOp::Stop).await.unwrap();
+    does("other", PoolOp::Delete).await.unwrap();
+    does(first, PoolOp::AddCpu(last)).await.unwrap();
+    assert_eq!(facts().await, all);
+}
+
+/// A bridge that is made, used, and taken away when nobody uses it any more.
+async fn networks<B: Backend>(trial: &Trial<'_, B>) {
+    let does = async |op: NetworkOp| {
+        let done = trial.execute(Change::Network(op)).await;
+        done.map(drop).map_err(|error| error.kind())
+    };
+    let there = async |name: &str| {
+        let Ok(Outcome::Interfaces(all)) = trial.execute(Query::Interfaces).await else { panic!() };
+        all.into_iter().find(|one| one.name == name)
+    };
+    let (uuid, network) = (Uuid::new_v4(), Network::new("suitebr").unwrap());
+    let create = || NetworkOp::Create { uuid, network: network.clone(), notes: Notes::default() };
+    does(create()).await.unwrap();
+    assert_eq!(does(create()).await, Err(ErrorKind::Invalid));
+    assert_eq!(there("suitebr").await.unwrap().kind, InterfaceKind::Bridge);
+    let second = NetworkOp::Create {
+        uuid: Uuid::new_v4(),
+        network: Network::new("suitebr2").unwrap(),
+        notes: Notes::default(),
+    };
+    let NetworkOp::Create { uuid: other, .. } = second.clone() else { panic!() };
+    does(second).await.unwrap();
+    // A virtual LAN on a bridge: Linux takes any interface for a card.
+    let vlan = Vlan::new("suitebr2", 7, "suitebr").unwrap();
+    let (vlan_uuid, name) = (Uuid::new_v4(), vlan.name());
+    does(NetworkOp::CreateVlan { uuid: vlan_uuid, vlan }).await.unwrap();
+    assert_eq!(there(&name).await.unwrap().bridge.as_deref(), Some("suitebr"));
+    assert_eq!(does(NetworkOp::Destroy(uuid)).await, Err(ErrorKind::Conflict));
+    does(NetworkOp::Link { name: name.clone(), bridge: None }).await.unwrap();
+    assert_eq!(there(&name).await.unwrap().bridge, None);
+    does(NetworkOp::DestroyVlan(vlan_uuid)).await.unwrap();
+    assert_eq!(does(NetworkOp::DestroyVlan(vlan_uuid)).await, Err(ErrorKind::NotFound));
+    for uuid in [uuid, other] {
+        does(NetworkOp::Destroy(uuid)).await.unwrap();
+        assert_eq!(does(NetworkOp::Destroy(uuid)).await, Err(ErrorKind::NotFound));
+    }
+    assert!(there("suitebr").await.is_none() && there(&name).await.is_none());
 }

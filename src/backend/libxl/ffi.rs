@@ -17,6 +17,7 @@ struct Gate {
 }
 
 mod c;
+mod pools;
 
 /// What is to be done with a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

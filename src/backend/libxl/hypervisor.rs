@@ -40,7 +40,7 @@ impl Hypervisor for Xen {
         self.blocking(|inner| {
             let text = inner.libxl.physinfo().map_err(|failure| failed("Reading the host", failure))?;
             let pages = json(&text)?["free_pages"].as_u64().unwrap_or(0);
-            Ok(HostFigures { free_memory: pages * PAGE_KIB / 1024, free_cpus: 0 })
+            Ok(HostFigures { free_memory: pages * PAGE_KIB / 1024, free_cpus: inner.free_cpus()? })
         })
         .await
     }

@@ -5,6 +5,8 @@
 //! domains      what several calls have in common
 //! streams      domains in files and on their way; consoles
 //! host         the host
+//! machine      its network and CPU pools
+//! sysfs        what Linux says of it
 //! convert      our configuration -> libxl's JSON
 //! hvm          the same, of what only HVM guests have
 //! facts        libxl's JSON -> our facts
@@ -24,7 +26,9 @@ mod ffi;
 mod host;
 mod hvm;
 mod hypervisor;
+mod machine;
 mod streams;
+mod sysfs;
 mod watch;
 
 use crate::core::error::Error;

@@ -633,3 +633,70 @@ int gate_event(struct gate *gate, uint32_t *domid)
     }
     return rc;
 }
+
+/* ---- CPU pools ---- */
+
+int gate_pools(struct gate *gate, char **out)
+{
+    int count = 0;
+    libxl_cpupoolinfo *all = libxl_list_cpupool(gate->ctx, &count);
+    if (!all)
+        return ERROR_FAIL;
+    LIST(out, count, libxl_cpupoolinfo_to_json(gate->ctx, &all[i]));
+    libxl_cpupoolinfo_list_free(all, count);
+    return 0;
+}
+
+static int pool_id(struct gate *gate, const char *name, uint32_t *id)
+{
+    return libxl_name_to_cpupoolid(gate->ctx, name, id) ? ERROR_NOTFOUND : 0;
+}
+
+int gate_pool_create(struct gate *gate, const char *name, const char *scheduler, const uint32_t *cpus, int count)
+{
+    libxl_bitmap map;
+    libxl_uuid uuid;
+    libxl_scheduler kind;
+    uint32_t id = LIBXL_CPUPOOL_POOLID_ANY;
+    int most = libxl_get_max_cpus(gate->ctx);
+    if (most < 0)
+        return most;
+    if (libxl_scheduler_from_string(scheduler, &kind))
+        return ERROR_INVAL;
+    libxl_uuid_generate(&uuid);
+    int rc = bitmap(gate, &map, cpus, count, most);
+    if (rc == 0)
+        rc = libxl_cpupool_create(gate->ctx, name, kind, map, &uuid, &id);
+    libxl_bitmap_dispose(&map);
+    return rc;
+}
+
+int gate_pool_destroy(struct gate *gate, const char *name)
+{
+    uint32_t id;
+    int rc = pool_id(gate, name, &id);
+    return rc ? rc : libxl_cpupool_destroy(gate->ctx, id);
+}
+
+int gate_pool_cpu(struct gate *gate, const char *name, int cpu, int add)
+{
+    uint32_t id;
+    int rc = pool_id(gate, name, &id);
+    if (rc)
+        return rc;
+    return add ? libxl_cpupool_cpuadd(gate->ctx, id, cpu) : libxl_cpupool_cpuremove(gate->ctx, id, cpu);
+}
+
+int gate_pool_rename(struct gate *gate, const char *name, const char *to)
+{
+    uint32_t id;
+    int rc = pool_id(gate, name, &id);
+    return rc ? rc : libxl_cpupool_rename(gate->ctx, to, id);
+}
+
+int gate_pool_move(struct gate *gate, const char *name, uint32_t domid)
+{
+    uint32_t id;
+    int rc = pool_id(gate, name, &id);
+    return rc ? rc : libxl_cpupool_movedomain(gate->ctx, id, domid);
+}

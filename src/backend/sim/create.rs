@@ -8,9 +8,6 @@ use crate::core::model::{
 };
 use std::sync::Arc;
 
-/// The only CPU pool.
-const POOL: &[u8] = b"Pool-0";
-
 /// Refuses what this host cannot build.
 pub(super) fn check(host: &Host, config: &DomainConfig) -> Result<(), Error> {
     check_restored(host, config)?;
@@ -26,7 +23,8 @@ pub(super) fn check_restored(host: &Host, config: &DomainConfig) -> Result<(), E
     if config.cpu_weight == 0 {
         return Err(invalid("cpu_weight: 0 is out of range, 1 to 65535"));
     }
-    if !config.pool_name.is_empty() && config.pool_name != POOL {
+    let pools = host.numbers().pools;
+    if !config.pool_name.is_empty() && !pools.iter().any(|pool| config.pool_name == pool.name.as_str()) {
         return Err(invalid(format!("unknown pool {}", config.pool_name)));
     }
     check_affinity(&config.cpus, host.settings.cpus)?;

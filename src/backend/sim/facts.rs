@@ -153,7 +153,12 @@ pub(super) fn console(record: &Record, now: SystemTime) -> String {
 }
 
 /// What the hypervisor says of a domain's VCPUs.
-pub(super) fn vcpus(record: &Record, now: SystemTime, settings: &SimSettings) -> Vec<VcpuFacts> {
+pub(super) fn vcpus(
+    record: &Record,
+    now: SystemTime,
+    settings: &SimSettings,
+    pool: &CpuSet,
+) -> Vec<VcpuFacts> {
     let now = record.alive_until(now);
     let (flags, online) = (flags(record, now), record.online());
     let used = record.cpu_time(now, settings);
@@ -167,6 +172,9 @@ pub(super) fn vcpus(record: &Record, now: SystemTime, settings: &SimSettings) ->
             let running = is_online && flags.running && (record.domid != DomId::ZERO || number == 0);
             let idle = is_online && !record.is_busy() && started;
             let affinity = allowed(affinity, settings.cpus);
+            // A VCPU whose CPUs are all in other pools is on any of its own pool's.
+            let here: CpuSet = affinity.iter().filter(|cpu| pool.contains(*cpu)).collect();
+            let here = if here.is_empty() { pool } else { &here };
             VcpuFacts {
                 number,
                 online: is_online,
@@ -177,7 +185,7 @@ pub(super) fn vcpus(record: &Record, now: SystemTime, settings: &SimSettings) ->
                     _ if number == last_online => used.saturating_sub(used / count * (count - 1)),
                     _ => used / count,
                 },
-                cpu: is_online.then(|| place(&affinity, record.domid.0.wrapping_add(number))).flatten(),
+                cpu: is_online.then(|| place(here, record.domid.0.wrapping_add(number))).flatten(),
                 affinity,
             }
         })

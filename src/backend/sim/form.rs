@@ -2,6 +2,7 @@
 
 use super::devices::{Fate, Link};
 use super::guest::{Life, Nature};
+use super::machine::SimPool;
 use super::record::Record;
 use super::words::{
     Damaged, damaged, duration_field, field, flag, line, list, moment, moment_field, open, pair, parse,
@@ -20,19 +21,28 @@ pub(super) struct HostRecord {
     pub boot: String,
     /// The next domain's number.
     pub next_domid: u32,
+    /// Its CPU pools, the first of which is always there.
+    pub pools: Vec<SimPool>,
 }
 
 impl HostRecord {
     /// The record as text.
     pub(super) fn print(&self) -> Vec<u8> {
         let fields = [Sxp::atom("sim-host"), pair("boot", &self.boot), pair("next-domid", self.next_domid)];
-        line(&Sxp::list(fields))
+        let pool = |pool: &SimPool| list("pool", [pool.name.clone(), pool.cpus.to_string()]);
+        line(&Sxp::list(fields.into_iter().chain(self.pools.iter().map(pool))))
     }
 
     /// The opposite.
     pub(super) fn read(text: &[u8]) -> Result<Self, Damaged> {
         let tree = open(text, "sim-host")?;
-        Ok(Self { boot: field(&tree, "boot")?, next_domid: field(&tree, "next-domid")? })
+        let pool = |form: &Sxp| match form.tail() {
+            [name, cpus] => Ok(SimPool { name: parse("pool", name)?, cpus: parse("pool", cpus)? }),
+            _ => Err(damaged("pool", "a name and CPUs expected")),
+        };
+        let pools = tree.tail().iter().filter(|form| form.head() == Some("pool")).map(pool);
+        let pools = pools.collect::<Result<_, _>>()?;
+        Ok(Self { boot: field(&tree, "boot")?, next_domid: field(&tree, "next-domid")?, pools })
     }
 }
 
@@ -299,7 +309,11 @@ mod tests {
 
     #[test]
     fn the_hosts_record_reads_back() {
-        let host = HostRecord { boot: "5c2e".into(), next_domid: 17 };
+        let host = HostRecord {
+            boot: "5c2e".into(),
+            next_domid: 17,
+            pools: vec![SimPool { name: "Pool-0".into(), cpus: crate::core::model::CpuSet::first(3) }],
+        };
         assert_eq!(HostRecord::read(&host.print()).unwrap(), host);
         assert!(HostRecord::read(b"(sim-host (boot x))").is_err());
     }

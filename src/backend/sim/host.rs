@@ -8,13 +8,14 @@
 use super::create::{Built, Reservation};
 use super::dmesg::{self, Dmesg};
 use super::form::HostRecord;
+use super::machine::{SimPool, first_interfaces};
 use super::record::Record;
 use super::settings::SimSettings;
 use super::state::State;
 use super::store::Store;
 use super::{facts, lock, sched};
 use crate::core::error::Error;
-use crate::core::model::{DomId, DomainFacts};
+use crate::core::model::{CpuSet, DomId, DomainFacts, Interface, PoolFacts};
 use crate::core::ports::{Clock, DomainChanged, Entropy};
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -35,6 +36,8 @@ pub(super) struct Host {
     state: Mutex<State>,
     /// Held while the host's record is being written.
     numbers: Mutex<HostRecord>,
+    /// Domain-0's network: like a real one it is gone with the machine's run, and here with the daemon's.
+    pub interfaces: Mutex<Vec<Interface>>,
     listener: Mutex<Option<mpsc::UnboundedSender<DomainChanged>>>,
     /// Told when something is due earlier than it was.
     pub wake: Arc<Notify>,
@@ -57,8 +60,12 @@ impl Host {
             store.clear()?;
         }
         let (records, highest) = store.domains()?;
-        let next = known.filter(|_| same_run).map_or(1, |host| host.next_domid);
-        let numbers = HostRecord { boot, next_domid: next.max(highest.saturating_add(1)).max(1) };
+        let known = known.filter(|_| same_run);
+        let next = known.as_ref().map_or(1, |host| host.next_domid);
+        let first = || SimPool { name: PoolFacts::FIRST.to_owned(), cpus: CpuSet::first(settings.cpus) };
+        let pools =
+            known.map(|host| host.pools).filter(|pools| !pools.is_empty()).unwrap_or_else(|| vec![first()]);
+        let numbers = HostRecord { boot, next_domid: next.max(highest.saturating_add(1)).max(1), pools };
 
         let dmesg = Dmesg::open(&store)?;
         let mut state = State::default();
@@ -89,6 +96,7 @@ impl Host {
             dmesg,
             state: Mutex::new(state),
             numbers: Mutex::new(numbers),
+            interfaces: Mutex::new(first_interfaces()),
             listener: Mutex::default(),
             wake: Arc::default(),
         };
@@ -160,6 +168,23 @@ impl Host {
     pub(super) fn give_back(&self, kib: u64) {
         let mut state = lock(&self.state);
         state.used_kib = state.used_kib.saturating_sub(kib);
+    }
+
+    /// The host's record.
+    pub(super) fn numbers(&self) -> HostRecord {
+        lock(&self.numbers).clone()
+    }
+
+    /// Changes the host's record, on disk and in memory. Blocks.
+    pub(super) fn renumber(
+        &self,
+        change: impl FnOnce(&HostRecord) -> Result<HostRecord, Error>,
+    ) -> Result<(), Error> {
+        let mut numbers = lock(&self.numbers);
+        let next = change(&numbers)?;
+        self.store.write_host(&next).map_err(unwritten)?;
+        *numbers = next;
+        Ok(())
     }
 
     /// The number of a domain that is being built. It will not be used again, whatever becomes of the domain.

@@ -24,7 +24,7 @@ impl Hypervisor for Sim {
     }
 
     async fn figures(&self) -> Result<HostFigures, Error> {
-        Ok(HostFigures { free_memory: self.host.free_kib() / 1024, free_cpus: 0 })
+        Ok(HostFigures { free_memory: self.host.free_kib() / 1024, free_cpus: self.free_cpus() })
     }
 
     async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
@@ -146,7 +146,9 @@ impl Hypervisor for Sim {
     }
 
     async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error> {
-        Ok(facts::vcpus(&*self.host.known(domid)?, self.host.now(), &self.host.settings))
+        let record = self.host.known(domid)?;
+        let pool = self.pool_cpus(&record.config.pool_name);
+        Ok(facts::vcpus(&record, self.host.now(), &self.host.settings, &pool))
     }
 
     async fn devices(&self, domid: DomId) -> Result<Vec<DeviceFacts>, Error> {

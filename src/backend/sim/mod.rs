@@ -53,6 +53,7 @@ mod guest;
 mod host;
 mod hotplug;
 mod hypervisor;
+mod machine;
 mod memory;
 mod record;
 mod sched;

@@ -296,7 +296,7 @@ mod tests {
             c.vcpu_avail = 0b101;
             c.cpus[2] = [3].into_iter().collect();
         });
-        let vcpus = facts::vcpus(&record, at(1_000), &settings);
+        let vcpus = facts::vcpus(&record, at(1_000), &settings, &CpuSet::first(settings.cpus));
         assert_eq!(vcpus.iter().map(|v| v.online).collect::<Vec<_>>(), [true, false, true]);
         assert_eq!(vcpus.iter().map(|v| v.cpu_time).sum::<Duration>(), record.cpu_time(at(1_000), &settings));
         assert_eq!((vcpus[1].cpu, vcpus[2].cpu), (None, Some(3)));
@@ -331,7 +331,7 @@ mod tests {
                 && facts.start_time.is_none()
                 && facts.notes.is_empty()
         );
-        let vcpus = facts::vcpus(&record, at(10), &settings);
+        let vcpus = facts::vcpus(&record, at(10), &settings, &CpuSet::first(settings.cpus));
         let seen: Vec<_> = vcpus.iter().map(|v| (v.online, v.running, v.blocked, v.cpu)).collect();
         assert_eq!(seen, [(true, true, false, Some(0)), (true, false, false, Some(1))]);
         assert!(seconds(&record, 20_000) > seconds(&record, 10_000));

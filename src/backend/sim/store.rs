@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(Store::open(dir.path()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         store.close();
         Store::open(dir.path()).unwrap();
-        let host = HostRecord { boot: String::new(), next_domid: 1 };
+        let host = HostRecord { boot: String::new(), next_domid: 1, pools: vec![] };
         assert!(store.is_closed() && store.write_host(&host).is_err() && store.remove(DomId(1)).is_err());
     }
 }

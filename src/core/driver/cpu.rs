@@ -3,11 +3,22 @@
 use super::Driver;
 use crate::core::engine::other_scheduler;
 use crate::core::error::Error;
-use crate::core::model::{CpuSet, DomainConfig, Invalid, MAX_VCPUS, SchedParams, Scheduler, SedfParams};
+use crate::core::model::{
+    CpuSet, DomainConfig, Invalid, MAX_VCPUS, PoolChange, SchedParams, Scheduler, SedfParams,
+};
 use crate::core::op::Outcome;
 use crate::core::sedf;
 
 impl Driver {
+    pub(super) async fn move_to_pool(&mut self, name: String) -> Result<Outcome, Error> {
+        if let Some(domid) = self.domid {
+            let change = PoolChange::Move { domid, name: name.clone() };
+            limited!(self, "Moving to a CPU pool", self.core.hypervisor.change_pools(change))?;
+        }
+        self.reconfigure(|config| config.pool_name = name.as_str().into()).await?;
+        self.refresh().await
+    }
+
     pub(super) async fn set_sedf(&mut self, params: SedfParams) -> Result<Outcome, Error> {
         let translated = sedf::translate(&params, &self.sched_params().await?)?;
         self.set_sched_params(translated).await?;

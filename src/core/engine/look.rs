@@ -22,6 +22,11 @@ impl Core {
                 }
                 Ok(Outcome::Text(self.limited("Reading the console", self.hypervisor.console(domid)).await?))
             }
+            Query::Hardware => Ok(Outcome::Hardware(
+                self.limited("Looking at the machine", self.hypervisor.hardware()).await?,
+            )),
+            Query::Interfaces => Ok(Outcome::Interfaces(self.interfaces().await?)),
+            Query::Pools => Ok(Outcome::Pools(self.pools().await?)),
             Query::Storage => {
                 Ok(Outcome::Storage(self.limited("Looking at the storage", self.store.storage()).await?))
             }

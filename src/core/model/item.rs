@@ -1,6 +1,6 @@
 //! What a host has beside its domains.
 
-use super::{Invalid, Notes, Text, Uuid};
+use super::{CpuSet, Interface, Invalid, Notes, Scheduler, Text, Uuid};
 use std::fmt;
 use std::str::FromStr;
 
@@ -98,6 +98,96 @@ impl Network {
     }
 }
 
+/// A virtual LAN on one of Domain-0's cards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vlan {
+    /// The card's name.
+    pub device: String,
+    /// The tag, 1 to 4094.
+    pub tag: u16,
+    /// The bridge that it is on.
+    pub bridge: String,
+}
+
+impl Vlan {
+    /// Checks the tag.
+    pub fn new(device: &str, tag: i64, bridge: &str) -> Result<Self, Invalid> {
+        match u16::try_from(tag) {
+            Ok(tag @ 1..=4094) => Ok(Self { device: device.to_owned(), tag, bridge: bridge.to_owned() }),
+            _ => Err(Invalid::new(format!("VLAN: {tag} is out of range, 1 to 4094"))),
+        }
+    }
+
+    /// What its interface is called.
+    pub fn name(&self) -> String {
+        Interface::vlan_name(&self.device, self.tag)
+    }
+}
+
+/// A CPU pool as it is stored: what it is made of when it is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Its name.
+    pub name: String,
+    /// Its scheduler.
+    pub scheduler: Scheduler,
+    /// Its CPUs; if there are none, as many as it wants of those that are free.
+    pub cpus: CpuSet,
+    /// How many it wants.
+    pub ncpu: u32,
+    /// Whether it is started with xend.
+    pub auto_start: bool,
+}
+
+impl Pool {
+    /// The longest name in bytes.
+    pub const MAX_NAME: usize = 63;
+
+    /// Checks a name: it becomes a value in XenStore.
+    pub fn check_name(name: &str) -> Result<(), Invalid> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        if (1..=Self::MAX_NAME).contains(&name.len()) && name.chars().all(fine) {
+            return Ok(());
+        }
+        Err(Invalid::new(format!(
+            "name_label: 1 to {} letters, digits and _ - . are expected",
+            Self::MAX_NAME
+        )))
+    }
+}
+
+/// What can be changed of a stored pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PoolSetting {
+    /// Its name.
+    Name(String),
+    /// Its scheduler, for the next start.
+    Scheduler(Scheduler),
+    /// Its CPUs, for the next start.
+    Cpus(CpuSet),
+    /// How many it wants.
+    Ncpu(u32),
+    /// Whether it is started with xend.
+    AutoStart(bool),
+}
+
+impl PoolSetting {
+    /// Sets it.
+    pub fn apply(self, pool: &mut Pool) -> Result<(), Invalid> {
+        match self {
+            Self::Name(name) => {
+                Pool::check_name(&name)?;
+                pool.name = name;
+            }
+            Self::Scheduler(scheduler) => pool.scheduler = scheduler,
+            Self::Cpus(cpus) => pool.cpus = cpus,
+            Self::Ncpu(count) => pool.ncpu = count,
+            Self::AutoStart(on) => pool.auto_start = on,
+        }
+        Ok(())
+    }
+}
+
 /// What an item is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Thing {
@@ -105,19 +195,12 @@ pub enum Thing {
     Vdi(Vdi),
     /// A network that somebody made.
     Network(Network),
+    /// A virtual LAN that somebody made.
+    Vlan(Vlan),
+    /// A CPU pool.
+    Pool(Pool),
     /// Something that the host has by itself, of which there are notes and nothing else.
     Noted,
-}
-
-impl Thing {
-    /// The Xen-API's class.
-    pub const fn class(&self) -> &'static str {
-        match self {
-            Self::Vdi(_) => "VDI",
-            Self::Network(_) => "network",
-            Self::Noted => "object",
-        }
-    }
 }
 
 /// Something that the host has beside its domains, and that outlives the daemon and the machine's run.

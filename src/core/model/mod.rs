@@ -10,6 +10,7 @@ mod host;
 mod ids;
 mod image;
 mod item;
+mod machine;
 mod notes;
 mod pci;
 mod property;
@@ -26,7 +27,11 @@ pub use host::{
 };
 pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
 pub use image::{GuestKind, Image};
-pub use item::{Item, Network, Thing, Vdi, VdiKind, VdiSetting};
+pub use item::{Item, Network, Pool, PoolSetting, Thing, Vdi, VdiKind, VdiSetting, Vlan};
+pub use machine::{
+    CpuModel, Hardware, Hctl, Interface, InterfaceKind, NetworkChange, PciFacts, PoolChange, PoolFacts,
+    ScsiFacts,
+};
 pub use notes::{Note, NoteChange, Notes};
 pub use pci::{PciAddress, PciDevice, PciFunction};
 pub use property::{Property, Value};

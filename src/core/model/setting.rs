@@ -128,7 +128,7 @@ mod tests {
         for refused in [
             Setting::Vcpus(0),
             Setting::OnlineVcpus(2),
-            Setting::Device(Box::new(Device::Vif(Default::default()))),
+            Setting::Device(Box::new(Device::Vif(crate::core::model::Vif::default()))),
         ] {
             let before = config.clone();
             assert!(refused.apply(&mut config).is_err(), "{refused:?}");

@@ -1,6 +1,6 @@
 //! What operations are called in logs.
 
-use super::{Change, DomainOp};
+use super::{Change, DomainOp, NetworkOp, PoolOp};
 use std::borrow::Cow;
 
 impl Change {
@@ -22,6 +22,8 @@ impl Change {
             Self::SetVdi(..) => "vdi set",
             Self::DestroyVdi(_) => "vdi destroy",
             Self::Note(..) => "note",
+            Self::Network(op) => op.name(),
+            Self::Pool(_, op) => op.name(),
             Self::Domain(_, op) => op.name(),
         }
     }
@@ -40,6 +42,8 @@ impl Change {
             | Self::SetVdi(uuid, _)
             | Self::DestroyVdi(uuid)
             | Self::Note(uuid, _) => uuid.to_string().into(),
+            Self::Network(op) => op.target(),
+            Self::Pool(name, _) => name.into(),
             Self::ClearDmesg | Self::DebugKeys(_) | Self::PowerHost { .. } => "".into(),
         }
     }
@@ -60,6 +64,7 @@ impl DomainOp {
             DomainOp::SetMaxMemory(_) => "maxmem_set",
             DomainOp::SetVcpus(_) => "set_vcpus",
             DomainOp::Pin { .. } => "pincpu",
+            DomainOp::MoveToPool(_) => "move to pool",
             DomainOp::Sysrq(_) => "sysrq",
             DomainOp::Trigger(..) => "send_trigger",
             DomainOp::Reset => "reset",
@@ -78,6 +83,41 @@ impl DomainOp {
             DomainOp::AttachDevice(_) => "device_create",
             DomainOp::ConfigureDevice { .. } => "device_configure",
             DomainOp::DetachDevice { .. } => "device_destroy",
+        }
+    }
+}
+
+impl NetworkOp {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "network create",
+            Self::Destroy(_) => "network destroy",
+            Self::CreateVlan { .. } => "vlan create",
+            Self::DestroyVlan(_) => "vlan destroy",
+            Self::Link { .. } => "interface link",
+        }
+    }
+
+    fn target(&self) -> Cow<'_, str> {
+        match self {
+            Self::Create { network, .. } => network.bridge.as_str().into(),
+            Self::CreateVlan { vlan, .. } => vlan.name().into(),
+            Self::Destroy(uuid) | Self::DestroyVlan(uuid) => uuid.to_string().into(),
+            Self::Link { name, .. } => name.into(),
+        }
+    }
+}
+
+impl PoolOp {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Define { .. } => "pool new",
+            Self::Set(_) => "pool set",
+            Self::Delete => "pool delete",
+            Self::Start => "pool start",
+            Self::Stop => "pool destroy",
+            Self::AddCpu(_) => "pool cpu add",
+            Self::RemoveCpu(_) => "pool cpu remove",
         }
     }
 }

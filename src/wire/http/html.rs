@@ -202,7 +202,13 @@ pub(super) fn done(place: &Place, op: &str) -> String {
 /// An outcome that has a page of its own.
 pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
     match outcome {
-        Outcome::Done | Outcome::Verdict(_) | Outcome::Storage(_) | Outcome::Extents(_) => done(place, ""),
+        Outcome::Done
+        | Outcome::Verdict(_)
+        | Outcome::Hardware(_)
+        | Outcome::Interfaces(_)
+        | Outcome::Pools(_)
+        | Outcome::Storage(_)
+        | Outcome::Extents(_) => done(place, ""),
         Outcome::Domains(snapshot) => {
             let views: Vec<_> = snapshot.domains().filter(|view| view.facts.is_some()).cloned().collect();
             domains(place, None, &views)

@@ -58,6 +58,18 @@ unsafe extern "C" {
     pub(super) fn gate_nics(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
     pub(super) fn gate_nodes(gate: *mut Gate, path: *const c_char, out: *mut *mut c_char) -> c_int;
     pub(super) fn gate_read(gate: *mut Gate, path: *const c_char, out: *mut *mut c_char) -> c_int;
+    pub(super) fn gate_pools(gate: *mut Gate, out: *mut *mut c_char) -> c_int;
+    pub(super) fn gate_pool_create(
+        gate: *mut Gate,
+        name: *const c_char,
+        scheduler: *const c_char,
+        cpus: *const u32,
+        count: c_int,
+    ) -> c_int;
+    pub(super) fn gate_pool_destroy(gate: *mut Gate, name: *const c_char) -> c_int;
+    pub(super) fn gate_pool_cpu(gate: *mut Gate, name: *const c_char, cpu: c_int, add: c_int) -> c_int;
+    pub(super) fn gate_pool_rename(gate: *mut Gate, name: *const c_char, to: *const c_char) -> c_int;
+    pub(super) fn gate_pool_move(gate: *mut Gate, name: *const c_char, domid: u32) -> c_int;
     pub(super) fn gate_watch(gate: *mut Gate, domid: u32) -> c_int;
     pub(super) fn gate_follow(gate: *mut Gate, domid: u32, on: c_int) -> c_int;
     pub(super) fn gate_change(gate: *mut Gate, milliseconds: c_int, domid: *mut u32) -> c_int;

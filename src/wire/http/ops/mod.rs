@@ -247,8 +247,13 @@ impl Place {
 
 fn tell(sink: &mut impl Sink, outcome: &Outcome) {
     match outcome {
-        // No page asks for storage.
-        Outcome::Done | Outcome::Storage(_) | Outcome::Extents(_) => {}
+        // No page asks for what the host has beside domains.
+        Outcome::Done
+        | Outcome::Hardware(_)
+        | Outcome::Interfaces(_)
+        | Outcome::Pools(_)
+        | Outcome::Storage(_)
+        | Outcome::Extents(_) => {}
         Outcome::Domains(snapshot) => {
             sink.begin_list();
             snapshot.domains().filter(|view| view.facts.is_some()).for_each(|view| shape::domain(sink, view));
