@@ -26,8 +26,8 @@ use super::model::{DomId, DomainConfig, DomainFacts, ShutdownReason, Uuid};
 use super::op::{DomainOp, Outcome};
 use super::ports::Handover;
 use super::snapshot::{DomainView, Shown};
-use super::transfer::Progress;
-use std::sync::Arc;
+use super::transfer::{Progress, Transfer};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{debug, info, warn};
 
@@ -39,7 +39,11 @@ const QUEUE: usize = 64;
 pub(super) struct Handle {
     requests: mpsc::Sender<Request>,
     changed: Arc<Notify>,
+    sending: Sending,
 }
+
+/// What is being written somewhere, and can be stopped.
+type Sending = Arc<Mutex<Option<Arc<Transfer>>>>;
 
 struct Request {
     op: DomainOp,
@@ -50,13 +54,15 @@ struct Request {
 pub(super) struct Inbox {
     requests: mpsc::Receiver<Request>,
     changed: Arc<Notify>,
+    sending: Sending,
 }
 
 impl Handle {
     pub(super) fn new() -> (Self, Inbox) {
         let (sender, requests) = mpsc::channel(QUEUE);
-        let changed = Arc::new(Notify::new());
-        (Self { requests: sender, changed: changed.clone() }, Inbox { requests, changed })
+        let (changed, sending) = (Arc::new(Notify::new()), Sending::default());
+        let handle = Self { requests: sender, changed: changed.clone(), sending: sending.clone() };
+        (handle, Inbox { requests, changed, sending })
     }
 
     /// Queues an operation and waits for its answer. It is carried out even if nobody waits any more.
@@ -68,6 +74,13 @@ impl Handle {
         })?;
         // Somebody whose turn came earlier took the domain away.
         answered.await.unwrap_or_else(|_| Err(Error::NoSuchDomain(name.to_owned())))
+    }
+
+    /// Stops the domain's being saved or sent, if it is; it goes on then.
+    pub(super) fn cancel(&self) -> Result<(), Error> {
+        let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
+        let none = || Error::Unsupported("Nothing is under way with it that can be stopped".to_owned());
+        sending.as_ref().map(|transfer| transfer.cancel()).ok_or_else(none)
     }
 
     /// Tells the driver to look at its domain again.
@@ -209,6 +222,7 @@ impl Driver {
             DomainOp::Arrive(arrival) => self.arrive_defined(arrival).await,
             DomainOp::Dump { file, live, then } => self.dump(file, live, then).await,
             DomainOp::AttachDevice(device) => self.attach(*device).await,
+            DomainOp::PlugDevice(uuid) => self.plug(uuid).await,
             DomainOp::ConfigureDevice { device, to } => self.configure(&device, *to).await,
             DomainOp::DetachDevice { class, device, force, forget } => {
                 self.detach(&class, &device, force, forget).await
@@ -264,7 +278,7 @@ impl Driver {
         let shown = Shown {
             config: self.config.clone(),
             facts,
-            managed: self.definition.is_some(),
+            definition: self.definition.clone(),
             suspended: self.state == State::Suspended,
             progress,
         };
@@ -360,6 +374,7 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         | DomainOp::RestoreFrom { .. }
         | DomainOp::Arrive(_)
         | DomainOp::AttachDevice(_)
+        | DomainOp::PlugDevice(_)
         | DomainOp::ConfigureDevice { .. }
         | DomainOp::DetachDevice { .. } => Ok(()),
     }

@@ -220,10 +220,22 @@ impl Core {
                 let domains = self.board.current();
                 self.stock.destroy_vdi(&*self.store, &domains, uuid).await.map(|()| Outcome::Done)
             }
+            Change::CreatePbd { uuid, notes } => {
+                self.stock.create_pbd(&*self.store, uuid, notes).await.map(|()| Outcome::Done)
+            }
+            Change::DestroyPbd(uuid) => {
+                self.stock.destroy_pbd(&*self.store, uuid).await.map(|()| Outcome::Done)
+            }
             Change::Network(op) => self.change_network(op).await.map(|()| Outcome::Done),
             Change::Pool(name, op) => self.change_pool(&name, op).await.map(|()| Outcome::Done),
             Change::Note(object, change) => {
                 self.stock.note(&*self.store, object, &change).await.map(|()| Outcome::Done)
+            }
+            Change::Cancel(domain) => {
+                let view = find(&self.board.current(), &domain)?;
+                let driver = self.registry.driver(&view.uuid);
+                let gone = || Error::NoSuchDomain(view.name().to_string());
+                driver.ok_or_else(gone)?.cancel().map(|()| Outcome::Done)
             }
             Change::Domain(domain, op) => {
                 let view = find(&self.board.current(), &domain)?;

@@ -162,6 +162,9 @@ pub enum Error {
         /// What the hotplug script said.
         reason: String,
     },
+    /// Somebody did not want it any more.
+    #[error("{0} was cancelled, the domain goes on")]
+    Cancelled(&'static str),
     /// The domain went away while something waited for it.
     #[error("Domain {0} has gone")]
     Gone(String),
@@ -208,6 +211,7 @@ impl Error {
             | Self::NotManaged(_)
             | Self::NotConnected(_)
             | Self::Busy(_)
+            | Self::Cancelled(_)
             | Self::Stopping => ErrorKind::Conflict,
             Self::Privileged(_) | Self::Dom0Shutdown => ErrorKind::Denied,
             Self::Invalid(_) | Self::Missing { .. } | Self::NoSuchCpu(_) => ErrorKind::Invalid,

@@ -130,11 +130,6 @@ impl Stock {
         if vdi.size > LARGEST {
             return Err(Invalid::new(format!("virtual_size: {} is above {LARGEST} bytes", vdi.size)).into());
         }
-        if let Some((other, _)) =
-            known.vdis().find(|(_, other)| !vdi.location.is_empty() && other.location == vdi.location)
-        {
-            return Err(Invalid::new(format!("location: VDI {} is there already", other.uuid)).into());
-        }
         vdi.own = vdi.location.is_empty();
         if vdi.own {
             let from = copy.map(|from| original(store, &known, from)).transpose()?;
@@ -193,7 +188,9 @@ impl Stock {
         let _turn = self.turn().await;
         let known = self.current();
         let (_, vdi) = known.vdi(&uuid).ok_or_else(|| no_such("VDI", uuid))?;
-        if let Some(user) = domains.domains().find(|view| view.config.uses(&vdi.location)) {
+        if let Some(user) =
+            domains.domains().find(|view| view.configs().any(|config| config.uses_vdi(uuid, &vdi.location)))
+        {
             return Err(Error::InUse { what: "VDI", by: user.name().to_string() });
         }
         if vdi.own {
@@ -201,6 +198,20 @@ impl Stock {
         }
         self.forget(store, uuid).await?;
         if vdi.own { store.drop_image(uuid).await } else { Ok(()) }
+    }
+
+    /// Notes another way to attach the local storage.
+    pub(super) async fn create_pbd(&self, store: &dyn Store, uuid: Uuid, notes: Notes) -> Result<(), Error> {
+        let _turn = self.turn().await;
+        self.keep(store, Item { uuid, thing: Thing::Pbd, notes }).await
+    }
+
+    /// Forgets it.
+    pub(super) async fn destroy_pbd(&self, store: &dyn Store, uuid: Uuid) -> Result<(), Error> {
+        let _turn = self.turn().await;
+        let known = self.current();
+        known.get(&uuid).filter(|item| item.thing == Thing::Pbd).ok_or_else(|| no_such("PBD", uuid))?;
+        self.forget(store, uuid).await
     }
 
     /// Notes something on an object that is no domain and no device.

@@ -97,12 +97,23 @@ pub enum Change {
     SetVdi(Uuid, VdiSetting),
     /// Forget one; one that we made is removed.
     DestroyVdi(Uuid),
+    /// Note another way to attach the local storage.
+    CreatePbd {
+        /// Its UUID.
+        uuid: Uuid,
+        /// What is noted on it.
+        notes: Notes,
+    },
+    /// Forget it.
+    DestroyPbd(Uuid),
     /// Change the host's network.
     Network(NetworkOp),
     /// Something with a CPU pool, by its name.
     Pool(String, PoolOp),
     /// Note something on an object that is no domain.
     Note(Uuid, NoteChange),
+    /// Stop a domain's being saved or sent to another host: it goes on here.
+    Cancel(DomainRef),
     /// Something with one domain.
     Domain(DomainRef, DomainOp),
     /// Empty the hypervisor's message buffer.
@@ -222,6 +233,8 @@ pub enum DomainOp {
     },
     /// Plug a device in.
     AttachDevice(Box<Device>),
+    /// Plug in a device again that the definition has and the running domain has not.
+    PlugDevice(Uuid),
     /// Change a device: the medium of a CD-ROM drive, the functions of a PCI device.
     ConfigureDevice {
         /// Which device.

@@ -21,8 +21,8 @@ pub struct DomainView {
     pub config: Arc<DomainConfig>,
     /// What it is; none while it has no domid.
     pub facts: Option<DomainFacts>,
-    /// Whether its definition is stored, so that it stays when it is not on the host.
-    pub managed: bool,
+    /// What is stored, if it is managed: then it stays when it is not on the host.
+    pub definition: Option<Arc<DomainConfig>>,
     /// Whether it is not on the host and its memory is in a file.
     pub suspended: bool,
     /// What is going on with it that takes long.
@@ -37,6 +37,11 @@ impl DomainView {
         &self.config.name
     }
 
+    /// Whether its definition is stored.
+    pub fn managed(&self) -> bool {
+        self.definition.is_some()
+    }
+
     /// Its domid, if it has one.
     pub fn domid(&self) -> Option<DomId> {
         self.facts.as_ref().map(|facts| facts.domid)
@@ -45,6 +50,12 @@ impl DomainView {
     /// Whether it is Domain-0.
     pub fn is_privileged(&self) -> bool {
         self.domid() == Some(DomId::ZERO)
+    }
+
+    /// Everything that it is configured to be: what it runs with, and what is stored.
+    pub fn configs(&self) -> impl Iterator<Item = &Arc<DomainConfig>> {
+        let stored = self.definition.iter().filter(|stored| !Arc::ptr_eq(stored, &self.config));
+        std::iter::once(&self.config).chain(stored)
     }
 
     /// Where it is in its life.
@@ -62,7 +73,7 @@ impl DomainView {
 pub(super) struct Shown {
     pub(super) config: Arc<DomainConfig>,
     pub(super) facts: Option<DomainFacts>,
-    pub(super) managed: bool,
+    pub(super) definition: Option<Arc<DomainConfig>>,
     pub(super) suspended: bool,
     pub(super) progress: Option<Progress>,
 }
@@ -197,8 +208,9 @@ impl Board {
     pub(super) fn publish(&self, uuid: Uuid, shown: Shown) -> Arc<DomainView> {
         let mut epoch = self.lock();
         *epoch += 1;
-        let Shown { config, facts, managed, suspended, progress } = shown;
-        let view = Arc::new(DomainView { uuid, config, facts, managed, suspended, progress, epoch: *epoch });
+        let Shown { config, facts, definition, suspended, progress } = shown;
+        let view =
+            Arc::new(DomainView { uuid, config, facts, definition, suspended, progress, epoch: *epoch });
         self.swap(|snapshot| snapshot.insert(view.clone()));
         view
     }

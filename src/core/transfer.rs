@@ -1,12 +1,14 @@
 //! How far something large has got.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Bytes that have been written or read, and how many there will be. Shared by whoever moves them and whoever looks.
 #[derive(Debug, Default)]
 pub struct Transfer {
     done: AtomicU64,
     total: AtomicU64,
+    cancelled: AtomicBool,
 }
 
 impl Transfer {
@@ -18,6 +20,21 @@ impl Transfer {
     /// Says that so many more bytes have been moved.
     pub fn advance(&self, bytes: u64) {
         self.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Somebody does not want it any more: whoever writes a domain stops at the next piece.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was said.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// An error if that was said, for whoever writes.
+    pub fn check(&self) -> io::Result<()> {
+        if self.is_cancelled() { Err(io::Error::other("It was cancelled")) } else { Ok(()) }
     }
 
     /// How far it is.

@@ -103,7 +103,8 @@ fn block(
     Block::check_uname(uname, kind)
         .map_err(|reason| ShapeError::new(fields.name("uname"), reason, uname_word.unwrap_or(at)))?;
     // What only an answer says; another driver than the usual one is worth keeping.
-    fields.drop_keys(&["protocol", "VDI"]);
+    fields.drop_keys(&["protocol"]);
+    let vdi = fields.optional_text("VDI")?.and_then(|text| parse_uuid(&text.to_string()).ok());
     let mode = fields.parse::<BlockMode>("mode")?.unwrap_or(BlockMode::ReadOnly);
     let bootable = fields.number("bootable", "", 1)?.map(|n| n == 1);
     let backend = backend(&mut fields)?;
@@ -120,6 +121,7 @@ fn block(
         mode,
         bootable,
         backend,
+        vdi,
         uuid,
         rest,
     })
@@ -234,8 +236,10 @@ pub(super) fn device(
             sink.text_field("uname", &block.uname);
             sink.text_field("mode", block.mode.name().as_bytes());
             backend_field(sink, block.backend.as_ref(), running);
-            if running {
-                sink.text_field("VDI", b"");
+            match block.vdi {
+                Some(vdi) => sink.text_field("VDI", vdi.to_string().as_bytes()),
+                None if running => sink.text_field("VDI", b""),
+                None => {}
             }
             sink.properties(block.rest.iter().filter(visible));
         }

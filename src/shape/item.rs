@@ -38,6 +38,7 @@ pub fn stored_item(item: &Item) -> Sxp {
             sink.uint_field("ncpu", pool.ncpu);
             flag(&mut sink, "auto_start", pool.auto_start);
         }
+        Thing::Pbd => sink.begin_record("pbd"),
         Thing::Noted => sink.begin_record("noted"),
     }
     sink.begin_section("notes");
@@ -88,9 +89,11 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
                 auto_start: fields.number("auto_start", "", 1)? == Some(1),
             })
         }
+        "pbd" => Thing::Pbd,
         "noted" => Thing::Noted,
         other => {
-            let reason = Invalid::new(format!("{other:?} is not one of vdi, network, vlan, cpu_pool, noted"));
+            let reason =
+                Invalid::new(format!("{other:?} is not one of vdi, network, vlan, cpu_pool, pbd, noted"));
             return Err(ShapeError::whole(&reason, sxp));
         }
     };
@@ -124,6 +127,7 @@ mod tests {
             Thing::Vlan(Vlan::new("eth0", 7, "xenbr0").unwrap()),
             Thing::Pool(Pool { cpus: CpuSet::default(), ..pool.clone() }),
             Thing::Pool(pool),
+            Thing::Pbd,
             Thing::Noted,
         ];
         for thing in things {
@@ -136,7 +140,7 @@ mod tests {
         let read = |text: &str| read_item(&read_one(text.as_bytes(), &Limits::default()).unwrap(), uuid);
         assert_eq!(
             read("(disk)").unwrap_err().to_string(),
-            "\"disk\" is not one of vdi, network, vlan, cpu_pool, noted"
+            "\"disk\" is not one of vdi, network, vlan, cpu_pool, pbd, noted"
         );
         assert_eq!(read("(vdi)").unwrap_err().to_string(), "size: missing");
     }

@@ -140,6 +140,8 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
                 CONFLICT
             }
         }
+        // No such device is defined.
+        DomainOp::PlugDevice(_) => CONFLICT,
         DomainOp::Suspend => match stage {
             Running => Then(Suspended),
             Dom0 => DENIED,

@@ -98,6 +98,7 @@ pub(crate) fn block(dev: &str, uname: &str) -> Block {
         mode: BlockMode::ReadWrite,
         bootable: None,
         backend: None,
+        vdi: None,
         uuid: None,
         rest: vec![],
     }

@@ -89,7 +89,7 @@ impl Inner {
             let nodes = nodes.map_err(|failure| of_domain(domid, "Reading devices", failure))?;
             if !nodes.is_empty() {
                 let nodes = nodes.into_iter().map(|(key, value)| Property::new(key, value)).collect();
-                facts.push(DeviceFacts { class: class.to_owned(), number, nodes });
+                facts.push(DeviceFacts { class: class.to_owned(), number, nodes, io: None });
             }
         }
         Ok(facts)

@@ -160,7 +160,7 @@ impl DeviceInfo {
         {
             node(key, value.to_string());
         }
-        DeviceFacts { class: class.to_owned(), number: self.devid, nodes }
+        DeviceFacts { class: class.to_owned(), number: self.devid, nodes, io: None }
     }
 }
 
@@ -247,6 +247,7 @@ fn foreign_disk(disk: &Value) -> Option<Device> {
         mode: if disk["readwrite"].as_i64() == Some(1) { BlockMode::ReadWrite } else { BlockMode::ReadOnly },
         bootable: None,
         backend: None,
+        vdi: None,
         uuid: None,
         rest: vec![],
     }))

@@ -6,6 +6,7 @@ use super::facts::{self, DeviceInfo, DomInfo, VcpuInfo};
 use super::ffi::Plug;
 use super::host::{PAGE_KIB, host_info};
 use super::streams::console_tail;
+use super::sysfs::Sysfs;
 use super::{Note, Xen, failed, json, of_domain};
 use crate::core::error::Error;
 use crate::core::model::{
@@ -194,7 +195,8 @@ impl Hypervisor for Xen {
                 for info in all.into_iter().flatten() {
                     let id = info.devid();
                     let at = config.device_at(class, id);
-                    facts.push(info.facts(class, at.map(|at| &config.devices[at])));
+                    let io = Sysfs::of_this_machine().moved(class, domid.0, info.devid());
+                    facts.push(DeviceFacts { io, ..info.facts(class, at.map(|at| &config.devices[at])) });
                 }
             }
             facts.extend(inner.other_devices(domid.0, &config)?);

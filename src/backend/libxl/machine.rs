@@ -40,6 +40,15 @@ fn relink(change: &NetworkChange) -> Result<(), Error> {
             )?;
             ip(&["link", "set", "dev", &name, "up"], &[])
         }
+        NetworkChange::Adjust { name, mac, mtu } => {
+            if let Some(mac) = mac {
+                ip(&["link", "set", "dev", name, "address", &mac.to_string()], &[])?;
+            }
+            match mtu {
+                Some(mtu) => ip(&["link", "set", "dev", name, "mtu", &mtu.to_string()], &[]),
+                None => Ok(()),
+            }
+        }
         NetworkChange::RemoveBridge(name) => ip(&["link", "delete", "dev", name, "type", "bridge"], GONE),
         NetworkChange::RemoveVlan { device, tag } => {
             ip(&["link", "delete", "dev", &Interface::vlan_name(device, *tag), "type", "vlan"], GONE)

@@ -90,6 +90,7 @@ fn count(mut from: File, mut to: File, transfer: &Transfer) -> io::Result<()> {
         if count == 0 {
             return to.flush();
         }
+        transfer.check()?;
         to.write_all(&buffer[..count])?;
         transfer.advance(count as u64);
     }

@@ -140,6 +140,18 @@ impl Sysfs {
         names(&all).into_iter().filter_map(one).collect()
     }
 
+    /// Bytes that a guest has read and written through a device, or received and sent, as Domain-0's end counts them.
+    pub(super) fn moved(&self, class: &str, domid: u32, devid: u32) -> Option<(u64, u64)> {
+        let (dir, read, written, unit) = if class == "vif" {
+            (format!("sys/class/net/vif{domid}.{devid}/statistics"), "tx_bytes", "rx_bytes", 1)
+        } else {
+            let dir = format!("sys/bus/xen-backend/devices/vbd-{domid}-{devid}/statistics");
+            (dir, "rd_sect", "wr_sect", 512)
+        };
+        let dir = self.root.join(dir);
+        dir.exists().then(|| (number(&dir, read) * unit, number(&dir, written) * unit))
+    }
+
     fn vlan(&self, dir: &Path, name: &str) -> Option<InterfaceKind> {
         let device = names(dir).iter().find_map(|entry| entry.strip_prefix("lower_").map(str::to_owned))?;
         let about = text(&self.root, &format!("proc/net/vlan/{name}"));
@@ -193,7 +205,13 @@ mod tests {
         symlink("../../bus/xen-backend", at("sys/class/net/vif1.0/device/subsystem")).unwrap();
         write("sys/class/net/lo/mtu", "65536");
 
+        write("sys/class/net/vif1.0/statistics/tx_bytes", "7");
+        write("sys/bus/xen-backend/devices/vbd-1-51712/statistics/wr_sect", "2");
+
         let sysfs = Sysfs { root: root.path().to_owned() };
+        assert_eq!(sysfs.moved("vif", 1, 0), Some((7, 0)));
+        assert_eq!(sysfs.moved("vbd", 1, 51712), Some((0, 1024)));
+        assert_eq!(sysfs.moved("vbd", 1, 51728), None);
         let hardware = sysfs.hardware();
         assert_eq!(
             (hardware.cpu.vendor.as_str(), hardware.cpu.stepping, hardware.cpu.flags.as_str()),

@@ -152,7 +152,7 @@ impl Hypervisor for Sim {
     }
 
     async fn devices(&self, domid: DomId) -> Result<Vec<DeviceFacts>, Error> {
-        Ok(facts::devices(&*self.host.known(domid)?, self.host.now()))
+        Ok(facts::devices(&*self.host.known(domid)?, self.host.now(), &self.host.settings))
     }
 
     async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {

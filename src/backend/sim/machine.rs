@@ -92,6 +92,11 @@ fn relink(interfaces: &mut Vec<Interface>, change: NetworkChange) -> Result<(), 
         }
         NetworkChange::RemoveBridge(name) => (None, Some(name)),
         NetworkChange::RemoveVlan { device, tag } => (None, Some(Interface::vlan_name(&device, tag))),
+        NetworkChange::Adjust { name, mac, mtu } => {
+            let found = interfaces.iter_mut().find(|one| one.name == name).ok_or_else(|| no_such(&name))?;
+            (found.mac, found.mtu) = (mac.or(found.mac), mtu.unwrap_or(found.mtu));
+            (None, None)
+        }
         NetworkChange::Link { name, bridge } => {
             let there = |bridge: &String| {
                 interfaces.iter().any(|one| one.name == *bridge && one.kind == InterfaceKind::Bridge)

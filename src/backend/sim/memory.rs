@@ -44,6 +44,7 @@ struct Counted<'a, T> {
 
 impl<T: Write> Counted<'_, T> {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.transfer.check()?;
         self.sum.update(bytes);
         self.transfer.advance(bytes.len() as u64);
         self.inner.write_all(bytes)

@@ -33,6 +33,7 @@ pub(super) fn block(dev: &str, uname: &str) -> Device {
         mode: BlockMode::ReadWrite,
         bootable: None,
         backend: None,
+        vdi: None,
         uuid: None,
         rest: vec![],
     })

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use crate::core::error::Error;
-use crate::core::model::{BlockKind, Device, DomainConfig, Invalid, PciDevice, Property};
+use crate::core::model::{BlockKind, Device, DomainConfig, Invalid, PciDevice, Property, Uuid};
 use crate::core::op::{DeviceRef, Outcome};
 
 impl Driver {
@@ -27,6 +27,26 @@ impl Driver {
         Ok(Outcome::Attached { class, id: device.id().unwrap_or(id), domid: self.domid })
     }
 
+    /// Plugs in what the definition has and the running domain has not.
+    pub(super) async fn plug(&mut self, uuid: Uuid) -> Result<Outcome, Error> {
+        let domid = self.on_host()?;
+        let is_it = |device: &&Device| device.uuid() == Some(uuid);
+        let defined = self.definition.iter().find_map(|config| config.devices.iter().find(is_it)).cloned();
+        let device = defined.ok_or_else(|| Error::NotConnected(uuid.to_string()))?;
+        self.config.check_new_device(&device)?;
+        limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &device))?;
+        self.reconfigure_running(|config| config.devices.push(device.clone())).await?;
+        self.refresh().await
+    }
+
+    /// Changes the configuration of what runs, and not the stored one.
+    async fn reconfigure_running(&mut self, change: impl Fn(&mut DomainConfig)) -> Result<(), Error> {
+        let definition = self.definition.take();
+        let done = self.reconfigure(change).await;
+        self.definition = definition;
+        done
+    }
+
     pub(super) async fn detach(
         &mut self,
         class: &str,
@@ -37,9 +57,12 @@ impl Driver {
         if !Device::is_class(class) {
             return Err(Invalid::new(format!("Unknown device type: {class}")).into());
         }
-        let device = self.device(class, wanted)?;
-        if let Some(domid) = self.domid {
-            let call = self.core.hypervisor.detach_device(domid, &device, force);
+        let device = match self.device(class, wanted) {
+            Err(Error::NotConnected(_)) if forget && self.is_only_defined(class, wanted) => None,
+            found => Some(found?),
+        };
+        if let (Some(domid), Some(device)) = (self.domid, &device) {
+            let call = self.core.hypervisor.detach_device(domid, device, force);
             limited!(self, "Detaching a device", call)?;
         }
         let without = |config: &mut DomainConfig| {
@@ -47,10 +70,11 @@ impl Driver {
                 config.devices.remove(at);
             }
         };
-        let definition = if forget || self.domid.is_none() { None } else { self.definition.take() };
-        let done = self.reconfigure(without).await;
-        self.definition = definition.or(self.definition.take());
-        done?;
+        if forget || self.domid.is_none() {
+            self.reconfigure(without).await?;
+        } else {
+            self.reconfigure_running(without).await?;
+        }
         self.refresh().await
     }
 
@@ -63,7 +87,7 @@ impl Driver {
                     return Err(Invalid::new(reason).into());
                 }
                 let mut drive = old.clone();
-                (drive.uname, drive.mode) = (new.uname, new.mode);
+                (drive.uname, drive.mode, drive.vdi) = (new.uname, new.mode, new.vdi);
                 Device::Block(drive)
             }
             (Device::Pci(old), Device::Pci(new)) => {
@@ -93,6 +117,12 @@ impl Driver {
         })
         .await?;
         self.refresh().await
+    }
+
+    /// Whether it was unplugged from what runs, and would be there again at the next start.
+    fn is_only_defined(&self, class: &str, wanted: &DeviceRef) -> bool {
+        let defined = |config: &DomainConfig| config.device_at(class, wanted.number).is_some();
+        self.definition.as_deref().is_some_and(defined)
     }
 
     fn device(&self, class: &str, wanted: &DeviceRef) -> Result<Device, Error> {

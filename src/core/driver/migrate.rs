@@ -73,7 +73,9 @@ impl Driver {
     ) -> Result<(), Error> {
         let stream = link.stream()?;
         if let Err(error) = self.send_to(domid, stream, live, "Migrating").await {
-            return Err(link.reason().await.unwrap_or(error));
+            // It is asked in any case, since then it clears away what it has.
+            let reason = link.reason().await.filter(|_| !matches!(error, Error::Cancelled(_)));
+            return Err(reason.unwrap_or(error));
         }
         limited!(self, "Waiting for the other host", link.arrived())?;
         self.note(Some(Note::HandedOver(handover.clone()))).await

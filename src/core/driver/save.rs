@@ -18,7 +18,7 @@ use crate::core::ports::Note;
 use crate::core::transfer::Transfer;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
@@ -220,7 +220,15 @@ impl Driver {
         let (hypervisor, transfer) = (self.core.hypervisor.clone(), Arc::new(Transfer::default()));
         let meanwhile = transfer.clone();
         let work = async move { hypervisor.save(domid, to, live, meanwhile).await };
-        self.watched(what, transfer, work).await
+        self.is_sending(Some(transfer.clone()));
+        let sent = self.watched(what, transfer.clone(), work).await;
+        self.is_sending(None);
+        if sent.is_err() && transfer.is_cancelled() { Err(Error::Cancelled(what)) } else { sent }
+    }
+
+    /// Lets others stop it, or not any more.
+    fn is_sending(&self, transfer: Option<Arc<Transfer>>) {
+        *self.inbox.sending.lock().unwrap_or_else(PoisonError::into_inner) = transfer;
     }
 
     /// Has the hypervisor build the domain from what it once wrote. It stays paused.

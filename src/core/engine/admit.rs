@@ -38,7 +38,7 @@ impl Core {
             None => board.by_name(&config.name)?,
         };
         // One that is neither on the host nor defined is being built.
-        (view.facts.is_none() && view.managed && view.config.name == config.name).then(|| view.clone())
+        (view.facts.is_none() && view.managed() && view.config.name == config.name).then(|| view.clone())
     }
 
     /// Stores a definition. A domain of the same UUID is redefined, and goes on as it is if it runs: libvirt's autostart

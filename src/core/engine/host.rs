@@ -76,7 +76,8 @@ impl Core {
                 let (_, Network { bridge }) =
                     found.ok_or_else(|| Error::NoSuchObject { class: "network", name: uuid.to_string() })?;
                 let domains = self.board.current();
-                let user = domains.domains().find(|view| view.config.is_on_bridge(bridge));
+                let user =
+                    domains.domains().find(|view| view.configs().any(|config| config.is_on_bridge(bridge)));
                 let interfaces = self.interfaces().await?;
                 let port = interfaces.iter().find(|one| one.bridge.as_ref() == Some(bridge));
                 let user =
@@ -98,6 +99,9 @@ impl Core {
                     found.ok_or_else(|| Error::NoSuchObject { class: "PIF", name: uuid.to_string() })?;
                 self.relink(NetworkChange::RemoveVlan { device: device.clone(), tag: *tag }).await?;
                 self.stock.forget(store, uuid).await
+            }
+            NetworkOp::Adjust { name, mac, mtu } => {
+                self.relink(NetworkChange::Adjust { name, mac, mtu }).await
             }
             NetworkOp::Link { name, bridge } => self.relink(NetworkChange::Link { name, bridge }).await,
         }

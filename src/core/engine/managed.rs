@@ -87,7 +87,7 @@ impl Core {
     /// Starts the managed domains that are to be started with xend.
     pub(super) async fn start_with_xend(self: Arc<Self>) {
         let wanted = |view: &DomainView| {
-            view.managed && view.facts.is_none() && view.config.on_xend_start == OnXendStart::Start
+            view.managed() && view.facts.is_none() && view.config.on_xend_start == OnXendStart::Start
         };
         self.with_each(wanted, |view| {
             let paused = false;
@@ -100,11 +100,11 @@ impl Core {
     /// what `on_poweroff` says.
     pub(super) async fn stop_with_xend(self: &Arc<Self>) {
         let wanted = |view: &DomainView| {
-            on_xend_stop(&view.config, view.managed) != OnXendStop::Ignore
+            on_xend_stop(&view.config, view.managed()) != OnXendStop::Ignore
                 && matches!(view.state(), State::Running)
                 && !view.is_privileged()
         };
-        self.with_each(wanted, |view| match on_xend_stop(&view.config, view.managed) {
+        self.with_each(wanted, |view| match on_xend_stop(&view.config, view.managed()) {
             OnXendStop::Suspend => DomainOp::Suspend,
             OnXendStop::Ignore | OnXendStop::Shutdown => DomainOp::Shutdown(ShutdownReason::Poweroff),
         })

@@ -99,6 +99,8 @@ pub struct Block {
     pub bootable: Option<bool>,
     /// Who serves it.
     pub backend: Option<Backend>,
+    /// The disk image that it was made of, if a client of the Xen-API said so.
+    pub vdi: Option<Uuid>,
     /// The device's UUID.
     pub uuid: Option<Uuid>,
     /// Keys that nobody knows.

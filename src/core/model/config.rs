@@ -329,9 +329,10 @@ impl DomainConfig {
         }
     }
 
-    /// Whether one of its disks is this.
-    pub fn uses(&self, uname: &Text) -> bool {
-        self.devices.iter().filter_map(Device::as_block).any(|block| block.uname == *uname)
+    /// Whether one of its disks is this image, or what is behind it.
+    pub fn uses_vdi(&self, vdi: Uuid, location: &Text) -> bool {
+        let disks = self.devices.iter().filter_map(Device::as_block);
+        disks.into_iter().any(|block| block.vdi.map_or(block.uname == *location, |one| one == vdi))
     }
 
     /// Whether one of its interfaces is on this bridge.

@@ -237,4 +237,6 @@ pub struct DeviceFacts {
     pub number: u32,
     /// The nodes below it: `state`, `backend`, `ring-ref`, ...
     pub nodes: Vec<Property>,
+    /// Bytes that the guest has read and written through it, or received and sent, if that is counted.
+    pub io: Option<(u64, u64)>,
 }

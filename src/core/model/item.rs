@@ -199,6 +199,8 @@ pub enum Thing {
     Vlan(Vlan),
     /// A CPU pool.
     Pool(Pool),
+    /// Another way to attach the local storage, which is noted and nothing else.
+    Pbd,
     /// Something that the host has by itself, of which there are notes and nothing else.
     Noted,
 }

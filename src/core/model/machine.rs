@@ -151,6 +151,15 @@ pub enum NetworkChange {
         /// The tag.
         tag: u16,
     },
+    /// Give an interface another address or longest packet.
+    Adjust {
+        /// Its name.
+        name: String,
+        /// The address.
+        mac: Option<Mac>,
+        /// The longest packet in bytes.
+        mtu: Option<u32>,
+    },
     /// Put an interface on a bridge, or take it off.
     Link {
         /// The interface's name.

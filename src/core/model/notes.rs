@@ -34,6 +34,11 @@ impl Notes {
         self.0.is_empty()
     }
 
+    /// What is noted in a field.
+    pub fn get(&self, field: &str) -> Option<&Note> {
+        self.0.get(field)
+    }
+
     /// A text.
     pub fn text(&self, field: &str) -> Option<&str> {
         match self.0.get(field) {

@@ -21,9 +21,12 @@ impl Change {
             Self::CreateVdi { .. } => "vdi create",
             Self::SetVdi(..) => "vdi set",
             Self::DestroyVdi(_) => "vdi destroy",
+            Self::CreatePbd { .. } => "pbd create",
+            Self::DestroyPbd(_) => "pbd destroy",
             Self::Note(..) => "note",
             Self::Network(op) => op.name(),
             Self::Pool(_, op) => op.name(),
+            Self::Cancel(_) => "cancel",
             Self::Domain(_, op) => op.name(),
         }
     }
@@ -35,12 +38,14 @@ impl Change {
             Self::Restore { file, .. } => file.to_string_lossy(),
             Self::Receive(arrival) => arrival.parcel.config.name.as_str().into(),
             Self::Settle(id) => id.to_string().into(),
-            Self::Domain(domain, _) => domain.as_str().into(),
+            Self::Cancel(domain) | Self::Domain(domain, _) => domain.as_str().into(),
             Self::CreateVnet(vnet) => vnet.id.as_str().into(),
             Self::DeleteVnet(id) => id.into(),
             Self::CreateVdi { uuid, .. }
             | Self::SetVdi(uuid, _)
             | Self::DestroyVdi(uuid)
+            | Self::CreatePbd { uuid, .. }
+            | Self::DestroyPbd(uuid)
             | Self::Note(uuid, _) => uuid.to_string().into(),
             Self::Network(op) => op.target(),
             Self::Pool(name, _) => name.into(),
@@ -81,6 +86,7 @@ impl DomainOp {
             DomainOp::Arrive(_) => "receive",
             DomainOp::Dump { .. } => "dump",
             DomainOp::AttachDevice(_) => "device_create",
+            DomainOp::PlugDevice(_) => "device_plug",
             DomainOp::ConfigureDevice { .. } => "device_configure",
             DomainOp::DetachDevice { .. } => "device_destroy",
         }
@@ -94,6 +100,7 @@ impl NetworkOp {
             Self::Destroy(_) => "network destroy",
             Self::CreateVlan { .. } => "vlan create",
             Self::DestroyVlan(_) => "vlan destroy",
+            Self::Adjust { .. } => "interface set",
             Self::Link { .. } => "interface link",
         }
     }
@@ -103,7 +110,7 @@ impl NetworkOp {
             Self::Create { network, .. } => network.bridge.as_str().into(),
             Self::CreateVlan { vlan, .. } => vlan.name().into(),
             Self::Destroy(uuid) | Self::DestroyVlan(uuid) => uuid.to_string().into(),
-            Self::Link { name, .. } => name.into(),
+            Self::Adjust { name, .. } | Self::Link { name, .. } => name.into(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::value::Value;
 use crate::core::model::{CpuSet, Invalid};
 use crate::sxp::Sxp;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -13,7 +14,7 @@ const MOST_KEYS: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Args<'a> {
     /// The names that they have in the table.
-    pub(super) names: &'static [&'static str],
+    pub(super) names: &'a [&'static str],
     /// What was sent.
     pub(super) values: &'a [Value],
 }
@@ -74,6 +75,34 @@ impl Args<'_> {
         T::try_from(number)
             .map(Some)
             .map_err(|_| Unfit(format!("{}: {number} is out of range", self.name(at))))
+    }
+
+    /// Texts by their keys; numbers and booleans are texts as well.
+    pub(super) fn map(&self, at: usize) -> Result<BTreeMap<String, String>, Unfit> {
+        let Some(Value::Struct(members)) = self.given(at) else { return Err(self.unfit(at, "a map")) };
+        let text = |(key, value): &(String, Value)| {
+            let text = match value {
+                Value::Text(text) | Value::Time(text) => text.clone(),
+                Value::Int(n) => n.to_string(),
+                Value::Bool(on) => if *on { "True" } else { "False" }.to_owned(),
+                Value::Double(n) => n.to_string(),
+                Value::Nil => String::new(),
+                Value::Array(_) | Value::Struct(_) => return Err(self.unfit(at, "a map of texts")),
+            };
+            Ok((key.clone(), text))
+        };
+        members.iter().map(text).collect()
+    }
+
+    /// Texts.
+    pub(super) fn list(&self, at: usize) -> Result<Vec<String>, Unfit> {
+        let Some(Value::Array(values)) = self.given(at) else { return Err(self.unfit(at, "an array")) };
+        let text = |value: &Value| match value {
+            Value::Text(text) => Ok(text.clone()),
+            Value::Int(n) => Ok(n.to_string()),
+            _ => Err(self.unfit(at, "an array of strings")),
+        };
+        values.iter().map(text).collect()
     }
 
     /// True or false, as Python takes it: 0, nothing and the empty string are false.

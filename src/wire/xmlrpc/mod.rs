@@ -31,7 +31,7 @@ use codec::{Call, Limits};
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 pub use value::Value;
-use xenapi::{Sessions, Tasks, XenApi};
+use xenapi::XenApi;
 
 /// The longest call, in bytes.
 const MAX_CALL: usize = 32 << 20;
@@ -79,7 +79,7 @@ impl XmlRpc {
         settings: impl Fn() -> Settings + Send + Sync + 'static,
         log: impl Fn() -> String + Send + Sync + 'static,
     ) -> Self {
-        let xenapi = XenApi { host, sessions: Sessions::default(), tasks: Tasks::default() };
+        let xenapi = XenApi::new(host);
         Self(Arc::new(Inner { engine, xenapi, settings: Box::new(settings), log: Box::new(log) }))
     }
 

@@ -1,115 +1,286 @@
-//! A VM's devices, under their own UUIDs.
+//! A VM's devices, under their own UUIDs: what they have in common; TPMs and consoles.
 
-use super::table::{Class, Field};
-use super::world::{World, map};
-use crate::core::model::{BlockKind, BlockMode, Device, Property, Uuid};
+use super::failure::{About, Failure};
+use super::notes::{Kind, Shelf, apply};
+use super::record::{Record, find as find_object};
+use super::table::{Call, Class, Field, Work};
+use super::vm::{VM, power_state};
+use super::world::{Need, Plugged, World, map, text};
+use crate::core::model::{
+    Backend, Console, Device, DomainRef, Generic, Note, NoteChange, Property, Setting, Text, Uuid, Vfb,
+};
+use crate::core::op::{Change, DeviceRef, DomainOp, Op};
 use crate::core::snapshot::DomainView;
+use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::sync::Arc;
 
-fn is_block(device: &Device) -> bool {
+pub(super) fn is_block(device: &Device) -> bool {
     matches!(device, Device::Block(_))
 }
 
-fn is_vif(device: &Device) -> bool {
+pub(super) fn is_vif(device: &Device) -> bool {
     matches!(device, Device::Vif(_))
 }
 
 /// A text console, or a screen.
-fn is_console(device: &Device) -> bool {
+pub(super) fn is_console(device: &Device) -> bool {
     matches!(device, Device::Console(_) | Device::Vfb(_))
 }
 
-fn all(world: &World, of: fn(&Device) -> bool) -> Vec<Uuid> {
-    world.devices(of).filter_map(|(_, device)| device.uuid()).collect()
+pub(super) fn is_vtpm(device: &Device) -> bool {
+    device.class() == "vtpm"
 }
 
-fn find(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<(&Arc<DomainView>, &Device)> {
-    world.device(uuid).filter(|(_, device)| of(device))
+pub(super) fn is_dpci(device: &Device) -> bool {
+    matches!(device, Device::Pci(_))
 }
 
-/// The references of a VM's devices of one kind.
-pub(super) fn refs(view: &DomainView, class: &str) -> Value {
-    let of = match class {
-        "VBD" => is_block,
-        "VIF" => is_vif,
-        _ => is_console,
+pub(super) fn is_dscsi(device: &Device) -> bool {
+    device.class() == "vscsi" && !is_dscsi_hba(device)
+}
+
+/// A whole adapter is a `vscsi` device that says so.
+pub(super) fn is_dscsi_hba(device: &Device) -> bool {
+    device.class() == "vscsi" && device.rest().iter().any(|property| property.key == "feature-host")
+}
+
+pub(super) fn all(world: &World, of: fn(&Device) -> bool) -> Vec<Uuid> {
+    world.devices(of).filter_map(|plugged| plugged.device.uuid()).collect()
+}
+
+pub(super) fn find(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<Plugged<'_>> {
+    world.device(uuid).filter(|plugged| of(plugged.device))
+}
+
+pub(super) fn vm_of(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<Value> {
+    find(world, of, uuid).and_then(|plugged| text(plugged.view.uuid))
+}
+
+pub(super) fn attached(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<Value> {
+    find(world, of, uuid).map(|plugged| Value::Bool(plugged.here))
+}
+
+/// What XenStore says of it.
+pub(super) fn runtime(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<Value> {
+    let plugged = find(world, of, uuid)?;
+    let facts = world.seen.devices.get(&plugged.view.uuid).into_iter().flatten();
+    let block = plugged.device.as_block().is_some();
+    let mine = facts.into_iter().find(|facts| {
+        let same = facts.class == plugged.device.class() || (block && is_block_class(&facts.class));
+        same && Some(facts.number) == plugged.device.id()
+    });
+    let nodes = mine.into_iter().flat_map(|facts| &facts.nodes);
+    let node =
+        |property: &Property| Some((property.key.to_string(), Value::text(property.text()?.to_string())));
+    Some(Value::Struct(nodes.filter_map(node).collect()))
+}
+
+pub(super) fn is_block_class(class: &str) -> bool {
+    ["vbd", "tap", "tap2"].contains(&class)
+}
+
+pub(super) fn about(view: &DomainView) -> About {
+    About { vm: view.uuid.to_string(), power_state: power_state(view), wanted: "Running", ..About::default() }
+}
+
+/// An operation on a VM.
+pub(super) fn with(view: &Arc<DomainView>, op: DomainOp) -> Op {
+    Change::Domain(DomainRef::new(view.uuid.to_string()), op).into()
+}
+
+/// Plugs a new device into the VM that a record names.
+pub(super) fn attach(view: &Arc<DomainView>, mut device: Device) -> Work {
+    let uuid = *device.uuid_mut().get_or_insert_with(Uuid::new_v4);
+    Work::makes(vec![with(view, DomainOp::AttachDevice(Box::new(device)))], about(view), uuid)
+}
+
+/// The VM that a new device is for.
+pub(super) fn for_vm<'a>(world: &'a World, record: &Record<'_>) -> Result<&'a Arc<DomainView>, Failure> {
+    let uuid = record.object(world, "VM", &VM)?;
+    world.vm(uuid).ok_or_else(|| Failure::new("HANDLE_INVALID", ["VM", &uuid.to_string()]))
+}
+
+pub(super) fn reference(device: &Device) -> DeviceRef {
+    let number = device.id().unwrap_or_default();
+    DeviceRef { text: number.to_string(), number }
+}
+
+/// Unplugs a device; `forget` takes it out of the definition, too.
+pub(super) fn detach(
+    world: &World,
+    class: &str,
+    of: fn(&Device) -> bool,
+    uuid: Uuid,
+    forget: bool,
+) -> Result<Work, Failure> {
+    let gone = || Failure::new("HANDLE_INVALID", [class, &uuid.to_string()]);
+    let plugged = find(world, of, uuid).ok_or_else(gone)?;
+    if !forget && !plugged.here {
+        return Err(Failure::new("INVALID_DEVICE_ERROR", [uuid.to_string().as_str()]));
+    }
+    let device = plugged.device;
+    let (class, device) = (device.class().to_owned(), reference(device));
+    let op = DomainOp::DetachDevice { class, device, force: false, forget };
+    Ok(Work::silent(vec![with(plugged.view, op)], about(plugged.view)))
+}
+
+/// Plugs in what a running VM's definition has and it has not.
+pub(super) fn plug(world: &World, class: &str, of: fn(&Device) -> bool, uuid: Uuid) -> Result<Work, Failure> {
+    let gone = || Failure::new("HANDLE_INVALID", [class, &uuid.to_string()]);
+    let plugged = find(world, of, uuid).ok_or_else(gone)?;
+    if plugged.here {
+        return Err(Failure::new("DEVICE_EXISTS_ERROR", [uuid.to_string().as_str()]));
+    }
+    Ok(Work::silent(vec![with(plugged.view, DomainOp::PlugDevice(uuid))], about(plugged.view)))
+}
+
+/// Sets something of a device. What the guest sees of it does not change while it runs.
+pub(super) fn set(
+    world: &World,
+    of: fn(&Device) -> bool,
+    uuid: Uuid,
+    seen: bool,
+    change: impl FnOnce(&mut Device) -> Result<(), Failure>,
+) -> Result<Work, Failure> {
+    let gone = || Failure::new("HANDLE_INVALID", ["device", &uuid.to_string()]);
+    let plugged = find(world, of, uuid).ok_or_else(gone)?;
+    if seen && plugged.here {
+        return Err(Failure::power_state(&About { wanted: "Halted", ..about(plugged.view) }));
+    }
+    let mut device = plugged.device.clone();
+    change(&mut device)?;
+    let op = DomainOp::Set(Setting::Device(Box::new(device)));
+    Ok(Work::silent(vec![with(plugged.view, op)], about(plugged.view)))
+}
+
+/// A key of a device, in the place of what it was.
+pub(super) fn put(rest: &mut Vec<Property>, key: &str, value: Option<String>) {
+    rest.retain(|property| property.key != key);
+    rest.extend(value.filter(|value| !value.is_empty()).map(|value| Property::new(key, value)));
+}
+
+pub(super) fn key<'a>(rest: &'a [Property], key: &str) -> Option<&'a Text> {
+    rest.iter().find(|property| property.key == key).and_then(Property::text)
+}
+
+fn create_vtpm(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
+    let record = Record::of("VTPM", args)?;
+    let view = for_vm(world, &record)?;
+    let backend = match record.text("backend")?.as_str() {
+        "" => world.snapshot.domains().find(|view| view.is_privileged()),
+        given => world.vm(find_object(world, &VM, given)?),
     };
-    let devices = view.config.devices.iter().filter(|device| of(device)).filter_map(Device::uuid);
-    Value::Array(devices.map(|uuid| Value::text(uuid.to_string())).collect())
+    let name = backend.map_or_else(|| "Domain-0".to_owned(), |view| view.name().to_string());
+    let backend = Backend(name.into());
+    let rest = vec![Property::new("backend", backend.0), Property::new("instance", "1")];
+    let device = Generic { class: "vtpm".to_owned(), id: None, uuid: Some(Uuid::new_v4()), rest };
+    let mut device = Device::Generic(device);
+    note_record(&mut device, &record, "other_config")?;
+    Ok(attach(view, device))
 }
 
-#[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "what a getter ends with")]
-fn text(text: impl ToString) -> Option<Value> {
-    Some(Value::text(text.to_string()))
+/// Notes a map of the record with the device.
+fn note_record(device: &mut Device, record: &Record<'_>, field: &'static str) -> Result<(), Failure> {
+    let map = record.map(field)?;
+    if map.is_empty() {
+        return Ok(());
+    }
+    apply(device, &NoteChange::Field(field.to_owned(), Some(Note::Map(map))))
 }
 
-fn vm_of(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<Value> {
-    find(world, of, uuid).map(|(view, _)| Value::text(view.uuid.to_string()))
-}
-
-pub(super) static VBD: Class = Class {
-    name: "VBD",
-    all: |world| all(world, is_block),
+pub(super) static VTPM: Class = Class {
+    name: "VTPM",
+    all: |world| all(world, is_vtpm),
+    needs: &[],
+    shelf: Shelf::Device,
     fields: &[
-        Field::read("uuid", |world, uuid| find(world, is_block, uuid).and_then(|_| text(uuid))),
-        Field::read("VM", |world, uuid| vm_of(world, is_block, uuid)),
-        Field::read("device", |world, uuid| text(&find(world, is_block, uuid)?.1.as_block()?.dev)),
-        Field::read("bootable", |world, uuid| {
-            let (view, device) = find(world, is_block, uuid)?;
-            let first = view.config.devices.iter().find(|one| is_block(one)).and_then(Device::uuid);
-            Some(Value::Bool(device.as_block()?.bootable.unwrap_or(first == Some(uuid))))
+        Field::read("uuid", |world, uuid| find(world, is_vtpm, uuid).and_then(|_| text(uuid))),
+        Field::read("VM", |world, uuid| vm_of(world, is_vtpm, uuid)),
+        Field::read("backend", |world, uuid| {
+            let device = find(world, is_vtpm, uuid)?.device;
+            let named = key(device.rest(), "backend").map_or_else(|| "0".to_owned(), ToString::to_string);
+            text(
+                world
+                    .snapshot
+                    .find(&DomainRef::new(named))
+                    .map_or_else(String::new, |view| view.uuid.to_string()),
+            )
         }),
-        Field::read("mode", |world, uuid| {
-            let writable = find(world, is_block, uuid)?.1.as_block()?.mode != BlockMode::ReadOnly;
-            text(if writable { "RW" } else { "RO" })
-        }),
-        Field::read("type", |world, uuid| {
-            let kind = find(world, is_block, uuid)?.1.as_block()?.kind;
-            text(if kind == BlockKind::Cdrom { "CD" } else { "Disk" })
+        Field::read("runtime_properties", |world, uuid| runtime(world, is_vtpm, uuid))
+            .needing(&[Need::Devices]),
+        Field::noted("other_config", Kind::Map, |world, uuid| find(world, is_vtpm, uuid).map(|_| map([]))),
+    ],
+    calls: &[
+        Call::free("create", &["session", "record"], create_vtpm),
+        Call::one("destroy", &["session", "self"], |world, uuid, _| {
+            detach(world, "VTPM", is_vtpm, uuid, true)
         }),
     ],
-    calls: &[],
 };
 
-pub(super) static VIF: Class = Class {
-    name: "VIF",
-    all: |world| all(world, is_vif),
-    fields: &[
-        Field::read("uuid", |world, uuid| find(world, is_vif, uuid).and_then(|_| text(uuid))),
-        Field::read("VM", |world, uuid| vm_of(world, is_vif, uuid)),
-        Field::read("device", |world, uuid| {
-            text(format!("eth{}", find(world, is_vif, uuid)?.1.id().unwrap_or_default()))
-        }),
-        Field::read("MAC", |world, uuid| match find(world, is_vif, uuid)?.1 {
-            Device::Vif(vif) => text(vif.mac.map(|mac| mac.to_string()).unwrap_or_default()),
-            _ => None,
-        }),
-        Field::read("security_label", |_, _| text("")),
-    ],
-    calls: &[],
-};
+/// What a screen is like is said in `other_config`, in xend's own keys.
+fn create_console(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
+    let record = Record::of("console", args)?;
+    let view = for_vm(world, &record)?;
+    let uuid = Some(Uuid::new_v4());
+    let device = match record.needed("protocol")?.as_str() {
+        "vt100" => {
+            let mut device =
+                Device::Console(Console { protocol: "vt100".into(), id: None, uuid, rest: vec![] });
+            note_record(&mut device, &record, "other_config")?;
+            device
+        }
+        "rfb" => {
+            let settings = record.map("other_config")?;
+            let mut rest: Vec<Property> = settings
+                .into_iter()
+                .filter(|(key, _)| !["type", "vnc", "location"].contains(&key.as_str()))
+                .map(|(key, value)| Property::new(key, value))
+                .collect();
+            rest.insert(0, Property::new("vnc", "1"));
+            Device::Vfb(Vfb { id: None, uuid, rest })
+        }
+        other => {
+            let reason = format!("{} is not one of vt100, rfb", other.escape_debug());
+            return Err(Failure::new("CONSOLE_PROTOCOL_INVALID", [reason.as_str()]));
+        }
+    };
+    Ok(attach(view, device))
+}
 
 pub(super) static CONSOLE: Class = Class {
     name: "console",
     all: |world| all(world, is_console),
+    needs: &[],
+    shelf: Shelf::Device,
     fields: &[
         Field::read("uuid", |world, uuid| find(world, is_console, uuid).and_then(|_| text(uuid))),
         Field::read("VM", |world, uuid| vm_of(world, is_console, uuid)),
-        Field::read("protocol", |world, uuid| match find(world, is_console, uuid)?.1 {
+        Field::read("protocol", |world, uuid| match find(world, is_console, uuid)?.device {
             Device::Vfb(_) => text("rfb"),
             _ => text("vt100"),
         }),
-        Field::read("location", |world, uuid| match find(world, is_console, uuid)?.1 {
+        Field::read("location", |world, uuid| match find(world, is_console, uuid)?.device {
             Device::Vfb(frame) => {
-                let get = |key: &str| frame.rest.iter().find(|p| p.key == key).and_then(Property::text);
-                let host = get("vnclisten").map_or_else(|| "127.0.0.1".to_owned(), ToString::to_string);
-                let display = get("vncdisplay").and_then(|d| d.to_string().parse::<u32>().ok()).unwrap_or(0);
-                text(format!("{host}:{}", 5900 + display))
+                let host =
+                    key(&frame.rest, "vnclisten").map_or_else(|| "127.0.0.1".to_owned(), ToString::to_string);
+                let display = key(&frame.rest, "vncdisplay").and_then(|d| d.to_string().parse::<u32>().ok());
+                text(format!("{host}:{}", 5900 + display.unwrap_or(0)))
             }
             _ => text(""),
         }),
-        Field::read("other_config", |_, _| Some(map([]))),
+        Field::noted("other_config", Kind::Map, |world, uuid| {
+            let rest = find(world, is_console, uuid)?.device.rest();
+            let shown = rest.iter().filter(|property| !property.is_secret());
+            let member = |p: &Property| Some((p.key.to_string(), Value::text(p.text()?.to_string())));
+            Some(Value::Struct(shown.filter_map(member).collect()))
+        }),
     ],
-    calls: &[],
+    calls: &[
+        Call::free("create", &["session", "record"], create_console),
+        Call::one("destroy", &["session", "self"], |world, uuid, _| {
+            detach(world, "console", is_console, uuid, true)
+        }),
+    ],
 };

@@ -20,6 +20,10 @@ pub(super) struct About {
     pub(super) power_state: &'static str,
     /// What it should have been.
     pub(super) wanted: &'static str,
+    /// The class of what has a name, if it is no VM.
+    pub(super) class: Option<&'static str>,
+    /// A code of its own for what goes wrong with something else, and which one it is.
+    pub(super) instead: Option<(&'static str, String)>,
 }
 
 impl Failure {
@@ -40,18 +44,35 @@ impl Failure {
         let text = error.to_string();
         match error {
             Error::NoSuchDomain(_) | Error::Gone(_) => Self::new("HANDLE_INVALID", ["VM", &about.vm]),
+            Error::NoSuchObject { class, name } => Self::new("HANDLE_INVALID", [class, &name]),
             Error::BadState { .. } | Error::NotStarted(_) => Self::power_state(about),
             Error::Exists { name, .. } | Error::NameTaken { name, .. } => {
-                Self::new("UNIQUE_NAME_ERROR", [name.as_str(), "VM"])
+                Self::new("UNIQUE_NAME_ERROR", [name.as_str(), about.class.unwrap_or("VM")])
+            }
+            Error::PoolState(state) => Self::new("POOL_BAD_STATE", [state]),
+            Error::NoSuchCpu(reason) => Self::new("INVAILD_CPU", [reason.as_str()]),
+            Error::LastCpu(_) => Self::new("LAST_CPU_NOT_REMOVEABLE", [text.as_str()]),
+            Error::NotEnoughCpus { needed, available } => {
+                Self::new("INSUFFICIENT_CPUS", [needed.to_string().as_str(), &available.to_string()])
+            }
+            Error::NotConnected(device) => Self::new("INVALID_DEVICE_ERROR", [device.as_str()]),
+            Error::Device { .. } => Self::new("INVALID_DEVICE_ERROR", [text.as_str()]),
+            _ if about.instead.is_some() => {
+                let (code, which) = about.instead.clone().unwrap_or_default();
+                Self::new(code, [text.as_str(), &which])
             }
             Error::Invalid(_) | Error::Missing { .. } => {
                 let field = text.split_once(':').map_or("", |(field, _)| field);
                 let field = if field.contains(' ') { "" } else { field };
                 Self::value(field, &text)
             }
-            Error::Privileged(_) | Error::Dom0Shutdown | Error::NotManaged(_) | Error::Unsupported(_) => {
-                Self::new("OPERATION_NOT_ALLOWED", [text.as_str()])
-            }
+            Error::Privileged(_)
+            | Error::Dom0Shutdown
+            | Error::NotManaged(_)
+            | Error::InUse { .. }
+            | Error::Busy(_)
+            | Error::Cancelled(_)
+            | Error::Unsupported(_) => Self::new("OPERATION_NOT_ALLOWED", [text.as_str()]),
             _ => Self::new("INTERNAL_ERROR", [text.as_str()]),
         }
     }

@@ -1,11 +1,14 @@
 //! The host, its CPUs and metrics, and the pool that it is alone in.
 
 use super::failure::{About, Failure};
-use super::table::{Call, Class, Field, Work};
-use super::world::{World, derived, map, number, texts};
-use crate::core::model::Uuid;
+use super::notes::{Kind, Shelf};
+use super::table::{Call, Class, Field, Tell, Work};
+use super::world::{Need, World, derived, map, number, refs, texts};
+use super::{cpu_pool, disks, hand, network};
+use crate::core::model::{Note, NoteChange, Uuid};
 use crate::core::op::{Change, Op, Outcome, Query};
 use crate::core::snapshot::DomainView;
+use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::sync::Arc;
 
@@ -21,22 +24,17 @@ fn pool(world: &World) -> Uuid {
     derived(world.host, "pool")
 }
 
-fn cpus(world: &World) -> Vec<Uuid> {
+pub(super) fn cpus(world: &World) -> Vec<Uuid> {
     (0..world.info.topology.cpus).map(|cpu| derived(world.host, &format!("cpu{cpu}"))).collect()
 }
 
-fn cpu_number(world: &World, uuid: Uuid) -> Option<usize> {
+pub(super) fn cpu_number(world: &World, uuid: Uuid) -> Option<usize> {
     cpus(world).iter().position(|cpu| *cpu == uuid)
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "what a getter ends with")]
 fn text(text: impl Into<String>) -> Option<Value> {
     Some(Value::text(text))
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "what a getter ends with")]
-fn none(_: &World, _: Uuid) -> Option<Value> {
-    Some(Value::Array(vec![]))
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "what a getter ends with")]
@@ -56,29 +54,62 @@ fn power(world: &World, reboot: bool) -> Result<Work, Failure> {
         let why = "The configuration does not allow it, see xend-node-shutdown";
         return Err(Failure::new("OPERATION_NOT_ALLOWED", [why]));
     }
-    let ops = vec![Change::PowerHost { reboot }.into()];
-    Ok(Work::Ask { ops, about: About::default(), tell: |_| Value::Nil })
+    let guests = world.snapshot.domains().filter(|view| view.facts.is_some() && !view.is_privileged());
+    if let count @ 1.. = guests.count() {
+        let why = format!("{count} VMs run on the host: shut them down, or migrate them");
+        return Err(Failure::new("EHOSTRUNNING", [why.as_str()]));
+    }
+    Ok(Work::silent(vec![Change::PowerHost { reboot }.into()], About::default()))
 }
 
 fn ask(ops: Vec<Op>, tell: fn(Vec<Outcome>) -> Value) -> Work {
+    let tell: Tell = Box::new(tell);
     Work::Ask { ops, about: About::default(), tell }
+}
+
+/// Where it is noted that nothing is to be started here.
+const DISABLED: &str = "disabled";
+
+fn is_enabled(world: &World) -> bool {
+    world.notes(world.host).text(DISABLED).is_none()
+}
+
+/// Whether something may be started.
+pub(super) fn check_enabled(world: &World) -> Result<(), Failure> {
+    if is_enabled(world) {
+        return Ok(());
+    }
+    Err(Failure::new("OPERATION_NOT_ALLOWED", ["The host is disabled, see host.enable"]))
+}
+
+fn enable(world: &World, on: bool) -> Work {
+    let note = (!on).then(|| Note::Text("true".to_owned()));
+    let change = NoteChange::Field(DISABLED.to_owned(), note);
+    Work::silent(vec![Change::Note(world.host, change).into()], About::default())
+}
+
+/// Transcendent memory, which today's Xen has no more.
+fn no_tmem(_: &World, _: Uuid, _: &Args<'_>) -> Result<Work, Failure> {
+    Err(Failure::new("EUNSUPPORTED", ["Today's Xen has no transcendent memory"]))
 }
 
 pub(super) static HOST: Class = Class {
     name: "host",
     all: all_hosts,
+    needs: &[],
+    shelf: Shelf::Inventory,
     fields: &[
         Field::read("uuid", |world, _| Some(world.host_ref())),
-        Field::read("name_label", |world, _| text(&world.info.uname[1])),
-        Field::read("name_description", nothing),
+        Field::noted("name_label", Kind::Text, |world, _| text(&world.info.uname[1])),
+        Field::noted("name_description", Kind::Text, nothing),
         Field::read("API_version_major", |_, _| text("1")),
         Field::read("API_version_minor", |_, _| text("0")),
         Field::read("API_version_vendor", |_, _| text("xenbits")),
         Field::read("API_version_vendor_implementation", |_, _| Some(map([]))),
-        Field::read("enabled", |_, _| Some(Value::Bool(true))),
+        Field::read("enabled", |world, _| Some(Value::Bool(is_enabled(world)))),
         Field::read("software_version", software),
-        Field::read("other_config", |_, _| Some(map([]))),
-        Field::read("logging", |_, _| Some(map([]))),
+        Field::noted("other_config", Kind::Map, |_, _| Some(map([]))),
+        Field::noted("logging", Kind::Map, |_, _| Some(map([]))),
         Field::read("capabilities", |world, _| {
             Some(texts(world.info.xen_caps.split_whitespace().map(str::to_owned)))
         }),
@@ -97,60 +128,41 @@ pub(super) static HOST: Class = Class {
             let here = world.snapshot.domains().filter(|view| view.facts.is_some());
             Some(texts(here.map(|view: &Arc<DomainView>| view.uuid.to_string())))
         }),
-        Field::read("host_CPUs", |world, _| Some(texts(cpus(world).iter().map(ToString::to_string)))),
+        Field::read("host_CPUs", |world, _| Some(refs(cpus(world)))),
         Field::read("metrics", |world, _| text(metrics(world).to_string())),
-        Field::read("PBDs", none),
-        Field::read("PIFs", none),
-        Field::read("PPCIs", none),
-        Field::read("PSCSIs", none),
-        Field::read("PSCSI_HBAs", none),
+        Field::read("PBDs", |world, _| Some(refs((disks::PBD.all)(world)))),
+        Field::read("PIFs", |world, _| Some(refs(network::all_pifs(world)))).needing(&[Need::Interfaces]),
+        Field::read("PPCIs", |world, _| Some(refs(hand::all_ppcis(world)))).needing(&[Need::Hardware]),
+        Field::read("PSCSIs", |world, _| Some(refs(hand::all_pscsis(world)))).needing(&[Need::Hardware]),
+        Field::read("PSCSI_HBAs", |world, _| Some(refs(hand::all_hbas(world)))).needing(&[Need::Hardware]),
+        Field::read("resident_cpu_pools", |world, _| Some(cpu_pool::active(world))).needing(&[Need::Pools]),
     ],
     calls: &[
-        Call {
-            name: "dmesg",
-            takes: &["session", "host"],
-            one: true,
-            make: |_, _, _| Ok(ask(vec![Query::Dmesg.into()], dmesg)),
-        },
-        Call {
-            name: "dmesg_clear",
-            takes: &["session", "host"],
-            one: true,
-            make: |_, _, _| Ok(ask(vec![Query::Dmesg.into(), Change::ClearDmesg.into()], dmesg)),
-        },
-        Call {
-            name: "get_log",
-            takes: &["session", "host"],
-            one: true,
-            make: |world, _, _| Ok(Work::Said(Value::text(world.wire.log()))),
-        },
-        Call {
-            name: "send_debug_keys",
-            takes: &["session", "host", "keys"],
-            one: true,
-            make: |_, _, args| {
-                let keys = args.keys(2)?;
-                Ok(ask(vec![Change::DebugKeys(keys).into()], |_| Value::Nil))
-            },
-        },
-        Call {
-            name: "shutdown",
-            takes: &["session", "host"],
-            one: true,
-            make: |world, _, _| power(world, false),
-        },
-        Call {
-            name: "reboot",
-            takes: &["session", "host"],
-            one: true,
-            make: |world, _, _| power(world, true),
-        },
-        Call {
-            name: "list_methods",
-            takes: &["session"],
-            one: false,
-            make: |_, _, _| Ok(Work::Said(texts(super::table::methods()))),
-        },
+        Call::one("enable", &["session", "host"], |world, _, _| Ok(enable(world, true))),
+        Call::one("disable", &["session", "host"], |world, _, _| Ok(enable(world, false))),
+        Call::one("dmesg", &["session", "host"], |_, _, _| Ok(ask(vec![Query::Dmesg.into()], dmesg))),
+        Call::one("dmesg_clear", &["session", "host"], |_, _, _| {
+            Ok(ask(vec![Query::Dmesg.into(), Change::ClearDmesg.into()], dmesg))
+        }),
+        Call::one("get_log", &["session", "host"], |world, _, _| {
+            Ok(Work::Said(Value::text(world.wire.log())))
+        }),
+        Call::one("send_debug_keys", &["session", "host", "keys"], |_, _, args| {
+            Ok(ask(vec![Change::DebugKeys(args.keys(2)?).into()], |_| Value::Nil))
+        }),
+        Call::one("shutdown", &["session", "host"], |world, _, _| power(world, false)),
+        Call::one("reboot", &["session", "host"], |world, _, _| power(world, true)),
+        Call::one("tmem_thaw", &["session", "host", "cli_id"], no_tmem),
+        Call::one("tmem_freeze", &["session", "host", "cli_id"], no_tmem),
+        Call::one("tmem_flush", &["session", "host", "cli_id", "pages"], no_tmem),
+        Call::one("tmem_destroy", &["session", "host", "cli_id"], no_tmem),
+        Call::one("tmem_list", &["session", "host", "cli_id", "use_long"], no_tmem),
+        Call::one("tmem_set_weight", &["session", "host", "cli_id", "value"], no_tmem),
+        Call::one("tmem_set_cap", &["session", "host", "cli_id", "value"], no_tmem),
+        Call::one("tmem_set_compress", &["session", "host", "cli_id", "value"], no_tmem),
+        Call::one("tmem_query_freeable_mb", &["session", "host"], no_tmem),
+        Call::one("tmem_shared_auth", &["session", "host", "cli_id", "uuid_str", "auth"], no_tmem),
+        Call::free("list_methods", &["session"], |_, _, _| Ok(Work::Said(texts(super::table::methods())))),
     ],
 };
 
@@ -182,6 +194,8 @@ fn software(world: &World, _: Uuid) -> Option<Value> {
 pub(super) static HOST_METRICS: Class = Class {
     name: "host_metrics",
     all: |world| vec![metrics(world)],
+    needs: &[],
+    shelf: Shelf::Inventory,
     fields: &[
         Field::read("uuid", |world, _| text(metrics(world).to_string())),
         Field::read("memory_total", |world, _| Some(number(u128::from(world.info.total_memory) << 20))),
@@ -194,26 +208,63 @@ pub(super) static HOST_METRICS: Class = Class {
 pub(super) static HOST_CPU: Class = Class {
     name: "host_cpu",
     all: cpus,
+    needs: &[],
+    shelf: Shelf::Inventory,
     fields: &[
         Field::read("uuid", |world, uuid| cpu_number(world, uuid).map(|_| Value::text(uuid.to_string()))),
         Field::read("host", |world, _| Some(world.host_ref())),
         Field::read("number", |world, uuid| cpu_number(world, uuid).map(number)),
+        Field::read("vendor", |world, _| text(&world.seen.hardware.cpu.vendor)).needing(&[Need::Hardware]),
         Field::read("speed", |world, _| Some(number(world.info.topology.khz / 1000))),
+        Field::read("modelname", |world, _| text(&world.seen.hardware.cpu.name)).needing(&[Need::Hardware]),
+        Field::read("stepping", |world, _| Some(number(world.seen.hardware.cpu.stepping)))
+            .needing(&[Need::Hardware]),
+        Field::read("flags", |world, _| text(&world.seen.hardware.cpu.flags)).needing(&[Need::Hardware]),
+        Field::read("utilisation", |world, uuid| {
+            Some(Value::Double(utilisation(world, cpu_number(world, uuid)?)))
+        })
+        .needing(&[Need::Vcpus]),
         Field::read("features", |world, _| text(&world.info.hw_caps)),
+        Field::read("cpu_pool", |world, uuid| {
+            let cpu = u32::try_from(cpu_number(world, uuid)?).ok()?;
+            Some(cpu_pool::of_cpu(world, cpu))
+        })
+        .needing(&[Need::Pools]),
     ],
-    calls: &[],
+    calls: &[Call::free("get_unassigned_cpus", &["session"], |world, _, _| {
+        let free = cpus(world)
+            .into_iter()
+            .zip(0..)
+            .filter(|(_, cpu)| !world.seen.pools.iter().any(|pool| pool.cpus.contains(*cpu)));
+        Ok(Work::Said(refs(free.map(|(uuid, _)| uuid))))
+    })
+    .needing(&[Need::Pools])],
 };
+
+/// How much of a CPU the VCPUs use that are on it now: each as it has been since its VM was started.
+fn utilisation(world: &World, cpu: usize) -> f64 {
+    let share = |uuid: &Uuid, time: std::time::Duration| {
+        let started = world.vm(*uuid).and_then(|view| view.facts.as_ref()?.start_time);
+        let up = started.and_then(|started| world.now.duration_since(started).ok());
+        up.map_or(0.0, |up| time.as_secs_f64() / up.as_secs_f64().max(1e-9))
+    };
+    let on = world.seen.vcpus.iter().flat_map(|(uuid, vcpus)| vcpus.iter().map(move |vcpu| (uuid, vcpu)));
+    let on = on.filter(|(_, vcpu)| vcpu.online && vcpu.cpu.is_some_and(|on| on as usize == cpu));
+    on.map(|(uuid, vcpu)| share(uuid, vcpu.cpu_time)).sum::<f64>().min(1.0)
+}
 
 /// xend knew no pool of hosts. The maintained clients ask for the version of the API through it.
 pub(super) static POOL: Class = Class {
     name: "pool",
     all: |world| vec![pool(world)],
+    needs: &[],
+    shelf: Shelf::Inventory,
     fields: &[
         Field::read("uuid", |world, _| text(pool(world).to_string())),
-        Field::read("name_label", nothing),
-        Field::read("name_description", nothing),
+        Field::noted("name_label", Kind::Text, nothing),
+        Field::noted("name_description", Kind::Text, nothing),
         Field::read("master", |world, _| Some(world.host_ref())),
-        Field::read("other_config", |_, _| Some(map([]))),
+        Field::noted("other_config", Kind::Map, |_, _| Some(map([]))),
     ],
     calls: &[],
 };

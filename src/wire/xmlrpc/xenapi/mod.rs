@@ -6,22 +6,35 @@
 //! task      calls that somebody does not wait for
 //! event     what happens to VMs
 //! world     what a call sees: one snapshot of the host
+//! record    what a new object is to be
+//! notes     fields that have no effect and are kept
 //! failure   the Xen-API's error codes
-//! host, vm, metrics, devices    the classes
+//! host, vm, metrics, devices, vbd, vif, disks, network, cpu_pool, hand, policy    the classes
 //! ```
 //!
 //! The order of checks is xend's: how many parameters, the session, the reference, and then the call itself.
 
+mod cpu_pool;
 mod devices;
+mod disks;
 mod event;
 mod failure;
+mod hand;
 mod host;
 mod metrics;
+mod network;
+mod notes;
+mod policy;
+mod record;
 mod session;
 mod table;
 mod task;
+mod vbd;
+mod vif;
 mod vm;
 mod vm_calls;
+mod vm_create;
+mod vm_set;
 mod world;
 
 use super::XmlRpc;
@@ -31,17 +44,26 @@ use super::value::Value;
 use crate::core::caller::Caller;
 use crate::core::model::Uuid;
 use failure::Failure;
-pub(super) use session::Sessions;
+use policy::Debug;
+use session::Sessions;
+use session::Who;
 use table::{CLASSES, Class, Doing, Work};
-pub(super) use task::Tasks;
+use task::Tasks;
 use world::World;
 
 /// What the Xen-API keeps between two calls.
 pub(super) struct XenApi {
     /// The host's own UUID, which never changes.
-    pub(super) host: Uuid,
-    pub(super) sessions: Sessions,
-    pub(super) tasks: Tasks,
+    host: Uuid,
+    sessions: Sessions,
+    tasks: Tasks,
+    debug: Debug,
+}
+
+impl XenApi {
+    pub(super) fn new(host: Uuid) -> Self {
+        Self { host, sessions: Sessions::default(), tasks: Tasks::default(), debug: Debug::default() }
+    }
 }
 
 /// The answer to a call, which says itself whether it succeeded.
@@ -72,9 +94,8 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     let class = CLASSES.iter().find(|class| class.name == name).ok_or_else(unknown)?;
     let doing =
         class.doing(method).filter(|doing| waits || doing.can_be_a_task(class)).ok_or_else(unknown)?;
-    let takes = doing.takes();
-    if call.params.len() != takes {
-        let (expected, actual) = (takes.to_string(), call.params.len().to_string());
+    if !doing.takes().contains(&call.params.len()) {
+        let (expected, actual) = (doing.names().len().to_string(), call.params.len().to_string());
         return Err(Failure::new(
             "MESSAGE_PARAMETER_COUNT_MISMATCH",
             [call.method.as_str(), &expected, &actual],
@@ -84,15 +105,20 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
         Some(Value::Text(session)) => session.as_str(),
         _ => "",
     };
-    wire.xenapi().sessions.check(session)?;
+    let who = wire.xenapi().sessions.check(session)?;
     if !waits {
-        return later(wire, caller, call, full);
+        return later(wire, caller, call, full, &who);
     }
-    let mut world = World::look(wire, caller, session).await?;
+    let mut world = World::look(wire, caller, session, who).await?;
     let args = Args { names: doing.names(), values: &call.params };
+    // Which objects there are can be something to be looked at itself.
+    for need in class.needs {
+        world.look_at(caller, *need, None).await?;
+    }
     let reference = if doing.is_about_one() { Some(refer(class, &world, &args)?) } else { None };
-    if class.name == "VM_metrics" {
-        world.look_at_vcpus(wire, caller, reference).await?;
+    let vm = reference.and_then(|reference| world.vm_behind(reference));
+    for need in doing.needs(class).into_iter().filter(|need| !class.needs.contains(need)) {
+        world.look_at(caller, need, vm).await?;
     }
     let work = doing.make(class, &world, reference, &args)?;
     done(wire, caller, &world, work).await
@@ -102,17 +128,26 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
 const ASYNC: &str = "Async.";
 
 /// Begins a task, which makes the call as it is made without one.
-fn later(wire: &XmlRpc, caller: &Caller, call: &Call, full: &str) -> Result<Value, Failure> {
+fn later(wire: &XmlRpc, caller: &Caller, call: &Call, full: &str, who: &Who) -> Result<Value, Failure> {
     let text = |at: usize| match call.params.get(at) {
         Some(Value::Text(text)) => text.as_str(),
         _ => "",
     };
-    let task = wire.xenapi().tasks.begin(full, text(0), Uuid::try_parse(text(1)).ok())?;
+    let vm = Uuid::try_parse(text(1)).ok();
+    let (task, stop) = wire.xenapi().tasks.begin(full, text(0), &who.user, vm)?;
     let (wire, caller) = (wire.clone(), caller.clone());
     let call = Call { method: full.to_owned(), params: call.params.clone() };
     tokio::spawn(async move {
         // A box: a call can begin a task that makes a call.
-        let outcome = Box::pin(perform(&wire, &caller, &call)).await;
+        let work = Box::pin(perform(&wire, &caller, &call));
+        // What works on a domain is stopped by its driver, and says itself what came of it.
+        let only_waits = call.method == "debug.wait";
+        let outcome = tokio::select! {
+            outcome = work => outcome,
+            () = stop.cancelled(), if only_waits => {
+                Err(Failure::new("OPERATION_NOT_ALLOWED", ["The task was cancelled"]))
+            }
+        };
         wire.xenapi().tasks.end(task, outcome);
     });
     Ok(Value::text(task.to_string()))
@@ -132,6 +167,10 @@ async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Resu
             wire.xenapi().sessions.forget(&world.session);
             Ok(Value::Nil)
         }
+        Work::Wait(duration) => {
+            tokio::time::sleep(duration).await;
+            Ok(Value::Nil)
+        }
         Work::NextEvent => event::next(wire.engine(), wire.xenapi(), &world.session).await,
         Work::Ask { ops, about, tell } => {
             let mut outcomes = Vec::with_capacity(ops.len());
@@ -147,32 +186,7 @@ async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Resu
 impl Doing {
     /// Methods can be, and what lists and finds; fields cannot, nor can sessions and what waits anyway.
     fn can_be_a_task(self, class: &Class) -> bool {
-        !matches!(self, Self::Get(_) | Self::Set(_)) && !["session", "task", "event"].contains(&class.name)
-    }
-}
-
-impl Class {
-    /// What a method's name means for this class.
-    fn doing(&'static self, method: &str) -> Option<Doing> {
-        let field = |name: &str| self.fields.iter().find(|field| field.name == name);
-        if let Some(call) = self.calls.iter().find(|call| call.name == method) {
-            return Some(Doing::Call(call));
-        }
-        match method {
-            // There is nothing that it has any of.
-            _ if self.fields.is_empty() => None,
-            "get_all" => Some(Doing::All),
-            "get_all_records" if self.name != "session" => Some(Doing::AllRecords),
-            "get_record" => Some(Doing::Record),
-            "get_by_uuid" => Some(Doing::ByUuid),
-            "get_by_name_label" if field("name_label").is_some() => Some(Doing::ByNameLabel),
-            _ => {
-                let get = method.strip_prefix("get_").and_then(field).map(Doing::Get);
-                let set = || {
-                    method.strip_prefix("set_").and_then(field).and_then(|field| field.set).map(Doing::Set)
-                };
-                get.or_else(set)
-            }
-        }
+        !matches!(self, Self::Get(_) | Self::Set(_) | Self::AddTo(_) | Self::RemoveFrom(_))
+            && !["session", "task", "event"].contains(&class.name)
     }
 }

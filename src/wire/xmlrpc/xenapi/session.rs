@@ -4,6 +4,7 @@
 
 use super::event::Seen;
 use super::failure::Failure;
+use super::notes::Shelf;
 use super::table::{Call, Class, Field, Work};
 use super::world::World;
 use crate::core::caller::{Caller, Via};
@@ -21,10 +22,16 @@ const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many sessions one originator can have: beyond that its oldest one ends.
 const EACH: usize = 1000;
 
+/// Who a session belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Who {
+    /// What the user called itself.
+    pub(super) user: String,
+}
+
 #[derive(Debug, Clone)]
 struct Session {
-    /// What the user called itself.
-    user: String,
+    who: Who,
     /// Where it came from.
     originator: String,
     /// When it was last used.
@@ -35,7 +42,7 @@ struct Session {
 
 /// All sessions. They end with the daemon, and clients log in again.
 #[derive(Debug, Default)]
-pub(in crate::wire::xmlrpc) struct Sessions(Mutex<HashMap<Uuid, Session>>);
+pub(super) struct Sessions(Mutex<HashMap<Uuid, Session>>);
 
 impl Sessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Session>> {
@@ -52,12 +59,12 @@ impl Sessions {
             sessions.remove(&oldest);
         }
         let uuid = Uuid::new_v4();
-        sessions.insert(uuid, Session { user, originator, active: now, seen: None });
+        sessions.insert(uuid, Session { who: Who { user }, originator, active: now, seen: None });
         uuid
     }
 
-    /// Whether there is such a session, which is in use from now on.
-    pub(super) fn check(&self, session: &str) -> Result<(), Failure> {
+    /// Whose session it is, which is in use from now on.
+    pub(super) fn check(&self, session: &str) -> Result<Who, Failure> {
         let (now, invalid) = (SystemTime::now(), || Failure::new("SESSION_INVALID", [session]));
         let uuid = Uuid::try_parse(session).map_err(|_| invalid())?;
         let mut sessions = self.lock();
@@ -67,7 +74,7 @@ impl Sessions {
             return Err(invalid());
         }
         found.active = now;
-        Ok(())
+        Ok(found.who.clone())
     }
 
     /// Works on what a session was told of.
@@ -85,10 +92,6 @@ impl Sessions {
         if let Ok(uuid) = Uuid::try_parse(session) {
             self.lock().remove(&uuid);
         }
-    }
-
-    fn all(&self) -> Vec<Uuid> {
-        self.lock().keys().copied().collect()
     }
 
     fn get(&self, uuid: Uuid) -> Option<Session> {
@@ -123,22 +126,29 @@ pub(super) fn log_in(wire: &XmlRpc, caller: &Caller, call: &codec::Call) -> Resu
     Ok(Value::text(session.to_string()))
 }
 
+/// A session sees itself and no other one: whoever has a reference has the session.
+fn own(world: &World) -> Option<Uuid> {
+    Uuid::try_parse(&world.session).ok()
+}
+
+fn get(world: &World, uuid: Uuid) -> Option<Session> {
+    world.wire.xenapi().sessions.get(uuid).filter(|_| own(world) == Some(uuid))
+}
+
 pub(super) static SESSION: Class = Class {
     name: "session",
-    all: |world| world.wire.xenapi().sessions.all(),
+    all: |world| own(world).into_iter().collect(),
+    needs: &[],
+    shelf: Shelf::Inventory,
     fields: &[
-        Field::read("uuid", |_, uuid| Some(Value::text(uuid.to_string()))),
+        Field::read("uuid", |world, uuid| get(world, uuid).map(|_| Value::text(uuid.to_string()))),
         Field::read("this_host", |world, _| Some(world.host_ref())),
-        Field::read("this_user", |world, uuid| {
-            Some(Value::text(world.wire.xenapi().sessions.get(uuid)?.user))
-        }),
-        Field::read("last_active", |world, uuid| {
-            Some(World::time(world.wire.xenapi().sessions.get(uuid)?.active))
-        }),
+        Field::read("this_user", |world, uuid| Some(Value::text(get(world, uuid)?.who.user))),
+        Field::read("last_active", |world, uuid| Some(World::time(get(world, uuid)?.active))),
     ],
     calls: &[
-        Call { name: "logout", takes: &["session"], one: false, make: |_, _, _| Ok(Work::LogOut) },
-        Call { name: "local_logout", takes: &["session"], one: false, make: |_, _, _| Ok(Work::LogOut) },
+        Call::free("logout", &["session"], |_, _, _| Ok(Work::LogOut)),
+        Call::free("local_logout", &["session"], |_, _, _| Ok(Work::LogOut)),
     ],
 };
 
@@ -158,8 +168,7 @@ mod tests {
             sessions.begin("more".into(), "uid 0".into(), now);
         }
         assert!(sessions.check(&first.to_string()).is_err(), "it was the oldest of its originator");
-        assert_eq!(sessions.check(&other.to_string()), Ok(()));
-        assert_eq!(sessions.get(other).unwrap().user, "other");
+        assert_eq!(sessions.check(&other.to_string()), Ok(Who { user: "other".into() }));
         sessions.forget(&other.to_string());
         assert!(sessions.check(&other.to_string()).is_err());
         assert!(sessions.check("").is_err());

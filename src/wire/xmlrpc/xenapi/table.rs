@@ -1,53 +1,136 @@
 //! What a class is made of.
 
-use super::devices::{CONSOLE, VBD, VIF};
-use super::event::EVENT;
 use super::failure::{About, Failure};
-use super::host::{HOST, HOST_CPU, HOST_METRICS, POOL};
-use super::metrics::VM_METRICS;
-use super::session::SESSION;
-use super::task::TASK;
-use super::vm::VM;
-use super::world::World;
+use super::notes::{self, Kind, Shelf};
+use super::world::{Need, World, refs};
+use super::{
+    cpu_pool, devices, disks, event, hand, host, metrics, network, policy, session, task, vbd, vif, vm,
+};
 use crate::core::model::Uuid;
 use crate::core::op::{Op, Outcome};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
+use std::time::Duration;
 
 /// All classes.
-pub(super) static CLASSES: [&Class; 12] =
-    [&SESSION, &TASK, &EVENT, &HOST, &HOST_CPU, &HOST_METRICS, &POOL, &VM, &VM_METRICS, &VBD, &VIF, &CONSOLE];
+pub(super) static CLASSES: [&Class; 32] = [
+    &session::SESSION,
+    &task::TASK,
+    &event::EVENT,
+    &host::HOST,
+    &host::HOST_CPU,
+    &host::HOST_METRICS,
+    &host::POOL,
+    &vm::VM,
+    &metrics::VM_METRICS,
+    &metrics::VM_GUEST_METRICS,
+    &vbd::VBD,
+    &metrics::VBD_METRICS,
+    &vif::VIF,
+    &metrics::VIF_METRICS,
+    &devices::VTPM,
+    &devices::CONSOLE,
+    &network::NETWORK,
+    &network::PIF,
+    &metrics::PIF_METRICS,
+    &disks::SR,
+    &disks::VDI,
+    &disks::PBD,
+    &hand::PPCI,
+    &hand::DPCI,
+    &hand::PSCSI,
+    &hand::PSCSI_HBA,
+    &hand::DSCSI,
+    &hand::DSCSI_HBA,
+    &cpu_pool::CPU_POOL,
+    &policy::XSPOLICY,
+    &policy::ACMPOLICY,
+    &policy::DEBUG,
+];
 
 /// A class of objects.
 pub(super) struct Class {
     pub(super) name: &'static str,
     /// The objects that there are. Those of a kind that has an order are in it.
     pub(super) all: fn(&World) -> Vec<Uuid>,
+    /// What must be looked at to know that.
+    pub(super) needs: &'static [Need],
     pub(super) fields: &'static [Field],
     /// What is neither a getter, a setter nor derived from these.
     pub(super) calls: &'static [Call],
+    /// Where what is noted on its objects is kept.
+    pub(super) shelf: Shelf,
+}
+
+/// What a field is, if the object is there.
+pub(super) type Getter = fn(&World, Uuid) -> Option<Value>;
+
+/// What a field is made of.
+#[derive(Clone, Copy)]
+pub(super) enum Get {
+    /// Something that is so.
+    Of(Getter),
+    /// Something that somebody noted; before that it is what the getter says.
+    Noted(Kind, Getter),
+}
+
+/// How a field is set.
+#[derive(Clone, Copy)]
+pub(super) enum Set {
+    /// It is not.
+    Never,
+    By(Make),
+    /// It is noted, and a map's texts are set one by one, too.
+    Noted,
 }
 
 /// A field of an object. Its getter is `get_NAME`, and it is in the object's record.
 pub(super) struct Field {
     pub(super) name: &'static str,
-    /// What it is; none if the object has gone.
-    pub(super) get: fn(&World, Uuid) -> Option<Value>,
-    /// `set_NAME`
-    pub(super) set: Option<Make>,
+    pub(super) get: Get,
+    /// `set_NAME`, and of a map that is noted `add_to_NAME` and `remove_from_NAME`.
+    pub(super) set: Set,
+    /// What must be looked at to know it.
+    pub(super) needs: &'static [Need],
 }
 
 impl Field {
-    pub(super) const fn read(name: &'static str, get: fn(&World, Uuid) -> Option<Value>) -> Self {
-        Self { name, get, set: None }
+    pub(super) const fn read(name: &'static str, get: Getter) -> Self {
+        Self { name, get: Get::Of(get), set: Set::Never, needs: &[] }
     }
 
-    pub(super) const fn written(
-        name: &'static str,
-        get: fn(&World, Uuid) -> Option<Value>,
-        set: Make,
-    ) -> Self {
-        Self { name, get, set: Some(set) }
+    pub(super) const fn written(name: &'static str, get: Getter, set: Make) -> Self {
+        Self { name, get: Get::Of(get), set: Set::By(set), needs: &[] }
+    }
+
+    /// One that has no effect, and is kept.
+    pub(super) const fn noted(name: &'static str, kind: Kind, before: Getter) -> Self {
+        Self { name, get: Get::Noted(kind, before), set: Set::Noted, needs: &[] }
+    }
+
+    pub(super) const fn needing(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// It is noted when the object is made, and stays as it is.
+    pub(super) const fn fixed(mut self) -> Self {
+        self.set = Set::Never;
+        self
+    }
+
+    fn value(&self, class: &Class, world: &World, uuid: Uuid) -> Option<Value> {
+        match self.get {
+            Get::Of(get) => get(world, uuid),
+            Get::Noted(kind, before) => match notes::read(class.shelf, world, uuid, self.name) {
+                Some(note) => Some(kind.value(&note)),
+                None => before(world, uuid),
+            },
+        }
+    }
+
+    fn is_map(&self) -> bool {
+        matches!((self.get, self.set), (Get::Noted(Kind::Map, _), Set::Noted))
     }
 }
 
@@ -60,10 +143,40 @@ pub(super) struct Call {
     pub(super) name: &'static str,
     /// The names of its parameters, the session first.
     pub(super) takes: &'static [&'static str],
+    /// How many of the last ones can be left out.
+    pub(super) optional: usize,
     /// Whether the second one is the object that it is done with.
     pub(super) one: bool,
+    /// What must be looked at for it.
+    pub(super) needs: &'static [Need],
     pub(super) make: Make,
 }
+
+impl Call {
+    /// Something with an object.
+    pub(super) const fn one(name: &'static str, takes: &'static [&'static str], make: Make) -> Self {
+        Self { name, takes, optional: 0, one: true, needs: &[], make }
+    }
+
+    /// Something without one.
+    pub(super) const fn free(name: &'static str, takes: &'static [&'static str], make: Make) -> Self {
+        Self { name, takes, optional: 0, one: false, needs: &[], make }
+    }
+
+    pub(super) const fn needing(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// So many of the last parameters can be left out.
+    pub(super) const fn optional(mut self, count: usize) -> Self {
+        self.optional = count;
+        self
+    }
+}
+
+/// What is told of what came back.
+pub(super) type Tell = Box<dyn FnOnce(Vec<Outcome>) -> Value + Send>;
 
 /// What is to be done.
 pub(super) enum Work {
@@ -73,8 +186,22 @@ pub(super) enum Work {
     LogOut,
     /// It is waited for something to happen.
     NextEvent,
+    /// It is waited.
+    Wait(Duration),
     /// One operation after the other.
-    Ask { ops: Vec<Op>, about: About, tell: fn(Vec<Outcome>) -> Value },
+    Ask { ops: Vec<Op>, about: About, tell: Tell },
+}
+
+impl Work {
+    /// One operation after the other, of which nothing is told.
+    pub(super) fn silent(ops: Vec<Op>, about: About) -> Self {
+        Self::Ask { ops, about, tell: Box::new(|_| Value::Nil) }
+    }
+
+    /// The same, after which there is a new object.
+    pub(super) fn makes(ops: Vec<Op>, about: About, uuid: Uuid) -> Self {
+        Self::Ask { ops, about, tell: Box::new(move |_| Value::text(uuid.to_string())) }
+    }
 }
 
 /// What a call's name means.
@@ -86,7 +213,9 @@ pub(super) enum Doing {
     ByUuid,
     ByNameLabel,
     Get(&'static Field),
-    Set(Make),
+    Set(&'static Field),
+    AddTo(&'static Field),
+    RemoveFrom(&'static Field),
     Call(&'static Call),
 }
 
@@ -99,21 +228,50 @@ impl Doing {
             Self::ByUuid => &["session", "uuid"],
             Self::ByNameLabel => &["session", "label"],
             Self::Set(_) => &["session", "self", "value"],
+            Self::AddTo(_) => &["session", "self", "key", "value"],
+            Self::RemoveFrom(_) => &["session", "self", "key"],
             Self::Call(call) => call.takes,
         }
     }
 
-    pub(super) fn takes(self) -> usize {
-        self.names().len()
+    /// How many parameters there can be.
+    pub(super) fn takes(self) -> std::ops::RangeInclusive<usize> {
+        let most = self.names().len();
+        let optional = if let Self::Call(call) = self { call.optional } else { 0 };
+        most - optional..=most
     }
 
     /// Whether the second parameter is an object of the class.
     pub(super) fn is_about_one(self) -> bool {
         match self {
             Self::All | Self::AllRecords | Self::ByUuid | Self::ByNameLabel => false,
-            Self::Record | Self::Get(_) | Self::Set(_) => true,
+            Self::Record | Self::Get(_) | Self::Set(_) | Self::AddTo(_) | Self::RemoveFrom(_) => true,
             Self::Call(call) => call.one,
         }
+    }
+
+    /// What must be looked at before it can be done.
+    pub(super) fn needs(self, class: &Class) -> Vec<Need> {
+        let label = || class.fields.iter().filter(|field| field.name == "name_label");
+        let fields: Vec<&Field> = match self {
+            Self::All
+            | Self::ByUuid
+            | Self::Set(_)
+            | Self::AddTo(_)
+            | Self::RemoveFrom(_)
+            | Self::Call(_) => vec![],
+            Self::AllRecords | Self::Record => class.fields.iter().collect(),
+            Self::ByNameLabel => label().collect(),
+            Self::Get(field) => vec![field],
+        };
+        let call = if let Self::Call(call) = self { call.needs } else { &[] };
+        let mut needs = class.needs.to_vec();
+        for need in fields.into_iter().flat_map(|field| field.needs).chain(call) {
+            if !needs.contains(need) {
+                needs.push(*need);
+            }
+        }
+        needs
     }
 
     pub(super) fn make(
@@ -125,11 +283,8 @@ impl Doing {
     ) -> Result<Work, Failure> {
         let uuid = one.unwrap_or(world.host);
         let gone = || Failure::new("HANDLE_INVALID", [class.name, &uuid.to_string()]);
-        let texts = |all: Vec<Uuid>| {
-            Value::Array(all.into_iter().map(|uuid| Value::text(uuid.to_string())).collect())
-        };
         Ok(Work::Said(match self {
-            Self::All => texts((class.all)(world)),
+            Self::All => refs((class.all)(world)),
             Self::AllRecords => {
                 let records = (class.all)(world).into_iter();
                 // One that goes away meanwhile is left out.
@@ -146,11 +301,18 @@ impl Doing {
             Self::ByNameLabel => {
                 let wanted = Some(Value::text(args.text(1)?));
                 let label = class.fields.iter().find(|field| field.name == "name_label");
-                let has = |uuid: &Uuid| label.is_some_and(|label| (label.get)(world, *uuid) == wanted);
-                texts((class.all)(world).into_iter().filter(has).collect())
+                let has = |uuid: &Uuid| label.is_some_and(|label| label.value(class, world, *uuid) == wanted);
+                refs((class.all)(world).into_iter().filter(has))
             }
-            Self::Get(field) => (field.get)(world, uuid).ok_or_else(gone)?,
-            Self::Set(make) => return make(world, uuid, args),
+            Self::Get(field) => field.value(class, world, uuid).ok_or_else(gone)?,
+            Self::Set(field) => {
+                return match field.set {
+                    Set::By(make) => make(world, uuid, args),
+                    Set::Never | Set::Noted => notes::set(class.shelf, world, uuid, field, args),
+                };
+            }
+            Self::AddTo(field) => return notes::add(class.shelf, world, uuid, field, args),
+            Self::RemoveFrom(field) => return notes::remove(class.shelf, world, uuid, field, args),
             Self::Call(call) => return (call.make)(world, uuid, args),
         }))
     }
@@ -158,13 +320,59 @@ impl Doing {
 
 impl Class {
     pub(super) fn exists(&self, world: &World, uuid: Uuid) -> bool {
-        self.fields.first().is_some_and(|field| (field.get)(world, uuid).is_some())
+        self.fields.first().is_some_and(|field| field.value(self, world, uuid).is_some())
             && (self.all)(world).contains(&uuid)
     }
 
     fn record(&self, world: &World, uuid: Uuid) -> Option<Value> {
-        let member = |field: &Field| Some((field.name.to_owned(), (field.get)(world, uuid)?));
+        let member = |field: &Field| Some((field.name.to_owned(), field.value(self, world, uuid)?));
         Some(Value::Struct(self.fields.iter().map(member).collect::<Option<_>>()?))
+    }
+
+    /// What a method's name means for this class.
+    pub(super) fn doing(&'static self, method: &str) -> Option<Doing> {
+        if let Some(call) = self.calls.iter().find(|call| call.name == method) {
+            return Some(Doing::Call(call));
+        }
+        let field = |prefix: &str| {
+            let name = method.strip_prefix(prefix)?;
+            self.fields.iter().find(|field| field.name == name)
+        };
+        match method {
+            // There is nothing that it has any of.
+            _ if self.fields.is_empty() => None,
+            "get_all" => Some(Doing::All),
+            "get_all_records" if self.name != "session" => Some(Doing::AllRecords),
+            "get_record" => Some(Doing::Record),
+            "get_by_uuid" => Some(Doing::ByUuid),
+            "get_by_name_label" if self.fields.iter().any(|field| field.name == "name_label") => {
+                Some(Doing::ByNameLabel)
+            }
+            _ => (field("get_").map(Doing::Get))
+                .or_else(|| field("set_").filter(|field| !matches!(field.set, Set::Never)).map(Doing::Set))
+                .or_else(|| field("add_to_").filter(|field| field.is_map()).map(Doing::AddTo))
+                .or_else(|| field("remove_from_").filter(|field| field.is_map()).map(Doing::RemoveFrom)),
+        }
+    }
+
+    /// The names of its methods.
+    fn methods(&'static self) -> Vec<String> {
+        let derived = ["get_all", "get_all_records", "get_record", "get_by_uuid", "get_by_name_label"];
+        let mut all: Vec<String> =
+            derived.into_iter().filter(|method| self.doing(method).is_some()).map(str::to_owned).collect();
+        for field in self.fields {
+            for prefix in ["get_", "set_", "add_to_", "remove_from_"] {
+                let method = format!("{prefix}{}", field.name);
+                let named = |call: &Call| call.name == method;
+                if self.doing(&method).is_some() && !self.calls.iter().any(named) {
+                    all.push(method);
+                }
+            }
+        }
+        let more = self.calls.iter().map(|call| call.name.to_owned()).filter(|name| !all.contains(name));
+        let more: Vec<String> = more.collect();
+        all.extend(more);
+        all
     }
 }
 
@@ -172,20 +380,11 @@ impl Class {
 pub(super) fn methods() -> Vec<String> {
     let mut all = vec!["session.login_with_password".to_owned()];
     for class in CLASSES {
-        let mut add = |method: &str| all.push(format!("{}.{method}", class.name));
-        for derived in ["get_all", "get_all_records", "get_record", "get_by_uuid", "get_by_name_label"] {
-            if class.doing(derived).is_some() {
-                add(derived);
+        for method in class.methods() {
+            all.push(format!("{}.{method}", class.name));
+            if class.doing(&method).is_some_and(|doing| doing.can_be_a_task(class)) {
+                all.push(format!("Async.{}.{method}", class.name));
             }
-        }
-        for field in class.fields {
-            add(&format!("get_{}", field.name));
-            if field.set.is_some() {
-                add(&format!("set_{}", field.name));
-            }
-        }
-        for call in class.calls {
-            add(call.name);
         }
     }
     all

@@ -1,14 +1,18 @@
 //! Calls that somebody does not wait for: `Async.CLASS.METHOD`.
 
 use super::XenApi;
-use super::failure::Failure;
+use super::failure::{About, Failure};
+use super::notes::Shelf;
 use super::table::{Call, Class, Field, Work};
-use super::world::{World, texts};
-use crate::core::model::Uuid;
+use super::world::{World, text, texts};
+use crate::core::model::{DomainRef, Uuid};
+use crate::core::op::Change;
 use crate::wire::xmlrpc::value::Value;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// How long a task is remembered that has ended.
 const MEMORY: Duration = Duration::from_secs(60 * 60);
@@ -20,8 +24,11 @@ const MOST: usize = 10_000;
 struct Task {
     method: String,
     session: String,
+    user: String,
     /// The VM whose progress it shares.
     vm: Option<Uuid>,
+    /// What stops it, if it only waits.
+    stop: CancellationToken,
     began: SystemTime,
     /// What has become of it, and when.
     ended: Option<(SystemTime, Result<Value, Failure>)>,
@@ -29,15 +36,24 @@ struct Task {
 
 /// All tasks. They end with the daemon.
 #[derive(Debug, Default)]
-pub(in crate::wire::xmlrpc) struct Tasks(Mutex<HashMap<Uuid, Task>>);
+pub(super) struct Tasks {
+    all: Mutex<HashMap<Uuid, Task>>,
+    generation: watch::Sender<u64>,
+}
 
 impl Tasks {
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Task>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A task that begins.
-    pub(super) fn begin(&self, method: &str, session: &str, vm: Option<Uuid>) -> Result<Uuid, Failure> {
+    /// A task that begins, and what it is stopped by.
+    pub(super) fn begin(
+        &self,
+        method: &str,
+        session: &str,
+        user: &str,
+        vm: Option<Uuid>,
+    ) -> Result<(Uuid, CancellationToken), Failure> {
         let began = SystemTime::now();
         let mut tasks = self.lock();
         let ended = |task: &Task| task.ended.as_ref().map(|(when, _)| *when);
@@ -52,9 +68,11 @@ impl Tasks {
             tasks.remove(&first);
         }
         let uuid = Uuid::new_v4();
-        let task = Task { method: method.to_owned(), session: session.to_owned(), vm, began, ended: None };
-        tasks.insert(uuid, task);
-        Ok(uuid)
+        let stop = CancellationToken::new();
+        let (method, session, user) = (method.to_owned(), session.to_owned(), user.to_owned());
+        tasks.insert(uuid, Task { method, session, user, vm, stop: stop.clone(), began, ended: None });
+        self.changed();
+        Ok((uuid, stop))
     }
 
     /// What has become of a task.
@@ -62,6 +80,21 @@ impl Tasks {
         if let Some(task) = self.lock().get_mut(&uuid) {
             task.ended = Some((SystemTime::now(), outcome));
         }
+        self.changed();
+    }
+
+    fn changed(&self) {
+        self.generation.send_modify(|generation| *generation += 1);
+    }
+
+    /// Tells of each task that begins, ends or is forgotten.
+    pub(super) fn generations(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Which tasks there are, and whether they have ended.
+    pub(super) fn state(&self) -> HashMap<Uuid, bool> {
+        self.lock().iter().map(|(uuid, task)| (*uuid, task.ended.is_some())).collect()
     }
 
     fn get(&self, uuid: Uuid) -> Option<Task> {
@@ -93,27 +126,69 @@ fn progress(world: &World, uuid: Uuid) -> Option<Value> {
     Some(Value::Double(done))
 }
 
+/// Calls whose work can be stopped in the middle: the domain goes on then.
+const STOPPABLE: [&str; 3] = ["VM.save", "VM.suspend", "VM.migrate"];
+
+fn is_stoppable(task: &Task) -> bool {
+    task.ended.is_none() && (STOPPABLE.contains(&task.method.as_str()) || task.method == "debug.wait")
+}
+
+/// A task that a session may do something with: its user's own.
+fn mine(world: &World, uuid: Uuid) -> Result<Task, Failure> {
+    let task = of(world, uuid).ok_or_else(|| Failure::new("HANDLE_INVALID", ["task", &uuid.to_string()]))?;
+    if task.user == world.who.user { Ok(task) } else { Err(Failure::new("PERMISSION_DENIED", [])) }
+}
+
+fn cancel(world: &World, uuid: Uuid) -> Result<Work, Failure> {
+    let task = mine(world, uuid)?;
+    if !is_stoppable(&task) {
+        let why =
+            if task.ended.is_some() { "The task has ended" } else { "What is under way cannot be stopped" };
+        return Err(Failure::new("OPERATION_NOT_ALLOWED", [why]));
+    }
+    task.stop.cancel();
+    let vm = task.vm.filter(|_| task.method != "debug.wait");
+    let op = vm.map(|vm| Change::Cancel(DomainRef::new(vm.to_string())).into());
+    let about = About { vm: vm.map(|vm| vm.to_string()).unwrap_or_default(), ..About::default() };
+    Ok(Work::silent(op.into_iter().collect(), about))
+}
+
+fn destroy(world: &World, uuid: Uuid) -> Result<Work, Failure> {
+    if mine(world, uuid)?.ended.is_none() {
+        return Err(Failure::new("OPERATION_NOT_ALLOWED", ["The task is under way"]));
+    }
+    tasks(world).lock().remove(&uuid);
+    tasks(world).changed();
+    Ok(Work::Said(Value::Nil))
+}
+
+/// The session that began it, if it is this one: a reference is a secret.
+fn session(world: &World, uuid: Uuid) -> Option<Value> {
+    let session = of(world, uuid)?.session;
+    text(if session == world.session { session } else { String::new() })
+}
+
 pub(super) static TASK: Class = Class {
     name: "task",
     all: |world| tasks(world).all(),
+    needs: &[],
+    shelf: Shelf::Inventory,
     fields: &[
-        Field::read("uuid", |world, uuid| of(world, uuid).map(|_| Value::text(uuid.to_string()))),
-        Field::read("name_label", |world, uuid| Some(Value::text(of(world, uuid)?.method))),
-        Field::read("name_description", |world, uuid| of(world, uuid).map(|_| Value::text(""))),
+        Field::read("uuid", |world, uuid| of(world, uuid).and_then(|_| text(uuid))),
+        Field::read("name_label", |world, uuid| text(of(world, uuid)?.method)),
+        Field::read("name_description", |world, uuid| of(world, uuid).and_then(|_| text(""))),
         Field::read("status", |world, uuid| {
-            Some(Value::text(match of(world, uuid)?.ended {
+            text(match of(world, uuid)?.ended {
                 None => "pending",
                 Some((_, Ok(_))) => "success",
                 Some((_, Err(_))) => "failure",
-            }))
+            })
         }),
         Field::read("progress", progress),
-        Field::read("type", |world, uuid| of(world, uuid).map(|_| Value::text(""))),
-        Field::read("result", |world, uuid| {
-            Some(match of(world, uuid)?.ended {
-                None | Some((_, Ok(Value::Nil) | Err(_))) => Value::text(""),
-                Some((_, Ok(value))) => value,
-            })
+        Field::read("type", |world, uuid| of(world, uuid).and_then(|_| text(""))),
+        Field::read("result", |world, uuid| match of(world, uuid)?.ended {
+            None | Some((_, Ok(Value::Nil) | Err(_))) => text(""),
+            Some((_, Ok(value))) => Some(value),
         }),
         Field::read("error_info", |world, uuid| {
             Some(match of(world, uuid)?.ended {
@@ -122,33 +197,14 @@ pub(super) static TASK: Class = Class {
             })
         }),
         Field::read("allowed_operations", |world, uuid| {
-            let ended = of(world, uuid)?.ended.is_some();
-            Some(texts(ended.then(|| "destroy".to_owned())))
+            let task = of(world, uuid)?;
+            let words = [("destroy", task.ended.is_some()), ("cancel", is_stoppable(&task))];
+            Some(texts(words.into_iter().filter(|(_, on)| *on).map(|(word, _)| word.to_owned())))
         }),
-        Field::read("session", |world, uuid| Some(Value::text(of(world, uuid)?.session))),
+        Field::read("session", session),
     ],
     calls: &[
-        // What libxl has begun it ends, and half of it is of no use to anybody.
-        Call {
-            name: "cancel",
-            takes: &["session", "task"],
-            one: true,
-            make: |_, _, _| {
-                Err(Failure::new("OPERATION_NOT_ALLOWED", ["What is under way cannot be stopped"]))
-            },
-        },
-        Call {
-            name: "destroy",
-            takes: &["session", "task"],
-            one: true,
-            make: |world, uuid, _| {
-                let mut tasks = tasks(world).lock();
-                if tasks.get(&uuid).is_some_and(|task| task.ended.is_none()) {
-                    return Err(Failure::new("OPERATION_NOT_ALLOWED", ["The task is under way"]));
-                }
-                tasks.remove(&uuid);
-                Ok(Work::Said(Value::Nil))
-            },
-        },
+        Call::one("cancel", &["session", "task"], |world, uuid, _| cancel(world, uuid)),
+        Call::one("destroy", &["session", "task"], |world, uuid, _| destroy(world, uuid)),
     ],
 };

@@ -3,8 +3,9 @@
 use super::failure::{About, Failure};
 use super::table::{Call, Work};
 use super::vm::power_state;
-use super::world::World;
-use crate::core::model::{DomName, DomainRef, Scheduler, ShutdownReason, Trigger, Uuid};
+use super::world::{Need, World};
+use super::{cpu_pool, vm_create, vm_set};
+use crate::core::model::{DomainRef, GuestKind, ShutdownReason, Trigger, Uuid};
 use crate::core::op::{Change, DomainOp, Op};
 use crate::core::ports::Destination;
 use crate::wire::xmlrpc::args::Args;
@@ -17,31 +18,26 @@ const RUNNING: States = &["Running"];
 const ON_HOST: States = &["Running", "Paused"];
 const HALTED: States = &["Halted"];
 /// It does not matter, or the engine knows better.
-const ANY: States = &[];
+pub(super) const ANY: States = &[];
 
 /// Something with a VM that is in one of these states.
-fn does(world: &World, uuid: Uuid, states: States, op: DomainOp) -> Result<Work, Failure> {
+pub(super) fn does(world: &World, uuid: Uuid, states: States, op: DomainOp) -> Result<Work, Failure> {
     let now = world.vm(uuid).map_or("Unknown", |view| power_state(view));
     let about = About {
         vm: uuid.to_string(),
         power_state: now,
         wanted: states.first().copied().unwrap_or("Running"),
+        ..About::default()
     };
     if !states.is_empty() && !states.contains(&now) {
         return Err(Failure::power_state(&about));
     }
     let ops: Vec<Op> = vec![Change::Domain(DomainRef::new(uuid.to_string()), op).into()];
-    Ok(Work::Ask { ops, about, tell: |_| Value::Nil })
-}
-
-pub(super) fn rename(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
-    let name =
-        DomName::new(&args.text(2)?).map_err(|invalid| Failure::value("name_label", &invalid.to_string()))?;
-    does(world, uuid, ANY, DomainOp::Rename(name))
+    Ok(Work::silent(ops, about))
 }
 
 /// Bytes, of which Xen takes whole MiB.
-fn mib(args: &Args<'_>, at: usize) -> Result<u64, Failure> {
+pub(super) fn mib(args: &Args<'_>, at: usize) -> Result<u64, Failure> {
     Ok(args.number::<u64>(at)? >> 20)
 }
 
@@ -63,51 +59,58 @@ fn migrate(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> 
     does(world, uuid, RUNNING, DomainOp::Migrate { to, live: args.flag(3, false)? })
 }
 
-/// `weight`, `cap` and `cpumapN`, which take effect at once.
-fn add_vcpus_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
-    let (key, scheduler) = (args.text(2)?, world.info.scheduler);
-    let share = |weight, cap| DomainOp::SetShare { scheduler, weight, cap };
-    let credit = matches!(scheduler, Scheduler::Credit | Scheduler::Credit2);
-    let op = match (key.as_str(), key.strip_prefix("cpumap")) {
-        ("weight", _) if credit => share(Some(args.number(3)?), None),
-        ("cap", _) if credit => share(None, Some(args.number(3)?)),
-        (_, Some(vcpu)) => {
-            let vcpu =
-                vcpu.parse().map_err(|_| Failure::value("key", "cpumap and a VCPU's number is expected"))?;
-            let cpus = args.cpus(3, world.info.topology.cpus)?;
-            DomainOp::Pin { vcpu: Some(vcpu), cpus }
-        }
-        _ => return Err(Failure::value("key", "weight, cap or cpumapN is expected")),
-    };
-    does(world, uuid, ANY, op)
+/// A limit that moves the balloon at once.
+fn least_memory(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
+    vm_set::memory_dynamic_min(world, uuid, args)
+}
+
+fn send_trigger(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
+    let trigger: Result<Trigger, _> = args.text(2)?.parse();
+    let trigger = trigger.map_err(|invalid| Failure::value("trigger", &invalid.to_string()))?;
+    let buttons = matches!(trigger, Trigger::Power | Trigger::Sleep | Trigger::S3Resume);
+    if buttons && vm_set::kind_of(world, uuid) == Some(GuestKind::Pv) {
+        return Err(Failure::new("VM_HVM_REQUIRED", [uuid.to_string().as_str()]));
+    }
+    does(world, uuid, ON_HOST, DomainOp::Trigger(trigger, args.optional_number(3)?.unwrap_or(0)))
+}
+
+/// A host that is disabled starts nothing.
+fn start(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
+    super::host::check_enabled(world)?;
+    does(world, uuid, HALTED, DomainOp::Start { paused: args.flag(2, false)? })
+}
+
+fn resume(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
+    super::host::check_enabled(world)?;
+    does(world, uuid, &["Suspended"], DomainOp::Resume { paused: args.flag(2, false)? })
+}
+
+fn migrate_to_pool(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
+    let pool = cpu_pool::find(world, &args.text(2)?)?;
+    if !pool.is_active() {
+        return Err(Failure::new("POOL_BAD_STATE", ["deactivated"]));
+    }
+    does(world, uuid, ANY, DomainOp::MoveToPool(pool.name()))
 }
 
 /// Something that takes nothing but the VM.
 macro_rules! plain {
     ($name:literal, $states:expr, $op:expr) => {
-        Call {
-            name: $name,
-            takes: &["session", "vm"],
-            one: true,
-            make: |world, uuid, _| does(world, uuid, $states, $op),
-        }
+        Call::one($name, &["session", "vm"], |world, uuid, _| does(world, uuid, $states, $op))
     };
 }
 
 /// Something that takes one parameter more.
 macro_rules! taking {
     ($name:literal, $param:literal, $states:expr, |$args:ident| $op:expr) => {
-        Call {
-            name: $name,
-            takes: &["session", "vm", $param],
-            one: true,
-            make: |world, uuid, $args| does(world, uuid, $states, $op),
-        }
+        Call::one($name, &["session", "vm", $param], |world, uuid, $args| does(world, uuid, $states, $op))
     };
 }
 
 pub(super) const CALLS: &[Call] = &[
-    taking!("start", "start_paused", HALTED, |args| DomainOp::Start { paused: args.flag(2, false)? }),
+    Call::free("create", &["session", "record"], vm_create::create),
+    Call::one("clone", &["session", "vm", "new_name"], vm_create::clone).optional(1),
+    Call::one("start", &["session", "vm", "start_paused"], start),
     plain!("pause", RUNNING, DomainOp::Pause),
     plain!("unpause", &["Paused"], DomainOp::Unpause),
     plain!("clean_shutdown", RUNNING, DomainOp::Shutdown(ShutdownReason::Poweroff)),
@@ -115,9 +118,7 @@ pub(super) const CALLS: &[Call] = &[
     plain!("hard_shutdown", &["Running", "Paused", "Crashed", "Suspended"], DomainOp::Destroy),
     plain!("hard_reboot", ON_HOST, DomainOp::Reset),
     plain!("suspend", RUNNING, DomainOp::Suspend),
-    taking!("resume", "start_paused", &["Suspended"], |args| DomainOp::Resume {
-        paused: args.flag(2, false)?
-    }),
+    Call::one("resume", &["session", "vm", "start_paused"], resume),
     plain!("destroy", HALTED, DomainOp::Delete),
     taking!("send_sysrq", "key", ON_HOST, |args| match args.text(2)?.as_bytes() {
         [key] => DomainOp::Sysrq(*key),
@@ -125,54 +126,32 @@ pub(super) const CALLS: &[Call] = &[
     }),
     taking!("set_VCPUs_number_live", "nvcpu", ANY, |args| DomainOp::SetVcpus(args.number(2)?)),
     taking!("set_memory_dynamic_max_live", "value", ANY, |args| DomainOp::SetMemory(mib(args, 2)?)),
-    // xm sets both to the same, and the balloon has one target.
-    taking!("set_memory_dynamic_min_live", "value", ANY, |args| DomainOp::SetMemory(mib(args, 2)?)),
-    taking!("set_memory_static_max", "value", ANY, |args| DomainOp::SetMaxMemory(mib(args, 2)?)),
+    Call::one("set_memory_dynamic_min_live", &["session", "vm", "value"], least_memory),
+    Call::one("add_to_VCPUs_params", &["session", "vm", "key", "value"], vm_set::add_vcpus_param),
+    Call::one("add_to_VCPUs_params_live", &["session", "vm", "key", "value"], vm_set::add_vcpus_param),
+    Call::one("remove_from_VCPUs_params", &["session", "vm", "key"], vm_set::remove_vcpus_param),
+    Call::one("add_to_HVM_boot_params", &["session", "vm", "key", "value"], vm_set::add_boot_param),
+    Call::one("remove_from_HVM_boot_params", &["session", "vm", "key"], vm_set::remove_boot_param),
+    Call::one("add_to_platform", &["session", "vm", "key", "value"], vm_set::add_platform),
+    Call::one("remove_from_platform", &["session", "vm", "key"], vm_set::remove_platform),
     // xm calls it behind each pause and unpause: the VM's state says the same.
-    Call {
-        name: "set_pauseflag",
-        takes: &["session", "vm", "flag"],
-        one: true,
-        make: |_, _, _| Ok(Work::Said(Value::Nil)),
-    },
-    Call {
-        name: "send_trigger",
-        takes: &["session", "vm", "trigger", "vcpu"],
-        one: true,
-        make: |world, uuid, args| {
-            let trigger: Result<Trigger, _> = args.text(2)?.parse();
-            let trigger = trigger.map_err(|invalid| Failure::value("trigger", &invalid.to_string()))?;
-            does(world, uuid, ON_HOST, DomainOp::Trigger(trigger, args.optional_number(3)?.unwrap_or(0)))
-        },
-    },
-    Call {
-        name: "save",
-        takes: &["session", "vm", "file", "checkpoint"],
-        one: true,
-        make: |world, uuid, args| {
-            let (file, checkpoint) = (args.path(2)?, args.flag(3, false)?);
-            does(world, uuid, RUNNING, DomainOp::Save { file, checkpoint })
-        },
-    },
-    Call {
-        name: "restore",
-        takes: &["session", "file", "start_paused"],
-        one: false,
-        make: |_, _, args| {
-            let ops = vec![Change::Restore { file: args.path(1)?, paused: args.flag(2, false)? }.into()];
-            Ok(Work::Ask { ops, about: About::default(), tell: |_| Value::Nil })
-        },
-    },
-    Call {
-        name: "migrate",
-        takes: &["session", "vm", "dest", "live", "other_config"],
-        one: true,
-        make: migrate,
-    },
-    Call {
-        name: "add_to_VCPUs_params_live",
-        takes: &["session", "vm", "key", "value"],
-        one: true,
-        make: add_vcpus_param,
-    },
+    Call::one("set_pauseflag", &["session", "vm", "flag"], |_, _, args| {
+        args.flag(2, false)?;
+        Ok(Work::Said(Value::Nil))
+    }),
+    Call::one("send_trigger", &["session", "vm", "trigger", "vcpu"], send_trigger),
+    Call::one("save", &["session", "vm", "file", "checkpoint"], |world, uuid, args| {
+        let (file, checkpoint) = (args.path(2)?, args.flag(3, false)?);
+        does(world, uuid, RUNNING, DomainOp::Save { file, checkpoint })
+    }),
+    Call::free("restore", &["session", "file", "start_paused"], |_, _, args| {
+        let ops = vec![Change::Restore { file: args.path(1)?, paused: args.flag(2, false)? }.into()];
+        Ok(Work::silent(ops, About::default()))
+    }),
+    Call::one("migrate", &["session", "vm", "dest", "live", "other_config"], migrate),
+    Call::one("cpu_pool_migrate", &["session", "vm", "cpu_pool"], migrate_to_pool).needing(&[Need::Pools]),
+    // There is no security module to know a label.
+    Call::one("set_security_label", &["session", "vm", "label", "old_label"], |_, _, _| {
+        Err(Failure::new("SECURITY_ERROR", ["-1", super::policy::NO_MODULE]))
+    }),
 ];

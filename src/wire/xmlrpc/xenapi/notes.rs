@@ -1,0 +1,137 @@
+//! Fields that have no effect and are kept: labels, descriptions, `other_config`.
+
+use super::failure::{About, Failure};
+use super::table::{Field, Get, Work};
+use super::world::{World, noted};
+use crate::core::model::{Device, DomainRef, Note, NoteChange, Notes, Setting, Uuid};
+use crate::core::op::{Change, DomainOp};
+use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::value::Value;
+
+/// Where what is noted on the objects of a class is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shelf {
+    /// In the VM's configuration.
+    Vm,
+    /// In the VM's configuration, with the device.
+    Device,
+    /// In the inventory.
+    Inventory,
+}
+
+/// What sort of thing is noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Flag,
+    Map,
+    /// A whole number of bytes.
+    Bytes,
+}
+
+impl Kind {
+    pub(super) fn value(self, note: &Note) -> Value {
+        match (self, note) {
+            (Self::Flag, Note::Text(text)) => Value::Bool(text == "true"),
+            (_, note) => noted(note),
+        }
+    }
+
+    fn read(self, args: &Args<'_>, at: usize) -> Result<Note, Failure> {
+        Ok(match self {
+            Self::Text => Note::Text(args.text(at)?),
+            Self::Flag => Note::Text(args.flag(at, false)?.to_string()),
+            Self::Map => Note::Map(args.map(at)?),
+            Self::Bytes => Note::Text(args.number::<u64>(at)?.to_string()),
+        })
+    }
+}
+
+/// What is noted in a field.
+pub(super) fn read(shelf: Shelf, world: &World, uuid: Uuid, field: &str) -> Option<Note> {
+    let of = |notes: &Notes| notes.get(field).cloned();
+    match shelf {
+        Shelf::Vm => of(&world.vm(uuid)?.config.notes),
+        Shelf::Device => of(&Notes::from_properties(world.device(uuid)?.device.rest())),
+        Shelf::Inventory => of(&world.notes(uuid)),
+    }
+}
+
+fn change(shelf: Shelf, world: &World, uuid: Uuid, change: NoteChange) -> Result<Work, Failure> {
+    let about = About { vm: uuid.to_string(), ..About::default() };
+    let op = match shelf {
+        Shelf::Inventory => Change::Note(uuid, change),
+        Shelf::Vm => Change::Domain(DomainRef::new(uuid.to_string()), DomainOp::Set(Setting::Note(change))),
+        Shelf::Device => {
+            let gone = || Failure::new("HANDLE_INVALID", ["device", &uuid.to_string()]);
+            let plugged = world.device(uuid).ok_or_else(gone)?;
+            let mut device = plugged.device.clone();
+            apply(&mut device, &change)?;
+            let vm = DomainRef::new(plugged.view.uuid.to_string());
+            Change::Domain(vm, DomainOp::Set(Setting::Device(Box::new(device))))
+        }
+    };
+    Ok(Work::silent(vec![op.into()], about))
+}
+
+/// Notes something with a device, among whose other keys it is.
+pub(super) fn apply(device: &mut Device, change: &NoteChange) -> Result<(), Failure> {
+    let field = match change {
+        NoteChange::Field(field, _) | NoteChange::Entry { field, .. } => field.clone(),
+    };
+    let rest = device.rest_mut();
+    let mut notes = Notes::from_properties(rest);
+    change.apply(&mut notes).map_err(|invalid| Failure::value(&field, &invalid.to_string()))?;
+    rest.retain(|property| property.key != field.as_str());
+    rest.extend(notes.to_properties().into_iter().filter(|property| property.key == field.as_str()));
+    Ok(())
+}
+
+pub(super) fn set(
+    shelf: Shelf,
+    world: &World,
+    uuid: Uuid,
+    field: &Field,
+    args: &Args<'_>,
+) -> Result<Work, Failure> {
+    let Get::Noted(kind, _) = field.get else {
+        return Err(Failure::new("OPERATION_NOT_ALLOWED", [field.name]));
+    };
+    let note = kind.read(args, 2)?;
+    change(shelf, world, uuid, NoteChange::Field(field.name.to_owned(), Some(note)))
+}
+
+pub(super) fn add(
+    shelf: Shelf,
+    world: &World,
+    uuid: Uuid,
+    field: &Field,
+    args: &Args<'_>,
+) -> Result<Work, Failure> {
+    let (key, value) = (args.text(2)?, Some(args.text(3)?));
+    change(shelf, world, uuid, NoteChange::Entry { field: field.name.to_owned(), key, value })
+}
+
+pub(super) fn remove(
+    shelf: Shelf,
+    world: &World,
+    uuid: Uuid,
+    field: &Field,
+    args: &Args<'_>,
+) -> Result<Work, Failure> {
+    let key = args.text(2)?;
+    change(shelf, world, uuid, NoteChange::Entry { field: field.name.to_owned(), key, value: None })
+}
+
+/// Notes of what a new object's record says, of those fields that are noted.
+pub(super) fn of_record(record: &super::record::Record<'_>, fields: &[Field]) -> Result<Notes, Failure> {
+    let mut notes = Notes::default();
+    for field in fields {
+        let Get::Noted(kind, _) = field.get else { continue };
+        let Some(at) = record.args_of(field.name) else { continue };
+        let note = kind.read(&at.args(), 0)?;
+        let set = notes.set(field.name, Some(note));
+        set.map_err(|invalid| Failure::value(field.name, &invalid.to_string()))?;
+    }
+    Ok(notes)
+}

@@ -1,0 +1,308 @@
+//! Every call of the Xen-API: with right parameters on a host that has everything (`sexpr-fixtures/xmlrpc/session.jsonl`), waited
+//! for and as a task; with a wrong count, a bad session and a bad reference.
+//!
+//! A line of the session is a call and what must come of it: `as` names the answer for later lines, `at` takes one element of it, `is`
+//! is what it must be, `err` what it must begin with if it fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod http_support;
+mod xenapi_support;
+
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use xenapi_support::{Client, Said, members, strings, text};
+use xend::wire::xmlrpc::Value;
+
+/// Fields that move while one looks.
+const MOVING: &[&str] = &[
+    "last_updated",
+    "last_active",
+    "VCPUs_utilisation",
+    "VCPUs_CPU",
+    "VCPUs_flags",
+    "state",
+    "memory_free",
+    "utilisation",
+    "io_read_kbs",
+    "io_write_kbs",
+    "runtime_properties",
+    "physical_utilisation",
+    "physical_size",
+];
+
+struct Play {
+    client: Client,
+    /// Whether everything that can be is a task.
+    later: bool,
+    named: BTreeMap<String, Value>,
+    /// Methods that were called with right parameters.
+    called: BTreeSet<String>,
+    methods: BTreeSet<String>,
+}
+
+impl Play {
+    fn new(later: bool) -> Self {
+        let client = Client::new();
+        let methods = strings(&client.call("host.list_methods", &[]).unwrap()).into_iter().collect();
+        let mut named = BTreeMap::new();
+        named.insert("session".to_owned(), client.session.clone());
+        named.insert("dir".to_owned(), text(client.daemon.dir.path().to_str().unwrap()));
+        Self { client, later, named, called: BTreeSet::new(), methods }
+    }
+
+    fn value(&self, json: &Json) -> Value {
+        match json {
+            Json::Null => Value::Nil,
+            Json::Bool(on) => Value::Bool(*on),
+            Json::Number(n) => Value::Int(n.as_i64().unwrap()),
+            Json::Array(all) => Value::Array(all.iter().map(|one| self.value(one)).collect()),
+            Json::Object(map) => {
+                Value::Struct(map.iter().map(|(key, one)| (key.clone(), self.value(one))).collect())
+            }
+            Json::String(word) => match word.strip_prefix('$') {
+                None => text(word),
+                Some(name) => match (name.split_once('/'), self.named.get(name)) {
+                    (Some((name, rest)), _) => {
+                        let Value::Text(dir) = &self.named[name] else { panic!() };
+                        text(&format!("{dir}/{rest}"))
+                    }
+                    (None, Some(value)) => value.clone(),
+                    (None, None) => panic!("nothing is called {name}"),
+                },
+            },
+        }
+    }
+
+    /// Makes a call, by way of a task if it can be one.
+    fn call(&mut self, method: &str, params: &[Value]) -> Said {
+        let task = format!("Async.{method}");
+        if !self.later || !self.methods.contains(&task) {
+            self.called.insert(method.to_owned());
+            return self.client.call(method, params);
+        }
+        self.called.insert(task.clone());
+        let task = self.client.call(&task, params)?;
+        let mut record = BTreeMap::new();
+        self.client.daemon.until("the task ends", |_| {
+            let said = self.client.call("task.get_record", std::slice::from_ref(&task)).unwrap();
+            record = members(said);
+            record["status"] != text("pending")
+        });
+        self.client.call("task.destroy", &[task]).unwrap();
+        match &record["error_info"] {
+            Value::Array(none) if none.is_empty() => Ok(record["result"].clone()),
+            failed => Err(strings(failed)),
+        }
+    }
+
+    fn play(&mut self, line: &Json) {
+        let method = line["c"].as_str().unwrap();
+        let params: Vec<Value> = line["p"].as_array().unwrap().iter().map(|one| self.value(one)).collect();
+        match method {
+            "*getters" => return self.look_at_everything(),
+            "*until" => {
+                let (vm, state) = (params[0].clone(), params[1].clone());
+                return self.client.daemon.until("the VM gets there", |_| {
+                    self.client.call("VM.get_power_state", std::slice::from_ref(&vm)) == Ok(state.clone())
+                });
+            }
+            _ => {}
+        }
+        let said = self.call(method, &params);
+        let wanted = line.get("err").map(|err| strings(&self.value(err)));
+        match (said, wanted) {
+            (Ok(said), None) => {
+                let said = match (line.get("at"), said) {
+                    (Some(at), Value::Array(mut all)) => {
+                        all.swap_remove(usize::try_from(at.as_u64().unwrap()).unwrap())
+                    }
+                    (_, said) => said,
+                };
+                if let Some(wanted) = line.get("is") {
+                    assert_eq!(sorted(said.clone()), sorted(self.value(wanted)), "{line}");
+                }
+                if let Some(name) = line.get("as") {
+                    self.named.insert(name.as_str().unwrap().to_owned(), said);
+                }
+            }
+            (Err(said), Some(wanted)) => {
+                let same = wanted == ["*"] || said.starts_with(&wanted);
+                assert!(same, "{line}: {said:?}");
+                assert!(!said.concat().contains("secret"));
+            }
+            (said, _) => panic!("{line}: {said:?}"),
+        }
+    }
+
+    /// Each getter of each object of each class, and its record.
+    fn look_at_everything(&mut self) {
+        let classes: BTreeSet<String> = self
+            .methods
+            .iter()
+            .filter_map(|method| method.strip_suffix(".get_record"))
+            .filter(|class| !class.starts_with("Async."))
+            .map(str::to_owned)
+            .collect();
+        for class in classes {
+            let all = strings(&self.call(&format!("{class}.get_all"), &[]).unwrap());
+            if class != "session" {
+                let records = members(self.call(&format!("{class}.get_all_records"), &[]).unwrap());
+                assert_eq!(records.len(), all.len(), "{class}");
+            }
+            let none = ["task", "XSPolicy", "ACMPolicy", "debug"].contains(&class.as_str());
+            assert!(none || !all.is_empty(), "there is no {class}");
+            for reference in all {
+                let one = [text(&reference)];
+                let record = members(self.call(&format!("{class}.get_record"), &one).unwrap());
+                assert!(!format!("{record:?}").contains("secret"), "{class}");
+                for (field, value) in record {
+                    let got = self.call(&format!("{class}.get_{field}"), &one).unwrap();
+                    let same = MOVING.contains(&field.as_str()) || got == value;
+                    assert!(same, "{class}.{field}: {got:?} and not {value:?}");
+                }
+                assert_eq!(self.call(&format!("{class}.get_by_uuid"), &one), Ok(one[0].clone()));
+                if self.methods.contains(&format!("{class}.get_name_label")) {
+                    let label = self.client.call(&format!("{class}.get_name_label"), &one).unwrap();
+                    let found = self.call(&format!("{class}.get_by_name_label"), &[label]).unwrap();
+                    assert!(strings(&found).contains(&reference), "{class}");
+                }
+            }
+        }
+    }
+}
+
+/// Members of a struct have an order that is nobody's business here.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Struct(mut members) => {
+            members.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Struct(members)
+        }
+        other => other,
+    }
+}
+
+fn session() -> Vec<Json> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/xmlrpc/session.jsonl");
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Calls that other tests make.
+fn is_elsewhere(method: &str) -> bool {
+    let class = method.split('.').next().unwrap();
+    // What a task or a debug object has is there while there is one; there is no policy.
+    let getters = ["task", "debug", "XSPolicy", "ACMPolicy"].contains(&class) && method.contains(".get_");
+    getters
+        || ["task", "event"].contains(&class)
+        || method.starts_with("session.log")
+        || method == "session.local_logout"
+}
+
+fn every_call_once(later: bool) {
+    let mut play = Play::new(later);
+    for line in session() {
+        play.play(&line);
+    }
+    let missing: Vec<&String> = play
+        .methods
+        .iter()
+        .filter(|method| {
+            method.starts_with("Async.") == later && !is_elsewhere(method.trim_start_matches("Async."))
+        })
+        .filter(|method| !play.called.contains(*method))
+        .collect();
+    assert!(missing.is_empty(), "nobody called {missing:#?}");
+    assert!(!play.client.daemon.log().contains("secret"));
+}
+
+#[test]
+fn every_call_with_right_parameters() {
+    every_call_once(false);
+}
+
+#[test]
+fn every_call_as_a_task() {
+    every_call_once(true);
+}
+
+/// A wrong count, a session that is none, a reference that is none, and nonsense for everything else.
+#[test]
+fn every_call_checks_what_it_gets() {
+    let client = Client::populated();
+    let methods = strings(&client.call("host.list_methods", &[]).unwrap());
+    for method in &methods {
+        if method.starts_with("session.log") || method == "session.local_logout" || method == "event.next" {
+            continue;
+        }
+        let mismatch = client.bare(method, &[]).unwrap_err();
+        assert_eq!(mismatch[..2], ["MESSAGE_PARAMETER_COUNT_MISMATCH", method.as_str()]);
+        let count: usize = mismatch[2].parse().unwrap();
+        let mut params = vec![text("nonsense"); count];
+        assert_eq!(client.bare(method, &params).unwrap_err()[0], "SESSION_INVALID", "{method}");
+        params[0] = client.session.clone();
+        if !method.starts_with("Async.") {
+            match client.bare(method, &params) {
+                Ok(_) => assert!(count == 1 || is_about_nothing(method), "{method}"),
+                Err(said) => {
+                    let fine = ["HANDLE_INVALID", "VALUE_NOT_SUPPORTED", "SECURITY_ERROR", "DEBUG_FAIL"];
+                    assert!(fine.contains(&said[0].as_str()), "{method}: {said:?}");
+                    if said[0] == "HANDLE_INVALID" {
+                        assert_eq!((said.len(), said[2].as_str()), (3, "nonsense"), "{method}: {said:?}");
+                    }
+                }
+            }
+        }
+        params.push(Value::Nil);
+        assert_eq!(client.bare(method, &params).unwrap_err()[0], "MESSAGE_PARAMETER_COUNT_MISMATCH");
+    }
+    assert_eq!(client.call("VM.fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "VM.fly"]);
+    assert_eq!(client.call("fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "fly"]);
+    assert_eq!(client.call("Async.VM.fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "Async.VM.fly"]);
+    assert!(!client.daemon.log().contains("panic"));
+}
+
+/// Whether what it takes is a label or a resource that nobody has.
+fn is_about_nothing(method: &str) -> bool {
+    method.ends_with("get_by_name_label") || method == "XSPolicy.get_resource_label"
+}
+
+/// The table of the protocol's page, class by class: what is documented is there.
+#[test]
+fn the_table_is_complete() {
+    let client = Client::new();
+    let methods: BTreeSet<String> =
+        strings(&client.call("host.list_methods", &[]).unwrap()).into_iter().collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/xmlrpc/classes.txt");
+    let table = std::fs::read_to_string(path).unwrap();
+    let mut missing = Vec::new();
+    for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (class, names) = line.split_once(':').unwrap();
+        for name in names.split_whitespace() {
+            // `field`, `field=` with a setter, `field{}` with a setter and one for each key, `method()`.
+            let plain = name.trim_end_matches(['=', '{', '}', '(', ')']);
+            let mut wanted = vec![];
+            if name.ends_with("()") {
+                wanted.push(plain.to_owned());
+            } else {
+                wanted.push(format!("get_{plain}"));
+            }
+            if name.ends_with('=') || name.ends_with("{}") {
+                wanted.push(format!("set_{plain}"));
+            }
+            if name.ends_with("{}") {
+                wanted.extend([format!("add_to_{plain}"), format!("remove_from_{plain}")]);
+            }
+            missing.extend(
+                wanted
+                    .into_iter()
+                    .map(|name| format!("{class}.{name}"))
+                    .filter(|name| !methods.contains(name)),
+            );
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    let tasks = methods.iter().filter(|method| method.starts_with("Async.")).count();
+    println!("{} calls, {tasks} of them as tasks", methods.len());
+}
