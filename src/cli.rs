@@ -86,6 +86,11 @@ pub enum Command {
         /// File to read [default: standard input]
         file: Option<PathBuf>,
     },
+    /// Read a password from standard input and print the user's line for the password file
+    Password {
+        /// The user's name
+        user: String,
+    },
     /// Check domain configurations: say what is wrong, or print what xend understands
     Check {
         /// Files that each hold a domain configuration as an S-expression

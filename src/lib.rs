@@ -11,8 +11,10 @@ pub mod core;
 
 pub mod shape;
 
+pub mod auth;
 pub mod backend;
 pub mod os;
+pub mod peers;
 pub mod wire;
 
 pub mod cli;

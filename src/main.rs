@@ -8,21 +8,23 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
+use xend::auth::{self, PasswordFile};
 use xend::backend::sim::{Sim, SimSettings};
 use xend::cli::{Cli, Command, RunOptions};
-use xend::config::{Config, Environment, Hypervisor, Live, Switch};
+use xend::config::{Auth, Config, Environment, Hypervisor, Live, Place, RpcListener, Switch};
 use xend::core::engine::{Engine, Outside, Settings};
 use xend::core::model::Uuid;
 use xend::core::ports;
 use xend::os::{OsEntropy, SystemClock};
+use xend::peers::Allowed;
 use xend::server::telemetry::Telemetry;
 use xend::server::{Guard, Inherited, Server, Signals, lifecycle, listen};
 use xend::shape::{self, SxpSink};
 use xend::store::DirStore;
 use xend::sxp::{Limits, ReadError, Reader, pretty, read_one};
 use xend::wire::http::{self, Http};
-use xend::wire::relocation::{Allowed, RelocationServer, TcpCourier};
-use xend::wire::xmlrpc::{self, Door, XmlRpc};
+use xend::wire::relocation::{RelocationServer, TcpCourier};
+use xend::wire::xmlrpc::{self, Door, Login, XmlRpc};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         None => serve(&cli.run).map(|()| ExitCode::SUCCESS),
         Some(Command::Sxp { file }) => print_canonical(file.as_deref()),
         Some(Command::Check { files }) => check(files),
+        Some(Command::Password { user }) => password_line(user).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("xend: {error:#}");
@@ -53,8 +56,12 @@ fn serve(options: &RunOptions) -> Result<()> {
         let live = config.live();
         // First, since a second daemon is best told that its socket is taken. Nobody is served before the engine is.
         let listeners = listen::open(&config, inherited).await?;
-        let xmlrpc = listen::open_xmlrpc(&config).await?;
-        let xen_api = listen::open_xen_api(&config).await?;
+        let xmlrpc = listen::open_rpc(&config.xmlrpc).await?;
+        let logins = config.xen_api.iter().map(|one| login(&config, one)).collect::<Result<Vec<_>>>()?;
+        let xen_api = listen::open_rpc(&config.xen_api).await?;
+        for open in config.xmlrpc.iter().chain(&config.xen_api).filter(|one| one.is_open()) {
+            tracing::warn!("Whoever reaches {:?} can do everything without a password", open.place);
+        }
         let dom0_min_mem = Arc::new(AtomicU64::new(config.tunables.dom0_min_mem_mib));
         let engine = start_engine(&config, Arc::clone(&dom0_min_mem)).await?;
         let guard = Guard::new(Arc::clone(&live));
@@ -70,10 +77,10 @@ fn serve(options: &RunOptions) -> Result<()> {
         for listener in listeners {
             server.attach(listener, app.clone());
         }
-        for (listeners, door) in [(xmlrpc, Door::Legacy), (xen_api, Door::XenApi)] {
-            for listener in listeners {
-                server.attach(listener, guarded(calls.router(door), &guard));
-            }
+        let doors = xmlrpc.into_iter().map(|listener| (listener, Door::Legacy));
+        let doors = doors.chain(xen_api.into_iter().zip(logins.into_iter().map(Door::XenApi)));
+        for (listener, door) in doors {
+            server.attach(listener, guarded(calls.router(door), &guard));
         }
         lifecycle::supervise(&server, signals, || {
             reload(options, &environment, &config, &telemetry, &live);
@@ -122,9 +129,27 @@ async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<E
     std::fs::create_dir_all(&dump_dir).with_context(|| format!("Cannot create {}", dump_dir.display()))?;
     let settings = Settings { dump_dir, dom0_min_mem, ..Settings::default() };
     let dir = &config.state_dir;
-    let store = DirStore::open(dir).with_context(|| format!("Cannot use {}", dir.display()))?;
+    let storage = config.storage.clone().unwrap_or_else(|| dir.join("storage"));
+    let store = DirStore::with_storage(dir, &storage)
+        .with_context(|| format!("Cannot use {} with disk images in {}", dir.display(), storage.display()))?;
     let (store, courier) = (Arc::new(store), Arc::new(TcpCourier));
     Ok(Engine::start(Outside { hypervisor, store, courier, clock, entropy }, settings).await?)
+}
+
+/// How clients of a listener say who they are.
+fn login(config: &Config, listener: &RpcListener) -> Result<Login> {
+    Ok(match (listener.auth, &listener.place) {
+        (Auth::None, _) => Login::Trusting,
+        (Auth::Password, _) => Login::Asking(Arc::new(PasswordFile::new(&config.password_file))),
+        (Auth::Pam, place) => match (auth::pam(), place) {
+            (Some(pam), _) => Login::Asking(pam),
+            // On its unix socket root needs no password, and nobody else is asked for one.
+            (None, Place::Unix(_)) => Login::Nobody,
+            (None, Place::Tcp(address)) => anyhow::bail!(
+                "This xend was built without PAM: give {address} the method password, or build with --features pam"
+            ),
+        },
+    })
 }
 
 /// Keeps web pages of others away.
@@ -199,6 +224,15 @@ fn print_canonical(file: Option<&Path>) -> Result<ExitCode> {
             }
         }
     }
+}
+
+/// `xend password`: a line for the password file.
+fn password_line(user: &str) -> Result<()> {
+    let mut password = String::new();
+    std::io::stdin().read_line(&mut password).context("Cannot read standard input")?;
+    let line = auth::hashed(user, password.trim_end_matches(['\r', '\n'])).map_err(anyhow::Error::msg)?;
+    println!("{line}");
+    Ok(())
 }
 
 /// `xend check`: what is wrong with a configuration, or what it means.

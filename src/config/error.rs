@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// A configuration that cannot be used.
@@ -18,6 +19,15 @@ pub enum ConfigError {
     /// The file says something that makes no sense.
     #[error("{0}")]
     Invalid(Remark),
+    /// Calls without passwords could be reached from other machines.
+    #[error(
+        "Whoever reaches {0} could do everything without a password: serve it on localhost, use pam or password, or say \
+         (xend-access-without-password yes)"
+    )]
+    Open(SocketAddr),
+    /// A key without a certificate, or the other way round.
+    #[error("xend-tcp-xmlrpc-server-ssl-key-file and -cert-file belong together: give both")]
+    HalfTls,
     /// A default path was needed, and the user has no home directory.
     #[error("No home directory: set HOME or give {0}")]
     NoHome(&'static str),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::Remark;
+use super::listeners::Wanted;
 use super::value::{Entry, Problem};
 use super::{ConfigError, Warning, keys};
 use crate::core::model::Scheduler;
@@ -41,9 +42,12 @@ pub(super) struct Settings {
     pub(super) xmlrpc_tcp: Option<bool>,
     pub(super) xmlrpc_address: Option<IpAddr>,
     pub(super) xmlrpc_port: Option<u16>,
-    pub(super) xen_api: Option<bool>,
-    /// What is asked for and not done, with its place.
-    pub(super) left_out: Vec<(u32, String)>,
+    pub(super) xmlrpc_key: Option<PathBuf>,
+    pub(super) xmlrpc_cert: Option<PathBuf>,
+    pub(super) xen_api: Option<Vec<Wanted>>,
+    pub(super) open_access: Option<bool>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) storage: Option<PathBuf>,
     pub(super) sim_cpus: Option<u32>,
     pub(super) sim_memory: Option<u64>,
 }
@@ -83,15 +87,12 @@ impl Settings {
             "xend-tcp-xmlrpc-server" => self.xmlrpc_tcp = Some(entry.yes_no()?),
             "xend-tcp-xmlrpc-server-address" => self.xmlrpc_address = Some(entry.address()?),
             "xend-tcp-xmlrpc-server-port" => self.xmlrpc_port = Some(entry.number("a port", &(1..=65535))?),
-            // Whoever wants calls to be encrypted does not want them in the clear.
-            "xend-tcp-xmlrpc-server-ssl-key-file" | "xend-tcp-xmlrpc-server-ssl-cert-file" => {
-                return Err(entry.problem(entry.at, "there is no TLS on this port, leave it out"));
-            }
-            "xen-api-server" => {
-                let (unix, others) = entry.xen_api_listeners()?;
-                self.xen_api = Some(unix);
-                self.left_out = others;
-            }
+            "xend-tcp-xmlrpc-server-ssl-key-file" => self.xmlrpc_key = Some(entry.path()?),
+            "xend-tcp-xmlrpc-server-ssl-cert-file" => self.xmlrpc_cert = Some(entry.path()?),
+            "xen-api-server" => self.xen_api = Some(entry.xen_api_listeners()?),
+            "xend-access-without-password" => self.open_access = Some(entry.yes_no()?),
+            "xend-password-file" => self.password_file = Some(entry.path()?),
+            "xend-storage-path" => self.storage = Some(entry.path()?),
             "sim-cpus" => self.sim_cpus = Some(entry.number("a number of CPUs", &(1..=4096))?),
             "sim-memory" => self.sim_memory = Some(entry.number("a number of MiB", &MEGABYTES)?),
             _ => return Ok(false),
@@ -132,9 +133,6 @@ fn parse(path: &Path, text: &[u8]) -> Result<(Settings, Vec<Warning>), ConfigErr
         let took = settings
             .take(&entry)
             .map_err(|problem| ConfigError::Invalid(remark(problem.at, problem.message)))?;
-        for (at, message) in settings.left_out.drain(..) {
-            warnings.push(Warning(remark(at, message)));
-        }
         let key_shown = key.escape_debug();
         if !took && keys::is_without_effect(key) {
             tracing::debug!("Configuration key {key_shown} has no effect");

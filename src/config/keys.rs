@@ -32,7 +32,6 @@ pub(super) fn is_without_effect(key: &str) -> bool {
         "xend-domains-path",
         "xend-security-path",
         "xend-state-path",
-        "xend-storage-path",
     ];
     const FAMILIES: &[&str] = &["xend-relocation-", "xend-udev-event-server"];
     KEYS.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family))

@@ -29,7 +29,11 @@
 //! | `xend-tcp-xmlrpc-server` | yes, no | no | |
 //! | `xend-tcp-xmlrpc-server-address` | IP address, `localhost`, or `''` for all interfaces | localhost | |
 //! | `xend-tcp-xmlrpc-server-port` | 1 to 65535 | 8006 | |
-//! | `xen-api-server` | list of listeners, of which `(unix)` is served | `((unix))` | |
+//! | `xend-tcp-xmlrpc-server-ssl-key-file`, `-cert-file` | paths | not encrypted | |
+//! | `xen-api-server` | listeners: `unix`, port or address:port; `none`, `pam` or `password`; hosts; key; certificate | `((unix))` | |
+//! | `xend-password-file` | path | `passwords` in the state directory | |
+//! | `xend-access-without-password` | yes, no: whether XML-RPC without passwords may be reached from other machines | no | |
+//! | `xend-storage-path` | directory of disk images | `storage` in the state directory | |
 //! | `scheduler` | credit, credit2, sedf, rtds | credit | |
 //! | `sim-cpus` | 1 to 4096 | 4 | |
 //! | `sim-memory` | MiB | 16384 | |
@@ -39,6 +43,7 @@
 mod error;
 mod file;
 mod keys;
+mod listeners;
 mod places;
 pub(crate) mod value;
 
@@ -53,13 +58,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 pub use error::{ConfigError, Remark, Warning};
+pub use listeners::{Auth, Place, RpcListener, TlsFiles};
 pub use places::{Environment, Places};
 
 use crate::cli::RunOptions;
 use crate::core::model::Scheduler;
-
-/// xend's port for XML-RPC.
-const XMLRPC_PORT: u16 = 8006;
 
 /// xend's relocation port.
 const RELOCATION_PORT: u16 = 8002;
@@ -161,12 +164,14 @@ pub struct Config {
     pub scheduler: Scheduler,
     /// Size of the simulated host.
     pub sim: SimHost,
-    /// Where to serve XML-RPC over TCP.
-    pub xmlrpc_tcp: Switch<SocketAddr>,
-    /// Where to serve XML-RPC on a unix socket.
-    pub xmlrpc_unix: Switch<UnixSocket>,
-    /// Where to serve the Xen-API.
-    pub xen_api: Switch<UnixSocket>,
+    /// Where to serve xm's calls.
+    pub xmlrpc: Vec<RpcListener>,
+    /// Where to serve the Xen-API, and xm's calls as well.
+    pub xen_api: Vec<RpcListener>,
+    /// Users and hashed passwords, for listeners that ask for them.
+    pub password_file: PathBuf,
+    /// Directory of disk images; one in the state directory if `None`.
+    pub storage: Option<PathBuf>,
     /// Where to take in domains from other hosts.
     pub relocation: Switch<SocketAddr>,
     /// Which hosts may send some: regular expressions, separated by blanks; none for all.
@@ -200,7 +205,7 @@ impl Config {
 
     fn merge(
         options: &RunOptions,
-        file: file::Settings,
+        mut file: file::Settings,
         places: Option<&Places>,
     ) -> Result<Self, ConfigError> {
         let http = options.http.clone().unwrap_or_else(|| {
@@ -212,36 +217,16 @@ impl Config {
             Some(Switch::On(path)) => Some(path.clone()),
             Some(Switch::Off) => None,
             None if file.unix_server == Some(false) => None,
-            None => Some(match (file.unix_path, places) {
+            None => Some(match (file.unix_path.clone(), places) {
                 (Some(path), _) => path,
                 (None, Some(places)) => places.runtime.join("xend-socket"),
                 (None, None) => return Err(ConfigError::NoHome("--unix")),
             }),
         };
-        let (mode, group) = (file.unix_mode.unwrap_or(0o600), file.unix_group);
-        let socket = |path| Switch::On(UnixSocket { path, mode, group: group.clone() });
-        let unix = unix_path.map_or(Switch::Off, socket);
-        // An instance with a socket of its own is none that takes xend's place.
-        let xmlrpc_unix = match (&options.xmlrpc, places) {
-            (Some(Switch::On(path)), _) => socket(path.clone()),
-            (None, Some(places)) if file.xmlrpc_unix.unwrap_or(true) && options.unix.is_none() => {
-                socket(places.xmlrpc.clone())
-            }
-            _ => Switch::Off,
-        };
-        let xen_api = match (&options.xen_api, places) {
-            (Some(Switch::On(path)), _) => socket(path.clone()),
-            (None, Some(places)) if file.xen_api.unwrap_or(true) && options.unix.is_none() => {
-                socket(places.xen_api.clone())
-            }
-            _ => Switch::Off,
-        };
-        let xmlrpc_tcp = if file.xmlrpc_tcp.unwrap_or(false) {
-            let ip = file.xmlrpc_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            Switch::On(SocketAddr::new(ip, file.xmlrpc_port.unwrap_or(XMLRPC_PORT)))
-        } else {
-            Switch::Off
-        };
+        let (mode, group) = (file.unix_mode.unwrap_or(0o600), file.unix_group.clone());
+        let socket_at = |path| UnixSocket { path, mode, group: group.clone() };
+        let unix = unix_path.map_or(Switch::Off, |path| Switch::On(socket_at(path)));
+        let (xmlrpc, xen_api) = listeners::merge(options, &mut file, places, socket_at)?;
         let state_dir = match (&options.state_dir, places) {
             (Some(dir), _) => dir.clone(),
             (None, Some(places)) => places.state.clone(),
@@ -268,16 +253,17 @@ impl Config {
         Ok(Self {
             http,
             unix,
-            state_dir,
+            state_dir: state_dir.clone(),
             hypervisor: options.hypervisor.unwrap_or_default(),
             scheduler: options.scheduler.or(file.scheduler).unwrap_or_default(),
             sim: SimHost {
                 cpus: file.sim_cpus.unwrap_or(4),
                 memory_mib: file.sim_memory.unwrap_or(16 * 1024),
             },
-            xmlrpc_tcp,
-            xmlrpc_unix,
+            xmlrpc,
             xen_api,
+            password_file: file.password_file.unwrap_or_else(|| state_dir.join("passwords")),
+            storage: file.storage,
             relocation,
             relocation_hosts: file.relocation_hosts.unwrap_or_else(|| RELOCATION_HOSTS.to_owned()),
             max_connections: file.max_connections.unwrap_or(512),
@@ -295,10 +281,10 @@ impl Config {
             ("the hypervisor", self.hypervisor != new.hypervisor),
             ("scheduler", self.scheduler != new.scheduler),
             ("the simulated host", self.sim != new.sim),
-            ("the XML-RPC server", {
-                (&self.xmlrpc_tcp, &self.xmlrpc_unix) != (&new.xmlrpc_tcp, &new.xmlrpc_unix)
-            }),
+            ("the XML-RPC server", self.xmlrpc != new.xmlrpc),
             ("xen-api-server", self.xen_api != new.xen_api),
+            ("xend-password-file", self.password_file != new.password_file),
+            ("xend-storage-path", self.storage != new.storage),
             ("the relocation server", {
                 (&self.relocation, &self.relocation_hosts) != (&new.relocation, &new.relocation_hosts)
             }),

@@ -216,29 +216,58 @@ fn a_reload_says_what_needs_a_restart() {
 }
 
 #[test]
-fn listeners_of_the_xen_api_that_are_not_served_are_named() {
-    let (config, warnings) =
-        load("(xen-api-server ((9363 pam '^localhost$') (unix none)))", &RunOptions::default()).unwrap();
-    assert!(matches!(config.xen_api, Switch::On(_)));
-    assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].contains("9363 is not served"), "{}", warnings[0]);
-    let (config, _) = load("(xen-api-server ((9363 pam)))", &RunOptions::default()).unwrap();
-    assert_eq!(config.xen_api, Switch::Off);
-    assert!(
-        load("(xen-api-server unix)", &RunOptions::default())
-            .unwrap_err()
-            .contains("needs a list of listeners")
+fn the_xen_api_is_served_where_the_file_says() {
+    let xen_api = |text: &str| config(text).xen_api;
+    let text = "(xen-api-server ((localhost:9363 pam '^localhost$ ^10\\.' /k /c) (127.0.0.1:9364 none) (9365 password) (unix none)))";
+    let listeners = xen_api(text);
+    let places: Vec<_> = listeners.iter().map(|one| (one.place.clone(), one.auth)).collect();
+    let tcp = |address: &str| Place::Tcp(address.parse().unwrap());
+    assert_eq!(
+        places[..3],
+        [
+            (tcp("127.0.0.1:9363"), Auth::Pam),
+            (tcp("127.0.0.1:9364"), Auth::None),
+            (tcp("0.0.0.0:9365"), Auth::Password)
+        ]
     );
+    assert!(matches!(&places[3], (Place::Unix(_), Auth::None)));
+    assert_eq!(listeners[0].hosts, "^localhost$ ^10\\.");
+    assert_eq!(listeners[0].tls, Some(TlsFiles { key: "/k".into(), cert: "/c".into() }));
+    // xend's documentation, and not its code: who says nothing wants a password.
+    assert_eq!(xen_api("(xen-api-server ((127.0.0.1:9363)))")[0].auth, Auth::Pam);
+    assert_eq!(xen_api("(xen-api-server ())"), []);
+    for (text, why) in [
+        ("(xen-api-server unix)", "needs a list of listeners"),
+        ("(xen-api-server (unix))", "needs lists like (unix)"),
+        ("(xen-api-server ((9363 maybe)))", "'maybe' is not one of none, pam, password"),
+        ("(xen-api-server ((here none)))", "'here' is not unix, PORT or ADDRESS:PORT"),
+        ("(xen-api-server ((9363 pam '' /k)))", "a key needs a certificate"),
+        ("(xen-api-server ((unix none '' /k /c)))", "a unix socket is not encrypted"),
+        ("(xen-api-server ((9363 pam '' /k /c more)))", "takes a place, a method"),
+    ] {
+        let said = load(text, &RunOptions::default()).unwrap_err();
+        assert!(said.contains(why), "{text}: {said}");
+    }
     // An instance with a socket of its own is none that takes xend's place.
     let own = RunOptions { unix: Some(Switch::On("/run/own".into())), ..RunOptions::default() };
     let (config, _) = load("", &own).unwrap();
-    assert_eq!((config.xen_api, config.xmlrpc_unix), (Switch::Off, Switch::Off));
+    assert_eq!((config.xen_api, config.xmlrpc), (vec![], vec![]));
 }
 
 #[test]
-fn encrypted_xml_rpc_is_refused_and_not_served_in_the_clear() {
+fn nobody_is_let_in_from_everywhere_by_mistake() {
+    for text in
+        ["(xen-api-server ((9363 none)))", "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-address '')"]
+    {
+        let said = load(text, &RunOptions::default()).unwrap_err();
+        assert!(said.contains("without a password"), "{said}");
+        let meant = config(&format!("{text} (xend-access-without-password yes)"));
+        assert!(meant.xmlrpc.iter().chain(&meant.xen_api).any(RpcListener::is_open));
+    }
     let text = "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-ssl-key-file /k)";
-    assert!(load(text, &RunOptions::default()).unwrap_err().contains("there is no TLS on this port"));
-    let (config, _) = load("(xend-tcp-xmlrpc-server yes)", &RunOptions::default()).unwrap();
-    assert_eq!(config.xmlrpc_tcp, Switch::On("127.0.0.1:8006".parse().unwrap()));
+    assert!(load(text, &RunOptions::default()).unwrap_err().contains("belong together"));
+    let encrypted = config(&format!("{text} (xend-tcp-xmlrpc-server-ssl-cert-file /c)"));
+    let tcp = encrypted.xmlrpc.iter().find(|one| matches!(one.place, Place::Tcp(_))).unwrap();
+    assert_eq!(tcp.place, Place::Tcp("127.0.0.1:8006".parse().unwrap()));
+    assert!(tcp.tls.is_some());
 }

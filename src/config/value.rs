@@ -48,33 +48,6 @@ impl<'a> Entry<'a> {
         read(text).ok_or_else(|| self.problem(at, &format!("'{}' is not {wanted}", text.escape_debug())))
     }
 
-    /// `((unix none) (9363 pam ...))`: whether there is a `unix` among them, and what is said of the others, which are not
-    /// served.
-    pub(super) fn xen_api_listeners(&self) -> Result<(bool, Vec<(u32, String)>), Problem> {
-        let [list] = self.values else {
-            return Err(self.problem(self.at, "needs one list of listeners, like ((unix))"));
-        };
-        let Some(listeners) = list.as_list() else {
-            return Err(self.problem(list.at(), "needs a list of listeners, like ((unix))"));
-        };
-        let (mut unix, mut others) = (false, Vec::new());
-        for listener in listeners {
-            match listener.head() {
-                Some("unix") => unix = true,
-                Some(place) => {
-                    let place = place.escape_debug();
-                    let message = format!(
-                        "{}: {place} is not served, the Xen-API is on its unix socket alone",
-                        self.key
-                    );
-                    others.push((listener.at(), message));
-                }
-                None => return Err(self.problem(listener.at(), "needs lists like (unix) in its list")),
-            }
-        }
-        Ok((unix, others))
-    }
-
     pub(super) fn yes_no(&self) -> Result<bool, Problem> {
         self.parse("yes or no", |text| match text.to_ascii_lowercase().as_str() {
             "yes" | "y" | "true" | "t" | "on" | "1" => Some(true),

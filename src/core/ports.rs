@@ -1,5 +1,6 @@
 //! What the core needs of the outside: a hypervisor, a place for what is stored, a clock, randomness.
 
+mod login;
 mod machine;
 mod objects;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::mpsc;
 
+pub use login::{Authenticator, LoginError};
 pub use machine::Machine;
 pub use objects::{Extent, Objects, StorageFacts};
 

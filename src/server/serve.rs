@@ -4,11 +4,13 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use axum::Router;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::conn::{self, Shutdown};
-use super::listen::{Listener, Stream};
+use super::listen::{Gate, Listener, Stream};
 use super::slots::Slots;
 use crate::config::Live;
 use crate::core::caller::{Caller, Via};
@@ -115,8 +117,50 @@ impl Door {
     fn welcome(&self, stream: Stream, via: Via, slot: super::slots::Slot) {
         let patience = self.tunables.load().request_timeout;
         let caller = Caller { via };
-        let serving = conn::serve(stream, caller, self.app.clone(), slot, patience, self.shutdown.clone());
-        self.tasks.spawn(serving);
+        let (app, shutdown) = (self.app.clone(), self.shutdown.clone());
+        let gate = self.listener.gate();
+        if gate.tls.is_none() && gate.hosts.everybody() {
+            self.tasks.spawn(conn::serve(stream, caller, app, slot, patience, shutdown));
+            return;
+        }
+        let serving = async move {
+            let Some(stream) = pass(&gate, stream, &caller, patience).await else { return };
+            conn::serve(stream, caller, app, slot, patience, shutdown).await;
+        };
+        let hard = self.shutdown.hard.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = serving => {}
+                () = hard.cancelled() => {}
+            }
+        });
+    }
+}
+
+/// Whether a host may connect, and the encrypted connection if it is to be one.
+async fn pass(
+    gate: &Gate,
+    stream: Stream,
+    caller: &Caller,
+    patience: Duration,
+) -> Option<Either<Stream, TlsStream<Stream>>> {
+    if let (Via::Tcp { peer, .. }, false) = (&caller.via, gate.hosts.everybody()) {
+        let (hosts, ip) = (gate.hosts.clone(), peer.ip());
+        // It can ask the name service.
+        let looked = tokio::task::spawn_blocking(move || hosts.allows(ip));
+        if !matches!(tokio::time::timeout(patience, looked).await, Ok(Ok(true))) {
+            tracing::warn!("{caller} may not connect");
+            return None;
+        }
+    }
+    let Some(tls) = &gate.tls else { return Some(Either::Left(stream)) };
+    match tokio::time::timeout(patience, tls.accept(stream)).await {
+        Ok(Ok(stream)) => Some(Either::Right(stream)),
+        Ok(Err(error)) => {
+            tracing::debug!("No handshake with {caller}: {error}");
+            None
+        }
+        Err(_) => None,
     }
 }
 

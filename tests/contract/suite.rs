@@ -385,8 +385,9 @@ async fn pools<B: Backend>(trial: &Trial<'_, B>) {
     trial.done(DomainOp::Destroy).await;
     does(&name, PoolOp::RemoveCpu(last)).await.unwrap();
     does(&name, PoolOp::AddCpu(last)).await.unwrap();
+    refused(does(&name, PoolOp::Set(PoolSetting::Name("other".into()))).await, ErrorKind::Conflict);
+    does(&name, PoolOp::Stop).await.unwrap();
     does(&name, PoolOp::Set(PoolSetting::Name("other".into()))).await.unwrap();
-    does("other", PoolOp::Stop).await.unwrap();
     does("other", PoolOp::Delete).await.unwrap();
     does(first, PoolOp::AddCpu(last)).await.unwrap();
     assert_eq!(facts().await, all);

@@ -23,6 +23,8 @@ pub struct Daemon {
     pub tcp: SocketAddr,
     /// Its relocation port, if it was started with one.
     pub relocation: Option<SocketAddr>,
+    /// What it said that it serves beside HTTP: `Xen-API on http://127.0.0.1:4711/`.
+    pub announced: Vec<String>,
     pub dir: TempDir,
 }
 
@@ -41,6 +43,16 @@ impl Daemon {
 
     /// The same with a configuration file.
     pub fn start_with_config(dir: TempDir, config: &Path, options: &[&str]) -> Self {
+        Self::start_with_environment(dir, config, options, &[])
+    }
+
+    /// The same with variables of its own.
+    pub fn start_with_environment(
+        dir: TempDir,
+        config: &Path,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(dir.path().join("stderr")).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_xend"))
@@ -51,6 +63,7 @@ impl Daemon {
             .arg("--config")
             .arg(config)
             .args(options)
+            .envs(environment.iter().copied())
             .env_remove("LISTEN_FDS")
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
@@ -58,12 +71,13 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .unwrap();
-        let (mut tcp, mut relocation) = (None, None);
+        let (mut tcp, mut relocation, mut announced) = (None, None, Vec::new());
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
             if let Some(address) = line.strip_prefix("Relocation on ") {
                 relocation = Some(address.parse().unwrap());
             }
+            announced.push(line.clone());
             if let Some(address) = line.strip_prefix("Listening on http://") {
                 tcp = Some(address.trim_end_matches('/').parse().unwrap());
                 break;
@@ -72,7 +86,7 @@ impl Daemon {
         let Some(tcp) = tcp else {
             panic!("{}", std::fs::read_to_string(dir.path().join("stderr")).unwrap())
         };
-        Self { child, tcp, relocation, dir }
+        Self { child, tcp, relocation, announced, dir }
     }
 
     pub fn socket(&self) -> PathBuf {

@@ -97,7 +97,6 @@ impl Inner {
             PoolChange::Destroy(name) => self.libxl.destroy_pool(name),
             PoolChange::AddCpu { name, cpu } => self.libxl.pool_cpu(name, *cpu, true),
             PoolChange::RemoveCpu { name, cpu } => self.libxl.pool_cpu(name, *cpu, false),
-            PoolChange::Rename { name, to } => self.libxl.rename_pool(name, to),
             PoolChange::Move { domid, name } => self.libxl.move_to_pool(name, domid.0),
         };
         done.map_err(|failure| match change {

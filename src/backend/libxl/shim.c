@@ -687,13 +687,6 @@ int gate_pool_cpu(struct gate *gate, const char *name, int cpu, int add)
     return add ? libxl_cpupool_cpuadd(gate->ctx, id, cpu) : libxl_cpupool_cpuremove(gate->ctx, id, cpu);
 }
 
-int gate_pool_rename(struct gate *gate, const char *name, const char *to)
-{
-    uint32_t id;
-    int rc = pool_id(gate, name, &id);
-    return rc ? rc : libxl_cpupool_rename(gate->ctx, to, id);
-}
-
 int gate_pool_move(struct gate *gate, const char *name, uint32_t domid)
 {
     uint32_t id;

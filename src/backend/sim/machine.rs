@@ -177,13 +177,6 @@ fn regroup(
             }
             pools[at].cpus = left;
         }
-        PoolChange::Rename { name, to } => {
-            let at = find(pools, &name)?;
-            if at == 0 || pools.iter().any(|pool| pool.name == to) {
-                return Err(invalid(format!("CPU pool {name} cannot be called {to}")));
-            }
-            pools[at].name = to;
-        }
         PoolChange::Move { name, .. } => {
             if pools[find(pools, &name)?].cpus.is_empty() {
                 return Err(invalid(format!("CPU pool {name} has no CPU")));
@@ -307,8 +300,7 @@ mod tests {
         }
         assert!(does(PoolChange::RemoveCpu { name: one(), cpu: 2 }).unwrap_err().contains("last CPU"));
         assert!(does(PoolChange::Destroy(one())).is_err());
-        does(PoolChange::Rename { name, to: "other".into() }).unwrap();
-        does(PoolChange::Destroy("other".into())).unwrap();
+        does(PoolChange::Destroy(name)).unwrap();
         does(PoolChange::AddCpu { name: one(), cpu: 3 }).unwrap();
     }
 

@@ -130,17 +130,15 @@ impl Core {
             }
             PoolOp::Set(setting) => {
                 let (item, old) = pools.stored(name).ok_or(Error::PoolState("not managed"))?;
-                let (mut pool, runs) = (old.clone(), pools.running(name).is_some());
+                let mut pool = old.clone();
                 setting.apply(&mut pool)?;
-                if pool.name != name {
-                    if pools.running(&pool.name).is_some() || pools.stored(&pool.name).is_some() {
-                        return Err(Error::NameTaken { name: pool.name, domid: None });
-                    }
-                    if runs {
-                        let to = pool.name.clone();
-                        self.regroup(PoolChange::Rename { name: name.to_owned(), to }).await?;
-                    }
-                } else if runs && (pool.scheduler, &pool.cpus) != (old.scheduler, &old.cpus) {
+                if pool.name != name
+                    && (pools.running(&pool.name).is_some() || pools.stored(&pool.name).is_some())
+                {
+                    return Err(Error::NameTaken { name: pool.name, domid: None });
+                }
+                let same = (&pool.name, pool.scheduler, &pool.cpus) == (&old.name, old.scheduler, &old.cpus);
+                if pools.running(name).is_some() && !same {
                     return Err(Error::PoolState("activated"));
                 }
                 self.stock.keep(store, Item { thing: Thing::Pool(pool), ..Item::clone(item) }).await

@@ -215,13 +215,6 @@ pub enum PoolChange {
         /// The CPU.
         cpu: u32,
     },
-    /// Give one another name.
-    Rename {
-        /// What it is called.
-        name: String,
-        /// What it is to be called.
-        to: String,
-    },
     /// Put a domain into one.
     Move {
         /// The domain.

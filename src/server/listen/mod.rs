@@ -1,6 +1,7 @@
 //! Listeners: TCP and unix sockets, our own or inherited from a service manager.
 
 mod inherited;
+mod tls;
 mod unix;
 
 use std::fmt;
@@ -9,13 +10,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
 
 pub use inherited::Inherited;
 use unix::SocketFile;
 
-use crate::config::{Config, Switch, UnixSocket};
+use crate::config::{Config, Place, RpcListener, Switch, UnixSocket};
 use crate::core::caller::Via;
+use crate::peers::Allowed;
 
 /// A listener that cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,17 @@ pub enum ListenError {
         /// Why it failed.
         source: io::Error,
     },
+    /// A key or certificate is of no use.
+    #[error("Cannot use {}: {reason}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// What says which hosts may connect makes no sense.
+    #[error("{0}")]
+    Hosts(String),
     /// `xend-unix-group` is not known to the system.
     #[error("No group {0}: create it, or change xend-unix-group")]
     Group(String),
@@ -69,6 +83,8 @@ pub enum Listener {
         socket: TcpListener,
         /// Its address, the port filled in.
         local: SocketAddr,
+        /// What a connection must pass.
+        gate: Gate,
     },
     /// On a unix socket.
     Unix {
@@ -81,14 +97,37 @@ pub enum Listener {
     },
 }
 
+/// What a connection over TCP must pass before it is served.
+#[derive(Clone, Default)]
+pub struct Gate {
+    /// Which hosts may connect.
+    pub(super) hosts: Allowed,
+    /// How it is encrypted.
+    pub(super) tls: Option<TlsAcceptor>,
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("hosts", &self.hosts).field("tls", &self.tls.is_some()).finish()
+    }
+}
+
 /// A connection just accepted.
 pub(super) type Stream = Either<TcpStream, UnixStream>;
 
 impl Listener {
+    /// What its connections must pass; nothing on a unix socket, whose mode says who may connect.
+    pub(super) fn gate(&self) -> Gate {
+        match self {
+            Self::Tcp { gate, .. } => gate.clone(),
+            Self::Unix { .. } => Gate::default(),
+        }
+    }
+
     /// The next connection, and where it comes from.
     pub(super) async fn accept(&self) -> io::Result<(Stream, Via)> {
         match self {
-            Self::Tcp { socket, local } => {
+            Self::Tcp { socket, local, .. } => {
                 let (stream, peer) = socket.accept().await?;
                 // Answers are written whole; holding back the last piece of one would only delay it.
                 stream.set_nodelay(true).ok();
@@ -109,7 +148,10 @@ impl Listener {
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { local, .. } => write!(f, "http://{local}/"),
+            Self::Tcp { local, gate, .. } => {
+                let scheme = if gate.tls.is_some() { "https" } else { "http" };
+                write!(f, "{scheme}://{local}/")
+            }
             Self::Unix { path, .. } => write!(f, "unix:{}", path.display()),
         }
     }
@@ -139,23 +181,28 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>
     if listeners.is_empty() { Err(ListenError::Nothing) } else { Ok(listeners) }
 }
 
-/// Opens the listeners of XML-RPC that `config` wants, if any.
-pub async fn open_xmlrpc(config: &Config) -> Result<Vec<Listener>, ListenError> {
+/// Opens listeners of XML-RPC.
+pub async fn open_rpc(wanted: &[RpcListener]) -> Result<Vec<Listener>, ListenError> {
     let mut listeners = Vec::new();
-    if let Switch::On(address) = config.xmlrpc_tcp {
-        let listener = bind_tcp(address).await.map_err(|source| ListenError::Tcp { address, source })?;
-        listeners.push(listener);
-    }
-    if let Switch::On(wanted) = &config.xmlrpc_unix {
-        listeners.push(bind_unix(wanted).await?);
+    for one in wanted {
+        listeners.push(match &one.place {
+            Place::Unix(socket) => bind_unix(socket).await?,
+            Place::Tcp(address) => {
+                let address = *address;
+                let tls = one.tls.as_ref().map(tls::acceptor).transpose()?;
+                let hosts =
+                    Allowed::parse(&one.hosts).map_err(|invalid| ListenError::Hosts(invalid.to_string()))?;
+                let passes = Gate { hosts, tls };
+                let mut listener =
+                    bind_tcp(address).await.map_err(|source| ListenError::Tcp { address, source })?;
+                if let Listener::Tcp { gate, .. } = &mut listener {
+                    *gate = passes;
+                }
+                listener
+            }
+        });
     }
     Ok(listeners)
-}
-
-/// Opens the listeners of the Xen-API that `config` wants, if any.
-pub async fn open_xen_api(config: &Config) -> Result<Vec<Listener>, ListenError> {
-    let Switch::On(wanted) = &config.xen_api else { return Ok(Vec::new()) };
-    Ok(vec![bind_unix(wanted).await?])
 }
 
 /// Says on standard output where the daemon can be reached, a line for each listener.
@@ -177,13 +224,13 @@ async fn bind_unix(wanted: &UnixSocket) -> Result<Listener, ListenError> {
 async fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     let socket = TcpListener::bind(address).await?;
     let local = socket.local_addr()?;
-    Ok(Listener::Tcp { socket, local })
+    Ok(Listener::Tcp { socket, local, gate: Gate::default() })
 }
 
 fn adopt_tcp(socket: std::net::TcpListener) -> io::Result<Listener> {
     socket.set_nonblocking(true)?;
     let local = socket.local_addr()?;
-    Ok(Listener::Tcp { socket: TcpListener::from_std(socket)?, local })
+    Ok(Listener::Tcp { socket: TcpListener::from_std(socket)?, local, gate: Gate::default() })
 }
 
 fn adopt_unix(socket: std::os::unix::net::UnixListener) -> io::Result<Listener> {

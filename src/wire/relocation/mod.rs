@@ -17,11 +17,9 @@
 //! `core::driver::migrate`. xend spoke a line of its own here before a stream that today's Xen cannot read; it is refused in
 //! words.
 
-mod allow;
 mod courier;
 mod line;
 mod server;
 
-pub use allow::Allowed;
 pub use courier::TcpCourier;
 pub use server::RelocationServer;

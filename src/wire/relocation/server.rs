@@ -1,6 +1,5 @@
 //! Receiving.
 
-use super::allow::Allowed;
 use super::line::Line;
 use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;
@@ -8,6 +7,7 @@ use crate::core::error::Error;
 use crate::core::model::{DomainConfig, Invalid, Uuid, parse_uuid};
 use crate::core::op::{Arrival, Change, Once, Outcome};
 use crate::core::ports::{Incoming, Parcel, Verdict};
+use crate::peers::Allowed;
 use crate::shape;
 use crate::sxp::Sxp;
 use async_trait::async_trait;

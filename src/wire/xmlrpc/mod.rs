@@ -18,9 +18,10 @@ mod sink;
 mod value;
 mod xenapi;
 
-use crate::core::caller::Caller;
+use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;
 use crate::core::model::Uuid;
+use crate::core::ports::Authenticator;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Request};
@@ -39,6 +40,9 @@ const MAX_CALL: usize = 32 << 20;
 /// What is wrong with a call that is none.
 const MALFORMED: i64 = 1;
 
+/// What cannot be done.
+const XEND_ERROR: i64 = 2;
+
 /// What can change while the daemon runs.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -51,13 +55,27 @@ pub struct Settings {
 }
 
 /// Which calls a listener takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Door {
     /// `xend.*` alone.
     Legacy,
     /// Those and the Xen-API's.
-    XenApi,
+    XenApi(Login),
 }
+
+/// How a client of the Xen-API says who it is. On a unix socket root, and the daemon's own user, need not.
+#[derive(Clone)]
+pub enum Login {
+    /// It need not.
+    Trusting,
+    /// By a password. Then `xend.*`, which have none, are for those on a unix socket who need not.
+    Asking(Arc<dyn Authenticator>),
+    /// Nobody else comes in.
+    Nobody,
+}
+
+/// Said of `xend.*` where a password is asked for.
+const NEEDS_PASSWORD: &str = "This listener asks for passwords, and xend.* have none: log in to the Xen-API";
 
 /// What every call works with.
 #[derive(Clone)]
@@ -88,7 +106,7 @@ impl XmlRpc {
     pub fn router(&self, door: Door) -> Router {
         let wire = self.clone();
         Router::new()
-            .fallback(move |request: Request| wire.clone().serve(door, request))
+            .fallback(move |request: Request| wire.clone().serve(door.clone(), request))
             .layer(DefaultBodyLimit::disable())
             .layer(CatchPanicLayer::custom(panicked))
     }
@@ -136,10 +154,26 @@ impl XmlRpc {
     }
 
     async fn answer(&self, door: Door, caller: &Caller, call: &Call) -> String {
+        let trusted = match &door {
+            Door::Legacy | Door::XenApi(Login::Trusting) => true,
+            Door::XenApi(_) => self.vouched_for(caller),
+        };
+        if !trusted && call.method.starts_with("xend.") {
+            return codec::fault(XEND_ERROR, NEEDS_PASSWORD);
+        }
         match (legacy::answer(self, caller, call).await, door) {
             (Some(answer), _) => answer,
-            (None, Door::XenApi) => codec::answer(&xenapi::answer(self, caller, call).await),
+            (None, Door::XenApi(login)) => codec::answer(&xenapi::answer(self, &login, caller, call).await),
             (None, Door::Legacy) => codec::answer(&unknown(&call.method)),
+        }
+    }
+
+    /// Whether the kernel says that it is root, or the daemon's own user.
+    fn vouched_for(&self, caller: &Caller) -> bool {
+        match caller.via {
+            Via::Unix { uid: Some(uid), .. } => uid == 0 || uid == self.settings().own_uid,
+            Via::Internal => true,
+            Via::Unix { uid: None, .. } | Via::Tcp { .. } => false,
         }
     }
 }

@@ -68,7 +68,6 @@ unsafe extern "C" {
     ) -> c_int;
     pub(super) fn gate_pool_destroy(gate: *mut Gate, name: *const c_char) -> c_int;
     pub(super) fn gate_pool_cpu(gate: *mut Gate, name: *const c_char, cpu: c_int, add: c_int) -> c_int;
-    pub(super) fn gate_pool_rename(gate: *mut Gate, name: *const c_char, to: *const c_char) -> c_int;
     pub(super) fn gate_pool_move(gate: *mut Gate, name: *const c_char, domid: u32) -> c_int;
     pub(super) fn gate_watch(gate: *mut Gate, domid: u32) -> c_int;
     pub(super) fn gate_follow(gate: *mut Gate, domid: u32, on: c_int) -> c_int;

@@ -34,12 +34,6 @@ impl Libxl {
         checked(|| unsafe { c::gate_pool_cpu(self.0, name.as_ptr(), cpu, add.into()) })
     }
 
-    pub(in crate::backend::libxl) fn rename_pool(&self, name: &str, to: &str) -> Result<(), Failure> {
-        let (name, to) = (string(name)?, string(to)?);
-        // SAFETY: see `note`.
-        checked(|| unsafe { c::gate_pool_rename(self.0, name.as_ptr(), to.as_ptr()) })
-    }
-
     pub(in crate::backend::libxl) fn move_to_pool(&self, name: &str, domid: u32) -> Result<(), Failure> {
         let name = string(name)?;
         // SAFETY: see `note`.

@@ -37,10 +37,10 @@ mod vm_create;
 mod vm_set;
 mod world;
 
-use super::XmlRpc;
 use super::args::Args;
 use super::codec::Call;
 use super::value::Value;
+use super::{Login, XmlRpc};
 use crate::core::caller::Caller;
 use crate::core::model::Uuid;
 use failure::Failure;
@@ -67,9 +67,14 @@ impl XenApi {
 }
 
 /// The answer to a call, which says itself whether it succeeded.
-pub(super) async fn answer(wire: &XmlRpc, caller: &Caller, call: &Call) -> Value {
+pub(super) async fn answer(wire: &XmlRpc, login: &Login, caller: &Caller, call: &Call) -> Value {
     let member = |name: &str, value| (name.to_owned(), value);
-    let said = match perform(wire, caller, call).await {
+    let said = if call.method.starts_with("session.login") {
+        session::log_in(wire, login, caller, call).await
+    } else {
+        perform(wire, caller, call).await
+    };
+    let said = match said {
         Ok(value) => vec![member("Status", Value::text("Success")), member("Value", without_nil(value))],
         Err(failure) => {
             vec![member("Status", Value::text("Failure")), member("ErrorDescription", failure.description())]
@@ -88,9 +93,6 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     let waits = !call.method.starts_with(ASYNC);
     let full = call.method.strip_prefix(ASYNC).unwrap_or(&call.method);
     let (name, method) = full.split_once('.').ok_or_else(unknown)?;
-    if name == "session" && method.starts_with("login") && waits {
-        return session::log_in(wire, caller, call);
-    }
     let class = CLASSES.iter().find(|class| class.name == name).ok_or_else(unknown)?;
     let doing =
         class.doing(method).filter(|doing| waits || doing.can_be_a_task(class)).ok_or_else(unknown)?;

@@ -9,12 +9,14 @@ use super::table::{Call, Class, Field, Work};
 use super::world::World;
 use crate::core::caller::{Caller, Via};
 use crate::core::model::Uuid;
-use crate::wire::xmlrpc::XmlRpc;
+use crate::core::ports::LoginError;
 use crate::wire::xmlrpc::codec;
 use crate::wire::xmlrpc::value::Value;
+use crate::wire::xmlrpc::{Login, XmlRpc};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a session lives that nobody uses.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -29,6 +31,15 @@ pub(super) struct Who {
     pub(super) user: String,
 }
 
+/// How many passwords of one originator are checked at a time.
+const TRIES: usize = 4;
+
+/// How long a try waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the answer to a wrong password takes.
+const REFUSED: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Clone)]
 struct Session {
     who: Who,
@@ -41,12 +52,30 @@ struct Session {
 }
 
 /// All sessions. They end with the daemon, and clients log in again.
+///
+/// A reference is looked up by its hash, with a key of the process's own: how long that takes says nothing of how much of a
+/// guess is right.
 #[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<HashMap<Uuid, Session>>);
+pub(super) struct Sessions {
+    all: Mutex<HashMap<Uuid, Session>>,
+    /// Whose passwords are being checked.
+    trying: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
 
 impl Sessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Session>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets an originator try a password, when not too many of its other tries are under way; none if that takes too long.
+    async fn turn(&self, originator: &str) -> Option<OwnedSemaphorePermit> {
+        let turns = {
+            let mut trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
+            trying.retain(|_, turns| Arc::strong_count(turns) > 1);
+            let turns = trying.entry(originator.to_owned());
+            turns.or_insert_with(|| Arc::new(Semaphore::new(TRIES))).clone()
+        };
+        tokio::time::timeout(PATIENCE, turns.acquire_owned()).await.ok()?.ok()
     }
 
     /// A new one, whose reference cannot be guessed: it is 122 random bits.
@@ -100,7 +129,12 @@ impl Sessions {
 }
 
 /// `session.login_with_password(user, password)`, and the version and originator that later clients add.
-pub(super) fn log_in(wire: &XmlRpc, caller: &Caller, call: &codec::Call) -> Result<Value, Failure> {
+pub(super) async fn log_in(
+    wire: &XmlRpc,
+    login: &Login,
+    caller: &Caller,
+    call: &codec::Call,
+) -> Result<Value, Failure> {
     if call.method != "session.login_with_password" {
         return Err(Failure::new("MESSAGE_METHOD_UNKNOWN", [call.method.as_str()]));
     }
@@ -110,18 +144,41 @@ pub(super) fn log_in(wire: &XmlRpc, caller: &Caller, call: &codec::Call) -> Resu
         return Err(Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", counts));
     }
     let denied = || Failure::new("SESSION_AUTHENTICATION_FAILED", []);
-    let originator = match caller.via {
-        Via::Unix { uid: Some(uid), .. } if uid == 0 || uid == wire.settings().own_uid => {
-            format!("uid {uid}")
-        }
-        Via::Internal => "internal".to_owned(),
-        Via::Unix { .. } | Via::Tcp { .. } => {
-            tracing::warn!(%caller, "A login to the Xen-API was refused");
-            return Err(denied());
-        }
+    let [Some(Value::Text(user)), Some(Value::Text(password))] = [call.params.first(), call.params.get(1)]
+    else {
+        return Err(denied());
     };
-    let Some(Value::Text(user)) = call.params.first() else { return Err(denied()) };
-    let session = wire.xenapi().sessions.begin(user.clone(), originator, SystemTime::now());
+    let originator = match &caller.via {
+        Via::Unix { uid: Some(uid), .. } => format!("uid {uid}"),
+        Via::Unix { uid: None, .. } => "unix".to_owned(),
+        Via::Tcp { peer, .. } => peer.ip().to_canonical().to_string(),
+        Via::Internal => "internal".to_owned(),
+    };
+    let sessions = &wire.xenapi().sessions;
+    match login {
+        _ if wire.vouched_for(caller) => {}
+        Login::Trusting if matches!(caller.via, Via::Tcp { .. }) => {}
+        Login::Asking(authenticator) => {
+            let _turn = sessions.turn(&originator).await.ok_or_else(denied)?;
+            if let Err(error) = authenticator.check(user, password).await {
+                let broken = matches!(error, LoginError::Broken(_));
+                if broken {
+                    tracing::error!(%caller, %error, "Nobody can log in to the Xen-API");
+                } else {
+                    tracing::warn!(%caller, %error, "A login to the Xen-API was refused");
+                }
+                // While it waits, its originator has one turn less.
+                tokio::time::sleep(REFUSED).await;
+                return Err(denied());
+            }
+        }
+        // Who it is is known, and it is nobody who may do anything here.
+        Login::Trusting | Login::Nobody => {
+            tracing::warn!(%caller, "A login to the Xen-API was refused");
+            return Err(Failure::new("PERMISSION_DENIED", []));
+        }
+    }
+    let session = sessions.begin(user.clone(), originator, SystemTime::now());
     tracing::info!(%caller, "A session of the Xen-API begins");
     Ok(Value::text(session.to_string()))
 }

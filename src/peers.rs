@@ -1,12 +1,12 @@
-//! Who may send domains here.
+//! Which hosts may connect.
 
 use crate::core::model::Invalid;
 use regex::Regex;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// `xend-relocation-hosts-allow`: regular expressions, separated by blanks, one of which must be found in the peer's name or
-/// address. None at all allows everybody, as in xend.
+/// Regular expressions, separated by blanks, one of which must be found in the peer's name or address. None at all allows
+/// everybody, as in xend.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed(Arc<[Regex]>);
 

@@ -1,0 +1,18 @@
+//! Who may come in: the ways to check a password, behind [`crate::core::ports::Authenticator`].
+
+#[cfg(feature = "pam")]
+mod pam;
+mod password;
+
+use crate::core::ports::Authenticator;
+use std::sync::Arc;
+
+pub use password::{PasswordFile, hashed};
+
+/// The machine's own users; none if this was built without PAM.
+pub fn pam() -> Option<Arc<dyn Authenticator>> {
+    #[cfg(feature = "pam")]
+    return Some(Arc::new(pam::Pam));
+    #[cfg(not(feature = "pam"))]
+    None
+}

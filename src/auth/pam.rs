@@ -1,0 +1,59 @@
+//! PAM, service `login`, as xend had it.
+
+use crate::core::ports::{Authenticator, LoginError};
+use async_trait::async_trait;
+use nonstick::{
+    AuthnFlags, ConversationAdapter, ErrorCode, Result as PamResult, Transaction, TransactionBuilder,
+};
+use std::ffi::{OsStr, OsString};
+
+/// The service whose file in `/etc/pam.d` says what is asked of a user.
+const SERVICE: &str = "login";
+
+/// The machine's own users.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pam;
+
+/// Answers what PAM asks for: the name in the open, the password unseen.
+struct Answers {
+    user: String,
+    password: String,
+}
+
+impl ConversationAdapter for Answers {
+    fn prompt(&self, _: impl AsRef<OsStr>) -> PamResult<OsString> {
+        Ok(OsString::from(&self.user))
+    }
+
+    fn masked_prompt(&self, _: impl AsRef<OsStr>) -> PamResult<OsString> {
+        Ok(OsString::from(&self.password))
+    }
+
+    fn error_msg(&self, _: impl AsRef<OsStr>) {}
+
+    fn info_msg(&self, _: impl AsRef<OsStr>) {}
+}
+
+fn check(user: String, password: String) -> Result<(), LoginError> {
+    let failed = |error: ErrorCode| match error {
+        ErrorCode::SystemError | ErrorCode::BufferError | ErrorCode::OpenError | ErrorCode::SymbolError => {
+            LoginError::Broken(format!("PAM: {error}"))
+        }
+        other => LoginError::Refused(format!("PAM: {other}")),
+    };
+    let name = user.clone();
+    let answers = Answers { user, password };
+    let transaction = TransactionBuilder::new_with_service(SERVICE).username(name);
+    let mut transaction = transaction.build(answers.into_conversation()).map_err(failed)?;
+    transaction.authenticate(AuthnFlags::empty()).map_err(failed)?;
+    transaction.account_management(AuthnFlags::empty()).map_err(failed)
+}
+
+#[async_trait]
+impl Authenticator for Pam {
+    async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        let checked = tokio::task::spawn_blocking(move || check(user, password)).await;
+        checked.unwrap_or_else(|error| Err(LoginError::Broken(format!("PAM was given up: {error}"))))
+    }
+}

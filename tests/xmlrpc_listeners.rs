@@ -1,0 +1,219 @@
+//! Where the Xen-API is served: over TCP with passwords and encrypted, to some hosts, to those who need no password.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod http_support;
+
+use http_support::{Answer, Daemon, Door, ask};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use xend::wire::xmlrpc::Value;
+use xend::wire::xmlrpc::codec::{self, Limits};
+
+fn text(text: &str) -> Value {
+    Value::text(text)
+}
+
+/// Key and certificate of `localhost`, and a password file with `admin` in it.
+fn prepared() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(dir.path().join("key"), made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(dir.path().join("cert"), made.cert.pem()).unwrap();
+    let mut hashing = Command::new(env!("CARGO_BIN_EXE_xend"))
+        .args(["password", "admin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    hashing.stdin.take().unwrap().write_all(b"geheim\n").unwrap();
+    let line = hashing.wait_with_output().unwrap();
+    assert!(line.status.success());
+    let passwords = dir.path().join("passwords");
+    std::fs::write(&passwords, line.stdout).unwrap();
+    std::fs::set_permissions(&passwords, std::fs::Permissions::from_mode(0o600)).unwrap();
+    dir
+}
+
+/// A daemon with these listeners, `DIR` standing for its directory.
+fn daemon(dir: TempDir, listeners: &str) -> Daemon {
+    let config = dir.path().join("config.sxp");
+    let path = dir.path().to_str().unwrap().to_owned();
+    let text =
+        format!("(xen-api-server ({listeners})) (xend-password-file DIR/passwords)").replace("DIR", &path);
+    std::fs::write(&config, text).unwrap();
+    Daemon::start_with_config(dir, &config, &[])
+}
+
+fn addresses(daemon: &Daemon, scheme: &str) -> Vec<SocketAddr> {
+    let prefix = format!("Xen-API on {scheme}://");
+    let found = daemon.announced.iter().filter_map(|line| line.strip_prefix(&prefix));
+    found.map(|address| address.trim_end_matches('/').parse().unwrap()).collect()
+}
+
+fn request(method: &str, params: &[Value]) -> String {
+    let body = codec::call(method, params);
+    format!(
+        "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// What the Xen-API says: a value, or a code.
+fn said(answer: &str) -> Result<Value, String> {
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    said_in(body)
+}
+
+fn said_in(body: &str) -> Result<Value, String> {
+    let value = match codec::read_answer(body, &Limits::default()).unwrap() {
+        Ok(value) => value,
+        Err((code, reason)) => return Err(format!("fault {code}: {reason}")),
+    };
+    let Value::Struct(members) = value else { return Ok(value) };
+    match (members[0].1.clone(), members[1].1.clone()) {
+        (status, value) if status == text("Success") => Ok(value),
+        (_, Value::Array(description)) => Err(format!("{description:?}")),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn encrypted(address: SocketAddr, cert: &Path, request: &str) -> String {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(cert).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connection =
+        ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(address).unwrap());
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    // Some end an encrypted connection without a word.
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+fn plain(address: SocketAddr, method: &str, params: &[Value]) -> Answer {
+    ask(&Door::Tcp(address), request(method, params).as_bytes())
+}
+
+#[test]
+fn a_password_is_asked_for_and_nobody_overhears_it() {
+    let daemon = daemon(prepared(), "(127.0.0.1:0 password '' DIR/key DIR/cert)");
+    let [address] = addresses(&daemon, "https")[..] else { panic!("{:?}", daemon.announced) };
+    let cert = daemon.dir.path().join("cert");
+    let call = |method: &str, params: &[Value]| said(&encrypted(address, &cert, &request(method, params)));
+    let login =
+        |user: &str, password: &str| call("session.login_with_password", &[text(user), text(password)]);
+    let started = std::time::Instant::now();
+    for (user, password) in [("admin", "wrong"), ("nobody", "geheim")] {
+        assert!(login(user, password).unwrap_err().contains("SESSION_AUTHENTICATION_FAILED"));
+    }
+    assert!(started.elapsed() >= std::time::Duration::from_secs(4), "each of them has to wait");
+    let session = login("admin", "geheim").unwrap();
+    assert!(matches!(call("VM.get_all", std::slice::from_ref(&session)), Ok(Value::Array(_))));
+    assert_eq!(call("session.get_this_user", &[session.clone(), session]), Ok(text("admin")));
+    // xend's own functions know no sessions: who has no password does not get them by another name.
+    assert!(call("xend.domains", &[]).unwrap_err().contains("asks for passwords"));
+    let log = daemon.log();
+    assert!(!log.contains("geheim") && !log.contains("wrong\""), "{log}");
+    // In the clear there is nothing.
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request("VM.get_all", &[]).as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP"));
+}
+
+#[test]
+fn hosts_that_are_not_named_are_turned_away() {
+    let daemon = daemon(
+        tempfile::tempdir().unwrap(),
+        "(127.0.0.1:0 none '^192\\\\.0\\\\.2\\\\.') (127.0.0.1:0 none '^localhost$')",
+    );
+    let [closed, open] = addresses(&daemon, "http")[..] else { panic!("{:?}", daemon.announced) };
+    let mut stream = TcpStream::connect(closed).unwrap();
+    let _ = stream.write_all(request("xend.domains", &[]).as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert_eq!(answer, b"");
+    // Nobody is asked for a password here, and any name will do.
+    let session =
+        said_in(&plain(open, "session.login_with_password", &[text("x"), text("")]).text()).unwrap();
+    assert!(said_in(&plain(open, "VM.get_all", &[session]).text()).is_ok());
+    assert!(said_in(&plain(open, "xend.domains", &[Value::Int(0)]).text()).is_ok());
+}
+
+#[test]
+fn what_cannot_be_served_is_said_at_the_start() {
+    let starts = |listeners: &str, dir: &TempDir| {
+        let config = dir.path().join("config.sxp");
+        let text = format!("(xen-api-server ({listeners}))").replace("DIR", dir.path().to_str().unwrap());
+        std::fs::write(&config, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_xend"))
+            .args(["--http", "127.0.0.1:0", "--unix", "off", "--state-dir"])
+            .arg(dir.path().join("state"))
+            .arg("--config")
+            .arg(&config)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let dir = prepared();
+    assert!(starts("(127.0.0.1:0 password '' DIR/nosuch DIR/cert)", &dir).contains("nosuch"));
+    assert!(starts("(127.0.0.1:0 password '' DIR/cert DIR/cert)", &dir).contains("Cannot use"));
+    assert!(starts("(127.0.0.1:0 none '(')", &dir).contains("'(' is not a regular expression"));
+    assert!(starts("(9363 none)", &dir).contains("without a password"));
+    #[cfg(not(feature = "pam"))]
+    assert!(starts("(127.0.0.1:0 pam)", &dir).contains("built without PAM"));
+}
+
+/// PAM for one process: Samba's `pam_wrapper`, whose module takes users and passwords from a file.
+#[cfg(feature = "pam")]
+#[test]
+fn the_machines_own_users_log_in_by_pam() {
+    let module = Path::new("/usr/lib/x86_64-linux-gnu/pam_wrapper/pam_matrix.so");
+    if !module.exists() {
+        println!("SKIPPED: libpam-wrapper is not installed");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(at("services")).unwrap();
+    let service: String = ["auth", "account"]
+        .map(|kind| format!("{kind} required {} passdb={}\n", module.display(), at("users")))
+        .concat();
+    std::fs::write(at("services/login"), service).unwrap();
+    std::fs::write(at("users"), "joe:geheim:login\nann:geheim:other\n").unwrap();
+    std::fs::write(at("config.sxp"), "(xen-api-server ((127.0.0.1:0 pam)))").unwrap();
+    let (config, services) = (dir.path().join("config.sxp"), at("services"));
+    let environment = [
+        ("LD_PRELOAD", "libpam_wrapper.so"),
+        ("PAM_WRAPPER", "1"),
+        ("PAM_WRAPPER_SERVICE_DIR", services.as_str()),
+    ];
+    let daemon = Daemon::start_with_environment(dir, &config, &[], &environment);
+    let [address] = addresses(&daemon, "http")[..] else { panic!("{:?}", daemon.announced) };
+    let login = |user: &str, password: &str| {
+        said_in(&plain(address, "session.login_with_password", &[text(user), text(password)]).text())
+    };
+    let session = login("joe", "geheim").unwrap();
+    assert!(said_in(&plain(address, "VM.get_all", &[session]).text()).is_ok());
+    // A wrong password, somebody who may not log in, nobody.
+    for (user, password) in [("joe", "wrong"), ("ann", "geheim"), ("nobody", "geheim")] {
+        assert!(login(user, password).unwrap_err().contains("SESSION_AUTHENTICATION_FAILED"), "{user}");
+    }
+    assert!(!daemon.log().contains("geheim"));
+}
