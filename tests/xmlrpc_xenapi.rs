@@ -219,3 +219,145 @@ fn both_doors_take_xms_calls_and_one_of_them_the_xen_apis() {
     let host = client.one("host.get_all", &[]);
     assert_eq!(client.call("host.shutdown", &[host]).unwrap_err()[0], "OPERATION_NOT_ALLOWED");
 }
+
+/// A VM that takes a while to save, defined and running.
+fn slow_vm(client: &Client) -> Value {
+    let define = format!("op=new&config={}", http_support::encoded(&guest("saveslow", "")));
+    assert_eq!(client.daemon.post("/xend/domain", &define).code, 200);
+    let vm = client.vm("saveslow");
+    client.call("VM.start", &[vm.clone(), Value::Bool(false)]).unwrap();
+    vm
+}
+
+#[test]
+fn what_is_under_way_is_cancelled_and_the_domain_goes_on() {
+    let client = Client::new();
+    let vm = slow_vm(&client);
+    let file = text(client.daemon.dir.path().join("saved").to_str().unwrap());
+    let field = |task: &Value, field: &str| {
+        client.call(&format!("task.get_{field}"), std::slice::from_ref(task)).unwrap()
+    };
+    let task = client.call("Async.VM.save", &[vm.clone(), file, Value::Bool(false)]).unwrap();
+    assert!(strings(&field(&task, "allowed_operations")).contains(&"cancel".to_owned()));
+    client.daemon.until("it is being saved", |_| field(&task, "progress") != Value::Double(0.0));
+    assert_eq!(
+        client.call("task.destroy", std::slice::from_ref(&task)).unwrap_err()[0],
+        "OPERATION_NOT_ALLOWED"
+    );
+    assert_eq!(client.call("task.cancel", std::slice::from_ref(&task)), Ok(text("")));
+    client.daemon.until("the task ends", |_| field(&task, "status") != text("pending"));
+    let said = strings(&field(&task, "error_info"));
+    assert!(said[0] == "OPERATION_NOT_ALLOWED" && said[1].contains("was cancelled"), "{said:?}");
+    assert_eq!(client.power_state(&vm), "Running");
+    assert!(!client.daemon.dir.path().join("saved").exists());
+    // What only waits is stopped, too; what has ended, or is something else, is not.
+    let waits = client.call("Async.debug.wait", &[text("60")]).unwrap();
+    assert_eq!(client.call("task.cancel", std::slice::from_ref(&waits)), Ok(text("")));
+    client.daemon.until("the task ends", |_| field(&waits, "status") == text("failure"));
+    assert_eq!(client.call("task.cancel", &[waits]).unwrap_err()[0], "OPERATION_NOT_ALLOWED");
+    // Another user's tasks are looked at and left alone.
+    let other = client.bare("session.login_with_password", &[text("guest"), text("")]).unwrap();
+    let status = client.bare("task.get_status", &[other.clone(), task.clone()]);
+    assert_eq!(
+        (status, client.bare("task.get_session", &[other.clone(), task.clone()])),
+        (Ok(text("failure")), Ok(text("")))
+    );
+    for call in ["task.cancel", "task.destroy"] {
+        assert_eq!(
+            client.bare(call, &[other.clone(), task.clone()]),
+            Err(vec!["PERMISSION_DENIED".to_owned()])
+        );
+    }
+    // Nor is another session seen, whose reference would be the session.
+    assert_eq!(strings(&client.bare("session.get_all", std::slice::from_ref(&other)).unwrap()).len(), 1);
+    let theirs = client.bare("session.get_this_user", &[other, client.session.clone()]);
+    assert_eq!(theirs.unwrap_err()[0], "HANDLE_INVALID");
+}
+
+#[test]
+fn events_tell_of_devices_images_networks_pools_and_tasks() {
+    let client = Client::new();
+    let classes = |names: &[&str]| Value::Array(names.iter().map(|name| text(name)).collect());
+    let all = ["VBD", "vdi", "network", "cpu_pool", "task"];
+    client.call("event.register", &[classes(&all)]).unwrap();
+    client.call("event.register", &[classes(&["VM"])]).unwrap();
+    client.call("event.unregister", &[classes(&["VM"])]).unwrap();
+    let happened = || -> Vec<(String, String)> {
+        let Value::Array(events) = client.call("event.next", &[]).unwrap() else { panic!() };
+        let part = |event: &BTreeMap<String, Value>, name: &str| {
+            strings(&Value::Array(vec![event[name].clone()])).remove(0)
+        };
+        events
+            .into_iter()
+            .map(members)
+            .map(|event| (part(&event, "class"), part(&event, "operation")))
+            .collect()
+    };
+    let said = |class: &str, operation: &str| (class.to_owned(), operation.to_owned());
+    assert_eq!(
+        client.daemon.create(&guest("web", "(device (vbd (uname phy:/dev/a) (dev xvdb) (mode w)))")).code,
+        201
+    );
+    assert!(happened().contains(&said("VBD", "add")));
+    let record = |members: &[(&str, &str)]| {
+        Value::Struct(members.iter().map(|(key, value)| ((*key).to_owned(), text(value))).collect())
+    };
+    let Value::Text(sr) = client.one("SR.get_all", &[]) else { panic!() };
+    let vdi = [("SR", sr.as_str()), ("name_label", "x"), ("virtual_size", "4096"), ("type", "user")];
+    let vdi = client.call("VDI.create", &[record(&vdi)]).unwrap();
+    client.call("VDI.set_virtual_size", &[vdi.clone(), text("8192")]).unwrap();
+    assert_eq!(happened(), [said("VDI", "add")], "several changes are told as one");
+    client.call("VDI.destroy", &[vdi]).unwrap();
+    client.call("network.create", &[record(&[("name_label", "br7")])]).unwrap();
+    client.call("cpu_pool.create", &[record(&[("name_label", "fast")])]).unwrap();
+    assert_eq!(happened(), [said("cpu_pool", "add"), said("network", "add"), said("VDI", "del")]);
+    let task = client.call("Async.VM.get_all", &[]).unwrap();
+    let told = happened();
+    assert!(told.contains(&said("task", "add")), "{told:?}");
+    client.daemon.until("the task ends", |_| {
+        client.call("task.get_status", std::slice::from_ref(&task)) == Ok(text("success"))
+    });
+    client.call("task.destroy", &[task]).unwrap();
+    let mut told = vec![];
+    while !told.contains(&said("task", "del")) {
+        told = happened();
+    }
+    client.daemon.post("/xend/domain/web", "op=destroy");
+    assert!(happened().contains(&said("VBD", "del")));
+}
+
+/// What no session of the fixture comes to.
+#[test]
+fn the_other_codes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (config, socket) = (dir.path().join("config.sxp"), dir.path().join("xen-api"));
+    std::fs::write(&config, "(xend-node-shutdown yes)").unwrap();
+    let daemon = Daemon::start_with_config(dir, &config, &["--xen-api", socket.to_str().unwrap()]);
+    let mut client = Client { daemon, door: Door::Unix(socket), session: Value::Nil };
+    client.session = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
+    let vm = slow_vm(&client);
+    let host = client.one("host.get_all", &[]);
+    assert_eq!(client.call("host.reboot", &[host]).unwrap_err()[0], "EHOSTRUNNING");
+    // More memory than there is.
+    let huge = Value::Struct(vec![
+        ("name_label".to_owned(), text("huge")),
+        ("memory_dynamic_max".to_owned(), text(&(1_u64 << 40).to_string())),
+    ]);
+    let huge = client.call("VM.create", &[huge]).unwrap();
+    let said = client.call("VM.start", &[huge, Value::Bool(false)]).unwrap_err();
+    assert!(said[0] == "INTERNAL_ERROR" && said[1].starts_with("Not enough free memory"), "{said:?}");
+    // A disk that does not get connected.
+    let Value::Text(vm) = vm else { panic!() };
+    let Value::Text(sr) = client.one("SR.get_all", &[]) else { panic!() };
+    let location = Value::Struct(vec![("location".to_owned(), text("phy:/dev/hotplugerror"))]);
+    let vdi = Value::Struct(vec![
+        ("SR".to_owned(), text(&sr)),
+        ("type".to_owned(), text("user")),
+        ("other_config".to_owned(), location),
+    ]);
+    let Value::Text(vdi) = client.call("VDI.create", &[vdi]).unwrap() else { panic!() };
+    let vbd = [("VM", vm.as_str()), ("VDI", vdi.as_str()), ("device", "xvdz")];
+    let vbd = vbd.iter().map(|(key, value)| ((*key).to_owned(), text(value))).collect();
+    let said = client.call("VBD.create", &[Value::Struct(vbd)]).unwrap_err();
+    assert!(said[0] == "INVALID_DEVICE_ERROR" && said[1].contains("does not exist"), "{said:?}");
+}

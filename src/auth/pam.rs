@@ -12,7 +12,7 @@ const SERVICE: &str = "login";
 
 /// The machine's own users.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Pam;
+pub(super) struct Pam;
 
 /// Answers what PAM asks for: the name in the open, the password unseen.
 struct Answers {

@@ -156,6 +156,7 @@ pub(super) static VDI: Class = Class {
                 change(world, uuid, Change::SetVdi(uuid, VdiSetting::ReadOnly(args.flag(2, false)?)))
             },
         ),
+        Field::read("security_label", |world, uuid| vdi(world, uuid).and_then(|_| text(""))),
         // xm looks for an image by its location here.
         Field::noted("other_config", Kind::Map, |world, uuid| {
             Some(map([("location", vdi(world, uuid)?.location.to_string())]))
@@ -163,6 +164,9 @@ pub(super) static VDI: Class = Class {
     ],
     calls: &[
         Call::free("create", &["session", "record"], create_vdi),
+        Call::one("set_security_label", &["session", "self", "label", "old_label"], |_, _, _| {
+            Err(Failure::new("SECURITY_ERROR", ["-1", super::policy::NO_MODULE]))
+        }),
         Call::one("destroy", &["session", "vdi"], |world, uuid, _| {
             change(world, uuid, Change::DestroyVdi(uuid))
         }),
