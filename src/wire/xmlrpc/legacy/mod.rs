@@ -10,6 +10,7 @@ mod files;
 mod life;
 mod node;
 mod none;
+mod pools;
 
 use super::XmlRpc;
 use super::args::{Args, Unfit};
@@ -171,6 +172,7 @@ fn tables() -> impl Iterator<Item = &'static Function> {
         devices::FUNCTIONS,
         node::FUNCTIONS,
         none::FUNCTIONS,
+        pools::FUNCTIONS,
     ]
     .into_iter()
     .flatten()

@@ -9,7 +9,6 @@ use crate::wire::xmlrpc::value::Value;
 const TMEM: &str = "Today's Xen has no transcendent memory";
 const SHADOW: &str = "Today's Xen sees to shadow memory by itself, set shadow_memory in the configuration";
 const USB: &str = "USB devices cannot be handed over while a domain runs, set usbdevice in its image";
-const POOLS: &str = "CPU pools are not managed here, use xl cpupool-list and its like";
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -131,60 +130,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
         takes: &["dom", "dev"],
         needs: 1,
         make: |args, _| of_domain(args, USB),
-    },
-    Function {
-        name: "xend.cpu_pool.new",
-        takes: &["config"],
-        needs: 1,
-        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
-    },
-    Function {
-        name: "xend.cpu_pool.create",
-        takes: &["config"],
-        needs: 1,
-        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
-    },
-    Function {
-        name: "xend.cpu_pool.start",
-        takes: &["pool"],
-        needs: 1,
-        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
-    },
-    Function {
-        name: "xend.cpu_pool.list",
-        takes: &["names"],
-        needs: 0,
-        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
-    },
-    Function {
-        name: "xend.cpu_pool.destroy",
-        takes: &["pool"],
-        needs: 1,
-        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
-    },
-    Function {
-        name: "xend.cpu_pool.delete",
-        takes: &["pool"],
-        needs: 1,
-        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
-    },
-    Function {
-        name: "xend.cpu_pool.cpu_add",
-        takes: &["pool", "cpu"],
-        needs: 2,
-        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
-    },
-    Function {
-        name: "xend.cpu_pool.cpu_remove",
-        takes: &["pool", "cpu"],
-        needs: 2,
-        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
-    },
-    Function {
-        name: "xend.cpu_pool.migrate",
-        takes: &["dom", "pool"],
-        needs: 2,
-        make: |_, _| Ok(Work::unsupported(vec![], POOLS)),
     },
 ];
 

@@ -5,7 +5,8 @@ use super::host::{HOST_CPU, cpu_number, cpus};
 use super::notes::{Kind, Shelf, of_record};
 use super::record::{Record, find as find_object};
 use super::table::{Call, Class, Field, Work};
-use super::world::{Need, World, map, number, refs, text, texts};
+use super::world::{Need, World, derived, map, number, refs, text, texts};
+use crate::core::inventory::Inventory;
 use crate::core::model::{CpuSet, Pool, PoolFacts, PoolSetting, Scheduler, Uuid};
 use crate::core::op::{Change, PoolOp};
 use crate::wire::xmlrpc::args::Args;
@@ -36,10 +37,14 @@ impl Both<'_> {
     }
 }
 
-/// One that is not stored has a UUID that follows from its name.
+/// The UUID of a pool. One that is not stored has one that follows from its name.
+pub(in crate::wire::xmlrpc) fn pool_uuid(inventory: &Inventory, host: Uuid, name: &str) -> Uuid {
+    let stored = inventory.pools().find(|(_, pool)| pool.name == name);
+    stored.map_or_else(|| derived(host, &format!("cpu_pool {name}")), |(item, _)| item.uuid)
+}
+
 fn uuid_of(world: &World, name: &str) -> Uuid {
-    let stored = world.inventory.pools().find(|(_, pool)| pool.name == name);
-    stored.map_or_else(|| world.own(&format!("cpu_pool {name}")), |(item, _)| item.uuid)
+    pool_uuid(&world.inventory, world.host, name)
 }
 
 fn all(world: &World) -> Vec<Uuid> {

@@ -24,8 +24,13 @@ fn pool(world: &World) -> Uuid {
     derived(world.host, "pool")
 }
 
+/// The UUID of one of a host's CPUs.
+pub(in crate::wire::xmlrpc) fn cpu_uuid(host: Uuid, cpu: u32) -> Uuid {
+    derived(host, &format!("cpu{cpu}"))
+}
+
 pub(super) fn cpus(world: &World) -> Vec<Uuid> {
-    (0..world.info.topology.cpus).map(|cpu| derived(world.host, &format!("cpu{cpu}"))).collect()
+    (0..world.info.topology.cpus).map(|cpu| cpu_uuid(world.host, cpu)).collect()
 }
 
 pub(super) fn cpu_number(world: &World, uuid: Uuid) -> Option<usize> {

@@ -43,7 +43,9 @@ use super::value::Value;
 use super::{Login, XmlRpc};
 use crate::core::caller::Caller;
 use crate::core::model::Uuid;
+pub(super) use cpu_pool::pool_uuid;
 use failure::Failure;
+pub(super) use host::cpu_uuid;
 use policy::Debug;
 use session::Sessions;
 use session::Who;
@@ -61,6 +63,11 @@ pub(super) struct XenApi {
 }
 
 impl XenApi {
+    /// The host's UUID.
+    pub(super) fn host(&self) -> Uuid {
+        self.host
+    }
+
     pub(super) fn new(host: Uuid) -> Self {
         Self { host, sessions: Sessions::default(), tasks: Tasks::default(), debug: Debug::default() }
     }

@@ -1,0 +1,172 @@
+//! CPU pools, by their names.
+
+use super::{Function, Refused, Work, on};
+use crate::core::error::Error;
+use crate::core::model::{CpuSet, Invalid, Notes, Pool, PoolFacts, Scheduler, Uuid};
+use crate::core::op::{Change, DomainOp, Outcome, PoolOp, Query};
+use crate::core::snapshot::Snapshot;
+use crate::sxp::Sxp;
+use crate::wire::xmlrpc::XmlRpc;
+use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::value::Value;
+use crate::wire::xmlrpc::xenapi::{cpu_uuid, pool_uuid};
+use std::sync::Arc;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "xend.cpu_pool.new",
+        takes: &["config"],
+        needs: 1,
+        make: |args, wire| make(args, wire, false),
+    },
+    Function {
+        name: "xend.cpu_pool.create",
+        takes: &["config"],
+        needs: 1,
+        make: |args, wire| make(args, wire, true),
+    },
+    Function {
+        name: "xend.cpu_pool.start",
+        takes: &["pool"],
+        needs: 1,
+        make: |args, _| does(args, PoolOp::Start),
+    },
+    Function { name: "xend.cpu_pool.list", takes: &["names"], needs: 0, make: list },
+    Function {
+        name: "xend.cpu_pool.destroy",
+        takes: &["pool"],
+        needs: 1,
+        make: |args, _| does(args, PoolOp::Stop),
+    },
+    Function {
+        name: "xend.cpu_pool.delete",
+        takes: &["pool"],
+        needs: 1,
+        make: |args, _| does(args, PoolOp::Delete),
+    },
+    Function {
+        name: "xend.cpu_pool.cpu_add",
+        takes: &["pool", "cpu"],
+        needs: 2,
+        make: |args, _| does(args, PoolOp::AddCpu(args.number(1)?)),
+    },
+    Function {
+        name: "xend.cpu_pool.cpu_remove",
+        takes: &["pool", "cpu"],
+        needs: 2,
+        make: |args, _| does(args, PoolOp::RemoveCpu(args.number(1)?)),
+    },
+    Function {
+        name: "xend.cpu_pool.migrate",
+        takes: &["dom", "pool"],
+        needs: 2,
+        make: |args, _| Ok(Work::silent(on(args, DomainOp::MoveToPool(args.text(1)?))?)),
+    },
+];
+
+fn does(args: &Args<'_>, op: PoolOp) -> Result<Work, Refused> {
+    Ok(Work::silent(Change::Pool(args.text(0)?, op)))
+}
+
+/// A property's words, whether they are in a list of their own or not.
+fn words(config: &Sxp, key: &str) -> Vec<String> {
+    let flat = |item: &Sxp| match item.as_list() {
+        Some(items) => items.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
+        None => item.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>(),
+    };
+    let properties = config.as_list().unwrap_or_default().iter().filter(|item| item.head() == Some(key));
+    properties.flat_map(|property| property.tail().iter().flat_map(flat)).collect()
+}
+
+/// `[[name_label, NAME], [sched_policy, credit], [ncpu, 1], [proposed_CPUs, [1, 2]]]`, with or without a word in front.
+fn make(args: &Args<'_>, wire: &XmlRpc, start: bool) -> Result<Work, Refused> {
+    let config = args.sxp(0)?;
+    let one = |key: &str| words(&config, key).into_iter().next();
+    let invalid = |text: &str| Refused::Invalid(Invalid::new(text));
+    let name = one("name_label").or_else(|| one("name")).ok_or_else(|| invalid("name_label: missing"))?;
+    Pool::check_name(&name)?;
+    let scheduler = match one("sched_policy") {
+        Some(word) => word.parse::<Scheduler>()?,
+        None => wire.engine().host().scheduler,
+    };
+    let cpus: CpuSet = words(&config, "proposed_CPUs").join(",").parse()?;
+    let ncpu =
+        one("ncpu").map_or(Ok(1), |text| text.parse()).map_err(|_| invalid("ncpu: a number is expected"))?;
+    let auto_start = one("auto_power_on").is_some_and(|text| text == "1");
+    let uuid = Uuid::new_v4();
+    let pool = Pool { name: name.clone(), scheduler, cpus, ncpu, auto_start };
+    let define = PoolOp::Define { uuid, pool, notes: Notes::default() };
+    let mut ops = vec![Change::Pool(name.clone(), define).into()];
+    if start {
+        ops.push(Change::Pool(name, PoolOp::Start).into());
+    }
+    Ok(Work { ops, tell: Box::new(move |_| Ok(Value::text(uuid.to_string()))) })
+}
+
+fn pair(key: &str, values: impl IntoIterator<Item = Value>) -> Value {
+    Value::Array(std::iter::once(Value::text(key)).chain(values).collect())
+}
+
+/// All pools, or those that are named: `[[UUID, [key, value...]...]...]`.
+fn list(args: &Args<'_>, wire: &XmlRpc) -> Result<Work, Refused> {
+    let wanted = if args.values.is_empty() { vec![] } else { args.list(0)? };
+    let (inventory, host) = (wire.engine().inventory(), wire.xenapi().host());
+    let tell = move |outcomes: Vec<Outcome>| {
+        let mut outcomes = outcomes.into_iter();
+        let (Some(Outcome::Pools(running)), Some(Outcome::Domains(domains))) =
+            (outcomes.next(), outcomes.next())
+        else {
+            return Err(Error::Unsupported("The CPU pools cannot be seen".to_owned()));
+        };
+        let stored = inventory.pools().map(|(_, pool)| pool.name.clone());
+        let mut names: Vec<String> = running.iter().map(|pool| pool.name.clone()).collect();
+        names.extend(stored.filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        names.retain(|name| wanted.is_empty() || wanted.contains(name));
+        let shown = names.iter().map(|name| {
+            let uuid = pool_uuid(&inventory, host, name);
+            let facts = running.iter().find(|pool| pool.name == *name);
+            let stored = inventory.pools().find(|(_, pool)| pool.name == *name).map(|(_, pool)| pool);
+            let mut fields = vec![Value::text(uuid.to_string())];
+            fields.extend(fields_of(name, uuid, host, facts, stored, &domains));
+            Value::Array(fields)
+        });
+        Ok(Value::Array(shown.collect()))
+    };
+    Ok(Work { ops: vec![Query::Pools.into(), Query::Domains.into()], tell: Box::new(tell) })
+}
+
+/// In xend's order.
+fn fields_of(
+    name: &str,
+    uuid: Uuid,
+    host: Uuid,
+    facts: Option<&PoolFacts>,
+    stored: Option<&Pool>,
+    domains: &Arc<Snapshot>,
+) -> Vec<Value> {
+    let text = |text: &str| Value::text(text);
+    let cpus: Vec<u32> = facts.map(|facts| facts.cpus.iter().collect()).unwrap_or_default();
+    let inside = facts.map(|facts| facts.domains.clone()).unwrap_or_default();
+    let inside: Vec<_> = inside.into_iter().filter_map(|domid| domains.by_domid(domid)).collect();
+    let scheduler = facts.map(|facts| facts.scheduler).or(stored.map(|stored| stored.scheduler));
+    let proposed: Vec<u32> = stored.map(|stored| stored.cpus.iter().collect()).unwrap_or_default();
+    let ncpu = stored.map_or(1, |stored| i64::from(stored.ncpu));
+    let auto_start = stored.is_some_and(|stored| stored.auto_start);
+    let number = |cpu: &u32| Value::Int(i64::from(*cpu));
+    vec![
+        pair("uuid", [text(&uuid.to_string())]),
+        pair("sched_policy", scheduler.map(|scheduler| text(scheduler.name()))),
+        pair("started_VM_names", inside.iter().map(|view| text(view.name().as_str()))),
+        pair("host_CPUs", cpus.iter().map(|cpu| text(&cpu_uuid(host, *cpu).to_string()))),
+        pair("other_config", []),
+        pair("name_label", [text(name)]),
+        pair("activated", [Value::Bool(facts.is_some())]),
+        pair("ncpu", [Value::Int(ncpu)]),
+        pair("resident_on", [text(&host.to_string())]),
+        pair("proposed_CPUs", proposed.iter().map(number)),
+        pair("auto_power_on", [Value::Int(i64::from(auto_start))]),
+        pair("name_description", [text(name)]),
+        pair("host_CPU_numbers", cpus.iter().map(number)),
+        pair("started_VMs", inside.iter().map(|view| text(&view.uuid.to_string()))),
+    ]
+}
