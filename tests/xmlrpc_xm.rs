@@ -29,10 +29,7 @@ fn outcome(answer: &str) -> Said {
     let Ok(Value::Struct(members)) = codec::read_answer(answer, &Limits::default()).unwrap() else {
         panic!()
     };
-    match members[0].1 == text("Success") {
-        true => Ok(members[1].1.clone()),
-        false => Err(strings(&members[1].1)),
-    }
+    if members[0].1 == text("Success") { Ok(members[1].1.clone()) } else { Err(strings(&members[1].1)) }
 }
 
 /// UUIDs of the recorded host, and what stands for them here.

@@ -112,6 +112,16 @@ def play(daemon):
     timer.join()
     assert [(event["class"], event["operation"], event["ref"]) for event in told] == [("VM", "mod", vm)], told
 
+    # A session that somebody ended: the client logs in again by itself.
+    before = session.handle
+    other = daemon.session()
+    assert fails("HANDLE_INVALID", other.xenapi.session.get_this_user, before)
+    api.session.logout()
+    assert api.host.get_all() == [host]
+    assert session.handle != before
+
+    created(api)
+
     # A daemon that was started again knows no sessions, and the client logs in by itself.
     before = session.handle
     daemon.stop()
@@ -125,6 +135,46 @@ def play(daemon):
     api.VM.hard_shutdown(vm)
     api.VM.destroy(vm)
     session.xenapi.session.logout()
+
+
+def created(api):
+    """A VM with a disk, a drive, an interface and a screen, from nothing to its end."""
+    [sr] = [one for one in api.SR.get_all() if api.SR.get_type(one) == "local"]
+    vdi = api.VDI.create({
+        "SR": sr, "name_label": "root", "name_description": "", "virtual_size": str(64 << 20), "type": "system",
+        "sharable": False, "read_only": False, "other_config": {},
+    })
+    assert api.VDI.get_virtual_size(vdi) == str(64 << 20)
+    assert int(api.VDI.get_physical_utilisation(vdi)) < 1 << 20, "it is sparse"
+    network = api.network.create({"name_label": "br7", "name_description": "", "other_config": {}})
+    vm = api.VM.create({
+        "name_label": "shop", "name_description": "by the SDK", "user_version": "1", "is_a_template": False,
+        "memory_static_max": str(128 << 20), "memory_dynamic_max": str(64 << 20), "memory_dynamic_min": str(64 << 20),
+        "memory_static_min": "0", "VCPUs_max": "2", "VCPUs_at_startup": "2", "VCPUs_params": {},
+        "actions_after_shutdown": "destroy", "actions_after_reboot": "restart", "actions_after_crash": "restart",
+        "PV_kernel": "/boot/vmlinuz", "PV_args": "ro", "platform": {}, "other_config": {"by": "sdk"}, "HVM_boot_policy": "",
+    })
+    vbd = api.VBD.create({"VM": vm, "VDI": vdi, "device": "xvda", "bootable": True, "mode": "RW", "type": "Disk"})
+    vif = api.VIF.create({"VM": vm, "network": network, "device": "eth0", "MAC": "", "MTU": "1500"})
+    console = api.console.create({"VM": vm, "protocol": "rfb", "other_config": {"vncdisplay": "7"}})
+    record = api.VM.get_record(vm)
+    assert (record["VBDs"], record["VIFs"], record["consoles"]) == ([vbd], [vif], [console])
+    assert api.VDI.get_VBDs(vdi) == [vbd] and api.network.get_VIFs(network) == [vif]
+
+    task = api.Async.VM.start(vm, False)
+    assert ended(api, task) == "success", api.task.get_error_info(task)
+    assert api.VBD.get_currently_attached(vbd) and api.VBD.get_runtime_properties(vbd)["state"] == "4"
+    assert api.VM_guest_metrics.get_record(api.VM.get_guest_metrics(vm))["os_version"]["name"] == "linux"
+    fails("VDI_ERROR", api.VDI.destroy, vdi)
+    api.VM.hard_shutdown(vm)
+    copy = api.VM.clone(vm, "shop2")
+    assert api.VM.get_other_config(copy) == {"by": "sdk"}
+    [image] = [api.VBD.get_VDI(one) for one in api.VM.get_VBDs(copy)]
+    assert image != vdi
+    for one, disk in ((vm, vdi), (copy, image)):
+        api.VM.destroy(one)
+        api.VDI.destroy(disk)
+    api.network.destroy(network)
 
 
 def main():

@@ -68,7 +68,7 @@ fn pool(info: &Value, domains: &[Value]) -> Option<PoolFacts> {
     Some(PoolFacts {
         name: info["pool_name"].as_str()?.to_owned(),
         scheduler: super::facts::scheduler(info["sched"].as_str()?).ok()?,
-        cpus: info["cpumap"].as_array()?.iter().filter_map(number).collect(),
+        cpus: info["cpumap"].as_array().into_iter().flatten().filter_map(number).collect(),
         domains: in_it.map(|domain| DomId(number(&domain["domid"]).unwrap_or(0))).collect(),
     })
 }
@@ -148,6 +148,8 @@ mod tests {
             domains: vec![DomId(7)],
         };
         assert_eq!(pool(&info, &domains), Some(wanted));
+        let empty = serde_json::json!({"poolid": 1, "pool_name": "new", "sched": "credit2"});
+        assert!(pool(&empty, &domains).unwrap().cpus.is_empty());
         let first = serde_json::json!({"pool_name": "Pool-0", "sched": "credit", "n_dom": 1, "cpumap": [0]});
         assert_eq!(pool(&first, &domains).unwrap().domains, [DomId(0)]);
     }

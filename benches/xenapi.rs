@@ -1,0 +1,269 @@
+//! The Xen-API: the codec beside `dxr`'s, records of 1,000 VMs beside a bare handler with the same bytes, tasks, and what sessions
+//! cost.
+//!
+//! What is printed are ratios of one run. `cargo bench --bench xenapi`; `-- --test` runs a few rounds only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_precision_loss,
+    missing_docs,
+    reason = "a benchmark fails by a panic"
+)]
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use xend::backend::sim::{Sim, SimSettings};
+use xend::cli::RunOptions;
+use xend::config::{Config, Environment, Switch};
+use xend::core::caller::Caller;
+use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::model::DomainRef;
+use xend::core::op::{Change, DomainOp};
+use xend::os::{OsEntropy, SystemClock};
+use xend::server::{Guard, Inherited, Server, listen};
+use xend::shape::read_config;
+use xend::store::DirStore;
+use xend::sxp::{Limits as SxpLimits, read_one};
+use xend::wire::relocation::TcpCourier;
+use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::{self, Door, Login, Value, XmlRpc};
+
+fn main() {
+    let quick = std::env::args().any(|arg| arg == "--test");
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+        let host = Host::with(if quick { 20 } else { 1_000 }).await;
+        let records = host.records(quick).await;
+        codecs(&records, quick);
+        host.tasks(quick).await;
+        host.sessions(if quick { 100 } else { 10_000 }).await;
+    });
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Reading and printing an answer, ours beside dxr's on the same bytes.
+fn codecs(answer: &str, quick: bool) {
+    let rounds = if quick { 2 } else { 15 };
+    let value = codec::read_answer(answer, &Limits::default()).unwrap().unwrap();
+    let theirs: dxr::Value = {
+        let response: dxr::MethodResponse = dxr::deserialize_xml(answer).unwrap();
+        response.inner()
+    };
+    let (mut read, mut print) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let ours = timed(|| drop(codec::read_answer(answer, &Limits::default()).unwrap()));
+        let other = timed(|| drop(dxr::deserialize_xml::<dxr::MethodResponse>(answer).unwrap()));
+        read.push(other / ours);
+        let ours = timed(|| drop(codec::answer(&value)));
+        let copy = theirs.clone();
+        let other = timed(|| drop(dxr::serialize_xml(&dxr::MethodResponse::new(copy)).unwrap()));
+        print.push(other / ours);
+    }
+    println!(
+        "codec on {} bytes: reading {:.1} times dxr's speed, printing {:.1} times (aim 2)",
+        answer.len(),
+        median(&mut read),
+        median(&mut print)
+    );
+}
+
+fn timed(work: impl FnOnce()) -> f64 {
+    let started = Instant::now();
+    work();
+    started.elapsed().as_secs_f64()
+}
+
+struct Host {
+    address: SocketAddr,
+    session: String,
+    _dir: tempfile::TempDir,
+}
+
+fn request(method: &str, params: &[Value]) -> Vec<u8> {
+    let body = codec::call(method, params);
+    format!("POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
+}
+
+impl Host {
+    async fn with(vms: u32) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
+        let store = Arc::new(DirStore::open(dir.path()).unwrap());
+        let outside =
+            Outside { hypervisor: Arc::new(sim), store, courier: Arc::new(TcpCourier), clock, entropy };
+        let engine = Engine::start(outside, Settings::default()).await.unwrap();
+        for n in 0..vms {
+            let text = format!(
+                "(vm (name d{n}) (memory 128) (vcpus 2) (image (linux (kernel /boot/vmlinuz) (args 'console=hvc0'))) \
+                 (device (vbd (uname phy:/dev/vg0/d{n}) (dev sda1) (mode w))) (device (vif (bridge xenbr0))))"
+            );
+            let config = read_config(&read_one(text.as_bytes(), &SxpLimits::default()).unwrap()).unwrap();
+            engine.execute(&Caller::internal(), Change::Create(Box::new(config))).await.unwrap();
+            let unpause = Change::Domain(DomainRef::new(format!("d{n}")), DomainOp::Unpause);
+            engine.execute(&Caller::internal(), unpause).await.unwrap();
+        }
+        let host = engine.host_uuid().await.unwrap();
+        let settings = || xmlrpc::Settings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
+        let wire = XmlRpc::new(engine, host, settings, String::new);
+        let address = serve(wire.router(Door::XenApi(Login::Trusting))).await;
+        let mut this = Self { address, session: String::new(), _dir: dir };
+        this.session = this.login().await;
+        this
+    }
+
+    async fn login(&self) -> String {
+        let params = [Value::text("root"), Value::text("")];
+        let answer = once(self.address, &request("session.login_with_password", &params)).await;
+        let Ok(Value::Struct(members)) = codec::read_answer(&answer, &Limits::default()).unwrap() else {
+            panic!()
+        };
+        let Value::Text(session) = members[1].1.clone() else { panic!("{answer}") };
+        session
+    }
+
+    fn params(&self, more: &[Value]) -> Vec<Value> {
+        std::iter::once(Value::text(self.session.as_str())).chain(more.iter().cloned()).collect()
+    }
+
+    /// What `xm list` asks for, beside a bare handler with the same bytes.
+    async fn records(&self, quick: bool) -> String {
+        let mut answers = String::new();
+        let (mut ours, mut bare) = (Vec::new(), Vec::new());
+        let block = Duration::from_millis(if quick { 20 } else { 400 });
+        for method in ["VM.get_all_records", "VM_metrics.get_all_records"] {
+            let request = request(method, &self.params(&[]));
+            let answer = once(self.address, &request).await;
+            let body = Bytes::from(answer.clone());
+            let other = serve(Router::new().fallback(move || {
+                let body = body.clone();
+                async move { ([(CONTENT_TYPE, "text/xml")], body) }
+            }))
+            .await;
+            for _ in 0..if quick { 1 } else { 6 } {
+                ours.push(1.0 / calls_per_second(self.address, &request, block).await);
+                bare.push(1.0 / calls_per_second(other, &request, block).await);
+            }
+            if answers.is_empty() {
+                answers = answer;
+            }
+        }
+        let (ours, bare) = (median(&mut ours), median(&mut bare));
+        println!(
+            "get_all_records: {:.1} ms a call, a bare handler with the same bytes {:.2} ms: {:.1} times",
+            ours * 1e3,
+            bare * 1e3,
+            ours / bare
+        );
+        answers
+    }
+
+    async fn tasks(&self, quick: bool) {
+        let block = Duration::from_millis(if quick { 20 } else { 1_000 });
+        let waited = calls_per_second(self.address, &request("VM.get_all", &self.params(&[])), block).await;
+        let tasks =
+            calls_per_second(self.address, &request("Async.VM.get_all", &self.params(&[])), block).await;
+        println!("calls: {waited:.0} a second waited for, {tasks:.0} as tasks: {:.2}", tasks / waited);
+    }
+
+    async fn sessions(&self, count: usize) {
+        let before = resident();
+        let request = request("session.login_with_password", &[Value::text("root"), Value::text("")]);
+        // An originator has 1,000 at most, so they come from several addresses.
+        for (at, most) in (0..count).step_by(1_000).zip(1_u8..) {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(SocketAddr::from(([127, 0, 1, most], 0))).unwrap();
+            let mut stream = socket.connect(self.address).await.unwrap();
+            let mut buffer = Vec::new();
+            for _ in at..count.min(at + 1_000) {
+                exchange(&mut stream, &request, &mut buffer).await;
+            }
+        }
+        let grown = resident().saturating_sub(before);
+        println!("{count} sessions: {} KiB more, {} bytes each", grown / 1024, grown / count as u64);
+    }
+}
+
+/// Bytes of memory that this process has.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+async fn serve(app: Router) -> SocketAddr {
+    let options = RunOptions {
+        http: Some(Switch::On(SocketAddr::from(([127, 0, 0, 1], 0)))),
+        unix: Some(Switch::Off),
+        config: Some("/dev/null".into()),
+        state_dir: Some("/nonexistent".into()),
+        ..RunOptions::default()
+    };
+    let (config, _) = Config::load(&options, &Environment::default()).unwrap();
+    let listeners = listen::open(&config, Inherited::default()).await.unwrap();
+    let live = config.live();
+    let guard = Guard::new(Arc::clone(&live));
+    let app = app.layer(axum::middleware::from_fn_with_state(guard, Guard::check));
+    let server = Server::new(live, 64);
+    let mut address = None;
+    for listener in listeners {
+        if let xend::server::Listener::Tcp { local, .. } = &listener {
+            address = Some(*local);
+        }
+        server.attach(listener, app.clone());
+    }
+    std::mem::forget(server);
+    address.unwrap()
+}
+
+async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> usize {
+    stream.write_all(request).await.unwrap();
+    buffer.clear();
+    loop {
+        if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&buffer[..end]).to_ascii_lowercase();
+            let length = head
+                .split("content-length: ")
+                .nth(1)
+                .unwrap()
+                .lines()
+                .next()
+                .unwrap()
+                .parse::<usize>()
+                .unwrap();
+            while buffer.len() < end + 4 + length {
+                assert!(stream.read_buf(buffer).await.unwrap() > 0);
+            }
+            return end + 4;
+        }
+        assert!(stream.read_buf(buffer).await.unwrap() > 0);
+    }
+}
+
+async fn once(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut buffer = Vec::new();
+    let begin = exchange(&mut stream, request, &mut buffer).await;
+    String::from_utf8(buffer[begin..].to_vec()).unwrap()
+}
+
+async fn calls_per_second(address: SocketAddr, request: &[u8], block: Duration) -> f64 {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let (mut buffer, mut calls, started) = (Vec::new(), 0_u32, Instant::now());
+    while started.elapsed() < block || calls == 0 {
+        exchange(&mut stream, request, &mut buffer).await;
+        calls += 1;
+    }
+    f64::from(calls) / started.elapsed().as_secs_f64()
+}
