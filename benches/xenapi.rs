@@ -55,18 +55,14 @@ fn median(values: &mut [f64]) -> f64 {
 fn codecs(answer: &str, quick: bool) {
     let rounds = if quick { 2 } else { 15 };
     let value = codec::read_answer(answer, &Limits::default()).unwrap().unwrap();
-    let theirs: dxr::Value = {
-        let response: dxr::MethodResponse = dxr::deserialize_xml(answer).unwrap();
-        response.inner()
-    };
+    let theirs = dxr::MethodResponse::from_xml(answer).unwrap();
     let (mut read, mut print) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let ours = timed(|| drop(codec::read_answer(answer, &Limits::default()).unwrap()));
-        let other = timed(|| drop(dxr::deserialize_xml::<dxr::MethodResponse>(answer).unwrap()));
+        let other = timed(|| drop(dxr::MethodResponse::from_xml(answer).unwrap()));
         read.push(other / ours);
         let ours = timed(|| drop(codec::answer(&value)));
-        let copy = theirs.clone();
-        let other = timed(|| drop(dxr::serialize_xml(&dxr::MethodResponse::new(copy)).unwrap()));
+        let other = timed(|| drop(theirs.to_xml().unwrap()));
         print.push(other / ours);
     }
     println!(
