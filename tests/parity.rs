@@ -115,7 +115,7 @@ impl Three {
         for name in ["web-http", "web-rpc", "web-api"] {
             let gone = || self.client.daemon.domain(name).is_some_and(|tree| tree.value("domid").is_none());
             // One that has stopped is halted already, and still there for a moment.
-            let mut vm =
+            let vm =
                 || self.client.power_state(&self.client.vm(name)) == state && (state != "Halted" || gone());
             self.client.daemon.until("the guests get there", |_| vm());
         }

@@ -42,6 +42,8 @@ pub enum Query {
     Vcpus(DomainRef),
     /// A domain's devices of a class, as its XenStore shows them.
     Devices(DomainRef, String),
+    /// What a domain was that is in a file.
+    Saved(PathBuf),
     /// What the machine is made of.
     Hardware,
     /// Domain-0's network interfaces.
@@ -366,6 +368,8 @@ pub enum Outcome {
         /// Whose it is; none if the domain is not on the host.
         domid: Option<DomId>,
     },
+    /// What a domain was that is in a file.
+    Saved(Box<DomainConfig>),
     /// What the machine is made of.
     Hardware(Hardware),
     /// Domain-0's network interfaces, by their names.

@@ -218,6 +218,8 @@ pub(crate) fn answered(query: &Query, stage: Stage) -> Result<(), ErrorKind> {
         | Query::Storage
         | Query::Extents(_) => Ok(()),
         Query::Vnet(_) => Err(ErrorKind::NotFound),
+        // No such file.
+        Query::Saved(_) => Err(ErrorKind::Invalid),
         Query::Domain(_)
         | Query::Devices(..)
         | Query::Sedf(_)
@@ -245,6 +247,7 @@ pub(crate) fn queries(domain: &DomainRef) -> Vec<Query> {
         Query::Sedf(domain.clone()),
         Query::Sched(domain.clone(), Scheduler::Credit),
         Query::Vnets,
+        Query::Saved("/nonexistent".into()),
         Query::Hardware,
         Query::Interfaces,
         Query::Pools,

@@ -22,6 +22,10 @@ impl Core {
                 }
                 Ok(Outcome::Text(self.limited("Reading the console", self.hypervisor.console(domid)).await?))
             }
+            Query::Saved(file) => {
+                let (config, _) = self.limited("Opening the file", self.store.open(&file)).await?;
+                Ok(Outcome::Saved(Box::new(config)))
+            }
             Query::Hardware => Ok(Outcome::Hardware(
                 self.limited("Looking at the machine", self.hypervisor.hardware()).await?,
             )),

@@ -204,6 +204,7 @@ pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done
         | Outcome::Verdict(_)
+        | Outcome::Saved(_)
         | Outcome::Hardware(_)
         | Outcome::Interfaces(_)
         | Outcome::Pools(_)

@@ -69,16 +69,16 @@ pub fn read_call(text: &[u8], limits: &Limits) -> Result<Call, Malformed> {
     }
     let mut params = Vec::new();
     match parser.structural()? {
-        Token::Close(name) if name == "methodCall" => {}
-        Token::Open(name) if name == "params" => {
+        Token::Close("methodCall") => {}
+        Token::Open("params") => {
             loop {
                 match parser.structural()? {
-                    Token::Open(name) if name == "param" => {
+                    Token::Open("param") => {
                         parser.open("value")?;
                         params.push(parser.value(0)?);
                         parser.close("param")?;
                     }
-                    Token::Close(name) if name == "params" => break,
+                    Token::Close("params") => break,
                     _ => return Err(parser.broken("param is expected in params")),
                 }
             }
@@ -92,13 +92,13 @@ pub fn read_call(text: &[u8], limits: &Limits) -> Result<Call, Malformed> {
     }
 }
 
-/// A piece of XML.
+/// A piece of XML. Elements are known by their names, or are [`UNKNOWN`].
 #[derive(Debug, PartialEq)]
-enum Token {
-    Open(String),
-    Close(String),
+enum Token<'a> {
+    Open(&'static str),
+    Close(&'static str),
     /// Text, which can come in several pieces.
-    Text(String),
+    Text(Cow<'a, str>),
     End,
 }
 
@@ -107,7 +107,7 @@ struct Parser<'a> {
     limits: &'a Limits,
     count: usize,
     /// The end of an element that is written as one: `<nil/>`.
-    pending: Option<String>,
+    pending: Option<&'static str>,
 }
 
 impl<'a> Parser<'a> {
@@ -120,7 +120,7 @@ impl<'a> Parser<'a> {
         Malformed { reason: reason.into(), at: self.reader.buffer_position() }
     }
 
-    fn next(&mut self) -> Result<Token, Malformed> {
+    fn next(&mut self) -> Result<Token<'a>, Malformed> {
         if let Some(name) = self.pending.take() {
             return Ok(Token::Close(name));
         }
@@ -133,15 +133,15 @@ impl<'a> Parser<'a> {
                 Event::End(tag) => Token::Close(name(tag.local_name().as_ref())),
                 Event::Empty(tag) => {
                     let name = name(tag.local_name().as_ref());
-                    self.pending = Some(name.clone());
+                    self.pending = Some(name);
                     Token::Open(name)
                 }
                 Event::Text(text) => {
-                    let text = text.xml_content(XmlVersion::default()).map(Cow::into_owned);
+                    let text = text.xml_content(XmlVersion::default());
                     Token::Text(text.map_err(|_| self.broken("a text cannot be read"))?)
                 }
-                Event::CData(text) => Token::Text(String::from_utf8_lossy(&text).into_owned()),
-                Event::GeneralRef(reference) => Token::Text(self.character(&reference)?),
+                Event::CData(text) => Token::Text(String::from_utf8_lossy(&text).into_owned().into()),
+                Event::GeneralRef(reference) => Token::Text(self.character(&reference)?.into()),
                 Event::DocType(_) => return Err(self.broken("a DOCTYPE is not allowed")),
                 Event::Decl(_) | Event::Comment(_) | Event::PI(_) => continue,
                 Event::Eof => Token::End,
@@ -160,7 +160,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next piece that is more than white space.
-    fn structural(&mut self) -> Result<Token, Malformed> {
+    fn structural(&mut self) -> Result<Token<'a>, Malformed> {
         loop {
             match self.next()? {
                 Token::Text(text) if text.trim().is_empty() => {}
@@ -186,11 +186,13 @@ impl<'a> Parser<'a> {
 
     /// All text up to the end of an element that holds nothing else.
     fn text_until(&mut self, element: &str) -> Result<String, Malformed> {
-        let mut all = String::new();
+        let mut all: Cow<'_, str> = Cow::Borrowed("");
         loop {
             match self.next()? {
-                Token::Text(text) => all.push_str(&text),
-                Token::Close(name) if name == element => return Ok(all),
+                // Most come in one piece.
+                Token::Text(text) if all.is_empty() => all = text,
+                Token::Text(text) => all.to_mut().push_str(&text),
+                Token::Close(name) if name == element => return Ok(all.into_owned()),
                 _ => return Err(self.broken("text is expected and nothing else")),
             }
         }
@@ -209,15 +211,15 @@ impl<'a> Parser<'a> {
         let kind = loop {
             match self.next()? {
                 Token::Text(text) => untyped.push_str(&text),
-                Token::Close(name) if name == "value" => return Ok(Value::Text(untyped)),
+                Token::Close("value") => return Ok(Value::Text(untyped)),
                 Token::Open(kind) if untyped.trim().is_empty() => break kind,
                 _ => return Err(self.broken("a value is expected")),
             }
         };
-        let value = match kind.as_str() {
+        let value = match kind {
             "string" => Value::Text(self.text_until("string")?),
             "int" | "i1" | "i2" | "i4" | "i8" => {
-                let text = self.text_until(&kind)?;
+                let text = self.text_until(kind)?;
                 Value::Int(
                     text.trim().parse().map_err(|_| self.broken("an int is no whole number of 64 bits"))?,
                 )
@@ -228,7 +230,7 @@ impl<'a> Parser<'a> {
                 _ => return Err(self.broken("a boolean is neither 0 nor 1")),
             },
             "double" | "float" => {
-                let text = self.text_until(&kind)?;
+                let text = self.text_until(kind)?;
                 Value::Double(text.trim().parse().map_err(|_| self.broken("a double is no number"))?)
             }
             "dateTime.iso8601" => Value::Time(self.text_until("dateTime.iso8601")?.trim().to_owned()),
@@ -248,14 +250,14 @@ impl<'a> Parser<'a> {
     fn array(&mut self, depth: usize) -> Result<Value, Malformed> {
         let mut values = Vec::new();
         match self.structural()? {
-            Token::Close(name) if name == "array" => return Ok(Value::Array(values)),
-            Token::Open(name) if name == "data" => {}
+            Token::Close("array") => return Ok(Value::Array(values)),
+            Token::Open("data") => {}
             _ => return Err(self.broken("data is expected in array")),
         }
         loop {
             match self.structural()? {
-                Token::Open(name) if name == "value" => values.push(self.value(depth + 1)?),
-                Token::Close(name) if name == "data" => break,
+                Token::Open("value") => values.push(self.value(depth + 1)?),
+                Token::Close("data") => break,
                 _ => return Err(self.broken("value is expected in data")),
             }
         }
@@ -267,8 +269,8 @@ impl<'a> Parser<'a> {
         let mut members = Vec::new();
         loop {
             match self.structural()? {
-                Token::Close(name) if name == "struct" => return Ok(Value::Struct(members)),
-                Token::Open(name) if name == "member" => {}
+                Token::Close("struct") => return Ok(Value::Struct(members)),
+                Token::Open("member") => {}
                 _ => return Err(self.broken("member is expected in struct")),
             }
             let (mut name, mut value) = (None, None);
@@ -280,7 +282,7 @@ impl<'a> Parser<'a> {
                     Token::Open(part) if part == "value" && value.is_none() => {
                         value = Some(self.value(depth + 1)?);
                     }
-                    Token::Close(part) if part == "member" => break,
+                    Token::Close("member") => break,
                     _ => return Err(self.broken("one name and one value are expected in member")),
                 }
             }
@@ -292,8 +294,39 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn name(tag: &[u8]) -> String {
-    String::from_utf8_lossy(tag).into_owned()
+/// An element that means nothing here.
+const UNKNOWN: &str = "?";
+
+/// The elements that mean something.
+const NAMES: [&str; 24] = [
+    "value",
+    "string",
+    "member",
+    "name",
+    "struct",
+    "array",
+    "data",
+    "int",
+    "boolean",
+    "double",
+    "nil",
+    "dateTime.iso8601",
+    "i4",
+    "i8",
+    "i1",
+    "i2",
+    "float",
+    "base64",
+    "param",
+    "params",
+    "methodCall",
+    "methodName",
+    "methodResponse",
+    "fault",
+];
+
+fn name(tag: &[u8]) -> &'static str {
+    NAMES.into_iter().find(|name| name.as_bytes() == tag).unwrap_or(UNKNOWN)
 }
 
 /// Reads an answer: a value, or the code and the text of a fault.
@@ -301,12 +334,12 @@ pub fn read_answer(text: &str, limits: &Limits) -> Result<Result<Value, (i64, St
     let mut parser = Parser::new(text, limits);
     parser.open("methodResponse")?;
     let value = match parser.structural()? {
-        Token::Open(name) if name == "params" => {
+        Token::Open("params") => {
             parser.open("param")?;
             parser.open("value")?;
             Ok(parser.value(0)?)
         }
-        Token::Open(name) if name == "fault" => {
+        Token::Open("fault") => {
             parser.open("value")?;
             let Value::Struct(members) = parser.value(0)? else {
                 return Err(parser.broken("a fault is a struct"));

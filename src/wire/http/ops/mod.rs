@@ -249,6 +249,7 @@ fn tell(sink: &mut impl Sink, outcome: &Outcome) {
     match outcome {
         // No page asks for what the host has beside domains.
         Outcome::Done
+        | Outcome::Saved(_)
         | Outcome::Hardware(_)
         | Outcome::Interfaces(_)
         | Outcome::Pools(_)

@@ -43,6 +43,7 @@ use super::value::Value;
 use super::{Login, XmlRpc};
 use crate::core::caller::Caller;
 use crate::core::model::Uuid;
+use crate::core::op::{Outcome, Query};
 pub(super) use cpu_pool::pool_uuid;
 use failure::Failure;
 pub(super) use host::cpu_uuid;
@@ -147,6 +148,14 @@ fn later(wire: &XmlRpc, caller: &Caller, call: &Call, full: &str, who: &Who) -> 
     let (wire, caller) = (wire.clone(), caller.clone());
     let call = Call { method: full.to_owned(), params: call.params.clone() };
     tokio::spawn(async move {
+        // Whose progress it is stands in the file.
+        if let ("VM.restore", Some(Value::Text(file))) = (call.method.as_str(), call.params.get(1)) {
+            if let Ok(Outcome::Saved(config)) =
+                wire.engine().execute(&caller, Query::Saved(file.into())).await
+            {
+                wire.xenapi().tasks.is_about(task, config.uuid);
+            }
+        }
         // A box: a call can begin a task that makes a call.
         let work = Box::pin(perform(&wire, &caller, &call));
         // What works on a domain is stopped by its driver, and says itself what came of it.

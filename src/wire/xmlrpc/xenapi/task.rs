@@ -75,6 +75,13 @@ impl Tasks {
         Ok((uuid, stop))
     }
 
+    /// Says which VM's progress is its own.
+    pub(super) fn is_about(&self, uuid: Uuid, vm: Option<Uuid>) {
+        if let Some(task) = self.lock().get_mut(&uuid) {
+            task.vm = vm;
+        }
+    }
+
     /// What has become of a task.
     pub(super) fn end(&self, uuid: Uuid, outcome: Result<Value, Failure>) {
         if let Some(task) = self.lock().get_mut(&uuid) {
