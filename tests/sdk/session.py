@@ -116,7 +116,7 @@ def play(daemon):
     before = session.handle
     other = daemon.session()
     assert fails("HANDLE_INVALID", other.xenapi.session.get_this_user, before)
-    api.session.logout()
+    other.session.logout(before)
     assert api.host.get_all() == [host]
     assert session.handle != before
 
