@@ -163,6 +163,10 @@ impl Host {
             bare * 1e3,
             ours / bare
         );
+        for method in ["VDI", "VBD", "VIF", "network"].map(|class| format!("{class}.get_all_records")) {
+            let calls = calls_per_second(self.address, &request(&method, &self.params(&[])), block).await;
+            println!("{method}: {:.1} ms", 1e3 / calls);
+        }
         answers
     }
 

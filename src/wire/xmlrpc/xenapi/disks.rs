@@ -13,6 +13,7 @@ use crate::core::op::Change;
 use crate::core::ports::Extent;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
+use std::collections::{BTreeMap, HashMap};
 
 fn sr(world: &World) -> Uuid {
     world.own("SR local")
@@ -22,9 +23,50 @@ fn pbd(world: &World) -> Uuid {
     world.own("PBD local")
 }
 
-/// The UUID of a VDI that nobody made known.
-fn implied(world: &World, location: &Text) -> Uuid {
-    world.own(&format!("VDI {location}"))
+/// Disk images, and which disks are which: looked at once a call.
+pub(super) struct Disks {
+    /// Those that nobody made known, by UUIDs that follow from where they are.
+    implied: BTreeMap<Uuid, Text>,
+    by_location: HashMap<Text, Uuid>,
+    /// The disks that use one.
+    users: HashMap<Uuid, Vec<Uuid>>,
+}
+
+impl Disks {
+    fn look(world: &World) -> Self {
+        let mut by_location: HashMap<Text, Uuid> = HashMap::new();
+        for (item, vdi) in world.inventory.vdis() {
+            by_location.entry(vdi.location.clone()).or_insert(item.uuid);
+        }
+        let mut implied = BTreeMap::new();
+        for plugged in world.devices(is_block) {
+            let Some(block) = plugged.device.as_block().filter(|block| !block.uname.is_empty()) else {
+                continue;
+            };
+            by_location.entry(block.uname.clone()).or_insert_with(|| {
+                let uuid = world.own(&format!("VDI {}", block.uname));
+                implied.insert(uuid, block.uname.clone());
+                uuid
+            });
+        }
+        let mut this = Self { implied, by_location, users: HashMap::new() };
+        for plugged in world.devices(is_block) {
+            let vdi = plugged.device.as_block().and_then(|block| this.of(world, block));
+            if let (Some(vdi), Some(uuid)) = (vdi, plugged.device.uuid()) {
+                this.users.entry(vdi).or_default().push(uuid);
+            }
+        }
+        this
+    }
+
+    fn of(&self, world: &World, block: &Block) -> Option<Uuid> {
+        let said = block.vdi.filter(|vdi| world.inventory.vdi(vdi).is_some());
+        said.or_else(|| self.by_location.get(&block.uname).copied().filter(|_| !block.uname.is_empty()))
+    }
+}
+
+fn disks(world: &World) -> &Disks {
+    world.disks.get_or_init(|| Disks::look(world))
 }
 
 /// What a VDI is, known or implied.
@@ -32,8 +74,7 @@ fn vdi(world: &World, uuid: Uuid) -> Option<Vdi> {
     if let Some((_, vdi)) = world.inventory.vdi(&uuid) {
         return Some(vdi.clone());
     }
-    let location = world.locations().into_iter().find(|location| implied(world, location) == uuid)?;
-    let (location, kind) = (location.clone(), VdiKind::System);
+    let (location, kind) = (disks(world).implied.get(&uuid)?.clone(), VdiKind::System);
     Some(Vdi { location, size: 0, kind, own: false, sharable: false, read_only: false })
 }
 
@@ -42,23 +83,19 @@ pub(super) fn location(world: &World, uuid: Uuid) -> Option<Text> {
     vdi(world, uuid).map(|vdi| vdi.location)
 }
 
+/// Where all images are.
+pub(super) fn locations(world: &World) -> Vec<&Text> {
+    disks(world).by_location.keys().collect()
+}
+
 /// The VDI of a disk; none of a drive without a medium.
 pub(super) fn of_block(world: &World, block: &Block) -> Option<Uuid> {
-    if let Some(vdi) = block.vdi.filter(|vdi| world.inventory.vdi(vdi).is_some()) {
-        return Some(vdi);
-    }
-    if block.uname.is_empty() {
-        return None;
-    }
-    let known = world.inventory.vdis().find(|(_, vdi)| vdi.location == block.uname);
-    Some(known.map_or_else(|| implied(world, &block.uname), |(item, _)| item.uuid))
+    disks(world).of(world, block)
 }
 
 fn all_vdis(world: &World) -> Vec<Uuid> {
-    let known: Vec<Uuid> = world.inventory.vdis().map(|(item, _)| item.uuid).collect();
-    let is_known = |location: &Text| world.inventory.vdis().any(|(_, vdi)| vdi.location == *location);
-    let more = world.locations().into_iter().filter(|location| !is_known(location));
-    known.iter().copied().chain(more.map(|location| implied(world, location))).collect()
+    let known = world.inventory.vdis().map(|(item, _)| item.uuid);
+    known.chain(disks(world).implied.keys().copied()).collect()
 }
 
 fn extent(world: &World, vdi: &Vdi) -> Extent {
@@ -125,11 +162,7 @@ pub(super) static VDI: Class = Class {
         Field::read("SR", |world, uuid| vdi(world, uuid).and_then(|_| text(sr(world)))),
         Field::read("VBDs", |world, uuid| {
             vdi(world, uuid)?;
-            let disks = world.devices(is_block);
-            let users = disks.filter(|plugged| {
-                plugged.device.as_block().and_then(|block| of_block(world, block)) == Some(uuid)
-            });
-            Some(refs(users.filter_map(|plugged| plugged.device.uuid())))
+            Some(refs(disks(world).users.get(&uuid).into_iter().flatten().copied()))
         }),
         Field::written(
             "virtual_size",

@@ -12,6 +12,7 @@ use crate::core::model::{Device, Interface, InterfaceKind, Mac, Network, Uuid, V
 use crate::core::op::{Change, NetworkOp};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
+use std::collections::BTreeSet;
 
 const NETWORKED: &[Need] = &[Need::Interfaces];
 
@@ -21,29 +22,29 @@ fn network(world: &World, bridge: &str) -> Uuid {
 }
 
 /// The bridges: Domain-0's own, those that somebody made, and those that VMs are to be on.
-fn bridges(world: &World) -> Vec<String> {
-    let own = world.seen.interfaces.iter().filter(|one| one.kind == InterfaceKind::Bridge);
-    let own = own.map(|one| one.name.clone());
-    let made = world.inventory.networks().map(|(_, network)| network.bridge.clone());
-    let wanted = world.devices(is_vif).filter_map(|plugged| match plugged.device {
-        Device::Vif(vif) => vif.bridge.as_ref().map(ToString::to_string),
-        _ => None,
-    });
-    let mut all: Vec<String> = own.chain(made).chain(wanted).collect();
-    all.sort();
-    all.dedup();
-    all
+fn bridges(world: &World) -> &[String] {
+    world.bridges.get_or_init(|| {
+        let own = world.seen.interfaces.iter().filter(|one| one.kind == InterfaceKind::Bridge);
+        let own = own.map(|one| one.name.clone());
+        let made = world.inventory.networks().map(|(_, network)| network.bridge.clone());
+        let wanted = world.devices(is_vif).filter_map(|plugged| match plugged.device {
+            Device::Vif(vif) => vif.bridge.as_ref().map(ToString::to_string),
+            _ => None,
+        });
+        let all: BTreeSet<String> = own.chain(made).chain(wanted).collect();
+        all.into_iter().collect()
+    })
 }
 
 /// The bridge of a network.
 pub(super) fn bridge(world: &World, uuid: Uuid) -> Option<String> {
-    bridges(world).into_iter().find(|bridge| network(world, bridge) == uuid)
+    bridges(world).iter().find(|bridge| network(world, bridge) == uuid).cloned()
 }
 
 /// The network that an interface is on. One that names no bridge is on the first.
 pub(super) fn of_vif(world: &World, vif: &Vif) -> Option<Uuid> {
     let bridge = vif.bridge.as_ref().map(ToString::to_string);
-    bridge.or_else(|| bridges(world).into_iter().next()).map(|bridge| network(world, &bridge))
+    bridge.or_else(|| bridges(world).first().cloned()).map(|bridge| network(world, &bridge))
 }
 
 /// What somebody made, and not the host's administrator.
@@ -162,7 +163,7 @@ fn link(world: &World, uuid: Uuid, on: bool) -> Result<Work, Failure> {
     // A card that is on none goes back to where it was, or on the first.
     let home = stored.map(|(_, vlan)| vlan.bridge.clone());
     let noted = world.notes(uuid).text("bridge").map(str::to_owned);
-    let first = || bridges(world).into_iter().next();
+    let first = || bridges(world).first().cloned();
     let bridge = if on { port.bridge.clone().or(home).or(noted).or_else(first) } else { None };
     let mut ops = Vec::new();
     if let (false, Some(bridge)) = (on, &port.bridge) {

@@ -59,11 +59,6 @@ fn migrate(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> 
     does(world, uuid, RUNNING, DomainOp::Migrate { to, live: args.flag(3, false)? })
 }
 
-/// A limit that moves the balloon at once.
-fn least_memory(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
-    vm_set::memory_dynamic_min(world, uuid, args)
-}
-
 fn send_trigger(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
     let trigger: Result<Trigger, _> = args.text(2)?.parse();
     let trigger = trigger.map_err(|invalid| Failure::value("trigger", &invalid.to_string()))?;
@@ -126,7 +121,7 @@ pub(super) const CALLS: &[Call] = &[
     }),
     taking!("set_VCPUs_number_live", "nvcpu", ANY, |args| DomainOp::SetVcpus(args.number(2)?)),
     taking!("set_memory_dynamic_max_live", "value", ANY, |args| DomainOp::SetMemory(mib(args, 2)?)),
-    Call::one("set_memory_dynamic_min_live", &["session", "vm", "value"], least_memory),
+    Call::one("set_memory_dynamic_min_live", &["session", "vm", "value"], vm_set::memory_dynamic_min),
     Call::one("add_to_VCPUs_params", &["session", "vm", "key", "value"], vm_set::add_vcpus_param),
     Call::one("add_to_VCPUs_params_live", &["session", "vm", "key", "value"], vm_set::add_vcpus_param),
     Call::one("remove_from_VCPUs_params", &["session", "vm", "key"], vm_set::remove_vcpus_param),

@@ -1,5 +1,6 @@
 //! What a call sees.
 
+use super::disks::Disks;
 use super::failure::{About, Failure};
 use super::session::Who;
 use crate::core::caller::Caller;
@@ -69,6 +70,10 @@ pub(super) struct World {
     plugged: OnceLock<HashMap<Uuid, Place>>,
     /// Devices by their metrics.
     rated: OnceLock<HashMap<Uuid, Uuid>>,
+    /// Disk images, and which disks are which.
+    pub(super) disks: OnceLock<Disks>,
+    /// The names of all bridges, in order.
+    pub(super) bridges: OnceLock<Vec<String>>,
 }
 
 /// Where a device is: of which VM, in which of its configurations, and there.
@@ -115,6 +120,8 @@ impl World {
             measured: OnceLock::new(),
             plugged: OnceLock::new(),
             rated: OnceLock::new(),
+            disks: OnceLock::new(),
+            bridges: OnceLock::new(),
         })
     }
 
@@ -157,7 +164,7 @@ impl World {
                 if let Outcome::Storage(storage) = ask(Query::Storage).await? {
                     self.seen.storage = Some(storage);
                 }
-                let locations: Vec<Text> = self.locations().into_iter().cloned().collect();
+                let locations: Vec<Text> = super::disks::locations(self).into_iter().cloned().collect();
                 let paths = locations.iter().map(path_of).collect();
                 if let Outcome::Extents(extents) = ask(Query::Extents(paths)).await? {
                     let known = locations.into_iter().zip(extents);
@@ -187,18 +194,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    /// Where disks are: of images that are known, and of what VMs use.
-    pub(super) fn locations(&self) -> Vec<&Text> {
-        let stored = self.inventory.vdis().map(|(_, vdi)| &vdi.location);
-        let used = self.devices(|device| matches!(device, Device::Block(_)));
-        let used = used.filter_map(|plugged| plugged.device.as_block()).map(|block| &block.uname);
-        let mut all: Vec<&Text> =
-            stored.chain(used.collect::<Vec<_>>()).filter(|at| !at.is_empty()).collect();
-        all.sort();
-        all.dedup();
-        all
     }
 
     pub(super) fn vm(&self, uuid: Uuid) -> Option<&Arc<DomainView>> {
