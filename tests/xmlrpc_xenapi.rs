@@ -222,7 +222,8 @@ fn both_doors_take_xms_calls_and_one_of_them_the_xen_apis() {
 
 /// A VM that takes a while to save, defined and running.
 fn slow_vm(client: &Client) -> Value {
-    let define = format!("op=new&config={}", http_support::encoded(&guest("saveslow", "")));
+    let config = guest("saveslow", "").replace("(memory 64)", "(memory 1024)");
+    let define = format!("op=new&config={}", http_support::encoded(&config));
     assert_eq!(client.daemon.post("/xend/domain", &define).code, 200);
     let vm = client.vm("saveslow");
     client.call("VM.start", &[vm.clone(), Value::Bool(false)]).unwrap();
