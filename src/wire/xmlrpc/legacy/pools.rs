@@ -9,7 +9,7 @@ use crate::sxp::Sxp;
 use crate::wire::xmlrpc::XmlRpc;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
-use crate::wire::xmlrpc::xenapi::{cpu_uuid, pool_uuid};
+use crate::wire::xmlrpc::xenapi::{cpu_uuid, pool_names, pool_uuid};
 use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -118,9 +118,7 @@ fn list(args: &Args<'_>, wire: &XmlRpc) -> Result<Work, Refused> {
         else {
             return Err(Error::Unsupported("The CPU pools cannot be seen".to_owned()));
         };
-        let stored = inventory.pools().map(|(_, pool)| pool.name.clone());
-        let mut names: Vec<String> = running.iter().map(|pool| pool.name.clone()).collect();
-        names.extend(stored.filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        let mut names = pool_names(&inventory, &running);
         names.retain(|name| wanted.is_empty() || wanted.contains(name));
         let shown = names.iter().map(|name| {
             let uuid = pool_uuid(&inventory, host, name);

@@ -47,11 +47,15 @@ fn uuid_of(world: &World, name: &str) -> Uuid {
     pool_uuid(&world.inventory, world.host, name)
 }
 
+/// The names of all pools: of those that run, and of those that are stored and do not.
+pub(in crate::wire::xmlrpc) fn pool_names(inventory: &Inventory, running: &[PoolFacts]) -> Vec<String> {
+    let stored = inventory.pools().map(|(_, pool)| &pool.name);
+    let more = stored.filter(|name| !running.iter().any(|pool| pool.name == **name));
+    running.iter().map(|pool| &pool.name).chain(more).cloned().collect()
+}
+
 fn all(world: &World) -> Vec<Uuid> {
-    let running = world.seen.pools.iter().map(|pool| pool.name.clone());
-    let stored = world.inventory.pools().map(|(_, pool)| pool.name.clone());
-    let mut names: Vec<String> = running.collect();
-    names.extend(stored.filter(|name| !names.contains(name)).collect::<Vec<_>>());
+    let names = pool_names(&world.inventory, &world.seen.pools);
     names.iter().map(|name| uuid_of(world, name)).collect()
 }
 

@@ -7,7 +7,8 @@ use super::table::{Call, Class, Field, Work};
 use super::vm::{VM, power_state};
 use super::world::{Need, Plugged, World, map, text};
 use crate::core::model::{
-    Backend, Console, Device, DomainRef, Generic, Note, NoteChange, Property, Setting, Text, Uuid, Vfb,
+    Backend, Console, Device, DeviceFacts, DomainRef, Generic, Note, NoteChange, Property, Setting, Text,
+    Uuid, Vfb,
 };
 use crate::core::op::{Change, DeviceRef, DomainOp, Op};
 use crate::core::snapshot::DomainView;
@@ -61,23 +62,19 @@ pub(super) fn attached(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Op
     find(world, of, uuid).map(|plugged| Value::Bool(plugged.here))
 }
 
-/// What XenStore says of it.
+/// What XenStore says of it, where that was looked at.
+pub(super) fn facts_of<'a>(world: &'a World, plugged: &Plugged<'_>) -> Option<&'a DeviceFacts> {
+    let device = plugged.device;
+    let mine = |facts: &&DeviceFacts| device.is_of(&facts.class) && Some(facts.number) == device.id();
+    world.seen.devices.get(&plugged.view.uuid)?.iter().find(mine)
+}
+
+/// The same as a map.
 pub(super) fn runtime(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<Value> {
-    let plugged = find(world, of, uuid)?;
-    let facts = world.seen.devices.get(&plugged.view.uuid).into_iter().flatten();
-    let block = plugged.device.as_block().is_some();
-    let mine = facts.into_iter().find(|facts| {
-        let same = facts.class == plugged.device.class() || (block && is_block_class(&facts.class));
-        same && Some(facts.number) == plugged.device.id()
-    });
-    let nodes = mine.into_iter().flat_map(|facts| &facts.nodes);
+    let nodes = facts_of(world, &find(world, of, uuid)?).into_iter().flat_map(|facts| &facts.nodes);
     let node =
         |property: &Property| Some((property.key.to_string(), Value::text(property.text()?.to_string())));
     Some(Value::Struct(nodes.filter_map(node).collect()))
-}
-
-pub(super) fn is_block_class(class: &str) -> bool {
-    ["vbd", "tap", "tap2"].contains(&class)
 }
 
 pub(super) fn about(view: &DomainView) -> About {

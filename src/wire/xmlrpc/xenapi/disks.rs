@@ -198,7 +198,7 @@ pub(super) static VDI: Class = Class {
     calls: &[
         Call::free("create", &["session", "record"], create_vdi),
         Call::one("set_security_label", &["session", "self", "label", "old_label"], |_, _, _| {
-            Err(Failure::new("SECURITY_ERROR", ["-1", super::policy::NO_MODULE]))
+            Err(super::policy::no_module())
         }),
         Call::one("destroy", &["session", "vdi"], |world, uuid, _| {
             change(world, uuid, Change::DestroyVdi(uuid))

@@ -36,6 +36,12 @@ impl Failure {
         Self::new("VALUE_NOT_SUPPORTED", [field, "", reason])
     }
 
+    /// The same of a reason that begins with the field: `memory: ...`
+    pub(super) fn unfit(reason: &str) -> Self {
+        let field = reason.split_once(':').map_or("", |(field, _)| field);
+        Self::value(if field.contains(' ') { "" } else { field }, reason)
+    }
+
     pub(super) fn power_state(about: &About) -> Self {
         Self::new("VM_BAD_POWER_STATE", [about.vm.as_str(), about.wanted, about.power_state])
     }
@@ -61,11 +67,7 @@ impl Failure {
                 let (code, which) = about.instead.clone().unwrap_or_default();
                 Self::new(code, [text.as_str(), &which])
             }
-            Error::Invalid(_) | Error::Missing { .. } => {
-                let field = text.split_once(':').map_or("", |(field, _)| field);
-                let field = if field.contains(' ') { "" } else { field };
-                Self::value(field, &text)
-            }
+            Error::Invalid(_) | Error::Missing { .. } => Self::unfit(&text),
             Error::Privileged(_)
             | Error::Dom0Shutdown
             | Error::NotManaged(_)
@@ -86,7 +88,6 @@ impl Failure {
 impl From<Unfit> for Failure {
     fn from(unfit: Unfit) -> Self {
         let Unfit(text) = unfit;
-        let field = text.split_once(':').map_or("", |(field, _)| field).to_owned();
-        Self::value(&field, &text)
+        Self::unfit(&text)
     }
 }

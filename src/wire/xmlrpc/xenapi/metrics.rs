@@ -1,6 +1,6 @@
 //! What VMs and their devices do at the moment.
 
-use super::devices::{is_block, is_block_class, is_vif};
+use super::devices::{facts_of, is_block, is_vif};
 use super::network;
 use super::notes::Shelf;
 use super::table::{Class, Field};
@@ -152,14 +152,9 @@ pub(super) static VM_GUEST_METRICS: Class = Class {
 /// What a device moved since its VM was started, in KiB a second: in and out.
 fn rate(world: &World, metrics: Uuid) -> Option<(f64, f64)> {
     let plugged = world.device(world.rated_by(metrics)?)?;
-    let block = is_block(plugged.device);
-    let facts = world.seen.devices.get(&plugged.view.uuid).into_iter().flatten();
-    let mine = facts.into_iter().find(|facts| {
-        let same = facts.class == plugged.device.class() || (block && is_block_class(&facts.class));
-        same && Some(facts.number) == plugged.device.id()
-    });
     let started = plugged.view.facts.as_ref().and_then(|facts| facts.start_time);
-    Some(since(mine.and_then(|facts| facts.io), started, world.now))
+    let moved = facts_of(world, &plugged).and_then(|facts| facts.io);
+    Some(since(moved, started, world.now))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a rate")]

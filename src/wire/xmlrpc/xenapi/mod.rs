@@ -44,7 +44,7 @@ use super::{Login, XmlRpc};
 use crate::core::caller::Caller;
 use crate::core::model::Uuid;
 use crate::core::op::{Outcome, Query};
-pub(super) use cpu_pool::pool_uuid;
+pub(super) use cpu_pool::{pool_names, pool_uuid};
 use failure::Failure;
 pub(super) use host::cpu_uuid;
 use policy::Debug;

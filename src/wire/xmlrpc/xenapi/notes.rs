@@ -101,26 +101,16 @@ pub(super) fn set(
     change(shelf, world, uuid, NoteChange::Field(field.name.to_owned(), Some(note)))
 }
 
-pub(super) fn add(
+/// Notes one text of a map, or takes it away.
+pub(super) fn set_entry(
     shelf: Shelf,
     world: &World,
     uuid: Uuid,
     field: &Field,
-    args: &Args<'_>,
+    key: String,
+    value: Option<String>,
 ) -> Result<Work, Failure> {
-    let (key, value) = (args.text(2)?, Some(args.text(3)?));
     change(shelf, world, uuid, NoteChange::Entry { field: field.name.to_owned(), key, value })
-}
-
-pub(super) fn remove(
-    shelf: Shelf,
-    world: &World,
-    uuid: Uuid,
-    field: &Field,
-    args: &Args<'_>,
-) -> Result<Work, Failure> {
-    let key = args.text(2)?;
-    change(shelf, world, uuid, NoteChange::Entry { field: field.name.to_owned(), key, value: None })
 }
 
 /// Notes of what a new object's record says, of those fields that are noted.

@@ -10,17 +10,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Why nothing comes of it.
-pub(super) const NO_MODULE: &str = "No security module is loaded";
+const NO_MODULE: &str = "No security module is loaded";
 
 /// What xend returned of a module that is not there: its error number for operations that are not supported.
 const RC: &str = "-1";
 
 /// What fails for want of a module.
+pub(super) fn no_module() -> Failure {
+    Failure::new("SECURITY_ERROR", [RC, NO_MODULE])
+}
+
+/// A call that does.
 macro_rules! refused {
     ($name:literal, $($param:literal),*) => {
-        Call::free($name, &["session", $($param),*], |_, _, _| {
-            Err(Failure::new("SECURITY_ERROR", [RC, NO_MODULE]))
-        })
+        Call::free($name, &["session", $($param),*], |_, _, _| Err(no_module()))
     };
 }
 

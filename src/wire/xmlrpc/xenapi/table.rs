@@ -311,8 +311,13 @@ impl Doing {
                     Set::Never | Set::Noted => notes::set(class.shelf, world, uuid, field, args),
                 };
             }
-            Self::AddTo(field) => return notes::add(class.shelf, world, uuid, field, args),
-            Self::RemoveFrom(field) => return notes::remove(class.shelf, world, uuid, field, args),
+            Self::AddTo(field) => {
+                let (key, value) = (args.text(2)?, Some(args.text(3)?));
+                return notes::set_entry(class.shelf, world, uuid, field, key, value);
+            }
+            Self::RemoveFrom(field) => {
+                return notes::set_entry(class.shelf, world, uuid, field, args.text(2)?, None);
+            }
             Self::Call(call) => return (call.make)(world, uuid, args),
         }))
     }

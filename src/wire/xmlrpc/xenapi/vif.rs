@@ -137,7 +137,7 @@ pub(super) static VIF: Class = Class {
         Call::one("plug", &["session", "self"], |world, uuid, _| plug(world, "VIF", is_vif, uuid)),
         Call::one("unplug", &["session", "self"], |world, uuid, _| detach(world, "VIF", is_vif, uuid, false)),
         Call::one("set_security_label", &["session", "self", "label", "old_label"], |_, _, _| {
-            Err(Failure::new("SECURITY_ERROR", ["-1", super::policy::NO_MODULE]))
+            Err(super::policy::no_module())
         }),
     ],
 };

@@ -147,6 +147,6 @@ pub(super) const CALLS: &[Call] = &[
     Call::one("cpu_pool_migrate", &["session", "vm", "cpu_pool"], migrate_to_pool).needing(&[Need::Pools]),
     // There is no security module to know a label.
     Call::one("set_security_label", &["session", "vm", "label", "old_label"], |_, _, _| {
-        Err(Failure::new("SECURITY_ERROR", ["-1", super::policy::NO_MODULE]))
+        Err(super::policy::no_module())
     }),
 ];

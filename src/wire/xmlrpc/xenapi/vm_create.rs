@@ -18,12 +18,6 @@ use std::collections::BTreeMap;
 /// Members of a record that are no fields of a VM, and that xm sends.
 const SAID_ELSEWHERE: [&str; 2] = ["superpages", "s3_integrity"];
 
-fn unfit(invalid: &crate::core::model::Invalid) -> Failure {
-    let text = invalid.to_string();
-    let field = text.split_once(':').map_or("", |(field, _)| field);
-    Failure::value(if field.contains(' ') { "" } else { field }, &text)
-}
-
 /// `VM.create(record)`: a definition.
 pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
     let record = Record::of("VM", args)?;
@@ -43,7 +37,7 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
     config.notes = of_record(&record, VM.fields)?;
     if let Some(least) = record.number::<u64>("memory_dynamic_min")? {
         let note = NoteChange::Field("memory_dynamic_min".into(), Some(Note::Text(least.to_string())));
-        note.apply(&mut config.notes).map_err(|invalid| unfit(&invalid))?;
+        note.apply(&mut config.notes).map_err(|invalid| Failure::unfit(&invalid.to_string()))?;
     }
     let vm = uuid.to_string();
     let mut settings = vec![
@@ -85,7 +79,7 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
         params.iter().filter(|(key, _)| !is_ours(key)).map(|(key, value)| (key.clone(), value.clone()));
     settings.extend(others.map(|param| entry("VCPUs_params", param)));
     for setting in settings {
-        setting.apply(&mut config).map_err(|invalid| unfit(&invalid))?;
+        setting.apply(&mut config).map_err(|invalid| Failure::unfit(&invalid.to_string()))?;
     }
     for key in SAID_ELSEWHERE {
         if let Some(value) = record.optional_text(key)? {
@@ -136,7 +130,7 @@ fn schedule(config: &mut DomainConfig, params: &BTreeMap<String, String>, cpus: 
             _ => return Err(Failure::value("VCPUs_params", "cpumap and a VCPU's number is expected")),
         }
     }
-    config.check().map_err(|invalid| unfit(&invalid))
+    config.check().map_err(|invalid| Failure::unfit(&invalid.to_string()))
 }
 
 /// `VM.clone(vm, new_name)`: another definition of the same, with images of its own.

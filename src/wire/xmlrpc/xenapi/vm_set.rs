@@ -216,7 +216,7 @@ pub(super) fn remove_vcpus_param(world: &World, uuid: Uuid, args: &Args<'_>) -> 
     all(world, uuid, vec![vcpus_param(world, &args.text(2)?, None)?])
 }
 
-/// Whether a trigger is one that only a guest with firmware understands.
+/// What kind of guest it is; none if nothing is said of what it boots.
 pub(super) fn kind_of(world: &World, uuid: Uuid) -> Option<GuestKind> {
     view(world, uuid)?.config.image.as_ref().map(|image| image.kind)
 }
