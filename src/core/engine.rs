@@ -12,10 +12,12 @@ use super::arrivals::Arrivals;
 use super::caller::Caller;
 use super::error::Error;
 use super::inventory::{Inventory, Stock};
+use super::journal::{Journal, What};
 use super::model::{DomId, DomName, DomainRef, HostInfo, SchedParams, Scheduler, Uuid};
 use super::op::{Change, DomainOp, Op, Outcome};
 use super::ports::{Clock, Courier, Entropy, Hypervisor, Store};
 use super::registry::Registry;
+use super::samples::Samples;
 use super::snapshot::{Board, DomainView, Snapshot};
 use super::vnets::Vnets;
 use std::future::Future;
@@ -80,6 +82,7 @@ pub(super) struct Core {
     pub(super) info: Arc<HostInfo>,
     pub(super) vnets: Vnets,
     pub(super) stock: Stock,
+    pub(super) samples: Samples,
     settings: Settings,
     sweeping: tokio::sync::Mutex<()>,
     born: Instant,
@@ -107,14 +110,15 @@ impl Engine {
             store,
             courier,
             arrivals,
+            board: Board::new(Journal::new(clock.clone(), &*entropy)),
             clock,
             entropy,
-            board: Board::new(),
             registry: Registry::default(),
             stopping: CancellationToken::new(),
             info,
             vnets,
             stock,
+            samples: Samples::default(),
             settings,
             sweeping: tokio::sync::Mutex::new(()),
             born: Instant::now(),
@@ -125,6 +129,7 @@ impl Engine {
         core.sweep().await?;
         tokio::spawn(core.clone().follow(changes));
         tokio::spawn(core.clone().keep_fresh());
+        tokio::spawn(core.clone().take_samples());
         tokio::spawn(core.clone().start_with_xend());
         Ok(Self(core))
     }
@@ -136,8 +141,15 @@ impl Engine {
             Op::Change(change) => change,
         };
         let (op, target) = (change.name(), change.target().into_owned());
+        let about = match &change {
+            Change::Domain(domain, _) | Change::Cancel(domain) => {
+                self.0.board.current().find(domain).cloned()
+            }
+            _ => None,
+        };
         let outcome =
             if self.0.stopping.is_cancelled() { Err(Error::Stopping) } else { self.0.change(change).await };
+        self.0.write_down(caller, op, &target, about.as_deref(), &outcome);
         match &outcome {
             Ok(_) => info!(%caller, op, domain = target, "Done"),
             Err(error) => info!(%caller, op, domain = target, %error, source = source(error), "Failed"),
@@ -168,6 +180,21 @@ impl Engine {
     /// Tells whenever that has changed.
     pub fn inventories(&self) -> tokio::sync::watch::Receiver<u64> {
         self.0.stock.generations()
+    }
+
+    /// What has happened to domains since the daemon was started.
+    pub fn journal(&self) -> &Journal {
+        &self.0.board.journal
+    }
+
+    /// What domains have used in the last minutes.
+    pub fn samples(&self) -> &Samples {
+        &self.0.samples
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> std::time::SystemTime {
+        self.0.clock.now()
     }
 
     /// What reads see at the moment, however old its figures are.
@@ -240,6 +267,28 @@ impl Core {
             Change::Domain(domain, op) => {
                 let view = find(&self.board.current(), &domain)?;
                 self.ask(&view, op).await
+            }
+        }
+    }
+
+    /// Notes what became of something that was asked for.
+    fn write_down(
+        &self,
+        caller: &Caller,
+        op: &'static str,
+        target: &str,
+        about: Option<&DomainView>,
+        outcome: &Result<Outcome, Error>,
+    ) {
+        let caller = caller.to_string();
+        match outcome {
+            Ok(Outcome::Domain(view)) => {
+                self.board.journal.operation(Some(view), target, What::Done { op, caller });
+            }
+            Ok(_) => self.board.journal.operation(about, target, What::Done { op, caller }),
+            Err(error) => {
+                let error = error.to_string();
+                self.board.journal.operation(about, target, What::Failed { op, caller, error });
             }
         }
     }

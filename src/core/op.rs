@@ -42,6 +42,8 @@ pub enum Query {
     Vcpus(DomainRef),
     /// A domain's devices of a class, as its XenStore shows them.
     Devices(DomainRef, String),
+    /// All devices of a domain, as its XenStore shows them.
+    AllDevices(DomainRef),
     /// What a domain was that is in a file.
     Saved(PathBuf),
     /// What the machine is made of.

@@ -3,6 +3,7 @@
 //! A [`Snapshot`] shares its domains with the one before it, so that publishing a change to one of 10,000 domains does
 //! not copy the others.
 
+use super::journal::Journal;
 use super::lifecycle::State;
 use super::model::{DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, Uuid};
 use super::transfer::Progress;
@@ -32,6 +33,13 @@ pub struct DomainView {
 }
 
 impl DomainView {
+    /// A domain that is defined and nothing else, for tests.
+    #[cfg(test)]
+    pub(super) fn of(uuid: Uuid, config: Arc<DomainConfig>) -> Self {
+        let definition = Some(config.clone());
+        Self { uuid, config, facts: None, definition, suspended: false, progress: None, epoch: 0 }
+    }
+
     /// Its name.
     pub fn name(&self) -> &DomName {
         &self.config.name
@@ -173,6 +181,8 @@ pub(super) struct Board {
     epoch: Mutex<u64>,
     /// The generation of what was published last.
     published: watch::Sender<u64>,
+    /// What happened, written down as it is published.
+    pub(super) journal: Journal,
 }
 
 /// What a sweep found that no driver knows of yet.
@@ -185,9 +195,9 @@ pub(super) struct Strange {
 }
 
 impl Board {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(journal: Journal) -> Self {
         let (current, published) = (ArcSwap::from_pointee(Snapshot::empty()), watch::Sender::new(0));
-        Self { current, epoch: Mutex::new(0), published }
+        Self { current, epoch: Mutex::new(0), published, journal }
     }
 
     /// Tells of each generation, or of the last of several.
@@ -211,7 +221,9 @@ impl Board {
         let Shown { config, facts, definition, suspended, progress } = shown;
         let view =
             Arc::new(DomainView { uuid, config, facts, definition, suspended, progress, epoch: *epoch });
+        let old = self.current.load().by_uuid(&uuid).cloned();
         self.swap(|snapshot| snapshot.insert(view.clone()));
+        self.journal.compare(old.as_deref(), Some(&view));
         view
     }
 
@@ -219,7 +231,9 @@ impl Board {
     pub(super) fn remove(&self, uuid: &Uuid) {
         let mut epoch = self.lock();
         *epoch += 1;
+        let old = self.current.load().by_uuid(uuid).cloned();
         self.swap(|snapshot| snapshot.forget(uuid));
+        self.journal.compare(old.as_deref(), None);
     }
 
     /// Takes over what a sweep that began at `began` has found, where no driver has published something newer.
@@ -243,6 +257,7 @@ impl Board {
                 strange.changed.push(old.uuid);
             }
             let view = DomainView { facts: Some(facts), ..DomainView::clone(old) };
+            self.journal.compare(Some(old), Some(&view));
             // Neither the name it is shown by, domid nor UUID differ, so the indices stay as they are.
             snapshot.domains.insert_mut(view.uuid, Arc::new(view));
             moved = true;
@@ -274,5 +289,42 @@ impl Board {
 
     fn lock(&self) -> MutexGuard<'_, u64> {
         self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::core::model::RunFlags;
+    use std::time::Duration;
+
+    /// A running domain's facts; `number` is its domid and its UUID.
+    pub(in crate::core) fn facts(number: u32, cpu_time: Duration) -> DomainFacts {
+        DomainFacts {
+            domid: DomId(number),
+            uuid: Uuid::from_u128(number.into()),
+            name: DomName::adopted(&format!("d{number}")),
+            flags: RunFlags::default(),
+            cpu_time,
+            memory_kib: 65_536,
+            online_vcpus: 1,
+            start_time: None,
+            store_mfn: None,
+            console_mfn: None,
+            console_port: None,
+            notes: Arc::new([]),
+        }
+    }
+
+    /// These domains, as a sweep just found them.
+    pub(in crate::core) fn snapshot(domains: &[DomainFacts]) -> Snapshot {
+        let mut snapshot = Snapshot::empty();
+        for facts in domains {
+            let mut view = DomainView::of(facts.uuid, Arc::new(DomainConfig::new(facts.name.clone(), 64)));
+            view.facts = Some(facts.clone());
+            snapshot.insert(Arc::new(view));
+        }
+        snapshot.swept = Some(Instant::now());
+        snapshot
     }
 }

@@ -226,7 +226,7 @@ pub(crate) fn answered(query: &Query, stage: Stage) -> Result<(), ErrorKind> {
         | Query::Sched(..)
         | Query::DevicesConnected(_) => there,
         Query::Console(_) if stage == Dom0 => Err(ErrorKind::Unsupported),
-        Query::Vcpus(_) | Query::Console(_) => match stage {
+        Query::Vcpus(_) | Query::AllDevices(_) | Query::Console(_) => match stage {
             Halted | Suspended => Err(ErrorKind::Conflict),
             Absent | Paused | Running | Crashed | Off | Dom0 => there,
         },
@@ -244,6 +244,7 @@ pub(crate) fn queries(domain: &DomainRef) -> Vec<Query> {
         Query::Vcpus(domain.clone()),
         Query::Console(domain.clone()),
         Query::Devices(domain.clone(), "vbd".into()),
+        Query::AllDevices(domain.clone()),
         Query::Sedf(domain.clone()),
         Query::Sched(domain.clone(), Scheduler::Credit),
         Query::Vnets,

@@ -64,6 +64,10 @@ impl Core {
                 devices.retain(|device| device.class == class || (block(&class) && block(&device.class)));
                 Ok(Outcome::Devices(devices))
             }
+            Query::AllDevices(domain) => {
+                let (_, domid) = self.running(&domain)?;
+                Ok(Outcome::Devices(self.limited("Reading devices", self.hypervisor.devices(domid)).await?))
+            }
             Query::Sedf(domain) => {
                 let view = find(&self.board.current(), &domain)?;
                 let params = match view.config.sedf {

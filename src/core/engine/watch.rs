@@ -6,6 +6,7 @@ use crate::core::driver::{Driver, Handle};
 use crate::core::error::Error;
 use crate::core::model::{DomId, DomName, DomainConfig, DomainFacts};
 use crate::core::ports::{Definition, DomainChanged, Note};
+use crate::core::samples::ROUND;
 use crate::core::snapshot::{Snapshot, Strange};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -131,6 +132,22 @@ impl Core {
             match known.and_then(|uuid| self.registry.driver(&uuid)) {
                 Some(driver) => driver.changed(),
                 None => drop(tokio::spawn(self.clone().meet(domid))),
+            }
+        }
+    }
+
+    /// Takes a sample of what domains use, again and again, whether somebody looks or not: whoever comes sees the last minutes.
+    pub(super) async fn take_samples(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(ROUND);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            // While the hypervisor does not answer there is nothing to be seen, and the log has that from those who read.
+            if self.sweep().await.is_ok() {
+                self.samples.take(&self.board.current());
             }
         }
     }

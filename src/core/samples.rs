@@ -1,0 +1,131 @@
+//! What domains have used in the last minutes: rings in memory, one sample each [`ROUND`].
+
+use super::model::{DomId, Uuid};
+use super::snapshot::Snapshot;
+use arc_swap::ArcSwap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How often a sample is taken.
+pub const ROUND: Duration = Duration::from_secs(3);
+/// How many samples are kept: five minutes.
+pub const KEPT: usize = 100;
+
+/// What a domain used between two rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Sample {
+    /// Percent of one CPU: a domain with two busy VCPUs uses 200.
+    pub cpu: f32,
+    /// The memory it had, in KiB.
+    pub memory_kib: u64,
+}
+
+/// The samples of one round.
+#[derive(Debug, Clone, Default)]
+pub struct Round {
+    /// Its number, from 1; 0 before the first.
+    pub number: u64,
+    /// What each domain on the host used.
+    pub domains: HashMap<Uuid, Sample>,
+}
+
+/// The rings.
+#[derive(Default)]
+pub struct Samples {
+    last: ArcSwap<Round>,
+    rings: Mutex<Rings>,
+    rounds: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Rings {
+    /// When the last round was read.
+    read: Option<Instant>,
+    /// The domid and the CPU time that each domain had then.
+    times: HashMap<Uuid, (DomId, Duration)>,
+    samples: HashMap<Uuid, VecDeque<Sample>>,
+}
+
+impl Samples {
+    /// Tells of each round's number.
+    pub fn rounds(&self) -> watch::Receiver<u64> {
+        self.rounds.subscribe()
+    }
+
+    /// The last round.
+    pub fn last(&self) -> Arc<Round> {
+        self.last.load_full()
+    }
+
+    /// A domain's samples, the oldest first, [`KEPT`] at most.
+    pub fn of(&self, uuid: &Uuid) -> Vec<Sample> {
+        let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        rings.samples.get(uuid).map(|ring| ring.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// Takes a sample of each domain. A snapshot that was swept no later than the last one tells nothing new.
+    pub(super) fn take(&self, snapshot: &Snapshot) {
+        let Some(swept) = snapshot.swept() else { return };
+        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = rings.read;
+        if since.is_some_and(|since| since >= swept) {
+            return;
+        }
+        let (mut times, mut domains) = (HashMap::new(), HashMap::new());
+        for facts in snapshot.domains().filter_map(|view| view.facts.as_ref()) {
+            let known = rings.times.get(&facts.uuid).filter(|(domid, _)| *domid == facts.domid);
+            let used = known.zip(since).map(|((_, cpu_time), since)| {
+                let used = facts.cpu_time.saturating_sub(*cpu_time).as_secs_f32();
+                used * 100.0 / swept.duration_since(since).as_secs_f32()
+            });
+            times.insert(facts.uuid, (facts.domid, facts.cpu_time));
+            let sample = Sample { cpu: used.unwrap_or(0.0), memory_kib: facts.memory_kib };
+            domains.insert(facts.uuid, sample);
+            let ring = rings.samples.entry(facts.uuid).or_default();
+            if used.is_some() {
+                if ring.len() == KEPT {
+                    ring.pop_front();
+                }
+                ring.push_back(sample);
+            }
+        }
+        rings.samples.retain(|uuid, _| domains.contains_key(uuid));
+        (rings.read, rings.times) = (Some(swept), times);
+        let number = self.last.load().number + 1;
+        self.last.store(Arc::new(Round { number, domains }));
+        self.rounds.send_replace(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::snapshot::tests::{facts, snapshot};
+
+    #[tokio::test(start_paused = true)]
+    async fn use_is_what_came_between_two_rounds() {
+        let samples = Samples::default();
+        let uuid = Uuid::from_u128(1);
+        let at = |seconds| snapshot(&[facts(1, Duration::from_secs_f64(seconds))]);
+        samples.take(&at(10.0));
+        assert!(samples.of(&uuid).is_empty(), "nothing is known before the second round");
+        tokio::time::advance(ROUND).await;
+        let second = at(11.5);
+        samples.take(&second);
+        samples.take(&second);
+        assert_eq!(samples.of(&uuid), [Sample { cpu: 50.0, memory_kib: 65_536 }]);
+        assert_eq!(samples.last().number, 2);
+        for _ in 0..KEPT {
+            tokio::time::advance(ROUND).await;
+            samples.take(&at(11.5));
+        }
+        assert_eq!(samples.of(&uuid).len(), KEPT);
+        assert!(samples.of(&uuid).iter().all(|sample| sample.cpu == 0.0));
+        tokio::time::advance(ROUND).await;
+        samples.take(&snapshot(&[]));
+        assert!(samples.of(&uuid).is_empty(), "one that is gone uses nothing");
+    }
+}
