@@ -154,6 +154,7 @@ impl Host {
             engine.clone(),
             || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 },
             String::new,
+            tokio_util::sync::CancellationToken::new(),
         );
         (Self { engine, ours: serve(wire.router()).await }, dir)
     }

@@ -87,7 +87,9 @@ fn measure(domains: u32) -> Cost {
         let start = started.elapsed().as_secs_f64();
         let memory = resident() - before;
         let settings = || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 };
-        let router = Http::new(engine.clone(), settings, String::new).router();
+        let router =
+            Http::new(engine.clone(), settings, String::new, tokio_util::sync::CancellationToken::new())
+                .router();
         let ask = async |target: &'static str| {
             let mut times = Vec::new();
             for _ in 0..7 {

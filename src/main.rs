@@ -65,7 +65,8 @@ fn serve(options: &RunOptions) -> Result<()> {
         let dom0_min_mem = Arc::new(AtomicU64::new(config.tunables.dom0_min_mem_mib));
         let engine = start_engine(&config, Arc::clone(&dom0_min_mem)).await?;
         let guard = Guard::new(Arc::clone(&live));
-        let app = guarded(pages(&engine, &live, &telemetry), &guard);
+        let server = Server::new(Arc::clone(&live), config.max_connections);
+        let app = guarded(pages(&engine, &live, &telemetry, &server), &guard);
         let host = engine.host_uuid().await?;
         let calls = calls(&engine, host, environment.uid, &live, &telemetry);
         let stop = CancellationToken::new();
@@ -73,7 +74,6 @@ fn serve(options: &RunOptions) -> Result<()> {
         listen::announce(&xen_api, "Xen-API");
         listen::announce(&xmlrpc, "XML-RPC");
         listen::announce(&listeners, "Listening");
-        let server = Server::new(Arc::clone(&live), config.max_connections);
         for listener in listeners {
             server.attach(listener, app.clone());
         }
@@ -166,7 +166,7 @@ fn calls(engine: &Engine, host: Uuid, own_uid: u32, live: &Live, telemetry: &Tel
     XmlRpc::new(engine.clone(), host, settings, move || ring.text())
 }
 
-fn pages(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {
+fn pages(engine: &Engine, live: &Live, telemetry: &Telemetry, server: &Server) -> axum::Router {
     let (tunables, ring) = (Arc::clone(live), telemetry.ring());
     let settings = move || {
         let now = tunables.load();
@@ -176,7 +176,7 @@ fn pages(engine: &Engine, live: &Live, telemetry: &Telemetry) -> axum::Router {
             relocation_port: now.relocation_port,
         }
     };
-    Http::new(engine.clone(), settings, move || ring.text()).router()
+    Http::new(engine.clone(), settings, move || ring.text(), server.stopping()).router()
 }
 
 fn reload(options: &RunOptions, environment: &Environment, old: &Config, telemetry: &Telemetry, live: &Live) {

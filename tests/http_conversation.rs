@@ -300,7 +300,7 @@ fn forms_in_a_browser_lead_somewhere() {
     assert!(paused.code == 200 && paused.text().contains("Domain b is paused."));
     let failed = submit("/xend/domain", &[("op", "create"), ("config", "(vm (name <b>) (memory 12x))")]);
     assert_eq!(failed.status(), "500 Request failed: create");
-    assert!(failed.text().contains("line 1, column") && !failed.text().contains("<b>"));
+    assert!(failed.text().contains("Line 1, column") && !failed.text().contains("<b>"));
     for page in ["/xend/domain/b", "/xend/domain?detail=1", "/xend/node/log"] {
         assert!(!daemon.get(page).text().contains("geheim"), "{page}");
     }

@@ -50,6 +50,11 @@ impl Server {
         self.tasks.spawn(door.keep());
     }
 
+    /// Cancelled when the server is stopped: answers that do not end by themselves end then.
+    pub fn stopping(&self) -> CancellationToken {
+        self.shutdown.soft.clone()
+    }
+
     /// Stops accepting; connections finish the request they are in, idle ones close.
     pub fn stop(&self) {
         self.shutdown.soft.cancel();

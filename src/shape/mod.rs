@@ -7,6 +7,7 @@
 
 mod device;
 mod error;
+mod event;
 mod fields;
 mod host;
 mod image;
@@ -19,10 +20,13 @@ mod vnet;
 
 pub use device::read_device;
 pub use error::ShapeError;
+pub use event::{event, event_kind, figures, stream_event};
 pub use host::{attached, devices, node, sched, sedf, vcpus};
 pub use item::{read_item, stored_item};
 pub use json::JsonSink;
 pub use read::{read_config, read_sedf, read_stored};
-pub use show::{config, defined_devices, domain, is_in_state, state_letters, state_word, stored_config};
+pub use show::{
+    config, defined_devices, domain, is_in_state, state_letters, state_name, state_word, stored_config,
+};
 pub use sink::{NestedSink, Node, Sink, SxpSink, TreeSink};
 pub use vnet::{read_vnet, stored_vnet, vnet};

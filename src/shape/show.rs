@@ -3,6 +3,7 @@
 use super::device::{self, Form};
 use super::image::{self, end_image};
 use super::sink::{Sink, TreeSink};
+use crate::core::lifecycle::State;
 use crate::core::model::{Device, DomainConfig, DomainFacts, GuestKind, RunFlags, ShutdownReason};
 use crate::core::snapshot::DomainView;
 use crate::sxp::Sxp;
@@ -66,14 +67,21 @@ pub fn state_letters(flags: &RunFlags) -> [u8; 6] {
 
 /// The state in a word, as `?state=` has it.
 pub fn state_word(view: &DomainView) -> &'static str {
-    let Some(facts) = &view.facts else { return if view.suspended { "suspended" } else { "halted" } };
-    match facts.flags {
-        RunFlags { dying: true, .. } => "dying",
-        RunFlags { shutdown: Some(ShutdownReason::Crash), .. } => "crashed",
-        RunFlags { shutdown: Some(ShutdownReason::Suspend), .. } => "suspended",
-        RunFlags { shutdown: Some(_), .. } => "shutdown",
-        RunFlags { paused: true, .. } => "paused",
-        _ => "running",
+    state_name(view.state())
+}
+
+/// The same of a state.
+pub fn state_name(state: State) -> &'static str {
+    match state {
+        State::Halted => "halted",
+        State::Building => "building",
+        State::Paused => "paused",
+        State::Running => "running",
+        State::Suspended | State::Stopped(ShutdownReason::Suspend) => "suspended",
+        State::Stopped(ShutdownReason::Crash) => "crashed",
+        State::Stopped(_) => "shutdown",
+        State::Dying => "dying",
+        State::Gone => "gone",
     }
 }
 

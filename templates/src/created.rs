@@ -28,15 +28,21 @@ impl CreatedPage {
             p.message role="status" { "Created " a href=(self.href) { "Domain " (self.name) } }
             @if self.paused {
                 p { "It is paused. Wait until its devices are connected, then unpause it." }
-                (form::post(&self.href, &html! {
-                    (form::button("wait_for_devices", "Wait for devices"))
-                    (form::button("unpause", "Unpause"))
-                }))
+                form method="post" action=(self.href) {
+                    div.actions {
+                        (form::primary_button("unpause", "Unpause"))
+                        " "
+                        (form::button("wait_for_devices", "Wait for devices"))
+                    }
+                }
             }
-            h2 { "Configuration" }
-            (preformatted(&self.config_text))
+            section.card aria-labelledby="configuration" {
+                h2 #configuration { "Configuration" }
+                (preformatted(&self.config_text))
+            }
         };
-        Layout { title: &format!("Created {}", self.name), crumbs: &self.crumbs, body }.render()
+        let title = format!("Created {}", self.name);
+        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
     }
 }
 
@@ -66,7 +72,7 @@ mod tests {
     #[test]
     fn a_paused_domain_can_be_set_going() {
         let text = page("pv1").render();
-        assert_form(forms(&text)[0], "/xend/domain/pv1", &["wait_for_devices", "unpause"], &[]);
+        assert_form(forms(&text)[0], "/xend/domain/pv1", &["unpause", "wait_for_devices"], &[]);
         let running = CreatedPage { paused: false, ..page("pv1") }.render();
         assert!(forms(&running).is_empty());
     }

@@ -25,7 +25,7 @@ impl Directory {
                 }
             }
         };
-        Layout { title, crumbs: &self.crumbs, body }.render()
+        Layout { title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
     }
 }
 

@@ -1,108 +1,259 @@
-//! The domains of the host, and the forms that create one.
+//! The domains of the host.
 
 use maud::{Markup, html};
 
-use crate::form;
+use crate::chart::small_bar;
+use crate::form::{self, Action};
 use crate::layout::Layout;
-use crate::parts::Link;
+use crate::parts::{Link, Uptime, badge};
 
 /// The page of `/xend/domain`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DomainList {
     /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// The list's own URL or path, where its forms lead.
+    /// The list's own URL, as monitors find it in each domain's.
     pub url: String,
-    /// The `state` that was asked for, or `None` for the usual list: the domains that have an id.
-    pub state_filter: Option<String>,
+    /// The list's own path, where its links lead.
+    pub path: String,
+    /// What can be listed, with how many there are of each.
+    pub states: Vec<StateTab>,
+    /// What names must contain to be shown.
+    pub wanted: String,
+    /// The `state` that was asked for.
+    pub state: Option<String>,
+    /// What the rows are sorted by.
+    pub sort: Sorting,
     /// The domains, in the order they are shown.
     pub rows: Vec<DomainRow>,
 }
 
-/// One domain of the list.
+/// A choice of domains.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateTab {
+    /// The `state` that is asked for, or `None` for the usual list: the domains that have an id.
+    pub state: Option<String>,
+    /// What it is called.
+    pub label: String,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// In which order domains are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sorting {
+    /// By what.
+    pub by: Column,
+    /// Whether the largest come first.
+    pub descending: bool,
+}
+
+/// What domains can be sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// Their names.
+    Name,
+    /// Their domids; those that have none come last.
+    Id,
+    /// Their states' words.
+    State,
+    /// Their memory.
+    Memory,
+    /// Their VCPUs.
+    Vcpus,
+    /// How much of a CPU they use.
+    Cpu,
+    /// How long they have been there.
+    Uptime,
+}
+
+impl Column {
+    /// All of them, in the order of the table.
+    pub const ALL: [Self; 7] =
+        [Self::Name, Self::Id, Self::State, Self::Memory, Self::Vcpus, Self::Cpu, Self::Uptime];
+
+    /// What `sort` is in a query.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Id => "id",
+            Self::State => "state",
+            Self::Memory => "memory",
+            Self::Vcpus => "vcpus",
+            Self::Cpu => "cpu",
+            Self::Uptime => "uptime",
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Name => "Domain",
+            Self::Id => "Id",
+            Self::State => "State",
+            Self::Memory => "Memory",
+            Self::Vcpus => "VCPUs",
+            Self::Cpu => "CPU",
+            Self::Uptime => "Uptime",
+        }
+    }
+
+    const fn is_number(self) -> bool {
+        !matches!(self, Self::Name | Self::State)
+    }
+}
+
+/// One domain of the list.
+#[derive(Debug, Clone, PartialEq)]
 pub struct DomainRow {
     /// The domain's name.
     pub name: String,
-    /// The domain's own URL or path.
-    pub href: String,
+    /// The last segment of its URL or path: the name, percent-encoded.
+    pub segment: String,
     /// The domain's id, or `None` if it is only defined.
     pub id: Option<u32>,
     /// The domain's memory in MiB.
     pub memory_mib: u64,
     /// The six letters `rbpscd` with `-` for those that are off, or empty if the domain has no id.
-    pub state: String,
+    pub letters: String,
     /// The state in a word: "running", "blocked", "paused", "halted", ...
-    pub state_word: String,
+    pub state: String,
+    /// VCPUs that are online; all that it will have if it is only defined.
+    pub vcpus: u32,
+    /// Percent of one CPU that it uses.
+    pub cpu: Option<f64>,
+    /// How long it has been on the host.
+    pub uptime: Option<Uptime>,
+    /// What devices it has: `2 vbd, 1 vif`.
+    pub devices: String,
+    /// What goes on with it: `Saving 40 %`.
+    pub under_way: Option<String>,
+    /// What can be done with it where it is.
+    pub actions: Vec<Action>,
 }
-
-/// The states that can be asked for, beside the usual list.
-const STATES: [&str; 6] = ["all", "running", "paused", "halted", "suspended", "crashed"];
-
-const EXAMPLE: &str = "(vm (name web1) (memory 128)\n  (image (linux (kernel /boot/vmlinuz))))";
 
 impl DomainList {
     /// The whole document.
     pub fn render(&self) -> String {
-        let create =
-            form::Configuration { href: &self.url, op: "create", label: "Create domain", example: EXAMPLE };
         let body = html! {
             (self.state_links())
-            @if self.rows.is_empty() {
-                p { "No domains." }
-            } @else {
-                (self.table())
+            form.tools method="get" action=(self.path) role="search" {
+                label { "Name contains" br; input type="search" name="q" value=(self.wanted) autocomplete="off"; }
+                @if let Some(state) = &self.state { input type="hidden" name="state" value=(state); }
+                @if self.sort.by != Column::Name { input type="hidden" name="sort" value=(self.sort.by.key()); }
+                @if self.sort.descending { input type="hidden" name="desc" value="1"; }
+                button type="submit" { "Filter" }
+                a.button.primary href="/xend/new" { "New domain" }
             }
-            h2 { "Create a domain" }
-            p { "A new domain is paused. It starts to run when you unpause it." }
-            (form::configuration(&create))
+            (form::action_form())
+            section.card #domains data-live="always" aria-label="Domains" {
+                @if self.rows.is_empty() {
+                    p { "No domains. " a href="/xend/new" { "Create one" } "." }
+                } @else {
+                    (self.table())
+                }
+            }
+            (self.monitors_lines())
         };
-        Layout { title: "Domains", crumbs: &self.crumbs, body }.render()
+        let layout = Layout {
+            title: "Domains",
+            crumbs: &self.crumbs,
+            body: Some(body),
+            events: Some("?figures=1"),
+            ..Layout::default()
+        };
+        layout.render()
+    }
+
+    fn query(state: Option<&str>, sort: Sorting) -> String {
+        let mut query = String::new();
+        let mut add = |key: &str, value: &str| {
+            query.push(if query.is_empty() { '?' } else { '&' });
+            query.extend([key, "=", value]);
+        };
+        if let Some(state) = state {
+            add("state", state);
+        }
+        if sort.by != Column::Name {
+            add("sort", sort.by.key());
+        }
+        if sort.descending {
+            add("desc", "1");
+        }
+        query
     }
 
     fn state_links(&self) -> Markup {
-        let current = |state: Option<&str>| {
-            let shown = match (self.state_filter.as_deref(), state) {
+        let current = |tab: &StateTab| {
+            let shown = match (self.state.as_deref(), tab.state.as_deref()) {
                 (Some(filter), Some(state)) => filter.eq_ignore_ascii_case(state),
                 (filter, state) => filter == state,
             };
             shown.then_some("true")
         };
         html! {
-            nav aria-label="Domains by state" {
-                "Show: "
-                a href=(self.url) aria-current=[current(None)] { "with an id" }
-                @for state in STATES {
+            nav.tabs #states data-live="always" aria-label="Domains by state" {
+                @for tab in &self.states {
+                    @let href = format!("{}{}", self.path, Self::query(tab.state.as_deref(), self.sort));
+                    a href=(href) aria-current=[current(tab)] { (tab.label) " (" (tab.count) ")" }
                     " "
-                    a href={ (self.url) "?state=" (state) } aria-current=[current(Some(state))] { (state) }
                 }
             }
+        }
+    }
+
+    fn head(&self, column: Column) -> Markup {
+        let sorted = self.sort.by == column;
+        // Once more turns it round; figures are first wanted with the largest on top.
+        let descending =
+            if sorted { !self.sort.descending } else { column.is_number() && column != Column::Id };
+        let href = format!(
+            "{}{}",
+            self.path,
+            Self::query(self.state.as_deref(), Sorting { by: column, descending })
+        );
+        let order = sorted.then_some(if self.sort.descending { "descending" } else { "ascending" });
+        let arrow = if !sorted {
+            ""
+        } else if self.sort.descending {
+            " ▾"
+        } else {
+            " ▴"
+        };
+        html! {
+            th.num[column.is_number()] scope="col" aria-sort=[order] { a href=(href) { (column.label()) (arrow) } }
         }
     }
 
     fn table(&self) -> Markup {
         html! {
             div.scroll {
-                table {
+                table.list {
                     thead {
                         tr {
-                            @for name in ["Domain (memory in MiB)", "State", "Letters"] {
-                                th scope="col" { (name) }
-                            }
+                            @for column in Column::ALL { (self.head(column)) }
+                            th scope="col" { "Devices" }
+                            th scope="col" { "Actions" }
                         }
                     }
-                    tbody {
-                        @for row in &self.rows {
-                            // A line each, for those who read the page line by line.
+                    tbody { @for row in &self.rows { (row.markup(&self.path)) } }
+                }
+            }
+        }
+    }
+
+    /// What monitors look for: `<li>`s of this form and no others (see the crate's documentation), a line each.
+    fn monitors_lines(&self) -> Markup {
+        html! {
+            details {
+                summary { "Plain list" small { "for monitors that read this page" } }
+                ul {
+                    @for row in &self.rows {
+                        @if let Some(id) = row.id {
                             "\n"
-                            tr {
-                                td { (row.line()) }
-                                td { (row.state_word) }
-                                td { code { (row.state) } }
-                            }
+                            li { a href={ (self.url) "/" (row.segment) } { "Domain " (row.name) } ": id = " (id) ", memory = " (row.memory_mib) }
                         }
-                        "\n"
                     }
+                    "\n"
                 }
             }
         }
@@ -110,19 +261,33 @@ impl DomainList {
 }
 
 impl DomainRow {
-    /// `Domain pv1: id = 3, memory = 128`, where the name is a link.
-    ///
-    /// Of a domain that has an id this is a list item in exactly xend's form, for the monitors that parse it.
-    /// They would stumble over one without an id, so that is no list item; xend showed no such domain.
-    fn line(&self) -> Markup {
-        let link = html! { a href=(self.href) { "Domain " (self.name) } };
+    fn markup(&self, path: &str) -> Markup {
+        let href = format!("{path}/{}", self.segment);
+        let share = self.cpu.map(|cpu| cpu / f64::from(self.vcpus.max(1)));
         html! {
-            @if let Some(id) = self.id {
-                ul {
-                    li { (link) ": id = " (id) ", memory = " (self.memory_mib) }
+            "\n"
+            tr data-name=(self.name) data-vcpus=(self.vcpus) {
+                th scope="row" { a href=(href) { (self.name) } }
+                td.num data-label="Id" { @if let Some(id) = self.id { (id) } @else { "–" } }
+                td {
+                    (badge(&self.state))
+                    @if !self.letters.is_empty() { code.letters { (self.letters) } }
+                    @if let Some(what) = &self.under_way { " " small { (what) } }
                 }
-            } @else {
-                (link) ": no id, memory = " (self.memory_mib)
+                td.num data-label="Memory" { span data-memory { (self.memory_mib) " MiB" } }
+                td.num data-label="VCPUs" { (self.vcpus) }
+                td.num data-label="CPU" {
+                    @if let (Some(cpu), Some(share)) = (self.cpu, share) {
+                        span data-cpu { (format!("{cpu:.1}")) " %" }
+                        (small_bar(share))
+                    } @else { "–" }
+                }
+                td.num data-label="Uptime" {
+                    @if let Some(uptime) = self.uptime { span data-since=(uptime.since) { (uptime.words()) } }
+                    @else { "–" }
+                }
+                td.muted { (self.devices) }
+                td { (form::actions(&href, &self.name, &self.actions)) }
             }
         }
     }
@@ -131,23 +296,46 @@ impl DomainRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, assert_form, crumbs, forms};
+    use crate::testing::{HOSTILE, assert_document, crumbs, ops};
 
     const URL: &str = "http://127.0.0.1:8000/xend/domain";
 
     fn row(name: &str, id: Option<u32>) -> DomainRow {
         DomainRow {
             name: name.into(),
-            href: format!("{URL}/{name}"),
+            segment: name.into(),
             id,
             memory_mib: 128,
-            state: if id.is_some() { "-b----".into() } else { String::new() },
-            state_word: if id.is_some() { "blocked".into() } else { "halted".into() },
+            letters: if id.is_some() { "-b----".into() } else { String::new() },
+            state: if id.is_some() { "running".into() } else { "halted".into() },
+            vcpus: 2,
+            cpu: id.map(|_| 150.0),
+            uptime: id.map(|_| Uptime { seconds: 90, since: 1000 }),
+            devices: "1 vbd".into(),
+            under_way: id.map(|_| HOSTILE.into()),
+            actions: vec![
+                Action { op: "pause".into(), label: "Pause".into(), confirm: None },
+                Action { op: "destroy".into(), label: "Destroy…".into(), confirm: Some("/confirm".into()) },
+            ],
         }
     }
 
     fn list(rows: Vec<DomainRow>) -> DomainList {
-        DomainList { crumbs: crumbs(&["xend", "domain"]), url: URL.into(), state_filter: None, rows }
+        let tab = |state: Option<&str>, label: &str| StateTab {
+            state: state.map(Into::into),
+            label: label.into(),
+            count: 3,
+        };
+        DomainList {
+            crumbs: crumbs(&["xend", "domain"]),
+            url: URL.into(),
+            path: "/xend/domain".into(),
+            states: vec![tab(None, "On the host"), tab(Some("halted"), "halted")],
+            wanted: String::new(),
+            state: None,
+            sort: Sorting { by: Column::Name, descending: false },
+            rows,
+        }
     }
 
     #[test]
@@ -157,17 +345,16 @@ mod tests {
         for (name, id) in [("Domain-0", 0), ("pv1", 3)] {
             let line =
                 format!(r#"<li><a href="{URL}/{name}">Domain {name}</a>: id = {id}, memory = 128</li>"#);
-            assert_eq!(page.lines().filter(|found| found.contains(&line)).count(), 1, "{line} in {page}");
+            assert_eq!(page.lines().filter(|found| *found == line).count(), 1, "{line} in {page}");
         }
-        assert!(page.contains("<td>blocked</td><td><code>-b----</code></td>"), "{page}");
     }
 
     #[test]
     fn nothing_but_domains_with_an_id_is_a_list_item() {
         let page = list(vec![row("pv1", Some(3)), row("web2", None)]).render();
         assert_eq!(page.matches("<li>").count(), 1, "{page}");
-        assert!(page.contains(">Domain web2</a>: no id, memory = 128<"), "{page}");
-        assert!(page.contains("<td>halted</td>"), "{page}");
+        assert!(page.contains(r#"<a href="/xend/domain/web2">web2</a>"#), "{page}");
+        assert!(page.contains(r#"<span class="badge halted">halted</span>"#), "{page}");
     }
 
     #[test]
@@ -177,26 +364,30 @@ mod tests {
     }
 
     #[test]
-    fn both_create_forms_send_one_config_as_multipart() {
-        let page = list(vec![]).render();
-        assert!(page.contains("No domains."), "{page}");
-        assert_eq!(forms(&page).len(), 2);
-        for form in forms(&page) {
-            assert_form(form, URL, &["create"], &["config"]);
-            assert!(form.contains(r#"enctype="multipart/form-data""#), "{form}");
-        }
+    fn what_loses_data_is_asked_about() {
+        let page = list(vec![row("pv1", Some(3))]).render();
+        assert_eq!(ops(&page), ["pause"]);
+        assert!(page.contains(r#"href="/confirm" data-confirm aria-label="Destroy pv1""#), "{page}");
     }
 
     #[test]
-    fn the_state_asked_for_is_marked() {
+    fn the_state_asked_for_is_marked_and_kept() {
         let mut page = list(vec![]);
-        assert!(page.render().contains(r#"aria-current="true">with an id<"#));
-        page.state_filter = Some("HALTED".into());
+        assert!(page.render().contains(r#"aria-current="true">On the host (3)<"#));
+        page.state = Some("HALTED".into());
         let text = page.render();
-        assert!(
-            text.contains(&format!(r#"<a href="{URL}?state=halted" aria-current="true">halted<"#)),
-            "{text}"
-        );
-        assert_eq!(text.matches(r#"aria-current="true""#).count(), 1);
+        assert!(text.contains(r#"?state=halted" aria-current="true">halted (3)<"#), "{text}");
+        assert!(text.contains(r#"<input type="hidden" name="state" value="HALTED">"#), "{text}");
+    }
+
+    #[test]
+    fn a_column_sorts_and_once_more_turns_it_round() {
+        let mut page = list(vec![row("pv1", Some(3))]);
+        let text = page.render();
+        assert!(text.contains(r#"aria-sort="ascending"><a href="/xend/domain?desc=1">Domain ▴"#), "{text}");
+        assert!(text.contains(r#"<a href="/xend/domain?sort=cpu&amp;desc=1">CPU</a>"#), "{text}");
+        page.sort = Sorting { by: Column::Cpu, descending: true };
+        let text = page.render();
+        assert!(text.contains(r#"aria-sort="descending"><a href="/xend/domain?sort=cpu">CPU ▾"#), "{text}");
     }
 }

@@ -9,12 +9,28 @@ use crate::form;
 pub struct OperationForm {
     /// What is sent as `op`.
     pub op: String,
+    /// What its button says.
+    pub label: String,
     /// What it does, in a sentence.
     pub about: String,
     /// Whether it can lose data.
     pub danger: bool,
     /// What it takes.
     pub fields: Vec<Field>,
+}
+
+impl OperationForm {
+    /// A form that posts it to `href`.
+    pub(crate) fn form(&self, href: &str) -> Markup {
+        form::post(
+            href,
+            &html! {
+                @for field in &self.fields { (input(field)) }
+                @if self.danger { (form::danger_button(&self.op, &self.label)) }
+                @else { (form::button(&self.op, &self.label)) }
+            },
+        )
+    }
 }
 
 /// What an operation takes.
@@ -37,8 +53,13 @@ pub struct Field {
 /// How a field is entered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldKind {
-    /// A whole number from 0 up.
-    Number,
+    /// A whole number.
+    Number {
+        /// The least that makes sense.
+        min: u64,
+        /// The most that makes sense, if that is known.
+        max: Option<u64>,
+    },
     /// No or yes.
     Flag,
     /// One of these words.
@@ -49,25 +70,14 @@ pub enum FieldKind {
     Config(String),
 }
 
-/// Buttons for what takes nothing, and below them a form for each of the others, folded up.
+/// A form for each operation, folded up.
 pub(crate) fn operations(href: &str, operations: &[OperationForm]) -> Markup {
     html! {
-        h2 { "Operations" }
-        div.buttons {
-            @for one in operations.iter().filter(|one| one.fields.is_empty()) {
-                (form::post(href, &html! {
-                    button.danger[one.danger] type="submit" name="op" value=(one.op) title=(one.about) { (one.op) }
-                }))
-            }
-        }
-        @for one in operations.iter().filter(|one| !one.fields.is_empty()) {
+        @for one in operations {
             details {
-                summary { (one.op) }
+                summary { (one.label) " " small { code { (one.op) } } }
                 p { (one.about) }
-                (form::post(href, &html! {
-                    @for field in &one.fields { (input(field)) }
-                    button.danger[one.danger] type="submit" name="op" value=(one.op) { (one.op) }
-                }))
+                (one.form(href))
             }
         }
     }
@@ -77,11 +87,12 @@ fn input(field: &Field) -> Markup {
     let Field { name, about, unit, kind, required, value } = field;
     let filled = (!value.is_empty()).then_some(value);
     html! {
-        label.wide[matches!(kind, FieldKind::Config(_))] {
-            (name) " (" (unit) ") "
+        label {
+            (name) " " span.muted { "(" (bounds(kind, unit)) ")" }
+            small { (about) }
             @match kind {
-                FieldKind::Number => {
-                    input type="number" name=(name) value=[filled] min="0" step="1" required[*required];
+                FieldKind::Number { min, max } => {
+                    input type="number" name=(name) value=[filled] min=(min) max=[max] step="1" required[*required];
                 }
                 FieldKind::Text => {
                     input type="text" name=(name) value=[filled] required[*required] autocomplete="off";
@@ -102,8 +113,16 @@ fn input(field: &Field) -> Markup {
                     textarea name=(name) rows="4" spellcheck="false" required[*required] placeholder=(example) {}
                 }
             }
-            " " small { (about) }
         }
+    }
+}
+
+/// The unit, and between what a number must be.
+fn bounds(kind: &FieldKind, unit: &str) -> String {
+    match kind {
+        FieldKind::Number { min, max: Some(max) } => format!("{unit}, {min} to {max}"),
+        FieldKind::Number { min: min @ 1.., max: None } => format!("{unit}, from {min}"),
+        _ => unit.to_owned(),
     }
 }
 
@@ -124,12 +143,13 @@ mod tests {
     }
 
     fn one(op: &str, fields: Vec<Field>) -> OperationForm {
-        OperationForm { op: op.into(), about: "Does it.".into(), danger: op == "destroy", fields }
+        let (label, about) = (format!("Do {op}"), "Does it.".into());
+        OperationForm { op: op.into(), label, about, danger: op == "destroy", fields }
     }
 
     #[test]
     fn each_operation_has_a_form() {
-        let number = field(FieldKind::Number, "64");
+        let number = field(FieldKind::Number { min: 1, max: Some(128) }, "64");
         let text =
             operations("/x", &[one("pause", vec![]), one("destroy", vec![]), one("set", vec![number])]);
         let text = text.into_string();
@@ -138,7 +158,8 @@ mod tests {
         assert_form(forms[1], "/x", &["destroy"], &[]);
         assert_form(forms[2], "/x", &["set"], &["f"]);
         assert!(forms[1].contains(r#"class="danger""#) && !forms[0].contains("danger"), "{text}");
-        assert!(forms[2].contains(r#"value="64""#), "{text}");
+        assert!(forms[2].contains(r#"value="64" min="1" max="128""#), "{text}");
+        assert!(forms[2].contains("(MiB, 1 to 128)"), "{text}");
     }
 
     #[test]

@@ -10,43 +10,64 @@ pub(crate) fn button(op: &str, label: &str) -> Markup {
     html! { button type="submit" name="op" value=(op) { (label) } }
 }
 
+/// The button that a page is for.
+pub(crate) fn primary_button(op: &str, label: &str) -> Markup {
+    html! { button.primary type="submit" name="op" value=(op) { (label) } }
+}
+
 /// A button whose operation can lose data.
 pub(crate) fn danger_button(op: &str, label: &str) -> Markup {
     html! { button.danger type="submit" name="op" value=(op) { (label) } }
 }
 
-/// A form that posts `content`, which holds its own button, to `href`.
+/// A form that posts `content`, which holds its own button, to `href`. A script may send it without leaving the page.
 pub(crate) fn post(href: &str, content: &Markup) -> Markup {
-    html! { form method="post" action=(href) { (content) } }
+    html! { form method="post" action=(href) data-op { (content) } }
 }
 
-/// What distinguishes one pair of configuration forms from another.
-pub(crate) struct Configuration<'a> {
-    /// Where both forms lead.
-    pub(crate) href: &'a str,
-    /// The operation that takes the configuration.
-    pub(crate) op: &'a str,
-    /// The text of both buttons.
-    pub(crate) label: &'a str,
-    /// A small valid configuration, shown while the text area is empty.
-    pub(crate) example: &'a str,
+/// What can be done at once, or after a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// What is sent as `op`.
+    pub op: String,
+    /// What the button says.
+    pub label: String,
+    /// Where the question is, if data can be lost.
+    pub confirm: Option<String>,
 }
 
-/// Two forms that send a configuration: one as pasted text, one as a file.
-///
-/// They are two because both send it as `config`, which a request may hold only once.
-pub(crate) fn configuration(form: &Configuration<'_>) -> Markup {
+/// Buttons for actions on what `href` is. They belong to the form with the id `act`, of which a page has one: a list of a
+/// thousand domains needs no form for each.
+pub(crate) fn actions(href: &str, name: &str, actions: &[Action]) -> Markup {
     html! {
-        form method="post" action=(form.href) enctype="multipart/form-data" {
-            label.wide {
-                "Configuration (S-expression)"
-                textarea name="config" rows="10" spellcheck="false" required placeholder=(form.example) {}
+        div.actions {
+            @for action in actions {
+                @let told = format!("{} {name}", action.label.trim_end_matches('…'));
+                @match &action.confirm {
+                    Some(question) => {
+                        a.button.danger href=(question) data-confirm aria-label=(told) { (action.label) }
+                    }
+                    None => {
+                        button form="act" formaction=(href) name="op" value=(action.op) aria-label=(told) { (action.label) }
+                    }
+                }
+                " "
             }
-            (button(form.op, form.label))
         }
-        form method="post" action=(form.href) enctype="multipart/form-data" {
-            label { "Configuration file " input type="file" name="config" required; }
-            (button(form.op, form.label))
+    }
+}
+
+/// The form of these buttons.
+pub(crate) fn action_form() -> Markup {
+    html! { form #act method="post" data-op {} }
+}
+
+/// A text area for a configuration.
+pub(crate) fn configuration(text: &str, example: &str, rows: u32) -> Markup {
+    html! {
+        label {
+            "Configuration (S-expression)"
+            textarea name="config" rows=(rows) spellcheck="false" required placeholder=(example) { "\n" (text) }
         }
     }
 }

@@ -67,23 +67,31 @@ impl HelpPage {
                 "Every page, and what can be done on it with POST: " code { "op" }
                 " and the parameters, as a form. An answer is an S-expression, HTML or JSON by the Accept header."
             }
-            @for section in &self.sections { (section.markup()) }
+            nav.tabs aria-label="Pages" {
+                @for (n, section) in self.sections.iter().enumerate() {
+                    a href={ "#page" (n) } { (section.path) }
+                    " "
+                }
+            }
+            @for (n, section) in self.sections.iter().enumerate() { (section.markup(n)) }
         };
-        Layout { title: "Reference", crumbs: &self.crumbs, body }.render()
+        Layout { title: "Reference", crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
     }
 }
 
 impl HelpSection {
-    fn markup(&self) -> Markup {
+    fn markup(&self, n: usize) -> Markup {
         html! {
-            h2 { code { (self.path) } }
-            p { "GET: " (self.about) }
-            (table(&self.query))
-            @for operation in &self.operations {
-                h3 { code { (operation.name) } }
-                p { (operation.about) " Answer: " (operation.answer) "." }
-                (table(&operation.params))
-                (preformatted(&operation.example))
+            section.card #{ "page" (n) } {
+                h2 { code { (self.path) } }
+                p { "GET: " (self.about) }
+                (table(&self.query))
+                @for operation in &self.operations {
+                    h3 { code { (operation.name) } }
+                    p { (operation.about) " Answer: " (operation.answer) "." }
+                    (table(&operation.params))
+                    (preformatted(&operation.example))
+                }
             }
         }
     }

@@ -1,42 +1,77 @@
-//! The frame around every page: head, breadcrumbs, heading.
+//! The frame around every page: head, menu, breadcrumbs, heading.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
+use crate::assets::path;
 use crate::parts::Link;
 
-/// The stylesheet every page embeds, byte for byte the text of its `<style>` element, so that whoever serves
-/// the pages can name its hash in a Content-Security-Policy.
-pub const STYLESHEET: &str = include_str!("style.css");
+/// Where the menu leads.
+const MENU: [(&str, &str); 5] = [
+    ("Domains", "/xend/domain"),
+    ("New domain", "/xend/new"),
+    ("Host", "/xend/node"),
+    ("Networks", "/xend/vnet"),
+    ("Reference", "/xend/help"),
+];
 
 /// One document. All pages are drawn through it, so none can forget the title or nest a document in another.
+#[derive(Default)]
 pub(crate) struct Layout<'a> {
     /// The heading, and the start of the window's title.
     pub(crate) title: &'a str,
+    /// What stands beside the heading.
+    pub(crate) beside: Option<Markup>,
     /// The way from `/` to this page; the last one is this page.
     pub(crate) crumbs: &'a [Link],
     /// What stands below the heading.
-    pub(crate) body: Markup,
+    pub(crate) body: Option<Markup>,
+    /// What the script follows: the query of `/xend/events`. A page without it stays as it is.
+    pub(crate) events: Option<&'a str>,
+    /// Where the script goes if what the page is about is not there any more.
+    pub(crate) gone: Option<&'a str>,
+    /// Whether the page is an answer that is more than a word: the script shows it.
+    pub(crate) result: bool,
 }
 
 impl Layout<'_> {
-    pub(crate) fn render(&self) -> String {
+    pub(crate) fn render(self) -> String {
+        let events = self.events.map(|query| format!("/xend/events{query}"));
+        let here = self.crumbs.last().map_or("", |crumb| crumb.href.trim_end_matches('/'));
         let page = html! {
             (DOCTYPE)
             html lang="en" {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
                     title { (self.title) " – xend" }
-                    // Without it, browsers ask for /favicon.ico with every page.
-                    link rel="icon" href="data:,";
-                    style { (PreEscaped(STYLESHEET)) }
+                    link rel="icon" href=(path("icon.svg")) type="image/svg+xml";
+                    link rel="stylesheet" href=(path("style.css"));
+                    script src=(path("xend.js")) defer {}
                 }
-                body {
-                    header { (breadcrumbs(self.crumbs)) }
-                    main {
-                        h1 { (self.title) }
-                        (self.body)
+                body data-events=[events] data-gone=[self.gone] {
+                    header {
+                        a.skip href="#content" { "Skip to the content" }
+                        div {
+                            a.brand href="/xend/domain" { img src=(path("icon.svg")) alt=""; "xend" }
+                            nav.menu aria-label="Main" {
+                                @for (name, href) in MENU {
+                                    a href=(href) aria-current=[current(here, href)] { (name) }
+                                    " "
+                                }
+                            }
+                            span.link-state hidden { }
+                        }
                     }
+                    (breadcrumbs(self.crumbs))
+                    main #content data-result[self.result] {
+                        div.title {
+                            h1 { (self.title) }
+                            @if let Some(beside) = self.beside { (beside) }
+                        }
+                        @if let Some(body) = self.body { (body) }
+                    }
+                    div #toasts aria-live="polite" {}
                 }
             }
         };
@@ -44,11 +79,20 @@ impl Layout<'_> {
     }
 }
 
+/// What the menu marks: the page itself, or the one that it is below.
+fn current(here: &str, href: &str) -> Option<&'static str> {
+    match here.strip_prefix(href) {
+        Some("") => Some("page"),
+        Some(below) if below.starts_with('/') => Some("true"),
+        _ => None,
+    }
+}
+
 /// `/ xend/ domain/ pv1/`, as xend wrote it. Not a list, for the sake of those who count list items (see the
 /// crate's documentation).
 fn breadcrumbs(crumbs: &[Link]) -> Markup {
     html! {
-        nav aria-label="Breadcrumbs" {
+        nav.crumbs aria-label="Breadcrumbs" {
             @for (index, crumb) in crumbs.iter().enumerate() {
                 @let current = (index + 1 == crumbs.len()).then_some("page");
                 a href=(crumb.href) aria-current=[current] { (crumb.name) }
@@ -67,22 +111,35 @@ mod tests {
 
     #[test]
     fn the_last_crumb_is_the_current_page() {
-        let page =
-            Layout { title: "pv1", crumbs: &crumbs(&["xend", "domain", "pv1"]), body: html! {} }.render();
+        let crumbs = crumbs(&["xend", "domain", "pv1"]);
+        let page = Layout { title: "pv1", crumbs: &crumbs, ..Layout::default() }.render();
         assert_document(&page);
-        assert_eq!(page.matches(" aria-current=\"").count(), 1);
         assert!(page.contains(r#"<a href="/xend/domain/pv1/" aria-current="page">pv1</a>/"#), "{page}");
         assert!(page.contains(r#"<a href="/">/</a> <a href="/xend/">xend</a>/"#), "{page}");
     }
 
     #[test]
-    fn title_and_crumbs_are_escaped() {
-        let page = Layout { title: HOSTILE, crumbs: &[Link::new(HOSTILE, HOSTILE)], body: html! {} }.render();
-        assert_document(&page);
+    fn the_menu_marks_where_one_is() {
+        for (path, marked) in [
+            (&["xend", "domain"][..], r#"<a href="/xend/domain" aria-current="page">"#),
+            (&["xend", "domain", "pv1"], r#"<a href="/xend/domain" aria-current="true">"#),
+            (&["xend", "node", "dmesg"], r#"<a href="/xend/node" aria-current="true">"#),
+        ] {
+            let page = Layout { title: "x", crumbs: &crumbs(path), ..Layout::default() }.render();
+            assert!(page.contains(marked), "{page}");
+        }
     }
 
     #[test]
-    fn the_stylesheet_stays_within_its_element() {
-        assert!(!STYLESHEET.contains("</"), "it would end the <style> element early");
+    fn title_and_crumbs_are_escaped() {
+        let crumbs = [Link::new(HOSTILE, HOSTILE)];
+        let page = Layout {
+            title: HOSTILE,
+            crumbs: &crumbs,
+            events: Some(HOSTILE),
+            gone: Some(HOSTILE),
+            ..Layout::default()
+        };
+        assert_document(&page.render());
     }
 }

@@ -38,9 +38,9 @@ impl MessagePage {
     pub fn render(&self) -> String {
         let body = html! {
             p.message role="status" { (self.message) }
-            p { a href=(self.back.href) { "Back to " (self.back.name) } }
+            (ways_on(&self.back))
         };
-        Layout { title: &self.title, crumbs: &self.crumbs, body }.render()
+        Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
     }
 }
 
@@ -49,10 +49,21 @@ impl ErrorPage {
     pub fn render(&self) -> String {
         let body = html! {
             p.message.error role="alert" { (self.message) }
-            @if let Some(hint) = &self.hint { p { (hint) } }
-            p { a href=(self.back.href) { "Back to " (self.back.name) } }
+            @if let Some(hint) = &self.hint { p.hint { (hint) } }
+            (ways_on(&self.back))
         };
-        Layout { title: &self.title, crumbs: &self.crumbs, body }.render()
+        Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+    }
+}
+
+/// Back to where one was, and to the list.
+fn ways_on(back: &Link) -> maud::Markup {
+    html! {
+        p.actions {
+            a.button href=(back.href) { "Back to " (back.name) }
+            " "
+            a.button href="/xend/domain" { "All domains" }
+        }
     }
 }
 
@@ -72,7 +83,7 @@ mod tests {
         .render();
         assert_document(&page);
         assert!(page.contains(">Paused pv1.</p>"), "{page}");
-        assert!(page.contains(r#"<a href="/xend/domain/pv1">Back to "#), "{page}");
+        assert!(page.contains(r#"href="/xend/domain/pv1">Back to "#), "{page}");
     }
 
     #[test]
@@ -86,7 +97,7 @@ mod tests {
         };
         let text = page.render();
         assert_document(&text);
-        assert!(text.contains(">No such kernel: /boot/nosuch</p><p>&lt;script"), "{text}");
+        assert!(text.contains(">No such kernel: /boot/nosuch</p><p class=\"hint\">&lt;script"), "{text}");
         page.hint = None;
         page.message = HOSTILE.into();
         assert_document(&page.render());

@@ -34,11 +34,53 @@ impl Fact {
     }
 }
 
+/// A state in a word.
+pub(crate) fn badge(word: &str) -> Markup {
+    html! { span.badge.(word) { (word) } }
+}
+
+/// A moment, in UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// For machines: `2026-11-21T13:00:00Z`.
+    pub iso: String,
+    /// For people: `2026-11-21 13:00:00`.
+    pub text: String,
+}
+
+impl Moment {
+    pub(crate) fn markup(&self) -> Markup {
+        html! { time datetime=(self.iso) { (self.text) } }
+    }
+}
+
+/// How long something has been there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uptime {
+    /// In seconds.
+    pub seconds: u64,
+    /// When it began, in seconds since 1970, so that a script counts on.
+    pub since: u64,
+}
+
+impl Uptime {
+    /// `2 d 4 h`, `4 h 12 min`, `12 min`, `12 s`
+    pub(crate) fn words(self) -> String {
+        let (days, hours, minutes) = (self.seconds / 86400, self.seconds / 3600 % 24, self.seconds / 60 % 60);
+        match (days, hours, minutes) {
+            (0, 0, 0) => format!("{} s", self.seconds),
+            (0, 0, minutes) => format!("{minutes} min"),
+            (0, hours, minutes) => format!("{hours} h {minutes} min"),
+            (days, hours, _) => format!("{days} d {hours} h"),
+        }
+    }
+}
+
 /// A table of two columns, without a head: names and values.
 pub(crate) fn fact_table(facts: &[Fact]) -> Markup {
     html! {
         div.scroll {
-            table {
+            table.facts {
                 tbody {
                     @for fact in facts {
                         tr { th scope="row" { (fact.name) } td { (value(&fact.value)) } }
@@ -70,6 +112,15 @@ mod tests {
     #[test]
     fn a_line_break_at_the_start_is_kept() {
         assert_eq!(preformatted("\n\\ \\/").into_string(), "<pre tabindex=\"0\">\n\n\\ \\/</pre>");
+    }
+
+    #[test]
+    fn uptime_is_told_in_two_units_at_most() {
+        let words = |seconds| Uptime { seconds, since: 0 }.words();
+        assert_eq!(words(59), "59 s");
+        assert_eq!(words(60 * 59 + 59), "59 min");
+        assert_eq!(words(3600 * 5 + 60), "5 h 1 min");
+        assert_eq!(words(86400 * 20 + 7200), "20 d 2 h");
     }
 
     #[test]

@@ -22,10 +22,17 @@ impl RecordPage {
     /// The whole document.
     pub fn render(&self) -> String {
         let body = html! {
-            (fact_table(&self.facts))
-            p { a href=(self.back.href) { "Back to " (self.back.name) } }
+            section.card { (fact_table(&self.facts)) }
+            p.back { a href=(self.back.href) { "Back to " (self.back.name) } }
         };
-        Layout { title: &self.title, crumbs: &self.crumbs, body }.render()
+        Layout {
+            title: &self.title,
+            crumbs: &self.crumbs,
+            body: Some(body),
+            result: true,
+            ..Layout::default()
+        }
+        .render()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the tests of all pages share.
 
+use crate::assets::path;
 use crate::parts::Link;
 
 /// A name that would do harm if it were not escaped, in text as in an attribute.
@@ -21,10 +22,17 @@ pub(crate) fn crumbs(names: &[&str]) -> Vec<Link> {
 pub(crate) fn assert_document(page: &str) {
     assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"), "{page}");
     assert!(page.ends_with("</html>"), "{page}");
-    for tag in ["<html", "</html>", "<head>", "<title>", "<body>", "</body>", "<main>", "<h1>"] {
+    for tag in ["<html", "</html>", "<head>", "<title>", "<body", "</body>", "<main", "<h1>"] {
         assert_eq!(page.matches(tag).count(), 1, "{tag} in {page}");
     }
-    assert!(!page.contains("<script"), "{page}");
+    let (script, style) = (path("xend.js"), path("style.css"));
+    assert_eq!(page.matches("<script").count(), 1, "{page}");
+    assert!(page.contains(&format!(r#"<script src="{script}" defer></script>"#)), "{page}");
+    assert!(page.contains(&format!(r#"<link rel="stylesheet" href="{style}">"#)), "{page}");
+    // A strict Content-Security-Policy lets neither of these be.
+    for forbidden in [" style=\"", "<style", " onclick"] {
+        assert!(!page.contains(forbidden), "{forbidden} in {page}");
+    }
     assert!(!page.contains("alert(\""), "{page}");
     assert_eq!(page.matches("<form").count(), page.matches("</form>").count(), "{page}");
     for form in forms(page) {

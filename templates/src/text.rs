@@ -17,7 +17,8 @@ pub struct TextPage {
 impl TextPage {
     /// The whole document.
     pub fn render(&self) -> String {
-        Layout { title: &self.title, crumbs: &self.crumbs, body: preformatted(&self.text) }.render()
+        let body = Some(preformatted(&self.text));
+        Layout { title: &self.title, crumbs: &self.crumbs, body, ..Layout::default() }.render()
     }
 }
 

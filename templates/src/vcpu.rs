@@ -50,10 +50,12 @@ impl VcpuPage {
     /// The whole document.
     pub fn render(&self) -> String {
         let body = html! {
-            (vcpu_table(&self.vcpus))
-            p { a href=(self.domain.href) { "Back to " (self.domain.name) } }
+            section.card { (vcpu_table(&self.vcpus)) }
+            p.back { a href=(self.domain.href) { "Back to " (self.domain.name) } }
         };
-        Layout { title: &format!("VCPUs of {}", self.domain.name), crumbs: &self.crumbs, body }.render()
+        let title = format!("VCPUs of {}", self.domain.name);
+        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), result: true, ..Layout::default() }
+            .render()
     }
 }
 

@@ -37,22 +37,28 @@ const EXAMPLE: &str = "(vnet (id 1) (bridge vnet1) (vnetif vnetif1) (security no
 impl VnetList {
     /// The whole document.
     pub fn render(&self) -> String {
-        let create =
-            form::Configuration { href: &self.url, op: "create", label: "Create vnet", example: EXAMPLE };
         let body = html! {
-            @if self.vnets.is_empty() {
-                p { "No vnets." }
-            } @else {
-                ul {
-                    @for vnet in &self.vnets {
-                        li { a href=(vnet.href) { "Vnet " (vnet.name) } }
+            section.card aria-labelledby="vnets" {
+                h2 #vnets { "Virtual networks" }
+                @if self.vnets.is_empty() {
+                    p { "No vnets." }
+                } @else {
+                    ul {
+                        @for vnet in &self.vnets {
+                            li { a href=(vnet.href) { "Vnet " (vnet.name) } }
+                        }
                     }
                 }
             }
-            h2 { "Create a vnet" }
-            (form::configuration(&create))
+            section.card aria-labelledby="create" {
+                h2 #create { "Create a vnet" }
+                form method="post" action=(self.url) enctype="multipart/form-data" {
+                    (form::configuration("", EXAMPLE, 5))
+                    (form::button("create", "Create vnet"))
+                }
+            }
         };
-        Layout { title: "Vnets", crumbs: &self.crumbs, body }.render()
+        Layout { title: "Networks", crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
     }
 }
 
@@ -60,13 +66,15 @@ impl VnetPage {
     /// The whole document.
     pub fn render(&self) -> String {
         let body = html! {
-            (fact_table(&self.facts))
-            h2 { "Operations" }
-            (form::post(&self.href, &form::danger_button("delete", "Delete")))
-            h2 { "Configuration" }
-            (preformatted(&self.config_text))
+            section.card aria-label="What it is" { (fact_table(&self.facts)) }
+            section.card aria-labelledby="configuration" {
+                h2 #configuration { "Configuration" }
+                (preformatted(&self.config_text))
+            }
+            form method="post" action=(self.href) { (form::danger_button("delete", "Delete")) }
         };
-        Layout { title: &format!("Vnet {}", self.id), crumbs: &self.crumbs, body }.render()
+        let title = format!("Vnet {}", self.id);
+        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
     }
 }
 
@@ -84,10 +92,8 @@ mod tests {
         let page = list(vec![Link::new("1", "/xend/vnet/1"), Link::new(HOSTILE, HOSTILE)]);
         assert_document(&page);
         assert!(page.contains(r#"<li><a href="/xend/vnet/1">Vnet 1</a></li>"#), "{page}");
-        assert_eq!(forms(&page).len(), 2);
-        for form in forms(&page) {
-            assert_form(form, "/xend/vnet", &["create"], &["config"]);
-        }
+        assert_eq!(forms(&page).len(), 1);
+        assert_form(forms(&page)[0], "/xend/vnet", &["create"], &["config"]);
     }
 
     #[test]

@@ -10,8 +10,8 @@
 //! ops       POST: one table a page, one entry an operation
 //! reference /xend/help
 //! reply     status, reason phrase, headers, body
-//! html      outcomes as pages of `templates`
-//! forms     a form for each operation of a domain, from the same table
+//! html      outcomes as pages of `templates`; a form for each operation of a domain, from the same table
+//! events    what happens, as it happens
 //! cache     lists that are printed once and sent often
 //! ```
 //!
@@ -21,7 +21,7 @@
 mod accept;
 mod body;
 mod cache;
-mod forms;
+mod events;
 mod html;
 mod ops;
 mod pages;
@@ -34,11 +34,15 @@ mod site;
 use crate::core::engine::Engine;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Extensions, HeaderMap, Method, StatusCode, Version};
 use axum::response::Response;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 
 /// What can change while the daemon runs.
 #[derive(Debug, Clone, Copy)]
@@ -60,23 +64,33 @@ struct Inner {
     cache: cache::Cache,
     settings: Box<dyn Fn() -> Settings + Send + Sync>,
     log: Box<dyn Fn() -> String + Send + Sync>,
+    /// Places for those who follow along.
+    followers: Arc<Semaphore>,
+    /// Ends what does not end by itself.
+    closing: CancellationToken,
 }
 
 impl Http {
-    /// The wire in front of `engine`. `settings` is asked at each request, `log` gives the text of `/xend/node/log`.
+    /// The wire in front of `engine`. `settings` is asked at each request, `log` gives the text of `/xend/node/log`. Streams of
+    /// events end when `closing` is cancelled.
     pub fn new(
         engine: Engine,
         settings: impl Fn() -> Settings + Send + Sync + 'static,
         log: impl Fn() -> String + Send + Sync + 'static,
+        closing: CancellationToken,
     ) -> Self {
         let (settings, log) = (Box::new(settings), Box::new(log));
-        Self(Arc::new(Inner { engine, cache: cache::Cache::default(), settings, log }))
+        let (cache, followers) = (cache::Cache::default(), Arc::new(Semaphore::new(events::MOST)));
+        Self(Arc::new(Inner { engine, cache, settings, log, followers, closing }))
     }
 
     /// All pages. Every request must carry a [`Caller`](crate::core::caller::Caller) among its extensions; one without
     /// is taken for an internal one.
     pub fn router(self) -> Router {
-        let pages = site::router().with_state(self).layer(CatchPanicLayer::custom(panicked));
+        let pages = site::router()
+            .with_state(self)
+            .layer(CompressionLayer::new().compress_when(is_for_browsers))
+            .layer(CatchPanicLayer::custom(panicked));
         // What old clients write in other ways (`//xend/domain/`) finds no route, is made canonical and tried again:
         // the usual request is routed once.
         let canonical = pages.clone().fallback(unknown);
@@ -86,6 +100,13 @@ impl Http {
     fn settings(&self) -> Settings {
         (self.0.settings)()
     }
+}
+
+/// Pages and what they refer to are compressed for who asks for that. Nothing else is: old clients want a Content-Length, and
+/// some (Python's `requests`) ask for what they have no use of.
+fn is_for_browsers(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let media = headers.get(CONTENT_TYPE).map_or(&b""[..], |media| media.as_bytes());
+    [&b"text/html"[..], b"text/css", b"text/javascript"].iter().any(|page| media.starts_with(page))
 }
 
 /// A fault of ours costs one request, not the daemon.
@@ -99,5 +120,6 @@ async fn unknown(method: Method, request: Request) -> Response {
     if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
         return reply::method_not_supported(&method);
     }
-    reply::not_found(&format!("Not found: {}", path::unknown_segment(request.uri().path())))
+    let place = ops::Place::of(&request, &[], accept::Format::of(request.headers()));
+    ops::not_found_at(&place, &format!("Not found: {}", path::unknown_segment(request.uri().path())))
 }

@@ -1,9 +1,13 @@
 //! What is read with GET.
 
 use super::accept::Format;
-use super::ops::{Place, caller, failed, invalid_request, no_such_domain, vcpuinfo};
+use super::html::domain::Seen;
+use super::html::domains::Wish;
+use super::ops::{
+    ON_DOMAIN, Place, caller, create, failed, invalid_request, no_such_domain, not_found_at, vcpuinfo,
+};
 use super::params::Params;
-use super::reply::{Content, not_found, ok};
+use super::reply::{self, Content, download, not_found, ok};
 use super::{Http, html};
 use crate::core::caller::Caller;
 use crate::core::error::Error;
@@ -14,6 +18,7 @@ use crate::shape::{self, Sink};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use std::sync::Arc;
+use xend_templates::{ASSETS, ASSETS_VERSION};
 
 /// `GET /`: xend listed nothing here.
 pub(super) async fn root(format: Format, request: Request) -> Response {
@@ -45,23 +50,25 @@ fn list_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
 /// `GET /xend/domain`
 pub(super) async fn domains(State(http): State<Http>, format: Format, request: Request) -> Response {
     let query = Params::from_query(request.uri().query().unwrap_or(""));
-    let state = query.all("state").last().map(|state| String::from_utf8_lossy(state).to_ascii_lowercase());
+    let wish = Wish::of(&query);
+    let state = &wish.state;
     let detail = query.one("detail").is_ok_and(|detail| detail == b"1");
     let snapshot = match list(&http, &caller(&request)).await {
         Ok(snapshot) => snapshot,
-        Err(error) => return failed(&Place::of(&request, &[], format), "list", &error.to_string()),
+        Err(error) => return failed(&Place::of(&request, &[], format), "list", &error),
     };
-    if let (Format::Sxp, None) = (format, &state) {
+    if let (Format::Sxp, None) = (format, state) {
         let cache = &http.0.cache;
         let printed = if detail { cache.details(&snapshot).await } else { cache.names(&snapshot).await };
         return ok(Content::Sxp(printed));
     }
     let place = Place::of(&request, &[], format);
-    let shown = || snapshot.domains().filter(|view| shape::is_in_state(view, state.as_deref()));
     if let Format::Html { .. } = format {
-        let views: Vec<_> = shown().cloned().collect();
-        return ok(Content::Html(html::domains(&place, state.clone(), &views)));
+        let engine = &http.0.engine;
+        let round = engine.samples().last();
+        return ok(Content::Html(html::domains::page(&place, &wish, &snapshot, &round, engine.now())));
     }
+    let shown = || snapshot.domains().filter(|view| shape::is_in_state(view, state.as_deref()));
     ok(place.write(|sink| list_of(sink, shown(), detail), |sink| list_of(sink, shown(), detail)))
 }
 
@@ -97,9 +104,9 @@ pub(super) async fn domain(
     let domain = DomainRef::new(name);
     let view = match http.0.engine.execute(&caller, Query::Domain(domain.clone())).await {
         Ok(Outcome::Domain(view)) => view,
-        Ok(_) => return no_such_domain(domain.as_str()),
-        Err(Error::NoSuchDomain(name)) => return no_such_domain(&name),
-        Err(error) => return failed(&place, "show", &error.to_string()),
+        Ok(_) => return no_such_domain(&place, domain.as_str()),
+        Err(Error::NoSuchDomain(name)) => return no_such_domain(&place, &name),
+        Err(error) => return failed(&place, "show", &error),
     };
     match query.op().as_deref() {
         None if query.all("op").next().is_some() => return invalid_request(&place),
@@ -107,19 +114,97 @@ pub(super) async fn domain(
         _ => {}
     }
     if let Format::Html { .. } = format {
-        let vcpus = http.0.engine.execute(&caller, Query::Vcpus(domain.clone())).await.ok();
-        let sedf = http.0.engine.execute(&caller, Query::Sedf(domain)).await.ok();
-        return ok(Content::Html(html::domain(&place, &view, vcpus.as_ref(), sedf.as_ref())));
+        let seen = look(&http, &caller, &view).await;
+        return ok(Content::Html(html::domain::page(&place, &view, &seen)));
     }
     ok(place.show(&Outcome::Domain(view)))
+}
+
+/// What a page shows of a domain beside its view. What the hypervisor does not tell is left out.
+async fn look(http: &Http, caller: &Caller, view: &DomainView) -> Seen {
+    let engine = &http.0.engine;
+    let (samples, history) = (engine.samples().of(&view.uuid), engine.journal().of(&view.uuid));
+    let domain = DomainRef::new(view.uuid.to_string());
+    let ask = |query: Query| async { engine.execute(caller, query).await.ok() };
+    if view.facts.is_none() {
+        return Seen { sedf: ask(Query::Sedf(domain)).await, samples, history, ..Seen::default() };
+    }
+    let (vcpus, sedf, devices, console) = tokio::join!(
+        ask(Query::Vcpus(domain.clone())),
+        ask(Query::Sedf(domain.clone())),
+        ask(Query::AllDevices(domain.clone())),
+        ask(Query::Console(domain)),
+    );
+    Seen { vcpus, sedf, devices, console, samples, history }
+}
+
+/// `GET /xend/domain/NAME/config`: what the domain could be created from again, as a file.
+pub(super) async fn config(
+    State(http): State<Http>,
+    Path(name): Path<String>,
+    format: Format,
+    request: Request,
+) -> Response {
+    let place = Place::of(&request, &[&name], format);
+    match http.0.engine.execute(&caller(&request), Query::Domain(DomainRef::new(&name))).await {
+        Ok(Outcome::Domain(view)) => {
+            let mut text = create::printed(view.definition.as_ref().unwrap_or(&view.config));
+            text.push('\n');
+            download(Content::Sxp(text.into()), view.name().as_str())
+        }
+        Err(error @ Error::NoSuchDomain(_)) => not_found_at(&place, &error.to_string()),
+        Ok(_) => no_such_domain(&place, &name),
+        Err(error) => failed(&place, "config", &error),
+    }
+}
+
+/// `GET /xend/domain/NAME/confirm?op=OP`: asks before data is lost.
+pub(super) async fn confirm(
+    State(http): State<Http>,
+    Path(name): Path<String>,
+    format: Format,
+    request: Request,
+) -> Response {
+    let place = Place::of(&request, &[&name], format);
+    let query = Params::from_query(request.uri().query().unwrap_or(""));
+    let Some(view) = http.0.engine.snapshot().find(&DomainRef::new(&name)).cloned() else {
+        return no_such_domain(&place, &name);
+    };
+    let op = query.op().unwrap_or_default();
+    let asked = ON_DOMAIN.iter().find(|operation| operation.name == op);
+    match asked.and_then(|operation| Some((operation, operation.loses?))) {
+        Some((operation, loses)) => ok(Content::Html(html::create::confirm(&place, &view, operation, loses))),
+        None => invalid_request(&place),
+    }
+}
+
+/// `GET /xend/new`: a page with an empty configuration or a template.
+pub(super) async fn new(format: Format, request: Request) -> Response {
+    let query = Params::from_query(request.uri().query().unwrap_or(""));
+    let template = query.one("template").ok().map(String::from_utf8_lossy);
+    ok(Content::Html(html::create::new(&Place::of(&request, &[], format), template.as_deref())))
+}
+
+/// `GET /xend/assets/VERSION/NAME`: what pages refer to. Under the version that pages name it never changes; under another one,
+/// which a page of an earlier daemon names, it may.
+pub(super) async fn asset(Path((version, name)): Path<(String, String)>) -> Response {
+    match ASSETS.iter().find(|asset| asset.name == name) {
+        Some(asset) => reply::asset(asset, version == *ASSETS_VERSION),
+        None => not_found(&format!("Not found: {name}")),
+    }
 }
 
 /// `GET /xend/node`
 pub(super) async fn node(State(http): State<Http>, format: Format, request: Request) -> Response {
     let place = Place::of(&request, &[], format);
     match http.0.engine.execute(&caller(&request), Query::Host).await {
+        Ok(Outcome::Host(info, figures)) if matches!(format, Format::Html { .. }) => {
+            let engine = &http.0.engine;
+            let (snapshot, round) = (engine.snapshot(), engine.samples().last());
+            ok(Content::Html(html::host::page(&place, &info, &figures, &snapshot, &round)))
+        }
         Ok(outcome) => ok(place.show(&outcome)),
-        Err(error) => failed(&place, "node", &error.to_string()),
+        Err(error) => failed(&place, "node", &error),
     }
 }
 
@@ -128,7 +213,7 @@ pub(super) async fn dmesg(State(http): State<Http>, format: Format, request: Req
     let place = Place::of(&request, &[], format);
     match http.0.engine.execute(&caller(&request), Query::Dmesg).await {
         Ok(outcome) => text(&place, "Xen's messages", outcome),
-        Err(error) => failed(&place, "dmesg", &error.to_string()),
+        Err(error) => failed(&place, "dmesg", &error),
     }
 }
 
@@ -140,10 +225,13 @@ pub(super) async fn console(
     request: Request,
 ) -> Response {
     let place = Place::of(&request, &[&name], format);
-    match http.0.engine.execute(&caller(&request), Query::Console(DomainRef::new(name))).await {
+    match http.0.engine.execute(&caller(&request), Query::Console(DomainRef::new(&name))).await {
+        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => {
+            ok(Content::Html(html::console(&place, &name, String::from_utf8_lossy(&text).into_owned())))
+        }
         Ok(outcome) => text(&place, "Console", outcome),
-        Err(Error::NoSuchDomain(name)) => no_such_domain(&name),
-        Err(error) => failed(&place, "console", &error.to_string()),
+        Err(Error::NoSuchDomain(name)) => no_such_domain(&place, &name),
+        Err(error) => failed(&place, "console", &error),
     }
 }
 
@@ -168,7 +256,7 @@ pub(super) async fn vnets(State(http): State<Http>, format: Format, request: Req
     let place = Place::of(&request, &[], format);
     match http.0.engine.execute(&caller(&request), Query::Vnets).await {
         Ok(outcome) => ok(place.show(&outcome)),
-        Err(error) => failed(&place, "vnet", &error.to_string()),
+        Err(error) => failed(&place, "vnet", &error),
     }
 }
 
@@ -182,6 +270,6 @@ pub(super) async fn vnet(
     let place = Place::of(&request, &[&id], format);
     match http.0.engine.execute(&caller(&request), Query::Vnet(id)).await {
         Ok(outcome) => ok(place.show(&outcome)),
-        Err(error) => not_found(&error.to_string()),
+        Err(error) => not_found_at(&place, &error.to_string()),
     }
 }

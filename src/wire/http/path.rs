@@ -55,12 +55,12 @@ pub(super) fn unknown_segment(path: &str) -> String {
             None => break "",
             Some(segment) if known.contains(&segment) => {
                 known = match segment {
-                    "xend" => &["domain", "node", "vnet", "help"],
+                    "xend" => &["domain", "node", "vnet", "help", "new", "events"],
                     "node" => &["dmesg", "log"],
                     // Below these any name can stand.
                     "domain" | "vnet" => {
                         segments.next();
-                        if segment == "domain" { &["console"] } else { &[] }
+                        if segment == "domain" { &["console", "config", "confirm"] } else { &[] }
                     }
                     _ => &[],
                 };

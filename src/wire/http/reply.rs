@@ -3,8 +3,8 @@
 use super::accept::Format;
 use axum::body::Body;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES, HeaderName, LOCATION, PRAGMA, VARY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPIRES,
+    HeaderName, LOCATION, PRAGMA, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -60,6 +60,10 @@ pub(super) fn answer(code: u16, phrase: &str, content: Content) -> Response {
     }
     headers.insert(CONTENT_LENGTH, body.len().into());
     if let Some(media) = media {
+        if media == HTML {
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+            headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        }
         headers.insert(CONTENT_TYPE, media);
     }
     *response.body_mut() = Body::from(body);
@@ -70,6 +74,42 @@ pub(super) fn answer(code: u16, phrase: &str, content: Content) -> Response {
         if let Ok(phrase) = ReasonPhrase::try_from(phrase.into_bytes()) {
             response.extensions_mut().insert(phrase);
         }
+    }
+    response
+}
+
+/// What a page may load and be loaded by: its own stylesheet and script, this server alone, and no frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// An answer that does not end by itself.
+pub(super) fn streamed(media: &'static str, body: Body) -> Response {
+    let mut response = answer(200, "OK", Content::Empty);
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    *response.body_mut() = body;
+    response
+}
+
+/// A file that pages refer to; `forever` if it never changes where it is.
+pub(super) fn asset(asset: &xend_templates::Asset, forever: bool) -> Response {
+    let mut response = Response::new(Body::from(asset.text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, asset.text.len().into());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let caching = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    response
+}
+
+/// A configuration to be kept as a file of this name.
+pub(super) fn download(content: Content, name: &str) -> Response {
+    let mut response = ok(content);
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.sxp\"")) {
+        response.headers_mut().insert(CONTENT_DISPOSITION, value);
     }
     response
 }

@@ -1,7 +1,7 @@
 //! The table of pages: the router is made from it, and so is the reference.
 
 use super::ops::{self, Needed, Operation, Param, Takes};
-use super::{Http, pages, reference};
+use super::{Http, events, pages, reference};
 use crate::wire::http::accept::Format;
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -45,6 +45,8 @@ impl Page {
 
 const STATES: &[&str] = &["all", "running", "paused", "halted", "suspended", "crashed"];
 
+const SORTS: &[&str] = &["name", "id", "state", "memory", "vcpus", "cpu", "uptime"];
+
 const fn query(
     name: &'static str,
     takes: Takes,
@@ -56,7 +58,7 @@ const fn query(
 }
 
 /// All pages.
-pub(super) static PAGES: [Page; 11] = [
+pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/",
         about: "Nothing but a way in: xend listed nothing here.",
@@ -85,10 +87,27 @@ pub(super) static PAGES: [Page; 11] = [
                 "Which domains are listed",
                 "halted",
             ),
+            query(
+                "q",
+                Takes::Text("part of a name"),
+                "all",
+                "What the names on the page must contain",
+                "web",
+            ),
+            query("sort", Takes::Word(SORTS), "name", "What the page is sorted by", "cpu"),
+            query("desc", Takes::Flag, "0", "Whether the largest come first on the page", "1"),
         ],
         ops: &ops::ON_DOMAINS,
         is_text: false,
         get: || get(pages::domains),
+    },
+    Page {
+        path: "/xend/new",
+        about: "A form from which a domain is created or defined.",
+        query: &[query("template", Takes::Word(&["pv", "pvh", "hvm"]), "none", "What it begins with", "pvh")],
+        ops: &[],
+        is_text: false,
+        get: || get(pages::new),
     },
     Page {
         path: "/xend/domain/{domain}",
@@ -111,6 +130,53 @@ pub(super) static PAGES: [Page; 11] = [
         ops: &[],
         is_text: true,
         get: || get(pages::console),
+    },
+    Page {
+        path: "/xend/domain/{domain}/config",
+        about: "A configuration from which the domain could be created again, as a file: its definition if it is managed.",
+        query: &[],
+        ops: &[],
+        is_text: true,
+        get: || get(pages::config),
+    },
+    Page {
+        path: "/xend/domain/{domain}/confirm",
+        about: "Asks a person before an operation by which something can be lost.",
+        query: &[query(
+            "op",
+            Takes::Word(&["destroy", "shutdown", "reset", "delete"]),
+            "an error",
+            "What is to be done",
+            "destroy",
+        )],
+        ops: &[],
+        is_text: false,
+        get: || get(pages::confirm),
+    },
+    Page {
+        path: "/xend/events",
+        about: "What happens to domains, as it happens: server-sent events for a browser or curl, an S-expression or a JSON \
+                object a line for who asks for these. The answer does not end.",
+        query: &[
+            query(
+                "after",
+                Takes::Text("id of an event"),
+                "now",
+                "The last event that the client has",
+                "5f3a01c2-17",
+            ),
+            query(
+                "domain",
+                Takes::Text("name, domid or UUID"),
+                "all",
+                "The domain that alone is followed",
+                "web1",
+            ),
+            query("figures", Takes::Flag, "0", "Whether CPU and memory use are told, too, every 3 s", "1"),
+        ],
+        ops: &[],
+        is_text: true,
+        get: || get(events::events),
     },
     Page {
         path: "/xend/node",
@@ -164,5 +230,7 @@ pub(super) static PAGES: [Page; 11] = [
 
 /// The router of all pages.
 pub(super) fn router() -> Router<Http> {
-    PAGES.iter().fold(Router::new(), |router, page| router.route(page.path, page.methods()))
+    let assets = format!("{}/{{version}}/{{name}}", xend_templates::ASSETS_PATH);
+    let router = Router::new().route(&assets, get(pages::asset));
+    PAGES.iter().fold(router, |router, page| router.route(page.path, page.methods()))
 }

@@ -10,10 +10,11 @@ const EXAMPLE: &str = "(vm (name web1) (memory 128) (image (linux (kernel /boot/
 
 pub(super) static CREATE: Operation = Operation {
     name: "create",
+    label: "Create",
     about: "Builds a domain and leaves it paused. A defined domain of this name, if it is not on the host, is built with \
             this configuration.",
     when: &[],
-    loses: false,
+    loses: None,
     params: &[needed(
         "config",
         Takes::Config("a domain's configuration"),
@@ -26,10 +27,11 @@ pub(super) static CREATE: Operation = Operation {
 
 pub(super) static NEW: Operation = Operation {
     name: "new",
+    label: "Define",
     about: "Defines a domain: it is stored, and stays when it is not on the host. The definition of a domain that runs \
             counts when it next starts.",
     when: &[],
-    loses: false,
+    loses: None,
     params: &[needed(
         "config",
         Takes::Config("a domain's configuration"),
@@ -42,9 +44,10 @@ pub(super) static NEW: Operation = Operation {
 
 pub(super) static LIST: Operation = Operation {
     name: "list",
+    label: "List",
     about: "Lists the domains that are on the host, in full.",
     when: &[],
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Answer,
     op: |_| Ok(Query::Domains.into()),
@@ -64,8 +67,19 @@ fn read(text: &[u8]) -> Result<DomainConfig, String> {
     })
 }
 
+/// Where in a configuration something is wrong, and what.
+pub(in crate::wire::http) fn fault(text: &[u8]) -> Option<((usize, usize), String)> {
+    match read_one(text, &Limits::default()) {
+        Err(error) => Some(((error.line(), error.column()), error.to_string())),
+        Ok(sxp) => {
+            let error = shape::read_config(&sxp).err()?;
+            Some((error.position(text), error.to_string()))
+        }
+    }
+}
+
 /// What was understood, and never what was sent: that can hold passwords.
-pub(super) fn printed(config: &DomainConfig) -> String {
+pub(in crate::wire::http) fn printed(config: &DomainConfig) -> String {
     let mut sink = SxpSink::default();
     shape::config(&mut sink, config);
     read_one(&sink.into_bytes(), &Limits::default()).map(|sxp| pretty(&sxp, 100)).unwrap_or_default()

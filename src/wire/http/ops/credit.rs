@@ -13,9 +13,10 @@ const PARAMS: &[Param] = &[
 
 pub(super) static GET: Operation = Operation {
     name: "domain_sched_credit_get",
+    label: "Show credit parameters",
     about: "Shows the domain's parameters in the credit scheduler.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Answer,
     op: |asked| Ok(Query::Sched(asked.target(), Scheduler::Credit).into()),
@@ -23,9 +24,10 @@ pub(super) static GET: Operation = Operation {
 
 pub(super) static SET: Operation = Operation {
     name: "domain_sched_credit_set",
+    label: "Set credit parameters",
     about: "Sets the domain's parameters in the credit scheduler: one of them at least.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: PARAMS,
     success: Success::Zero,
     op: |asked| set(asked, Scheduler::Credit),
@@ -33,9 +35,10 @@ pub(super) static SET: Operation = Operation {
 
 pub(super) static GET2: Operation = Operation {
     name: "domain_sched_credit2_get",
+    label: "Show credit2 parameters",
     about: "Shows the domain's parameters in the credit2 scheduler.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Answer,
     op: |asked| Ok(Query::Sched(asked.target(), Scheduler::Credit2).into()),
@@ -43,9 +46,10 @@ pub(super) static GET2: Operation = Operation {
 
 pub(super) static SET2: Operation = Operation {
     name: "domain_sched_credit2_set",
+    label: "Set credit2 parameters",
     about: "Sets the domain's parameters in the credit2 scheduler: one of them at least.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: PARAMS,
     success: Success::Zero,
     op: |asked| set(asked, Scheduler::Credit2),

@@ -25,10 +25,11 @@ const EXAMPLE: &str = "(vbd (uname phy:/dev/vg0/data) (dev xvdb) (mode w))";
 
 pub(super) static DEVICES: Operation = Operation {
     name: "devices",
+    label: "Show devices",
     about: "Lists the devices of a class with their states, as XenStore shows them; those of a domain that is not on the \
             host as they are defined.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[CLASS],
     success: Success::Answer,
     op: |asked| {
@@ -40,9 +41,10 @@ pub(super) static DEVICES: Operation = Operation {
 
 pub(super) static CREATE: Operation = Operation {
     name: "device_create",
+    label: "Plug in a device",
     about: "Plugs a device in and waits until it is connected. One that does not get connected is taken away again.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[needed("config", Takes::Config("a device"), "The device", EXAMPLE)],
     success: Success::Answer,
     op: |asked| asked.domain(DomainOp::AttachDevice(Box::new(device(asked)?))),
@@ -50,10 +52,11 @@ pub(super) static CREATE: Operation = Operation {
 
 pub(super) static CONFIGURE: Operation = Operation {
     name: "device_configure",
+    label: "Change a device",
     about: "Changes the medium of a CD-ROM drive; or, with (pci (dev ...) (state Initialising)) or (state Closing), the \
             functions of a PCI device.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[
         needed(
             "config",
@@ -74,9 +77,10 @@ pub(super) static CONFIGURE: Operation = Operation {
 
 pub(super) static DESTROY: Operation = Operation {
     name: "device_destroy",
+    label: "Unplug a device",
     about: "Unplugs a device.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[
         CLASS,
         DEV,

@@ -9,9 +9,10 @@ const PAUSED: Param = optional("paused", Takes::Flag, "0", "Whether the domain s
 
 pub(super) static START: Operation = Operation {
     name: "start",
+    label: "Start",
     about: "Starts a defined domain, waits for its devices and lets it run.",
     when: &HALTED,
-    loses: false,
+    loses: None,
     params: &[PAUSED],
     success: Success::Accepted,
     op: |asked| {
@@ -22,9 +23,10 @@ pub(super) static START: Operation = Operation {
 
 pub(super) static DELETE: Operation = Operation {
     name: "delete",
+    label: "Delete",
     about: "Forgets the definition of a domain that is halted.",
     when: &HALTED,
-    loses: true,
+    loses: Some("Its configuration is forgotten. Its disks stay."),
     params: &[],
     success: Success::Accepted,
     op: |asked| asked.domain(DomainOp::Delete),
@@ -32,9 +34,10 @@ pub(super) static DELETE: Operation = Operation {
 
 pub(super) static SUSPEND: Operation = Operation {
     name: "suspend",
+    label: "Suspend",
     about: "Keeps the memory of a managed domain in a file of xend's own and takes it off the host.",
     when: &GUEST,
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Accepted,
     op: |asked| asked.domain(DomainOp::Suspend),
@@ -42,9 +45,10 @@ pub(super) static SUSPEND: Operation = Operation {
 
 pub(super) static RESUME: Operation = Operation {
     name: "resume",
+    label: "Resume",
     about: "Brings a suspended domain back to where it was.",
     when: &SUSPENDED,
-    loses: false,
+    loses: None,
     params: &[PAUSED],
     success: Success::Accepted,
     op: |asked| {

@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 pub(super) static MEM_TARGET_SET: Operation = Operation {
     name: "mem_target_set",
+    label: "Set memory",
     about: "Tells the guest's balloon driver how much memory it is to have. It takes a moment.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[needed("target", Takes::Number("MiB"), "At most the domain's maxmem", "256")],
     success: Success::Empty,
     op: |asked| {
@@ -20,9 +21,10 @@ pub(super) static MEM_TARGET_SET: Operation = Operation {
 
 pub(super) static MAXMEM_SET: Operation = Operation {
     name: "maxmem_set",
+    label: "Set maximum memory",
     about: "Sets how much memory the domain can be given.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[needed("memory", Takes::Number("MiB"), "At least what it has", "512")],
     success: Success::Zero,
     op: |asked| {

@@ -9,10 +9,11 @@ use serde::Deserialize;
 
 pub(super) static MIGRATE: Operation = Operation {
     name: "migrate",
+    label: "Migrate",
     about: "Sends the domain, with its definition if it is managed, to the relocation port of another xend of this kind. \
             It is on one of the two hosts whatever fails.",
     when: &GUEST,
-    loses: false,
+    loses: None,
     params: &[
         needed("destination", Takes::Text("name or address"), "The other host", "xen2.example.org"),
         optional("live", Takes::Flag, "0", "Whether the guest goes on while most of its memory is sent", "1"),

@@ -3,7 +3,7 @@
 //! Each page has a table; an operation is an entry in it and nowhere else. An entry says what it takes, turns parameters
 //! into an [`Op`](crate::core::op::Op), and says how success is told. Whatever fails is told in one place, [`failed`].
 
-mod create;
+pub(super) mod create;
 mod credit;
 mod devices;
 mod managed;
@@ -31,13 +31,14 @@ use super::reply::{Content, answer, data, located, not_found, ok};
 use super::site::Page;
 use super::{Http, html};
 use crate::core::caller::Caller;
-use crate::core::error::Error;
+use crate::core::error::{Error, ErrorKind};
 use crate::core::model::DomainRef;
 use crate::core::op::Outcome;
 use crate::core::ports::Verdict;
 use crate::shape::{self, JsonSink, Sink, SxpSink};
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::UPGRADE_INSECURE_REQUESTS;
 use axum::response::Response;
 use table::Asked;
 use xend_templates::ErrorPage;
@@ -112,7 +113,7 @@ pub(super) async fn on(
     if page.is_domain() {
         let domain = DomainRef::new(name.unwrap_or_default());
         if http.0.engine.snapshot().find(&domain).is_none() {
-            return Err(no_such_domain(domain.as_str()));
+            return Err(no_such_domain(&place, domain.as_str()));
         }
     }
     let op = params.op().ok_or_else(|| invalid_request(&place))?;
@@ -149,9 +150,12 @@ async fn perform(
             ok(Content::Sxp(http.0.cache.details(&snapshot).await))
         }
         Ok(outcome) => succeeded(place, operation, &outcome),
-        Err(Error::NoSuchDomain(name)) => return no_such_domain(&name),
-        Err(error @ Error::NoSuchVnet(_)) => return not_found(&error.to_string()),
-        Err(error) => failed(place, operation.name, &error.to_string()),
+        Err(Error::NoSuchDomain(name)) => return no_such_domain(place, &name),
+        Err(error @ Error::NoSuchVnet(_)) => return not_found_at(place, &error.to_string()),
+        Err(error) if matches!(place.format, Format::Html { named: true }) && operation.makes_a_domain() => {
+            return not_created(place, operation.name, params, &error);
+        }
+        Err(error) => failed(place, operation.name, &error),
     };
     match operation.success {
         Success::Accepted => located(response, &place.parent()),
@@ -198,6 +202,8 @@ pub(super) struct Place {
     /// The names in it.
     pub(super) names: Vec<String>,
     pub(super) format: Format,
+    /// Whether a browser goes to a page, which it then shows: it says so (`Upgrade-Insecure-Requests`), and no old client does.
+    navigates: bool,
 }
 
 impl Place {
@@ -206,7 +212,8 @@ impl Place {
         let asked =
             request.extensions().get::<AskedPath>().map_or_else(|| path.clone(), |asked| asked.0.clone());
         let names = names.iter().map(|&name| name.to_owned()).collect();
-        Self { origin: origin(request), asked, path, names, format }
+        let navigates = request.headers().contains_key(UPGRADE_INSECURE_REQUESTS);
+        Self { origin: origin(request), asked, path, names, format, navigates }
     }
 
     /// The page's own URL.
@@ -306,7 +313,12 @@ pub(super) fn invalid_request(place: &Place) -> Response {
 fn not_a_request(place: &Place, reason: &str) -> Response {
     let content = match place.format {
         Format::Sxp => Content::Sxp("''".into()),
-        Format::Html { .. } => Content::Html(error_page(place, "Invalid request", reason)),
+        Format::Html { .. } => Content::Html(error_page(
+            place,
+            "Invalid request",
+            reason,
+            Some("The reference says what a page takes."),
+        )),
         Format::Json => json_error(reason),
     };
     answer(406, "Invalid request", content)
@@ -318,7 +330,12 @@ pub(super) fn not_implemented(place: &Place, op: &str) -> Response {
     let text = format!("Operation not implemented: {op}");
     let content = match place.format {
         Format::Sxp => Content::Sxp(text.clone().into()),
-        Format::Html { named: true } => Content::Html(error_page(place, "Operation not implemented", &text)),
+        Format::Html { named: true } => Content::Html(error_page(
+            place,
+            "Operation not implemented",
+            &text,
+            Some("The reference has all operations."),
+        )),
         Format::Html { named: false } => Content::Text(text.clone().into()),
         Format::Json => json_error(&text),
     };
@@ -326,35 +343,91 @@ pub(super) fn not_implemented(place: &Place, op: &str) -> Response {
 }
 
 /// An operation that failed, a bad parameter included: clients show the bodies of 500 and 404 only.
-pub(super) fn failed(place: &Place, op: &str, message: &str) -> Response {
+pub(super) fn failed(place: &Place, op: &str, error: &Error) -> Response {
+    let message = error.to_string();
     let content = match place.format {
-        Format::Html { .. } => Content::Html(error_page(place, &format!("{op} failed"), message)),
+        Format::Html { .. } => {
+            Content::Html(error_page(place, &format!("{op} failed"), &message, Some(hint(error))))
+        }
         Format::Sxp => {
             let mut sink = SxpSink::default();
             sink.text_field("xend.err", message.as_bytes());
             Content::Sxp(sink.into_bytes().into())
         }
-        Format::Json => json_error(message),
+        Format::Json => json_error(&message),
     };
     answer(500, &format!("Request failed: {op}"), content)
+}
+
+/// A domain that could not be made, for a person: what they wrote is not lost.
+fn not_created(place: &Place, op: &str, params: &Params, error: &Error) -> Response {
+    let text = params.one("config").unwrap_or_default();
+    let (at, message) = match create::fault(text) {
+        Some((at, message)) => (Some(at), message),
+        None => (None, error.to_string()),
+    };
+    let page = html::create::failed(place, text, &message, hint(error), at);
+    answer(500, &format!("Request failed: {op}"), Content::Html(page))
+}
+
+/// What a person can do about a failure.
+fn hint(error: &Error) -> &'static str {
+    match error {
+        Error::NoMemory { .. } => "Give it less memory, or free some: the host's page shows who has it.",
+        Error::Exists { .. } | Error::NameTaken { .. } => "Give it another name.",
+        Error::Missing { .. } => "The path is one on the host, not on this computer.",
+        Error::Busy(_) | Error::Stopping => "Nothing was done. Try again in a moment.",
+        Error::Timeout { .. } => {
+            "It may still happen: look at the domain before you try again. The log says how the hypervisor does."
+        }
+        _ => match error.kind() {
+            ErrorKind::NotFound => "It may have gone, or have another name now: look at the list.",
+            ErrorKind::Conflict => {
+                "Look at the state that the domain is in: its page offers what is possible there."
+            }
+            ErrorKind::Denied => "Domain-0 controls the host and is not treated like a guest.",
+            ErrorKind::Invalid => {
+                "Go back, mend what is named, and send it again. The reference says what is expected."
+            }
+            ErrorKind::Unsupported => {
+                "This host has nothing of the kind. Its page says what scheduler and which guests it has."
+            }
+            ErrorKind::Backend => "The log (on the host's page) may say more.",
+        },
+    }
 }
 
 fn json_error(message: &str) -> Content {
     Content::Json(serde_json::json!({ "xend.err": message }).to_string().into())
 }
 
-fn error_page(place: &Place, title: &str, message: &str) -> String {
+fn error_page(place: &Place, title: &str, message: &str, hint: Option<&str>) -> String {
     ErrorPage {
         crumbs: html::crumbs(place),
         title: title.to_owned(),
         message: message.to_owned(),
-        hint: None,
+        hint: hint.map(str::to_owned),
         back: html::back(place),
     }
     .render()
 }
 
 /// `404 Not found`; xend's text was `<Fault 3: 'nosuch'>`.
-pub(super) fn no_such_domain(name: &str) -> Response {
-    not_found(&format!("No such domain {name}"))
+pub(super) fn no_such_domain(place: &Place, name: &str) -> Response {
+    not_found_at(place, &format!("No such domain {name}"))
+}
+
+/// `404 Not found`: a page in a browser's window, plain text for everybody else, as xend had it.
+pub(super) fn not_found_at(place: &Place, text: &str) -> Response {
+    if !place.navigates {
+        return not_found(text);
+    }
+    let page = ErrorPage {
+        crumbs: html::crumbs(place),
+        title: "Not found".to_owned(),
+        message: text.to_owned(),
+        hint: Some("It may have gone, or have another name now.".to_owned()),
+        back: xend_templates::Link::new("the host", "/xend/node"),
+    };
+    answer(404, "Not found", Content::Html(page.render()))
 }

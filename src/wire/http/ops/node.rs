@@ -6,9 +6,10 @@ use crate::core::op::{Change, Op};
 
 pub(super) static SHUTDOWN: Operation = Operation {
     name: "shutdown",
+    label: "Shut down",
     about: "Switches the host off, if the configuration allows it.",
     when: &[],
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Empty,
     op: |asked| power(asked, false),
@@ -16,9 +17,10 @@ pub(super) static SHUTDOWN: Operation = Operation {
 
 pub(super) static REBOOT: Operation = Operation {
     name: "reboot",
+    label: "Reboot",
     about: "Reboots the host, if the configuration allows it.",
     when: &[],
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Empty,
     op: |asked| power(asked, true),
@@ -35,9 +37,10 @@ fn power(asked: &Asked<'_>, reboot: bool) -> Result<Op, Invalid> {
 
 pub(super) static CLEAR: Operation = Operation {
     name: "clear",
+    label: "Clear",
     about: "Empties Xen's message buffer.",
     when: &[],
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Empty,
     op: |_| Ok(Change::ClearDmesg.into()),

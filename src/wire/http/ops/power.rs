@@ -8,9 +8,10 @@ use std::str::FromStr;
 
 pub(super) static PAUSE: Operation = Operation {
     name: "pause",
+    label: "Pause",
     about: "Keeps the domain's VCPUs off the CPUs.",
     when: &GUEST,
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Empty,
     op: |asked| asked.domain(DomainOp::Pause),
@@ -18,9 +19,10 @@ pub(super) static PAUSE: Operation = Operation {
 
 pub(super) static UNPAUSE: Operation = Operation {
     name: "unpause",
+    label: "Unpause",
     about: "Lets a paused domain run.",
     when: &GUEST,
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Empty,
     op: |asked| asked.domain(DomainOp::Unpause),
@@ -28,9 +30,10 @@ pub(super) static UNPAUSE: Operation = Operation {
 
 pub(super) static DESTROY: Operation = Operation {
     name: "destroy",
+    label: "Destroy",
     about: "Takes the domain off the host at once. A managed domain stays defined; of a suspended one its memory is given up.",
     when: &DESTROYABLE,
-    loses: true,
+    loses: Some("What its guest has not written to its disks is lost."),
     params: &[],
     success: Success::Accepted,
     op: |asked| asked.domain(DomainOp::Destroy),
@@ -38,9 +41,10 @@ pub(super) static DESTROY: Operation = Operation {
 
 pub(super) static RESET: Operation = Operation {
     name: "reset",
+    label: "Reset",
     about: "Takes the domain off the host at once and builds it anew: the button on a machine's front.",
     when: &GUEST,
-    loses: true,
+    loses: Some("What its guest has not written to its disks is lost."),
     params: &[],
     success: Success::Accepted,
     op: |asked| asked.domain(DomainOp::Reset),
@@ -48,9 +52,10 @@ pub(super) static RESET: Operation = Operation {
 
 pub(super) static SHUTDOWN: Operation = Operation {
     name: "shutdown",
+    label: "Shut down",
     about: "Asks the guest to stop. What happens then is for on_poweroff, on_reboot and on_crash to say.",
     when: &GUEST,
-    loses: true,
+    loses: Some("What its guest does ends."),
     params: &[needed("reason", Takes::Word(&REASONS), "What the guest is asked for", "poweroff")],
     success: Success::Accepted,
     op: |asked| {
@@ -61,9 +66,10 @@ pub(super) static SHUTDOWN: Operation = Operation {
 
 pub(super) static WAIT_FOR_DEVICES: Operation = Operation {
     name: "wait_for_devices",
+    label: "Wait for devices",
     about: "Answers when every device is connected, or names the one that is not.",
     when: &GUEST,
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Accepted,
     op: |asked| Ok(Query::DevicesConnected(asked.target()).into()),

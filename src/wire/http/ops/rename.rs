@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 pub(super) static RENAME: Operation = Operation {
     name: "rename",
+    label: "Rename",
     about: "Gives the domain another name.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[needed("name", Takes::Text("letters, digits and _ - . : / +"), "The new name", "web2")],
     success: Success::Accepted,
     op: |asked| {

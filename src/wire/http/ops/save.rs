@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 pub(super) static SAVE: Operation = Operation {
     name: "save",
+    label: "Save to a file",
     about: "Writes a running domain into a file and takes it off the host. If that fails, it goes on running.",
     when: &GUEST,
-    loses: false,
+    loses: None,
     params: &[needed(
         "file",
         Takes::Path,
@@ -22,9 +23,10 @@ pub(super) static SAVE: Operation = Operation {
 
 pub(super) static RESTORE: Operation = Operation {
     name: "restore",
+    label: "Restore",
     about: "Builds a domain from a file that save made, and lets it run.",
     when: &[],
-    loses: false,
+    loses: None,
     params: &[
         needed("file", Takes::Path, "The file", "/var/lib/xen/save/web1"),
         optional("paused", Takes::Flag, "0", "Whether the domain stays paused", "1"),
@@ -38,9 +40,10 @@ pub(super) static RESTORE: Operation = Operation {
 
 pub(super) static DUMP: Operation = Operation {
     name: "dump",
+    label: "Dump memory",
     about: "Writes the domain's memory to a core file, for a debugger.",
     when: &GUEST,
-    loses: false,
+    loses: None,
     params: &[
         needed("file", Takes::Path, "The file; one that is there is replaced", "/var/lib/xen/dump/web1"),
         optional("live", Takes::Flag, "0", "Whether the domain goes on meanwhile", "1"),

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 pub(super) static SET: Operation = Operation {
     name: "cpu_sedf_set",
+    label: "Set SEDF parameters",
     about: "Sets the parameters of the SEDF scheduler, or those of today's schedulers that mean the same.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[
         needed("period", Takes::Number("ns"), "The length of a period", "20000000"),
         needed("slice", Takes::Number("ns"), "CPU time guaranteed in each period", "5000000"),
@@ -28,9 +29,10 @@ pub(super) static SET: Operation = Operation {
 
 pub(super) static GET: Operation = Operation {
     name: "cpu_sedf_get",
+    label: "Show SEDF parameters",
     about: "Shows the parameters of the SEDF scheduler, or what those of today's schedulers mean in its terms.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Answer,
     op: |asked| Ok(Query::Sedf(asked.target()).into()),

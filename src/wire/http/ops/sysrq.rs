@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 pub(super) static SYSRQ: Operation = Operation {
     name: "sysrq",
+    label: "Press Magic SysRq",
     about: "Presses Magic SysRq and a key on the guest's keyboard.",
     when: &GUEST,
-    loses: false,
+    loses: None,
     params: &[needed("key", Takes::Number("character code"), "The key: 115 is s", "115")],
     success: Success::Accepted,
     op: |asked| {
@@ -21,9 +22,10 @@ pub(super) static SYSRQ: Operation = Operation {
 
 pub(super) static SEND_TRIGGER: Operation = Operation {
     name: "send_trigger",
+    label: "Send a trigger",
     about: "Gives a VCPU an interrupt that is no device's. All but nmi are for fully virtualised guests.",
     when: &GUEST,
-    loses: false,
+    loses: None,
     params: &[
         needed("trigger", Takes::Word(&TRIGGERS), "Which", "nmi"),
         optional("vcpu", Takes::Number("VCPU"), "0", "Which VCPU gets it", "0"),

@@ -9,18 +9,27 @@ use crate::wire::http::params::Params;
 pub(in crate::wire::http) struct Operation {
     /// What `op` is.
     pub(in crate::wire::http) name: &'static str,
+    /// What its button says.
+    pub(in crate::wire::http) label: &'static str,
     /// What it does, in a sentence.
     pub(in crate::wire::http) about: &'static str,
     /// Which domains it is for; for an operation that is on no domain, none.
     pub(in crate::wire::http) when: &'static [Stage],
-    /// Whether it can lose what a guest has not written to its disks, or a definition.
-    pub(in crate::wire::http) loses: bool,
+    /// What can be lost by it: pages ask before they do it.
+    pub(in crate::wire::http) loses: Option<&'static str>,
     /// What it takes.
     pub(in crate::wire::http) params: &'static [Param],
     /// How success is told.
     pub(in crate::wire::http) success: Success,
     /// Makes an operation of the parameters.
     pub(super) op: fn(&Asked<'_>) -> Result<Op, Invalid>,
+}
+
+impl Operation {
+    /// Whether a domain comes of it, from what somebody wrote or a file.
+    pub(super) fn makes_a_domain(&self) -> bool {
+        self.success == Success::Created || self.name == "new"
+    }
 }
 
 /// Where a domain is, as far as operations are concerned.

@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 pub(super) static VCPUINFO: Operation = Operation {
     name: "vcpuinfo",
+    label: "Show VCPUs",
     about: "Shows the domain's VCPUs. GET performs it too: ?op=vcpuinfo.",
     when: &ON_HOST,
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Answer,
     op: |asked| Ok(Query::Vcpus(asked.target()).into()),
@@ -18,9 +19,10 @@ pub(super) static VCPUINFO: Operation = Operation {
 
 pub(super) static SET_VCPUS: Operation = Operation {
     name: "set_vcpus",
+    label: "Set VCPUs",
     about: "Tells the guest how many of its VCPUs to use; a domain that is not on the host, how many it has.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[needed("vcpus", Takes::Number("VCPUs"), "At least 1", "2")],
     success: Success::Empty,
     op: |asked| {
@@ -31,9 +33,10 @@ pub(super) static SET_VCPUS: Operation = Operation {
 
 pub(super) static PINCPU: Operation = Operation {
     name: "pincpu",
+    label: "Pin VCPUs",
     about: "Says on which CPUs a VCPU may run.",
     when: &EVERYWHERE,
-    loses: false,
+    loses: None,
     params: &[
         needed("vcpu", Takes::Text("a number, or all"), "Which VCPU", "0"),
         needed("cpumap", Takes::Text("CPUs like 0-3,^1"), "Which CPUs", "0-1"),

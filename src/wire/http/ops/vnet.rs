@@ -8,9 +8,10 @@ use crate::sxp::{Limits, read_one};
 
 pub(super) static CREATE: Operation = Operation {
     name: "create",
+    label: "Create vnet",
     about: "Makes a virtual network known.",
     when: &[],
-    loses: false,
+    loses: None,
     params: &[needed(
         "config",
         Takes::Config("a virtual network"),
@@ -32,9 +33,10 @@ pub(super) static CREATE: Operation = Operation {
 
 pub(super) static DELETE: Operation = Operation {
     name: "delete",
+    label: "Delete",
     about: "Forgets a virtual network.",
     when: &[],
-    loses: false,
+    loses: None,
     params: &[],
     success: Success::Empty,
     op: |asked| Ok(Change::DeleteVnet(asked.name.to_owned()).into()),

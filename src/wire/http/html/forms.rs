@@ -1,9 +1,9 @@
 //! The forms of a domain's page, made from the table of its operations.
 
-use super::ops::{self, Needed, Operation, Param, Stage, Takes};
 use crate::core::lifecycle::State;
 use crate::core::op::Outcome;
 use crate::core::snapshot::DomainView;
+use crate::wire::http::ops::{self, Needed, Operation, Param, Stage, Takes};
 use xend_templates::{Field, FieldKind, OperationForm};
 
 /// A form for every operation that is for the domain where it is, filled in with what is set.
@@ -22,13 +22,13 @@ fn stage(view: &DomainView) -> Stage {
     }
 }
 
-fn form(operation: &Operation, view: &DomainView, sedf: Option<&Outcome>) -> OperationForm {
+pub(super) fn form(operation: &Operation, view: &DomainView, sedf: Option<&Outcome>) -> OperationForm {
     let field = |param: &Param| Field {
         name: param.name.to_owned(),
         about: param.about.to_owned(),
         unit: param.takes.unit(),
         kind: match param.takes {
-            Takes::Number(_) => FieldKind::Number,
+            Takes::Number(_) => bounds(operation.name, param.name, view),
             Takes::Flag => FieldKind::Flag,
             Takes::Word(words) => FieldKind::Words(words.iter().map(|&word| word.to_owned()).collect()),
             Takes::Text(_) | Takes::Path => FieldKind::Text,
@@ -39,10 +39,28 @@ fn form(operation: &Operation, view: &DomainView, sedf: Option<&Outcome>) -> Ope
     };
     OperationForm {
         op: operation.name.to_owned(),
+        label: operation.label.to_owned(),
         about: operation.about.to_owned(),
-        danger: operation.loses,
+        danger: operation.loses.is_some(),
         fields: operation.params.iter().map(field).collect(),
     }
+}
+
+/// Between what a number must be to make sense for the domain. The engine has the last word.
+fn bounds(operation: &str, param: &str, view: &DomainView) -> FieldKind {
+    let config = &view.config;
+    let (min, max) = match (operation, param) {
+        ("mem_target_set", _) => (1, Some(config.maxmem)),
+        ("maxmem_set", _) => (config.memory, None),
+        ("set_vcpus", _) => (1, Some(u64::from(config.vcpus))),
+        ("pincpu" | "send_trigger", "vcpu") => (0, Some(u64::from(config.vcpus.saturating_sub(1)))),
+        ("domain_sched_credit_set" | "domain_sched_credit2_set", "cap") => {
+            (0, Some(u64::from(config.vcpus) * 100))
+        }
+        ("domain_sched_credit_set" | "domain_sched_credit2_set", "weight") | (_, "port") => (1, Some(65_535)),
+        _ => (0, None),
+    };
+    FieldKind::Number { min, max }
 }
 
 /// What an operation would take if nobody said, where that is a value.

@@ -1,18 +1,25 @@
 //! Outcomes as pages of `templates`.
 
-use super::forms;
+pub(super) mod create;
+pub(super) mod domain;
+pub(super) mod domains;
+mod forms;
+pub(super) mod host;
+
 use super::ops::Place;
 use super::path::segment_of;
+use crate::core::journal::{Event, What};
 use crate::core::lifecycle::State;
 use crate::core::model::{DeviceFacts, VcpuFacts, Vnet};
 use crate::core::op::Outcome;
+use crate::core::samples::Round;
 use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
 use crate::sxp::{Sxp, pretty};
-use std::sync::Arc;
+use std::time::SystemTime;
 use xend_templates::{
-    CreatedPage, Device, Directory, DomainList, DomainPage, DomainRow, Fact, Link, MessagePage, NodePage,
-    RecordPage, TextPage, Vcpu, VcpuPage, VnetList, VnetPage,
+    ConsolePage, CreatedPage, Directory, Fact, HistoryEntry, Link, MessagePage, Moment, RecordPage, TextPage,
+    UnderWay, Uptime, Vcpu, VcpuPage, VnetList, VnetPage,
 };
 
 /// `/ xend/ domain/ pv1/`: the way to a page.
@@ -43,90 +50,45 @@ pub(super) fn directory(place: &Place, entries: &[&str]) -> String {
     Directory { crumbs: crumbs(place), entries }.render()
 }
 
-pub(super) fn domains(place: &Place, state: Option<String>, views: &[Arc<DomainView>]) -> String {
-    let url = place.url();
-    let row = |view: &Arc<DomainView>| DomainRow {
-        name: view.name().to_string(),
-        href: format!("{url}/{}", segment_of(view.name().as_str())),
-        id: view.domid().map(|domid| domid.0),
-        memory_mib: view.config.memory,
-        state: letters(view),
-        state_word: shape::state_word(view).to_owned(),
-    };
-    DomainList { crumbs: crumbs(place), state_filter: state, rows: views.iter().map(row).collect(), url }
-        .render()
-}
-
 fn letters(view: &DomainView) -> String {
     let letters = view.facts.as_ref().map(|facts| shape::state_letters(&facts.flags).to_vec());
     String::from_utf8(letters.unwrap_or_default()).unwrap_or_default()
 }
 
-pub(super) fn domain(
-    place: &Place,
-    view: &DomainView,
-    vcpus: Option<&Outcome>,
-    sedf: Option<&Outcome>,
-) -> String {
-    let tree = tree(|sink| shape::domain(sink, view));
-    DomainPage {
-        crumbs: crumbs(place),
-        name: view.name().to_string(),
-        href: place.url(),
-        id: view.domid().map(|domid| domid.0),
-        facts: facts(view),
-        devices: tree.tail().iter().filter(|item| item.head() == Some("device")).filter_map(device).collect(),
-        vcpus: match vcpus {
-            Some(Outcome::Vcpus(_, vcpus)) => vcpus.iter().map(vcpu).collect(),
-            _ => Vec::new(),
-        },
-        operations: forms::of(view, sedf),
-        config_text: pretty(&tree, 100),
-    }
-    .render()
+/// How long a domain has been on the host; Domain-0 came with it.
+fn uptime(view: &DomainView, now: SystemTime) -> Option<Uptime> {
+    let started = view.facts.as_ref()?.start_time?;
+    let since = started.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    Some(Uptime { seconds: now.duration_since(started).unwrap_or_default().as_secs(), since })
 }
 
-/// What a person wants to know first.
-fn facts(view: &DomainView) -> Vec<Fact> {
-    let config = &view.config;
-    let mut facts = vec![
-        Fact::new("State", format!("{} {}", shape::state_word(view), letters(view)).trim().to_owned()),
-        Fact::new("UUID", view.uuid.to_string()),
-        Fact::new("Memory", format!("{} MiB of at most {} MiB", config.memory, config.maxmem)),
-    ];
-    if let Some(progress) = &view.progress {
-        let mib = |bytes: u64| bytes / (1 << 20);
-        let (done, total) = (mib(progress.done), mib(progress.total));
-        let text = format!("{} {} %, {done} of {total} MiB", progress.what, progress.percent());
-        facts.insert(0, Fact::new("Under way", text));
-    }
-    if let Some(now) = &view.facts {
-        facts.push(Fact::new("VCPUs", format!("{} of {} online", now.online_vcpus, config.vcpus)));
-        facts.push(Fact::new("CPU time", format!("{:.1} s", now.cpu_time.as_secs_f64())));
-        if let Some(started) = now.start_time.and_then(|start| jiff::Timestamp::try_from(start).ok()) {
-            facts.push(Fact::new("Started", started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()));
-        }
-    } else {
-        facts.push(Fact::new("VCPUs", config.vcpus.to_string()));
-    }
-    if let Some(image) = &config.image {
-        for (name, text) in [("Kernel", &image.kernel), ("Kernel arguments", &image.args)] {
-            if !text.is_empty() {
-                facts.push(Fact::new(name, text.to_string()));
-            }
-        }
-    }
-    if !config.description.is_empty() {
-        facts.push(Fact::new("Description", config.description.to_string()));
-    }
-    let policy = format!("{}, {}, {}", config.on_poweroff, config.on_reboot, config.on_crash);
-    facts.push(Fact::new("On poweroff, reboot, crash", policy));
-    facts
+fn under_way(view: &DomainView) -> Option<UnderWay> {
+    let progress = view.progress?;
+    let mib = |bytes: u64| bytes / (1 << 20);
+    let amount = format!("{} of {} MiB", mib(progress.done), mib(progress.total));
+    Some(UnderWay { what: progress.what.to_owned(), percent: progress.percent(), amount })
 }
 
-fn device(item: &Sxp) -> Option<Device> {
-    let record = item.tail().first()?;
-    Some(Device { kind: record.head()?.to_owned(), facts: record.tail().iter().filter_map(fact).collect() })
+/// Something that happened, in words.
+fn history(event: &Event) -> HistoryEntry {
+    let at = jiff::Timestamp::try_from(event.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let (what, caller, failed) = match &event.what {
+        What::Appeared(state) => (format!("is there, {}", shape::state_name(*state)), "", false),
+        What::Gone => ("has gone".to_owned(), "", false),
+        What::State { from, to } => {
+            (format!("{} → {}", shape::state_name(*from), shape::state_name(*to)), "", false)
+        }
+        What::Renamed { from } => (format!("was called {from}"), "", false),
+        What::Configured => ("configuration changed".to_owned(), "", false),
+        What::Progress(_) => ("under way".to_owned(), "", false),
+        What::Done { op, caller } => ((*op).to_owned(), caller.as_str(), false),
+        What::Failed { op, caller, error } => (format!("{op}: {error}"), caller.as_str(), true),
+    };
+    let moment = Moment {
+        iso: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        text: at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    };
+    HistoryEntry { at: moment, what, caller: caller.to_owned(), failed }
 }
 
 fn fact(item: &Sxp) -> Option<Fact> {
@@ -153,6 +115,12 @@ fn vcpu(vcpu: &VcpuFacts) -> Vcpu {
 
 pub(super) fn text(place: &Place, title: &str, text: String) -> String {
     TextPage { crumbs: crumbs(place), title: title.to_owned(), text }.render()
+}
+
+/// The end of a guest's console, followed.
+pub(super) fn console(place: &Place, name: &str, text: String) -> String {
+    let domain = Link::new(name, format!("/xend/domain/{}", segment_of(name)));
+    ConsolePage { crumbs: crumbs(place), domain, text }.render()
 }
 
 pub(super) fn created(place: &Place, view: &DomainView, href: &str, config_text: String) -> String {
@@ -202,7 +170,9 @@ pub(super) fn done(place: &Place, op: &str) -> String {
 /// An outcome that has a page of its own.
 pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
     match outcome {
+        // The host's page shows its domains, too: see `pages`.
         Outcome::Done
+        | Outcome::Host(..)
         | Outcome::Verdict(_)
         | Outcome::Saved(_)
         | Outcome::Hardware(_)
@@ -211,22 +181,10 @@ pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
         | Outcome::Storage(_)
         | Outcome::Extents(_) => done(place, ""),
         Outcome::Domains(snapshot) => {
-            let views: Vec<_> = snapshot.domains().filter(|view| view.facts.is_some()).cloned().collect();
-            domains(place, None, &views)
+            let wish = domains::Wish::of(&super::params::Params::default());
+            domains::page(place, &wish, snapshot, &Round::default(), SystemTime::UNIX_EPOCH)
         }
-        Outcome::Domain(view) => domain(place, view, None, None),
-        Outcome::Host(info, figures) => {
-            let tree = tree(|sink| shape::node(sink, info, figures));
-            let facts = tree.tail().iter().filter_map(fact).collect();
-            let url = place.url();
-            NodePage {
-                crumbs: crumbs(place),
-                facts,
-                dmesg_href: format!("{url}/dmesg"),
-                log_href: format!("{url}/log"),
-            }
-            .render()
-        }
+        Outcome::Domain(view) => domain::page(place, view, &domain::Seen::default()),
         Outcome::Text(bytes) => text(place, "", String::from_utf8_lossy(bytes).into_owned()),
         Outcome::Vcpus(view, vcpus) => {
             let domain = Link::new(view.name().to_string(), place.url());

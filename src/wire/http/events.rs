@@ -1,0 +1,270 @@
+//! `GET /xend/events`: what happens, as it happens.
+//!
+//! Nobody has a queue here. A stream remembers which event it told last, and reads on from the engine's journal when its
+//! client has taken what there was; a client that is slower than the journal is long is told that it lost some.
+//!
+//! Browsers and plain curl get server-sent events whose data is JSON. A client that asks for JSON or for S-expressions gets one
+//! a line. Each event has an id; a client that names the last one it has (`Last-Event-ID`, or `?after=`) goes on behind it.
+
+use super::Http;
+use super::accept::Format;
+use super::ops::{Place, caller, no_such_domain};
+use super::params::Params;
+use super::reply::{Content, answer, streamed};
+use crate::core::engine::Engine;
+use crate::core::journal::{Event, News};
+use crate::core::model::{DomainRef, Uuid};
+use crate::core::op::Query;
+use crate::core::samples::Sample;
+use crate::shape::{self, JsonSink, SxpSink};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How many clients may follow along at a time.
+pub(super) const MOST: usize = 200;
+/// How many events are told in one piece.
+const PIECE: usize = 64;
+/// How often something is sent while nothing happens, so that both sides see that the other one is there.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// After how many milliseconds a browser whose stream has ended comes again.
+const COME_AGAIN: u32 = 1000;
+
+/// `GET /xend/events`
+pub(super) async fn events(State(http): State<Http>, format: Format, request: Request) -> Response {
+    let params = Params::from_query(request.uri().query().unwrap_or(""));
+    let text = |key: &str| params.one(key).ok().map(|value| String::from_utf8_lossy(value).into_owned());
+    let engine = http.0.engine.clone();
+    let about = match text("domain").map(DomainRef::new) {
+        None => None,
+        Some(domain) => match engine.snapshot().find(&domain) {
+            Some(view) => Some(view.uuid),
+            None => return no_such_domain(&Place::of(&request, &[], format), domain.as_str()),
+        },
+    };
+    let Ok(permit) = http.0.followers.clone().try_acquire_owned() else {
+        let text = format!("{MOST} clients follow along already, try again later");
+        return answer(503, "Service Unavailable", Content::Text(text.into()));
+    };
+    let last = request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let after = last.or_else(|| text("after"));
+    let figures = text("figures").is_some_and(|wanted| wanted == "1");
+    let framing = match Place::of(&request, &[], format).format {
+        Format::Html { .. } => Framing::ServerSent,
+        Format::Json => Framing::JsonLines,
+        Format::Sxp => Framing::SxpLines,
+    };
+    // Somebody who follows along reads: figures are kept fresh for the first look.
+    let _ = engine.execute(&caller(&request), Query::Domains).await;
+    let stream =
+        Follower::new(engine, http.0.closing.clone(), framing, about, figures, after.as_deref(), permit);
+    let pieces = futures_util::stream::unfold(stream, |mut stream| async move {
+        let piece = stream.next().await?;
+        Some((Ok::<_, Infallible>(piece), stream))
+    });
+    streamed(framing.media(), axum::body::Body::from_stream(pieces))
+}
+
+/// How events are set apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    ServerSent,
+    JsonLines,
+    SxpLines,
+}
+
+impl Framing {
+    const fn media(self) -> &'static str {
+        match self {
+            Self::ServerSent => "text/event-stream",
+            Self::JsonLines => "application/x-ndjson",
+            Self::SxpLines => "application/sxp",
+        }
+    }
+}
+
+/// Somebody who follows along.
+struct Follower {
+    engine: Engine,
+    closing: CancellationToken,
+    framing: Framing,
+    /// The domain that alone is followed.
+    about: Option<Uuid>,
+    /// The number of the event that was told last.
+    told: u64,
+    numbers: watch::Receiver<u64>,
+    rounds: Option<watch::Receiver<u64>>,
+    /// The figures that were told last, as they were printed.
+    figures: HashMap<Uuid, Sample>,
+    /// What is to be told first.
+    out: Vec<u8>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    fn new(
+        engine: Engine,
+        closing: CancellationToken,
+        framing: Framing,
+        about: Option<Uuid>,
+        figures: bool,
+        after: Option<&str>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let (numbers, now) = (engine.journal().numbers(), *engine.journal().numbers().borrow());
+        let volume = engine.journal().volume;
+        // A number of another daemon's journal, or one that has not been yet, was not one of ours.
+        let known = after.map(|id| parse_id(id).filter(|(of, number)| *of == volume && *number <= now));
+        let rounds = figures.then(|| {
+            let mut rounds = engine.samples().rounds();
+            rounds.mark_changed();
+            rounds
+        });
+        let mut follower = Self {
+            framing,
+            about,
+            told: known.flatten().map_or(now, |(_, number)| number),
+            numbers,
+            rounds,
+            figures: HashMap::new(),
+            out: Vec::new(),
+            closing,
+            engine,
+            _permit: permit,
+        };
+        if framing == Framing::ServerSent {
+            follower.out.extend_from_slice(format!("retry: {COME_AGAIN}\n").as_bytes());
+        }
+        match known {
+            Some(Some(_)) => {}
+            Some(None) => follower.tell_of_the_stream("lost"),
+            None => follower.tell_of_the_stream("listening"),
+        }
+        follower.numbers.mark_changed();
+        follower
+    }
+
+    /// The next piece; none if the daemon stops.
+    async fn next(&mut self) -> Option<Bytes> {
+        while self.out.is_empty() {
+            let rounds = async {
+                match &mut self.rounds {
+                    Some(rounds) => rounds.changed().await.is_ok(),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.closing.cancelled() => return None,
+                changed = self.numbers.changed() => {
+                    changed.ok()?;
+                    self.read_on();
+                }
+                _ = rounds => self.tell_figures(),
+                () = tokio::time::sleep(HEARTBEAT) => {
+                    self.out.extend_from_slice(if self.framing == Framing::ServerSent { b":\n\n" } else { b"\n" });
+                }
+            }
+        }
+        Some(std::mem::take(&mut self.out).into())
+    }
+
+    fn read_on(&mut self) {
+        let News { events, lost } = self.engine.journal().after(self.told, PIECE);
+        if lost {
+            if let Some(first) = events.first() {
+                self.told = first.number - 1;
+            }
+            self.tell_of_the_stream("lost");
+        }
+        if events.len() == PIECE {
+            self.numbers.mark_changed();
+        }
+        for event in events {
+            self.told = event.number;
+            if self.about.is_none() || self.about == event.uuid {
+                self.tell(&event);
+            }
+        }
+    }
+
+    fn id(&self) -> String {
+        format!("{:08x}-{}", self.engine.journal().volume, self.told)
+    }
+
+    fn tell(&mut self, event: &Event) {
+        let id = self.id();
+        let data = match self.framing {
+            Framing::SxpLines => printed_sxp(|sink| shape::event(sink, &id, event)),
+            _ => printed_json(|sink| shape::event(sink, &id, event)),
+        };
+        self.frame(shape::event_kind(&event.what), Some(&id), &data);
+    }
+
+    fn tell_of_the_stream(&mut self, kind: &str) {
+        let (id, now) = (self.id(), self.engine.now());
+        let data = match self.framing {
+            Framing::SxpLines => printed_sxp(|sink| shape::stream_event(sink, &id, kind, now)),
+            _ => printed_json(|sink| shape::stream_event(sink, &id, kind, now)),
+        };
+        self.frame(kind, Some(&id), &data);
+    }
+
+    /// Those figures that are others than the last that were told.
+    fn tell_figures(&mut self) {
+        let (round, snapshot) = (self.engine.samples().last(), self.engine.snapshot());
+        let wanted = round.domains.iter().filter(|(uuid, _)| self.about.is_none_or(|about| about == **uuid));
+        let news: Vec<_> = wanted
+            .filter(|(uuid, sample)| self.figures.get(*uuid).is_none_or(|told| differ(told, sample)))
+            .filter_map(|(uuid, sample)| Some((&**snapshot.by_uuid(uuid)?, uuid, sample)))
+            .collect();
+        if news.is_empty() {
+            return;
+        }
+        let data = match self.framing {
+            Framing::SxpLines => printed_sxp(|sink| shape::figures(sink, news.iter().copied())),
+            _ => printed_json(|sink| shape::figures(sink, news.iter().copied())),
+        };
+        let told: Vec<_> = news.iter().map(|(_, uuid, sample)| (**uuid, **sample)).collect();
+        self.figures.extend(told);
+        self.figures.retain(|uuid, _| round.domains.contains_key(uuid));
+        self.frame("figures", None, &data);
+    }
+
+    fn frame(&mut self, kind: &str, id: Option<&str>, data: &[u8]) {
+        if self.framing == Framing::ServerSent {
+            if let Some(id) = id {
+                self.out.extend_from_slice(format!("id: {id}\n").as_bytes());
+            }
+            self.out.extend_from_slice(format!("event: {kind}\ndata: ").as_bytes());
+        }
+        self.out.extend_from_slice(data);
+        self.out.extend_from_slice(if self.framing == Framing::ServerSent { b"\n\n" } else { b"\n" });
+    }
+}
+
+/// What is seen of a difference: tenths of a percent, whole MiB.
+fn differ(a: &Sample, b: &Sample) -> bool {
+    (a.cpu - b.cpu).abs() >= 0.05 || a.memory_kib / 1024 != b.memory_kib / 1024
+}
+
+fn parse_id(id: &str) -> Option<(u32, u64)> {
+    let (volume, number) = id.trim().split_once('-')?;
+    Some((u32::from_str_radix(volume, 16).ok()?, number.parse().ok()?))
+}
+
+fn printed_json(tell: impl FnOnce(&mut JsonSink)) -> Vec<u8> {
+    let mut sink = JsonSink::default();
+    tell(&mut sink);
+    sink.into_bytes()
+}
+
+fn printed_sxp(tell: impl FnOnce(&mut SxpSink)) -> Vec<u8> {
+    let mut sink = SxpSink::default();
+    tell(&mut sink);
+    sink.into_bytes()
+}

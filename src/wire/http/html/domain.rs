@@ -1,0 +1,170 @@
+//! A domain's page.
+
+use super::domains::actions;
+use super::{crumbs, fact, forms, history, letters, tree, under_way, vcpu};
+use crate::core::model::{Device as Configured, DeviceFacts};
+use crate::core::op::Outcome;
+use crate::core::samples::{self, Sample};
+use crate::core::snapshot::DomainView;
+use crate::shape;
+use crate::sxp::{Sxp, pretty};
+use crate::wire::http::ops::Place;
+use crate::wire::http::path::segment_of;
+use std::sync::Arc;
+use xend_templates::{Chart, Device, DomainPage, Fact};
+
+/// What there is to know of a domain beside its view. What could not be had is left out.
+#[derive(Default)]
+pub(in crate::wire::http) struct Seen {
+    pub(in crate::wire::http) vcpus: Option<Outcome>,
+    pub(in crate::wire::http) sedf: Option<Outcome>,
+    pub(in crate::wire::http) devices: Option<Outcome>,
+    pub(in crate::wire::http) console: Option<Outcome>,
+    pub(in crate::wire::http) samples: Vec<Sample>,
+    pub(in crate::wire::http) history: Vec<Arc<crate::core::journal::Event>>,
+}
+
+/// How many lines of a console are shown.
+const CONSOLE_LINES: usize = 40;
+/// How wide a configuration is printed.
+const WIDTH: usize = 100;
+
+pub(in crate::wire::http) fn page(place: &Place, view: &DomainView, seen: &Seen) -> String {
+    let tree = tree(|sink| shape::domain(sink, view));
+    let href = format!("/xend/domain/{}", segment_of(view.name().as_str()));
+    let found = match &seen.devices {
+        Some(Outcome::Devices(devices)) => devices.as_slice(),
+        _ => &[],
+    };
+    DomainPage {
+        crumbs: crumbs(place),
+        name: view.name().to_string(),
+        id: view.domid().map(|domid| domid.0),
+        state: shape::state_word(view).to_owned(),
+        letters: letters(view),
+        actions: actions(view, &href),
+        under_way: under_way(view),
+        facts: facts(view),
+        charts: if view.facts.is_some() { charts(view, &seen.samples) } else { Vec::new() },
+        devices: view.config.devices.iter().map(|configured| device(configured, found)).collect(),
+        vcpus: match &seen.vcpus {
+            Some(Outcome::Vcpus(_, vcpus)) => vcpus.iter().map(vcpu).collect(),
+            _ => Vec::new(),
+        },
+        console: match &seen.console {
+            Some(Outcome::Text(text)) => Some(last_lines(&String::from_utf8_lossy(text))),
+            _ => None,
+        },
+        history: seen.history.iter().map(|event| history(event)).collect(),
+        operations: forms::of(view, seen.sedf.as_ref()),
+        config_text: pretty(&tree, WIDTH),
+        href,
+    }
+    .render()
+}
+
+/// What a person wants to know first.
+fn facts(view: &DomainView) -> Vec<Fact> {
+    let config = &view.config;
+    let mut facts = vec![
+        Fact::new("UUID", view.uuid.to_string()),
+        Fact::new("Memory", format!("{} MiB of at most {} MiB", config.memory, config.maxmem)),
+    ];
+    if let Some(now) = &view.facts {
+        facts.push(Fact::new("VCPUs", format!("{} of {} online", now.online_vcpus, config.vcpus)));
+        facts.push(Fact::new("CPU time", format!("{:.1} s", now.cpu_time.as_secs_f64())));
+        if let Some(started) = now.start_time.and_then(|start| jiff::Timestamp::try_from(start).ok()) {
+            facts.push(Fact::new("Started", started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()));
+        }
+    } else {
+        facts.push(Fact::new("VCPUs", config.vcpus.to_string()));
+    }
+    facts.push(Fact::new("Managed", if view.managed() { "yes, its definition is stored" } else { "no" }));
+    if let Some(image) = &config.image {
+        for (name, text) in [("Kernel", &image.kernel), ("Kernel arguments", &image.args)] {
+            if !text.is_empty() {
+                facts.push(Fact::new(name, text.to_string()));
+            }
+        }
+    }
+    if !config.description.is_empty() {
+        facts.push(Fact::new("Description", config.description.to_string()));
+    }
+    for (name, then) in
+        [("On poweroff", config.on_poweroff), ("On reboot", config.on_reboot), ("On crash", config.on_crash)]
+    {
+        facts.push(Fact::new(name, then.to_string()));
+    }
+    facts
+}
+
+fn charts(view: &DomainView, samples: &[Sample]) -> Vec<Chart> {
+    let span = format!("{} min", samples::ROUND.as_secs() * to_u64(samples::KEPT) / 60);
+    let chart = |name: &str, points: Vec<f64>, most: f64, unit: &str| Chart {
+        name: name.to_owned(),
+        points,
+        width: samples::KEPT,
+        most,
+        unit: unit.to_owned(),
+        span: span.clone(),
+    };
+    let cpu = samples.iter().map(|sample| f64::from(sample.cpu)).collect();
+    let memory = samples.iter().map(|sample| mib(sample.memory_kib)).collect();
+    let most = u32::try_from(view.config.maxmem.max(view.config.memory)).unwrap_or(u32::MAX);
+    vec![
+        chart("CPU", cpu, f64::from(view.config.vcpus.max(1)) * 100.0, "%"),
+        chart("Memory", memory, f64::from(most), "MiB"),
+    ]
+}
+
+fn to_u64(count: usize) -> u64 {
+    count as u64
+}
+
+pub(super) fn mib(kib: u64) -> f64 {
+    u32::try_from(kib / 1024).map_or(f64::MAX, f64::from)
+}
+
+/// A device with what has become of it.
+fn device(configured: &Configured, found: &[DeviceFacts]) -> Device {
+    let mut told = crate::shape::TreeSink::default();
+    shape::defined_devices(&mut told, std::slice::from_ref(configured));
+    let tree = told.into_values().pop();
+    // `((0 (vbd (dev xvda) ...)))`: with its number in front.
+    let record = tree.as_ref().and_then(|list| list.as_list()?.first()?.tail().first().cloned());
+    let facts: Vec<Fact> = record.iter().flat_map(Sxp::tail).filter_map(fact).collect();
+    let named = |name: &str| facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.clone());
+    let number = configured.id();
+    let same = found
+        .iter()
+        .find(|facts| configured.is_of(&facts.class) && number.is_none_or(|number| number == facts.number));
+    let state = same.and_then(|facts| {
+        let node = facts.nodes.iter().find(|node| node.key == "state")?;
+        node.text().map(ToString::to_string)
+    });
+    Device {
+        kind: configured.class().to_owned(),
+        name: named("dev").or_else(|| named("mac")).unwrap_or_default(),
+        state: state.map(|number| state_of_bus(&number).to_owned()).unwrap_or_default(),
+        facts,
+    }
+}
+
+/// The states of a device's connection, as `xen/include/public/io/xenbus.h` numbers them.
+fn state_of_bus(number: &str) -> &str {
+    match number {
+        "1" => "initialising",
+        "2" => "waiting",
+        "3" => "initialised",
+        "4" => "connected",
+        "5" => "closing",
+        "6" => "closed",
+        "7" | "8" => "reconfiguring",
+        other => other,
+    }
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(CONSOLE_LINES)..].join("\n")
+}

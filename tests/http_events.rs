@@ -1,0 +1,206 @@
+//! `GET /xend/events` over real sockets: what is told, in which form, and to whom.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod http_support;
+
+use http_support::{Daemon, Door, GENEROUS, ask, guest};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use xend::sxp::{Limits, read_one};
+
+/// Somebody who follows along. HTTP/1.0: the answer is what comes until the end, and nothing between.
+struct Follower {
+    lines: BufReader<TcpStream>,
+    head: String,
+}
+
+impl Follower {
+    fn new(daemon: &Daemon, target: &str, headers: &str) -> Self {
+        let mut stream = TcpStream::connect(daemon.tcp).unwrap();
+        stream.set_read_timeout(Some(GENEROUS)).unwrap();
+        write!(stream, "GET {target} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n").unwrap();
+        let mut follower = Self { lines: BufReader::new(stream), head: String::new() };
+        loop {
+            let line = follower.line().expect("a head");
+            if line.is_empty() {
+                return follower;
+            }
+            follower.head += &(line + "\n");
+        }
+    }
+
+    /// The next line; none at the end.
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.lines.read_line(&mut line).unwrap();
+        (read > 0).then(|| line.trim_end().to_owned())
+    }
+
+    /// The next event: a JSON object a line.
+    fn event(&mut self) -> Option<Value> {
+        loop {
+            let line = self.line()?;
+            if !line.is_empty() {
+                return Some(serde_json::from_str::<Value>(&line).unwrap()["event"].take());
+            }
+        }
+    }
+
+    /// Events until one is of this kind, the last one of them.
+    fn until(&mut self, kind: &str) -> Value {
+        loop {
+            let event = self.event().expect("more events");
+            if event["kind"] == kind {
+                return event;
+            }
+        }
+    }
+}
+
+const JSON: &str = "Accept: application/json\r\n";
+const BROWSER: &str = "User-Agent: Mozilla/5.0\r\nAccept: text/event-stream\r\n";
+
+#[test]
+fn what_happens_is_told_in_order() {
+    let daemon = Daemon::start(&[]);
+    let mut all = Follower::new(&daemon, "/xend/events", JSON);
+    assert!(all.head.to_ascii_lowercase().contains("content-type: application/x-ndjson"), "{}", all.head);
+    assert_eq!(all.event().unwrap()["kind"], "listening");
+    daemon.create(&guest("pv1", ""));
+    let mut pv1 = Follower::new(&daemon, "/xend/events?domain=pv1", JSON);
+    pv1.until("listening");
+    daemon.create(&guest("other", ""));
+    daemon.post("/xend/domain/pv1", "op=unpause");
+    daemon.post("/xend/domain/pv1", "op=rename&name=pv2");
+    daemon.post("/xend/domain/pv2", "op=set_vcpus&vcpus=99");
+    daemon.post("/xend/domain/pv2", "op=destroy");
+
+    let appeared = all.until("appeared");
+    assert_eq!((appeared["domain"].as_str(), appeared["state"].as_str()), (Some("pv1"), Some("paused")));
+    assert_eq!(all.until("done")["op"], "create");
+    let state = pv1.until("state");
+    assert_eq!((&state["from"], &state["to"]), (&"paused".into(), &"running".into()));
+    assert_eq!(pv1.until("done")["op"], "unpause");
+    assert_eq!(pv1.until("renamed")["from"], "pv1");
+    let failed = pv1.until("failed");
+    assert_eq!((&failed["op"], &failed["domain"]), (&"set_vcpus".into(), &"pv2".into()));
+    assert!(failed["error"].as_str().unwrap().contains("99"), "{failed}");
+    assert_eq!(pv1.until("gone")["uuid"], appeared["uuid"]);
+    let others =
+        std::iter::from_fn(|| Some(all.event().unwrap())).take_while(|event| event["kind"] != "gone");
+    assert!(others.into_iter().any(|event| event["domain"] == "other"), "nobody else's are left out");
+}
+
+#[test]
+fn a_client_that_comes_again_misses_nothing() {
+    let daemon = Daemon::start(&[]);
+    daemon.create(&guest("pv1", ""));
+    let mut first = Follower::new(&daemon, "/xend/events", JSON);
+    let start = first.until("listening");
+    drop(first);
+    daemon.post("/xend/domain/pv1", "op=unpause");
+    daemon.post("/xend/domain/pv1", "op=pause");
+    let id = start["id"].as_str().unwrap();
+    let by_header = Follower::new(&daemon, "/xend/events", &format!("{JSON}Last-Event-ID: {id}\r\n"));
+    let by_query = Follower::new(&daemon, &format!("/xend/events?after={id}"), JSON);
+    for mut again in [by_header, by_query] {
+        assert_eq!(again.event().unwrap()["to"], "running");
+        assert_eq!(again.event().unwrap()["op"], "unpause");
+        assert_eq!(again.event().unwrap()["to"], "paused");
+        assert_eq!(again.event().unwrap()["op"], "pause");
+    }
+    // Ids of another daemon's life, or of none, are no place to go on from.
+    for strange in ["00000000-1", "nonsense", &id.replace('-', "-9")] {
+        let mut again = Follower::new(&daemon, &format!("/xend/events?after={strange}"), JSON);
+        assert_eq!(again.event().unwrap()["kind"], "lost", "{strange}");
+    }
+}
+
+#[test]
+fn browsers_get_server_sent_events_and_old_scripts_s_expressions() {
+    let daemon = Daemon::start(&[]);
+    let mut browser = Follower::new(&daemon, "/xend/events?figures=1", BROWSER);
+    assert!(
+        browser.head.to_ascii_lowercase().contains("content-type: text/event-stream"),
+        "{}",
+        browser.head
+    );
+    assert_eq!(browser.line().unwrap(), "retry: 1000");
+    assert!(browser.line().unwrap().starts_with("id: "));
+    assert_eq!(browser.line().unwrap(), "event: listening");
+    assert!(browser.line().unwrap().starts_with(r#"data: {"event":{"id":"#));
+    let figures = std::iter::from_fn(|| browser.line()).find(|line| line.starts_with("data: {\"figures\""));
+    let figures: Value = serde_json::from_str(figures.unwrap().trim_start_matches("data: ")).unwrap();
+    assert_eq!(figures["figures"]["domain"][0]["name"], "Domain-0");
+    assert!(figures["figures"]["domain"][0]["memory"].as_u64() > Some(0));
+
+    let mut script = Follower::new(&daemon, "/xend/events", "");
+    assert!(script.head.to_ascii_lowercase().contains("content-type: application/sxp\n"), "{}", script.head);
+    script.line().unwrap();
+    daemon.create(&guest("pv1", ""));
+    let event = std::iter::from_fn(|| script.line()).find(|line| !line.is_empty()).unwrap();
+    let event = read_one(event.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(event.head(), Some("event"));
+    assert!(event.to_string().contains("(kind appeared)") && event.to_string().contains("(domain pv1)"));
+}
+
+#[test]
+fn a_stop_of_the_daemon_ends_what_does_not_end_by_itself() {
+    let daemon = Daemon::start(&[]);
+    let mut follower = Follower::new(&daemon, "/xend/events", JSON);
+    follower.until("listening");
+    let (status, _dir) = daemon.end(Signal::SIGTERM);
+    assert!(status.success());
+    let mut rest = String::new();
+    follower.lines.read_to_string(&mut rest).unwrap();
+}
+
+#[test]
+fn who_does_not_read_is_told_that_some_are_lost_and_holds_up_nobody() {
+    let daemon = Daemon::start(&[]);
+    daemon.create(&guest("pv1", ""));
+    // Such a small window fills soon; what is behind it stays in the one journal.
+    let mut slow = Follower::new(&daemon, "/xend/events", JSON);
+    slow.until("listening");
+    for _ in 0..5000 {
+        daemon.post("/xend/domain/pv1", "op=mem_target_set&target=64");
+    }
+    let mut last = 0;
+    let mut some_lost = false;
+    let mut quick = Follower::new(&daemon, "/xend/events?domain=pv1", JSON);
+    let end = quick.until("listening")["id"].clone();
+    while let Some(event) = slow.event() {
+        let id = event["id"].as_str().unwrap();
+        let number: u64 = id.split_once('-').unwrap().1.parse().unwrap();
+        assert!(number >= last, "in order");
+        some_lost |= event["kind"] == "lost";
+        assert!(
+            some_lost || event["kind"] == "listening" || number == last + 1 || last == 0,
+            "{event} after {last}"
+        );
+        last = number;
+        if event["id"] == end {
+            break;
+        }
+    }
+    assert!(last > 5000);
+}
+
+#[test]
+fn only_so_many_follow_along() {
+    let daemon = Daemon::start(&[]);
+    let followers: Vec<_> = (0..200).map(|_| Follower::new(&daemon, "/xend/events", JSON)).collect();
+    let one_more = ask(&Door::Tcp(daemon.tcp), b"GET /xend/events HTTP/1.0\r\n\r\n");
+    assert_eq!(one_more.code, 503);
+    assert!(one_more.text().contains("try again"), "{}", one_more.text());
+    drop(followers);
+    daemon.until("there is room again", |daemon| {
+        let mut stream = TcpStream::connect(daemon.tcp).unwrap();
+        stream.write_all(b"GET /xend/events HTTP/1.0\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).is_ok() && status.ends_with(b"200")
+    });
+    assert_eq!(daemon.get("/xend/events?domain=nosuch").code, 404);
+}

@@ -1,0 +1,144 @@
+//! What pages are to a browser: what comes with them, and what they lead to.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod http_support;
+
+use http_support::{Answer, Daemon, Door, ask, encoded, guest};
+
+fn browse(daemon: &Daemon, target: &str, more: &str) -> Answer {
+    let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html,*/*;q=0.8\r\n\
+                Upgrade-Insecure-Requests: 1\r\nConnection: close\r\n";
+    ask(&Door::Tcp(daemon.tcp), format!("GET {target} HTTP/1.1\r\n{head}{more}\r\n").as_bytes())
+}
+
+const PAGES: [&str; 12] = [
+    "/",
+    "/xend",
+    "/xend/domain",
+    "/xend/domain/pv1",
+    "/xend/domain/pv1?op=vcpuinfo",
+    "/xend/domain/pv1/confirm?op=destroy",
+    "/xend/domain/pv1/console",
+    "/xend/new",
+    "/xend/node",
+    "/xend/node/dmesg",
+    "/xend/vnet",
+    "/xend/help",
+];
+
+#[test]
+fn every_page_keeps_strangers_out() {
+    let daemon = Daemon::start(&[]);
+    daemon.create(&guest("pv1", ""));
+    for path in PAGES.into_iter().chain(["/xend/domain/nosuch", "/nosuch"]) {
+        let page = browse(&daemon, path, "");
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
+        assert!(
+            policy.contains("form-action 'self'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert_eq!(page.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(page.header("x-frame-options"), Some("DENY"), "{path}");
+        assert_eq!(page.header("referrer-policy"), Some("same-origin"), "{path}");
+    }
+}
+
+#[test]
+fn what_pages_refer_to_is_there_and_kept_by_browsers() {
+    let daemon = Daemon::start(&[]);
+    let page = browse(&daemon, "/xend/domain", "").text();
+    let paths: Vec<&str> = page.split('"').filter(|part| part.starts_with("/xend/assets/")).collect();
+    assert!(paths.len() >= 3, "{page}");
+    for path in paths {
+        let asset = browse(&daemon, path, "");
+        assert_eq!(asset.code, 200, "{path}");
+        assert_eq!(asset.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        assert_eq!(asset.header("x-content-type-options"), Some("nosniff"));
+        let media = asset.header("content-type").unwrap();
+        assert!(["text/css", "text/javascript", "image/svg+xml"].iter().any(|one| media.starts_with(one)));
+        // A page of another version of the daemon may still ask: it gets what there is, and does not keep it.
+        let (_, name) = path.rsplit_once('/').unwrap();
+        let other = browse(&daemon, &format!("/xend/assets/0000/{name}"), "");
+        assert_eq!((other.code, other.header("cache-control")), (200, Some("no-cache")));
+    }
+    assert_eq!(browse(&daemon, "/xend/assets/0000/nosuch.css", "").code, 404);
+}
+
+#[test]
+fn pages_are_compressed_and_nothing_that_old_clients_read_is() {
+    let daemon = Daemon::start(&[]);
+    let gzip = "Accept-Encoding: gzip, deflate\r\n";
+    assert_eq!(browse(&daemon, "/xend/domain", gzip).header("content-encoding"), Some("gzip"));
+    assert_eq!(browse(&daemon, "/xend/domain", "").header("content-encoding"), None);
+    for accept in ["application/sxp", "application/json"] {
+        let head = format!("Host: localhost\r\nUser-Agent: python-requests/2\r\nAccept: {accept}\r\n{gzip}");
+        let target = "GET /xend/domain?detail=1 HTTP/1.1\r\n";
+        let answer = ask(&Door::Tcp(daemon.tcp), format!("{target}{head}\r\n").as_bytes());
+        assert_eq!(answer.header("content-encoding"), None);
+        assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string().as_str()));
+    }
+}
+
+#[test]
+fn the_list_is_filtered_and_sorted_by_the_server() {
+    let daemon = Daemon::start(&[]);
+    for (name, memory) in [("web1", 64), ("web2", 256), ("db", 128)] {
+        let config = format!("(vm (name {name}) (memory {memory}) (image (linux (kernel /boot/vmlinuz))))");
+        daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config)));
+    }
+    let names = |query: &str| -> Vec<String> {
+        let page = browse(&daemon, &format!("/xend/domain?state=halted{query}"), "").text();
+        let rows = page.split("<tr data-name=\"").skip(1);
+        rows.map(|row| row.split('"').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(""), ["db", "web1", "web2"]);
+    assert_eq!(names("&desc=1"), ["web2", "web1", "db"]);
+    assert_eq!(names("&q=WEB"), ["web1", "web2"]);
+    assert_eq!(names("&name=web1"), ["web1"]);
+    assert_eq!(names("&sort=memory"), ["web1", "db", "web2"]);
+    assert_eq!(names("&sort=memory&desc=1"), ["web2", "db", "web1"]);
+    for sort in ["id", "state", "vcpus", "cpu", "uptime", "nonsense"] {
+        assert_eq!(names(&format!("&sort={sort}")).len(), 3, "{sort}");
+    }
+    let tabs = browse(&daemon, "/xend/domain", "").text();
+    assert!(tabs.contains("Halted (3)") && tabs.contains("On the host (1)"), "{tabs}");
+}
+
+#[test]
+fn a_configuration_that_was_downloaded_makes_the_domain_again() {
+    let daemon = Daemon::start(&[]);
+    daemon.create(&guest("pv1", "(device (vfb (type vnc) (vncpasswd geheim)))"));
+    let file = daemon.get("/xend/domain/pv1/config");
+    assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"pv1.sxp\""));
+    assert!(!file.text().contains("geheim"), "{}", file.text());
+    daemon.post("/xend/domain/pv1", "op=destroy");
+    assert_eq!(daemon.create(&file.text()).code, 201);
+    assert_eq!(daemon.get("/xend/domain/nosuch/config").code, 404);
+}
+
+#[test]
+fn only_what_can_lose_something_is_asked_about() {
+    let daemon = Daemon::start(&[]);
+    daemon.create(&guest("pv1", ""));
+    let page = browse(&daemon, "/xend/domain/pv1/confirm?op=destroy", "").text();
+    assert!(page.contains("Destroy pv1?") && page.contains(r#"value="destroy""#), "{page}");
+    for op in ["pause", "nonsense", ""] {
+        assert_eq!(browse(&daemon, &format!("/xend/domain/pv1/confirm?op={op}"), "").code, 406, "{op}");
+    }
+    assert_eq!(browse(&daemon, "/xend/domain/nosuch/confirm?op=destroy", "").code, 404);
+}
+
+#[test]
+fn a_page_tells_what_happened_to_the_domain() {
+    let daemon = Daemon::start(&[]);
+    daemon.create(&guest("pv1", ""));
+    daemon.post("/xend/domain/pv1", "op=unpause");
+    daemon.post("/xend/domain/pv1", "op=set_vcpus&vcpus=99");
+    let page = browse(&daemon, "/xend/domain/pv1", "").text();
+    for told in ["<td>create</td>", "<td>paused → running</td>", "failed</span> set_vcpus: "] {
+        assert!(page.contains(told), "{told} in {page}");
+    }
+    assert!(page.contains(r#"max="2""#), "numbers have bounds: {page}");
+}
