@@ -1,0 +1,228 @@
+//! Chromium, through WebDriver.
+
+use anyhow::{Context, Result, bail};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// How long something may take to be seen.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// chromedriver; one serves all browsers.
+pub struct Driver {
+    _child: Child,
+    url: String,
+}
+
+impl Driver {
+    /// Starts it.
+    pub async fn start() -> Result<Self> {
+        let port = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
+        let mut command = Command::new("chromedriver");
+        command.arg(format!("--port={port}")).kill_on_drop(true);
+        let child = command.stdout(std::process::Stdio::null()).spawn().context("chromedriver")?;
+        for _ in 0..200 {
+            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                return Ok(Self { _child: child, url: format!("http://127.0.0.1:{port}") });
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("chromedriver does not serve")
+    }
+
+    /// A new browser.
+    pub async fn browser(&self, shots: &Path, scripts: bool) -> Result<Browser> {
+        let options = json!({
+            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"],
+            "prefs": {"profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 }},
+        });
+        let wanted = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
+        let Value::Object(capabilities) = wanted else { bail!("capabilities") };
+        let connector = hyper_util::client::legacy::connect::HttpConnector::new();
+        let client = ClientBuilder::new(connector).capabilities(capabilities).connect(&self.url).await?;
+        let browser = Browser { client, shots: shots.to_owned() };
+        browser.window(1360, 940, false).await?;
+        Ok(browser)
+    }
+}
+
+/// A browser with one window.
+pub struct Browser {
+    client: Client,
+    shots: PathBuf,
+}
+
+/// A command that is not in the WebDriver standard: `POST /session/ID/PATH`.
+#[derive(Debug)]
+struct Own(&'static str, Value);
+
+impl WebDriverCompatibleCommand for Own {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.1.to_string()))
+    }
+}
+
+impl Browser {
+    /// Chromium's own protocol.
+    async fn devtools(&self, command: &str, params: Value) -> Result<Value> {
+        Ok(self.client.issue_cmd(Own("goog/cdp/execute", json!({"cmd": command, "params": params}))).await?)
+    }
+
+    /// Makes the window so large; `mobile` as a phone's.
+    pub async fn window(&self, width: u32, height: u32, mobile: bool) -> Result<()> {
+        let params = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
+        self.devtools("Emulation.setDeviceMetricsOverride", params).await?;
+        Ok(())
+    }
+
+    /// Prefers a dark or a light theme.
+    pub async fn theme(&self, name: &str) -> Result<()> {
+        let features = json!([{"name": "prefers-color-scheme", "value": name}, {"name": "prefers-reduced-motion", "value": "reduce"}]);
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await?;
+        Ok(())
+    }
+
+    /// Opens a page.
+    pub async fn open(&self, url: &str) -> Result<()> {
+        Ok(self.client.goto(url).await?)
+    }
+
+    /// Where the window is.
+    pub async fn url(&self) -> Result<String> {
+        Ok(self.client.current_url().await?.to_string())
+    }
+
+    /// A picture of the whole page, as `NAME.png`.
+    pub async fn shot(&self, name: &str) -> Result<()> {
+        let params = json!({"format": "png", "captureBeyondViewport": false});
+        let answer = self.devtools("Page.captureScreenshot", params).await?;
+        let data = answer["data"].as_str().context("No picture")?;
+        std::fs::write(self.shots.join(format!("{name}.png")), BASE64_STANDARD.decode(data)?)?;
+        Ok(())
+    }
+
+    /// The first element of a selector, as soon as there is one.
+    pub async fn find(&self, selector: &str) -> Result<Element> {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        match found {
+            Ok(found) => Ok(found),
+            Err(_) => {
+                self.shot("failure").await?;
+                let shown = self.run("return document.body.innerText").await?;
+                bail!("No {selector} at {}: {shown}", self.url().await?)
+            }
+        }
+    }
+
+    /// Whether there is one now.
+    pub async fn has(&self, selector: &str) -> Result<bool> {
+        Ok(!self.client.find_all(Locator::Css(selector)).await?.is_empty())
+    }
+
+    /// What an element shows.
+    pub async fn text(&self, selector: &str) -> Result<String> {
+        self.find(selector).await?;
+        // Asked of the page: an element in hand can be replaced by what the server draws anew.
+        let text = self.run(&format!("return document.querySelector({}).innerText", json!(selector))).await?;
+        Ok(text.as_str().context("No text")?.trim().to_owned())
+    }
+
+    /// Waits until an element shows a text.
+    pub async fn says(&self, selector: &str, text: &str) -> Result<()> {
+        let (selector, text) = (json!(selector), json!(text));
+        self.until(&format!("document.querySelector({selector})?.innerText.includes({text})")).await
+    }
+
+    /// Waits until something is so in the page: an expression of JavaScript.
+    pub async fn until(&self, what: &str) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if self.run(&format!("return Boolean({what})")).await.is_ok_and(|so| so == json!(true)) {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > deadline {
+                bail!(
+                    "It did not come: {what}; the page says: {}",
+                    self.text("body").await.unwrap_or_default()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What JavaScript in the page says.
+    pub async fn run(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute(script, vec![]).await?)
+    }
+
+    /// Clicks on an element.
+    pub async fn click(&self, selector: &str) -> Result<()> {
+        for _ in 0..5 {
+            // It can be replaced between the two by what the server draws anew; a person would click again, too.
+            match self.find(selector).await?.click().await {
+                Err(error) if error.is_stale_element_reference() => {}
+                result => return result.with_context(|| format!("Cannot click on {selector}")),
+            }
+        }
+        bail!("Cannot click on {selector}: it is replaced again and again")
+    }
+
+    /// Puts a text into a field in the place of what is there.
+    pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
+        let element = self.find(selector).await?;
+        if element.tag_name().await? == "select" {
+            return Ok(element.select_by_value(text).await?);
+        }
+        if element.attr("type").await?.as_deref() != Some("file") {
+            element.clear().await?;
+        }
+        element.send_keys(text).await.with_context(|| format!("Cannot type into {selector}"))
+    }
+
+    /// Presses a key where the focus is.
+    pub async fn press(&self, key: Key) -> Result<()> {
+        Ok(self.client.active_element().await?.send_keys(&char::from(key).to_string()).await?)
+    }
+
+    /// Presses Tab until an element has the focus.
+    pub async fn tab_to(&self, selector: &str) -> Result<()> {
+        for _ in 0..200 {
+            let there = format!("return Boolean(document.activeElement?.matches({}))", json!(selector));
+            if self.run(&there).await? == json!(true) {
+                return Ok(());
+            }
+            self.press(Key::Tab).await?;
+        }
+        bail!("Tab does not lead to {selector}")
+    }
+
+    /// Refuses errors on the console, those of the Content-Security-Policy among them.
+    pub async fn no_errors(&self) -> Result<()> {
+        let log = self.client.issue_cmd(Own("se/log", json!({"type": "browser"}))).await?;
+        let entries = log.as_array().context("No log")?;
+        // A status that says that something failed is an answer, and the page shows it.
+        let answered = |text: &str| text.contains("the server responded with a status of");
+        let bad = |entry: &&Value| {
+            entry["level"] == "SEVERE" && !answered(entry["message"].as_str().unwrap_or_default())
+        };
+        match entries.iter().find(bad) {
+            None => Ok(()),
+            Some(entry) => bail!("On the console: {entry}"),
+        }
+    }
+
+    /// Closes it.
+    pub async fn close(self) -> Result<()> {
+        Ok(self.client.close().await?)
+    }
+}

@@ -1,0 +1,317 @@
+//! Drives xend's pages in Chromium: what a person does with them, with scripts and without, by mouse and by keyboard, on a
+//! large screen and on a phone.
+
+mod browser;
+mod daemon;
+mod operations;
+
+use anyhow::{Context, Result, ensure};
+use browser::{Browser, Driver};
+use daemon::Daemon;
+use fantoccini::key::Key;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How many domains the large host has.
+const MANY: usize = 1000;
+/// What a page of that many may weigh, compressed and with what it refers to.
+const WEIGHT: usize = 150_000;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let (xend, shots) = (args.next().context("Which xend?")?, args.next().context("Where to?")?);
+    let docs = args.next().is_some_and(|arg| arg == "--docs");
+    let (xend, shots) = (PathBuf::from(xend), PathBuf::from(shots));
+    std::fs::create_dir_all(&shots)?;
+    let driver = Driver::start().await?;
+    let daemon = Daemon::start(&xend, "").await?;
+    populate(&daemon).await?;
+    let browser = driver.browser(&shots, true).await?;
+    println!("Pictures of every page");
+    pictures(&browser, &daemon, docs.then_some(Path::new("docs"))).await?;
+    println!("A domain is created, wrongly and then rightly");
+    create(&browser, &daemon).await?;
+    println!("What another client does is seen");
+    live(&browser, &daemon).await?;
+    println!("Every operation");
+    operations::each(&browser, &daemon).await?;
+    println!("By the keyboard alone");
+    keyboard(&browser, &daemon).await?;
+    browser.no_errors().await?;
+    browser.close().await?;
+    println!("Without scripts");
+    let browser = driver.browser(&shots, false).await?;
+    without_scripts(&browser, &daemon).await?;
+    browser.close().await?;
+    println!("{MANY} domains");
+    let large = Daemon::start(&xend, "(sim-memory 1048576)").await?;
+    let browser = driver.browser(&shots, true).await?;
+    many(&browser, &large).await?;
+    browser.no_errors().await?;
+    browser.close().await?;
+    println!("All is as it should be");
+    Ok(())
+}
+
+fn configuration(daemon: &Daemon, name: &str, memory: u32, more: &str) -> String {
+    let disk = daemon.file("root.img");
+    format!(
+        "(vm (name {name}) (memory {memory}) (maxmem 1024) (vcpus 2) \
+         (image (linux (kernel /boot/vmlinuz-6.1-xen) (args 'root=/dev/xvda1 ro console=hvc0'))) \
+         (device (vbd (uname file:{disk}) (dev xvda) (mode w))) (device (vif (bridge xenbr0))){more})"
+    )
+}
+
+/// Domains in every state.
+async fn populate(daemon: &Daemon) -> Result<()> {
+    let list = "/xend/domain";
+    for (name, memory) in [
+        ("web1", 512),
+        ("web2", 256),
+        ("db", 768),
+        ("mail", 384),
+        ("build", 640),
+        ("spare", 128),
+        ("broken", 96),
+    ] {
+        let more = if name == "broken" { "(on_crash preserve)" } else { "" };
+        let config = configuration(daemon, name, memory, more);
+        daemon.done(list, &[("op", "new"), ("config", &config)]).await?;
+        if name != "spare" {
+            daemon.done(&format!("{list}/{name}"), &[("op", "start")]).await?;
+        }
+    }
+    daemon.done("/xend/domain/mail", &[("op", "pause")]).await?;
+    daemon.done("/xend/domain/build", &[("op", "suspend")]).await?;
+    daemon.done("/xend/domain/broken", &[("op", "shutdown"), ("reason", "crash")]).await?;
+    Ok(())
+}
+
+/// Every page in both themes, and on a phone.
+async fn pictures(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) -> Result<()> {
+    // The charts have something to show.
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    let pages = [
+        ("list", "/xend/domain?state=all"),
+        ("domain", "/xend/domain/web1"),
+        ("suspended", "/xend/domain/build"),
+        ("new", "/xend/new?template=pvh"),
+        ("host", "/xend/node"),
+        ("dmesg", "/xend/node/dmesg"),
+        ("networks", "/xend/vnet"),
+        ("reference", "/xend/help"),
+        ("confirm", "/xend/domain/web1/confirm?op=destroy"),
+        ("console", "/xend/domain/web1/console"),
+        ("missing", "/xend/domain/nosuch"),
+    ];
+    for (name, path) in pages {
+        browser.open(&daemon.url(path)).await?;
+        for theme in ["light", "dark"] {
+            browser.theme(theme).await?;
+            browser.window(1360, 940, false).await?;
+            browser.shot(&format!("{name}-{theme}")).await?;
+            browser.window(1360, 2400, false).await?;
+            browser.shot(&format!("{name}-{theme}-whole")).await?;
+        }
+        browser.theme("light").await?;
+        browser.window(390, 844, true).await?;
+        let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        ensure!(browser.run(wide).await?.as_f64() == Some(0.0), "{path} is wider than a phone");
+        browser.shot(&format!("{name}-phone")).await?;
+        browser.window(1360, 940, false).await?;
+        browser.no_errors().await.with_context(|| path.to_owned())?;
+    }
+    if let Some(docs) = docs {
+        std::fs::create_dir_all(docs)?;
+        let here = Path::new("target/browser");
+        for (from, to) in [("list-light", "list"), ("domain-light", "domain")] {
+            std::fs::copy(here.join(format!("{from}.png")), docs.join(format!("{to}.png")))?;
+        }
+    }
+    Ok(())
+}
+
+async fn create(browser: &Browser, daemon: &Daemon) -> Result<()> {
+    browser.open(&daemon.url("/xend/domain")).await?;
+    browser.click("a[href='/xend/new'].button").await?;
+    let wrong = "(vm\n  (name made)\n  (memory lots))";
+    browser.fill("textarea[name=config]", wrong).await?;
+    browser.click("button[value=create]").await?;
+    browser.says("[role=alert]", "Line 3, column 11: memory").await?;
+    browser.says("mark", "l").await?;
+    browser.shot("create-failed").await?;
+    let kept = browser.run("return document.querySelector('textarea').value").await?;
+    ensure!(kept == wrong, "the text is kept: {kept}");
+    browser.fill("textarea[name=config]", &configuration(daemon, "made", 64, "")).await?;
+    browser.click("button[value=create]").await?;
+    browser.says("h1", "Created made").await?;
+    browser.shot("created").await?;
+    browser.click("button[value=unpause]").await?;
+    browser.says(".message", "made runs").await?;
+    ensure!(daemon.get("/xend/domain/made").await?.contains("(status 2)"), "it runs on the host");
+    // The same from a file.
+    let file = daemon.file("upload.sxp");
+    std::fs::write(&file, configuration(daemon, "uploaded", 64, ""))?;
+    browser.open(&daemon.url("/xend/new")).await?;
+    browser.fill("input[type=file]", &file).await?;
+    browser.click("form:has(input[type=file]) button[value=new]").await?;
+    browser.says(".message", "defined").await?;
+    ensure!(daemon.get("/xend/domain?state=halted").await?.contains("uploaded"), "and on the host's list");
+    Ok(())
+}
+
+/// The row of a domain in the list.
+fn row(name: &str) -> String {
+    format!("document.querySelector('tr[data-name={name}]')")
+}
+
+async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
+    browser.open(&daemon.url("/xend/domain?state=all")).await?;
+    browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
+    browser.run("window.same = true").await?;
+    daemon.done("/xend/domain/web1", &[("op", "pause")]).await?;
+    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1"))).await?;
+    ensure!(
+        browser.has("tr[data-name=web1] button[value=unpause]").await?,
+        "its buttons are those of a paused one"
+    );
+    daemon.done("/xend/domain/web1", &[("op", "unpause")]).await?;
+    browser.until(&format!("{}.querySelector('.badge').textContent === 'running'", row("web1"))).await?;
+    daemon.done("/xend/domain", &[("op", "new"), ("config", &configuration(daemon, "late", 64, ""))]).await?;
+    browser.until(&row("late")).await?;
+    daemon.done("/xend/domain/late", &[("op", "rename"), ("name", "later")]).await?;
+    browser.until(&format!("!{} && {}", row("late"), row("later"))).await?;
+    daemon.done("/xend/domain/later", &[("op", "delete")]).await?;
+    browser.until(&format!("!{}", row("later"))).await?;
+    // Actions of a row, one that asks and one that does not.
+    browser.click("tr[data-name=web2] button[value=pause]").await?;
+    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web2"))).await?;
+    browser.click("tr[data-name=made] a[href$='op=destroy']").await?;
+    browser.until("document.querySelector('dialog').open").await?;
+    browser.shot("dialog").await?;
+    browser.click("dialog button[value=destroy]").await?;
+    browser.until(&format!("!{}", row("made"))).await?;
+    ensure!(browser.run("return window.same").await? == true, "all that without loading the page again");
+    // A filter, and a domain's page.
+    browser.fill("input[name=q]", "web").await?;
+    browser
+        .until("[...document.querySelectorAll('tr[data-name]')].filter(row => !row.hidden).length === 2")
+        .await?;
+    browser.open(&daemon.url("/xend/domain/web2")).await?;
+    browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
+    browser.run("window.same = true").await?;
+    daemon.done("/xend/domain/web2", &[("op", "unpause")]).await?;
+    browser.until("document.querySelector('#state .badge').textContent === 'running'").await?;
+    browser.until("document.querySelector('#history').textContent.includes('unpause')").await?;
+    daemon.done("/xend/domain/web2", &[("op", "set_vcpus"), ("vcpus", "1")]).await?;
+    browser.until("document.querySelector('#facts').textContent.includes('1 of 2 online')").await?;
+    let points = "document.querySelector('#usage polyline').getAttribute('points').split(' ').length";
+    let before = browser.run(&format!("return {points}")).await?;
+    browser.until(&format!("{points} > {before}")).await?;
+    ensure!(browser.run("return window.same").await? == true, "all that without loading the page again");
+    browser.no_errors().await
+}
+
+async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
+    browser.open(&daemon.url("/xend/domain?state=all")).await?;
+    browser.press(Key::Tab).await?;
+    ensure!(
+        browser.run("return document.activeElement.className").await? == "skip",
+        "first a way to the content"
+    );
+    browser.tab_to("tr[data-name=web1] button[value=pause]").await?;
+    browser.press(Key::Enter).await?;
+    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1"))).await?;
+    daemon.done("/xend/domain/web1", &[("op", "unpause")]).await?;
+    browser.until(&format!("{}.querySelector('.badge').textContent === 'running'", row("web1"))).await?;
+    browser.tab_to("tr[data-name=web1] a[href$='op=shutdown']").await?;
+    browser.press(Key::Enter).await?;
+    browser.until("document.querySelector('dialog').open && document.querySelector('dialog').contains(document.activeElement)").await?;
+    browser.press(Key::Escape).await?;
+    browser.until("!document.querySelector('dialog').open").await?;
+    browser.open(&daemon.url("/xend/domain/web1")).await?;
+    browser.tab_to("#operations details:has(button[value=rename]) summary").await?;
+    browser.press(Key::Enter).await?;
+    browser.tab_to("#operations details[open] input[name=name]").await?;
+    browser.run("document.activeElement.select()").await?;
+    for key in "web9".chars() {
+        browser.run("0").await?;
+        browser.find("#operations details[open] input[name=name]").await?.send_keys(&key.to_string()).await?;
+    }
+    browser.press(Key::Enter).await?;
+    browser.until("location.pathname === '/xend/domain'").await?;
+    ensure!(daemon.get("/xend/domain").await?.contains("web9"), "it is renamed");
+    daemon.done("/xend/domain/web9", &[("op", "rename"), ("name", "web1")]).await
+}
+
+async fn without_scripts(browser: &Browser, daemon: &Daemon) -> Result<()> {
+    browser.open(&daemon.url("/xend/domain?state=all")).await?;
+    browser.click("tr[data-name=web1] button[value=pause]").await?;
+    browser.says(".message", "web1 is paused").await?;
+    browser.shot("noscript-done").await?;
+    browser.open(&daemon.url("/xend/domain/web1")).await?;
+    browser.says("#state .badge", "paused").await?;
+    browser.click("#actions button[value=unpause]").await?;
+    browser.open(&daemon.url("/xend/domain")).await?;
+    browser.fill("input[name=q]", "web").await?;
+    browser.click(".tools button").await?;
+    browser.until("location.search.includes('q=web')").await?;
+    ensure!(!browser.has("tr[data-name=db]").await?, "the server leaves out the others");
+    browser.click("thead a[href*='sort=memory']").await?;
+    browser.find("th[aria-sort=descending]").await?;
+    browser.open(&daemon.url("/xend/domain/db/confirm?op=destroy")).await?;
+    browser.shot("noscript-confirm").await?;
+    browser.click("button[value=destroy]").await?;
+    browser.says(".message", "destroyed").await?;
+    ensure!(daemon.get("/xend/domain?state=halted").await?.contains("db"), "and defined");
+    browser.open(&daemon.url("/xend/new")).await?;
+    browser.fill("textarea[name=config]", "(vm (name x)").await?;
+    browser.click("button[value=create]").await?;
+    browser.find("[role=alert]").await?;
+    ensure!(browser.has("mark").await?, "it says where");
+    browser.open(&daemon.url("/xend/domain/web1")).await?;
+    browser.click("#operations details:has(button[value=mem_target_set]) summary").await?;
+    browser.fill("#operations details[open] input[name=target]", "500").await?;
+    browser.click("#operations details[open] button").await?;
+    browser.says(".message", "Done").await?;
+    ensure!(daemon.get("/xend/domain/web1").await?.contains("(memory 500)"), "on the host, too");
+    Ok(())
+}
+
+async fn many(browser: &Browser, daemon: &Daemon) -> Result<()> {
+    for n in 0..MANY {
+        let config =
+            format!("(vm (name guest{n:04}) (memory 64) (vcpus 1) (image (linux (kernel /boot/vmlinuz))))");
+        daemon.done("/xend/domain", &[("op", "create"), ("config", &config)]).await?;
+        if n % 3 != 0 {
+            daemon.done(&format!("/xend/domain/guest{n:04}"), &[("op", "unpause")]).await?;
+        }
+    }
+    let (mut weight, page) = daemon.page("/xend/domain").await?;
+    ensure!(page.matches("<tr data-name").count() == MANY + 1, "all of them are there");
+    let referred = page.split(['"']).filter(|part| part.starts_with("/xend/assets/"));
+    for path in referred.collect::<std::collections::BTreeSet<_>>() {
+        weight += daemon.page(path).await?.0;
+    }
+    println!(
+        "page of {MANY} domains: {} kB compressed with all it refers to, {} kB of HTML",
+        weight / 1000,
+        page.len() / 1000
+    );
+    ensure!(weight < WEIGHT, "It weighs more than {} kB", WEIGHT / 1000);
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        browser.open(&daemon.url("/xend/domain")).await?;
+        browser.until("performance.getEntriesByName('first-contentful-paint').length").await?;
+        let first = "return performance.getEntriesByName('first-contentful-paint')[0].startTime";
+        times.push(browser.run(first).await?.as_f64().context("No time")?);
+    }
+    times.sort_by(f64::total_cmp);
+    println!("first paint: {:.0} ms, in five runs {:.0} to {:.0}", times[2], times[0], times[4]);
+    browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
+    daemon.done("/xend/domain/guest0001", &[("op", "pause")]).await?;
+    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("guest0001"))).await?;
+    browser.shot("many").await?;
+    Ok(())
+}
