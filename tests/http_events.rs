@@ -111,11 +111,37 @@ fn a_client_that_comes_again_misses_nothing() {
         assert_eq!(again.event().unwrap()["to"], "paused");
         assert_eq!(again.event().unwrap()["op"], "pause");
     }
+    // One that follows a single domain is told how it ended, though it has gone since.
+    daemon.post("/xend/domain/pv1", "op=destroy");
+    for domain in ["pv1", start_uuid(&daemon, id).as_str()] {
+        let mut again = Follower::new(&daemon, &format!("/xend/events?domain={domain}&after={id}"), JSON);
+        again.until("gone");
+    }
     // Ids of another daemon's life, or of none, are no place to go on from.
     for strange in ["00000000-1", "nonsense", &id.replace('-', "-9")] {
         let mut again = Follower::new(&daemon, &format!("/xend/events?after={strange}"), JSON);
         assert_eq!(again.event().unwrap()["kind"], "lost", "{strange}");
     }
+}
+
+/// The UUID that events behind this one tell.
+fn start_uuid(daemon: &Daemon, id: &str) -> String {
+    let mut follower = Follower::new(daemon, &format!("/xend/events?after={id}"), JSON);
+    follower.until("state")["uuid"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn both_sides_see_that_the_other_one_is_there() {
+    let daemon = Daemon::start(&[]);
+    let mut browser = Follower::new(&daemon, "/xend/events?figures=1", BROWSER);
+    // Domain-0's figures do not change any more on a quiet host, and rounds go on all the same.
+    let mut lines = std::iter::from_fn(|| browser.line());
+    lines.find(|line| line.starts_with("data: {\"figures\"")).unwrap();
+    let mut lines = lines.skip_while(|line| !line.starts_with("id: "));
+    lines.next().expect("a sign of life");
+    assert_eq!(lines.next().unwrap(), "", "with nothing in it");
+    let twice = ask(&Door::Tcp(daemon.tcp), b"GET /xend/events?domain=a&domain=b HTTP/1.0\r\n\r\n");
+    assert!(twice.code == 500 && twice.text().contains("Too many values for domain"), "{}", twice.text());
 }
 
 #[test]

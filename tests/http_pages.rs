@@ -119,6 +119,28 @@ fn a_configuration_that_was_downloaded_makes_the_domain_again() {
 }
 
 #[test]
+fn a_failure_is_told_as_it_is_and_keeps_what_was_written() {
+    let daemon = Daemon::start(&[]);
+    let send = |form: &str| {
+        let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\nConnection: close\r\n";
+        let length = form.len();
+        let kind = "Content-Type: application/x-www-form-urlencoded";
+        let text =
+            format!("POST /xend/domain HTTP/1.1\r\n{head}{kind}\r\nContent-Length: {length}\r\n\r\n{form}");
+        ask(&Door::Tcp(daemon.tcp), text.as_bytes()).text()
+    };
+    let restore = send("op=restore&file=%2Fnosuch");
+    assert!(restore.contains("/nosuch") && !restore.contains("Line 1"), "{restore}");
+    let nothing = send("op=create");
+    assert!(nothing.contains("Missing parameter: config") && !nothing.contains("Line 1"), "{nothing}");
+    let wrong = send(&format!("op=new&config={}", encoded("(vm (name x) (memory lots))")));
+    assert!(wrong.contains("Line 1, column 22") && wrong.contains("(memory lots))</textarea>"), "{wrong}");
+    daemon.create(&guest("pv1", ""));
+    let taken = send(&format!("op=create&config={}", encoded(&guest("pv1", ""))));
+    assert!(taken.contains("already exists") && taken.contains("Give it another name"), "{taken}");
+}
+
+#[test]
 fn only_what_can_lose_something_is_asked_about() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("pv1", ""));

@@ -4,7 +4,7 @@
 //! that is too slow is told that the ring has gone on without it. Each domain keeps the last of its own events besides.
 
 use super::lifecycle::State;
-use super::model::{DomId, Uuid};
+use super::model::{DomId, DomainRef, Uuid};
 use super::ports::{Clock, Entropy};
 use super::snapshot::DomainView;
 use super::transfer::Progress;
@@ -17,6 +17,8 @@ use tokio::sync::watch;
 const KEPT: usize = 4096;
 /// How many are kept of each domain.
 const KEPT_OF_ONE: usize = 50;
+/// How many characters of a text are kept that a caller can make as long as he likes: of a file's path, of what is said of it.
+const KEPT_OF_TEXT: usize = 300;
 /// How many domains that are gone are remembered: one that is restored or comes back has its history again.
 const GONE: usize = 256;
 
@@ -136,6 +138,15 @@ impl Journal {
         }
     }
 
+    /// The domain that something was last told of under this name or UUID, though it may have gone since.
+    pub fn find(&self, domain: &DomainRef) -> Option<Uuid> {
+        let (book, uuid) = (self.lock(), domain.uuid());
+        let meant = |event: &&Arc<Event>| {
+            event.uuid.is_some() && (event.name == domain.as_str() || event.uuid == uuid)
+        };
+        book.events.iter().rev().find(meant).and_then(|event| event.uuid)
+    }
+
     /// What happened to a domain, the last first.
     pub fn of(&self, uuid: &Uuid) -> Vec<Arc<Event>> {
         self.lock()
@@ -163,7 +174,11 @@ impl Journal {
     /// Writes down what became of something that somebody asked for. `view` is the domain that it was about, `name` what else
     /// it was about.
     pub(super) fn operation(&self, view: Option<&DomainView>, name: &str, what: What) {
-        let shown = view.map_or_else(|| name.to_owned(), |view| view.name().to_string());
+        let shown = view.map_or_else(|| cut(name), |view| view.name().to_string());
+        let what = match what {
+            What::Failed { op, caller, error } => What::Failed { op, caller, error: cut(&error) },
+            what => what,
+        };
         let mut book = self.lock();
         self.add(&mut book, view.map(|view| view.uuid), shown, view.and_then(DomainView::domid), what);
     }
@@ -213,6 +228,14 @@ impl Book {
             history.pop_front();
         }
         history.push_back(event.clone());
+    }
+}
+
+/// The beginning of a text, with a sign that there was more.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(KEPT_OF_TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -323,6 +346,27 @@ mod tests {
         assert!(!journal.after(1, 9).lost);
         assert_eq!(journal.after(KEPT as u64, 9).events.len(), 1);
         assert_eq!(*journal.numbers().borrow(), KEPT as u64 + 1);
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let journal = journal();
+        let (caller, error) = (String::new(), "ä".repeat(1 << 20));
+        journal.operation(None, &error, What::Failed { op: "restore", caller, error: error.clone() });
+        let event = journal.after(0, 1).events.remove(0);
+        let What::Failed { error, .. } = &event.what else { panic!("{event:?}") };
+        assert!(error.len() < 1000 && event.name.len() < 1000 && error.ends_with('…'));
+    }
+
+    #[test]
+    fn one_that_has_gone_is_still_found() {
+        let journal = journal();
+        let pv1 = view(1, "pv1");
+        journal.compare(None, Some(&pv1));
+        journal.compare(Some(&pv1), None);
+        assert_eq!(journal.find(&DomainRef::new("pv1")), Some(pv1.uuid));
+        assert_eq!(journal.find(&DomainRef::new(pv1.uuid.to_string())), Some(pv1.uuid));
+        assert_eq!(journal.find(&DomainRef::new("other")), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use maud::html;
 
 use crate::form;
 use crate::layout::Layout;
-use crate::parts::{Link, preformatted};
+use crate::parts::Link;
 
 /// The page of `/xend/new`, and what a create that failed answers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -149,6 +149,8 @@ impl ConfirmPage {
 pub struct ConsolePage {
     /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
+    /// What the script follows: the query of `/xend/events`, from the event on that the page has not seen yet.
+    pub events: String,
     /// The domain, and where its page is.
     pub domain: Link,
     /// The end of what it printed.
@@ -158,16 +160,16 @@ pub struct ConsolePage {
 impl ConsolePage {
     /// The whole document.
     pub fn render(&self) -> String {
+        let title = format!("Console of {}", self.domain.name);
         let body = html! {
-            div #console data-live="always" { (preformatted(&self.text)) }
+            pre.console.whole #console data-live="always" tabindex="0" aria-label=(title) { "\n" (self.text) }
             p { a href=(self.domain.href) { "Back to " (self.domain.name) } }
         };
-        let title = format!("Console of {}", self.domain.name);
         Layout {
             title: &title,
             crumbs: &self.crumbs,
             body: Some(body),
-            events: Some("?figures=1"),
+            events: Some(&self.events),
             ..Layout::default()
         }
         .render()

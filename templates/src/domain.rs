@@ -15,6 +15,8 @@ use crate::vcpu::{Vcpu, vcpu_table};
 pub struct DomainPage {
     /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
+    /// What the script follows: the query of `/xend/events`, from the event on that the page has not seen yet.
+    pub events: String,
     /// The domain's name.
     pub name: String,
     /// The domain's own path, where its forms lead.
@@ -56,6 +58,8 @@ pub struct UnderWay {
     pub percent: u8,
     /// The same in MiB: `40 of 128 MiB`
     pub amount: String,
+    /// Whether it has an operation `cancel`.
+    pub can_be_stopped: bool,
 }
 
 /// One device of a domain.
@@ -81,6 +85,9 @@ impl DomainPage {
                     section.card aria-label="Under way" {
                         p { strong { (one.what) } " " (one.percent) " %, " (one.amount) }
                         progress max="100" value=(one.percent) aria-label=(one.what) {}
+                        @if one.can_be_stopped {
+                            p { button form="act" formaction=(self.href) name="op" value="cancel" { "Cancel" } }
+                        }
                     }
                 }
             }
@@ -121,7 +128,7 @@ impl DomainPage {
             beside: Some(self.beside()),
             crumbs: &self.crumbs,
             body: Some(body),
-            events: Some("?figures=1"),
+            events: Some(&self.events),
             gone: Some("/xend/domain"),
             ..Layout::default()
         };
@@ -193,13 +200,19 @@ pub(crate) mod tests {
         let text = || name.to_owned();
         DomainPage {
             crumbs: crumbs(&["xend", "domain", name]),
+            events: "?figures=1".into(),
             name: text(),
             href: format!("/xend/domain/{name}"),
             id,
             state: "running".into(),
             letters: "-b----".into(),
             actions: vec![Action { op: "pause".into(), label: "Pause".into(), confirm: None }],
-            under_way: Some(UnderWay { what: text(), percent: 40, amount: "4 of 10 MiB".into() }),
+            under_way: Some(UnderWay {
+                what: text(),
+                percent: 40,
+                amount: "4 of 10 MiB".into(),
+                can_be_stopped: true,
+            }),
             facts: vec![Fact::new("memory", "128 MiB"), Fact::new(name, name)],
             charts: vec![Chart {
                 name: text(),

@@ -12,6 +12,8 @@ use crate::parts::{Link, Uptime, badge};
 pub struct DomainList {
     /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
+    /// What the script follows: the query of `/xend/events`, from the event on that the page has not seen yet.
+    pub events: String,
     /// The list's own URL, as monitors find it in each domain's.
     pub url: String,
     /// The list's own path, where its links lead.
@@ -111,8 +113,10 @@ pub struct DomainRow {
     pub segment: String,
     /// The domain's id, or `None` if it is only defined.
     pub id: Option<u32>,
-    /// The domain's memory in MiB.
+    /// The domain's memory in MiB, as it was asked for.
     pub memory_mib: u64,
+    /// The memory that it has now in MiB; it differs while the guest gives some back.
+    pub memory_now_mib: u64,
     /// The six letters `rbpscd` with `-` for those that are off, or empty if the domain has no id.
     pub letters: String,
     /// The state in a word: "running", "blocked", "paused", "halted", ...
@@ -150,6 +154,7 @@ impl DomainList {
                     p { "No domains. " a href="/xend/new" { "Create one" } "." }
                 } @else {
                     (self.table())
+                    p.hint #none hidden { "No name here contains that." }
                 }
             }
             (self.monitors_lines())
@@ -158,7 +163,7 @@ impl DomainList {
             title: "Domains",
             crumbs: &self.crumbs,
             body: Some(body),
-            events: Some("?figures=1"),
+            events: Some(&self.events),
             ..Layout::default()
         };
         layout.render()
@@ -274,12 +279,12 @@ impl DomainRow {
                     @if !self.letters.is_empty() { code.letters { (self.letters) } }
                     @if let Some(what) = &self.under_way { " " small { (what) } }
                 }
-                td.num data-label="Memory" { span data-memory { (self.memory_mib) " MiB" } }
+                td.num data-label="Memory" { span data-memory { (self.memory_now_mib) " MiB" } }
                 td.num data-label="VCPUs" { (self.vcpus) }
                 td.num data-label="CPU" {
-                    @if let (Some(cpu), Some(share)) = (self.cpu, share) {
-                        span data-cpu { (format!("{cpu:.1}")) " %" }
-                        (small_bar(share))
+                    @if self.id.is_some() {
+                        span data-cpu { @if let Some(cpu) = self.cpu { (format!("{cpu:.1}")) " %" } @else { "–" } }
+                        (small_bar(share.unwrap_or(0.0)))
                     } @else { "–" }
                 }
                 td.num data-label="Uptime" {
@@ -306,6 +311,7 @@ mod tests {
             segment: name.into(),
             id,
             memory_mib: 128,
+            memory_now_mib: 128,
             letters: if id.is_some() { "-b----".into() } else { String::new() },
             state: if id.is_some() { "running".into() } else { "halted".into() },
             vcpus: 2,
@@ -328,6 +334,7 @@ mod tests {
         };
         DomainList {
             crumbs: crumbs(&["xend", "domain"]),
+            events: "?figures=1".into(),
             url: URL.into(),
             path: "/xend/domain".into(),
             states: vec![tab(None, "On the host"), tab(Some("halted"), "halted")],

@@ -11,6 +11,8 @@ use crate::parts::{Fact, Link, fact_table, value};
 pub struct NodePage {
     /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
+    /// What the script follows: the query of `/xend/events`, from the event on that the page has not seen yet.
+    pub events: String,
     /// The host's name.
     pub host: String,
     /// What a person wants to know first.
@@ -87,7 +89,7 @@ impl NodePage {
             title,
             crumbs: &self.crumbs,
             body: Some(body),
-            events: Some("?figures=1"),
+            events: Some(&self.events),
             ..Layout::default()
         };
         layout.render()
@@ -115,6 +117,7 @@ mod tests {
         };
         let page = NodePage {
             crumbs: crumbs(&["xend", "node"]),
+            events: "?figures=1".into(),
             host: HOSTILE.into(),
             summary: vec![Fact::new(HOSTILE, HOSTILE)],
             facts,

@@ -38,6 +38,10 @@ impl DomName {
         if name.len() > Self::MAX_LEN {
             return Err(Invalid::new(format!("Invalid VM Name: longer than {} bytes", Self::MAX_LEN)));
         }
+        // No browser and few libraries ask for a path that ends in one of these.
+        if matches!(name, "." | "..") {
+            return Err(Invalid::new(format!("Invalid VM Name: {name:?} means a directory in a path")));
+        }
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:/+".contains(c);
         match name.chars().find(|c| !allowed(*c)) {
             Some(bad) => Err(Invalid::new(format!(
@@ -228,6 +232,7 @@ mod tests {
         assert_eq!(DomName::new(" ").unwrap_err().to_string(), "Missing VM Name");
         assert!(DomName::new("a b").unwrap_err().to_string().starts_with("Invalid VM Name"));
         assert!(DomName::new(&"x".repeat(256)).is_err());
+        assert!(DomName::new(".").is_err() && DomName::new("..").is_err() && DomName::new("...").is_ok());
     }
 
     #[test]

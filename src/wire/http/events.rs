@@ -8,12 +8,13 @@
 
 use super::Http;
 use super::accept::Format;
-use super::ops::{Place, caller, no_such_domain};
+use super::failed::{failed, no_such_domain};
 use super::params::Params;
+use super::place::{Place, caller};
 use super::reply::{Content, answer, streamed};
 use crate::core::engine::Engine;
 use crate::core::journal::{Event, News};
-use crate::core::model::{DomainRef, Uuid};
+use crate::core::model::{DomainRef, Invalid, Uuid};
 use crate::core::op::Query;
 use crate::core::samples::Sample;
 use crate::shape::{self, JsonSink, SxpSink};
@@ -24,6 +25,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How many clients may follow along at a time.
@@ -39,22 +41,31 @@ const COME_AGAIN: u32 = 1000;
 pub(super) async fn events(State(http): State<Http>, format: Format, request: Request) -> Response {
     let params = Params::from_query(request.uri().query().unwrap_or(""));
     let text = |key: &str| params.one(key).ok().map(|value| String::from_utf8_lossy(value).into_owned());
+    let place = Place::of(&request, &[], format);
     let engine = http.0.engine.clone();
-    let about = match text("domain").map(DomainRef::new) {
-        None => None,
-        Some(domain) => match engine.snapshot().find(&domain) {
-            Some(view) => Some(view.uuid),
-            None => return no_such_domain(&Place::of(&request, &[], format), domain.as_str()),
-        },
+    let last =
+        request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let after = last.map(str::to_owned).or_else(|| text("after"));
+    let about = match params.all("domain").count() {
+        0 => None,
+        1 => {
+            let domain = DomainRef::new(text("domain").unwrap_or_default());
+            let there = engine.snapshot().find(&domain).map(|view| view.uuid);
+            // Who goes on is told how it ended, though the domain has gone meanwhile.
+            let was = || after.as_ref().and_then(|_| engine.journal().find(&domain));
+            match there.or_else(was) {
+                Some(uuid) => Some(uuid),
+                None => return no_such_domain(&place, domain.as_str()),
+            }
+        }
+        _ => return failed(&place, "events", &Invalid::new("Too many values for domain").into()),
     };
     let Ok(permit) = http.0.followers.clone().try_acquire_owned() else {
         let text = format!("{MOST} clients follow along already, try again later");
         return answer(503, "Service Unavailable", Content::Text(text.into()));
     };
-    let last = request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let after = last.or_else(|| text("after"));
     let figures = text("figures").is_some_and(|wanted| wanted == "1");
-    let framing = match Place::of(&request, &[], format).format {
+    let framing = match place.format {
         Format::Html { .. } => Framing::ServerSent,
         Format::Json => Framing::JsonLines,
         Format::Sxp => Framing::SxpLines,
@@ -103,6 +114,8 @@ struct Follower {
     figures: HashMap<Uuid, Sample>,
     /// What is to be told first.
     out: Vec<u8>,
+    /// When something is sent though nothing has happened.
+    heartbeat: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -133,6 +146,7 @@ impl Follower {
             rounds,
             figures: HashMap::new(),
             out: Vec::new(),
+            heartbeat: Instant::now() + HEARTBEAT,
             closing,
             engine,
             _permit: permit,
@@ -165,12 +179,20 @@ impl Follower {
                     self.read_on();
                 }
                 _ = rounds => self.tell_figures(),
-                () = tokio::time::sleep(HEARTBEAT) => {
-                    self.out.extend_from_slice(if self.framing == Framing::ServerSent { b":\n\n" } else { b"\n" });
-                }
+                () = tokio::time::sleep_until(self.heartbeat) => self.beat(),
             }
         }
+        self.heartbeat = Instant::now() + HEARTBEAT;
         Some(std::mem::take(&mut self.out).into())
+    }
+
+    /// Nothing but a sign of life. A browser notes the id, though nothing came with it: of a domain that is quiet, the last event
+    /// may be too long ago to go on from.
+    fn beat(&mut self) {
+        match self.framing {
+            Framing::ServerSent => self.out.extend_from_slice(format!("id: {}\n\n", self.id()).as_bytes()),
+            Framing::JsonLines | Framing::SxpLines => self.out.push(b'\n'),
+        }
     }
 
     fn read_on(&mut self) {
@@ -193,7 +215,7 @@ impl Follower {
     }
 
     fn id(&self) -> String {
-        format!("{:08x}-{}", self.engine.journal().volume, self.told)
+        id(self.engine.journal().volume, self.told)
     }
 
     fn tell(&mut self, event: &Event) {
@@ -250,6 +272,16 @@ impl Follower {
 /// What is seen of a difference: tenths of a percent, whole MiB.
 fn differ(a: &Sample, b: &Sample) -> bool {
     (a.cpu - b.cpu).abs() >= 0.05 || a.memory_kib / 1024 != b.memory_kib / 1024
+}
+
+/// The id of what was told last, for a page that was made just now.
+pub(super) fn last_id(engine: &Engine) -> String {
+    let journal = engine.journal();
+    id(journal.volume, *journal.numbers().borrow())
+}
+
+fn id(volume: u32, number: u64) -> String {
+    format!("{volume:08x}-{number}")
 }
 
 fn parse_id(id: &str) -> Option<(u32, u64)> {

@@ -9,6 +9,8 @@
 //! pages     GET
 //! ops       POST: one table a page, one entry an operation
 //! reference /xend/help
+//! place     where a request is answered, and in which form
+//! failed    how failures are told
 //! reply     status, reason phrase, headers, body
 //! html      outcomes as pages of `templates`; a form for each operation of a domain, from the same table
 //! events    what happens, as it happens
@@ -22,11 +24,13 @@ mod accept;
 mod body;
 mod cache;
 mod events;
+mod failed;
 mod html;
 mod ops;
 mod pages;
 mod params;
 mod path;
+mod place;
 mod reference;
 mod reply;
 mod site;
@@ -120,6 +124,6 @@ async fn unknown(method: Method, request: Request) -> Response {
     if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
         return reply::method_not_supported(&method);
     }
-    let place = ops::Place::of(&request, &[], accept::Format::of(request.headers()));
-    ops::not_found_at(&place, &format!("Not found: {}", path::unknown_segment(request.uri().path())))
+    let place = place::Place::of(&request, &[], accept::Format::of(request.headers()));
+    failed::not_found_at(&place, &format!("Not found: {}", path::unknown_segment(request.uri().path())))
 }

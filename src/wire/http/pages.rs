@@ -1,12 +1,13 @@
 //! What is read with GET.
 
 use super::accept::Format;
+use super::events;
+use super::failed::{failed, invalid_request, no_such_domain, not_found_at};
 use super::html::domain::Seen;
 use super::html::domains::Wish;
-use super::ops::{
-    ON_DOMAIN, Place, caller, create, failed, invalid_request, no_such_domain, not_found_at, vcpuinfo,
-};
+use super::ops::{ON_DOMAIN, create, vcpuinfo};
 use super::params::Params;
+use super::place::{Place, caller};
 use super::reply::{self, Content, download, not_found, ok};
 use super::{Http, html};
 use crate::core::caller::Caller;
@@ -47,12 +48,18 @@ fn list_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
     sink.end_list();
 }
 
+/// What a page's script follows, from now on: taken before the page's domains are looked at, so that nothing between is missed.
+fn following(http: &Http) -> String {
+    format!("?figures=1&after={}", events::last_id(&http.0.engine))
+}
+
 /// `GET /xend/domain`
 pub(super) async fn domains(State(http): State<Http>, format: Format, request: Request) -> Response {
     let query = Params::from_query(request.uri().query().unwrap_or(""));
     let wish = Wish::of(&query);
     let state = &wish.state;
     let detail = query.one("detail").is_ok_and(|detail| detail == b"1");
+    let events = following(&http);
     let snapshot = match list(&http, &caller(&request)).await {
         Ok(snapshot) => snapshot,
         Err(error) => return failed(&Place::of(&request, &[], format), "list", &error),
@@ -66,7 +73,14 @@ pub(super) async fn domains(State(http): State<Http>, format: Format, request: R
     if let Format::Html { .. } = format {
         let engine = &http.0.engine;
         let round = engine.samples().last();
-        return ok(Content::Html(html::domains::page(&place, &wish, &snapshot, &round, engine.now())));
+        return ok(Content::Html(html::domains::page(
+            &place,
+            events,
+            &wish,
+            &snapshot,
+            &round,
+            engine.now(),
+        )));
     }
     let shown = || snapshot.domains().filter(|view| shape::is_in_state(view, state.as_deref()));
     ok(place.write(|sink| list_of(sink, shown(), detail), |sink| list_of(sink, shown(), detail)))
@@ -102,6 +116,7 @@ pub(super) async fn domain(
     let caller = caller(&request);
     let query = Params::from_query(request.uri().query().unwrap_or(""));
     let domain = DomainRef::new(name);
+    let events = following(&http);
     let view = match http.0.engine.execute(&caller, Query::Domain(domain.clone())).await {
         Ok(Outcome::Domain(view)) => view,
         Ok(_) => return no_such_domain(&place, domain.as_str()),
@@ -114,7 +129,9 @@ pub(super) async fn domain(
         _ => {}
     }
     if let Format::Html { .. } = format {
-        let seen = look(&http, &caller, &view).await;
+        // By its UUID, so that a rename does not end it.
+        let events = format!("{events}&domain={}", view.uuid);
+        let seen = Seen { events, ..look(&http, &caller, &view).await };
         return ok(Content::Html(html::domain::page(&place, &view, &seen)));
     }
     ok(place.show(&Outcome::Domain(view)))
@@ -135,7 +152,7 @@ async fn look(http: &Http, caller: &Caller, view: &DomainView) -> Seen {
         ask(Query::AllDevices(domain.clone())),
         ask(Query::Console(domain)),
     );
-    Seen { vcpus, sedf, devices, console, samples, history }
+    Seen { vcpus, sedf, devices, console, samples, history, ..Seen::default() }
 }
 
 /// `GET /xend/domain/NAME/config`: what the domain could be created from again, as a file.
@@ -197,11 +214,12 @@ pub(super) async fn asset(Path((version, name)): Path<(String, String)>) -> Resp
 /// `GET /xend/node`
 pub(super) async fn node(State(http): State<Http>, format: Format, request: Request) -> Response {
     let place = Place::of(&request, &[], format);
+    let events = following(&http);
     match http.0.engine.execute(&caller(&request), Query::Host).await {
         Ok(Outcome::Host(info, figures)) if matches!(format, Format::Html { .. }) => {
             let engine = &http.0.engine;
             let (snapshot, round) = (engine.snapshot(), engine.samples().last());
-            ok(Content::Html(html::host::page(&place, &info, &figures, &snapshot, &round)))
+            ok(Content::Html(html::host::page(&place, events, &info, &figures, &snapshot, &round)))
         }
         Ok(outcome) => ok(place.show(&outcome)),
         Err(error) => failed(&place, "node", &error),
@@ -226,9 +244,12 @@ pub(super) async fn console(
 ) -> Response {
     let place = Place::of(&request, &[&name], format);
     match http.0.engine.execute(&caller(&request), Query::Console(DomainRef::new(&name))).await {
-        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => {
-            ok(Content::Html(html::console(&place, &name, String::from_utf8_lossy(&text).into_owned())))
-        }
+        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => ok(Content::Html(html::console(
+            &place,
+            following(&http),
+            &name,
+            String::from_utf8_lossy(&text).into_owned(),
+        ))),
         Ok(outcome) => text(&place, "Console", outcome),
         Err(Error::NoSuchDomain(name)) => no_such_domain(&place, &name),
         Err(error) => failed(&place, "console", &error),

@@ -1,5 +1,6 @@
 //! What a request says beside its path: the query and the form, and how an operation reads them.
 
+use super::ops::{Needed, Param};
 use crate::core::model::Invalid;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,12 @@ impl Params {
         self.0.retain(|(key, _)| !form.0.iter().any(|(other, _)| other == key));
         self.0.extend(form.0);
         self
+    }
+
+    /// The same but for those that are blank and need not be given.
+    pub(super) fn without_blank(&self, known: &[Param]) -> Self {
+        let optional = |key: &str| known.iter().any(|one| one.name == key && one.needed != Needed::Yes);
+        Self(self.0.iter().filter(|(key, value)| !value.is_empty() || !optional(key)).cloned().collect())
     }
 
     /// All values of a parameter.

@@ -2,7 +2,8 @@
 
 use super::accept::Format;
 use super::html;
-use super::ops::{Needed, Operation, Param, Place, Takes};
+use super::ops::{Needed, Operation, Param, Takes};
+use super::place::Place;
 use super::reply::{Content, ok};
 use super::site::{PAGES, Page};
 use crate::shape::Sink;

@@ -34,6 +34,8 @@ async fn main() -> Result<()> {
     create(&browser, &daemon).await?;
     println!("What another client does is seen");
     live(&browser, &daemon).await?;
+    println!("What takes long");
+    slow(&browser, &daemon).await?;
     println!("Every operation");
     operations::each(&browser, &daemon).await?;
     println!("By the keyboard alone");
@@ -74,6 +76,7 @@ async fn populate(daemon: &Daemon) -> Result<()> {
         ("build", 640),
         ("spare", 128),
         ("broken", 96),
+        ("busy", 896),
     ] {
         let more = if name == "broken" { "(on_crash preserve)" } else { "" };
         let config = configuration(daemon, name, memory, more);
@@ -90,11 +93,15 @@ async fn populate(daemon: &Daemon) -> Result<()> {
 
 /// Every page in both themes, and on a phone.
 async fn pictures(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) -> Result<()> {
-    // The charts have something to show.
-    tokio::time::sleep(Duration::from_secs(14)).await;
+    // The charts have something to show: a guest that burns CPU is held back now and then.
+    for turn in 0..if docs.is_some() { 24 } else { 1 } {
+        daemon.done("/xend/domain/busy", &[("op", ["unpause", "pause"][turn % 2])]).await?;
+        tokio::time::sleep(Duration::from_secs([14, 7][turn % 2])).await;
+    }
+    daemon.done("/xend/domain/busy", &[("op", "unpause")]).await?;
     let pages = [
         ("list", "/xend/domain?state=all"),
-        ("domain", "/xend/domain/web1"),
+        ("domain", "/xend/domain/busy"),
         ("suspended", "/xend/domain/build"),
         ("new", "/xend/new?template=pvh"),
         ("host", "/xend/node"),
@@ -213,6 +220,38 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.no_errors().await
 }
 
+/// A guest that is slow to save: how far it is can be seen, and it can be stopped.
+async fn slow(browser: &Browser, daemon: &Daemon) -> Result<()> {
+    let config = configuration(daemon, "saveslow", 800, "");
+    daemon.done("/xend/domain", &[("op", "create"), ("config", &config)]).await?;
+    daemon.done("/xend/domain/saveslow", &[("op", "unpause")]).await?;
+    browser.open(&daemon.url("/xend/domain/saveslow")).await?;
+    let saved = daemon.file("slow");
+    for stopped in [true, false] {
+        browser.click("#operations details:has(button[value=save]) summary").await?;
+        browser.fill("#operations details[open] [name=file]", &saved).await?;
+        browser.click("#operations details[open] button[value=save]").await?;
+        let percent = "document.querySelector('#progress progress')?.value";
+        browser.until(&format!("{percent} >= 10")).await?;
+        let before = browser.run(&format!("return {percent}")).await?;
+        browser.until(&format!("{percent} > {before}")).await?;
+        if stopped {
+            browser.run("scrollTo(0, 0)").await?;
+            browser.shot("progress").await?;
+            browser.click("#progress button[value=cancel]").await?;
+            browser.until("!document.querySelector('#progress progress')").await?;
+            browser.says("#toasts .error", "goes on").await?;
+            browser.open(&daemon.url("/xend/domain/saveslow")).await?;
+        }
+    }
+    // When it has been saved it is not on the host any more, and the page leads to the list.
+    browser.until("location.pathname === '/xend/domain'").await?;
+    let restored = [("op", "restore"), ("file", saved.as_str())];
+    daemon.done("/xend/domain", &restored).await?;
+    browser.until(&row("saveslow")).await?;
+    daemon.done("/xend/domain/saveslow", &[("op", "destroy")]).await
+}
+
 async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.open(&daemon.url("/xend/domain?state=all")).await?;
     browser.press(Key::Tab).await?;
@@ -223,11 +262,13 @@ async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.tab_to("tr[data-name=web1] button[value=pause]").await?;
     browser.press(Key::Enter).await?;
     browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1"))).await?;
-    daemon.done("/xend/domain/web1", &[("op", "unpause")]).await?;
+    browser.until("document.activeElement.matches('tr[data-name=web1] button[value=unpause]')").await?;
+    browser.press(Key::Enter).await?;
     browser.until(&format!("{}.querySelector('.badge').textContent === 'running'", row("web1"))).await?;
     browser.tab_to("tr[data-name=web1] a[href$='op=shutdown']").await?;
     browser.press(Key::Enter).await?;
     browser.until("document.querySelector('dialog').open && document.querySelector('dialog').contains(document.activeElement)").await?;
+    browser.until("document.activeElement.textContent === 'Cancel'").await?;
     browser.press(Key::Escape).await?;
     browser.until("!document.querySelector('dialog').open").await?;
     browser.open(&daemon.url("/xend/domain/web1")).await?;
@@ -253,6 +294,7 @@ async fn without_scripts(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.open(&daemon.url("/xend/domain/web1")).await?;
     browser.says("#state .badge", "paused").await?;
     browser.click("#actions button[value=unpause]").await?;
+    browser.says(".message", "web1 runs").await?;
     browser.open(&daemon.url("/xend/domain")).await?;
     browser.fill("input[name=q]", "web").await?;
     browser.click(".tools button").await?;

@@ -54,6 +54,8 @@ pub async fn each(browser: &Browser, daemon: &Daemon) -> Result<()> {
     // What cannot succeed here: nobody takes domains in at this port, and the scheduler is another one.
     let refused: Vec<Step<'_>> = vec![
         ("migrate", vec![("destination", text("127.0.0.1")), ("port", text("1"))], "127.0.0.1:1"),
+        ("migrate", vec![("destination", text("nosuch.invalid"))], "nosuch.invalid:8002"),
+        ("cancel", vec![], "Nothing is under way"),
         ("domain_sched_credit2_get", vec![], "scheduler"),
         ("domain_sched_credit2_set", vec![("weight", text("512")), ("cap", text("0"))], "scheduler"),
     ];
@@ -95,7 +97,8 @@ async fn carry_out(
         browser.shot("form").await?;
     }
     browser.click(&format!("#operations details[open] button[value={op}]")).await?;
-    let answer = if succeeds && ["vcpuinfo", "devices"].contains(&op) || op.ends_with("_get") && succeeds {
+    let tells = ["vcpuinfo", "devices"].contains(&op) || op.ends_with("_get");
+    let answer = if succeeds && tells {
         browser.until("document.querySelector('dialog[open]')").await?;
         let answer = browser.text("dialog").await?;
         if op == "vcpuinfo" {

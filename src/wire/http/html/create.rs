@@ -1,9 +1,9 @@
 //! The page on which a domain is created, and the one that asks before data is lost.
 
-use super::{crumbs, forms};
+use super::{crumbs, forms, segment};
 use crate::core::snapshot::DomainView;
-use crate::wire::http::ops::{Operation, Place};
-use crate::wire::http::path::segment_of;
+use crate::wire::http::ops::Operation;
+use crate::wire::http::place::Place;
 use xend_templates::{ConfirmPage, CreatePage, Failure, Link, Position};
 
 /// Configurations to begin with.
@@ -101,7 +101,7 @@ pub(in crate::wire::http) fn confirm(
     let name = view.name().as_str();
     ConfirmPage {
         crumbs: crumbs(place),
-        domain: Link::new(name, format!("/xend/domain/{}", segment_of(name))),
+        domain: Link::new(name, format!("/xend/domain/{}", segment(view))),
         operation: forms::form(operation, view, None),
         loses: loses.to_owned(),
     }

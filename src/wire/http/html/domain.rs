@@ -1,21 +1,22 @@
 //! A domain's page.
 
 use super::domains::actions;
-use super::{crumbs, fact, forms, history, letters, tree, under_way, vcpu};
+use super::{crumbs, fact, forms, history, letters, segment, under_way, vcpu};
 use crate::core::model::{Device as Configured, DeviceFacts};
 use crate::core::op::Outcome;
 use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
-use crate::sxp::{Sxp, pretty};
-use crate::wire::http::ops::Place;
-use crate::wire::http::path::segment_of;
+use crate::sxp::Sxp;
+use crate::wire::http::ops::create;
+use crate::wire::http::place::Place;
 use std::sync::Arc;
 use xend_templates::{Chart, Device, DomainPage, Fact};
 
 /// What there is to know of a domain beside its view. What could not be had is left out.
 #[derive(Default)]
 pub(in crate::wire::http) struct Seen {
+    pub(in crate::wire::http) events: String,
     pub(in crate::wire::http) vcpus: Option<Outcome>,
     pub(in crate::wire::http) sedf: Option<Outcome>,
     pub(in crate::wire::http) devices: Option<Outcome>,
@@ -26,18 +27,16 @@ pub(in crate::wire::http) struct Seen {
 
 /// How many lines of a console are shown.
 const CONSOLE_LINES: usize = 40;
-/// How wide a configuration is printed.
-const WIDTH: usize = 100;
 
 pub(in crate::wire::http) fn page(place: &Place, view: &DomainView, seen: &Seen) -> String {
-    let tree = tree(|sink| shape::domain(sink, view));
-    let href = format!("/xend/domain/{}", segment_of(view.name().as_str()));
+    let href = format!("/xend/domain/{}", segment(view));
     let found = match &seen.devices {
         Some(Outcome::Devices(devices)) => devices.as_slice(),
         _ => &[],
     };
     DomainPage {
         crumbs: crumbs(place),
+        events: seen.events.clone(),
         name: view.name().to_string(),
         id: view.domid().map(|domid| domid.0),
         state: shape::state_word(view).to_owned(),
@@ -57,7 +56,7 @@ pub(in crate::wire::http) fn page(place: &Place, view: &DomainView, seen: &Seen)
         },
         history: seen.history.iter().map(|event| history(event)).collect(),
         operations: forms::of(view, seen.sedf.as_ref()),
-        config_text: pretty(&tree, WIDTH),
+        config_text: create::printed(view.definition.as_ref().unwrap_or(&view.config)),
         href,
     }
     .render()

@@ -1,13 +1,13 @@
 //! The list of domains.
 
-use super::{crumbs, letters, under_way, uptime};
+use super::{crumbs, letters, segment, under_way, uptime};
 use crate::core::lifecycle::State;
 use crate::core::samples::Round;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
-use crate::wire::http::ops::{self, Operation, Place};
+use crate::wire::http::ops::{self, Operation};
 use crate::wire::http::params::Params;
-use crate::wire::http::path::segment_of;
+use crate::wire::http::place::Place;
 use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -61,6 +61,7 @@ const STATES: [(Option<&str>, &str); 7] = [
 
 pub(in crate::wire::http) fn page(
     place: &Place,
+    events: String,
     wish: &Wish,
     snapshot: &Snapshot,
     round: &Round,
@@ -76,6 +77,7 @@ pub(in crate::wire::http) fn page(
     views.sort_by(|a, b| ordered(wish.sort, a, b, cpu));
     DomainList {
         crumbs: crumbs(place),
+        events,
         url: place.url(),
         path: place.path.clone(),
         states: STATES.map(tab).to_vec(),
@@ -123,11 +125,12 @@ fn vcpus(view: &DomainView) -> u32 {
 }
 
 fn row(view: &Arc<DomainView>, cpu: Option<f64>, now: SystemTime) -> DomainRow {
-    let segment = segment_of(view.name().as_str());
+    let segment = segment(view);
     DomainRow {
         name: view.name().to_string(),
         id: view.domid().map(|domid| domid.0),
         memory_mib: view.config.memory,
+        memory_now_mib: view.facts.as_ref().map_or(view.config.memory, |facts| facts.memory_kib / 1024),
         letters: letters(view),
         state: shape::state_word(view).to_owned(),
         vcpus: vcpus(view),
@@ -140,10 +143,10 @@ fn row(view: &Arc<DomainView>, cpu: Option<f64>, now: SystemTime) -> DomainRow {
     }
 }
 
-/// `2 vbd, 1 vif`
+/// `2 vbd, 1 vif`; each guest has a console.
 fn devices(view: &DomainView) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
-    for device in &view.config.devices {
+    for device in view.config.devices.iter().filter(|device| device.class() != "console") {
         match counts.iter_mut().find(|(class, _)| *class == device.class()) {
             Some((_, count)) => *count += 1,
             None => counts.push((device.class(), 1)),

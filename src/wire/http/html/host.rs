@@ -1,18 +1,18 @@
 //! The host's page.
 
 use super::domain::mib;
-use super::{crumbs, fact, tree};
+use super::{crumbs, fact, segment, tree};
 use crate::core::model::{HostFigures, HostInfo};
 use crate::core::samples::Round;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
-use crate::wire::http::ops::Place;
-use crate::wire::http::path::segment_of;
+use crate::wire::http::place::Place;
 use std::sync::Arc;
 use xend_templates::{Fact, Link, NodePage, Share, Shares, User};
 
 pub(in crate::wire::http) fn page(
     place: &Place,
+    events: String,
     info: &HostInfo,
     figures: &HostFigures,
     snapshot: &Snapshot,
@@ -29,6 +29,7 @@ pub(in crate::wire::http) fn page(
     let cpus = f64::from(info.topology.cpus);
     NodePage {
         crumbs: crumbs(place),
+        events,
         host: info.uname[1].clone(),
         summary: summary(info, figures),
         facts: tree.tail().iter().filter_map(fact).collect(),
@@ -47,10 +48,7 @@ pub(in crate::wire::http) fn page(
         users: users
             .iter()
             .map(|(view, memory, cpu)| User {
-                domain: Link::new(
-                    view.name().to_string(),
-                    format!("/xend/domain/{}", segment_of(view.name().as_str())),
-                ),
+                domain: Link::new(view.name().to_string(), format!("/xend/domain/{}", segment(view))),
                 memory_mib: memory / 1024,
                 cpu: *cpu,
             })

@@ -6,8 +6,8 @@ pub(super) mod domains;
 mod forms;
 pub(super) mod host;
 
-use super::ops::Place;
 use super::path::segment_of;
+use super::place::Place;
 use crate::core::journal::{Event, What};
 use crate::core::lifecycle::State;
 use crate::core::model::{DeviceFacts, VcpuFacts, Vnet};
@@ -33,6 +33,14 @@ pub(super) fn crumbs(place: &Place) -> Vec<Link> {
         crumbs.push(Link::new(name, href.clone()));
     }
     crumbs
+}
+
+/// The last segment of a domain's path: its name, unless that means something else in a path, as it can of another toolstack's.
+fn segment(view: &DomainView) -> String {
+    match view.name().as_str() {
+        "." | ".." => view.uuid.to_string(),
+        name => segment_of(name),
+    }
 }
 
 /// The page that an operation was asked for on.
@@ -66,7 +74,13 @@ fn under_way(view: &DomainView) -> Option<UnderWay> {
     let progress = view.progress?;
     let mib = |bytes: u64| bytes / (1 << 20);
     let amount = format!("{} of {} MiB", mib(progress.done), mib(progress.total));
-    Some(UnderWay { what: progress.what.to_owned(), percent: progress.percent(), amount })
+    let (what, percent) = (progress.what.to_owned(), progress.percent());
+    Some(UnderWay {
+        what,
+        percent,
+        amount,
+        can_be_stopped: !matches!(progress.what, "Restoring" | "Dumping"),
+    })
 }
 
 /// Something that happened, in words.
@@ -118,9 +132,9 @@ pub(super) fn text(place: &Place, title: &str, text: String) -> String {
 }
 
 /// The end of a guest's console, followed.
-pub(super) fn console(place: &Place, name: &str, text: String) -> String {
+pub(super) fn console(place: &Place, events: String, name: &str, text: String) -> String {
     let domain = Link::new(name, format!("/xend/domain/{}", segment_of(name)));
-    ConsolePage { crumbs: crumbs(place), domain, text }.render()
+    ConsolePage { crumbs: crumbs(place), events, domain, text }.render()
 }
 
 pub(super) fn created(place: &Place, view: &DomainView, href: &str, config_text: String) -> String {
@@ -154,6 +168,7 @@ pub(super) fn done(place: &Place, op: &str) -> String {
         "new" => "The domain is defined.".to_owned(),
         "create" => "The virtual network is known.".to_owned(),
         "delete" => format!("The definition of {name} has been deleted."),
+        "cancel" => format!("What is under way with domain {name} is stopped."),
         "clear" => "Xen's messages have been cleared.".to_owned(),
         _ => format!("Done: {op} of domain {name}."),
     };
@@ -182,7 +197,7 @@ pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
         | Outcome::Extents(_) => done(place, ""),
         Outcome::Domains(snapshot) => {
             let wish = domains::Wish::of(&super::params::Params::default());
-            domains::page(place, &wish, snapshot, &Round::default(), SystemTime::UNIX_EPOCH)
+            domains::page(place, String::new(), &wish, snapshot, &Round::default(), SystemTime::UNIX_EPOCH)
         }
         Outcome::Domain(view) => domain::page(place, view, &domain::Seen::default()),
         Outcome::Text(bytes) => text(place, "", String::from_utf8_lossy(bytes).into_owned()),

@@ -62,6 +62,18 @@ pub(super) static DUMP: Operation = Operation {
     },
 };
 
+/// xend had nothing of the kind; what it sent, it sent to its end.
+pub(super) static CANCEL: Operation = Operation {
+    name: "cancel",
+    label: "Cancel",
+    about: "Stops the domain's being saved, suspended or sent to another host: it goes on here.",
+    when: &GUEST,
+    loses: None,
+    params: &[],
+    success: Success::Empty,
+    op: |asked| Ok(Change::Cancel(asked.target()).into()),
+};
+
 #[derive(Debug, Deserialize)]
 struct Restore {
     #[serde(default, deserialize_with = "flag")]

@@ -26,9 +26,10 @@ pub(in crate::wire::http) struct Operation {
 }
 
 impl Operation {
-    /// Whether a domain comes of it, from what somebody wrote or a file.
-    pub(super) fn makes_a_domain(&self) -> bool {
-        self.success == Success::Created || self.name == "new"
+    /// Whether a domain comes of what somebody wrote.
+    pub(super) fn reads_a_domain(&self) -> bool {
+        let written = self.params.iter().any(|param| matches!(param.takes, Takes::Config(_)));
+        written && (self.success == Success::Created || self.name == "new")
     }
 }
 
