@@ -92,20 +92,22 @@ impl DomainPage {
                 }
             }
             div.cards {
-                section.card #facts data-live="always" aria-label="What it is" {
-                    h2 { "Domain" }
-                    (fact_table(&self.facts))
+                div {
+                    section.card #facts data-live="always" aria-label="What it is" {
+                        h2 { "Domain" }
+                        (fact_table(&self.facts))
+                    }
+                    section.card #devices data-live="always" aria-label="Devices" {
+                        h2 { "Devices" }
+                        (self.device_list())
+                    }
                 }
-                (self.usage())
-            }
-            div.cards {
-                section.card #vcpus data-live="always" aria-label="VCPUs" {
-                    h2 { "VCPUs" }
-                    (vcpu_table(&self.vcpus))
-                }
-                section.card #devices data-live="always" aria-label="Devices" {
-                    h2 { "Devices" }
-                    (self.device_list())
+                div {
+                    (self.usage())
+                    section.card #vcpus data-live="always" aria-label="VCPUs" {
+                        h2 { "VCPUs" }
+                        (vcpu_table(&self.vcpus))
+                    }
                 }
             }
             (self.console_tail())

@@ -40,6 +40,8 @@ async fn main() -> Result<()> {
     operations::each(&browser, &daemon).await?;
     println!("By the keyboard alone");
     keyboard(&browser, &daemon).await?;
+    println!("On a phone");
+    phone(&browser, &daemon).await?;
     browser.no_errors().await?;
     browser.close().await?;
     println!("Without scripts");
@@ -94,11 +96,12 @@ async fn populate(daemon: &Daemon) -> Result<()> {
 /// Every page in both themes, and on a phone.
 async fn pictures(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) -> Result<()> {
     // The charts have something to show: a guest that burns CPU is held back now and then.
-    for turn in 0..if docs.is_some() { 24 } else { 1 } {
+    for turn in 0..if docs.is_some() { 24 } else { 2 } {
         daemon.done("/xend/domain/busy", &[("op", ["unpause", "pause"][turn % 2])]).await?;
-        tokio::time::sleep(Duration::from_secs([14, 7][turn % 2])).await;
+        tokio::time::sleep(Duration::from_secs(turn as u64 * 7 % 17 + 4)).await;
     }
     daemon.done("/xend/domain/busy", &[("op", "unpause")]).await?;
+    tokio::time::sleep(Duration::from_secs(7)).await;
     let pages = [
         ("list", "/xend/domain?state=all"),
         ("domain", "/xend/domain/busy"),
@@ -284,6 +287,28 @@ async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.until("location.pathname === '/xend/domain'").await?;
     ensure!(daemon.get("/xend/domain").await?.contains("web9"), "it is renamed");
     daemon.done("/xend/domain/web9", &[("op", "rename"), ("name", "web1")]).await
+}
+
+async fn phone(browser: &Browser, daemon: &Daemon) -> Result<()> {
+    browser.window(390, 844, true).await?;
+    browser.open(&daemon.url("/xend/domain?state=all")).await?;
+    browser.click("thead a[href*='sort=memory']").await?;
+    browser.find("th[aria-sort=descending]").await?;
+    browser.click("tr[data-name=web1] button[value=pause]").await?;
+    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1"))).await?;
+    browser.click("tr[data-name=web1] a[href$='op=destroy']").await?;
+    browser.until("document.querySelector('dialog').open").await?;
+    browser.shot("dialog-phone").await?;
+    browser.click("dialog > button").await?;
+    browser.click("tr[data-name=web1] th a").await?;
+    browser.says("h1", "Domain web1").await?;
+    browser.click("#actions button[value=unpause]").await?;
+    browser.until("document.querySelector('#state .badge').textContent === 'running'").await?;
+    browser.click("#operations details:has(button[value=dump]) summary").await?;
+    let wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    browser.until(&format!("{wide} === 0")).await?;
+    browser.shot("form-phone").await?;
+    browser.window(1360, 940, false).await
 }
 
 async fn without_scripts(browser: &Browser, daemon: &Daemon) -> Result<()> {
