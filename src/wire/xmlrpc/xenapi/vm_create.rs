@@ -1,5 +1,6 @@
 //! Virtual machines: how one comes to be.
 
+use super::disks::of_block;
 use super::failure::{About, Failure};
 use super::notes::of_record;
 use super::record::Record;
@@ -160,10 +161,7 @@ pub(super) fn clone(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, 
         match device {
             Device::Vif(vif) => vif.mac = None,
             Device::Block(block) => {
-                let image = world.inventory.vdis().find(|(item, vdi)| match block.vdi {
-                    Some(vdi) => vdi == item.uuid,
-                    None => vdi.location == block.uname,
-                });
+                let image = of_block(world, block).and_then(|uuid| world.inventory.vdi(&uuid));
                 let shared = block.mode == crate::core::model::BlockMode::ReadOnly;
                 let Some((item, vdi)) = image.filter(|(_, vdi)| vdi.own && !vdi.read_only) else {
                     if shared || image.is_some_and(|(_, vdi)| vdi.read_only || vdi.sharable) {
