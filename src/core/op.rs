@@ -6,8 +6,8 @@ mod words;
 pub use host::{NetworkOp, PoolOp};
 
 use super::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, Hardware, HostFigures, HostInfo,
-    Interface, Invalid, NoteChange, Notes, PoolFacts, SchedParams, Scheduler, SedfParams, Setting,
+    BlockClass, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, Hardware, HostFigures,
+    HostInfo, Interface, Invalid, NoteChange, Notes, PoolFacts, SchedParams, Scheduler, SedfParams, Setting,
     ShutdownReason, Trigger, Uuid, VcpuFacts, Vdi, VdiSetting, VirtualDevice, Vnet,
 };
 use super::ports::{Destination, Extent, Incoming, Parcel, StorageFacts, Verdict};
@@ -309,7 +309,7 @@ impl DeviceRef {
     pub fn parse(class: &str, dev: &str) -> Result<Self, Invalid> {
         let invalid = |reason: String| Invalid::new(format!("Invalid value for dev: {reason}"));
         let text = dev.trim();
-        let number = if ["vbd", "tap", "tap2"].contains(&class) {
+        let number = if BlockClass::includes(class) {
             let name = text.split(':').find(|part| *part != "ioemu").unwrap_or(text);
             VirtualDevice::parse(name).map_err(|reason| invalid(reason.to_string()))?.0
         } else {

@@ -13,8 +13,8 @@ use xend::core::caller::Caller;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
-    CpuSet, DomId, DomName, DomainConfig, DomainRef, InterfaceKind, Network, Notes, Pool, PoolFacts,
-    PoolSetting, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, Vlan, Vnet,
+    CpuSet, DomId, DomName, DomainConfig, DomainRef, InterfaceChange, InterfaceKind, Network, Notes, Pool,
+    PoolFacts, PoolSetting, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, Vlan, Vnet,
 };
 use xend::core::op::{
     AfterDump, Arrival, Change, DeviceRef, DomainOp, NetworkOp, Once, Op, Outcome, PoolOp, Query,
@@ -421,7 +421,7 @@ async fn networks<B: Backend>(trial: &Trial<'_, B>) {
     does(NetworkOp::CreateVlan { uuid: vlan_uuid, vlan }).await.unwrap();
     assert_eq!(there(&name).await.unwrap().bridge.as_deref(), Some("suitebr"));
     refused(does(NetworkOp::Destroy(uuid)).await, ErrorKind::Conflict);
-    does(NetworkOp::Link { name: name.clone(), bridge: None }).await.unwrap();
+    does(NetworkOp::Interface(InterfaceChange::Link { name: name.clone(), bridge: None })).await.unwrap();
     assert_eq!(there(&name).await.unwrap().bridge, None);
     does(NetworkOp::DestroyVlan(vlan_uuid)).await.unwrap();
     refused(does(NetworkOp::DestroyVlan(vlan_uuid)).await, ErrorKind::NotFound);

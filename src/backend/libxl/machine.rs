@@ -3,7 +3,9 @@
 use super::sysfs::Sysfs;
 use super::{Inner, Xen, failed, json};
 use crate::core::error::Error;
-use crate::core::model::{CpuSet, DomId, Hardware, Interface, Invalid, NetworkChange, PoolChange, PoolFacts};
+use crate::core::model::{
+    CpuSet, DomId, Hardware, Interface, InterfaceChange, Invalid, NetworkChange, PoolChange, PoolFacts,
+};
 use crate::core::ports::Machine;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -40,7 +42,7 @@ fn relink(change: &NetworkChange) -> Result<(), Error> {
             )?;
             ip(&["link", "set", "dev", &name, "up"], &[])
         }
-        NetworkChange::Adjust { name, mac, mtu } => {
+        NetworkChange::Interface(InterfaceChange::Adjust { name, mac, mtu }) => {
             if let Some(mac) = mac {
                 ip(&["link", "set", "dev", name, "address", &mac.to_string()], &[])?;
             }
@@ -53,10 +55,12 @@ fn relink(change: &NetworkChange) -> Result<(), Error> {
         NetworkChange::RemoveVlan { device, tag } => {
             ip(&["link", "delete", "dev", &Interface::vlan_name(device, *tag), "type", "vlan"], GONE)
         }
-        NetworkChange::Link { name, bridge: Some(bridge) } => {
+        NetworkChange::Interface(InterfaceChange::Link { name, bridge: Some(bridge) }) => {
             ip(&["link", "set", "dev", name, "master", bridge], &[])
         }
-        NetworkChange::Link { name, bridge: None } => ip(&["link", "set", "dev", name, "nomaster"], &[]),
+        NetworkChange::Interface(InterfaceChange::Link { name, bridge: None }) => {
+            ip(&["link", "set", "dev", name, "nomaster"], &[])
+        }
     }
 }
 

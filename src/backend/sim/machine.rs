@@ -4,8 +4,8 @@ use super::form::HostRecord;
 use super::{Sim, lock};
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuModel, CpuSet, DomId, Hardware, Hctl, Interface, InterfaceKind, Invalid, Mac, NetworkChange,
-    PciAddress, PciFacts, PoolChange, PoolFacts, Scheduler, ScsiFacts,
+    CpuModel, CpuSet, DomId, Hardware, Hctl, Interface, InterfaceChange, InterfaceKind, Invalid, Mac,
+    NetworkChange, PciAddress, PciFacts, PoolChange, PoolFacts, Scheduler, ScsiFacts,
 };
 use crate::core::ports::Machine;
 use async_trait::async_trait;
@@ -92,12 +92,12 @@ fn relink(interfaces: &mut Vec<Interface>, change: NetworkChange) -> Result<(), 
         }
         NetworkChange::RemoveBridge(name) => (None, Some(name)),
         NetworkChange::RemoveVlan { device, tag } => (None, Some(Interface::vlan_name(&device, tag))),
-        NetworkChange::Adjust { name, mac, mtu } => {
+        NetworkChange::Interface(InterfaceChange::Adjust { name, mac, mtu }) => {
             let found = interfaces.iter_mut().find(|one| one.name == name).ok_or_else(|| no_such(&name))?;
             (found.mac, found.mtu) = (mac.or(found.mac), mtu.unwrap_or(found.mtu));
             (None, None)
         }
-        NetworkChange::Link { name, bridge } => {
+        NetworkChange::Interface(InterfaceChange::Link { name, bridge }) => {
             let there = |bridge: &String| {
                 interfaces.iter().any(|one| one.name == *bridge && one.kind == InterfaceKind::Bridge)
             };
@@ -312,8 +312,18 @@ mod tests {
         does(NetworkChange::MakeVlan { device: "eth0".into(), tag: 7 }).unwrap();
         does(NetworkChange::MakeVlan { device: "eth0".into(), tag: 7 }).unwrap();
         assert!(does(NetworkChange::MakeVlan { device: "eth9".into(), tag: 7 }).is_err());
-        does(NetworkChange::Link { name: "eth0.7".into(), bridge: Some("br1".into()) }).unwrap();
-        assert!(does(NetworkChange::Link { name: "eth0.7".into(), bridge: Some("eth0".into()) }).is_err());
+        does(NetworkChange::Interface(InterfaceChange::Link {
+            name: "eth0.7".into(),
+            bridge: Some("br1".into()),
+        }))
+        .unwrap();
+        assert!(
+            does(NetworkChange::Interface(InterfaceChange::Link {
+                name: "eth0.7".into(),
+                bridge: Some("eth0".into())
+            }))
+            .is_err()
+        );
         does(NetworkChange::RemoveBridge("br1".into())).unwrap();
         let found = interfaces.iter().find(|one| one.name == "eth0.7").unwrap();
         assert_eq!((&found.bridge, interfaces.len()), (&None, 3));

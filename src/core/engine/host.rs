@@ -4,7 +4,8 @@ use super::Core;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
 use crate::core::model::{
-    CpuSet, Interface, Invalid, Item, Network, NetworkChange, Notes, Pool, PoolChange, PoolFacts, Thing, Vlan,
+    CpuSet, Interface, InterfaceChange, Invalid, Item, Network, NetworkChange, Notes, Pool, PoolChange,
+    PoolFacts, Thing, Vlan,
 };
 use crate::core::op::{NetworkOp, PoolOp};
 use std::sync::Arc;
@@ -100,17 +101,18 @@ impl Core {
                 self.relink(NetworkChange::RemoveVlan { device: device.clone(), tag: *tag }).await?;
                 self.stock.forget(store, uuid).await
             }
-            NetworkOp::Adjust { name, mac, mtu } => {
-                self.relink(NetworkChange::Adjust { name, mac, mtu }).await
-            }
-            NetworkOp::Link { name, bridge } => self.relink(NetworkChange::Link { name, bridge }).await,
+            NetworkOp::Interface(change) => self.relink(NetworkChange::Interface(change)).await,
         }
     }
 
     async fn make_vlan(&self, vlan: &Vlan) -> Result<(), Error> {
         let Vlan { device, tag, bridge } = vlan.clone();
         self.relink(NetworkChange::MakeVlan { device, tag }).await?;
-        self.relink(NetworkChange::Link { name: vlan.name(), bridge: Some(bridge) }).await
+        self.relink(NetworkChange::Interface(InterfaceChange::Link {
+            name: vlan.name(),
+            bridge: Some(bridge),
+        }))
+        .await
     }
 
     pub(super) async fn pools(&self) -> Result<Vec<PoolFacts>, Error> {

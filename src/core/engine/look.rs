@@ -2,7 +2,7 @@
 
 use super::{Core, find, other_scheduler};
 use crate::core::error::Error;
-use crate::core::model::{Device, DomId, DomainRef, Invalid, SchedParams, Scheduler};
+use crate::core::model::{BlockClass, Device, DomId, DomainRef, Invalid, SchedParams, Scheduler};
 use crate::core::op::{Outcome, Query};
 use crate::core::sedf;
 use crate::core::snapshot::DomainView;
@@ -60,7 +60,7 @@ impl Core {
                 };
                 let mut devices = self.limited("Reading devices", self.hypervisor.devices(domid)).await?;
                 // To a guest all block devices are alike, whoever serves them: xend gave them under each of the three.
-                let block = |class: &str| ["vbd", "tap", "tap2"].contains(&class);
+                let block = BlockClass::includes;
                 devices.retain(|device| device.class == class || (block(&class) && block(&device.class)));
                 Ok(Outcome::Devices(devices))
             }

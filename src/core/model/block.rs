@@ -15,6 +15,13 @@ pub enum BlockClass {
 }
 
 impl BlockClass {
+    const ALL: [Self; 3] = [Self::Vbd, Self::Tap, Self::Tap2];
+
+    /// Whether a class of devices is one of these: to a guest they are all alike, whoever serves them.
+    pub fn includes(class: &str) -> bool {
+        Self::ALL.into_iter().any(|one| one.name() == class)
+    }
+
     /// xend's word for it.
     pub const fn name(self) -> &'static str {
         match self {

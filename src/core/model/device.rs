@@ -1,6 +1,6 @@
 //! Virtual devices.
 
-use super::{Block, Invalid, Mac, PciDevice, Property, Text, Uuid};
+use super::{Block, BlockClass, Invalid, Mac, PciDevice, Property, Text, Uuid};
 
 /// A device of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,8 @@ impl Device {
 
     /// All classes that a device can have.
     pub fn is_class(class: &str) -> bool {
-        ["vbd", "tap", "tap2", "vif", "vfb", "vkbd", "pci", "console"].contains(&class)
+        BlockClass::includes(class)
+            || ["vif", "vfb", "vkbd", "pci", "console"].contains(&class)
             || Self::GENERIC.contains(&class)
     }
 
@@ -119,10 +120,9 @@ impl Device {
         }
     }
 
-    /// Whether `class` means this device. To a guest all block devices are alike, whoever serves them: xend knew them by
-    /// each of the three classes.
+    /// Whether `class` means this device: xend knew block devices by each of the three classes.
     pub fn is_of(&self, class: &str) -> bool {
-        self.class() == class || (self.as_block().is_some() && ["vbd", "tap", "tap2"].contains(&class))
+        self.class() == class || (self.as_block().is_some() && BlockClass::includes(class))
     }
 
     /// Keys that nobody knows, and secrets.

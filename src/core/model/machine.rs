@@ -151,6 +151,13 @@ pub enum NetworkChange {
         /// The tag.
         tag: u16,
     },
+    /// Change something of an interface.
+    Interface(InterfaceChange),
+}
+
+/// What can be changed of one of Domain-0's network interfaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InterfaceChange {
     /// Give an interface another address or longest packet.
     Adjust {
         /// Its name.

@@ -29,8 +29,8 @@ pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
 pub use image::{GuestKind, Image};
 pub use item::{Item, Network, Pool, PoolSetting, Thing, Vdi, VdiKind, VdiSetting, Vlan};
 pub use machine::{
-    CpuModel, Hardware, Hctl, Interface, InterfaceKind, NetworkChange, PciFacts, PoolChange, PoolFacts,
-    ScsiFacts,
+    CpuModel, Hardware, Hctl, Interface, InterfaceChange, InterfaceKind, NetworkChange, PciFacts, PoolChange,
+    PoolFacts, ScsiFacts,
 };
 pub use notes::{Note, NoteChange, Notes};
 pub use pci::{PciAddress, PciDevice, PciFunction};

@@ -1,6 +1,6 @@
 //! What can be done with the host's network and CPU pools.
 
-use crate::core::model::{Mac, Network, Notes, Pool, PoolSetting, Uuid, Vlan};
+use crate::core::model::{InterfaceChange, Network, Notes, Pool, PoolSetting, Uuid, Vlan};
 
 /// What can be done with the host's network.
 #[derive(Debug, Clone)]
@@ -25,22 +25,8 @@ pub enum NetworkOp {
     },
     /// Take one away.
     DestroyVlan(Uuid),
-    /// Give an interface another address or longest packet.
-    Adjust {
-        /// Its name.
-        name: String,
-        /// The address.
-        mac: Option<Mac>,
-        /// The longest packet in bytes.
-        mtu: Option<u32>,
-    },
-    /// Put an interface on a bridge, or take it off.
-    Link {
-        /// The interface's name.
-        name: String,
-        /// The bridge.
-        bridge: Option<String>,
-    },
+    /// Change something of an interface.
+    Interface(InterfaceChange),
 }
 
 /// What can be done with a CPU pool.

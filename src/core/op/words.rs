@@ -1,6 +1,7 @@
 //! What operations are called in logs.
 
 use super::{Change, DomainOp, NetworkOp, PoolOp};
+use crate::core::model::InterfaceChange;
 use std::borrow::Cow;
 
 impl Change {
@@ -100,8 +101,8 @@ impl NetworkOp {
             Self::Destroy(_) => "network destroy",
             Self::CreateVlan { .. } => "vlan create",
             Self::DestroyVlan(_) => "vlan destroy",
-            Self::Adjust { .. } => "interface set",
-            Self::Link { .. } => "interface link",
+            Self::Interface(InterfaceChange::Adjust { .. }) => "interface set",
+            Self::Interface(InterfaceChange::Link { .. }) => "interface link",
         }
     }
 
@@ -110,7 +111,9 @@ impl NetworkOp {
             Self::Create { network, .. } => network.bridge.as_str().into(),
             Self::CreateVlan { vlan, .. } => vlan.name().into(),
             Self::Destroy(uuid) | Self::DestroyVlan(uuid) => uuid.to_string().into(),
-            Self::Adjust { name, .. } | Self::Link { name, .. } => name.into(),
+            Self::Interface(InterfaceChange::Adjust { name, .. } | InterfaceChange::Link { name, .. }) => {
+                name.into()
+            }
         }
     }
 }

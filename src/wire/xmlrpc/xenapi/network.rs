@@ -8,7 +8,7 @@ use super::record::{Record, find};
 use super::table::{Call, Class, Field, Work};
 use super::vif::mtu;
 use super::world::{Need, World, map, metrics_of, number, refs, text};
-use crate::core::model::{Device, Interface, InterfaceKind, Mac, Network, Uuid, Vif, Vlan};
+use crate::core::model::{Device, Interface, InterfaceChange, InterfaceKind, Mac, Network, Uuid, Vif, Vlan};
 use crate::core::op::{Change, NetworkOp};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -171,13 +171,16 @@ fn link(world: &World, uuid: Uuid, on: bool) -> Result<Work, Failure> {
         let change = crate::core::model::NoteChange::Field("bridge".to_owned(), Some(note));
         ops.push(Change::Note(uuid, change).into());
     }
-    ops.push(Change::Network(NetworkOp::Link { name: port.name.clone(), bridge }).into());
+    ops.push(
+        Change::Network(NetworkOp::Interface(InterfaceChange::Link { name: port.name.clone(), bridge }))
+            .into(),
+    );
     Ok(Work::silent(ops, about(uuid)))
 }
 
 fn adjust(world: &World, uuid: Uuid, mac: Option<Mac>, mtu: Option<u32>) -> Result<Work, Failure> {
     let port = port(world, uuid).ok_or_else(|| Failure::new("HANDLE_INVALID", ["PIF", &uuid.to_string()]))?;
-    let op = NetworkOp::Adjust { name: port.name.clone(), mac, mtu };
+    let op = NetworkOp::Interface(InterfaceChange::Adjust { name: port.name.clone(), mac, mtu });
     Ok(Work::silent(vec![Change::Network(op).into()], about(uuid)))
 }
 
