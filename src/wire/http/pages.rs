@@ -49,8 +49,11 @@ fn list_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
 }
 
 /// What a page's script follows, from now on: taken before the page's domains are looked at, so that nothing between is missed.
-fn following(http: &Http) -> String {
-    format!("?figures=1&after={}", events::last_id(&http.0.engine))
+fn following(http: &Http, format: Format) -> String {
+    match format {
+        Format::Html { .. } => format!("?figures=1&after={}", events::last_id(&http.0.engine)),
+        Format::Sxp | Format::Json => String::new(),
+    }
 }
 
 /// `GET /xend/domain`
@@ -59,7 +62,7 @@ pub(super) async fn domains(State(http): State<Http>, format: Format, request: R
     let wish = Wish::of(&query);
     let state = &wish.state;
     let detail = query.one("detail").is_ok_and(|detail| detail == b"1");
-    let events = following(&http);
+    let events = following(&http, format);
     let snapshot = match list(&http, &caller(&request)).await {
         Ok(snapshot) => snapshot,
         Err(error) => return failed(&Place::of(&request, &[], format), "list", &error),
@@ -116,7 +119,7 @@ pub(super) async fn domain(
     let caller = caller(&request);
     let query = Params::from_query(request.uri().query().unwrap_or(""));
     let domain = DomainRef::new(name);
-    let events = following(&http);
+    let events = following(&http, format);
     let view = match http.0.engine.execute(&caller, Query::Domain(domain.clone())).await {
         Ok(Outcome::Domain(view)) => view,
         Ok(_) => return no_such_domain(&place, domain.as_str()),
@@ -214,7 +217,7 @@ pub(super) async fn asset(Path((version, name)): Path<(String, String)>) -> Resp
 /// `GET /xend/node`
 pub(super) async fn node(State(http): State<Http>, format: Format, request: Request) -> Response {
     let place = Place::of(&request, &[], format);
-    let events = following(&http);
+    let events = following(&http, format);
     match http.0.engine.execute(&caller(&request), Query::Host).await {
         Ok(Outcome::Host(info, figures)) if matches!(format, Format::Html { .. }) => {
             let engine = &http.0.engine;
@@ -246,7 +249,7 @@ pub(super) async fn console(
     match http.0.engine.execute(&caller(&request), Query::Console(DomainRef::new(&name))).await {
         Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => ok(Content::Html(html::console(
             &place,
-            following(&http),
+            following(&http, format),
             &name,
             String::from_utf8_lossy(&text).into_owned(),
         ))),
