@@ -42,7 +42,8 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
         let sim = open(&dir.path().join("sim"), &clock);
-        let host = Arc::new(Moody { sim, stuck: AtomicBool::new(false), mute: AtomicBool::new(false) });
+        let off = || AtomicBool::new(false);
+        let host = Arc::new(Moody { sim, stuck: off(), mute: off(), lost: off() });
         let dump_dir = dir.path().to_owned();
         let settings =
             Settings { hypervisor_limit: Duration::from_secs(30), dump_dir, ..Settings::default() };
@@ -288,12 +289,23 @@ async fn memory_moves_and_is_counted_all_the_while() {
     house.change("a", DomainOp::SetMaxMemory(32)).await.unwrap_err();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_destroy_that_does_not_come_back_is_done_when_the_domain_has_gone() {
+    let house = House::new().await;
+    house.old_guest(|_| {}).await;
+    house.host.lost.store(true, Ordering::Relaxed);
+    house.change("a", DomainOp::Destroy).await.unwrap();
+    assert!(house.engine.snapshot().find(&DomainRef::new("a")).is_none());
+}
+
 /// The simulated host, which can refuse to answer.
 struct Moody {
     sim: Sim,
     stuck: AtomicBool,
     /// Saves nothing.
     mute: AtomicBool,
+    /// Destroys, and does not come back.
+    lost: AtomicBool,
 }
 
 impl Moody {
@@ -359,7 +371,11 @@ impl Hypervisor for Moody {
         self.sim.unpause(domid).await
     }
     async fn destroy(&self, domid: DomId) -> Result<(), Error> {
-        self.sim.destroy(domid).await
+        let done = self.sim.destroy(domid).await;
+        if self.lost.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        done
     }
     async fn shutdown(&self, domid: DomId, reason: ShutdownReason) -> Result<(), Error> {
         self.sim.shutdown(domid, reason).await

@@ -326,20 +326,10 @@ impl Driver {
 
     /// Takes the domain off the host.
     async fn destroy(&mut self) -> Result<(), Error> {
-        let domid = self.on_host()?;
-        self.advance(Event::Destroy);
-        match limited!(self, "Destroy", self.core.hypervisor.destroy(domid)) {
-            Ok(()) | Err(Error::NoSuchDomain(_)) => {
-                // Before any answer: whoever reads next must not find it.
-                self.fall();
-                Ok(())
-            }
-            Err(error) => {
-                // It is still there in some state: show which.
-                let _ = self.refresh().await;
-                Err(error)
-            }
-        }
+        self.take_down().await?;
+        // Before any answer: whoever reads next must not find it.
+        self.fall();
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Driver, Handle};
 use crate::core::error::Error;
-use crate::core::lifecycle::{Event, Then, verdict};
+use crate::core::lifecycle::{Then, verdict};
 use crate::core::model::{DomId, DomName, DomainConfig, OnEvent, ShutdownReason};
 use crate::core::registry::Taken;
 use std::sync::Arc;
@@ -52,15 +52,7 @@ impl Driver {
     /// Takes it apart and builds it anew as it was, with a new domid, and lets it run.
     pub(super) async fn restart(&mut self) -> Result<(), Error> {
         let config = self.config.clone();
-        let domid = self.on_host()?;
-        self.advance(Event::Destroy);
-        match limited!(self, "Destroy", self.core.hypervisor.destroy(domid)) {
-            Ok(()) | Err(Error::NoSuchDomain(_)) => {}
-            Err(error) => {
-                let _ = self.refresh().await;
-                return Err(error);
-            }
-        }
+        self.take_down().await?;
         self.start_again(config).await
     }
 

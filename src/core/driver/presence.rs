@@ -8,10 +8,47 @@ use crate::core::model::{DomName, DomainConfig, DomainFacts, Invalid, Setting, U
 use crate::core::op::Outcome;
 use crate::core::ports::Definition;
 use crate::core::snapshot::DomainView;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{info, warn};
 
+/// How often it is looked whether a domain is still there that is being destroyed.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often in a row it must not be there.
+const ENOUGH: u32 = 3;
+
 impl Driver {
+    /// Has the hypervisor take the domain apart. A call that does not come back is over when the domain has gone: what a
+    /// toolstack waits for after that is its own business.
+    pub(super) async fn take_down(&mut self) -> Result<(), Error> {
+        let domid = self.on_host()?;
+        self.advance(Event::Destroy);
+        let core = self.core.clone();
+        let mut call = pin!(core.limited("Destroy", core.hypervisor.destroy(domid)));
+        let mut missing = 0;
+        let done = loop {
+            tokio::select! {
+                done = &mut call => break done,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+            let there = core.limited("Reading a domain", core.hypervisor.domain(domid)).await;
+            missing = if matches!(there, Ok(None)) { missing + 1 } else { 0 };
+            if missing == ENOUGH {
+                warn!(%domid, "The hypervisor does not say that a domain has been destroyed, but it has gone");
+                break Ok(());
+            }
+        };
+        match done {
+            Ok(()) | Err(Error::NoSuchDomain(_)) => Ok(()),
+            Err(error) => {
+                // It is still there in some state: show which.
+                let _ = self.refresh().await;
+                Err(error)
+            }
+        }
+    }
+
     /// The driver of a domain that is about to be built, or defined, under a name that is reserved already.
     pub(in crate::core) fn new(core: Arc<Core>, inbox: Inbox, uuid: Uuid, name: DomName) -> Self {
         let config = Arc::new(DomainConfig::new(name, 1));
