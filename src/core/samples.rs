@@ -11,8 +11,10 @@ use tokio::time::Instant;
 
 /// How often a sample is taken.
 pub const ROUND: Duration = Duration::from_secs(3);
-/// How many samples are kept: five minutes.
+/// How many samples are kept.
 pub const KEPT: usize = 100;
+/// How long that is: five minutes.
+pub const SPAN: Duration = Duration::from_secs(ROUND.as_secs() * KEPT as u64);
 
 /// What a domain used between two rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

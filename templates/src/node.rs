@@ -20,9 +20,9 @@ pub struct NodePage {
     /// All that is known of the host, by the names that scripts know. A value may have several lines.
     pub facts: Vec<Fact>,
     /// Who has how much of the memory.
-    pub memory: Option<Shares>,
+    pub memory: Shares,
     /// Who uses how much of the CPUs.
-    pub cpu: Option<Shares>,
+    pub cpu: Shares,
     /// What each domain has and uses, the largest first.
     pub users: Vec<User>,
     /// Where there is more to be read.
@@ -47,8 +47,8 @@ impl NodePage {
             div.cards {
                 section.card #use data-live="always" aria-labelledby="use-title" {
                     h2 #use-title { "In use" }
-                    @if let Some(memory) = &self.memory { (memory.markup()) }
-                    @if let Some(cpu) = &self.cpu { (cpu.markup()) }
+                    (self.memory.markup())
+                    (self.cpu.markup())
                     div.scroll {
                         table.legend {
                             thead { tr { th scope="col" { "Domain" } th.num scope="col" { "Memory" } th.num scope="col" { "CPU" } } }
@@ -121,8 +121,8 @@ mod tests {
             host: HOSTILE.into(),
             summary: vec![Fact::new(HOSTILE, HOSTILE)],
             facts,
-            memory: Some(shares),
-            cpu: None,
+            memory: shares.clone(),
+            cpu: shares,
             users: vec![User { domain: Link::new(HOSTILE, "/x"), memory_mib: 1, cpu: 2.0 }],
             links: vec![Link::new("Xen dmesg output", "/xend/node/dmesg")],
         }

@@ -10,14 +10,14 @@ use super::Http;
 use super::accept::Format;
 use super::failed::{failed, no_such_domain};
 use super::params::Params;
-use super::place::{Place, caller};
+use super::place::{Place, caller, written};
 use super::reply::{Content, answer, streamed};
 use crate::core::engine::Engine;
 use crate::core::journal::{Event, News};
 use crate::core::model::{DomainRef, Invalid, Uuid};
 use crate::core::op::Query;
 use crate::core::samples::Sample;
-use crate::shape::{self, JsonSink, SxpSink};
+use crate::shape;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -90,6 +90,14 @@ enum Framing {
 }
 
 impl Framing {
+    /// How an event is written down.
+    const fn data(self) -> Format {
+        match self {
+            Self::ServerSent | Self::JsonLines => Format::Json,
+            Self::SxpLines => Format::Sxp,
+        }
+    }
+
     const fn media(self) -> &'static str {
         match self {
             Self::ServerSent => "text/event-stream",
@@ -220,19 +228,21 @@ impl Follower {
 
     fn tell(&mut self, event: &Event) {
         let id = self.id();
-        let data = match self.framing {
-            Framing::SxpLines => printed_sxp(|sink| shape::event(sink, &id, event)),
-            _ => printed_json(|sink| shape::event(sink, &id, event)),
-        };
+        let data = written(
+            self.framing.data(),
+            |sink| shape::event(sink, &id, event),
+            |sink| shape::event(sink, &id, event),
+        );
         self.frame(shape::event_kind(&event.what), Some(&id), &data);
     }
 
     fn tell_of_the_stream(&mut self, kind: &str) {
         let (id, now) = (self.id(), self.engine.now());
-        let data = match self.framing {
-            Framing::SxpLines => printed_sxp(|sink| shape::stream_event(sink, &id, kind, now)),
-            _ => printed_json(|sink| shape::stream_event(sink, &id, kind, now)),
-        };
+        let data = written(
+            self.framing.data(),
+            |sink| shape::stream_event(sink, &id, kind, now),
+            |sink| shape::stream_event(sink, &id, kind, now),
+        );
         self.frame(kind, Some(&id), &data);
     }
 
@@ -247,10 +257,11 @@ impl Follower {
         if news.is_empty() {
             return;
         }
-        let data = match self.framing {
-            Framing::SxpLines => printed_sxp(|sink| shape::figures(sink, news.iter().copied())),
-            _ => printed_json(|sink| shape::figures(sink, news.iter().copied())),
-        };
+        let data = written(
+            self.framing.data(),
+            |sink| shape::figures(sink, news.iter().copied()),
+            |sink| shape::figures(sink, news.iter().copied()),
+        );
         let told: Vec<_> = news.iter().map(|(_, uuid, sample)| (**uuid, **sample)).collect();
         self.figures.extend(told);
         self.figures.retain(|uuid, _| round.domains.contains_key(uuid));
@@ -287,16 +298,4 @@ fn id(volume: u32, number: u64) -> String {
 fn parse_id(id: &str) -> Option<(u32, u64)> {
     let (volume, number) = id.trim().split_once('-')?;
     Some((u32::from_str_radix(volume, 16).ok()?, number.parse().ok()?))
-}
-
-fn printed_json(tell: impl FnOnce(&mut JsonSink)) -> Vec<u8> {
-    let mut sink = JsonSink::default();
-    tell(&mut sink);
-    sink.into_bytes()
-}
-
-fn printed_sxp(tell: impl FnOnce(&mut SxpSink)) -> Vec<u8> {
-    let mut sink = SxpSink::default();
-    tell(&mut sink);
-    sink.into_bytes()
 }

@@ -51,6 +51,9 @@ pub(super) fn not_implemented(place: &Place, op: &str) -> Response {
 /// An operation that failed, a bad parameter included: clients show the bodies of 500 and 404 only.
 pub(super) fn failed(place: &Place, op: &str, error: &Error) -> Response {
     let message = error.to_string();
+    if let Error::NoSuchDomain(_) | Error::NoSuchVnet(_) = error {
+        return not_found_at(place, &message);
+    }
     let content = match place.format {
         Format::Html { .. } => {
             Content::Html(error_page(place, &format!("{op} failed"), &message, Some(hint(error))))

@@ -2,7 +2,7 @@
 
 use super::accept::Format;
 use super::events;
-use super::failed::{failed, invalid_request, no_such_domain, not_found_at};
+use super::failed::{failed, invalid_request, no_such_domain};
 use super::html::domain::Seen;
 use super::html::domains::Wish;
 use super::ops::{ON_DOMAIN, create, vcpuinfo};
@@ -49,7 +49,7 @@ fn list_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
 }
 
 /// What a page's script follows, from now on: taken before the page's domains are looked at, so that nothing between is missed.
-fn following(http: &Http, format: Format) -> String {
+pub(super) fn following(http: &Http, format: Format) -> String {
     match format {
         Format::Html { .. } => format!("?figures=1&after={}", events::last_id(&http.0.engine)),
         Format::Sxp | Format::Json => String::new(),
@@ -74,19 +74,22 @@ pub(super) async fn domains(State(http): State<Http>, format: Format, request: R
     }
     let place = Place::of(&request, &[], format);
     if let Format::Html { .. } = format {
-        let engine = &http.0.engine;
-        let round = engine.samples().last();
-        return ok(Content::Html(html::domains::page(
-            &place,
-            events,
-            &wish,
-            &snapshot,
-            &round,
-            engine.now(),
-        )));
+        return ok(list_page(&http, &place, events, &wish, &snapshot));
     }
     let shown = || snapshot.domains().filter(|view| shape::is_in_state(view, state.as_deref()));
     ok(place.write(|sink| list_of(sink, shown(), detail), |sink| list_of(sink, shown(), detail)))
+}
+
+/// The list as a page.
+pub(super) fn list_page(
+    http: &Http,
+    place: &Place,
+    events: String,
+    wish: &Wish,
+    snapshot: &Snapshot,
+) -> Content {
+    let engine = &http.0.engine;
+    Content::Html(html::domains::page(place, events, wish, snapshot, &engine.samples().last(), engine.now()))
 }
 
 async fn list(http: &Http, caller: &Caller) -> Result<Arc<Snapshot>, Error> {
@@ -118,12 +121,9 @@ pub(super) async fn domain(
     let place = Place::of(&request, &[&name], format);
     let caller = caller(&request);
     let query = Params::from_query(request.uri().query().unwrap_or(""));
-    let domain = DomainRef::new(name);
     let events = following(&http, format);
-    let view = match http.0.engine.execute(&caller, Query::Domain(domain.clone())).await {
-        Ok(Outcome::Domain(view)) => view,
-        Ok(_) => return no_such_domain(&place, domain.as_str()),
-        Err(Error::NoSuchDomain(name)) => return no_such_domain(&place, &name),
+    let view = match find(&http, &caller, &name).await {
+        Ok(view) => view,
         Err(error) => return failed(&place, "show", &error),
     };
     match query.op().as_deref() {
@@ -138,6 +138,13 @@ pub(super) async fn domain(
         return ok(Content::Html(html::domain::page(&place, &view, &seen)));
     }
     ok(place.show(&Outcome::Domain(view)))
+}
+
+async fn find(http: &Http, caller: &Caller, name: &str) -> Result<Arc<DomainView>, Error> {
+    match http.0.engine.execute(caller, Query::Domain(DomainRef::new(name))).await? {
+        Outcome::Domain(view) => Ok(view),
+        _ => Err(Error::NoSuchDomain(name.to_owned())),
+    }
 }
 
 /// What a page shows of a domain beside its view. What the hypervisor does not tell is left out.
@@ -166,14 +173,12 @@ pub(super) async fn config(
     request: Request,
 ) -> Response {
     let place = Place::of(&request, &[&name], format);
-    match http.0.engine.execute(&caller(&request), Query::Domain(DomainRef::new(&name))).await {
-        Ok(Outcome::Domain(view)) => {
+    match find(&http, &caller(&request), &name).await {
+        Ok(view) => {
             let mut text = create::printed(view.definition.as_ref().unwrap_or(&view.config));
             text.push('\n');
             download(Content::Sxp(text.into()), view.name().as_str())
         }
-        Err(error @ Error::NoSuchDomain(_)) => not_found_at(&place, &error.to_string()),
-        Ok(_) => no_such_domain(&place, &name),
         Err(error) => failed(&place, "config", &error),
     }
 }
@@ -254,7 +259,6 @@ pub(super) async fn console(
             String::from_utf8_lossy(&text).into_owned(),
         ))),
         Ok(outcome) => text(&place, "Console", outcome),
-        Err(Error::NoSuchDomain(name)) => no_such_domain(&place, &name),
         Err(error) => failed(&place, "console", &error),
     }
 }
@@ -294,6 +298,6 @@ pub(super) async fn vnet(
     let place = Place::of(&request, &[&id], format);
     match http.0.engine.execute(&caller(&request), Query::Vnet(id)).await {
         Ok(outcome) => ok(place.show(&outcome)),
-        Err(error) => not_found_at(&place, &error.to_string()),
+        Err(error) => failed(&place, "vnet", &error),
     }
 }

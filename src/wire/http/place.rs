@@ -57,15 +57,7 @@ impl Place {
         to_sxp: impl FnOnce(&mut SxpSink),
         to_json: impl FnOnce(&mut JsonSink),
     ) -> Content {
-        if self.format == Format::Json {
-            let mut sink = JsonSink::default();
-            to_json(&mut sink);
-            data(self.format, sink.into_bytes())
-        } else {
-            let mut sink = SxpSink::default();
-            to_sxp(&mut sink);
-            data(self.format, sink.into_bytes())
-        }
+        data(self.format, written(self.format, to_sxp, to_json))
     }
 
     /// An outcome in the format that was asked for.
@@ -75,6 +67,22 @@ impl Place {
         }
         self.write(|sink| tell(sink, outcome), |sink| tell(sink, outcome))
     }
+}
+
+/// What is written down, as JSON if that was asked for and as an S-expression otherwise.
+pub(super) fn written(
+    format: Format,
+    to_sxp: impl FnOnce(&mut SxpSink),
+    to_json: impl FnOnce(&mut JsonSink),
+) -> Vec<u8> {
+    if format == Format::Json {
+        let mut sink = JsonSink::default();
+        to_json(&mut sink);
+        return sink.into_bytes();
+    }
+    let mut sink = SxpSink::default();
+    to_sxp(&mut sink);
+    sink.into_bytes()
 }
 
 fn tell(sink: &mut impl Sink, outcome: &Outcome) {

@@ -1,6 +1,6 @@
 //! The page on which a domain is created, and the one that asks before data is lost.
 
-use super::{crumbs, forms, segment};
+use super::{crumbs, forms, page_of};
 use crate::core::snapshot::DomainView;
 use crate::wire::http::ops::Operation;
 use crate::wire::http::place::Place;
@@ -98,10 +98,9 @@ pub(in crate::wire::http) fn confirm(
     operation: &Operation,
     loses: &str,
 ) -> String {
-    let name = view.name().as_str();
     ConfirmPage {
         crumbs: crumbs(place),
-        domain: Link::new(name, format!("/xend/domain/{}", segment(view))),
+        domain: page_of(view),
         operation: forms::form(operation, view, None),
         loses: loses.to_owned(),
     }

@@ -1,7 +1,7 @@
 //! A domain's page.
 
 use super::domains::actions;
-use super::{crumbs, fact, forms, history, letters, segment, under_way, vcpu};
+use super::{crumbs, fact, forms, history, letters, page_of, tree, under_way, vcpu};
 use crate::core::model::{Device as Configured, DeviceFacts};
 use crate::core::op::Outcome;
 use crate::core::samples::{self, Sample};
@@ -29,7 +29,7 @@ pub(in crate::wire::http) struct Seen {
 const CONSOLE_LINES: usize = 40;
 
 pub(in crate::wire::http) fn page(place: &Place, view: &DomainView, seen: &Seen) -> String {
-    let href = format!("/xend/domain/{}", segment(view));
+    let href = page_of(view).href;
     let found = match &seen.devices {
         Some(Outcome::Devices(devices)) => devices.as_slice(),
         _ => &[],
@@ -98,7 +98,7 @@ fn facts(view: &DomainView) -> Vec<Fact> {
 }
 
 fn charts(view: &DomainView, samples: &[Sample]) -> Vec<Chart> {
-    let span = format!("{} min", samples::ROUND.as_secs() * to_u64(samples::KEPT) / 60);
+    let span = format!("{} min", samples::SPAN.as_secs() / 60);
     let chart = |name: &str, points: Vec<f64>, most: f64, unit: &str| Chart {
         name: name.to_owned(),
         points,
@@ -116,22 +116,16 @@ fn charts(view: &DomainView, samples: &[Sample]) -> Vec<Chart> {
     ]
 }
 
-fn to_u64(count: usize) -> u64 {
-    count as u64
-}
-
 pub(super) fn mib(kib: u64) -> f64 {
     u32::try_from(kib / 1024).map_or(f64::MAX, f64::from)
 }
 
 /// A device with what has become of it.
 fn device(configured: &Configured, found: &[DeviceFacts]) -> Device {
-    let mut told = crate::shape::TreeSink::default();
-    shape::defined_devices(&mut told, std::slice::from_ref(configured));
-    let tree = told.into_values().pop();
+    let tree = tree(|sink| shape::defined_devices(sink, std::slice::from_ref(configured)));
     // `((0 (vbd (dev xvda) ...)))`: with its number in front.
-    let record = tree.as_ref().and_then(|list| list.as_list()?.first()?.tail().first().cloned());
-    let facts: Vec<Fact> = record.iter().flat_map(Sxp::tail).filter_map(fact).collect();
+    let record = tree.as_list().and_then(|list| list.first()?.tail().first());
+    let facts: Vec<Fact> = record.into_iter().flat_map(Sxp::tail).filter_map(fact).collect();
     let named = |name: &str| facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.clone());
     let number = configured.id();
     let same = found

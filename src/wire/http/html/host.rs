@@ -1,7 +1,7 @@
 //! The host's page.
 
 use super::domain::mib;
-use super::{crumbs, fact, segment, tree};
+use super::{crumbs, fact, page_of, tree};
 use crate::core::model::{HostFigures, HostInfo};
 use crate::core::samples::Round;
 use crate::core::snapshot::{DomainView, Snapshot};
@@ -33,25 +33,21 @@ pub(in crate::wire::http) fn page(
         host: info.uname[1].clone(),
         summary: summary(info, figures),
         facts: tree.tail().iter().filter_map(fact).collect(),
-        memory: Some(Shares {
+        memory: Shares {
             name: "Memory".to_owned(),
             total: mib(info.total_memory * 1024),
             unit: "MiB".to_owned(),
             parts: users.iter().map(|(view, memory, _)| share(view, mib(*memory))).collect(),
-        }),
-        cpu: Some(Shares {
+        },
+        cpu: Shares {
             name: "CPU".to_owned(),
             total: cpus * 100.0,
             unit: "%".to_owned(),
             parts: users.iter().map(|(view, _, cpu)| share(view, *cpu)).collect(),
-        }),
+        },
         users: users
             .iter()
-            .map(|(view, memory, cpu)| User {
-                domain: Link::new(view.name().to_string(), format!("/xend/domain/{}", segment(view))),
-                memory_mib: memory / 1024,
-                cpu: *cpu,
-            })
+            .map(|(view, memory, cpu)| User { domain: page_of(view), memory_mib: memory / 1024, cpu: *cpu })
             .collect(),
         links: vec![
             Link::new("Xen dmesg output", "/xend/node/dmesg"),

@@ -12,7 +12,6 @@ use crate::core::journal::{Event, What};
 use crate::core::lifecycle::State;
 use crate::core::model::{DeviceFacts, VcpuFacts, Vnet};
 use crate::core::op::Outcome;
-use crate::core::samples::Round;
 use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
 use crate::sxp::{Sxp, pretty};
@@ -41,6 +40,11 @@ fn segment(view: &DomainView) -> String {
         "." | ".." => view.uuid.to_string(),
         name => segment_of(name),
     }
+}
+
+/// A domain's page.
+fn page_of(view: &DomainView) -> Link {
+    Link::new(view.name().to_string(), format!("/xend/domain/{}", segment(view)))
 }
 
 /// The page that an operation was asked for on.
@@ -185,8 +189,9 @@ pub(super) fn done(place: &Place, op: &str) -> String {
 /// An outcome that has a page of its own.
 pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
     match outcome {
-        // The host's page shows its domains, too: see `pages`.
+        // The host's page and the list show what is used, too: see `pages`.
         Outcome::Done
+        | Outcome::Domains(_)
         | Outcome::Host(..)
         | Outcome::Verdict(_)
         | Outcome::Saved(_)
@@ -195,10 +200,6 @@ pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
         | Outcome::Pools(_)
         | Outcome::Storage(_)
         | Outcome::Extents(_) => done(place, ""),
-        Outcome::Domains(snapshot) => {
-            let wish = domains::Wish::of(&super::params::Params::default());
-            domains::page(place, String::new(), &wish, snapshot, &Round::default(), SystemTime::UNIX_EPOCH)
-        }
         Outcome::Domain(view) => domain::page(place, view, &domain::Seen::default()),
         Outcome::Text(bytes) => text(place, "", String::from_utf8_lossy(bytes).into_owned()),
         Outcome::Vcpus(view, vcpus) => {

@@ -25,9 +25,9 @@ pub(super) use table::{Needed, Operation, Param, Stage, Success, Takes};
 
 use super::accept::Format;
 use super::body::{self, Refused};
-use super::failed::{
-    failed, invalid_request, no_such_domain, not_a_request, not_created, not_found_at, not_implemented,
-};
+use super::failed::{failed, invalid_request, no_such_domain, not_a_request, not_created, not_implemented};
+use super::html::domains::Wish;
+use super::pages::{following, list_page};
 use super::params::Params;
 use super::path::segment_of;
 use super::place::{Place, caller};
@@ -144,6 +144,7 @@ async fn perform(
     let filled =
         (place.format == (Format::Html { named: true })).then(|| params.without_blank(operation.params));
     let params = filled.as_ref().unwrap_or(params);
+    let events = following(http, place.format);
     let outcome = match (operation.op)(&Asked { name, params, settings: http.settings() }) {
         Ok(op) => http.0.engine.execute(caller, op).await,
         Err(invalid) => Err(Error::Invalid(invalid)),
@@ -152,9 +153,14 @@ async fn perform(
         Ok(Outcome::Domains(snapshot)) if place.format == Format::Sxp => {
             ok(Content::Sxp(http.0.cache.details(&snapshot).await))
         }
+        Ok(Outcome::Domains(snapshot)) if matches!(place.format, Format::Html { .. }) => {
+            ok(list_page(http, place, events, &Wish::of(params), &snapshot))
+        }
         Ok(outcome) => succeeded(place, operation, &outcome),
-        Err(Error::NoSuchDomain(name)) => return no_such_domain(place, &name),
-        Err(error @ Error::NoSuchVnet(_)) => return not_found_at(place, &error.to_string()),
+        // Of what is not there there is no Location.
+        Err(error @ (Error::NoSuchDomain(_) | Error::NoSuchVnet(_))) => {
+            return failed(place, operation.name, &error);
+        }
         Err(error) if matches!(place.format, Format::Html { named: true }) && operation.reads_a_domain() => {
             return not_created(place, operation.name, params, &error);
         }
