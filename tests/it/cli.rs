@@ -1,5 +1,4 @@
 //! `xend sxp` and `xend check`, for people who write configurations.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

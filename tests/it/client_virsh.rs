@@ -1,10 +1,7 @@
 //! What libvirt 0.10.2's xend driver sends for each of virsh's commands, in the pieces that it sends it in, and what it
 //! reads of the answer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Answer, Daemon, GENEROUS, encoded};
+use crate::http_support::{Answer, Daemon, GENEROUS, encoded};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use xend::sxp::Sxp;

@@ -1,10 +1,7 @@
 //! What xm 3.0.0 sends for each of its commands, over the unix socket, as its Python sent it, and what it reads of the
 //! answer.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Answer, Daemon, Door, ask};
+use crate::http_support::{Answer, Daemon, Door, ask};
 use std::fmt::Write as _;
 use xend::sxp::Sxp;
 

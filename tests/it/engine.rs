@@ -1,10 +1,7 @@
 //! The engine on a simulated host whose clock the tests push on: what needs a minute in life, and what goes wrong.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod sim_support;
-
+use crate::sim_support::{Counting, TestClock, config, name, open};
 use async_trait::async_trait;
-use sim_support::{Counting, TestClock, config, name, open};
 use std::io::{BufRead as _, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;

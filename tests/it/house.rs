@@ -1,5 +1,4 @@
 //! The rules of the house, see `ARCHITECTURE.md`: who may import whom, and what no source file holds.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,8 @@
 //! The conversation of a user of 2006, over TCP and over the unix socket, word for word.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
+use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use http_support::{Answer, Daemon, Door, ask, encoded, guest};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;

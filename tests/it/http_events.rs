@@ -1,9 +1,6 @@
 //! `GET /xend/events` over real sockets: what is told, in which form, and to whom.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Daemon, Door, GENEROUS, ask, guest};
+use crate::http_support::{Daemon, Door, GENEROUS, ask, guest};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

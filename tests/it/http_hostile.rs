@@ -1,9 +1,6 @@
 //! What nobody should send. After each of them the daemon still answers, and it has not panicked.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Daemon, Door, ask, connect, encoded, guest, post, try_ask};
+use crate::http_support::{Daemon, Door, ask, connect, encoded, guest, post, try_ask};
 use std::io::Write as _;
 
 fn still_answers(daemon: &Daemon, after: &str) {

@@ -1,9 +1,6 @@
 //! What pages are to a browser: what comes with them, and what they lead to.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Answer, Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
 
 fn browse(daemon: &Daemon, target: &str, more: &str) -> Answer {
     let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html,*/*;q=0.8\r\n\

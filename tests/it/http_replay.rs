@@ -5,11 +5,8 @@
 //! on purpose, `EXCEPT` a few more, with their reasons: both are sent and not counted, and one of `EXCEPT` that agrees must
 //! be taken off it. `AFTER` says what is to be put right behind a transcript of `FIX` that made a
 //! domain which xend refused.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Answer, Daemon, Door, ask, encoded, first_expression, fixture, post, try_ask};
+use crate::http_support::{Answer, Daemon, Door, ask, encoded, first_expression, fixture, post, try_ask};
 use std::collections::HashMap;
 use std::path::Path;
 use xend::sxp::Sxp;

@@ -1,9 +1,6 @@
 //! Domains outlive the daemon, as they do on real Xen.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Daemon, guest};
+use crate::http_support::{Daemon, guest};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 

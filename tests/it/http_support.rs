@@ -1,5 +1,4 @@
 //! The daemon as a process on sockets of its own, and a client that shows what is on the wire.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write};
@@ -15,10 +14,10 @@ use tempfile::TempDir;
 use xend::sxp::{Limits, Reader, Sxp};
 
 /// Longer than anything takes that works, on a machine that is busy with something else.
-pub const GENEROUS: Duration = Duration::from_secs(60);
+pub(crate) const GENEROUS: Duration = Duration::from_secs(60);
 
 /// A running daemon. It is killed with the value.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     pub tcp: SocketAddr,
     /// Its relocation port, if it was started with one.
@@ -30,24 +29,24 @@ pub struct Daemon {
 
 impl Daemon {
     /// A daemon on a fresh simulated host.
-    pub fn start(options: &[&str]) -> Self {
+    pub(crate) fn start(options: &[&str]) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), options)
     }
 
     /// A daemon on the host whose state is in `dir`.
-    pub fn start_in(dir: TempDir, options: &[&str]) -> Self {
+    pub(crate) fn start_in(dir: TempDir, options: &[&str]) -> Self {
         let config = dir.path().join("xend-config.sxp");
         std::fs::write(&config, "# empty\n").unwrap();
         Self::start_with_config(dir, &config, options)
     }
 
     /// The same with a configuration file.
-    pub fn start_with_config(dir: TempDir, config: &Path, options: &[&str]) -> Self {
+    pub(crate) fn start_with_config(dir: TempDir, config: &Path, options: &[&str]) -> Self {
         Self::start_with_environment(dir, config, options, &[])
     }
 
     /// The same with variables of its own.
-    pub fn start_with_environment(
+    pub(crate) fn start_with_environment(
         dir: TempDir,
         config: &Path,
         options: &[&str],
@@ -89,17 +88,17 @@ impl Daemon {
         Self { child, tcp, relocation, announced, dir }
     }
 
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.dir.path().join("sock")
     }
 
     /// What it wrote to standard error.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("stderr")).unwrap()
     }
 
     /// Sends a signal and waits for the end; the host's state is what remains.
-    pub fn end(mut self, signal: Signal) -> (ExitStatus, TempDir) {
+    pub(crate) fn end(mut self, signal: Signal) -> (ExitStatus, TempDir) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
         let status = self.child.wait().unwrap();
         let empty = tempfile::tempdir().unwrap();
@@ -107,52 +106,52 @@ impl Daemon {
     }
 
     /// Its process.
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
     /// Starts one that has been killed again.
-    pub fn restarted(mut self) -> Self {
+    pub(crate) fn restarted(mut self) -> Self {
         self.child.wait().unwrap();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
         Self::start_in(dir, &[])
     }
 
     /// Kills it and starts it again.
-    pub fn killed_and_restarted(self) -> Self {
+    pub(crate) fn killed_and_restarted(self) -> Self {
         let (_, dir) = self.end(Signal::SIGKILL);
         Self::start_in(dir, &[])
     }
 
-    pub fn get(&self, target: &str) -> Answer {
+    pub(crate) fn get(&self, target: &str) -> Answer {
         ask(
             &Door::Tcp(self.tcp),
             format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/sxp\r\n\r\n").as_bytes(),
         )
     }
 
-    pub fn post(&self, target: &str, form: &str) -> Answer {
+    pub(crate) fn post(&self, target: &str, form: &str) -> Answer {
         ask(&Door::Tcp(self.tcp), &post(target, form))
     }
 
     /// Creates a domain from a configuration.
-    pub fn create(&self, config: &str) -> Answer {
+    pub(crate) fn create(&self, config: &str) -> Answer {
         self.post("/xend/domain", &format!("op=create&config={}", encoded(config)))
     }
 
     /// The domain as a tree, or none if it is not there.
-    pub fn domain(&self, name: &str) -> Option<Sxp> {
+    pub(crate) fn domain(&self, name: &str) -> Option<Sxp> {
         let answer = self.get(&format!("/xend/domain/{name}"));
         (answer.code == 200).then(|| answer.sxp())
     }
 
     /// A value of the domain: `state`, `domid`, ...
-    pub fn value(&self, name: &str, key: &str) -> String {
+    pub(crate) fn value(&self, name: &str, key: &str) -> String {
         self.domain(name).unwrap().value(key).unwrap().as_str().unwrap().to_owned()
     }
 
     /// Waits until something is so.
-    pub fn until(&self, what: &str, mut so: impl FnMut(&Self) -> bool) {
+    pub(crate) fn until(&self, what: &str, mut so: impl FnMut(&Self) -> bool) {
         let started = Instant::now();
         while !so(self) {
             assert!(started.elapsed() < GENEROUS, "{what} has not come");
@@ -169,7 +168,7 @@ impl Drop for Daemon {
 }
 
 /// A paravirtualised guest with a disk and a network interface.
-pub fn guest(name: &str, more: &str) -> String {
+pub(crate) fn guest(name: &str, more: &str) -> String {
     format!(
         "(vm (name {name}) (memory 64) (vcpus 2) (image (linux (kernel /boot/vmlinuz))) \
          (device (vbd (uname phy:/dev/vg0/{name}) (dev xvda) (mode w))) (device (vif (bridge xenbr0))) {more})"
@@ -177,14 +176,14 @@ pub fn guest(name: &str, more: &str) -> String {
 }
 
 /// Where the daemon is asked.
-pub enum Door {
+pub(crate) enum Door {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub code: u16,
     pub reason: String,
     pub headers: Vec<(String, String)>,
@@ -192,7 +191,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub fn parse(raw: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(raw: &[u8]) -> Option<Self> {
         let end = raw.windows(4).position(|w| w == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&raw[..end]).into_owned();
         let mut lines = head.split("\r\n");
@@ -205,33 +204,33 @@ impl Answer {
         Some(Self { code, reason: reason.to_owned(), headers, body: raw[end + 4..].to_vec() })
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn sxp(&self) -> Sxp {
+    pub(crate) fn sxp(&self) -> Sxp {
         first_expression(&self.body).unwrap_or_else(|| panic!("{self:?}"))
     }
 
     /// The whole status line's end: `404 Not found`.
-    pub fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         format!("{} {}", self.code, self.reason)
     }
 }
 
 /// The first expression of a text: xend appended things.
-pub fn first_expression(text: &[u8]) -> Option<Sxp> {
+pub(crate) fn first_expression(text: &[u8]) -> Option<Sxp> {
     Reader::new(text, &Limits { bytes: usize::MAX, count: usize::MAX, ..Limits::default() })
         .next()
         .ok()
         .flatten()
 }
 
-pub fn connect(door: &Door) -> Box<dyn ReadWrite> {
+pub(crate) fn connect(door: &Door) -> Box<dyn ReadWrite> {
     match door {
         Door::Tcp(address) => {
             let stream = TcpStream::connect(address).unwrap();
@@ -246,18 +245,18 @@ pub fn connect(door: &Door) -> Box<dyn ReadWrite> {
     }
 }
 
-pub trait ReadWrite: std::io::Read + Write {}
+pub(crate) trait ReadWrite: std::io::Read + Write {}
 impl<T: std::io::Read + Write> ReadWrite for T {}
 
 /// Sends raw bytes on a connection of their own and reads one answer.
-pub fn ask(door: &Door, request: &[u8]) -> Answer {
+pub(crate) fn ask(door: &Door, request: &[u8]) -> Answer {
     try_ask(door, request).unwrap_or_else(|| {
         panic!("no answer to {:?}", String::from_utf8_lossy(&request[..request.len().min(300)]))
     })
 }
 
 /// The same for what may get no answer at all.
-pub fn try_ask(door: &Door, request: &[u8]) -> Option<Answer> {
+pub(crate) fn try_ask(door: &Door, request: &[u8]) -> Option<Answer> {
     let mut stream = connect(door);
     // A server may answer and close before everything is sent.
     let _ = stream.write_all(request);
@@ -281,7 +280,7 @@ pub fn try_ask(door: &Door, request: &[u8]) -> Option<Answer> {
     }
 }
 
-pub fn post(target: &str, form: &str) -> Vec<u8> {
+pub(crate) fn post(target: &str, form: &str) -> Vec<u8> {
     format!(
         "POST {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/sxp\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
@@ -291,7 +290,7 @@ pub fn post(target: &str, form: &str) -> Vec<u8> {
 }
 
 /// Every byte that is not a letter or digit as `%xx` in lower case, as libvirt does it.
-pub fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() {
             out.push(char::from(byte));
@@ -303,6 +302,6 @@ pub fn encoded(text: &str) -> String {
 }
 
 /// A file of the project's test data.
-pub fn fixture(path: &str) -> PathBuf {
+pub(crate) fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures").join(path)
 }

@@ -4,11 +4,8 @@
 //! not; after that, each domain must be in one of the states that it can have got into, and no other.
 //!
 //! `XEND_SEED` plays one seed, `XEND_OPS` says how many operations a seed has.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Daemon, Door, encoded, post, try_ask};
+use crate::http_support::{Daemon, Door, encoded, post, try_ask};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,9 +1,6 @@
 //! Managed domains over the wire: what is stored, what starts and stops with xend, what a broken disk does.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Answer, Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
 use nix::sys::signal::Signal;
 use std::path::PathBuf;
 

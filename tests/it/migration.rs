@@ -1,9 +1,6 @@
 //! Domains that go from host to host: two daemons, and between them a proxy that cuts the connection wherever it is told.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Answer, Daemon, GENEROUS, guest};
+use crate::http_support::{Answer, Daemon, GENEROUS, guest};
 use nix::sys::signal::Signal;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -150,7 +147,7 @@ fn a_managed_domain_takes_its_definition_along() {
     let (a, b) = (host(), host());
     let config = guest("web", "(uuid 11111111-2222-3333-4444-555555555555)");
     assert_eq!(
-        a.post("/xend/domain", &format!("op=new&config={}", http_support::encoded(&config))).code,
+        a.post("/xend/domain", &format!("op=new&config={}", crate::http_support::encoded(&config))).code,
         200
     );
     assert_eq!(a.post("/xend/domain/web", "op=start").code, 202);
@@ -306,9 +303,9 @@ fn a_sender_that_is_killed_goes_on_where_it_was() {
     let a = std::thread::scope(|scope| {
         scope.spawn(move || {
             let form = format!("op=migrate&destination=127.0.0.1&port={}&live=0", to.port());
-            http_support::try_ask(
-                &http_support::Door::Tcp(from),
-                &http_support::post("/xend/domain/saveslow", &form),
+            crate::http_support::try_ask(
+                &crate::http_support::Door::Tcp(from),
+                &crate::http_support::post("/xend/domain/saveslow", &form),
             )
         });
         b.until("has begun", |b| !arrivals(b).is_empty());

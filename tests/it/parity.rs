@@ -1,12 +1,8 @@
 //! One operation, three wires: HTTP forms, xm's calls and the Xen-API's, each on a domain of its own. After each step the three
 //! domains are the same, whoever did it, and what one refuses all refuse.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-mod xenapi_support;
-
-use http_support::{Daemon, Door, ask, encoded, guest};
-use xenapi_support::{Client, text};
+use crate::http_support::{Daemon, Door, ask, encoded, guest};
+use crate::xenapi_support::{Client, text};
 use xend::sxp::Sxp;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};

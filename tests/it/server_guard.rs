@@ -1,12 +1,9 @@
 //! The guard over real sockets, as a web page in a browser meets it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod server_support;
-
+use crate::server_support::{Daemon, Wire, read_answer, tunables};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::any;
-use server_support::{Daemon, Wire, read_answer, tunables};
 use tokio::io::AsyncWriteExt as _;
 use xend::config::Tunables;
 use xend::server::Guard;

@@ -1,15 +1,12 @@
 //! Connections over real sockets: what old and odd clients send, and what hostile ones do.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
-
-mod server_support;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::server_support::{Daemon, GENEROUS, Wire, read_answer, read_to_end, tunables};
 use axum::Router;
 use axum::extract::{Extension, Request};
 use axum::routing::{any, get, post};
-use server_support::{Daemon, GENEROUS, Wire, read_answer, read_to_end, tunables};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use xend::core::caller::{Caller, Via};

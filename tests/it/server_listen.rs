@@ -1,12 +1,9 @@
 //! Listeners: sockets that are stale, alive, in the way, inherited or unwanted.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
-
-mod server_support;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use server_support::{config_in, tcp_address};
+use crate::server_support::{config_in, tcp_address};
 use tempfile::TempDir;
 use xend::config::{Config, Switch, UnixSocket};
 use xend::server::listen::{self, ListenError};

@@ -1,5 +1,4 @@
 //! The daemon as a process: its configuration, what it prints, its signals and its exit status.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,5 +1,4 @@
 //! A server in this process, on sockets of its own.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,18 +16,18 @@ use xend::config::{Config, Environment, Switch, Tunables};
 use xend::server::{Inherited, Listener, Server, listen};
 
 /// Longer than anything takes that works, on a machine that is busy with something else.
-pub const GENEROUS: Duration = Duration::from_secs(60);
+pub(crate) const GENEROUS: Duration = Duration::from_secs(60);
 
 /// A client's end of a connection.
-pub type Wire = Either<TcpStream, UnixStream>;
+pub(crate) type Wire = Either<TcpStream, UnixStream>;
 
 /// The default settings, but for the time a client has.
-pub fn tunables(request_timeout_seconds: u64) -> Tunables {
+pub(crate) fn tunables(request_timeout_seconds: u64) -> Tunables {
     Tunables { request_timeout: Duration::from_secs(request_timeout_seconds), ..Tunables::default() }
 }
 
 /// A configuration with all its paths in `dir` and TCP on a free port.
-pub fn config_in(dir: &TempDir) -> Config {
+pub(crate) fn config_in(dir: &TempDir) -> Config {
     let options = RunOptions {
         http: Some(Switch::On(SocketAddr::from(([127, 0, 0, 1], 0)))),
         unix: Some(Switch::On(dir.path().join("run/xend-socket"))),
@@ -39,7 +38,7 @@ pub fn config_in(dir: &TempDir) -> Config {
 }
 
 /// The port of the TCP listener among `listeners`.
-pub fn tcp_address(listeners: &[Listener]) -> Option<SocketAddr> {
+pub(crate) fn tcp_address(listeners: &[Listener]) -> Option<SocketAddr> {
     listeners.iter().find_map(|listener| match listener {
         Listener::Tcp { local, .. } => Some(*local),
         Listener::Unix { .. } => None,
@@ -47,18 +46,18 @@ pub fn tcp_address(listeners: &[Listener]) -> Option<SocketAddr> {
 }
 
 /// A running server; it dies with the test's runtime.
-pub struct Daemon {
+pub(crate) struct Daemon {
     pub server: Server,
     pub address: SocketAddr,
     pub dir: TempDir,
 }
 
 impl Daemon {
-    pub async fn start(app: Router, tunables: Tunables) -> Self {
+    pub(crate) async fn start(app: Router, tunables: Tunables) -> Self {
         Self::start_with(app, tunables, 512).await
     }
 
-    pub async fn start_with(app: Router, tunables: Tunables, max_connections: usize) -> Self {
+    pub(crate) async fn start_with(app: Router, tunables: Tunables, max_connections: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listeners = listen::open(&config_in(&dir), Inherited::default()).await.unwrap();
         let address = tcp_address(&listeners).unwrap();
@@ -69,25 +68,25 @@ impl Daemon {
         Self { server, address, dir }
     }
 
-    pub fn socket_path(&self) -> PathBuf {
+    pub(crate) fn socket_path(&self) -> PathBuf {
         self.dir.path().join("run/xend-socket")
     }
 
-    pub async fn tcp(&self) -> Wire {
+    pub(crate) async fn tcp(&self) -> Wire {
         Either::Left(TcpStream::connect(self.address).await.unwrap())
     }
 
-    pub async fn unix(&self) -> Wire {
+    pub(crate) async fn unix(&self) -> Wire {
         Either::Right(UnixStream::connect(self.socket_path()).await.unwrap())
     }
 
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.server.stop();
     }
 }
 
 /// Reads one answer that has a Content-Length.
-pub async fn read_answer(wire: &mut Wire) -> String {
+pub(crate) async fn read_answer(wire: &mut Wire) -> String {
     let mut bytes = Vec::new();
     let reading = async {
         loop {
@@ -111,7 +110,7 @@ pub async fn read_answer(wire: &mut Wire) -> String {
 }
 
 /// Reads until the server closes the connection.
-pub async fn read_to_end(wire: &mut Wire) -> String {
+pub(crate) async fn read_to_end(wire: &mut Wire) -> String {
     let mut bytes = Vec::new();
     tokio::time::timeout(GENEROUS, wire.read_to_end(&mut bytes)).await.expect("an end").unwrap();
     String::from_utf8(bytes).unwrap()

@@ -1,11 +1,7 @@
 //! A simulated host behaves like one.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
-mod sim_support;
-
+use crate::sim_support::*;
 use proptest::prelude::*;
-use sim_support::*;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;

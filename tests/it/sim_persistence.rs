@@ -1,10 +1,6 @@
 //! A simulated host outlives the daemon that runs it.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod sim_support;
-
-use sim_support::*;
+use crate::sim_support::*;
 use std::fs;
 use std::path::Path;
 use xend::backend::sim::{SimError, SimSettings};

@@ -1,7 +1,5 @@
 //! Replays recorded cases of xend's own reader and printer, and configurations in files.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,5 @@
 //! What holds for every tree and every text.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
 use std::hash::{BuildHasher, RandomState};
 use std::thread;
 

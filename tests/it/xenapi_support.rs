@@ -1,5 +1,4 @@
 //! A client of the Xen-API on a daemon of its own.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use crate::http_support::{Daemon, Door, ask, guest};
 use std::collections::BTreeMap;
@@ -7,19 +6,19 @@ use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
 
 /// What the Xen-API says: a value, or a code with what belongs to it.
-pub type Said = Result<Value, Vec<String>>;
+pub(crate) type Said = Result<Value, Vec<String>>;
 
-pub struct Client {
+pub(crate) struct Client {
     pub daemon: Daemon,
     pub door: Door,
     pub session: Value,
 }
 
-pub fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     Value::text(text)
 }
 
-pub fn strings(value: &Value) -> Vec<String> {
+pub(crate) fn strings(value: &Value) -> Vec<String> {
     let Value::Array(values) = value else { panic!("{value:?}") };
     let text = |value: &Value| match value {
         Value::Text(text) => text.clone(),
@@ -28,18 +27,18 @@ pub fn strings(value: &Value) -> Vec<String> {
     values.iter().map(text).collect()
 }
 
-pub fn members(value: Value) -> BTreeMap<String, Value> {
+pub(crate) fn members(value: Value) -> BTreeMap<String, Value> {
     let Value::Struct(members) = value else { panic!("{value:?}") };
     members.into_iter().collect()
 }
 
 impl Client {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(&[])
     }
 
     /// One of a daemon with options of its own.
-    pub fn with(options: &[&str]) -> Self {
+    pub(crate) fn with(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("xen-api");
         let daemon = Daemon::start_in(dir, &[&["--xen-api", socket.to_str().unwrap()], options].concat());
@@ -48,7 +47,7 @@ impl Client {
         client
     }
 
-    pub fn bare(&self, method: &str, params: &[Value]) -> Said {
+    pub(crate) fn bare(&self, method: &str, params: &[Value]) -> Said {
         let body = codec::call(method, params);
         let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml";
         let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
@@ -65,24 +64,24 @@ impl Client {
         }
     }
 
-    pub fn call(&self, method: &str, params: &[Value]) -> Said {
+    pub(crate) fn call(&self, method: &str, params: &[Value]) -> Said {
         let mut all = vec![self.session.clone()];
         all.extend_from_slice(params);
         self.bare(method, &all)
     }
 
-    pub fn one(&self, method: &str, params: &[Value]) -> Value {
+    pub(crate) fn one(&self, method: &str, params: &[Value]) -> Value {
         match self.call(method, params).unwrap() {
             Value::Array(mut all) if all.len() == 1 => all.remove(0),
             other => panic!("{method}: {other:?}"),
         }
     }
 
-    pub fn vm(&self, name: &str) -> Value {
+    pub(crate) fn vm(&self, name: &str) -> Value {
         self.one("VM.get_by_name_label", &[text(name)])
     }
 
-    pub fn power_state(&self, vm: &Value) -> String {
+    pub(crate) fn power_state(&self, vm: &Value) -> String {
         match self.call("VM.get_power_state", std::slice::from_ref(vm)).unwrap() {
             Value::Text(state) => state,
             other => panic!("{other:?}"),
@@ -90,7 +89,7 @@ impl Client {
     }
 
     /// A running VM with all sorts of devices.
-    pub fn populated() -> Self {
+    pub(crate) fn populated() -> Self {
         let client = Self::new();
         let config = guest("web", "(device (vfb (vnc 1) (vncdisplay 3) (vncpasswd secret)))");
         assert_eq!(client.daemon.create(&config).code, 201);

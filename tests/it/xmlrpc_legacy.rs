@@ -1,10 +1,7 @@
 //! The legacy calls over a real socket: what xm 4.1.6 sent to the real xend, byte for byte, and whether what comes back has
 //! the shape that it had there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Daemon, Door, ask};
+use crate::http_support::{Daemon, Door, ask};
 use std::collections::HashMap;
 use std::path::Path;
 use xend::wire::xmlrpc::Value;
@@ -254,7 +251,7 @@ fn cpu_pools_come_and_go_by_their_names() {
     );
     assert_eq!(caller.call("xend.cpu_pool.cpu_remove", &[text("Pool-0"), text("3")]), Ok(Value::Nil));
     assert_eq!(caller.call("xend.cpu_pool.start", &[text("fast")]), Ok(Value::Nil));
-    assert_eq!(caller.daemon.create(&http_support::guest("web", "")).code, 201);
+    assert_eq!(caller.daemon.create(&crate::http_support::guest("web", "")).code, 201);
     assert_eq!(caller.call("xend.cpu_pool.migrate", &[text("web"), text("fast")]), Ok(Value::Nil));
     let Ok(Value::Array(listed)) = caller.call("xend.cpu_pool.list", &[pool("fast")]) else { panic!() };
     let [shown] = listed.as_slice() else { panic!("{listed:?}") };

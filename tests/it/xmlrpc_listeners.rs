@@ -1,9 +1,6 @@
 //! Where the Xen-API is served: over TCP with passwords and encrypted, to some hosts, to those who need no password.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-
-use http_support::{Answer, Daemon, Door, ask};
+use crate::http_support::{Answer, Daemon, Door, ask};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,11 +1,7 @@
 //! The Xen-API's objects that are no VMs: what is kept of them, and which disk has which image.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-mod xenapi_support;
-
-use http_support::{Daemon, Door, encoded};
-use xenapi_support::{Client, strings, text};
+use crate::http_support::{Daemon, Door, encoded};
+use crate::xenapi_support::{Client, strings, text};
 use xend::wire::xmlrpc::Value;
 
 /// Members of a struct by their names, all the way down.

@@ -1,12 +1,8 @@
 //! The Xen-API over a real socket: sessions, the order of checks, and what a client does with a VM.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-mod xenapi_support;
-
-use http_support::{Daemon, Door, ask, guest};
+use crate::http_support::{Daemon, Door, ask, guest};
+use crate::xenapi_support::{Client, members, strings, text};
 use std::collections::BTreeMap;
-use xenapi_support::{Client, members, strings, text};
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
 
@@ -42,7 +38,7 @@ fn a_client_looks_around_pauses_and_is_told_what_it_cannot_do() {
 #[test]
 fn a_managed_vm_lives_through_all_of_it() {
     let client = Client::new();
-    let define = format!("op=new&config={}", http_support::encoded(&guest("web", "")));
+    let define = format!("op=new&config={}", crate::http_support::encoded(&guest("web", "")));
     assert_eq!(client.daemon.post("/xend/domain", &define).code, 200);
     let vm = client.vm("web");
     let does = |method: &str, more: &[Value], state: &str| {
@@ -125,7 +121,7 @@ fn the_version_is_found_through_the_pool() {
 #[test]
 fn what_is_not_waited_for_is_a_task() {
     let client = Client::new();
-    let define = format!("op=new&config={}", http_support::encoded(&guest("web", "")));
+    let define = format!("op=new&config={}", crate::http_support::encoded(&guest("web", "")));
     assert_eq!(client.daemon.post("/xend/domain", &define).code, 200);
     let vm = client.vm("web");
     let ended = |task: &Value| {
@@ -223,7 +219,7 @@ fn both_doors_take_xms_calls_and_one_of_them_the_xen_apis() {
 /// A VM that takes a while to save, defined and running.
 fn slow_vm(client: &Client) -> Value {
     let config = guest("saveslow", "").replace("(memory 64)", "(memory 1024)");
-    let define = format!("op=new&config={}", http_support::encoded(&config));
+    let define = format!("op=new&config={}", crate::http_support::encoded(&config));
     assert_eq!(client.daemon.post("/xend/domain", &define).code, 200);
     let vm = client.vm("saveslow");
     client.call("VM.start", &[vm.clone(), Value::Bool(false)]).unwrap();

@@ -3,15 +3,11 @@
 //!
 //! A line of the session is a call and what must come of it: `as` names the answer for later lines, `at` takes one element of it, `is`
 //! is what it must be, `err` what it must begin with if it fails.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-mod xenapi_support;
-
+use crate::xenapi_support::{Client, Said, members, strings, text};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use xenapi_support::{Client, Said, members, strings, text};
 use xend::wire::xmlrpc::Value;
 
 /// Fields that move while one looks.

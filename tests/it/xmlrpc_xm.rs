@@ -3,14 +3,10 @@
 //!
 //! UUIDs are another host's: one that was told there stands for the one that is told in its place here. What is answered
 //! otherwise is in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with the reason.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
-mod http_support;
-mod xenapi_support;
-
+use crate::xenapi_support::{Client, Said, strings, text};
 use std::collections::HashMap;
 use std::path::Path;
-use xenapi_support::{Client, Said, strings, text};
 use xend::core::model::Uuid;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};

@@ -1,0 +1,36 @@
+//! All tests that run beside the contract suite, in one binary: each further one would be linked with the whole gateway.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod cli;
+mod client_virsh;
+mod client_xm300;
+mod engine;
+mod house;
+mod http_conversation;
+mod http_events;
+mod http_hostile;
+mod http_pages;
+mod http_replay;
+mod http_restart;
+mod http_support;
+mod killed;
+mod managed;
+mod migration;
+mod parity;
+mod server_guard;
+mod server_http;
+mod server_listen;
+mod server_process;
+mod server_support;
+mod sim_host;
+mod sim_persistence;
+mod sim_support;
+mod sxp_cases;
+mod sxp_properties;
+mod xenapi_support;
+mod xmlrpc_legacy;
+mod xmlrpc_listeners;
+mod xmlrpc_objects;
+mod xmlrpc_xenapi;
+mod xmlrpc_xenapi_calls;
+mod xmlrpc_xm;
