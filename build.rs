@@ -1,7 +1,9 @@
 //! Compiles the C side of the libxl backend, if the feature `xen` wants it.
 
 fn main() {
-    println!("cargo:rerun-if-changed=src/backend/libxl/shim.c");
+    for file in ["shim.c", "shim.h", "events.c"] {
+        println!("cargo:rerun-if-changed=src/backend/libxl/{file}");
+    }
     #[cfg(feature = "xen")]
     xen();
 }
@@ -9,7 +11,9 @@ fn main() {
 #[cfg(feature = "xen")]
 fn xen() {
     let mut shim = cc::Build::new();
-    shim.file("src/backend/libxl/shim.c").warnings(true).extra_warnings(true);
+    shim.files(["src/backend/libxl/shim.c", "src/backend/libxl/events.c"])
+        .warnings(true)
+        .extra_warnings(true);
     // After the shim, whose symbols they have.
     let mut libraries = Vec::new();
     for name in ["xenlight", "xentoollog", "xencontrol", "xenstore"] {

@@ -139,7 +139,13 @@ impl Host {
         let sim =
             Arc::new(Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap());
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let outside = Outside { hypervisor: sim, store, courier: Arc::new(TcpCourier), clock, entropy };
+        let outside = Outside {
+            hypervisor: sim,
+            store,
+            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            clock,
+            entropy,
+        };
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         let caller = Caller::internal();
         for n in 0..domains {

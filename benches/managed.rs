@@ -81,7 +81,8 @@ fn measure(domains: u32) -> Cost {
         let before = resident();
         let started = Instant::now();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let (hypervisor, courier) = (Arc::new(sim), Arc::new(TcpCourier));
+        let (hypervisor, courier) =
+            (Arc::new(sim), Arc::new(TcpCourier::new(std::time::Duration::from_secs(60))));
         let outside = Outside { hypervisor, store, courier, clock, entropy };
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         let start = started.elapsed().as_secs_f64();

@@ -98,8 +98,13 @@ impl Host {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let outside =
-            Outside { hypervisor: Arc::new(sim), store, courier: Arc::new(TcpCourier), clock, entropy };
+        let outside = Outside {
+            hypervisor: Arc::new(sim),
+            store,
+            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            clock,
+            entropy,
+        };
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         for n in 0..vms {
             let text = format!(

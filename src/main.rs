@@ -105,11 +105,14 @@ async fn serve_relocation(config: &Config, engine: &Engine, stop: CancellationTo
         tracing::warn!("Every host may send domains to {address}: xend-relocation-hosts-allow is empty");
     }
     println!("Relocation on {address}");
-    tokio::spawn(RelocationServer::new(engine.clone(), allowed).serve(listener, stop));
+    tokio::spawn(
+        RelocationServer::new(engine.clone(), allowed, config.hypervisor_limit).serve(listener, stop),
+    );
     Ok(())
 }
 
 async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<Engine> {
+    let limit = config.hypervisor_limit;
     let clock: Arc<dyn ports::Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn ports::Entropy> = Arc::new(OsEntropy);
     let hypervisor: Arc<dyn ports::Hypervisor> = match config.hypervisor {
@@ -123,16 +126,16 @@ async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<E
             Arc::new(Sim::open(&config.state_dir.join("sim"), settings, clock.clone(), entropy.clone())?)
         }
         #[cfg(feature = "xen")]
-        Hypervisor::Xen => Arc::new(xend::backend::libxl::Xen::open()?),
+        Hypervisor::Xen => Arc::new(xend::backend::libxl::Xen::open(limit)?),
     };
     let dump_dir = config.state_dir.join("dump");
     std::fs::create_dir_all(&dump_dir).with_context(|| format!("Cannot create {}", dump_dir.display()))?;
-    let settings = Settings { dump_dir, dom0_min_mem, ..Settings::default() };
+    let settings = Settings { hypervisor_limit: limit, dump_dir, dom0_min_mem };
     let dir = &config.state_dir;
     let storage = config.storage.clone().unwrap_or_else(|| dir.join("storage"));
     let store = DirStore::with_storage(dir, &storage)
         .with_context(|| format!("Cannot use {} with disk images in {}", dir.display(), storage.display()))?;
-    let (store, courier) = (Arc::new(store), Arc::new(TcpCourier));
+    let (store, courier) = (Arc::new(store), Arc::new(TcpCourier::new(limit)));
     Ok(Engine::start(Outside { hypervisor, store, courier, clock, entropy }, settings).await?)
 }
 

@@ -48,6 +48,7 @@ pub(super) struct Settings {
     pub(super) open_access: Option<bool>,
     pub(super) password_file: Option<PathBuf>,
     pub(super) storage: Option<PathBuf>,
+    pub(super) hypervisor_limit: Option<Duration>,
     pub(super) sim_cpus: Option<u32>,
     pub(super) sim_memory: Option<u64>,
 }
@@ -93,6 +94,10 @@ impl Settings {
             "xend-access-without-password" => self.open_access = Some(entry.yes_no()?),
             "xend-password-file" => self.password_file = Some(entry.path()?),
             "xend-storage-path" => self.storage = Some(entry.path()?),
+            "xend-hypervisor-limit" => {
+                let seconds = entry.number("a number of seconds", &(10..=86_400))?;
+                self.hypervisor_limit = Some(Duration::from_secs(seconds));
+            }
             "sim-cpus" => self.sim_cpus = Some(entry.number("a number of CPUs", &(1..=4096))?),
             "sim-memory" => self.sim_memory = Some(entry.number("a number of MiB", &MEGABYTES)?),
             _ => return Ok(false),

@@ -35,6 +35,7 @@
 //! | `xend-access-without-password` | yes, no: whether XML-RPC without passwords may be reached from other machines | no | |
 //! | `xend-storage-path` | directory of disk images | `storage` in the state directory | |
 //! | `scheduler` | credit, credit2, sedf, rtds | credit | |
+//! | `xend-hypervisor-limit` | seconds for one call of the hypervisor, or without progress of a long one: for slow test machines | 120 | |
 //! | `sim-cpus` | 1 to 4096 | 4 | |
 //! | `sim-memory` | MiB | 16384 | |
 //!
@@ -69,6 +70,9 @@ const RELOCATION_PORT: u16 = 8002;
 
 /// Who may send domains here if nobody says so: what xend's own configuration file came with.
 const RELOCATION_HOSTS: &str = r"^localhost$ ^localhost\.localdomain$";
+
+/// Long enough for a slow device, short enough for whoever waits.
+const HYPERVISOR_LIMIT: Duration = Duration::from_secs(120);
 
 /// Something that can be turned off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +164,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// What runs the domains.
     pub hypervisor: Hypervisor,
+    /// How long one call of the hypervisor may take, and a long one without progress.
+    pub hypervisor_limit: Duration,
     /// CPU scheduler of the simulated host.
     pub scheduler: Scheduler,
     /// Size of the simulated host.
@@ -255,6 +261,7 @@ impl Config {
             unix,
             state_dir: state_dir.clone(),
             hypervisor: options.hypervisor.unwrap_or_default(),
+            hypervisor_limit: file.hypervisor_limit.unwrap_or(HYPERVISOR_LIMIT),
             scheduler: options.scheduler.or(file.scheduler).unwrap_or_default(),
             sim: SimHost {
                 cpus: file.sim_cpus.unwrap_or(4),
@@ -279,6 +286,7 @@ impl Config {
             ("the unix socket", self.unix != new.unix),
             ("the state directory", self.state_dir != new.state_dir),
             ("the hypervisor", self.hypervisor != new.hypervisor),
+            ("xend-hypervisor-limit", self.hypervisor_limit != new.hypervisor_limit),
             ("scheduler", self.scheduler != new.scheduler),
             ("the simulated host", self.sim != new.sim),
             ("the XML-RPC server", self.xmlrpc != new.xmlrpc),

@@ -1,6 +1,7 @@
 //! What can go wrong, as the caller may know it.
 
 use super::model::{DomId, Invalid, Uuid};
+use super::transfer::Stage;
 use std::time::Duration;
 
 /// What sort of failure it is, for whoever turns it into a status code.
@@ -176,6 +177,18 @@ pub enum Error {
         /// How long it was waited for.
         limit: Duration,
     },
+    /// A long call of the hypervisor did not get on.
+    #[error("{what} stood still for {} s while {}{}", limit.as_secs(), stage.name(), in_brackets(detail))]
+    Stalled {
+        /// `Restoring`, `Create`, ...
+        what: &'static str,
+        /// How long nothing changed.
+        limit: Duration,
+        /// The stage that did not end.
+        stage: Stage,
+        /// What was last seen of it.
+        detail: String,
+    },
     /// The gateway is being stopped.
     #[error("Xend is shutting down")]
     Stopping,
@@ -221,6 +234,7 @@ impl Error {
             | Self::InDoubt { .. }
             | Self::Device { .. }
             | Self::Timeout { .. }
+            | Self::Stalled { .. }
             | Self::Backend { .. } => ErrorKind::Backend,
         }
     }
@@ -232,6 +246,10 @@ impl Error {
     ) -> Self {
         Self::Backend { message: message.into(), source: Some(Box::new(source)) }
     }
+}
+
+fn in_brackets(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(" ({detail})") }
 }
 
 fn id(domid: Option<DomId>) -> String {

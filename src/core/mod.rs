@@ -20,5 +20,6 @@ pub mod transfer;
 
 mod arrivals;
 mod driver;
+mod patience;
 mod registry;
 mod vnets;

@@ -54,8 +54,8 @@ pub trait Hypervisor: Machine {
     async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error>;
 
     /// Builds a domain and leaves it paused, its devices connecting. The configuration is complete: it has a UUID,
-    /// and so have its devices.
-    async fn create(&self, config: &DomainConfig) -> Result<DomainFacts, Error>;
+    /// and so have its devices. This can take long for a large domain: `transfer` shows that it gets on.
+    async fn create(&self, config: &DomainConfig, transfer: Arc<Transfer>) -> Result<DomainFacts, Error>;
 
     /// Waits until every device of the domain is connected; fails with the first that does not connect.
     async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error>;
@@ -66,8 +66,8 @@ pub trait Hypervisor: Machine {
     /// The opposite. Unpausing a running domain is no error.
     async fn unpause(&self, domid: DomId) -> Result<(), Error>;
 
-    /// Takes the domain apart. It is gone when this returns.
-    async fn destroy(&self, domid: DomId) -> Result<(), Error>;
+    /// Takes the domain apart. It is gone when this returns. `transfer` shows that its memory is being freed.
+    async fn destroy(&self, domid: DomId, transfer: Arc<Transfer>) -> Result<(), Error>;
 
     /// Asks the guest to stop (`Crash`: makes it). The guest may ignore it; this does not wait.
     async fn shutdown(&self, domid: DomId, reason: ShutdownReason) -> Result<(), Error>;
@@ -287,6 +287,15 @@ pub enum Verdict {
     NotTaken,
 }
 
+/// What another host says of a domain that was sent to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Built {
+    /// It is still at this stage.
+    NotYet(String),
+    /// It has built the domain.
+    Completely,
+}
+
 /// The way to other hosts.
 #[async_trait]
 pub trait Courier: Send + Sync + 'static {
@@ -303,8 +312,8 @@ pub trait Outgoing: Send {
     /// Where the hypervisor writes the domain to.
     fn stream(&self) -> Result<OwnedFd, Error>;
 
-    /// Waits until the other host has built the domain.
-    async fn arrived(&mut self) -> Result<(), Error>;
+    /// The next message of the other host after all has been sent.
+    async fn built(&mut self) -> Result<Built, Error>;
 
     /// After a failure to write: why the other host did not want any more of it, if that was the cause. If it knows of no
     /// failure, it is told, and has a moment to clear away what it has of the domain.
@@ -322,6 +331,9 @@ pub trait Incoming: Send {
 
     /// Where the hypervisor reads the domain from.
     fn stream(&self) -> Result<OwnedFd, Error>;
+
+    /// Tells the other host at what stage the domain is.
+    async fn building(&mut self, stage: &str) -> Result<(), Error>;
 
     /// Tells the other host that all has arrived, and waits until it lets us have the domain.
     async fn arrived(&mut self) -> Result<(), Error>;

@@ -1,46 +1,117 @@
-//! How far something large has got.
+//! How far a long call of the hypervisor has got.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// Bytes that have been written or read, and how many there will be. Shared by whoever moves them and whoever looks.
+/// What the hypervisor is at while it builds or writes a domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// The memory of the domain is written, read or populated.
+    #[default]
+    Memory,
+    /// The device model starts.
+    DeviceModel,
+    /// Backends and hotplug scripts connect the devices.
+    Devices,
+}
+
+impl Stage {
+    /// The stage in words, as they follow "while".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "moving its memory",
+            Self::DeviceModel => "starting its device model",
+            Self::Devices => "connecting its devices",
+        }
+    }
+
+    /// How long nothing may change in this stage, where it is `limit` in general.
+    pub const fn limit(self, limit: Duration) -> Duration {
+        match self {
+            // Nothing can be seen of a device model before it answers. The toolstack has its own limit for it, which must
+            // come first: it knows the reason.
+            Self::DeviceModel => limit.saturating_mul(2),
+            Self::Memory | Self::Devices => limit,
+        }
+    }
+}
+
+/// The progress of a long call, shared by the thread that makes it and those that watch it.
 #[derive(Debug, Default)]
 pub struct Transfer {
     done: AtomicU64,
     total: AtomicU64,
     cancelled: AtomicBool,
+    seen: Mutex<Seen>,
+}
+
+/// What is seen of the call beside the bytes that it moves.
+#[derive(Debug, Default, Clone)]
+struct Seen {
+    stage: Stage,
+    detail: String,
+    changes: u64,
 }
 
 impl Transfer {
-    /// Says how many bytes there will be. A live migration can come to need more.
+    /// Sets how many bytes there will be. A live migration can come to need more.
     pub fn expect(&self, total: u64) {
         self.total.store(total, Ordering::Relaxed);
     }
 
-    /// Says that so many more bytes have been moved.
+    /// Adds bytes that have been moved.
     pub fn advance(&self, bytes: u64) {
         self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Somebody does not want it any more: whoever writes a domain stops at the next piece.
+    /// Sets what can be seen of the call: the stage that it is in, and figures that change while it gets on.
+    pub fn observe(&self, stage: Stage, detail: String) {
+        let mut seen = self.seen();
+        if seen.stage != stage || seen.detail != detail {
+            *seen = Seen { stage, detail, changes: seen.changes + 1 };
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stage that the call is in.
+    pub fn stage(&self) -> Stage {
+        self.seen().stage
+    }
+
+    /// What was last seen of the call.
+    pub fn detail(&self) -> String {
+        self.seen().detail.clone()
+    }
+
+    /// Has the domain's being written stop at the next piece.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether that was said.
+    /// Whether [`cancel`](Self::cancel) was called.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// An error if that was said, for whoever writes.
+    /// Fails after [`cancel`](Self::cancel).
     pub fn check(&self) -> io::Result<()> {
         if self.is_cancelled() { Err(io::Error::other("It was cancelled")) } else { Ok(()) }
     }
 
-    /// How far it is.
+    /// How far the call is.
     pub fn progress(&self, what: &'static str) -> Progress {
         let done = self.done.load(Ordering::Relaxed);
         Progress { what, done, total: self.total.load(Ordering::Relaxed).max(done) }
+    }
+
+    /// A value that changes whenever the call gets on.
+    pub fn pulse(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.seen().changes)
     }
 }
 

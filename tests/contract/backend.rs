@@ -1,5 +1,6 @@
 //! What the suite needs of a backend.
 
+use crate::expected::Stage;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use tempfile::TempDir;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::core::engine::{Engine, Outside, Settings};
 use xend::core::model::{DomainConfig, Uuid};
+use xend::core::op::DomainOp;
 use xend::core::ports::Hypervisor;
 use xend::os::{OsEntropy, SystemClock};
 use xend::shape::read_config;
@@ -27,6 +29,9 @@ impl Host {
     }
 }
 
+/// How long the hypervisor may take on a machine that is not slow.
+const LIMIT: Duration = Duration::from_secs(120);
+
 /// A hypervisor that is to keep the contract.
 pub(crate) trait Backend: Sync {
     /// A host where nothing runs but Domain-0.
@@ -44,6 +49,11 @@ pub(crate) trait Backend: Sync {
 
     /// Cases that this backend cannot pass, each with the reason: `operation state`.
     fn exceptions(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Whether a run that has to be short skips an operation in a state.
+    fn skips(&self, _op: &DomainOp, _stage: Stage) -> bool {
+        false
+    }
 }
 
 /// The simulated host, with guests that are quick.
@@ -65,7 +75,7 @@ impl Backend for Simulator {
         };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
-        let engine = engine(dir.path(), Arc::new(sim)).await;
+        let engine = engine(dir.path(), Arc::new(sim), LIMIT).await;
         Host { engine, dir }
     }
 
@@ -93,26 +103,36 @@ impl Backend for Simulator {
     }
 }
 
-async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>) -> Engine {
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>, hypervisor_limit: Duration) -> Engine {
+    let clock = Arc::new(SystemClock);
+    let entropy = Arc::new(OsEntropy);
     let store = Arc::new(DirStore::open(dir).unwrap());
-    let outside = Outside { hypervisor, store, courier: Arc::new(TcpCourier), clock, entropy };
-    let settings = Settings { dump_dir: dir.to_owned(), ..Settings::default() };
+    let courier = Arc::new(TcpCourier::new(hypervisor_limit));
+    let outside = Outside { hypervisor, store, courier, clock, entropy };
+    let settings = Settings { hypervisor_limit, dump_dir: dir.to_owned(), ..Settings::default() };
     Engine::start(outside, settings).await.unwrap()
 }
 
 /// The Xen of this host: for the lane in `tests/xen`, in whose Domain-0 the suite runs. `XEND_GUEST` is the kernel of a small
-/// guest that obeys the toolstack. Its devices are made of what takes the hotplug scripts least time.
+/// guest that obeys the toolstack. Its devices are made of what takes the hotplug scripts least time. `XEND_LIMIT` is how many
+/// seconds the hypervisor may take, on a slow machine; `XEND_CONTRACT=core` asks for a short run.
 #[cfg(feature = "xen")]
 pub(crate) struct RealXen {
     guest: String,
+    limit: Duration,
+    core_only: bool,
 }
 
 #[cfg(feature = "xen")]
 impl RealXen {
-    /// None where there is no Xen to be tried.
+    /// `None` where there is no Xen to be tried.
     pub(crate) fn here() -> Option<Self> {
-        std::env::var("XEND_GUEST").ok().map(|guest| Self { guest })
+        let limit = std::env::var("XEND_LIMIT").ok().and_then(|seconds| seconds.parse().ok());
+        Some(Self {
+            guest: std::env::var("XEND_GUEST").ok()?,
+            limit: limit.map_or(LIMIT, Duration::from_secs),
+            core_only: std::env::var("XEND_CONTRACT").is_ok_and(|part| part == "core"),
+        })
     }
 }
 
@@ -120,8 +140,8 @@ impl RealXen {
 impl Backend for RealXen {
     async fn host(&self) -> Host {
         let dir = tempfile::tempdir().unwrap();
-        let xen = xend::backend::libxl::Xen::open().unwrap();
-        Host { engine: engine(dir.path(), Arc::new(xen)).await, dir }
+        let xen = xend::backend::libxl::Xen::open(self.limit).unwrap();
+        Host { engine: engine(dir.path(), Arc::new(xen), self.limit).await, dir }
     }
 
     fn guest(&self, name: &str) -> DomainConfig {
@@ -141,7 +161,7 @@ impl Backend for RealXen {
     }
 
     fn patience(&self) -> Duration {
-        Duration::from_secs(120)
+        self.limit
     }
 
     fn exceptions(&self) -> &'static [(&'static str, &'static str)] {
@@ -150,5 +170,21 @@ impl Backend for RealXen {
             ("maxmem_set Dom0", "the lane's Domain-0 has its root in memory"),
             ("dump Paused", "a paravirtual guest that never ran has not said where its memory is"),
         ]
+    }
+
+    fn skips(&self, op: &DomainOp, stage: Stage) -> bool {
+        let core = matches!(
+            op,
+            DomainOp::Pause
+                | DomainOp::Unpause
+                | DomainOp::Destroy
+                | DomainOp::Shutdown(_)
+                | DomainOp::Reset
+                | DomainOp::Start { .. }
+                | DomainOp::Save { .. }
+                | DomainOp::AttachDevice(_)
+                | DomainOp::DetachDevice { .. }
+        );
+        self.core_only && !(core && matches!(stage, Stage::Halted | Stage::Paused | Stage::Running))
     }
 }

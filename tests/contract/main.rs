@@ -20,6 +20,11 @@ async fn every_change_of_the_host() {
     suite::host(&Simulator).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn domains_are_destroyed_while_others_are_looked_at() {
+    suite::destroys(&Simulator, 40).await;
+}
+
 /// All of it on real Xen, one after the other: there is one host.
 #[cfg(feature = "xen")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,5 +34,8 @@ async fn on_real_xen() {
         return;
     };
     suite::host(&xen).await;
+    println!("\nok every change of the host");
+    suite::destroys(&xen, 40).await;
+    println!("ok domains are destroyed while others are looked at");
     suite::operations(&xen).await;
 }

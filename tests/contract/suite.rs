@@ -43,6 +43,9 @@ impl Incoming for BreaksOff {
     fn stream(&self) -> Result<OwnedFd, Error> {
         Err(Error::Stopping)
     }
+    async fn building(&mut self, _stage: &str) -> Result<(), Error> {
+        Err(Error::Stopping)
+    }
     async fn arrived(&mut self) -> Result<(), Error> {
         Err(Error::Stopping)
     }
@@ -52,17 +55,29 @@ impl Incoming for BreaksOff {
 /// and so does one that a word brings back there.
 pub(crate) async fn operations(backend: &impl Backend) {
     let host = backend.host().await;
-    let (mut tried, mut failed) = (0, Vec::new());
+    let mut tried = 0;
+    let mut skipped = 0;
+    let mut failed = Vec::new();
     println!();
     for stage in STAGES {
         let mut trial = trial(backend, &host, stage);
+        if all(&trial).iter().all(|op| backend.skips(op, stage)) {
+            println!("skip every operation {stage:?}");
+            skipped += all(&trial).len();
+            continue;
+        }
         trial.bring(stage).await;
         trial.answers(stage).await;
         for n in 0..all(&trial).len() {
             let op = all(&trial).remove(n);
             let case = format!("{} {stage:?}", op.name());
             if let Some((_, reason)) = backend.exceptions().iter().find(|(name, _)| *name == case) {
-                println!("{case}: left out, {reason}");
+                println!("skip {case}: {reason}");
+                continue;
+            }
+            if backend.skips(&op, stage) {
+                println!("skip {case}");
+                skipped += 1;
                 continue;
             }
             if !trial.back(stage).await {
@@ -82,7 +97,33 @@ pub(crate) async fn operations(backend: &impl Backend) {
         trial.clear_away().await;
     }
     assert!(failed.is_empty(), "{} of {tried} cases failed: {}", failed.len(), failed.join(", "));
-    assert!(tried > 200, "{tried} cases");
+    assert!(tried + skipped > 200, "{tried} cases, {skipped} skipped");
+}
+
+/// Domains that are destroyed while others are looked at. Each destroy comes back: on real Xen it once did not, when a question
+/// was asked in the moment in which libxl forks.
+pub(crate) async fn destroys(backend: &impl Backend, rounds: u32) {
+    let host = backend.host().await;
+    let trial = trial(backend, &host, Stage::Halted);
+    let asking = async || loop {
+        trial.execute(Query::Vcpus(DomainRef::new("0"))).await.unwrap();
+        // A simulated host answers at once.
+        tokio::task::yield_now().await;
+    };
+    let mut config = trial.config.clone();
+    config.devices.clear();
+    let destroying = async {
+        for _ in 0..rounds {
+            trial.execute(Change::Create(Box::new(config.clone()))).await.unwrap();
+            trial.done(DomainOp::Destroy).await;
+            trial.until(Stage::Absent, "destroyed").await;
+        }
+    };
+    tokio::select! {
+        () = destroying => {}
+        () = asking() => {}
+        () = asking() => {}
+    }
 }
 
 fn trial<'a, B: Backend>(backend: &'a B, host: &'a Host, stage: Stage) -> Trial<'a, B> {

@@ -40,12 +40,13 @@ impl House {
         let clock = TestClock::new();
         let sim = open(&dir.path().join("sim"), &clock);
         let off = || AtomicBool::new(false);
-        let host = Arc::new(Moody { sim, stuck: off(), mute: off(), lost: off() });
+        let host = Arc::new(Moody { sim, stuck: off(), mute: off() });
         let dump_dir = dir.path().to_owned();
         let settings =
             Settings { hypervisor_limit: Duration::from_secs(30), dump_dir, ..Settings::default() };
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let (courier, entropy) = (Arc::new(TcpCourier), Arc::new(Counting::default()));
+        let (courier, entropy) =
+            (Arc::new(TcpCourier::new(Duration::from_secs(60))), Arc::new(Counting::default()));
         let outside = Outside { hypervisor: host.clone(), store, courier, clock, entropy };
         let engine = Engine::start(outside, settings).await.unwrap();
         Self { engine, host, dir }
@@ -124,12 +125,12 @@ async fn a_crashed_guest_can_leave_its_memory() {
 #[tokio::test(start_paused = true)]
 async fn a_domain_that_somebody_else_starts_is_seen_and_can_be_controlled() {
     let house = House::new().await;
-    let facts = house.host.sim.create(&config("stranger", 64)).await.unwrap();
+    let facts = house.host.sim.create(&config("stranger", 64), Arc::default()).await.unwrap();
     house.find("stranger").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(house.find("stranger").await.unwrap().domid(), Some(facts.domid));
     house.change("stranger", DomainOp::Unpause).await.unwrap();
-    house.host.sim.destroy(facts.domid).await.unwrap();
+    house.host.sim.destroy(facts.domid, Arc::default()).await.unwrap();
     house.find("stranger").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(house.find("stranger").await.is_none());
@@ -153,7 +154,7 @@ async fn a_domain_that_somebody_else_renames_is_known_by_its_new_name() {
 async fn a_domain_whose_name_is_taken_is_shown_by_another_one_until_it_is_free() {
     let house = House::new().await;
     let ours = house.old_guest(|_| ()).await;
-    let theirs = house.host.sim.create(&config("stranger", 64)).await.unwrap();
+    let theirs = house.host.sim.create(&config("stranger", 64), Arc::default()).await.unwrap();
     house.host.sim.rename(theirs.domid, &name("a"), None).await.unwrap();
     house.find("a").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -286,23 +287,12 @@ async fn memory_moves_and_is_counted_all_the_while() {
     house.change("a", DomainOp::SetMaxMemory(32)).await.unwrap_err();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_destroy_that_does_not_come_back_is_done_when_the_domain_has_gone() {
-    let house = House::new().await;
-    house.old_guest(|_| {}).await;
-    house.host.lost.store(true, Ordering::Relaxed);
-    house.change("a", DomainOp::Destroy).await.unwrap();
-    assert!(house.engine.snapshot().find(&DomainRef::new("a")).is_none());
-}
-
 /// The simulated host, which can refuse to answer.
 struct Moody {
     sim: Sim,
     stuck: AtomicBool,
     /// Saves nothing.
     mute: AtomicBool,
-    /// Destroys, and does not come back.
-    lost: AtomicBool,
 }
 
 impl Moody {
@@ -354,8 +344,8 @@ impl Hypervisor for Moody {
     async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
         self.sim.store_config(domid, config).await
     }
-    async fn create(&self, config: &DomainConfig) -> Result<DomainFacts, Error> {
-        self.sim.create(config).await
+    async fn create(&self, config: &DomainConfig, transfer: Arc<Transfer>) -> Result<DomainFacts, Error> {
+        self.sim.create(config, transfer).await
     }
     async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error> {
         self.sim.wait_for_devices(domid).await
@@ -367,12 +357,8 @@ impl Hypervisor for Moody {
     async fn unpause(&self, domid: DomId) -> Result<(), Error> {
         self.sim.unpause(domid).await
     }
-    async fn destroy(&self, domid: DomId) -> Result<(), Error> {
-        let done = self.sim.destroy(domid).await;
-        if self.lost.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
-        }
-        done
+    async fn destroy(&self, domid: DomId, transfer: Arc<Transfer>) -> Result<(), Error> {
+        self.sim.destroy(domid, transfer).await
     }
     async fn shutdown(&self, domid: DomId, reason: ShutdownReason) -> Result<(), Error> {
         self.sim.shutdown(domid, reason).await

@@ -33,7 +33,7 @@ async fn a_fresh_host_has_domain_0() {
     assert_eq!((config.memory, config.maxmem, config.vcpus), (1024, 16_777_215, 2));
 
     let refusal = |error: Result<(), Error>| error.unwrap_err().to_string();
-    assert_eq!(refusal(sim.destroy(DomId::ZERO).await), "Cannot destroy privileged domain 0");
+    assert_eq!(refusal(sim.destroy(DomId::ZERO, Arc::default()).await), "Cannot destroy privileged domain 0");
     assert_eq!(refusal(sim.pause(DomId::ZERO).await), "Cannot pause privileged domain 0");
     assert_eq!(
         refusal(sim.shutdown(DomId::ZERO, ShutdownReason::Crash).await),
@@ -49,7 +49,7 @@ async fn a_life() {
     let mut events = sim.subscribe();
     let mut web = with_devices(config("web", 128), [disk("sda1", "phy:/dev/vg0/web"), vif()]);
     web.set_vcpus(2);
-    let built = sim.create(&web).await.unwrap();
+    let built = sim.create(&web, Arc::default()).await.unwrap();
     let domid = built.domid;
     assert!(built.flags.paused && !built.flags.blocked && built.cpu_time.is_zero());
     assert_eq!(
@@ -89,10 +89,10 @@ async fn a_life() {
     assert_eq!((still.flags.shutdown, still.cpu_time), (Some(ShutdownReason::Poweroff), stopped.cpu_time));
     assert_eq!(free(&sim).await, 15296 - 128);
 
-    sim.destroy(domid).await.unwrap();
+    sim.destroy(domid, Arc::default()).await.unwrap();
     assert_eq!(free(&sim).await, 15296);
     assert!(sim.domain(domid).await.unwrap().is_none());
-    assert!(matches!(sim.destroy(domid).await, Err(Error::NoSuchDomain(id)) if id == "1"));
+    assert!(matches!(sim.destroy(domid, Arc::default()).await, Err(Error::NoSuchDomain(id)) if id == "1"));
     assert!(matches!(sim.vcpus(domid).await, Err(Error::NoSuchDomain(_))));
 }
 
@@ -100,7 +100,7 @@ async fn a_life() {
 async fn a_crash_is_at_once_and_heard_of() {
     let (_dir, sim) = host(settings());
     let mut events = sim.subscribe();
-    let domid = sim.create(&config("deaf", 64)).await.unwrap().domid;
+    let domid = sim.create(&config("deaf", 64), Arc::default()).await.unwrap().domid;
     sim.unpause(domid).await.unwrap();
     sim.shutdown(domid, ShutdownReason::Halt).await.unwrap();
     pass(60_000).await;
@@ -121,7 +121,7 @@ async fn a_guest_that_crashes_by_itself_is_reported_when_it_does() {
     let mut events = sim.subscribe();
     let start = Instant::now();
     for args in ["sim-reboot=2", "sim-crash"] {
-        let domid = sim.create(&with_args(config("a", 64), args)).await.unwrap().domid;
+        let domid = sim.create(&with_args(config("a", 64), args), Arc::default()).await.unwrap().domid;
         sim.unpause(domid).await.unwrap();
     }
     assert_eq!(events.recv().await, Some(DomainChanged(DomId(2))));
@@ -141,7 +141,7 @@ async fn devices_fail_by_name() {
         ("phy:/dev/hotpluglost", 2064, "Hotplug scripts not working.", 10_000),
     ] {
         let devices = [vif(), disk("sda", "phy:/dev/good"), disk("sdb", path)];
-        let domid = sim.create(&with_devices(config("a", 64), devices)).await.unwrap().domid;
+        let domid = sim.create(&with_devices(config("a", 64), devices), Arc::default()).await.unwrap().domid;
         let start = Instant::now();
         let error = sim.wait_for_devices(domid).await.unwrap_err();
         let Error::Device { device, class, reason: said } = &error else { panic!("{error}") };
@@ -155,14 +155,14 @@ async fn devices_fail_by_name() {
 async fn waiting_for_devices_ends_with_the_domain() {
     let (_dir, sim) = host(settings());
     let lost = with_devices(config("a", 64), [disk("sda", "phy:/dev/hotpluglost")]);
-    let domid = sim.create(&lost).await.unwrap().domid;
+    let domid = sim.create(&lost, Arc::default()).await.unwrap().domid;
     let waiting = tokio::spawn({
         let sim = sim.clone();
         async move { sim.wait_for_devices(domid).await }
     });
     pass(1_000).await;
     let start = Instant::now();
-    sim.destroy(domid).await.unwrap();
+    sim.destroy(domid, Arc::default()).await.unwrap();
     assert!(matches!(waiting.await.unwrap(), Err(Error::Gone(id)) if id == domid.to_string()));
     assert!(start.elapsed() < Duration::from_millis(30));
 }
@@ -197,19 +197,19 @@ async fn what_cannot_be_built_is_refused_and_costs_nothing() {
             "Not enough free memory: 18446744073709551615 KiB are needed and 15663104 KiB are free",
         ),
     ] {
-        assert_eq!(sim.create(&config).await.unwrap_err().to_string(), message);
+        assert_eq!(sim.create(&config, Arc::default()).await.unwrap_err().to_string(), message);
     }
     assert_eq!(free(&sim).await, 15296);
-    let driver = sim.create(&config("driver", 15296)).await.unwrap().domid;
+    let driver = sim.create(&config("driver", 15296), Arc::default()).await.unwrap().domid;
     assert_eq!((driver, free(&sim).await), (DomId(1), 0));
-    sim.destroy(driver).await.unwrap();
+    sim.destroy(driver, Arc::default()).await.unwrap();
 
-    let driver = sim.create(&config("driver", 64)).await.unwrap().domid;
+    let driver = sim.create(&config("driver", 64), Arc::default()).await.unwrap().domid;
     for backend in ["driver", "2", "Domain-0", "0"] {
-        sim.create(&with_devices(config("a", 64), [disk_from(backend)])).await.unwrap();
+        sim.create(&with_devices(config("a", 64), [disk_from(backend)]), Arc::default()).await.unwrap();
     }
     sim.shutdown(driver, ShutdownReason::Crash).await.unwrap();
-    assert!(sim.create(&with_devices(config("a", 64), [disk_from("driver")])).await.is_err());
+    assert!(sim.create(&with_devices(config("a", 64), [disk_from("driver")]), Arc::default()).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,18 +219,20 @@ async fn a_slow_disk_holds_up_its_own_domain_alone() {
     let start = Instant::now();
     let creating = tokio::spawn({
         let (sim, slow) = (sim.clone(), slow.clone());
-        async move { sim.create(&slow).await }
+        async move { sim.create(&slow, Arc::default()).await }
     });
     pass(100).await;
     assert_eq!(free(&sim).await, 15296 - 8192);
-    assert!(matches!(sim.create(&config("b", 8192)).await, Err(Error::NoMemory { .. })));
-    sim.create(&config("b", 1024)).await.unwrap();
+    assert!(matches!(sim.create(&config("b", 8192), Arc::default()).await, Err(Error::NoMemory { .. })));
+    sim.create(&config("b", 1024), Arc::default()).await.unwrap();
     assert!(start.elapsed() < Duration::from_millis(200));
     creating.await.unwrap().unwrap();
     assert!(start.elapsed() >= Duration::from_secs(2));
 
     let given_up = with_devices(config("c", 2048), slow.devices);
-    assert!(tokio::time::timeout(Duration::from_secs(1), sim.create(&given_up)).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), sim.create(&given_up, Arc::default())).await.is_err()
+    );
     assert_eq!(free(&sim).await, 15296 - 8192 - 1024);
     assert_eq!(sim.domains().await.unwrap().len(), 3);
 }
@@ -241,7 +243,7 @@ async fn an_hvm_guest_differs() {
     let mut hvm = config("hvm1", 256);
     hvm.set_vcpus(2);
     hvm.image.as_mut().unwrap().kind = GuestKind::Hvm;
-    let built = sim.create(&hvm).await.unwrap();
+    let built = sim.create(&hvm, Arc::default()).await.unwrap();
     assert_eq!((built.online_vcpus, built.console_mfn, built.notes.len()), (2, None, 1));
     let start = Instant::now();
     sim.wait_for_devices(built.domid).await.unwrap();
@@ -278,7 +280,7 @@ async fn parameters_belong_to_the_hosts_scheduler() {
         (Scheduler::Rtds, rtds(10, 4), rtds(10, 4), rtds(20, 20)),
     ] {
         let (_dir, sim) = host(SimSettings { scheduler, ..settings() });
-        let domid = sim.create(&config("busy", 64)).await.unwrap().domid;
+        let domid = sim.create(&config("busy", 64), Arc::default()).await.unwrap().domid;
         assert_eq!(sim.sched_params(DomId::ZERO).await.unwrap(), zero);
         assert_eq!(sim.sched_params(domid).await.unwrap(), guest);
         for id in [DomId::ZERO, domid] {
@@ -293,7 +295,7 @@ async fn parameters_belong_to_the_hosts_scheduler() {
 #[tokio::test(start_paused = true)]
 async fn a_new_cap_counts_from_now_on() {
     let (_dir, sim) = host(settings());
-    let domid = sim.create(&config("busy", 64)).await.unwrap().domid;
+    let domid = sim.create(&config("busy", 64), Arc::default()).await.unwrap().domid;
     sim.unpause(domid).await.unwrap();
     pass(10_000).await;
     let before = facts(&sim, domid).await.cpu_time;
@@ -307,7 +309,7 @@ async fn a_new_cap_counts_from_now_on() {
 #[tokio::test(start_paused = true)]
 async fn a_core_dump_is_a_file() {
     let (dir, sim) = host(settings());
-    let domid = sim.create(&config("a", 64)).await.unwrap().domid;
+    let domid = sim.create(&config("a", 64), Arc::default()).await.unwrap().domid;
     let path = dir.path().join("core");
     sim.dump_core(domid, &path, Arc::default()).await.unwrap();
     assert!(fs::metadata(&path).unwrap().len() >= 64 << 20);
@@ -332,9 +334,9 @@ async fn a_clock_that_stands_still_holds_nothing_up() {
         std::sync::Arc::new(Counting::default()),
     );
     let sim = sim.unwrap();
-    let domid = sim.create(&with_devices(config("a", 64), [vif()])).await.unwrap().domid;
+    let domid = sim.create(&with_devices(config("a", 64), [vif()]), Arc::default()).await.unwrap().domid;
     sim.wait_for_devices(domid).await.unwrap();
-    sim.destroy(domid).await.unwrap();
+    sim.destroy(domid, Arc::default()).await.unwrap();
     assert!(sim.domain(domid).await.unwrap().is_none());
 }
 
@@ -346,9 +348,10 @@ async fn many_at_once_keep_the_accounts() {
             let sim = sim.clone();
             tokio::spawn(async move {
                 for _ in 0..10 {
-                    let Ok(built) = sim.create(&config("a", 400 + n)).await else { continue };
+                    let Ok(built) = sim.create(&config("a", 400 + n), Arc::default()).await else { continue };
                     sim.unpause(built.domid).await.unwrap();
-                    let (destroyed, _) = tokio::join!(sim.destroy(built.domid), sim.pause(built.domid));
+                    let (destroyed, _) =
+                        tokio::join!(sim.destroy(built.domid, Arc::default()), sim.pause(built.domid));
                     destroyed.unwrap();
                 }
             })
@@ -398,7 +401,7 @@ async fn accounts_balance(steps: Vec<Step>) -> Result<(), TestCaseError> {
         let chosen = |index: &prop::sample::Index| (!domids.is_empty()).then(|| *index.get(&domids));
         let before = free(&sim).await;
         match &step {
-            Step::Create(mib) => match sim.create(&config("a", *mib)).await {
+            Step::Create(mib) => match sim.create(&config("a", *mib), Arc::default()).await {
                 Ok(built) => {
                     prop_assert!(before >= *mib && built.domid > highest);
                     highest = built.domid;
@@ -409,11 +412,13 @@ async fn accounts_balance(steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::CreateFailing(mib) => {
                 let mut config = config("a", *mib);
                 config.pool_name = "nosuch".into();
-                prop_assert!(sim.create(&config).await.is_err());
+                prop_assert!(sim.create(&config, Arc::default()).await.is_err());
             }
             Step::CreateCancelled(mib, millis) => {
                 let limit = Duration::from_millis(*millis);
-                if let Ok(Ok(built)) = tokio::time::timeout(limit, sim.create(&slow(*mib))).await {
+                if let Ok(Ok(built)) =
+                    tokio::time::timeout(limit, sim.create(&slow(*mib), Arc::default())).await
+                {
                     highest = built.domid;
                 }
                 // What a thread has begun it ends; only then is everything given back.
@@ -422,12 +427,17 @@ async fn accounts_balance(steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Destroy(index) => {
                 if let Some(domid) = chosen(index) {
                     // One whose destruction was given up may have gone meanwhile.
-                    prop_assert!(matches!(sim.destroy(domid).await, Ok(()) | Err(Error::NoSuchDomain(_))));
+                    prop_assert!(matches!(
+                        sim.destroy(domid, Arc::default()).await,
+                        Ok(()) | Err(Error::NoSuchDomain(_))
+                    ));
                 }
             }
             Step::DestroyCancelled(index) => {
                 if let Some(domid) = chosen(index) {
-                    let _ = tokio::time::timeout(Duration::from_millis(5), sim.destroy(domid)).await;
+                    let _ =
+                        tokio::time::timeout(Duration::from_millis(5), sim.destroy(domid, Arc::default()))
+                            .await;
                 }
             }
             Step::Crash(index) => {
@@ -447,7 +457,7 @@ async fn accounts_balance(steps: Vec<Step>) -> Result<(), TestCaseError> {
     }
     pass(3_000).await;
     for domain in sim.domains().await.unwrap().iter().skip(1) {
-        sim.destroy(domain.domid).await.unwrap();
+        sim.destroy(domain.domid, Arc::default()).await.unwrap();
     }
     prop_assert_eq!(free(&sim).await, 15296);
     Ok(())

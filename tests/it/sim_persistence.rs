@@ -3,6 +3,7 @@
 use crate::sim_support::*;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use xend::backend::sim::{SimError, SimSettings};
 use xend::core::error::Error;
 use xend::core::model::{DomId, SchedParams, ShutdownReason, Uuid};
@@ -27,8 +28,8 @@ async fn domains_are_found_as_they_were_and_live_on_meanwhile() {
     let sim = open(dir.path(), &clock);
     let mut web = with_devices(config("web", 128), [vif(), disk("sda1", "phy:/dev/vg0/it's")]);
     web.number_devices();
-    let web_id = sim.create(&web).await.unwrap().domid;
-    let idle = sim.create(&config("still-paused", 256)).await.unwrap();
+    let web_id = sim.create(&web, Arc::default()).await.unwrap().domid;
+    let idle = sim.create(&config("still-paused", 256), Arc::default()).await.unwrap();
     sim.unpause(web_id).await.unwrap();
     sim.set_sched_params(web_id, SchedParams::Credit { weight: 512, cap: 50 }).await.unwrap();
     sim.rename(DomId::ZERO, &name("Zero"), None).await.unwrap();
@@ -56,9 +57,10 @@ async fn domains_are_found_as_they_were_and_live_on_meanwhile() {
 async fn guests_stop_while_nobody_looks() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let sim = open(dir.path(), &clock);
-    let asked = sim.create(&config("asked", 64)).await.unwrap().domid;
-    let deaf = sim.create(&config("deaf", 65)).await.unwrap().domid;
-    let crasher = sim.create(&with_args(config("crasher", 66), "ro sim-crash=3")).await.unwrap().domid;
+    let asked = sim.create(&config("asked", 64), Arc::default()).await.unwrap().domid;
+    let deaf = sim.create(&config("deaf", 65), Arc::default()).await.unwrap().domid;
+    let crasher =
+        sim.create(&with_args(config("crasher", 66), "ro sim-crash=3"), Arc::default()).await.unwrap().domid;
     for domid in [asked, deaf, crasher] {
         sim.unpause(domid).await.unwrap();
         sim.shutdown(domid, ShutdownReason::Reboot).await.unwrap();
@@ -81,7 +83,7 @@ async fn guests_stop_while_nobody_looks() {
 async fn a_crash_that_nobody_saw_is_in_the_message_buffer_once() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let sim = open(dir.path(), &clock);
-    let domid = sim.create(&with_args(config("a", 64), "sim-crash=1")).await.unwrap().domid;
+    let domid = sim.create(&with_args(config("a", 64), "sim-crash=1"), Arc::default()).await.unwrap().domid;
     sim.unpause(domid).await.unwrap();
     drop(sim);
     pass(5_000).await;
@@ -97,10 +99,10 @@ async fn a_crash_that_nobody_saw_is_in_the_message_buffer_once() {
 async fn a_domain_that_was_being_taken_apart_is_gone() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let sim = open(dir.path(), &clock);
-    let domid = sim.create(&config("a", 1024)).await.unwrap().domid;
+    let domid = sim.create(&config("a", 1024), Arc::default()).await.unwrap().domid;
     let job = tokio::spawn({
         let sim = sim.clone();
-        async move { sim.destroy(domid).await }
+        async move { sim.destroy(domid, Arc::default()).await }
     });
     while !facts(&sim, domid).await.flags.dying {
         pass(1).await;
@@ -121,9 +123,9 @@ async fn numbers_are_never_used_again() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     for expected in 1..4 {
         let sim = open(dir.path(), &clock);
-        let domid = sim.create(&config("a", 64)).await.unwrap().domid;
+        let domid = sim.create(&config("a", 64), Arc::default()).await.unwrap().domid;
         assert_eq!(domid, DomId(expected));
-        sim.destroy(domid).await.unwrap();
+        sim.destroy(domid, Arc::default()).await.unwrap();
     }
 }
 
@@ -132,7 +134,7 @@ async fn damaged_files_are_set_aside_and_stop_nothing() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let sim = open(dir.path(), &clock);
     for n in 0..3 {
-        sim.create(&config("a", 64 + n)).await.unwrap();
+        sim.create(&config("a", 64 + n), Arc::default()).await.unwrap();
     }
     drop(sim);
     let file = |name: &str| dir.path().join(name);
@@ -147,14 +149,14 @@ async fn damaged_files_are_set_aside_and_stop_nothing() {
     assert!(file("domains/2.sxp.damaged").exists() && file("host.sxp.damaged").exists());
     assert!(!file("domains/.new-abc").exists());
     assert_eq!(free(&sim).await, 16384 - 64 - 1024 - 64 - 66);
-    assert_eq!(sim.create(&config("b", 64)).await.unwrap().domid, DomId(4));
+    assert_eq!(sim.create(&config("b", 64), Arc::default()).await.unwrap().domid, DomId(4));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_boot_of_the_machine_ends_all_domains() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let sim = open(dir.path(), &clock);
-    sim.create(&config("a", 64)).await.unwrap();
+    sim.create(&config("a", 64), Arc::default()).await.unwrap();
     sim.rename(DomId::ZERO, &name("Zero"), None).await.unwrap();
     drop(sim);
     let rebooted = SimSettings { boot_id: Some("next-run".into()), dom0_memory_mib: 2048, ..settings() };
@@ -165,7 +167,7 @@ async fn a_boot_of_the_machine_ends_all_domains() {
         (domains[0].name.as_str(), domains[0].uuid, domains[0].memory_kib),
         ("Domain-0", Uuid::nil(), 2048 * 1024)
     );
-    assert_eq!(sim.create(&config("b", 64)).await.unwrap().domid, DomId(1));
+    assert_eq!(sim.create(&config("b", 64), Arc::default()).await.unwrap().domid, DomId(1));
     let text = String::from_utf8(sim.dmesg().await.unwrap()).unwrap();
     assert!(text.starts_with("(XEN) Xen version 4.17.0"), "{text}");
     assert_eq!(text.matches("domain created").count(), 1);
@@ -189,11 +191,11 @@ async fn a_second_daemon_is_refused() {
 async fn what_cannot_be_written_has_not_happened() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let sim = open(dir.path(), &clock);
-    let domid = sim.create(&config("a", 64)).await.unwrap().domid;
+    let domid = sim.create(&config("a", 64), Arc::default()).await.unwrap().domid;
     let before = facts(&sim, domid).await;
     fs::rename(dir.path().join("domains"), dir.path().join("elsewhere")).unwrap();
     assert!(matches!(sim.unpause(domid).await, Err(Error::Backend { .. })));
-    assert!(matches!(sim.create(&config("b", 64)).await, Err(Error::Backend { .. })));
+    assert!(matches!(sim.create(&config("b", 64), Arc::default()).await, Err(Error::Backend { .. })));
     assert_eq!(facts(&sim, domid).await, before);
     assert_eq!(sim.domains().await.unwrap().len(), 2);
     assert_eq!(free(&sim).await, 16384 - 64 - 1024 - 64);

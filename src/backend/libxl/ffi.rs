@@ -6,7 +6,7 @@
 
 use super::failure::Failure;
 use std::ffi::{CStr, CString, c_char, c_int};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -44,8 +44,9 @@ pub(super) enum Class {
 pub(super) struct Libxl(*mut Gate);
 
 // SAFETY: a libxl context may be used by several threads at a time: it locks itself (libxl.h, "libxl contexts are
-// thread-safe"), and the shim's structure is not changed after it was opened. The same holds of the one call of libxenctrl,
-// which is a single hypercall, and of libxenstore's handle, which locks itself.
+// thread-safe"). The same holds of the one call of libxenctrl,
+// which is a single hypercall, and of libxenstore's handle, which locks itself. What changes in the structure, libxl's events,
+// is behind its lock (events.c).
 unsafe impl Send for Libxl {}
 // SAFETY: as above.
 unsafe impl Sync for Libxl {}
@@ -58,11 +59,13 @@ impl Drop for Libxl {
 }
 
 impl Libxl {
-    /// Opens libxl on this host, which fails where there is no Xen.
-    pub(super) fn open() -> Result<Self, Failure> {
+    /// Opens libxl on this host, which fails where there is no Xen. libxl's own limits are right for a gateway that waits for
+    /// two minutes, and go by `limit`. Nothing is completed before a thread waits in [`event`](Self::event).
+    pub(super) fn open(limit: Duration) -> Result<Self, Failure> {
         let mut gate = ptr::null_mut();
+        let seconds = c_int::try_from(limit.as_secs()).unwrap_or(c_int::MAX);
         // SAFETY: the out parameter is written to before the call returns, and is null unless it returns 0.
-        checked(|| unsafe { c::gate_open(&raw mut gate) })?;
+        checked(|| unsafe { c::gate_open(seconds, &raw mut gate) })?;
         Ok(Self(gate))
     }
 
@@ -157,6 +160,12 @@ impl Libxl {
         // SAFETY: see `note`; the descriptor is the caller's and stays open.
         checked(|| unsafe { c::gate_create(self.0, json.as_ptr(), from.unwrap_or(-1), &raw mut domid) })?;
         Ok(domid)
+    }
+
+    /// How many bytes a TCP socket has received; `None` if the file is no TCP socket.
+    pub(super) fn received(socket: BorrowedFd<'_>) -> Option<u64> {
+        // SAFETY: the descriptor is open for as long as it is borrowed.
+        u64::try_from(unsafe { c::gate_received(socket.as_raw_fd()) }).ok()
     }
 
     pub(super) fn save(&self, domid: u32, to: RawFd, live: bool) -> Result<(), Failure> {
@@ -287,13 +296,16 @@ impl Libxl {
         let at = string(path)?;
         // SAFETY: see `version`; the string lives until the call returns.
         let names = self.text(|gate, out| unsafe { c::gate_nodes(gate, at.as_ptr(), out) })?;
-        let read = |name: &str| {
-            let at = string(&format!("{path}/{name}"))?;
-            // SAFETY: as above.
-            self.text(|gate, out| unsafe { c::gate_read(gate, at.as_ptr(), out) })
-        };
         // One that has just been removed is left out.
-        Ok(names.lines().filter_map(|name| Some((name.to_owned(), read(name).ok()?))).collect())
+        let read = |name: &str| Some((name.to_owned(), self.read(&format!("{path}/{name}"))?));
+        Ok(names.lines().filter_map(read).collect())
+    }
+
+    /// What is in a node of XenStore; `None` if there is no such node.
+    pub(super) fn read(&self, path: &str) -> Option<String> {
+        let at = string(path).ok()?;
+        // SAFETY: see `version`; the string lives until the call returns.
+        self.text(|gate, out| unsafe { c::gate_read(gate, at.as_ptr(), out) }).ok()
     }
 
     pub(super) fn debug_keys(&self, keys: &str) -> Result<(), Failure> {
@@ -324,8 +336,8 @@ impl Libxl {
         Ok((domid != u32::MAX).then_some(domid))
     }
 
-    /// Waits for the next event, and says which domain it is about. A thread must always be here: libxl makes no progress
-    /// otherwise.
+    /// Waits for the next event, and says which domain it is about. One thread must always be here: it completes what all
+    /// others have begun.
     pub(super) fn event(&self) -> Result<u32, Failure> {
         let mut domid = 0;
         // SAFETY: the handle is open, the out parameter is valid for the call.

@@ -88,14 +88,13 @@ impl Hypervisor for Xen {
         .await
     }
 
-    async fn create(&self, config: &DomainConfig) -> Result<DomainFacts, Error> {
+    async fn create(&self, config: &DomainConfig, transfer: Arc<Transfer>) -> Result<DomainFacts, Error> {
         let config = config.clone();
         self.blocking(move |inner| {
             let value = convert::domain(&config, inner.cpus)?;
-            let domid = inner
-                .libxl
-                .create(&value.to_string(), None)
-                .map_err(|failure| failed("Building the domain", failure))?;
+            let create = || inner.libxl.create(&value.to_string(), None);
+            let created = inner.while_building(config.uuid.unwrap_or_default(), None, &transfer, create);
+            let domid = created.map_err(|failure| failed("Building the domain", failure))?;
             inner.settle_in(domid, &config)
         })
         .await
@@ -133,9 +132,10 @@ impl Hypervisor for Xen {
         .await
     }
 
-    async fn destroy(&self, domid: DomId) -> Result<(), Error> {
+    async fn destroy(&self, domid: DomId, transfer: Arc<Transfer>) -> Result<(), Error> {
         self.blocking(move |inner| {
-            inner.libxl.destroy(domid.0).map_err(|f| of_domain(domid.0, "Destroy", f))?;
+            let destroyed = inner.while_freeing(domid.0, &transfer, || inner.libxl.destroy(domid.0));
+            destroyed.map_err(|failure| of_domain(domid.0, "Destroy", failure))?;
             inner.forget(domid.0);
             Ok(())
         })

@@ -4,6 +4,7 @@
 //! hypervisor   the port: each call on a thread that may block
 //! domains      what several calls have in common
 //! streams      domains in files and on their way; consoles
+//! progress     what can be seen of a call while it is being made
 //! host         the host
 //! machine      its network and CPU pools
 //! sysfs        what Linux says of it
@@ -13,6 +14,7 @@
 //! watch        events of libxl's and of XenStore's
 //! ffi          the C side: the only unsafe code
 //! shim.c       libxl behind plain C types
+//! events.c     its file descriptors, timers, operations and forks
 //! ```
 //!
 //! A domain's configuration is kept with it as libxl's user data, and goes with it. A domain that another toolstack built
@@ -27,6 +29,7 @@ mod host;
 mod hvm;
 mod hypervisor;
 mod machine;
+mod progress;
 mod streams;
 mod sysfs;
 mod watch;
@@ -73,16 +76,16 @@ impl std::fmt::Debug for Xen {
 }
 
 impl Xen {
-    /// Opens libxl, which fails on a host without Xen. Blocks.
-    pub fn open() -> Result<Self, Error> {
-        let libxl = Libxl::open().map_err(|failure| {
+    /// Opens libxl, which fails on a host without Xen. `limit` is how long the caller waits for one call. Blocks.
+    pub fn open(limit: Duration) -> Result<Self, Error> {
+        let libxl = Libxl::open(limit).map_err(|failure| {
             Error::backend("Xen cannot be reached: is this Domain-0, and does xenstored run?", failure)
         })?;
         let physinfo = json(&libxl.physinfo().map_err(|failure| failed("Reading the host", failure))?)?;
         let cpus = physinfo["nr_cpus"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
         let inner = Inner { libxl, cpus, known: Mutex::default(), listener: Mutex::default() };
         let xen = Self(Arc::new(inner));
-        watch::start(&xen.0);
+        watch::start(&xen.0).map_err(|error| Error::backend("No thread for libxl's events", error))?;
         Ok(xen)
     }
 

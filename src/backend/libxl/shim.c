@@ -6,59 +6,16 @@
  * codes; a string that is handed out belongs to the caller, who gives it to gate_free. The names begin with gate_ since
  * libxenstore has others of the obvious kind, and a program's symbols go before those of its libraries.
  */
-#define LIBXL_API_VERSION 0x041400
+#include "shim.h"
 #include <errno.h>
-#include <libxl.h>
-#include <libxl_event.h>
 #include <libxl_utils.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xenctrl.h>
-#include <xenstore.h>
-#include <xentoollog.h>
-
-/* What libxl says of a failure is worth more than its code: the last words on this thread. */
-static __thread char words[1024];
-
-static void vmessage(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-                     const char *format, va_list al)
-{
-    (void)logger;
-    (void)errnoval;
-    (void)context;
-    if (level < XTL_ERROR)
-        return;
-    /* The first is nearest to the cause. */
-    if (words[0] == 0)
-        vsnprintf(words, sizeof words, format, al);
-}
-
-static void progress(xentoollog_logger *logger, const char *context, const char *doing, int percent,
-                     unsigned long done, unsigned long total)
-{
-    (void)logger, (void)context, (void)doing, (void)percent, (void)done, (void)total;
-}
-
-static void destroy_logger(xentoollog_logger *logger)
-{
-    (void)logger;
-}
-
-static xentoollog_logger logger = { vmessage, progress, destroy_logger };
-
-static const libxl_childproc_hooks childproc = {
-    .chldowner = libxl_sigchld_owner_libxl_always_selective_reap,
-};
-
-struct gate {
-    libxl_ctx *ctx;
-    xc_interface *xc;
-    /* Watches are for the one thread that waits in gate_change. */
-    struct xs_handle *store;
-};
+#include <sys/socket.h>
 
 void gate_free(void *pointer)
 {
@@ -68,12 +25,12 @@ void gate_free(void *pointer)
 /* What libxl said since gate_begin, on this thread. */
 const char *gate_words(void)
 {
-    return words;
+    return shim_words;
 }
 
 void gate_begin(void)
 {
-    words[0] = 0;
+    shim_words[0] = 0;
 }
 
 void gate_close(struct gate *gate)
@@ -83,26 +40,32 @@ void gate_close(struct gate *gate)
         xc_interface_close(gate->xc);
     if (gate->ctx)
         libxl_ctx_free(gate->ctx);
+    shim_unregister(gate);
     free(gate);
 }
 
-int gate_open(struct gate **out)
+/* `limit` is how long the gateway waits for the hypervisor, in seconds. */
+int gate_open(int limit, struct gate **out)
 {
     struct gate *gate = calloc(1, sizeof *gate);
-    int rc = gate ? libxl_ctx_alloc(&gate->ctx, LIBXL_VERSION, 0, &logger) : ERROR_NOMEM;
+    int rc = gate ? libxl_ctx_alloc(&gate->ctx, LIBXL_VERSION, 0, &shim_logger) : ERROR_NOMEM;
+    *out = NULL;
+    if (!gate)
+        return rc;
+    gate->limit = limit;
+    if (rc == 0)
+        rc = shim_register(gate);
     if (rc == 0) {
-        libxl_childproc_setmode(gate->ctx, &childproc, 0);
-        gate->xc = xc_interface_open(&logger, &logger, 0);
+        gate->xc = xc_interface_open(&shim_logger, &shim_logger, 0);
         gate->store = xs_open(0);
         if (!gate->xc || !gate->store || !xs_watch(gate->store, "@introduceDomain", "")
             || !xs_watch(gate->store, "@releaseDomain", ""))
             rc = ERROR_FAIL;
     }
-    if (rc && gate) {
+    if (rc)
         gate_close(gate);
-        gate = NULL;
-    }
-    *out = gate;
+    else
+        *out = gate;
     return rc;
 }
 
@@ -133,12 +96,14 @@ static int given(char **out, char *json)
 
 int gate_version(struct gate *gate, char **out)
 {
+    NO_FORK;
     const libxl_version_info *info = libxl_get_version_info(gate->ctx);
     return info ? given(out, libxl_version_info_to_json(gate->ctx, (libxl_version_info *)info)) : ERROR_FAIL;
 }
 
 int gate_physinfo(struct gate *gate, char **out)
 {
+    NO_FORK;
     libxl_physinfo info;
     libxl_physinfo_init(&info);
     int rc = libxl_get_physinfo(gate->ctx, &info);
@@ -150,6 +115,7 @@ int gate_physinfo(struct gate *gate, char **out)
 
 int gate_scheduler(struct gate *gate, char **out)
 {
+    NO_FORK;
     int scheduler = libxl_get_scheduler(gate->ctx);
     if (scheduler < 0)
         return scheduler;
@@ -159,6 +125,7 @@ int gate_scheduler(struct gate *gate, char **out)
 /* Xen's message buffer; empties it if `clear`. */
 int gate_dmesg(struct gate *gate, int clear, char **out)
 {
+    NO_FORK;
     libxl_xen_console_reader *reader = libxl_xen_console_read_start(gate->ctx, clear);
     size_t size = 0;
     FILE *file = open_memstream(out, &size);
@@ -174,6 +141,7 @@ int gate_dmesg(struct gate *gate, int clear, char **out)
 
 int gate_debug_keys(struct gate *gate, const char *keys)
 {
+    NO_FORK;
     /* libxl does not change them. */
     return libxl_send_debug_keys(gate->ctx, (char *)keys);
 }
@@ -182,6 +150,7 @@ int gate_debug_keys(struct gate *gate, const char *keys)
 
 int gate_domains(struct gate *gate, char **out)
 {
+    NO_FORK;
     int count = 0;
     libxl_dominfo *all = libxl_list_domain(gate->ctx, &count);
     if (!all)
@@ -193,6 +162,7 @@ int gate_domains(struct gate *gate, char **out)
 
 int gate_domain(struct gate *gate, uint32_t domid, char **out)
 {
+    NO_FORK;
     libxl_dominfo info;
     libxl_dominfo_init(&info);
     int rc = libxl_domain_info(gate->ctx, &info, domid);
@@ -210,6 +180,7 @@ int gate_name(struct gate *gate, uint32_t domid, char **out)
 
 int gate_vcpus(struct gate *gate, uint32_t domid, char **out)
 {
+    NO_FORK;
     int count = 0, cpus = 0;
     libxl_vcpuinfo *all = libxl_list_vcpu(gate->ctx, domid, &count, &cpus);
     if (!all)
@@ -224,7 +195,7 @@ int gate_config(struct gate *gate, uint32_t domid, char **out)
 {
     libxl_domain_config config;
     libxl_domain_config_init(&config);
-    int rc = libxl_retrieve_domain_configuration(gate->ctx, domid, &config, NULL);
+    int rc = OPERATION(domid, libxl_retrieve_domain_configuration(gate->ctx, domid, &config, &how));
     if (rc == 0)
         rc = given(out, libxl_domain_config_to_json(gate->ctx, &config));
     libxl_domain_config_dispose(&config);
@@ -259,51 +230,68 @@ int gate_create(struct gate *gate, const char *json, int fd, uint32_t *domid)
     *domid = -1;
     int rc = libxl_domain_config_from_json(gate->ctx, &config, json);
     if (rc == 0 && fd < 0) {
-        rc = libxl_domain_create_new(gate->ctx, &config, domid, NULL, NULL);
+        rc = OPERATION(NO_DOMID, libxl_domain_create_new(gate->ctx, &config, domid, &how, NULL));
     } else if (rc == 0) {
         libxl_domain_restore_params params;
         libxl_domain_restore_params_init(&params);
         /* The default is a stream of xend's own time. */
         params.stream_version = 2;
-        rc = libxl_domain_create_restore(gate->ctx, &config, domid, fd, -1, &params, NULL, NULL);
+        rc = OPERATION(NO_DOMID, libxl_domain_create_restore(gate->ctx, &config, domid, fd, -1, &params, &how, NULL));
         libxl_domain_restore_params_dispose(&params);
     }
     libxl_domain_config_dispose(&config);
     return rc;
 }
 
+/* How many bytes a TCP socket has received; -1 of what is none. */
+int64_t gate_received(int fd)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    memset(&info, 0, sizeof info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) ? -1 : (int64_t)info.tcpi_bytes_received;
+}
+
 int gate_save(struct gate *gate, uint32_t domid, int fd, int live)
 {
-    return libxl_domain_suspend(gate->ctx, domid, fd, live ? LIBXL_SUSPEND_LIVE : 0, NULL);
+    int flags = live ? LIBXL_SUSPEND_LIVE : 0;
+    return OPERATION(domid, libxl_domain_suspend(gate->ctx, domid, fd, flags, &how));
 }
 
 int gate_unsuspend(struct gate *gate, uint32_t domid)
 {
-    return libxl_domain_resume(gate->ctx, domid, 1, NULL);
+    return OPERATION(domid, libxl_domain_resume(gate->ctx, domid, 1, &how));
 }
 
 int gate_pause(struct gate *gate, uint32_t domid)
 {
-    return libxl_domain_pause(gate->ctx, domid, NULL);
+    return OPERATION(domid, libxl_domain_pause(gate->ctx, domid, &how));
 }
 
 int gate_unpause(struct gate *gate, uint32_t domid)
 {
-    return libxl_domain_unpause(gate->ctx, domid, NULL);
+    return OPERATION(domid, libxl_domain_unpause(gate->ctx, domid, &how));
 }
 
 int gate_destroy(struct gate *gate, uint32_t domid)
 {
-    return libxl_domain_destroy(gate->ctx, domid, NULL);
+    return OPERATION(domid, libxl_domain_destroy(gate->ctx, domid, &how));
 }
 
 /* The guest is asked, and not waited for: what comes of it is an event. */
 static const libxl_asyncop_how asked = { .callback = NULL };
 
+/* Stops a domain without asking its guest. */
+static int stop(struct gate *gate, uint32_t domid, int reason)
+{
+    NO_FORK;
+    return xc_domain_shutdown(gate->xc, domid, reason) ? ERROR_FAIL : 0;
+}
+
 /* A guest that cannot be asked, an HVM guest without Xen's drivers, is stopped, as xend did. */
 static int or_stopped(struct gate *gate, uint32_t domid, int rc, int reason)
 {
-    return rc == ERROR_NOPARAVIRT && xc_domain_shutdown(gate->xc, domid, reason) == 0 ? 0 : rc;
+    return rc == ERROR_NOPARAVIRT && stop(gate, domid, reason) == 0 ? 0 : rc;
 }
 
 int gate_shutdown(struct gate *gate, uint32_t domid)
@@ -318,11 +306,12 @@ int gate_reboot(struct gate *gate, uint32_t domid)
 
 int gate_crash(struct gate *gate, uint32_t domid)
 {
-    return xc_domain_shutdown(gate->xc, domid, SHUTDOWN_crash) ? ERROR_FAIL : 0;
+    return stop(gate, domid, SHUTDOWN_crash);
 }
 
 int gate_rename(struct gate *gate, uint32_t domid, const char *from, const char *to)
 {
+    NO_FORK;
     return libxl_domain_rename(gate->ctx, domid, from, to);
 }
 
@@ -333,10 +322,11 @@ int gate_preserve(struct gate *gate, uint32_t domid, const char *name, const cha
     libxl_uuid fresh;
     libxl_domain_config_init(&config);
     memcpy(libxl_uuid_bytearray(&fresh), uuid, 16);
-    int rc = libxl_retrieve_domain_configuration(gate->ctx, domid, &config, NULL);
+    int rc = OPERATION(domid, libxl_retrieve_domain_configuration(gate->ctx, domid, &config, &how));
     if (rc == 0) {
         free(config.c_info.name);
         config.c_info.name = strdup(name);
+        NO_FORK;
         rc = libxl_domain_preserve(gate->ctx, domid, &config.c_info, suffix, fresh);
     }
     libxl_domain_config_dispose(&config);
@@ -345,7 +335,7 @@ int gate_preserve(struct gate *gate, uint32_t domid, const char *name, const cha
 
 int gate_dump(struct gate *gate, uint32_t domid, const char *file)
 {
-    return libxl_domain_core_dump(gate->ctx, domid, file, NULL);
+    return OPERATION(domid, libxl_domain_core_dump(gate->ctx, domid, file, &how));
 }
 
 int gate_sysrq(struct gate *gate, uint32_t domid, char key)
@@ -357,7 +347,7 @@ int gate_trigger(struct gate *gate, uint32_t domid, const char *name, uint32_t v
 {
     libxl_trigger trigger;
     int rc = libxl_trigger_from_string(name, &trigger);
-    return rc ? rc : libxl_send_trigger(gate->ctx, domid, trigger, vcpu, NULL);
+    return rc ? rc : OPERATION(domid, libxl_send_trigger(gate->ctx, domid, trigger, vcpu, &how));
 }
 
 /* ---- memory, CPUs, scheduler ---- */
@@ -387,7 +377,7 @@ int gate_set_vcpus(struct gate *gate, uint32_t domid, const uint32_t *online, in
     libxl_bitmap map;
     int rc = bitmap(gate, &map, online, count, 128);
     if (rc == 0)
-        rc = libxl_set_vcpuonline(gate->ctx, domid, &map, NULL);
+        rc = OPERATION(domid, libxl_set_vcpuonline(gate->ctx, domid, &map, &how));
     libxl_bitmap_dispose(&map);
     return rc;
 }
@@ -395,6 +385,7 @@ int gate_set_vcpus(struct gate *gate, uint32_t domid, const uint32_t *online, in
 /* Where a VCPU may be; anywhere if count is 0. */
 int gate_pin(struct gate *gate, uint32_t domid, uint32_t vcpu, const uint32_t *cpus, int count)
 {
+    NO_FORK;
     libxl_bitmap map;
     int most = libxl_get_max_cpus(gate->ctx);
     int rc = most < 0 ? most : bitmap(gate, &map, cpus, count, most);
@@ -409,6 +400,7 @@ int gate_pin(struct gate *gate, uint32_t domid, uint32_t vcpu, const uint32_t *c
 
 int gate_sched(struct gate *gate, uint32_t domid, char **out)
 {
+    NO_FORK;
     libxl_domain_sched_params params;
     libxl_domain_sched_params_init(&params);
     int rc = libxl_domain_sched_params_get(gate->ctx, domid, &params);
@@ -420,6 +412,7 @@ int gate_sched(struct gate *gate, uint32_t domid, char **out)
 
 int gate_set_sched(struct gate *gate, uint32_t domid, const char *json)
 {
+    NO_FORK;
     libxl_domain_sched_params params;
     libxl_domain_sched_params_init(&params);
     int rc = libxl_domain_sched_params_from_json(gate->ctx, &params, json);
@@ -439,9 +432,9 @@ enum { ADD, REMOVE, DESTROY };
         libxl_device_##type##_init(&device);                                                                       \
         int rc = libxl_device_##type##_from_json(gate->ctx, &device, json);                                          \
         if (rc == 0)                                                                                               \
-            rc = what == ADD      ? libxl_device_##type##_add(gate->ctx, domid, &device, NULL)                       \
-                 : what == REMOVE ? libxl_device_##type##_remove(gate->ctx, domid, &device, NULL)                    \
-                                  : libxl_device_##type##_destroy(gate->ctx, domid, &device, NULL);                  \
+            rc = OPERATION(domid, what == ADD ? libxl_device_##type##_add(gate->ctx, domid, &device, &how)          \
+                                  : what == REMOVE ? libxl_device_##type##_remove(gate->ctx, domid, &device, &how)  \
+                                                   : libxl_device_##type##_destroy(gate->ctx, domid, &device, &how)); \
         libxl_device_##type##_dispose(&device);                                                                    \
         return rc;                                                                                                 \
     } while (0)
@@ -458,8 +451,8 @@ int gate_disk(struct gate *gate, uint32_t domid, int what, const char *json)
     if (rc == 0)
         rc = libxl_vdev_to_device_disk(gate->ctx, domid, disk.vdev, &there);
     if (rc == 0)
-        rc = what == REMOVE ? libxl_device_disk_remove(gate->ctx, domid, &there, NULL)
-                            : libxl_device_disk_destroy(gate->ctx, domid, &there, NULL);
+        rc = OPERATION(domid, what == REMOVE ? libxl_device_disk_remove(gate->ctx, domid, &there, &how)
+                                             : libxl_device_disk_destroy(gate->ctx, domid, &there, &how));
     libxl_device_disk_dispose(&disk);
     libxl_device_disk_dispose(&there);
     return rc;
@@ -505,7 +498,7 @@ int gate_pci(struct gate *gate, uint32_t domid, int what, const char *json)
 {
     int rc = plug_pci(gate, domid, what, json);
     if (rc == 0 && what != ADD && has_pci(gate, domid, json)) {
-        snprintf(words, sizeof words, "The guest does not let go of it");
+        snprintf(shim_words, sizeof shim_words, "The guest does not let go of it");
         rc = ERROR_FAIL;
     }
     return rc;
@@ -517,7 +510,7 @@ int gate_medium(struct gate *gate, uint32_t domid, const char *json)
     libxl_device_disk_init(&disk);
     int rc = libxl_device_disk_from_json(gate->ctx, &disk, json);
     if (rc == 0)
-        rc = libxl_cdrom_insert(gate->ctx, domid, &disk, NULL);
+        rc = OPERATION(domid, libxl_cdrom_insert(gate->ctx, domid, &disk, &how));
     libxl_device_disk_dispose(&disk);
     return rc;
 }
@@ -622,22 +615,11 @@ int gate_watch(struct gate *gate, uint32_t domid)
     return libxl_evenable_domain_death(gate->ctx, domid, 0, &watch);
 }
 
-/* Waits for the next event, whatever it is, and says which domain it is about. */
-int gate_event(struct gate *gate, uint32_t *domid)
-{
-    libxl_event *event = NULL;
-    int rc = libxl_event_wait(gate->ctx, &event, LIBXL_EVENTMASK_ALL, NULL, NULL);
-    if (rc == 0) {
-        *domid = event->domid;
-        libxl_event_free(gate->ctx, event);
-    }
-    return rc;
-}
-
 /* ---- CPU pools ---- */
 
 int gate_pools(struct gate *gate, char **out)
 {
+    NO_FORK;
     int count = 0;
     libxl_cpupoolinfo *all = libxl_list_cpupool(gate->ctx, &count);
     if (!all)
@@ -654,6 +636,7 @@ static int pool_id(struct gate *gate, const char *name, uint32_t *id)
 
 int gate_pool_create(struct gate *gate, const char *name, const char *scheduler, const uint32_t *cpus, int count)
 {
+    NO_FORK;
     libxl_bitmap map;
     libxl_uuid uuid;
     libxl_scheduler kind;
@@ -673,6 +656,7 @@ int gate_pool_create(struct gate *gate, const char *name, const char *scheduler,
 
 int gate_pool_destroy(struct gate *gate, const char *name)
 {
+    NO_FORK;
     uint32_t id;
     int rc = pool_id(gate, name, &id);
     return rc ? rc : libxl_cpupool_destroy(gate->ctx, id);
@@ -680,6 +664,7 @@ int gate_pool_destroy(struct gate *gate, const char *name)
 
 int gate_pool_cpu(struct gate *gate, const char *name, int cpu, int add)
 {
+    NO_FORK;
     uint32_t id;
     int rc = pool_id(gate, name, &id);
     if (rc)
@@ -689,6 +674,7 @@ int gate_pool_cpu(struct gate *gate, const char *name, int cpu, int add)
 
 int gate_pool_move(struct gate *gate, const char *name, uint32_t domid)
 {
+    NO_FORK;
     uint32_t id;
     int rc = pool_id(gate, name, &id);
     return rc ? rc : libxl_cpupool_movedomain(gate->ctx, id, domid);

@@ -1,6 +1,7 @@
 //! What is written and read in one go: domains in files and on their way, and what guests print.
 
 use super::convert;
+use super::progress::while_moving;
 use super::{Inner, of_domain};
 use crate::core::error::Error;
 use crate::core::model::{DomainConfig, DomainFacts, Invalid};
@@ -10,8 +11,6 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
-use std::sync::mpsc;
-use std::time::Duration;
 
 /// What libxl says if Xen cannot note which pages a guest writes to.
 const NO_LIVE: &str = "Failed to enable logdirty";
@@ -73,9 +72,13 @@ impl Inner {
     ) -> Result<DomainFacts, Error> {
         check_stream(from)?;
         let value = convert::domain(config, self.cpus)?;
+        if let (Ok(at), Ok(whole)) = (rustix::fs::tell(from), rustix::fs::fstat(from)) {
+            transfer.expect(u64::try_from(whole.st_size).unwrap_or(0).saturating_sub(at));
+        }
         // Straight from where it comes: nothing that follows the stream may be read.
-        let created =
-            while_read(from, transfer, || self.libxl.create(&value.to_string(), Some(from.as_raw_fd())));
+        let restore = || self.libxl.create(&value.to_string(), Some(from.as_raw_fd()));
+        let uuid = config.uuid.unwrap_or_default();
+        let created = self.while_building(uuid, Some(from), transfer, restore);
         let domid = created
             .map_err(|failure| Invalid::new(format!("The saved domain cannot be restored: {failure}")))?;
         self.settle_in(domid, config)
@@ -94,39 +97,6 @@ fn count(mut from: File, mut to: File, transfer: &Transfer) -> io::Result<()> {
         to.write_all(&buffer[..count])?;
         transfer.advance(count as u64);
     }
-}
-
-/// How often it is looked how far libxl is.
-const LOOK: Duration = Duration::from_millis(250);
-
-/// Does something that moves a place in a file, and says meanwhile how far it is.
-fn while_moving<T>(
-    transfer: &Transfer,
-    place: impl Fn() -> Option<u64> + Send,
-    work: impl FnOnce() -> T,
-) -> T {
-    let mut at = place().unwrap_or(0);
-    std::thread::scope(|scope| {
-        let (done, wait) = mpsc::channel::<()>();
-        scope.spawn(move || {
-            while wait.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
-                if let Some(now) = place() {
-                    transfer.advance(now.saturating_sub(at));
-                    at = now;
-                }
-            }
-        });
-        let outcome = work();
-        drop(done);
-        outcome
-    })
-}
-
-/// The same with what reads a file: its helper shares our place there. A socket has no places, and who sends it counts.
-fn while_read<T>(from: &OwnedFd, transfer: &Transfer, read: impl FnOnce() -> T) -> T {
-    let (Ok(at), Ok(whole)) = (rustix::fs::tell(from), rustix::fs::fstat(from)) else { return read() };
-    transfer.expect(u64::try_from(whole.st_size).unwrap_or(0).saturating_sub(at));
-    while_moving(transfer, || rustix::fs::tell(from).ok(), read)
 }
 
 /// Where xenconsoled keeps what guests print, if it is started with `--log=guest`.
@@ -215,20 +185,5 @@ mod tests {
         let mut first = [0; 8];
         File::from(other).read_exact(&mut first).unwrap();
         assert_eq!(&first, b"LibxlFmt");
-    }
-
-    #[test]
-    fn how_far_a_file_is_read_is_seen() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&[1; 100]).unwrap();
-        file.seek(io::SeekFrom::Start(36)).unwrap();
-        let (fd, transfer) = (OwnedFd::from(file.try_clone().unwrap()), Transfer::default());
-        while_read(&fd, &transfer, || {
-            file.read_exact(&mut [0; 32]).unwrap();
-            while transfer.progress("").done == 0 {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-        assert_eq!((transfer.progress("").done, transfer.progress("").total), (32, 64));
     }
 }

@@ -1,6 +1,6 @@
 //! What happens without our having asked.
 //!
-//! libxl tells of the end of domains that it was asked to watch; it makes no progress unless a thread waits for that. That
+//! libxl tells of the end of domains that it was asked to watch; the thread that waits for that completes its operations, too. That
 //! another toolstack starts a domain, or renames one, XenStore tells.
 
 use super::Inner;
@@ -16,14 +16,12 @@ const POLL: Duration = Duration::from_secs(5);
 const TROUBLE: Duration = Duration::from_secs(1);
 
 /// Starts the two threads. They end with the process: libxl has no way to call one of them back.
-pub(super) fn start(inner: &Arc<Inner>) {
+pub(super) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
     let events = Arc::clone(inner);
-    let spawned = std::thread::Builder::new().name("libxl-events".into()).spawn(move || follow(&events));
+    std::thread::Builder::new().name("libxl-events".into()).spawn(move || follow(&events))?;
     let poll = Arc::downgrade(inner);
-    let polling = std::thread::Builder::new().name("libxl-poll".into()).spawn(move || look_around(&poll));
-    for failure in [spawned.err(), polling.err()].into_iter().flatten() {
-        tracing::error!(%failure, "Domains that stop are not noticed: a thread could not be started");
-    }
+    std::thread::Builder::new().name("libxl-poll".into()).spawn(move || look_around(&poll))?;
+    Ok(())
 }
 
 fn follow(inner: &Inner) {

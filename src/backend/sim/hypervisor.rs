@@ -53,7 +53,7 @@ impl Hypervisor for Sim {
         .await
     }
 
-    async fn create(&self, config: &DomainConfig) -> Result<DomainFacts, Error> {
+    async fn create(&self, config: &DomainConfig, _transfer: Arc<Transfer>) -> Result<DomainFacts, Error> {
         create::check(&self.host, config)?;
         let memory = self.host.reserve(needed_kib(config))?;
         if devices::is_slow(config) {
@@ -93,7 +93,7 @@ impl Hypervisor for Sim {
         self.set_paused(domid, false, "unpause").await
     }
 
-    async fn destroy(&self, domid: DomId) -> Result<(), Error> {
+    async fn destroy(&self, domid: DomId, _transfer: Arc<Transfer>) -> Result<(), Error> {
         guest_only(domid, "destroy")?;
         let (host, takes) = (Arc::clone(&self.host), self.host.settings.destroy);
         let gone_at = self

@@ -5,6 +5,7 @@
 //!   reach it ───────────────────────────────▶  would it take it?
 //!   note: being sent
 //!   suspend and write ──────────────────────▶  note: arriving; build it, paused
+//!                     ◀──────── building ────  every few seconds, after all has been read
 //!                     ◀──────── arrived ─────
 //!   note: handed over
 //!                      ─────── hand over ───▶  note: taken; let it run
@@ -22,13 +23,21 @@ use crate::core::error::Error;
 use crate::core::lifecycle::{Event, State};
 use crate::core::model::{DomId, DomainConfig};
 use crate::core::op::{Arrival, Outcome};
-use crate::core::ports::{ArrivalNote, Destination, Handover, Incoming, Note, Outgoing, Parcel, Verdict};
+use crate::core::ports::{
+    ArrivalNote, Built, Destination, Handover, Incoming, Note, Outgoing, Parcel, Verdict,
+};
+use crate::core::snapshot::DomainView;
+use crate::core::transfer::{Stage, Transfer};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
 
 /// How often the other host is asked before the caller is told that nobody knows.
 const TRIES: usize = 3;
+
+/// How often the sending host is told what its domain waits for.
+const TELL: Duration = Duration::from_secs(5);
 
 /// How long between two questions.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -77,7 +86,10 @@ impl Driver {
             let reason = link.reason().await.filter(|_| !matches!(error, Error::Cancelled(_)));
             return Err(reason.unwrap_or(error));
         }
-        limited!(self, "Waiting for the other host", link.arrived())?;
+        // The other host watches what it builds, and says so: what counts here is that it speaks.
+        while let Built::NotYet(stage) = limited!(self, "Waiting for the other host", link.built())? {
+            info!(domain = %self.config.name, to = %handover.to, stage, "The other host is building the domain");
+        }
         self.note(Some(Note::HandedOver(handover.clone()))).await
     }
 
@@ -186,7 +198,7 @@ impl Driver {
         limited!(self, "Answering the other host", link.ready())?;
         let mut config = DomainConfig::clone(&config);
         self.core.complete(&mut config, Role::Running);
-        let view = self.read_from(Arc::new(config), link.stream()?).await?;
+        let view = self.read_from_host(Arc::new(config), link).await?;
         let domid = self.on_host()?;
         limited!(self, "Waiting for devices", self.core.hypervisor.wait_for_devices(domid))?;
         limited!(self, "Waiting for the other host", link.arrived())?;
@@ -205,6 +217,27 @@ impl Driver {
         }
         let _ = self.refresh().await;
         Ok(Outcome::Domain(self.core.board.current().by_uuid(&self.uuid).cloned().unwrap_or(view)))
+    }
+
+    /// Builds the domain from what the other host sends, and tells that host what happens after all has been sent.
+    async fn read_from_host(
+        &mut self,
+        config: Arc<DomainConfig>,
+        link: &mut dyn Incoming,
+    ) -> Result<Arc<DomainView>, Error> {
+        let transfer = Arc::new(Transfer::default());
+        let mut reading = pin!(self.read_from(config, link.stream()?, transfer.clone()));
+        loop {
+            tokio::select! {
+                view = &mut reading => return view,
+                () = tokio::time::sleep(TELL) => {}
+            }
+            let stage = transfer.stage();
+            if stage != Stage::Memory {
+                // A lost connection is noticed when the domain has been built.
+                let _ = link.building(stage.name()).await;
+            }
+        }
     }
 
     /// A domain that was on its way is not ours.

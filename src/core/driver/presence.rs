@@ -6,40 +6,21 @@ use crate::core::error::Error;
 use crate::core::lifecycle::{Event, State};
 use crate::core::model::{DomName, DomainConfig, DomainFacts, Invalid, Setting, Uuid};
 use crate::core::op::Outcome;
+use crate::core::patience::while_it_gets_on;
 use crate::core::ports::Definition;
 use crate::core::snapshot::DomainView;
-use std::pin::pin;
+use crate::core::transfer::Transfer;
 use std::sync::Arc;
-use std::time::Duration;
 use tracing::{info, warn};
 
-/// How often it is looked whether a domain is still there that is being destroyed.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How often in a row it must not be there.
-const ENOUGH: u32 = 3;
-
 impl Driver {
-    /// Has the hypervisor take the domain apart. A call that does not come back is over when the domain has gone: what a
-    /// toolstack waits for after that is its own business.
+    /// Has the hypervisor take the domain apart. The memory of a large one is freed for minutes.
     pub(super) async fn take_down(&mut self) -> Result<(), Error> {
         let domid = self.on_host()?;
         self.advance(Event::Destroy);
-        let core = self.core.clone();
-        let mut call = pin!(core.limited("Destroy", core.hypervisor.destroy(domid)));
-        let mut missing = 0;
-        let done = loop {
-            tokio::select! {
-                done = &mut call => break done,
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
-            }
-            let there = core.limited("Reading a domain", core.hypervisor.domain(domid)).await;
-            missing = if matches!(there, Ok(None)) { missing + 1 } else { 0 };
-            if missing == ENOUGH {
-                warn!(%domid, "The hypervisor does not say that a domain has been destroyed, but it has gone");
-                break Ok(());
-            }
-        };
-        match done {
+        let transfer = Arc::new(Transfer::default());
+        let work = self.core.hypervisor.destroy(domid, transfer.clone());
+        match while_it_gets_on("Destroy", self.core.patience(), &transfer, work, || ()).await {
             Ok(()) | Err(Error::NoSuchDomain(_)) => Ok(()),
             Err(error) => {
                 // It is still there in some state: show which.
@@ -102,7 +83,9 @@ impl Driver {
         config: Arc<DomainConfig>,
     ) -> Result<Arc<DomainView>, Error> {
         self.state = State::Building;
-        let created = limited!(self, "Create", self.core.hypervisor.create(&config));
+        let transfer = Arc::new(Transfer::default());
+        let work = self.core.hypervisor.create(&config, transfer.clone());
+        let created = while_it_gets_on("Create", self.core.patience(), &transfer, work, || ()).await;
         self.built(config, created)
     }
 

@@ -12,19 +12,16 @@
 use super::Driver;
 use crate::core::error::Error;
 use crate::core::lifecycle::{Event, State};
-use crate::core::model::{DomId, DomainConfig, DomainFacts, ShutdownReason};
+use crate::core::model::{DomId, DomainConfig, ShutdownReason};
 use crate::core::op::{AfterDump, Once, Outcome};
+use crate::core::patience::while_it_gets_on;
 use crate::core::ports::Note;
+use crate::core::snapshot::DomainView;
 use crate::core::transfer::Transfer;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
-
-/// How often progress is shown.
-const TICK: Duration = Duration::from_millis(500);
 
 impl Driver {
     pub(super) async fn save(&mut self, file: &Path, checkpoint: bool) -> Result<Outcome, Error> {
@@ -69,7 +66,7 @@ impl Driver {
         // It can have been renamed meanwhile.
         config.name = self.config.name.clone();
         self.core.complete(&mut config, crate::core::engine::Role::Running);
-        if let Err(error) = self.read_from(Arc::new(config), stream).await {
+        if let Err(error) = self.read_from(Arc::new(config), stream, Arc::default()).await {
             self.state = State::Suspended;
             self.publish(None, None);
             return Err(error);
@@ -97,7 +94,7 @@ impl Driver {
         stream: OwnedFd,
         paused: bool,
     ) -> Result<Outcome, Error> {
-        let view = self.read_from(config, stream).await?;
+        let view = self.read_from(config, stream, Arc::default()).await?;
         self.let_run(paused).await?;
         Ok(Outcome::Domain(self.core.board.current().by_uuid(&self.uuid).cloned().unwrap_or(view)))
     }
@@ -148,7 +145,7 @@ impl Driver {
         let (hypervisor, transfer) = (self.core.hypervisor.clone(), Arc::new(Transfer::default()));
         let (file, meanwhile) = (file.to_owned(), transfer.clone());
         let work = async move { hypervisor.dump_core(domid, &file, meanwhile).await };
-        self.watched("Dumping", transfer, work).await
+        self.watched("Dumping", &transfer, work).await
     }
 
     /// A daemon was killed while something was under way with this domain.
@@ -221,7 +218,7 @@ impl Driver {
         let meanwhile = transfer.clone();
         let work = async move { hypervisor.save(domid, to, live, meanwhile).await };
         self.is_sending(Some(transfer.clone()));
-        let sent = self.watched(what, transfer.clone(), work).await;
+        let sent = self.watched(what, &transfer, work).await;
         self.is_sending(None);
         if sent.is_err() && transfer.is_cancelled() { Err(Error::Cancelled(what)) } else { sent }
     }
@@ -236,12 +233,11 @@ impl Driver {
         &mut self,
         config: Arc<DomainConfig>,
         from: OwnedFd,
-    ) -> Result<Arc<crate::core::snapshot::DomainView>, Error> {
+        transfer: Arc<Transfer>,
+    ) -> Result<Arc<DomainView>, Error> {
         self.state = State::Building;
-        let (hypervisor, transfer) = (self.core.hypervisor.clone(), Arc::new(Transfer::default()));
-        let (meanwhile, like) = (transfer.clone(), config.clone());
-        let work = async move { hypervisor.restore(&like, from, meanwhile).await };
-        let restored: Result<DomainFacts, Error> = self.watched("Restoring", transfer, work).await;
+        let work = self.core.hypervisor.restore(&config, from, transfer.clone());
+        let restored = self.watched("Restoring", &transfer, work).await;
         self.built(config, restored)
     }
 
@@ -261,30 +257,16 @@ impl Driver {
         }
     }
 
-    /// Waits for something large, shows how far it is, and gives up if it does not get on.
+    /// Waits for something large for as long as it gets on, and shows how far it is.
     async fn watched<T>(
-        &mut self,
+        &self,
         what: &'static str,
-        transfer: Arc<Transfer>,
+        transfer: &Transfer,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let mut work = std::pin::pin!(work);
-        let mut ticks = tokio::time::interval_at(Instant::now() + TICK, TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut last, mut moved, mut told) = (transfer.progress(what), Instant::now(), 0);
-        let limit = self.core.patience();
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return done,
-                _ = ticks.tick() => {}
-            }
+        let mut told = 0;
+        let tick = || {
             let now = transfer.progress(what);
-            if now != last {
-                (last, moved) = (now, Instant::now());
-            } else if moved.elapsed() > limit {
-                return Err(Error::Timeout { what, limit });
-            }
             let percent = now.percent();
             if percent / 10 > told / 10 {
                 told = percent;
@@ -292,6 +274,7 @@ impl Driver {
             }
             let facts = self.core.board.current().by_uuid(&self.uuid).and_then(|view| view.facts.clone());
             self.publish(facts, Some(now));
-        }
+        };
+        while_it_gets_on(what, self.core.patience(), transfer, work, tick).await
     }
 }

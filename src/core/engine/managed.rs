@@ -55,7 +55,7 @@ impl Core {
             warn!(uuid = %note.domain, "A domain was on its way here when xend was stopped: taking it away");
             for facts in self.hypervisor.domains().await? {
                 if facts.uuid == note.domain {
-                    self.limited("Destroy", self.hypervisor.destroy(facts.domid)).await?;
+                    self.limited("Destroy", self.hypervisor.destroy(facts.domid, Arc::default())).await?;
                 }
             }
             if note.defined {

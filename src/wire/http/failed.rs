@@ -88,7 +88,7 @@ fn hint(error: &Error) -> &'static str {
         Error::Exists { .. } | Error::NameTaken { .. } => "Give it another name.",
         Error::Missing { .. } => "The path is one on the host, not on this computer.",
         Error::Busy(_) | Error::Stopping => "Nothing was done. Try again in a moment.",
-        Error::Timeout { .. } => {
+        Error::Timeout { .. } | Error::Stalled { .. } => {
             "It may still happen: look at the domain before you try again. The log says how the hypervisor does."
         }
         _ => match error.kind() {

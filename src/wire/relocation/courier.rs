@@ -3,7 +3,7 @@
 use super::line::Line;
 use crate::core::error::Error;
 use crate::core::model::{Invalid, Uuid};
-use crate::core::ports::{Courier, Destination, Handover, Outgoing, Parcel, Verdict};
+use crate::core::ports::{Built, Courier, Destination, Handover, Outgoing, Parcel, Verdict};
 use crate::shape;
 use crate::sxp::Sxp;
 use async_trait::async_trait;
@@ -22,15 +22,25 @@ const REASON: Duration = Duration::from_secs(1);
 const CLEARING: Duration = Duration::from_secs(20);
 
 /// Reaches other hosts over TCP.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct TcpCourier;
+#[derive(Debug, Clone, Copy)]
+pub struct TcpCourier {
+    patience: Duration,
+}
 
-async fn reach(to: &Destination) -> Result<Line, Error> {
+impl TcpCourier {
+    /// A courier that gives a connection up after a pause of `patience`.
+    pub const fn new(patience: Duration) -> Self {
+        Self { patience }
+    }
+}
+
+async fn reach(to: &Destination, patience: Duration) -> Result<Line, Error> {
     let (host, port) = (to.host.clone(), to.port);
     let connected = tokio::task::spawn_blocking(move || {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in (host.as_str(), port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, CONNECT).and_then(Line::new) {
+            match TcpStream::connect_timeout(&address, CONNECT).and_then(|stream| Line::new(stream, patience))
+            {
                 Ok(line) => return Ok(line),
                 Err(error) => last = error,
             }
@@ -64,7 +74,7 @@ fn expect(message: &Sxp, expected: &str) -> Result<(), Error> {
 #[async_trait]
 impl Courier for TcpCourier {
     async fn open(&self, to: &Destination, parcel: &Parcel) -> Result<Box<dyn Outgoing>, Error> {
-        let line = reach(to).await?;
+        let line = reach(to, self.patience).await?;
         let named = |key, config| Sxp::list([Sxp::atom(key), shape::stored_config(config)]);
         let mut message = vec![
             Sxp::atom("receive"),
@@ -79,7 +89,7 @@ impl Courier for TcpCourier {
     }
 
     async fn verdict(&self, of: &Handover) -> Result<Verdict, Error> {
-        let line = reach(&of.to).await?;
+        let line = reach(&of.to, self.patience).await?;
         line.send(&Sxp::list([Sxp::atom("verdict"), id(of.id)])).await?;
         let answer = line.receive().await?;
         match answer.head() {
@@ -100,13 +110,20 @@ impl Outgoing for Sending {
         self.line.share()
     }
 
-    async fn arrived(&mut self) -> Result<(), Error> {
-        expect(&self.line.receive().await?, "arrived")
+    async fn built(&mut self) -> Result<Built, Error> {
+        let message = self.line.receive().await?;
+        if message.head() == Some("building") {
+            let stage = message.tail().first().and_then(Sxp::as_str).unwrap_or_default();
+            return Ok(Built::NotYet(stage.chars().take(100).collect()));
+        }
+        expect(&message, "arrived").map(|()| Built::Completely)
     }
 
     async fn reason(&mut self) -> Option<Error> {
-        if let Ok(message) = self.line.receive_within(REASON).await {
-            return expect(&message, "arrived").err();
+        while let Ok(message) = self.line.receive_within(REASON).await {
+            if message.head() != Some("building") {
+                return expect(&message, "arrived").err();
+            }
         }
         // It was us. The other host has cleared away what it had of the domain when it says so: then it can be tried again.
         self.line.end().await;

@@ -14,32 +14,29 @@ const SHORT: usize = 64 << 10;
 /// The longest message that holds a configuration.
 pub(super) const LONG: usize = 32 << 20;
 
-/// How long one read or write may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long the other host may take to finish something: devices have their time.
-const LONG_PATIENCE: Duration = Duration::from_secs(150);
-
 /// How much of what the sender still has under way is read before the connection is closed, so that it sees why.
 const DRAIN: usize = 64 << 20;
 
 /// A connection.
 #[derive(Debug, Clone)]
-pub(super) struct Line(Arc<TcpStream>);
+pub(super) struct Line {
+    stream: Arc<TcpStream>,
+    patience: Duration,
+}
 
 impl Line {
-    /// Takes a connection over. Blocks from then on.
-    pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
+    /// Takes a connection over. It blocks from then on, for `patience` at most; that holds for the hypervisor, too.
+    pub(super) fn new(stream: TcpStream, patience: Duration) -> io::Result<Self> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self(Arc::new(stream)))
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        Ok(Self { stream: Arc::new(stream), patience })
     }
 
     /// The socket, for the hypervisor.
     pub(super) fn share(&self) -> Result<OwnedFd, Error> {
-        let copy = self.0.as_fd().try_clone_to_owned();
+        let copy = self.stream.as_fd().try_clone_to_owned();
         copy.map_err(|error| Error::backend("The connection cannot be shared", error))
     }
 
@@ -52,11 +49,12 @@ impl Line {
 
     /// Receives a short message that the other host takes its time for.
     pub(super) async fn receive(&self) -> Result<Sxp, Error> {
-        self.receive_within(LONG_PATIENCE).await
+        self.receive_within(self.patience).await
     }
 
     /// Receives a short message, if it comes soon enough.
     pub(super) async fn receive_within(&self, limit: Duration) -> Result<Sxp, Error> {
+        let patience = self.patience;
         let text = self
             .blocking(move |mut stream| {
                 stream.set_read_timeout(Some(limit))?;
@@ -69,7 +67,7 @@ impl Line {
                         return Err(io::Error::other("The message has no end"));
                     }
                 }
-                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_read_timeout(Some(patience))?;
                 Ok(text)
             })
             .await?;
@@ -129,7 +127,7 @@ impl Line {
         &self,
         work: impl FnOnce(&TcpStream) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let stream = self.0.clone();
+        let stream = self.stream.clone();
         match tokio::task::spawn_blocking(move || work(&stream)).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(Error::backend("The connection to the other host was lost", error)),

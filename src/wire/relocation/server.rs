@@ -26,12 +26,13 @@ const AT_A_TIME: usize = 32;
 pub struct RelocationServer {
     engine: Engine,
     allowed: Allowed,
+    patience: Duration,
 }
 
 impl RelocationServer {
-    /// A server in front of `engine` for those who are `allowed`.
-    pub fn new(engine: Engine, allowed: Allowed) -> Self {
-        Self { engine, allowed }
+    /// A server in front of `engine` for hosts that are `allowed`. `patience` is the longest pause of a connection.
+    pub fn new(engine: Engine, allowed: Allowed, patience: Duration) -> Self {
+        Self { engine, allowed, patience }
     }
 
     /// Serves until `stop`. What is on its way then is finished or broken off with the process.
@@ -64,7 +65,7 @@ impl RelocationServer {
     async fn welcome(&self, stream: TcpStream, peer: SocketAddr) -> Result<(), Error> {
         let broken = |error| Error::backend("The connection cannot be used", error);
         let local = stream.local_addr().map_err(broken)?;
-        let line = Line::new(stream.into_std().map_err(broken)?).map_err(broken)?;
+        let line = Line::new(stream.into_std().map_err(broken)?, self.patience).map_err(broken)?;
         let allowed = self.allowed.clone();
         let allows = tokio::task::spawn_blocking(move || allowed.allows(peer.ip())).await.unwrap_or(false);
         if !allows {
@@ -136,6 +137,10 @@ impl Incoming for Receiving {
 
     fn stream(&self) -> Result<OwnedFd, Error> {
         self.line.share()
+    }
+
+    async fn building(&mut self, stage: &str) -> Result<(), Error> {
+        self.line.send(&Sxp::list([Sxp::atom("building"), Sxp::atom(stage)])).await
     }
 
     async fn arrived(&mut self) -> Result<(), Error> {

@@ -1,11 +1,11 @@
-//! The functions of `shim.c`, which says what they do.
+//! The functions of `shim.c` and `events.c`, which say what they do.
 
 use super::Gate;
 use std::ffi::{c_char, c_int};
 use std::os::fd::RawFd;
 
 unsafe extern "C" {
-    pub(super) fn gate_open(out: *mut *mut Gate) -> c_int;
+    pub(super) fn gate_open(limit: c_int, out: *mut *mut Gate) -> c_int;
     pub(super) fn gate_close(gate: *mut Gate);
     pub(super) fn gate_free(pointer: *mut c_char);
     pub(super) fn gate_begin();
@@ -23,6 +23,7 @@ unsafe extern "C" {
     pub(super) fn gate_note(gate: *mut Gate, domid: u32, text: *const c_char) -> c_int;
     pub(super) fn gate_noted(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
     pub(super) fn gate_create(gate: *mut Gate, json: *const c_char, fd: RawFd, domid: *mut u32) -> c_int;
+    pub(super) fn gate_received(fd: RawFd) -> i64;
     pub(super) fn gate_save(gate: *mut Gate, domid: u32, fd: RawFd, live: c_int) -> c_int;
     pub(super) fn gate_unsuspend(gate: *mut Gate, domid: u32) -> c_int;
     pub(super) fn gate_pause(gate: *mut Gate, domid: u32) -> c_int;
