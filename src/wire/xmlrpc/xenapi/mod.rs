@@ -102,8 +102,7 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     let full = call.method.strip_prefix(ASYNC).unwrap_or(&call.method);
     let (name, method) = full.split_once('.').ok_or_else(unknown)?;
     let class = CLASSES.iter().find(|class| class.name == name).ok_or_else(unknown)?;
-    let doing =
-        class.doing(method).filter(|doing| waits || doing.can_be_a_task(class)).ok_or_else(unknown)?;
+    let doing = class.doing(method).filter(|doing| waits || doing.can_be_a_task()).ok_or_else(unknown)?;
     if !doing.takes().contains(&call.params.len()) {
         let (expected, actual) = (doing.names().len().to_string(), call.params.len().to_string());
         return Err(Failure::new(
@@ -130,8 +129,11 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     for need in doing.needs(class).into_iter().filter(|need| !class.needs.contains(need)) {
         world.look_at(caller, need, vm).await?;
     }
-    let work = doing.make(class, &world, reference, &args)?;
-    done(wire, caller, &world, work).await
+    let done = match doing.make(class, &world, reference, &args) {
+        Ok(work) => done(wire, caller, &world, work).await,
+        Err(failure) => Err(failure),
+    };
+    done.map_err(|failure| failure.in_call(doing, &args))
 }
 
 /// What a call's name begins with whose outcome is not waited for.
@@ -202,9 +204,12 @@ async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Resu
 }
 
 impl Doing {
-    /// Methods can be, and what lists and finds; fields cannot, nor can sessions and what waits anyway.
-    fn can_be_a_task(self, class: &Class) -> bool {
-        !matches!(self, Self::Get(_) | Self::Set(_) | Self::AddTo(_) | Self::RemoveFrom(_))
-            && !["session", "task", "event"].contains(&class.name)
+    /// Methods can be, and what lists and finds; getters and setters cannot.
+    fn can_be_a_task(self) -> bool {
+        match self {
+            Self::All | Self::AllRecords | Self::Record | Self::ByUuid | Self::ByNameLabel => true,
+            Self::Call(_) | Self::AddTo(_) | Self::RemoveFrom(_) => true,
+            Self::Get(_) | Self::Set(_) => false,
+        }
     }
 }

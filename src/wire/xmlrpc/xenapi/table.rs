@@ -2,7 +2,7 @@
 
 use super::failure::{About, Failure};
 use super::notes::{self, Kind, Shelf};
-use super::world::{Need, World, refs};
+use super::world::{Need, World, noted, refs};
 use super::{
     cpu_pool, devices, disks, event, hand, host, metrics, network, policy, session, task, vbd, vif, vm,
 };
@@ -72,6 +72,19 @@ pub(super) enum Get {
     Of(Getter),
     /// Something that somebody noted; before that it is what the getter says.
     Noted(Kind, Getter),
+    /// A map of what is so, and of what somebody noted beside it.
+    Beside(Getter),
+}
+
+impl Get {
+    /// What is noted, if anything is.
+    pub(super) const fn noted(self) -> Option<Kind> {
+        match self {
+            Self::Of(_) => None,
+            Self::Noted(kind, _) => Some(kind),
+            Self::Beside(_) => Some(Kind::Map),
+        }
+    }
 }
 
 /// How a field is set.
@@ -108,6 +121,11 @@ impl Field {
         Self { name, get: Get::Noted(kind, before), set: Set::Noted, needs: &[] }
     }
 
+    /// A map of what is so, beside which something is noted that has no effect.
+    pub(super) const fn beside(name: &'static str, facts: Getter) -> Self {
+        Self { name, get: Get::Beside(facts), set: Set::Noted, needs: &[] }
+    }
+
     pub(super) const fn needing(mut self, needs: &'static [Need]) -> Self {
         self.needs = needs;
         self
@@ -126,11 +144,20 @@ impl Field {
                 Some(note) => Some(kind.value(&note)),
                 None => before(world, uuid),
             },
+            Get::Beside(facts) => {
+                let Some(Value::Struct(mut members)) = facts(world, uuid) else { return None };
+                let noted = notes::read(class.shelf, world, uuid, self.name).as_ref().map(noted);
+                if let Some(Value::Struct(noted)) = noted {
+                    let new = noted.into_iter().filter(|(key, _)| !members.iter().any(|(one, _)| one == key));
+                    members.extend(new.collect::<Vec<_>>());
+                }
+                Some(Value::Struct(members))
+            }
         }
     }
 
     fn is_map(&self) -> bool {
-        matches!((self.get, self.set), (Get::Noted(Kind::Map, _), Set::Noted))
+        matches!((self.get.noted(), self.set), (Some(Kind::Map), Set::Noted))
     }
 }
 
@@ -250,6 +277,17 @@ impl Doing {
         }
     }
 
+    /// Whether its one value is what a field is to be.
+    pub(super) fn is_setter(self) -> bool {
+        match self {
+            Self::Set(_) | Self::AddTo(_) | Self::RemoveFrom(_) => true,
+            Self::Call(call) => call.name.starts_with("set_"),
+            Self::All | Self::AllRecords | Self::Record | Self::ByUuid | Self::ByNameLabel | Self::Get(_) => {
+                false
+            }
+        }
+    }
+
     /// What must be looked at before it can be done.
     pub(super) fn needs(self, class: &Class) -> Vec<Need> {
         let label = || class.fields.iter().filter(|field| field.name == "name_label");
@@ -311,6 +349,8 @@ impl Doing {
                     Set::Never | Set::Noted => notes::set(class.shelf, world, uuid, field, args),
                 };
             }
+            // Nothing is to change.
+            Self::AddTo(_) if args.is_nil(3) => return Ok(Work::Said(Value::Nil)),
             Self::AddTo(field) => {
                 let (key, value) = (args.text(2)?, Some(args.text(3)?));
                 return notes::set_entry(class.shelf, world, uuid, field, key, value);
@@ -344,8 +384,6 @@ impl Class {
             self.fields.iter().find(|field| field.name == name)
         };
         match method {
-            // There is nothing that it has any of.
-            _ if self.fields.is_empty() => None,
             "get_all" => Some(Doing::All),
             "get_all_records" if self.name != "session" => Some(Doing::AllRecords),
             "get_record" => Some(Doing::Record),
@@ -387,7 +425,7 @@ pub(super) fn methods() -> Vec<String> {
     for class in CLASSES {
         for method in class.methods() {
             all.push(format!("{}.{method}", class.name));
-            if class.doing(&method).is_some_and(|doing| doing.can_be_a_task(class)) {
+            if class.doing(&method).is_some_and(|doing| doing.can_be_a_task()) {
                 all.push(format!("Async.{}.{method}", class.name));
             }
         }
