@@ -329,9 +329,12 @@ fn a_refused_value_is_named_with_its_field() {
     assert_eq!(set("memory_dynamic_max", text("lots")), of("memory_dynamic_max", "lots"));
     assert_eq!(set("other_config", text("none")), of("other_config", "none"));
     assert_eq!(set("other_config", Value::Array(vec![])), of("other_config", "an array"));
+    let params = |key: &str| vec![vm.clone(), text(key), text("x")];
+    assert_eq!(refused("VM.add_to_VCPUs_params_live", &params("weight")), of("VCPUs_params", "x"));
+    assert_eq!(refused("VM.add_to_VCPUs_params", &params("cpumapx")), of("key", "cpumapx"));
     assert_eq!(refused("VM.send_sysrq", &[vm.clone(), text("long")]), of("key", "long"));
-    let sent = [vm.clone(), text("smell"), text("0")];
-    assert_eq!(refused("VM.send_trigger", &sent), of("trigger", "smell"));
+    let smell = [vm.clone(), text("smell"), text("0")];
+    assert_eq!(refused("VM.send_trigger", &smell), of("trigger", "smell"));
     let created = |entries: &[(&str, Value)]| refused("VM.create", &[record(entries)]);
     let memory = ("memory_dynamic_max", text("67108864"));
     let name = ("name_label", text("x"));

@@ -48,7 +48,7 @@ impl Value {
         match self {
             _ if self.is_secret() => None,
             Self::List(items) => Some(Self::List(items.iter().filter_map(Self::shown).collect())),
-            text => Some(text.clone()),
+            Self::Text(text) => Some(Self::Text(text.clone())),
         }
     }
 }

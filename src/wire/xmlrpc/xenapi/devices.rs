@@ -89,8 +89,13 @@ pub(super) fn about_device(view: &DomainView, device: &Device) -> About {
         Device::Vif(_) => "MAC",
         _ => "",
     };
-    let instead = is_dpci(device).then_some(Instead::Message("DIRECT_PCI_ERROR"));
-    About { field, instead, ..about(view) }
+    let instead = if is_dpci(device) {
+        Instead::Message("DIRECT_PCI_ERROR")
+    } else {
+        // Most of what fails with a device is a guest or a hotplug script that does not do its part.
+        Instead::WhereItFailed("INVALID_DEVICE_ERROR")
+    };
+    About { field, instead: Some(instead), ..about(view) }
 }
 
 /// An operation on a VM.
@@ -236,7 +241,7 @@ fn create_console(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failu
     let record = Record::of("console", args)?;
     let view = for_vm(world, &record)?;
     let uuid = Some(Uuid::new_v4());
-    let device = match record.needed("protocol")?.as_str() {
+    let device = match record.text("protocol")?.as_str() {
         "vt100" => {
             let mut device =
                 Device::Console(Console { protocol: "vt100".into(), id: None, uuid, rest: vec![] });

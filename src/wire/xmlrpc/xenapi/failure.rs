@@ -1,6 +1,6 @@
 //! What goes wrong, in the Xen-API's codes.
 
-use super::table::Doing;
+use super::doing::Doing;
 use crate::core::error::Error;
 use crate::core::model::Property;
 use crate::wire::xmlrpc::args::{Args, Unfit};
@@ -38,12 +38,14 @@ pub(super) struct About {
     pub(super) instead: Option<Instead>,
 }
 
-/// The code of a class for whatever goes wrong with one of its objects.
+/// The code of a class for what goes wrong with one of its objects.
 #[derive(Debug, Clone)]
 pub(super) enum Instead {
-    /// With the message.
+    /// Whatever it is, with the message.
     Message(&'static str),
-    /// With the message and the object's reference.
+    /// Where the hypervisor failed, with the message.
+    WhereItFailed(&'static str),
+    /// Whatever it is, with the message and the object's reference.
     MessageAndObject(&'static str, String),
 }
 
@@ -95,7 +97,7 @@ impl Failure {
     pub(super) fn of(error: Error, about: &About) -> Self {
         let text = error.to_string();
         let refused = |code| Self::new(code, [text.as_str()]);
-        match error {
+        let failure = match error {
             Error::NoSuchDomain(_) | Error::Gone(_) => Self::new("HANDLE_INVALID", ["VM", &about.vm]),
             Error::NoSuchObject { class, name } => Self::new("HANDLE_INVALID", [class, &name]),
             Error::NoSuchVnet(id) => Self::new("HANDLE_INVALID", ["vnet", &id]),
@@ -111,11 +113,6 @@ impl Failure {
             Error::NotEnoughCpus { needed, available } => {
                 Self::new("INSUFFICIENT_CPUS", [needed.to_string().as_str(), &available.to_string()])
             }
-            _ if about.instead.is_some() => match about.instead.as_ref() {
-                Some(Instead::MessageAndObject(code, object)) => Self::new(code, [text.as_str(), object]),
-                Some(Instead::Message(code)) => refused(code),
-                None => refused("INTERNAL_ERROR"),
-            },
             Error::NotConnected(device) => Self::new("INVALID_DEVICE_ERROR", [device.as_str()]),
             Error::Device { .. } | Error::DeviceBusy { .. } => refused("INVALID_DEVICE_ERROR"),
             Error::Invalid(_) => match Self::unfit(&text) {
@@ -144,6 +141,21 @@ impl Failure {
             Error::InDoubt { .. } | Error::Timeout { .. } | Error::Backend { .. } => {
                 refused("INTERNAL_ERROR")
             }
+        };
+        let general = match failure {
+            Self::Value { .. } => true,
+            Self::Code(code, _) => {
+                ["INVALID_DEVICE_ERROR", "OPERATION_NOT_ALLOWED", "INTERNAL_ERROR"].contains(&code)
+            }
+        };
+        let failed = matches!(failure, Self::Code("INTERNAL_ERROR", _));
+        match &about.instead {
+            Some(Instead::MessageAndObject(code, object)) if general => {
+                Self::new(code, [text.as_str(), object])
+            }
+            Some(Instead::Message(code)) if general => refused(code),
+            Some(Instead::WhereItFailed(code)) if failed => refused(code),
+            _ => failure,
         }
     }
 
@@ -160,6 +172,8 @@ impl Failure {
                 (of.name, args.values.get(3).filter(|_| !secret))
             }
             _ if sent.is_some() => (field.as_str(), None),
+            // `value` says nothing: add_to_VCPUs_params is about VCPUs_params.
+            Doing::Call(call) if field == "value" => (call.field(), args.values.last()),
             _ => match args.names.iter().position(|name| *name == field) {
                 Some(at) => parameter(at),
                 None => match (member(args, &field), member(args, renamed())) {
@@ -285,5 +299,11 @@ mod tests {
             assert_eq!(code(error, &pci), "DIRECT_PCI_ERROR");
         }
         assert_eq!(code(Error::DeviceBusy { device: 0, class: text() }, &pci), "DIRECT_PCI_ERROR");
+        let disk =
+            About { instead: Some(Instead::WhereItFailed("INVALID_DEVICE_ERROR")), ..About::default() };
+        for error in failures() {
+            assert_eq!(code(error, &disk), "INVALID_DEVICE_ERROR");
+        }
+        assert_eq!(code(Error::Unsupported(text()), &disk), "OPERATION_NOT_ALLOWED");
     }
 }

@@ -175,7 +175,7 @@ pub(super) static HOST: Class = Class {
         Call::one("tmem_set_compress", &["session", "host", "cli_id", "value"], no_tmem),
         Call::one("tmem_query_freeable_mb", &["session", "host"], no_tmem),
         Call::one("tmem_shared_auth", &["session", "host", "cli_id", "uuid_str", "auth"], no_tmem),
-        Call::free("list_methods", &["session"], |_, _, _| Ok(Work::Said(texts(super::table::methods())))),
+        Call::free("list_methods", &["session"], |_, _, _| Ok(Work::Said(texts(super::doing::methods())))),
     ],
 };
 

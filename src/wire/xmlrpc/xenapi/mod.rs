@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! table     what a class is made of; getters, records and lists derive from it
+//! doing     what a call's name means for a class
 //! session   who has logged in
 //! task      calls that somebody does not wait for
 //! event     what happens to VMs
@@ -17,6 +18,7 @@
 mod cpu_pool;
 mod devices;
 mod disks;
+mod doing;
 mod event;
 mod failure;
 mod hand;
@@ -50,7 +52,7 @@ pub(super) use host::cpu_uuid;
 use policy::Debug;
 use session::Sessions;
 use session::Who;
-use table::{CLASSES, Class, Doing, Work};
+use table::{CLASSES, Class, Work};
 use task::Tasks;
 use world::World;
 
@@ -199,17 +201,6 @@ async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Resu
                 outcomes.push(outcome.map_err(|error| Failure::of(error, &about))?);
             }
             Ok(tell(outcomes))
-        }
-    }
-}
-
-impl Doing {
-    /// Methods can be, and what lists and finds; getters and setters cannot.
-    fn can_be_a_task(self) -> bool {
-        match self {
-            Self::All | Self::AllRecords | Self::Record | Self::ByUuid | Self::ByNameLabel => true,
-            Self::Call(_) | Self::AddTo(_) | Self::RemoveFrom(_) => true,
-            Self::Get(_) | Self::Set(_) => false,
         }
     }
 }
