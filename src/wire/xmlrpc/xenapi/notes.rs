@@ -1,7 +1,7 @@
 //! Fields that have no effect and are kept: labels, descriptions, `other_config`.
 
 use super::failure::{About, Failure};
-use super::table::{Field, Work};
+use super::table::{Field, Get, Work};
 use super::world::{World, noted};
 use crate::core::model::{Device, DomainRef, Note, NoteChange, Notes, Property, Setting, Uuid};
 use crate::core::op::{Change, DomainOp};
@@ -110,6 +110,11 @@ pub(super) fn set(
     if let (Note::Map(new), Some(Note::Map(old))) = (&mut note, read(shelf, world, uuid, field.name)) {
         keep(new, old, args, 2);
     }
+    if let Note::Map(new) = &note {
+        for (key, value) in new {
+            check_fact(world, uuid, field, key, value)?;
+        }
+    }
     change(shelf, world, uuid, NoteChange::Field(field.name.to_owned(), Some(note)))
 }
 
@@ -127,6 +132,19 @@ pub(super) fn keep(
     }
 }
 
+/// A fact in a map cannot be set to something else: nothing would come of it.
+fn check_fact(world: &World, uuid: Uuid, field: &Field, key: &str, value: &str) -> Result<(), Failure> {
+    let facts = if let Get::Beside(facts) = field.get { facts(world, uuid) } else { None };
+    let Some(Value::Struct(facts)) = facts else { return Ok(()) };
+    match facts.iter().find(|(fact, _)| fact == key) {
+        Some((_, fact)) if *fact != Value::text(value) => {
+            let reason = format!("{key} says what is so and cannot be set");
+            Err(Failure::value(field.name, &reason).sent(key, value))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Notes one text of a map, or takes it away.
 pub(super) fn set_entry(
     shelf: Shelf,
@@ -136,6 +154,9 @@ pub(super) fn set_entry(
     key: String,
     value: Option<String>,
 ) -> Result<Work, Failure> {
+    if let Some(value) = &value {
+        check_fact(world, uuid, field, &key, value)?;
+    }
     change(shelf, world, uuid, NoteChange::Entry { field: field.name.to_owned(), key, value })
 }
 
