@@ -163,6 +163,17 @@ pub enum Error {
         /// What the hotplug script said.
         reason: String,
     },
+    /// The guest keeps a device that is to be unplugged.
+    #[error("Device {device} ({class}) could not be disconnected: the guest does not let go of it")]
+    DeviceBusy {
+        /// The device's number.
+        device: u32,
+        /// `vbd`, `vif`, `pci`, ...
+        class: String,
+    },
+    /// The disk is full, or takes no more.
+    #[error("{0}: no space is left on the disk")]
+    NoRoom(String),
     /// Somebody did not want it any more.
     #[error("{0} was cancelled, the domain goes on")]
     Cancelled(&'static str),
@@ -233,17 +244,24 @@ impl Error {
             | Self::Remote { .. }
             | Self::InDoubt { .. }
             | Self::Device { .. }
+            | Self::DeviceBusy { .. }
+            | Self::NoRoom(_)
             | Self::Timeout { .. }
             | Self::Stalled { .. }
             | Self::Backend { .. } => ErrorKind::Backend,
         }
     }
 
-    /// A failure of the hypervisor that the caller reads as `message`.
+    /// A failure of the hypervisor or the store that the caller reads as `message`. A disk that is full is the caller's
+    /// business, too.
     pub fn backend(
         message: impl Into<String>,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
+        let io = (&source as &dyn std::any::Any).downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if matches!(io, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)) {
+            return Self::NoRoom(message.into());
+        }
         Self::Backend { message: message.into(), source: Some(Box::new(source)) }
     }
 }

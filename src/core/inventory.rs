@@ -5,7 +5,7 @@
 use super::error::Error;
 use super::model::{Invalid, Item, Network, NoteChange, Notes, Pool, Thing, Uuid, Vdi, VdiSetting, Vlan};
 use super::ports::Store;
-use super::snapshot::Snapshot;
+use super::snapshot::{DomainView, Snapshot};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -113,7 +113,7 @@ impl Stock {
         self.generation.subscribe()
     }
 
-    /// Makes an image if the location is empty, and makes it known. A copy has the bytes of another image of ours.
+    /// Makes an image of a size without a location, and makes it known. A copy has the bytes of another image of ours.
     pub(super) async fn create_vdi(
         &self,
         store: &dyn Store,
@@ -130,7 +130,7 @@ impl Stock {
         if vdi.size > LARGEST {
             return Err(Invalid::new(format!("virtual_size: {} is above {LARGEST} bytes", vdi.size)).into());
         }
-        vdi.own = vdi.location.is_empty();
+        vdi.own = vdi.location.is_empty() && vdi.size > 0;
         if vdi.own {
             let from = copy.map(|from| original(store, &known, from)).transpose()?;
             store.begin_image(uuid, vdi.size, from.as_deref()).await?;
@@ -188,9 +188,9 @@ impl Stock {
         let _turn = self.turn().await;
         let known = self.current();
         let (_, vdi) = known.vdi(&uuid).ok_or_else(|| no_such("VDI", uuid))?;
-        if let Some(user) =
-            domains.domains().find(|view| view.configs().any(|config| config.uses_vdi(uuid, &vdi.location)))
-        {
+        let uname = vdi.uname();
+        let uses = |view: &&Arc<DomainView>| view.configs().any(|config| config.uses_vdi(uuid, &uname));
+        if let Some(user) = domains.domains().find(uses) {
             return Err(Error::InUse { what: "VDI", by: user.name().to_string() });
         }
         if vdi.own {

@@ -214,7 +214,6 @@ pub(super) fn device(
         sink.uint_field("devid", id);
     }
     let running = matches!(form, Form::Running { .. });
-    let visible = |property: &&Property| form == Form::Stored || !property.is_secret();
     match device {
         Device::Block(block) => {
             if form == (Form::Running { pv: true }) {
@@ -241,7 +240,7 @@ pub(super) fn device(
                 None if running => sink.text_field("VDI", b""),
                 None => {}
             }
-            sink.properties(block.rest.iter().filter(visible));
+            properties(sink, &block.rest, form);
         }
         Device::Vif(vif) => {
             optional(sink, "bridge", vif.bridge.as_ref());
@@ -251,11 +250,11 @@ pub(super) fn device(
             if let Some(mac) = vif.mac {
                 sink.text_field("mac", mac.to_string().as_bytes());
             }
-            sink.properties(vif.rest.iter().filter(visible));
+            properties(sink, &vif.rest, form);
             backend_field(sink, vif.backend.as_ref(), running);
         }
         Device::Vfb(vfb) => {
-            sink.properties(vfb.rest.iter().filter(visible));
+            properties(sink, &vfb.rest, form);
             uuid(sink, vfb.uuid);
         }
         Device::Vkbd(vkbd) => {
@@ -263,10 +262,10 @@ pub(super) fn device(
                 uuid(sink, vkbd.uuid);
             }
             backend_field(sink, vkbd.backend.as_ref(), running);
-            sink.properties(vkbd.rest.iter().filter(visible));
+            properties(sink, &vkbd.rest, form);
         }
         Device::Pci(pci) => {
-            pci_fields(sink, pci, running);
+            pci_fields(sink, pci, form);
         }
         Device::Console(console) => {
             sink.text_field("protocol", &console.protocol);
@@ -276,17 +275,26 @@ pub(super) fn device(
                 sink.end_field();
             }
             uuid(sink, console.uuid);
-            sink.properties(console.rest.iter().filter(visible));
+            properties(sink, &console.rest, form);
         }
         Device::Generic(generic) => {
             uuid(sink, generic.uuid);
-            sink.properties(generic.rest.iter().filter(visible));
+            properties(sink, &generic.rest, form);
         }
     }
     sink.end_record();
 }
 
-fn pci_fields(sink: &mut impl Sink, pci: &PciDevice, running: bool) {
+/// Keys that nobody interprets. Only what is stored, or handed to the hypervisor, has its passwords.
+pub(super) fn properties(sink: &mut impl Sink, properties: &[Property], form: Form) {
+    if form == Form::Stored {
+        return sink.properties(properties.iter());
+    }
+    let shown: Vec<_> = Property::shown(properties).collect();
+    sink.properties(shown.iter().map(AsRef::as_ref));
+}
+
+fn pci_fields(sink: &mut impl Sink, pci: &PciDevice, form: Form) {
     sink.begin_many("dev");
     for function in &pci.functions {
         let PciAddress { domain, bus, slot, func } = function.address;
@@ -295,13 +303,13 @@ fn pci_fields(sink: &mut impl Sink, pci: &PciDevice, running: bool) {
         sink.text_field("bus", format!("{bus:#04x}").as_bytes());
         sink.text_field("slot", format!("{slot:#04x}").as_bytes());
         sink.text_field("func", format!("{func:#x}").as_bytes());
-        sink.properties(function.rest.iter());
+        properties(sink, &function.rest, form);
         sink.end_fields_item();
     }
     sink.end_many();
     uuid(sink, pci.uuid);
-    backend_field(sink, pci.backend.as_ref(), running);
-    sink.properties(pci.rest.iter());
+    backend_field(sink, pci.backend.as_ref(), matches!(form, Form::Running { .. }));
+    properties(sink, &pci.rest, form);
 }
 
 fn uuid(sink: &mut impl Sink, uuid: Option<uuid::Uuid>) {

@@ -98,7 +98,7 @@ pub fn devices(sink: &mut impl Sink, devices: &[DeviceFacts]) {
         sink.begin_list();
         sink.uint(u128::from(device.number));
         sink.begin_fields();
-        sink.properties(device.nodes.iter());
+        super::device::properties(sink, &device.nodes, super::device::Form::Configured);
         sink.end_fields();
         sink.end_list();
     }

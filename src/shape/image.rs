@@ -4,7 +4,7 @@ use super::ShapeError;
 use super::device::Form;
 use super::fields::Fields;
 use super::sink::Sink;
-use crate::core::model::{GuestKind, Image, MAX_VCPUS, Text};
+use crate::core::model::{GuestKind, Image, MAX_VCPUS, Property, Text};
 use crate::sxp::Sxp;
 
 /// The device model that an HVM guest has if nobody named one.
@@ -27,6 +27,11 @@ const HVM: [(&str, &str); 11] = [
     ("viridian", "0"),
     ("acpi", "1"),
 ];
+
+/// What settings of an image are if nobody set them.
+pub fn image_defaults(hvm: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    COMMON.into_iter().chain(HVM.into_iter().filter(move |_| hvm))
+}
 
 /// Reads `(image (linux ...))`: the image, and the number of VCPUs that xm 3.0.0 put in there and nowhere else.
 pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>), ShapeError> {
@@ -116,7 +121,7 @@ pub(super) fn image(sink: &mut impl Sink, image: &Image, form: Form, privileged:
         sink.text_field("args", &image.args);
     }
     let hvm = image.kind == GuestKind::Hvm;
-    for (key, value) in COMMON.iter().chain(HVM.iter().filter(|_| hvm)) {
+    for (key, value) in image_defaults(hvm) {
         if !stored && image.setting(key).is_none() {
             sink.digits_field(key, value);
         }
@@ -132,7 +137,11 @@ pub(super) fn image(sink: &mut impl Sink, image: &Image, form: Form, privileged:
         None if hvm && !stored => sink.text_field("device_model", DEVICE_MODEL.as_bytes()),
         None => {}
     }
-    sink.settings(image.rest.iter().filter(|property| stored || !property.is_secret()));
+    if stored {
+        return sink.settings(image.rest.iter());
+    }
+    let shown: Vec<_> = Property::shown(&image.rest).collect();
+    sink.settings(shown.iter().map(AsRef::as_ref));
 }
 
 /// Ends what [`image`] began, so that a running domain's notes can come last.

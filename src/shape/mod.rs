@@ -22,6 +22,7 @@ pub use device::read_device;
 pub use error::ShapeError;
 pub use event::{event, event_kind, figures, stream_event};
 pub use host::{attached, devices, node, sched, sedf, vcpus};
+pub use image::image_defaults;
 pub use item::{read_item, stored_item};
 pub use json::JsonSink;
 pub use read::{read_config, read_sedf, read_stored};

@@ -139,7 +139,7 @@ fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
             sink.uint_field(key, mfn);
         }
     }
-    sink.properties(config.rest.iter().filter(|property| !property.is_secret()));
+    device::properties(sink, &config.rest, form);
     devices(sink, config, form, facts.console_port);
     sink.end_record();
 }
@@ -152,7 +152,7 @@ fn halted(sink: &mut impl Sink, config: &DomainConfig, suspended: bool) {
         end_image(sink);
     }
     sink.uint_field("status", if suspended { SUSPENDED } else { 0 });
-    sink.properties(config.rest.iter().filter(|property| !property.is_secret()));
+    device::properties(sink, &config.rest, Form::Configured);
     devices(sink, config, Form::Configured, None);
     sink.end_record();
 }
@@ -174,7 +174,7 @@ fn configured(sink: &mut impl Sink, config: &DomainConfig, form: Form) {
         sink.properties(config.notes.to_properties().iter());
         sink.end_section();
     }
-    sink.properties(config.rest.iter().filter(|property| secrets || !property.is_secret()));
+    device::properties(sink, &config.rest, form);
     devices(sink, config, form, None);
 }
 

@@ -33,4 +33,5 @@ mod xmlrpc_listeners;
 mod xmlrpc_objects;
 mod xmlrpc_xenapi;
 mod xmlrpc_xenapi_calls;
+mod xmlrpc_xenapi_clients;
 mod xmlrpc_xm;

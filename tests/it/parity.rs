@@ -306,7 +306,7 @@ fn what_is_done_is_the_same_whoever_asks_for_it() {
 
 /// An image that is somewhere else.
 fn image(three: &Three, location: &str) -> Value {
-    let sr = three.client.one("SR.get_all", &[]);
+    let sr = three.client.sr();
     let location = Value::Struct(vec![("location".to_owned(), text(location))]);
     let record = Value::Struct(vec![
         ("SR".to_owned(), sr),

@@ -81,6 +81,11 @@ impl Client {
         self.one("VM.get_by_name_label", &[text(name)])
     }
 
+    /// The storage repository that xm takes.
+    pub(crate) fn sr(&self) -> Value {
+        self.one("SR.get_by_name_label", &[text("Local")])
+    }
+
     pub(crate) fn power_state(&self, vm: &Value) -> String {
         match self.call("VM.get_power_state", std::slice::from_ref(vm)).unwrap() {
             Value::Text(state) => state,

@@ -27,7 +27,7 @@ fn objects_outlive_a_daemon_that_is_killed() {
             .call(&format!("{class}.create"), &[record(members)])
             .unwrap_or_else(|said| panic!("{class}: {said:?}"))
     };
-    let (sr, host) = (client.one("SR.get_all", &[]), client.one("host.get_all", &[]));
+    let (sr, host) = (client.sr(), client.one("host.get_all", &[]));
     let vdi = make(
         "VDI",
         &[("SR", sr), ("name_label", text("root")), ("virtual_size", text("4096")), ("type", text("user"))],
@@ -86,7 +86,7 @@ fn objects_outlive_a_daemon_that_is_killed() {
 #[test]
 fn a_disk_whose_vdi_is_not_known_is_the_image_at_its_path() {
     let client = Client::new();
-    let sr = client.one("SR.get_all", &[]);
+    let sr = client.sr();
     let member = |key: &str, value: &Value| (key.to_owned(), value.clone());
     let record = Value::Struct(vec![
         member("SR", &sr),

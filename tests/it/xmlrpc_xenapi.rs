@@ -299,7 +299,7 @@ fn events_tell_of_devices_images_networks_pools_and_tasks() {
     let record = |members: &[(&str, &str)]| {
         Value::Struct(members.iter().map(|(key, value)| ((*key).to_owned(), text(value))).collect())
     };
-    let Value::Text(sr) = client.one("SR.get_all", &[]) else { panic!() };
+    let Value::Text(sr) = client.sr() else { panic!() };
     let vdi = [("SR", sr.as_str()), ("name_label", "x"), ("virtual_size", "4096"), ("type", "user")];
     let vdi = client.call("VDI.create", &[record(&vdi)]).unwrap();
     client.call("VDI.set_virtual_size", &[vdi.clone(), text("8192")]).unwrap();
@@ -342,10 +342,10 @@ fn the_other_codes() {
     ]);
     let huge = client.call("VM.create", &[huge]).unwrap();
     let said = client.call("VM.start", &[huge, Value::Bool(false)]).unwrap_err();
-    assert!(said[0] == "INTERNAL_ERROR" && said[1].starts_with("Not enough free memory"), "{said:?}");
+    assert!(said[0] == "OPERATION_NOT_ALLOWED" && said[1].starts_with("Not enough free memory"), "{said:?}");
     // A disk that does not get connected.
     let Value::Text(vm) = vm else { panic!() };
-    let Value::Text(sr) = client.one("SR.get_all", &[]) else { panic!() };
+    let Value::Text(sr) = client.sr() else { panic!() };
     let location = Value::Struct(vec![("location".to_owned(), text("phy:/dev/hotplugerror"))]);
     let vdi = Value::Struct(vec![
         ("SR".to_owned(), text(&sr)),

@@ -59,10 +59,6 @@ impl Names {
                 for (there, here) in there.iter().zip(here) {
                     self.learn(there, here);
                 }
-                // Of storage there were two kinds, and there is one.
-                if let [.., last] = here.as_slice() {
-                    there.iter().skip(here.len()).for_each(|there| self.learn(there, last));
-                }
             }
             (Value::Struct(there), Value::Struct(here)) => {
                 // Records: the one with the same label is the one.

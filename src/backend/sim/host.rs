@@ -194,7 +194,7 @@ impl Host {
         if domid >= FIRST_RESERVED_DOMID {
             let message =
                 format!("No domain number is left: all up to {} have been used", FIRST_RESERVED_DOMID - 1);
-            return Err(Error::Backend { message, source: None });
+            return Err(Error::Unsupported(message));
         }
         let next = HostRecord { next_domid: domid + 1, ..numbers.clone() };
         self.store.write_host(&next).map_err(unwritten)?;

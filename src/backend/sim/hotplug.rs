@@ -43,12 +43,8 @@ impl Sim {
             () = tokio::time::sleep(takes) => {}
         }
         if stuck {
-            let number = device.id().unwrap_or_default();
-            let message = format!(
-                "Device {number} ({}) could not be disconnected: the guest does not let go of it",
-                device.class()
-            );
-            return Err(Error::Backend { message, source: None });
+            let (device, class) = (device.id().unwrap_or_default(), device.class().to_owned());
+            return Err(Error::DeviceBusy { device, class });
         }
         self.unplug(domid, device).await
     }

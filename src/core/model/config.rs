@@ -330,9 +330,11 @@ impl DomainConfig {
     }
 
     /// Whether one of its disks is this image, or what is behind it.
-    pub fn uses_vdi(&self, vdi: Uuid, location: &Text) -> bool {
+    pub fn uses_vdi(&self, vdi: Uuid, uname: &Text) -> bool {
         let disks = self.devices.iter().filter_map(Device::as_block);
-        disks.into_iter().any(|block| block.vdi.map_or(block.uname == *location, |one| one == vdi))
+        disks
+            .into_iter()
+            .any(|block| block.vdi.map_or(!uname.is_empty() && block.uname == *uname, |one| one == vdi))
     }
 
     /// Whether one of its interfaces is on this bridge.

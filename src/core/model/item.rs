@@ -1,6 +1,6 @@
 //! What a host has beside its domains.
 
-use super::{CpuSet, Interface, Invalid, Notes, Scheduler, Text, Uuid};
+use super::{Block, BlockKind, CpuSet, Interface, Invalid, Notes, Scheduler, Text, Uuid};
 use std::fmt;
 use std::str::FromStr;
 
@@ -54,8 +54,8 @@ impl FromStr for VdiKind {
 /// A virtual disk image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vdi {
-    /// What is behind a block device that uses it: `file:/var/lib/xend/storage/....img`, `phy:/dev/vg0/root`. Empty for an
-    /// image that is to be made.
+    /// Where it is: `file:/var/lib/xend/storage/....img`, `phy:/dev/vg0/root`, or an absolute path. Empty for an image that
+    /// is to be made, and, with a size of 0, for a CD-ROM drive without a medium.
     pub location: Text,
     /// Its size in bytes; 0 if it is not ours and nobody said.
     pub size: u64,
@@ -67,6 +67,40 @@ pub struct Vdi {
     pub sharable: bool,
     /// Whether nobody may.
     pub read_only: bool,
+}
+
+impl Vdi {
+    /// Checks a location that a caller gives: the daemon's directory is nobody's business, so that paths are absolute. What
+    /// follows `phy:` may be a name in `/dev`.
+    pub fn check_location(location: &[u8]) -> Result<(), Invalid> {
+        if location.is_empty() || location.starts_with(b"/") {
+            return Ok(());
+        }
+        let relative = || Invalid::new("an absolute path is expected, like file:/images/a.img or /dev/vg0/a");
+        let colon = location.iter().position(|byte| *byte == b':').ok_or_else(relative)?;
+        Block::check_uname(location, BlockKind::Disk)?;
+        let (kind, rest) = (&location[..colon], &location[colon + 1..]);
+        let path = match kind {
+            b"file" | b"aio" | b"vhd" | b"qcow" | b"qcow2" | b"vmdk" => rest,
+            // tap:aio:/images/a.img, tap:tapdisk:vhd:/images/a.vhd
+            b"tap" | b"tap2" => &rest[rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len())..],
+            // A name in /dev, or something that only its hotplug script understands.
+            _ => return Ok(()),
+        };
+        let drivers = &rest[..rest.len() - path.len()];
+        let fine = path.starts_with(b"/") && (drivers.is_empty() || drivers.ends_with(b":"));
+        if fine { Ok(()) } else { Err(relative()) }
+    }
+
+    /// What is behind a block device that uses it. A plain path is a disk's if it is in `/dev`, and a file's if not.
+    pub fn uname(&self) -> Text {
+        let prefix: &[u8] = match self.location.as_slice() {
+            path if path.starts_with(b"/dev/") => b"phy:",
+            path if path.starts_with(b"/") => b"file:",
+            _ => b"",
+        };
+        [prefix, &self.location].concat().into()
+    }
 }
 
 /// What can be changed of an image.
@@ -214,4 +248,55 @@ pub struct Item {
     pub thing: Thing,
     /// What is noted on it: `name_label`, `other_config`, ...
     pub notes: Notes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_of_images_are_absolute() {
+        for good in [
+            "",
+            "/images/a.img",
+            "/dev/vg0/a",
+            "file:/a",
+            "file:/a:b",
+            "phy:/dev/a",
+            "phy:sda1",
+            "tap:aio:/a",
+            "tap:tapdisk:vhd:/a",
+        ] {
+            assert_eq!(Vdi::check_location(good.as_bytes()), Ok(()), "{good}");
+        }
+        for bad in [
+            "a.img",
+            "images/a.img",
+            "./a",
+            "../a",
+            "file:a.img",
+            "file:",
+            "tap:aio:a",
+            "tap:a/b",
+            "tap2:vhd:x/y",
+            "qcow:a",
+        ] {
+            assert!(Vdi::check_location(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_plain_path_is_a_disk_or_a_file() {
+        let kind = VdiKind::User;
+        for (location, uname) in [
+            ("/dev/vg0/a", "phy:/dev/vg0/a"),
+            ("/images/a", "file:/images/a"),
+            ("tap:aio:/a", "tap:aio:/a"),
+            ("", ""),
+        ] {
+            let location = location.into();
+            let vdi = Vdi { location, size: 0, kind, own: false, sharable: false, read_only: false };
+            assert_eq!(vdi.uname(), uname);
+        }
+    }
 }

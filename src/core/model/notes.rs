@@ -56,6 +56,11 @@ impl Notes {
         map.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    /// The same without passwords.
+    pub fn shown(&self, field: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.map(field).filter(|(key, _)| !Property::is_secret_key(key))
+    }
+
     /// A text of a map.
     pub fn entry(&self, field: &str, key: &str) -> Option<&str> {
         self.map(field).find_map(|(one, value)| (one == key).then_some(value))

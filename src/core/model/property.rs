@@ -1,6 +1,7 @@
 //! Keys that we have no type for: kept as they came, and given back.
 
 use super::Text;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A value of a key that this project does not interpret.
@@ -25,6 +26,31 @@ impl Value {
             Self::List(_) => None,
         }
     }
+
+    /// Whether it is a list that begins with a password's key: `(vncpasswd x)`.
+    fn is_secret(&self) -> bool {
+        match self {
+            Self::List(items) => items.first().and_then(Self::as_text).is_some_and(Property::is_secret_key),
+            Self::Text(_) => false,
+        }
+    }
+
+    /// Whether a password is in it. Recursion is bounded: the reader bounds a configuration's depth.
+    fn has_secret(&self) -> bool {
+        match self {
+            Self::List(items) => self.is_secret() || items.iter().any(Self::has_secret),
+            Self::Text(_) => false,
+        }
+    }
+
+    /// The value without passwords, unless it is one.
+    fn shown(&self) -> Option<Self> {
+        match self {
+            _ if self.is_secret() => None,
+            Self::List(items) => Some(Self::List(items.iter().filter_map(Self::shown).collect())),
+            Self::Text(text) => Some(Self::Text(text.clone())),
+        }
+    }
 }
 
 /// A key with everything that followed it: `(usbdevice tablet)`, `(features)`, `(cpuid ((1 ...)))`.
@@ -44,7 +70,25 @@ impl Property {
 
     /// Whether the value is a password: it goes to the hypervisor and is never shown.
     pub fn is_secret(&self) -> bool {
-        self.key.to_ascii_lowercase().ends_with(b"passwd")
+        Self::is_secret_key(&self.key)
+    }
+
+    /// Whether what a key names is a password: `vncpasswd`, `spicepasswd`, `password`, ...
+    pub fn is_secret_key(key: impl AsRef<[u8]>) -> bool {
+        let key = key.as_ref().to_ascii_lowercase();
+        [&b"passwd"[..], b"password"].iter().any(|end| key.ends_with(end))
+    }
+
+    /// These without passwords, wherever one is in a list: what may be shown.
+    pub fn shown(properties: &[Self]) -> impl Iterator<Item = Cow<'_, Self>> {
+        properties.iter().filter(|property| !property.is_secret()).map(|property| {
+            if property.values.iter().any(Value::has_secret) {
+                let values = property.values.iter().filter_map(Value::shown).collect();
+                Cow::Owned(Self { key: property.key.clone(), values })
+            } else {
+                Cow::Borrowed(property)
+            }
+        })
     }
 
     /// The value, if it is a single word.
@@ -61,7 +105,8 @@ impl fmt::Debug for Property {
         if self.is_secret() {
             return write!(f, "({} hidden)", self.key);
         }
-        f.debug_struct("Property").field("key", &self.key).field("values", &self.values).finish()
+        let values: Vec<_> = self.values.iter().filter_map(Value::shown).collect();
+        f.debug_struct("Property").field("key", &self.key).field("values", &values).finish()
     }
 }
 
@@ -74,5 +119,13 @@ mod tests {
         let property = Property::new("vncpasswd", "secret");
         assert!(property.is_secret());
         assert!(!format!("{property:?}").contains("secret"));
+        let pair = |key: &str| Value::List(vec![Value::text(key), Value::text("secret")]);
+        let list = Value::List(vec![pair("a"), pair("vncpasswd"), Value::List(vec![pair("Password")])]);
+        let nested = [Property { key: "other_config".into(), values: vec![list] }, property];
+        assert!(!format!("{:?}", nested[0]).contains("vncpasswd"));
+        let shown: Vec<_> = Property::shown(&nested).collect();
+        let left = Value::List(vec![pair("a"), Value::List(vec![])]);
+        assert_eq!(shown.len(), 1);
+        assert_eq!(shown[0].values, [left]);
     }
 }

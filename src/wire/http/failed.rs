@@ -86,6 +86,8 @@ fn hint(error: &Error) -> &'static str {
     match error {
         Error::NoMemory { .. } => "Give it less memory, or free some: the host's page shows who has it.",
         Error::Exists { .. } | Error::NameTaken { .. } => "Give it another name.",
+        Error::NoRoom(_) => "Make some room on the host's disk, and send it again.",
+        Error::DeviceBusy { .. } => "Shut the guest down, or unplug the device by force.",
         Error::Missing { .. } => "The path is one on the host, not on this computer.",
         Error::Busy(_) | Error::Stopping => "Nothing was done. Try again in a moment.",
         Error::Timeout { .. } | Error::Stalled { .. } => {

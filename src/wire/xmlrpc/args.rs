@@ -77,21 +77,34 @@ impl Args<'_> {
             .map_err(|_| Unfit(format!("{}: {number} is out of range", self.name(at))))
     }
 
-    /// Texts by their keys; numbers and booleans are texts as well.
+    /// Texts by their keys; numbers and booleans are texts as well. A key whose value is nil is left as it is.
     pub(super) fn map(&self, at: usize) -> Result<BTreeMap<String, String>, Unfit> {
         let Some(Value::Struct(members)) = self.given(at) else { return Err(self.unfit(at, "a map")) };
+        let given = members.iter().filter(|(_, value)| *value != Value::Nil);
         let text = |(key, value): &(String, Value)| {
             let text = match value {
                 Value::Text(text) | Value::Time(text) => text.clone(),
                 Value::Int(n) => n.to_string(),
                 Value::Bool(on) => if *on { "True" } else { "False" }.to_owned(),
                 Value::Double(n) => n.to_string(),
-                Value::Nil => String::new(),
-                Value::Array(_) | Value::Struct(_) => return Err(self.unfit(at, "a map of texts")),
+                Value::Nil | Value::Array(_) | Value::Struct(_) => {
+                    return Err(self.unfit(at, "a map of texts"));
+                }
             };
             Ok((key.clone(), text))
         };
-        members.iter().map(text).collect()
+        given.map(text).collect()
+    }
+
+    /// Whether a map says of a key that it is not to change.
+    pub(super) fn leaves(&self, at: usize, key: &str) -> bool {
+        let Some(Value::Struct(members)) = self.values.get(at) else { return false };
+        members.iter().any(|(one, value)| one == key && *value == Value::Nil)
+    }
+
+    /// Whether nothing is to change: the value is nil.
+    pub(super) fn is_nil(&self, at: usize) -> bool {
+        self.values.get(at) == Some(&Value::Nil)
     }
 
     /// Texts.

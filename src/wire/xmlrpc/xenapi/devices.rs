@@ -1,8 +1,8 @@
 //! A VM's devices, under their own UUIDs: what they have in common; TPMs and consoles.
 
-use super::failure::{About, Failure};
+use super::failure::{About, Failure, Instead};
 use super::notes::{Kind, Shelf, apply};
-use super::record::{Record, find as find_object};
+use super::record::Record;
 use super::table::{Call, Class, Field, Work};
 use super::vm::{VM, power_state};
 use super::world::{Need, Plugged, World, map, text};
@@ -72,6 +72,7 @@ pub(super) fn facts_of<'a>(world: &'a World, plugged: &Plugged<'_>) -> Option<&'
 /// The same as a map.
 pub(super) fn runtime(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<Value> {
     let nodes = facts_of(world, &find(world, of, uuid)?).into_iter().flat_map(|facts| &facts.nodes);
+    let nodes = nodes.filter(|node| !node.is_secret());
     let node =
         |property: &Property| Some((property.key.to_string(), Value::text(property.text()?.to_string())));
     Some(Value::Struct(nodes.filter_map(node).collect()))
@@ -79,6 +80,22 @@ pub(super) fn runtime(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Opt
 
 pub(super) fn about(view: &DomainView) -> About {
     About { vm: view.uuid.to_string(), power_state: power_state(view), wanted: "Running", ..About::default() }
+}
+
+/// The same for what is done with one of its devices.
+pub(super) fn about_device(view: &DomainView, device: &Device) -> About {
+    let field = match device {
+        Device::Block(_) => "VDI",
+        Device::Vif(_) => "MAC",
+        _ => "",
+    };
+    let instead = if is_dpci(device) {
+        Instead::Message("DIRECT_PCI_ERROR")
+    } else {
+        // Most of what fails with a device is a guest or a hotplug script that does not do its part.
+        Instead::WhereItFailed("INVALID_DEVICE_ERROR")
+    };
+    About { field, instead: Some(instead), ..about(view) }
 }
 
 /// An operation on a VM.
@@ -89,7 +106,8 @@ pub(super) fn with(view: &Arc<DomainView>, op: DomainOp) -> Op {
 /// Plugs a new device into the VM that a record names.
 pub(super) fn attach(view: &Arc<DomainView>, mut device: Device) -> Work {
     let uuid = *device.uuid_mut().get_or_insert_with(Uuid::new_v4);
-    Work::makes(vec![with(view, DomainOp::AttachDevice(Box::new(device)))], about(view), uuid)
+    let about = about_device(view, &device);
+    Work::makes(vec![with(view, DomainOp::AttachDevice(Box::new(device)))], about, uuid)
 }
 
 /// The VM that a new device is for.
@@ -116,10 +134,11 @@ pub(super) fn detach(
     if !forget && !plugged.here {
         return Err(Failure::new("INVALID_DEVICE_ERROR", [uuid.to_string().as_str()]));
     }
-    let device = plugged.device;
-    let (class, device) = (device.class().to_owned(), reference(device));
-    let op = DomainOp::DetachDevice { class, device, force: false, forget };
-    Ok(Work::silent(vec![with(plugged.view, op)], about(plugged.view)))
+    let about = about_device(plugged.view, plugged.device);
+    let device = reference(plugged.device);
+    let op =
+        DomainOp::DetachDevice { class: plugged.device.class().to_owned(), device, force: false, forget };
+    Ok(Work::silent(vec![with(plugged.view, op)], about))
 }
 
 /// Plugs in what a running VM's definition has and it has not.
@@ -129,7 +148,8 @@ pub(super) fn plug(world: &World, class: &str, of: fn(&Device) -> bool, uuid: Uu
     if plugged.here {
         return Err(Failure::new("DEVICE_EXISTS_ERROR", [uuid.to_string().as_str()]));
     }
-    Ok(Work::silent(vec![with(plugged.view, DomainOp::PlugDevice(uuid))], about(plugged.view)))
+    let about = about_device(plugged.view, plugged.device);
+    Ok(Work::silent(vec![with(plugged.view, DomainOp::PlugDevice(uuid))], about))
 }
 
 /// Sets something of a device. What the guest sees of it does not change while it runs.
@@ -164,17 +184,22 @@ pub(super) fn key<'a>(rest: &'a [Property], key: &str) -> Option<&'a Text> {
 fn create_vtpm(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
     let record = Record::of("VTPM", args)?;
     let view = for_vm(world, &record)?;
+    // A reference, a name or a domid, as xm sends it, of a VM that may come later.
     let backend = match record.text("backend")?.as_str() {
-        "" => world.snapshot.domains().find(|view| view.is_privileged()),
-        given => world.vm(find_object(world, &VM, given)?),
+        "" => "Domain-0".to_owned(),
+        given => backend(world, given).map_or_else(|| given.to_owned(), |view| view.name().to_string()),
     };
-    let name = backend.map_or_else(|| "Domain-0".to_owned(), |view| view.name().to_string());
-    let backend = Backend(name.into());
+    let backend = Backend(backend.into());
     let rest = vec![Property::new("backend", backend.0), Property::new("instance", "1")];
     let device = Generic { class: "vtpm".to_owned(), id: None, uuid: Some(Uuid::new_v4()), rest };
     let mut device = Device::Generic(device);
     note_record(&mut device, &record, "other_config")?;
     Ok(attach(view, device))
+}
+
+/// The VM that serves a device.
+fn backend<'a>(world: &'a World, given: &str) -> Option<&'a Arc<DomainView>> {
+    world.snapshot.find(&DomainRef::new(given))
 }
 
 /// Notes a map of the record with the device.
@@ -197,12 +222,7 @@ pub(super) static VTPM: Class = Class {
         Field::read("backend", |world, uuid| {
             let device = find(world, is_vtpm, uuid)?.device;
             let named = key(device.rest(), "backend").map_or_else(|| "0".to_owned(), ToString::to_string);
-            text(
-                world
-                    .snapshot
-                    .find(&DomainRef::new(named))
-                    .map_or_else(String::new, |view| view.uuid.to_string()),
-            )
+            text(backend(world, &named).map_or(named, |view| view.uuid.to_string()))
         }),
         Field::read("runtime_properties", |world, uuid| runtime(world, is_vtpm, uuid))
             .needing(&[Need::Devices]),
@@ -221,7 +241,7 @@ fn create_console(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failu
     let record = Record::of("console", args)?;
     let view = for_vm(world, &record)?;
     let uuid = Some(Uuid::new_v4());
-    let device = match record.needed("protocol")?.as_str() {
+    let device = match record.text("protocol")?.as_str() {
         "vt100" => {
             let mut device =
                 Device::Console(Console { protocol: "vt100".into(), id: None, uuid, rest: vec![] });
@@ -267,7 +287,7 @@ pub(super) static CONSOLE: Class = Class {
             }
             _ => text(""),
         }),
-        Field::noted("other_config", Kind::Map, |world, uuid| {
+        Field::beside("other_config", |world, uuid| {
             let rest = find(world, is_console, uuid)?.device.rest();
             let shown = rest.iter().filter(|property| !property.is_secret());
             let member = |p: &Property| Some((p.key.to_string(), Value::text(p.text()?.to_string())));

@@ -1,26 +1,84 @@
-//! The local storage: one SR, the images in it and what else VMs use as disks, and how it is attached.
+//! The local storage: two SRs on one directory, the images in it and what else VMs use as disks, and how it is attached.
 //!
 //! Every disk of a VM has a VDI. One that nobody made known is there for as long as a VM uses it.
 
 use super::devices::is_block;
-use super::failure::{About, Failure};
+use super::failure::{About, Failure, Instead};
 use super::notes::{Kind, Shelf, of_record};
 use super::record::{Record, find};
 use super::table::{Call, Class, Field, Work};
 use super::world::{Need, World, map, number, refs, text, texts};
-use crate::core::model::{Block, Text, Thing, Uuid, Vdi, VdiKind, VdiSetting};
+use crate::core::model::{Block, Note, Notes, Text, Thing, Uuid, Vdi, VdiKind, VdiSetting};
 use crate::core::op::Change;
 use crate::core::ports::Extent;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::collections::{BTreeMap, HashMap};
 
-fn sr(world: &World) -> Uuid {
-    world.own("SR local")
+/// The storage repositories that xend had, which clients find by their types. Images that are made in either are sparse
+/// files; what is somewhere else is in the one that its format says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repository {
+    Local,
+    Qcow,
 }
 
-fn pbd(world: &World) -> Uuid {
-    world.own("PBD local")
+impl Repository {
+    const ALL: [Self; 2] = [Self::Local, Self::Qcow];
+
+    /// Its type in the Xen-API.
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Qcow => "qcow_file",
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Local => "Local",
+            Self::Qcow => "QCoW",
+        }
+    }
+
+    fn uuid(self, world: &World) -> Uuid {
+        world.own(&format!("SR {}", self.kind()))
+    }
+
+    /// How it is attached.
+    fn pbd(self, world: &World) -> Uuid {
+        world.own(&format!("PBD {}", self.kind()))
+    }
+
+    fn find(world: &World, uuid: Uuid) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.uuid(world) == uuid)
+    }
+
+    /// The one whose reference is noted on an object.
+    fn noted(world: &World, object: Uuid) -> Option<Self> {
+        let reference = world.notes(object).text(SR_OF)?.parse().ok()?;
+        Self::find(world, reference)
+    }
+
+    /// The one that an image is in.
+    fn of(world: &World, uuid: Uuid, vdi: &Vdi) -> Self {
+        let path = vdi.location.iter().position(|byte| *byte == b'/').unwrap_or(vdi.location.len());
+        let mut formats = vdi.location[..path].split(|byte| *byte == b':');
+        let by_format =
+            || if formats.any(|format| format.starts_with(b"qcow")) { Self::Qcow } else { Self::Local };
+        Self::noted(world, uuid).unwrap_or_else(by_format)
+    }
+}
+
+/// Where the SR of an object is noted.
+const SR_OF: &str = "SR";
+
+/// Notes of a new object in an SR.
+fn notes_in(record: &Record<'_>, fields: &[Field], sr: Uuid) -> Result<Notes, Failure> {
+    let mut notes = of_record(record, fields)?;
+    let set = notes.set(SR_OF, Some(Note::Text(sr.to_string())));
+    set.map_err(|invalid| Failure::value(SR_OF, &invalid.to_string()))?;
+    Ok(notes)
 }
 
 /// Disk images, and which disks are which: looked at once a call.
@@ -36,7 +94,9 @@ impl Disks {
     fn look(world: &World) -> Self {
         let mut by_location: HashMap<Text, Uuid> = HashMap::new();
         for (item, vdi) in world.inventory.vdis() {
-            by_location.entry(vdi.location.clone()).or_insert(item.uuid);
+            if !vdi.location.is_empty() {
+                by_location.entry(vdi.uname()).or_insert(item.uuid);
+            }
         }
         let mut implied = BTreeMap::new();
         for plugged in world.devices(is_block) {
@@ -79,8 +139,8 @@ fn vdi(world: &World, uuid: Uuid) -> Option<Vdi> {
 }
 
 /// What is behind a block device that uses a VDI.
-pub(super) fn location(world: &World, uuid: Uuid) -> Option<Text> {
-    vdi(world, uuid).map(|vdi| vdi.location)
+pub(super) fn uname(world: &World, uuid: Uuid) -> Option<Text> {
+    vdi(world, uuid).map(|vdi| vdi.uname())
 }
 
 /// Where all images are.
@@ -99,7 +159,7 @@ fn all_vdis(world: &World) -> Vec<Uuid> {
 }
 
 fn extent(world: &World, vdi: &Vdi) -> Extent {
-    world.seen.extents.get(&vdi.location).copied().unwrap_or_default()
+    world.seen.extents.get(&vdi.uname()).copied().unwrap_or_default()
 }
 
 /// What was asked for, or how large it is.
@@ -112,7 +172,7 @@ fn flag(world: &World, uuid: Uuid, get: fn(&Vdi) -> bool) -> Option<Value> {
 }
 
 fn about(uuid: Uuid) -> About {
-    About { instead: Some(("VDI_ERROR", uuid.to_string())), ..About::default() }
+    About { instead: Some(Instead::MessageAndObject("VDI_ERROR", uuid.to_string())), ..About::default() }
 }
 
 /// One that nobody made known cannot be changed.
@@ -126,26 +186,28 @@ fn change(world: &World, uuid: Uuid, change: Change) -> Result<Work, Failure> {
 
 fn create_vdi(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
     let record = Record::of("VDI", args)?;
-    record.object(world, "SR", &SR)?;
+    let sr = record.object(world, "SR", &SR)?;
     let uuid = Uuid::new_v4();
-    let location: Text = record.map("other_config")?.remove("location").unwrap_or_default().into();
-    if !location.is_empty() {
-        let kind = crate::core::model::BlockKind::Disk;
-        Block::check_uname(&location, kind)
-            .map_err(|invalid| Failure::value("other_config", &invalid.to_string()))?;
-    }
+    let given = record.map("other_config")?.remove("location");
+    // xm makes one for a drive without a medium, too.
+    let is_empty_drive = given.as_deref() == Some("");
+    let given = given.unwrap_or_default();
+    Vdi::check_location(given.as_bytes())
+        .map_err(|invalid| Failure::value("other_config.location", &invalid.to_string()).sent("", &given))?;
+    let location = Text::from(given);
     // xm says -1 or 0 of what is somewhere else.
     let size = record.number::<i64>("virtual_size")?;
     let size = size.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0);
     let size = match (size, location.is_empty()) {
         (Some(size), _) => size,
         (None, false) => 0,
+        (None, true) if is_empty_drive => 0,
         (None, true) => return Err(Failure::value("virtual_size", "a number of bytes above 0 is expected")),
     };
     let kind = record.parsed("type")?.unwrap_or(VdiKind::System);
     let (sharable, read_only) = (record.flag("sharable")?, record.flag("read_only")?);
     let vdi = Box::new(Vdi { location, size, kind, own: false, sharable, read_only });
-    let notes = of_record(&record, VDI.fields)?;
+    let notes = notes_in(&record, VDI.fields, sr)?;
     let ops = vec![Change::CreateVdi { uuid, vdi, notes, copy: None }.into()];
     Ok(Work::makes(ops, about(uuid), uuid))
 }
@@ -159,7 +221,10 @@ pub(super) static VDI: Class = Class {
         Field::read("uuid", |world, uuid| vdi(world, uuid).and_then(|_| text(uuid))),
         Field::noted("name_label", Kind::Text, |world, uuid| text(vdi(world, uuid)?.location)),
         Field::noted("name_description", Kind::Text, |world, uuid| vdi(world, uuid).and_then(|_| text(""))),
-        Field::read("SR", |world, uuid| vdi(world, uuid).and_then(|_| text(sr(world)))),
+        Field::read("SR", |world, uuid| {
+            let vdi = vdi(world, uuid)?;
+            text(Repository::of(world, uuid, &vdi).uuid(world))
+        }),
         Field::read("VBDs", |world, uuid| {
             vdi(world, uuid)?;
             Some(refs(disks(world).users.get(&uuid).into_iter().flatten().copied()))
@@ -191,7 +256,7 @@ pub(super) static VDI: Class = Class {
         ),
         Field::read("security_label", |world, uuid| vdi(world, uuid).and_then(|_| text(""))),
         // xm looks for an image by its location here.
-        Field::noted("other_config", Kind::Map, |world, uuid| {
+        Field::beside("other_config", |world, uuid| {
             Some(map([("location", vdi(world, uuid)?.location.to_string())]))
         }),
     ],
@@ -206,55 +271,75 @@ pub(super) static VDI: Class = Class {
     ],
 };
 
-fn total(world: &World, of: fn(&World, &Vdi) -> u64) -> u64 {
-    let own = world.inventory.vdis().filter(|(_, vdi)| vdi.own);
-    own.map(|(_, vdi)| of(world, vdi)).sum()
+/// The images that are in an SR.
+fn vdis_in(world: &World, sr: Uuid) -> impl Iterator<Item = (Uuid, Vdi)> {
+    let all = all_vdis(world).into_iter().filter_map(move |uuid| Some((uuid, vdi(world, uuid)?)));
+    all.filter(move |(uuid, vdi)| Repository::of(world, *uuid, vdi).uuid(world) == sr)
+}
+
+fn total(world: &World, sr: Uuid, of: fn(&World, &Vdi) -> u64) -> u64 {
+    vdis_in(world, sr).filter(|(_, vdi)| vdi.own).map(|(_, vdi)| of(world, &vdi)).sum()
 }
 
 pub(super) static SR: Class = Class {
     name: "SR",
-    all: |world| vec![sr(world)],
+    all: |world| Repository::ALL.map(|one| one.uuid(world)).into(),
     needs: &[],
     shelf: Shelf::Inventory,
     fields: &[
-        Field::read("uuid", |world, _| text(sr(world))),
-        Field::noted("name_label", Kind::Text, |_, _| text("Local")),
+        Field::read("uuid", |world, uuid| Repository::find(world, uuid).and_then(|_| text(uuid))),
+        Field::noted("name_label", Kind::Text, |world, uuid| text(Repository::find(world, uuid)?.label())),
         Field::noted("name_description", Kind::Text, |_, _| text("Disk images of this host")),
-        Field::read("VDIs", |world, _| Some(refs(all_vdis(world)))),
-        Field::read("PBDs", |world, _| Some(refs(all_pbds(world)))),
-        Field::read("virtual_allocation", |world, _| Some(number(total(world, virtual_size))))
+        Field::read("VDIs", |world, uuid| Some(refs(vdis_in(world, uuid).map(|(vdi, _)| vdi)))),
+        Field::read("PBDs", |world, uuid| Some(refs(pbds_of(world, uuid)))),
+        Field::read("virtual_allocation", |world, uuid| Some(number(total(world, uuid, virtual_size))))
             .needing(&[Need::Storage]),
-        Field::read("physical_utilisation", |world, _| {
-            Some(number(world.seen.storage.as_ref().map_or(0, |storage| storage.used)))
+        Field::read("physical_utilisation", |world, uuid| {
+            Some(number(total(world, uuid, |world, vdi| extent(world, vdi).used)))
         })
         .needing(&[Need::Storage]),
         Field::read("physical_size", |world, _| {
             Some(number(world.seen.storage.as_ref().map_or(0, |storage| storage.size)))
         })
         .needing(&[Need::Storage]),
-        Field::read("type", |_, _| text("local")),
+        Field::read("type", |world, uuid| text(Repository::find(world, uuid)?.kind())),
         Field::read("content_type", |_, _| text("")),
     ],
     calls: &[Call::free("get_supported_types", &["session"], |_, _, _| {
-        Ok(Work::Said(texts(["local".to_owned()])))
+        Ok(Work::Said(texts(Repository::ALL.map(|one| one.kind().to_owned()))))
     })],
 };
 
 fn all_pbds(world: &World) -> Vec<Uuid> {
     let more = world.inventory.items().filter(|item| item.thing == Thing::Pbd).map(|item| item.uuid);
-    std::iter::once(pbd(world)).chain(more).collect()
+    Repository::ALL.map(|one| one.pbd(world)).into_iter().chain(more).collect()
+}
+
+/// The SR that is attached by a PBD of the host's own.
+fn attached_by(world: &World, pbd: Uuid) -> Option<Repository> {
+    Repository::ALL.into_iter().find(|one| one.pbd(world) == pbd)
 }
 
 fn is_pbd(world: &World, uuid: Uuid) -> bool {
-    uuid == pbd(world) || world.inventory.get(&uuid).is_some_and(|item| item.thing == Thing::Pbd)
+    let noted = || world.inventory.get(&uuid).is_some_and(|item| item.thing == Thing::Pbd);
+    attached_by(world, uuid).is_some() || noted()
+}
+
+fn sr_of_pbd(world: &World, uuid: Uuid) -> Uuid {
+    let noted = || Repository::noted(world, uuid).unwrap_or(Repository::Local);
+    attached_by(world, uuid).unwrap_or_else(noted).uuid(world)
+}
+
+fn pbds_of(world: &World, sr: Uuid) -> impl Iterator<Item = Uuid> {
+    all_pbds(world).into_iter().filter(move |pbd| sr_of_pbd(world, *pbd) == sr)
 }
 
 fn create_pbd(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
     let record = Record::of("PBD", args)?;
     record.object(world, "host", &super::host::HOST)?;
-    record.object(world, "SR", &SR)?;
+    let sr = record.object(world, "SR", &SR)?;
     let uuid = Uuid::new_v4();
-    let notes = of_record(&record, PBD.fields)?;
+    let notes = notes_in(&record, PBD.fields, sr)?;
     Ok(Work::makes(vec![Change::CreatePbd { uuid, notes }.into()], About::default(), uuid))
 }
 
@@ -266,7 +351,7 @@ pub(super) static PBD: Class = Class {
     fields: &[
         Field::read("uuid", |world, uuid| is_pbd(world, uuid).then(|| Value::text(uuid.to_string()))),
         Field::read("host", |world, _| Some(world.host_ref())),
-        Field::read("SR", |world, _| text(sr(world))),
+        Field::read("SR", |world, uuid| text(sr_of_pbd(world, uuid))),
         Field::noted("device_config", Kind::Map, |world, _| {
             let dir = world.seen.storage.as_ref().map(|storage| storage.dir.display().to_string());
             Some(map([("location", dir.unwrap_or_default())]))
@@ -274,20 +359,22 @@ pub(super) static PBD: Class = Class {
         .fixed()
         .needing(&[Need::Storage]),
         // The directory is attached; what else somebody noted is not looked at.
-        Field::read("currently_attached", |world, uuid| Some(Value::Bool(uuid == pbd(world)))),
+        Field::read("currently_attached", |world, uuid| {
+            Some(Value::Bool(attached_by(world, uuid).is_some()))
+        }),
     ],
     calls: &[
         Call::free("create", &["session", "record"], create_pbd),
         Call::one("destroy", &["session", "self"], |world, uuid, _| {
-            if uuid == pbd(world) {
+            if attached_by(world, uuid).is_some() {
                 let why = "The local storage is attached for as long as the host is up";
                 return Err(Failure::new("OPERATION_NOT_ALLOWED", [why]));
             }
             Ok(Work::silent(vec![Change::DestroyPbd(uuid).into()], About::default()))
         }),
         Call::free("get_by_SR", &["session", "sr"], |world, _, args| {
-            find(world, &SR, &args.text(1)?)?;
-            Ok(Work::Said(refs(all_pbds(world))))
+            let sr = find(world, &SR, &args.text(1)?)?;
+            Ok(Work::Said(refs(pbds_of(world, sr))))
         }),
     ],
 };

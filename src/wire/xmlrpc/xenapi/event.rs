@@ -5,7 +5,7 @@
 
 use super::failure::Failure;
 use super::notes::Shelf;
-use super::table::{Call, Class, Work};
+use super::table::{Call, Class, Field, Work};
 use super::world::World;
 use super::{XenApi, devices};
 use crate::core::engine::Engine;
@@ -151,10 +151,9 @@ impl Seen {
         let id = self.next;
         self.next += 1;
         let member = |name: &str, value| (name.to_owned(), value);
-        let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         Value::Struct(vec![
             member("id", Value::text(id.to_string())),
-            member("timestamp", Value::text(seconds.to_string())),
+            member("timestamp", World::time(SystemTime::now())),
             member("class", Value::text(class)),
             member("operation", Value::text(operation)),
             member("ref", Value::text(uuid.to_string())),
@@ -227,10 +226,11 @@ fn told(world: &World, change: impl FnOnce(&mut Option<Seen>)) -> Result<Work, F
 
 pub(super) static EVENT: Class = Class {
     name: "event",
+    // They are told once and have no references.
     all: |_| vec![],
     needs: &[],
     shelf: Shelf::Inventory,
-    fields: &[],
+    fields: &[Field::read("uuid", |_, _| None)],
     calls: &[
         // Of the class of an empty list is every class.
         Call::free("register", &["session", "classes"], |world, _, args| {

@@ -119,6 +119,9 @@ fn create_dpci(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure>
     if let Some(slot) = record.number::<u32>("hotplug_slot")?.filter(|slot| (1..32).contains(slot)) {
         rest.push(Property::new("vslot", format!("{slot:#04x}")));
     }
+    if let Some(key) = record.optional_text("key")?.filter(|key| !key.is_empty()) {
+        rest.push(Property::new("key", key));
+    }
     let options = record.map("options")?;
     if !options.is_empty() {
         let options: Vec<String> = options.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -152,9 +155,15 @@ pub(super) static DPCI: Class = Class {
         })
         .needing(PLUGGED),
         Field::read("hotplug_slot", |world, uuid| Some(number(virtual_slot(world, uuid)?.max(0)))),
+        // Which functions of one card belong together: xend told them by the first one's address.
+        Field::read("key", |world, uuid| {
+            let function = function(world, uuid)?;
+            text(word(function, "key").unwrap_or_else(|| function.address.to_string()))
+        }),
         Field::read("options", |world, uuid| {
             let options = word(function(world, uuid)?, "opts").unwrap_or_default();
             let pairs = options.split(',').filter_map(|pair| pair.split_once('='));
+            let pairs = pairs.filter(|(key, _)| !Property::is_secret_key(key));
             Some(Value::Struct(pairs.map(|(key, value)| (key.to_owned(), Value::text(value))).collect()))
         }),
     ],

@@ -113,7 +113,15 @@ pub(super) static HOST: Class = Class {
         Field::read("API_version_vendor_implementation", |_, _| Some(map([]))),
         Field::read("enabled", |world, _| Some(Value::Bool(is_enabled(world)))),
         Field::read("software_version", software),
-        Field::noted("other_config", Kind::Map, |_, _| Some(map([]))),
+        // xm info reads these here.
+        Field::beside("other_config", |world, _| {
+            let info = &world.info;
+            Some(map([
+                ("xen_pagesize", info.pagesize.to_string()),
+                ("platform_params", info.platform_params.clone()),
+                ("xen_commandline", info.commandline.clone()),
+            ]))
+        }),
         Field::noted("logging", Kind::Map, |_, _| Some(map([]))),
         Field::read("capabilities", |world, _| {
             Some(texts(world.info.xen_caps.split_whitespace().map(str::to_owned)))
@@ -167,7 +175,7 @@ pub(super) static HOST: Class = Class {
         Call::one("tmem_set_compress", &["session", "host", "cli_id", "value"], no_tmem),
         Call::one("tmem_query_freeable_mb", &["session", "host"], no_tmem),
         Call::one("tmem_shared_auth", &["session", "host", "cli_id", "uuid_str", "auth"], no_tmem),
-        Call::free("list_methods", &["session"], |_, _, _| Ok(Work::Said(texts(super::table::methods())))),
+        Call::free("list_methods", &["session"], |_, _, _| Ok(Work::Said(texts(super::doing::methods())))),
     ],
 };
 

@@ -1,6 +1,6 @@
 //! What VMs and their devices do at the moment.
 
-use super::devices::{facts_of, is_block, is_vif};
+use super::devices::{self, facts_of, find, is_block, is_vif};
 use super::network;
 use super::notes::Shelf;
 use super::table::{Class, Field};
@@ -149,57 +149,78 @@ pub(super) static VM_GUEST_METRICS: Class = Class {
     calls: &[],
 };
 
-/// What a device moved since its VM was started, in KiB a second: in and out.
-fn rate(world: &World, metrics: Uuid) -> Option<(f64, f64)> {
-    let plugged = world.device(world.rated_by(metrics)?)?;
-    let started = plugged.view.facts.as_ref().and_then(|facts| facts.start_time);
-    let moved = facts_of(world, &plugged).and_then(|facts| facts.io);
-    Some(since(moved, started, world.now))
+/// What a device moved since its VM was started, in bytes: in and out.
+fn moved(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<(u64, u64)> {
+    let plugged = find(world, of, uuid)?;
+    Some(facts_of(world, &plugged).and_then(|facts| facts.io).unwrap_or_default())
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a rate")]
-fn since(bytes: Option<(u64, u64)>, start: Option<SystemTime>, now: SystemTime) -> (f64, f64) {
+/// The same in KiB a second.
+fn rate(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<(f64, f64)> {
+    let started = find(world, of, uuid)?.view.facts.as_ref().and_then(|facts| facts.start_time);
+    Some(since(moved(world, of, uuid)?, started, world.now))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "exact up to 8 PiB")]
+fn kib(bytes: u64) -> f64 {
+    bytes as f64 / 1024.0
+}
+
+fn since((read, written): (u64, u64), start: Option<SystemTime>, now: SystemTime) -> (f64, f64) {
     let up = start.and_then(|start| now.duration_since(start).ok()).map_or(0.0, |up| up.as_secs_f64());
-    let (read, written) = bytes.unwrap_or_default();
-    let rate = |bytes: u64| if up > 0.0 { bytes as f64 / 1024.0 / up } else { 0.0 };
+    let rate = |bytes: u64| if up > 0.0 { kib(bytes) / up } else { 0.0 };
     (rate(read), rate(written))
 }
 
-/// The fields of a device's metrics.
-const RATES: &[Field] = &[
-    Field::read("uuid", |world, uuid| world.rated_by(uuid).and_then(|_| text(uuid))),
-    Field::read("io_read_kbs", |world, uuid| Some(Value::Double(rate(world, uuid)?.0)))
-        .needing(&[Need::Devices]),
-    Field::read("io_write_kbs", |world, uuid| Some(Value::Double(rate(world, uuid)?.1)))
-        .needing(&[Need::Devices]),
-    Field::read("last_updated", |world, _| Some(World::time(world.now))),
-];
-
-fn metrics_of_all(world: &World, of: fn(&Device) -> bool) -> Vec<Uuid> {
-    world.devices(of).filter_map(|plugged| plugged.device.uuid()).map(metrics_of).collect()
-}
-
+/// The reference is the disk's own.
 pub(super) static VBD_METRICS: Class = Class {
     name: "VBD_metrics",
-    all: |world| metrics_of_all(world, is_block),
+    all: |world| devices::all(world, is_block),
     needs: &[],
     shelf: Shelf::Inventory,
-    fields: RATES,
+    fields: &[
+        Field::read("uuid", |world, uuid| find(world, is_block, uuid).and_then(|_| text(uuid))),
+        Field::read("io_read_kbs", |world, uuid| Some(Value::Double(rate(world, is_block, uuid)?.0)))
+            .needing(&[Need::Devices]),
+        Field::read("io_write_kbs", |world, uuid| Some(Value::Double(rate(world, is_block, uuid)?.1)))
+            .needing(&[Need::Devices]),
+        Field::read("last_updated", |world, _| Some(World::time(world.now))),
+    ],
     calls: &[],
 };
 
+/// The reference is the interface's own.
 pub(super) static VIF_METRICS: Class = Class {
     name: "VIF_metrics",
-    all: |world| metrics_of_all(world, is_vif),
+    all: |world| devices::all(world, is_vif),
     needs: &[],
     shelf: Shelf::Inventory,
-    fields: RATES,
+    fields: &[
+        Field::read("uuid", |world, uuid| find(world, is_vif, uuid).and_then(|_| text(uuid))),
+        Field::read("io_read_kbs", |world, uuid| Some(Value::Double(rate(world, is_vif, uuid)?.0)))
+            .needing(&[Need::Devices]),
+        Field::read("io_write_kbs", |world, uuid| Some(Value::Double(rate(world, is_vif, uuid)?.1)))
+            .needing(&[Need::Devices]),
+        Field::read("io_total_read_kbs", |world, uuid| {
+            Some(Value::Double(kib(moved(world, is_vif, uuid)?.0)))
+        })
+        .needing(&[Need::Devices]),
+        Field::read("io_total_write_kbs", |world, uuid| {
+            Some(Value::Double(kib(moved(world, is_vif, uuid)?.1)))
+        })
+        .needing(&[Need::Devices]),
+        Field::read("last_updated", |world, _| Some(World::time(world.now))),
+    ],
     calls: &[],
 };
 
+/// The card that these are the metrics of.
+fn pif(world: &World, metrics: Uuid) -> Option<Uuid> {
+    network::all_pifs(world).into_iter().find(|pif| metrics_of(*pif) == metrics)
+}
+
 fn card(world: &World, metrics: Uuid) -> Option<&Interface> {
-    let found = network::all_pifs(world).into_iter().find(|pif| metrics_of(*pif) == metrics)?;
-    network::port(world, found)
+    network::port(world, pif(world, metrics)?)
 }
 
 /// How long the host has been up; Linux counts what its cards moved from then on.
@@ -217,12 +238,13 @@ pub(super) static PIF_METRICS: Class = Class {
     fields: &[
         Field::read("uuid", |world, uuid| card(world, uuid).and_then(|_| text(uuid))),
         Field::read("io_read_kbs", |world, uuid| {
-            Some(Value::Double(since(Some(card(world, uuid)?.io), up_since(world.now), world.now).0))
+            Some(Value::Double(since(card(world, uuid)?.io, up_since(world.now), world.now).0))
         }),
         Field::read("io_write_kbs", |world, uuid| {
-            Some(Value::Double(since(Some(card(world, uuid)?.io), up_since(world.now), world.now).1))
+            Some(Value::Double(since(card(world, uuid)?.io, up_since(world.now), world.now).1))
         }),
         Field::read("last_updated", |world, _| Some(World::time(world.now))),
+        Field::read("pif", |world, uuid| text(pif(world, uuid)?)),
     ],
     calls: &[],
 };

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! table     what a class is made of; getters, records and lists derive from it
+//! doing     what a call's name means for a class
 //! session   who has logged in
 //! task      calls that somebody does not wait for
 //! event     what happens to VMs
@@ -17,6 +18,7 @@
 mod cpu_pool;
 mod devices;
 mod disks;
+mod doing;
 mod event;
 mod failure;
 mod hand;
@@ -50,7 +52,7 @@ pub(super) use host::cpu_uuid;
 use policy::Debug;
 use session::Sessions;
 use session::Who;
-use table::{CLASSES, Class, Doing, Work};
+use table::{CLASSES, Class, Work};
 use task::Tasks;
 use world::World;
 
@@ -102,8 +104,7 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     let full = call.method.strip_prefix(ASYNC).unwrap_or(&call.method);
     let (name, method) = full.split_once('.').ok_or_else(unknown)?;
     let class = CLASSES.iter().find(|class| class.name == name).ok_or_else(unknown)?;
-    let doing =
-        class.doing(method).filter(|doing| waits || doing.can_be_a_task(class)).ok_or_else(unknown)?;
+    let doing = class.doing(method).filter(|doing| waits || doing.can_be_a_task()).ok_or_else(unknown)?;
     if !doing.takes().contains(&call.params.len()) {
         let (expected, actual) = (doing.names().len().to_string(), call.params.len().to_string());
         return Err(Failure::new(
@@ -130,8 +131,11 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     for need in doing.needs(class).into_iter().filter(|need| !class.needs.contains(need)) {
         world.look_at(caller, need, vm).await?;
     }
-    let work = doing.make(class, &world, reference, &args)?;
-    done(wire, caller, &world, work).await
+    let done = match doing.make(class, &world, reference, &args) {
+        Ok(work) => done(wire, caller, &world, work).await,
+        Err(failure) => Err(failure),
+    };
+    done.map_err(|failure| failure.in_call(doing, &args))
 }
 
 /// What a call's name begins with whose outcome is not waited for.
@@ -198,13 +202,5 @@ async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Resu
             }
             Ok(tell(outcomes))
         }
-    }
-}
-
-impl Doing {
-    /// Methods can be, and what lists and finds; fields cannot, nor can sessions and what waits anyway.
-    fn can_be_a_task(self, class: &Class) -> bool {
-        !matches!(self, Self::Get(_) | Self::Set(_) | Self::AddTo(_) | Self::RemoveFrom(_))
-            && !["session", "task", "event"].contains(&class.name)
     }
 }

@@ -1,7 +1,7 @@
 //! Networks, which are bridges of Domain-0's, and the cards on them.
 
 use super::devices::is_vif;
-use super::failure::{About, Failure};
+use super::failure::{About, Failure, Instead};
 use super::host::HOST;
 use super::notes::{Kind, Shelf, of_record};
 use super::record::{Record, find};
@@ -41,10 +41,21 @@ pub(super) fn bridge(world: &World, uuid: Uuid) -> Option<String> {
     bridges(world).iter().find(|bridge| network(world, bridge) == uuid).cloned()
 }
 
-/// The network that an interface is on. One that names no bridge is on the first.
+/// The bridge that Xen's scripts make, and that libxl takes for interfaces that name none.
+const XENBR0: &str = "xenbr0";
+
+/// The bridge of interfaces that name none: of those that the host has by itself, if it has any.
+pub(super) fn default_bridge(world: &World) -> Option<String> {
+    let own = |bridge: &&String| made(world, bridge).is_none();
+    let all = bridges(world);
+    let xenbr0 = all.iter().find(|bridge| *bridge == XENBR0);
+    xenbr0.or_else(|| all.iter().find(own)).or(all.first()).cloned()
+}
+
+/// The network that an interface is on.
 pub(super) fn of_vif(world: &World, vif: &Vif) -> Option<Uuid> {
     let bridge = vif.bridge.as_ref().map(ToString::to_string);
-    bridge.or_else(|| bridges(world).first().cloned()).map(|bridge| network(world, &bridge))
+    bridge.or_else(|| default_bridge(world)).map(|bridge| network(world, &bridge))
 }
 
 /// What somebody made, and not the host's administrator.
@@ -53,7 +64,8 @@ fn made(world: &World, bridge: &str) -> Option<Uuid> {
 }
 
 fn about(uuid: Uuid) -> About {
-    About { instead: Some(("NETWORK_ERROR", uuid.to_string())), class: Some("network"), ..About::default() }
+    let instead = Some(Instead::MessageAndObject("NETWORK_ERROR", uuid.to_string()));
+    About { instead, class: Some("network"), ..About::default() }
 }
 
 fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
@@ -160,11 +172,11 @@ fn create_vlan(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure>
 fn link(world: &World, uuid: Uuid, on: bool) -> Result<Work, Failure> {
     let port = port(world, uuid).ok_or_else(|| Failure::new("HANDLE_INVALID", ["PIF", &uuid.to_string()]))?;
     let stored = world.inventory.vlans().find(|(_, vlan)| vlan.name() == port.name);
-    // A card that is on none goes back to where it was, or on the first.
+    // A card that is on none goes back to where it was, or on the default one.
     let home = stored.map(|(_, vlan)| vlan.bridge.clone());
     let noted = world.notes(uuid).text("bridge").map(str::to_owned);
-    let first = || bridges(world).first().cloned();
-    let bridge = if on { port.bridge.clone().or(home).or(noted).or_else(first) } else { None };
+    let otherwise = || default_bridge(world);
+    let bridge = if on { port.bridge.clone().or(home).or(noted).or_else(otherwise) } else { None };
     let mut ops = Vec::new();
     if let (false, Some(bridge)) = (on, &port.bridge) {
         let note = crate::core::model::Note::Text(bridge.clone());

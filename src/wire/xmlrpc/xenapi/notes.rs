@@ -3,10 +3,11 @@
 use super::failure::{About, Failure};
 use super::table::{Field, Get, Work};
 use super::world::{World, noted};
-use crate::core::model::{Device, DomainRef, Note, NoteChange, Notes, Setting, Uuid};
+use crate::core::model::{Device, DomainRef, Note, NoteChange, Notes, Property, Setting, Uuid};
 use crate::core::op::{Change, DomainOp};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
+use std::collections::BTreeMap;
 
 /// Where what is noted on the objects of a class is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +26,8 @@ pub(super) enum Kind {
     Text,
     Flag,
     Map,
-    /// A whole number of bytes.
-    Bytes,
+    /// Bytes of memory: whole MiB, as Xen gives it out.
+    Memory,
 }
 
 impl Kind {
@@ -42,10 +43,18 @@ impl Kind {
             Self::Text => Note::Text(args.text(at)?),
             Self::Flag => Note::Text(args.flag(at, false)?.to_string()),
             Self::Map => Note::Map(args.map(at)?),
-            Self::Bytes => Note::Text(args.number::<u64>(at)?.to_string()),
+            Self::Memory => Note::Text(memory(args.number(at)?).to_string()),
         })
     }
 }
+
+/// Bytes of memory in whole MiB: every size of a VM's is rounded down, so that what is not above another one stays so.
+pub(super) const fn memory(bytes: u64) -> u64 {
+    bytes >> MIB << MIB
+}
+
+/// The binary logarithm of a MiB.
+pub(super) const MIB: u32 = 20;
 
 /// What is noted in a field.
 pub(super) fn read(shelf: Shelf, world: &World, uuid: Uuid, field: &str) -> Option<Note> {
@@ -94,11 +103,46 @@ pub(super) fn set(
     field: &Field,
     args: &Args<'_>,
 ) -> Result<Work, Failure> {
-    let Get::Noted(kind, _) = field.get else {
+    let Some(kind) = field.get.noted() else {
         return Err(Failure::new("OPERATION_NOT_ALLOWED", [field.name]));
     };
-    let note = kind.read(args, 2)?;
+    let mut note = kind.read(args, 2)?;
+    if let (Note::Map(new), Some(Note::Map(old))) = (&mut note, read(shelf, world, uuid, field.name)) {
+        keep(new, old, args, 2);
+    }
+    if let Note::Map(new) = &note {
+        for (key, value) in new {
+            check_fact(world, uuid, field, key, value)?;
+        }
+    }
     change(shelf, world, uuid, NoteChange::Field(field.name.to_owned(), Some(note)))
+}
+
+/// What stays of a map that is set: what nil says of, and passwords, which nobody who read the map can give back.
+pub(super) fn keep(
+    new: &mut BTreeMap<String, String>,
+    old: BTreeMap<String, String>,
+    args: &Args<'_>,
+    at: usize,
+) {
+    for (key, value) in old {
+        if args.leaves(at, &key) || Property::is_secret_key(&key) {
+            new.entry(key).or_insert(value);
+        }
+    }
+}
+
+/// A fact in a map cannot be set to something else: nothing would come of it.
+fn check_fact(world: &World, uuid: Uuid, field: &Field, key: &str, value: &str) -> Result<(), Failure> {
+    let facts = if let Get::Beside(facts) = field.get { facts(world, uuid) } else { None };
+    let Some(Value::Struct(facts)) = facts else { return Ok(()) };
+    match facts.iter().find(|(fact, _)| fact == key) {
+        Some((_, fact)) if *fact != Value::text(value) => {
+            let reason = format!("{key} says what is so and cannot be set");
+            Err(Failure::value(field.name, &reason).sent(key, value))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Notes one text of a map, or takes it away.
@@ -110,6 +154,9 @@ pub(super) fn set_entry(
     key: String,
     value: Option<String>,
 ) -> Result<Work, Failure> {
+    if let Some(value) = &value {
+        check_fact(world, uuid, field, &key, value)?;
+    }
     change(shelf, world, uuid, NoteChange::Entry { field: field.name.to_owned(), key, value })
 }
 
@@ -117,7 +164,7 @@ pub(super) fn set_entry(
 pub(super) fn of_record(record: &super::record::Record<'_>, fields: &[Field]) -> Result<Notes, Failure> {
     let mut notes = Notes::default();
     for field in fields {
-        let Get::Noted(kind, _) = field.get else { continue };
+        let Some(kind) = field.get.noted() else { continue };
         let Some(at) = record.args_of(field.name) else { continue };
         let note = kind.read(&at.args(), 0)?;
         let set = notes.set(field.name, Some(note));

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::notes::Shelf;
 use super::record::{Record, find as find_object};
 use super::table::{Call, Class, Field, Work};
-use super::world::{Need, World, metrics_of, text};
+use super::world::{Need, World, text};
 use crate::core::model::{Block, BlockClass, BlockKind, BlockMode, Device, Text, Uuid, VirtualDevice};
 use crate::core::op::DomainOp;
 use crate::wire::xmlrpc::args::Args;
@@ -45,9 +45,9 @@ fn behind(world: &World, reference: &str, kind: BlockKind) -> Result<(Text, Opti
         return Ok((Text::default(), None));
     }
     let vdi = find_object(world, &VDI, reference)?;
-    let location = disks::location(world, vdi).unwrap_or_default();
-    Block::check_uname(&location, kind).map_err(|invalid| Failure::value("VDI", &invalid.to_string()))?;
-    Ok((location, Some(vdi).filter(|vdi| world.inventory.vdi(vdi).is_some())))
+    let uname = disks::uname(world, vdi).unwrap_or_default();
+    Block::check_uname(&uname, kind).map_err(|invalid| Failure::value("VDI", &invalid.to_string()))?;
+    Ok((uname, Some(vdi).filter(|vdi| world.inventory.vdi(vdi).is_some())))
 }
 
 fn create_vbd(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
@@ -155,9 +155,7 @@ pub(super) static VBD: Class = Class {
             text(if block(world, uuid)?.kind == BlockKind::Cdrom { "CD" } else { "Disk" })
         }),
         Field::read("currently_attached", |world, uuid| attached(world, is_block, uuid)),
-        Field::read("metrics", |world, uuid| {
-            find(world, is_block, uuid).and_then(|_| text(metrics_of(uuid)))
-        }),
+        Field::read("metrics", |world, uuid| find(world, is_block, uuid).and_then(|_| text(uuid))),
         Field::read("runtime_properties", |world, uuid| runtime(world, is_block, uuid))
             .needing(&[Need::Devices]),
     ],

@@ -6,9 +6,9 @@ use super::devices::{
 use super::failure::Failure;
 use super::network::{self, NETWORK};
 use super::notes::Shelf;
-use super::record::Record;
+use super::record::{Record, find as find_object};
 use super::table::{Call, Class, Field, Work};
-use super::world::{Need, World, metrics_of, number, text};
+use super::world::{Need, World, number, text};
 use crate::core::model::{Device, Invalid, Mac, Text, Uuid, Vif};
 use crate::wire::xmlrpc::args::Args;
 
@@ -49,18 +49,17 @@ fn mac(text: &str) -> Result<Option<Mac>, Failure> {
 fn create_vif(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
     let record = Record::of("VIF", args)?;
     let view = for_vm(world, &record)?;
-    let network = record.object(world, "network", &NETWORK)?;
+    let bridge = match record.text("network")?.as_str() {
+        "" => network::default_bridge(world),
+        given => network::bridge(world, find_object(world, &NETWORK, given)?),
+    };
     let mac = mac(&record.text("MAC")?)?;
     let taken = |device: &Device| matches!(device, Device::Vif(vif) if mac.is_some() && vif.mac == mac);
     if let Some(mac) = mac.filter(|_| view.configs().any(|config| config.devices.iter().any(taken))) {
         return Err(Failure::new("DEVICE_EXISTS_ERROR", [mac.to_string().as_str()]));
     }
-    let mut vif = Vif {
-        mac,
-        bridge: network::bridge(world, network).map(Text::from),
-        uuid: Some(Uuid::new_v4()),
-        ..Vif::default()
-    };
+    let mut vif = Vif { mac, bridge: bridge.map(Text::from), uuid: Some(Uuid::new_v4()), ..Vif::default() };
+    put(&mut vif.rest, "type", record.optional_text("type")?);
     put(&mut vif.rest, "mtu", mtu(record.number("MTU")?)?.map(|mtu| mtu.to_string()));
     put(&mut vif.rest, "security_label", record.optional_text("security_label")?);
     Ok(attach(view, Device::Vif(vif)))
@@ -127,7 +126,7 @@ pub(super) static VIF: Class = Class {
             text(key(&vif(world, uuid)?.rest, "security_label").map(ToString::to_string).unwrap_or_default())
         }),
         Field::read("currently_attached", |world, uuid| attached(world, is_vif, uuid)),
-        Field::read("metrics", |world, uuid| find(world, is_vif, uuid).and_then(|_| text(metrics_of(uuid)))),
+        Field::read("metrics", |world, uuid| find(world, is_vif, uuid).and_then(|_| text(uuid))),
         Field::read("runtime_properties", |world, uuid| runtime(world, is_vif, uuid))
             .needing(&[Need::Devices]),
     ],

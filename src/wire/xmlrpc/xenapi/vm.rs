@@ -9,6 +9,7 @@ use super::{cpu_pool, vm_calls};
 use crate::core::lifecycle::State;
 use crate::core::model::{Device, GuestKind, Image, OnEvent, OnXendStart, Property, ShutdownReason, Uuid};
 use crate::core::snapshot::DomainView;
+use crate::shape;
 use crate::wire::xmlrpc::value::Value;
 use std::sync::Arc;
 
@@ -60,11 +61,16 @@ pub(super) const fn words(mode: OnEvent) -> &'static str {
 }
 
 fn platform(world: &World, uuid: Uuid) -> Option<Value> {
-    let config = &view(world, uuid)?.config;
-    let rest = config.image.iter().flat_map(|image| &image.rest).filter(|setting| !setting.is_secret());
+    let image = view(world, uuid)?.config.image.as_ref();
+    let unset = |key: &str| image.is_none_or(|image| image.setting(key).is_none());
+    let defaults = shape::image_defaults(image.is_some_and(|image| image.kind == GuestKind::Hvm));
+    // A definition has this one beside its image.
+    let defaults = defaults.filter(|(key, _)| *key != "superpages" && unset(key));
+    let set = image.iter().flat_map(|image| &image.rest).filter(|setting| !setting.is_secret());
     let member =
         |setting: &Property| Some((setting.key.to_string(), Value::text(setting.text()?.to_string())));
-    Some(Value::Struct(rest.filter_map(member).collect()))
+    let defaults = defaults.map(|(key, value)| (key.to_owned(), Value::text(value)));
+    Some(Value::Struct(defaults.chain(set.filter_map(member)).collect()))
 }
 
 /// Where the firmware of an HVM guest looks for something to boot; a word for `HVM_boot_policy` says whether there is any.
@@ -93,7 +99,7 @@ fn vcpus_params(world: &World, uuid: Uuid) -> Option<Value> {
             (format!("cpumap{vcpu}"), cpus.join(","))
         })
         .collect();
-    let more = config.notes.map("VCPUs_params").map(|(key, value)| (key, value.to_owned()));
+    let more = config.notes.shown("VCPUs_params").map(|(key, value)| (key, value.to_owned()));
     Some(map(own
         .into_iter()
         .chain(pinned.iter().map(|(key, cpus)| (key.as_str(), cpus.clone())))
@@ -103,7 +109,7 @@ fn vcpus_params(world: &World, uuid: Uuid) -> Option<Value> {
 fn boot_params(world: &World, uuid: Uuid) -> Option<Value> {
     let (_, order) = boot(world, uuid)?;
     let more =
-        view(world, uuid)?.config.notes.map("HVM_boot_params").map(|(key, value)| (key, value.to_owned()));
+        view(world, uuid)?.config.notes.shown("HVM_boot_params").map(|(key, value)| (key, value.to_owned()));
     Some(map((!order.is_empty()).then_some(("order", order)).into_iter().chain(more)))
 }
 
@@ -129,7 +135,7 @@ pub(super) static VM: Class = Class {
             set::auto_power_on,
         ),
         Field::read("resident_on", |world, _| Some(world.host_ref())),
-        Field::noted("memory_static_min", Kind::Bytes, |_, _| text("0")),
+        Field::noted("memory_static_min", Kind::Memory, |_, _| text("0")),
         Field::written(
             "memory_static_max",
             |world, uuid| bytes(view(world, uuid)?.config.maxmem),
@@ -158,7 +164,7 @@ pub(super) static VM: Class = Class {
             |world, uuid| text(words(view(world, uuid)?.config.on_reboot)),
             set::after_reboot,
         ),
-        Field::noted("actions_after_suspend", Kind::Text, |_, _| text("destroy")),
+        Field::noted("actions_after_suspend", Kind::Text, |_, _| text("restart")),
         Field::written(
             "actions_after_crash",
             |world, uuid| text(words(view(world, uuid)?.config.on_crash)),

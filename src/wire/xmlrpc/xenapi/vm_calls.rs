@@ -1,6 +1,7 @@
 //! Virtual machines: what is done with them.
 
 use super::failure::{About, Failure};
+use super::notes::MIB;
 use super::table::{Call, Work};
 use super::vm::power_state;
 use super::world::{Need, World};
@@ -38,7 +39,7 @@ pub(super) fn does(world: &World, uuid: Uuid, states: States, op: DomainOp) -> R
 
 /// Bytes, of which Xen takes whole MiB.
 pub(super) fn mib(args: &Args<'_>, at: usize) -> Result<u64, Failure> {
-    Ok(args.number::<u64>(at)? >> 20)
+    Ok(args.number::<u64>(at)? >> MIB)
 }
 
 /// `{port, node, ssl, change_home_server}`, as numbers or texts.
@@ -55,7 +56,7 @@ fn migrate(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> 
     let port = options.optional_number::<u16>(0)?.filter(|port| *port != 0);
     let port = port.unwrap_or(world.wire.settings().relocation_port);
     let to = Destination::new(&args.text(2)?, port);
-    let to = to.map_err(|invalid| Failure::value("destination", &invalid.to_string()))?;
+    let to = to.map_err(|invalid| Failure::value("dest", &invalid.to_string()))?;
     does(world, uuid, RUNNING, DomainOp::Migrate { to, live: args.flag(3, false)? })
 }
 
@@ -106,8 +107,9 @@ pub(super) const CALLS: &[Call] = &[
     Call::free("create", &["session", "record"], vm_create::create),
     Call::one("clone", &["session", "vm", "new_name"], vm_create::clone).optional(1),
     Call::one("start", &["session", "vm", "start_paused"], start),
-    plain!("pause", RUNNING, DomainOp::Pause),
-    plain!("unpause", &["Paused"], DomainOp::Unpause),
+    // Nothing is wrong with a VM that is so already.
+    plain!("pause", ON_HOST, DomainOp::Pause),
+    plain!("unpause", &["Paused", "Running"], DomainOp::Unpause),
     plain!("clean_shutdown", RUNNING, DomainOp::Shutdown(ShutdownReason::Poweroff)),
     plain!("clean_reboot", RUNNING, DomainOp::Shutdown(ShutdownReason::Reboot)),
     plain!("hard_shutdown", &["Running", "Paused", "Crashed", "Suspended"], DomainOp::Destroy),

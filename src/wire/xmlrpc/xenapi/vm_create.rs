@@ -2,7 +2,7 @@
 
 use super::disks::of_block;
 use super::failure::{About, Failure};
-use super::notes::of_record;
+use super::notes::{self, MIB, of_record};
 use super::record::Record;
 use super::table::Work;
 use super::vm::{VM, view};
@@ -36,8 +36,9 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
     config.maxmem = maxmem;
     config.uuid = Some(uuid);
     config.notes = of_record(&record, VM.fields)?;
-    if let Some(least) = record.number::<u64>("memory_dynamic_min")? {
-        let note = NoteChange::Field("memory_dynamic_min".into(), Some(Note::Text(least.to_string())));
+    if let Some(least) = record.number("memory_dynamic_min")? {
+        let least = notes::memory(least).to_string();
+        let note = NoteChange::Field("memory_dynamic_min".into(), Some(Note::Text(least)));
         note.apply(&mut config.notes).map_err(|invalid| Failure::unfit(&invalid.to_string()))?;
     }
     let vm = uuid.to_string();
@@ -94,9 +95,15 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
 
 /// MiB that the guest is to have, and at most: given in bytes.
 fn memory(record: &Record<'_>) -> Result<(u64, u64), Failure> {
-    let mib =
-        |name| Ok::<_, Failure>(record.number::<u64>(name)?.map(|bytes| bytes >> 20).filter(|mib| *mib > 0));
-    let (most, target) = (mib("memory_static_max")?, mib("memory_dynamic_max")?);
+    let mib = |name| match record.number::<u64>(name)? {
+        None | Some(0) => Ok(None),
+        Some(bytes) if bytes >> MIB == 0 => {
+            Err(Failure::value(name, "1 MiB, 1048576 bytes, at least is expected"))
+        }
+        Some(bytes) => Ok(Some(bytes >> MIB)),
+    };
+    let most = mib("memory_static_max")?;
+    let target = mib("memory_dynamic_max")?;
     let memory = target
         .or(most)
         .ok_or_else(|| Failure::new("CREATE_UNSPECIFIED_ATTRIBUTE", ["memory_dynamic_max", "VM"]))?;
@@ -117,21 +124,25 @@ fn is_ours(key: &str) -> bool {
 
 fn schedule(config: &mut DomainConfig, params: &BTreeMap<String, String>, cpus: u32) -> Result<(), Failure> {
     for (key, value) in params.iter().filter(|(key, _)| is_ours(key)) {
-        let values = [crate::wire::xmlrpc::Value::text(value)];
-        let names = ["VCPUs_params"];
-        let args = Args { names: &names, values: &values };
-        match (key.as_str(), key.strip_prefix("cpumap").and_then(|vcpu| vcpu.parse::<usize>().ok())) {
-            ("weight", _) => config.cpu_weight = args.number::<u16>(0)?.max(1),
-            ("cap", _) => config.cpu_cap = args.number(0)?,
-            (_, Some(vcpu)) => {
-                let slot = config.cpus.get_mut(vcpu);
-                let missing = || Failure::value("VCPUs_params", &format!("There is no VCPU {vcpu}"));
-                *slot.ok_or_else(missing)? = args.cpus(0, cpus)?;
-            }
-            _ => return Err(Failure::value("VCPUs_params", "cpumap and a VCPU's number is expected")),
-        }
+        schedule_by(config, key, value, cpus).map_err(|failure| failure.sent(key, value))?;
     }
     config.check().map_err(|invalid| Failure::unfit(&invalid.to_string()))
+}
+
+/// The same of one parameter.
+fn schedule_by(config: &mut DomainConfig, key: &str, value: &str, cpus: u32) -> Result<(), Failure> {
+    let args = Args { names: &["VCPUs_params"], values: &[crate::wire::xmlrpc::Value::text(value)] };
+    match (key, key.strip_prefix("cpumap").and_then(|vcpu| vcpu.parse::<usize>().ok())) {
+        ("weight", _) => config.cpu_weight = args.number::<u16>(0)?.max(1),
+        ("cap", _) => config.cpu_cap = args.number(0)?,
+        (_, Some(vcpu)) => {
+            let slot = config.cpus.get_mut(vcpu);
+            let missing = || Failure::value("VCPUs_params", &format!("There is no VCPU {vcpu}"));
+            *slot.ok_or_else(missing)? = args.cpus(0, cpus)?;
+        }
+        _ => return Err(Failure::value("VCPUs_params", "cpumap and a VCPU's number is expected")),
+    }
+    Ok(())
 }
 
 /// `VM.clone(vm, new_name)`: another definition of the same, with images of its own.

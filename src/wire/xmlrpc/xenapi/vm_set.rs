@@ -1,6 +1,7 @@
 //! Virtual machines: what is set.
 
 use super::failure::{About, Failure};
+use super::notes::{self, MIB};
 use super::table::Work;
 use super::vm::{power_state, view, words};
 use super::vm_calls::{ANY, does, mib};
@@ -79,8 +80,9 @@ pub(super) fn memory_dynamic_max(world: &World, uuid: Uuid, args: &Args<'_>) -> 
 
 /// The balloon has one target. What it is not to go below lifts it, and is noted.
 pub(super) fn memory_dynamic_min(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    let (bytes, least) = (args.number::<u64>(2)?, mib(args, 2)?);
-    let note = NoteChange::Field("memory_dynamic_min".to_owned(), Some(Note::Text(bytes.to_string())));
+    let least = mib(args, 2)?;
+    let bytes = (u128::from(least) << MIB).to_string();
+    let note = NoteChange::Field("memory_dynamic_min".to_owned(), Some(Note::Text(bytes)));
     let lift = view(world, uuid).is_some_and(|view| view.config.memory < least);
     let lift = lift.then_some(DomainOp::SetMemory(least));
     all(world, uuid, lift.into_iter().chain([DomainOp::Set(Setting::Note(note))]).collect())
@@ -129,19 +131,31 @@ fn boot_param(key: String, value: Option<String>) -> DomainOp {
 pub(super) fn hvm_boot_params(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     let mut map = args.map(2)?;
     let order = boot_param("order".to_owned(), map.remove("order"));
+    let order = Some(order).filter(|_| !args.leaves(2, "order"));
+    if let Some(Note::Map(old)) = view(world, uuid).and_then(|view| view.config.notes.get("HVM_boot_params"))
+    {
+        notes::keep(&mut map, old.clone(), args, 2);
+    }
     let rest = NoteChange::Field("HVM_boot_params".to_owned(), Some(Note::Map(map)));
     only_hvm(world, uuid)?;
-    all(world, uuid, vec![order, DomainOp::Set(Setting::Note(rest))])
+    all(world, uuid, order.into_iter().chain([DomainOp::Set(Setting::Note(rest))]).collect())
 }
 
 pub(super) fn add_boot_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     only_hvm(world, uuid)?;
-    all(world, uuid, vec![boot_param(args.text(2)?, Some(args.text(3)?))])
+    let key = args.text(2)?;
+    let ops = added(args)?.map(|value| boot_param(key, Some(value)));
+    all(world, uuid, ops.into_iter().collect())
 }
 
 pub(super) fn remove_boot_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     only_hvm(world, uuid)?;
     all(world, uuid, vec![boot_param(args.text(2)?, None)])
+}
+
+/// What is to be added to a map; `None` if the value is nil, which leaves it as it is.
+fn added(args: &Args<'_>) -> Result<Option<String>, Failure> {
+    Ok(args.optional_text(3)?)
 }
 
 /// What only a guest with firmware has.
@@ -159,7 +173,8 @@ pub(super) fn platform(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     let image = view(world, uuid).and_then(|view| view.config.image.clone());
     let gone = image.iter().flat_map(|image| &image.rest).filter(|setting| {
         let key = setting.key.to_string();
-        setting.text().is_some() && !setting.is_secret() && !map.contains_key(&key)
+        let stays = setting.is_secret() || map.contains_key(&key) || args.leaves(2, &key);
+        setting.text().is_some() && !stays
     });
     let gone: Vec<DomainOp> = gone.map(|setting| platform_key(setting.key.to_string(), None)).collect();
     let new = map.into_iter().map(|(key, value)| platform_key(key, Some(value)));
@@ -167,7 +182,9 @@ pub(super) fn platform(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
 }
 
 pub(super) fn add_platform(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    all(world, uuid, vec![platform_key(args.text(2)?, Some(args.text(3)?))])
+    let key = args.text(2)?;
+    let ops = added(args)?.map(|value| platform_key(key, Some(value)));
+    all(world, uuid, ops.into_iter().collect())
 }
 
 pub(super) fn remove_platform(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
@@ -204,12 +221,17 @@ fn vcpus_param(world: &World, key: &str, value: Option<String>) -> Result<Domain
 }
 
 pub(super) fn vcpus_params(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    let ops = args.map(2)?.into_iter().map(|(key, value)| vcpus_param(world, &key, Some(value)));
-    all(world, uuid, ops.collect::<Result<_, _>>()?)
+    let params = args.map(2)?;
+    let op = |(key, value): (&String, &String)| {
+        vcpus_param(world, key, Some(value.clone())).map_err(|failure| failure.sent(key, value))
+    };
+    all(world, uuid, params.iter().map(op).collect::<Result<_, _>>()?)
 }
 
 pub(super) fn add_vcpus_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    all(world, uuid, vec![vcpus_param(world, &args.text(2)?, Some(args.text(3)?))?])
+    let key = args.text(2)?;
+    let ops = added(args)?.map(|value| vcpus_param(world, &key, Some(value)));
+    all(world, uuid, ops.into_iter().collect::<Result<_, _>>()?)
 }
 
 pub(super) fn remove_vcpus_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {

@@ -7,8 +7,8 @@ use crate::core::caller::Caller;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
 use crate::core::model::{
-    Device, DeviceFacts, DomainRef, Hardware, HostFigures, HostInfo, Interface, Note, Notes, PoolFacts, Text,
-    Uuid, VcpuFacts,
+    Device, DeviceFacts, DomainRef, Hardware, HostFigures, HostInfo, Interface, Note, Notes, PoolFacts,
+    Property, Text, Uuid, VcpuFacts,
 };
 use crate::core::op::{Outcome, Query};
 use crate::core::ports::{Extent, StorageFacts};
@@ -68,8 +68,6 @@ pub(super) struct World {
     measured: OnceLock<HashMap<Uuid, Uuid>>,
     /// Whose device one is, and which of its devices.
     plugged: OnceLock<HashMap<Uuid, Place>>,
-    /// Devices by their metrics.
-    rated: OnceLock<HashMap<Uuid, Uuid>>,
     /// Disk images, and which disks are which.
     pub(super) disks: OnceLock<Disks>,
     /// The names of all bridges, in order.
@@ -119,7 +117,6 @@ impl World {
             now: SystemTime::now(),
             measured: OnceLock::new(),
             plugged: OnceLock::new(),
-            rated: OnceLock::new(),
             disks: OnceLock::new(),
             bridges: OnceLock::new(),
         })
@@ -215,7 +212,6 @@ impl World {
         (self.vm(object).map(|view| view.uuid))
             .or_else(|| self.measured_by(object).map(|view| view.uuid))
             .or_else(|| of(object))
-            .or_else(|| of(self.rated_by(object)?))
     }
 
     /// The VM that these are the metrics of, or the guest's metrics.
@@ -227,15 +223,6 @@ impl World {
             self.snapshot.domains().flat_map(both).collect()
         };
         self.vm(*self.measured.get_or_init(all).get(&metrics)?)
-    }
-
-    /// The device that these are the metrics of.
-    pub(super) fn rated_by(&self, metrics: Uuid) -> Option<Uuid> {
-        let all = || {
-            let devices = self.devices(|_| true).filter_map(|plugged| plugged.device.uuid());
-            devices.map(|uuid| (metrics_of(uuid), uuid)).collect()
-        };
-        self.rated.get_or_init(all).get(&metrics).copied()
     }
 
     /// A device, with whose it is.
@@ -299,7 +286,8 @@ fn path_of(location: &Text) -> PathBuf {
     Path::new("/dev").join(std::ffi::OsStr::from_bytes(path))
 }
 
-/// The metrics of a VM, or of a device, have a UUID of their own, which is as permanent as the VM's.
+/// The metrics of a VM, or of one of the host's cards, have a UUID of their own, which is as permanent. Those of a VM's disks
+/// and interfaces have the device's.
 pub(super) fn metrics_of(uuid: Uuid) -> Uuid {
     derived(uuid, "metrics")
 }
@@ -341,10 +329,13 @@ pub(super) fn map<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Val
     Value::Struct(pairs.into_iter().map(|(key, value)| (key.to_owned(), Value::Text(value))).collect())
 }
 
-/// Something noted, as a value.
+/// Something noted, as a value. Passwords are never shown.
 pub(super) fn noted(note: &Note) -> Value {
     match note {
         Note::Text(text) => Value::text(text),
-        Note::Map(texts) => map(texts.iter().map(|(key, value)| (key.as_str(), value.clone()))),
+        Note::Map(texts) => {
+            let shown = texts.iter().filter(|(key, _)| !Property::is_secret_key(key));
+            map(shown.map(|(key, value)| (key.as_str(), value.clone())))
+        }
     }
 }
