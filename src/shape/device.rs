@@ -201,13 +201,13 @@ pub(super) enum Form {
     Stored,
 }
 
-/// Writes the device's own record: `(vif (mac ...) ...)`.
+/// Writes the device's own record: `(vif (mac ...) ...)`. `location` is where a console or frame buffer can be reached.
 pub(super) fn device(
     sink: &mut impl Sink,
     device: &Device,
     form: Form,
     bootable: Option<bool>,
-    console_port: Option<u32>,
+    location: Option<&str>,
 ) {
     sink.begin_record(device.class());
     if let (Form::Stored, Some(id), None) = (form, device.id(), device.as_block()) {
@@ -256,6 +256,9 @@ pub(super) fn device(
         }
         Device::Vfb(vfb) => {
             sink.properties(vfb.rest.iter().filter(visible));
+            if let Some(location) = location {
+                sink.text_field("location", location.as_bytes());
+            }
             uuid(sink, vfb.uuid);
         }
         Device::Vkbd(vkbd) => {
@@ -270,10 +273,8 @@ pub(super) fn device(
         }
         Device::Console(console) => {
             sink.text_field("protocol", &console.protocol);
-            if let Some(port) = console_port {
-                sink.begin_field("location");
-                sink.int(i64::from(port));
-                sink.end_field();
+            if let Some(location) = location {
+                sink.text_field("location", location.as_bytes());
             }
             uuid(sink, console.uuid);
             sink.properties(console.rest.iter().filter(visible));
@@ -289,12 +290,10 @@ pub(super) fn device(
 fn pci_fields(sink: &mut impl Sink, pci: &PciDevice, running: bool) {
     sink.begin_many("dev");
     for function in &pci.functions {
-        let PciAddress { domain, bus, slot, func } = function.address;
         sink.begin_fields_item("dev");
-        sink.text_field("domain", format!("{domain:#06x}").as_bytes());
-        sink.text_field("bus", format!("{bus:#04x}").as_bytes());
-        sink.text_field("slot", format!("{slot:#04x}").as_bytes());
-        sink.text_field("func", format!("{func:#x}").as_bytes());
+        for (key, number) in function.address.words() {
+            sink.text_field(key, number.as_bytes());
+        }
         sink.properties(function.rest.iter());
         sink.end_fields_item();
     }
