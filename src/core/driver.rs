@@ -16,6 +16,7 @@ mod devices;
 mod memory;
 mod migrate;
 mod name;
+mod parts;
 mod presence;
 mod save;
 

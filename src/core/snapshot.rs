@@ -312,6 +312,7 @@ pub(super) mod tests {
             store_mfn: None,
             console_mfn: None,
             console_port: None,
+            vnc_port: None,
             notes: Arc::new([]),
         }
     }

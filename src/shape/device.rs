@@ -201,13 +201,13 @@ pub(super) enum Form {
     Stored,
 }
 
-/// Writes the device's own record: `(vif (mac ...) ...)`.
+/// Writes the device's own record: `(vif (mac ...) ...)`. `location` is where a console or frame buffer can be reached.
 pub(super) fn device(
     sink: &mut impl Sink,
     device: &Device,
     form: Form,
     bootable: Option<bool>,
-    console_port: Option<u32>,
+    location: Option<&str>,
 ) {
     sink.begin_record(device.class());
     if let (Form::Stored, Some(id), None) = (form, device.id(), device.as_block()) {
@@ -255,6 +255,9 @@ pub(super) fn device(
         }
         Device::Vfb(vfb) => {
             properties(sink, &vfb.rest, form);
+            if let Some(location) = location {
+                sink.text_field("location", location.as_bytes());
+            }
             uuid(sink, vfb.uuid);
         }
         Device::Vkbd(vkbd) => {
@@ -269,10 +272,8 @@ pub(super) fn device(
         }
         Device::Console(console) => {
             sink.text_field("protocol", &console.protocol);
-            if let Some(port) = console_port {
-                sink.begin_field("location");
-                sink.int(i64::from(port));
-                sink.end_field();
+            if let Some(location) = location {
+                sink.text_field("location", location.as_bytes());
             }
             uuid(sink, console.uuid);
             properties(sink, &console.rest, form);
@@ -297,12 +298,10 @@ pub(super) fn properties(sink: &mut impl Sink, properties: &[Property], form: Fo
 fn pci_fields(sink: &mut impl Sink, pci: &PciDevice, form: Form) {
     sink.begin_many("dev");
     for function in &pci.functions {
-        let PciAddress { domain, bus, slot, func } = function.address;
         sink.begin_fields_item("dev");
-        sink.text_field("domain", format!("{domain:#06x}").as_bytes());
-        sink.text_field("bus", format!("{bus:#04x}").as_bytes());
-        sink.text_field("slot", format!("{slot:#04x}").as_bytes());
-        sink.text_field("func", format!("{func:#x}").as_bytes());
+        for (key, number) in function.address.words() {
+            sink.text_field(key, number.as_bytes());
+        }
         properties(sink, &function.rest, form);
         sink.end_fields_item();
     }

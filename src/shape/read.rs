@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// What an answer says of a domain at the moment. An answer that is echoed back as a configuration (libvirt's
 /// autostart does) holds these, and they mean nothing there.
-const TRANSIENT: [&str; 14] = [
+const TRANSIENT: [&str; 13] = [
     "domid",
     "state",
     "status",
@@ -26,7 +26,6 @@ const TRANSIENT: [&str; 14] = [
     "console_ref",
     "shutdown_reason",
     "shutdown",
-    "restart_count",
 ];
 
 /// The most memory in MiB that makes sense: Domain-0's `maxmem` without a limit is 16777215.
@@ -41,6 +40,7 @@ pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
     let mut config = read(sxp, DomName::new)?;
     // Numbers are given out by whoever knows all devices; those in an answer that is echoed back mean nothing.
     config.devices.iter_mut().for_each(Device::forget_id);
+    config.restarts = 0;
     Ok(config)
 }
 
@@ -128,6 +128,8 @@ fn read(sxp: &Sxp, check_name: fn(&str) -> Result<DomName, Invalid>) -> Result<D
     config.on_xend_stop = fields.parse("on_xend_stop")?.unwrap_or_default();
     config.description = fields.text("description")?;
     config.features = fields.text("features")?;
+    let restarts = fields.number("restart_count", "", u64::from(u32::MAX))?.unwrap_or(0);
+    config.restarts = u32::try_from(restarts).unwrap_or(u32::MAX);
     config.sedf = fields.take("sedf")?.map(|sedf| read_sedf(sedf.tail(), sedf)).transpose()?;
 
     if let Some(notes) = fields.take("xenapi")? {

@@ -140,7 +140,7 @@ fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
         }
     }
     device::properties(sink, &config.rest, form);
-    devices(sink, config, form, facts.console_port);
+    devices(sink, config, form, Some(facts));
     sink.end_record();
 }
 
@@ -168,6 +168,9 @@ fn configured(sink: &mut impl Sink, config: &DomainConfig, form: Form) {
         sink.begin_section("sedf");
         super::host::sedf_fields(sink, sedf);
         sink.end_section();
+    }
+    if secrets && config.restarts > 0 {
+        sink.uint_field("restart_count", config.restarts);
     }
     if secrets && !config.notes.is_empty() {
         sink.begin_section("xenapi");
@@ -215,7 +218,7 @@ fn keys(sink: &mut impl Sink, config: &DomainConfig, description: bool) {
 }
 
 /// In xend's order of classes: network, consoles and the rest, disks last, frame buffers behind them.
-fn devices(sink: &mut impl Sink, config: &DomainConfig, form: Form, console_port: Option<u32>) {
+fn devices(sink: &mut impl Sink, config: &DomainConfig, form: Form, facts: Option<&DomainFacts>) {
     let rank = |device: &Device| match device {
         Device::Vif(_) => 0,
         Device::Block(_) => 2,
@@ -237,7 +240,9 @@ fn devices(sink: &mut impl Sink, config: &DomainConfig, form: Form, console_port
             block.bootable.or(implied)
         });
         sink.begin_item("device");
-        device::device(sink, one, form, bootable, console_port);
+        let told = !matches!(one, Device::Vfb(_)) || sink.tells_screens();
+        let location = facts.filter(|_| told).and_then(|facts| facts.location(config, one));
+        device::device(sink, one, form, bootable, location.as_deref());
         sink.end_item();
     }
     sink.end_many();

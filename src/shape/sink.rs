@@ -55,6 +55,11 @@ pub trait Sink {
         self.properties(settings);
     }
 
+    /// Whether a screen's address is told: xend told it over XML-RPC; its recorded HTTP answers have none.
+    fn tells_screens(&self) -> bool {
+        false
+    }
+
     /// Fields that xend printed as one: `(dom 1 id 2064)`.
     fn joined_fields(&mut self, fields: &[(&str, u32)]) {
         for (n, (key, value)) in fields.iter().enumerate() {
@@ -222,6 +227,9 @@ pub trait Node: Sized {
     /// A list.
     fn list(nodes: Vec<Self>) -> Self;
 
+    /// What [`Sink::tells_screens`] says of such lists.
+    const TELLS_SCREENS: bool = false;
+
     /// Text that means a number if it is digits.
     fn digits(text: &[u8]) -> Self {
         Self::text(text)
@@ -267,6 +275,9 @@ impl<N: Node> NestedSink<N> {
 }
 
 impl<N: Node> Sink for NestedSink<N> {
+    fn tells_screens(&self) -> bool {
+        N::TELLS_SCREENS
+    }
     fn begin_record(&mut self, head: &str) {
         self.begin(Some(head.as_bytes()));
     }

@@ -47,14 +47,18 @@ impl Client {
         client
     }
 
-    pub(crate) fn bare(&self, method: &str, params: &[Value]) -> Said {
+    /// What is answered: a value, or a fault.
+    pub(crate) fn raw(&self, method: &str, params: &[Value]) -> Result<Value, (i64, String)> {
         let body = codec::call(method, params);
         let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml";
         let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         let answer = ask(&self.door, request.as_bytes());
-        let Ok(Value::Struct(said)) = codec::read_answer(&answer.text(), &Limits::default()).unwrap() else {
-            panic!("{}", answer.text())
-        };
+        codec::read_answer(&answer.text(), &Limits::default()).unwrap()
+    }
+
+    pub(crate) fn bare(&self, method: &str, params: &[Value]) -> Said {
+        let answered = self.raw(method, params);
+        let Ok(Value::Struct(said)) = answered else { panic!("{answered:?}") };
         // libxen takes the first member for the status, and wants no third.
         assert_eq!((said.len(), said[0].0.as_str()), (2, "Status"));
         match (said[0].1 == text("Success"), said[1].0.as_str()) {

@@ -1,151 +1,34 @@
 //! The legacy calls over a real socket: what xm 4.1.6 sent to the real xend, byte for byte, and whether what comes back has
 //! the shape that it had there.
 
-use crate::http_support::{Daemon, Door, ask};
+use crate::http_support::ask;
+use crate::legacy_support::{Caller, Said, array, device, field, fields, text, vm};
+use crate::recorded_support::{Exceptions, differences, fixture};
 use std::collections::HashMap;
-use std::path::Path;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
-
-type Said = Result<Value, (i64, String)>;
-
-struct Caller {
-    daemon: Daemon,
-    door: Door,
-}
-
-impl Caller {
-    fn new(options: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let socket = dir.path().join("rpc");
-        let mut all = vec!["--xmlrpc", socket.to_str().unwrap()];
-        all.extend(options);
-        let daemon = Daemon::start_in(dir, &all);
-        Self { daemon, door: Door::Unix(socket) }
-    }
-
-    /// Sends what a client would.
-    fn post(&self, text: &str) -> Said {
-        let head = "POST /RPC2 HTTP/1.1\r\nHost: /var/run/xend/xmlrpc.sock\r\nAccept-Encoding: gzip\r\nUser-Agent: \
-                    xmlrpclib.py/1.0.1 (by www.pythonware.com)\r\nContent-Type: text/xml";
-        let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len());
-        let answer = ask(&self.door, request.as_bytes());
-        assert_eq!((answer.status().as_str(), answer.header("content-type")), ("200 OK", Some("text/xml")));
-        codec::read_answer(&answer.text(), &Limits::default()).unwrap()
-    }
-
-    fn call(&self, method: &str, params: &[Value]) -> Said {
-        self.post(&codec::call(method, params))
-    }
-}
-
-fn text(text: &str) -> Value {
-    Value::text(text)
-}
-
-fn array(values: impl IntoIterator<Item = Value>) -> Value {
-    Value::Array(values.into_iter().collect())
-}
-
-fn field(key: &str, value: Value) -> Value {
-    array([text(key), value])
-}
-
-/// The fields of a record by their names.
-fn fields(record: &Value) -> HashMap<&str, &Value> {
-    let Value::Array(parts) = record else { panic!("{record:?}") };
-    let mut fields = HashMap::new();
-    for part in parts {
-        if let Value::Array(pair) = part {
-            if let [Value::Text(key), value, ..] = pair.as_slice() {
-                fields.insert(key.as_str(), value);
-            }
-        }
-    }
-    fields
-}
-
-/// What of an answer depends on the moment, the host, or on what was asked before.
-const ELSEWHERE: [&str; 8] = [
-    "notes",
-    "numa_info",
-    "node_to_cpu",
-    "node_to_memory",
-    "node_to_dma32_mem",
-    "max_node_id",
-    "max_free_memory",
-    "max_para_memory",
-];
-
-/// How `got` differs from what the real xend said, in kinds of values and in the keys of records.
-fn difference(wanted: &Value, got: &Value, at: &str) -> Option<String> {
-    match (wanted, got) {
-        (Value::Array(wanted), Value::Array(got)) => match (wanted.first(), got.first()) {
-            (Some(Value::Text(head)), Some(Value::Text(other))) if wanted.len() > 1 && got.len() > 1 => {
-                let uuid = |text: &str| xend::core::model::Uuid::try_parse(text).is_ok();
-                if head != other && !(uuid(head) && uuid(other)) {
-                    return Some(format!("{at}: {other} and not {head}"));
-                }
-                let (ours, theirs) = (Value::Array(got.clone()), Value::Array(wanted.clone()));
-                let (ours, theirs) = (fields(&ours), fields(&theirs));
-                let compare = |(key, wanted): (&&str, &&Value)| match ours.get(key) {
-                    _ if ELSEWHERE.contains(key) => None,
-                    Some(got) => difference(wanted, got, &format!("{at}/{key}")),
-                    None => Some(format!("{at}: no {key}")),
-                };
-                theirs.iter().find_map(compare)
-            }
-            (Some(wanted), Some(got)) => difference(wanted, got, at),
-            _ => None,
-        },
-        _ if std::mem::discriminant(wanted) == std::mem::discriminant(got) => None,
-        _ => Some(format!("{at}: {} and not {}", got.kind(), wanted.kind())),
-    }
-}
-
-/// `N METHOD reason`: what is answered otherwise on purpose, or cannot be the same here.
-fn exceptions(name: &str) -> HashMap<usize, String> {
-    let file = format!("sexpr-fixtures/xmlrpc/{name}.EXCEPT");
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let line = |line: &str| {
-        let (number, rest) = line.split_once(' ').unwrap();
-        (number.parse().unwrap(), rest.to_owned())
-    };
-    text.lines().filter(|line| !line.starts_with('#')).map(line).collect()
-}
 
 fn replay(name: &str, options: &[&str]) {
     let caller = Caller::new(options);
     let files = caller.daemon.dir.path().to_str().unwrap().to_owned();
-    let except = exceptions(name);
-    let text =
-        std::fs::read_to_string(Path::new("sexpr-fixtures/xmlrpc").join(format!("{name}.jsonl"))).unwrap();
-    let (mut wrong, mut same) = (Vec::new(), 0);
-    for (n, line) in text.lines().enumerate() {
+    let mut except = Exceptions::read(&format!("{name}.EXCEPT"));
+    for (number, line) in fixture(&format!("{name}.jsonl")).lines().enumerate() {
         let row: HashMap<String, String> = serde_json::from_str(line).unwrap();
         let method = row["method"].as_str();
-        let wanted = codec::read_answer(&row["answer"], &Limits::default()).unwrap();
-        let got = caller.post(&row["request"].replace("/opt/legacy/tmp", &files));
-        let differs = match (&wanted, &got) {
-            (Ok(wanted), Ok(got)) => difference(wanted, got, method),
-            (Err((wanted, _)), Err((got, _))) if wanted == got => None,
-            _ => Some(format!("{got:?} and not {wanted:?}")),
+        let theirs = codec::read_answer(&row["answer"], &Limits::default()).unwrap();
+        let ours = caller.post(&row["request"].replace("/opt/legacy/tmp", &files));
+        let differ = match (&theirs, &ours) {
+            (Ok(theirs), Ok(ours)) => differences(theirs, ours),
+            (Err((theirs, _)), Err((ours, _))) if theirs == ours => vec![],
+            _ => vec![format!("{ours:?} and not {theirs:?}")],
         };
-        match (differs, except.get(&n)) {
-            (None, None) => same += 1,
-            (Some(_), Some(reason)) => assert!(reason.starts_with(method), "{n} {reason}"),
-            (Some(difference), None) => wrong.push(format!("{n} {method}: {difference:.400}")),
-            (None, Some(reason)) => {
-                wrong.push(format!("{n} {method} agrees, take it off the list: {reason}"));
-            }
-        }
+        except.judge(number, method, differ);
         // xm took its time between two commands; here the guest has it.
         if method == "xend.domain.shutdown" {
             std::thread::sleep(std::time::Duration::from_millis(1500));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), same + wrong.len(), wrong.join("\n"));
-    println!("{same} agree, {} are on the list", except.len());
+    except.finish();
 }
 
 #[test]
@@ -180,11 +63,6 @@ fn a_domains_life() {
     assert_eq!(caller.call("xend.domain.waitForDevices", &[text("web")]), Ok(Value::Nil));
     assert_eq!(caller.call("xend.domain.unpause", &[shown["domid"].clone()]), Ok(Value::Nil));
     assert_eq!(caller.call("xend.domains", &[Value::Int(0)]), Ok(array([text("Domain-0"), text("web")])));
-    let brief = caller.call("xend.domain", &[text("web")]).unwrap();
-    assert!(!fields(&brief).contains_key("device"));
-    assert!(
-        fields(&caller.call("xend.domain", &[text("web"), Value::Int(1)]).unwrap()).contains_key("device")
-    );
 
     // Saved, it goes on; saved and taken off, it comes back.
     let file = text(caller.daemon.dir.path().join("saved").to_str().unwrap());
@@ -270,4 +148,123 @@ fn cpu_pools_come_and_go_by_their_names() {
         caller.call("xend.cpu_pool.migrate", &[text("nosuch"), text("Pool-0")]),
         Err((3, "nosuch".to_owned()))
     );
+}
+
+#[test]
+fn devices_are_told_where_full_is_left_out() {
+    let caller = Caller::new(&[]);
+    caller.call("xend.domain.create", &[vm("web", [device([text("vif")])])]).unwrap();
+    let has_devices = |method: &str, params: &[Value]| {
+        let answer = caller.call(method, params).unwrap();
+        let record = match &answer {
+            Value::Array(all) if matches!(all.first(), Some(Value::Array(_))) => all.last().unwrap(),
+            _ => &answer,
+        };
+        fields(record).contains_key("device")
+    };
+    let one = Value::Int(1);
+    for (full, wanted) in [
+        (None, true),
+        (Some(Value::Int(1)), true),
+        (Some(Value::Int(0)), false),
+        (Some(Value::Bool(false)), false),
+        (Some(Value::Nil), false),
+    ] {
+        let with = |params: &[Value]| params.iter().chain(&full).cloned().collect::<Vec<_>>();
+        assert_eq!(has_devices("xend.domain", &with(&[text("web")])), wanted, "{full:?}");
+        assert_eq!(has_devices("xend.domains", &with(std::slice::from_ref(&one))), wanted, "{full:?}");
+        assert_eq!(has_devices("xend.domains_with_state", &with(&[one.clone(), text("all")])), wanted);
+    }
+    // The first parameter of xend.domains is true where it is left out.
+    assert!(has_devices("xend.domains", &[]));
+}
+
+#[test]
+fn parameters_that_are_left_out_have_xends_defaults() {
+    let caller = Caller::new(&[]);
+    let state = || caller.call("xend.domain.getpauseflag", &[text("web")]).unwrap();
+    for (given, topology) in [(None, true), (Some(Value::Int(1)), true), (Some(Value::Int(0)), false)] {
+        let info = caller.call("xend.node.info", given.as_slice()).unwrap();
+        let info = fields(&info);
+        for key in ["cpu_topology", "numa_info"] {
+            assert_eq!(info.contains_key(key), topology, "{key} {given:?}");
+        }
+        assert!(info.contains_key("xen_scheduler"));
+    }
+    caller.call("xend.domain.new", &[vm("web", [])]).unwrap();
+    // A start leaves the domain paused; a resume lets it run.
+    assert_eq!(caller.call("xend.domain.start", &[text("web")]), Ok(Value::Nil));
+    assert_eq!(state(), Value::Bool(true));
+    assert_eq!(caller.call("xend.domain.unpause", &[text("web")]), Ok(Value::Nil));
+    assert_eq!(caller.call("xend.domain.suspend", &[text("web")]), Ok(Value::Nil));
+    assert_eq!(caller.call("xend.domain.resume", &[text("web")]), Ok(Value::Nil));
+    assert_eq!(state(), Value::Bool(false));
+    // With `state`, pause answers what the domain did before: 2 is running, 1 is paused.
+    let pause = |more: &[Value]| caller.call("xend.domain.pause", &[&[text("web")], more].concat());
+    assert_eq!(pause(&[Value::Bool(true)]), Ok(Value::Int(2)));
+    assert_eq!(pause(&[Value::Int(1)]), Ok(Value::Int(1)));
+    assert_eq!(pause(&[Value::Bool(false)]), Ok(Value::Nil));
+    assert_eq!(pause(&[]), Ok(Value::Nil));
+}
+
+#[test]
+fn structs_in_a_configuration_are_read() {
+    let caller = Caller::new(&[]);
+    let member = |key: &str, value| (key.to_owned(), value);
+    let cpuid = |bits: &str| {
+        let registers = Value::Struct(vec![member("ecx", text(bits)), member("edx", text("x"))]);
+        Value::Struct(vec![member("1", registers)])
+    };
+    let listed = |bits: &str| {
+        let registers = array([array([text("ecx"), text(bits)]), array([text("edx"), text("x")])]);
+        array([array([text("1"), registers])])
+    };
+    let image = array([text("hvm"), field("kernel", text("/loader")), field("cpuid_check", cpuid("1"))]);
+    let config = array([
+        text("vm"),
+        field("name", text("web")),
+        field("memory", Value::Int(64)),
+        field("cpuid", cpuid("x0")),
+        field("image", image),
+    ]);
+    let created = caller.call("xend.domain.create", std::slice::from_ref(&config)).unwrap();
+    assert_eq!(fields(&created)["cpuid"], &listed("x0"));
+    let Value::Array(image) = fields(&created)["image"] else { panic!() };
+    assert_eq!(fields(&array(image.clone()))["cpuid_check"], &listed("1"));
+    // A device's, too.
+    let vif = array([text("vif"), field("opts", Value::Struct(vec![member("a", text("b"))]))]);
+    assert!(caller.call("xend.domain.device_create", &[text("web"), vif]).is_ok());
+    let told = caller.call("xend.domain.device_create", &[text("web"), text("vif")]).unwrap_err().1;
+    assert_eq!(
+        told,
+        "xend.domain.device_create: config: an S-expression in nested arrays is expected, not a string"
+    );
+}
+
+#[test]
+fn restarts_are_counted_and_outlive_the_daemon() {
+    let caller = Caller::new(&[]);
+    let args =
+        array([text("linux"), field("kernel", text("/boot/vmlinuz")), field("args", text("sim-reboot=61"))]);
+    let config = array([
+        text("vm"),
+        field("name", text("web")),
+        field("memory", Value::Int(64)),
+        field("image", args),
+    ]);
+    caller.call("xend.domain.create", &[config]).unwrap();
+    let count = |caller: &Caller| caller.call("xend.domain.getRestartCount", &[text("web")]).unwrap();
+    assert_eq!(count(&caller), text("0"));
+    caller.call("xend.domain.reset", &[text("web")]).unwrap();
+    assert_eq!(count(&caller), text("1"));
+    let caller = caller.killed_and_restarted();
+    assert_eq!(count(&caller), text("1"));
+    caller.call("xend.domain.reset", &[text("web")]).unwrap();
+    assert_eq!(count(&caller), text("2"));
+    // It is xend's own and no part of a configuration.
+    let shown = caller.call("xend.domain", &[text("web")]).unwrap();
+    assert!(!fields(&shown).contains_key("restart_count"));
+    assert_eq!(caller.call("xend.domain.destroy", &[text("web")]), Ok(Value::Nil));
+    caller.call("xend.domain.create", &[vm("web", [field("restart_count", Value::Int(7))])]).unwrap();
+    assert_eq!(count(&caller), text("0"));
 }

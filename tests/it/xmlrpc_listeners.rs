@@ -214,3 +214,78 @@ fn the_machines_own_users_log_in_by_pam() {
     }
     assert!(!daemon.log().contains("geheim"));
 }
+
+fn has_blank_text(xml: &str) -> bool {
+    xml.split('>').skip(1).any(|piece| {
+        let text = piece.split('<').next().unwrap_or_default();
+        !text.is_empty() && text.trim().is_empty()
+    })
+}
+
+#[test]
+fn every_listener_tells_what_it_offers() {
+    let dir = prepared();
+    let path = |name: &str| dir.path().join(name);
+    let (legacy, api) = (path("legacy"), path("api"));
+    let config = path("config.sxp");
+    let listeners = "(127.0.0.1:0 none) (127.0.0.1:0 password)";
+    let text_of =
+        format!("(xen-api-server ({listeners})) (xend-password-file {})", path("passwords").display());
+    std::fs::write(&config, text_of).unwrap();
+    let options = ["--xmlrpc", legacy.to_str().unwrap(), "--xen-api", api.to_str().unwrap()];
+    let daemon = Daemon::start_with_config(dir, &config, &options);
+    let call = |door: &Door, method: &str, params: &[Value]| {
+        let answer = ask(door, request(method, params).as_bytes());
+        assert!(!has_blank_text(&answer.text()), "{}", answer.text());
+        codec::read_answer(&answer.text(), &Limits::default()).unwrap()
+    };
+    let tcp = addresses(&daemon, "http");
+    let mut doors = vec![(Door::Unix(legacy), true, false), (Door::Unix(api), true, true)];
+    doors.extend(tcp.iter().map(|address| (Door::Tcp(*address), false, true)));
+    for (door, vouched, xenapi) in doors {
+        let Ok(Value::Array(names)) = call(&door, "system.listMethods", &[]) else { panic!() };
+        let names: Vec<&str> = names
+            .iter()
+            .map(|name| match name {
+                Value::Text(name) => name.as_str(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(names.is_sorted(), "{names:?}");
+        for name in ["system.listMethods", "system.methodHelp", "system.methodSignature"] {
+            assert!(names.contains(&name), "{name}");
+        }
+        for name in ["session.login_with_password", "VM.start"] {
+            assert_eq!(names.contains(&name), xenapi, "{name}");
+        }
+        // What stands before the first dot is a class to some clients.
+        assert!(!names.iter().any(|name| name.starts_with("Async.")));
+        // Without a password where one is asked for, xend.* are not offered.
+        let legacy = names.contains(&"xend.domain.create");
+        assert!(legacy || !vouched);
+        let help = |name: &str| call(&door, "system.methodHelp", &[text(name)]);
+        let wanted = if legacy { "xend.domain.pause(dom, [state])" } else { "" };
+        assert_eq!(help("xend.domain.pause"), Ok(text(wanted)));
+        let wanted = if xenapi { "VM.start(session, vm, start_paused)" } else { "" };
+        assert_eq!(help("VM.start"), Ok(text(wanted)));
+        assert_eq!(help("no.such"), Ok(text("")));
+        let signature = call(&door, "system.methodSignature", &[text("VM.start")]);
+        assert_eq!(signature, Ok(text("signatures not supported")));
+        let told = call(&door, "system.methodHelp", &[]).unwrap_err();
+        assert_eq!(told, (1, "system.methodHelp() takes 1 parameters, 0 were given".to_owned()));
+        assert_eq!(call(&door, "system.listMethods", &[text("x")]).unwrap_err().0, 1);
+        assert_eq!(call(&door, "system.methodHelp", &[Value::Int(1)]).unwrap_err().0, 1);
+    }
+    // An answer of each sort.
+    let door = Door::Tcp(tcp[0]);
+    for (method, params) in
+        [("session.login_with_password", vec![text("root"), text("")]), ("no.such", vec![])]
+    {
+        let raw = ask(&door, request(method, &params).as_bytes()).text();
+        assert!(
+            raw.starts_with("<?xml version='1.0'?><methodResponse><params><param><value><struct>"),
+            "{raw}"
+        );
+        assert!(!has_blank_text(&raw));
+    }
+}

@@ -358,3 +358,36 @@ fn the_other_codes() {
     let said = client.call("VBD.create", &[Value::Struct(vbd)]).unwrap_err();
     assert!(said[0] == "INVALID_DEVICE_ERROR" && said[1].contains("does not exist"), "{said:?}");
 }
+
+/// Xen Orchestra's client keeps all objects by what events tell of them.
+#[test]
+fn an_event_tells_the_object_as_it_is() {
+    let client = Client::new();
+    client.call("event.register", &[Value::Array(vec![])]).unwrap();
+    let told = |what: &str| {
+        for _ in 0..50 {
+            let Value::Array(events) = client.call("event.next", &[]).unwrap() else { panic!() };
+            let found = events.into_iter().map(members).find(|event| {
+                let is = |(class, operation): (&str, &str)| {
+                    event["class"] == text(class) && event["operation"] == text(operation)
+                };
+                what.split_once(' ').is_some_and(is)
+            });
+            if let Some(event) = found {
+                return event;
+            }
+        }
+        panic!("no event of {what}");
+    };
+    assert_eq!(client.daemon.create(&guest("web", "")).code, 201);
+    let event = told("VM add");
+    let vm = event["ref"].clone();
+    let record = client.call("VM.get_record", std::slice::from_ref(&vm)).unwrap();
+    let (shown, known) = (members(event["snapshot"].clone()), members(record));
+    assert!(shown.keys().eq(known.keys()));
+    assert_eq!((&shown["uuid"], &shown["name_label"]), (&known["uuid"], &text("web")));
+    client.call("VM.set_name_description", &[vm.clone(), text("new")]).unwrap();
+    assert_eq!(members(told("VM mod")["snapshot"].clone())["name_description"], text("new"));
+    client.call("VM.hard_shutdown", &[vm]).unwrap();
+    assert!(!told("VM del").contains_key("snapshot"));
+}

@@ -27,13 +27,13 @@ impl Inner {
 
     pub(super) fn facts(&self, info: &DomInfo) -> DomainFacts {
         let known = self.about(info.domid, info.uuid);
-        info.facts(&known.name, known.started)
+        info.facts(&known.name, known.started, known.ports)
     }
 
     /// The same for a sweep over all domains, whose names are not asked for each time.
     pub(super) fn figures(&self, info: &DomInfo) -> DomainFacts {
         let known = self.lately(info.domid, info.uuid);
-        info.facts(&known.name, known.started)
+        info.facts(&known.name, known.started, known.ports)
     }
 
     /// What is done with a domain that was just built: it is watched, and its configuration is kept with it.

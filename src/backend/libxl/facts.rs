@@ -2,6 +2,7 @@
 //!
 //! It leaves out what is zero or false: what is not in an answer has its default.
 
+use super::Ports;
 use crate::core::error::Error;
 use crate::core::model::{
     Block, BlockClass, BlockKind, BlockMode, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
@@ -62,7 +63,7 @@ impl Reason {
 
 impl DomInfo {
     /// As the engine has it, with what libxl does not say.
-    pub(super) fn facts(&self, name: &str, start_time: Option<SystemTime>) -> DomainFacts {
+    pub(super) fn facts(&self, name: &str, start_time: Option<SystemTime>, ports: Ports) -> DomainFacts {
         let reason = self.shutdown_reason.read();
         DomainFacts {
             domid: DomId(self.domid),
@@ -81,7 +82,8 @@ impl DomInfo {
             start_time,
             store_mfn: None,
             console_mfn: None,
-            console_port: None,
+            console_port: ports.console,
+            vnc_port: ports.vnc,
             notes: Arc::default(),
         }
     }
@@ -262,7 +264,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_zero() {
         let info: DomInfo = serde_json::from_str(r#"{"running": true, "current_memkb": 1048576}"#).unwrap();
-        let facts = info.facts("Domain-0", None);
+        let facts = info.facts("Domain-0", None, Ports::default());
         assert_eq!((facts.domid, facts.flags.shutdown, facts.uuid), (DomId::ZERO, None, Uuid::nil()));
         for (told, reason) in [
             ("", ShutdownReason::Poweroff),
@@ -273,7 +275,7 @@ mod tests {
         ] {
             let text = format!(r#"{{"domid": 3, "shutdown": true{told}}}"#);
             let off: DomInfo = serde_json::from_str(&text).unwrap();
-            assert_eq!(off.facts("a", None).flags.shutdown, Some(reason), "{text}");
+            assert_eq!(off.facts("a", None, Ports::default()).flags.shutdown, Some(reason), "{text}");
         }
     }
 

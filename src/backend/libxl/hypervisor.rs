@@ -11,7 +11,7 @@ use super::{Note, Xen, failed, json, of_domain};
 use crate::core::error::Error;
 use crate::core::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, Invalid,
-    MAX_VCPUS, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    MAX_VCPUS, PciDevice, PciFunction, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
 use crate::core::transfer::Transfer;
@@ -270,11 +270,31 @@ impl Hypervisor for Xen {
     }
 
     async fn configure_device(&self, domid: DomId, device: &Device) -> Result<(), Error> {
+        let old = match device {
+            Device::Pci(_) => self
+                .config(domid)
+                .await?
+                .devices
+                .into_iter()
+                .find(|old| old.id() == device.id() && old.class() == "pci"),
+            _ => None,
+        };
         let device = device.clone();
-        self.blocking(move |inner| match &device {
-            Device::Block(block) => {
+        self.blocking(move |inner| match (&device, old) {
+            (Device::Block(block), _) => {
                 let done = inner.libxl.medium(domid.0, &convert::disk(block)?.to_string());
                 done.map_err(|failure| of_domain(domid.0, "Changing the medium", failure))
+            }
+            (Device::Pci(new), Some(Device::Pci(old))) => {
+                // What left the bus, then what came to it.
+                let without = |bus: &PciDevice, other: &PciDevice| {
+                    let gone =
+                        |one: &&PciFunction| !other.functions.iter().any(|two| two.address == one.address);
+                    let functions = bus.functions.iter().filter(gone).cloned().collect();
+                    Device::Pci(PciDevice { functions, ..bus.clone() })
+                };
+                inner.plug(domid.0, &without(&old, new), Plug::Remove, "Detaching")?;
+                inner.plug(domid.0, &without(new, &old), Plug::Add, "Attaching")
             }
             _ => Err(Error::Unsupported("This device cannot be changed while it is plugged in".to_owned())),
         })

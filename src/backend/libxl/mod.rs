@@ -66,7 +66,17 @@ struct Known {
     uuid: Uuid,
     name: String,
     started: Option<SystemTime>,
+    ports: Ports,
     asked: Instant,
+}
+
+/// Where a domain's consoles can be reached.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ports {
+    /// The event channel of its text console.
+    console: Option<u32>,
+    /// The TCP port of its screen.
+    vnc: Option<u16>,
 }
 
 impl std::fmt::Debug for Xen {
@@ -105,6 +115,19 @@ impl Inner {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What XenStore says of a domain's consoles. A guest that writes nonsense there has none.
+    fn ports(&self, domid: u32) -> Ports {
+        if domid == 0 {
+            return Ports::default();
+        }
+        let nodes = self.libxl.nodes(&format!("/local/domain/{domid}/console")).unwrap_or_default();
+        let get = |key: &str| nodes.iter().find(|(name, _)| name == key).map(|(_, text)| text.as_str());
+        Ports {
+            console: get("port").and_then(|text| text.parse().ok()),
+            vnc: get("vnc-port").and_then(|text| text.parse().ok()),
+        }
+    }
+
     /// A domain's name and when it was built, as they were a moment ago: for sweeps over all domains.
     fn lately(&self, domid: u32, uuid: Uuid) -> Known {
         let young = |known: &&Known| known.uuid == uuid && known.asked.elapsed() < NAME_AGE;
@@ -116,7 +139,8 @@ impl Inner {
     fn about(&self, domid: u32, uuid: Uuid) -> Known {
         let name = self.libxl.name(domid).unwrap_or_else(|_| format!("domain-{domid}"));
         let started = self.note(domid).ok().flatten().and_then(|note| note.started);
-        let known = Known { uuid, name, started, asked: Instant::now() };
+        let ports = self.ports(domid);
+        let known = Known { uuid, name, started, ports, asked: Instant::now() };
         self.known().insert(domid, known.clone());
         known
     }

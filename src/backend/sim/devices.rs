@@ -5,7 +5,7 @@
 
 use super::settings::SimSettings;
 use crate::core::error::Error;
-use crate::core::model::{Backend, Block, Device, DomainConfig, Text};
+use crate::core::model::{Backend, Block, Device, DomainConfig, Text, Vfb};
 use std::time::{Duration, SystemTime};
 
 /// The class of what is waited for like a device and is none that the guest knows.
@@ -137,6 +137,25 @@ pub(super) fn links(config: &DomainConfig, now: SystemTime, settings: &SimSettin
         });
     }
     links
+}
+
+/// The frame buffer that can be seen over VNC: a domain has one screen.
+pub(super) fn screen(config: &DomainConfig) -> Option<&Vfb> {
+    let first = config.devices.iter().find_map(|device| match device {
+        Device::Vfb(vfb) => Some(vfb),
+        _ => None,
+    });
+    first.filter(|vfb| vfb.is_on_vnc())
+}
+
+/// The TCP port on which a new screen is served: the one that it asks for, or the first that no other domain has.
+pub(super) fn vnc_port(screen: &Vfb, in_use: &[u16]) -> Option<u16> {
+    let wanted = screen.wanted_port().unwrap_or(Vfb::FIRST_PORT);
+    if screen.takes_unused_port() {
+        (wanted..=u16::MAX).find(|port| !in_use.contains(port))
+    } else {
+        Some(wanted)
+    }
 }
 
 /// The domains that are to serve devices of this configuration, as they were named.

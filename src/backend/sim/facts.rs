@@ -128,6 +128,7 @@ pub(super) fn domain(record: &Record, now: SystemTime, settings: &SimSettings) -
         store_mfn,
         console_mfn,
         console_port: (record.domid != DomId::ZERO).then_some(CONSOLE_PORT),
+        vnc_port: record.vnc_port,
         notes: notes(record),
     }
 }

@@ -64,6 +64,7 @@ impl Record {
         fields.extend(life_fields(life));
         let balloon = |(from, since): (u64, _)| list("balloon", [from.to_string(), moment(since)]);
         fields.extend(self.balloon.map(balloon));
+        fields.extend(self.vnc_port.map(|port| pair("vnc-port", port)));
         fields.extend(self.dying.map(|(since, gone)| list("dying", [moment(since), moment(gone)])));
         fields.extend(self.crash_told.then(|| flag("crash-told")));
         fields.push(Sxp::list([Sxp::atom("links")].into_iter().chain(self.links.iter().map(link_form))));
@@ -95,6 +96,7 @@ impl Record {
             sched: read_sched(rest(&tree, "sched")?)?,
             life: life_of(&tree)?,
             links: rest(&tree, "links")?.iter().map(read_link).collect::<Result<_, _>>()?,
+            vnc_port: tree.value("vnc-port").map(|port| parse("vnc-port", port)).transpose()?,
             dying: match tree.get("dying").map(Sxp::tail) {
                 None => None,
                 Some([since, gone]) => Some((read_moment("dying", since)?, read_moment("dying", gone)?)),
@@ -270,6 +272,7 @@ mod tests {
         record.life.paused = false;
         record.life.asked = Some((ShutdownReason::Halt, Duration::from_nanos(1)));
         record.life.ended = Some((ShutdownReason::Crash, Duration::MAX));
+        record.vnc_port = Some(5907);
         record.dying = Some((at(3), at(4)));
         record.crash_told = true;
         record

@@ -13,7 +13,7 @@ use super::record::Record;
 use super::settings::SimSettings;
 use super::state::State;
 use super::store::Store;
-use super::{facts, lock, sched};
+use super::{devices, facts, lock, sched};
 use crate::core::error::Error;
 use crate::core::model::{CpuSet, DomId, DomainFacts, Interface, PoolFacts};
 use crate::core::ports::{Clock, DomainChanged, Entropy};
@@ -39,6 +39,8 @@ pub(super) struct Host {
     /// Domain-0's network: like a real one it is gone with the machine's run, and here with the daemon's.
     pub interfaces: Mutex<Vec<Interface>>,
     listener: Mutex<Option<mpsc::UnboundedSender<DomainChanged>>>,
+    /// Held while a new domain's screen is given a port.
+    displays: Mutex<()>,
     /// Told when something is due earlier than it was.
     pub wake: Arc<Notify>,
 }
@@ -98,6 +100,7 @@ impl Host {
             numbers: Mutex::new(numbers),
             interfaces: Mutex::new(first_interfaces()),
             listener: Mutex::default(),
+            displays: Mutex::default(),
             wake: Arc::default(),
         };
         host.sweep();
@@ -203,7 +206,13 @@ impl Host {
     }
 
     /// Adds a domain whose memory has been set aside.
-    pub(super) fn add(self: &Arc<Self>, record: Record, memory: Reservation) -> Result<Built, Error> {
+    pub(super) fn add(self: &Arc<Self>, mut record: Record, memory: Reservation) -> Result<Built, Error> {
+        // Two domains that are built at once must not be given the same port.
+        let turn = devices::screen(&record.config).map(|screen| (screen.clone(), lock(&self.displays)));
+        if let Some((screen, _)) = &turn {
+            let in_use: Vec<u16> = self.records().iter().filter_map(|record| record.vnc_port).collect();
+            record.vnc_port = devices::vnc_port(screen, &in_use);
+        }
         self.store.write(&record).map_err(unwritten)?;
         let (domid, kib) = (record.domid, record.memory_kib);
         let built = Built::new(Arc::clone(self), self.facts(&record));

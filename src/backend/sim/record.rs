@@ -39,6 +39,8 @@ pub(super) struct Record {
     pub life: Life,
     /// Its devices.
     pub links: Vec<Link>,
+    /// The TCP port on which its device model serves its screen.
+    pub vnc_port: Option<u16>,
     /// Since when it is being taken apart, and when it will be gone.
     pub dying: Option<(SystemTime, SystemTime)>,
     /// Whether Xen's message buffer has heard of its crash.
@@ -68,6 +70,7 @@ impl Record {
             sched: sched::initial(settings.scheduler, domid, &config),
             life: Life::new(Nature::of(&config, settings.boot, settings.react), now),
             links: devices::links(&config, now, settings),
+            vnc_port: None,
             dying: None,
             crash_told: false,
             config: Arc::new(config),

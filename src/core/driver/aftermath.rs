@@ -85,7 +85,9 @@ impl Driver {
     }
 
     async fn start_again(&mut self, config: Arc<DomainConfig>) -> Result<(), Error> {
-        self.build(config).await?;
+        let mut config = DomainConfig::clone(&config);
+        config.restarts = config.restarts.saturating_add(1);
+        self.build(Arc::new(config)).await?;
         self.let_run(false).await?;
         info!(domain = %self.config.name, domid = ?self.domid, "Domain was restarted");
         Ok(())

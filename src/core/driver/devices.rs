@@ -1,8 +1,8 @@
 //! Devices that come and go.
 
-use super::Driver;
+use super::{Driver, parts};
 use crate::core::error::Error;
-use crate::core::model::{BlockKind, Device, DomainConfig, Invalid, PciDevice, Property, Uuid};
+use crate::core::model::{BlockKind, Device, DomainConfig, Invalid, Uuid};
 use crate::core::op::{DeviceRef, Outcome};
 
 impl Driver {
@@ -79,7 +79,12 @@ impl Driver {
     }
 
     pub(super) async fn configure(&mut self, wanted: &DeviceRef, to: Device) -> Result<Outcome, Error> {
-        let old = self.device(to.class(), wanted)?;
+        let old = match self.changed(&to, wanted) {
+            // xm plugs the first function or unit in by a change of a bus that is not there yet.
+            Err(Error::NotConnected(_)) if parts::brings_some(&to) => return self.attach(to).await,
+            found => found?,
+        };
+        let wanted = &DeviceRef { text: wanted.text.clone(), number: old.id().unwrap_or(wanted.number) };
         let new = match (&old, to) {
             (Device::Block(old), Device::Block(new)) if old.kind == BlockKind::Cdrom => {
                 if new.number != old.number {
@@ -91,15 +96,25 @@ impl Driver {
                 Device::Block(drive)
             }
             (Device::Pci(old), Device::Pci(new)) => {
-                let left = functions(old, new)?;
+                let left = parts::functions(old, new)?;
                 if left.functions.is_empty() {
                     return self.detach("pci", wanted, false, true).await;
                 }
                 Device::Pci(left)
             }
+            (Device::Generic(old), Device::Generic(new)) if old.class == parts::SCSI => {
+                let left = parts::units(old, &new)?;
+                if !parts::has_units(&left) {
+                    return self.detach(parts::SCSI, wanted, false, true).await;
+                }
+                Device::Generic(left)
+            }
+            (Device::Generic(old), Device::Generic(new)) if old.class == parts::USB => {
+                Device::Generic(parts::ports(old, &new)?)
+            }
             (old, _) => {
                 let reason = format!(
-                    "Refusing to reconfigure device {} {}: only CD-ROM drives and PCI devices change while they are plugged in",
+                    "Refusing to reconfigure device {} {}: only CD-ROM drives and PCI, SCSI and USB devices change while they are plugged in",
                     old.class(),
                     wanted.text
                 );
@@ -119,6 +134,17 @@ impl Driver {
         self.refresh().await
     }
 
+    /// The device that a change is about. A SCSI adapter is named by the number that its units carry.
+    fn changed(&self, to: &Device, wanted: &DeviceRef) -> Result<Device, Error> {
+        if to.class() != parts::SCSI {
+            return self.device(to.class(), wanted);
+        }
+        let is_it =
+            |device: &&Device| device.class() == parts::SCSI && parts::adapter(device) == Some(wanted.number);
+        let found = self.config.devices.iter().find(is_it).cloned();
+        found.ok_or_else(|| Error::NotConnected(wanted.number.to_string()))
+    }
+
     /// Whether it was unplugged from what runs, and would be there again at the next start.
     fn is_only_defined(&self, class: &str, wanted: &DeviceRef) -> bool {
         let defined = |config: &DomainConfig| config.device_at(class, wanted.number).is_some();
@@ -130,35 +156,4 @@ impl Driver {
         at.map(|at| self.config.devices[at].clone())
             .ok_or_else(|| Error::NotConnected(wanted.number.to_string()))
     }
-}
-
-/// What becomes of PCI functions when `(state Initialising)` brings some and `(state Closing)` takes some away, as libvirt
-/// and xm 4.x send it.
-fn functions(old: &PciDevice, new: PciDevice) -> Result<PciDevice, Error> {
-    let state = new.rest.iter().find(|property| property.key == "state").and_then(Property::text);
-    let mut device = old.clone();
-    match state.map_or(&b"Initialising"[..], |state| state.as_slice()) {
-        b"Closing" => {
-            for gone in &new.functions {
-                let at = device.functions.iter().position(|f| f.address == gone.address);
-                let at = at.ok_or_else(|| Error::NotConnected(gone.address.to_string()))?;
-                device.functions.remove(at);
-            }
-        }
-        b"Initialising" => {
-            for function in new.functions {
-                if device.functions.iter().any(|f| f.address == function.address) {
-                    let reason = format!("The device \"{}\" is already defined", function.address);
-                    return Err(Invalid::new(reason).into());
-                }
-                device.functions.push(function);
-            }
-        }
-        other => {
-            let reason =
-                format!("pci state: {:?} is neither Initialising nor Closing", bstr::BStr::new(other));
-            return Err(Invalid::new(reason).into());
-        }
-    }
-    Ok(device)
 }

@@ -186,6 +186,8 @@ pub struct DomainConfig {
     pub sedf: Option<super::SedfParams>,
     /// What clients of the Xen-API noted on it.
     pub notes: Notes,
+    /// How many times the domain was built anew after its guest had stopped.
+    pub restarts: u32,
     /// Keys that nobody knows.
     pub rest: Vec<Property>,
 }
@@ -221,6 +223,7 @@ impl DomainConfig {
             devices: Vec::new(),
             sedf: None,
             notes: Notes::default(),
+            restarts: 0,
             rest: Vec::new(),
         }
     }

@@ -203,6 +203,37 @@ pub struct Vfb {
     pub rest: Vec<Property>,
 }
 
+impl Vfb {
+    /// The first TCP port of VNC displays.
+    pub const FIRST_PORT: u16 = 5900;
+
+    fn text(&self, key: &str) -> Option<String> {
+        let found = self.rest.iter().find(|property| property.key == key);
+        found.and_then(Property::text).map(ToString::to_string)
+    }
+
+    /// The address at which VNC clients are expected.
+    pub fn vnc_listen(&self) -> String {
+        self.text("vnclisten").unwrap_or_else(|| "127.0.0.1".to_owned())
+    }
+
+    /// Whether it can be seen over VNC.
+    pub fn is_on_vnc(&self) -> bool {
+        self.text("vnc").is_some_and(|on| on != "0")
+    }
+
+    /// The port that was asked for, by the number of a display.
+    pub fn wanted_port(&self) -> Option<u16> {
+        let display: u16 = self.text("vncdisplay")?.trim().parse().ok()?;
+        Self::FIRST_PORT.checked_add(display)
+    }
+
+    /// Whether the next free port is to be taken if that one is in use. It is, unless somebody said no or named a display.
+    pub fn takes_unused_port(&self) -> bool {
+        self.text("vncunused").map_or(self.text("vncdisplay").is_none(), |unused| unused != "0")
+    }
+}
+
 /// A keyboard and mouse.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vkbd {

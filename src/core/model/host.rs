@@ -1,6 +1,6 @@
 //! What a hypervisor says of itself and of its domains.
 
-use super::{CpuSet, DomId, DomName, Invalid, Property, Scheduler, Uuid};
+use super::{CpuSet, Device, DomId, DomName, DomainConfig, Invalid, Property, Scheduler, Uuid};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -204,8 +204,26 @@ pub struct DomainFacts {
     pub console_mfn: Option<u64>,
     /// Where its console is: the event channel of a PV console.
     pub console_port: Option<u32>,
+    /// The TCP port at which its screen can be seen over VNC.
+    pub vnc_port: Option<u16>,
     /// What the kernel's ELF notes said when it was built.
     pub notes: Arc<[Property]>,
+}
+
+impl DomainFacts {
+    /// Where one of the domain's devices can be reached, as xend printed it: the number of a console's event channel, the address
+    /// of a screen. A domain has one screen: its first frame buffer is on it.
+    pub fn location(&self, config: &DomainConfig, device: &Device) -> Option<String> {
+        match device {
+            Device::Console(_) => self.console_port.map(|port| port.to_string()),
+            Device::Vfb(vfb) => {
+                let first = config.devices.iter().find(|one| matches!(one, Device::Vfb(_)));
+                let port = self.vnc_port.filter(|_| first == Some(device))?;
+                Some(format!("{}:{port}", vfb.vnc_listen()))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What the hypervisor says of a VCPU.

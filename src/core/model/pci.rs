@@ -26,6 +26,16 @@ impl PciAddress {
             func: u8::try_from(func).ok().filter(|f| *f < 8).ok_or_else(|| bad("function", func, 7))?,
         })
     }
+
+    /// The four numbers by their keys, as xend writes them: `0x0000`, `0x0c`, `0x1b`, `0x2`.
+    pub fn words(self) -> [(&'static str, String); 4] {
+        [
+            ("domain", format!("{:#06x}", self.domain)),
+            ("bus", format!("{:#04x}", self.bus)),
+            ("slot", format!("{:#04x}", self.slot)),
+            ("func", format!("{:#x}", self.func)),
+        ]
+    }
 }
 
 impl std::fmt::Display for PciAddress {

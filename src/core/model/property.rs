@@ -100,6 +100,19 @@ impl Property {
     }
 }
 
+impl Property {
+    /// The word of a pair below the key: `1-1` for `1` in `(port (1 1-1) (2 ''))`.
+    pub fn child(&self, key: &str) -> Option<&Text> {
+        self.values.iter().find_map(|value| match value {
+            Value::List(items) => match items.as_slice() {
+                [name, value] if name.as_text().is_some_and(|name| name == key) => value.as_text(),
+                _ => None,
+            },
+            Value::Text(_) => None,
+        })
+    }
+}
+
 impl fmt::Debug for Property {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_secret() {

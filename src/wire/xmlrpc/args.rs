@@ -162,21 +162,24 @@ impl Args<'_> {
     /// An S-expression, which is sent as nested arrays.
     pub(super) fn sxp(&self, at: usize) -> Result<Sxp, Unfit> {
         let value = self.values.get(at).filter(|value| matches!(value, Value::Array(_)));
-        value.and_then(sxp).ok_or_else(|| self.unfit(at, "an S-expression in nested arrays"))
+        value.map(sxp).ok_or_else(|| self.unfit(at, "an S-expression in nested arrays"))
     }
 }
 
-/// Its depth is limited where it was read.
-fn sxp(value: &Value) -> Option<Sxp> {
-    Some(match value {
-        Value::Array(values) => Sxp::list(values.iter().map(sxp).collect::<Option<Vec<_>>>()?),
+/// A value as an S-expression. A struct is the list of its members, as xend printed one: xm sends `cpuid` as structs.
+/// The depth was limited where the call was read.
+fn sxp(value: &Value) -> Sxp {
+    match value {
+        Value::Array(values) => Sxp::list(values.iter().map(sxp)),
+        Value::Struct(members) => {
+            Sxp::list(members.iter().map(|(name, value)| Sxp::list([Sxp::atom(name.as_str()), sxp(value)])))
+        }
         Value::Text(text) | Value::Time(text) => Sxp::atom(text.as_str()),
         Value::Int(n) => Sxp::atom(n.to_string()),
         Value::Bool(on) => Sxp::atom(if *on { "1" } else { "0" }),
         Value::Double(n) => Sxp::atom(format!("{n:?}")),
         Value::Nil => Sxp::atom(""),
-        Value::Struct(_) => return None,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
 //! XML-RPC: the calls of xm and of the Xen-API's clients.
 //!
 //! ```text
-//! value     values
-//! codec     text <-> values
-//! args      what a call was made with
-//! sink      S-expressions as nested arrays
-//! legacy    xend.*
-//! xenapi    classes, sessions
+//! value          values
+//! codec          text <-> values
+//! args           what a call was made with
+//! sink           S-expressions as nested arrays
+//! introspection  system.*: what a listener offers
+//! legacy         xend.*
+//! xenapi         classes, sessions
 //! ```
 //!
 //! A call is a POST to any path. Whatever comes of it, the answer is a 200: what fails is a fault, or a struct that says so.
 
 mod args;
 pub mod codec;
+mod introspection;
 mod legacy;
 mod sink;
 mod value;
@@ -29,6 +31,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use codec::{Call, Limits};
+use introspection::Offered;
 use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 pub use value::Value;
@@ -158,6 +161,10 @@ impl XmlRpc {
             Door::Legacy | Door::XenApi(Login::Trusting) => true,
             Door::XenApi(_) => self.vouched_for(caller),
         };
+        let offered = Offered { legacy: trusted, xenapi: matches!(door, Door::XenApi(_)) };
+        if let Some(answer) = introspection::answer(offered, call) {
+            return answer;
+        }
         if !trusted && call.method.starts_with("xend.") {
             return codec::fault(XEND_ERROR, NEEDS_PASSWORD);
         }

@@ -1,8 +1,8 @@
 //! Devices.
 
-use super::{Function, Refused, Work, domain, looked_up, on, show};
-use crate::core::model::{Device, Invalid, VirtualDevice};
-use crate::core::op::{DeviceRef, DomainOp, Outcome, Query};
+use super::{Function, Refused, Work, device_list, looked_up, on};
+use crate::core::model::{Device, Generic, Invalid, VirtualDevice};
+use crate::core::op::{DeviceRef, DomainOp, Outcome};
 use crate::shape;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -23,6 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let dev = match (args.optional_text(2)?, &to) {
                 (Some(dev), _) => dev,
                 (None, Device::Block(block)) => block.dev.clone(),
+                (None, Device::Generic(generic)) => adapter(generic),
                 // There is one PCI device with all functions.
                 (None, _) => "0".to_owned(),
             };
@@ -47,15 +48,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.domain.getDeviceSxprs",
         takes: &["dom", "class"],
         needs: 2,
-        make: |args, _| {
-            // xm asks for vif2 as well, which no Xen ever released had.
-            let class = args.text(1)?;
-            if !Device::is_class(&class) {
-                return looked_up(args, |_| Value::Array(vec![]));
-            }
-            let query = Query::Devices(domain(args)?, class);
-            Ok(Work::of(query, |outcome| with_text_numbers(show(&outcome))))
-        },
+        make: |args, _| device_list::list(args),
     },
     Function {
         name: "xend.domain.getBlockDeviceClass",
@@ -72,6 +65,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         },
     },
 ];
+
+/// The number of a SCSI adapter, which xm sends with each of its units and nowhere else.
+fn adapter(device: &Generic) -> String {
+    let unit = device.rest.iter().find(|property| property.key == "dev");
+    let number = unit.and_then(|unit| unit.child("devid"));
+    number.map_or_else(|| "0".to_owned(), ToString::to_string)
+}
 
 fn class(args: &Args<'_>) -> Result<String, Refused> {
     let class = args.text(1)?;
@@ -90,19 +90,4 @@ fn device(args: &Args<'_>) -> Result<Device, Refused> {
     let mut device = device.ok_or_else(|| Invalid::new("config: xend makes such a device by itself"))?;
     device.forget_id();
     Ok(device)
-}
-
-/// XenStore names devices by texts, and so did xend.
-fn with_text_numbers(devices: Value) -> Value {
-    let Value::Array(devices) = devices else { return devices };
-    let named = |device| match device {
-        Value::Array(mut parts) => {
-            if let Some(Value::Int(number)) = parts.first() {
-                parts[0] = Value::text(number.to_string());
-            }
-            Value::Array(parts)
-        }
-        other => other,
-    };
-    Value::Array(devices.into_iter().map(named).collect())
 }

@@ -8,13 +8,17 @@ use crate::shape;
 use crate::wire::xmlrpc::sink::{self, ValueSink};
 use crate::wire::xmlrpc::value::Value;
 
+/// What `full` is where it was left out. xend 3.0.2 and 3.0.3 had no such parameter and told the devices, which their clients
+/// read; later ones send it where it matters.
+const FULL: bool = true;
+
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "xend.domain",
         takes: &["dom", "full"],
         needs: 1,
         make: |args, _| {
-            let full = args.flag(1, false)?;
+            let full = args.flag(1, FULL)?;
             Ok(Work::of(Query::Domain(domain(args)?), move |outcome| match outcome {
                 Outcome::Domain(view) => told(&view, full),
                 other => show(&other),
@@ -26,7 +30,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         takes: &["detail", "full"],
         needs: 0,
         make: |args, _| {
-            let (detail, full) = (args.flag(0, true)?, args.flag(1, false)?);
+            let (detail, full) = (args.flag(0, true)?, args.flag(1, FULL)?);
             Ok(Work::of(Query::Domains, move |outcome| list(&outcome, detail, None, full)))
         },
     },
@@ -36,7 +40,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         needs: 2,
         make: |args, _| {
             let (detail, state) = (args.flag(0, true)?, args.text(1)?.to_ascii_lowercase());
-            let full = args.flag(2, false)?;
+            let full = args.flag(2, FULL)?;
             Ok(Work::of(Query::Domains, move |outcome| list(&outcome, detail, Some(&state), full)))
         },
     },
@@ -58,12 +62,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
         needs: 1,
         make: |args, _| looked_up(args, |_| Value::Nil),
     },
-    // What xend 4.1.6 answers of every domain: its count is kept with the domain, and begins anew with it.
+    // `xm reboot -w` waits for it to change. It is a string, as XenStore has it.
     Function {
         name: "xend.domain.getRestartCount",
         takes: &["dom"],
         needs: 1,
-        make: |args, _| looked_up(args, |_| Value::text("0")),
+        make: |args, _| {
+            looked_up(args, |outcome| match outcome {
+                Outcome::Domain(view) => Value::text(view.config.restarts.to_string()),
+                _ => Value::Nil,
+            })
+        },
     },
     Function {
         name: "xend.domain.getVCPUInfo",
@@ -73,7 +82,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// A domain; xm asks for its devices where it needs them.
+/// A domain, with its devices or without.
 fn told(view: &DomainView, full: bool) -> Value {
     let tell = |sink: &mut ValueSink| shape::domain(sink, view);
     if full { sink::written(tell) } else { sink::briefly(tell) }

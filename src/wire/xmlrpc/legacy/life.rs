@@ -1,11 +1,13 @@
 //! A domain's life.
 
 use super::{Function, Refused, Work, domain, on};
+use crate::core::lifecycle::State;
 use crate::core::model::{DomName, DomainConfig, Invalid, ShutdownReason};
-use crate::core::op::{Change, DomainOp, Query};
+use crate::core::op::{Change, DomainOp, Outcome, Query};
 use crate::core::ports::Destination;
 use crate::shape;
 use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -32,12 +34,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
         needs: 1,
         make: |args, _| Ok(Work::silent(on(args, DomainOp::Delete)?)),
     },
-    // With `state` the flag was to be left alone, which is none of today's Xen's.
+    // With `state` it answers xend's number of the state that the domain was in.
     Function {
         name: "xend.domain.pause",
         takes: &["dom", "state"],
         needs: 1,
-        make: |args, _| Ok(Work::silent(on(args, DomainOp::Pause)?)),
+        make: |args, _| {
+            let pause = on(args, DomainOp::Pause)?;
+            if !args.flag(1, false)? {
+                return Ok(Work::silent(pause));
+            }
+            let tell = |outcomes: Vec<Outcome>| match outcomes.first() {
+                Some(Outcome::Domain(view)) => Ok(Value::Int(state_number(view.state()))),
+                _ => Ok(Value::Nil),
+            };
+            Ok(Work { ops: vec![Query::Domain(domain(args)?).into(), pause], tell: Box::new(tell) })
+        },
     },
     Function {
         name: "xend.domain.unpause",
@@ -87,7 +99,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "xend.domain.migrate",
         takes: &["dom", "dst", "live", "port", "node", "ssl", "change_home_server"],
-        needs: 3,
+        needs: 2,
         make: |args, wire| {
             if args.flag(5, false)? {
                 return Err(Invalid::new("ssl: there is no encryption, use a network of your own").into());
@@ -104,6 +116,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         make: |args, _| Ok(Work::silent(Query::DevicesConnected(domain(args)?))),
     },
 ];
+
+/// xend's number of a state, `DOM_STATE_*`.
+const fn state_number(state: State) -> i64 {
+    match state {
+        State::Halted | State::Building | State::Gone => 0,
+        State::Paused => 1,
+        State::Running => 2,
+        State::Suspended | State::Stopped(ShutdownReason::Suspend) => 3,
+        State::Stopped(ShutdownReason::Crash) => 5,
+        State::Stopped(_) | State::Dying => 4,
+    }
+}
 
 /// What a domain is to be. Errors tell the field, and what was sent only where it is no secret.
 fn config(args: &Args<'_>) -> Result<DomainConfig, Refused> {

@@ -4,6 +4,7 @@
 //! fails is a fault: 3 if there is no such domain, 2 if it cannot be done, 1 if the call makes no sense.
 
 mod cpu;
+mod device_list;
 mod devices;
 mod domains;
 mod files;
@@ -132,14 +133,28 @@ fn show(outcome: &Outcome) -> Value {
     })
 }
 
+/// All functions by their names.
+pub(super) fn methods() -> impl Iterator<Item = &'static str> {
+    tables().map(|function| function.name)
+}
+
+/// The parameters of a function, and how many of them must be given.
+pub(super) fn parameters(method: &str) -> Option<(&'static [&'static str], usize)> {
+    tables().find(|function| function.name == method).map(|function| (function.takes, function.needs))
+}
+
+/// The fault for too few or too many parameters.
+pub(super) fn wrong_count(method: &str, least: usize, most: usize, given: usize) -> String {
+    let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
+    codec::fault(INTERNAL, &format!("{method}() takes {count} parameters, {given} were given"))
+}
+
 /// The answer to a call; none if there is no such function.
 pub(super) async fn answer(wire: &XmlRpc, caller: &Caller, call: &Call) -> Option<String> {
     let function = tables().find(|function| function.name == call.method)?;
     let (least, most, given) = (function.needs, function.takes.len(), call.params.len());
     if given < least || given > most {
-        let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
-        let text = format!("{}() takes {count} parameters, {given} were given", function.name);
-        return Some(codec::fault(INTERNAL, &text));
+        return Some(wrong_count(function.name, least, most, given));
     }
     let args = Args { names: function.takes, values: &call.params };
     let work = match (function.make)(&args, wire) {

@@ -5,14 +5,17 @@ use crate::core::op::{Change, Op, Outcome, Query};
 use crate::wire::xmlrpc::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    // Whether the topology is to be told, too: it always is.
     Function {
         name: "xend.node.info",
         takes: &["info_numa"],
         needs: 0,
-        make: |_, _| {
-            Ok(Work::of(Query::Host, |outcome| match show(&outcome) {
-                Value::Array(fields) => Value::Array(fields.into_iter().skip(1).collect()),
+        make: |args, _| {
+            let with_numa = args.flag(0, true)?;
+            Ok(Work::of(Query::Host, move |outcome| match show(&outcome) {
+                Value::Array(fields) => {
+                    let told = |field: &Value| with_numa || !is_numa(field);
+                    Value::Array(fields.into_iter().skip(1).filter(told).collect())
+                }
                 other => other,
             }))
         },
@@ -49,6 +52,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         },
     },
 ];
+
+/// Whether a field of the host's is about where its CPUs and memory are.
+fn is_numa(field: &Value) -> bool {
+    let Value::Array(field) = field else { return false };
+    matches!(field.first(), Some(Value::Text(key)) if ["cpu_topology", "numa_info"].contains(&key.as_str()))
+}
 
 fn text(outcome: &Outcome) -> Value {
     match outcome {

@@ -8,6 +8,9 @@ use crate::wire::xmlrpc::value::Value;
 
 const TMEM: &str = "Today's Xen has no transcendent memory";
 const SHADOW: &str = "Today's Xen sees to shadow memory by itself, set shadow_memory in the configuration";
+const LABELS: &str = "No security module with labels is loaded";
+const PORTS: &str = "I/O ports cannot be handed over while a domain runs, set them in its configuration";
+const CONFIGURE: &str = "A domain's configuration is changed by xend.domain.new";
 const USB: &str = "USB devices cannot be handed over while a domain runs, set usbdevice in its image";
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -40,6 +43,66 @@ pub(super) const FUNCTIONS: &[Function] = &[
         takes: &[],
         needs: 0,
         make: |_, _| Ok(Work::said(Value::Struct(vec![]))),
+    },
+    Function {
+        name: "xend.security.get_resource_label",
+        takes: &["resource"],
+        needs: 1,
+        make: |_, _| Ok(Work::said(Value::text(""))),
+    },
+    Function {
+        name: "xend.security.set_resource_label",
+        takes: &["resource", "policytype", "policyref", "reslabel", "oreslabel"],
+        needs: 4,
+        make: |_, _| Ok(Work::unsupported(vec![], LABELS)),
+    },
+    Function {
+        name: "xend.security.set_policy",
+        takes: &["xs_type", "xml", "flags", "overwrite"],
+        needs: 4,
+        make: |_, _| Ok(Work::unsupported(vec![], LABELS)),
+    },
+    Function {
+        name: "xend.security.reset_policy",
+        takes: &[],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], LABELS)),
+    },
+    Function {
+        name: "xend.security.activate_policy",
+        takes: &[],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], LABELS)),
+    },
+    Function {
+        name: "xend.security.rm_bootpolicy",
+        takes: &[],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], LABELS)),
+    },
+    Function {
+        name: "xend.security.set_domain_label",
+        takes: &[],
+        needs: 0,
+        make: |_, _| Ok(Work::unsupported(vec![], LABELS)),
+    },
+    Function {
+        name: "xend.domain.configure",
+        takes: &["config"],
+        needs: 1,
+        make: |_, _| Ok(Work::unsupported(vec![], CONFIGURE)),
+    },
+    Function {
+        name: "xend.domain.ioport_range_enable",
+        takes: &["dom", "first", "last"],
+        needs: 3,
+        make: |args, _| of_domain(args, PORTS),
+    },
+    Function {
+        name: "xend.domain.ioport_range_disable",
+        takes: &["dom", "first", "last"],
+        needs: 3,
+        make: |args, _| of_domain(args, PORTS),
     },
     Function {
         name: "xend.node.tmem_list",

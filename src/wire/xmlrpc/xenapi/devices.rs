@@ -278,14 +278,16 @@ pub(super) static CONSOLE: Class = Class {
             Device::Vfb(_) => text("rfb"),
             _ => text("vt100"),
         }),
-        Field::read("location", |world, uuid| match find(world, is_console, uuid)?.device {
-            Device::Vfb(frame) => {
-                let host =
-                    key(&frame.rest, "vnclisten").map_or_else(|| "127.0.0.1".to_owned(), ToString::to_string);
-                let display = key(&frame.rest, "vncdisplay").and_then(|d| d.to_string().parse::<u32>().ok());
-                text(format!("{host}:{}", 5900 + display.unwrap_or(0)))
-            }
-            _ => text(""),
+        Field::read("location", |world, uuid| {
+            let Plugged { view, device, .. } = find(world, is_console, uuid)?;
+            let facts = view.facts.as_ref();
+            // The display that a domain asks for is known before it runs.
+            let wanted = || match device {
+                Device::Vfb(vfb) => Some(format!("{}:{}", vfb.vnc_listen(), vfb.wanted_port()?)),
+                _ => None,
+            };
+            let location = facts.and_then(|facts| facts.location(&view.config, device)).or_else(wanted);
+            text(location.unwrap_or_default())
         }),
         Field::beside("other_config", |world, uuid| {
             let rest = find(world, is_console, uuid)?.device.rest();

@@ -138,7 +138,7 @@ impl Failure {
             | Error::Remote { .. }
             | Error::Stopping
             | Error::Unsupported(_) => refused("OPERATION_NOT_ALLOWED"),
-            Error::InDoubt { .. } | Error::Timeout { .. } | Error::Backend { .. } => {
+            Error::InDoubt { .. } | Error::Timeout { .. } | Error::Stalled { .. } | Error::Backend { .. } => {
                 refused("INTERNAL_ERROR")
             }
         };

@@ -6,6 +6,7 @@
 //! session   who has logged in
 //! task      calls that somebody does not wait for
 //! event     what happens to VMs
+//! event_snapshot    what is told with it
 //! world     what a call sees: one snapshot of the host
 //! record    what a new object is to be
 //! notes     fields that have no effect and are kept
@@ -20,6 +21,7 @@ mod devices;
 mod disks;
 mod doing;
 mod event;
+mod event_snapshot;
 mod failure;
 mod hand;
 mod host;
@@ -91,6 +93,22 @@ pub(super) async fn answer(wire: &XmlRpc, login: &Login, caller: &Caller, call: 
         }
     };
     Value::Struct(said)
+}
+
+/// All methods by their names. Those that begin a task are left out, as xend did: clients take what stands before the first dot for
+/// a class.
+pub(super) fn methods() -> impl Iterator<Item = String> {
+    doing::methods().into_iter().filter(|method| !method.starts_with(ASYNC))
+}
+
+/// The parameters of a method, and how many of them must be given.
+pub(super) fn parameters(method: &str) -> Option<(&'static [&'static str], usize)> {
+    if method == session::LOGIN {
+        return Some((session::LOGIN_TAKES, session::LOGIN_NEEDS));
+    }
+    let (class, name) = method.strip_prefix(ASYNC).unwrap_or(method).split_once('.')?;
+    let doing = CLASSES.iter().find(|one| one.name == class)?.doing(name)?;
+    Some((doing.names(), *doing.takes().start()))
 }
 
 /// Nothing, as a whole answer, is the empty string.
@@ -193,7 +211,10 @@ async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Resu
             tokio::time::sleep(duration).await;
             Ok(Value::Nil)
         }
-        Work::NextEvent => event::next(wire.engine(), wire.xenapi(), &world.session).await,
+        Work::NextEvent => {
+            let events = event::next(wire.engine(), wire.xenapi(), &world.session).await?;
+            event_snapshot::add(caller, world, events).await
+        }
         Work::Ask { ops, about, tell } => {
             let mut outcomes = Vec::with_capacity(ops.len());
             for op in ops {

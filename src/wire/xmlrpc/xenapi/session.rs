@@ -128,6 +128,15 @@ impl Sessions {
     }
 }
 
+/// The login, which is no method of a class.
+pub(super) const LOGIN: &str = "session.login_with_password";
+
+/// Its parameters. Later clients add a version and an originator.
+pub(super) const LOGIN_TAKES: &[&str] = &["uname", "pwd", "version", "originator"];
+
+/// How many of them must be given.
+pub(super) const LOGIN_NEEDS: usize = 2;
+
 /// `session.login_with_password(user, password)`, and the version and originator that later clients add.
 pub(super) async fn log_in(
     wire: &XmlRpc,
@@ -135,12 +144,12 @@ pub(super) async fn log_in(
     caller: &Caller,
     call: &codec::Call,
 ) -> Result<Value, Failure> {
-    if call.method != "session.login_with_password" {
+    if call.method != LOGIN {
         return Err(Failure::new("MESSAGE_METHOD_UNKNOWN", [call.method.as_str()]));
     }
     let given = call.params.len();
-    if !(2..=4).contains(&given) {
-        let counts = ["session.login_with_password", "2", &given.to_string()];
+    if !(LOGIN_NEEDS..=LOGIN_TAKES.len()).contains(&given) {
+        let counts = [LOGIN, "2", &given.to_string()];
         return Err(Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", counts));
     }
     let denied = || Failure::new("SESSION_AUTHENTICATION_FAILED", []);

@@ -1,0 +1,71 @@
+//! `system.*`: the functions by which an XML-RPC server of Python's tells what it offers, as xend did on every listener. Unlike
+//! the Xen-API's answers these come without a status.
+
+use super::codec::{self, Call};
+use super::value::Value;
+use super::{MALFORMED, legacy, xenapi};
+
+const LIST_METHODS: &str = "system.listMethods";
+const METHOD_HELP: &str = "system.methodHelp";
+const METHOD_SIGNATURE: &str = "system.methodSignature";
+
+/// What Python's servers answer for every function.
+const NO_SIGNATURES: &str = "signatures not supported";
+
+/// Which tables of functions a caller can use at a listener.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offered {
+    pub(super) legacy: bool,
+    pub(super) xenapi: bool,
+}
+
+impl Offered {
+    /// All functions, sorted by name.
+    fn methods(self) -> Vec<String> {
+        let mut names: Vec<String> =
+            [LIST_METHODS, METHOD_HELP, METHOD_SIGNATURE].map(str::to_owned).into_iter().collect();
+        if self.legacy {
+            names.extend(legacy::methods().map(str::to_owned));
+        }
+        if self.xenapi {
+            names.extend(xenapi::methods());
+        }
+        names.sort_unstable();
+        names
+    }
+
+    /// A function with its parameters, those that may be left out in brackets: `xend.domain.pause(dom, [state])`. Empty for
+    /// an unknown one, as in Python.
+    fn help(self, method: &str) -> String {
+        let found = (self.legacy.then(|| legacy::parameters(method)).flatten())
+            .or_else(|| self.xenapi.then(|| xenapi::parameters(method)).flatten());
+        let Some((names, needed)) = found else { return String::new() };
+        let shown = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| if at < needed { (*name).to_owned() } else { format!("[{name}]") });
+        format!("{method}({})", shown.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The answer to one of these functions; `None` for any other.
+pub(super) fn answer(offered: Offered, call: &Call) -> Option<String> {
+    let method = call.method.as_str();
+    let takes = match method {
+        LIST_METHODS => 0,
+        METHOD_HELP | METHOD_SIGNATURE => 1,
+        _ => return None,
+    };
+    if call.params.len() != takes {
+        return Some(legacy::wrong_count(method, takes, takes, call.params.len()));
+    }
+    let value = match (method, call.params.first()) {
+        (METHOD_HELP, Some(Value::Text(name))) => Value::text(offered.help(name)),
+        (METHOD_SIGNATURE, Some(Value::Text(_))) => Value::text(NO_SIGNATURES),
+        (_, None) => Value::Array(offered.methods().into_iter().map(Value::Text).collect()),
+        (_, Some(_)) => {
+            return Some(codec::fault(MALFORMED, &format!("{method}: method: a string is expected")));
+        }
+    };
+    Some(codec::answer(&value))
+}
