@@ -26,7 +26,8 @@ pub use item::{read_item, stored_item};
 pub use json::JsonSink;
 pub use read::{read_config, read_sedf, read_stored};
 pub use show::{
-    config, defined_devices, domain, is_in_state, state_letters, state_name, state_word, stored_config,
+    STATES, config, config_tree, defined_devices, domain, is_in_state, state_letters, state_name, state_word,
+    stored_config,
 };
 pub use sink::{NestedSink, Node, Sink, SxpSink, TreeSink};
 pub use vnet::{read_vnet, stored_vnet, vnet};

@@ -237,7 +237,8 @@ fn foreign_disk(disk: &Value) -> Option<Device> {
     let dev = disk["vdev"].as_str()?;
     let path = disk["pdev_path"].as_str().unwrap_or_default();
     let kind = if disk["is_cdrom"].as_i64().unwrap_or(0) == 1 { BlockKind::Cdrom } else { BlockKind::Disk };
-    let scheme = if path.starts_with("/dev/") { "phy" } else { "file" };
+    let script = disk["script"].as_str().and_then(|script| script.rsplit('/').next()?.strip_prefix("block-"));
+    let scheme = script.unwrap_or(if path.starts_with("/dev/") { "phy" } else { "file" });
     Some(Device::Block(Block {
         class: BlockClass::Vbd,
         uname: if path.is_empty() { "".into() } else { format!("{scheme}:{path}").into() },
