@@ -47,7 +47,6 @@ pub(in crate::wire::http) enum Stage {
 }
 
 pub(super) const EVERYWHERE: [Stage; 4] = [Stage::Dom0, Stage::Guest, Stage::Halted, Stage::Suspended];
-pub(super) const ON_HOST: [Stage; 2] = [Stage::Dom0, Stage::Guest];
 pub(super) const GUEST: [Stage; 1] = [Stage::Guest];
 pub(super) const HALTED: [Stage; 1] = [Stage::Halted];
 pub(super) const SUSPENDED: [Stage; 1] = [Stage::Suspended];

@@ -52,7 +52,10 @@ impl Failure {
             Error::NoSuchDomain(_) | Error::Gone(_) => Self::new("HANDLE_INVALID", ["VM", &about.vm]),
             Error::NoSuchObject { class, name } => Self::new("HANDLE_INVALID", [class, &name]),
             Error::BadState { .. } | Error::NotStarted(_) => Self::power_state(about),
-            Error::Exists { name, .. } | Error::NameTaken { name, .. } => {
+            Error::Exists { name, .. }
+            | Error::NameTaken { name, .. }
+            | Error::NameMeansDomain { name, .. }
+            | Error::PoolExists(name) => {
                 Self::new("UNIQUE_NAME_ERROR", [name.as_str(), about.class.unwrap_or("VM")])
             }
             Error::PoolState(state) => Self::new("POOL_BAD_STATE", [state]),
@@ -72,6 +75,7 @@ impl Failure {
             | Error::Dom0Shutdown
             | Error::NotManaged(_)
             | Error::InUse { .. }
+            | Error::UuidTaken { .. }
             | Error::Busy(_)
             | Error::Cancelled(_)
             | Error::Unsupported(_) => Self::new("OPERATION_NOT_ALLOWED", [text.as_str()]),
