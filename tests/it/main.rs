@@ -16,6 +16,8 @@ mod http_support;
 mod killed;
 mod managed;
 mod migration;
+mod names;
+mod old_clients;
 mod parity;
 mod server_guard;
 mod server_http;
