@@ -290,10 +290,12 @@ mod tests {
     #[test]
     fn another_toolstacks_domain_is_left_to_it() {
         let value = json!({ "c_info": { "type": "pv", "name": "jpv" }, "b_info": { "max_vcpus": 2, "max_memkb": 131_072,
-            "target_memkb": 65_536, "kernel": "/k" }, "disks": [{ "pdev_path": "/tmp/d", "vdev": "xvda", "readwrite": 1 }] });
+            "target_memkb": 65_536, "kernel": "/k" }, "disks": [{ "pdev_path": "/tmp/d", "vdev": "xvda", "readwrite": 1 },
+                { "pdev_path": "10.0.0.1:7000", "vdev": "xvdb", "readwrite": 1, "script": "/etc/xen/scripts/block-nbd" }] });
         let config = foreign(&value, Uuid::nil(), 0);
         assert_eq!((config.memory, config.maxmem, config.vcpus), (64, 128, 2));
         assert_eq!(config.on_reboot, OnEvent::Preserve);
         assert_eq!(config.devices[0].as_block().unwrap().uname, "file:/tmp/d");
+        assert_eq!(config.devices[1].as_block().unwrap().uname, "nbd:10.0.0.1:7000");
     }
 }
