@@ -87,22 +87,45 @@ pub enum Error {
         /// The other host.
         to: String,
     },
-    /// A domain of this name or UUID is there already.
-    #[error("Domain {name:?} already exists with ID {}", id(*domid))]
+    /// There is a domain with the name of a new one.
+    #[error("Domain {name:?} already exists{}", id(" with ID ", *domid))]
     Exists {
         /// The name that was asked for.
         name: String,
-        /// Who has it.
+        /// The domid of the domain that has it; `None` if that is not on the host.
         domid: Option<DomId>,
     },
-    /// A new name is taken.
-    #[error("VM name {name:?} already exists as domain {}", id(*domid))]
+    /// There is a domain with the UUID of a new one, and with another name.
+    #[error("A domain with UUID {uuid} already exists: {owner:?}{}", id(" with ID ", *domid))]
+    UuidTaken {
+        /// The UUID that was asked for.
+        uuid: Uuid,
+        /// The name of the domain that has it.
+        owner: String,
+        /// The domid of that domain; `None` if it is not on the host.
+        domid: Option<DomId>,
+    },
+    /// There is a domain with the new name of another one.
+    #[error("VM name {name:?} already exists{}", id(" as domain ", *domid))]
     NameTaken {
         /// The name that was asked for.
         name: String,
-        /// Who has it.
+        /// The domid of the domain that has it; `None` if that is not on the host.
         domid: Option<DomId>,
     },
+    /// A name by which clients already reach a domain: its domid or UUID.
+    #[error("VM name {name:?} already exists as the {what} of domain {owner:?}, use another name")]
+    NameMeansDomain {
+        /// The name that was asked for.
+        name: String,
+        /// `domid` or `UUID`.
+        what: &'static str,
+        /// The name of the domain.
+        owner: String,
+    },
+    /// There is a CPU pool with the name.
+    #[error("CPU pool {0:?} already exists")]
+    PoolExists(String),
     /// Domain-0 cannot be treated like a guest.
     #[error("Cannot {0} privileged domain 0")]
     Privileged(&'static str),
@@ -224,6 +247,9 @@ impl Error {
             | Self::NoSuchMigration(_)
             | Self::Gone(_) => ErrorKind::NotFound,
             Self::Exists { .. }
+            | Self::UuidTaken { .. }
+            | Self::NameMeansDomain { .. }
+            | Self::PoolExists(_)
             | Self::VnetExists(_)
             | Self::InUse { .. }
             | Self::PoolState(_)
@@ -270,6 +296,7 @@ fn in_brackets(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(" ({detail})") }
 }
 
-fn id(domid: Option<DomId>) -> String {
-    domid.map_or_else(|| "None".to_owned(), |id| id.to_string())
+/// The end of a message about a domain that has a domid.
+fn id(words: &str, domid: Option<DomId>) -> String {
+    domid.map_or_else(String::new, |id| format!("{words}{id}"))
 }

@@ -15,29 +15,34 @@ struct Tables {
     names: HashMap<DomName, Uuid>,
 }
 
-/// Who is in the way of a new domain or a new name.
-pub(super) struct Taken(pub(super) Uuid);
+/// What is in the way of a new domain.
+pub(super) enum Taken {
+    /// The domain with this UUID has the name.
+    Name(Uuid),
+    /// The domain with this name has the UUID.
+    Uuid(DomName),
+}
 
 impl Registry {
     /// Takes a name and a UUID for a new domain, or says which domain has one of them.
     pub(super) fn reserve(&self, uuid: Uuid, name: &DomName, handle: Handle) -> Result<(), Taken> {
         let mut tables = self.lock();
-        if tables.drivers.contains_key(&uuid) {
-            return Err(Taken(uuid));
+        if let Some((_, owner)) = tables.drivers.get(&uuid) {
+            return Err(Taken::Uuid(owner.clone()));
         }
         if let Some(owner) = tables.names.get(name) {
-            return Err(Taken(*owner));
+            return Err(Taken::Name(*owner));
         }
         tables.names.insert(name.clone(), uuid);
         tables.drivers.insert(uuid, (handle, name.clone()));
         Ok(())
     }
 
-    /// Gives a domain another name, or says which domain has it.
-    pub(super) fn rename(&self, uuid: Uuid, from: &DomName, to: &DomName) -> Result<(), Taken> {
+    /// Gives a domain another name. The error is the UUID of the domain that has it.
+    pub(super) fn rename(&self, uuid: Uuid, from: &DomName, to: &DomName) -> Result<(), Uuid> {
         let mut tables = self.lock();
         match tables.names.get(to) {
-            Some(owner) if *owner != uuid => return Err(Taken(*owner)),
+            Some(owner) if *owner != uuid => return Err(*owner),
             Some(_) => return Ok(()),
             None => {}
         }

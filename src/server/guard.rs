@@ -6,16 +6,16 @@
 //! - *DNS rebinding*: the page's own name is made to resolve to this machine. Its requests then name a host that is
 //!   not ours, so on TCP `Host` must be a name of ours.
 //! - *Cross-site request forgery*: the page posts a form to our address. A browser says so in `Origin` or
-//!   `Sec-Fetch-Site`, on a unix socket behind a proxy as well.
+//!   `Sec-Fetch-Site`, on a unix socket behind a proxy as well; an old one that knows neither says so in `Referer`.
 //!
-//! curl, xm and libvirt send neither of the two, and some send no `Host`: they pass.
+//! curl, xm and libvirt send none of the three, and some send no `Host`: they pass.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HOST, ORIGIN, PRAGMA};
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HOST, ORIGIN, PRAGMA, REFERER};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -111,11 +111,23 @@ fn is_from_our_own_page(headers: &HeaderMap) -> bool {
         .iter()
         .all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let origin_is_ours = headers.get_all(ORIGIN).iter().all(|origin| match (origin.to_str(), host) {
-        (Ok(origin), Some(host)) => is_origin_of(origin, host),
+    let is_ours = |value: &HeaderValue, origin: fn(&str) -> &str| match (value.to_str(), host) {
+        (Ok(value), Some(host)) => is_origin_of(origin(value), host),
         _ => false,
-    });
-    site_is_ours && origin_is_ours
+    };
+    let origin_is_ours = headers.get_all(ORIGIN).iter().all(|origin| is_ours(origin, |origin| origin));
+    // Browsers before 2016 send an `Origin` with few requests, or none. Some proxies blank a `Referer` out.
+    let told = headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN);
+    let referer_is_ours = told
+        || headers.get_all(REFERER).iter().all(|referer| referer.is_empty() || is_ours(referer, origin_of));
+    site_is_ours && origin_is_ours && referer_is_ours
+}
+
+/// The part of a URL that is its origin: `http://host:8000` of `http://host:8000/a?b`.
+fn origin_of(url: &str) -> &str {
+    let Some((scheme, rest)) = url.split_once("://") else { return url };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    &url[..scheme.len() + "://".len() + authority.len()]
 }
 
 /// Whether `origin` is that of pages which `host` serves: the same name and the same port.

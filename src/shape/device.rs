@@ -232,7 +232,9 @@ pub(super) fn device(
                 String::new()
             };
             sink.text_field("dev", format!("{}{suffix}", block.dev).as_bytes());
-            sink.text_field("uname", &block.uname);
+            if !block.uname.is_empty() {
+                sink.text_field("uname", &block.uname);
+            }
             sink.text_field("mode", block.mode.name().as_bytes());
             backend_field(sink, block.backend.as_ref(), running);
             match block.vdi {

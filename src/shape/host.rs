@@ -64,8 +64,9 @@ fn cpu_topology(topology: &Topology) -> String {
 /// Writes `(domain (domid 1) (name pv1) (vcpu_count 2) (vcpu ...) ...)`.
 pub fn vcpus(sink: &mut impl Sink, view: &DomainView, vcpus: &[VcpuFacts]) {
     sink.begin_record("domain");
-    if let Some(domid) = view.domid() {
-        sink.uint_field("domid", domid.0);
+    match view.domid() {
+        Some(domid) => sink.uint_field("domid", domid.0),
+        None => sink.none_field("domid"),
     }
     sink.text_field("name", view.name().as_str().as_bytes());
     sink.uint_field("vcpu_count", u128::try_from(vcpus.len()).unwrap_or(u128::MAX));

@@ -4,34 +4,8 @@ use super::ShapeError;
 use super::device::Form;
 use super::fields::Fields;
 use super::sink::Sink;
-use crate::core::model::{GuestKind, Image, MAX_VCPUS, Property, Text};
+use crate::core::model::{Device, DomainConfig, GuestKind, Image, MAX_VCPUS, Property, Text};
 use crate::sxp::Sxp;
-
-/// The device model that an HVM guest has if nobody named one.
-const DEVICE_MODEL: &str = "/usr/lib/xen/bin/qemu-dm";
-
-/// Settings that every guest's answer shows, with what they are if nobody set them.
-const COMMON: [(&str, &str); 3] = [("superpages", "0"), ("nomigrate", "0"), ("tsc_mode", "0")];
-
-/// The same for HVM guests.
-const HVM: [(&str, &str); 11] = [
-    ("hpet", "0"),
-    ("stdvga", "0"),
-    ("xen_platform_pci", "1"),
-    ("rtc_timeoffset", "0"),
-    ("timer_mode", "1"),
-    ("apic", "1"),
-    ("sdl", "0"),
-    ("vpt_align", "1"),
-    ("pae", "1"),
-    ("viridian", "0"),
-    ("acpi", "1"),
-];
-
-/// What settings of an image are if nobody set them.
-pub fn image_defaults(hvm: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
-    COMMON.into_iter().chain(HVM.into_iter().filter(move |_| hvm))
-}
 
 /// Reads `(image (linux ...))`: the image, and the number of VCPUs that xm 3.0.0 put in there and nowhere else.
 pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>), ShapeError> {
@@ -105,14 +79,23 @@ fn command_line(fields: &mut Fields<'_>) -> Result<Text, ShapeError> {
 }
 
 /// Writes `(image ...)`, and leaves it to [`end_image`] to end it. A stored form holds what was set and nothing else;
-/// the others spell out what is left open.
-pub(super) fn image(sink: &mut impl Sink, image: &Image, form: Form, privileged: bool) {
+/// the others have xend's own defaults, too.
+pub(super) fn image(
+    sink: &mut impl Sink,
+    image: &Image,
+    config: &DomainConfig,
+    form: Form,
+    privileged: bool,
+) {
     let stored = form == Form::Stored;
     sink.begin_field("image");
     sink.begin_record(&String::from_utf8_lossy(&image.builder));
     sink.text_field("kernel", &image.kernel);
-    if let Some(loader) = &image.loader {
-        sink.text_field("loader", loader);
+    let hvm = image.kind == GuestKind::Hvm;
+    match &image.loader {
+        Some(path) => sink.text_field("loader", path),
+        None if hvm && !stored => sink.text_field("loader", Image::LOADER.as_bytes()),
+        None => {}
     }
     if let Some(ramdisk) = &image.ramdisk {
         sink.text_field("ramdisk", ramdisk);
@@ -120,11 +103,16 @@ pub(super) fn image(sink: &mut impl Sink, image: &Image, form: Form, privileged:
     if !image.args.is_empty() {
         sink.text_field("args", &image.args);
     }
-    let hvm = image.kind == GuestKind::Hvm;
-    for (key, value) in image_defaults(hvm) {
-        if !stored && image.setting(key).is_none() {
-            sink.digits_field(key, value);
+    // In front of the defaults: what is printed and read again is printed in the same order.
+    match &image.device_model {
+        Some(path) => sink.text_field("device_model", path),
+        None if !stored && (hvm || has_frame_buffer(config)) => {
+            sink.text_field("device_model", Image::DEVICE_MODEL.as_bytes());
         }
+        None => {}
+    }
+    if !stored {
+        image.defaults().for_each(|(key, value)| sink.digits_field(key, value));
     }
     if matches!(form, Form::Running { .. }) && !privileged {
         sink.begin_field("pci");
@@ -132,16 +120,16 @@ pub(super) fn image(sink: &mut impl Sink, image: &Image, form: Form, privileged:
         sink.end_list();
         sink.end_field();
     }
-    match &image.device_model {
-        Some(path) => sink.text_field("device_model", path),
-        None if hvm && !stored => sink.text_field("device_model", DEVICE_MODEL.as_bytes()),
-        None => {}
-    }
     if stored {
         return sink.settings(image.rest.iter());
     }
     let shown: Vec<_> = Property::shown(&image.rest).collect();
     sink.settings(shown.iter().map(AsRef::as_ref));
+}
+
+/// A paravirtualised guest's screen is its device model's.
+fn has_frame_buffer(config: &DomainConfig) -> bool {
+    config.devices.iter().any(|device| matches!(device, Device::Vfb(_)))
 }
 
 /// Ends what [`image`] began, so that a running domain's notes can come last.

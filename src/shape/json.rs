@@ -67,6 +67,10 @@ impl Sink for JsonSink {
             self.out.extend_from_slice(b"null");
         }
     }
+    fn none_field(&mut self, key: &str) {
+        self.begin_field(key);
+        self.end_field();
+    }
     fn begin_section(&mut self, key: &str) {
         self.key(key.as_bytes());
         self.out.push(b'{');

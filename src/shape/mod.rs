@@ -22,12 +22,12 @@ pub use device::read_device;
 pub use error::ShapeError;
 pub use event::{event, event_kind, figures, stream_event};
 pub use host::{attached, devices, node, sched, sedf, vcpus};
-pub use image::image_defaults;
 pub use item::{read_item, stored_item};
 pub use json::JsonSink;
 pub use read::{read_config, read_sedf, read_stored};
 pub use show::{
-    config, defined_devices, domain, is_in_state, state_letters, state_name, state_word, stored_config,
+    STATES, config, config_tree, defined_devices, domain, is_in_state, state_letters, state_name, state_word,
+    stored_config,
 };
 pub use sink::{NestedSink, Node, Sink, SxpSink, TreeSink};
 pub use vnet::{read_vnet, stored_vnet, vnet};

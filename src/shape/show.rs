@@ -32,20 +32,32 @@ pub fn defined_devices(sink: &mut impl Sink, devices: &[Device]) {
     sink.end_list();
 }
 
-/// Writes `(vm ...)`: what a configuration means, with everything that was left open spelt out.
+/// Writes `(vm ...)`: what a configuration means, with xend's defaults, and without passwords.
 pub fn config(sink: &mut impl Sink, config: &DomainConfig) {
     sink.begin_record("vm");
     configured(sink, config, Form::Configured);
     sink.end_record();
 }
 
+/// The same as a tree, to be printed over several lines.
+pub fn config_tree(config: &DomainConfig) -> Sxp {
+    tree(|sink| self::config(sink, config))
+}
+
 /// A configuration with nothing left out, passwords included: for a file that only its owner reads.
 /// [`super::read_stored`] reads it back to the same value.
 pub fn stored_config(config: &DomainConfig) -> Sxp {
+    tree(|sink| {
+        sink.begin_record("domain");
+        configured(sink, config, Form::Stored);
+        sink.end_record();
+    })
+}
+
+/// The one value that `tell` writes.
+fn tree(tell: impl FnOnce(&mut TreeSink)) -> Sxp {
     let mut sink = TreeSink::default();
-    sink.begin_record("domain");
-    configured(&mut sink, config, Form::Stored);
-    sink.end_record();
+    tell(&mut sink);
     sink.into_values().pop().unwrap_or_else(|| Sxp::list([]))
 }
 
@@ -85,16 +97,16 @@ pub fn state_name(state: State) -> &'static str {
     }
 }
 
+/// What `?state=` can be.
+pub const STATES: [&str; 6] = ["all", "running", "paused", "halted", "suspended", "crashed"];
+
 /// Whether a domain is meant where one asks for those in a state. Without one: every domain that has a domid, as in xend 3.0;
 /// 3.0.4 to 4.4 hid paused and crashed ones, so that one just created was not to be seen.
 pub fn is_in_state(view: &DomainView, state: Option<&str>) -> bool {
     match state {
         None => view.facts.is_some(),
         Some("all") => true,
-        Some(state) => {
-            ["running", "paused", "halted", "suspended", "crashed"].contains(&state)
-                && state_word(view) == state
-        }
+        Some(state) => STATES.contains(&state) && state_word(view) == state,
     }
 }
 
@@ -124,7 +136,7 @@ fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
     sink.float_field("cpu_time", seconds(facts.cpu_time));
     sink.uint_field("online_vcpus", facts.online_vcpus);
     if let Some(boot) = &config.image {
-        image::image(sink, boot, form, privileged);
+        image::image(sink, boot, config, form, privileged);
         if !facts.notes.is_empty() {
             sink.begin_section("notes");
             sink.properties(facts.notes.iter());
@@ -148,7 +160,7 @@ fn halted(sink: &mut impl Sink, config: &DomainConfig, suspended: bool) {
     sink.begin_record("domain");
     keys(sink, config, true);
     if let Some(boot) = &config.image {
-        image::image(sink, boot, Form::Configured, false);
+        image::image(sink, boot, config, Form::Configured, false);
         end_image(sink);
     }
     sink.uint_field("status", if suspended { SUSPENDED } else { 0 });
@@ -161,7 +173,7 @@ fn configured(sink: &mut impl Sink, config: &DomainConfig, form: Form) {
     let secrets = form == Form::Stored;
     keys(sink, config, true);
     if let Some(boot) = &config.image {
-        image::image(sink, boot, form, false);
+        image::image(sink, boot, config, form, false);
         end_image(sink);
     }
     if let (Some(sedf), true) = (&config.sedf, secrets) {

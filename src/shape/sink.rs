@@ -87,6 +87,11 @@ pub trait Sink {
         self.text_field(key, digits.as_bytes());
     }
 
+    /// A field that has no value. xend printed Python's word for that.
+    fn none_field(&mut self, key: &str) {
+        self.text_field(key, b"None");
+    }
+
     /// A field that is a whole number.
     fn uint_field(&mut self, key: &str, n: impl Into<u128>) {
         self.begin_field(key);

@@ -10,19 +10,24 @@
 //!
 //! A file of a real xend is recognised by its signature, and refused by what comes after the configuration: its memory is
 //! in a form that Xen gave up in 4.6.
+//!
+//! Scripts change the name, UUID, MAC and IP addresses of a file in place, as Qubes did to start a disposable VM. So a
+//! configuration that does not fit its checksum is taken if it can be read, with a warning in the log. The hypervisor
+//! guards its own part.
 
 use super::{file, unusable};
 use crate::core::error::Error;
 use crate::core::model::{DomainConfig, Invalid};
 use crate::core::ports::Draft;
 use crate::shape;
-use crate::sxp::{Limits, read_one};
+use crate::sxp::{Limits, read_first};
 use async_trait::async_trait;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
+use tracing::warn;
 
 const SIGNATURE: &[u8; 16] = b"LinuxGuestRecord";
 
@@ -50,7 +55,7 @@ pub(super) fn header(config: &DomainConfig) -> Vec<u8> {
 }
 
 /// Reads what comes before the memory, and not a byte more.
-pub(super) fn read_header(mut input: impl Read) -> Result<DomainConfig, Error> {
+pub(super) fn read_header(mut input: impl Read) -> Result<Header, Error> {
     let mut header = vec![0; SIGNATURE.len() + 4];
     fill(&mut input, &mut header)?;
     if !header.starts_with(SIGNATURE) {
@@ -72,14 +77,31 @@ pub(super) fn read_header(mut input: impl Read) -> Result<DomainConfig, Error> {
             "it was made by another xend (3.0 to 4.4), and today's Xen cannot read the memory in it",
         ));
     }
-    if line != mark(crc32fast::hash(&header)).as_bytes() {
-        return Err(refused("it is damaged: the checksum of its configuration is wrong"));
+    if !is_mark(&line) {
+        return Err(refused("it is damaged: what follows its configuration is no mark of version 1"));
     }
+    let intact = line == mark(crc32fast::hash(&header)).as_bytes();
+    let what =
+        if intact { "its configuration" } else { "it is damaged, or was changed by hand: its configuration" };
     let text = &header[begin..];
     let limits = Limits { bytes: MAX_CONFIG as usize, ..super::LIMITS };
-    let tree =
-        read_one(text, &limits).map_err(|reason| refused(&format!("its configuration: {reason:#}")))?;
-    shape::read_stored(&tree).map_err(|reason| refused(&format!("its configuration: {reason}")))
+    let tree = read_first(text, &limits).map_err(|reason| refused(&format!("{what}: {reason:#}")))?;
+    let config = shape::read_stored(&tree).map_err(|reason| refused(&format!("{what}: {reason}")))?;
+    Ok(Header { config, intact })
+}
+
+/// What comes before the memory, as it was read.
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) config: DomainConfig,
+    /// Whether the configuration is the one that was written, and not one that was changed since.
+    pub(super) intact: bool,
+}
+
+/// Whether this is the line behind a configuration, whatever its checksum.
+fn is_mark(line: &[u8]) -> bool {
+    let sum = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix("xend-rs 1 crc32="));
+    sum.and_then(|sum| sum.strip_suffix('\n')).is_some_and(|sum| sum.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn fill(input: &mut impl Read, buffer: &mut [u8]) -> Result<(), Error> {
@@ -106,10 +128,13 @@ pub(super) fn open(path: &Path) -> Result<(DomainConfig, OwnedFd), Error> {
         return Err(Invalid::new(format!("file: {shown} is not a file")).into());
     }
     let mut file = File::open(path).map_err(cannot)?;
-    let config = read_header(&mut file).map_err(|error| match error {
+    let Header { config, intact } = read_header(&mut file).map_err(|error| match error {
         Error::Invalid(reason) => Invalid::new(format!("{shown}: {reason}")).into(),
         other => other,
     })?;
+    if !intact {
+        warn!(file = %shown, domain = %config.name, "The configuration of a saved domain does not fit its checksum, it was changed since: taking it as it is");
+    }
     Ok((config, file.into()))
 }
 

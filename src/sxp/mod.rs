@@ -37,5 +37,5 @@ pub use atom::Atom;
 pub use bridge::BridgeError;
 pub use error::{ReadError, ReadErrorKind, position};
 pub use pretty::pretty;
-pub use reader::{Limits, Reader, read_all, read_one};
+pub use reader::{Limits, Reader, read_all, read_first, read_one};
 pub use tree::{List, Sxp};

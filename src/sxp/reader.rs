@@ -46,6 +46,13 @@ pub fn read_one(text: &[u8], limits: &Limits) -> Result<Sxp, ReadError> {
     Ok(value)
 }
 
+/// Reads the first expression of a text. What follows it is not looked at, as in xend, apart from its length.
+pub fn read_first(text: &[u8], limits: &Limits) -> Result<Sxp, ReadError> {
+    let mut reader = Reader::new(text, limits);
+    let first = reader.next()?;
+    first.ok_or_else(|| reader.error(ReadErrorKind::Empty, reader.pos))
+}
+
 /// Ctrl-D: ends the text when it stands between values.
 const END_OF_TEXT: u8 = 0x04;
 

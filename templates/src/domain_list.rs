@@ -255,7 +255,7 @@ impl DomainList {
                     @for row in &self.rows {
                         @if let Some(id) = row.id {
                             "\n"
-                            li { a href={ (self.url) "/" (row.segment) } { "Domain " (row.name) } ": id = " (id) ", memory = " (row.memory_mib) }
+                            li { a href={ (self.url) "/" (row.segment) } { "Domain " (row.name) } ": id = " (id) ", memory = " (row.memory_mib) ", ssidref = 0." }
                         }
                     }
                     "\n"
@@ -350,8 +350,9 @@ mod tests {
         let page = list(vec![row("Domain-0", Some(0)), row("pv1", Some(3))]).render();
         assert_document(&page);
         for (name, id) in [("Domain-0", 0), ("pv1", 3)] {
-            let line =
-                format!(r#"<li><a href="{URL}/{name}">Domain {name}</a>: id = {id}, memory = 128</li>"#);
+            let line = format!(
+                r#"<li><a href="{URL}/{name}">Domain {name}</a>: id = {id}, memory = 128, ssidref = 0.</li>"#
+            );
             assert_eq!(page.lines().filter(|found| *found == line).count(), 1, "{line} in {page}");
         }
     }

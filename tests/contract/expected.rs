@@ -222,11 +222,12 @@ pub(crate) fn answered(query: &Query, stage: Stage) -> Result<(), ErrorKind> {
         Query::Saved(_) => Err(ErrorKind::Invalid),
         Query::Domain(_)
         | Query::Devices(..)
+        | Query::Vcpus(_)
         | Query::Sedf(_)
         | Query::Sched(..)
         | Query::DevicesConnected(_) => there,
         Query::Console(_) if stage == Dom0 => Err(ErrorKind::Unsupported),
-        Query::Vcpus(_) | Query::AllDevices(_) | Query::Console(_) => match stage {
+        Query::AllDevices(_) | Query::Console(_) => match stage {
             Halted | Suspended => Err(ErrorKind::Conflict),
             Absent | Paused | Running | Crashed | Off | Dom0 => there,
         },

@@ -243,7 +243,8 @@ async fn names_and_uuids_are_had_once() {
     assert_eq!(message(house.create(same_name).await), "Domain \"a\" already exists with ID 1");
     let mut same_uuid = config("b", 64);
     same_uuid.uuid = Some(first.uuid);
-    assert_eq!(message(house.create(same_uuid).await), "Domain \"b\" already exists with ID 1");
+    let taken = format!("A domain with UUID {} already exists: \"a\" with ID 1", first.uuid);
+    assert_eq!(message(house.create(same_uuid).await), taken);
     let rename = house.change("a", DomainOp::Rename(name("Domain-0"))).await;
     assert_eq!(message(rename), "VM name \"Domain-0\" already exists as domain 0");
     // A name that failed is free.

@@ -225,11 +225,9 @@ fn every_form_of_answer() {
     let html = ask("GET //xend//domain/ HTTP/1.1\r\nUser-Agent: Python-urllib/1.15\r\nAccept: */*");
     assert_eq!(html.header("content-type"), Some("text/html; charset=utf-8"));
     // check_xendomains.py reads this line.
-    assert!(
-        html.text().contains(
-            "<li><a href=\"http://localhost/xend/domain/a\">Domain a</a>: id = 1, memory = 64</li>"
-        )
-    );
+    assert!(html.text().contains(
+        "<li><a href=\"http://localhost/xend/domain/a\">Domain a</a>: id = 1, memory = 64, ssidref = 0.</li>"
+    ));
     let json = ask("GET /xend/domain?detail=1 HTTP/1.1\r\nUser-Agent: x\r\nAccept: application/json");
     assert_eq!(json.header("content-type"), Some("application/json"));
     let json: serde_json::Value = serde_json::from_slice(&json.body).unwrap();

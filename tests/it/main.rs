@@ -17,6 +17,8 @@ mod killed;
 mod legacy_support;
 mod managed;
 mod migration;
+mod names;
+mod old_clients;
 mod parity;
 mod recorded_support;
 mod server_guard;

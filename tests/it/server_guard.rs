@@ -47,7 +47,8 @@ async fn a_post_of_another_site_is_refused_on_both_sockets() {
     let foreign = "Host: localhost:8000\r\nOrigin: http://evil.example\r\n";
     let cross = "Host: localhost:8000\r\nSec-Fetch-Site: cross-site\r\n";
     let own = "Host: localhost:8000\r\nOrigin: http://localhost:8000\r\nSec-Fetch-Site: same-origin\r\n";
-    for headers in [foreign, cross] {
+    let old = "Host: localhost:8000\r\nReferer: http://evil.example/page\r\n";
+    for headers in [foreign, cross, old] {
         for wire in [daemon.tcp().await, daemon.unix().await] {
             let answer = ask(wire, "POST", headers).await;
             assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
@@ -55,7 +56,8 @@ async fn a_post_of_another_site_is_refused_on_both_sockets() {
         let answer = ask(daemon.tcp().await, "GET", headers).await;
         assert!(answer.ends_with("welcome"), "{answer}");
     }
-    for headers in [own, "Host: localhost:8000\r\n", ""] {
+    let own_page = "Host: localhost:8000\r\nReferer: http://localhost:8000/xend/domain/\r\n";
+    for headers in [own, own_page, "Host: localhost:8000\r\n", ""] {
         let answer = ask(daemon.tcp().await, "POST", headers).await;
         assert!(answer.ends_with("welcome"), "{answer}");
     }

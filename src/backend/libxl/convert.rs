@@ -12,6 +12,9 @@ use crate::core::model::{
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// libxl's names of xend's numbers.
+const TSC_MODES: [&str; 4] = ["default", "always_emulate", "native", "native_paravirt"];
+
 /// A domain's configuration as libxl takes it. `cpus` are the host's.
 pub(super) fn domain(config: &DomainConfig, cpus: u32) -> Result<Value, Error> {
     let image = config.image.as_ref();
@@ -40,6 +43,13 @@ pub(super) fn domain(config: &DomainConfig, cpus: u32) -> Result<Value, Error> {
         set(&mut build, "kernel", &image.kernel);
         set(&mut build, "ramdisk", image.ramdisk.as_deref().map_or(&[], Vec::as_slice));
         set(&mut build, "cmdline", &image.args);
+        let tsc_mode = image.setting("tsc_mode").and_then(|mode| mode.to_string().parse::<usize>().ok());
+        if let Some(mode) = tsc_mode.and_then(|mode| TSC_MODES.get(mode)) {
+            build["tsc_mode"] = (*mode).into();
+        }
+        if image.switched_on("nomigrate") {
+            build["disable_migrate"] = hvm::defbool(true);
+        }
     }
     match kind {
         GuestKind::Pv => build["type.pv"] = json!({}),
@@ -116,24 +126,27 @@ fn pci(function: &PciFunction) -> Value {
 }
 
 /// `phy:` and `file:` are served by blkback, which looks by itself whether it is a device; a format that the kernel does not
-/// know is for QEMU.
+/// know is for QEMU; any other type is for its hotplug script.
 pub(super) fn disk(block: &Block) -> Result<Value, Error> {
-    let uname = String::from_utf8_lossy(&block.uname);
-    let words: Vec<&str> = uname.split(':').collect();
-    let format = match words.as_slice() {
-        [] | [""] => "empty",
-        [.., "qcow", _] => "qcow",
-        [.., "qcow2", _] => "qcow2",
-        [.., "vhd", _] => "vhd",
-        ["phy" | "file" | "tap" | "tap2" | "aio", _] | ["tap" | "tap2", "aio", _] => "raw",
+    let (types, path) = block.source();
+    let mut script = None;
+    let format = match types.as_slice() {
+        [] => "empty",
+        [.., "qcow"] => "qcow",
+        [.., "qcow2"] => "qcow2",
+        [.., "vhd"] => "vhd",
+        ["phy" | "file" | "tap" | "tap2" | "aio"] | ["tap" | "tap2", .., "aio" | "sync"] => "raw",
+        ["tap" | "tap2", .., kind] => {
+            let reason = format!("Block device type \"tap:{kind}\" is not served by today's Xen");
+            return Err(Invalid::new(reason).into());
+        }
         [kind, ..] => {
-            return Err(
-                Invalid::new(format!("Block device type \"{kind}\" is not served by today's Xen")).into()
-            );
+            script = Some(format!("block-{kind}"));
+            "raw"
         }
     };
-    let mut path = String::from_utf8_lossy(block.path()).into_owned();
-    if words.first() == Some(&"phy") && !path.starts_with('/') {
+    let mut path = String::from_utf8_lossy(path).into_owned();
+    if types.first() == Some(&"phy") && !path.starts_with('/') {
         path.insert_str(0, "/dev/");
     }
     let mut disk = json!({
@@ -148,8 +161,11 @@ pub(super) fn disk(block: &Block) -> Result<Value, Error> {
     }
     if ["qcow", "qcow2", "vhd"].contains(&format) {
         disk["backend"] = "qdisk".into();
-    } else if format == "raw" && block.kind == BlockKind::Disk {
+    } else if script.is_some() || (format == "raw" && block.kind == BlockKind::Disk) {
         disk["backend"] = "phy".into();
+    }
+    if let Some(script) = script {
+        disk["script"] = script.into();
     }
     if let Some(backend) = block.backend.as_ref().filter(|backend| !backend.is_dom0()) {
         disk["backend_domname"] = backend.0.to_string().into();
@@ -256,5 +272,30 @@ mod tests {
             (&json!("qdisk"), &json!(0))
         );
         assert_eq!(value["nics"][0]["mac"], "00:16:3e:01:02:03");
+    }
+
+    #[test]
+    fn a_type_that_xen_does_not_know_is_for_its_script() {
+        let disk = |uname: &str| {
+            let text =
+                format!("(vm (name a) (memory 64) (device (vbd (uname '{uname}') (dev xvda) (mode w))))");
+            domain(&config(&text), 1).map(|value| value["disks"][0].clone())
+        };
+        for (uname, script, path) in [
+            ("nbd:10.0.0.1:7000", "block-nbd", "10.0.0.1:7000"),
+            ("drbd:web", "block-drbd", "web"),
+            ("iscsi:iqn.2001-04.com.example:disk1", "block-iscsi", "iqn.2001-04.com.example:disk1"),
+        ] {
+            let disk = disk(uname).unwrap();
+            assert_eq!(
+                (&disk["script"], &disk["pdev_path"], &disk["format"], &disk["backend"]),
+                (&json!(script), &json!(path), &json!("raw"), &json!("phy")),
+                "{uname}"
+            );
+        }
+        let path = "/dev/disk/by-path/ip-10.0.0.1:3260-lun-1";
+        let phy = disk(&format!("phy:{path}")).unwrap();
+        assert_eq!((&phy["pdev_path"], phy.get("script")), (&json!(path), None));
+        assert!(disk("tap:vmdk:/a").unwrap_err().to_string().contains("tap:vmdk"));
     }
 }

@@ -239,7 +239,8 @@ fn foreign_disk(disk: &Value) -> Option<Device> {
     let dev = disk["vdev"].as_str()?;
     let path = disk["pdev_path"].as_str().unwrap_or_default();
     let kind = if disk["is_cdrom"].as_i64().unwrap_or(0) == 1 { BlockKind::Cdrom } else { BlockKind::Disk };
-    let scheme = if path.starts_with("/dev/") { "phy" } else { "file" };
+    let script = disk["script"].as_str().and_then(|script| script.rsplit('/').next()?.strip_prefix("block-"));
+    let scheme = script.unwrap_or(if path.starts_with("/dev/") { "phy" } else { "file" });
     Some(Device::Block(Block {
         class: BlockClass::Vbd,
         uname: if path.is_empty() { "".into() } else { format!("{scheme}:{path}").into() },
@@ -291,10 +292,12 @@ mod tests {
     #[test]
     fn another_toolstacks_domain_is_left_to_it() {
         let value = json!({ "c_info": { "type": "pv", "name": "jpv" }, "b_info": { "max_vcpus": 2, "max_memkb": 131_072,
-            "target_memkb": 65_536, "kernel": "/k" }, "disks": [{ "pdev_path": "/tmp/d", "vdev": "xvda", "readwrite": 1 }] });
+            "target_memkb": 65_536, "kernel": "/k" }, "disks": [{ "pdev_path": "/tmp/d", "vdev": "xvda", "readwrite": 1 },
+                { "pdev_path": "10.0.0.1:7000", "vdev": "xvdb", "readwrite": 1, "script": "/etc/xen/scripts/block-nbd" }] });
         let config = foreign(&value, Uuid::nil(), 0);
         assert_eq!((config.memory, config.maxmem, config.vcpus), (64, 128, 2));
         assert_eq!(config.on_reboot, OnEvent::Preserve);
         assert_eq!(config.devices[0].as_block().unwrap().uname, "file:/tmp/d");
+        assert_eq!(config.devices[1].as_block().unwrap().uname, "nbd:10.0.0.1:7000");
     }
 }

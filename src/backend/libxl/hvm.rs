@@ -23,7 +23,10 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig) {
         build["type.hvm"] = Value::Object(hvm);
         return;
     };
-    let text = |key: &str| image.setting(key).map(ToString::to_string);
+    // xend's defaults are not libxl's, and answers show them: they are told to libxl, too.
+    let default =
+        |key: &str| image.defaults().find(|(name, _)| *name == key).map(|(_, value)| value.to_owned());
+    let text = |key: &str| image.setting(key).map(ToString::to_string).or_else(|| default(key));
     let number = |key: &str| text(key).and_then(|value| value.parse::<u64>().ok());
     let switch = |key: &str| text(key).map(|value| defbool(!matches!(value.as_str(), "" | "0")));
 
@@ -136,7 +139,7 @@ fn ports(image: &Image, key: &str) -> Vec<String> {
     ports.filter(|port| !port.is_empty() && port != "none").collect()
 }
 
-fn defbool(on: bool) -> Value {
+pub(super) fn defbool(on: bool) -> Value {
     if on { "True" } else { "False" }.into()
 }
 
@@ -197,5 +200,23 @@ mod tests {
         let value =
             converted("(vm (name fv) (memory 400) (image (hvm (loader /usr/lib/xen/boot/hvmloader))))");
         assert_eq!(value["b_info"]["type.hvm"]["vnc"], json!({ "enable": "False" }));
+    }
+
+    #[test]
+    fn xends_defaults_are_told_to_libxl_and_nothing_else_is_made_up() {
+        let value = converted("(vm (name fv) (memory 400) (image (hvm)))");
+        let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
+        assert_eq!(build["timer_mode"], "no_delay_for_missed_ticks");
+        for (key, on) in
+            [("hpet", "False"), ("viridian", "False"), ("xen_platform_pci", "True"), ("vpt_align", "True")]
+        {
+            assert_eq!(hvm[key], on, "{key}");
+        }
+        for key in ["acpi", "apic"] {
+            assert_eq!(build.get(key), None, "{key}");
+        }
+        for key in ["pae", "vga", "sdl", "firmware"] {
+            assert_eq!(hvm.get(key), None, "{key}");
+        }
     }
 }

@@ -4,7 +4,6 @@ use super::{Driver, Handle};
 use crate::core::error::Error;
 use crate::core::lifecycle::{Then, verdict};
 use crate::core::model::{DomId, DomName, DomainConfig, OnEvent, ShutdownReason};
-use crate::core::registry::Taken;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error, info};
@@ -61,9 +60,7 @@ impl Driver {
         let kept_uuid = self.core.entropy.uuid();
         let kept_name = DomName::adopted(&format!("{}-{domid}", self.config.name));
         let (handle, inbox) = Handle::new();
-        self.core.registry.reserve(kept_uuid, &kept_name, handle).map_err(|Taken(owner)| {
-            Error::NameTaken { name: kept_name.to_string(), domid: self.core.domid_of(&owner) }
-        })?;
+        self.core.reserve(kept_uuid, &kept_name, handle)?;
         let hypervisor = self.core.hypervisor.clone();
         let renamed = async {
             limited!(self, "Rename", hypervisor.rename(domid, &kept_name, Some(kept_uuid)))?;

@@ -4,7 +4,6 @@ use super::Driver;
 use crate::core::error::Error;
 use crate::core::model::{DomId, DomName, DomainFacts};
 use crate::core::op::Outcome;
-use crate::core::registry::Taken;
 use tracing::{info, warn};
 
 impl Driver {
@@ -13,6 +12,7 @@ impl Driver {
         if name == old {
             return Ok(Outcome::Done);
         }
+        self.core.check_new_name(self.uuid, &name)?;
         self.take_name(&old, &name)?;
         let renamed = match self.domid {
             Some(domid) => limited!(self, "Rename", self.core.hypervisor.rename(domid, &name, None)),
@@ -28,10 +28,10 @@ impl Driver {
     }
 
     pub(super) fn take_name(&self, old: &DomName, new: &DomName) -> Result<(), Error> {
-        self.core.registry.rename(self.uuid, old, new).map_err(|Taken(owner)| Error::NameTaken {
-            name: new.to_string(),
-            domid: self.core.domid_of(&owner),
-        })
+        self.core
+            .registry
+            .rename(self.uuid, old, new)
+            .map_err(|owner| Error::NameTaken { name: new.to_string(), domid: self.core.domid_of(&owner) })
     }
 
     /// Takes over the name that another toolstack gave the domain. If another domain of ours has it, the old one stays

@@ -234,6 +234,9 @@ impl Driver {
             let reason = format!("name: the domain runs as {old}, use op=rename to give it another name");
             return Err(Invalid::new(reason).into());
         }
+        if old != new {
+            self.core.check_new_name(self.uuid, &new)?;
+        }
         self.take_name(&old, &new)?;
         if let Err(error) = self.keep(config).await {
             let _ = self.core.registry.rename(self.uuid, &new, &old);

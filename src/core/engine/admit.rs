@@ -3,7 +3,7 @@
 use super::Core;
 use crate::core::driver::{Driver, Handle};
 use crate::core::error::Error;
-use crate::core::model::{Console, Device, DomName, DomainConfig, Invalid, Mac, Uuid};
+use crate::core::model::{Console, Device, DomName, DomainConfig, DomainRef, Invalid, Mac, Uuid};
 use crate::core::op::{Arrival, DomainOp, Once, Outcome};
 use crate::core::registry::Taken;
 use crate::core::snapshot::DomainView;
@@ -23,6 +23,7 @@ impl Core {
         }
         let uuid = self.complete(&mut config, Role::Running);
         config.check()?;
+        self.check_new_name(uuid, &config.name)?;
         self.admit(uuid, config.name.clone(), |mut driver| async move {
             let built = driver.build(Arc::new(config)).await.map(Outcome::Domain);
             (driver, built)
@@ -50,6 +51,7 @@ impl Core {
         if let Some(view) = known {
             return self.ask(&view, DomainOp::Define(Box::new(config))).await;
         }
+        self.check_new_name(uuid, &config.name)?;
         self.admit(uuid, config.name.clone(), |mut driver| async move {
             let defined = driver.define_anew(config).await;
             (driver, defined)
@@ -68,6 +70,7 @@ impl Core {
             let op = DomainOp::RestoreFrom { config: Box::new(config), stream, paused };
             return self.ask(&view, op).await;
         }
+        self.check_new_name(uuid, &config.name)?;
         self.admit(uuid, config.name.clone(), move |mut driver| async move {
             let restored = driver.restore(Arc::new(config), stream, paused).await;
             (driver, restored)
@@ -82,6 +85,10 @@ impl Core {
         config.check()?;
         if let Some(view) = self.halted_namesake(&config) {
             return self.ask(&view, DomainOp::Arrive(arrival)).await;
+        }
+        self.check_new_name(uuid, &config.name)?;
+        if let Some(definition) = &arrival.parcel.definition {
+            self.check_new_name(uuid, &definition.name)?;
         }
         self.admit(uuid, config.name.clone(), |mut driver| async move {
             let arrived = driver.arrive(arrival).await;
@@ -98,9 +105,7 @@ impl Core {
         R: Future<Output = (Driver, Result<Outcome, Error>)> + Send,
     {
         let (handle, inbox) = Handle::new();
-        self.registry
-            .reserve(uuid, &name, handle)
-            .map_err(|Taken(owner)| Error::Exists { name: name.to_string(), domid: self.domid_of(&owner) })?;
+        self.reserve(uuid, &name, handle)?;
         let driver = Driver::new(self.clone(), inbox, uuid, name);
         let (answer, answered) = oneshot::channel();
         tokio::spawn(async move {
@@ -109,6 +114,34 @@ impl Core {
             driver.run().await;
         });
         answered.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Takes a name and a UUID for a new domain, or says what is in the way.
+    pub(in crate::core) fn reserve(&self, uuid: Uuid, name: &DomName, handle: Handle) -> Result<(), Error> {
+        self.registry.reserve(uuid, name, handle).map_err(|taken| match taken {
+            Taken::Uuid(owner) if owner != *name => {
+                Error::UuidTaken { uuid, owner: owner.to_string(), domid: self.domid_of(&uuid) }
+            }
+            Taken::Uuid(_) => Error::Exists { name: name.to_string(), domid: self.domid_of(&uuid) },
+            Taken::Name(owner) => Error::Exists { name: name.to_string(), domid: self.domid_of(&owner) },
+        })
+    }
+
+    /// Refuses a name that nobody may give to a domain, and one by which clients already reach a domain: the domid of one
+    /// that runs, or the UUID of another one.
+    pub(in crate::core) fn check_new_name(&self, uuid: Uuid, name: &DomName) -> Result<(), Error> {
+        name.check()?;
+        let board = self.board.current();
+        let asked = DomainRef::new(name.as_str());
+        let by_domid = asked.domid().and_then(|domid| board.by_domid(domid)).map(|view| ("domid", view));
+        let other = asked.uuid().filter(|other| *other != uuid);
+        let by_uuid = || other.and_then(|other| board.by_uuid(&other)).map(|view| ("UUID", view));
+        match by_domid.or_else(by_uuid) {
+            None => Ok(()),
+            Some((what, view)) => {
+                Err(Error::NameMeansDomain { name: name.to_string(), what, owner: view.name().to_string() })
+            }
+        }
     }
 
     /// Makes up what a configuration leaves open: UUIDs, MAC addresses, numbers of devices, and for a domain that is to

@@ -126,7 +126,7 @@ impl Core {
         match op {
             PoolOp::Define { uuid, pool, notes } => {
                 if pools.running(name).is_some() || pools.stored(name).is_some() {
-                    return Err(Error::NameTaken { name: name.to_owned(), domid: None });
+                    return Err(Error::PoolExists(name.to_owned()));
                 }
                 self.stock.keep(store, Item { uuid, thing: Thing::Pool(pool), notes }).await
             }
@@ -137,7 +137,7 @@ impl Core {
                 if pool.name != name
                     && (pools.running(&pool.name).is_some() || pools.stored(&pool.name).is_some())
                 {
-                    return Err(Error::NameTaken { name: pool.name, domid: None });
+                    return Err(Error::PoolExists(pool.name));
                 }
                 let same = (&pool.name, pool.scheduler, &pool.cpus) == (&old.name, old.scheduler, &old.cpus);
                 if pools.running(name).is_some() && !same {

@@ -2,11 +2,14 @@
 
 use super::{Core, find, other_scheduler};
 use crate::core::error::Error;
-use crate::core::model::{BlockClass, Device, DomId, DomainRef, Invalid, SchedParams, Scheduler};
+use crate::core::model::{
+    BlockClass, CpuSet, Device, DomId, DomainConfig, DomainRef, Invalid, SchedParams, Scheduler, VcpuFacts,
+};
 use crate::core::op::{Outcome, Query};
 use crate::core::sedf;
 use crate::core::snapshot::DomainView;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Core {
     pub(super) async fn look(self: &Arc<Self>, query: Query) -> Result<Outcome, Error> {
@@ -44,8 +47,11 @@ impl Core {
             Query::Vnets => Ok(Outcome::Vnets(self.vnets.all().await)),
             Query::Vnet(id) => self.vnets.one(&id).await.map(Outcome::Vnet),
             Query::Vcpus(domain) => {
-                let (view, domid) = self.running(&domain)?;
-                let vcpus = self.limited("Reading VCPUs", self.hypervisor.vcpus(domid)).await?;
+                let view = find(&self.board.current(), &domain)?;
+                let vcpus = match view.domid() {
+                    Some(domid) => self.limited("Reading VCPUs", self.hypervisor.vcpus(domid)).await?,
+                    None => vcpus_off_host(&view.config, self.info.topology.cpus),
+                };
                 Ok(Outcome::Vcpus(view, vcpus))
             }
             Query::Devices(domain, class) => {
@@ -116,4 +122,20 @@ impl Core {
             Scheduler::Sedf | Scheduler::Rtds => Err(Error::NotStarted(view.name().to_string())),
         }
     }
+}
+
+/// The VCPUs of a domain that is not on the host: none is online, and where they may run is what is configured. As in
+/// xend, a VCPU without an affinity may run on 64 CPUs at least, however few the host has.
+fn vcpus_off_host(config: &DomainConfig, host_cpus: u32) -> Vec<VcpuFacts> {
+    const AT_LEAST: u32 = 64;
+    let facts = |(number, affinity): (u32, &CpuSet)| VcpuFacts {
+        number,
+        online: false,
+        blocked: false,
+        running: false,
+        cpu_time: Duration::ZERO,
+        cpu: None,
+        affinity: if affinity.is_empty() { CpuSet::first(host_cpus.max(AT_LEAST)) } else { affinity.clone() },
+    };
+    (0..).zip(&config.cpus).map(facts).collect()
 }

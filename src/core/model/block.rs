@@ -115,11 +115,14 @@ pub struct Block {
 }
 
 impl Block {
-    /// Kinds of `uname` that Xen's hotplug scripts know.
-    pub const TYPES: [&'static str; 12] =
-        ["phy", "file", "tap", "tap2", "drbd", "iscsi", "npiv", "vmdk", "aio", "vhd", "qcow", "qcow2"];
+    /// What can follow `tap:` or `tap2:`: the formats that blktap knew.
+    const TAP_TYPES: [&'static str; 8] = ["aio", "sync", "ram", "vhd", "vmdk", "qcow", "qcow2", "tapdisk"];
 
-    /// Checks what is behind a block device: `TYPE:PATH`, with a type that Xen knows.
+    /// The longest type.
+    const MAX_TYPE: usize = 32;
+
+    /// Checks what is behind a block device: `TYPE:PATH`. Any type will do: those that Xen does not know itself are served
+    /// by a hotplug script `block-TYPE`.
     pub fn check_uname(uname: &[u8], kind: BlockKind) -> Result<(), Invalid> {
         if uname.is_empty() && kind == BlockKind::Cdrom {
             return Ok(());
@@ -130,10 +133,12 @@ impl Block {
             ));
         };
         let kind = String::from_utf8_lossy(&uname[..colon]);
-        if !Self::TYPES.contains(&kind.as_ref()) {
+        // It becomes the end of a file's name.
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-.+".contains(&b);
+        if kind.is_empty() || kind.len() > Self::MAX_TYPE || !kind.bytes().all(allowed) {
+            let shown: String = kind.chars().take(Self::MAX_TYPE).collect();
             return Err(Invalid::new(format!(
-                "Block device type \"{kind}\" is invalid, use {}",
-                Self::TYPES[..4].join(", ")
+                "Block device type {shown:?} is invalid, use phy, file, tap, or the TYPE of a script block-TYPE"
             )));
         }
         if uname.len() == colon + 1 {
@@ -142,9 +147,27 @@ impl Block {
         Ok(())
     }
 
-    /// The part of `uname` after its last type: a path.
+    /// The types in front of `uname`, and what they are followed by: `phy` and a path, `tap`, `qcow` and a path, or `nbd`
+    /// and whatever its script takes. A drive without a medium has neither.
+    pub fn source(&self) -> (Vec<&str>, &[u8]) {
+        let mut types = Vec::new();
+        let mut rest = self.uname.as_slice();
+        while let Some(colon) = rest.iter().position(|b| *b == b':') {
+            let word = std::str::from_utf8(&rest[..colon]).unwrap_or_default();
+            let follows_tap =
+                matches!(types.first(), Some(&("tap" | "tap2"))) && Self::TAP_TYPES.contains(&word);
+            if !types.is_empty() && !follows_tap {
+                break;
+            }
+            types.push(word);
+            rest = &rest[colon + 1..];
+        }
+        (types, rest)
+    }
+
+    /// What follows the types in `uname`: mostly a path.
     pub fn path(&self) -> &[u8] {
-        self.uname.rsplit(|b| *b == b':').next().unwrap_or_default()
+        self.source().1
     }
 }
 
@@ -161,7 +184,49 @@ mod tests {
         let message = |u: &str| Block::check_uname(u.as_bytes(), BlockKind::Disk).unwrap_err().to_string();
         assert!(message("").starts_with("Block device must have physical details specified"));
         assert!(message("nocolon").starts_with("Block device must have physical details specified"));
-        assert!(message("nbd:x").starts_with("Block device type \"nbd\" is invalid"));
         assert!(message("phy:").ends_with("has no path"));
+    }
+
+    #[test]
+    fn any_type_can_have_a_script() {
+        let check = |uname: &str| Block::check_uname(uname.as_bytes(), BlockKind::Disk);
+        for good in ["nbd:server:7000", "enbd:1", "gnbd:gfs/disk", "dmmd:md;/dev/md0", "my-type_2.x:y"] {
+            check(good).unwrap();
+        }
+        let long = format!("{}:x", "t".repeat(33));
+        for bad in [":x", "../x:y", "a/b:y", "a b:y", "a\n:y", long.as_str()] {
+            assert!(check(bad).unwrap_err().to_string().starts_with("Block device type"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_can_hold_colons() {
+        for (uname, types, path) in [
+            (
+                "phy:/dev/disk/by-path/ip-10.0.0.1:3260-lun-1",
+                &["phy"][..],
+                "/dev/disk/by-path/ip-10.0.0.1:3260-lun-1",
+            ),
+            ("tap:tapdisk:aio:/a:b", &["tap", "tapdisk", "aio"], "/a:b"),
+            ("tap2:/a", &["tap2"], "/a"),
+            ("nbd:10.0.0.1:7000", &["nbd"], "10.0.0.1:7000"),
+            ("file:aio:/a", &["file"], "aio:/a"),
+            ("", &[], ""),
+        ] {
+            let block = Block {
+                class: BlockClass::Vbd,
+                uname: uname.into(),
+                dev: "xvda".to_owned(),
+                number: VirtualDevice(51_712),
+                kind: BlockKind::Disk,
+                mode: BlockMode::ReadOnly,
+                bootable: None,
+                backend: None,
+                vdi: None,
+                uuid: None,
+                rest: Vec::new(),
+            };
+            assert_eq!(block.source(), (types.to_vec(), path.as_bytes()), "{uname}");
+        }
     }
 }

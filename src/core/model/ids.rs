@@ -22,7 +22,7 @@ impl fmt::Display for DomId {
     }
 }
 
-/// A domain's name: letters, digits and `_ - . : / +`, as xend 4.x allowed.
+/// A domain's name. One that a caller gives holds letters, digits and `_ - . : +`, as in xend 4.1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomName(Arc<str>);
 
@@ -32,6 +32,14 @@ impl DomName {
 
     /// Checks a name that a caller gives to a domain.
     pub fn new(name: &str) -> Result<Self, Invalid> {
+        let name = Self(name.into());
+        name.check()?;
+        Ok(name)
+    }
+
+    /// Refuses what no caller may name a domain. A name from a saved or a received configuration has not been checked yet.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let name = self.as_str();
         if name.trim().is_empty() {
             return Err(Invalid::new("Missing VM Name"));
         }
@@ -42,12 +50,13 @@ impl DomName {
         if matches!(name, "." | "..") {
             return Err(Invalid::new(format!("Invalid VM Name: {name:?} means a directory in a path")));
         }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:/+".contains(c);
+        // A slash would be two segments in the path of a client that does not encode it, as libvirt.
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:+".contains(c);
         match name.chars().find(|c| !allowed(*c)) {
             Some(bad) => Err(Invalid::new(format!(
-                "Invalid VM Name: {bad:?} is not allowed, use letters, digits and _ - . : / +"
+                "Invalid VM Name: {bad:?} is not allowed, use letters, digits and _ - . : +"
             ))),
-            None => Ok(Self(name.into())),
+            None => Ok(()),
         }
     }
 
@@ -226,10 +235,15 @@ mod tests {
 
     #[test]
     fn names_are_what_xend_allowed() {
-        for good in ["pv1", "Domain-0", "a.b:c/d+e_f"] {
+        for good in ["pv1", "Domain-0", "a.b:c+d+e_f"] {
             assert_eq!(DomName::new(good).unwrap().as_str(), good);
         }
         assert_eq!(DomName::new(" ").unwrap_err().to_string(), "Missing VM Name");
+        assert_eq!(
+            DomName::new("a/b").unwrap_err().to_string(),
+            "Invalid VM Name: '/' is not allowed, use letters, digits and _ - . : +"
+        );
+        assert_eq!(DomName::adopted("a/b").as_str(), "a/b");
         assert!(DomName::new("a b").unwrap_err().to_string().starts_with("Invalid VM Name"));
         assert!(DomName::new(&"x".repeat(256)).is_err());
         assert!(DomName::new(".").is_err() && DomName::new("..").is_err() && DomName::new("...").is_ok());

@@ -34,7 +34,33 @@ pub struct Image {
     pub rest: Vec<Property>,
 }
 
+/// What xend set by itself for each guest whose configuration said nothing.
+const DEFAULTS: [(&str, &str); 3] = [("superpages", "0"), ("nomigrate", "0"), ("tsc_mode", "0")];
+
+/// The same for an HVM guest.
+const HVM_DEFAULTS: [(&str, &str); 6] = [
+    ("hpet", "0"),
+    ("xen_platform_pci", "1"),
+    ("rtc_timeoffset", "0"),
+    ("timer_mode", "1"),
+    ("vpt_align", "1"),
+    ("viridian", "0"),
+];
+
 impl Image {
+    /// The firmware of an HVM guest whose configuration names none.
+    pub const LOADER: &str = "/usr/lib/xen/boot/hvmloader";
+
+    /// The device model of a guest that needs one and whose configuration names none.
+    pub const DEVICE_MODEL: &str = "/usr/lib/xen/bin/qemu-dm";
+
+    /// Settings that the configuration leaves open, with xend's defaults for them.
+    pub fn defaults(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
+        let hvm = if self.kind == GuestKind::Hvm { HVM_DEFAULTS.as_slice() } else { &[] };
+        let open = |(key, _): &(&'static str, &'static str)| !self.rest.iter().any(|p| p.key == *key);
+        DEFAULTS.iter().chain(hvm).copied().filter(open)
+    }
+
     /// The value of a key in [`rest`](Self::rest), if it is a single word.
     pub fn setting(&self, key: &str) -> Option<&Text> {
         self.rest.iter().find(|p| p.key == key).and_then(Property::text)

@@ -1,5 +1,6 @@
 //! Bodies of requests.
 
+use super::multipart;
 use super::params::Params;
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
@@ -25,7 +26,7 @@ pub(super) async fn params(request: Request<Body>, limit: usize) -> Result<Param
     let (parts, body) = request.into_parts();
     let query = Params::from_query(parts.uri.query().unwrap_or(""));
     let body = collect(body, limit).await?;
-    Ok(query.replaced_by(form(&parts.headers, body).await?))
+    Ok(query.replaced_by(form(&parts.headers, &body)?))
 }
 
 async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refused> {
@@ -45,32 +46,27 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refused> {
 }
 
 /// A body of another type, or of none, is not a form: then there are no parameters in it.
-async fn form(headers: &HeaderMap, body: Bytes) -> Result<Params, Refused> {
+fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refused> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media = content_type.split(';').next().unwrap_or("").trim();
     if media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        Ok(Params::from_form(&body))
+        Ok(Params::from_form(body))
     } else if media.eq_ignore_ascii_case("multipart/form-data") {
-        multipart(content_type, body).await
+        multipart(content_type, body)
     } else {
         Ok(Params::default())
     }
 }
 
 /// A file counts as its content.
-async fn multipart(content_type: &str, body: Bytes) -> Result<Params, Refused> {
-    let malformed = |error: multer::Error| Refused::Malformed(format!("The form is malformed: {error}"));
-    let boundary = multer::parse_boundary(content_type).map_err(malformed)?;
-    let chunks = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(body)]);
-    let mut parts = multer::Multipart::new(chunks, boundary);
+fn multipart(content_type: &str, body: &[u8]) -> Result<Params, Refused> {
+    let malformed = |reason| Refused::Malformed(format!("The form is malformed: {reason}"));
+    let boundary = multipart::boundary(content_type).map_err(malformed)?;
     let mut params = Params::default();
-    while let Some(field) = parts.next_field().await.map_err(malformed)? {
-        let Some(name) = field.name().map(str::to_owned) else { continue };
-        let file = field.file_name().is_some();
-        let value = field.bytes().await.map_err(malformed)?;
+    for part in multipart::parts(&boundary, body).map_err(malformed)? {
         // A browser sends an empty file for a file input that was left alone.
-        if !(file && value.is_empty()) {
-            params.push(name, value.to_vec());
+        if let Some(name) = part.name.filter(|_| !(part.is_file && part.value.is_empty())) {
+            params.push(name, part.value.to_vec());
         }
     }
     Ok(params)

@@ -40,16 +40,21 @@ const COME_AGAIN: u32 = 1000;
 /// `GET /xend/events`
 pub(super) async fn events(State(http): State<Http>, format: Format, request: Request) -> Response {
     let params = Params::from_query(request.uri().query().unwrap_or(""));
-    let text = |key: &str| params.one(key).ok().map(|value| String::from_utf8_lossy(value).into_owned());
     let place = Place::of(&request, &[], format);
     let engine = http.0.engine.clone();
     let last =
         request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
-    let after = last.map(str::to_owned).or_else(|| text("after"));
-    let about = match params.all("domain").count() {
-        0 => None,
-        1 => {
-            let domain = DomainRef::new(text("domain").unwrap_or_default());
+    let read = || {
+        Ok::<_, Invalid>((params.optional("after")?, params.optional("domain")?, params.switch("figures")?))
+    };
+    let (after, domain, figures) = match read() {
+        Ok(read) => read,
+        Err(invalid) => return failed(&place, "events", &invalid.into()),
+    };
+    let after = last.map(str::to_owned).or(after);
+    let about = match domain.map(DomainRef::new) {
+        None => None,
+        Some(domain) => {
             let there = engine.snapshot().find(&domain).map(|view| view.uuid);
             // Who goes on is told how it ended, though the domain has gone meanwhile.
             let was = || after.as_ref().and_then(|_| engine.journal().find(&domain));
@@ -58,13 +63,11 @@ pub(super) async fn events(State(http): State<Http>, format: Format, request: Re
                 None => return no_such_domain(&place, domain.as_str()),
             }
         }
-        _ => return failed(&place, "events", &Invalid::new("Too many values for domain").into()),
     };
     let Ok(permit) = http.0.followers.clone().try_acquire_owned() else {
         let text = format!("{MOST} clients follow along already, try again later");
         return answer(503, "Service Unavailable", Content::Text(text.into()));
     };
-    let figures = text("figures").is_some_and(|wanted| wanted == "1");
     let framing = match place.format {
         Format::Html { .. } => Framing::ServerSent,
         Format::Json => Framing::JsonLines,

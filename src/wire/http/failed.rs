@@ -85,7 +85,10 @@ pub(super) fn not_created(place: &Place, op: &str, params: &Params, error: &Erro
 fn hint(error: &Error) -> &'static str {
     match error {
         Error::NoMemory { .. } => "Give it less memory, or free some: the host's page shows who has it.",
-        Error::Exists { .. } | Error::NameTaken { .. } => "Give it another name.",
+        Error::Exists { .. } | Error::NameTaken { .. } | Error::NameMeansDomain { .. } => {
+            "Give it another name."
+        }
+        Error::UuidTaken { .. } => "Give it another UUID, or none: then xend makes one up.",
         Error::NoRoom(_) => "Make some room on the host's disk, and send it again.",
         Error::DeviceBusy { .. } => "Shut the guest down, or unplug the device by force.",
         Error::Missing { .. } => "The path is one on the host, not on this computer.",

@@ -5,6 +5,8 @@
 //! accept    S-expression, HTML or JSON?
 //! params    query and form -> one typed request an operation
 //! body      bounded, read to its end
+//! multipart forms with files
+//! selection which domains a list shows, and in which order
 //! site      the table of pages: the router and the reference are made from it
 //! pages     GET
 //! ops       POST: one table a page, one entry an operation
@@ -26,6 +28,7 @@ mod cache;
 mod events;
 mod failed;
 mod html;
+mod multipart;
 mod ops;
 mod pages;
 mod params;
@@ -33,9 +36,11 @@ mod path;
 mod place;
 mod reference;
 mod reply;
+mod selection;
 mod site;
 
 use crate::core::engine::Engine;
+use crate::core::model::DomName;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
@@ -91,6 +96,7 @@ impl Http {
     /// All pages. Every request must carry a [`Caller`](crate::core::caller::Caller) among its extensions; one without
     /// is taken for an internal one.
     pub fn router(self) -> Router {
+        let http = self.clone();
         let pages = site::router()
             .with_state(self)
             .layer(CompressionLayer::new().compress_when(is_for_browsers))
@@ -98,7 +104,16 @@ impl Http {
         // What old clients write in other ways (`//xend/domain/`) finds no route, is made canonical and tried again:
         // the usual request is routed once.
         let canonical = pages.clone().fallback(unknown);
-        pages.fallback(move |request: Request| canonical.oneshot(path::canonical(request)))
+        let pages = pages.fallback(move |request: Request| canonical.oneshot(path::canonical(request)));
+        Router::new().fallback(move |request: Request| {
+            let request = path::with_whole_name(request, |name| http.is_domain(name));
+            pages.clone().oneshot(request)
+        })
+    }
+
+    /// Whether a domain has this name.
+    fn is_domain(&self, name: &str) -> bool {
+        self.0.engine.snapshot().by_name(&DomName::adopted(name)).is_some()
     }
 
     fn settings(&self) -> Settings {

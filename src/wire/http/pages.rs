@@ -4,20 +4,21 @@ use super::accept::Format;
 use super::events;
 use super::failed::{failed, invalid_request, no_such_domain};
 use super::html::domain::Seen;
-use super::html::domains::Wish;
 use super::ops::{ON_DOMAIN, create, vcpuinfo};
 use super::params::Params;
 use super::place::{Place, caller};
 use super::reply::{self, Content, download, not_found, ok};
+use super::selection::Selection;
 use super::{Http, html};
 use crate::core::caller::Caller;
 use crate::core::error::Error;
 use crate::core::model::DomainRef;
 use crate::core::op::{Outcome, Query};
 use crate::core::snapshot::{DomainView, Snapshot};
-use crate::shape::{self, Sink};
+use crate::shape::{self, JsonSink, Sink, SxpSink};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use bytes::Bytes;
 use std::sync::Arc;
 use xend_templates::{ASSETS, ASSETS_VERSION};
 
@@ -59,25 +60,44 @@ pub(super) fn following(http: &Http, format: Format) -> String {
 /// `GET /xend/domain`
 pub(super) async fn domains(State(http): State<Http>, format: Format, request: Request) -> Response {
     let query = Params::from_query(request.uri().query().unwrap_or(""));
-    let wish = Wish::of(&query);
-    let state = &wish.state;
+    let place = Place::of(&request, &[], format);
+    let selection = match (format, Selection::of(&query)) {
+        (Format::Sxp, _) => None,
+        (Format::Html { .. } | Format::Json, Ok(selection)) => Some(selection),
+        (Format::Html { .. } | Format::Json, Err(invalid)) => return failed(&place, "list", &invalid.into()),
+    };
     let detail = query.one("detail").is_ok_and(|detail| detail == b"1");
     let events = following(&http, format);
     let snapshot = match list(&http, &caller(&request)).await {
         Ok(snapshot) => snapshot,
-        Err(error) => return failed(&Place::of(&request, &[], format), "list", &error),
+        Err(error) => return failed(&place, "list", &error),
     };
-    if let (Format::Sxp, None) = (format, state) {
-        let cache = &http.0.cache;
-        let printed = if detail { cache.details(&snapshot).await } else { cache.names(&snapshot).await };
-        return ok(Content::Sxp(printed));
+    ok(match selection {
+        Some(selection) if format == Format::Json => {
+            let shown = selection.domains(&snapshot, &http.0.engine.samples().last());
+            let mut sink = JsonSink::default();
+            list_of(&mut sink, shown.into_iter(), detail);
+            reply::data(format, sink.into_bytes())
+        }
+        Some(selection) => list_page(&http, &place, events, &selection, &snapshot),
+        None => Content::Sxp(list_in_sxp(&http, &query, detail, &snapshot).await),
+    })
+}
+
+/// xend's list: of an unknown state there are no domains.
+async fn list_in_sxp(http: &Http, query: &Params, detail: bool, snapshot: &Snapshot) -> Bytes {
+    let state = query.all("state").last().map(|state| String::from_utf8_lossy(state).to_ascii_lowercase());
+    let cache = &http.0.cache;
+    match state {
+        None if detail => cache.details(snapshot).await,
+        None => cache.names(snapshot).await,
+        Some(state) => {
+            let mut sink = SxpSink::default();
+            let shown = snapshot.domains().filter(|view| shape::is_in_state(view, Some(&state)));
+            list_of(&mut sink, shown, detail);
+            sink.into_bytes().into()
+        }
     }
-    let place = Place::of(&request, &[], format);
-    if let Format::Html { .. } = format {
-        return ok(list_page(&http, &place, events, &wish, &snapshot));
-    }
-    let shown = || snapshot.domains().filter(|view| shape::is_in_state(view, state.as_deref()));
-    ok(place.write(|sink| list_of(sink, shown(), detail), |sink| list_of(sink, shown(), detail)))
 }
 
 /// The list as a page.
@@ -85,11 +105,18 @@ pub(super) fn list_page(
     http: &Http,
     place: &Place,
     events: String,
-    wish: &Wish,
+    selection: &Selection,
     snapshot: &Snapshot,
 ) -> Content {
     let engine = &http.0.engine;
-    Content::Html(html::domains::page(place, events, wish, snapshot, &engine.samples().last(), engine.now()))
+    Content::Html(html::domains::page(
+        place,
+        events,
+        selection,
+        snapshot,
+        &engine.samples().last(),
+        engine.now(),
+    ))
 }
 
 async fn list(http: &Http, caller: &Caller) -> Result<Arc<Snapshot>, Error> {
@@ -206,8 +233,11 @@ pub(super) async fn confirm(
 /// `GET /xend/new`: a page with an empty configuration or a template.
 pub(super) async fn new(format: Format, request: Request) -> Response {
     let query = Params::from_query(request.uri().query().unwrap_or(""));
-    let template = query.one("template").ok().map(String::from_utf8_lossy);
-    ok(Content::Html(html::create::new(&Place::of(&request, &[], format), template.as_deref())))
+    let place = Place::of(&request, &[], format);
+    match query.word("template", &html::create::TEMPLATE_KEYS) {
+        Ok(template) => ok(Content::Html(html::create::new(&place, template))),
+        Err(invalid) => failed(&place, "new", &invalid.into()),
+    }
 }
 
 /// `GET /xend/assets/VERSION/NAME`: what pages refer to. Under the version that pages name it never changes; under another one,
@@ -265,7 +295,7 @@ pub(super) async fn console(
 
 /// Text as it is, wrapped for a browser.
 fn text(place: &Place, title: &str, outcome: Outcome) -> Response {
-    let Outcome::Text(text) = outcome else { return ok(Content::Text(bytes::Bytes::new())) };
+    let Outcome::Text(text) = outcome else { return ok(Content::Text(Bytes::new())) };
     ok(match place.format {
         Format::Html { .. } => {
             Content::Html(html::text(place, title, String::from_utf8_lossy(&text).into_owned()))

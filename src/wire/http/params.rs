@@ -76,6 +76,30 @@ impl Params {
         }
     }
 
+    /// The value of a parameter that can be left out, as text.
+    pub(super) fn optional(&self, key: &str) -> Result<Option<String>, Invalid> {
+        let mut values = self.all(key);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.map(|value| String::from_utf8_lossy(value).into_owned())),
+            (_, Some(_)) => Err(twice(key)),
+        }
+    }
+
+    /// The value of a parameter that can be left out and is one of these words, in any case.
+    pub(super) fn word<'a>(&self, key: &str, words: &[&'a str]) -> Result<Option<&'a str>, Invalid> {
+        let Some(given) = self.optional(key)? else { return Ok(None) };
+        let known = words.iter().find(|word| word.eq_ignore_ascii_case(&given));
+        known.map(|word| Some(*word)).ok_or_else(|| {
+            Invalid::new(format!("Invalid value for {key}: '{given}' is not one of {}", words.join(", ")))
+        })
+    }
+
+    /// A flag that is off if it is left out.
+    pub(super) fn switch(&self, key: &str) -> Result<bool, Invalid> {
+        let Some(given) = self.optional(key)? else { return Ok(false) };
+        is_on(&given).ok_or_else(|| Invalid::new(format!("Invalid value for {key}: {}", no_flag(&given))))
+    }
+
     /// The path of a file on the host.
     pub(super) fn path(&self, key: &str) -> Result<PathBuf, Invalid> {
         let path = PathBuf::from(OsStr::from_bytes(self.one(key)?));
@@ -147,11 +171,19 @@ where
 /// A flag: `0` or `1`, as xm sends it, or a word.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let text = Cow::<str>::deserialize(deserializer)?;
+    is_on(&text).ok_or_else(|| D::Error::custom(no_flag(&text)))
+}
+
+fn is_on(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
-        "0" | "no" | "false" | "off" => Ok(false),
-        "1" | "yes" | "true" | "on" => Ok(true),
-        _ => Err(D::Error::custom(format!("'{text}' is neither 0 nor 1"))),
+        "0" | "no" | "false" | "off" => Some(false),
+        "1" | "yes" | "true" | "on" => Some(true),
+        _ => None,
     }
+}
+
+fn no_flag(text: &str) -> String {
+    format!("'{text}' is neither 0 nor 1")
 }
 
 #[cfg(test)]

@@ -25,21 +25,67 @@ pub(super) fn canonical<B>(mut request: axum::http::Request<B>) -> axum::http::R
         path.push('/');
     }
     if path != asked {
-        let target = match request.uri().query() {
-            Some(query) => format!("{path}?{query}"),
-            None => path,
-        };
-        let mut parts = request.uri().clone().into_parts();
-        if let Ok(target) = target.parse::<PathAndQuery>() {
-            parts.path_and_query = Some(target);
-            if let Ok(uri) = Uri::from_parts(parts) {
-                *request.uri_mut() = uri;
-            }
-        }
+        request = with_path(request, path);
     }
     request.extensions_mut().insert(Asked(asked));
     request
 }
+
+/// The same request for another path.
+fn with_path<B>(mut request: axum::http::Request<B>, path: String) -> axum::http::Request<B> {
+    let target = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let mut parts = request.uri().clone().into_parts();
+    if let Ok(target) = target.parse::<PathAndQuery>() {
+        parts.path_and_query = Some(target);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+/// Domains of other toolstacks, and those of an earlier xend, can have slashes in their names, and libvirt puts a name into
+/// the path as it is: `/xend/domain/a/b` becomes `/xend/domain/a%2Fb` if there is a domain `a/b`.
+pub(super) fn with_whole_name<B>(
+    request: axum::http::Request<B>,
+    is_domain: impl Fn(&str) -> bool,
+) -> axum::http::Request<B> {
+    let asked = request.uri().path().to_owned();
+    match below_domains(&asked).and_then(|below| whole_name(below, is_domain)) {
+        Some((name, page)) => {
+            let page = if page.is_empty() { String::new() } else { format!("/{page}") };
+            let mut request = with_path(request, format!("/xend/domain/{}{page}", segment_of(&name)));
+            request.extensions_mut().insert(Asked(asked));
+            request
+        }
+        None => request,
+    }
+}
+
+/// What follows `/xend/domain/`, if it has a slash of its own.
+fn below_domains(path: &str) -> Option<&str> {
+    let below = path.trim_start_matches('/').strip_prefix("xend/")?;
+    let below = below.trim_start_matches('/').strip_prefix("domain/")?.trim_start_matches('/');
+    below.trim_end_matches('/').contains('/').then_some(below)
+}
+
+/// The name with slashes that is meant, and the page of its domain.
+fn whole_name(below: &str, is_domain: impl Fn(&str) -> bool) -> Option<(String, &str)> {
+    let trimmed = below.trim_end_matches('/');
+    let (front, last) = trimmed.rsplit_once('/')?;
+    let page = Some((front, last)).filter(|(_, last)| PAGES_OF_A_DOMAIN.contains(last));
+    let readings = [Some((below, "")), Some((trimmed, "")), page];
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let readings = readings.into_iter().flatten().map(|(name, page)| (decoded(name), page));
+    // One without a slash needs no help.
+    readings.filter(|(name, _)| name.contains('/')).find(|(name, _)| is_domain(name))
+}
+
+/// The last segments of a domain's pages.
+const PAGES_OF_A_DOMAIN: [&str; 3] = ["console", "config", "confirm"];
 
 /// A name as a segment of a path.
 pub(super) fn segment_of(name: &str) -> String {
@@ -60,7 +106,7 @@ pub(super) fn unknown_segment(path: &str) -> String {
                     // Below these any name can stand.
                     "domain" | "vnet" => {
                         segments.next();
-                        if segment == "domain" { &["console", "config", "confirm"] } else { &[] }
+                        if segment == "domain" { &PAGES_OF_A_DOMAIN } else { &[] }
                     }
                     _ => &[],
                 };
@@ -104,6 +150,29 @@ mod tests {
         ] {
             let request = axum::http::Request::builder().uri(asked).body(()).unwrap();
             let request = canonical(request);
+            assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{asked}");
+        }
+    }
+
+    #[test]
+    fn names_with_slashes_can_be_in_a_path_as_they_are() {
+        let known = |name: &str| ["a/b", "a/b/config", "c//d", "e/", "f"].contains(&name);
+        for (asked, path) in [
+            ("/xend/domain/a/b", "/xend/domain/a%2Fb"),
+            ("//xend//domain//a/b/?detail=1", "/xend/domain/a%2Fb?detail=1"),
+            ("/xend/domain/a/b/console", "/xend/domain/a%2Fb/console"),
+            // The domain of this name comes first.
+            ("/xend/domain/a/b/config", "/xend/domain/a%2Fb%2Fconfig"),
+            ("/xend/domain/a%2Fb/config", "/xend/domain/a%2Fb%2Fconfig"),
+            ("/xend/domain/c//d", "/xend/domain/c%2F%2Fd"),
+            // As they are, for the router.
+            ("/xend/domain/f/config", "/xend/domain/f/config"),
+            ("/xend/domain/a/c", "/xend/domain/a/c"),
+            ("/xend/domain/a%2Fb", "/xend/domain/a%2Fb"),
+            ("/xend/vnet/a/b", "/xend/vnet/a/b"),
+        ] {
+            let request = axum::http::Request::builder().uri(asked).body(()).unwrap();
+            let request = with_whole_name(request, known);
             assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{asked}");
         }
     }

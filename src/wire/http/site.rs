@@ -1,7 +1,9 @@
 //! The table of pages: the router is made from it, and so is the reference.
 
+use super::html::create::TEMPLATE_KEYS;
 use super::ops::{self, Needed, Operation, Param, Takes};
 use super::{Http, events, pages, reference};
+use crate::shape;
 use crate::wire::http::accept::Format;
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -43,8 +45,6 @@ impl Page {
     }
 }
 
-const STATES: &[&str] = &["all", "running", "paused", "halted", "suspended", "crashed"];
-
 const SORTS: &[&str] = &["name", "id", "state", "memory", "vcpus", "cpu", "uptime"];
 
 const fn query(
@@ -82,7 +82,7 @@ pub(super) static PAGES: [Page; 15] = [
             query("detail", Takes::Flag, "0", "Whether each domain is given in full", "1"),
             query(
                 "state",
-                Takes::Word(STATES),
+                Takes::Word(&shape::STATES),
                 "those that are on the host",
                 "Which domains are listed",
                 "halted",
@@ -91,11 +91,11 @@ pub(super) static PAGES: [Page; 15] = [
                 "q",
                 Takes::Text("part of a name"),
                 "all",
-                "What the names on the page must contain",
+                "What the names must contain, on the page and in JSON",
                 "web",
             ),
-            query("sort", Takes::Word(SORTS), "name", "What the page is sorted by", "cpu"),
-            query("desc", Takes::Flag, "0", "Whether the largest come first on the page", "1"),
+            query("sort", Takes::Word(SORTS), "name", "What the page and JSON are sorted by", "cpu"),
+            query("desc", Takes::Flag, "0", "Whether the largest come first", "1"),
         ],
         ops: &ops::ON_DOMAINS,
         is_text: false,
@@ -104,7 +104,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/new",
         about: "A form from which a domain is created or defined.",
-        query: &[query("template", Takes::Word(&["pv", "pvh", "hvm"]), "none", "What it begins with", "pvh")],
+        query: &[query("template", Takes::Word(&TEMPLATE_KEYS), "none", "What it begins with", "pvh")],
         ops: &[],
         is_text: false,
         get: || get(pages::new),

@@ -6,6 +6,9 @@ use crate::wire::http::ops::Operation;
 use crate::wire::http::place::Place;
 use xend_templates::{ConfirmPage, CreatePage, Failure, Link, Position};
 
+/// What `?template=` can be.
+pub(in crate::wire::http) const TEMPLATE_KEYS: [&str; 3] = [TEMPLATES[0].0, TEMPLATES[1].0, TEMPLATES[2].0];
+
 /// Configurations to begin with.
 const TEMPLATES: [(&str, &str, &str); 3] = [
     (

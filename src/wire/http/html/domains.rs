@@ -6,47 +6,11 @@ use crate::core::samples::Round;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
 use crate::wire::http::ops::{self, Operation};
-use crate::wire::http::params::Params;
 use crate::wire::http::place::Place;
-use std::cmp::Ordering;
+use crate::wire::http::selection::{Selection, cpu, vcpus};
 use std::sync::Arc;
 use std::time::SystemTime;
-use xend_templates::{Action, Column, DomainList, DomainRow, Sorting, StateTab};
-
-/// What a query asks of the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::wire::http) struct Wish {
-    /// In which state domains are to be; those with a domid if none.
-    pub(in crate::wire::http) state: Option<String>,
-    /// What their names are to contain.
-    contains: String,
-    /// The one domain that is wanted: the script's way to one row.
-    name: Option<String>,
-    sort: Sorting,
-}
-
-impl Wish {
-    pub(in crate::wire::http) fn of(query: &Params) -> Self {
-        let text = |key: &str| query.all(key).last().map(|value| String::from_utf8_lossy(value).into_owned());
-        let by = text("sort").and_then(|key| Column::ALL.into_iter().find(|column| column.key() == key));
-        Self {
-            state: text("state").map(|state| state.to_ascii_lowercase()),
-            contains: text("q").unwrap_or_default(),
-            name: text("name"),
-            sort: Sorting {
-                by: by.unwrap_or(Column::Name),
-                descending: text("desc").is_some_and(|desc| desc == "1"),
-            },
-        }
-    }
-
-    fn wants(&self, view: &DomainView) -> bool {
-        let name = view.name().as_str();
-        shape::is_in_state(view, self.state.as_deref())
-            && self.name.as_deref().is_none_or(|wanted| wanted == name)
-            && name.to_lowercase().contains(&self.contains.trim().to_lowercase())
-    }
-}
+use xend_templates::{Action, DomainList, DomainRow, StateTab};
 
 /// The states that can be asked for.
 const STATES: [(Option<&str>, &str); 7] = [
@@ -62,7 +26,7 @@ const STATES: [(Option<&str>, &str); 7] = [
 pub(in crate::wire::http) fn page(
     place: &Place,
     events: String,
-    wish: &Wish,
+    selection: &Selection,
     snapshot: &Snapshot,
     round: &Round,
     now: SystemTime,
@@ -72,56 +36,22 @@ pub(in crate::wire::http) fn page(
         label: label.to_owned(),
         count: snapshot.domains().filter(|view| shape::is_in_state(view, state)).count(),
     };
-    let mut views: Vec<_> = snapshot.domains().filter(|view| wish.wants(view)).collect();
-    let cpu = |view: &DomainView| round.domains.get(&view.uuid).map(|sample| f64::from(sample.cpu));
-    views.sort_by(|a, b| ordered(wish.sort, a, b, cpu));
     DomainList {
         crumbs: crumbs(place),
         events,
         url: place.url(),
         path: place.path.clone(),
         states: STATES.map(tab).to_vec(),
-        wanted: wish.contains.clone(),
-        state: wish.state.clone(),
-        sort: wish.sort,
-        rows: views.into_iter().map(|view| row(view, cpu(view), now)).collect(),
+        wanted: selection.contains.clone(),
+        state: selection.state.map(str::to_owned),
+        sort: selection.sort,
+        rows: selection
+            .domains(snapshot, round)
+            .into_iter()
+            .map(|view| row(view, cpu(round, view), now))
+            .collect(),
     }
     .render()
-}
-
-/// Those that have no such figure come last, whichever way round.
-fn ordered(
-    sort: Sorting,
-    a: &DomainView,
-    b: &DomainView,
-    cpu: impl Fn(&DomainView) -> Option<f64>,
-) -> Ordering {
-    let turned = |order: Ordering| if sort.descending { order.reverse() } else { order };
-    let known = |a: Option<u64>, b: Option<u64>| match (a, b) {
-        (Some(a), Some(b)) => turned(a.cmp(&b)),
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    };
-    let seconds = |view: &DomainView| {
-        let started = view.facts.as_ref()?.start_time?;
-        let since = started.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        Some(u64::MAX - since.as_secs())
-    };
-    match sort.by {
-        Column::Name => turned(a.name().cmp(b.name())),
-        Column::Id => known(a.domid().map(|id| id.0.into()), b.domid().map(|id| id.0.into())),
-        Column::State => turned(shape::state_word(a).cmp(shape::state_word(b))),
-        Column::Memory => turned(a.config.memory.cmp(&b.config.memory)),
-        Column::Vcpus => turned(vcpus(a).cmp(&vcpus(b))),
-        Column::Cpu => match (cpu(a), cpu(b)) {
-            (Some(a), Some(b)) => turned(a.total_cmp(&b)),
-            (a, b) => b.is_some().cmp(&a.is_some()),
-        },
-        Column::Uptime => known(seconds(a), seconds(b)),
-    }
-}
-
-fn vcpus(view: &DomainView) -> u32 {
-    view.facts.as_ref().map_or(view.config.vcpus, |facts| facts.online_vcpus)
 }
 
 fn row(view: &Arc<DomainView>, cpu: Option<f64>, now: SystemTime) -> DomainRow {

@@ -3,8 +3,8 @@
 use super::table::{Asked, Operation, Success, Takes, needed};
 use crate::core::model::{DomainConfig, Invalid};
 use crate::core::op::{Change, Query};
-use crate::shape::{self, SxpSink};
-use crate::sxp::{Limits, pretty, read_one};
+use crate::shape;
+use crate::sxp::{Limits, pretty, read_first};
 
 const EXAMPLE: &str = "(vm (name web1) (memory 128) (image (linux (kernel /boot/vmlinuz))))";
 
@@ -57,10 +57,10 @@ fn config(asked: &Asked<'_>) -> Result<DomainConfig, Invalid> {
     read(asked.params.one("config")?).map_err(Invalid::new)
 }
 
-/// One configuration, and nothing behind it.
+/// A configuration. As in xend, what follows it is not looked at.
 fn read(text: &[u8]) -> Result<DomainConfig, String> {
     let sxp =
-        read_one(text, &Limits::default()).map_err(|error| format!("Invalid configuration: {error:#}"))?;
+        read_first(text, &Limits::default()).map_err(|error| format!("Invalid configuration: {error:#}"))?;
     shape::read_config(&sxp).map_err(|error| {
         let (line, column) = error.position(text);
         format!("Error creating domain: Invalid Configuration: line {line}, column {column}: {error}")
@@ -69,7 +69,7 @@ fn read(text: &[u8]) -> Result<DomainConfig, String> {
 
 /// Where in a configuration something is wrong, and what.
 pub(in crate::wire::http) fn fault(text: &[u8]) -> Option<((usize, usize), String)> {
-    match read_one(text, &Limits::default()) {
+    match read_first(text, &Limits::default()) {
         Err(error) => Some(((error.line(), error.column()), error.to_string())),
         Ok(sxp) => {
             let error = shape::read_config(&sxp).err()?;
@@ -80,7 +80,5 @@ pub(in crate::wire::http) fn fault(text: &[u8]) -> Option<((usize, usize), Strin
 
 /// What was understood, and never what was sent: that can hold passwords.
 pub(in crate::wire::http) fn printed(config: &DomainConfig) -> String {
-    let mut sink = SxpSink::default();
-    shape::config(&mut sink, config);
-    read_one(&sink.into_bytes(), &Limits::default()).map(|sxp| pretty(&sxp, 100)).unwrap_or_default()
+    pretty(&shape::config_tree(config), 100)
 }

@@ -4,7 +4,7 @@ use super::table::{Asked, EVERYWHERE, Operation, Param, Success, Takes, needed, 
 use crate::core::model::{Device, Invalid};
 use crate::core::op::{DeviceRef, DomainOp, Query};
 use crate::shape;
-use crate::sxp::{Limits, read_one};
+use crate::sxp::{Limits, read_first};
 use crate::wire::http::params::flag;
 use serde::Deserialize;
 
@@ -132,7 +132,7 @@ fn yes() -> bool {
 fn device(asked: &Asked<'_>) -> Result<Device, Invalid> {
     let text = asked.params.one("config")?;
     let invalid = |reason: String| Invalid::new(format!("Invalid value for config: {reason}"));
-    let sxp = read_one(text, &Limits::default()).map_err(|error| invalid(format!("{error:#}")))?;
+    let sxp = read_first(text, &Limits::default()).map_err(|error| invalid(format!("{error:#}")))?;
     // In a domain's configuration a device has a wrapper, here it has none: whoever sends one means the same.
     let inner = match sxp.tail() {
         [one] if sxp.head() == Some("device") => one,

@@ -26,12 +26,12 @@ pub(super) use table::{Needed, Operation, Param, Stage, Success, Takes};
 use super::accept::Format;
 use super::body::{self, Refused};
 use super::failed::{failed, invalid_request, no_such_domain, not_a_request, not_created, not_implemented};
-use super::html::domains::Wish;
 use super::pages::{following, list_page};
 use super::params::Params;
 use super::path::segment_of;
 use super::place::{Place, caller};
 use super::reply::{Content, answer, data, located, ok};
+use super::selection::Selection;
 use super::site::Page;
 use super::{Http, html};
 use crate::core::caller::Caller;
@@ -154,7 +154,10 @@ async fn perform(
             ok(Content::Sxp(http.0.cache.details(&snapshot).await))
         }
         Ok(Outcome::Domains(snapshot)) if matches!(place.format, Format::Html { .. }) => {
-            ok(list_page(http, place, events, &Wish::of(params), &snapshot))
+            match Selection::of(params) {
+                Ok(selection) => ok(list_page(http, place, events, &selection, &snapshot)),
+                Err(invalid) => failed(place, operation.name, &invalid.into()),
+            }
         }
         Ok(outcome) => succeeded(place, operation, &outcome),
         // Of what is not there there is no Location.
@@ -168,7 +171,7 @@ async fn perform(
     };
     match operation.success {
         Success::Accepted => located(response, &place.parent()),
-        Success::Created | Success::Empty | Success::Zero | Success::Answer => response,
+        Success::Created | Success::Restored | Success::Empty | Success::Zero | Success::Answer => response,
     }
 }
 
@@ -176,7 +179,7 @@ fn succeeded(place: &Place, operation: &Operation, outcome: &Outcome) -> Respons
     let named_html = place.format == Format::Html { named: true };
     match operation.success {
         Success::Answer => ok(place.show(outcome)),
-        Success::Created => created(place, outcome),
+        Success::Created | Success::Restored => created(place, operation, outcome),
         // Somebody who looks at pages is told; a script that did not ask for one gets what it always got.
         Success::Accepted if named_html => {
             answer(202, "Accepted", Content::Html(html::done(place, operation.name)))
@@ -188,15 +191,18 @@ fn succeeded(place: &Place, operation: &Operation, outcome: &Outcome) -> Respons
     }
 }
 
-/// `201 created`, where the domain is, and the domain.
-fn created(place: &Place, outcome: &Outcome) -> Response {
+/// `201`, where the domain is, and the domain.
+fn created(place: &Place, operation: &Operation, outcome: &Outcome) -> Response {
     let Outcome::Domain(view) = outcome else { return ok(place.show(outcome)) };
     let url = format!("{}/xend/domain/{}", place.origin, segment_of(view.name().as_str()));
     let content = match place.format {
         Format::Html { .. } => Content::Html(html::created(place, view, &url, create::printed(&view.config))),
+        Format::Sxp if operation.success == Success::Restored => Content::Empty,
         Format::Sxp | Format::Json => place.show(outcome),
     };
-    located(answer(201, "created", content), &url)
+    // xend's own phrase for what it created, and HTTP's for what it restored.
+    let phrase = if operation.success == Success::Restored { "Created" } else { "created" };
+    located(answer(201, phrase, content), &url)
 }
 
 async fn params(http: &Http, request: axum::http::Request<Body>, place: &Place) -> Result<Params, Response> {

@@ -11,7 +11,7 @@ pub(super) static RENAME: Operation = Operation {
     about: "Gives the domain another name.",
     when: &EVERYWHERE,
     loses: None,
-    params: &[needed("name", Takes::Text("letters, digits and _ - . : / +"), "The new name", "web2")],
+    params: &[needed("name", Takes::Text("letters, digits and _ - . : +"), "The new name", "web2")],
     success: Success::Accepted,
     op: |asked| {
         let Rename { name } = asked.params.request()?;

@@ -31,7 +31,7 @@ pub(super) static RESTORE: Operation = Operation {
         needed("file", Takes::Path, "The file", "/var/lib/xen/save/web1"),
         optional("paused", Takes::Flag, "0", "Whether the domain stays paused", "1"),
     ],
-    success: Success::Created,
+    success: Success::Restored,
     op: |asked| {
         let Restore { paused } = asked.params.request()?;
         Ok(Change::Restore { file: asked.params.path("file")?, paused }.into())

@@ -47,7 +47,6 @@ pub(in crate::wire::http) enum Stage {
 }
 
 pub(super) const EVERYWHERE: [Stage; 4] = [Stage::Dom0, Stage::Guest, Stage::Halted, Stage::Suspended];
-pub(super) const ON_HOST: [Stage; 2] = [Stage::Dom0, Stage::Guest];
 pub(super) const GUEST: [Stage; 1] = [Stage::Guest];
 pub(super) const HALTED: [Stage; 1] = [Stage::Halted];
 pub(super) const SUSPENDED: [Stage; 1] = [Stage::Suspended];
@@ -163,6 +162,9 @@ pub(super) const fn optional(
 pub(in crate::wire::http) enum Success {
     /// `201 created`, the domain's Location, and the domain.
     Created,
+    /// `201 Created` and the domain's Location. There is no S-expression: xm 3.0.0 fails if one has a domid. HTML and JSON
+    /// have the domain.
+    Restored,
     /// `202 Accepted`, `Location: URL/..`, no body. Failures have the Location as well.
     Accepted,
     /// `200 OK`, no body.
@@ -178,6 +180,9 @@ impl Success {
     pub(in crate::wire::http) const fn about(self) -> &'static str {
         match self {
             Self::Created => "201 created, the Location of the domain, and the domain",
+            Self::Restored => {
+                "201 Created and the Location of the domain; HTML and JSON have the domain, too"
+            }
             Self::Accepted => "202 Accepted",
             Self::Empty => "200 OK",
             Self::Zero => "200 OK and 0",

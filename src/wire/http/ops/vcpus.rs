@@ -1,6 +1,6 @@
 //! `vcpuinfo`, the one operation that GET performs too, `set_vcpus`, `pincpu`
 
-use super::table::{EVERYWHERE, ON_HOST, Operation, Success, Takes, needed};
+use super::table::{EVERYWHERE, Operation, Success, Takes, needed};
 use crate::core::model::{CpuSet, Invalid};
 use crate::core::op::{DomainOp, Query};
 use crate::wire::http::params::whole;
@@ -10,7 +10,7 @@ pub(super) static VCPUINFO: Operation = Operation {
     name: "vcpuinfo",
     label: "Show VCPUs",
     about: "Shows the domain's VCPUs. GET performs it too: ?op=vcpuinfo.",
-    when: &ON_HOST,
+    when: &EVERYWHERE,
     loses: None,
     params: &[],
     success: Success::Answer,

@@ -103,7 +103,10 @@ impl Failure {
             Error::NoSuchVnet(id) => Self::new("HANDLE_INVALID", ["vnet", &id]),
             Error::NoSuchMigration(uuid) => Self::new("HANDLE_INVALID", ["migration", &uuid.to_string()]),
             Error::BadState { .. } | Error::NotStarted(_) => Self::power_state(about),
-            Error::Exists { name, .. } | Error::NameTaken { name, .. } => {
+            Error::Exists { name, .. }
+            | Error::NameTaken { name, .. }
+            | Error::NameMeansDomain { name, .. }
+            | Error::PoolExists(name) => {
                 Self::new("UNIQUE_NAME_ERROR", [name.as_str(), about.class.unwrap_or("VM")])
             }
             Error::VnetExists(id) => Self::new("UNIQUE_NAME_ERROR", [id.as_str(), "vnet"]),
@@ -131,6 +134,7 @@ impl Failure {
             | Error::Dom0Shutdown
             | Error::NotManaged(_)
             | Error::InUse { .. }
+            | Error::UuidTaken { .. }
             | Error::Busy(_)
             | Error::Cancelled(_)
             | Error::NoMemory { .. }

@@ -9,7 +9,6 @@ use super::{cpu_pool, vm_calls};
 use crate::core::lifecycle::State;
 use crate::core::model::{Device, GuestKind, Image, OnEvent, OnXendStart, Property, ShutdownReason, Uuid};
 use crate::core::snapshot::DomainView;
-use crate::shape;
 use crate::wire::xmlrpc::value::Value;
 use std::sync::Arc;
 
@@ -62,10 +61,8 @@ pub(super) const fn words(mode: OnEvent) -> &'static str {
 
 fn platform(world: &World, uuid: Uuid) -> Option<Value> {
     let image = view(world, uuid)?.config.image.as_ref();
-    let unset = |key: &str| image.is_none_or(|image| image.setting(key).is_none());
-    let defaults = shape::image_defaults(image.is_some_and(|image| image.kind == GuestKind::Hvm));
     // A definition has this one beside its image.
-    let defaults = defaults.filter(|(key, _)| *key != "superpages" && unset(key));
+    let defaults = image.into_iter().flat_map(Image::defaults).filter(|(key, _)| *key != "superpages");
     let set = image.iter().flat_map(|image| &image.rest).filter(|setting| !setting.is_secret());
     let member =
         |setting: &Property| Some((setting.key.to_string(), Value::text(setting.text()?.to_string())));

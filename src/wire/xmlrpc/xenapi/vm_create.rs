@@ -8,6 +8,7 @@ use super::table::Work;
 use super::vm::{VM, view};
 use super::vm_set::event;
 use super::world::World;
+use crate::core::error::Error;
 use crate::core::model::{
     Device, DomName, DomainConfig, Note, NoteChange, OnEvent, OnXendStart, Property, Setting, Text, Uuid,
     Vdi, parse_uuid,
@@ -31,6 +32,11 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
         "" => Uuid::new_v4(),
         given => parse_uuid(given).map_err(|invalid| Failure::value("uuid", &invalid.to_string()))?,
     };
+    // Another domain's UUID would redefine that domain.
+    if let Some(view) = world.snapshot.by_uuid(&uuid) {
+        let taken = Error::UuidTaken { uuid, owner: view.name().to_string(), domid: view.domid() };
+        return Err(Failure::of(taken, &About::default()));
+    }
     let (memory, maxmem) = memory(&record)?;
     let mut config = DomainConfig::new(name, memory);
     config.maxmem = maxmem;

@@ -175,6 +175,8 @@ impl World {
     async fn look_at_domain(&mut self, caller: &Caller, need: Need, uuid: Uuid) -> Result<(), Failure> {
         let domain = DomainRef::new(uuid.to_string());
         let queries = match need {
+            // A VM that is not on the host has no figures of VCPUs.
+            Need::Vcpus if self.vm(uuid).is_none_or(|view| view.facts.is_none()) => vec![],
             Need::Vcpus => vec![Query::Vcpus(domain)],
             // Each class of those that are shown; one of the three of block devices is enough.
             _ => ["vbd", "vif", "vtpm", "vscsi"]

@@ -1,0 +1,191 @@
+//! Forms in `multipart/form-data`.
+//!
+//! They are read line by line, as Python's `cgi` read them for xend: a line ends in CR LF or in a bare LF, which is what
+//! xm 3.0.0 sends, and the end of the line in front of a boundary belongs to the boundary.
+
+/// The longest boundary that Python took.
+const MAX_BOUNDARY: usize = 201;
+
+/// A field of a form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Part<'a> {
+    /// Its name; a part without one is no field.
+    pub(super) name: Option<String>,
+    /// Whether it is the content of a file.
+    pub(super) is_file: bool,
+    pub(super) value: &'a [u8],
+}
+
+/// The boundary that a `Content-Type` names.
+pub(super) fn boundary(content_type: &str) -> Result<String, &'static str> {
+    let boundary = parameter(content_type, "boundary").ok_or("its Content-Type has no boundary")?;
+    let printable = boundary.bytes().all(|b| matches!(b, b' '..=b'~'));
+    if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !printable || boundary.ends_with(' ') {
+        return Err("its boundary is no line of printable characters");
+    }
+    Ok(boundary)
+}
+
+/// The fields of a form, in order.
+pub(super) fn parts<'a>(boundary: &str, body: &'a [u8]) -> Result<Vec<Part<'a>>, &'static str> {
+    let begin = format!("--{boundary}");
+    let end = format!("{begin}--");
+    let mut lines = Lines { body, at: 0 };
+    let mut parts = Vec::new();
+    // What stands in front of the first boundary is for people.
+    let mut ended = loop {
+        let line = lines.next().ok_or("its boundary is not in it")?;
+        match line.text.trim_ascii_end() {
+            text if text == begin.as_bytes() => break false,
+            text if text == end.as_bytes() => break true,
+            _ => {}
+        }
+    };
+    while !ended {
+        let mut part = Part { name: None, is_file: false, value: &[] };
+        loop {
+            let line = lines.next().ok_or("it ends within the headers of a field")?;
+            if line.text.is_empty() {
+                break;
+            }
+            read_header(line.text, &mut part);
+        }
+        let start = lines.at;
+        let mut value_end = start;
+        ended = loop {
+            let line = lines.next().ok_or("it ends before its last boundary")?;
+            match line.text.trim_ascii_end() {
+                text if text == begin.as_bytes() => break false,
+                text if text == end.as_bytes() => break true,
+                _ => value_end = line.end,
+            }
+        };
+        part.value = &body[start..value_end];
+        parts.push(part);
+    }
+    Ok(parts)
+}
+
+/// A line without its end.
+struct Line<'a> {
+    text: &'a [u8],
+    /// Where its text ends in the body.
+    end: usize,
+}
+
+struct Lines<'a> {
+    body: &'a [u8],
+    /// Where the next line begins.
+    at: usize,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        let rest = self.body.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let line_feed = rest.iter().position(|b| *b == b'\n');
+        let line = &rest[..line_feed.unwrap_or(rest.len())];
+        let text = line.strip_suffix(b"\r").filter(|_| line_feed.is_some()).unwrap_or(line);
+        let end = self.at + text.len();
+        self.at += line_feed.map_or(rest.len(), |at| at + 1);
+        Some(Line { text, end })
+    }
+}
+
+fn read_header(line: &[u8], part: &mut Part<'_>) {
+    let line = String::from_utf8_lossy(line);
+    let Some((key, value)) = line.split_once(':') else { return };
+    if key.trim().eq_ignore_ascii_case("content-disposition") {
+        part.name = parameter(value, "name");
+        part.is_file = parameter(value, "filename").is_some();
+    }
+}
+
+/// A parameter of a header: `boundary` of `multipart/form-data; boundary="a b"`.
+fn parameter(header: &str, wanted: &str) -> Option<String> {
+    split_outside_quotes(header).skip(1).find_map(|part| {
+        let (key, value) = part.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(wanted).then(|| unquoted(value.trim()))
+    })
+}
+
+fn split_outside_quotes(header: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    let mut escaped = false;
+    header.split(move |c| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        c == ';' && !quoted
+    })
+}
+
+fn unquoted(text: &str) -> String {
+    let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return text.to_owned();
+    };
+    let mut out = String::with_capacity(inner.len());
+    let mut chars = inner.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some(&next @ ('\\' | '"'))) => {
+                out.push(next);
+                chars.next();
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field<'a>(name: &str, value: &'a str) -> Part<'a> {
+        Part { name: Some(name.to_owned()), is_file: false, value: value.as_bytes() }
+    }
+
+    #[test]
+    fn lines_end_in_either_way() {
+        let body = "--B\nContent-Disposition: form-data; name=\"config\"; filename=\"/a;b.sxp\"\nContent-Type: x\n\n\
+                    (vm\r\n  (name a))\n\n--B\r\ncontent-disposition: form-data; name=op\r\n\r\ncreate\r\n--B--\r\n";
+        let config = Part { is_file: true, ..field("config", "(vm\r\n  (name a))\n") };
+        assert_eq!(parts("B", body.as_bytes()).unwrap(), [config, field("op", "create")]);
+    }
+
+    #[test]
+    fn what_surrounds_the_fields_is_not_read() {
+        let body = "for old readers\r\n--B  \r\nContent-Disposition: form-data; name=a\r\n\r\n--Bx\r\n\r\n--B--\r\nrest";
+        assert_eq!(parts("B", body.as_bytes()).unwrap(), [field("a", "--Bx\r\n")]);
+        assert_eq!(parts("B", b"--B--").unwrap(), []);
+        assert_eq!(parts("B", b"--B\n\n--B--").unwrap(), [Part { name: None, is_file: false, value: b"" }]);
+    }
+
+    #[test]
+    fn half_a_form_is_refused() {
+        let whole = "--B\r\nContent-Disposition: form-data; name=\"op\"\r\n\r\ncreate\r\n--B--";
+        assert!(parts("B", whole.as_bytes()).is_ok());
+        for n in 0..whole.len() {
+            assert!(parts("B", &whole.as_bytes()[..n]).is_err(), "{n}");
+        }
+        // A file without a last line feed, as xm 3.0.0 sends it: the boundary is in the middle of a line.
+        assert!(parts("B", b"--B\n\n(vm (name a))--B\n\ncreate\n").is_err());
+    }
+
+    #[test]
+    fn boundaries() {
+        let of = |text: &str| boundary(&format!("multipart/form-data; {text}"));
+        assert_eq!(of("charset=x; Boundary=abc").unwrap(), "abc");
+        assert_eq!(of(r#"boundary="a \"b; c""#).unwrap(), r#"a "b; c"#);
+        for bad in
+            ["", "boundary=", "boundary=\"a \"", "boundary=ü", &format!("boundary={}", "x".repeat(202))]
+        {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+    }
+}

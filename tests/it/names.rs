@@ -1,0 +1,252 @@
+//! Names of domains: what a domain may be called is the same wherever it comes from, and what is there already is named.
+
+use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
+use crate::xenapi_support::{Client, text};
+use nix::sys::signal::Signal;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use xend::wire::xmlrpc::Value;
+use xend::wire::xmlrpc::codec::{self, Limits};
+
+const UUID: &str = "11111111-2222-3333-4444-555555555555";
+
+/// A daemon that is reached over every wire.
+struct Wires {
+    client: Client,
+    legacy: Door,
+}
+
+impl Wires {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (api, rpc) = (dir.path().join("api"), dir.path().join("rpc"));
+        let mut options = vec!["--xen-api", api.to_str().unwrap(), "--xmlrpc", rpc.to_str().unwrap()];
+        options.extend(["--relocation", "127.0.0.1:0"]);
+        let daemon = Daemon::start_in(dir, &options);
+        let mut client = Client { daemon, door: Door::Unix(api), session: Value::Nil };
+        client.session = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
+        Self { client, legacy: Door::Unix(rpc) }
+    }
+
+    fn daemon(&self) -> &Daemon {
+        &self.client.daemon
+    }
+
+    /// What a call of xm is refused with.
+    fn xend(&self, method: &str, params: &[Value]) -> String {
+        let body = codec::call(&format!("xend.domain.{method}"), params);
+        let request = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let answer = ask(&self.legacy, request.as_bytes()).text();
+        codec::read_answer(&answer, &Limits::default()).unwrap().unwrap_err().1
+    }
+
+    fn api(&self, method: &str, params: &[Value]) -> String {
+        self.client.call(method, params).unwrap_err().join(" ")
+    }
+}
+
+fn failure(answer: &Answer) -> String {
+    assert_eq!(answer.code, 500, "{}", answer.text());
+    answer.text()
+}
+
+fn pair(key: &str, value: Value) -> Value {
+    Value::Array(vec![text(key), value])
+}
+
+fn config(name: &str) -> Value {
+    Value::Array(vec![text("vm"), pair("name", text(name)), pair("memory", Value::Int(64))])
+}
+
+fn record(name: &str) -> Value {
+    let member = |key: &str, value: &str| (key.to_owned(), text(value));
+    let memory = |key: &str| member(key, "67108864");
+    let memory = ["memory_static_max", "memory_dynamic_max", "memory_dynamic_min"].map(memory);
+    Value::Struct([vec![member("name_label", name)], memory.to_vec()].concat())
+}
+
+/// A saved domain in which the name is another one, however long.
+fn renamed(saved: &[u8], old: &str, new: &str) -> Vec<u8> {
+    let (length_at, config_at) = (16, 20);
+    let length = u32::from_be_bytes(saved[length_at..config_at].try_into().unwrap()) as usize;
+    let (config, rest) = saved[config_at..].split_at(length);
+    let config = String::from_utf8(config.to_vec()).unwrap();
+    let config = config.replace(&format!("(name {old})"), &format!("(name {new})"));
+    let mut out = saved[..length_at].to_vec();
+    out.extend(u32::try_from(config.len()).unwrap().to_be_bytes());
+    out.extend(config.as_bytes());
+    out.extend(rest);
+    out
+}
+
+/// What another host is told that sends a domain of this name.
+fn receive(daemon: &Daemon, name: &str) -> String {
+    let mut stream = TcpStream::connect(daemon.relocation.unwrap()).unwrap();
+    let config = format!("(domain (name {name}) (uuid {UUID}) (memory 64))");
+    writeln!(stream, "(receive (version 1) (id 99999999-2222-3333-4444-555555555555) (config {config}))")
+        .unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    said
+}
+
+#[test]
+fn a_name_that_create_refuses_is_refused_everywhere() {
+    let wires = Wires::new();
+    let daemon = wires.daemon();
+    assert_eq!(daemon.create(&guest("web", "")).code, 201);
+    assert_eq!(daemon.post("/xend/domain/web", "op=unpause").code, 200);
+    let file = daemon.dir.path().join("saved");
+    let path = file.to_str().unwrap();
+    assert_eq!(daemon.post("/xend/domain/web", &format!("op=save&file={}", encoded(path))).code, 202);
+    let saved = std::fs::read(&file).unwrap();
+    assert_eq!(daemon.create(&guest("other", "")).code, 201);
+
+    let long = "x".repeat(3000);
+    let forbidden = "is not allowed, use letters, digits and _ - . : +";
+    for (name, reason) in [
+        ("", "Missing VM Name"),
+        ("..", "means a directory in a path"),
+        ("a/b", forbidden),
+        ("a\nb", forbidden),
+        ("a b", forbidden),
+        (&long, "Invalid VM Name: longer than 255 bytes"),
+        ("0", "already exists as the domid of domain"),
+    ] {
+        // The Xen-API has a code for a name that is taken, and no words.
+        let refused = |wire: &str, said: &str| {
+            let is_taken = name == "0" && said.starts_with("UNIQUE_NAME_ERROR 0");
+            assert!(said.contains(reason) || is_taken, "{wire}, {name:.20?}: {said}");
+        };
+        let quoted = format!("'{}'", name.replace('\n', "\\n"));
+        refused("create", &failure(&daemon.create(&guest(&quoted, ""))));
+        refused(
+            "new",
+            &failure(
+                &daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&guest(&quoted, "")))),
+            ),
+        );
+        let rename = format!("op=rename&name={}", encoded(name));
+        refused("rename", &failure(&daemon.post("/xend/domain/other", &rename)));
+        std::fs::write(&file, renamed(&saved, "web", &quoted)).unwrap();
+        refused(
+            "restore",
+            &failure(&daemon.post("/xend/domain", &format!("op=restore&file={}", encoded(path)))),
+        );
+        refused("receive", &receive(daemon, &quoted));
+        refused("xend.domain.create", &wires.xend("create", &[config(name)]));
+        refused("xend.domain.new", &wires.xend("new", &[config(name)]));
+        refused("xend.domain.setName", &wires.xend("setName", &[text("other"), text(name)]));
+        refused("xend.domain.restore", &wires.xend("restore", &[text(path)]));
+        if !name.is_empty() {
+            refused("VM.create", &wires.api("VM.create", &[record(name)]));
+        }
+        refused(
+            "VM.set_name_label",
+            &wires.api("VM.set_name_label", &[wires.client.vm("other"), text(name)]),
+        );
+        refused("VM.restore", &wires.api("VM.restore", &[text(path), Value::Bool(false)]));
+    }
+    let names = daemon.get("/xend/domain?state=all").text();
+    assert_eq!(names, "(Domain-0 other)");
+}
+
+#[test]
+fn a_name_by_which_another_domain_is_reached_is_refused() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(daemon.create(&guest("web", &format!("(uuid {UUID})"))).code, 201);
+    let domid = daemon.value("web", "domid");
+    let said = failure(&daemon.create(&guest(&domid, "")));
+    let reason =
+        format!("VM name \"{domid}\" already exists as the domid of domain \"web\", use another name");
+    assert!(said.contains(&reason), "{said}");
+    let said = failure(&daemon.create(&guest(UUID, "")));
+    assert!(said.contains("already exists as the UUID of domain \"web\""), "{said}");
+    // One that is no domain's is a name like any other, and stays one.
+    assert_eq!(daemon.create(&guest("4711", "")).code, 201);
+    assert_eq!(daemon.value("4711", "name"), "4711");
+}
+
+#[test]
+fn what_already_exists_is_named() {
+    let wires = Wires::new();
+    let daemon = wires.daemon();
+    assert_eq!(daemon.create(&guest("web", &format!("(uuid {UUID})"))).code, 201);
+    let domid = daemon.value("web", "domid");
+    let with_uuid = guest("p2", &format!("(uuid {UUID})"));
+    let said = failure(&daemon.create(&with_uuid));
+    assert!(
+        said.contains(&format!("A domain with UUID {UUID} already exists: \"web\" with ID {domid}")),
+        "{said}"
+    );
+    assert!(!said.contains("p2"), "{said}");
+    let said = failure(&daemon.create(&guest("web", &format!("(uuid {UUID})"))));
+    assert!(said.contains(&format!("Domain \"web\" already exists with ID {domid}")), "{said}");
+    let mut taken = config("p2");
+    if let Value::Array(fields) = &mut taken {
+        fields.push(pair("uuid", text(UUID)));
+    }
+    let said = wires.xend("create", &[taken]);
+    assert!(said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")), "{said}");
+    let mut taken = record("p2");
+    if let Value::Struct(members) = &mut taken {
+        members.push(("uuid".to_owned(), text(UUID)));
+    }
+    let said = wires.api("VM.create", &[taken]);
+    assert!(said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")), "{said}");
+    assert_eq!(daemon.value("web", "uuid"), UUID);
+    // A domain that is not on the host has no ID.
+    assert_eq!(
+        daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&guest("db", "")))).code,
+        200
+    );
+    let other = guest("db", "(uuid 99999999-2222-3333-4444-555555555555)");
+    let said = failure(&daemon.create(&other));
+    assert_eq!(said, "(xend.err 'Domain \"db\" already exists')");
+    let said = failure(&daemon.post("/xend/domain/web", "op=rename&name=db"));
+    assert_eq!(said, "(xend.err 'VM name \"db\" already exists')");
+    let pool = Value::Struct(vec![("name_label".to_owned(), text("Pool-0"))]);
+    let said = wires.api("cpu_pool.create", &[pool]);
+    assert!(said.starts_with("UNIQUE_NAME_ERROR Pool-0 cpu_pool"), "{said}");
+    // xm has no name of a pool's class in its faults.
+    let pool = Value::Array(vec![text("vm"), pair("name", text("Pool-0"))]);
+    let body = codec::call("xend.cpu_pool.create", &[pool]);
+    let request = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let said = ask(&wires.legacy, request.as_bytes()).text();
+    assert!(
+        said.contains("CPU pool &quot;Pool-0&quot; already exists")
+            || said.contains("CPU pool \"Pool-0\" already exists"),
+        "{said}"
+    );
+}
+
+/// A domain of another toolstack, or of an earlier xend, whose name libvirt puts into the path as it is.
+#[test]
+fn a_stored_name_with_a_slash_is_reached_by_its_raw_path() {
+    let daemon = Daemon::start(&[]);
+    let config = guest("rack1-web", &format!("(uuid {UUID})"));
+    assert_eq!(daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config))).code, 200);
+    let (_, dir) = daemon.end(Signal::SIGTERM);
+    let file = dir.path().join("state/domains").join(UUID).join("config.sxp");
+    let stored = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, stored.replace("(name rack1-web)", "(name rack1/web)")).unwrap();
+    let daemon = Daemon::start_in(dir, &[]);
+    for path in ["/xend/domain/rack1/web", "//xend/domain//rack1/web/?detail=1", "/xend/domain/rack1%2Fweb"] {
+        let answer = daemon.get(path);
+        assert_eq!(answer.code, 200, "{path}: {}", answer.text());
+        assert_eq!(answer.sxp().value("name").unwrap().as_str(), Some("rack1/web"));
+    }
+    assert!(daemon.get("/xend/domain/rack1/web/config").text().contains("(name rack1/web)"));
+    let started = daemon.post("/xend/domain/rack1/web", "op=start&paused=0");
+    assert_eq!(started.code, 202, "{}", started.text());
+    assert!(started.header("location").unwrap().ends_with("/xend/domain/rack1/web/.."));
+    assert_eq!(daemon.get("/xend/domain/rack1/web?op=vcpuinfo").code, 200);
+    // It is saved and comes back: its definition has the name.
+    let saved = encoded(daemon.dir.path().join("saved").to_str().unwrap());
+    assert_eq!(daemon.post("/xend/domain/rack1/web", &format!("op=save&file={saved}")).code, 202);
+    assert_eq!(daemon.post("/xend/domain", &format!("op=restore&file={saved}")).code, 201);
+    assert_eq!(daemon.post("/xend/domain/rack1/web", "op=rename&name=web").code, 202);
+    assert_eq!(daemon.get("/xend/domain/rack1/web").code, 404);
+    assert_eq!(daemon.get("/xend/domain/rack1/nosuch").code, 404);
+}
