@@ -203,6 +203,19 @@ pub struct Vfb {
     pub rest: Vec<Property>,
 }
 
+impl Vfb {
+    /// The value of a property, if it is a single word.
+    pub fn setting(&self, key: &str) -> Option<&Text> {
+        self.rest.iter().find(|property| property.key == key).and_then(Property::text)
+    }
+
+    /// Whether the screen is seen over VNC.
+    pub fn is_vnc(&self) -> bool {
+        self.setting("vnc").is_some_and(|value| !matches!(value.as_slice(), b"" | b"0"))
+            || self.setting("type").is_some_and(|kind| kind == "vnc")
+    }
+}
+
 /// A keyboard and mouse.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vkbd {
