@@ -120,7 +120,7 @@ impl RealXen {
 impl Backend for RealXen {
     async fn host(&self) -> Host {
         let dir = tempfile::tempdir().unwrap();
-        let xen = xend::backend::libxl::Xen::open().unwrap();
+        let xen = xend::backend::libxl::Xen::open(None).unwrap();
         Host { engine: engine(dir.path(), Arc::new(xen)).await, dir }
     }
 

@@ -91,7 +91,7 @@ impl Hypervisor for Xen {
     async fn create(&self, config: &DomainConfig) -> Result<DomainFacts, Error> {
         let config = config.clone();
         self.blocking(move |inner| {
-            let value = convert::domain(&config, inner.cpus)?;
+            let value = convert::domain(&config, inner.cpus, inner.password.as_ref())?;
             let domid = inner
                 .libxl
                 .create(&value.to_string(), None)

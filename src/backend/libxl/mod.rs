@@ -32,7 +32,7 @@ mod sysfs;
 mod watch;
 
 use crate::core::error::Error;
-use crate::core::model::{DomId, DomainConfig, Uuid};
+use crate::core::model::{DomId, DomainConfig, Password, Uuid};
 use crate::core::ports::DomainChanged;
 use crate::shape;
 use crate::sxp::{Limits, Sxp, read_one};
@@ -53,6 +53,8 @@ pub struct Xen(Arc<Inner>);
 struct Inner {
     libxl: Libxl,
     cpus: u32,
+    /// Password of VNC screens that name none.
+    password: Option<Password>,
     /// What is known of domains beside what a sweep says.
     known: Mutex<HashMap<u32, Known>>,
     listener: Mutex<Option<mpsc::UnboundedSender<DomainChanged>>>,
@@ -73,14 +75,14 @@ impl std::fmt::Debug for Xen {
 }
 
 impl Xen {
-    /// Opens libxl, which fails on a host without Xen. Blocks.
-    pub fn open() -> Result<Self, Error> {
+    /// Opens libxl, which fails on a host without Xen. `password` is that of VNC screens that name none. Blocks.
+    pub fn open(password: Option<Password>) -> Result<Self, Error> {
         let libxl = Libxl::open().map_err(|failure| {
             Error::backend("Xen cannot be reached: is this Domain-0, and does xenstored run?", failure)
         })?;
         let physinfo = json(&libxl.physinfo().map_err(|failure| failed("Reading the host", failure))?)?;
         let cpus = physinfo["nr_cpus"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
-        let inner = Inner { libxl, cpus, known: Mutex::default(), listener: Mutex::default() };
+        let inner = Inner { libxl, cpus, password, known: Mutex::default(), listener: Mutex::default() };
         let xen = Self(Arc::new(inner));
         watch::start(&xen.0);
         Ok(xen)

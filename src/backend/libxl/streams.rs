@@ -72,7 +72,7 @@ impl Inner {
         transfer: &Transfer,
     ) -> Result<DomainFacts, Error> {
         check_stream(from)?;
-        let value = convert::domain(config, self.cpus)?;
+        let value = convert::domain(config, self.cpus, self.password.as_ref())?;
         // Straight from where it comes: nothing that follows the stream may be read.
         let created =
             while_read(from, transfer, || self.libxl.create(&value.to_string(), Some(from.as_raw_fd())));

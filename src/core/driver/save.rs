@@ -238,6 +238,7 @@ impl Driver {
         from: OwnedFd,
     ) -> Result<Arc<crate::core::snapshot::DomainView>, Error> {
         self.state = State::Building;
+        let _room = self.core.make_room(&config).await;
         let (hypervisor, transfer) = (self.core.hypervisor.clone(), Arc::new(Transfer::default()));
         let (meanwhile, like) = (transfer.clone(), config.clone());
         let work = async move { hypervisor.restore(&like, from, meanwhile).await };
