@@ -197,7 +197,7 @@ async fn serve(router: Router) -> SocketAddr {
     let server = Server::new(Arc::clone(&live), 512);
     let app = router.layer(axum::middleware::from_fn_with_state(Guard::new(live), Guard::check));
     let mut address = None;
-    for listener in listen::open(&config, Inherited::default()).await.unwrap() {
+    for listener in listen::open(&config, Inherited::default()).await.unwrap().http {
         if let Listener::Tcp { local, .. } = &listener {
             address = Some(*local);
         }

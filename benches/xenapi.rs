@@ -216,7 +216,7 @@ async fn serve(app: Router) -> SocketAddr {
         ..RunOptions::default()
     };
     let (config, _) = Config::load(&options, &Environment::default()).unwrap();
-    let listeners = listen::open(&config, Inherited::default()).await.unwrap();
+    let listeners = listen::open(&config, Inherited::default()).await.unwrap().http;
     let live = config.live();
     let guard = Guard::new(Arc::clone(&live));
     let app = app.layer(axum::middleware::from_fn_with_state(guard, Guard::check));

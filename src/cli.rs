@@ -73,6 +73,10 @@ pub struct RunOptions {
     #[arg(long)]
     pub scheduler: Option<Scheduler>,
 
+    /// Read the configuration, say what is wrong with it, and do not serve; fails if a listener would be left out
+    #[arg(long)]
+    pub check_config: bool,
+
     /// What to log, such as `debug` or `warn,xend=debug` [default: xend=info and warnings]
     #[arg(long, value_name = "LEVEL", value_parser = log_option)]
     pub log: Option<String>,
@@ -91,8 +95,14 @@ pub enum Command {
         /// The user's name
         user: String,
     },
-    /// Check domain configurations: say what is wrong, or print what xend understands
+    /// Print every key of xend-config.sxp with its default and what it is for
+    Keys,
+    /// Check domain configurations: say what is wrong or probably not meant, and print what xend understands
     Check {
+        /// Fail if something is probably not meant
+        #[arg(long)]
+        strict: bool,
+
         /// Files that each hold a domain configuration as an S-expression
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
@@ -169,8 +179,12 @@ mod tests {
         assert!(matches!(parse("xend sxp").unwrap().command, Some(Command::Sxp { file: None })));
         assert!(matches!(parse("xend sxp a").unwrap().command, Some(Command::Sxp { file: Some(_) })));
         assert!(parse("xend check").is_err());
+        assert!(matches!(
+            parse("xend check --strict a").unwrap().command,
+            Some(Command::Check { strict: true, .. })
+        ));
         assert!(
-            matches!(parse("xend check a b").unwrap().command, Some(Command::Check { files }) if files.len() == 2)
+            matches!(parse("xend check a b").unwrap().command, Some(Command::Check { files, strict: false }) if files.len() == 2)
         );
     }
 

@@ -13,6 +13,7 @@ pub mod shape;
 
 pub mod auth;
 pub mod backend;
+pub mod check;
 pub mod os;
 pub mod peers;
 pub mod wire;

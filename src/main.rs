@@ -1,27 +1,31 @@
 //! The `xend` daemon and its tools: arguments to configuration to wiring to run.
 
 use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
 use clap::Parser;
+use std::fmt::Display;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 use xend::auth::{self, PasswordFile};
 use xend::backend::sim::{Sim, SimSettings};
+use xend::check;
 use xend::cli::{Cli, Command, RunOptions};
-use xend::config::{Auth, Config, Environment, Hypervisor, Live, Place, RpcListener, Switch};
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::config::{
+    self, Auth, Config, Environment, Finding, Hypervisor, Live, RpcListener, Switch, Tunables,
+};
+use xend::core::engine::{Engine, Outside, Policy, Settings};
 use xend::core::model::Uuid;
 use xend::core::ports;
 use xend::os::{OsEntropy, SystemClock};
 use xend::peers::Allowed;
+use xend::server::listen::Opened;
 use xend::server::telemetry::Telemetry;
 use xend::server::{Guard, Inherited, Server, Signals, lifecycle, listen};
-use xend::shape::{self, SxpSink};
 use xend::store::DirStore;
-use xend::sxp::{Limits, ReadError, Reader, pretty, read_one};
+use xend::sxp::{Limits, Reader, pretty};
 use xend::wire::http::{self, Http};
 use xend::wire::relocation::{RelocationServer, TcpCourier};
 use xend::wire::xmlrpc::{self, Door, Login, XmlRpc};
@@ -29,41 +33,78 @@ use xend::wire::xmlrpc::{self, Door, Login, XmlRpc};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
+        None if cli.run.check_config => check_config(&cli.run),
         None => serve(&cli.run).map(|()| ExitCode::SUCCESS),
         Some(Command::Sxp { file }) => print_canonical(file.as_deref()),
-        Some(Command::Check { files }) => check(files),
+        Some(Command::Keys) => {
+            print(config::reference());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Check { files, strict }) => check(files, *strict),
         Some(Command::Password { user }) => password_line(user).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("xend: {error:#}");
+        complain(format_args!("xend: {error:#}"));
         ExitCode::FAILURE
     })
+}
+
+/// Prints to standard output. A reader that has seen enough (head) is no failure.
+fn print(text: impl AsRef<[u8]>) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_ref()).and_then(|()| out.flush()).ok();
+}
+
+/// Prints a line to standard error, if somebody reads it.
+fn complain(line: impl Display) {
+    writeln!(std::io::stderr().lock(), "{line}").ok();
+}
+
+/// `xend --check-config`: what a start would say of the configuration.
+fn check_config(options: &RunOptions) -> Result<ExitCode> {
+    let (config, findings) = Config::load(options, &Environment::of_this_process())?;
+    let faults = listen::check(&config).into_iter().map(Finding::Fault);
+    let mut status = ExitCode::SUCCESS;
+    for finding in findings.into_iter().chain(faults) {
+        match &finding {
+            Finding::Warning(remark) => complain(format_args!("Warning: {remark}")),
+            Finding::Fault(remark) => {
+                complain(format_args!("Error: {remark}"));
+                status = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn log(findings: Vec<Finding>) {
+    for finding in findings {
+        match finding {
+            Finding::Warning(remark) => tracing::warn!("{remark}"),
+            Finding::Fault(remark) => tracing::error!("{remark}"),
+        }
+    }
 }
 
 fn serve(options: &RunOptions) -> Result<()> {
     // Before any thread: it changes the environment.
     let inherited = Inherited::from_env()?;
     let environment = Environment::of_this_process();
-    let (config, warnings) = Config::load(options, &environment)?;
+    let (config, findings) = Config::load(options, &environment)?;
     let telemetry = Telemetry::init(&config.tunables.log, config.logfile.as_deref())?;
     tracing::info!("Xend {} started", env!("CARGO_PKG_VERSION"));
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    log(findings);
     lifecycle::raise_file_limit();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let signals = Signals::install()?;
         let live = config.live();
         // First, since a second daemon is best told that its socket is taken. Nobody is served before the engine is.
-        let listeners = listen::open(&config, inherited).await?;
-        let xmlrpc = listen::open_rpc(&config.xmlrpc).await?;
-        let logins = config.xen_api.iter().map(|one| login(&config, one)).collect::<Result<Vec<_>>>()?;
-        let xen_api = listen::open_rpc(&config.xen_api).await?;
+        let Opened { http, xmlrpc, xen_api } = listen::open(&config, inherited).await?;
         for open in config.xmlrpc.iter().chain(&config.xen_api).filter(|one| one.is_open()) {
             tracing::warn!("Whoever reaches {:?} can do everything without a password", open.place);
         }
-        let dom0_min_mem = Arc::new(AtomicU64::new(config.tunables.dom0_min_mem_mib));
-        let engine = start_engine(&config, Arc::clone(&dom0_min_mem)).await?;
+        let policy = Arc::new(ArcSwap::from_pointee(policy(&config.tunables)));
+        let engine = start_engine(&config, Arc::clone(&policy)).await?;
         let guard = Guard::new(Arc::clone(&live));
         let server = Server::new(Arc::clone(&live), config.max_connections);
         let app = guarded(pages(&engine, &live, &telemetry, &server), &guard);
@@ -71,20 +112,21 @@ fn serve(options: &RunOptions) -> Result<()> {
         let calls = calls(&engine, host, environment.uid, &live, &telemetry);
         let stop = CancellationToken::new();
         serve_relocation(&config, &engine, stop.clone()).await?;
-        listen::announce(&xen_api, "Xen-API");
+        listen::announce(xen_api.iter().map(|(listener, _)| listener), "Xen-API");
         listen::announce(&xmlrpc, "XML-RPC");
-        listen::announce(&listeners, "Listening");
-        for listener in listeners {
+        listen::announce(&http, "Listening");
+        for listener in http {
             server.attach(listener, app.clone());
         }
         let doors = xmlrpc.into_iter().map(|listener| (listener, Door::Legacy));
-        let doors = doors.chain(xen_api.into_iter().zip(logins.into_iter().map(Door::XenApi)));
-        for (listener, door) in doors {
+        let logins =
+            xen_api.into_iter().map(|(listener, wanted)| (listener, Door::XenApi(login(&config, &wanted))));
+        for (listener, door) in doors.chain(logins) {
             server.attach(listener, guarded(calls.router(door), &guard));
         }
         lifecycle::supervise(&server, signals, || {
             reload(options, &environment, &config, &telemetry, &live);
-            dom0_min_mem.store(live.load().dom0_min_mem_mib, Ordering::Relaxed);
+            policy.store(Arc::new(self::policy(&live.load())));
         })
         .await;
         stop.cancel();
@@ -93,25 +135,47 @@ fn serve(options: &RunOptions) -> Result<()> {
     })
 }
 
-/// Takes in domains from other hosts, if the configuration wants that.
+/// What of the configuration the engine goes by.
+fn policy(tunables: &Tunables) -> Policy {
+    Policy {
+        dom0_min_mem_mib: tunables.dom0_min_mem_mib,
+        dom0_ballooning: tunables.dom0_ballooning,
+        enable_dump: tunables.enable_dump,
+        devices: tunables.devices.clone(),
+    }
+}
+
+/// Takes in domains from other hosts, if the configuration wants that. A relocation server of the file that cannot be had
+/// is left out, as other listeners are.
 async fn serve_relocation(config: &Config, engine: &Engine, stop: CancellationToken) -> Result<()> {
-    let allowed = Allowed::parse(&config.relocation_hosts).context("xend-relocation-hosts-allow")?;
     let Switch::On(address) = config.relocation else { return Ok(()) };
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .with_context(|| format!("Cannot listen on the relocation port {address}"))?;
+    let opened = async {
+        let allowed = Allowed::parse(&config.relocation_hosts).context("xend-relocation-hosts-allow")?;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .with_context(|| format!("Cannot listen on the relocation port {address}"))?;
+        Ok::<_, anyhow::Error>((allowed, listener))
+    };
+    let (allowed, listener) = match (opened.await, &config.origins.relocation.0) {
+        (Ok(opened), _) => opened,
+        (Err(error), Some(at)) => {
+            tracing::error!("{}", at.remark(format!("{error:#}: the relocation server is left out")));
+            return Ok(());
+        }
+        (Err(error), None) => return Err(error),
+    };
     let address = listener.local_addr()?;
     if allowed.everybody() {
         tracing::warn!("Every host may send domains to {address}: xend-relocation-hosts-allow is empty");
     }
-    println!("Relocation on {address}");
+    print(format!("Relocation on {address}\n"));
     tokio::spawn(
         RelocationServer::new(engine.clone(), allowed, config.hypervisor_limit).serve(listener, stop),
     );
     Ok(())
 }
 
-async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<Engine> {
+async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<Engine> {
     let limit = config.hypervisor_limit;
     let clock: Arc<dyn ports::Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn ports::Entropy> = Arc::new(OsEntropy);
@@ -121,16 +185,17 @@ async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<E
                 cpus: config.sim.cpus,
                 memory_mib: config.sim.memory_mib,
                 scheduler: config.scheduler,
+                vnc_password: config.vnc_password.clone(),
                 ..SimSettings::default()
             };
             Arc::new(Sim::open(&config.state_dir.join("sim"), settings, clock.clone(), entropy.clone())?)
         }
         #[cfg(feature = "xen")]
-        Hypervisor::Xen => Arc::new(xend::backend::libxl::Xen::open(limit)?),
+        Hypervisor::Xen => Arc::new(xend::backend::libxl::Xen::open(limit, config.vnc_password.clone())?),
     };
     let dump_dir = config.state_dir.join("dump");
     std::fs::create_dir_all(&dump_dir).with_context(|| format!("Cannot create {}", dump_dir.display()))?;
-    let settings = Settings { hypervisor_limit: limit, dump_dir, dom0_min_mem };
+    let settings = Settings { hypervisor_limit: limit, dump_dir, policy };
     let dir = &config.state_dir;
     let storage = config.storage.clone().unwrap_or_else(|| dir.join("storage"));
     let store = DirStore::with_storage(dir, &storage)
@@ -140,19 +205,13 @@ async fn start_engine(config: &Config, dom0_min_mem: Arc<AtomicU64>) -> Result<E
 }
 
 /// How clients of a listener say who they are.
-fn login(config: &Config, listener: &RpcListener) -> Result<Login> {
-    Ok(match (listener.auth, &listener.place) {
-        (Auth::None, _) => Login::Trusting,
-        (Auth::Password, _) => Login::Asking(Arc::new(PasswordFile::new(&config.password_file))),
-        (Auth::Pam, place) => match (auth::pam(), place) {
-            (Some(pam), _) => Login::Asking(pam),
-            // On its unix socket root needs no password, and nobody else is asked for one.
-            (None, Place::Unix(_)) => Login::Nobody,
-            (None, Place::Tcp(address)) => anyhow::bail!(
-                "This xend was built without PAM: give {address} the method password, or build with --features pam"
-            ),
-        },
-    })
+fn login(config: &Config, listener: &RpcListener) -> Login {
+    match listener.auth {
+        Auth::None => Login::Trusting,
+        Auth::Password => Login::Asking(Arc::new(PasswordFile::new(&config.password_file))),
+        // Without PAM there is the unix socket alone, where root needs no password, and nobody else is asked for one.
+        Auth::Pam => auth::pam().map_or(Login::Nobody, Login::Asking),
+    }
 }
 
 /// Keeps web pages of others away.
@@ -183,13 +242,11 @@ fn pages(engine: &Engine, live: &Live, telemetry: &Telemetry, server: &Server) -
 }
 
 fn reload(options: &RunOptions, environment: &Environment, old: &Config, telemetry: &Telemetry, live: &Live) {
-    let (new, warnings) = match Config::load(options, environment) {
+    let (new, findings) = match Config::load(options, environment) {
         Ok(loaded) => loaded,
         Err(error) => return tracing::error!("Keeping the old configuration: {error}"),
     };
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    log(findings);
     for setting in old.needs_restart(&new) {
         tracing::warn!("A change of {setting} needs a restart");
     }
@@ -223,7 +280,8 @@ fn print_canonical(file: Option<&Path>) -> Result<ExitCode> {
             Ok(None) => return Ok(ExitCode::SUCCESS),
             Err(error) => {
                 out.flush().ok();
-                return Ok(complain(&name, &error));
+                complain(format_args!("{name}:{}:{}: {error}", error.line(), error.column()));
+                return Ok(ExitCode::FAILURE);
             }
         }
     }
@@ -234,43 +292,30 @@ fn password_line(user: &str) -> Result<()> {
     let mut password = String::new();
     std::io::stdin().read_line(&mut password).context("Cannot read standard input")?;
     let line = auth::hashed(user, password.trim_end_matches(['\r', '\n'])).map_err(anyhow::Error::msg)?;
-    println!("{line}");
+    print(format!("{line}\n"));
     Ok(())
 }
 
-/// `xend check`: what is wrong with a configuration, or what it means.
-fn check(files: &[PathBuf]) -> Result<ExitCode> {
+/// `xend check`: what is wrong with a configuration or probably not meant, and what it means.
+fn check(files: &[PathBuf], strict: bool) -> Result<ExitCode> {
     let mut status = ExitCode::SUCCESS;
     for path in files {
-        let (name, text) = (path.display().to_string(), read(path)?);
-        let sxp = match read_one(&text, &generous(&text)) {
-            Ok(sxp) => sxp,
-            Err(error) => {
-                status = complain(&name, &error);
-                continue;
-            }
-        };
-        match shape::read_config(&sxp) {
-            Ok(config) => {
-                let mut sink = SxpSink::default();
-                shape::config(&mut sink, &config);
-                let meaning =
-                    read_one(&sink.into_bytes(), &Limits { bytes: usize::MAX, ..Limits::default() })?;
-                println!("{}", pretty(&meaning, 100));
-            }
-            Err(error) => {
-                let (line, column) = error.position(&text);
-                eprintln!("{name}:{line}:{column}: {error}");
+        let (name, report) = (path.display(), check::check(&read(path)?));
+        for warning in &report.warnings {
+            complain(format_args!("{name}:{warning}"));
+        }
+        if strict && !report.warnings.is_empty() {
+            status = ExitCode::FAILURE;
+        }
+        match report.meaning {
+            Ok(meaning) => print(format!("{}\n", pretty(&meaning, 100))),
+            Err(wrong) => {
+                complain(format_args!("{name}:{wrong}"));
                 status = ExitCode::FAILURE;
             }
         }
     }
     Ok(status)
-}
-
-fn complain(name: &str, error: &ReadError) -> ExitCode {
-    eprintln!("{name}:{}:{}: {error}", error.line(), error.column());
-    ExitCode::FAILURE
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// A configuration that cannot be used.
@@ -19,48 +18,83 @@ pub enum ConfigError {
     /// The file says something that makes no sense.
     #[error("{0}")]
     Invalid(Remark),
-    /// Calls without passwords could be reached from other machines.
-    #[error(
-        "Whoever reaches {0} could do everything without a password: serve it on localhost, use pam or password, or say \
-         (xend-access-without-password yes)"
-    )]
-    Open(SocketAddr),
-    /// A key without a certificate, or the other way round.
-    #[error("xend-tcp-xmlrpc-server-ssl-key-file and -cert-file belong together: give both")]
-    HalfTls,
     /// A default path was needed, and the user has no home directory.
     #[error("No home directory: set HOME or give {0}")]
     NoHome(&'static str),
 }
 
-/// Something in the file that is probably not what its writer meant, but does no harm.
+/// Something about the file that the daemon starts in spite of, and that the operator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning(pub(super) Remark);
+pub enum Finding {
+    /// An entry that is probably not what its writer meant, or that has no effect.
+    Warning(Remark),
+    /// An entry that is broken: the listener that it belongs to is left out, or the key has its default.
+    Fault(Remark),
+}
 
-impl fmt::Display for Warning {
+impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Self::Warning(remark) | Self::Fault(remark) => remark.fmt(f),
+        }
     }
 }
+
+/// A place in a file, shown as `FILE:LINE:COLUMN`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    path: PathBuf,
+    line: usize,
+    column: usize,
+}
+
+impl Position {
+    pub(super) fn new(path: &Path, (line, column): (usize, usize)) -> Self {
+        Self { path: path.to_owned(), line, column }
+    }
+
+    /// A message about this place.
+    pub fn remark(&self, message: impl Into<String>) -> Remark {
+        Remark { at: self.clone(), message: message.into() }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.path.display(), self.line, self.column)
+    }
+}
+
+/// Where a setting is written; `None` for a default and for what the command line says.
+///
+/// Any two are equal: a setting does not change when a line is inserted above it.
+#[derive(Debug, Clone, Default)]
+pub struct Origin(pub Option<Position>);
+
+impl PartialEq for Origin {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Origin {}
 
 /// A message about a place in a file, shown as `FILE:LINE:COLUMN: message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    path: PathBuf,
-    line: usize,
-    column: usize,
+    at: Position,
     message: String,
 }
 
 impl Remark {
-    pub(super) fn new(path: &Path, (line, column): (usize, usize), message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), line, column, message: message.into() }
+    /// The same with more to say.
+    pub(super) fn and(self, more: &str) -> Self {
+        Self { message: format!("{}: {more}", self.message), ..self }
     }
 }
 
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, line, column, message } = self;
-        write!(f, "{}:{line}:{column}: {message}", path.display())
+        write!(f, "{}: {}", self.at, self.message)
     }
 }

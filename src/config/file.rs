@@ -1,18 +1,20 @@
 //! `xend-config.sxp`: from bytes to settings.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::Remark;
+use super::error::{Origin, Position, Remark};
+use super::keys::{self, Broken, Service};
 use super::listeners::Wanted;
-use super::value::{Entry, Problem};
-use super::{ConfigError, Warning, keys};
-use crate::core::model::Scheduler;
-use crate::sxp::{self, Limits};
+use super::unused::{self, Unused};
+use super::value::{Entry, Problem, Source};
+use super::{ConfigError, Finding};
+use crate::core::model::{Scheduler, Text, nearest};
+use crate::sxp::{self, Limits, Sxp};
 
 /// What a file says; `None` where it says nothing.
 #[derive(Debug, Default)]
@@ -33,6 +35,12 @@ pub(super) struct Settings {
     pub(super) logfile: Option<PathBuf>,
     pub(super) dom0_min_mem: Option<u64>,
     pub(super) dom0_ballooning: Option<bool>,
+    pub(super) enable_dump: Option<bool>,
+    pub(super) vif_script: Option<Text>,
+    pub(super) vif_bridge: Option<Text>,
+    pub(super) vnc_listen: Option<Text>,
+    pub(super) vncpasswd: Option<Text>,
+    pub(super) keymap: Option<Text>,
     pub(super) scheduler: Option<Scheduler>,
     pub(super) relocation_server: Option<bool>,
     pub(super) relocation_port: Option<u16>,
@@ -51,102 +59,170 @@ pub(super) struct Settings {
     pub(super) hypervisor_limit: Option<Duration>,
     pub(super) sim_cpus: Option<u32>,
     pub(super) sim_memory: Option<u64>,
+    /// Where each key is.
+    positions: HashMap<&'static str, Position>,
+    /// Broken entries of listeners that nobody has asked about yet.
+    broken: Vec<(Service, Remark)>,
+    /// What its writer should know.
+    findings: Vec<Finding>,
 }
 
 impl Settings {
-    /// Takes one entry over; `false` if this key has no effect.
-    fn take(&mut self, entry: &Entry<'_>) -> Result<bool, Problem> {
-        const MEGABYTES: std::ops::RangeInclusive<u64> = 0..=1 << 30;
-        match entry.key {
-            "xend-http-server" => self.http_server = Some(entry.yes_no()?),
-            "xend-port" => self.port = Some(entry.number("a port", &(1..=65535))?),
-            "xend-address" => self.address = Some(entry.address()?),
-            "xend-unix-server" => self.unix_server = Some(entry.yes_no()?),
-            "xend-unix-path" => self.unix_path = Some(entry.path()?),
-            "xend-unix-mode" => self.unix_mode = Some(entry.mode()?),
-            "xend-unix-group" => self.unix_group = Some(entry.text("a group")?),
-            "xend-http-hosts" => self.hosts = Some(entry.hosts()?),
-            "xend-max-body" => self.max_body = Some(entry.number("a number of bytes", &(1..=1 << 30))?),
-            "xend-max-connections" => {
-                self.max_connections = Some(entry.number("a number of connections", &(1..=100_000))?);
-            }
-            "xend-request-timeout" => {
-                let seconds = entry.number("a number of seconds", &(1..=86_400))?;
-                self.request_timeout = Some(Duration::from_secs(seconds));
-            }
-            "xend-node-shutdown" => self.node_shutdown = Some(entry.yes_no()?),
-            "loglevel" => self.log = Some(entry.log_level()?),
-            "logfile" => self.logfile = Some(entry.path()?),
-            "dom0-min-mem" => self.dom0_min_mem = Some(entry.number("a number of MiB", &MEGABYTES)?),
-            "enable-dom0-ballooning" => self.dom0_ballooning = Some(entry.yes_no()?),
-            "scheduler" => self.scheduler = Some(entry.scheduler()?),
-            "xend-relocation-server" => self.relocation_server = Some(entry.yes_no()?),
-            "xend-relocation-port" => self.relocation_port = Some(entry.number("a port", &(1..=65535))?),
-            "xend-relocation-address" => self.relocation_address = Some(entry.address()?),
-            "xend-relocation-hosts-allow" => self.relocation_hosts = Some(entry.patterns()?),
-            "xend-unix-xmlrpc-server" => self.xmlrpc_unix = Some(entry.yes_no()?),
-            "xend-tcp-xmlrpc-server" => self.xmlrpc_tcp = Some(entry.yes_no()?),
-            "xend-tcp-xmlrpc-server-address" => self.xmlrpc_address = Some(entry.address()?),
-            "xend-tcp-xmlrpc-server-port" => self.xmlrpc_port = Some(entry.number("a port", &(1..=65535))?),
-            "xend-tcp-xmlrpc-server-ssl-key-file" => self.xmlrpc_key = Some(entry.path()?),
-            "xend-tcp-xmlrpc-server-ssl-cert-file" => self.xmlrpc_cert = Some(entry.path()?),
-            "xen-api-server" => self.xen_api = Some(entry.xen_api_listeners()?),
-            "xend-access-without-password" => self.open_access = Some(entry.yes_no()?),
-            "xend-password-file" => self.password_file = Some(entry.path()?),
-            "xend-storage-path" => self.storage = Some(entry.path()?),
-            "xend-hypervisor-limit" => {
-                let seconds = entry.number("a number of seconds", &(10..=86_400))?;
-                self.hypervisor_limit = Some(Duration::from_secs(seconds));
-            }
-            "sim-cpus" => self.sim_cpus = Some(entry.number("a number of CPUs", &(1..=4096))?),
-            "sim-memory" => self.sim_memory = Some(entry.number("a number of MiB", &MEGABYTES)?),
-            _ => return Ok(false),
+    /// Where the first of these keys is that the file has.
+    pub(super) fn origin(&self, keys: &[&str]) -> Origin {
+        Origin(keys.iter().find_map(|key| self.positions.get(key)).cloned())
+    }
+
+    fn warn(&mut self, remark: Remark) {
+        self.findings.push(Finding::Warning(remark));
+    }
+
+    pub(super) fn fault(&mut self, remark: Remark) {
+        self.findings.push(Finding::Fault(remark));
+    }
+
+    /// Whether a listener can be served: it is left out if one of its entries is broken. To be asked once, where the
+    /// command line does not decide.
+    pub(super) fn serves(&mut self, service: Service) -> bool {
+        let (broken, others) =
+            std::mem::take(&mut self.broken).into_iter().partition(|(of, _)| *of == service);
+        self.broken = others;
+        let broken: Vec<_> = broken;
+        for (_, remark) in &broken {
+            self.fault(remark.clone().and(&format!("{} is left out", service.name())));
         }
-        Ok(true)
+        broken.is_empty()
+    }
+
+    /// What its writer should know. Entries of listeners that the command line decides on are broken all the same.
+    pub(super) fn into_findings(mut self) -> Vec<Finding> {
+        for (service, remark) in std::mem::take(&mut self.broken) {
+            self.warn(remark.and(&format!("the command line counts for {}", service.name())));
+        }
+        self.findings
+    }
+
+    /// Notes that a listener is not served. One that the command line asks for has no place in the file.
+    pub(super) fn leave_out(&mut self, origin: &Origin, why: &str, what: &str) {
+        if let Some(at) = &origin.0 {
+            self.fault(at.remark(format!("{what} is left out: {why}")));
+        }
+    }
+
+    /// `(vif-script 'vif-bridge bridge=xenbr1')`: a script, and the bridge that is to be its default.
+    pub(super) fn read_vif_script(&mut self, entry: &Entry<'_>) -> Result<(), Problem> {
+        let text = entry.free_text()?;
+        let line = text.to_string();
+        let mut words = line.split_whitespace();
+        self.vif_script = words.next().map(Text::from);
+        for word in words {
+            if let Some(bridge) = word.strip_prefix("bridge=") {
+                self.vif_bridge = Some(bridge.into());
+            } else {
+                let message =
+                    format!("vif-script: '{}' has no effect, only bridge=NAME has", word.escape_debug());
+                self.warn(entry.source.position(entry.at).remark(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one entry over.
+    fn take(&mut self, entry: &Entry<'_>) -> Result<(), ConfigError> {
+        let Some(key) = keys::find(entry.key) else {
+            let at = entry.source.position(entry.at);
+            if let Some(remark) = unknown_or_unused(entry, &at) {
+                self.warn(remark);
+            }
+            return Ok(());
+        };
+        self.positions.insert(key.name, entry.source.position(entry.at));
+        let Err(Problem { at, message }) = (key.read)(self, entry) else { return Ok(()) };
+        let remark = entry.source.position(at).remark(message);
+        match key.broken {
+            Broken::Refused => return Err(ConfigError::Invalid(remark)),
+            Broken::LeavesOut(service) => self.broken.push((service, remark)),
+            Broken::Default => {
+                let default = if key.default.is_empty() { "nothing" } else { key.default };
+                self.fault(remark.and(&format!("the default counts, {default}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is to be said of a key without an effect here.
+fn unknown_or_unused(entry: &Entry<'_>, at: &Position) -> Option<Remark> {
+    let Some(Unused { name, harmless, why }) = unused::find(entry.key) else {
+        let names = keys::KEYS.iter().map(|key| key.name).chain(unused::UNUSED.iter().map(|key| key.name));
+        let hint = nearest(entry.key, names).map(|name| format!(", {name} is one")).unwrap_or_default();
+        return Some(at.remark(format!("Unknown key {} is ignored{hint}", entry.key.escape_debug())));
+    };
+    let mut words = Vec::new();
+    words_of(entry.values, &mut words);
+    let harmless = words.is_empty() || matches!(words.as_slice(), [word] if harmless.contains(word));
+    (!harmless).then(|| at.remark(format!("{name} has no effect: {why}")))
+}
+
+/// The words of a value, whatever lists they are in. Recursion is bounded: the reader bounds a tree's depth.
+fn words_of<'a>(values: &'a [Sxp], words: &mut Vec<&'a str>) {
+    for value in values {
+        match value.as_list() {
+            Some(items) => words_of(items, words),
+            None => words.push(value.as_str().unwrap_or("?")),
+        }
     }
 }
 
 /// Reads a file that must exist.
-pub(super) fn read(path: &Path) -> Result<(Settings, Vec<Warning>), ConfigError> {
+pub(super) fn read(path: &Path) -> Result<Settings, ConfigError> {
     let text = fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    parse(path, &text)
+    parse(&Source { path, text: &text })
 }
 
 /// Reads a file that need not exist.
-pub(super) fn read_if_there(path: &Path) -> Result<(Settings, Vec<Warning>), ConfigError> {
+pub(super) fn read_if_there(path: &Path) -> Result<Settings, ConfigError> {
     match read(path) {
         Err(ConfigError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Ok(Default::default())
+            Ok(Settings::default())
         }
         result => result,
     }
 }
 
-fn parse(path: &Path, text: &[u8]) -> Result<(Settings, Vec<Warning>), ConfigError> {
-    let remark = |at: u32, message: String| Remark::new(path, sxp::position(text, at as usize), message);
-    let forms = sxp::read_all(text, &Limits::default()).map_err(|error| {
-        ConfigError::Invalid(Remark::new(path, (error.line(), error.column()), error.to_string()))
+fn parse(source: &Source<'_>) -> Result<Settings, ConfigError> {
+    let forms = sxp::read_all(source.text, &Limits::default()).map_err(|error| {
+        let at = Position::new(source.path, (error.line(), error.column()));
+        ConfigError::Invalid(at.remark(error.to_string()))
     })?;
     let mut settings = Settings::default();
-    let mut warnings = Vec::new();
     let mut seen = HashSet::new();
+    let mut bare = false;
     for form in &forms {
         let Some(key) = form.head() else {
-            return Err(ConfigError::Invalid(remark(form.at(), "Expected (key value)".to_owned())));
+            // Several words without parentheses are one mistake. What they are is not shown: one can be a password.
+            let word = form.as_list().is_none();
+            if !(std::mem::replace(&mut bare, word) && word) {
+                settings.warn(source.position(form.at()).remark(outside(form)));
+            }
+            continue;
         };
-        let entry = Entry { key, values: form.tail(), at: form.at() };
-        let took = settings
-            .take(&entry)
-            .map_err(|problem| ConfigError::Invalid(remark(problem.at, problem.message)))?;
-        let key_shown = key.escape_debug();
-        if !took && keys::is_without_effect(key) {
-            tracing::debug!("Configuration key {key_shown} has no effect");
-        } else if !took {
-            warnings.push(Warning(remark(entry.at, format!("Unknown key {key_shown} is ignored"))));
-        } else if !seen.insert(key) {
-            let message = format!("{key_shown} is given again, this one counts");
-            warnings.push(Warning(remark(entry.at, message)));
+        bare = false;
+        if seen.insert(key) {
+            settings.take(&Entry { source: *source, key, values: form.tail(), at: form.at() })?;
+        } else {
+            // As in xend.
+            let message = format!("{} is given again and ignored, the first one counts", key.escape_debug());
+            settings.warn(source.position(form.at()).remark(message));
         }
     }
-    Ok((settings, warnings))
+    Ok(settings)
+}
+
+/// What is to be said of something that is no entry.
+fn outside(form: &Sxp) -> String {
+    match form.as_str().filter(|word| keys::find(word).is_some() || unused::find(word).is_some()) {
+        Some(key) => format!("{key} is ignored: write ({key} VALUE), in parentheses"),
+        None => "This is ignored: an entry is (key value), in parentheses".to_owned(),
+    }
 }

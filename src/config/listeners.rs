@@ -1,8 +1,10 @@
 //! Where XML-RPC is served, and to whom.
 
+use super::error::Origin;
 use super::file::Settings;
+use super::keys::Service;
 use super::value::{Entry, Problem, address};
-use super::{ConfigError, Places, Switch, UnixSocket};
+use super::{Places, Switch, UnixSocket};
 use crate::cli::RunOptions;
 use crate::sxp::Sxp;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -51,12 +53,14 @@ pub struct RpcListener {
     pub hosts: String,
     /// Whether it is encrypted.
     pub tls: Option<TlsFiles>,
+    /// Where it is written.
+    pub origin: Origin,
 }
 
 impl RpcListener {
     /// A unix socket, whose peers the kernel vouches for.
-    pub(super) fn unix(socket: UnixSocket, auth: Auth) -> Self {
-        Self { place: Place::Unix(socket), auth, hosts: String::new(), tls: None }
+    fn unix(socket: UnixSocket, auth: Auth, origin: Origin) -> Self {
+        Self { place: Place::Unix(socket), auth, hosts: String::new(), tls: None, origin }
     }
 
     /// Whether anybody who reaches it may do everything, and it can be reached from other machines.
@@ -66,126 +70,204 @@ impl RpcListener {
 }
 
 /// An entry of `xen-api-server`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// None for xend's unix socket.
-    pub(super) tcp: Option<SocketAddr>,
-    pub(super) auth: Auth,
-    pub(super) hosts: String,
-    pub(super) tls: Option<TlsFiles>,
+    tcp: Option<SocketAddr>,
+    auth: Auth,
+    hosts: String,
+    tls: Option<TlsFiles>,
+    origin: Origin,
 }
 
-impl Entry<'_> {
-    /// `((9363 pam '^localhost$' key crt) (unix none))`
-    pub(super) fn xen_api_listeners(&self) -> Result<Vec<Wanted>, Problem> {
-        let [list] = self.values else {
-            return Err(self.problem(self.at, "needs one list of listeners, like ((unix))"));
+impl Wanted {
+    /// The unix socket, which is served if nobody says otherwise.
+    fn unix() -> Self {
+        Self { tcp: None, auth: Auth::Pam, hosts: String::new(), tls: None, origin: Origin::default() }
+    }
+}
+
+impl Settings {
+    /// `((9363 pam '^localhost$' key crt) (unix none))`: what makes sense of it is served.
+    pub(super) fn read_xen_api(&mut self, entry: &Entry<'_>) -> Result<(), Problem> {
+        let [list] = entry.values else {
+            return Err(entry.problem(entry.at, "needs one list of listeners, like ((unix))"));
         };
         let Some(listeners) = list.as_list() else {
-            return Err(self.problem(list.at(), "needs a list of listeners, like ((unix))"));
+            return Err(entry.problem(list.at(), "needs a list of listeners, like ((unix))"));
         };
-        listeners.iter().map(|listener| self.xen_api_listener(listener)).collect()
-    }
-
-    fn xen_api_listener(&self, listener: &Sxp) -> Result<Wanted, Problem> {
-        let words: Option<Vec<(u32, &str)>> = listener
-            .as_list()
-            .and_then(|items| items.iter().map(|item| Some((item.at(), item.as_str()?))).collect());
-        let Some([(at, place), rest @ ..]) = words.as_deref() else {
-            return Err(self.problem(listener.at(), "needs lists like (unix) or (9363 pam) in its list"));
-        };
-        let tcp = if *place == "unix" { None } else { Some(self.tcp_place(*at, place)?) };
-        let auth = match rest.first() {
-            // Of one without a method xend's documentation said pam; its code let everybody in.
-            None | Some((_, "pam")) => Auth::Pam,
-            Some((_, "none")) => Auth::None,
-            Some((_, "password")) => Auth::Password,
-            Some((at, other)) => {
-                let message = format!("'{}' is not one of none, pam, password", other.escape_debug());
-                return Err(self.problem(*at, &message));
+        let mut wanted = Vec::new();
+        for listener in listeners {
+            match xen_api_listener(entry, listener) {
+                Ok(one) => wanted.push(one),
+                Err(Problem { at, message }) => {
+                    let first = listener.as_list().and_then(<[Sxp]>::first).unwrap_or(listener);
+                    let place = first.as_str().unwrap_or("this listener").escape_debug().to_string();
+                    self.fault(
+                        entry.source.position(at).remark(message).and(&format!("{place} is left out")),
+                    );
+                }
             }
-        };
-        let hosts = rest.get(1).map(|(_, hosts)| (*hosts).to_owned()).unwrap_or_default();
-        let tls = match (rest.get(2), rest.get(3)) {
-            (None, _) => None,
-            (Some((_, key)), Some((_, cert))) => Some(TlsFiles { key: key.into(), cert: cert.into() }),
-            (Some((at, _)), None) => return Err(self.problem(*at, "a key needs a certificate behind it")),
-        };
-        if let Some((at, _)) = rest.get(4) {
-            return Err(self.problem(*at, "takes a place, a method, hosts, a key and a certificate"));
         }
-        match tcp {
-            None if tls.is_some() => Err(self.problem(listener.at(), "a unix socket is not encrypted")),
-            tcp => Ok(Wanted { tcp, auth, hosts, tls }),
-        }
-    }
-
-    /// `9363` or `localhost:9363`
-    fn tcp_place(&self, at: u32, place: &str) -> Result<SocketAddr, Problem> {
-        let (ip, port) = match place.rsplit_once(':') {
-            Some((ip, port)) => (address(ip.trim_start_matches('[').trim_end_matches(']')), port),
-            None => (Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), place),
-        };
-        if let (Some(ip), Ok(port)) = (ip, port.parse()) {
-            return Ok(SocketAddr::new(ip, port));
-        }
-        let message = format!("'{}' is not unix, PORT or ADDRESS:PORT", place.escape_debug());
-        Err(self.problem(at, &message))
+        self.xen_api = Some(wanted);
+        Ok(())
     }
 }
 
-/// Where xm's calls are served, and where the Xen-API is.
-pub(super) fn merge(
+fn xen_api_listener(entry: &Entry<'_>, listener: &Sxp) -> Result<Wanted, Problem> {
+    let words: Option<Vec<(u32, &str)>> = listener
+        .as_list()
+        .and_then(|items| items.iter().map(|item| Some((item.at(), item.as_str()?))).collect());
+    let Some([(at, place), rest @ ..]) = words.as_deref() else {
+        return Err(entry.problem(listener.at(), "needs lists like (unix) or (9363 pam) in its list"));
+    };
+    let tcp = if place.eq_ignore_ascii_case("unix") { None } else { Some(tcp_place(entry, *at, place)?) };
+    let auth = match rest.first() {
+        // Of one without a method xend's documentation said pam; its code let everybody in.
+        None | Some((_, "pam")) => Auth::Pam,
+        Some((_, "none")) => Auth::None,
+        Some((_, "password")) => Auth::Password,
+        Some((at, other)) => {
+            let message = format!(
+                "'{}' is not one of none, pam, password: write ({place} pam) or ({place} password), hosts come after that",
+                other.escape_debug()
+            );
+            return Err(entry.problem(*at, &message));
+        }
+    };
+    let hosts = rest.get(1).map(|(_, hosts)| (*hosts).to_owned()).unwrap_or_default();
+    let beside = |file: &str| entry.source.path.parent().map_or_else(|| file.into(), |dir| dir.join(file));
+    let tls = match (rest.get(2), rest.get(3)) {
+        (None, _) => None,
+        (Some((_, key)), Some((_, cert))) => Some(TlsFiles { key: beside(key), cert: beside(cert) }),
+        (Some((at, _)), None) => return Err(entry.problem(*at, "a key needs a certificate behind it")),
+    };
+    if let Some((at, _)) = rest.get(4) {
+        return Err(entry.problem(*at, "takes a place, a method, hosts, a key and a certificate"));
+    }
+    let origin = Origin(Some(entry.source.position(listener.at())));
+    match tcp {
+        None if tls.is_some() => Err(entry.problem(listener.at(), "a unix socket is not encrypted")),
+        tcp => Ok(Wanted { tcp, auth, hosts, tls, origin }),
+    }
+}
+
+/// `9363` or `localhost:9363`
+fn tcp_place(entry: &Entry<'_>, at: u32, place: &str) -> Result<SocketAddr, Problem> {
+    let (ip, port) = match place.rsplit_once(':') {
+        Some((ip, port)) => (address(ip.trim_start_matches('[').trim_end_matches(']')), port),
+        None => (Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), place),
+    };
+    if let (Some(ip), Ok(port)) = (ip, port.parse()) {
+        return Ok(SocketAddr::new(ip, port));
+    }
+    let message = format!("'{}' is not unix, PORT or ADDRESS:PORT", place.escape_debug());
+    Err(entry.problem(at, &message))
+}
+
+/// Where xm's calls are served.
+pub(super) fn xmlrpc(
     options: &RunOptions,
     file: &mut Settings,
     places: Option<&Places>,
     socket_at: impl Fn(PathBuf) -> UnixSocket,
-) -> Result<(Vec<RpcListener>, Vec<RpcListener>), ConfigError> {
-    // An instance with a socket of its own is none that takes xend's place.
-    let own = options.unix.is_some();
-    let default = |path: fn(&Places) -> &PathBuf| places.filter(|_| !own).map(|places| path(places).clone());
-    let xmlrpc_unix = match &options.xmlrpc {
+) -> Vec<RpcListener> {
+    let path = match &options.xmlrpc {
         Some(Switch::On(path)) => Some(path.clone()),
         Some(Switch::Off) => None,
-        None => default(|places| &places.xmlrpc).filter(|_| file.xmlrpc_unix.unwrap_or(true)),
+        None if !file.serves(Service::UnixXmlRpc) || file.xmlrpc_unix == Some(false) => None,
+        None => default_socket(options, places, |places| &places.xmlrpc),
     };
-    let mut xmlrpc: Vec<RpcListener> =
-        xmlrpc_unix.map(|path| RpcListener::unix(socket_at(path), Auth::None)).into_iter().collect();
-    if file.xmlrpc_tcp.unwrap_or(false) {
+    let origin = file.origin(&["xend-unix-xmlrpc-server", "xend-unix-mode", "xend-unix-group"]);
+    let mut listeners: Vec<RpcListener> =
+        path.map(|path| RpcListener::unix(socket_at(path), Auth::None, origin)).into_iter().collect();
+    if file.xmlrpc_tcp.unwrap_or(false) && file.serves(Service::TcpXmlRpc) {
         let ip = file.xmlrpc_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let tls = match (file.xmlrpc_key.take(), file.xmlrpc_cert.take()) {
-            (Some(key), Some(cert)) => Some(TlsFiles { key, cert }),
-            (None, None) => None,
-            _ => return Err(ConfigError::HalfTls),
-        };
-        let place = Place::Tcp(SocketAddr::new(ip, file.xmlrpc_port.unwrap_or(XMLRPC_PORT)));
-        xmlrpc.push(RpcListener { place, auth: Auth::None, hosts: String::new(), tls });
+        let address = SocketAddr::new(ip, file.xmlrpc_port.unwrap_or(XMLRPC_PORT));
+        let tls =
+            match (file.xmlrpc_key.take(), file.xmlrpc_cert.take()) {
+                (Some(key), Some(cert)) => Ok(Some(TlsFiles { key, cert })),
+                (None, None) => Ok(None),
+                _ => Err("xend-tcp-xmlrpc-server-ssl-key-file and -cert-file belong together, give both"
+                    .to_owned()),
+            };
+        let origin = file.origin(&["xend-tcp-xmlrpc-server"]);
+        let listener = tls.map(|tls| RpcListener {
+            place: Place::Tcp(address),
+            auth: Auth::None,
+            hosts: String::new(),
+            tls,
+            origin: origin.clone(),
+        });
+        match listener.and_then(|listener| closed(listener, file)) {
+            Ok(listener) => listeners.push(listener),
+            Err(why) => file.leave_out(&origin, &why, &format!("XML-RPC on {address}")),
+        }
     }
+    listeners
+}
+
+/// Where the Xen-API is served.
+pub(super) fn xen_api(
+    options: &RunOptions,
+    file: &mut Settings,
+    places: Option<&Places>,
+    socket_at: impl Fn(PathBuf) -> UnixSocket,
+) -> Vec<RpcListener> {
     let socket_path = match &options.xen_api {
         Some(Switch::On(path)) => Some(path.clone()),
         Some(Switch::Off) => None,
-        None => default(|places| &places.xen_api),
+        None => default_socket(options, places, |places| &places.xen_api),
     };
-    let whole = || Wanted { tcp: None, auth: Auth::Pam, hosts: String::new(), tls: None };
-    let mut wanted = file.xen_api.take().unwrap_or_else(|| vec![whole()]);
+    let mut wanted = match file.xen_api.take() {
+        Some(wanted) => wanted,
+        None if file.serves(Service::XenApi) => vec![Wanted::unix()],
+        None => Vec::new(),
+    };
     // Named on the command line, it is wanted.
     if options.xen_api.is_some() && !wanted.iter().any(|listener| listener.tcp.is_none()) {
-        wanted.push(whole());
+        wanted.push(Wanted::unix());
     }
-    let mut xen_api = Vec::new();
-    for Wanted { tcp, auth, hosts, tls } in wanted {
-        let place = match (tcp, &socket_path) {
-            (Some(address), _) => Place::Tcp(address),
-            (None, Some(path)) => Place::Unix(socket_at(path.clone())),
+    let mut listeners = Vec::new();
+    for Wanted { tcp, auth, hosts, tls, origin } in wanted {
+        let (place, shown) = match (tcp, &socket_path) {
+            (Some(address), _) => (Place::Tcp(address), address.to_string()),
+            (None, Some(path)) => (Place::Unix(socket_at(path.clone())), path.display().to_string()),
             (None, None) => continue,
         };
-        xen_api.push(RpcListener { place, auth, hosts, tls });
-    }
-    let open = xmlrpc.iter().chain(&xen_api).filter(|listener| listener.is_open());
-    for listener in open {
-        if let (Place::Tcp(address), false) = (&listener.place, file.open_access.unwrap_or(false)) {
-            return Err(ConfigError::Open(*address));
+        match closed(RpcListener { place, auth, hosts, tls, origin: origin.clone() }, file) {
+            Ok(listener) => listeners.push(listener),
+            Err(why) => file.leave_out(&origin, &why, &format!("the Xen-API on {shown}")),
         }
     }
-    Ok((xmlrpc, xen_api))
+    listeners
+}
+
+/// The path of a socket that nobody named. An instance with a socket of its own is none that takes xend's place.
+fn default_socket(
+    options: &RunOptions,
+    places: Option<&Places>,
+    path: fn(&Places) -> &PathBuf,
+) -> Option<PathBuf> {
+    places.filter(|_| options.unix.is_none()).map(|places| path(places).clone())
+}
+
+/// The listener, if it lets nobody in that it should not; else what to do about it.
+fn closed(listener: RpcListener, file: &Settings) -> Result<RpcListener, String> {
+    let Place::Tcp(_) = listener.place else { return Ok(listener) };
+    if listener.is_open() && !file.open_access.unwrap_or(false) {
+        return Err(
+            "whoever reaches it could do everything without a password, serve it on localhost, use pam or \
+                    password, or say (xend-access-without-password yes)"
+                .to_owned(),
+        );
+    }
+    if listener.auth == Auth::Pam && !cfg!(feature = "pam") {
+        return Err(
+            "this xend was built without PAM, use password (with xend-password-file), or build with \
+                    --features pam"
+                .to_owned(),
+        );
+    }
+    Ok(listener)
 }

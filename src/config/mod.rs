@@ -1,43 +1,9 @@
 //! The configuration: command line over file over default, as one [`Config`].
 //!
-//! The file is xend's own `xend-config.sxp`: a sequence of `(key value)`. A file written for xend works: its keys
-//! that have no effect here are accepted in silence, and a key nobody knows is a [`Warning`], not an error.
-//!
-//! | key | value | default | reload |
-//! |---|---|---|---|
-//! | `xend-http-server` | yes, no | yes | |
-//! | `xend-port` | 1 to 65535 | 8000 | |
-//! | `xend-address` | IP address, `localhost`, or `''` for all interfaces | 127.0.0.1 | |
-//! | `xend-unix-server` | yes, no | yes | |
-//! | `xend-unix-path` | path | `xend-socket` in [`Places::runtime`] | |
-//! | `xend-unix-mode` | octal permission bits | 0600 | |
-//! | `xend-unix-group` | name or number | the daemon's own | |
-//! | `xend-http-hosts` | host names | none beside the machine's own | yes |
-//! | `xend-max-body` | bytes | 1048576 | yes |
-//! | `xend-max-connections` | connections on each listener | 512 | |
-//! | `xend-request-timeout` | seconds | 30 | yes |
-//! | `xend-node-shutdown` | yes, no | no | yes |
-//! | `loglevel` | DEBUG, INFO, WARNING, ERROR, CRITICAL | INFO | yes |
-//! | `logfile` | path | standard error | |
-//! | `dom0-min-mem` | MiB | 196 | yes |
-//! | `enable-dom0-ballooning` | yes, no | yes, or no if `dom0-min-mem` is 0 | yes |
-//! | `xend-relocation-server` | yes, no | no | |
-//! | `xend-relocation-port` | 1 to 65535 | 8002 | |
-//! | `xend-relocation-address` | IP address, `localhost`, or `''` for all interfaces | `''` | |
-//! | `xend-relocation-hosts-allow` | regular expressions for names and addresses, `''` for everybody | `^localhost$ ^localhost\.localdomain$` | |
-//! | `xend-unix-xmlrpc-server` | yes, no | yes | |
-//! | `xend-tcp-xmlrpc-server` | yes, no | no | |
-//! | `xend-tcp-xmlrpc-server-address` | IP address, `localhost`, or `''` for all interfaces | localhost | |
-//! | `xend-tcp-xmlrpc-server-port` | 1 to 65535 | 8006 | |
-//! | `xend-tcp-xmlrpc-server-ssl-key-file`, `-cert-file` | paths | not encrypted | |
-//! | `xen-api-server` | listeners: `unix`, port or address:port; `none`, `pam` or `password`; hosts; key; certificate | `((unix))` | |
-//! | `xend-password-file` | path | `passwords` in the state directory | |
-//! | `xend-access-without-password` | yes, no: whether XML-RPC without passwords may be reached from other machines | no | |
-//! | `xend-storage-path` | directory of disk images | `storage` in the state directory | |
-//! | `scheduler` | credit, credit2, sedf, rtds | credit | |
-//! | `xend-hypervisor-limit` | seconds for one call of the hypervisor, or without progress of a long one: for slow test machines | 120 | |
-//! | `sim-cpus` | 1 to 4096 | 4 | |
-//! | `sim-memory` | MiB | 16384 | |
+//! The file is xend's own `xend-config.sxp`: a sequence of `(key value)`. A file written for xend works. [`keys`] has the
+//! table of keys; `dist/xend-config.sxp` explains them to people. A key that xend had and that has no effect here, and a
+//! key that nobody knows, is a [`Finding::Warning`] if it asks for something. An entry of a listener that is broken is a
+//! [`Finding::Fault`]: that listener is left out, and everything else is served.
 //!
 //! What a running daemon can take over on SIGHUP lives in [`Tunables`]; [`Config::needs_restart`] names the rest.
 
@@ -46,6 +12,7 @@ mod file;
 mod keys;
 mod listeners;
 mod places;
+mod unused;
 pub(crate) mod value;
 
 #[cfg(test)]
@@ -58,12 +25,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-pub use error::{ConfigError, Remark, Warning};
+pub use error::{ConfigError, Finding, Origin, Position, Remark};
+pub use keys::reference;
 pub use listeners::{Auth, Place, RpcListener, TlsFiles};
 pub use places::{Environment, Places};
 
 use crate::cli::RunOptions;
-use crate::core::model::Scheduler;
+use crate::core::model::{DeviceDefaults, Password, Scheduler, Text};
+use keys::Service;
 
 /// xend's relocation port.
 const RELOCATION_PORT: u16 = 8002;
@@ -131,6 +100,10 @@ pub struct Tunables {
     pub dom0_min_mem_mib: u64,
     /// Whether Domain-0 gives memory to new domains.
     pub dom0_ballooning: bool,
+    /// Whether the memory of every domain that crashes is written to a file.
+    pub enable_dump: bool,
+    /// What devices have whose configuration leaves it open.
+    pub devices: DeviceDefaults,
     /// Where other hosts are expected to take domains in, if nobody says otherwise.
     pub relocation_port: u16,
 }
@@ -145,7 +118,38 @@ impl Default for Tunables {
             node_shutdown: false,
             dom0_min_mem_mib: 196,
             dom0_ballooning: true,
+            enable_dump: false,
+            devices: DeviceDefaults::default(),
             relocation_port: RELOCATION_PORT,
+        }
+    }
+}
+
+impl Tunables {
+    fn merge(options: &RunOptions, file: &mut file::Settings, relocation_port: u16) -> Self {
+        let defaults = Self::default();
+        let dom0_min_mem_mib = file.dom0_min_mem.unwrap_or(defaults.dom0_min_mem_mib);
+        // What Xen does by itself is not written into configurations.
+        let unusual =
+            |said: Option<Text>, usual: &str| said.filter(|text| !text.is_empty() && *text != usual);
+        let vnc_listen =
+            file.vnc_listen.take().map(|said| if said.is_empty() { "0.0.0.0".into() } else { said });
+        Self {
+            log: options.log.clone().or(file.log.take()).unwrap_or(defaults.log),
+            allowed_hosts: file.hosts.take().unwrap_or(defaults.allowed_hosts),
+            max_body: file.max_body.unwrap_or(defaults.max_body),
+            request_timeout: file.request_timeout.unwrap_or(defaults.request_timeout),
+            node_shutdown: file.node_shutdown.unwrap_or(defaults.node_shutdown),
+            dom0_min_mem_mib,
+            dom0_ballooning: file.dom0_ballooning.unwrap_or(dom0_min_mem_mib > 0),
+            enable_dump: file.enable_dump.unwrap_or(defaults.enable_dump),
+            devices: DeviceDefaults {
+                vif_script: unusual(file.vif_script.take(), "vif-bridge"),
+                vif_bridge: unusual(file.vif_bridge.take(), ""),
+                vnc_listen: unusual(vnc_listen, "127.0.0.1"),
+                keymap: unusual(file.keymap.take(), ""),
+            },
+            relocation_port,
         }
     }
 }
@@ -182,6 +186,10 @@ pub struct Config {
     pub relocation: Switch<SocketAddr>,
     /// Which hosts may send some: regular expressions, separated by blanks; none for all.
     pub relocation_hosts: String,
+    /// Password of VNC screens that name none.
+    pub vnc_password: Option<Password>,
+    /// Where the file speaks of HTTP over TCP, HTTP on the unix socket and relocation.
+    pub origins: Origins,
     /// Connections that each listener serves at a time.
     pub max_connections: usize,
     /// Where the log goes; standard error if `None`.
@@ -190,76 +198,90 @@ pub struct Config {
     pub tunables: Tunables,
 }
 
+/// Where the file speaks of listeners that have no list of their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins {
+    /// HTTP over TCP.
+    pub http: Origin,
+    /// HTTP on the unix socket.
+    pub unix: Origin,
+    /// Domains from other hosts.
+    pub relocation: Origin,
+}
+
 impl Config {
     /// Reads the configuration file and puts `options` over it.
     ///
     /// The file is the one of `options`, which must exist, or else the default one of `environment`, which need not.
-    /// The warnings are for the log, which does not exist yet when a configuration is read for the first time.
+    /// The findings are for the log, which does not exist yet when a configuration is read for the first time.
     pub fn load(
         options: &RunOptions,
         environment: &Environment,
-    ) -> Result<(Self, Vec<Warning>), ConfigError> {
+    ) -> Result<(Self, Vec<Finding>), ConfigError> {
         let places = Places::of(environment);
         let default_file = places.as_ref().map(|places| places.config.clone());
-        let (settings, warnings) = match (&options.config, default_file) {
+        let mut settings = match (&options.config, default_file) {
             (Some(path), _) => file::read(path)?,
             (None, Some(path)) => file::read_if_there(&path)?,
-            (None, None) => Default::default(),
+            (None, None) => file::Settings::default(),
         };
-        Self::merge(options, settings, places.as_ref()).map(|config| (config, warnings))
+        let config = Self::merge(options, &mut settings, places.as_ref())?;
+        Ok((config, settings.into_findings()))
     }
 
     fn merge(
         options: &RunOptions,
-        mut file: file::Settings,
+        file: &mut file::Settings,
         places: Option<&Places>,
     ) -> Result<Self, ConfigError> {
-        let http = options.http.clone().unwrap_or_else(|| {
-            let ip = file.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-            let address = SocketAddr::new(ip, file.port.unwrap_or(8000));
-            if file.http_server.unwrap_or(true) { Switch::On(address) } else { Switch::Off }
-        });
+        let mut origins = Origins::default();
+        let http = match &options.http {
+            Some(said) => said.clone(),
+            None if file.serves(Service::Http) && file.http_server.unwrap_or(true) => {
+                origins.http = file.origin(&["xend-address", "xend-port", "xend-http-server"]);
+                let ip = file.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+                Switch::On(SocketAddr::new(ip, file.port.unwrap_or(8000)))
+            }
+            None => Switch::Off,
+        };
         let unix_path = match &options.unix {
             Some(Switch::On(path)) => Some(path.clone()),
             Some(Switch::Off) => None,
-            None if file.unix_server == Some(false) => None,
-            None => Some(match (file.unix_path.clone(), places) {
-                (Some(path), _) => path,
-                (None, Some(places)) => places.runtime.join("xend-socket"),
-                (None, None) => return Err(ConfigError::NoHome("--unix")),
-            }),
+            None if !file.serves(Service::Unix) || file.unix_server == Some(false) => None,
+            None => {
+                origins.unix =
+                    file.origin(&["xend-unix-path", "xend-unix-mode", "xend-unix-group", "xend-unix-server"]);
+                Some(match (file.unix_path.clone(), places) {
+                    (Some(path), _) => path,
+                    (None, Some(places)) => places.runtime.join("xend-socket"),
+                    (None, None) => return Err(ConfigError::NoHome("--unix")),
+                })
+            }
         };
         let (mode, group) = (file.unix_mode.unwrap_or(0o600), file.unix_group.clone());
         let socket_at = |path| UnixSocket { path, mode, group: group.clone() };
         let unix = unix_path.map_or(Switch::Off, |path| Switch::On(socket_at(path)));
-        let (xmlrpc, xen_api) = listeners::merge(options, &mut file, places, socket_at)?;
+        let xmlrpc = listeners::xmlrpc(options, file, places, socket_at);
+        let xen_api = listeners::xen_api(options, file, places, socket_at);
         let state_dir = match (&options.state_dir, places) {
             (Some(dir), _) => dir.clone(),
             (None, Some(places)) => places.state.clone(),
             (None, None) => return Err(ConfigError::NoHome("--state-dir")),
         };
         let relocation_port = file.relocation_port.unwrap_or(RELOCATION_PORT);
-        let relocation = options.relocation.clone().unwrap_or_else(|| {
-            let ip = file.relocation_address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-            let address = SocketAddr::new(ip, relocation_port);
-            if file.relocation_server.unwrap_or(false) { Switch::On(address) } else { Switch::Off }
-        });
-        let defaults = Tunables::default();
-        let dom0_min_mem_mib = file.dom0_min_mem.unwrap_or(defaults.dom0_min_mem_mib);
-        let tunables = Tunables {
-            log: options.log.clone().or(file.log).unwrap_or(defaults.log),
-            allowed_hosts: file.hosts.unwrap_or(defaults.allowed_hosts),
-            max_body: file.max_body.unwrap_or(defaults.max_body),
-            request_timeout: file.request_timeout.unwrap_or(defaults.request_timeout),
-            node_shutdown: file.node_shutdown.unwrap_or(defaults.node_shutdown),
-            dom0_min_mem_mib,
-            dom0_ballooning: file.dom0_ballooning.unwrap_or(dom0_min_mem_mib > 0),
-            relocation_port,
+        let relocation = match &options.relocation {
+            Some(said) => said.clone(),
+            None if file.serves(Service::Relocation) && file.relocation_server.unwrap_or(false) => {
+                origins.relocation = file.origin(&["xend-relocation-hosts-allow", "xend-relocation-server"]);
+                let ip = file.relocation_address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+                Switch::On(SocketAddr::new(ip, relocation_port))
+            }
+            None => Switch::Off,
         };
+        let tunables = Tunables::merge(options, file, relocation_port);
         Ok(Self {
             http,
             unix,
-            state_dir: state_dir.clone(),
             hypervisor: options.hypervisor.unwrap_or_default(),
             hypervisor_limit: file.hypervisor_limit.unwrap_or(HYPERVISOR_LIMIT),
             scheduler: options.scheduler.or(file.scheduler).unwrap_or_default(),
@@ -269,12 +291,15 @@ impl Config {
             },
             xmlrpc,
             xen_api,
-            password_file: file.password_file.unwrap_or_else(|| state_dir.join("passwords")),
-            storage: file.storage,
+            password_file: file.password_file.take().unwrap_or_else(|| state_dir.join("passwords")),
+            storage: file.storage.take(),
+            state_dir,
             relocation,
-            relocation_hosts: file.relocation_hosts.unwrap_or_else(|| RELOCATION_HOSTS.to_owned()),
+            relocation_hosts: file.relocation_hosts.take().unwrap_or_else(|| RELOCATION_HOSTS.to_owned()),
+            vnc_password: file.vncpasswd.take().and_then(Password::new),
+            origins,
             max_connections: file.max_connections.unwrap_or(512),
-            logfile: file.logfile,
+            logfile: file.logfile.take(),
             tunables,
         })
     }
@@ -292,6 +317,7 @@ impl Config {
             ("the XML-RPC server", self.xmlrpc != new.xmlrpc),
             ("xen-api-server", self.xen_api != new.xen_api),
             ("xend-password-file", self.password_file != new.password_file),
+            ("vncpasswd", self.vnc_password != new.vnc_password),
             ("xend-storage-path", self.storage != new.storage),
             ("the relocation server", {
                 (&self.relocation, &self.relocation_hosts) != (&new.relocation, &new.relocation_hosts)

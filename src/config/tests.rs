@@ -1,3 +1,5 @@
+mod listeners;
+
 use std::io::Write as _;
 
 use super::*;
@@ -128,32 +130,70 @@ fn booleans_are_xends() {
 #[test]
 fn a_bad_value_is_an_error_with_its_place() {
     let cases = [
-        ("(xend-port 99999)", "FILE:1:12: xend-port: '99999' is not a port (1 to 65535)"),
-        ("\n\n  (xend-port 0)", "FILE:3:14: xend-port: '0' is not a port (1 to 65535)"),
-        ("(xend-port +80)", "FILE:1:12: xend-port: '+80' is not a port (1 to 65535)"),
-        ("(xend-port)", "FILE:1:1: xend-port: needs a value"),
-        ("(xend-port 80 81)", "FILE:1:15: xend-port: takes one value only"),
-        ("(xend-port (80))", "FILE:1:12: xend-port: needs a plain value, not a list"),
-        ("(xend-http-server maybe)", "FILE:1:19: xend-http-server: 'maybe' is not yes or no"),
-        ("(xend-address eth0)", "FILE:1:15: xend-address: 'eth0' is not an IP address, localhost or ''"),
-        ("(xend-unix-mode rw)", "FILE:1:17: xend-unix-mode: 'rw' is not a mode in octal (such as 0600)"),
-        ("(xend-unix-mode 1777)", "FILE:1:17: xend-unix-mode: '1777' is not a mode in octal (such as 0600)"),
-        ("(xend-unix-path s)", "FILE:1:17: xend-unix-path: 's' is not an absolute path"),
-        ("(xend-http-hosts a:80)", "FILE:1:18: xend-http-hosts: 'a:80' is not a host name"),
+        ("(xend-node-shutdown)", "FILE:1:1: xend-node-shutdown: needs a value"),
+        ("(xend-node-shutdown maybe)", "FILE:1:21: xend-node-shutdown: 'maybe' is not yes or no"),
+        ("\n\n  (sim-cpus +80)", "FILE:3:13: sim-cpus: '+80' is not a number of CPUs (1 to 4096)"),
+        ("(sim-cpus 1 2)", "FILE:1:13: sim-cpus: takes one value only"),
+        ("(sim-cpus (1))", "FILE:1:11: sim-cpus: needs a plain value, not a list"),
         ("(loglevel LOUD)", "FILE:1:11: loglevel: 'LOUD' is not DEBUG, INFO, WARNING, ERROR or CRITICAL"),
         ("(scheduler fair)", "FILE:1:12: scheduler: 'fair' is not credit, credit2, sedf or rtds"),
-        (
-            "(xend-request-timeout 0)",
-            "FILE:1:23: xend-request-timeout: '0' is not a number of seconds (1 to 86400)",
-        ),
-        ("(sim-cpus none)", "FILE:1:11: sim-cpus: 'none' is not a number of CPUs (1 to 4096)"),
-        ("xend-port 80", "FILE:1:1: Expected (key value)"),
-        ("()", "FILE:1:1: Expected (key value)"),
-        ("((xend-port) 80)", "FILE:1:1: Expected (key value)"),
+        ("(logfile s)", "FILE:1:10: logfile: 's' is not an absolute path"),
+        ("(vncpasswd (ge heim))", "FILE:1:12: vncpasswd: takes one plain value, in quotes if it has blanks"),
+        ("(vncpasswd ge heim)", "FILE:1:12: vncpasswd: takes one plain value, in quotes if it has blanks"),
     ];
     for (text, message) in cases {
         assert_eq!(load(text, &RunOptions::default()).unwrap_err(), message, "{text}");
     }
+}
+
+#[test]
+fn a_broken_limit_has_its_default() {
+    for (text, message) in [
+        (
+            "(xend-unix-mode rw)",
+            "FILE:1:17: xend-unix-mode: 'rw' is not a mode in octal (such as 0600): the default counts, 0600",
+        ),
+        (
+            "(xend-unix-mode 1777)",
+            "FILE:1:17: xend-unix-mode: '1777' is not a mode in octal (such as 0600): the default counts, 0600",
+        ),
+        (
+            "(xend-http-hosts a:80)",
+            "FILE:1:18: xend-http-hosts: 'a:80' is not a host name: the default counts, nothing",
+        ),
+        (
+            "(xend-request-timeout 0)",
+            "FILE:1:23: xend-request-timeout: '0' is not a number of seconds (1 to 86400): the default counts, 30",
+        ),
+        (
+            "(xend-access-without-password maybe)",
+            "FILE:1:31: xend-access-without-password: 'maybe' is not yes or no: the default counts, no",
+        ),
+    ] {
+        let (found, findings) = load(text, &RunOptions::default()).unwrap();
+        assert_eq!(findings, [message], "{text}");
+        assert_eq!(found, config(""), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_entry_is_ignored() {
+    let (found, findings) = load(
+        "xend-port 80\n(xend-unix-mode 0660) geheim\n() ((xend-port) 81) vncpasswd geheim",
+        &RunOptions::default(),
+    )
+    .unwrap();
+    assert_eq!(found.http, on("127.0.0.1:8000"));
+    assert_eq!(
+        findings,
+        [
+            "FILE:1:1: xend-port is ignored: write (xend-port VALUE), in parentheses",
+            "FILE:2:23: This is ignored: an entry is (key value), in parentheses",
+            "FILE:3:1: This is ignored: an entry is (key value), in parentheses",
+            "FILE:3:4: This is ignored: an entry is (key value), in parentheses",
+            "FILE:3:21: vncpasswd is ignored: write (vncpasswd VALUE), in parentheses",
+        ]
+    );
 }
 
 #[test]
@@ -167,22 +207,94 @@ fn bad_syntax_is_an_error_with_its_place() {
 #[test]
 fn unknown_and_repeated_keys_are_warnings() {
     let (config, warnings) =
-        load("(xend-port 1)\n(xend-prot 80)\n(xend-port 2)\n", &RunOptions::default()).unwrap();
-    assert_eq!(config.http, on("127.0.0.1:2"));
+        load("(xend-port 1)\n(xend-prot 80)\n(xend-port 2)\n(colour red)", &RunOptions::default()).unwrap();
+    assert_eq!(config.http, on("127.0.0.1:1"));
     assert_eq!(
         warnings,
-        ["FILE:2:1: Unknown key xend-prot is ignored", "FILE:3:1: xend-port is given again, this one counts"]
+        [
+            "FILE:2:1: Unknown key xend-prot is ignored, xend-port is one",
+            "FILE:3:1: xend-port is given again and ignored, the first one counts",
+            "FILE:4:1: Unknown key colour is ignored"
+        ]
     );
 }
 
 #[test]
-fn keys_of_xend_without_effect_are_silent() {
-    let text = "(xend-relocation-server yes) (xend-relocation-hosts-allow '^localhost$')
-                (xend-tcp-xmlrpc-server no) (vif-script vif-bridge) (network-script 'network-bridge netdev=eth1')
-                (vncpasswd 'secret') (console-limit 1024) (keymap 'de') (xend-domains-path /d) (vncpasswd)";
-    let (config, warnings) = load(text, &RunOptions::default()).unwrap();
-    assert_eq!(warnings, [""; 0]);
-    assert!(!format!("{config:?}").contains("secret"));
+fn keys_without_effect_are_named_if_they_ask_for_something() {
+    let silent = "(network-script) (dom0-cpus 0) (total_available_memory 0) (pscsi-device-mask ('*')) (vnc-tls 0)
+                  (xend-domain-lock no) (xend-domains-path /var/lib/xend/domains) (xend-relocation-ssl-port 8003)
+                  (console-limit 1024) (external-migration-tool '') (xen-tcp-xmlrpc-server-port 8006)";
+    assert_eq!(load(silent, &RunOptions::default()).unwrap().1, [""; 0]);
+    let said = |text: &str| load(text, &RunOptions::default()).unwrap().1.concat();
+    for (text, why) in [
+        (
+            "(network-script 'network-bridge netdev=eth1')",
+            "FILE:1:1: network-script has no effect: make bridges",
+        ),
+        ("(vnc-tls 1)", "FILE:1:1: vnc-tls has no effect: today's libxl starts VNC servers without TLS"),
+        ("(dom0-cpus 2)", "FILE:1:1: dom0-cpus has no effect: give Xen dom0_max_vcpus"),
+        ("(xend-domain-lock yes)", "FILE:1:1: xend-domain-lock has no effect: domains are not locked"),
+        (
+            "(xend-relocation-ssl yes)",
+            "FILE:1:1: xend-relocation-ssl has no effect: domains move unencrypted",
+        ),
+        ("(pscsi-device-mask ('1:0:0:0' '2:0'))", "FILE:1:1: pscsi-device-mask has no effect: "),
+        ("(device-create-timeout 300)", "FILE:1:1: device-create-timeout has no effect: "),
+        ("(xen-tcp-xmlrpc-server-port 8007)", "xend never read it, write xend-tcp-xmlrpc-server"),
+    ] {
+        assert!(said(text).contains(why), "{text}: {}", said(text));
+    }
+}
+
+/// `sexpr-fixtures/config/keys.txt` holds every key that some xend read.
+#[test]
+fn every_key_of_every_xend_is_known() {
+    let names = include_str!("../../sexpr-fixtures/config/keys.txt");
+    let names: Vec<&str> = names.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(names.len(), 68);
+    for name in names {
+        let (used, unused) = (keys::find(name).is_some(), unused::find(name).is_some());
+        assert!(used != unused, "{name}: is it known, and once?");
+        assert!(reference().contains(&format!("({name}")), "{name}");
+    }
+    for key in keys::KEYS {
+        let sample = include_str!("../../dist/xend-config.sxp");
+        assert!(sample.contains(&format!("({}", key.name)), "{} is not in the sample file", key.name);
+        let shown = sample.lines().filter_map(|line| line.strip_prefix("#(")?.strip_suffix(')'));
+        for (name, default) in shown.map(|entry| entry.split_once(' ').unwrap_or((entry, ""))) {
+            let same = default == key.default || (default == "''" && key.default.is_empty());
+            assert!(name != key.name || same, "{name}: {default} is not {}", key.default);
+        }
+    }
+}
+
+#[test]
+fn what_devices_have_that_leave_it_open() {
+    let devices = |text: &str| config(text).tunables.devices;
+    let text = |text: &str| Some(Text::from(text));
+    let given = devices("(vif-script 'vif-nat bridge=br1') (vnc-listen 0.0.0.0) (keymap de)");
+    let wanted = DeviceDefaults {
+        vif_script: text("vif-nat"),
+        vif_bridge: text("br1"),
+        vnc_listen: text("0.0.0.0"),
+        keymap: text("de"),
+    };
+    assert_eq!(given, wanted);
+    // What Xen does by itself, and what xend's own sample file said.
+    for usual in [
+        "(vif-script vif-bridge) (vnc-listen '127.0.0.1')",
+        "(vif-script )(keymap '')(vif-bridge)(vncpasswd)",
+    ] {
+        assert_eq!(devices(usual), DeviceDefaults::default(), "{usual}");
+    }
+    assert_eq!(devices("(vnc-listen '')").vnc_listen, text("0.0.0.0"), "every interface");
+    assert_eq!(devices("(vif-bridge xen-br0)").vif_bridge, text("xen-br0"));
+    let (_, findings) = load("(vif-script 'vif-bridge netdev=eth0')", &RunOptions::default()).unwrap();
+    assert_eq!(findings, ["FILE:1:1: vif-script: 'netdev=eth0' has no effect, only bridge=NAME has"]);
+    let secret = config("(vncpasswd 'geheim') (enable-dump yes)");
+    assert_eq!(secret.vnc_password, Password::new("geheim".into()));
+    assert!(secret.tunables.enable_dump && !format!("{secret:?}").contains("geheim"));
+    assert_eq!(config("(vncpasswd '')").vnc_password, None);
 }
 
 #[test]
@@ -213,61 +325,4 @@ fn a_reload_says_what_needs_a_restart() {
     assert_eq!(old.needs_restart(&tuned), [""; 0]);
     let moved = config("(xend-port 2) (xend-unix-server no) (sim-cpus 8)");
     assert_eq!(old.needs_restart(&moved), ["the HTTP address", "the unix socket", "the simulated host"]);
-}
-
-#[test]
-fn the_xen_api_is_served_where_the_file_says() {
-    let xen_api = |text: &str| config(text).xen_api;
-    let text = "(xen-api-server ((localhost:9363 pam '^localhost$ ^10\\.' /k /c) (127.0.0.1:9364 none) (9365 password) (unix none)))";
-    let listeners = xen_api(text);
-    let places: Vec<_> = listeners.iter().map(|one| (one.place.clone(), one.auth)).collect();
-    let tcp = |address: &str| Place::Tcp(address.parse().unwrap());
-    assert_eq!(
-        places[..3],
-        [
-            (tcp("127.0.0.1:9363"), Auth::Pam),
-            (tcp("127.0.0.1:9364"), Auth::None),
-            (tcp("0.0.0.0:9365"), Auth::Password)
-        ]
-    );
-    assert!(matches!(&places[3], (Place::Unix(_), Auth::None)));
-    assert_eq!(listeners[0].hosts, "^localhost$ ^10\\.");
-    assert_eq!(listeners[0].tls, Some(TlsFiles { key: "/k".into(), cert: "/c".into() }));
-    // xend's documentation, and not its code: who says nothing wants a password.
-    assert_eq!(xen_api("(xen-api-server ((127.0.0.1:9363)))")[0].auth, Auth::Pam);
-    assert_eq!(xen_api("(xen-api-server ())"), []);
-    for (text, why) in [
-        ("(xen-api-server unix)", "needs a list of listeners"),
-        ("(xen-api-server (unix))", "needs lists like (unix)"),
-        ("(xen-api-server ((9363 maybe)))", "'maybe' is not one of none, pam, password"),
-        ("(xen-api-server ((here none)))", "'here' is not unix, PORT or ADDRESS:PORT"),
-        ("(xen-api-server ((9363 pam '' /k)))", "a key needs a certificate"),
-        ("(xen-api-server ((unix none '' /k /c)))", "a unix socket is not encrypted"),
-        ("(xen-api-server ((9363 pam '' /k /c more)))", "takes a place, a method"),
-    ] {
-        let said = load(text, &RunOptions::default()).unwrap_err();
-        assert!(said.contains(why), "{text}: {said}");
-    }
-    // An instance with a socket of its own is none that takes xend's place.
-    let own = RunOptions { unix: Some(Switch::On("/run/own".into())), ..RunOptions::default() };
-    let (config, _) = load("", &own).unwrap();
-    assert_eq!((config.xen_api, config.xmlrpc), (vec![], vec![]));
-}
-
-#[test]
-fn nobody_is_let_in_from_everywhere_by_mistake() {
-    for text in
-        ["(xen-api-server ((9363 none)))", "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-address '')"]
-    {
-        let said = load(text, &RunOptions::default()).unwrap_err();
-        assert!(said.contains("without a password"), "{said}");
-        let meant = config(&format!("{text} (xend-access-without-password yes)"));
-        assert!(meant.xmlrpc.iter().chain(&meant.xen_api).any(RpcListener::is_open));
-    }
-    let text = "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-ssl-key-file /k)";
-    assert!(load(text, &RunOptions::default()).unwrap_err().contains("belong together"));
-    let encrypted = config(&format!("{text} (xend-tcp-xmlrpc-server-ssl-cert-file /c)"));
-    let tcp = encrypted.xmlrpc.iter().find(|one| matches!(one.place, Place::Tcp(_))).unwrap();
-    assert_eq!(tcp.place, Place::Tcp("127.0.0.1:8006".parse().unwrap()));
-    assert!(tcp.tls.is_some());
 }

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::core::model::Scheduler;
-use crate::sxp::Sxp;
+use super::error::Position;
+use crate::core::model::{Scheduler, Text};
+use crate::sxp::{self, Sxp};
 
 /// What is logged unless someone says otherwise: our own doings, and trouble in the libraries below.
 pub(super) const DEFAULT_FILTER: &str = "warn,xend=info";
@@ -17,9 +18,23 @@ pub(super) struct Problem {
     pub(super) message: String,
 }
 
+/// A file and what is in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    pub(super) text: &'a [u8],
+}
+
+impl Source<'_> {
+    pub(super) fn position(&self, at: u32) -> Position {
+        Position::new(self.path, sxp::position(self.text, at as usize))
+    }
+}
+
 /// One `(key value ...)` of the file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry<'a> {
+    pub(super) source: Source<'a>,
     pub(super) key: &'a str,
     pub(super) values: &'a [Sxp],
     pub(super) at: u32,
@@ -76,6 +91,22 @@ impl<'a> Entry<'a> {
 
     pub(super) fn path(&self) -> Result<PathBuf, Problem> {
         self.parse("an absolute path", |text| Some(PathBuf::from(text)).filter(|path| path.is_absolute()))
+    }
+
+    /// A file; a relative name is one beside the configuration file, as in xend 4.
+    pub(super) fn file_beside(&self) -> Result<PathBuf, Problem> {
+        let file =
+            self.parse("a file", |text| Some(PathBuf::from(text)).filter(|path| path.file_name().is_some()))?;
+        Ok(self.source.path.parent().map_or(file.clone(), |dir| dir.join(file)))
+    }
+
+    /// Any text, or none. A message about it does not show it: it can be a password.
+    pub(super) fn free_text(&self) -> Result<Text, Problem> {
+        match self.values {
+            [] => Ok(Text::default()),
+            [value @ Sxp::Atom(_)] => Ok(value.as_bytes().unwrap_or_default().into()),
+            [value, ..] => Err(self.problem(value.at(), "takes one plain value, in quotes if it has blanks")),
+        }
     }
 
     pub(super) fn mode(&self) -> Result<u32, Problem> {

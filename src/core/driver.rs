@@ -103,6 +103,8 @@ pub(super) struct Driver {
     definition: Option<Arc<DomainConfig>>,
     /// It was handed over to another host, and nobody here knows whether that one has it.
     in_doubt: Option<Handover>,
+    /// Its memory has been written down since it stopped under this domid.
+    dumped: Option<DomId>,
     left: bool,
 }
 

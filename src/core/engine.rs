@@ -4,9 +4,12 @@ mod admit;
 mod host;
 mod look;
 mod managed;
+mod policy;
+mod room;
 mod watch;
 
 pub(super) use admit::Role;
+pub use policy::Policy;
 
 use super::arrivals::Arrivals;
 use super::caller::Caller;
@@ -20,6 +23,8 @@ use super::registry::Registry;
 use super::samples::Samples;
 use super::snapshot::{Board, DomainView, Snapshot};
 use super::vnets::Vnets;
+use arc_swap::ArcSwap;
+use room::Promised;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,8 +44,8 @@ pub struct Settings {
     pub hypervisor_limit: Duration,
     /// Where memory of crashed domains is written.
     pub dump_dir: PathBuf,
-    /// The least memory that Domain-0 is left with, in MiB. It can change while the engine runs.
-    pub dom0_min_mem: Arc<AtomicU64>,
+    /// What the operator says about domains. It can change while the engine runs.
+    pub policy: Arc<ArcSwap<Policy>>,
 }
 
 impl Default for Settings {
@@ -48,7 +53,7 @@ impl Default for Settings {
         Self {
             hypervisor_limit: Duration::from_secs(120),
             dump_dir: std::env::temp_dir(),
-            dom0_min_mem: Arc::new(AtomicU64::new(196)),
+            policy: Arc::default(),
         }
     }
 }
@@ -83,6 +88,7 @@ pub(super) struct Core {
     pub(super) vnets: Vnets,
     pub(super) stock: Stock,
     pub(super) samples: Samples,
+    promised: Promised,
     settings: Settings,
     sweeping: tokio::sync::Mutex<()>,
     born: Instant,
@@ -119,6 +125,7 @@ impl Engine {
             vnets,
             stock,
             samples: Samples::default(),
+            promised: Promised::default(),
             settings,
             sweeping: tokio::sync::Mutex::new(()),
             born: Instant::now(),
@@ -316,8 +323,9 @@ impl Core {
         self.settings.hypervisor_limit
     }
 
-    pub(super) fn dom0_min_mem(&self) -> &AtomicU64 {
-        &self.settings.dom0_min_mem
+    /// What the operator says at the moment.
+    pub(super) fn policy(&self) -> arc_swap::Guard<Arc<Policy>> {
+        self.settings.policy.load()
     }
 
     pub(super) fn domid_of(&self, uuid: &Uuid) -> Option<DomId> {

@@ -20,6 +20,11 @@ impl ShapeError {
         Self { field: String::new(), reason: reason.to_string(), at: at.at() }
     }
 
+    /// Where in the text it is, in bytes.
+    pub(super) fn at(&self) -> u32 {
+        self.at
+    }
+
     /// Where in `text`, from which the configuration was read: line and column, from 1.
     pub fn position(&self, text: &[u8]) -> (usize, usize) {
         position(text, self.at as usize)

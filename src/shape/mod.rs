@@ -13,6 +13,7 @@ mod host;
 mod image;
 mod item;
 mod json;
+mod lint;
 mod read;
 mod show;
 mod sink;
@@ -24,6 +25,7 @@ pub use event::{event, event_kind, figures, stream_event};
 pub use host::{attached, devices, node, sched, sedf, vcpus};
 pub use item::{read_item, stored_item};
 pub use json::JsonSink;
+pub use lint::lint;
 pub use read::{read_config, read_sedf, read_stored};
 pub use show::{
     STATES, config, config_tree, defined_devices, domain, is_in_state, state_letters, state_name, state_word,

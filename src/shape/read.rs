@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// What an answer says of a domain at the moment. An answer that is echoed back as a configuration (libvirt's
 /// autostart does) holds these, and they mean nothing there.
-const TRANSIENT: [&str; 13] = [
+pub(super) const TRANSIENT: [&str; 13] = [
     "domid",
     "state",
     "status",

@@ -140,7 +140,7 @@ impl RealXen {
 impl Backend for RealXen {
     async fn host(&self) -> Host {
         let dir = tempfile::tempdir().unwrap();
-        let xen = xend::backend::libxl::Xen::open(self.limit).unwrap();
+        let xen = xend::backend::libxl::Xen::open(self.limit, None).unwrap();
         Host { engine: engine(dir.path(), Arc::new(xen), self.limit).await, dir }
     }
 

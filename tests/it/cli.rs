@@ -61,3 +61,123 @@ fn configurations_are_checked_and_explained() {
     assert!(status == Some(1) && out.contains("(name a)"));
     assert!(said.starts_with(&format!("{bad}:2:9: name: Invalid VM Name")), "{said}");
 }
+
+/// A file in a directory, and its path.
+fn file(dir: &tempfile::TempDir, name: &str, text: &str) -> String {
+    let path = dir.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_is_probably_not_meant_is_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    for (text, wanted) in [
+        (
+            "(vm (name a) (memory 64)\n (vcpsu 4) (image (linux (kernel /k))))",
+            "2:2: vcpsu: unknown key, vcpus is one",
+        ),
+        ("(vm (name a) (memory 64) (mode rw) (image (linux (kernel /k))))", "1:26: mode: unknown key"),
+        (
+            "(vm (name a) (memory 64) (image (linux (kernel /k)))\n (device (vbd (dev xvda) (uname phy:/a) (mod r))))",
+            "2:41: vbd mod: unknown key, mode is one",
+        ),
+        (
+            "(vm (name a) (memory 64) (image (linux (kernel /k))) (device (vbd (dev xvda) (uname phy:/a) (mode rw))))",
+            "1:93: vbd mode: xend's word for this is w",
+        ),
+        (
+            "(vm (name a) (memory 64) (image (linux)))",
+            "1:33: image kernel: missing, and there is no bootloader",
+        ),
+        ("(vm (name a) (memory 64))", "1:1: image: missing, the domain has nothing to boot"),
+        ("(vm (memory 64) (image (hvm)))", "1:1: name: missing, the domain is called Domain-Unnamed"),
+        (
+            "(vm (name a) (memory 64) (image (hvm)))\n(vm (name b) (memory 64))",
+            "2:1: the first expression is the configuration, this and what follows is ignored",
+        ),
+    ] {
+        let path = file(&dir, "config", text);
+        let (status, out, said) = xend(&["check", &path], "");
+        assert_eq!((status, said), (Some(0), format!("{path}:{wanted}\n")), "{text}");
+        assert!(out.contains("(memory 64)"), "{out}");
+        let (status, _, said) = xend(&["check", "--strict", &path], "");
+        assert_eq!((status, said), (Some(1), format!("{path}:{wanted}\n")), "{text}");
+    }
+    let good = file(&dir, "config", "(vm (name a) (memory 64) (image (linux (kernel /k))))");
+    assert_eq!(xend(&["check", "--strict", &good], "").0, Some(0));
+}
+
+#[test]
+fn other_forms_of_configurations_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for (text, wanted) in [
+        (
+            "# /etc/xen/web\nkernel = '/boot/vmlinuz'\nmemory = 64\n",
+            "2:1: this is a configuration of xm's in Python",
+        ),
+        ("<?xml version='1.0'?>\n<domain type='xen'/>\n", "1:1: this is libvirt's XML"),
+    ] {
+        let path = file(&dir, "config", text);
+        let (status, out, said) = xend(&["check", &path], "");
+        assert_eq!((status, out.as_str()), (Some(1), ""));
+        assert!(said.starts_with(&format!("{path}:{wanted}")), "{said}");
+    }
+}
+
+#[test]
+fn recorded_configurations_pass() {
+    let recorded =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/store/xend-4.1-pv.sxp");
+    let (status, _, said) = xend(&["check", "--strict", recorded.to_str().unwrap()], "");
+    assert_eq!((status, said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_configuration_of_any_size_is_explained_and_a_reader_may_leave() {
+    let dir = tempfile::tempdir().unwrap();
+    let many = "(a 1) ".repeat(100_000);
+    let text = format!(
+        "(vm (name a) (memory 64) (image (linux (kernel /k))) (description {}) (platform ({many})))",
+        "x".repeat(3 << 20)
+    );
+    let path = file(&dir, "large", &text);
+    let (status, out, said) = xend(&["check", &path], "");
+    assert_eq!((status, said.as_str()), (Some(0), ""));
+    assert!(out.len() > text.len() / 2, "{}", out.len());
+    for command in ["check", "sxp"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_xend"))
+            .args([command, &path])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // head has seen enough.
+        drop(child.stdout.take());
+        let done = child.wait_with_output().unwrap();
+        assert_eq!(
+            (done.status.code(), String::from_utf8(done.stderr).unwrap().as_str()),
+            (Some(0), ""),
+            "{command}"
+        );
+    }
+    // Nor is it a failure of ours if nobody reads what is wrong.
+    let bad = file(&dir, "bad", "(vm");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_xend"))
+        .args(["check", &bad])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn every_key_of_the_configuration_is_listed() {
+    let (status, out, _) = xend(&["keys"], "");
+    assert_eq!(status, Some(0));
+    for line in ["(xend-port 8000)  its port", "(dom0-min-mem 196)  ", "(vnc-tls)  has no effect: "] {
+        assert!(out.lines().any(|found| found.starts_with(line)), "{line}: {out}");
+    }
+}

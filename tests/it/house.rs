@@ -22,7 +22,7 @@ fn src() -> PathBuf {
 }
 
 /// A module, and the modules of this crate that it may name.
-const RULES: [(&str, &[&str]); 16] = [
+const RULES: [(&str, &[&str]); 17] = [
     ("sxp", &["sxp"]),
     ("core", &["core"]),
     ("shape", &["shape", "core", "sxp"]),
@@ -35,6 +35,7 @@ const RULES: [(&str, &[&str]); 16] = [
     ("server", &["server", "config", "core::caller", "peers"]),
     ("config", &["config", "cli", "core::model", "sxp"]),
     ("cli.rs", &["cli", "config", "core::model"]),
+    ("check.rs", &["shape", "sxp"]),
     ("os.rs", &["core::ports"]),
     ("auth", &["core::ports"]),
     ("peers.rs", &["core::model"]),

@@ -4,6 +4,7 @@
 mod cli;
 mod client_virsh;
 mod client_xm300;
+mod config_files;
 mod engine;
 mod house;
 mod http_conversation;

@@ -21,7 +21,11 @@ fn socket(config: &Config) -> &UnixSocket {
 }
 
 async fn open(config: &Config) -> Result<Vec<Listener>, ListenError> {
-    listen::open(config, Inherited::default()).await
+    inherit(config, Inherited::default()).await
+}
+
+async fn inherit(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, ListenError> {
+    listen::open(config, inherited).await.map(|opened| opened.http)
 }
 
 fn mode(path: &Path) -> u32 {
@@ -42,7 +46,7 @@ async fn each_kind_can_be_off_but_not_both() {
     let none = Config { unix: Switch::Off, ..unix_only(&dir) };
     assert_eq!(
         open(&none).await.unwrap_err().to_string(),
-        "Nothing to listen on: turn on xend-http-server or xend-unix-server"
+        "Nothing to listen on: turn on xend-http-server or xend-unix-server, or mend what was left out"
     );
 }
 
@@ -152,7 +156,7 @@ async fn an_inherited_socket_takes_the_place_of_its_kind() {
     let config = config_in(&dir);
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = tcp.local_addr().unwrap();
-    let listeners = listen::open(&config, Inherited { tcp: vec![tcp], unix: Vec::new() }).await.unwrap();
+    let listeners = inherit(&config, Inherited { tcp: vec![tcp], unix: Vec::new() }).await.unwrap();
     assert_eq!(listeners.len(), 2);
     assert_eq!(tcp_address(&listeners), Some(address));
     assert!(socket(&config).path.exists(), "the other kind is our own");
@@ -160,7 +164,7 @@ async fn an_inherited_socket_takes_the_place_of_its_kind() {
 
     let path = dir.path().join("handed-over");
     let unix = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    let listeners = listen::open(&config, Inherited { tcp: Vec::new(), unix: vec![unix] }).await.unwrap();
+    let listeners = inherit(&config, Inherited { tcp: Vec::new(), unix: vec![unix] }).await.unwrap();
     assert!(listeners.iter().any(|listener| listener.to_string() == format!("unix:{}", path.display())));
     assert!(!socket(&config).path.exists());
     drop(listeners);

@@ -113,9 +113,9 @@ fn says_where_it_listens_serves_and_ends_well() {
 #[test]
 fn bad_configuration_is_an_error_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
-    let stderr = fails(xend(&dir, "# port\n(xend-port 99999)"));
+    let stderr = fails(xend(&dir, "# level\n(loglevel LOUD)"));
     let file = dir.path().join("xend-config.sxp");
-    let message = format!("{}:2:12: xend-port: '99999' is not a port (1 to 65535)", file.display());
+    let message = format!("{}:2:11: loglevel: 'LOUD' is not DEBUG", file.display());
     assert!(stderr.contains(&message), "{stderr}");
 }
 
@@ -134,7 +134,7 @@ fn a_reload_takes_over_what_it_can() {
     assert!(daemon.get("new.example").starts_with("HTTP/1.1 403 "));
 
     let file = dir.path().join("xend-config.sxp");
-    reload(&daemon, &file, "(xend-port 99999)");
+    reload(&daemon, &file, "(loglevel LOUD)");
     reload(&daemon, &file, "(xend-http-hosts new.example) (sim-cpus 2)");
     let deadline = Instant::now() + GENEROUS;
     while !daemon.get("new.example").starts_with("HTTP/1.1 200 ") {

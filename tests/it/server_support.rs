@@ -59,7 +59,7 @@ impl Daemon {
 
     pub(crate) async fn start_with(app: Router, tunables: Tunables, max_connections: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let listeners = listen::open(&config_in(&dir), Inherited::default()).await.unwrap();
+        let listeners = listen::open(&config_in(&dir), Inherited::default()).await.unwrap().http;
         let address = tcp_address(&listeners).unwrap();
         let server = Server::new(Arc::new(ArcSwap::from_pointee(tunables)), max_connections);
         for listener in listeners {

@@ -8,7 +8,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::core::error::Error;
-use xend::core::model::{DomId, GuestKind, Rtds, SchedParams, Scheduler, SedfParams, ShutdownReason};
+use xend::core::model::{
+    Device, DomId, GuestKind, Password, Property, Rtds, SchedParams, Scheduler, SedfParams, ShutdownReason,
+    Vfb,
+};
 use xend::core::ports::{DomainChanged, Hypervisor};
 
 /// A host of its own in a directory of its own.
@@ -338,6 +341,29 @@ async fn a_clock_that_stands_still_holds_nothing_up() {
     sim.wait_for_devices(domid).await.unwrap();
     sim.destroy(domid, Arc::default()).await.unwrap();
     assert!(sim.domain(domid).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_screen_asks_for_the_hosts_password_unless_it_names_its_own() {
+    let password = |text: &str| Password::new(text.into());
+    let (_dir, sim) = host(SimSettings { vnc_password: password("geheim"), ..settings() });
+    let screen = |rest: &[(&str, &str)]| {
+        let rest = rest.iter().map(|(key, value)| Property::new(*key, *value)).collect();
+        Device::Vfb(Vfb { rest, ..Vfb::default() })
+    };
+    for (rest, wanted) in [
+        (&[("vnc", "1")][..], password("geheim")),
+        (&[("vnc", "1"), ("vncpasswd", "own")], password("own")),
+        (&[("vnc", "1"), ("vncpasswd", "")], None),
+        (&[("sdl", "1")], None),
+    ] {
+        let domid =
+            sim.create(&with_devices(config("a", 64), [screen(rest)]), Arc::default()).await.unwrap().domid;
+        assert_eq!(sim.vnc_password(domid).unwrap(), wanted, "{rest:?}");
+        assert!(!format!("{:?}", sim.devices(domid).await.unwrap()).contains("geheim"));
+        sim.destroy(domid, Arc::default()).await.unwrap();
+    }
+    assert!(!format!("{sim:?}").contains("geheim"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

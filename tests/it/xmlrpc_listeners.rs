@@ -153,28 +153,65 @@ fn hosts_that_are_not_named_are_turned_away() {
 }
 
 #[test]
-fn what_cannot_be_served_is_said_at_the_start() {
-    let starts = |listeners: &str, dir: &TempDir| {
-        let config = dir.path().join("config.sxp");
-        let text = format!("(xen-api-server ({listeners}))").replace("DIR", dir.path().to_str().unwrap());
-        std::fs::write(&config, text).unwrap();
+fn what_cannot_be_served_is_left_out_and_said() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    let busy = format!("({taken} none)");
+    let cases: &[(&str, &[&str])] = &[
+        ("(127.0.0.1:0 password '' DIR/nosuch DIR/cert)", &["nosuch"]),
+        ("(127.0.0.1:0 password '' DIR/key DIR/nosuch)", &["nosuch"]),
+        ("(127.0.0.1:0 password '' DIR/cert DIR/cert)", &["Cannot use"]),
+        ("(127.0.0.1:0 none '(')", &["'(' is not a regular expression"]),
+        ("(9363 none)", &["0.0.0.0:9363", "without a password", "(xend-access-without-password yes)"]),
+        ("(9225 localhost)", &["'localhost' is not one of none, pam, password", "9225"]),
+        (&busy, &["Cannot listen on", &taken.to_string()]),
+        #[cfg(not(feature = "pam"))]
+        ("(127.0.0.1:0 pam '^localhost$')", &["127.0.0.1:0", "built without PAM", "xend-password-file"]),
+    ];
+    for (broken, words) in cases {
+        let daemon = daemon(prepared(), &format!("(127.0.0.1:0 none) {broken}"));
+        // Everything else is served.
+        let [address] = addresses(&daemon, "http")[..] else { panic!("{broken}: {:?}", daemon.announced) };
+        assert!(
+            said_in(&plain(address, "session.login_with_password", &[text("x"), text("")]).text()).is_ok()
+        );
+        assert_eq!(daemon.get("/xend/node/").code, 200);
+        let log = daemon.log();
+        let error =
+            log.lines().find(|line| line.contains("ERROR")).unwrap_or_else(|| panic!("{broken}: {log}"));
+        assert!(error.contains("config.sxp:1:") && error.contains("left out"), "{error}");
+        assert!(words.iter().all(|word| error.contains(word)), "{broken}: {error}");
+        assert!(addresses(&daemon, "https").is_empty());
+    }
+}
+
+#[test]
+fn without_anything_to_listen_on_it_does_not_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.sxp");
+    std::fs::write(&config, "(xend-http-server no) (xen-api-server ((9363 none)))").unwrap();
+    let start = |more: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_xend"))
-            .args(["--http", "127.0.0.1:0", "--unix", "off", "--state-dir"])
+            .args(["--unix", "off", "--state-dir"])
             .arg(dir.path().join("state"))
             .arg("--config")
             .arg(&config)
+            .args(more)
             .output()
             .unwrap();
-        assert!(!output.status.success());
-        String::from_utf8(output.stderr).unwrap()
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
-    let dir = prepared();
-    assert!(starts("(127.0.0.1:0 password '' DIR/nosuch DIR/cert)", &dir).contains("nosuch"));
-    assert!(starts("(127.0.0.1:0 password '' DIR/cert DIR/cert)", &dir).contains("Cannot use"));
-    assert!(starts("(127.0.0.1:0 none '(')", &dir).contains("'(' is not a regular expression"));
-    assert!(starts("(9363 none)", &dir).contains("without a password"));
-    #[cfg(not(feature = "pam"))]
-    assert!(starts("(127.0.0.1:0 pam)", &dir).contains("built without PAM"));
+    let (status, stderr) = start(&[]);
+    assert_eq!(status, Some(1));
+    assert!(stderr.contains("config.sxp:1:40: ") && stderr.contains("Nothing to listen on"), "{stderr}");
+    // The same is said without a start.
+    let (status, stderr) = start(&["--check-config"]);
+    assert_eq!(status, Some(1));
+    assert!(stderr.starts_with("Error: ") && stderr.contains("config.sxp:1:40: "), "{stderr}");
+    std::fs::write(&config, "(xend-port 1) (network-script network-bridge)").unwrap();
+    let (status, stderr) = start(&["--check-config"]);
+    assert_eq!(status, Some(0));
+    assert!(stderr.starts_with("Warning: ") && stderr.contains("network-script has no effect"), "{stderr}");
 }
 
 /// PAM for one process: Samba's `pam_wrapper`, whose module takes users and passwords from a file.

@@ -6,8 +6,8 @@
 use super::hvm;
 use crate::core::error::Error;
 use crate::core::model::{
-    Block, BlockKind, BlockMode, CpuSet, Device, DomainConfig, GuestKind, Invalid, MAX_VCPUS, PciFunction,
-    Property, Rtds, SchedParams, Vif,
+    Block, BlockKind, BlockMode, CpuSet, Device, DomainConfig, GuestKind, Invalid, MAX_VCPUS, Password,
+    PciFunction, Property, Rtds, SchedParams, Vif,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use std::time::Duration;
 /// libxl's names of xend's numbers.
 const TSC_MODES: [&str; 4] = ["default", "always_emulate", "native", "native_paravirt"];
 
-/// A domain's configuration as libxl takes it. `cpus` are the host's.
-pub(super) fn domain(config: &DomainConfig, cpus: u32) -> Result<Value, Error> {
+/// A domain's configuration as libxl takes it. `cpus` are the host's, and `password` is that of VNC screens that name none.
+pub(super) fn domain(config: &DomainConfig, cpus: u32, password: Option<&Password>) -> Result<Value, Error> {
     let image = config.image.as_ref();
     let kind = image.map_or(GuestKind::Pv, |image| image.kind);
     let online: Vec<u32> = (0..MAX_VCPUS).filter(|vcpu| config.vcpu_avail >> vcpu & 1 == 1).collect();
@@ -54,7 +54,7 @@ pub(super) fn domain(config: &DomainConfig, cpus: u32) -> Result<Value, Error> {
     match kind {
         GuestKind::Pv => build["type.pv"] = json!({}),
         GuestKind::Pvh => build["type.pvh"] = json!({}),
-        GuestKind::Hvm => hvm::complete(&mut build, config),
+        GuestKind::Hvm => hvm::complete(&mut build, config, password),
     }
     let word = match kind {
         GuestKind::Pv => "pv",
@@ -74,7 +74,7 @@ pub(super) fn domain(config: &DomainConfig, cpus: u32) -> Result<Value, Error> {
         if is_hvm && matches!(one, Device::Vfb(_) | Device::Vkbd(_)) {
             continue;
         }
-        for (list, value) in device(one)? {
+        for (list, value) in device(one, password)? {
             add(&mut all, list, value);
         }
     }
@@ -102,12 +102,19 @@ fn allowed(set: &CpuSet, cpus: u32) -> Vec<u32> {
 
 /// What a device is for libxl, each with the list of its configuration that it belongs to; nothing if libxl makes it by
 /// itself.
-pub(super) fn device(device: &Device) -> Result<Vec<(&'static str, Value)>, Error> {
+pub(super) fn device(
+    device: &Device,
+    password: Option<&Password>,
+) -> Result<Vec<(&'static str, Value)>, Error> {
     Ok(match device {
         Device::Block(block) => vec![("disks", disk(block)?)],
         Device::Vif(interface) => vec![("nics", nic(interface))],
         Device::Vfb(frame) => {
-            vec![("vfbs", json!({ "devid": frame.id.unwrap_or(0), "vnc": vnc(&frame.rest) }))]
+            let mut screen = json!({ "devid": frame.id.unwrap_or(0), "vnc": vnc(&frame.rest, password) });
+            if let Some(keymap) = frame.setting("keymap").filter(|keymap| !keymap.is_empty()) {
+                screen["keymap"] = keymap.to_string().into();
+            }
+            vec![("vfbs", screen)]
         }
         Device::Vkbd(keyboard) => vec![("vkbs", json!({ "devid": keyboard.id.unwrap_or(0) }))],
         Device::Pci(device) => device.functions.iter().map(|one| ("pcidevs", pci(one))).collect(),
@@ -201,8 +208,8 @@ fn nic(vif: &Vif) -> Value {
     nic
 }
 
-/// Where a screen can be seen.
-pub(super) fn vnc(said: &[Property]) -> Value {
+/// Where a screen can be seen, and with which password: its own, even if that is none, or else the host's.
+pub(super) fn vnc(said: &[Property], password: Option<&Password>) -> Value {
     let get = |key: &str| {
         let property = said.iter().find(|property| property.key == key);
         property.and_then(Property::text).map(ToString::to_string)
@@ -213,6 +220,9 @@ pub(super) fn vnc(said: &[Property]) -> Value {
         if let Some(value) = get(key) {
             vnc[name] = value.into();
         }
+    }
+    if let (None, Some(password)) = (get("vncpasswd"), password) {
+        vnc["passwd"] = password.reveal().to_string().into();
     }
     if let Some(display) = get("vncdisplay").and_then(|display| display.parse::<u32>().ok()) {
         vnc["display"] = display.into();
@@ -260,7 +270,7 @@ mod tests {
              (args quiet))) (device (vbd (uname phy:vg0/a) (dev xvda) (mode w))) (device (tap (uname tap:qcow2:/b) \
              (dev xvdb) (mode r))) (device (vif (mac 00:16:3e:01:02:03) (bridge xenbr0))))",
         );
-        let value = domain(&config, 2).unwrap();
+        let value = domain(&config, 2, None).unwrap();
         assert_eq!(value["c_info"]["type"], "pv");
         let build = &value["b_info"];
         assert_eq!((&build["max_memkb"], &build["target_memkb"]), (&json!(131_072), &json!(65_536)));
@@ -279,7 +289,7 @@ mod tests {
         let disk = |uname: &str| {
             let text =
                 format!("(vm (name a) (memory 64) (device (vbd (uname '{uname}') (dev xvda) (mode w))))");
-            domain(&config(&text), 1).map(|value| value["disks"][0].clone())
+            domain(&config(&text), 1, None).map(|value| value["disks"][0].clone())
         };
         for (uname, script, path) in [
             ("nbd:10.0.0.1:7000", "block-nbd", "10.0.0.1:7000"),
@@ -297,5 +307,19 @@ mod tests {
         let phy = disk(&format!("phy:{path}")).unwrap();
         assert_eq!((&phy["pdev_path"], phy.get("script")), (&json!(path), None));
         assert!(disk("tap:vmdk:/a").unwrap_err().to_string().contains("tap:vmdk"));
+    }
+
+    #[test]
+    fn a_screen_has_the_hosts_password_unless_it_names_its_own() {
+        let password = Password::new("geheim".into());
+        let screens = |said: &str| {
+            let text = format!("(vm (name a) (memory 64) (image (linux (kernel /k))) (device (vfb {said})))");
+            domain(&config(&text), 2, password.as_ref()).unwrap()["vfbs"][0].clone()
+        };
+        assert_eq!(screens("(vnc 1)")["vnc"]["passwd"], "geheim");
+        assert_eq!(screens("(vnc 1) (vncpasswd own)")["vnc"]["passwd"], "own");
+        assert_eq!(screens("(vnc 1) (vncpasswd '')")["vnc"]["passwd"], "", "it is to have none");
+        assert_eq!(screens("(vnc 1) (keymap de) (vnclisten 0.0.0.0)")["keymap"], "de");
+        assert_eq!(screens("(vnc 1) (vnclisten 0.0.0.0)")["vnc"]["listen"], "0.0.0.0");
     }
 }

@@ -58,7 +58,7 @@ impl Inner {
         if matches!(device, Device::Console(_)) {
             return Err(Error::Unsupported("A console cannot be plugged in or out".to_owned()));
         }
-        for (list, value) in convert::device(device)? {
+        for (list, value) in convert::device(device, self.password.as_ref())? {
             let class = match list {
                 "disks" => Class::Disk,
                 "nics" => Class::Nic,

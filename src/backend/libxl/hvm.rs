@@ -1,7 +1,7 @@
 //! What an HVM guest's image says, as libxl takes it.
 
 use super::convert::vnc;
-use crate::core::model::{Device, DomainConfig, Image, Property, Value as Word};
+use crate::core::model::{Device, DomainConfig, Image, Password, Property, Value as Word};
 use serde_json::{Map, Value, json};
 
 /// Where xend's firmware and device model were: paths that every old configuration names, and that mean libxl's own.
@@ -16,7 +16,7 @@ const TIMER_MODES: [&str; 4] = [
 ];
 
 /// Adds to libxl's build information what an HVM guest is to be.
-pub(super) fn complete(build: &mut Value, config: &DomainConfig) {
+pub(super) fn complete(build: &mut Value, config: &DomainConfig, password: Option<&Password>) {
     build["device_model_version"] = "qemu_xen".into();
     let mut hvm = Map::new();
     let Some(image) = &config.image else {
@@ -87,21 +87,24 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig) {
     if !parallel.is_empty() {
         build["extra_hvm"] = json!(parallel);
     }
-    screen(&mut hvm, config, image);
+    screen(&mut hvm, config, image, password);
     build["type.hvm"] = Value::Object(hvm);
 }
 
 /// Where the screen is shown: what the frame buffer says, or, before Xen 3.0.4, the image. Without either it is shown
 /// nowhere, which libxl would not do by itself.
-fn screen(hvm: &mut Map<String, Value>, config: &DomainConfig, image: &Image) {
+fn screen(hvm: &mut Map<String, Value>, config: &DomainConfig, image: &Image, password: Option<&Password>) {
     let frame = config.devices.iter().find_map(|device| match device {
         Device::Vfb(frame) => Some(frame.rest.as_slice()),
         _ => None,
     });
     let said = frame.unwrap_or(&image.rest);
-    hvm.insert("vnc".into(), vnc(said));
+    hvm.insert("vnc".into(), vnc(said, password));
     let word =
         |key: &str| said.iter().find(|p| p.key == key).and_then(Property::text).map(ToString::to_string);
+    if let Some(keymap) = word("keymap").filter(|keymap| !keymap.is_empty()) {
+        hvm.entry("keymap").or_insert_with(|| keymap.into());
+    }
     if word("sdl").is_some_and(|value| value != "0") || word("type").is_some_and(|kind| kind == "sdl") {
         let mut sdl = json!({ "enable": "True" });
         for key in ["display", "xauthority"] {
@@ -146,6 +149,7 @@ pub(super) fn defbool(on: bool) -> Value {
 #[cfg(test)]
 mod tests {
     use super::super::convert::domain;
+    use crate::core::model::Password;
     use crate::shape::read_config;
     use crate::sxp::{Limits, read_one};
     use serde_json::{Value, json};
@@ -153,7 +157,7 @@ mod tests {
     fn converted(text: &str) -> Value {
         let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
         config.number_devices();
-        domain(&config, 2).unwrap()
+        domain(&config, 2, Password::new("host".into()).as_ref()).unwrap()
     }
 
     #[test]
@@ -190,7 +194,7 @@ mod tests {
         let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
         assert_eq!((&build["kernel"], &build["cmdline"]), (&json!("/boot/linux"), &json!("quiet")));
         assert_eq!((&hvm["usbdevice"], &hvm["vga"]), (&json!("tablet"), &json!({ "kind": "std" })));
-        assert_eq!(hvm["vnc"], json!({ "enable": "True", "display": 3 }));
+        assert_eq!(hvm["vnc"], json!({ "enable": "True", "passwd": "host", "display": 3 }));
         assert_eq!(value.get("vfbs"), None, "the device model shows the screen");
         assert_eq!(value["pcidevs"].as_array().map(Vec::len), Some(2));
     }
@@ -199,7 +203,7 @@ mod tests {
     fn without_a_word_about_it_there_is_no_screen() {
         let value =
             converted("(vm (name fv) (memory 400) (image (hvm (loader /usr/lib/xen/boot/hvmloader))))");
-        assert_eq!(value["b_info"]["type.hvm"]["vnc"], json!({ "enable": "False" }));
+        assert_eq!(value["b_info"]["type.hvm"]["vnc"]["enable"], "False");
     }
 
     #[test]

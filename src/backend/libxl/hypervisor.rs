@@ -91,7 +91,7 @@ impl Hypervisor for Xen {
     async fn create(&self, config: &DomainConfig, transfer: Arc<Transfer>) -> Result<DomainFacts, Error> {
         let config = config.clone();
         self.blocking(move |inner| {
-            let value = convert::domain(&config, inner.cpus)?;
+            let value = convert::domain(&config, inner.cpus, inner.password.as_ref())?;
             let create = || inner.libxl.create(&value.to_string(), None);
             let created = inner.while_building(config.uuid.unwrap_or_default(), None, &transfer, create);
             let domid = created.map_err(|failure| failed("Building the domain", failure))?;

@@ -35,7 +35,7 @@ mod sysfs;
 mod watch;
 
 use crate::core::error::Error;
-use crate::core::model::{DomId, DomainConfig, Uuid};
+use crate::core::model::{DomId, DomainConfig, Password, Uuid};
 use crate::core::ports::DomainChanged;
 use crate::shape;
 use crate::sxp::{Limits, Sxp, read_one};
@@ -56,6 +56,8 @@ pub struct Xen(Arc<Inner>);
 struct Inner {
     libxl: Libxl,
     cpus: u32,
+    /// Password of VNC screens that name none.
+    password: Option<Password>,
     /// What is known of domains beside what a sweep says.
     known: Mutex<HashMap<u32, Known>>,
     listener: Mutex<Option<mpsc::UnboundedSender<DomainChanged>>>,
@@ -86,14 +88,15 @@ impl std::fmt::Debug for Xen {
 }
 
 impl Xen {
-    /// Opens libxl, which fails on a host without Xen. `limit` is how long the caller waits for one call. Blocks.
-    pub fn open(limit: Duration) -> Result<Self, Error> {
+    /// Opens libxl, which fails on a host without Xen. `limit` is how long the caller waits for one call, and `password` is that
+    /// of VNC screens that name none. Blocks.
+    pub fn open(limit: Duration, password: Option<Password>) -> Result<Self, Error> {
         let libxl = Libxl::open(limit).map_err(|failure| {
             Error::backend("Xen cannot be reached: is this Domain-0, and does xenstored run?", failure)
         })?;
         let physinfo = json(&libxl.physinfo().map_err(|failure| failed("Reading the host", failure))?)?;
         let cpus = physinfo["nr_cpus"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
-        let inner = Inner { libxl, cpus, known: Mutex::default(), listener: Mutex::default() };
+        let inner = Inner { libxl, cpus, password, known: Mutex::default(), listener: Mutex::default() };
         let xen = Self(Arc::new(inner));
         watch::start(&xen.0).map_err(|error| Error::backend("No thread for libxl's events", error))?;
         Ok(xen)

@@ -71,7 +71,7 @@ impl Inner {
         transfer: &Transfer,
     ) -> Result<DomainFacts, Error> {
         check_stream(from)?;
-        let value = convert::domain(config, self.cpus)?;
+        let value = convert::domain(config, self.cpus, self.password.as_ref())?;
         if let (Ok(at), Ok(whole)) = (rustix::fs::tell(from), rustix::fs::fstat(from)) {
             transfer.expect(u64::try_from(whole.st_size).unwrap_or(0).saturating_sub(at));
         }

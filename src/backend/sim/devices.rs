@@ -145,7 +145,7 @@ pub(super) fn screen(config: &DomainConfig) -> Option<&Vfb> {
         Device::Vfb(vfb) => Some(vfb),
         _ => None,
     });
-    first.filter(|vfb| vfb.is_on_vnc())
+    first.filter(|vfb| vfb.is_vnc())
 }
 
 /// The TCP port on which a new screen is served: the one that it asks for, or the first that no other domain has.

@@ -4,8 +4,8 @@ use super::devices::Link;
 use super::record::Record;
 use super::settings::SimSettings;
 use crate::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomainFacts, GuestKind, HostInfo, Property, RunFlags, ShutdownReason,
-    Topology, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomainFacts, GuestKind, HostInfo, Password, Property, RunFlags,
+    ShutdownReason, Topology, VcpuFacts,
 };
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
@@ -234,6 +234,18 @@ pub(super) fn devices(record: &Record, now: SystemTime, settings: &SimSettings) 
         facts.push(DeviceFacts { class: link.class.clone(), number: link.number, nodes, io });
     }
     facts
+}
+
+/// What somebody must know to see the guest's VNC screen: the screen's own password, even if that is none, or else the host's.
+pub(super) fn vnc_password(record: &Record, settings: &SimSettings) -> Option<Password> {
+    let screen = record.config.devices.iter().find_map(|device| match device {
+        Device::Vfb(screen) if screen.is_vnc() => Some(screen),
+        _ => None,
+    })?;
+    match screen.setting("vncpasswd") {
+        Some(own) => Password::new(own.clone()),
+        None => settings.vnc_password.clone(),
+    }
 }
 
 /// Bytes that a guest moves while it works: the more, the longer, and a device's own share.

@@ -6,7 +6,7 @@ use super::{Sim, create, devices, dump, facts, sched};
 use crate::core::error::Error;
 use crate::core::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, GuestKind, HostFigures, HostInfo,
-    Invalid, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    Invalid, Password, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
 use crate::core::transfer::Transfer;
@@ -325,6 +325,11 @@ impl Hypervisor for Sim {
 }
 
 impl Sim {
+    /// What somebody must know to see a guest's VNC screen; `None` if nothing.
+    pub fn vnc_password(&self, domid: DomId) -> Result<Option<Password>, Error> {
+        Ok(facts::vnc_password(&*self.host.known(domid)?, &self.host.settings))
+    }
+
     /// Does something to a guest that has not stopped yet. If it crashes of it, Xen's message buffer hears of that.
     async fn affect_guest(
         &self,

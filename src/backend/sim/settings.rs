@@ -1,6 +1,6 @@
 //! What a simulated host is like.
 
-use crate::core::model::{Invalid, MAX_CPUS, MAX_VCPUS, Scheduler};
+use crate::core::model::{Invalid, MAX_CPUS, MAX_VCPUS, Password, Scheduler};
 use std::time::Duration;
 
 /// What a simulated host is like.
@@ -37,6 +37,8 @@ pub struct SimSettings {
     pub slow_create: Duration,
     /// How long taking a domain apart takes.
     pub destroy: Duration,
+    /// Password of VNC screens that name none.
+    pub vnc_password: Option<Password>,
     /// What tells one run of the machine from the next: a restart of the daemon finds its domains again as long as it
     /// stays the same. `None` asks the kernel.
     pub boot_id: Option<String>,
@@ -59,6 +61,7 @@ impl Default for SimSettings {
             device_patience: Duration::from_secs(10),
             slow_create: Duration::from_secs(2),
             destroy: Duration::from_millis(20),
+            vnc_password: None,
             boot_id: None,
         }
     }

@@ -12,12 +12,17 @@ impl Driver {
     pub(super) async fn obey_policy(&mut self, domid: DomId, reason: ShutdownReason) {
         let name = self.config.name.clone();
         let verdict = verdict(&self.config, reason, self.uptime());
-        if verdict.then == Then::Keep {
+        // One that stays is looked at again and again.
+        let wanted = || verdict.then != Then::Keep || self.dumped != Some(domid);
+        let dump =
+            verdict.dump || (reason == ShutdownReason::Crash && self.core.policy().enable_dump && wanted());
+        if verdict.then == Then::Keep && !dump {
             debug!(domain = %name, %domid, %reason, "Domain stays as it is");
             return;
         }
         info!(domain = %name, %domid, %reason, then = ?verdict.then, "Domain has stopped");
-        if verdict.dump {
+        if dump {
+            self.dumped = Some(domid);
             let file = self.core.core_file(&name, domid);
             match self.dump_to(domid, &file).await {
                 Ok(()) => info!(domain = %name, file = %file.display(), "Core dumped"),

@@ -20,9 +20,15 @@ impl Driver {
         let id = self.definition.as_deref().map_or(0, next).max(next(&self.config));
         device.set_id(id);
         if let Some(domid) = self.domid {
-            limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &device))?;
+            let running = self.with_defaults(&device);
+            limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &running))?;
+            self.reconfigure_running(|config| config.devices.push(running.clone())).await?;
         }
-        self.reconfigure(|config| config.devices.push(device.clone())).await?;
+        if let Some(definition) = &self.definition {
+            let mut definition = DomainConfig::clone(definition);
+            definition.devices.push(device.clone());
+            self.keep(definition).await?;
+        }
         self.refresh().await?;
         Ok(Outcome::Attached { class, id: device.id().unwrap_or(id), domid: self.domid })
     }
@@ -32,11 +38,18 @@ impl Driver {
         let domid = self.on_host()?;
         let is_it = |device: &&Device| device.uuid() == Some(uuid);
         let defined = self.definition.iter().find_map(|config| config.devices.iter().find(is_it)).cloned();
-        let device = defined.ok_or_else(|| Error::NotConnected(uuid.to_string()))?;
+        let device = self.with_defaults(&defined.ok_or_else(|| Error::NotConnected(uuid.to_string()))?);
         self.config.check_new_device(&device)?;
         limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &device))?;
         self.reconfigure_running(|config| config.devices.push(device.clone())).await?;
         self.refresh().await
+    }
+
+    /// The device as it is to be in a running domain.
+    fn with_defaults(&self, device: &Device) -> Device {
+        let mut device = device.clone();
+        self.core.policy().devices.complete(&mut device, self.config.image.as_ref());
+        device
     }
 
     /// Changes the configuration of what runs, and not the stored one.

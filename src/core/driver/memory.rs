@@ -4,17 +4,12 @@ use super::Driver;
 use crate::core::error::Error;
 use crate::core::model::{DomId, Invalid};
 use crate::core::op::Outcome;
-use std::sync::atomic::Ordering;
 
 impl Driver {
     pub(super) async fn set_memory(&mut self, mib: u64) -> Result<Outcome, Error> {
         let most = self.config.maxmem;
         // A guest needs some memory; Domain-0 needs what the operator says.
-        let least = if self.domid == Some(DomId::ZERO) {
-            self.core.dom0_min_mem().load(Ordering::Relaxed)
-        } else {
-            1
-        };
+        let least = if self.domid == Some(DomId::ZERO) { self.core.policy().dom0_min_mem_mib } else { 1 };
         if mib < least || mib > most {
             return Err(
                 Invalid::new(format!("target: {mib} MiB is out of range, {least} to {most} MiB")).into()

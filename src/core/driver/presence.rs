@@ -34,7 +34,18 @@ impl Driver {
     pub(in crate::core) fn new(core: Arc<Core>, inbox: Inbox, uuid: Uuid, name: DomName) -> Self {
         let config = Arc::new(DomainConfig::new(name, 1));
         let state = State::Building;
-        Self { core, inbox, uuid, domid: None, state, config, definition: None, in_doubt: None, left: false }
+        Self {
+            core,
+            inbox,
+            uuid,
+            domid: None,
+            state,
+            config,
+            definition: None,
+            in_doubt: None,
+            dumped: None,
+            left: false,
+        }
     }
 
     /// Minds a domain that is on the host already.
@@ -54,6 +65,8 @@ impl Driver {
             config,
             definition: definition.map(|definition| Arc::new(definition.config)),
             in_doubt: None,
+            // One that has crashed long ago was dumped then.
+            dumped: facts.flags.shutdown.map(|_| facts.domid),
             left: false,
         };
         driver.publish(Some(facts), None);
@@ -71,8 +84,18 @@ impl Driver {
         let config = Arc::new(config);
         let definition = Some(config.clone());
         let state = if suspended { State::Suspended } else { State::Halted };
-        let driver =
-            Self { core, inbox, uuid, domid: None, state, config, definition, in_doubt: None, left: false };
+        let driver = Self {
+            core,
+            inbox,
+            uuid,
+            domid: None,
+            state,
+            config,
+            definition,
+            in_doubt: None,
+            dumped: None,
+            left: false,
+        };
         driver.publish(None, None);
         driver
     }
@@ -83,6 +106,7 @@ impl Driver {
         config: Arc<DomainConfig>,
     ) -> Result<Arc<DomainView>, Error> {
         self.state = State::Building;
+        let _room = self.core.make_room(&config).await;
         let transfer = Arc::new(Transfer::default());
         let work = self.core.hypervisor.create(&config, transfer.clone());
         let created = while_it_gets_on("Create", self.core.patience(), &transfer, work, || ()).await;

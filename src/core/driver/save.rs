@@ -236,6 +236,7 @@ impl Driver {
         transfer: Arc<Transfer>,
     ) -> Result<Arc<DomainView>, Error> {
         self.state = State::Building;
+        let _room = self.core.make_room(&config).await;
         let work = self.core.hypervisor.restore(&config, from, transfer.clone());
         let restored = self.watched("Restoring", &transfer, work).await;
         self.built(config, restored)

@@ -145,15 +145,19 @@ impl Core {
     }
 
     /// Makes up what a configuration leaves open: UUIDs, MAC addresses, numbers of devices, and for a domain that is to
-    /// run a console.
+    /// run a console and what the operator wants devices to have.
     pub(in crate::core) fn complete(&self, config: &mut DomainConfig, role: Role) -> Uuid {
         let uuid = *config.uuid.get_or_insert_with(|| self.entropy.uuid());
         let console = |device: &Device| matches!(device, Device::Console(_));
         if role == Role::Running && !config.devices.iter().any(console) {
             config.devices.push(Device::Console(Console { protocol: "vt100".into(), ..Console::default() }));
         }
+        let policy = self.policy();
         for device in &mut config.devices {
             self.complete_device(device);
+            if role == Role::Running {
+                policy.devices.complete(device, config.image.as_ref());
+            }
         }
         config.number_devices();
         uuid

@@ -204,33 +204,34 @@ pub struct Vfb {
 }
 
 impl Vfb {
+    /// The value of a property, if it is a single word.
+    pub fn setting(&self, key: &str) -> Option<&Text> {
+        self.rest.iter().find(|property| property.key == key).and_then(Property::text)
+    }
+
+    /// Whether the screen is seen over VNC.
+    pub fn is_vnc(&self) -> bool {
+        self.setting("vnc").is_some_and(|value| !matches!(value.as_slice(), b"" | b"0"))
+            || self.setting("type").is_some_and(|kind| kind == "vnc")
+    }
+
     /// The first TCP port of VNC displays.
     pub const FIRST_PORT: u16 = 5900;
 
-    fn text(&self, key: &str) -> Option<String> {
-        let found = self.rest.iter().find(|property| property.key == key);
-        found.and_then(Property::text).map(ToString::to_string)
-    }
-
     /// The address at which VNC clients are expected.
     pub fn vnc_listen(&self) -> String {
-        self.text("vnclisten").unwrap_or_else(|| "127.0.0.1".to_owned())
-    }
-
-    /// Whether it can be seen over VNC.
-    pub fn is_on_vnc(&self) -> bool {
-        self.text("vnc").is_some_and(|on| on != "0")
+        self.setting("vnclisten").map_or_else(|| "127.0.0.1".to_owned(), ToString::to_string)
     }
 
     /// The port that was asked for, by the number of a display.
     pub fn wanted_port(&self) -> Option<u16> {
-        let display: u16 = self.text("vncdisplay")?.trim().parse().ok()?;
+        let display: u16 = self.setting("vncdisplay")?.to_string().trim().parse().ok()?;
         Self::FIRST_PORT.checked_add(display)
     }
 
     /// Whether the next free port is to be taken if that one is in use. It is, unless somebody said no or named a display.
     pub fn takes_unused_port(&self) -> bool {
-        self.text("vncunused").map_or(self.text("vncdisplay").is_none(), |unused| unused != "0")
+        self.setting("vncunused").map_or(self.setting("vncdisplay").is_none(), |unused| *unused != "0")
     }
 }
 

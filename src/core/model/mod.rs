@@ -5,12 +5,14 @@
 mod block;
 mod config;
 mod cpus;
+mod defaults;
 mod device;
 mod host;
 mod ids;
 mod image;
 mod item;
 mod machine;
+mod nearest;
 mod notes;
 mod pci;
 mod property;
@@ -21,6 +23,7 @@ mod vnet;
 pub use block::{Block, BlockClass, BlockKind, BlockMode};
 pub use config::{DomainConfig, MAX_VCPUS, OnEvent, OnXendStart, OnXendStop};
 pub use cpus::{CpuSet, MAX_CPUS};
+pub use defaults::{DeviceDefaults, Password};
 pub use device::{Backend, Console, Device, Generic, Vfb, Vif, Vkbd};
 pub use host::{
     DeviceFacts, DomainFacts, HostFigures, HostInfo, RunFlags, ShutdownReason, Topology, Trigger, VcpuFacts,
@@ -32,6 +35,7 @@ pub use machine::{
     CpuModel, Hardware, Hctl, Interface, InterfaceChange, InterfaceKind, NetworkChange, PciFacts, PoolChange,
     PoolFacts, ScsiFacts,
 };
+pub use nearest::nearest;
 pub use notes::{Note, NoteChange, Notes};
 pub use pci::{PciAddress, PciDevice, PciFunction};
 pub use property::{Property, Value};

@@ -4,6 +4,7 @@ mod inherited;
 mod tls;
 mod unix;
 
+use std::error::Error as _;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use tokio_util::either::Either;
 pub use inherited::Inherited;
 use unix::SocketFile;
 
-use crate::config::{Config, Place, RpcListener, Switch, UnixSocket};
+use crate::config::{Config, Origin, Place, Remark, RpcListener, Switch, UnixSocket};
 use crate::core::caller::Via;
 use crate::peers::Allowed;
 
@@ -24,7 +25,7 @@ use crate::peers::Allowed;
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Everything is turned off.
-    #[error("Nothing to listen on: turn on xend-http-server or xend-unix-server")]
+    #[error("Nothing to listen on: turn on xend-http-server or xend-unix-server, or mend what was left out")]
     Nothing,
     /// The TCP address cannot be bound.
     #[error("Cannot listen on http://{address}/")]
@@ -157,56 +158,93 @@ impl fmt::Display for Listener {
     }
 }
 
+/// What is served.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Where HTTP is.
+    pub http: Vec<Listener>,
+    /// Where xm's calls are.
+    pub xmlrpc: Vec<Listener>,
+    /// Where the Xen-API is, each with what it was opened for.
+    pub xen_api: Vec<(Listener, RpcListener)>,
+}
+
 /// Opens the listeners that `config` wants.
 ///
-/// Sockets of one kind inherited from a service manager take the place of our own of that kind.
-pub async fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, ListenError> {
+/// Sockets of one kind inherited from a service manager take the place of our own of that kind for HTTP. A listener of the
+/// configuration file that cannot be had is left out, which the log says: everything else is served.
+pub async fn open(config: &Config, inherited: Inherited) -> Result<Opened, ListenError> {
     let Inherited { tcp, unix } = inherited;
     let own_tcp = if tcp.is_empty() { &config.http } else { &Switch::Off };
     let own_unix = if unix.is_empty() { &config.unix } else { &Switch::Off };
-    let mut listeners = Vec::new();
+    let mut opened = Opened::default();
     for (index, socket) in tcp.into_iter().enumerate() {
-        listeners.push(adopt_tcp(socket).map_err(|source| ListenError::Inherited { index, source })?);
+        opened.http.push(adopt_tcp(socket).map_err(|source| ListenError::Inherited { index, source })?);
     }
     for (index, socket) in unix.into_iter().enumerate() {
-        listeners.push(adopt_unix(socket).map_err(|source| ListenError::Inherited { index, source })?);
+        opened.http.push(adopt_unix(socket).map_err(|source| ListenError::Inherited { index, source })?);
     }
     if let Switch::On(address) = *own_tcp {
-        let listener = bind_tcp(address).await.map_err(|source| ListenError::Tcp { address, source })?;
-        listeners.push(listener);
+        opened.http.extend(had(&config.origins.http, bind_tcp(address, Gate::default()).await)?);
     }
     if let Switch::On(wanted) = own_unix {
-        listeners.push(bind_unix(wanted).await?);
+        opened.http.extend(had(&config.origins.unix, bind_unix(wanted).await)?);
     }
-    if listeners.is_empty() { Err(ListenError::Nothing) } else { Ok(listeners) }
+    for wanted in &config.xmlrpc {
+        opened.xmlrpc.extend(had(&wanted.origin, open_rpc(wanted).await)?);
+    }
+    for wanted in &config.xen_api {
+        let listener = had(&wanted.origin, open_rpc(wanted).await)?;
+        opened.xen_api.extend(listener.map(|listener| (listener, wanted.clone())));
+    }
+    let nothing = opened.http.is_empty() && opened.xmlrpc.is_empty() && opened.xen_api.is_empty();
+    if nothing { Err(ListenError::Nothing) } else { Ok(opened) }
 }
 
-/// Opens listeners of XML-RPC.
-pub async fn open_rpc(wanted: &[RpcListener]) -> Result<Vec<Listener>, ListenError> {
-    let mut listeners = Vec::new();
-    for one in wanted {
-        listeners.push(match &one.place {
-            Place::Unix(socket) => bind_unix(socket).await?,
-            Place::Tcp(address) => {
-                let address = *address;
-                let tls = one.tls.as_ref().map(tls::acceptor).transpose()?;
-                let hosts =
-                    Allowed::parse(&one.hosts).map_err(|invalid| ListenError::Hosts(invalid.to_string()))?;
-                let passes = Gate { hosts, tls };
-                let mut listener =
-                    bind_tcp(address).await.map_err(|source| ListenError::Tcp { address, source })?;
-                if let Listener::Tcp { gate, .. } = &mut listener {
-                    *gate = passes;
-                }
-                listener
-            }
-        });
+/// Looks, without opening them, whether the listeners that the file wants can be had: what is wrong, if anything is.
+pub fn check(config: &Config) -> Vec<Remark> {
+    let wanted = config.xmlrpc.iter().chain(&config.xen_api);
+    let mut faults: Vec<Remark> =
+        wanted.filter_map(|one| Some(one.origin.0.as_ref()?.remark(gate(one).err()?.to_string()))).collect();
+    let hosts = Allowed::parse(&config.relocation_hosts).map_err(|invalid| invalid.to_string());
+    if let (Err(invalid), Some(at)) = (hosts, &config.origins.relocation.0) {
+        faults.push(at.remark(format!("xend-relocation-hosts-allow: {invalid}")));
     }
-    Ok(listeners)
+    faults
+}
+
+/// The listener; none if it cannot be had and the file asks for it, which is logged.
+///
+/// Where another daemon answers, this one is one too many and must not be served in part.
+fn had(origin: &Origin, listener: Result<Listener, ListenError>) -> Result<Option<Listener>, ListenError> {
+    match (listener, &origin.0) {
+        (Ok(listener), _) => Ok(Some(listener)),
+        (Err(error), Some(at)) if !matches!(error, ListenError::Live(_)) => {
+            let why = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+            tracing::error!("{}", at.remark(format!("This listener is left out: {error}{why}")));
+            Ok(None)
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+async fn open_rpc(wanted: &RpcListener) -> Result<Listener, ListenError> {
+    let gate = gate(wanted)?;
+    match &wanted.place {
+        Place::Unix(socket) => bind_unix(socket).await,
+        Place::Tcp(address) => bind_tcp(*address, gate).await,
+    }
+}
+
+/// What connections of a listener must pass.
+fn gate(wanted: &RpcListener) -> Result<Gate, ListenError> {
+    let hosts = Allowed::parse(&wanted.hosts).map_err(|invalid| ListenError::Hosts(invalid.to_string()))?;
+    let tls = wanted.tls.as_ref().map(tls::acceptor).transpose()?;
+    Ok(Gate { hosts, tls })
 }
 
 /// Says on standard output where the daemon can be reached, a line for each listener.
-pub fn announce(listeners: &[Listener], what: &str) {
+pub fn announce<'a>(listeners: impl IntoIterator<Item = &'a Listener>, what: &str) {
     let mut out = io::stdout().lock();
     for listener in listeners {
         tracing::debug!("{what} on {listener}");
@@ -221,10 +259,13 @@ async fn bind_unix(wanted: &UnixSocket) -> Result<Listener, ListenError> {
     Ok(Listener::Unix { socket, path: wanted.path.clone(), file: Some(file) })
 }
 
-async fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
-    let socket = TcpListener::bind(address).await?;
-    let local = socket.local_addr()?;
-    Ok(Listener::Tcp { socket, local, gate: Gate::default() })
+async fn bind_tcp(address: SocketAddr, gate: Gate) -> Result<Listener, ListenError> {
+    let bound = async {
+        let socket = TcpListener::bind(address).await?;
+        let local = socket.local_addr()?;
+        Ok(Listener::Tcp { socket, local, gate })
+    };
+    bound.await.map_err(|source| ListenError::Tcp { address, source })
 }
 
 fn adopt_tcp(socket: std::net::TcpListener) -> io::Result<Listener> {
