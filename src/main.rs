@@ -170,7 +170,7 @@ async fn serve_relocation(config: &Config, engine: &Engine, stop: CancellationTo
     }
     print(format!("Relocation on {address}\n"));
     tokio::spawn(
-        RelocationServer::new(engine.clone(), allowed, config.hypervisor_limit).serve(listener, stop),
+        RelocationServer::new(engine.clone(), allowed, config.hypervisor_limit * 2).serve(listener, stop),
     );
     Ok(())
 }
@@ -200,7 +200,7 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
     let storage = config.storage.clone().unwrap_or_else(|| dir.join("storage"));
     let store = DirStore::with_storage(dir, &storage)
         .with_context(|| format!("Cannot use {} with disk images in {}", dir.display(), storage.display()))?;
-    let (store, courier) = (Arc::new(store), Arc::new(TcpCourier::new(limit)));
+    let (store, courier) = (Arc::new(store), Arc::new(TcpCourier::new(limit * 2)));
     Ok(Engine::start(Outside { hypervisor, store, courier, clock, entropy }, settings).await?)
 }
 

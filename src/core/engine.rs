@@ -40,7 +40,8 @@ pub const FIGURES_AGE: Duration = Duration::from_millis(250);
 /// What the engine's behaviour depends on.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How long the hypervisor may take for one thing. A call that takes longer is given up.
+    /// How long the hypervisor may take for one thing. A call that takes longer is given up; a long one, such as a restore, when
+    /// nothing of it has changed for twice as long.
     pub hypervisor_limit: Duration,
     /// Where memory of crashed domains is written.
     pub dump_dir: PathBuf,
@@ -318,9 +319,10 @@ impl Core {
         tokio::time::timeout(limit, call).await.unwrap_or(Err(Error::Timeout { what, limit }))
     }
 
-    /// How long something may take that does not get on.
+    /// How long a long call may stand still. The toolstack has limits of its own for the parts of one, of a minute and a half
+    /// of our two: they come first, since it knows the reason.
     pub(super) fn patience(&self) -> Duration {
-        self.settings.hypervisor_limit
+        self.settings.hypervisor_limit.saturating_mul(2)
     }
 
     /// What the operator says at the moment.

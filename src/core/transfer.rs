@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// What the hypervisor is at while it builds or writes a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +14,8 @@ pub enum Stage {
     DeviceModel,
     /// Backends and hotplug scripts connect the devices.
     Devices,
+    /// The memory of the domain is freed.
+    Freeing,
 }
 
 impl Stage {
@@ -24,16 +25,7 @@ impl Stage {
             Self::Memory => "moving its memory",
             Self::DeviceModel => "starting its device model",
             Self::Devices => "connecting its devices",
-        }
-    }
-
-    /// How long nothing may change in this stage, where it is `limit` in general.
-    pub const fn limit(self, limit: Duration) -> Duration {
-        match self {
-            // Nothing can be seen of a device model before it answers. The toolstack has its own limit for it, which must
-            // come first: it knows the reason.
-            Self::DeviceModel => limit.saturating_mul(2),
-            Self::Memory | Self::Devices => limit,
+            Self::Freeing => "freeing its memory",
         }
     }
 }

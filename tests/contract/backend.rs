@@ -119,6 +119,7 @@ async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>, hypervisor_limit: D
 #[cfg(feature = "xen")]
 pub(crate) struct RealXen {
     guest: String,
+    xen: xend::backend::libxl::Xen,
     limit: Duration,
     core_only: bool,
 }
@@ -127,10 +128,13 @@ pub(crate) struct RealXen {
 impl RealXen {
     /// `None` where there is no Xen to be tried.
     pub(crate) fn here() -> Option<Self> {
+        let guest = std::env::var("XEND_GUEST").ok()?;
         let limit = std::env::var("XEND_LIMIT").ok().and_then(|seconds| seconds.parse().ok());
+        let limit = limit.map_or(LIMIT, Duration::from_secs);
         Some(Self {
-            guest: std::env::var("XEND_GUEST").ok()?,
-            limit: limit.map_or(LIMIT, Duration::from_secs),
+            guest,
+            xen: xend::backend::libxl::Xen::open(limit, None).unwrap(),
+            limit,
             core_only: std::env::var("XEND_CONTRACT").is_ok_and(|part| part == "core"),
         })
     }
@@ -140,8 +144,7 @@ impl RealXen {
 impl Backend for RealXen {
     async fn host(&self) -> Host {
         let dir = tempfile::tempdir().unwrap();
-        let xen = xend::backend::libxl::Xen::open(self.limit, None).unwrap();
-        Host { engine: engine(dir.path(), Arc::new(xen), self.limit).await, dir }
+        Host { engine: engine(dir.path(), Arc::new(self.xen.clone()), self.limit).await, dir }
     }
 
     fn guest(&self, name: &str) -> DomainConfig {

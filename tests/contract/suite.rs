@@ -96,6 +96,7 @@ pub(crate) async fn operations(backend: &impl Backend) {
         }
         trial.clear_away().await;
     }
+    host.engine.stop().await;
     assert!(failed.is_empty(), "{} of {tried} cases failed: {}", failed.len(), failed.join(", "));
     assert!(tried + skipped > 200, "{tried} cases, {skipped} skipped");
 }
@@ -124,6 +125,7 @@ pub(crate) async fn destroys(backend: &impl Backend, rounds: u32) {
         () = asking() => {}
         () = asking() => {}
     }
+    host.engine.stop().await;
 }
 
 fn trial<'a, B: Backend>(backend: &'a B, host: &'a Host, stage: Stage) -> Trial<'a, B> {
@@ -378,6 +380,7 @@ pub(crate) async fn host(backend: &impl Backend) {
     let arrival = Arrival { parcel, link: Once::new(Box::new(BreaksOff)) };
     assert!(trial.execute(Change::Receive(arrival)).await.is_err_and(|e| e.kind() == ErrorKind::Backend));
     trial.until(Stage::Absent, "broken off").await;
+    host.engine.stop().await;
 }
 
 /// A pool of one CPU, a domain that is put into it while it runs, and what Xen refuses.

@@ -101,8 +101,30 @@ const CASES: &[Case] = &[
     },
 ];
 
+/// Ports of the fixtures that are free on no particular machine: each stands for one that is free on this one.
+const PORTS: [&str; 5] = ["28002", "28006", "28102", "28106", "28202"];
+
+fn free_ports() -> Vec<(&'static str, String)> {
+    let free = |port| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, (port, address.port().to_string()))
+    };
+    // All of them are open at the same time, so that no two are the same.
+    let (_open, ports): (Vec<_>, Vec<_>) = PORTS.into_iter().map(free).unzip();
+    ports
+}
+
+fn replaced(text: &str, ports: &[(&str, String)]) -> String {
+    ports.iter().fold(text.to_owned(), |text, (port, free)| text.replace(port, free))
+}
+
 /// A daemon with a file of the fixtures, `more` in front of what it says.
 fn daemon(file: &str, more: &str) -> Daemon {
+    daemon_on(file, more, &free_ports())
+}
+
+fn daemon_on(file: &str, more: &str, ports: &[(&str, String)]) -> Daemon {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     for name in ["xen-api", "xmlrpc"] {
@@ -111,7 +133,7 @@ fn daemon(file: &str, more: &str) -> Daemon {
     }
     let config = dir.path().join(format!("{file}.sxp"));
     let text = std::fs::read_to_string(fixture(&format!("config/{file}.sxp"))).unwrap();
-    std::fs::write(&config, format!("{more}{text}")).unwrap();
+    std::fs::write(&config, format!("{more}{}", replaced(&text, ports))).unwrap();
     start(dir, &config)
 }
 
@@ -132,12 +154,14 @@ fn with(text: &str) -> Daemon {
 #[test]
 fn what_people_had_is_served_and_what_is_missing_is_said() {
     for Case { file, served, said } in CASES {
-        let daemon = daemon(file, "");
+        let ports = free_ports();
+        let daemon = daemon_on(file, "", &ports);
         let (http, others) = daemon.announced.split_last().unwrap();
         assert!(http.starts_with("Listening on http://127.0.0.1:"), "{file}");
         assert_eq!(others.len(), served.len(), "{file}: {others:?}");
         for (other, wanted) in others.iter().zip(*served) {
-            assert!(other.starts_with(wanted), "{file}: {other} is not {wanted}");
+            let wanted = replaced(wanted, &ports);
+            assert!(other.starts_with(&wanted), "{file}: {other} is not {wanted}");
         }
         assert_eq!(daemon.get("/xend/node/").code, 200, "{file}");
         let log = daemon.log();

@@ -24,11 +24,13 @@
 enum {
     /* The limit of the gateway for which libxl's own limits are right. */
     USUAL_LIMIT_SECONDS = 120,
-    /* Timers below it are no limits: libxl looks again when they ring. */
-    SHORTEST_LIMIT_MS = 1000,
-    /* From here on they are limits for a whole program to start or a guest to answer. A busy host takes longer. */
-    LONG_LIMIT_MS = 60 * 1000,
-    LONG_FACTOR = 3,
+    /* Shorter timers are pauses, after which libxl looks again: two seconds at most. */
+    SHORTEST_LIMIT_MS = 3000,
+    /* The limits of a minute are for a program to start or a guest to answer: a busy host takes longer. The next shorter one is
+       of 40 s, the next longer one of 120 s, for a boot loader. */
+    MINUTE_FROM_MS = 50 * 1000,
+    MINUTE_TO_MS = 100 * 1000,
+    MINUTE_FACTOR = 3,
     /* A hypercall that stands still must not stop libxl's children for ever. */
     FORK_LIMIT_SECONDS = 5,
 };
@@ -37,9 +39,11 @@ static int64_t stretched(const struct gate *gate, int64_t ms)
 {
     if (ms < SHORTEST_LIMIT_MS)
         return ms;
-    if (ms >= LONG_LIMIT_MS)
-        ms *= LONG_FACTOR;
-    return ms * gate->limit / USUAL_LIMIT_SECONDS;
+    if (ms >= MINUTE_FROM_MS && ms < MINUTE_TO_MS)
+        ms *= MINUTE_FACTOR;
+    /* A gateway that is in a hurry makes libxl no faster. */
+    int limit = gate->limit > USUAL_LIMIT_SECONDS ? gate->limit : USUAL_LIMIT_SECONDS;
+    return ms * limit / USUAL_LIMIT_SECONDS;
 }
 
 static int64_t now_ms(void)
@@ -79,7 +83,10 @@ static int names_domain(const char *message, uint32_t *domid)
     return end > at + strlen("Domain ") && *end == ':';
 }
 
-/* Gives a message of the serving thread to the operation that it is about, as far as the message tells. */
+/*
+ * Gives a message of the serving thread to the operation on the domain that it names. One that names another domain goes to
+ * the operations that make one, and one that names none goes to all: libxl does not tell which operation it is about.
+ */
 static void hand_out(const char *message)
 {
     uint32_t domid;
@@ -188,9 +195,15 @@ static pid_t fork_alone(void *user)
     int alone = pthread_rwlock_clockwrlock(&forking, CLOCK_MONOTONIC, &limit) == 0;
     pid_t pid = fork();
     int error = errno;
-    /* The child makes one hypercall or becomes another program: it needs no lock. */
-    if (pid != 0 && alone)
+    if (pid == 0) {
+        /* What it logs must take no lock, which a thread of the parent can have held. */
+        serving = 0;
+        beginning = NULL;
+    } else if (alone) {
         pthread_rwlock_unlock(&forking);
+    }
+    if (pid > 0 && !alone)
+        fprintf(stderr, "libxl forked while a hypercall was being made: it had not ended for %d s\n", FORK_LIMIT_SECONDS);
     errno = error;
     return pid;
 }

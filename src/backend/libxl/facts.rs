@@ -62,6 +62,11 @@ impl Reason {
 }
 
 impl DomInfo {
+    /// Whether the domain is being taken apart.
+    pub(super) fn is_dying(&self) -> bool {
+        self.dying
+    }
+
     /// As the engine has it, with what libxl does not say.
     pub(super) fn facts(&self, name: &str, start_time: Option<SystemTime>, ports: Ports) -> DomainFacts {
         let reason = self.shutdown_reason.read();

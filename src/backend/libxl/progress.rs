@@ -84,8 +84,12 @@ impl Inner {
     /// Makes a call that takes a domain apart, and shows how its memory is freed.
     pub(super) fn while_freeing<T>(&self, domid: u32, transfer: &Transfer, call: impl FnOnce() -> T) -> T {
         let look = || {
+            // A call that was given up is looked at no more.
+            if transfer.is_cancelled() {
+                return;
+            }
             if let Ok(Some(info)) = self.info_of(domid) {
-                transfer.observe(Stage::Memory, memory(info.current_memkb));
+                transfer.observe(Stage::Freeing, memory(info.current_memkb));
             }
         };
         meanwhile(look, call)
@@ -94,7 +98,8 @@ impl Inner {
     /// What is there of a domain that is being built.
     fn seen(&self, uuid: Uuid) -> Option<Seen> {
         let all: Vec<DomInfo> = parse(&self.libxl.domains().ok()?).ok()?;
-        let info = all.iter().find(|info| info.uuid == uuid)?;
+        // The domain that had the UUID before can still be there.
+        let info = all.iter().rfind(|info| info.uuid == uuid && !info.is_dying())?;
         let domid = info.domid;
         let started = self.libxl.read(&format!("/local/domain/{domid}/image/device-model-pid")).is_some();
         let state = || self.libxl.read(&format!("/local/domain/0/device-model/{domid}/state"));

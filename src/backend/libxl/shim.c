@@ -12,6 +12,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ void gate_begin(void)
     shim_words[0] = 0;
 }
 
+static atomic_flag is_open = ATOMIC_FLAG_INIT;
+
 void gate_close(struct gate *gate)
 {
     xs_close(gate->store);
@@ -42,16 +45,23 @@ void gate_close(struct gate *gate)
         libxl_ctx_free(gate->ctx);
     shim_unregister(gate);
     free(gate);
+    atomic_flag_clear(&is_open);
 }
 
-/* `limit` is how long the gateway waits for the hypervisor, in seconds. */
+/* `limit` is how long the gateway waits for the hypervisor, in seconds. One gate can be open: see NO_FORK. */
 int gate_open(int limit, struct gate **out)
 {
+    *out = NULL;
+    if (atomic_flag_test_and_set(&is_open)) {
+        snprintf(shim_words, sizeof shim_words, "libxl is open already");
+        return ERROR_FAIL;
+    }
     struct gate *gate = calloc(1, sizeof *gate);
     int rc = gate ? libxl_ctx_alloc(&gate->ctx, LIBXL_VERSION, 0, &shim_logger) : ERROR_NOMEM;
-    *out = NULL;
-    if (!gate)
+    if (!gate) {
+        atomic_flag_clear(&is_open);
         return rc;
+    }
     gate->limit = limit;
     if (rc == 0)
         rc = shim_register(gate);

@@ -77,8 +77,8 @@ void shim_finished(libxl_ctx *ctx, int rc, void *for_callback);
  * (tools/libs/call/buffer.c), and libxl_domain_destroy leaves the last hypercall to a child that it forks. If another
  * thread holds the mutex at that moment, the child waits for it for ever, and so does whoever destroys the domain.
  *
- * libxl forks with the context locked, so its calls that lock the context are no danger. All others that make hypercalls
- * begin with NO_FORK: a fork waits until they return.
+ * libxl forks with the context locked, so its calls that lock the context are no danger: gate_open sees to it that there is
+ * one context alone. All others that make hypercalls begin with NO_FORK: a fork waits until they return.
  */
 int shim_forbid_fork(void);
 void shim_allow_fork(const int *forbidden);

@@ -5,7 +5,7 @@
 //!   reach it ───────────────────────────────▶  would it take it?
 //!   note: being sent
 //!   suspend and write ──────────────────────▶  note: arriving; build it, paused
-//!                     ◀──────── building ────  every few seconds, after all has been read
+//!                     ◀──────── building ────  every few seconds while nothing more is read
 //!                     ◀──────── arrived ─────
 //!   note: handed over
 //!                      ─────── hand over ───▶  note: taken; let it run
@@ -27,7 +27,7 @@ use crate::core::ports::{
     ArrivalNote, Built, Destination, Handover, Incoming, Note, Outgoing, Parcel, Verdict,
 };
 use crate::core::snapshot::DomainView;
-use crate::core::transfer::{Stage, Transfer};
+use crate::core::transfer::Transfer;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -219,24 +219,26 @@ impl Driver {
         Ok(Outcome::Domain(self.core.board.current().by_uuid(&self.uuid).cloned().unwrap_or(view)))
     }
 
-    /// Builds the domain from what the other host sends, and tells that host what happens after all has been sent.
+    /// Builds the domain from what the other host sends, and tells that host what happens while nothing is read.
     async fn read_from_host(
         &mut self,
         config: Arc<DomainConfig>,
         link: &mut dyn Incoming,
     ) -> Result<Arc<DomainView>, Error> {
         let transfer = Arc::new(Transfer::default());
+        let received = || transfer.progress("").done;
+        let mut before = 0;
         let mut reading = pin!(self.read_from(config, link.stream()?, transfer.clone()));
         loop {
             tokio::select! {
                 view = &mut reading => return view,
                 () = tokio::time::sleep(TELL) => {}
             }
-            let stage = transfer.stage();
-            if stage != Stage::Memory {
+            if received() == before {
                 // A lost connection is noticed when the domain has been built.
-                let _ = link.building(stage.name()).await;
+                let _ = link.building(transfer.stage().name()).await;
             }
+            before = received();
         }
     }
 

@@ -14,13 +14,21 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 impl Driver {
+    /// Waits for a long call for as long as it gets on.
+    async fn patient<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        what: &'static str,
+        call: impl FnOnce(Arc<Transfer>) -> F,
+    ) -> Result<T, Error> {
+        let transfer = Arc::new(Transfer::default());
+        while_it_gets_on(what, self.core.patience(), &transfer, call(transfer.clone()), || ()).await
+    }
+
     /// Has the hypervisor take the domain apart. The memory of a large one is freed for minutes.
     pub(super) async fn take_down(&mut self) -> Result<(), Error> {
         let domid = self.on_host()?;
         self.advance(Event::Destroy);
-        let transfer = Arc::new(Transfer::default());
-        let work = self.core.hypervisor.destroy(domid, transfer.clone());
-        match while_it_gets_on("Destroy", self.core.patience(), &transfer, work, || ()).await {
+        match self.patient("Destroy", |transfer| self.core.hypervisor.destroy(domid, transfer)).await {
             Ok(()) | Err(Error::NoSuchDomain(_)) => Ok(()),
             Err(error) => {
                 // It is still there in some state: show which.
@@ -107,9 +115,8 @@ impl Driver {
     ) -> Result<Arc<DomainView>, Error> {
         self.state = State::Building;
         let _room = self.core.make_room(&config).await;
-        let transfer = Arc::new(Transfer::default());
-        let work = self.core.hypervisor.create(&config, transfer.clone());
-        let created = while_it_gets_on("Create", self.core.patience(), &transfer, work, || ()).await;
+        let create = |transfer| self.core.hypervisor.create(&config, transfer);
+        let created = self.patient("Create", create).await;
         self.built(config, created)
     }
 

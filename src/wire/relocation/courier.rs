@@ -127,7 +127,11 @@ impl Outgoing for Sending {
         }
         // It was us. The other host has cleared away what it had of the domain when it says so: then it can be tried again.
         self.line.end().await;
-        let _ = self.line.receive_within(CLEARING).await;
+        while let Ok(message) = self.line.receive_within(CLEARING).await {
+            if message.head() != Some("building") {
+                break;
+            }
+        }
         None
     }
 

@@ -5,6 +5,7 @@
 //! (receive (version 1) (id ID) (config (domain ...)) (definition (domain ...)))
 //!                                                   (ready)            or (err REASON), at any point
 //! the hypervisor's own form of the domain
+//!                                                   (building STAGE)   while nothing is read, every few seconds
 //!                                                   (arrived)
 //! (go)
 //!                                                   (taken)
