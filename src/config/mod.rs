@@ -1,6 +1,6 @@
 //! The configuration: command line over file over default, as one [`Config`].
 //!
-//! The file is xend's own `xend-config.sxp`: a sequence of `(key value)`. A file written for xend works. [`keys`] has the
+//! The file is xend's own `xend-config.sxp`: a sequence of `(key value)`. A file written for xend works. `keys.rs` has the
 //! table of keys; `dist/xend-config.sxp` explains them to people. A key that xend had and that has no effect here, and a
 //! key that nobody knows, is a [`Finding::Warning`] if it asks for something. An entry of a listener that is broken is a
 //! [`Finding::Fault`]: that listener is left out, and everything else is served.
