@@ -1,13 +1,13 @@
 //! `xend-config.sxp`: from bytes to settings.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::{Origin, Position, Remark};
+use super::error::{KeyPositions, Origin, Position, Remark};
 use super::keys::{self, Broken, Service};
 use super::listeners::Wanted;
 use super::unused::{self, Unused};
@@ -60,7 +60,7 @@ pub(super) struct Settings {
     pub(super) sim_cpus: Option<u32>,
     pub(super) sim_memory: Option<u64>,
     /// Where each key is.
-    positions: HashMap<&'static str, Position>,
+    pub(super) positions: KeyPositions,
     /// Broken entries of listeners that nobody has asked about yet.
     broken: Vec<(Service, Remark)>,
     /// What its writer should know.
@@ -70,7 +70,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Where the first of these keys is that the file has.
     pub(super) fn origin(&self, keys: &[&str]) -> Origin {
-        Origin(keys.iter().find_map(|key| self.positions.get(key)).cloned())
+        Origin(keys.iter().find_map(|key| self.positions.of(key)).cloned())
     }
 
     fn warn(&mut self, remark: Remark) {
@@ -136,7 +136,7 @@ impl Settings {
             }
             return Ok(());
         };
-        self.positions.insert(key.name, entry.source.position(entry.at));
+        self.positions.0.insert(key.name, entry.source.position(entry.at));
         let Err(Problem { at, message }) = (key.read)(self, entry) else { return Ok(()) };
         let remark = entry.source.position(at).remark(message);
         match key.broken {
