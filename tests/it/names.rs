@@ -187,8 +187,10 @@ fn what_already_exists_is_named() {
     if let Value::Array(fields) = &mut taken {
         fields.push(pair("uuid", text(UUID)));
     }
-    let said = wires.xend("create", &[taken]);
-    assert!(said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")), "{said}");
+    for method in ["create", "new"] {
+        let said = wires.xend(method, std::slice::from_ref(&taken));
+        assert!(said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")), "{said}");
+    }
     let mut taken = record("p2");
     if let Value::Struct(members) = &mut taken {
         members.push(("uuid".to_owned(), text(UUID)));
