@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::error::{KeyPositions, Origin, Position, Remark};
 use super::keys::{self, Broken, Service};
 use super::listeners::Wanted;
-use super::unused::{self, Unused};
+use super::unused;
 use super::value::{Entry, Problem, Source};
 use super::{ConfigError, Finding};
 use crate::core::model::{Scheduler, Text, nearest};
@@ -153,15 +153,16 @@ impl Settings {
 
 /// What is to be said of a key without an effect here.
 fn unknown_or_unused(entry: &Entry<'_>, at: &Position) -> Option<Remark> {
-    let Some(Unused { name, harmless, why }) = unused::find(entry.key) else {
+    let Some(unused) = unused::find(entry.key) else {
         let names = keys::KEYS.iter().map(|key| key.name).chain(unused::UNUSED.iter().map(|key| key.name));
         let hint = nearest(entry.key, names).map(|name| format!(", {name} is one")).unwrap_or_default();
         return Some(at.remark(format!("Unknown key {} is ignored{hint}", entry.key.escape_debug())));
     };
     let mut words = Vec::new();
     words_of(entry.values, &mut words);
-    let harmless = words.is_empty() || matches!(words.as_slice(), [word] if harmless.contains(word));
-    (!harmless).then(|| at.remark(format!("{name} has no effect: {why}")))
+    let harmless =
+        words.is_empty() || matches!(words.as_slice(), [word] if unused.is_harmless(entry.key, word));
+    (!harmless).then(|| at.remark(format!("{} has no effect: {}", entry.key.escape_debug(), unused.why)))
 }
 
 /// The words of a value, whatever lists they are in. Recursion is bounded: the reader bounds a tree's depth.

@@ -223,7 +223,8 @@ fn unknown_and_repeated_keys_are_warnings() {
 fn keys_without_effect_are_named_if_they_ask_for_something() {
     let silent = "(network-script) (dom0-cpus 0) (total_available_memory 0) (pscsi-device-mask ('*')) (vnc-tls 0)
                   (xend-domain-lock no) (xend-domains-path /var/lib/xend/domains) (xend-relocation-ssl-port 8003)
-                  (console-limit 1024) (external-migration-tool '') (xen-tcp-xmlrpc-server-port 8006)";
+                  (console-limit 1024) (external-migration-tool '') (xen-tcp-xmlrpc-server-port 8006)
+                  (block-file block-file) (block-drbd block-drbd) (block-iscsi)";
     assert_eq!(load(silent, &RunOptions::default()).unwrap().1, [""; 0]);
     let said = |text: &str| load(text, &RunOptions::default()).unwrap().1.concat();
     for (text, why) in [
@@ -239,6 +240,12 @@ fn keys_without_effect_are_named_if_they_ask_for_something() {
             "FILE:1:1: xend-relocation-ssl has no effect: domains move unencrypted",
         ),
         ("(pscsi-device-mask ('1:0:0:0' '2:0'))", "FILE:1:1: pscsi-device-mask has no effect: "),
+        (
+            "(block-gnbd my-gnbd)",
+            "FILE:1:1: block-gnbd has no effect: the type in a disk's uname names its script",
+        ),
+        ("(block-iscsi 'block-iscsi-ours')", "FILE:1:1: block-iscsi has no effect: "),
+        ("(block- x)", "FILE:1:1: Unknown key block- is ignored"),
         ("(device-create-timeout 300)", "FILE:1:1: device-create-timeout has no effect: "),
         ("(xen-tcp-xmlrpc-server-port 8007)", "xend never read it, write xend-tcp-xmlrpc-server"),
     ] {
