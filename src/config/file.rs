@@ -11,7 +11,7 @@ use super::error::{KeyPositions, Origin, Position, Remark};
 use super::keys::{self, Broken, Service};
 use super::listeners::Wanted;
 use super::unused;
-use super::value::{Entry, Problem, Source};
+use super::value::{Entry, Problem, Source, is_file_name};
 use super::{ConfigError, Finding};
 use crate::core::model::{Scheduler, Text, nearest};
 use crate::sxp::{self, Limits, Sxp};
@@ -114,7 +114,15 @@ impl Settings {
         let text = entry.free_text()?;
         let line = text.to_string();
         let mut words = line.split_whitespace();
-        self.vif_script = words.next().map(Text::from);
+        if let Some(script) = words.next() {
+            let path = Path::new(script);
+            if !is_file_name(script) && !(path.is_absolute() && path.file_name().is_some()) {
+                let message =
+                    format!("'{}' is neither a file name nor an absolute path", script.escape_debug());
+                return Err(entry.problem(entry.values.first().map_or(entry.at, Sxp::at), &message));
+            }
+            self.vif_script = Some(script.into());
+        }
         for word in words {
             if let Some(bridge) = word.strip_prefix("bridge=") {
                 self.vif_bridge = Some(bridge.into());
