@@ -116,7 +116,8 @@ impl Settings {
         let mut words = line.split_whitespace();
         if let Some(script) = words.next() {
             let path = Path::new(script);
-            if !is_file_name(script) && !(path.is_absolute() && path.file_name().is_some()) {
+            let is_path = path.is_absolute() && path.file_name().is_some();
+            if !is_path && !is_file_name(script) {
                 let message =
                     format!("'{}' is neither a file name nor an absolute path", script.escape_debug());
                 return Err(entry.problem(entry.values.first().map_or(entry.at, Sxp::at), &message));
