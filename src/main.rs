@@ -150,19 +150,27 @@ fn policy(tunables: &Tunables) -> Policy {
 async fn serve_relocation(config: &Config, engine: &Engine, stop: CancellationToken) -> Result<()> {
     let Switch::On(address) = config.relocation else { return Ok(()) };
     let opened = async {
-        let allowed = Allowed::parse(&config.relocation_hosts).context("xend-relocation-hosts-allow")?;
-        let listener = tokio::net::TcpListener::bind(address)
-            .await
-            .with_context(|| format!("Cannot listen on the relocation port {address}"))?;
-        Ok::<_, anyhow::Error>((allowed, listener))
+        let hosts = Allowed::parse(&config.relocation_hosts);
+        let allowed = hosts.map_err(|invalid| (listen::RELOCATION_HOSTS, invalid.into()))?;
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
+            let absent = error.kind() == std::io::ErrorKind::AddrNotAvailable;
+            let key = if absent { "xend-relocation-address" } else { "xend-relocation-port" };
+            let message = format!("Cannot listen on the relocation port {address}");
+            (key, anyhow::Error::from(error).context(message))
+        })?;
+        Ok::<_, (&str, anyhow::Error)>((allowed, listener))
     };
-    let (allowed, listener) = match (opened.await, &config.origins.relocation.0) {
-        (Ok(opened), _) => opened,
-        (Err(error), Some(at)) => {
-            tracing::error!("{}", at.remark(format!("{error:#}: the relocation server is left out")));
+    let (allowed, listener) = match opened.await {
+        Ok(opened) => opened,
+        Err((key, error)) => {
+            let message = format!("{error:#}");
+            let Some(fault) = listen::relocation_fault(config, address, key, &message) else {
+                let of_file = key == listen::RELOCATION_HOSTS;
+                return Err(if of_file { error.context(key) } else { error });
+            };
+            tracing::error!("{fault}");
             return Ok(());
         }
-        (Err(error), None) => return Err(error),
     };
     let address = listener.local_addr()?;
     if allowed.everybody() {

@@ -1,5 +1,6 @@
 //! What can be wrong with a configuration.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,27 @@ impl PartialEq for Origin {
 }
 
 impl Eq for Origin {}
+
+/// Where the file has each of its keys.
+///
+/// Any two are equal, as any two [`Origin`]s are.
+#[derive(Debug, Clone, Default)]
+pub struct KeyPositions(pub(super) HashMap<&'static str, Position>);
+
+impl KeyPositions {
+    /// Where the file has this key.
+    pub fn of(&self, key: &str) -> Option<&Position> {
+        self.0.get(key)
+    }
+}
+
+impl PartialEq for KeyPositions {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for KeyPositions {}
 
 /// A message about a place in a file, shown as `FILE:LINE:COLUMN: message`.
 #[derive(Debug, Clone, PartialEq, Eq)]

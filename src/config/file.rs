@@ -1,17 +1,17 @@
 //! `xend-config.sxp`: from bytes to settings.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::{Origin, Position, Remark};
+use super::error::{KeyPositions, Origin, Position, Remark};
 use super::keys::{self, Broken, Service};
 use super::listeners::Wanted;
-use super::unused::{self, Unused};
-use super::value::{Entry, Problem, Source};
+use super::unused;
+use super::value::{Entry, Problem, Source, is_file_name};
 use super::{ConfigError, Finding};
 use crate::core::model::{Scheduler, Text, nearest};
 use crate::sxp::{self, Limits, Sxp};
@@ -60,7 +60,7 @@ pub(super) struct Settings {
     pub(super) sim_cpus: Option<u32>,
     pub(super) sim_memory: Option<u64>,
     /// Where each key is.
-    positions: HashMap<&'static str, Position>,
+    pub(super) positions: KeyPositions,
     /// Broken entries of listeners that nobody has asked about yet.
     broken: Vec<(Service, Remark)>,
     /// What its writer should know.
@@ -70,7 +70,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Where the first of these keys is that the file has.
     pub(super) fn origin(&self, keys: &[&str]) -> Origin {
-        Origin(keys.iter().find_map(|key| self.positions.get(key)).cloned())
+        Origin(keys.iter().find_map(|key| self.positions.of(key)).cloned())
     }
 
     fn warn(&mut self, remark: Remark) {
@@ -114,7 +114,16 @@ impl Settings {
         let text = entry.free_text()?;
         let line = text.to_string();
         let mut words = line.split_whitespace();
-        self.vif_script = words.next().map(Text::from);
+        if let Some(script) = words.next() {
+            let path = Path::new(script);
+            let is_path = path.is_absolute() && path.file_name().is_some();
+            if !is_path && !is_file_name(script) {
+                let message =
+                    format!("'{}' is neither a file name nor an absolute path", script.escape_debug());
+                return Err(entry.problem(entry.values.first().map_or(entry.at, Sxp::at), &message));
+            }
+            self.vif_script = Some(script.into());
+        }
         for word in words {
             if let Some(bridge) = word.strip_prefix("bridge=") {
                 self.vif_bridge = Some(bridge.into());
@@ -136,7 +145,7 @@ impl Settings {
             }
             return Ok(());
         };
-        self.positions.insert(key.name, entry.source.position(entry.at));
+        self.positions.0.insert(key.name, entry.source.position(entry.at));
         let Err(Problem { at, message }) = (key.read)(self, entry) else { return Ok(()) };
         let remark = entry.source.position(at).remark(message);
         match key.broken {
@@ -153,15 +162,16 @@ impl Settings {
 
 /// What is to be said of a key without an effect here.
 fn unknown_or_unused(entry: &Entry<'_>, at: &Position) -> Option<Remark> {
-    let Some(Unused { name, harmless, why }) = unused::find(entry.key) else {
+    let Some(unused) = unused::find(entry.key) else {
         let names = keys::KEYS.iter().map(|key| key.name).chain(unused::UNUSED.iter().map(|key| key.name));
         let hint = nearest(entry.key, names).map(|name| format!(", {name} is one")).unwrap_or_default();
         return Some(at.remark(format!("Unknown key {} is ignored{hint}", entry.key.escape_debug())));
     };
     let mut words = Vec::new();
     words_of(entry.values, &mut words);
-    let harmless = words.is_empty() || matches!(words.as_slice(), [word] if harmless.contains(word));
-    (!harmless).then(|| at.remark(format!("{name} has no effect: {why}")))
+    let harmless =
+        words.is_empty() || matches!(words.as_slice(), [word] if unused.is_harmless(entry.key, word));
+    (!harmless).then(|| at.remark(format!("{} has no effect: {}", entry.key.escape_debug(), unused.why)))
 }
 
 /// The words of a value, whatever lists they are in. Recursion is bounded: the reader bounds a tree's depth.

@@ -130,9 +130,9 @@ pub(super) const KEYS: &[Key] = &[
     key("vif-bridge", "", "bridge of network interfaces that name none",
         |s, e| set(&mut s.vif_bridge, e.free_text())).reload(),
     key("vnc-listen", "127.0.0.1", "address of VNC screens that name none",
-        |s, e| set(&mut s.vnc_listen, e.free_text())).reload(),
+        |s, e| set(&mut s.vnc_listen, e.free_address())).reload(),
     key("vncpasswd", "", "password of VNC screens that name none", |s, e| set(&mut s.vncpasswd, e.free_text())),
-    key("keymap", "", "keyboard of VNC screens that name none", |s, e| set(&mut s.keymap, e.free_text())).reload(),
+    key("keymap", "", "keyboard of VNC screens that name none", |s, e| set(&mut s.keymap, e.free_file_name())).reload(),
     key("xend-unix-xmlrpc-server", "yes", "XML-RPC on a unix socket", |s, e| set(&mut s.xmlrpc_unix, e.yes_no()))
         .of(Service::UnixXmlRpc),
     key("xend-tcp-xmlrpc-server", "no", "XML-RPC over TCP", |s, e| set(&mut s.xmlrpc_tcp, e.yes_no())).of(Service::TcpXmlRpc),

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-pub use error::{ConfigError, Finding, Origin, Position, Remark};
+pub use error::{ConfigError, Finding, KeyPositions, Origin, Position, Remark};
 pub use keys::reference;
 pub use listeners::{Auth, Place, RpcListener, TlsFiles};
 pub use places::{Environment, Places};
@@ -188,7 +188,7 @@ pub struct Config {
     pub relocation_hosts: String,
     /// Password of VNC screens that name none.
     pub vnc_password: Option<Password>,
-    /// Where the file speaks of HTTP over TCP, HTTP on the unix socket and relocation.
+    /// Where the file speaks of HTTP over TCP, HTTP on the unix socket and relocation, and where it has its keys.
     pub origins: Origins,
     /// Connections that each listener serves at a time.
     pub max_connections: usize,
@@ -207,6 +207,8 @@ pub struct Origins {
     pub unix: Origin,
     /// Domains from other hosts.
     pub relocation: Origin,
+    /// Each key, whether it counts or the command line does.
+    pub keys: KeyPositions,
 }
 
 impl Config {
@@ -234,7 +236,7 @@ impl Config {
         file: &mut file::Settings,
         places: Option<&Places>,
     ) -> Result<Self, ConfigError> {
-        let mut origins = Origins::default();
+        let mut origins = Origins { keys: file.positions.clone(), ..Origins::default() };
         let http = match &options.http {
             Some(said) => said.clone(),
             None if file.serves(Service::Http) && file.http_server.unwrap_or(true) => {

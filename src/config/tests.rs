@@ -138,6 +138,23 @@ fn a_bad_value_is_an_error_with_its_place() {
         ("(loglevel LOUD)", "FILE:1:11: loglevel: 'LOUD' is not DEBUG, INFO, WARNING, ERROR or CRITICAL"),
         ("(scheduler fair)", "FILE:1:12: scheduler: 'fair' is not credit, credit2, sedf or rtds"),
         ("(logfile s)", "FILE:1:10: logfile: 's' is not an absolute path"),
+        ("(vnc-listen eth0)", "FILE:1:13: vnc-listen: 'eth0' is not an IP address, localhost or ''"),
+        (
+            "(vnc-listen 0.0.0.0:5900)",
+            "FILE:1:13: vnc-listen: '0.0.0.0:5900' is not an IP address, localhost or ''",
+        ),
+        ("(keymap ../../x)", "FILE:1:9: keymap: '../../x' is not a file name without a directory"),
+        ("(keymap /etc/keys)", "FILE:1:9: keymap: '/etc/keys' is not a file name without a directory"),
+        ("(keymap ..)", "FILE:1:9: keymap: '..' is not a file name without a directory"),
+        (
+            "(vif-script ../../x)",
+            "FILE:1:13: vif-script: '../../x' is neither a file name nor an absolute path",
+        ),
+        (
+            "(vif-script 'a/b bridge=br1')",
+            "FILE:1:13: vif-script: 'a/b' is neither a file name nor an absolute path",
+        ),
+        ("(vif-script /)", "FILE:1:13: vif-script: '/' is neither a file name nor an absolute path"),
         ("(vncpasswd (ge heim))", "FILE:1:12: vncpasswd: takes one plain value, in quotes if it has blanks"),
         ("(vncpasswd ge heim)", "FILE:1:12: vncpasswd: takes one plain value, in quotes if it has blanks"),
     ];
@@ -223,7 +240,8 @@ fn unknown_and_repeated_keys_are_warnings() {
 fn keys_without_effect_are_named_if_they_ask_for_something() {
     let silent = "(network-script) (dom0-cpus 0) (total_available_memory 0) (pscsi-device-mask ('*')) (vnc-tls 0)
                   (xend-domain-lock no) (xend-domains-path /var/lib/xend/domains) (xend-relocation-ssl-port 8003)
-                  (console-limit 1024) (external-migration-tool '') (xen-tcp-xmlrpc-server-port 8006)";
+                  (console-limit 1024) (external-migration-tool '') (xen-tcp-xmlrpc-server-port 8006)
+                  (block-file block-file) (block-drbd block-drbd) (block-iscsi)";
     assert_eq!(load(silent, &RunOptions::default()).unwrap().1, [""; 0]);
     let said = |text: &str| load(text, &RunOptions::default()).unwrap().1.concat();
     for (text, why) in [
@@ -239,6 +257,12 @@ fn keys_without_effect_are_named_if_they_ask_for_something() {
             "FILE:1:1: xend-relocation-ssl has no effect: domains move unencrypted",
         ),
         ("(pscsi-device-mask ('1:0:0:0' '2:0'))", "FILE:1:1: pscsi-device-mask has no effect: "),
+        (
+            "(block-gnbd my-gnbd)",
+            "FILE:1:1: block-gnbd has no effect: the type in a disk's uname names its script",
+        ),
+        ("(block-iscsi 'block-iscsi-ours')", "FILE:1:1: block-iscsi has no effect: "),
+        ("(block- x)", "FILE:1:1: Unknown key block- is ignored"),
         ("(device-create-timeout 300)", "FILE:1:1: device-create-timeout has no effect: "),
         ("(xen-tcp-xmlrpc-server-port 8007)", "xend never read it, write xend-tcp-xmlrpc-server"),
     ] {
@@ -288,6 +312,9 @@ fn what_devices_have_that_leave_it_open() {
         assert_eq!(devices(usual), DeviceDefaults::default(), "{usual}");
     }
     assert_eq!(devices("(vnc-listen '')").vnc_listen, text("0.0.0.0"), "every interface");
+    assert_eq!(devices("(vnc-listen ::1)").vnc_listen, text("::1"));
+    assert_eq!(devices("(vnc-listen localhost)").vnc_listen, None, "Xen's own");
+    assert_eq!(devices("(vif-script '/opt/x/vif bridge=b')").vif_script, text("/opt/x/vif"));
     assert_eq!(devices("(vif-bridge xen-br0)").vif_bridge, text("xen-br0"));
     let (_, findings) = load("(vif-script 'vif-bridge netdev=eth0')", &RunOptions::default()).unwrap();
     assert_eq!(findings, ["FILE:1:1: vif-script: 'netdev=eth0' has no effect, only bridge=NAME has"]);

@@ -9,6 +9,13 @@ pub(super) struct Unused {
     pub(super) why: &'static str,
 }
 
+impl Unused {
+    /// Whether this value of the key, as the file spells it, asks for nothing that is missing.
+    pub(super) fn is_harmless(&self, key: &str, value: &str) -> bool {
+        self.harmless.contains(&value) || (key.starts_with("block-") && key == value)
+    }
+}
+
 const fn unused(name: &'static str, harmless: &'static [&'static str], why: &'static str) -> Unused {
     Unused { name, harmless, why }
 }
@@ -23,6 +30,8 @@ const OWN_STATE: &str = "what is stored is in the state directory, see --state-d
 const NO_LOCKS: &str = "domains are not locked, nothing keeps one from running on two hosts";
 const NO_CONSOLE_SERVER: &str = "consoles are xenconsoled's";
 const OWN_BLOCK_SCRIPTS: &str = "the type in a disk's uname names its script";
+/// The key that xend 3.0 looked up for a disk of any TYPE.
+const BLOCK_TYPE: &str = "block-TYPE";
 const MISSPELT: &str = "xend never read it, write xend-tcp-xmlrpc-server";
 
 /// Every key that some xend from before 3.0 to 4.4, or a distribution's, read and that has no effect here.
@@ -71,10 +80,9 @@ pub(super) const UNUSED: &[Unused] = &[
     unused("xend-event-port", &["8001"], "events are at /xend/events"),
     unused("console-address", &["localhost"], NO_CONSOLE_SERVER),
     unused("console-port-base", &["9600"], NO_CONSOLE_SERVER),
-    unused("block-file", &["block-file"], OWN_BLOCK_SCRIPTS),
-    unused("block-phy", &["block-phy"], OWN_BLOCK_SCRIPTS),
-    unused("block-enbd", &["block-enbd"], OWN_BLOCK_SCRIPTS),
-    unused("block-nbd", &["block-nbd"], OWN_BLOCK_SCRIPTS),
+    unused("block-file", &[], OWN_BLOCK_SCRIPTS),
+    unused("block-enbd", &[], OWN_BLOCK_SCRIPTS),
+    unused(BLOCK_TYPE, &[], OWN_BLOCK_SCRIPTS),
     unused(
         "vif-antispoof",
         OFF,
@@ -84,7 +92,9 @@ pub(super) const UNUSED: &[Unused] = &[
     unused("lastboot", &[], OWN_STATE),
 ];
 
-/// The key of this name.
+/// The key of this name. xend 3.0 looked up a script for whatever type a disk had: `block-drbd`, `block-iscsi`, ...
 pub(super) fn find(name: &str) -> Option<&'static Unused> {
-    UNUSED.iter().find(|key| key.name == name)
+    let listed = |name| UNUSED.iter().find(|key| key.name == name);
+    let of_disk = || name.strip_prefix("block-").is_some_and(|kind| !kind.is_empty());
+    listed(name).or_else(|| listed(BLOCK_TYPE).filter(|_| of_disk()))
 }

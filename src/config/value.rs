@@ -109,6 +109,24 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// An address to listen on, or none.
+    pub(super) fn free_address(&self) -> Result<Text, Problem> {
+        let text = self.free_text()?;
+        if text.is_empty() {
+            return Ok(text);
+        }
+        Ok(self.address()?.to_string().into())
+    }
+
+    /// The name of a file in a directory of Xen's, or none.
+    pub(super) fn free_file_name(&self) -> Result<Text, Problem> {
+        let text = self.free_text()?;
+        if text.is_empty() || is_file_name(&text.to_string()) {
+            return Ok(text);
+        }
+        self.parse("a file name without a directory", |_| None)
+    }
+
     pub(super) fn mode(&self) -> Result<u32, Problem> {
         self.parse("a mode in octal (such as 0600)", |text| {
             u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'))
@@ -163,6 +181,11 @@ impl<'a> Entry<'a> {
         }
         Ok(hosts)
     }
+}
+
+/// Whether a text is the name of a file, and not a path or one of the names that mean directories.
+pub(super) fn is_file_name(text: &str) -> bool {
+    Path::new(text).file_name().is_some_and(|name| name == text) && !text.contains(char::is_control)
 }
 
 /// An address to listen on, in xend's words: `''` is every interface.

@@ -119,8 +119,16 @@ fn is_from_our_own_page(headers: &HeaderMap) -> bool {
     // Browsers before 2016 send an `Origin` with few requests, or none. Some proxies blank a `Referer` out.
     let told = headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN);
     let referer_is_ours = told
-        || headers.get_all(REFERER).iter().all(|referer| referer.is_empty() || is_ours(referer, origin_of));
+        || headers
+            .get_all(REFERER)
+            .iter()
+            .all(|referer| is_path(referer.as_bytes()) || is_ours(referer, origin_of));
     site_is_ours && origin_is_ours && referer_is_ours
+}
+
+/// Whether a `Referer` names no site: it is a path on this one, or empty. `//evil.example/` names one.
+fn is_path(referer: &[u8]) -> bool {
+    matches!(referer, [] | [b'/']) || matches!(referer, [b'/', second, ..] if !b"/\\".contains(second))
 }
 
 /// The part of a URL that is its origin: `http://host:8000` of `http://host:8000/a?b`.

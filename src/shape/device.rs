@@ -40,6 +40,11 @@ pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
     if class == "pci" {
         return pci(device).map(|pci| Some(Device::Pci(pci)));
     }
+    // First of all: `(vncpasswd secret)` is no device whose items are at fault.
+    let unknown = || ShapeError::new("device", format!("{class} not a valid device type"), device);
+    if !Device::is_class(class) {
+        return Err(unknown());
+    }
     let mut fields = Fields::new(class, device.tail())?;
     // What only an answer says.
     fields.drop_keys(&["protocol_version", "location", "handle", "vfb_uuid"]);
@@ -77,7 +82,7 @@ pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
         other if Device::GENERIC.contains(&other) => {
             Device::Generic(Generic { class: other.to_owned(), uuid, id, rest: fields.rest() })
         }
-        other => return Err(ShapeError::new("device", format!("{other} not a valid device type"), device)),
+        _ => return Err(unknown()),
     };
     Ok(Some(device))
 }

@@ -17,9 +17,9 @@ impl<'a> Fields<'a> {
     pub(super) fn new(scope: &'a str, items: &'a [Sxp]) -> Result<Self, ShapeError> {
         for item in items {
             if !matches!(item.as_list(), Some([Sxp::Atom(_), ..])) {
-                let shown = String::from_utf8_lossy(&item.to_bytes()).chars().take(40).collect::<String>();
+                // The item is not shown: a password can be anywhere in it.
                 let scope = if scope.is_empty() { "configuration" } else { scope };
-                return Err(ShapeError::new(scope, format!("{shown} is not of the form (key value)"), item));
+                return Err(ShapeError::new(scope, "an item of it is not of the form (key value)", item));
             }
         }
         Ok(Self { scope, items: items.iter().collect() })

@@ -289,7 +289,7 @@ mod tests {
         for (text, message, column) in [
             ("vm", "configuration: a list like (vm (name web1) (memory 128)) is expected", 1),
             ("(foo (name a))", "configuration: begins with (foo and not with (vm", 1),
-            ("(vm (name a) x)", "configuration: x is not of the form (key value)", 14),
+            ("(vm (name a) x)", "configuration: an item of it is not of the form (key value)", 14),
             ("(vm (name a))", "memory: missing, give the domain's memory in MiB", 1),
             ("(vm (name a) (memory 12x))", "memory: \"12x\" is not a whole number of MiB", 22),
             ("(vm (name a) (memory 0))", "memory must be greater than zero MiB", 1),

@@ -46,7 +46,8 @@ const CASES: &[Case] = &[
         said: &[
             (
                 "ERROR",
-                ":5:1: xend-relocation-hosts-allow: '^xen[0-9+\\.hoster\\.example$' is not a regular expression",
+                ":5:1: the relocation server on 127.0.0.1:8002 is left out: '^xen[0-9+\\.hoster\\.example$' is not a \
+                 regular expression, see xend-relocation-hosts-allow",
             ),
             ("WARN", ":7:1: xend-port is given again and ignored, the first one counts"),
             ("WARN", ":8:1: xend-tcp-xmlrpc-server is ignored: write (xend-tcp-xmlrpc-server VALUE)"),
@@ -149,6 +150,116 @@ fn with(text: &str) -> Daemon {
     let config = dir.path().join("config.sxp");
     std::fs::write(&config, text).unwrap();
     start(dir, &config)
+}
+
+/// A group that is not there costs the unix sockets, wherever their paths come from, and nothing else.
+#[test]
+fn unix_sockets_of_an_unknown_group_are_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.sxp");
+    let text =
+        "(loglevel INFO)\n(xend-unix-group nosuchgroup)\n(xen-api-server ((127.0.0.1:0 none) (unix none)))";
+    std::fs::write(&config, text).unwrap();
+    let daemon = start(dir, &config);
+    assert_eq!(daemon.get("/xend/node").code, 200);
+    assert!(!daemon.announced.iter().any(|line| line.contains("unix:")), "{:?}", daemon.announced);
+    assert!(daemon.announced.iter().any(|line| line.starts_with("Xen-API on http://")));
+    let log = daemon.log();
+    let dir = daemon.dir.path();
+    for (what, path) in [("HTTP", "sock"), ("XML-RPC", "xmlrpc.sock"), ("the Xen-API", "xen-api.sock")] {
+        let said = format!(
+            "config.sxp:2:1: {what} on {} is left out: No group nosuchgroup: create it, or name another one, see \
+             xend-unix-group",
+            dir.join(path).display()
+        );
+        assert!(log.lines().any(|line| line.contains("ERROR") && line.contains(&said)), "{said}\n{log}");
+    }
+    let xend = |http: &str, more: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xend"))
+            .args(["--http", http, "--unix"])
+            .arg(dir.join("sock"))
+            .arg("--state-dir")
+            .arg(dir.join("state2"))
+            .arg("--config")
+            .arg(dir.join("config.sxp"))
+            .args(["--xmlrpc", "off", "--xen-api", "off"])
+            .args(more)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, said) = xend("127.0.0.1:0", &["--check-config"]);
+    assert_eq!(status, Some(1));
+    assert!(said.contains(":2:1: HTTP on ") && said.contains("see xend-unix-group"), "{said}");
+    // With nothing else to serve there is no start.
+    std::fs::write(dir.join("config.sxp"), "(xend-unix-group nosuchgroup) (xen-api-server ())").unwrap();
+    let (status, said) = xend("off", &[]);
+    assert_eq!(status, Some(1));
+    assert!(said.contains("Nothing to listen on"), "{said}");
+}
+
+/// The listener is named, and the key to change, in the log and by `--check-config`.
+#[test]
+fn a_listener_that_is_left_out_is_named_with_its_key() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let cases = [
+        (
+            "(xen-api-server ((unix) (127.0.0.1:21017 none '' /nocrt.key /nocrt.pem)))".to_owned(),
+            "config.sxp:1:25: the Xen-API on 127.0.0.1:21017 is left out: Cannot use /nocrt.pem: ",
+            "see xen-api-server",
+            true,
+        ),
+        (
+            "(xen-api-server ((127.0.0.1:21017 none '(')))".to_owned(),
+            "config.sxp:1:18: the Xen-API on 127.0.0.1:21017 is left out: '(' is not a regular expression",
+            "see xen-api-server",
+            true,
+        ),
+        (
+            "(xend-tcp-xmlrpc-server yes)\n(xend-tcp-xmlrpc-server-ssl-key-file k)\n\
+             (xend-tcp-xmlrpc-server-ssl-cert-file nosuch)"
+                .to_owned(),
+            "config.sxp:3:1: XML-RPC on 127.0.0.1:8006 is left out: Cannot use ",
+            "see xend-tcp-xmlrpc-server-ssl-cert-file",
+            true,
+        ),
+        (
+            format!("(xend-tcp-xmlrpc-server yes)\n(xend-tcp-xmlrpc-server-port {port})"),
+            "config.sxp:2:1: XML-RPC on 127.0.0.1:",
+            "see xend-tcp-xmlrpc-server-port",
+            false,
+        ),
+        (
+            format!(
+                "(xend-relocation-server yes)\n(xend-relocation-address localhost)\n(xend-relocation-port {port})"
+            ),
+            "config.sxp:3:1: the relocation server on 127.0.0.1:",
+            "see xend-relocation-port",
+            false,
+        ),
+        (
+            "(xend-relocation-server yes)\n(xend-relocation-port 1)\n(xend-relocation-hosts-allow '(')"
+                .to_owned(),
+            "config.sxp:3:1: the relocation server on 0.0.0.0:1 is left out: '(' is not a regular expression",
+            "see xend-relocation-hosts-allow",
+            true,
+        ),
+    ];
+    for (text, start, end, checked) in cases {
+        let daemon = with(&text);
+        let log = daemon.log();
+        let named =
+            |line: &str| line.contains(start) && line.contains(" is left out: ") && line.contains(end);
+        assert!(log.lines().any(|line| line.contains("ERROR") && named(line)), "{text}: {log}");
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xend"))
+            .args(["--check-config", "--config"])
+            .arg(daemon.dir.path().join("config.sxp"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.success(), said.lines().any(named)), (!checked, checked), "{text}: {said}");
+    }
 }
 
 #[test]

@@ -116,15 +116,22 @@ fn names_and_uuids_have_one_owner() {
     assert!(define(&daemon, &guest("web", other)).text().contains("already exists"));
     assert!(daemon.create(&guest("web", other)).text().contains("already exists"));
     assert!(daemon.create(&managed("web2", "")).text().contains("already exists"));
-    // A definition can get another name while it does not run.
-    assert_eq!(define(&daemon, &managed("web2", "")).code, 200);
+    // A definition is not another domain's because it has the UUID of it, and `rename` gives it another name.
+    let taken = format!("A domain with UUID {UUID} already exists: \"web\"");
+    let said = define(&daemon, &managed("web2", "")).text();
+    assert!(said.contains(&taken) && !said.contains("web2"), "{said}");
+    assert_eq!(halted(&daemon), "(web)");
+    assert_eq!(op(&daemon, "web", "op=rename&name=web2").code, 202);
     assert_eq!(halted(&daemon), "(web2)");
     // A configuration without a UUID means the domain of its name.
     assert_eq!(daemon.create(&guest("web2", "(description once)")).code, 201);
     assert_eq!(daemon.value("web2", "uuid"), UUID);
-    assert!(define(&daemon, &managed("web3", "")).text().contains("op=rename"));
+    let domid = daemon.value("web2", "domid");
+    let taken = format!("A domain with UUID {UUID} already exists: \"web2\" with ID {domid}");
+    let said = define(&daemon, &managed("web3", "")).text();
+    assert!(said.contains(&taken) && !said.contains("web3"), "{said}");
     assert_eq!(op(&daemon, "web2", "op=destroy").code, 202);
-    assert_eq!(daemon.value("web2", "description"), "", "the definition stayed as it was");
+    assert_eq!(daemon.value("web2", "description"), "again", "the definition stayed as it was");
 }
 
 #[test]

@@ -187,8 +187,10 @@ fn what_already_exists_is_named() {
     if let Value::Array(fields) = &mut taken {
         fields.push(pair("uuid", text(UUID)));
     }
-    let said = wires.xend("create", &[taken]);
-    assert!(said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")), "{said}");
+    for method in ["create", "new"] {
+        let said = wires.xend(method, std::slice::from_ref(&taken));
+        assert!(said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")), "{said}");
+    }
     let mut taken = record("p2");
     if let Value::Struct(members) = &mut taken {
         members.push(("uuid".to_owned(), text(UUID)));
@@ -249,4 +251,42 @@ fn a_stored_name_with_a_slash_is_reached_by_its_raw_path() {
     assert_eq!(daemon.post("/xend/domain/rack1/web", "op=rename&name=web").code, 202);
     assert_eq!(daemon.get("/xend/domain/rack1/web").code, 404);
     assert_eq!(daemon.get("/xend/domain/rack1/nosuch").code, 404);
+}
+
+/// A slash in front of a name or behind it is the name's own where a domain is called so.
+#[test]
+fn a_stored_name_with_a_slash_at_either_end_is_reached_by_its_raw_path() {
+    let daemon = Daemon::start(&[]);
+    let names = [("lead", "/lead"), ("tail", "tail/")];
+    for (name, _) in names {
+        let new = format!("op=new&config={}", encoded(&guest(name, "")));
+        assert_eq!(daemon.post("/xend/domain", &new).code, 200);
+    }
+    let (_, dir) = daemon.end(Signal::SIGTERM);
+    for entry in std::fs::read_dir(dir.path().join("state/domains")).unwrap() {
+        let file = entry.unwrap().path().join("config.sxp");
+        let stored = std::fs::read_to_string(&file).unwrap();
+        let slashed = names.iter().fold(stored, |text, (name, slashed)| {
+            text.replace(&format!("(name {name})"), &format!("(name {slashed})"))
+        });
+        std::fs::write(&file, slashed).unwrap();
+    }
+    let daemon = Daemon::start_in(dir, &[]);
+    for (path, name) in [
+        ("/xend/domain//lead", "/lead"),
+        ("/xend/domain//lead/", "/lead"),
+        ("/xend/domain/%2Flead", "/lead"),
+        ("/xend/domain/tail/", "tail/"),
+        ("/xend/domain/tail/?detail=1", "tail/"),
+        ("/xend/domain/tail%2F", "tail/"),
+    ] {
+        let answer = daemon.get(path);
+        assert_eq!(answer.code, 200, "{path}: {}", answer.text());
+        assert_eq!(answer.sxp().value("name").unwrap().as_str(), Some(name), "{path}");
+    }
+    assert!(daemon.get("/xend/domain/tail//config").text().contains("(name tail/)"));
+    assert_eq!(daemon.post("/xend/domain//lead", "op=start&paused=0").code, 202);
+    assert_eq!(daemon.post("/xend/domain/tail/", "op=rename&name=tail").code, 202);
+    assert_eq!(daemon.get("/xend/domain/tail/").sxp().value("name").unwrap().as_str(), Some("tail"));
+    assert_eq!(daemon.get("/xend/domain//").text(), daemon.get("/xend/domain").text());
 }

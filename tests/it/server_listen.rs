@@ -77,7 +77,7 @@ async fn an_unknown_group_is_an_error() {
     let group = Some("no-such-group".to_owned());
     config.unix = Switch::On(UnixSocket { group, ..socket(&config).clone() });
     let message = open(&config).await.unwrap_err().to_string();
-    assert_eq!(message, "No group no-such-group: create it, or change xend-unix-group");
+    assert_eq!(message, "No group no-such-group: create it, or name another one");
 }
 
 #[tokio::test]

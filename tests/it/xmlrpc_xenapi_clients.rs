@@ -3,6 +3,7 @@
 use crate::http_support::{Door, ask, encoded, guest};
 use crate::xenapi_support::{Client, members, strings, text};
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
 use xend::wire::xmlrpc::Value;
 
 fn record(entries: &[(&str, Value)]) -> Value {
@@ -431,6 +432,84 @@ fn no_answer_of_any_wire_has_a_password() {
     let state = client.daemon.dir.path().join("state");
     let stored = walk(&state).iter().filter(|text| text.contains(SECRET)).count();
     assert!(stored > 2, "{stored}");
+}
+
+/// What is wrongly put together is refused, and neither the answer nor the log shows what was sent.
+#[test]
+fn no_error_of_any_wire_has_a_password() {
+    const SECRET: &str = "hunter2";
+    let dir = tempfile::tempdir().unwrap();
+    let rpc = dir.path().join("rpc");
+    let options = ["--xmlrpc", rpc.to_str().unwrap(), "--relocation", "127.0.0.1:0"];
+    let daemon = crate::http_support::Daemon::start_in(dir, &options);
+    assert_eq!(
+        daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&guest("web", "")))).code,
+        200
+    );
+    let mut answers: Vec<(String, String)> = Vec::new();
+    let device = |text: &str| guest("bad", &format!("(device {text})"));
+    let broken = [
+        guest("bad", &format!("((vncpasswd {SECRET}))")),
+        guest("bad", SECRET),
+        device(&format!("(vfb ((vncpasswd {SECRET})))")),
+        device(&format!("(vfb vncpasswd {SECRET})")),
+        device(&format!("(vncpasswd {SECRET})")),
+        device(&format!("(vncpasswd ((a {SECRET})))")),
+        device(&format!("(pci (dev ((vncpasswd {SECRET}))))")),
+        format!("(vm (name bad) (memory 64) (image (hvm (kernel /l) ((vncpasswd {SECRET})))))"),
+        format!("(vm (name bad) (memory 64) (xenapi ((vncpasswd {SECRET}))))"),
+        format!("(vm (name bad) (memory 64) (sedf ((vncpasswd {SECRET}))))"),
+        format!("((vncpasswd {SECRET}))"),
+        format!("(vncpasswd {SECRET})"),
+    ];
+    for config in &broken {
+        for op in ["create", "new"] {
+            let answer = daemon.post("/xend/domain", &format!("op={op}&config={}", encoded(config)));
+            assert_ne!(answer.code, 200, "{config}");
+            answers.push((format!("{op} {config}"), format!("{} {}", answer.reason, answer.text())));
+        }
+    }
+    for config in [format!("(vncpasswd {SECRET})"), format!("(vfb ((vncpasswd {SECRET})))")] {
+        let form = format!("op=device_create&config={}", encoded(&config));
+        answers.push((form.clone(), daemon.post("/xend/domain/web", &form).text()));
+    }
+    // A struct where xm sends pairs.
+    let vfb = Value::Array(vec![text("vfb"), record(&[("vncpasswd", text(SECRET))])]);
+    let pair = |key: &str, value: Value| Value::Array(vec![text(key), value]);
+    let vm = [text("vm"), pair("name", text("bad")), pair("memory", text("64")), pair("device", vfb.clone())];
+    for (method, params) in [
+        ("xend.domain.create", vec![Value::Array(vm.to_vec())]),
+        ("xend.domain.new", vec![Value::Array(vm.to_vec())]),
+        ("xend.domain.device_create", vec![text("web"), vfb]),
+        ("xend.domain.device_create", vec![text("web"), pair("vncpasswd", text(SECRET))]),
+    ] {
+        let body = xend::wire::xmlrpc::codec::call(method, &params);
+        let request =
+            format!("POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let answer = ask(&Door::Unix(rpc.clone()), request.as_bytes()).text();
+        assert!(answer.contains("<fault>"), "{method}: {answer}");
+        answers.push((method.to_owned(), answer));
+    }
+    let first = &answers.iter().find(|(what, _)| what == "xend.domain.device_create").unwrap().1;
+    assert!(first.contains("vfb: an item of it is not of the form (key value)"), "{first}");
+    for config in &broken {
+        let mut stream = std::net::TcpStream::connect(daemon.relocation.unwrap()).unwrap();
+        let id = "00000000-0000-0000-0000-000000000001";
+        writeln!(stream, "(receive (version 1) (id {id}) (config {config}))").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("(err "), "{config}: {answer}");
+        answers.push((format!("relocation {config}"), answer));
+    }
+    let (_, dir) = daemon.end(nix::sys::signal::Signal::SIGKILL);
+    let only = std::fs::read_dir(dir.path().join("state/domains")).unwrap().next().unwrap().unwrap();
+    std::fs::write(only.path().join("config.sxp"), device(&format!("(vfb ((vncpasswd {SECRET})))"))).unwrap();
+    let daemon = crate::http_support::Daemon::start_in(dir, &[]);
+    let log = daemon.log();
+    assert!(log.contains("A damaged definition is set aside: "), "{log}");
+    answers.push(("the log".into(), log));
+    let told: Vec<_> = answers.iter().filter(|(_, answer)| answer.contains(SECRET)).collect();
+    assert!(told.is_empty(), "{told:#?}");
 }
 
 /// Everything that can be asked, over HTTP in three formats, xm's calls and the Xen-API, and as a task.

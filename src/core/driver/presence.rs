@@ -256,23 +256,16 @@ impl Driver {
 
     /// Defines a domain that is there already. If it is on the host, the definition counts when it next starts.
     pub(super) async fn define(&mut self, mut config: DomainConfig) -> Result<Outcome, Error> {
+        if config.name != self.config.name {
+            // Whoever copied a configuration and left its UUID did not mean this domain.
+            let (uuid, owner) = (self.uuid, self.config.name.to_string());
+            return Err(Error::UuidTaken { uuid, owner, domid: self.domid });
+        }
         if self.state == State::Suspended {
             return Err(self.bad_state("define"));
         }
         config.keep_unsaid(self.definition.as_ref().unwrap_or(&self.config));
-        let (old, new) = (self.config.name.clone(), config.name.clone());
-        if self.domid.is_some() && old != new {
-            let reason = format!("name: the domain runs as {old}, use op=rename to give it another name");
-            return Err(Invalid::new(reason).into());
-        }
-        if old != new {
-            self.core.check_new_name(self.uuid, &new)?;
-        }
-        self.take_name(&old, &new)?;
-        if let Err(error) = self.keep(config).await {
-            let _ = self.core.registry.rename(self.uuid, &new, &old);
-            return Err(error);
-        }
+        self.keep(config).await?;
         self.refresh().await
     }
 

@@ -42,7 +42,7 @@ impl Core {
         (view.facts.is_none() && view.managed() && view.config.name == config.name).then(|| view.clone())
     }
 
-    /// Stores a definition. A domain of the same UUID is redefined, and goes on as it is if it runs: libvirt's autostart
+    /// Stores a definition. A domain of the same UUID and name is redefined, and goes on as it is if it runs: libvirt's autostart
     /// sends the answer about a running domain back with one word changed.
     pub(super) async fn define(self: &Arc<Self>, mut config: DomainConfig) -> Result<Outcome, Error> {
         let known = config.uuid.and_then(|uuid| self.board.current().by_uuid(&uuid).cloned());

@@ -1,10 +1,10 @@
 //! Listeners: TCP and unix sockets, our own or inherited from a service manager.
 
 mod inherited;
+mod left_out;
 mod tls;
 mod unix;
 
-use std::error::Error as _;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -15,9 +15,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
 
 pub use inherited::Inherited;
+use left_out::{Service, Wanted};
 use unix::SocketFile;
 
-use crate::config::{Config, Origin, Place, Remark, RpcListener, Switch, UnixSocket};
+use crate::config::{Config, Place, Remark, RpcListener, Switch, UnixSocket};
 use crate::core::caller::Via;
 use crate::peers::Allowed;
 
@@ -63,8 +64,18 @@ pub enum ListenError {
     #[error("{0}")]
     Hosts(String),
     /// `xend-unix-group` is not known to the system.
-    #[error("No group {0}: create it, or change xend-unix-group")]
+    #[error("No group {0}: create it, or name another one")]
     Group(String),
+    /// We may not give the unix socket to the group.
+    #[error("Cannot give {} to group {group}", path.display())]
+    Chown {
+        /// The socket.
+        path: PathBuf,
+        /// The group.
+        group: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// A socket handed over by the service manager is of no use.
     #[error("Inherited socket {index} is neither a TCP nor a unix stream socket")]
     Inherited {
@@ -185,17 +196,21 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<Opened, Liste
         opened.http.push(adopt_unix(socket).map_err(|source| ListenError::Inherited { index, source })?);
     }
     if let Switch::On(address) = *own_tcp {
-        opened.http.extend(had(&config.origins.http, bind_tcp(address, Gate::default()).await)?);
+        let wanted = Wanted::http(Place::Tcp(address), &config.origins.http, config);
+        opened.http.extend(wanted.had(bind_tcp(address, Gate::default()).await)?);
     }
-    if let Switch::On(wanted) = own_unix {
-        opened.http.extend(had(&config.origins.unix, bind_unix(wanted).await)?);
+    if let Switch::On(socket) = own_unix {
+        let wanted = Wanted::http(Place::Unix(socket.clone()), &config.origins.unix, config);
+        opened.http.extend(wanted.had(bind_unix(socket).await)?);
     }
-    for wanted in &config.xmlrpc {
-        opened.xmlrpc.extend(had(&wanted.origin, open_rpc(wanted).await)?);
+    for rpc in &config.xmlrpc {
+        let wanted = Wanted::rpc(Service::XmlRpc, rpc, config);
+        opened.xmlrpc.extend(wanted.had(open_rpc(rpc).await)?);
     }
-    for wanted in &config.xen_api {
-        let listener = had(&wanted.origin, open_rpc(wanted).await)?;
-        opened.xen_api.extend(listener.map(|listener| (listener, wanted.clone())));
+    for rpc in &config.xen_api {
+        let wanted = Wanted::rpc(Service::XenApi, rpc, config);
+        let listener = wanted.had(open_rpc(rpc).await)?;
+        opened.xen_api.extend(listener.map(|listener| (listener, rpc.clone())));
     }
     let nothing = opened.http.is_empty() && opened.xmlrpc.is_empty() && opened.xen_api.is_empty();
     if nothing { Err(ListenError::Nothing) } else { Ok(opened) }
@@ -203,29 +218,44 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<Opened, Liste
 
 /// Looks, without opening them, whether the listeners that the file wants can be had: what is wrong, if anything is.
 pub fn check(config: &Config) -> Vec<Remark> {
-    let wanted = config.xmlrpc.iter().chain(&config.xen_api);
-    let mut faults: Vec<Remark> =
-        wanted.filter_map(|one| Some(one.origin.0.as_ref()?.remark(gate(one).err()?.to_string()))).collect();
-    let hosts = Allowed::parse(&config.relocation_hosts).map_err(|invalid| invalid.to_string());
-    if let (Err(invalid), Some(at)) = (hosts, &config.origins.relocation.0) {
-        faults.push(at.remark(format!("xend-relocation-hosts-allow: {invalid}")));
+    let mut faults = Vec::new();
+    let mut look = |wanted: &Wanted<'_>, gate: Result<Gate, ListenError>| {
+        let group = match wanted.place() {
+            Place::Unix(socket) => unix::group_of(socket).map(drop),
+            Place::Tcp(_) => Ok(()),
+        };
+        let error = gate.map(drop).and(group).err();
+        faults.extend(error.and_then(|error| wanted.remark(&error)));
+    };
+    if let Switch::On(socket) = &config.unix {
+        let wanted = Wanted::http(Place::Unix(socket.clone()), &config.origins.unix, config);
+        look(&wanted, Ok(Gate::default()));
+    }
+    for (service, listeners) in [(Service::XmlRpc, &config.xmlrpc), (Service::XenApi, &config.xen_api)] {
+        for rpc in listeners {
+            look(&Wanted::rpc(service, rpc, config), gate(rpc));
+        }
+    }
+    let Switch::On(address) = config.relocation else { return faults };
+    if let Err(invalid) = Allowed::parse(&config.relocation_hosts) {
+        faults.extend(relocation_fault(config, address, RELOCATION_HOSTS, &invalid));
     }
     faults
 }
 
-/// The listener; none if it cannot be had and the file asks for it, which is logged.
-///
-/// Where another daemon answers, this one is one too many and must not be served in part.
-fn had(origin: &Origin, listener: Result<Listener, ListenError>) -> Result<Option<Listener>, ListenError> {
-    match (listener, &origin.0) {
-        (Ok(listener), _) => Ok(Some(listener)),
-        (Err(error), Some(at)) if !matches!(error, ListenError::Live(_)) => {
-            let why = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-            tracing::error!("{}", at.remark(format!("This listener is left out: {error}{why}")));
-            Ok(None)
-        }
-        (Err(error), _) => Err(error),
-    }
+/// The key that says which hosts may send domains.
+pub const RELOCATION_HOSTS: &str = "xend-relocation-hosts-allow";
+
+/// What to say of a relocation server that cannot be had, for the fault of this key; `None` if the file does not ask for it.
+pub fn relocation_fault(
+    config: &Config,
+    address: SocketAddr,
+    key: &str,
+    error: &dyn fmt::Display,
+) -> Option<Remark> {
+    let at = config.origins.relocation.0.as_ref()?;
+    let at = config.origins.keys.of(key).unwrap_or(at);
+    Some(at.remark(format!("the relocation server on {address} is left out: {error}, see {key}")))
 }
 
 async fn open_rpc(wanted: &RpcListener) -> Result<Listener, ListenError> {

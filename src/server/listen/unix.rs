@@ -49,7 +49,7 @@ pub(super) async fn bind(wanted: &UnixSocket) -> Result<(UnixListener, SocketFil
         let path = path.to_owned();
         move |source| ListenError::Unix { action, path, source }
     };
-    let gid = wanted.group.as_deref().map(group_id).transpose()?;
+    let gid = group_of(wanted)?;
     let parent = parent_of(path);
     DirBuilder::new()
         .recursive(true)
@@ -61,7 +61,10 @@ pub(super) async fn bind(wanted: &UnixSocket) -> Result<(UnixListener, SocketFil
     let private = PrivateDir::create(parent).map_err(failed("create a directory in", parent))?;
     let draft = private.0.join("s");
     let socket = UnixListener::bind(&draft).map_err(failed("bind the socket", path))?;
-    chown(&draft, None, gid).map_err(failed("change the group of", path))?;
+    if let (Some(gid), Some(group)) = (gid, &wanted.group) {
+        let refused = |source| ListenError::Chown { path: path.clone(), group: group.clone(), source };
+        chown(&draft, None, Some(gid)).map_err(refused)?;
+    }
     fs::set_permissions(&draft, Permissions::from_mode(wanted.mode))
         .map_err(failed("change the mode of", path))?;
     let identity = SocketFile::identity_of(&draft).map_err(failed("look at", &draft))?;
@@ -94,6 +97,11 @@ async fn make_way(path: &Path) -> Result<(), ListenError> {
         // Connected, or too busy to accept.
         _ => Err(ListenError::Live(path.to_owned())),
     }
+}
+
+/// The group that the socket is to have.
+pub(super) fn group_of(wanted: &UnixSocket) -> Result<Option<u32>, ListenError> {
+    wanted.group.as_deref().map(group_id).transpose()
 }
 
 fn group_id(group: &str) -> Result<u32, ListenError> {

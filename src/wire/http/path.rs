@@ -68,20 +68,24 @@ pub(super) fn with_whole_name<B>(
 /// What follows `/xend/domain/`, if it has a slash of its own.
 fn below_domains(path: &str) -> Option<&str> {
     let below = path.trim_start_matches('/').strip_prefix("xend/")?;
-    let below = below.trim_start_matches('/').strip_prefix("domain/")?.trim_start_matches('/');
-    below.trim_end_matches('/').contains('/').then_some(below)
+    let below = below.trim_start_matches('/').strip_prefix("domain/")?;
+    below.contains('/').then_some(below)
 }
 
-/// The name with slashes that is meant, and the page of its domain.
+/// The name with slashes that is meant, and the page of its domain. A slash in front or at the end is the name's own if
+/// there is such a domain, and a client's doubling or adding otherwise.
 fn whole_name(below: &str, is_domain: impl Fn(&str) -> bool) -> Option<(String, &str)> {
-    let trimmed = below.trim_end_matches('/');
-    let (front, last) = trimmed.rsplit_once('/')?;
-    let page = Some((front, last)).filter(|(_, last)| PAGES_OF_A_DOMAIN.contains(last));
-    let readings = [Some((below, "")), Some((trimmed, "")), page];
+    let readings = [below, below.trim_start_matches('/')].into_iter().flat_map(|below| {
+        let trimmed = below.trim_end_matches('/');
+        let page = trimmed.rsplit_once('/').filter(|(_, last)| PAGES_OF_A_DOMAIN.contains(last));
+        [Some((below, "")), Some((trimmed, "")), page]
+    });
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let readings = readings.into_iter().flatten().map(|(name, page)| (decoded(name), page));
-    // One without a slash needs no help.
-    readings.filter(|(name, _)| name.contains('/')).find(|(name, _)| is_domain(name))
+    let readings = readings.flatten().map(|(name, page)| (decoded(name), page));
+    // One without a slash needs no help, and slashes alone are the list.
+    readings
+        .filter(|(name, _)| name.contains('/') && name.contains(|c| c != '/'))
+        .find(|(name, _)| is_domain(name))
 }
 
 /// The last segments of a domain's pages.
@@ -156,7 +160,9 @@ mod tests {
 
     #[test]
     fn names_with_slashes_can_be_in_a_path_as_they_are() {
-        let known = |name: &str| ["a/b", "a/b/config", "c//d", "e/", "f"].contains(&name);
+        let known = |name: &str| {
+            ["a/b", "a/b/config", "c//d", "e/", "f", "/g", "/h/", "i", "/i", "/"].contains(&name)
+        };
         for (asked, path) in [
             ("/xend/domain/a/b", "/xend/domain/a%2Fb"),
             ("//xend//domain//a/b/?detail=1", "/xend/domain/a%2Fb?detail=1"),
@@ -165,7 +171,22 @@ mod tests {
             ("/xend/domain/a/b/config", "/xend/domain/a%2Fb%2Fconfig"),
             ("/xend/domain/a%2Fb/config", "/xend/domain/a%2Fb%2Fconfig"),
             ("/xend/domain/c//d", "/xend/domain/c%2F%2Fd"),
+            ("/xend/domain/e/", "/xend/domain/e%2F"),
+            ("/xend/domain/e//config", "/xend/domain/e%2F/config"),
+            ("/xend/domain//g", "/xend/domain/%2Fg"),
+            ("//xend//domain//g/?detail=1", "/xend/domain/%2Fg?detail=1"),
+            ("/xend/domain//g/console", "/xend/domain/%2Fg/console"),
+            ("/xend/domain//h/", "/xend/domain/%2Fh%2F"),
+            // The name that is there as it is written comes first.
+            ("/xend/domain//i", "/xend/domain/%2Fi"),
             // As they are, for the router.
+            ("/xend/domain/e", "/xend/domain/e"),
+            ("/xend/domain/g", "/xend/domain/g"),
+            ("/xend/domain/i", "/xend/domain/i"),
+            ("/xend/domain/f/", "/xend/domain/f/"),
+            ("/xend/domain//f", "/xend/domain//f"),
+            ("/xend/domain/", "/xend/domain/"),
+            ("/xend/domain//", "/xend/domain//"),
             ("/xend/domain/f/config", "/xend/domain/f/config"),
             ("/xend/domain/a/c", "/xend/domain/a/c"),
             ("/xend/domain/a%2Fb", "/xend/domain/a%2Fb"),
