@@ -66,9 +66,9 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
     if let Some(pool) = record.optional_text("pool_name")?.filter(|pool| !pool.is_empty()) {
         settings.push(Setting::Pool(pool.into()));
     }
-    let vcpus = record.number("VCPUs_max")?.or(record.number("VCPUs_at_startup")?).unwrap_or(1);
+    let vcpus = record.vcpus("VCPUs_max")?.or(record.vcpus("VCPUs_at_startup")?).unwrap_or(1);
     settings.push(Setting::Vcpus(vcpus));
-    if let Some(online) = record.number("VCPUs_at_startup")? {
+    if let Some(online) = record.vcpus("VCPUs_at_startup")? {
         settings.push(Setting::OnlineVcpus(online));
     }
     let platform = record.map("platform")?.into_iter();

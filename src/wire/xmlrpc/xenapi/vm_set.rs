@@ -89,11 +89,11 @@ pub(super) fn memory_dynamic_min(world: &World, uuid: Uuid, args: &Args<'_>) -> 
 }
 
 pub(super) fn vcpus_max(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    set(world, uuid, Setting::Vcpus(args.number(2)?))
+    set(world, uuid, Setting::Vcpus(args.vcpus(2)?))
 }
 
 pub(super) fn vcpus_at_startup(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    set(world, uuid, Setting::OnlineVcpus(args.number(2)?))
+    set(world, uuid, Setting::OnlineVcpus(args.vcpus(2)?))
 }
 
 /// A word for what happens to a VM; `crash` has more of them than the others.
@@ -192,7 +192,7 @@ pub(super) fn remove_platform(world: &World, uuid: Uuid, args: &Args<'_>) -> Mad
 }
 
 /// What one of the parameters does: weight, cap and affinities count at once, others are kept.
-fn vcpus_param(world: &World, key: &str, value: Option<String>) -> Result<DomainOp, Failure> {
+fn vcpus_param(world: &World, uuid: Uuid, key: &str, value: Option<String>) -> Result<DomainOp, Failure> {
     let scheduler = world.info.scheduler;
     let values = [value.clone().map_or(crate::wire::xmlrpc::Value::Nil, crate::wire::xmlrpc::Value::Text)];
     let names = ["value"];
@@ -212,6 +212,11 @@ fn vcpus_param(world: &World, key: &str, value: Option<String>) -> Result<Domain
         (_, Some(vcpu)) if !vcpu.is_empty() => {
             let vcpu =
                 vcpu.parse().map_err(|_| Failure::value("key", "cpumap and a VCPU's number is expected"))?;
+            if let Some(most) = view(world, uuid).map(|view| view.config.vcpus).filter(|count| vcpu >= *count)
+            {
+                let most = most.saturating_sub(1);
+                return Err(Failure::value("key", &format!("VCPU {vcpu} is out of range, 0 to {most}")));
+            }
             let there = world.info.topology.cpus;
             let cpus = if value.is_some() { args.cpus(0, there).map_err(Failure::from) } else { unpinned() };
             DomainOp::Pin { vcpu: Some(vcpu), cpus: cpus? }
@@ -223,19 +228,19 @@ fn vcpus_param(world: &World, key: &str, value: Option<String>) -> Result<Domain
 pub(super) fn vcpus_params(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     let params = args.map(2)?;
     let op = |(key, value): (&String, &String)| {
-        vcpus_param(world, key, Some(value.clone())).map_err(|failure| failure.sent(key, value))
+        vcpus_param(world, uuid, key, Some(value.clone())).map_err(|failure| failure.sent(key, value))
     };
     all(world, uuid, params.iter().map(op).collect::<Result<_, _>>()?)
 }
 
 pub(super) fn add_vcpus_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     let key = args.text(2)?;
-    let ops = added(args)?.map(|value| vcpus_param(world, &key, Some(value)));
+    let ops = added(args)?.map(|value| vcpus_param(world, uuid, &key, Some(value)));
     all(world, uuid, ops.into_iter().collect::<Result<_, _>>()?)
 }
 
 pub(super) fn remove_vcpus_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    all(world, uuid, vec![vcpus_param(world, &args.text(2)?, None)?])
+    all(world, uuid, vec![vcpus_param(world, uuid, &args.text(2)?, None)?])
 }
 
 /// What kind of guest it is; none if nothing is said of what it boots.
