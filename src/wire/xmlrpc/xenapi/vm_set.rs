@@ -74,6 +74,23 @@ pub(super) fn memory_static_max(world: &World, uuid: Uuid, args: &Args<'_>) -> M
     does(world, uuid, ANY, DomainOp::SetMaxMemory(mib(args, 2)?))
 }
 
+/// It has no effect, and is noted.
+pub(super) fn memory_static_min(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
+    let least = mib(args, 2)?;
+    let most = view(world, uuid).map_or(0, |view| view.config.maxmem);
+    set(world, uuid, Setting::Note(static_min(least, most)?))
+}
+
+/// The note of a `memory_static_min` in MiB that is not above `memory_static_max`.
+pub(super) fn static_min(least: u64, most: u64) -> Result<NoteChange, Failure> {
+    let bytes = |mib: u64| u128::from(mib) << MIB;
+    if least > most {
+        let reason = format!("more than memory_static_max, {} bytes", bytes(most));
+        return Err(Failure::value("memory_static_min", &reason));
+    }
+    Ok(NoteChange::Field("memory_static_min".to_owned(), Some(Note::Text(bytes(least).to_string()))))
+}
+
 pub(super) fn memory_dynamic_max(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     does(world, uuid, ANY, DomainOp::SetMemory(mib(args, 2)?))
 }
@@ -106,6 +123,17 @@ pub(super) fn event(text: &str, crash: bool, vm: &str) -> Result<OnEvent, Failur
 
 pub(super) fn after_shutdown(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     set(world, uuid, Setting::OnPoweroff(event(&args.text(2)?, false, &uuid.to_string())?))
+}
+
+/// It has no effect, and is noted.
+pub(super) fn after_suspend(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
+    set(world, uuid, Setting::Note(on_suspend(&args.text(2)?, &uuid.to_string())?))
+}
+
+/// The note of what happens after a suspend.
+pub(super) fn on_suspend(word: &str, vm: &str) -> Result<NoteChange, Failure> {
+    let word = words(event(word, false, vm)?).to_owned();
+    Ok(NoteChange::Field("actions_after_suspend".to_owned(), Some(Note::Text(word))))
 }
 
 pub(super) fn after_reboot(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
