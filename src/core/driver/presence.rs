@@ -116,7 +116,10 @@ impl Driver {
         self.state = State::Building;
         let _room = self.core.make_room(&config).await;
         let create = |transfer| self.core.hypervisor.create(&config, transfer);
-        let created = self.patient("Create", create).await;
+        let created = match self.core.check_functions(self.uuid, &config.devices) {
+            Ok(()) => self.patient("Create", create).await,
+            Err(taken) => Err(taken),
+        };
         self.built(config, created)
     }
 

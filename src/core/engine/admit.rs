@@ -144,6 +144,26 @@ impl Core {
         }
     }
 
+    /// Refuses PCI functions that another domain on the host has.
+    pub(in crate::core) fn check_functions<'a>(
+        &self,
+        uuid: Uuid,
+        devices: impl IntoIterator<Item = &'a Device>,
+    ) -> Result<(), Error> {
+        let board = self.board.current();
+        for pci in devices.into_iter().filter_map(Device::as_pci) {
+            for view in board.domains().filter(|view| view.uuid != uuid && view.facts.is_some()) {
+                let others = view.config.devices.iter().filter_map(Device::as_pci);
+                if let Some(address) = others.filter_map(|other| pci.shared_with(other)).next() {
+                    let reason = format!("{address} is handed through to {} already", view.name());
+                    let device = pci.id.unwrap_or_default();
+                    return Err(Error::Device { device, class: "pci".to_owned(), reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Makes up what a configuration leaves open: UUIDs, MAC addresses, numbers of devices, and for a domain that is to
     /// run a console and what the operator wants devices to have.
     pub(in crate::core) fn complete(&self, config: &mut DomainConfig, role: Role) -> Uuid {
