@@ -235,6 +235,15 @@ fn consoles_are_where_they_can_be_reached() {
         assert_eq!(location(name, "vfb"), Some(text(wanted)), "{name}");
         assert_eq!(location(name, "console"), Some(text("2")), "{name}");
     }
+    // A display that somebody named is that one or none, unless another one will do.
+    let taken = vm("late", [screen(&[("vncdisplay", "7")])]);
+    caller.call("xend.domain.create", &[taken]).unwrap();
+    assert_eq!(location("late", "vfb"), None);
+    let (_, told) = caller.call("xend.domain.waitForDevices", &[text("late")]).unwrap_err();
+    assert!(
+        told.contains("(vfb) could not be connected") && told.contains("127.0.0.1:5907 is in use"),
+        "{told}"
+    );
     // A port is free again when its domain has gone, and stays the domain's as long as it runs.
     assert_eq!(caller.call("xend.domain.destroy", &[text("first")]), Ok(Value::Nil));
     caller.call("xend.domain.create", &[vm("fifth", [screen(&[])])]).unwrap();
