@@ -406,7 +406,7 @@ fn every_error_about_a_member_says_what_was_sent() {
 fn errors_from_the_core_name_the_parameter() {
     let client = Client::populated();
     let vm = client.vm("web");
-    let params = |rest: &[Value]| [&[vm.clone()], rest].concat();
+    let params = |rest: &[Value]| [std::slice::from_ref(&vm), rest].concat();
     let none = || Value::Struct(vec![]);
     let far = "99999999999999999999";
     for (method, sent, wanted) in [

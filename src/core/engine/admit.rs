@@ -160,8 +160,8 @@ impl Core {
         let board = self.board.current();
         for pci in devices.into_iter().filter_map(Device::as_pci) {
             for view in board.domains().filter(|view| view.uuid != uuid && view.facts.is_some()) {
-                let others = view.config.devices.iter().filter_map(Device::as_pci);
-                if let Some(address) = others.filter_map(|other| pci.shared_with(other)).next() {
+                let mut others = view.config.devices.iter().filter_map(Device::as_pci);
+                if let Some(address) = others.find_map(|other| pci.shared_with(other)) {
                     let reason = format!("{address} is handed through to {} already", view.name());
                     let device = pci.id.unwrap_or_default();
                     return Err(Error::Device { device, class: "pci".to_owned(), reason });

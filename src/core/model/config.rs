@@ -259,8 +259,8 @@ impl DomainConfig {
         for (n, device) in self.devices.iter().enumerate() {
             let Device::Pci(pci) = device else { continue };
             pci.check()?;
-            let others = self.devices[..n].iter().filter_map(Device::as_pci);
-            if let Some(address) = others.filter_map(|other| pci.shared_with(other)).next() {
+            let mut others = self.devices[..n].iter().filter_map(Device::as_pci);
+            if let Some(address) = others.find_map(|other| pci.shared_with(other)) {
                 return fail(format!("The device \"{address}\" is already defined"));
             }
         }
