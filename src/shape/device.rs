@@ -159,8 +159,12 @@ fn pci(device: &Sxp) -> Result<PciDevice, ShapeError> {
     for dev in fields.take_all("dev") {
         let mut parts = Fields::new("pci dev", dev.tail())?;
         parts.drop_keys(&["uuid"]);
-        let mut number = |key| Ok::<u32, ShapeError>(parts.checked(key, pci_number)?.unwrap_or(0));
-        let address = PciAddress::new(number("domain")?, number("bus")?, number("slot")?, number("func")?)
+        let mut number = |key| parts.checked(key, pci_number);
+        let missing = |key: &str| ShapeError::new(format!("pci dev {key}"), "missing, like 0x1b", dev);
+        let domain = number("domain")?.unwrap_or(0);
+        let bus = number("bus")?.ok_or_else(|| missing("bus"))?;
+        let slot = number("slot")?.ok_or_else(|| missing("slot"))?;
+        let address = PciAddress::new(domain, bus, slot, number("func")?.unwrap_or(0))
             .map_err(|reason| ShapeError::new("pci dev", reason, dev))?;
         functions.push(PciFunction { address, rest: parts.rest() });
     }

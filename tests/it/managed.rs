@@ -279,6 +279,47 @@ fn a_saved_domain_that_was_edited_in_place_comes_back_as_edited() {
     assert!(refused.code == 500 && refused.text().contains("changed by hand"), "{}", refused.text());
 }
 
+/// Devices of a copy that runs beside its original have UUIDs of their own; those of a domain that comes back keep theirs.
+#[test]
+fn a_copy_of_a_saved_domain_has_devices_of_its_own() {
+    const UUID: &str = "11111111-2222-3333-4444-555555555555";
+    const OTHER: &str = "99999999-2222-3333-4444-555555555555";
+    let daemon = Daemon::start(&[]);
+    let file = daemon.dir.path().join("saved");
+    let path = encoded(file.to_str().unwrap());
+    let mac = "(device (vif (mac 00:16:3e:00:00:01) (bridge xenbr0)))";
+    daemon.create(&guest("web", &format!("(uuid {UUID}) {mac}")));
+    op(&daemon, "web", "op=unpause");
+    let devices = |name: &str| -> Vec<String> {
+        let shown = daemon.get(&format!("/xend/domain/{name}")).text();
+        let mut uuids: Vec<String> =
+            shown.split("(uuid ").skip(1).map(|rest| rest[..36].to_owned()).collect();
+        uuids.retain(|uuid| ![UUID, OTHER].contains(&uuid.as_str()));
+        uuids.sort();
+        uuids
+    };
+    let before = devices("web");
+    assert!(before.len() >= 3, "{before:?}");
+    assert_eq!(op(&daemon, "web", &format!("op=save&file={path}")).status(), "202 Accepted");
+    let restore = || daemon.post("/xend/domain", &format!("op=restore&file={path}"));
+    assert_eq!(restore().code, 201);
+    assert_eq!(devices("web"), before);
+    let mut saved = std::fs::read(&file).unwrap();
+    for (old, new) in
+        [(UUID, OTHER), ("(name web)", "(name dvm)"), ("00:16:3e:00:00:01", "00:16:3e:00:00:09")]
+    {
+        let at = saved[..4096].windows(old.len()).position(|bytes| bytes == old.as_bytes()).unwrap();
+        saved[at..at + new.len()].copy_from_slice(new.as_bytes());
+    }
+    std::fs::write(&file, &saved).unwrap();
+    let restored = restore();
+    assert_eq!(restored.code, 201, "{}", restored.text());
+    let copied = devices("dvm");
+    assert_eq!(copied.len(), before.len());
+    assert!(!copied.iter().any(|uuid| before.contains(uuid)), "{copied:?} {before:?}");
+    assert_eq!(devices("web"), before);
+}
+
 #[test]
 fn a_guests_console_is_shown() {
     let daemon = Daemon::start(&[]);

@@ -161,6 +161,34 @@ fn a_managed_domain_takes_its_definition_along() {
     assert_eq!(a.get("/xend/domain?state=all").text(), "(Domain-0)");
 }
 
+/// A device whose UUID a device of the other host has gets a new one, which is the same in the definition.
+#[test]
+fn devices_that_come_have_uuids_of_their_own() {
+    const VIF: &str = "22222222-2222-3333-4444-555555555555";
+    let (a, b) = (host(), host());
+    let define = |daemon: &Daemon, name: &str| {
+        let vif = format!("(device (vif (bridge xenbr0) (uuid {VIF})))");
+        let config = format!("(vm (name {name}) (memory 64) (image (linux (kernel /boot/vmlinuz))) {vif})");
+        let form = format!("op=new&config={}", crate::http_support::encoded(&config));
+        assert_eq!(daemon.post("/xend/domain", &form).code, 200);
+    };
+    define(&a, "web");
+    define(&b, "other");
+    assert_eq!(a.post("/xend/domain/web", "op=start").code, 202);
+    let shown = |name: &str| b.get(&format!("/xend/domain/{name}")).text();
+    let vif = |name: &str| {
+        let shown = shown(name);
+        let vif = shown.split("(vif").nth(1).and_then(|vif| vif.split("(uuid ").nth(1));
+        vif.map(|uuid| uuid[..36].to_owned()).unwrap()
+    };
+    assert_eq!(migrate(&a, "web", b.relocation.unwrap(), true).code, 200);
+    let new = vif("web");
+    assert_ne!(new, VIF);
+    assert_eq!(vif("other"), VIF);
+    assert_eq!(b.post("/xend/domain/web", "op=destroy").code, 202);
+    assert_eq!(vif("web"), new);
+}
+
 #[test]
 fn what_cannot_be_taken_stays_where_it_is() {
     let (a, b) = (host(), host());

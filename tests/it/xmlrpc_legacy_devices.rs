@@ -1,5 +1,6 @@
 //! Devices over the legacy calls: each class in the form that xm 4.1.6 reads.
 
+use crate::http_support::guest;
 use crate::legacy_support::{Caller, array, device, field, fields, text, vm};
 use std::collections::HashMap;
 use xend::wire::xmlrpc::Value;
@@ -55,6 +56,64 @@ fn pci_functions_are_structs_and_the_first_one_makes_the_bus() {
     let members: HashMap<_, _> = members.iter().cloned().collect();
     assert_eq!((&members["key"], &members["vdevfn"]), (&text("03:04.1"), &text("0x100")));
     assert!(!members.contains_key("opts"));
+}
+
+/// A PCI function has an address, and is handed through once.
+#[test]
+fn a_pci_function_is_given_once() {
+    let caller = Caller::new(&[]);
+    let configure = |name: &str, config| caller.call("xend.domain.device_configure", &[text(name), config]);
+    for name in ["a", "b"] {
+        caller.call("xend.domain.create", &[vm(name, [])]).unwrap();
+    }
+    caller.call("xend.domain.new", &[vm("halted", [])]).unwrap();
+    let state = || field("state", text("Initialising"));
+    let bare = |keys: &[(&str, &str)]| {
+        let keys = keys.iter().map(|(key, value)| field(key, text(value)));
+        array([text("pci"), array([text("dev")].into_iter().chain(keys)), state()])
+    };
+    for (config, missing) in [
+        (bare(&[]), "pci dev bus: missing"),
+        (bare(&[("domain", "0x0"), ("bus", "0x2")]), "pci dev slot: missing"),
+        (array([text("pci"), field("uuid", text("11111111-2222-3333-4444-555555555555"))]), "not connected"),
+    ] {
+        let (_, told) = configure("a", config).unwrap_err();
+        assert!(told.contains(missing), "{told}");
+    }
+    let empty = "op=device_create&config=(device (pci (backend 0)))";
+    let answer = caller.daemon.post("/xend/domain/a", empty);
+    assert!(answer.code >= 400 && answer.text().contains("pci dev: missing"), "{}", answer.text());
+    let none = caller.call("xend.domain.create", &[vm("c", [device([text("pci")])])]).unwrap_err();
+    assert!(none.1.contains("pci dev: missing"), "{none:?}");
+
+    assert_eq!(configure("a", pci("0x1a", "Initialising")), Ok(Value::Bool(true)));
+    assert_eq!(configure("b", pci("0x1b", "Initialising")), Ok(Value::Bool(true)));
+    let again = configure("a", pci("0x1a", "Initialising")).unwrap_err();
+    assert!(again.1.contains("already defined"), "{again:?}");
+    // To a bus that is there, and to one that is to be.
+    for _ in 0..2 {
+        let other = configure("b", pci("0x1a", "Initialising")).unwrap_err();
+        assert!(other.1.contains("0000:02:1a.0 is handed through to a already"), "{other:?}");
+        configure("b", pci("0x1b", "Closing")).ok();
+    }
+    let function = "(device (pci (dev (domain 0x0) (bus 0x2) (slot 0x1a) (func 0x0))))";
+    let plug = |name: &str| {
+        caller.daemon.post(&format!("/xend/domain/{name}"), &format!("op=device_create&config={function}"))
+    };
+    for (name, reason) in [("a", "already defined"), ("b", "handed through to a already")] {
+        let answer = plug(name);
+        assert!(answer.code >= 400 && answer.text().contains(reason), "{}", answer.text());
+    }
+    // A definition can have what another domain has now, and starts when it is free.
+    assert_eq!(configure("halted", pci("0x1a", "Initialising")), Ok(Value::Bool(true)));
+    let start = || caller.call("xend.domain.start", &[text("halted"), Value::Bool(false)]);
+    assert!(start().unwrap_err().1.contains("handed through to a already"));
+    let taken = caller.daemon.create(&guest("new", function));
+    assert!(taken.code >= 400 && taken.text().contains("handed through to a already"), "{}", taken.text());
+    let twice = caller.daemon.create(&guest("twice", &function.repeat(2).replace("0x1a", "0x1c")));
+    assert!(twice.code >= 400 && twice.text().contains("already defined"), "{}", twice.text());
+    assert_eq!(configure("a", pci("0x1a", "Closing")), Ok(Value::Bool(true)));
+    start().unwrap();
 }
 
 #[test]
@@ -176,6 +235,15 @@ fn consoles_are_where_they_can_be_reached() {
         assert_eq!(location(name, "vfb"), Some(text(wanted)), "{name}");
         assert_eq!(location(name, "console"), Some(text("2")), "{name}");
     }
+    // A display that somebody named is that one or none, unless another one will do.
+    let taken = vm("late", [screen(&[("vncdisplay", "7")])]);
+    caller.call("xend.domain.create", &[taken]).unwrap();
+    assert_eq!(location("late", "vfb"), None);
+    let (_, told) = caller.call("xend.domain.waitForDevices", &[text("late")]).unwrap_err();
+    assert!(
+        told.contains("(vfb) could not be connected") && told.contains("127.0.0.1:5907 is in use"),
+        "{told}"
+    );
     // A port is free again when its domain has gone, and stays the domain's as long as it runs.
     assert_eq!(caller.call("xend.domain.destroy", &[text("first")]), Ok(Value::Nil));
     caller.call("xend.domain.create", &[vm("fifth", [screen(&[])])]).unwrap();

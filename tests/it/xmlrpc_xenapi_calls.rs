@@ -282,6 +282,169 @@ fn every_call_checks_what_it_gets() {
     assert!(!client.daemon.log().contains("panic"));
 }
 
+/// How an error shows what was sent.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Int(n) => n.to_string(),
+        Value::Bool(on) => on.to_string(),
+        Value::Double(n) => n.to_string(),
+        other => other.kind().to_owned(),
+    }
+}
+
+/// A value of each kind that some place does not take.
+fn wrong_values() -> [Value; 6] {
+    [
+        Value::Nil,
+        Value::Struct(vec![("a".to_owned(), Value::Nil)]),
+        Value::Array(vec![Value::Nil]),
+        Value::Bool(true),
+        Value::Double(1.5),
+        text("nonsense"),
+    ]
+}
+
+fn assert_says_what_was_sent(said: &Said, place: &str, sent: &[Value], what: &str) {
+    let Err(said) = said else { return };
+    // What another host says is none of this host's doing.
+    assert!(said[0] != "INTERNAL_ERROR" || what.starts_with("VM.migrate"), "{what}: {said:?}");
+    if said[0] != "VALUE_NOT_SUPPORTED" {
+        return;
+    }
+    assert!(
+        said.len() == 4 && !said[1].is_empty() && said[1] != "value" && !said[3].is_empty(),
+        "{what}: {said:?}"
+    );
+    assert!(place.is_empty() || said[1] == place, "{what}: {said:?}");
+    assert!(sent.iter().any(|value| shown(value) == said[2]), "{what}: {said:?}");
+}
+
+/// An error about a value has what was sent in it, wherever the value is.
+#[test]
+fn every_error_about_a_value_says_what_was_sent() {
+    let client = Client::populated();
+    let vm = client.vm("web");
+    let methods = strings(&client.call("host.list_methods", &[]).unwrap());
+    for method in methods.iter().filter(|method| !method.starts_with("Async.")) {
+        if method.starts_with("session.log") || method == "session.local_logout" || method == "event.next" {
+            continue;
+        }
+        let class = method.split('.').next().unwrap();
+        let all = strings(&client.call(&format!("{class}.get_all"), &[]).unwrap());
+        let one = if class == "VM" { vm.clone() } else { text(all.first().map_or("none", String::as_str)) };
+        let count: usize = client.bare(method, &[]).unwrap_err()[2].parse().unwrap();
+        for at in 1..count {
+            for wrong in wrong_values() {
+                let mut params = vec![client.session.clone(), one.clone(), text("7"), text("8"), text("9")];
+                params.truncate(count);
+                params[at] = wrong;
+                let said = client.bare(method, &params);
+                assert_says_what_was_sent(&said, "", &params[1..], &format!("{method}{:?}", &params[1..]));
+            }
+        }
+    }
+    assert!(!client.daemon.log().contains("panic"));
+}
+
+/// The same of the members of records.
+#[test]
+fn every_error_about_a_member_says_what_was_sent() {
+    let client = Client::populated();
+    let made = |class: &str, record: &[(&str, Value)]| {
+        let record = record.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        client.call(&format!("{class}.create"), &[Value::Struct(record)]).unwrap()
+    };
+    let vm = made("VM", &[("name_label", text("halted")), ("memory_dynamic_max", text("67108864"))]);
+    let vdi = made("VDI", &[("SR", client.sr()), ("virtual_size", text("1048576"))]);
+    let first = |class: &str| match &client.call(&format!("{class}.get_all"), &[]).unwrap() {
+        Value::Array(all) => all.first().cloned().unwrap_or(Value::Nil),
+        other => panic!("{other:?}"),
+    };
+    for class in ["VM", "VDI", "VBD", "VIF", "VTPM", "console", "DPCI", "DSCSI", "PBD", "network", "cpu_pool"]
+    {
+        let needed = [
+            ("name_label", text("new")),
+            ("memory_dynamic_max", text("67108864")),
+            ("VM", vm.clone()),
+            ("VDI", vdi.clone()),
+            ("SR", client.sr()),
+            ("network", first("network")),
+            ("host", first("host")),
+            ("PPCI", first("PPCI")),
+            ("PSCSI", first("PSCSI")),
+            ("virtual_HCTL", text("0:0:0:0")),
+            ("virtual_size", text("1048576")),
+            ("device", text("xvdz")),
+            ("protocol", text("vt100")),
+        ];
+        let model = first(class);
+        let mut fields: BTreeSet<String> = fields_of_416(class).into_iter().collect();
+        if model != Value::Nil {
+            fields
+                .extend(members(client.call(&format!("{class}.get_record"), &[model]).unwrap()).into_keys());
+        }
+        for field in fields {
+            for wrong in wrong_values().into_iter().chain([text("99999999999999999999"), text("-1")]) {
+                let others = needed.iter().filter(|(name, value)| **name != field && *value != Value::Nil);
+                let mut record: Vec<_> =
+                    others.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+                record.push((field.clone(), wrong.clone()));
+                let said = client.call(&format!("{class}.create"), &[Value::Struct(record)]);
+                assert_says_what_was_sent(&said, &field, &[wrong], &format!("{class}.create, {field}"));
+                if let Ok(made) = said {
+                    let _ = client.call(&format!("{class}.destroy"), &[made]);
+                }
+            }
+        }
+    }
+    assert!(!client.daemon.log().contains("panic"));
+}
+
+/// Errors from below the wire name the parameter as well.
+#[test]
+fn errors_from_the_core_name_the_parameter() {
+    let client = Client::populated();
+    let vm = client.vm("web");
+    let params = |rest: &[Value]| [std::slice::from_ref(&vm), rest].concat();
+    let none = || Value::Struct(vec![]);
+    let far = "99999999999999999999";
+    for (method, sent, wanted) in [
+        (
+            "VM.migrate",
+            params(&[text("nohost.invalid"), Value::Bool(true), none()]),
+            ["dest", "nohost.invalid"],
+        ),
+        ("VM.migrate", params(&[text("a b"), Value::Bool(true), none()]), ["dest", "a b"]),
+        ("VM.add_to_VCPUs_params_live", params(&[text("cpumap9"), text("0")]), ["key", "cpumap9"]),
+        ("VM.add_to_VCPUs_params", params(&[text("cpumapx"), text("0")]), ["key", "cpumapx"]),
+        ("VM.add_to_VCPUs_params", params(&[text("cpumap0"), text("x")]), ["VCPUs_params", "x"]),
+        ("VM.add_to_VCPUs_params", params(&[text("weight"), text("x")]), ["VCPUs_params", "x"]),
+        ("VM.restore", vec![text("/etc/hostname"), Value::Bool(false)], ["file", "/etc/hostname"]),
+        ("VM.restore", vec![text("hostname"), Value::Bool(false)], ["file", "hostname"]),
+        ("VM.add_to_other_config", params(&[Value::Nil, text("x")]), ["key", "nil"]),
+        ("VM.set_memory_dynamic_max_live", params(&[text("1")]), ["memory_dynamic_max", "1"]),
+        ("VM.set_memory_dynamic_max", params(&[text("1")]), ["memory_dynamic_max", "1"]),
+        ("VM.set_memory_dynamic_min_live", params(&[text("x")]), ["memory_dynamic_min", "x"]),
+        ("VM.set_VCPUs_number_live", params(&[text(far)]), ["nvcpu", far]),
+        ("VM.set_VCPUs_max", params(&[text(far)]), ["VCPUs_max", far]),
+        ("VM.set_other_config", vec![Value::Nil, none()], ["self", "nil"]),
+        ("host.set_name_label", vec![none(), text("x")], ["self", "a struct"]),
+    ] {
+        let said = client.call(method, &sent).unwrap_err();
+        assert_eq!(
+            (said[0].as_str(), &said[1..3]),
+            ("VALUE_NOT_SUPPORTED", &wanted.map(str::to_owned)[..]),
+            "{method}: {said:?}"
+        );
+        if wanted[1] == far {
+            assert!(said[3].contains("out of range, 1 to "), "{method}: {said:?}");
+        }
+    }
+    let secret = params(&[text("vncpasswd"), none()]);
+    assert!(!client.call("VM.add_to_platform", &secret).unwrap_err().concat().contains("secret"));
+}
+
 /// Whether what it takes is a label or a resource that nobody has.
 fn is_about_nothing(method: &str) -> bool {
     method.ends_with("get_by_name_label") || method == "XSPolicy.get_resource_label"

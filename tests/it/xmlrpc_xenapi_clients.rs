@@ -285,6 +285,97 @@ fn nil_leaves_a_value_and_a_state_that_is_so_already_is_no_error() {
     }
 }
 
+/// `memory_static_min` is never above `memory_static_max`, and a size of 0 is too small and not missing.
+#[test]
+fn memory_static_min_is_not_above_memory_static_max() {
+    let client = Client::new();
+    let created = |entries: &[(&str, &str)]| {
+        let entries: Vec<_> = entries.iter().map(|(field, value)| (*field, text(value))).collect();
+        client.call("VM.create", &[record(&entries)])
+    };
+    let most = ("memory_static_max", "67108864");
+    let far = "99999999999999";
+    let said = created(&[("name_label", "a"), most, ("memory_static_min", far)]).unwrap_err();
+    assert_eq!(said[..3], ["VALUE_NOT_SUPPORTED", "memory_static_min", far]);
+    let said = created(&[("name_label", "a"), ("memory_static_max", "0"), ("memory_dynamic_max", "0")]);
+    assert_eq!(said.unwrap_err()[..3], ["VALUE_NOT_SUPPORTED", "memory_dynamic_max", "0"]);
+    let said = created(&[("name_label", "a"), ("memory_static_max", "0")]).unwrap_err();
+    assert_eq!(said[..3], ["VALUE_NOT_SUPPORTED", "memory_static_max", "0"]);
+    let said = created(&[("name_label", "a")]).unwrap_err();
+    assert_eq!(said[..2], ["CREATE_UNSPECIFIED_ATTRIBUTE", "memory_dynamic_max"]);
+
+    let vm = created(&[("name_label", "a"), most, ("memory_static_min", "67108864")]).unwrap();
+    let set = |field: &str, value: &str| client.call(&format!("VM.set_{field}"), &[vm.clone(), text(value)]);
+    let said = set("memory_static_min", "68157440").unwrap_err();
+    assert_eq!(said[..3], ["VALUE_NOT_SUPPORTED", "memory_static_min", "68157440"]);
+    set("memory_dynamic_max", "33554432").unwrap();
+    set("memory_static_max", "33554432").unwrap();
+    let least = client.call("VM.get_memory_static_min", &[vm]);
+    assert_eq!(least, Ok(text("33554432")));
+}
+
+/// `actions_after_suspend` takes the words of `actions_after_shutdown`.
+#[test]
+fn actions_after_suspend_are_checked() {
+    let client = Client::new();
+    let created = |word: &str| {
+        let entries = [
+            ("name_label", text("a")),
+            ("memory_dynamic_max", text("67108864")),
+            ("actions_after_suspend", text(word)),
+        ];
+        client.call("VM.create", &[record(&entries)])
+    };
+    assert_eq!(created("fly").unwrap_err()[0], "VM_ON_NORMAL_EXIT_INVALID");
+    let vm = created("").unwrap();
+    let get = || client.call("VM.get_actions_after_suspend", std::slice::from_ref(&vm));
+    assert_eq!(get(), Ok(text("restart")));
+    let set = |word: Value| client.call("VM.set_actions_after_suspend", &[vm.clone(), word]);
+    for wrong in ["fly", "", "coredump_and_destroy"] {
+        assert_eq!(set(text(wrong)).unwrap_err()[0], "VM_ON_NORMAL_EXIT_INVALID", "{wrong}");
+    }
+    let said = set(Value::Nil).unwrap_err();
+    assert_eq!(said[..3], ["VALUE_NOT_SUPPORTED", "actions_after_suspend", "nil"]);
+    set(text("rename-restart")).unwrap();
+    assert_eq!(get(), Ok(text("rename_restart")));
+}
+
+/// A location that leads somewhere else, or has a line break in it, is refused.
+#[test]
+fn locations_of_images_lead_where_they_say() {
+    let client = Client::new();
+    let created = |location: &str| {
+        let entries = [
+            ("SR", client.sr()),
+            ("virtual_size", text("-1")),
+            ("other_config", record(&[("location", text(location))])),
+        ];
+        client.call("VDI.create", &[record(&entries)])
+    };
+    for wrong in ["phy:../x", "/..", "/images/../a", "file:/images/../a", "phy:sda1\n", "/images/a\nb"] {
+        let said = created(wrong).unwrap_err();
+        assert_eq!(said[..3], ["VALUE_NOT_SUPPORTED", "other_config.location", wrong]);
+    }
+    for right in ["phy:sda1", "phy:/dev/vg0/a", "/images/a..b"] {
+        created(right).unwrap();
+    }
+}
+
+/// A managed VM that runs has a console that its definition has not.
+#[test]
+fn the_default_console_of_a_managed_vm_can_be_labelled() {
+    let client = Client::new();
+    let define = format!("op=new&config={}", encoded(&guest("kept", "")));
+    assert_eq!(client.daemon.post("/xend/domain", &define).code, 200);
+    let vm = client.vm("kept");
+    client.call("VM.start", &[vm.clone(), Value::Bool(false)]).unwrap();
+    let console = client.one("VM.get_consoles", &[vm]);
+    let wanted = record(&[("a", text("1"))]);
+    client.call("console.set_other_config", &[console.clone(), wanted.clone()]).unwrap();
+    let set = client.call("console.get_other_config", &[console]);
+    assert_eq!(set, Ok(wanted));
+}
+
 /// What a VM is like when nobody said anything.
 #[test]
 fn defaults_are_those_of_xend() {

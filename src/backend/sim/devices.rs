@@ -11,6 +11,9 @@ use std::time::{Duration, SystemTime};
 /// The class of what is waited for like a device and is none that the guest knows.
 pub(super) const DEVICE_MODEL: &str = "device-model";
 
+/// The class of screens.
+const VFB: &str = "vfb";
+
 /// What becomes of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -97,6 +100,7 @@ impl Link {
         let reason = match self.fate {
             Fate::Connects => return Ok(()),
             Fate::Missing => format!("{path} does not exist."),
+            Fate::Busy if self.class == VFB => format!("VNC's {path} is in use."),
             Fate::Busy => {
                 format!("Device {path} is mounted or used elsewhere, and the guest cannot have it.")
             }
@@ -148,13 +152,21 @@ pub(super) fn screen(config: &DomainConfig) -> Option<&Vfb> {
     first.filter(|vfb| vfb.is_vnc())
 }
 
-/// The TCP port on which a new screen is served: the one that it asks for, or the first that no other domain has.
+/// The TCP port on which a new screen is served: the one that it asks for, or the next that no other domain has if it
+/// takes another one. `None` if there is none: the screen does not connect.
 pub(super) fn vnc_port(screen: &Vfb, in_use: &[u16]) -> Option<u16> {
     let wanted = screen.wanted_port().unwrap_or(Vfb::FIRST_PORT);
-    if screen.takes_unused_port() {
-        (wanted..=u16::MAX).find(|port| !in_use.contains(port))
-    } else {
-        Some(wanted)
+    let last = if screen.takes_unused_port() { u16::MAX } else { wanted };
+    (wanted..=last).find(|port| !in_use.contains(port))
+}
+
+/// Makes the screen one that does not connect, as its port is in use.
+pub(super) fn port_is_taken(screen: &Vfb, links: &mut [Link]) {
+    let number = screen.id.unwrap_or_default();
+    for link in links.iter_mut().filter(|link| link.class == VFB && link.number == number) {
+        let port = screen.wanted_port().unwrap_or(Vfb::FIRST_PORT);
+        link.fate = Fate::Busy;
+        link.path = format!("{}:{port}", screen.vnc_listen()).into();
     }
 }
 

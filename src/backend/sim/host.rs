@@ -210,8 +210,13 @@ impl Host {
         // Two domains that are built at once must not be given the same port.
         let turn = devices::screen(&record.config).map(|screen| (screen.clone(), lock(&self.displays)));
         if let Some((screen, _)) = &turn {
-            let in_use: Vec<u16> = self.records().iter().filter_map(|record| record.vnc_port).collect();
+            let others = self.records();
+            let others = others.iter().filter(|other| other.dying.is_none());
+            let in_use: Vec<u16> = others.filter_map(|other| other.vnc_port).collect();
             record.vnc_port = devices::vnc_port(screen, &in_use);
+            if record.vnc_port.is_none() {
+                devices::port_is_taken(screen, &mut record.links);
+            }
         }
         self.store.write(&record).map_err(unwritten)?;
         let (domid, kib) = (record.domid, record.memory_kib);

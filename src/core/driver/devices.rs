@@ -20,6 +20,7 @@ impl Driver {
         let id = self.definition.as_deref().map_or(0, next).max(next(&self.config));
         device.set_id(id);
         if let Some(domid) = self.domid {
+            self.core.check_functions(self.uuid, [&device])?;
             let running = self.with_defaults(&device);
             limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &running))?;
             self.reconfigure_running(|config| config.devices.push(running.clone())).await?;
@@ -40,6 +41,7 @@ impl Driver {
         let defined = self.definition.iter().find_map(|config| config.devices.iter().find(is_it)).cloned();
         let device = self.with_defaults(&defined.ok_or_else(|| Error::NotConnected(uuid.to_string()))?);
         self.config.check_new_device(&device)?;
+        self.core.check_functions(self.uuid, [&device])?;
         limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &device))?;
         self.reconfigure_running(|config| config.devices.push(device.clone())).await?;
         self.refresh().await
@@ -134,7 +136,13 @@ impl Driver {
                 return Err(Invalid::new(reason).into());
             }
         };
+        if let (Device::Pci(_), Some(at)) = (&new, self.config.device_at(new.class(), wanted.number)) {
+            let mut others = DomainConfig::clone(&self.config);
+            others.devices.remove(at);
+            others.check_new_device(&new)?;
+        }
         if let Some(domid) = self.domid {
+            self.core.check_functions(self.uuid, [&new])?;
             let call = self.core.hypervisor.configure_device(domid, &new);
             limited!(self, "Configuring a device", call)?;
         }

@@ -116,7 +116,10 @@ impl Driver {
         self.state = State::Building;
         let _room = self.core.make_room(&config).await;
         let create = |transfer| self.core.hypervisor.create(&config, transfer);
-        let created = self.patient("Create", create).await;
+        let created = match self.core.check_functions(self.uuid, &config.devices) {
+            Ok(()) => self.patient("Create", create).await,
+            Err(taken) => Err(taken),
+        };
         self.built(config, created)
     }
 
@@ -214,11 +217,11 @@ impl Driver {
         if self.state != State::Halted && setting.is_for_halted() {
             return Err(self.bad_state("change"));
         }
-        let mut trial = DomainConfig::clone(&self.config);
-        setting.apply(&mut trial)?;
-        if let Some(definition) = &self.definition {
-            // What is stored can differ from what runs.
-            setting.apply(&mut DomainConfig::clone(definition))?;
+        // What is stored can differ from what runs: each can have a device that the other one has not.
+        let both = || [Some(&self.config), self.definition.as_ref()].into_iter().flatten();
+        let neither = !both().any(|config| setting.concerns(config));
+        for config in both().filter(|config| neither || setting.concerns(config)) {
+            setting.apply(&mut DomainConfig::clone(config))?;
         }
         let change = |config: &mut DomainConfig| {
             let _ = setting.apply(config);

@@ -237,8 +237,13 @@ impl Driver {
     ) -> Result<Arc<DomainView>, Error> {
         self.state = State::Building;
         let _room = self.core.make_room(&config).await;
-        let work = self.core.hypervisor.restore(&config, from, transfer.clone());
-        let restored = self.watched("Restoring", &transfer, work).await;
+        let restored = match self.core.check_functions(self.uuid, &config.devices) {
+            Ok(()) => {
+                let work = self.core.hypervisor.restore(&config, from, transfer.clone());
+                self.watched("Restoring", &transfer, work).await
+            }
+            Err(taken) => Err(taken),
+        };
         self.built(config, restored)
     }
 

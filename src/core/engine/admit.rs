@@ -7,6 +7,7 @@ use crate::core::model::{Console, Device, DomName, DomainConfig, DomainRef, Inva
 use crate::core::op::{Arrival, DomainOp, Once, Outcome};
 use crate::core::registry::Taken;
 use crate::core::snapshot::DomainView;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -64,6 +65,7 @@ impl Core {
         let (mut config, stream) = self.limited("Opening the file", self.store.open(&file)).await?;
         let uuid = self.complete(&mut config, Role::Running);
         config.check()?;
+        self.renew_devices(uuid, [&mut config]);
         if let Some(view) = self.halted_namesake(&config) {
             // The domain is managed: it is the one that was saved, or was defined under the same name since.
             let stream = Once::new(stream);
@@ -79,10 +81,15 @@ impl Core {
     }
 
     /// Takes in a domain that comes from another host.
-    pub(super) async fn receive(self: &Arc<Self>, arrival: Arrival) -> Result<Outcome, Error> {
-        let config = arrival.parcel.config.clone();
+    pub(super) async fn receive(self: &Arc<Self>, mut arrival: Arrival) -> Result<Outcome, Error> {
+        let mut config = DomainConfig::clone(&arrival.parcel.config);
         let uuid = config.uuid.ok_or_else(|| Invalid::new("uuid: missing"))?;
         config.check()?;
+        let mut definition = arrival.parcel.definition.as_deref().cloned();
+        self.renew_devices(uuid, std::iter::once(&mut config).chain(&mut definition));
+        arrival.parcel.definition = definition.map(Arc::new);
+        let config = Arc::new(config);
+        arrival.parcel.config = config.clone();
         if let Some(view) = self.halted_namesake(&config) {
             return self.ask(&view, DomainOp::Arrive(arrival)).await;
         }
@@ -140,6 +147,43 @@ impl Core {
             None => Ok(()),
             Some((what, view)) => {
                 Err(Error::NameMeansDomain { name: name.to_string(), what, owner: view.name().to_string() })
+            }
+        }
+    }
+
+    /// Refuses PCI functions that another domain on the host has.
+    pub(in crate::core) fn check_functions<'a>(
+        &self,
+        uuid: Uuid,
+        devices: impl IntoIterator<Item = &'a Device>,
+    ) -> Result<(), Error> {
+        let board = self.board.current();
+        for pci in devices.into_iter().filter_map(Device::as_pci) {
+            for view in board.domains().filter(|view| view.uuid != uuid && view.facts.is_some()) {
+                let mut others = view.config.devices.iter().filter_map(Device::as_pci);
+                if let Some(address) = others.find_map(|other| pci.shared_with(other)) {
+                    let reason = format!("{address} is handed through to {} already", view.name());
+                    let device = pci.id.unwrap_or_default();
+                    return Err(Error::Device { device, class: "pci".to_owned(), reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives those devices new UUIDs whose UUID a device of another domain has: a save file can be a copy that was
+    /// edited. The same device has the same new UUID in each configuration.
+    fn renew_devices<'a>(&self, uuid: Uuid, configs: impl IntoIterator<Item = &'a mut DomainConfig>) {
+        let board = self.board.current();
+        let others = board.domains().filter(|view| view.uuid != uuid);
+        let taken: HashSet<Uuid> = others
+            .flat_map(|view| view.configs())
+            .flat_map(|config| config.devices.iter().filter_map(Device::uuid))
+            .collect();
+        let mut renewed: HashMap<Uuid, Uuid> = HashMap::new();
+        for device in configs.into_iter().flat_map(|config| &mut config.devices) {
+            if let Some(uuid) = device.uuid_mut().as_mut().filter(|uuid| taken.contains(uuid)) {
+                *uuid = *renewed.entry(*uuid).or_insert_with(|| self.entropy.uuid());
             }
         }
     }

@@ -256,6 +256,14 @@ impl DomainConfig {
                 self.cpu_cap, self.vcpus
             ));
         }
+        for (n, device) in self.devices.iter().enumerate() {
+            let Device::Pci(pci) = device else { continue };
+            pci.check()?;
+            let mut others = self.devices[..n].iter().filter_map(Device::as_pci);
+            if let Some(address) = others.find_map(|other| pci.shared_with(other)) {
+                return fail(format!("The device \"{address}\" is already defined"));
+            }
+        }
         let blocks: Vec<&Block> = self.devices.iter().filter_map(Device::as_block).collect();
         for (n, block) in blocks.iter().enumerate() {
             if blocks[..n].iter().any(|other| other.number == block.number) {
@@ -286,10 +294,15 @@ impl DomainConfig {
                         return taken(&mac);
                     }
                 }
+                (Device::Pci(new), Device::Pci(old)) => {
+                    if let Some(address) = new.shared_with(old) {
+                        return taken(&address);
+                    }
+                }
                 _ => {}
             }
         }
-        Ok(())
+        if let Device::Pci(pci) = device { pci.check() } else { Ok(()) }
     }
 
     /// Gives every device that has none a number of its own within its class.

@@ -158,6 +158,14 @@ impl Device {
             _ => None,
         }
     }
+
+    /// The PCI functions, if they are what it is.
+    pub fn as_pci(&self) -> Option<&PciDevice> {
+        match self {
+            Self::Pci(pci) => Some(pci),
+            _ => None,
+        }
+    }
 }
 
 /// The domain that serves a device: its name or its domid as it was given.

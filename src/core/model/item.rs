@@ -73,6 +73,12 @@ impl Vdi {
     /// Checks a location that a caller gives: the daemon's directory is nobody's business, so that paths are absolute. What
     /// follows `phy:` may be a name in `/dev`.
     pub fn check_location(location: &[u8]) -> Result<(), Invalid> {
+        if location.iter().any(u8::is_ascii_control) {
+            return Err(Invalid::new("a line break or another control character is in it"));
+        }
+        if location.split(|byte| matches!(byte, b'/' | b':')).any(|part| part == b"..") {
+            return Err(Invalid::new("a path without .. is expected"));
+        }
         if location.is_empty() || location.starts_with(b"/") {
             return Ok(());
         }
@@ -264,6 +270,8 @@ mod tests {
             "file:/a:b",
             "phy:/dev/a",
             "phy:sda1",
+            "phy:a..b",
+            "/images/..a",
             "tap:aio:/a",
             "tap:tapdisk:vhd:/a",
         ] {
@@ -280,6 +288,12 @@ mod tests {
             "tap:a/b",
             "tap2:vhd:x/y",
             "qcow:a",
+            "phy:../x",
+            "phy:..",
+            "/..",
+            "/images/../etc/shadow",
+            "file:/images/a\nb",
+            "phy:sda1\r",
         ] {
             assert!(Vdi::check_location(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -69,6 +69,30 @@ pub struct PciDevice {
     pub rest: Vec<Property>,
 }
 
+impl PciDevice {
+    /// Checks that it has functions, each of them once.
+    pub fn check(&self) -> Result<(), Invalid> {
+        if self.functions.is_empty() {
+            return Err(Invalid::new("pci dev: missing, like (dev (bus 0x1) (slot 0x1b) (func 0x0))"));
+        }
+        let again = |(n, one): &(usize, &PciFunction)| {
+            self.functions[..*n].iter().any(|other| other.address == one.address)
+        };
+        match self.functions.iter().enumerate().find(again) {
+            Some((_, function)) => {
+                Err(Invalid::new(format!("The device \"{}\" is already defined", function.address)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A function that another device has, too.
+    pub fn shared_with(&self, other: &Self) -> Option<PciAddress> {
+        let has = |address: &PciAddress| other.functions.iter().any(|function| function.address == *address);
+        self.functions.iter().map(|function| function.address).find(has)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

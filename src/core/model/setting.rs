@@ -51,6 +51,12 @@ impl Setting {
         matches!(self, Self::Vcpus(_) | Self::OnlineVcpus(_) | Self::Pool(_) | Self::Hvm(_))
     }
 
+    /// Whether there is something to be set in a configuration: a device has to be in it.
+    pub fn concerns(&self, config: &DomainConfig) -> bool {
+        let Self::Device(device) = self else { return true };
+        device.uuid().is_some() && config.devices.iter().any(|one| one.uuid() == device.uuid())
+    }
+
     /// Sets it. A configuration that then makes no sense is refused and left as it was.
     pub fn apply(&self, to: &mut DomainConfig) -> Result<(), Invalid> {
         let mut config = to.clone();

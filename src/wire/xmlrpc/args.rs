@@ -1,7 +1,7 @@
 //! What a call was made with.
 
 use super::value::Value;
-use crate::core::model::{CpuSet, Invalid};
+use crate::core::model::{CpuSet, Invalid, MAX_VCPUS};
 use crate::sxp::Sxp;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -71,10 +71,26 @@ impl Args<'_> {
             Some(Value::Text(text)) => text.trim().parse().ok(),
             Some(_) => None,
         };
-        let number = number.ok_or_else(|| self.unfit(at, "a whole number"))?;
+        let number = number.ok_or_else(|| match self.given(at) {
+            Some(Value::Text(text)) if is_whole(text) => {
+                Unfit(format!("{}: {} is out of range", self.name(at), text.trim()))
+            }
+            _ => self.unfit(at, "a whole number"),
+        })?;
         T::try_from(number)
             .map(Some)
             .map_err(|_| Unfit(format!("{}: {number} is out of range", self.name(at))))
+    }
+
+    /// A number of VCPUs that a domain can have.
+    pub(super) fn vcpus(&self, at: usize) -> Result<u32, Unfit> {
+        let count = match self.given(at) {
+            // Too many digits for a number are too large a number.
+            Some(Value::Text(text)) if is_whole(text) => text.trim().parse().unwrap_or(i64::MAX),
+            _ => self.number(at)?,
+        };
+        let fine = u32::try_from(count).ok().filter(|count| (1..=MAX_VCPUS).contains(count));
+        fine.ok_or_else(|| Unfit(format!("{}: out of range, 1 to {MAX_VCPUS}", self.name(at))))
     }
 
     /// Texts by their keys; numbers and booleans are texts as well. A key whose value is nil is left as it is.
@@ -164,6 +180,13 @@ impl Args<'_> {
         let value = self.values.get(at).filter(|value| matches!(value, Value::Array(_)));
         value.map(sxp).ok_or_else(|| self.unfit(at, "an S-expression in nested arrays"))
     }
+}
+
+/// Whether it is a whole number, however many digits it has.
+fn is_whole(text: &str) -> bool {
+    let text = text.trim();
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 /// A value as an S-expression. A struct is the list of its members, as xend printed one: xm sends `cpuid` as structs.

@@ -54,17 +54,6 @@ impl Doing {
         }
     }
 
-    /// Whether its one value is what a field is to be.
-    pub(super) fn is_setter(self) -> bool {
-        match self {
-            Self::Set(_) | Self::AddTo(_) | Self::RemoveFrom(_) => true,
-            Self::Call(call) => call.name.starts_with("set_"),
-            Self::All | Self::AllRecords | Self::Record | Self::ByUuid | Self::ByNameLabel | Self::Get(_) => {
-                false
-            }
-        }
-    }
-
     /// What must be looked at before it can be done.
     pub(super) fn needs(self, class: &Class) -> Vec<Need> {
         let label = || class.fields.iter().filter(|field| field.name == "name_label");

@@ -166,32 +166,35 @@ impl Failure {
     /// Completes what is said of a value: the field as the Xen-API calls it, and what was sent.
     pub(super) fn in_call(self, doing: Doing, args: &Args<'_>) -> Self {
         let Self::Value { field, sent, reason } = self else { return self };
-        let parameter = |at: usize| (args.names.get(at).copied().unwrap_or_default(), args.values.get(at));
+        let named = |name: &str| args.names.iter().position(|one| *one == name);
+        // `value` says nothing: add_to_VCPUs_params is about VCPUs_params.
+        let name_of = |at: usize| match (doing, args.names.get(at).copied().unwrap_or_default()) {
+            (Doing::Set(of) | Doing::AddTo(of) | Doing::RemoveFrom(of), "value") => of.name,
+            (Doing::Call(call), "value") => call.field(),
+            (_, name) => name,
+        };
+        let parameter = |at: usize| (name_of(at), args.values.get(at));
+        let first = 1 + usize::from(doing.is_about_one());
         let renamed = || FIELDS.iter().find(|(word, _)| *word == field).map_or("", |(_, name)| *name);
-        let (name, value) = match doing {
-            Doing::Set(of) | Doing::RemoveFrom(of) => (of.name, args.values.get(2)),
-            Doing::AddTo(of) => {
-                let secret =
-                    matches!(args.values.get(2), Some(Value::Text(key)) if Property::is_secret_key(key));
-                (of.name, args.values.get(3).filter(|_| !secret))
-            }
+        let (name, value) = match (doing, named(&field)) {
+            (Doing::Set(_) | Doing::AddTo(_) | Doing::RemoveFrom(_), Some(at)) => parameter(at),
+            (Doing::Set(of) | Doing::RemoveFrom(of), None) => (of.name, args.values.get(2)),
+            (Doing::AddTo(of), None) => (of.name, args.values.get(3)),
+            (Doing::Call(call), _) if sent.is_some() && field == "value" => (call.field(), None),
             _ if sent.is_some() => (field.as_str(), None),
-            // `value` says nothing: add_to_VCPUs_params is about VCPUs_params.
-            Doing::Call(call) if field == "value" => (call.field(), args.values.last()),
-            _ => match args.names.iter().position(|name| *name == field) {
-                Some(at) => parameter(at),
-                None => match (member(args, &field), member(args, renamed())) {
-                    (Some(value), _) => (field.as_str(), Some(value)),
-                    (None, Some(value)) => (renamed(), Some(value)),
-                    // Something that is so already, and not what was sent.
-                    (None, None) if args.names.contains(&"record") => (field.as_str(), None),
-                    (None, None) if field.is_empty() || doing.is_setter() => {
-                        parameter(1 + usize::from(doing.is_about_one()))
-                    }
-                    (None, None) => (field.as_str(), None),
-                },
+            (_, Some(at)) => parameter(at),
+            (_, None) => match (member(args, &field), member(args, renamed())) {
+                (Some(value), _) => (field.as_str(), Some(value)),
+                (None, Some(value)) => (renamed(), Some(value)),
+                // A member that the record does not have: nothing was sent.
+                (None, None) if named("record").is_some() && !field.is_empty() => (field.as_str(), None),
+                // The core's own word for it, or none.
+                (None, None) => parameter(first),
             },
         };
+        let key = named("key").and_then(|at| args.values.get(at));
+        let secret = matches!(key, Some(Value::Text(key)) if Property::is_secret_key(key));
+        let value = value.filter(|value| !secret || !matches!(value, Value::Text(_)) || Some(*value) == key);
         let sent = sent.unwrap_or_else(|| shown(name, value));
         Self::Value { field: name.to_owned(), sent: Some(sent), reason }
     }

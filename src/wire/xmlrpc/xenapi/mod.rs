@@ -49,6 +49,7 @@ use crate::core::caller::Caller;
 use crate::core::model::Uuid;
 use crate::core::op::{Outcome, Query};
 pub(super) use cpu_pool::{pool_names, pool_uuid};
+use doing::Doing;
 use failure::Failure;
 pub(super) use host::cpu_uuid;
 use policy::Debug;
@@ -144,7 +145,7 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     for need in class.needs {
         world.look_at(caller, *need, None).await?;
     }
-    let reference = if doing.is_about_one() { Some(refer(class, &world, &args)?) } else { None };
+    let reference = if doing.is_about_one() { Some(refer(class, &world, doing, &args)?) } else { None };
     let vm = reference.and_then(|reference| world.vm_behind(reference));
     for need in doing.needs(class).into_iter().filter(|need| !class.needs.contains(need)) {
         world.look_at(caller, need, vm).await?;
@@ -194,8 +195,8 @@ fn later(wire: &XmlRpc, caller: &Caller, call: &Call, full: &str, who: &Who) -> 
 }
 
 /// The object that the first parameter behind the session names.
-fn refer(class: &Class, world: &World, args: &Args<'_>) -> Result<Uuid, Failure> {
-    let text = args.text(1).map_err(Failure::from)?;
+fn refer(class: &Class, world: &World, doing: Doing, args: &Args<'_>) -> Result<Uuid, Failure> {
+    let text = args.text(1).map_err(|unfit| Failure::from(unfit).in_call(doing, args))?;
     let found = Uuid::try_parse(&text).ok().filter(|uuid| class.exists(world, *uuid));
     found.ok_or_else(|| Failure::new("HANDLE_INVALID", [class.name, &text]))
 }

@@ -26,8 +26,6 @@ pub(super) enum Kind {
     Text,
     Flag,
     Map,
-    /// Bytes of memory: whole MiB, as Xen gives it out.
-    Memory,
 }
 
 impl Kind {
@@ -43,7 +41,6 @@ impl Kind {
             Self::Text => Note::Text(args.text(at)?),
             Self::Flag => Note::Text(args.flag(at, false)?.to_string()),
             Self::Map => Note::Map(args.map(at)?),
-            Self::Memory => Note::Text(memory(args.number(at)?).to_string()),
         })
     }
 }

@@ -68,6 +68,12 @@ impl<'a> Record<'a> {
         Ok(Some(member.args().number(0)?))
     }
 
+    /// A number of VCPUs.
+    pub(super) fn vcpus(&self, name: &'static str) -> Result<Option<u32>, Failure> {
+        let member = self.args_of(name).filter(|member| *member.value != Value::text(""));
+        Ok(member.map(|member| member.args().vcpus(0)).transpose()?)
+    }
+
     pub(super) fn map(&self, name: &'static str) -> Result<BTreeMap<String, String>, Failure> {
         Ok(self.args_of(name).map(|member| member.args().map(0)).transpose()?.unwrap_or_default())
     }

@@ -77,6 +77,13 @@ fn boot(world: &World, uuid: Uuid) -> Option<(&'static str, String)> {
     Some(image(world, uuid, true).map_or_else(Default::default, |image| ("BIOS order", order(image))))
 }
 
+/// It goes down with what the guest has at most.
+fn static_min(world: &World, uuid: Uuid) -> Option<Value> {
+    let config = &view(world, uuid)?.config;
+    let noted = config.notes.text("memory_static_min").and_then(|text| text.parse::<u128>().ok());
+    Some(number(noted.unwrap_or(0).min(u128::from(config.maxmem) << 20)))
+}
+
 /// What is not below this is not below the memory that the guest is to have, either.
 fn dynamic_min(world: &World, uuid: Uuid) -> Option<Value> {
     let config = &view(world, uuid)?.config;
@@ -132,7 +139,7 @@ pub(super) static VM: Class = Class {
             set::auto_power_on,
         ),
         Field::read("resident_on", |world, _| Some(world.host_ref())),
-        Field::noted("memory_static_min", Kind::Memory, |_, _| text("0")),
+        Field::written("memory_static_min", static_min, set::memory_static_min),
         Field::written(
             "memory_static_max",
             |world, uuid| bytes(view(world, uuid)?.config.maxmem),
@@ -161,7 +168,13 @@ pub(super) static VM: Class = Class {
             |world, uuid| text(words(view(world, uuid)?.config.on_reboot)),
             set::after_reboot,
         ),
-        Field::noted("actions_after_suspend", Kind::Text, |_, _| text("restart")),
+        Field::written(
+            "actions_after_suspend",
+            |world, uuid| {
+                text(view(world, uuid)?.config.notes.text("actions_after_suspend").unwrap_or("restart"))
+            },
+            set::after_suspend,
+        ),
         Field::written(
             "actions_after_crash",
             |world, uuid| text(words(view(world, uuid)?.config.on_crash)),

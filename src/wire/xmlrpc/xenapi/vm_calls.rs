@@ -121,7 +121,7 @@ pub(super) const CALLS: &[Call] = &[
         [key] => DomainOp::Sysrq(*key),
         _ => return Err(Failure::value("key", "one letter is expected")),
     }),
-    taking!("set_VCPUs_number_live", "nvcpu", ANY, |args| DomainOp::SetVcpus(args.number(2)?)),
+    taking!("set_VCPUs_number_live", "nvcpu", ANY, |args| DomainOp::SetVcpus(args.vcpus(2)?)),
     taking!("set_memory_dynamic_max_live", "value", ANY, |args| DomainOp::SetMemory(mib(args, 2)?)),
     Call::one("set_memory_dynamic_min_live", &["session", "vm", "value"], vm_set::memory_dynamic_min),
     Call::one("add_to_VCPUs_params", &["session", "vm", "key", "value"], vm_set::add_vcpus_param),

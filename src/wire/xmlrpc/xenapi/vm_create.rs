@@ -6,7 +6,7 @@ use super::notes::{self, MIB, of_record};
 use super::record::Record;
 use super::table::Work;
 use super::vm::{VM, view};
-use super::vm_set::event;
+use super::vm_set::{self as set, event, static_min};
 use super::world::World;
 use crate::core::error::Error;
 use crate::core::model::{
@@ -42,6 +42,10 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
     config.maxmem = maxmem;
     config.uuid = Some(uuid);
     config.notes = of_record(&record, VM.fields)?;
+    if let Some(least) = record.number::<u64>("memory_static_min")? {
+        let note = static_min(least >> MIB, maxmem)?;
+        note.apply(&mut config.notes).map_err(|invalid| Failure::unfit(&invalid.to_string()))?;
+    }
     if let Some(least) = record.number("memory_dynamic_min")? {
         let least = notes::memory(least).to_string();
         let note = NoteChange::Field("memory_dynamic_min".into(), Some(Note::Text(least)));
@@ -60,15 +64,17 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
         Setting::OnReboot(after(&record, "actions_after_reboot", OnEvent::Restart, &vm)?),
         Setting::OnCrash(after(&record, "actions_after_crash", OnEvent::Restart, &vm)?),
     ];
+    let on_suspend = record.optional_text("actions_after_suspend")?.filter(|word| !word.is_empty());
+    settings.extend(on_suspend.map(|word| set::on_suspend(&word, &vm)).transpose()?.map(Setting::Note));
     if record.flag("auto_power_on")? {
         settings.push(Setting::OnXendStart(OnXendStart::Start));
     }
     if let Some(pool) = record.optional_text("pool_name")?.filter(|pool| !pool.is_empty()) {
         settings.push(Setting::Pool(pool.into()));
     }
-    let vcpus = record.number("VCPUs_max")?.or(record.number("VCPUs_at_startup")?).unwrap_or(1);
+    let vcpus = record.vcpus("VCPUs_max")?.or(record.vcpus("VCPUs_at_startup")?).unwrap_or(1);
     settings.push(Setting::Vcpus(vcpus));
-    if let Some(online) = record.number("VCPUs_at_startup")? {
+    if let Some(online) = record.vcpus("VCPUs_at_startup")? {
         settings.push(Setting::OnlineVcpus(online));
     }
     let platform = record.map("platform")?.into_iter();
@@ -101,18 +107,22 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
 
 /// MiB that the guest is to have, and at most: given in bytes.
 fn memory(record: &Record<'_>) -> Result<(u64, u64), Failure> {
+    let too_little = |name| Failure::value(name, "1 MiB, 1048576 bytes, at least is expected");
     let mib = |name| match record.number::<u64>(name)? {
         None | Some(0) => Ok(None),
-        Some(bytes) if bytes >> MIB == 0 => {
-            Err(Failure::value(name, "1 MiB, 1048576 bytes, at least is expected"))
-        }
+        Some(bytes) if bytes >> MIB == 0 => Err(too_little(name)),
         Some(bytes) => Ok(Some(bytes >> MIB)),
     };
     let most = mib("memory_static_max")?;
     let target = mib("memory_dynamic_max")?;
-    let memory = target
-        .or(most)
-        .ok_or_else(|| Failure::new("CREATE_UNSPECIFIED_ATTRIBUTE", ["memory_dynamic_max", "VM"]))?;
+    let Some(memory) = target.or(most) else {
+        for name in ["memory_dynamic_max", "memory_static_max"] {
+            if record.number::<u64>(name)?.is_some() {
+                return Err(too_little(name));
+            }
+        }
+        return Err(Failure::new("CREATE_UNSPECIFIED_ATTRIBUTE", ["memory_dynamic_max", "VM"]));
+    };
     Ok((memory, most.unwrap_or(memory)))
 }
 

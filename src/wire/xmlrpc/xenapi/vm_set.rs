@@ -74,6 +74,23 @@ pub(super) fn memory_static_max(world: &World, uuid: Uuid, args: &Args<'_>) -> M
     does(world, uuid, ANY, DomainOp::SetMaxMemory(mib(args, 2)?))
 }
 
+/// It has no effect, and is noted.
+pub(super) fn memory_static_min(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
+    let least = mib(args, 2)?;
+    let most = view(world, uuid).map_or(0, |view| view.config.maxmem);
+    set(world, uuid, Setting::Note(static_min(least, most)?))
+}
+
+/// The note of a `memory_static_min` in MiB that is not above `memory_static_max`.
+pub(super) fn static_min(least: u64, most: u64) -> Result<NoteChange, Failure> {
+    let bytes = |mib: u64| u128::from(mib) << MIB;
+    if least > most {
+        let reason = format!("more than memory_static_max, {} bytes", bytes(most));
+        return Err(Failure::value("memory_static_min", &reason));
+    }
+    Ok(NoteChange::Field("memory_static_min".to_owned(), Some(Note::Text(bytes(least).to_string()))))
+}
+
 pub(super) fn memory_dynamic_max(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     does(world, uuid, ANY, DomainOp::SetMemory(mib(args, 2)?))
 }
@@ -89,11 +106,11 @@ pub(super) fn memory_dynamic_min(world: &World, uuid: Uuid, args: &Args<'_>) -> 
 }
 
 pub(super) fn vcpus_max(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    set(world, uuid, Setting::Vcpus(args.number(2)?))
+    set(world, uuid, Setting::Vcpus(args.vcpus(2)?))
 }
 
 pub(super) fn vcpus_at_startup(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    set(world, uuid, Setting::OnlineVcpus(args.number(2)?))
+    set(world, uuid, Setting::OnlineVcpus(args.vcpus(2)?))
 }
 
 /// A word for what happens to a VM; `crash` has more of them than the others.
@@ -106,6 +123,17 @@ pub(super) fn event(text: &str, crash: bool, vm: &str) -> Result<OnEvent, Failur
 
 pub(super) fn after_shutdown(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     set(world, uuid, Setting::OnPoweroff(event(&args.text(2)?, false, &uuid.to_string())?))
+}
+
+/// It has no effect, and is noted.
+pub(super) fn after_suspend(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
+    set(world, uuid, Setting::Note(on_suspend(&args.text(2)?, &uuid.to_string())?))
+}
+
+/// The note of what happens after a suspend.
+pub(super) fn on_suspend(word: &str, vm: &str) -> Result<NoteChange, Failure> {
+    let word = words(event(word, false, vm)?).to_owned();
+    Ok(NoteChange::Field("actions_after_suspend".to_owned(), Some(Note::Text(word))))
 }
 
 pub(super) fn after_reboot(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
@@ -192,7 +220,7 @@ pub(super) fn remove_platform(world: &World, uuid: Uuid, args: &Args<'_>) -> Mad
 }
 
 /// What one of the parameters does: weight, cap and affinities count at once, others are kept.
-fn vcpus_param(world: &World, key: &str, value: Option<String>) -> Result<DomainOp, Failure> {
+fn vcpus_param(world: &World, uuid: Uuid, key: &str, value: Option<String>) -> Result<DomainOp, Failure> {
     let scheduler = world.info.scheduler;
     let values = [value.clone().map_or(crate::wire::xmlrpc::Value::Nil, crate::wire::xmlrpc::Value::Text)];
     let names = ["value"];
@@ -212,6 +240,11 @@ fn vcpus_param(world: &World, key: &str, value: Option<String>) -> Result<Domain
         (_, Some(vcpu)) if !vcpu.is_empty() => {
             let vcpu =
                 vcpu.parse().map_err(|_| Failure::value("key", "cpumap and a VCPU's number is expected"))?;
+            if let Some(most) = view(world, uuid).map(|view| view.config.vcpus).filter(|count| vcpu >= *count)
+            {
+                let most = most.saturating_sub(1);
+                return Err(Failure::value("key", &format!("VCPU {vcpu} is out of range, 0 to {most}")));
+            }
             let there = world.info.topology.cpus;
             let cpus = if value.is_some() { args.cpus(0, there).map_err(Failure::from) } else { unpinned() };
             DomainOp::Pin { vcpu: Some(vcpu), cpus: cpus? }
@@ -223,19 +256,19 @@ fn vcpus_param(world: &World, key: &str, value: Option<String>) -> Result<Domain
 pub(super) fn vcpus_params(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     let params = args.map(2)?;
     let op = |(key, value): (&String, &String)| {
-        vcpus_param(world, key, Some(value.clone())).map_err(|failure| failure.sent(key, value))
+        vcpus_param(world, uuid, key, Some(value.clone())).map_err(|failure| failure.sent(key, value))
     };
     all(world, uuid, params.iter().map(op).collect::<Result<_, _>>()?)
 }
 
 pub(super) fn add_vcpus_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     let key = args.text(2)?;
-    let ops = added(args)?.map(|value| vcpus_param(world, &key, Some(value)));
+    let ops = added(args)?.map(|value| vcpus_param(world, uuid, &key, Some(value)));
     all(world, uuid, ops.into_iter().collect::<Result<_, _>>()?)
 }
 
 pub(super) fn remove_vcpus_param(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    all(world, uuid, vec![vcpus_param(world, &args.text(2)?, None)?])
+    all(world, uuid, vec![vcpus_param(world, uuid, &args.text(2)?, None)?])
 }
 
 /// What kind of guest it is; none if nothing is said of what it boots.
