@@ -41,7 +41,18 @@ impl Driver {
     /// The driver of a domain that is about to be built, or defined, under a name that is reserved already.
     pub(in crate::core) fn new(core: Arc<Core>, inbox: Inbox, uuid: Uuid, name: DomName) -> Self {
         let config = Arc::new(DomainConfig::new(name, 1));
-        let state = State::Building;
+        Self::off_host(core, inbox, uuid, State::Building, config, None)
+    }
+
+    /// The driver of a domain that is not on the host.
+    fn off_host(
+        core: Arc<Core>,
+        inbox: Inbox,
+        uuid: Uuid,
+        state: State,
+        config: Arc<DomainConfig>,
+        definition: Option<Arc<DomainConfig>>,
+    ) -> Self {
         Self {
             core,
             inbox,
@@ -49,7 +60,7 @@ impl Driver {
             domid: None,
             state,
             config,
-            definition: None,
+            definition,
             in_doubt: None,
             dumped: None,
             left: false,
@@ -92,18 +103,7 @@ impl Driver {
         let config = Arc::new(config);
         let definition = Some(config.clone());
         let state = if suspended { State::Suspended } else { State::Halted };
-        let driver = Self {
-            core,
-            inbox,
-            uuid,
-            domid: None,
-            state,
-            config,
-            definition,
-            in_doubt: None,
-            dumped: None,
-            left: false,
-        };
+        let driver = Self::off_host(core, inbox, uuid, state, config, definition);
         driver.publish(None, None);
         driver
     }
