@@ -1,7 +1,8 @@
 //! The HTTP interface beside a bare axum handler that returns the same bytes from memory.
 //!
-//! Both are served by the same server code over real TCP, in alternating blocks, so that what is printed is a ratio of
-//! one run: the machine's speed cancels out. Run with `cargo bench --bench http`; `-- --test` runs a few rounds only.
+//! Both are served by the same server code over real TCP, in alternating blocks, so that what is
+//! printed is a ratio of one run: the machine's speed cancels out. Run with `cargo bench --bench
+//! http`; `-- --test` runs a few rounds only.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -58,10 +59,14 @@ async fn throughput(domains: u32, quick: bool) {
         ("detail", "/xend/domain?detail=1", 0.6),
         ("list with curl's headers", "/xend/domain", 0.8),
     ] {
-        let agent =
-            if what.contains("curl") { "User-Agent: curl/8\r\nAccept: application/sxp\r\n" } else { "" };
-        let request =
-            Arc::new(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{agent}\r\n").into_bytes());
+        let agent = if what.contains("curl") {
+            "User-Agent: curl/8\r\nAccept: application/sxp\r\n"
+        } else {
+            ""
+        };
+        let request = Arc::new(
+            format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{agent}\r\n").into_bytes(),
+        );
         let body = once(host.ours, &request).await;
         let size = body.len();
         let bare = serve(bare(body)).await;
@@ -136,8 +141,9 @@ impl Host {
             ..SimSettings::default()
         };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let sim =
-            Arc::new(Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap());
+        let sim = Arc::new(
+            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap(),
+        );
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
         let outside = Outside {
             hypervisor: sim,
@@ -150,7 +156,10 @@ impl Host {
         let caller = Caller::internal();
         for n in 0..domains {
             let name = format!("d{n}");
-            engine.execute(&caller, Change::Create(Box::new(config(&name, "/dev/vg0/d")))).await.unwrap();
+            engine
+                .execute(&caller, Change::Create(Box::new(config(&name, "/dev/vg0/d"))))
+                .await
+                .unwrap();
             if n % 2 == 0 {
                 let unpause = Change::Domain(DomainRef::new(name), DomainOp::Unpause);
                 engine.execute(&caller, unpause).await.unwrap();
@@ -234,7 +243,8 @@ async fn latencies(address: SocketAddr, request: &[u8], count: usize) -> Vec<Dur
         let asked = Instant::now();
         client.ask(request).await;
         all.push(asked.elapsed());
-        // A client that thinks between two requests, so that the time measured spans several sweeps.
+        // A client that thinks between two requests, so that the time measured spans several
+        // sweeps.
         tokio::time::sleep(Duration::from_micros(100)).await;
     }
     all
@@ -267,7 +277,9 @@ impl Client {
             let n = self.stream.read(&mut self.buffer[filled..]).await.unwrap();
             assert!(n > 0, "the server closed the connection");
             filled += n;
-            let Some(end) = self.buffer[..filled.min(1024)].windows(4).position(|w| w == b"\r\n\r\n") else {
+            let Some(end) =
+                self.buffer[..filled.min(1024)].windows(4).position(|w| w == b"\r\n\r\n")
+            else {
                 continue;
             };
             let head = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();

@@ -1,6 +1,7 @@
-//! Many managed domains: what each costs at the start, in a list, in memory. Sizes are compared in one run, so that what is
-//! printed last, the cost of a domain among 10,000 against one among 1,000, does not depend on the machine. Run with
-//! `cargo bench --bench managed`; `-- --test` runs small sizes only.
+//! Many managed domains: what each costs at the start, in a list, in memory. Sizes are compared in
+//! one run, so that what is printed last, the cost of a domain among 10,000 against one among
+//! 1,000, does not depend on the machine. Run with `cargo bench --bench managed`; `-- --test` runs
+//! small sizes only.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -55,7 +56,9 @@ fn main() {
     }
     let (few, many) = (&costs[0], &costs[1]);
     let each = |cost: fn(&Cost) -> f64| {
-        cost(many) / f64::from(many.domains) / (cost(few) / f64::from(few.domains)).max(f64::MIN_POSITIVE)
+        cost(many)
+            / f64::from(many.domains)
+            / (cost(few) / f64::from(few.domains)).max(f64::MIN_POSITIVE)
     };
     println!(
         "a domain among {} costs, times one among {}: start {:.2}, list {:.2}, in full {:.2}, memory {:.2} (1 is linear)",
@@ -77,7 +80,8 @@ fn measure(domains: u32) -> Cost {
     runtime.block_on(async {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let settings = SimSettings::default();
-        let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
+        let sim =
+            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let before = resident();
         let started = Instant::now();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
@@ -87,10 +91,15 @@ fn measure(domains: u32) -> Cost {
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         let start = started.elapsed().as_secs_f64();
         let memory = resident() - before;
-        let settings = || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 };
-        let router =
-            Http::new(engine.clone(), settings, String::new, tokio_util::sync::CancellationToken::new())
-                .router();
+        let settings =
+            || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 };
+        let router = Http::new(
+            engine.clone(),
+            settings,
+            String::new,
+            tokio_util::sync::CancellationToken::new(),
+        )
+        .router();
         let ask = async |target: &'static str| {
             let mut times = Vec::new();
             for _ in 0..7 {

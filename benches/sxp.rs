@@ -1,6 +1,9 @@
 //! The reader and the printer beside lexpr's, on configurations that both can read.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot read its input has nothing to say")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot read its input has nothing to say"
+)]
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -9,8 +12,8 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use xend::sxp::{Limits, read_one};
 
-/// A configuration as `xm` sends one. Addresses and identifiers are in double quotes, which is the only way that lexpr
-/// can read them.
+/// A configuration as `xm` sends one. Addresses and identifiers are in double quotes, which is the
+/// only way that lexpr can read them.
 fn configuration(out: &mut String, id: usize) {
     let _ = write!(
         out,
@@ -62,13 +65,15 @@ fn print(c: &mut Criterion) {
         group.throughput(Throughput::Bytes(ours.to_bytes().len() as u64));
         group.bench_function(BenchmarkId::new("sxp", name), |b| b.iter(|| ours.to_bytes()));
         group.throughput(Throughput::Bytes(lexpr::to_vec(&theirs).unwrap().len() as u64));
-        group.bench_function(BenchmarkId::new("lexpr", name), |b| b.iter(|| lexpr::to_vec(&theirs).unwrap()));
+        group.bench_function(BenchmarkId::new("lexpr", name), |b| {
+            b.iter(|| lexpr::to_vec(&theirs).unwrap())
+        });
     }
     group.finish();
 }
 
-/// The median time of a run, over blocks of runs. Both take turns, so that they see the same machine; in blocks, because
-/// either leaves the allocator in a state that suits itself.
+/// The median time of a run, over blocks of runs. Both take turns, so that they see the same
+/// machine; in blocks, because either leaves the allocator in a state that suits itself.
 fn typical(mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (Duration, Duration) {
     const BLOCK: u32 = 10;
     let timed = |run: &mut dyn FnMut()| {
@@ -83,7 +88,11 @@ fn typical(mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (Duration, Durat
     (ours[ours.len() / 2], theirs[theirs.len() / 2])
 }
 
-fn report(what: &str, (ours, our_bytes): (Duration, usize), (theirs, their_bytes): (Duration, usize)) {
+fn report(
+    what: &str,
+    (ours, our_bytes): (Duration, usize),
+    (theirs, their_bytes): (Duration, usize),
+) {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let speed = |bytes: usize, time: Duration| bytes as f64 / time.as_secs_f64() / 1e6;
     let (ours, theirs) = (speed(our_bytes, ours), speed(their_bytes, theirs));
@@ -101,9 +110,15 @@ fn main() {
     let bytes = text.as_bytes();
     let tree = read_one(bytes, &Limits::DEFAULT).unwrap();
     let value = lexpr::from_slice(bytes).unwrap();
-    let (ours, theirs) =
-        typical(|| drop(black_box(tree.to_bytes())), || drop(black_box(lexpr::to_vec(&value).unwrap())));
-    report("printer", (ours, tree.to_bytes().len()), (theirs, lexpr::to_vec(&value).unwrap().len()));
+    let (ours, theirs) = typical(
+        || drop(black_box(tree.to_bytes())),
+        || drop(black_box(lexpr::to_vec(&value).unwrap())),
+    );
+    report(
+        "printer",
+        (ours, tree.to_bytes().len()),
+        (theirs, lexpr::to_vec(&value).unwrap().len()),
+    );
     let (ours, theirs) = typical(
         || drop(black_box(read_one(bytes, &Limits::DEFAULT).unwrap())),
         || drop(black_box(lexpr::from_slice(bytes).unwrap())),

@@ -1,7 +1,8 @@
-//! The Xen-API: the codec beside `dxr`'s, records of 1,000 VMs beside a bare handler with the same bytes, tasks, and what sessions
-//! cost.
+//! The Xen-API: the codec beside `dxr`'s, records of 1,000 VMs beside a bare handler with the same
+//! bytes, tasks, and what sessions cost.
 //!
-//! What is printed are ratios of one run. `cargo bench --bench xenapi`; `-- --test` runs a few rounds only.
+//! What is printed are ratios of one run. `cargo bench --bench xenapi`; `-- --test` runs a few
+//! rounds only.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -87,8 +88,11 @@ struct Host {
 
 fn request(method: &str, params: &[Value]) -> Vec<u8> {
     let body = codec::call(method, params);
-    format!("POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-        .into_bytes()
+    format!(
+        "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 impl Host {
@@ -96,7 +100,8 @@ impl Host {
         let dir = tempfile::tempdir().unwrap();
         let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
+        let sim =
+            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
         let outside = Outside {
             hypervisor: Arc::new(sim),
@@ -111,13 +116,15 @@ impl Host {
                 "(vm (name d{n}) (memory 128) (vcpus 2) (image (linux (kernel /boot/vmlinuz) (args 'console=hvc0'))) \
                  (device (vbd (uname phy:/dev/vg0/d{n}) (dev sda1) (mode w))) (device (vif (bridge xenbr0))))"
             );
-            let config = read_config(&read_one(text.as_bytes(), &SxpLimits::default()).unwrap()).unwrap();
+            let config =
+                read_config(&read_one(text.as_bytes(), &SxpLimits::default()).unwrap()).unwrap();
             engine.execute(&Caller::internal(), Change::Create(Box::new(config))).await.unwrap();
             let unpause = Change::Domain(DomainRef::new(format!("d{n}")), DomainOp::Unpause);
             engine.execute(&Caller::internal(), unpause).await.unwrap();
         }
         let host = engine.host_uuid().await.unwrap();
-        let settings = || xmlrpc::Settings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
+        let settings =
+            || xmlrpc::Settings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
         let wire = XmlRpc::new(engine, host, settings, String::new);
         let address = serve(wire.router(Door::XenApi(Login::Trusting))).await;
         let mut this = Self { address, session: String::new(), _dir: dir };
@@ -128,7 +135,8 @@ impl Host {
     async fn login(&self) -> String {
         let params = [Value::text("root"), Value::text("")];
         let answer = once(self.address, &request("session.login_with_password", &params)).await;
-        let Ok(Value::Struct(members)) = codec::read_answer(&answer, &Limits::default()).unwrap() else {
+        let Ok(Value::Struct(members)) = codec::read_answer(&answer, &Limits::default()).unwrap()
+        else {
             panic!()
         };
         let Value::Text(session) = members[1].1.clone() else { panic!("{answer}") };
@@ -168,8 +176,11 @@ impl Host {
             bare * 1e3,
             ours / bare
         );
-        for method in ["VDI", "VBD", "VIF", "network"].map(|class| format!("{class}.get_all_records")) {
-            let calls = calls_per_second(self.address, &request(&method, &self.params(&[])), block).await;
+        for method in
+            ["VDI", "VBD", "VIF", "network"].map(|class| format!("{class}.get_all_records"))
+        {
+            let calls =
+                calls_per_second(self.address, &request(&method, &self.params(&[])), block).await;
             println!("{method}: {:.1} ms", 1e3 / calls);
         }
         answers
@@ -177,15 +188,21 @@ impl Host {
 
     async fn tasks(&self, quick: bool) {
         let block = Duration::from_millis(if quick { 20 } else { 1_000 });
-        let waited = calls_per_second(self.address, &request("VM.get_all", &self.params(&[])), block).await;
+        let waited =
+            calls_per_second(self.address, &request("VM.get_all", &self.params(&[])), block).await;
         let tasks =
-            calls_per_second(self.address, &request("Async.VM.get_all", &self.params(&[])), block).await;
-        println!("calls: {waited:.0} a second waited for, {tasks:.0} as tasks: {:.2}", tasks / waited);
+            calls_per_second(self.address, &request("Async.VM.get_all", &self.params(&[])), block)
+                .await;
+        println!(
+            "calls: {waited:.0} a second waited for, {tasks:.0} as tasks: {:.2}",
+            tasks / waited
+        );
     }
 
     async fn sessions(&self, count: usize) {
         let before = resident();
-        let request = request("session.login_with_password", &[Value::text("root"), Value::text("")]);
+        let request =
+            request("session.login_with_password", &[Value::text("root"), Value::text("")]);
         // An originator has 1,000 at most, so they come from several addresses.
         for (at, most) in (0..count).step_by(1_000).zip(1_u8..) {
             let socket = TcpSocket::new_v4().unwrap();
@@ -197,7 +214,11 @@ impl Host {
             }
         }
         let grown = resident().saturating_sub(before);
-        println!("{count} sessions: {} KiB more, {} bytes each", grown / 1024, grown / count as u64);
+        println!(
+            "{count} sessions: {} KiB more, {} bytes each",
+            grown / 1024,
+            grown / count as u64
+        );
     }
 }
 

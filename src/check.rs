@@ -69,14 +69,17 @@ fn meaning(text: &[u8], warnings: &mut Vec<Note>) -> Result<Sxp, Note> {
     sink.into_values().pop().ok_or_else(|| Note::new((1, 1), "the configuration says nothing"))
 }
 
-/// The other forms that configurations of Xen's domains have, where they begin, and how an S-expression is made of them.
+/// The other forms that configurations of Xen's domains have, where they begin, and how an
+/// S-expression is made of them.
 fn foreign(text: &[u8]) -> Option<(usize, &'static str)> {
-    const XML: &str =
-        "this is libvirt's XML, an S-expression is expected: virsh domxml-to-native xen-sxpr FILE prints one";
+    const XML: &str = "this is libvirt's XML, an S-expression is expected: virsh domxml-to-native xen-sxpr FILE prints one";
     const PYTHON: &str = "this is a configuration of xm's in Python, an S-expression is expected: xm create --dryrun FILE prints one";
     let mut at = 0;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
-        let code = line.trim_ascii_start().strip_prefix(b"\xef\xbb\xbf").unwrap_or(line.trim_ascii_start());
+        let code = line
+            .trim_ascii_start()
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(line.trim_ascii_start());
         let start = at + (line.len() - code.len());
         at += line.len();
         match code {
@@ -90,10 +93,12 @@ fn foreign(text: &[u8]) -> Option<(usize, &'static str)> {
 
 /// Whether a line is one of a Python program: an assignment, an import, a function, a text.
 fn is_python(line: &[u8]) -> bool {
-    let word = line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let word =
+        line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
     let (word, rest) = line.split_at(word);
     let assigned = !word.is_empty() && rest.trim_ascii_start().starts_with(b"=");
-    let keyword = [&b"import"[..], b"from", b"def", b"if"].contains(&word) && rest.starts_with(b" ");
+    let keyword =
+        [&b"import"[..], b"from", b"def", b"if"].contains(&word) && rest.starts_with(b" ");
     assigned || keyword || line.starts_with(b"\"\"\"")
 }
 
@@ -107,12 +112,16 @@ mod tests {
 
     #[test]
     fn other_forms_are_recognised() {
-        for text in ["<domain type='xen'>", "<?xml version='1.0'?>\n<domain/>", "\u{feff}<domain/>"] {
+        for text in ["<domain type='xen'>", "<?xml version='1.0'?>\n<domain/>", "\u{feff}<domain/>"]
+        {
             assert!(refused(text).contains("libvirt's XML"), "{text}");
         }
-        for text in
-            ["# mine\n\nname = \"web\"\nmemory=64\n", "import os\n", "kernel='/k'", "\"\"\"Mine\"\"\""]
-        {
+        for text in [
+            "# mine\n\nname = \"web\"\nmemory=64\n",
+            "import os\n",
+            "kernel='/k'",
+            "\"\"\"Mine\"\"\"",
+        ] {
             assert!(refused(text).contains("xm's in Python"), "{text}");
         }
         assert!(refused("# mine\n\n  name = 'web'").starts_with("3:3: "));

@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! `xend` alone serves. Every option of it overrules the configuration file; what neither gives has the default
-//! written down in [`crate::config`].
+//! `xend` alone serves. Every option of it overrules the configuration file; what neither gives has
+//! the default written down in [`crate::config`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,7 +34,8 @@ pub struct Cli {
 /// Options of the daemon.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunOptions {
-    /// Configuration file [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]
+    /// Configuration file [default: /etc/xen/xend-config.sxp as root, else in
+    /// `$XDG_CONFIG_HOME/xend`]
     #[arg(long, value_name = "FILE", env = "XEND_CONFIG")]
     pub config: Option<PathBuf>,
 
@@ -42,26 +43,28 @@ pub struct RunOptions {
     #[arg(long, value_name = "ADDR:PORT", value_parser = http_option)]
     pub http: Option<Switch<SocketAddr>>,
 
-    /// Unix socket to serve, or `off` [default: /var/lib/xend/xend-socket as root, else in `$XDG_RUNTIME_DIR/xend`]
+    /// Unix socket to serve, or `off` [default: /var/lib/xend/xend-socket as root, else in
+    /// `$XDG_RUNTIME_DIR/xend`]
     #[arg(long, value_name = "PATH", value_parser = unix_option)]
     pub unix: Option<Switch<PathBuf>>,
 
-    /// Unix socket to serve XML-RPC on, or `off` [default: /var/run/xend/xmlrpc.sock as root, else beside the unix
-    /// socket; off if --unix is given]
+    /// Unix socket to serve XML-RPC on, or `off` [default: /var/run/xend/xmlrpc.sock as root, else
+    /// beside the unix socket; off if --unix is given]
     #[arg(long, value_name = "PATH", value_parser = unix_option)]
     pub xmlrpc: Option<Switch<PathBuf>>,
 
-    /// Unix socket to serve the Xen-API on, or `off` [default: /var/run/xend/xen-api.sock as root, else beside the unix
-    /// socket; off if --unix is given]
+    /// Unix socket to serve the Xen-API on, or `off` [default: /var/run/xend/xen-api.sock as root,
+    /// else beside the unix socket; off if --unix is given]
     #[arg(long, value_name = "PATH", value_parser = unix_option)]
     pub xen_api: Option<Switch<PathBuf>>,
 
-    /// Where to take in domains from other hosts, or `off` [default: off; port 8002 of all interfaces if the
-    /// configuration turns it on]
+    /// Where to take in domains from other hosts, or `off` [default: off; port 8002 of all
+    /// interfaces if the configuration turns it on]
     #[arg(long, value_name = "ADDR:PORT", value_parser = http_option)]
     pub relocation: Option<Switch<SocketAddr>>,
 
-    /// Directory for what must survive a restart [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]
+    /// Directory for what must survive a restart [default: /var/lib/xend as root, else in
+    /// `$XDG_STATE_HOME/xend`]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
@@ -73,7 +76,8 @@ pub struct RunOptions {
     #[arg(long)]
     pub scheduler: Option<Scheduler>,
 
-    /// Read the configuration, say what is wrong with it, and do not serve; fails if a listener would be left out
+    /// Read the configuration, say what is wrong with it, and do not serve; fails if a listener
+    /// would be left out
     #[arg(long)]
     pub check_config: bool,
 
@@ -97,7 +101,8 @@ pub enum Command {
     },
     /// Print every key of xend-config.sxp with its default and what it is for
     Keys,
-    /// Check domain configurations: say what is wrong or probably not meant, and print what xend understands
+    /// Check domain configurations: say what is wrong or probably not meant, and print what xend
+    /// understands
     Check {
         /// Fail if something is probably not meant
         #[arg(long)]
@@ -150,7 +155,8 @@ mod tests {
 
     #[test]
     fn serving_needs_no_word() {
-        let cli = parse("xend --http [::1]:0 --unix off --scheduler sedf --log xend=trace").unwrap();
+        let cli =
+            parse("xend --http [::1]:0 --unix off --scheduler sedf --log xend=trace").unwrap();
         assert!(cli.command.is_none());
         assert_eq!(cli.run.http, Some(Switch::On("[::1]:0".parse().unwrap())));
         assert_eq!(cli.run.unix, Some(Switch::Off));
@@ -177,7 +183,10 @@ mod tests {
     #[test]
     fn commands_take_files() {
         assert!(matches!(parse("xend sxp").unwrap().command, Some(Command::Sxp { file: None })));
-        assert!(matches!(parse("xend sxp a").unwrap().command, Some(Command::Sxp { file: Some(_) })));
+        assert!(matches!(
+            parse("xend sxp a").unwrap().command,
+            Some(Command::Sxp { file: Some(_) })
+        ));
         assert!(parse("xend check").is_err());
         assert!(matches!(
             parse("xend check --strict a").unwrap().command,
@@ -190,7 +199,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_at_once() {
-        for line in ["xend --log xend=loud", "xend --scheduler fair", "xend --hypervisor kvm", "xend serve"] {
+        for line in
+            ["xend --log xend=loud", "xend --scheduler fair", "xend --hypervisor kvm", "xend serve"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -98,7 +98,8 @@ fn serve(options: &RunOptions) -> Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let signals = Signals::install()?;
         let live = config.live();
-        // First, since a second daemon is best told that its socket is taken. Nobody is served before the engine is.
+        // First, since a second daemon is best told that its socket is taken. Nobody is served
+        // before the engine is.
         let Opened { http, xmlrpc, xen_api } = listen::open(&config, inherited).await?;
         for open in config.xmlrpc.iter().chain(&config.xen_api).filter(|one| one.is_open()) {
             tracing::warn!("Whoever reaches {:?} can do everything without a password", open.place);
@@ -119,8 +120,9 @@ fn serve(options: &RunOptions) -> Result<()> {
             server.attach(listener, app.clone());
         }
         let doors = xmlrpc.into_iter().map(|listener| (listener, Door::Legacy));
-        let logins =
-            xen_api.into_iter().map(|(listener, wanted)| (listener, Door::XenApi(login(&config, &wanted))));
+        let logins = xen_api
+            .into_iter()
+            .map(|(listener, wanted)| (listener, Door::XenApi(login(&config, &wanted))));
         for (listener, door) in doors.chain(logins) {
             server.attach(listener, guarded(calls.router(door), &guard));
         }
@@ -145,8 +147,8 @@ fn policy(tunables: &Tunables) -> Policy {
     }
 }
 
-/// Takes in domains from other hosts, if the configuration wants that. A relocation server of the file that cannot be had
-/// is left out, as other listeners are.
+/// Takes in domains from other hosts, if the configuration wants that. A relocation server of the
+/// file that cannot be had is left out, as other listeners are.
 async fn serve_relocation(config: &Config, engine: &Engine, stop: CancellationToken) -> Result<()> {
     let Switch::On(address) = config.relocation else { return Ok(()) };
     let opened = async {
@@ -174,11 +176,14 @@ async fn serve_relocation(config: &Config, engine: &Engine, stop: CancellationTo
     };
     let address = listener.local_addr()?;
     if allowed.everybody() {
-        tracing::warn!("Every host may send domains to {address}: xend-relocation-hosts-allow is empty");
+        tracing::warn!(
+            "Every host may send domains to {address}: xend-relocation-hosts-allow is empty"
+        );
     }
     print(format!("Relocation on {address}\n"));
     tokio::spawn(
-        RelocationServer::new(engine.clone(), allowed, config.hypervisor_limit * 2).serve(listener, stop),
+        RelocationServer::new(engine.clone(), allowed, config.hypervisor_limit * 2)
+            .serve(listener, stop),
     );
     Ok(())
 }
@@ -196,18 +201,27 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
                 vnc_password: config.vnc_password.clone(),
                 ..SimSettings::default()
             };
-            Arc::new(Sim::open(&config.state_dir.join("sim"), settings, clock.clone(), entropy.clone())?)
+            Arc::new(Sim::open(
+                &config.state_dir.join("sim"),
+                settings,
+                clock.clone(),
+                entropy.clone(),
+            )?)
         }
         #[cfg(feature = "xen")]
-        Hypervisor::Xen => Arc::new(xend::backend::libxl::Xen::open(limit, config.vnc_password.clone())?),
+        Hypervisor::Xen => {
+            Arc::new(xend::backend::libxl::Xen::open(limit, config.vnc_password.clone())?)
+        }
     };
     let dump_dir = config.state_dir.join("dump");
-    std::fs::create_dir_all(&dump_dir).with_context(|| format!("Cannot create {}", dump_dir.display()))?;
+    std::fs::create_dir_all(&dump_dir)
+        .with_context(|| format!("Cannot create {}", dump_dir.display()))?;
     let settings = Settings { hypervisor_limit: limit, dump_dir, policy };
     let dir = &config.state_dir;
     let storage = config.storage.clone().unwrap_or_else(|| dir.join("storage"));
-    let store = DirStore::with_storage(dir, &storage)
-        .with_context(|| format!("Cannot use {} with disk images in {}", dir.display(), storage.display()))?;
+    let store = DirStore::with_storage(dir, &storage).with_context(|| {
+        format!("Cannot use {} with disk images in {}", dir.display(), storage.display())
+    })?;
     let (store, courier) = (Arc::new(store), Arc::new(TcpCourier::new(limit * 2)));
     Ok(Engine::start(Outside { hypervisor, store, courier, clock, entropy }, settings).await?)
 }
@@ -217,7 +231,8 @@ fn login(config: &Config, listener: &RpcListener) -> Login {
     match listener.auth {
         Auth::None => Login::Trusting,
         Auth::Password => Login::Asking(Arc::new(PasswordFile::new(&config.password_file))),
-        // Without PAM there is the unix socket alone, where root needs no password, and nobody else is asked for one.
+        // Without PAM there is the unix socket alone, where root needs no password, and nobody else
+        // is asked for one.
         Auth::Pam => auth::pam().map_or(Login::Nobody, Login::Asking),
     }
 }
@@ -231,7 +246,11 @@ fn calls(engine: &Engine, host: Uuid, own_uid: u32, live: &Live, telemetry: &Tel
     let (tunables, ring) = (Arc::clone(live), telemetry.ring());
     let settings = move || {
         let now = tunables.load();
-        xmlrpc::Settings { relocation_port: now.relocation_port, node_shutdown: now.node_shutdown, own_uid }
+        xmlrpc::Settings {
+            relocation_port: now.relocation_port,
+            node_shutdown: now.node_shutdown,
+            own_uid,
+        }
     };
     XmlRpc::new(engine.clone(), host, settings, move || ring.text())
 }
@@ -249,7 +268,13 @@ fn pages(engine: &Engine, live: &Live, telemetry: &Telemetry, server: &Server) -
     Http::new(engine.clone(), settings, move || ring.text(), server.stopping()).router()
 }
 
-fn reload(options: &RunOptions, environment: &Environment, old: &Config, telemetry: &Telemetry, live: &Live) {
+fn reload(
+    options: &RunOptions,
+    environment: &Environment,
+    old: &Config,
+    telemetry: &Telemetry,
+    live: &Live,
+) {
     let (new, findings) = match Config::load(options, environment) {
         Ok(loaded) => loaded,
         Err(error) => return tracing::error!("Keeping the old configuration: {error}"),
@@ -299,7 +324,8 @@ fn print_canonical(file: Option<&Path>) -> Result<ExitCode> {
 fn password_line(user: &str) -> Result<()> {
     let mut password = String::new();
     std::io::stdin().read_line(&mut password).context("Cannot read standard input")?;
-    let line = auth::hashed(user, password.trim_end_matches(['\r', '\n'])).map_err(anyhow::Error::msg)?;
+    let line =
+        auth::hashed(user, password.trim_end_matches(['\r', '\n'])).map_err(anyhow::Error::msg)?;
     print(format!("{line}\n"));
     Ok(())
 }

@@ -5,8 +5,8 @@ use regex::Regex;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Regular expressions, separated by blanks, one of which must be found in the peer's name or address. None at all allows
-/// everybody, as in xend.
+/// Regular expressions, separated by blanks, one of which must be found in the peer's name or
+/// address. None at all allows everybody, as in xend.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed(Arc<[Regex]>);
 
@@ -14,7 +14,8 @@ impl Allowed {
     /// Reads the setting.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let one = |pattern: &str| {
-            Regex::new(pattern).map_err(|_| Invalid::new(format!("'{pattern}' is not a regular expression")))
+            Regex::new(pattern)
+                .map_err(|_| Invalid::new(format!("'{pattern}' is not a regular expression")))
         };
         Ok(Self(text.split_whitespace().map(one).collect::<Result<_, _>>()?))
     }
@@ -51,6 +52,9 @@ mod tests {
         assert!(net.allows("192.0.2.7".parse().unwrap()));
         assert!(!net.matches("198.51.100.1") && !net.everybody());
         assert!(Allowed::parse("").unwrap().everybody());
-        assert_eq!(Allowed::parse("^a (").unwrap_err().to_string(), "'(' is not a regular expression");
+        assert_eq!(
+            Allowed::parse("^a (").unwrap_err().to_string(),
+            "'(' is not a regular expression"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Expressions: nothing makes the reader panic, and what it has read is printed and read back to the same.
+//! Expressions: nothing makes the reader panic, and what it has read is printed and read back to
+//! the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,6 +7,7 @@ use xend::sxp::{Limits, read_all};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(read) = read_all(bytes, &Limits::default()) else { return };
-    let printed: Vec<u8> = read.iter().flat_map(|one| [one.to_bytes(), b"\n".to_vec()].concat()).collect();
+    let printed: Vec<u8> =
+        read.iter().flat_map(|one| [one.to_bytes(), b"\n".to_vec()].concat()).collect();
     assert_eq!(read_all(&printed, &Limits::default()).expect("what was printed can be read"), read);
 });

@@ -1,4 +1,5 @@
-//! Calls: nothing makes the reader panic, and what it has read is printed and read back to the same.
+//! Calls: nothing makes the reader panic, and what it has read is printed and read back to the
+//! same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -3,7 +3,8 @@
 use crate::core::ports::{Authenticator, LoginError};
 use async_trait::async_trait;
 use nonstick::{
-    AuthnFlags, ConversationAdapter, ErrorCode, Result as PamResult, Transaction, TransactionBuilder,
+    AuthnFlags, ConversationAdapter, ErrorCode, Result as PamResult, Transaction,
+    TransactionBuilder,
 };
 use std::ffi::{OsStr, OsString};
 
@@ -36,9 +37,10 @@ impl ConversationAdapter for Answers {
 
 fn check(user: String, password: String) -> Result<(), LoginError> {
     let failed = |error: ErrorCode| match error {
-        ErrorCode::SystemError | ErrorCode::BufferError | ErrorCode::OpenError | ErrorCode::SymbolError => {
-            LoginError::Broken(format!("PAM: {error}"))
-        }
+        ErrorCode::SystemError
+        | ErrorCode::BufferError
+        | ErrorCode::OpenError
+        | ErrorCode::SymbolError => LoginError::Broken(format!("PAM: {error}")),
         other => LoginError::Refused(format!("PAM: {other}")),
     };
     let name = user.clone();
@@ -54,6 +56,7 @@ impl Authenticator for Pam {
     async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
         let (user, password) = (user.to_owned(), password.to_owned());
         let checked = tokio::task::spawn_blocking(move || check(user, password)).await;
-        checked.unwrap_or_else(|error| Err(LoginError::Broken(format!("PAM was given up: {error}"))))
+        checked
+            .unwrap_or_else(|error| Err(LoginError::Broken(format!("PAM was given up: {error}"))))
     }
 }

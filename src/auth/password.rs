@@ -1,7 +1,7 @@
 //! A file of users and hashed passwords, for hosts without PAM.
 //!
-//! A line is `user:hash`, as `xend password USER` prints it; `#` begins a comment. The file is read at each login, and must be its
-//! owner's alone.
+//! A line is `user:hash`, as `xend password USER` prints it; `#` begins a comment. The file is read
+//! at each login, and must be its owner's alone.
 
 use crate::core::ports::{Authenticator, LoginError};
 use argon2::password_hash::phc::PasswordHash;
@@ -35,7 +35,8 @@ pub fn hashed(user: &str, password: &str) -> Result<String, String> {
     if password.is_empty() {
         return Err("The password is empty".to_owned());
     }
-    let hash = Argon2::default().hash_password(password.as_bytes()).map_err(|error| error.to_string())?;
+    let hash =
+        Argon2::default().hash_password(password.as_bytes()).map_err(|error| error.to_string())?;
     Ok(format!("{user}:{hash}"))
 }
 
@@ -80,7 +81,9 @@ impl Authenticator for PasswordFile {
     async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
         let (path, user, password) = (self.0.clone(), user.to_owned(), password.to_owned());
         let checked = tokio::task::spawn_blocking(move || check(&path, &user, &password)).await;
-        checked.unwrap_or_else(|error| Err(LoginError::Broken(format!("The check was given up: {error}"))))
+        checked.unwrap_or_else(|error| {
+            Err(LoginError::Broken(format!("The check was given up: {error}")))
+        })
     }
 }
 

@@ -29,7 +29,8 @@ pub enum ConfigError {
 pub enum Finding {
     /// An entry that is probably not what its writer meant, or that has no effect.
     Warning(Remark),
-    /// An entry that is broken: the listener that it belongs to is left out, or the key has its default.
+    /// An entry that is broken: the listener that it belongs to is left out, or the key has its
+    /// default.
     Fault(Remark),
 }
 

@@ -81,8 +81,8 @@ impl Settings {
         self.findings.push(Finding::Fault(remark));
     }
 
-    /// Whether a listener can be served: it is left out if one of its entries is broken. To be asked once, where the
-    /// command line does not decide.
+    /// Whether a listener can be served: it is left out if one of its entries is broken. To be
+    /// asked once, where the command line does not decide.
     pub(super) fn serves(&mut self, service: Service) -> bool {
         let (broken, others) =
             std::mem::take(&mut self.broken).into_iter().partition(|(of, _)| *of == service);
@@ -94,7 +94,8 @@ impl Settings {
         broken.is_empty()
     }
 
-    /// What its writer should know. Entries of listeners that the command line decides on are broken all the same.
+    /// What its writer should know. Entries of listeners that the command line decides on are
+    /// broken all the same.
     pub(super) fn into_findings(mut self) -> Vec<Finding> {
         for (service, remark) in std::mem::take(&mut self.broken) {
             self.warn(remark.and(&format!("the command line counts for {}", service.name())));
@@ -102,14 +103,16 @@ impl Settings {
         self.findings
     }
 
-    /// Notes that a listener is not served. One that the command line asks for has no place in the file.
+    /// Notes that a listener is not served. One that the command line asks for has no place in the
+    /// file.
     pub(super) fn leave_out(&mut self, origin: &Origin, why: &str, what: &str) {
         if let Some(at) = &origin.0 {
             self.fault(at.remark(format!("{what} is left out: {why}")));
         }
     }
 
-    /// `(vif-script 'vif-bridge bridge=xenbr1')`: a script, and the bridge that is to be its default.
+    /// `(vif-script 'vif-bridge bridge=xenbr1')`: a script, and the bridge that is to be its
+    /// default.
     pub(super) fn read_vif_script(&mut self, entry: &Entry<'_>) -> Result<(), Problem> {
         let text = entry.free_text()?;
         let line = text.to_string();
@@ -118,8 +121,10 @@ impl Settings {
             let path = Path::new(script);
             let is_path = path.is_absolute() && path.file_name().is_some();
             if !is_path && !is_file_name(script) {
-                let message =
-                    format!("'{}' is neither a file name nor an absolute path", script.escape_debug());
+                let message = format!(
+                    "'{}' is neither a file name nor an absolute path",
+                    script.escape_debug()
+                );
                 return Err(entry.problem(entry.values.first().map_or(entry.at, Sxp::at), &message));
             }
             self.vif_script = Some(script.into());
@@ -128,8 +133,10 @@ impl Settings {
             if let Some(bridge) = word.strip_prefix("bridge=") {
                 self.vif_bridge = Some(bridge.into());
             } else {
-                let message =
-                    format!("vif-script: '{}' has no effect, only bridge=NAME has", word.escape_debug());
+                let message = format!(
+                    "vif-script: '{}' has no effect, only bridge=NAME has",
+                    word.escape_debug()
+                );
                 self.warn(entry.source.position(entry.at).remark(message));
             }
         }
@@ -163,18 +170,24 @@ impl Settings {
 /// What is to be said of a key without an effect here.
 fn unknown_or_unused(entry: &Entry<'_>, at: &Position) -> Option<Remark> {
     let Some(unused) = unused::find(entry.key) else {
-        let names = keys::KEYS.iter().map(|key| key.name).chain(unused::UNUSED.iter().map(|key| key.name));
-        let hint = nearest(entry.key, names).map(|name| format!(", {name} is one")).unwrap_or_default();
-        return Some(at.remark(format!("Unknown key {} is ignored{hint}", entry.key.escape_debug())));
+        let names =
+            keys::KEYS.iter().map(|key| key.name).chain(unused::UNUSED.iter().map(|key| key.name));
+        let hint =
+            nearest(entry.key, names).map(|name| format!(", {name} is one")).unwrap_or_default();
+        return Some(
+            at.remark(format!("Unknown key {} is ignored{hint}", entry.key.escape_debug())),
+        );
     };
     let mut words = Vec::new();
     words_of(entry.values, &mut words);
-    let harmless =
-        words.is_empty() || matches!(words.as_slice(), [word] if unused.is_harmless(entry.key, word));
-    (!harmless).then(|| at.remark(format!("{} has no effect: {}", entry.key.escape_debug(), unused.why)))
+    let harmless = words.is_empty()
+        || matches!(words.as_slice(), [word] if unused.is_harmless(entry.key, word));
+    (!harmless)
+        .then(|| at.remark(format!("{} has no effect: {}", entry.key.escape_debug(), unused.why)))
 }
 
-/// The words of a value, whatever lists they are in. Recursion is bounded: the reader bounds a tree's depth.
+/// The words of a value, whatever lists they are in. Recursion is bounded: the reader bounds a
+/// tree's depth.
 fn words_of<'a>(values: &'a [Sxp], words: &mut Vec<&'a str>) {
     for value in values {
         match value.as_list() {
@@ -186,7 +199,8 @@ fn words_of<'a>(values: &'a [Sxp], words: &mut Vec<&'a str>) {
 
 /// Reads a file that must exist.
 pub(super) fn read(path: &Path) -> Result<Settings, ConfigError> {
-    let text = fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let text =
+        fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     parse(&Source { path, text: &text })
 }
 
@@ -210,7 +224,8 @@ fn parse(source: &Source<'_>) -> Result<Settings, ConfigError> {
     let mut bare = false;
     for form in &forms {
         let Some(key) = form.head() else {
-            // Several words without parentheses are one mistake. What they are is not shown: one can be a password.
+            // Several words without parentheses are one mistake. What they are is not shown: one
+            // can be a password.
             let word = form.as_list().is_none();
             if !(std::mem::replace(&mut bare, word) && word) {
                 settings.warn(source.position(form.at()).remark(outside(form)));
@@ -222,7 +237,8 @@ fn parse(source: &Source<'_>) -> Result<Settings, ConfigError> {
             settings.take(&Entry { source: *source, key, values: form.tail(), at: form.at() })?;
         } else {
             // As in xend.
-            let message = format!("{} is given again and ignored, the first one counts", key.escape_debug());
+            let message =
+                format!("{} is given again and ignored, the first one counts", key.escape_debug());
             settings.warn(source.position(form.at()).remark(message));
         }
     }

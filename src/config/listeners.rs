@@ -83,7 +83,13 @@ pub(super) struct Wanted {
 impl Wanted {
     /// The unix socket, which is served if nobody says otherwise.
     fn unix() -> Self {
-        Self { tcp: None, auth: Auth::Pam, hosts: String::new(), tls: None, origin: Origin::default() }
+        Self {
+            tcp: None,
+            auth: Auth::Pam,
+            hosts: String::new(),
+            tls: None,
+            origin: Origin::default(),
+        }
     }
 }
 
@@ -102,9 +108,14 @@ impl Settings {
                 Ok(one) => wanted.push(one),
                 Err(Problem { at, message }) => {
                     let first = listener.as_list().and_then(<[Sxp]>::first).unwrap_or(listener);
-                    let place = first.as_str().unwrap_or("this listener").escape_debug().to_string();
+                    let place =
+                        first.as_str().unwrap_or("this listener").escape_debug().to_string();
                     self.fault(
-                        entry.source.position(at).remark(message).and(&format!("{place} is left out")),
+                        entry
+                            .source
+                            .position(at)
+                            .remark(message)
+                            .and(&format!("{place} is left out")),
                     );
                 }
             }
@@ -119,9 +130,12 @@ fn xen_api_listener(entry: &Entry<'_>, listener: &Sxp) -> Result<Wanted, Problem
         .as_list()
         .and_then(|items| items.iter().map(|item| Some((item.at(), item.as_str()?))).collect());
     let Some([(at, place), rest @ ..]) = words.as_deref() else {
-        return Err(entry.problem(listener.at(), "needs lists like (unix) or (9363 pam) in its list"));
+        return Err(
+            entry.problem(listener.at(), "needs lists like (unix) or (9363 pam) in its list")
+        );
     };
-    let tcp = if place.eq_ignore_ascii_case("unix") { None } else { Some(tcp_place(entry, *at, place)?) };
+    let tcp =
+        if place.eq_ignore_ascii_case("unix") { None } else { Some(tcp_place(entry, *at, place)?) };
     let auth = match rest.first() {
         // Of one without a method xend's documentation said pam; its code let everybody in.
         None | Some((_, "pam")) => Auth::Pam,
@@ -136,18 +150,25 @@ fn xen_api_listener(entry: &Entry<'_>, listener: &Sxp) -> Result<Wanted, Problem
         }
     };
     let hosts = rest.get(1).map(|(_, hosts)| (*hosts).to_owned()).unwrap_or_default();
-    let beside = |file: &str| entry.source.path.parent().map_or_else(|| file.into(), |dir| dir.join(file));
+    let beside =
+        |file: &str| entry.source.path.parent().map_or_else(|| file.into(), |dir| dir.join(file));
     let tls = match (rest.get(2), rest.get(3)) {
         (None, _) => None,
-        (Some((_, key)), Some((_, cert))) => Some(TlsFiles { key: beside(key), cert: beside(cert) }),
-        (Some((at, _)), None) => return Err(entry.problem(*at, "a key needs a certificate behind it")),
+        (Some((_, key)), Some((_, cert))) => {
+            Some(TlsFiles { key: beside(key), cert: beside(cert) })
+        }
+        (Some((at, _)), None) => {
+            return Err(entry.problem(*at, "a key needs a certificate behind it"));
+        }
     };
     if let Some((at, _)) = rest.get(4) {
         return Err(entry.problem(*at, "takes a place, a method, hosts, a key and a certificate"));
     }
     let origin = Origin(Some(entry.source.position(listener.at())));
     match tcp {
-        None if tls.is_some() => Err(entry.problem(listener.at(), "a unix socket is not encrypted")),
+        None if tls.is_some() => {
+            Err(entry.problem(listener.at(), "a unix socket is not encrypted"))
+        }
         tcp => Ok(Wanted { tcp, auth, hosts, tls, origin }),
     }
 }
@@ -179,18 +200,21 @@ pub(super) fn xmlrpc(
         None => default_socket(options, places, |places| &places.xmlrpc),
     };
     let origin = file.origin(&["xend-unix-xmlrpc-server", "xend-unix-mode", "xend-unix-group"]);
-    let mut listeners: Vec<RpcListener> =
-        path.map(|path| RpcListener::unix(socket_at(path), Auth::None, origin)).into_iter().collect();
+    let mut listeners: Vec<RpcListener> = path
+        .map(|path| RpcListener::unix(socket_at(path), Auth::None, origin))
+        .into_iter()
+        .collect();
     if file.xmlrpc_tcp.unwrap_or(false) && file.serves(Service::TcpXmlRpc) {
         let ip = file.xmlrpc_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let address = SocketAddr::new(ip, file.xmlrpc_port.unwrap_or(XMLRPC_PORT));
-        let tls =
-            match (file.xmlrpc_key.take(), file.xmlrpc_cert.take()) {
-                (Some(key), Some(cert)) => Ok(Some(TlsFiles { key, cert })),
-                (None, None) => Ok(None),
-                _ => Err("xend-tcp-xmlrpc-server-ssl-key-file and -cert-file belong together, give both"
-                    .to_owned()),
-            };
+        let tls = match (file.xmlrpc_key.take(), file.xmlrpc_cert.take()) {
+            (Some(key), Some(cert)) => Ok(Some(TlsFiles { key, cert })),
+            (None, None) => Ok(None),
+            _ => {
+                Err("xend-tcp-xmlrpc-server-ssl-key-file and -cert-file belong together, give both"
+                    .to_owned())
+            }
+        };
         let origin = file.origin(&["xend-tcp-xmlrpc-server"]);
         let listener = tls.map(|tls| RpcListener {
             place: Place::Tcp(address),
@@ -232,7 +256,9 @@ pub(super) fn xen_api(
     for Wanted { tcp, auth, hosts, tls, origin } in wanted {
         let (place, shown) = match (tcp, &socket_path) {
             (Some(address), _) => (Place::Tcp(address), address.to_string()),
-            (None, Some(path)) => (Place::Unix(socket_at(path.clone())), path.display().to_string()),
+            (None, Some(path)) => {
+                (Place::Unix(socket_at(path.clone())), path.display().to_string())
+            }
             (None, None) => continue,
         };
         match closed(RpcListener { place, auth, hosts, tls, origin: origin.clone() }, file) {
@@ -243,7 +269,8 @@ pub(super) fn xen_api(
     listeners
 }
 
-/// The path of a socket that nobody named. An instance with a socket of its own is none that takes xend's place.
+/// The path of a socket that nobody named. An instance with a socket of its own is none that takes
+/// xend's place.
 fn default_socket(
     options: &RunOptions,
     places: Option<&Places>,

@@ -1,11 +1,13 @@
 //! The configuration: command line over file over default, as one [`Config`].
 //!
-//! The file is xend's own `xend-config.sxp`: a sequence of `(key value)`. A file written for xend works. `keys.rs` has the
-//! table of keys; `dist/xend-config.sxp` explains them to people. A key that xend had and that has no effect here, and a
-//! key that nobody knows, is a [`Finding::Warning`] if it asks for something. An entry of a listener that is broken is a
+//! The file is xend's own `xend-config.sxp`: a sequence of `(key value)`. A file written for xend
+//! works. `keys.rs` has the table of keys; `dist/xend-config.sxp` explains them to people. A key
+//! that xend had and that has no effect here, and a key that nobody knows, is a
+//! [`Finding::Warning`] if it asks for something. An entry of a listener that is broken is a
 //! [`Finding::Fault`]: that listener is left out, and everything else is served.
 //!
-//! What a running daemon can take over on SIGHUP lives in [`Tunables`]; [`Config::needs_restart`] names the rest.
+//! What a running daemon can take over on SIGHUP lives in [`Tunables`]; [`Config::needs_restart`]
+//! names the rest.
 
 mod error;
 mod file;
@@ -130,10 +132,13 @@ impl Tunables {
         let defaults = Self::default();
         let dom0_min_mem_mib = file.dom0_min_mem.unwrap_or(defaults.dom0_min_mem_mib);
         // What Xen does by itself is not written into configurations.
-        let unusual =
-            |said: Option<Text>, usual: &str| said.filter(|text| !text.is_empty() && *text != usual);
-        let vnc_listen =
-            file.vnc_listen.take().map(|said| if said.is_empty() { "0.0.0.0".into() } else { said });
+        let unusual = |said: Option<Text>, usual: &str| {
+            said.filter(|text| !text.is_empty() && *text != usual)
+        };
+        let vnc_listen = file
+            .vnc_listen
+            .take()
+            .map(|said| if said.is_empty() { "0.0.0.0".into() } else { said });
         Self {
             log: options.log.clone().or(file.log.take()).unwrap_or(defaults.log),
             allowed_hosts: file.hosts.take().unwrap_or(defaults.allowed_hosts),
@@ -188,7 +193,8 @@ pub struct Config {
     pub relocation_hosts: String,
     /// Password of VNC screens that name none.
     pub vnc_password: Option<Password>,
-    /// Where the file speaks of HTTP over TCP, HTTP on the unix socket and relocation, and where it has its keys.
+    /// Where the file speaks of HTTP over TCP, HTTP on the unix socket and relocation, and where it
+    /// has its keys.
     pub origins: Origins,
     /// Connections that each listener serves at a time.
     pub max_connections: usize,
@@ -214,8 +220,9 @@ pub struct Origins {
 impl Config {
     /// Reads the configuration file and puts `options` over it.
     ///
-    /// The file is the one of `options`, which must exist, or else the default one of `environment`, which need not.
-    /// The findings are for the log, which does not exist yet when a configuration is read for the first time.
+    /// The file is the one of `options`, which must exist, or else the default one of
+    /// `environment`, which need not. The findings are for the log, which does not exist yet when a
+    /// configuration is read for the first time.
     pub fn load(
         options: &RunOptions,
         environment: &Environment,
@@ -251,8 +258,12 @@ impl Config {
             Some(Switch::Off) => None,
             None if !file.serves(Service::Unix) || file.unix_server == Some(false) => None,
             None => {
-                origins.unix =
-                    file.origin(&["xend-unix-path", "xend-unix-mode", "xend-unix-group", "xend-unix-server"]);
+                origins.unix = file.origin(&[
+                    "xend-unix-path",
+                    "xend-unix-mode",
+                    "xend-unix-group",
+                    "xend-unix-server",
+                ]);
                 Some(match (file.unix_path.clone(), places) {
                     (Some(path), _) => path,
                     (None, Some(places)) => places.runtime.join("xend-socket"),
@@ -274,7 +285,8 @@ impl Config {
         let relocation = match &options.relocation {
             Some(said) => said.clone(),
             None if file.serves(Service::Relocation) && file.relocation_server.unwrap_or(false) => {
-                origins.relocation = file.origin(&["xend-relocation-hosts-allow", "xend-relocation-server"]);
+                origins.relocation =
+                    file.origin(&["xend-relocation-hosts-allow", "xend-relocation-server"]);
                 let ip = file.relocation_address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
                 Switch::On(SocketAddr::new(ip, relocation_port))
             }
@@ -297,7 +309,10 @@ impl Config {
             storage: file.storage.take(),
             state_dir,
             relocation,
-            relocation_hosts: file.relocation_hosts.take().unwrap_or_else(|| RELOCATION_HOSTS.to_owned()),
+            relocation_hosts: file
+                .relocation_hosts
+                .take()
+                .unwrap_or_else(|| RELOCATION_HOSTS.to_owned()),
             vnc_password: file.vncpasswd.take().and_then(Password::new),
             origins,
             max_connections: file.max_connections.unwrap_or(512),
@@ -322,7 +337,8 @@ impl Config {
             ("vncpasswd", self.vnc_password != new.vnc_password),
             ("xend-storage-path", self.storage != new.storage),
             ("the relocation server", {
-                (&self.relocation, &self.relocation_hosts) != (&new.relocation, &new.relocation_hosts)
+                (&self.relocation, &self.relocation_hosts)
+                    != (&new.relocation, &new.relocation_hosts)
             }),
             ("xend-max-connections", self.max_connections != new.max_connections),
             ("logfile", self.logfile != new.logfile),

@@ -23,7 +23,8 @@ impl Environment {
     /// The environment of this process.
     pub fn of_this_process() -> Self {
         // The XDG specification wants relative paths ignored.
-        let path = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let path =
+            |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         Self {
             root: nix::unistd::geteuid().is_root(),
             uid: nix::unistd::geteuid().as_raw(),
@@ -78,7 +79,8 @@ mod tests {
 
     #[test]
     fn root_has_xends_own_paths() {
-        let environment = Environment { root: true, home: Some("/root".into()), ..Environment::default() };
+        let environment =
+            Environment { root: true, home: Some("/root".into()), ..Environment::default() };
         let places = Places::of(&environment).unwrap();
         assert_eq!(places.config, Path::new("/etc/xen/xend-config.sxp"));
         assert_eq!(places.state, Path::new("/var/lib/xend"));
@@ -88,7 +90,8 @@ mod tests {
 
     #[test]
     fn a_user_has_xdg_paths() {
-        let mut environment = Environment { home: Some("/home/u".into()), ..Environment::default() };
+        let mut environment =
+            Environment { home: Some("/home/u".into()), ..Environment::default() };
         let places = Places::of(&environment).unwrap();
         assert_eq!(places.config, Path::new("/home/u/.config/xend/xend-config.sxp"));
         assert_eq!(places.state, Path::new("/home/u/.local/state/xend"));

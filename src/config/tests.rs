@@ -66,7 +66,8 @@ fn the_command_line_is_over_the_file() {
                 (xend-unix-group xen) (loglevel DEBUG) (scheduler sedf)";
     let file_only = config(text);
     assert_eq!(file_only.http, on("0.0.0.0:9000"));
-    let socket = |path: &str| UnixSocket { path: path.into(), mode: 0o660, group: Some("xen".into()) };
+    let socket =
+        |path: &str| UnixSocket { path: path.into(), mode: 0o660, group: Some("xen".into()) };
     assert_eq!(file_only.unix, Switch::On(socket("/f/sock")));
     assert_eq!(file_only.tunables.log, "warn,xend=debug");
     assert_eq!(file_only.scheduler, Scheduler::Sedf);
@@ -86,7 +87,8 @@ fn the_command_line_is_over_the_file() {
     assert_eq!(both.tunables.log, "trace");
     assert_eq!(both.scheduler, Scheduler::Rtds);
 
-    let off = RunOptions { http: Some(Switch::Off), unix: Some(Switch::Off), ..RunOptions::default() };
+    let off =
+        RunOptions { http: Some(Switch::Off), unix: Some(Switch::Off), ..RunOptions::default() };
     let off = load(text, &off).unwrap().0;
     assert_eq!((off.http, off.unix), (Switch::Off, Switch::Off));
     let forced = RunOptions { http: Some(on("127.0.0.1:1")), ..RunOptions::default() };
@@ -120,10 +122,20 @@ fn every_key_has_its_effect() {
 
 #[test]
 fn booleans_are_xends() {
-    for (word, value) in
-        [("yes", true), ("TRUE", true), ("1", true), ("On", true), ("no", false), ("f", false), ("0", false)]
-    {
-        assert_eq!(config(&format!("(xend-node-shutdown {word})")).tunables.node_shutdown, value, "{word}");
+    for (word, value) in [
+        ("yes", true),
+        ("TRUE", true),
+        ("1", true),
+        ("On", true),
+        ("no", false),
+        ("f", false),
+        ("0", false),
+    ] {
+        assert_eq!(
+            config(&format!("(xend-node-shutdown {word})")).tunables.node_shutdown,
+            value,
+            "{word}"
+        );
     }
 }
 
@@ -135,16 +147,25 @@ fn a_bad_value_is_an_error_with_its_place() {
         ("\n\n  (sim-cpus +80)", "FILE:3:13: sim-cpus: '+80' is not a number of CPUs (1 to 4096)"),
         ("(sim-cpus 1 2)", "FILE:1:13: sim-cpus: takes one value only"),
         ("(sim-cpus (1))", "FILE:1:11: sim-cpus: needs a plain value, not a list"),
-        ("(loglevel LOUD)", "FILE:1:11: loglevel: 'LOUD' is not DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+        (
+            "(loglevel LOUD)",
+            "FILE:1:11: loglevel: 'LOUD' is not DEBUG, INFO, WARNING, ERROR or CRITICAL",
+        ),
         ("(scheduler fair)", "FILE:1:12: scheduler: 'fair' is not credit, credit2, sedf or rtds"),
         ("(logfile s)", "FILE:1:10: logfile: 's' is not an absolute path"),
-        ("(vnc-listen eth0)", "FILE:1:13: vnc-listen: 'eth0' is not an IP address, localhost or ''"),
+        (
+            "(vnc-listen eth0)",
+            "FILE:1:13: vnc-listen: 'eth0' is not an IP address, localhost or ''",
+        ),
         (
             "(vnc-listen 0.0.0.0:5900)",
             "FILE:1:13: vnc-listen: '0.0.0.0:5900' is not an IP address, localhost or ''",
         ),
         ("(keymap ../../x)", "FILE:1:9: keymap: '../../x' is not a file name without a directory"),
-        ("(keymap /etc/keys)", "FILE:1:9: keymap: '/etc/keys' is not a file name without a directory"),
+        (
+            "(keymap /etc/keys)",
+            "FILE:1:9: keymap: '/etc/keys' is not a file name without a directory",
+        ),
         ("(keymap ..)", "FILE:1:9: keymap: '..' is not a file name without a directory"),
         (
             "(vif-script ../../x)",
@@ -154,9 +175,18 @@ fn a_bad_value_is_an_error_with_its_place() {
             "(vif-script 'a/b bridge=br1')",
             "FILE:1:13: vif-script: 'a/b' is neither a file name nor an absolute path",
         ),
-        ("(vif-script /)", "FILE:1:13: vif-script: '/' is neither a file name nor an absolute path"),
-        ("(vncpasswd (ge heim))", "FILE:1:12: vncpasswd: takes one plain value, in quotes if it has blanks"),
-        ("(vncpasswd ge heim)", "FILE:1:12: vncpasswd: takes one plain value, in quotes if it has blanks"),
+        (
+            "(vif-script /)",
+            "FILE:1:13: vif-script: '/' is neither a file name nor an absolute path",
+        ),
+        (
+            "(vncpasswd (ge heim))",
+            "FILE:1:12: vncpasswd: takes one plain value, in quotes if it has blanks",
+        ),
+        (
+            "(vncpasswd ge heim)",
+            "FILE:1:12: vncpasswd: takes one plain value, in quotes if it has blanks",
+        ),
     ];
     for (text, message) in cases {
         assert_eq!(load(text, &RunOptions::default()).unwrap_err(), message, "{text}");
@@ -224,7 +254,8 @@ fn bad_syntax_is_an_error_with_its_place() {
 #[test]
 fn unknown_and_repeated_keys_are_warnings() {
     let (config, warnings) =
-        load("(xend-port 1)\n(xend-prot 80)\n(xend-port 2)\n(colour red)", &RunOptions::default()).unwrap();
+        load("(xend-port 1)\n(xend-prot 80)\n(xend-port 2)\n(colour red)", &RunOptions::default())
+            .unwrap();
     assert_eq!(config.http, on("127.0.0.1:1"));
     assert_eq!(
         warnings,
@@ -249,9 +280,15 @@ fn keys_without_effect_are_named_if_they_ask_for_something() {
             "(network-script 'network-bridge netdev=eth1')",
             "FILE:1:1: network-script has no effect: make bridges",
         ),
-        ("(vnc-tls 1)", "FILE:1:1: vnc-tls has no effect: today's libxl starts VNC servers without TLS"),
+        (
+            "(vnc-tls 1)",
+            "FILE:1:1: vnc-tls has no effect: today's libxl starts VNC servers without TLS",
+        ),
         ("(dom0-cpus 2)", "FILE:1:1: dom0-cpus has no effect: give Xen dom0_max_vcpus"),
-        ("(xend-domain-lock yes)", "FILE:1:1: xend-domain-lock has no effect: domains are not locked"),
+        (
+            "(xend-domain-lock yes)",
+            "FILE:1:1: xend-domain-lock has no effect: domains are not locked",
+        ),
         (
             "(xend-relocation-ssl yes)",
             "FILE:1:1: xend-relocation-ssl has no effect: domains move unencrypted",
@@ -283,7 +320,11 @@ fn every_key_of_every_xend_is_known() {
     }
     for key in keys::KEYS {
         let sample = include_str!("../../dist/xend-config.sxp");
-        assert!(sample.contains(&format!("({}", key.name)), "{} is not in the sample file", key.name);
+        assert!(
+            sample.contains(&format!("({}", key.name)),
+            "{} is not in the sample file",
+            key.name
+        );
         let shown = sample.lines().filter_map(|line| line.strip_prefix("#(")?.strip_suffix(')'));
         for (name, default) in shown.map(|entry| entry.split_once(' ').unwrap_or((entry, ""))) {
             let same = default == key.default || (default == "''" && key.default.is_empty());
@@ -316,8 +357,12 @@ fn what_devices_have_that_leave_it_open() {
     assert_eq!(devices("(vnc-listen localhost)").vnc_listen, None, "Xen's own");
     assert_eq!(devices("(vif-script '/opt/x/vif bridge=b')").vif_script, text("/opt/x/vif"));
     assert_eq!(devices("(vif-bridge xen-br0)").vif_bridge, text("xen-br0"));
-    let (_, findings) = load("(vif-script 'vif-bridge netdev=eth0')", &RunOptions::default()).unwrap();
-    assert_eq!(findings, ["FILE:1:1: vif-script: 'netdev=eth0' has no effect, only bridge=NAME has"]);
+    let (_, findings) =
+        load("(vif-script 'vif-bridge netdev=eth0')", &RunOptions::default()).unwrap();
+    assert_eq!(
+        findings,
+        ["FILE:1:1: vif-script: 'netdev=eth0' has no effect, only bridge=NAME has"]
+    );
     let secret = config("(vncpasswd 'geheim') (enable-dump yes)");
     assert_eq!(secret.vnc_password, Password::new("geheim".into()));
     assert!(secret.tunables.enable_dump && !format!("{secret:?}").contains("geheim"));
@@ -330,14 +375,17 @@ fn the_sample_file_is_the_default() {
     let plain = config("");
     assert_eq!(load(sample, &RunOptions::default()).unwrap(), (plain.clone(), Vec::new()));
 
-    // Its commented-out entries show the defaults, so that taking the `#` away changes nothing either.
-    let active: String =
-        sample.lines().filter_map(|line| line.strip_prefix("#(")).fold(String::new(), |mut text, entry| {
+    // Its commented-out entries show the defaults, so that taking the `#` away changes nothing
+    // either.
+    let active: String = sample.lines().filter_map(|line| line.strip_prefix("#(")).fold(
+        String::new(),
+        |mut text, entry| {
             text.push('(');
             text.push_str(entry);
             text.push('\n');
             text
-        });
+        },
+    );
     let (mut config, warnings) = load(&active, &RunOptions::default()).unwrap();
     assert_eq!(warnings, [""; 0]);
     config.unix = plain.unix.clone();
@@ -347,9 +395,13 @@ fn the_sample_file_is_the_default() {
 #[test]
 fn a_reload_says_what_needs_a_restart() {
     let old = config("(xend-port 1) (loglevel INFO)");
-    let tuned =
-        config("(xend-port 1) (loglevel DEBUG) (xend-max-body 5) (dom0-min-mem 5) (xend-http-hosts a)");
+    let tuned = config(
+        "(xend-port 1) (loglevel DEBUG) (xend-max-body 5) (dom0-min-mem 5) (xend-http-hosts a)",
+    );
     assert_eq!(old.needs_restart(&tuned), [""; 0]);
     let moved = config("(xend-port 2) (xend-unix-server no) (sim-cpus 8)");
-    assert_eq!(old.needs_restart(&moved), ["the HTTP address", "the unix socket", "the simulated host"]);
+    assert_eq!(
+        old.needs_restart(&moved),
+        ["the HTTP address", "the unix socket", "the simulated host"]
+    );
 }

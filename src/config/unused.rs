@@ -3,7 +3,8 @@
 /// A key without an effect.
 pub(super) struct Unused {
     pub(super) name: &'static str,
-    /// Values that ask for nothing that is missing: xend's default, and what its own sample files said in passing.
+    /// Values that ask for nothing that is missing: xend's default, and what its own sample files
+    /// said in passing.
     pub(super) harmless: &'static [&'static str],
     /// Why it has no effect, and what to do instead.
     pub(super) why: &'static str,
@@ -16,7 +17,11 @@ impl Unused {
     }
 }
 
-const fn unused(name: &'static str, harmless: &'static [&'static str], why: &'static str) -> Unused {
+const fn unused(
+    name: &'static str,
+    harmless: &'static [&'static str],
+    why: &'static str,
+) -> Unused {
     Unused { name, harmless, why }
 }
 
@@ -34,14 +39,23 @@ const OWN_BLOCK_SCRIPTS: &str = "the type in a disk's uname names its script";
 const BLOCK_TYPE: &str = "block-TYPE";
 const MISSPELT: &str = "xend never read it, write xend-tcp-xmlrpc-server";
 
-/// Every key that some xend from before 3.0 to 4.4, or a distribution's, read and that has no effect here.
+/// Every key that some xend from before 3.0 to 4.4, or a distribution's, read and that has no
+/// effect here.
 pub(super) const UNUSED: &[Unused] = &[
     unused("network-script", &[], "make bridges with the system's own network configuration"),
     unused("dom0-cpus", &["0"], "give Xen dom0_max_vcpus when the machine boots"),
     unused("total_available_memory", &["0"], "today's Xen keeps no memory aside for 32-bit guests"),
     unused("console-limit", &["1024"], "xenconsoled has the limit of today's libxl"),
-    unused("device-create-timeout", &["100"], "libxl waits for hotplug scripts as long as it was built to"),
-    unused("device-destroy-timeout", &["100"], "libxl waits for hotplug scripts as long as it was built to"),
+    unused(
+        "device-create-timeout",
+        &["100"],
+        "libxl waits for hotplug scripts as long as it was built to",
+    ),
+    unused(
+        "device-destroy-timeout",
+        &["100"],
+        "libxl waits for hotplug scripts as long as it was built to",
+    ),
     unused("external-migration-tool", &[""], "virtual TPMs do not move"),
     unused("resource-label-change-script", &[""], "there is no security module"),
     unused("xsm_module_name", &["dummy"], "today's Xen is told of FLASK when the machine boots"),
@@ -92,7 +106,8 @@ pub(super) const UNUSED: &[Unused] = &[
     unused("lastboot", &[], OWN_STATE),
 ];
 
-/// The key of this name. xend 3.0 looked up a script for whatever type a disk had: `block-drbd`, `block-iscsi`, ...
+/// The key of this name. xend 3.0 looked up a script for whatever type a disk had: `block-drbd`,
+/// `block-iscsi`, ...
 pub(super) fn find(name: &str) -> Option<&'static Unused> {
     let listed = |name| UNUSED.iter().find(|key| key.name == name);
     let of_disk = || name.strip_prefix("block-").is_some_and(|kind| !kind.is_empty());

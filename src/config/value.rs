@@ -8,7 +8,8 @@ use super::error::Position;
 use crate::core::model::{Scheduler, Text};
 use crate::sxp::{self, Sxp};
 
-/// What is logged unless someone says otherwise: our own doings, and trouble in the libraries below.
+/// What is logged unless someone says otherwise: our own doings, and trouble in the libraries
+/// below.
 pub(super) const DEFAULT_FILTER: &str = "warn,xend=info";
 
 /// A message about a place in the text, by byte offset.
@@ -60,7 +61,8 @@ impl<'a> Entry<'a> {
     /// The one value as `read` understands it, or the complaint that it is not `wanted`.
     fn parse<T>(&self, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Problem> {
         let (at, text) = self.one()?;
-        read(text).ok_or_else(|| self.problem(at, &format!("'{}' is not {wanted}", text.escape_debug())))
+        read(text)
+            .ok_or_else(|| self.problem(at, &format!("'{}' is not {wanted}", text.escape_debug())))
     }
 
     pub(super) fn yes_no(&self) -> Result<bool, Problem> {
@@ -90,13 +92,16 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn path(&self) -> Result<PathBuf, Problem> {
-        self.parse("an absolute path", |text| Some(PathBuf::from(text)).filter(|path| path.is_absolute()))
+        self.parse("an absolute path", |text| {
+            Some(PathBuf::from(text)).filter(|path| path.is_absolute())
+        })
     }
 
     /// A file; a relative name is one beside the configuration file, as in xend 4.
     pub(super) fn file_beside(&self) -> Result<PathBuf, Problem> {
-        let file =
-            self.parse("a file", |text| Some(PathBuf::from(text)).filter(|path| path.file_name().is_some()))?;
+        let file = self.parse("a file", |text| {
+            Some(PathBuf::from(text)).filter(|path| path.file_name().is_some())
+        })?;
         Ok(self.source.path.parent().map_or(file.clone(), |dir| dir.join(file)))
     }
 
@@ -105,7 +110,9 @@ impl<'a> Entry<'a> {
         match self.values {
             [] => Ok(Text::default()),
             [value @ Sxp::Atom(_)] => Ok(value.as_bytes().unwrap_or_default().into()),
-            [value, ..] => Err(self.problem(value.at(), "takes one plain value, in quotes if it has blanks")),
+            [value, ..] => {
+                Err(self.problem(value.at(), "takes one plain value, in quotes if it has blanks"))
+            }
         }
     }
 
@@ -129,7 +136,9 @@ impl<'a> Entry<'a> {
 
     pub(super) fn mode(&self) -> Result<u32, Problem> {
         self.parse("a mode in octal (such as 0600)", |text| {
-            u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777 && !text.starts_with('+'))
+            u32::from_str_radix(text, 8)
+                .ok()
+                .filter(|mode| *mode <= 0o777 && !text.starts_with('+'))
         })
     }
 
@@ -146,7 +155,8 @@ impl<'a> Entry<'a> {
         self.parse("credit, credit2, sedf or rtds", |text| text.parse().ok())
     }
 
-    /// A level of xend as a filter of `tracing`. There is nothing above an error, so CRITICAL shows errors as well.
+    /// A level of xend as a filter of `tracing`. There is nothing above an error, so CRITICAL shows
+    /// errors as well.
     pub(super) fn log_level(&self) -> Result<String, Problem> {
         self.parse("DEBUG, INFO, WARNING, ERROR or CRITICAL", |text| {
             let filter = match text.to_ascii_uppercase().as_str() {
@@ -168,7 +178,8 @@ impl<'a> Entry<'a> {
         };
         let mut hosts = Vec::new();
         for value in values {
-            let text = value.as_str().ok_or_else(|| self.problem(value.at(), "needs host names"))?;
+            let text =
+                value.as_str().ok_or_else(|| self.problem(value.at(), "needs host names"))?;
             for host in text.split_whitespace() {
                 let name = host.trim_end_matches('.').to_ascii_lowercase();
                 let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);

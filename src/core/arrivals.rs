@@ -1,8 +1,8 @@
 //! Domains that come from other hosts: whether they are ours.
 //!
-//! The host that sends a domain can lose the connection at any point. Until it hands the domain over, it keeps it. From
-//! then on only this table knows whose it is: a migration is *taken* once, and written down, or it is *refused* once, and
-//! then nothing can come of it any more.
+//! The host that sends a domain can lose the connection at any point. Until it hands the domain
+//! over, it keeps it. From then on only this table knows whose it is: a migration is *taken* once,
+//! and written down, or it is *refused* once, and then nothing can come of it any more.
 
 use super::error::Error;
 use super::model::Uuid;
@@ -10,7 +10,8 @@ use super::ports::{ArrivalNote, Store, Verdict};
 use std::collections::HashMap;
 use tokio::sync::Mutex;
 
-/// How many migrations that came to nothing are remembered. One that is forgotten is still answered with "not taken".
+/// How many migrations that came to nothing are remembered. One that is forgotten is still answered
+/// with "not taken".
 const REFUSED: usize = 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +42,14 @@ impl Arrivals {
         Ok(())
     }
 
-    /// The domain is ours, unless the migration was refused meanwhile. Written down before anybody is told.
-    pub(super) async fn take(&self, store: &dyn Store, id: Uuid, note: ArrivalNote) -> Result<(), Error> {
+    /// The domain is ours, unless the migration was refused meanwhile. Written down before anybody
+    /// is told.
+    pub(super) async fn take(
+        &self,
+        store: &dyn Store,
+        id: Uuid,
+        note: ArrivalNote,
+    ) -> Result<(), Error> {
         let mut fates = self.0.lock().await;
         if fates.get(&id) != Some(&Fate::Pending) {
             return Err(Error::NoSuchMigration(id));

@@ -1,7 +1,7 @@
 //! Who is asking: where a request came from.
 //!
-//! The server notes it on every request, the core's rights and audit read it. It says what the transport knows and
-//! nothing more; who a person is, an authenticator decides.
+//! The server notes it on every request, the core's rights and audit read it. It says what the
+//! transport knows and nothing more; who a person is, an authenticator decides.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,7 +20,8 @@ pub enum Via {
     Unix {
         /// The user the process ran as when it connected.
         uid: Option<u32>,
-        /// The process. It may be gone by now and its number given to another: good for a log, not for a decision.
+        /// The process. It may be gone by now and its number given to another: good for a log, not
+        /// for a decision.
         pid: Option<i32>,
     },
     /// The daemon itself, such as a restart that `on_reboot` asks for.

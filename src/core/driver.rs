@@ -1,7 +1,8 @@
 //! One task a domain: what happens to one domain is ordered, and no domain waits for another.
 //!
-//! The driver asks [`super::lifecycle`] whether something can be done, asks the hypervisor to do it, looks at what has
-//! become of the domain and publishes that before it answers. So a read that starts after the answer sees the effect.
+//! The driver asks [`super::lifecycle`] whether something can be done, asks the hypervisor to do
+//! it, looks at what has become of the domain and publishes that before it answers. So a read that
+//! starts after the answer sees the effect.
 
 /// Something on the hypervisor, with the limit that everything there has.
 macro_rules! limited {
@@ -66,7 +67,8 @@ impl Handle {
         (handle, Inbox { requests, changed, sending })
     }
 
-    /// Queues an operation and waits for its answer. It is carried out even if nobody waits any more.
+    /// Queues an operation and waits for its answer. It is carried out even if nobody waits any
+    /// more.
     pub(super) async fn ask(&self, name: &str, op: DomainOp) -> Result<Outcome, Error> {
         let (answer, answered) = oneshot::channel();
         self.requests.try_send(Request { op, answer }).map_err(|refused| match refused {
@@ -80,7 +82,8 @@ impl Handle {
     /// Stops the domain's being saved or sent, if it is; it goes on then.
     pub(super) fn cancel(&self) -> Result<(), Error> {
         let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        let none = || Error::Unsupported("Nothing is under way with it that can be stopped".to_owned());
+        let none =
+            || Error::Unsupported("Nothing is under way with it that can be stopped".to_owned());
         sending.as_ref().map(|transfer| transfer.cancel()).ok_or_else(none)
     }
 
@@ -109,18 +112,19 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Lets it run in a task of its own. The type hides the future's, which would contain itself: a driver starts another
-    /// one when it keeps a stopped domain under a new name.
+    /// Lets it run in a task of its own. The type hides the future's, which would contain itself: a
+    /// driver starts another one when it keeps a stopped domain under a new name.
     fn start(self) {
         let run: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(self.run());
         tokio::spawn(run);
     }
 
-    /// Serves requests and changes until the domain has gone or the daemon stops. Domains outlive the daemon: stopping
-    /// a driver does nothing to its domain.
+    /// Serves requests and changes until the domain has gone or the daemon stops. Domains outlive
+    /// the daemon: stopping a driver does nothing to its domain.
     pub(super) async fn run(mut self) {
         let stopping = self.core.stopping.clone();
-        // What happened while nobody looked (a guest that stopped while the daemon was down) is dealt with first.
+        // What happened while nobody looked (a guest that stopped while the daemon was down) is
+        // dealt with first.
         if self.domid.is_some() {
             self.look().await;
         }
@@ -144,7 +148,8 @@ impl Driver {
         debug!(domain = %self.config.name, "Domain has gone");
     }
 
-    /// Takes the domain off the board and gives its name and UUID free. Once: somebody else can have them right after.
+    /// Takes the domain off the board and gives its name and UUID free. Once: somebody else can
+    /// have them right after.
     fn leave(&mut self) {
         if !std::mem::replace(&mut self.left, true) {
             self.core.board.remove(&self.uuid);
@@ -182,7 +187,9 @@ impl Driver {
             DomainOp::Shutdown(reason) => self.shut_down(reason).await,
             DomainOp::Rename(name) => self.rename(name).await,
             DomainOp::SetSedf(params) => self.set_sedf(params).await,
-            DomainOp::SetShare { scheduler, weight, cap } => self.set_share(scheduler, weight, cap).await,
+            DomainOp::SetShare { scheduler, weight, cap } => {
+                self.set_share(scheduler, weight, cap).await
+            }
             DomainOp::SetMemory(mib) => self.set_memory(mib).await,
             DomainOp::SetMaxMemory(mib) => self.set_max_memory(mib).await,
             DomainOp::SetVcpus(count) => self.set_vcpus(count).await,
@@ -242,12 +249,17 @@ impl Driver {
         outcome
     }
 
-    /// Changes the configuration: that of the running domain, kept where it outlives the daemon, and the stored one.
+    /// Changes the configuration: that of the running domain, kept where it outlives the daemon,
+    /// and the stored one.
     async fn reconfigure(&mut self, change: impl Fn(&mut DomainConfig)) -> Result<(), Error> {
         if let Some(domid) = self.domid {
             let mut config = DomainConfig::clone(&self.config);
             change(&mut config);
-            limited!(self, "Storing the configuration", self.core.hypervisor.store_config(domid, &config))?;
+            limited!(
+                self,
+                "Storing the configuration",
+                self.core.hypervisor.store_config(domid, &config)
+            )?;
             self.config = Arc::new(config);
         }
         if let Some(definition) = &self.definition {

@@ -40,8 +40,8 @@ pub const FIGURES_AGE: Duration = Duration::from_millis(250);
 /// What the engine's behaviour depends on.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How long the hypervisor may take for one thing. A call that takes longer is given up; a long one, such as a restore, when
-    /// nothing of it has changed for twice as long.
+    /// How long the hypervisor may take for one thing. A call that takes longer is given up; a long
+    /// one, such as a restore, when nothing of it has changed for twice as long.
     pub hypervisor_limit: Duration,
     /// Where memory of crashed domains is written.
     pub dump_dir: PathBuf,
@@ -102,8 +102,9 @@ pub(super) struct Core {
 pub struct Engine(Arc<Core>);
 
 impl Engine {
-    /// Takes over the domains that run on the hypervisor and those that are stored, and is ready. Managed domains that are
-    /// to be started with xend are started from then on, while others are served already.
+    /// Takes over the domains that run on the hypervisor and those that are stored, and is ready.
+    /// Managed domains that are to be started with xend are started from then on, while others are
+    /// served already.
     pub async fn start(outside: Outside, settings: Settings) -> Result<Self, Error> {
         let Outside { hypervisor, store, courier, clock, entropy } = outside;
         let changes = hypervisor.subscribe();
@@ -155,12 +156,17 @@ impl Engine {
             }
             _ => None,
         };
-        let outcome =
-            if self.0.stopping.is_cancelled() { Err(Error::Stopping) } else { self.0.change(change).await };
+        let outcome = if self.0.stopping.is_cancelled() {
+            Err(Error::Stopping)
+        } else {
+            self.0.change(change).await
+        };
         self.0.write_down(caller, op, &target, about.as_deref(), &outcome);
         match &outcome {
             Ok(_) => info!(%caller, op, domain = target, "Done"),
-            Err(error) => info!(%caller, op, domain = target, %error, source = source(error), "Failed"),
+            Err(error) => {
+                info!(%caller, op, domain = target, %error, source = source(error), "Failed")
+            }
         }
         outcome
     }
@@ -175,7 +181,8 @@ impl Engine {
         &self.0.info
     }
 
-    /// Tells whenever what reads see has changed. Who is slow misses none but those that later ones made up for.
+    /// Tells whenever what reads see has changed. Who is slow misses none but those that later ones
+    /// made up for.
     pub fn generations(&self) -> tokio::sync::watch::Receiver<u64> {
         self.0.board.generations()
     }
@@ -210,8 +217,8 @@ impl Engine {
         self.0.board.current()
     }
 
-    /// Does with each domain what it is to be done with when xend stops (`on_xend_stop`), and stops the drivers. All other
-    /// domains go on.
+    /// Does with each domain what it is to be done with when xend stops (`on_xend_stop`), and stops
+    /// the drivers. All other domains go on.
     pub async fn stop(&self) {
         self.0.stop_with_xend().await;
         self.0.stopping.cancel();
@@ -243,11 +250,17 @@ impl Core {
                 self.limited("Switching the host off", self.hypervisor.power_host(reboot)).await?;
                 Ok(Outcome::Done)
             }
-            Change::CreateVnet(vnet) => self.vnets.create(&*self.store, vnet).await.map(|()| Outcome::Done),
-            Change::DeleteVnet(id) => self.vnets.delete(&*self.store, &id).await.map(|()| Outcome::Done),
-            Change::CreateVdi { uuid, vdi, notes, copy } => {
-                self.stock.create_vdi(&*self.store, uuid, *vdi, notes, copy).await.map(|()| Outcome::Done)
+            Change::CreateVnet(vnet) => {
+                self.vnets.create(&*self.store, vnet).await.map(|()| Outcome::Done)
             }
+            Change::DeleteVnet(id) => {
+                self.vnets.delete(&*self.store, &id).await.map(|()| Outcome::Done)
+            }
+            Change::CreateVdi { uuid, vdi, notes, copy } => self
+                .stock
+                .create_vdi(&*self.store, uuid, *vdi, notes, copy)
+                .await
+                .map(|()| Outcome::Done),
             Change::SetVdi(uuid, setting) => {
                 self.stock.set_vdi(&*self.store, uuid, setting).await.map(|()| Outcome::Done)
             }
@@ -319,8 +332,8 @@ impl Core {
         tokio::time::timeout(limit, call).await.unwrap_or(Err(Error::Timeout { what, limit }))
     }
 
-    /// How long a long call may stand still. The toolstack has limits of its own for the parts of one, of a minute and a half
-    /// of our two: they come first, since it knows the reason.
+    /// How long a long call may stand still. The toolstack has limits of its own for the parts of
+    /// one, of a minute and a half of our two: they come first, since it knows the reason.
     pub(super) fn patience(&self) -> Duration {
         self.settings.hypervisor_limit.saturating_mul(2)
     }
@@ -334,12 +347,16 @@ impl Core {
         self.board.current().by_uuid(uuid).and_then(|view| view.domid())
     }
 
-    /// Where a domain's memory is to be written: xend's `YYYY-MMDD-HHMM.SS-NAME.DOMID.core`, in UTC.
+    /// Where a domain's memory is to be written: xend's `YYYY-MMDD-HHMM.SS-NAME.DOMID.core`, in
+    /// UTC.
     pub(super) fn core_file(&self, name: &DomName, domid: DomId) -> PathBuf {
-        let now = jiff::Timestamp::try_from(self.clock.now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let now =
+            jiff::Timestamp::try_from(self.clock.now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         // A name can hold slashes, and a file's name cannot.
         let name = name.as_str().replace('/', "_");
-        self.settings.dump_dir.join(format!("{}-{name}.{domid}.core", now.strftime("%Y-%m%d-%H%M.%S")))
+        self.settings
+            .dump_dir
+            .join(format!("{}-{name}.{domid}.core", now.strftime("%Y-%m%d-%H%M.%S")))
     }
 }
 

@@ -21,8 +21,8 @@ pub enum ErrorKind {
     Backend,
 }
 
-/// A failed operation. Display is what the caller may read: short, capitalised, never a secret; what only the log may
-/// know is the source chain.
+/// A failed operation. Display is what the caller may read: short, capitalised, never a secret;
+/// what only the log may know is the source chain.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No domain has this name, domid or UUID.
@@ -76,7 +76,8 @@ pub enum Error {
         /// In its words.
         reason: String,
     },
-    /// The connection was lost at the one moment at which only the other host knows who has the domain.
+    /// The connection was lost at the one moment at which only the other host knows who has the
+    /// domain.
     #[error(
         "The connection to {to} was lost when domain {name} had been handed over: xend keeps it suspended and goes on \
          asking {to} who has it; destroy it to give it up here"
@@ -278,13 +279,15 @@ impl Error {
         }
     }
 
-    /// A failure of the hypervisor or the store that the caller reads as `message`. A disk that is full is the caller's
-    /// business, too.
+    /// A failure of the hypervisor or the store that the caller reads as `message`. A disk that is
+    /// full is the caller's business, too.
     pub fn backend(
         message: impl Into<String>,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        let io = (&source as &dyn std::any::Any).downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let io = (&source as &dyn std::any::Any)
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
         if matches!(io, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)) {
             return Self::NoRoom(message.into());
         }

@@ -1,9 +1,12 @@
 //! What the host has beside its domains: disk images, networks that somebody made, and notes.
 //!
-//! Reads come from one immutable [`Inventory`], which is published when what changed is on the disk.
+//! Reads come from one immutable [`Inventory`], which is published when what changed is on the
+//! disk.
 
 use super::error::Error;
-use super::model::{Invalid, Item, Network, NoteChange, Notes, Pool, Thing, Uuid, Vdi, VdiSetting, Vlan};
+use super::model::{
+    Invalid, Item, Network, NoteChange, Notes, Pool, Thing, Uuid, Vdi, VdiSetting, Vlan,
+};
 use super::ports::Store;
 use super::snapshot::{DomainView, Snapshot};
 use arc_swap::ArcSwap;
@@ -97,10 +100,12 @@ impl Stock {
     pub(super) async fn load(store: &dyn Store) -> Result<Self, Error> {
         let items = store.items().await?;
         let own = |item: &Item| matches!(&item.thing, Thing::Vdi(vdi) if vdi.own);
-        let images: Vec<Uuid> = items.iter().filter(|item| own(item)).map(|item| item.uuid).collect();
+        let images: Vec<Uuid> =
+            items.iter().filter(|item| own(item)).map(|item| item.uuid).collect();
         store.recover_images(&images).await?;
         let items = items.into_iter().map(|item| (item.uuid, Arc::new(item))).collect();
-        let (current, generation) = (ArcSwap::from_pointee(Inventory { items }), watch::Sender::new(0));
+        let (current, generation) =
+            (ArcSwap::from_pointee(Inventory { items }), watch::Sender::new(0));
         Ok(Self { current, writing: Mutex::default(), generation })
     }
 
@@ -113,7 +118,8 @@ impl Stock {
         self.generation.subscribe()
     }
 
-    /// Makes an image of a size without a location, and makes it known. A copy has the bytes of another image of ours.
+    /// Makes an image of a size without a location, and makes it known. A copy has the bytes of
+    /// another image of ours.
     pub(super) async fn create_vdi(
         &self,
         store: &dyn Store,
@@ -128,13 +134,18 @@ impl Stock {
             return Err(Invalid::new(format!("uuid: {uuid} is known already")).into());
         }
         if vdi.size > LARGEST {
-            return Err(Invalid::new(format!("virtual_size: {} is above {LARGEST} bytes", vdi.size)).into());
+            return Err(Invalid::new(format!(
+                "virtual_size: {} is above {LARGEST} bytes",
+                vdi.size
+            ))
+            .into());
         }
         vdi.own = vdi.location.is_empty() && vdi.size > 0;
         if vdi.own {
             let from = copy.map(|from| original(store, &known, from)).transpose()?;
             store.begin_image(uuid, vdi.size, from.as_deref()).await?;
-            vdi.location = [b"file:", store.image(uuid).as_os_str().as_encoded_bytes()].concat().into();
+            vdi.location =
+                [b"file:", store.image(uuid).as_os_str().as_encoded_bytes()].concat().into();
         }
         let own = vdi.own;
         let item = Item { uuid, thing: Thing::Vdi(vdi), notes };
@@ -159,12 +170,16 @@ impl Stock {
         let mut vdi = vdi.clone();
         match setting {
             VdiSetting::Size(size) if size < vdi.size => {
-                let reason =
-                    format!("virtual_size: {size} is less than {}: an image does not shrink", vdi.size);
+                let reason = format!(
+                    "virtual_size: {size} is less than {}: an image does not shrink",
+                    vdi.size
+                );
                 return Err(Invalid::new(reason).into());
             }
             VdiSetting::Size(size) if size > LARGEST => {
-                return Err(Invalid::new(format!("virtual_size: {size} is above {LARGEST} bytes")).into());
+                return Err(
+                    Invalid::new(format!("virtual_size: {size} is above {LARGEST} bytes")).into()
+                );
             }
             VdiSetting::Size(size) => {
                 if vdi.own {
@@ -189,7 +204,8 @@ impl Stock {
         let known = self.current();
         let (_, vdi) = known.vdi(&uuid).ok_or_else(|| no_such("VDI", uuid))?;
         let uname = vdi.uname();
-        let uses = |view: &&Arc<DomainView>| view.configs().any(|config| config.uses_vdi(uuid, &uname));
+        let uses =
+            |view: &&Arc<DomainView>| view.configs().any(|config| config.uses_vdi(uuid, &uname));
         if let Some(user) = domains.domains().find(uses) {
             return Err(Error::InUse { what: "VDI", by: user.name().to_string() });
         }
@@ -201,7 +217,12 @@ impl Stock {
     }
 
     /// Notes another way to attach the local storage.
-    pub(super) async fn create_pbd(&self, store: &dyn Store, uuid: Uuid, notes: Notes) -> Result<(), Error> {
+    pub(super) async fn create_pbd(
+        &self,
+        store: &dyn Store,
+        uuid: Uuid,
+        notes: Notes,
+    ) -> Result<(), Error> {
         let _turn = self.turn().await;
         self.keep(store, Item { uuid, thing: Thing::Pbd, notes }).await
     }
@@ -210,7 +231,10 @@ impl Stock {
     pub(super) async fn destroy_pbd(&self, store: &dyn Store, uuid: Uuid) -> Result<(), Error> {
         let _turn = self.turn().await;
         let known = self.current();
-        known.get(&uuid).filter(|item| item.thing == Thing::Pbd).ok_or_else(|| no_such("PBD", uuid))?;
+        known
+            .get(&uuid)
+            .filter(|item| item.thing == Thing::Pbd)
+            .ok_or_else(|| no_such("PBD", uuid))?;
         self.forget(store, uuid).await
     }
 
@@ -269,6 +293,8 @@ fn original(store: &dyn Store, known: &Inventory, from: Uuid) -> Result<PathBuf,
     if vdi.own {
         Ok(store.image(from))
     } else {
-        Err(Error::Unsupported(format!("VDI {from} is no image of this host's and cannot be copied")))
+        Err(Error::Unsupported(format!(
+            "VDI {from} is no image of this host's and cannot be copied"
+        )))
     }
 }

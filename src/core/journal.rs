@@ -1,7 +1,8 @@
 //! What has happened to domains: who asked for what, and what became of it.
 //!
-//! There is one ring for everybody who follows along. Nobody has a queue: a reader remembers how far it has read, and one
-//! that is too slow is told that the ring has gone on without it. Each domain keeps the last of its own events besides.
+//! There is one ring for everybody who follows along. Nobody has a queue: a reader remembers how
+//! far it has read, and one that is too slow is told that the ring has gone on without it. Each
+//! domain keeps the last of its own events besides.
 
 use super::lifecycle::State;
 use super::model::{DomId, DomainRef, Uuid};
@@ -17,9 +18,11 @@ use tokio::sync::watch;
 const KEPT: usize = 4096;
 /// How many are kept of each domain.
 const KEPT_OF_ONE: usize = 50;
-/// How many characters of a text are kept that a caller can make as long as he likes: of a file's path, of what is said of it.
+/// How many characters of a text are kept that a caller can make as long as he likes: of a file's
+/// path, of what is said of it.
 const KEPT_OF_TEXT: usize = 300;
-/// How many domains that are gone are remembered: one that is restored or comes back has its history again.
+/// How many domains that are gone are remembered: one that is restored or comes back has its
+/// history again.
 const GONE: usize = 256;
 
 /// Something that happened.
@@ -101,7 +104,8 @@ pub struct Journal {
     book: Mutex<Book>,
     clock: Arc<dyn Clock>,
     last: watch::Sender<u64>,
-    /// Another one each time that the daemon is started: a number of an earlier journal means nothing in this one.
+    /// Another one each time that the daemon is started: a number of an earlier journal means
+    /// nothing in this one.
     pub volume: u32,
 }
 
@@ -138,7 +142,8 @@ impl Journal {
         }
     }
 
-    /// The domain that something was last told of under this name or UUID, though it may have gone since.
+    /// The domain that something was last told of under this name or UUID, though it may have gone
+    /// since.
     pub fn find(&self, domain: &DomainRef) -> Option<Uuid> {
         let (book, uuid) = (self.lock(), domain.uuid());
         let meant = |event: &&Arc<Event>| {
@@ -171,8 +176,8 @@ impl Journal {
         }
     }
 
-    /// Writes down what became of something that somebody asked for. `view` is the domain that it was about, `name` what else
-    /// it was about.
+    /// Writes down what became of something that somebody asked for. `view` is the domain that it
+    /// was about, `name` what else it was about.
     pub(super) fn operation(&self, view: Option<&DomainView>, name: &str, what: What) {
         let shown = view.map_or_else(|| cut(name), |view| view.name().to_string());
         let what = match what {
@@ -180,12 +185,26 @@ impl Journal {
             what => what,
         };
         let mut book = self.lock();
-        self.add(&mut book, view.map(|view| view.uuid), shown, view.and_then(DomainView::domid), what);
+        self.add(
+            &mut book,
+            view.map(|view| view.uuid),
+            shown,
+            view.and_then(DomainView::domid),
+            what,
+        );
     }
 
-    fn add(&self, book: &mut Book, uuid: Option<Uuid>, name: String, domid: Option<DomId>, what: What) {
+    fn add(
+        &self,
+        book: &mut Book,
+        uuid: Option<Uuid>,
+        name: String,
+        domid: Option<DomId>,
+        what: What,
+    ) {
         book.last += 1;
-        let event = Arc::new(Event { number: book.last, at: self.clock.now(), uuid, name, domid, what });
+        let event =
+            Arc::new(Event { number: book.last, at: self.clock.now(), uuid, name, domid, what });
         if let Some(uuid) = uuid {
             book.remember(uuid, &event);
         }
@@ -255,7 +274,8 @@ fn differences(old: &DomainView, new: &DomainView) -> Vec<What> {
     if !stored || !same(&old.config, &new.config) {
         whats.push(What::Configured);
     }
-    let percent = |view: &DomainView| view.progress.map(|progress| (progress.what, progress.percent()));
+    let percent =
+        |view: &DomainView| view.progress.map(|progress| (progress.what, progress.percent()));
     if percent(old) != percent(new) {
         whats.push(What::Progress(new.progress));
     }
@@ -316,7 +336,8 @@ mod tests {
         renamed.config = view(1, "pv2").config;
         journal.compare(Some(&runs), Some(&renamed));
         journal.compare(Some(&renamed), None);
-        let whats: Vec<_> = journal.after(0, 99).events.iter().map(|event| event.what.clone()).collect();
+        let whats: Vec<_> =
+            journal.after(0, 99).events.iter().map(|event| event.what.clone()).collect();
         assert_eq!(
             whats,
             [
@@ -352,7 +373,11 @@ mod tests {
     fn long_texts_are_cut() {
         let journal = journal();
         let (caller, error) = (String::new(), "ä".repeat(1 << 20));
-        journal.operation(None, &error, What::Failed { op: "restore", caller, error: error.clone() });
+        journal.operation(
+            None,
+            &error,
+            What::Failed { op: "restore", caller, error: error.clone() },
+        );
         let event = journal.after(0, 1).events.remove(0);
         let What::Failed { error, .. } = &event.what else { panic!("{event:?}") };
         assert!(error.len() < 1000 && event.name.len() < 1000 && error.ends_with('…'));

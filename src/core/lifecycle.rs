@@ -13,9 +13,10 @@
 //!   └──────────────────────────────────────────────────┘ Destroy
 //! ```
 //!
-//! Destroy is possible from Running too, and a paused guest can be made to crash. A domain whose definition is stored
-//! is *managed*: it falls back to Halted where another one is Gone. What is done about a guest that stopped is
-//! [`verdict`]'s to say; a restart is Destroy followed by a new Building under the same name and UUID, with a new domid.
+//! Destroy is possible from Running too, and a paused guest can be made to crash. A domain whose
+//! definition is stored is *managed*: it falls back to Halted where another one is Gone. What is
+//! done about a guest that stopped is [`verdict`]'s to say; a restart is Destroy followed by a new
+//! Building under the same name and UUID, with a new domid.
 
 use super::model::{DomainConfig, OnEvent, RunFlags, ShutdownReason};
 use std::time::Duration;
@@ -84,17 +85,15 @@ impl State {
             (Halted, Event::Delete) => Some(Gone),
             (Building, Event::Built) | (Paused | Running, Event::Pause) => Some(Paused),
             // Another toolstack can take a domain apart at any time.
-            (Building, Event::Failed) | (Paused | Running | Stopped(_) | Dying, Event::Destroyed) => {
-                Some(Gone)
-            }
+            (Building, Event::Failed)
+            | (Paused | Running | Stopped(_) | Dying, Event::Destroyed) => Some(Gone),
             // Whoever destroys a suspended domain doesn't want its memory any more.
             (Building | Paused | Running | Stopped(_) | Dying, Event::Fallen)
             | (Suspended, Event::Destroy) => Some(Halted),
             // A domain that could not be resumed keeps its file.
             (Building | Stopped(ShutdownReason::Suspend) | Dying, Event::Stored) => Some(Suspended),
-            (Stopped(ShutdownReason::Suspend), Event::TakenBack) | (Paused | Running, Event::Unpause) => {
-                Some(Running)
-            }
+            (Stopped(ShutdownReason::Suspend), Event::TakenBack)
+            | (Paused | Running, Event::Unpause) => Some(Running),
             (Paused | Running | Stopped(_), Event::AskToStop) => Some(self),
             (Paused | Running, Event::Stop(reason)) => Some(Stopped(reason)),
             (Paused | Running | Stopped(_) | Dying, Event::Destroy) => Some(Dying),
@@ -129,8 +128,8 @@ impl State {
     }
 }
 
-/// A domain that stops this soon after it was built and should be restarted is taken for one that stops always, and
-/// destroyed: xend's `MINIMUM_RESTART_TIME`.
+/// A domain that stops this soon after it was built and should be restarted is taken for one that
+/// stops always, and destroyed: xend's `MINIMUM_RESTART_TIME`.
 pub const MINIMUM_RESTART_TIME: Duration = Duration::from_secs(60);
 
 /// What is to be done with a domain whose guest has stopped.
@@ -149,7 +148,8 @@ pub enum Then {
     Keep,
     /// Take it apart.
     Destroy,
-    /// Take it apart, although it should be restarted: it has not lived for [`MINIMUM_RESTART_TIME`].
+    /// Take it apart, although it should be restarted: it has not lived for
+    /// [`MINIMUM_RESTART_TIME`].
     DestroyLoop,
     /// Take it apart and build it anew.
     Restart,
@@ -157,7 +157,8 @@ pub enum Then {
     RenameRestart,
 }
 
-/// What `on_poweroff`, `on_reboot` and `on_crash` say of a guest that has stopped after running for `uptime`.
+/// What `on_poweroff`, `on_reboot` and `on_crash` say of a guest that has stopped after running for
+/// `uptime`.
 #[must_use]
 pub fn verdict(config: &DomainConfig, reason: ShutdownReason, uptime: Duration) -> Verdict {
     let mode = match reason {
@@ -202,7 +203,8 @@ mod tests {
                 Event::Stored,
                 Event::TakenBack,
             ]),
-            prop::sample::select(vec![Poweroff, Reboot, Halt, Suspend, Crash]).prop_map(Event::Stop),
+            prop::sample::select(vec![Poweroff, Reboot, Halt, Suspend, Crash])
+                .prop_map(Event::Stop),
         ]
     }
 

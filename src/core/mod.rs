@@ -1,8 +1,9 @@
-//! The domain language: what a caller can ask for, what a domain is, what a hypervisor must be able to do.
+//! The domain language: what a caller can ask for, what a domain is, what a hypervisor must be able
+//! to do.
 //!
-//! This module knows no wire, no file format and no hypervisor library. Everything that comes from outside arrives as
-//! an [`op::Op`] at the one door, [`engine::Engine::execute`], and leaves as an [`op::Outcome`] or an
-//! [`error::Error`].
+//! This module knows no wire, no file format and no hypervisor library. Everything that comes from
+//! outside arrives as an [`op::Op`] at the one door, [`engine::Engine::execute`], and leaves as an
+//! [`op::Outcome`] or an [`error::Error`].
 
 pub mod caller;
 pub mod engine;

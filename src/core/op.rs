@@ -6,9 +6,10 @@ mod words;
 pub use host::{NetworkOp, PoolOp};
 
 use super::model::{
-    BlockClass, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, Hardware, HostFigures,
-    HostInfo, Interface, Invalid, NoteChange, Notes, PoolFacts, SchedParams, Scheduler, SedfParams, Setting,
-    ShutdownReason, Trigger, Uuid, VcpuFacts, Vdi, VdiSetting, VirtualDevice, Vnet,
+    BlockClass, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainRef, Hardware,
+    HostFigures, HostInfo, Interface, Invalid, NoteChange, Notes, PoolFacts, SchedParams,
+    Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, VcpuFacts, Vdi, VdiSetting,
+    VirtualDevice, Vnet,
 };
 use super::ports::{Destination, Extent, Incoming, Parcel, StorageFacts, Verdict};
 use super::snapshot::{DomainView, Snapshot};
@@ -16,7 +17,8 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Everything that can be asked for. One variant a thing; a wire turns its own words into these and nothing else.
+/// Everything that can be asked for. One variant a thing; a wire turns its own words into these and
+/// nothing else.
 #[derive(Debug, Clone)]
 pub enum Op {
     /// Something that only looks: it is answered beside whatever else goes on.
@@ -84,7 +86,8 @@ pub enum Change {
     },
     /// Take in a domain that comes from another host.
     Receive(Arrival),
-    /// Say what has become of a migration to this host, and if it is not over, that nothing will come of it.
+    /// Say what has become of a migration to this host, and if it is not over, that nothing will
+    /// come of it.
     Settle(Uuid),
     /// Make a disk image known, and make it if its location is empty.
     CreateVdi {
@@ -227,8 +230,8 @@ pub enum DomainOp {
     Arrive(Arrival),
     /// Write its memory to a file, for a debugger.
     Dump {
-        /// The file. One that is there is replaced when all has been written. If none, one where memory of crashed domains
-        /// is written.
+        /// The file. One that is there is replaced when all has been written. If none, one where
+        /// memory of crashed domains is written.
         file: Option<PathBuf>,
         /// Whether the guest goes on meanwhile.
         live: bool,
@@ -254,7 +257,8 @@ pub enum DomainOp {
         device: DeviceRef,
         /// Whether the guest is not asked.
         force: bool,
-        /// Whether it is forgotten, too; otherwise a managed domain has it again when it next starts.
+        /// Whether it is forgotten, too; otherwise a managed domain has it again when it next
+        /// starts.
         forget: bool,
     },
 }

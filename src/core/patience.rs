@@ -9,7 +9,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 /// How often a long call is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(500);
 
-/// Waits for `work`, and gives it up when nothing of `transfer` has changed for `limit`. `tick` is called meanwhile.
+/// Waits for `work`, and gives it up when nothing of `transfer` has changed for `limit`. `tick` is
+/// called meanwhile.
 ///
 /// # Errors
 /// Those of `work`; [`Error::Stalled`] with the stage that stood still.
@@ -38,7 +39,12 @@ pub(super) async fn while_it_gets_on<T>(
         } else if moved.elapsed() > limit {
             // It may go on all the same, and nobody waits for it any more.
             transfer.cancel();
-            return Err(Error::Stalled { what, limit, stage: transfer.stage(), detail: transfer.detail() });
+            return Err(Error::Stalled {
+                what,
+                limit,
+                stage: transfer.stage(),
+                detail: transfer.detail(),
+            });
         }
         tick();
     }
@@ -52,7 +58,10 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(120);
 
-    async fn wait(transfer: &Transfer, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    async fn wait(
+        transfer: &Transfer,
+        work: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), Error> {
         while_it_gets_on("Restoring", LIMIT, transfer, work, || ()).await
     }
 
@@ -87,7 +96,10 @@ mod tests {
             let began = Instant::now();
             let error = wait(&transfer, std::future::pending()).await.unwrap_err();
             assert!(began.elapsed() < LIMIT + Duration::from_secs(2));
-            assert_eq!(error.to_string(), format!("Restoring stood still for 120 s while {name} (seen)"));
+            assert_eq!(
+                error.to_string(),
+                format!("Restoring stood still for 120 s while {name} (seen)")
+            );
             assert!(transfer.is_cancelled());
         }
     }

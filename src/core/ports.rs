@@ -1,4 +1,5 @@
-//! What the core needs of the outside: a hypervisor, a place for what is stored, a clock, randomness.
+//! What the core needs of the outside: a hypervisor, a place for what is stored, a clock,
+//! randomness.
 
 mod login;
 mod machine;
@@ -6,8 +7,8 @@ mod objects;
 
 use super::error::Error;
 use super::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, Invalid,
-    SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts, Vnet,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo,
+    Invalid, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts, Vnet,
 };
 use super::transfer::Transfer;
 use async_trait::async_trait;
@@ -24,8 +25,9 @@ pub use objects::{Extent, Objects, StorageFacts};
 /// How much of a guest's console is given out, in bytes.
 pub const CONSOLE_TAIL: usize = 64 << 10;
 
-/// Something changed in a domain without the engine having asked for it. It says which domain to look at again, not
-/// what changed: an event can be late, doubled or merged with others and does no harm.
+/// Something changed in a domain without the engine having asked for it. It says which domain to
+/// look at again, not what changed: an event can be late, doubled or merged with others and does no
+/// harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DomainChanged(pub DomId);
 
@@ -46,18 +48,25 @@ pub trait Hypervisor: Machine {
     /// One domain, or `None` if there is no such domid.
     async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error>;
 
-    /// The configuration that belongs to a domain, for adopting it: what [`create`](Self::create) was given or
-    /// [`store_config`](Self::store_config) last stored, or what can be found out of another toolstack's domain.
+    /// The configuration that belongs to a domain, for adopting it: what [`create`](Self::create)
+    /// was given or [`store_config`](Self::store_config) last stored, or what can be found out of
+    /// another toolstack's domain.
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error>;
 
     /// Keeps a running domain's changed configuration where it outlives the daemon.
     async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error>;
 
-    /// Builds a domain and leaves it paused, its devices connecting. The configuration is complete: it has a UUID,
-    /// and so have its devices. This can take long for a large domain: `transfer` shows that it gets on.
-    async fn create(&self, config: &DomainConfig, transfer: Arc<Transfer>) -> Result<DomainFacts, Error>;
+    /// Builds a domain and leaves it paused, its devices connecting. The configuration is complete:
+    /// it has a UUID, and so have its devices. This can take long for a large domain: `transfer`
+    /// shows that it gets on.
+    async fn create(
+        &self,
+        config: &DomainConfig,
+        transfer: Arc<Transfer>,
+    ) -> Result<DomainFacts, Error>;
 
-    /// Waits until every device of the domain is connected; fails with the first that does not connect.
+    /// Waits until every device of the domain is connected; fails with the first that does not
+    /// connect.
     async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error>;
 
     /// Keeps the domain's VCPUs off the CPUs. Pausing a paused domain is no error.
@@ -66,7 +75,8 @@ pub trait Hypervisor: Machine {
     /// The opposite. Unpausing a running domain is no error.
     async fn unpause(&self, domid: DomId) -> Result<(), Error>;
 
-    /// Takes the domain apart. It is gone when this returns. `transfer` shows that its memory is being freed.
+    /// Takes the domain apart. It is gone when this returns. `transfer` shows that its memory is
+    /// being freed.
     async fn destroy(&self, domid: DomId, transfer: Arc<Transfer>) -> Result<(), Error>;
 
     /// Asks the guest to stop (`Crash`: makes it). The guest may ignore it; this does not wait.
@@ -87,7 +97,8 @@ pub trait Hypervisor: Machine {
     /// Sets them; they must be of the host's scheduler.
     async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error>;
 
-    /// Tells the guest to have this much memory, in MiB. It takes its time; what it gains is set aside at once.
+    /// Tells the guest to have this much memory, in MiB. It takes its time; what it gains is set
+    /// aside at once.
     async fn set_memory_target(&self, domid: DomId, mib: u64) -> Result<(), Error>;
 
     /// Sets how much memory the domain may have, in MiB.
@@ -99,10 +110,12 @@ pub trait Hypervisor: Machine {
     /// Says on which CPUs each of the domain's VCPUs may be. An empty set is any CPU.
     async fn set_affinity(&self, domid: DomId, affinity: &[CpuSet]) -> Result<(), Error>;
 
-    /// Plugs a device in and waits until it is connected. If it does not get connected, nothing of it is left.
+    /// Plugs a device in and waits until it is connected. If it does not get connected, nothing of
+    /// it is left.
     async fn attach_device(&self, domid: DomId, device: &Device) -> Result<(), Error>;
 
-    /// Puts a device in the place of the one of the same class and number: another medium, other PCI functions.
+    /// Puts a device in the place of the one of the same class and number: another medium, other
+    /// PCI functions.
     async fn configure_device(&self, domid: DomId, device: &Device) -> Result<(), Error>;
 
     /// Unplugs a device; `force` does not wait for the guest to let go of it.
@@ -111,13 +124,20 @@ pub trait Hypervisor: Machine {
     /// Gives a VCPU an interrupt. What the guest does then is its own business.
     async fn send_trigger(&self, domid: DomId, trigger: Trigger, vcpu: u32) -> Result<(), Error>;
 
-    /// Suspends the domain and writes it to a file or socket, in the hypervisor's own form. `live` lets the guest go on
-    /// until most is written. When this returns the domain has stopped with [`ShutdownReason::Suspend`] and all is
-    /// written; when it fails it may have stopped, and [`unsuspend`](Self::unsuspend) lets it go on.
-    async fn save(&self, domid: DomId, to: OwnedFd, live: bool, transfer: Arc<Transfer>)
-    -> Result<(), Error>;
+    /// Suspends the domain and writes it to a file or socket, in the hypervisor's own form. `live`
+    /// lets the guest go on until most is written. When this returns the domain has stopped with
+    /// [`ShutdownReason::Suspend`] and all is written; when it fails it may have stopped, and
+    /// [`unsuspend`](Self::unsuspend) lets it go on.
+    async fn save(
+        &self,
+        domid: DomId,
+        to: OwnedFd,
+        live: bool,
+        transfer: Arc<Transfer>,
+    ) -> Result<(), Error>;
 
-    /// Lets a suspended guest go on, as if nothing had happened. A guest that has not been suspended is left alone.
+    /// Lets a suspended guest go on, as if nothing had happened. A guest that has not been
+    /// suspended is left alone.
     async fn unsuspend(&self, domid: DomId) -> Result<(), Error>;
 
     /// Builds a domain from what [`save`](Self::save) wrote, and leaves it paused.
@@ -128,11 +148,18 @@ pub trait Hypervisor: Machine {
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error>;
 
-    /// Presses Magic `SysRq` and a key on the guest's keyboard. What the guest does then is its own business.
+    /// Presses Magic `SysRq` and a key on the guest's keyboard. What the guest does then is its own
+    /// business.
     async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error>;
 
-    /// Writes the domain's memory to a file. One that is there is replaced when all has been written.
-    async fn dump_core(&self, domid: DomId, file: &Path, transfer: Arc<Transfer>) -> Result<(), Error>;
+    /// Writes the domain's memory to a file. One that is there is replaced when all has been
+    /// written.
+    async fn dump_core(
+        &self,
+        domid: DomId,
+        file: &Path,
+        transfer: Arc<Transfer>,
+    ) -> Result<(), Error>;
 
     /// The end of what the guest printed on its console, [`CONSOLE_TAIL`] bytes at most.
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error>;
@@ -162,12 +189,14 @@ pub struct Definition {
     pub suspended: bool,
 }
 
-/// What the daemon keeps on disk: definitions of managed domains, saved domains, and notes of what is under way.
+/// What the daemon keeps on disk: definitions of managed domains, saved domains, and notes of what
+/// is under way.
 ///
 /// What a method has written survives a crash of the machine from the moment that it returns.
 #[async_trait]
 pub trait Store: Objects {
-    /// All definitions. One that makes no sense is set aside and reported in the log, and is no error.
+    /// All definitions. One that makes no sense is set aside and reported in the log, and is no
+    /// error.
     async fn load(&self) -> Result<Vec<Definition>, Error>;
 
     /// Stores a definition in the place of an earlier one.
@@ -182,7 +211,8 @@ pub trait Store: Objects {
     /// Removes a file that [`draft`](Self::draft) made. It is no error if there is none.
     async fn discard(&self, file: &Path) -> Result<(), Error>;
 
-    /// Begins a file that holds a whole domain. Under its own name it is to be seen when it is complete.
+    /// Begins a file that holds a whole domain. Under its own name it is to be seen when it is
+    /// complete.
     async fn draft(&self, file: &Path, config: &DomainConfig) -> Result<Box<dyn Draft>, Error>;
 
     /// Opens such a file: what the domain was, and the hypervisor's part of it.
@@ -215,7 +245,8 @@ pub trait Store: Objects {
 pub enum Note {
     /// It is being saved or sent. Found suspended, it goes on.
     Saving,
-    /// It has been handed over to another host, which may have taken it or not: only that one knows.
+    /// It has been handed over to another host, which may have taken it or not: only that one
+    /// knows.
     HandedOver(Handover),
 }
 
@@ -255,7 +286,9 @@ impl Destination {
         let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
         if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) {
             let shown = host.escape_debug();
-            return Err(Invalid::new(format!("Invalid value for destination: '{shown}' is not a host")));
+            return Err(Invalid::new(format!(
+                "Invalid value for destination: '{shown}' is not a host"
+            )));
         }
         Ok(Self { host: name.to_owned(), port })
     }
@@ -315,8 +348,9 @@ pub trait Outgoing: Send {
     /// The next message of the other host after all has been sent.
     async fn built(&mut self) -> Result<Built, Error>;
 
-    /// After a failure to write: why the other host did not want any more of it, if that was the cause. If it knows of no
-    /// failure, it is told, and has a moment to clear away what it has of the domain.
+    /// After a failure to write: why the other host did not want any more of it, if that was the
+    /// cause. If it knows of no failure, it is told, and has a moment to clear away what it has of
+    /// the domain.
     async fn reason(&mut self) -> Option<Error>;
 
     /// Lets the other host have it. After a failure nobody here knows whether it has.

@@ -1,4 +1,5 @@
-//! Which driver minds which domain, and which names are taken, those of domains that are being built included.
+//! Which driver minds which domain, and which names are taken, those of domains that are being
+//! built included.
 
 use super::driver::Handle;
 use super::model::{DomName, Uuid};

@@ -68,7 +68,8 @@ impl Samples {
         rings.samples.get(uuid).map(|ring| ring.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// Takes a sample of each domain. A snapshot that was swept no later than the last one tells nothing new.
+    /// Takes a sample of each domain. A snapshot that was swept no later than the last one tells
+    /// nothing new.
     pub(super) fn take(&self, snapshot: &Snapshot) {
         let Some(swept) = snapshot.swept() else { return };
         let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,12 +1,14 @@
 //! SEDF parameters on hosts that have no SEDF scheduler.
 //!
-//! Scripts call `cpu_sedf_set` whatever the scheduler is, and Xen removed SEDF in 4.6. What they ask for is expressed
-//! in the terms of the scheduler that is there; what cannot be expressed (latency) is only remembered.
+//! Scripts call `cpu_sedf_set` whatever the scheduler is, and Xen removed SEDF in 4.6. What they
+//! ask for is expressed in the terms of the scheduler that is there; what cannot be expressed
+//! (latency) is only remembered.
 
 use super::model::{Invalid, Rtds, SchedParams, SedfParams};
 use std::time::Duration;
 
-/// The period in which a credit cap is told in SEDF's terms: one percent of a CPU is a slice of 1 ms.
+/// The period in which a credit cap is told in SEDF's terms: one percent of a CPU is a slice of 1
+/// ms.
 const CREDIT_PERIOD: Duration = Duration::from_millis(100);
 
 /// Checks what a caller asks for. Names the field at fault.
@@ -51,7 +53,8 @@ pub fn translate(params: &SedfParams, now: &SchedParams) -> Result<SchedParams, 
     })
 }
 
-/// Weight and cap (percent of one CPU). A weight without a slice is SEDF's own way to ask for a share.
+/// Weight and cap (percent of one CPU). A weight without a slice is SEDF's own way to ask for a
+/// share.
 fn credit(params: &SedfParams, weight: u16, cap: u16) -> (u16, u16) {
     if params.weight > 0 && params.slice.is_zero() {
         return (u16::try_from(params.weight).unwrap_or(u16::MAX), cap);
@@ -67,16 +70,22 @@ fn credit(params: &SedfParams, weight: u16, cap: u16) -> (u16, u16) {
 pub fn meaning(params: &SchedParams) -> SedfParams {
     match *params {
         SchedParams::Sedf(sedf) => sedf,
-        SchedParams::Rtds(Rtds { period, budget }) => {
-            SedfParams { period, slice: budget, latency: Duration::ZERO, extratime: false, weight: 0 }
-        }
-        SchedParams::Credit { weight, cap: 0 } | SchedParams::Credit2 { weight, cap: 0 } => SedfParams {
-            period: CREDIT_PERIOD,
-            slice: Duration::ZERO,
+        SchedParams::Rtds(Rtds { period, budget }) => SedfParams {
+            period,
+            slice: budget,
             latency: Duration::ZERO,
-            extratime: true,
-            weight: u32::from(weight),
+            extratime: false,
+            weight: 0,
         },
+        SchedParams::Credit { weight, cap: 0 } | SchedParams::Credit2 { weight, cap: 0 } => {
+            SedfParams {
+                period: CREDIT_PERIOD,
+                slice: Duration::ZERO,
+                latency: Duration::ZERO,
+                extratime: true,
+                weight: u32::from(weight),
+            }
+        }
         SchedParams::Credit { cap, .. } | SchedParams::Credit2 { cap, .. } => SedfParams {
             // A cap above one CPU is a slice longer than a period; the period stretches to hold it.
             period: CREDIT_PERIOD * u32::from(cap.div_ceil(100)),
@@ -101,20 +110,31 @@ mod tests {
     fn on_credit_a_slice_is_a_cap() {
         let now = SchedParams::Credit { weight: 300, cap: 7 };
         let set = |p| translate(&p, &now).unwrap();
-        assert_eq!(set(sedf(20_000_000, 5_000_000, false, 0)), SchedParams::Credit { weight: 300, cap: 25 });
+        assert_eq!(
+            set(sedf(20_000_000, 5_000_000, false, 0)),
+            SchedParams::Credit { weight: 300, cap: 25 }
+        );
         assert_eq!(set(sedf(3, 1, false, 0)), SchedParams::Credit { weight: 300, cap: 34 });
-        assert_eq!(set(sedf(20_000_000, 5_000_000, true, 0)), SchedParams::Credit { weight: 300, cap: 0 });
+        assert_eq!(
+            set(sedf(20_000_000, 5_000_000, true, 0)),
+            SchedParams::Credit { weight: 300, cap: 0 }
+        );
         assert_eq!(set(sedf(0, 0, false, 512)), SchedParams::Credit { weight: 512, cap: 7 });
     }
 
     #[test]
     fn on_rtds_times_stay_times() {
-        let now =
-            SchedParams::Rtds(Rtds { period: Duration::from_millis(10), budget: Duration::from_millis(4) });
+        let now = SchedParams::Rtds(Rtds {
+            period: Duration::from_millis(10),
+            budget: Duration::from_millis(4),
+        });
         let set = translate(&sedf(20_000_000, 5_000_000, false, 0), &now).unwrap();
         assert_eq!(
             set,
-            SchedParams::Rtds(Rtds { period: Duration::from_millis(20), budget: Duration::from_millis(5) })
+            SchedParams::Rtds(Rtds {
+                period: Duration::from_millis(20),
+                budget: Duration::from_millis(5)
+            })
         );
         assert!(translate(&sedf(20, 5, false, 0), &now).is_err());
     }
@@ -132,7 +152,10 @@ mod tests {
 
     #[test]
     fn what_was_never_set_is_what_the_scheduler_does() {
-        assert_eq!(meaning(&SchedParams::Credit { weight: 256, cap: 0 }), sedf(100_000_000, 0, true, 256));
+        assert_eq!(
+            meaning(&SchedParams::Credit { weight: 256, cap: 0 }),
+            sedf(100_000_000, 0, true, 256)
+        );
         assert_eq!(
             meaning(&SchedParams::Credit2 { weight: 256, cap: 25 }),
             sedf(100_000_000, 25_000_000, false, 0)

@@ -1,7 +1,7 @@
 //! What reads see: immutable, swapped in one step, never waited for.
 //!
-//! A [`Snapshot`] shares its domains with the one before it, so that publishing a change to one of 10,000 domains does
-//! not copy the others.
+//! A [`Snapshot`] shares its domains with the one before it, so that publishing a change to one of
+//! 10,000 domains does not copy the others.
 
 use super::journal::Journal;
 use super::lifecycle::State;
@@ -92,7 +92,8 @@ pub struct Snapshot {
     domains: HashTrieMapSync<Uuid, Arc<DomainView>>,
     names: RedBlackTreeMapSync<DomName, Uuid>,
     domids: HashTrieMapSync<DomId, Uuid>,
-    /// Grows with every change: what was printed from a snapshot of the same generation can be sent again.
+    /// Grows with every change: what was printed from a snapshot of the same generation can be sent
+    /// again.
     pub generation: u64,
     /// What the host had free.
     pub figures: HostFigures,
@@ -196,7 +197,8 @@ pub(super) struct Strange {
 
 impl Board {
     pub(super) fn new(journal: Journal) -> Self {
-        let (current, published) = (ArcSwap::from_pointee(Snapshot::empty()), watch::Sender::new(0));
+        let (current, published) =
+            (ArcSwap::from_pointee(Snapshot::empty()), watch::Sender::new(0));
         Self { current, epoch: Mutex::new(0), published, journal }
     }
 
@@ -209,7 +211,8 @@ impl Board {
         self.current.load_full()
     }
 
-    /// The moment before a sweep: what is published after it is newer than what the sweep will find.
+    /// The moment before a sweep: what is published after it is newer than what the sweep will
+    /// find.
     pub(super) fn epoch(&self) -> u64 {
         *self.lock()
     }
@@ -219,8 +222,15 @@ impl Board {
         let mut epoch = self.lock();
         *epoch += 1;
         let Shown { config, facts, definition, suspended, progress } = shown;
-        let view =
-            Arc::new(DomainView { uuid, config, facts, definition, suspended, progress, epoch: *epoch });
+        let view = Arc::new(DomainView {
+            uuid,
+            config,
+            facts,
+            definition,
+            suspended,
+            progress,
+            epoch: *epoch,
+        });
         let old = self.current.load().by_uuid(&uuid).cloned();
         self.swap(|snapshot| snapshot.insert(view.clone()));
         self.journal.compare(old.as_deref(), Some(&view));
@@ -236,8 +246,14 @@ impl Board {
         self.journal.compare(old.as_deref(), None);
     }
 
-    /// Takes over what a sweep that began at `began` has found, where no driver has published something newer.
-    pub(super) fn sweep(&self, began: u64, facts: Vec<DomainFacts>, figures: HostFigures) -> Strange {
+    /// Takes over what a sweep that began at `began` has found, where no driver has published
+    /// something newer.
+    pub(super) fn sweep(
+        &self,
+        began: u64,
+        facts: Vec<DomainFacts>,
+        figures: HostFigures,
+    ) -> Strange {
         let _epoch = self.lock();
         let mut strange = Strange::default();
         let mut snapshot = Snapshot::clone(&self.current.load());
@@ -245,7 +261,8 @@ impl Board {
         let mut moved = snapshot.figures != figures;
         for facts in facts {
             present.insert(facts.domid);
-            let Some(old) = snapshot.by_domid(facts.domid).filter(|old| old.uuid == facts.uuid) else {
+            let Some(old) = snapshot.by_domid(facts.domid).filter(|old| old.uuid == facts.uuid)
+            else {
                 strange.unknown.push(facts.domid);
                 continue;
             };
@@ -258,7 +275,8 @@ impl Board {
             }
             let view = DomainView { facts: Some(facts), ..DomainView::clone(old) };
             self.journal.compare(Some(old), Some(&view));
-            // Neither the name it is shown by, domid nor UUID differ, so the indices stay as they are.
+            // Neither the name it is shown by, domid nor UUID differ, so the indices stay as they
+            // are.
             snapshot.domains.insert_mut(view.uuid, Arc::new(view));
             moved = true;
         }
@@ -321,7 +339,8 @@ pub(super) mod tests {
     pub(in crate::core) fn snapshot(domains: &[DomainFacts]) -> Snapshot {
         let mut snapshot = Snapshot::empty();
         for facts in domains {
-            let mut view = DomainView::of(facts.uuid, Arc::new(DomainConfig::new(facts.name.clone(), 64)));
+            let mut view =
+                DomainView::of(facts.uuid, Arc::new(DomainConfig::new(facts.name.clone(), 64)));
             view.facts = Some(facts.clone());
             snapshot.insert(Arc::new(view));
         }

@@ -58,7 +58,8 @@ impl Transfer {
         self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Sets what can be seen of the call: the stage that it is in, and figures that change while it gets on.
+    /// Sets what can be seen of the call: the stage that it is in, and figures that change while it
+    /// gets on.
     pub fn observe(&self, stage: Stage, detail: String) {
         let mut seen = self.seen();
         if seen.stage != stage || seen.detail != detail {

@@ -59,8 +59,8 @@ impl Activity {
         self.with(|state| *state = (Phase::Handling, Instant::now()));
     }
 
-    /// The head of a request has arrived, and a body is to follow. The clock runs on from the first byte, unless the
-    /// request came right behind another one, in the same read.
+    /// The head of a request has arrived, and a body is to follow. The clock runs on from the first
+    /// byte, unless the request came right behind another one, in the same read.
     pub(super) fn received_head(&self) {
         self.read_some();
     }
@@ -80,8 +80,8 @@ impl Activity {
         self.with(|(phase, _)| *phase)
     }
 
-    /// How long the client has kept us waiting: `None` while we keep the client waiting, and while the wait is too
-    /// short to hold it against anybody.
+    /// How long the client has kept us waiting: `None` while we keep the client waiting, and while
+    /// the wait is too short to hold it against anybody.
     pub(super) fn waiting(&self, now: Instant) -> Option<Duration> {
         let (phase, since) = self.with(|state| *state);
         let grace = match phase {

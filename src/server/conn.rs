@@ -52,9 +52,10 @@ pub(super) async fn serve<S>(
     let who = caller.to_string();
     let stream = Paced::new(stream, Arc::clone(&activity), patience);
     let stream = TokioIo::new(RequestLine::new(stream));
-    let service = service_fn(|request| answer(request, app.clone(), caller.clone(), Arc::clone(&activity)));
-    // Old clients compare header names with their case. An end of the client's stream is no reason to drop a request
-    // that is being worked on.
+    let service =
+        service_fn(|request| answer(request, app.clone(), caller.clone(), Arc::clone(&activity)));
+    // Old clients compare header names with their case. An end of the client's stream is no reason
+    // to drop a request that is being worked on.
     let connection = http1::Builder::new()
         .title_case_headers(true)
         .half_close(true)

@@ -1,12 +1,13 @@
 //! Keeps web pages from talking to the daemon behind their reader's back.
 //!
-//! Whoever reaches the port controls every domain, and a browser on this machine reaches it. Two ways lead a foreign
-//! page there, and each has its door shut:
+//! Whoever reaches the port controls every domain, and a browser on this machine reaches it. Two
+//! ways lead a foreign page there, and each has its door shut:
 //!
-//! - *DNS rebinding*: the page's own name is made to resolve to this machine. Its requests then name a host that is
-//!   not ours, so on TCP `Host` must be a name of ours.
-//! - *Cross-site request forgery*: the page posts a form to our address. A browser says so in `Origin` or
-//!   `Sec-Fetch-Site`, on a unix socket behind a proxy as well; an old one that knows neither says so in `Referer`.
+//! - *DNS rebinding*: the page's own name is made to resolve to this machine. Its requests then
+//!   name a host that is not ours, so on TCP `Host` must be a name of ours.
+//! - *Cross-site request forgery*: the page posts a form to our address. A browser says so in
+//!   `Origin` or `Sec-Fetch-Site`, on a unix socket behind a proxy as well; an old one that knows
+//!   neither says so in `Referer`.
 //!
 //! curl, xm and libvirt send none of the three, and some send no `Host`: they pass.
 
@@ -37,7 +38,8 @@ enum Refusal {
 }
 
 impl Guard {
-    /// A guard that knows this machine's names and the ones that `tunables` allow at the time of a request.
+    /// A guard that knows this machine's names and the ones that `tunables` allow at the time of a
+    /// request.
     pub fn new(tunables: Live) -> Self {
         Self { own: names_of_this_machine().into(), tunables }
     }
@@ -49,7 +51,8 @@ impl Guard {
         match verdict {
             Ok(()) => next.run(request).await,
             Err(refusal) => {
-                let who = via.map(|via| Caller { via: via.clone() }.to_string()).unwrap_or_default();
+                let who =
+                    via.map(|via| Caller { via: via.clone() }.to_string()).unwrap_or_default();
                 tracing::warn!("Refused a request of {who}: {}", refusal.text());
                 refusal.into_response()
             }
@@ -64,7 +67,8 @@ impl Guard {
         headers: &HeaderMap,
     ) -> Result<(), Refusal> {
         if !matches!(via, Some(Via::Unix { .. } | Via::Internal)) {
-            let hosts = headers.get_all(HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes()));
+            let hosts =
+                headers.get_all(HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes()));
             // A request through a proxy names the host in its target as well.
             let target = uri.authority().map(|authority| authority.as_str().into());
             for host in hosts.chain(target) {
@@ -115,8 +119,10 @@ fn is_from_our_own_page(headers: &HeaderMap) -> bool {
         (Ok(value), Some(host)) => is_origin_of(origin(value), host),
         _ => false,
     };
-    let origin_is_ours = headers.get_all(ORIGIN).iter().all(|origin| is_ours(origin, |origin| origin));
-    // Browsers before 2016 send an `Origin` with few requests, or none. Some proxies blank a `Referer` out.
+    let origin_is_ours =
+        headers.get_all(ORIGIN).iter().all(|origin| is_ours(origin, |origin| origin));
+    // Browsers before 2016 send an `Origin` with few requests, or none. Some proxies blank a
+    // `Referer` out.
     let told = headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN);
     let referer_is_ours = told
         || headers
@@ -126,9 +132,11 @@ fn is_from_our_own_page(headers: &HeaderMap) -> bool {
     site_is_ours && origin_is_ours && referer_is_ours
 }
 
-/// Whether a `Referer` names no site: it is a path on this one, or empty. `//evil.example/` names one.
+/// Whether a `Referer` names no site: it is a path on this one, or empty. `//evil.example/` names
+/// one.
 fn is_path(referer: &[u8]) -> bool {
-    matches!(referer, [] | [b'/']) || matches!(referer, [b'/', second, ..] if !b"/\\".contains(second))
+    matches!(referer, [] | [b'/'])
+        || matches!(referer, [b'/', second, ..] if !b"/\\".contains(second))
 }
 
 /// The part of a URL that is its origin: `http://host:8000` of `http://host:8000/a?b`.
@@ -175,7 +183,8 @@ impl Refusal {
     }
 }
 
-/// The host name as the kernel and `/etc/hostname` have it, each also without its domain; lower case.
+/// The host name as the kernel and `/etc/hostname` have it, each also without its domain; lower
+/// case.
 fn names_of_this_machine() -> Vec<String> {
     let mut names = Vec::new();
     for file in ["/proc/sys/kernel/hostname", "/etc/hostname"] {

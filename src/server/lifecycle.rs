@@ -12,7 +12,8 @@ use super::Server;
 /// How long requests in flight may take once the daemon is asked to stop.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
-/// The signals that the daemon obeys. From the moment this exists, none of them ends the process by itself.
+/// The signals that the daemon obeys. From the moment this exists, none of them ends the process by
+/// itself.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
@@ -38,8 +39,8 @@ impl Signals {
     }
 }
 
-/// Runs until SIGTERM or SIGINT, then drains `server`; a second signal or [`DRAIN_DEADLINE`] cuts that short. Each
-/// SIGHUP calls `reload`.
+/// Runs until SIGTERM or SIGINT, then drains `server`; a second signal or [`DRAIN_DEADLINE`] cuts
+/// that short. Each SIGHUP calls `reload`.
 pub async fn supervise(server: &Server, mut signals: Signals, mut reload: impl FnMut()) {
     notify(&[NotifyState::Ready]);
     loop {
@@ -71,8 +72,8 @@ pub async fn supervise(server: &Server, mut signals: Signals, mut reload: impl F
     tracing::info!("Stopped");
 }
 
-/// Lets the process open as many files as the system allows: each connection needs one, and the limit that most
-/// systems start with is there for programs that use `select`.
+/// Lets the process open as many files as the system allows: each connection needs one, and the
+/// limit that most systems start with is there for programs that use `select`.
 pub fn raise_file_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));

@@ -1,7 +1,7 @@
 //! The way in: listeners, connections and their limits, the life of the daemon, its log.
 //!
-//! Nothing here knows a page or an operation. A wire hands in an [`axum::Router`]; every request reaches it with a
-//! [`Caller`](crate::core::caller::Caller) among its extensions.
+//! Nothing here knows a page or an operation. A wire hands in an [`axum::Router`]; every request
+//! reaches it with a [`Caller`](crate::core::caller::Caller) among its extensions.
 //!
 //! ```text
 //! lifecycle   signals, readiness, drain

@@ -1,7 +1,8 @@
 //! A stream that ends when its client is too slow.
 //!
-//! One rule covers the client that sends nothing, the one that drips a request, the one that keeps a connection open
-//! for nothing and the one that does not take its answer: whenever it is the client's turn, it has a fixed patience.
+//! One rule covers the client that sends nothing, the one that drips a request, the one that keeps
+//! a connection open for nothing and the one that does not take its answer: whenever it is the
+//! client's turn, it has a fixed patience.
 
 use std::future::Future as _;
 use std::io;
@@ -51,7 +52,11 @@ impl<S> Paced<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut this.stream).poll_read(cx, buf) {
@@ -61,10 +66,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             return Poll::Ready(result);
         }
         loop {
-            let Some(deadline) = this.activity.deadline(this.patience) else { return Poll::Pending };
+            let Some(deadline) = this.activity.deadline(this.patience) else {
+                return Poll::Pending;
+            };
             ready!(this.reading.poll(cx, deadline));
             // Writing may have moved the deadline while the alarm was being polled.
-            if this.activity.deadline(this.patience).is_some_and(|deadline| deadline <= Instant::now()) {
+            if this
+                .activity
+                .deadline(this.patience)
+                .is_some_and(|deadline| deadline <= Instant::now())
+            {
                 break;
             }
         }
@@ -77,7 +88,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_write(cx, buf);
         this.after_write(cx, result)
@@ -108,8 +123,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 
 /// A timer for a deadline that mostly moves away.
 ///
-/// It is set anew only when it rings too early or would ring too late, so that a deadline which is put off with every
-/// request costs nothing.
+/// It is set anew only when it rings too early or would ring too late, so that a deadline which is
+/// put off with every request costs nothing.
 #[derive(Debug, Default)]
 struct Alarm(Option<Pin<Box<Sleep>>>);
 

@@ -1,8 +1,9 @@
 //! Repair of a request line whose target holds raw spaces.
 //!
-//! libvirt puts a domain's name into the path as it is: `GET /xend/domain/my dom?detail=1 HTTP/1.1`. No HTTP library
-//! takes that, so the first line of a connection passes through here and its inner spaces leave as `%20`. libvirt
-//! opens a connection for each request, hence the first line is enough, and all other bytes pass untouched.
+//! libvirt puts a domain's name into the path as it is: `GET /xend/domain/my dom?detail=1
+//! HTTP/1.1`. No HTTP library takes that, so the first line of a connection passes through here and
+//! its inner spaces leave as `%20`. libvirt opens a connection for each request, hence the first
+//! line is enough, and all other bytes pass untouched.
 
 use std::io;
 use std::pin::Pin;
@@ -37,7 +38,11 @@ impl<S> RequestLine<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for RequestLine<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let Self { stream, state } = self.get_mut();
         loop {
             match state {
@@ -55,7 +60,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestLine<S> {
                     let start = buf.filled().len();
                     ready!(Pin::new(&mut *stream).poll_read(cx, buf))?;
                     let new = &buf.filled()[start..];
-                    // Nearly always the line comes whole and needs nothing: it stays where it was read to.
+                    // Nearly always the line comes whole and needs nothing: it stays where it was
+                    // read to.
                     if line.is_empty() && (new.is_empty() || is_whole_and_good(new)) {
                         *state = State::Passing;
                         return Poll::Ready(Ok(()));
@@ -64,7 +70,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestLine<S> {
                     let line_feed = new.contains(&b'\n');
                     line.extend_from_slice(new);
                     buf.set_filled(start);
-                    if ended || line.len() > LONGEST_LINE || (line_feed && first_line_end(line).is_some()) {
+                    if ended
+                        || line.len() > LONGEST_LINE
+                        || (line_feed && first_line_end(line).is_some())
+                    {
                         repair(line);
                         *state = State::Emitting(std::mem::take(line), 0);
                     }
@@ -74,7 +83,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestLine<S> {
     }
 }
 
-/// Where the first line that is not empty begins and ends (before its `\n`). Empty lines before a request are allowed.
+/// Where the first line that is not empty begins and ends (before its `\n`). Empty lines before a
+/// request are allowed.
 fn first_line_end(bytes: &[u8]) -> Option<(usize, usize)> {
     let start = bytes.iter().position(|byte| !b"\r\n".contains(byte))?;
     let length = bytes[start..].iter().position(|&byte| byte == b'\n')?;
@@ -90,13 +100,16 @@ fn inner_spaces(line: &[u8]) -> Option<(usize, usize)> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let first = line.iter().position(|&byte| byte == b' ')? + 1;
     let last = line.iter().rposition(|&byte| byte == b' ')?;
-    let is_http = matches!(&line[last..], [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9']);
+    let is_http =
+        matches!(&line[last..], [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9']);
     (is_http && first < last && line[first..last].contains(&b' ')).then_some((first, last))
 }
 
 /// Writes the spaces inside the target of the first line as `%20`.
 fn repair(bytes: &mut Vec<u8>) {
-    let Some((start, end)) = first_line_end(bytes).filter(|(_, end)| *end <= LONGEST_LINE) else { return };
+    let Some((start, end)) = first_line_end(bytes).filter(|(_, end)| *end <= LONGEST_LINE) else {
+        return;
+    };
     let Some((first, last)) = inner_spaces(&bytes[start..end]) else { return };
     let target: Vec<u8> = bytes[start + first..start + last]
         .iter()
@@ -107,7 +120,11 @@ fn repair(bytes: &mut Vec<u8>) {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for RequestLine<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
     }
 
@@ -137,7 +154,8 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    /// What comes out when `input` arrives in pieces of `piece` bytes and is read into a buffer of `room` bytes.
+    /// What comes out when `input` arrives in pieces of `piece` bytes and is read into a buffer of
+    /// `room` bytes.
     async fn through(input: &[u8], piece: usize, room: usize) -> Vec<u8> {
         let (mut client, server) = tokio::io::duplex(piece);
         let input = input.to_vec();
@@ -165,7 +183,10 @@ mod tests {
             ),
             ("GET /a b  c HTTP/1.0\n\n", "GET /a%20b%20%20c HTTP/1.0\n\n"),
             ("\r\n\nGET /a b HTTP/1.1\r\n\r\n", "\r\n\nGET /a%20b HTTP/1.1\r\n\r\n"),
-            ("POST /a b HTTP/1.1\r\n\r\nx y HTTP/1.1\r\n", "POST /a%20b HTTP/1.1\r\n\r\nx y HTTP/1.1\r\n"),
+            (
+                "POST /a b HTTP/1.1\r\n\r\nx y HTTP/1.1\r\n",
+                "POST /a%20b HTTP/1.1\r\n\r\nx y HTTP/1.1\r\n",
+            ),
             ("GET /a b HTTP/1.1 HTTP/1.1\r\n\r\n", "GET /a%20b%20HTTP/1.1 HTTP/1.1\r\n\r\n"),
         ];
         for (input, output) in cases {

@@ -30,8 +30,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without listeners. Each listener will serve `max_connections` at a time; a connection has the
-    /// request timeout that `tunables` hold when it is accepted.
+    /// A server without listeners. Each listener will serve `max_connections` at a time; a
+    /// connection has the request timeout that `tunables` hold when it is accepted.
     pub fn new(tunables: Live, max_connections: usize) -> Self {
         let shutdown = Shutdown { soft: CancellationToken::new(), hard: CancellationToken::new() };
         Self { tunables, max_connections, tasks: TaskTracker::new(), shutdown }
@@ -84,7 +84,8 @@ struct Door {
 }
 
 impl Door {
-    /// Accepts until told to stop. Nothing that a client or a full table of files does ends this loop.
+    /// Accepts until told to stop. Nothing that a client or a full table of files does ends this
+    /// loop.
     async fn keep(self) {
         let mut trouble = Trouble::default();
         let mut crowded = false;
@@ -114,7 +115,10 @@ impl Door {
                 self.welcome(stream, via, slot);
             } else if !crowded {
                 crowded = true;
-                tracing::warn!("All connections of {} are busy: turning clients away", self.listener);
+                tracing::warn!(
+                    "All connections of {} are busy: turning clients away",
+                    self.listener
+                );
             }
         }
     }

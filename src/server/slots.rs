@@ -16,9 +16,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The places of one listener.
 ///
-/// Each listener has its own, so that a crowd on TCP never locks out the administrator on the unix socket. When all
-/// are taken, the connection that has kept us waiting longest makes room for a new one; connections whose requests
-/// are being worked on stay.
+/// Each listener has its own, so that a crowd on TCP never locks out the administrator on the unix
+/// socket. When all are taken, the connection that has kept us waiting longest makes room for a new
+/// one; connections whose requests are being worked on stay.
 #[derive(Debug, Clone)]
 pub(super) struct Slots {
     free: Arc<Semaphore>,
@@ -55,7 +55,8 @@ impl Slots {
         Self { free, guests: Arc::default() }
     }
 
-    /// A place, at the latest after [`WAIT_FOR_A_PLACE`]; `None` if everybody is busy for that long.
+    /// A place, at the latest after [`WAIT_FOR_A_PLACE`]; `None` if everybody is busy for that
+    /// long.
     pub(super) async fn take(&self) -> Option<Slot> {
         let permit = match Arc::clone(&self.free).try_acquire_owned() {
             Ok(permit) => permit,
@@ -65,7 +66,9 @@ impl Slots {
         let mut guests = lock(&self.guests);
         let number = guests.next;
         guests.next += 1;
-        guests.by_number.insert(number, Guest { activity: Arc::clone(&activity), leave: leave.clone() });
+        guests
+            .by_number
+            .insert(number, Guest { activity: Arc::clone(&activity), leave: leave.clone() });
         Some(Slot { number, guests: Arc::clone(&self.guests), activity, leave, _permit: permit })
     }
 

@@ -4,8 +4,9 @@ use super::ShapeError;
 use super::fields::Fields;
 use super::sink::Sink;
 use crate::core::model::{
-    Backend, Block, BlockClass, BlockKind, BlockMode, Console, Device, Generic, Image, Invalid, PciAddress,
-    PciDevice, PciFunction, Property, Text, Value, Vfb, Vif, VirtualDevice, Vkbd, parse_uuid,
+    Backend, Block, BlockClass, BlockKind, BlockMode, Console, Device, Generic, Image, Invalid,
+    PciAddress, PciDevice, PciFunction, Property, Text, Value, Vfb, Vif, VirtualDevice, Vkbd,
+    parse_uuid,
 };
 use crate::sxp::Sxp;
 
@@ -27,8 +28,8 @@ const VFB_KEYS: [&str; 11] = [
     "type",
 ];
 
-/// Reads one device, `(vbd (uname phy:/dev/vg0/a) (dev sda1) (mode w))`. None if it is one that xend makes up itself
-/// and prints in its answers.
+/// Reads one device, `(vbd (uname phy:/dev/vg0/a) (dev sda1) (mode w))`. None if it is one that
+/// xend makes up itself and prints in its answers.
 pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
     let Some(class) = device.head() else {
         return Err(ShapeError::new(
@@ -74,7 +75,9 @@ pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
             }
             Device::Vfb(Vfb { id, uuid, rest })
         }
-        "vkbd" => Device::Vkbd(Vkbd { backend: backend(&mut fields)?, uuid, id, rest: fields.rest() }),
+        "vkbd" => {
+            Device::Vkbd(Vkbd { backend: backend(&mut fields)?, uuid, id, rest: fields.rest() })
+        }
         "console" => {
             let protocol = fields.optional_text("protocol")?.unwrap_or_else(|| "vt100".into());
             Device::Console(Console { protocol, uuid, id, rest: fields.rest() })
@@ -100,13 +103,15 @@ fn block(
             at,
         ));
     };
-    let (name, kind) = undecorated(&dev).map_err(|reason| ShapeError::new(fields.name("dev"), reason, at))?;
-    let number =
-        VirtualDevice::parse(name).map_err(|reason| ShapeError::new(fields.name("dev"), reason, at))?;
+    let (name, kind) =
+        undecorated(&dev).map_err(|reason| ShapeError::new(fields.name("dev"), reason, at))?;
+    let number = VirtualDevice::parse(name)
+        .map_err(|reason| ShapeError::new(fields.name("dev"), reason, at))?;
     let uname_word = fields.word("uname")?;
     let uname = uname_word.and_then(Sxp::as_bytes).unwrap_or_default();
-    Block::check_uname(uname, kind)
-        .map_err(|reason| ShapeError::new(fields.name("uname"), reason, uname_word.unwrap_or(at)))?;
+    Block::check_uname(uname, kind).map_err(|reason| {
+        ShapeError::new(fields.name("uname"), reason, uname_word.unwrap_or(at))
+    })?;
     // What only an answer says; another driver than the usual one is worth keeping.
     fields.drop_keys(&["protocol"]);
     let vdi = fields.optional_text("VDI")?.and_then(|text| parse_uuid(&text.to_string()).ok());
@@ -160,7 +165,8 @@ fn pci(device: &Sxp) -> Result<PciDevice, ShapeError> {
         let mut parts = Fields::new("pci dev", dev.tail())?;
         parts.drop_keys(&["uuid"]);
         let mut number = |key| parts.checked(key, pci_number);
-        let missing = |key: &str| ShapeError::new(format!("pci dev {key}"), "missing, like 0x1b", dev);
+        let missing =
+            |key: &str| ShapeError::new(format!("pci dev {key}"), "missing, like 0x1b", dev);
         let domain = number("domain")?.unwrap_or(0);
         let bus = number("bus")?.ok_or_else(|| missing("bus"))?;
         let slot = number("slot")?.ok_or_else(|| missing("slot"))?;
@@ -186,20 +192,26 @@ fn pci_number(text: &str) -> Result<u32, Invalid> {
 
 /// The frame buffer that an image asks for with `(vnc 1)` or `(sdl 1)`, if no device does.
 pub(super) fn implied_vfb(image: Option<&Image>, devices: &[Device]) -> Option<Device> {
-    let image = image.filter(|image| ["vnc", "sdl", "opengl"].iter().any(|key| image.switched_on(key)))?;
+    let image =
+        image.filter(|image| ["vnc", "sdl", "opengl"].iter().any(|key| image.switched_on(key)))?;
     if devices.iter().any(|device| matches!(device, Device::Vfb(_))) {
         return None;
     }
     let wanted = |p: &&Property| {
-        VFB_KEYS.iter().any(|key| p.key == *key) && p.text().is_some_and(|v| v != "0" && !v.is_empty())
+        VFB_KEYS.iter().any(|key| p.key == *key)
+            && p.text().is_some_and(|v| v != "0" && !v.is_empty())
     };
-    Some(Device::Vfb(Vfb { rest: image.rest.iter().filter(wanted).cloned().collect(), ..Vfb::default() }))
+    Some(Device::Vfb(Vfb {
+        rest: image.rest.iter().filter(wanted).cloned().collect(),
+        ..Vfb::default()
+    }))
 }
 
 /// How a device is written down.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As one that serves a running guest, with what the backend made of it. `pv` if the guest is paravirtualised.
+    /// As one that serves a running guest, with what the backend made of it. `pv` if the guest is
+    /// paravirtualised.
     Running {
         /// Whether the guest is paravirtualised.
         pv: bool,
@@ -210,7 +222,8 @@ pub(super) enum Form {
     Stored,
 }
 
-/// Writes the device's own record: `(vif (mac ...) ...)`. `location` is where a console or frame buffer can be reached.
+/// Writes the device's own record: `(vif (mac ...) ...)`. `location` is where a console or frame
+/// buffer can be reached.
 pub(super) fn device(
     sink: &mut impl Sink,
     device: &Device,
@@ -297,7 +310,8 @@ pub(super) fn device(
     sink.end_record();
 }
 
-/// Keys that nobody interprets. Only what is stored, or handed to the hypervisor, has its passwords.
+/// Keys that nobody interprets. Only what is stored, or handed to the hypervisor, has its
+/// passwords.
 pub(super) fn properties(sink: &mut impl Sink, properties: &[Property], form: Form) {
     if form == Form::Stored {
         return sink.properties(properties.iter());
@@ -324,7 +338,10 @@ fn pci_fields(sink: &mut impl Sink, pci: &PciDevice, form: Form) {
 
 fn uuid(sink: &mut impl Sink, uuid: Option<uuid::Uuid>) {
     if let Some(uuid) = uuid {
-        sink.text_field("uuid", uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes());
+        sink.text_field(
+            "uuid",
+            uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes(),
+        );
     }
 }
 

@@ -23,7 +23,8 @@ pub fn event_kind(what: &What) -> &'static str {
     }
 }
 
-/// `(event (id 5f3a-12) (kind state) (time 1763733000.5) (domain pv1) (uuid ..) (domid 3) (from paused) (to running))`
+/// `(event (id 5f3a-12) (kind state) (time 1763733000.5) (domain pv1) (uuid ..) (domid 3) (from
+/// paused) (to running))`
 pub fn event(sink: &mut impl Sink, id: &str, event: &Event) {
     begin(sink, id, event_kind(&event.what), event.at);
     match event.uuid {
@@ -78,7 +79,8 @@ fn begin(sink: &mut impl Sink, id: &str, kind: &str, at: SystemTime) {
     sink.float_field("time", since.as_secs_f64());
 }
 
-/// `(figures (domain (name pv1) (uuid ..) (cpu 12.5) (memory 128)) ...)`: CPU in percent of one CPU, memory in MiB.
+/// `(figures (domain (name pv1) (uuid ..) (cpu 12.5) (memory 128)) ...)`: CPU in percent of one
+/// CPU, memory in MiB.
 pub fn figures<'a>(
     sink: &mut impl Sink,
     samples: impl Iterator<Item = (&'a DomainView, &'a Uuid, &'a Sample)>,

@@ -19,7 +19,11 @@ impl<'a> Fields<'a> {
             if !matches!(item.as_list(), Some([Sxp::Atom(_), ..])) {
                 // The item is not shown: a password can be anywhere in it.
                 let scope = if scope.is_empty() { "configuration" } else { scope };
-                return Err(ShapeError::new(scope, "an item of it is not of the form (key value)", item));
+                return Err(ShapeError::new(
+                    scope,
+                    "an item of it is not of the form (key value)",
+                    item,
+                ));
             }
         }
         Ok(Self { scope, items: items.iter().collect() })
@@ -38,23 +42,25 @@ impl<'a> Fields<'a> {
         self.items.retain(|item| !item.head().is_some_and(|head| keys.contains(&head)));
     }
 
-    /// Takes out the property with this key. Given twice with the same value is the same as once (xm 3.0.0 sends
-    /// `vcpus` twice); with different values it is an error.
+    /// Takes out the property with this key. Given twice with the same value is the same as once
+    /// (xm 3.0.0 sends `vcpus` twice); with different values it is an error.
     pub(super) fn take(&mut self, key: &str) -> Result<Option<&'a Sxp>, ShapeError> {
         let all = self.take_all(key);
         match all.as_slice() {
             [] => Ok(None),
             [first, others @ ..] => match others.iter().find(|other| *other != first) {
-                Some(other) => {
-                    Err(ShapeError::new(self.name(key), "given twice, with different values", other))
-                }
+                Some(other) => Err(ShapeError::new(
+                    self.name(key),
+                    "given twice, with different values",
+                    other,
+                )),
                 None => Ok(Some(first)),
             },
         }
     }
 
-    /// The single word that is a property's value; an absent property and one without a value (`(features)`) are the
-    /// same.
+    /// The single word that is a property's value; an absent property and one without a value
+    /// (`(features)`) are the same.
     pub(super) fn word(&mut self, key: &str) -> Result<Option<&'a Sxp>, ShapeError> {
         let Some(property) = self.take(key)? else { return Ok(None) };
         match property.tail() {
@@ -75,7 +81,10 @@ impl<'a> Fields<'a> {
     }
 
     /// A value of a type that checks itself.
-    pub(super) fn parse<T: FromStr<Err = Invalid>>(&mut self, key: &str) -> Result<Option<T>, ShapeError> {
+    pub(super) fn parse<T: FromStr<Err = Invalid>>(
+        &mut self,
+        key: &str,
+    ) -> Result<Option<T>, ShapeError> {
         self.checked(key, str::parse)
     }
 
@@ -86,12 +95,18 @@ impl<'a> Fields<'a> {
         check: impl FnOnce(&str) -> Result<T, Invalid>,
     ) -> Result<Option<T>, ShapeError> {
         let Some(word) = self.word(key)? else { return Ok(None) };
-        let text = word.as_str().ok_or_else(|| ShapeError::new(self.name(key), "not UTF-8 text", word))?;
+        let text =
+            word.as_str().ok_or_else(|| ShapeError::new(self.name(key), "not UTF-8 text", word))?;
         check(text).map(Some).map_err(|reason| ShapeError::new(self.name(key), reason, word))
     }
 
     /// A whole number of `unit`, at most `max`.
-    pub(super) fn number(&mut self, key: &str, unit: &str, max: u64) -> Result<Option<u64>, ShapeError> {
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        unit: &str,
+        max: u64,
+    ) -> Result<Option<u64>, ShapeError> {
         self.checked(key, |text| match whole(text) {
             Some(n) if n <= max => Ok(n),
             Some(n) => Err(Invalid::new(format!("{n} is above {max}"))),
@@ -109,11 +124,14 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A whole number. xend 3.0 printed some as floats (`(cpu_weight 1.0)`), and what it printed is echoed back.
+/// A whole number. xend 3.0 printed some as floats (`(cpu_weight 1.0)`), and what it printed is
+/// echoed back.
 fn whole(text: &str) -> Option<u64> {
     let digits = text.trim();
-    let digits =
-        digits.split_once('.').filter(|(_, f)| f.bytes().all(|b| b == b'0')).map_or(digits, |(n, _)| n);
+    let digits = digits
+        .split_once('.')
+        .filter(|(_, f)| f.bytes().all(|b| b == b'0'))
+        .map_or(digits, |(n, _)| n);
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 

@@ -13,7 +13,8 @@ const CONFIG_FORMAT: u32 = 4;
 /// Writes `(node ...)`.
 pub fn node(sink: &mut impl Sink, info: &HostInfo, figures: &HostFigures) {
     sink.begin_record("node");
-    for (key, value) in ["system", "host", "release", "version", "machine"].iter().zip(&info.uname) {
+    for (key, value) in ["system", "host", "release", "version", "machine"].iter().zip(&info.uname)
+    {
         sink.text_field(key, value.as_bytes());
     }
     let topology = &info.topology;
@@ -38,8 +39,9 @@ pub fn node(sink: &mut impl Sink, info: &HostInfo, figures: &HostFigures) {
     sink.text_field("platform_params", info.platform_params.as_bytes());
     sink.text_field("xen_changeset", info.changeset.as_bytes());
     sink.text_field("xen_commandline", info.commandline.as_bytes());
-    for (key, value) in
-        ["cc_compiler", "cc_compile_by", "cc_compile_domain", "cc_compile_date"].iter().zip(&info.compiled)
+    for (key, value) in ["cc_compiler", "cc_compile_by", "cc_compile_domain", "cc_compile_date"]
+        .iter()
+        .zip(&info.compiled)
     {
         sink.text_field(key, value.as_bytes());
     }
@@ -106,7 +108,8 @@ pub fn devices(sink: &mut impl Sink, devices: &[DeviceFacts]) {
     sink.end_list();
 }
 
-/// Writes `(vbd (dom 1 id 2064))`: a device that was plugged in. One of a domain that is not on the host has no `dom`.
+/// Writes `(vbd (dom 1 id 2064))`: a device that was plugged in. One of a domain that is not on the
+/// host has no `dom`.
 pub fn attached(sink: &mut impl Sink, class: &str, domid: Option<DomId>, id: u32) {
     sink.begin_record(class);
     match domid {

@@ -7,7 +7,8 @@ use super::sink::Sink;
 use crate::core::model::{Device, DomainConfig, GuestKind, Image, MAX_VCPUS, Property, Text};
 use crate::sxp::Sxp;
 
-/// Reads `(image (linux ...))`: the image, and the number of VCPUs that xm 3.0.0 put in there and nowhere else.
+/// Reads `(image (linux ...))`: the image, and the number of VCPUs that xm 3.0.0 put in there and
+/// nowhere else.
 pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>), ShapeError> {
     let image = match property.tail() {
         [] => return Ok((None, None)),
@@ -59,7 +60,8 @@ pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>),
     let mut rest = fields.rest();
     // Answers list the PCI devices here once more.
     rest.retain(|property| property.key != "pci");
-    let image = Image { kind, builder: builder.into(), kernel, ramdisk, args, loader, device_model, rest };
+    let image =
+        Image { kind, builder: builder.into(), kernel, ramdisk, args, loader, device_model, rest };
     Ok((Some(image), vcpus))
 }
 
@@ -78,8 +80,8 @@ fn command_line(fields: &mut Fields<'_>) -> Result<Text, ShapeError> {
     Ok(line.into())
 }
 
-/// Writes `(image ...)`, and leaves it to [`end_image`] to end it. A stored form holds what was set and nothing else;
-/// the others have xend's own defaults, too.
+/// Writes `(image ...)`, and leaves it to [`end_image`] to end it. A stored form holds what was set
+/// and nothing else; the others have xend's own defaults, too.
 pub(super) fn image(
     sink: &mut impl Sink,
     image: &Image,

@@ -3,7 +3,9 @@
 use super::ShapeError;
 use super::fields::Fields;
 use super::sink::{Sink, TreeSink};
-use crate::core::model::{Invalid, Item, MAX_CPUS, Network, Notes, Pool, Thing, Uuid, Vdi, VdiKind, Vlan};
+use crate::core::model::{
+    Invalid, Item, MAX_CPUS, Network, Notes, Pool, Thing, Uuid, Vdi, VdiKind, Vlan,
+};
 use crate::sxp::Sxp;
 
 /// Writes an item. Its UUID is the file's name.
@@ -56,7 +58,8 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
     let thing = match head {
         "vdi" => {
             let location = fields.text("location")?;
-            let size = fields.number("size", " of bytes", u64::MAX)?.ok_or_else(|| missing("size"))?;
+            let size =
+                fields.number("size", " of bytes", u64::MAX)?.ok_or_else(|| missing("size"))?;
             let kind = fields.parse::<VdiKind>("type")?.ok_or_else(|| missing("type"))?;
             let mut flag = |key: &str| fields.number(key, "", 1).map(|on| on == Some(1));
             let (own, sharable, read_only) = (flag("own")?, flag("sharable")?, flag("read_only")?);
@@ -67,7 +70,8 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
             Thing::Network(network.ok_or_else(|| missing("bridge"))?)
         }
         "vlan" => {
-            let (device, bridge) = (fields.text("device")?.to_string(), fields.text("bridge")?.to_string());
+            let (device, bridge) =
+                (fields.text("device")?.to_string(), fields.text("bridge")?.to_string());
             let tag = fields.checked("tag", |tag| {
                 let tag = tag.parse().map_err(|_| Invalid::new("a number is expected"))?;
                 Vlan::new(&device, tag, &bridge)
@@ -92,8 +96,9 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
         "pbd" => Thing::Pbd,
         "noted" => Thing::Noted,
         other => {
-            let reason =
-                Invalid::new(format!("{other:?} is not one of vdi, network, vlan, cpu_pool, pbd, noted"));
+            let reason = Invalid::new(format!(
+                "{other:?} is not one of vdi, network, vlan, cpu_pool, pbd, noted"
+            ));
             return Err(ShapeError::whole(&reason, sxp));
         }
     };
@@ -116,11 +121,19 @@ mod tests {
         notes.set("name_label", Some(Note::Text("a disk (1)".into()))).unwrap();
         notes.set_entry("other_config", "location", Some("phy:/dev/x")).unwrap();
         let (location, size) = ("file:/var/lib/a b.img".into(), 1 << 40);
-        let vdi = Vdi { location, size, kind: VdiKind::User, own: true, sharable: false, read_only: true };
+        let vdi = Vdi {
+            location,
+            size,
+            kind: VdiKind::User,
+            own: true,
+            sharable: false,
+            read_only: true,
+        };
         let network = Network::new("xenbr0").unwrap();
         let uuid = Uuid::from_u128(7);
         let (name, scheduler) = ("new".to_owned(), Scheduler::Credit2);
-        let pool = Pool { name, scheduler, cpus: "1,3".parse().unwrap(), ncpu: 2, auto_start: true };
+        let pool =
+            Pool { name, scheduler, cpus: "1,3".parse().unwrap(), ncpu: 2, auto_start: true };
         let things = [
             Thing::Vdi(vdi),
             Thing::Network(network),
@@ -134,10 +147,14 @@ mod tests {
             for notes in [notes.clone(), Notes::default()] {
                 let item = Item { uuid, thing: thing.clone(), notes };
                 let text = stored_item(&item).to_bytes();
-                assert_eq!(read_item(&read_one(&text, &Limits::default()).unwrap(), uuid).unwrap(), item);
+                assert_eq!(
+                    read_item(&read_one(&text, &Limits::default()).unwrap(), uuid).unwrap(),
+                    item
+                );
             }
         }
-        let read = |text: &str| read_item(&read_one(text.as_bytes(), &Limits::default()).unwrap(), uuid);
+        let read =
+            |text: &str| read_item(&read_one(text.as_bytes(), &Limits::default()).unwrap(), uuid);
         assert_eq!(
             read("(disk)").unwrap_err().to_string(),
             "\"disk\" is not one of vdi, network, vlan, cpu_pool, pbd, noted"

@@ -1,8 +1,8 @@
 //! The same answers as JSON, for scripts that are written today.
 //!
-//! A record `(domain (domid 1) ...)` is `{"domain": {"domid": 1, ...}}`; keys that can come several times (`device`,
-//! `vcpu`) are arrays, even if there is one; numbers are numbers. Keys that nobody interprets hold strings and arrays
-//! of them.
+//! A record `(domain (domid 1) ...)` is `{"domain": {"domid": 1, ...}}`; keys that can come several
+//! times (`device`, `vcpu`) are arrays, even if there is one; numbers are numbers. Keys that nobody
+//! interprets hold strings and arrays of them.
 
 use super::device::value;
 use super::sink::Sink;

@@ -1,4 +1,5 @@
-//! What is taken and probably not meant: keys that nobody knows, and a domain that has nothing to boot.
+//! What is taken and probably not meant: keys that nobody knows, and a domain that has nothing to
+//! boot.
 
 use super::ShapeError;
 use super::read::TRANSIENT;
@@ -54,10 +55,22 @@ fn of_device(class: &str) -> Option<&'static [&'static str]> {
 }
 
 /// Keys of a PCI function.
-const FUNCTION: &[&str] =
-    &["bus", "domain", "func", "key", "opts", "requested_vslot", "slot", "state", "uuid", "vdevfn", "vslot"];
+const FUNCTION: &[&str] = &[
+    "bus",
+    "domain",
+    "func",
+    "key",
+    "opts",
+    "requested_vslot",
+    "slot",
+    "state",
+    "uuid",
+    "vdevfn",
+    "vslot",
+];
 
-/// What is probably not meant in a configuration that [`read_config`](super::read_config) takes, in the order of the text.
+/// What is probably not meant in a configuration that [`read_config`](super::read_config) takes, in
+/// the order of the text.
 pub fn lint(config: &Sxp) -> Vec<ShapeError> {
     let mut found = Vec::new();
     let known = || DOMAIN.iter().chain(&TRANSIENT).copied();
@@ -66,7 +79,9 @@ pub fn lint(config: &Sxp) -> Vec<ShapeError> {
         found.push(ShapeError::new("name", "missing, the domain is called Domain-Unnamed", config));
     }
     boots(config, &mut found);
-    for device in config.tail().iter().filter(|item| item.head() == Some("device")).flat_map(Sxp::tail) {
+    for device in
+        config.tail().iter().filter(|item| item.head() == Some("device")).flat_map(Sxp::tail)
+    {
         lint_device(device, &mut found);
     }
     found.sort_by_key(ShapeError::at);
@@ -75,14 +90,19 @@ pub fn lint(config: &Sxp) -> Vec<ShapeError> {
 
 /// What is probably not meant about what a domain boots.
 fn boots(config: &Sxp, found: &mut Vec<ShapeError>) {
-    let said = |tree: &Sxp, key: &str| tree.value(key).is_some_and(|value| value.as_bytes() != Some(b""));
+    let said =
+        |tree: &Sxp, key: &str| tree.value(key).is_some_and(|value| value.as_bytes() != Some(b""));
     let loaded = said(config, "bootloader");
     match config.value("image").filter(|image| image.head().is_some()) {
         Some(image) => {
             unknown("image", image.tail(), || IMAGE.iter().copied(), found);
             let firmware = matches!(image.head(), Some("hvm" | "vmx"));
             if !firmware && !loaded && !said(image, "kernel") {
-                found.push(ShapeError::new("image kernel", "missing, and there is no bootloader", image));
+                found.push(ShapeError::new(
+                    "image kernel",
+                    "missing, and there is no bootloader",
+                    image,
+                ));
             }
         }
         None if loaded => {}
@@ -93,13 +113,16 @@ fn boots(config: &Sxp, found: &mut Vec<ShapeError>) {
 }
 
 fn lint_device(device: &Sxp, found: &mut Vec<ShapeError>) {
-    let Some((class, known)) = device.head().and_then(|class| Some((class, of_device(class)?))) else {
+    let Some((class, known)) = device.head().and_then(|class| Some((class, of_device(class)?)))
+    else {
         return;
     };
     unknown(class, device.tail(), || known.iter().copied(), found);
     for item in device.tail() {
         match (class, item.head()) {
-            ("pci", Some("dev")) => unknown("pci dev", item.tail(), || FUNCTION.iter().copied(), found),
+            ("pci", Some("dev")) => {
+                unknown("pci dev", item.tail(), || FUNCTION.iter().copied(), found)
+            }
             ("vbd" | "tap" | "tap2", Some("mode")) => {
                 let right = match item.tail().first().and_then(Sxp::as_str) {
                     Some("rw") => "w",
@@ -125,7 +148,9 @@ fn unknown<'a, K: Iterator<Item = &'a str>>(
     found: &mut Vec<ShapeError>,
 ) {
     for item in items {
-        let Some(key) = item.head().filter(|key| !known().any(|other| other == *key)) else { continue };
+        let Some(key) = item.head().filter(|key| !known().any(|other| other == *key)) else {
+            continue;
+        };
         let name = if scope.is_empty() { key.to_owned() } else { format!("{scope} {key}") };
         let reason = match nearest(key, known()) {
             Some(other) => format!("unknown key, {other} is one"),
@@ -160,7 +185,10 @@ mod tests {
                 "(vm (name a) (image (hvm)) (device (vbd (dev xvda) (mod r))))",
                 "vbd mod: unknown key, mode is one",
             ),
-            ("(vm (name a) (image (hvm)) (device (vbd (mode rw))))", "vbd mode: xend's word for this is w"),
+            (
+                "(vm (name a) (image (hvm)) (device (vbd (mode rw))))",
+                "vbd mode: xend's word for this is w",
+            ),
             (
                 "(vm (name a) (image (hvm)) (device (vif (brigde b))))",
                 "vif brigde: unknown key, bridge is one",

@@ -5,13 +5,14 @@ use super::device::{implied_vfb, read_device};
 use super::fields::Fields;
 use super::image::read_image;
 use crate::core::model::{
-    CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, Notes, OnEvent, SedfParams, parse_uuid,
+    CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, Notes, OnEvent, SedfParams,
+    parse_uuid,
 };
 use crate::sxp::Sxp;
 use std::time::Duration;
 
-/// What an answer says of a domain at the moment. An answer that is echoed back as a configuration (libvirt's
-/// autostart does) holds these, and they mean nothing there.
+/// What an answer says of a domain at the moment. An answer that is echoed back as a configuration
+/// (libvirt's autostart does) holds these, and they mean nothing there.
 pub(super) const TRANSIENT: [&str; 13] = [
     "domid",
     "state",
@@ -34,22 +35,27 @@ const MAX_MEMORY: u64 = 1 << 32;
 /// The name of a domain that was given none, as in xend 4.x.
 const UNNAMED: &str = "Domain-Unnamed";
 
-/// Reads a configuration: `(vm ...)`, as xm and libvirt send it, `(config ...)`, or `(domain ...)`, an earlier answer
-/// echoed back.
+/// Reads a configuration: `(vm ...)`, as xm and libvirt send it, `(config ...)`, or `(domain ...)`,
+/// an earlier answer echoed back.
 pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
     let mut config = read(sxp, DomName::new)?;
-    // Numbers are given out by whoever knows all devices; those in an answer that is echoed back mean nothing.
+    // Numbers are given out by whoever knows all devices; those in an answer that is echoed back
+    // mean nothing.
     config.devices.iter_mut().for_each(Device::forget_id);
     config.restarts = 0;
     Ok(config)
 }
 
-/// Reads what [`super::stored_config`] wrote. A name that another toolstack gave can hold what we allow nobody.
+/// Reads what [`super::stored_config`] wrote. A name that another toolstack gave can hold what we
+/// allow nobody.
 pub fn read_stored(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
     read(sxp, |name| Ok(DomName::adopted(name)))
 }
 
-fn read(sxp: &Sxp, check_name: fn(&str) -> Result<DomName, Invalid>) -> Result<DomainConfig, ShapeError> {
+fn read(
+    sxp: &Sxp,
+    check_name: fn(&str) -> Result<DomName, Invalid>,
+) -> Result<DomainConfig, ShapeError> {
     match sxp.head() {
         Some("vm" | "domain" | "config") => {}
         Some(other) => {
@@ -89,7 +95,9 @@ fn read(sxp: &Sxp, check_name: fn(&str) -> Result<DomName, Invalid>) -> Result<D
     let vcpus = fields.number("vcpus", "", u64::from(MAX_VCPUS))?;
     let (image, image_vcpus) = image.unwrap_or_default();
     match vcpus.or(image_vcpus).map(u32::try_from) {
-        Some(Ok(0)) => return Err(ShapeError::new("vcpus", "0 is too few, at least 1 is needed", sxp)),
+        Some(Ok(0)) => {
+            return Err(ShapeError::new("vcpus", "0 is too few, at least 1 is needed", sxp));
+        }
         Some(Ok(count)) => config.set_vcpus(count),
         _ => {}
     }
@@ -139,7 +147,13 @@ fn read(sxp: &Sxp, check_name: fn(&str) -> Result<DomName, Invalid>) -> Result<D
     for device in fields.take_all("device") {
         match device.tail() {
             [one] => config.devices.extend(read_device(one)?),
-            _ => return Err(ShapeError::new("device", "one device like (device (vif)) is expected", device)),
+            _ => {
+                return Err(ShapeError::new(
+                    "device",
+                    "one device like (device (vif)) is expected",
+                    device,
+                ));
+            }
         }
     }
     config.devices.extend(implied_vfb(image.as_ref(), &config.devices));
@@ -153,7 +167,9 @@ fn read(sxp: &Sxp, check_name: fn(&str) -> Result<DomName, Invalid>) -> Result<D
 pub fn read_sedf(items: &[Sxp], at: &Sxp) -> Result<SedfParams, ShapeError> {
     let mut fields = Fields::new("sedf", items)?;
     let mut number = |key: &str, max: u64| {
-        fields.number(key, "", max)?.ok_or_else(|| ShapeError::new(format!("sedf {key}"), "missing", at))
+        fields
+            .number(key, "", max)?
+            .ok_or_else(|| ShapeError::new(format!("sedf {key}"), "missing", at))
     };
     let day = Duration::from_secs(86_400).as_nanos();
     let day = u64::try_from(day).unwrap_or(u64::MAX);
@@ -175,8 +191,8 @@ fn cpu_set(word: &Sxp) -> Result<CpuSet, ShapeError> {
     text.parse().map_err(|reason| ShapeError::new("cpus", reason, word))
 }
 
-/// `(cpus '0-2,^1')` is for all VCPUs; `(cpus ((0 2) ()))` and `(cpus ('0,2' ''))` are one a VCPU, where an empty one
-/// means any CPU and one that is missing as well.
+/// `(cpus '0-2,^1')` is for all VCPUs; `(cpus ((0 2) ()))` and `(cpus ('0,2' ''))` are one a VCPU,
+/// where an empty one means any CPU and one that is missing as well.
 fn read_cpus(property: &Sxp, config: &mut DomainConfig) -> Result<(), ShapeError> {
     let per_vcpu = match property.tail() {
         [] => return Ok(()),
@@ -278,10 +294,13 @@ mod tests {
 
     #[test]
     fn a_frame_buffer_can_hide_in_the_image() {
-        let config =
-            good("(vm (name a) (memory 64) (image (hvm (kernel /l) (vnc 1) (vncunused 1) (sdl 0))))");
+        let config = good(
+            "(vm (name a) (memory 64) (image (hvm (kernel /l) (vnc 1) (vncunused 1) (sdl 0))))",
+        );
         assert!(matches!(config.devices.as_slice(), [Device::Vfb(vfb)] if vfb.rest.len() == 2));
-        assert!(good("(vm (name a) (memory 64) (image (hvm (kernel /l) (vnc 0))))").devices.is_empty());
+        assert!(
+            good("(vm (name a) (memory 64) (image (hvm (kernel /l) (vnc 0))))").devices.is_empty()
+        );
     }
 
     #[test]
@@ -293,14 +312,30 @@ mod tests {
             ("(vm (name a))", "memory: missing, give the domain's memory in MiB", 1),
             ("(vm (name a) (memory 12x))", "memory: \"12x\" is not a whole number of MiB", 22),
             ("(vm (name a) (memory 0))", "memory must be greater than zero MiB", 1),
-            ("(vm (name a) (memory 64) (memory 65))", "memory: given twice, with different values", 26),
-            ("(vm (name a) (memory 64) (maxmem 32))", "maxmem: 32 MiB is less than memory, 64 MiB", 1),
+            (
+                "(vm (name a) (memory 64) (memory 65))",
+                "memory: given twice, with different values",
+                26,
+            ),
+            (
+                "(vm (name a) (memory 64) (maxmem 32))",
+                "maxmem: 32 MiB is less than memory, 64 MiB",
+                1,
+            ),
             ("(vm (name a) (memory 64) (vcpus 0))", "vcpus: 0 is too few, at least 1 is needed", 1),
             ("(vm (name a) (memory 64) (vcpus 129))", "vcpus: 129 is above 128", 33),
-            ("(vm (name a) (memory 64) (cpus foo))", "cpus: \"foo\" is not a list of CPUs like 0-3,^1", 32),
+            (
+                "(vm (name a) (memory 64) (cpus foo))",
+                "cpus: \"foo\" is not a list of CPUs like 0-3,^1",
+                32,
+            ),
             ("(vm (name a) (memory 64) (cpus ((0) (1))))", "cpus: 2 affinities for 1 VCPUs", 26),
             ("(vm (name a) (memory 64) (uuid zzz))", "uuid: \"zzz\" is not a UUID", 32),
-            ("(vm (name a) (memory 64) (image (bsd)))", "image: \"bsd\" is not one of linux, hvm, pvh", 33),
+            (
+                "(vm (name a) (memory 64) (image (bsd)))",
+                "image: \"bsd\" is not one of linux, hvm, pvh",
+                33,
+            ),
             (
                 "(vm (name a) (memory 64) (device (floppy (a b))))",
                 "device: floppy not a valid device type",

@@ -19,11 +19,13 @@ pub fn domain(sink: &mut impl Sink, view: &DomainView) {
 
 /// Writes `((2049 (vbd ...)) ...)`: devices as they are defined.
 pub fn defined_devices(sink: &mut impl Sink, devices: &[Device]) {
-    let chosen = devices.iter().any(|d| d.as_block().is_some_and(|block| block.bootable == Some(true)));
+    let chosen =
+        devices.iter().any(|d| d.as_block().is_some_and(|block| block.bootable == Some(true)));
     let mut first = !chosen;
     sink.begin_list();
     for one in devices {
-        let bootable = one.as_block().and_then(|block| block.bootable.or(Some(std::mem::take(&mut first))));
+        let bootable =
+            one.as_block().and_then(|block| block.bootable.or(Some(std::mem::take(&mut first))));
         sink.begin_list();
         sink.uint(one.id().unwrap_or_default().into());
         device::device(sink, one, Form::Configured, bootable, None);
@@ -61,8 +63,8 @@ fn tree(tell: impl FnOnce(&mut TreeSink)) -> Sxp {
     sink.into_values().pop().unwrap_or_else(|| Sxp::list([]))
 }
 
-/// `rbpscd`: what a domain is doing, a letter a flag, `-` for those that are off. A crashed domain has its `c` and no
-/// `s`, as xend printed it.
+/// `rbpscd`: what a domain is doing, a letter a flag, `-` for those that are off. A crashed domain
+/// has its `c` and no `s`, as xend printed it.
 pub fn state_letters(flags: &RunFlags) -> [u8; 6] {
     let flag = |letter, on| if on { letter } else { b'-' };
     let crashed = flags.crashed();
@@ -100,8 +102,9 @@ pub fn state_name(state: State) -> &'static str {
 /// What `?state=` can be.
 pub const STATES: [&str; 6] = ["all", "running", "paused", "halted", "suspended", "crashed"];
 
-/// Whether a domain is meant where one asks for those in a state. Without one: every domain that has a domid, as in xend 3.0;
-/// 3.0.4 to 4.4 hid paused and crashed ones, so that one just created was not to be seen.
+/// Whether a domain is meant where one asks for those in a state. Without one: every domain that
+/// has a domid, as in xend 3.0; 3.0.4 to 4.4 hid paused and crashed ones, so that one just created
+/// was not to be seen.
 pub fn is_in_state(view: &DomainView, state: Option<&str>) -> bool {
     match state {
         None => view.facts.is_some(),
@@ -126,7 +129,8 @@ fn status(flags: RunFlags) -> u32 {
 
 fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
     let privileged = facts.domid.0 == 0;
-    let form = Form::Running { pv: config.image.as_ref().is_none_or(|image| image.kind == GuestKind::Pv) };
+    let form =
+        Form::Running { pv: config.image.as_ref().is_none_or(|image| image.kind == GuestKind::Pv) };
     sink.begin_record("domain");
     sink.uint_field("domid", facts.domid.0);
     keys(sink, config, !privileged);
@@ -215,7 +219,10 @@ fn keys(sink: &mut impl Sink, config: &DomainConfig, description: bool) {
     }
     sink.text_field("on_crash", config.on_crash.name().as_bytes());
     if let Some(uuid) = config.uuid {
-        sink.text_field("uuid", uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes());
+        sink.text_field(
+            "uuid",
+            uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes(),
+        );
     }
     sink.text_field("bootloader_args", &config.bootloader_args);
     sink.text_field("name", config.name.as_str().as_bytes());
@@ -229,7 +236,8 @@ fn keys(sink: &mut impl Sink, config: &DomainConfig, description: bool) {
     sink.text_field("on_xend_stop", config.on_xend_stop.name().as_bytes());
 }
 
-/// In xend's order of classes: network, consoles and the rest, disks last, frame buffers behind them.
+/// In xend's order of classes: network, consoles and the rest, disks last, frame buffers behind
+/// them.
 fn devices(sink: &mut impl Sink, config: &DomainConfig, form: Form, facts: Option<&DomainFacts>) {
     let rank = |device: &Device| match device {
         Device::Vif(_) => 0,
@@ -242,8 +250,10 @@ fn devices(sink: &mut impl Sink, config: &DomainConfig, form: Form, facts: Optio
     if !stored {
         ordered.sort_by_key(|device| rank(device));
     }
-    let chosen =
-        config.devices.iter().any(|d| d.as_block().is_some_and(|block| block.bootable == Some(true)));
+    let chosen = config
+        .devices
+        .iter()
+        .any(|d| d.as_block().is_some_and(|block| block.bootable == Some(true)));
     let mut first = !chosen;
     sink.begin_many("device");
     for one in ordered {
@@ -262,7 +272,8 @@ fn devices(sink: &mut impl Sink, config: &DomainConfig, form: Form, facts: Optio
 
 fn seconds_since_1970(time: SystemTime) -> f64 {
     // xend printed hundredths at this magnitude; more would be noise of the clock.
-    (seconds(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()) * 100.0).round() / 100.0
+    (seconds(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()) * 100.0).round()
+        / 100.0
 }
 
 fn seconds(time: Duration) -> f64 {

@@ -4,8 +4,9 @@ use super::device::value;
 use crate::core::model::Property;
 use crate::sxp::{Sxp, printer};
 
-/// Takes an answer piece by piece and writes it in its own way. Whoever tells the answer says what is a record, a list
-/// or a key that can come several times; an S-expression shows no difference, JSON does.
+/// Takes an answer piece by piece and writes it in its own way. Whoever tells the answer says what
+/// is a record, a list or a key that can come several times; an S-expression shows no difference,
+/// JSON does.
 pub trait Sink {
     /// A record with a name: `(domain ...)`. Fields follow.
     fn begin_record(&mut self, head: &str);
@@ -55,7 +56,8 @@ pub trait Sink {
         self.properties(settings);
     }
 
-    /// Whether a screen's address is told: xend told it over XML-RPC; its recorded HTTP answers have none.
+    /// Whether a screen's address is told: xend told it over XML-RPC; its recorded HTTP answers
+    /// have none.
     fn tells_screens(&self) -> bool {
         false
     }

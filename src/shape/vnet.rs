@@ -12,7 +12,11 @@ const MAX_ID: usize = 255;
 /// Reads a virtual network.
 pub fn read_vnet(sxp: &Sxp) -> Result<Vnet, ShapeError> {
     if sxp.head() != Some("vnet") {
-        return Err(ShapeError::new("vnet", "a list like (vnet (id 1) (vnetif v1)) is expected", sxp));
+        return Err(ShapeError::new(
+            "vnet",
+            "a list like (vnet (id 1) (vnetif v1)) is expected",
+            sxp,
+        ));
     }
     let mut fields = Fields::new("vnet", sxp.tail())?;
     let id = fields.checked("id", |text| {

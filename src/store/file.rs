@@ -57,7 +57,8 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a directory with what is in it, apart from damaged files. It is no error if there is none.
+/// Removes a directory with what is in it, apart from damaged files. It is no error if there is
+/// none.
 pub(super) fn remove_tree(dir: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -10,9 +10,10 @@
 //! storage/UUID.img               disk images
 //! ```
 //!
-//! A directory that a real xend left behind is taken over as it is. Domain-0's definition, which xend kept there too, is
-//! left alone. Every file is written beside its place, forced to the disk, and renamed; then its directory is forced to
-//! the disk. A file that makes no sense gets another name, is reported, and never stops the start.
+//! A directory that a real xend left behind is taken over as it is. Domain-0's definition, which
+//! xend kept there too, is left alone. Every file is written beside its place, forced to the disk,
+//! and renamed; then its directory is forced to the disk. A file that makes no sense gets another
+//! name, is reported, and never stops the start.
 
 mod file;
 mod notes;
@@ -39,7 +40,8 @@ const CONFIG: &str = "config.sxp";
 /// The file of a suspended domain's memory: xend's name for it.
 const CHECKPOINT: &str = "checkpoint.chk";
 
-/// More than any configuration needs that came in through a wire, and still a bound: a damaged file may say anything.
+/// More than any configuration needs that came in through a wire, and still a bound: a damaged file
+/// may say anything.
 const LIMITS: Limits = Limits { bytes: 64 << 20, depth: 2_000, count: 4_000_000 };
 
 /// How wide a stored definition is printed.
@@ -153,7 +155,9 @@ impl Store for DirStore {
     async fn load(&self) -> Result<Vec<Definition>, Error> {
         let store = self.clone();
         blocking(move || {
-            store.load_all().map_err(|error| Error::backend("The stored domains cannot be read", error))
+            store
+                .load_all()
+                .map_err(|error| Error::backend("The stored domains cannot be read", error))
         })
         .await
     }
@@ -164,8 +168,8 @@ impl Store for DirStore {
         let (dir, tree) = (self.of(uuid), shape::stored_config(config));
         blocking(move || {
             let text = format!("{}\n", pretty(&tree, WIDTH));
-            let written =
-                file::make_dir(&dir).and_then(|()| file::replace(&dir.join(CONFIG), text.as_bytes()));
+            let written = file::make_dir(&dir)
+                .and_then(|()| file::replace(&dir.join(CONFIG), text.as_bytes()));
             written.map_err(|error| Error::backend("The definition could not be stored", error))
         })
         .await
@@ -188,8 +192,9 @@ impl Store for DirStore {
     async fn discard(&self, file: &Path) -> Result<(), Error> {
         let file = file.to_owned();
         blocking(move || {
-            file::remove(&file)
-                .map_err(|error| Error::backend(format!("{} could not be removed", file.display()), error))
+            file::remove(&file).map_err(|error| {
+                Error::backend(format!("{} could not be removed", file.display()), error)
+            })
         })
         .await
     }
@@ -239,7 +244,8 @@ impl Store for DirStore {
     async fn vnets(&self) -> Result<Vec<Vnet>, Error> {
         let path = self.vnets.clone();
         blocking(move || {
-            read_vnets(&path).map_err(|error| Error::backend("The virtual networks cannot be read", error))
+            read_vnets(&path)
+                .map_err(|error| Error::backend("The virtual networks cannot be read", error))
         })
         .await
     }
@@ -302,7 +308,9 @@ fn unusable(path: &Path, error: io::Error) -> Error {
         io::ErrorKind::NotFound => {
             Invalid::new(format!("file: the directory of {shown} does not exist")).into()
         }
-        io::ErrorKind::PermissionDenied => Invalid::new(format!("file: xend may not write {shown}")).into(),
+        io::ErrorKind::PermissionDenied => {
+            Invalid::new(format!("file: xend may not write {shown}")).into()
+        }
         _ => Error::backend(format!("file: {shown} cannot be written"), error),
     }
 }

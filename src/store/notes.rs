@@ -38,14 +38,16 @@ pub(super) fn read_note(tree: &Sxp) -> Option<Note> {
         "saving" => Some(Note::Saving),
         "handed-over" => {
             let text = |key| tree.value(key)?.as_str();
-            let to = Destination { host: text("host")?.to_owned(), port: text("port")?.parse().ok()? };
+            let to =
+                Destination { host: text("host")?.to_owned(), port: text("port")?.parse().ok()? };
             Some(Note::HandedOver(Handover { id: parse_uuid(text("id")?).ok()?, to }))
         }
         _ => None,
     }
 }
 
-/// `(arriving (domain ...))` or `(taken (domain ...))`, with `(defined)` if the definition came with it.
+/// `(arriving (domain ...))` or `(taken (domain ...))`, with `(defined)` if the definition came
+/// with it.
 pub(super) fn arrival(note: &ArrivalNote) -> Sxp {
     let head = Sxp::atom(if note.taken { "taken" } else { "arriving" });
     let defined = note.defined.then(|| Sxp::list([Sxp::atom("defined")]));
@@ -73,7 +75,9 @@ pub(super) fn read_all<T>(
         let mut notes = Vec::new();
         for entry in fs::read_dir(dir)? {
             let path = entry?.path();
-            let Some(uuid) = uuid_of(&path).filter(|_| path.extension().is_some_and(|e| e == ending)) else {
+            let Some(uuid) =
+                uuid_of(&path).filter(|_| path.extension().is_some_and(|e| e == ending))
+            else {
                 continue;
             };
             let text = fs::read(&path)?;
@@ -90,10 +94,16 @@ pub(super) fn read_all<T>(
 /// Forgets who was taken long ago.
 pub(super) fn forget_old(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let age = entry.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
+        let age = entry
+            .metadata()
+            .and_then(|data| data.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
         let path = entry.path();
-        if path.extension().is_some_and(|e| e == ARRIVAL) && age.is_some_and(|age| age > REMEMBERED) {
-            let taken = fs::read(&path).ok().and_then(|text| read_arrival(&read_one(&text, &LIMITS).ok()?));
+        if path.extension().is_some_and(|e| e == ARRIVAL) && age.is_some_and(|age| age > REMEMBERED)
+        {
+            let taken =
+                fs::read(&path).ok().and_then(|text| read_arrival(&read_one(&text, &LIMITS).ok()?));
             if taken.is_some_and(|note| note.taken) {
                 let _ = fs::remove_file(path);
             }

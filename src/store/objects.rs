@@ -40,12 +40,15 @@ fn load(dir: &Path) -> io::Result<Vec<Item>> {
     let mut items = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        let Some(uuid) = uuid_of(&path).filter(|_| path.extension().is_some_and(|e| e == ITEM)) else {
+        let Some(uuid) = uuid_of(&path).filter(|_| path.extension().is_some_and(|e| e == ITEM))
+        else {
             continue;
         };
         let text = fs::read(&path)?;
         let read = read_one(&text, &LIMITS).map_err(|reason| format!("{reason:#}"));
-        match read.and_then(|tree| shape::read_item(&tree, uuid).map_err(|reason| reason.to_string())) {
+        match read
+            .and_then(|tree| shape::read_item(&tree, uuid).map_err(|reason| reason.to_string()))
+        {
             Ok(item) => items.push(item),
             Err(reason) => file::set_aside(&path, &reason)?,
         }
@@ -153,8 +156,10 @@ impl DirStore {
 impl Objects for DirStore {
     async fn items(&self) -> Result<Vec<Item>, Error> {
         let dir = self.objects.clone();
-        blocking(move || load(&dir).map_err(|error| Error::backend("The objects cannot be read", error)))
-            .await
+        blocking(move || {
+            load(&dir).map_err(|error| Error::backend("The objects cannot be read", error))
+        })
+        .await
     }
 
     async fn save_item(&self, item: &Item) -> Result<(), Error> {
@@ -170,7 +175,8 @@ impl Objects for DirStore {
     async fn remove_item(&self, uuid: Uuid) -> Result<(), Error> {
         let path = self.objects.join(format!("{uuid}.{ITEM}"));
         blocking(move || {
-            file::remove(&path).map_err(|error| Error::backend("The object could not be deleted", error))
+            file::remove(&path)
+                .map_err(|error| Error::backend("The object could not be deleted", error))
         })
         .await
     }
@@ -178,7 +184,11 @@ impl Objects for DirStore {
     async fn storage(&self) -> Result<StorageFacts, Error> {
         self.stored(|dir| {
             let all = rustix::fs::statvfs(dir)?;
-            Ok(StorageFacts { dir: dir.to_owned(), size: all.f_blocks * all.f_frsize, used: used(dir)? })
+            Ok(StorageFacts {
+                dir: dir.to_owned(),
+                size: all.f_blocks * all.f_frsize,
+                used: used(dir)?,
+            })
         })
         .await
     }
@@ -199,7 +209,9 @@ impl Objects for DirStore {
 
     async fn finish_image(&self, uuid: Uuid) -> Result<(), Error> {
         self.stored(move |dir| match file::rename(&part(dir, uuid), &place(dir, uuid)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && place(dir, uuid).exists() => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && place(dir, uuid).exists() => {
+                Ok(())
+            }
             other => other,
         })
         .await

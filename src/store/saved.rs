@@ -8,12 +8,12 @@
 //! ...                                  the hypervisor's own form of the memory
 //! ```
 //!
-//! A file of a real xend is recognised by its signature, and refused by what comes after the configuration: its memory is
-//! in a form that Xen gave up in 4.6.
+//! A file of a real xend is recognised by its signature, and refused by what comes after the
+//! configuration: its memory is in a form that Xen gave up in 4.6.
 //!
-//! Scripts change the name, UUID, MAC and IP addresses of a file in place, as Qubes did to start a disposable VM. So a
-//! configuration that does not fit its checksum is taken if it can be read, with a warning in the log. The hypervisor
-//! guards its own part.
+//! Scripts change the name, UUID, MAC and IP addresses of a file in place, as Qubes did to start a
+//! disposable VM. So a configuration that does not fit its checksum is taken if it can be read,
+//! with a warning in the log. The hypervisor guards its own part.
 
 use super::{file, unusable};
 use crate::core::error::Error;
@@ -78,15 +78,22 @@ pub(super) fn read_header(mut input: impl Read) -> Result<Header, Error> {
         ));
     }
     if !is_mark(&line) {
-        return Err(refused("it is damaged: what follows its configuration is no mark of version 1"));
+        return Err(refused(
+            "it is damaged: what follows its configuration is no mark of version 1",
+        ));
     }
     let intact = line == mark(crc32fast::hash(&header)).as_bytes();
-    let what =
-        if intact { "its configuration" } else { "it is damaged, or was changed by hand: its configuration" };
+    let what = if intact {
+        "its configuration"
+    } else {
+        "it is damaged, or was changed by hand: its configuration"
+    };
     let text = &header[begin..];
     let limits = Limits { bytes: MAX_CONFIG as usize, ..super::LIMITS };
-    let tree = read_first(text, &limits).map_err(|reason| refused(&format!("{what}: {reason:#}")))?;
-    let config = shape::read_stored(&tree).map_err(|reason| refused(&format!("{what}: {reason}")))?;
+    let tree =
+        read_first(text, &limits).map_err(|reason| refused(&format!("{what}: {reason:#}")))?;
+    let config =
+        shape::read_stored(&tree).map_err(|reason| refused(&format!("{what}: {reason}")))?;
     Ok(Header { config, intact })
 }
 
@@ -101,7 +108,8 @@ pub(super) struct Header {
 /// Whether this is the line behind a configuration, whatever its checksum.
 fn is_mark(line: &[u8]) -> bool {
     let sum = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix("xend-rs 1 crc32="));
-    sum.and_then(|sum| sum.strip_suffix('\n')).is_some_and(|sum| sum.bytes().all(|b| b.is_ascii_hexdigit()))
+    sum.and_then(|sum| sum.strip_suffix('\n'))
+        .is_some_and(|sum| sum.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn fill(input: &mut impl Read, buffer: &mut [u8]) -> Result<(), Error> {
@@ -120,7 +128,9 @@ pub(super) fn open(path: &Path) -> Result<(DomainConfig, OwnedFd), Error> {
     let shown = path.display();
     let cannot = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Invalid::new(format!("file: {shown} does not exist")).into(),
-        io::ErrorKind::PermissionDenied => Invalid::new(format!("file: xend may not read {shown}")).into(),
+        io::ErrorKind::PermissionDenied => {
+            Invalid::new(format!("file: xend may not read {shown}")).into()
+        }
         _ => Error::backend(format!("file: {shown} cannot be read"), error),
     };
     // Opening a FIFO would wait for somebody to write to it.
@@ -148,12 +158,18 @@ impl SavedDraft {
     /// Begins a file with what comes before the memory.
     pub(super) fn begin(path: &Path, header: &[u8]) -> Result<Self, Error> {
         if !path.is_absolute() {
-            return Err(Invalid::new(format!("file: {} is not an absolute path", path.display())).into());
+            return Err(
+                Invalid::new(format!("file: {} is not an absolute path", path.display())).into()
+            );
         }
         // Whoever names a symbolic link means the file.
         let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if place.exists() && !place.is_file() {
-            return Err(Invalid::new(format!("file: {} is there and is not a file", path.display())).into());
+            return Err(Invalid::new(format!(
+                "file: {} is there and is not a file",
+                path.display()
+            ))
+            .into());
         }
         let begun = file::begin(&place).and_then(|mut file| file.write_all(header).map(|()| file));
         let file = begun.map_err(|error| unusable(path, error))?;

@@ -11,7 +11,8 @@ fn config(name: &str, uuid: u128) -> DomainConfig {
 }
 
 fn loaded(store: &DirStore) -> Vec<String> {
-    let mut names: Vec<_> = store.load_all().unwrap().iter().map(|d| d.config.name.to_string()).collect();
+    let mut names: Vec<_> =
+        store.load_all().unwrap().iter().map(|d| d.config.name.to_string()).collect();
     names.sort();
     names
 }
@@ -54,8 +55,11 @@ async fn damaged_files_are_set_aside_and_stop_nothing() {
         fs::write(other.join(CONFIG), text).unwrap();
         fs::write(other.join(".new-x"), "half").unwrap();
         assert_eq!(loaded(&store), ["a"], "{text}");
-        let aside =
-            other.join(if n == 0 { "config.sxp.damaged".into() } else { format!("config.sxp.damaged-{n}") });
+        let aside = other.join(if n == 0 {
+            "config.sxp.damaged".into()
+        } else {
+            format!("config.sxp.damaged-{n}")
+        });
         assert_eq!(fs::read_to_string(aside).unwrap(), *text);
         assert!(!other.join(".new-x").exists() && !other.join(CONFIG).exists());
     }
@@ -75,7 +79,10 @@ fn a_directory_of_a_real_xend_is_taken_over() {
         fs::write(dir.join(CONFIG), text).unwrap();
     };
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/store");
-    put("00000000-0000-0000-0000-000000000000", "(domain (domid 0) (on_crash restart) (name Domain-0))");
+    put(
+        "00000000-0000-0000-0000-000000000000",
+        "(domain (domid 0) (on_crash restart) (name Domain-0))",
+    );
     put(
         "11111111-2222-3333-4444-555555550030",
         &fs::read_to_string(fixtures.join("xend-4.1-pv.sxp")).unwrap(),
@@ -135,12 +142,22 @@ async fn every_bent_or_shortened_header_is_refused_or_known_to_be_changed() {
     let mut old = b"LinuxGuestRecord\0\0\0\x09(vm (a))\n".to_vec();
     old.extend([0; 100]);
     assert!(message(&old).await.contains("another xend"));
-    assert!(store.open(Path::new("/nosuch/x")).await.unwrap_err().to_string().ends_with("does not exist"));
+    assert!(
+        store
+            .open(Path::new("/nosuch/x"))
+            .await
+            .unwrap_err()
+            .to_string()
+            .ends_with("does not exist")
+    );
     assert!(store.open(dir.path()).await.unwrap_err().to_string().ends_with("is not a file"));
-    for (path, end) in
-        [("x", "is not an absolute path"), ("/nosuch/x", "does not exist"), ("/dev/null", "is not a file")]
-    {
-        let refused = store.draft(Path::new(path), &config("a", 1)).await.err().unwrap().to_string();
+    for (path, end) in [
+        ("x", "is not an absolute path"),
+        ("/nosuch/x", "does not exist"),
+        ("/dev/null", "is not a file"),
+    ] {
+        let refused =
+            store.draft(Path::new(path), &config("a", 1)).await.err().unwrap().to_string();
         assert!(refused.ends_with(end), "{refused}");
     }
 }
@@ -161,7 +178,8 @@ async fn items_and_images_outlive_a_daemon_killed_at_any_step() {
     store().save_item(&made).await.unwrap();
     store().finish_image(made.uuid).await.unwrap();
     store().finish_image(made.uuid).await.unwrap();
-    // Killed between the item and the image's place; before the item; and while it was being removed.
+    // Killed between the item and the image's place; before the item; and while it was being
+    // removed.
     store().begin_image(half.uuid, 4096, None).await.unwrap();
     store().save_item(&half).await.unwrap();
     store().begin_image(gone, 4096, None).await.unwrap();

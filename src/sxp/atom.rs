@@ -7,8 +7,9 @@ use super::printer;
 
 /// How many bytes are kept in the atom itself.
 ///
-/// As many as fit without making [`Sxp`](super::Sxp) larger than a list would make it anyway. A MAC address and nearly
-/// every key of a configuration fit, so that reading one is mostly free of allocations.
+/// As many as fit without making [`Sxp`](super::Sxp) larger than a list would make it anyway. A MAC
+/// address and nearly every key of a configuration fit, so that reading one is mostly free of
+/// allocations.
 const INLINE: usize = 26;
 
 /// A piece of text: a word, a number, a quoted string.
@@ -17,7 +18,8 @@ const INLINE: usize = 26;
 #[derive(Clone)]
 pub struct Atom(Text);
 
-// The offset is repeated in both variants, not kept beside the enum, because only so it shares a word with the tag.
+// The offset is repeated in both variants, not kept beside the enum, because only so it shares a
+// word with the tag.
 #[derive(Clone)]
 enum Text {
     Inline { at: u32, len: u8, bytes: [u8; INLINE] },
@@ -38,7 +40,9 @@ impl Atom {
     #[inline]
     pub(super) fn fill(&mut self, source: &[u8], place: u32) {
         if let Text::Inline { at, len, bytes } = &mut self.0 {
-            if let (Ok(length), Some(space)) = (u8::try_from(source.len()), bytes.get_mut(..source.len())) {
+            if let (Ok(length), Some(space)) =
+                (u8::try_from(source.len()), bytes.get_mut(..source.len()))
+            {
                 space.copy_from_slice(source);
                 *len = length;
                 *at = place;

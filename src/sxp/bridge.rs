@@ -1,11 +1,12 @@
 //! To and from `lexpr`'s values, for Rust programs that build or take apart S-expressions with it.
 //!
-//! Towards `lexpr`, an atom becomes a number if it is a whole number as one would write it, a symbol if it reads as one
-//! there, a string if it is UTF-8, and bytes otherwise. Nothing is lost: the way back gives the same tree.
+//! Towards `lexpr`, an atom becomes a number if it is a whole number as one would write it, a
+//! symbol if it reads as one there, a string if it is UTF-8, and bytes otherwise. Nothing is lost:
+//! the way back gives the same tree.
 //!
-//! From `lexpr`, everything that has a text becomes that text: numbers and booleans as the printer writes them,
-//! symbols, strings, keywords and characters as they are. Lists and vectors become lists; so do the empty list and nil.
-//! Pairs that are not lists have no counterpart.
+//! From `lexpr`, everything that has a text becomes that text: numbers and booleans as the printer
+//! writes them, symbols, strings, keywords and characters as they are. Lists and vectors become
+//! lists; so do the empty list and nil. Pairs that are not lists have no counterpart.
 
 use std::error::Error;
 use std::fmt;
@@ -20,9 +21,9 @@ use super::{Atom, Limits, Sxp, printer};
 
 /// The most cells between the root of a `lexpr` value and any part of it.
 ///
-/// `lexpr` drops, clones and compares its values by recursion, one call per cell, along a list as well as into it. The
-/// longest way through the value is therefore what decides whether that overflows the stack, and this much of it fits
-/// even the small stacks of worker threads.
+/// `lexpr` drops, clones and compares its values by recursion, one call per cell, along a list as
+/// well as into it. The longest way through the value is therefore what decides whether that
+/// overflows the stack, and this much of it fits even the small stacks of worker threads.
 const MAX_REACH: usize = 4_096;
 
 /// Why a value has no counterpart on the other side of the bridge.
@@ -77,7 +78,8 @@ impl TryFrom<&Sxp> for Value {
 
     fn try_from(expression: &Sxp) -> Result<Self, BridgeError> {
         let mut budget = Budget::default();
-        // The finished elements of all open lists: what lies here is what stands before the next value, list by list.
+        // The finished elements of all open lists: what lies here is what stands before the next
+        // value, list by list.
         let mut values = Vec::new();
         let mut open = Vec::new();
         for event in Walk::new(slice::from_ref(expression)) {
@@ -119,7 +121,8 @@ fn atom_value(atom: &Atom) -> Value {
     if let Some(number) = whole_number(text) {
         return number;
     }
-    if text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(|byte| is(byte, BARE))
+    if text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| is(byte, BARE))
     {
         Value::symbol(text)
     } else {
@@ -224,7 +227,9 @@ fn value_atom(value: &Value) -> Atom {
             }
         }
         Value::Char(character) => return Atom::new(character.encode_utf8(&mut [0; 4])),
-        Value::String(name) | Value::Symbol(name) | Value::Keyword(name) => return Atom::new(&**name),
+        Value::String(name) | Value::Symbol(name) | Value::Keyword(name) => {
+            return Atom::new(&**name);
+        }
         Value::Bytes(bytes) => return Atom::new(bytes),
         Value::Nil | Value::Null | Value::Cons(_) | Value::Vector(_) => {}
     }
@@ -252,7 +257,10 @@ mod tests {
     #[test]
     fn everything_with_a_text_becomes_that_text() {
         let value = sexp!((a "b c" #:d 1 (-2) 1.5 #t #f () #nil #(f (g))));
-        assert_eq!(Sxp::try_from(&value).unwrap(), read("(a 'b c' d 1 (-2) 1.5 True False () () (f (g)))"));
+        assert_eq!(
+            Sxp::try_from(&value).unwrap(),
+            read("(a 'b c' d 1 (-2) 1.5 True False () () (f (g)))")
+        );
         assert_eq!(Sxp::try_from(Value::from('\u{e9}')).unwrap(), read("'\u{e9}'"));
         assert_eq!(Sxp::try_from(Value::bytes([0xff])).unwrap(), read(r"'\xff'"));
         assert_eq!(Sxp::try_from(Value::from(u64::MAX)).unwrap(), read("18446744073709551615"));
@@ -288,7 +296,10 @@ mod tests {
         for value in [sexp!((a.b)), sexp!((x (a b . c))), Value::vector([Value::cons(1, 2)])] {
             assert_eq!(Sxp::try_from(value), Err(BridgeError::Dotted));
         }
-        assert_eq!(Sxp::try_from(Value::cons(Value::symbol("a"), Value::Nil)).unwrap(), read("(a)"));
+        assert_eq!(
+            Sxp::try_from(Value::cons(Value::symbol("a"), Value::Nil)).unwrap(),
+            read("(a)")
+        );
     }
 
     #[test]
@@ -298,7 +309,8 @@ mod tests {
         assert_eq!(Value::try_from(flat(100_000)), Err(BridgeError::Length(MAX_REACH)));
 
         let nested = |levels| {
-            (0..levels).fold(flat(99), |inner, _| flat(99).tail().iter().cloned().chain([inner]).collect())
+            (0..levels)
+                .fold(flat(99), |inner, _| flat(99).tail().iter().cloned().chain([inner]).collect())
         };
         assert!(Value::try_from(nested(30)).is_ok());
         assert_eq!(Value::try_from(nested(60)), Err(BridgeError::Length(MAX_REACH)));

@@ -4,10 +4,12 @@ use super::{Atom, List, Sxp};
 
 /// The lists that are open, and the finished values in them.
 ///
-/// All finished values lie on one stack and move into their list, which is then of its final size, when it is closed.
+/// All finished values lie on one stack and move into their list, which is then of its final size,
+/// when it is closed.
 ///
-/// Values are put on the stack empty and filled there. Moving a value around that was written just before, in pieces,
-/// makes the processor wait for the pieces: half the reader's time went into that.
+/// Values are put on the stack empty and filled there. Moving a value around that was written just
+/// before, in pieces, makes the processor wait for the pieces: half the reader's time went into
+/// that.
 #[derive(Default)]
 pub(super) struct Builder {
     values: Vec<Sxp>,
@@ -25,8 +27,8 @@ struct Opened {
 impl Builder {
     /// A builder with room for an ordinary configuration.
     pub(super) fn roomy() -> Self {
-        // Just under a kibibyte. Asked for more, the C library first tidies up all small blocks that were freed, and
-        // that takes longer than to read the configuration.
+        // Just under a kibibyte. Asked for more, the C library first tidies up all small blocks
+        // that were freed, and that takes longer than to read the configuration.
         Self { values: Vec::with_capacity(30), open: Vec::with_capacity(8) }
     }
 

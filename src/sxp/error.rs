@@ -5,7 +5,8 @@ use std::fmt;
 
 /// A text that could not be read, and the place where that showed.
 ///
-/// `Display` is the reason alone, in xend's own words where xend had some; `{:#}` puts line and column before it.
+/// `Display` is the reason alone, in xend's own words where xend had some; `{:#}` puts line and
+/// column before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
     kind: ReadErrorKind,
@@ -72,7 +73,8 @@ impl ReadError {
 
 /// Line and column, both counted from 1, of an offset in a text. Columns count bytes.
 ///
-/// Together with [`Sxp::at`](super::Sxp::at) it tells where a value that makes no sense was written.
+/// Together with [`Sxp::at`](super::Sxp::at) it tells where a value that makes no sense was
+/// written.
 pub fn position(text: &[u8], offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let mut lines = before.rsplit(|&byte| byte == b'\n');

@@ -8,9 +8,10 @@ const STEP: usize = 4;
 
 /// The expression over several lines, indented as `xm` does it. It reads back as the same tree.
 ///
-/// A list that fits into `width` columns stays on one line. Of any other, the first element, if it is an atom, stays
-/// with the parenthesis and each further one has a line of its own. Indentation stops growing at half the width: deeply
-/// nested lists then lose the look of it, but not all their room.
+/// A list that fits into `width` columns stays on one line. Of any other, the first element, if it
+/// is an atom, stays with the parenthesis and each further one has a line of its own. Indentation
+/// stops growing at half the width: deeply nested lists then lose the look of it, but not all their
+/// room.
 ///
 /// ```
 /// use xend::sxp::{Limits, pretty, read_one};
@@ -55,7 +56,9 @@ impl Page {
         self.part(false);
         self.out.push(b'(');
         self.fresh = true;
-        if self.on_one_line > 0 || list.items().is_empty() || self.indent().saturating_add(flat) <= self.width
+        if self.on_one_line > 0
+            || list.items().is_empty()
+            || self.indent().saturating_add(flat) <= self.width
         {
             self.on_one_line += 1;
         } else {

@@ -1,7 +1,7 @@
 //! Writing values as xend wrote them.
 //!
-//! A reply that is too large or too simple to be built as a tree first can be put together from these pieces; the
-//! parentheses and spaces are then the caller's own.
+//! A reply that is too large or too simple to be built as a tree first can be put together from
+//! these pieces; the parentheses and spaces are then the caller's own.
 
 use std::fmt;
 use std::io::Write as _;
@@ -76,8 +76,8 @@ pub fn boolean(out: &mut Vec<u8>, value: bool) {
     out.extend_from_slice(if value { b"True" } else { b"False" });
 }
 
-/// Appends a floating-point number, the way Python 2's `str` writes it: with 12 significant digits at most, and never
-/// so that it could be taken for a whole number.
+/// Appends a floating-point number, the way Python 2's `str` writes it: with 12 significant digits
+/// at most, and never so that it could be taken for a whole number.
 pub fn float(out: &mut Vec<u8>, value: f64) {
     const DIGITS: i32 = 12;
     if !value.is_finite() {

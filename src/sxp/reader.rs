@@ -16,7 +16,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Ample for any configuration, harmless to a daemon: a text within them takes some 20 MiB at worst.
+    /// Ample for any configuration, harmless to a daemon: a text within them takes some 20 MiB at
+    /// worst.
     pub const DEFAULT: Self = Self { bytes: 1 << 20, depth: 1_000, count: 200_000 };
 }
 
@@ -46,7 +47,8 @@ pub fn read_one(text: &[u8], limits: &Limits) -> Result<Sxp, ReadError> {
     Ok(value)
 }
 
-/// Reads the first expression of a text. What follows it is not looked at, as in xend, apart from its length.
+/// Reads the first expression of a text. What follows it is not looked at, as in xend, apart from
+/// its length.
 pub fn read_first(text: &[u8], limits: &Limits) -> Result<Sxp, ReadError> {
     let mut reader = Reader::new(text, limits);
     let first = reader.next()?;
@@ -79,7 +81,14 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the start of the text. The limits hold for the text as a whole.
     pub fn new(text: &'a [u8], limits: &Limits) -> Self {
-        Self { text, limits: *limits, pos: 0, count: 0, builder: Builder::roomy(), unescaped: Vec::new() }
+        Self {
+            text,
+            limits: *limits,
+            pos: 0,
+            count: 0,
+            builder: Builder::roomy(),
+            unescaped: Vec::new(),
+        }
     }
 
     /// The next expression, or `None` at the end of the text. Nothing is read after an error.
@@ -146,7 +155,8 @@ impl<'a> Reader<'a> {
         Err(self.error(kind, self.pos))
     }
 
-    /// Goes to the next byte that is neither space nor comment and tells which it is; `None` at the end.
+    /// Goes to the next byte that is neither space nor comment and tells which it is; `None` at the
+    /// end.
     #[inline]
     fn skip_space(&mut self) -> Option<u8> {
         let text = self.text;
@@ -275,10 +285,14 @@ impl<'a> Reader<'a> {
 /// The offset of the first byte from `from` on that `wanted` accepts, or of the end.
 #[inline]
 fn find(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
-    text[from..].iter().position(|&byte| wanted(byte)).map_or(text.len(), |distance| from + distance)
+    text[from..]
+        .iter()
+        .position(|&byte| wanted(byte))
+        .map_or(text.len(), |distance| from + distance)
 }
 
-/// An offset as the tree keeps it. No text is long enough for this to saturate: see [`Limits::bytes`].
+/// An offset as the tree keeps it. No text is long enough for this to saturate: see
+/// [`Limits::bytes`].
 fn offset(pos: usize) -> u32 {
     u32::try_from(pos).unwrap_or(u32::MAX)
 }
@@ -308,7 +322,8 @@ mod tests {
     #[test]
     fn errors_say_where() {
         use ReadErrorKind::{
-            Empty, HexDigit, InvalidCharacter, OctalRange, Syntax, TrailingExpression, UnexpectedEof,
+            Empty, HexDigit, InvalidCharacter, OctalRange, Syntax, TrailingExpression,
+            UnexpectedEof,
         };
         for (text, kind, offset) in [
             ("", Empty, 0),

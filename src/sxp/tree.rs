@@ -11,7 +11,8 @@ use super::walk::{Event, Walk};
 
 /// An S-expression: a piece of text, or a list of S-expressions.
 ///
-/// Equality and hashing ignore where an expression was read. `Display` and `Debug` both give the canonical form.
+/// Equality and hashing ignore where an expression was read. `Display` and `Debug` both give the
+/// canonical form.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Sxp {
     /// A piece of text.
@@ -73,8 +74,8 @@ impl Sxp {
         })
     }
 
-    /// What the list about `key` says first: `128` of `(memory 128)`. `None` if there is no such list, or nothing in
-    /// it, as in `(kernel )`.
+    /// What the list about `key` says first: `128` of `(memory 128)`. `None` if there is no such
+    /// list, or nothing in it, as in `(kernel )`.
     pub fn value(&self, key: &str) -> Option<&Sxp> {
         self.get(key)?.tail().first()
     }
@@ -138,7 +139,8 @@ impl FromIterator<Sxp> for Sxp {
 
 /// The elements of a list.
 ///
-/// The traits that would recurse if they were derived are written out as loops, so that depth costs no stack.
+/// The traits that would recurse if they were derived are written out as loops, so that depth costs
+/// no stack.
 #[derive(Default)]
 pub struct List {
     // A boxed slice, not a `Vec`: it is a word smaller, and with it every `Sxp`.
@@ -191,7 +193,8 @@ impl From<Vec<Sxp>> for List {
 
 impl Drop for List {
     fn drop(&mut self) {
-        // What the compiler adds to this recurses into the elements, which is the fastest way where it is safe.
+        // What the compiler adds to this recurses into the elements, which is the fastest way where
+        // it is safe.
         if self.height <= SHALLOW {
             return;
         }
@@ -240,7 +243,9 @@ impl PartialEq for List {
             for pair in left.iter().zip(right) {
                 match pair {
                     (Sxp::Atom(left), Sxp::Atom(right)) if left == right => {}
-                    (Sxp::List(left), Sxp::List(right)) => pending.push((left.items(), right.items())),
+                    (Sxp::List(left), Sxp::List(right)) => {
+                        pending.push((left.items(), right.items()))
+                    }
                     _ => return false,
                 }
             }
@@ -283,7 +288,9 @@ mod tests {
 
     #[test]
     fn keys_are_found_by_their_list() {
-        let vm = read("(vm (name web1) (kernel ) (features) name (name web2) (image (linux (kernel /k))))");
+        let vm = read(
+            "(vm (name web1) (kernel ) (features) name (name web2) (image (linux (kernel /k))))",
+        );
         assert_eq!(vm.head(), Some("vm"));
         assert_eq!(vm.tail().len(), 6);
         assert_eq!(vm.value("name").and_then(Sxp::as_str), Some("web1"));
@@ -297,7 +304,10 @@ mod tests {
     #[test]
     fn an_atom_has_no_elements() {
         let atom = Sxp::from("x");
-        assert_eq!((atom.head(), atom.tail(), atom.as_list(), atom.get("x")), (None, &[][..], None, None));
+        assert_eq!(
+            (atom.head(), atom.tail(), atom.as_list(), atom.get("x")),
+            (None, &[][..], None, None)
+        );
         assert_eq!(Sxp::list([]).head(), None);
         assert_eq!(Sxp::list([]).tail(), []);
         assert_eq!(read("((a) b)").head(), None);
@@ -305,8 +315,17 @@ mod tests {
 
     #[test]
     fn equality_and_hash_ignore_positions_but_not_shape() {
-        let shapes =
-            ["(a (b c) d)", "(a (b) c d)", "(a b c d)", "((a b c d))", "()", "(())", "(() ())", "a", "''"];
+        let shapes = [
+            "(a (b c) d)",
+            "(a (b) c d)",
+            "(a b c d)",
+            "((a b c d))",
+            "()",
+            "(())",
+            "(() ())",
+            "a",
+            "''",
+        ];
         let distinct: HashSet<Sxp> = shapes.iter().map(|text| read(text)).collect();
         assert_eq!(distinct.len(), shapes.len());
         for text in shapes {

@@ -13,8 +13,11 @@ pub struct Asset {
     pub text: &'static str,
 }
 
-const STYLE: Asset =
-    Asset { name: "style.css", media: "text/css; charset=utf-8", text: include_str!("../assets/style.css") };
+const STYLE: Asset = Asset {
+    name: "style.css",
+    media: "text/css; charset=utf-8",
+    text: include_str!("../assets/style.css"),
+};
 const SCRIPT: Asset = Asset {
     name: "xend.js",
     media: "text/javascript; charset=utf-8",
@@ -26,7 +29,8 @@ const ICON: Asset =
 /// All of them.
 pub const ASSETS: [Asset; 3] = [STYLE, SCRIPT, ICON];
 
-/// Where they are: another path whenever one of them has changed, so that a browser may keep what it has for ever.
+/// Where they are: another path whenever one of them has changed, so that a browser may keep what
+/// it has for ever.
 pub const ASSETS_PATH: &str = "/xend/assets";
 
 /// The segment of the path that tells one version of them from another: FNV-1a over all of them.

@@ -1,5 +1,5 @@
-//! Figures as pictures: what was used in the last minutes, and what is used of the whole. Drawn by the server, without a
-//! style of their own, so that a strict Content-Security-Policy lets them be.
+//! Figures as pictures: what was used in the last minutes, and what is used of the whole. Drawn by
+//! the server, without a style of their own, so that a strict Content-Security-Policy lets them be.
 
 use maud::{Markup, html};
 
@@ -25,7 +25,8 @@ impl Chart {
         let Self { name, unit, .. } = self;
         let now = self.points.last().copied().unwrap_or(0.0);
         let highest = self.points.iter().copied().fold(0.0, f64::max);
-        let told = format!("{name}, now {now:.0} {unit}, highest {highest:.0} {unit} in {}", self.span);
+        let told =
+            format!("{name}, now {now:.0} {unit}, highest {highest:.0} {unit} in {}", self.span);
         let line = self.line();
         html! {
             figure {
@@ -50,7 +51,11 @@ impl Chart {
         let most = if self.most > 0.0 { self.most } else { 1.0 };
         let left = 100.0 - step * to_f64(points.len().saturating_sub(1));
         let height = |point: f64| 100.0 - (point / most).clamp(0.0, 1.0) * 100.0;
-        points.iter().enumerate().map(|(n, point)| (left + step * to_f64(n), height(*point))).collect()
+        points
+            .iter()
+            .enumerate()
+            .map(|(n, point)| (left + step * to_f64(n), height(*point)))
+            .collect()
     }
 }
 
@@ -178,8 +183,11 @@ mod tests {
         let part = |name: &str, amount| Share { name: name.into(), amount };
         let parts = vec![part("Domain-0", 256.0), part("pv1", 512.0), part("pv2", 512.0)];
         let shares = Shares { name: "Memory".into(), total: 1024.0, unit: "MiB".into(), parts };
-        let rectangles: Vec<_> =
-            shares.rectangles().into_iter().map(|(class, .., from, width)| (class, from, width)).collect();
+        let rectangles: Vec<_> = shares
+            .rectangles()
+            .into_iter()
+            .map(|(class, .., from, width)| (class, from, width))
+            .collect();
         assert_eq!(rectangles, [("dom0", 0.0, 25.0), ("a", 25.0, 50.0), ("b", 75.0, 25.0)]);
         assert!(shares.markup().into_string().contains("1280 of 1024 MiB, 0 free"));
     }

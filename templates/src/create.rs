@@ -76,7 +76,8 @@ impl CreatePage {
                 }
             }
         };
-        let title = if self.failure.is_some() { "The domain was not created" } else { "New domain" };
+        let title =
+            if self.failure.is_some() { "The domain was not created" } else { "New domain" };
         Layout { title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
     }
 
@@ -108,7 +109,8 @@ impl CreatePage {
 
 /// A line in three: what is before the fault, its first character, and the rest.
 fn marked(line: &str, column: usize) -> (&str, &str, &str) {
-    let mut ends = line.char_indices().map(|(at, _)| at).chain([line.len()]).skip(column.saturating_sub(1));
+    let mut ends =
+        line.char_indices().map(|(at, _)| at).chain([line.len()]).skip(column.saturating_sub(1));
     let from = ends.next().unwrap_or(line.len());
     let to = ends.next().unwrap_or(line.len());
     if from == line.len() {
@@ -140,7 +142,8 @@ impl ConfirmPage {
             (self.operation.form(&self.domain.href))
             p.back { a href=(self.domain.href) { "Back to " (self.domain.name) } }
         };
-        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
+            .render()
     }
 }
 
@@ -149,7 +152,8 @@ impl ConfirmPage {
 pub struct ConsolePage {
     /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// What the script follows: the query of `/xend/events`, from the event on that the page has not seen yet.
+    /// What the script follows: the query of `/xend/events`, from the event on that the page has
+    /// not seen yet.
     pub events: String,
     /// The domain, and where its page is.
     pub domain: Link,

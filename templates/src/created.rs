@@ -42,7 +42,8 @@ impl CreatedPage {
             }
         };
         let title = format!("Created {}", self.name);
-        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
+            .render()
     }
 }
 

@@ -36,10 +36,14 @@ mod tests {
 
     #[test]
     fn entries_are_links_as_xend_wrote_them() {
-        let entries = vec![Link::new("node", "http://127.0.0.1:8000/xend/node"), Link::new(HOSTILE, HOSTILE)];
+        let entries =
+            vec![Link::new("node", "http://127.0.0.1:8000/xend/node"), Link::new(HOSTILE, HOSTILE)];
         let page = Directory { crumbs: crumbs(&["xend"]), entries }.render();
         assert_document(&page);
-        assert!(page.contains(r#"<li><a href="http://127.0.0.1:8000/xend/node">node</a></li>"#), "{page}");
+        assert!(
+            page.contains(r#"<li><a href="http://127.0.0.1:8000/xend/node">node</a></li>"#),
+            "{page}"
+        );
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::vcpu::{Vcpu, vcpu_table};
 pub struct DomainPage {
     /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// What the script follows: the query of `/xend/events`, from the event on that the page has not seen yet.
+    /// What the script follows: the query of `/xend/events`, from the event on that the page has
+    /// not seen yet.
     pub events: String,
     /// The domain's name.
     pub name: String,

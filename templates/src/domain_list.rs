@@ -12,7 +12,8 @@ use crate::parts::{Link, Uptime, badge};
 pub struct DomainList {
     /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// What the script follows: the query of `/xend/events`, from the event on that the page has not seen yet.
+    /// What the script follows: the query of `/xend/events`, from the event on that the page has
+    /// not seen yet.
     pub events: String,
     /// The list's own URL, as monitors find it in each domain's.
     pub url: String,
@@ -246,7 +247,8 @@ impl DomainList {
         }
     }
 
-    /// What monitors look for: `<li>`s of this form and no others (see the crate's documentation), a line each.
+    /// What monitors look for: `<li>`s of this form and no others (see the crate's documentation),
+    /// a line each.
     fn monitors_lines(&self) -> Markup {
         html! {
             details {
@@ -321,7 +323,11 @@ mod tests {
             under_way: id.map(|_| HOSTILE.into()),
             actions: vec![
                 Action { op: "pause".into(), label: "Pause".into(), confirm: None },
-                Action { op: "destroy".into(), label: "Destroy…".into(), confirm: Some("/confirm".into()) },
+                Action {
+                    op: "destroy".into(),
+                    label: "Destroy…".into(),
+                    confirm: Some("/confirm".into()),
+                },
             ],
         }
     }
@@ -375,7 +381,10 @@ mod tests {
     fn what_loses_data_is_asked_about() {
         let page = list(vec![row("pv1", Some(3))]).render();
         assert_eq!(ops(&page), ["pause"]);
-        assert!(page.contains(r#"href="/confirm" data-confirm aria-label="Destroy pv1""#), "{page}");
+        assert!(
+            page.contains(r#"href="/confirm" data-confirm aria-label="Destroy pv1""#),
+            "{page}"
+        );
     }
 
     #[test]
@@ -392,10 +401,16 @@ mod tests {
     fn a_column_sorts_and_once_more_turns_it_round() {
         let mut page = list(vec![row("pv1", Some(3))]);
         let text = page.render();
-        assert!(text.contains(r#"aria-sort="ascending"><a href="/xend/domain?desc=1">Domain ▴"#), "{text}");
+        assert!(
+            text.contains(r#"aria-sort="ascending"><a href="/xend/domain?desc=1">Domain ▴"#),
+            "{text}"
+        );
         assert!(text.contains(r#"<a href="/xend/domain?sort=cpu&amp;desc=1">CPU</a>"#), "{text}");
         page.sort = Sorting { by: Column::Cpu, descending: true };
         let text = page.render();
-        assert!(text.contains(r#"aria-sort="descending"><a href="/xend/domain?sort=cpu">CPU ▾"#), "{text}");
+        assert!(
+            text.contains(r#"aria-sort="descending"><a href="/xend/domain?sort=cpu">CPU ▾"#),
+            "{text}"
+        );
     }
 }

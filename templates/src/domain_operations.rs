@@ -150,8 +150,10 @@ mod tests {
     #[test]
     fn each_operation_has_a_form() {
         let number = field(FieldKind::Number { min: 1, max: Some(128) }, "64");
-        let text =
-            operations("/x", &[one("pause", vec![]), one("destroy", vec![]), one("set", vec![number])]);
+        let text = operations(
+            "/x",
+            &[one("pause", vec![]), one("destroy", vec![]), one("set", vec![number])],
+        );
         let text = text.into_string();
         let forms = forms(&text);
         assert_form(forms[0], "/x", &["pause"], &[]);
@@ -177,8 +179,11 @@ mod tests {
 
     #[test]
     fn everything_is_escaped() {
-        let kinds =
-            [FieldKind::Text, FieldKind::Config(HOSTILE.into()), FieldKind::Words(vec![HOSTILE.into()])];
+        let kinds = [
+            FieldKind::Text,
+            FieldKind::Config(HOSTILE.into()),
+            FieldKind::Words(vec![HOSTILE.into()]),
+        ];
         let mut hostile = one(HOSTILE, kinds.map(|kind| field(kind, HOSTILE)).to_vec());
         hostile.about = HOSTILE.into();
         let text = operations(HOSTILE, &[hostile]).into_string();

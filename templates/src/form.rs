@@ -1,7 +1,7 @@
 //! The forms that carry out operations, with fields named as the HTTP interface names them.
 //!
-//! Every label holds its input, so that the two belong together without an id. The name of the operation
-//! travels as the value of the button that was pressed, once in a request.
+//! Every label holds its input, so that the two belong together without an id. The name of the
+//! operation travels as the value of the button that was pressed, once in a request.
 
 use maud::{Markup, html};
 
@@ -20,7 +20,8 @@ pub(crate) fn danger_button(op: &str, label: &str) -> Markup {
     html! { button.danger type="submit" name="op" value=(op) { (label) } }
 }
 
-/// A form that posts `content`, which holds its own button, to `href`. A script may send it without leaving the page.
+/// A form that posts `content`, which holds its own button, to `href`. A script may send it without
+/// leaving the page.
 pub(crate) fn post(href: &str, content: &Markup) -> Markup {
     html! { form method="post" action=(href) data-op { (content) } }
 }
@@ -36,8 +37,8 @@ pub struct Action {
     pub confirm: Option<String>,
 }
 
-/// Buttons for actions on what `href` is. They belong to the form with the id `act`, of which a page has one: a list of a
-/// thousand domains needs no form for each.
+/// Buttons for actions on what `href` is. They belong to the form with the id `act`, of which a
+/// page has one: a list of a thousand domains needs no form for each.
 pub(crate) fn actions(href: &str, name: &str, actions: &[Action]) -> Markup {
     html! {
         div.actions {

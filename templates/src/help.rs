@@ -75,7 +75,8 @@ impl HelpPage {
             }
             @for (n, section) in self.sections.iter().enumerate() { (section.markup(n)) }
         };
-        Layout { title: "Reference", crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+        Layout { title: "Reference", crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
+            .render()
     }
 }
 

@@ -14,7 +14,8 @@ const MENU: [(&str, &str); 5] = [
     ("Reference", "/xend/help"),
 ];
 
-/// One document. All pages are drawn through it, so none can forget the title or nest a document in another.
+/// One document. All pages are drawn through it, so none can forget the title or nest a document in
+/// another.
 #[derive(Default)]
 pub(crate) struct Layout<'a> {
     /// The heading, and the start of the window's title.
@@ -88,8 +89,8 @@ fn current(here: &str, href: &str) -> Option<&'static str> {
     }
 }
 
-/// `/ xend/ domain/ pv1/`, as xend wrote it. Not a list, for the sake of those who count list items (see the
-/// crate's documentation).
+/// `/ xend/ domain/ pv1/`, as xend wrote it. Not a list, for the sake of those who count list items
+/// (see the crate's documentation).
 fn breadcrumbs(crumbs: &[Link]) -> Markup {
     html! {
         nav.crumbs aria-label="Breadcrumbs" {
@@ -114,7 +115,10 @@ mod tests {
         let crumbs = crumbs(&["xend", "domain", "pv1"]);
         let page = Layout { title: "pv1", crumbs: &crumbs, ..Layout::default() }.render();
         assert_document(&page);
-        assert!(page.contains(r#"<a href="/xend/domain/pv1/" aria-current="page">pv1</a>/"#), "{page}");
+        assert!(
+            page.contains(r#"<a href="/xend/domain/pv1/" aria-current="page">pv1</a>/"#),
+            "{page}"
+        );
         assert!(page.contains(r#"<a href="/">/</a> <a href="/xend/">xend</a>/"#), "{page}");
     }
 

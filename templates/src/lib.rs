@@ -1,26 +1,29 @@
 //! The HTML pages: each a plain struct that renders itself with `render(&self) -> String`.
 //!
-//! A page knows no HTTP. It is given what to show, and where its links and forms lead; it answers one
-//! complete HTML document. No page needs a script, and every page reads well without its stylesheet. The stylesheet and the
-//! one small script are [`ASSETS`], which the caller serves below [`ASSETS_PATH`].
+//! A page knows no HTTP. It is given what to show, and where its links and forms lead; it answers
+//! one complete HTML document. No page needs a script, and every page reads well without its
+//! stylesheet. The stylesheet and the one small script are [`ASSETS`], which the caller serves
+//! below [`ASSETS_PATH`].
 //!
 //! # What the script does
 //!
-//! It follows `/xend/events` and draws anew what has changed: a part of a page with `data-live` is replaced by the same part
-//! of the page as the server now has it (`idle`: not while something in it is unfolded). Forms with `data-op` are sent without
-//! leaving the page, links with `data-confirm` open the page that asks in a dialog.
+//! It follows `/xend/events` and draws anew what has changed: a part of a page with `data-live` is
+//! replaced by the same part of the page as the server now has it (`idle`: not while something in
+//! it is unfolded). Forms with `data-op` are sent without leaving the page, links with
+//! `data-confirm` open the page that asks in a dialog.
 //!
 //! # What the caller owes
 //!
 //! - Text (names, values, messages) is passed as it is. The pages escape it.
-//! - Every `href` and `url` is passed ready for use: percent-encoded, with a scheme this server would link
-//!   to, and without a query. The pages escape it for HTML, and append `?query` where they need one.
+//! - Every `href` and `url` is passed ready for use: percent-encoded, with a scheme this server
+//!   would link to, and without a query. The pages escape it for HTML, and append `?query` where
+//!   they need one.
 //!
 //! # Who reads the pages besides people
 //!
-//! `check_xendomains.py`, a Nagios plug-in, takes every `<li>` of the domain list for a domain and every
-//! `<li>` of the node page for a fact. So nothing else on those pages, the breadcrumbs included, is a list
-//! item.
+//! `check_xendomains.py`, a Nagios plug-in, takes every `<li>` of the domain list for a domain and
+//! every `<li>` of the node page for a fact. So nothing else on those pages, the breadcrumbs
+//! included, is a list item.
 
 mod assets;
 mod chart;

@@ -40,7 +40,8 @@ impl MessagePage {
             p.message role="status" { (self.message) }
             (ways_on(&self.back))
         };
-        Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+        Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
+            .render()
     }
 }
 
@@ -52,7 +53,8 @@ impl ErrorPage {
             @if let Some(hint) = &self.hint { p.hint { (hint) } }
             (ways_on(&self.back))
         };
-        Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+        Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
+            .render()
     }
 }
 
@@ -97,7 +99,10 @@ mod tests {
         };
         let text = page.render();
         assert_document(&text);
-        assert!(text.contains(">No such kernel: /boot/nosuch</p><p class=\"hint\">&lt;script"), "{text}");
+        assert!(
+            text.contains(">No such kernel: /boot/nosuch</p><p class=\"hint\">&lt;script"),
+            "{text}"
+        );
         page.hint = None;
         page.message = HOSTILE.into();
         assert_document(&page.render());

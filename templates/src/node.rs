@@ -11,13 +11,15 @@ use crate::parts::{Fact, Link, fact_table, value};
 pub struct NodePage {
     /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// What the script follows: the query of `/xend/events`, from the event on that the page has not seen yet.
+    /// What the script follows: the query of `/xend/events`, from the event on that the page has
+    /// not seen yet.
     pub events: String,
     /// The host's name.
     pub host: String,
     /// What a person wants to know first.
     pub summary: Vec<Fact>,
-    /// All that is known of the host, by the names that scripts know. A value may have several lines.
+    /// All that is known of the host, by the names that scripts know. A value may have several
+    /// lines.
     pub facts: Vec<Fact>,
     /// Who has how much of the memory.
     pub memory: Shares,

@@ -66,7 +66,8 @@ pub struct Uptime {
 impl Uptime {
     /// `2 d 4 h`, `4 h 12 min`, `12 min`, `12 s`
     pub(crate) fn words(self) -> String {
-        let (days, hours, minutes) = (self.seconds / 86400, self.seconds / 3600 % 24, self.seconds / 60 % 60);
+        let (days, hours, minutes) =
+            (self.seconds / 86400, self.seconds / 3600 % 24, self.seconds / 60 % 60);
         match (days, hours, minutes) {
             (0, 0, 0) => format!("{} s", self.seconds),
             (0, 0, minutes) => format!("{minutes} min"),
@@ -100,8 +101,9 @@ pub(crate) fn value(value: &str) -> Markup {
 
 /// Text whose every space and line break counts.
 pub(crate) fn preformatted(text: &str) -> Markup {
-    // HTML drops one line break right after <pre>. This one is dropped, so that the text's own is kept.
-    // It can be focused, since a block wider than the window scrolls, which must work from the keyboard.
+    // HTML drops one line break right after <pre>. This one is dropped, so that the text's own is
+    // kept. It can be focused, since a block wider than the window scrolls, which must work from
+    // the keyboard.
     html! { pre tabindex="0" { "\n" (text) } }
 }
 

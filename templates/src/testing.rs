@@ -18,7 +18,8 @@ pub(crate) fn crumbs(names: &[&str]) -> Vec<Link> {
     crumbs
 }
 
-/// Checks what holds of every page: it is one document, it has one heading, and nothing hostile got through.
+/// Checks what holds of every page: it is one document, it has one heading, and nothing hostile got
+/// through.
 pub(crate) fn assert_document(page: &str) {
     assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"), "{page}");
     assert!(page.ends_with("</html>"), "{page}");

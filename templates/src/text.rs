@@ -31,7 +31,8 @@ mod tests {
     fn text_is_kept_and_escaped() {
         let text = format!(" \\ \\/ /___\n(XEN) {HOSTILE}\n");
         let page =
-            TextPage { crumbs: crumbs(&["xend", "node", "dmesg"]), title: HOSTILE.into(), text }.render();
+            TextPage { crumbs: crumbs(&["xend", "node", "dmesg"]), title: HOSTILE.into(), text }
+                .render();
         assert_document(&page);
         assert!(page.contains("\n \\ \\/ /___\n(XEN) "), "{page}");
     }

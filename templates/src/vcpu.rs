@@ -54,8 +54,14 @@ impl VcpuPage {
             p.back { a href=(self.domain.href) { "Back to " (self.domain.name) } }
         };
         let title = format!("VCPUs of {}", self.domain.name);
-        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), result: true, ..Layout::default() }
-            .render()
+        Layout {
+            title: &title,
+            crumbs: &self.crumbs,
+            body: Some(body),
+            result: true,
+            ..Layout::default()
+        }
+        .render()
     }
 }
 
@@ -132,7 +138,8 @@ mod tests {
     fn the_page_leads_back_to_the_domain() {
         let domain = Link::new(HOSTILE, "/xend/domain/x");
         let page =
-            VcpuPage { crumbs: crumbs(&["xend", "domain", "x"]), domain, vcpus: vec![vcpu()] }.render();
+            VcpuPage { crumbs: crumbs(&["xend", "domain", "x"]), domain, vcpus: vec![vcpu()] }
+                .render();
         assert_document(&page);
         assert!(page.contains(r#"<a href="/xend/domain/x">Back to "#), "{page}");
     }

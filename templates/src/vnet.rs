@@ -58,7 +58,8 @@ impl VnetList {
                 }
             }
         };
-        Layout { title: "Networks", crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+        Layout { title: "Networks", crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
+            .render()
     }
 }
 
@@ -74,7 +75,8 @@ impl VnetPage {
             form method="post" action=(self.href) { (form::danger_button("delete", "Delete")) }
         };
         let title = format!("Vnet {}", self.id);
-        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
+            .render()
     }
 }
 

@@ -37,8 +37,8 @@ pub(crate) trait Backend: Sync {
     /// A host where nothing runs but Domain-0.
     fn host(&self) -> impl Future<Output = Host> + Send;
 
-    /// A guest that has at most 256 MiB, with two VCPUs, a disk `xvda` and a network interface, which runs until it is asked to
-    /// stop and can be stopped by a crash.
+    /// A guest that has at most 256 MiB, with two VCPUs, a disk `xvda` and a network interface,
+    /// which runs until it is asked to stop and can be stopped by a crash.
     fn guest(&self, name: &str) -> DomainConfig;
 
     /// A device that can be plugged into it.
@@ -79,7 +79,8 @@ impl Backend for Simulator {
             ..SimSettings::default()
         };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
+        let sim =
+            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let engine = engine(dir.path(), Arc::new(sim), LIMIT).await;
         Host { engine, dir }
     }
@@ -90,7 +91,8 @@ impl Backend for Simulator {
              (image (linux (kernel /boot/vmlinuz))) (device (vbd (uname phy:/dev/vg0/{name}) (dev xvda) (mode w))) \
              (device (vif)))"
         );
-        let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
+        let mut config =
+            read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
         config.uuid = Some(Uuid::new_v4());
         config
     }
@@ -118,9 +120,10 @@ async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>, hypervisor_limit: D
     Engine::start(outside, settings).await.unwrap()
 }
 
-/// The Xen of this host: for the lane in `tests/xen`, in whose Domain-0 the suite runs. `XEND_GUEST` is the kernel of a small
-/// guest that obeys the toolstack. Its devices are made of what takes the hotplug scripts least time. `XEND_LIMIT` is how many
-/// seconds the hypervisor may take, on a slow machine; `XEND_CONTRACT=core` asks for a short run.
+/// The Xen of this host: for the lane in `tests/xen`, in whose Domain-0 the suite runs.
+/// `XEND_GUEST` is the kernel of a small guest that obeys the toolstack. Its devices are made of
+/// what takes the hotplug scripts least time. `XEND_LIMIT` is how many seconds the hypervisor may
+/// take, on a slow machine; `XEND_CONTRACT=core` asks for a short run.
 #[cfg(feature = "xen")]
 pub(crate) struct RealXen {
     guest: String,
@@ -159,7 +162,8 @@ impl Backend for RealXen {
              (image (linux (kernel {kernel}))) (device (vbd (uname phy:/dev/loop6) (dev xvda) (mode w!))) \
              (device (vif (bridge xenbr0) (script /lane/quick))))"
         );
-        let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
+        let mut config =
+            read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
         config.uuid = Some(Uuid::new_v4());
         config
     }
@@ -180,7 +184,8 @@ impl Backend for RealXen {
         ]
     }
 
-    /// Emulated Xen has been seen to stand still on a slow machine when one of its two CPUs was taken out of a pool.
+    /// Emulated Xen has been seen to stand still on a slow machine when one of its two CPUs was
+    /// taken out of a pool.
     fn skips_pools(&self) -> bool {
         self.core_only
     }

@@ -1,5 +1,5 @@
-//! What comes of an operation, by the state that a domain is in. Every match is exhaustive: an operation that is added
-//! does not compile before it is placed here.
+//! What comes of an operation, by the state that a domain is in. Every match is exhaustive: an
+//! operation that is added does not compile before it is placed here.
 
 use xend::core::error::ErrorKind;
 use xend::core::lifecycle::State;

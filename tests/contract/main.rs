@@ -1,8 +1,14 @@
-//! One contract for every backend: each operation in each state of a domain's life, and what comes of it.
+//! One contract for every backend: each operation in each state of a domain's life, and what comes
+//! of it.
 //!
-//! A backend says how to get a fresh host with an engine on it, what its guests are made of, and how long it may take. The
-//! simulator passes it here; real Xen is another [`Backend`].
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+//! A backend says how to get a fresh host with an engine on it, what its guests are made of, and
+//! how long it may take. The simulator passes it here; real Xen is another [`Backend`].
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
 
 mod backend;
 mod expected;

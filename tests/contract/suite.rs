@@ -13,8 +13,9 @@ use xend::core::caller::Caller;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
-    CpuSet, DomId, DomName, DomainConfig, DomainRef, InterfaceChange, InterfaceKind, Network, Notes, Pool,
-    PoolFacts, PoolSetting, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, Vlan, Vnet,
+    CpuSet, DomId, DomName, DomainConfig, DomainRef, InterfaceChange, InterfaceKind, Network,
+    Notes, Pool, PoolFacts, PoolSetting, Scheduler, SedfParams, Setting, ShutdownReason, Trigger,
+    Uuid, Vlan, Vnet,
 };
 use xend::core::op::{
     AfterDump, Arrival, Change, DeviceRef, DomainOp, NetworkOp, Once, Op, Outcome, PoolOp, Query,
@@ -51,8 +52,8 @@ impl Incoming for BreaksOff {
     }
 }
 
-/// Each question and each operation in each state. A domain that is still where it was serves for the next operation too,
-/// and so does one that a word brings back there.
+/// Each question and each operation in each state. A domain that is still where it was serves for
+/// the next operation too, and so does one that a word brings back there.
 pub(crate) async fn operations(backend: &impl Backend) {
     let host = backend.host().await;
     let mut tried = 0;
@@ -86,7 +87,8 @@ pub(crate) async fn operations(backend: &impl Backend) {
                 trial.bring(stage).await;
             }
             let started = Instant::now();
-            // One that fails is no reason not to try the others: a run on a real hypervisor is dear.
+            // One that fails is no reason not to try the others: a run on a real hypervisor is
+            // dear.
             let performed = AssertUnwindSafe(trial.perform(op, stage, &case)).catch_unwind().await;
             match performed {
                 Ok(()) => println!("ok {case} {:.2} s", started.elapsed().as_secs_f64()),
@@ -101,8 +103,8 @@ pub(crate) async fn operations(backend: &impl Backend) {
     assert!(tried + skipped > 200, "{tried} cases, {skipped} skipped");
 }
 
-/// Domains that are destroyed while others are looked at. Each destroy comes back: on real Xen it once did not, when a question
-/// was asked in the moment in which libxl forks.
+/// Domains that are destroyed while others are looked at. Each destroy comes back: on real Xen it
+/// once did not, when a question was asked in the moment in which libxl forks.
 pub(crate) async fn destroys(backend: &impl Backend, rounds: u32) {
     let host = backend.host().await;
     let trial = trial(backend, &host, Stage::Halted);
@@ -140,7 +142,9 @@ fn trial<'a, B: Backend>(backend: &'a B, host: &'a Host, stage: Stage) -> Trial<
 /// One of each operation, with parameters that are right.
 fn all<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
     let device = |text: &str| {
-        Box::new(read_device(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap().unwrap())
+        Box::new(
+            read_device(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap().unwrap(),
+        )
     };
     let config = || {
         let mut config = trial.config.clone();
@@ -187,7 +191,10 @@ fn all<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
             stream: Once::new(File::open("/dev/null").unwrap().into()),
             paused: false,
         },
-        DomainOp::Migrate { to: Destination { host: "127.0.0.1".into(), port: nobody.port() }, live: true },
+        DomainOp::Migrate {
+            to: Destination { host: "127.0.0.1".into(), port: nobody.port() },
+            live: true,
+        },
         DomainOp::Arrive(Arrival { parcel, link: Once::new(Box::new(BreaksOff)) }),
         DomainOp::Dump { file: Some(trial.host.file("core")), live: false, then: AfterDump::GoOn },
         DomainOp::AttachDevice(device(shown)),
@@ -196,7 +203,12 @@ fn all<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
             device: reference("xvda", 51712),
             to: device("(vbd (uname phy:/dev/x) (dev xvda) (mode r))"),
         },
-        DomainOp::DetachDevice { class: "vif".into(), device: reference("0", 0), force: false, forget: true },
+        DomainOp::DetachDevice {
+            class: "vif".into(),
+            device: reference("0", 0),
+            force: false,
+            forget: true,
+        },
     ]
 }
 
@@ -233,7 +245,10 @@ impl<B: Backend> Trial<'_, B> {
             if seen == stage.state() {
                 return;
             }
-            assert!(started.elapsed() < self.backend.patience(), "{case}: it is {seen:?}, not {stage:?}");
+            assert!(
+                started.elapsed() < self.backend.patience(),
+                "{case}: it is {seen:?}, not {stage:?}"
+            );
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     }
@@ -277,8 +292,9 @@ impl<B: Backend> Trial<'_, B> {
                 assert_eq!(error.kind(), kind, "{case}: {error}");
                 let after = self.view().await;
                 let seen = |view: &Option<Arc<DomainView>>| {
-                    view.as_ref()
-                        .map(|view| (view.state(), view.config.clone(), view.domid(), view.managed()))
+                    view.as_ref().map(|view| {
+                        (view.state(), view.config.clone(), view.domid(), view.managed())
+                    })
                 };
                 assert_eq!(seen(&before), seen(&after), "{case}: a refusal changes nothing");
             }
@@ -293,7 +309,9 @@ impl<B: Backend> Trial<'_, B> {
 
     /// The domain is found by its name, its domid and its UUID, and is listed once.
     async fn consistent(&self, case: &str) {
-        let Ok(Outcome::Domains(all)) = self.execute(Query::Domains).await else { panic!("{case}") };
+        let Ok(Outcome::Domains(all)) = self.execute(Query::Domains).await else {
+            panic!("{case}")
+        };
         let Some(view) = self.view().await else {
             assert!(all.by_uuid(&self.config.uuid.unwrap()).is_none(), "{case}");
             return;
@@ -341,7 +359,10 @@ pub(crate) async fn host(backend: &impl Backend) {
         trial.execute(Change::Create(config())).await.unwrap();
         trial.until(Stage::Paused, "created").await;
         assert!(
-            trial.execute(Change::Create(config())).await.is_err_and(|e| e.kind() == ErrorKind::Conflict)
+            trial
+                .execute(Change::Create(config()))
+                .await
+                .is_err_and(|e| e.kind() == ErrorKind::Conflict)
         );
         trial.done(DomainOp::Destroy).await;
         trial.until(Stage::Absent, "destroyed").await;
@@ -366,10 +387,18 @@ pub(crate) async fn host(backend: &impl Backend) {
 
     let vnet = Vnet { id: "1".into(), rest: vec![] };
     trial.execute(Change::CreateVnet(vnet.clone())).await.unwrap();
-    assert!(trial.execute(Change::CreateVnet(vnet)).await.is_err_and(|e| e.kind() == ErrorKind::Conflict));
+    assert!(
+        trial
+            .execute(Change::CreateVnet(vnet))
+            .await
+            .is_err_and(|e| e.kind() == ErrorKind::Conflict)
+    );
     trial.execute(Change::DeleteVnet("1".into())).await.unwrap();
     assert!(
-        trial.execute(Change::DeleteVnet("1".into())).await.is_err_and(|e| e.kind() == ErrorKind::NotFound)
+        trial
+            .execute(Change::DeleteVnet("1".into()))
+            .await
+            .is_err_and(|e| e.kind() == ErrorKind::NotFound)
     );
     if backend.skips_pools() {
         println!("\nskip CPU pools");
@@ -380,9 +409,15 @@ pub(crate) async fn host(backend: &impl Backend) {
     trial.execute(Change::ClearDmesg).await.unwrap();
     let verdict = trial.execute(Change::Settle(Uuid::new_v4())).await;
     assert!(matches!(verdict, Ok(Outcome::Verdict(Verdict::NotTaken))));
-    let parcel = Parcel { id: Uuid::new_v4(), config: Arc::new(trial.config.clone()), definition: None };
+    let parcel =
+        Parcel { id: Uuid::new_v4(), config: Arc::new(trial.config.clone()), definition: None };
     let arrival = Arrival { parcel, link: Once::new(Box::new(BreaksOff)) };
-    assert!(trial.execute(Change::Receive(arrival)).await.is_err_and(|e| e.kind() == ErrorKind::Backend));
+    assert!(
+        trial
+            .execute(Change::Receive(arrival))
+            .await
+            .is_err_and(|e| e.kind() == ErrorKind::Backend)
+    );
     trial.until(Stage::Absent, "broken off").await;
     host.engine.stop().await;
 }
@@ -399,7 +434,10 @@ async fn pools<B: Backend>(trial: &Trial<'_, B>) {
     };
     let (name, first) = ("suite".to_owned(), PoolFacts::FIRST);
     let all = facts().await;
-    assert_eq!((all.len(), all[0].name.as_str(), all[0].domains.contains(&DomId(0))), (1, first, true));
+    assert_eq!(
+        (all.len(), all[0].name.as_str(), all[0].domains.contains(&DomId(0))),
+        (1, first, true)
+    );
     let last = all[0].cpus.iter().max().unwrap();
     assert!(last > 0, "the pool's tests need two CPUs");
     let pool = Pool {
@@ -469,7 +507,9 @@ async fn networks<B: Backend>(trial: &Trial<'_, B>) {
     does(NetworkOp::CreateVlan { uuid: vlan_uuid, vlan }).await.unwrap();
     assert_eq!(there(&name).await.unwrap().bridge.as_deref(), Some("suitebr"));
     refused(does(NetworkOp::Destroy(uuid)).await, ErrorKind::Conflict);
-    does(NetworkOp::Interface(InterfaceChange::Link { name: name.clone(), bridge: None })).await.unwrap();
+    does(NetworkOp::Interface(InterfaceChange::Link { name: name.clone(), bridge: None }))
+        .await
+        .unwrap();
     assert_eq!(there(&name).await.unwrap().bridge, None);
     does(NetworkOp::DestroyVlan(vlan_uuid)).await.unwrap();
     refused(does(NetworkOp::DestroyVlan(vlan_uuid)).await, ErrorKind::NotFound);

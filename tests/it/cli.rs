@@ -14,7 +14,11 @@ fn xend(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
         .unwrap();
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let done = child.wait_with_output().unwrap();
-    (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+    (
+        done.status.code(),
+        String::from_utf8(done.stdout).unwrap(),
+        String::from_utf8(done.stderr).unwrap(),
+    )
 }
 
 #[test]
@@ -25,12 +29,18 @@ fn expressions_are_printed_one_a_line() {
     );
     assert_eq!(xend(&["sxp"], ""), (Some(0), String::new(), String::new()));
     let (status, out, said) = xend(&["sxp"], "(a)\n (b");
-    assert_eq!((status, out.as_str(), said.as_str()), (Some(1), "(a)\n", "-:2:4: unexpected EOF\n"));
+    assert_eq!(
+        (status, out.as_str(), said.as_str()),
+        (Some(1), "(a)\n", "-:2:4: unexpected EOF\n")
+    );
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("bad.sxp");
     std::fs::write(&file, "a )").unwrap();
     let file = file.to_str().unwrap();
-    assert_eq!(xend(&["sxp", file], ""), (Some(1), "a\n".into(), format!("{file}:1:3: syntax error: )\n")));
+    assert_eq!(
+        xend(&["sxp", file], ""),
+        (Some(1), "a\n".into(), format!("{file}:1:3: syntax error: )\n"))
+    );
     let (status, _, said) = xend(&["sxp", "/nonexistent"], "");
     assert!(status == Some(1) && said.starts_with("xend: Cannot read /nonexistent: "), "{said}");
 }
@@ -50,7 +60,9 @@ fn configurations_are_checked_and_explained() {
     let (status, out, said) = xend(&["check", &good], "");
     assert_eq!((status, said.as_str()), (Some(0), ""));
     assert!(
-        out.contains("(maxmem 64)") && out.contains("(args 'root=/dev/sda1')") && !out.contains("geheim"),
+        out.contains("(maxmem 64)")
+            && out.contains("(args 'root=/dev/sda1')")
+            && !out.contains("geheim"),
         "{out}"
     );
     // What it prints is a configuration again.
@@ -77,7 +89,10 @@ fn what_is_probably_not_meant_is_warned_of() {
             "(vm (name a) (memory 64)\n (vcpsu 4) (image (linux (kernel /k))))",
             "2:2: vcpsu: unknown key, vcpus is one",
         ),
-        ("(vm (name a) (memory 64) (mode rw) (image (linux (kernel /k))))", "1:26: mode: unknown key"),
+        (
+            "(vm (name a) (memory 64) (mode rw) (image (linux (kernel /k))))",
+            "1:26: mode: unknown key",
+        ),
         (
             "(vm (name a) (memory 64) (image (linux (kernel /k)))\n (device (vbd (dev xvda) (uname phy:/a) (mod r))))",
             "2:41: vbd mod: unknown key, mode is one",
@@ -91,7 +106,10 @@ fn what_is_probably_not_meant_is_warned_of() {
             "1:33: image kernel: missing, and there is no bootloader",
         ),
         ("(vm (name a) (memory 64))", "1:1: image: missing, the domain has nothing to boot"),
-        ("(vm (memory 64) (image (hvm)))", "1:1: name: missing, the domain is called Domain-Unnamed"),
+        (
+            "(vm (memory 64) (image (hvm)))",
+            "1:1: name: missing, the domain is called Domain-Unnamed",
+        ),
         (
             "(vm (name a) (memory 64) (image (hvm)))\n(vm (name b) (memory 64))",
             "2:1: the first expression is the configuration, this and what follows is ignored",
@@ -127,8 +145,8 @@ fn other_forms_of_configurations_are_named() {
 
 #[test]
 fn recorded_configurations_pass() {
-    let recorded =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/store/xend-4.1-pv.sxp");
+    let recorded = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("sexpr-fixtures/store/xend-4.1-pv.sxp");
     let (status, _, said) = xend(&["check", "--strict", recorded.to_str().unwrap()], "");
     assert_eq!((status, said.as_str()), (Some(0), ""));
 }
@@ -177,7 +195,8 @@ fn a_configuration_of_any_size_is_explained_and_a_reader_may_leave() {
 fn every_key_of_the_configuration_is_listed() {
     let (status, out, _) = xend(&["keys"], "");
     assert_eq!(status, Some(0));
-    for line in ["(xend-port 8000)  its port", "(dom0-min-mem 196)  ", "(vnc-tls)  has no effect: "] {
+    for line in ["(xend-port 8000)  its port", "(dom0-min-mem 196)  ", "(vnc-tls)  has no effect: "]
+    {
         assert!(out.lines().any(|found| found.starts_with(line)), "{line}: {out}");
     }
 }

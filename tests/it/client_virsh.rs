@@ -1,5 +1,5 @@
-//! What libvirt 0.10.2's xend driver sends for each of virsh's commands, in the pieces that it sends it in, and what it
-//! reads of the answer.
+//! What libvirt 0.10.2's xend driver sends for each of virsh's commands, in the pieces that it
+//! sends it in, and what it reads of the answer.
 
 use crate::http_support::{Answer, Daemon, GENEROUS, encoded};
 use std::io::{Read as _, Write as _};
@@ -17,8 +17,11 @@ impl Virsh<'_> {
         let mut stream = TcpStream::connect(self.0.tcp).unwrap();
         stream.set_read_timeout(Some(GENEROUS)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let length =
-            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let length = if body.is_empty() {
+            String::new()
+        } else {
+            format!("Content-Length: {}\r\n", body.len())
+        };
         for piece in [
             format!("{method} ").as_str(),
             path,
@@ -106,7 +109,8 @@ impl Virsh<'_> {
         list.as_list().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
-    /// The state as libvirt works it out: the first of these letters; no letters and status 0 is shut off.
+    /// The state as libvirt works it out: the first of these letters; no letters and status 0 is
+    /// shut off.
     fn state(&self, name: &str) -> char {
         let domain = self.domain(name);
         let letters = domain.value("state").and_then(Sxp::as_str).unwrap_or("").to_owned();
@@ -119,7 +123,8 @@ impl Virsh<'_> {
 
 const UUID: &str = "596a5d21-71f4-8fb2-e068-e2386a5c413e";
 
-/// As libvirt writes it: no `vcpu_avail`, single quotes, everything but the image before the devices.
+/// As libvirt writes it: no `vcpu_avail`, single quotes, everything but the image before the
+/// devices.
 fn config(name: &str) -> String {
     format!(
         "(vm (name '{name}') (memory 128) (maxmem 256) (vcpus 2) (uuid '{UUID}') (on_poweroff 'destroy') \
@@ -186,11 +191,20 @@ fn dominfo_and_dumpxml() {
     let virsh = running(&daemon);
     let domain = virsh.domain("web");
     let number = |key: &str| domain.value(key).unwrap().as_str().unwrap().parse::<u64>().unwrap();
-    assert_eq!((number("memory"), number("maxmem"), number("vcpus"), number("vcpu_avail")), (128, 256, 2, 3));
+    assert_eq!(
+        (number("memory"), number("maxmem"), number("vcpus"), number("vcpu_avail")),
+        (128, 256, 2, 3)
+    );
     assert!(domain.value("cpu_time").unwrap().as_str().unwrap().parse::<f64>().unwrap() > 0.0);
-    for key in
-        ["on_poweroff", "on_reboot", "on_crash", "bootloader", "on_xend_start", "cpu_weight", "cpu_cap"]
-    {
+    for key in [
+        "on_poweroff",
+        "on_reboot",
+        "on_crash",
+        "bootloader",
+        "on_xend_start",
+        "cpu_weight",
+        "cpu_cap",
+    ] {
         assert!(domain.value(key).is_some(), "{key}");
     }
     assert_eq!(domain.value("image").unwrap().head(), Some("linux"));
@@ -198,7 +212,10 @@ fn dominfo_and_dumpxml() {
         domain.tail().iter().filter(|d| d.head() == Some("device")).map(|d| &d.tail()[0]).collect();
     let of = |class: &str| *devices.iter().find(|d| d.head() == Some(class)).unwrap();
     let text = |device: &Sxp, key: &str| device.value(key).unwrap().as_str().unwrap().to_owned();
-    assert_eq!((text(of("vbd"), "uname"), text(of("vbd"), "mode")), ("phy:/dev/vg0/web".into(), "w".into()));
+    assert_eq!(
+        (text(of("vbd"), "uname"), text(of("vbd"), "mode")),
+        ("phy:/dev/vg0/web".into(), "w".into())
+    );
     assert!(text(of("vbd"), "dev").starts_with("xvda"));
     assert_eq!(text(of("vif"), "mac"), "00:16:3e:01:02:03");
     // vcpuinfo
@@ -224,11 +241,20 @@ fn cpus_memory_and_scheduler() {
     assert_eq!(virsh.text("web", "vcpu_avail"), "1");
     virsh.good("web", &[("op", "mem_target_set"), ("target", "200")]);
     virsh.good("web", &[("op", "maxmem_set"), ("memory", "300")]);
-    assert_eq!((virsh.text("web", "memory"), virsh.text("web", "maxmem")), ("200".into(), "300".into()));
+    assert_eq!(
+        (virsh.text("web", "memory"), virsh.text("web", "maxmem")),
+        ("200".into(), "300".into())
+    );
     // schedinfo --set
-    assert_eq!(virsh.get("/xend/node/").sxp().value("xen_scheduler").unwrap().as_str(), Some("credit"));
+    assert_eq!(
+        virsh.get("/xend/node/").sxp().value("xen_scheduler").unwrap().as_str(),
+        Some("credit")
+    );
     virsh.good("web", &[("op", "domain_sched_credit_set"), ("weight", "512"), ("cap", "50")]);
-    assert_eq!((virsh.text("web", "cpu_weight"), virsh.text("web", "cpu_cap")), ("512".into(), "50".into()));
+    assert_eq!(
+        (virsh.text("web", "cpu_weight"), virsh.text("web", "cpu_cap")),
+        ("512".into(), "50".into())
+    );
     assert!(virsh.bad("web", &[("op", "set_vcpus"), ("vcpus", "9")]).contains("out of range"));
 }
 
@@ -344,10 +370,19 @@ fn devices_come_and_go() {
         format!("(pci (dev (domain 0x0000)(bus 0x01)(slot {slot})(func 0x0))(state '{state}'))")
     };
     virsh.good("web", &[("op", "device_create"), ("config", &pci("0x1a", "Initialising"))]);
-    virsh.good("web", &[("op", "device_configure"), ("config", &pci("0x1b", "Initialising")), ("dev", "0")]);
+    virsh.good(
+        "web",
+        &[("op", "device_configure"), ("config", &pci("0x1b", "Initialising")), ("dev", "0")],
+    );
     assert!(shown().contains("(slot 0x1a)") && shown().contains("(slot 0x1b)"));
-    virsh.good("web", &[("op", "device_configure"), ("config", &pci("0x1a", "Closing")), ("dev", "0")]);
+    virsh.good(
+        "web",
+        &[("op", "device_configure"), ("config", &pci("0x1a", "Closing")), ("dev", "0")],
+    );
     assert!(!shown().contains("(slot 0x1a)") && shown().contains("(slot 0x1b)"));
-    virsh.good("web", &[("op", "device_configure"), ("config", &pci("0x1b", "Closing")), ("dev", "0")]);
+    virsh.good(
+        "web",
+        &[("op", "device_configure"), ("config", &pci("0x1b", "Closing")), ("dev", "0")],
+    );
     assert!(!shown().contains("(pci (dev"));
 }

@@ -1,5 +1,5 @@
-//! What xm 3.0.0 sends for each of its commands, over the unix socket, as its Python sent it, and what it reads of the
-//! answer.
+//! What xm 3.0.0 sends for each of its commands, over the unix socket, as its Python sent it, and
+//! what it reads of the answer.
 
 use crate::http_support::{Answer, Daemon, Door, ask};
 use std::fmt::Write as _;
@@ -17,7 +17,10 @@ fn urlencoded(form: &[(&str, &str)]) -> String {
             out
         })
     };
-    form.iter().map(|(key, value)| format!("{}={}", quoted(key), quoted(value))).collect::<Vec<_>>().join("&")
+    form.iter()
+        .map(|(key, value)| format!("{}={}", quoted(key), quoted(value)))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 /// xm, which looks at the status, the type and the body.
@@ -27,7 +30,8 @@ impl Xm<'_> {
     fn request(&self, head: &str, body: &str) -> Answer {
         let request = format!("{head}\r\n\r\n{body}");
         let answer = ask(&Door::Unix(self.0.socket()), request.as_bytes());
-        // An empty body that claims to be an S-expression kills it; one that is compares the whole header.
+        // An empty body that claims to be an S-expression kills it; one that is compares the whole
+        // header.
         match answer.header("content-type") {
             None => assert!(answer.body.is_empty(), "{request}: {answer:?}"),
             Some(media) => assert!(
@@ -40,7 +44,10 @@ impl Xm<'_> {
     }
 
     fn get(&self, path: &str) -> Answer {
-        self.request(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity"), "")
+        self.request(
+            &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity"),
+            "",
+        )
     }
 
     fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
@@ -56,7 +63,12 @@ impl Xm<'_> {
     /// An operation on a domain that xm is content with.
     fn good(&self, name: &str, form: &[(&str, &str)]) -> Answer {
         let answer = self.post(&format!("/xend/domain/{name}"), form);
-        assert!((200..300).contains(&answer.code), "{form:?}: {} {}", answer.status(), answer.text());
+        assert!(
+            (200..300).contains(&answer.code),
+            "{form:?}: {} {}",
+            answer.status(),
+            answer.text()
+        );
         assert!(!answer.text().contains("xend.err"), "{form:?}: {}", answer.text());
         answer
     }
@@ -143,9 +155,16 @@ fn list_info_and_logs() {
     assert_eq!((missing.code, missing.reason.as_str()), (404, "Not found"));
     // xm info, dmesg, log
     let node = xm.get("/xend/node/").sxp();
-    for key in
-        ["system", "host", "nr_cpus", "total_memory", "free_memory", "xen_major", "xen_caps", "cc_compiler"]
-    {
+    for key in [
+        "system",
+        "host",
+        "nr_cpus",
+        "total_memory",
+        "free_memory",
+        "xen_major",
+        "xen_caps",
+        "cc_compiler",
+    ] {
         assert!(node.value(key).is_some(), "{key}");
     }
     assert!(xm.get("/xend/node/dmesg").text().contains("Xen"));
@@ -164,7 +183,9 @@ fn create_and_end() {
     let xm = with_domain(&daemon);
     assert!(xm.create(CONFIG).text().contains("already exists with ID"));
     for reason in ["", " "] {
-        assert!(xm.create(&CONFIG.replace("(name pvx)", &format!("(name '{reason}')"))).code == 500);
+        assert!(
+            xm.create(&CONFIG.replace("(name pvx)", &format!("(name '{reason}')"))).code == 500
+        );
     }
     // As small as xm makes it from its command line.
     let small = "(vm (name viacli) (memory 32) (image (linux (kernel /boot/vmlinuz) (vcpus 1) (vcpus 1) (boot c) \
@@ -267,7 +288,10 @@ fn devices() {
     assert!(
         xm.bad(
             "pvx",
-            &[("config", "(vbd (uname phy:/dev/hotplugerror) (dev sdf) (mode w))"), ("op", "device_create")]
+            &[
+                ("config", "(vbd (uname phy:/dev/hotplugerror) (dev sdf) (mode w))"),
+                ("op", "device_create")
+            ]
         )
         .contains("Device 2128 (vbd) could not be connected. /dev/hotplugerror does not exist.")
     );
@@ -289,10 +313,16 @@ fn save_restore_and_migrate() {
     assert!(!xm.value("pvx", "state").contains('p'));
     // xm 3.0.0 knows no port.
     let port = other.relocation.unwrap().port().to_string();
-    let form =
-        [("live", "0"), ("destination", "127.0.0.1"), ("resource", "0"), ("port", &port), ("op", "migrate")];
+    let form = [
+        ("live", "0"),
+        ("destination", "127.0.0.1"),
+        ("resource", "0"),
+        ("port", &port),
+        ("op", "migrate"),
+    ];
     xm.good("pvx", &form);
     assert!(daemon.domain("pvx").is_none() && other.domain("pvx").is_some());
-    let nobody = [("live", "1"), ("destination", "host.invalid"), ("resource", "10"), ("op", "migrate")];
+    let nobody =
+        [("live", "1"), ("destination", "host.invalid"), ("resource", "10"), ("op", "migrate")];
     assert!(Xm(&other).bad("pvx", &nobody).contains("host.invalid:8002 cannot be reached"));
 }

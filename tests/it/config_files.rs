@@ -1,11 +1,12 @@
-//! `xend-config.sxp` as people had it: what is served of each file of `sexpr-fixtures/config`, what is warned of, and what it
-//! does to domains.
+//! `xend-config.sxp` as people had it: what is served of each file of `sexpr-fixtures/config`, what
+//! is warned of, and what it does to domains.
 
 use crate::http_support::{Daemon, fixture, guest};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A file, what is announced beside HTTP, and what the log says of it: a level and words of each line.
+/// A file, what is announced beside HTTP, and what the log says of it: a level and words of each
+/// line.
 struct Case {
     file: &'static str,
     served: &'static [&'static str],
@@ -27,7 +28,11 @@ const CASES: &[Case] = &[
     Case {
         file: "fedora8",
         served: &[XEN_API, XMLRPC],
-        said: &[NETWORK, ("WARN", "vnc-tls has no effect"), ("WARN", "vnc-x509-verify has no effect")],
+        said: &[
+            NETWORK,
+            ("WARN", "vnc-tls has no effect"),
+            ("WARN", "vnc-x509-verify has no effect"),
+        ],
     },
     Case {
         file: "hoster-relocation",
@@ -50,18 +55,32 @@ const CASES: &[Case] = &[
                  regular expression, see xend-relocation-hosts-allow",
             ),
             ("WARN", ":7:1: xend-port is given again and ignored, the first one counts"),
-            ("WARN", ":8:1: xend-tcp-xmlrpc-server is ignored: write (xend-tcp-xmlrpc-server VALUE)"),
+            (
+                "WARN",
+                ":8:1: xend-tcp-xmlrpc-server is ignored: write (xend-tcp-xmlrpc-server VALUE)",
+            ),
             ("WARN", ":9:1: Unknown key vif-scirpt is ignored, vif-script is one"),
         ],
     },
-    Case { file: "ganeti", served: &["Relocation on 127.0.0.1:28102", XEN_API, XMLRPC], said: &[NETWORK] },
+    Case {
+        file: "ganeti",
+        served: &["Relocation on 127.0.0.1:28102", XEN_API, XMLRPC],
+        said: &[NETWORK],
+    },
     #[cfg(feature = "pam")]
-    Case { file: "xenapi-pam", served: &["Xen-API on http://127.0.0.1:", XEN_API, XMLRPC], said: &[] },
+    Case {
+        file: "xenapi-pam",
+        served: &["Xen-API on http://127.0.0.1:", XEN_API, XMLRPC],
+        said: &[],
+    },
     #[cfg(not(feature = "pam"))]
     Case {
         file: "xenapi-pam",
         served: &[XEN_API, XMLRPC],
-        said: &[("ERROR", ":2:18: the Xen-API on 127.0.0.1:0 is left out: this xend was built without PAM")],
+        said: &[(
+            "ERROR",
+            ":2:18: the Xen-API on 127.0.0.1:0 is left out: this xend was built without PAM",
+        )],
     },
     Case {
         file: "xenapi-none",
@@ -71,18 +90,31 @@ const CASES: &[Case] = &[
                 "ERROR",
                 ":2:18: the Xen-API on 0.0.0.0:9363 is left out: whoever reaches it could do everything",
             ),
-            ("ERROR", ":3:1: XML-RPC on 0.0.0.0:8006 is left out: whoever reaches it could do everything"),
+            (
+                "ERROR",
+                ":3:1: XML-RPC on 0.0.0.0:8006 is left out: whoever reaches it could do everything",
+            ),
             ("WARN", "xen-tcp-xmlrpc-server-port has no effect: xend never read it"),
         ],
     },
     Case {
         file: "xenapi-none-meant",
-        served: &["Xen-API on http://127.0.0.1:", XEN_API, XMLRPC, "XML-RPC on http://127.0.0.1:28006/"],
+        served: &[
+            "Xen-API on http://127.0.0.1:",
+            XEN_API,
+            XMLRPC,
+            "XML-RPC on http://127.0.0.1:28006/",
+        ],
         said: &[],
     },
     Case {
         file: "xenapi-tls",
-        served: &["Xen-API on https://127.0.0.1:", XEN_API, XMLRPC, "XML-RPC on https://127.0.0.1:28106/"],
+        served: &[
+            "Xen-API on https://127.0.0.1:",
+            XEN_API,
+            XMLRPC,
+            "XML-RPC on https://127.0.0.1:28106/",
+        ],
         said: &[],
     },
     Case {
@@ -102,7 +134,8 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// Ports of the fixtures that are free on no particular machine: each stands for one that is free on this one.
+/// Ports of the fixtures that are free on no particular machine: each stands for one that is free
+/// on this one.
 const PORTS: [&str; 5] = ["28002", "28006", "28102", "28106", "28202"];
 
 fn free_ports() -> Vec<(&'static str, String)> {
@@ -129,7 +162,8 @@ fn daemon_on(file: &str, more: &str, ports: &[(&str, String)]) -> Daemon {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     for name in ["xen-api", "xmlrpc"] {
-        std::fs::write(dir.path().join(format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+        std::fs::write(dir.path().join(format!("{name}.key")), made.signing_key.serialize_pem())
+            .unwrap();
         std::fs::write(dir.path().join(format!("{name}.crt")), made.cert.pem()).unwrap();
     }
     let config = dir.path().join(format!("{file}.sxp"));
@@ -152,13 +186,13 @@ fn with(text: &str) -> Daemon {
     start(dir, &config)
 }
 
-/// A group that is not there costs the unix sockets, wherever their paths come from, and nothing else.
+/// A group that is not there costs the unix sockets, wherever their paths come from, and nothing
+/// else.
 #[test]
 fn unix_sockets_of_an_unknown_group_are_left_out() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.sxp");
-    let text =
-        "(loglevel INFO)\n(xend-unix-group nosuchgroup)\n(xen-api-server ((127.0.0.1:0 none) (unix none)))";
+    let text = "(loglevel INFO)\n(xend-unix-group nosuchgroup)\n(xen-api-server ((127.0.0.1:0 none) (unix none)))";
     std::fs::write(&config, text).unwrap();
     let daemon = start(dir, &config);
     assert_eq!(daemon.get("/xend/node").code, 200);
@@ -166,13 +200,18 @@ fn unix_sockets_of_an_unknown_group_are_left_out() {
     assert!(daemon.announced.iter().any(|line| line.starts_with("Xen-API on http://")));
     let log = daemon.log();
     let dir = daemon.dir.path();
-    for (what, path) in [("HTTP", "sock"), ("XML-RPC", "xmlrpc.sock"), ("the Xen-API", "xen-api.sock")] {
+    for (what, path) in
+        [("HTTP", "sock"), ("XML-RPC", "xmlrpc.sock"), ("the Xen-API", "xen-api.sock")]
+    {
         let said = format!(
             "config.sxp:2:1: {what} on {} is left out: No group nosuchgroup: create it, or name another one, see \
              xend-unix-group",
             dir.join(path).display()
         );
-        assert!(log.lines().any(|line| line.contains("ERROR") && line.contains(&said)), "{said}\n{log}");
+        assert!(
+            log.lines().any(|line| line.contains("ERROR") && line.contains(&said)),
+            "{said}\n{log}"
+        );
     }
     let xend = |http: &str, more: &[&str]| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_xend"))
@@ -192,7 +231,8 @@ fn unix_sockets_of_an_unknown_group_are_left_out() {
     assert_eq!(status, Some(1));
     assert!(said.contains(":2:1: HTTP on ") && said.contains("see xend-unix-group"), "{said}");
     // With nothing else to serve there is no start.
-    std::fs::write(dir.join("config.sxp"), "(xend-unix-group nosuchgroup) (xen-api-server ())").unwrap();
+    std::fs::write(dir.join("config.sxp"), "(xend-unix-group nosuchgroup) (xen-api-server ())")
+        .unwrap();
     let (status, said) = xend("off", &[]);
     assert_eq!(status, Some(1));
     assert!(said.contains("Nothing to listen on"), "{said}");
@@ -249,8 +289,9 @@ fn a_listener_that_is_left_out_is_named_with_its_key() {
     for (text, start, end, checked) in cases {
         let daemon = with(&text);
         let log = daemon.log();
-        let named =
-            |line: &str| line.contains(start) && line.contains(" is left out: ") && line.contains(end);
+        let named = |line: &str| {
+            line.contains(start) && line.contains(" is left out: ") && line.contains(end)
+        };
         assert!(log.lines().any(|line| line.contains("ERROR") && named(line)), "{text}: {log}");
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_xend"))
             .args(["--check-config", "--config"])
@@ -258,7 +299,11 @@ fn a_listener_that_is_left_out_is_named_with_its_key() {
             .output()
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.success(), said.lines().any(named)), (!checked, checked), "{text}: {said}");
+        assert_eq!(
+            (output.status.success(), said.lines().any(named)),
+            (!checked, checked),
+            "{text}: {said}"
+        );
     }
 }
 
@@ -276,7 +321,8 @@ fn what_people_had_is_served_and_what_is_missing_is_said() {
         }
         assert_eq!(daemon.get("/xend/node/").code, 200, "{file}");
         let log = daemon.log();
-        let found: Vec<&str> = log.lines().filter(|line| line.contains(&format!("{file}.sxp:"))).collect();
+        let found: Vec<&str> =
+            log.lines().filter(|line| line.contains(&format!("{file}.sxp:"))).collect();
         assert_eq!(found.len(), said.len(), "{file}: {found:#?}");
         for (level, words) in *said {
             let line = found.iter().find(|line| line.contains(words));
@@ -290,21 +336,27 @@ fn what_people_had_is_served_and_what_is_missing_is_said() {
 fn a_hosts_own_script_screen_and_keyboard_are_what_domains_get() {
     let daemon = daemon("debian-squeeze-routed", "(vif-bridge xenbr7)(vnc-listen 192.0.2.7)");
     let create = |name: &str, devices: &str| {
-        let config = format!("(vm (name {name}) (memory 64) (image (linux (kernel /k))) {devices})");
+        let config =
+            format!("(vm (name {name}) (memory 64) (image (linux (kernel /k))) {devices})");
         assert_eq!(daemon.create(&config).code, 201);
         daemon.get(&format!("/xend/domain/{name}")).text()
     };
     let plain = create("plain", "(device (vif)) (device (vfb (type vnc)))");
-    for wanted in
-        ["(script /etc/xen/scripts/vif-route)", "(bridge xenbr7)", "(vnclisten 192.0.2.7)", "(keymap de)"]
-    {
+    for wanted in [
+        "(script /etc/xen/scripts/vif-route)",
+        "(bridge xenbr7)",
+        "(vnclisten 192.0.2.7)",
+        "(keymap de)",
+    ] {
         assert!(plain.contains(wanted), "{wanted}: {plain}");
     }
     let own = create(
         "own",
         "(device (vif (script vif-nat) (bridge b))) (device (vfb (vnc 1) (vnclisten 0.0.0.0) (keymap ja)))",
     );
-    for wanted in ["(script /etc/xen/scripts/vif-nat)", "(bridge b)", "(vnclisten 0.0.0.0)", "(keymap ja)"] {
+    for wanted in
+        ["(script /etc/xen/scripts/vif-nat)", "(bridge b)", "(vnclisten 0.0.0.0)", "(keymap ja)"]
+    {
         assert!(own.contains(wanted) && !own.contains("vif-route"), "{wanted}: {own}");
     }
     // What is plugged in later, too; a definition keeps what it was given.
@@ -319,7 +371,9 @@ fn a_hosts_own_script_screen_and_keyboard_are_what_domains_get() {
     assert!(daemon.get("/xend/domain/kept").text().contains("vif-route"));
     // The password of the screens is nowhere to be seen, and in no file but the operator's.
     assert!(!plain.contains("geheim") && !daemon.log().contains("geheim"));
-    for page in ["/xend/node/log", "/xend/domain/plain/config", "/xend/domain/plain?op=devices&type=vfb"] {
+    for page in
+        ["/xend/node/log", "/xend/domain/plain/config", "/xend/domain/plain?op=devices&type=vfb"]
+    {
         assert!(!daemon.get(page).text().contains("geheim"), "{page}");
     }
     let mut dirs = vec![daemon.dir.path().join("state")];
@@ -329,7 +383,11 @@ fn a_hosts_own_script_screen_and_keyboard_are_what_domains_get() {
                 kind if kind.is_dir() => dirs.push(entry.path()),
                 kind if kind.is_file() => {
                     let text = std::fs::read(entry.path()).unwrap();
-                    assert!(!text.windows(6).any(|window| window == b"geheim"), "{}", entry.path().display());
+                    assert!(
+                        !text.windows(6).any(|window| window == b"geheim"),
+                        "{}",
+                        entry.path().display()
+                    );
                 }
                 _ => {}
             }
@@ -340,7 +398,8 @@ fn a_hosts_own_script_screen_and_keyboard_are_what_domains_get() {
 #[test]
 fn every_crash_is_dumped_if_the_operator_wants_that() {
     let daemon = with("(enable-dump yes)");
-    let dumps = |daemon: &Daemon| std::fs::read_dir(daemon.dir.path().join("state/dump")).unwrap().count();
+    let dumps =
+        |daemon: &Daemon| std::fs::read_dir(daemon.dir.path().join("state/dump")).unwrap().count();
     for (policy, so_far) in [("destroy", 1), ("preserve", 2)] {
         let config = format!(
             "(vm (name {policy}) (memory 8) (on_crash {policy}) (image (linux (kernel /k) (args sim-crash))))"
@@ -374,6 +433,10 @@ fn domain_0_gives_memory_unless_it_must_not() {
         );
         assert_eq!(memory(&kept), 1024, "{refusal}");
         // Whoever asks for it gets it.
-        assert_eq!(kept.post("/xend/domain/0", "op=mem_target_set&target=1000").code, 200, "{refusal}");
+        assert_eq!(
+            kept.post("/xend/domain/0", "op=mem_target_set&target=1000").code,
+            200,
+            "{refusal}"
+        );
     }
 }

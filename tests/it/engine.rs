@@ -1,4 +1,5 @@
-//! The engine on a simulated host whose clock the tests push on: what needs a minute in life, and what goes wrong.
+//! The engine on a simulated host whose clock the tests push on: what needs a minute in life, and
+//! what goes wrong.
 
 use crate::sim_support::{Counting, TestClock, config, name, open};
 use async_trait::async_trait;
@@ -16,9 +17,9 @@ use xend::core::engine::{Engine, FIGURES_AGE, Outside, Settings};
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, Hardware, HostFigures,
-    HostInfo, Interface, NetworkChange, OnEvent, PoolChange, PoolFacts, SchedParams, ShutdownReason, Trigger,
-    Uuid, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, Hardware,
+    HostFigures, HostInfo, Interface, NetworkChange, OnEvent, PoolChange, PoolFacts, SchedParams,
+    ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use xend::core::op::{Change, DomainOp, Outcome, Query};
 use xend::core::ports::{Destination, DomainChanged, Hypervisor, Machine};
@@ -71,7 +72,8 @@ impl House {
     }
 
     async fn find(&self, domain: &str) -> Option<Arc<DomainView>> {
-        match self.engine.execute(&Caller::internal(), Query::Domain(DomainRef::new(domain))).await {
+        match self.engine.execute(&Caller::internal(), Query::Domain(DomainRef::new(domain))).await
+        {
             Ok(Outcome::Domain(view)) => Some(view),
             _ => None,
         }
@@ -79,7 +81,9 @@ impl House {
 
     fn core_files(&self) -> usize {
         let files = std::fs::read_dir(self.dir.path()).unwrap();
-        files.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|e| e == "core")).count()
+        files
+            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|e| e == "core"))
+            .count()
     }
 }
 
@@ -106,7 +110,10 @@ async fn a_crashed_guest_can_be_kept_under_another_name() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (new, kept) = (house.find("a").await.unwrap(), house.find("a-1").await.unwrap());
     assert_eq!((new.uuid, new.state()), (before.uuid, State::Running));
-    assert_eq!((kept.domid(), kept.state()), (before.domid(), State::Stopped(ShutdownReason::Crash)));
+    assert_eq!(
+        (kept.domid(), kept.state()),
+        (before.domid(), State::Stopped(ShutdownReason::Crash))
+    );
     assert_ne!(kept.uuid, before.uuid);
     house.change("a-1", DomainOp::Destroy).await.unwrap();
     assert!(house.find("a-1").await.is_none() && house.find("a").await.is_some());
@@ -198,7 +205,9 @@ async fn a_stuck_hypervisor_stops_no_read() {
     house.host.stuck.store(true, Ordering::Relaxed);
     let engine = house.engine.clone();
     let pause = tokio::spawn(async move {
-        engine.execute(&Caller::internal(), Change::Domain(DomainRef::new("a"), DomainOp::Pause)).await
+        engine
+            .execute(&Caller::internal(), Change::Domain(DomainRef::new("a"), DomainOp::Pause))
+            .await
     });
     tokio::time::sleep(Duration::from_secs(1)).await;
     let asked = tokio::time::Instant::now();
@@ -223,7 +232,9 @@ async fn a_queue_has_an_end() {
     for _ in 0..100 {
         let engine = house.engine.clone();
         asking.spawn(async move {
-            engine.execute(&Caller::internal(), Change::Domain(DomainRef::new("a"), DomainOp::Pause)).await
+            engine
+                .execute(&Caller::internal(), Change::Domain(DomainRef::new("a"), DomainOp::Pause))
+                .await
         });
     }
     let mut busy = 0;
@@ -283,7 +294,8 @@ async fn memory_moves_and_is_counted_all_the_while() {
             .starts_with("target: 100 MiB is out of range, 196 to")
     );
     assert!(
-        message(house.change("0", DomainOp::SetMemory(1 << 20)).await).starts_with("Not enough free memory")
+        message(house.change("0", DomainOp::SetMemory(1 << 20)).await)
+            .starts_with("Not enough free memory")
     );
     house.change("a", DomainOp::SetMaxMemory(32)).await.unwrap_err();
 }
@@ -345,7 +357,11 @@ impl Hypervisor for Moody {
     async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
         self.sim.store_config(domid, config).await
     }
-    async fn create(&self, config: &DomainConfig, transfer: Arc<Transfer>) -> Result<DomainFacts, Error> {
+    async fn create(
+        &self,
+        config: &DomainConfig,
+        transfer: Arc<Transfer>,
+    ) -> Result<DomainFacts, Error> {
         self.sim.create(config, transfer).await
     }
     async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error> {
@@ -436,7 +452,12 @@ impl Hypervisor for Moody {
     async fn power_host(&self, reboot: bool) -> Result<(), Error> {
         self.sim.power_host(reboot).await
     }
-    async fn dump_core(&self, domid: DomId, file: &Path, transfer: Arc<Transfer>) -> Result<(), Error> {
+    async fn dump_core(
+        &self,
+        domid: DomId,
+        file: &Path,
+        transfer: Arc<Transfer>,
+    ) -> Result<(), Error> {
         self.sim.dump_core(domid, file, transfer).await
     }
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {

@@ -1,4 +1,5 @@
-//! The rules of the house, see `ARCHITECTURE.md`: who may import whom, and what no source file holds.
+//! The rules of the house, see `ARCHITECTURE.md`: who may import whom, and what no source file
+//! holds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,11 +54,16 @@ fn nobody_imports_whom_he_should_not_know() {
                 for (at, _) in line.match_indices("crate::") {
                     let named = &line[at + "crate::".len()..];
                     let fine = allowed.iter().any(|module| {
-                        named
-                            .strip_prefix(module)
-                            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+                        named.strip_prefix(module).is_some_and(|rest| {
+                            !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+                        })
                     });
-                    assert!(fine, "{}:{}: {module} must not know crate::{named}", file.display(), number + 1);
+                    assert!(
+                        fine,
+                        "{}:{}: {module} must not know crate::{named}",
+                        file.display(),
+                        number + 1
+                    );
                 }
             }
         }
@@ -88,7 +94,8 @@ fn a_crate_stays_where_it_belongs() {
             }
             for (number, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
                 let code = line.trim_start();
-                let word = |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                let word =
+                    |at: usize| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
                 let named = !code.starts_with("//")
                     && code.match_indices(&format!("{name}::")).any(|(at, _)| word(at));
                 assert!(!named, "{}:{}: {name} does not belong here", file.display(), number + 1);
@@ -111,6 +118,10 @@ fn files_stay_readable() {
     for file in sources(&src()) {
         let text = fs::read_to_string(&file).unwrap();
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap().lines().count();
-        assert!(code <= 400, "{} has {code} lines before its tests: look for the seam", file.display());
+        assert!(
+            code <= 400,
+            "{} has {code} lines before its tests: look for the seam",
+            file.display()
+        );
     }
 }

@@ -29,7 +29,8 @@ impl<C: Connect + Clone + Send + Sync + 'static> Speaker<C> {
         };
         let mut request = http::Request::builder().uri(uri);
         if form.is_some() {
-            request = request.method("POST").header("Content-Type", "application/x-www-form-urlencoded");
+            request =
+                request.method("POST").header("Content-Type", "application/x-www-form-urlencoded");
         }
         let request = request.body(Full::from(form.unwrap_or("").to_owned())).unwrap();
         let (parts, body) = self.client.request(request).await.unwrap().into_parts();
@@ -38,8 +39,11 @@ impl<C: Connect + Clone + Send + Sync + 'static> Speaker<C> {
             || parts.status.canonical_reason().unwrap_or("").to_owned(),
             |phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
         );
-        let headers =
-            parts.headers.iter().map(|(k, v)| (k.to_string(), v.to_str().unwrap().to_owned())).collect();
+        let headers = parts
+            .headers
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_str().unwrap().to_owned()))
+            .collect();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { code: parts.status.as_u16(), reason, headers, body }
     }
@@ -93,8 +97,9 @@ async fn conversation<C: Connect + Clone + Send + Sync + 'static>(xm: Speaker<C>
 
     is_accepted(&xm.op("/xend/domain/pvx", "op=wait_for_devices").await, "/xend/domain/pvx");
     is(&xm.op("/xend/domain/pvx", "op=unpause").await, "200 OK", "");
-    let state =
-        async || xm.get("/xend/domain/pvx").await.sxp().value("state").unwrap().as_str().unwrap().to_owned();
+    let state = async || {
+        xm.get("/xend/domain/pvx").await.sxp().value("state").unwrap().as_str().unwrap().to_owned()
+    };
     assert_eq!(state().await, "-b----");
     is(&xm.op("/xend/domain/pvx", "op=pause").await, "200 OK", "");
     assert_eq!(state().await, "--p---");
@@ -102,8 +107,9 @@ async fn conversation<C: Connect + Clone + Send + Sync + 'static>(xm: Speaker<C>
 
     let sedf = "latency=0&slice=5000000&weight=0&period=20000000&extratime=0&op=cpu_sedf_set";
     is(&xm.op("/xend/domain/pvx", sedf).await, "200 OK", "0");
-    let back =
-        format!("(sedf (domid {id}) (period 20000000) (slice 5000000) (latency 0) (extratime 0) (weight 0))");
+    let back = format!(
+        "(sedf (domid {id}) (period 20000000) (slice 5000000) (latency 0) (extratime 0) (weight 0))"
+    );
     is(&xm.op("/xend/domain/pvx", "op=cpu_sedf_get").await, "200 OK", &back);
     let domain = xm.get("/xend/domain/pvx").await.sxp();
     assert_eq!(domain.value("cpu_cap").unwrap().as_str(), Some("25"));
@@ -111,7 +117,10 @@ async fn conversation<C: Connect + Clone + Send + Sync + 'static>(xm: Speaker<C>
     let vcpus = xm.get("/xend/domain/pvx?op=vcpuinfo").await.sxp();
     assert_eq!(vcpus.value("vcpu_count").unwrap().as_str(), Some("2"));
     let posted = xm.op("/xend/domain/pvx", "op=vcpuinfo").await.sxp();
-    assert_eq!(vcpus.get("vcpu").unwrap().value("cpumap"), posted.get("vcpu").unwrap().value("cpumap"));
+    assert_eq!(
+        vcpus.get("vcpu").unwrap().value("cpumap"),
+        posted.get("vcpu").unwrap().value("cpumap")
+    );
 
     is_accepted(&xm.op("/xend/domain/pvx", "name=pvy&op=rename").await, "/xend/domain/pvx");
     is(&xm.get("/xend/domain/pvx").await, "404 Not found", "No such domain pvx");
@@ -155,7 +164,8 @@ fn guests_stop_and_what_is_said_of_it_is_done() {
     ] {
         assert_eq!(daemon.create(&guest(name, policy)).status(), "201 created");
         assert_eq!(daemon.post(&format!("/xend/domain/{name}"), "op=unpause").code, 200);
-        let asked = daemon.post(&format!("/xend/domain/{name}"), &format!("op=shutdown&reason={reason}"));
+        let asked =
+            daemon.post(&format!("/xend/domain/{name}"), &format!("op=shutdown&reason={reason}"));
         assert_eq!(asked.status(), "202 Accepted", "{name}");
         if stays {
             let state = if reason == "crash" { "----c-" } else { "---s--" };
@@ -170,8 +180,12 @@ fn guests_stop_and_what_is_said_of_it_is_done() {
         ("(e)".into(), "(Domain-0)".into(), "()".into())
     );
     let dumps = std::fs::read_dir(daemon.dir.path().join("state/dump")).unwrap();
-    let dumps: Vec<_> = dumps.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert!(matches!(dumps.as_slice(), [one] if one.contains("-g.") && one.contains(".core")), "{dumps:?}");
+    let dumps: Vec<_> =
+        dumps.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(
+        matches!(dumps.as_slice(), [one] if one.contains("-g.") && one.contains(".core")),
+        "{dumps:?}"
+    );
 }
 
 #[test]
@@ -187,7 +201,8 @@ fn a_deaf_guest_does_not_hear() {
 #[test]
 fn a_device_that_does_not_connect_is_named() {
     let daemon = Daemon::start(&[]);
-    for (path, reason) in [("/dev/hotplugerror", "does not exist"), ("/dev/hotplugbusy", "/dev/hotplugbusy")]
+    for (path, reason) in
+        [("/dev/hotplugerror", "does not exist"), ("/dev/hotplugbusy", "/dev/hotplugbusy")]
     {
         let disk = format!("(device (vbd (uname phy:{path}) (dev sdb) (mode r)))");
         assert_eq!(daemon.create(&guest("hp", &disk)).code, 201);
@@ -220,18 +235,23 @@ fn a_read_that_starts_after_an_answer_sees_its_effect() {
 fn every_form_of_answer() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("a", ""));
-    let ask =
-        |head: &str| ask(&Door::Tcp(daemon.tcp), format!("{head}\r\nHost: localhost\r\n\r\n").as_bytes());
+    let ask = |head: &str| {
+        ask(&Door::Tcp(daemon.tcp), format!("{head}\r\nHost: localhost\r\n\r\n").as_bytes())
+    };
     let html = ask("GET //xend//domain/ HTTP/1.1\r\nUser-Agent: Python-urllib/1.15\r\nAccept: */*");
     assert_eq!(html.header("content-type"), Some("text/html; charset=utf-8"));
     // check_xendomains.py reads this line.
     assert!(html.text().contains(
         "<li><a href=\"http://localhost/xend/domain/a\">Domain a</a>: id = 1, memory = 64, ssidref = 0.</li>"
     ));
-    let json = ask("GET /xend/domain?detail=1 HTTP/1.1\r\nUser-Agent: x\r\nAccept: application/json");
+    let json =
+        ask("GET /xend/domain?detail=1 HTTP/1.1\r\nUser-Agent: x\r\nAccept: application/json");
     assert_eq!(json.header("content-type"), Some("application/json"));
     let json: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
-    assert_eq!((&json[1]["domain"]["name"], &json[1]["domain"]["memory"]), (&"a".into(), &64.into()));
+    assert_eq!(
+        (&json[1]["domain"]["name"], &json[1]["domain"]["memory"]),
+        (&"a".into(), &64.into())
+    );
     assert_eq!(json[1]["domain"]["device"].as_array().unwrap().len(), 3);
     for page in [
         "/",
@@ -247,16 +267,24 @@ fn every_form_of_answer() {
         let get = ask(&format!("GET {page} HTTP/1.1\r\nUser-Agent: x\r\nAccept: text/html"));
         assert_eq!((head.status(), head.body.len()), ("200 OK".into(), 0), "{page}");
         assert!(get.text().starts_with("<!DOCTYPE html>"), "{page}");
-        let json = ask(&format!("GET {page} HTTP/1.1\r\nUser-Agent: x\r\nAccept: application/json"));
+        let json =
+            ask(&format!("GET {page} HTTP/1.1\r\nUser-Agent: x\r\nAccept: application/json"));
         if page != "/xend/node/dmesg" {
-            serde_json::from_slice::<serde_json::Value>(&json.body).unwrap_or_else(|e| panic!("{page}: {e}"));
+            serde_json::from_slice::<serde_json::Value>(&json.body)
+                .unwrap_or_else(|e| panic!("{page}: {e}"));
         }
     }
     let put = ask("PUT /xend/domain HTTP/1.1\r\nContent-Length: 0");
-    assert_eq!((put.status().as_str(), put.header("accept")), ("501 Not implemented", Some("GET,HEAD,POST")));
+    assert_eq!(
+        (put.status().as_str(), put.header("accept")),
+        ("501 Not implemented", Some("GET,HEAD,POST"))
+    );
     // libvirt puts the name into the path raw.
     let raw = ask("GET /xend/domain/my dom?detail=1 HTTP/1.1\r\nAccept-Encoding: identity");
-    assert_eq!((raw.status().as_str(), raw.text().as_str()), ("404 Not found", "No such domain my dom"));
+    assert_eq!(
+        (raw.status().as_str(), raw.text().as_str()),
+        ("404 Not found", "No such domain my dom")
+    );
     let old = ask("GET /xend/domain HTTP/1.0");
     assert_eq!(old.text(), "(Domain-0 a)");
 }
@@ -293,7 +321,8 @@ fn forms_in_a_browser_lead_somewhere() {
     assert!(created.text().contains("/xend/domain/b\"") && !created.text().contains("geheim"));
     let paused = submit("/xend/domain/b", &[("op", "pause")]);
     assert!(paused.code == 200 && paused.text().contains("Domain b is paused."));
-    let failed = submit("/xend/domain", &[("op", "create"), ("config", "(vm (name <b>) (memory 12x))")]);
+    let failed =
+        submit("/xend/domain", &[("op", "create"), ("config", "(vm (name <b>) (memory 12x))")]);
     assert_eq!(failed.status(), "500 Request failed: create");
     assert!(failed.text().contains("Line 1, column") && !failed.text().contains("<b>"));
     for page in ["/xend/domain/b", "/xend/domain?detail=1", "/xend/node/log"] {

@@ -7,7 +7,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use xend::sxp::{Limits, read_one};
 
-/// Somebody who follows along. HTTP/1.0: the answer is what comes until the end, and nothing between.
+/// Somebody who follows along. HTTP/1.0: the answer is what comes until the end, and nothing
+/// between.
 struct Follower {
     lines: BufReader<TcpStream>,
     head: String,
@@ -63,7 +64,11 @@ const BROWSER: &str = "User-Agent: Mozilla/5.0\r\nAccept: text/event-stream\r\n"
 fn what_happens_is_told_in_order() {
     let daemon = Daemon::start(&[]);
     let mut all = Follower::new(&daemon, "/xend/events", JSON);
-    assert!(all.head.to_ascii_lowercase().contains("content-type: application/x-ndjson"), "{}", all.head);
+    assert!(
+        all.head.to_ascii_lowercase().contains("content-type: application/x-ndjson"),
+        "{}",
+        all.head
+    );
     assert_eq!(all.event().unwrap()["kind"], "listening");
     daemon.create(&guest("pv1", ""));
     let mut pv1 = Follower::new(&daemon, "/xend/events?domain=pv1", JSON);
@@ -75,7 +80,10 @@ fn what_happens_is_told_in_order() {
     daemon.post("/xend/domain/pv2", "op=destroy");
 
     let appeared = all.until("appeared");
-    assert_eq!((appeared["domain"].as_str(), appeared["state"].as_str()), (Some("pv1"), Some("paused")));
+    assert_eq!(
+        (appeared["domain"].as_str(), appeared["state"].as_str()),
+        (Some("pv1"), Some("paused"))
+    );
     assert_eq!(all.until("done")["op"], "create");
     let state = pv1.until("state");
     assert_eq!((&state["from"], &state["to"]), (&"paused".into(), &"running".into()));
@@ -85,9 +93,12 @@ fn what_happens_is_told_in_order() {
     assert_eq!((&failed["op"], &failed["domain"]), (&"set_vcpus".into(), &"pv2".into()));
     assert!(failed["error"].as_str().unwrap().contains("99"), "{failed}");
     assert_eq!(pv1.until("gone")["uuid"], appeared["uuid"]);
-    let others =
-        std::iter::from_fn(|| Some(all.event().unwrap())).take_while(|event| event["kind"] != "gone");
-    assert!(others.into_iter().any(|event| event["domain"] == "other"), "nobody else's are left out");
+    let others = std::iter::from_fn(|| Some(all.event().unwrap()))
+        .take_while(|event| event["kind"] != "gone");
+    assert!(
+        others.into_iter().any(|event| event["domain"] == "other"),
+        "nobody else's are left out"
+    );
 }
 
 #[test]
@@ -100,7 +111,8 @@ fn a_client_that_comes_again_misses_nothing() {
     daemon.post("/xend/domain/pv1", "op=unpause");
     daemon.post("/xend/domain/pv1", "op=pause");
     let id = start["id"].as_str().unwrap();
-    let by_header = Follower::new(&daemon, "/xend/events", &format!("{JSON}Last-Event-ID: {id}\r\n"));
+    let by_header =
+        Follower::new(&daemon, "/xend/events", &format!("{JSON}Last-Event-ID: {id}\r\n"));
     let by_query = Follower::new(&daemon, &format!("/xend/events?after={id}"), JSON);
     for mut again in [by_header, by_query] {
         assert_eq!(again.event().unwrap()["to"], "running");
@@ -111,7 +123,8 @@ fn a_client_that_comes_again_misses_nothing() {
     // One that follows a single domain is told how it ended, though it has gone since.
     daemon.post("/xend/domain/pv1", "op=destroy");
     for domain in ["pv1", start_uuid(&daemon, id).as_str()] {
-        let mut again = Follower::new(&daemon, &format!("/xend/events?domain={domain}&after={id}"), JSON);
+        let mut again =
+            Follower::new(&daemon, &format!("/xend/events?domain={domain}&after={id}"), JSON);
         again.until("gone");
     }
     // Ids of another daemon's life, or of none, are no place to go on from.
@@ -138,7 +151,11 @@ fn both_sides_see_that_the_other_one_is_there() {
     lines.next().expect("a sign of life");
     assert_eq!(lines.next().unwrap(), "", "with nothing in it");
     let twice = ask(&Door::Tcp(daemon.tcp), b"GET /xend/events?domain=a&domain=b HTTP/1.0\r\n\r\n");
-    assert!(twice.code == 500 && twice.text().contains("Too many values for domain"), "{}", twice.text());
+    assert!(
+        twice.code == 500 && twice.text().contains("Too many values for domain"),
+        "{}",
+        twice.text()
+    );
 }
 
 #[test]
@@ -154,19 +171,27 @@ fn browsers_get_server_sent_events_and_old_scripts_s_expressions() {
     assert!(browser.line().unwrap().starts_with("id: "));
     assert_eq!(browser.line().unwrap(), "event: listening");
     assert!(browser.line().unwrap().starts_with(r#"data: {"event":{"id":"#));
-    let figures = std::iter::from_fn(|| browser.line()).find(|line| line.starts_with("data: {\"figures\""));
-    let figures: Value = serde_json::from_str(figures.unwrap().trim_start_matches("data: ")).unwrap();
+    let figures =
+        std::iter::from_fn(|| browser.line()).find(|line| line.starts_with("data: {\"figures\""));
+    let figures: Value =
+        serde_json::from_str(figures.unwrap().trim_start_matches("data: ")).unwrap();
     assert_eq!(figures["figures"]["domain"][0]["name"], "Domain-0");
     assert!(figures["figures"]["domain"][0]["memory"].as_u64() > Some(0));
 
     let mut script = Follower::new(&daemon, "/xend/events", "");
-    assert!(script.head.to_ascii_lowercase().contains("content-type: application/sxp\n"), "{}", script.head);
+    assert!(
+        script.head.to_ascii_lowercase().contains("content-type: application/sxp\n"),
+        "{}",
+        script.head
+    );
     script.line().unwrap();
     daemon.create(&guest("pv1", ""));
     let event = std::iter::from_fn(|| script.line()).find(|line| !line.is_empty()).unwrap();
     let event = read_one(event.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(event.head(), Some("event"));
-    assert!(event.to_string().contains("(kind appeared)") && event.to_string().contains("(domain pv1)"));
+    assert!(
+        event.to_string().contains("(kind appeared)") && event.to_string().contains("(domain pv1)")
+    );
 }
 
 #[test]
@@ -214,7 +239,8 @@ fn who_does_not_read_is_told_that_some_are_lost_and_holds_up_nobody() {
 #[test]
 fn only_so_many_follow_along() {
     let daemon = Daemon::start(&[]);
-    let followers: Vec<_> = (0..200).map(|_| Follower::new(&daemon, "/xend/events", JSON)).collect();
+    let followers: Vec<_> =
+        (0..200).map(|_| Follower::new(&daemon, "/xend/events", JSON)).collect();
     let one_more = ask(&Door::Tcp(daemon.tcp), b"GET /xend/events HTTP/1.0\r\n\r\n");
     assert_eq!(one_more.code, 503);
     assert!(one_more.text().contains("try again"), "{}", one_more.text());

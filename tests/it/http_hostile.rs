@@ -5,8 +5,10 @@ use std::io::Write as _;
 
 fn still_answers(daemon: &Daemon, after: &str) {
     for door in [Door::Tcp(daemon.tcp), Door::Unix(daemon.socket())] {
-        let answer =
-            ask(&door, b"GET /xend/domain/0 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let answer = ask(
+            &door,
+            b"GET /xend/domain/0 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        );
         assert_eq!(answer.code, 200, "after {after}");
     }
     assert!(!daemon.log().contains("panick"), "after {after}: {}", daemon.log());
@@ -19,13 +21,21 @@ fn configurations_that_are_bombs() {
         ("deep nesting", "(".repeat(100_000), "depth limit of 1000 exceeded"),
         ("closed deep nesting", format!("{}{}", "(a ".repeat(999), ")".repeat(999)), "begins with"),
         ("a huge atom", format!("(vm (name a) (memory {}))", "9".repeat(900_000)), "memory"),
-        ("a long list", format!("(vm (name a) (memory 64) {})", "x ".repeat(100_000)), "of the form"),
+        (
+            "a long list",
+            format!("(vm (name a) (memory 64) {})", "x ".repeat(100_000)),
+            "of the form",
+        ),
         (
             "many properties",
             format!("(vm (name a) (memory 99999999) {})", "(k v)".repeat(60_000)),
             "Not enough free memory",
         ),
-        ("many devices", format!("(vm (name a) (memory 64) {})", "(device (vif))".repeat(20_000)), "(domain"),
+        (
+            "many devices",
+            format!("(vm (name a) (memory 64) {})", "(device (vif))".repeat(20_000)),
+            "(domain",
+        ),
         ("huge numbers", "(vm (name b) (memory 99999999999999999999))".into(), "memory"),
         ("a huge range of CPUs", "(vm (name b) (memory 1) (cpus 0-4294967295))".into(), "cpus"),
         ("an open string", "(vm (name 'a".into(), "unexpected EOF"),
@@ -80,7 +90,9 @@ fn requests_that_are_broken() {
     // Nothing that is sent comes back as a header.
     let injected = daemon.post("/xend/domain/0", "op=no%0d%0aX-Injected:%20yes");
     assert!(
-        injected.code == 501 && injected.header("x-injected").is_none() && !injected.reason.contains('\n')
+        injected.code == 501
+            && injected.header("x-injected").is_none()
+            && !injected.reason.contains('\n')
     );
     let many = (0..5_000).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join("&");
     assert_eq!(daemon.post("/xend/domain/0", &many).status(), "406 Invalid request");
@@ -120,10 +132,14 @@ fn slow_creates_hold_up_nobody() {
     let door = || Door::Tcp(daemon.tcp);
     let mut waiting = Vec::new();
     for n in 0..64 {
-        let config =
-            guest(&format!("slow{n}"), "(device (vbd (uname phy:/dev/hotplugslow) (dev xvdb) (mode r)))");
+        let config = guest(
+            &format!("slow{n}"),
+            "(device (vbd (uname phy:/dev/hotplugslow) (dev xvdb) (mode r)))",
+        );
         let mut stream = connect(&door());
-        stream.write_all(&post("/xend/domain", &format!("op=create&config={}", encoded(&config)))).unwrap();
+        stream
+            .write_all(&post("/xend/domain", &format!("op=create&config={}", encoded(&config))))
+            .unwrap();
         waiting.push(stream);
     }
     // None of them is done yet, and all of this is.

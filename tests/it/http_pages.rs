@@ -31,7 +31,10 @@ fn every_page_keeps_strangers_out() {
         let page = browse(&daemon, path, "");
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
         let policy = page.header("content-security-policy").unwrap();
-        assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
+        assert!(
+            policy.starts_with("default-src 'none';") && !policy.contains("unsafe"),
+            "{policy}"
+        );
         assert!(
             policy.contains("form-action 'self'") && policy.contains("frame-ancestors 'none'"),
             "{policy}"
@@ -46,7 +49,8 @@ fn every_page_keeps_strangers_out() {
 fn what_pages_refer_to_is_there_and_kept_by_browsers() {
     let daemon = Daemon::start(&[]);
     let page = browse(&daemon, "/xend/domain", "").text();
-    let paths: Vec<&str> = page.split('"').filter(|part| part.starts_with("/xend/assets/")).collect();
+    let paths: Vec<&str> =
+        page.split('"').filter(|part| part.starts_with("/xend/assets/")).collect();
     assert!(paths.len() >= 3, "{page}");
     for path in paths {
         let asset = browse(&daemon, path, "");
@@ -54,8 +58,13 @@ fn what_pages_refer_to_is_there_and_kept_by_browsers() {
         assert_eq!(asset.header("cache-control"), Some("public, max-age=31536000, immutable"));
         assert_eq!(asset.header("x-content-type-options"), Some("nosniff"));
         let media = asset.header("content-type").unwrap();
-        assert!(["text/css", "text/javascript", "image/svg+xml"].iter().any(|one| media.starts_with(one)));
-        // A page of another version of the daemon may still ask: it gets what there is, and does not keep it.
+        assert!(
+            ["text/css", "text/javascript", "image/svg+xml"]
+                .iter()
+                .any(|one| media.starts_with(one))
+        );
+        // A page of another version of the daemon may still ask: it gets what there is, and does
+        // not keep it.
         let (_, name) = path.rsplit_once('/').unwrap();
         let other = browse(&daemon, &format!("/xend/assets/0000/{name}"), "");
         assert_eq!((other.code, other.header("cache-control")), (200, Some("no-cache")));
@@ -70,7 +79,9 @@ fn pages_are_compressed_and_nothing_that_old_clients_read_is() {
     assert_eq!(browse(&daemon, "/xend/domain", gzip).header("content-encoding"), Some("gzip"));
     assert_eq!(browse(&daemon, "/xend/domain", "").header("content-encoding"), None);
     for accept in ["application/sxp", "application/json"] {
-        let head = format!("Host: localhost\r\nUser-Agent: python-requests/2\r\nAccept: {accept}\r\n{gzip}");
+        let head = format!(
+            "Host: localhost\r\nUser-Agent: python-requests/2\r\nAccept: {accept}\r\n{gzip}"
+        );
         let target = "GET /xend/domain?detail=1 HTTP/1.1\r\n";
         let answer = ask(&Door::Tcp(daemon.tcp), format!("{target}{head}\r\n").as_bytes());
         assert_eq!(answer.header("content-encoding"), None);
@@ -82,7 +93,8 @@ fn pages_are_compressed_and_nothing_that_old_clients_read_is() {
 fn the_list_is_filtered_and_sorted_by_the_server() {
     let daemon = Daemon::start(&[]);
     for (name, memory) in [("web1", 64), ("web2", 256), ("db", 128)] {
-        let config = format!("(vm (name {name}) (memory {memory}) (image (linux (kernel /boot/vmlinuz))))");
+        let config =
+            format!("(vm (name {name}) (memory {memory}) (image (linux (kernel /boot/vmlinuz))))");
         daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config)));
     }
     let names = |query: &str| -> Vec<String> {
@@ -122,16 +134,23 @@ fn a_failure_is_told_as_it_is_and_keeps_what_was_written() {
         let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\nConnection: close\r\n";
         let length = form.len();
         let kind = "Content-Type: application/x-www-form-urlencoded";
-        let text =
-            format!("POST /xend/domain HTTP/1.1\r\n{head}{kind}\r\nContent-Length: {length}\r\n\r\n{form}");
+        let text = format!(
+            "POST /xend/domain HTTP/1.1\r\n{head}{kind}\r\nContent-Length: {length}\r\n\r\n{form}"
+        );
         ask(&Door::Tcp(daemon.tcp), text.as_bytes()).text()
     };
     let restore = send("op=restore&file=%2Fnosuch");
     assert!(restore.contains("/nosuch") && !restore.contains("Line 1"), "{restore}");
     let nothing = send("op=create");
-    assert!(nothing.contains("Missing parameter: config") && !nothing.contains("Line 1"), "{nothing}");
+    assert!(
+        nothing.contains("Missing parameter: config") && !nothing.contains("Line 1"),
+        "{nothing}"
+    );
     let wrong = send(&format!("op=new&config={}", encoded("(vm (name x) (memory lots))")));
-    assert!(wrong.contains("Line 1, column 22") && wrong.contains("(memory lots))</textarea>"), "{wrong}");
+    assert!(
+        wrong.contains("Line 1, column 22") && wrong.contains("(memory lots))</textarea>"),
+        "{wrong}"
+    );
     daemon.create(&guest("pv1", ""));
     let taken = send(&format!("op=create&config={}", encoded(&guest("pv1", ""))));
     assert!(taken.contains("already exists") && taken.contains("Give it another name"), "{taken}");
@@ -144,7 +163,11 @@ fn only_what_can_lose_something_is_asked_about() {
     let page = browse(&daemon, "/xend/domain/pv1/confirm?op=destroy", "").text();
     assert!(page.contains("Destroy pv1?") && page.contains(r#"value="destroy""#), "{page}");
     for op in ["pause", "nonsense", ""] {
-        assert_eq!(browse(&daemon, &format!("/xend/domain/pv1/confirm?op={op}"), "").code, 406, "{op}");
+        assert_eq!(
+            browse(&daemon, &format!("/xend/domain/pv1/confirm?op={op}"), "").code,
+            406,
+            "{op}"
+        );
     }
     assert_eq!(browse(&daemon, "/xend/domain/nosuch/confirm?op=destroy", "").code, 404);
 }

@@ -1,12 +1,14 @@
 //! Conversations recorded from the real xend, played again.
 //!
-//! `sexpr-fixtures/trace/FOLDER` holds one a file: the raw request, a line, the raw answer. They are sent in the order
-//! of `ORDER`, since later ones rest on what earlier ones made. `FIX` names those where this project answers otherwise
-//! on purpose, `EXCEPT` a few more, with their reasons: both are sent and not counted, and one of `EXCEPT` that agrees must
-//! be taken off it. `AFTER` says what is to be put right behind a transcript of `FIX` that made a
-//! domain which xend refused.
+//! `sexpr-fixtures/trace/FOLDER` holds one a file: the raw request, a line, the raw answer. They
+//! are sent in the order of `ORDER`, since later ones rest on what earlier ones made. `FIX` names
+//! those where this project answers otherwise on purpose, `EXCEPT` a few more, with their reasons:
+//! both are sent and not counted, and one of `EXCEPT` that agrees must be taken off it. `AFTER`
+//! says what is to be put right behind a transcript of `FIX` that made a domain which xend refused.
 
-use crate::http_support::{Answer, Daemon, Door, ask, encoded, first_expression, fixture, post, try_ask};
+use crate::http_support::{
+    Answer, Daemon, Door, ask, encoded, first_expression, fixture, post, try_ask,
+};
 use std::collections::HashMap;
 use std::path::Path;
 use xend::sxp::Sxp;
@@ -52,7 +54,8 @@ fn replay(folder: &str, door: &Door) {
     let folder = fixture("trace").join(folder);
     let list = |name: &str| -> Vec<(String, String)> {
         let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines =
+            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         lines
             .map(|line| line.split_once(' ').unwrap_or((line, "")))
             .map(|(a, b)| (a.to_owned(), b.to_owned()))
@@ -69,9 +72,12 @@ fn replay(folder: &str, door: &Door) {
         let request = moved(&text[..at], files.path());
         let fixed = fix.iter().any(|(fixed, _)| *fixed == name);
         if fixed {
-            // Some of these are half requests, which are answered when their time is up: nobody waits for them.
+            // Some of these are half requests, which are answered when their time is up: nobody
+            // waits for them.
             if !after.iter().any(|(made, _)| *made == name)
-                && (name.starts_with("http") || name.starts_with("conn-") || name.starts_with("post-"))
+                && (name.starts_with("http")
+                    || name.starts_with("conn-")
+                    || name.starts_with("post-"))
             {
                 continue;
             }
@@ -83,8 +89,8 @@ fn replay(folder: &str, door: &Door) {
             continue;
         }
         let want = Answer::parse(&text[at + SEPARATOR.len()..]).unwrap();
-        let differences =
-            try_ask(door, &request).map_or(vec!["no answer".into()], |got| differences(&want, &got));
+        let differences = try_ask(door, &request)
+            .map_or(vec!["no answer".into()], |got| differences(&want, &got));
         match (differences.is_empty(), except.contains_key(&name)) {
             (true, false) => agree += 1,
             (true, true) => rotten.push(name),
@@ -102,7 +108,9 @@ fn replay(folder: &str, door: &Door) {
 fn moved(request: &[u8], dir: &Path) -> Vec<u8> {
     const RECORDED: &str = "%2Ftmp%2Foracle%2Ftmp";
     let Ok(text) = std::str::from_utf8(request) else { return request.to_vec() };
-    let Some((head, body)) = text.split_once("\r\n\r\n").filter(|(_, body)| body.contains(RECORDED)) else {
+    let Some((head, body)) =
+        text.split_once("\r\n\r\n").filter(|(_, body)| body.contains(RECORDED))
+    else {
         return request.to_vec();
     };
     let body = body.replace(RECORDED, &encoded(dir.to_str().unwrap()));
@@ -169,14 +177,15 @@ fn path_of(url: &str) -> &str {
 /// What a domain that was just made shows depends on the moment.
 fn fresh(tree: &Sxp) -> Sxp {
     let lasting = |item: &&Sxp| {
-        let console =
-            item.head() == Some("device") && item.tail().first().and_then(Sxp::head) == Some("console");
+        let console = item.head() == Some("device")
+            && item.tail().first().and_then(Sxp::head) == Some("console");
         !console && !["state", "cpu_time", "online_vcpus"].contains(&item.head().unwrap_or(""))
     };
     tree.as_list().unwrap_or_default().iter().filter(lasting).cloned().collect()
 }
 
-/// The tree with its masked values gone and its property lists sorted: their order carries no meaning.
+/// The tree with its masked values gone and its property lists sorted: their order carries no
+/// meaning.
 fn masked(tree: &Sxp, host: bool) -> Sxp {
     let Some(items) = tree.as_list() else { return tree.clone() };
     let star = || Sxp::from("*");
@@ -185,8 +194,12 @@ fn masked(tree: &Sxp, host: bool) -> Sxp {
             return Sxp::list([items[0].clone(), star()]);
         }
         if let ("device", Some(record)) = (head, tree.tail().first()) {
-            let mut inner: Vec<Sxp> =
-                record.as_list().unwrap_or_default().iter().map(|item| masked(item, false)).collect();
+            let mut inner: Vec<Sxp> = record
+                .as_list()
+                .unwrap_or_default()
+                .iter()
+                .map(|item| masked(item, false))
+                .collect();
             for item in &mut inner {
                 if item.head() == Some("uuid") {
                     *item = Sxp::list([Sxp::from("uuid"), star()]);
@@ -198,7 +211,10 @@ fn masked(tree: &Sxp, host: bool) -> Sxp {
     }
     let host = host || tree.head() == Some("node");
     let mut out: Vec<Sxp> = items.iter().map(|item| masked(item, host)).collect();
-    if out.len() > 2 && out[0].as_bytes().is_some() && out[1..].iter().all(|item| item.as_list().is_some()) {
+    if out.len() > 2
+        && out[0].as_bytes().is_some()
+        && out[1..].iter().all(|item| item.as_list().is_some())
+    {
         sort_tail(&mut out);
     }
     Sxp::list(out)

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 fn killed_with_domains_running() {
     let daemon = Daemon::start(&[]);
     for name in ["runs", "paused", "stops"] {
-        assert_eq!(daemon.create(&guest(name, "(localtime 1) (description 'a \"b\" c')")).code, 201);
+        assert_eq!(
+            daemon.create(&guest(name, "(localtime 1) (description 'a \"b\" c')")).code,
+            201
+        );
     }
     daemon.post("/xend/domain/runs", "op=wait_for_devices");
     for name in ["runs", "stops"] {
@@ -53,8 +56,9 @@ fn killed_with_domains_running() {
         domain.tail().iter().filter(|i| i.head() == Some("device")).cloned().collect::<Vec<_>>()
     };
     assert_eq!(devices(&before), devices(&after));
-    let cpu_time =
-        |domain: &xend::sxp::Sxp| domain.value("cpu_time").unwrap().as_str().unwrap().parse::<f64>().unwrap();
+    let cpu_time = |domain: &xend::sxp::Sxp| {
+        domain.value("cpu_time").unwrap().as_str().unwrap().parse::<f64>().unwrap()
+    };
     assert!(cpu_time(&after) >= cpu_time(&before));
     assert_eq!(daemon.post("/xend/domain/runs", "op=cpu_sedf_get").text(), sedf);
     assert_eq!(daemon.value("waits", "state"), "--p---");
@@ -70,7 +74,8 @@ fn killed_with_domains_running() {
     assert_eq!(daemon.get("/xend/domain").text(), "(Domain-0 new runs waits)");
 }
 
-/// Random operations, and an end at a random moment: what was acknowledged is there, nothing is there twice.
+/// Random operations, and an end at a random moment: what was acknowledged is there, nothing is
+/// there twice.
 #[test]
 fn killed_at_any_moment() {
     for seed in 1..=5_u64 {

@@ -52,8 +52,11 @@ impl Daemon {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        let log =
-            std::fs::OpenOptions::new().create(true).append(true).open(dir.path().join("stderr")).unwrap();
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(dir.path().join("stderr"))
+            .unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_xend"))
             .args(["--http", "127.0.0.1:0", "--unix"])
             .arg(dir.path().join("sock"))
@@ -126,7 +129,8 @@ impl Daemon {
     pub(crate) fn get(&self, target: &str) -> Answer {
         ask(
             &Door::Tcp(self.tcp),
-            format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/sxp\r\n\r\n").as_bytes(),
+            format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/sxp\r\n\r\n")
+                .as_bytes(),
         )
     }
 
@@ -196,7 +200,8 @@ impl Answer {
         let head = String::from_utf8_lossy(&raw[..end]).into_owned();
         let mut lines = head.split("\r\n");
         let mut status = lines.next()?.splitn(3, ' ');
-        let (_, code, reason) = (status.next()?, status.next()?.parse().ok()?, status.next().unwrap_or(""));
+        let (_, code, reason) =
+            (status.next()?, status.next()?.parse().ok()?, status.next().unwrap_or(""));
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
@@ -268,7 +273,8 @@ pub(crate) fn try_ask(door: &Door, request: &[u8]) -> Option<Answer> {
                 raw = answer.body;
                 continue;
             }
-            let length = answer.header("content-length").and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
+            let length =
+                answer.header("content-length").and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
             if request.starts_with(b"HEAD ") || answer.body.len() >= length {
                 return Some(answer);
             }

@@ -1,7 +1,8 @@
 //! The daemon is killed at random moments of random operations, again and again.
 //!
-//! A model knows what was acknowledged. An operation that was under way when the daemon was killed may have happened or
-//! not; after that, each domain must be in one of the states that it can have got into, and no other.
+//! A model knows what was acknowledged. An operation that was under way when the daemon was killed
+//! may have happened or not; after that, each domain must be in one of the states that it can have
+//! got into, and no other.
 //!
 //! `XEND_SEED` plays one seed, `XEND_OPS` says how many operations a seed has.
 
@@ -87,9 +88,9 @@ const ASKS: [Ask; 16] = [
 /// What becomes of a domain if it is done.
 fn after(ask: Ask, is: Is) -> Is {
     match (ask, is) {
-        (Ask::New, Nowhere) | (Ask::Destroy, ManagedRunning | Suspended) | (Ask::Save, ManagedRunning) => {
-            Halted
-        }
+        (Ask::New, Nowhere)
+        | (Ask::Destroy, ManagedRunning | Suspended)
+        | (Ask::Save, ManagedRunning) => Halted,
         (Ask::New, Running)
         | (Ask::Start | Ask::Create | Ask::Restore, Halted)
         | (Ask::Resume, Suspended) => ManagedRunning,
@@ -163,12 +164,14 @@ impl Domain {
 fn seen(daemon: &Daemon, domain: &Domain) -> Is {
     // One that was being destroyed when the daemon was killed is on its way out.
     daemon.until("it has gone", |daemon| {
-        let state = daemon.domain(&domain.uuid).and_then(|d| Some(d.value("state")?.as_str()?.to_owned()));
+        let state =
+            daemon.domain(&domain.uuid).and_then(|d| Some(d.value("state")?.as_str()?.to_owned()));
         !state.unwrap_or_default().contains('d')
     });
     let Some(shown) = daemon.domain(&domain.uuid) else { return Nowhere };
     assert_eq!(shown.value("name").unwrap().as_str(), Some(domain.name.as_str()));
-    let stored = daemon.dir.path().join(format!("state/domains/{}/config.sxp", domain.uuid)).exists();
+    let stored =
+        daemon.dir.path().join(format!("state/domains/{}/config.sxp", domain.uuid)).exists();
     let status = shown.value("status").unwrap().as_str().unwrap().to_owned();
     match (shown.value("domid").is_some(), stored, status.as_str()) {
         (true, true, _) => ManagedRunning,
@@ -189,7 +192,12 @@ fn check(daemon: &Daemon, domains: &mut [Domain], what: &str) {
     }
     for (domain, is) in domains.iter_mut().zip(all) {
         let listed = names.remove(&domain.name).unwrap_or(0);
-        assert_eq!(listed, usize::from(is != Nowhere), "{what}: {} is listed {listed} times", domain.name);
+        assert_eq!(
+            listed,
+            usize::from(is != Nowhere),
+            "{what}: {} is listed {listed} times",
+            domain.name
+        );
         assert!(
             domain.can_be.contains(&is),
             "{what}: {} is {is:?}, it can only be {:?}\n{}",
@@ -203,7 +211,11 @@ fn check(daemon: &Daemon, domains: &mut [Domain], what: &str) {
     let state = daemon.dir.path().join("state");
     for file in files(&state) {
         let name = file.file_name().unwrap().to_str().unwrap();
-        assert!(!name.contains("damaged") && !name.starts_with(".new-"), "{what}: {}", file.display());
+        assert!(
+            !name.contains("damaged") && !name.starts_with(".new-"),
+            "{what}: {}",
+            file.display()
+        );
         if name == "config.sxp" {
             let tree: Sxp = read_one(&std::fs::read(&file).unwrap(), &Limits::default()).unwrap();
             assert_eq!(tree.head(), Some("domain"), "{what}");
@@ -221,7 +233,12 @@ fn files(dir: &Path) -> Vec<std::path::PathBuf> {
 }
 
 /// Several domains at a time are asked for something, and in the midst of it the daemon is killed.
-fn round(random: &mut Random, daemon: Daemon, domains: &mut [Domain], what: &str) -> (Daemon, usize) {
+fn round(
+    random: &mut Random,
+    daemon: Daemon,
+    domains: &mut [Domain],
+    what: &str,
+) -> (Daemon, usize) {
     let (pid, tcp) = (daemon.pid(), daemon.tcp);
     let files = daemon.dir.path().to_owned();
     let mut plans: Vec<Vec<Ask>> = Vec::new();

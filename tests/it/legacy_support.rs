@@ -27,7 +27,10 @@ impl Caller {
     pub(crate) fn killed_and_restarted(self) -> Self {
         let (_, dir) = self.daemon.end(Signal::SIGKILL);
         let socket = dir.path().join("rpc");
-        Self { daemon: Daemon::start_in(dir, &["--xmlrpc", socket.to_str().unwrap()]), door: self.door }
+        Self {
+            daemon: Daemon::start_in(dir, &["--xmlrpc", socket.to_str().unwrap()]),
+            door: self.door,
+        }
     }
 
     /// Sends what a client would.
@@ -36,7 +39,10 @@ impl Caller {
                     xmlrpclib.py/1.0.1 (by www.pythonware.com)\r\nContent-Type: text/xml";
         let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len());
         let answer = ask(&self.door, request.as_bytes());
-        assert_eq!((answer.status().as_str(), answer.header("content-type")), ("200 OK", Some("text/xml")));
+        assert_eq!(
+            (answer.status().as_str(), answer.header("content-type")),
+            ("200 OK", Some("text/xml"))
+        );
         codec::read_answer(&answer.text(), &Limits::default()).unwrap()
     }
 
@@ -74,8 +80,12 @@ pub(crate) fn fields(record: &Value) -> HashMap<&str, &Value> {
 /// A configuration with a kernel and what else is given.
 pub(crate) fn vm(name: &str, more: impl IntoIterator<Item = Value>) -> Value {
     let image = array([text("linux"), field("kernel", text("/boot/vmlinuz"))]);
-    let head =
-        [text("vm"), field("name", text(name)), field("memory", Value::Int(64)), field("image", image)];
+    let head = [
+        text("vm"),
+        field("name", text(name)),
+        field("memory", Value::Int(64)),
+        field("image", image),
+    ];
     array(head.into_iter().chain(more))
 }
 

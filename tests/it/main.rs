@@ -1,5 +1,11 @@
-//! All tests that run beside the contract suite, in one binary: each further one would be linked with the whole gateway.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+//! All tests that run beside the contract suite, in one binary: each further one would be linked
+//! with the whole gateway.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic"
+)]
 
 mod cli;
 mod client_virsh;

@@ -1,4 +1,5 @@
-//! Managed domains over the wire: what is stored, what starts and stops with xend, what a broken disk does.
+//! Managed domains over the wire: what is stored, what starts and stops with xend, what a broken
+//! disk does.
 
 use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
 use nix::sys::signal::Signal;
@@ -52,7 +53,8 @@ fn an_answer_echoed_back_redefines_and_stops_nothing() {
     let config = managed("web", "(device (vfb (type vnc) (vncpasswd secret)))");
     assert_eq!(daemon.create(&config).code, 201);
     op(&daemon, "web", "op=unpause");
-    let (domid, shown) = (daemon.value("web", "domid"), daemon.get("/xend/domain/web?detail=1").text());
+    let (domid, shown) =
+        (daemon.value("web", "domid"), daemon.get("/xend/domain/web?detail=1").text());
     assert!(!shown.contains("secret"));
     let flipped = shown.replace("(on_xend_start ignore)", "(on_xend_start start)");
     assert_eq!(define(&daemon, &flipped).status(), "200 OK");
@@ -116,7 +118,8 @@ fn names_and_uuids_have_one_owner() {
     assert!(define(&daemon, &guest("web", other)).text().contains("already exists"));
     assert!(daemon.create(&guest("web", other)).text().contains("already exists"));
     assert!(daemon.create(&managed("web2", "")).text().contains("already exists"));
-    // A definition is not another domain's because it has the UUID of it, and `rename` gives it another name.
+    // A definition is not another domain's because it has the UUID of it, and `rename` gives it
+    // another name.
     let taken = format!("A domain with UUID {UUID} already exists: \"web\"");
     let said = define(&daemon, &managed("web2", "")).text();
     assert!(said.contains(&taken) && !said.contains("web2"), "{said}");
@@ -165,7 +168,8 @@ fn a_suspended_domain_waits_on_disk() {
 fn a_save_that_fails_leaves_the_domain_running_and_no_file() {
     let daemon = Daemon::start(&[]);
     let file = daemon.dir.path().join("saved");
-    let save = |name: &str, file: &str| op(&daemon, name, &format!("op=save&file={}", encoded(file)));
+    let save =
+        |name: &str, file: &str| op(&daemon, name, &format!("op=save&file={}", encoded(file)));
     daemon.create(&guest("savefails", ""));
     op(&daemon, "savefails", "op=unpause");
     let before = std::fs::read_dir(daemon.dir.path()).unwrap().count();
@@ -222,13 +226,21 @@ fn a_saved_domain_comes_back_as_it_was() {
     assert!(!daemon.get("/xend/domain/web").text().contains("secret"));
     assert_eq!(daemon.value("web", "uuid"), uuid);
     let again = daemon.post("/xend/domain", &format!("op=restore&file={path}"));
-    assert!(again.code == 500 && again.text().contains("already exists with ID"), "{}", again.text());
+    assert!(
+        again.code == 500 && again.text().contains("already exists with ID"),
+        "{}",
+        again.text()
+    );
     op(&daemon, "web", "op=destroy");
     // Every damaged file is refused, and nothing is left of it.
     let good = std::fs::read(&file).unwrap();
     for (n, cut) in [0, 10, 19, 100, good.len() / 2, good.len() - 1].into_iter().enumerate() {
         std::fs::write(&file, &good[..cut]).unwrap();
-        assert_eq!(daemon.post("/xend/domain", &format!("op=restore&file={path}")).code, 500, "{n}");
+        assert_eq!(
+            daemon.post("/xend/domain", &format!("op=restore&file={path}")).code,
+            500,
+            "{n}"
+        );
         assert!(daemon.domain("web").is_none());
     }
     let mark = good.windows(8).position(|bytes| bytes == b"xend-rs ").unwrap();
@@ -236,7 +248,11 @@ fn a_saved_domain_comes_back_as_it_was() {
         let mut file_bytes = good.clone();
         file_bytes[bent] ^= 1;
         std::fs::write(&file, file_bytes).unwrap();
-        assert_eq!(daemon.post("/xend/domain", &format!("op=restore&file={path}")).code, 500, "bent {bent}");
+        assert_eq!(
+            daemon.post("/xend/domain", &format!("op=restore&file={path}")).code,
+            500,
+            "bent {bent}"
+        );
         assert!(daemon.domain("web").is_none());
     }
 }
@@ -260,7 +276,8 @@ fn a_saved_domain_that_was_edited_in_place_comes_back_as_edited() {
         ("10.0.0.1)", "10.0.0.9)"),
     ];
     for (old, new) in edits {
-        let at = saved[..4096].windows(old.len()).position(|bytes| bytes == old.as_bytes()).unwrap();
+        let at =
+            saved[..4096].windows(old.len()).position(|bytes| bytes == old.as_bytes()).unwrap();
         saved[at..at + new.len()].copy_from_slice(new.as_bytes());
     }
     std::fs::write(&file, &saved).unwrap();
@@ -268,7 +285,10 @@ fn a_saved_domain_that_was_edited_in_place_comes_back_as_edited() {
     assert_eq!(restored.code, 201, "{}", restored.text());
     assert_eq!(daemon.value("dvm", "uuid"), OTHER);
     let shown = daemon.get("/xend/domain/dvm").text();
-    assert!(shown.contains("(mac 00:16:3e:00:00:09)") && shown.contains("(ip 10.0.0.9)"), "{shown}");
+    assert!(
+        shown.contains("(mac 00:16:3e:00:00:09)") && shown.contains("(ip 10.0.0.9)"),
+        "{shown}"
+    );
     assert!(daemon.domain("web").is_none());
     assert!(daemon.log().contains("does not fit its checksum"), "{}", daemon.log());
     // What cannot be read is refused.
@@ -276,10 +296,15 @@ fn a_saved_domain_that_was_edited_in_place_comes_back_as_edited() {
     saved[at] = b' ';
     std::fs::write(&file, &saved).unwrap();
     let refused = daemon.post("/xend/domain", &format!("op=restore&file={path}"));
-    assert!(refused.code == 500 && refused.text().contains("changed by hand"), "{}", refused.text());
+    assert!(
+        refused.code == 500 && refused.text().contains("changed by hand"),
+        "{}",
+        refused.text()
+    );
 }
 
-/// Devices of a copy that runs beside its original have UUIDs of their own; those of a domain that comes back keep theirs.
+/// Devices of a copy that runs beside its original have UUIDs of their own; those of a domain that
+/// comes back keep theirs.
 #[test]
 fn a_copy_of_a_saved_domain_has_devices_of_its_own() {
     const UUID: &str = "11111111-2222-3333-4444-555555555555";
@@ -308,7 +333,8 @@ fn a_copy_of_a_saved_domain_has_devices_of_its_own() {
     for (old, new) in
         [(UUID, OTHER), ("(name web)", "(name dvm)"), ("00:16:3e:00:00:01", "00:16:3e:00:00:09")]
     {
-        let at = saved[..4096].windows(old.len()).position(|bytes| bytes == old.as_bytes()).unwrap();
+        let at =
+            saved[..4096].windows(old.len()).position(|bytes| bytes == old.as_bytes()).unwrap();
         saved[at..at + new.len()].copy_from_slice(new.as_bytes());
     }
     std::fs::write(&file, &saved).unwrap();
@@ -326,7 +352,9 @@ fn a_guests_console_is_shown() {
     daemon.create(&guest("web", ""));
     assert_eq!(daemon.get("/xend/domain/web/console").text(), "");
     op(&daemon, "web", "op=unpause");
-    daemon.until("it boots", |daemon| daemon.get("/xend/domain/web/console").text().contains("web login:"));
+    daemon.until("it boots", |daemon| {
+        daemon.get("/xend/domain/web/console").text().contains("web login:")
+    });
     let answer = daemon.get("/xend/domain/web/console");
     assert_eq!((answer.code, answer.header("content-type")), (200, Some("text/plain")));
     assert_eq!(daemon.get("/xend/domain/nosuch/console").status(), "404 Not found");

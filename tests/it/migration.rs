@@ -1,4 +1,5 @@
-//! Domains that go from host to host: two daemons, and between them a proxy that cuts the connection wherever it is told.
+//! Domains that go from host to host: two daemons, and between them a proxy that cuts the
+//! connection wherever it is told.
 
 use crate::http_support::{Answer, Daemon, GENEROUS, guest};
 use nix::sys::signal::Signal;
@@ -20,7 +21,8 @@ enum Cut {
     AtOnce,
 }
 
-/// A way to a relocation port that can be cut. Connections are cut as the list says, in order; those after it are not.
+/// A way to a relocation port that can be cut. Connections are cut as the list says, in order;
+/// those after it are not.
 struct Proxy {
     address: SocketAddr,
     cuts: Arc<Mutex<Vec<Cut>>>,
@@ -93,7 +95,8 @@ fn host() -> Daemon {
 }
 
 fn migrate(from: &Daemon, name: &str, to: SocketAddr, live: bool) -> Answer {
-    let form = format!("op=migrate&destination={}&port={}&live={}", to.ip(), to.port(), u8::from(live));
+    let form =
+        format!("op=migrate&destination={}&port={}&live={}", to.ip(), to.port(), u8::from(live));
     from.post(&format!("/xend/domain/{name}"), &form)
 }
 
@@ -131,7 +134,12 @@ fn a_domain_moves_with_all_that_it_has() {
     for live in [false, true] {
         let (from, to) = if live { (&b, &a) } else { (&a, &b) };
         let answer = migrate(from, "web", to.relocation.unwrap(), live);
-        assert_eq!((answer.status().as_str(), answer.body.len()), ("200 OK", 0), "{}", answer.text());
+        assert_eq!(
+            (answer.status().as_str(), answer.body.len()),
+            ("200 OK", 0),
+            "{}",
+            answer.text()
+        );
         assert!(from.domain("web").is_none());
         let after = to.domain("web").unwrap();
         for key in ["uuid", "memory", "maxmem", "vcpus", "on_crash"] {
@@ -147,7 +155,8 @@ fn a_managed_domain_takes_its_definition_along() {
     let (a, b) = (host(), host());
     let config = guest("web", "(uuid 11111111-2222-3333-4444-555555555555)");
     assert_eq!(
-        a.post("/xend/domain", &format!("op=new&config={}", crate::http_support::encoded(&config))).code,
+        a.post("/xend/domain", &format!("op=new&config={}", crate::http_support::encoded(&config)))
+            .code,
         200
     );
     assert_eq!(a.post("/xend/domain/web", "op=start").code, 202);
@@ -161,14 +170,16 @@ fn a_managed_domain_takes_its_definition_along() {
     assert_eq!(a.get("/xend/domain?state=all").text(), "(Domain-0)");
 }
 
-/// A device whose UUID a device of the other host has gets a new one, which is the same in the definition.
+/// A device whose UUID a device of the other host has gets a new one, which is the same in the
+/// definition.
 #[test]
 fn devices_that_come_have_uuids_of_their_own() {
     const VIF: &str = "22222222-2222-3333-4444-555555555555";
     let (a, b) = (host(), host());
     let define = |daemon: &Daemon, name: &str| {
         let vif = format!("(device (vif (bridge xenbr0) (uuid {VIF})))");
-        let config = format!("(vm (name {name}) (memory 64) (image (linux (kernel /boot/vmlinuz))) {vif})");
+        let config =
+            format!("(vm (name {name}) (memory 64) (image (linux (kernel /boot/vmlinuz))) {vif})");
         let form = format!("op=new&config={}", crate::http_support::encoded(&config));
         assert_eq!(daemon.post("/xend/domain", &form).code, 200);
     };
@@ -216,7 +227,9 @@ fn what_cannot_be_taken_stays_where_it_is() {
     }
     assert!(a.post("/xend/domain/0", "op=migrate&destination=x").text().contains("privileged"));
     assert_eq!(a.value("web", "domid"), domid);
-    assert!(a.value("web", "state").contains(['b', 'r', '-']) && !a.value("web", "state").contains('s'));
+    assert!(
+        a.value("web", "state").contains(['b', 'r', '-']) && !a.value("web", "state").contains('s')
+    );
     // Paused ones stay too, as with save.
     a.post("/xend/domain/web", "op=pause");
     assert!(migrate(&a, "web", b.relocation.unwrap(), false).text().contains("it is paused"));
@@ -227,7 +240,11 @@ fn a_host_that_is_not_allowed_is_turned_away() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("c.sxp");
     std::fs::write(&file, "(xend-relocation-hosts-allow '^192\\.0\\.2\\.')\n").unwrap();
-    let b = Daemon::start_with_config(tempfile::tempdir().unwrap(), &file, &["--relocation", "127.0.0.1:0"]);
+    let b = Daemon::start_with_config(
+        tempfile::tempdir().unwrap(),
+        &file,
+        &["--relocation", "127.0.0.1:0"],
+    );
     let a = host();
     run(&a, "web");
     let answer = migrate(&a, "web", b.relocation.unwrap(), false);
@@ -247,7 +264,8 @@ fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
     assert_eq!(back, "(ready)\n(arrived)\n(taken)\n".len());
     b.post("/xend/domain/web", "op=destroy");
 
-    // What goes there differs by a few bytes from time to time: near its end it is open which of the two has it.
+    // What goes there differs by a few bytes from time to time: near its end it is open which of
+    // the two has it.
     let (stays, moves, either) = (Some(false), Some(true), None);
     let mut cuts = vec![
         (Cut::AtOnce, stays),
@@ -281,7 +299,9 @@ fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
         assert_eq!(at.post("/xend/domain/web", "op=destroy").code, 202);
         // A busy host may still show how far it was when the connection was cut.
         for host in [&a, &b] {
-            host.until(&format!("{cut:?}: nothing left of it"), |host| host.domain("web").is_none());
+            host.until(&format!("{cut:?}: nothing left of it"), |host| {
+                host.domain("web").is_none()
+            });
         }
     }
 }

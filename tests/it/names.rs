@@ -1,4 +1,5 @@
-//! Names of domains: what a domain may be called is the same wherever it comes from, and what is there already is named.
+//! Names of domains: what a domain may be called is the same wherever it comes from, and what is
+//! there already is named.
 
 use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
 use crate::xenapi_support::{Client, text};
@@ -20,11 +21,13 @@ impl Wires {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (api, rpc) = (dir.path().join("api"), dir.path().join("rpc"));
-        let mut options = vec!["--xen-api", api.to_str().unwrap(), "--xmlrpc", rpc.to_str().unwrap()];
+        let mut options =
+            vec!["--xen-api", api.to_str().unwrap(), "--xmlrpc", rpc.to_str().unwrap()];
         options.extend(["--relocation", "127.0.0.1:0"]);
         let daemon = Daemon::start_in(dir, &options);
         let mut client = Client { daemon, door: Door::Unix(api), session: Value::Nil };
-        client.session = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
+        client.session =
+            client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
         Self { client, legacy: Door::Unix(rpc) }
     }
 
@@ -35,7 +38,8 @@ impl Wires {
     /// What a call of xm is refused with.
     fn xend(&self, method: &str, params: &[Value]) -> String {
         let body = codec::call(&format!("xend.domain.{method}"), params);
-        let request = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let request =
+            format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         let answer = ask(&self.legacy, request.as_bytes()).text();
         codec::read_answer(&answer, &Limits::default()).unwrap().unwrap_err().1
     }
@@ -83,8 +87,11 @@ fn renamed(saved: &[u8], old: &str, new: &str) -> Vec<u8> {
 fn receive(daemon: &Daemon, name: &str) -> String {
     let mut stream = TcpStream::connect(daemon.relocation.unwrap()).unwrap();
     let config = format!("(domain (name {name}) (uuid {UUID}) (memory 64))");
-    writeln!(stream, "(receive (version 1) (id 99999999-2222-3333-4444-555555555555) (config {config}))")
-        .unwrap();
+    writeln!(
+        stream,
+        "(receive (version 1) (id 99999999-2222-3333-4444-555555555555) (config {config}))"
+    )
+    .unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let mut said = String::new();
     stream.read_to_string(&mut said).unwrap();
@@ -99,7 +106,10 @@ fn a_name_that_create_refuses_is_refused_everywhere() {
     assert_eq!(daemon.post("/xend/domain/web", "op=unpause").code, 200);
     let file = daemon.dir.path().join("saved");
     let path = file.to_str().unwrap();
-    assert_eq!(daemon.post("/xend/domain/web", &format!("op=save&file={}", encoded(path))).code, 202);
+    assert_eq!(
+        daemon.post("/xend/domain/web", &format!("op=save&file={}", encoded(path))).code,
+        202
+    );
     let saved = std::fs::read(&file).unwrap();
     assert_eq!(daemon.create(&guest("other", "")).code, 201);
 
@@ -124,7 +134,10 @@ fn a_name_that_create_refuses_is_refused_everywhere() {
         refused(
             "new",
             &failure(
-                &daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&guest(&quoted, "")))),
+                &daemon.post(
+                    "/xend/domain",
+                    &format!("op=new&config={}", encoded(&guest(&quoted, ""))),
+                ),
             ),
         );
         let rename = format!("op=rename&name={}", encoded(name));
@@ -158,8 +171,9 @@ fn a_name_by_which_another_domain_is_reached_is_refused() {
     assert_eq!(daemon.create(&guest("web", &format!("(uuid {UUID})"))).code, 201);
     let domid = daemon.value("web", "domid");
     let said = failure(&daemon.create(&guest(&domid, "")));
-    let reason =
-        format!("VM name \"{domid}\" already exists as the domid of domain \"web\", use another name");
+    let reason = format!(
+        "VM name \"{domid}\" already exists as the domid of domain \"web\", use another name"
+    );
     assert!(said.contains(&reason), "{said}");
     let said = failure(&daemon.create(&guest(UUID, "")));
     assert!(said.contains("already exists as the UUID of domain \"web\""), "{said}");
@@ -177,7 +191,9 @@ fn what_already_exists_is_named() {
     let with_uuid = guest("p2", &format!("(uuid {UUID})"));
     let said = failure(&daemon.create(&with_uuid));
     assert!(
-        said.contains(&format!("A domain with UUID {UUID} already exists: \"web\" with ID {domid}")),
+        said.contains(&format!(
+            "A domain with UUID {UUID} already exists: \"web\" with ID {domid}"
+        )),
         "{said}"
     );
     assert!(!said.contains("p2"), "{said}");
@@ -189,7 +205,10 @@ fn what_already_exists_is_named() {
     }
     for method in ["create", "new"] {
         let said = wires.xend(method, std::slice::from_ref(&taken));
-        assert!(said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")), "{said}");
+        assert!(
+            said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")),
+            "{said}"
+        );
     }
     let mut taken = record("p2");
     if let Value::Struct(members) = &mut taken {
@@ -214,7 +233,8 @@ fn what_already_exists_is_named() {
     // xm has no name of a pool's class in its faults.
     let pool = Value::Array(vec![text("vm"), pair("name", text("Pool-0"))]);
     let body = codec::call("xend.cpu_pool.create", &[pool]);
-    let request = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request =
+        format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let said = ask(&wires.legacy, request.as_bytes()).text();
     assert!(
         said.contains("CPU pool &quot;Pool-0&quot; already exists")
@@ -223,18 +243,24 @@ fn what_already_exists_is_named() {
     );
 }
 
-/// A domain of another toolstack, or of an earlier xend, whose name libvirt puts into the path as it is.
+/// A domain of another toolstack, or of an earlier xend, whose name libvirt puts into the path as
+/// it is.
 #[test]
 fn a_stored_name_with_a_slash_is_reached_by_its_raw_path() {
     let daemon = Daemon::start(&[]);
     let config = guest("rack1-web", &format!("(uuid {UUID})"));
-    assert_eq!(daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config))).code, 200);
+    assert_eq!(
+        daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config))).code,
+        200
+    );
     let (_, dir) = daemon.end(Signal::SIGTERM);
     let file = dir.path().join("state/domains").join(UUID).join("config.sxp");
     let stored = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, stored.replace("(name rack1-web)", "(name rack1/web)")).unwrap();
     let daemon = Daemon::start_in(dir, &[]);
-    for path in ["/xend/domain/rack1/web", "//xend/domain//rack1/web/?detail=1", "/xend/domain/rack1%2Fweb"] {
+    for path in
+        ["/xend/domain/rack1/web", "//xend/domain//rack1/web/?detail=1", "/xend/domain/rack1%2Fweb"]
+    {
         let answer = daemon.get(path);
         assert_eq!(answer.code, 200, "{path}: {}", answer.text());
         assert_eq!(answer.sxp().value("name").unwrap().as_str(), Some("rack1/web"));
@@ -287,6 +313,9 @@ fn a_stored_name_with_a_slash_at_either_end_is_reached_by_its_raw_path() {
     assert!(daemon.get("/xend/domain/tail//config").text().contains("(name tail/)"));
     assert_eq!(daemon.post("/xend/domain//lead", "op=start&paused=0").code, 202);
     assert_eq!(daemon.post("/xend/domain/tail/", "op=rename&name=tail").code, 202);
-    assert_eq!(daemon.get("/xend/domain/tail/").sxp().value("name").unwrap().as_str(), Some("tail"));
+    assert_eq!(
+        daemon.get("/xend/domain/tail/").sxp().value("name").unwrap().as_str(),
+        Some("tail")
+    );
     assert_eq!(daemon.get("/xend/domain//").text(), daemon.get("/xend/domain").text());
 }

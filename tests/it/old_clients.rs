@@ -6,8 +6,9 @@ use xend::sxp::Sxp;
 
 /// What a client gets that asks for this type.
 fn get_as(daemon: &Daemon, target: &str, accept: &str) -> Answer {
-    let request =
-        format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: x\r\nAccept: {accept}\r\n\r\n");
+    let request = format!(
+        "GET {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: x\r\nAccept: {accept}\r\n\r\n"
+    );
     ask(&Door::Tcp(daemon.tcp), request.as_bytes())
 }
 
@@ -40,7 +41,8 @@ fn a_restored_domain_is_told_to_pages_and_json_alone() {
         daemon.post("/xend/domain/web", "op=unpause");
         assert_eq!(daemon.post("/xend/domain/web", &format!("op=save&file={file}")).code, 202);
         let form = "application/x-www-form-urlencoded";
-        let answer = post_as(&daemon, "/xend/domain", accept, form, &format!("op=restore&file={file}"));
+        let answer =
+            post_as(&daemon, "/xend/domain", accept, form, &format!("op=restore&file={file}"));
         assert_eq!(answer.status(), "201 Created", "{accept}");
         assert!(answer.header("location").unwrap().ends_with("/xend/domain/web"));
         let (media, body) = (answer.header("content-type"), answer.text());
@@ -57,13 +59,16 @@ fn a_restored_domain_is_told_to_pages_and_json_alone() {
 fn forms_of_xm_3_0_0_have_lines_that_end_in_a_line_feed() {
     let daemon = Daemon::start(&[]);
     let part = |name: &str, more: &str, value: &str| {
-        format!("--d6bcf3b1846b8fe9\nContent-Disposition: form-data; name=\"{name}\"{more}\n\n{value}")
+        format!(
+            "--d6bcf3b1846b8fe9\nContent-Disposition: form-data; name=\"{name}\"{more}\n\n{value}"
+        )
     };
     let file = "; filename=\"/etc/xen/vnet7.sxp\"\nContent-Type: application/octet-stream";
     let create = part("op", "", "create\n--d6bcf3b1846b8fe9--\n");
     let media = "multipart/form-data; boundary=d6bcf3b1846b8fe9";
     let vnet =
-        part("config", file, "(vnet (id 7) (bridge vnet7) (vnetif vnif7) (security none))\n") + &create;
+        part("config", file, "(vnet (id 7) (bridge vnet7) (vnetif vnif7) (security none))\n")
+            + &create;
     for body in [vnet.clone(), vnet.replace('\n', "\r\n").replace("none))\r\n\r\n", "none))\r\n")] {
         let answer = post_as(&daemon, "/xend/vnet", "application/sxp", media, &body);
         assert_eq!(answer.code, 200, "{}", answer.text());
@@ -89,17 +94,22 @@ fn the_first_expression_of_a_configuration_counts() {
         let new = daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config)));
         assert_eq!(new.code, 200, "{more}: {}", new.text());
         let disk = format!("(vbd (uname phy:/dev/b) (dev xvdb) (mode w)){more}");
-        let plugged = daemon.post("/xend/domain/web", &format!("op=device_create&config={}", encoded(&disk)));
+        let plugged =
+            daemon.post("/xend/domain/web", &format!("op=device_create&config={}", encoded(&disk)));
         assert_eq!(plugged.code, 200, "{more}: {}", plugged.text());
         let drive = "(vbd (uname file:/cd.iso) (dev hdc:cdrom) (mode r))";
         assert_eq!(
-            daemon.post("/xend/domain/web", &format!("op=device_create&config={}", encoded(drive))).code,
+            daemon
+                .post("/xend/domain/web", &format!("op=device_create&config={}", encoded(drive)))
+                .code,
             200
         );
-        let changed = format!("op=device_configure&dev=hdc&config={}", encoded(&format!("{drive}{more}")));
+        let changed =
+            format!("op=device_configure&dev=hdc&config={}", encoded(&format!("{drive}{more}")));
         assert_eq!(daemon.post("/xend/domain/web", &changed).code, 200, "{more}");
         assert_eq!(daemon.post("/xend/domain/web", "op=delete").code, 202);
-        let vnet = format!("op=create&config={}", encoded(&format!("(vnet (id 1) (vnetif v1)){more}")));
+        let vnet =
+            format!("op=create&config={}", encoded(&format!("(vnet (id 1) (vnetif v1)){more}")));
         assert_eq!(daemon.post("/xend/vnet", &vnet).code, 200, "{more}");
         daemon.post("/xend/vnet/1", "op=delete");
     }
@@ -113,10 +123,15 @@ fn disks_of_any_type_are_taken() {
     let disks = ["nbd:10.0.0.1:7000", "enbd:10.0.0.1:7001", "gnbd:gfs/disk1", "dmmd:md;/dev/md0"];
     let mut config = String::new();
     for (n, uname) in disks.iter().enumerate() {
-        write!(config, "(device (vbd (uname '{uname}') (dev sd{}) (mode w)))", ["a", "b", "c", "d"][n])
-            .unwrap();
+        write!(
+            config,
+            "(device (vbd (uname '{uname}') (dev sd{}) (mode w)))",
+            ["a", "b", "c", "d"][n]
+        )
+        .unwrap();
     }
-    let answer = daemon.create(&format!("(vm (name web) (memory 64) (image (linux (kernel /k))) {config})"));
+    let answer =
+        daemon.create(&format!("(vm (name web) (memory 64) (image (linux (kernel /k))) {config})"));
     assert_eq!(answer.code, 201, "{}", answer.text());
     for uname in disks {
         assert!(answer.text().contains(uname), "{uname}: {}", answer.text());
@@ -127,7 +142,10 @@ fn disks_of_any_type_are_taken() {
         daemon.post("/xend/domain/web", &format!("op=device_create&config={config}"))
     };
     let refused = plug("../../tmp/x:y").text();
-    assert!(refused.contains("Block device type") && refused.contains("script block-TYPE"), "{refused}");
+    assert!(
+        refused.contains("Block device type") && refused.contains("script block-TYPE"),
+        "{refused}"
+    );
     assert_eq!(plug("nbd:10.0.0.1:7002").code, 200);
 }
 
@@ -138,7 +156,10 @@ fn no_device_has_a_key_that_nobody_set() {
     let config = "(vm (name web) (memory 64) (image (linux (kernel /k))) \
         (device (vbd (dev hdc:cdrom))) (device (vif)) (device (vfb)) (device (vkbd)) (device (vtpm)) (device (vusb)) \
         (device (vscsi)) (device (pci (dev (bus 1) (slot 2)))) (device (console)))";
-    assert_eq!(daemon.post("/xend/domain", &format!("op=new&config={}", encoded(config))).code, 200);
+    assert_eq!(
+        daemon.post("/xend/domain", &format!("op=new&config={}", encoded(config))).code,
+        200
+    );
     let wanted = |class: &str, running: bool| match (class, running) {
         ("vbd", false) => vec!["bootable", "dev", "driver", "mode", "uuid"],
         // What xend made of it for its backend.
@@ -225,7 +246,10 @@ fn an_image_has_what_was_given_and_what_xend_set_itself() {
     // A paravirtualised guest's screen is shown by a device model.
     let pv = |more: &str| format!("(vm (name pv) (memory 64) (image (linux (kernel /k))) {more})");
     assert_eq!(daemon.create(&pv("")).code, 201);
-    assert_eq!(keys(&image(&daemon, "pv")), ["kernel", "nomigrate", "pci", "superpages", "tsc_mode"]);
+    assert_eq!(
+        keys(&image(&daemon, "pv")),
+        ["kernel", "nomigrate", "pci", "superpages", "tsc_mode"]
+    );
     daemon.post("/xend/domain/pv", "op=destroy");
     assert_eq!(daemon.create(&pv("(device (vfb (vnc 1)))")).code, 201);
     assert_eq!(
@@ -237,8 +261,12 @@ fn an_image_has_what_was_given_and_what_xend_set_itself() {
 #[test]
 fn a_halted_domain_has_vcpus_that_are_offline() {
     let daemon = Daemon::start(&[]);
-    let config = "(vm (name web) (memory 64) (vcpus 2) (cpus ((1) ())) (image (linux (kernel /k))))";
-    assert_eq!(daemon.post("/xend/domain", &format!("op=new&config={}", encoded(config))).code, 200);
+    let config =
+        "(vm (name web) (memory 64) (vcpus 2) (cpus ((1) ())) (image (linux (kernel /k))))";
+    assert_eq!(
+        daemon.post("/xend/domain", &format!("op=new&config={}", encoded(config))).code,
+        200
+    );
     let any: Vec<String> = (0..64).map(|cpu| cpu.to_string()).collect();
     let vcpu = |number: u32, cpus: &str| {
         format!(
@@ -253,7 +281,10 @@ fn a_halted_domain_has_vcpus_that_are_offline() {
     assert_eq!(daemon.post("/xend/domain/web", "op=vcpuinfo").text(), wanted);
     assert_eq!(daemon.get("/xend/domain/web?op=vcpuinfo").text(), wanted);
     let json = get_as(&daemon, "/xend/domain/web?op=vcpuinfo", "application/json").text();
-    assert!(json.contains(r#""domid":null"#) && json.contains(r#""cpu":-1,"cpumap":[1]"#), "{json}");
+    assert!(
+        json.contains(r#""domid":null"#) && json.contains(r#""cpu":-1,"cpumap":[1]"#),
+        "{json}"
+    );
     assert_eq!(get_as(&daemon, "/xend/domain/web?op=vcpuinfo", "text/html").code, 200);
 }
 
@@ -322,14 +353,20 @@ fn a_query_that_means_nothing_is_an_error_for_pages_and_json() {
         assert_eq!(page.code, 500, "{query}");
         assert!(page.text().replace("&#39;", "'").contains(reason), "{}", page.text());
         let form = format!("op=list&{query}");
-        let listed =
-            post_as(&daemon, "/xend/domain", "text/html", "application/x-www-form-urlencoded", &form);
+        let listed = post_as(
+            &daemon,
+            "/xend/domain",
+            "text/html",
+            "application/x-www-form-urlencoded",
+            &form,
+        );
         assert_eq!(listed.code, 500, "{query}");
     }
     // xend's own answer.
     assert_eq!(daemon.get("/xend/domain?state=foo").text(), "()");
     assert_eq!(daemon.get("/xend/domain?sort=foo").text(), "(Domain-0 big web)");
-    let json = |query: &str| get_as(&daemon, &format!("/xend/domain?{query}"), "application/json").text();
+    let json =
+        |query: &str| get_as(&daemon, &format!("/xend/domain?{query}"), "application/json").text();
     assert_eq!(json("state=PAUSED"), r#"["big","web"]"#);
     assert_eq!(json("state=paused&sort=memory"), r#"["web","big"]"#);
     assert_eq!(json("state=paused&sort=memory&desc=1"), r#"["big","web"]"#);
@@ -341,5 +378,9 @@ fn a_query_that_means_nothing_is_an_error_for_pages_and_json() {
         template.text()
     );
     let events = get_as(&daemon, "/xend/events?figures=foo", "application/json");
-    assert!(events.code == 500 && events.text().contains("Invalid value for figures"), "{}", events.text());
+    assert!(
+        events.code == 500 && events.text().contains("Invalid value for figures"),
+        "{}",
+        events.text()
+    );
 }

@@ -1,5 +1,6 @@
-//! One operation, three wires: HTTP forms, xm's calls and the Xen-API's, each on a domain of its own. After each step the three
-//! domains are the same, whoever did it, and what one refuses all refuse.
+//! One operation, three wires: HTTP forms, xm's calls and the Xen-API's, each on a domain of its
+//! own. After each step the three domains are the same, whoever did it, and what one refuses all
+//! refuse.
 
 use crate::http_support::{Daemon, Door, ask, encoded, guest};
 use crate::xenapi_support::{Client, text};
@@ -7,7 +8,8 @@ use xend::sxp::Sxp;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
 
-/// What differs between two domains that are the same: who they are, and what the moment makes of them.
+/// What differs between two domains that are the same: who they are, and what the moment makes of
+/// them.
 const OWN: [&str; 14] = [
     "name",
     "uuid",
@@ -30,7 +32,8 @@ fn essence(tree: &Sxp, name: &str) -> String {
     match tree.as_list() {
         None => String::from_utf8_lossy(tree.as_bytes().unwrap_or_default()).replace(name, "NAME"),
         Some(items) => {
-            let kept = items.iter().filter(|item| item.head().is_none_or(|head| !OWN.contains(&head)));
+            let kept =
+                items.iter().filter(|item| item.head().is_none_or(|head| !OWN.contains(&head)));
             format!("({})", kept.map(|item| essence(item, name)).collect::<Vec<_>>().join(" "))
         }
     }
@@ -52,7 +55,8 @@ impl Three {
         let options = ["--xen-api", api.to_str().unwrap(), "--xmlrpc", rpc.to_str().unwrap()];
         let daemon = Daemon::start_in(dir, &options);
         let mut client = Client { daemon, door: Door::Unix(api), session: Value::Nil };
-        client.session = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
+        client.session =
+            client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
         Self { client, legacy: Door::Unix(rpc) }
     }
 
@@ -63,7 +67,8 @@ impl Three {
 
     fn xend(&self, method: &str, params: &[Value]) -> Done {
         let body = codec::call(&format!("xend.domain.{method}"), params);
-        let request = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let request =
+            format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         let answer = ask(&self.legacy, request.as_bytes()).text();
         codec::read_answer(&answer, &Limits::default()).unwrap().map(drop).map_err(|(_, text)| text)
     }
@@ -77,11 +82,22 @@ impl Three {
     }
 
     /// Does the same on each wire, and looks whether the same has come of it.
-    fn step(&self, what: &str, http: &str, legacy: (&str, Vec<Value>), api: &dyn Fn(&Self, Value) -> Done) {
+    fn step(
+        &self,
+        what: &str,
+        http: &str,
+        legacy: (&str, Vec<Value>),
+        api: &dyn Fn(&Self, Value) -> Done,
+    ) {
         self.compare(what, &self.play(http, legacy, api));
     }
 
-    fn play(&self, http: &str, legacy: (&str, Vec<Value>), api: &dyn Fn(&Self, Value) -> Done) -> [Done; 3] {
+    fn play(
+        &self,
+        http: &str,
+        legacy: (&str, Vec<Value>),
+        api: &dyn Fn(&Self, Value) -> Done,
+    ) -> [Done; 3] {
         let (method, mut params) = legacy;
         if !method.starts_with("restore") {
             params.insert(0, text("web-rpc"));
@@ -109,10 +125,14 @@ impl Three {
     /// The guests have done what they were asked to.
     fn settle(&self, state: &str) {
         for name in ["web-http", "web-rpc", "web-api"] {
-            let gone = || self.client.daemon.domain(name).is_some_and(|tree| tree.value("domid").is_none());
+            let gone = || {
+                self.client.daemon.domain(name).is_some_and(|tree| tree.value("domid").is_none())
+            };
             // One that has stopped is halted already, and still there for a moment.
-            let vm =
-                || self.client.power_state(&self.client.vm(name)) == state && (state != "Halted" || gone());
+            let vm = || {
+                self.client.power_state(&self.client.vm(name)) == state
+                    && (state != "Halted" || gone())
+            };
             self.client.daemon.until("the guests get there", |_| vm());
         }
     }
@@ -149,7 +169,12 @@ fn what_is_done_is_the_same_whoever_asks_for_it() {
     let flag = Value::Bool;
     let dir = three.client.daemon.dir.path().to_str().unwrap().to_owned();
     three.step("pause what is halted", "op=pause", ("pause", vec![]), &on("VM.pause", vec![]));
-    three.step("start", "op=start&paused=1", ("start", vec![flag(true)]), &on("VM.start", vec![flag(true)]));
+    three.step(
+        "start",
+        "op=start&paused=1",
+        ("start", vec![flag(true)]),
+        &on("VM.start", vec![flag(true)]),
+    );
     three.step(
         "start again",
         "op=start&paused=1",
@@ -260,7 +285,8 @@ fn what_is_done_is_the_same_whoever_asks_for_it() {
         ("resume", vec![flag(false)]),
         &on("VM.resume", vec![flag(false)]),
     );
-    let (mine, theirs, ours) = (format!("{dir}/http"), format!("{dir}/rpc.save"), format!("{dir}/api.save"));
+    let (mine, theirs, ours) =
+        (format!("{dir}/http"), format!("{dir}/rpc.save"), format!("{dir}/api.save"));
     three.step(
         "save",
         &format!("op=save&file={}", encoded(&mine)),
@@ -285,7 +311,8 @@ fn what_is_done_is_the_same_whoever_asks_for_it() {
     three.step("reset", "op=reset", ("reset", vec![]), &on("VM.hard_reboot", vec![]));
     three.settle("Running");
     let shutdown = ("shutdown", vec![text("poweroff")]);
-    let done = three.play("op=shutdown&reason=poweroff", shutdown, &on("VM.clean_shutdown", vec![]));
+    let done =
+        three.play("op=shutdown&reason=poweroff", shutdown, &on("VM.clean_shutdown", vec![]));
     assert!(done.iter().all(Result::is_ok), "{done:?}");
     three.settle("Halted");
     three.compare("shut down", &[Ok(()), Ok(()), Ok(())]);
@@ -297,7 +324,12 @@ fn what_is_done_is_the_same_whoever_asks_for_it() {
     );
     three.step("delete what runs", "op=delete", ("delete", vec![]), &on("VM.destroy", vec![]));
     three.step("destroy", "op=destroy", ("destroy", vec![]), &on("VM.hard_shutdown", vec![]));
-    three.step("destroy what is halted", "op=destroy", ("destroy", vec![]), &on("VM.hard_shutdown", vec![]));
+    three.step(
+        "destroy what is halted",
+        "op=destroy",
+        ("destroy", vec![]),
+        &on("VM.hard_shutdown", vec![]),
+    );
     three.step("delete", "op=delete", ("delete", vec![]), &on("VM.destroy", vec![]));
     for name in ["web-http", "web-rpc", "web-api"] {
         assert!(three.client.daemon.domain(name).is_none());
@@ -330,7 +362,8 @@ fn plug(three: &Three, vm: Value, device: &str, location: &str) -> Done {
 
 fn disk_of(three: &Three, vm: Value, device: &str) -> Value {
     let Value::Array(disks) = three.client.call("VM.get_VBDs", &[vm]).unwrap() else { panic!() };
-    let is_it =
-        |disk: &Value| three.client.call("VBD.get_device", std::slice::from_ref(disk)) == Ok(text(device));
+    let is_it = |disk: &Value| {
+        three.client.call("VBD.get_device", std::slice::from_ref(disk)) == Ok(text(device))
+    };
     disks.into_iter().find(is_it).unwrap()
 }

@@ -1,5 +1,6 @@
-//! Answers recorded from the real xend beside ours: types of values, names of members, keys of records. Values themselves are the
-//! host's and the moment's. What differs on purpose is in `sexpr-fixtures/xmlrpc/*.EXCEPT`.
+//! Answers recorded from the real xend beside ours: types of values, names of members, keys of
+//! records. Values themselves are the host's and the moment's. What differs on purpose is in
+//! `sexpr-fixtures/xmlrpc/*.EXCEPT`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,7 +16,8 @@ pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
-/// What differs on purpose: `NUMBER METHOD REASON` for a whole answer, `/PATH: DIFFERENCE # REASON` for one difference in any answer.
+/// What differs on purpose: `NUMBER METHOD REASON` for a whole answer, `/PATH: DIFFERENCE # REASON`
+/// for one difference in any answer.
 pub(crate) struct Exceptions {
     answers: BTreeMap<usize, String>,
     anywhere: BTreeSet<String>,
@@ -57,15 +59,26 @@ impl Exceptions {
             (false, Some(reason)) => {
                 assert!(reason.starts_with(method), "{number} is {method}, the list has {reason}");
             }
-            (false, None) => self.wrong.push(format!("{number} {method}: {:.400}", left.join("; "))),
-            (true, Some(_)) => self.wrong.push(format!("{number} {method} agrees, take it off the list")),
+            (false, None) => {
+                self.wrong.push(format!("{number} {method}: {:.400}", left.join("; ")))
+            }
+            (true, Some(_)) => {
+                self.wrong.push(format!("{number} {method} agrees, take it off the list"))
+            }
         }
     }
 
     pub(crate) fn finish(mut self) {
         let unused = self.anywhere.difference(&self.used);
-        self.wrong.extend(unused.map(|difference| format!("{difference}: nowhere, take it off the list")));
-        assert!(self.wrong.is_empty(), "{} agree, these do not:\n{}", self.agree, self.wrong.join("\n"));
+        self.wrong.extend(
+            unused.map(|difference| format!("{difference}: nowhere, take it off the list")),
+        );
+        assert!(
+            self.wrong.is_empty(),
+            "{} agree, these do not:\n{}",
+            self.agree,
+            self.wrong.join("\n")
+        );
         println!("{} agree, {} are on the list", self.agree, self.answers.len());
     }
 }
@@ -81,7 +94,12 @@ fn compare(theirs: &Value, ours: &Value, at: &str, found: &mut Vec<String>) {
     match (theirs, ours) {
         (Value::Struct(theirs), Value::Struct(ours)) => {
             let member = |(key, value): &(String, Value)| (key.clone(), value.clone());
-            by_key(theirs.iter().map(member).collect(), ours.iter().map(member).collect(), at, found);
+            by_key(
+                theirs.iter().map(member).collect(),
+                ours.iter().map(member).collect(),
+                at,
+                found,
+            );
         }
         (Value::Array(theirs), Value::Array(ours)) => lists(theirs, ours, at, found),
         _ if std::mem::discriminant(theirs) == std::mem::discriminant(ours) => {}
@@ -102,8 +120,9 @@ fn lists(theirs: &[Value], ours: &[Value], at: &str, found: &mut Vec<String>) {
         }
         _ => {}
     }
-    let at =
-        their_head.filter(|head| !is_uuid(head)).map_or_else(|| at.to_owned(), |head| format!("{at}/{head}"));
+    let at = their_head
+        .filter(|head| !is_uuid(head))
+        .map_or_else(|| at.to_owned(), |head| format!("{at}/{head}"));
     match (entries(their_rest), entries(our_rest)) {
         (Some(theirs), Some(ours)) if their_head.is_some() == our_head.is_some() => {
             by_key(theirs, ours, &at, found);
@@ -115,22 +134,29 @@ fn lists(theirs: &[Value], ours: &[Value], at: &str, found: &mut Vec<String>) {
 /// The word in front of a record, and what follows it.
 fn head(list: &[Value]) -> (Option<&str>, &[Value]) {
     match list {
-        [Value::Text(head), rest @ ..] if matches!(rest.first(), Some(Value::Array(_))) => (Some(head), rest),
+        [Value::Text(head), rest @ ..] if matches!(rest.first(), Some(Value::Array(_))) => {
+            (Some(head), rest)
+        }
         _ => (None, list),
     }
 }
 
-/// `[key, value...]` each, if there are any and all of them are that. A device is keyed by its class, too.
+/// `[key, value...]` each, if there are any and all of them are that. A device is keyed by its
+/// class, too.
 fn entries(list: &[Value]) -> Option<Vec<(String, Value)>> {
     let entry = |one: &Value| match one {
         Value::Array(parts) => match parts.as_slice() {
-            [Value::Text(_), Value::Array(_), Value::Array(_), ..] => Some((String::new(), one.clone())),
-            [Value::Text(key), Value::Array(device)] if key == "device" => match device.split_first() {
-                Some((Value::Text(class), rest)) => {
-                    Some((format!("device {class}"), Value::Array(rest.to_vec())))
+            [Value::Text(_), Value::Array(_), Value::Array(_), ..] => {
+                Some((String::new(), one.clone()))
+            }
+            [Value::Text(key), Value::Array(device)] if key == "device" => {
+                match device.split_first() {
+                    Some((Value::Text(class), rest)) => {
+                        Some((format!("device {class}"), Value::Array(rest.to_vec())))
+                    }
+                    _ => None,
                 }
-                _ => None,
-            },
+            }
             [Value::Text(key), value] => Some((key.clone(), value.clone())),
             [Value::Text(key), rest @ ..] => Some((key.clone(), Value::Array(rest.to_vec()))),
             _ => None,
@@ -140,7 +166,8 @@ fn entries(list: &[Value]) -> Option<Vec<(String, Value)>> {
     if list.is_empty() { None } else { list.iter().map(entry).collect() }
 }
 
-/// A member's name as it stands in a path. UUIDs are alike, and so are numbers: which there are is the host's affair.
+/// A member's name as it stands in a path. UUIDs are alike, and so are numbers: which there are is
+/// the host's affair.
 fn name(key: &str) -> String {
     match key.trim_end_matches(|c: char| c.is_ascii_digit()) {
         _ if is_uuid(key) => "UUID".to_owned(),
@@ -151,7 +178,12 @@ fn name(key: &str) -> String {
 }
 
 /// Members by their names. Each of ours must be like one of theirs of that name.
-fn by_key(theirs: Vec<(String, Value)>, ours: Vec<(String, Value)>, at: &str, found: &mut Vec<String>) {
+fn by_key(
+    theirs: Vec<(String, Value)>,
+    ours: Vec<(String, Value)>,
+    at: &str,
+    found: &mut Vec<String>,
+) {
     if let [(status, _), ..] = theirs.as_slice() {
         if status == "Status" && ours.first().is_none_or(|(key, _)| key != "Status") {
             found.push(format!("{at}: Status is not first"));

@@ -36,7 +36,10 @@ async fn our_own_names_are_welcome_and_others_are_told_what_to_configure() {
 
     let answer = ask(daemon.tcp().await, "GET", "Host: evil.example:8000\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain"), "{answer}");
-    assert!(answer.contains("'evil.example:8000'") && answer.contains("xend-http-hosts"), "{answer}");
+    assert!(
+        answer.contains("'evil.example:8000'") && answer.contains("xend-http-hosts"),
+        "{answer}"
+    );
     let answer = ask(daemon.unix().await, "GET", "Host: evil.example\r\n").await;
     assert!(answer.ends_with("welcome"), "{answer}");
 }
@@ -46,7 +49,8 @@ async fn a_post_of_another_site_is_refused_on_both_sockets() {
     let daemon = daemon().await;
     let foreign = "Host: localhost:8000\r\nOrigin: http://evil.example\r\n";
     let cross = "Host: localhost:8000\r\nSec-Fetch-Site: cross-site\r\n";
-    let own = "Host: localhost:8000\r\nOrigin: http://localhost:8000\r\nSec-Fetch-Site: same-origin\r\n";
+    let own =
+        "Host: localhost:8000\r\nOrigin: http://localhost:8000\r\nSec-Fetch-Site: same-origin\r\n";
     let old = "Host: localhost:8000\r\nReferer: http://evil.example/page\r\n";
     for headers in [foreign, cross, old] {
         for wire in [daemon.tcp().await, daemon.unix().await] {

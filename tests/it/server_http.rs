@@ -14,7 +14,10 @@ use xend::core::caller::{Caller, Via};
 /// A router that shows what reached it.
 fn mirror() -> Router {
     Router::new()
-        .route("/who", get(|Extension(caller): Extension<Caller>| async move { caller.to_string() }))
+        .route(
+            "/who",
+            get(|Extension(caller): Extension<Caller>| async move { caller.to_string() }),
+        )
         .route("/echo", post(|body: String| async move { body }))
         .fallback(any(|request: Request| async move { request.uri().to_string() }))
 }
@@ -35,7 +38,10 @@ async fn tcp_and_unix_are_served_at_the_same_time() {
 
     let mut unix = daemon.unix().await;
     let unix_answer = ask(&mut unix, request).await;
-    assert!(unix_answer.ends_with(&format!("unix uid {}", nix::unistd::geteuid())), "{unix_answer}");
+    assert!(
+        unix_answer.ends_with(&format!("unix uid {}", nix::unistd::geteuid())),
+        "{unix_answer}"
+    );
 }
 
 #[tokio::test]
@@ -131,15 +137,25 @@ async fn rubbish_is_refused_and_nobody_minds() {
     let many_headers = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(500));
     let long_header = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "y".repeat(200_000));
     let long_target = format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(100_000));
-    let cases =
-        ["\x16\x03\x01\x02\n\r\n", "GET\r\n\r\n", " \r\n\r\n", &many_headers, &long_header, &long_target];
+    let cases = [
+        "\x16\x03\x01\x02\n\r\n",
+        "GET\r\n\r\n",
+        " \r\n\r\n",
+        &many_headers,
+        &long_header,
+        &long_target,
+    ];
     for request in cases {
         let mut wire = daemon.tcp().await;
         // The server may close before it has read it all.
         wire.write_all(request.as_bytes()).await.ok();
         let mut answer = Vec::new();
         tokio::time::timeout(GENEROUS, wire.read_to_end(&mut answer)).await.unwrap().ok();
-        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", answer.escape_ascii());
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"),
+            "{}",
+            answer.escape_ascii()
+        );
     }
     let answer = ask(&mut daemon.tcp().await, "GET /after HTTP/1.1\r\n\r\n").await;
     assert!(answer.ends_with("/after"), "{answer}");
@@ -170,8 +186,13 @@ async fn drip(wire: &mut Wire, start: &str, rest: u8) {
 #[tokio::test]
 async fn slow_senders_are_cut_off_and_others_served_meanwhile() {
     let daemon = Daemon::start(mirror(), tunables(2)).await;
-    let (mut line, mut head, mut body, mut silent, mut idle) =
-        (daemon.tcp().await, daemon.tcp().await, daemon.unix().await, daemon.tcp().await, daemon.tcp().await);
+    let (mut line, mut head, mut body, mut silent, mut idle) = (
+        daemon.tcp().await,
+        daemon.tcp().await,
+        daemon.unix().await,
+        daemon.tcp().await,
+        daemon.tcp().await,
+    );
     let slow = async {
         tokio::join!(
             drip(&mut line, "GET /", b'x'),
@@ -187,7 +208,8 @@ async fn slow_senders_are_cut_off_and_others_served_meanwhile() {
     };
     let others = async {
         for number in 0..20 {
-            let answer = ask(&mut daemon.tcp().await, &format!("GET /{number} HTTP/1.1\r\n\r\n")).await;
+            let answer =
+                ask(&mut daemon.tcp().await, &format!("GET /{number} HTTP/1.1\r\n\r\n")).await;
             assert!(answer.ends_with(&format!("/{number}")), "{answer}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -220,7 +242,9 @@ async fn a_client_that_takes_no_answer_is_cut_off() {
     let mut wire = daemon.tcp().await;
     wire.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     daemon.stop();
-    tokio::time::timeout(GENEROUS, daemon.server.drained()).await.expect("the connection ends by itself");
+    tokio::time::timeout(GENEROUS, daemon.server.drained())
+        .await
+        .expect("the connection ends by itself");
 }
 
 #[tokio::test]
@@ -286,7 +310,10 @@ async fn draining_finishes_what_is_in_flight_and_closes_the_rest() {
     let answer = read_to_end(&mut busy).await;
     assert!(answer.ends_with("work") && answer.contains("Connection: close"), "{answer}");
     tokio::time::timeout(GENEROUS, daemon.server.drained()).await.expect("all connections end");
-    assert!(tokio::net::TcpStream::connect(daemon.address).await.is_err(), "nobody listens any more");
+    assert!(
+        tokio::net::TcpStream::connect(daemon.address).await.is_err(),
+        "nobody listens any more"
+    );
     assert!(!daemon.socket_path().exists(), "the socket is gone");
 }
 

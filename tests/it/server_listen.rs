@@ -164,8 +164,11 @@ async fn an_inherited_socket_takes_the_place_of_its_kind() {
 
     let path = dir.path().join("handed-over");
     let unix = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    let listeners = inherit(&config, Inherited { tcp: Vec::new(), unix: vec![unix] }).await.unwrap();
-    assert!(listeners.iter().any(|listener| listener.to_string() == format!("unix:{}", path.display())));
+    let listeners =
+        inherit(&config, Inherited { tcp: Vec::new(), unix: vec![unix] }).await.unwrap();
+    assert!(
+        listeners.iter().any(|listener| listener.to_string() == format!("unix:{}", path.display()))
+    );
     assert!(!socket(&config).path.exists());
     drop(listeners);
     assert!(path.exists(), "whoever made it removes it");

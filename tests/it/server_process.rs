@@ -47,7 +47,8 @@ impl Running {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let address = line.strip_prefix("Listening on http://").and_then(|rest| rest.strip_suffix("/\n"));
+        let address =
+            line.strip_prefix("Listening on http://").and_then(|rest| rest.strip_suffix("/\n"));
         let address = address.unwrap_or_else(|| panic!("where it listens: {line}")).to_owned();
         Self { child, stdout, address }
     }
@@ -106,7 +107,10 @@ fn says_where_it_listens_serves_and_ends_well() {
         let (status, stderr) = daemon.end();
         assert_eq!(status, Some(0), "{stderr}");
         assert!(!socket.exists());
-        assert!(stderr.contains("xend-config.sxp:1:1: Unknown key xend-prot is ignored"), "{stderr}");
+        assert!(
+            stderr.contains("xend-config.sxp:1:1: Unknown key xend-prot is ignored"),
+            "{stderr}"
+        );
     }
 }
 

@@ -23,7 +23,10 @@ pub(crate) type Wire = Either<TcpStream, UnixStream>;
 
 /// The default settings, but for the time a client has.
 pub(crate) fn tunables(request_timeout_seconds: u64) -> Tunables {
-    Tunables { request_timeout: Duration::from_secs(request_timeout_seconds), ..Tunables::default() }
+    Tunables {
+        request_timeout: Duration::from_secs(request_timeout_seconds),
+        ..Tunables::default()
+    }
 }
 
 /// A configuration with all its paths in `dir` and TCP on a free port.
@@ -57,7 +60,11 @@ impl Daemon {
         Self::start_with(app, tunables, 512).await
     }
 
-    pub(crate) async fn start_with(app: Router, tunables: Tunables, max_connections: usize) -> Self {
+    pub(crate) async fn start_with(
+        app: Router,
+        tunables: Tunables,
+        max_connections: usize,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listeners = listen::open(&config_in(&dir), Inherited::default()).await.unwrap().http;
         let address = tcp_address(&listeners).unwrap();

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::core::error::Error;
 use xend::core::model::{
-    Device, DomId, GuestKind, Password, Property, Rtds, SchedParams, Scheduler, SedfParams, ShutdownReason,
-    Vfb,
+    Device, DomId, GuestKind, Password, Property, Rtds, SchedParams, Scheduler, SedfParams,
+    ShutdownReason, Vfb,
 };
 use xend::core::ports::{DomainChanged, Hypervisor};
 
@@ -25,7 +25,10 @@ fn host(settings: SimSettings) -> (tempfile::TempDir, Sim) {
 async fn a_fresh_host_has_domain_0() {
     let (_dir, sim) = host(settings());
     let info = sim.info().await.unwrap();
-    assert_eq!((info.topology.cpus, info.total_memory, info.scheduler), (4, 16384, Scheduler::Credit));
+    assert_eq!(
+        (info.topology.cpus, info.total_memory, info.scheduler),
+        (4, 16384, Scheduler::Credit)
+    );
     assert!(info.commandline.starts_with("dom0_mem=1024M") && !info.uname[2].is_empty());
     assert_eq!(free(&sim).await, 15296);
     let domains = sim.domains().await.unwrap();
@@ -36,7 +39,10 @@ async fn a_fresh_host_has_domain_0() {
     assert_eq!((config.memory, config.maxmem, config.vcpus), (1024, 16_777_215, 2));
 
     let refusal = |error: Result<(), Error>| error.unwrap_err().to_string();
-    assert_eq!(refusal(sim.destroy(DomId::ZERO, Arc::default()).await), "Cannot destroy privileged domain 0");
+    assert_eq!(
+        refusal(sim.destroy(DomId::ZERO, Arc::default()).await),
+        "Cannot destroy privileged domain 0"
+    );
     assert_eq!(refusal(sim.pause(DomId::ZERO).await), "Cannot pause privileged domain 0");
     assert_eq!(
         refusal(sim.shutdown(DomId::ZERO, ShutdownReason::Crash).await),
@@ -64,7 +70,10 @@ async fn a_life() {
     let start = Instant::now();
     sim.wait_for_devices(domid).await.unwrap();
     let waited = start.elapsed();
-    assert!((Duration::from_millis(150)..Duration::from_millis(160)).contains(&waited), "{waited:?}");
+    assert!(
+        (Duration::from_millis(150)..Duration::from_millis(160)).contains(&waited),
+        "{waited:?}"
+    );
     sim.wait_for_devices(domid).await.unwrap();
     assert!(start.elapsed() < waited + Duration::from_millis(5));
 
@@ -89,13 +98,18 @@ async fn a_life() {
     sim.pause(domid).await.unwrap();
     pass(1_000).await;
     let still = facts(&sim, domid).await;
-    assert_eq!((still.flags.shutdown, still.cpu_time), (Some(ShutdownReason::Poweroff), stopped.cpu_time));
+    assert_eq!(
+        (still.flags.shutdown, still.cpu_time),
+        (Some(ShutdownReason::Poweroff), stopped.cpu_time)
+    );
     assert_eq!(free(&sim).await, 15296 - 128);
 
     sim.destroy(domid, Arc::default()).await.unwrap();
     assert_eq!(free(&sim).await, 15296);
     assert!(sim.domain(domid).await.unwrap().is_none());
-    assert!(matches!(sim.destroy(domid, Arc::default()).await, Err(Error::NoSuchDomain(id)) if id == "1"));
+    assert!(
+        matches!(sim.destroy(domid, Arc::default()).await, Err(Error::NoSuchDomain(id)) if id == "1")
+    );
     assert!(matches!(sim.vcpus(domid).await, Err(Error::NoSuchDomain(_))));
 }
 
@@ -124,7 +138,8 @@ async fn a_guest_that_crashes_by_itself_is_reported_when_it_does() {
     let mut events = sim.subscribe();
     let start = Instant::now();
     for args in ["sim-reboot=2", "sim-crash"] {
-        let domid = sim.create(&with_args(config("a", 64), args), Arc::default()).await.unwrap().domid;
+        let domid =
+            sim.create(&with_args(config("a", 64), args), Arc::default()).await.unwrap().domid;
         sim.unpause(domid).await.unwrap();
     }
     assert_eq!(events.recv().await, Some(DomainChanged(DomId(2))));
@@ -132,7 +147,11 @@ async fn a_guest_that_crashes_by_itself_is_reported_when_it_does() {
     assert_eq!(events.recv().await, Some(DomainChanged(DomId(1))));
     assert!((2400..2420).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
     assert_eq!(facts(&sim, DomId(1)).await.flags.shutdown, Some(ShutdownReason::Reboot));
-    assert!(String::from_utf8(sim.dmesg().await.unwrap()).unwrap().contains("Domain 2 (vcpu#0) crashed"));
+    assert!(
+        String::from_utf8(sim.dmesg().await.unwrap())
+            .unwrap()
+            .contains("Domain 2 (vcpu#0) crashed")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,7 +163,11 @@ async fn devices_fail_by_name() {
         ("phy:/dev/hotpluglost", 2064, "Hotplug scripts not working.", 10_000),
     ] {
         let devices = [vif(), disk("sda", "phy:/dev/good"), disk("sdb", path)];
-        let domid = sim.create(&with_devices(config("a", 64), devices), Arc::default()).await.unwrap().domid;
+        let domid = sim
+            .create(&with_devices(config("a", 64), devices), Arc::default())
+            .await
+            .unwrap()
+            .domid;
         let start = Instant::now();
         let error = sim.wait_for_devices(domid).await.unwrap_err();
         let Error::Device { device, class, reason: said } = &error else { panic!("{error}") };
@@ -190,7 +213,10 @@ async fn what_cannot_be_built_is_refused_and_costs_nothing() {
             with_devices(config("a", 64), [disk_from("nosuch")]),
             "Cannot configure device for unknown backend nosuch",
         ),
-        (with_devices(config("a", 64), [disk_from("7")]), "Cannot configure device for unknown backend 7"),
+        (
+            with_devices(config("a", 64), [disk_from("7")]),
+            "Cannot configure device for unknown backend 7",
+        ),
         (
             config("a", 99_999_999),
             "Not enough free memory: 102399998976 KiB are needed and 15663104 KiB are free",
@@ -209,10 +235,16 @@ async fn what_cannot_be_built_is_refused_and_costs_nothing() {
 
     let driver = sim.create(&config("driver", 64), Arc::default()).await.unwrap().domid;
     for backend in ["driver", "2", "Domain-0", "0"] {
-        sim.create(&with_devices(config("a", 64), [disk_from(backend)]), Arc::default()).await.unwrap();
+        sim.create(&with_devices(config("a", 64), [disk_from(backend)]), Arc::default())
+            .await
+            .unwrap();
     }
     sim.shutdown(driver, ShutdownReason::Crash).await.unwrap();
-    assert!(sim.create(&with_devices(config("a", 64), [disk_from("driver")]), Arc::default()).await.is_err());
+    assert!(
+        sim.create(&with_devices(config("a", 64), [disk_from("driver")]), Arc::default())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,7 +258,10 @@ async fn a_slow_disk_holds_up_its_own_domain_alone() {
     });
     pass(100).await;
     assert_eq!(free(&sim).await, 15296 - 8192);
-    assert!(matches!(sim.create(&config("b", 8192), Arc::default()).await, Err(Error::NoMemory { .. })));
+    assert!(matches!(
+        sim.create(&config("b", 8192), Arc::default()).await,
+        Err(Error::NoMemory { .. })
+    ));
     sim.create(&config("b", 1024), Arc::default()).await.unwrap();
     assert!(start.elapsed() < Duration::from_millis(200));
     creating.await.unwrap().unwrap();
@@ -234,7 +269,9 @@ async fn a_slow_disk_holds_up_its_own_domain_alone() {
 
     let given_up = with_devices(config("c", 2048), slow.devices);
     assert!(
-        tokio::time::timeout(Duration::from_secs(1), sim.create(&given_up, Arc::default())).await.is_err()
+        tokio::time::timeout(Duration::from_secs(1), sim.create(&given_up, Arc::default()))
+            .await
+            .is_err()
     );
     assert_eq!(free(&sim).await, 15296 - 8192 - 1024);
     assert_eq!(sim.domains().await.unwrap().len(), 3);
@@ -337,7 +374,8 @@ async fn a_clock_that_stands_still_holds_nothing_up() {
         std::sync::Arc::new(Counting::default()),
     );
     let sim = sim.unwrap();
-    let domid = sim.create(&with_devices(config("a", 64), [vif()]), Arc::default()).await.unwrap().domid;
+    let domid =
+        sim.create(&with_devices(config("a", 64), [vif()]), Arc::default()).await.unwrap().domid;
     sim.wait_for_devices(domid).await.unwrap();
     sim.destroy(domid, Arc::default()).await.unwrap();
     assert!(sim.domain(domid).await.unwrap().is_none());
@@ -357,8 +395,11 @@ async fn a_screen_asks_for_the_hosts_password_unless_it_names_its_own() {
         (&[("vnc", "1"), ("vncpasswd", "")], None),
         (&[("sdl", "1")], None),
     ] {
-        let domid =
-            sim.create(&with_devices(config("a", 64), [screen(rest)]), Arc::default()).await.unwrap().domid;
+        let domid = sim
+            .create(&with_devices(config("a", 64), [screen(rest)]), Arc::default())
+            .await
+            .unwrap()
+            .domid;
         assert_eq!(sim.vnc_password(domid).unwrap(), wanted, "{rest:?}");
         assert!(!format!("{:?}", sim.devices(domid).await.unwrap()).contains("geheim"));
         sim.destroy(domid, Arc::default()).await.unwrap();
@@ -374,10 +415,14 @@ async fn many_at_once_keep_the_accounts() {
             let sim = sim.clone();
             tokio::spawn(async move {
                 for _ in 0..10 {
-                    let Ok(built) = sim.create(&config("a", 400 + n), Arc::default()).await else { continue };
+                    let Ok(built) = sim.create(&config("a", 400 + n), Arc::default()).await else {
+                        continue;
+                    };
                     sim.unpause(built.domid).await.unwrap();
-                    let (destroyed, _) =
-                        tokio::join!(sim.destroy(built.domid, Arc::default()), sim.pause(built.domid));
+                    let (destroyed, _) = tokio::join!(
+                        sim.destroy(built.domid, Arc::default()),
+                        sim.pause(built.domid)
+                    );
                     destroyed.unwrap();
                 }
             })
@@ -423,8 +468,10 @@ async fn accounts_balance(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let slow = |mib| with_devices(config("a", mib), [disk("sda", "phy:/hotplugslow")]);
     let mut highest = DomId::ZERO;
     for step in steps {
-        let domids: Vec<DomId> = sim.domains().await.unwrap().iter().skip(1).map(|f| f.domid).collect();
-        let chosen = |index: &prop::sample::Index| (!domids.is_empty()).then(|| *index.get(&domids));
+        let domids: Vec<DomId> =
+            sim.domains().await.unwrap().iter().skip(1).map(|f| f.domid).collect();
+        let chosen =
+            |index: &prop::sample::Index| (!domids.is_empty()).then(|| *index.get(&domids));
         let before = free(&sim).await;
         match &step {
             Step::Create(mib) => match sim.create(&config("a", *mib), Arc::default()).await {
@@ -461,9 +508,11 @@ async fn accounts_balance(steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             Step::DestroyCancelled(index) => {
                 if let Some(domid) = chosen(index) {
-                    let _ =
-                        tokio::time::timeout(Duration::from_millis(5), sim.destroy(domid, Arc::default()))
-                            .await;
+                    let _ = tokio::time::timeout(
+                        Duration::from_millis(5),
+                        sim.destroy(domid, Arc::default()),
+                    )
+                    .await;
                 }
             }
             Step::Crash(index) => {

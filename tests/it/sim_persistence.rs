@@ -41,7 +41,10 @@ async fn domains_are_found_as_they_were_and_live_on_meanwhile() {
     assert_eq!(facts(&sim, web_id).await, before);
     assert_eq!(facts(&sim, idle.domid).await, idle);
     assert_eq!(sim.config(web_id).await.unwrap(), read_stored(&stored_config(&web)).unwrap());
-    assert_eq!(sim.sched_params(web_id).await.unwrap(), SchedParams::Credit { weight: 512, cap: 50 });
+    assert_eq!(
+        sim.sched_params(web_id).await.unwrap(),
+        SchedParams::Credit { weight: 512, cap: 50 }
+    );
     assert_eq!(sim.dmesg().await.unwrap(), dmesg);
     assert_eq!(free(&sim).await, 16384 - 64 - 1024 - 128 - 256);
     let names: Vec<_> = sim.domains().await.unwrap().iter().map(|f| f.name.to_string()).collect();
@@ -59,8 +62,11 @@ async fn guests_stop_while_nobody_looks() {
     let sim = open(dir.path(), &clock);
     let asked = sim.create(&config("asked", 64), Arc::default()).await.unwrap().domid;
     let deaf = sim.create(&config("deaf", 65), Arc::default()).await.unwrap().domid;
-    let crasher =
-        sim.create(&with_args(config("crasher", 66), "ro sim-crash=3"), Arc::default()).await.unwrap().domid;
+    let crasher = sim
+        .create(&with_args(config("crasher", 66), "ro sim-crash=3"), Arc::default())
+        .await
+        .unwrap()
+        .domid;
     for domid in [asked, deaf, crasher] {
         sim.unpause(domid).await.unwrap();
         sim.shutdown(domid, ShutdownReason::Reboot).await.unwrap();
@@ -83,7 +89,8 @@ async fn guests_stop_while_nobody_looks() {
 async fn a_crash_that_nobody_saw_is_in_the_message_buffer_once() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
     let sim = open(dir.path(), &clock);
-    let domid = sim.create(&with_args(config("a", 64), "sim-crash=1"), Arc::default()).await.unwrap().domid;
+    let domid =
+        sim.create(&with_args(config("a", 64), "sim-crash=1"), Arc::default()).await.unwrap().domid;
     sim.unpause(domid).await.unwrap();
     drop(sim);
     pass(5_000).await;
@@ -159,7 +166,8 @@ async fn a_boot_of_the_machine_ends_all_domains() {
     sim.create(&config("a", 64), Arc::default()).await.unwrap();
     sim.rename(DomId::ZERO, &name("Zero"), None).await.unwrap();
     drop(sim);
-    let rebooted = SimSettings { boot_id: Some("next-run".into()), dom0_memory_mib: 2048, ..settings() };
+    let rebooted =
+        SimSettings { boot_id: Some("next-run".into()), dom0_memory_mib: 2048, ..settings() };
     let sim = try_open(dir.path(), &clock, rebooted).unwrap();
     let domains = sim.domains().await.unwrap();
     assert_eq!(domains.len(), 1);
@@ -195,7 +203,10 @@ async fn what_cannot_be_written_has_not_happened() {
     let before = facts(&sim, domid).await;
     fs::rename(dir.path().join("domains"), dir.path().join("elsewhere")).unwrap();
     assert!(matches!(sim.unpause(domid).await, Err(Error::Backend { .. })));
-    assert!(matches!(sim.create(&config("b", 64), Arc::default()).await, Err(Error::Backend { .. })));
+    assert!(matches!(
+        sim.create(&config("b", 64), Arc::default()).await,
+        Err(Error::Backend { .. })
+    ));
     assert_eq!(facts(&sim, domid).await, before);
     assert_eq!(sim.domains().await.unwrap().len(), 2);
     assert_eq!(free(&sim).await, 16384 - 64 - 1024 - 64);

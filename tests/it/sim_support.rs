@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use xend::backend::sim::{Sim, SimError, SimSettings};
 use xend::core::model::{
-    Backend, Block, BlockClass, BlockKind, BlockMode, Device, DomId, DomName, DomainConfig, DomainFacts,
-    GuestKind, Image, Uuid, Vif, VirtualDevice,
+    Backend, Block, BlockClass, BlockKind, BlockMode, Device, DomId, DomName, DomainConfig,
+    DomainFacts, GuestKind, Image, Uuid, Vif, VirtualDevice,
 };
 use xend::core::ports::{Clock, Entropy, Hypervisor};
 
@@ -43,7 +43,11 @@ pub(crate) fn settings() -> SimSettings {
     SimSettings { boot_id: Some("this-run".into()), ..SimSettings::default() }
 }
 
-pub(crate) fn try_open(dir: &Path, clock: &Arc<TestClock>, settings: SimSettings) -> Result<Sim, SimError> {
+pub(crate) fn try_open(
+    dir: &Path,
+    clock: &Arc<TestClock>,
+    settings: SimSettings,
+) -> Result<Sim, SimError> {
     Sim::open(dir, settings, Arc::clone(clock) as _, Arc::new(Counting::default()))
 }
 

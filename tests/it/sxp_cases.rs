@@ -10,9 +10,11 @@ use xend::sxp::{Limits, Sxp, pretty, printer, read_all, read_one};
 /// A collection of configurations that is not part of the repository.
 const SAMPLES: &str = "../shared/sexpr";
 
-/// Where xend's reader is not followed: its input, and what is printed of the first value, or the error, instead.
+/// Where xend's reader is not followed: its input, and what is printed of the first value, or the
+/// error, instead.
 const DIFFERENCES: &[(&str, Result<&str, &str>)] = &[
-    // xend counted the hexadecimal digits a to f as 0 to 5, so that what it printed did not read back.
+    // xend counted the hexadecimal digits a to f as 0 to 5, so that what it printed did not read
+    // back.
     (r"'\x0a'", Ok(r"'\n'")),
     (r"'\xa0'", Ok(r"'\xa0'")),
     (r"'\xA0'", Ok(r"'\xa0'")),
@@ -111,7 +113,8 @@ fn the_printer_agrees_with_xend() {
     }
 }
 
-/// Prints what a Python expression stands for. What is neither text, number nor list is text in quotes to xend.
+/// Prints what a Python expression stands for. What is neither text, number nor list is text in
+/// quotes to xend.
 fn print(out: &mut Vec<u8>, python: &str) {
     if let Ok(number) = python.parse::<i64>() {
         printer::int(out, number);
@@ -121,7 +124,10 @@ fn print(out: &mut Vec<u8>, python: &str) {
         printer::boolean(out, flag);
     } else if python.starts_with(['\'', '"']) {
         // Python writes a string as this dialect does.
-        printer::text(out, read_one(python.as_bytes(), &Limits::DEFAULT).unwrap().as_bytes().unwrap());
+        printer::text(
+            out,
+            read_one(python.as_bytes(), &Limits::DEFAULT).unwrap().as_bytes().unwrap(),
+        );
     } else if let Some(unicode) = python.strip_prefix('u') {
         out.extend_from_slice(unicode.as_bytes());
     } else if let Some(long) = python.strip_suffix('L') {
@@ -155,8 +161,9 @@ fn elements(python: &str) -> Vec<&str> {
 #[test]
 fn files_read_as_expected() {
     let mut seen = 0;
-    for path in
-        files(&fixtures("parse")).into_iter().filter(|path| path.extension().is_some_and(|e| e == "sxp"))
+    for path in files(&fixtures("parse"))
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "sxp"))
     {
         let text = fs::read(&path).unwrap();
         let (extension, outcome) = match read_one(&text, &Limits::DEFAULT) {
@@ -174,7 +181,8 @@ fn files_read_as_expected() {
 #[test]
 fn hostile_inputs_give_their_error() {
     for case in records("hostile/inputs.jsonl") {
-        let error = read_all(&bytes(case["input"].as_str().unwrap()), &Limits::DEFAULT).unwrap_err();
+        let error =
+            read_all(&bytes(case["input"].as_str().unwrap()), &Limits::DEFAULT).unwrap_err();
         assert_eq!(Some(error.to_string().as_str()), case["error"].as_str(), "{}", case["note"]);
     }
 }
@@ -192,7 +200,10 @@ fn samples_read_or_fail_with_a_place() {
         match read_one(&text, &Limits::DEFAULT) {
             Ok(value) => {
                 assert_eq!(read_one(&value.to_bytes(), &Limits::DEFAULT).as_ref(), Ok(&value));
-                assert_eq!(read_one(pretty(&value, 60).as_bytes(), &Limits::DEFAULT).as_ref(), Ok(&value));
+                assert_eq!(
+                    read_one(pretty(&value, 60).as_bytes(), &Limits::DEFAULT).as_ref(),
+                    Ok(&value)
+                );
                 read += 1;
             }
             Err(error) => {
@@ -211,7 +222,8 @@ fn fixtures(name: &str) -> PathBuf {
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -221,7 +233,8 @@ fn records(name: &str) -> Vec<Json> {
     text.lines().map(record).collect()
 }
 
-/// One record. Some nest deeper than `serde_json` goes unasked, though no deeper than a test's stack.
+/// One record. Some nest deeper than `serde_json` goes unasked, though no deeper than a test's
+/// stack.
 fn record(line: &str) -> Json {
     let mut reader = serde_json::Deserializer::from_str(line);
     reader.disable_recursion_limit();

@@ -29,7 +29,8 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
     vec(select(b"(((((()))))) \n#'\"\\x017f8ab{;\x04\xc3".to_vec()), 0..200)
 }
 
-/// Text that `lexpr` reads as this dialect does: plain symbols, small numbers, strings in double quotes.
+/// Text that `lexpr` reads as this dialect does: plain symbols, small numbers, strings in double
+/// quotes.
 fn common_text() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         "[a-z][a-z0-9_-]{0,20}",
@@ -205,5 +206,8 @@ fn a_long_list_is_read_printed_and_dropped() {
     assert_eq!(list.as_list().map(<[Sxp]>::len), Some(100_000));
     assert!(Value::try_from(&list).is_err());
     let text = "() ".repeat(200_001);
-    assert_eq!(read_all(text.as_bytes(), LIMITS).unwrap_err().to_string(), "count limit of 200000 exceeded");
+    assert_eq!(
+        read_all(text.as_bytes(), LIMITS).unwrap_err().to_string(),
+        "count limit of 200000 exceeded"
+    );
 }

@@ -41,9 +41,11 @@ impl Client {
     pub(crate) fn with(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("xen-api");
-        let daemon = Daemon::start_in(dir, &[&["--xen-api", socket.to_str().unwrap()], options].concat());
+        let daemon =
+            Daemon::start_in(dir, &[&["--xen-api", socket.to_str().unwrap()], options].concat());
         let mut client = Self { daemon, door: Door::Unix(socket), session: Value::Nil };
-        client.session = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
+        client.session =
+            client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
         client
     }
 

@@ -25,9 +25,12 @@ fn every_legacy_function_is_there_with_its_parameters() {
         if name.starts_with("system.") {
             continue;
         }
-        let Ok(Value::Text(help)) = caller.call("system.methodHelp", &[text(name)]) else { panic!() };
+        let Ok(Value::Text(help)) = caller.call("system.methodHelp", &[text(name)]) else {
+            panic!()
+        };
         let parameters = help.split_once('(').unwrap().1.trim_end_matches(')');
-        let all: Vec<&str> = parameters.split(", ").filter(|parameter| !parameter.is_empty()).collect();
+        let all: Vec<&str> =
+            parameters.split(", ").filter(|parameter| !parameter.is_empty()).collect();
         let needed = all.iter().filter(|parameter| !parameter.starts_with('[')).count();
         let (least, most): (usize, usize) = (least.parse().unwrap(), most.parse().unwrap());
         assert!(needed <= least && all.len() >= most, "{help}, xend's took {least} to {most}");

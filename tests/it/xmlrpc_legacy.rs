@@ -1,5 +1,5 @@
-//! The legacy calls over a real socket: what xm 4.1.6 sent to the real xend, byte for byte, and whether what comes back has
-//! the shape that it had there.
+//! The legacy calls over a real socket: what xm 4.1.6 sent to the real xend, byte for byte, and
+//! whether what comes back has the shape that it had there.
 
 use crate::http_support::ask;
 use crate::legacy_support::{Caller, Said, array, device, field, fields, text, vm};
@@ -62,7 +62,10 @@ fn a_domains_life() {
     assert_eq!(caller.call("xend.domain.getpauseflag", &[text("web")]), Ok(Value::Bool(true)));
     assert_eq!(caller.call("xend.domain.waitForDevices", &[text("web")]), Ok(Value::Nil));
     assert_eq!(caller.call("xend.domain.unpause", &[shown["domid"].clone()]), Ok(Value::Nil));
-    assert_eq!(caller.call("xend.domains", &[Value::Int(0)]), Ok(array([text("Domain-0"), text("web")])));
+    assert_eq!(
+        caller.call("xend.domains", &[Value::Int(0)]),
+        Ok(array([text("Domain-0"), text("web")]))
+    );
 
     // Saved, it goes on; saved and taken off, it comes back.
     let file = text(caller.daemon.dir.path().join("saved").to_str().unwrap());
@@ -89,13 +92,18 @@ fn what_makes_no_sense_is_a_fault_that_tells_no_secret() {
     let fault = |said: Said| said.unwrap_err();
     assert_eq!(fault(caller.call("xend.domain.pause", &[text("nosuch")])), (3, "nosuch".into()));
     let (code, why) = fault(caller.call("xend.domain.pause", &[]));
-    assert_eq!((code, why.as_str()), (1, "xend.domain.pause() takes 1 to 2 parameters, 0 were given"));
-    let (code, why) = fault(caller.call("xend.domain.setVCpuCount", &[text("Domain-0"), text("geheim")]));
+    assert_eq!(
+        (code, why.as_str()),
+        (1, "xend.domain.pause() takes 1 to 2 parameters, 0 were given")
+    );
+    let (code, why) =
+        fault(caller.call("xend.domain.setVCpuCount", &[text("Domain-0"), text("geheim")]));
     assert_eq!(
         (code, why.as_str()),
         (1, "xend.domain.setVCpuCount: vcpus: a whole number is expected, not a string")
     );
-    let (code, why) = fault(caller.call("xend.domain.shutdown", &[text("Domain-0"), text("sideways")]));
+    let (code, why) =
+        fault(caller.call("xend.domain.shutdown", &[text("Domain-0"), text("sideways")]));
     assert_eq!((code, why.contains("poweroff")), (2, true), "{why}");
     assert_eq!(fault(caller.post("<methodCall>geheim")).0, 1);
     assert_eq!(fault(caller.post("")).0, 1);
@@ -125,20 +133,32 @@ fn cpu_pools_come_and_go_by_their_names() {
     let config = array([field("name_label", text("fast")), field("ncpu", Value::Int(1))]);
     let Ok(Value::Text(uuid)) = caller.call("xend.cpu_pool.new", &[config]) else { panic!() };
     assert!(
-        caller.call("xend.cpu_pool.start", &[text("fast")]).unwrap_err().1.contains("Not enough free CPUs")
+        caller
+            .call("xend.cpu_pool.start", &[text("fast")])
+            .unwrap_err()
+            .1
+            .contains("Not enough free CPUs")
     );
-    assert_eq!(caller.call("xend.cpu_pool.cpu_remove", &[text("Pool-0"), text("3")]), Ok(Value::Nil));
+    assert_eq!(
+        caller.call("xend.cpu_pool.cpu_remove", &[text("Pool-0"), text("3")]),
+        Ok(Value::Nil)
+    );
     assert_eq!(caller.call("xend.cpu_pool.start", &[text("fast")]), Ok(Value::Nil));
     assert_eq!(caller.daemon.create(&crate::http_support::guest("web", "")).code, 201);
     assert_eq!(caller.call("xend.cpu_pool.migrate", &[text("web"), text("fast")]), Ok(Value::Nil));
-    let Ok(Value::Array(listed)) = caller.call("xend.cpu_pool.list", &[pool("fast")]) else { panic!() };
+    let Ok(Value::Array(listed)) = caller.call("xend.cpu_pool.list", &[pool("fast")]) else {
+        panic!()
+    };
     let [shown] = listed.as_slice() else { panic!("{listed:?}") };
     let shown = fields(shown);
     assert_eq!((shown["uuid"], shown["host_CPU_numbers"]), (&text(&uuid), &Value::Int(3)));
     assert_eq!((shown["started_VM_names"], shown["activated"]), (&text("web"), &Value::Bool(true)));
     let told = caller.call("xend.cpu_pool.destroy", &[text("fast")]).unwrap_err();
     assert_eq!(told, (2, "The CPU pool is in use".to_owned()));
-    assert_eq!(caller.call("xend.cpu_pool.migrate", &[text("web"), text("Pool-0")]), Ok(Value::Nil));
+    assert_eq!(
+        caller.call("xend.cpu_pool.migrate", &[text("web"), text("Pool-0")]),
+        Ok(Value::Nil)
+    );
     assert_eq!(caller.call("xend.cpu_pool.destroy", &[text("fast")]), Ok(Value::Nil));
     assert_eq!(caller.call("xend.cpu_pool.delete", &[text("fast")]), Ok(Value::Nil));
     assert_eq!(caller.call("xend.cpu_pool.cpu_add", &[text("Pool-0"), text("3")]), Ok(Value::Nil));
@@ -157,7 +177,9 @@ fn devices_are_told_where_full_is_left_out() {
     let has_devices = |method: &str, params: &[Value]| {
         let answer = caller.call(method, params).unwrap();
         let record = match &answer {
-            Value::Array(all) if matches!(all.first(), Some(Value::Array(_))) => all.last().unwrap(),
+            Value::Array(all) if matches!(all.first(), Some(Value::Array(_))) => {
+                all.last().unwrap()
+            }
             _ => &answer,
         };
         fields(record).contains_key("device")
@@ -172,8 +194,15 @@ fn devices_are_told_where_full_is_left_out() {
     ] {
         let with = |params: &[Value]| params.iter().chain(&full).cloned().collect::<Vec<_>>();
         assert_eq!(has_devices("xend.domain", &with(&[text("web")])), wanted, "{full:?}");
-        assert_eq!(has_devices("xend.domains", &with(std::slice::from_ref(&one))), wanted, "{full:?}");
-        assert_eq!(has_devices("xend.domains_with_state", &with(&[one.clone(), text("all")])), wanted);
+        assert_eq!(
+            has_devices("xend.domains", &with(std::slice::from_ref(&one))),
+            wanted,
+            "{full:?}"
+        );
+        assert_eq!(
+            has_devices("xend.domains_with_state", &with(&[one.clone(), text("all")])),
+            wanted
+        );
     }
     // The first parameter of xend.domains is true where it is left out.
     assert!(has_devices("xend.domains", &[]));
@@ -183,7 +212,9 @@ fn devices_are_told_where_full_is_left_out() {
 fn parameters_that_are_left_out_have_xends_defaults() {
     let caller = Caller::new(&[]);
     let state = || caller.call("xend.domain.getpauseflag", &[text("web")]).unwrap();
-    for (given, topology) in [(None, true), (Some(Value::Int(1)), true), (Some(Value::Int(0)), false)] {
+    for (given, topology) in
+        [(None, true), (Some(Value::Int(1)), true), (Some(Value::Int(0)), false)]
+    {
         let info = caller.call("xend.node.info", given.as_slice()).unwrap();
         let info = fields(&info);
         for key in ["cpu_topology", "numa_info"] {
@@ -219,7 +250,8 @@ fn structs_in_a_configuration_are_read() {
         let registers = array([array([text("ecx"), text(bits)]), array([text("edx"), text("x")])]);
         array([array([text("1"), registers])])
     };
-    let image = array([text("hvm"), field("kernel", text("/loader")), field("cpuid_check", cpuid("1"))]);
+    let image =
+        array([text("hvm"), field("kernel", text("/loader")), field("cpuid_check", cpuid("1"))]);
     let config = array([
         text("vm"),
         field("name", text("web")),
@@ -244,8 +276,11 @@ fn structs_in_a_configuration_are_read() {
 #[test]
 fn restarts_are_counted_and_outlive_the_daemon() {
     let caller = Caller::new(&[]);
-    let args =
-        array([text("linux"), field("kernel", text("/boot/vmlinuz")), field("args", text("sim-reboot=61"))]);
+    let args = array([
+        text("linux"),
+        field("kernel", text("/boot/vmlinuz")),
+        field("args", text("sim-reboot=61")),
+    ]);
     let config = array([
         text("vm"),
         field("name", text("web")),
@@ -253,7 +288,8 @@ fn restarts_are_counted_and_outlive_the_daemon() {
         field("image", args),
     ]);
     caller.call("xend.domain.create", &[config]).unwrap();
-    let count = |caller: &Caller| caller.call("xend.domain.getRestartCount", &[text("web")]).unwrap();
+    let count =
+        |caller: &Caller| caller.call("xend.domain.getRestartCount", &[text("web")]).unwrap();
     assert_eq!(count(&caller), text("0"));
     caller.call("xend.domain.reset", &[text("web")]).unwrap();
     assert_eq!(count(&caller), text("1"));
@@ -265,6 +301,8 @@ fn restarts_are_counted_and_outlive_the_daemon() {
     let shown = caller.call("xend.domain", &[text("web")]).unwrap();
     assert!(!fields(&shown).contains_key("restart_count"));
     assert_eq!(caller.call("xend.domain.destroy", &[text("web")]), Ok(Value::Nil));
-    caller.call("xend.domain.create", &[vm("web", [field("restart_count", Value::Int(7))])]).unwrap();
+    caller
+        .call("xend.domain.create", &[vm("web", [field("restart_count", Value::Int(7))])])
+        .unwrap();
     assert_eq!(count(&caller), text("0"));
 }

@@ -7,8 +7,13 @@ use xend::wire::xmlrpc::Value;
 
 /// A PCI bus as xm 4.x sends it to change it.
 fn pci(slot: &str, state: &str) -> Value {
-    let address =
-        [("domain", "0x0000"), ("bus", "0x02"), ("slot", slot), ("func", "0x0"), ("vdevfn", "0x100")];
+    let address = [
+        ("domain", "0x0000"),
+        ("bus", "0x02"),
+        ("slot", slot),
+        ("func", "0x0"),
+        ("vdevfn", "0x100"),
+    ];
     let mut dev = vec![text("dev")];
     dev.extend(address.map(|(key, value)| field(key, text(value))));
     dev.push(field("key", text(&format!("02:{}.0", &slot[2..]))));
@@ -20,7 +25,8 @@ fn pci(slot: &str, state: &str) -> Value {
 fn pci_functions_are_structs_and_the_first_one_makes_the_bus() {
     let caller = Caller::new(&[]);
     let list = |name: &str| caller.call("xend.domain.getDeviceSxprs", &[text(name), text("pci")]);
-    let configure = |name: &str, config| caller.call("xend.domain.device_configure", &[text(name), config]);
+    let configure =
+        |name: &str, config| caller.call("xend.domain.device_configure", &[text(name), config]);
     caller.call("xend.domain.create", &[vm("runs", [])]).unwrap();
     caller.call("xend.domain.new", &[vm("halted", [])]).unwrap();
     for name in ["runs", "halted"] {
@@ -48,7 +54,8 @@ fn pci_functions_are_structs_and_the_first_one_makes_the_bus() {
         assert_eq!(list(name), Ok(array([])));
     }
     // What nobody said is told as xend filled it in.
-    let bare = [("bus", "0x3"), ("slot", "0x4"), ("func", "0x1")].map(|(key, value)| field(key, text(value)));
+    let bare = [("bus", "0x3"), ("slot", "0x4"), ("func", "0x1")]
+        .map(|(key, value)| field(key, text(value)));
     let bare = device([text("pci"), array([text("dev")].into_iter().chain(bare))]);
     caller.call("xend.domain.new", &[vm("bare", [bare])]).unwrap();
     let Ok(Value::Array(functions)) = list("bare") else { panic!() };
@@ -62,7 +69,8 @@ fn pci_functions_are_structs_and_the_first_one_makes_the_bus() {
 #[test]
 fn a_pci_function_is_given_once() {
     let caller = Caller::new(&[]);
-    let configure = |name: &str, config| caller.call("xend.domain.device_configure", &[text(name), config]);
+    let configure =
+        |name: &str, config| caller.call("xend.domain.device_configure", &[text(name), config]);
     for name in ["a", "b"] {
         caller.call("xend.domain.create", &[vm(name, [])]).unwrap();
     }
@@ -75,7 +83,10 @@ fn a_pci_function_is_given_once() {
     for (config, missing) in [
         (bare(&[]), "pci dev bus: missing"),
         (bare(&[("domain", "0x0"), ("bus", "0x2")]), "pci dev slot: missing"),
-        (array([text("pci"), field("uuid", text("11111111-2222-3333-4444-555555555555"))]), "not connected"),
+        (
+            array([text("pci"), field("uuid", text("11111111-2222-3333-4444-555555555555"))]),
+            "not connected",
+        ),
     ] {
         let (_, told) = configure("a", config).unwrap_err();
         assert!(told.contains(missing), "{told}");
@@ -98,7 +109,9 @@ fn a_pci_function_is_given_once() {
     }
     let function = "(device (pci (dev (domain 0x0) (bus 0x2) (slot 0x1a) (func 0x0))))";
     let plug = |name: &str| {
-        caller.daemon.post(&format!("/xend/domain/{name}"), &format!("op=device_create&config={function}"))
+        caller
+            .daemon
+            .post(&format!("/xend/domain/{name}"), &format!("op=device_create&config={function}"))
     };
     for (name, reason) in [("a", "already defined"), ("b", "handed through to a already")] {
         let answer = plug(name);
@@ -109,7 +122,11 @@ fn a_pci_function_is_given_once() {
     let start = || caller.call("xend.domain.start", &[text("halted"), Value::Bool(false)]);
     assert!(start().unwrap_err().1.contains("handed through to a already"));
     let taken = caller.daemon.create(&guest("new", function));
-    assert!(taken.code >= 400 && taken.text().contains("handed through to a already"), "{}", taken.text());
+    assert!(
+        taken.code >= 400 && taken.text().contains("handed through to a already"),
+        "{}",
+        taken.text()
+    );
     let twice = caller.daemon.create(&guest("twice", &function.repeat(2).replace("0x1a", "0x1c")));
     assert!(twice.code >= 400 && twice.text().contains("already defined"), "{}", twice.text());
     assert_eq!(configure("a", pci("0x1a", "Closing")), Ok(Value::Bool(true)));
@@ -120,7 +137,8 @@ fn a_pci_function_is_given_once() {
 fn scsi_and_usb_devices_have_their_parts() {
     let caller = Caller::new(&[]);
     let list = |name: &str, class: &str| {
-        let Ok(Value::Array(all)) = caller.call("xend.domain.getDeviceSxprs", &[text(name), text(class)])
+        let Ok(Value::Array(all)) =
+            caller.call("xend.domain.getDeviceSxprs", &[text(name), text(class)])
         else {
             panic!()
         };
@@ -132,15 +150,17 @@ fn scsi_and_usb_devices_have_their_parts() {
         let ports = ports.iter().map(|(port, bus)| array([text(port), text(bus)]));
         array([text("port")].into_iter().chain(ports))
     };
-    let controller =
-        |ports| array([text("vusb"), field("usb-ver", text("1")), field("num-ports", text("2")), ports]);
+    let controller = |ports| {
+        array([text("vusb"), field("usb-ver", text("1")), field("num-ports", text("2")), ports])
+    };
     let unit = |number: &str, state: i64| {
         let line = [
             ("p-dev", format!("1:0:0:{number}")),
             ("p-devname", "sdb".into()),
             ("v-dev", format!("2:0:0:{number}")),
         ];
-        let mut dev = vec![text("dev"), field("state", Value::Int(state)), field("devid", Value::Int(2))];
+        let mut dev =
+            vec![text("dev"), field("state", Value::Int(state)), field("devid", Value::Int(2))];
         dev.extend(line.map(|(key, value)| field(key, text(&value))));
         array([text("vscsi"), field("feature-host", Value::Int(0)), array(dev)])
     };
@@ -152,7 +172,10 @@ fn scsi_and_usb_devices_have_their_parts() {
             caller.call("xend.domain.device_configure", &[&[text(name), config], more].concat())
         };
         caller
-            .call("xend.domain.device_create", &[text(name), controller(usb(&[("1", ""), ("2", "")]))])
+            .call(
+                "xend.domain.device_create",
+                &[text(name), controller(usb(&[("1", ""), ("2", "")]))],
+            )
             .unwrap();
         let change = array([text("vusb"), usb(&[("2", "1-1")])]);
         assert_eq!(configure(change, &[text("0")]), Ok(Value::Bool(true)));
@@ -163,7 +186,10 @@ fn scsi_and_usb_devices_have_their_parts() {
         assert_eq!((shown["usb-ver"], shown["num-ports"]), (&text("1"), &text("2")), "{name}");
         assert_eq!(shown["port"], &array([text("1"), text("")]));
         let port = caller.call("xend.domain.getDeviceSxprs", &[text(name), text("vusb")]).unwrap();
-        assert!(format!("{port:?}").contains(&format!("{:?}", usb(&[("1", ""), ("2", "1-1")]))), "{port:?}");
+        assert!(
+            format!("{port:?}").contains(&format!("{:?}", usb(&[("1", ""), ("2", "1-1")]))),
+            "{port:?}"
+        );
         assert_eq!(shown.contains_key("backend"), name == "runs");
 
         // The first unit makes the adapter, the last one takes it along.
@@ -180,7 +206,10 @@ fn scsi_and_usb_devices_have_their_parts() {
         assert_eq!((line["p-devname"], line["v-dev"]), (&text("sdb"), &text("2:0:0:2")));
         // A domain that does not run has no frontend.
         assert_eq!(line["frontstate"] == &Value::Nil, name == "halted", "{line:?}");
-        assert_eq!(line["state"], &if name == "runs" { line["frontstate"].clone() } else { text("1") });
+        assert_eq!(
+            line["state"],
+            &if name == "runs" { line["frontstate"].clone() } else { text("1") }
+        );
         assert_eq!(configure(unit("1", 5), &[]), Ok(Value::Bool(true)));
         assert_eq!(configure(unit("2", 5), &[]), Ok(Value::Bool(true)));
         let none = caller.call("xend.domain.getDeviceSxprs", &[text(name), text("vscsi")]);
@@ -192,7 +221,8 @@ fn scsi_and_usb_devices_have_their_parts() {
 #[test]
 fn numbers_of_devices_are_strings_while_a_domain_runs() {
     let caller = Caller::new(&[]);
-    let disk = || device([text("vbd"), field("uname", text("phy:/dev/a")), field("dev", text("sda1"))]);
+    let disk =
+        || device([text("vbd"), field("uname", text("phy:/dev/a")), field("dev", text("sda1"))]);
     let disks = |name: &str| {
         let list = caller.call("xend.domain.getDeviceSxprs", &[text(name), text("vbd")]).unwrap();
         let Value::Array(list) = list else { panic!() };
@@ -216,8 +246,12 @@ fn consoles_are_where_they_can_be_reached() {
         let Value::Array(shown) = shown else { panic!() };
         let of_class = |field: &Value| match field {
             Value::Array(field) => match field.as_slice() {
-                [Value::Text(key), Value::Array(device)] if key == "device" && device[0] == text(class) => {
-                    fields(&Value::Array(device.clone())).get("location").map(|value| (*value).clone())
+                [Value::Text(key), Value::Array(device)]
+                    if key == "device" && device[0] == text(class) =>
+                {
+                    fields(&Value::Array(device.clone()))
+                        .get("location")
+                        .map(|value| (*value).clone())
                 }
                 _ => None,
             },

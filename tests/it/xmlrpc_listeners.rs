@@ -1,4 +1,5 @@
-//! Where the Xen-API is served: over TCP with passwords and encrypted, to some hosts, to those who need no password.
+//! Where the Xen-API is served: over TCP with passwords and encrypted, to some hosts, to those who
+//! need no password.
 
 use crate::http_support::{Answer, Daemon, Door, ask};
 use std::io::{Read as _, Write as _};
@@ -44,8 +45,8 @@ fn prepared() -> TempDir {
 fn daemon(dir: TempDir, listeners: &str) -> Daemon {
     let config = dir.path().join("config.sxp");
     let path = dir.path().to_str().unwrap().to_owned();
-    let text =
-        format!("(xen-api-server ({listeners})) (xend-password-file DIR/passwords)").replace("DIR", &path);
+    let text = format!("(xen-api-server ({listeners})) (xend-password-file DIR/passwords)")
+        .replace("DIR", &path);
     std::fs::write(&config, text).unwrap();
     Daemon::start_with_config(dir, &config, &[])
 }
@@ -92,7 +93,8 @@ fn encrypted(address: SocketAddr, cert: &Path, request: &str) -> String {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let connection =
-        ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
+        ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap())
+            .unwrap();
     let mut stream = StreamOwned::new(connection, TcpStream::connect(address).unwrap());
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -110,9 +112,11 @@ fn a_password_is_asked_for_and_nobody_overhears_it() {
     let daemon = daemon(prepared(), "(127.0.0.1:0 password '' DIR/key DIR/cert)");
     let [address] = addresses(&daemon, "https")[..] else { panic!("{:?}", daemon.announced) };
     let cert = daemon.dir.path().join("cert");
-    let call = |method: &str, params: &[Value]| said(&encrypted(address, &cert, &request(method, params)));
-    let login =
-        |user: &str, password: &str| call("session.login_with_password", &[text(user), text(password)]);
+    let call =
+        |method: &str, params: &[Value]| said(&encrypted(address, &cert, &request(method, params)));
+    let login = |user: &str, password: &str| {
+        call("session.login_with_password", &[text(user), text(password)])
+    };
     let started = std::time::Instant::now();
     for (user, password) in [("admin", "wrong"), ("nobody", "geheim")] {
         assert!(login(user, password).unwrap_err().contains("SESSION_AUTHENTICATION_FAILED"));
@@ -147,7 +151,8 @@ fn hosts_that_are_not_named_are_turned_away() {
     assert_eq!(answer, b"");
     // Nobody is asked for a password here, and any name will do.
     let session =
-        said_in(&plain(open, "session.login_with_password", &[text("x"), text("")]).text()).unwrap();
+        said_in(&plain(open, "session.login_with_password", &[text("x"), text("")]).text())
+            .unwrap();
     assert!(said_in(&plain(open, "VM.get_all", &[session]).text()).is_ok());
     assert!(said_in(&plain(open, "xend.domains", &[Value::Int(0)]).text()).is_ok());
 }
@@ -162,23 +167,34 @@ fn what_cannot_be_served_is_left_out_and_said() {
         ("(127.0.0.1:0 password '' DIR/key DIR/nosuch)", &["nosuch"]),
         ("(127.0.0.1:0 password '' DIR/cert DIR/cert)", &["Cannot use"]),
         ("(127.0.0.1:0 none '(')", &["'(' is not a regular expression"]),
-        ("(9363 none)", &["0.0.0.0:9363", "without a password", "(xend-access-without-password yes)"]),
+        (
+            "(9363 none)",
+            &["0.0.0.0:9363", "without a password", "(xend-access-without-password yes)"],
+        ),
         ("(9225 localhost)", &["'localhost' is not one of none, pam, password", "9225"]),
         (&busy, &["Cannot listen on", &taken.to_string()]),
         #[cfg(not(feature = "pam"))]
-        ("(127.0.0.1:0 pam '^localhost$')", &["127.0.0.1:0", "built without PAM", "xend-password-file"]),
+        (
+            "(127.0.0.1:0 pam '^localhost$')",
+            &["127.0.0.1:0", "built without PAM", "xend-password-file"],
+        ),
     ];
     for (broken, words) in cases {
         let daemon = daemon(prepared(), &format!("(127.0.0.1:0 none) {broken}"));
         // Everything else is served.
-        let [address] = addresses(&daemon, "http")[..] else { panic!("{broken}: {:?}", daemon.announced) };
+        let [address] = addresses(&daemon, "http")[..] else {
+            panic!("{broken}: {:?}", daemon.announced)
+        };
         assert!(
-            said_in(&plain(address, "session.login_with_password", &[text("x"), text("")]).text()).is_ok()
+            said_in(&plain(address, "session.login_with_password", &[text("x"), text("")]).text())
+                .is_ok()
         );
         assert_eq!(daemon.get("/xend/node/").code, 200);
         let log = daemon.log();
-        let error =
-            log.lines().find(|line| line.contains("ERROR")).unwrap_or_else(|| panic!("{broken}: {log}"));
+        let error = log
+            .lines()
+            .find(|line| line.contains("ERROR"))
+            .unwrap_or_else(|| panic!("{broken}: {log}"));
         assert!(error.contains("config.sxp:1:") && error.contains("left out"), "{error}");
         assert!(words.iter().all(|word| error.contains(word)), "{broken}: {error}");
         assert!(addresses(&daemon, "https").is_empty());
@@ -203,7 +219,10 @@ fn without_anything_to_listen_on_it_does_not_start() {
     };
     let (status, stderr) = start(&[]);
     assert_eq!(status, Some(1));
-    assert!(stderr.contains("config.sxp:1:40: ") && stderr.contains("Nothing to listen on"), "{stderr}");
+    assert!(
+        stderr.contains("config.sxp:1:40: ") && stderr.contains("Nothing to listen on"),
+        "{stderr}"
+    );
     // The same is said without a start.
     let (status, stderr) = start(&["--check-config"]);
     assert_eq!(status, Some(1));
@@ -211,7 +230,10 @@ fn without_anything_to_listen_on_it_does_not_start() {
     std::fs::write(&config, "(xend-port 1) (network-script network-bridge)").unwrap();
     let (status, stderr) = start(&["--check-config"]);
     assert_eq!(status, Some(0));
-    assert!(stderr.starts_with("Warning: ") && stderr.contains("network-script has no effect"), "{stderr}");
+    assert!(
+        stderr.starts_with("Warning: ") && stderr.contains("network-script has no effect"),
+        "{stderr}"
+    );
 }
 
 /// PAM for one process: Samba's `pam_wrapper`, whose module takes users and passwords from a file.
@@ -241,13 +263,18 @@ fn the_machines_own_users_log_in_by_pam() {
     let daemon = Daemon::start_with_environment(dir, &config, &[], &environment);
     let [address] = addresses(&daemon, "http")[..] else { panic!("{:?}", daemon.announced) };
     let login = |user: &str, password: &str| {
-        said_in(&plain(address, "session.login_with_password", &[text(user), text(password)]).text())
+        said_in(
+            &plain(address, "session.login_with_password", &[text(user), text(password)]).text(),
+        )
     };
     let session = login("joe", "geheim").unwrap();
     assert!(said_in(&plain(address, "VM.get_all", &[session]).text()).is_ok());
     // A wrong password, somebody who may not log in, nobody.
     for (user, password) in [("joe", "wrong"), ("ann", "geheim"), ("nobody", "geheim")] {
-        assert!(login(user, password).unwrap_err().contains("SESSION_AUTHENTICATION_FAILED"), "{user}");
+        assert!(
+            login(user, password).unwrap_err().contains("SESSION_AUTHENTICATION_FAILED"),
+            "{user}"
+        );
     }
     assert!(!daemon.log().contains("geheim"));
 }
@@ -266,8 +293,10 @@ fn every_listener_tells_what_it_offers() {
     let (legacy, api) = (path("legacy"), path("api"));
     let config = path("config.sxp");
     let listeners = "(127.0.0.1:0 none) (127.0.0.1:0 password)";
-    let text_of =
-        format!("(xen-api-server ({listeners})) (xend-password-file {})", path("passwords").display());
+    let text_of = format!(
+        "(xen-api-server ({listeners})) (xend-password-file {})",
+        path("passwords").display()
+    );
     std::fs::write(&config, text_of).unwrap();
     let options = ["--xmlrpc", legacy.to_str().unwrap(), "--xen-api", api.to_str().unwrap()];
     let daemon = Daemon::start_with_config(dir, &config, &options);

@@ -8,7 +8,8 @@ use xend::wire::xmlrpc::Value;
 fn by_name(value: Value) -> Value {
     match value {
         Value::Struct(members) => {
-            let mut members: Vec<_> = members.into_iter().map(|(key, value)| (key, by_name(value))).collect();
+            let mut members: Vec<_> =
+                members.into_iter().map(|(key, value)| (key, by_name(value))).collect();
             members.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Struct(members)
         }
@@ -20,7 +21,9 @@ fn by_name(value: Value) -> Value {
 fn objects_outlive_a_daemon_that_is_killed() {
     let client = Client::new();
     let record = |members: &[(&str, Value)]| {
-        Value::Struct(members.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+        Value::Struct(
+            members.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        )
     };
     let make = |class: &str, members: &[(&str, Value)]| {
         client
@@ -30,14 +33,23 @@ fn objects_outlive_a_daemon_that_is_killed() {
     let (sr, host) = (client.sr(), client.one("host.get_all", &[]));
     let vdi = make(
         "VDI",
-        &[("SR", sr), ("name_label", text("root")), ("virtual_size", text("4096")), ("type", text("user"))],
+        &[
+            ("SR", sr),
+            ("name_label", text("root")),
+            ("virtual_size", text("4096")),
+            ("type", text("user")),
+        ],
     );
-    let network = make("network", &[("name_label", text("br7")), ("name_description", text("for guests"))]);
-    client.call("PIF.create_VLAN", &[text("eth0"), network.clone(), host.clone(), text("7")]).unwrap();
+    let network =
+        make("network", &[("name_label", text("br7")), ("name_description", text("for guests"))]);
+    client
+        .call("PIF.create_VLAN", &[text("eth0"), network.clone(), host.clone(), text("7")])
+        .unwrap();
     let cpu = strings(&client.call("host_cpu.get_all", &[]).unwrap()).remove(3);
     let pool0 = client.one("cpu_pool.get_by_name_label", &[text("Pool-0")]);
     client.call("cpu_pool.remove_host_CPU_live", &[pool0, text(&cpu)]).unwrap();
-    let pool = make("cpu_pool", &[("name_label", text("fast")), ("auto_power_on", Value::Bool(true))]);
+    let pool =
+        make("cpu_pool", &[("name_label", text("fast")), ("auto_power_on", Value::Bool(true))]);
     client.call("cpu_pool.activate", &[pool]).unwrap();
     let notes = record(&[("owner", text("me"))]);
     let memory = ("memory_dynamic_max", text("67108864"));
@@ -58,10 +70,14 @@ fn objects_outlive_a_daemon_that_is_killed() {
     client.call("VM.start", &[vm.clone(), Value::Bool(true)]).unwrap();
     client.call("VM.set_user_version", &[vm.clone(), text("7")]).unwrap();
     client.call("host.add_to_other_config", &[host, text("rack"), text("7")]).unwrap();
-    let classes =
-        ["VM", "VBD", "VIF", "console", "VDI", "SR", "PBD", "network", "PIF", "cpu_pool", "host", "pool"];
+    let classes = [
+        "VM", "VBD", "VIF", "console", "VDI", "SR", "PBD", "network", "PIF", "cpu_pool", "host",
+        "pool",
+    ];
     let all = |client: &Client| {
-        classes.map(|class| (class, by_name(client.call(&format!("{class}.get_all_records"), &[]).unwrap())))
+        classes.map(|class| {
+            (class, by_name(client.call(&format!("{class}.get_all_records"), &[]).unwrap()))
+        })
     };
     let storage = |records: [(&'static str, Value); 12]| {
         // How full the disk is is the machine's business.
@@ -82,7 +98,8 @@ fn objects_outlive_a_daemon_that_is_killed() {
     assert_eq!(again.call("VM.get_user_version", &[vm]), Ok(text("7")));
 }
 
-/// A definition of another host can name a VDI that this one never had. The disk is the image at its path, whoever asks.
+/// A definition of another host can name a VDI that this one never had. The disk is the image at
+/// its path, whoever asks.
 #[test]
 fn a_disk_whose_vdi_is_not_known_is_the_image_at_its_path() {
     let client = Client::new();
@@ -103,7 +120,10 @@ fn a_disk_whose_vdi_is_not_known_is_the_image_at_its_path() {
         "(vm (name web) (memory 64) (image (linux (kernel /k))) \
          (device (vbd (uname {location}) (dev xvda) (mode w) (VDI 11111111-2222-3333-4444-555555555555))))"
     );
-    assert_eq!(client.daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config))).code, 200);
+    assert_eq!(
+        client.daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config))).code,
+        200
+    );
     let image = |vm: &Value| {
         let vbd = client.one("VM.get_VBDs", std::slice::from_ref(vm));
         client.call("VBD.get_VDI", &[vbd]).unwrap()

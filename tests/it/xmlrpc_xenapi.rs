@@ -15,7 +15,8 @@ fn a_client_looks_around_pauses_and_is_told_what_it_cannot_do() {
     assert!(strings(&all).iter().any(|uuid| *uuid == strings(&Value::Array(vec![vm.clone()]))[0]));
     assert_eq!(client.call("VM.get_name_label", std::slice::from_ref(&vm)), Ok(text("web")));
     let metrics = client.call("VM.get_metrics", std::slice::from_ref(&vm)).unwrap();
-    let Value::Struct(utilisation) = client.call("VM_metrics.get_VCPUs_utilisation", &[metrics]).unwrap()
+    let Value::Struct(utilisation) =
+        client.call("VM_metrics.get_VCPUs_utilisation", &[metrics]).unwrap()
     else {
         panic!()
     };
@@ -26,7 +27,8 @@ fn a_client_looks_around_pauses_and_is_told_what_it_cannot_do() {
     assert_eq!(client.call("VM.unpause", std::slice::from_ref(&vm)), Ok(text("")));
     assert_eq!(state(&client), "Running");
     let Value::Text(reference) = vm.clone() else { panic!() };
-    let wrong = vec!["VM_BAD_POWER_STATE".to_owned(), reference, "Halted".to_owned(), "Running".to_owned()];
+    let wrong =
+        vec!["VM_BAD_POWER_STATE".to_owned(), reference, "Halted".to_owned(), "Running".to_owned()];
     // xm sends a number where a boolean belongs.
     assert_eq!(client.call("VM.start", &[vm.clone(), Value::Int(0)]), Err(wrong));
     assert_eq!(client.call("VM.set_name_label", &[vm.clone(), text("shop")]), Ok(text("")));
@@ -114,7 +116,10 @@ fn the_version_is_found_through_the_pool() {
     let client = Client::new();
     let pool = client.one("pool.get_all", &[]);
     let host = client.call("pool.get_master", &[pool]).unwrap();
-    assert_eq!(client.call("host.get_API_version_major", std::slice::from_ref(&host)), Ok(text("1")));
+    assert_eq!(
+        client.call("host.get_API_version_major", std::slice::from_ref(&host)),
+        Ok(text("1"))
+    );
     assert_eq!(client.call("host.get_API_version_minor", &[host]), Ok(text("0")));
 }
 
@@ -206,9 +211,11 @@ fn events_tell_what_others_do() {
 fn both_doors_take_xms_calls_and_one_of_them_the_xen_apis() {
     let client = Client::new();
     let body = codec::call("xend.domains", &[Value::Int(0)]);
-    let request = format!("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request =
+        format!("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let answer =
-        codec::read_answer(&ask(&client.door, request.as_bytes()).text(), &Limits::default()).unwrap();
+        codec::read_answer(&ask(&client.door, request.as_bytes()).text(), &Limits::default())
+            .unwrap();
     assert_eq!(answer, Ok(Value::Array(vec![text("Domain-0")])));
     let log = client.call("host.get_log", &[client.one("host.get_all", &[])]).unwrap();
     assert!(matches!(log, Value::Text(log) if log.contains("started\n")), "no escapes here");
@@ -266,7 +273,10 @@ fn what_is_under_way_is_cancelled_and_the_domain_goes_on() {
         );
     }
     // Nor is another session seen, whose reference would be the session.
-    assert_eq!(strings(&client.bare("session.get_all", std::slice::from_ref(&other)).unwrap()).len(), 1);
+    assert_eq!(
+        strings(&client.bare("session.get_all", std::slice::from_ref(&other)).unwrap()).len(),
+        1
+    );
     let theirs = client.bare("session.get_this_user", &[other, client.session.clone()]);
     assert_eq!(theirs.unwrap_err()[0], "HANDLE_INVALID");
 }
@@ -292,7 +302,10 @@ fn events_tell_of_devices_images_networks_pools_and_tasks() {
     };
     let said = |class: &str, operation: &str| (class.to_owned(), operation.to_owned());
     assert_eq!(
-        client.daemon.create(&guest("web", "(device (vbd (uname phy:/dev/a) (dev xvdb) (mode w)))")).code,
+        client
+            .daemon
+            .create(&guest("web", "(device (vbd (uname phy:/dev/a) (dev xvdb) (mode w)))"))
+            .code,
         201
     );
     assert!(happened().contains(&said("VBD", "add")));
@@ -300,7 +313,8 @@ fn events_tell_of_devices_images_networks_pools_and_tasks() {
         Value::Struct(members.iter().map(|(key, value)| ((*key).to_owned(), text(value))).collect())
     };
     let Value::Text(sr) = client.sr() else { panic!() };
-    let vdi = [("SR", sr.as_str()), ("name_label", "x"), ("virtual_size", "4096"), ("type", "user")];
+    let vdi =
+        [("SR", sr.as_str()), ("name_label", "x"), ("virtual_size", "4096"), ("type", "user")];
     let vdi = client.call("VDI.create", &[record(&vdi)]).unwrap();
     client.call("VDI.set_virtual_size", &[vdi.clone(), text("8192")]).unwrap();
     assert_eq!(happened(), [said("VDI", "add")], "several changes are told as one");
@@ -342,7 +356,10 @@ fn the_other_codes() {
     ]);
     let huge = client.call("VM.create", &[huge]).unwrap();
     let said = client.call("VM.start", &[huge, Value::Bool(false)]).unwrap_err();
-    assert!(said[0] == "OPERATION_NOT_ALLOWED" && said[1].starts_with("Not enough free memory"), "{said:?}");
+    assert!(
+        said[0] == "OPERATION_NOT_ALLOWED" && said[1].starts_with("Not enough free memory"),
+        "{said:?}"
+    );
     // A disk that does not get connected.
     let Value::Text(vm) = vm else { panic!() };
     let Value::Text(sr) = client.sr() else { panic!() };

@@ -1,8 +1,10 @@
-//! Every call of the Xen-API: with right parameters on a host that has everything (`sexpr-fixtures/xmlrpc/session.jsonl`), waited
-//! for and as a task; with a wrong count, a bad session and a bad reference.
+//! Every call of the Xen-API: with right parameters on a host that has everything
+//! (`sexpr-fixtures/xmlrpc/session.jsonl`), waited for and as a task; with a wrong count, a bad
+//! session and a bad reference.
 //!
-//! A line of the session is a call and what must come of it: `as` names the answer for later lines, `at` takes one element of it, `is`
-//! is what it must be, `has` members that it must have, `hasnt` those that it must not, `err` what it must begin with if it fails.
+//! A line of the session is a call and what must come of it: `as` names the answer for later lines,
+//! `at` takes one element of it, `is` is what it must be, `has` members that it must have, `hasnt`
+//! those that it must not, `err` what it must begin with if it fails.
 
 use crate::xenapi_support::{Client, Said, members, strings, text};
 use serde_json::Value as Json;
@@ -40,7 +42,8 @@ struct Play {
 impl Play {
     fn new(later: bool) -> Self {
         let client = Client::new();
-        let methods = strings(&client.call("host.list_methods", &[]).unwrap()).into_iter().collect();
+        let methods =
+            strings(&client.call("host.list_methods", &[]).unwrap()).into_iter().collect();
         let mut named = BTreeMap::new();
         named.insert("session".to_owned(), client.session.clone());
         named.insert("dir".to_owned(), text(client.daemon.dir.path().to_str().unwrap()));
@@ -95,13 +98,15 @@ impl Play {
 
     fn play(&mut self, line: &Json) {
         let method = line["c"].as_str().unwrap();
-        let params: Vec<Value> = line["p"].as_array().unwrap().iter().map(|one| self.value(one)).collect();
+        let params: Vec<Value> =
+            line["p"].as_array().unwrap().iter().map(|one| self.value(one)).collect();
         match method {
             "*getters" => return self.look_at_everything(),
             "*until" => {
                 let (vm, state) = (params[0].clone(), params[1].clone());
                 return self.client.daemon.until("the VM gets there", |_| {
-                    self.client.call("VM.get_power_state", std::slice::from_ref(&vm)) == Ok(state.clone())
+                    self.client.call("VM.get_power_state", std::slice::from_ref(&vm))
+                        == Ok(state.clone())
                 });
             }
             _ => {}
@@ -162,7 +167,8 @@ impl Play {
                 let records = members(self.call(&format!("{class}.get_all_records"), &[]).unwrap());
                 assert_eq!(records.len(), all.len(), "{class}");
             }
-            let none = ["task", "event", "XSPolicy", "ACMPolicy", "debug"].contains(&class.as_str());
+            let none =
+                ["task", "event", "XSPolicy", "ACMPolicy", "debug"].contains(&class.as_str());
             assert!(none || !all.is_empty(), "there is no {class}");
             for reference in all {
                 let one = [text(&reference)];
@@ -201,14 +207,18 @@ fn sorted(value: Value) -> Value {
 fn session() -> Vec<Json> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/xmlrpc/session.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
-    text.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Calls that other tests make.
 fn is_elsewhere(method: &str) -> bool {
     let class = method.split('.').next().unwrap();
     // What a task or a debug object has is there while there is one; there is no policy.
-    let getters = ["task", "debug", "XSPolicy", "ACMPolicy"].contains(&class) && method.contains(".get_");
+    let getters =
+        ["task", "debug", "XSPolicy", "ACMPolicy"].contains(&class) && method.contains(".get_");
     getters
         || ["task", "event"].contains(&class)
         || method.starts_with("session.log")
@@ -224,7 +234,8 @@ fn every_call_once(later: bool) {
         .methods
         .iter()
         .filter(|method| {
-            method.starts_with("Async.") == later && !is_elsewhere(method.trim_start_matches("Async."))
+            method.starts_with("Async.") == later
+                && !is_elsewhere(method.trim_start_matches("Async."))
         })
         .filter(|method| !play.called.contains(*method))
         .collect();
@@ -242,13 +253,17 @@ fn every_call_as_a_task() {
     every_call_once(true);
 }
 
-/// A wrong count, a session that is none, a reference that is none, and nonsense for everything else.
+/// A wrong count, a session that is none, a reference that is none, and nonsense for everything
+/// else.
 #[test]
 fn every_call_checks_what_it_gets() {
     let client = Client::populated();
     let methods = strings(&client.call("host.list_methods", &[]).unwrap());
     for method in &methods {
-        if method.starts_with("session.log") || method == "session.local_logout" || method == "event.next" {
+        if method.starts_with("session.log")
+            || method == "session.local_logout"
+            || method == "event.next"
+        {
             continue;
         }
         let mismatch = client.bare(method, &[]).unwrap_err();
@@ -261,24 +276,39 @@ fn every_call_checks_what_it_gets() {
             match client.bare(method, &params) {
                 Ok(_) => assert!(count == 1 || is_about_nothing(method), "{method}"),
                 Err(said) => {
-                    let fine = ["HANDLE_INVALID", "VALUE_NOT_SUPPORTED", "SECURITY_ERROR", "DEBUG_FAIL"];
+                    let fine =
+                        ["HANDLE_INVALID", "VALUE_NOT_SUPPORTED", "SECURITY_ERROR", "DEBUG_FAIL"];
                     assert!(fine.contains(&said[0].as_str()), "{method}: {said:?}");
                     if said[0] == "VALUE_NOT_SUPPORTED" {
-                        assert_eq!((said.len(), said[2].as_str()), (4, "nonsense"), "{method}: {said:?}");
+                        assert_eq!(
+                            (said.len(), said[2].as_str()),
+                            (4, "nonsense"),
+                            "{method}: {said:?}"
+                        );
                         assert!(!said[1].is_empty() && said[1] != "value", "{method}: {said:?}");
                     }
                     if said[0] == "HANDLE_INVALID" {
-                        assert_eq!((said.len(), said[2].as_str()), (3, "nonsense"), "{method}: {said:?}");
+                        assert_eq!(
+                            (said.len(), said[2].as_str()),
+                            (3, "nonsense"),
+                            "{method}: {said:?}"
+                        );
                     }
                 }
             }
         }
         params.push(Value::Nil);
-        assert_eq!(client.bare(method, &params).unwrap_err()[0], "MESSAGE_PARAMETER_COUNT_MISMATCH");
+        assert_eq!(
+            client.bare(method, &params).unwrap_err()[0],
+            "MESSAGE_PARAMETER_COUNT_MISMATCH"
+        );
     }
     assert_eq!(client.call("VM.fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "VM.fly"]);
     assert_eq!(client.call("fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "fly"]);
-    assert_eq!(client.call("Async.VM.fly", &[]).unwrap_err(), ["MESSAGE_METHOD_UNKNOWN", "Async.VM.fly"]);
+    assert_eq!(
+        client.call("Async.VM.fly", &[]).unwrap_err(),
+        ["MESSAGE_METHOD_UNKNOWN", "Async.VM.fly"]
+    );
     assert!(!client.daemon.log().contains("panic"));
 }
 
@@ -327,20 +357,33 @@ fn every_error_about_a_value_says_what_was_sent() {
     let vm = client.vm("web");
     let methods = strings(&client.call("host.list_methods", &[]).unwrap());
     for method in methods.iter().filter(|method| !method.starts_with("Async.")) {
-        if method.starts_with("session.log") || method == "session.local_logout" || method == "event.next" {
+        if method.starts_with("session.log")
+            || method == "session.local_logout"
+            || method == "event.next"
+        {
             continue;
         }
         let class = method.split('.').next().unwrap();
         let all = strings(&client.call(&format!("{class}.get_all"), &[]).unwrap());
-        let one = if class == "VM" { vm.clone() } else { text(all.first().map_or("none", String::as_str)) };
+        let one = if class == "VM" {
+            vm.clone()
+        } else {
+            text(all.first().map_or("none", String::as_str))
+        };
         let count: usize = client.bare(method, &[]).unwrap_err()[2].parse().unwrap();
         for at in 1..count {
             for wrong in wrong_values() {
-                let mut params = vec![client.session.clone(), one.clone(), text("7"), text("8"), text("9")];
+                let mut params =
+                    vec![client.session.clone(), one.clone(), text("7"), text("8"), text("9")];
                 params.truncate(count);
                 params[at] = wrong;
                 let said = client.bare(method, &params);
-                assert_says_what_was_sent(&said, "", &params[1..], &format!("{method}{:?}", &params[1..]));
+                assert_says_what_was_sent(
+                    &said,
+                    "",
+                    &params[1..],
+                    &format!("{method}{:?}", &params[1..]),
+                );
             }
         }
     }
@@ -352,17 +395,20 @@ fn every_error_about_a_value_says_what_was_sent() {
 fn every_error_about_a_member_says_what_was_sent() {
     let client = Client::populated();
     let made = |class: &str, record: &[(&str, Value)]| {
-        let record = record.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let record =
+            record.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         client.call(&format!("{class}.create"), &[Value::Struct(record)]).unwrap()
     };
-    let vm = made("VM", &[("name_label", text("halted")), ("memory_dynamic_max", text("67108864"))]);
+    let vm =
+        made("VM", &[("name_label", text("halted")), ("memory_dynamic_max", text("67108864"))]);
     let vdi = made("VDI", &[("SR", client.sr()), ("virtual_size", text("1048576"))]);
     let first = |class: &str| match &client.call(&format!("{class}.get_all"), &[]).unwrap() {
         Value::Array(all) => all.first().cloned().unwrap_or(Value::Nil),
         other => panic!("{other:?}"),
     };
-    for class in ["VM", "VDI", "VBD", "VIF", "VTPM", "console", "DPCI", "DSCSI", "PBD", "network", "cpu_pool"]
-    {
+    for class in [
+        "VM", "VDI", "VBD", "VIF", "VTPM", "console", "DPCI", "DSCSI", "PBD", "network", "cpu_pool",
+    ] {
         let needed = [
             ("name_label", text("new")),
             ("memory_dynamic_max", text("67108864")),
@@ -381,17 +427,26 @@ fn every_error_about_a_member_says_what_was_sent() {
         let model = first(class);
         let mut fields: BTreeSet<String> = fields_of_416(class).into_iter().collect();
         if model != Value::Nil {
-            fields
-                .extend(members(client.call(&format!("{class}.get_record"), &[model]).unwrap()).into_keys());
+            fields.extend(
+                members(client.call(&format!("{class}.get_record"), &[model]).unwrap()).into_keys(),
+            );
         }
         for field in fields {
-            for wrong in wrong_values().into_iter().chain([text("99999999999999999999"), text("-1")]) {
-                let others = needed.iter().filter(|(name, value)| **name != field && *value != Value::Nil);
+            for wrong in
+                wrong_values().into_iter().chain([text("99999999999999999999"), text("-1")])
+            {
+                let others =
+                    needed.iter().filter(|(name, value)| **name != field && *value != Value::Nil);
                 let mut record: Vec<_> =
                     others.map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
                 record.push((field.clone(), wrong.clone()));
                 let said = client.call(&format!("{class}.create"), &[Value::Struct(record)]);
-                assert_says_what_was_sent(&said, &field, &[wrong], &format!("{class}.create, {field}"));
+                assert_says_what_was_sent(
+                    &said,
+                    &field,
+                    &[wrong],
+                    &format!("{class}.create, {field}"),
+                );
                 if let Ok(made) = said {
                     let _ = client.call(&format!("{class}.destroy"), &[made]);
                 }
@@ -450,8 +505,8 @@ fn is_about_nothing(method: &str) -> bool {
     method.ends_with("get_by_name_label") || method == "XSPolicy.get_resource_label"
 }
 
-/// A table of classes: `field` has a getter, `field=` a setter, too, `field{}` is a map whose texts can be set one by one,
-/// `method()` is called as it is.
+/// A table of classes: `field` has a getter, `field=` a setter, too, `field{}` is a map whose texts
+/// can be set one by one, `method()` is called as it is.
 fn table(file: &str) -> Vec<(String, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/xmlrpc").join(file);
     let text = std::fs::read_to_string(path).unwrap();
@@ -465,7 +520,9 @@ fn table(file: &str) -> Vec<(String, String)> {
 
 /// The fields that a class's records had.
 fn fields_of_416(class: &str) -> Vec<String> {
-    let own = table("xend-4.1.6.txt").into_iter().filter(|(of, name)| of == class && !name.ends_with("()"));
+    let own = table("xend-4.1.6.txt")
+        .into_iter()
+        .filter(|(of, name)| of == class && !name.ends_with("()"));
     own.map(|(_, name)| name.trim_end_matches('=').to_owned()).collect()
 }
 

@@ -1,4 +1,5 @@
-//! The Xen-API as monitors, panels and tools of the time use it: what they look up, and what they send.
+//! The Xen-API as monitors, panels and tools of the time use it: what they look up, and what they
+//! send.
 
 use crate::http_support::{Door, ask, encoded, guest};
 use crate::xenapi_support::{Client, members, strings, text};
@@ -20,7 +21,8 @@ fn word(value: &Value) -> &str {
     text
 }
 
-/// Monitors look up `CLASS_metrics.get_all_records()[record.metrics]`, or take a device's own reference for its metrics.
+/// Monitors look up `CLASS_metrics.get_all_records()[record.metrics]`, or take a device's own
+/// reference for its metrics.
 #[test]
 fn metrics_are_found_by_every_reference_to_them() {
     let client = Client::populated();
@@ -41,7 +43,9 @@ fn metrics_are_found_by_every_reference_to_them() {
         }
     }
     let guests = records(&client, "VM_guest_metrics");
-    assert!(records(&client, "VM").values().all(|vm| guests.contains_key(word(&vm["guest_metrics"]))));
+    assert!(
+        records(&client, "VM").values().all(|vm| guests.contains_key(word(&vm["guest_metrics"])))
+    );
 }
 
 /// A monitor multiplies them by 1024, or reads them with `float()`.
@@ -65,11 +69,16 @@ fn interfaces_tell_how_much_they_have_moved() {
 #[test]
 fn times_are_times() {
     let client = Client::populated();
-    let is_time = |field: &str| ["last_updated", "last_active", "start_time", "timestamp"].contains(&field);
+    let is_time =
+        |field: &str| ["last_updated", "last_active", "start_time", "timestamp"].contains(&field);
     let mut seen = 0;
     let mut check = |class: &str, record: BTreeMap<String, Value>| {
         for (field, value) in record {
-            assert_eq!(matches!(value, Value::Time(_)), is_time(&field), "{class}.{field}: {value:?}");
+            assert_eq!(
+                matches!(value, Value::Time(_)),
+                is_time(&field),
+                "{class}.{field}: {value:?}"
+            );
             seen += usize::from(is_time(&field));
         }
     };
@@ -94,12 +103,14 @@ fn times_are_times() {
     assert!(seen > 8, "{seen}");
 }
 
-/// xm takes the SR of one type, and others the other one; each has its PBD and the images that are in it.
+/// xm takes the SR of one type, and others the other one; each has its PBD and the images that are
+/// in it.
 #[test]
 fn there_are_both_kinds_of_storage() {
     let client = Client::new();
     let repositories = records(&client, "SR");
-    let said = |key: &str| repositories.values().map(|sr| word(&sr[key]).to_owned()).collect::<Vec<_>>();
+    let said =
+        |key: &str| repositories.values().map(|sr| word(&sr[key]).to_owned()).collect::<Vec<_>>();
     let (mut labels, mut kinds) = (said("name_label"), said("type"));
     labels.sort_unstable();
     kinds.sort_unstable();
@@ -193,12 +204,14 @@ fn xm_info_finds_what_it_reads() {
         assert!(word(&cpu["speed"]).parse::<u32>().is_ok() && !word(&cpu["features"]).is_empty());
         strings(&cpu["cpu_pool"]);
     }
-    let metrics = members(client.call("host_metrics.get_record", &[host["metrics"].clone()]).unwrap());
+    let metrics =
+        members(client.call("host_metrics.get_record", &[host["metrics"].clone()]).unwrap());
     assert!(word(&metrics["memory_total"]).parse::<u64>().is_ok());
     assert!(word(&metrics["memory_free"]).parse::<u64>().is_ok());
 }
 
-/// Sizes that are no whole MiB stay in the order in which they were given, and are what Xen gives out.
+/// Sizes that are no whole MiB stay in the order in which they were given, and are what Xen gives
+/// out.
 #[test]
 fn all_sizes_of_memory_are_rounded_alike() {
     let client = Client::new();
@@ -216,12 +229,16 @@ fn all_sizes_of_memory_are_rounded_alike() {
     for (field, _) in sizes {
         assert_eq!(client.call(&format!("VM.get_{field}"), one), Ok(text(&rounded)), "{field}");
     }
-    let set =
-        |call: &str, bytes: u64| client.call(&format!("VM.{call}"), &[vm.clone(), text(&bytes.to_string())]);
+    let set = |call: &str, bytes: u64| {
+        client.call(&format!("VM.{call}"), &[vm.clone(), text(&bytes.to_string())])
+    };
     let (mib, odd) = (64_u64 << 20, (64_u64 << 20) + 12345);
-    for call in
-        ["set_memory_static_min", "set_memory_dynamic_min", "set_memory_dynamic_max", "set_memory_static_max"]
-    {
+    for call in [
+        "set_memory_static_min",
+        "set_memory_dynamic_min",
+        "set_memory_dynamic_max",
+        "set_memory_static_max",
+    ] {
         assert_eq!(set(call, odd), Ok(text("")), "{call}");
         let getter = call.replacen("set_", "get_", 1);
         assert_eq!(client.call(&format!("VM.{getter}"), one), Ok(text(&mib.to_string())), "{call}");
@@ -244,8 +261,9 @@ fn all_sizes_of_memory_are_rounded_alike() {
 fn nil_leaves_a_value_and_a_state_that_is_so_already_is_no_error() {
     let client = Client::populated();
     let vm = client.vm("web");
-    let add =
-        |key: &str, value: Value| client.call("VM.add_to_VCPUs_params_live", &[vm.clone(), text(key), value]);
+    let add = |key: &str, value: Value| {
+        client.call("VM.add_to_VCPUs_params_live", &[vm.clone(), text(key), value])
+    };
     assert_eq!(add("weight", text("512")), Ok(text("")));
     assert_eq!(add("cap", text("50")), Ok(text("")));
     assert_eq!(add("weight", Value::Nil), Ok(text("")));
@@ -269,7 +287,11 @@ fn nil_leaves_a_value_and_a_state_that_is_so_already_is_no_error() {
         call("add_to_", &[text("c"), Value::Nil]).unwrap();
         let mut noted = members(call("get_", &[]).unwrap());
         noted.retain(|key, _| key.len() == 1);
-        assert_eq!(noted, [("a".to_owned(), text("1")), ("c".to_owned(), text("3"))].into(), "{class}");
+        assert_eq!(
+            noted,
+            [("a".to_owned(), text("1")), ("c".to_owned(), text("3"))].into(),
+            "{class}"
+        );
     }
     for (verb, state) in
         [("pause", "Paused"), ("pause", "Paused"), ("unpause", "Running"), ("unpause", "Running")]
@@ -285,7 +307,8 @@ fn nil_leaves_a_value_and_a_state_that_is_so_already_is_no_error() {
     }
 }
 
-/// `memory_static_min` is never above `memory_static_max`, and a size of 0 is too small and not missing.
+/// `memory_static_min` is never above `memory_static_max`, and a size of 0 is too small and not
+/// missing.
 #[test]
 fn memory_static_min_is_not_above_memory_static_max() {
     let client = Client::new();
@@ -297,7 +320,8 @@ fn memory_static_min_is_not_above_memory_static_max() {
     let far = "99999999999999";
     let said = created(&[("name_label", "a"), most, ("memory_static_min", far)]).unwrap_err();
     assert_eq!(said[..3], ["VALUE_NOT_SUPPORTED", "memory_static_min", far]);
-    let said = created(&[("name_label", "a"), ("memory_static_max", "0"), ("memory_dynamic_max", "0")]);
+    let said =
+        created(&[("name_label", "a"), ("memory_static_max", "0"), ("memory_dynamic_max", "0")]);
     assert_eq!(said.unwrap_err()[..3], ["VALUE_NOT_SUPPORTED", "memory_dynamic_max", "0"]);
     let said = created(&[("name_label", "a"), ("memory_static_max", "0")]).unwrap_err();
     assert_eq!(said[..3], ["VALUE_NOT_SUPPORTED", "memory_static_max", "0"]);
@@ -305,7 +329,9 @@ fn memory_static_min_is_not_above_memory_static_max() {
     assert_eq!(said[..2], ["CREATE_UNSPECIFIED_ATTRIBUTE", "memory_dynamic_max"]);
 
     let vm = created(&[("name_label", "a"), most, ("memory_static_min", "67108864")]).unwrap();
-    let set = |field: &str, value: &str| client.call(&format!("VM.set_{field}"), &[vm.clone(), text(value)]);
+    let set = |field: &str, value: &str| {
+        client.call(&format!("VM.set_{field}"), &[vm.clone(), text(value)])
+    };
     let said = set("memory_static_min", "68157440").unwrap_err();
     assert_eq!(said[..3], ["VALUE_NOT_SUPPORTED", "memory_static_min", "68157440"]);
     set("memory_dynamic_max", "33554432").unwrap();
@@ -352,7 +378,9 @@ fn locations_of_images_lead_where_they_say() {
         ];
         client.call("VDI.create", &[record(&entries)])
     };
-    for wrong in ["phy:../x", "/..", "/images/../a", "file:/images/../a", "phy:sda1\n", "/images/a\nb"] {
+    for wrong in
+        ["phy:../x", "/..", "/images/../a", "file:/images/../a", "phy:sda1\n", "/images/a\nb"]
+    {
         let said = created(wrong).unwrap_err();
         assert_eq!(said[..3], ["VALUE_NOT_SUPPORTED", "other_config.location", wrong]);
     }
@@ -411,7 +439,11 @@ fn a_refused_value_is_named_with_its_field() {
     let vm = client.vm("web");
     let refused = |method: &str, params: &[Value]| {
         let said = client.call(method, params).unwrap_err();
-        assert_eq!((said[0].as_str(), said.len()), ("VALUE_NOT_SUPPORTED", 4), "{method}: {said:?}");
+        assert_eq!(
+            (said[0].as_str(), said.len()),
+            ("VALUE_NOT_SUPPORTED", 4),
+            "{method}: {said:?}"
+        );
         (said[1].clone(), said[2].clone())
     };
     let of = |field: &str, sent: &str| (field.to_owned(), sent.to_owned());
@@ -445,7 +477,8 @@ fn a_refused_value_is_named_with_its_field() {
     assert_eq!(refused("VM.add_to_other_config", &secret), of("other_config", ""));
 }
 
-/// One domain with every password that there can be, running and defined; every answer of every wire.
+/// One domain with every password that there can be, running and defined; every answer of every
+/// wire.
 #[test]
 fn no_answer_of_any_wire_has_a_password() {
     const SECRET: &str = "hunter2";
@@ -475,13 +508,20 @@ fn no_answer_of_any_wire_has_a_password() {
         assert_eq!(defined.code, 200, "{}", defined.text());
         answers.push(("new".into(), defined.text()));
         let vm = client.vm(name);
-        let secrets =
-            record(&[("vncpasswd", text(SECRET)), ("adminPassword", text(SECRET)), ("owner", text("me"))]);
+        let secrets = record(&[
+            ("vncpasswd", text(SECRET)),
+            ("adminPassword", text(SECRET)),
+            ("owner", text("me")),
+        ]);
         client.call("VM.set_other_config", &[vm.clone(), secrets.clone()]).unwrap();
-        client.call("VM.add_to_platform", &[vm.clone(), text("spicepasswd"), text(SECRET)]).unwrap();
+        client
+            .call("VM.add_to_platform", &[vm.clone(), text("spicepasswd"), text(SECRET)])
+            .unwrap();
         client.call("VM.add_to_VCPUs_params", &[vm.clone(), text("passwd"), text(SECRET)]).unwrap();
         if name == "web" {
-            client.call("VM.add_to_HVM_boot_params", &[vm.clone(), text("pxepasswd"), text(SECRET)]).unwrap();
+            client
+                .call("VM.add_to_HVM_boot_params", &[vm.clone(), text("pxepasswd"), text(SECRET)])
+                .unwrap();
         }
         for (class, mut entries) in [
             ("VTPM", vec![("VM", vm.clone())]),
@@ -497,7 +537,10 @@ fn no_answer_of_any_wire_has_a_password() {
         let (host, sr) = (client.one("host.get_all", &[]), client.sr());
         client.call("host.set_other_config", &[host.clone(), secrets.clone()]).unwrap();
         client
-            .call("PBD.create", &[record(&[("host", host), ("SR", sr), ("device_config", secrets)])])
+            .call(
+                "PBD.create",
+                &[record(&[("host", host), ("SR", sr), ("device_config", secrets)])],
+            )
             .unwrap();
         // What was read is written back: the passwords stay, and are shown no more than before.
         let shown = client.call("VM.get_other_config", std::slice::from_ref(&vm)).unwrap();
@@ -516,8 +559,11 @@ fn no_answer_of_any_wire_has_a_password() {
     answers.push(("event.next".into(), format!("{events:?}")));
     answers.push(("the log".into(), client.daemon.log()));
     assert!(answers.len() > 400, "{}", answers.len());
-    let told: Vec<&String> =
-        answers.iter().filter(|(_, answer)| answer.contains(SECRET)).map(|(what, _)| what).collect();
+    let told: Vec<&String> = answers
+        .iter()
+        .filter(|(_, answer)| answer.contains(SECRET))
+        .map(|(what, _)| what)
+        .collect();
     assert!(told.is_empty(), "{told:?}");
     // They are stored, and go to the hypervisor.
     let state = client.daemon.dir.path().join("state");
@@ -555,9 +601,11 @@ fn no_error_of_any_wire_has_a_password() {
     ];
     for config in &broken {
         for op in ["create", "new"] {
-            let answer = daemon.post("/xend/domain", &format!("op={op}&config={}", encoded(config)));
+            let answer =
+                daemon.post("/xend/domain", &format!("op={op}&config={}", encoded(config)));
             assert_ne!(answer.code, 200, "{config}");
-            answers.push((format!("{op} {config}"), format!("{} {}", answer.reason, answer.text())));
+            answers
+                .push((format!("{op} {config}"), format!("{} {}", answer.reason, answer.text())));
         }
     }
     for config in [format!("(vncpasswd {SECRET})"), format!("(vfb ((vncpasswd {SECRET})))")] {
@@ -567,7 +615,12 @@ fn no_error_of_any_wire_has_a_password() {
     // A struct where xm sends pairs.
     let vfb = Value::Array(vec![text("vfb"), record(&[("vncpasswd", text(SECRET))])]);
     let pair = |key: &str, value: Value| Value::Array(vec![text(key), value]);
-    let vm = [text("vm"), pair("name", text("bad")), pair("memory", text("64")), pair("device", vfb.clone())];
+    let vm = [
+        text("vm"),
+        pair("name", text("bad")),
+        pair("memory", text("64")),
+        pair("device", vfb.clone()),
+    ];
     for (method, params) in [
         ("xend.domain.create", vec![Value::Array(vm.to_vec())]),
         ("xend.domain.new", vec![Value::Array(vm.to_vec())]),
@@ -575,8 +628,10 @@ fn no_error_of_any_wire_has_a_password() {
         ("xend.domain.device_create", vec![text("web"), pair("vncpasswd", text(SECRET))]),
     ] {
         let body = xend::wire::xmlrpc::codec::call(method, &params);
-        let request =
-            format!("POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let request = format!(
+            "POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         let answer = ask(&Door::Unix(rpc.clone()), request.as_bytes()).text();
         assert!(answer.contains("<fault>"), "{method}: {answer}");
         answers.push((method.to_owned(), answer));
@@ -593,8 +648,13 @@ fn no_error_of_any_wire_has_a_password() {
         answers.push((format!("relocation {config}"), answer));
     }
     let (_, dir) = daemon.end(nix::sys::signal::Signal::SIGKILL);
-    let only = std::fs::read_dir(dir.path().join("state/domains")).unwrap().next().unwrap().unwrap();
-    std::fs::write(only.path().join("config.sxp"), device(&format!("(vfb ((vncpasswd {SECRET})))"))).unwrap();
+    let only =
+        std::fs::read_dir(dir.path().join("state/domains")).unwrap().next().unwrap().unwrap();
+    std::fs::write(
+        only.path().join("config.sxp"),
+        device(&format!("(vfb ((vncpasswd {SECRET})))")),
+    )
+    .unwrap();
     let daemon = crate::http_support::Daemon::start_in(dir, &[]);
     let log = daemon.log();
     assert!(log.contains("A damaged definition is set aside: "), "{log}");
@@ -603,7 +663,8 @@ fn no_error_of_any_wire_has_a_password() {
     assert!(told.is_empty(), "{told:#?}");
 }
 
-/// Everything that can be asked, over HTTP in three formats, xm's calls and the Xen-API, and as a task.
+/// Everything that can be asked, over HTTP in three formats, xm's calls and the Xen-API, and as a
+/// task.
 fn look_everywhere(client: &Client, rpc: &std::path::Path, answers: &mut Vec<(String, String)>) {
     let http = [
         "/xend/domain?detail=1",
@@ -625,25 +686,33 @@ fn look_everywhere(client: &Client, rpc: &std::path::Path, answers: &mut Vec<(St
         for name in ["web", "pv"] {
             for accept in ["application/sxp", "application/json", "text/html"] {
                 let target = target.replace("NAME", name);
-                let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
+                let request =
+                    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
                 let answer = ask(&Door::Tcp(client.daemon.tcp), request.as_bytes());
                 answers.push((format!("{target} as {accept}"), answer.text()));
             }
             for class in ["vbd", "vif", "vfb", "vkbd", "pci", "vtpm", "vusb", "console"] {
                 let form = format!("op=devices&type={class}");
-                answers
-                    .push((form.clone(), client.daemon.post(&format!("/xend/domain/{name}"), &form).text()));
+                answers.push((
+                    form.clone(),
+                    client.daemon.post(&format!("/xend/domain/{name}"), &form).text(),
+                ));
             }
         }
     }
     let legacy = |method: &str, params: &[Value]| {
         let body = xend::wire::xmlrpc::codec::call(method, params);
-        let request =
-            format!("POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let request = format!(
+            "POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         (method.to_owned(), ask(&Door::Unix(rpc.to_owned()), request.as_bytes()).text())
     };
     answers.push(legacy("xend.domains", &[Value::Bool(true), Value::Bool(true)]));
-    answers.push(legacy("xend.domains_with_state", &[Value::Bool(true), text("all"), Value::Bool(true)]));
+    answers.push(legacy(
+        "xend.domains_with_state",
+        &[Value::Bool(true), text("all"), Value::Bool(true)],
+    ));
     answers.push(legacy("xend.node.log", &[]));
     for name in ["web", "pv"] {
         for full in [false, true] {
@@ -660,7 +729,8 @@ fn look_everywhere(client: &Client, rpc: &std::path::Path, answers: &mut Vec<(St
         }
         let all = strings(&client.call(&format!("{class}.get_all"), &[]).unwrap());
         for reference in &all {
-            let getters = methods.iter().filter(|method| method.starts_with(&format!("{class}.get_")));
+            let getters =
+                methods.iter().filter(|method| method.starts_with(&format!("{class}.get_")));
             for getter in getters {
                 let answer = client.call(getter, &[text(reference)]);
                 answers.push((getter.clone(), format!("{answer:?}")));

@@ -1,8 +1,9 @@
-//! What xm 4.1.6 sends in its Xen-API mode, call by call as it was recorded against the real xend, and whether what comes back is
-//! what it can read: the same outcome, the same members of the same types.
+//! What xm 4.1.6 sends in its Xen-API mode, call by call as it was recorded against the real xend,
+//! and whether what comes back is what it can read: the same outcome, the same members of the same
+//! types.
 //!
-//! UUIDs are another host's: one that was told there stands for the one that is told in its place here. What is answered
-//! otherwise is in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with the reason.
+//! UUIDs are another host's: one that was told there stands for the one that is told in its place
+//! here. What is answered otherwise is in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with the reason.
 
 use crate::recorded_support::{Exceptions, differences, fixture, is_uuid};
 use crate::xenapi_support::{Client, Said, strings, text};
@@ -15,7 +16,11 @@ fn outcome(answer: &str) -> Said {
     let Ok(Value::Struct(members)) = codec::read_answer(answer, &Limits::default()).unwrap() else {
         panic!()
     };
-    if members[0].1 == text("Success") { Ok(members[1].1.clone()) } else { Err(strings(&members[1].1)) }
+    if members[0].1 == text("Success") {
+        Ok(members[1].1.clone())
+    } else {
+        Err(strings(&members[1].1))
+    }
 }
 
 /// UUIDs of the recorded host, and what stands for them here.
@@ -32,9 +37,9 @@ impl Names {
                 text(&path.replace("/opt/legacy/tmp", &self.0["dir"]))
             }
             Value::Array(all) => Value::Array(all.iter().map(|one| self.here(one)).collect()),
-            Value::Struct(members) => {
-                Value::Struct(members.iter().map(|(key, one)| (key.clone(), self.here(one))).collect())
-            }
+            Value::Struct(members) => Value::Struct(
+                members.iter().map(|(key, one)| (key.clone(), self.here(one))).collect(),
+            ),
             other => other.clone(),
         }
     }
@@ -53,8 +58,9 @@ impl Names {
             (Value::Struct(there), Value::Struct(here)) => {
                 // Records: the one with the same label is the one.
                 for (uuid, there) in there.iter().filter(|(key, _)| is_uuid(key)) {
-                    let same =
-                        here.iter().find(|(_, here)| label(there).is_some() && label(there) == label(here));
+                    let same = here
+                        .iter()
+                        .find(|(_, here)| label(there).is_some() && label(there) == label(here));
                     let only = here.first().filter(|_| here.len() == 1);
                     if let Some((here, _)) = same.or(only) {
                         self.0.entry(uuid.clone()).or_insert_with(|| here.clone());

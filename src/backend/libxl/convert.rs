@@ -1,13 +1,13 @@
 //! Our configuration to libxl's JSON.
 //!
-//! libxl takes unknown keys and text in the place of numbers in silence, so what goes in is made from values that have been
-//! checked.
+//! libxl takes unknown keys and text in the place of numbers in silence, so what goes in is made
+//! from values that have been checked.
 
 use super::hvm;
 use crate::core::error::Error;
 use crate::core::model::{
-    Block, BlockKind, BlockMode, CpuSet, Device, DomainConfig, GuestKind, Invalid, MAX_VCPUS, Password,
-    PciFunction, Property, Rtds, SchedParams, Vif,
+    Block, BlockKind, BlockMode, CpuSet, Device, DomainConfig, GuestKind, Invalid, MAX_VCPUS,
+    Password, PciFunction, Property, Rtds, SchedParams, Vif,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -15,11 +15,17 @@ use std::time::Duration;
 /// libxl's names of xend's numbers.
 const TSC_MODES: [&str; 4] = ["default", "always_emulate", "native", "native_paravirt"];
 
-/// A domain's configuration as libxl takes it. `cpus` are the host's, and `password` is that of VNC screens that name none.
-pub(super) fn domain(config: &DomainConfig, cpus: u32, password: Option<&Password>) -> Result<Value, Error> {
+/// A domain's configuration as libxl takes it. `cpus` are the host's, and `password` is that of VNC
+/// screens that name none.
+pub(super) fn domain(
+    config: &DomainConfig,
+    cpus: u32,
+    password: Option<&Password>,
+) -> Result<Value, Error> {
     let image = config.image.as_ref();
     let kind = image.map_or(GuestKind::Pv, |image| image.kind);
-    let online: Vec<u32> = (0..MAX_VCPUS).filter(|vcpu| config.vcpu_avail >> vcpu & 1 == 1).collect();
+    let online: Vec<u32> =
+        (0..MAX_VCPUS).filter(|vcpu| config.vcpu_avail >> vcpu & 1 == 1).collect();
     let affinity: Vec<Vec<u32>> = config.cpus.iter().map(|set| allowed(set, cpus)).collect();
     let mut build = json!({
         "max_vcpus": config.vcpus,
@@ -43,7 +49,8 @@ pub(super) fn domain(config: &DomainConfig, cpus: u32, password: Option<&Passwor
         set(&mut build, "kernel", &image.kernel);
         set(&mut build, "ramdisk", image.ramdisk.as_deref().map_or(&[], Vec::as_slice));
         set(&mut build, "cmdline", &image.args);
-        let tsc_mode = image.setting("tsc_mode").and_then(|mode| mode.to_string().parse::<usize>().ok());
+        let tsc_mode =
+            image.setting("tsc_mode").and_then(|mode| mode.to_string().parse::<usize>().ok());
         if let Some(mode) = tsc_mode.and_then(|mode| TSC_MODES.get(mode)) {
             build["tsc_mode"] = (*mode).into();
         }
@@ -100,8 +107,8 @@ fn allowed(set: &CpuSet, cpus: u32) -> Vec<u32> {
     if set.is_empty() { (0..cpus).collect() } else { set.iter().collect() }
 }
 
-/// What a device is for libxl, each with the list of its configuration that it belongs to; nothing if libxl makes it by
-/// itself.
+/// What a device is for libxl, each with the list of its configuration that it belongs to; nothing
+/// if libxl makes it by itself.
 pub(super) fn device(
     device: &Device,
     password: Option<&Password>,
@@ -110,7 +117,8 @@ pub(super) fn device(
         Device::Block(block) => vec![("disks", disk(block)?)],
         Device::Vif(interface) => vec![("nics", nic(interface))],
         Device::Vfb(frame) => {
-            let mut screen = json!({ "devid": frame.id.unwrap_or(0), "vnc": vnc(&frame.rest, password) });
+            let mut screen =
+                json!({ "devid": frame.id.unwrap_or(0), "vnc": vnc(&frame.rest, password) });
             if let Some(keymap) = frame.setting("keymap").filter(|keymap| !keymap.is_empty()) {
                 screen["keymap"] = keymap.to_string().into();
             }
@@ -132,8 +140,8 @@ fn pci(function: &PciFunction) -> Value {
     json!({ "domain": address.domain, "bus": address.bus, "dev": address.slot, "func": address.func })
 }
 
-/// `phy:` and `file:` are served by blkback, which looks by itself whether it is a device; a format that the kernel does not
-/// know is for QEMU; any other type is for its hotplug script.
+/// `phy:` and `file:` are served by blkback, which looks by itself whether it is a device; a format
+/// that the kernel does not know is for QEMU; any other type is for its hotplug script.
 pub(super) fn disk(block: &Block) -> Result<Value, Error> {
     let (types, path) = block.source();
     let mut script = None;
@@ -208,13 +216,15 @@ fn nic(vif: &Vif) -> Value {
     nic
 }
 
-/// Where a screen can be seen, and with which password: its own, even if that is none, or else the host's.
+/// Where a screen can be seen, and with which password: its own, even if that is none, or else the
+/// host's.
 pub(super) fn vnc(said: &[Property], password: Option<&Password>) -> Value {
     let get = |key: &str| {
         let property = said.iter().find(|property| property.key == key);
         property.and_then(Property::text).map(ToString::to_string)
     };
-    let on = get("vnc").is_some_and(|value| value != "0") || get("type").is_some_and(|kind| kind == "vnc");
+    let on = get("vnc").is_some_and(|value| value != "0")
+        || get("type").is_some_and(|kind| kind == "vnc");
     let mut vnc = json!({ "enable": if on { "True" } else { "False" } });
     for (key, name) in [("vnclisten", "listen"), ("vncpasswd", "passwd")] {
         if let Some(value) = get(key) {
@@ -236,8 +246,12 @@ pub(super) fn vnc(said: &[Property], password: Option<&Password>) -> Value {
 /// Parameters of a scheduler, as libxl takes them.
 pub(super) fn sched(params: SchedParams) -> Result<Value, Error> {
     Ok(match params {
-        SchedParams::Credit { weight, cap } => json!({ "sched": "credit", "weight": weight, "cap": cap }),
-        SchedParams::Credit2 { weight, cap } => json!({ "sched": "credit2", "weight": weight, "cap": cap }),
+        SchedParams::Credit { weight, cap } => {
+            json!({ "sched": "credit", "weight": weight, "cap": cap })
+        }
+        SchedParams::Credit2 { weight, cap } => {
+            json!({ "sched": "credit2", "weight": weight, "cap": cap })
+        }
         SchedParams::Rtds(Rtds { period, budget }) => {
             json!({ "sched": "rtds", "period": micros(period), "budget": micros(budget) })
         }
@@ -258,7 +272,8 @@ mod tests {
     use crate::sxp::{Limits, read_one};
 
     fn config(text: &str) -> DomainConfig {
-        let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
+        let mut config =
+            read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
         config.number_devices();
         config
     }
@@ -273,7 +288,10 @@ mod tests {
         let value = domain(&config, 2, None).unwrap();
         assert_eq!(value["c_info"]["type"], "pv");
         let build = &value["b_info"];
-        assert_eq!((&build["max_memkb"], &build["target_memkb"]), (&json!(131_072), &json!(65_536)));
+        assert_eq!(
+            (&build["max_memkb"], &build["target_memkb"]),
+            (&json!(131_072), &json!(65_536))
+        );
         assert_eq!(build["vcpu_hard_affinity"], json!([[0], [0, 1]]));
         assert_eq!(build["type.pv"], json!({}), "libxl refuses a domain without it");
         assert_eq!(value["disks"][0]["pdev_path"], "/dev/vg0/a");
@@ -287,8 +305,9 @@ mod tests {
     #[test]
     fn a_type_that_xen_does_not_know_is_for_its_script() {
         let disk = |uname: &str| {
-            let text =
-                format!("(vm (name a) (memory 64) (device (vbd (uname '{uname}') (dev xvda) (mode w))))");
+            let text = format!(
+                "(vm (name a) (memory 64) (device (vbd (uname '{uname}') (dev xvda) (mode w))))"
+            );
             domain(&config(&text), 1, None).map(|value| value["disks"][0].clone())
         };
         for (uname, script, path) in [
@@ -313,7 +332,9 @@ mod tests {
     fn a_screen_has_the_hosts_password_unless_it_names_its_own() {
         let password = Password::new("geheim".into());
         let screens = |said: &str| {
-            let text = format!("(vm (name a) (memory 64) (image (linux (kernel /k))) (device (vfb {said})))");
+            let text = format!(
+                "(vm (name a) (memory 64) (image (linux (kernel /k))) (device (vfb {said})))"
+            );
             domain(&config(&text), 2, password.as_ref()).unwrap()["vfbs"][0].clone()
         };
         assert_eq!(screens("(vnc 1)")["vnc"]["passwd"], "geheim");

@@ -11,7 +11,8 @@ use serde_json::Value;
 use std::time::SystemTime;
 
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| Error::backend("libxl's answer makes no sense", error))
+    serde_json::from_str(text)
+        .map_err(|error| Error::backend("libxl's answer makes no sense", error))
 }
 
 impl Inner {
@@ -36,8 +37,13 @@ impl Inner {
         info.facts(&known.name, known.started, known.ports)
     }
 
-    /// What is done with a domain that was just built: it is watched, and its configuration is kept with it.
-    pub(super) fn settle_in(&self, domid: u32, config: &DomainConfig) -> Result<DomainFacts, Error> {
+    /// What is done with a domain that was just built: it is watched, and its configuration is kept
+    /// with it.
+    pub(super) fn settle_in(
+        &self,
+        domid: u32,
+        config: &DomainConfig,
+    ) -> Result<DomainFacts, Error> {
         let settled = self.keep(domid, config, Some(SystemTime::now())).and_then(|()| {
             // A sweep can have asked before there was a note.
             self.forget(domid);
@@ -54,7 +60,13 @@ impl Inner {
     }
 
     /// Plugs a device in, or out.
-    pub(super) fn plug(&self, domid: u32, device: &Device, plug: Plug, what: &str) -> Result<(), Error> {
+    pub(super) fn plug(
+        &self,
+        domid: u32,
+        device: &Device,
+        plug: Plug,
+        what: &str,
+    ) -> Result<(), Error> {
         if matches!(device, Device::Console(_)) {
             return Err(Error::Unsupported("A console cannot be plugged in or out".to_owned()));
         }
@@ -80,7 +92,11 @@ impl Inner {
     }
 
     /// Devices that libxl has no word of, as the guest's XenStore shows them.
-    pub(super) fn other_devices(&self, domid: u32, config: &DomainConfig) -> Result<Vec<DeviceFacts>, Error> {
+    pub(super) fn other_devices(
+        &self,
+        domid: u32,
+        config: &DomainConfig,
+    ) -> Result<Vec<DeviceFacts>, Error> {
         let mut facts = Vec::new();
         for device in &config.devices {
             let (Device::Vfb(_) | Device::Vkbd(_) | Device::Pci(_)) = device else { continue };
@@ -88,7 +104,8 @@ impl Inner {
             let nodes = self.libxl.nodes(&format!("/local/domain/{domid}/device/{class}/{number}"));
             let nodes = nodes.map_err(|failure| of_domain(domid, "Reading devices", failure))?;
             if !nodes.is_empty() {
-                let nodes = nodes.into_iter().map(|(key, value)| Property::new(key, value)).collect();
+                let nodes =
+                    nodes.into_iter().map(|(key, value)| Property::new(key, value)).collect();
                 facts.push(DeviceFacts { class: class.to_owned(), number, nodes, io: None });
             }
         }
@@ -97,7 +114,8 @@ impl Inner {
 }
 
 pub(super) fn vcpus_of(inner: &Inner, domid: u32) -> Result<u32, Error> {
-    let text = inner.libxl.vcpus(domid).map_err(|failure| of_domain(domid, "Reading VCPUs", failure))?;
+    let text =
+        inner.libxl.vcpus(domid).map_err(|failure| of_domain(domid, "Reading VCPUs", failure))?;
     let all: Vec<Value> = parse(&text)?;
     Ok(u32::try_from(all.len()).unwrap_or(1).max(1))
 }

@@ -5,9 +5,9 @@
 use super::Ports;
 use crate::core::error::Error;
 use crate::core::model::{
-    Block, BlockClass, BlockKind, BlockMode, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
-    GuestKind, Image, OnEvent, Property, Rtds, RunFlags, SchedParams, Scheduler, ShutdownReason, Uuid,
-    VcpuFacts, Vif, VirtualDevice,
+    Block, BlockClass, BlockKind, BlockMode, Device, DeviceFacts, DomId, DomName, DomainConfig,
+    DomainFacts, GuestKind, Image, OnEvent, Property, Rtds, RunFlags, SchedParams, Scheduler,
+    ShutdownReason, Uuid, VcpuFacts, Vif, VirtualDevice,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,7 +33,8 @@ pub(super) struct DomInfo {
     vcpu_online: u32,
 }
 
-/// Why a guest has stopped: libxl leaves out the first, gives others by name, and in other places by number.
+/// Why a guest has stopped: libxl leaves out the first, gives others by name, and in other places
+/// by number.
 #[derive(Debug, Deserialize, Default)]
 #[serde(untagged)]
 enum Reason {
@@ -68,7 +69,12 @@ impl DomInfo {
     }
 
     /// As the engine has it, with what libxl does not say.
-    pub(super) fn facts(&self, name: &str, start_time: Option<SystemTime>, ports: Ports) -> DomainFacts {
+    pub(super) fn facts(
+        &self,
+        name: &str,
+        start_time: Option<SystemTime>,
+        ports: Ports,
+    ) -> DomainFacts {
         let reason = self.shutdown_reason.read();
         DomainFacts {
             domid: DomId(self.domid),
@@ -161,7 +167,8 @@ impl DeviceInfo {
         if self.evtch > 0 {
             node("event-channel", self.evtch.to_string());
         }
-        let rings = [("ring-ref", self.rref), ("tx-ring-ref", self.rref_tx), ("rx-ring-ref", self.rref_rx)];
+        let rings =
+            [("ring-ref", self.rref), ("tx-ring-ref", self.rref_tx), ("rx-ring-ref", self.rref_rx)];
         for (key, value) in
             rings.into_iter().filter_map(|(key, value)| Some((key, value.filter(|v| *v > 0)?)))
         {
@@ -177,7 +184,9 @@ pub(super) fn read_sched(value: &Value) -> Result<SchedParams, Error> {
     let small = |key: &str| u16::try_from(number(key)).unwrap_or(u16::MAX);
     match scheduler(value["sched"].as_str().unwrap_or_default())? {
         Scheduler::Credit => Ok(SchedParams::Credit { weight: small("weight"), cap: small("cap") }),
-        Scheduler::Credit2 => Ok(SchedParams::Credit2 { weight: small("weight"), cap: small("cap") }),
+        Scheduler::Credit2 => {
+            Ok(SchedParams::Credit2 { weight: small("weight"), cap: small("cap") })
+        }
         Scheduler::Rtds => Ok(SchedParams::Rtds(Rtds {
             period: Duration::from_micros(number("period")),
             budget: Duration::from_micros(number("budget")),
@@ -188,11 +197,12 @@ pub(super) fn read_sched(value: &Value) -> Result<SchedParams, Error> {
 
 /// A scheduler by libxl's name.
 pub(super) fn scheduler(name: &str) -> Result<Scheduler, Error> {
-    name.parse().map_err(|_| Error::Unsupported(format!("The scheduler {name:?} is not known here")))
+    name.parse()
+        .map_err(|_| Error::Unsupported(format!("The scheduler {name:?} is not known here")))
 }
 
-/// The configuration of a domain that another toolstack built, as far as it matters here. What happens when it stops is
-/// that toolstack's business.
+/// The configuration of a domain that another toolstack built, as far as it matters here. What
+/// happens when it stops is that toolstack's business.
 pub(super) fn foreign(value: &Value, uuid: Uuid, memory_kib: u64) -> DomainConfig {
     let (create, build) = (&value["c_info"], &value["b_info"]);
     let mib = |key: &str| build[key].as_u64().map(|kib| (kib / 1024).max(1));
@@ -243,8 +253,14 @@ fn foreign_nic(nic: &Value) -> Device {
 fn foreign_disk(disk: &Value) -> Option<Device> {
     let dev = disk["vdev"].as_str()?;
     let path = disk["pdev_path"].as_str().unwrap_or_default();
-    let kind = if disk["is_cdrom"].as_i64().unwrap_or(0) == 1 { BlockKind::Cdrom } else { BlockKind::Disk };
-    let script = disk["script"].as_str().and_then(|script| script.rsplit('/').next()?.strip_prefix("block-"));
+    let kind = if disk["is_cdrom"].as_i64().unwrap_or(0) == 1 {
+        BlockKind::Cdrom
+    } else {
+        BlockKind::Disk
+    };
+    let script = disk["script"]
+        .as_str()
+        .and_then(|script| script.rsplit('/').next()?.strip_prefix("block-"));
     let scheme = script.unwrap_or(if path.starts_with("/dev/") { "phy" } else { "file" });
     Some(Device::Block(Block {
         class: BlockClass::Vbd,
@@ -252,7 +268,11 @@ fn foreign_disk(disk: &Value) -> Option<Device> {
         dev: dev.to_owned(),
         number: VirtualDevice::parse(dev).ok()?,
         kind,
-        mode: if disk["readwrite"].as_i64() == Some(1) { BlockMode::ReadWrite } else { BlockMode::ReadOnly },
+        mode: if disk["readwrite"].as_i64() == Some(1) {
+            BlockMode::ReadWrite
+        } else {
+            BlockMode::ReadOnly
+        },
         bootable: None,
         backend: None,
         vdi: None,
@@ -269,9 +289,13 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_zero() {
-        let info: DomInfo = serde_json::from_str(r#"{"running": true, "current_memkb": 1048576}"#).unwrap();
+        let info: DomInfo =
+            serde_json::from_str(r#"{"running": true, "current_memkb": 1048576}"#).unwrap();
         let facts = info.facts("Domain-0", None, Ports::default());
-        assert_eq!((facts.domid, facts.flags.shutdown, facts.uuid), (DomId::ZERO, None, Uuid::nil()));
+        assert_eq!(
+            (facts.domid, facts.flags.shutdown, facts.uuid),
+            (DomId::ZERO, None, Uuid::nil())
+        );
         for (told, reason) in [
             ("", ShutdownReason::Poweroff),
             (r#", "shutdown_reason": "poweroff""#, ShutdownReason::Poweroff),
@@ -281,15 +305,20 @@ mod tests {
         ] {
             let text = format!(r#"{{"domid": 3, "shutdown": true{told}}}"#);
             let off: DomInfo = serde_json::from_str(&text).unwrap();
-            assert_eq!(off.facts("a", None, Ports::default()).flags.shutdown, Some(reason), "{text}");
+            assert_eq!(
+                off.facts("a", None, Ports::default()).flags.shutdown,
+                Some(reason),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn schedulers_read_back() {
-        for params in
-            [SchedParams::Credit { weight: 256, cap: 50 }, SchedParams::Credit2 { weight: 777, cap: 0 }]
-        {
+        for params in [
+            SchedParams::Credit { weight: 256, cap: 50 },
+            SchedParams::Credit2 { weight: 777, cap: 0 },
+        ] {
             assert_eq!(read_sched(&sched(params).unwrap()).unwrap(), params);
         }
     }

@@ -23,7 +23,11 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.words.is_empty() { write!(f, "libxl error {}", self.code) } else { f.write_str(&self.words) }
+        if self.words.is_empty() {
+            write!(f, "libxl error {}", self.code)
+        } else {
+            f.write_str(&self.words)
+        }
     }
 }
 

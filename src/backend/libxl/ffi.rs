@@ -1,7 +1,8 @@
 //! The C side: the only unsafe code of the project.
 //!
-//! `shim.c` is compiled against libxl's headers and takes plain C types; here each of its functions is given a safe face.
-//! Every call blocks, for as long as xenstored, a hotplug script or a guest takes.
+//! `shim.c` is compiled against libxl's headers and takes plain C types; here each of its functions
+//! is given a safe face. Every call blocks, for as long as xenstored, a hotplug script or a guest
+//! takes.
 #![allow(unsafe_code)]
 
 use super::failure::Failure;
@@ -43,10 +44,10 @@ pub(super) enum Class {
 /// A handle on libxl. It may be used from any thread.
 pub(super) struct Libxl(*mut Gate);
 
-// SAFETY: a libxl context may be used by several threads at a time: it locks itself (libxl.h, "libxl contexts are
-// thread-safe"). The same holds of the one call of libxenctrl,
-// which is a single hypercall, and of libxenstore's handle, which locks itself. What changes in the structure, libxl's events,
-// is behind its lock (events.c).
+// SAFETY: a libxl context may be used by several threads at a time: it locks itself (libxl.h,
+// "libxl contexts are thread-safe"). The same holds of the one call of libxenctrl, which is a
+// single hypercall, and of libxenstore's handle, which locks itself. What changes in the structure,
+// libxl's events, is behind its lock (events.c).
 unsafe impl Send for Libxl {}
 // SAFETY: as above.
 unsafe impl Sync for Libxl {}
@@ -59,24 +60,30 @@ impl Drop for Libxl {
 }
 
 impl Libxl {
-    /// Opens libxl on this host, which fails where there is no Xen. libxl's own limits are right for a gateway that waits for
-    /// two minutes, and go by `limit`. Nothing is completed before a thread waits in [`event`](Self::event).
+    /// Opens libxl on this host, which fails where there is no Xen. libxl's own limits are right
+    /// for a gateway that waits for two minutes, and go by `limit`. Nothing is completed before a
+    /// thread waits in [`event`](Self::event).
     pub(super) fn open(limit: Duration) -> Result<Self, Failure> {
         let mut gate = ptr::null_mut();
         let seconds = c_int::try_from(limit.as_secs()).unwrap_or(c_int::MAX);
-        // SAFETY: the out parameter is written to before the call returns, and is null unless it returns 0.
+        // SAFETY: the out parameter is written to before the call returns, and is null unless it
+        // returns 0.
         checked(|| unsafe { c::gate_open(seconds, &raw mut gate) })?;
         Ok(Self(gate))
     }
 
     /// Calls a function that hands out a string.
-    fn text(&self, call: impl FnOnce(*mut Gate, *mut *mut c_char) -> c_int) -> Result<String, Failure> {
+    fn text(
+        &self,
+        call: impl FnOnce(*mut Gate, *mut *mut c_char) -> c_int,
+    ) -> Result<String, Failure> {
         let mut out = ptr::null_mut();
         checked(|| call(self.0, &raw mut out))?;
         if out.is_null() {
             return Err(Failure::told("libxl gave no answer"));
         }
-        // SAFETY: after success the shim has handed out a string that ends with a zero and belongs to us.
+        // SAFETY: after success the shim has handed out a string that ends with a zero and belongs
+        // to us.
         let text = unsafe { CStr::from_ptr(out) }.to_string_lossy().into_owned();
         // SAFETY: it was allocated by malloc, and nothing points into it any more.
         unsafe { c::gate_free(out) };
@@ -84,7 +91,8 @@ impl Libxl {
     }
 
     pub(super) fn version(&self) -> Result<String, Failure> {
-        // SAFETY: the handle is open; the out parameter is valid for the call. So it is in all that follow.
+        // SAFETY: the handle is open; the out parameter is valid for the call. So it is in all that
+        // follow.
         self.text(|gate, out| unsafe { c::gate_version(gate, out) })
     }
 
@@ -150,7 +158,8 @@ impl Libxl {
 
     pub(super) fn note(&self, domid: u32, text: &str) -> Result<(), Failure> {
         let text = string(text)?;
-        // SAFETY: the handle is open, the string ends with a zero and outlives the call. So it is in all that follow.
+        // SAFETY: the handle is open, the string ends with a zero and outlives the call. So it is
+        // in all that follow.
         checked(|| unsafe { c::gate_note(self.0, domid, text.as_ptr()) })
     }
 
@@ -158,7 +167,9 @@ impl Libxl {
     pub(super) fn create(&self, json: &str, from: Option<RawFd>) -> Result<u32, Failure> {
         let (json, mut domid) = (string(json)?, 0);
         // SAFETY: see `note`; the descriptor is the caller's and stays open.
-        checked(|| unsafe { c::gate_create(self.0, json.as_ptr(), from.unwrap_or(-1), &raw mut domid) })?;
+        checked(|| unsafe {
+            c::gate_create(self.0, json.as_ptr(), from.unwrap_or(-1), &raw mut domid)
+        })?;
         Ok(domid)
     }
 
@@ -223,7 +234,9 @@ impl Libxl {
     ) -> Result<(), Failure> {
         let (name, suffix) = (string(name)?, string(suffix)?);
         // SAFETY: see `note`; the UUID's sixteen bytes outlive the call.
-        checked(|| unsafe { c::gate_preserve(self.0, domid, name.as_ptr(), suffix.as_ptr(), uuid.as_ptr()) })
+        checked(|| unsafe {
+            c::gate_preserve(self.0, domid, name.as_ptr(), suffix.as_ptr(), uuid.as_ptr())
+        })
     }
 
     pub(super) fn dump(&self, domid: u32, file: &str) -> Result<(), Failure> {
@@ -270,7 +283,13 @@ impl Libxl {
         checked(|| unsafe { c::gate_set_sched(self.0, domid, json.as_ptr()) })
     }
 
-    pub(super) fn plug(&self, domid: u32, class: Class, plug: Plug, json: &str) -> Result<(), Failure> {
+    pub(super) fn plug(
+        &self,
+        domid: u32,
+        class: Class,
+        plug: Plug,
+        json: &str,
+    ) -> Result<(), Failure> {
         let (json, what) = (string(json)?, plug as c_int);
         // SAFETY: see `note`.
         checked(|| unsafe {
@@ -326,8 +345,9 @@ impl Libxl {
         checked(|| unsafe { c::gate_follow(self.0, domid, c_int::from(on)) })
     }
 
-    /// Waits for a domain to come, to go, or to get a name. One thread may be here; it says which domain got a name, or none
-    /// if others may have come or gone, which may be so after `limit` in any case.
+    /// Waits for a domain to come, to go, or to get a name. One thread may be here; it says which
+    /// domain got a name, or none if others may have come or gone, which may be so after `limit` in
+    /// any case.
     pub(super) fn change(&self, limit: Duration) -> Result<Option<u32>, Failure> {
         let mut domid = u32::MAX;
         let milliseconds = c_int::try_from(limit.as_millis()).unwrap_or(c_int::MAX);
@@ -336,8 +356,8 @@ impl Libxl {
         Ok((domid != u32::MAX).then_some(domid))
     }
 
-    /// Waits for the next event, and says which domain it is about. One thread must always be here: it completes what all
-    /// others have begun.
+    /// Waits for the next event, and says which domain it is about. One thread must always be here:
+    /// it completes what all others have begun.
     pub(super) fn event(&self) -> Result<u32, Failure> {
         let mut domid = 0;
         // SAFETY: the handle is open, the out parameter is valid for the call.

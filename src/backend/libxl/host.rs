@@ -9,20 +9,31 @@ use serde_json::Value;
 pub(super) const PAGE_KIB: u64 = 4;
 
 /// What does not change while the host is up, from libxl's version and physical information.
-pub(super) fn host_info(version: &Value, physical: &Value, scheduler: &str) -> Result<HostInfo, Error> {
+pub(super) fn host_info(
+    version: &Value,
+    physical: &Value,
+    scheduler: &str,
+) -> Result<HostInfo, Error> {
     let uname = rustix::system::uname();
     let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let number = |value: &Value, key: &str| value[key].as_u64().unwrap_or(0);
     let small = |value: &Value, key: &str| u32::try_from(number(value, key)).unwrap_or(0);
     let capable = |key: &str| physical[key].as_bool().unwrap_or(false);
     let words = physical["hw_cap"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let hw_caps: Vec<String> = words.iter().map(|w| format!("{:08x}", w.as_u64().unwrap_or(0))).collect();
+    let hw_caps: Vec<String> =
+        words.iter().map(|w| format!("{:08x}", w.as_u64().unwrap_or(0))).collect();
     let capabilities = [("cap_hvm", "hvm"), ("cap_hvm_directio", "hvm_directio")]
         .into_iter()
         .filter(|(key, _)| capable(key));
     Ok(HostInfo {
-        uname: [uname.sysname(), uname.nodename(), uname.release(), uname.version(), uname.machine()]
-            .map(|part| part.to_string_lossy().into_owned()),
+        uname: [
+            uname.sysname(),
+            uname.nodename(),
+            uname.release(),
+            uname.version(),
+            uname.machine(),
+        ]
+        .map(|part| part.to_string_lossy().into_owned()),
         topology: Topology {
             cpus: small(physical, "nr_cpus").max(1),
             nodes: small(physical, "nr_nodes").max(1),
@@ -42,6 +53,7 @@ pub(super) fn host_info(version: &Value, physical: &Value, scheduler: &str) -> R
         platform_params: format!("virt_start={:#x}", number(version, "virt_start")),
         changeset: text(version, "changeset"),
         commandline: text(version, "commandline"),
-        compiled: ["compiler", "compile_by", "compile_domain", "compile_date"].map(|key| text(version, key)),
+        compiled: ["compiler", "compile_by", "compile_domain", "compile_date"]
+            .map(|key| text(version, key)),
     })
 }

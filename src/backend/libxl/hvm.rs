@@ -4,7 +4,8 @@ use super::convert::vnc;
 use crate::core::model::{Device, DomainConfig, Image, Password, Property, Value as Word};
 use serde_json::{Map, Value, json};
 
-/// Where xend's firmware and device model were: paths that every old configuration names, and that mean libxl's own.
+/// Where xend's firmware and device model were: paths that every old configuration names, and that
+/// mean libxl's own.
 const XENDS_OWN: [&str; 2] = ["hvmloader", "qemu-dm"];
 
 /// libxl's names of xend's numbers.
@@ -24,8 +25,9 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig, password: Optio
         return;
     };
     // xend's defaults are not libxl's, and answers show them: they are told to libxl, too.
-    let default =
-        |key: &str| image.defaults().find(|(name, _)| *name == key).map(|(_, value)| value.to_owned());
+    let default = |key: &str| {
+        image.defaults().find(|(name, _)| *name == key).map(|(_, value)| value.to_owned())
+    };
     let text = |key: &str| image.setting(key).map(ToString::to_string).or_else(|| default(key));
     let number = |key: &str| text(key).and_then(|value| value.parse::<u64>().ok());
     let switch = |key: &str| text(key).map(|value| defbool(!matches!(value.as_str(), "" | "0")));
@@ -35,7 +37,8 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig, password: Optio
             build[key] = value;
         }
     }
-    if let Some(mode) = number("timer_mode").and_then(|n| TIMER_MODES.get(usize::try_from(n).ok()?)) {
+    if let Some(mode) = number("timer_mode").and_then(|n| TIMER_MODES.get(usize::try_from(n).ok()?))
+    {
         build["timer_mode"] = (*mode).into();
     }
     for (key, name, unit) in [
@@ -82,8 +85,10 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig, password: Optio
         several => drop(hvm.insert("serial_list".into(), json!(several))),
     }
     // libxl knows no parallel port; its device model does.
-    let parallel: Vec<String> =
-        ports(image, "parallel").into_iter().flat_map(|port| ["-parallel".to_owned(), port]).collect();
+    let parallel: Vec<String> = ports(image, "parallel")
+        .into_iter()
+        .flat_map(|port| ["-parallel".to_owned(), port])
+        .collect();
     if !parallel.is_empty() {
         build["extra_hvm"] = json!(parallel);
     }
@@ -91,21 +96,29 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig, password: Optio
     build["type.hvm"] = Value::Object(hvm);
 }
 
-/// Where the screen is shown: what the frame buffer says, or, before Xen 3.0.4, the image. Without either it is shown
-/// nowhere, which libxl would not do by itself.
-fn screen(hvm: &mut Map<String, Value>, config: &DomainConfig, image: &Image, password: Option<&Password>) {
+/// Where the screen is shown: what the frame buffer says, or, before Xen 3.0.4, the image. Without
+/// either it is shown nowhere, which libxl would not do by itself.
+fn screen(
+    hvm: &mut Map<String, Value>,
+    config: &DomainConfig,
+    image: &Image,
+    password: Option<&Password>,
+) {
     let frame = config.devices.iter().find_map(|device| match device {
         Device::Vfb(frame) => Some(frame.rest.as_slice()),
         _ => None,
     });
     let said = frame.unwrap_or(&image.rest);
     hvm.insert("vnc".into(), vnc(said, password));
-    let word =
-        |key: &str| said.iter().find(|p| p.key == key).and_then(Property::text).map(ToString::to_string);
+    let word = |key: &str| {
+        said.iter().find(|p| p.key == key).and_then(Property::text).map(ToString::to_string)
+    };
     if let Some(keymap) = word("keymap").filter(|keymap| !keymap.is_empty()) {
         hvm.entry("keymap").or_insert_with(|| keymap.into());
     }
-    if word("sdl").is_some_and(|value| value != "0") || word("type").is_some_and(|kind| kind == "sdl") {
+    if word("sdl").is_some_and(|value| value != "0")
+        || word("type").is_some_and(|kind| kind == "sdl")
+    {
         let mut sdl = json!({ "enable": "True" });
         for key in ["display", "xauthority"] {
             if let Some(value) = word(key) {
@@ -119,7 +132,10 @@ fn screen(hvm: &mut Map<String, Value>, config: &DomainConfig, image: &Image, pa
 /// `(cdrom /root/boot.iso)`: how images named a CD before it was a device.
 pub(super) fn cdrom(config: &DomainConfig) -> Option<Value> {
     let path = config.image.as_ref()?.setting("cdrom").filter(|path| !path.is_empty())?;
-    let taken = config.devices.iter().any(|device| device.as_block().is_some_and(|block| block.dev == "hdc"));
+    let taken = config
+        .devices
+        .iter()
+        .any(|device| device.as_block().is_some_and(|block| block.dev == "hdc"));
     let drive = json!({
         "vdev": "hdc", "pdev_path": path.to_string(), "format": "raw", "readwrite": 0, "is_cdrom": 1, "removable": 1,
     });
@@ -128,12 +144,15 @@ pub(super) fn cdrom(config: &DomainConfig) -> Option<Value> {
 
 /// A path that is neither xend's firmware nor its device model.
 fn foreign(path: Option<String>) -> Option<String> {
-    path.filter(|path| !path.is_empty() && !XENDS_OWN.iter().any(|own| path.rsplit('/').next() == Some(own)))
+    path.filter(|path| {
+        !path.is_empty() && !XENDS_OWN.iter().any(|own| path.rsplit('/').next() == Some(own))
+    })
 }
 
 /// `(serial pty)`, or `(serial (/dev/ttyS0 none))`.
 fn ports(image: &Image, key: &str) -> Vec<String> {
-    let values = image.rest.iter().find(|property| property.key == key).map(|property| &property.values);
+    let values =
+        image.rest.iter().find(|property| property.key == key).map(|property| &property.values);
     let words = values.into_iter().flatten().flat_map(|value| match value {
         Word::Text(_) => std::slice::from_ref(value),
         Word::List(several) => several,
@@ -155,7 +174,8 @@ mod tests {
     use serde_json::{Value, json};
 
     fn converted(text: &str) -> Value {
-        let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
+        let mut config =
+            read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
         config.number_devices();
         domain(&config, 2, Password::new("host".into()).as_ref()).unwrap()
     }
@@ -180,7 +200,10 @@ mod tests {
             (&json!("pty"), &json!(["-parallel", "tcp:localhost:9999"]))
         );
         assert_eq!(hvm["soundhw"], "sb16,es1370");
-        assert_eq!((&value["disks"][1]["vdev"], &value["disks"][1]["is_cdrom"]), (&json!("hdc"), &json!(1)));
+        assert_eq!(
+            (&value["disks"][1]["vdev"], &value["disks"][1]["is_cdrom"]),
+            (&json!("hdc"), &json!(1))
+        );
         assert_eq!(value["nics"][0]["nictype"], "vif_ioemu");
     }
 
@@ -201,8 +224,9 @@ mod tests {
 
     #[test]
     fn without_a_word_about_it_there_is_no_screen() {
-        let value =
-            converted("(vm (name fv) (memory 400) (image (hvm (loader /usr/lib/xen/boot/hvmloader))))");
+        let value = converted(
+            "(vm (name fv) (memory 400) (image (hvm (loader /usr/lib/xen/boot/hvmloader))))",
+        );
         assert_eq!(value["b_info"]["type.hvm"]["vnc"]["enable"], "False");
     }
 
@@ -211,9 +235,12 @@ mod tests {
         let value = converted("(vm (name fv) (memory 400) (image (hvm)))");
         let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
         assert_eq!(build["timer_mode"], "no_delay_for_missed_ticks");
-        for (key, on) in
-            [("hpet", "False"), ("viridian", "False"), ("xen_platform_pci", "True"), ("vpt_align", "True")]
-        {
+        for (key, on) in [
+            ("hpet", "False"),
+            ("viridian", "False"),
+            ("xen_platform_pci", "True"),
+            ("vpt_align", "True"),
+        ] {
             assert_eq!(hvm[key], on, "{key}");
         }
         for key in ["acpi", "apic"] {

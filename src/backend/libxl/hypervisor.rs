@@ -10,8 +10,9 @@ use super::sysfs::Sysfs;
 use super::{Note, Xen, failed, json, of_domain};
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo, Invalid,
-    MAX_VCPUS, PciDevice, PciFunction, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo,
+    Invalid, MAX_VCPUS, PciDevice, PciFunction, SchedParams, ShutdownReason, Trigger, Uuid,
+    VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
 use crate::core::transfer::Transfer;
@@ -28,10 +29,13 @@ const MOST_PAUSES: usize = 8;
 impl Hypervisor for Xen {
     async fn info(&self) -> Result<HostInfo, Error> {
         self.blocking(|inner| {
-            let read = |text: Result<String, _>| json(&text.map_err(|f| failed("Reading the host", f))?);
+            let read =
+                |text: Result<String, _>| json(&text.map_err(|f| failed("Reading the host", f))?);
             let (version, physical) = (read(inner.libxl.version())?, read(inner.libxl.physinfo())?);
-            let scheduler =
-                inner.libxl.scheduler().map_err(|failure| failed("Reading the scheduler", failure))?;
+            let scheduler = inner
+                .libxl
+                .scheduler()
+                .map_err(|failure| failed("Reading the scheduler", failure))?;
             host_info(&version, &physical, &scheduler)
         })
         .await
@@ -39,7 +43,8 @@ impl Hypervisor for Xen {
 
     async fn figures(&self) -> Result<HostFigures, Error> {
         self.blocking(|inner| {
-            let text = inner.libxl.physinfo().map_err(|failure| failed("Reading the host", failure))?;
+            let text =
+                inner.libxl.physinfo().map_err(|failure| failed("Reading the host", failure))?;
             let pages = json(&text)?["free_pages"].as_u64().unwrap_or(0);
             Ok(HostFigures { free_memory: pages * PAGE_KIB / 1024, free_cpus: inner.free_cpus()? })
         })
@@ -48,7 +53,8 @@ impl Hypervisor for Xen {
 
     async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
         self.blocking(|inner| {
-            let text = inner.libxl.domains().map_err(|failure| failed("Listing the domains", failure))?;
+            let text =
+                inner.libxl.domains().map_err(|failure| failed("Listing the domains", failure))?;
             let all: Vec<DomInfo> = parse(&text)?;
             Ok(all.iter().map(|info| inner.figures(info)).collect())
         })
@@ -61,7 +67,8 @@ impl Hypervisor for Xen {
 
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
         self.blocking(move |inner| {
-            let info = inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
+            let info =
+                inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
             if let Some(Note { mut config, .. }) = inner.note(domid.0)? {
                 // Another toolstack can have renamed it.
                 config.name = DomName::adopted(&inner.about(domid.0, info.uuid).name);
@@ -69,7 +76,8 @@ impl Hypervisor for Xen {
             }
             // libxl keeps no configuration of Domain-0.
             let value = inner.libxl.config(domid.0).ok().and_then(|text| json(&text).ok());
-            let mut config = facts::foreign(&value.unwrap_or_default(), info.uuid, info.current_memkb);
+            let mut config =
+                facts::foreign(&value.unwrap_or_default(), info.uuid, info.current_memkb);
             config.name = DomName::adopted(&inner.about(domid.0, info.uuid).name);
             if domid == DomId::ZERO {
                 config.set_vcpus(vcpus_of(inner, domid.0)?);
@@ -88,12 +96,17 @@ impl Hypervisor for Xen {
         .await
     }
 
-    async fn create(&self, config: &DomainConfig, transfer: Arc<Transfer>) -> Result<DomainFacts, Error> {
+    async fn create(
+        &self,
+        config: &DomainConfig,
+        transfer: Arc<Transfer>,
+    ) -> Result<DomainFacts, Error> {
         let config = config.clone();
         self.blocking(move |inner| {
             let value = convert::domain(&config, inner.cpus, inner.password.as_ref())?;
             let create = || inner.libxl.create(&value.to_string(), None);
-            let created = inner.while_building(config.uuid.unwrap_or_default(), None, &transfer, create);
+            let created =
+                inner.while_building(config.uuid.unwrap_or_default(), None, &transfer, create);
             let domid = created.map_err(|failure| failed("Building the domain", failure))?;
             inner.settle_in(domid, &config)
         })
@@ -109,7 +122,8 @@ impl Hypervisor for Xen {
     /// Xen counts pauses, and would want as many of the opposite.
     async fn pause(&self, domid: DomId) -> Result<(), Error> {
         self.blocking(move |inner| {
-            let info = inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
+            let info =
+                inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
             if inner.facts(&info).flags.paused {
                 return Ok(());
             }
@@ -121,11 +135,16 @@ impl Hypervisor for Xen {
     async fn unpause(&self, domid: DomId) -> Result<(), Error> {
         self.blocking(move |inner| {
             for _ in 0..MOST_PAUSES {
-                let info = inner.info_of(domid.0)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
+                let info = inner
+                    .info_of(domid.0)?
+                    .ok_or_else(|| Error::NoSuchDomain(domid.to_string()))?;
                 if !inner.facts(&info).flags.paused {
                     break;
                 }
-                inner.libxl.unpause(domid.0).map_err(|failure| of_domain(domid.0, "Unpause", failure))?;
+                inner
+                    .libxl
+                    .unpause(domid.0)
+                    .map_err(|failure| of_domain(domid.0, "Unpause", failure))?;
             }
             Ok(())
         })
@@ -134,7 +153,8 @@ impl Hypervisor for Xen {
 
     async fn destroy(&self, domid: DomId, transfer: Arc<Transfer>) -> Result<(), Error> {
         self.blocking(move |inner| {
-            let destroyed = inner.while_freeing(domid.0, &transfer, || inner.libxl.destroy(domid.0));
+            let destroyed =
+                inner.while_freeing(domid.0, &transfer, || inner.libxl.destroy(domid.0));
             destroyed.map_err(|failure| of_domain(domid.0, "Destroy", failure))?;
             inner.forget(domid.0);
             Ok(())
@@ -177,7 +197,8 @@ impl Hypervisor for Xen {
 
     async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error> {
         self.blocking(move |inner| {
-            let text = inner.libxl.vcpus(domid.0).map_err(|f| of_domain(domid.0, "Reading VCPUs", f))?;
+            let text =
+                inner.libxl.vcpus(domid.0).map_err(|f| of_domain(domid.0, "Reading VCPUs", f))?;
             let all: Vec<VcpuInfo> = parse(&text)?;
             Ok(all.into_iter().map(VcpuInfo::facts).collect())
         })
@@ -188,15 +209,21 @@ impl Hypervisor for Xen {
         let config = self.config(domid).await?;
         self.blocking(move |inner| {
             let mut facts = Vec::new();
-            for (class, text) in [("vbd", inner.libxl.disks(domid.0)), ("vif", inner.libxl.nics(domid.0))] {
-                let text = text.map_err(|failure| of_domain(domid.0, "Reading devices", failure))?;
+            for (class, text) in
+                [("vbd", inner.libxl.disks(domid.0)), ("vif", inner.libxl.nics(domid.0))]
+            {
+                let text =
+                    text.map_err(|failure| of_domain(domid.0, "Reading devices", failure))?;
                 // One that went away while it was looked at is null.
                 let all: Vec<Option<DeviceInfo>> = parse(&text)?;
                 for info in all.into_iter().flatten() {
                     let id = info.devid();
                     let at = config.device_at(class, id);
                     let io = Sysfs::of_this_machine().moved(class, domid.0, info.devid());
-                    facts.push(DeviceFacts { io, ..info.facts(class, at.map(|at| &config.devices[at])) });
+                    facts.push(DeviceFacts {
+                        io,
+                        ..info.facts(class, at.map(|at| &config.devices[at]))
+                    });
                 }
             }
             facts.extend(inner.other_devices(domid.0, &config)?);
@@ -207,7 +234,10 @@ impl Hypervisor for Xen {
 
     async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {
         self.blocking(move |inner| {
-            let text = inner.libxl.sched(domid.0).map_err(|f| of_domain(domid.0, "Reading parameters", f))?;
+            let text = inner
+                .libxl
+                .sched(domid.0)
+                .map_err(|f| of_domain(domid.0, "Reading parameters", f))?;
             facts::read_sched(&json(&text)?)
         })
         .await
@@ -288,15 +318,18 @@ impl Hypervisor for Xen {
             (Device::Pci(new), Some(Device::Pci(old))) => {
                 // What left the bus, then what came to it.
                 let without = |bus: &PciDevice, other: &PciDevice| {
-                    let gone =
-                        |one: &&PciFunction| !other.functions.iter().any(|two| two.address == one.address);
+                    let gone = |one: &&PciFunction| {
+                        !other.functions.iter().any(|two| two.address == one.address)
+                    };
                     let functions = bus.functions.iter().filter(gone).cloned().collect();
                     Device::Pci(PciDevice { functions, ..bus.clone() })
                 };
                 inner.plug(domid.0, &without(&old, new), Plug::Remove, "Detaching")?;
                 inner.plug(domid.0, &without(new, &old), Plug::Add, "Attaching")
             }
-            _ => Err(Error::Unsupported("This device cannot be changed while it is plugged in".to_owned())),
+            _ => Err(Error::Unsupported(
+                "This device cannot be changed while it is plugged in".to_owned(),
+            )),
         })
         .await
     }
@@ -328,7 +361,10 @@ impl Hypervisor for Xen {
         self.blocking(move |inner| {
             let suspended = inner.info_of(domid.0)?.map(|info| inner.facts(&info).flags.shutdown);
             if suspended == Some(Some(ShutdownReason::Suspend)) {
-                inner.libxl.unsuspend(domid.0).map_err(|failure| of_domain(domid.0, "Resuming", failure))?;
+                inner
+                    .libxl
+                    .unsuspend(domid.0)
+                    .map_err(|failure| of_domain(domid.0, "Resuming", failure))?;
             }
             Ok(())
         })
@@ -352,14 +388,22 @@ impl Hypervisor for Xen {
         .await
     }
 
-    async fn dump_core(&self, domid: DomId, file: &Path, transfer: Arc<Transfer>) -> Result<(), Error> {
+    async fn dump_core(
+        &self,
+        domid: DomId,
+        file: &Path,
+        transfer: Arc<Transfer>,
+    ) -> Result<(), Error> {
         let file = file.to_owned();
         self.blocking(move |inner| inner.dump(domid.0, &file, &transfer)).await
     }
 
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
         self.blocking(move |inner| {
-            let name = inner.libxl.name(domid.0).map_err(|f| of_domain(domid.0, "Reading the console", f))?;
+            let name = inner
+                .libxl
+                .name(domid.0)
+                .map_err(|f| of_domain(domid.0, "Reading the console", f))?;
             console_tail(&name)
         })
         .await
@@ -373,21 +417,27 @@ impl Hypervisor for Xen {
     }
 
     async fn clear_dmesg(&self) -> Result<(), Error> {
-        self.blocking(|inner| inner.libxl.dmesg(true).map(drop).map_err(|f| failed("Clearing dmesg", f)))
-            .await
+        self.blocking(|inner| {
+            inner.libxl.dmesg(true).map(drop).map_err(|f| failed("Clearing dmesg", f))
+        })
+        .await
     }
 
     async fn debug_keys(&self, keys: &str) -> Result<(), Error> {
         let keys = keys.to_owned();
-        self.blocking(move |inner| inner.libxl.debug_keys(&keys).map_err(|f| failed("Pressing keys", f)))
-            .await
+        self.blocking(move |inner| {
+            inner.libxl.debug_keys(&keys).map_err(|f| failed("Pressing keys", f))
+        })
+        .await
     }
 
     async fn power_host(&self, reboot: bool) -> Result<(), Error> {
         self.blocking(move |_| {
             let how = if reboot { "-r" } else { "-h" };
             let started = std::process::Command::new("/sbin/shutdown").args([how, "now"]).spawn();
-            started.map(drop).map_err(|error| Error::backend("The host could not be switched off", error))
+            started
+                .map(drop)
+                .map_err(|error| Error::backend("The host could not be switched off", error))
         })
         .await
     }

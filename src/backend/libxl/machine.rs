@@ -4,7 +4,8 @@ use super::sysfs::Sysfs;
 use super::{Inner, Xen, failed, json};
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuSet, DomId, Hardware, Interface, InterfaceChange, Invalid, NetworkChange, PoolChange, PoolFacts,
+    CpuSet, DomId, Hardware, Interface, InterfaceChange, Invalid, NetworkChange, PoolChange,
+    PoolFacts,
 };
 use crate::core::ports::Machine;
 use async_trait::async_trait;
@@ -37,7 +38,18 @@ fn relink(change: &NetworkChange) -> Result<(), Error> {
         NetworkChange::MakeVlan { device, tag } => {
             let name = Interface::vlan_name(device, *tag);
             ip(
-                &["link", "add", "link", device, "name", &name, "type", "vlan", "id", &tag.to_string()],
+                &[
+                    "link",
+                    "add",
+                    "link",
+                    device,
+                    "name",
+                    &name,
+                    "type",
+                    "vlan",
+                    "id",
+                    &tag.to_string(),
+                ],
                 THERE,
             )?;
             ip(&["link", "set", "dev", &name, "up"], &[])
@@ -51,10 +63,13 @@ fn relink(change: &NetworkChange) -> Result<(), Error> {
                 None => Ok(()),
             }
         }
-        NetworkChange::RemoveBridge(name) => ip(&["link", "delete", "dev", name, "type", "bridge"], GONE),
-        NetworkChange::RemoveVlan { device, tag } => {
-            ip(&["link", "delete", "dev", &Interface::vlan_name(device, *tag), "type", "vlan"], GONE)
+        NetworkChange::RemoveBridge(name) => {
+            ip(&["link", "delete", "dev", name, "type", "bridge"], GONE)
         }
+        NetworkChange::RemoveVlan { device, tag } => ip(
+            &["link", "delete", "dev", &Interface::vlan_name(device, *tag), "type", "vlan"],
+            GONE,
+        ),
         NetworkChange::Interface(InterfaceChange::Link { name, bridge: Some(bridge) }) => {
             ip(&["link", "set", "dev", name, "master", bridge], &[])
         }
@@ -79,7 +94,8 @@ fn pool(info: &Value, domains: &[Value]) -> Option<PoolFacts> {
 
 impl Inner {
     fn pools(&self) -> Result<Vec<PoolFacts>, Error> {
-        let read = |text: Result<String, _>| json(&text.map_err(|f| failed("Reading the CPU pools", f))?);
+        let read =
+            |text: Result<String, _>| json(&text.map_err(|f| failed("Reading the CPU pools", f))?);
         let (pools, domains) = (read(self.libxl.pools())?, read(self.libxl.domains())?);
         let domains = domains.as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(pools.as_array().into_iter().flatten().filter_map(|info| pool(info, domains)).collect())
@@ -143,8 +159,10 @@ mod tests {
     #[test]
     fn a_pool_is_read_from_libxls_json() {
         let info = serde_json::json!({"poolid": 1, "pool_name": "new", "sched": "credit2", "n_dom": 1, "cpumap": [1, 3]});
-        let domains =
-            [serde_json::json!({"domid": 0, "cpupool": 0}), serde_json::json!({"domid": 7, "cpupool": 1})];
+        let domains = [
+            serde_json::json!({"domid": 0, "cpupool": 0}),
+            serde_json::json!({"domid": 7, "cpupool": 1}),
+        ];
         let wanted = PoolFacts {
             name: "new".into(),
             scheduler: Scheduler::Credit2,

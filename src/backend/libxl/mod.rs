@@ -17,8 +17,9 @@
 //! events.c     its file descriptors, timers, operations and forks
 //! ```
 //!
-//! A domain's configuration is kept with it as libxl's user data, and goes with it. A domain that another toolstack built
-//! has none: it is shown and can be controlled, and what happens when its guest stops is left to that toolstack.
+//! A domain's configuration is kept with it as libxl's user data, and goes with it. A domain that
+//! another toolstack built has none: it is shown and can be controlled, and what happens when its
+//! guest stops is left to that toolstack.
 
 mod convert;
 mod domains;
@@ -46,7 +47,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
-/// How long sweeps believe a domain's name: another toolstack can rename it, and gives it one after it has built it.
+/// How long sweeps believe a domain's name: another toolstack can rename it, and gives it one after
+/// it has built it.
 const NAME_AGE: Duration = Duration::from_secs(5);
 
 /// A handle on the Xen of this host. Clones share it.
@@ -88,17 +90,24 @@ impl std::fmt::Debug for Xen {
 }
 
 impl Xen {
-    /// Opens libxl, which fails on a host without Xen. `limit` is how long the caller waits for one call, and `password` is that
-    /// of VNC screens that name none. Blocks.
+    /// Opens libxl, which fails on a host without Xen. `limit` is how long the caller waits for one
+    /// call, and `password` is that of VNC screens that name none. Blocks.
     pub fn open(limit: Duration, password: Option<Password>) -> Result<Self, Error> {
         let libxl = Libxl::open(limit).map_err(|failure| {
-            Error::backend("Xen cannot be reached: is this Domain-0, and does xenstored run?", failure)
+            Error::backend(
+                "Xen cannot be reached: is this Domain-0, and does xenstored run?",
+                failure,
+            )
         })?;
-        let physinfo = json(&libxl.physinfo().map_err(|failure| failed("Reading the host", failure))?)?;
-        let cpus = physinfo["nr_cpus"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
-        let inner = Inner { libxl, cpus, password, known: Mutex::default(), listener: Mutex::default() };
+        let physinfo =
+            json(&libxl.physinfo().map_err(|failure| failed("Reading the host", failure))?)?;
+        let cpus =
+            physinfo["nr_cpus"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
+        let inner =
+            Inner { libxl, cpus, password, known: Mutex::default(), listener: Mutex::default() };
         let xen = Self(Arc::new(inner));
-        watch::start(&xen.0).map_err(|error| Error::backend("No thread for libxl's events", error))?;
+        watch::start(&xen.0)
+            .map_err(|error| Error::backend("No thread for libxl's events", error))?;
         Ok(xen)
     }
 
@@ -124,14 +133,16 @@ impl Inner {
             return Ports::default();
         }
         let nodes = self.libxl.nodes(&format!("/local/domain/{domid}/console")).unwrap_or_default();
-        let get = |key: &str| nodes.iter().find(|(name, _)| name == key).map(|(_, text)| text.as_str());
+        let get =
+            |key: &str| nodes.iter().find(|(name, _)| name == key).map(|(_, text)| text.as_str());
         Ports {
             console: get("port").and_then(|text| text.parse().ok()),
             vnc: get("vnc-port").and_then(|text| text.parse().ok()),
         }
     }
 
-    /// A domain's name and when it was built, as they were a moment ago: for sweeps over all domains.
+    /// A domain's name and when it was built, as they were a moment ago: for sweeps over all
+    /// domains.
     fn lately(&self, domid: u32, uuid: Uuid) -> Known {
         let young = |known: &&Known| known.uuid == uuid && known.asked.elapsed() < NAME_AGE;
         let known = self.known().get(&domid).filter(young).cloned();
@@ -176,10 +187,17 @@ impl Inner {
         Ok(Note::read(&tree))
     }
 
-    fn keep(&self, domid: u32, config: &DomainConfig, started: Option<SystemTime>) -> Result<(), Error> {
+    fn keep(
+        &self,
+        domid: u32,
+        config: &DomainConfig,
+        started: Option<SystemTime>,
+    ) -> Result<(), Error> {
         let note = Note { started, config: config.clone() };
         let text = note.print().to_string();
-        self.libxl.note(domid, &text).map_err(|failure| of_domain(domid, "Keeping a configuration", failure))
+        self.libxl
+            .note(domid, &text)
+            .map_err(|failure| of_domain(domid, "Keeping a configuration", failure))
     }
 }
 
@@ -192,23 +210,27 @@ struct Note {
 impl Note {
     /// `(xend (started SECONDS) (config (domain ...)))`
     fn print(&self) -> Sxp {
-        let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let started =
-            self.started.map(|time| Sxp::list([Sxp::atom("started"), Sxp::atom(since(time).to_string())]));
+        let since =
+            |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let started = self
+            .started
+            .map(|time| Sxp::list([Sxp::atom("started"), Sxp::atom(since(time).to_string())]));
         let config = Sxp::list([Sxp::atom("config"), shape::stored_config(&self.config)]);
         Sxp::list([Sxp::atom("xend")].into_iter().chain(started).chain([config]))
     }
 
     fn read(tree: &Sxp) -> Option<Self> {
         let config = shape::read_stored(tree.value("config")?).ok()?;
-        let started = tree.value("started").and_then(Sxp::as_str).and_then(|text| text.parse::<f64>().ok());
+        let started =
+            tree.value("started").and_then(Sxp::as_str).and_then(|text| text.parse::<f64>().ok());
         let started = started.and_then(|s| Duration::try_from_secs_f64(s).ok());
         Some(Self { started: started.and_then(|since| UNIX_EPOCH.checked_add(since)), config })
     }
 }
 
 fn json(text: &str) -> Result<serde_json::Value, Error> {
-    serde_json::from_str(text).map_err(|error| Error::backend("libxl's answer makes no sense", error))
+    serde_json::from_str(text)
+        .map_err(|error| Error::backend("libxl's answer makes no sense", error))
 }
 
 /// A failure that is about no domain, or about one that has just come to be.

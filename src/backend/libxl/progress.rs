@@ -1,5 +1,5 @@
-//! What can be seen of a call of libxl while it is being made: the bytes that it moves, the memory of the domain, its device
-//! model and its backends in XenStore.
+//! What can be seen of a call of libxl while it is being made: the bytes that it moves, the memory
+//! of the domain, its device model and its backends in XenStore.
 
 use super::Inner;
 use super::domains::parse;
@@ -48,14 +48,15 @@ pub(super) fn while_moving<T>(
     meanwhile(count, call)
 }
 
-/// How much of a stream has been read: the offset of a file, which libxl's helper shares with us, or what a socket has
-/// received.
+/// How much of a stream has been read: the offset of a file, which libxl's helper shares with us,
+/// or what a socket has received.
 pub(super) fn position(stream: &OwnedFd) -> Option<u64> {
     rustix::fs::tell(stream).ok().or_else(|| Libxl::received(stream.as_fd()))
 }
 
 impl Inner {
-    /// Makes a call that builds a domain, and shows how far that is. `stream` is what it is built from, if it is restored.
+    /// Makes a call that builds a domain, and shows how far that is. `stream` is what it is built
+    /// from, if it is restored.
     pub(super) fn while_building<T>(
         &self,
         uuid: Uuid,
@@ -82,7 +83,12 @@ impl Inner {
     }
 
     /// Makes a call that takes a domain apart, and shows how its memory is freed.
-    pub(super) fn while_freeing<T>(&self, domid: u32, transfer: &Transfer, call: impl FnOnce() -> T) -> T {
+    pub(super) fn while_freeing<T>(
+        &self,
+        domid: u32,
+        transfer: &Transfer,
+        call: impl FnOnce() -> T,
+    ) -> T {
         let look = || {
             // A call that was given up is looked at no more.
             if transfer.is_cancelled() {
@@ -101,7 +107,8 @@ impl Inner {
         // The domain that had the UUID before can still be there.
         let info = all.iter().rfind(|info| info.uuid == uuid && !info.is_dying())?;
         let domid = info.domid;
-        let started = self.libxl.read(&format!("/local/domain/{domid}/image/device-model-pid")).is_some();
+        let started =
+            self.libxl.read(&format!("/local/domain/{domid}/image/device-model-pid")).is_some();
         let state = || self.libxl.read(&format!("/local/domain/0/device-model/{domid}/state"));
         Some(Seen {
             memory_kib: info.current_memkb,
@@ -186,7 +193,10 @@ mod tests {
     use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
     use std::net::{TcpListener, TcpStream};
 
-    fn seen(device_model: Option<&str>, backends: &[(&str, &str, Option<&str>)]) -> (Stage, String) {
+    fn seen(
+        device_model: Option<&str>,
+        backends: &[(&str, &str, Option<&str>)],
+    ) -> (Stage, String) {
         let backends = backends.iter().map(|(name, state, hotplug)| Backend {
             name: (*name).to_owned(),
             state: (*state).to_owned(),
@@ -201,8 +211,12 @@ mod tests {
         let (stage, detail) = seen(None, &[]);
         assert_eq!((stage, detail.as_str()), (Stage::Memory, "8192 KiB of memory"));
         let (stage, detail) = seen(Some(""), &[("vbd 51712", "1", Some(""))]);
-        assert_eq!((stage, detail.as_str()), (Stage::DeviceModel, "no state yet, 8192 KiB of memory"));
-        let (stage, detail) = seen(Some("running"), &[("vbd 51712", "2", Some("")), ("vif 0", "1", None)]);
+        assert_eq!(
+            (stage, detail.as_str()),
+            (Stage::DeviceModel, "no state yet, 8192 KiB of memory")
+        );
+        let (stage, detail) =
+            seen(Some("running"), &[("vbd 51712", "2", Some("")), ("vif 0", "1", None)]);
         assert_eq!(stage, Stage::Devices);
         let text = "vbd 51712 is in state \"2\", its script has not ended; vif 0 is in state \"1\"";
         assert_eq!(detail, text);

@@ -17,17 +17,25 @@ const NO_LIVE: &str = "Failed to enable logdirty";
 
 impl Inner {
     /// Suspends a domain and writes it.
-    pub(super) fn save(&self, domid: u32, to: OwnedFd, live: bool, transfer: &Transfer) -> Result<(), Error> {
+    pub(super) fn save(
+        &self,
+        domid: u32,
+        to: OwnedFd,
+        live: bool,
+        transfer: &Transfer,
+    ) -> Result<(), Error> {
         if let Some(info) = self.info_of(domid)? {
             transfer.expect(info.current_memkb.saturating_mul(1024));
         }
         let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
-        let (reader, writer) = pipe.map_err(|error| Error::backend("No pipe", io::Error::from(error)))?;
+        let (reader, writer) =
+            pipe.map_err(|error| Error::backend("No pipe", io::Error::from(error)))?;
         std::thread::scope(|scope| {
             let relay = scope.spawn(move || count(File::from(reader), File::from(to), transfer));
             let saved = self.libxl.save(domid, writer.as_raw_fd(), live);
             drop(writer);
-            let relayed = relay.join().unwrap_or_else(|_| Err(io::Error::other("The relay failed")));
+            let relayed =
+                relay.join().unwrap_or_else(|_| Err(io::Error::other("The relay failed")));
             // That nobody takes it any more is why libxl could not write it.
             relayed.map_err(|error| Error::backend("The domain could not be written", error))?;
             saved.map_err(|failure| {
@@ -45,12 +53,14 @@ impl Inner {
     pub(super) fn dump(&self, domid: u32, file: &Path, transfer: &Transfer) -> Result<(), Error> {
         let dir = file.parent().filter(|dir| dir.is_dir());
         let Some(dir) = dir.filter(|_| !file.exists() || file.is_file()) else {
-            let reason = format!("Cannot dump core to {}: no such directory, or not a file", file.display());
+            let reason =
+                format!("Cannot dump core to {}: no such directory, or not a file", file.display());
             return Err(Invalid::new(reason).into());
         };
         // Half a core file is worth nothing: it has its name when it is complete.
         let draft = tempfile::Builder::new().prefix(".new-").tempfile_in(dir);
-        let draft = draft.map_err(|error| Error::backend("Cannot dump core", error))?.into_temp_path();
+        let draft =
+            draft.map_err(|error| Error::backend("Cannot dump core", error))?.into_temp_path();
         let Some(path) = draft.to_str() else {
             return Err(Invalid::new("Cannot dump core: the path is not UTF-8").into());
         };
@@ -79,8 +89,9 @@ impl Inner {
         let restore = || self.libxl.create(&value.to_string(), Some(from.as_raw_fd()));
         let uuid = config.uuid.unwrap_or_default();
         let created = self.while_building(uuid, Some(from), transfer, restore);
-        let domid = created
-            .map_err(|failure| Invalid::new(format!("The saved domain cannot be restored: {failure}")))?;
+        let domid = created.map_err(|failure| {
+            Invalid::new(format!("The saved domain cannot be restored: {failure}"))
+        })?;
         self.settle_in(domid, config)
     }
 }
@@ -126,7 +137,8 @@ pub(super) fn console_tail(name: &str) -> Result<Vec<u8>, Error> {
 /// What a stream of libxl's begins with: its name, version 2, and no options.
 const STREAM: &[u8; 16] = b"LibxlFmt\0\0\0\x02\0\0\0\0";
 
-/// How much of a stream must be there at least. libxl 4.17 dies of one that ends before its first records.
+/// How much of a stream must be there at least. libxl 4.17 dies of one that ends before its first
+/// records.
 const LEAST: usize = 64;
 
 /// Looks whether a stream is one of libxl's, and takes nothing of it.
@@ -138,7 +150,9 @@ fn check_stream(from: &OwnedFd) -> Result<(), Error> {
     };
     if let Ok(at) = rustix::fs::tell(from) {
         while have < LEAST {
-            match rustix::io::pread(from, &mut begin[have..], at + have as u64).map_err(unreadable)? {
+            match rustix::io::pread(from, &mut begin[have..], at + have as u64)
+                .map_err(unreadable)?
+            {
                 0 => break,
                 count => have += count,
             }

@@ -1,4 +1,5 @@
-//! What Linux says of the machine, in `/sys` and `/proc`. What cannot be read is left out: cards come and go.
+//! What Linux says of the machine, in `/sys` and `/proc`. What cannot be read is left out: cards
+//! come and go.
 
 use crate::core::model::{
     CpuModel, Hardware, Hctl, Interface, InterfaceKind, PciAddress, PciFacts, ScsiFacts,
@@ -65,7 +66,9 @@ impl Sysfs {
         let first = all.split("\n\n").next().unwrap_or_default();
         let field = |wanted: &str| {
             let line = first.lines().filter_map(|line| line.split_once(':'));
-            line.into_iter().find(|(key, _)| key.trim() == wanted).map(|(_, value)| value.trim().to_owned())
+            line.into_iter()
+                .find(|(key, _)| key.trim() == wanted)
+                .map(|(_, value)| value.trim().to_owned())
         };
         CpuModel {
             vendor: field("vendor_id").unwrap_or_default(),
@@ -97,7 +100,8 @@ impl Sysfs {
         let all = self.root.join("sys/bus/scsi/devices");
         let one = |name: &String| {
             let dir = all.join(name);
-            let first = |below: &str| names(&dir.join(below)).into_iter().next().unwrap_or_default();
+            let first =
+                |below: &str| names(&dir.join(below)).into_iter().next().unwrap_or_default();
             Some(ScsiFacts {
                 at: name.parse::<Hctl>().ok()?,
                 vendor: text(&dir, "vendor"),
@@ -140,7 +144,8 @@ impl Sysfs {
         names(&all).into_iter().filter_map(one).collect()
     }
 
-    /// Bytes that a guest has read and written through a device, or received and sent, as Domain-0's end counts them.
+    /// Bytes that a guest has read and written through a device, or received and sent, as
+    /// Domain-0's end counts them.
     pub(super) fn moved(&self, class: &str, domid: u32, devid: u32) -> Option<(u64, u64)> {
         let (dir, read, written, unit) = if class == "vif" {
             (format!("sys/class/net/vif{domid}.{devid}/statistics"), "tx_bytes", "rx_bytes", 1)
@@ -153,7 +158,8 @@ impl Sysfs {
     }
 
     fn vlan(&self, dir: &Path, name: &str) -> Option<InterfaceKind> {
-        let device = names(dir).iter().find_map(|entry| entry.strip_prefix("lower_").map(str::to_owned))?;
+        let device =
+            names(dir).iter().find_map(|entry| entry.strip_prefix("lower_").map(str::to_owned))?;
         let about = text(&self.root, &format!("proc/net/vlan/{name}"));
         let tag = about.split_whitespace().skip_while(|word| *word != "VID:").nth(1)?;
         Some(InterfaceKind::Vlan { device, tag: tag.parse().ok()? })
@@ -183,13 +189,19 @@ mod tests {
             "proc/cpuinfo",
             "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: EPYC\nstepping\t: 2\nflags\t\t: fpu vme\n\nprocessor\t: 1\nstepping: 9\n",
         );
-        for (file, word) in
-            [("vendor", "0x8086"), ("device", "0x10d3"), ("class", "0x020000"), ("revision", "0x02")]
-        {
+        for (file, word) in [
+            ("vendor", "0x8086"),
+            ("device", "0x10d3"),
+            ("class", "0x020000"),
+            ("revision", "0x02"),
+        ] {
             write(&format!("sys/bus/pci/devices/0000:03:00.0/{file}"), word);
         }
-        symlink("../../../../bus/pci/drivers/pciback", at("sys/bus/pci/devices/0000:03:00.0/driver"))
-            .unwrap();
+        symlink(
+            "../../../../bus/pci/drivers/pciback",
+            at("sys/bus/pci/devices/0000:03:00.0/driver"),
+        )
+        .unwrap();
         write("sys/bus/scsi/devices/2:0:1:0/vendor", "ATA     \n");
         write("sys/bus/scsi/devices/2:0:1:0/block/sda/size", "1");
         write("sys/bus/scsi/devices/host2/uevent", "");
@@ -223,9 +235,13 @@ mod tests {
             ("0000:03:00.0", 0x8086, 0x02_0000, "pciback")
         );
         let [disk] = hardware.scsi.as_slice() else { panic!("{:?}", hardware.scsi) };
-        assert_eq!((disk.at.0, disk.vendor.as_str(), disk.node.as_str()), ([2, 0, 1, 0], "ATA", "sda"));
+        assert_eq!(
+            (disk.at.0, disk.vendor.as_str(), disk.node.as_str()),
+            ([2, 0, 1, 0], "ATA", "sda")
+        );
         let interfaces = sysfs.interfaces();
-        let seen: Vec<_> = interfaces.iter().map(|one| (one.name.as_str(), &one.kind, one.io.0)).collect();
+        let seen: Vec<_> =
+            interfaces.iter().map(|one| (one.name.as_str(), &one.kind, one.io.0)).collect();
         let vlan = InterfaceKind::Vlan { device: "eth0".into(), tag: 7 };
         assert_eq!(
             seen,

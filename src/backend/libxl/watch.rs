@@ -1,7 +1,8 @@
 //! What happens without our having asked.
 //!
-//! libxl tells of the end of domains that it was asked to watch; the thread that waits for that completes its operations, too. That
-//! another toolstack starts a domain, or renames one, XenStore tells.
+//! libxl tells of the end of domains that it was asked to watch; the thread that waits for that
+//! completes its operations, too. That another toolstack starts a domain, or renames one, XenStore
+//! tells.
 
 use super::Inner;
 use super::facts::DomInfo;
@@ -40,12 +41,16 @@ fn look_around(inner: &Weak<Inner>) {
     let mut seen = HashSet::new();
     loop {
         let Some(inner) = inner.upgrade() else { return };
-        let all =
-            inner.libxl.domains().ok().and_then(|text| serde_json::from_str::<Vec<DomInfo>>(&text).ok());
+        let all = inner
+            .libxl
+            .domains()
+            .ok()
+            .and_then(|text| serde_json::from_str::<Vec<DomInfo>>(&text).ok());
         if let Some(all) = all {
             let now: HashSet<u32> = all.iter().map(|info| info.domid).collect();
             for domid in now.difference(&seen).filter(|domid| **domid != 0) {
-                let told = inner.libxl.watch(*domid).and_then(|()| inner.libxl.follow(*domid, true));
+                let told =
+                    inner.libxl.watch(*domid).and_then(|()| inner.libxl.follow(*domid, true));
                 if let Err(failure) = told {
                     tracing::debug!(domid, %failure, "A domain cannot be watched");
                 }

@@ -14,7 +14,8 @@ pub(super) fn check(host: &Host, config: &DomainConfig) -> Result<(), Error> {
     check_files(config)
 }
 
-/// Refuses what this host cannot build of a domain that has booted already: its kernel is in its memory.
+/// Refuses what this host cannot build of a domain that has booted already: its kernel is in its
+/// memory.
 pub(super) fn check_restored(host: &Host, config: &DomainConfig) -> Result<(), Error> {
     config.check()?;
     if !(1..=MAX_VCPUS).contains(&config.vcpus) || config.cpus.len() != config.vcpus as usize {
@@ -24,7 +25,9 @@ pub(super) fn check_restored(host: &Host, config: &DomainConfig) -> Result<(), E
         return Err(invalid("cpu_weight: 0 is out of range, 1 to 65535"));
     }
     let pools = host.numbers().pools;
-    if !config.pool_name.is_empty() && !pools.iter().any(|pool| config.pool_name == pool.name.as_str()) {
+    if !config.pool_name.is_empty()
+        && !pools.iter().any(|pool| config.pool_name == pool.name.as_str())
+    {
         return Err(invalid(format!("unknown pool {}", config.pool_name)));
     }
     check_affinity(&config.cpus, host.settings.cpus)?;
@@ -48,8 +51,9 @@ fn check_files(config: &DomainConfig) -> Result<(), Error> {
         ("Loader", image.loader.as_ref()),
         ("Device model", image.device_model.as_ref()),
     ];
-    let missing =
-        files.into_iter().find_map(|(what, path)| path.filter(|p| is_missing(p)).map(|path| (what, path)));
+    let missing = files
+        .into_iter()
+        .find_map(|(what, path)| path.filter(|p| is_missing(p)).map(|path| (what, path)));
     missing.map_or(Ok(()), |(what, path)| Err(Error::Missing { what, path: path.to_string() }))
 }
 
@@ -74,10 +78,9 @@ pub(super) fn check_backends<'a>(
         .collect();
     for Backend(wanted) in foreign {
         let domid = std::str::from_utf8(wanted).ok().and_then(|text| text.parse().ok()).map(DomId);
-        if !running
-            .iter()
-            .any(|record| record.name.as_str().as_bytes() == wanted.as_slice() || Some(record.domid) == domid)
-        {
+        if !running.iter().any(|record| {
+            record.name.as_str().as_bytes() == wanted.as_slice() || Some(record.domid) == domid
+        }) {
             return Err(invalid(format!("Cannot configure device for unknown backend {wanted}")));
         }
     }
@@ -112,8 +115,8 @@ impl Drop for Reservation {
     }
 }
 
-/// A domain that has been built and that nobody knows of yet. If nobody claims it, it is taken away again: whoever
-/// wanted it has stopped waiting.
+/// A domain that has been built and that nobody knows of yet. If nobody claims it, it is taken away
+/// again: whoever wanted it has stopped waiting.
 pub(super) struct Built {
     host: Arc<Host>,
     domid: Option<DomId>,

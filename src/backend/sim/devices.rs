@@ -1,7 +1,7 @@
 //! How a domain's devices get connected.
 //!
-//! A backend's hotplug script starts when the domain is built and takes its time; the guest has no part in that. So a
-//! device's fate is settled at once, and comes true later.
+//! A backend's hotplug script starts when the domain is built and takes its time; the guest has no
+//! part in that. So a device's fate is settled at once, and comes true later.
 
 use super::settings::SimSettings;
 use crate::core::error::Error;
@@ -60,7 +60,8 @@ impl Fate {
 pub(super) struct Link {
     /// xend's class of device.
     pub class: String,
-    /// The number by which the guest's XenStore knows it: a block device's own, the others count from 0 by class.
+    /// The number by which the guest's XenStore knows it: a block device's own, the others count
+    /// from 0 by class.
     pub number: u32,
     /// When its hotplug script started.
     pub since: SystemTime,
@@ -73,8 +74,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// How long somebody who starts waiting now has to wait before the outcome is known. `patience` is how long a
-    /// script that is not heard of is waited for.
+    /// How long somebody who starts waiting now has to wait before the outcome is known. `patience`
+    /// is how long a script that is not heard of is waited for.
     pub(super) fn remaining(&self, now: SystemTime, patience: Duration) -> Duration {
         match self.fate {
             Fate::Lost => patience,
@@ -84,7 +85,8 @@ impl Link {
         }
     }
 
-    /// Its `XenbusState`: `Initialising` (1) and `InitWait` (2) are the backend's, Connected (4) needs a guest that runs.
+    /// Its `XenbusState`: `Initialising` (1) and `InitWait` (2) are the backend's, Connected (4)
+    /// needs a guest that runs.
     pub(super) fn state(&self, now: SystemTime, guest_runs: bool) -> u8 {
         let ready = self.fate == Fate::Connects && self.remaining(now, Duration::MAX).is_zero();
         match (ready, guest_runs) {
@@ -129,7 +131,8 @@ pub(super) fn link(device: &Device, now: SystemTime, settings: &SimSettings) -> 
 
 /// The devices of a new domain, in the order in which they are waited for. They have their numbers.
 pub(super) fn links(config: &DomainConfig, now: SystemTime, settings: &SimSettings) -> Vec<Link> {
-    let mut links: Vec<Link> = config.devices.iter().map(|device| link(device, now, settings)).collect();
+    let mut links: Vec<Link> =
+        config.devices.iter().map(|device| link(device, now, settings)).collect();
     if config.is_hvm() {
         links.push(Link {
             class: DEVICE_MODEL.to_owned(),
@@ -152,8 +155,8 @@ pub(super) fn screen(config: &DomainConfig) -> Option<&Vfb> {
     first.filter(|vfb| vfb.is_vnc())
 }
 
-/// The TCP port on which a new screen is served: the one that it asks for, or the next that no other domain has if it
-/// takes another one. `None` if there is none: the screen does not connect.
+/// The TCP port on which a new screen is served: the one that it asks for, or the next that no
+/// other domain has if it takes another one. `None` if there is none: the screen does not connect.
 pub(super) fn vnc_port(screen: &Vfb, in_use: &[u16]) -> Option<u16> {
     let wanted = screen.wanted_port().unwrap_or(Vfb::FIRST_PORT);
     let last = if screen.takes_unused_port() { u16::MAX } else { wanted };
@@ -206,9 +209,20 @@ mod tests {
         let connects = Fate::Connects;
         assert_eq!(
             seen,
-            [("vif", 0, connects), ("vbd", 2049, connects), ("vif", 1, connects), ("vbd", 2064, Fate::Busy)]
+            [
+                ("vif", 0, connects),
+                ("vbd", 2049, connects),
+                ("vif", 1, connects),
+                ("vbd", 2064, Fate::Busy)
+            ]
         );
-        assert!(links[3].outcome().unwrap_err().to_string().contains("Device /hotplugbusy/b is mounted"));
+        assert!(
+            links[3]
+                .outcome()
+                .unwrap_err()
+                .to_string()
+                .contains("Device /hotplugbusy/b is mounted")
+        );
     }
 
     #[test]

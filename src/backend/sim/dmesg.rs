@@ -1,7 +1,7 @@
 //! Xen's message buffer: the last 16 KiB of what it had to say.
 //!
-//! On disk it is a file that is only appended to, and now and then cut to what the buffer holds, so that a message costs
-//! no more than its length.
+//! On disk it is a file that is only appended to, and now and then cut to what the buffer holds, so
+//! that a message costs no more than its length.
 
 use super::settings::SimSettings;
 use super::store::Store;
@@ -83,8 +83,10 @@ impl Dmesg {
 /// Drops the oldest lines.
 fn keep_the_end(text: &mut Vec<u8>) {
     if let Some(over) = text.len().checked_sub(CAPACITY).filter(|over| *over > 0) {
-        let cut =
-            text[over - 1..].iter().position(|b| *b == b'\n').map_or(text.len(), |newline| over + newline);
+        let cut = text[over - 1..]
+            .iter()
+            .position(|b| *b == b'\n')
+            .map_or(text.len(), |newline| over + newline);
         text.drain(..cut);
     }
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 /// Where the memory begins in the file.
 const MEMORY_AT: u64 = 4096;
 
-/// Writes an ELF core file with one segment, the memory, all of whose pages are zero and take no room.
+/// Writes an ELF core file with one segment, the memory, all of whose pages are zero and take no
+/// room.
 pub(super) fn write(path: &Path, memory: u64) -> Result<(), Error> {
     let refuse = |reason: String| Err(Invalid::new(reason).into());
     if path.is_dir() {
@@ -22,7 +23,10 @@ pub(super) fn write(path: &Path, memory: u64) -> Result<(), Error> {
     let mut file = match tempfile::Builder::new().prefix(".new-").tempfile_in(dir) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return refuse(format!("Cannot dump core: the directory of {} does not exist", path.display()));
+            return refuse(format!(
+                "Cannot dump core: the directory of {} does not exist",
+                path.display()
+            ));
         }
         Err(error) => return Err(failed(path, error)),
     };

@@ -4,8 +4,8 @@ use super::devices::Link;
 use super::record::Record;
 use super::settings::SimSettings;
 use crate::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomainFacts, GuestKind, HostInfo, Password, Property, RunFlags,
-    ShutdownReason, Topology, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomainFacts, GuestKind, HostInfo, Password, Property,
+    RunFlags, ShutdownReason, Topology, VcpuFacts,
 };
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
@@ -34,8 +34,14 @@ pub(super) fn host_info(settings: &SimSettings) -> HostInfo {
     let uname = rustix::system::uname();
     let (xen_major, xen_minor, xen_extra) = VERSION;
     HostInfo {
-        uname: [uname.sysname(), uname.nodename(), uname.release(), uname.version(), uname.machine()]
-            .map(|part| part.to_string_lossy().into_owned()),
+        uname: [
+            uname.sysname(),
+            uname.nodename(),
+            uname.release(),
+            uname.version(),
+            uname.machine(),
+        ]
+        .map(|part| part.to_string_lossy().into_owned()),
         topology: Topology {
             cpus: settings.cpus,
             nodes: 1,
@@ -43,7 +49,8 @@ pub(super) fn host_info(settings: &SimSettings) -> HostInfo {
             threads_per_core: 1,
             khz: 2_400_000,
         },
-        hw_caps: "bfebfbff:77faf3ff:2c100800:00000121:0000000f:009c6fbf:00000000:00000100".to_owned(),
+        hw_caps: "bfebfbff:77faf3ff:2c100800:00000121:0000000f:009c6fbf:00000000:00000100"
+            .to_owned(),
         virt_caps: "hvm".to_owned(),
         total_memory: settings.memory_mib,
         xen_major,
@@ -138,7 +145,8 @@ pub(super) fn console(record: &Record, now: SystemTime) -> String {
     let now = record.alive_until(now);
     let mut text = String::new();
     if record.life.begun() {
-        let args = record.config.image.as_ref().map(|image| image.args.to_string()).unwrap_or_default();
+        let args =
+            record.config.image.as_ref().map(|image| image.args.to_string()).unwrap_or_default();
         let version = "[    0.000000] Linux version 6.1.0-sim (simulated)\r\n";
         text.extend([version, "[    0.000000] Command line: ", &args, "\r\n"]);
     }
@@ -146,7 +154,9 @@ pub(super) fn console(record: &Record, now: SystemTime) -> String {
         text.extend(["\r\n", record.config.name.as_str(), " login: "]);
     }
     match record.life.stopped(now) {
-        Some(ShutdownReason::Crash) => text.push_str("\r\nKernel panic - not syncing: simulated\r\n"),
+        Some(ShutdownReason::Crash) => {
+            text.push_str("\r\nKernel panic - not syncing: simulated\r\n")
+        }
         Some(reason) => text.extend(["\r\nreboot: System ", reason.name(), "\r\n"]),
         None => {}
     }
@@ -170,7 +180,8 @@ pub(super) fn vcpus(
         .zip(&record.affinity)
         .map(|(number, affinity)| {
             let is_online = online >> number & 1 == 1;
-            let running = is_online && flags.running && (record.domid != DomId::ZERO || number == 0);
+            let running =
+                is_online && flags.running && (record.domid != DomId::ZERO || number == 0);
             let idle = is_online && !record.is_busy() && started;
             let affinity = allowed(affinity, settings.cpus);
             // A VCPU whose CPUs are all in other pools is on any of its own pool's.
@@ -194,7 +205,11 @@ pub(super) fn vcpus(
 }
 
 /// What the guest's XenStore says of its devices.
-pub(super) fn devices(record: &Record, now: SystemTime, settings: &SimSettings) -> Vec<DeviceFacts> {
+pub(super) fn devices(
+    record: &Record,
+    now: SystemTime,
+    settings: &SimSettings,
+) -> Vec<DeviceFacts> {
     let mut facts = Vec::new();
     let worked = record.cpu_time(record.alive_until(now), settings);
     for device in &record.config.devices {
@@ -202,9 +217,13 @@ pub(super) fn devices(record: &Record, now: SystemTime, settings: &SimSettings) 
         let Some(link) = record.links.iter().find(mine) else { continue };
         let mut nodes = Vec::new();
         let mut node = |key: &str, value: String| nodes.push(Property::new(key, value));
-        let backend_class =
-            if matches!(device, Device::Block(_)) && link.class == "tap2" { "vbd" } else { &link.class };
-        let backend = format!("/local/domain/0/backend/{backend_class}/{}/{}", record.domid, link.number);
+        let backend_class = if matches!(device, Device::Block(_)) && link.class == "tap2" {
+            "vbd"
+        } else {
+            &link.class
+        };
+        let backend =
+            format!("/local/domain/0/backend/{backend_class}/{}/{}", record.domid, link.number);
         match device {
             Device::Block(block) => {
                 node("virtual-device", link.number.to_string());
@@ -222,7 +241,8 @@ pub(super) fn devices(record: &Record, now: SystemTime, settings: &SimSettings) 
         let state = link.state(now, record.life.begun()).to_string();
         // In the order in which xend's device controllers wrote them.
         let (first, second) = (("backend-id", "0".to_owned()), ("state", state));
-        let in_order = if matches!(device, Device::Console(_)) { [second, first] } else { [first, second] };
+        let in_order =
+            if matches!(device, Device::Console(_)) { [second, first] } else { [first, second] };
         for (key, value) in in_order {
             node(key, value);
         }
@@ -236,7 +256,8 @@ pub(super) fn devices(record: &Record, now: SystemTime, settings: &SimSettings) 
     facts
 }
 
-/// What somebody must know to see the guest's VNC screen: the screen's own password, even if that is none, or else the host's.
+/// What somebody must know to see the guest's VNC screen: the screen's own password, even if that
+/// is none, or else the host's.
 pub(super) fn vnc_password(record: &Record, settings: &SimSettings) -> Option<Password> {
     let screen = record.config.devices.iter().find_map(|device| match device {
         Device::Vfb(screen) if screen.is_vnc() => Some(screen),
@@ -258,14 +279,16 @@ fn moved(worked: Duration, number: u32) -> (u64, u64) {
 fn channels(device: &Device, number: u32) -> Vec<(&'static str, u32)> {
     match device {
         Device::Block(_) => vec![("event-channel", 13 + number / 16 % 16), ("ring-ref", 8)],
-        Device::Vif(_) => vec![("event-channel", 8 + number), ("tx-ring-ref", 768), ("rx-ring-ref", 769)],
+        Device::Vif(_) => {
+            vec![("event-channel", 8 + number), ("tx-ring-ref", 768), ("rx-ring-ref", 769)]
+        }
         Device::Console(_) => vec![("event-channel", 8), ("ring-ref", 8)],
         _ => Vec::new(),
     }
 }
 
-/// The CPUs of the host that an affinity allows. All of them if the host has none of those that it names, which happens
-/// when the host has got smaller since.
+/// The CPUs of the host that an affinity allows. All of them if the host has none of those that it
+/// names, which happens when the host has got smaller since.
 pub(super) fn allowed(affinity: &CpuSet, cpus: u32) -> CpuSet {
     let allowed: CpuSet = affinity.iter().filter(|cpu| *cpu < cpus).collect();
     if allowed.is_empty() { CpuSet::first(cpus) } else { allowed }

@@ -5,10 +5,12 @@ use super::guest::{Life, Nature};
 use super::machine::SimPool;
 use super::record::Record;
 use super::words::{
-    Damaged, damaged, duration_field, field, flag, line, list, moment, moment_field, open, pair, parse,
-    read_moment, read_seconds, rest, seconds, word,
+    Damaged, damaged, duration_field, field, flag, line, list, moment, moment_field, open, pair,
+    parse, read_moment, read_seconds, rest, seconds, word,
 };
-use crate::core::model::{DomId, DomName, Rtds, SchedParams, SedfParams, ShutdownReason, parse_uuid};
+use crate::core::model::{
+    DomId, DomName, Rtds, SchedParams, SedfParams, ShutdownReason, parse_uuid,
+};
 use crate::shape;
 use crate::sxp::Sxp;
 use std::sync::Arc;
@@ -28,7 +30,8 @@ pub(super) struct HostRecord {
 impl HostRecord {
     /// The record as text.
     pub(super) fn print(&self) -> Vec<u8> {
-        let fields = [Sxp::atom("sim-host"), pair("boot", &self.boot), pair("next-domid", self.next_domid)];
+        let fields =
+            [Sxp::atom("sim-host"), pair("boot", &self.boot), pair("next-domid", self.next_domid)];
         let pool = |pool: &SimPool| list("pool", [pool.name.clone(), pool.cpus.to_string()]);
         line(&Sxp::list(fields.into_iter().chain(self.pools.iter().map(pool))))
     }
@@ -67,7 +70,9 @@ impl Record {
         fields.extend(self.vnc_port.map(|port| pair("vnc-port", port)));
         fields.extend(self.dying.map(|(since, gone)| list("dying", [moment(since), moment(gone)])));
         fields.extend(self.crash_told.then(|| flag("crash-told")));
-        fields.push(Sxp::list([Sxp::atom("links")].into_iter().chain(self.links.iter().map(link_form))));
+        fields.push(Sxp::list(
+            [Sxp::atom("links")].into_iter().chain(self.links.iter().map(link_form)),
+        ));
         fields.push(Sxp::list([Sxp::atom("config"), shape::stored_config(&self.config)]));
         line(&Sxp::list(fields))
     }
@@ -85,7 +90,9 @@ impl Record {
             memory_kib: field(&tree, "memory-kib")?,
             balloon: match tree.get("balloon").map(Sxp::tail) {
                 None => None,
-                Some([from, since]) => Some((parse("balloon", from)?, read_moment("balloon", since)?)),
+                Some([from, since]) => {
+                    Some((parse("balloon", from)?, read_moment("balloon", since)?))
+                }
                 Some(_) => return Err(damaged("balloon", "a size and a moment expected")),
             },
             affinity: rest(&tree, "affinity")?
@@ -99,7 +106,9 @@ impl Record {
             vnc_port: tree.value("vnc-port").map(|port| parse("vnc-port", port)).transpose()?,
             dying: match tree.get("dying").map(Sxp::tail) {
                 None => None,
-                Some([since, gone]) => Some((read_moment("dying", since)?, read_moment("dying", gone)?)),
+                Some([since, gone]) => {
+                    Some((read_moment("dying", since)?, read_moment("dying", gone)?))
+                }
                 Some(_) => return Err(damaged("dying", "two moments expected")),
             },
             crash_told: tree.get("crash-told").is_some(),
@@ -189,8 +198,11 @@ fn read_sched(words: &[Sxp]) -> Result<SchedParams, Damaged> {
 }
 
 fn nature_form(nature: &Nature) -> Sxp {
-    let mut fields =
-        vec![Sxp::atom("nature"), pair("boot", seconds(nature.boot)), pair("react", seconds(nature.react))];
+    let mut fields = vec![
+        Sxp::atom("nature"),
+        pair("boot", seconds(nature.boot)),
+        pair("react", seconds(nature.react)),
+    ];
     fields.extend(nature.deaf.then(|| flag("deaf")));
     fields.extend(nature.busy.then(|| flag("busy")));
     fields.extend(nature.stops.map(|event| event_form("stops", event)));
@@ -242,8 +254,9 @@ fn read_event(what: &str, words: &[Sxp]) -> Result<(ShutdownReason, Duration), D
     let [reason, at] = words else {
         return Err(damaged(what, "a reason and a time expected"));
     };
-    let known =
-        [Poweroff, Reboot, Halt, Suspend, Crash].into_iter().find(|r| reason.as_str() == Some(r.name()));
+    let known = [Poweroff, Reboot, Halt, Suspend, Crash]
+        .into_iter()
+        .find(|r| reason.as_str() == Some(r.name()));
     Ok((known.ok_or_else(|| damaged(what, "unknown reason"))?, read_seconds(what, at)?))
 }
 
@@ -315,7 +328,10 @@ mod tests {
         let host = HostRecord {
             boot: "5c2e".into(),
             next_domid: 17,
-            pools: vec![SimPool { name: "Pool-0".into(), cpus: crate::core::model::CpuSet::first(3) }],
+            pools: vec![SimPool {
+                name: "Pool-0".into(),
+                cpus: crate::core::model::CpuSet::first(3),
+            }],
         };
         assert_eq!(HostRecord::read(&host.print()).unwrap(), host);
         assert!(HostRecord::read(b"(sim-host (boot x))").is_err());

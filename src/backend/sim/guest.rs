@@ -1,9 +1,9 @@
 //! What a guest does, as a pure function of time.
 //!
-//! A guest has a clock of its own, its *run time*, which goes on while it is neither paused nor stopped. All it does
-//! is laid down in run time: when it has booted, when it obeys a request, when it stops by itself. So its life at any
-//! moment follows from a few numbers that change only when somebody does something to it, and it goes on living while
-//! nobody looks.
+//! A guest has a clock of its own, its *run time*, which goes on while it is neither paused nor
+//! stopped. All it does is laid down in run time: when it has booted, when it obeys a request, when
+//! it stops by itself. So its life at any moment follows from a few numbers that change only when
+//! somebody does something to it, and it goes on living while nobody looks.
 
 use crate::core::model::{DomainConfig, Image, ShutdownReason};
 use std::time::{Duration, SystemTime};
@@ -14,7 +14,8 @@ pub(super) type Ppm = u64;
 /// One CPU.
 pub(super) const ONE_CPU: Ppm = 1_000_000;
 
-/// What a guest is like. It is settled when the domain is built, since a guest doesn't change with its domain's name.
+/// What a guest is like. It is settled when the domain is built, since a guest doesn't change with
+/// its domain's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Nature {
     /// Run time until it has booted.
@@ -43,8 +44,8 @@ impl Nature {
     }
 }
 
-/// The first of the kernel's arguments `sim-poweroff`, `sim-halt`, `sim-reboot` and `sim-crash`, each with a number of
-/// seconds after `=` or at once.
+/// The first of the kernel's arguments `sim-poweroff`, `sim-halt`, `sim-reboot` and `sim-crash`,
+/// each with a number of seconds after `=` or at once.
 fn own_end(image: &Image) -> Option<(ShutdownReason, Duration)> {
     let args = String::from_utf8_lossy(&image.args);
     args.split_whitespace().find_map(|word| {
@@ -107,13 +108,15 @@ impl Life {
     fn end(&self) -> Option<(Duration, ShutdownReason)> {
         let nature = &self.nature;
         let obeys = self.asked.filter(|_| !nature.deaf);
-        let obeys = obeys.map(|(reason, at)| (at.max(nature.boot).saturating_add(nature.react), reason));
+        let obeys =
+            obeys.map(|(reason, at)| (at.max(nature.boot).saturating_add(nature.react), reason));
         let stops = nature.stops.map(|(reason, after)| (nature.boot.saturating_add(after), reason));
         let ended = self.ended.map(|(reason, at)| (at, reason));
         [ended, stops, obeys].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
-    /// The run time at a moment. A clock that is set back makes guests stand still until it has caught up.
+    /// The run time at a moment. A clock that is set back makes guests stand still until it has
+    /// caught up.
     fn ran_at(&self, now: SystemTime) -> Duration {
         let ran = if self.paused {
             self.ran
@@ -128,7 +131,8 @@ impl Life {
         self.end().filter(|(end, _)| self.ran_at(now) >= *end).map(|(_, reason)| reason)
     }
 
-    /// Whether it was ever let run: the first thing that a kernel does is to bring up its other VCPUs.
+    /// Whether it was ever let run: the first thing that a kernel does is to bring up its other
+    /// VCPUs.
     pub(super) fn begun(&self) -> bool {
         !self.ran.is_zero() || !self.paused
     }
@@ -143,7 +147,8 @@ impl Life {
         self.ran_at(now) >= self.nature.boot
     }
 
-    /// The moment at which it stops unless somebody interferes: past if it has stopped, none if it is not going to.
+    /// The moment at which it stops unless somebody interferes: past if it has stopped, none if it
+    /// is not going to.
     pub(super) fn stops_at(&self) -> Option<SystemTime> {
         let (end, _) = self.end()?;
         match end.checked_sub(self.ran) {
@@ -158,17 +163,21 @@ impl Life {
         let ran = self.ran_at(now);
         let booting = ran.min(self.nature.boot).saturating_sub(self.ran);
         let booted = ran.saturating_sub(self.ran.max(self.nature.boot));
-        self.cpu.saturating_add(share(booting, rates.booting)).saturating_add(share(booted, rates.booted))
+        self.cpu
+            .saturating_add(share(booting, rates.booting))
+            .saturating_add(share(booted, rates.booted))
     }
 
-    /// Moves `mark` to now, so that what changes next changes from now on. `rates` are those that held until now.
+    /// Moves `mark` to now, so that what changes next changes from now on. `rates` are those that
+    /// held until now.
     pub(super) fn bring_up(&mut self, now: SystemTime, rates: Rates) {
         (self.cpu, self.ran) = (self.cpu_time(now, rates), self.ran_at(now));
         self.mark = now;
     }
 
-    /// Asks it to stop. A second request before it has obeyed the first replaces the reason and gains no time, so that
-    /// asking again and again doesn't keep it alive. `mark` must be up to date.
+    /// Asks it to stop. A second request before it has obeyed the first replaces the reason and
+    /// gains no time, so that asking again and again doesn't keep it alive. `mark` must be up to
+    /// date.
     pub(super) fn ask(&mut self, reason: ShutdownReason) {
         let at = self.asked.map_or(self.ran, |(_, at)| at);
         self.asked = Some((reason, at));
@@ -261,7 +270,10 @@ mod tests {
         let mut crasher = life("a", "ro crashkernel=64M sim-crash=1.5");
         pause(&mut crasher, at(0), false);
         assert_eq!(crasher.stops_at(), Some(at(1900)));
-        assert_eq!(life("a", "sim-reboot").nature.stops, Some((ShutdownReason::Reboot, Duration::ZERO)));
+        assert_eq!(
+            life("a", "sim-reboot").nature.stops,
+            Some((ShutdownReason::Reboot, Duration::ZERO))
+        );
         assert_eq!(life("a", "sim-reboot=-1 sim-crash=x").nature.stops, None);
     }
 
@@ -277,7 +289,8 @@ mod tests {
     proptest! {
         #[test]
         fn looking_changes_nothing(steps in prop::collection::vec((0_u64..700, 0_u8..5, any::<bool>()), 1..40)) {
-            // Two guests that the same happens to; one of them is brought up to date now and then in between.
+            // Two guests that the same happens to; one of them is brought up to date now and then
+            // in between.
             let (mut one, mut other) = (life("a", ""), life("a", ""));
             let (mut now, mut used) = (0, Duration::ZERO);
             for (wait, what, look) in steps {

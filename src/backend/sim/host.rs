@@ -1,9 +1,10 @@
 //! The host: its domains, its memory, and what happens by itself.
 //!
-//! Everything is kept twice: in memory, where it is looked up under a lock that is held for moments, and on disk, where
-//! it outlives the daemon. A change is worked out on a copy of the domain's record, written, and only then seen in
-//! memory, so that what was acknowledged is never lost and what could not be written never happened. Changes therefore
-//! run on threads that may block; each domain has its own queue for them, and looking waits for none.
+//! Everything is kept twice: in memory, where it is looked up under a lock that is held for
+//! moments, and on disk, where it outlives the daemon. A change is worked out on a copy of the
+//! domain's record, written, and only then seen in memory, so that what was acknowledged is never
+//! lost and what could not be written never happened. Changes therefore run on threads that may
+//! block; each domain has its own queue for them, and looking waits for none.
 
 use super::create::{Built, Reservation};
 use super::dmesg::{self, Dmesg};
@@ -36,7 +37,8 @@ pub(super) struct Host {
     state: Mutex<State>,
     /// Held while the host's record is being written.
     numbers: Mutex<HostRecord>,
-    /// Domain-0's network: like a real one it is gone with the machine's run, and here with the daemon's.
+    /// Domain-0's network: like a real one it is gone with the machine's run, and here with the
+    /// daemon's.
     pub interfaces: Mutex<Vec<Interface>>,
     listener: Mutex<Option<mpsc::UnboundedSender<DomainChanged>>>,
     /// Held while a new domain's screen is given a port.
@@ -46,7 +48,8 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Finds the host as it was left. `boot` tells this run of the machine from others: what an earlier one had is gone.
+    /// Finds the host as it was left. `boot` tells this run of the machine from others: what an
+    /// earlier one had is gone.
     pub(super) fn open(
         store: Store,
         boot: String,
@@ -56,7 +59,8 @@ impl Host {
     ) -> io::Result<Self> {
         let now = clock.now();
         let known = store.host()?;
-        // The new record is written last, so that a daemon killed in between starts over and finds nothing half gone.
+        // The new record is written last, so that a daemon killed in between starts over and finds
+        // nothing half gone.
         let same_run = known.as_ref().is_none_or(|host| host.boot == boot);
         if !same_run {
             store.clear()?;
@@ -64,10 +68,14 @@ impl Host {
         let (records, highest) = store.domains()?;
         let known = known.filter(|_| same_run);
         let next = known.as_ref().map_or(1, |host| host.next_domid);
-        let first = || SimPool { name: PoolFacts::FIRST.to_owned(), cpus: CpuSet::first(settings.cpus) };
-        let pools =
-            known.map(|host| host.pools).filter(|pools| !pools.is_empty()).unwrap_or_else(|| vec![first()]);
-        let numbers = HostRecord { boot, next_domid: next.max(highest.saturating_add(1)).max(1), pools };
+        let first =
+            || SimPool { name: PoolFacts::FIRST.to_owned(), cpus: CpuSet::first(settings.cpus) };
+        let pools = known
+            .map(|host| host.pools)
+            .filter(|pools| !pools.is_empty())
+            .unwrap_or_else(|| vec![first()]);
+        let numbers =
+            HostRecord { boot, next_domid: next.max(highest.saturating_add(1)).max(1), pools };
 
         let dmesg = Dmesg::open(&store)?;
         let mut state = State::default();
@@ -116,7 +124,11 @@ impl Host {
     pub(super) fn record(&self, domid: DomId) -> Option<Arc<Record>> {
         let now = self.now();
         let state = lock(&self.state);
-        state.domains.get(&domid).map(|slot| Arc::clone(&slot.record)).filter(|record| !record.is_gone(now))
+        state
+            .domains
+            .get(&domid)
+            .map(|slot| Arc::clone(&slot.record))
+            .filter(|record| !record.is_gone(now))
     }
 
     /// The same, as an operation on it needs it.
@@ -149,8 +161,10 @@ impl Host {
 
     fn free_of(&self, state: &State) -> u64 {
         let now = self.now();
-        let excess =
-            state.domains.values().fold(0, |sum: u64, slot| sum.saturating_add(slot.record.excess_kib(now)));
+        let excess = state
+            .domains
+            .values()
+            .fold(0, |sum: u64, slot| sum.saturating_add(slot.record.excess_kib(now)));
         let used = state.used_kib.saturating_add(excess).saturating_add(SimSettings::XEN_KIB);
         self.settings.memory_kib().saturating_sub(used)
     }
@@ -190,13 +204,16 @@ impl Host {
         Ok(())
     }
 
-    /// The number of a domain that is being built. It will not be used again, whatever becomes of the domain.
+    /// The number of a domain that is being built. It will not be used again, whatever becomes of
+    /// the domain.
     pub(super) fn take_domid(&self) -> Result<DomId, Error> {
         let mut numbers = lock(&self.numbers);
         let domid = numbers.next_domid;
         if domid >= FIRST_RESERVED_DOMID {
-            let message =
-                format!("No domain number is left: all up to {} have been used", FIRST_RESERVED_DOMID - 1);
+            let message = format!(
+                "No domain number is left: all up to {} have been used",
+                FIRST_RESERVED_DOMID - 1
+            );
             return Err(Error::Unsupported(message));
         }
         let next = HostRecord { next_domid: domid + 1, ..numbers.clone() };
@@ -206,9 +223,14 @@ impl Host {
     }
 
     /// Adds a domain whose memory has been set aside.
-    pub(super) fn add(self: &Arc<Self>, mut record: Record, memory: Reservation) -> Result<Built, Error> {
+    pub(super) fn add(
+        self: &Arc<Self>,
+        mut record: Record,
+        memory: Reservation,
+    ) -> Result<Built, Error> {
         // Two domains that are built at once must not be given the same port.
-        let turn = devices::screen(&record.config).map(|screen| (screen.clone(), lock(&self.displays)));
+        let turn =
+            devices::screen(&record.config).map(|screen| (screen.clone(), lock(&self.displays)));
         if let Some((screen, _)) = &turn {
             let others = self.records();
             let others = others.iter().filter(|other| other.dying.is_none());
@@ -268,13 +290,15 @@ impl Host {
         }
     }
 
-    /// Does in memory what has become due, and tells whoever listens. Says when the next thing is due.
+    /// Does in memory what has become due, and tells whoever listens. Says when the next thing is
+    /// due.
     pub(super) fn settle(&self) -> Option<SystemTime> {
         let now = self.now();
         let mut happened = Vec::new();
         let next = {
             let mut state = lock(&self.state);
-            while let Some((_, domid)) = state.due.first().copied().filter(|(when, _)| *when <= now) {
+            while let Some((_, domid)) = state.due.first().copied().filter(|(when, _)| *when <= now)
+            {
                 state.due.pop_first();
                 happened.push(domid);
                 state.unswept.push(domid);
@@ -295,8 +319,8 @@ impl Host {
         !lock(&self.state).unswept.is_empty()
     }
 
-    /// Does on disk what has happened by itself. Blocks. Nothing depends on its being done soon: a file that says that
-    /// its domain was to be gone by now is as good as none.
+    /// Does on disk what has happened by itself. Blocks. Nothing depends on its being done soon: a
+    /// file that says that its domain was to be gone by now is as good as none.
     pub(super) fn sweep(&self) {
         if self.store.is_closed() {
             return;

@@ -7,7 +7,8 @@ use crate::core::model::{Device, DomId};
 use std::sync::Arc;
 
 impl Sim {
-    /// Plugs a device in and waits for its hotplug script. What does not get connected is taken away again.
+    /// Plugs a device in and waits for its hotplug script. What does not get connected is taken
+    /// away again.
     pub(super) async fn attach(&self, domid: DomId, device: &Device) -> Result<(), Error> {
         create::check_backends(&self.host, [device])?;
         let link = devices::link(device, self.host.now(), &self.host.settings);
@@ -32,7 +33,12 @@ impl Sim {
     }
 
     /// Unplugs a device. A guest that is deaf does not let go of it, unless it is not asked.
-    pub(super) async fn detach(&self, domid: DomId, device: &Device, force: bool) -> Result<(), Error> {
+    pub(super) async fn detach(
+        &self,
+        domid: DomId,
+        device: &Device,
+        force: bool,
+    ) -> Result<(), Error> {
         let (record, gone) = self.host.watched(domid)?;
         let settings = &self.host.settings;
         let stuck = record.life.nature.deaf && !force;
@@ -68,8 +74,11 @@ impl Sim {
         }
         let device = device.clone();
         self.change(domid, move |record, _| {
-            let same = |other: &Device| other.class() == device.class() && other.id() == device.id();
-            if let Some(old) = Arc::make_mut(&mut record.config).devices.iter_mut().find(|old| same(old)) {
+            let same =
+                |other: &Device| other.class() == device.class() && other.id() == device.id();
+            if let Some(old) =
+                Arc::make_mut(&mut record.config).devices.iter_mut().find(|old| same(old))
+            {
                 *old = device.clone();
             }
             for old in &mut record.links {

@@ -5,8 +5,8 @@ use super::record::{Record, needed_kib};
 use super::{Sim, create, devices, dump, facts, sched};
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, GuestKind, HostFigures, HostInfo,
-    Invalid, Password, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, GuestKind, HostFigures,
+    HostInfo, Invalid, Password, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
 use crate::core::transfer::Transfer;
@@ -53,7 +53,11 @@ impl Hypervisor for Sim {
         .await
     }
 
-    async fn create(&self, config: &DomainConfig, _transfer: Arc<Transfer>) -> Result<DomainFacts, Error> {
+    async fn create(
+        &self,
+        config: &DomainConfig,
+        _transfer: Arc<Transfer>,
+    ) -> Result<DomainFacts, Error> {
         create::check(&self.host, config)?;
         let memory = self.host.reserve(needed_kib(config))?;
         if devices::is_slow(config) {
@@ -286,7 +290,12 @@ impl Hypervisor for Sim {
         self.restore_from(config, from, transfer).await
     }
 
-    async fn dump_core(&self, domid: DomId, file: &Path, transfer: Arc<Transfer>) -> Result<(), Error> {
+    async fn dump_core(
+        &self,
+        domid: DomId,
+        file: &Path,
+        transfer: Arc<Transfer>,
+    ) -> Result<(), Error> {
         guest_only(domid, "dump")?;
         let bytes = self.host.known(domid)?.memory_kib.saturating_mul(1024);
         let file = file.to_owned();
@@ -330,7 +339,8 @@ impl Sim {
         Ok(facts::vnc_password(&*self.host.known(domid)?, &self.host.settings))
     }
 
-    /// Does something to a guest that has not stopped yet. If it crashes of it, Xen's message buffer hears of that.
+    /// Does something to a guest that has not stopped yet. If it crashes of it, Xen's message
+    /// buffer hears of that.
     async fn affect_guest(
         &self,
         domid: DomId,
@@ -354,7 +364,12 @@ impl Sim {
         .await
     }
 
-    async fn set_paused(&self, domid: DomId, paused: bool, verb: &'static str) -> Result<(), Error> {
+    async fn set_paused(
+        &self,
+        domid: DomId,
+        paused: bool,
+        verb: &'static str,
+    ) -> Result<(), Error> {
         guest_only(domid, verb)?;
         // Most calls that change nothing need not wait for a thread.
         if self.host.record(domid).ok_or_else(|| no_such(domid))?.life.paused == paused {

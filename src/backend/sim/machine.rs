@@ -4,8 +4,8 @@ use super::form::HostRecord;
 use super::{Sim, lock};
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuModel, CpuSet, DomId, Hardware, Hctl, Interface, InterfaceChange, InterfaceKind, Invalid, Mac,
-    NetworkChange, PciAddress, PciFacts, PoolChange, PoolFacts, Scheduler, ScsiFacts,
+    CpuModel, CpuSet, DomId, Hardware, Hctl, Interface, InterfaceChange, InterfaceKind, Invalid,
+    Mac, NetworkChange, PciAddress, PciFacts, PoolChange, PoolFacts, Scheduler, ScsiFacts,
 };
 use crate::core::ports::Machine;
 use async_trait::async_trait;
@@ -91,15 +91,20 @@ fn relink(interfaces: &mut Vec<Interface>, change: NetworkChange) -> Result<(), 
             (Some((Interface::vlan_name(&device, tag), InterfaceKind::Vlan { device, tag })), None)
         }
         NetworkChange::RemoveBridge(name) => (None, Some(name)),
-        NetworkChange::RemoveVlan { device, tag } => (None, Some(Interface::vlan_name(&device, tag))),
+        NetworkChange::RemoveVlan { device, tag } => {
+            (None, Some(Interface::vlan_name(&device, tag)))
+        }
         NetworkChange::Interface(InterfaceChange::Adjust { name, mac, mtu }) => {
-            let found = interfaces.iter_mut().find(|one| one.name == name).ok_or_else(|| no_such(&name))?;
+            let found =
+                interfaces.iter_mut().find(|one| one.name == name).ok_or_else(|| no_such(&name))?;
             (found.mac, found.mtu) = (mac.or(found.mac), mtu.unwrap_or(found.mtu));
             (None, None)
         }
         NetworkChange::Interface(InterfaceChange::Link { name, bridge }) => {
             let there = |bridge: &String| {
-                interfaces.iter().any(|one| one.name == *bridge && one.kind == InterfaceKind::Bridge)
+                interfaces
+                    .iter()
+                    .any(|one| one.name == *bridge && one.kind == InterfaceKind::Bridge)
             };
             if let Some(missing) = bridge.as_ref().filter(|bridge| !there(bridge)) {
                 return Err(no_such(missing));
@@ -109,8 +114,14 @@ fn relink(interfaces: &mut Vec<Interface>, change: NetworkChange) -> Result<(), 
             (None, None)
         }
     };
-    if let Some((name, kind)) = made.filter(|(name, _)| !interfaces.iter().any(|one| one.name == *name)) {
-        let mac = Some(Mac::in_xen_range([0x7f, 0xff, u8::try_from(interfaces.len()).unwrap_or(u8::MAX)]));
+    if let Some((name, kind)) =
+        made.filter(|(name, _)| !interfaces.iter().any(|one| one.name == *name))
+    {
+        let mac = Some(Mac::in_xen_range([
+            0x7f,
+            0xff,
+            u8::try_from(interfaces.len()).unwrap_or(u8::MAX),
+        ]));
         interfaces.push(Interface { name, kind, mac, mtu: 1500, bridge: None, io: (0, 0) });
     }
     if let Some(name) = removed {
@@ -132,7 +143,9 @@ fn regroup(
     change: PoolChange,
 ) -> Result<(), Error> {
     let no_such = |name: &str| invalid(format!("There is no CPU pool {name}"));
-    let free = |pools: &[SimPool], cpu: u32| cpu < cpus && !pools.iter().any(|pool| pool.cpus.contains(cpu));
+    let free = |pools: &[SimPool], cpu: u32| {
+        cpu < cpus && !pools.iter().any(|pool| pool.cpus.contains(cpu))
+    };
     let not_free = |cpu: u32| invalid(format!("CPU {cpu} is in a pool, or not there"));
     let find = |pools: &[SimPool], name: &str| {
         pools.iter().position(|pool| pool.name == name).ok_or_else(|| no_such(name))
@@ -173,7 +186,10 @@ fn regroup(
                 return Err(invalid(format!("CPU {cpu} is not in CPU pool {name}")));
             }
             if left.is_empty() && busy(&name) {
-                return Err(Error::InUse { what: "The last CPU of the pool", by: "domains".to_owned() });
+                return Err(Error::InUse {
+                    what: "The last CPU of the pool",
+                    by: "domains".to_owned(),
+                });
             }
             pools[at].cpus = left;
         }
@@ -221,7 +237,10 @@ impl Machine for Sim {
         let (records, now) = (self.host.records(), self.host.now());
         let of = |name: &str| -> Vec<DomId> {
             let there = records.iter().filter(|record| !record.is_gone(now));
-            there.filter(|record| record.config.pool_name == name).map(|record| record.domid).collect()
+            there
+                .filter(|record| record.config.pool_name == name)
+                .map(|record| record.domid)
+                .collect()
         };
         let pools = self.host.numbers().pools.into_iter();
         Ok(pools
@@ -298,7 +317,9 @@ mod tests {
         for cpu in [0, 1] {
             does(PoolChange::RemoveCpu { name: one(), cpu }).unwrap();
         }
-        assert!(does(PoolChange::RemoveCpu { name: one(), cpu: 2 }).unwrap_err().contains("last CPU"));
+        assert!(
+            does(PoolChange::RemoveCpu { name: one(), cpu: 2 }).unwrap_err().contains("last CPU")
+        );
         assert!(does(PoolChange::Destroy(one())).is_err());
         does(PoolChange::Destroy(name)).unwrap();
         does(PoolChange::AddCpu { name: one(), cpu: 3 }).unwrap();

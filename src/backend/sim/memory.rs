@@ -5,8 +5,9 @@
 //! a page a MiB, CRC-32 of all that, and an end mark
 //! ```
 //!
-//! A simulated guest has written to one page of each MiB, so that saving has something to do and a large guest takes
-//! longer than a small one. The page holds its own number: whoever restores it sees whether it is whole.
+//! A simulated guest has written to one page of each MiB, so that saving has something to do and a
+//! large guest takes longer than a small one. The page holds its own number: whoever restores it
+//! sees whether it is whole.
 
 use super::form;
 use super::guest::Life;
@@ -91,8 +92,11 @@ impl Sim {
             if !live {
                 suspend(&host, domid)?;
             }
-            let mut out =
-                Counted { inner: BufWriter::new(File::from(to)), sum: Hasher::new(), transfer: &transfer };
+            let mut out = Counted {
+                inner: BufWriter::new(File::from(to)),
+                sum: Hasher::new(),
+                transfer: &transfer,
+            };
             write(&host, domid, &mut out, mib, live)
         })
         .await
@@ -200,7 +204,10 @@ fn write(
     let length = u32::try_from(state.len()).unwrap_or(u32::MAX);
     out.put(&length.to_be_bytes()).and_then(|()| out.put(&state)).map_err(failed)?;
     let sum = out.sum.clone().finalize();
-    out.put(&sum.to_be_bytes()).and_then(|()| out.put(END)).and_then(|()| out.inner.flush()).map_err(failed)
+    out.put(&sum.to_be_bytes())
+        .and_then(|()| out.put(END))
+        .and_then(|()| out.inner.flush())
+        .map_err(failed)
 }
 
 /// The guest's life, and its memory in MiB.

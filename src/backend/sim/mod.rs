@@ -1,15 +1,17 @@
-//! A simulated Xen host: the embedded default, for trying things out, for tests, and for writing clients against.
+//! A simulated Xen host: the embedded default, for trying things out, for tests, and for writing
+//! clients against.
 //!
 //! # What it simulates
 //!
-//! A host with CPUs and memory, Domain-0, and domains that are built, boot, use CPU time, and stop. Memory that is not
-//! there is not given out. Domids grow and are not used again. Devices take a moment to be connected. Xen has a
-//! scheduler, with its own parameters for each domain, and a message buffer.
+//! A host with CPUs and memory, Domain-0, and domains that are built, boot, use CPU time, and stop.
+//! Memory that is not there is not given out. Domids grow and are not used again. Devices take a
+//! moment to be connected. Xen has a scheduler, with its own parameters for each domain, and a
+//! message buffer.
 //!
-//! Like those of a real host, its domains outlive the daemon. They even go on living without it: what a guest does is a
-//! function of time over a small record that is on disk (see `guest`), so a guest that was asked to shut down just
-//! before the daemon was killed has done so when the daemon comes back. What ends all domains is a boot of the
-//! machine, told by the kernel's boot id.
+//! Like those of a real host, its domains outlive the daemon. They even go on living without it:
+//! what a guest does is a function of time over a small record that is on disk (see `guest`), so a
+//! guest that was asked to shut down just before the daemon was killed has done so when the daemon
+//! comes back. What ends all domains is a boot of the machine, told by the kernel's boot id.
 //!
 //! | a guest | |
 //! |---|---|
@@ -34,14 +36,14 @@
 //! | path of a disk | `hotpluglost` | it is never connected: waiting for devices fails after 10 s ([`SimSettings::device_patience`]) |
 //! | path of a disk | `hotplugslow` | building the domain takes 2 s ([`SimSettings::slow_create`]) |
 //!
-//! A word counts wherever it is found in the name or path, except kernel arguments, which are whole words
-//! (`crashkernel=64M` is harmless). The name is the one that the domain is built with.
+//! A word counts wherever it is found in the name or path, except kernel arguments, which are whole
+//! words (`crashkernel=64M` is harmless). The name is the one that the domain is built with.
 //!
 //! # What it does not do
 //!
-//! Guests don't compete: four CPUs are enough for any number of busy guests. Names and UUIDs may be doubled, as far as
-//! this host is concerned; that is for a toolstack to prevent. `maxmem` is not held free, and shadow memory and Xen's
-//! own cost of a domain are nothing.
+//! Guests don't compete: four CPUs are enough for any number of busy guests. Names and UUIDs may be
+//! doubled, as far as this host is concerned; that is for a toolstack to prevent. `maxmem` is not
+//! held free, and shadow memory and Xen's own cost of a domain are nothing.
 
 mod create;
 mod devices;
@@ -103,7 +105,8 @@ pub enum SimError {
     NoRuntime,
 }
 
-/// A simulated host. Clones are handles to the same one; with the last of them this process lets go of it.
+/// A simulated host. Clones are handles to the same one; with the last of them this process lets go
+/// of it.
 #[derive(Clone)]
 pub struct Sim {
     host: Arc<Host>,
@@ -118,8 +121,8 @@ impl std::fmt::Debug for Sim {
 }
 
 impl Sim {
-    /// Finds the host that is kept in a directory, or starts one there. Must be called in a Tokio runtime that has
-    /// time; it reads files, so not from where much else is waiting.
+    /// Finds the host that is kept in a directory, or starts one there. Must be called in a Tokio
+    /// runtime that has time; it reads files, so not from where much else is waiting.
     pub fn open(
         dir: &Path,
         settings: SimSettings,
@@ -135,18 +138,22 @@ impl Sim {
         })?;
         let boot = settings.boot_id.clone().unwrap_or_else(machine_boot_id);
         let host = Arc::new(Host::open(store, boot, settings, clock, entropy).map_err(broken)?);
-        let timer = runtime.spawn(watch(Arc::downgrade(&host), Arc::clone(&host.wake), runtime.clone()));
+        let timer =
+            runtime.spawn(watch(Arc::downgrade(&host), Arc::clone(&host.wake), runtime.clone()));
         let owner = Owner { host: Arc::clone(&host), timer: timer.abort_handle() };
         Ok(Self { host, runtime, _owner: Arc::new(owner) })
     }
 
-    /// Does something that may wait for the disk. It is done to the end even if nobody waits for it any more.
+    /// Does something that may wait for the disk. It is done to the end even if nobody waits for it
+    /// any more.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let done = self.runtime.spawn_blocking(work).await;
-        done.unwrap_or_else(|error| Err(Error::backend("The simulated host has been stopped", error)))
+        done.unwrap_or_else(|error| {
+            Err(Error::backend("The simulated host has been stopped", error))
+        })
     }
 
     /// Changes a domain's record.
@@ -160,8 +167,8 @@ impl Sim {
     }
 }
 
-/// What all handles have in common. With it ends what is going on in the background, at once: whoever opens the host
-/// next does not have to wait for that.
+/// What all handles have in common. With it ends what is going on in the background, at once:
+/// whoever opens the host next does not have to wait for that.
 struct Owner {
     host: Arc<Host>,
     timer: AbortHandle,
@@ -180,8 +187,9 @@ async fn watch(host: Weak<Host>, wake: Arc<Notify>, runtime: Handle) {
     const SHORTEST: Duration = Duration::from_millis(1);
     loop {
         let Some(host) = host.upgrade() else { return };
-        let next =
-            host.settle().map(|when| when.duration_since(host.now()).unwrap_or_default().max(SHORTEST));
+        let next = host
+            .settle()
+            .map(|when| when.duration_since(host.now()).unwrap_or_default().max(SHORTEST));
         if host.is_unswept() {
             // Dropping the handle leaves the work to itself.
             drop(runtime.spawn_blocking(move || host.sweep()));
@@ -197,7 +205,8 @@ async fn watch(host: Weak<Host>, wake: Arc<Notify>, runtime: Handle) {
     }
 }
 
-/// The kernel's name for the time since the machine was booted. Where there is none, domains outlive even that.
+/// The kernel's name for the time since the machine was booted. Where there is none, domains
+/// outlive even that.
 fn machine_boot_id() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.trim().to_owned()

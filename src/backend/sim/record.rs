@@ -25,9 +25,11 @@ pub(super) struct Record {
     pub name: DomName,
     /// When it was built.
     pub created: SystemTime,
-    /// The memory that it is to have, in KiB. It is counted as used from the moment that it is promised.
+    /// The memory that it is to have, in KiB. It is counted as used from the moment that it is
+    /// promised.
     pub memory_kib: u64,
-    /// What it had when its target was set last, in KiB, and when that was: its balloon moves from there.
+    /// What it had when its target was set last, in KiB, and when that was: its balloon moves from
+    /// there.
     pub balloon: Option<(u64, SystemTime)>,
     /// Each VCPU's affinity; the empty set is any CPU.
     pub affinity: Vec<CpuSet>,
@@ -96,8 +98,13 @@ impl Record {
             rest: vec![],
         });
         let mut record = Self::new(DomId::ZERO, Uuid::nil(), config, now, settings);
-        record.life.nature =
-            Nature { boot: Duration::ZERO, react: Duration::ZERO, deaf: true, busy: false, stops: None };
+        record.life.nature = Nature {
+            boot: Duration::ZERO,
+            react: Duration::ZERO,
+            deaf: true,
+            busy: false,
+            stops: None,
+        };
         record.life.paused = false;
         record.life.cpu = DOM0_BOOT_CPU;
         record
@@ -130,7 +137,8 @@ impl Record {
         self.life.nature.busy || self.domid == DomId::ZERO
     }
 
-    /// The moment, or the one at which the domain began to be taken apart: nothing happens in it any more after that.
+    /// The moment, or the one at which the domain began to be taken apart: nothing happens in it
+    /// any more after that.
     pub(super) fn alive_until(&self, now: SystemTime) -> SystemTime {
         self.dying.map_or(now, |(since, _)| since.min(now))
     }
@@ -140,7 +148,8 @@ impl Record {
         self.dying.is_some_and(|(_, gone)| gone <= now)
     }
 
-    /// The VCPUs that are online, as a bit mask: never none. A PV guest starts on one and brings up the others.
+    /// The VCPUs that are online, as a bit mask: never none. A PV guest starts on one and brings up
+    /// the others.
     pub(super) fn online(&self) -> u128 {
         let all = u128::MAX >> (u128::BITS - vcpu_count(&self.affinity));
         let wanted = match self.vcpu_avail & all {
@@ -156,7 +165,8 @@ impl Record {
         self.life.cpu_time(now, self.rates(settings))
     }
 
-    /// Moves the life's mark to now. Whatever changes a guest's life or its share of the CPUs does this first.
+    /// Moves the life's mark to now. Whatever changes a guest's life or its share of the CPUs does
+    /// this first.
     pub(super) fn bring_up(&mut self, now: SystemTime, settings: &SimSettings) {
         let rates = self.rates(settings);
         self.life.bring_up(now, rates);
@@ -301,7 +311,10 @@ mod tests {
         });
         let vcpus = facts::vcpus(&record, at(1_000), &settings, &CpuSet::first(settings.cpus));
         assert_eq!(vcpus.iter().map(|v| v.online).collect::<Vec<_>>(), [true, false, true]);
-        assert_eq!(vcpus.iter().map(|v| v.cpu_time).sum::<Duration>(), record.cpu_time(at(1_000), &settings));
+        assert_eq!(
+            vcpus.iter().map(|v| v.cpu_time).sum::<Duration>(),
+            record.cpu_time(at(1_000), &settings)
+        );
         assert_eq!((vcpus[1].cpu, vcpus[2].cpu), (None, Some(3)));
         assert_eq!(
             (vcpus[0].affinity.to_string(), vcpus[2].affinity.to_string()),
@@ -316,10 +329,16 @@ mod tests {
         assert_eq!((record.memory_now(at(0)), record.excess_kib(at(0))), (65_536, 0));
         (record.balloon, record.memory_kib) = (Some((65_536, at(0))), 32_768);
         for (moment, kib) in [(0, 65_536), (32, 49_152), (64, 32_768), (9_000, 32_768)] {
-            assert_eq!((record.memory_now(at(moment)), record.excess_kib(at(moment))), (kib, kib - 32_768));
+            assert_eq!(
+                (record.memory_now(at(moment)), record.excess_kib(at(moment))),
+                (kib, kib - 32_768)
+            );
         }
         (record.balloon, record.memory_kib) = (Some((32_768, at(100))), 65_536);
-        assert_eq!([at(0), at(132), at(164)].map(|now| record.memory_now(now)), [32_768, 49_152, 65_536]);
+        assert_eq!(
+            [at(0), at(132), at(164)].map(|now| record.memory_now(now)),
+            [32_768, 49_152, 65_536]
+        );
         assert_eq!(record.excess_kib(at(132)), 0);
     }
 

@@ -1,4 +1,5 @@
-//! The host's scheduler: which parameters a domain has, which are possible, and how much CPU they leave it.
+//! The host's scheduler: which parameters a domain has, which are possible, and how much CPU they
+//! leave it.
 
 use super::guest::{ONE_CPU, Ppm};
 use crate::core::error::Error;
@@ -19,9 +20,10 @@ pub(super) fn initial(scheduler: Scheduler, domid: DomId, config: &DomainConfig)
         Scheduler::Credit => SchedParams::Credit { weight, cap },
         Scheduler::Credit2 => SchedParams::Credit2 { weight, cap },
         Scheduler::Sedf => SchedParams::Sedf(config.sedf.unwrap_or_else(|| sedf(domid))),
-        Scheduler::Rtds => {
-            SchedParams::Rtds(Rtds { period: Duration::from_millis(10), budget: Duration::from_millis(4) })
-        }
+        Scheduler::Rtds => SchedParams::Rtds(Rtds {
+            period: Duration::from_millis(10),
+            budget: Duration::from_millis(4),
+        }),
     }
 }
 
@@ -40,7 +42,9 @@ fn sedf(domid: DomId) -> SedfParams {
 pub(super) fn check(host: Scheduler, params: SchedParams, vcpus: u32) -> Result<(), Error> {
     if params.scheduler() != host {
         let asked = params.scheduler();
-        return Err(Error::Unsupported(format!("The scheduler of this host is {host}, not {asked}")));
+        return Err(Error::Unsupported(format!(
+            "The scheduler of this host is {host}, not {asked}"
+        )));
     }
     match params {
         SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } => {
@@ -71,7 +75,9 @@ fn check_sedf(params: SedfParams) -> Result<(), Invalid> {
         return check_reservation(period, slice, "slice");
     }
     if weight == 0 && !extratime {
-        return Err(Invalid::new("slice: 0 needs a weight or extratime=1, or the domain would never run"));
+        return Err(Invalid::new(
+            "slice: 0 needs a weight or extratime=1, or the domain would never run",
+        ));
     }
     Ok(())
 }
@@ -99,7 +105,9 @@ pub(super) fn limit(params: SchedParams, online: u32) -> Ppm {
         SchedParams::Credit { cap, .. } | SchedParams::Credit2 { cap, .. } if cap > 0 => {
             all.min(u64::from(cap) * ONE_CPU / 100)
         }
-        SchedParams::Sedf(p) if !p.extratime && !p.slice.is_zero() => part(p.slice, p.period, online),
+        SchedParams::Sedf(p) if !p.extratime && !p.slice.is_zero() => {
+            part(p.slice, p.period, online)
+        }
         SchedParams::Rtds(p) => part(p.budget, p.period, online),
         SchedParams::Credit { .. } | SchedParams::Credit2 { .. } | SchedParams::Sedf(_) => all,
     }
@@ -137,7 +145,10 @@ mod tests {
     fn what_is_impossible_is_refused_by_name() {
         let refusal = |host, params| check(host, params, 2).unwrap_err().to_string();
         let credit = |weight, cap| SchedParams::Credit { weight, cap };
-        assert_eq!(refusal(Scheduler::Sedf, credit(1, 0)), "The scheduler of this host is sedf, not credit");
+        assert_eq!(
+            refusal(Scheduler::Sedf, credit(1, 0)),
+            "The scheduler of this host is sedf, not credit"
+        );
         assert!(refusal(Scheduler::Credit, credit(0, 0)).starts_with("weight: 0"));
         assert!(refusal(Scheduler::Credit, credit(1, 201)).starts_with("cap: 201"));
         check(Scheduler::Credit, credit(65535, 200), 2).unwrap();
@@ -145,8 +156,10 @@ mod tests {
         assert!(refusal(Scheduler::Sedf, sedf_of(100, 101, false, 0)).starts_with("slice: 101"));
         assert!(refusal(Scheduler::Sedf, sedf_of(100, 0, false, 0)).starts_with("slice: 0"));
         check(Scheduler::Sedf, sedf_of(0, 0, false, 3), 2).unwrap();
-        let rtds =
-            SchedParams::Rtds(Rtds { period: Duration::from_millis(1), budget: Duration::from_millis(2) });
+        let rtds = SchedParams::Rtds(Rtds {
+            period: Duration::from_millis(1),
+            budget: Duration::from_millis(2),
+        });
         assert!(refusal(Scheduler::Rtds, rtds).starts_with("budget: 2ms"));
     }
 

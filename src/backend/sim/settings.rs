@@ -5,8 +5,9 @@ use std::time::Duration;
 
 /// What a simulated host is like.
 ///
-/// Domain-0's figures count when the host is up for the first time since the machine was booted; afterwards Domain-0
-/// keeps what it has. A guest keeps the pace (`boot`, `react`) that it was built with.
+/// Domain-0's figures count when the host is up for the first time since the machine was booted;
+/// afterwards Domain-0 keeps what it has. A guest keeps the pace (`boot`, `react`) that it was
+/// built with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimSettings {
     /// Physical CPUs.
@@ -39,8 +40,8 @@ pub struct SimSettings {
     pub destroy: Duration,
     /// Password of VNC screens that name none.
     pub vnc_password: Option<Password>,
-    /// What tells one run of the machine from the next: a restart of the daemon finds its domains again as long as it
-    /// stays the same. `None` asks the kernel.
+    /// What tells one run of the machine from the next: a restart of the daemon finds its domains
+    /// again as long as it stays the same. `None` asks the kernel.
     pub boot_id: Option<String>,
 }
 
@@ -83,13 +84,19 @@ impl SimSettings {
     pub(super) fn check(&self) -> Result<(), Invalid> {
         let range = |what: &str, value: u64, low: u64, high: u64| {
             let fits = (low..=high).contains(&value);
-            fits.then_some(())
-                .ok_or_else(|| Invalid::new(format!("{what}: {value} is out of range, {low} to {high}")))
+            fits.then_some(()).ok_or_else(|| {
+                Invalid::new(format!("{what}: {value} is out of range, {low} to {high}"))
+            })
         };
         range("CPUs of the host", self.cpus.into(), 1, MAX_CPUS.into())?;
         range("VCPUs of Domain-0", self.dom0_vcpus.into(), 1, MAX_VCPUS.into())?;
         let least = Self::XEN_KIB / 1024 + 1;
         range("Memory of the host in MiB", self.memory_mib, least, Self::MAX_MEMORY_MIB)?;
-        range("Memory of Domain-0 in MiB", self.dom0_memory_mib, 1, self.memory_mib - Self::XEN_KIB / 1024)
+        range(
+            "Memory of Domain-0 in MiB",
+            self.dom0_memory_mib,
+            1,
+            self.memory_mib - Self::XEN_KIB / 1024,
+        )
     }
 }

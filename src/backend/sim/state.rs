@@ -39,14 +39,16 @@ impl State {
         if record.untold_crash(now) {
             self.unswept.push(domid);
         }
-        let slot = Slot { record: Arc::new(record), turn: Arc::default(), gone: CancellationToken::new() };
+        let slot =
+            Slot { record: Arc::new(record), turn: Arc::default(), gone: CancellationToken::new() };
         if slot.record.dying.is_some() {
             slot.gone.cancel();
         }
         self.domains.insert(domid, slot);
     }
 
-    /// Puts a record in the place of the one before it. Says whether something is due that was not, or earlier.
+    /// Puts a record in the place of the one before it. Says whether something is due that was not,
+    /// or earlier.
     pub(super) fn replace(&mut self, record: Record, now: SystemTime) -> bool {
         let domid = record.domid;
         let Some(slot) = self.domains.get_mut(&domid) else { return false };
@@ -70,10 +72,13 @@ impl State {
         true
     }
 
-    /// Notes when something happens to a domain by itself. A stop that has been announced is not announced again.
+    /// Notes when something happens to a domain by itself. A stop that has been announced is not
+    /// announced again.
     fn schedule(&mut self, old: Option<&Record>, new: &Record, now: SystemTime) -> bool {
-        let unannounced = old.and_then(Record::due).is_some_and(|when| self.due.remove(&(when, new.domid)));
-        let stopped = |record: &Record| record.dying.is_none() && record.life.stopped(now).is_some();
+        let unannounced =
+            old.and_then(Record::due).is_some_and(|when| self.due.remove(&(when, new.domid)));
+        let stopped =
+            |record: &Record| record.dying.is_none() && record.life.stopped(now).is_some();
         let old_news = stopped(new) && !unannounced && old.is_none_or(stopped);
         let first = self.due.first().copied();
         if let Some(when) = new.due().filter(|_| !old_news) {
@@ -94,7 +99,8 @@ mod tests {
     #[test]
     fn a_stop_is_announced_once_even_if_something_else_changes_just_then() {
         let at = |millis| UNIX_EPOCH + Duration::from_millis(millis);
-        let mut record = Record::new(DomId(1), Uuid::nil(), config("a", 64), at(0), &SimSettings::default());
+        let mut record =
+            Record::new(DomId(1), Uuid::nil(), config("a", 64), at(0), &SimSettings::default());
         let mut state = State::default();
         state.add(record.clone(), at(0));
         assert!(state.due.is_empty());
@@ -117,8 +123,13 @@ mod tests {
 
     #[test]
     fn what_has_stopped_when_the_host_is_found_is_not_announced() {
-        let mut record =
-            Record::new(DomId(1), Uuid::nil(), config("a", 64), UNIX_EPOCH, &SimSettings::default());
+        let mut record = Record::new(
+            DomId(1),
+            Uuid::nil(),
+            config("a", 64),
+            UNIX_EPOCH,
+            &SimSettings::default(),
+        );
         record.life.stop(ShutdownReason::Crash);
         let mut state = State::default();
         state.add(record, UNIX_EPOCH);

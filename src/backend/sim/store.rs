@@ -7,8 +7,9 @@
 //! domains/3.sxp    a domain, Domain-0 included
 //! ```
 //!
-//! Each file is replaced as a whole, by writing another one and renaming it. That is enough for a daemon that is killed
-//! at any moment. Nothing is forced to the disk: what would lose it, a crash of the machine, ends the domains as well.
+//! Each file is replaced as a whole, by writing another one and renaming it. That is enough for a
+//! daemon that is killed at any moment. Nothing is forced to the disk: what would lose it, a crash
+//! of the machine, ends the domains as well.
 
 use super::form::HostRecord;
 use super::record::Record;
@@ -35,7 +36,8 @@ const DAMAGED: &str = "damaged";
 pub(super) struct Store {
     dir: PathBuf,
     domains: PathBuf,
-    /// The lock, which is shared by whoever is writing; none when the directory may be another daemon's.
+    /// The lock, which is shared by whoever is writing; none when the directory may be another
+    /// daemon's.
     lock: RwLock<Option<File>>,
 }
 
@@ -54,7 +56,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Lets go of the directory, when what is being written has been. From now on nothing can be written.
+    /// Lets go of the directory, when what is being written has been. From now on nothing can be
+    /// written.
     pub(super) fn close(&self) {
         *self.lock.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -62,7 +65,11 @@ impl Store {
     /// Keeps the directory for as long as something is being written.
     pub(super) fn hold(&self) -> io::Result<Held<'_>> {
         let held = self.lock.read().unwrap_or_else(PoisonError::into_inner);
-        if held.is_some() { Ok(held) } else { Err(io::Error::other("The simulated host has been closed")) }
+        if held.is_some() {
+            Ok(held)
+        } else {
+            Err(io::Error::other("The simulated host has been closed"))
+        }
     }
 
     /// Whether it has been let go of.
@@ -102,7 +109,8 @@ impl Store {
         replace(&self.dir, "host.sxp", &host.print()).map(drop)
     }
 
-    /// All domains, and the highest number that any file has ever been given here, damaged ones included.
+    /// All domains, and the highest number that any file has ever been given here, damaged ones
+    /// included.
     pub(super) fn domains(&self) -> io::Result<(Vec<Record>, u32)> {
         let (mut records, mut highest) = (Vec::new(), 0);
         for entry in fs::read_dir(&self.domains)? {
@@ -114,7 +122,9 @@ impl Store {
             }
             match Record::read(&fs::read(&path)?) {
                 Ok(record) if record.domid == DomId(domid) => records.push(record),
-                Ok(record) => set_aside(&path, &format_args!("it says that it is domain {}", record.domid))?,
+                Ok(record) => {
+                    set_aside(&path, &format_args!("it says that it is domain {}", record.domid))?
+                }
                 Err(reason) => set_aside(&path, &reason)?,
             }
         }
@@ -146,7 +156,8 @@ impl Store {
 
     /// The message buffer's file, to be appended to, and what is in it.
     pub(super) fn dmesg(&self) -> io::Result<(File, Vec<u8>)> {
-        let mut file = private().create(true).read(true).append(true).open(self.dir.join("dmesg"))?;
+        let mut file =
+            private().create(true).read(true).append(true).open(self.dir.join("dmesg"))?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
         Ok((file, text))
@@ -224,7 +235,8 @@ mod tests {
             &SimSettings::default(),
         );
         store.write(&record).unwrap();
-        let mode = |path: &str| fs::metadata(dir.path().join(path)).unwrap().permissions().mode() & 0o777;
+        let mode =
+            |path: &str| fs::metadata(dir.path().join(path)).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("domains"), mode("domains/3.sxp"), mode("lock")), (0o700, 0o600, 0o600));
 
         fs::write(dir.path().join("domains/.new-x"), "(sim-dom").unwrap();
@@ -233,8 +245,10 @@ mod tests {
         drop(store);
         let store = Store::open(dir.path()).unwrap();
         assert_eq!(store.domains().unwrap(), (vec![record], 9));
-        let mut left: Vec<_> =
-            fs::read_dir(dir.path().join("domains")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let mut left: Vec<_> = fs::read_dir(dir.path().join("domains"))
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         left.sort();
         assert_eq!(left, ["3.sxp", "4.sxp.damaged", "9.sxp.damaged"]);
 
@@ -254,6 +268,10 @@ mod tests {
         store.close();
         Store::open(dir.path()).unwrap();
         let host = HostRecord { boot: String::new(), next_domid: 1, pools: vec![] };
-        assert!(store.is_closed() && store.write_host(&host).is_err() && store.remove(DomId(1)).is_err());
+        assert!(
+            store.is_closed()
+                && store.write_host(&host).is_err()
+                && store.remove(DomId(1)).is_err()
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! What the unit tests share.
 
 use crate::core::model::{
-    Block, BlockClass, BlockKind, BlockMode, Device, DomName, DomainConfig, GuestKind, Image, Uuid, Vif,
-    VirtualDevice,
+    Block, BlockClass, BlockKind, BlockMode, Device, DomName, DomainConfig, GuestKind, Image, Uuid,
+    Vif, VirtualDevice,
 };
 
 /// A PV guest without devices.

@@ -14,7 +14,8 @@ pub(super) fn damaged(what: &str, why: impl Display) -> Damaged {
     Damaged(format!("{what}: {why}"))
 }
 
-/// More than any configuration needs that got in through a wire, and still a bound: a damaged file may say anything.
+/// More than any configuration needs that got in through a wire, and still a bound: a damaged file
+/// may say anything.
 const LIMITS: Limits = Limits { bytes: 64 << 20, depth: 2_000, count: 4_000_000 };
 
 pub(super) fn word(value: impl Display) -> Sxp {
@@ -40,7 +41,8 @@ pub(super) fn line(tree: &Sxp) -> Vec<u8> {
 }
 
 pub(super) fn open(text: &[u8], head: &str) -> Result<Sxp, Damaged> {
-    let tree = read_one(text, &LIMITS).map_err(|e| damaged("S-expression", format_args!("{e:#}")))?;
+    let tree =
+        read_one(text, &LIMITS).map_err(|e| damaged("S-expression", format_args!("{e:#}")))?;
     if tree.head() == Some(head) { Ok(tree) } else { Err(damaged(head, "missing")) }
 }
 
@@ -69,7 +71,8 @@ pub(super) fn moment_field(tree: &Sxp, key: &str) -> Result<SystemTime, Damaged>
     read_moment(key, one(tree, key)?)
 }
 
-/// Seconds with as many decimals as it takes. Not a floating-point number: what is read is what was written.
+/// Seconds with as many decimals as it takes. Not a floating-point number: what is read is what was
+/// written.
 pub(super) fn seconds(time: Duration) -> String {
     let text = format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -78,8 +81,8 @@ pub(super) fn seconds(time: Duration) -> String {
 pub(super) fn read_seconds(what: &str, word: &Sxp) -> Result<Duration, Damaged> {
     let time = || {
         let (whole, part) = word.as_str().map(|text| text.split_once('.').unwrap_or((text, "")))?;
-        let nanos =
-            (part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit())).then(|| format!("{part:0<9}"))?;
+        let nanos = (part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| format!("{part:0<9}"))?;
         Some(Duration::new(whole.parse().ok()?, nanos.parse().ok()?))
     };
     time().ok_or_else(|| damaged(what, "seconds expected"))
@@ -91,7 +94,9 @@ pub(super) fn moment(time: SystemTime) -> String {
 }
 
 pub(super) fn read_moment(what: &str, word: &Sxp) -> Result<SystemTime, Damaged> {
-    UNIX_EPOCH.checked_add(read_seconds(what, word)?).ok_or_else(|| damaged(what, "beyond all time"))
+    UNIX_EPOCH
+        .checked_add(read_seconds(what, word)?)
+        .ok_or_else(|| damaged(what, "beyond all time"))
 }
 
 #[cfg(test)]
@@ -100,7 +105,9 @@ mod tests {
 
     #[test]
     fn seconds_are_exact() {
-        for (nanos, text) in [(0, "0"), (1, "0.000000001"), (1_500_000_000, "1.5"), (20_000_000_000, "20")] {
+        for (nanos, text) in
+            [(0, "0"), (1, "0.000000001"), (1_500_000_000, "1.5"), (20_000_000_000, "20")]
+        {
             let time = Duration::from_nanos(nanos);
             assert_eq!(seconds(time), text);
             assert_eq!(read_seconds("x", &Sxp::atom(text)).unwrap(), time);

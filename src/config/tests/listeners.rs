@@ -40,7 +40,8 @@ fn a_broken_entry_leaves_its_listener_out() {
         assert_eq!(findings, [message], "{text}");
         let whole = config("");
         let served = |config: &Config| {
-            let switches = usize::from(config.http != Switch::Off) + usize::from(config.unix != Switch::Off);
+            let switches =
+                usize::from(config.http != Switch::Off) + usize::from(config.unix != Switch::Off);
             switches + config.xmlrpc.len() + config.xen_api.len()
         };
         let extra = text.starts_with("(xend-tcp") || text.starts_with("(xend-relocation");
@@ -92,7 +93,8 @@ fn the_xen_api_is_served_where_the_file_says() {
         );
     }
     assert_eq!(xen_api("(xen-api-server ())"), []);
-    let relative = xen_api("(xen-api-server ((127.0.0.1:1 none '' xen-api.key /c)))").remove(0).tls.unwrap();
+    let relative =
+        xen_api("(xen-api-server ((127.0.0.1:1 none '' xen-api.key /c)))").remove(0).tls.unwrap();
     assert!(
         relative.key.is_absolute() && relative.key.ends_with("xen-api.key"),
         "beside the file: {relative:?}"
@@ -127,9 +129,10 @@ fn the_xen_api_is_served_where_the_file_says() {
 
 #[test]
 fn nobody_is_let_in_from_everywhere_by_mistake() {
-    for text in
-        ["(xen-api-server ((9363 none)))", "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-address '')"]
-    {
+    for text in [
+        "(xen-api-server ((9363 none)))",
+        "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-address '')",
+    ] {
         let (closed, findings) = load(text, &RunOptions::default()).unwrap();
         assert!(findings[0].contains("without a password"), "{findings:?}");
         assert!(!closed.xmlrpc.iter().chain(&closed.xen_api).any(RpcListener::is_open));
@@ -139,7 +142,8 @@ fn nobody_is_let_in_from_everywhere_by_mistake() {
     let text = "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-ssl-key-file /k)";
     let (half, findings) = load(text, &RunOptions::default()).unwrap();
     assert!(
-        findings[0].contains("belong together") && findings[0].contains("127.0.0.1:8006 is left out"),
+        findings[0].contains("belong together")
+            && findings[0].contains("127.0.0.1:8006 is left out"),
         "{findings:?}"
     );
     assert!(!half.xmlrpc.iter().any(|one| matches!(one.place, Place::Tcp(_))), "not in the clear");

@@ -14,8 +14,8 @@ impl Driver {
         let verdict = verdict(&self.config, reason, self.uptime());
         // One that stays is looked at again and again.
         let wanted = || verdict.then != Then::Keep || self.dumped != Some(domid);
-        let dump =
-            verdict.dump || (reason == ShutdownReason::Crash && self.core.policy().enable_dump && wanted());
+        let dump = verdict.dump
+            || (reason == ShutdownReason::Crash && self.core.policy().enable_dump && wanted());
         if verdict.then == Then::Keep && !dump {
             debug!(domain = %name, %domid, %reason, "Domain stays as it is");
             return;
@@ -26,7 +26,9 @@ impl Driver {
             let file = self.core.core_file(&name, domid);
             match self.dump_to(domid, &file).await {
                 Ok(()) => info!(domain = %name, file = %file.display(), "Core dumped"),
-                Err(error) => error!(domain = %name, file = %file.display(), %error, "Core dump failed"),
+                Err(error) => {
+                    error!(domain = %name, file = %file.display(), %error, "Core dump failed")
+                }
             }
         }
         let done = match verdict.then {
@@ -45,8 +47,12 @@ impl Driver {
     }
 
     fn uptime(&self) -> Duration {
-        let started =
-            self.core.board.current().by_uuid(&self.uuid).and_then(|view| view.facts.as_ref()?.start_time);
+        let started = self
+            .core
+            .board
+            .current()
+            .by_uuid(&self.uuid)
+            .and_then(|view| view.facts.as_ref()?.start_time);
         // A clock that was set back must not turn every restart into a loop.
         started
             .and_then(|started| self.core.clock.now().duration_since(started).ok())

@@ -24,7 +24,9 @@ impl Driver {
         self.set_sched_params(translated).await?;
         self.reconfigure(|config| {
             config.sedf = Some(params);
-            if let SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } = translated {
+            if let SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } =
+                translated
+            {
                 (config.cpu_weight, config.cpu_cap) = (weight, cap);
             }
         })
@@ -39,7 +41,9 @@ impl Driver {
             return match self.core.info.scheduler {
                 Scheduler::Credit => Ok(SchedParams::Credit { weight, cap }),
                 Scheduler::Credit2 => Ok(SchedParams::Credit2 { weight, cap }),
-                Scheduler::Sedf | Scheduler::Rtds => Err(Error::NotStarted(self.config.name.to_string())),
+                Scheduler::Sedf | Scheduler::Rtds => {
+                    Err(Error::NotStarted(self.config.name.to_string()))
+                }
             };
         };
         limited!(self, "Reading scheduler parameters", self.core.hypervisor.sched_params(domid))
@@ -47,7 +51,11 @@ impl Driver {
 
     async fn set_sched_params(&self, params: SchedParams) -> Result<(), Error> {
         let Some(domid) = self.domid else { return Ok(()) };
-        limited!(self, "Setting scheduler parameters", self.core.hypervisor.set_sched_params(domid, params))
+        limited!(
+            self,
+            "Setting scheduler parameters",
+            self.core.hypervisor.set_sched_params(domid, params)
+        )
     }
 
     /// What cannot be expressed in SEDF's terms any more is forgotten.
@@ -70,8 +78,10 @@ impl Driver {
             (other, asked) => return Err(other_scheduler(&other, asked)),
         };
         self.set_sched_params(params).await?;
-        self.reconfigure(|config| (config.cpu_weight, config.cpu_cap, config.sedf) = (weight, cap, None))
-            .await?;
+        self.reconfigure(|config| {
+            (config.cpu_weight, config.cpu_cap, config.sedf) = (weight, cap, None)
+        })
+        .await?;
         self.refresh().await
     }
 
@@ -94,7 +104,8 @@ impl Driver {
         let mask = DomainConfig::vcpu_mask(count);
         limited!(self, "Setting VCPUs", self.core.hypervisor.set_online_vcpus(domid, mask))?;
         // The definition can have fewer.
-        self.reconfigure(|config| config.vcpu_avail = mask & DomainConfig::vcpu_mask(config.vcpus)).await?;
+        self.reconfigure(|config| config.vcpu_avail = mask & DomainConfig::vcpu_mask(config.vcpus))
+            .await?;
         self.refresh().await
     }
 
@@ -102,7 +113,9 @@ impl Driver {
         let slot = vcpu.map(|number| self.vcpu_slot(number)).transpose()?;
         let pin = |affinity: &mut [CpuSet]| match slot {
             None => affinity.fill(cpus.clone()),
-            Some(slot) => affinity.iter_mut().skip(slot).take(1).for_each(|one| one.clone_from(cpus)),
+            Some(slot) => {
+                affinity.iter_mut().skip(slot).take(1).for_each(|one| one.clone_from(cpus))
+            }
         };
         if let Some(domid) = self.domid {
             let mut affinity = self.config.cpus.clone();
@@ -117,6 +130,8 @@ impl Driver {
     pub(super) fn vcpu_slot(&self, number: u32) -> Result<usize, Error> {
         let most = self.config.vcpus - 1;
         let slot = usize::try_from(number).ok().filter(|_| number <= most);
-        slot.ok_or_else(|| Invalid::new(format!("vcpu: {number} is out of range, 0 to {most}")).into())
+        slot.ok_or_else(|| {
+            Invalid::new(format!("vcpu: {number} is out of range, 0 to {most}")).into()
+        })
     }
 }

@@ -22,7 +22,11 @@ impl Driver {
         if let Some(domid) = self.domid {
             self.core.check_functions(self.uuid, [&device])?;
             let running = self.with_defaults(&device);
-            limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &running))?;
+            limited!(
+                self,
+                "Attaching a device",
+                self.core.hypervisor.attach_device(domid, &running)
+            )?;
             self.reconfigure_running(|config| config.devices.push(running.clone())).await?;
         }
         if let Some(definition) = &self.definition {
@@ -38,8 +42,10 @@ impl Driver {
     pub(super) async fn plug(&mut self, uuid: Uuid) -> Result<Outcome, Error> {
         let domid = self.on_host()?;
         let is_it = |device: &&Device| device.uuid() == Some(uuid);
-        let defined = self.definition.iter().find_map(|config| config.devices.iter().find(is_it)).cloned();
-        let device = self.with_defaults(&defined.ok_or_else(|| Error::NotConnected(uuid.to_string()))?);
+        let defined =
+            self.definition.iter().find_map(|config| config.devices.iter().find(is_it)).cloned();
+        let device =
+            self.with_defaults(&defined.ok_or_else(|| Error::NotConnected(uuid.to_string()))?);
         self.config.check_new_device(&device)?;
         self.core.check_functions(self.uuid, [&device])?;
         limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &device))?;
@@ -55,7 +61,10 @@ impl Driver {
     }
 
     /// Changes the configuration of what runs, and not the stored one.
-    async fn reconfigure_running(&mut self, change: impl Fn(&mut DomainConfig)) -> Result<(), Error> {
+    async fn reconfigure_running(
+        &mut self,
+        change: impl Fn(&mut DomainConfig),
+    ) -> Result<(), Error> {
         let definition = self.definition.take();
         let done = self.reconfigure(change).await;
         self.definition = definition;
@@ -93,17 +102,23 @@ impl Driver {
         self.refresh().await
     }
 
-    pub(super) async fn configure(&mut self, wanted: &DeviceRef, to: Device) -> Result<Outcome, Error> {
+    pub(super) async fn configure(
+        &mut self,
+        wanted: &DeviceRef,
+        to: Device,
+    ) -> Result<Outcome, Error> {
         let old = match self.changed(&to, wanted) {
             // xm plugs the first function or unit in by a change of a bus that is not there yet.
             Err(Error::NotConnected(_)) if parts::brings_some(&to) => return self.attach(to).await,
             found => found?,
         };
-        let wanted = &DeviceRef { text: wanted.text.clone(), number: old.id().unwrap_or(wanted.number) };
+        let wanted =
+            &DeviceRef { text: wanted.text.clone(), number: old.id().unwrap_or(wanted.number) };
         let new = match (&old, to) {
             (Device::Block(old), Device::Block(new)) if old.kind == BlockKind::Cdrom => {
                 if new.number != old.number {
-                    let reason = format!("The drive is {}, the configuration says {}", old.dev, new.dev);
+                    let reason =
+                        format!("The drive is {}, the configuration says {}", old.dev, new.dev);
                     return Err(Invalid::new(reason).into());
                 }
                 let mut drive = old.clone();
@@ -136,7 +151,9 @@ impl Driver {
                 return Err(Invalid::new(reason).into());
             }
         };
-        if let (Device::Pci(_), Some(at)) = (&new, self.config.device_at(new.class(), wanted.number)) {
+        if let (Device::Pci(_), Some(at)) =
+            (&new, self.config.device_at(new.class(), wanted.number))
+        {
             let mut others = DomainConfig::clone(&self.config);
             others.devices.remove(at);
             others.check_new_device(&new)?;
@@ -155,13 +172,15 @@ impl Driver {
         self.refresh().await
     }
 
-    /// The device that a change is about. A SCSI adapter is named by the number that its units carry.
+    /// The device that a change is about. A SCSI adapter is named by the number that its units
+    /// carry.
     fn changed(&self, to: &Device, wanted: &DeviceRef) -> Result<Device, Error> {
         if to.class() != parts::SCSI {
             return self.device(to.class(), wanted);
         }
-        let is_it =
-            |device: &&Device| device.class() == parts::SCSI && parts::adapter(device) == Some(wanted.number);
+        let is_it = |device: &&Device| {
+            device.class() == parts::SCSI && parts::adapter(device) == Some(wanted.number)
+        };
         let found = self.config.devices.iter().find(is_it).cloned();
         found.ok_or_else(|| Error::NotConnected(wanted.number.to_string()))
     }

@@ -9,31 +9,40 @@ impl Driver {
     pub(super) async fn set_memory(&mut self, mib: u64) -> Result<Outcome, Error> {
         let most = self.config.maxmem;
         // A guest needs some memory; Domain-0 needs what the operator says.
-        let least = if self.domid == Some(DomId::ZERO) { self.core.policy().dom0_min_mem_mib } else { 1 };
+        let least =
+            if self.domid == Some(DomId::ZERO) { self.core.policy().dom0_min_mem_mib } else { 1 };
         if mib < least || mib > most {
-            return Err(
-                Invalid::new(format!("target: {mib} MiB is out of range, {least} to {most} MiB")).into()
-            );
+            return Err(Invalid::new(format!(
+                "target: {mib} MiB is out of range, {least} to {most} MiB"
+            ))
+            .into());
         }
         if let Some(domid) = self.domid {
             limited!(self, "Setting memory", self.core.hypervisor.set_memory_target(domid, mib))?;
         }
         // The definition can have another limit than the running domain.
-        self.reconfigure(|config| (config.memory, config.maxmem) = (mib, config.maxmem.max(mib))).await?;
+        self.reconfigure(|config| (config.memory, config.maxmem) = (mib, config.maxmem.max(mib)))
+            .await?;
         self.refresh().await
     }
 
     pub(super) async fn set_max_memory(&mut self, mib: u64) -> Result<Outcome, Error> {
         let least = self.config.memory;
         if mib < least {
-            let reason =
-                format!("memory: {mib} MiB is less than the domain has, {least} MiB; set that first");
+            let reason = format!(
+                "memory: {mib} MiB is less than the domain has, {least} MiB; set that first"
+            );
             return Err(Invalid::new(reason).into());
         }
         if let Some(domid) = self.domid {
-            limited!(self, "Setting maximum memory", self.core.hypervisor.set_max_memory(domid, mib))?;
+            limited!(
+                self,
+                "Setting maximum memory",
+                self.core.hypervisor.set_max_memory(domid, mib)
+            )?;
         }
-        self.reconfigure(|config| (config.maxmem, config.memory) = (mib, config.memory.min(mib))).await?;
+        self.reconfigure(|config| (config.maxmem, config.memory) = (mib, config.memory.min(mib)))
+            .await?;
         self.refresh().await
     }
 }

@@ -13,9 +13,10 @@
 //!   destroy, no note
 //! ```
 //!
-//! Until the note says that it was handed over, whatever fails here makes the domain go on here, and there it is taken
-//! away with the connection. From then on only the other host knows: a daemon that lost it there and then keeps the domain
-//! suspended and asks until it is told. Asking ends a migration that is not over, so that the answer stays true.
+//! Until the note says that it was handed over, whatever fails here makes the domain go on here,
+//! and there it is taken away with the connection. From then on only the other host knows: a daemon
+//! that lost it there and then keeps the domain suspended and asks until it is told. Asking ends a
+//! migration that is not over, so that the answer stays true.
 
 use super::Driver;
 use crate::core::engine::Role;
@@ -87,13 +88,15 @@ impl Driver {
             return Err(reason.unwrap_or(error));
         }
         // The other host watches what it builds, and says so: what counts here is that it speaks.
-        while let Built::NotYet(stage) = limited!(self, "Waiting for the other host", link.built())? {
+        while let Built::NotYet(stage) = limited!(self, "Waiting for the other host", link.built())?
+        {
             info!(domain = %self.config.name, to = %handover.to, stage, "The other host is building the domain");
         }
         self.note(Some(Note::HandedOver(handover.clone()))).await
     }
 
-    /// Asks the other host a few times. The last answer counts for the caller; the driver goes on asking.
+    /// Asks the other host a few times. The last answer counts for the caller; the driver goes on
+    /// asking.
     async fn ask_who_has_it(&mut self) -> Result<(), Error> {
         for attempt in 0..TRIES {
             if attempt > 0 {
@@ -121,7 +124,8 @@ impl Driver {
         match verdict {
             Verdict::Taken => {
                 if self.definition.is_some() {
-                    // Before the domain goes: from then on somebody else can have its name and UUID here.
+                    // Before the domain goes: from then on somebody else can have its name and UUID
+                    // here.
                     limited!(self, "Deleting the definition", self.core.store.remove(self.uuid))?;
                     self.definition = None;
                 }
@@ -145,9 +149,9 @@ impl Driver {
         self.forget_note().await;
         match verdict {
             Verdict::Taken => Ok(()),
-            Verdict::NotTaken => {
-                Err(Error::Remote { reason: "it did not take the domain, which goes on here".to_owned() })
-            }
+            Verdict::NotTaken => Err(Error::Remote {
+                reason: "it did not take the domain, which goes on here".to_owned(),
+            }),
         }
     }
 
@@ -219,7 +223,8 @@ impl Driver {
         Ok(Outcome::Domain(self.core.board.current().by_uuid(&self.uuid).cloned().unwrap_or(view)))
     }
 
-    /// Builds the domain from what the other host sends, and tells that host what happens while nothing is read.
+    /// Builds the domain from what the other host sends, and tells that host what happens while
+    /// nothing is read.
     async fn read_from_host(
         &mut self,
         config: Arc<DomainConfig>,

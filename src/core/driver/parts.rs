@@ -1,5 +1,6 @@
-//! Devices that have parts, which come and go while the device stays: the functions of a PCI bus, the units behind a SCSI adapter,
-//! the ports of a USB controller. xm 4.x and libvirt send a device with the parts that change alone.
+//! Devices that have parts, which come and go while the device stays: the functions of a PCI bus,
+//! the units behind a SCSI adapter, the ports of a USB controller. xm 4.x and libvirt send a device
+//! with the parts that change alone.
 
 use crate::core::error::Error;
 use crate::core::model::{Device, Generic, Invalid, PciDevice, Property, Value};
@@ -18,9 +19,11 @@ const CLOSING: &[u8] = b"5";
 pub(super) fn brings_some(change: &Device) -> bool {
     match change {
         Device::Pci(pci) => !pci.functions.is_empty() && state_of(pci) == b"Initialising",
-        Device::Generic(generic) if generic.class == SCSI => lines(generic)
-            .next()
-            .is_some_and(|line| line.child("state").is_none_or(|state| state.as_slice() == INITIALISING)),
+        Device::Generic(generic) if generic.class == SCSI => {
+            lines(generic).next().is_some_and(|line| {
+                line.child("state").is_none_or(|state| state.as_slice() == INITIALISING)
+            })
+        }
         _ => false,
     }
 }
@@ -30,7 +33,8 @@ fn state_of(pci: &PciDevice) -> &[u8] {
     state.map_or(&b"Initialising"[..], |state| state.as_slice())
 }
 
-/// What becomes of PCI functions when `(state Initialising)` brings some and `(state Closing)` takes some away.
+/// What becomes of PCI functions when `(state Initialising)` brings some and `(state Closing)`
+/// takes some away.
 pub(super) fn functions(old: &PciDevice, new: PciDevice) -> Result<PciDevice, Error> {
     let mut device = old.clone();
     match state_of(&new) {
@@ -51,8 +55,10 @@ pub(super) fn functions(old: &PciDevice, new: PciDevice) -> Result<PciDevice, Er
             }
         }
         other => {
-            let reason =
-                format!("pci state: {:?} is neither Initialising nor Closing", bstr::BStr::new(other));
+            let reason = format!(
+                "pci state: {:?} is neither Initialising nor Closing",
+                bstr::BStr::new(other)
+            );
             return Err(Invalid::new(reason).into());
         }
     }
@@ -80,19 +86,25 @@ pub(super) fn has_units(adapter: &Generic) -> bool {
 pub(super) fn units(old: &Generic, new: &Generic) -> Result<Generic, Error> {
     let mut adapter = old.clone();
     for line in lines(new) {
-        let at =
-            line.child("v-dev").ok_or_else(|| Invalid::new("vscsi dev: v-dev is missing, like 0:0:0:0"))?;
-        let same = |property: &Property| property.key == "dev" && property.child("v-dev") == Some(at);
+        let at = line
+            .child("v-dev")
+            .ok_or_else(|| Invalid::new("vscsi dev: v-dev is missing, like 0:0:0:0"))?;
+        let same =
+            |property: &Property| property.key == "dev" && property.child("v-dev") == Some(at);
         let found = adapter.rest.iter().position(same);
         match (line.child("state").map_or(INITIALISING, |state| state.as_slice()), found) {
             (INITIALISING, None) => adapter.rest.push(line.clone()),
             (INITIALISING, Some(_)) => {
-                return Err(Invalid::new(format!("The virtual device \"{at}\" is already defined")).into());
+                return Err(Invalid::new(format!(
+                    "The virtual device \"{at}\" is already defined"
+                ))
+                .into());
             }
             (CLOSING, Some(found)) => drop(adapter.rest.remove(found)),
             (CLOSING, None) => return Err(Error::NotConnected(at.to_string())),
             (other, _) => {
-                let reason = format!("vscsi state: {:?} is neither 1 nor 5", bstr::BStr::new(other));
+                let reason =
+                    format!("vscsi state: {:?} is neither 1 nor 5", bstr::BStr::new(other));
                 return Err(Invalid::new(reason).into());
             }
         }
@@ -102,9 +114,12 @@ pub(super) fn units(old: &Generic, new: &Generic) -> Result<Generic, Error> {
 
 /// What becomes of a controller's ports, `(port (1 1-1) (2 ''))`: a port without a bus is empty.
 pub(super) fn ports(old: &Generic, new: &Generic) -> Result<Generic, Error> {
-    let count = old.rest.iter().find(|property| property.key == "num-ports").and_then(Property::text);
     let count =
-        count.and_then(|count| count.to_string().trim().parse().ok()).unwrap_or(MOST_PORTS).min(MOST_PORTS);
+        old.rest.iter().find(|property| property.key == "num-ports").and_then(Property::text);
+    let count = count
+        .and_then(|count| count.to_string().trim().parse().ok())
+        .unwrap_or(MOST_PORTS)
+        .min(MOST_PORTS);
     let mut controller = old.clone();
     let known = controller.rest.iter().position(|property| property.key == "port");
     let at = known.unwrap_or_else(|| {
@@ -112,11 +127,15 @@ pub(super) fn ports(old: &Generic, new: &Generic) -> Result<Generic, Error> {
         controller.rest.len() - 1
     });
     let ports = &mut controller.rest[at].values;
-    for port in
-        new.rest.iter().filter(|property| property.key == "port").flat_map(|property| &property.values)
+    for port in new
+        .rest
+        .iter()
+        .filter(|property| property.key == "port")
+        .flat_map(|property| &property.values)
     {
         let number = number_of(port).filter(|number| (1..=count).contains(number));
-        let number = number.ok_or_else(|| Invalid::new(format!("vusb port: 1 to {count} is expected")))?;
+        let number =
+            number.ok_or_else(|| Invalid::new(format!("vusb port: 1 to {count} is expected")))?;
         match ports.iter_mut().find(|one| number_of(one) == Some(number)) {
             Some(one) => *one = port.clone(),
             None => ports.push(port.clone()),

@@ -28,7 +28,10 @@ impl Driver {
     pub(super) async fn take_down(&mut self) -> Result<(), Error> {
         let domid = self.on_host()?;
         self.advance(Event::Destroy);
-        match self.patient("Destroy", |transfer| self.core.hypervisor.destroy(domid, transfer)).await {
+        match self
+            .patient("Destroy", |transfer| self.core.hypervisor.destroy(domid, transfer))
+            .await
+        {
             Ok(()) | Err(Error::NoSuchDomain(_)) => Ok(()),
             Err(error) => {
                 // It is still there in some state: show which.
@@ -38,7 +41,8 @@ impl Driver {
         }
     }
 
-    /// The driver of a domain that is about to be built, or defined, under a name that is reserved already.
+    /// The driver of a domain that is about to be built, or defined, under a name that is reserved
+    /// already.
     pub(in crate::core) fn new(core: Arc<Core>, inbox: Inbox, uuid: Uuid, name: DomName) -> Self {
         let config = Arc::new(DomainConfig::new(name, 1));
         Self::off_host(core, inbox, uuid, State::Building, config, None)
@@ -143,7 +147,8 @@ impl Driver {
         }
     }
 
-    /// Waits for the devices of a domain that was just built, and lets it run. If that fails, it is taken apart.
+    /// Waits for the devices of a domain that was just built, and lets it run. If that fails, it is
+    /// taken apart.
     pub(super) async fn let_run(&mut self, paused: bool) -> Result<(), Error> {
         let domid = self.on_host()?;
         if let Err(error) =
@@ -158,8 +163,8 @@ impl Driver {
         self.refresh().await.map(drop)
     }
 
-    /// It is not on the host any more, or did not get there. A managed domain falls back on its definition, another one
-    /// is gone.
+    /// It is not on the host any more, or did not get there. A managed domain falls back on its
+    /// definition, another one is gone.
     pub(super) fn fall(&mut self) {
         self.domid = None;
         if let Some(definition) = &self.definition {
@@ -174,10 +179,12 @@ impl Driver {
 
     /// Somebody else may have started the domain.
     pub(super) async fn look_for_it(&mut self) {
-        let Ok(domains) = limited!(self, "Reading the domains", self.core.hypervisor.domains()) else {
+        let Ok(domains) = limited!(self, "Reading the domains", self.core.hypervisor.domains())
+        else {
             return;
         };
-        let Some(facts) = domains.into_iter().find(|facts| facts.uuid == self.uuid && !facts.flags.dying)
+        let Some(facts) =
+            domains.into_iter().find(|facts| facts.uuid == self.uuid && !facts.flags.dying)
         else {
             return;
         };
@@ -217,7 +224,8 @@ impl Driver {
         if self.state != State::Halted && setting.is_for_halted() {
             return Err(self.bad_state("change"));
         }
-        // What is stored can differ from what runs: each can have a device that the other one has not.
+        // What is stored can differ from what runs: each can have a device that the other one has
+        // not.
         let both = || [Some(&self.config), self.definition.as_ref()].into_iter().flatten();
         let neither = !both().any(|config| setting.concerns(config));
         for config in both().filter(|config| neither || setting.concerns(config)) {
@@ -230,7 +238,8 @@ impl Driver {
         self.refresh().await
     }
 
-    /// Builds a defined domain with another configuration than the stored one, which stays as it is.
+    /// Builds a defined domain with another configuration than the stored one, which stays as it
+    /// is.
     pub(super) async fn create_from(&mut self, config: DomainConfig) -> Result<Outcome, Error> {
         if self.domid.is_some() {
             return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
@@ -244,7 +253,10 @@ impl Driver {
     }
 
     /// Defines a domain that is new.
-    pub(in crate::core) async fn define_anew(&mut self, config: DomainConfig) -> Result<Outcome, Error> {
+    pub(in crate::core) async fn define_anew(
+        &mut self,
+        config: DomainConfig,
+    ) -> Result<Outcome, Error> {
         match self.keep(config).await {
             Ok(()) => {
                 self.state = State::Halted;
@@ -257,7 +269,8 @@ impl Driver {
         }
     }
 
-    /// Defines a domain that is there already. If it is on the host, the definition counts when it next starts.
+    /// Defines a domain that is there already. If it is on the host, the definition counts when it
+    /// next starts.
     pub(super) async fn define(&mut self, mut config: DomainConfig) -> Result<Outcome, Error> {
         if config.name != self.config.name {
             // Whoever copied a configuration and left its UUID did not mean this domain.

@@ -6,8 +6,8 @@
 //!                     └───────────────────┴──▶ unsuspend: it goes on as if nothing had happened
 //! ```
 //!
-//! A daemon that is killed in between finds the note: whoever was being saved goes on, unless it is a managed domain
-//! whose checkpoint is complete; then the rest is done.
+//! A daemon that is killed in between finds the note: whoever was being saved goes on, unless it is
+//! a managed domain whose checkpoint is complete; then the rest is done.
 
 use super::Driver;
 use crate::core::error::Error;
@@ -61,7 +61,8 @@ impl Driver {
     pub(super) async fn resume(&mut self, paused: bool) -> Result<Outcome, Error> {
         self.check("resume", Event::Resume)?;
         let file = self.core.store.checkpoint(self.uuid);
-        let (mut config, stream) = limited!(self, "Opening the checkpoint", self.core.store.open(&file))?;
+        let (mut config, stream) =
+            limited!(self, "Opening the checkpoint", self.core.store.open(&file))?;
         config.uuid = Some(self.uuid);
         // It can have been renamed meanwhile.
         config.name = self.config.name.clone();
@@ -72,7 +73,9 @@ impl Driver {
             return Err(error);
         }
         // Before it runs: its memory must not be found again once it has gone on.
-        if let Err(error) = limited!(self, "Removing the checkpoint", self.core.store.discard(&file)) {
+        if let Err(error) =
+            limited!(self, "Removing the checkpoint", self.core.store.discard(&file))
+        {
             self.lie_down().await?;
             return Err(error);
         }
@@ -170,8 +173,11 @@ impl Driver {
                 self.take_back(domid).await;
                 Ok(())
             }
-            // It was being resumed, and is here again: its memory must not be found in the file once it has gone on.
-            _ if kept => limited!(self, "Removing the checkpoint", self.core.store.discard(&checkpoint)),
+            // It was being resumed, and is here again: its memory must not be found in the file
+            // once it has gone on.
+            _ if kept => {
+                limited!(self, "Removing the checkpoint", self.core.store.discard(&checkpoint))
+            }
             _ => Ok(()),
         };
         if let Err(error) = done {
@@ -278,7 +284,8 @@ impl Driver {
                 told = percent;
                 info!(domain = %self.config.name, what, percent, bytes = now.done, "Under way");
             }
-            let facts = self.core.board.current().by_uuid(&self.uuid).and_then(|view| view.facts.clone());
+            let facts =
+                self.core.board.current().by_uuid(&self.uuid).and_then(|view| view.facts.clone());
             self.publish(facts, Some(now));
         };
         while_it_gets_on(what, self.core.patience(), transfer, work, tick).await

@@ -13,9 +13,12 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 impl Core {
-    /// Builds a domain and leaves it paused. A defined domain that is not on the host is built with this configuration
-    /// in place of the stored one.
-    pub(super) async fn create(self: &Arc<Self>, mut config: DomainConfig) -> Result<Outcome, Error> {
+    /// Builds a domain and leaves it paused. A defined domain that is not on the host is built with
+    /// this configuration in place of the stored one.
+    pub(super) async fn create(
+        self: &Arc<Self>,
+        mut config: DomainConfig,
+    ) -> Result<Outcome, Error> {
         if let Some(view) = self.halted_namesake(&config) {
             config.uuid = Some(view.uuid);
             self.complete(&mut config, Role::Running);
@@ -40,12 +43,17 @@ impl Core {
             None => board.by_name(&config.name)?,
         };
         // One that is neither on the host nor defined is being built.
-        (view.facts.is_none() && view.managed() && view.config.name == config.name).then(|| view.clone())
+        (view.facts.is_none() && view.managed() && view.config.name == config.name)
+            .then(|| view.clone())
     }
 
-    /// Stores a definition. A domain of the same UUID and name is redefined, and goes on as it is if it runs: libvirt's autostart
-    /// sends the answer about a running domain back with one word changed.
-    pub(super) async fn define(self: &Arc<Self>, mut config: DomainConfig) -> Result<Outcome, Error> {
+    /// Stores a definition. A domain of the same UUID and name is redefined, and goes on as it is
+    /// if it runs: libvirt's autostart sends the answer about a running domain back with one word
+    /// changed.
+    pub(super) async fn define(
+        self: &Arc<Self>,
+        mut config: DomainConfig,
+    ) -> Result<Outcome, Error> {
         let known = config.uuid.and_then(|uuid| self.board.current().by_uuid(&uuid).cloned());
         let uuid = self.complete(&mut config, Role::Defined);
         config.check()?;
@@ -61,13 +69,18 @@ impl Core {
     }
 
     /// Builds a domain from a file, and lets it run unless it is to stay paused.
-    pub(super) async fn restore(self: &Arc<Self>, file: PathBuf, paused: bool) -> Result<Outcome, Error> {
+    pub(super) async fn restore(
+        self: &Arc<Self>,
+        file: PathBuf,
+        paused: bool,
+    ) -> Result<Outcome, Error> {
         let (mut config, stream) = self.limited("Opening the file", self.store.open(&file)).await?;
         let uuid = self.complete(&mut config, Role::Running);
         config.check()?;
         self.renew_devices(uuid, [&mut config]);
         if let Some(view) = self.halted_namesake(&config) {
-            // The domain is managed: it is the one that was saved, or was defined under the same name since.
+            // The domain is managed: it is the one that was saved, or was defined under the same
+            // name since.
             let stream = Once::new(stream);
             let op = DomainOp::RestoreFrom { config: Box::new(config), stream, paused };
             return self.ask(&view, op).await;
@@ -104,9 +117,14 @@ impl Core {
         .await
     }
 
-    /// Takes in a new domain: `begin` brings it where it is to be, and its driver minds it from then on. In a task of its
-    /// own: a client that hangs up does not leave half a domain.
-    async fn admit<F, R>(self: &Arc<Self>, uuid: Uuid, name: DomName, begin: F) -> Result<Outcome, Error>
+    /// Takes in a new domain: `begin` brings it where it is to be, and its driver minds it from
+    /// then on. In a task of its own: a client that hangs up does not leave half a domain.
+    async fn admit<F, R>(
+        self: &Arc<Self>,
+        uuid: Uuid,
+        name: DomName,
+        begin: F,
+    ) -> Result<Outcome, Error>
     where
         F: FnOnce(Driver) -> R + Send + 'static,
         R: Future<Output = (Driver, Result<Outcome, Error>)> + Send,
@@ -124,30 +142,40 @@ impl Core {
     }
 
     /// Takes a name and a UUID for a new domain, or says what is in the way.
-    pub(in crate::core) fn reserve(&self, uuid: Uuid, name: &DomName, handle: Handle) -> Result<(), Error> {
+    pub(in crate::core) fn reserve(
+        &self,
+        uuid: Uuid,
+        name: &DomName,
+        handle: Handle,
+    ) -> Result<(), Error> {
         self.registry.reserve(uuid, name, handle).map_err(|taken| match taken {
             Taken::Uuid(owner) if owner != *name => {
                 Error::UuidTaken { uuid, owner: owner.to_string(), domid: self.domid_of(&uuid) }
             }
             Taken::Uuid(_) => Error::Exists { name: name.to_string(), domid: self.domid_of(&uuid) },
-            Taken::Name(owner) => Error::Exists { name: name.to_string(), domid: self.domid_of(&owner) },
+            Taken::Name(owner) => {
+                Error::Exists { name: name.to_string(), domid: self.domid_of(&owner) }
+            }
         })
     }
 
-    /// Refuses a name that nobody may give to a domain, and one by which clients already reach a domain: the domid of one
-    /// that runs, or the UUID of another one.
+    /// Refuses a name that nobody may give to a domain, and one by which clients already reach a
+    /// domain: the domid of one that runs, or the UUID of another one.
     pub(in crate::core) fn check_new_name(&self, uuid: Uuid, name: &DomName) -> Result<(), Error> {
         name.check()?;
         let board = self.board.current();
         let asked = DomainRef::new(name.as_str());
-        let by_domid = asked.domid().and_then(|domid| board.by_domid(domid)).map(|view| ("domid", view));
+        let by_domid =
+            asked.domid().and_then(|domid| board.by_domid(domid)).map(|view| ("domid", view));
         let other = asked.uuid().filter(|other| *other != uuid);
         let by_uuid = || other.and_then(|other| board.by_uuid(&other)).map(|view| ("UUID", view));
         match by_domid.or_else(by_uuid) {
             None => Ok(()),
-            Some((what, view)) => {
-                Err(Error::NameMeansDomain { name: name.to_string(), what, owner: view.name().to_string() })
-            }
+            Some((what, view)) => Err(Error::NameMeansDomain {
+                name: name.to_string(),
+                what,
+                owner: view.name().to_string(),
+            }),
         }
     }
 
@@ -171,9 +199,13 @@ impl Core {
         Ok(())
     }
 
-    /// Gives those devices new UUIDs whose UUID a device of another domain has: a save file can be a copy that was
-    /// edited. The same device has the same new UUID in each configuration.
-    fn renew_devices<'a>(&self, uuid: Uuid, configs: impl IntoIterator<Item = &'a mut DomainConfig>) {
+    /// Gives those devices new UUIDs whose UUID a device of another domain has: a save file can be
+    /// a copy that was edited. The same device has the same new UUID in each configuration.
+    fn renew_devices<'a>(
+        &self,
+        uuid: Uuid,
+        configs: impl IntoIterator<Item = &'a mut DomainConfig>,
+    ) {
         let board = self.board.current();
         let others = board.domains().filter(|view| view.uuid != uuid);
         let taken: HashSet<Uuid> = others
@@ -188,13 +220,15 @@ impl Core {
         }
     }
 
-    /// Makes up what a configuration leaves open: UUIDs, MAC addresses, numbers of devices, and for a domain that is to
-    /// run a console and what the operator wants devices to have.
+    /// Makes up what a configuration leaves open: UUIDs, MAC addresses, numbers of devices, and for
+    /// a domain that is to run a console and what the operator wants devices to have.
     pub(in crate::core) fn complete(&self, config: &mut DomainConfig, role: Role) -> Uuid {
         let uuid = *config.uuid.get_or_insert_with(|| self.entropy.uuid());
         let console = |device: &Device| matches!(device, Device::Console(_));
         if role == Role::Running && !config.devices.iter().any(console) {
-            config.devices.push(Device::Console(Console { protocol: "vt100".into(), ..Console::default() }));
+            config
+                .devices
+                .push(Device::Console(Console { protocol: "vt100".into(), ..Console::default() }));
         }
         let policy = self.policy();
         for device in &mut config.devices {

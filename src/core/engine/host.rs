@@ -1,11 +1,12 @@
-//! The host's network and CPU pools: what is stored of them is brought back when the machine was started anew.
+//! The host's network and CPU pools: what is stored of them is brought back when the machine was
+//! started anew.
 
 use super::Core;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
 use crate::core::model::{
-    CpuSet, Interface, InterfaceChange, Invalid, Item, Network, NetworkChange, Notes, Pool, PoolChange,
-    PoolFacts, Thing, Vlan,
+    CpuSet, Interface, InterfaceChange, Invalid, Item, Network, NetworkChange, Notes, Pool,
+    PoolChange, PoolFacts, Thing, Vlan,
 };
 use crate::core::op::{NetworkOp, PoolOp};
 use std::sync::Arc;
@@ -29,7 +30,11 @@ impl Pools {
     /// One that is started.
     fn at_work(&self, name: &str) -> Result<&PoolFacts, Error> {
         self.running(name).ok_or_else(|| {
-            if self.stored(name).is_some() { Error::PoolState("deactivated") } else { no_such(name) }
+            if self.stored(name).is_some() {
+                Error::PoolState("deactivated")
+            } else {
+                no_such(name)
+            }
         })
     }
 
@@ -62,7 +67,8 @@ impl Core {
             NetworkOp::Create { uuid, network, notes } => {
                 let known = self.stock.current();
                 if known.networks().any(|(_, one)| one.bridge == network.bridge) {
-                    let taken = format!("name_label: there is a network {} already", network.bridge);
+                    let taken =
+                        format!("name_label: there is a network {} already", network.bridge);
                     return Err(Invalid::new(taken).into());
                 }
                 let there = self.interfaces().await?.iter().any(|one| one.name == network.bridge);
@@ -74,15 +80,19 @@ impl Core {
             NetworkOp::Destroy(uuid) => {
                 let known = self.stock.current();
                 let found = known.networks().find(|(item, _)| item.uuid == uuid);
-                let (_, Network { bridge }) =
-                    found.ok_or_else(|| Error::NoSuchObject { class: "network", name: uuid.to_string() })?;
+                let (_, Network { bridge }) = found.ok_or_else(|| Error::NoSuchObject {
+                    class: "network",
+                    name: uuid.to_string(),
+                })?;
                 let domains = self.board.current();
-                let user =
-                    domains.domains().find(|view| view.configs().any(|config| config.is_on_bridge(bridge)));
+                let user = domains
+                    .domains()
+                    .find(|view| view.configs().any(|config| config.is_on_bridge(bridge)));
                 let interfaces = self.interfaces().await?;
                 let port = interfaces.iter().find(|one| one.bridge.as_ref() == Some(bridge));
-                let user =
-                    user.map(|view| view.name().to_string()).or_else(|| port.map(|port| port.name.clone()));
+                let user = user
+                    .map(|view| view.name().to_string())
+                    .or_else(|| port.map(|port| port.name.clone()));
                 if let Some(by) = user {
                     return Err(Error::InUse { what: "The network", by });
                 }
@@ -91,14 +101,17 @@ impl Core {
             }
             NetworkOp::CreateVlan { uuid, vlan } => {
                 self.make_vlan(&vlan).await?;
-                self.stock.keep(store, Item { uuid, thing: Thing::Vlan(vlan), notes: Notes::default() }).await
+                self.stock
+                    .keep(store, Item { uuid, thing: Thing::Vlan(vlan), notes: Notes::default() })
+                    .await
             }
             NetworkOp::DestroyVlan(uuid) => {
                 let known = self.stock.current();
                 let found = known.vlans().find(|(item, _)| item.uuid == uuid);
-                let (_, Vlan { device, tag, .. }) =
-                    found.ok_or_else(|| Error::NoSuchObject { class: "PIF", name: uuid.to_string() })?;
-                self.relink(NetworkChange::RemoveVlan { device: device.clone(), tag: *tag }).await?;
+                let (_, Vlan { device, tag, .. }) = found
+                    .ok_or_else(|| Error::NoSuchObject { class: "PIF", name: uuid.to_string() })?;
+                self.relink(NetworkChange::RemoveVlan { device: device.clone(), tag: *tag })
+                    .await?;
                 self.stock.forget(store, uuid).await
             }
             NetworkOp::Interface(change) => self.relink(NetworkChange::Interface(change)).await,
@@ -139,7 +152,8 @@ impl Core {
                 {
                     return Err(Error::PoolExists(pool.name));
                 }
-                let same = (&pool.name, pool.scheduler, &pool.cpus) == (&old.name, old.scheduler, &old.cpus);
+                let same = (&pool.name, pool.scheduler, &pool.cpus)
+                    == (&old.name, old.scheduler, &old.cpus);
                 if pools.running(name).is_some() && !same {
                     return Err(Error::PoolState("activated"));
                 }
@@ -158,8 +172,12 @@ impl Core {
                     return Err(Error::PoolState("activated"));
                 }
                 let cpus = self.cpus_for(&pools, pool)?;
-                self.regroup(PoolChange::Create { name: name.to_owned(), scheduler: pool.scheduler, cpus })
-                    .await
+                self.regroup(PoolChange::Create {
+                    name: name.to_owned(),
+                    scheduler: pool.scheduler,
+                    cpus,
+                })
+                .await
             }
             PoolOp::Stop => match pools.running(name) {
                 None if pools.stored(name).is_some() => Err(Error::PoolState("deactivated")),
@@ -172,7 +190,9 @@ impl Core {
             PoolOp::AddCpu(cpu) => {
                 pools.at_work(name)?;
                 if !pools.is_free(cpu, self.info.topology.cpus) {
-                    return Err(Error::NoSuchCpu(format!("CPU {cpu} is in a pool already, or not there")));
+                    return Err(Error::NoSuchCpu(format!(
+                        "CPU {cpu} is in a pool already, or not there"
+                    )));
                 }
                 self.regroup(PoolChange::AddCpu { name: name.to_owned(), cpu }).await
             }
@@ -189,12 +209,15 @@ impl Core {
         }
     }
 
-    /// The CPUs that a pool is to be made of: those that it names, or as many as it wants of those that are free.
+    /// The CPUs that a pool is to be made of: those that it names, or as many as it wants of those
+    /// that are free.
     fn cpus_for(&self, pools: &Pools, pool: &Pool) -> Result<CpuSet, Error> {
         let cpus = self.info.topology.cpus;
         let free: Vec<u32> = (0..cpus).filter(|cpu| pools.is_free(*cpu, cpus)).collect();
         if let Some(taken) = pool.cpus.iter().find(|cpu| !free.contains(cpu)) {
-            return Err(Error::NoSuchCpu(format!("CPU {taken} is in a pool already, or not there")));
+            return Err(Error::NoSuchCpu(format!(
+                "CPU {taken} is in a pool already, or not there"
+            )));
         }
         if !pool.cpus.is_empty() {
             return Ok(pool.cpus.clone());
@@ -219,7 +242,8 @@ impl Core {
         let there = self.interfaces().await?;
         let is_there = |name: &str| there.iter().any(|one| one.name == name);
         for (_, network) in stored.networks().filter(|(_, network)| !is_there(&network.bridge)) {
-            if let Err(error) = self.relink(NetworkChange::MakeBridge(network.bridge.clone())).await {
+            if let Err(error) = self.relink(NetworkChange::MakeBridge(network.bridge.clone())).await
+            {
                 warn!(bridge = network.bridge, %error, "A bridge could not be made");
             }
         }

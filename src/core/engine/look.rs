@@ -3,7 +3,8 @@
 use super::{Core, find, other_scheduler};
 use crate::core::error::Error;
 use crate::core::model::{
-    BlockClass, CpuSet, Device, DomId, DomainConfig, DomainRef, Invalid, SchedParams, Scheduler, VcpuFacts,
+    BlockClass, CpuSet, Device, DomId, DomainConfig, DomainRef, Invalid, SchedParams, Scheduler,
+    VcpuFacts,
 };
 use crate::core::op::{Outcome, Query};
 use crate::core::sedf;
@@ -17,13 +18,19 @@ impl Core {
             Query::Domains => Ok(Outcome::Domains(self.fresh().await)),
             Query::Domain(domain) => Ok(Outcome::Domain(find(&*self.fresh().await, &domain)?)),
             Query::Host => Ok(Outcome::Host(self.info.clone(), self.fresh().await.figures)),
-            Query::Dmesg => Ok(Outcome::Text(self.limited("Reading dmesg", self.hypervisor.dmesg()).await?)),
+            Query::Dmesg => {
+                Ok(Outcome::Text(self.limited("Reading dmesg", self.hypervisor.dmesg()).await?))
+            }
             Query::Console(domain) => {
                 let (view, domid) = self.running(&domain)?;
                 if view.is_privileged() {
-                    return Err(Error::Unsupported("Domain-0's console is the machine's own".to_owned()));
+                    return Err(Error::Unsupported(
+                        "Domain-0's console is the machine's own".to_owned(),
+                    ));
                 }
-                Ok(Outcome::Text(self.limited("Reading the console", self.hypervisor.console(domid)).await?))
+                Ok(Outcome::Text(
+                    self.limited("Reading the console", self.hypervisor.console(domid)).await?,
+                ))
             }
             Query::Saved(file) => {
                 let (config, _) = self.limited("Opening the file", self.store.open(&file)).await?;
@@ -34,9 +41,9 @@ impl Core {
             )),
             Query::Interfaces => Ok(Outcome::Interfaces(self.interfaces().await?)),
             Query::Pools => Ok(Outcome::Pools(self.pools().await?)),
-            Query::Storage => {
-                Ok(Outcome::Storage(self.limited("Looking at the storage", self.store.storage()).await?))
-            }
+            Query::Storage => Ok(Outcome::Storage(
+                self.limited("Looking at the storage", self.store.storage()).await?,
+            )),
             Query::Extents(paths) => {
                 let mut extents = Vec::with_capacity(paths.len());
                 for path in paths {
@@ -49,7 +56,9 @@ impl Core {
             Query::Vcpus(domain) => {
                 let view = find(&self.board.current(), &domain)?;
                 let vcpus = match view.domid() {
-                    Some(domid) => self.limited("Reading VCPUs", self.hypervisor.vcpus(domid)).await?,
+                    Some(domid) => {
+                        self.limited("Reading VCPUs", self.hypervisor.vcpus(domid)).await?
+                    }
                     None => vcpus_off_host(&view.config, self.info.topology.cpus),
                 };
                 Ok(Outcome::Vcpus(view, vcpus))
@@ -64,15 +73,21 @@ impl Core {
                     devices.retain(|device| device.is_of(&class));
                     return Ok(Outcome::DefinedDevices(devices));
                 };
-                let mut devices = self.limited("Reading devices", self.hypervisor.devices(domid)).await?;
-                // To a guest all block devices are alike, whoever serves them: xend gave them under each of the three.
+                let mut devices =
+                    self.limited("Reading devices", self.hypervisor.devices(domid)).await?;
+                // To a guest all block devices are alike, whoever serves them: xend gave them under
+                // each of the three.
                 let block = BlockClass::includes;
-                devices.retain(|device| device.class == class || (block(&class) && block(&device.class)));
+                devices.retain(|device| {
+                    device.class == class || (block(&class) && block(&device.class))
+                });
                 Ok(Outcome::Devices(devices))
             }
             Query::AllDevices(domain) => {
                 let (_, domid) = self.running(&domain)?;
-                Ok(Outcome::Devices(self.limited("Reading devices", self.hypervisor.devices(domid)).await?))
+                Ok(Outcome::Devices(
+                    self.limited("Reading devices", self.hypervisor.devices(domid)).await?,
+                ))
             }
             Query::Sedf(domain) => {
                 let view = find(&self.board.current(), &domain)?;
@@ -94,7 +109,8 @@ impl Core {
                 let view = find(&self.board.current(), &domain)?;
                 // A domain that is not on the host waits for none.
                 if let Some(domid) = view.domid().filter(|_| !view.is_privileged()) {
-                    self.limited("Waiting for devices", self.hypervisor.wait_for_devices(domid)).await?;
+                    self.limited("Waiting for devices", self.hypervisor.wait_for_devices(domid))
+                        .await?;
                 }
                 Ok(Outcome::Done)
             }
@@ -110,10 +126,13 @@ impl Core {
         }
     }
 
-    /// A domain's parameters in the host's scheduler; those that it will have if it is not on the host.
+    /// A domain's parameters in the host's scheduler; those that it will have if it is not on the
+    /// host.
     async fn sched_params(&self, view: &DomainView) -> Result<SchedParams, Error> {
         if let Some(domid) = view.domid() {
-            return self.limited("Reading scheduler parameters", self.hypervisor.sched_params(domid)).await;
+            return self
+                .limited("Reading scheduler parameters", self.hypervisor.sched_params(domid))
+                .await;
         }
         let (weight, cap) = (view.config.cpu_weight, view.config.cpu_cap);
         match self.info.scheduler {
@@ -124,8 +143,9 @@ impl Core {
     }
 }
 
-/// The VCPUs of a domain that is not on the host: none is online, and where they may run is what is configured. As in
-/// xend, a VCPU without an affinity may run on 64 CPUs at least, however few the host has.
+/// The VCPUs of a domain that is not on the host: none is online, and where they may run is what is
+/// configured. As in xend, a VCPU without an affinity may run on 64 CPUs at least, however few the
+/// host has.
 fn vcpus_off_host(config: &DomainConfig, host_cpus: u32) -> Vec<VcpuFacts> {
     const AT_LEAST: u32 = 64;
     let facts = |(number, affinity): (u32, &CpuSet)| VcpuFacts {
@@ -135,7 +155,11 @@ fn vcpus_off_host(config: &DomainConfig, host_cpus: u32) -> Vec<VcpuFacts> {
         running: false,
         cpu_time: Duration::ZERO,
         cpu: None,
-        affinity: if affinity.is_empty() { CpuSet::first(host_cpus.max(AT_LEAST)) } else { affinity.clone() },
+        affinity: if affinity.is_empty() {
+            CpuSet::first(host_cpus.max(AT_LEAST))
+        } else {
+            affinity.clone()
+        },
     };
     (0..).zip(&config.cpus).map(facts).collect()
 }

@@ -46,8 +46,12 @@ impl Core {
         Ok(())
     }
 
-    /// Takes away domains that were on their way here when the daemon was killed: nobody handed them over.
-    async fn turn_away_arrivals(&self, definitions: &mut HashMap<Uuid, Definition>) -> Result<(), Error> {
+    /// Takes away domains that were on their way here when the daemon was killed: nobody handed
+    /// them over.
+    async fn turn_away_arrivals(
+        &self,
+        definitions: &mut HashMap<Uuid, Definition>,
+    ) -> Result<(), Error> {
         for (id, note) in self.store.arrivals().await? {
             if note.taken {
                 continue;
@@ -55,7 +59,8 @@ impl Core {
             warn!(uuid = %note.domain, "A domain was on its way here when xend was stopped: taking it away");
             for facts in self.hypervisor.domains().await? {
                 if facts.uuid == note.domain {
-                    self.limited("Destroy", self.hypervisor.destroy(facts.domid, Arc::default())).await?;
+                    self.limited("Destroy", self.hypervisor.destroy(facts.domid, Arc::default()))
+                        .await?;
                 }
             }
             if note.defined {
@@ -87,7 +92,9 @@ impl Core {
     /// Starts the managed domains that are to be started with xend.
     pub(super) async fn start_with_xend(self: Arc<Self>) {
         let wanted = |view: &DomainView| {
-            view.managed() && view.facts.is_none() && view.config.on_xend_start == OnXendStart::Start
+            view.managed()
+                && view.facts.is_none()
+                && view.config.on_xend_start == OnXendStart::Start
         };
         self.with_each(wanted, |view| {
             let paused = false;
@@ -96,8 +103,8 @@ impl Core {
         .await;
     }
 
-    /// Does what `on_xend_stop` says. Guests that are to shut down are given a while to do so, so that somebody sees to
-    /// what `on_poweroff` says.
+    /// Does what `on_xend_stop` says. Guests that are to shut down are given a while to do so, so
+    /// that somebody sees to what `on_poweroff` says.
     pub(super) async fn stop_with_xend(self: &Arc<Self>) {
         let wanted = |view: &DomainView| {
             on_xend_stop(&view.config, view.managed()) != OnXendStop::Ignore
@@ -106,7 +113,9 @@ impl Core {
         };
         self.with_each(wanted, |view| match on_xend_stop(&view.config, view.managed()) {
             OnXendStop::Suspend => DomainOp::Suspend,
-            OnXendStop::Ignore | OnXendStop::Shutdown => DomainOp::Shutdown(ShutdownReason::Poweroff),
+            OnXendStop::Ignore | OnXendStop::Shutdown => {
+                DomainOp::Shutdown(ShutdownReason::Poweroff)
+            }
         })
         .await;
         let up = || self.board.current().domains().any(|view| wanted(view));

@@ -9,7 +9,8 @@ pub struct Policy {
     pub dom0_min_mem_mib: u64,
     /// Whether Domain-0 gives memory to domains that are built.
     pub dom0_ballooning: bool,
-    /// Whether the memory of every domain that crashes is written to a file, whatever its `on_crash` says.
+    /// Whether the memory of every domain that crashes is written to a file, whatever its
+    /// `on_crash` says.
     pub enable_dump: bool,
     /// What devices have whose configuration leaves it open.
     pub devices: DeviceDefaults,

@@ -41,14 +41,15 @@ impl Drop for Room {
 }
 
 impl Core {
-    /// Has Domain-0 give what is missing for a domain that is about to be built. If it cannot, or must not, the hypervisor
-    /// refuses the domain by itself.
+    /// Has Domain-0 give what is missing for a domain that is about to be built. If it cannot, or
+    /// must not, the hypervisor refuses the domain by itself.
     pub(in crate::core) async fn make_room(&self, config: &DomainConfig) -> Room {
         let mib = needed_mib(config);
         let others = self.promised.mib.fetch_add(mib, Ordering::Relaxed);
         let room = Room { promised: Arc::clone(&self.promised.mib), mib };
         let wanted = others.saturating_add(mib);
-        if !self.policy().dom0_ballooning || self.free_mib().await.is_none_or(|free| free >= wanted) {
+        if !self.policy().dom0_ballooning || self.free_mib().await.is_none_or(|free| free >= wanted)
+        {
             return room;
         }
         let _turn = self.promised.asking.lock().await;
@@ -61,8 +62,10 @@ impl Core {
     /// Asks Domain-0 for the difference, and waits until it has given it.
     async fn balloon_dom0(&self, config: &DomainConfig, free: u64, wanted: u64) {
         let Some(dom0) = self.board.current().by_domid(DomId::ZERO).cloned() else { return };
-        let has = dom0.facts.as_ref().map_or(0, |facts| facts.memory_kib / 1024).min(dom0.config.memory);
-        let target = has.checked_sub(wanted - free).filter(|left| *left >= self.policy().dom0_min_mem_mib);
+        let has =
+            dom0.facts.as_ref().map_or(0, |facts| facts.memory_kib / 1024).min(dom0.config.memory);
+        let target =
+            has.checked_sub(wanted - free).filter(|left| *left >= self.policy().dom0_min_mem_mib);
         let Some(target) = target else { return };
         info!(domain = %config.name, from = has, to = target, "Domain-0 gives memory");
         if let Err(error) = self.ask(&dom0, DomainOp::SetMemory(target)).await {
@@ -89,7 +92,8 @@ impl Core {
 fn needed_mib(config: &DomainConfig) -> u64 {
     let kind = config.image.as_ref().map_or(GuestKind::Pv, |image| image.kind);
     // What libxl gives a guest without a number of its own: a MiB a VCPU, and 8 KiB a MiB.
-    let shadow = || (u64::from(config.vcpus) + config.maxmem.div_ceil(128)).max(config.shadow_memory);
+    let shadow =
+        || (u64::from(config.vcpus) + config.maxmem.div_ceil(128)).max(config.shadow_memory);
     let overhead = match kind {
         GuestKind::Pv => OVERHEAD_MIB,
         GuestKind::Pvh => OVERHEAD_MIB + shadow(),

@@ -1,4 +1,5 @@
-//! What the engine does by itself: it adopts domains, follows changes, and keeps figures fresh while somebody reads.
+//! What the engine does by itself: it adopts domains, follows changes, and keeps figures fresh
+//! while somebody reads.
 
 use super::admit::Role;
 use super::{Core, FIGURES_AGE};
@@ -14,14 +15,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// While somebody reads, figures are read from the hypervisor this often, so that no reader has to wait for them.
+/// While somebody reads, figures are read from the hypervisor this often, so that no reader has to
+/// wait for them.
 const SWEEP: Duration = Duration::from_millis(200);
 
 /// How long after the last read figures are kept fresh.
 const ATTENTION: Duration = Duration::from_secs(5);
 
 impl Core {
-    /// Minds a domain that is on the host already. `note` says what was under way with it when the daemon was killed.
+    /// Minds a domain that is on the host already. `note` says what was under way with it when the
+    /// daemon was killed.
     pub(super) async fn adopt(
         self: &Arc<Self>,
         facts: DomainFacts,
@@ -35,7 +38,8 @@ impl Core {
             Ok(config) => config,
             Err(error) => {
                 warn!(domain = %facts.name, domid = %facts.domid, %error, "Adopting a domain without its configuration");
-                let mut config = DomainConfig::new(facts.name.clone(), (facts.memory_kib / 1024).max(1));
+                let mut config =
+                    DomainConfig::new(facts.name.clone(), (facts.memory_kib / 1024).max(1));
                 config.set_vcpus(facts.online_vcpus);
                 config.uuid = Some(facts.uuid);
                 config
@@ -54,7 +58,8 @@ impl Core {
                 return;
             }
         }
-        let unfinished = note.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
+        let unfinished =
+            note.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
         let mut driver = Driver::adopt(self.clone(), inbox, Arc::new(config), facts, definition);
         if unfinished {
             driver.clear_up(note).await;
@@ -62,8 +67,8 @@ impl Core {
         tokio::spawn(driver.run());
     }
 
-    /// A snapshot whose figures are young enough. If the hypervisor does not answer, an older one: a read never waits
-    /// for what is stuck.
+    /// A snapshot whose figures are young enough. If the hypervisor does not answer, an older one:
+    /// a read never waits for what is stuck.
     pub(super) async fn fresh(self: &Arc<Self>) -> Arc<Snapshot> {
         let now = Instant::now();
         let since_birth = now.duration_since(self.born).as_millis();
@@ -76,7 +81,8 @@ impl Core {
         self.board.current()
     }
 
-    /// Reads the figures of all domains. Whoever comes while somebody else does it waits for that one.
+    /// Reads the figures of all domains. Whoever comes while somebody else does it waits for that
+    /// one.
     pub(super) async fn sweep(self: &Arc<Self>) -> Result<(), Error> {
         let asked = Instant::now();
         let _one = self.sweeping.lock().await;
@@ -136,7 +142,8 @@ impl Core {
         }
     }
 
-    /// Takes a sample of what domains use, again and again, whether somebody looks or not: whoever comes sees the last minutes.
+    /// Takes a sample of what domains use, again and again, whether somebody looks or not: whoever
+    /// comes sees the last minutes.
     pub(super) async fn take_samples(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(ROUND);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -145,7 +152,8 @@ impl Core {
                 () = self.stopping.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            // While the hypervisor does not answer there is nothing to be seen, and the log has that from those who read.
+            // While the hypervisor does not answer there is nothing to be seen, and the log has
+            // that from those who read.
             if self.sweep().await.is_ok() {
                 self.samples.take(&self.board.current());
             }
@@ -162,7 +170,8 @@ impl Core {
                 () = self.stopping.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            let last_read = self.born + Duration::from_millis(self.last_read.load(Ordering::Relaxed));
+            let last_read =
+                self.born + Duration::from_millis(self.last_read.load(Ordering::Relaxed));
             if last_read.elapsed() > ATTENTION {
                 continue;
             }

@@ -17,7 +17,8 @@ pub enum BlockClass {
 impl BlockClass {
     const ALL: [Self; 3] = [Self::Vbd, Self::Tap, Self::Tap2];
 
-    /// Whether a class of devices is one of these: to a guest they are all alike, whoever serves them.
+    /// Whether a class of devices is one of these: to a guest they are all alike, whoever serves
+    /// them.
     pub fn includes(class: &str) -> bool {
         Self::ALL.into_iter().any(|one| one.name() == class)
     }
@@ -91,8 +92,8 @@ impl FromStr for BlockMode {
 pub struct Block {
     /// Which driver serves it.
     pub class: BlockClass,
-    /// What is behind it: `phy:/dev/vg0/root`, `file:/images/a.img`, `tap:qcow:/images/a.qcow`. Empty for a CD-ROM
-    /// drive without a medium.
+    /// What is behind it: `phy:/dev/vg0/root`, `file:/images/a.img`, `tap:qcow:/images/a.qcow`.
+    /// Empty for a CD-ROM drive without a medium.
     pub uname: Text,
     /// The name in the guest, `sda1`, without xend's prefixes and suffixes.
     pub dev: String,
@@ -116,13 +117,14 @@ pub struct Block {
 
 impl Block {
     /// What can follow `tap:` or `tap2:`: the formats that blktap knew.
-    const TAP_TYPES: [&'static str; 8] = ["aio", "sync", "ram", "vhd", "vmdk", "qcow", "qcow2", "tapdisk"];
+    const TAP_TYPES: [&'static str; 8] =
+        ["aio", "sync", "ram", "vhd", "vmdk", "qcow", "qcow2", "tapdisk"];
 
     /// The longest type.
     const MAX_TYPE: usize = 32;
 
-    /// Checks what is behind a block device: `TYPE:PATH`. Any type will do: those that Xen does not know itself are served
-    /// by a hotplug script `block-TYPE`.
+    /// Checks what is behind a block device: `TYPE:PATH`. Any type will do: those that Xen does not
+    /// know itself are served by a hotplug script `block-TYPE`.
     pub fn check_uname(uname: &[u8], kind: BlockKind) -> Result<(), Invalid> {
         if uname.is_empty() && kind == BlockKind::Cdrom {
             return Ok(());
@@ -147,8 +149,9 @@ impl Block {
         Ok(())
     }
 
-    /// The types in front of `uname`, and what they are followed by: `phy` and a path, `tap`, `qcow` and a path, or `nbd`
-    /// and whatever its script takes. A drive without a medium has neither.
+    /// The types in front of `uname`, and what they are followed by: `phy` and a path, `tap`,
+    /// `qcow` and a path, or `nbd` and whatever its script takes. A drive without a medium has
+    /// neither.
     pub fn source(&self) -> (Vec<&str>, &[u8]) {
         let mut types = Vec::new();
         let mut rest = self.uname.as_slice();
@@ -181,16 +184,21 @@ mod tests {
             Block::check_uname(good.as_bytes(), BlockKind::Disk).unwrap();
         }
         Block::check_uname(b"", BlockKind::Cdrom).unwrap();
-        let message = |u: &str| Block::check_uname(u.as_bytes(), BlockKind::Disk).unwrap_err().to_string();
+        let message =
+            |u: &str| Block::check_uname(u.as_bytes(), BlockKind::Disk).unwrap_err().to_string();
         assert!(message("").starts_with("Block device must have physical details specified"));
-        assert!(message("nocolon").starts_with("Block device must have physical details specified"));
+        assert!(
+            message("nocolon").starts_with("Block device must have physical details specified")
+        );
         assert!(message("phy:").ends_with("has no path"));
     }
 
     #[test]
     fn any_type_can_have_a_script() {
         let check = |uname: &str| Block::check_uname(uname.as_bytes(), BlockKind::Disk);
-        for good in ["nbd:server:7000", "enbd:1", "gnbd:gfs/disk", "dmmd:md;/dev/md0", "my-type_2.x:y"] {
+        for good in
+            ["nbd:server:7000", "enbd:1", "gnbd:gfs/disk", "dmmd:md;/dev/md0", "my-type_2.x:y"]
+        {
             check(good).unwrap();
         }
         let long = format!("{}:x", "t".repeat(33));

@@ -182,7 +182,8 @@ pub struct DomainConfig {
     pub image: Option<Image>,
     /// Its devices, in order.
     pub devices: Vec<Device>,
-    /// SEDF parameters that were set on a host whose scheduler has no such thing, kept to be given back.
+    /// SEDF parameters that were set on a host whose scheduler has no such thing, kept to be given
+    /// back.
     pub sedf: Option<super::SedfParams>,
     /// What clients of the Xen-API noted on it.
     pub notes: Notes,
@@ -196,7 +197,8 @@ impl DomainConfig {
     /// Parameters of the credit scheduler that a domain has if nobody said anything.
     pub const DEFAULT_WEIGHT: u16 = 256;
 
-    /// A configuration with xend's defaults: one VCPU, credit weight 256, destroy on poweroff, restart otherwise.
+    /// A configuration with xend's defaults: one VCPU, credit weight 256, destroy on poweroff,
+    /// restart otherwise.
     pub fn new(name: DomName, memory: u64) -> Self {
         Self {
             name,
@@ -247,7 +249,10 @@ impl DomainConfig {
             return fail("memory must be greater than zero MiB".into());
         }
         if self.maxmem < self.memory {
-            return fail(format!("maxmem: {} MiB is less than memory, {} MiB", self.maxmem, self.memory));
+            return fail(format!(
+                "maxmem: {} MiB is less than memory, {} MiB",
+                self.maxmem, self.memory
+            ));
         }
         let most = self.vcpus * 100;
         if u32::from(self.cpu_cap) > most {
@@ -273,10 +278,12 @@ impl DomainConfig {
         Ok(())
     }
 
-    /// Whether the domain has such a device already: a block device of the same name, an interface with the same address.
+    /// Whether the domain has such a device already: a block device of the same name, an interface
+    /// with the same address.
     pub fn check_new_device(&self, device: &Device) -> Result<(), Invalid> {
-        let taken =
-            |what: &dyn fmt::Display| Err(Invalid::new(format!("The device \"{what}\" is already defined")));
+        let taken = |what: &dyn fmt::Display| {
+            Err(Invalid::new(format!("The device \"{what}\" is already defined")))
+        };
         for old in &self.devices {
             match (device, old) {
                 (Device::Block(new), Device::Block(old)) => {
@@ -284,7 +291,10 @@ impl DomainConfig {
                         return taken(&new.dev);
                     }
                     let shared = |block: &Block| block.mode != super::BlockMode::ReadWrite;
-                    if !new.uname.is_empty() && new.uname == old.uname && !(shared(new) && shared(old)) {
+                    if !new.uname.is_empty()
+                        && new.uname == old.uname
+                        && !(shared(new) && shared(old))
+                    {
                         let path = bstr::BStr::new(new.path());
                         return Err(Invalid::new(format!("The file \"{path}\" is already used")));
                     }
@@ -318,7 +328,8 @@ impl DomainConfig {
 
     /// The number of the next device of a class: one more than the highest.
     pub fn next_device_id(&self, class: &str) -> u32 {
-        let ids = self.devices.iter().filter(|device| device.class() == class).filter_map(Device::id);
+        let ids =
+            self.devices.iter().filter(|device| device.class() == class).filter_map(Device::id);
         ids.max().map_or(0, |id| id.saturating_add(1))
     }
 
@@ -327,8 +338,9 @@ impl DomainConfig {
         self.devices.iter().position(|device| device.is_of(class) && device.id() == Some(id))
     }
 
-    /// Takes over the secrets and notes of an earlier configuration that this one has no word about: answers hold none, and
-    /// an answer that is echoed back as a configuration must not lose them.
+    /// Takes over the secrets and notes of an earlier configuration that this one has no word
+    /// about: answers hold none, and an answer that is echoed back as a configuration must not lose
+    /// them.
     pub fn keep_unsaid(&mut self, earlier: &Self) {
         if self.notes.is_empty() {
             self.notes = earlier.notes.clone();
@@ -339,7 +351,9 @@ impl DomainConfig {
         }
         for old in &earlier.devices {
             let uuid = old.uuid();
-            if let Some(new) = self.devices.iter_mut().find(|new| uuid.is_some() && new.uuid() == uuid) {
+            if let Some(new) =
+                self.devices.iter_mut().find(|new| uuid.is_some() && new.uuid() == uuid)
+            {
                 keep(new.rest_mut(), old.rest());
             }
         }
@@ -348,9 +362,9 @@ impl DomainConfig {
     /// Whether one of its disks is this image, or what is behind it.
     pub fn uses_vdi(&self, vdi: Uuid, uname: &Text) -> bool {
         let disks = self.devices.iter().filter_map(Device::as_block);
-        disks
-            .into_iter()
-            .any(|block| block.vdi.map_or(!uname.is_empty() && block.uname == *uname, |one| one == vdi))
+        disks.into_iter().any(|block| {
+            block.vdi.map_or(!uname.is_empty() && block.uname == *uname, |one| one == vdi)
+        })
     }
 
     /// Whether one of its interfaces is on this bridge.
@@ -359,9 +373,12 @@ impl DomainConfig {
         self.devices.iter().any(on)
     }
 
-    /// Whether its definition is forgotten when it has been started: `xm create` in its Xen-API mode asks for that.
+    /// Whether its definition is forgotten when it has been started: `xm create` in its Xen-API
+    /// mode asks for that.
     pub fn is_transient(&self) -> bool {
-        self.notes.entry("other_config", "transient").is_some_and(|word| word.eq_ignore_ascii_case("true"))
+        self.notes
+            .entry("other_config", "transient")
+            .is_some_and(|word| word.eq_ignore_ascii_case("true"))
     }
 
     /// Whether this is a fully virtualised guest.
@@ -394,7 +411,10 @@ mod tests {
             Device::Vif(Vif::default()),
         ];
         config.number_devices();
-        assert_eq!(config.devices.iter().map(|d| d.id().unwrap()).collect::<Vec<_>>(), [5, 0, 4, 6]);
+        assert_eq!(
+            config.devices.iter().map(|d| d.id().unwrap()).collect::<Vec<_>>(),
+            [5, 0, 4, 6]
+        );
         assert_eq!((config.device_at("vif", 4), config.device_at("vfb", 4)), (Some(2), None));
     }
 
@@ -404,9 +424,13 @@ mod tests {
         let vfb = |rest| Device::Vfb(Vfb { uuid, id: None, rest });
         let mut earlier = DomainConfig::new(DomName::new("a").unwrap(), 64);
         let mut echoed = earlier.clone();
-        earlier.devices = vec![vfb(vec![Property::new("vnc", "1"), Property::new("vncpasswd", "x")])];
+        earlier.devices =
+            vec![vfb(vec![Property::new("vnc", "1"), Property::new("vncpasswd", "x")])];
         echoed.devices = vec![vfb(vec![Property::new("vnc", "0")])];
         echoed.keep_unsaid(&earlier);
-        assert_eq!(echoed.devices, [vfb(vec![Property::new("vnc", "0"), Property::new("vncpasswd", "x")])]);
+        assert_eq!(
+            echoed.devices,
+            [vfb(vec![Property::new("vnc", "0"), Property::new("vncpasswd", "x")])]
+        );
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// One more than the highest number a physical CPU can have here (Xen's own limit is `NR_CPUS`, 4095 at most).
+/// One more than the highest number a physical CPU can have here (Xen's own limit is `NR_CPUS`,
+/// 4095 at most).
 pub const MAX_CPUS: u32 = 4096;
 
 /// A set of physical CPUs. As a VCPU's affinity, the empty set means any CPU.
@@ -45,20 +46,23 @@ impl FromIterator<u32> for CpuSet {
     }
 }
 
-/// Reads `0-3,^1`, `2`, `[1, 2]` (xm 3.0.0 sends a Python list) and the empty text; `^` takes a CPU or range out again.
+/// Reads `0-3,^1`, `2`, `[1, 2]` (xm 3.0.0 sends a Python list) and the empty text; `^` takes a CPU
+/// or range out again.
 impl FromStr for CpuSet {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let inner = text.trim();
-        let inner = inner.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(inner).trim();
+        let inner =
+            inner.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(inner).trim();
         let mut cpus = BTreeSet::new();
         if inner.is_empty() {
             return Ok(Self(cpus));
         }
         for item in inner.split(',') {
             let item = item.trim().trim_matches(['\'', '"']);
-            let (exclude, range) = item.strip_prefix('^').map_or((false, item), |rest| (true, rest));
+            let (exclude, range) =
+                item.strip_prefix('^').map_or((false, item), |rest| (true, rest));
             let (low, high) = range.split_once('-').unwrap_or((range, range));
             let number = |t: &str| t.trim().parse::<u32>().ok().filter(|n| *n < MAX_CPUS);
             let (Some(low), Some(high)) = (number(low), number(high)) else {

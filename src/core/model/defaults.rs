@@ -3,7 +3,8 @@
 use super::{Device, Image, Property, Text, Vfb};
 use std::fmt;
 
-/// What the operator wants network interfaces and screens to have whose configuration leaves it open.
+/// What the operator wants network interfaces and screens to have whose configuration leaves it
+/// open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceDefaults {
     /// The hotplug script of a network interface; `None` for Xen's own.
@@ -21,7 +22,8 @@ impl DeviceDefaults {
     pub fn complete(&self, device: &mut Device, image: Option<&Image>) {
         match device {
             Device::Vif(vif) => {
-                // A script other than the host's is for a network of its own, which has another bridge or none.
+                // A script other than the host's is for a network of its own, which has another
+                // bridge or none.
                 if vif.script.is_none() || vif.script == self.vif_script {
                     vif.bridge = vif.bridge.take().or_else(|| self.vif_bridge.clone());
                 }
@@ -87,8 +89,11 @@ mod tests {
     fn an_interface_keeps_what_it_was_given() {
         let mut plain = Device::Vif(Vif::default());
         defaults().complete(&mut plain, None);
-        let filled =
-            Vif { script: Some("vif-route".into()), bridge: Some("xenbr1".into()), ..Vif::default() };
+        let filled = Vif {
+            script: Some("vif-route".into()),
+            bridge: Some("xenbr1".into()),
+            ..Vif::default()
+        };
         assert_eq!(plain, Device::Vif(filled));
         let own = Device::Vif(Vif { script: Some("vif-nat".into()), ..Vif::default() });
         let mut same = own.clone();
@@ -108,7 +113,10 @@ mod tests {
             })
         };
         for (given, complete) in [
-            (screen(&[("vnc", "1")]), screen(&[("vnc", "1"), ("vnclisten", "0.0.0.0"), ("keymap", "de")])),
+            (
+                screen(&[("vnc", "1")]),
+                screen(&[("vnc", "1"), ("vnclisten", "0.0.0.0"), ("keymap", "de")]),
+            ),
             (screen(&[("sdl", "1")]), screen(&[("sdl", "1"), ("keymap", "de")])),
             (
                 screen(&[("vnc", "1"), ("vnclisten", ""), ("keymap", "ja")]),

@@ -80,8 +80,8 @@ impl Device {
         }
     }
 
-    /// xend's number of the device: a block device's own, the others count from 0 within their class. None until the
-    /// engine gave it one.
+    /// xend's number of the device: a block device's own, the others count from 0 within their
+    /// class. None until the engine gave it one.
     pub fn id(&self) -> Option<u32> {
         match self {
             Self::Block(d) => Some(d.number.0),
@@ -207,7 +207,8 @@ pub struct Vfb {
     pub id: Option<u32>,
     /// The device's UUID.
     pub uuid: Option<Uuid>,
-    /// `vnc`, `vncunused`, `vnclisten`, `keymap`, ... in order; `vncpasswd` too, which is never shown.
+    /// `vnc`, `vncunused`, `vnclisten`, `keymap`, ... in order; `vncpasswd` too, which is never
+    /// shown.
     pub rest: Vec<Property>,
 }
 
@@ -237,9 +238,11 @@ impl Vfb {
         Self::FIRST_PORT.checked_add(display)
     }
 
-    /// Whether the next free port is to be taken if that one is in use. It is, unless somebody said no or named a display.
+    /// Whether the next free port is to be taken if that one is in use. It is, unless somebody said
+    /// no or named a display.
     pub fn takes_unused_port(&self) -> bool {
-        self.setting("vncunused").map_or(self.setting("vncdisplay").is_none(), |unused| *unused != "0")
+        self.setting("vncunused")
+            .map_or(self.setting("vncdisplay").is_none(), |unused| *unused != "0")
     }
 }
 

@@ -23,7 +23,8 @@ pub enum ShutdownReason {
 
 impl ShutdownReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Poweroff, Self::Reboot, Self::Halt, Self::Suspend, Self::Crash];
+    pub const ALL: [Self; 5] =
+        [Self::Poweroff, Self::Reboot, Self::Halt, Self::Suspend, Self::Crash];
 
     /// xend's word for it.
     pub const fn name(self) -> &'static str {
@@ -72,7 +73,8 @@ pub enum Trigger {
 
 impl Trigger {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Nmi, Self::Reset, Self::Init, Self::Power, Self::Sleep, Self::S3Resume];
+    pub const ALL: [Self; 6] =
+        [Self::Nmi, Self::Reset, Self::Init, Self::Power, Self::Sleep, Self::S3Resume];
 
     /// xend's word for it.
     pub const fn name(self) -> &'static str {
@@ -179,7 +181,8 @@ impl RunFlags {
     }
 }
 
-/// What the hypervisor says of a domain at one moment. Cheap: one sweep over all domains yields these.
+/// What the hypervisor says of a domain at one moment. Cheap: one sweep over all domains yields
+/// these.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainFacts {
     /// The number.
@@ -211,8 +214,9 @@ pub struct DomainFacts {
 }
 
 impl DomainFacts {
-    /// Where one of the domain's devices can be reached, as xend printed it: the number of a console's event channel, the address
-    /// of a screen. A domain has one screen: its first frame buffer is on it.
+    /// Where one of the domain's devices can be reached, as xend printed it: the number of a
+    /// console's event channel, the address of a screen. A domain has one screen: its first frame
+    /// buffer is on it.
     pub fn location(&self, config: &DomainConfig, device: &Device) -> Option<String> {
         match device {
             Device::Console(_) => self.console_port.map(|port| port.to_string()),
@@ -251,10 +255,12 @@ pub struct VcpuFacts {
 pub struct DeviceFacts {
     /// xend's class of device.
     pub class: String,
-    /// The number by which the guest knows it: a block device's own, the others count from 0 by class.
+    /// The number by which the guest knows it: a block device's own, the others count from 0 by
+    /// class.
     pub number: u32,
     /// The nodes below it: `state`, `backend`, `ring-ref`, ...
     pub nodes: Vec<Property>,
-    /// Bytes that the guest has read and written through it, or received and sent, if that is counted.
+    /// Bytes that the guest has read and written through it, or received and sent, if that is
+    /// counted.
     pub io: Option<(u64, u64)>,
 }

@@ -37,20 +37,27 @@ impl DomName {
         Ok(name)
     }
 
-    /// Refuses what no caller may name a domain. A name from a saved or a received configuration has not been checked yet.
+    /// Refuses what no caller may name a domain. A name from a saved or a received configuration
+    /// has not been checked yet.
     pub fn check(&self) -> Result<(), Invalid> {
         let name = self.as_str();
         if name.trim().is_empty() {
             return Err(Invalid::new("Missing VM Name"));
         }
         if name.len() > Self::MAX_LEN {
-            return Err(Invalid::new(format!("Invalid VM Name: longer than {} bytes", Self::MAX_LEN)));
+            return Err(Invalid::new(format!(
+                "Invalid VM Name: longer than {} bytes",
+                Self::MAX_LEN
+            )));
         }
         // No browser and few libraries ask for a path that ends in one of these.
         if matches!(name, "." | "..") {
-            return Err(Invalid::new(format!("Invalid VM Name: {name:?} means a directory in a path")));
+            return Err(Invalid::new(format!(
+                "Invalid VM Name: {name:?} means a directory in a path"
+            )));
         }
-        // A slash would be two segments in the path of a client that does not encode it, as libvirt.
+        // A slash would be two segments in the path of a client that does not encode it, as
+        // libvirt.
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:+".contains(c);
         match name.chars().find(|c| !allowed(*c)) {
             Some(bad) => Err(Invalid::new(format!(
@@ -60,7 +67,8 @@ impl DomName {
         }
     }
 
-    /// A name that another toolstack gave to a running domain: it is shown as it is, whatever it holds.
+    /// A name that another toolstack gave to a running domain: it is shown as it is, whatever it
+    /// holds.
     pub fn adopted(name: &str) -> Self {
         Self(name.into())
     }
@@ -130,8 +138,8 @@ impl fmt::Display for DomainRef {
 pub struct Mac([u8; 6]);
 
 impl Mac {
-    /// An address in Xen's own range, `00:16:3e`, whose last three bytes come from `random`; the top bit of the
-    /// fourth byte stays clear, as xend's generator kept it.
+    /// An address in Xen's own range, `00:16:3e`, whose last three bytes come from `random`; the
+    /// top bit of the fourth byte stays clear, as xend's generator kept it.
     pub fn in_xen_range(random: [u8; 3]) -> Self {
         Self([0x00, 0x16, 0x3e, random[0] & 0x7f, random[1], random[2]])
     }
@@ -161,10 +169,11 @@ impl fmt::Display for Mac {
     }
 }
 
-/// The number of a virtual block device, as the guest's XenStore knows it: 51712 is `xvda`, 2049 is `sda1`.
+/// The number of a virtual block device, as the guest's XenStore knows it: 51712 is `xvda`, 2049 is
+/// `sda1`.
 ///
-/// The numbers are those of Linux's `MAJOR << 8 | MINOR`; beyond the sixteenth `xvd` disk Xen's extended scheme,
-/// `1 << 28 | disk << 8 | partition`, is used.
+/// The numbers are those of Linux's `MAJOR << 8 | MINOR`; beyond the sixteenth `xvd` disk Xen's
+/// extended scheme, `1 << 28 | disk << 8 | partition`, is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualDevice(pub u32);
 
@@ -174,9 +183,12 @@ impl VirtualDevice {
     /// Majors of `hd` disks: two disks a major.
     const IDE: [u32; 10] = [3, 22, 33, 34, 56, 57, 88, 89, 90, 91];
 
-    /// Reads a device name (`xvda`, `sda1`, `hdc`, with or without `/dev/`) or a number (`51712`, `0xca00`).
+    /// Reads a device name (`xvda`, `sda1`, `hdc`, with or without `/dev/`) or a number (`51712`,
+    /// `0xca00`).
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let bad = || Invalid::new(format!("{text:?} is not a block device like xvda, sda1, hdc or 51712"));
+        let bad = || {
+            Invalid::new(format!("{text:?} is not a block device like xvda, sda1, hdc or 51712"))
+        };
         let name = text.strip_prefix("/dev/").unwrap_or(text);
         if let Some(hex) = name.strip_prefix("0x") {
             return u32::from_str_radix(hex, 16).map(Self).map_err(|_| bad());
@@ -246,7 +258,11 @@ mod tests {
         assert_eq!(DomName::adopted("a/b").as_str(), "a/b");
         assert!(DomName::new("a b").unwrap_err().to_string().starts_with("Invalid VM Name"));
         assert!(DomName::new(&"x".repeat(256)).is_err());
-        assert!(DomName::new(".").is_err() && DomName::new("..").is_err() && DomName::new("...").is_ok());
+        assert!(
+            DomName::new(".").is_err()
+                && DomName::new("..").is_err()
+                && DomName::new("...").is_ok()
+        );
     }
 
     #[test]
@@ -293,7 +309,9 @@ mod tests {
     fn macs() {
         assert_eq!("0:16:3E:1:2:3".parse::<Mac>().unwrap().to_string(), "00:16:3e:01:02:03");
         assert_eq!(Mac::in_xen_range([0xff, 1, 2]).to_string(), "00:16:3e:7f:01:02");
-        for bad in ["", "00:16:3e:01:02", "00:16:3e:01:02:03:04", "00:16:3e:01:zz:z", "00:16:3e:01:02:003"] {
+        for bad in
+            ["", "00:16:3e:01:02", "00:16:3e:01:02:03:04", "00:16:3e:01:zz:z", "00:16:3e:01:02:003"]
+        {
             assert!(bad.parse::<Mac>().is_err(), "{bad:?}");
         }
     }

@@ -9,7 +9,8 @@ pub enum GuestKind {
     Pv,
     /// A fully virtualised guest: `(image (hvm ...))`.
     Hvm,
-    /// A guest on virtual hardware without a device model: `(image (pvh ...))`, which xend never had.
+    /// A guest on virtual hardware without a device model: `(image (pvh ...))`, which xend never
+    /// had.
     Pvh,
 }
 
@@ -18,19 +19,23 @@ pub enum GuestKind {
 pub struct Image {
     /// The kind of guest.
     pub kind: GuestKind,
-    /// The word that named the kind: `linux`, `hvm`, `pvh`; others that old builders had (`netbsd`) are kept.
+    /// The word that named the kind: `linux`, `hvm`, `pvh`; others that old builders had (`netbsd`)
+    /// are kept.
     pub builder: Text,
-    /// The kernel's path; empty where a boot loader chooses it, or for an HVM guest without direct boot.
+    /// The kernel's path; empty where a boot loader chooses it, or for an HVM guest without direct
+    /// boot.
     pub kernel: Text,
     /// The initial RAM disk's path.
     pub ramdisk: Option<Text>,
     /// The kernel's command line, `root=` and `ip=` included.
     pub args: Text,
-    /// An HVM guest's firmware. Before Xen 3.3 it was what `kernel` named, and old configurations still say so.
+    /// An HVM guest's firmware. Before Xen 3.3 it was what `kernel` named, and old configurations
+    /// still say so.
     pub loader: Option<Text>,
     /// The device model's path.
     pub device_model: Option<Text>,
-    /// Everything else, in order: `boot`, `acpi`, `serial`, `usbdevice`, ... and keys that nobody knows.
+    /// Everything else, in order: `boot`, `acpi`, `serial`, `usbdevice`, ... and keys that nobody
+    /// knows.
     pub rest: Vec<Property>,
 }
 
@@ -57,7 +62,8 @@ impl Image {
     /// Settings that the configuration leaves open, with xend's defaults for them.
     pub fn defaults(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
         let hvm = if self.kind == GuestKind::Hvm { HVM_DEFAULTS.as_slice() } else { &[] };
-        let open = |(key, _): &(&'static str, &'static str)| !self.rest.iter().any(|p| p.key == *key);
+        let open =
+            |(key, _): &(&'static str, &'static str)| !self.rest.iter().any(|p| p.key == *key);
         DEFAULTS.iter().chain(hvm).copied().filter(open)
     }
 

@@ -21,7 +21,8 @@ pub enum VdiKind {
 
 impl VdiKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::System, Self::User, Self::Ephemeral, Self::Suspend, Self::Crashdump];
+    pub const ALL: [Self; 5] =
+        [Self::System, Self::User, Self::Ephemeral, Self::Suspend, Self::Crashdump];
 
     /// The Xen-API's word for it.
     pub const fn name(self) -> &'static str {
@@ -54,8 +55,9 @@ impl FromStr for VdiKind {
 /// A virtual disk image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vdi {
-    /// Where it is: `file:/var/lib/xend/storage/....img`, `phy:/dev/vg0/root`, or an absolute path. Empty for an image that
-    /// is to be made, and, with a size of 0, for a CD-ROM drive without a medium.
+    /// Where it is: `file:/var/lib/xend/storage/....img`, `phy:/dev/vg0/root`, or an absolute path.
+    /// Empty for an image that is to be made, and, with a size of 0, for a CD-ROM drive without a
+    /// medium.
     pub location: Text,
     /// Its size in bytes; 0 if it is not ours and nobody said.
     pub size: u64,
@@ -70,8 +72,8 @@ pub struct Vdi {
 }
 
 impl Vdi {
-    /// Checks a location that a caller gives: the daemon's directory is nobody's business, so that paths are absolute. What
-    /// follows `phy:` may be a name in `/dev`.
+    /// Checks a location that a caller gives: the daemon's directory is nobody's business, so that
+    /// paths are absolute. What follows `phy:` may be a name in `/dev`.
     pub fn check_location(location: &[u8]) -> Result<(), Invalid> {
         if location.iter().any(u8::is_ascii_control) {
             return Err(Invalid::new("a line break or another control character is in it"));
@@ -82,14 +84,17 @@ impl Vdi {
         if location.is_empty() || location.starts_with(b"/") {
             return Ok(());
         }
-        let relative = || Invalid::new("an absolute path is expected, like file:/images/a.img or /dev/vg0/a");
+        let relative =
+            || Invalid::new("an absolute path is expected, like file:/images/a.img or /dev/vg0/a");
         let colon = location.iter().position(|byte| *byte == b':').ok_or_else(relative)?;
         Block::check_uname(location, BlockKind::Disk)?;
         let (kind, rest) = (&location[..colon], &location[colon + 1..]);
         let path = match kind {
             b"file" | b"aio" | b"vhd" | b"qcow" | b"qcow2" | b"vmdk" => rest,
             // tap:aio:/images/a.img, tap:tapdisk:vhd:/images/a.vhd
-            b"tap" | b"tap2" => &rest[rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len())..],
+            b"tap" | b"tap2" => {
+                &rest[rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len())..]
+            }
             // A name in /dev, or something that only its hotplug script understands.
             _ => return Ok(()),
         };
@@ -98,7 +103,8 @@ impl Vdi {
         if fine { Ok(()) } else { Err(relative()) }
     }
 
-    /// What is behind a block device that uses it. A plain path is a disk's if it is in `/dev`, and a file's if not.
+    /// What is behind a block device that uses it. A plain path is a disk's if it is in `/dev`, and
+    /// a file's if not.
     pub fn uname(&self) -> Text {
         let prefix: &[u8] = match self.location.as_slice() {
             path if path.starts_with(b"/dev/") => b"phy:",
@@ -131,7 +137,10 @@ impl Network {
     /// Checks a name that a bridge is to have: Linux takes 15 bytes.
     pub fn new(bridge: &str) -> Result<Self, Invalid> {
         let fine = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-        if !(1..=15).contains(&bridge.len()) || !bridge.chars().all(fine) || [".", ".."].contains(&bridge) {
+        if !(1..=15).contains(&bridge.len())
+            || !bridge.chars().all(fine)
+            || [".", ".."].contains(&bridge)
+        {
             return Err(Invalid::new("a bridge's name has 1 to 15 letters, digits and _ - ."));
         }
         Ok(Self { bridge: bridge.to_owned() })
@@ -153,7 +162,9 @@ impl Vlan {
     /// Checks the tag.
     pub fn new(device: &str, tag: i64, bridge: &str) -> Result<Self, Invalid> {
         match u16::try_from(tag) {
-            Ok(tag @ 1..=4094) => Ok(Self { device: device.to_owned(), tag, bridge: bridge.to_owned() }),
+            Ok(tag @ 1..=4094) => {
+                Ok(Self { device: device.to_owned(), tag, bridge: bridge.to_owned() })
+            }
             _ => Err(Invalid::new(format!("VLAN: {tag} is out of range, 1 to 4094"))),
         }
     }
@@ -245,7 +256,8 @@ pub enum Thing {
     Noted,
 }
 
-/// Something that the host has beside its domains, and that outlives the daemon and the machine's run.
+/// Something that the host has beside its domains, and that outlives the daemon and the machine's
+/// run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// Its UUID.
@@ -309,7 +321,8 @@ mod tests {
             ("", ""),
         ] {
             let location = location.into();
-            let vdi = Vdi { location, size: 0, kind, own: false, sharable: false, read_only: false };
+            let vdi =
+                Vdi { location, size: 0, kind, own: false, sharable: false, read_only: false };
             assert_eq!(vdi.uname(), uname);
         }
     }

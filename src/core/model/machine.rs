@@ -47,7 +47,9 @@ impl std::str::FromStr for Hctl {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let numbers: Option<Vec<u32>> = text.split(':').map(|number| number.parse().ok()).collect();
         let numbers = numbers.and_then(|numbers| numbers.try_into().ok());
-        numbers.map(Self).ok_or_else(|| Invalid::new("host:channel:target:unit is expected, like 0:0:1:0"))
+        numbers
+            .map(Self)
+            .ok_or_else(|| Invalid::new("host:channel:target:unit is expected, like 0:0:1:0"))
     }
 }
 

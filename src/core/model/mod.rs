@@ -1,6 +1,7 @@
 //! Values that cannot be invalid: the constructor is the validation.
 //!
-//! Memory is in MiB unless a name says otherwise, times are [`std::time::Duration`] and [`std::time::SystemTime`].
+//! Memory is in MiB unless a name says otherwise, times are [`std::time::Duration`] and
+//! [`std::time::SystemTime`].
 
 mod block;
 mod config;
@@ -26,14 +27,15 @@ pub use cpus::{CpuSet, MAX_CPUS};
 pub use defaults::{DeviceDefaults, Password};
 pub use device::{Backend, Console, Device, Generic, Vfb, Vif, Vkbd};
 pub use host::{
-    DeviceFacts, DomainFacts, HostFigures, HostInfo, RunFlags, ShutdownReason, Topology, Trigger, VcpuFacts,
+    DeviceFacts, DomainFacts, HostFigures, HostInfo, RunFlags, ShutdownReason, Topology, Trigger,
+    VcpuFacts,
 };
 pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
 pub use image::{GuestKind, Image};
 pub use item::{Item, Network, Pool, PoolSetting, Thing, Vdi, VdiKind, VdiSetting, Vlan};
 pub use machine::{
-    CpuModel, Hardware, Hctl, Interface, InterfaceChange, InterfaceKind, NetworkChange, PciFacts, PoolChange,
-    PoolFacts, ScsiFacts,
+    CpuModel, Hardware, Hctl, Interface, InterfaceChange, InterfaceKind, NetworkChange, PciFacts,
+    PoolChange, PoolFacts, ScsiFacts,
 };
 pub use nearest::nearest;
 pub use notes::{Note, NoteChange, Notes};
@@ -47,12 +49,12 @@ use std::fmt;
 
 /// Bytes that are usually UTF-8 text: paths, kernel arguments, descriptions.
 ///
-/// xend never looked at the encoding of what it was given, and what was written in Latin-1 in 2006 has to come back
-/// unharmed, so free text is kept as the bytes it came in.
+/// xend never looked at the encoding of what it was given, and what was written in Latin-1 in 2006
+/// has to come back unharmed, so free text is kept as the bytes it came in.
 pub type Text = bstr::BString;
 
-/// Why a value was refused. The text names the value and says what would be right; the field's name is added by
-/// whoever read the field.
+/// Why a value was refused. The text names the value and says what would be right; the field's name
+/// is added by whoever read the field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid(String);
 

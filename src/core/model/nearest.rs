@@ -25,7 +25,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, other)| other)
 }
 
-/// How many letters must be changed, added, left out or swapped with their neighbour to make one word the other.
+/// How many letters must be changed, added, left out or swapped with their neighbour to make one
+/// word the other.
 fn distance(one: &str, other: &str) -> usize {
     let one: Vec<char> = one.chars().take(LONGEST).collect();
     let other: Vec<char> = other.chars().take(LONGEST).collect();
@@ -61,7 +62,11 @@ mod tests {
             ("", "ab", 2),
             ("memroy", "memory", 1),
         ] {
-            assert_eq!((distance(one, other), distance(other, one)), (steps, steps), "{one} {other}");
+            assert_eq!(
+                (distance(one, other), distance(other, one)),
+                (steps, steps),
+                "{one} {other}"
+            );
         }
         assert_eq!(nearest("mod", ["mode", "mac"]), Some("mode"));
         assert_eq!(nearest("rw", ["r", "w"]), None);

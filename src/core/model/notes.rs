@@ -82,7 +82,12 @@ impl Notes {
     }
 
     /// Changes one text of a map, or takes it away.
-    pub fn set_entry(&mut self, field: &str, key: &str, value: Option<&str>) -> Result<(), Invalid> {
+    pub fn set_entry(
+        &mut self,
+        field: &str,
+        key: &str,
+        value: Option<&str>,
+    ) -> Result<(), Invalid> {
         let mut map: BTreeMap<String, String> =
             self.map(field).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         match value {
@@ -101,8 +106,10 @@ impl Notes {
             Note::Text(text) => Value::text(text.as_str()),
             Note::Map(map) => Value::List(map.iter().map(pair).collect()),
         };
-        let property =
-            |(key, note): (&String, &Note)| Property { key: key.as_str().into(), values: vec![value(note)] };
+        let property = |(key, note): (&String, &Note)| Property {
+            key: key.as_str().into(),
+            values: vec![value(note)],
+        };
         self.0.iter().map(property).collect()
     }
 
@@ -166,7 +173,10 @@ mod tests {
         notes.set_entry("other_config", "a b", Some("")).unwrap();
         notes.set_entry("other_config", "c", Some("(d)")).unwrap();
         assert_eq!(Notes::from_properties(&notes.to_properties()), notes);
-        assert_eq!((notes.entry("other_config", "c"), notes.text("user_version")), (Some("(d)"), Some("2")));
+        assert_eq!(
+            (notes.entry("other_config", "c"), notes.text("user_version")),
+            (Some("(d)"), Some("2"))
+        );
         notes.set_entry("other_config", "c", None).unwrap();
         assert_eq!(notes.entry("other_config", "c"), None);
         let long = "x".repeat(Notes::MOST);

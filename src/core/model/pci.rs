@@ -22,8 +22,14 @@ impl PciAddress {
         Ok(Self {
             domain: u16::try_from(domain).map_err(|_| bad("domain", domain, 0xffff))?,
             bus: u8::try_from(bus).map_err(|_| bad("bus", bus, 0xff))?,
-            slot: u8::try_from(slot).ok().filter(|s| *s < 32).ok_or_else(|| bad("slot", slot, 31))?,
-            func: u8::try_from(func).ok().filter(|f| *f < 8).ok_or_else(|| bad("function", func, 7))?,
+            slot: u8::try_from(slot)
+                .ok()
+                .filter(|s| *s < 32)
+                .ok_or_else(|| bad("slot", slot, 31))?,
+            func: u8::try_from(func)
+                .ok()
+                .filter(|f| *f < 8)
+                .ok_or_else(|| bad("function", func, 7))?,
         })
     }
 
@@ -73,7 +79,9 @@ impl PciDevice {
     /// Checks that it has functions, each of them once.
     pub fn check(&self) -> Result<(), Invalid> {
         if self.functions.is_empty() {
-            return Err(Invalid::new("pci dev: missing, like (dev (bus 0x1) (slot 0x1b) (func 0x0))"));
+            return Err(Invalid::new(
+                "pci dev: missing, like (dev (bus 0x1) (slot 0x1b) (func 0x0))",
+            ));
         }
         let again = |(n, one): &(usize, &PciFunction)| {
             self.functions[..*n].iter().any(|other| other.address == one.address)
@@ -88,7 +96,9 @@ impl PciDevice {
 
     /// A function that another device has, too.
     pub fn shared_with(&self, other: &Self) -> Option<PciAddress> {
-        let has = |address: &PciAddress| other.functions.iter().any(|function| function.address == *address);
+        let has = |address: &PciAddress| {
+            other.functions.iter().any(|function| function.address == *address)
+        };
         self.functions.iter().map(|function| function.address).find(has)
     }
 }

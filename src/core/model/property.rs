@@ -30,12 +30,15 @@ impl Value {
     /// Whether it is a list that begins with a password's key: `(vncpasswd x)`.
     fn is_secret(&self) -> bool {
         match self {
-            Self::List(items) => items.first().and_then(Self::as_text).is_some_and(Property::is_secret_key),
+            Self::List(items) => {
+                items.first().and_then(Self::as_text).is_some_and(Property::is_secret_key)
+            }
             Self::Text(_) => false,
         }
     }
 
-    /// Whether a password is in it. Recursion is bounded: the reader bounds a configuration's depth.
+    /// Whether a password is in it. Recursion is bounded: the reader bounds a configuration's
+    /// depth.
     fn has_secret(&self) -> bool {
         match self {
             Self::List(items) => self.is_secret() || items.iter().any(Self::has_secret),
@@ -133,7 +136,8 @@ mod tests {
         assert!(property.is_secret());
         assert!(!format!("{property:?}").contains("secret"));
         let pair = |key: &str| Value::List(vec![Value::text(key), Value::text("secret")]);
-        let list = Value::List(vec![pair("a"), pair("vncpasswd"), Value::List(vec![pair("Password")])]);
+        let list =
+            Value::List(vec![pair("a"), pair("vncpasswd"), Value::List(vec![pair("Password")])]);
         let nested = [Property { key: "other_config".into(), values: vec![list] }, property];
         assert!(!format!("{:?}", nested[0]).contains("vncpasswd"));
         let shown: Vec<_> = Property::shown(&nested).collect();

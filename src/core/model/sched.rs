@@ -45,7 +45,9 @@ impl FromStr for Scheduler {
             .into_iter()
             .find(|s| s.name().eq_ignore_ascii_case(text))
             .ok_or_else(|| {
-                Invalid::new(format!("{text:?} is not a scheduler, use credit, credit2, sedf or rtds"))
+                Invalid::new(format!(
+                    "{text:?} is not a scheduler, use credit, credit2, sedf or rtds"
+                ))
             })
     }
 }

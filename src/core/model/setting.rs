@@ -1,12 +1,12 @@
 //! One thing of a domain's configuration, to be changed.
 
 use super::{
-    Device, DomainConfig, GuestKind, Image, Invalid, MAX_VCPUS, NoteChange, OnEvent, OnXendStart, Property,
-    Text,
+    Device, DomainConfig, GuestKind, Image, Invalid, MAX_VCPUS, NoteChange, OnEvent, OnXendStart,
+    Property, Text,
 };
 
-/// What can be set of a domain's configuration without anything being done to what runs of it: it counts from the next
-/// start, or has no effect at all.
+/// What can be set of a domain's configuration without anything being done to what runs of it: it
+/// counts from the next start, or has no effect at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
     /// Free text.
@@ -67,7 +67,9 @@ impl Setting {
             Self::OnReboot(on) => config.on_reboot = on,
             Self::OnCrash(on) => config.on_crash = on,
             Self::Vcpus(count) if !(1..=MAX_VCPUS).contains(&count) => {
-                return Err(Invalid::new(format!("vcpus: {count} is out of range, 1 to {MAX_VCPUS}")));
+                return Err(Invalid::new(format!(
+                    "vcpus: {count} is out of range, 1 to {MAX_VCPUS}"
+                )));
             }
             Self::Vcpus(count) => config.set_vcpus(count),
             Self::OnlineVcpus(count) if !(1..=config.vcpus).contains(&count) => {
@@ -98,8 +100,10 @@ impl Setting {
             Self::Note(change) => change.apply(&mut config.notes)?,
             Self::Device(device) => {
                 let uuid = device.uuid();
-                let slot = config.devices.iter_mut().find(|one| uuid.is_some() && one.uuid() == uuid);
-                let slot = slot.ok_or_else(|| Invalid::new("device: the domain has none with this UUID"))?;
+                let slot =
+                    config.devices.iter_mut().find(|one| uuid.is_some() && one.uuid() == uuid);
+                let slot =
+                    slot.ok_or_else(|| Invalid::new("device: the domain has none with this UUID"))?;
                 *slot = *device;
             }
         }
@@ -140,9 +144,12 @@ mod tests {
             assert!(refused.apply(&mut config).is_err(), "{refused:?}");
             assert_eq!(config, before);
         }
-        for setting in
-            [Setting::Vcpus(4), Setting::OnlineVcpus(2), Setting::Kernel("/k".into()), Setting::Hvm(true)]
-        {
+        for setting in [
+            Setting::Vcpus(4),
+            Setting::OnlineVcpus(2),
+            Setting::Kernel("/k".into()),
+            Setting::Hvm(true),
+        ] {
             setting.apply(&mut config).unwrap();
         }
         assert_eq!((config.vcpus, config.vcpu_avail, config.is_hvm()), (4, 3, true));

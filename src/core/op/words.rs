@@ -111,9 +111,9 @@ impl NetworkOp {
             Self::Create { network, .. } => network.bridge.as_str().into(),
             Self::CreateVlan { vlan, .. } => vlan.name().into(),
             Self::Destroy(uuid) | Self::DestroyVlan(uuid) => uuid.to_string().into(),
-            Self::Interface(InterfaceChange::Adjust { name, .. } | InterfaceChange::Link { name, .. }) => {
-                name.into()
-            }
+            Self::Interface(
+                InterfaceChange::Adjust { name, .. } | InterfaceChange::Link { name, .. },
+            ) => name.into(),
         }
     }
 }

@@ -16,6 +16,7 @@ pub enum LoginError {
 /// Something that knows users and their passwords.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// Whether this is the user's password, and the user may come in. It takes as long for a user that there is not.
+    /// Whether this is the user's password, and the user may come in. It takes as long for a user
+    /// that there is not.
     async fn check(&self, user: &str, password: &str) -> Result<(), LoginError>;
 }

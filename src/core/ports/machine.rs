@@ -4,7 +4,8 @@ use crate::core::error::Error;
 use crate::core::model::{Hardware, Interface, NetworkChange, PoolChange, PoolFacts};
 use async_trait::async_trait;
 
-/// What a hypervisor's host is made of, and what can be changed of it. None of it outlives the machine's run.
+/// What a hypervisor's host is made of, and what can be changed of it. None of it outlives the
+/// machine's run.
 #[async_trait]
 pub trait Machine: Send + Sync + 'static {
     /// CPUs and what is plugged in.

@@ -27,9 +27,10 @@ pub struct Extent {
 
 /// Items on disk, and images.
 ///
-/// What a method has written survives a crash of the machine from the moment that it returns. An image is there if its item is:
-/// it is [begun](Self::begin_image) before the item is stored, and [finished](Self::finish_image) afterwards; it is
-/// [withdrawn](Self::withdraw_image) before the item is removed, and [dropped](Self::drop_image) afterwards.
+/// What a method has written survives a crash of the machine from the moment that it returns. An
+/// image is there if its item is: it is [begun](Self::begin_image) before the item is stored, and
+/// [finished](Self::finish_image) afterwards; it is [withdrawn](Self::withdraw_image) before the
+/// item is removed, and [dropped](Self::drop_image) afterwards.
 #[async_trait]
 pub trait Objects: Send + Sync + 'static {
     /// All items. One that makes no sense is set aside and reported in the log, and is no error.
@@ -44,13 +45,15 @@ pub trait Objects: Send + Sync + 'static {
     /// Where images are, and how much room there is.
     async fn storage(&self) -> Result<StorageFacts, Error>;
 
-    /// Finishes or clears away what a daemon that was killed had begun; `known` are the images whose items are there.
+    /// Finishes or clears away what a daemon that was killed had begun; `known` are the images
+    /// whose items are there.
     async fn recover_images(&self, known: &[Uuid]) -> Result<(), Error>;
 
     /// Where an image is.
     fn image(&self, uuid: Uuid) -> PathBuf;
 
-    /// Makes an image of so many bytes, of which none is on the disk yet, or those of another image.
+    /// Makes an image of so many bytes, of which none is on the disk yet, or those of another
+    /// image.
     async fn begin_image(&self, uuid: Uuid, size: u64, copy: Option<&Path>) -> Result<(), Error>;
 
     /// Puts an image in its place. It is no error if it is there already.

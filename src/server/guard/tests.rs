@@ -4,7 +4,8 @@ use super::*;
 use crate::config::Tunables;
 
 fn guard() -> Guard {
-    let tunables = Tunables { allowed_hosts: vec!["xen.example.org".into()], ..Tunables::default() };
+    let tunables =
+        Tunables { allowed_hosts: vec!["xen.example.org".into()], ..Tunables::default() };
     let tunables = Arc::new(arc_swap::ArcSwap::from_pointee(tunables));
     Guard { own: ["vmhost".to_owned(), "vmhost.lan".to_owned()].into(), tunables }
 }
@@ -14,7 +15,12 @@ fn tcp() -> Via {
     Via::Tcp { peer: address, local: address }
 }
 
-fn judge(via: &Via, method: &Method, target: &str, headers: &[(&'static str, &str)]) -> Result<(), Refusal> {
+fn judge(
+    via: &Via,
+    method: &Method,
+    target: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<(), Refusal> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(*name, value.parse().unwrap());
@@ -106,7 +112,10 @@ fn a_post_comes_from_our_own_page_or_from_no_page() {
         (&[("host", "localhost"), ("origin", "http://localhost")], true),
         (&[("host", "localhost:80"), ("origin", "http://localhost")], true),
         (&[("host", "localhost"), ("origin", "https://localhost")], true),
-        (&[("host", h), ("origin", "http://localhost:8000"), ("sec-fetch-site", "same-origin")], true),
+        (
+            &[("host", h), ("origin", "http://localhost:8000"), ("sec-fetch-site", "same-origin")],
+            true,
+        ),
         (&[("host", h), ("sec-fetch-site", "none")], true),
         (&[("host", h), ("origin", "http://localhost:8001")], false),
         (&[("host", h), ("origin", "http://localhost")], false),
@@ -116,7 +125,10 @@ fn a_post_comes_from_our_own_page_or_from_no_page() {
         (&[("host", h), ("origin", "null")], false),
         (&[("host", h), ("origin", "")], false),
         (&[("host", h), ("origin", "file://")], false),
-        (&[("host", h), ("origin", "http://localhost:8000"), ("origin", "http://evil.example")], false),
+        (
+            &[("host", h), ("origin", "http://localhost:8000"), ("origin", "http://evil.example")],
+            false,
+        ),
         (&[("origin", "http://localhost:8000")], false),
         (&[("host", h), ("referer", "http://localhost:8000/xend/domain/?state=all")], true),
         (&[("host", h), ("referer", "http://localhost:8000")], true),
@@ -127,7 +139,14 @@ fn a_post_comes_from_our_own_page_or_from_no_page() {
         (&[("host", h), ("referer", "//evil.example/xend/domain")], false),
         (&[("host", h), ("referer", "/\\evil.example/xend/domain")], false),
         (&[("host", h), ("referer", "/xend/domain"), ("origin", "http://evil.example")], false),
-        (&[("host", h), ("origin", "http://localhost:8000"), ("referer", "http://evil.example/")], true),
+        (
+            &[
+                ("host", h),
+                ("origin", "http://localhost:8000"),
+                ("referer", "http://evil.example/"),
+            ],
+            true,
+        ),
         (&[("host", h), ("referer", "http://evil.example/")], false),
         (&[("host", h), ("referer", "http://evil.example/http://localhost:8000/")], false),
         (&[("host", h), ("referer", "http://evil.example?http://localhost:8000/")], false),
@@ -137,7 +156,10 @@ fn a_post_comes_from_our_own_page_or_from_no_page() {
         (&[("referer", "http://localhost:8000/")], false),
         (&[("host", h), ("sec-fetch-site", "cross-site")], false),
         (&[("host", h), ("sec-fetch-site", "same-site")], false),
-        (&[("host", h), ("origin", "http://localhost:8000"), ("sec-fetch-site", "same-site")], false),
+        (
+            &[("host", h), ("origin", "http://localhost:8000"), ("sec-fetch-site", "same-site")],
+            false,
+        ),
     ];
     for (headers, passes) in cases {
         for via in [tcp(), unix.clone()] {

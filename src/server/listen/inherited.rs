@@ -19,8 +19,8 @@ pub struct Inherited {
 impl Inherited {
     /// Takes what systemd's socket activation left in `LISTEN_FDS`.
     ///
-    /// Call it before the first thread is started: it takes the variables out of the environment, so that they do
-    /// not reach child processes.
+    /// Call it before the first thread is started: it takes the variables out of the environment,
+    /// so that they do not reach child processes.
     pub fn from_env() -> Result<Self, ListenError> {
         let mut fds = ListenFd::from_env();
         let mut inherited = Self::default();

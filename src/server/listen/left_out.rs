@@ -1,4 +1,5 @@
-//! Listeners that cannot be had although the file asks for them: what is said, and where in the file the fault is.
+//! Listeners that cannot be had although the file asks for them: what is said, and where in the
+//! file the fault is.
 
 use std::error::Error as _;
 use std::io;
@@ -41,7 +42,10 @@ impl<'a> Wanted<'a> {
     /// The listener; `None` if the file is at fault that it cannot be had, which is logged.
     ///
     /// Where another daemon answers, this one is one too many and must not be served in part.
-    pub(super) fn had<T>(&self, listener: Result<T, ListenError>) -> Result<Option<T>, ListenError> {
+    pub(super) fn had<T>(
+        &self,
+        listener: Result<T, ListenError>,
+    ) -> Result<Option<T>, ListenError> {
         match listener {
             Ok(listener) => Ok(Some(listener)),
             Err(error) if matches!(error, ListenError::Live(_)) => Err(error),

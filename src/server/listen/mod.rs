@@ -26,7 +26,9 @@ use crate::peers::Allowed;
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Everything is turned off.
-    #[error("Nothing to listen on: turn on xend-http-server or xend-unix-server, or mend what was left out")]
+    #[error(
+        "Nothing to listen on: turn on xend-http-server or xend-unix-server, or mend what was left out"
+    )]
     Nothing,
     /// The TCP address cannot be bound.
     #[error("Cannot listen on http://{address}/")]
@@ -120,7 +122,10 @@ pub struct Gate {
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("hosts", &self.hosts).field("tls", &self.tls.is_some()).finish()
+        f.debug_struct("Gate")
+            .field("hosts", &self.hosts)
+            .field("tls", &self.tls.is_some())
+            .finish()
     }
 }
 
@@ -141,7 +146,8 @@ impl Listener {
         match self {
             Self::Tcp { socket, local, .. } => {
                 let (stream, peer) = socket.accept().await?;
-                // Answers are written whole; holding back the last piece of one would only delay it.
+                // Answers are written whole; holding back the last piece of one would only delay
+                // it.
                 stream.set_nodelay(true).ok();
                 let local = stream.local_addr().unwrap_or(*local);
                 Ok((Either::Left(stream), Via::Tcp { peer, local }))
@@ -182,18 +188,23 @@ pub struct Opened {
 
 /// Opens the listeners that `config` wants.
 ///
-/// Sockets of one kind inherited from a service manager take the place of our own of that kind for HTTP. A listener of the
-/// configuration file that cannot be had is left out, which the log says: everything else is served.
+/// Sockets of one kind inherited from a service manager take the place of our own of that kind for
+/// HTTP. A listener of the configuration file that cannot be had is left out, which the log says:
+/// everything else is served.
 pub async fn open(config: &Config, inherited: Inherited) -> Result<Opened, ListenError> {
     let Inherited { tcp, unix } = inherited;
     let own_tcp = if tcp.is_empty() { &config.http } else { &Switch::Off };
     let own_unix = if unix.is_empty() { &config.unix } else { &Switch::Off };
     let mut opened = Opened::default();
     for (index, socket) in tcp.into_iter().enumerate() {
-        opened.http.push(adopt_tcp(socket).map_err(|source| ListenError::Inherited { index, source })?);
+        opened
+            .http
+            .push(adopt_tcp(socket).map_err(|source| ListenError::Inherited { index, source })?);
     }
     for (index, socket) in unix.into_iter().enumerate() {
-        opened.http.push(adopt_unix(socket).map_err(|source| ListenError::Inherited { index, source })?);
+        opened
+            .http
+            .push(adopt_unix(socket).map_err(|source| ListenError::Inherited { index, source })?);
     }
     if let Switch::On(address) = *own_tcp {
         let wanted = Wanted::http(Place::Tcp(address), &config.origins.http, config);
@@ -216,7 +227,8 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<Opened, Liste
     if nothing { Err(ListenError::Nothing) } else { Ok(opened) }
 }
 
-/// Looks, without opening them, whether the listeners that the file wants can be had: what is wrong, if anything is.
+/// Looks, without opening them, whether the listeners that the file wants can be had: what is
+/// wrong, if anything is.
 pub fn check(config: &Config) -> Vec<Remark> {
     let mut faults = Vec::new();
     let mut look = |wanted: &Wanted<'_>, gate: Result<Gate, ListenError>| {
@@ -231,7 +243,9 @@ pub fn check(config: &Config) -> Vec<Remark> {
         let wanted = Wanted::http(Place::Unix(socket.clone()), &config.origins.unix, config);
         look(&wanted, Ok(Gate::default()));
     }
-    for (service, listeners) in [(Service::XmlRpc, &config.xmlrpc), (Service::XenApi, &config.xen_api)] {
+    for (service, listeners) in
+        [(Service::XmlRpc, &config.xmlrpc), (Service::XenApi, &config.xen_api)]
+    {
         for rpc in listeners {
             look(&Wanted::rpc(service, rpc, config), gate(rpc));
         }
@@ -246,7 +260,8 @@ pub fn check(config: &Config) -> Vec<Remark> {
 /// The key that says which hosts may send domains.
 pub const RELOCATION_HOSTS: &str = "xend-relocation-hosts-allow";
 
-/// What to say of a relocation server that cannot be had, for the fault of this key; `None` if the file does not ask for it.
+/// What to say of a relocation server that cannot be had, for the fault of this key; `None` if the
+/// file does not ask for it.
 pub fn relocation_fault(
     config: &Config,
     address: SocketAddr,
@@ -268,7 +283,8 @@ async fn open_rpc(wanted: &RpcListener) -> Result<Listener, ListenError> {
 
 /// What connections of a listener must pass.
 fn gate(wanted: &RpcListener) -> Result<Gate, ListenError> {
-    let hosts = Allowed::parse(&wanted.hosts).map_err(|invalid| ListenError::Hosts(invalid.to_string()))?;
+    let hosts =
+        Allowed::parse(&wanted.hosts).map_err(|invalid| ListenError::Hosts(invalid.to_string()))?;
     let tls = wanted.tls.as_ref().map(tls::acceptor).transpose()?;
     Ok(Gate { hosts, tls })
 }

@@ -18,8 +18,8 @@ pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ListenError> {
     if certs.is_empty() {
         return Err(failed(&files.cert, "it holds no certificate in PEM".to_owned()));
     }
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| failed(&files.key, error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|error| failed(&files.key, error.to_string()))?;
     let made = || -> Result<ServerConfig, Error> {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let config = config.with_safe_default_protocol_versions()?;

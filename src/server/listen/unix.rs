@@ -1,12 +1,14 @@
 //! A unix socket that is there with its final rights, or not at all.
 //!
-//! It is bound in a directory that only we can enter, gets its mode and group there, and is moved to its place: at no
-//! moment can anybody connect who may not, and whoever watches the path never finds it missing while one daemon
-//! follows another.
+//! It is bound in a directory that only we can enter, gets its mode and group there, and is moved
+//! to its place: at no moment can anybody connect who may not, and whoever watches the path never
+//! finds it missing while one daemon follows another.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,7 +64,8 @@ pub(super) async fn bind(wanted: &UnixSocket) -> Result<(UnixListener, SocketFil
     let draft = private.0.join("s");
     let socket = UnixListener::bind(&draft).map_err(failed("bind the socket", path))?;
     if let (Some(gid), Some(group)) = (gid, &wanted.group) {
-        let refused = |source| ListenError::Chown { path: path.clone(), group: group.clone(), source };
+        let refused =
+            |source| ListenError::Chown { path: path.clone(), group: group.clone(), source };
         chown(&draft, None, Some(gid)).map_err(refused)?;
     }
     fs::set_permissions(&draft, Permissions::from_mode(wanted.mode))
@@ -134,7 +137,9 @@ impl PrivateDir {
             // Short, since the path of a socket may have 107 bytes only.
             let path = parent.join(format!(".x{}.{number}", std::process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => number += 1,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {
+                    number += 1
+                }
                 result => return result.map(|()| Self(path)),
             }
         }

@@ -54,8 +54,8 @@ where
     }
 }
 
-/// `line` without control characters: an attacker's line feed must not begin a line that looks like ours, nor an escape
-/// sequence reach the administrator's terminal.
+/// `line` without control characters: an attacker's line feed must not begin a line that looks like
+/// ours, nor an escape sequence reach the administrator's terminal.
 pub(super) fn escape(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     for c in line.chars() {

@@ -1,4 +1,5 @@
-//! The log: to standard error or a file, and the latest lines in memory for the page `/xend/node/log`.
+//! The log: to standard error or a file, and the latest lines in memory for the page
+//! `/xend/node/log`.
 //!
 //! Both get the same lines, in the form that xend's own log had and its readers know:
 //!
@@ -57,7 +58,8 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Sets the log of this process up: what `filter` lets through goes to `logfile`, or to standard error.
+    /// Sets the log of this process up: what `filter` lets through goes to `logfile`, or to
+    /// standard error.
     pub fn init(filter: &str, logfile: Option<&Path>) -> Result<Self, TelemetryError> {
         let (telemetry, subscriber) = Self::build(filter, logfile)?;
         subscriber.try_init()?;
@@ -70,9 +72,8 @@ impl Telemetry {
     ) -> Result<(Self, impl tracing::Subscriber + Send + Sync + use<>), TelemetryError> {
         let sink = match logfile {
             None => Sink::Stderr,
-            Some(path) => {
-                Sink::open(path).map_err(|source| TelemetryError::File { path: path.to_owned(), source })?
-            }
+            Some(path) => Sink::open(path)
+                .map_err(|source| TelemetryError::File { path: path.to_owned(), source })?,
         };
         let lines = Lines::new(LogRing::default(), sink);
         let (filter, handle) = reload::Layer::new(parse(filter)?);
@@ -89,8 +90,8 @@ impl Telemetry {
         self.lines.ring().clone()
     }
 
-    /// Replaces the filter and opens the log file anew, in case it was rotated away. If either fails, both stay as
-    /// they are.
+    /// Replaces the filter and opens the log file anew, in case it was rotated away. If either
+    /// fails, both stay as they are.
     pub fn reload(&self, filter: &str) -> Result<(), TelemetryError> {
         let filter = parse(filter)?;
         self.lines.reopen().map_err(|(path, source)| TelemetryError::File { path, source })?;
@@ -100,7 +101,8 @@ impl Telemetry {
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
+    EnvFilter::try_new(filter)
+        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -122,7 +124,10 @@ mod tests {
         assert_eq!(text.lines().count(), 1, "{text}");
         let (stamp, rest) = text.split_once("] ").unwrap();
         assert_eq!(stamp.split(' ').nth(2), Some(std::process::id().to_string().as_str()));
-        assert_eq!((stamp.len() - stamp.rfind(' ').unwrap(), &stamp[..3]), (stamp.len() - 20, "[20"));
+        assert_eq!(
+            (stamp.len() - stamp.rfind(' ').unwrap(), &stamp[..3]),
+            (stamp.len() - 20, "[20")
+        );
         assert!(rest.starts_with("WARNING (tests:"), "{rest}");
         assert!(rest.contains("Two\\nlines\\"), "{rest}");
         assert!(rest.ends_with("domid=3\n") && !rest.contains('\x1b'), "{rest}");

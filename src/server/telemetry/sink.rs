@@ -24,7 +24,8 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// A file to append to. Neither it nor its directory is for everybody's eyes, if we have to make them.
+    /// A file to append to. Neither it nor its directory is for everybody's eyes, if we have to
+    /// make them.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         if let Some(parent) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o750).create(parent)?;
@@ -79,7 +80,8 @@ impl Write for &Lines {
         let mut line = escape(text.strip_suffix('\n').unwrap_or(&text));
         self.ring.push(&line);
         line.push('\n');
-        // A log that cannot be written, on a full disk or with nobody at the other end, must not trouble the work.
+        // A log that cannot be written, on a full disk or with nobody at the other end, must not
+        // trouble the work.
         match &*self.sink {
             Sink::Stderr => io::stderr().lock().write_all(line.as_bytes()).ok(),
             Sink::File { file, .. } => (&**file.load()).write_all(line.as_bytes()).ok(),

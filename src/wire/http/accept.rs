@@ -11,7 +11,8 @@ use std::convert::Infallible;
 pub(super) enum Format {
     /// `application/sxp`, which old clients compare as a whole header: never with a charset.
     Sxp,
-    /// A page. `named` if the client said so in so many words, as browsers do; curl's `*/*` does not.
+    /// A page. `named` if the client said so in so many words, as browsers do; curl's `*/*` does
+    /// not.
     Html {
         /// Whether Accept names `text/html`.
         named: bool,
@@ -21,8 +22,8 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// xend's rule, 3.0.0 to 4.4: an S-expression if User-Agent or Accept is missing or empty, or if Accept names
-    /// `application/sxp`; otherwise HTML. Ours: JSON if Accept prefers it to both.
+    /// xend's rule, 3.0.0 to 4.4: an S-expression if User-Agent or Accept is missing or empty, or
+    /// if Accept names `application/sxp`; otherwise HTML. Ours: JSON if Accept prefers it to both.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         // With two Accept headers the last wins: xend's header parser kept that one.
         let last = |name| {
@@ -75,7 +76,11 @@ impl Preferences {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000 before")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to 0..=1000 before"
+)]
 fn thousandths(quality: f32) -> u16 {
     (quality.clamp(0.0, 1.0) * 1000.0) as u16
 }

@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, Request};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
-/// How much of a body that is too large is read all the same, in bytes: a client that writes before it reads sees the
-/// answer only then (libvirt dies of SIGPIPE otherwise).
+/// How much of a body that is too large is read all the same, in bytes: a client that writes before
+/// it reads sees the answer only then (libvirt dies of SIGPIPE otherwise).
 const PATIENCE: usize = 16 * 1024 * 1024;
 
 /// Why a body could not be read.
@@ -33,7 +33,8 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refused> {
     let mut collected = bytes::BytesMut::new();
     let mut seen = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Refused::Malformed(format!("The body broke off: {error}")))?;
+        let frame =
+            frame.map_err(|error| Refused::Malformed(format!("The body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         seen += data.len();
         if seen <= limit {
@@ -47,7 +48,8 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refused> {
 
 /// A body of another type, or of none, is not a form: then there are no parameters in it.
 fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refused> {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content_type =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media = content_type.split(';').next().unwrap_or("").trim();
     if media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         Ok(Params::from_form(body))

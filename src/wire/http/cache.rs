@@ -1,8 +1,8 @@
 //! Lists that are printed once and sent often.
 //!
-//! Printing 1,000 domains takes milliseconds, and monitors ask for them all day. What was printed from a snapshot is
-//! sent again as long as the snapshot's generation is the same; the engine sees to it that a snapshot is never older
-//! than it may be.
+//! Printing 1,000 domains takes milliseconds, and monitors ask for them all day. What was printed
+//! from a snapshot is sent again as long as the snapshot's generation is the same; the engine sees
+//! to it that a snapshot is never older than it may be.
 
 use crate::core::snapshot::Snapshot;
 use crate::shape::{self, Sink, SxpSink};
@@ -42,7 +42,10 @@ impl Slot {
 
     fn current(&self, snapshot: &Snapshot) -> Option<Bytes> {
         let printed = self.printed.load();
-        printed.as_ref().filter(|printed| printed.0 == snapshot.generation).map(|printed| printed.1.clone())
+        printed
+            .as_ref()
+            .filter(|printed| printed.0 == snapshot.generation)
+            .map(|printed| printed.1.clone())
     }
 }
 

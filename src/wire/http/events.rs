@@ -1,10 +1,12 @@
 //! `GET /xend/events`: what happens, as it happens.
 //!
-//! Nobody has a queue here. A stream remembers which event it told last, and reads on from the engine's journal when its
-//! client has taken what there was; a client that is slower than the journal is long is told that it lost some.
+//! Nobody has a queue here. A stream remembers which event it told last, and reads on from the
+//! engine's journal when its client has taken what there was; a client that is slower than the
+//! journal is long is told that it lost some.
 //!
-//! Browsers and plain curl get server-sent events whose data is JSON. A client that asks for JSON or for S-expressions gets one
-//! a line. Each event has an id; a client that names the last one it has (`Last-Event-ID`, or `?after=`) goes on behind it.
+//! Browsers and plain curl get server-sent events whose data is JSON. A client that asks for JSON
+//! or for S-expressions gets one a line. Each event has an id; a client that names the last one it
+//! has (`Last-Event-ID`, or `?after=`) goes on behind it.
 
 use super::Http;
 use super::accept::Format;
@@ -32,7 +34,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) const MOST: usize = 200;
 /// How many events are told in one piece.
 const PIECE: usize = 64;
-/// How often something is sent while nothing happens, so that both sides see that the other one is there.
+/// How often something is sent while nothing happens, so that both sides see that the other one is
+/// there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// After how many milliseconds a browser whose stream has ended comes again.
 const COME_AGAIN: u32 = 1000;
@@ -42,10 +45,17 @@ pub(super) async fn events(State(http): State<Http>, format: Format, request: Re
     let params = Params::from_query(request.uri().query().unwrap_or(""));
     let place = Place::of(&request, &[], format);
     let engine = http.0.engine.clone();
-    let last =
-        request.headers().get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let last = request
+        .headers()
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| !id.is_empty());
     let read = || {
-        Ok::<_, Invalid>((params.optional("after")?, params.optional("domain")?, params.switch("figures")?))
+        Ok::<_, Invalid>((
+            params.optional("after")?,
+            params.optional("domain")?,
+            params.switch("figures")?,
+        ))
     };
     let (after, domain, figures) = match read() {
         Ok(read) => read,
@@ -75,8 +85,15 @@ pub(super) async fn events(State(http): State<Http>, format: Format, request: Re
     };
     // Somebody who follows along reads: figures are kept fresh for the first look.
     let _ = engine.execute(&caller(&request), Query::Domains).await;
-    let stream =
-        Follower::new(engine, http.0.closing.clone(), framing, about, figures, after.as_deref(), permit);
+    let stream = Follower::new(
+        engine,
+        http.0.closing.clone(),
+        framing,
+        about,
+        figures,
+        after.as_deref(),
+        permit,
+    );
     let pieces = futures_util::stream::unfold(stream, |mut stream| async move {
         let piece = stream.next().await?;
         Some((Ok::<_, Infallible>(piece), stream))
@@ -143,7 +160,8 @@ impl Follower {
         let (numbers, now) = (engine.journal().numbers(), *engine.journal().numbers().borrow());
         let volume = engine.journal().volume;
         // A number of another daemon's journal, or one that has not been yet, was not one of ours.
-        let known = after.map(|id| parse_id(id).filter(|(of, number)| *of == volume && *number <= now));
+        let known =
+            after.map(|id| parse_id(id).filter(|(of, number)| *of == volume && *number <= now));
         let rounds = figures.then(|| {
             let mut rounds = engine.samples().rounds();
             rounds.mark_changed();
@@ -197,11 +215,13 @@ impl Follower {
         Some(std::mem::take(&mut self.out).into())
     }
 
-    /// Nothing but a sign of life. A browser notes the id, though nothing came with it: of a domain that is quiet, the last event
-    /// may be too long ago to go on from.
+    /// Nothing but a sign of life. A browser notes the id, though nothing came with it: of a domain
+    /// that is quiet, the last event may be too long ago to go on from.
     fn beat(&mut self) {
         match self.framing {
-            Framing::ServerSent => self.out.extend_from_slice(format!("id: {}\n\n", self.id()).as_bytes()),
+            Framing::ServerSent => {
+                self.out.extend_from_slice(format!("id: {}\n\n", self.id()).as_bytes())
+            }
             Framing::JsonLines | Framing::SxpLines => self.out.push(b'\n'),
         }
     }
@@ -252,9 +272,12 @@ impl Follower {
     /// Those figures that are others than the last that were told.
     fn tell_figures(&mut self) {
         let (round, snapshot) = (self.engine.samples().last(), self.engine.snapshot());
-        let wanted = round.domains.iter().filter(|(uuid, _)| self.about.is_none_or(|about| about == **uuid));
+        let wanted =
+            round.domains.iter().filter(|(uuid, _)| self.about.is_none_or(|about| about == **uuid));
         let news: Vec<_> = wanted
-            .filter(|(uuid, sample)| self.figures.get(*uuid).is_none_or(|told| differ(told, sample)))
+            .filter(|(uuid, sample)| {
+                self.figures.get(*uuid).is_none_or(|told| differ(told, sample))
+            })
             .filter_map(|(uuid, sample)| Some((&**snapshot.by_uuid(uuid)?, uuid, sample)))
             .collect();
         if news.is_empty() {
@@ -279,7 +302,11 @@ impl Follower {
             self.out.extend_from_slice(format!("event: {kind}\ndata: ").as_bytes());
         }
         self.out.extend_from_slice(data);
-        self.out.extend_from_slice(if self.framing == Framing::ServerSent { b"\n\n" } else { b"\n" });
+        self.out.extend_from_slice(if self.framing == Framing::ServerSent {
+            b"\n\n"
+        } else {
+            b"\n"
+        });
     }
 }
 

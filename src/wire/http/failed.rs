@@ -1,4 +1,5 @@
-//! How failures are told. Clients show the bodies of 500 and 404 only, so whatever fails is one of the two.
+//! How failures are told. Clients show the bodies of 500 and 404 only, so whatever fails is one of
+//! the two.
 
 use super::accept::Format;
 use super::html;
@@ -84,7 +85,9 @@ pub(super) fn not_created(place: &Place, op: &str, params: &Params, error: &Erro
 /// What a person can do about a failure.
 fn hint(error: &Error) -> &'static str {
     match error {
-        Error::NoMemory { .. } => "Give it less memory, or free some: the host's page shows who has it.",
+        Error::NoMemory { .. } => {
+            "Give it less memory, or free some: the host's page shows who has it."
+        }
         Error::Exists { .. } | Error::NameTaken { .. } | Error::NameMeansDomain { .. } => {
             "Give it another name."
         }

@@ -19,8 +19,8 @@
 //! cache     lists that are printed once and sent often
 //! ```
 //!
-//! The reason phrase is part of the interface: xm prints it. Clients show the bodies of 500 and 404 only, so whatever
-//! fails is a 500, or a 404 for a domain that is not there.
+//! The reason phrase is part of the interface: xm prints it. Clients show the bodies of 500 and 404
+//! only, so whatever fails is a 500, or a 404 for a domain that is not there.
 
 mod accept;
 mod body;
@@ -80,8 +80,8 @@ struct Inner {
 }
 
 impl Http {
-    /// The wire in front of `engine`. `settings` is asked at each request, `log` gives the text of `/xend/node/log`. Streams of
-    /// events end when `closing` is cancelled.
+    /// The wire in front of `engine`. `settings` is asked at each request, `log` gives the text of
+    /// `/xend/node/log`. Streams of events end when `closing` is cancelled.
     pub fn new(
         engine: Engine,
         settings: impl Fn() -> Settings + Send + Sync + 'static,
@@ -93,18 +93,19 @@ impl Http {
         Self(Arc::new(Inner { engine, cache, settings, log, followers, closing }))
     }
 
-    /// All pages. Every request must carry a [`Caller`](crate::core::caller::Caller) among its extensions; one without
-    /// is taken for an internal one.
+    /// All pages. Every request must carry a [`Caller`](crate::core::caller::Caller) among its
+    /// extensions; one without is taken for an internal one.
     pub fn router(self) -> Router {
         let http = self.clone();
         let pages = site::router()
             .with_state(self)
             .layer(CompressionLayer::new().compress_when(is_for_browsers))
             .layer(CatchPanicLayer::custom(panicked));
-        // What old clients write in other ways (`//xend/domain/`) finds no route, is made canonical and tried again:
-        // the usual request is routed once.
+        // What old clients write in other ways (`//xend/domain/`) finds no route, is made canonical
+        // and tried again: the usual request is routed once.
         let canonical = pages.clone().fallback(unknown);
-        let pages = pages.fallback(move |request: Request| canonical.oneshot(path::canonical(request)));
+        let pages =
+            pages.fallback(move |request: Request| canonical.oneshot(path::canonical(request)));
         Router::new().fallback(move |request: Request| {
             let request = path::with_whole_name(request, |name| http.is_domain(name));
             pages.clone().oneshot(request)
@@ -121,8 +122,8 @@ impl Http {
     }
 }
 
-/// Pages and what they refer to are compressed for who asks for that. Nothing else is: old clients want a Content-Length, and
-/// some (Python's `requests`) ask for what they have no use of.
+/// Pages and what they refer to are compressed for who asks for that. Nothing else is: old clients
+/// want a Content-Length, and some (Python's `requests`) ask for what they have no use of.
 fn is_for_browsers(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     let media = headers.get(CONTENT_TYPE).map_or(&b""[..], |media| media.as_bytes());
     [&b"text/html"[..], b"text/css", b"text/javascript"].iter().any(|page| media.starts_with(page))
@@ -131,7 +132,11 @@ fn is_for_browsers(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extension
 /// A fault of ours costs one request, not the daemon.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("A request made the daemon panic, this is a bug");
-    reply::answer(500, "Internal server error", reply::Content::Text("Internal error, see the log".into()))
+    reply::answer(
+        500,
+        "Internal server error",
+        reply::Content::Text("Internal error, see the log".into()),
+    )
 }
 
 /// A path that leads nowhere. As in xend, the first segment that is not known is named.
@@ -140,5 +145,8 @@ async fn unknown(method: Method, request: Request) -> Response {
         return reply::method_not_supported(&method);
     }
     let place = place::Place::of(&request, &[], accept::Format::of(request.headers()));
-    failed::not_found_at(&place, &format!("Not found: {}", path::unknown_segment(request.uri().path())))
+    failed::not_found_at(
+        &place,
+        &format!("Not found: {}", path::unknown_segment(request.uri().path())),
+    )
 }

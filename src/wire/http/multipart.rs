@@ -1,7 +1,8 @@
 //! Forms in `multipart/form-data`.
 //!
-//! They are read line by line, as Python's `cgi` read them for xend: a line ends in CR LF or in a bare LF, which is what
-//! xm 3.0.0 sends, and the end of the line in front of a boundary belongs to the boundary.
+//! They are read line by line, as Python's `cgi` read them for xend: a line ends in CR LF or in a
+//! bare LF, which is what xm 3.0.0 sends, and the end of the line in front of a boundary belongs to
+//! the boundary.
 
 /// The longest boundary that Python took.
 const MAX_BOUNDARY: usize = 201;
@@ -20,7 +21,8 @@ pub(super) struct Part<'a> {
 pub(super) fn boundary(content_type: &str) -> Result<String, &'static str> {
     let boundary = parameter(content_type, "boundary").ok_or("its Content-Type has no boundary")?;
     let printable = boundary.bytes().all(|b| matches!(b, b' '..=b'~'));
-    if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !printable || boundary.ends_with(' ') {
+    if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !printable || boundary.ends_with(' ')
+    {
         return Err("its boundary is no line of printable characters");
     }
     Ok(boundary)
@@ -163,7 +165,10 @@ mod tests {
         let body = "for old readers\r\n--B  \r\nContent-Disposition: form-data; name=a\r\n\r\n--Bx\r\n\r\n--B--\r\nrest";
         assert_eq!(parts("B", body.as_bytes()).unwrap(), [field("a", "--Bx\r\n")]);
         assert_eq!(parts("B", b"--B--").unwrap(), []);
-        assert_eq!(parts("B", b"--B\n\n--B--").unwrap(), [Part { name: None, is_file: false, value: b"" }]);
+        assert_eq!(
+            parts("B", b"--B\n\n--B--").unwrap(),
+            [Part { name: None, is_file: false, value: b"" }]
+        );
     }
 
     #[test]
@@ -173,7 +178,8 @@ mod tests {
         for n in 0..whole.len() {
             assert!(parts("B", &whole.as_bytes()[..n]).is_err(), "{n}");
         }
-        // A file without a last line feed, as xm 3.0.0 sends it: the boundary is in the middle of a line.
+        // A file without a last line feed, as xm 3.0.0 sends it: the boundary is in the middle of a
+        // line.
         assert!(parts("B", b"--B\n\n(vm (name a))--B\n\ncreate\n").is_err());
     }
 
@@ -182,9 +188,13 @@ mod tests {
         let of = |text: &str| boundary(&format!("multipart/form-data; {text}"));
         assert_eq!(of("charset=x; Boundary=abc").unwrap(), "abc");
         assert_eq!(of(r#"boundary="a \"b; c""#).unwrap(), r#"a "b; c"#);
-        for bad in
-            ["", "boundary=", "boundary=\"a \"", "boundary=ü", &format!("boundary={}", "x".repeat(202))]
-        {
+        for bad in [
+            "",
+            "boundary=",
+            "boundary=\"a \"",
+            "boundary=ü",
+            &format!("boundary={}", "x".repeat(202)),
+        ] {
             assert!(of(bad).is_err(), "{bad}");
         }
     }

@@ -36,8 +36,10 @@ fn directory(place: &Place, entries: &[&str]) -> Response {
     if let Format::Html { .. } = place.format {
         return ok(Content::Html(html::directory(place, entries)));
     }
-    ok(place
-        .write(|sink| list_directory(sink, Some("ls"), entries), |sink| list_directory(sink, None, entries)))
+    ok(place.write(
+        |sink| list_directory(sink, Some("ls"), entries),
+        |sink| list_directory(sink, None, entries),
+    ))
 }
 
 /// `(ls node domain vnet)`; JSON needs no word in front.
@@ -49,7 +51,8 @@ fn list_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
     sink.end_list();
 }
 
-/// What a page's script follows, from now on: taken before the page's domains are looked at, so that nothing between is missed.
+/// What a page's script follows, from now on: taken before the page's domains are looked at, so
+/// that nothing between is missed.
 pub(super) fn following(http: &Http, format: Format) -> String {
     match format {
         Format::Html { .. } => format!("?figures=1&after={}", events::last_id(&http.0.engine)),
@@ -58,13 +61,19 @@ pub(super) fn following(http: &Http, format: Format) -> String {
 }
 
 /// `GET /xend/domain`
-pub(super) async fn domains(State(http): State<Http>, format: Format, request: Request) -> Response {
+pub(super) async fn domains(
+    State(http): State<Http>,
+    format: Format,
+    request: Request,
+) -> Response {
     let query = Params::from_query(request.uri().query().unwrap_or(""));
     let place = Place::of(&request, &[], format);
     let selection = match (format, Selection::of(&query)) {
         (Format::Sxp, _) => None,
         (Format::Html { .. } | Format::Json, Ok(selection)) => Some(selection),
-        (Format::Html { .. } | Format::Json, Err(invalid)) => return failed(&place, "list", &invalid.into()),
+        (Format::Html { .. } | Format::Json, Err(invalid)) => {
+            return failed(&place, "list", &invalid.into());
+        }
     };
     let detail = query.one("detail").is_ok_and(|detail| detail == b"1");
     let events = following(&http, format);
@@ -86,7 +95,8 @@ pub(super) async fn domains(State(http): State<Http>, format: Format, request: R
 
 /// xend's list: of an unknown state there are no domains.
 async fn list_in_sxp(http: &Http, query: &Params, detail: bool, snapshot: &Snapshot) -> Bytes {
-    let state = query.all("state").last().map(|state| String::from_utf8_lossy(state).to_ascii_lowercase());
+    let state =
+        query.all("state").last().map(|state| String::from_utf8_lossy(state).to_ascii_lowercase());
     let cache = &http.0.cache;
     match state {
         None if detail => cache.details(snapshot).await,
@@ -126,7 +136,11 @@ async fn list(http: &Http, caller: &Caller) -> Result<Arc<Snapshot>, Error> {
     }
 }
 
-fn list_of<'a>(sink: &mut impl Sink, views: impl Iterator<Item = &'a Arc<DomainView>>, detail: bool) {
+fn list_of<'a>(
+    sink: &mut impl Sink,
+    views: impl Iterator<Item = &'a Arc<DomainView>>,
+    detail: bool,
+) {
     sink.begin_list();
     for view in views {
         if detail {
@@ -138,7 +152,8 @@ fn list_of<'a>(sink: &mut impl Sink, views: impl Iterator<Item = &'a Arc<DomainV
     sink.end_list();
 }
 
-/// `GET /xend/domain/NAME`. Of all operations GET performs vcpuinfo alone; others in the query mean nothing.
+/// `GET /xend/domain/NAME`. Of all operations GET performs vcpuinfo alone; others in the query mean
+/// nothing.
 pub(super) async fn domain(
     State(http): State<Http>,
     Path(name): Path<String>,
@@ -225,7 +240,9 @@ pub(super) async fn confirm(
     let op = query.op().unwrap_or_default();
     let asked = ON_DOMAIN.iter().find(|operation| operation.name == op);
     match asked.and_then(|operation| Some((operation, operation.loses?))) {
-        Some((operation, loses)) => ok(Content::Html(html::create::confirm(&place, &view, operation, loses))),
+        Some((operation, loses)) => {
+            ok(Content::Html(html::create::confirm(&place, &view, operation, loses)))
+        }
         None => invalid_request(&place),
     }
 }
@@ -240,8 +257,8 @@ pub(super) async fn new(format: Format, request: Request) -> Response {
     }
 }
 
-/// `GET /xend/assets/VERSION/NAME`: what pages refer to. Under the version that pages name it never changes; under another one,
-/// which a page of an earlier daemon names, it may.
+/// `GET /xend/assets/VERSION/NAME`: what pages refer to. Under the version that pages name it never
+/// changes; under another one, which a page of an earlier daemon names, it may.
 pub(super) async fn asset(Path((version, name)): Path<(String, String)>) -> Response {
     match ASSETS.iter().find(|asset| asset.name == name) {
         Some(asset) => reply::asset(asset, version == *ASSETS_VERSION),
@@ -282,12 +299,14 @@ pub(super) async fn console(
 ) -> Response {
     let place = Place::of(&request, &[&name], format);
     match http.0.engine.execute(&caller(&request), Query::Console(DomainRef::new(&name))).await {
-        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => ok(Content::Html(html::console(
-            &place,
-            following(&http, format),
-            &name,
-            String::from_utf8_lossy(&text).into_owned(),
-        ))),
+        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => {
+            ok(Content::Html(html::console(
+                &place,
+                following(&http, format),
+                &name,
+                String::from_utf8_lossy(&text).into_owned(),
+            )))
+        }
         Ok(outcome) => text(&place, "Console", outcome),
         Err(error) => failed(&place, "console", &error),
     }

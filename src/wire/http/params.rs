@@ -57,8 +57,15 @@ impl Params {
 
     /// The same but for those that are blank and need not be given.
     pub(super) fn without_blank(&self, known: &[Param]) -> Self {
-        let optional = |key: &str| known.iter().any(|one| one.name == key && one.needed != Needed::Yes);
-        Self(self.0.iter().filter(|(key, value)| !value.is_empty() || !optional(key)).cloned().collect())
+        let optional =
+            |key: &str| known.iter().any(|one| one.name == key && one.needed != Needed::Yes);
+        Self(
+            self.0
+                .iter()
+                .filter(|(key, value)| !value.is_empty() || !optional(key))
+                .cloned()
+                .collect(),
+        )
     }
 
     /// All values of a parameter.
@@ -86,18 +93,26 @@ impl Params {
     }
 
     /// The value of a parameter that can be left out and is one of these words, in any case.
-    pub(super) fn word<'a>(&self, key: &str, words: &[&'a str]) -> Result<Option<&'a str>, Invalid> {
+    pub(super) fn word<'a>(
+        &self,
+        key: &str,
+        words: &[&'a str],
+    ) -> Result<Option<&'a str>, Invalid> {
         let Some(given) = self.optional(key)? else { return Ok(None) };
         let known = words.iter().find(|word| word.eq_ignore_ascii_case(&given));
         known.map(|word| Some(*word)).ok_or_else(|| {
-            Invalid::new(format!("Invalid value for {key}: '{given}' is not one of {}", words.join(", ")))
+            Invalid::new(format!(
+                "Invalid value for {key}: '{given}' is not one of {}",
+                words.join(", ")
+            ))
         })
     }
 
     /// A flag that is off if it is left out.
     pub(super) fn switch(&self, key: &str) -> Result<bool, Invalid> {
         let Some(given) = self.optional(key)? else { return Ok(false) };
-        is_on(&given).ok_or_else(|| Invalid::new(format!("Invalid value for {key}: {}", no_flag(&given))))
+        is_on(&given)
+            .ok_or_else(|| Invalid::new(format!("Invalid value for {key}: {}", no_flag(&given))))
     }
 
     /// The path of a file on the host.
@@ -106,7 +121,10 @@ impl Params {
         if path.is_absolute() {
             return Ok(path);
         }
-        Err(Invalid::new(format!("Invalid value for {key}: '{}' is not an absolute path", path.display())))
+        Err(Invalid::new(format!(
+            "Invalid value for {key}: '{}' is not an absolute path",
+            path.display()
+        )))
     }
 
     /// The name of the operation: exactly one, or there is none.
@@ -116,23 +134,27 @@ impl Params {
 
     /// Reads a typed request. Parameters that it does not know are ignored.
     pub(super) fn request<T: DeserializeOwned>(&self) -> Result<T, Invalid> {
-        let form =
-            serde_urlencoded::to_string(Pairs(&self.0)).map_err(|error| Invalid::new(error.to_string()))?;
+        let form = serde_urlencoded::to_string(Pairs(&self.0))
+            .map_err(|error| Invalid::new(error.to_string()))?;
         let pairs = form_urlencoded::parse(form.as_bytes());
-        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map_err(|error| {
-            let field = error.path().to_string();
-            let reason = error.into_inner().to_string();
-            // serde's own words are the only way that a deserializer tells these two apart from a bad value.
-            let quoted =
-                |prefix: &str| reason.strip_prefix(prefix).map(|rest| rest.trim_matches('`').to_owned());
-            if let Some(key) = quoted("missing field ") {
-                missing(&key)
-            } else if let Some(key) = quoted("duplicate field ") {
-                twice(&key)
-            } else {
-                Invalid::new(format!("Invalid value for {field}: {reason}"))
-            }
-        })
+        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map_err(
+            |error| {
+                let field = error.path().to_string();
+                let reason = error.into_inner().to_string();
+                // serde's own words are the only way that a deserializer tells these two apart from a
+                // bad value.
+                let quoted = |prefix: &str| {
+                    reason.strip_prefix(prefix).map(|rest| rest.trim_matches('`').to_owned())
+                };
+                if let Some(key) = quoted("missing field ") {
+                    missing(&key)
+                } else if let Some(key) = quoted("duplicate field ") {
+                    twice(&key)
+                } else {
+                    Invalid::new(format!("Invalid value for {field}: {reason}"))
+                }
+            },
+        )
     }
 }
 
@@ -154,7 +176,8 @@ struct Pairs<'a>(&'a [(String, Vec<u8>)]);
 
 impl Serialize for Pairs<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|(key, value)| (key, String::from_utf8_lossy(value))))
+        serializer
+            .collect_seq(self.0.iter().map(|(key, value)| (key, String::from_utf8_lossy(value))))
     }
 }
 
@@ -165,7 +188,9 @@ where
     T: FromStr,
 {
     let text = Cow::<str>::deserialize(deserializer)?;
-    text.trim().parse().map_err(|_| D::Error::custom(format!("'{text}' is not a whole number in range")))
+    text.trim()
+        .parse()
+        .map_err(|_| D::Error::custom(format!("'{text}' is not a whole number in range")))
 }
 
 /// A flag: `0` or `1`, as xm sends it, or a word.
@@ -205,13 +230,28 @@ mod tests {
     #[test]
     fn typed_requests() {
         let read = |form: &str| Params::from_form(form.as_bytes()).request::<Request>().unwrap();
-        assert_eq!(read("period=+20+&extratime=1&other=%ff"), Request { period: 20, extratime: true });
+        assert_eq!(
+            read("period=+20+&extratime=1&other=%ff"),
+            Request { period: 20, extratime: true }
+        );
         assert_eq!(message("extratime=1"), "Missing parameter: period");
         assert_eq!(message("period=1&period=2"), "Too many values for period");
-        assert_eq!(message("period=x"), "Invalid value for period: 'x' is not a whole number in range");
-        assert_eq!(message("period="), "Invalid value for period: '' is not a whole number in range");
-        assert_eq!(message("period=-1"), "Invalid value for period: '-1' is not a whole number in range");
-        assert_eq!(message("period=1&extratime=2"), "Invalid value for extratime: '2' is neither 0 nor 1");
+        assert_eq!(
+            message("period=x"),
+            "Invalid value for period: 'x' is not a whole number in range"
+        );
+        assert_eq!(
+            message("period="),
+            "Invalid value for period: '' is not a whole number in range"
+        );
+        assert_eq!(
+            message("period=-1"),
+            "Invalid value for period: '-1' is not a whole number in range"
+        );
+        assert_eq!(
+            message("period=1&extratime=2"),
+            "Invalid value for extratime: '2' is neither 0 nor 1"
+        );
     }
 
     #[test]
@@ -228,7 +268,8 @@ mod tests {
 
     #[test]
     fn a_form_replaces_the_query() {
-        let params = Params::from_query("op=pause&a=1").replaced_by(Params::from_form(b"op=destroy"));
+        let params =
+            Params::from_query("op=pause&a=1").replaced_by(Params::from_form(b"op=destroy"));
         assert_eq!(params.op().unwrap(), "destroy");
         assert_eq!(params.one("a").unwrap(), b"1");
         assert!(Params::from_form(b"op=a&op=b").op().is_none());

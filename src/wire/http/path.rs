@@ -8,12 +8,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'+');
 
-/// The path that a client asked for, before it was made canonical: xend's `Location` is built from it.
+/// The path that a client asked for, before it was made canonical: xend's `Location` is built from
+/// it.
 #[derive(Debug, Clone)]
 pub(super) struct Asked(pub(super) String);
 
-/// Repeated slashes collapse, a trailing slash goes, and each segment is decoded and encoded again, so that
-/// `//xend/dom%61in/` is `/xend/domain`.
+/// Repeated slashes collapse, a trailing slash goes, and each segment is decoded and encoded again,
+/// so that `//xend/dom%61in/` is `/xend/domain`.
 pub(super) fn canonical<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {
     let asked = request.uri().path().to_owned();
     let mut path = String::with_capacity(asked.len());
@@ -47,8 +48,9 @@ fn with_path<B>(mut request: axum::http::Request<B>, path: String) -> axum::http
     request
 }
 
-/// Domains of other toolstacks, and those of an earlier xend, can have slashes in their names, and libvirt puts a name into
-/// the path as it is: `/xend/domain/a/b` becomes `/xend/domain/a%2Fb` if there is a domain `a/b`.
+/// Domains of other toolstacks, and those of an earlier xend, can have slashes in their names, and
+/// libvirt puts a name into the path as it is: `/xend/domain/a/b` becomes `/xend/domain/a%2Fb` if
+/// there is a domain `a/b`.
 pub(super) fn with_whole_name<B>(
     request: axum::http::Request<B>,
     is_domain: impl Fn(&str) -> bool,
@@ -57,7 +59,8 @@ pub(super) fn with_whole_name<B>(
     match below_domains(&asked).and_then(|below| whole_name(below, is_domain)) {
         Some((name, page)) => {
             let page = if page.is_empty() { String::new() } else { format!("/{page}") };
-            let mut request = with_path(request, format!("/xend/domain/{}{page}", segment_of(&name)));
+            let mut request =
+                with_path(request, format!("/xend/domain/{}{page}", segment_of(&name)));
             request.extensions_mut().insert(Asked(asked));
             request
         }
@@ -72,8 +75,8 @@ fn below_domains(path: &str) -> Option<&str> {
     below.contains('/').then_some(below)
 }
 
-/// The name with slashes that is meant, and the page of its domain. A slash in front or at the end is the name's own if
-/// there is such a domain, and a client's doubling or adding otherwise.
+/// The name with slashes that is meant, and the page of its domain. A slash in front or at the end
+/// is the name's own if there is such a domain, and a client's doubling or adding otherwise.
 fn whole_name(below: &str, is_domain: impl Fn(&str) -> bool) -> Option<(String, &str)> {
     let readings = [below, below.trim_start_matches('/')].into_iter().flat_map(|below| {
         let trimmed = below.trim_end_matches('/');
@@ -125,7 +128,8 @@ pub(super) fn unknown_segment(path: &str) -> String {
 pub(super) fn origin(request: &Request) -> String {
     use crate::core::caller::{Caller, Via};
     let harmless = |host: &&str| {
-        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
+        !host.is_empty()
+            && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
     };
     let host = request.headers().get(axum::http::header::HOST).and_then(|host| host.to_str().ok());
     if let Some(host) = host.filter(harmless) {

@@ -23,14 +23,18 @@ pub(super) struct Place {
     /// The names in it.
     pub(super) names: Vec<String>,
     pub(super) format: Format,
-    /// Whether a browser goes to a page, which it then shows: it says so (`Upgrade-Insecure-Requests`), and no old client does.
+    /// Whether a browser goes to a page, which it then shows: it says so
+    /// (`Upgrade-Insecure-Requests`), and no old client does.
     pub(super) navigates: bool,
 }
 
 impl Place {
     pub(super) fn of(request: &Request, names: &[&str], format: Format) -> Self {
         let path = request.uri().path().to_owned();
-        let asked = request.extensions().get::<Asked>().map_or_else(|| path.clone(), |asked| asked.0.clone());
+        let asked = request
+            .extensions()
+            .get::<Asked>()
+            .map_or_else(|| path.clone(), |asked| asked.0.clone());
         let names = names.iter().map(|&name| name.to_owned()).collect();
         let navigates = request.headers().contains_key(UPGRADE_INSECURE_REQUESTS);
         Self { origin: origin(request), asked, path, names, format, navigates }
@@ -97,7 +101,10 @@ fn tell(sink: &mut impl Sink, outcome: &Outcome) {
         | Outcome::Extents(_) => {}
         Outcome::Domains(snapshot) => {
             sink.begin_list();
-            snapshot.domains().filter(|view| view.facts.is_some()).for_each(|view| shape::domain(sink, view));
+            snapshot
+                .domains()
+                .filter(|view| view.facts.is_some())
+                .for_each(|view| shape::domain(sink, view));
             sink.end_list();
         }
         Outcome::Domain(view) => shape::domain(sink, view),

@@ -71,7 +71,10 @@ fn params(sink: &mut impl Sink, key: &str, params: &[Param]) {
 /// A line for a shell.
 fn example(origin: &str, page: &Page, operation: &Operation) -> String {
     let mut line = format!("curl -H 'Accept: application/sxp' -d op={}", operation.name);
-    for param in operation.params.iter().filter(|param| param.needed == Needed::Yes || param.name == "weight")
+    for param in operation
+        .params
+        .iter()
+        .filter(|param| param.needed == Needed::Yes || param.name == "weight")
     {
         let escaped = matches!(param.takes, Takes::Config(_) | Takes::Path | Takes::Text(_));
         let option = if escaped { "--data-urlencode" } else { "-d" };

@@ -3,8 +3,9 @@
 use super::accept::Format;
 use axum::body::Body;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPIRES,
-    HeaderName, LOCATION, PRAGMA, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    EXPIRES, HeaderName, LOCATION, PRAGMA, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -16,7 +17,8 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
-/// The headers of every answer. Nothing of xend's may be kept by a cache, and what is answered depends on who asks.
+/// The headers of every answer. Nothing of xend's may be kept by a cache, and what is answered
+/// depends on who asks.
 const COMMON: [(HeaderName, &str); 6] = [
     (EXPIRES, "-1"),
     (PRAGMA, "no-cache"),
@@ -26,7 +28,8 @@ const COMMON: [(HeaderName, &str); 6] = [
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// A body with its type. An empty body has none: xm 3.0.0 dies of an empty body that claims to be `application/sxp`.
+/// A body with its type. An empty body has none: xm 3.0.0 dies of an empty body that claims to be
+/// `application/sxp`.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     /// Nothing.
@@ -68,7 +71,8 @@ pub(super) fn answer(code: u16, phrase: &str, content: Content) -> Response {
     }
     *response.body_mut() = Body::from(body);
     if status.canonical_reason() != Some(phrase) {
-        // What a client can send (the name of an operation) is in some phrases: no control characters, nothing endless.
+        // What a client can send (the name of an operation) is in some phrases: no control
+        // characters, nothing endless.
         let phrase: String =
             phrase.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).take(200).collect();
         if let Ok(phrase) = ReasonPhrase::try_from(phrase.into_bytes()) {
@@ -78,7 +82,8 @@ pub(super) fn answer(code: u16, phrase: &str, content: Content) -> Response {
     response
 }
 
-/// What a page may load and be loaded by: its own stylesheet and script, this server alone, and no frame.
+/// What a page may load and be loaded by: its own stylesheet and script, this server alone, and no
+/// frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -106,8 +111,10 @@ pub(super) fn asset(asset: &xend_templates::Asset, forever: bool) -> Response {
 /// A configuration to be kept as a file of this name.
 pub(super) fn download(content: Content, name: &str) -> Response {
     let mut response = ok(content);
-    let name: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    let name: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
+        .collect();
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.sxp\"")) {
         response.headers_mut().insert(CONTENT_DISPOSITION, value);
     }
@@ -128,7 +135,9 @@ pub(super) fn not_found(text: &str) -> Response {
 pub(super) fn method_not_supported(method: &Method) -> Response {
     let text = format!("Request method not supported ({method})");
     let mut response = answer(501, "Not implemented", Content::Text(text.into()));
-    response.headers_mut().insert(axum::http::header::ACCEPT, HeaderValue::from_static("GET,HEAD,POST"));
+    response
+        .headers_mut()
+        .insert(axum::http::header::ACCEPT, HeaderValue::from_static("GET,HEAD,POST"));
     response
 }
 

@@ -1,7 +1,7 @@
 //! Which domains a list shows: the query of `/xend/domain` for pages and JSON.
 //!
-//! A value that means nothing is an error that names its parameter. S-expressions keep xend's ways: they know `state` alone,
-//! and of an unknown one there are no domains.
+//! A value that means nothing is an error that names its parameter. S-expressions keep xend's ways:
+//! they know `state` alone, and of an unknown one there are no domains.
 
 use super::params::Params;
 use crate::core::model::Invalid;
@@ -43,7 +43,11 @@ impl Selection {
     }
 
     /// The domains that are wanted, in order. `round` has the share of a CPU that each one uses.
-    pub(super) fn domains<'a>(&self, snapshot: &'a Snapshot, round: &Round) -> Vec<&'a Arc<DomainView>> {
+    pub(super) fn domains<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        round: &Round,
+    ) -> Vec<&'a Arc<DomainView>> {
         let mut views: Vec<_> = snapshot.domains().filter(|view| self.wants(view)).collect();
         views.sort_by(|a, b| ordered(self.sort, a, b, |view| cpu(round, view)));
         views

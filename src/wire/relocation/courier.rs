@@ -15,7 +15,8 @@ use std::time::Duration;
 /// How long reaching one address of a host may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long the reason may take for which the other host broke off: it was sent before that was noticed.
+/// How long the reason may take for which the other host broke off: it was sent before that was
+/// noticed.
 const REASON: Duration = Duration::from_secs(1);
 
 /// How long the other host may take to clear away half a domain.
@@ -39,7 +40,8 @@ async fn reach(to: &Destination, patience: Duration) -> Result<Line, Error> {
     let connected = tokio::task::spawn_blocking(move || {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in (host.as_str(), port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, CONNECT).and_then(|stream| Line::new(stream, patience))
+            match TcpStream::connect_timeout(&address, CONNECT)
+                .and_then(|stream| Line::new(stream, patience))
             {
                 Ok(line) => return Ok(line),
                 Err(error) => last = error,
@@ -64,7 +66,8 @@ fn expect(message: &Sxp, expected: &str) -> Result<(), Error> {
     match message.head() {
         Some(head) if head == expected => Ok(()),
         Some("err") => {
-            let reason = message.tail().first().and_then(Sxp::as_str).unwrap_or("it gave no reason");
+            let reason =
+                message.tail().first().and_then(Sxp::as_str).unwrap_or("it gave no reason");
             Err(Error::Remote { reason: reason.chars().take(1000).collect() })
         }
         _ => Err(Error::Remote { reason: "something that is not expected here".to_owned() }),
@@ -125,7 +128,8 @@ impl Outgoing for Sending {
                 return expect(&message, "arrived").err();
             }
         }
-        // It was us. The other host has cleared away what it had of the domain when it says so: then it can be tried again.
+        // It was us. The other host has cleared away what it had of the domain when it says so:
+        // then it can be tried again.
         self.line.end().await;
         while let Ok(message) = self.line.receive_within(CLEARING).await {
             if message.head() != Some("building") {

@@ -14,7 +14,8 @@ const SHORT: usize = 64 << 10;
 /// The longest message that holds a configuration.
 pub(super) const LONG: usize = 32 << 20;
 
-/// How much of what the sender still has under way is read before the connection is closed, so that it sees why.
+/// How much of what the sender still has under way is read before the connection is closed, so that
+/// it sees why.
 const DRAIN: usize = 64 << 20;
 
 /// A connection.
@@ -25,7 +26,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Takes a connection over. It blocks from then on, for `patience` at most; that holds for the hypervisor, too.
+    /// Takes a connection over. It blocks from then on, for `patience` at most; that holds for the
+    /// hypervisor, too.
     pub(super) fn new(stream: TcpStream, patience: Duration) -> io::Result<Self> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
@@ -74,7 +76,8 @@ impl Line {
         read(&text)
     }
 
-    /// Receives a message that can hold a configuration, after which nothing follows before it is answered.
+    /// Receives a message that can hold a configuration, after which nothing follows before it is
+    /// answered.
     pub(super) async fn receive_long(&self) -> Result<Sxp, Error> {
         let text = self
             .blocking(|mut stream| {
@@ -87,7 +90,9 @@ impl Line {
                         Some(end) if end + 1 == text.len() => return Ok(text),
                         Some(_) => return Err(io::Error::other("Something follows the message")),
                         None if count == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                        None if text.len() > LONG => return Err(io::Error::other("The message has no end")),
+                        None if text.len() > LONG => {
+                            return Err(io::Error::other("The message has no end"));
+                        }
                         None => {}
                     }
                 }
@@ -130,7 +135,9 @@ impl Line {
         let stream = self.stream.clone();
         match tokio::task::spawn_blocking(move || work(&stream)).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(Error::backend("The connection to the other host was lost", error)),
+            Ok(Err(error)) => {
+                Err(Error::backend("The connection to the other host was lost", error))
+            }
             Err(error) => Err(Error::backend("The connection was given up", error)),
         }
     }
@@ -138,5 +145,6 @@ impl Line {
 
 fn read(text: &[u8]) -> Result<Sxp, Error> {
     let limits = Limits { bytes: LONG, depth: 2_000, count: 4_000_000 };
-    read_one(text, &limits).map_err(|error| Error::backend("The other host says what makes no sense", error))
+    read_one(text, &limits)
+        .map_err(|error| Error::backend("The other host says what makes no sense", error))
 }

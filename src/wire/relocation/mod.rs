@@ -14,9 +14,9 @@
 //!                                                   (taken)            or (not-taken)
 //! ```
 //!
-//! Each message is one S-expression on a line. What it means when the connection is lost in between is told in
-//! `core::driver::migrate`. xend spoke a line of its own here before a stream that today's Xen cannot read; it is refused in
-//! words.
+//! Each message is one S-expression on a line. What it means when the connection is lost in between
+//! is told in `core::driver::migrate`. xend spoke a line of its own here before a stream that
+//! today's Xen cannot read; it is refused in words.
 
 mod courier;
 mod line;

@@ -19,7 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-/// How many domains can be on their way here at a time. Questions count too, and are over in a moment.
+/// How many domains can be on their way here at a time. Questions count too, and are over in a
+/// moment.
 const AT_A_TIME: usize = 32;
 
 /// The relocation port.
@@ -30,7 +31,8 @@ pub struct RelocationServer {
 }
 
 impl RelocationServer {
-    /// A server in front of `engine` for hosts that are `allowed`. `patience` is the longest pause of a connection.
+    /// A server in front of `engine` for hosts that are `allowed`. `patience` is the longest pause
+    /// of a connection.
     pub fn new(engine: Engine, allowed: Allowed, patience: Duration) -> Self {
         Self { engine, allowed, patience }
     }
@@ -67,11 +69,14 @@ impl RelocationServer {
         let local = stream.local_addr().map_err(broken)?;
         let line = Line::new(stream.into_std().map_err(broken)?, self.patience).map_err(broken)?;
         let allowed = self.allowed.clone();
-        let allows = tokio::task::spawn_blocking(move || allowed.allows(peer.ip())).await.unwrap_or(false);
+        let allows =
+            tokio::task::spawn_blocking(move || allowed.allows(peer.ip())).await.unwrap_or(false);
         if !allows {
             tracing::warn!(%peer, "A host that is not in xend-relocation-hosts-allow is turned away");
-            line.refuse("This host is not allowed to send domains here, see xend-relocation-hosts-allow")
-                .await;
+            line.refuse(
+                "This host is not allowed to send domains here, see xend-relocation-hosts-allow",
+            )
+            .await;
             return Ok(());
         }
         let caller = Caller { via: Via::Tcp { peer, local } };
@@ -118,7 +123,8 @@ fn parcel(message: &Sxp) -> Result<Parcel, Error> {
     }
     let read = |key: &str| -> Result<Option<Arc<DomainConfig>>, Error> {
         let Some(tree) = message.value(key) else { return Ok(None) };
-        let config = shape::read_stored(tree).map_err(|error| Invalid::new(format!("{key}: {error}")))?;
+        let config =
+            shape::read_stored(tree).map_err(|error| Invalid::new(format!("{key}: {error}")))?;
         Ok(Some(Arc::new(config)))
     };
     let config = read("config")?.ok_or_else(|| Invalid::new("config: missing"))?;

@@ -93,9 +93,12 @@ impl Args<'_> {
         fine.ok_or_else(|| Unfit(format!("{}: out of range, 1 to {MAX_VCPUS}", self.name(at))))
     }
 
-    /// Texts by their keys; numbers and booleans are texts as well. A key whose value is nil is left as it is.
+    /// Texts by their keys; numbers and booleans are texts as well. A key whose value is nil is
+    /// left as it is.
     pub(super) fn map(&self, at: usize) -> Result<BTreeMap<String, String>, Unfit> {
-        let Some(Value::Struct(members)) = self.given(at) else { return Err(self.unfit(at, "a map")) };
+        let Some(Value::Struct(members)) = self.given(at) else {
+            return Err(self.unfit(at, "a map"));
+        };
         let given = members.iter().filter(|(_, value)| *value != Value::Nil);
         let text = |(key, value): &(String, Value)| {
             let text = match value {
@@ -125,7 +128,9 @@ impl Args<'_> {
 
     /// Texts.
     pub(super) fn list(&self, at: usize) -> Result<Vec<String>, Unfit> {
-        let Some(Value::Array(values)) = self.given(at) else { return Err(self.unfit(at, "an array")) };
+        let Some(Value::Array(values)) = self.given(at) else {
+            return Err(self.unfit(at, "an array"));
+        };
         let text = |value: &Value| match value {
             Value::Text(text) => Ok(text.clone()),
             Value::Int(n) => Ok(n.to_string()),
@@ -146,7 +151,8 @@ impl Args<'_> {
         }
     }
 
-    /// A file of this host, which is the daemon's: its place does not depend on where a client was started.
+    /// A file of this host, which is the daemon's: its place does not depend on where a client was
+    /// started.
     pub(super) fn path(&self, at: usize) -> Result<PathBuf, Unfit> {
         let path = PathBuf::from(self.text(at)?);
         if path.is_absolute() && !path.as_os_str().as_encoded_bytes().contains(&0) {
@@ -161,13 +167,17 @@ impl Args<'_> {
         if (1..=MOST_KEYS).contains(&keys.len()) && keys.bytes().all(|key| key.is_ascii_graphic()) {
             return Ok(keys);
         }
-        Err(Unfit(format!("{}: 1 to {MOST_KEYS} letters, digits or signs are expected", self.name(at))))
+        Err(Unfit(format!(
+            "{}: 1 to {MOST_KEYS} letters, digits or signs are expected",
+            self.name(at)
+        )))
     }
 
     /// Those of the CPUs that the host has: xm names 0 to 63 for all of them.
     pub(super) fn cpus(&self, at: usize, there: u32) -> Result<CpuSet, Unfit> {
         let unfit = |reason: String| Unfit(format!("{}: {reason}", self.name(at)));
-        let asked: CpuSet = self.text(at)?.parse().map_err(|invalid: Invalid| unfit(invalid.to_string()))?;
+        let asked: CpuSet =
+            self.text(at)?.parse().map_err(|invalid: Invalid| unfit(invalid.to_string()))?;
         let cpus: CpuSet = asked.iter().filter(|cpu| *cpu < there).collect();
         if cpus.is_empty() {
             return Err(unfit(format!("this host has CPUs 0 to {}", there.saturating_sub(1))));
@@ -189,14 +199,14 @@ fn is_whole(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// A value as an S-expression. A struct is the list of its members, as xend printed one: xm sends `cpuid` as structs.
-/// The depth was limited where the call was read.
+/// A value as an S-expression. A struct is the list of its members, as xend printed one: xm sends
+/// `cpuid` as structs. The depth was limited where the call was read.
 fn sxp(value: &Value) -> Sxp {
     match value {
         Value::Array(values) => Sxp::list(values.iter().map(sxp)),
-        Value::Struct(members) => {
-            Sxp::list(members.iter().map(|(name, value)| Sxp::list([Sxp::atom(name.as_str()), sxp(value)])))
-        }
+        Value::Struct(members) => Sxp::list(
+            members.iter().map(|(name, value)| Sxp::list([Sxp::atom(name.as_str()), sxp(value)])),
+        ),
         Value::Text(text) | Value::Time(text) => Sxp::atom(text.as_str()),
         Value::Int(n) => Sxp::atom(n.to_string()),
         Value::Bool(on) => Sxp::atom(if *on { "1" } else { "0" }),
@@ -216,7 +226,10 @@ mod tests {
             Value::Int(1),
             Value::Bool(true),
             Value::Nil,
-            Value::Array(vec![Value::text("vm"), Value::Array(vec![Value::text("memory"), Value::Int(64)])]),
+            Value::Array(vec![
+                Value::text("vm"),
+                Value::Array(vec![Value::text("memory"), Value::Int(64)]),
+            ]),
             Value::text("geheim"),
         ];
         let args = Args { names: &["a", "b", "c", "d", "e", "f"], values: &values };
@@ -228,7 +241,10 @@ mod tests {
         assert_eq!((args.flag(3, true), args.flag(9, true)), (Ok(false), Ok(true)));
         assert_eq!(args.sxp(4).unwrap().to_string(), "(vm (memory 64))");
         let told = |unfit: Unfit| unfit.to_string();
-        assert_eq!(told(args.number::<u32>(5).unwrap_err()), "f: a whole number is expected, not a string");
+        assert_eq!(
+            told(args.number::<u32>(5).unwrap_err()),
+            "f: a whole number is expected, not a string"
+        );
         assert_eq!(
             told(args.sxp(0).unwrap_err()),
             "a: an S-expression in nested arrays is expected, not a string"

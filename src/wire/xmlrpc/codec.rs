@@ -1,8 +1,8 @@
 //! XML-RPC as text: calls to values, values to answers.
 //!
-//! What is read is generous, since clients in many languages write it: white space and comments anywhere, values without a
-//! type, numbers in every spelling. It is bounded before anything is built of it. Errors say where and what, and never what
-//! was sent: that can be a password.
+//! What is read is generous, since clients in many languages write it: white space and comments
+//! anywhere, values without a type, numbers in every spelling. It is bounded before anything is
+//! built of it. Errors say where and what, and never what was sent: that can be a password.
 
 mod print;
 
@@ -58,8 +58,10 @@ impl std::error::Error for Malformed {}
 
 /// Reads a call.
 pub fn read_call(text: &[u8], limits: &Limits) -> Result<Call, Malformed> {
-    let text = std::str::from_utf8(text)
-        .map_err(|error| Malformed { reason: "it is not UTF-8".into(), at: error.valid_up_to() as u64 })?;
+    let text = std::str::from_utf8(text).map_err(|error| Malformed {
+        reason: "it is not UTF-8".into(),
+        at: error.valid_up_to() as u64,
+    })?;
     let mut parser = Parser::new(text, limits);
     parser.open("methodCall")?;
     parser.open("methodName")?;
@@ -140,7 +142,9 @@ impl<'a> Parser<'a> {
                     let text = text.xml_content(XmlVersion::default());
                     Token::Text(text.map_err(|_| self.broken("a text cannot be read"))?)
                 }
-                Event::CData(text) => Token::Text(String::from_utf8_lossy(&text).into_owned().into()),
+                Event::CData(text) => {
+                    Token::Text(String::from_utf8_lossy(&text).into_owned().into())
+                }
                 Event::GeneralRef(reference) => Token::Text(self.character(&reference)?.into()),
                 Event::DocType(_) => return Err(self.broken("a DOCTYPE is not allowed")),
                 Event::Decl(_) | Event::Comment(_) | Event::PI(_) => continue,
@@ -154,8 +158,10 @@ impl<'a> Parser<'a> {
         if let Ok(Some(character)) = reference.resolve_char_ref() {
             return Ok(character.into());
         }
-        let text =
-            reference.decode().ok().and_then(|name| quick_xml::escape::resolve_predefined_entity(&name));
+        let text = reference
+            .decode()
+            .ok()
+            .and_then(|name| quick_xml::escape::resolve_predefined_entity(&name));
         text.map(str::to_owned).ok_or_else(|| self.broken("an entity is not known"))
     }
 
@@ -205,7 +211,9 @@ impl<'a> Parser<'a> {
             return Err(self.broken(format!("there are more than {} values", self.limits.count)));
         }
         if depth > self.limits.depth {
-            return Err(self.broken(format!("values are nested more than {} deep", self.limits.depth)));
+            return Err(
+                self.broken(format!("values are nested more than {} deep", self.limits.depth))
+            );
         }
         let mut untyped = String::new();
         let kind = loop {
@@ -221,7 +229,9 @@ impl<'a> Parser<'a> {
             "int" | "i1" | "i2" | "i4" | "i8" => {
                 let text = self.text_until(kind)?;
                 Value::Int(
-                    text.trim().parse().map_err(|_| self.broken("an int is no whole number of 64 bits"))?,
+                    text.trim()
+                        .parse()
+                        .map_err(|_| self.broken("an int is no whole number of 64 bits"))?,
                 )
             }
             "boolean" => match self.text_until("boolean")?.trim() {
@@ -231,9 +241,13 @@ impl<'a> Parser<'a> {
             },
             "double" | "float" => {
                 let text = self.text_until(kind)?;
-                Value::Double(text.trim().parse().map_err(|_| self.broken("a double is no number"))?)
+                Value::Double(
+                    text.trim().parse().map_err(|_| self.broken("a double is no number"))?,
+                )
             }
-            "dateTime.iso8601" => Value::Time(self.text_until("dateTime.iso8601")?.trim().to_owned()),
+            "dateTime.iso8601" => {
+                Value::Time(self.text_until("dateTime.iso8601")?.trim().to_owned())
+            }
             "nil" => {
                 self.close("nil")?;
                 Value::Nil
@@ -344,7 +358,8 @@ pub fn read_answer(text: &str, limits: &Limits) -> Result<Result<Value, (i64, St
             let Value::Struct(members) = parser.value(0)? else {
                 return Err(parser.broken("a fault is a struct"));
             };
-            let member = |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+            let member =
+                |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| value);
             match (member("faultCode"), member("faultString")) {
                 (Some(Value::Int(code)), Some(Value::Text(text))) => Err((*code, text.clone())),
                 _ => return Err(parser.broken("a fault has a faultCode and a faultString")),
@@ -361,13 +376,17 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(params: &str) -> Result<Call, Malformed> {
-        let text =
-            format!("<?xml version='1.0'?>\n<methodCall><methodName>m</methodName>{params}</methodCall>");
+        let text = format!(
+            "<?xml version='1.0'?>\n<methodCall><methodName>m</methodName>{params}</methodCall>"
+        );
         read_call(text.as_bytes(), &Limits { depth: 3, count: 10 })
     }
 
     fn value(text: &str) -> Value {
-        read(&format!("<params><param><value>{text}</value></param></params>")).unwrap().params.remove(0)
+        read(&format!("<params><param><value>{text}</value></param></params>"))
+            .unwrap()
+            .params
+            .remove(0)
     }
 
     #[test]
@@ -410,13 +429,19 @@ mod tests {
     fn what_is_no_call_is_told_by_its_place_and_not_by_its_text() {
         for (text, why) in [
             ("<params><param><value><int>geheim</int></value></param></params>", "no whole number"),
-            ("<params><param><value><boolean>geheim</boolean></value></param></params>", "neither 0 nor 1"),
+            (
+                "<params><param><value><boolean>geheim</boolean></value></param></params>",
+                "neither 0 nor 1",
+            ),
             ("<params><param><value><base64>geheim</base64></value></param></params>", "base64"),
             ("<params><param><value>geheim</valeu></param></params>", "well formed"),
             ("<params><param><value>&geheim;</value></param></params>", "entity"),
             ("<params><param>geheim</param></params>", "text where"),
             ("<params><param><value><geheim/></value></param></params>", "not known"),
-            ("<params><param><value><array><value/></array></value></param></params>", "data is expected"),
+            (
+                "<params><param><value><array><value/></array></value></param></params>",
+                "data is expected",
+            ),
             ("<params><param><value>", "well formed"),
         ] {
             let error = read(text).unwrap_err();
@@ -424,22 +449,28 @@ mod tests {
             assert!(!error.to_string().contains("geheim") && error.at > 40, "{error}");
         }
         let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><methodCall/>";
-        assert!(read_call(bomb.as_bytes(), &Limits::default()).unwrap_err().reason.contains("DOCTYPE"));
+        assert!(
+            read_call(bomb.as_bytes(), &Limits::default()).unwrap_err().reason.contains("DOCTYPE")
+        );
         assert_eq!(read_call(b"<a>\xff", &Limits::default()).unwrap_err().at, 3);
         assert!(read_call(b"", &Limits::default()).is_err());
         let two = "<methodCall><methodName>m</methodName></methodCall><methodCall/>";
-        assert!(read_call(two.as_bytes(), &Limits::default()).unwrap_err().reason.contains("follows"));
+        assert!(
+            read_call(two.as_bytes(), &Limits::default()).unwrap_err().reason.contains("follows")
+        );
     }
 
     #[test]
     fn there_is_a_limit_to_depth_and_count() {
         let nested = |n: usize| {
-            let (open, close) = ("<array><data><value>".repeat(n), "</value></data></array>".repeat(n));
+            let (open, close) =
+                ("<array><data><value>".repeat(n), "</value></data></array>".repeat(n));
             read(&format!("<params><param><value>{open}{close}</value></param></params>"))
         };
         assert!(nested(3).is_ok());
         assert!(nested(4).unwrap_err().reason.contains("deep"));
-        let many = |n: usize| read(&format!("<params>{}</params>", "<param><value/></param>".repeat(n)));
+        let many =
+            |n: usize| read(&format!("<params>{}</params>", "<param><value/></param>".repeat(n)));
         assert!(many(10).is_ok());
         assert!(many(11).unwrap_err().reason.contains("more than 10"));
     }
@@ -447,13 +478,12 @@ mod tests {
     #[test]
     fn what_xml_cannot_hold_is_replaced() {
         let text = answer(&Value::text("a\u{7}\0b<&>'\"\r\n\u{ffff}ü"));
+        assert!(text.contains(
+            "<value><string>a\u{fffd}\u{fffd}b&lt;&amp;&gt;'\"&#13;\n\u{fffd}ü</string></value>"
+        ));
         assert!(
-            text.contains(
-                "<value><string>a\u{fffd}\u{fffd}b&lt;&amp;&gt;'\"&#13;\n\u{fffd}ü</string></value>"
-            )
-        );
-        assert!(
-            fault(3, "no<").contains("<member><name>faultCode</name><value><int>3</int></value></member>")
+            fault(3, "no<")
+                .contains("<member><name>faultCode</name><value><int>3</int></value></member>")
         );
     }
 

@@ -1,5 +1,5 @@
-//! `system.*`: the functions by which an XML-RPC server of Python's tells what it offers, as xend did on every listener. Unlike
-//! the Xen-API's answers these come without a status.
+//! `system.*`: the functions by which an XML-RPC server of Python's tells what it offers, as xend
+//! did on every listener. Unlike the Xen-API's answers these come without a status.
 
 use super::codec::{self, Call};
 use super::value::Value;
@@ -34,8 +34,8 @@ impl Offered {
         names
     }
 
-    /// A function with its parameters, those that may be left out in brackets: `xend.domain.pause(dom, [state])`. Empty for
-    /// an unknown one, as in Python.
+    /// A function with its parameters, those that may be left out in brackets:
+    /// `xend.domain.pause(dom, [state])`. Empty for an unknown one, as in Python.
     fn help(self, method: &str) -> String {
         let found = (self.legacy.then(|| legacy::parameters(method)).flatten())
             .or_else(|| self.xenapi.then(|| xenapi::parameters(method)).flatten());
@@ -64,7 +64,10 @@ pub(super) fn answer(offered: Offered, call: &Call) -> Option<String> {
         (METHOD_SIGNATURE, Some(Value::Text(_))) => Value::text(NO_SIGNATURES),
         (_, None) => Value::Array(offered.methods().into_iter().map(Value::Text).collect()),
         (_, Some(_)) => {
-            return Some(codec::fault(MALFORMED, &format!("{method}: method: a string is expected")));
+            return Some(codec::fault(
+                MALFORMED,
+                &format!("{method}: method: a string is expected"),
+            ));
         }
     };
     Some(codec::answer(&value))

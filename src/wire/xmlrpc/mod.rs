@@ -10,7 +10,8 @@
 //! xenapi         classes, sessions
 //! ```
 //!
-//! A call is a POST to any path. Whatever comes of it, the answer is a 200: what fails is a fault, or a struct that says so.
+//! A call is a POST to any path. Whatever comes of it, the answer is a 200: what fails is a fault,
+//! or a struct that says so.
 
 mod args;
 pub mod codec;
@@ -66,7 +67,8 @@ pub enum Door {
     XenApi(Login),
 }
 
-/// How a client of the Xen-API says who it is. On a unix socket root, and the daemon's own user, need not.
+/// How a client of the Xen-API says who it is. On a unix socket root, and the daemon's own user,
+/// need not.
 #[derive(Clone)]
 pub enum Login {
     /// It need not.
@@ -78,7 +80,8 @@ pub enum Login {
 }
 
 /// Said of `xend.*` where a password is asked for.
-const NEEDS_PASSWORD: &str = "This listener asks for passwords, and xend.* have none: log in to the Xen-API";
+const NEEDS_PASSWORD: &str =
+    "This listener asks for passwords, and xend.* have none: log in to the Xen-API";
 
 /// What every call works with.
 #[derive(Clone)]
@@ -92,8 +95,8 @@ struct Inner {
 }
 
 impl XmlRpc {
-    /// The wire in front of `engine`, on the host with this UUID. `settings` is asked at each call, `log` gives the text of
-    /// `xend.node.log`.
+    /// The wire in front of `engine`, on the host with this UUID. `settings` is asked at each call,
+    /// `log` gives the text of `xend.node.log`.
     pub fn new(
         engine: Engine,
         host: Uuid,
@@ -104,8 +107,8 @@ impl XmlRpc {
         Self(Arc::new(Inner { engine, xenapi, settings: Box::new(settings), log: Box::new(log) }))
     }
 
-    /// What takes the calls that come in at one door. Every request must carry a [`Caller`] among its extensions; one without is taken for an
-    /// internal one.
+    /// What takes the calls that come in at one door. Every request must carry a [`Caller`] among
+    /// its extensions; one without is taken for an internal one.
     pub fn router(&self, door: Door) -> Router {
         let wire = self.clone();
         Router::new()
@@ -152,7 +155,9 @@ impl XmlRpc {
             .map_err(|_| format!("The call broke off, or is longer than {MAX_CALL} bytes"))?;
         // What is large takes a moment.
         let read = move || codec::read_call(&body, &Limits::default());
-        let read = tokio::task::spawn_blocking(read).await.map_err(|_| "The call was given up".to_owned())?;
+        let read = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|_| "The call was given up".to_owned())?;
         read.map_err(|malformed| malformed.to_string())
     }
 
@@ -170,7 +175,9 @@ impl XmlRpc {
         }
         match (legacy::answer(self, caller, call).await, door) {
             (Some(answer), _) => answer,
-            (None, Door::XenApi(login)) => codec::answer(&xenapi::answer(self, &login, caller, call).await),
+            (None, Door::XenApi(login)) => {
+                codec::answer(&xenapi::answer(self, &login, caller, call).await)
+            }
             (None, Door::Legacy) => codec::answer(&unknown(&call.method)),
         }
     }

@@ -42,10 +42,12 @@ impl Driver {
             "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"],
             "prefs": {"profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 }},
         });
-        let wanted = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
+        let wanted =
+            json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
         let Value::Object(capabilities) = wanted else { bail!("capabilities") };
         let connector = hyper_util::client::legacy::connect::HttpConnector::new();
-        let client = ClientBuilder::new(connector).capabilities(capabilities).connect(&self.url).await?;
+        let client =
+            ClientBuilder::new(connector).capabilities(capabilities).connect(&self.url).await?;
         let browser = Browser { client, shots: shots.to_owned() };
         browser.window(1360, 940, false).await?;
         Ok(browser)
@@ -63,7 +65,11 @@ pub struct Browser {
 struct Own(&'static str, Value);
 
 impl WebDriverCompatibleCommand for Own {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
     }
 
@@ -75,12 +81,16 @@ impl WebDriverCompatibleCommand for Own {
 impl Browser {
     /// Chromium's own protocol.
     async fn devtools(&self, command: &str, params: Value) -> Result<Value> {
-        Ok(self.client.issue_cmd(Own("goog/cdp/execute", json!({"cmd": command, "params": params}))).await?)
+        Ok(self
+            .client
+            .issue_cmd(Own("goog/cdp/execute", json!({"cmd": command, "params": params})))
+            .await?)
     }
 
     /// Makes the window so large; `mobile` as a phone's.
     pub async fn window(&self, width: u32, height: u32, mobile: bool) -> Result<()> {
-        let params = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
+        let params =
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
         self.devtools("Emulation.setDeviceMetricsOverride", params).await?;
         Ok(())
     }
@@ -133,7 +143,9 @@ impl Browser {
     pub async fn text(&self, selector: &str) -> Result<String> {
         self.find(selector).await?;
         // Asked of the page: an element in hand can be replaced by what the server draws anew.
-        let text = self.run(&format!("return document.querySelector({}).innerText", json!(selector))).await?;
+        let text = self
+            .run(&format!("return document.querySelector({}).innerText", json!(selector)))
+            .await?;
         Ok(text.as_str().context("No text")?.trim().to_owned())
     }
 
@@ -147,7 +159,8 @@ impl Browser {
     pub async fn until(&self, what: &str) -> Result<()> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            if self.run(&format!("return Boolean({what})")).await.is_ok_and(|so| so == json!(true)) {
+            if self.run(&format!("return Boolean({what})")).await.is_ok_and(|so| so == json!(true))
+            {
                 return Ok(());
             }
             if tokio::time::Instant::now() > deadline {
@@ -168,7 +181,8 @@ impl Browser {
     /// Clicks on an element.
     pub async fn click(&self, selector: &str) -> Result<()> {
         for _ in 0..5 {
-            // It can be replaced between the two by what the server draws anew; a person would click again, too.
+            // It can be replaced between the two by what the server draws anew; a person would
+            // click again, too.
             match self.find(selector).await?.click().await {
                 Err(error) if error.is_stale_element_reference() => {}
                 result => return result.with_context(|| format!("Cannot click on {selector}")),
@@ -197,7 +211,8 @@ impl Browser {
     /// Presses Tab until an element has the focus.
     pub async fn tab_to(&self, selector: &str) -> Result<()> {
         for _ in 0..200 {
-            let there = format!("return Boolean(document.activeElement?.matches({}))", json!(selector));
+            let there =
+                format!("return Boolean(document.activeElement?.matches({}))", json!(selector));
             if self.run(&there).await? == json!(true) {
                 return Ok(());
             }

@@ -71,9 +71,14 @@ impl Daemon {
 
     /// What a script would do: `op` and its parameters.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer> {
-        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let head = format!("POST {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: {}\r\n", form.len());
-        self.ask(&format!("{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}")).await
+        let form =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let head = format!(
+            "POST {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: {}\r\n",
+            form.len()
+        );
+        self.ask(&format!("{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"))
+            .await
     }
 
     /// The same, where it must succeed.
@@ -87,8 +92,7 @@ impl Daemon {
 
     /// A page as a browser gets it: how many bytes come over the wire, and the text.
     pub async fn page(&self, path: &str) -> Result<(usize, String)> {
-        let head =
-            "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\n";
+        let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\n";
         let answer = self.ask(&format!("GET {path} HTTP/1.0\r\n{head}\r\n")).await?;
         let mut text = String::new();
         if flate2::read::GzDecoder::new(&answer.sent[..]).read_to_string(&mut text).is_err() {
@@ -105,7 +109,8 @@ impl Daemon {
         tokio::time::timeout(Duration::from_secs(30), reading).await.context("No answer")??;
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n").context("No head")?;
         let head = String::from_utf8_lossy(&answer[..end]);
-        let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).context("No status")?;
+        let code =
+            head.split(' ').nth(1).and_then(|code| code.parse().ok()).context("No status")?;
         Ok(Answer { code, sent: answer.split_off(end + 4) })
     }
 }

@@ -1,5 +1,5 @@
-//! Drives xend's pages in Chromium: what a person does with them, with scripts and without, by mouse and by keyboard, on a
-//! large screen and on a phone.
+//! Drives xend's pages in Chromium: what a person does with them, with scripts and without, by
+//! mouse and by keyboard, on a large screen and on a phone.
 
 mod browser;
 mod daemon;
@@ -126,7 +126,8 @@ async fn pictures(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) -> Re
         }
         browser.theme("light").await?;
         browser.window(390, 844, true).await?;
-        let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        let wide =
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
         ensure!(browser.run(wide).await?.as_f64() == Some(0.0), "{path} is wider than a phone");
         browser.shot(&format!("{name}-phone")).await?;
         browser.window(1360, 940, false).await?;
@@ -167,7 +168,10 @@ async fn create(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.fill("input[type=file]", &file).await?;
     browser.click("form:has(input[type=file]) button[value=new]").await?;
     browser.says(".message", "defined").await?;
-    ensure!(daemon.get("/xend/domain?state=halted").await?.contains("uploaded"), "and on the host's list");
+    ensure!(
+        daemon.get("/xend/domain?state=halted").await?.contains("uploaded"),
+        "and on the host's list"
+    );
     Ok(())
 }
 
@@ -181,14 +185,20 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
     browser.run("window.same = true").await?;
     daemon.done("/xend/domain/web1", &[("op", "pause")]).await?;
-    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1"))).await?;
+    browser
+        .until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1")))
+        .await?;
     ensure!(
         browser.has("tr[data-name=web1] button[value=unpause]").await?,
         "its buttons are those of a paused one"
     );
     daemon.done("/xend/domain/web1", &[("op", "unpause")]).await?;
-    browser.until(&format!("{}.querySelector('.badge').textContent === 'running'", row("web1"))).await?;
-    daemon.done("/xend/domain", &[("op", "new"), ("config", &configuration(daemon, "late", 64, ""))]).await?;
+    browser
+        .until(&format!("{}.querySelector('.badge').textContent === 'running'", row("web1")))
+        .await?;
+    daemon
+        .done("/xend/domain", &[("op", "new"), ("config", &configuration(daemon, "late", 64, ""))])
+        .await?;
     browser.until(&row("late")).await?;
     daemon.done("/xend/domain/late", &[("op", "rename"), ("name", "later")]).await?;
     browser.until(&format!("!{} && {}", row("late"), row("later"))).await?;
@@ -196,13 +206,18 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.until(&format!("!{}", row("later"))).await?;
     // Actions of a row, one that asks and one that does not.
     browser.click("tr[data-name=web2] button[value=pause]").await?;
-    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web2"))).await?;
+    browser
+        .until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web2")))
+        .await?;
     browser.click("tr[data-name=made] a[href$='op=destroy']").await?;
     browser.until("document.querySelector('dialog').open").await?;
     browser.shot("dialog").await?;
     browser.click("dialog button[value=destroy]").await?;
     browser.until(&format!("!{}", row("made"))).await?;
-    ensure!(browser.run("return window.same").await? == true, "all that without loading the page again");
+    ensure!(
+        browser.run("return window.same").await? == true,
+        "all that without loading the page again"
+    );
     // A filter, and a domain's page.
     browser.fill("input[name=q]", "web").await?;
     browser
@@ -216,10 +231,14 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.until("document.querySelector('#history').textContent.includes('unpause')").await?;
     daemon.done("/xend/domain/web2", &[("op", "set_vcpus"), ("vcpus", "1")]).await?;
     browser.until("document.querySelector('#facts').textContent.includes('1 of 2 online')").await?;
-    let points = "document.querySelector('#usage polyline').getAttribute('points').split(' ').length";
+    let points =
+        "document.querySelector('#usage polyline').getAttribute('points').split(' ').length";
     let before = browser.run(&format!("return {points}")).await?;
     browser.until(&format!("{points} > {before}")).await?;
-    ensure!(browser.run("return window.same").await? == true, "all that without loading the page again");
+    ensure!(
+        browser.run("return window.same").await? == true,
+        "all that without loading the page again"
+    );
     browser.no_errors().await
 }
 
@@ -264,10 +283,16 @@ async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
     );
     browser.tab_to("tr[data-name=web1] button[value=pause]").await?;
     browser.press(Key::Enter).await?;
-    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1"))).await?;
-    browser.until("document.activeElement.matches('tr[data-name=web1] button[value=unpause]')").await?;
+    browser
+        .until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1")))
+        .await?;
+    browser
+        .until("document.activeElement.matches('tr[data-name=web1] button[value=unpause]')")
+        .await?;
     browser.press(Key::Enter).await?;
-    browser.until(&format!("{}.querySelector('.badge').textContent === 'running'", row("web1"))).await?;
+    browser
+        .until(&format!("{}.querySelector('.badge').textContent === 'running'", row("web1")))
+        .await?;
     browser.tab_to("tr[data-name=web1] a[href$='op=shutdown']").await?;
     browser.press(Key::Enter).await?;
     browser.until("document.querySelector('dialog').open && document.querySelector('dialog').contains(document.activeElement)").await?;
@@ -281,7 +306,11 @@ async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.run("document.activeElement.select()").await?;
     for key in "web9".chars() {
         browser.run("0").await?;
-        browser.find("#operations details[open] input[name=name]").await?.send_keys(&key.to_string()).await?;
+        browser
+            .find("#operations details[open] input[name=name]")
+            .await?
+            .send_keys(&key.to_string())
+            .await?;
     }
     browser.press(Key::Enter).await?;
     browser.until("location.pathname === '/xend/domain'").await?;
@@ -295,7 +324,9 @@ async fn phone(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.click("thead a[href*='sort=memory']").await?;
     browser.find("th[aria-sort=descending]").await?;
     browser.click("tr[data-name=web1] button[value=pause]").await?;
-    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1"))).await?;
+    browser
+        .until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web1")))
+        .await?;
     browser.click("tr[data-name=web1] a[href$='op=destroy']").await?;
     browser.until("document.querySelector('dialog').open").await?;
     browser.shot("dialog-phone").await?;
@@ -348,8 +379,9 @@ async fn without_scripts(browser: &Browser, daemon: &Daemon) -> Result<()> {
 
 async fn many(browser: &Browser, daemon: &Daemon) -> Result<()> {
     for n in 0..MANY {
-        let config =
-            format!("(vm (name guest{n:04}) (memory 64) (vcpus 1) (image (linux (kernel /boot/vmlinuz))))");
+        let config = format!(
+            "(vm (name guest{n:04}) (memory 64) (vcpus 1) (image (linux (kernel /boot/vmlinuz))))"
+        );
         daemon.done("/xend/domain", &[("op", "create"), ("config", &config)]).await?;
         if n % 3 != 0 {
             daemon.done(&format!("/xend/domain/guest{n:04}"), &[("op", "unpause")]).await?;
@@ -378,7 +410,9 @@ async fn many(browser: &Browser, daemon: &Daemon) -> Result<()> {
     println!("first paint: {:.0} ms, in five runs {:.0} to {:.0}", times[2], times[0], times[4]);
     browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
     daemon.done("/xend/domain/guest0001", &[("op", "pause")]).await?;
-    browser.until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("guest0001"))).await?;
+    browser
+        .until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("guest0001")))
+        .await?;
     browser.shot("many").await?;
     Ok(())
 }

@@ -51,13 +51,18 @@ pub async fn each(browser: &Browser, daemon: &Daemon) -> Result<()> {
         ("destroy", vec![], "destroyed"),
         ("delete", vec![], "deleted"),
     ];
-    // What cannot succeed here: nobody takes domains in at this port, and the scheduler is another one.
+    // What cannot succeed here: nobody takes domains in at this port, and the scheduler is another
+    // one.
     let refused: Vec<Step<'_>> = vec![
         ("migrate", vec![("destination", text("127.0.0.1")), ("port", text("1"))], "127.0.0.1:1"),
         ("migrate", vec![("destination", text("nosuch.invalid"))], "nosuch.invalid:8002"),
         ("cancel", vec![], "Nothing is under way"),
         ("domain_sched_credit2_get", vec![], "scheduler"),
-        ("domain_sched_credit2_set", vec![("weight", text("512")), ("cap", text("0"))], "scheduler"),
+        (
+            "domain_sched_credit2_set",
+            vec![("weight", text("512")), ("cap", text("0"))],
+            "scheduler",
+        ),
     ];
     let mut offered = BTreeSet::new();
     for (op, fields, told) in &steps {
@@ -69,7 +74,9 @@ pub async fn each(browser: &Browser, daemon: &Daemon) -> Result<()> {
             }
         }
         offered.extend(
-            carry_out(browser, daemon, op, fields, told, true).await.with_context(|| (*op).to_owned())?,
+            carry_out(browser, daemon, op, fields, told, true)
+                .await
+                .with_context(|| (*op).to_owned())?,
         );
     }
     let done = steps.iter().chain(&refused).map(|(op, ..)| (*op).to_owned()).collect();
@@ -87,7 +94,8 @@ async fn carry_out(
     succeeds: bool,
 ) -> Result<BTreeSet<String>> {
     browser.open(&daemon.url("/xend/domain/ops")).await?;
-    let list = "return [...document.querySelectorAll('#operations [name=op]')].map(one => one.value)";
+    let list =
+        "return [...document.querySelectorAll('#operations [name=op]')].map(one => one.value)";
     let offered = browser.run(list).await?;
     browser.click(&format!("#operations details:has(button[value={op}]) summary")).await?;
     for (name, value) in fields {

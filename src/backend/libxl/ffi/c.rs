@@ -22,7 +22,12 @@ unsafe extern "C" {
     pub(super) fn gate_config(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
     pub(super) fn gate_note(gate: *mut Gate, domid: u32, text: *const c_char) -> c_int;
     pub(super) fn gate_noted(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
-    pub(super) fn gate_create(gate: *mut Gate, json: *const c_char, fd: RawFd, domid: *mut u32) -> c_int;
+    pub(super) fn gate_create(
+        gate: *mut Gate,
+        json: *const c_char,
+        fd: RawFd,
+        domid: *mut u32,
+    ) -> c_int;
     pub(super) fn gate_received(fd: RawFd) -> i64;
     pub(super) fn gate_save(gate: *mut Gate, domid: u32, fd: RawFd, live: c_int) -> c_int;
     pub(super) fn gate_unsuspend(gate: *mut Gate, domid: u32) -> c_int;
@@ -32,7 +37,12 @@ unsafe extern "C" {
     pub(super) fn gate_shutdown(gate: *mut Gate, domid: u32) -> c_int;
     pub(super) fn gate_reboot(gate: *mut Gate, domid: u32) -> c_int;
     pub(super) fn gate_crash(gate: *mut Gate, domid: u32) -> c_int;
-    pub(super) fn gate_rename(gate: *mut Gate, domid: u32, from: *const c_char, to: *const c_char) -> c_int;
+    pub(super) fn gate_rename(
+        gate: *mut Gate,
+        domid: u32,
+        from: *const c_char,
+        to: *const c_char,
+    ) -> c_int;
     pub(super) fn gate_preserve(
         gate: *mut Gate,
         domid: u32,
@@ -42,14 +52,31 @@ unsafe extern "C" {
     ) -> c_int;
     pub(super) fn gate_dump(gate: *mut Gate, domid: u32, file: *const c_char) -> c_int;
     pub(super) fn gate_sysrq(gate: *mut Gate, domid: u32, key: c_char) -> c_int;
-    pub(super) fn gate_trigger(gate: *mut Gate, domid: u32, name: *const c_char, vcpu: u32) -> c_int;
+    pub(super) fn gate_trigger(
+        gate: *mut Gate,
+        domid: u32,
+        name: *const c_char,
+        vcpu: u32,
+    ) -> c_int;
     pub(super) fn gate_set_memory(gate: *mut Gate, domid: u32, kib: u64) -> c_int;
     pub(super) fn gate_set_max_memory(gate: *mut Gate, domid: u32, kib: u64) -> c_int;
-    pub(super) fn gate_set_vcpus(gate: *mut Gate, domid: u32, online: *const u32, count: c_int) -> c_int;
-    pub(super) fn gate_pin(gate: *mut Gate, domid: u32, vcpu: u32, cpus: *const u32, count: c_int) -> c_int;
+    pub(super) fn gate_set_vcpus(
+        gate: *mut Gate,
+        domid: u32,
+        online: *const u32,
+        count: c_int,
+    ) -> c_int;
+    pub(super) fn gate_pin(
+        gate: *mut Gate,
+        domid: u32,
+        vcpu: u32,
+        cpus: *const u32,
+        count: c_int,
+    ) -> c_int;
     pub(super) fn gate_sched(gate: *mut Gate, domid: u32, out: *mut *mut c_char) -> c_int;
     pub(super) fn gate_set_sched(gate: *mut Gate, domid: u32, json: *const c_char) -> c_int;
-    pub(super) fn gate_disk(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
+    pub(super) fn gate_disk(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char)
+    -> c_int;
     pub(super) fn gate_nic(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
     pub(super) fn gate_vfb(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
     pub(super) fn gate_vkb(gate: *mut Gate, domid: u32, what: c_int, json: *const c_char) -> c_int;
@@ -68,7 +95,12 @@ unsafe extern "C" {
         count: c_int,
     ) -> c_int;
     pub(super) fn gate_pool_destroy(gate: *mut Gate, name: *const c_char) -> c_int;
-    pub(super) fn gate_pool_cpu(gate: *mut Gate, name: *const c_char, cpu: c_int, add: c_int) -> c_int;
+    pub(super) fn gate_pool_cpu(
+        gate: *mut Gate,
+        name: *const c_char,
+        cpu: c_int,
+        add: c_int,
+    ) -> c_int;
     pub(super) fn gate_pool_move(gate: *mut Gate, name: *const c_char, domid: u32) -> c_int;
     pub(super) fn gate_watch(gate: *mut Gate, domid: u32) -> c_int;
     pub(super) fn gate_follow(gate: *mut Gate, domid: u32, on: c_int) -> c_int;

@@ -7,7 +7,8 @@ use crate::wire::http::place::Place;
 use xend_templates::{ConfirmPage, CreatePage, Failure, Link, Position};
 
 /// What `?template=` can be.
-pub(in crate::wire::http) const TEMPLATE_KEYS: [&str; 3] = [TEMPLATES[0].0, TEMPLATES[1].0, TEMPLATES[2].0];
+pub(in crate::wire::http) const TEMPLATE_KEYS: [&str; 3] =
+    [TEMPLATES[0].0, TEMPLATES[1].0, TEMPLATES[2].0];
 
 /// Configurations to begin with.
 const TEMPLATES: [(&str, &str, &str); 3] = [
@@ -65,7 +66,8 @@ const TEMPLATES: [(&str, &str, &str); 3] = [
 
 /// An empty page, or one that begins with a template.
 pub(in crate::wire::http) fn new(place: &Place, template: Option<&str>) -> String {
-    let text = TEMPLATES.iter().find(|(key, ..)| Some(*key) == template).map_or("", |(_, _, text)| text);
+    let text =
+        TEMPLATES.iter().find(|(key, ..)| Some(*key) == template).map_or("", |(_, _, text)| text);
     page(place, text.to_owned(), None)
 }
 
@@ -83,7 +85,8 @@ pub(in crate::wire::http) fn failed(
 }
 
 fn page(place: &Place, text: String, failure: Option<Failure>) -> String {
-    let link = |(key, name, _): &(&str, &str, &str)| Link::new(*name, format!("/xend/new?template={key}"));
+    let link =
+        |(key, name, _): &(&str, &str, &str)| Link::new(*name, format!("/xend/new?template={key}"));
     CreatePage {
         crumbs: crumbs(place),
         href: "/xend/domain".to_owned(),
@@ -117,8 +120,10 @@ mod tests {
     #[test]
     fn templates_are_right() {
         for (key, _, text) in TEMPLATES {
-            let sxp = crate::sxp::read_one(text.as_bytes(), &crate::sxp::Limits::default()).unwrap();
-            let config = crate::shape::read_config(&sxp).unwrap_or_else(|error| panic!("{key}: {error}"));
+            let sxp =
+                crate::sxp::read_one(text.as_bytes(), &crate::sxp::Limits::default()).unwrap();
+            let config =
+                crate::shape::read_config(&sxp).unwrap_or_else(|error| panic!("{key}: {error}"));
             assert!(config.devices.len() >= 2, "{key}");
         }
     }

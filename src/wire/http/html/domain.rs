@@ -72,13 +72,18 @@ fn facts(view: &DomainView) -> Vec<Fact> {
     if let Some(now) = &view.facts {
         facts.push(Fact::new("VCPUs", format!("{} of {} online", now.online_vcpus, config.vcpus)));
         facts.push(Fact::new("CPU time", format!("{:.1} s", now.cpu_time.as_secs_f64())));
-        if let Some(started) = now.start_time.and_then(|start| jiff::Timestamp::try_from(start).ok()) {
+        if let Some(started) =
+            now.start_time.and_then(|start| jiff::Timestamp::try_from(start).ok())
+        {
             facts.push(Fact::new("Started", started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()));
         }
     } else {
         facts.push(Fact::new("VCPUs", config.vcpus.to_string()));
     }
-    facts.push(Fact::new("Managed", if view.managed() { "yes, its definition is stored" } else { "no" }));
+    facts.push(Fact::new(
+        "Managed",
+        if view.managed() { "yes, its definition is stored" } else { "no" },
+    ));
     if let Some(image) = &config.image {
         for (name, text) in [("Kernel", &image.kernel), ("Kernel arguments", &image.args)] {
             if !text.is_empty() {
@@ -89,9 +94,11 @@ fn facts(view: &DomainView) -> Vec<Fact> {
     if !config.description.is_empty() {
         facts.push(Fact::new("Description", config.description.to_string()));
     }
-    for (name, then) in
-        [("On poweroff", config.on_poweroff), ("On reboot", config.on_reboot), ("On crash", config.on_crash)]
-    {
+    for (name, then) in [
+        ("On poweroff", config.on_poweroff),
+        ("On reboot", config.on_reboot),
+        ("On crash", config.on_crash),
+    ] {
         facts.push(Fact::new(name, then.to_string()));
     }
     facts
@@ -126,11 +133,12 @@ fn device(configured: &Configured, found: &[DeviceFacts]) -> Device {
     // `((0 (vbd (dev xvda) ...)))`: with its number in front.
     let record = tree.as_list().and_then(|list| list.first()?.tail().first());
     let facts: Vec<Fact> = record.into_iter().flat_map(Sxp::tail).filter_map(fact).collect();
-    let named = |name: &str| facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.clone());
+    let named =
+        |name: &str| facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.clone());
     let number = configured.id();
-    let same = found
-        .iter()
-        .find(|facts| configured.is_of(&facts.class) && number.is_none_or(|number| number == facts.number));
+    let same = found.iter().find(|facts| {
+        configured.is_of(&facts.class) && number.is_none_or(|number| number == facts.number)
+    });
     let state = same.and_then(|facts| {
         let node = facts.nodes.iter().find(|node| node.key == "state")?;
         node.text().map(ToString::to_string)

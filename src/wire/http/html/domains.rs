@@ -60,7 +60,10 @@ fn row(view: &Arc<DomainView>, cpu: Option<f64>, now: SystemTime) -> DomainRow {
         name: view.name().to_string(),
         id: view.domid().map(|domid| domid.0),
         memory_mib: view.config.memory,
-        memory_now_mib: view.facts.as_ref().map_or(view.config.memory, |facts| facts.memory_kib / 1024),
+        memory_now_mib: view
+            .facts
+            .as_ref()
+            .map_or(view.config.memory, |facts| facts.memory_kib / 1024),
         letters: letters(view),
         state: shape::state_word(view).to_owned(),
         vcpus: vcpus(view),
@@ -82,11 +85,13 @@ fn devices(view: &DomainView) -> String {
             None => counts.push((device.class(), 1)),
         }
     }
-    let counts: Vec<String> = counts.iter().map(|(class, count)| format!("{count} {class}")).collect();
+    let counts: Vec<String> =
+        counts.iter().map(|(class, count)| format!("{count} {class}")).collect();
     counts.join(", ")
 }
 
-/// What is done most with a domain where it is, each with one press of a button, or two if something can be lost.
+/// What is done most with a domain where it is, each with one press of a button, or two if
+/// something can be lost.
 pub(super) fn actions(view: &DomainView, href: &str) -> Vec<Action> {
     let names: &[&str] = match view.state() {
         _ if view.is_privileged() => &[],

@@ -22,7 +22,11 @@ fn stage(view: &DomainView) -> Stage {
     }
 }
 
-pub(super) fn form(operation: &Operation, view: &DomainView, sedf: Option<&Outcome>) -> OperationForm {
+pub(super) fn form(
+    operation: &Operation,
+    view: &DomainView,
+    sedf: Option<&Outcome>,
+) -> OperationForm {
     let field = |param: &Param| Field {
         name: param.name.to_owned(),
         about: param.about.to_owned(),
@@ -30,7 +34,9 @@ pub(super) fn form(operation: &Operation, view: &DomainView, sedf: Option<&Outco
         kind: match param.takes {
             Takes::Number(_) => bounds(operation.name, param.name, view),
             Takes::Flag => FieldKind::Flag,
-            Takes::Word(words) => FieldKind::Words(words.iter().map(|&word| word.to_owned()).collect()),
+            Takes::Word(words) => {
+                FieldKind::Words(words.iter().map(|&word| word.to_owned()).collect())
+            }
             Takes::Text(_) | Takes::Path => FieldKind::Text,
             Takes::Config(_) => FieldKind::Config(param.example.to_owned()),
         },
@@ -57,7 +63,9 @@ fn bounds(operation: &str, param: &str, view: &DomainView) -> FieldKind {
         ("domain_sched_credit_set" | "domain_sched_credit2_set", "cap") => {
             (0, Some(u64::from(config.vcpus) * 100))
         }
-        ("domain_sched_credit_set" | "domain_sched_credit2_set", "weight") | (_, "port") => (1, Some(65_535)),
+        ("domain_sched_credit_set" | "domain_sched_credit2_set", "weight") | (_, "port") => {
+            (1, Some(65_535))
+        }
         _ => (0, None),
     };
     FieldKind::Number { min, max }
@@ -75,7 +83,12 @@ fn default(param: &Param) -> String {
 }
 
 /// What is set now.
-fn value(operation: &str, param: &Param, view: &DomainView, sedf: Option<&Outcome>) -> Option<String> {
+fn value(
+    operation: &str,
+    param: &Param,
+    view: &DomainView,
+    sedf: Option<&Outcome>,
+) -> Option<String> {
     let config = &view.config;
     let value = match (operation, param.name) {
         ("mem_target_set", _) => config.memory.to_string(),
@@ -84,8 +97,12 @@ fn value(operation: &str, param: &Param, view: &DomainView, sedf: Option<&Outcom
         ("set_vcpus", _) => config.vcpu_avail.count_ones().to_string(),
         ("rename", _) => view.name().to_string(),
         ("pincpu", "vcpu") => "all".to_owned(),
-        ("domain_sched_credit_set" | "domain_sched_credit2_set", "weight") => config.cpu_weight.to_string(),
-        ("domain_sched_credit_set" | "domain_sched_credit2_set", "cap") => config.cpu_cap.to_string(),
+        ("domain_sched_credit_set" | "domain_sched_credit2_set", "weight") => {
+            config.cpu_weight.to_string()
+        }
+        ("domain_sched_credit_set" | "domain_sched_credit2_set", "cap") => {
+            config.cpu_cap.to_string()
+        }
         ("cpu_sedf_set", name) => {
             let Some(Outcome::Sedf(_, params)) = sedf else { return None };
             match name {

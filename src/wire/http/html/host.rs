@@ -47,7 +47,11 @@ pub(in crate::wire::http) fn page(
         },
         users: users
             .iter()
-            .map(|(view, memory, cpu)| User { domain: page_of(view), memory_mib: memory / 1024, cpu: *cpu })
+            .map(|(view, memory, cpu)| User {
+                domain: page_of(view),
+                memory_mib: memory / 1024,
+                cpu: *cpu,
+            })
             .collect(),
         links: vec![
             Link::new("Xen dmesg output", "/xend/node/dmesg"),
@@ -72,7 +76,12 @@ fn summary(info: &HostInfo, figures: &HostFigures) -> Vec<Fact> {
         Fact::new("Domain-0", format!("{system} {release} {machine}")),
         Fact::new(
             "CPUs",
-            format!("{} at {} MHz, {} NUMA node(s)", topology.cpus, topology.khz / 1000, topology.nodes),
+            format!(
+                "{} at {} MHz, {} NUMA node(s)",
+                topology.cpus,
+                topology.khz / 1000,
+                topology.nodes
+            ),
         ),
         Fact::new("Memory", format!("{} MiB, {} MiB free", info.total_memory, figures.free_memory)),
         Fact::new("Virtualisation", virt.to_owned()),

@@ -17,8 +17,8 @@ use crate::shape::{self, TreeSink};
 use crate::sxp::{Sxp, pretty};
 use std::time::SystemTime;
 use xend_templates::{
-    ConsolePage, CreatedPage, Directory, Fact, HistoryEntry, Link, MessagePage, Moment, RecordPage, TextPage,
-    UnderWay, Uptime, Vcpu, VcpuPage, VnetList, VnetPage,
+    ConsolePage, CreatedPage, Directory, Fact, HistoryEntry, Link, MessagePage, Moment, RecordPage,
+    TextPage, UnderWay, Uptime, Vcpu, VcpuPage, VnetList, VnetPage,
 };
 
 /// `/ xend/ domain/ pv1/`: the way to a page.
@@ -34,7 +34,8 @@ pub(super) fn crumbs(place: &Place) -> Vec<Link> {
     crumbs
 }
 
-/// The last segment of a domain's path: its name, unless that means something else in a path, as it can of another toolstack's.
+/// The last segment of a domain's path: its name, unless that means something else in a path, as it
+/// can of another toolstack's.
 fn segment(view: &DomainView) -> String {
     match view.name().as_str() {
         "." | ".." => view.uuid.to_string(),
@@ -116,7 +117,8 @@ fn fact(item: &Sxp) -> Option<Fact> {
 
 /// A word as it is, a list as an S-expression.
 fn plain(item: &Sxp) -> String {
-    item.as_bytes().map_or_else(|| item.to_string(), |text| String::from_utf8_lossy(text).into_owned())
+    item.as_bytes()
+        .map_or_else(|| item.to_string(), |text| String::from_utf8_lossy(text).into_owned())
 }
 
 fn vcpu(vcpu: &VcpuFacts) -> Vcpu {
@@ -204,7 +206,8 @@ pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
         Outcome::Text(bytes) => text(place, "", String::from_utf8_lossy(bytes).into_owned()),
         Outcome::Vcpus(view, vcpus) => {
             let domain = Link::new(view.name().to_string(), place.url());
-            VcpuPage { crumbs: crumbs(place), domain, vcpus: vcpus.iter().map(vcpu).collect() }.render()
+            VcpuPage { crumbs: crumbs(place), domain, vcpus: vcpus.iter().map(vcpu).collect() }
+                .render()
         }
         Outcome::Devices(devices) => {
             let row = |device: &DeviceFacts| {
@@ -216,24 +219,41 @@ pub(super) fn outcome(place: &Place, outcome: &Outcome) -> String {
                 Fact::new(format!("{} {}", device.class, device.number), nodes.join("\n"))
             };
             let facts = devices.iter().map(row).collect();
-            RecordPage { crumbs: crumbs(place), title: "Devices".to_owned(), facts, back: back(place) }
-                .render()
+            RecordPage {
+                crumbs: crumbs(place),
+                title: "Devices".to_owned(),
+                facts,
+                back: back(place),
+            }
+            .render()
         }
         Outcome::DefinedDevices(devices) => {
             let tree = tree(|sink| shape::defined_devices(sink, devices));
             let facts = tree.as_list().unwrap_or_default().iter().filter_map(fact).collect();
-            RecordPage { crumbs: crumbs(place), title: "Devices".to_owned(), facts, back: back(place) }
-                .render()
+            RecordPage {
+                crumbs: crumbs(place),
+                title: "Devices".to_owned(),
+                facts,
+                back: back(place),
+            }
+            .render()
         }
         Outcome::Attached { class, id, .. } => {
             let message = format!("Device {class} {id} is plugged in.");
-            MessagePage { crumbs: crumbs(place), title: "Done".to_owned(), message, back: back(place) }
-                .render()
+            MessagePage {
+                crumbs: crumbs(place),
+                title: "Done".to_owned(),
+                message,
+                back: back(place),
+            }
+            .render()
         }
         Outcome::Vnets(vnets) => {
             let url = place.url();
-            let link = |vnet: &Vnet| Link::new(vnet.id.clone(), format!("{url}/{}", segment_of(&vnet.id)));
-            VnetList { crumbs: crumbs(place), vnets: vnets.iter().map(link).collect(), url }.render()
+            let link =
+                |vnet: &Vnet| Link::new(vnet.id.clone(), format!("{url}/{}", segment_of(&vnet.id)));
+            VnetList { crumbs: crumbs(place), vnets: vnets.iter().map(link).collect(), url }
+                .render()
         }
         Outcome::Vnet(vnet) => {
             let tree = tree(|sink| shape::vnet(sink, vnet));

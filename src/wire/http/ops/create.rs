@@ -59,11 +59,13 @@ fn config(asked: &Asked<'_>) -> Result<DomainConfig, Invalid> {
 
 /// A configuration. As in xend, what follows it is not looked at.
 fn read(text: &[u8]) -> Result<DomainConfig, String> {
-    let sxp =
-        read_first(text, &Limits::default()).map_err(|error| format!("Invalid configuration: {error:#}"))?;
+    let sxp = read_first(text, &Limits::default())
+        .map_err(|error| format!("Invalid configuration: {error:#}"))?;
     shape::read_config(&sxp).map_err(|error| {
         let (line, column) = error.position(text);
-        format!("Error creating domain: Invalid Configuration: line {line}, column {column}: {error}")
+        format!(
+            "Error creating domain: Invalid Configuration: line {line}, column {column}: {error}"
+        )
     })
 }
 

@@ -7,8 +7,20 @@ use crate::wire::http::params::whole;
 use serde::{Deserialize, Deserializer};
 
 const PARAMS: &[Param] = &[
-    optional("weight", Takes::Number("1 to 65535"), "what it is", "The share against other domains", "512"),
-    optional("cap", Takes::Number("% of one CPU"), "what it is", "The most CPU time; 0 for no limit", "50"),
+    optional(
+        "weight",
+        Takes::Number("1 to 65535"),
+        "what it is",
+        "The share against other domains",
+        "512",
+    ),
+    optional(
+        "cap",
+        Takes::Number("% of one CPU"),
+        "what it is",
+        "The most CPU time; 0 for no limit",
+        "50",
+    ),
 ];
 
 pub(super) static GET: Operation = Operation {

@@ -132,8 +132,10 @@ fn yes() -> bool {
 fn device(asked: &Asked<'_>) -> Result<Device, Invalid> {
     let text = asked.params.one("config")?;
     let invalid = |reason: String| Invalid::new(format!("Invalid value for config: {reason}"));
-    let sxp = read_first(text, &Limits::default()).map_err(|error| invalid(format!("{error:#}")))?;
-    // In a domain's configuration a device has a wrapper, here it has none: whoever sends one means the same.
+    let sxp =
+        read_first(text, &Limits::default()).map_err(|error| invalid(format!("{error:#}")))?;
+    // In a domain's configuration a device has a wrapper, here it has none: whoever sends one means
+    // the same.
     let inner = match sxp.tail() {
         [one] if sxp.head() == Some("device") => one,
         _ => &sxp,

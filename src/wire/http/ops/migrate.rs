@@ -16,7 +16,13 @@ pub(super) static MIGRATE: Operation = Operation {
     loses: None,
     params: &[
         needed("destination", Takes::Text("name or address"), "The other host", "xen2.example.org"),
-        optional("live", Takes::Flag, "0", "Whether the guest goes on while most of its memory is sent", "1"),
+        optional(
+            "live",
+            Takes::Flag,
+            "0",
+            "Whether the guest goes on while most of its memory is sent",
+            "1",
+        ),
         optional(
             "port",
             Takes::Number("TCP port"),
@@ -44,8 +50,8 @@ pub(super) static MIGRATE: Operation = Operation {
     },
 };
 
-/// xm 3.0.0 sends `live` and `resource`, libvirt `node`, `ssl`, `change_home_server` and `resource` too. What is not here
-/// means nothing any more.
+/// xm 3.0.0 sends `live` and `resource`, libvirt `node`, `ssl`, `change_home_server` and `resource`
+/// too. What is not here means nothing any more.
 #[derive(Debug, Deserialize)]
 struct Migrate {
     destination: String,

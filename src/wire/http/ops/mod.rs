@@ -1,7 +1,8 @@
 //! What is done with POST: `op=NAME` and its parameters.
 //!
-//! Each page has a table; an operation is an entry in it and nowhere else. An entry says what it takes, turns parameters
-//! into an [`Op`](crate::core::op::Op), and says how success is told. Whatever fails is told in one place, [`failed`](super::failed).
+//! Each page has a table; an operation is an entry in it and nowhere else. An entry says what it
+//! takes, turns parameters into an [`Op`](crate::core::op::Op), and says how success is told.
+//! Whatever fails is told in one place, [`failed`](super::failed).
 
 pub(super) mod create;
 mod credit;
@@ -25,7 +26,9 @@ pub(super) use table::{Needed, Operation, Param, Stage, Success, Takes};
 
 use super::accept::Format;
 use super::body::{self, Refused};
-use super::failed::{failed, invalid_request, no_such_domain, not_a_request, not_created, not_implemented};
+use super::failed::{
+    failed, invalid_request, no_such_domain, not_a_request, not_created, not_implemented,
+};
 use super::pages::{following, list_page};
 use super::params::Params;
 use super::path::segment_of;
@@ -121,7 +124,9 @@ pub(super) async fn on(
     Ok(match page.ops.iter().find(|operation| operation.name == op) {
         Some(operation) => perform(&http, &caller, &place, operation, &params).await,
         // A page of text answers as text.
-        None if page.is_text => not_implemented(&place.in_format(Format::Html { named: false }), &op),
+        None if page.is_text => {
+            not_implemented(&place.in_format(Format::Html { named: false }), &op)
+        }
         None => not_implemented(&place, &op),
     })
 }
@@ -141,8 +146,8 @@ async fn perform(
 ) -> Response {
     let name = place.names.last().map_or("", String::as_str);
     // A field of a page's form that was left empty is sent all the same.
-    let filled =
-        (place.format == (Format::Html { named: true })).then(|| params.without_blank(operation.params));
+    let filled = (place.format == (Format::Html { named: true }))
+        .then(|| params.without_blank(operation.params));
     let params = filled.as_ref().unwrap_or(params);
     let events = following(http, place.format);
     let outcome = match (operation.op)(&Asked { name, params, settings: http.settings() }) {
@@ -164,14 +169,19 @@ async fn perform(
         Err(error @ (Error::NoSuchDomain(_) | Error::NoSuchVnet(_))) => {
             return failed(place, operation.name, &error);
         }
-        Err(error) if matches!(place.format, Format::Html { named: true }) && operation.reads_a_domain() => {
+        Err(error)
+            if matches!(place.format, Format::Html { named: true })
+                && operation.reads_a_domain() =>
+        {
             return not_created(place, operation.name, params, &error);
         }
         Err(error) => failed(place, operation.name, &error),
     };
     match operation.success {
         Success::Accepted => located(response, &place.parent()),
-        Success::Created | Success::Restored | Success::Empty | Success::Zero | Success::Answer => response,
+        Success::Created | Success::Restored | Success::Empty | Success::Zero | Success::Answer => {
+            response
+        }
     }
 }
 
@@ -180,11 +190,14 @@ fn succeeded(place: &Place, operation: &Operation, outcome: &Outcome) -> Respons
     match operation.success {
         Success::Answer => ok(place.show(outcome)),
         Success::Created | Success::Restored => created(place, operation, outcome),
-        // Somebody who looks at pages is told; a script that did not ask for one gets what it always got.
+        // Somebody who looks at pages is told; a script that did not ask for one gets what it
+        // always got.
         Success::Accepted if named_html => {
             answer(202, "Accepted", Content::Html(html::done(place, operation.name)))
         }
-        Success::Empty | Success::Zero if named_html => ok(Content::Html(html::done(place, operation.name))),
+        Success::Empty | Success::Zero if named_html => {
+            ok(Content::Html(html::done(place, operation.name)))
+        }
         Success::Accepted => answer(202, "Accepted", Content::Empty),
         Success::Empty => ok(Content::Empty),
         Success::Zero => ok(data(place.format, b"0".to_vec())),
@@ -196,7 +209,9 @@ fn created(place: &Place, operation: &Operation, outcome: &Outcome) -> Response 
     let Outcome::Domain(view) = outcome else { return ok(place.show(outcome)) };
     let url = format!("{}/xend/domain/{}", place.origin, segment_of(view.name().as_str()));
     let content = match place.format {
-        Format::Html { .. } => Content::Html(html::created(place, view, &url, create::printed(&view.config))),
+        Format::Html { .. } => {
+            Content::Html(html::created(place, view, &url, create::printed(&view.config)))
+        }
         Format::Sxp if operation.success == Success::Restored => Content::Empty,
         Format::Sxp | Format::Json => place.show(outcome),
     };
@@ -205,11 +220,17 @@ fn created(place: &Place, operation: &Operation, outcome: &Outcome) -> Response 
     located(answer(201, phrase, content), &url)
 }
 
-async fn params(http: &Http, request: axum::http::Request<Body>, place: &Place) -> Result<Params, Response> {
+async fn params(
+    http: &Http,
+    request: axum::http::Request<Body>,
+    place: &Place,
+) -> Result<Params, Response> {
     body::params(request, http.settings().max_body).await.map_err(|refused| match refused {
         Refused::TooLarge => {
             let limit = http.settings().max_body;
-            let text = format!("The body is larger than {limit} bytes, see xend-max-body in xend-config.sxp");
+            let text = format!(
+                "The body is larger than {limit} bytes, see xend-max-body in xend-config.sxp"
+            );
             answer(413, "Request entity too large", Content::Text(text.into()))
         }
         Refused::Malformed(reason) => not_a_request(place, &reason),

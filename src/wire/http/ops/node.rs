@@ -31,7 +31,9 @@ fn power(asked: &Asked<'_>, reboot: bool) -> Result<Op, Invalid> {
     if asked.settings.node_shutdown {
         Ok(Change::PowerHost { reboot }.into())
     } else {
-        Err(Invalid::new("Not allowed, set (xend-node-shutdown yes) in xend-config.sxp to allow it"))
+        Err(Invalid::new(
+            "Not allowed, set (xend-node-shutdown yes) in xend-config.sxp to allow it",
+        ))
     }
 }
 

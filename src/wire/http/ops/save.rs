@@ -18,7 +18,9 @@ pub(super) static SAVE: Operation = Operation {
         "/var/lib/xen/save/web1",
     )],
     success: Success::Accepted,
-    op: |asked| asked.domain(DomainOp::Save { file: asked.params.path("file")?, checkpoint: false }),
+    op: |asked| {
+        asked.domain(DomainOp::Save { file: asked.params.path("file")?, checkpoint: false })
+    },
 };
 
 pub(super) static RESTORE: Operation = Operation {
@@ -45,7 +47,12 @@ pub(super) static DUMP: Operation = Operation {
     when: &GUEST,
     loses: None,
     params: &[
-        needed("file", Takes::Path, "The file; one that is there is replaced", "/var/lib/xen/dump/web1"),
+        needed(
+            "file",
+            Takes::Path,
+            "The file; one that is there is replaced",
+            "/var/lib/xen/dump/web1",
+        ),
         optional("live", Takes::Flag, "0", "Whether the domain goes on meanwhile", "1"),
         optional("crash", Takes::Flag, "0", "Whether it is destroyed afterwards", "0"),
         optional("reset", Takes::Flag, "0", "Whether it is built anew afterwards", "0"),

@@ -46,7 +46,8 @@ pub(in crate::wire::http) enum Stage {
     Suspended,
 }
 
-pub(super) const EVERYWHERE: [Stage; 4] = [Stage::Dom0, Stage::Guest, Stage::Halted, Stage::Suspended];
+pub(super) const EVERYWHERE: [Stage; 4] =
+    [Stage::Dom0, Stage::Guest, Stage::Halted, Stage::Suspended];
 pub(super) const GUEST: [Stage; 1] = [Stage::Guest];
 pub(super) const HALTED: [Stage; 1] = [Stage::Halted];
 pub(super) const SUSPENDED: [Stage; 1] = [Stage::Suspended];
@@ -162,8 +163,8 @@ pub(super) const fn optional(
 pub(in crate::wire::http) enum Success {
     /// `201 created`, the domain's Location, and the domain.
     Created,
-    /// `201 Created` and the domain's Location. There is no S-expression: xm 3.0.0 fails if one has a domid. HTML and JSON
-    /// have the domain.
+    /// `201 Created` and the domain's Location. There is no S-expression: xm 3.0.0 fails if one has
+    /// a domid. HTML and JSON have the domain.
     Restored,
     /// `202 Accepted`, `Location: URL/..`, no body. Failures have the Location as well.
     Accepted,

@@ -69,7 +69,9 @@ fn every_parameter_is_named_when_it_is_wrong() {
             );
             let missing = message("");
             match param.needed {
-                Needed::Yes => assert_eq!(missing, format!("Missing parameter: {}", param.name), "{what}"),
+                Needed::Yes => {
+                    assert_eq!(missing, format!("Missing parameter: {}", param.name), "{what}")
+                }
                 Needed::Else(_) => assert_eq!(missing, "", "{what}"),
             }
             let bad: &[&str] = match param.takes {
@@ -82,9 +84,14 @@ fn every_parameter_is_named_when_it_is_wrong() {
             for bad in bad {
                 let message = message(&field(param, bad));
                 assert!(!message.is_empty(), "{what}={bad:?} was taken");
-                // These say what is wrong with the name, the class or the configuration in xend's own words.
-                let own =
-                    ["Unknown device type", "Missing VM Name", "Invalid VM Name", "Invalid configuration"];
+                // These say what is wrong with the name, the class or the configuration in xend's
+                // own words.
+                let own = [
+                    "Unknown device type",
+                    "Missing VM Name",
+                    "Invalid VM Name",
+                    "Invalid configuration",
+                ];
                 let named = message.starts_with(&format!("Invalid value for {}", param.name));
                 let devices = operation.name == "devices" && message.is_empty();
                 assert!(
@@ -102,7 +109,11 @@ fn every_parameter_is_named_when_it_is_wrong() {
 fn names_are_unique_on_a_page_and_everything_is_told() {
     for page in &PAGES {
         for (n, operation) in page.ops.iter().enumerate() {
-            assert!(page.ops[..n].iter().all(|other| other.name != operation.name), "{}", operation.name);
+            assert!(
+                page.ops[..n].iter().all(|other| other.name != operation.name),
+                "{}",
+                operation.name
+            );
             assert!(operation.about.ends_with('.'), "{}", operation.name);
         }
     }

@@ -47,14 +47,17 @@ pub(super) static PINCPU: Operation = Operation {
         let vcpu = match vcpu.trim() {
             "all" => None,
             number => Some(number.parse().map_err(|_| {
-                Invalid::new(format!("Invalid value for vcpu: '{number}' is neither a number nor all"))
+                Invalid::new(format!(
+                    "Invalid value for vcpu: '{number}' is neither a number nor all"
+                ))
             })?),
         };
         if cpumap.trim().is_empty() {
             return Err(Invalid::new("Invalid value for cpumap: '' names no CPU"));
         }
-        let cpus: CpuSet =
-            cpumap.parse().map_err(|reason| Invalid::new(format!("Invalid value for cpumap: {reason}")))?;
+        let cpus: CpuSet = cpumap
+            .parse()
+            .map_err(|reason| Invalid::new(format!("Invalid value for cpumap: {reason}")))?;
         asked.domain(DomainOp::Pin { vcpu, cpus })
     },
 };
@@ -86,12 +89,23 @@ mod tests {
             ("vcpu=1&cpumap=2,3", Some(1), "2,3"),
             ("vcpu=all&cpumap=0-3,^1", None, "0,2,3"),
         ] {
-            let Ok(Op::Change(Change::Domain(_, DomainOp::Pin { vcpu: v, cpus: c }))) = pin(form) else {
+            let Ok(Op::Change(Change::Domain(_, DomainOp::Pin { vcpu: v, cpus: c }))) = pin(form)
+            else {
                 panic!("{form}")
             };
             assert_eq!((v, c.to_string().as_str()), (vcpu, cpus));
         }
-        assert!(pin("vcpu=x&cpumap=1").unwrap_err().to_string().starts_with("Invalid value for vcpu: 'x'"));
-        assert!(pin("vcpu=0&cpumap=foo").unwrap_err().to_string().starts_with("Invalid value for cpumap:"));
+        assert!(
+            pin("vcpu=x&cpumap=1")
+                .unwrap_err()
+                .to_string()
+                .starts_with("Invalid value for vcpu: 'x'")
+        );
+        assert!(
+            pin("vcpu=0&cpumap=foo")
+                .unwrap_err()
+                .to_string()
+                .starts_with("Invalid value for cpumap:")
+        );
     }
 }

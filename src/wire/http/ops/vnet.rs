@@ -22,7 +22,8 @@ pub(super) static CREATE: Operation = Operation {
     op: |asked| {
         let text = asked.params.one("config")?;
         let invalid = |reason: String| Invalid::new(format!("Invalid value for config: {reason}"));
-        let sxp = read_first(text, &Limits::default()).map_err(|error| invalid(format!("{error:#}")))?;
+        let sxp =
+            read_first(text, &Limits::default()).map_err(|error| invalid(format!("{error:#}")))?;
         let vnet = shape::read_vnet(&sxp).map_err(|error| {
             let (line, column) = error.position(text);
             invalid(format!("line {line}, column {column}: {error}"))

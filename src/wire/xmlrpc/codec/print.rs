@@ -17,7 +17,8 @@ pub fn call(method: &str, params: &[Value]) -> String {
     out
 }
 
-/// An answer with a value. No white space between its elements: clients that keep blank text take it for a child.
+/// An answer with a value. No white space between its elements: clients that keep blank text take
+/// it for a child.
 pub fn answer(value: &Value) -> String {
     let mut out = String::from("<?xml version='1.0'?><methodResponse><params><param>");
     print(&mut out, value);
@@ -28,8 +29,10 @@ pub fn answer(value: &Value) -> String {
 /// An answer that is a fault.
 pub fn fault(code: i64, text: &str) -> String {
     let mut out = String::from("<?xml version='1.0'?><methodResponse><fault>");
-    let members =
-        vec![("faultCode".to_owned(), Value::Int(code)), ("faultString".to_owned(), Value::text(text))];
+    let members = vec![
+        ("faultCode".to_owned(), Value::Int(code)),
+        ("faultString".to_owned(), Value::text(text)),
+    ];
     print(&mut out, &Value::Struct(members));
     out.push_str("</fault></methodResponse>");
     out
@@ -76,7 +79,8 @@ fn print(out: &mut String, value: &Value) {
     out.push_str("</value>");
 }
 
-/// What XML 1.0 cannot hold in any spelling is replaced; a carriage return would be read as a newline.
+/// What XML 1.0 cannot hold in any spelling is replaced; a carriage return would be read as a
+/// newline.
 fn escape(out: &mut String, text: &str) {
     let mut plain = 0;
     for (at, character) in text.char_indices() {

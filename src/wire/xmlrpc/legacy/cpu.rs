@@ -108,7 +108,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn share(args: &Args<'_>, scheduler: Scheduler) -> Result<Work, Refused> {
     Ok(Work::of(Query::Sched(domain(args)?, scheduler), |outcome| match outcome {
-        Outcome::Sched(_, SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap }) => {
+        Outcome::Sched(
+            _,
+            SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap },
+        ) => {
             let member = |name: &str, n: u16| (name.to_owned(), Value::Int(n.into()));
             Value::Struct(vec![member("cap", cap), member("weight", weight)])
         }
@@ -122,7 +125,9 @@ fn set_share(args: &Args<'_>, scheduler: Scheduler) -> Result<Op, Refused> {
     let small = |what: &str, range: &str, n: Option<i64>| {
         let fits = n.map(u16::try_from).transpose();
         fits.map_err(|_| {
-            Invalid::new(format!("Cpu {what} out of range, valid values are within range from {range}"))
+            Invalid::new(format!(
+                "Cpu {what} out of range, valid values are within range from {range}"
+            ))
         })
     };
     let weight = small("weight", "1 to 65535", weight)?;

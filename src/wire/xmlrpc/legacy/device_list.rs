@@ -1,4 +1,5 @@
-//! `xend.domain.getDeviceSxprs`: the devices of a class. Each class has a form of its own, which xm reads by its parts.
+//! `xend.domain.getDeviceSxprs`: the devices of a class. Each class has a form of its own, which xm
+//! reads by its parts.
 
 use super::{Refused, Work, domain, looked_up, show};
 use crate::core::model::{self, Device, DeviceFacts, Generic, PciFunction, Property};
@@ -23,7 +24,8 @@ pub(super) fn list(args: &Args<'_>) -> Result<Work, Refused> {
         }),
         "vscsi" | "vusb" => {
             let domain = domain(args)?;
-            let ops = vec![Query::Domain(domain.clone()).into(), Query::Devices(domain, class).into()];
+            let ops =
+                vec![Query::Domain(domain.clone()).into(), Query::Devices(domain, class).into()];
             Ok(Work { ops, tell: Box::new(|outcomes| Ok(interpreted(&outcomes))) })
         }
         // xm asks for vif2 as well, which no Xen ever released had.
@@ -83,7 +85,8 @@ fn pci_functions(view: &DomainView) -> Vec<Value> {
 fn pci_function(function: &PciFunction) -> Value {
     let address = function.address;
     let mut members: Vec<(String, Value)> = Vec::new();
-    let mut member = |name: &str, value: String| members.push((name.to_owned(), Value::text(value)));
+    let mut member =
+        |name: &str, value: String| members.push((name.to_owned(), Value::text(value)));
     for (name, number) in address.words() {
         member(name, number);
     }
@@ -110,7 +113,9 @@ fn virtual_function(rest: &[Property]) -> String {
 /// `[[msitranslate, 1], ...]`, whether they came as lists or as `msitranslate=1,...`.
 fn options(rest: &[Property]) -> Vec<Value> {
     let mut options = Vec::new();
-    for value in rest.iter().filter(|property| property.key == "opts").flat_map(|property| &property.values) {
+    for value in
+        rest.iter().filter(|property| property.key == "opts").flat_map(|property| &property.values)
+    {
         match value {
             model::Value::List(_) => options.push(given(value)),
             model::Value::Text(text) => {
@@ -128,7 +133,8 @@ fn interpreted(outcomes: &[Outcome]) -> Value {
     let [Outcome::Domain(view), found] = outcomes else { return Value::Nil };
     let all = match found {
         Outcome::Devices(devices) => {
-            let one = |facts: &DeviceFacts| Some(running(generic(&view.config.devices, facts)?, facts));
+            let one =
+                |facts: &DeviceFacts| Some(running(generic(&view.config.devices, facts)?, facts));
             devices.iter().filter_map(one).collect()
         }
         Outcome::DefinedDevices(devices) => {
@@ -145,7 +151,9 @@ fn interpreted(outcomes: &[Outcome]) -> Value {
 
 fn generic<'a>(devices: &'a [Device], facts: &DeviceFacts) -> Option<&'a Generic> {
     devices.iter().find_map(|device| match device {
-        Device::Generic(one) if one.class == facts.class && one.id == Some(facts.number) => Some(one),
+        Device::Generic(one) if one.class == facts.class && one.id == Some(facts.number) => {
+            Some(one)
+        }
         _ => None,
     })
 }
@@ -163,7 +171,14 @@ fn running(device: &Generic, facts: &DeviceFacts) -> Value {
         ]
     } else {
         let [version, count, ports] = usb_controller(device);
-        vec![node(facts, "backend-id"), node(facts, "state"), node(facts, "backend"), version, count, ports]
+        vec![
+            node(facts, "backend-id"),
+            node(facts, "state"),
+            node(facts, "backend"),
+            version,
+            count,
+            ports,
+        ]
     };
     Value::Array(vec![Value::Int(facts.number.into()), Value::Array(fields)])
 }
@@ -183,11 +198,14 @@ fn defined(device: &Generic) -> Value {
 
 /// Whether the guest gets a whole adapter.
 fn feature_host(device: &Generic) -> Value {
-    pair("feature-host", Value::text(word(&device.rest, "feature-host").unwrap_or_else(|| "0".to_owned())))
+    pair(
+        "feature-host",
+        Value::text(word(&device.rest, "feature-host").unwrap_or_else(|| "0".to_owned())),
+    )
 }
 
-/// The units behind an adapter: `(dev (p-dev 1:0:0:0) ...)` each, or the device's own properties where it has one alone, as the
-/// Xen-API makes it.
+/// The units behind an adapter: `(dev (p-dev 1:0:0:0) ...)` each, or the device's own properties
+/// where it has one alone, as the Xen-API makes it.
 fn scsi_lines(device: &Generic) -> Vec<Vec<Property>> {
     let listed = device.rest.iter().filter(|property| property.key == "dev");
     let listed: Vec<Vec<Property>> =
@@ -221,9 +239,12 @@ fn scsi_line(line: &[Property], id: u32, state: Option<&str>) -> Value {
     ])
 }
 
-/// `[usb-ver, 2]`, `[num-ports, 8]` and `[port, [1, 1-1], [2, ""], ...]` with every port that there is.
+/// `[usb-ver, 2]`, `[num-ports, 8]` and `[port, [1, 1-1], [2, ""], ...]` with every port that there
+/// is.
 fn usb_controller(device: &Generic) -> [Value; 3] {
-    let text = |key: &str, otherwise: &str| word(&device.rest, key).unwrap_or_else(|| otherwise.to_owned());
+    let text = |key: &str, otherwise: &str| {
+        word(&device.rest, key).unwrap_or_else(|| otherwise.to_owned())
+    };
     let (version, count) = (text("usb-ver", "2"), text("num-ports", "8"));
     let ports = device.rest.iter().find(|property| property.key == "port");
     let bus = |number: usize| {

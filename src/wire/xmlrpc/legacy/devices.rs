@@ -57,7 +57,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         make: |args, _| {
             let wanted = VirtualDevice::parse(args.text(1)?.trim());
             looked_up(args, move |outcome| {
-                let (Outcome::Domain(view), Ok(wanted)) = (outcome, wanted) else { return Value::Nil };
+                let (Outcome::Domain(view), Ok(wanted)) = (outcome, wanted) else {
+                    return Value::Nil;
+                };
                 let mut blocks = view.config.devices.iter().filter_map(Device::as_block);
                 let found = blocks.find(|block| block.number == wanted);
                 found.map_or(Value::Nil, |block| Value::text(block.class.name()))
@@ -81,13 +83,16 @@ fn class(args: &Args<'_>) -> Result<String, Refused> {
 
 fn device(args: &Args<'_>) -> Result<Device, Refused> {
     let tree = args.sxp(1)?;
-    // In a domain's configuration a device has a wrapper, here it has none: whoever sends one means the same.
+    // In a domain's configuration a device has a wrapper, here it has none: whoever sends one means
+    // the same.
     let inner = match tree.tail() {
         [one] if tree.head() == Some("device") => one,
         _ => &tree,
     };
-    let device = shape::read_device(inner).map_err(|error| Invalid::new(format!("config: {error}")))?;
-    let mut device = device.ok_or_else(|| Invalid::new("config: xend makes such a device by itself"))?;
+    let device =
+        shape::read_device(inner).map_err(|error| Invalid::new(format!("config: {error}")))?;
+    let mut device =
+        device.ok_or_else(|| Invalid::new("config: xend makes such a device by itself"))?;
     device.forget_id();
     Ok(device)
 }

@@ -8,8 +8,8 @@ use crate::shape;
 use crate::wire::xmlrpc::sink::{self, ValueSink};
 use crate::wire::xmlrpc::value::Value;
 
-/// What `full` is where it was left out. xend 3.0.2 and 3.0.3 had no such parameter and told the devices, which their clients
-/// read; later ones send it where it matters.
+/// What `full` is where it was left out. xend 3.0.2 and 3.0.3 had no such parameter and told the
+/// devices, which their clients read; later ones send it where it matters.
 const FULL: bool = true;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -55,7 +55,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
             })
         },
     },
-    // xm calls it behind each pause and unpause. xend kept it beside the domain's state, which says the same.
+    // xm calls it behind each pause and unpause. xend kept it beside the domain's state, which says
+    // the same.
     Function {
         name: "xend.domain.setpauseflag",
         takes: &["dom", "flag"],
@@ -93,6 +94,8 @@ fn list(outcome: &Outcome, detail: bool, state: Option<&str>, full: bool) -> Val
     let Outcome::Domains(snapshot) = outcome else { return show(outcome) };
     let views = snapshot.domains().filter(|view| shape::is_in_state(view, state));
     Value::Array(
-        views.map(|view| if detail { told(view, full) } else { Value::text(view.name().as_str()) }).collect(),
+        views
+            .map(|view| if detail { told(view, full) } else { Value::text(view.name().as_str()) })
+            .collect(),
     )
 }

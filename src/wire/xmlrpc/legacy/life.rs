@@ -26,7 +26,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.domain.start",
         takes: &["dom", "start_paused"],
         needs: 1,
-        make: |args, _| Ok(Work::silent(on(args, DomainOp::Start { paused: args.flag(1, true)? })?)),
+        make: |args, _| {
+            Ok(Work::silent(on(args, DomainOp::Start { paused: args.flag(1, true)? })?))
+        },
     },
     Function {
         name: "xend.domain.delete",
@@ -67,7 +69,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.domain.resume",
         takes: &["dom", "start_paused"],
         needs: 1,
-        make: |args, _| Ok(Work::silent(on(args, DomainOp::Resume { paused: args.flag(1, false)? })?)),
+        make: |args, _| {
+            Ok(Work::silent(on(args, DomainOp::Resume { paused: args.flag(1, false)? })?))
+        },
     },
     Function {
         name: "xend.domain.destroy",
@@ -94,7 +98,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.domain.setName",
         takes: &["dom", "name"],
         needs: 2,
-        make: |args, _| Ok(Work::silent(on(args, DomainOp::Rename(DomName::new(&args.text(1)?)?))?)),
+        make: |args, _| {
+            Ok(Work::silent(on(args, DomainOp::Rename(DomName::new(&args.text(1)?)?))?))
+        },
     },
     Function {
         name: "xend.domain.migrate",
@@ -102,10 +108,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         needs: 2,
         make: |args, wire| {
             if args.flag(5, false)? {
-                return Err(Invalid::new("ssl: there is no encryption, use a network of your own").into());
+                return Err(
+                    Invalid::new("ssl: there is no encryption, use a network of your own").into()
+                );
             }
             let port = args.optional_number::<u16>(3)?.filter(|port| *port != 0);
-            let to = Destination::new(&args.text(1)?, port.unwrap_or(wire.settings().relocation_port))?;
+            let to =
+                Destination::new(&args.text(1)?, port.unwrap_or(wire.settings().relocation_port))?;
             Ok(Work::silent(on(args, DomainOp::Migrate { to, live: args.flag(2, false)? })?))
         },
     },
@@ -132,6 +141,7 @@ const fn state_number(state: State) -> i64 {
 /// What a domain is to be. Errors tell the field, and what was sent only where it is no secret.
 fn config(args: &Args<'_>) -> Result<DomainConfig, Refused> {
     let config = shape::read_config(&args.sxp(0)?);
-    Ok(config
-        .map_err(|error| Invalid::new(format!("Error creating domain: Invalid Configuration: {error}")))?)
+    Ok(config.map_err(|error| {
+        Invalid::new(format!("Error creating domain: Invalid Configuration: {error}"))
+    })?)
 }

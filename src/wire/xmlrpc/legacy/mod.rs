@@ -1,7 +1,8 @@
 //! `xend.*`: what xm of 3.0.3 to 4.4 calls.
 //!
-//! An entry of the table says what a function takes, makes operations of it, and says how what comes back is told. What
-//! fails is a fault: 3 if there is no such domain, 2 if it cannot be done, 1 if the call makes no sense.
+//! An entry of the table says what a function takes, makes operations of it, and says how what
+//! comes back is told. What fails is a fault: 3 if there is no such domain, 2 if it cannot be done,
+//! 1 if the call makes no sense.
 
 mod cpu;
 mod device_list;
@@ -116,7 +117,10 @@ fn on(args: &Args<'_>, op: DomainOp) -> Result<Op, Refused> {
 }
 
 /// Whether there is that domain, for what means nothing on today's Xen.
-fn looked_up(args: &Args<'_>, tell: impl FnOnce(Outcome) -> Value + Send + 'static) -> Result<Work, Refused> {
+fn looked_up(
+    args: &Args<'_>,
+    tell: impl FnOnce(Outcome) -> Value + Send + 'static,
+) -> Result<Work, Refused> {
     Ok(Work::of(Query::Domain(domain(args)?), tell))
 }
 
@@ -140,7 +144,9 @@ pub(super) fn methods() -> impl Iterator<Item = &'static str> {
 
 /// The parameters of a function, and how many of them must be given.
 pub(super) fn parameters(method: &str) -> Option<(&'static [&'static str], usize)> {
-    tables().find(|function| function.name == method).map(|function| (function.takes, function.needs))
+    tables()
+        .find(|function| function.name == method)
+        .map(|function| (function.takes, function.needs))
 }
 
 /// The fault for too few or too many parameters.
@@ -162,7 +168,9 @@ pub(super) async fn answer(wire: &XmlRpc, caller: &Caller, call: &Call) -> Optio
         Err(Refused::Unfit(unfit)) => {
             return Some(codec::fault(INTERNAL, &format!("{}: {unfit}", function.name)));
         }
-        Err(Refused::Invalid(invalid)) => return Some(codec::fault(XEND_ERROR, &invalid.to_string())),
+        Err(Refused::Invalid(invalid)) => {
+            return Some(codec::fault(XEND_ERROR, &invalid.to_string()));
+        }
     };
     let mut outcomes = Vec::with_capacity(work.ops.len());
     for op in work.ops {
@@ -193,8 +201,8 @@ fn tables() -> impl Iterator<Item = &'static Function> {
     .flatten()
 }
 
-/// xend sent a string that is a whole answer as Python's `repr` has it between its quotes, and xm evaluates that. Its own
-/// quotes were never escaped.
+/// xend sent a string that is a whole answer as Python's `repr` has it between its quotes, and xm
+/// evaluates that. Its own quotes were never escaped.
 fn escaped(value: Value) -> Value {
     let Value::Text(text) = value else { return value };
     let mut out = String::with_capacity(text.len());

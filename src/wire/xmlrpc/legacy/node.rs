@@ -21,7 +21,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         },
     },
     // xend 4.1.6 on a host without devices set aside for guests.
-    Function { name: "xend.node.pciinfo", takes: &[], needs: 0, make: |_, _| Ok(Work::said(Value::Nil)) },
+    Function {
+        name: "xend.node.pciinfo",
+        takes: &[],
+        needs: 0,
+        make: |_, _| Ok(Work::said(Value::Nil)),
+    },
     Function {
         name: "xend.node.log",
         takes: &[],

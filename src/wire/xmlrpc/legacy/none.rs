@@ -1,5 +1,5 @@
-//! What there is none of: security labels, of which xend answered the same while no module was loaded, and what today's Xen
-//! has no more, or has for xl alone.
+//! What there is none of: security labels, of which xend answered the same while no module was
+//! loaded, and what today's Xen has no more, or has for xl alone.
 
 use super::{Function, Refused, Work, domain, looked_up};
 use crate::core::op::Query;
@@ -7,11 +7,14 @@ use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 
 const TMEM: &str = "Today's Xen has no transcendent memory";
-const SHADOW: &str = "Today's Xen sees to shadow memory by itself, set shadow_memory in the configuration";
+const SHADOW: &str =
+    "Today's Xen sees to shadow memory by itself, set shadow_memory in the configuration";
 const LABELS: &str = "No security module with labels is loaded";
-const PORTS: &str = "I/O ports cannot be handed over while a domain runs, set them in its configuration";
+const PORTS: &str =
+    "I/O ports cannot be handed over while a domain runs, set them in its configuration";
 const CONFIGURE: &str = "A domain's configuration is changed by xend.domain.new";
-const USB: &str = "USB devices cannot be handed over while a domain runs, set usbdevice in its image";
+const USB: &str =
+    "USB devices cannot be handed over while a domain runs, set usbdevice in its image";
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {

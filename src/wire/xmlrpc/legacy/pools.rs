@@ -74,24 +74,28 @@ fn words(config: &Sxp, key: &str) -> Vec<String> {
         Some(items) => items.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
         None => item.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>(),
     };
-    let properties = config.as_list().unwrap_or_default().iter().filter(|item| item.head() == Some(key));
+    let properties =
+        config.as_list().unwrap_or_default().iter().filter(|item| item.head() == Some(key));
     properties.flat_map(|property| property.tail().iter().flat_map(flat)).collect()
 }
 
-/// `[[name_label, NAME], [sched_policy, credit], [ncpu, 1], [proposed_CPUs, [1, 2]]]`, with or without a word in front.
+/// `[[name_label, NAME], [sched_policy, credit], [ncpu, 1], [proposed_CPUs, [1, 2]]]`, with or
+/// without a word in front.
 fn make(args: &Args<'_>, wire: &XmlRpc, start: bool) -> Result<Work, Refused> {
     let config = args.sxp(0)?;
     let one = |key: &str| words(&config, key).into_iter().next();
     let invalid = |text: &str| Refused::Invalid(Invalid::new(text));
-    let name = one("name_label").or_else(|| one("name")).ok_or_else(|| invalid("name_label: missing"))?;
+    let name =
+        one("name_label").or_else(|| one("name")).ok_or_else(|| invalid("name_label: missing"))?;
     Pool::check_name(&name)?;
     let scheduler = match one("sched_policy") {
         Some(word) => word.parse::<Scheduler>()?,
         None => wire.engine().host().scheduler,
     };
     let cpus: CpuSet = words(&config, "proposed_CPUs").join(",").parse()?;
-    let ncpu =
-        one("ncpu").map_or(Ok(1), |text| text.parse()).map_err(|_| invalid("ncpu: a number is expected"))?;
+    let ncpu = one("ncpu")
+        .map_or(Ok(1), |text| text.parse())
+        .map_err(|_| invalid("ncpu: a number is expected"))?;
     let auto_start = one("auto_power_on").is_some_and(|text| text == "1");
     let uuid = Uuid::new_v4();
     let pool = Pool { name: name.clone(), scheduler, cpus, ncpu, auto_start };
@@ -123,7 +127,8 @@ fn list(args: &Args<'_>, wire: &XmlRpc) -> Result<Work, Refused> {
         let shown = names.iter().map(|name| {
             let uuid = pool_uuid(&inventory, host, name);
             let facts = running.iter().find(|pool| pool.name == *name);
-            let stored = inventory.pools().find(|(_, pool)| pool.name == *name).map(|(_, pool)| pool);
+            let stored =
+                inventory.pools().find(|(_, pool)| pool.name == *name).map(|(_, pool)| pool);
             let mut fields = vec![Value::text(uuid.to_string())];
             fields.extend(fields_of(name, uuid, host, facts, stored, &domains));
             Value::Array(fields)

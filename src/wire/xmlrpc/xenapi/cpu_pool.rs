@@ -48,7 +48,10 @@ fn uuid_of(world: &World, name: &str) -> Uuid {
 }
 
 /// The names of all pools: of those that run, and of those that are stored and do not.
-pub(in crate::wire::xmlrpc) fn pool_names(inventory: &Inventory, running: &[PoolFacts]) -> Vec<String> {
+pub(in crate::wire::xmlrpc) fn pool_names(
+    inventory: &Inventory,
+    running: &[PoolFacts],
+) -> Vec<String> {
     let stored = inventory.pools().map(|(_, pool)| &pool.name);
     let more = stored.filter(|name| !running.iter().any(|pool| pool.name == **name));
     running.iter().map(|pool| &pool.name).chain(more).cloned().collect()
@@ -74,8 +77,11 @@ pub(super) fn find<'a>(world: &'a World, reference: &str) -> Result<Both<'a>, Fa
 /// The pool that a VM is in, or will be.
 pub(super) fn of_vm(world: &World, uuid: Uuid) -> Option<Value> {
     let view = world.vm(uuid)?;
-    let running =
-        world.seen.pools.iter().find(|pool| view.domid().is_some_and(|domid| pool.domains.contains(&domid)));
+    let running = world
+        .seen
+        .pools
+        .iter()
+        .find(|pool| view.domid().is_some_and(|domid| pool.domains.contains(&domid)));
     let name = running.map_or_else(|| view.config.pool_name.to_string(), |pool| pool.name.clone());
     Some(refs([uuid_of(world, &name)].into_iter().filter(|uuid| both(world, *uuid).is_some())))
 }
@@ -119,7 +125,8 @@ fn numbers(world: &World, texts: &[String]) -> Result<CpuSet, Failure> {
     let there = world.info.topology.cpus;
     let number = |text: &String| {
         let cpu: Option<u32> = text.trim().parse().ok().filter(|cpu| *cpu < there);
-        let reason = || format!("proposed_CPUs: this host has CPUs 0 to {}", there.saturating_sub(1));
+        let reason =
+            || format!("proposed_CPUs: this host has CPUs 0 to {}", there.saturating_sub(1));
         cpu.ok_or_else(|| Failure::new("INVAILD_CPU", [reason().as_str()]))
     };
     texts.iter().map(number).collect::<Result<Vec<_>, _>>().map(|cpus| cpus.into_iter().collect())
@@ -133,12 +140,14 @@ fn ncpu(number: i64) -> Result<u32, Failure> {
 fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
     let record = Record::of("cpu_pool", args)?;
     let name = record.needed("name_label")?;
-    Pool::check_name(&name).map_err(|invalid| Failure::value("name_label", &invalid.to_string()))?;
+    Pool::check_name(&name)
+        .map_err(|invalid| Failure::value("name_label", &invalid.to_string()))?;
     let scheduler = match record.text("sched_policy")?.as_str() {
         "" => world.info.scheduler,
         name => scheduler(name)?,
     };
-    let proposed = record.args_of("proposed_CPUs").map(|member| member.args().list(0)).transpose()?;
+    let proposed =
+        record.args_of("proposed_CPUs").map(|member| member.args().list(0)).transpose()?;
     let pool = Pool {
         name: name.clone(),
         scheduler,
@@ -153,13 +162,22 @@ fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
 }
 
 /// One of the host's CPUs comes, or goes.
-fn live(world: &World, uuid: Uuid, args: &Args<'_>, op: fn(u32) -> PoolOp) -> Result<Work, Failure> {
+fn live(
+    world: &World,
+    uuid: Uuid,
+    args: &Args<'_>,
+    op: fn(u32) -> PoolOp,
+) -> Result<Work, Failure> {
     let cpu = find_object(world, &HOST_CPU, &args.text(2)?)?;
     let cpu = cpu_number(world, cpu).and_then(|cpu| u32::try_from(cpu).ok()).unwrap_or_default();
     does(world, uuid, op(cpu))
 }
 
-fn proposed(world: &World, uuid: Uuid, change: impl FnOnce(CpuSet) -> CpuSet) -> Result<Work, Failure> {
+fn proposed(
+    world: &World,
+    uuid: Uuid,
+    change: impl FnOnce(CpuSet) -> CpuSet,
+) -> Result<Work, Failure> {
     let now = both(world, uuid).and_then(|both| both.stored).map(|stored| stored.cpus.clone());
     set(world, uuid, PoolSetting::Cpus(change(now.unwrap_or_default())))
 }
@@ -180,11 +198,14 @@ pub(super) static CPU_POOL: Class = Class {
         Field::read("resident_on", |world, _| Some(world.host_ref())),
         Field::written(
             "auto_power_on",
-            |world, uuid| Some(Value::Bool(both(world, uuid)?.stored.is_some_and(|pool| pool.auto_start))),
+            |world, uuid| {
+                Some(Value::Bool(both(world, uuid)?.stored.is_some_and(|pool| pool.auto_start)))
+            },
             |world, uuid, args| set(world, uuid, PoolSetting::AutoStart(args.flag(2, false)?)),
         ),
         Field::read("started_VMs", |world, uuid| {
-            let domains = both(world, uuid)?.facts.map(|facts| facts.domains.clone()).unwrap_or_default();
+            let domains =
+                both(world, uuid)?.facts.map(|facts| facts.domains.clone()).unwrap_or_default();
             let views = domains.into_iter().filter_map(|domid| world.snapshot.by_domid(domid));
             Some(refs(views.map(|view| view.uuid)))
         }),
@@ -200,15 +221,20 @@ pub(super) static CPU_POOL: Class = Class {
         Field::written(
             "sched_policy",
             |world, uuid| text(both(world, uuid)?.scheduler()),
-            |world, uuid, args| set(world, uuid, PoolSetting::Scheduler(scheduler(&args.text(2)?)?)),
+            |world, uuid, args| {
+                set(world, uuid, PoolSetting::Scheduler(scheduler(&args.text(2)?)?))
+            },
         ),
         Field::written(
             "proposed_CPUs",
             |world, uuid| {
-                let stored = both(world, uuid)?.stored.map(|stored| stored.cpus.clone()).unwrap_or_default();
+                let stored =
+                    both(world, uuid)?.stored.map(|stored| stored.cpus.clone()).unwrap_or_default();
                 Some(texts(stored.iter().map(|cpu| cpu.to_string())))
             },
-            |world, uuid, args| set(world, uuid, PoolSetting::Cpus(numbers(world, &args.list(2)?)?)),
+            |world, uuid, args| {
+                set(world, uuid, PoolSetting::Cpus(numbers(world, &args.list(2)?)?))
+            },
         ),
         Field::read("host_CPUs", |world, uuid| {
             let has = both(world, uuid)?.facts.map(|facts| facts.cpus.clone()).unwrap_or_default();
@@ -220,9 +246,15 @@ pub(super) static CPU_POOL: Class = Class {
     ],
     calls: &[
         Call::free("create", &["session", "record"], create),
-        Call::one("destroy", &["session", "self"], |world, uuid, _| does(world, uuid, PoolOp::Delete)),
-        Call::one("activate", &["session", "self"], |world, uuid, _| does(world, uuid, PoolOp::Start)),
-        Call::one("deactivate", &["session", "self"], |world, uuid, _| does(world, uuid, PoolOp::Stop)),
+        Call::one("destroy", &["session", "self"], |world, uuid, _| {
+            does(world, uuid, PoolOp::Delete)
+        }),
+        Call::one("activate", &["session", "self"], |world, uuid, _| {
+            does(world, uuid, PoolOp::Start)
+        }),
+        Call::one("deactivate", &["session", "self"], |world, uuid, _| {
+            does(world, uuid, PoolOp::Stop)
+        }),
         Call::one("add_host_CPU_live", &["session", "self", "host_cpu"], |world, uuid, args| {
             live(world, uuid, args, PoolOp::AddCpu)
         }),

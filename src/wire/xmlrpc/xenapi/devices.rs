@@ -7,8 +7,8 @@ use super::table::{Call, Class, Field, Work};
 use super::vm::{VM, power_state};
 use super::world::{Need, Plugged, World, map, text};
 use crate::core::model::{
-    Backend, Console, Device, DeviceFacts, DomainRef, Generic, Note, NoteChange, Property, Setting, Text,
-    Uuid, Vfb,
+    Backend, Console, Device, DeviceFacts, DomainRef, Generic, Note, NoteChange, Property, Setting,
+    Text, Uuid, Vfb,
 };
 use crate::core::op::{Change, DeviceRef, DomainOp, Op};
 use crate::core::snapshot::DomainView;
@@ -65,7 +65,8 @@ pub(super) fn attached(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Op
 /// What XenStore says of it, where that was looked at.
 pub(super) fn facts_of<'a>(world: &'a World, plugged: &Plugged<'_>) -> Option<&'a DeviceFacts> {
     let device = plugged.device;
-    let mine = |facts: &&DeviceFacts| device.is_of(&facts.class) && Some(facts.number) == device.id();
+    let mine =
+        |facts: &&DeviceFacts| device.is_of(&facts.class) && Some(facts.number) == device.id();
     world.seen.devices.get(&plugged.view.uuid)?.iter().find(mine)
 }
 
@@ -73,13 +74,19 @@ pub(super) fn facts_of<'a>(world: &'a World, plugged: &Plugged<'_>) -> Option<&'
 pub(super) fn runtime(world: &World, of: fn(&Device) -> bool, uuid: Uuid) -> Option<Value> {
     let nodes = facts_of(world, &find(world, of, uuid)?).into_iter().flat_map(|facts| &facts.nodes);
     let nodes = nodes.filter(|node| !node.is_secret());
-    let node =
-        |property: &Property| Some((property.key.to_string(), Value::text(property.text()?.to_string())));
+    let node = |property: &Property| {
+        Some((property.key.to_string(), Value::text(property.text()?.to_string())))
+    };
     Some(Value::Struct(nodes.filter_map(node).collect()))
 }
 
 pub(super) fn about(view: &DomainView) -> About {
-    About { vm: view.uuid.to_string(), power_state: power_state(view), wanted: "Running", ..About::default() }
+    About {
+        vm: view.uuid.to_string(),
+        power_state: power_state(view),
+        wanted: "Running",
+        ..About::default()
+    }
 }
 
 /// The same for what is done with one of its devices.
@@ -92,7 +99,8 @@ pub(super) fn about_device(view: &DomainView, device: &Device) -> About {
     let instead = if is_dpci(device) {
         Instead::Message("DIRECT_PCI_ERROR")
     } else {
-        // Most of what fails with a device is a guest or a hotplug script that does not do its part.
+        // Most of what fails with a device is a guest or a hotplug script that does not do its
+        // part.
         Instead::WhereItFailed("INVALID_DEVICE_ERROR")
     };
     About { field, instead: Some(instead), ..about(view) }
@@ -111,7 +119,10 @@ pub(super) fn attach(view: &Arc<DomainView>, mut device: Device) -> Work {
 }
 
 /// The VM that a new device is for.
-pub(super) fn for_vm<'a>(world: &'a World, record: &Record<'_>) -> Result<&'a Arc<DomainView>, Failure> {
+pub(super) fn for_vm<'a>(
+    world: &'a World,
+    record: &Record<'_>,
+) -> Result<&'a Arc<DomainView>, Failure> {
     let uuid = record.object(world, "VM", &VM)?;
     world.vm(uuid).ok_or_else(|| Failure::new("HANDLE_INVALID", ["VM", &uuid.to_string()]))
 }
@@ -136,13 +147,22 @@ pub(super) fn detach(
     }
     let about = about_device(plugged.view, plugged.device);
     let device = reference(plugged.device);
-    let op =
-        DomainOp::DetachDevice { class: plugged.device.class().to_owned(), device, force: false, forget };
+    let op = DomainOp::DetachDevice {
+        class: plugged.device.class().to_owned(),
+        device,
+        force: false,
+        forget,
+    };
     Ok(Work::silent(vec![with(plugged.view, op)], about))
 }
 
 /// Plugs in what a running VM's definition has and it has not.
-pub(super) fn plug(world: &World, class: &str, of: fn(&Device) -> bool, uuid: Uuid) -> Result<Work, Failure> {
+pub(super) fn plug(
+    world: &World,
+    class: &str,
+    of: fn(&Device) -> bool,
+    uuid: Uuid,
+) -> Result<Work, Failure> {
     let gone = || Failure::new("HANDLE_INVALID", [class, &uuid.to_string()]);
     let plugged = find(world, of, uuid).ok_or_else(gone)?;
     if plugged.here {
@@ -187,7 +207,9 @@ fn create_vtpm(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure>
     // A reference, a name or a domid, as xm sends it, of a VM that may come later.
     let backend = match record.text("backend")?.as_str() {
         "" => "Domain-0".to_owned(),
-        given => backend(world, given).map_or_else(|| given.to_owned(), |view| view.name().to_string()),
+        given => {
+            backend(world, given).map_or_else(|| given.to_owned(), |view| view.name().to_string())
+        }
     };
     let backend = Backend(backend.into());
     let rest = vec![Property::new("backend", backend.0), Property::new("instance", "1")];
@@ -203,7 +225,11 @@ fn backend<'a>(world: &'a World, given: &str) -> Option<&'a Arc<DomainView>> {
 }
 
 /// Notes a map of the record with the device.
-fn note_record(device: &mut Device, record: &Record<'_>, field: &'static str) -> Result<(), Failure> {
+fn note_record(
+    device: &mut Device,
+    record: &Record<'_>,
+    field: &'static str,
+) -> Result<(), Failure> {
     let map = record.map(field)?;
     if map.is_empty() {
         return Ok(());
@@ -221,12 +247,15 @@ pub(super) static VTPM: Class = Class {
         Field::read("VM", |world, uuid| vm_of(world, is_vtpm, uuid)),
         Field::read("backend", |world, uuid| {
             let device = find(world, is_vtpm, uuid)?.device;
-            let named = key(device.rest(), "backend").map_or_else(|| "0".to_owned(), ToString::to_string);
+            let named =
+                key(device.rest(), "backend").map_or_else(|| "0".to_owned(), ToString::to_string);
             text(backend(world, &named).map_or(named, |view| view.uuid.to_string()))
         }),
         Field::read("runtime_properties", |world, uuid| runtime(world, is_vtpm, uuid))
             .needing(&[Need::Devices]),
-        Field::noted("other_config", Kind::Map, |world, uuid| find(world, is_vtpm, uuid).map(|_| map([]))),
+        Field::noted("other_config", Kind::Map, |world, uuid| {
+            find(world, is_vtpm, uuid).map(|_| map([]))
+        }),
     ],
     calls: &[
         Call::free("create", &["session", "record"], create_vtpm),
@@ -286,13 +315,15 @@ pub(super) static CONSOLE: Class = Class {
                 Device::Vfb(vfb) => Some(format!("{}:{}", vfb.vnc_listen(), vfb.wanted_port()?)),
                 _ => None,
             };
-            let location = facts.and_then(|facts| facts.location(&view.config, device)).or_else(wanted);
+            let location =
+                facts.and_then(|facts| facts.location(&view.config, device)).or_else(wanted);
             text(location.unwrap_or_default())
         }),
         Field::beside("other_config", |world, uuid| {
             let rest = find(world, is_console, uuid)?.device.rest();
             let shown = rest.iter().filter(|property| !property.is_secret());
-            let member = |p: &Property| Some((p.key.to_string(), Value::text(p.text()?.to_string())));
+            let member =
+                |p: &Property| Some((p.key.to_string(), Value::text(p.text()?.to_string())));
             Some(Value::Struct(shown.filter_map(member).collect()))
         }),
     ],

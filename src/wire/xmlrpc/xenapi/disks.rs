@@ -1,4 +1,5 @@
-//! The local storage: two SRs on one directory, the images in it and what else VMs use as disks, and how it is attached.
+//! The local storage: two SRs on one directory, the images in it and what else VMs use as disks,
+//! and how it is attached.
 //!
 //! Every disk of a VM has a VDI. One that nobody made known is there for as long as a VM uses it.
 
@@ -15,8 +16,8 @@ use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::collections::{BTreeMap, HashMap};
 
-/// The storage repositories that xend had, which clients find by their types. Images that are made in either are sparse
-/// files; what is somewhere else is in the one that its format says.
+/// The storage repositories that xend had, which clients find by their types. Images that are made
+/// in either are sparse files; what is somewhere else is in the one that its format says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Repository {
     Local,
@@ -64,8 +65,9 @@ impl Repository {
     fn of(world: &World, uuid: Uuid, vdi: &Vdi) -> Self {
         let path = vdi.location.iter().position(|byte| *byte == b'/').unwrap_or(vdi.location.len());
         let mut formats = vdi.location[..path].split(|byte| *byte == b':');
-        let by_format =
-            || if formats.any(|format| format.starts_with(b"qcow")) { Self::Qcow } else { Self::Local };
+        let by_format = || {
+            if formats.any(|format| format.starts_with(b"qcow")) { Self::Qcow } else { Self::Local }
+        };
         Self::noted(world, uuid).unwrap_or_else(by_format)
     }
 }
@@ -100,7 +102,8 @@ impl Disks {
         }
         let mut implied = BTreeMap::new();
         for plugged in world.devices(is_block) {
-            let Some(block) = plugged.device.as_block().filter(|block| !block.uname.is_empty()) else {
+            let Some(block) = plugged.device.as_block().filter(|block| !block.uname.is_empty())
+            else {
                 continue;
             };
             by_location.entry(block.uname.clone()).or_insert_with(|| {
@@ -121,7 +124,9 @@ impl Disks {
 
     fn of(&self, world: &World, block: &Block) -> Option<Uuid> {
         let said = block.vdi.filter(|vdi| world.inventory.vdi(vdi).is_some());
-        said.or_else(|| self.by_location.get(&block.uname).copied().filter(|_| !block.uname.is_empty()))
+        said.or_else(|| {
+            self.by_location.get(&block.uname).copied().filter(|_| !block.uname.is_empty())
+        })
     }
 }
 
@@ -172,7 +177,10 @@ fn flag(world: &World, uuid: Uuid, get: fn(&Vdi) -> bool) -> Option<Value> {
 }
 
 fn about(uuid: Uuid) -> About {
-    About { instead: Some(Instead::MessageAndObject("VDI_ERROR", uuid.to_string())), ..About::default() }
+    About {
+        instead: Some(Instead::MessageAndObject("VDI_ERROR", uuid.to_string())),
+        ..About::default()
+    }
 }
 
 /// One that nobody made known cannot be changed.
@@ -192,8 +200,9 @@ fn create_vdi(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> 
     // xm makes one for a drive without a medium, too.
     let is_empty_drive = given.as_deref() == Some("");
     let given = given.unwrap_or_default();
-    Vdi::check_location(given.as_bytes())
-        .map_err(|invalid| Failure::value("other_config.location", &invalid.to_string()).sent("", &given))?;
+    Vdi::check_location(given.as_bytes()).map_err(|invalid| {
+        Failure::value("other_config.location", &invalid.to_string()).sent("", &given)
+    })?;
     let location = Text::from(given);
     // xm says -1 or 0 of what is somewhere else.
     let size = record.number::<i64>("virtual_size")?;
@@ -202,7 +211,9 @@ fn create_vdi(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> 
         (Some(size), _) => size,
         (None, false) => 0,
         (None, true) if is_empty_drive => 0,
-        (None, true) => return Err(Failure::value("virtual_size", "a number of bytes above 0 is expected")),
+        (None, true) => {
+            return Err(Failure::value("virtual_size", "a number of bytes above 0 is expected"));
+        }
     };
     let kind = record.parsed("type")?.unwrap_or(VdiKind::System);
     let (sharable, read_only) = (record.flag("sharable")?, record.flag("read_only")?);
@@ -220,7 +231,9 @@ pub(super) static VDI: Class = Class {
     fields: &[
         Field::read("uuid", |world, uuid| vdi(world, uuid).and_then(|_| text(uuid))),
         Field::noted("name_label", Kind::Text, |world, uuid| text(vdi(world, uuid)?.location)),
-        Field::noted("name_description", Kind::Text, |world, uuid| vdi(world, uuid).and_then(|_| text(""))),
+        Field::noted("name_description", Kind::Text, |world, uuid| {
+            vdi(world, uuid).and_then(|_| text(""))
+        }),
         Field::read("SR", |world, uuid| {
             let vdi = vdi(world, uuid)?;
             text(Repository::of(world, uuid, &vdi).uuid(world))
@@ -232,7 +245,9 @@ pub(super) static VDI: Class = Class {
         Field::written(
             "virtual_size",
             |world, uuid| Some(number(virtual_size(world, &vdi(world, uuid)?))),
-            |world, uuid, args| change(world, uuid, Change::SetVdi(uuid, VdiSetting::Size(args.number(2)?))),
+            |world, uuid, args| {
+                change(world, uuid, Change::SetVdi(uuid, VdiSetting::Size(args.number(2)?)))
+            },
         )
         .needing(&[Need::Storage]),
         Field::read("physical_utilisation", |world, uuid| {
@@ -244,14 +259,22 @@ pub(super) static VDI: Class = Class {
             "sharable",
             |world, uuid| flag(world, uuid, |vdi| vdi.sharable),
             |world, uuid, args| {
-                change(world, uuid, Change::SetVdi(uuid, VdiSetting::Sharable(args.flag(2, false)?)))
+                change(
+                    world,
+                    uuid,
+                    Change::SetVdi(uuid, VdiSetting::Sharable(args.flag(2, false)?)),
+                )
             },
         ),
         Field::written(
             "read_only",
             |world, uuid| flag(world, uuid, |vdi| vdi.read_only),
             |world, uuid, args| {
-                change(world, uuid, Change::SetVdi(uuid, VdiSetting::ReadOnly(args.flag(2, false)?)))
+                change(
+                    world,
+                    uuid,
+                    Change::SetVdi(uuid, VdiSetting::ReadOnly(args.flag(2, false)?)),
+                )
             },
         ),
         Field::read("security_label", |world, uuid| vdi(world, uuid).and_then(|_| text(""))),
@@ -288,12 +311,16 @@ pub(super) static SR: Class = Class {
     shelf: Shelf::Inventory,
     fields: &[
         Field::read("uuid", |world, uuid| Repository::find(world, uuid).and_then(|_| text(uuid))),
-        Field::noted("name_label", Kind::Text, |world, uuid| text(Repository::find(world, uuid)?.label())),
+        Field::noted("name_label", Kind::Text, |world, uuid| {
+            text(Repository::find(world, uuid)?.label())
+        }),
         Field::noted("name_description", Kind::Text, |_, _| text("Disk images of this host")),
         Field::read("VDIs", |world, uuid| Some(refs(vdis_in(world, uuid).map(|(vdi, _)| vdi)))),
         Field::read("PBDs", |world, uuid| Some(refs(pbds_of(world, uuid)))),
-        Field::read("virtual_allocation", |world, uuid| Some(number(total(world, uuid, virtual_size))))
-            .needing(&[Need::Storage]),
+        Field::read("virtual_allocation", |world, uuid| {
+            Some(number(total(world, uuid, virtual_size)))
+        })
+        .needing(&[Need::Storage]),
         Field::read("physical_utilisation", |world, uuid| {
             Some(number(total(world, uuid, |world, vdi| extent(world, vdi).used)))
         })
@@ -311,7 +338,8 @@ pub(super) static SR: Class = Class {
 };
 
 fn all_pbds(world: &World) -> Vec<Uuid> {
-    let more = world.inventory.items().filter(|item| item.thing == Thing::Pbd).map(|item| item.uuid);
+    let more =
+        world.inventory.items().filter(|item| item.thing == Thing::Pbd).map(|item| item.uuid);
     Repository::ALL.map(|one| one.pbd(world)).into_iter().chain(more).collect()
 }
 
@@ -349,7 +377,9 @@ pub(super) static PBD: Class = Class {
     needs: &[],
     shelf: Shelf::Inventory,
     fields: &[
-        Field::read("uuid", |world, uuid| is_pbd(world, uuid).then(|| Value::text(uuid.to_string()))),
+        Field::read("uuid", |world, uuid| {
+            is_pbd(world, uuid).then(|| Value::text(uuid.to_string()))
+        }),
         Field::read("host", |world, _| Some(world.host_ref())),
         Field::read("SR", |world, uuid| text(sr_of_pbd(world, uuid))),
         Field::noted("device_config", Kind::Map, |world, _| {

@@ -1,4 +1,5 @@
-//! What a call's name means for a class: the getters, setters, records and lists that derive from its fields.
+//! What a call's name means for a class: the getters, setters, records and lists that derive from
+//! its fields.
 
 use super::failure::Failure;
 use super::notes;
@@ -49,7 +50,9 @@ impl Doing {
     pub(super) fn is_about_one(self) -> bool {
         match self {
             Self::All | Self::AllRecords | Self::ByUuid | Self::ByNameLabel => false,
-            Self::Record | Self::Get(_) | Self::Set(_) | Self::AddTo(_) | Self::RemoveFrom(_) => true,
+            Self::Record | Self::Get(_) | Self::Set(_) | Self::AddTo(_) | Self::RemoveFrom(_) => {
+                true
+            }
             Self::Call(call) => call.one,
         }
     }
@@ -92,20 +95,24 @@ impl Doing {
             Self::AllRecords => {
                 let records = (class.all)(world).into_iter();
                 // One that goes away meanwhile is left out.
-                let records = records.filter_map(|uuid| Some((uuid.to_string(), class.record(world, uuid)?)));
+                let records =
+                    records.filter_map(|uuid| Some((uuid.to_string(), class.record(world, uuid)?)));
                 Value::Struct(records.collect())
             }
             Self::Record => class.record(world, uuid).ok_or_else(gone)?,
             Self::ByUuid => {
                 let text = args.text(1)?;
                 let found = Uuid::try_parse(&text).ok().filter(|uuid| class.exists(world, *uuid));
-                let found = found.ok_or_else(|| Failure::new("HANDLE_INVALID", [class.name, &text]))?;
+                let found =
+                    found.ok_or_else(|| Failure::new("HANDLE_INVALID", [class.name, &text]))?;
                 Value::text(found.to_string())
             }
             Self::ByNameLabel => {
                 let wanted = Some(Value::text(args.text(1)?));
                 let label = class.fields.iter().find(|field| field.name == "name_label");
-                let has = |uuid: &Uuid| label.is_some_and(|label| label.value(class, world, *uuid) == wanted);
+                let has = |uuid: &Uuid| {
+                    label.is_some_and(|label| label.value(class, world, *uuid) == wanted)
+                };
                 refs((class.all)(world).into_iter().filter(has))
             }
             Self::Get(field) => field.value(class, world, uuid).ok_or_else(gone)?,
@@ -163,17 +170,25 @@ impl Class {
                 Some(Doing::ByNameLabel)
             }
             _ => (field("get_").map(Doing::Get))
-                .or_else(|| field("set_").filter(|field| !matches!(field.set, Set::Never)).map(Doing::Set))
+                .or_else(|| {
+                    field("set_").filter(|field| !matches!(field.set, Set::Never)).map(Doing::Set)
+                })
                 .or_else(|| field("add_to_").filter(|field| field.is_map()).map(Doing::AddTo))
-                .or_else(|| field("remove_from_").filter(|field| field.is_map()).map(Doing::RemoveFrom)),
+                .or_else(|| {
+                    field("remove_from_").filter(|field| field.is_map()).map(Doing::RemoveFrom)
+                }),
         }
     }
 
     /// The names of its methods.
     fn methods(&'static self) -> Vec<String> {
-        let derived = ["get_all", "get_all_records", "get_record", "get_by_uuid", "get_by_name_label"];
-        let mut all: Vec<String> =
-            derived.into_iter().filter(|method| self.doing(method).is_some()).map(str::to_owned).collect();
+        let derived =
+            ["get_all", "get_all_records", "get_record", "get_by_uuid", "get_by_name_label"];
+        let mut all: Vec<String> = derived
+            .into_iter()
+            .filter(|method| self.doing(method).is_some())
+            .map(str::to_owned)
+            .collect();
         for field in self.fields {
             for prefix in ["get_", "set_", "add_to_", "remove_from_"] {
                 let method = format!("{prefix}{}", field.name);
@@ -183,7 +198,8 @@ impl Class {
                 }
             }
         }
-        let more = self.calls.iter().map(|call| call.name.to_owned()).filter(|name| !all.contains(name));
+        let more =
+            self.calls.iter().map(|call| call.name.to_owned()).filter(|name| !all.contains(name));
         let more: Vec<String> = more.collect();
         all.extend(more);
         all

@@ -1,7 +1,7 @@
 //! What happens to VMs and other objects, whoever caused it.
 //!
-//! There is no queue that could grow: a session remembers what it was last told of, and the next answer is the difference. A
-//! client that is slow is told of several changes as of one.
+//! There is no queue that could grow: a session remembers what it was last told of, and the next
+//! answer is the difference. A client that is slow is told of several changes as of one.
 
 use super::failure::Failure;
 use super::notes::Shelf;
@@ -45,7 +45,8 @@ struct Essence {
 
 impl Essence {
     fn of(view: &DomainView) -> Self {
-        let (state, config, definition) = (view.state(), view.config.clone(), view.definition.clone());
+        let (state, config, definition) =
+            (view.state(), view.config.clone(), view.definition.clone());
         Self { state, domid: view.domid(), config, definition }
     }
 
@@ -62,7 +63,8 @@ impl Essence {
 
     /// Its devices, by their UUIDs.
     fn devices(&self) -> HashMap<Uuid, &Device> {
-        let devices = self.definition.iter().chain([&self.config]).flat_map(|config| &config.devices);
+        let devices =
+            self.definition.iter().chain([&self.config]).flat_map(|config| &config.devices);
         devices.filter_map(|device| Some((device.uuid()?, device))).collect()
     }
 }
@@ -107,7 +109,11 @@ fn difference<'a, T>(
         Some(was) if differs(was, now) => Some(("mod", *uuid, now)),
         Some(_) => None,
     });
-    here.chain(old.iter().filter(|(uuid, _)| !new.contains_key(uuid)).map(|(uuid, was)| ("del", *uuid, was)))
+    here.chain(
+        old.iter()
+            .filter(|(uuid, _)| !new.contains_key(uuid))
+            .map(|(uuid, was)| ("del", *uuid, was)),
+    )
 }
 
 impl Seen {
@@ -125,7 +131,9 @@ impl Seen {
             let was = self.vms.get(&uuid).map_or_else(HashMap::new, Essence::devices);
             let is = if operation == "del" { nothing } else { essence.devices() };
             let devices = difference(&was, &is, |a, b| a != b);
-            changes.extend(devices.map(|(operation, uuid, device)| (class_of(device), operation, uuid)));
+            changes.extend(
+                devices.map(|(operation, uuid, device)| (class_of(device), operation, uuid)),
+            );
         }
         if !Arc::ptr_eq(&self.inventory, &now.inventory) {
             let items = |inventory: &Inventory| -> HashMap<Uuid, Arc<Item>> {
@@ -133,17 +141,21 @@ impl Seen {
             };
             let (was, is) = (items(&self.inventory), items(&now.inventory));
             let items = difference(&was, &is, |a, b| a != b);
-            changes.extend(
-                items.filter_map(|(operation, uuid, item)| Some((class_of_item(item)?, operation, uuid))),
-            );
+            changes.extend(items.filter_map(|(operation, uuid, item)| {
+                Some((class_of_item(item)?, operation, uuid))
+            }));
         }
         let tasks = difference(&self.tasks, &now.tasks, |a, b| a != b);
         changes.extend(tasks.map(|(operation, uuid, _)| ("task", operation, uuid)));
         (self.vms, self.inventory, self.tasks) = (now.vms, now.inventory, now.tasks);
         let classes = &self.classes;
-        changes.retain(|(class, ..)| classes.is_empty() || classes.contains(&class.to_ascii_lowercase()));
+        changes.retain(|(class, ..)| {
+            classes.is_empty() || classes.contains(&class.to_ascii_lowercase())
+        });
         // Of a VM before its devices, and what comes before what goes.
-        changes.sort_by_key(|(class, operation, uuid)| (*operation == "del", *class != "VM", *class, *uuid));
+        changes.sort_by_key(|(class, operation, uuid)| {
+            (*operation == "del", *class != "VM", *class, *uuid)
+        });
         changes.into_iter().map(|change| self.event(change)).collect()
     }
 
@@ -180,7 +192,11 @@ impl Now {
 }
 
 /// Waits until something has happened that a session wants to know of.
-pub(super) async fn next(engine: &Engine, xenapi: &XenApi, session: &str) -> Result<Value, Failure> {
+pub(super) async fn next(
+    engine: &Engine,
+    xenapi: &XenApi,
+    session: &str,
+) -> Result<Value, Failure> {
     let mut domains = engine.generations();
     let (mut inventory, mut tasks) = (engine.inventories(), xenapi.tasks.generations());
     let deadline = tokio::time::Instant::now() + PATIENCE;

@@ -1,5 +1,5 @@
-//! What is told with an event: the object as it is now. Clients that keep all objects, as Xen Orchestra's do, read it there and
-//! do not ask for each.
+//! What is told with an event: the object as it is now. Clients that keep all objects, as Xen
+//! Orchestra's do, read it there and do not ask for each.
 
 use super::doing::Doing;
 use super::failure::Failure;
@@ -12,8 +12,8 @@ fn text<'a>(event: &'a [(String, Value)], name: &str) -> &'a str {
     }
 }
 
-/// Adds `snapshot` to events about objects that are there. An event about one that has gone since is left out: that it has gone is
-/// the next one.
+/// Adds `snapshot` to events about objects that are there. An event about one that has gone since
+/// is left out: that it has gone is the next one.
 pub(super) async fn add(caller: &Caller, world: &World, events: Value) -> Result<Value, Failure> {
     let Value::Array(events) = events else { return Ok(events) };
     let mut now = World::look(&world.wire, caller, &world.session, world.who.clone()).await?;
@@ -23,7 +23,9 @@ pub(super) async fn add(caller: &Caller, world: &World, events: Value) -> Result
         let Value::Struct(mut event) = event else { continue };
         if text(&event, "operation") != "del" {
             let class = CLASSES.iter().find(|class| class.name == text(&event, "class"));
-            let (Some(class), Ok(uuid)) = (class, Uuid::try_parse(text(&event, "ref"))) else { continue };
+            let (Some(class), Ok(uuid)) = (class, Uuid::try_parse(text(&event, "ref"))) else {
+                continue;
+            };
             let vm = now.vm_behind(uuid);
             for need in Doing::Record.needs(class) {
                 if !looked_at.contains(&(need, vm)) {
@@ -32,7 +34,9 @@ pub(super) async fn add(caller: &Caller, world: &World, events: Value) -> Result
                 }
             }
             let args = Args { names: &[], values: &[] };
-            let Ok(Work::Said(record)) = Doing::Record.make(class, &now, Some(uuid), &args) else { continue };
+            let Ok(Work::Said(record)) = Doing::Record.make(class, &now, Some(uuid), &args) else {
+                continue;
+            };
             event.push(("snapshot".to_owned(), record));
         }
         told.push(Value::Struct(event));

@@ -98,10 +98,14 @@ impl Failure {
         let text = error.to_string();
         let refused = |code| Self::new(code, [text.as_str()]);
         let failure = match error {
-            Error::NoSuchDomain(_) | Error::Gone(_) => Self::new("HANDLE_INVALID", ["VM", &about.vm]),
+            Error::NoSuchDomain(_) | Error::Gone(_) => {
+                Self::new("HANDLE_INVALID", ["VM", &about.vm])
+            }
             Error::NoSuchObject { class, name } => Self::new("HANDLE_INVALID", [class, &name]),
             Error::NoSuchVnet(id) => Self::new("HANDLE_INVALID", ["vnet", &id]),
-            Error::NoSuchMigration(uuid) => Self::new("HANDLE_INVALID", ["migration", &uuid.to_string()]),
+            Error::NoSuchMigration(uuid) => {
+                Self::new("HANDLE_INVALID", ["migration", &uuid.to_string()])
+            }
             Error::BadState { .. } | Error::NotStarted(_) => Self::power_state(about),
             Error::Exists { name, .. }
             | Error::NameTaken { name, .. }
@@ -113,9 +117,10 @@ impl Failure {
             Error::PoolState(state) => Self::new("POOL_BAD_STATE", [state]),
             Error::NoSuchCpu(_) => refused("INVAILD_CPU"),
             Error::LastCpu(_) => refused("LAST_CPU_NOT_REMOVEABLE"),
-            Error::NotEnoughCpus { needed, available } => {
-                Self::new("INSUFFICIENT_CPUS", [needed.to_string().as_str(), &available.to_string()])
-            }
+            Error::NotEnoughCpus { needed, available } => Self::new(
+                "INSUFFICIENT_CPUS",
+                [needed.to_string().as_str(), &available.to_string()],
+            ),
             Error::NotConnected(device) => Self::new("INVALID_DEVICE_ERROR", [device.as_str()]),
             Error::Device { .. } | Error::DeviceBusy { .. } => refused("INVALID_DEVICE_ERROR"),
             Error::Invalid(_) => match Self::unfit(&text) {
@@ -142,9 +147,10 @@ impl Failure {
             | Error::Remote { .. }
             | Error::Stopping
             | Error::Unsupported(_) => refused("OPERATION_NOT_ALLOWED"),
-            Error::InDoubt { .. } | Error::Timeout { .. } | Error::Stalled { .. } | Error::Backend { .. } => {
-                refused("INTERNAL_ERROR")
-            }
+            Error::InDoubt { .. }
+            | Error::Timeout { .. }
+            | Error::Stalled { .. }
+            | Error::Backend { .. } => refused("INTERNAL_ERROR"),
         };
         let general = match failure {
             Self::Value { .. } => true,
@@ -175,7 +181,8 @@ impl Failure {
         };
         let parameter = |at: usize| (name_of(at), args.values.get(at));
         let first = 1 + usize::from(doing.is_about_one());
-        let renamed = || FIELDS.iter().find(|(word, _)| *word == field).map_or("", |(_, name)| *name);
+        let renamed =
+            || FIELDS.iter().find(|(word, _)| *word == field).map_or("", |(_, name)| *name);
         let (name, value) = match (doing, named(&field)) {
             (Doing::Set(_) | Doing::AddTo(_) | Doing::RemoveFrom(_), Some(at)) => parameter(at),
             (Doing::Set(of) | Doing::RemoveFrom(of), None) => (of.name, args.values.get(2)),
@@ -187,14 +194,17 @@ impl Failure {
                 (Some(value), _) => (field.as_str(), Some(value)),
                 (None, Some(value)) => (renamed(), Some(value)),
                 // A member that the record does not have: nothing was sent.
-                (None, None) if named("record").is_some() && !field.is_empty() => (field.as_str(), None),
+                (None, None) if named("record").is_some() && !field.is_empty() => {
+                    (field.as_str(), None)
+                }
                 // The core's own word for it, or none.
                 (None, None) => parameter(first),
             },
         };
         let key = named("key").and_then(|at| args.values.get(at));
         let secret = matches!(key, Some(Value::Text(key)) if Property::is_secret_key(key));
-        let value = value.filter(|value| !secret || !matches!(value, Value::Text(_)) || Some(*value) == key);
+        let value = value
+            .filter(|value| !secret || !matches!(value, Value::Text(_)) || Some(*value) == key);
         let sent = sent.unwrap_or_else(|| shown(name, value));
         Self::Value { field: name.to_owned(), sent: Some(sent), reason }
     }
@@ -206,7 +216,9 @@ impl Failure {
                 ("VALUE_NOT_SUPPORTED", vec![field, sent.unwrap_or_default(), reason])
             }
         };
-        Value::Array(std::iter::once(Value::text(code)).chain(params.into_iter().map(Value::Text)).collect())
+        Value::Array(
+            std::iter::once(Value::text(code)).chain(params.into_iter().map(Value::Text)).collect(),
+        )
     }
 }
 
@@ -306,8 +318,10 @@ mod tests {
             assert_eq!(code(error, &pci), "DIRECT_PCI_ERROR");
         }
         assert_eq!(code(Error::DeviceBusy { device: 0, class: text() }, &pci), "DIRECT_PCI_ERROR");
-        let disk =
-            About { instead: Some(Instead::WhereItFailed("INVALID_DEVICE_ERROR")), ..About::default() };
+        let disk = About {
+            instead: Some(Instead::WhereItFailed("INVALID_DEVICE_ERROR")),
+            ..About::default()
+        };
         for error in failures() {
             assert_eq!(code(error, &disk), "INVALID_DEVICE_ERROR");
         }

@@ -1,6 +1,8 @@
 //! What of the machine's is handed through to VMs: PCI functions and SCSI devices.
 
-use super::devices::{all, attach, detach, find, for_vm, is_dpci, is_dscsi, is_dscsi_hba, runtime, vm_of};
+use super::devices::{
+    all, attach, detach, find, for_vm, is_dpci, is_dscsi, is_dscsi_hba, runtime, vm_of,
+};
 use super::failure::Failure;
 use super::notes::Shelf;
 use super::record::Record;
@@ -49,11 +51,17 @@ pub(super) static PPCI: Class = Class {
         Field::read("vendor_name", |world, uuid| ppci(world, uuid).and_then(|_| text(""))),
         Field::read("device_id", |world, uuid| hex(ppci(world, uuid)?.device.into())),
         Field::read("device_name", |world, uuid| ppci(world, uuid).and_then(|_| text(""))),
-        Field::read("revision_id", |world, uuid| text(format!("{:#04x}", ppci(world, uuid)?.revision))),
+        Field::read("revision_id", |world, uuid| {
+            text(format!("{:#04x}", ppci(world, uuid)?.revision))
+        }),
         Field::read("class_code", |world, uuid| hex(ppci(world, uuid)?.class >> 8)),
         Field::read("class_name", |world, uuid| text(kind_of_card(ppci(world, uuid)?.class))),
-        Field::read("subsystem_vendor_id", |world, uuid| hex(ppci(world, uuid)?.subsystem_vendor.into())),
-        Field::read("subsystem_vendor_name", |world, uuid| ppci(world, uuid).and_then(|_| text(""))),
+        Field::read("subsystem_vendor_id", |world, uuid| {
+            hex(ppci(world, uuid)?.subsystem_vendor.into())
+        }),
+        Field::read("subsystem_vendor_name", |world, uuid| {
+            ppci(world, uuid).and_then(|_| text(""))
+        }),
         Field::read("subsystem_id", |world, uuid| hex(ppci(world, uuid)?.subsystem.into())),
         Field::read("subsystem_name", |world, uuid| ppci(world, uuid).and_then(|_| text(""))),
         Field::read("driver", |world, uuid| text(&ppci(world, uuid)?.driver)),
@@ -94,7 +102,8 @@ fn word(function: &PciFunction, key: &str) -> Option<String> {
 
 /// A number that was given in hexadecimal or not.
 fn slot(text: &str) -> Option<u32> {
-    text.strip_prefix("0x").map_or_else(|| text.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())
+    text.strip_prefix("0x")
+        .map_or_else(|| text.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())
 }
 
 fn virtual_slot(world: &World, uuid: Uuid) -> Option<i64> {
@@ -107,16 +116,20 @@ fn create_dpci(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure>
     let view = for_vm(world, &record)?;
     let physical = record.object(world, "PPCI", &PPCI)?;
     let address = ppci(world, physical).map(|facts| facts.address);
-    let address = address.ok_or_else(|| Failure::new("HANDLE_INVALID", ["PPCI", &physical.to_string()]))?;
+    let address =
+        address.ok_or_else(|| Failure::new("HANDLE_INVALID", ["PPCI", &physical.to_string()]))?;
     let same = |device: &Device| matches!(device, Device::Pci(pci) if pci.functions.iter().any(|function| function.address == address));
-    let user =
-        world.snapshot.domains().find(|view| view.configs().any(|config| config.devices.iter().any(same)));
+    let user = world
+        .snapshot
+        .domains()
+        .find(|view| view.configs().any(|config| config.devices.iter().any(same)));
     if let Some(user) = user {
         let why = format!("{address} is handed through to {} already", user.name());
         return Err(Failure::new("DIRECT_PCI_ERROR", [why.as_str()]));
     }
     let mut rest = Vec::new();
-    if let Some(slot) = record.number::<u32>("hotplug_slot")?.filter(|slot| (1..32).contains(slot)) {
+    if let Some(slot) = record.number::<u32>("hotplug_slot")?.filter(|slot| (1..32).contains(slot))
+    {
         rest.push(Property::new("vslot", format!("{slot:#04x}")));
     }
     if let Some(key) = record.optional_text("key")?.filter(|key| !key.is_empty()) {
@@ -124,7 +137,8 @@ fn create_dpci(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure>
     }
     let options = record.map("options")?;
     if !options.is_empty() {
-        let options: Vec<String> = options.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let options: Vec<String> =
+            options.iter().map(|(key, value)| format!("{key}={value}")).collect();
         rest.push(Property::new("opts", options.join(",")));
     }
     let functions = vec![PciFunction { address, rest }];
@@ -164,7 +178,9 @@ pub(super) static DPCI: Class = Class {
             let options = word(function(world, uuid)?, "opts").unwrap_or_default();
             let pairs = options.split(',').filter_map(|pair| pair.split_once('='));
             let pairs = pairs.filter(|(key, _)| !Property::is_secret_key(key));
-            Some(Value::Struct(pairs.map(|(key, value)| (key.to_owned(), Value::text(value))).collect()))
+            Some(Value::Struct(
+                pairs.map(|(key, value)| (key.to_owned(), Value::text(value))).collect(),
+            ))
         }),
     ],
     calls: &[
@@ -281,7 +297,12 @@ fn virtual_number(world: &World, uuid: Uuid, which: usize) -> Option<Value> {
 }
 
 fn vscsi(rest: Vec<Property>) -> Device {
-    Device::Generic(Generic { class: "vscsi".to_owned(), id: None, uuid: Some(Uuid::new_v4()), rest })
+    Device::Generic(Generic {
+        class: "vscsi".to_owned(),
+        id: None,
+        uuid: Some(Uuid::new_v4()),
+        rest,
+    })
 }
 
 fn create_dscsi(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
@@ -289,9 +310,11 @@ fn create_dscsi(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure
     let view = for_vm(world, &record)?;
     let physical = record.object(world, "PSCSI", &PSCSI)?;
     let facts = pscsi(world, physical);
-    let facts = facts.ok_or_else(|| Failure::new("HANDLE_INVALID", ["PSCSI", &physical.to_string()]))?;
+    let facts =
+        facts.ok_or_else(|| Failure::new("HANDLE_INVALID", ["PSCSI", &physical.to_string()]))?;
     let at = record.parsed::<Hctl>("virtual_HCTL")?;
-    let at = at.ok_or_else(|| Failure::new("CREATE_UNSPECIFIED_ATTRIBUTE", ["virtual_HCTL", "DSCSI"]))?;
+    let at =
+        at.ok_or_else(|| Failure::new("CREATE_UNSPECIFIED_ATTRIBUTE", ["virtual_HCTL", "DSCSI"]))?;
     let device = vscsi(vec![
         Property::new("p-dev", facts.at.to_string()),
         Property::new("p-devname", facts.node.as_str()),
@@ -310,7 +333,8 @@ pub(super) static DSCSI: Class = Class {
         Field::read("VM", |world, uuid| vm_of(world, is_dscsi, uuid)),
         Field::read("PSCSI", |world, uuid| {
             let at = rest(world, is_dscsi, uuid, "p-dev")?.parse::<Hctl>().ok();
-            let there = at.filter(|at| world.seen.hardware.scsi.iter().any(|facts| facts.at == *at));
+            let there =
+                at.filter(|at| world.seen.hardware.scsi.iter().any(|facts| facts.at == *at));
             text(there.map_or_else(String::new, |at| pscsi_of(world, at).to_string()))
         })
         .needing(PLUGGED),
@@ -365,7 +389,9 @@ pub(super) static DSCSI_HBA: Class = Class {
             Some(refs(there.map(|host| hba_of(world, host))))
         })
         .needing(PLUGGED),
-        Field::read("DSCSIs", |world, uuid| find(world, is_dscsi_hba, uuid).map(|_| Value::Array(vec![]))),
+        Field::read("DSCSIs", |world, uuid| {
+            find(world, is_dscsi_hba, uuid).map(|_| Value::Array(vec![]))
+        }),
         Field::read("virtual_host", |world, uuid| text(rest(world, is_dscsi_hba, uuid, "v-host")?)),
         Field::read("assignment_mode", |world, uuid| {
             text(rest(world, is_dscsi_hba, uuid, "assignment_mode")?)

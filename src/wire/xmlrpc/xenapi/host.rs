@@ -59,7 +59,8 @@ fn power(world: &World, reboot: bool) -> Result<Work, Failure> {
         let why = "The configuration does not allow it, see xend-node-shutdown";
         return Err(Failure::new("OPERATION_NOT_ALLOWED", [why]));
     }
-    let guests = world.snapshot.domains().filter(|view| view.facts.is_some() && !view.is_privileged());
+    let guests =
+        world.snapshot.domains().filter(|view| view.facts.is_some() && !view.is_privileged());
     if let count @ 1.. = guests.count() {
         let why = format!("{count} VMs run on the host: shut them down, or migrate them");
         return Err(Failure::new("EHOSTRUNNING", [why.as_str()]));
@@ -144,16 +145,23 @@ pub(super) static HOST: Class = Class {
         Field::read("host_CPUs", |world, _| Some(refs(cpus(world)))),
         Field::read("metrics", |world, _| text(metrics(world).to_string())),
         Field::read("PBDs", |world, _| Some(refs((disks::PBD.all)(world)))),
-        Field::read("PIFs", |world, _| Some(refs(network::all_pifs(world)))).needing(&[Need::Interfaces]),
-        Field::read("PPCIs", |world, _| Some(refs(hand::all_ppcis(world)))).needing(&[Need::Hardware]),
-        Field::read("PSCSIs", |world, _| Some(refs(hand::all_pscsis(world)))).needing(&[Need::Hardware]),
-        Field::read("PSCSI_HBAs", |world, _| Some(refs(hand::all_hbas(world)))).needing(&[Need::Hardware]),
-        Field::read("resident_cpu_pools", |world, _| Some(cpu_pool::active(world))).needing(&[Need::Pools]),
+        Field::read("PIFs", |world, _| Some(refs(network::all_pifs(world))))
+            .needing(&[Need::Interfaces]),
+        Field::read("PPCIs", |world, _| Some(refs(hand::all_ppcis(world))))
+            .needing(&[Need::Hardware]),
+        Field::read("PSCSIs", |world, _| Some(refs(hand::all_pscsis(world))))
+            .needing(&[Need::Hardware]),
+        Field::read("PSCSI_HBAs", |world, _| Some(refs(hand::all_hbas(world))))
+            .needing(&[Need::Hardware]),
+        Field::read("resident_cpu_pools", |world, _| Some(cpu_pool::active(world)))
+            .needing(&[Need::Pools]),
     ],
     calls: &[
         Call::one("enable", &["session", "host"], |world, _, _| Ok(enable(world, true))),
         Call::one("disable", &["session", "host"], |world, _, _| Ok(enable(world, false))),
-        Call::one("dmesg", &["session", "host"], |_, _, _| Ok(ask(vec![Query::Dmesg.into()], dmesg))),
+        Call::one("dmesg", &["session", "host"], |_, _, _| {
+            Ok(ask(vec![Query::Dmesg.into()], dmesg))
+        }),
         Call::one("dmesg_clear", &["session", "host"], |_, _, _| {
             Ok(ask(vec![Query::Dmesg.into(), Change::ClearDmesg.into()], dmesg))
         }),
@@ -175,7 +183,9 @@ pub(super) static HOST: Class = Class {
         Call::one("tmem_set_compress", &["session", "host", "cli_id", "value"], no_tmem),
         Call::one("tmem_query_freeable_mb", &["session", "host"], no_tmem),
         Call::one("tmem_shared_auth", &["session", "host", "cli_id", "uuid_str", "auth"], no_tmem),
-        Call::free("list_methods", &["session"], |_, _, _| Ok(Work::Said(texts(super::doing::methods())))),
+        Call::free("list_methods", &["session"], |_, _, _| {
+            Ok(Work::Said(texts(super::doing::methods())))
+        }),
     ],
 };
 
@@ -211,8 +221,12 @@ pub(super) static HOST_METRICS: Class = Class {
     shelf: Shelf::Inventory,
     fields: &[
         Field::read("uuid", |world, _| text(metrics(world).to_string())),
-        Field::read("memory_total", |world, _| Some(number(u128::from(world.info.total_memory) << 20))),
-        Field::read("memory_free", |world, _| Some(number(u128::from(world.figures.free_memory) << 20))),
+        Field::read("memory_total", |world, _| {
+            Some(number(u128::from(world.info.total_memory) << 20))
+        }),
+        Field::read("memory_free", |world, _| {
+            Some(number(u128::from(world.figures.free_memory) << 20))
+        }),
         Field::read("last_updated", |world, _| Some(World::time(world.now))),
     ],
     calls: &[],
@@ -224,15 +238,20 @@ pub(super) static HOST_CPU: Class = Class {
     needs: &[],
     shelf: Shelf::Inventory,
     fields: &[
-        Field::read("uuid", |world, uuid| cpu_number(world, uuid).map(|_| Value::text(uuid.to_string()))),
+        Field::read("uuid", |world, uuid| {
+            cpu_number(world, uuid).map(|_| Value::text(uuid.to_string()))
+        }),
         Field::read("host", |world, _| Some(world.host_ref())),
         Field::read("number", |world, uuid| cpu_number(world, uuid).map(number)),
-        Field::read("vendor", |world, _| text(&world.seen.hardware.cpu.vendor)).needing(&[Need::Hardware]),
+        Field::read("vendor", |world, _| text(&world.seen.hardware.cpu.vendor))
+            .needing(&[Need::Hardware]),
         Field::read("speed", |world, _| Some(number(world.info.topology.khz / 1000))),
-        Field::read("modelname", |world, _| text(&world.seen.hardware.cpu.name)).needing(&[Need::Hardware]),
+        Field::read("modelname", |world, _| text(&world.seen.hardware.cpu.name))
+            .needing(&[Need::Hardware]),
         Field::read("stepping", |world, _| Some(number(world.seen.hardware.cpu.stepping)))
             .needing(&[Need::Hardware]),
-        Field::read("flags", |world, _| text(&world.seen.hardware.cpu.flags)).needing(&[Need::Hardware]),
+        Field::read("flags", |world, _| text(&world.seen.hardware.cpu.flags))
+            .needing(&[Need::Hardware]),
         Field::read("utilisation", |world, uuid| {
             Some(Value::Double(utilisation(world, cpu_number(world, uuid)?)))
         })
@@ -254,14 +273,19 @@ pub(super) static HOST_CPU: Class = Class {
     .needing(&[Need::Pools])],
 };
 
-/// How much of a CPU the VCPUs use that are on it now: each as it has been since its VM was started.
+/// How much of a CPU the VCPUs use that are on it now: each as it has been since its VM was
+/// started.
 fn utilisation(world: &World, cpu: usize) -> f64 {
     let share = |uuid: &Uuid, time: std::time::Duration| {
         let started = world.vm(*uuid).and_then(|view| view.facts.as_ref()?.start_time);
         let up = started.and_then(|started| world.now.duration_since(started).ok());
         up.map_or(0.0, |up| time.as_secs_f64() / up.as_secs_f64().max(1e-9))
     };
-    let on = world.seen.vcpus.iter().flat_map(|(uuid, vcpus)| vcpus.iter().map(move |vcpu| (uuid, vcpu)));
+    let on = world
+        .seen
+        .vcpus
+        .iter()
+        .flat_map(|(uuid, vcpus)| vcpus.iter().map(move |vcpu| (uuid, vcpu)));
     let on = on.filter(|(_, vcpu)| vcpu.online && vcpu.cpu.is_some_and(|on| on as usize == cpu));
     on.map(|(uuid, vcpu)| share(uuid, vcpu.cpu_time)).sum::<f64>().min(1.0)
 }

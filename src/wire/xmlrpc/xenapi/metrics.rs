@@ -27,7 +27,8 @@ fn each(world: &World, metrics: Uuid, get: impl Fn(&VcpuFacts) -> Value) -> Opti
 fn params(world: &World, metrics: Uuid) -> Option<Value> {
     let view = of(world, metrics)?;
     let (weight, cap) = (view.config.cpu_weight.to_string(), view.config.cpu_cap.to_string());
-    let mut members = vec![("weight".to_owned(), Value::Text(weight)), ("cap".to_owned(), Value::Text(cap))];
+    let mut members =
+        vec![("weight".to_owned(), Value::Text(weight)), ("cap".to_owned(), Value::Text(cap))];
     for vcpu in world.seen.vcpus.get(&view.uuid).into_iter().flatten() {
         let cpus: Vec<String> = vcpu.affinity.iter().map(|cpu| cpu.to_string()).collect();
         members.push((format!("cpumap{}", vcpu.number), Value::text(cpus.join(","))));
@@ -71,7 +72,8 @@ pub(super) static VM_METRICS: Class = Class {
         Field::read("VCPUs_utilisation", |world, uuid| {
             let started = of(world, uuid)?.facts.as_ref().and_then(|facts| facts.start_time);
             let up = started.and_then(|started| world.now.duration_since(started).ok());
-            let share = |time: f64| up.map_or(0.0, |up| (time / up.as_secs_f64().max(1e-9)).min(1.0));
+            let share =
+                |time: f64| up.map_or(0.0, |up| (time / up.as_secs_f64().max(1e-9)).min(1.0));
             each(world, uuid, |vcpu| Value::Double(share(vcpu.cpu_time.as_secs_f64())))
         })
         .needing(VCPUS),
@@ -81,7 +83,8 @@ pub(super) static VM_METRICS: Class = Class {
         .needing(VCPUS),
         Field::read("VCPUs_flags", |world, uuid| {
             each(world, uuid, |vcpu| {
-                let all = [("blocked", vcpu.blocked), ("online", vcpu.online), ("running", vcpu.running)];
+                let all =
+                    [("blocked", vcpu.blocked), ("online", vcpu.online), ("running", vcpu.running)];
                 texts(all.into_iter().filter(|(_, on)| *on).map(|(word, _)| word.to_owned()))
             })
         })
@@ -130,7 +133,8 @@ fn nothing(world: &World, metrics: Uuid) -> Option<Value> {
     guest(world, metrics).map(|_| map([]))
 }
 
-/// What a guest says of itself: documented by xend, which never had it. What only an agent in the guest knows is empty.
+/// What a guest says of itself: documented by xend, which never had it. What only an agent in the
+/// guest knows is empty.
 pub(super) static VM_GUEST_METRICS: Class = Class {
     name: "VM_guest_metrics",
     all: |world| world.snapshot.domains().map(|view| derived(view.uuid, "guest_metrics")).collect(),
@@ -167,7 +171,8 @@ fn kib(bytes: u64) -> f64 {
 }
 
 fn since((read, written): (u64, u64), start: Option<SystemTime>, now: SystemTime) -> (f64, f64) {
-    let up = start.and_then(|start| now.duration_since(start).ok()).map_or(0.0, |up| up.as_secs_f64());
+    let up =
+        start.and_then(|start| now.duration_since(start).ok()).map_or(0.0, |up| up.as_secs_f64());
     let rate = |bytes: u64| if up > 0.0 { kib(bytes) / up } else { 0.0 };
     (rate(read), rate(written))
 }
@@ -180,10 +185,14 @@ pub(super) static VBD_METRICS: Class = Class {
     shelf: Shelf::Inventory,
     fields: &[
         Field::read("uuid", |world, uuid| find(world, is_block, uuid).and_then(|_| text(uuid))),
-        Field::read("io_read_kbs", |world, uuid| Some(Value::Double(rate(world, is_block, uuid)?.0)))
-            .needing(&[Need::Devices]),
-        Field::read("io_write_kbs", |world, uuid| Some(Value::Double(rate(world, is_block, uuid)?.1)))
-            .needing(&[Need::Devices]),
+        Field::read("io_read_kbs", |world, uuid| {
+            Some(Value::Double(rate(world, is_block, uuid)?.0))
+        })
+        .needing(&[Need::Devices]),
+        Field::read("io_write_kbs", |world, uuid| {
+            Some(Value::Double(rate(world, is_block, uuid)?.1))
+        })
+        .needing(&[Need::Devices]),
         Field::read("last_updated", |world, _| Some(World::time(world.now))),
     ],
     calls: &[],
@@ -199,8 +208,10 @@ pub(super) static VIF_METRICS: Class = Class {
         Field::read("uuid", |world, uuid| find(world, is_vif, uuid).and_then(|_| text(uuid))),
         Field::read("io_read_kbs", |world, uuid| Some(Value::Double(rate(world, is_vif, uuid)?.0)))
             .needing(&[Need::Devices]),
-        Field::read("io_write_kbs", |world, uuid| Some(Value::Double(rate(world, is_vif, uuid)?.1)))
-            .needing(&[Need::Devices]),
+        Field::read("io_write_kbs", |world, uuid| {
+            Some(Value::Double(rate(world, is_vif, uuid)?.1))
+        })
+        .needing(&[Need::Devices]),
         Field::read("io_total_read_kbs", |world, uuid| {
             Some(Value::Double(kib(moved(world, is_vif, uuid)?.0)))
         })

@@ -1,4 +1,5 @@
-//! The Xen-API: classes of objects, their fields and what can be done with them, after a client has logged in.
+//! The Xen-API: classes of objects, their fields and what can be done with them, after a client has
+//! logged in.
 //!
 //! ```text
 //! table     what a class is made of; getters, records and lists derive from it
@@ -14,7 +15,8 @@
 //! host, vm, metrics, devices, vbd, vif, disks, network, cpu_pool, hand, policy    the classes
 //! ```
 //!
-//! The order of checks is xend's: how many parameters, the session, the reference, and then the call itself.
+//! The order of checks is xend's: how many parameters, the session, the reference, and then the
+//! call itself.
 
 mod cpu_pool;
 mod devices;
@@ -75,7 +77,12 @@ impl XenApi {
     }
 
     pub(super) fn new(host: Uuid) -> Self {
-        Self { host, sessions: Sessions::default(), tasks: Tasks::default(), debug: Debug::default() }
+        Self {
+            host,
+            sessions: Sessions::default(),
+            tasks: Tasks::default(),
+            debug: Debug::default(),
+        }
     }
 }
 
@@ -88,16 +95,21 @@ pub(super) async fn answer(wire: &XmlRpc, login: &Login, caller: &Caller, call: 
         perform(wire, caller, call).await
     };
     let said = match said {
-        Ok(value) => vec![member("Status", Value::text("Success")), member("Value", without_nil(value))],
+        Ok(value) => {
+            vec![member("Status", Value::text("Success")), member("Value", without_nil(value))]
+        }
         Err(failure) => {
-            vec![member("Status", Value::text("Failure")), member("ErrorDescription", failure.description())]
+            vec![
+                member("Status", Value::text("Failure")),
+                member("ErrorDescription", failure.description()),
+            ]
         }
     };
     Value::Struct(said)
 }
 
-/// All methods by their names. Those that begin a task are left out, as xend did: clients take what stands before the first dot for
-/// a class.
+/// All methods by their names. Those that begin a task are left out, as xend did: clients take what
+/// stands before the first dot for a class.
 pub(super) fn methods() -> impl Iterator<Item = String> {
     doing::methods().into_iter().filter(|method| !method.starts_with(ASYNC))
 }
@@ -123,7 +135,8 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     let full = call.method.strip_prefix(ASYNC).unwrap_or(&call.method);
     let (name, method) = full.split_once('.').ok_or_else(unknown)?;
     let class = CLASSES.iter().find(|class| class.name == name).ok_or_else(unknown)?;
-    let doing = class.doing(method).filter(|doing| waits || doing.can_be_a_task()).ok_or_else(unknown)?;
+    let doing =
+        class.doing(method).filter(|doing| waits || doing.can_be_a_task()).ok_or_else(unknown)?;
     if !doing.takes().contains(&call.params.len()) {
         let (expected, actual) = (doing.names().len().to_string(), call.params.len().to_string());
         return Err(Failure::new(
@@ -145,7 +158,8 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
     for need in class.needs {
         world.look_at(caller, *need, None).await?;
     }
-    let reference = if doing.is_about_one() { Some(refer(class, &world, doing, &args)?) } else { None };
+    let reference =
+        if doing.is_about_one() { Some(refer(class, &world, doing, &args)?) } else { None };
     let vm = reference.and_then(|reference| world.vm_behind(reference));
     for need in doing.needs(class).into_iter().filter(|need| !class.needs.contains(need)) {
         world.look_at(caller, need, vm).await?;
@@ -161,7 +175,13 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
 const ASYNC: &str = "Async.";
 
 /// Begins a task, which makes the call as it is made without one.
-fn later(wire: &XmlRpc, caller: &Caller, call: &Call, full: &str, who: &Who) -> Result<Value, Failure> {
+fn later(
+    wire: &XmlRpc,
+    caller: &Caller,
+    call: &Call,
+    full: &str,
+    who: &Who,
+) -> Result<Value, Failure> {
     let text = |at: usize| match call.params.get(at) {
         Some(Value::Text(text)) => text.as_str(),
         _ => "",
@@ -172,7 +192,8 @@ fn later(wire: &XmlRpc, caller: &Caller, call: &Call, full: &str, who: &Who) -> 
     let call = Call { method: full.to_owned(), params: call.params.clone() };
     tokio::spawn(async move {
         // Whose progress it is stands in the file.
-        if let ("VM.restore", Some(Value::Text(file))) = (call.method.as_str(), call.params.get(1)) {
+        if let ("VM.restore", Some(Value::Text(file))) = (call.method.as_str(), call.params.get(1))
+        {
             if let Ok(Outcome::Saved(config)) =
                 wire.engine().execute(&caller, Query::Saved(file.into())).await
             {

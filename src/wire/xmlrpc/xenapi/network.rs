@@ -8,7 +8,9 @@ use super::record::{Record, find};
 use super::table::{Call, Class, Field, Work};
 use super::vif::mtu;
 use super::world::{Need, World, map, metrics_of, number, refs, text};
-use crate::core::model::{Device, Interface, InterfaceChange, InterfaceKind, Mac, Network, Uuid, Vif, Vlan};
+use crate::core::model::{
+    Device, Interface, InterfaceChange, InterfaceKind, Mac, Network, Uuid, Vif, Vlan,
+};
 use crate::core::op::{Change, NetworkOp};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -71,7 +73,8 @@ fn about(uuid: Uuid) -> About {
 fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> {
     let record = Record::of("network", args)?;
     let name = record.needed("name_label")?;
-    let made = Network::new(&name).map_err(|invalid| Failure::value("name_label", &invalid.to_string()))?;
+    let made = Network::new(&name)
+        .map_err(|invalid| Failure::value("name_label", &invalid.to_string()))?;
     if bridges(world).contains(&name) {
         return Err(Failure::new("UNIQUE_NAME_ERROR", [name.as_str(), "network"]));
     }
@@ -113,7 +116,9 @@ pub(super) static NETWORK: Class = Class {
             let on = ports(world).filter(|port| port.bridge.as_ref() == Some(&bridge));
             Some(refs(on.map(|port| pif(world, &port.name))))
         }),
-        Field::read("managed", |world, uuid| Some(Value::Bool(made(world, &bridge(world, uuid)?).is_some()))),
+        Field::read("managed", |world, uuid| {
+            Some(Value::Bool(made(world, &bridge(world, uuid)?).is_some()))
+        }),
         Field::noted("default_gateway", Kind::Text, |_, _| text("")),
         Field::noted("default_netmask", Kind::Text, |_, _| text("")),
         Field::noted("other_config", Kind::Map, |_, _| Some(map([]))),
@@ -170,7 +175,8 @@ fn create_vlan(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure>
 
 /// Puts a card on a bridge, or takes it off.
 fn link(world: &World, uuid: Uuid, on: bool) -> Result<Work, Failure> {
-    let port = port(world, uuid).ok_or_else(|| Failure::new("HANDLE_INVALID", ["PIF", &uuid.to_string()]))?;
+    let port = port(world, uuid)
+        .ok_or_else(|| Failure::new("HANDLE_INVALID", ["PIF", &uuid.to_string()]))?;
     let stored = world.inventory.vlans().find(|(_, vlan)| vlan.name() == port.name);
     // A card that is on none goes back to where it was, or on the default one.
     let home = stored.map(|(_, vlan)| vlan.bridge.clone());
@@ -184,14 +190,18 @@ fn link(world: &World, uuid: Uuid, on: bool) -> Result<Work, Failure> {
         ops.push(Change::Note(uuid, change).into());
     }
     ops.push(
-        Change::Network(NetworkOp::Interface(InterfaceChange::Link { name: port.name.clone(), bridge }))
-            .into(),
+        Change::Network(NetworkOp::Interface(InterfaceChange::Link {
+            name: port.name.clone(),
+            bridge,
+        }))
+        .into(),
     );
     Ok(Work::silent(ops, about(uuid)))
 }
 
 fn adjust(world: &World, uuid: Uuid, mac: Option<Mac>, mtu: Option<u32>) -> Result<Work, Failure> {
-    let port = port(world, uuid).ok_or_else(|| Failure::new("HANDLE_INVALID", ["PIF", &uuid.to_string()]))?;
+    let port = port(world, uuid)
+        .ok_or_else(|| Failure::new("HANDLE_INVALID", ["PIF", &uuid.to_string()]))?;
     let op = NetworkOp::Interface(InterfaceChange::Adjust { name: port.name.clone(), mac, mtu });
     Ok(Work::silent(vec![Change::Network(op).into()], about(uuid)))
 }
@@ -217,7 +227,9 @@ pub(super) static PIF: Class = Class {
         Field::read("host", |world, _| Some(world.host_ref())),
         Field::written(
             "MAC",
-            |world, uuid| text(port(world, uuid)?.mac.map(|mac| mac.to_string()).unwrap_or_default()),
+            |world, uuid| {
+                text(port(world, uuid)?.mac.map(|mac| mac.to_string()).unwrap_or_default())
+            },
             |world, uuid, args| {
                 let mac = args.text(2)?.parse();
                 let mac = mac.map_err(|invalid: crate::core::model::Invalid| {
@@ -239,7 +251,9 @@ pub(super) static PIF: Class = Class {
             InterfaceKind::Vlan { tag, .. } => Some(number(tag)),
             _ => text("-1"),
         }),
-        Field::read("metrics", |world, uuid| port(world, uuid).and_then(|_| text(metrics_of(uuid)))),
+        Field::read("metrics", |world, uuid| {
+            port(world, uuid).and_then(|_| text(metrics_of(uuid)))
+        }),
     ],
     calls: &[
         Call::free("create_VLAN", &["session", "device", "network", "host", "VLAN"], create_vlan),
@@ -249,7 +263,10 @@ pub(super) static PIF: Class = Class {
                 let why = "It is a card of the host's, or a virtual LAN that others see to";
                 return Err(Failure::new("OPERATION_NOT_ALLOWED", [why]));
             }
-            Ok(Work::silent(vec![Change::Network(NetworkOp::DestroyVlan(uuid)).into()], about(uuid)))
+            Ok(Work::silent(
+                vec![Change::Network(NetworkOp::DestroyVlan(uuid)).into()],
+                about(uuid),
+            ))
         }),
         Call::one("plug", &["session", "self"], |world, uuid, _| link(world, uuid, true)),
         Call::one("unplug", &["session", "self"], |world, uuid, _| link(world, uuid, false)),

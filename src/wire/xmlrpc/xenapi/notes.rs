@@ -45,7 +45,8 @@ impl Kind {
     }
 }
 
-/// Bytes of memory in whole MiB: every size of a VM's is rounded down, so that what is not above another one stays so.
+/// Bytes of memory in whole MiB: every size of a VM's is rounded down, so that what is not above
+/// another one stays so.
 pub(super) const fn memory(bytes: u64) -> u64 {
     bytes >> MIB << MIB
 }
@@ -67,7 +68,9 @@ fn change(shelf: Shelf, world: &World, uuid: Uuid, change: NoteChange) -> Result
     let about = About { vm: uuid.to_string(), ..About::default() };
     let op = match shelf {
         Shelf::Inventory => Change::Note(uuid, change),
-        Shelf::Vm => Change::Domain(DomainRef::new(uuid.to_string()), DomainOp::Set(Setting::Note(change))),
+        Shelf::Vm => {
+            Change::Domain(DomainRef::new(uuid.to_string()), DomainOp::Set(Setting::Note(change)))
+        }
         Shelf::Device => {
             let gone = || Failure::new("HANDLE_INVALID", ["device", &uuid.to_string()]);
             let plugged = world.device(uuid).ok_or_else(gone)?;
@@ -89,7 +92,9 @@ pub(super) fn apply(device: &mut Device, change: &NoteChange) -> Result<(), Fail
     let mut notes = Notes::from_properties(rest);
     change.apply(&mut notes).map_err(|invalid| Failure::value(&field, &invalid.to_string()))?;
     rest.retain(|property| property.key != field.as_str());
-    rest.extend(notes.to_properties().into_iter().filter(|property| property.key == field.as_str()));
+    rest.extend(
+        notes.to_properties().into_iter().filter(|property| property.key == field.as_str()),
+    );
     Ok(())
 }
 
@@ -104,7 +109,9 @@ pub(super) fn set(
         return Err(Failure::new("OPERATION_NOT_ALLOWED", [field.name]));
     };
     let mut note = kind.read(args, 2)?;
-    if let (Note::Map(new), Some(Note::Map(old))) = (&mut note, read(shelf, world, uuid, field.name)) {
+    if let (Note::Map(new), Some(Note::Map(old))) =
+        (&mut note, read(shelf, world, uuid, field.name))
+    {
         keep(new, old, args, 2);
     }
     if let Note::Map(new) = &note {
@@ -115,7 +122,8 @@ pub(super) fn set(
     change(shelf, world, uuid, NoteChange::Field(field.name.to_owned(), Some(note)))
 }
 
-/// What stays of a map that is set: what nil says of, and passwords, which nobody who read the map can give back.
+/// What stays of a map that is set: what nil says of, and passwords, which nobody who read the map
+/// can give back.
 pub(super) fn keep(
     new: &mut BTreeMap<String, String>,
     old: BTreeMap<String, String>,
@@ -130,7 +138,13 @@ pub(super) fn keep(
 }
 
 /// A fact in a map cannot be set to something else: nothing would come of it.
-fn check_fact(world: &World, uuid: Uuid, field: &Field, key: &str, value: &str) -> Result<(), Failure> {
+fn check_fact(
+    world: &World,
+    uuid: Uuid,
+    field: &Field,
+    key: &str,
+    value: &str,
+) -> Result<(), Failure> {
     let facts = if let Get::Beside(facts) = field.get { facts(world, uuid) } else { None };
     let Some(Value::Struct(facts)) = facts else { return Ok(()) };
     match facts.iter().find(|(fact, _)| fact == key) {
@@ -158,7 +172,10 @@ pub(super) fn set_entry(
 }
 
 /// Notes of what a new object's record says, of those fields that are noted.
-pub(super) fn of_record(record: &super::record::Record<'_>, fields: &[Field]) -> Result<Notes, Failure> {
+pub(super) fn of_record(
+    record: &super::record::Record<'_>,
+    fields: &[Field],
+) -> Result<Notes, Failure> {
     let mut notes = Notes::default();
     for field in fields {
         let Some(kind) = field.get.noted() else { continue };

@@ -12,7 +12,8 @@ use std::time::Duration;
 /// Why nothing comes of it.
 const NO_MODULE: &str = "No security module is loaded";
 
-/// What xend returned of a module that is not there: its error number for operations that are not supported.
+/// What xend returned of a module that is not there: its error number for operations that are not
+/// supported.
 const RC: &str = "-1";
 
 /// What fails for want of a module.

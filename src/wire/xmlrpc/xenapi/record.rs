@@ -37,7 +37,8 @@ impl<'a> Record<'a> {
 
     /// A member that was given, and is not nil.
     pub(super) fn args_of(&self, name: &'static str) -> Option<Member<'a>> {
-        let (_, value) = self.members.iter().find(|(key, value)| key == name && *value != Value::Nil)?;
+        let (_, value) =
+            self.members.iter().find(|(key, value)| key == name && *value != Value::Nil)?;
         Some(Member { name: [name], value })
     }
 
@@ -56,7 +57,11 @@ impl<'a> Record<'a> {
     }
 
     pub(super) fn flag(&self, name: &'static str) -> Result<bool, Failure> {
-        Ok(self.args_of(name).map(|member| member.args().flag(0, false)).transpose()?.unwrap_or(false))
+        Ok(self
+            .args_of(name)
+            .map(|member| member.args().flag(0, false))
+            .transpose()?
+            .unwrap_or(false))
     }
 
     pub(super) fn number<T: TryFrom<i64>>(&self, name: &'static str) -> Result<Option<T>, Failure> {
@@ -103,7 +108,11 @@ impl<'a> Record<'a> {
 }
 
 /// An object of a class, by its reference.
-pub(super) fn find(world: &World, class: &super::table::Class, reference: &str) -> Result<Uuid, Failure> {
+pub(super) fn find(
+    world: &World,
+    class: &super::table::Class,
+    reference: &str,
+) -> Result<Uuid, Failure> {
     let found = Uuid::try_parse(reference).ok().filter(|uuid| class.exists(world, *uuid));
     found.ok_or_else(|| Failure::new("HANDLE_INVALID", [class.name, reference]))
 }

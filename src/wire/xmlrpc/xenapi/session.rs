@@ -1,6 +1,7 @@
 //! Who has logged in.
 //!
-//! Over the unix socket the user is who the kernel says that it is; what a client calls itself is noted and means nothing.
+//! Over the unix socket the user is who the kernel says that it is; what a client calls itself is
+//! noted and means nothing.
 
 use super::event::Seen;
 use super::failure::Failure;
@@ -53,8 +54,8 @@ struct Session {
 
 /// All sessions. They end with the daemon, and clients log in again.
 ///
-/// A reference is looked up by its hash, with a key of the process's own: how long that takes says nothing of how much of a
-/// guess is right.
+/// A reference is looked up by its hash, with a key of the process's own: how long that takes says
+/// nothing of how much of a guess is right.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     all: Mutex<HashMap<Uuid, Session>>,
@@ -67,7 +68,8 @@ impl Sessions {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets an originator try a password, when not too many of its other tries are under way; none if that takes too long.
+    /// Lets an originator try a password, when not too many of its other tries are under way; none
+    /// if that takes too long.
     async fn turn(&self, originator: &str) -> Option<OwnedSemaphorePermit> {
         let turns = {
             let mut trying = self.trying.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +139,8 @@ pub(super) const LOGIN_TAKES: &[&str] = &["uname", "pwd", "version", "originator
 /// How many of them must be given.
 pub(super) const LOGIN_NEEDS: usize = 2;
 
-/// `session.login_with_password(user, password)`, and the version and originator that later clients add.
+/// `session.login_with_password(user, password)`, and the version and originator that later clients
+/// add.
 pub(super) async fn log_in(
     wire: &XmlRpc,
     login: &Login,
@@ -153,7 +156,8 @@ pub(super) async fn log_in(
         return Err(Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", counts));
     }
     let denied = || Failure::new("SESSION_AUTHENTICATION_FAILED", []);
-    let [Some(Value::Text(user)), Some(Value::Text(password))] = [call.params.first(), call.params.get(1)]
+    let [Some(Value::Text(user)), Some(Value::Text(password))] =
+        [call.params.first(), call.params.get(1)]
     else {
         return Err(denied());
     };

@@ -4,7 +4,8 @@ use super::failure::{About, Failure};
 use super::notes::{self, Kind, Shelf};
 use super::world::{Need, World, noted};
 use super::{
-    cpu_pool, devices, disks, event, hand, host, metrics, network, policy, session, task, vbd, vif, vm,
+    cpu_pool, devices, disks, event, hand, host, metrics, network, policy, session, task, vbd, vif,
+    vm,
 };
 use crate::core::model::Uuid;
 use crate::core::op::{Op, Outcome};
@@ -148,7 +149,9 @@ impl Field {
                 let Some(Value::Struct(mut members)) = facts(world, uuid) else { return None };
                 let noted = notes::read(class.shelf, world, uuid, self.name).as_ref().map(noted);
                 if let Some(Value::Struct(noted)) = noted {
-                    let new = noted.into_iter().filter(|(key, _)| !members.iter().any(|(one, _)| one == key));
+                    let new = noted
+                        .into_iter()
+                        .filter(|(key, _)| !members.iter().any(|(one, _)| one == key));
                     members.extend(new.collect::<Vec<_>>());
                 }
                 Some(Value::Struct(members))
@@ -161,8 +164,8 @@ impl Field {
     }
 }
 
-/// Makes something to be done of a call. The parameters are counted from the session, which is the first; the UUID is the
-/// object's that the second one names, or the host's if none is named.
+/// Makes something to be done of a call. The parameters are counted from the session, which is the
+/// first; the UUID is the object's that the second one names, or the host's if none is named.
 pub(super) type Make = fn(&World, Uuid, &Args<'_>) -> Result<Work, Failure>;
 
 /// Something else that can be called.
@@ -181,12 +184,20 @@ pub(super) struct Call {
 
 impl Call {
     /// Something with an object.
-    pub(super) const fn one(name: &'static str, takes: &'static [&'static str], make: Make) -> Self {
+    pub(super) const fn one(
+        name: &'static str,
+        takes: &'static [&'static str],
+        make: Make,
+    ) -> Self {
         Self { name, takes, optional: 0, one: true, needs: &[], make }
     }
 
     /// Something without one.
-    pub(super) const fn free(name: &'static str, takes: &'static [&'static str], make: Make) -> Self {
+    pub(super) const fn free(
+        name: &'static str,
+        takes: &'static [&'static str],
+        make: Make,
+    ) -> Self {
         Self { name, takes, optional: 0, one: false, needs: &[], make }
     }
 

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 /// How long a task is remembered that has ended.
 const MEMORY: Duration = Duration::from_secs(60 * 60);
 
-/// How many tasks there can be. Beyond that the one that ended first is forgotten, and if none has ended, none begins.
+/// How many tasks there can be. Beyond that the one that ended first is forgotten, and if none has
+/// ended, none begins.
 const MOST: usize = 10_000;
 
 #[derive(Debug, Clone)]
@@ -63,14 +64,20 @@ impl Tasks {
         if tasks.len() >= MOST {
             let first = tasks.iter().filter_map(|(uuid, task)| Some((ended(task)?, *uuid))).min();
             let (_, first) = first.ok_or_else(|| {
-                Failure::new("OPERATION_NOT_ALLOWED", ["Too many tasks are under way, wait for some of them"])
+                Failure::new(
+                    "OPERATION_NOT_ALLOWED",
+                    ["Too many tasks are under way, wait for some of them"],
+                )
             })?;
             tasks.remove(&first);
         }
         let uuid = Uuid::new_v4();
         let stop = CancellationToken::new();
         let (method, session, user) = (method.to_owned(), session.to_owned(), user.to_owned());
-        tasks.insert(uuid, Task { method, session, user, vm, stop: stop.clone(), began, ended: None });
+        tasks.insert(
+            uuid,
+            Task { method, session, user, vm, stop: stop.clone(), began, ended: None },
+        );
         self.changed();
         Ok((uuid, stop))
     }
@@ -128,7 +135,8 @@ fn of(world: &World, uuid: Uuid) -> Option<Task> {
 /// How far it is: a domain that is saved, restored or moved says so itself.
 fn progress(world: &World, uuid: Uuid) -> Option<Value> {
     let task = of(world, uuid)?;
-    let under_way = || world.vm(task.vm?)?.progress.map(|progress| f64::from(progress.percent()) / 100.0);
+    let under_way =
+        || world.vm(task.vm?)?.progress.map(|progress| f64::from(progress.percent()) / 100.0);
     let done = if task.ended.is_some() { 1.0 } else { under_way().unwrap_or(0.0) };
     Some(Value::Double(done))
 }
@@ -137,20 +145,25 @@ fn progress(world: &World, uuid: Uuid) -> Option<Value> {
 const STOPPABLE: [&str; 3] = ["VM.save", "VM.suspend", "VM.migrate"];
 
 fn is_stoppable(task: &Task) -> bool {
-    task.ended.is_none() && (STOPPABLE.contains(&task.method.as_str()) || task.method == "debug.wait")
+    task.ended.is_none()
+        && (STOPPABLE.contains(&task.method.as_str()) || task.method == "debug.wait")
 }
 
 /// A task that a session may do something with: its user's own.
 fn mine(world: &World, uuid: Uuid) -> Result<Task, Failure> {
-    let task = of(world, uuid).ok_or_else(|| Failure::new("HANDLE_INVALID", ["task", &uuid.to_string()]))?;
+    let task = of(world, uuid)
+        .ok_or_else(|| Failure::new("HANDLE_INVALID", ["task", &uuid.to_string()]))?;
     if task.user == world.who.user { Ok(task) } else { Err(Failure::new("PERMISSION_DENIED", [])) }
 }
 
 fn cancel(world: &World, uuid: Uuid) -> Result<Work, Failure> {
     let task = mine(world, uuid)?;
     if !is_stoppable(&task) {
-        let why =
-            if task.ended.is_some() { "The task has ended" } else { "What is under way cannot be stopped" };
+        let why = if task.ended.is_some() {
+            "The task has ended"
+        } else {
+            "What is under way cannot be stopped"
+        };
         return Err(Failure::new("OPERATION_NOT_ALLOWED", [why]));
     }
     task.stop.cancel();

@@ -54,11 +54,14 @@ fn create_vif(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Failure> 
         given => network::bridge(world, find_object(world, &NETWORK, given)?),
     };
     let mac = mac(&record.text("MAC")?)?;
-    let taken = |device: &Device| matches!(device, Device::Vif(vif) if mac.is_some() && vif.mac == mac);
-    if let Some(mac) = mac.filter(|_| view.configs().any(|config| config.devices.iter().any(taken))) {
+    let taken =
+        |device: &Device| matches!(device, Device::Vif(vif) if mac.is_some() && vif.mac == mac);
+    if let Some(mac) = mac.filter(|_| view.configs().any(|config| config.devices.iter().any(taken)))
+    {
         return Err(Failure::new("DEVICE_EXISTS_ERROR", [mac.to_string().as_str()]));
     }
-    let mut vif = Vif { mac, bridge: bridge.map(Text::from), uuid: Some(Uuid::new_v4()), ..Vif::default() };
+    let mut vif =
+        Vif { mac, bridge: bridge.map(Text::from), uuid: Some(Uuid::new_v4()), ..Vif::default() };
     put(&mut vif.rest, "type", record.optional_text("type")?);
     put(&mut vif.rest, "mtu", mtu(record.number("MTU")?)?.map(|mtu| mtu.to_string()));
     put(&mut vif.rest, "security_label", record.optional_text("security_label")?);
@@ -97,10 +100,12 @@ pub(super) static VIF: Class = Class {
         ),
         Field::written(
             "MAC",
-            |world, uuid| text(vif(world, uuid)?.mac.map(|mac| mac.to_string()).unwrap_or_default()),
+            |world, uuid| {
+                text(vif(world, uuid)?.mac.map(|mac| mac.to_string()).unwrap_or_default())
+            },
             |world, uuid, args| {
-                let mac =
-                    mac(&args.text(2)?)?.ok_or_else(|| Failure::value("MAC", "an address is expected"))?;
+                let mac = mac(&args.text(2)?)?
+                    .ok_or_else(|| Failure::value("MAC", "an address is expected"))?;
                 with_vif(world, uuid, |vif| {
                     vif.mac = Some(mac);
                     Ok(())
@@ -111,7 +116,8 @@ pub(super) static VIF: Class = Class {
             "MTU",
             |world, uuid| {
                 Some(number(
-                    key(&vif(world, uuid)?.rest, "mtu").map_or_else(|| "0".to_owned(), ToString::to_string),
+                    key(&vif(world, uuid)?.rest, "mtu")
+                        .map_or_else(|| "0".to_owned(), ToString::to_string),
                 ))
             },
             |world, uuid, args| {
@@ -123,7 +129,11 @@ pub(super) static VIF: Class = Class {
             },
         ),
         Field::read("security_label", |world, uuid| {
-            text(key(&vif(world, uuid)?.rest, "security_label").map(ToString::to_string).unwrap_or_default())
+            text(
+                key(&vif(world, uuid)?.rest, "security_label")
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+            )
         }),
         Field::read("currently_attached", |world, uuid| attached(world, is_vif, uuid)),
         Field::read("metrics", |world, uuid| find(world, is_vif, uuid).and_then(|_| text(uuid))),
@@ -132,9 +142,13 @@ pub(super) static VIF: Class = Class {
     ],
     calls: &[
         Call::free("create", &["session", "record"], create_vif).needing(&[Need::Interfaces]),
-        Call::one("destroy", &["session", "self"], |world, uuid, _| detach(world, "VIF", is_vif, uuid, true)),
+        Call::one("destroy", &["session", "self"], |world, uuid, _| {
+            detach(world, "VIF", is_vif, uuid, true)
+        }),
         Call::one("plug", &["session", "self"], |world, uuid, _| plug(world, "VIF", is_vif, uuid)),
-        Call::one("unplug", &["session", "self"], |world, uuid, _| detach(world, "VIF", is_vif, uuid, false)),
+        Call::one("unplug", &["session", "self"], |world, uuid, _| {
+            detach(world, "VIF", is_vif, uuid, false)
+        }),
         Call::one("set_security_label", &["session", "self", "label", "old_label"], |_, _, _| {
             Err(super::policy::no_module())
         }),

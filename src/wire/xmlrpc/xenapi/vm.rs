@@ -7,7 +7,9 @@ use super::vm_set as set;
 use super::world::{Need, World, derived, devices_of, map, metrics_of, none, number, refs, text};
 use super::{cpu_pool, vm_calls};
 use crate::core::lifecycle::State;
-use crate::core::model::{Device, GuestKind, Image, OnEvent, OnXendStart, Property, ShutdownReason, Uuid};
+use crate::core::model::{
+    Device, GuestKind, Image, OnEvent, OnXendStart, Property, ShutdownReason, Uuid,
+};
 use crate::core::snapshot::DomainView;
 use crate::wire::xmlrpc::value::Value;
 use std::sync::Arc;
@@ -62,19 +64,26 @@ pub(super) const fn words(mode: OnEvent) -> &'static str {
 fn platform(world: &World, uuid: Uuid) -> Option<Value> {
     let image = view(world, uuid)?.config.image.as_ref();
     // A definition has this one beside its image.
-    let defaults = image.into_iter().flat_map(Image::defaults).filter(|(key, _)| *key != "superpages");
+    let defaults =
+        image.into_iter().flat_map(Image::defaults).filter(|(key, _)| *key != "superpages");
     let set = image.iter().flat_map(|image| &image.rest).filter(|setting| !setting.is_secret());
-    let member =
-        |setting: &Property| Some((setting.key.to_string(), Value::text(setting.text()?.to_string())));
+    let member = |setting: &Property| {
+        Some((setting.key.to_string(), Value::text(setting.text()?.to_string())))
+    };
     let defaults = defaults.map(|(key, value)| (key.to_owned(), Value::text(value)));
     Some(Value::Struct(defaults.chain(set.filter_map(member)).collect()))
 }
 
-/// Where the firmware of an HVM guest looks for something to boot; a word for `HVM_boot_policy` says whether there is any.
+/// Where the firmware of an HVM guest looks for something to boot; a word for `HVM_boot_policy`
+/// says whether there is any.
 fn boot(world: &World, uuid: Uuid) -> Option<(&'static str, String)> {
     view(world, uuid)?;
-    let order = |image: &Image| image.setting("boot").map_or_else(|| "cd".to_owned(), ToString::to_string);
-    Some(image(world, uuid, true).map_or_else(Default::default, |image| ("BIOS order", order(image))))
+    let order =
+        |image: &Image| image.setting("boot").map_or_else(|| "cd".to_owned(), ToString::to_string);
+    Some(
+        image(world, uuid, true)
+            .map_or_else(Default::default, |image| ("BIOS order", order(image))),
+    )
 }
 
 /// It goes down with what the guest has at most.
@@ -112,8 +121,11 @@ fn vcpus_params(world: &World, uuid: Uuid) -> Option<Value> {
 
 fn boot_params(world: &World, uuid: Uuid) -> Option<Value> {
     let (_, order) = boot(world, uuid)?;
-    let more =
-        view(world, uuid)?.config.notes.shown("HVM_boot_params").map(|(key, value)| (key, value.to_owned()));
+    let more = view(world, uuid)?
+        .config
+        .notes
+        .shown("HVM_boot_params")
+        .map(|(key, value)| (key, value.to_owned()));
     Some(map((!order.is_empty()).then_some(("order", order)).into_iter().chain(more)))
 }
 
@@ -131,11 +143,15 @@ pub(super) static VM: Class = Class {
             |world, uuid| text(&view(world, uuid)?.config.description),
             set::description,
         ),
-        Field::noted("user_version", Kind::Text, |world, uuid| view(world, uuid).and_then(|_| text("1"))),
+        Field::noted("user_version", Kind::Text, |world, uuid| {
+            view(world, uuid).and_then(|_| text("1"))
+        }),
         Field::noted("is_a_template", Kind::Flag, |_, _| Some(Value::Bool(false))),
         Field::written(
             "auto_power_on",
-            |world, uuid| Some(Value::Bool(view(world, uuid)?.config.on_xend_start == OnXendStart::Start)),
+            |world, uuid| {
+                Some(Value::Bool(view(world, uuid)?.config.on_xend_start == OnXendStart::Start))
+            },
             set::auto_power_on,
         ),
         Field::read("resident_on", |world, _| Some(world.host_ref())),
@@ -152,7 +168,11 @@ pub(super) static VM: Class = Class {
             set::memory_dynamic_max,
         ),
         Field::written("VCPUs_params", vcpus_params, set::vcpus_params),
-        Field::written("VCPUs_max", |world, uuid| text(view(world, uuid)?.config.vcpus), set::vcpus_max),
+        Field::written(
+            "VCPUs_max",
+            |world, uuid| text(view(world, uuid)?.config.vcpus),
+            set::vcpus_max,
+        ),
         Field::written(
             "VCPUs_at_startup",
             |world, uuid| text(view(world, uuid)?.config.vcpu_avail.count_ones()),
@@ -171,7 +191,13 @@ pub(super) static VM: Class = Class {
         Field::written(
             "actions_after_suspend",
             |world, uuid| {
-                text(view(world, uuid)?.config.notes.text("actions_after_suspend").unwrap_or("restart"))
+                text(
+                    view(world, uuid)?
+                        .config
+                        .notes
+                        .text("actions_after_suspend")
+                        .unwrap_or("restart"),
+                )
             },
             set::after_suspend,
         ),
@@ -189,7 +215,11 @@ pub(super) static VM: Class = Class {
         Field::read("DSCSI_HBAs", |world, uuid| own(world, uuid, is_dscsi_hba)),
         Field::read("crash_dumps", none),
         Field::read("cpu_pool", cpu_pool::of_vm).needing(&[Need::Pools]),
-        Field::written("pool_name", |world, uuid| text(&view(world, uuid)?.config.pool_name), set::pool_name),
+        Field::written(
+            "pool_name",
+            |world, uuid| text(&view(world, uuid)?.config.pool_name),
+            set::pool_name,
+        ),
         Field::read("tools_version", |_, _| Some(map([]))),
         Field::written(
             "PV_bootloader",
@@ -220,7 +250,11 @@ pub(super) static VM: Class = Class {
             |world, uuid| of_pv(world, uuid, |image| image.args.to_string()),
             set::pv_args,
         ),
-        Field::written("HVM_boot_policy", |world, uuid| text(boot(world, uuid)?.0), set::hvm_boot_policy),
+        Field::written(
+            "HVM_boot_policy",
+            |world, uuid| text(boot(world, uuid)?.0),
+            set::hvm_boot_policy,
+        ),
         Field::written("HVM_boot_params", boot_params, set::hvm_boot_params),
         Field::written("platform", platform, set::platform),
         Field::noted("PCI_bus", Kind::Text, |_, _| text("")),
@@ -228,9 +262,13 @@ pub(super) static VM: Class = Class {
         Field::read("domid", |world, uuid| {
             Some(number(view(world, uuid)?.domid().map_or(-1, |domid| i64::from(domid.0))))
         }),
-        Field::read("is_control_domain", |world, uuid| Some(Value::Bool(view(world, uuid)?.is_privileged()))),
+        Field::read("is_control_domain", |world, uuid| {
+            Some(Value::Bool(view(world, uuid)?.is_privileged()))
+        }),
         Field::read("metrics", |world, uuid| text(metrics_of(view(world, uuid)?.uuid))),
-        Field::read("guest_metrics", |world, uuid| text(derived(view(world, uuid)?.uuid, "guest_metrics"))),
+        Field::read("guest_metrics", |world, uuid| {
+            text(derived(view(world, uuid)?.uuid, "guest_metrics"))
+        }),
         // There is no security module.
         Field::read("security_label", |world, uuid| view(world, uuid).and_then(|_| text(""))),
     ],

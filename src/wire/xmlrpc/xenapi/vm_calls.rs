@@ -22,7 +22,12 @@ const HALTED: States = &["Halted"];
 pub(super) const ANY: States = &[];
 
 /// Something with a VM that is in one of these states.
-pub(super) fn does(world: &World, uuid: Uuid, states: States, op: DomainOp) -> Result<Work, Failure> {
+pub(super) fn does(
+    world: &World,
+    uuid: Uuid,
+    states: States,
+    op: DomainOp,
+) -> Result<Work, Failure> {
     let now = world.vm(uuid).map_or("Unknown", |view| power_state(view));
     let about = About {
         vm: uuid.to_string(),
@@ -47,7 +52,8 @@ fn migrate(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> 
     let Some(Value::Struct(options)) = args.values.get(4) else {
         return Err(Failure::value("other_config", "a map is expected"));
     };
-    let option = |name: &str| options.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let option =
+        |name: &str| options.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let values: Vec<Value> = ["port", "ssl"].map(|name| option(name).unwrap_or(Value::Nil)).into();
     let options = Args { names: &["port", "ssl"], values: &values };
     if options.flag(1, false)? {
@@ -99,7 +105,9 @@ macro_rules! plain {
 /// Something that takes one parameter more.
 macro_rules! taking {
     ($name:literal, $param:literal, $states:expr, |$args:ident| $op:expr) => {
-        Call::one($name, &["session", "vm", $param], |world, uuid, $args| does(world, uuid, $states, $op))
+        Call::one($name, &["session", "vm", $param], |world, uuid, $args| {
+            does(world, uuid, $states, $op)
+        })
     };
 }
 
@@ -123,9 +131,17 @@ pub(super) const CALLS: &[Call] = &[
     }),
     taking!("set_VCPUs_number_live", "nvcpu", ANY, |args| DomainOp::SetVcpus(args.vcpus(2)?)),
     taking!("set_memory_dynamic_max_live", "value", ANY, |args| DomainOp::SetMemory(mib(args, 2)?)),
-    Call::one("set_memory_dynamic_min_live", &["session", "vm", "value"], vm_set::memory_dynamic_min),
+    Call::one(
+        "set_memory_dynamic_min_live",
+        &["session", "vm", "value"],
+        vm_set::memory_dynamic_min,
+    ),
     Call::one("add_to_VCPUs_params", &["session", "vm", "key", "value"], vm_set::add_vcpus_param),
-    Call::one("add_to_VCPUs_params_live", &["session", "vm", "key", "value"], vm_set::add_vcpus_param),
+    Call::one(
+        "add_to_VCPUs_params_live",
+        &["session", "vm", "key", "value"],
+        vm_set::add_vcpus_param,
+    ),
     Call::one("remove_from_VCPUs_params", &["session", "vm", "key"], vm_set::remove_vcpus_param),
     Call::one("add_to_HVM_boot_params", &["session", "vm", "key", "value"], vm_set::add_boot_param),
     Call::one("remove_from_HVM_boot_params", &["session", "vm", "key"], vm_set::remove_boot_param),
@@ -142,11 +158,13 @@ pub(super) const CALLS: &[Call] = &[
         does(world, uuid, RUNNING, DomainOp::Save { file, checkpoint })
     }),
     Call::free("restore", &["session", "file", "start_paused"], |_, _, args| {
-        let ops = vec![Change::Restore { file: args.path(1)?, paused: args.flag(2, false)? }.into()];
+        let ops =
+            vec![Change::Restore { file: args.path(1)?, paused: args.flag(2, false)? }.into()];
         Ok(Work::silent(ops, About::default()))
     }),
     Call::one("migrate", &["session", "vm", "dest", "live", "other_config"], migrate),
-    Call::one("cpu_pool_migrate", &["session", "vm", "cpu_pool"], migrate_to_pool).needing(&[Need::Pools]),
+    Call::one("cpu_pool_migrate", &["session", "vm", "cpu_pool"], migrate_to_pool)
+        .needing(&[Need::Pools]),
     // There is no security module to know a label.
     Call::one("set_security_label", &["session", "vm", "label", "old_label"], |_, _, _| {
         Err(super::policy::no_module())

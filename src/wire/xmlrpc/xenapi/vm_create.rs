@@ -10,8 +10,8 @@ use super::vm_set::{self as set, event, static_min};
 use super::world::World;
 use crate::core::error::Error;
 use crate::core::model::{
-    Device, DomName, DomainConfig, Note, NoteChange, OnEvent, OnXendStart, Property, Setting, Text, Uuid,
-    Vdi, parse_uuid,
+    Device, DomName, DomainConfig, Note, NoteChange, OnEvent, OnXendStart, Property, Setting, Text,
+    Uuid, Vdi, parse_uuid,
 };
 use crate::core::op::{Change, Op};
 use crate::wire::xmlrpc::args::Args;
@@ -30,7 +30,9 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
     }
     let uuid = match record.text("uuid")?.as_str() {
         "" => Uuid::new_v4(),
-        given => parse_uuid(given).map_err(|invalid| Failure::value("uuid", &invalid.to_string()))?,
+        given => {
+            parse_uuid(given).map_err(|invalid| Failure::value("uuid", &invalid.to_string()))?
+        }
     };
     // Another domain's UUID would redefine that domain.
     if let Some(view) = world.snapshot.by_uuid(&uuid) {
@@ -58,14 +60,17 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
         Setting::Bootloader(record.text("PV_bootloader")?.into()),
         Setting::BootloaderArgs(record.text("PV_bootloader_args")?.into()),
         Setting::Kernel(record.text("PV_kernel")?.into()),
-        Setting::Ramdisk(record.optional_text("PV_ramdisk")?.filter(|path| !path.is_empty()).map(Text::from)),
+        Setting::Ramdisk(
+            record.optional_text("PV_ramdisk")?.filter(|path| !path.is_empty()).map(Text::from),
+        ),
         Setting::Args(record.text("PV_args")?.into()),
         Setting::OnPoweroff(after(&record, "actions_after_shutdown", OnEvent::Destroy, &vm)?),
         Setting::OnReboot(after(&record, "actions_after_reboot", OnEvent::Restart, &vm)?),
         Setting::OnCrash(after(&record, "actions_after_crash", OnEvent::Restart, &vm)?),
     ];
     let on_suspend = record.optional_text("actions_after_suspend")?.filter(|word| !word.is_empty());
-    settings.extend(on_suspend.map(|word| set::on_suspend(&word, &vm)).transpose()?.map(Setting::Note));
+    settings
+        .extend(on_suspend.map(|word| set::on_suspend(&word, &vm)).transpose()?.map(Setting::Note));
     if record.flag("auto_power_on")? {
         settings.push(Setting::OnXendStart(OnXendStart::Start));
     }
@@ -89,8 +94,10 @@ pub(super) fn create(world: &World, _: Uuid, args: &Args<'_>) -> Result<Work, Fa
         });
     }
     let params = record.map("VCPUs_params")?;
-    let others =
-        params.iter().filter(|(key, _)| !is_ours(key)).map(|(key, value)| (key.clone(), value.clone()));
+    let others = params
+        .iter()
+        .filter(|(key, _)| !is_ours(key))
+        .map(|(key, value)| (key.clone(), value.clone()));
     settings.extend(others.map(|param| entry("VCPUs_params", param)));
     for setting in settings {
         setting.apply(&mut config).map_err(|invalid| Failure::unfit(&invalid.to_string()))?;
@@ -126,7 +133,12 @@ fn memory(record: &Record<'_>) -> Result<(u64, u64), Failure> {
     Ok((memory, most.unwrap_or(memory)))
 }
 
-fn after(record: &Record<'_>, field: &'static str, otherwise: OnEvent, vm: &str) -> Result<OnEvent, Failure> {
+fn after(
+    record: &Record<'_>,
+    field: &'static str,
+    otherwise: OnEvent,
+    vm: &str,
+) -> Result<OnEvent, Failure> {
     match record.text(field)?.as_str() {
         "" => Ok(otherwise),
         word => event(word, field == "actions_after_crash", vm),
@@ -138,7 +150,11 @@ fn is_ours(key: &str) -> bool {
     matches!(key, "weight" | "cap") || key.starts_with("cpumap")
 }
 
-fn schedule(config: &mut DomainConfig, params: &BTreeMap<String, String>, cpus: u32) -> Result<(), Failure> {
+fn schedule(
+    config: &mut DomainConfig,
+    params: &BTreeMap<String, String>,
+    cpus: u32,
+) -> Result<(), Failure> {
     for (key, value) in params.iter().filter(|(key, _)| is_ours(key)) {
         schedule_by(config, key, value, cpus).map_err(|failure| failure.sent(key, value))?;
     }
@@ -146,8 +162,14 @@ fn schedule(config: &mut DomainConfig, params: &BTreeMap<String, String>, cpus: 
 }
 
 /// The same of one parameter.
-fn schedule_by(config: &mut DomainConfig, key: &str, value: &str, cpus: u32) -> Result<(), Failure> {
-    let args = Args { names: &["VCPUs_params"], values: &[crate::wire::xmlrpc::Value::text(value)] };
+fn schedule_by(
+    config: &mut DomainConfig,
+    key: &str,
+    value: &str,
+    cpus: u32,
+) -> Result<(), Failure> {
+    let args =
+        Args { names: &["VCPUs_params"], values: &[crate::wire::xmlrpc::Value::text(value)] };
     match (key, key.strip_prefix("cpumap").and_then(|vcpu| vcpu.parse::<usize>().ok())) {
         ("weight", _) => config.cpu_weight = args.number::<u16>(0)?.max(1),
         ("cap", _) => config.cpu_cap = args.number(0)?,
@@ -178,7 +200,8 @@ pub(super) fn clone(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, 
         Some(name) => name,
         None => free_name(world, original.name().as_str()),
     };
-    let name = DomName::new(&name).map_err(|invalid| Failure::value("new_name", &invalid.to_string()))?;
+    let name =
+        DomName::new(&name).map_err(|invalid| Failure::value("new_name", &invalid.to_string()))?;
     let new = Uuid::new_v4();
     let mut config = DomainConfig::clone(&original.config);
     (config.name, config.uuid) = (name, Some(new));
@@ -194,20 +217,27 @@ pub(super) fn clone(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, 
                     if shared || image.is_some_and(|(_, vdi)| vdi.read_only || vdi.sharable) {
                         continue;
                     }
-                    let why =
-                        format!("Disk {} is no image of the local storage and cannot be copied", block.dev);
+                    let why = format!(
+                        "Disk {} is no image of the local storage and cannot be copied",
+                        block.dev
+                    );
                     return Err(Failure::new("OPERATION_NOT_ALLOWED", [why.as_str()]));
                 };
                 let copy = Uuid::new_v4();
                 let image = Vdi { location: Text::default(), ..vdi.clone() };
                 let notes = item.notes.clone();
                 ops.push(
-                    Change::CreateVdi { uuid: copy, vdi: Box::new(image), notes, copy: Some(item.uuid) }
-                        .into(),
+                    Change::CreateVdi {
+                        uuid: copy,
+                        vdi: Box::new(image),
+                        notes,
+                        copy: Some(item.uuid),
+                    }
+                    .into(),
                 );
                 block.vdi = Some(copy);
-                let path =
-                    String::from_utf8_lossy(&vdi.location).replace(&item.uuid.to_string(), &copy.to_string());
+                let path = String::from_utf8_lossy(&vdi.location)
+                    .replace(&item.uuid.to_string(), &copy.to_string());
                 block.uname = path.into();
             }
             _ => {}
@@ -219,6 +249,7 @@ pub(super) fn clone(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, 
 
 fn free_name(world: &World, of: &str) -> String {
     let name = |n: u32| if n == 0 { format!("{of}-clone") } else { format!("{of}-clone-{n}") };
-    let taken = |name: &str| DomName::new(name).is_ok_and(|name| world.snapshot.by_name(&name).is_some());
+    let taken =
+        |name: &str| DomName::new(name).is_ok_and(|name| world.snapshot.by_name(&name).is_some());
     (0..1000).map(name).find(|name| !taken(name)).unwrap_or_else(|| name(0))
 }

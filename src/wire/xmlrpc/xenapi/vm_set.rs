@@ -7,8 +7,8 @@ use super::vm::{power_state, view, words};
 use super::vm_calls::{ANY, does, mib};
 use super::world::World;
 use crate::core::model::{
-    CpuSet, DomName, DomainRef, GuestKind, Note, NoteChange, OnEvent, OnXendStart, Scheduler, Setting, Text,
-    Uuid,
+    CpuSet, DomName, DomainRef, GuestKind, Note, NoteChange, OnEvent, OnXendStart, Scheduler,
+    Setting, Text, Uuid,
 };
 use crate::core::op::{Change, DomainOp, Op};
 use crate::wire::xmlrpc::args::Args;
@@ -42,8 +42,8 @@ fn entry(field: &str, key: String, value: Option<String>) -> DomainOp {
 }
 
 pub(super) fn name(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
-    let name =
-        DomName::new(&args.text(2)?).map_err(|invalid| Failure::value("name_label", &invalid.to_string()))?;
+    let name = DomName::new(&args.text(2)?)
+        .map_err(|invalid| Failure::value("name_label", &invalid.to_string()))?;
     does(world, uuid, ANY, DomainOp::Rename(name))
 }
 
@@ -88,7 +88,10 @@ pub(super) fn static_min(least: u64, most: u64) -> Result<NoteChange, Failure> {
         let reason = format!("more than memory_static_max, {} bytes", bytes(most));
         return Err(Failure::value("memory_static_min", &reason));
     }
-    Ok(NoteChange::Field("memory_static_min".to_owned(), Some(Note::Text(bytes(least).to_string()))))
+    Ok(NoteChange::Field(
+        "memory_static_min".to_owned(),
+        Some(Note::Text(bytes(least).to_string())),
+    ))
 }
 
 pub(super) fn memory_dynamic_max(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
@@ -115,7 +118,9 @@ pub(super) fn vcpus_at_startup(world: &World, uuid: Uuid, args: &Args<'_>) -> Ma
 
 /// A word for what happens to a VM; `crash` has more of them than the others.
 pub(super) fn event(text: &str, crash: bool, vm: &str) -> Result<OnEvent, Failure> {
-    let word = OnEvent::ALL.into_iter().find(|on| words(*on) == text || on.name() == text.replace('_', "-"));
+    let word = OnEvent::ALL
+        .into_iter()
+        .find(|on| words(*on) == text || on.name() == text.replace('_', "-"));
     let code = if crash { "VM_ON_CRASH_BEHAVIOUR_INVALID" } else { "VM_ON_NORMAL_EXIT_INVALID" };
     let coredump = |on: &OnEvent| matches!(on, OnEvent::CoredumpDestroy | OnEvent::CoredumpRestart);
     word.filter(|on| crash || !coredump(on)).ok_or_else(|| Failure::new(code, [vm]))
@@ -160,7 +165,8 @@ pub(super) fn hvm_boot_params(world: &World, uuid: Uuid, args: &Args<'_>) -> Mad
     let mut map = args.map(2)?;
     let order = boot_param("order".to_owned(), map.remove("order"));
     let order = Some(order).filter(|_| !args.leaves(2, "order"));
-    if let Some(Note::Map(old)) = view(world, uuid).and_then(|view| view.config.notes.get("HVM_boot_params"))
+    if let Some(Note::Map(old)) =
+        view(world, uuid).and_then(|view| view.config.notes.get("HVM_boot_params"))
     {
         notes::keep(&mut map, old.clone(), args, 2);
     }
@@ -204,7 +210,8 @@ pub(super) fn platform(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
         let stays = setting.is_secret() || map.contains_key(&key) || args.leaves(2, &key);
         setting.text().is_some() && !stays
     });
-    let gone: Vec<DomainOp> = gone.map(|setting| platform_key(setting.key.to_string(), None)).collect();
+    let gone: Vec<DomainOp> =
+        gone.map(|setting| platform_key(setting.key.to_string(), None)).collect();
     let new = map.into_iter().map(|(key, value)| platform_key(key, Some(value)));
     all(world, uuid, gone.into_iter().chain(new).collect())
 }
@@ -220,33 +227,55 @@ pub(super) fn remove_platform(world: &World, uuid: Uuid, args: &Args<'_>) -> Mad
 }
 
 /// What one of the parameters does: weight, cap and affinities count at once, others are kept.
-fn vcpus_param(world: &World, uuid: Uuid, key: &str, value: Option<String>) -> Result<DomainOp, Failure> {
+fn vcpus_param(
+    world: &World,
+    uuid: Uuid,
+    key: &str,
+    value: Option<String>,
+) -> Result<DomainOp, Failure> {
     let scheduler = world.info.scheduler;
-    let values = [value.clone().map_or(crate::wire::xmlrpc::Value::Nil, crate::wire::xmlrpc::Value::Text)];
+    let values =
+        [value.clone().map_or(crate::wire::xmlrpc::Value::Nil, crate::wire::xmlrpc::Value::Text)];
     let names = ["value"];
     let args = Args { names: &names, values: &values };
     let credit = matches!(scheduler, Scheduler::Credit | Scheduler::Credit2);
     let unpinned = || Ok(CpuSet::default());
     Ok(match (key, key.strip_prefix("cpumap")) {
         ("weight" | "cap", _) if !credit => {
-            return Err(Failure::value("key", &format!("The scheduler of this host is {scheduler}")));
+            return Err(Failure::value(
+                "key",
+                &format!("The scheduler of this host is {scheduler}"),
+            ));
         }
-        ("weight", _) => {
-            DomainOp::SetShare { scheduler, weight: Some(args.optional_number(0)?.unwrap_or(256)), cap: None }
-        }
-        ("cap", _) => {
-            DomainOp::SetShare { scheduler, weight: None, cap: Some(args.optional_number(0)?.unwrap_or(0)) }
-        }
+        ("weight", _) => DomainOp::SetShare {
+            scheduler,
+            weight: Some(args.optional_number(0)?.unwrap_or(256)),
+            cap: None,
+        },
+        ("cap", _) => DomainOp::SetShare {
+            scheduler,
+            weight: None,
+            cap: Some(args.optional_number(0)?.unwrap_or(0)),
+        },
         (_, Some(vcpu)) if !vcpu.is_empty() => {
-            let vcpu =
-                vcpu.parse().map_err(|_| Failure::value("key", "cpumap and a VCPU's number is expected"))?;
-            if let Some(most) = view(world, uuid).map(|view| view.config.vcpus).filter(|count| vcpu >= *count)
+            let vcpu = vcpu
+                .parse()
+                .map_err(|_| Failure::value("key", "cpumap and a VCPU's number is expected"))?;
+            if let Some(most) =
+                view(world, uuid).map(|view| view.config.vcpus).filter(|count| vcpu >= *count)
             {
                 let most = most.saturating_sub(1);
-                return Err(Failure::value("key", &format!("VCPU {vcpu} is out of range, 0 to {most}")));
+                return Err(Failure::value(
+                    "key",
+                    &format!("VCPU {vcpu} is out of range, 0 to {most}"),
+                ));
             }
             let there = world.info.topology.cpus;
-            let cpus = if value.is_some() { args.cpus(0, there).map_err(Failure::from) } else { unpinned() };
+            let cpus = if value.is_some() {
+                args.cpus(0, there).map_err(Failure::from)
+            } else {
+                unpinned()
+            };
             DomainOp::Pin { vcpu: Some(vcpu), cpus: cpus? }
         }
         _ => entry("VCPUs_params", key.to_owned(), value),
@@ -256,7 +285,8 @@ fn vcpus_param(world: &World, uuid: Uuid, key: &str, value: Option<String>) -> R
 pub(super) fn vcpus_params(world: &World, uuid: Uuid, args: &Args<'_>) -> Made {
     let params = args.map(2)?;
     let op = |(key, value): (&String, &String)| {
-        vcpus_param(world, uuid, key, Some(value.clone())).map_err(|failure| failure.sent(key, value))
+        vcpus_param(world, uuid, key, Some(value.clone()))
+            .map_err(|failure| failure.sent(key, value))
     };
     all(world, uuid, params.iter().map(op).collect::<Result<_, _>>()?)
 }

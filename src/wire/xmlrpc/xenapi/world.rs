@@ -7,8 +7,8 @@ use crate::core::caller::Caller;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
 use crate::core::model::{
-    Device, DeviceFacts, DomainRef, Hardware, HostFigures, HostInfo, Interface, Note, Notes, PoolFacts,
-    Property, Text, Uuid, VcpuFacts,
+    Device, DeviceFacts, DomainRef, Hardware, HostFigures, HostInfo, Interface, Note, Notes,
+    PoolFacts, Property, Text, Uuid, VcpuFacts,
 };
 use crate::core::op::{Outcome, Query};
 use crate::core::ports::{Extent, StorageFacts};
@@ -131,7 +131,10 @@ impl World {
     ) -> Result<(), Failure> {
         let wire = self.wire.clone();
         let ask = async |query: Query| {
-            wire.engine().execute(caller, query).await.map_err(|error| Failure::of(error, &About::default()))
+            wire.engine()
+                .execute(caller, query)
+                .await
+                .map_err(|error| Failure::of(error, &About::default()))
         };
         match need {
             Need::Vcpus | Need::Devices => {
@@ -161,18 +164,25 @@ impl World {
                 if let Outcome::Storage(storage) = ask(Query::Storage).await? {
                     self.seen.storage = Some(storage);
                 }
-                let locations: Vec<Text> = super::disks::locations(self).into_iter().cloned().collect();
+                let locations: Vec<Text> =
+                    super::disks::locations(self).into_iter().cloned().collect();
                 let paths = locations.iter().map(path_of).collect();
                 if let Outcome::Extents(extents) = ask(Query::Extents(paths)).await? {
                     let known = locations.into_iter().zip(extents);
-                    self.seen.extents = known.filter_map(|(at, extent)| Some((at, extent?))).collect();
+                    self.seen.extents =
+                        known.filter_map(|(at, extent)| Some((at, extent?))).collect();
                 }
             }
         }
         Ok(())
     }
 
-    async fn look_at_domain(&mut self, caller: &Caller, need: Need, uuid: Uuid) -> Result<(), Failure> {
+    async fn look_at_domain(
+        &mut self,
+        caller: &Caller,
+        need: Need,
+        uuid: Uuid,
+    ) -> Result<(), Failure> {
         let domain = DomainRef::new(uuid.to_string());
         let queries = match need {
             // A VM that is not on the host has no figures of VCPUs.
@@ -186,7 +196,9 @@ impl World {
         for query in queries {
             match self.wire.engine().execute(caller, query).await {
                 Ok(Outcome::Vcpus(_, vcpus)) => drop(self.seen.vcpus.insert(uuid, vcpus)),
-                Ok(Outcome::Devices(devices)) => self.seen.devices.entry(uuid).or_default().extend(devices),
+                Ok(Outcome::Devices(devices)) => {
+                    self.seen.devices.entry(uuid).or_default().extend(devices)
+                }
                 // It went away meanwhile, or is being built: it has none.
                 Ok(_) | Err(Error::NoSuchDomain(_) | Error::Gone(_) | Error::NotStarted(_)) => {}
                 Err(error) => return Err(Failure::of(error, &About::default())),
@@ -220,7 +232,10 @@ impl World {
     pub(super) fn measured_by(&self, metrics: Uuid) -> Option<&Arc<DomainView>> {
         let all = || {
             let both = |view: &Arc<DomainView>| {
-                [(metrics_of(view.uuid), view.uuid), (derived(view.uuid, "guest_metrics"), view.uuid)]
+                [
+                    (metrics_of(view.uuid), view.uuid),
+                    (derived(view.uuid, "guest_metrics"), view.uuid),
+                ]
             };
             self.snapshot.domains().flat_map(both).collect()
         };
@@ -235,7 +250,8 @@ impl World {
                 for (config, of) in view.configs().enumerate() {
                     for (at, uuid) in of.devices.iter().map(Device::uuid).enumerate() {
                         if let Some(uuid) = uuid {
-                            // Of two with one UUID, the first counts: what runs comes before what is stored.
+                            // Of two with one UUID, the first counts: what runs comes before what
+                            // is stored.
                             all.entry(uuid).or_insert(Place { vm: view.uuid, config, at });
                         }
                     }
@@ -274,8 +290,9 @@ pub(super) fn devices_of(
     let runs = &view.config.devices;
     let here = view.facts.is_some();
     let stored = view.configs().nth(1).into_iter().flat_map(|config| &config.devices);
-    let more = stored
-        .filter(|device| device.uuid().is_some() && !runs.iter().any(|one| one.uuid() == device.uuid()));
+    let more = stored.filter(|device| {
+        device.uuid().is_some() && !runs.iter().any(|one| one.uuid() == device.uuid())
+    });
     let all = runs.iter().map(move |device| Plugged { view, device, here });
     let all = all.chain(more.map(move |device| Plugged { view, device, here: false }));
     all.filter(move |plugged| of(plugged.device))
@@ -288,8 +305,8 @@ fn path_of(location: &Text) -> PathBuf {
     Path::new("/dev").join(std::ffi::OsStr::from_bytes(path))
 }
 
-/// The metrics of a VM, or of one of the host's cards, have a UUID of their own, which is as permanent. Those of a VM's disks
-/// and interfaces have the device's.
+/// The metrics of a VM, or of one of the host's cards, have a UUID of their own, which is as
+/// permanent. Those of a VM's disks and interfaces have the device's.
 pub(super) fn metrics_of(uuid: Uuid) -> Uuid {
     derived(uuid, "metrics")
 }
@@ -306,7 +323,11 @@ pub(super) fn number(n: impl ToString) -> Value {
 }
 
 /// A text, as a getter ends with it.
-#[allow(clippy::unnecessary_wraps, clippy::needless_pass_by_value, reason = "what a getter ends with")]
+#[allow(
+    clippy::unnecessary_wraps,
+    clippy::needless_pass_by_value,
+    reason = "what a getter ends with"
+)]
 pub(super) fn text(text: impl ToString) -> Option<Value> {
     Some(Value::text(text.to_string()))
 }
@@ -328,7 +349,9 @@ pub(super) fn refs(uuids: impl IntoIterator<Item = Uuid>) -> Value {
 
 /// A map from texts to texts.
 pub(super) fn map<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Value {
-    Value::Struct(pairs.into_iter().map(|(key, value)| (key.to_owned(), Value::Text(value))).collect())
+    Value::Struct(
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), Value::Text(value))).collect(),
+    )
 }
 
 /// Something noted, as a value. Passwords are never shown.
