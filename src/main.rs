@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use xend::auth::{self, PasswordFile};
 use xend::backend::sim::{Sim, SimSettings};
 use xend::check;
-use xend::cli::{Cli, Command, RunOptions};
+use xend::cli::{Cli, Command};
 use xend::config::{
-    self, Auth, Config, Environment, Finding, Hypervisor, Live, RpcListener, Switch, Tunables,
+    self, Auth, Config, Environment, Finding, Hypervisor, Live, RpcListener, RunOptions, Switch,
+    Tunables,
 };
 use xend::core::engine::{Engine, Outside, Policy, Settings};
 use xend::core::model::Uuid;

@@ -3,9 +3,9 @@
 use super::error::Origin;
 use super::file::Settings;
 use super::keys::Service;
+use super::options::{RunOptions, Switch};
 use super::value::{Entry, Problem, address};
-use super::{Places, Switch, UnixSocket};
-use crate::cli::RunOptions;
+use super::{Places, UnixSocket};
 use crate::sxp::Sxp;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
