@@ -280,8 +280,9 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Checks a host's name or address.
-    pub fn new(host: &str, port: u16) -> Result<Self, Invalid> {
+    /// Checks a host's name or address. Without a port, or with port 0, which libvirt sends, it is
+    /// `default_port`.
+    pub fn new(host: &str, port: Option<u16>, default_port: u16) -> Result<Self, Invalid> {
         let name = host.trim();
         let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
         if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) {
@@ -290,6 +291,7 @@ impl Destination {
                 "Invalid value for destination: '{shown}' is not a host"
             )));
         }
+        let port = port.filter(|port| *port != 0).unwrap_or(default_port);
         Ok(Self { host: name.to_owned(), port })
     }
 }

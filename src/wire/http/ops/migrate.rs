@@ -44,9 +44,8 @@ pub(super) static MIGRATE: Operation = Operation {
         if ssl {
             return Err(Invalid::new("Invalid value for ssl: 1 is not possible, use 0"));
         }
-        // libvirt sends 0 for the usual one.
-        let port = if port == 0 { asked.settings.relocation_port } else { port };
-        asked.domain(DomainOp::Migrate { to: Destination::new(&destination, port)?, live })
+        let to = Destination::new(&destination, Some(port), asked.settings.relocation_port)?;
+        asked.domain(DomainOp::Migrate { to, live })
     },
 };
 

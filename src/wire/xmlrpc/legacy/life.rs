@@ -112,9 +112,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
                     Invalid::new("ssl: there is no encryption, use a network of your own").into()
                 );
             }
-            let port = args.optional_number::<u16>(3)?.filter(|port| *port != 0);
-            let to =
-                Destination::new(&args.text(1)?, port.unwrap_or(wire.settings().relocation_port))?;
+            let default_port = wire.settings().relocation_port;
+            let to = Destination::new(&args.text(1)?, args.optional_number(3)?, default_port)?;
             Ok(Work::silent(on(args, DomainOp::Migrate { to, live: args.flag(2, false)? })?))
         },
     },

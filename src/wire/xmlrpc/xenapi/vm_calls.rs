@@ -59,9 +59,8 @@ fn migrate(world: &World, uuid: Uuid, args: &Args<'_>) -> Result<Work, Failure> 
     if options.flag(1, false)? {
         return Err(Failure::value("ssl", "there is no encryption, use a network of your own"));
     }
-    let port = options.optional_number::<u16>(0)?.filter(|port| *port != 0);
-    let port = port.unwrap_or(world.wire.settings().relocation_port);
-    let to = Destination::new(&args.text(2)?, port);
+    let port = options.optional_number(0)?;
+    let to = Destination::new(&args.text(2)?, port, world.wire.settings().relocation_port);
     let to = to.map_err(|invalid| Failure::value("dest", &invalid.to_string()))?;
     does(world, uuid, RUNNING, DomainOp::Migrate { to, live: args.flag(3, false)? })
 }
