@@ -212,6 +212,11 @@ impl Engine {
         self.0.clock.now()
     }
 
+    /// A random UUID for a new object.
+    pub fn new_uuid(&self) -> Uuid {
+        self.0.entropy.uuid()
+    }
+
     /// What reads see at the moment, however old its figures are.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.board.current()

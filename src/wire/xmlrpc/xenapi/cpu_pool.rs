@@ -5,11 +5,11 @@ use super::host::{HOST_CPU, cpu_number, cpus};
 use super::notes::{Kind, Shelf, of_record};
 use super::record::{Record, find as find_object};
 use super::table::{Call, Class, Field, Work};
-use super::world::{Need, World, derived, map, number, refs, text, texts};
-use crate::core::inventory::Inventory;
+use super::world::{Need, World, map, number, refs, text, texts};
 use crate::core::model::{CpuSet, Pool, PoolFacts, PoolSetting, Scheduler, Uuid};
 use crate::core::op::{Change, PoolOp};
 use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::object_ids::{pool_names, pool_uuid};
 use crate::wire::xmlrpc::value::Value;
 
 const POOLED: &[Need] = &[Need::Pools];
@@ -37,24 +37,8 @@ impl Both<'_> {
     }
 }
 
-/// The UUID of a pool. One that is not stored has one that follows from its name.
-pub(in crate::wire::xmlrpc) fn pool_uuid(inventory: &Inventory, host: Uuid, name: &str) -> Uuid {
-    let stored = inventory.pools().find(|(_, pool)| pool.name == name);
-    stored.map_or_else(|| derived(host, &format!("cpu_pool {name}")), |(item, _)| item.uuid)
-}
-
 fn uuid_of(world: &World, name: &str) -> Uuid {
     pool_uuid(&world.inventory, world.host, name)
-}
-
-/// The names of all pools: of those that run, and of those that are stored and do not.
-pub(in crate::wire::xmlrpc) fn pool_names(
-    inventory: &Inventory,
-    running: &[PoolFacts],
-) -> Vec<String> {
-    let stored = inventory.pools().map(|(_, pool)| &pool.name);
-    let more = stored.filter(|name| !running.iter().any(|pool| pool.name == **name));
-    running.iter().map(|pool| &pool.name).chain(more).cloned().collect()
 }
 
 fn all(world: &World) -> Vec<Uuid> {

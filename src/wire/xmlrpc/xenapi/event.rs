@@ -8,7 +8,6 @@ use super::notes::Shelf;
 use super::table::{Call, Class, Field, Work};
 use super::world::World;
 use super::{XenApi, devices};
-use crate::core::engine::Engine;
 use crate::core::inventory::Inventory;
 use crate::core::lifecycle::State;
 use crate::core::model::{Device, DomId, DomainConfig, Item, Thing, Uuid};
@@ -184,19 +183,16 @@ pub(super) struct Now {
 }
 
 impl Now {
-    fn look(engine: &Engine, xenapi: &XenApi) -> Self {
-        let snapshot = engine.snapshot();
+    fn look(xenapi: &XenApi) -> Self {
+        let snapshot = xenapi.engine().snapshot();
         let vms = snapshot.domains().map(|view| (view.uuid, Essence::of(view))).collect();
-        Self { vms, inventory: engine.inventory(), tasks: xenapi.tasks.state() }
+        Self { vms, inventory: xenapi.engine().inventory(), tasks: xenapi.tasks.state() }
     }
 }
 
 /// Waits until something has happened that a session wants to know of.
-pub(super) async fn next(
-    engine: &Engine,
-    xenapi: &XenApi,
-    session: &str,
-) -> Result<Value, Failure> {
+pub(super) async fn next(xenapi: &XenApi, session: &str) -> Result<Value, Failure> {
+    let engine = xenapi.engine();
     let mut domains = engine.generations();
     let (mut inventory, mut tasks) = (engine.inventories(), xenapi.tasks.generations());
     let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -204,7 +200,7 @@ pub(super) async fn next(
         domains.mark_unchanged();
         inventory.mark_unchanged();
         tasks.mark_unchanged();
-        let now = Now::look(engine, xenapi);
+        let now = Now::look(xenapi);
         let news = xenapi.sessions.seen(session, |seen| match seen {
             Some(seen) => Ok(seen.news(now)),
             None => Err(Failure::new("SESSION_NOT_REGISTERED", [session])),
@@ -236,7 +232,7 @@ fn classes(values: &[Value]) -> Result<Vec<String>, Failure> {
 }
 
 fn told(world: &World, change: impl FnOnce(&mut Option<Seen>)) -> Result<Work, Failure> {
-    world.wire.xenapi().sessions.seen(&world.session, change)?;
+    world.wire.sessions.seen(&world.session, change)?;
     Ok(Work::Said(Value::Nil))
 }
 
@@ -255,7 +251,7 @@ pub(super) static EVENT: Class = Class {
                 Some(seen) if more.is_empty() || seen.classes.is_empty() => seen.classes = vec![],
                 Some(seen) => seen.classes.extend(more),
                 None => {
-                    let now = Now::look(world.wire.engine(), world.wire.xenapi());
+                    let now = Now::look(&world.wire);
                     *seen = Some(Seen::new(more, &now));
                 }
             })

@@ -3,12 +3,13 @@
 use super::failure::{About, Failure};
 use super::notes::{Kind, Shelf};
 use super::table::{Call, Class, Field, Tell, Work};
-use super::world::{Need, World, derived, map, number, refs, texts};
+use super::world::{Need, World, map, number, refs, texts};
 use super::{cpu_pool, disks, hand, network};
 use crate::core::model::{Note, NoteChange, Uuid};
 use crate::core::op::{Change, Op, Outcome, Query};
 use crate::core::snapshot::DomainView;
 use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::object_ids::{cpu_uuid, derived_uuid as derived};
 use crate::wire::xmlrpc::value::Value;
 use std::sync::Arc;
 
@@ -22,11 +23,6 @@ fn metrics(world: &World) -> Uuid {
 
 fn pool(world: &World) -> Uuid {
     derived(world.host, "pool")
-}
-
-/// The UUID of one of a host's CPUs.
-pub(in crate::wire::xmlrpc) fn cpu_uuid(host: Uuid, cpu: u32) -> Uuid {
-    derived(host, &format!("cpu{cpu}"))
 }
 
 pub(super) fn cpus(world: &World) -> Vec<Uuid> {

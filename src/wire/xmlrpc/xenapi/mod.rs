@@ -45,40 +45,34 @@ mod world;
 
 use super::args::Args;
 use super::codec::Call;
+use super::context::Context;
+use super::endpoint::LoginPolicy;
 use super::value::Value;
-use super::{Login, XmlRpc};
 use crate::core::caller::Caller;
 use crate::core::model::Uuid;
 use crate::core::op::{Outcome, Query};
-pub(super) use cpu_pool::{pool_names, pool_uuid};
 use doing::Doing;
 use failure::Failure;
-pub(super) use host::cpu_uuid;
 use policy::Debug;
-use session::Sessions;
-use session::Who;
+use session::{Sessions, Who};
+use std::ops::Deref;
+use std::sync::Arc;
 use table::{CLASSES, Class, Work};
 use task::Tasks;
 use world::World;
 
 /// What the Xen-API keeps between two calls.
 pub(super) struct XenApi {
-    /// The host's own UUID, which never changes.
-    host: Uuid,
+    context: Arc<Context>,
     sessions: Sessions,
     tasks: Tasks,
     debug: Debug,
 }
 
 impl XenApi {
-    /// The host's UUID.
-    pub(super) fn host(&self) -> Uuid {
-        self.host
-    }
-
-    pub(super) fn new(host: Uuid) -> Self {
+    pub(super) fn new(context: Arc<Context>) -> Self {
         Self {
-            host,
+            context,
             sessions: Sessions::default(),
             tasks: Tasks::default(),
             debug: Debug::default(),
@@ -86,8 +80,21 @@ impl XenApi {
     }
 }
 
+impl Deref for XenApi {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.context
+    }
+}
+
 /// The answer to a call, which says itself whether it succeeded.
-pub(super) async fn answer(wire: &XmlRpc, login: &Login, caller: &Caller, call: &Call) -> Value {
+pub(super) async fn answer(
+    wire: &Arc<XenApi>,
+    login: &LoginPolicy,
+    caller: &Caller,
+    call: &Call,
+) -> Value {
     let member = |name: &str, value| (name.to_owned(), value);
     let said = if call.method.starts_with("session.login") {
         session::log_in(wire, login, caller, call).await
@@ -129,7 +136,7 @@ fn without_nil(value: Value) -> Value {
     if value == Value::Nil { Value::text("") } else { value }
 }
 
-async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, Failure> {
+async fn perform(wire: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Value, Failure> {
     let unknown = || Failure::new("MESSAGE_METHOD_UNKNOWN", [call.method.as_str()]);
     let waits = !call.method.starts_with(ASYNC);
     let full = call.method.strip_prefix(ASYNC).unwrap_or(&call.method);
@@ -148,7 +155,7 @@ async fn perform(wire: &XmlRpc, caller: &Caller, call: &Call) -> Result<Value, F
         Some(Value::Text(session)) => session.as_str(),
         _ => "",
     };
-    let who = wire.xenapi().sessions.check(session)?;
+    let who = wire.sessions.check(session)?;
     if !waits {
         return later(wire, caller, call, full, &who);
     }
@@ -176,7 +183,7 @@ const ASYNC: &str = "Async.";
 
 /// Begins a task, which makes the call as it is made without one.
 fn later(
-    wire: &XmlRpc,
+    wire: &Arc<XenApi>,
     caller: &Caller,
     call: &Call,
     full: &str,
@@ -187,7 +194,7 @@ fn later(
         _ => "",
     };
     let vm = Uuid::try_parse(text(1)).ok();
-    let (task, stop) = wire.xenapi().tasks.begin(full, text(0), &who.user, vm)?;
+    let (task, stop) = wire.tasks.begin(full, text(0), &who.user, vm)?;
     let (wire, caller) = (wire.clone(), caller.clone());
     let call = Call { method: full.to_owned(), params: call.params.clone() };
     tokio::spawn(async move {
@@ -197,7 +204,7 @@ fn later(
             if let Ok(Outcome::Saved(config)) =
                 wire.engine().execute(&caller, Query::Saved(file.into())).await
             {
-                wire.xenapi().tasks.is_about(task, config.uuid);
+                wire.tasks.is_about(task, config.uuid);
             }
         }
         // A box: a call can begin a task that makes a call.
@@ -210,7 +217,7 @@ fn later(
                 Err(Failure::new("OPERATION_NOT_ALLOWED", ["The task was cancelled"]))
             }
         };
-        wire.xenapi().tasks.end(task, outcome);
+        wire.tasks.end(task, outcome);
     });
     Ok(Value::text(task.to_string()))
 }
@@ -222,11 +229,16 @@ fn refer(class: &Class, world: &World, doing: Doing, args: &Args<'_>) -> Result<
     found.ok_or_else(|| Failure::new("HANDLE_INVALID", [class.name, &text]))
 }
 
-async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Result<Value, Failure> {
+async fn done(
+    wire: &Arc<XenApi>,
+    caller: &Caller,
+    world: &World,
+    work: Work,
+) -> Result<Value, Failure> {
     match work {
         Work::Said(value) => Ok(value),
         Work::LogOut => {
-            wire.xenapi().sessions.forget(&world.session);
+            wire.sessions.forget(&world.session);
             Ok(Value::Nil)
         }
         Work::Wait(duration) => {
@@ -234,7 +246,7 @@ async fn done(wire: &XmlRpc, caller: &Caller, world: &World, work: Work) -> Resu
             Ok(Value::Nil)
         }
         Work::NextEvent => {
-            let events = event::next(wire.engine(), wire.xenapi(), &world.session).await?;
+            let events = event::next(wire, &world.session).await?;
             event_snapshot::add(caller, world, events).await
         }
         Work::Ask { ops, about, tell } => {

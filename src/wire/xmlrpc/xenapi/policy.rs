@@ -82,21 +82,21 @@ const LONGEST: u64 = 3600;
 
 pub(super) static DEBUG: Class = Class {
     name: "debug",
-    all: |world| world.wire.xenapi().debug.all(),
+    all: |world| world.wire.debug.all(),
     needs: &[],
     shelf: Shelf::Inventory,
     fields: &[Field::read("uuid", |world, uuid| {
-        world.wire.xenapi().debug.all().contains(&uuid).then(|| text(uuid)).flatten()
+        world.wire.debug.all().contains(&uuid).then(|| text(uuid)).flatten()
     })],
     calls: &[
         Call::free("create", &["session"], |world, _, _| {
-            let made = world.wire.xenapi().debug.make();
+            let made = world.wire.debug.make();
             made.map(|uuid| Work::Said(Value::text(uuid.to_string()))).ok_or_else(|| {
                 Failure::new("OPERATION_NOT_ALLOWED", ["There are too many of them, destroy some"])
             })
         }),
         Call::one("destroy", &["session", "self"], |world, uuid, _| {
-            world.wire.xenapi().debug.forget(uuid);
+            world.wire.debug.forget(uuid);
             Ok(Work::Said(Value::Nil))
         }),
         Call::free("return_failure", &["session"], |_, _, _| {

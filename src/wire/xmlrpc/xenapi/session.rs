@@ -3,6 +3,7 @@
 //! Over the unix socket the user is who the kernel says that it is; what a client calls itself is
 //! noted and means nothing.
 
+use super::XenApi;
 use super::event::Seen;
 use super::failure::Failure;
 use super::notes::Shelf;
@@ -12,8 +13,8 @@ use crate::core::caller::{Caller, Via};
 use crate::core::model::Uuid;
 use crate::core::ports::LoginError;
 use crate::wire::xmlrpc::codec;
+use crate::wire::xmlrpc::endpoint::LoginPolicy;
 use crate::wire::xmlrpc::value::Value;
-use crate::wire::xmlrpc::{Login, XmlRpc};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -142,8 +143,8 @@ pub(super) const LOGIN_NEEDS: usize = 2;
 /// `session.login_with_password(user, password)`, and the version and originator that later clients
 /// add.
 pub(super) async fn log_in(
-    wire: &XmlRpc,
-    login: &Login,
+    wire: &XenApi,
+    login: &LoginPolicy,
     caller: &Caller,
     call: &codec::Call,
 ) -> Result<Value, Failure> {
@@ -167,11 +168,11 @@ pub(super) async fn log_in(
         Via::Tcp { peer, .. } => peer.ip().to_canonical().to_string(),
         Via::Internal => "internal".to_owned(),
     };
-    let sessions = &wire.xenapi().sessions;
+    let sessions = &wire.sessions;
     match login {
-        _ if wire.vouched_for(caller) => {}
-        Login::Trusting if matches!(caller.via, Via::Tcp { .. }) => {}
-        Login::Asking(authenticator) => {
+        _ if wire.is_local_admin(caller) => {}
+        LoginPolicy::Trust if matches!(caller.via, Via::Tcp { .. }) => {}
+        LoginPolicy::Password(authenticator) => {
             let _turn = sessions.turn(&originator).await.ok_or_else(denied)?;
             if let Err(error) = authenticator.check(user, password).await {
                 let broken = matches!(error, LoginError::Broken(_));
@@ -186,7 +187,7 @@ pub(super) async fn log_in(
             }
         }
         // Who it is is known, and it is nobody who may do anything here.
-        Login::Trusting | Login::Nobody => {
+        LoginPolicy::Trust | LoginPolicy::Deny => {
             tracing::warn!(%caller, "A login to the Xen-API was refused");
             return Err(Failure::new("PERMISSION_DENIED", []));
         }
@@ -202,7 +203,7 @@ fn own(world: &World) -> Option<Uuid> {
 }
 
 fn get(world: &World, uuid: Uuid) -> Option<Session> {
-    world.wire.xenapi().sessions.get(uuid).filter(|_| own(world) == Some(uuid))
+    world.wire.sessions.get(uuid).filter(|_| own(world) == Some(uuid))
 }
 
 pub(super) static SESSION: Class = Class {

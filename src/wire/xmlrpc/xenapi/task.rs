@@ -1,6 +1,5 @@
 //! Calls that somebody does not wait for: `Async.CLASS.METHOD`.
 
-use super::XenApi;
 use super::failure::{About, Failure};
 use super::notes::Shelf;
 use super::table::{Call, Class, Field, Work};
@@ -124,8 +123,7 @@ impl Tasks {
 }
 
 fn tasks(world: &World) -> &Tasks {
-    let XenApi { tasks, .. } = world.wire.xenapi();
-    tasks
+    &world.wire.tasks
 }
 
 fn of(world: &World, uuid: Uuid) -> Option<Task> {

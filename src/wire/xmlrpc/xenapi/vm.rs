@@ -4,13 +4,14 @@ use super::devices::{self, is_dpci, is_dscsi, is_dscsi_hba};
 use super::notes::{Kind, Shelf};
 use super::table::{Class, Field};
 use super::vm_set as set;
-use super::world::{Need, World, derived, devices_of, map, metrics_of, none, number, refs, text};
+use super::world::{Need, World, devices_of, map, metrics_of, none, number, refs, text};
 use super::{cpu_pool, vm_calls};
 use crate::core::lifecycle::State;
 use crate::core::model::{
     Device, GuestKind, Image, OnEvent, OnXendStart, Property, ShutdownReason, Uuid,
 };
 use crate::core::snapshot::DomainView;
+use crate::wire::xmlrpc::object_ids::derived_uuid as derived;
 use crate::wire::xmlrpc::value::Value;
 use std::sync::Arc;
 

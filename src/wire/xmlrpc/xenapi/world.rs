@@ -1,5 +1,6 @@
 //! What a call sees.
 
+use super::XenApi;
 use super::disks::Disks;
 use super::failure::{About, Failure};
 use super::session::Who;
@@ -13,7 +14,7 @@ use crate::core::model::{
 use crate::core::op::{Outcome, Query};
 use crate::core::ports::{Extent, StorageFacts};
 use crate::core::snapshot::{DomainView, Snapshot};
-use crate::wire::xmlrpc::XmlRpc;
+use crate::wire::xmlrpc::object_ids::derived_uuid as derived;
 use crate::wire::xmlrpc::value::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -58,7 +59,7 @@ pub(super) struct World {
     pub(super) figures: HostFigures,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) inventory: Arc<Inventory>,
-    pub(super) wire: XmlRpc,
+    pub(super) wire: Arc<XenApi>,
     /// The session that the call belongs to.
     pub(super) session: String,
     pub(super) who: Who,
@@ -93,7 +94,7 @@ pub(super) struct Plugged<'a> {
 
 impl World {
     pub(super) async fn look(
-        wire: &XmlRpc,
+        wire: &Arc<XenApi>,
         caller: &Caller,
         session: &str,
         who: Who,
@@ -105,7 +106,7 @@ impl World {
             return Err(Failure::new("INTERNAL_ERROR", ["The host cannot be seen"]));
         };
         Ok(Self {
-            host: wire.xenapi().host,
+            host: wire.host(),
             info,
             figures,
             snapshot,
@@ -309,11 +310,6 @@ fn path_of(location: &Text) -> PathBuf {
 /// permanent. Those of a VM's disks and interfaces have the device's.
 pub(super) fn metrics_of(uuid: Uuid) -> Uuid {
     derived(uuid, "metrics")
-}
-
-/// A UUID that follows from another one.
-pub(super) fn derived(uuid: Uuid, what: &str) -> Uuid {
-    Uuid::new_v5(&uuid, what.as_bytes())
 }
 
 /// A number, which the Xen-API sends as text.
