@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::xmlrpc::value::Value;
 use proptest::prelude::*;
 
 fn read(params: &str) -> Result<Call, Malformed> {
@@ -16,7 +17,7 @@ fn value(text: &str) -> Value {
 }
 
 #[test]
-fn every_spelling_of_a_value() {
+fn values_are_read_in_every_spelling() {
     for (text, wanted) in [
         ("plain", Value::text("plain")),
         (" a &lt;b&gt; &#65;&#x42; ", Value::text(" a <b> AB ")),
@@ -52,9 +53,9 @@ fn every_spelling_of_a_value() {
 }
 
 #[test]
-fn what_is_no_call_is_told_by_its_place_and_not_by_its_text() {
+fn errors_name_the_position_and_never_the_text() {
     for (text, why) in [
-        ("<params><param><value><int>geheim</int></value></param></params>", "no whole number"),
+        ("<params><param><value><int>geheim</int></value></param></params>", "not a whole number"),
         (
             "<params><param><value><boolean>geheim</boolean></value></param></params>",
             "neither 0 nor 1",
@@ -63,7 +64,7 @@ fn what_is_no_call_is_told_by_its_place_and_not_by_its_text() {
         ("<params><param><value>geheim</valeu></param></params>", "well formed"),
         ("<params><param><value>&geheim;</value></param></params>", "entity"),
         ("<params><param>geheim</param></params>", "text where"),
-        ("<params><param><value><geheim/></value></param></params>", "not known"),
+        ("<params><param><value><geheim/></value></param></params>", "unknown"),
         (
             "<params><param><value><array><value/></array></value></param></params>",
             "data is expected",
@@ -75,22 +76,18 @@ fn what_is_no_call_is_told_by_its_place_and_not_by_its_text() {
         assert!(!error.to_string().contains("geheim") && error.at > 40, "{error}");
     }
     let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><methodCall/>";
-    assert!(
-        read_call(bomb.as_bytes(), &Limits::default()).unwrap_err().reason.contains("DOCTYPE")
-    );
+    assert!(read_call(bomb.as_bytes(), &Limits::default()).unwrap_err().reason.contains("DOCTYPE"));
     assert_eq!(read_call(b"<a>\xff", &Limits::default()).unwrap_err().at, 3);
     assert!(read_call(b"", &Limits::default()).is_err());
     let two = "<methodCall><methodName>m</methodName></methodCall><methodCall/>";
-    assert!(
-        read_call(two.as_bytes(), &Limits::default()).unwrap_err().reason.contains("follows")
-    );
+    assert!(read_call(two.as_bytes(), &Limits::default()).unwrap_err().reason.contains("follows"));
 }
 
 #[test]
-fn there_is_a_limit_to_depth_and_count() {
+fn depth_and_count_are_limited() {
     let nested = |n: usize| {
-        let (open, close) =
-            ("<array><data><value>".repeat(n), "</value></data></array>".repeat(n));
+        let open = "<array><data><value>".repeat(n);
+        let close = "</value></data></array>".repeat(n);
         read(&format!("<params><param><value>{open}{close}</value></param></params>"))
     };
     assert!(nested(3).is_ok());
@@ -102,7 +99,7 @@ fn there_is_a_limit_to_depth_and_count() {
 }
 
 #[test]
-fn what_xml_cannot_hold_is_replaced() {
+fn characters_that_xml_cannot_hold_are_replaced() {
     let text = answer(&Value::text("a\u{7}\0b<&>'\"\r\n\u{ffff}ü"));
     assert!(text.contains(
         "<value><string>a\u{fffd}\u{fffd}b&lt;&amp;&gt;'\"&#13;\n\u{fffd}ü</string></value>"
@@ -131,15 +128,19 @@ fn any_value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn what_is_printed_is_read_back(value in any_value()) {
-        let read = read_call(call("a<b", std::slice::from_ref(&value)).as_bytes(), &Limits::default()).unwrap();
+    fn printed_values_are_read_back(value in any_value()) {
+        let text = call("a<b", std::slice::from_ref(&value));
+        let read = read_call(text.as_bytes(), &Limits::default()).unwrap();
         prop_assert_eq!((read.method.as_str(), &read.params), ("a<b", &vec![value.clone()]));
         let answered = read_answer(&answer(&value), &Limits::default()).unwrap();
         prop_assert_eq!(answered, Ok(value));
     }
 
     #[test]
-    fn nothing_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[<>/a-z&;!\\[\\]\" ]*") {
+    fn no_input_makes_the_reader_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        text in "[<>/a-z&;!\\[\\]\" ]*",
+    ) {
         let _ = read_call(&bytes, &Limits::default());
         let _ = read_call(format!("<methodCall>{text}").as_bytes(), &Limits::default());
     }
