@@ -1,37 +1,51 @@
-//! S-expressions as XML-RPC has them: nested arrays, in which numbers are numbers.
+//! S-expressions as xend sent them over XML-RPC: nested arrays, in which numbers are numbers.
 
-use super::value::Value;
-use crate::shape::{NestedSink, Node};
+use crate::core::op::Outcome;
+use crate::core::snapshot::DomainView;
+use crate::shape::{self, NestedSink, Node};
+use crate::wire::xmlrpc::value::Value;
 
 /// Writes `['domain', ['domid', 1], ...]`.
-pub(super) type ValueSink = NestedSink<Value>;
+type ValueSink = NestedSink<Value>;
 
-/// A Python long, which xend left out of its answers: XML-RPC has no such thing.
+/// xend left this field out: its value was a Python long, which XML-RPC does not have.
 const LONG: &str = "vcpu_avail";
 
-/// What `tell` writes, which is one value.
-pub(super) fn written(tell: impl FnOnce(&mut ValueSink)) -> Value {
-    write(&[LONG], tell)
+/// The record of an outcome, or None.
+pub(super) fn of_outcome(outcome: &Outcome) -> Value {
+    build(&[LONG], |sink| match outcome {
+        Outcome::Domain(view) => shape::domain(sink, view),
+        Outcome::Host(info, figures) => shape::node(sink, info, figures),
+        Outcome::Vcpus(view, vcpus) => shape::vcpus(sink, view, vcpus),
+        Outcome::Sedf(view, params) => shape::sedf(sink, view, params),
+        Outcome::Attached { class, id, domid } => shape::attached(sink, class, *domid, *id),
+        Outcome::Devices(devices) => shape::devices(sink, devices),
+        Outcome::DefinedDevices(devices) => shape::defined_devices(sink, devices),
+        _ => {}
+    })
 }
 
-/// The same of a domain without its devices, which is what xm asks for if it lists domains.
-pub(super) fn briefly(tell: impl FnOnce(&mut ValueSink)) -> Value {
-    write(&[LONG, "device"], tell)
+/// The record of a domain. xm asks for it without devices to list domains.
+pub(super) fn of_domain(view: &DomainView, with_devices: bool) -> Value {
+    let without: &[&str] = if with_devices { &[LONG] } else { &[LONG, "device"] };
+    build(without, |sink| shape::domain(sink, view))
 }
 
-/// A record without some of its fields.
-fn write(without: &[&str], tell: impl FnOnce(&mut ValueSink)) -> Value {
+/// The value that `write` writes, without some of its fields.
+fn build(without: &[&str], write: impl FnOnce(&mut ValueSink)) -> Value {
     let mut sink = ValueSink::default();
-    tell(&mut sink);
-    let mut written = sink.into_values().pop().unwrap_or(Value::Nil);
-    if let Value::Array(fields) = &mut written {
-        fields.retain(|field| !matches!(field, Value::Array(field) if is_one_of(without, field)));
+    write(&mut sink);
+    let mut record = sink.into_values().pop().unwrap_or(Value::Nil);
+    if let Value::Array(fields) = &mut record {
+        fields.retain(|field| !has_key(field, without));
     }
-    written
+    record
 }
 
-fn is_one_of(keys: &[&str], field: &[Value]) -> bool {
-    matches!(field.first(), Some(Value::Text(key)) if keys.contains(&key.as_str()))
+/// Whether a field `[key, value...]` has one of these keys.
+pub(super) fn has_key(field: &Value, keys: &[&str]) -> bool {
+    let Value::Array(parts) = field else { return false };
+    matches!(parts.first(), Some(Value::Text(key)) if keys.contains(&key.as_str()))
 }
 
 impl Node for Value {
