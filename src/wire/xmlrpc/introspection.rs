@@ -35,7 +35,7 @@ impl Offered {
         names
     }
 
-    /// A function with its parameters, optional ones in brackets: `xend.domain.pause(dom, [state])`.
+    /// A function and its parameters, optional ones in brackets: `xend.domain.pause(dom, [state])`.
     /// Empty for an unknown function, as in Python.
     fn help(self, method: &str) -> String {
         let found = (self.legacy.then(|| legacy::parameters(method)).flatten())
