@@ -62,7 +62,7 @@ fn meaning(text: &[u8], warnings: &mut Vec<Note>) -> Result<Sxp, Note> {
     warnings.extend(shape::lint(first).iter().map(|error| Note::of_shape(error, text)));
     if let Some(second) = others.first() {
         let message = "the first expression is the configuration, this and what follows is ignored";
-        warnings.push(Note::new(position(text, second.at() as usize), message));
+        warnings.push(Note::new(position(text, second.offset() as usize), message));
     }
     let mut sink = TreeSink::default();
     shape::config(&mut sink, &config);
