@@ -64,7 +64,7 @@ fn read_config(text: &[u8], warnings: &mut Vec<Diagnostic>) -> Result<Sxp, Diagn
         .extend(shape::lint(first).iter().map(|error| Diagnostic::from_shape_error(error, text)));
     if let Some(second) = others.first() {
         let message = "only the first expression is used, this and the rest are ignored";
-        warnings.push(Diagnostic::new(position(text, second.at() as usize), message));
+        warnings.push(Diagnostic::new(position(text, second.offset() as usize), message));
     }
     let mut sink = TreeSink::default();
     shape::config(&mut sink, &config);

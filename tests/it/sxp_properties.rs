@@ -1,12 +1,11 @@
-//! What holds for every tree and every text.
-
-use std::hash::{BuildHasher, RandomState};
-use std::thread;
+//! Properties of every tree and every text.
 
 use lexpr::Value;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::hash::{BuildHasher, RandomState};
+use std::thread;
 use xend::sxp::{Limits, ReadErrorKind, Reader, Sxp, position, pretty, read_all, read_one};
 
 const LIMITS: &Limits = &Limits::DEFAULT;
@@ -24,12 +23,12 @@ fn trees() -> impl Strategy<Value = Sxp> {
     ])
 }
 
-/// Text made of the bytes that mean something to the reader.
+/// Text of bytes that are special to the reader.
 fn noise() -> impl Strategy<Value = Vec<u8>> {
     vec(select(b"(((((()))))) \n#'\"\\x017f8ab{;\x04\xc3".to_vec()), 0..200)
 }
 
-/// Text that `lexpr` reads as this dialect does: plain symbols, small numbers, strings in double
+/// Text that `lexpr` and this dialect read alike: plain symbols, small numbers, strings in double
 /// quotes.
 fn common_text() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -52,7 +51,7 @@ fn depth_and_count(tree: &Sxp) -> (usize, usize) {
 
 proptest! {
     #[test]
-    fn what_is_printed_reads_back(tree in trees()) {
+    fn printed_trees_read_back(tree in trees()) {
         let text = tree.to_bytes();
         prop_assert!(text.iter().all(|byte| matches!(byte, b' '..=b'~')));
         prop_assert_eq!(tree.to_string().into_bytes(), text.clone());
@@ -80,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_breaks_the_reader(
+    fn the_reader_keeps_its_limits_on_any_text(
         text in prop_oneof![vec(any::<u8>(), 0..200), noise()],
         bytes in 0_usize..200,
         depth in 0_usize..6,
@@ -96,7 +95,7 @@ proptest! {
                     let (tree_depth, tree_count) = depth_and_count(&tree);
                     total += tree_count;
                     prop_assert!(tree_depth <= depth && total <= count && text.len() <= bytes);
-                    let start = text[tree.at() as usize];
+                    let start = text[tree.offset() as usize];
                     prop_assert_eq!(tree.as_list().is_some(), start == b'(');
                 }
                 Err(error) => {
@@ -110,25 +109,25 @@ proptest! {
     }
 
     #[test]
-    fn lexpr_reads_the_common_subset_alike(text in common_text()) {
+    fn lexpr_agrees_on_the_common_subset(text in common_text()) {
         let theirs = lexpr::from_str(&text).unwrap();
         prop_assert_eq!(read_one(text.as_bytes(), LIMITS), Ok(Sxp::try_from(theirs).unwrap()));
     }
 
     #[test]
-    fn the_bridge_loses_nothing(tree in trees()) {
+    fn conversion_to_lexpr_and_back_loses_nothing(tree in trees()) {
         let value = Value::try_from(&tree).unwrap();
         prop_assert_eq!(Sxp::try_from(&value), Ok(tree));
     }
 
     #[test]
-    fn what_crosses_the_bridge_survives_lexprs_printer(tree in trees_of("[ -~]{0,30}".prop_map(String::into_bytes))) {
+    fn converted_values_survive_lexprs_printer(tree in trees_of("[ -~]{0,30}".prop_map(String::into_bytes))) {
         let value = Value::try_from(&tree).unwrap();
         prop_assert_eq!(lexpr::from_str(&lexpr::to_string(&value).unwrap()).unwrap(), value);
     }
 }
 
-/// Runs on a stack that a recursion on the depth of the tree would overflow a hundred times.
+/// Runs `work` on a stack that is far too small for recursion on the depth of the tree.
 fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
     thread::Builder::new().stack_size(256 << 10).spawn(work).unwrap().join().unwrap();
 }
@@ -143,7 +142,7 @@ fn a_million_parentheses_exceed_the_default_depth() {
 }
 
 #[test]
-fn a_deep_tree_takes_no_stack() {
+fn operations_on_a_deep_tree_do_not_recurse() {
     on_a_small_stack(|| {
         let text = [vec![b'('; DEEP], b"x".to_vec(), vec![b')'; DEEP]].concat();
         let limits = Limits { bytes: 100 * DEEP, depth: 2 * DEEP, count: 4 * DEEP };
@@ -165,7 +164,7 @@ fn a_deep_tree_takes_no_stack() {
 }
 
 #[test]
-fn a_deep_text_that_fails_late_takes_no_stack() {
+fn a_late_error_in_a_deep_text_does_not_recurse() {
     on_a_small_stack(|| {
         let limits = Limits { bytes: 4 * DEEP, depth: DEEP, count: 4 * DEEP };
         let text = [b"((x) y ".repeat(DEEP / 2), b"\x01".to_vec()].concat();
@@ -175,13 +174,13 @@ fn a_deep_text_that_fails_late_takes_no_stack() {
 }
 
 #[test]
-fn a_deep_lexpr_value_is_refused_before_it_hurts() {
+fn a_deep_lexpr_value_is_refused() {
     let deep = (0..2_000).fold(Value::Null, |inner, _| Value::list([inner]));
     assert!(Sxp::try_from(&deep).is_err());
 }
 
 #[test]
-fn a_huge_atom_is_read_whole() {
+fn a_huge_atom_is_read_completely() {
     for open in ["", "'", "\"\\t"] {
         let quote = open.get(..1).unwrap_or("");
         let text = format!("{open}{}{quote}", "x".repeat(1_000_000));
