@@ -25,6 +25,7 @@
 //! * a text that ends inside a list is always an error (xend missed it inside an atom or a comment).
 
 mod atom;
+#[cfg(feature = "lexpr")]
 mod bridge;
 mod builder;
 mod bytes;
@@ -38,6 +39,7 @@ mod tree;
 mod walk;
 
 pub use atom::Atom;
+#[cfg(feature = "lexpr")]
 pub use bridge::BridgeError;
 pub use error::{ReadError, ReadErrorKind, position};
 pub use pretty::pretty;

@@ -37,7 +37,10 @@ mod sim_host;
 mod sim_persistence;
 mod sim_support;
 mod sxp_cases;
+#[cfg(feature = "lexpr")]
+mod sxp_lexpr;
 mod sxp_properties;
+mod sxp_support;
 mod xenapi_support;
 mod xend_416;
 mod xmlrpc_legacy;
