@@ -29,11 +29,11 @@ impl Clock for TestClock {
     }
 }
 
-/// Numbers that are as good as random here.
+/// Counts up instead of random bytes.
 #[derive(Default)]
-pub(crate) struct Counting(AtomicU8);
+pub(crate) struct CountingEntropy(AtomicU8);
 
-impl Entropy for Counting {
+impl Entropy for CountingEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         bytes.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed));
     }
@@ -48,7 +48,7 @@ pub(crate) fn try_open(
     clock: &Arc<TestClock>,
     settings: SimSettings,
 ) -> Result<Sim, SimError> {
-    Sim::open(dir, settings, Arc::clone(clock) as _, Arc::new(Counting::default()))
+    Sim::open(dir, settings, Arc::clone(clock) as _, Arc::new(CountingEntropy::default()))
 }
 
 pub(crate) fn open(dir: &Path, clock: &Arc<TestClock>) -> Sim {
