@@ -36,8 +36,11 @@ mod server_http;
 mod server_listen;
 mod server_process;
 mod server_support;
+mod sim_devices;
 mod sim_host;
+mod sim_memory;
 mod sim_persistence;
+mod sim_scheduler;
 mod sim_support;
 mod sxp_cases;
 #[cfg(feature = "lexpr")]
