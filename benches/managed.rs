@@ -54,7 +54,8 @@ fn main() {
             memory / f64::from(1 << 20)
         );
     }
-    let (few, many) = (&costs[0], &costs[1]);
+    let few = &costs[0];
+    let many = &costs[1];
     let each = |cost: fn(&Cost) -> f64| {
         cost(many)
             / f64::from(many.domains)
@@ -78,15 +79,16 @@ fn measure(domains: u32) -> Cost {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let clock = Arc::new(SystemClock);
+        let entropy = Arc::new(OsEntropy);
         let settings = SimSettings::default();
         let sim =
             Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let before = resident();
         let started = Instant::now();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let (hypervisor, courier) =
-            (Arc::new(sim), Arc::new(TcpCourier::new(std::time::Duration::from_secs(60))));
+        let hypervisor = Arc::new(sim);
+        let courier = Arc::new(TcpCourier::new(std::time::Duration::from_secs(60)));
         let outside = Outside { hypervisor, store, courier, clock, entropy };
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         let start = started.elapsed().as_secs_f64();

@@ -158,7 +158,9 @@ mod tests {
     use super::*;
 
     fn chart(points: &[f64]) -> Chart {
-        let (name, unit, span) = ("CPU".to_owned(), "%".to_owned(), "5 minutes".to_owned());
+        let name = "CPU".to_owned();
+        let unit = "%".to_owned();
+        let span = "5 minutes".to_owned();
         Chart { name, points: points.to_vec(), width: 5, most: 200.0, unit, span }
     }
 

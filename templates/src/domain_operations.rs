@@ -143,7 +143,8 @@ mod tests {
     }
 
     fn one(op: &str, fields: Vec<Field>) -> OperationForm {
-        let (label, about) = (format!("Do {op}"), "Does it.".into());
+        let label = format!("Do {op}");
+        let about = "Does it.".into();
         OperationForm { op: op.into(), label, about, danger: op == "destroy", fields }
     }
 

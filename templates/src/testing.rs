@@ -29,7 +29,8 @@ pub(crate) fn assert_document(page: &str) {
     // A picture may have parts with titles of their own.
     let head = page.split("</head>").next().unwrap_or_default();
     assert_eq!(head.matches("<title>").count(), 1, "{head}");
-    let (script, style) = (path("xend.js"), path("style.css"));
+    let script = path("xend.js");
+    let style = path("style.css");
     assert_eq!(page.matches("<script").count(), 1, "{page}");
     assert!(page.contains(&format!(r#"<script src="{script}" defer></script>"#)), "{page}");
     assert!(page.contains(&format!(r#"<link rel="stylesheet" href="{style}">"#)), "{page}");

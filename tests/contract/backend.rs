@@ -37,8 +37,8 @@ pub(crate) trait Backend: Sync {
     /// A host on which only Domain-0 runs.
     fn host(&self) -> impl Future<Output = Host> + Send;
 
-    /// A guest with at most 256 MiB, two VCPUs, a disk `xvda` and a network interface. It runs until
-    /// it is told to shut down or to crash.
+    /// A guest with at most 256 MiB, two VCPUs, a disk `xvda` and a network interface. It runs
+    /// until it is told to shut down or to crash.
     fn guest(&self, name: &str) -> DomainConfig;
 
     /// A disk that can be attached to the guest.

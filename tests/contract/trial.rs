@@ -110,8 +110,8 @@ impl<'a, B: Backend> Trial<'a, B> {
         self.wait_for(stage, "setting up").await;
     }
 
-    /// Brings the domain back into a state by pause or unpause, if that suffices. Returns whether it
-    /// is in the state.
+    /// Brings the domain back into a state by pause or unpause, if that suffices. Returns whether
+    /// it is in the state.
     pub(crate) async fn return_to(&self, stage: Stage) -> bool {
         let seen = self.view().await.map(|view| view.state());
         match (seen, stage) {

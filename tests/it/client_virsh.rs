@@ -305,7 +305,8 @@ fn define_autostart_start_undefine() {
 
 #[test]
 fn save_dump_restore_migrate() {
-    let (daemon, other) = (Daemon::start(&[]), Daemon::start(&["--relocation", "127.0.0.1:0"]));
+    let daemon = Daemon::start(&[]);
+    let other = Daemon::start(&["--relocation", "127.0.0.1:0"]);
     let virsh = running(&daemon);
     let path = |name: &str| daemon.dir.path().join(name).to_str().unwrap().to_owned();
     virsh.good("web", &[("op", "dump"), ("file", &path("core")), ("live", "0"), ("crash", "0")]);

@@ -300,7 +300,8 @@ fn devices() {
 
 #[test]
 fn save_restore_and_migrate() {
-    let (daemon, other) = (Daemon::start(&[]), Daemon::start(&["--relocation", "127.0.0.1:0"]));
+    let daemon = Daemon::start(&[]);
+    let other = Daemon::start(&["--relocation", "127.0.0.1:0"]);
     let xm = with_domain(&daemon);
     let file = daemon.dir.path().join("pvx.save").to_str().unwrap().to_owned();
     xm.good("pvx", &[("file", &file), ("op", "save")]);

@@ -61,11 +61,15 @@ fn replay(folder: &str, door: &Door) {
             .map(|(a, b)| (a.to_owned(), b.to_owned()))
             .collect()
     };
-    let (fix, except, after) = (list("FIX"), list("EXCEPT"), list("AFTER"));
+    let fix = list("FIX");
+    let except = list("EXCEPT");
+    let after = list("AFTER");
     let except: HashMap<String, String> = except.into_iter().collect();
     // The recording's own directory for files.
     let files = tempfile::tempdir().unwrap();
-    let (mut agree, mut wrong, mut rotten) = (0, Vec::new(), Vec::new());
+    let mut agree = 0;
+    let mut wrong = Vec::new();
+    let mut rotten = Vec::new();
     for (name, _) in list("ORDER") {
         let text = std::fs::read(folder.join(&name)).unwrap();
         let at = text.windows(SEPARATOR.len()).position(|w| w == SEPARATOR).unwrap();
@@ -145,7 +149,8 @@ fn differences(want: &Answer, got: &Answer) -> Vec<String> {
         found.push(format!("type {:?} instead of {:?}", media(got), media(want)));
     }
     if let Some(location) = want.header("location") {
-        let (want, got) = (path_of(location), path_of(got.header("location").unwrap_or("")));
+        let want = path_of(location);
+        let got = path_of(got.header("location").unwrap_or(""));
         if want != got {
             found.push(format!("Location {got} instead of {want}"));
         }
@@ -156,7 +161,8 @@ fn differences(want: &Answer, got: &Answer) -> Vec<String> {
             match (first_expression(&want.body), first_expression(&got.body)) {
                 (Some(a), Some(b)) => {
                     let (a, b) = if want.code == 201 { (fresh(&a), fresh(&b)) } else { (a, b) };
-                    let (a, b) = (masked(&a, false), masked(&b, false));
+                    let a = masked(&a, false);
+                    let b = masked(&b, false);
                     if a != b {
                         found.push(format!("body {b} instead of {a}"));
                     }

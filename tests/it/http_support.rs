@@ -73,7 +73,9 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .unwrap();
-        let (mut tcp, mut relocation, mut announced) = (None, None, Vec::new());
+        let mut tcp = None;
+        let mut relocation = None;
+        let mut announced = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
             if let Some(address) = line.strip_prefix("Relocation on ") {
@@ -200,8 +202,9 @@ impl Answer {
         let head = String::from_utf8_lossy(&raw[..end]).into_owned();
         let mut lines = head.split("\r\n");
         let mut status = lines.next()?.splitn(3, ' ');
-        let (_, code, reason) =
-            (status.next()?, status.next()?.parse().ok()?, status.next().unwrap_or(""));
+        status.next()?;
+        let code = status.next()?.parse().ok()?;
+        let reason = status.next().unwrap_or("");
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))

@@ -123,7 +123,8 @@ impl Domain {
              (device (vbd (uname phy:/dev/vg0/{}) (dev xvda) (mode w))))",
             self.name, self.uuid, self.name
         );
-        let (all, own) = ("/xend/domain".to_owned(), format!("/xend/domain/{}", self.uuid));
+        let all = "/xend/domain".to_owned();
+        let own = format!("/xend/domain/{}", self.uuid);
         let file = encoded(dir.join(format!("{}.save", self.name)).to_str().unwrap());
         let disk = encoded("(vbd (uname phy:/dev/vg0/more) (dev xvdb) (mode w))");
         let (target, form) = match ask {
@@ -239,7 +240,8 @@ fn round(
     domains: &mut [Domain],
     what: &str,
 ) -> (Daemon, usize) {
-    let (pid, tcp) = (daemon.pid(), daemon.tcp);
+    let pid = daemon.pid();
+    let tcp = daemon.tcp;
     let files = daemon.dir.path().to_owned();
     let mut plans: Vec<Vec<Ask>> = Vec::new();
     for _ in domains.iter() {
@@ -288,7 +290,8 @@ fn nothing_that_was_acknowledged_is_lost() {
                 let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
                 let mut domains: Vec<Domain> = (0..DOMAINS).map(Domain::new).collect();
                 let mut daemon = Daemon::start(&[]);
-                let (mut asked, mut rounds) = (0, 0);
+                let mut asked = 0;
+                let mut rounds = 0;
                 while asked < operations {
                     let what = format!("XEND_SEED={seed}, round {rounds}");
                     let count;

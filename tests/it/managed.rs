@@ -53,8 +53,8 @@ fn an_answer_echoed_back_redefines_and_stops_nothing() {
     let config = managed("web", "(device (vfb (type vnc) (vncpasswd secret)))");
     assert_eq!(daemon.create(&config).code, 201);
     op(&daemon, "web", "op=unpause");
-    let (domid, shown) =
-        (daemon.value("web", "domid"), daemon.get("/xend/domain/web?detail=1").text());
+    let domid = daemon.value("web", "domid");
+    let shown = daemon.get("/xend/domain/web?detail=1").text();
     assert!(!shown.contains("secret"));
     let flipped = shown.replace("(on_xend_start ignore)", "(on_xend_start start)");
     assert_eq!(define(&daemon, &flipped).status(), "200 OK");

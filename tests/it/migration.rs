@@ -39,7 +39,9 @@ impl Proxy {
             there: Arc::default(),
             back: Arc::default(),
         };
-        let (cuts, there, back) = (proxy.cuts.clone(), proxy.there.clone(), proxy.back.clone());
+        let cuts = proxy.cuts.clone();
+        let there = proxy.there.clone();
+        let back = proxy.back.clone();
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let Ok(client) = client else { return };
@@ -53,8 +55,10 @@ impl Proxy {
                     Cut::Back(n) => (usize::MAX, n),
                     Cut::AtOnce => continue,
                 };
-                let (c, s) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let (there, back) = (there.clone(), back.clone());
+                let c = client.try_clone().unwrap();
+                let s = server.try_clone().unwrap();
+                let there = there.clone();
+                let back = back.clone();
                 std::thread::spawn(move || pass(c, s, limit_there, &there));
                 std::thread::spawn(move || pass(server, client, limit_back, &back));
             }
@@ -71,7 +75,8 @@ impl Proxy {
 
 /// Passes bytes on until there are no more, or so many have been.
 fn pass(mut from: TcpStream, mut to: TcpStream, limit: usize, passed: &AtomicUsize) {
-    let (mut left, mut buffer) = (limit, [0; 4096]);
+    let mut left = limit;
+    let mut buffer = [0; 4096];
     while left > 0 {
         let Ok(count @ 1..) = from.read(&mut buffer) else { break };
         let count = count.min(left);
@@ -126,7 +131,8 @@ fn settled(one: &Daemon, other: &Daemon, name: &str) -> (bool, bool) {
 
 #[test]
 fn a_domain_moves_with_all_that_it_has() {
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     run(&a, "web");
     a.until("boots", |a| a.value("web", "online_vcpus") == "2");
     a.post("/xend/domain/web", "op=mem_target_set&target=48");
@@ -152,7 +158,8 @@ fn a_domain_moves_with_all_that_it_has() {
 
 #[test]
 fn a_managed_domain_takes_its_definition_along() {
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     let config = guest("web", "(uuid 11111111-2222-3333-4444-555555555555)");
     assert_eq!(
         a.post("/xend/domain", &format!("op=new&config={}", crate::http_support::encoded(&config)))
@@ -175,7 +182,8 @@ fn a_managed_domain_takes_its_definition_along() {
 #[test]
 fn devices_that_come_have_uuids_of_their_own() {
     const VIF: &str = "22222222-2222-3333-4444-555555555555";
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     let define = |daemon: &Daemon, name: &str| {
         let vif = format!("(device (vif (bridge xenbr0) (uuid {VIF})))");
         let config =
@@ -202,7 +210,8 @@ fn devices_that_come_have_uuids_of_their_own() {
 
 #[test]
 fn what_cannot_be_taken_stays_where_it_is() {
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     run(&a, "web");
     run(&b, "web");
     let domid = a.value("web", "domid");
@@ -254,19 +263,23 @@ fn a_host_that_is_not_allowed_is_turned_away() {
 
 #[test]
 fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     let proxy = Proxy::to(b.relocation.unwrap());
     // Once without a cut, to know how much goes there and back.
     run(&a, "web");
     proxy.cut(&[]);
     assert_eq!(migrate(&a, "web", proxy.address, true).code, 200);
-    let (there, back) = (proxy.there.load(Ordering::SeqCst), proxy.back.load(Ordering::SeqCst));
+    let there = proxy.there.load(Ordering::SeqCst);
+    let back = proxy.back.load(Ordering::SeqCst);
     assert_eq!(back, "(ready)\n(arrived)\n(taken)\n".len());
     b.post("/xend/domain/web", "op=destroy");
 
     // What goes there differs by a few bytes from time to time: near its end it is open which of
     // the two has it.
-    let (stays, moves, either) = (Some(false), Some(true), None);
+    let stays = Some(false);
+    let moves = Some(true);
+    let either = None;
     let mut cuts = vec![
         (Cut::AtOnce, stays),
         (Cut::There(0), stays),
@@ -308,7 +321,8 @@ fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
 
 #[test]
 fn in_doubt_the_domain_waits_until_the_other_host_has_spoken() {
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     let proxy = Proxy::to(b.relocation.unwrap());
     run(&a, "web");
     // The last word is lost, and nobody is to be reached for a while.
@@ -329,7 +343,8 @@ fn in_doubt_the_domain_waits_until_the_other_host_has_spoken() {
 #[test]
 fn a_daemon_that_is_killed_on_either_side_loses_nothing() {
     // The receiver, while the domain is on its way.
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     run(&a, "saveslow");
     let to = b.relocation.unwrap();
     let (a, b) = std::thread::scope(|scope| {
@@ -345,9 +360,11 @@ fn a_daemon_that_is_killed_on_either_side_loses_nothing() {
 
 #[test]
 fn a_sender_that_is_killed_goes_on_where_it_was() {
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     run(&a, "saveslow");
-    let (to, from) = (b.relocation.unwrap(), a.tcp);
+    let to = b.relocation.unwrap();
+    let from = a.tcp;
     let a = std::thread::scope(|scope| {
         scope.spawn(move || {
             let form = format!("op=migrate&destination=127.0.0.1&port={}&live=0", to.port());

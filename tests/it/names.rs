@@ -20,7 +20,8 @@ struct Wires {
 impl Wires {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (api, rpc) = (dir.path().join("api"), dir.path().join("rpc"));
+        let api = dir.path().join("api");
+        let rpc = dir.path().join("rpc");
         let mut options =
             vec!["--xen-api", api.to_str().unwrap(), "--xmlrpc", rpc.to_str().unwrap()];
         options.extend(["--relocation", "127.0.0.1:0"]);
@@ -71,7 +72,8 @@ fn record(name: &str) -> Value {
 
 /// A saved domain in which the name is another one, however long.
 fn renamed(saved: &[u8], old: &str, new: &str) -> Vec<u8> {
-    let (length_at, config_at) = (16, 20);
+    let length_at = 16;
+    let config_at = 20;
     let length = u32::from_be_bytes(saved[length_at..config_at].try_into().unwrap()) as usize;
     let (config, rest) = saved[config_at..].split_at(length);
     let config = String::from_utf8(config.to_vec()).unwrap();

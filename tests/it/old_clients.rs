@@ -45,7 +45,8 @@ fn a_restored_domain_is_told_to_pages_and_json_alone() {
             post_as(&daemon, "/xend/domain", accept, form, &format!("op=restore&file={file}"));
         assert_eq!(answer.status(), "201 Created", "{accept}");
         assert!(answer.header("location").unwrap().ends_with("/xend/domain/web"));
-        let (media, body) = (answer.header("content-type"), answer.text());
+        let media = answer.header("content-type");
+        let body = answer.text();
         match accept {
             "application/sxp" => assert_eq!((media, body.as_str()), (None, "")),
             "application/json" => assert!(body.starts_with("{\"domain\":{\"domid\":"), "{body}"),

@@ -51,7 +51,8 @@ type Done = Result<(), String>;
 impl Three {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (api, rpc) = (dir.path().join("api"), dir.path().join("rpc"));
+        let api = dir.path().join("api");
+        let rpc = dir.path().join("rpc");
         let options = ["--xen-api", api.to_str().unwrap(), "--xmlrpc", rpc.to_str().unwrap()];
         let daemon = Daemon::start_in(dir, &options);
         let mut client = Client { daemon, door: Door::Unix(api), session: Value::Nil };
@@ -285,8 +286,9 @@ fn what_is_done_is_the_same_whoever_asks_for_it() {
         ("resume", vec![flag(false)]),
         &on("VM.resume", vec![flag(false)]),
     );
-    let (mine, theirs, ours) =
-        (format!("{dir}/http"), format!("{dir}/rpc.save"), format!("{dir}/api.save"));
+    let mine = format!("{dir}/http");
+    let theirs = format!("{dir}/rpc.save");
+    let ours = format!("{dir}/api.save");
     three.step(
         "save",
         &format!("op=save&file={}", encoded(&mine)),

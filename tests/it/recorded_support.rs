@@ -196,7 +196,8 @@ fn by_key(
         }
         groups
     };
-    let (theirs, mut ours) = (grouped(theirs), grouped(ours));
+    let theirs = grouped(theirs);
+    let mut ours = grouped(ours);
     for (key, theirs) in theirs {
         let at = if key.is_empty() { at.to_owned() } else { format!("{at}/{key}") };
         let Some(ours) = ours.remove(&key) else {

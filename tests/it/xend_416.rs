@@ -32,7 +32,8 @@ fn every_legacy_function_is_there_with_its_parameters() {
         let all: Vec<&str> =
             parameters.split(", ").filter(|parameter| !parameter.is_empty()).collect();
         let needed = all.iter().filter(|parameter| !parameter.starts_with('[')).count();
-        let (least, most): (usize, usize) = (least.parse().unwrap(), most.parse().unwrap());
+        let least: usize = least.parse().unwrap();
+        let most: usize = most.parse().unwrap();
         assert!(needed <= least && all.len() >= most, "{help}, xend's took {least} to {most}");
     }
 }
