@@ -190,7 +190,8 @@ fn create_pause_rename_and_shutdown_commands() {
     }
     // The smallest configuration that xm makes of its command line.
     let small = "(vm (name viacli) (memory 32) \
-                 (image (linux (kernel /boot/vmlinuz) (vcpus 1) (vcpus 1) (boot c) (nics 1))) (device (vif)))";
+                 (image (linux (kernel /boot/vmlinuz) (vcpus 1) (vcpus 1) (boot c) (nics 1))) \
+                 (device (vif)))";
     assert_eq!(xm.create(small).status(), "201 created");
     assert_eq!(
         xm.value("viacli", "state"),
