@@ -1,5 +1,5 @@
-//! The cost of a managed domain at the start, in a list, in memory. One run measures 1,000 and 10,000
-//! domains; the last line is the ratio of the costs per domain, which does not depend on the
+//! The cost of a managed domain at the start, in a list, in memory. One run measures 1,000 and
+//! 10,000 domains; the last line is the ratio of the costs per domain, which does not depend on the
 //! machine. Run with `cargo bench --bench managed`; `-- --test` runs small sizes only.
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-"""What the maintained Python client does with the daemon: python session.py PATH-OF-XEND"""
+"""Drives the maintained Python client of the Xen-API: python session.py PATH-OF-XEND"""
 
 import http.client
 import pathlib
