@@ -1,5 +1,6 @@
 //! Migration between two daemons, with a proxy between them that can cut the connection.
 
+use crate::engine_support::TestHost;
 use crate::http_support::{Answer, Daemon, Door, GENEROUS, encoded, guest, post, try_ask};
 use nix::sys::signal::Signal;
 use std::io::{Read as _, Write as _};
@@ -9,6 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use xend::peers::Allowed;
+use xend::wire::relocation::RelocationServer;
 
 /// Where the proxy cuts a connection.
 #[derive(Debug, Clone, Copy)]
@@ -373,6 +377,21 @@ fn the_domain_of_a_killed_sender_stays_there() {
     });
     assert_eq!(wait_until_on_one(&a, &b, "saveslow"), (true, false));
     b.until("the arrival ends", |b| arrivals(b).is_empty());
+}
+
+#[tokio::test]
+async fn a_stopping_server_closes_connections_without_a_request() {
+    let host = TestHost::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut idle = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    idle.set_read_timeout(Some(GENEROUS)).unwrap();
+    let stop = CancellationToken::new();
+    let server = RelocationServer::new(host.engine.clone(), Allowed::default(), 10 * GENEROUS);
+    let serving = tokio::spawn(server.serve(listener, stop.clone()));
+    tokio::task::yield_now().await;
+    stop.cancel();
+    tokio::time::timeout(GENEROUS, serving).await.unwrap().unwrap();
+    assert_eq!(idle.read(&mut [0]).unwrap_or(0), 0);
 }
 
 /// The files in which a host records arrivals.
