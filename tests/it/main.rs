@@ -30,6 +30,7 @@ mod migration;
 mod names;
 mod old_clients;
 mod parity;
+mod proxy_support;
 mod recorded_support;
 mod server_guard;
 mod server_http;
