@@ -9,11 +9,11 @@
 //! has (`Last-Event-ID`, or `?after=`) goes on behind it.
 
 use super::Http;
-use super::accept::Format;
-use super::failed::{failed, no_such_domain};
+use super::errors::{failed, no_such_domain};
+use super::format::Format;
 use super::params::Params;
-use super::place::{Place, caller, written};
-use super::reply::{Content, answer, streamed};
+use super::request::{Place, caller, written};
+use super::response::{Content, answer, streamed};
 use crate::core::engine::Engine;
 use crate::core::journal::{Event, News};
 use crate::core::model::{DomainRef, Invalid, Uuid};

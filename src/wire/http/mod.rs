@@ -22,22 +22,22 @@
 //! The reason phrase is part of the interface: xm prints it. Clients show the bodies of 500 and 404
 //! only, so whatever fails is a 500, or a 404 for a domain that is not there.
 
-mod accept;
 mod body;
-mod cache;
+mod errors;
 mod events;
-mod failed;
+mod format;
+mod get;
+mod help;
 mod html;
+mod list_cache;
+mod list_query;
 mod multipart;
-mod ops;
+mod operations;
 mod pages;
 mod params;
 mod path;
-mod place;
-mod reference;
-mod reply;
-mod selection;
-mod site;
+mod request;
+mod response;
 
 use crate::core::engine::Engine;
 use crate::core::model::DomName;
@@ -70,7 +70,7 @@ pub struct Http(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    cache: cache::Cache,
+    cache: list_cache::Cache,
     settings: Box<dyn Fn() -> Settings + Send + Sync>,
     log: Box<dyn Fn() -> String + Send + Sync>,
     /// Places for those who follow along.
@@ -89,7 +89,8 @@ impl Http {
         closing: CancellationToken,
     ) -> Self {
         let (settings, log) = (Box::new(settings), Box::new(log));
-        let (cache, followers) = (cache::Cache::default(), Arc::new(Semaphore::new(events::MOST)));
+        let (cache, followers) =
+            (list_cache::Cache::default(), Arc::new(Semaphore::new(events::MOST)));
         Self(Arc::new(Inner { engine, cache, settings, log, followers, closing }))
     }
 
@@ -97,7 +98,7 @@ impl Http {
     /// extensions; one without is taken for an internal one.
     pub fn router(self) -> Router {
         let http = self.clone();
-        let pages = site::router()
+        let pages = pages::router()
             .with_state(self)
             .layer(CompressionLayer::new().compress_when(is_for_browsers))
             .layer(CatchPanicLayer::custom(panicked));
@@ -132,20 +133,20 @@ fn is_for_browsers(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extension
 /// A fault of ours costs one request, not the daemon.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("A request made the daemon panic, this is a bug");
-    reply::answer(
+    response::answer(
         500,
         "Internal server error",
-        reply::Content::Text("Internal error, see the log".into()),
+        response::Content::Text("Internal error, see the log".into()),
     )
 }
 
 /// A path that leads nowhere. As in xend, the first segment that is not known is named.
 async fn unknown(method: Method, request: Request) -> Response {
     if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
-        return reply::method_not_supported(&method);
+        return response::method_not_supported(&method);
     }
-    let place = place::Place::of(&request, &[], accept::Format::of(request.headers()));
-    failed::not_found_at(
+    let place = request::Place::of(&request, &[], format::Format::of(request.headers()));
+    errors::not_found_at(
         &place,
         &format!("Not found: {}", path::unknown_segment(request.uri().path())),
     )

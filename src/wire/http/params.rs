@@ -1,6 +1,6 @@
 //! What a request says beside its path: the query and the form, and how an operation reads them.
 
-use super::ops::{Needed, Param};
+use super::operations::{Needed, Param};
 use crate::core::model::Invalid;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 
 use super::{crumbs, forms, page_of};
 use crate::core::snapshot::DomainView;
-use crate::wire::http::ops::Operation;
-use crate::wire::http::place::Place;
+use crate::wire::http::operations::Operation;
+use crate::wire::http::request::Place;
 use xend_templates::{ConfirmPage, CreatePage, Failure, Link, Position};
 
 /// What `?template=` can be.

@@ -1,6 +1,6 @@
 //! A domain's page.
 
-use super::domains::actions;
+use super::domain_list::actions;
 use super::{crumbs, fact, forms, history, letters, page_of, tree, under_way, vcpu};
 use crate::core::model::{Device as Configured, DeviceFacts};
 use crate::core::op::Outcome;
@@ -8,8 +8,8 @@ use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
 use crate::sxp::Sxp;
-use crate::wire::http::ops::create;
-use crate::wire::http::place::Place;
+use crate::wire::http::operations::create;
+use crate::wire::http::request::Place;
 use std::sync::Arc;
 use xend_templates::{Chart, Device, DomainPage, Fact};
 

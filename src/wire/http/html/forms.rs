@@ -3,13 +3,14 @@
 use crate::core::lifecycle::State;
 use crate::core::op::Outcome;
 use crate::core::snapshot::DomainView;
-use crate::wire::http::ops::{self, Needed, Operation, Param, Stage, Takes};
+use crate::wire::http::operations::{self, Needed, Operation, Param, Stage, Takes};
 use xend_templates::{Field, FieldKind, OperationForm};
 
 /// A form for every operation that is for the domain where it is, filled in with what is set.
 pub(super) fn of(view: &DomainView, sedf: Option<&Outcome>) -> Vec<OperationForm> {
     let stage = stage(view);
-    let operations = ops::ON_DOMAIN.iter().filter(|operation| operation.when.contains(&stage));
+    let operations =
+        operations::ON_DOMAIN.iter().filter(|operation| operation.when.contains(&stage));
     operations.map(|operation| form(operation, view, sedf)).collect()
 }
 

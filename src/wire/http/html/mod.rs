@@ -2,12 +2,12 @@
 
 pub(super) mod create;
 pub(super) mod domain;
-pub(super) mod domains;
+pub(super) mod domain_list;
 mod forms;
-pub(super) mod host;
+pub(super) mod node;
 
 use super::path::segment_of;
-use super::place::Place;
+use super::request::Place;
 use crate::core::journal::{Event, What};
 use crate::core::lifecycle::State;
 use crate::core::model::{DeviceFacts, VcpuFacts, Vnet};

@@ -79,7 +79,7 @@ struct PinCpu {
 mod tests {
     use super::*;
     use crate::core::op::{Change, Op};
-    use crate::wire::http::ops::tests::made;
+    use crate::wire::http::operations::tests::made;
 
     #[test]
     fn every_form_of_pinning() {

@@ -5,7 +5,7 @@ use super::*;
 use crate::core::model::Invalid;
 use crate::core::op::Op;
 use crate::wire::http::Settings;
-use crate::wire::http::site::PAGES;
+use crate::wire::http::pages::PAGES;
 
 /// What an operation makes of a form.
 pub(super) fn made(operation: &Operation, form: &str) -> Result<Op, Invalid> {

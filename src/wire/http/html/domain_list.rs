@@ -5,9 +5,9 @@ use crate::core::lifecycle::State;
 use crate::core::samples::Round;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
-use crate::wire::http::ops::{self, Operation};
-use crate::wire::http::place::Place;
-use crate::wire::http::selection::{Selection, cpu, vcpus};
+use crate::wire::http::list_query::{Selection, cpu, vcpus};
+use crate::wire::http::operations::{self, Operation};
+use crate::wire::http::request::Place;
 use std::sync::Arc;
 use std::time::SystemTime;
 use xend_templates::{Action, DomainList, DomainRow, StateTab};
@@ -110,6 +110,7 @@ pub(super) fn actions(view: &DomainView, href: &str) -> Vec<Action> {
         },
         confirm: operation.loses.map(|_| format!("{href}/confirm?op={}", operation.name)),
     };
-    let operation = |name: &&str| ops::ON_DOMAIN.iter().find(|operation| operation.name == *name);
+    let operation =
+        |name: &&str| operations::ON_DOMAIN.iter().find(|operation| operation.name == *name);
     names.iter().filter_map(operation).map(action).collect()
 }

@@ -1,9 +1,9 @@
 //! Where a request is answered, and in which form.
 
-use super::accept::Format;
+use super::format::Format;
 use super::html;
 use super::path::{Asked, origin};
-use super::reply::{Content, data};
+use super::response::{Content, data};
 use crate::core::caller::Caller;
 use crate::core::op::Outcome;
 use crate::core::ports::Verdict;

@@ -1,12 +1,12 @@
 //! How failures are told. Clients show the bodies of 500 and 404 only, so whatever fails is one of
 //! the two.
 
-use super::accept::Format;
+use super::format::Format;
 use super::html;
-use super::ops::create;
+use super::operations::create;
 use super::params::Params;
-use super::place::Place;
-use super::reply::{Content, answer, not_found};
+use super::request::Place;
+use super::response::{Content, answer, not_found};
 use crate::core::error::{Error, ErrorKind};
 use crate::shape::{Sink, SxpSink};
 use axum::response::Response;

@@ -6,7 +6,7 @@ use crate::core::model::{HostFigures, HostInfo};
 use crate::core::samples::Round;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
-use crate::wire::http::place::Place;
+use crate::wire::http::request::Place;
 use std::sync::Arc;
 use xend_templates::{Fact, Link, NodePage, Share, Shares, User};
 

@@ -1,6 +1,6 @@
 //! Status, reason phrase, headers, body.
 
-use super::accept::Format;
+use super::format::Format;
 use axum::body::Body;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,

@@ -24,18 +24,18 @@ mod vnet;
 
 pub(super) use table::{Needed, Operation, Param, Stage, Success, Takes};
 
-use super::accept::Format;
 use super::body::{self, Refused};
-use super::failed::{
+use super::errors::{
     failed, invalid_request, no_such_domain, not_a_request, not_created, not_implemented,
 };
-use super::pages::{following, list_page};
+use super::format::Format;
+use super::get::{following, list_page};
+use super::list_query::Selection;
+use super::pages::Page;
 use super::params::Params;
 use super::path::segment_of;
-use super::place::{Place, caller};
-use super::reply::{Content, answer, data, located, ok};
-use super::selection::Selection;
-use super::site::Page;
+use super::request::{Place, caller};
+use super::response::{Content, answer, data, located, ok};
 use super::{Http, html};
 use crate::core::caller::Caller;
 use crate::core::error::Error;

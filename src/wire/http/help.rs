@@ -1,11 +1,11 @@
 //! `GET /xend/help`: every page and operation, printed from the table that the router is made from.
 
-use super::accept::Format;
+use super::format::Format;
 use super::html;
-use super::ops::{Needed, Operation, Param, Takes};
-use super::place::Place;
-use super::reply::{Content, ok};
-use super::site::{PAGES, Page};
+use super::operations::{Needed, Operation, Param, Takes};
+use super::pages::{PAGES, Page};
+use super::request::Place;
+use super::response::{Content, ok};
 use crate::shape::Sink;
 use axum::extract::Request;
 use axum::response::Response;
