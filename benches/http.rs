@@ -34,7 +34,7 @@ use xend::server::{Guard, Inherited, Listener, Server, listen};
 use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
-use xend::wire::http::{self, Http};
+use xend::wire::http::{Http, HttpSettings};
 use xend::wire::relocation::TcpCourier;
 
 /// Connections that ask at the same time.
@@ -167,7 +167,7 @@ impl Host {
         }
         let wire = Http::new(
             engine.clone(),
-            || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 },
+            || HttpSettings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 },
             String::new,
             tokio_util::sync::CancellationToken::new(),
         );

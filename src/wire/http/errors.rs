@@ -1,64 +1,68 @@
-//! How failures are told. Clients show the bodies of 500 and 404 only, so whatever fails is one of
-//! the two.
+//! Responses to requests that failed. Clients show the bodies of 500 and 404 only, so every failed
+//! operation is one of the two.
 
+use super::config_text;
 use super::format::Format;
 use super::html;
-use super::operations::create;
 use super::params::Params;
-use super::request::Place;
-use super::response::{Content, answer, not_found};
+use super::request::RequestInfo;
+use super::response::{self, Content, respond};
 use crate::core::error::{Error, ErrorKind};
-use crate::shape::{Sink, SxpSink};
+use crate::shape::{self, Sink, SxpSink};
 use axum::response::Response;
-use xend_templates::{ErrorPage, Link};
 
-/// No operation, or several: `406 Invalid request`, with the empty string as xend's body.
-pub(super) fn invalid_request(place: &Place) -> Response {
-    not_a_request(place, "Exactly one operation is expected, give op=NAME once")
+/// `406 Invalid request`, for no operation or several.
+pub(super) fn invalid_request(request: &RequestInfo) -> Response {
+    malformed_request(request, "Exactly one operation is expected, give op=NAME once")
 }
 
-pub(super) fn not_a_request(place: &Place, reason: &str) -> Response {
-    let content = match place.format {
+/// `406 Invalid request`. xend's body was the empty string.
+pub(super) fn malformed_request(request: &RequestInfo, reason: &str) -> Response {
+    let content = match request.format {
         Format::Sxp => Content::Sxp("''".into()),
-        Format::Html { .. } => Content::Html(error_page(
-            place,
+        Format::Html { .. } => Content::Html(html::message::error(
+            request,
             "Invalid request",
             reason,
-            Some("The reference says what a page takes."),
+            "The reference lists the operations of each page and their parameters.",
         )),
         Format::Json => json_error(reason),
     };
-    answer(406, "Invalid request", content)
+    respond(406, "Invalid request", content)
 }
 
-/// An operation that nobody knows. xend told S-expression clients so in plain words under the type
-/// `application/sxp`, and they read them.
-pub(super) fn not_implemented(place: &Place, op: &str) -> Response {
+/// `501`, for an unknown operation. xend sent plain text under the type `application/sxp`, and
+/// clients read it.
+pub(super) fn unknown_operation(request: &RequestInfo, op: &str) -> Response {
     let text = format!("Operation not implemented: {op}");
-    let content = match place.format {
+    let content = match request.format {
         Format::Sxp => Content::Sxp(text.clone().into()),
-        Format::Html { named: true } => Content::Html(error_page(
-            place,
+        Format::Html { explicit: true } => Content::Html(html::message::error(
+            request,
             "Operation not implemented",
             &text,
-            Some("The reference has all operations."),
+            "The reference lists all operations.",
         )),
-        Format::Html { named: false } => Content::Text(text.clone().into()),
+        Format::Html { explicit: false } => Content::Text(text.clone().into()),
         Format::Json => json_error(&text),
     };
-    answer(501, &text, content)
+    respond(501, &text, content)
 }
 
-/// An operation that failed, a bad parameter included: clients show the bodies of 500 and 404 only.
-pub(super) fn failed(place: &Place, op: &str, error: &Error) -> Response {
+/// An operation that failed, also because of a bad parameter: `404` if its domain or vnet does not
+/// exist, else `500`.
+pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -> Response {
     let message = error.to_string();
     if let Error::NoSuchDomain(_) | Error::NoSuchVnet(_) = error {
-        return not_found_at(place, &message);
+        return not_found(request, &message);
     }
-    let content = match place.format {
-        Format::Html { .. } => {
-            Content::Html(error_page(place, &format!("{op} failed"), &message, Some(hint(error))))
-        }
+    let content = match request.format {
+        Format::Html { .. } => Content::Html(html::message::error(
+            request,
+            &format!("{op} failed"),
+            &message,
+            hint(error),
+        )),
         Format::Sxp => {
             let mut sink = SxpSink::default();
             sink.text_field("xend.err", message.as_bytes());
@@ -66,87 +70,88 @@ pub(super) fn failed(place: &Place, op: &str, error: &Error) -> Response {
         }
         Format::Json => json_error(&message),
     };
-    answer(500, &format!("Request failed: {op}"), content)
+    respond(500, &failed_phrase(op), content)
 }
 
-/// A domain that could not be made, for a person: what they wrote is not lost.
-pub(super) fn not_created(place: &Place, op: &str, params: &Params, error: &Error) -> Response {
-    let written = params.one("config").ok();
-    let fault = written.filter(|_| error.kind() == ErrorKind::Invalid).and_then(create::fault);
-    let (at, message) = match fault {
-        Some((at, message)) => (Some(at), message),
-        None => (None, error.to_string()),
+/// A domain that could not be created, on a page: the form keeps the text and shows the error in
+/// it.
+pub(super) fn creation_failed(
+    request: &RequestInfo,
+    op: &str,
+    params: &Params,
+    error: &Error,
+) -> Response {
+    let text = params.single("config").ok();
+    let config_error = text
+        .as_deref()
+        .filter(|_| error.kind() == ErrorKind::Invalid)
+        .and_then(|text| config_text::parse(text, shape::read_config).err());
+    let text = text.unwrap_or_default();
+    let page = match config_error {
+        Some(error) => html::create::invalid_config(request, &text, &error),
+        None => html::create::failed(request, &text, &error.to_string(), hint(error)),
     };
-    let text = written.unwrap_or_default();
-    let page = html::create::failed(place, text, &message, hint(error), at);
-    answer(500, &format!("Request failed: {op}"), Content::Html(page))
+    respond(500, &failed_phrase(op), Content::Html(page))
 }
 
-/// What a person can do about a failure.
-fn hint(error: &Error) -> &'static str {
-    match error {
-        Error::NoMemory { .. } => {
-            "Give it less memory, or free some: the host's page shows who has it."
-        }
-        Error::Exists { .. } | Error::NameTaken { .. } | Error::NameMeansDomain { .. } => {
-            "Give it another name."
-        }
-        Error::UuidTaken { .. } => "Give it another UUID, or none: then xend makes one up.",
-        Error::NoRoom(_) => "Make some room on the host's disk, and send it again.",
-        Error::DeviceBusy { .. } => "Shut the guest down, or unplug the device by force.",
-        Error::Missing { .. } => "The path is one on the host, not on this computer.",
-        Error::Busy(_) | Error::Stopping => "Nothing was done. Try again in a moment.",
-        Error::Timeout { .. } | Error::Stalled { .. } => {
-            "It may still happen: look at the domain before you try again. The log says how the hypervisor does."
-        }
-        _ => match error.kind() {
-            ErrorKind::NotFound => "It may have gone, or have another name now: look at the list.",
-            ErrorKind::Conflict => {
-                "Look at the state that the domain is in: its page offers what is possible there."
-            }
-            ErrorKind::Denied => "Domain-0 controls the host and is not treated like a guest.",
-            ErrorKind::Invalid => {
-                "Go back, mend what is named, and send it again. The reference says what is expected."
-            }
-            ErrorKind::Unsupported => {
-                "This host has nothing of the kind. Its page says what scheduler and which guests it has."
-            }
-            ErrorKind::Backend => "The log (on the host's page) may say more.",
-        },
+/// `404 Not found`. xend's text was `<Fault 3: 'nosuch'>`.
+pub(super) fn no_such_domain(request: &RequestInfo, name: &str) -> Response {
+    not_found(request, &format!("No such domain {name}"))
+}
+
+/// `404 Not found`: a page when a browser opens it, else plain text, as in xend.
+pub(super) fn not_found(request: &RequestInfo, text: &str) -> Response {
+    if !request.is_navigation {
+        return response::not_found(text);
     }
+    respond(404, "Not found", Content::Html(html::message::not_found(request, text)))
+}
+
+/// The reason phrase of an operation that failed.
+fn failed_phrase(op: &str) -> String {
+    format!("Request failed: {op}")
 }
 
 fn json_error(message: &str) -> Content {
     Content::Json(serde_json::json!({ "xend.err": message }).to_string().into())
 }
 
-fn error_page(place: &Place, title: &str, message: &str, hint: Option<&str>) -> String {
-    ErrorPage {
-        crumbs: html::crumbs(place),
-        title: title.to_owned(),
-        message: message.to_owned(),
-        hint: hint.map(str::to_owned),
-        back: html::back(place),
+/// Advice on a failure.
+fn hint(error: &Error) -> &'static str {
+    match error {
+        Error::NoMemory { .. } => {
+            "Give the domain less memory, or free some. The host's page shows which domains use it."
+        }
+        Error::Exists { .. } | Error::NameTaken { .. } | Error::NameMeansDomain { .. } => {
+            "Choose another name."
+        }
+        Error::UuidTaken { .. } => {
+            "Choose another UUID, or leave it out and xend will generate one."
+        }
+        Error::NoRoom(_) => "Free space on the host's disk and try again.",
+        Error::DeviceBusy { .. } => "Shut down the guest, or detach the device by force.",
+        Error::Missing { .. } => "Paths are on the host, not on this computer.",
+        Error::Busy(_) | Error::Stopping => "Nothing was changed. Try again in a moment.",
+        Error::Timeout { .. } | Error::Stalled { .. } => {
+            "The operation may still complete. Check the domain before you try again. xend's log \
+             on the host's page may say more."
+        }
+        _ => match error.kind() {
+            ErrorKind::NotFound => {
+                "It may have been removed or renamed. Check the list of domains."
+            }
+            ErrorKind::Conflict => {
+                "The domain's page offers the operations that its current state allows."
+            }
+            ErrorKind::Denied => "Domain-0 controls the host and cannot be treated like a guest.",
+            ErrorKind::Invalid => {
+                "Go back, fix the error and try again. The reference describes all parameters."
+            }
+            ErrorKind::Unsupported => {
+                "The host does not support this. The host's page shows its scheduler and the \
+                 types of guests that it can run."
+            }
+            ErrorKind::Backend => "xend's log on the host's page may say more.",
+        },
     }
-    .render()
-}
-
-/// `404 Not found`; xend's text was `<Fault 3: 'nosuch'>`.
-pub(super) fn no_such_domain(place: &Place, name: &str) -> Response {
-    not_found_at(place, &format!("No such domain {name}"))
-}
-
-/// `404 Not found`: a page in a browser's window, plain text for everybody else, as xend had it.
-pub(super) fn not_found_at(place: &Place, text: &str) -> Response {
-    if !place.navigates {
-        return not_found(text);
-    }
-    let page = ErrorPage {
-        crumbs: html::crumbs(place),
-        title: "Not found".to_owned(),
-        message: text.to_owned(),
-        hint: Some("It may have gone, or have another name now.".to_owned()),
-        back: Link::new("the host", "/xend/node"),
-    };
-    answer(404, "Not found", Content::Html(page.render()))
 }

@@ -1,202 +1,184 @@
-//! What is read with GET.
+//! GET of each page, except for the list of domains, the events and the reference.
 
-use super::errors::{failed, invalid_request, no_such_domain};
-use super::events;
-use super::format::Format;
-use super::html::domain::Seen;
-use super::list_query::Selection;
-use super::operations::{ON_DOMAIN, create, vcpuinfo};
+use super::context::Http;
+use super::errors::{invalid_request, no_such_domain, operation_failed};
+use super::html::domain::Details;
+use super::operations::by_page::DOMAIN_OPERATIONS;
+use super::operations::vcpus::VCPUINFO;
 use super::params::Params;
-use super::request::{Place, caller};
-use super::response::{self, Content, download, not_found, ok};
-use super::{Http, html};
-use crate::core::caller::Caller;
-use crate::core::error::Error;
+use super::request::RequestInfo;
+use super::response::{self, Content, download, ok};
+use super::{answer, config_text, events, html, post};
 use crate::core::model::DomainRef;
 use crate::core::op::{Outcome, Query};
-use crate::core::snapshot::{DomainView, Snapshot};
-use crate::shape::{self, JsonSink, Sink, SxpSink};
-use axum::extract::{Path, Request, State};
+use crate::core::snapshot::DomainView;
+use crate::shape::Sink;
+use axum::extract::{Path, State};
 use axum::response::Response;
-use bytes::Bytes;
 use std::sync::Arc;
 use xend_templates::{ASSETS, ASSETS_VERSION};
 
-/// `GET /`: xend listed nothing here.
-pub(super) async fn root(format: Format, request: Request) -> Response {
-    directory(&Place::of(&request, &[], format), &[])
+/// A response; as an error, the response to a failure.
+type Answer = Result<Response, Response>;
+
+/// `GET /`. xend listed nothing here.
+pub(super) async fn root(request: RequestInfo) -> Response {
+    directory(&request, &[])
 }
 
 /// `GET /xend`
-pub(super) async fn xend(format: Format, request: Request) -> Response {
-    directory(&Place::of(&request, &[], format), &["node", "domain", "vnet"])
+pub(super) async fn xend(request: RequestInfo) -> Response {
+    directory(&request, &["node", "domain", "vnet"])
 }
 
-fn directory(place: &Place, entries: &[&str]) -> Response {
-    if let Format::Html { .. } = place.format {
-        return ok(Content::Html(html::directory(place, entries)));
-    }
-    ok(place.write(
-        |sink| list_directory(sink, Some("ls"), entries),
-        |sink| list_directory(sink, None, entries),
-    ))
-}
-
-/// `(ls node domain vnet)`; JSON needs no word in front.
-fn list_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
-    sink.begin_list();
-    for word in head.iter().chain(entries) {
-        sink.text(word.as_bytes());
-    }
-    sink.end_list();
-}
-
-/// What a page's script follows, from now on: taken before the page's domains are looked at, so
-/// that nothing between is missed.
-pub(super) fn following(http: &Http, format: Format) -> String {
-    match format {
-        Format::Html { .. } => format!("?figures=1&after={}", events::last_id(&http.0.engine)),
-        Format::Sxp | Format::Json => String::new(),
+/// `GET /xend/assets/VERSION/NAME`: a file that pages refer to. It never changes under the current
+/// version; under another one, which a page of another daemon refers to, it can.
+pub(super) async fn asset(Path((version, name)): Path<(String, String)>) -> Response {
+    match ASSETS.iter().find(|asset| asset.name == name) {
+        Some(asset) => response::asset(asset, version == *ASSETS_VERSION),
+        None => response::not_found(&format!("Not found: {name}")),
     }
 }
 
-/// `GET /xend/domain`
-pub(super) async fn domains(
-    State(http): State<Http>,
-    format: Format,
-    request: Request,
-) -> Response {
-    let query = Params::from_query(request.uri().query().unwrap_or(""));
-    let place = Place::of(&request, &[], format);
-    let selection = match (format, Selection::of(&query)) {
-        (Format::Sxp, _) => None,
-        (Format::Html { .. } | Format::Json, Ok(selection)) => Some(selection),
-        (Format::Html { .. } | Format::Json, Err(invalid)) => {
-            return failed(&place, "list", &invalid.into());
+/// `GET /xend/new`
+pub(super) async fn new(request: RequestInfo) -> Answer {
+    let template = request
+        .query
+        .choice("template", &html::create::TEMPLATE_KEYS)
+        .map_err(|invalid| operation_failed(&request, "new", &invalid.into()))?;
+    Ok(ok(Content::Html(html::create::new(&request, template))))
+}
+
+/// `GET /xend/domain/NAME`. `?op=vcpuinfo` shows the VCPUs; other operations are ignored, since
+/// xend's GET performs no other.
+pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let follow = events::follow_query(&http, request.format);
+    let view = find_domain(&http, &request, "show").await?;
+    match request.query.operation().as_deref() {
+        None if !request.query.values("op").is_empty() => return Ok(invalid_request(&request)),
+        Some("vcpuinfo") => {
+            return Ok(post::perform(&http, &request, &VCPUINFO, &Params::default()).await);
         }
-    };
-    let detail = query.one("detail").is_ok_and(|detail| detail == b"1");
-    let events = following(&http, format);
-    let snapshot = match list(&http, &caller(&request)).await {
-        Ok(snapshot) => snapshot,
-        Err(error) => return failed(&place, "list", &error),
-    };
-    ok(match selection {
-        Some(selection) if format == Format::Json => {
-            let shown = selection.domains(&snapshot, &http.0.engine.samples().last());
-            let mut sink = JsonSink::default();
-            list_of(&mut sink, shown.into_iter(), detail);
-            response::data(format, sink.into_bytes())
+        _ => {}
+    }
+    if request.format.is_html() {
+        // The stream follows the UUID, so that it survives a rename.
+        let follow = format!("{follow}&domain={}", view.uuid);
+        let details = Details { follow, ..read_details(&http, &request, &view).await };
+        return Ok(ok(Content::Html(html::domain::page(&request, &view, &details))));
+    }
+    Ok(ok(answer::content(&request, &Outcome::Domain(view))))
+}
+
+/// `GET /xend/domain/NAME/config`: the configuration as a file.
+pub(super) async fn config(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let view = find_domain(&http, &request, "config").await?;
+    let mut text = config_text::print(view.definition.as_ref().unwrap_or(&view.config));
+    text.push('\n');
+    Ok(download(Content::Sxp(text.into()), view.name().as_str()))
+}
+
+/// `GET /xend/domain/NAME/confirm?op=OP`: the page that asks before data is lost.
+pub(super) async fn confirm(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let view = find_domain(&http, &request, "confirm").await?;
+    let op = request.query.operation().unwrap_or_default();
+    let operation = DOMAIN_OPERATIONS.iter().find(|operation| operation.name == op);
+    Ok(match operation.and_then(|operation| Some((operation, operation.data_loss?))) {
+        Some((operation, data_loss)) => {
+            ok(Content::Html(html::confirm::page(&request, &view, operation, data_loss)))
         }
-        Some(selection) => list_page(&http, &place, events, &selection, &snapshot),
-        None => Content::Sxp(list_in_sxp(&http, &query, detail, &snapshot).await),
+        None => invalid_request(&request),
     })
 }
 
-/// xend's list: of an unknown state there are no domains.
-async fn list_in_sxp(http: &Http, query: &Params, detail: bool, snapshot: &Snapshot) -> Bytes {
-    let state =
-        query.all("state").last().map(|state| String::from_utf8_lossy(state).to_ascii_lowercase());
-    let cache = &http.0.cache;
-    match state {
-        None if detail => cache.details(snapshot).await,
-        None => cache.names(snapshot).await,
-        Some(state) => {
-            let mut sink = SxpSink::default();
-            let shown = snapshot.domains().filter(|view| shape::is_in_state(view, Some(&state)));
-            list_of(&mut sink, shown, detail);
-            sink.into_bytes().into()
-        }
+/// `GET /xend/domain/NAME/console`
+pub(super) async fn console(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let follow = events::follow_query(&http, request.format);
+    let query = Query::Console(DomainRef::new(request.name()));
+    let outcome = execute(&http, &request, "console", query).await?;
+    if request.format.is_html() {
+        let page = html::text::console(&request, follow, text(outcome));
+        return Ok(ok(Content::Html(page)));
     }
+    Ok(plain_text(outcome))
 }
 
-/// The list as a page.
-pub(super) fn list_page(
+/// `GET /xend/node`
+pub(super) async fn node(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let follow = events::follow_query(&http, request.format);
+    let outcome = execute(&http, &request, "node", Query::Host).await?;
+    if let (Outcome::Host(info, figures), true) = (&outcome, request.format.is_html()) {
+        let snapshot = http.engine().snapshot();
+        let round = http.engine().samples().last();
+        let page = html::node::page(&request, follow, info, figures, &snapshot, &round);
+        return Ok(ok(Content::Html(page)));
+    }
+    Ok(ok(answer::content(&request, &outcome)))
+}
+
+/// `GET /xend/node/dmesg`
+pub(super) async fn dmesg(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let outcome = execute(&http, &request, "dmesg", Query::Dmesg).await?;
+    if request.format.is_html() {
+        let page = html::text::page(&request, "Xen message buffer", text(outcome));
+        return Ok(ok(Content::Html(page)));
+    }
+    Ok(plain_text(outcome))
+}
+
+/// `GET /xend/node/log`: plain text in every format, as in xend.
+pub(super) async fn log(State(http): State<Http>, _: RequestInfo) -> Response {
+    ok(Content::Text(http.log().into()))
+}
+
+/// `GET /xend/vnet`
+pub(super) async fn vnets(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let outcome = execute(&http, &request, "vnet", Query::Vnets).await?;
+    Ok(ok(answer::content(&request, &outcome)))
+}
+
+/// `GET /xend/vnet/ID`
+pub(super) async fn vnet(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let query = Query::Vnet(request.name().to_owned());
+    let outcome = execute(&http, &request, "vnet", query).await?;
+    Ok(ok(answer::content(&request, &outcome)))
+}
+
+/// Asks the engine; an error is the response to its failure.
+async fn execute(
     http: &Http,
-    place: &Place,
-    events: String,
-    selection: &Selection,
-    snapshot: &Snapshot,
-) -> Content {
-    let engine = &http.0.engine;
-    Content::Html(html::domain_list::page(
-        place,
-        events,
-        selection,
-        snapshot,
-        &engine.samples().last(),
-        engine.now(),
-    ))
+    request: &RequestInfo,
+    op: &str,
+    query: Query,
+) -> Result<Outcome, Response> {
+    let outcome = http.engine().execute(&request.caller, query).await;
+    outcome.map_err(|error| operation_failed(request, op, &error))
 }
 
-async fn list(http: &Http, caller: &Caller) -> Result<Arc<Snapshot>, Error> {
-    match http.0.engine.execute(caller, Query::Domains).await? {
-        Outcome::Domains(snapshot) => Ok(snapshot),
-        _ => Ok(http.0.engine.snapshot()),
-    }
-}
-
-fn list_of<'a>(
-    sink: &mut impl Sink,
-    views: impl Iterator<Item = &'a Arc<DomainView>>,
-    detail: bool,
-) {
-    sink.begin_list();
-    for view in views {
-        if detail {
-            shape::domain(sink, view);
-        } else {
-            sink.text(view.name().as_str().as_bytes());
-        }
-    }
-    sink.end_list();
-}
-
-/// `GET /xend/domain/NAME`. Of all operations GET performs vcpuinfo alone; others in the query mean
-/// nothing.
-pub(super) async fn domain(
-    State(http): State<Http>,
-    Path(name): Path<String>,
-    format: Format,
-    request: Request,
-) -> Response {
-    let place = Place::of(&request, &[&name], format);
-    let caller = caller(&request);
-    let query = Params::from_query(request.uri().query().unwrap_or(""));
-    let events = following(&http, format);
-    let view = match find(&http, &caller, &name).await {
-        Ok(view) => view,
-        Err(error) => return failed(&place, "show", &error),
-    };
-    match query.op().as_deref() {
-        None if query.all("op").next().is_some() => return invalid_request(&place),
-        Some("vcpuinfo") => return vcpuinfo(&http, &caller, &place).await,
-        _ => {}
-    }
-    if let Format::Html { .. } = format {
-        // By its UUID, so that a rename does not end it.
-        let events = format!("{events}&domain={}", view.uuid);
-        let seen = Seen { events, ..look(&http, &caller, &view).await };
-        return ok(Content::Html(html::domain::page(&place, &view, &seen)));
-    }
-    ok(place.show(&Outcome::Domain(view)))
-}
-
-async fn find(http: &Http, caller: &Caller, name: &str) -> Result<Arc<DomainView>, Error> {
-    match http.0.engine.execute(caller, Query::Domain(DomainRef::new(name))).await? {
+/// The domain in the path; an error is the response that there is none.
+async fn find_domain(
+    http: &Http,
+    request: &RequestInfo,
+    op: &str,
+) -> Result<Arc<DomainView>, Response> {
+    let query = Query::Domain(DomainRef::new(request.name()));
+    match execute(http, request, op, query).await? {
         Outcome::Domain(view) => Ok(view),
-        _ => Err(Error::NoSuchDomain(name.to_owned())),
+        _ => Err(no_such_domain(request, request.name())),
     }
 }
 
-/// What a page shows of a domain beside its view. What the hypervisor does not tell is left out.
-async fn look(http: &Http, caller: &Caller, view: &DomainView) -> Seen {
-    let engine = &http.0.engine;
-    let (samples, history) = (engine.samples().of(&view.uuid), engine.journal().of(&view.uuid));
+/// Reads what a domain's page shows beside its view. Queries that fail are left out.
+async fn read_details(http: &Http, request: &RequestInfo, view: &DomainView) -> Details {
+    let engine = http.engine();
+    let caller = &request.caller;
     let domain = DomainRef::new(view.uuid.to_string());
     let ask = |query: Query| async { engine.execute(caller, query).await.ok() };
+    let samples = engine.samples().of(&view.uuid);
+    let history = engine.journal().of(&view.uuid);
     if view.facts.is_none() {
-        return Seen { sedf: ask(Query::Sedf(domain)).await, samples, history, ..Seen::default() };
+        let sedf = ask(Query::Sedf(domain)).await;
+        return Details { sedf, samples, history, ..Details::default() };
     }
     let (vcpus, sedf, devices, console) = tokio::join!(
         ask(Query::Vcpus(domain.clone())),
@@ -204,149 +186,40 @@ async fn look(http: &Http, caller: &Caller, view: &DomainView) -> Seen {
         ask(Query::AllDevices(domain.clone())),
         ask(Query::Console(domain)),
     );
-    Seen { vcpus, sedf, devices, console, samples, history, ..Seen::default() }
+    Details { vcpus, sedf, devices, console, samples, history, ..Details::default() }
 }
 
-/// `GET /xend/domain/NAME/config`: what the domain could be created from again, as a file.
-pub(super) async fn config(
-    State(http): State<Http>,
-    Path(name): Path<String>,
-    format: Format,
-    request: Request,
-) -> Response {
-    let place = Place::of(&request, &[&name], format);
-    match find(&http, &caller(&request), &name).await {
-        Ok(view) => {
-            let mut text = create::printed(view.definition.as_ref().unwrap_or(&view.config));
-            text.push('\n');
-            download(Content::Sxp(text.into()), view.name().as_str())
-        }
-        Err(error) => failed(&place, "config", &error),
+fn directory(request: &RequestInfo, entries: &[&str]) -> Response {
+    if request.format.is_html() {
+        return ok(Content::Html(html::directory::page(request, entries)));
+    }
+    ok(Content::serialized(
+        request.format,
+        |sink| write_directory(sink, Some("ls"), entries),
+        |sink| write_directory(sink, None, entries),
+    ))
+}
+
+/// Writes `(ls node domain vnet)`; JSON has no leading word.
+fn write_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
+    sink.begin_list();
+    for word in head.iter().chain(entries) {
+        sink.text(word.as_bytes());
+    }
+    sink.end_list();
+}
+
+fn plain_text(outcome: Outcome) -> Response {
+    match outcome {
+        Outcome::Text(text) => ok(Content::Text(text.into())),
+        _ => ok(Content::Text(Vec::new().into())),
     }
 }
 
-/// `GET /xend/domain/NAME/confirm?op=OP`: asks before data is lost.
-pub(super) async fn confirm(
-    State(http): State<Http>,
-    Path(name): Path<String>,
-    format: Format,
-    request: Request,
-) -> Response {
-    let place = Place::of(&request, &[&name], format);
-    let query = Params::from_query(request.uri().query().unwrap_or(""));
-    let Some(view) = http.0.engine.snapshot().find(&DomainRef::new(&name)).cloned() else {
-        return no_such_domain(&place, &name);
-    };
-    let op = query.op().unwrap_or_default();
-    let asked = ON_DOMAIN.iter().find(|operation| operation.name == op);
-    match asked.and_then(|operation| Some((operation, operation.loses?))) {
-        Some((operation, loses)) => {
-            ok(Content::Html(html::create::confirm(&place, &view, operation, loses)))
-        }
-        None => invalid_request(&place),
-    }
-}
-
-/// `GET /xend/new`: a page with an empty configuration or a template.
-pub(super) async fn new(format: Format, request: Request) -> Response {
-    let query = Params::from_query(request.uri().query().unwrap_or(""));
-    let place = Place::of(&request, &[], format);
-    match query.word("template", &html::create::TEMPLATE_KEYS) {
-        Ok(template) => ok(Content::Html(html::create::new(&place, template))),
-        Err(invalid) => failed(&place, "new", &invalid.into()),
-    }
-}
-
-/// `GET /xend/assets/VERSION/NAME`: what pages refer to. Under the version that pages name it never
-/// changes; under another one, which a page of an earlier daemon names, it may.
-pub(super) async fn asset(Path((version, name)): Path<(String, String)>) -> Response {
-    match ASSETS.iter().find(|asset| asset.name == name) {
-        Some(asset) => response::asset(asset, version == *ASSETS_VERSION),
-        None => not_found(&format!("Not found: {name}")),
-    }
-}
-
-/// `GET /xend/node`
-pub(super) async fn node(State(http): State<Http>, format: Format, request: Request) -> Response {
-    let place = Place::of(&request, &[], format);
-    let events = following(&http, format);
-    match http.0.engine.execute(&caller(&request), Query::Host).await {
-        Ok(Outcome::Host(info, figures)) if matches!(format, Format::Html { .. }) => {
-            let engine = &http.0.engine;
-            let (snapshot, round) = (engine.snapshot(), engine.samples().last());
-            ok(Content::Html(html::node::page(&place, events, &info, &figures, &snapshot, &round)))
-        }
-        Ok(outcome) => ok(place.show(&outcome)),
-        Err(error) => failed(&place, "node", &error),
-    }
-}
-
-/// `GET /xend/node/dmesg`
-pub(super) async fn dmesg(State(http): State<Http>, format: Format, request: Request) -> Response {
-    let place = Place::of(&request, &[], format);
-    match http.0.engine.execute(&caller(&request), Query::Dmesg).await {
-        Ok(outcome) => text(&place, "Xen's messages", outcome),
-        Err(error) => failed(&place, "dmesg", &error),
-    }
-}
-
-/// `GET /xend/domain/NAME/console`
-pub(super) async fn console(
-    State(http): State<Http>,
-    Path(name): Path<String>,
-    format: Format,
-    request: Request,
-) -> Response {
-    let place = Place::of(&request, &[&name], format);
-    match http.0.engine.execute(&caller(&request), Query::Console(DomainRef::new(&name))).await {
-        Ok(Outcome::Text(text)) if matches!(format, Format::Html { .. }) => {
-            ok(Content::Html(html::console(
-                &place,
-                following(&http, format),
-                &name,
-                String::from_utf8_lossy(&text).into_owned(),
-            )))
-        }
-        Ok(outcome) => text(&place, "Console", outcome),
-        Err(error) => failed(&place, "console", &error),
-    }
-}
-
-/// Text as it is, wrapped for a browser.
-fn text(place: &Place, title: &str, outcome: Outcome) -> Response {
-    let Outcome::Text(text) = outcome else { return ok(Content::Text(Bytes::new())) };
-    ok(match place.format {
-        Format::Html { .. } => {
-            Content::Html(html::text(place, title, String::from_utf8_lossy(&text).into_owned()))
-        }
-        Format::Sxp | Format::Json => Content::Text(text.into()),
-    })
-}
-
-/// `GET /xend/node/log`: text for everybody, as xend had it.
-pub(super) async fn log(State(http): State<Http>) -> Response {
-    ok(Content::Text((http.0.log)().into()))
-}
-
-/// `GET /xend/vnet`
-pub(super) async fn vnets(State(http): State<Http>, format: Format, request: Request) -> Response {
-    let place = Place::of(&request, &[], format);
-    match http.0.engine.execute(&caller(&request), Query::Vnets).await {
-        Ok(outcome) => ok(place.show(&outcome)),
-        Err(error) => failed(&place, "vnet", &error),
-    }
-}
-
-/// `GET /xend/vnet/ID`
-pub(super) async fn vnet(
-    State(http): State<Http>,
-    Path(id): Path<String>,
-    format: Format,
-    request: Request,
-) -> Response {
-    let place = Place::of(&request, &[&id], format);
-    match http.0.engine.execute(&caller(&request), Query::Vnet(id)).await {
-        Ok(outcome) => ok(place.show(&outcome)),
-        Err(error) => failed(&place, "vnet", &error),
+/// The text of an outcome for a page.
+fn text(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Text(text) => String::from_utf8_lossy(&text).into_owned(),
+        _ => String::new(),
     }
 }

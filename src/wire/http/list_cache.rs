@@ -1,8 +1,8 @@
-//! Lists that are printed once and sent often.
+//! Lists of domains as S-expressions, printed once and sent often.
 //!
-//! Printing 1,000 domains takes milliseconds, and monitors ask for them all day. What was printed
-//! from a snapshot is sent again as long as the snapshot's generation is the same; the engine sees
-//! to it that a snapshot is never older than it may be.
+//! Printing 1,000 domains takes milliseconds, and monitors ask for them all day. A list is sent
+//! again as long as the snapshot's generation is the one that it was printed from; the engine makes
+//! sure that snapshots are not too old.
 
 use crate::core::snapshot::Snapshot;
 use crate::shape::{self, Sink, SxpSink};
@@ -11,26 +11,39 @@ use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
+/// The printed lists of the domains that are on the host.
 #[derive(Default)]
-pub(super) struct Cache {
-    names: Slot,
-    details: Slot,
+pub(super) struct DomainListCache {
+    names: CachedList,
+    details: CachedList,
 }
 
-/// What was printed, and from which generation.
+impl DomainListCache {
+    /// The names: `(Domain-0 pv1)`.
+    pub(super) async fn names(&self, snapshot: &Snapshot) -> Bytes {
+        self.names.get(snapshot, print_names).await
+    }
+
+    /// The domains in full: `((domain ...) (domain ...))`.
+    pub(super) async fn details(&self, snapshot: &Snapshot) -> Bytes {
+        self.details.get(snapshot, print_details).await
+    }
+}
+
 #[derive(Default)]
-struct Slot {
+struct CachedList {
+    /// The generation of the snapshot, and the list printed from it.
     printed: ArcSwapOption<(u64, Bytes)>,
     printing: Mutex<()>,
 }
 
-impl Slot {
+impl CachedList {
     async fn get(&self, snapshot: &Snapshot, print: fn(&Snapshot, usize) -> Vec<u8>) -> Bytes {
         if let Some(bytes) = self.current(snapshot) {
             return bytes;
         }
-        // One prints, the others wait for it: they would all print the same.
-        let _one = self.printing.lock().await;
+        // One request prints while the others wait: they would all print the same.
+        let _guard = self.printing.lock().await;
         if let Some(bytes) = self.current(snapshot) {
             return bytes;
         }
@@ -42,27 +55,13 @@ impl Slot {
 
     fn current(&self, snapshot: &Snapshot) -> Option<Bytes> {
         let printed = self.printed.load();
-        printed
-            .as_ref()
-            .filter(|printed| printed.0 == snapshot.generation)
-            .map(|printed| printed.1.clone())
+        let (generation, bytes) = printed.as_deref()?;
+        (*generation == snapshot.generation).then(|| bytes.clone())
     }
 }
 
-impl Cache {
-    /// `(Domain-0 pv1)`: all domains that have a domid.
-    pub(super) async fn names(&self, snapshot: &Snapshot) -> Bytes {
-        self.names.get(snapshot, print_names).await
-    }
-
-    /// `((domain ...) (domain ...))`: the same in full.
-    pub(super) async fn details(&self, snapshot: &Snapshot) -> Bytes {
-        self.details.get(snapshot, print_details).await
-    }
-}
-
-fn print_names(snapshot: &Snapshot, size: usize) -> Vec<u8> {
-    let mut sink = SxpSink::new(Vec::with_capacity(size));
+fn print_names(snapshot: &Snapshot, capacity: usize) -> Vec<u8> {
+    let mut sink = SxpSink::new(Vec::with_capacity(capacity));
     sink.begin_list();
     for view in snapshot.domains().filter(|view| view.facts.is_some()) {
         sink.text(view.name().as_str().as_bytes());
@@ -71,8 +70,8 @@ fn print_names(snapshot: &Snapshot, size: usize) -> Vec<u8> {
     sink.into_bytes()
 }
 
-fn print_details(snapshot: &Snapshot, size: usize) -> Vec<u8> {
-    let mut sink = SxpSink::new(Vec::with_capacity(size));
+fn print_details(snapshot: &Snapshot, capacity: usize) -> Vec<u8> {
+    let mut sink = SxpSink::new(Vec::with_capacity(capacity));
     sink.begin_list();
     for view in snapshot.domains().filter(|view| view.facts.is_some()) {
         shape::domain(&mut sink, view);

@@ -1,7 +1,7 @@
-//! Which domains a list shows: the query of `/xend/domain` for pages and JSON.
+//! The query of `/xend/domain` for pages and JSON: which domains are listed, and in which order.
 //!
-//! A value that means nothing is an error that names its parameter. S-expressions keep xend's ways:
-//! they know `state` alone, and of an unknown one there are no domains.
+//! An invalid value is an error that names its parameter. S-expressions keep xend's behaviour: of
+//! these parameters they know `state` alone, and an unknown state lists no domains.
 
 use super::params::Params;
 use crate::core::model::Invalid;
@@ -13,47 +13,54 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use xend_templates::{Column, Sorting};
 
-/// What a query asks of the list.
+/// The values of `sort`.
+pub(super) const SORT_KEYS: [&str; Column::ALL.len()] = {
+    let mut keys = [""; Column::ALL.len()];
+    let mut n = 0;
+    while n < keys.len() {
+        keys[n] = Column::ALL[n].key();
+        n += 1;
+    }
+    keys
+};
+
+/// A filter and a sort order for the list of domains.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Selection {
-    /// In which state domains are to be; `None` for those that have a domid.
+pub(super) struct ListQuery {
+    /// `None` for the domains that are on the host.
     pub(super) state: Option<&'static str>,
-    /// What their names are to contain.
+    /// A part of the names, in any case.
     pub(super) contains: String,
-    /// The one domain that is wanted: a page's script asks for one row.
+    /// The name of a single domain: a page's script asks for one row.
     name: Option<String>,
     pub(super) sort: Sorting,
 }
 
-impl Selection {
-    /// Reads the parameters of a list.
-    pub(super) fn of(query: &Params) -> Result<Self, Invalid> {
-        let by = query.word("sort", &Column::ALL.map(Column::key))?;
+impl ListQuery {
+    /// Reads the parameters of the list.
+    pub(super) fn parse(params: &Params) -> Result<Self, Invalid> {
+        let key = params.choice("sort", &SORT_KEYS)?;
+        let column = Column::ALL.into_iter().find(|column| Some(column.key()) == key);
         Ok(Self {
-            state: query.word("state", &shape::STATES)?,
-            contains: query.optional("q")?.unwrap_or_default(),
-            name: query.optional("name")?,
-            sort: Sorting {
-                by: by
-                    .and_then(|key| Column::ALL.into_iter().find(|column| column.key() == key))
-                    .unwrap_or(Column::Name),
-                descending: query.switch("desc")?,
-            },
+            state: params.choice("state", &shape::STATES)?,
+            contains: params.text("q")?.unwrap_or_default(),
+            name: params.text("name")?,
+            sort: Sorting { by: column.unwrap_or(Column::Name), descending: params.flag("desc")? },
         })
     }
 
-    /// The domains that are wanted, in order. `round` has the share of a CPU that each one uses.
-    pub(super) fn domains<'a>(
+    /// The domains that match, in order. `round` has their CPU use.
+    pub(super) fn select<'a>(
         &self,
         snapshot: &'a Snapshot,
         round: &Round,
     ) -> Vec<&'a Arc<DomainView>> {
-        let mut views: Vec<_> = snapshot.domains().filter(|view| self.wants(view)).collect();
-        views.sort_by(|a, b| ordered(self.sort, a, b, |view| cpu(round, view)));
+        let mut views: Vec<_> = snapshot.domains().filter(|view| self.matches(view)).collect();
+        views.sort_by(|a, b| compare(self.sort, a, b, |view| cpu_percent(round, view)));
         views
     }
 
-    fn wants(&self, view: &DomainView) -> bool {
+    fn matches(&self, view: &DomainView) -> bool {
         let name = view.name().as_str();
         shape::is_in_state(view, self.state)
             && self.name.as_deref().is_none_or(|wanted| wanted == name)
@@ -61,43 +68,44 @@ impl Selection {
     }
 }
 
-/// Percent of one CPU that a domain uses.
-pub(super) fn cpu(round: &Round, view: &DomainView) -> Option<f64> {
+/// A domain's CPU use in percent of one CPU. `None` if there is no sample of it.
+pub(super) fn cpu_percent(round: &Round, view: &DomainView) -> Option<f64> {
     round.domains.get(&view.uuid).map(|sample| f64::from(sample.cpu))
 }
 
-/// VCPUs that are online; all that it will have if it is not on the host.
-pub(super) fn vcpus(view: &DomainView) -> u32 {
+/// The number of online VCPUs; for a domain that is not on the host, of configured ones.
+pub(super) fn vcpu_count(view: &DomainView) -> u32 {
     view.facts.as_ref().map_or(view.config.vcpus, |facts| facts.online_vcpus)
 }
 
-/// Those that have no such figure come last, whichever way round.
-fn ordered(
+/// Domains without a value come last in both directions.
+fn compare(
     sort: Sorting,
     a: &DomainView,
     b: &DomainView,
     cpu: impl Fn(&DomainView) -> Option<f64>,
 ) -> Ordering {
-    let turned = |order: Ordering| if sort.descending { order.reverse() } else { order };
-    let known = |a: Option<u64>, b: Option<u64>| match (a, b) {
-        (Some(a), Some(b)) => turned(a.cmp(&b)),
+    let directed = |order: Ordering| if sort.descending { order.reverse() } else { order };
+    let by_number = |a: Option<u64>, b: Option<u64>| match (a, b) {
+        (Some(a), Some(b)) => directed(a.cmp(&b)),
         (a, b) => b.is_some().cmp(&a.is_some()),
     };
-    let seconds = |view: &DomainView| {
+    // The earlier a domain started, the longer is its uptime.
+    let uptime = |view: &DomainView| {
         let started = view.facts.as_ref()?.start_time?;
         let since = started.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         Some(u64::MAX - since.as_secs())
     };
     match sort.by {
-        Column::Name => turned(a.name().cmp(b.name())),
-        Column::Id => known(a.domid().map(|id| id.0.into()), b.domid().map(|id| id.0.into())),
-        Column::State => turned(shape::state_word(a).cmp(shape::state_word(b))),
-        Column::Memory => turned(a.config.memory.cmp(&b.config.memory)),
-        Column::Vcpus => turned(vcpus(a).cmp(&vcpus(b))),
+        Column::Name => directed(a.name().cmp(b.name())),
+        Column::Id => by_number(a.domid().map(|id| id.0.into()), b.domid().map(|id| id.0.into())),
+        Column::State => directed(shape::state_word(a).cmp(shape::state_word(b))),
+        Column::Memory => directed(a.config.memory.cmp(&b.config.memory)),
+        Column::Vcpus => directed(vcpu_count(a).cmp(&vcpu_count(b))),
         Column::Cpu => match (cpu(a), cpu(b)) {
-            (Some(a), Some(b)) => turned(a.total_cmp(&b)),
+            (Some(a), Some(b)) => directed(a.total_cmp(&b)),
             (a, b) => b.is_some().cmp(&a.is_some()),
         },
-        Column::Uptime => known(seconds(a), seconds(b)),
+        Column::Uptime => by_number(uptime(a), uptime(b)),
     }
 }

@@ -1,256 +1,320 @@
-//! The table of pages: the router is made from it, and so is the reference.
+//! The table of pages. The router and the reference are made from it.
 
 use super::html::create::TEMPLATE_KEYS;
-use super::operations::{self, Needed, Operation, Param, Takes};
-use super::{Http, events, get, help};
+use super::list_query::SORT_KEYS;
+use super::operation::{ParamKind, optional};
+use super::operations::by_page::{
+    DMESG_OPERATIONS, DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, NODE_OPERATIONS,
+    VNET_LIST_OPERATIONS, VNET_OPERATIONS,
+};
+use super::page::Page;
+use super::request::RequestInfo;
+use super::{domain_list, events, get, help};
 use crate::shape;
-use crate::wire::http::format::Format;
-use axum::Router;
-use axum::extract::{Path, Request, State};
-use axum::http::Method;
-use axum::routing::{MethodRouter, get};
-
-/// A page.
-pub(super) struct Page {
-    /// Its path, with `{domain}` or `{id}` where a name goes.
-    pub(super) path: &'static str,
-    /// What GET gives.
-    pub(super) about: &'static str,
-    /// What its query can hold.
-    pub(super) query: &'static [Param],
-    /// What can be done with POST.
-    pub(super) ops: &'static [&'static Operation],
-    /// Whether it is text for everybody, as xend had it.
-    pub(super) is_text: bool,
-    get: fn() -> MethodRouter<Http>,
-}
-
-impl Page {
-    /// Whether it is about one domain.
-    pub(super) fn is_domain(&self) -> bool {
-        self.path.ends_with("{domain}")
-    }
-
-    fn methods(&'static self) -> MethodRouter<Http> {
-        (self.get)()
-            .post(
-                move |State(http): State<Http>,
-                      name: Option<Path<String>>,
-                      format: Format,
-                      request: Request| {
-                    operations::on(self, http, name.map(|Path(name)| name), format, request)
-                },
-            )
-            .fallback(
-                |method: Method| async move { super::response::method_not_supported(&method) },
-            )
-    }
-}
-
-const SORTS: &[&str] = &["name", "id", "state", "memory", "vcpus", "cpu", "uptime"];
-
-const fn query(
-    name: &'static str,
-    takes: Takes,
-    default: &'static str,
-    about: &'static str,
-    example: &'static str,
-) -> Param {
-    Param { name, takes, needed: Needed::Else(default), about, example }
-}
+use axum::response::Response;
+use axum::routing;
 
 /// All pages.
 pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/",
-        about: "Nothing but a way in: xend listed nothing here.",
+        about: "The entry point; the S-expression is empty, as in xend.",
         query: &[],
-        ops: &[],
+        operations: &[],
         is_text: false,
-        get: || get(get::root),
+        get: || routing::get(get::root),
     },
     Page {
         path: "/xend",
         about: "The names of the pages below.",
         query: &[],
-        ops: &[],
+        operations: &[],
         is_text: false,
-        get: || get(get::xend),
+        get: || routing::get(get::xend),
     },
     Page {
         path: "/xend/domain",
         about: "The names of the domains, sorted.",
         query: &[
-            query("detail", Takes::Flag, "0", "Whether each domain is given in full", "1"),
-            query(
+            optional("detail", ParamKind::Flag, "0", "Show each domain in full", "1"),
+            optional(
                 "state",
-                Takes::Word(&shape::STATES),
-                "those that are on the host",
-                "Which domains are listed",
+                ParamKind::Word(&shape::STATES),
+                "domains on the host",
+                "Show the domains in this state",
                 "halted",
             ),
-            query(
+            optional(
                 "q",
-                Takes::Text("part of a name"),
-                "all",
-                "What the names must contain, on the page and in JSON",
+                ParamKind::Text("part of a name"),
+                "all domains",
+                "Show the domains with this in their names (HTML and JSON)",
                 "web",
             ),
-            query(
+            optional(
                 "sort",
-                Takes::Word(SORTS),
+                ParamKind::Word(&SORT_KEYS),
                 "name",
-                "What the page and JSON are sorted by",
+                "Sort key (HTML and JSON)",
                 "cpu",
             ),
-            query("desc", Takes::Flag, "0", "Whether the largest come first", "1"),
+            optional("desc", ParamKind::Flag, "0", "Sort in descending order", "1"),
         ],
-        ops: &operations::ON_DOMAINS,
+        operations: &DOMAIN_LIST_OPERATIONS,
         is_text: false,
-        get: || get(get::domains),
+        get: || routing::get(domain_list::get),
     },
     Page {
         path: "/xend/new",
-        about: "A form from which a domain is created or defined.",
-        query: &[query(
+        about: "A form to create or define a domain.",
+        query: &[optional(
             "template",
-            Takes::Word(&TEMPLATE_KEYS),
+            ParamKind::Word(&TEMPLATE_KEYS),
             "none",
-            "What it begins with",
+            "Template to start from",
             "pvh",
         )],
-        ops: &[],
+        operations: &[],
         is_text: false,
-        get: || get(get::new),
+        get: || routing::get(get::new),
     },
     Page {
         path: "/xend/domain/{domain}",
-        about: "A domain: what it is and how it does. It is named by its name, its domid or its UUID.",
-        query: &[query(
+        about: "A domain's configuration and state. The domain is given by name, domid or UUID.",
+        query: &[optional(
             "op",
-            Takes::Word(&["vcpuinfo"]),
+            ParamKind::Word(&["vcpuinfo"]),
             "none",
-            "Shows the domain's VCPUs instead",
+            "Show the domain's VCPUs instead",
             "vcpuinfo",
         )],
-        ops: &operations::ON_DOMAIN,
+        operations: &DOMAIN_OPERATIONS,
         is_text: false,
-        get: || get(get::domain),
+        get: || routing::get(get::domain),
     },
     Page {
         path: "/xend/domain/{domain}/console",
-        about: "The end of what the guest printed on its console, as text.",
+        about: "The end of the guest's console log, as text.",
         query: &[],
-        ops: &[],
+        operations: &[],
         is_text: true,
-        get: || get(get::console),
+        get: || routing::get(get::console),
     },
     Page {
         path: "/xend/domain/{domain}/config",
-        about: "A configuration from which the domain could be created again, as a file: its definition if it is managed.",
+        about: "The domain's configuration as a file from which it can be created again. For a \
+                managed domain, its definition.",
         query: &[],
-        ops: &[],
+        operations: &[],
         is_text: true,
-        get: || get(get::config),
+        get: || routing::get(get::config),
     },
     Page {
         path: "/xend/domain/{domain}/confirm",
-        about: "Asks a person before an operation by which something can be lost.",
-        query: &[query(
+        about: "A confirmation page for an operation that can lose data.",
+        query: &[optional(
             "op",
-            Takes::Word(&["destroy", "shutdown", "reset", "delete"]),
+            ParamKind::Word(&["destroy", "shutdown", "reset", "delete"]),
             "an error",
-            "What is to be done",
+            "Operation to confirm",
             "destroy",
         )],
-        ops: &[],
+        operations: &[],
         is_text: false,
-        get: || get(get::confirm),
+        get: || routing::get(get::confirm),
     },
     Page {
         path: "/xend/events",
-        about: "What happens to domains, as it happens: server-sent events for a browser or curl, an S-expression or a JSON \
-                object a line for who asks for these. The answer does not end.",
+        about: "Events of domains as they happen: server-sent events for browsers and curl, or one \
+                S-expression or JSON object a line. The response does not end.",
         query: &[
-            query(
+            optional(
                 "after",
-                Takes::Text("id of an event"),
+                ParamKind::Text("id of an event"),
                 "now",
-                "The last event that the client has",
+                "Last event that the client has received",
                 "5f3a01c2-17",
             ),
-            query(
+            optional(
                 "domain",
-                Takes::Text("name, domid or UUID"),
-                "all",
-                "The domain that alone is followed",
+                ParamKind::Text("name, domid or UUID"),
+                "all domains",
+                "Send the events of this domain only",
                 "web1",
             ),
-            query(
+            optional(
                 "figures",
-                Takes::Flag,
+                ParamKind::Flag,
                 "0",
-                "Whether CPU and memory use are told, too, every 3 s",
+                "Also send CPU and memory use, every 3 s",
                 "1",
             ),
         ],
-        ops: &[],
+        operations: &[],
         is_text: true,
-        get: || get(events::events),
+        get: || routing::get(events::get),
     },
     Page {
         path: "/xend/node",
-        about: "The host: its system, CPUs, memory, and Xen.",
+        about: "The host: system, CPUs, memory, and Xen version.",
         query: &[],
-        ops: &operations::ON_NODE,
+        operations: &NODE_OPERATIONS,
         is_text: false,
-        get: || get(get::node),
+        get: || routing::get(get::node),
     },
     Page {
         path: "/xend/node/dmesg",
-        about: "Xen's messages, as text.",
+        about: "Xen's message buffer, as text.",
         query: &[],
-        ops: &operations::ON_DMESG,
+        operations: &DMESG_OPERATIONS,
         is_text: true,
-        get: || get(get::dmesg),
+        get: || routing::get(get::dmesg),
     },
     Page {
         path: "/xend/node/log",
-        about: "The end of xend's own log, as text.",
+        about: "The end of xend's log, as text.",
         query: &[],
-        ops: &[],
+        operations: &[],
         is_text: true,
-        get: || get(get::log),
+        get: || routing::get(get::log),
     },
     Page {
         path: "/xend/vnet",
         about: "The ids of the virtual networks.",
         query: &[],
-        ops: &operations::ON_VNETS,
+        operations: &VNET_LIST_OPERATIONS,
         is_text: false,
-        get: || get(get::vnets),
+        get: || routing::get(get::vnets),
     },
     Page {
         path: "/xend/vnet/{id}",
         about: "A virtual network.",
         query: &[],
-        ops: &operations::ON_VNET,
+        operations: &VNET_OPERATIONS,
         is_text: false,
-        get: || get(get::vnet),
+        get: || routing::get(get::vnet),
     },
     Page {
         path: "/xend/help",
         about: "This reference.",
         query: &[],
-        ops: &[],
+        operations: &[],
         is_text: false,
-        get: || get(help::help),
+        get: || routing::get(show_help),
     },
 ];
 
-/// The router of all pages.
-pub(super) fn router() -> Router<Http> {
-    let assets = format!("{}/{{version}}/{{name}}", xend_templates::ASSETS_PATH);
-    let router = Router::new().route(&assets, get(get::asset));
-    PAGES.iter().fold(router, |router, page| router.route(page.path, page.methods()))
+/// `GET /xend/help`
+async fn show_help(request: RequestInfo) -> Response {
+    help::answer(&request, &PAGES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::http::operation::{Operation, Param, build_from_form};
+
+    fn operations() -> impl Iterator<Item = &'static Operation> {
+        PAGES.iter().flat_map(|page| page.operations.iter().copied())
+    }
+
+    fn field(param: &Param, value: &str) -> String {
+        form_urlencoded::Serializer::new(String::new()).append_pair(param.name, value).finish()
+    }
+
+    /// A form of all examples, with `other` instead of the one at `at`.
+    fn form(operation: &Operation, at: usize, other: &str) -> String {
+        let fields =
+            operation.params.iter().enumerate().map(|(n, param)| {
+                if n == at { other.to_owned() } else { field(param, param.example) }
+            });
+        fields.collect::<Vec<_>>().join("&")
+    }
+
+    #[test]
+    fn examples_are_valid() {
+        for operation in operations() {
+            let all = form(operation, usize::MAX, "");
+            build_from_form(operation, &all)
+                .unwrap_or_else(|error| panic!("{} {all}: {error}", operation.name));
+            let required: Vec<String> = operation
+                .params
+                .iter()
+                .filter(|param| param.default.is_none())
+                .map(|param| field(param, param.example))
+                .collect();
+            // The credit schedulers require one of two parameters.
+            if !operation.name.starts_with("domain_sched") {
+                build_from_form(operation, &required.join("&"))
+                    .unwrap_or_else(|error| panic!("{} {required:?}: {error}", operation.name));
+            }
+        }
+    }
+
+    #[test]
+    fn errors_name_the_parameter() {
+        let mut tried = 0;
+        for operation in operations() {
+            for (at, param) in operation.params.iter().enumerate() {
+                let message =
+                    |other: &str| match build_from_form(operation, &form(operation, at, other)) {
+                        Ok(_) => String::new(),
+                        Err(error) => error.to_string(),
+                    };
+                let what = format!("{} {}", operation.name, param.name);
+                let example = field(param, param.example);
+                assert_eq!(
+                    message(&format!("{example}&{example}")),
+                    format!("Too many values for {}", param.name),
+                    "{what}"
+                );
+                let missing = match param.default {
+                    None => format!("Missing parameter: {}", param.name),
+                    Some(_) => String::new(),
+                };
+                assert_eq!(message(""), missing, "{what}");
+                let invalid: &[&str] = match param.kind {
+                    ParamKind::Number(_) => &["", "x", "-1", "1.5", "99999999999999999999999"],
+                    ParamKind::Flag => &["", "2", "maybe"],
+                    ParamKind::Word(_) => &["", "nosuch"],
+                    ParamKind::Path => &["", "relative"],
+                    ParamKind::Text(_) | ParamKind::Config(_) => &["", "((", "\u{1}"],
+                };
+                for value in invalid {
+                    let message = message(&field(param, value));
+                    assert!(!message.is_empty(), "{what}={value:?} was accepted");
+                    // xend's own words for a bad name, class or configuration.
+                    let known = [
+                        "Unknown device type",
+                        "Missing VM Name",
+                        "Invalid VM Name",
+                        "Invalid configuration",
+                    ];
+                    let names_parameter =
+                        message.starts_with(&format!("Invalid value for {}", param.name));
+                    assert!(
+                        names_parameter || known.iter().any(|known| message.starts_with(known)),
+                        "{what}={value:?}: {message}"
+                    );
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 80, "{tried}");
+    }
+
+    #[test]
+    fn operations_are_unique_and_documented() {
+        for page in &PAGES {
+            for (n, operation) in page.operations.iter().enumerate() {
+                let others = &page.operations[..n];
+                assert!(
+                    others.iter().all(|other| other.name != operation.name),
+                    "{}",
+                    operation.name
+                );
+                assert!(operation.about.ends_with('.'), "{}", operation.name);
+            }
+        }
+    }
 }

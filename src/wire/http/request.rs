@@ -1,135 +1,123 @@
-//! Where a request is answered, and in which form.
+//! A request as handlers see it.
 
 use super::format::Format;
-use super::html;
-use super::path::{Asked, origin};
-use super::response::{Content, data};
+use super::params::Params;
+use super::path::{RequestedPath, origin};
+use super::response::{Content, respond};
 use crate::core::caller::Caller;
-use crate::core::op::Outcome;
-use crate::core::ports::Verdict;
-use crate::shape::{self, JsonSink, Sink, SxpSink};
-use axum::extract::Request;
+use axum::RequestPartsExt;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::header::UPGRADE_INSECURE_REQUESTS;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 
-/// Where a request is answered, and how.
+/// A request: its caller, its page, its query, and the format of its answer.
+///
+/// Every handler takes one, and a request without a [`Caller`] has none: it is refused.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct RequestInfo {
+    pub(super) caller: Caller,
     /// `http://host:port`
     pub(super) origin: String,
-    /// The path as it was asked for.
-    asked: String,
+    /// The path as the client sent it.
+    requested_path: String,
     /// The canonical path.
     pub(super) path: String,
-    /// The names in it.
-    pub(super) names: Vec<String>,
+    /// The domain or the vnet in the path; `None` on other pages.
+    pub(super) name: Option<String>,
+    pub(super) query: Params,
     pub(super) format: Format,
-    /// Whether a browser goes to a page, which it then shows: it says so
-    /// (`Upgrade-Insecure-Requests`), and no old client does.
-    pub(super) navigates: bool,
+    /// Whether a browser opens the answer as a page. Browsers say so with
+    /// `Upgrade-Insecure-Requests`; old clients never send it.
+    pub(super) is_navigation: bool,
 }
 
-impl Place {
-    pub(super) fn of(request: &Request, names: &[&str], format: Format) -> Self {
-        let path = request.uri().path().to_owned();
-        let asked = request
-            .extensions()
-            .get::<Asked>()
-            .map_or_else(|| path.clone(), |asked| asked.0.clone());
-        let names = names.iter().map(|&name| name.to_owned()).collect();
-        let navigates = request.headers().contains_key(UPGRADE_INSECURE_REQUESTS);
-        Self { origin: origin(request), asked, path, names, format, navigates }
+impl RequestInfo {
+    /// The domain or the vnet in the path; empty on other pages.
+    pub(super) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
     }
 
-    /// The same place, answered in another form.
-    pub(super) fn in_format(&self, format: Format) -> Self {
-        Self { format, ..self.clone() }
-    }
-
-    /// The page's own URL.
+    /// The page's URL.
     pub(super) fn url(&self) -> String {
         format!("{}{}", self.origin, self.path)
     }
 
-    /// xend's `Location` after an operation on a domain: `URL/..`
-    pub(super) fn parent(&self) -> String {
-        format!("{}{}/..", self.origin, self.asked.trim_end_matches('/'))
+    /// xend's `Location` after an operation on a domain: `URL/..`.
+    pub(super) fn parent_location(&self) -> String {
+        format!("{}{}/..", self.origin, self.requested_path.trim_end_matches('/'))
     }
 
-    /// Writes something down in the format that was asked for, unless that is HTML.
-    pub(super) fn write(
-        &self,
-        to_sxp: impl FnOnce(&mut SxpSink),
-        to_json: impl FnOnce(&mut JsonSink),
-    ) -> Content {
-        data(self.format, written(self.format, to_sxp, to_json))
-    }
-
-    /// An outcome in the format that was asked for.
-    pub(super) fn show(&self, outcome: &Outcome) -> Content {
-        if let Format::Html { .. } = self.format {
-            return Content::Html(html::outcome(self, outcome));
-        }
-        self.write(|sink| tell(sink, outcome), |sink| tell(sink, outcome))
+    /// The same request, answered in another format.
+    pub(super) fn with_format(&self, format: Format) -> Self {
+        Self { format, ..self.clone() }
     }
 }
 
-/// What is written down, as JSON if that was asked for and as an S-expression otherwise.
-pub(super) fn written(
-    format: Format,
-    to_sxp: impl FnOnce(&mut SxpSink),
-    to_json: impl FnOnce(&mut JsonSink),
-) -> Vec<u8> {
-    if format == Format::Json {
-        let mut sink = JsonSink::default();
-        to_json(&mut sink);
-        return sink.into_bytes();
-    }
-    let mut sink = SxpSink::default();
-    to_sxp(&mut sink);
-    sink.into_bytes()
-}
+impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
+    type Rejection = Response;
 
-fn tell(sink: &mut impl Sink, outcome: &Outcome) {
-    match outcome {
-        // No page asks for what the host has beside domains.
-        Outcome::Done
-        | Outcome::Saved(_)
-        | Outcome::Hardware(_)
-        | Outcome::Interfaces(_)
-        | Outcome::Pools(_)
-        | Outcome::Storage(_)
-        | Outcome::Extents(_) => {}
-        Outcome::Domains(snapshot) => {
-            sink.begin_list();
-            snapshot
-                .domains()
-                .filter(|view| view.facts.is_some())
-                .for_each(|view| shape::domain(sink, view));
-            sink.end_list();
-        }
-        Outcome::Domain(view) => shape::domain(sink, view),
-        Outcome::Host(info, figures) => shape::node(sink, info, figures),
-        Outcome::Text(text) => sink.text(text),
-        Outcome::Vcpus(view, vcpus) => shape::vcpus(sink, view, vcpus),
-        Outcome::Sedf(view, params) => shape::sedf(sink, view, params),
-        Outcome::Sched(_, params) => shape::sched(sink, params),
-        Outcome::Devices(devices) => shape::devices(sink, devices),
-        Outcome::DefinedDevices(devices) => shape::defined_devices(sink, devices),
-        Outcome::Attached { class, id, domid } => shape::attached(sink, class, *domid, *id),
-        Outcome::Vnets(vnets) => {
-            sink.begin_list();
-            for vnet in vnets {
-                sink.text(vnet.id.as_bytes());
-            }
-            sink.end_list();
-        }
-        Outcome::Vnet(vnet) => shape::vnet(sink, vnet),
-        Outcome::Verdict(verdict) => {
-            sink.text(if *verdict == Verdict::Taken { b"taken" } else { b"not-taken" });
-        }
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
+            tracing::error!(
+                method = %parts.method,
+                path = parts.uri.path(),
+                "Refused a request without a caller, this is a bug"
+            );
+            let text = "The daemon does not know where the request came from, this is a bug";
+            return Err(respond(500, "Internal server error", Content::Text(text.into())));
+        };
+        let name = match parts.extract::<Option<Path<String>>>().await {
+            Ok(name) => name.map(|Path(name)| name),
+            // The request has no route: it is for the fallback.
+            Err(PathRejection::MissingPathParams(_)) => None,
+            Err(rejection) => return Err(rejection.into_response()),
+        };
+        let path = parts.uri.path().to_owned();
+        let requested_path = parts
+            .extensions
+            .get::<RequestedPath>()
+            .map_or_else(|| path.clone(), |requested| requested.0.clone());
+        Ok(Self {
+            origin: origin(&parts.headers, &caller.via),
+            caller,
+            requested_path,
+            path,
+            name,
+            query: Params::from_query(parts.uri.query().unwrap_or("")),
+            format: Format::negotiate(&parts.headers),
+            is_navigation: parts.headers.contains_key(UPGRADE_INSECURE_REQUESTS),
+        })
     }
 }
 
-pub(super) fn caller(request: &Request) -> Caller {
-    request.extensions().get::<Caller>().cloned().unwrap_or_else(Caller::internal)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::caller::Via;
+    use axum::body::to_bytes;
+    use axum::http::Request;
+
+    async fn extract(request: Request<()>) -> Result<RequestInfo, Response> {
+        RequestInfo::from_request_parts(&mut request.into_parts().0, &()).await
+    }
+
+    #[tokio::test]
+    async fn a_request_has_a_caller() {
+        let caller = Caller { via: Via::Unix { uid: Some(0), pid: None } };
+        let request = Request::get("/xend/node?detail=1").extension(caller.clone());
+        let info = extract(request.body(()).unwrap()).await.unwrap();
+        assert_eq!((info.caller, info.url()), (caller, "http://localhost/xend/node".to_owned()));
+        assert_eq!(info.query.text("detail").unwrap().unwrap(), "1");
+    }
+
+    #[tokio::test]
+    async fn a_request_without_a_caller_is_refused() {
+        let request = Request::get("/xend/node").body(()).unwrap();
+        let refusal = extract(request).await.unwrap_err();
+        assert_eq!(refusal.status(), 500);
+        let text = to_bytes(refusal.into_body(), 1000).await.unwrap();
+        assert!(text.starts_with(b"The daemon does not know where the request came from"));
+    }
 }

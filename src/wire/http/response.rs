@@ -1,24 +1,34 @@
-//! Status, reason phrase, headers, body.
+//! Responses: status, reason phrase, headers, body.
+//!
+//! The reason phrase is part of the interface: xm prints it. Clients show the bodies of 500 and 404
+//! only, so every failure is a 500, or a 404 for something that does not exist.
 
 use super::format::Format;
+use crate::shape::{JsonSink, SxpSink};
 use axum::body::Body;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    EXPIRES, HeaderName, LOCATION, PRAGMA, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, EXPIRES, HeaderName, LOCATION, PRAGMA, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::ext::ReasonPhrase;
+use xend_templates::Asset;
 
 const SXP: HeaderValue = HeaderValue::from_static("application/sxp");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
-/// The headers of every answer. Nothing of xend's may be kept by a cache, and what is answered
-/// depends on who asks.
+/// The Content-Security-Policy of pages: nothing but the daemon's own stylesheet, script and icon,
+/// requests and forms to the daemon alone, and no frames.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; \
+                      frame-ancestors 'none'";
+
+/// Headers of every response: it is not cached, and it depends on Accept and User-Agent.
 const COMMON: [(HeaderName, &str); 6] = [
     (EXPIRES, "-1"),
     (PRAGMA, "no-cache"),
@@ -28,24 +38,39 @@ const COMMON: [(HeaderName, &str); 6] = [
     (X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// A body with its type. An empty body has none: xm 3.0.0 dies of an empty body that claims to be
+/// A body with its type. An empty body has no type: xm 3.0.0 crashes on an empty body of type
 /// `application/sxp`.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
-    /// Nothing.
     Empty,
-    /// An S-expression, or words that pretend to be one.
+    /// An S-expression, or text that xend sent under this type.
     Sxp(Bytes),
-    /// A page.
     Html(String),
-    /// JSON.
     Json(Bytes),
-    /// Plain text.
     Text(Bytes),
 }
 
-/// An answer. The phrase is what xend said, not what the standard says.
-pub(super) fn answer(code: u16, phrase: &str, content: Content) -> Response {
+impl Content {
+    /// Data as JSON, or else as an S-expression.
+    pub(super) fn serialized(
+        format: Format,
+        to_sxp: impl FnOnce(&mut SxpSink),
+        to_json: impl FnOnce(&mut JsonSink),
+    ) -> Self {
+        Self::data(format, format.serialize(to_sxp, to_json).into())
+    }
+
+    /// Data that is serialized already.
+    pub(super) fn data(format: Format, bytes: Bytes) -> Self {
+        match format {
+            Format::Json => Self::Json(bytes),
+            Format::Sxp | Format::Html { .. } => Self::Sxp(bytes),
+        }
+    }
+}
+
+/// A response with xend's reason phrase, which is not always the standard's.
+pub(super) fn respond(code: u16, phrase: &str, content: Content) -> Response {
     let (media, body) = match content {
         Content::Empty => (None, Bytes::new()),
         Content::Sxp(body) => (Some(SXP), body),
@@ -71,8 +96,8 @@ pub(super) fn answer(code: u16, phrase: &str, content: Content) -> Response {
     }
     *response.body_mut() = Body::from(body);
     if status.canonical_reason() != Some(phrase) {
-        // What a client can send (the name of an operation) is in some phrases: no control
-        // characters, nothing endless.
+        // Some phrases contain client input, the name of an operation: no control characters, and
+        // a bounded length.
         let phrase: String =
             phrase.chars().map(|c| if c.is_ascii_graphic() { c } else { ' ' }).take(200).collect();
         if let Ok(phrase) = ReasonPhrase::try_from(phrase.into_bytes()) {
@@ -82,33 +107,28 @@ pub(super) fn answer(code: u16, phrase: &str, content: Content) -> Response {
     response
 }
 
-/// What a page may load and be loaded by: its own stylesheet and script, this server alone, and no
-/// frame.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-/// An answer that does not end by itself.
-pub(super) fn streamed(media: &'static str, body: Body) -> Response {
-    let mut response = answer(200, "OK", Content::Empty);
+/// A response whose body has no length.
+pub(super) fn stream(media: &'static str, body: Body) -> Response {
+    let mut response = respond(200, "OK", Content::Empty);
     response.headers_mut().remove(CONTENT_LENGTH);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
     *response.body_mut() = body;
     response
 }
 
-/// A file that pages refer to; `forever` if it never changes where it is.
-pub(super) fn asset(asset: &xend_templates::Asset, forever: bool) -> Response {
+/// A file that pages refer to. Browsers keep it if it is `immutable` under its path.
+pub(super) fn asset(asset: &Asset, immutable: bool) -> Response {
     let mut response = Response::new(Body::from(asset.text));
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, asset.text.len().into());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let caching = if forever { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     response
 }
 
-/// A configuration to be kept as a file of this name.
+/// A configuration to be saved as the file `NAME.sxp`.
 pub(super) fn download(content: Content, name: &str) -> Response {
     let mut response = ok(content);
     let name: String = name
@@ -123,36 +143,26 @@ pub(super) fn download(content: Content, name: &str) -> Response {
 
 /// `200 OK`.
 pub(super) fn ok(content: Content) -> Response {
-    answer(200, "OK", content)
+    respond(200, "OK", content)
 }
 
-/// `404 Not found`. xm's special case wants exactly this phrase.
+/// `404 Not found`. xm tests for exactly this phrase.
 pub(super) fn not_found(text: &str) -> Response {
-    answer(404, "Not found", Content::Text(Bytes::copy_from_slice(text.as_bytes())))
+    respond(404, "Not found", Content::Text(Bytes::copy_from_slice(text.as_bytes())))
 }
 
 /// A method that is neither GET, HEAD nor POST.
 pub(super) fn method_not_supported(method: &Method) -> Response {
     let text = format!("Request method not supported ({method})");
-    let mut response = answer(501, "Not implemented", Content::Text(text.into()));
-    response
-        .headers_mut()
-        .insert(axum::http::header::ACCEPT, HeaderValue::from_static("GET,HEAD,POST"));
+    let mut response = respond(501, "Not implemented", Content::Text(text.into()));
+    response.headers_mut().insert(ACCEPT, HeaderValue::from_static("GET,HEAD,POST"));
     response
 }
 
-/// Says where the answer's subject is to be found.
-pub(super) fn located(mut response: Response, location: &str) -> Response {
+/// Adds a Location.
+pub(super) fn with_location(mut response: Response, location: &str) -> Response {
     if let Ok(location) = HeaderValue::from_str(location) {
         response.headers_mut().insert(LOCATION, location);
     }
     response
-}
-
-/// An S-expression or JSON that a sink has written.
-pub(super) fn data(format: Format, bytes: Vec<u8>) -> Content {
-    match format {
-        Format::Json => Content::Json(bytes.into()),
-        Format::Sxp | Format::Html { .. } => Content::Sxp(bytes.into()),
-    }
 }

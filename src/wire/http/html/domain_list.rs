@@ -1,18 +1,19 @@
-//! The list of domains.
+//! The page with the list of domains.
 
-use super::{crumbs, letters, segment, under_way, uptime};
+use super::parts::{crumbs, domain_path, domain_segment, progress, state_letters};
 use crate::core::lifecycle::State;
 use crate::core::samples::Round;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
-use crate::wire::http::list_query::{Selection, cpu, vcpus};
-use crate::wire::http::operations::{self, Operation};
-use crate::wire::http::request::Place;
+use crate::wire::http::list_query::{ListQuery, cpu_percent, vcpu_count};
+use crate::wire::http::operation::Operation;
+use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
+use crate::wire::http::request::RequestInfo;
 use std::sync::Arc;
 use std::time::SystemTime;
-use xend_templates::{Action, DomainList, DomainRow, StateTab};
+use xend_templates::{Action, DomainList, DomainRow, StateTab, Uptime};
 
-/// The states that can be asked for.
+/// The tabs: the value of `state`, and a label.
 const STATES: [(Option<&str>, &str); 7] = [
     (None, "On the host"),
     (Some("all"), "All"),
@@ -23,10 +24,10 @@ const STATES: [(Option<&str>, &str); 7] = [
     (Some("crashed"), "Crashed"),
 ];
 
-pub(in crate::wire::http) fn page(
-    place: &Place,
-    events: String,
-    selection: &Selection,
+pub(crate) fn page(
+    request: &RequestInfo,
+    follow: String,
+    query: &ListQuery,
     snapshot: &Snapshot,
     round: &Round,
     now: SystemTime,
@@ -37,25 +38,24 @@ pub(in crate::wire::http) fn page(
         count: snapshot.domains().filter(|view| shape::is_in_state(view, state)).count(),
     };
     DomainList {
-        crumbs: crumbs(place),
-        events,
-        url: place.url(),
-        path: place.path.clone(),
+        crumbs: crumbs(request),
+        follow,
+        url: request.url(),
+        path: request.path.clone(),
         states: STATES.map(tab).to_vec(),
-        wanted: selection.contains.clone(),
-        state: selection.state.map(str::to_owned),
-        sort: selection.sort,
-        rows: selection
-            .domains(snapshot, round)
+        contains: query.contains.clone(),
+        state: query.state.map(str::to_owned),
+        sort: query.sort,
+        rows: query
+            .select(snapshot, round)
             .into_iter()
-            .map(|view| row(view, cpu(round, view), now))
+            .map(|view| row(view, cpu_percent(round, view), now))
             .collect(),
     }
     .render()
 }
 
 fn row(view: &Arc<DomainView>, cpu: Option<f64>, now: SystemTime) -> DomainRow {
-    let segment = segment(view);
     DomainRow {
         name: view.name().to_string(),
         id: view.domid().map(|domid| domid.0),
@@ -64,19 +64,20 @@ fn row(view: &Arc<DomainView>, cpu: Option<f64>, now: SystemTime) -> DomainRow {
             .facts
             .as_ref()
             .map_or(view.config.memory, |facts| facts.memory_kib / 1024),
-        letters: letters(view),
+        letters: state_letters(view),
         state: shape::state_word(view).to_owned(),
-        vcpus: vcpus(view),
+        vcpus: vcpu_count(view),
         cpu,
         uptime: uptime(view, now),
         devices: devices(view),
-        under_way: under_way(view).map(|one| format!("{} {} %", one.what, one.percent)),
-        actions: actions(view, &format!("/xend/domain/{segment}")),
-        segment,
+        progress: progress(view)
+            .map(|progress| format!("{} {} %", progress.operation, progress.percent)),
+        actions: actions(view, &domain_path(view)),
+        segment: domain_segment(view),
     }
 }
 
-/// `2 vbd, 1 vif`; each guest has a console.
+/// The devices in short: `2 vbd, 1 vif`. Every guest has a console, so it is left out.
 fn devices(view: &DomainView) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for device in view.config.devices.iter().filter(|device| device.class() != "console") {
@@ -90,8 +91,15 @@ fn devices(view: &DomainView) -> String {
     counts.join(", ")
 }
 
-/// What is done most with a domain where it is, each with one press of a button, or two if
-/// something can be lost.
+/// The time since a domain was started. `None` for Domain-0, which came with the host.
+fn uptime(view: &DomainView, now: SystemTime) -> Option<Uptime> {
+    let started = view.facts.as_ref()?.start_time?;
+    let since = started.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    Some(Uptime { seconds: now.duration_since(started).unwrap_or_default().as_secs(), since })
+}
+
+/// The most frequent operations in a domain's state. Those that can lose data lead to a
+/// confirmation.
 pub(super) fn actions(view: &DomainView, href: &str) -> Vec<Action> {
     let names: &[&str] = match view.state() {
         _ if view.is_privileged() => &[],
@@ -104,13 +112,13 @@ pub(super) fn actions(view: &DomainView, href: &str) -> Vec<Action> {
     };
     let action = |operation: &&Operation| Action {
         op: operation.name.to_owned(),
-        label: match operation.loses {
+        label: match operation.data_loss {
             Some(_) => format!("{}…", operation.label),
             None => operation.label.to_owned(),
         },
-        confirm: operation.loses.map(|_| format!("{href}/confirm?op={}", operation.name)),
+        confirm: operation.data_loss.map(|_| format!("{href}/confirm?op={}", operation.name)),
     };
     let operation =
-        |name: &&str| operations::ON_DOMAIN.iter().find(|operation| operation.name == *name);
+        |name: &&str| DOMAIN_OPERATIONS.iter().find(|operation| operation.name == *name);
     names.iter().filter_map(operation).map(action).collect()
 }

@@ -1,18 +1,18 @@
 //! The host's page.
 
-use super::domain::mib;
-use super::{crumbs, fact, page_of, tree};
+use super::parts::{crumbs, domain_link, facts, mib, tree};
 use crate::core::model::{HostFigures, HostInfo};
 use crate::core::samples::Round;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
-use crate::wire::http::request::Place;
+use crate::wire::http::list_query::cpu_percent;
+use crate::wire::http::request::RequestInfo;
 use std::sync::Arc;
-use xend_templates::{Fact, Link, NodePage, Share, Shares, User};
+use xend_templates::{DomainUsage, Fact, Link, NodePage, Share, Shares};
 
-pub(in crate::wire::http) fn page(
-    place: &Place,
-    events: String,
+pub(crate) fn page(
+    request: &RequestInfo,
+    follow: String,
     info: &HostInfo,
     figures: &HostFigures,
     snapshot: &Snapshot,
@@ -21,18 +21,20 @@ pub(in crate::wire::http) fn page(
     let tree = tree(|sink| shape::node(sink, info, figures));
     let mut users: Vec<_> = snapshot
         .domains()
-        .filter_map(|view| Some((view, view.facts.as_ref()?.memory_kib, cpu(view, round))))
+        .filter_map(|view| {
+            Some((view, view.facts.as_ref()?.memory_kib, cpu_percent(round, view).unwrap_or(0.0)))
+        })
         .collect();
-    // Domain-0 is the first, and has a colour of its own.
+    // Domain-0 comes first: it has a colour of its own.
     users.sort_by_key(|(view, memory, _)| (!view.is_privileged(), std::cmp::Reverse(*memory)));
-    let share = |name: &Arc<DomainView>, amount| Share { name: name.name().to_string(), amount };
+    let share = |view: &Arc<DomainView>, amount| Share { name: view.name().to_string(), amount };
     let cpus = f64::from(info.topology.cpus);
     NodePage {
-        crumbs: crumbs(place),
-        events,
+        crumbs: crumbs(request),
+        follow,
         host: info.uname[1].clone(),
         summary: summary(info, figures),
-        facts: tree.tail().iter().filter_map(fact).collect(),
+        facts: facts(tree.tail()),
         memory: Shares {
             name: "Memory".to_owned(),
             total: mib(info.total_memory * 1024),
@@ -47,8 +49,8 @@ pub(in crate::wire::http) fn page(
         },
         users: users
             .iter()
-            .map(|(view, memory, cpu)| User {
-                domain: page_of(view),
+            .map(|(view, memory, cpu)| DomainUsage {
+                domain: domain_link(view),
                 memory_mib: memory / 1024,
                 cpu: *cpu,
             })
@@ -62,14 +64,10 @@ pub(in crate::wire::http) fn page(
     .render()
 }
 
-fn cpu(view: &DomainView, round: &Round) -> f64 {
-    round.domains.get(&view.uuid).map_or(0.0, |sample| f64::from(sample.cpu))
-}
-
 fn summary(info: &HostInfo, figures: &HostFigures) -> Vec<Fact> {
     let [system, _, release, _, machine] = &info.uname;
     let topology = &info.topology;
-    let virt = if info.virt_caps.is_empty() { "paravirtual guests alone" } else { &info.virt_caps };
+    let virt = if info.virt_caps.is_empty() { "none" } else { &info.virt_caps };
     vec![
         Fact::new("Xen", format!("{}.{}{}", info.xen_major, info.xen_minor, info.xen_extra)),
         Fact::new("Scheduler", info.scheduler.to_string()),
@@ -77,14 +75,14 @@ fn summary(info: &HostInfo, figures: &HostFigures) -> Vec<Fact> {
         Fact::new(
             "CPUs",
             format!(
-                "{} at {} MHz, {} NUMA node(s)",
+                "{} at {} MHz, NUMA nodes: {}",
                 topology.cpus,
                 topology.khz / 1000,
                 topology.nodes
             ),
         ),
         Fact::new("Memory", format!("{} MiB, {} MiB free", info.total_memory, figures.free_memory)),
-        Fact::new("Virtualisation", virt.to_owned()),
-        Fact::new("Guests", info.xen_caps.clone()),
+        Fact::new("Hardware virtualisation", virt.to_owned()),
+        Fact::new("Guest types", info.xen_caps.clone()),
     ]
 }

@@ -1,86 +1,62 @@
-//! `create`, `new`, `list`: what is done with all domains
+//! Operations on all domains: `create`, `new`, `list`.
 
-use super::table::{Asked, Operation, Success, Takes, needed};
 use crate::core::model::{DomainConfig, Invalid};
 use crate::core::op::{Change, Query};
 use crate::shape;
-use crate::sxp::{Limits, pretty, read_first};
+use crate::wire::http::config_text;
+use crate::wire::http::operation::{
+    Operation, OperationRequest, Param, ParamKind, Success, required,
+};
 
-const EXAMPLE: &str = "(vm (name web1) (memory 128) (image (linux (kernel /boot/vmlinuz))))";
+const CONFIG: Param = required(
+    "config",
+    ParamKind::Config("a domain's configuration"),
+    "The domain's configuration",
+    "(vm (name web1) (memory 128) (image (linux (kernel /boot/vmlinuz))))",
+);
 
 pub(super) static CREATE: Operation = Operation {
     name: "create",
     label: "Create",
-    about: "Builds a domain and leaves it paused. A defined domain of this name, if it is not on the host, is built with \
-            this configuration.",
-    when: &[],
-    loses: None,
-    params: &[needed(
-        "config",
-        Takes::Config("a domain's configuration"),
-        "What the domain is to be",
-        EXAMPLE,
-    )],
+    about: "Builds a domain and leaves it paused. If a domain with this name is defined and not \
+            on the host, it is built with this configuration.",
+    stages: &[],
+    data_loss: None,
+    params: &[CONFIG],
     success: Success::Created,
-    op: |asked| Ok(Change::Create(Box::new(config(asked)?)).into()),
+    build: |request| Ok(Change::Create(Box::new(parse_config(request)?)).into()),
 };
 
 pub(super) static NEW: Operation = Operation {
     name: "new",
     label: "Define",
-    about: "Defines a domain: it is stored, and stays when it is not on the host. The definition of a domain that runs \
-            counts when it next starts.",
-    when: &[],
-    loses: None,
-    params: &[needed(
-        "config",
-        Takes::Config("a domain's configuration"),
-        "What the domain is to be",
-        EXAMPLE,
-    )],
+    about: "Stores a domain's definition, so that it can be started at any time. If the domain is \
+            running, the new definition takes effect at its next start.",
+    stages: &[],
+    data_loss: None,
+    params: &[CONFIG],
     success: Success::Empty,
-    op: |asked| Ok(Change::Define(Box::new(config(asked)?)).into()),
+    build: |request| Ok(Change::Define(Box::new(parse_config(request)?)).into()),
 };
 
 pub(super) static LIST: Operation = Operation {
     name: "list",
     label: "List",
-    about: "Lists the domains that are on the host, in full.",
-    when: &[],
-    loses: None,
+    about: "Lists the domains on the host in full.",
+    stages: &[],
+    data_loss: None,
     params: &[],
     success: Success::Answer,
-    op: |_| Ok(Query::Domains.into()),
+    build: |_| Ok(Query::Domains.into()),
 };
 
-fn config(asked: &Asked<'_>) -> Result<DomainConfig, Invalid> {
-    read(asked.params.one("config")?).map_err(Invalid::new)
-}
-
-/// A configuration. As in xend, what follows it is not looked at.
-fn read(text: &[u8]) -> Result<DomainConfig, String> {
-    let sxp = read_first(text, &Limits::default())
-        .map_err(|error| format!("Invalid configuration: {error:#}"))?;
-    shape::read_config(&sxp).map_err(|error| {
-        let (line, column) = error.position(text);
-        format!(
-            "Error creating domain: Invalid Configuration: line {line}, column {column}: {error}"
-        )
+fn parse_config(request: &OperationRequest<'_>) -> Result<DomainConfig, Invalid> {
+    config_text::parse(&request.params.single("config")?, shape::read_config).map_err(|error| {
+        let prefix = if error.is_syntax {
+            "Invalid configuration"
+        } else {
+            "Error creating domain: Invalid Configuration"
+        };
+        Invalid::new(format!("{prefix}: {error}"))
     })
-}
-
-/// Where in a configuration something is wrong, and what.
-pub(in crate::wire::http) fn fault(text: &[u8]) -> Option<((usize, usize), String)> {
-    match read_first(text, &Limits::default()) {
-        Err(error) => Some(((error.line(), error.column()), error.to_string())),
-        Ok(sxp) => {
-            let error = shape::read_config(&sxp).err()?;
-            Some((error.position(text), error.to_string()))
-        }
-    }
-}
-
-/// What was understood, and never what was sent: that can hold passwords.
-pub(in crate::wire::http) fn printed(config: &DomainConfig) -> String {
-    pretty(&shape::config_tree(config), 100)
 }

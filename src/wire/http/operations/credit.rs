@@ -1,89 +1,85 @@
-//! `domain_sched_credit_get`, `domain_sched_credit_set`, and the same for credit2
+//! `domain_sched_credit_get`, `domain_sched_credit_set`, and the same for credit2.
 
-use super::table::{Asked, EVERYWHERE, Operation, Param, Success, Takes, optional};
 use crate::core::model::{Invalid, Scheduler};
 use crate::core::op::{DomainOp, Op, Query};
-use crate::wire::http::params::whole;
+use crate::wire::http::operation::{
+    ANY_STAGE, Operation, OperationRequest, Param, ParamKind, Success, optional,
+};
+use crate::wire::http::params::integer;
 use serde::{Deserialize, Deserializer};
 
 const PARAMS: &[Param] = &[
     optional(
         "weight",
-        Takes::Number("1 to 65535"),
-        "what it is",
-        "The share against other domains",
+        ParamKind::Number("1 to 65535"),
+        "unchanged",
+        "CPU share relative to other domains",
         "512",
     ),
-    optional(
-        "cap",
-        Takes::Number("% of one CPU"),
-        "what it is",
-        "The most CPU time; 0 for no limit",
-        "50",
-    ),
+    optional("cap", ParamKind::Number("% of one CPU"), "unchanged", "CPU limit; 0 for none", "50"),
 ];
 
 pub(super) static GET: Operation = Operation {
     name: "domain_sched_credit_get",
     label: "Show credit parameters",
     about: "Shows the domain's parameters in the credit scheduler.",
-    when: &EVERYWHERE,
-    loses: None,
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: &[],
     success: Success::Answer,
-    op: |asked| Ok(Query::Sched(asked.target(), Scheduler::Credit).into()),
+    build: |request| Ok(Query::Sched(request.domain(), Scheduler::Credit).into()),
 };
 
 pub(super) static SET: Operation = Operation {
     name: "domain_sched_credit_set",
     label: "Set credit parameters",
-    about: "Sets the domain's parameters in the credit scheduler: one of them at least.",
-    when: &EVERYWHERE,
-    loses: None,
+    about: "Sets the domain's parameters in the credit scheduler. At least one is required.",
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: PARAMS,
     success: Success::Zero,
-    op: |asked| set(asked, Scheduler::Credit),
+    build: |request| set(request, Scheduler::Credit),
 };
 
 pub(super) static GET2: Operation = Operation {
     name: "domain_sched_credit2_get",
     label: "Show credit2 parameters",
     about: "Shows the domain's parameters in the credit2 scheduler.",
-    when: &EVERYWHERE,
-    loses: None,
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: &[],
     success: Success::Answer,
-    op: |asked| Ok(Query::Sched(asked.target(), Scheduler::Credit2).into()),
+    build: |request| Ok(Query::Sched(request.domain(), Scheduler::Credit2).into()),
 };
 
 pub(super) static SET2: Operation = Operation {
     name: "domain_sched_credit2_set",
     label: "Set credit2 parameters",
-    about: "Sets the domain's parameters in the credit2 scheduler: one of them at least.",
-    when: &EVERYWHERE,
-    loses: None,
+    about: "Sets the domain's parameters in the credit2 scheduler. At least one is required.",
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: PARAMS,
     success: Success::Zero,
-    op: |asked| set(asked, Scheduler::Credit2),
+    build: |request| set(request, Scheduler::Credit2),
 };
 
-/// One of them at least: xend took either.
+/// At least one is required: xend accepted either.
 #[derive(Debug, Deserialize)]
-struct Share {
-    #[serde(default, deserialize_with = "some")]
+struct CreditParams {
+    #[serde(default, deserialize_with = "some_integer")]
     weight: Option<u16>,
-    #[serde(default, deserialize_with = "some")]
+    #[serde(default, deserialize_with = "some_integer")]
     cap: Option<u16>,
 }
 
-fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
-    whole(deserializer).map(Some)
+fn some_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    integer(deserializer).map(Some)
 }
 
-fn set(asked: &Asked<'_>, scheduler: Scheduler) -> Result<Op, Invalid> {
-    let Share { weight, cap } = asked.params.request()?;
+fn set(request: &OperationRequest<'_>, scheduler: Scheduler) -> Result<Op, Invalid> {
+    let CreditParams { weight, cap } = request.params.parse()?;
     if weight.is_none() && cap.is_none() {
         return Err(Invalid::new("Missing parameter: weight"));
     }
-    asked.domain(DomainOp::SetShare { scheduler, weight, cap })
+    request.change(DomainOp::SetShare { scheduler, weight, cap })
 }

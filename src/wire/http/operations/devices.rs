@@ -1,23 +1,26 @@
-//! `devices`, `device_create`, `device_configure`, `device_destroy`
+//! `devices`, `device_create`, `device_configure`, `device_destroy`.
 
-use super::table::{Asked, EVERYWHERE, Operation, Param, Success, Takes, needed, optional};
 use crate::core::model::{Device, Invalid};
 use crate::core::op::{DeviceRef, DomainOp, Query};
 use crate::shape;
-use crate::sxp::{Limits, read_first};
+use crate::sxp::Sxp;
+use crate::wire::http::config_text;
+use crate::wire::http::operation::{
+    ANY_STAGE, Operation, OperationRequest, Param, ParamKind, Success, optional, required,
+};
 use crate::wire::http::params::flag;
 use serde::Deserialize;
 
-/// What xm 3.0 to 4.4 and libvirt ask for.
+/// The classes that xm 3.0 to 4.4 and libvirt ask for.
 const CLASSES: &[&str] =
     &["vbd", "tap", "tap2", "vif", "vfb", "vkbd", "pci", "console", "vusb", "vscsi", "vtpm"];
 
-const CLASS: Param = needed("type", Takes::Word(CLASSES), "The class of device", "vbd");
+const CLASS: Param = required("type", ParamKind::Word(CLASSES), "Device class", "vbd");
 
-const DEV: Param = needed(
+const DEV: Param = required(
     "dev",
-    Takes::Text("a name like xvda, sda1, hdc, or a number"),
-    "Which device of the class; only block devices have names",
+    ParamKind::Text("a name such as xvda or hdc, or a number"),
+    "Device within the class; only block devices have names",
     "xvdb",
 );
 
@@ -26,96 +29,108 @@ const EXAMPLE: &str = "(vbd (uname phy:/dev/vg0/data) (dev xvdb) (mode w))";
 pub(super) static DEVICES: Operation = Operation {
     name: "devices",
     label: "Show devices",
-    about: "Lists the devices of a class with their states, as XenStore shows them; those of a domain that is not on the \
-            host as they are defined.",
-    when: &EVERYWHERE,
-    loses: None,
+    about: "Lists the devices of a class with their states in XenStore. For a domain that is not on \
+            the host, lists its defined devices.",
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: &[CLASS],
     success: Success::Answer,
-    op: |asked| {
-        let Devices { class } = asked.params.request()?;
+    build: |request| {
+        let ListDevices { class } = request.params.parse()?;
         Device::check_class(&class)?;
-        Ok(Query::Devices(asked.target(), class).into())
+        Ok(Query::Devices(request.domain(), class).into())
     },
 };
 
 pub(super) static CREATE: Operation = Operation {
     name: "device_create",
-    label: "Plug in a device",
-    about: "Plugs a device in and waits until it is connected. One that does not get connected is taken away again.",
-    when: &EVERYWHERE,
-    loses: None,
-    params: &[needed("config", Takes::Config("a device"), "The device", EXAMPLE)],
+    label: "Attach device",
+    about: "Attaches a device and waits until it is connected. If it does not connect, it is \
+            removed again.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: &[required(
+        "config",
+        ParamKind::Config("a device"),
+        "The device's configuration",
+        EXAMPLE,
+    )],
     success: Success::Answer,
-    op: |asked| asked.domain(DomainOp::AttachDevice(Box::new(device(asked)?))),
+    build: |request| request.change(DomainOp::AttachDevice(Box::new(parse_device(request)?))),
 };
 
 pub(super) static CONFIGURE: Operation = Operation {
     name: "device_configure",
-    label: "Change a device",
-    about: "Changes the medium of a CD-ROM drive; or, with (pci (dev ...) (state Initialising)) or (state Closing), the \
-            functions of a PCI device.",
-    when: &EVERYWHERE,
-    loses: None,
+    label: "Change device",
+    about: "Changes the medium of a CD-ROM drive, or with (pci (dev ...) (state Initialising)) or \
+            (state Closing) the functions of a PCI device.",
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: &[
-        needed(
+        required(
             "config",
-            Takes::Config("a device"),
-            "What the device is to be",
+            ParamKind::Config("a device"),
+            "The device's new configuration",
             "(vbd (uname file:/srv/cd.iso) (dev hdc:cdrom) (mode r))",
         ),
         DEV,
     ],
     success: Success::Empty,
-    op: |asked| {
-        let Configure { dev } = asked.params.request()?;
-        let to = device(asked)?;
+    build: |request| {
+        let ConfigureDevice { dev } = request.params.parse()?;
+        let to = parse_device(request)?;
         let device = DeviceRef::parse(to.class(), &dev)?;
-        asked.domain(DomainOp::ConfigureDevice { device, to: Box::new(to) })
+        request.change(DomainOp::ConfigureDevice { device, to: Box::new(to) })
     },
 };
 
 pub(super) static DESTROY: Operation = Operation {
     name: "device_destroy",
-    label: "Unplug a device",
-    about: "Unplugs a device.",
-    when: &EVERYWHERE,
-    loses: None,
+    label: "Detach device",
+    about: "Detaches a device.",
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: &[
         CLASS,
         DEV,
-        optional("force", Takes::Flag, "0", "Whether the guest is not asked to let go of it", "0"),
+        optional(
+            "force",
+            ParamKind::Flag,
+            "0",
+            "Detach it even if the guest does not release it",
+            "0",
+        ),
         optional(
             "rm_cfg",
-            Takes::Flag,
+            ParamKind::Flag,
             "1",
-            "Whether a managed domain is to be without it when it next starts, too",
+            "Also remove it from the domain's definition",
             "1",
         ),
     ],
     success: Success::Empty,
-    op: |asked| {
-        let Destroy { class, dev, force, rm_cfg } = asked.params.request()?;
+    build: |request| {
+        let DestroyDevice { class, dev, force, rm_cfg } = request.params.parse()?;
         Device::check_class(&class)?;
         let device = DeviceRef::parse(&class, &dev)?;
-        asked.domain(DomainOp::DetachDevice { class, device, force, forget: rm_cfg })
+        request.change(DomainOp::DetachDevice { class, device, force, forget: rm_cfg })
     },
 };
 
 #[derive(Debug, Deserialize)]
-struct Devices {
+struct ListDevices {
     #[serde(rename = "type")]
     class: String,
 }
 
 #[derive(Debug, Deserialize)]
-struct Configure {
+struct ConfigureDevice {
     dev: String,
 }
 
 /// xm 3.0.0 sends neither `force` nor `rm_cfg`.
 #[derive(Debug, Deserialize)]
-struct Destroy {
+struct DestroyDevice {
     #[serde(rename = "type")]
     class: String,
     dev: String,
@@ -129,23 +144,22 @@ fn yes() -> bool {
     true
 }
 
-fn device(asked: &Asked<'_>) -> Result<Device, Invalid> {
-    let text = asked.params.one("config")?;
+fn parse_device(request: &OperationRequest<'_>) -> Result<Device, Invalid> {
     let invalid = |reason: String| Invalid::new(format!("Invalid value for config: {reason}"));
-    let sxp =
-        read_first(text, &Limits::default()).map_err(|error| invalid(format!("{error:#}")))?;
-    // In a domain's configuration a device has a wrapper, here it has none: whoever sends one means
-    // the same.
-    let inner = match sxp.tail() {
-        [one] if sxp.head() == Some("device") => one,
-        _ => &sxp,
-    };
-    let mut device = shape::read_device(inner)
-        .map_err(|error| {
-            let (line, column) = error.position(text);
-            invalid(format!("line {line}, column {column}: {error}"))
-        })?
-        .ok_or_else(|| invalid("xend makes such a device by itself".to_owned()))?;
+    let text = request.params.single("config")?;
+    let device = config_text::parse(&text, |sxp| shape::read_device(unwrap_device(sxp)))
+        .map_err(|error| invalid(error.to_string()))?;
+    let mut device =
+        device.ok_or_else(|| invalid("xend makes such a device by itself".to_owned()))?;
     device.forget_id();
     Ok(device)
+}
+
+/// The device itself of `(device (vbd ...))`, which is the form that devices have in a domain's
+/// configuration.
+fn unwrap_device(sxp: &Sxp) -> &Sxp {
+    match sxp.tail() {
+        [device] if sxp.head() == Some("device") => device,
+        _ => sxp,
+    }
 }

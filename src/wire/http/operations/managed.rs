@@ -1,64 +1,66 @@
-//! `start`, `delete`, `suspend`, `resume`: what is done with a domain that is defined
+//! Operations on managed domains: `start`, `delete`, `suspend`, `resume`.
 
-use super::table::{GUEST, HALTED, Operation, Param, SUSPENDED, Success, Takes, optional};
 use crate::core::op::DomainOp;
+use crate::wire::http::operation::{
+    GUEST, HALTED, Operation, Param, ParamKind, SUSPENDED, Success, optional,
+};
 use crate::wire::http::params::flag;
 use serde::Deserialize;
 
-const PAUSED: Param = optional("paused", Takes::Flag, "0", "Whether the domain stays paused", "1");
+const PAUSED: Param = optional("paused", ParamKind::Flag, "0", "Leave the domain paused", "1");
 
 pub(super) static START: Operation = Operation {
     name: "start",
     label: "Start",
-    about: "Starts a defined domain, waits for its devices and lets it run.",
-    when: &HALTED,
-    loses: None,
+    about: "Builds a defined domain, waits for its devices and unpauses it.",
+    stages: &HALTED,
+    data_loss: None,
     params: &[PAUSED],
     success: Success::Accepted,
-    op: |asked| {
-        let Begin { paused } = asked.params.request()?;
-        asked.domain(DomainOp::Start { paused })
+    build: |request| {
+        let StartOrResume { paused } = request.params.parse()?;
+        request.change(DomainOp::Start { paused })
     },
 };
 
 pub(super) static DELETE: Operation = Operation {
     name: "delete",
     label: "Delete",
-    about: "Forgets the definition of a domain that is halted.",
-    when: &HALTED,
-    loses: Some("Its configuration is forgotten. Its disks stay."),
+    about: "Deletes the definition of a halted domain.",
+    stages: &HALTED,
+    data_loss: Some("Its configuration will be lost. Its disks are kept."),
     params: &[],
     success: Success::Accepted,
-    op: |asked| asked.domain(DomainOp::Delete),
+    build: |request| request.change(DomainOp::Delete),
 };
 
 pub(super) static SUSPEND: Operation = Operation {
     name: "suspend",
     label: "Suspend",
-    about: "Keeps the memory of a managed domain in a file of xend's own and takes it off the host.",
-    when: &GUEST,
-    loses: None,
+    about: "Saves the memory of a managed domain to a file that xend keeps, and stops the domain.",
+    stages: &GUEST,
+    data_loss: None,
     params: &[],
     success: Success::Accepted,
-    op: |asked| asked.domain(DomainOp::Suspend),
+    build: |request| request.change(DomainOp::Suspend),
 };
 
 pub(super) static RESUME: Operation = Operation {
     name: "resume",
     label: "Resume",
-    about: "Brings a suspended domain back to where it was.",
-    when: &SUSPENDED,
-    loses: None,
+    about: "Restores a suspended domain, which continues where it stopped.",
+    stages: &SUSPENDED,
+    data_loss: None,
     params: &[PAUSED],
     success: Success::Accepted,
-    op: |asked| {
-        let Begin { paused } = asked.params.request()?;
-        asked.domain(DomainOp::Resume { paused })
+    build: |request| {
+        let StartOrResume { paused } = request.params.parse()?;
+        request.change(DomainOp::Resume { paused })
     },
 };
 
 #[derive(Debug, Deserialize)]
-struct Begin {
+struct StartOrResume {
     #[serde(default, deserialize_with = "flag")]
     paused: bool,
 }

@@ -1,63 +1,68 @@
-//! `migrate`
+//! `migrate`.
 
-use super::table::{GUEST, Operation, Success, Takes, needed, optional};
 use crate::core::model::Invalid;
 use crate::core::op::DomainOp;
 use crate::core::ports::Destination;
-use crate::wire::http::params::{flag, whole};
+use crate::wire::http::operation::{GUEST, Operation, ParamKind, Success, optional, required};
+use crate::wire::http::params::{flag, integer};
 use serde::Deserialize;
 
 pub(super) static MIGRATE: Operation = Operation {
     name: "migrate",
     label: "Migrate",
-    about: "Sends the domain, with its definition if it is managed, to the relocation port of another xend of this kind. \
-            It is on one of the two hosts whatever fails.",
-    when: &GUEST,
-    loses: None,
+    about: "Migrates the domain, and its definition if it is managed, to another host that runs \
+            this xend. If the migration fails, the domain is still on one of the two hosts.",
+    stages: &GUEST,
+    data_loss: None,
     params: &[
-        needed("destination", Takes::Text("name or address"), "The other host", "xen2.example.org"),
+        required(
+            "destination",
+            ParamKind::Text("name or address"),
+            "Destination host",
+            "xen2.example.org",
+        ),
         optional(
             "live",
-            Takes::Flag,
+            ParamKind::Flag,
             "0",
-            "Whether the guest goes on while most of its memory is sent",
+            "Keep the guest running while its memory is sent",
             "1",
         ),
         optional(
             "port",
-            Takes::Number("TCP port"),
-            "this host's own relocation port",
-            "The other host's",
+            ParamKind::Number("TCP port"),
+            "this host's relocation port",
+            "Relocation port of the destination",
             "8002",
         ),
         optional(
             "ssl",
-            Takes::Flag,
+            ParamKind::Flag,
             "0",
-            "Must be 0: there is no encryption, use a network of your own",
+            "Must be 0: the stream is not encrypted, use a trusted network",
             "0",
         ),
     ],
     success: Success::Empty,
-    op: |asked| {
-        let Migrate { destination, live, port, ssl } = asked.params.request()?;
+    build: |request| {
+        let Migrate { destination, live, port, ssl } = request.params.parse()?;
         if ssl {
             return Err(Invalid::new("Invalid value for ssl: 1 is not possible, use 0"));
         }
-        // libvirt sends 0 for the usual one.
-        let port = if port == 0 { asked.settings.relocation_port } else { port };
-        asked.domain(DomainOp::Migrate { to: Destination::new(&destination, port)?, live })
+        // libvirt sends 0 for the default.
+        let port = if port == 0 { request.settings.relocation_port } else { port };
+        request.change(DomainOp::Migrate { to: Destination::new(&destination, port)?, live })
     },
 };
 
-/// xm 3.0.0 sends `live` and `resource`, libvirt `node`, `ssl`, `change_home_server` and `resource`
-/// too. What is not here means nothing any more.
+/// xm 3.0.0 sends `live` and `resource`; libvirt sends `node`, `ssl`, `change_home_server` and
+/// `resource`, too. Those without a field here have no effect today.
 #[derive(Debug, Deserialize)]
 struct Migrate {
     destination: String,
     #[serde(default, deserialize_with = "flag")]
     live: bool,
-    #[serde(default, deserialize_with = "whole")]
+    #[serde(default, deserialize_with = "integer")]
     port: u16,
     #[serde(default, deserialize_with = "flag")]
     ssl: bool,

@@ -1,34 +1,34 @@
-//! What is done with the host: `shutdown`, `reboot`, and with Xen's messages: `clear`
+//! Operations on the host (`shutdown`, `reboot`) and on Xen's message buffer (`clear`).
 
-use super::table::{Asked, Operation, Success};
 use crate::core::model::Invalid;
 use crate::core::op::{Change, Op};
+use crate::wire::http::operation::{Operation, OperationRequest, Success};
 
 pub(super) static SHUTDOWN: Operation = Operation {
     name: "shutdown",
     label: "Shut down",
-    about: "Switches the host off, if the configuration allows it.",
-    when: &[],
-    loses: None,
+    about: "Shuts the host down, if the configuration allows it.",
+    stages: &[],
+    data_loss: None,
     params: &[],
     success: Success::Empty,
-    op: |asked| power(asked, false),
+    build: |request| power(request, false),
 };
 
 pub(super) static REBOOT: Operation = Operation {
     name: "reboot",
     label: "Reboot",
     about: "Reboots the host, if the configuration allows it.",
-    when: &[],
-    loses: None,
+    stages: &[],
+    data_loss: None,
     params: &[],
     success: Success::Empty,
-    op: |asked| power(asked, true),
+    build: |request| power(request, true),
 };
 
 /// xend answered 0 and did nothing.
-fn power(asked: &Asked<'_>, reboot: bool) -> Result<Op, Invalid> {
-    if asked.settings.node_shutdown {
+fn power(request: &OperationRequest<'_>, reboot: bool) -> Result<Op, Invalid> {
+    if request.settings.node_shutdown {
         Ok(Change::PowerHost { reboot }.into())
     } else {
         Err(Invalid::new(
@@ -40,10 +40,10 @@ fn power(asked: &Asked<'_>, reboot: bool) -> Result<Op, Invalid> {
 pub(super) static CLEAR: Operation = Operation {
     name: "clear",
     label: "Clear",
-    about: "Empties Xen's message buffer.",
-    when: &[],
-    loses: None,
+    about: "Clears Xen's message buffer.",
+    stages: &[],
+    data_loss: None,
     params: &[],
     success: Success::Empty,
-    op: |_| Ok(Change::ClearDmesg.into()),
+    build: |_| Ok(Change::ClearDmesg.into()),
 };

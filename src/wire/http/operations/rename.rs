@@ -1,21 +1,26 @@
-//! `rename`
+//! `rename`.
 
-use super::table::{EVERYWHERE, Operation, Success, Takes, needed};
 use crate::core::model::DomName;
 use crate::core::op::DomainOp;
+use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
 use serde::Deserialize;
 
 pub(super) static RENAME: Operation = Operation {
     name: "rename",
     label: "Rename",
-    about: "Gives the domain another name.",
-    when: &EVERYWHERE,
-    loses: None,
-    params: &[needed("name", Takes::Text("letters, digits and _ - . : +"), "The new name", "web2")],
+    about: "Renames the domain.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: &[required(
+        "name",
+        ParamKind::Text("letters, digits and _ - . : +"),
+        "New name",
+        "web2",
+    )],
     success: Success::Accepted,
-    op: |asked| {
-        let Rename { name } = asked.params.request()?;
-        asked.domain(DomainOp::Rename(DomName::new(&name)?))
+    build: |request| {
+        let Rename { name } = request.params.parse()?;
+        request.change(DomainOp::Rename(DomName::new(&name)?))
     },
 };
 

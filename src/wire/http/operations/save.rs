@@ -1,84 +1,85 @@
-//! `save`, `restore`, `dump`: domains and files
+//! `save`, `restore`, `dump`, `cancel`.
 
-use super::table::{GUEST, Operation, Success, Takes, needed, optional};
 use crate::core::op::{AfterDump, Change, DomainOp};
+use crate::wire::http::operation::{GUEST, Operation, ParamKind, Success, optional, required};
 use crate::wire::http::params::flag;
 use serde::Deserialize;
 
 pub(super) static SAVE: Operation = Operation {
     name: "save",
-    label: "Save to a file",
-    about: "Writes a running domain into a file and takes it off the host. If that fails, it goes on running.",
-    when: &GUEST,
-    loses: None,
-    params: &[needed(
+    label: "Save to file",
+    about: "Saves a running domain to a file and stops it. If saving fails, the domain continues \
+            to run.",
+    stages: &GUEST,
+    data_loss: None,
+    params: &[required(
         "file",
-        Takes::Path,
-        "The file; one that is there is replaced",
+        ParamKind::Path,
+        "File to write; an existing file is replaced",
         "/var/lib/xen/save/web1",
     )],
     success: Success::Accepted,
-    op: |asked| {
-        asked.domain(DomainOp::Save { file: asked.params.path("file")?, checkpoint: false })
+    build: |request| {
+        request.change(DomainOp::Save { file: request.params.path("file")?, checkpoint: false })
     },
 };
 
 pub(super) static RESTORE: Operation = Operation {
     name: "restore",
     label: "Restore",
-    about: "Builds a domain from a file that save made, and lets it run.",
-    when: &[],
-    loses: None,
+    about: "Restores a domain from a file that save wrote, and unpauses it.",
+    stages: &[],
+    data_loss: None,
     params: &[
-        needed("file", Takes::Path, "The file", "/var/lib/xen/save/web1"),
-        optional("paused", Takes::Flag, "0", "Whether the domain stays paused", "1"),
+        required("file", ParamKind::Path, "File to read", "/var/lib/xen/save/web1"),
+        optional("paused", ParamKind::Flag, "0", "Leave the domain paused", "1"),
     ],
     success: Success::Restored,
-    op: |asked| {
-        let Restore { paused } = asked.params.request()?;
-        Ok(Change::Restore { file: asked.params.path("file")?, paused }.into())
+    build: |request| {
+        let Restore { paused } = request.params.parse()?;
+        Ok(Change::Restore { file: request.params.path("file")?, paused }.into())
     },
 };
 
 pub(super) static DUMP: Operation = Operation {
     name: "dump",
     label: "Dump memory",
-    about: "Writes the domain's memory to a core file, for a debugger.",
-    when: &GUEST,
-    loses: None,
+    about: "Writes the domain's memory to a core file for a debugger.",
+    stages: &GUEST,
+    data_loss: None,
     params: &[
-        needed(
+        required(
             "file",
-            Takes::Path,
-            "The file; one that is there is replaced",
+            ParamKind::Path,
+            "File to write; an existing file is replaced",
             "/var/lib/xen/dump/web1",
         ),
-        optional("live", Takes::Flag, "0", "Whether the domain goes on meanwhile", "1"),
-        optional("crash", Takes::Flag, "0", "Whether it is destroyed afterwards", "0"),
-        optional("reset", Takes::Flag, "0", "Whether it is built anew afterwards", "0"),
+        optional("live", ParamKind::Flag, "0", "Keep the domain running meanwhile", "1"),
+        optional("crash", ParamKind::Flag, "0", "Destroy the domain afterwards", "0"),
+        optional("reset", ParamKind::Flag, "0", "Reset the domain afterwards", "0"),
     ],
     success: Success::Accepted,
-    op: |asked| {
-        let Dump { live, crash, reset } = asked.params.request()?;
+    build: |request| {
+        let Dump { live, crash, reset } = request.params.parse()?;
         let then = match (crash, reset) {
             (true, _) => AfterDump::Crash,
             (false, true) => AfterDump::Reset,
             (false, false) => AfterDump::GoOn,
         };
-        asked.domain(DomainOp::Dump { file: Some(asked.params.path("file")?), live, then })
+        request.change(DomainOp::Dump { file: Some(request.params.path("file")?), live, then })
     },
 };
 
-/// xend had nothing of the kind; what it sent, it sent to its end.
+/// xend had no such operation: it could not cancel a save or a migration.
 pub(super) static CANCEL: Operation = Operation {
     name: "cancel",
     label: "Cancel",
-    about: "Stops the domain's being saved, suspended or sent to another host: it goes on here.",
-    when: &GUEST,
-    loses: None,
+    about: "Cancels a save, suspend or migration in progress. The domain continues to run on this host.",
+    stages: &GUEST,
+    data_loss: None,
     params: &[],
     success: Success::Empty,
-    op: |asked| Ok(Change::Cancel(asked.target()).into()),
+    build: |request| Ok(Change::Cancel(request.domain()).into()),
 };
 
 #[derive(Debug, Deserialize)]

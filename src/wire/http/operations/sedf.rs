@@ -1,66 +1,73 @@
-//! `cpu_sedf_set`, `cpu_sedf_get`
+//! `cpu_sedf_set`, `cpu_sedf_get`.
 
-use super::table::{EVERYWHERE, Operation, Success, Takes, needed};
 use crate::core::model::SedfParams;
 use crate::core::op::{DomainOp, Query};
-use crate::wire::http::params::{flag, whole};
+use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
+use crate::wire::http::params::{flag, integer};
 use serde::Deserialize;
 use std::time::Duration;
 
 pub(super) static SET: Operation = Operation {
     name: "cpu_sedf_set",
     label: "Set SEDF parameters",
-    about: "Sets the parameters of the SEDF scheduler, or those of today's schedulers that mean the same.",
-    when: &EVERYWHERE,
-    loses: None,
+    about: "Sets the SEDF scheduler's parameters. On other schedulers, sets their closest \
+            equivalents.",
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: &[
-        needed("period", Takes::Number("ns"), "The length of a period", "20000000"),
-        needed("slice", Takes::Number("ns"), "CPU time guaranteed in each period", "5000000"),
-        needed("latency", Takes::Number("ns"), "The largest delay after the domain wakes", "0"),
-        needed("extratime", Takes::Flag, "Whether it may use time that nobody else wants", "1"),
-        needed("weight", Takes::Number("share"), "A share in place of a slice; 0 for none", "0"),
+        required("period", ParamKind::Number("ns"), "Length of a period", "20000000"),
+        required("slice", ParamKind::Number("ns"), "Guaranteed CPU time per period", "5000000"),
+        required("latency", ParamKind::Number("ns"), "Maximum delay after the domain wakes", "0"),
+        required("extratime", ParamKind::Flag, "Allow the domain to use idle CPU time", "1"),
+        required(
+            "weight",
+            ParamKind::Number("share"),
+            "CPU share instead of a slice; 0 for none",
+            "0",
+        ),
     ],
     success: Success::Zero,
-    op: |asked| {
-        let request: Set = asked.params.request()?;
-        asked.domain(DomainOp::SetSedf(request.into()))
+    build: |request| {
+        let params: SetSedf = request.params.parse()?;
+        request.change(DomainOp::SetSedf(params.into()))
     },
 };
 
 pub(super) static GET: Operation = Operation {
     name: "cpu_sedf_get",
     label: "Show SEDF parameters",
-    about: "Shows the parameters of the SEDF scheduler, or what those of today's schedulers mean in its terms.",
-    when: &EVERYWHERE,
-    loses: None,
+    about: "Shows the SEDF scheduler's parameters. On other schedulers, shows the closest \
+            equivalents of theirs.",
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: &[],
     success: Success::Answer,
-    op: |asked| Ok(Query::Sedf(asked.target()).into()),
+    build: |request| Ok(Query::Sedf(request.domain()).into()),
 };
 
-/// All of them must be there, as xm sends them; times in nanoseconds.
+/// All are required, and xm sends them all. Times are in nanoseconds.
 #[derive(Debug, Deserialize)]
-struct Set {
-    #[serde(deserialize_with = "whole")]
+struct SetSedf {
+    #[serde(deserialize_with = "integer")]
     period: u64,
-    #[serde(deserialize_with = "whole")]
+    #[serde(deserialize_with = "integer")]
     slice: u64,
-    #[serde(deserialize_with = "whole")]
+    #[serde(deserialize_with = "integer")]
     latency: u64,
     #[serde(deserialize_with = "flag")]
     extratime: bool,
-    #[serde(deserialize_with = "whole")]
+    #[serde(deserialize_with = "integer")]
     weight: u32,
 }
 
-impl From<Set> for SedfParams {
-    fn from(Set { period, slice, latency, extratime, weight }: Set) -> Self {
+impl From<SetSedf> for SedfParams {
+    fn from(params: SetSedf) -> Self {
         Self {
-            period: Duration::from_nanos(period),
-            slice: Duration::from_nanos(slice),
-            latency: Duration::from_nanos(latency),
-            extratime,
-            weight,
+            period: Duration::from_nanos(params.period),
+            slice: Duration::from_nanos(params.slice),
+            latency: Duration::from_nanos(params.latency),
+            extratime: params.extratime,
+            weight: params.weight,
         }
     }
 }

@@ -1,49 +1,50 @@
-//! `vcpuinfo`, the one operation that GET performs too, `set_vcpus`, `pincpu`
+//! `vcpuinfo`, which GET performs, too; `set_vcpus`, `pincpu`.
 
-use super::table::{EVERYWHERE, Operation, Success, Takes, needed};
 use crate::core::model::{CpuSet, Invalid};
 use crate::core::op::{DomainOp, Query};
-use crate::wire::http::params::whole;
+use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
+use crate::wire::http::params::integer;
 use serde::Deserialize;
 
-pub(super) static VCPUINFO: Operation = Operation {
+pub(crate) static VCPUINFO: Operation = Operation {
     name: "vcpuinfo",
     label: "Show VCPUs",
-    about: "Shows the domain's VCPUs. GET performs it too: ?op=vcpuinfo.",
-    when: &EVERYWHERE,
-    loses: None,
+    about: "Shows the domain's VCPUs. Also available with GET: ?op=vcpuinfo.",
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: &[],
     success: Success::Answer,
-    op: |asked| Ok(Query::Vcpus(asked.target()).into()),
+    build: |request| Ok(Query::Vcpus(request.domain()).into()),
 };
 
 pub(super) static SET_VCPUS: Operation = Operation {
     name: "set_vcpus",
     label: "Set VCPUs",
-    about: "Tells the guest how many of its VCPUs to use; a domain that is not on the host, how many it has.",
-    when: &EVERYWHERE,
-    loses: None,
-    params: &[needed("vcpus", Takes::Number("VCPUs"), "At least 1", "2")],
+    about: "Sets the number of VCPUs that the guest uses. For a domain that is not on the host, \
+            sets the number that it has.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: &[required("vcpus", ParamKind::Number("VCPUs"), "Number of VCPUs", "2")],
     success: Success::Empty,
-    op: |asked| {
-        let SetVcpus { vcpus } = asked.params.request()?;
-        asked.domain(DomainOp::SetVcpus(vcpus))
+    build: |request| {
+        let SetVcpus { vcpus } = request.params.parse()?;
+        request.change(DomainOp::SetVcpus(vcpus))
     },
 };
 
 pub(super) static PINCPU: Operation = Operation {
     name: "pincpu",
     label: "Pin VCPUs",
-    about: "Says on which CPUs a VCPU may run.",
-    when: &EVERYWHERE,
-    loses: None,
+    about: "Sets the CPUs on which a VCPU may run.",
+    stages: &ANY_STAGE,
+    data_loss: None,
     params: &[
-        needed("vcpu", Takes::Text("a number, or all"), "Which VCPU", "0"),
-        needed("cpumap", Takes::Text("CPUs like 0-3,^1"), "Which CPUs", "0-1"),
+        required("vcpu", ParamKind::Text("a number, or all"), "VCPU to pin", "0"),
+        required("cpumap", ParamKind::Text("a list such as 0-3,^1"), "Allowed CPUs", "0-1"),
     ],
     success: Success::Zero,
-    op: |asked| {
-        let PinCpu { vcpu, cpumap } = asked.params.request()?;
+    build: |request| {
+        let PinCpu { vcpu, cpumap } = request.params.parse()?;
         let vcpu = match vcpu.trim() {
             "all" => None,
             number => Some(number.parse().map_err(|_| {
@@ -58,13 +59,13 @@ pub(super) static PINCPU: Operation = Operation {
         let cpus: CpuSet = cpumap
             .parse()
             .map_err(|reason| Invalid::new(format!("Invalid value for cpumap: {reason}")))?;
-        asked.domain(DomainOp::Pin { vcpu, cpus })
+        request.change(DomainOp::Pin { vcpu, cpus })
     },
 };
 
 #[derive(Debug, Deserialize)]
 struct SetVcpus {
-    #[serde(deserialize_with = "whole")]
+    #[serde(deserialize_with = "integer")]
     vcpus: u32,
 }
 
@@ -79,11 +80,11 @@ struct PinCpu {
 mod tests {
     use super::*;
     use crate::core::op::{Change, Op};
-    use crate::wire::http::operations::tests::made;
+    use crate::wire::http::operation::build_from_form;
 
     #[test]
-    fn every_form_of_pinning() {
-        let pin = |form: &str| made(&PINCPU, form);
+    fn pincpu_accepts_the_syntax_of_all_clients() {
+        let pin = |form: &str| build_from_form(&PINCPU, form);
         for (form, vcpu, cpus) in [
             ("vcpu=0&cpumap=[1, 2]", Some(0), "1,2"),
             ("vcpu=1&cpumap=2,3", Some(1), "2,3"),

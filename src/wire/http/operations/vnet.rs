@@ -1,33 +1,28 @@
-//! Virtual networks: `create` on all of them, `delete` on one
+//! Operations on virtual networks: `create`, `delete`.
 
-use super::table::{Operation, Success, Takes, needed};
 use crate::core::model::Invalid;
 use crate::core::op::Change;
 use crate::shape;
-use crate::sxp::{Limits, read_first};
+use crate::wire::http::config_text;
+use crate::wire::http::operation::{Operation, ParamKind, Success, required};
 
 pub(super) static CREATE: Operation = Operation {
     name: "create",
-    label: "Create vnet",
-    about: "Makes a virtual network known.",
-    when: &[],
-    loses: None,
-    params: &[needed(
+    label: "Create network",
+    about: "Registers a virtual network.",
+    stages: &[],
+    data_loss: None,
+    params: &[required(
         "config",
-        Takes::Config("a virtual network"),
-        "The network",
+        ParamKind::Config("a virtual network"),
+        "The network's configuration",
         "(vnet (id 1) (vnetif v1))",
     )],
     success: Success::Empty,
-    op: |asked| {
-        let text = asked.params.one("config")?;
-        let invalid = |reason: String| Invalid::new(format!("Invalid value for config: {reason}"));
-        let sxp =
-            read_first(text, &Limits::default()).map_err(|error| invalid(format!("{error:#}")))?;
-        let vnet = shape::read_vnet(&sxp).map_err(|error| {
-            let (line, column) = error.position(text);
-            invalid(format!("line {line}, column {column}: {error}"))
-        })?;
+    build: |request| {
+        let text = request.params.one("config")?;
+        let vnet = config_text::parse(&text, shape::read_vnet)
+            .map_err(|error| Invalid::new(format!("Invalid value for config: {error}")))?;
         Ok(Change::CreateVnet(vnet).into())
     },
 };
@@ -35,10 +30,10 @@ pub(super) static CREATE: Operation = Operation {
 pub(super) static DELETE: Operation = Operation {
     name: "delete",
     label: "Delete",
-    about: "Forgets a virtual network.",
-    when: &[],
-    loses: None,
+    about: "Removes a virtual network.",
+    stages: &[],
+    data_loss: None,
     params: &[],
     success: Success::Empty,
-    op: |asked| Ok(Change::DeleteVnet(asked.name.to_owned()).into()),
+    build: |request| Ok(Change::DeleteVnet(request.name.to_owned()).into()),
 };
