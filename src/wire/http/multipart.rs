@@ -153,15 +153,17 @@ mod tests {
 
     #[test]
     fn lines_end_in_cr_lf_or_lf() {
-        let body = "--B\nContent-Disposition: form-data; name=\"config\"; filename=\"/a;b.sxp\"\nContent-Type: x\n\n\
-                    (vm\r\n  (name a))\n\n--B\r\ncontent-disposition: form-data; name=op\r\n\r\ncreate\r\n--B--\r\n";
+        let body = "--B\nContent-Disposition: form-data; name=\"config\"; filename=\"/a;b.sxp\"\n\
+             Content-Type: x\n\n(vm\r\n  (name a))\n\n\
+             --B\r\ncontent-disposition: form-data; name=op\r\n\r\ncreate\r\n--B--\r\n";
         let config = Part { is_file: true, ..field("config", "(vm\r\n  (name a))\n") };
         assert_eq!(parts("B", body.as_bytes()).unwrap(), [config, field("op", "create")]);
     }
 
     #[test]
     fn text_around_the_fields_is_ignored() {
-        let body = "for old readers\r\n--B  \r\nContent-Disposition: form-data; name=a\r\n\r\n--Bx\r\n\r\n--B--\r\nrest";
+        let body = "for old readers\r\n--B  \r\nContent-Disposition: form-data; name=a\r\n\r\n\
+                    --Bx\r\n\r\n--B--\r\nrest";
         assert_eq!(parts("B", body.as_bytes()).unwrap(), [field("a", "--Bx\r\n")]);
         assert_eq!(parts("B", b"--B--").unwrap(), []);
         assert_eq!(

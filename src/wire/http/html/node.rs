@@ -47,7 +47,7 @@ pub(crate) fn page(
             unit: "%".to_owned(),
             parts: users.iter().map(|(view, _, cpu)| share(view, *cpu)).collect(),
         },
-        users: users
+        domains: users
             .iter()
             .map(|(view, memory, cpu)| DomainUsage {
                 domain: domain_link(view),

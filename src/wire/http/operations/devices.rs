@@ -29,8 +29,8 @@ const EXAMPLE: &str = "(vbd (uname phy:/dev/vg0/data) (dev xvdb) (mode w))";
 pub(super) static DEVICES: Operation = Operation {
     name: "devices",
     label: "Show devices",
-    about: "Lists the devices of a class with their states in XenStore. For a domain that is not on \
-            the host, lists its defined devices.",
+    about: "Lists the devices of a class with their states in XenStore. For a domain that is not \
+            on the host, lists its defined devices.",
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[CLASS],

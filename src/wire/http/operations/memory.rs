@@ -8,7 +8,8 @@ use serde::Deserialize;
 pub(super) static MEM_TARGET_SET: Operation = Operation {
     name: "mem_target_set",
     label: "Set memory",
-    about: "Sets the memory target of the guest's balloon driver. The guest takes a moment to follow.",
+    about: "Sets the memory target of the guest's balloon driver, which takes a moment to reach \
+            it.",
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[required(

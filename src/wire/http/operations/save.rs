@@ -74,7 +74,8 @@ pub(super) static DUMP: Operation = Operation {
 pub(super) static CANCEL: Operation = Operation {
     name: "cancel",
     label: "Cancel",
-    about: "Cancels a save, suspend or migration in progress. The domain continues to run on this host.",
+    about: "Cancels a save, suspend or migration in progress. The domain continues to run on this \
+            host.",
     stages: &GUEST,
     data_loss: None,
     params: &[],

@@ -23,7 +23,8 @@ pub(super) static SYSRQ: Operation = Operation {
 pub(super) static SEND_TRIGGER: Operation = Operation {
     name: "send_trigger",
     label: "Send trigger",
-    about: "Sends an event such as an NMI to a VCPU. All but nmi require a fully virtualised guest.",
+    about: "Sends an event such as an NMI to a VCPU. Events other than nmi require a fully \
+            virtualised guest.",
     stages: &GUEST,
     data_loss: None,
     params: &[
