@@ -71,7 +71,9 @@ async fn throughput(domains: u32, quick: bool) {
         let size = body.len();
         let bare = serve(bare(body)).await;
         let block = Duration::from_millis(if quick { 20 } else { 250 });
-        let (mut ratios, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ratios = Vec::new();
+        let mut ours = Vec::new();
+        let mut theirs = Vec::new();
         for _ in 0..if quick { 2 } else { 12 } {
             let a = requests_per_second(host.ours, &request, block).await;
             let b = requests_per_second(bare, &request, block).await;
@@ -93,14 +95,16 @@ async fn throughput(domains: u32, quick: bool) {
 async fn latency(creates: usize, quick: bool) {
     let (host, _dir) = Host::with(100).await;
     let request = Arc::new(b"GET /xend/domain/d7 HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec());
-    let (mut ratios, mut idle_p99, mut busy_p99) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ratios = Vec::new();
+    let mut idle_p99 = Vec::new();
+    let mut busy_p99 = Vec::new();
     for round in 0..if quick { 1 } else { 5 } {
         let count = if quick { 50 } else { 4_000 };
         let idle = percentile(latencies(host.ours, &request, count).await, 99);
         let mut waiting = tokio::task::JoinSet::new();
         for n in 0..creates {
-            let (engine, config) =
-                (host.engine.clone(), config(&format!("slow{round}-{n}"), "/dev/hotplugslow"));
+            let engine = host.engine.clone();
+            let config = config(&format!("slow{round}-{n}"), "/dev/hotplugslow");
             waiting.spawn(async move {
                 engine.execute(&Caller::internal(), Change::Create(Box::new(config))).await
             });
@@ -140,7 +144,8 @@ impl Host {
             slow_create: Duration::from_secs(6),
             ..SimSettings::default()
         };
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let clock = Arc::new(SystemClock);
+        let entropy = Arc::new(OsEntropy);
         let sim = Arc::new(
             Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap(),
         );

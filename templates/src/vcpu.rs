@@ -17,7 +17,7 @@ pub struct Vcpu {
     pub cpu_time_s: f64,
     /// The current or the last CPU. `None` if it has not run yet.
     pub cpu: Option<u32>,
-    /// The allowed CPUs.
+    /// The CPUs that it may run on.
     pub cpumap: Vec<u32>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn vcpu_table(vcpus: &[Vcpu]) -> Markup {
                 table {
                     thead {
                         tr {
-                            @for name in ["VCPU", "State", "CPU time (s)", "CPU", "Allowed CPUs"] {
+                            @for name in ["VCPU", "State", "CPU time (s)", "CPU", "CPU affinity"] {
                                 th scope="col" { (name) }
                             }
                         }

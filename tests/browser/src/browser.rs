@@ -151,7 +151,8 @@ impl Browser {
 
     /// Waits until an element shows a text.
     pub async fn says(&self, selector: &str, text: &str) -> Result<()> {
-        let (selector, text) = (json!(selector), json!(text));
+        let selector = json!(selector);
+        let text = json!(text);
         self.until(&format!("document.querySelector({selector})?.innerText.includes({text})")).await
     }
 

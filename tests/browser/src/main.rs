@@ -20,9 +20,11 @@ const WEIGHT: usize = 150_000;
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
-    let (xend, shots) = (args.next().context("Which xend?")?, args.next().context("Where to?")?);
+    let xend = args.next().context("Which xend?")?;
+    let shots = args.next().context("Where to?")?;
     let docs = args.next().is_some_and(|arg| arg == "--docs");
-    let (xend, shots) = (PathBuf::from(xend), PathBuf::from(shots));
+    let xend = PathBuf::from(xend);
+    let shots = PathBuf::from(shots);
     std::fs::create_dir_all(&shots)?;
     let driver = Driver::start().await?;
     let daemon = Daemon::start(&xend, "").await?;

@@ -16,7 +16,8 @@ pub async fn each(browser: &Browser, daemon: &Daemon) -> Result<()> {
     daemon.done("/xend/domain", &[("op", "new"), ("config", &config)]).await?;
     let text = str::to_owned;
     let second = daemon.file("second.img");
-    let (saved, core) = (daemon.file("saved"), daemon.file("core"));
+    let saved = daemon.file("saved");
+    let core = daemon.file("core");
     let disk = format!("(vbd (uname file:{second}) (dev xvdb) (mode w))");
     let medium = format!("(vbd (uname file:{second}) (dev hdc:cdrom) (mode r))");
     let steps: Vec<Step<'_>> = vec![

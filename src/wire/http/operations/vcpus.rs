@@ -40,7 +40,7 @@ pub(super) static PINCPU: Operation = Operation {
     data_loss: None,
     params: &[
         required("vcpu", ParamKind::Text("a number, or all"), "VCPU to pin", "0"),
-        required("cpumap", ParamKind::Text("a list such as 0-3,^1"), "Allowed CPUs", "0-1"),
+        required("cpumap", ParamKind::Text("a list such as 0-3,^1"), "CPUs to pin it to", "0-1"),
     ],
     success: Success::Zero,
     build: |request| {
