@@ -5,7 +5,7 @@ use super::{domain, message, text};
 use crate::core::model::{DeviceFacts, Vnet};
 use crate::core::op::Outcome;
 use crate::shape;
-use crate::sxp::{Sxp, pretty};
+use crate::sxp::pretty;
 use crate::wire::http::path::encode_segment;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{Fact, Link, RecordPage, VcpuPage, VnetList, VnetPage};
@@ -81,7 +81,7 @@ fn vnet_list(request: &RequestInfo, vnets: &[Vnet]) -> String {
 }
 
 fn vnet_page(request: &RequestInfo, vnet: &Vnet) -> String {
-    let tree: Sxp = tree(|sink| shape::vnet(sink, vnet));
+    let tree = tree(|sink| shape::vnet(sink, vnet));
     VnetPage {
         crumbs: crumbs(request),
         id: vnet.id.clone(),
