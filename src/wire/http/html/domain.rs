@@ -9,7 +9,6 @@ use crate::core::op::Outcome;
 use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
-use crate::sxp::Sxp;
 use crate::wire::http::config_text;
 use crate::wire::http::request::RequestInfo;
 use std::sync::Arc;

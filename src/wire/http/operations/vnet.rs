@@ -20,7 +20,7 @@ pub(super) static CREATE: Operation = Operation {
     )],
     success: Success::Empty,
     build: |request| {
-        let text = request.params.one("config")?;
+        let text = request.params.single("config")?;
         let vnet = config_text::parse(&text, shape::read_vnet)
             .map_err(|error| Invalid::new(format!("Invalid value for config: {error}")))?;
         Ok(Change::CreateVnet(vnet).into())
