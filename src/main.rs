@@ -26,7 +26,7 @@ use xend::server::telemetry::Telemetry;
 use xend::server::{Guard, Inherited, Server, Signals, lifecycle, listen};
 use xend::store::DirStore;
 use xend::sxp::{Limits, Reader, pretty};
-use xend::wire::http::{self, Http};
+use xend::wire::http::{Http, HttpSettings};
 use xend::wire::relocation::{RelocationServer, TcpCourier};
 use xend::wire::xmlrpc::{self, Door, Login, XmlRpc};
 
@@ -259,7 +259,7 @@ fn pages(engine: &Engine, live: &Live, telemetry: &Telemetry, server: &Server) -
     let (tunables, ring) = (Arc::clone(live), telemetry.ring());
     let settings = move || {
         let now = tunables.load();
-        http::Settings {
+        HttpSettings {
             max_body: now.max_body,
             node_shutdown: now.node_shutdown,
             relocation_port: now.relocation_port,

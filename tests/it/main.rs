@@ -13,6 +13,7 @@ mod client_xm300;
 mod config_files;
 mod engine;
 mod house;
+mod http_caller;
 mod http_conversation;
 mod http_events;
 mod http_hostile;

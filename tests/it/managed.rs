@@ -201,7 +201,7 @@ fn a_large_save_shows_how_far_it_is() {
         let saving = scope.spawn(|| op(&daemon, "saveslow", &form));
         let page = b"GET /xend/domain/saveslow HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nUser-Agent: x\r\n\r\n";
         daemon.until("the page shows it", |daemon| {
-            ask(&Door::Tcp(daemon.tcp), page).text().contains("Under way")
+            ask(&Door::Tcp(daemon.tcp), page).text().contains("Operation in progress")
         });
         assert_eq!(saving.join().unwrap().code, 202);
     });
