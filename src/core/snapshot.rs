@@ -376,7 +376,7 @@ pub(crate) mod tests {
     }
 
     /// These domains, as a sweep just found them.
-    pub(in crate::core) fn snapshot(domains: &[DomainFacts]) -> Snapshot {
+    pub(crate) fn snapshot(domains: &[DomainFacts]) -> Snapshot {
         let mut snapshot = Snapshot::empty();
         for facts in domains {
             let mut view =
