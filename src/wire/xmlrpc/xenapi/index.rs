@@ -138,13 +138,12 @@ impl VmIndex {
 
     /// Brings the index up to a snapshot. The number of VMs that were looked at.
     fn update(&mut self, snapshot: &Snapshot) -> usize {
-        let changed: HashSet<Uuid> = match snapshot.configs_changed_since(self.generation) {
-            Some(changed) => changed.copied().collect(),
-            None => {
-                *self = Self::new(self.host);
-                snapshot.domains().map(|view| view.uuid).collect()
-            }
-        };
+        let changed = snapshot.configs_changed_since(self.generation);
+        let changed = changed.map(|changed| changed.copied().collect::<HashSet<Uuid>>());
+        let changed = changed.unwrap_or_else(|| {
+            *self = Self::new(self.host);
+            snapshot.domains().map(|view| view.uuid).collect()
+        });
         for vm in &changed {
             self.update_vm(*vm, snapshot);
         }

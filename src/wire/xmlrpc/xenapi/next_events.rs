@@ -32,10 +32,8 @@ async fn wait(api: &XenApi, session: &str) -> Result<Vec<Value>, Failure> {
         task_changes.mark_unchanged();
         let moment = Moment::new(&engine.snapshot(), engine.inventory(), tasks.ended());
         let events = api.state.sessions.with_registration(session, |registration| {
-            let registration = registration.as_mut();
-            let registration =
-                registration.ok_or_else(|| Failure::new("SESSION_NOT_REGISTERED", [session]))?;
-            Ok(registration.events(moment, engine.now()))
+            let events = registration.as_mut().map(|one| one.events(moment, engine.now()));
+            events.ok_or_else(|| Failure::new("SESSION_NOT_REGISTERED", [session]))
         })??;
         if !events.is_empty() {
             return Ok(events);
