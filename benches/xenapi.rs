@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::cli::RunOptions;
 use xend::config::{Config, Environment, Switch};
@@ -34,7 +35,7 @@ use xend::store::DirStore;
 use xend::sxp::{Limits as SxpLimits, read_one};
 use xend::wire::relocation::TcpCourier;
 use xend::wire::xmlrpc::codec::{self, Limits};
-use xend::wire::xmlrpc::{self, Door, Login, Value, XmlRpc};
+use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
 
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
@@ -124,9 +125,9 @@ impl Host {
         }
         let host = engine.host_uuid().await.unwrap();
         let settings =
-            || xmlrpc::Settings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
-        let wire = XmlRpc::new(engine, host, settings, String::new);
-        let address = serve(wire.router(Door::XenApi(Login::Trusting))).await;
+            || XmlRpcSettings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
+        let wire = XmlRpc::new(engine, host, settings, String::new, CancellationToken::new());
+        let address = serve(wire.router(Endpoint::XenApi(LoginPolicy::Trust))).await;
         let mut this = Self { address, session: String::new(), _dir: dir };
         this.session = this.login().await;
         this

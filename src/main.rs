@@ -28,7 +28,7 @@ use xend::store::DirStore;
 use xend::sxp::{Limits, Reader, pretty};
 use xend::wire::http::{Http, HttpSettings};
 use xend::wire::relocation::{RelocationServer, TcpCourier};
-use xend::wire::xmlrpc::{self, Door, Login, XmlRpc};
+use xend::wire::xmlrpc::{Endpoint, LoginPolicy, XmlRpc, XmlRpcSettings};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -110,7 +110,7 @@ fn serve(options: &RunOptions) -> Result<()> {
         let server = Server::new(Arc::clone(&live), config.max_connections);
         let app = guarded(pages(&engine, &live, &telemetry, &server), &guard);
         let host = engine.host_uuid().await?;
-        let calls = calls(&engine, host, environment.uid, &live, &telemetry);
+        let calls = calls(&engine, host, environment.uid, &live, &telemetry, &server);
         let stop = CancellationToken::new();
         serve_relocation(&config, &engine, stop.clone()).await?;
         listen::announce(xen_api.iter().map(|(listener, _)| listener), "Xen-API");
@@ -119,12 +119,12 @@ fn serve(options: &RunOptions) -> Result<()> {
         for listener in http {
             server.attach(listener, app.clone());
         }
-        let doors = xmlrpc.into_iter().map(|listener| (listener, Door::Legacy));
+        let legacy = xmlrpc.into_iter().map(|listener| (listener, Endpoint::Legacy));
         let logins = xen_api
             .into_iter()
-            .map(|(listener, wanted)| (listener, Door::XenApi(login(&config, &wanted))));
-        for (listener, door) in doors.chain(logins) {
-            server.attach(listener, guarded(calls.router(door), &guard));
+            .map(|(listener, wanted)| (listener, Endpoint::XenApi(login(&config, &wanted))));
+        for (listener, endpoint) in legacy.chain(logins) {
+            server.attach(listener, guarded(calls.router(endpoint), &guard));
         }
         lifecycle::supervise(&server, signals, || {
             reload(options, &environment, &config, &telemetry, &live);
@@ -227,13 +227,13 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
 }
 
 /// How clients of a listener say who they are.
-fn login(config: &Config, listener: &RpcListener) -> Login {
+fn login(config: &Config, listener: &RpcListener) -> LoginPolicy {
     match listener.auth {
-        Auth::None => Login::Trusting,
-        Auth::Password => Login::Asking(Arc::new(PasswordFile::new(&config.password_file))),
+        Auth::None => LoginPolicy::Trust,
+        Auth::Password => LoginPolicy::Password(Arc::new(PasswordFile::new(&config.password_file))),
         // Without PAM there is the unix socket alone, where root needs no password, and nobody else
         // is asked for one.
-        Auth::Pam => auth::pam().map_or(Login::Nobody, Login::Asking),
+        Auth::Pam => auth::pam().map_or(LoginPolicy::Deny, LoginPolicy::Password),
     }
 }
 
@@ -242,17 +242,24 @@ fn guarded(app: axum::Router, guard: &Guard) -> axum::Router {
     app.layer(axum::middleware::from_fn_with_state(guard.clone(), Guard::check))
 }
 
-fn calls(engine: &Engine, host: Uuid, own_uid: u32, live: &Live, telemetry: &Telemetry) -> XmlRpc {
+fn calls(
+    engine: &Engine,
+    host: Uuid,
+    own_uid: u32,
+    live: &Live,
+    telemetry: &Telemetry,
+    server: &Server,
+) -> XmlRpc {
     let (tunables, ring) = (Arc::clone(live), telemetry.ring());
     let settings = move || {
         let now = tunables.load();
-        xmlrpc::Settings {
+        XmlRpcSettings {
             relocation_port: now.relocation_port,
             node_shutdown: now.node_shutdown,
             own_uid,
         }
     };
-    XmlRpc::new(engine.clone(), host, settings, move || ring.text())
+    XmlRpc::new(engine.clone(), host, settings, move || ring.text(), server.stopping())
 }
 
 fn pages(engine: &Engine, live: &Live, telemetry: &Telemetry, server: &Server) -> axum::Router {

@@ -212,6 +212,19 @@ impl Engine {
         self.0.clock.now()
     }
 
+    /// Spawns a task that [`stop`](Self::stop) waits for.
+    pub fn spawn<F>(&self, task: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        tokio::spawn(task)
+    }
+
+    /// A random UUID for a new object.
+    pub fn new_uuid(&self) -> Uuid {
+        self.0.entropy.uuid()
+    }
+
     /// What reads see at the moment, however old its figures are.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.board.current()

@@ -9,9 +9,13 @@ use super::model::{DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFig
 use super::transfer::Progress;
 use arc_swap::ArcSwap;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+/// How many changes of configurations a snapshot remembers.
+const CONFIG_CHANGES: usize = 4096;
 
 /// A domain as it was at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +99,11 @@ pub struct Snapshot {
     /// Grows with every change: what was printed from a snapshot of the same generation can be sent
     /// again.
     pub generation: u64,
+    /// Grows with every change of a configuration or definition, and with every domain that comes
+    /// or goes; not with states and figures.
+    pub config_generation: u64,
+    /// The domains of the last changes, by `config_generation`.
+    config_changes: RedBlackTreeMapSync<u64, Uuid>,
     /// What the host had free.
     pub figures: HostFigures,
     swept: Option<Instant>,
@@ -107,6 +116,8 @@ impl Snapshot {
             names: RedBlackTreeMapSync::new_sync(),
             domids: HashTrieMapSync::new_sync(),
             generation: 0,
+            config_generation: 0,
+            config_changes: RedBlackTreeMapSync::new_sync(),
             figures: HostFigures::default(),
             swept: None,
         }
@@ -155,8 +166,29 @@ impl Snapshot {
         self.swept
     }
 
+    /// The domains whose configuration changed after a `config_generation`, those that came and
+    /// went among them; `None` if that was too long ago.
+    pub fn configs_changed_since(&self, generation: u64) -> Option<impl Iterator<Item = &Uuid>> {
+        let remembered = self.config_generation - self.config_changes.size() as u64;
+        let after = (Bound::Excluded(generation), Bound::Unbounded);
+        (generation >= remembered).then(|| self.config_changes.range(after).map(|(_, uuid)| uuid))
+    }
+
+    fn config_changed(&mut self, uuid: Uuid) {
+        self.config_generation += 1;
+        self.config_changes.insert_mut(self.config_generation, uuid);
+        if self.config_changes.size() > CONFIG_CHANGES {
+            let oldest = self.config_generation - CONFIG_CHANGES as u64;
+            self.config_changes.remove_mut(&oldest);
+        }
+    }
+
     fn insert(&mut self, view: Arc<DomainView>) {
-        self.forget(&view.uuid);
+        let configs = |view: &DomainView| view.configs().map(Arc::as_ptr).collect::<Vec<_>>();
+        if self.domains.get(&view.uuid).map(|old| configs(old)) != Some(configs(&view)) {
+            self.config_changed(view.uuid);
+        }
+        self.unlink(&view.uuid);
         if let Some(domid) = view.domid() {
             self.domids.insert_mut(domid, view.uuid);
         }
@@ -165,7 +197,14 @@ impl Snapshot {
     }
 
     fn forget(&mut self, uuid: &Uuid) {
-        let Some(old) = self.domains.get(uuid).cloned() else { return };
+        if self.unlink(uuid) {
+            self.config_changed(*uuid);
+        }
+    }
+
+    /// Whether the domain was there.
+    fn unlink(&mut self, uuid: &Uuid) -> bool {
+        let Some(old) = self.domains.get(uuid).cloned() else { return false };
         self.domains.remove_mut(uuid);
         if self.names.get(old.name()) == Some(uuid) {
             self.names.remove_mut(old.name());
@@ -173,6 +212,7 @@ impl Snapshot {
         if let Some(domid) = old.domid().filter(|domid| self.domids.get(domid) == Some(uuid)) {
             self.domids.remove_mut(&domid);
         }
+        true
     }
 }
 
@@ -311,7 +351,7 @@ impl Board {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::core::model::RunFlags;
     use std::time::Duration;
@@ -336,7 +376,7 @@ pub(super) mod tests {
     }
 
     /// These domains, as a sweep just found them.
-    pub(in crate::core) fn snapshot(domains: &[DomainFacts]) -> Snapshot {
+    pub(crate) fn snapshot(domains: &[DomainFacts]) -> Snapshot {
         let mut snapshot = Snapshot::empty();
         for facts in domains {
             let mut view =
@@ -346,5 +386,54 @@ pub(super) mod tests {
         }
         snapshot.swept = Some(Instant::now());
         snapshot
+    }
+
+    /// A running domain with this configuration; `number` is its domid and its UUID.
+    pub(crate) fn running(number: u32, config: DomainConfig) -> Arc<DomainView> {
+        let facts = Some(facts(number, Duration::ZERO));
+        let view = DomainView::of(Uuid::from_u128(number.into()), Arc::new(config));
+        Arc::new(DomainView { facts, ..view })
+    }
+
+    /// `base` with these domains added or replaced.
+    pub(crate) fn with_domains(
+        mut base: Snapshot,
+        views: impl IntoIterator<Item = Arc<DomainView>>,
+    ) -> Snapshot {
+        for view in views {
+            base.insert(view);
+        }
+        base
+    }
+
+    #[test]
+    fn a_snapshot_tells_which_configurations_have_changed() {
+        let uuid = Uuid::from_u128;
+        let domain =
+            |number, name: &str| running(number, DomainConfig::new(DomName::adopted(name), 64));
+        let changed = |snapshot: &Snapshot, since| {
+            let changed = snapshot.configs_changed_since(since)?;
+            Some(changed.copied().collect::<Vec<_>>())
+        };
+        let mut snapshot = Snapshot::empty();
+        assert_eq!(changed(&snapshot, 0), Some(vec![]));
+        let first = domain(1, "a");
+        snapshot.insert(first.clone());
+        snapshot.insert(domain(2, "b"));
+        let since = snapshot.config_generation;
+        // A new state is no new configuration.
+        snapshot.insert(Arc::new(DomainView { facts: None, ..DomainView::clone(&first) }));
+        assert_eq!(changed(&snapshot, since), Some(vec![]));
+        snapshot.insert(domain(1, "a"));
+        snapshot.forget(&uuid(2));
+        snapshot.forget(&uuid(3));
+        assert_eq!(changed(&snapshot, since), Some(vec![uuid(1), uuid(2)]));
+        assert_eq!(changed(&snapshot, 0).map(|all| all.len()), Some(4));
+        for _ in 0..=CONFIG_CHANGES {
+            snapshot.insert(domain(1, "a"));
+        }
+        assert_eq!(changed(&snapshot, since), None);
+        let last = snapshot.config_generation - 1;
+        assert_eq!(changed(&snapshot, last), Some(vec![uuid(1)]));
     }
 }

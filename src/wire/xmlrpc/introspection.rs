@@ -2,8 +2,9 @@
 //! did on every listener. Unlike the Xen-API's answers these come without a status.
 
 use super::codec::{self, Call};
+use super::fault::INTERNAL;
 use super::value::Value;
-use super::{MALFORMED, legacy, xenapi};
+use super::{legacy, xenapi};
 
 const LIST_METHODS: &str = "system.listMethods";
 const METHOD_HELP: &str = "system.methodHelp";
@@ -65,7 +66,7 @@ pub(super) fn answer(offered: Offered, call: &Call) -> Option<String> {
         (_, None) => Value::Array(offered.methods().into_iter().map(Value::Text).collect()),
         (_, Some(_)) => {
             return Some(codec::fault(
-                MALFORMED,
+                INTERNAL,
                 &format!("{method}: method: a string is expected"),
             ));
         }

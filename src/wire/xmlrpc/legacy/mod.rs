@@ -14,9 +14,10 @@ mod node;
 mod none;
 mod pools;
 
-use super::XmlRpc;
 use super::args::{Args, Unfit};
 use super::codec::{self, Call};
+use super::context::Context;
+use super::fault::{INTERNAL, NO_SUCH_DOMAIN, XEND_ERROR};
 use super::sink::written;
 use super::value::Value;
 use crate::core::caller::Caller;
@@ -26,15 +27,6 @@ use crate::core::op::{Change, DomainOp, Op, Outcome, Query};
 use crate::shape;
 use std::fmt::Write as _;
 
-/// A call that makes no sense.
-const INTERNAL: i64 = 1;
-
-/// xend's `XendError`: what cannot be done.
-const XEND_ERROR: i64 = 2;
-
-/// There is no such domain; the fault's text is the name that was given.
-const NO_SUCH_DOMAIN: i64 = 3;
-
 /// A function.
 struct Function {
     name: &'static str,
@@ -42,7 +34,7 @@ struct Function {
     takes: &'static [&'static str],
     /// How many of them must be given.
     needs: usize,
-    make: fn(&Args<'_>, &XmlRpc) -> Result<Work, Refused>,
+    make: fn(&Args<'_>, &Context) -> Result<Work, Refused>,
 }
 
 /// What is to be done for a call.
@@ -156,7 +148,7 @@ pub(super) fn wrong_count(method: &str, least: usize, most: usize, given: usize)
 }
 
 /// The answer to a call; none if there is no such function.
-pub(super) async fn answer(wire: &XmlRpc, caller: &Caller, call: &Call) -> Option<String> {
+pub(super) async fn answer(wire: &Context, caller: &Caller, call: &Call) -> Option<String> {
     let function = tables().find(|function| function.name == call.method)?;
     let (least, most, given) = (function.needs, function.takes.len(), call.params.len());
     if given < least || given > most {

@@ -6,10 +6,10 @@ use crate::core::model::{CpuSet, Invalid, Notes, Pool, PoolFacts, Scheduler, Uui
 use crate::core::op::{Change, DomainOp, Outcome, PoolOp, Query};
 use crate::core::snapshot::Snapshot;
 use crate::sxp::Sxp;
-use crate::wire::xmlrpc::XmlRpc;
 use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::context::Context;
+use crate::wire::xmlrpc::object_ids::{cpu_uuid, pool_names, pool_uuid};
 use crate::wire::xmlrpc::value::Value;
-use crate::wire::xmlrpc::xenapi::{cpu_uuid, pool_names, pool_uuid};
 use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -81,7 +81,7 @@ fn words(config: &Sxp, key: &str) -> Vec<String> {
 
 /// `[[name_label, NAME], [sched_policy, credit], [ncpu, 1], [proposed_CPUs, [1, 2]]]`, with or
 /// without a word in front.
-fn make(args: &Args<'_>, wire: &XmlRpc, start: bool) -> Result<Work, Refused> {
+fn make(args: &Args<'_>, wire: &Context, start: bool) -> Result<Work, Refused> {
     let config = args.sxp(0)?;
     let one = |key: &str| words(&config, key).into_iter().next();
     let invalid = |text: &str| Refused::Invalid(Invalid::new(text));
@@ -112,9 +112,9 @@ fn pair(key: &str, values: impl IntoIterator<Item = Value>) -> Value {
 }
 
 /// All pools, or those that are named: `[[UUID, [key, value...]...]...]`.
-fn list(args: &Args<'_>, wire: &XmlRpc) -> Result<Work, Refused> {
+fn list(args: &Args<'_>, wire: &Context) -> Result<Work, Refused> {
     let wanted = if args.values.is_empty() { vec![] } else { args.list(0)? };
-    let (inventory, host) = (wire.engine().inventory(), wire.xenapi().host());
+    let (inventory, host) = (wire.engine().inventory(), wire.host());
     let tell = move |outcomes: Vec<Outcome>| {
         let mut outcomes = outcomes.into_iter();
         let (Some(Outcome::Pools(running)), Some(Outcome::Domains(domains))) =

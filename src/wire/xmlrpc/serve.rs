@@ -1,0 +1,144 @@
+//! XML-RPC over HTTP. A call is a POST to any path. Its answer is always a 200: a failed call is a
+//! fault, or a struct with a `Status`.
+
+use super::codec::{self, Call, Limits};
+use super::context::{Context, XmlRpcSettings};
+use super::endpoint::{Endpoint, LoginPolicy};
+use super::fault::{INTERNAL, XEND_ERROR};
+use super::introspection::{self, Offered};
+use super::legacy;
+use super::value::Value;
+use super::xenapi::{self, XenApi};
+use crate::core::caller::Caller;
+use crate::core::engine::Engine;
+use crate::core::model::Uuid;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use std::any::Any;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The longest call, in bytes.
+const MAX_CALL: usize = 32 << 20;
+
+/// The fault for `xend.*` at a listener with passwords.
+const NEEDS_PASSWORD: &str =
+    "This listener asks for passwords, and xend.* have none: log in to the Xen-API";
+
+/// The fault for a request without a [`Caller`].
+const UNKNOWN_CALLER: &str = "The daemon does not know where this call comes from";
+
+/// The XML-RPC wire; clones share it.
+#[derive(Clone)]
+pub struct XmlRpc {
+    context: Arc<Context>,
+    xenapi: Arc<XenApi>,
+}
+
+impl XmlRpc {
+    /// The wire in front of `engine`, on the host with this UUID. `settings` is read at each call,
+    /// `log` gives the text of `xend.node.log`, and `stopping` is cancelled when the server stops.
+    pub fn new(
+        engine: Engine,
+        host: Uuid,
+        settings: impl Fn() -> XmlRpcSettings + Send + Sync + 'static,
+        log: impl Fn() -> String + Send + Sync + 'static,
+        stopping: CancellationToken,
+    ) -> Self {
+        let context = Arc::new(Context::new(engine, host, settings, log, stopping));
+        let xenapi = Arc::new(XenApi::new(context.clone()));
+        Self { context, xenapi }
+    }
+
+    /// The service for one listener. Every request must carry a [`Caller`] among its extensions.
+    pub fn router(&self, endpoint: Endpoint) -> Router {
+        let wire = self.clone();
+        Router::new()
+            .fallback(move |request: Request| wire.clone().serve(endpoint.clone(), request))
+            .layer(DefaultBodyLimit::disable())
+            .layer(CatchPanicLayer::custom(panicked))
+    }
+
+    async fn serve(self, endpoint: Endpoint, request: Request) -> Response {
+        if request.method() != Method::POST {
+            return reply(
+                StatusCode::NOT_IMPLEMENTED,
+                String::from("XML-RPC calls are POSTs\n"),
+                "text/plain",
+            );
+        }
+        let Some(caller) = request.extensions().get::<Caller>().cloned() else {
+            tracing::error!("A call without a caller was refused, this is a bug");
+            return reply(StatusCode::OK, codec::fault(INTERNAL, UNKNOWN_CALLER), "text/xml");
+        };
+        let text = match self.read(request.into_body()).await {
+            Ok(call) => self.answer(endpoint, &caller, &call).await,
+            Err(reason) => codec::fault(INTERNAL, &reason),
+        };
+        reply(StatusCode::OK, text, "text/xml")
+    }
+
+    async fn read(&self, body: Body) -> Result<Call, String> {
+        let body = to_bytes(body, MAX_CALL)
+            .await
+            .map_err(|_| format!("The call broke off, or is longer than {MAX_CALL} bytes"))?;
+        // Parsing a large call takes a while.
+        let read = move || codec::read_call(&body, &Limits::default());
+        let read = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|_| "The call was given up".to_owned())?;
+        read.map_err(|malformed| malformed.to_string())
+    }
+
+    async fn answer(&self, endpoint: Endpoint, caller: &Caller, call: &Call) -> String {
+        let trusted = match &endpoint {
+            Endpoint::Legacy | Endpoint::XenApi(LoginPolicy::Trust) => true,
+            Endpoint::XenApi(_) => self.context.is_local_admin(caller),
+        };
+        let offered = Offered { legacy: trusted, xenapi: matches!(endpoint, Endpoint::XenApi(_)) };
+        if let Some(answer) = introspection::answer(offered, call) {
+            return answer;
+        }
+        if !trusted && call.method.starts_with("xend.") {
+            return codec::fault(XEND_ERROR, NEEDS_PASSWORD);
+        }
+        match (legacy::answer(&self.context, caller, call).await, endpoint) {
+            (Some(answer), _) => answer,
+            (None, Endpoint::XenApi(login)) => {
+                codec::answer(&xenapi::answer(&self.xenapi, &login, caller, call).await)
+            }
+            (None, Endpoint::Legacy) => codec::answer(&unknown(&call.method)),
+        }
+    }
+}
+
+/// xend's answer to an unknown method, which is no fault. `Status` comes first, where libxen looks
+/// for it.
+fn unknown(method: &str) -> Value {
+    let member = |name: &str, value| (name.to_owned(), value);
+    Value::Struct(vec![
+        member("Status", Value::text("Failure")),
+        member(
+            "ErrorDescription",
+            Value::Array(vec![Value::text("MESSAGE_METHOD_UNKNOWN"), Value::text(method)]),
+        ),
+    ])
+}
+
+fn reply(status: StatusCode, text: String, kind: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// A panic fails one call, not the daemon.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("A call made the daemon panic, this is a bug");
+    reply(StatusCode::OK, codec::fault(INTERNAL, "Internal error, see the log"), "text/xml")
+}
