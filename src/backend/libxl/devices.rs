@@ -72,7 +72,7 @@ fn pci(function: &PciFunction) -> Value {
 }
 
 /// blkback serves `phy:` and `file:`, and finds out by itself which of the two a path is. QEMU
-/// serves the formats that the kernel does not know. Any other type is the name of a hotplug script.
+/// serves the formats that the kernel does not know. Any other type names a hotplug script.
 pub(super) fn disk(block: &Block) -> Result<Value, Error> {
     let (types, path) = block.source();
     let mut script = None;

@@ -127,7 +127,7 @@ fn add_screen(
     }
 }
 
-/// The drive of `(cdrom /root/boot.iso)`: a setting of the image, before CD-ROM drives were devices.
+/// The drive of `(cdrom /root/boot.iso)`, a setting of images before CD-ROM drives were devices.
 pub(super) fn cdrom(config: &DomainConfig) -> Option<Value> {
     let path = config.image.as_ref()?.setting("cdrom").filter(|path| !path.is_empty())?;
     let taken = config

@@ -1,87 +1,88 @@
-//! The domains in memory, and what is due.
+//! The domains in memory, and the times at which they change by themselves.
 
 use super::record::Record;
 use crate::core::model::DomId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
 /// A domain in memory.
 #[derive(Debug)]
-pub(super) struct Slot {
-    /// What is kept of it.
-    pub record: Arc<Record>,
-    /// Held while the record is being replaced, disk included: only by threads that may block.
-    pub turn: Arc<Mutex<()>>,
-    /// Cancelled when the domain begins to be taken apart.
-    pub gone: CancellationToken,
+pub(super) struct DomainEntry {
+    pub(super) record: Arc<Record>,
+    /// Held while the record is replaced, in memory and on disk: only by threads that may block.
+    pub(super) change_lock: Arc<Mutex<()>>,
+    /// Cancelled when the domain's destruction begins.
+    pub(super) destroyed: CancellationToken,
 }
 
 /// All domains.
 #[derive(Debug, Default)]
-pub(super) struct State {
-    /// By domid.
-    pub domains: BTreeMap<DomId, Slot>,
-    /// What is going to happen by itself, and when.
-    pub due: BTreeSet<(SystemTime, DomId)>,
-    /// What the domains have, those being built included.
-    pub used_kib: u64,
-    /// What has happened and is not on disk yet: domains that are gone, and crashes.
-    pub unswept: Vec<DomId>,
+pub(super) struct Domains {
+    pub(super) by_domid: BTreeMap<DomId, DomainEntry>,
+    /// The next change of each domain that changes by itself.
+    pub(super) due: BTreeSet<(SystemTime, DomId)>,
+    /// The memory of all domains, and of those that are being built.
+    pub(super) used_kib: u64,
+    /// Domains that have stopped or gone by themselves, which is not on disk yet.
+    pub(super) unrecorded: Vec<DomId>,
 }
 
-impl State {
-    /// Adds a domain; its memory is not counted.
+impl Domains {
+    /// Adds a domain. Its memory has been counted before.
     pub(super) fn add(&mut self, record: Record, now: SystemTime) {
         let domid = record.domid;
         self.schedule(None, &record, now);
-        if record.untold_crash(now) {
-            self.unswept.push(domid);
+        if record.has_unlogged_crash(now) {
+            self.unrecorded.push(domid);
         }
-        let slot =
-            Slot { record: Arc::new(record), turn: Arc::default(), gone: CancellationToken::new() };
-        if slot.record.dying.is_some() {
-            slot.gone.cancel();
+        let entry = DomainEntry {
+            record: Arc::new(record),
+            change_lock: Arc::default(),
+            destroyed: CancellationToken::new(),
+        };
+        if entry.record.dying.is_some() {
+            entry.destroyed.cancel();
         }
-        self.domains.insert(domid, slot);
+        self.by_domid.insert(domid, entry);
     }
 
-    /// Puts a record in the place of the one before it. Says whether something is due that was not,
-    /// or earlier.
+    /// Replaces a domain's record. Returns whether the domain is now the next one to change.
     pub(super) fn replace(&mut self, record: Record, now: SystemTime) -> bool {
         let domid = record.domid;
-        let Some(slot) = self.domains.get_mut(&domid) else { return false };
-        let old = std::mem::replace(&mut slot.record, Arc::new(record));
-        let new = Arc::clone(&slot.record);
+        let Some(entry) = self.by_domid.get_mut(&domid) else { return false };
+        let old = mem::replace(&mut entry.record, Arc::new(record));
+        let new = Arc::clone(&entry.record);
         if new.dying.is_some() {
-            slot.gone.cancel();
+            entry.destroyed.cancel();
         }
         self.used_kib = self.used_kib.saturating_sub(old.memory_kib).saturating_add(new.memory_kib);
         self.schedule(Some(&old), &new, now)
     }
 
-    /// Removes a domain and gives its memory back. Says whether it was there.
+    /// Removes a domain and frees its memory. Returns whether it existed.
     pub(super) fn remove(&mut self, domid: DomId) -> bool {
-        let Some(slot) = self.domains.remove(&domid) else { return false };
-        slot.gone.cancel();
-        self.used_kib = self.used_kib.saturating_sub(slot.record.memory_kib);
-        if let Some(when) = slot.record.due() {
+        let Some(entry) = self.by_domid.remove(&domid) else { return false };
+        entry.destroyed.cancel();
+        self.used_kib = self.used_kib.saturating_sub(entry.record.memory_kib);
+        if let Some(when) = entry.record.changes_at() {
             self.due.remove(&(when, domid));
         }
         true
     }
 
-    /// Notes when something happens to a domain by itself. A stop that has been announced is not
-    /// announced again.
+    /// Schedules the next change of a domain, except a stop that has been reported already.
     fn schedule(&mut self, old: Option<&Record>, new: &Record, now: SystemTime) -> bool {
-        let unannounced =
-            old.and_then(Record::due).is_some_and(|when| self.due.remove(&(when, new.domid)));
-        let stopped =
-            |record: &Record| record.dying.is_none() && record.life.stopped(now).is_some();
-        let old_news = stopped(new) && !unannounced && old.is_none_or(stopped);
+        let was_due = old
+            .and_then(Record::changes_at)
+            .is_some_and(|when| self.due.remove(&(when, new.domid)));
+        let has_stopped =
+            |record: &Record| record.dying.is_none() && record.guest.stopped(now).is_some();
+        let is_reported = has_stopped(new) && !was_due && old.is_none_or(has_stopped);
         let first = self.due.first().copied();
-        if let Some(when) = new.due().filter(|_| !old_news) {
+        if let Some(when) = new.changes_at().filter(|_| !is_reported) {
             self.due.insert((when, new.domid));
         }
         self.due.first().copied() != first
@@ -97,32 +98,32 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     #[test]
-    fn a_stop_is_announced_once_even_if_something_else_changes_just_then() {
+    fn a_stop_is_reported_once_even_if_the_record_changes_meanwhile() {
         let at = |millis| UNIX_EPOCH + Duration::from_millis(millis);
         let mut record =
             Record::new(DomId(1), Uuid::nil(), config("a", 64), at(0), &SimSettings::default());
-        let mut state = State::default();
-        state.add(record.clone(), at(0));
-        assert!(state.due.is_empty());
-        record.life.ask(ShutdownReason::Reboot);
-        record.life.paused = false;
-        assert!(state.replace(record.clone(), at(0)));
-        assert_eq!(state.due.first(), Some(&(at(600), DomId(1))));
+        let mut domains = Domains::default();
+        domains.add(record.clone(), at(0));
+        assert!(domains.due.is_empty());
+        record.guest.request_shutdown(ShutdownReason::Reboot);
+        record.guest.paused = false;
+        assert!(domains.replace(record.clone(), at(0)));
+        assert_eq!(domains.due.first(), Some(&(at(600), DomId(1))));
 
         record.vcpu_avail = 3;
-        state.replace(record.clone(), at(601));
-        assert!(state.due.pop_first().is_some(), "nobody has heard of it yet");
+        domains.replace(record.clone(), at(601));
+        assert!(domains.due.pop_first().is_some(), "it is not reported yet");
         record.vcpu_avail = 1;
-        assert!(!state.replace(record.clone(), at(602)));
-        assert!(state.due.is_empty());
+        assert!(!domains.replace(record.clone(), at(602)));
+        assert!(domains.due.is_empty());
 
         record.dying = Some((at(700), at(720)));
-        assert!(state.replace(record, at(700)));
-        assert!(state.remove(DomId(1)) && state.due.is_empty() && state.used_kib == 0);
+        assert!(domains.replace(record, at(700)));
+        assert!(domains.remove(DomId(1)) && domains.due.is_empty() && domains.used_kib == 0);
     }
 
     #[test]
-    fn what_has_stopped_when_the_host_is_found_is_not_announced() {
+    fn a_guest_that_had_stopped_before_the_host_was_opened_is_not_reported() {
         let mut record = Record::new(
             DomId(1),
             Uuid::nil(),
@@ -130,9 +131,9 @@ mod tests {
             UNIX_EPOCH,
             &SimSettings::default(),
         );
-        record.life.stop(ShutdownReason::Crash);
-        let mut state = State::default();
-        state.add(record, UNIX_EPOCH);
-        assert_eq!((state.due.len(), state.unswept.as_slice()), (0, [DomId(1)].as_slice()));
+        record.guest.stop(ShutdownReason::Crash);
+        let mut domains = Domains::default();
+        domains.add(record, UNIX_EPOCH);
+        assert_eq!((domains.due.len(), domains.unrecorded.as_slice()), (0, [DomId(1)].as_slice()));
     }
 }
