@@ -389,7 +389,7 @@ fn open_host_record(
     Ok(HostRecord { boot, next_domid, pools: pools.unwrap_or_else(|| vec![first]) })
 }
 
-pub(super) fn no_such_domain(domid: DomId) -> Error {
+fn no_such_domain(domid: DomId) -> Error {
     Error::NoSuchDomain(domid.to_string())
 }
 
