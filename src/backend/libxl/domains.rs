@@ -2,11 +2,10 @@
 
 use super::answers::{call_failed, domain_call_failed, parse};
 use super::devices;
-use super::facts::{DeviceInfo, VcpuInfo};
+use super::facts::{DeviceInfo, DomInfo, VcpuInfo};
 use super::ffi::PlugAction;
 use super::foreign;
 use super::host::XenHost;
-use super::stored_config::StoredConfig;
 use super::sysfs::Sysfs;
 use crate::core::error::Error;
 use crate::core::model::{
@@ -25,20 +24,22 @@ impl XenHost {
     pub(super) fn config(&self, domid: u32) -> Result<DomainConfig, Error> {
         let info = self.required_dominfo(domid)?;
         let mut config = match self.stored_config(domid)? {
-            Some(StoredConfig { config, .. }) => config,
-            None => {
-                // libxl has no configuration of Domain-0.
-                let json = self.libxl.config(domid).ok();
-                let value: Value = json.and_then(|json| parse(&json).ok()).unwrap_or_default();
-                let mut config = foreign::from_json(&value, info.uuid, info.current_memkb);
-                if domid == DomId::ZERO.0 {
-                    let vcpus = u32::try_from(self.vcpus(domid)?.len()).unwrap_or(1);
-                    config.set_vcpus(vcpus.max(1));
-                }
-                config
-            }
+            Some(stored) => stored.config,
+            None => self.foreign_config(&info)?,
         };
         config.name = DomName::adopted(&self.name(&info));
+        Ok(config)
+    }
+
+    fn foreign_config(&self, info: &DomInfo) -> Result<DomainConfig, Error> {
+        // libxl has no configuration of Domain-0.
+        let json = self.libxl.config(info.domid).ok();
+        let value: Value = json.and_then(|json| parse(&json).ok()).unwrap_or_default();
+        let mut config = foreign::from_json(&value, info.uuid, info.current_memkb);
+        if info.domid == DomId::ZERO.0 {
+            let vcpus = u32::try_from(self.vcpus(info.domid)?.len()).unwrap_or(1);
+            config.set_vcpus(vcpus.max(1));
+        }
         Ok(config)
     }
 

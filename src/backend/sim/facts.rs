@@ -100,7 +100,7 @@ pub(super) fn console(record: &Record, now: SystemTime) -> String {
     }
     match record.guest.stopped(now) {
         Some(ShutdownReason::Crash) => {
-            text.push_str("\r\nKernel panic - not syncing: simulated\r\n")
+            text.push_str("\r\nKernel panic - not syncing: simulated\r\n");
         }
         Some(reason) => text.extend(["\r\nreboot: System ", reason.name(), "\r\n"]),
         None => {}

@@ -40,7 +40,7 @@ pub(super) struct Host {
     dmesg: Dmesg,
     domains: Mutex<Domains>,
     /// Held while the record is replaced, in memory and on disk.
-    host_record: Mutex<HostRecord>,
+    own_record: Mutex<HostRecord>,
     /// Domain-0's network. It ends with the daemon, as a real one ends with the machine's run.
     pub(super) interfaces: Mutex<Vec<Interface>>,
     pub(super) changes: ChangeSender,
@@ -61,7 +61,7 @@ impl Host {
         entropy: Arc<dyn Entropy>,
     ) -> io::Result<Self> {
         let now = clock.now();
-        let host_record = open_host_record(&state_dir, boot, &settings)?;
+        let own_record = open_own_record(&state_dir, boot, &settings)?;
         let dmesg = Dmesg::open(&state_dir)?;
         let mut domains = Domains::default();
         for mut record in state_dir.records()? {
@@ -85,7 +85,7 @@ impl Host {
             .values()
             .fold(0, |sum, entry| entry.record.memory_kib.saturating_add(sum));
         // Last, so that a daemon that was killed before this point starts over.
-        state_dir.write_host_record(&host_record)?;
+        state_dir.write_host_record(&own_record)?;
         let host = Self {
             settings,
             clock,
@@ -93,7 +93,7 @@ impl Host {
             state_dir,
             dmesg,
             domains: Mutex::new(domains),
-            host_record: Mutex::new(host_record),
+            own_record: Mutex::new(own_record),
             interfaces: Mutex::new(network::initial()),
             changes: ChangeSender::default(),
             vnc_ports: Mutex::default(),
@@ -180,7 +180,7 @@ impl Host {
     }
 
     pub(super) fn host_record(&self) -> HostRecord {
-        lock(&self.host_record).clone()
+        lock(&self.own_record).clone()
     }
 
     /// Changes the host's record, on disk and in memory. Blocks.
@@ -188,7 +188,7 @@ impl Host {
         &self,
         change: impl FnOnce(&HostRecord) -> Result<HostRecord, Error>,
     ) -> Result<(), Error> {
-        let mut record = lock(&self.host_record);
+        let mut record = lock(&self.own_record);
         let next = change(&record)?;
         self.state_dir.write_host_record(&next).map_err(not_written)?;
         *record = next;
@@ -372,7 +372,7 @@ impl Host {
 }
 
 /// The host's record for this run of the machine. Domains of an earlier run are removed.
-fn open_host_record(
+fn open_own_record(
     state_dir: &StateDir,
     boot: String,
     settings: &SimSettings,

@@ -119,7 +119,8 @@ impl StateDir {
             match Record::read(&fs::read(&path)?) {
                 Ok(record) if record.domid == DomId(number) => records.push(record),
                 Ok(record) => {
-                    set_aside(&path, &format_args!("it says that it is domain {}", record.domid))?
+                    let reason = format_args!("it says that it is domain {}", record.domid);
+                    set_aside(&path, &reason)?;
                 }
                 Err(reason) => set_aside(&path, &reason)?,
             }
