@@ -210,7 +210,8 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
         }
         #[cfg(feature = "xen")]
         Hypervisor::Xen => {
-            Arc::new(xend::backend::libxl::Xen::open(limit, config.vnc_password.clone())?)
+            let password = config.vnc_password.clone();
+            Arc::new(xend::backend::libxl::Xen::open(limit, password, clock.clone())?)
         }
     };
     let dump_dir = config.state_dir.join("dump");

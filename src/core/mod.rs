@@ -5,6 +5,7 @@
 //! outside arrives as an [`op::Op`] at the one door, [`engine::Engine::execute`], and leaves as an
 //! [`op::Outcome`] or an [`error::Error`].
 
+pub mod backend;
 pub mod caller;
 pub mod engine;
 pub mod error;

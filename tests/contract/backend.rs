@@ -141,7 +141,7 @@ impl RealXen {
         let limit = limit.map_or(LIMIT, Duration::from_secs);
         Some(Self {
             guest,
-            xen: xend::backend::libxl::Xen::open(limit, None).unwrap(),
+            xen: xend::backend::libxl::Xen::open(limit, None, Arc::new(SystemClock)).unwrap(),
             limit,
             core_only: std::env::var("XEND_CONTRACT").is_ok_and(|part| part == "core"),
         })

@@ -23,13 +23,13 @@ fn src() -> PathBuf {
 }
 
 /// A module, and the modules of this crate that it may name.
-const RULES: [(&str, &[&str]); 17] = [
+const RULES: [(&str, &[&str]); 18] = [
     ("sxp", &["sxp"]),
     ("core", &["core"]),
     ("shape", &["shape", "core", "sxp"]),
     ("store", &["store", "core", "shape", "sxp"]),
-    ("backend/sim", &["backend::sim", "core", "shape", "sxp"]),
-    ("backend/libxl", &["backend::libxl", "core", "shape", "sxp"]),
+    ("backend/sim", &["backend::sim", "backend::uname", "core", "shape", "sxp"]),
+    ("backend/libxl", &["backend::libxl", "backend::uname", "core", "shape", "sxp"]),
     ("wire/relocation", &["wire::relocation", "core", "peers", "shape", "sxp"]),
     ("wire/http", &["wire::http", "core", "shape", "sxp"]),
     ("wire/xmlrpc", &["wire::xmlrpc", "core", "shape", "sxp"]),
@@ -41,6 +41,7 @@ const RULES: [(&str, &[&str]); 17] = [
     ("auth", &["core::ports"]),
     ("peers.rs", &["core::model"]),
     ("backend/mod.rs", &["core::ports"]),
+    ("backend/uname.rs", &[]),
 ];
 
 #[test]

@@ -1,15 +1,15 @@
-//! A domain's memory as a file.
+//! Core files.
 
 use crate::core::error::Error;
 use crate::core::model::Invalid;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Where the memory begins in the file.
+/// The offset of the memory in the file.
 const MEMORY_AT: u64 = 4096;
 
-/// Writes an ELF core file with one segment, the memory, all of whose pages are zero and take no
-/// room.
+/// Writes an ELF core file with one segment, the memory. Its pages are all zero and take no room on
+/// the disk. The file gets its name when it is complete.
 pub(super) fn write(path: &Path, memory: u64) -> Result<(), Error> {
     let refuse = |reason: String| Err(Invalid::new(reason).into());
     if path.is_dir() {
@@ -19,7 +19,6 @@ pub(super) fn write(path: &Path, memory: u64) -> Result<(), Error> {
         return refuse(format!("Cannot dump core: {} is there and is not a file", path.display()));
     }
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Half a core file is worth nothing: it has its name when it is complete.
     let mut file = match tempfile::Builder::new().prefix(".new-").tempfile_in(dir) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -41,7 +40,7 @@ fn failed(path: &Path, error: io::Error) -> Error {
     Error::backend(format!("Cannot dump core to {}", path.display()), error)
 }
 
-/// An ELF header for a core file of x86-64 and the header of its one segment.
+/// The ELF header of a core file for x86-64, and the header of its segment.
 fn header(memory: u64) -> Vec<u8> {
     const HEADER_LEN: u16 = 64;
     const SEGMENT_LEN: u16 = 56;
