@@ -22,8 +22,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use xend::backend::sim::{Sim, SimSettings};
-use xend::cli::RunOptions;
-use xend::config::{Config, Environment, Switch};
+use xend::config::{Config, Environment, RunOptions, Switch};
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, Outside, Settings};
 use xend::core::model::DomainRef;
@@ -58,7 +57,8 @@ fn codecs(answer: &str, quick: bool) {
     let rounds = if quick { 2 } else { 15 };
     let value = codec::read_answer(answer, &Limits::default()).unwrap().unwrap();
     let theirs = dxr::MethodResponse::from_xml(answer).unwrap();
-    let (mut read, mut print) = (Vec::new(), Vec::new());
+    let mut read = Vec::new();
+    let mut print = Vec::new();
     for _ in 0..rounds {
         let ours = timed(|| drop(codec::read_answer(answer, &Limits::default()).unwrap()));
         let other = timed(|| drop(dxr::MethodResponse::from_xml(answer).unwrap()));
@@ -100,7 +100,8 @@ impl Host {
     async fn with(vms: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let clock = Arc::new(SystemClock);
+        let entropy = Arc::new(OsEntropy);
         let sim =
             Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
@@ -151,7 +152,8 @@ impl Host {
     /// What `xm list` asks for, beside a bare handler with the same bytes.
     async fn records(&self, quick: bool) -> String {
         let mut answers = String::new();
-        let (mut ours, mut bare) = (Vec::new(), Vec::new());
+        let mut ours = Vec::new();
+        let mut bare = Vec::new();
         let block = Duration::from_millis(if quick { 20 } else { 400 });
         for method in ["VM.get_all_records", "VM_metrics.get_all_records"] {
             let request = request(method, &self.params(&[]));
@@ -170,7 +172,8 @@ impl Host {
                 answers = answer;
             }
         }
-        let (ours, bare) = (median(&mut ours), median(&mut bare));
+        let ours = median(&mut ours);
+        let bare = median(&mut bare);
         println!(
             "get_all_records: {:.1} ms a call, a bare handler with the same bytes {:.2} ms: {:.1} times",
             ours * 1e3,
@@ -287,7 +290,9 @@ async fn once(address: SocketAddr, request: &[u8]) -> String {
 
 async fn calls_per_second(address: SocketAddr, request: &[u8], block: Duration) -> f64 {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let (mut buffer, mut calls, started) = (Vec::new(), 0_u32, Instant::now());
+    let mut buffer = Vec::new();
+    let mut calls = 0_u32;
+    let started = Instant::now();
     while started.elapsed() < block || calls == 0 {
         exchange(&mut stream, request, &mut buffer).await;
         calls += 1;

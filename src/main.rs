@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 use xend::auth::{self, PasswordFile};
 use xend::backend::sim::{Sim, SimSettings};
 use xend::check;
-use xend::cli::{Cli, Command, RunOptions};
+use xend::cli::{Cli, Command};
 use xend::config::{
-    self, Auth, Config, Environment, Finding, Hypervisor, Live, RpcListener, Switch, Tunables,
+    self, Auth, Config, Environment, Finding, Hypervisor, Live, RpcListener, RunOptions, Switch,
+    Tunables,
 };
 use xend::core::engine::{Engine, Outside, Policy, Settings};
 use xend::core::model::Uuid;
@@ -338,7 +339,7 @@ fn password_line(user: &str) -> Result<()> {
     Ok(())
 }
 
-/// `xend check`: what is wrong with a configuration or probably not meant, and what it means.
+/// `xend check`: prints errors, likely mistakes and the configuration as xend understands it.
 fn check(files: &[PathBuf], strict: bool) -> Result<ExitCode> {
     let mut status = ExitCode::SUCCESS;
     for path in files {
@@ -349,10 +350,10 @@ fn check(files: &[PathBuf], strict: bool) -> Result<ExitCode> {
         if strict && !report.warnings.is_empty() {
             status = ExitCode::FAILURE;
         }
-        match report.meaning {
-            Ok(meaning) => print(format!("{}\n", pretty(&meaning, 100))),
-            Err(wrong) => {
-                complain(format_args!("{name}:{wrong}"));
+        match report.config {
+            Ok(config) => print(format!("{}\n", pretty(&config, 100))),
+            Err(error) => {
+                complain(format_args!("{name}:{error}"));
                 status = ExitCode::FAILURE;
             }
         }

@@ -125,7 +125,9 @@ impl Settings {
                     "'{}' is neither a file name nor an absolute path",
                     script.escape_debug()
                 );
-                return Err(entry.problem(entry.values.first().map_or(entry.at, Sxp::at), &message));
+                return Err(
+                    entry.problem(entry.values.first().map_or(entry.at, Sxp::offset), &message)
+                );
             }
             self.vif_script = Some(script.into());
         }
@@ -228,18 +230,23 @@ fn parse(source: &Source<'_>) -> Result<Settings, ConfigError> {
             // can be a password.
             let word = form.as_list().is_none();
             if !(std::mem::replace(&mut bare, word) && word) {
-                settings.warn(source.position(form.at()).remark(outside(form)));
+                settings.warn(source.position(form.offset()).remark(outside(form)));
             }
             continue;
         };
         bare = false;
         if seen.insert(key) {
-            settings.take(&Entry { source: *source, key, values: form.tail(), at: form.at() })?;
+            settings.take(&Entry {
+                source: *source,
+                key,
+                values: form.tail(),
+                at: form.offset(),
+            })?;
         } else {
             // As in xend.
             let message =
                 format!("{} is given again and ignored, the first one counts", key.escape_debug());
-            settings.warn(source.position(form.at()).remark(message));
+            settings.warn(source.position(form.offset()).remark(message));
         }
     }
     Ok(settings)

@@ -3,9 +3,9 @@
 use super::error::Origin;
 use super::file::Settings;
 use super::keys::Service;
+use super::options::{RunOptions, Switch};
 use super::value::{Entry, Problem, address};
-use super::{Places, Switch, UnixSocket};
-use crate::cli::RunOptions;
+use super::{Places, UnixSocket};
 use crate::sxp::Sxp;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -100,7 +100,7 @@ impl Settings {
             return Err(entry.problem(entry.at, "needs one list of listeners, like ((unix))"));
         };
         let Some(listeners) = list.as_list() else {
-            return Err(entry.problem(list.at(), "needs a list of listeners, like ((unix))"));
+            return Err(entry.problem(list.offset(), "needs a list of listeners, like ((unix))"));
         };
         let mut wanted = Vec::new();
         for listener in listeners {
@@ -128,10 +128,10 @@ impl Settings {
 fn xen_api_listener(entry: &Entry<'_>, listener: &Sxp) -> Result<Wanted, Problem> {
     let words: Option<Vec<(u32, &str)>> = listener
         .as_list()
-        .and_then(|items| items.iter().map(|item| Some((item.at(), item.as_str()?))).collect());
+        .and_then(|items| items.iter().map(|item| Some((item.offset(), item.as_str()?))).collect());
     let Some([(at, place), rest @ ..]) = words.as_deref() else {
         return Err(
-            entry.problem(listener.at(), "needs lists like (unix) or (9363 pam) in its list")
+            entry.problem(listener.offset(), "needs lists like (unix) or (9363 pam) in its list")
         );
     };
     let tcp =
@@ -164,10 +164,10 @@ fn xen_api_listener(entry: &Entry<'_>, listener: &Sxp) -> Result<Wanted, Problem
     if let Some((at, _)) = rest.get(4) {
         return Err(entry.problem(*at, "takes a place, a method, hosts, a key and a certificate"));
     }
-    let origin = Origin(Some(entry.source.position(listener.at())));
+    let origin = Origin(Some(entry.source.position(listener.offset())));
     match tcp {
         None if tls.is_some() => {
-            Err(entry.problem(listener.at(), "a unix socket is not encrypted"))
+            Err(entry.problem(listener.offset(), "a unix socket is not encrypted"))
         }
         tcp => Ok(Wanted { tcp, auth, hosts, tls, origin }),
     }

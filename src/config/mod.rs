@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod keys;
 mod listeners;
+mod options;
 mod places;
 mod unused;
 pub(crate) mod value;
@@ -30,9 +31,9 @@ use arc_swap::ArcSwap;
 pub use error::{ConfigError, Finding, KeyPositions, Origin, Position, Remark};
 pub use keys::reference;
 pub use listeners::{Auth, Place, RpcListener, TlsFiles};
+pub use options::{Hypervisor, RunOptions, Switch};
 pub use places::{Environment, Places};
 
-use crate::cli::RunOptions;
 use crate::core::model::{DeviceDefaults, Password, Scheduler, Text};
 use keys::Service;
 
@@ -44,26 +45,6 @@ const RELOCATION_HOSTS: &str = r"^localhost$ ^localhost\.localdomain$";
 
 /// Long enough for a slow device, short enough for whoever waits.
 const HYPERVISOR_LIMIT: Duration = Duration::from_secs(120);
-
-/// Something that can be turned off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Switch<T> {
-    /// Not wanted.
-    Off,
-    /// Wanted, and how.
-    On(T),
-}
-
-/// What runs the domains.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Hypervisor {
-    /// The built-in simulator.
-    #[default]
-    Sim,
-    /// The Xen of this host, through libxl.
-    #[cfg(feature = "xen")]
-    Xen,
-}
 
 /// The unix socket to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]

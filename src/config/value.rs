@@ -50,11 +50,11 @@ impl<'a> Entry<'a> {
     fn one(&self) -> Result<(u32, &'a str), Problem> {
         match self.values {
             [value] => match value.as_str() {
-                Some(text) => Ok((value.at(), text)),
-                None => Err(self.problem(value.at(), "needs a plain value, not a list")),
+                Some(text) => Ok((value.offset(), text)),
+                None => Err(self.problem(value.offset(), "needs a plain value, not a list")),
             },
             [] => Err(self.problem(self.at, "needs a value")),
-            [_, second, ..] => Err(self.problem(second.at(), "takes one value only")),
+            [_, second, ..] => Err(self.problem(second.offset(), "takes one value only")),
         }
     }
 
@@ -111,7 +111,8 @@ impl<'a> Entry<'a> {
             [] => Ok(Text::default()),
             [value @ Sxp::Atom(_)] => Ok(value.as_bytes().unwrap_or_default().into()),
             [value, ..] => {
-                Err(self.problem(value.at(), "takes one plain value, in quotes if it has blanks"))
+                Err(self
+                    .problem(value.offset(), "takes one plain value, in quotes if it has blanks"))
             }
         }
     }
@@ -179,13 +180,13 @@ impl<'a> Entry<'a> {
         let mut hosts = Vec::new();
         for value in values {
             let text =
-                value.as_str().ok_or_else(|| self.problem(value.at(), "needs host names"))?;
+                value.as_str().ok_or_else(|| self.problem(value.offset(), "needs host names"))?;
             for host in text.split_whitespace() {
                 let name = host.trim_end_matches('.').to_ascii_lowercase();
                 let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
                 if name.is_empty() || !name.bytes().all(plain) {
                     let message = format!("'{}' is not a host name", host.escape_debug());
-                    return Err(self.problem(value.at(), &message));
+                    return Err(self.problem(value.offset(), &message));
                 }
                 hosts.push(name);
             }

@@ -12,12 +12,12 @@ pub struct ShapeError {
 
 impl ShapeError {
     pub(super) fn new(field: impl Into<String>, reason: impl fmt::Display, at: &Sxp) -> Self {
-        Self { field: field.into(), reason: reason.to_string(), at: at.at() }
+        Self { field: field.into(), reason: reason.to_string(), at: at.offset() }
     }
 
     /// A check over several fields failed; the text names them.
     pub(super) fn whole(reason: &Invalid, at: &Sxp) -> Self {
-        Self { field: String::new(), reason: reason.to_string(), at: at.at() }
+        Self { field: String::new(), reason: reason.to_string(), at: at.offset() }
     }
 
     /// Where in the text it is, in bytes.

@@ -64,8 +64,9 @@ pub struct Uptime {
 impl Uptime {
     /// `2 d 4 h`, `4 h 12 min`, `12 min`, `12 s`
     pub(crate) fn words(self) -> String {
-        let (days, hours, minutes) =
-            (self.seconds / 86400, self.seconds / 3600 % 24, self.seconds / 60 % 60);
+        let days = self.seconds / 86400;
+        let hours = self.seconds / 3600 % 24;
+        let minutes = self.seconds / 60 % 60;
         match (days, hours, minutes) {
             (0, 0, 0) => format!("{} s", self.seconds),
             (0, 0, minutes) => format!("{minutes} min"),

@@ -112,7 +112,7 @@ fn what_is_probably_not_meant_is_warned_of() {
         ),
         (
             "(vm (name a) (memory 64) (image (hvm)))\n(vm (name b) (memory 64))",
-            "2:1: the first expression is the configuration, this and what follows is ignored",
+            "2:1: only the first expression is used, this and the rest are ignored",
         ),
     ] {
         let path = file(&dir, "config", text);

@@ -30,7 +30,8 @@ fn objects_outlive_a_daemon_that_is_killed() {
             .call(&format!("{class}.create"), &[record(members)])
             .unwrap_or_else(|said| panic!("{class}: {said:?}"))
     };
-    let (sr, host) = (client.sr(), client.one("host.get_all", &[]));
+    let sr = client.sr();
+    let host = client.one("host.get_all", &[]);
     let vdi = make(
         "VDI",
         &[

@@ -10,7 +10,8 @@ use xend::wire::xmlrpc::codec::{self, Limits};
 #[test]
 fn a_client_looks_around_pauses_and_is_told_what_it_cannot_do() {
     let client = Client::populated();
-    let (vm, state) = (client.vm("web"), |client: &Client| client.power_state(&client.vm("web")));
+    let vm = client.vm("web");
+    let state = |client: &Client| client.power_state(&client.vm("web"));
     let all = client.call("VM.get_all", &[]).unwrap();
     assert!(strings(&all).iter().any(|uuid| *uuid == strings(&Value::Array(vec![vm.clone()]))[0]));
     assert_eq!(client.call("VM.get_name_label", std::slice::from_ref(&vm)), Ok(text("web")));
@@ -98,7 +99,8 @@ fn who_has_not_logged_in_sees_nothing() {
     assert!(!client.daemon.log().contains("geheim"));
     // The host is the same after a restart, its sessions are not.
     let host = client.one("host.get_all", &[]);
-    let (door, daemon) = (client.door, client.daemon);
+    let door = client.door;
+    let daemon = client.daemon;
     let Door::Unix(socket) = &door else { panic!() };
     let socket = socket.to_str().unwrap().to_owned();
     let (_, dir) = daemon.end(nix::sys::signal::Signal::SIGTERM);
@@ -341,7 +343,8 @@ fn events_tell_of_devices_images_networks_pools_and_tasks() {
 #[test]
 fn the_other_codes() {
     let dir = tempfile::tempdir().unwrap();
-    let (config, socket) = (dir.path().join("config.sxp"), dir.path().join("xen-api"));
+    let config = dir.path().join("config.sxp");
+    let socket = dir.path().join("xen-api");
     std::fs::write(&config, "(xend-node-shutdown yes)").unwrap();
     let daemon = Daemon::start_with_config(dir, &config, &["--xen-api", socket.to_str().unwrap()]);
     let mut client = Client { daemon, door: Door::Unix(socket), session: Value::Nil };
@@ -400,7 +403,8 @@ fn an_event_tells_the_object_as_it_is() {
     let event = told("VM add");
     let vm = event["ref"].clone();
     let record = client.call("VM.get_record", std::slice::from_ref(&vm)).unwrap();
-    let (shown, known) = (members(event["snapshot"].clone()), members(record));
+    let shown = members(event["snapshot"].clone());
+    let known = members(record);
     assert!(shown.keys().eq(known.keys()));
     assert_eq!((&shown["uuid"], &shown["name_label"]), (&known["uuid"], &text("web")));
     client.call("VM.set_name_description", &[vm.clone(), text("new")]).unwrap();

@@ -103,7 +103,8 @@ impl Play {
         match method {
             "*getters" => return self.look_at_everything(),
             "*until" => {
-                let (vm, state) = (params[0].clone(), params[1].clone());
+                let vm = params[0].clone();
+                let state = params[1].clone();
                 return self.client.daemon.until("the VM gets there", |_| {
                     self.client.call("VM.get_power_state", std::slice::from_ref(&vm))
                         == Ok(state.clone())

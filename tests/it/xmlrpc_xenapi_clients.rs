@@ -111,7 +111,8 @@ fn there_are_both_kinds_of_storage() {
     let repositories = records(&client, "SR");
     let said =
         |key: &str| repositories.values().map(|sr| word(&sr[key]).to_owned()).collect::<Vec<_>>();
-    let (mut labels, mut kinds) = (said("name_label"), said("type"));
+    let mut labels = said("name_label");
+    let mut kinds = said("type");
     labels.sort_unstable();
     kinds.sort_unstable();
     assert_eq!(
@@ -232,7 +233,8 @@ fn all_sizes_of_memory_are_rounded_alike() {
     let set = |call: &str, bytes: u64| {
         client.call(&format!("VM.{call}"), &[vm.clone(), text(&bytes.to_string())])
     };
-    let (mib, odd) = (64_u64 << 20, (64_u64 << 20) + 12345);
+    let mib = 64_u64 << 20;
+    let odd = (64_u64 << 20) + 12345;
     for call in [
         "set_memory_static_min",
         "set_memory_dynamic_min",
@@ -534,7 +536,8 @@ fn no_answer_of_any_wire_has_a_password() {
             entries.push(("other_config", secrets.clone()));
             client.call(&format!("{class}.create"), &[record(&entries)]).unwrap();
         }
-        let (host, sr) = (client.one("host.get_all", &[]), client.sr());
+        let host = client.one("host.get_all", &[]);
+        let sr = client.sr();
         client.call("host.set_other_config", &[host.clone(), secrets.clone()]).unwrap();
         client
             .call(
@@ -657,7 +660,7 @@ fn no_error_of_any_wire_has_a_password() {
     .unwrap();
     let daemon = crate::http_support::Daemon::start_in(dir, &[]);
     let log = daemon.log();
-    assert!(log.contains("A damaged definition is set aside: "), "{log}");
+    assert!(log.contains("A damaged file is set aside: "), "{log}");
     answers.push(("the log".into(), log));
     let told: Vec<_> = answers.iter().filter(|(_, answer)| answer.contains(SECRET)).collect();
     assert!(told.is_empty(), "{told:#?}");

@@ -92,7 +92,8 @@ fn xm_reads_every_answer_as_it_read_the_real_xends() {
     for (number, line) in fixture("xenapi.jsonl").lines().enumerate() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         let part = |key: &str| line[key].as_str().unwrap().to_owned();
-        let (method, there) = (part("method"), outcome(&part("answer")));
+        let method = part("method");
+        let there = outcome(&part("answer"));
         let call = codec::read_call(part("request").as_bytes(), &Limits::default()).unwrap();
         let params: Vec<Value> = call.params.iter().map(|param| names.here(param)).collect();
         let here = if method.starts_with("xend.") {

@@ -1,6 +1,6 @@
-//! Sending.
+//! The sending side.
 
-use super::line::Line;
+use super::connection::Connection;
 use crate::core::error::Error;
 use crate::core::model::{Invalid, Uuid};
 use crate::core::ports::{Built, Courier, Destination, Handover, Outgoing, Parcel, Verdict};
@@ -12,38 +12,38 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// How long reaching one address of a host may take.
-const CONNECT: Duration = Duration::from_secs(10);
+/// Time limit for connecting to one address of a host.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the reason may take for which the other host broke off: it was sent before that was
-/// noticed.
-const REASON: Duration = Duration::from_secs(1);
+/// How long to wait for the other host's reason after writing failed. It sent the reason before
+/// this host noticed the failure.
+const REASON_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the other host may take to clear away half a domain.
-const CLEARING: Duration = Duration::from_secs(20);
+/// How long the other host may take to remove an incomplete domain.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Reaches other hosts over TCP.
+/// Sends domains to other hosts over TCP.
 #[derive(Debug, Clone, Copy)]
 pub struct TcpCourier {
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl TcpCourier {
-    /// A courier that gives a connection up after a pause of `patience`.
-    pub const fn new(patience: Duration) -> Self {
-        Self { patience }
+    /// A courier whose connections fail after a pause of `timeout`.
+    pub const fn new(timeout: Duration) -> Self {
+        Self { timeout }
     }
 }
 
-async fn reach(to: &Destination, patience: Duration) -> Result<Line, Error> {
-    let (host, port) = (to.host.clone(), to.port);
+async fn connect(to: &Destination, timeout: Duration) -> Result<Connection, Error> {
+    let Destination { host, port } = to.clone();
     let connected = tokio::task::spawn_blocking(move || {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in (host.as_str(), port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, CONNECT)
-                .and_then(|stream| Line::new(stream, patience))
+            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)
+                .and_then(|stream| Connection::new(stream, timeout))
             {
-                Ok(line) => return Ok(line),
+                Ok(connection) => return Ok(connection),
                 Err(error) => last = error,
             }
         }
@@ -53,68 +53,68 @@ async fn reach(to: &Destination, patience: Duration) -> Result<Line, Error> {
         |error: io::Error| Invalid::new(format!("destination: {to} cannot be reached: {error}"));
     connected
         .await
-        .map_err(|error| Error::backend("Connecting was given up", error))?
+        .map_err(|error| Error::backend("Connecting was abandoned", error))?
         .map_err(|error| unreachable(error).into())
 }
 
-fn id(id: Uuid) -> Sxp {
+fn id_field(id: Uuid) -> Sxp {
     Sxp::list([Sxp::atom("id"), Sxp::atom(id.to_string())])
 }
 
-/// The message if it is `expected`, or the reason that came instead.
+/// Checks that the message is the expected one. The error holds the other host's reason.
 fn expect(message: &Sxp, expected: &str) -> Result<(), Error> {
     match message.head() {
         Some(head) if head == expected => Ok(()),
         Some("err") => {
-            let reason =
-                message.tail().first().and_then(Sxp::as_str).unwrap_or("it gave no reason");
+            let reason = message.tail().first().and_then(Sxp::as_str).unwrap_or("no reason given");
             Err(Error::Remote { reason: reason.chars().take(1000).collect() })
         }
-        _ => Err(Error::Remote { reason: "something that is not expected here".to_owned() }),
+        _ => Err(Error::Remote { reason: "an unexpected message".to_owned() }),
     }
 }
 
 #[async_trait]
 impl Courier for TcpCourier {
     async fn open(&self, to: &Destination, parcel: &Parcel) -> Result<Box<dyn Outgoing>, Error> {
-        let line = reach(to, self.patience).await?;
-        let named = |key, config| Sxp::list([Sxp::atom(key), shape::stored_config(config)]);
+        let connection = connect(to, self.timeout).await?;
+        let config_field = |key, config| Sxp::list([Sxp::atom(key), shape::stored_config(config)]);
         let mut message = vec![
             Sxp::atom("receive"),
             Sxp::list([Sxp::atom("version"), Sxp::atom("1")]),
-            id(parcel.id),
-            named("config", &parcel.config),
+            id_field(parcel.id),
+            config_field("config", &parcel.config),
         ];
-        message.extend(parcel.definition.iter().map(|definition| named("definition", definition)));
-        line.send(&Sxp::list(message)).await?;
-        expect(&line.receive().await?, "ready")?;
-        Ok(Box::new(Sending { line }))
+        message.extend(
+            parcel.definition.iter().map(|definition| config_field("definition", definition)),
+        );
+        connection.send(&Sxp::list(message)).await?;
+        expect(&connection.receive().await?, "ready")?;
+        Ok(Box::new(TcpOutgoing { connection }))
     }
 
     async fn verdict(&self, of: &Handover) -> Result<Verdict, Error> {
-        let line = reach(&of.to, self.patience).await?;
-        line.send(&Sxp::list([Sxp::atom("verdict"), id(of.id)])).await?;
-        let answer = line.receive().await?;
+        let connection = connect(&of.to, self.timeout).await?;
+        connection.send(&Sxp::list([Sxp::atom("verdict"), id_field(of.id)])).await?;
+        let answer = connection.receive().await?;
         match answer.head() {
-            Some("taken") => Ok(Verdict::Taken),
             Some("not-taken") => Ok(Verdict::NotTaken),
-            _ => Err(expect(&answer, "taken").err().unwrap_or(Error::Stopping)),
+            _ => expect(&answer, "taken").map(|()| Verdict::Taken),
         }
     }
 }
 
-struct Sending {
-    line: Line,
+struct TcpOutgoing {
+    connection: Connection,
 }
 
 #[async_trait]
-impl Outgoing for Sending {
+impl Outgoing for TcpOutgoing {
     fn stream(&self) -> Result<OwnedFd, Error> {
-        self.line.share()
+        self.connection.share()
     }
 
     async fn built(&mut self) -> Result<Built, Error> {
-        let message = self.line.receive().await?;
+        let message = self.connection.receive().await?;
         if message.head() == Some("building") {
             let stage = message.tail().first().and_then(Sxp::as_str).unwrap_or_default();
             return Ok(Built::NotYet(stage.chars().take(100).collect()));
@@ -123,15 +123,15 @@ impl Outgoing for Sending {
     }
 
     async fn reason(&mut self) -> Option<Error> {
-        while let Ok(message) = self.line.receive_within(REASON).await {
+        while let Ok(message) = self.connection.receive_within(REASON_TIMEOUT).await {
             if message.head() != Some("building") {
                 return expect(&message, "arrived").err();
             }
         }
-        // It was us. The other host has cleared away what it had of the domain when it says so:
-        // then it can be tried again.
-        self.line.end().await;
-        while let Ok(message) = self.line.receive_within(CLEARING).await {
+        // The failure was on this side. The other host answers when it has removed the incomplete
+        // domain: then the migration can be tried again.
+        self.connection.finish().await;
+        while let Ok(message) = self.connection.receive_within(CLEANUP_TIMEOUT).await {
             if message.head() != Some("building") {
                 break;
             }
@@ -140,10 +140,10 @@ impl Outgoing for Sending {
     }
 
     async fn hand_over(&mut self) -> Result<Verdict, Error> {
-        self.line.send(&Sxp::list([Sxp::atom("go")])).await?;
-        let answer = self.line.receive().await?;
+        self.connection.send(&Sxp::list([Sxp::atom("go")])).await?;
+        let answer = self.connection.receive().await?;
         match answer.head() {
-            // The other host has said that it will not have it.
+            // The other host refuses the domain for good.
             Some("err") => Ok(Verdict::NotTaken),
             _ => expect(&answer, "taken").map(|()| Verdict::Taken),
         }

@@ -49,9 +49,8 @@ pub(super) static MIGRATE: Operation = Operation {
         if ssl {
             return Err(Invalid::new("Invalid value for ssl: 1 is not possible, use 0"));
         }
-        // libvirt sends 0 for the default.
-        let port = if port == 0 { request.settings.relocation_port } else { port };
-        request.change(DomainOp::Migrate { to: Destination::new(&destination, port)?, live })
+        let to = Destination::new(&destination, Some(port), request.settings.relocation_port)?;
+        request.change(DomainOp::Migrate { to, live })
     },
 };
 

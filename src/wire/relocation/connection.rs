@@ -1,42 +1,45 @@
-//! Messages: one S-expression on a line, over a socket that blocks.
+//! A connection that carries messages: one S-expression per line, over a blocking socket.
 
 use crate::core::error::Error;
 use crate::sxp::{Limits, Sxp, read_one};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest message that only says how things are.
-const SHORT: usize = 64 << 10;
+/// Size limit of messages without a configuration, in bytes.
+const MAX_SHORT: usize = 64 << 10;
 
-/// The longest message that holds a configuration.
-pub(super) const LONG: usize = 32 << 20;
+/// Size limit of messages with a configuration, in bytes.
+const MAX_LONG: usize = 32 << 20;
 
-/// How much of what the sender still has under way is read before the connection is closed, so that
-/// it sees why.
-const DRAIN: usize = 64 << 20;
+/// How many bytes of a refused sender's stream are read before the connection is closed. Closing
+/// with unread bytes would reset it, and the sender would not see the reason.
+const MAX_DRAINED: usize = 64 << 20;
 
-/// A connection.
+/// How long draining may pause.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A connection to another host.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
+pub(super) struct Connection {
     stream: Arc<TcpStream>,
-    patience: Duration,
+    timeout: Duration,
 }
 
-impl Line {
-    /// Takes a connection over. It blocks from then on, for `patience` at most; that holds for the
-    /// hypervisor, too.
-    pub(super) fn new(stream: TcpStream, patience: Duration) -> io::Result<Self> {
+impl Connection {
+    /// Takes over a socket. It blocks from now on, for the hypervisor as well, and fails after a
+    /// pause of `timeout`.
+    pub(super) fn new(stream: TcpStream, timeout: Duration) -> io::Result<Self> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(patience))?;
-        stream.set_write_timeout(Some(patience))?;
-        Ok(Self { stream: Arc::new(stream), patience })
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
+        Ok(Self { stream: Arc::new(stream), timeout })
     }
 
-    /// The socket, for the hypervisor.
+    /// A duplicate of the socket, for the hypervisor.
     pub(super) fn share(&self) -> Result<OwnedFd, Error> {
         let copy = self.stream.as_fd().try_clone_to_owned();
         copy.map_err(|error| Error::backend("The connection cannot be shared", error))
@@ -49,35 +52,35 @@ impl Line {
         self.blocking(move |mut stream| stream.write_all(&text)).await
     }
 
-    /// Receives a short message that the other host takes its time for.
+    /// Receives a short message.
     pub(super) async fn receive(&self) -> Result<Sxp, Error> {
-        self.receive_within(self.patience).await
+        self.receive_within(self.timeout).await
     }
 
-    /// Receives a short message, if it comes soon enough.
+    /// Receives a short message, or fails after a pause of `limit`.
     pub(super) async fn receive_within(&self, limit: Duration) -> Result<Sxp, Error> {
-        let patience = self.patience;
+        let timeout = self.timeout;
         let text = self
             .blocking(move |mut stream| {
                 stream.set_read_timeout(Some(limit))?;
                 let mut text = Vec::new();
                 let mut byte = [0];
-                // Byte by byte: what follows may be for somebody else.
+                // Byte by byte: the hypervisor may own what follows the line.
                 while stream.read_exact(&mut byte).map(|()| byte[0] != b'\n')? {
                     text.push(byte[0]);
-                    if text.len() > SHORT {
-                        return Err(io::Error::other("The message has no end"));
+                    if text.len() > MAX_SHORT {
+                        return Err(io::Error::other("The message is too long"));
                     }
                 }
-                stream.set_read_timeout(Some(patience))?;
+                stream.set_read_timeout(Some(timeout))?;
                 Ok(text)
             })
             .await?;
-        read(&text)
+        parse(&text)
     }
 
-    /// Receives a message that can hold a configuration, after which nothing follows before it is
-    /// answered.
+    /// Receives a message that may hold a configuration. The sender must send nothing more before
+    /// it is answered.
     pub(super) async fn receive_long(&self) -> Result<Sxp, Error> {
         let text = self
             .blocking(|mut stream| {
@@ -90,37 +93,42 @@ impl Line {
                         Some(end) if end + 1 == text.len() => return Ok(text),
                         Some(_) => return Err(io::Error::other("Something follows the message")),
                         None if count == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                        None if text.len() > LONG => {
-                            return Err(io::Error::other("The message has no end"));
+                        None if text.len() > MAX_LONG => {
+                            return Err(io::Error::other("The message is too long"));
                         }
                         None => {}
                     }
                 }
             })
             .await?;
-        read(&text)
+        parse(&text)
     }
 
-    /// Nothing more is sent.
-    pub(super) async fn end(&self) {
-        let _ = self.blocking(|stream| stream.shutdown(std::net::Shutdown::Write)).await;
+    /// Closes the sending direction.
+    pub(super) async fn finish(&self) {
+        let _ = self.blocking(|stream| stream.shutdown(Shutdown::Write)).await;
     }
 
-    /// Says why nothing comes of it, and lets the other host read that.
+    /// Closes both directions, which ends a pending receive.
+    pub(super) fn close(&self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Sends the reason of a failure, and drains the connection so that the other host can read it.
     pub(super) async fn refuse(&self, reason: &str) {
         if self.send(&Sxp::list([Sxp::atom("err"), Sxp::atom(reason)])).await.is_err() {
             return;
         }
-        // Closing with something unread would throw away what was just sent.
         let _ = self
             .blocking(|mut stream| {
-                stream.shutdown(std::net::Shutdown::Write)?;
-                stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-                let (mut chunk, mut seen) = (vec![0; 64 << 10], 0);
-                while seen < DRAIN {
+                stream.shutdown(Shutdown::Write)?;
+                stream.set_read_timeout(Some(DRAIN_TIMEOUT))?;
+                let mut chunk = vec![0; 64 << 10];
+                let mut drained = 0;
+                while drained < MAX_DRAINED {
                     match stream.read(&mut chunk)? {
                         0 => break,
-                        count => seen += count,
+                        count => drained += count,
                     }
                 }
                 Ok(())
@@ -138,13 +146,13 @@ impl Line {
             Ok(Err(error)) => {
                 Err(Error::backend("The connection to the other host was lost", error))
             }
-            Err(error) => Err(Error::backend("The connection was given up", error)),
+            Err(error) => Err(Error::backend("The connection was abandoned", error)),
         }
     }
 }
 
-fn read(text: &[u8]) -> Result<Sxp, Error> {
-    let limits = Limits { bytes: LONG, depth: 2_000, count: 4_000_000 };
+fn parse(text: &[u8]) -> Result<Sxp, Error> {
+    let limits = Limits { bytes: MAX_LONG, depth: 2_000, count: 4_000_000 };
     read_one(text, &limits)
-        .map_err(|error| Error::backend("The other host says what makes no sense", error))
+        .map_err(|error| Error::backend("The other host sent an invalid message", error))
 }
