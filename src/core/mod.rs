@@ -21,6 +21,6 @@ pub mod transfer;
 
 mod arrivals;
 mod driver;
-mod patience;
+mod watchdog;
 mod registry;
 mod vnets;

@@ -14,7 +14,7 @@ use crate::core::error::Error;
 use crate::core::lifecycle::{Event, State};
 use crate::core::model::{DomId, DomainConfig, ShutdownReason};
 use crate::core::op::{AfterDump, Once, Outcome};
-use crate::core::patience::while_it_gets_on;
+use crate::core::watchdog::while_it_gets_on;
 use crate::core::ports::Note;
 use crate::core::snapshot::DomainView;
 use crate::core::transfer::Transfer;

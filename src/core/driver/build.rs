@@ -6,7 +6,7 @@ use crate::core::error::Error;
 use crate::core::lifecycle::{Event, State};
 use crate::core::model::{DomName, DomainConfig, DomainFacts, Invalid, Setting, Uuid};
 use crate::core::op::Outcome;
-use crate::core::patience::while_it_gets_on;
+use crate::core::watchdog::while_it_gets_on;
 use crate::core::ports::Definition;
 use crate::core::snapshot::DomainView;
 use crate::core::transfer::Transfer;
