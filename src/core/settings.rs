@@ -1,18 +1,47 @@
-//! What the operator says about domains, and can change while the engine runs.
+//! Settings of the engine.
 
-use crate::core::model::DeviceDefaults;
+use super::model::DeviceDefaults;
+use arc_swap::ArcSwap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// What the operator says about domains.
+/// Settings of the engine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Time limit of one hypervisor call. A long call, such as a restore, is given up when it has
+    /// made no progress for twice as long.
+    pub hypervisor_limit: Duration,
+    /// How long `Engine::stop` waits for operations that have begun.
+    pub stop_limit: Duration,
+    /// Directory for the memory of crashed domains.
+    pub dump_dir: PathBuf,
+    /// The operator's policy, which can change while the engine runs.
+    pub policy: Arc<ArcSwap<Policy>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hypervisor_limit: Duration::from_secs(120),
+            stop_limit: Duration::from_secs(30),
+            dump_dir: std::env::temp_dir(),
+            policy: Arc::default(),
+        }
+    }
+}
+
+/// The operator's policy about domains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// The least memory that Domain-0 is left with, in MiB.
+    /// Memory that Domain-0 keeps, in MiB.
     pub dom0_min_mem_mib: u64,
-    /// Whether Domain-0 gives memory to domains that are built.
+    /// Whether Domain-0 gives memory to new domains.
     pub dom0_ballooning: bool,
-    /// Whether the memory of every domain that crashes is written to a file, whatever its
-    /// `on_crash` says.
+    /// Whether the memory of every crashed domain is written to a file, whatever its `on_crash`
+    /// says.
     pub enable_dump: bool,
-    /// What devices have whose configuration leaves it open.
+    /// Defaults for properties that a device's configuration leaves out.
     pub devices: DeviceDefaults,
 }
 

@@ -1,54 +1,44 @@
-//! Managed domains when xend starts and when it stops.
+//! Adopting domains: those that are on the host or in the store when the engine starts, and those
+//! that other toolstacks start later.
 
-use super::Core;
-use crate::core::driver::{Driver, Handle};
+use crate::core::context::Core;
+use crate::core::driver::Driver;
 use crate::core::error::Error;
-use crate::core::lifecycle::State;
-use crate::core::model::{DomainConfig, OnXendStart, OnXendStop, ShutdownReason, Uuid};
-use crate::core::op::DomainOp;
+use crate::core::mailbox::mailbox;
+use crate::core::model::{DomId, DomName, DomainConfig, DomainFacts, Uuid};
 use crate::core::ports::{Definition, Note};
-use crate::core::snapshot::DomainView;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-/// How many domains are started, or stopped, at a time.
-const AT_A_TIME: usize = 4;
-
-/// How long guests that are asked to shut down when xend stops are waited for.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
-
 impl Core {
-    /// Finds the domains that are on the host and those that are stored.
-    pub(super) async fn populate(self: &Arc<Self>) -> Result<(), Error> {
+    /// Adopts all domains on the host and in the store.
+    pub(super) async fn adopt_all(self: &Arc<Self>) -> Result<(), Error> {
         let definitions = self.limited("Reading the store", self.store.load()).await?;
         let mut definitions: HashMap<Uuid, Definition> = definitions
             .into_iter()
             .filter_map(|definition| Some((definition.config.uuid?, definition)))
             .collect();
         let mut notes: HashMap<Uuid, Note> = self.store.notes().await?.into_iter().collect();
-        self.turn_away_arrivals(&mut definitions).await?;
+        self.reject_unfinished_arrivals(&mut definitions).await?;
         for facts in self.hypervisor.domains().await? {
             let uuid = facts.uuid;
-            self.adopt(facts, definitions.remove(&uuid), notes.remove(&uuid)).await;
+            self.adopt_running(facts, definitions.remove(&uuid), notes.remove(&uuid)).await;
         }
         for definition in definitions.into_values() {
             let note = definition.config.uuid.and_then(|uuid| notes.remove(&uuid));
-            self.take_in(definition, note).await;
+            self.adopt_stored(definition, note).await;
         }
         for uuid in notes.into_keys() {
-            // Of domains that are not here any more.
+            // Notes of domains that are not here any more.
             self.store.note(uuid, None).await?;
         }
         Ok(())
     }
 
-    /// Takes away domains that were on their way here when the daemon was killed: nobody handed
-    /// them over.
-    async fn turn_away_arrivals(
+    /// Destroys domains that were arriving from other hosts when the daemon was killed: they were
+    /// not handed over.
+    async fn reject_unfinished_arrivals(
         &self,
         definitions: &mut HashMap<Uuid, Definition>,
     ) -> Result<(), Error> {
@@ -56,11 +46,11 @@ impl Core {
             if note.taken {
                 continue;
             }
-            warn!(uuid = %note.domain, "A domain was on its way here when xend was stopped: taking it away");
+            warn!(uuid = %note.domain, "A domain was arriving from another host when xend was stopped: destroying it");
             for facts in self.hypervisor.domains().await? {
                 if facts.uuid == note.domain {
-                    self.limited("Destroy", self.hypervisor.destroy(facts.domid, Arc::default()))
-                        .await?;
+                    let destroy = |transfer| self.hypervisor.destroy(facts.domid, transfer);
+                    self.long_call("Destroy", destroy).await?;
                 }
             }
             if note.defined {
@@ -72,11 +62,49 @@ impl Core {
         Ok(())
     }
 
-    /// Minds a domain that is stored and not on the host.
-    async fn take_in(self: &Arc<Self>, definition: Definition, note: Option<Note>) {
+    /// Adopts a domain on the host. `note` says what was going on with it when the daemon was
+    /// killed.
+    async fn adopt_running(
+        self: &Arc<Self>,
+        facts: DomainFacts,
+        definition: Option<Definition>,
+        note: Option<Note>,
+    ) {
+        let domid = facts.domid;
+        let mut config = match self.hypervisor.config(domid).await {
+            Ok(config) => config,
+            Err(error) => {
+                warn!(domain = %facts.name, %domid, %error, "Adopting a domain without its configuration");
+                config_from_facts(&facts)
+            }
+        };
+        self.complete_definition(&mut config);
+        let (handle, inbox) = mailbox();
+        if self.registry.reserve(facts.uuid, &config.name, handle.clone()).is_err() {
+            if self.registry.contains(&facts.uuid) {
+                return;
+            }
+            // Its driver gives it its own name as soon as that is free.
+            config.name = DomName::adopted(&format!("{}-{domid}", config.name));
+            warn!(domain = %facts.name, %domid, shown = %config.name, "A domain's name is taken, it is shown by another one");
+            if self.registry.reserve(facts.uuid, &config.name, handle).is_err() {
+                return;
+            }
+        }
+        let unfinished =
+            note.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
+        let mut driver = Driver::running(self.clone(), inbox, Arc::new(config), facts, definition);
+        if unfinished {
+            driver.recover(note).await;
+        }
+        driver.start();
+    }
+
+    /// Adopts a domain that is in the store and not on the host.
+    async fn adopt_stored(self: &Arc<Self>, definition: Definition, note: Option<Note>) {
         let Definition { mut config, suspended } = definition;
-        let uuid = self.complete(&mut config, super::admit::Role::Defined);
-        let (handle, inbox) = Handle::new();
+        let uuid = self.complete_definition(&mut config);
+        let (handle, inbox) = mailbox();
         if self.registry.reserve(uuid, &config.name, handle).is_err() {
             // It stays on disk.
             error!(domain = %config.name, %uuid, "A stored domain is left out: another one has its name");
@@ -84,79 +112,34 @@ impl Core {
         }
         let mut driver = Driver::halted(self.clone(), inbox, uuid, config, suspended);
         if note.is_some() {
-            driver.clear_up(note).await;
+            driver.recover(note).await;
         }
-        tokio::spawn(driver.run());
+        driver.start();
     }
 
-    /// Starts the managed domains that are to be started with xend.
-    pub(super) async fn start_with_xend(self: Arc<Self>) {
-        let wanted = |view: &DomainView| {
-            view.managed()
-                && view.facts.is_none()
-                && view.config.on_xend_start == OnXendStart::Start
-        };
-        self.with_each(wanted, |view| {
-            let paused = false;
-            if view.suspended { DomainOp::Resume { paused } } else { DomainOp::Start { paused } }
-        })
-        .await;
-    }
-
-    /// Does what `on_xend_stop` says. Guests that are to shut down are given a while to do so, so
-    /// that somebody sees to what `on_poweroff` says.
-    pub(super) async fn stop_with_xend(self: &Arc<Self>) {
-        let wanted = |view: &DomainView| {
-            on_xend_stop(&view.config, view.managed()) != OnXendStop::Ignore
-                && matches!(view.state(), State::Running)
-                && !view.is_privileged()
-        };
-        self.with_each(wanted, |view| match on_xend_stop(&view.config, view.managed()) {
-            OnXendStop::Suspend => DomainOp::Suspend,
-            OnXendStop::Ignore | OnXendStop::Shutdown => {
-                DomainOp::Shutdown(ShutdownReason::Poweroff)
-            }
-        })
-        .await;
-        let up = || self.board.current().domains().any(|view| wanted(view));
-        let patience = tokio::time::timeout(STOP_PATIENCE, async {
-            while up() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        });
-        if patience.await.is_err() {
-            warn!("Some guests have not shut down yet, they are left to themselves");
-        }
-    }
-
-    async fn with_each(
-        self: &Arc<Self>,
-        wanted: impl Fn(&DomainView) -> bool,
-        op: impl Fn(&DomainView) -> DomainOp,
-    ) {
-        let turns = Arc::new(Semaphore::new(AT_A_TIME));
-        let mut tasks = JoinSet::new();
-        for view in self.board.current().domains().filter(|view| wanted(view)) {
-            let (core, turns, view, op) = (self.clone(), turns.clone(), view.clone(), op(view));
-            tasks.spawn(async move {
-                let _turn = turns.acquire().await;
-                let what = op.name();
-                match core.ask(&view, op).await {
-                    Ok(_) => info!(domain = %view.name(), op = what, "Done as xend starts or stops"),
-                    Err(error) => {
-                        error!(domain = %view.name(), op = what, %error, "Failed as xend starts or stops");
-                    }
+    /// Adopts a domain that has no driver, if it is still there.
+    pub(super) async fn adopt_unknown(self: Arc<Self>, domid: DomId) {
+        match self.hypervisor.domain(domid).await {
+            Ok(Some(facts)) if facts.flags.dying => {}
+            Ok(Some(facts)) => match self.registry.get(&facts.uuid) {
+                // A defined domain that another toolstack has started, or one that is just being
+                // built.
+                Some(driver) => driver.notify_changed(),
+                None => {
+                    info!(domain = %facts.name, %domid, "Adopting a domain that another toolstack has started");
+                    self.adopt_running(facts, None, None).await;
                 }
-            });
+            },
+            Ok(None) => {}
+            Err(error) => warn!(%domid, %error, "Could not read a domain"),
         }
-        while tasks.join_next().await.is_some() {}
     }
 }
 
-/// A domain that is not managed cannot be suspended; it shuts down at least.
-fn on_xend_stop(config: &DomainConfig, managed: bool) -> OnXendStop {
-    match config.on_xend_stop {
-        OnXendStop::Suspend if !managed => OnXendStop::Shutdown,
-        other => other,
-    }
+/// What the hypervisor knows of a domain whose configuration cannot be read.
+fn config_from_facts(facts: &DomainFacts) -> DomainConfig {
+    let mut config = DomainConfig::new(facts.name.clone(), (facts.memory_kib / 1024).max(1));
+    config.set_vcpus(facts.online_vcpus);
+    config.uuid = Some(facts.uuid);
+    config
 }
