@@ -63,8 +63,8 @@ pub enum What {
 }
 
 impl What {
-    /// Whether the event is of no interest once the operation is over.
-    pub fn is_passing(&self) -> bool {
+    /// Whether the event is of no interest once its operation is over.
+    pub fn is_progress(&self) -> bool {
         matches!(self, Self::Progress(_))
     }
 }
@@ -208,7 +208,7 @@ impl Entries {
                 self.histories.remove(&longest);
             }
         }
-        if event.what.is_passing() {
+        if event.what.is_progress() {
             return;
         }
         // Late events of a domain that is gone do not bring its history back.

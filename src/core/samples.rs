@@ -10,11 +10,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Interval between two rounds of samples.
-pub const ROUND: Duration = Duration::from_secs(3);
+pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(3);
 /// Samples kept of each domain.
 pub const KEPT: usize = 100;
 /// The time that these cover: five minutes.
-pub const SPAN: Duration = Duration::from_secs(ROUND.as_secs() * KEPT as u64);
+pub const SPAN: Duration = Duration::from_secs(SAMPLE_INTERVAL.as_secs() * KEPT as u64);
 
 /// What a domain used between two rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -115,19 +115,19 @@ mod tests {
         let at = |seconds| snapshot(&[facts(1, Duration::from_secs_f64(seconds))]);
         samples.take(&at(10.0));
         assert!(samples.of(&uuid).is_empty(), "no sample before the second round");
-        tokio::time::advance(ROUND).await;
+        tokio::time::advance(SAMPLE_INTERVAL).await;
         let second = at(11.5);
         samples.take(&second);
         samples.take(&second);
         assert_eq!(samples.of(&uuid), [Sample { cpu: 50.0, memory_kib: 65_536 }]);
         assert_eq!(samples.last().number, 2);
         for _ in 0..KEPT {
-            tokio::time::advance(ROUND).await;
+            tokio::time::advance(SAMPLE_INTERVAL).await;
             samples.take(&at(11.5));
         }
         assert_eq!(samples.of(&uuid).len(), KEPT);
         assert!(samples.of(&uuid).iter().all(|sample| sample.cpu == 0.0));
-        tokio::time::advance(ROUND).await;
+        tokio::time::advance(SAMPLE_INTERVAL).await;
         samples.take(&snapshot(&[]));
         assert!(samples.of(&uuid).is_empty(), "a domain that is gone has no samples");
     }

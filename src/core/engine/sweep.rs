@@ -4,7 +4,7 @@ use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::ports::DomainChanged;
 use crate::core::publisher::SweepDifferences;
-use crate::core::samples::ROUND;
+use crate::core::samples::SAMPLE_INTERVAL;
 use crate::core::snapshot::Snapshot;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Core {
     /// Takes samples for ever, whether there are readers or not: a new reader sees the last
     /// minutes.
     pub(super) async fn take_samples(self: Arc<Self>) {
-        let mut ticks = interval(ROUND);
+        let mut ticks = interval(SAMPLE_INTERVAL);
         loop {
             ticks.tick().await;
             // Without an answer of the hypervisor there is no sample. The readers' sweeps log it.
