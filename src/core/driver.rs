@@ -1,9 +1,9 @@
 //! One driver task for each domain: operations on one domain run in order, and no domain waits for
 //! another.
 //!
-//! The driver checks an operation against [`super::lifecycle`], has the hypervisor carry it out, and
-//! publishes the domain's new state before it answers: a read that starts after the answer sees the
-//! effect.
+//! The driver checks an operation against [`super::lifecycle`], has the hypervisor carry it out,
+//! and publishes the domain's new state before it answers: a read that starts after the answer sees
+//! the effect.
 
 mod build;
 mod cpu;
@@ -170,7 +170,10 @@ impl Driver {
         match self.refresh().await {
             Ok(_) => {}
             Err(Error::Gone(_)) => {
-                info!(domain = %self.config.name, %domid, "Domain was destroyed by another toolstack");
+                info!(
+                    domain = %self.config.name, %domid,
+                    "Domain was destroyed by another toolstack"
+                );
                 return;
             }
             Err(error) => {

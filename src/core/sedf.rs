@@ -36,7 +36,8 @@ pub fn translate(params: &SedfParams, current: &SchedParams) -> Result<SchedPara
         SchedParams::Rtds(_) => {
             if params.period < Duration::from_micros(1) || params.slice < Duration::from_micros(1) {
                 return Err(Invalid::new(
-                    "slice: this host's scheduler (rtds) needs a period and a slice of 1000 ns at least",
+                    "slice: this host's scheduler (rtds) needs a period and a slice of 1000 ns at \
+                     least",
                 ));
             }
             SchedParams::Rtds(Rtds { period: params.period, budget: params.slice })

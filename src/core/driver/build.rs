@@ -108,7 +108,10 @@ impl Driver {
         match self.core.hypervisor.config(facts.domid).await {
             Ok(mut config) => {
                 self.core.complete_definition(&mut config);
-                info!(domain = %self.config.name, domid = %facts.domid, "Domain was started by another toolstack");
+                info!(
+                    domain = %self.config.name, domid = %facts.domid,
+                    "Domain was started by another toolstack"
+                );
                 config.name = self.config.name.clone();
                 self.config = Arc::new(config);
                 self.domid = Some(facts.domid);
@@ -117,7 +120,10 @@ impl Driver {
                 self.publish(Some(facts), None);
             }
             Err(error) => {
-                warn!(domain = %self.config.name, domid = %facts.domid, %error, "Could not read a domain's configuration");
+                warn!(
+                    domain = %self.config.name, domid = %facts.domid, %error,
+                    "Could not read a domain's configuration"
+                );
             }
         }
     }

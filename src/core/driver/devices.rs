@@ -131,7 +131,8 @@ impl Driver {
             }
             (old, _) => {
                 let reason = format!(
-                    "Refusing to reconfigure device {} {}: only CD-ROM drives and PCI, SCSI and USB devices change while they are plugged in",
+                    "Refusing to reconfigure device {} {}: only CD-ROM drives and PCI, SCSI and \
+                     USB devices change while they are plugged in",
                     old.class(),
                     wanted.text
                 );

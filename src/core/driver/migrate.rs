@@ -66,7 +66,10 @@ impl Driver {
         match answer {
             Ok(verdict) => self.apply_verdict(verdict).await?,
             Err(error) => {
-                warn!(domain = %self.config.name, %domid, %error, "The connection was lost while the domain was being handed over");
+                warn!(
+                    domain = %self.config.name, %domid, %error,
+                    "The connection was lost while the domain was being handed over"
+                );
                 self.resolve_handover().await?;
             }
         }
@@ -91,7 +94,10 @@ impl Driver {
         while let Built::NotYet(stage) =
             self.core.limited("Waiting for the other host", link.built()).await?
         {
-            info!(domain = %self.config.name, to = %handover.to, stage, "The other host is building the domain");
+            info!(
+                domain = %self.config.name, to = %handover.to, stage,
+                "The other host is building the domain"
+            );
         }
         self.store_note(Note::HandedOver(handover.clone())).await
     }
@@ -213,7 +219,10 @@ impl Driver {
         }
         info!(domain = %self.config.name, %domid, "Domain has come from another host");
         if let Err(error) = self.core.hypervisor.unpause(domid).await {
-            error!(domain = %self.config.name, %domid, %error, "A domain from another host could not be unpaused");
+            error!(
+                domain = %self.config.name, %domid, %error,
+                "A domain from another host could not be unpaused"
+            );
         }
         let _ = self.refresh().await;
         Ok(Outcome::Domain(self.current_view().unwrap_or(view)))
@@ -248,7 +257,10 @@ impl Driver {
         self.core.arrivals.settle(id).await;
         if self.domid.is_some() {
             if let Err(error) = self.destroy().await {
-                error!(domain = %self.config.name, %error, "A domain that did not arrive could not be destroyed");
+                error!(
+                    domain = %self.config.name, %error,
+                    "A domain that did not arrive could not be destroyed"
+                );
                 return;
             }
         } else if self.state == State::Building {

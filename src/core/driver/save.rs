@@ -169,11 +169,17 @@ impl Driver {
         let recovered = match self.state {
             // The checkpoint is complete, and the domain was about to leave the host.
             State::Stopped(ShutdownReason::Suspend) | State::Dying if has_checkpoint => {
-                info!(domain = %name, %domid, "Xend was stopped while the domain was being suspended: finishing it");
+                info!(
+                    domain = %name, %domid,
+                    "Xend was stopped while the domain was being suspended: finishing it"
+                );
                 self.suspend_done().await
             }
             State::Stopped(ShutdownReason::Suspend) if note.is_some() => {
-                info!(domain = %name, %domid, "Xend was stopped while the domain was being saved: it goes on");
+                info!(
+                    domain = %name, %domid,
+                    "Xend was stopped while the domain was being saved: it goes on"
+                );
                 self.unsuspend(domid).await;
                 Ok(())
             }
@@ -257,7 +263,10 @@ impl Driver {
 
     pub(super) async fn unsuspend(&mut self, domid: DomId) {
         if let Err(error) = self.core.hypervisor.unsuspend(domid).await {
-            error!(domain = %self.config.name, %domid, %error, "The domain could not be unsuspended");
+            error!(
+                domain = %self.config.name, %domid, %error,
+                "The domain could not be unsuspended"
+            );
         }
         if let Err(error) = self.refresh().await {
             warn!(domain = %self.config.name, %domid, %error, "Could not read the domain");
@@ -294,7 +303,10 @@ impl Driver {
             let percent = progress.percent();
             if percent / 10 > logged / 10 {
                 logged = percent;
-                info!(domain = %self.config.name, what, percent, bytes = progress.done, "Under way");
+                info!(
+                    domain = %self.config.name, what, percent, bytes = progress.done,
+                    "Under way"
+                );
             }
             let facts = self.current_view().and_then(|view| view.facts.clone());
             self.publish(facts, Some(progress));

@@ -39,14 +39,20 @@ impl Driver {
             AfterStop::Preserve => Ok(()),
             AfterStop::Destroy => self.destroy().await,
             AfterStop::DestroyLooping => {
-                error!(domain = %name, %domid, "Domain stops too soon after its start, it is not restarted");
+                error!(
+                    domain = %name, %domid,
+                    "Domain stops too soon after its start, it is not restarted"
+                );
                 self.destroy().await
             }
             AfterStop::Restart => self.restart().await,
             AfterStop::RenameRestart => self.rename_restart(domid).await,
         };
         if let Err(error) = done {
-            error!(domain = %name, %domid, %error, then = ?action.then, "Could not deal with a stopped domain");
+            error!(
+                domain = %name, %domid, %error, then = ?action.then,
+                "Could not deal with a stopped domain"
+            );
         }
     }
 
@@ -83,7 +89,10 @@ impl Driver {
         }
         .await;
         let (config, facts) = renamed.inspect_err(|_| self.core.registry.release(&kept_uuid))?;
-        info!(domain = %self.config.name, %domid, kept = %kept_name, "Stopped domain is kept under another name");
+        info!(
+            domain = %self.config.name, %domid, kept = %kept_name,
+            "Stopped domain is kept under another name"
+        );
         self.core.publisher.remove(&self.uuid);
         Self::running(self.core.clone(), inbox, Arc::new(config), facts, None).start();
         let config = self.config.clone();

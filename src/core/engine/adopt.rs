@@ -46,7 +46,10 @@ impl Core {
             if note.taken {
                 continue;
             }
-            warn!(uuid = %note.domain, "A domain was arriving from another host when xend was stopped: destroying it");
+            warn!(
+                uuid = %note.domain,
+                "A domain was arriving from another host when xend was stopped: destroying it"
+            );
             for facts in self.hypervisor.domains().await? {
                 if facts.uuid == note.domain {
                     let destroy = |transfer| self.hypervisor.destroy(facts.domid, transfer);
@@ -74,7 +77,10 @@ impl Core {
         let mut config = match self.hypervisor.config(domid).await {
             Ok(config) => config,
             Err(error) => {
-                warn!(domain = %facts.name, %domid, %error, "Adopting a domain without its configuration");
+                warn!(
+                    domain = %facts.name, %domid, %error,
+                    "Adopting a domain without its configuration"
+                );
                 config_from_facts(&facts)
             }
         };
@@ -86,7 +92,10 @@ impl Core {
             }
             // Its driver gives it its own name as soon as that is free.
             config.name = DomName::adopted(&format!("{}-{domid}", config.name));
-            warn!(domain = %facts.name, %domid, shown = %config.name, "A domain's name is taken, it is shown by another one");
+            warn!(
+                domain = %facts.name, %domid, shown = %config.name,
+                "A domain's name is taken, it is shown by another one"
+            );
             if self.registry.reserve(facts.uuid, &config.name, handle).is_err() {
                 return;
             }
@@ -107,7 +116,10 @@ impl Core {
         let (handle, inbox) = mailbox();
         if self.registry.reserve(uuid, &config.name, handle).is_err() {
             // It stays on disk.
-            error!(domain = %config.name, %uuid, "A stored domain is left out: another one has its name");
+            error!(
+                domain = %config.name, %uuid,
+                "A stored domain is left out: another one has its name"
+            );
             return;
         }
         let mut driver = Driver::halted(self.clone(), inbox, uuid, config, suspended);
@@ -126,7 +138,10 @@ impl Core {
                 // built.
                 Some(driver) => driver.notify_changed(),
                 None => {
-                    info!(domain = %facts.name, %domid, "Adopting a domain that another toolstack has started");
+                    info!(
+                        domain = %facts.name, %domid,
+                        "Adopting a domain that another toolstack has started"
+                    );
                     self.adopt_running(facts, None, None).await;
                 }
             },

@@ -66,9 +66,15 @@ impl Core {
                 let _permit = permits.acquire().await;
                 let name = op.name();
                 match core.request(&view, op).await {
-                    Ok(_) => info!(domain = %view.name(), op = name, "Done as xend starts or stops"),
+                    Ok(_) => info!(
+                        domain = %view.name(), op = name,
+                        "Done as xend starts or stops"
+                    ),
                     Err(error) => {
-                        error!(domain = %view.name(), op = name, %error, "Failed as xend starts or stops");
+                        error!(
+                            domain = %view.name(), op = name, %error,
+                            "Failed as xend starts or stops"
+                        );
                     }
                 }
             });

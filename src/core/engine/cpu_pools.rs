@@ -1,4 +1,4 @@
-//! CPU pools. Stored pools with `auto_start` are made again when the host has booted.
+//! CPU pools. Stored pools with `auto_start` are made again after a boot of the host.
 
 use crate::core::context::Core;
 use crate::core::error::Error;

@@ -1,4 +1,4 @@
-//! Changes of the host's network. Stored networks and VLANs are made again when the host has booted.
+//! Changes of the host's network. Stored networks and VLANs are made again after a boot of the host.
 
 use crate::core::context::Core;
 use crate::core::error::Error;
