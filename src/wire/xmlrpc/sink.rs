@@ -35,7 +35,7 @@ fn is_one_of(keys: &[&str], field: &[Value]) -> bool {
 }
 
 impl Node for Value {
-    const TELLS_SCREENS: bool = true;
+    const SHOWS_VNC_LOCATION: bool = true;
 
     fn text(text: &[u8]) -> Self {
         Self::Text(String::from_utf8_lossy(text).into_owned())
