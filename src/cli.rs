@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Hypervisor, Switch, value};
+use crate::config::{Hypervisor, ListenIp, Switch};
 use crate::core::model::Scheduler;
 
 /// `xend` and what may follow it.
@@ -100,7 +100,11 @@ pub enum Command {
         user: String,
     },
     /// Print every key of xend-config.sxp with its default and what it is for
-    Keys,
+    Keys {
+        /// Print a commented xend-config.sxp instead, with all defaults
+        #[arg(long)]
+        sample: bool,
+    },
     /// Check domain configurations: say what is wrong or probably not meant, and print what xend
     /// understands
     Check {
@@ -122,7 +126,7 @@ fn http_option(text: &str) -> Result<Switch<SocketAddr>, String> {
     let (address, port) = text.rsplit_once(':').ok_or("Give ADDR:PORT or off")?;
     let port = port.parse().map_err(|_| format!("'{port}' is not a port (0 to 65535)"))?;
     let address = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
-    let ip = value::address(address).ok_or_else(|| format!("'{address}' is not an IP address"))?;
+    let ListenIp(ip) = address.parse().map_err(|_| format!("'{address}' is not an IP address"))?;
     Ok(Switch::On(SocketAddr::new(ip, port)))
 }
 
