@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 use xend::auth::{self, PasswordFile};
 use xend::backend::sim::{Sim, SimSettings};
 use xend::check;
-use xend::cli::{Cli, Command, RunOptions};
+use xend::cli::{Cli, Command};
 use xend::config::{
-    self, Auth, Config, Diagnostic, Environment, Hypervisor, LiveTunables, RpcListener, Severity,
-    Switch, Tunables,
+    self, Auth, Config, Diagnostic, Environment, Hypervisor, LiveTunables, RpcListener, RunOptions,
+    Severity, Switch, Tunables,
 };
 use xend::core::engine::{Engine, Outside, Policy, Settings};
 use xend::core::model::Uuid;

@@ -4,15 +4,6 @@ use super::diagnostic::Origin;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A feature that can be turned off.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Switch<T> {
-    /// Turned off.
-    Off,
-    /// Turned on, with its settings.
-    On(T),
-}
-
 /// A unix socket to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnixSocket {

@@ -3,10 +3,10 @@
 use super::diagnostic::Origin;
 use super::file::ConfigFile;
 use super::keys::ListenerGroup;
-use super::listener::{Auth, ListenAddress, RpcListener, Switch, TlsFiles, XenApiEntry};
+use super::listener::{Auth, ListenAddress, RpcListener, TlsFiles, XenApiEntry};
+use super::options::{RunOptions, Switch};
 use super::paths::DefaultPaths;
 use super::settings::FileSettings;
-use crate::cli::RunOptions;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -3,21 +3,29 @@
 use super::diagnostic::{Diagnostic, KeyPositions, Origin};
 use super::error::ConfigError;
 use super::file::ConfigFile;
-use super::hypervisor::{Hypervisor, SimHost};
 use super::keys::ListenerGroup;
-use super::listener::{RpcListener, Switch, UnixSocket};
+use super::listener::{RpcListener, UnixSocket};
 use super::listeners;
+use super::options::{Hypervisor, RunOptions, Switch};
 use super::paths::{DefaultPaths, Environment};
 use super::settings::FileSettings;
 use super::table::keys;
 use super::tunables::{LiveTunables, Tunables};
-use crate::cli::RunOptions;
 use crate::core::model::{Password, Scheduler};
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The size of the simulated host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SimHost {
+    /// Physical CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+}
 
 /// The configuration of a daemon at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]

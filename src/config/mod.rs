@@ -8,6 +8,7 @@
 //! obsolete      the keys that xend read and that have no effect here
 //! reference     prints both tables: `xend keys` and dist/xend-config.sxp
 //! file          reads a file into FileSettings, with a Diagnostic for each wrong entry
+//! options       the options of the command line
 //! load          command line over file, into Config
 //! tunables      the settings that SIGHUP changes
 //! ```
@@ -19,12 +20,12 @@ mod diagnostic;
 mod entry;
 mod error;
 mod file;
-mod hypervisor;
 mod keys;
 mod listener;
 mod listeners;
 mod load;
 mod obsolete;
+mod options;
 mod paths;
 mod reference;
 mod settings;
@@ -38,9 +39,9 @@ mod tests;
 pub use address::ListenIp;
 pub use diagnostic::{Diagnostic, KeyPositions, Origin, Position, Severity};
 pub use error::ConfigError;
-pub use hypervisor::{Hypervisor, SimHost};
-pub use listener::{Auth, ListenAddress, RpcListener, Switch, TlsFiles, UnixSocket};
-pub use load::{Config, Origins};
+pub use listener::{Auth, ListenAddress, RpcListener, TlsFiles, UnixSocket};
+pub use load::{Config, Origins, SimHost};
+pub use options::{Hypervisor, RunOptions, Switch};
 pub use paths::{DefaultPaths, Environment};
 pub use reference::{reference, sample_file};
 pub use tunables::{LiveTunables, Tunables};

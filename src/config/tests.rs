@@ -1,7 +1,6 @@
 mod listeners;
 
 use super::*;
-use crate::cli::RunOptions;
 use crate::core::model::{DeviceDefaults, Password, Scheduler, Text};
 use std::collections::HashSet;
 use std::io::Write as _;

@@ -10,8 +10,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::either::Either;
-use xend::cli::RunOptions;
-use xend::config::{Config, Environment, Switch, Tunables};
+use xend::config::{Config, Environment, RunOptions, Switch, Tunables};
 use xend::server::{Inherited, Listener, Server, listen};
 
 /// Time limit that nothing reaches unless it fails, even on a busy machine.
