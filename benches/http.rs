@@ -210,7 +210,7 @@ async fn serve(router: Router) -> SocketAddr {
     };
     let environment = Environment { home: Some(std::env::temp_dir()), ..Environment::default() };
     let (config, _) = Config::load(&options, &environment).unwrap();
-    let live = config.live();
+    let live = config.live_tunables();
     let server = Server::new(Arc::clone(&live), 512);
     let app = router.layer(axum::middleware::from_fn_with_state(Guard::new(live), Guard::check));
     let mut address = None;

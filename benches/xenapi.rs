@@ -242,7 +242,7 @@ async fn serve(app: Router) -> SocketAddr {
     };
     let (config, _) = Config::load(&options, &Environment::default()).unwrap();
     let listeners = listen::open(&config, Inherited::default()).await.unwrap().http;
-    let live = config.live();
+    let live = config.live_tunables();
     let guard = Guard::new(Arc::clone(&live));
     let app = app.layer(axum::middleware::from_fn_with_state(guard, Guard::check));
     let server = Server::new(live, 64);

@@ -1,14 +1,15 @@
-//! `(vdi (location file:/...) (size 1048576) ...)`: what a host has beside its domains, for a file.
+//! Items of the host's inventory as stored: `(vdi (location file:/...) (size 1048576) ...)`.
 
-use super::ShapeError;
+use super::error::ShapeError;
 use super::fields::Fields;
-use super::sink::{Sink, TreeSink};
+use super::sink::Sink;
+use super::tree_sink::TreeSink;
 use crate::core::model::{
     Invalid, Item, MAX_CPUS, Network, Notes, Pool, Thing, Uuid, Vdi, VdiKind, Vlan,
 };
 use crate::sxp::Sxp;
 
-/// Writes an item. Its UUID is the file's name.
+/// Writes an item without its UUID, which is the name of its file.
 pub fn stored_item(item: &Item) -> Sxp {
     let mut sink = TreeSink::default();
     let flag = |sink: &mut TreeSink, key, on: bool| sink.uint_field(key, u8::from(on));
@@ -50,7 +51,7 @@ pub fn stored_item(item: &Item) -> Sxp {
     sink.into_values().pop().unwrap_or_else(|| Sxp::list([]))
 }
 
-/// Reads it back.
+/// Reads a stored item.
 pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
     let head = sxp.head().unwrap_or_default();
     let mut fields = Fields::new(head, sxp.tail())?;
@@ -62,16 +63,22 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
                 fields.number("size", " of bytes", u64::MAX)?.ok_or_else(|| missing("size"))?;
             let kind = fields.parse::<VdiKind>("type")?.ok_or_else(|| missing("type"))?;
             let mut flag = |key: &str| fields.number(key, "", 1).map(|on| on == Some(1));
-            let (own, sharable, read_only) = (flag("own")?, flag("sharable")?, flag("read_only")?);
-            Thing::Vdi(Vdi { location, size, kind, own, sharable, read_only })
+            Thing::Vdi(Vdi {
+                own: flag("own")?,
+                sharable: flag("sharable")?,
+                read_only: flag("read_only")?,
+                location,
+                size,
+                kind,
+            })
         }
         "network" => {
             let network = fields.checked("bridge", Network::new)?;
             Thing::Network(network.ok_or_else(|| missing("bridge"))?)
         }
         "vlan" => {
-            let (device, bridge) =
-                (fields.text("device")?.to_string(), fields.text("bridge")?.to_string());
+            let device = fields.text("device")?.to_string();
+            let bridge = fields.text("bridge")?.to_string();
             let tag = fields.checked("tag", |tag| {
                 let tag = tag.parse().map_err(|_| Invalid::new("a number is expected"))?;
                 Vlan::new(&device, tag, &bridge)
@@ -116,14 +123,13 @@ mod tests {
     use crate::sxp::{Limits, read_one};
 
     #[test]
-    fn items_read_back() {
+    fn stored_items_read_back() {
         let mut notes = Notes::default();
         notes.set("name_label", Some(Note::Text("a disk (1)".into()))).unwrap();
         notes.set_entry("other_config", "location", Some("phy:/dev/x")).unwrap();
-        let (location, size) = ("file:/var/lib/a b.img".into(), 1 << 40);
         let vdi = Vdi {
-            location,
-            size,
+            location: "file:/var/lib/a b.img".into(),
+            size: 1 << 40,
             kind: VdiKind::User,
             own: true,
             sharable: false,
@@ -131,9 +137,13 @@ mod tests {
         };
         let network = Network::new("xenbr0").unwrap();
         let uuid = Uuid::from_u128(7);
-        let (name, scheduler) = ("new".to_owned(), Scheduler::Credit2);
-        let pool =
-            Pool { name, scheduler, cpus: "1,3".parse().unwrap(), ncpu: 2, auto_start: true };
+        let pool = Pool {
+            name: "new".to_owned(),
+            scheduler: Scheduler::Credit2,
+            cpus: "1,3".parse().unwrap(),
+            ncpu: 2,
+            auto_start: true,
+        };
         let things = [
             Thing::Vdi(vdi),
             Thing::Network(network),

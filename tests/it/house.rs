@@ -86,8 +86,8 @@ fn a_crate_stays_where_it_belongs() {
         ("lexpr", &["sxp"]),
         ("anyhow", &["main.rs"]),
         ("clap", &["main.rs", "cli.rs", "config"]),
-        ("rustix", &["backend", "store"]),
-        ("nix", &["server", "config"]),
+        ("rustix", &["backend", "store", "server", "config"]),
+        ("uzers", &["server"]),
     ] {
         for file in sources(&src()) {
             if home.iter().any(|home| file.starts_with(src().join(home))) {

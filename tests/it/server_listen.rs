@@ -1,9 +1,8 @@
-//! Listeners: sockets that are stale, alive, in the way, inherited or unwanted.
-
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+//! Listeners: stale, used, inherited and unwanted sockets.
 
 use crate::server_support::{config_in, tcp_address};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 use tempfile::TempDir;
 use xend::config::{Config, Switch, UnixSocket};
 use xend::server::listen::{self, ListenError};
@@ -33,7 +32,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn each_kind_can_be_off_but_not_both() {
+async fn tcp_or_unix_can_be_off_but_not_both() {
     let dir = tempfile::tempdir().unwrap();
     let both = config_in(&dir);
     let names: Vec<_> = open(&both).await.unwrap().iter().map(ToString::to_string).collect();
@@ -46,12 +45,13 @@ async fn each_kind_can_be_off_but_not_both() {
     let none = Config { unix: Switch::Off, ..unix_only(&dir) };
     assert_eq!(
         open(&none).await.unwrap_err().to_string(),
-        "Nothing to listen on: turn on xend-http-server or xend-unix-server, or mend what was left out"
+        "Nothing to listen on: turn on xend-http-server or xend-unix-server, or fix the listeners \
+         that are not served"
     );
 }
 
 #[tokio::test]
-async fn a_socket_is_ours_alone_unless_configured() {
+async fn a_socket_is_private_unless_configured_otherwise() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = unix_only(&dir);
     let path = socket(&config).path.clone();
@@ -60,7 +60,7 @@ async fn a_socket_is_ours_alone_unless_configured() {
     assert_eq!(mode(path.parent().unwrap()), 0o700, "a directory that had to be made");
     drop(listeners);
 
-    let own_group = nix::unistd::getegid().to_string();
+    let own_group = rustix::process::getegid().as_raw().to_string();
     let group = Some(own_group.clone());
     config.unix = Switch::On(UnixSocket { path: path.clone(), mode: 0o660, group });
     let _listeners = open(&config).await.unwrap();
@@ -86,13 +86,13 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_an_error() {
     let config = unix_only(&dir);
     let path = socket(&config).path.clone();
     std::fs::create_dir(path.parent().unwrap()).unwrap();
-    // The standard library leaves the file behind, as a daemon does that was killed.
+    // The standard library leaves the file behind, as a killed daemon does.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists());
 
     let listeners = open(&config).await.unwrap();
     let error = open(&config).await.unwrap_err();
-    assert!(matches!(&error, ListenError::Live(live) if *live == path));
+    assert!(matches!(&error, ListenError::InUse(used) if *used == path));
     assert_eq!(
         error.to_string(),
         format!(
@@ -106,7 +106,7 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_socket_stays() {
+async fn a_file_that_is_not_a_socket_stays() {
     let dir = tempfile::tempdir().unwrap();
     let config = unix_only(&dir);
     let path = &socket(&config).path;
@@ -119,7 +119,7 @@ async fn what_is_not_a_socket_stays() {
 }
 
 #[tokio::test]
-async fn only_our_own_socket_is_removed() {
+async fn the_socket_of_another_server_is_not_removed() {
     let dir = tempfile::tempdir().unwrap();
     let config = unix_only(&dir);
     let path = &socket(&config).path;
@@ -151,7 +151,7 @@ async fn a_port_that_is_taken_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_inherited_socket_takes_the_place_of_its_kind() {
+async fn an_inherited_socket_replaces_the_configured_one() {
     let dir = tempfile::tempdir().unwrap();
     let config = config_in(&dir);
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -159,7 +159,7 @@ async fn an_inherited_socket_takes_the_place_of_its_kind() {
     let listeners = inherit(&config, Inherited { tcp: vec![tcp], unix: Vec::new() }).await.unwrap();
     assert_eq!(listeners.len(), 2);
     assert_eq!(tcp_address(&listeners), Some(address));
-    assert!(socket(&config).path.exists(), "the other kind is our own");
+    assert!(socket(&config).path.exists(), "the other kind is configured");
     drop(listeners);
 
     let path = dir.path().join("handed-over");
@@ -171,5 +171,5 @@ async fn an_inherited_socket_takes_the_place_of_its_kind() {
     );
     assert!(!socket(&config).path.exists());
     drop(listeners);
-    assert!(path.exists(), "whoever made it removes it");
+    assert!(path.exists(), "the service manager removes it");
 }

@@ -1,57 +1,61 @@
 //! A stream that ends when its client is too slow.
 //!
-//! One rule covers the client that sends nothing, the one that drips a request, the one that keeps
-//! a connection open for nothing and the one that does not take its answer: whenever it is the
-//! client's turn, it has a fixed patience.
+//! One time limit covers silent clients, requests that arrive in small pieces, connections that
+//! nobody uses, and clients that do not take their response: it counts whenever the daemon waits
+//! for the client.
 
+use super::activity::{Activity, Phase};
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
-
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::activity::{Activity, Phase};
-
-/// A stream whose reads and writes give up when the client's time is up.
+/// A stream whose reads and writes fail at the client's deadline.
 #[derive(Debug)]
-pub(super) struct Paced<S> {
+pub(super) struct TimeoutStream<S> {
     stream: S,
     activity: Arc<Activity>,
-    patience: Duration,
-    reading: Alarm,
-    writing: Alarm,
-    /// Since when the client has not taken a byte of what we have for it.
-    stalled: Option<Instant>,
+    timeout: Duration,
+    read_timer: Timer,
+    write_timer: Timer,
+    /// Since when the client takes no bytes.
+    stalled_since: Option<Instant>,
 }
 
-impl<S> Paced<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>, patience: Duration) -> Self {
-        let (reading, writing) = (Alarm::default(), Alarm::default());
-        Self { stream, activity, patience, reading, writing, stalled: None }
+impl<S> TimeoutStream<S> {
+    pub(super) fn new(stream: S, activity: Arc<Activity>, timeout: Duration) -> Self {
+        Self {
+            stream,
+            activity,
+            timeout,
+            read_timer: Timer::default(),
+            write_timer: Timer::default(),
+            stalled_since: None,
+        }
     }
 
-    /// Judges a write: progress is noted, a wait is bounded.
+    /// Records the progress of a write, or fails it at the deadline.
     fn after_write(
         &mut self,
         cx: &mut Context<'_>,
         result: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if result.is_ready() {
-            self.stalled = None;
-            self.activity.wrote_some();
+            self.stalled_since = None;
+            self.activity.bytes_written();
             return result;
         }
-        let since = *self.stalled.get_or_insert_with(Instant::now);
-        ready!(self.writing.poll(cx, since + self.patience));
+        let since = *self.stalled_since.get_or_insert_with(Instant::now);
+        ready!(self.write_timer.poll(cx, since + self.timeout));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimeoutStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -61,33 +65,30 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         let before = buf.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut this.stream).poll_read(cx, buf) {
             if buf.filled().len() > before {
-                this.activity.read_some();
+                this.activity.bytes_read();
             }
             return Poll::Ready(result);
         }
         loop {
-            let Some(deadline) = this.activity.deadline(this.patience) else {
+            let Some(deadline) = this.activity.deadline(this.timeout) else {
                 return Poll::Pending;
             };
-            ready!(this.reading.poll(cx, deadline));
-            // Writing may have moved the deadline while the alarm was being polled.
-            if this
-                .activity
-                .deadline(this.patience)
-                .is_some_and(|deadline| deadline <= Instant::now())
-            {
+            ready!(this.read_timer.poll(cx, deadline));
+            // A write may have moved the deadline while the timer was polled.
+            let deadline = this.activity.deadline(this.timeout);
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 break;
             }
         }
         match this.activity.phase() {
-            // Between requests an end of the stream is the normal way to part.
+            // Between requests, the end of the stream is a normal end of the connection.
             Phase::Idle => Poll::Ready(Ok(())),
             Phase::Receiving | Phase::Handling => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
         }
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -121,14 +122,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 }
 
-/// A timer for a deadline that mostly moves away.
+/// A timer for a deadline that usually moves to later.
 ///
-/// It is set anew only when it rings too early or would ring too late, so that a deadline which is
-/// put off with every request costs nothing.
+/// The timer is reset only when it fires too early or would fire too late, so moving the deadline
+/// with every request costs nothing.
 #[derive(Debug, Default)]
-struct Alarm(Option<Pin<Box<Sleep>>>);
+struct Timer(Option<Pin<Box<Sleep>>>);
 
-impl Alarm {
+impl Timer {
     /// Ready once `deadline` has passed.
     fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let deadline = tokio::time::Instant::from_std(deadline);

@@ -1,10 +1,9 @@
-//! The same answers as JSON, for scripts that are written today.
+//! Answers as JSON, for today's scripts.
 //!
-//! A record `(domain (domid 1) ...)` is `{"domain": {"domid": 1, ...}}`; keys that can come several
-//! times (`device`, `vcpu`) are arrays, even if there is one; numbers are numbers. Keys that nobody
-//! interprets hold strings and arrays of them.
+//! A record `(domain (domid 1) ...)` is `{"domain": {"domid": 1, ...}}`. Keys that can be repeated
+//! (`device`, `vcpu`) are arrays, even of one element; numbers are numbers. Keys that xend does not
+//! interpret hold strings and arrays of strings.
 
-use super::device::value;
 use super::sink::Sink;
 use crate::core::model::Property;
 use std::collections::BTreeMap;
@@ -29,7 +28,7 @@ impl JsonSink {
 
     fn string(&mut self, text: &[u8]) {
         let text = String::from_utf8_lossy(text);
-        // Writing a string into memory cannot fail.
+        // Writing to memory cannot fail.
         let _ = serde_json::to_writer(&mut self.out, &text);
     }
 
@@ -132,12 +131,12 @@ impl Sink for JsonSink {
         for (key, properties) in by_key {
             self.key(key);
             match properties.as_slice() {
-                [one] => one_value(self, one),
+                [property] => values(self, property),
                 several => {
                     self.begin_list();
                     for property in several {
                         self.separate();
-                        one_value(self, property);
+                        values(self, property);
                     }
                     self.end_list();
                 }
@@ -146,15 +145,15 @@ impl Sink for JsonSink {
     }
 }
 
-/// A key's value: nothing is null, one value is itself, several are an array.
-fn one_value(sink: &mut JsonSink, property: &Property) {
+/// Writes no value as null, one value as itself, and several as an array.
+fn values(sink: &mut JsonSink, property: &Property) {
     match property.values.as_slice() {
         [] => sink.out.extend_from_slice(b"null"),
-        [one] => value(sink, one),
+        [value] => sink.value(value),
         several => {
             sink.begin_list();
             for item in several {
-                value(sink, item);
+                sink.value(item);
             }
             sink.end_list();
         }

@@ -3,51 +3,51 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Lines that are kept at most.
+/// Number of lines to keep.
 const MAX_LINES: usize = 2_000;
-/// Bytes that are kept at most, line ends included.
+/// Number of bytes to keep, including line ends.
 const MAX_BYTES: usize = 256 * 1024;
-/// Bytes of a line that are kept at most.
+/// Number of bytes of a line to keep.
 const MAX_LINE: usize = 4 * 1024;
 
-/// A bounded memory of log lines. Clones share it.
+/// A bounded buffer of the latest log lines. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct LogRing(Arc<Mutex<Kept>>);
+pub struct LogRing(Arc<Mutex<Lines>>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Lines {
     lines: VecDeque<String>,
     bytes: usize,
 }
 
 impl LogRing {
-    /// Adds a line, without its line end, and forgets the oldest ones that no longer fit.
+    /// Adds a line without its line end, and drops the oldest lines above the limits.
     pub(super) fn push(&self, line: &str) {
         let mut end = line.len().min(MAX_LINE);
         while !line.is_char_boundary(end) {
             end -= 1;
         }
-        let mut kept = self.kept();
-        kept.bytes += end + 1;
-        kept.lines.push_back(line[..end].to_owned());
-        while kept.lines.len() > MAX_LINES || kept.bytes > MAX_BYTES {
-            let Some(oldest) = kept.lines.pop_front() else { break };
-            kept.bytes -= oldest.len() + 1;
+        let mut buffer = self.lock();
+        buffer.bytes += end + 1;
+        buffer.lines.push_back(line[..end].to_owned());
+        while buffer.lines.len() > MAX_LINES || buffer.bytes > MAX_BYTES {
+            let Some(oldest) = buffer.lines.pop_front() else { break };
+            buffer.bytes -= oldest.len() + 1;
         }
     }
 
-    /// The lines, oldest first, each with its line end.
+    /// The lines with their line ends, oldest first.
     pub fn text(&self) -> String {
-        let kept = self.kept();
-        let mut text = String::with_capacity(kept.bytes);
-        for line in &kept.lines {
+        let buffer = self.lock();
+        let mut text = String::with_capacity(buffer.bytes);
+        for line in &buffer.lines {
             text.push_str(line);
             text.push('\n');
         }
         text
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_the_latest_lines() {
+    fn the_latest_lines_are_kept() {
         let ring = LogRing::default();
         assert_eq!(ring.text(), "");
         for number in 0..MAX_LINES + 5 {
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn is_bounded_in_bytes() {
+    fn the_size_is_bounded() {
         let ring = LogRing::default();
         for _ in 0..1000 {
             ring.push(&"ü".repeat(MAX_LINE));

@@ -1,31 +1,28 @@
-//! Where log lines go.
+//! The writer of the log.
 
+use super::log_format::escape_control_characters;
+use super::log_ring::LogRing;
+use arc_swap::ArcSwap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::form::escape;
-use super::ring::LogRing;
-
-/// Where the lines go beside the ring.
+/// The destination of the log, in addition to the ring.
 #[derive(Debug)]
-pub(super) enum Sink {
+pub(super) enum LogTarget {
     Stderr,
     File {
         path: PathBuf,
-        /// The file now open under that path; a rotation puts another in its place.
+        /// The open file. A reload after a rotation replaces it.
         file: ArcSwap<File>,
     },
 }
 
-impl Sink {
-    /// A file to append to. Neither it nor its directory is for everybody's eyes, if we have to
-    /// make them.
+impl LogTarget {
+    /// Opens a file for appending. A new file or directory is not readable for others.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         if let Some(parent) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o750).create(parent)?;
@@ -39,25 +36,25 @@ fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o640).open(path)
 }
 
-/// The writer of the log: each line goes to the ring and to the sink.
+/// Writes each line to the ring and to the target.
 #[derive(Debug, Clone)]
-pub(super) struct Lines {
+pub(super) struct LogWriter {
     ring: LogRing,
-    sink: Arc<Sink>,
+    target: Arc<LogTarget>,
 }
 
-impl Lines {
-    pub(super) fn new(ring: LogRing, sink: Sink) -> Self {
-        Self { ring, sink: Arc::new(sink) }
+impl LogWriter {
+    pub(super) fn new(ring: LogRing, target: LogTarget) -> Self {
+        Self { ring, target: Arc::new(target) }
     }
 
     pub(super) fn ring(&self) -> &LogRing {
         &self.ring
     }
 
-    /// Opens the file under its path anew.
+    /// Opens the file again.
     pub(super) fn reopen(&self) -> Result<(), (PathBuf, io::Error)> {
-        if let Sink::File { path, file } = &*self.sink {
+        if let LogTarget::File { path, file } = &*self.target {
             let new = append(path).map_err(|error| (path.clone(), error))?;
             file.store(Arc::new(new));
         }
@@ -65,7 +62,7 @@ impl Lines {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for LogWriter {
     type Writer = &'a Self;
 
     fn make_writer(&'a self) -> Self::Writer {
@@ -73,18 +70,17 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// One call of `write` is one event, as the formatting layer of `tracing` does it.
-impl Write for &Lines {
+/// Each call of `write` is one event: the formatting layer of `tracing` calls it so.
+impl Write for &LogWriter {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        let mut line = escape(text.strip_suffix('\n').unwrap_or(&text));
+        let mut line = escape_control_characters(text.strip_suffix('\n').unwrap_or(&text));
         self.ring.push(&line);
         line.push('\n');
-        // A log that cannot be written, on a full disk or with nobody at the other end, must not
-        // trouble the work.
-        match &*self.sink {
-            Sink::Stderr => io::stderr().lock().write_all(line.as_bytes()).ok(),
-            Sink::File { file, .. } => (&**file.load()).write_all(line.as_bytes()).ok(),
+        // A failed write, on a full disk or to a closed pipe, must not disturb the daemon.
+        match &*self.target {
+            LogTarget::Stderr => io::stderr().lock().write_all(line.as_bytes()).ok(),
+            LogTarget::File { file, .. } => (&**file.load()).write_all(line.as_bytes()).ok(),
         };
         Ok(event.len())
     }

@@ -1,13 +1,12 @@
-//! One connection, from its first byte to its last.
+//! HTTP on one connection.
 
-use std::convert::Infallible;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
-
+use super::activity::Activity;
+use super::connection_limit::ConnectionPermit;
+use super::request_line::RequestLine;
+use super::timeout_stream::TimeoutStream;
+use crate::core::caller::Caller;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -15,66 +14,73 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::activity::Activity;
-use super::pace::Paced;
-use super::request_line::RequestLine;
-use super::slots::Slot;
-use crate::core::caller::Caller;
-
-/// The most that the request line and the headers may take together, in bytes.
+/// The largest request line and headers together, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// What ends a connection from outside.
+/// The tokens that end connections.
 #[derive(Debug, Clone)]
 pub(super) struct Shutdown {
-    /// Finish the request in hand, then close.
+    /// Finish the current request, then close.
     pub(super) soft: CancellationToken,
     /// Close at once.
     pub(super) hard: CancellationToken,
 }
 
-/// Serves the requests of one connection; returns when it is closed.
+/// Serves the requests of a connection until it is closed.
 pub(super) async fn serve<S>(
     stream: S,
     caller: Caller,
     app: Router,
-    slot: Slot,
-    patience: Duration,
+    permit: ConnectionPermit,
+    timeout: Duration,
     shutdown: Shutdown,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let activity = Arc::clone(&slot.activity);
-    let who = caller.to_string();
-    let stream = Paced::new(stream, Arc::clone(&activity), patience);
+    let activity = Arc::clone(&permit.activity);
+    let client = caller.to_string();
+    let stream = TimeoutStream::new(stream, Arc::clone(&activity), timeout);
     let stream = TokioIo::new(RequestLine::new(stream));
     let service =
         service_fn(|request| answer(request, app.clone(), caller.clone(), Arc::clone(&activity)));
-    // Old clients compare header names with their case. An end of the client's stream is no reason
-    // to drop a request that is being worked on.
+    // Old clients compare header names with their case. A client that closes its sending side still
+    // gets its response.
     let connection = http1::Builder::new()
         .title_case_headers(true)
         .half_close(true)
         .max_header_size(MAX_HEAD)
         .serve_connection(stream, service);
     let mut connection = pin!(connection);
-    let (mut draining, mut asked) = (false, false);
+    let mut draining = false;
+    let mut evicted = false;
     let result = loop {
         tokio::select! {
             result = connection.as_mut() => break result,
-            () = shutdown.hard.cancelled() => return,
+            () = shutdown.hard.cancelled() => {
+                if let Some(request) = activity.handled_request() {
+                    tracing::warn!("Closed {client} without an answer to {request}");
+                }
+                return;
+            }
             () = shutdown.soft.cancelled(), if !draining => {
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = slot.leave.cancelled(), if !asked => {
-                asked = true;
-                // It may have got busy since it was asked; then it leaves after its answer.
-                if slot.activity.waiting(Instant::now()).is_some() {
+            () = permit.evicted.cancelled(), if !evicted => {
+                evicted = true;
+                // A request may have arrived meanwhile; then the connection closes after its
+                // answer.
+                if activity.waiting(Instant::now()).is_some() {
                     return;
                 }
                 connection.as_mut().graceful_shutdown();
@@ -82,8 +88,8 @@ pub(super) async fn serve<S>(
         }
     };
     if let Err(error) = result {
-        let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        tracing::debug!("Connection of {who} ended: {error} {reason}");
+        let source = error.source().map(ToString::to_string).unwrap_or_default();
+        tracing::debug!("Connection of {client} ended: {error} {source}");
     }
 }
 
@@ -95,26 +101,27 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     let (mut head, body) = request.into_parts();
     head.extensions.insert(caller);
+    activity.head_received(head.method.clone(), head.uri.clone());
     let body = if body.is_end_stream() {
-        activity.received();
+        activity.request_received();
         Body::empty()
     } else {
-        activity.received_head();
-        Body::new(Watched { body, activity: Some(Arc::clone(&activity)) })
+        Body::new(TrackedBody { body, activity: Some(Arc::clone(&activity)) })
     };
     let result = app.oneshot(Request::from_parts(head, body)).await;
-    activity.answered();
+    activity.response_made();
     result
 }
 
-/// A request body that notes when it has all arrived.
-struct Watched {
+/// A request body that reports its end to the [`Activity`].
+struct TrackedBody {
     body: Incoming,
+    /// `None` after the end.
     activity: Option<Arc<Activity>>,
 }
 
-impl HttpBody for Watched {
-    type Data = axum::body::Bytes;
+impl HttpBody for TrackedBody {
+    type Data = Bytes;
     type Error = hyper::Error;
 
     fn poll_frame(
@@ -125,7 +132,7 @@ impl HttpBody for Watched {
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
         if frame.is_none() || this.body.is_end_stream() {
             if let Some(activity) = this.activity.take() {
-                activity.received();
+                activity.request_received();
             }
         }
         Poll::Ready(frame)

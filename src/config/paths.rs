@@ -1,13 +1,14 @@
-//! Default paths: xend's own for root, the XDG directories for anyone else.
+//! Default paths: xend's own for root, the XDG directories for other users.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
-/// What of the process decides about default paths.
+/// The properties of the process that decide about default paths.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     /// Whether the process runs as root.
     pub root: bool,
-    /// The user that it runs as.
+    /// The effective user id.
     pub uid: u32,
     /// `HOME`.
     pub home: Option<PathBuf>,
@@ -23,11 +24,11 @@ impl Environment {
     /// The environment of this process.
     pub fn of_this_process() -> Self {
         // The XDG specification wants relative paths ignored.
-        let path =
-            |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let path = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let user = rustix::process::geteuid();
         Self {
-            root: nix::unistd::geteuid().is_root(),
-            uid: nix::unistd::geteuid().as_raw(),
+            root: user.is_root(),
+            uid: user.as_raw(),
             home: path("HOME"),
             config_home: path("XDG_CONFIG_HOME"),
             state_home: path("XDG_STATE_HOME"),
@@ -38,12 +39,12 @@ impl Environment {
 
 /// The default paths of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct DefaultPaths {
     /// The configuration file.
     pub config: PathBuf,
-    /// The directory of what must survive a restart.
+    /// The directory of persistent data.
     pub state: PathBuf,
-    /// The directory of the unix socket.
+    /// The directory of the unix socket for HTTP.
     pub runtime: PathBuf,
     /// The unix socket of XML-RPC.
     pub xmlrpc: PathBuf,
@@ -51,8 +52,8 @@ pub struct Places {
     pub xen_api: PathBuf,
 }
 
-impl Places {
-    /// The paths for `environment`; `None` if the user has no home directory to derive them from.
+impl DefaultPaths {
+    /// The paths in `environment`; `None` when they depend on a home directory that is not set.
     pub fn of(environment: &Environment) -> Option<Self> {
         let Environment { root, home, config_home, state_home, runtime_dir, uid: _ } = environment;
         if *root {
@@ -68,8 +69,13 @@ impl Places {
         let config = config_home.clone().or_else(|| below_home(".config"))?;
         let state = state_home.clone().or_else(|| below_home(".local/state"))?.join("xend");
         let runtime = runtime_dir.as_ref().map_or_else(|| state.clone(), |dir| dir.join("xend"));
-        let (xmlrpc, xen_api) = (runtime.join("xmlrpc.sock"), runtime.join("xen-api.sock"));
-        Some(Self { config: config.join("xend/xend-config.sxp"), state, runtime, xmlrpc, xen_api })
+        Some(Self {
+            config: config.join("xend/xend-config.sxp"),
+            xmlrpc: runtime.join("xmlrpc.sock"),
+            xen_api: runtime.join("xen-api.sock"),
+            state,
+            runtime,
+        })
     }
 }
 
@@ -78,33 +84,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn root_has_xends_own_paths() {
+    fn root_has_xends_paths() {
         let environment =
             Environment { root: true, home: Some("/root".into()), ..Environment::default() };
-        let places = Places::of(&environment).unwrap();
-        assert_eq!(places.config, Path::new("/etc/xen/xend-config.sxp"));
-        assert_eq!(places.state, Path::new("/var/lib/xend"));
-        assert_eq!(places.runtime, Path::new("/var/lib/xend"));
-        assert_eq!(places.xmlrpc, Path::new("/var/run/xend/xmlrpc.sock"));
+        let paths = DefaultPaths::of(&environment).unwrap();
+        assert_eq!(paths.config, Path::new("/etc/xen/xend-config.sxp"));
+        assert_eq!(paths.state, Path::new("/var/lib/xend"));
+        assert_eq!(paths.runtime, Path::new("/var/lib/xend"));
+        assert_eq!(paths.xmlrpc, Path::new("/var/run/xend/xmlrpc.sock"));
     }
 
     #[test]
-    fn a_user_has_xdg_paths() {
+    fn other_users_have_xdg_paths() {
         let mut environment =
             Environment { home: Some("/home/u".into()), ..Environment::default() };
-        let places = Places::of(&environment).unwrap();
-        assert_eq!(places.config, Path::new("/home/u/.config/xend/xend-config.sxp"));
-        assert_eq!(places.state, Path::new("/home/u/.local/state/xend"));
-        assert_eq!(places.runtime, places.state, "no runtime directory: beside the state");
+        let paths = DefaultPaths::of(&environment).unwrap();
+        assert_eq!(paths.config, Path::new("/home/u/.config/xend/xend-config.sxp"));
+        assert_eq!(paths.state, Path::new("/home/u/.local/state/xend"));
+        assert_eq!(paths.runtime, paths.state, "there is no runtime directory");
 
         environment.config_home = Some("/c".into());
         environment.state_home = Some("/s".into());
         environment.runtime_dir = Some("/run/user/1000".into());
-        let places = Places::of(&environment).unwrap();
-        assert_eq!(places.config, Path::new("/c/xend/xend-config.sxp"));
-        assert_eq!(places.state, Path::new("/s/xend"));
-        assert_eq!(places.runtime, Path::new("/run/user/1000/xend"));
+        let paths = DefaultPaths::of(&environment).unwrap();
+        assert_eq!(paths.config, Path::new("/c/xend/xend-config.sxp"));
+        assert_eq!(paths.state, Path::new("/s/xend"));
+        assert_eq!(paths.runtime, Path::new("/run/user/1000/xend"));
 
-        assert_eq!(Places::of(&Environment::default()), None);
+        assert_eq!(DefaultPaths::of(&Environment::default()), None);
     }
 }

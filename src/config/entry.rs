@@ -1,25 +1,21 @@
-//! Values of the configuration file, each with the message for a bad one.
+//! Entries of the configuration file, and the readers of their values.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-
-use super::error::Position;
+use super::address::ListenIp;
+use super::diagnostic::Position;
 use crate::core::model::{Scheduler, Text};
 use crate::sxp::{self, Sxp};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-/// What is logged unless someone says otherwise: our own doings, and trouble in the libraries
-/// below.
-pub(super) const DEFAULT_FILTER: &str = "warn,xend=info";
-
-/// A message about a place in the text, by byte offset.
+/// A wrong value, with its byte offset in the file.
 #[derive(Debug)]
 pub(super) struct Problem {
-    pub(super) at: u32,
+    pub(super) offset: u32,
     pub(super) message: String,
 }
 
-/// A file and what is in it.
+/// A file and its text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
@@ -27,42 +23,43 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
-    pub(super) fn position(&self, at: u32) -> Position {
-        Position::new(self.path, sxp::position(self.text, at as usize))
+    pub(super) fn position(&self, offset: u32) -> Position {
+        Position::new(self.path, sxp::position(self.text, offset as usize))
     }
 }
 
-/// One `(key value ...)` of the file.
+/// An entry `(key value ...)`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry<'a> {
     pub(super) source: Source<'a>,
     pub(super) key: &'a str,
     pub(super) values: &'a [Sxp],
-    pub(super) at: u32,
+    pub(super) offset: u32,
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn problem(&self, at: u32, message: &str) -> Problem {
-        Problem { at, message: format!("{}: {message}", self.key) }
+    pub(super) fn problem(&self, offset: u32, message: &str) -> Problem {
+        Problem { offset, message: format!("{}: {message}", self.key) }
     }
 
-    /// The one value, where it is, as text.
-    fn one(&self) -> Result<(u32, &'a str), Problem> {
+    /// The only value as text, with its offset.
+    fn single(&self) -> Result<(u32, &'a str), Problem> {
         match self.values {
             [value] => match value.as_str() {
                 Some(text) => Ok((value.offset(), text)),
                 None => Err(self.problem(value.offset(), "needs a plain value, not a list")),
             },
-            [] => Err(self.problem(self.at, "needs a value")),
+            [] => Err(self.problem(self.offset, "needs a value")),
             [_, second, ..] => Err(self.problem(second.offset(), "takes one value only")),
         }
     }
 
-    /// The one value as `read` understands it, or the complaint that it is not `wanted`.
-    fn parse<T>(&self, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Problem> {
-        let (at, text) = self.one()?;
-        read(text)
-            .ok_or_else(|| self.problem(at, &format!("'{}' is not {wanted}", text.escape_debug())))
+    /// The only value as `read` reads it; `expected` describes it in the error.
+    fn parse<T>(&self, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Problem> {
+        let (offset, text) = self.single()?;
+        read(text).ok_or_else(|| {
+            self.problem(offset, &format!("'{}' is not {expected}", text.escape_debug()))
+        })
     }
 
     pub(super) fn yes_no(&self) -> Result<bool, Problem> {
@@ -73,22 +70,40 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// A decimal number in `range`; `what` names it with its article.
+    /// A decimal number in `range`. `noun` names it with its article.
     pub(super) fn number<T: TryFrom<u64>>(
         &self,
-        what: &str,
-        range: &RangeInclusive<u64>,
+        noun: &str,
+        range: RangeInclusive<u64>,
     ) -> Result<T, Problem> {
-        let wanted = format!("{what} ({} to {})", range.start(), range.end());
-        self.parse(&wanted, |text| {
+        let expected = format!("{noun} ({} to {})", range.start(), range.end());
+        self.parse(&expected, |text| {
             let digits = text.bytes().all(|byte| byte.is_ascii_digit());
             let number = text.parse().ok().filter(|number| digits && range.contains(number))?;
             T::try_from(number).ok()
         })
     }
 
-    pub(super) fn address(&self) -> Result<IpAddr, Problem> {
-        self.parse("an IP address, localhost or ''", address)
+    pub(super) fn port(&self) -> Result<u16, Problem> {
+        self.number("a port", 1..=65_535)
+    }
+
+    pub(super) fn mebibytes(&self) -> Result<u64, Problem> {
+        self.number("a number of MiB", 0..=1 << 30)
+    }
+
+    /// A duration of `min` seconds to a day.
+    pub(super) fn seconds(&self, min: u64) -> Result<Duration, Problem> {
+        self.number("a number of seconds", min..=86_400).map(Duration::from_secs)
+    }
+
+    pub(super) fn ip(&self) -> Result<ListenIp, Problem> {
+        self.parse("an IP address, localhost or ''", |text| text.parse().ok())
+    }
+
+    /// An IP address; all interfaces when there is no value.
+    pub(super) fn optional_ip(&self) -> Result<ListenIp, Problem> {
+        if self.values.is_empty() { Ok(ListenIp::ANY) } else { self.ip() }
     }
 
     pub(super) fn path(&self) -> Result<PathBuf, Problem> {
@@ -97,15 +112,23 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// A file; a relative name is one beside the configuration file, as in xend 4.
-    pub(super) fn file_beside(&self) -> Result<PathBuf, Problem> {
+    /// A file; a relative name is beside the configuration file, as in xend 4.
+    pub(super) fn file(&self) -> Result<PathBuf, Problem> {
         let file = self.parse("a file", |text| {
             Some(PathBuf::from(text)).filter(|path| path.file_name().is_some())
         })?;
-        Ok(self.source.path.parent().map_or(file.clone(), |dir| dir.join(file)))
+        Ok(self.beside_the_file(file))
     }
 
-    /// Any text, or none. A message about it does not show it: it can be a password.
+    /// The path of a file whose relative name is beside the configuration file.
+    pub(super) fn beside_the_file(&self, file: PathBuf) -> PathBuf {
+        match self.source.path.parent() {
+            Some(dir) => dir.join(file),
+            None => file,
+        }
+    }
+
+    /// Any text; empty when there is no value. Errors do not show it: it can be a password.
     pub(super) fn free_text(&self) -> Result<Text, Problem> {
         match self.values {
             [] => Ok(Text::default()),
@@ -117,17 +140,8 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// An address to listen on, or none.
-    pub(super) fn free_address(&self) -> Result<Text, Problem> {
-        let text = self.free_text()?;
-        if text.is_empty() {
-            return Ok(text);
-        }
-        Ok(self.address()?.to_string().into())
-    }
-
-    /// The name of a file in a directory of Xen's, or none.
-    pub(super) fn free_file_name(&self) -> Result<Text, Problem> {
+    /// The name of a file in one of Xen's directories; empty when there is no value.
+    pub(super) fn optional_file_name(&self) -> Result<Text, Problem> {
         let text = self.free_text()?;
         if text.is_empty() || is_file_name(&text.to_string()) {
             return Ok(text);
@@ -137,17 +151,17 @@ impl<'a> Entry<'a> {
 
     pub(super) fn mode(&self) -> Result<u32, Problem> {
         self.parse("a mode in octal (such as 0600)", |text| {
-            u32::from_str_radix(text, 8)
-                .ok()
-                .filter(|mode| *mode <= 0o777 && !text.starts_with('+'))
+            let mode = u32::from_str_radix(text, 8).ok()?;
+            (mode <= 0o777 && !text.starts_with('+')).then_some(mode)
         })
     }
 
-    pub(super) fn text(&self, what: &str) -> Result<String, Problem> {
-        self.parse(what, |text| (!text.is_empty()).then(|| text.to_owned()))
+    /// A text that is not empty. `noun` names it with its article.
+    pub(super) fn text(&self, noun: &str) -> Result<String, Problem> {
+        self.parse(noun, |text| (!text.is_empty()).then(|| text.to_owned()))
     }
 
-    /// Regular expressions, separated by blanks; none at all is a value too.
+    /// Regular expressions separated by blanks; there can be none.
     pub(super) fn patterns(&self) -> Result<String, Problem> {
         self.parse("regular expressions", |text| Some(text.to_owned()))
     }
@@ -156,13 +170,14 @@ impl<'a> Entry<'a> {
         self.parse("credit, credit2, sedf or rtds", |text| text.parse().ok())
     }
 
-    /// A level of xend as a filter of `tracing`. There is nothing above an error, so CRITICAL shows
-    /// errors as well.
+    /// A log level of xend's as a filter of `tracing`. CRITICAL shows errors, too: `tracing` has no
+    /// level above them.
     pub(super) fn log_level(&self) -> Result<String, Problem> {
         self.parse("DEBUG, INFO, WARNING, ERROR or CRITICAL", |text| {
             let filter = match text.to_ascii_uppercase().as_str() {
                 "DEBUG" => "warn,xend=debug",
-                "INFO" => DEFAULT_FILTER,
+                // Of the libraries, warnings and errors only.
+                "INFO" => "warn,xend=info",
                 "WARNING" => "warn",
                 "ERROR" | "CRITICAL" => "error",
                 _ => return None,
@@ -171,11 +186,11 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// Host names: `(key a b)`, `(key (a b))` and `(key 'a b')` are the same.
+    /// Host names in lower case: `(key a b)`, `(key (a b))` and `(key 'a b')` are the same.
     pub(super) fn hosts(&self) -> Result<Vec<String>, Problem> {
         let values = match self.values {
-            [one] => one.as_list().unwrap_or(self.values),
-            many => many,
+            [single] => single.as_list().unwrap_or(self.values),
+            several => several,
         };
         let mut hosts = Vec::new();
         for value in values {
@@ -195,16 +210,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Whether a text is the name of a file, and not a path or one of the names that mean directories.
+/// Whether a text is a plain file name: without a directory, and not `.` or `..`.
 pub(super) fn is_file_name(text: &str) -> bool {
     Path::new(text).file_name().is_some_and(|name| name == text) && !text.contains(char::is_control)
-}
-
-/// An address to listen on, in xend's words: `''` is every interface.
-pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    match text {
-        "" => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-        "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        ip => ip.parse().ok(),
-    }
 }

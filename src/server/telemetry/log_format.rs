@@ -1,25 +1,24 @@
-//! The form of a log line.
+//! The format of log lines.
 
 use std::fmt;
-
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Writes events as `[date time pid] LEVEL (module:line) message`.
+/// Formats events as `[date time pid] LEVEL (module:line) message`.
 #[derive(Debug)]
-pub(super) struct XendLines {
+pub(super) struct XendFormat {
     pid: u32,
 }
 
-impl XendLines {
-    pub(super) fn of_this_process() -> Self {
+impl XendFormat {
+    pub(super) fn for_this_process() -> Self {
         Self { pid: std::process::id() }
     }
 }
 
-impl<S, N> FormatEvent<S, N> for XendLines
+impl<S, N> FormatEvent<S, N> for XendFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -32,7 +31,7 @@ where
     ) -> fmt::Result {
         let now = jiff::Zoned::now();
         let metadata = event.metadata();
-        // The names of Python's levels.
+        // Python's names of the levels.
         let level = match *metadata.level() {
             Level::ERROR => "ERROR",
             Level::WARN => "WARNING",
@@ -54,9 +53,9 @@ where
     }
 }
 
-/// `line` without control characters: an attacker's line feed must not begin a line that looks like
-/// ours, nor an escape sequence reach the administrator's terminal.
-pub(super) fn escape(line: &str) -> String {
+/// Escapes control characters: a client's line feed must not begin a forged line, and an escape
+/// sequence must not reach the administrator's terminal.
+pub(super) fn escape_control_characters(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     for c in line.chars() {
         if c.is_control() {
