@@ -3,7 +3,7 @@
 //! There is no queue that could grow. A session remembers the moment that it was last told of, and
 //! the next answer is the difference to the present: a slow client sees several changes as one.
 
-use super::objects::device_kinds::class_of;
+use super::device_kinds::class_of;
 use super::values::{text, time};
 use crate::core::inventory::Inventory;
 use crate::core::lifecycle::State;

@@ -49,7 +49,7 @@ pub(crate) struct HostView {
     pub(crate) bridges: OnceLock<BTreeSet<String>>,
     /// VMs that [`vms`](Self::vms) has returned.
     #[cfg(test)]
-    pub(crate) visited: AtomicUsize,
+    visited: AtomicUsize,
 }
 
 /// A device with its VM.
@@ -182,4 +182,75 @@ pub(crate) fn devices(vm: &Arc<DomainView>) -> impl Iterator<Item = VmDevice<'_>
     });
     let running = running.iter().map(move |device| VmDevice { vm, device, attached });
     running.chain(only_defined.map(move |device| VmDevice { vm, device, attached: false }))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::core::model::{Scheduler, Topology};
+    use crate::wire::xmlrpc::xenapi::index::Indices;
+    use std::time::Duration;
+
+    /// The host's UUID in tests.
+    pub(crate) const HOST: Uuid = Uuid::from_u128(0xb05);
+
+    fn info() -> HostInfo {
+        let text = || "x".to_owned();
+        HostInfo {
+            uname: [text(), text(), text(), text(), text()],
+            topology: Topology {
+                cpus: 4,
+                nodes: 1,
+                cores_per_socket: 2,
+                threads_per_core: 2,
+                khz: 1_000_000,
+            },
+            hw_caps: text(),
+            virt_caps: text(),
+            total_memory: 1024,
+            xen_major: 4,
+            xen_minor: 17,
+            xen_extra: text(),
+            xen_caps: text(),
+            scheduler: Scheduler::Credit,
+            pagesize: 4096,
+            platform_params: text(),
+            changeset: text(),
+            commandline: text(),
+            compiled: [text(), text(), text(), text()],
+        }
+    }
+
+    impl HostView {
+        /// A host with these VMs, of which nothing was fetched.
+        pub(crate) fn of(snapshot: Snapshot) -> Self {
+            let inventory = Arc::default();
+            let indices = Indices::new(HOST);
+            Self {
+                host: HOST,
+                info: Arc::new(info()),
+                figures: HostFigures::default(),
+                settings: XmlRpcSettings {
+                    relocation_port: 8002,
+                    node_shutdown: false,
+                    own_uid: 0,
+                },
+                session: CallSession { reference: String::new(), user: "root".to_owned() },
+                state: Arc::new(State::new(|| Uuid::from_u128(1))),
+                now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
+                fetched: Fetched::default(),
+                index: indices.vms(&snapshot),
+                vdi_index: indices.vdis(&inventory),
+                inventory,
+                snapshot: Arc::new(snapshot),
+                bridges: OnceLock::new(),
+                visited: AtomicUsize::new(0),
+            }
+        }
+
+        /// How many VMs [`vms`](Self::vms) has returned since this was last asked.
+        pub(crate) fn take_visited(&self) -> usize {
+            self.visited.swap(0, Ordering::Relaxed)
+        }
+    }
 }

@@ -13,6 +13,7 @@
 //! fetched        facts of the host that only some calls need; a table entry declares its needs
 //! fetch          fetching them
 //! client_data    fields that clients set and that have no effect
+//! device_kinds   which class a device is of
 //! new_record     the record of a new object
 //! references     references as text
 //! values         values as text
@@ -32,6 +33,7 @@ mod catalog;
 mod classes;
 mod client_data;
 mod debug_objects;
+mod device_kinds;
 mod dispatch;
 mod events;
 mod failure;
@@ -51,6 +53,8 @@ mod service;
 mod sessions;
 mod state;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod value_failure;
 mod values;
 

@@ -6,11 +6,11 @@ use crate::core::model::{
 use crate::core::op::DomainOp;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
+use crate::wire::xmlrpc::xenapi::device_kinds::is_block;
 use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::fetched::Need;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::new_record::NewRecord;
-use crate::wire::xmlrpc::xenapi::objects::device_kinds::is_block;
 use crate::wire::xmlrpc::xenapi::objects::devices::{self, attach, device_ref, vm_of_record};
 use crate::wire::xmlrpc::xenapi::objects::disks::{find_vdi, vdi, vdi_of_disk};
 use crate::wire::xmlrpc::xenapi::objects::vms::{vm_context, vm_op};

@@ -1,11 +1,13 @@
 //! Devices of VMs, which are looked up by their own UUIDs.
 
-use super::device_kinds::{is_block, is_console, is_dpci, is_dscsi, is_dscsi_hba, is_vif, is_vtpm};
 use super::vms::{vm, vm_context, vm_op};
 use crate::core::model::{Device, DeviceFacts, Property, Setting, Text, Uuid};
 use crate::core::op::{DeviceRef, DomainOp};
 use crate::core::snapshot::DomainView;
 use crate::wire::xmlrpc::value::Value;
+use crate::wire::xmlrpc::xenapi::device_kinds::{
+    is_block, is_console, is_dpci, is_dscsi, is_dscsi_hba, is_vif, is_vtpm,
+};
 use crate::wire::xmlrpc::xenapi::failure::{CodeOverride, Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::host_view::{self, HostView, VmDevice};
 use crate::wire::xmlrpc::xenapi::new_record::NewRecord;

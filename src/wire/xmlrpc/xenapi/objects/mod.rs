@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! vms           VMs and their metrics
-//! device_kinds  which class a device is of
 //! devices       devices of VMs
 //! disks         disk images (VDIs)
 //! storage       storage repositories and how they are attached (SRs, PBDs)
@@ -12,7 +11,6 @@
 //! host          the host's CPUs and metrics
 //! ```
 
-pub(super) mod device_kinds;
 pub(super) mod devices;
 pub(super) mod disks;
 pub(super) mod hardware;
