@@ -24,7 +24,7 @@ use tokio::net::TcpStream;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::config::{Config, Environment, RunOptions, Switch};
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
 use xend::os::{OsEntropy, SystemClock};
@@ -33,7 +33,7 @@ use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
 use xend::wire::http::{Http, HttpSettings};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 
 /// The number of concurrent connections.
 const CONNECTIONS: usize = 4;
@@ -151,10 +151,10 @@ impl Host {
             Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap(),
         );
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let outside = Outside {
+        let outside = EnginePorts {
             hypervisor: sim,
             store,
-            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
             entropy,
         };

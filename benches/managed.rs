@@ -18,14 +18,14 @@ use std::time::Instant;
 use tower::ServiceExt as _;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::{DomainConfig, Uuid};
 use xend::os::{OsEntropy, SystemClock};
 use xend::shape::{read_config, stored_config};
 use xend::store::DirStore;
 use xend::sxp::{Limits, pretty, read_one};
 use xend::wire::http::{Http, HttpSettings};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 
 /// The cost of a number of domains: times in seconds, memory in bytes.
 struct Cost {
@@ -86,8 +86,8 @@ fn measure(domains: u32) -> Cost {
         let started = Instant::now();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
         let hypervisor = Arc::new(sim);
-        let courier = Arc::new(TcpCourier::new(std::time::Duration::from_secs(60)));
-        let outside = Outside { hypervisor, store, courier, clock, entropy };
+        let transport = Arc::new(TcpTransport::new(std::time::Duration::from_secs(60)));
+        let outside = EnginePorts { hypervisor, store, transport, clock, entropy };
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         let start = started.elapsed().as_secs_f64();
         let memory = resident() - before;

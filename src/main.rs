@@ -21,18 +21,18 @@ use xend::config::{
     self, Auth, Config, Diagnostic, Environment, Hypervisor, LiveTunables, RpcListener, RunOptions,
     Severity, Switch, Tunables,
 };
-use xend::core::engine::{Engine, Outside, Policy, Settings};
+use xend::core::engine::{Engine, EnginePorts, Policy, Settings};
 use xend::core::model::Uuid;
 use xend::core::ports;
 use xend::os::{OsEntropy, SystemClock};
-use xend::peers::Allowed;
+use xend::peers::AllowedHosts;
 use xend::server::listen::OpenListeners;
 use xend::server::telemetry::Telemetry;
 use xend::server::{Guard, Inherited, Server, Signals, lifecycle, listen};
 use xend::store::DirStore;
 use xend::sxp::{Limits, Reader, pretty};
 use xend::wire::http::{Http, HttpSettings};
-use xend::wire::relocation::{RelocationServer, TcpCourier};
+use xend::wire::relocation::{RelocationServer, TcpTransport};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, XmlRpc, XmlRpcSettings};
 
 fn main() -> ExitCode {
@@ -195,8 +195,8 @@ async fn serve_relocation(config: &Config, engine: &Engine, server: &Server) -> 
 async fn open_relocation(
     config: &Config,
     address: SocketAddr,
-) -> Result<(Allowed, TcpListener), (&'static str, anyhow::Error)> {
-    let allowed = Allowed::parse(&config.relocation_hosts)
+) -> Result<(AllowedHosts, TcpListener), (&'static str, anyhow::Error)> {
+    let allowed = AllowedHosts::parse(&config.relocation_hosts)
         .map_err(|invalid| (listen::RELOCATION_HOSTS, invalid.into()))?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let is_address_error = error.kind() == io::ErrorKind::AddrNotAvailable;
@@ -238,8 +238,9 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
     let store = Arc::new(DirStore::with_storage(state_dir, storage).with_context(|| {
         format!("Cannot use {} with disk images in {}", state_dir.display(), storage.display())
     })?);
-    let courier = Arc::new(TcpCourier::new(limit * 2));
-    Ok(Engine::start(Outside { hypervisor, store, courier, clock, entropy }, settings).await?)
+    let transport = Arc::new(TcpTransport::new(limit * 2));
+    Ok(Engine::start(EnginePorts { hypervisor, store, transport, clock, entropy }, settings)
+        .await?)
 }
 
 /// How clients of a listener log in.

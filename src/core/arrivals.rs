@@ -6,7 +6,7 @@
 
 use super::error::Error;
 use super::model::Uuid;
-use super::ports::{ArrivalNote, Store, Verdict};
+use super::ports::{ArrivalRecord, Store, Verdict};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -51,7 +51,7 @@ impl Arrivals {
 
     /// Takes the domain, unless the migration was refused meanwhile. The decision is stored before
     /// anybody learns of it.
-    pub(super) async fn take(&self, id: Uuid, note: ArrivalNote) -> Result<(), Error> {
+    pub(super) async fn take(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
         let mut fates = self.fates.lock().await;
         if fates.get(&id) != Some(&Fate::Pending) {
             return Err(Error::NoSuchMigration(id));

@@ -9,7 +9,7 @@ mod queries;
 mod storage;
 mod sweep;
 
-pub use super::context::Outside;
+pub use super::context::EnginePorts;
 pub use super::settings::{Policy, Settings};
 pub use sweep::FIGURES_AGE;
 
@@ -35,7 +35,7 @@ pub struct Engine(Arc<Core>);
 impl Engine {
     /// Adopts the domains on the hypervisor and those in the store. The engine is ready then;
     /// managed domains that start with xend are started in the background.
-    pub async fn start(outside: Outside, settings: Settings) -> Result<Self, Error> {
+    pub async fn start(outside: EnginePorts, settings: Settings) -> Result<Self, Error> {
         // First, so that no change is missed.
         let changes = outside.hypervisor.subscribe();
         let core = Arc::new(Core::load(outside, settings).await?);
@@ -131,7 +131,7 @@ impl Engine {
     }
 
     /// A counter of changes of the inventory. Slow readers see only the latest.
-    pub fn inventories(&self) -> watch::Receiver<u64> {
+    pub fn inventory_generations(&self) -> watch::Receiver<u64> {
         self.0.inventory.generations()
     }
 

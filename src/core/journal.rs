@@ -71,7 +71,7 @@ impl What {
 
 /// Events for a reader.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct News {
+pub struct EventBatch {
     /// The next events in order, up to the limit that the reader gave.
     pub events: Vec<Arc<Event>>,
     /// Whether events before these have been dropped from the ring.
@@ -114,11 +114,11 @@ impl Journal {
     }
 
     /// The events after event `number`, `most` at most.
-    pub fn after(&self, number: u64, most: usize) -> News {
+    pub fn after(&self, number: u64, most: usize) -> EventBatch {
         let entries = self.lock();
         let first = entries.ring.front().map_or(entries.last_number + 1, |event| event.number);
         let skipped = usize::try_from((number + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        News {
+        EventBatch {
             events: entries.ring.iter().skip(skipped).take(most).cloned().collect(),
             lost: number + 1 < first,
         }
@@ -335,7 +335,7 @@ mod tests {
         let journal = journal();
         let pv1 = view(1, "pv1");
         journal.record_changes(None, Some(&pv1));
-        assert_eq!(journal.after(1, 9), News::default());
+        assert_eq!(journal.after(1, 9), EventBatch::default());
         for _ in 0..RING_EVENTS {
             journal.record_operation(None, "host", What::Done { op: "x", caller: String::new() });
         }

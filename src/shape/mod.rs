@@ -28,7 +28,7 @@ pub use device::read_device;
 pub use error::ShapeError;
 pub use event::{event, event_kind, figures, stream_event};
 pub use host::{attached, devices, node, sched, sedf, vcpus};
-pub use item::{read_item, stored_item};
+pub use item::{read_object, stored_object};
 pub use json_sink::JsonSink;
 pub use lint::lint;
 pub use read::{read_config, read_sedf, read_stored};

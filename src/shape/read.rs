@@ -5,7 +5,7 @@ use super::error::ShapeError;
 use super::fields::Fields;
 use super::image::read_image;
 use crate::core::model::{
-    CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, Notes, OnEvent, SedfParams,
+    ActionOnShutdown, CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, Notes, SedfParams,
     parse_uuid,
 };
 use crate::sxp::Sxp;
@@ -40,7 +40,7 @@ const UNNAMED: &str = "Domain-Unnamed";
 pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
     let mut config = read(sxp, DomName::new)?;
     // The engine, which knows all devices, assigns the numbers; those of an echoed answer are void.
-    config.devices.iter_mut().for_each(Device::forget_id);
+    config.devices.iter_mut().for_each(Device::clear_id);
     config.restarts = 0;
     Ok(config)
 }
@@ -127,7 +127,7 @@ fn read(
     config.bootloader = fields.text("bootloader")?;
     config.bootloader_args = fields.text("bootloader_args")?;
     // The Xen-API spells these values with underscores.
-    let mode = |text: &str| text.replace('_', "-").parse::<OnEvent>();
+    let mode = |text: &str| text.replace('_', "-").parse::<ActionOnShutdown>();
     config.on_poweroff = fields.checked("on_poweroff", mode)?.unwrap_or(config.on_poweroff);
     config.on_reboot = fields.checked("on_reboot", mode)?.unwrap_or(config.on_reboot);
     config.on_crash = fields.checked("on_crash", mode)?.unwrap_or(config.on_crash);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use xend::backend::sim::{Sim, SimSettings};
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::{DomainConfig, Uuid};
 use xend::core::op::DomainOp;
 use xend::core::ports::Hypervisor;
@@ -14,7 +14,7 @@ use xend::os::{OsEntropy, SystemClock};
 use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 
 /// A host with an engine on it.
 pub(crate) struct Host {
@@ -119,8 +119,8 @@ async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>, hypervisor_limit: D
     let clock = Arc::new(SystemClock);
     let entropy = Arc::new(OsEntropy);
     let store = Arc::new(DirStore::open(dir).unwrap());
-    let courier = Arc::new(TcpCourier::new(hypervisor_limit));
-    let outside = Outside { hypervisor, store, courier, clock, entropy };
+    let transport = Arc::new(TcpTransport::new(hypervisor_limit));
+    let outside = EnginePorts { hypervisor, store, transport, clock, entropy };
     let settings = Settings { hypervisor_limit, dump_dir: dir.to_owned(), ..Settings::default() };
     Engine::start(outside, settings).await.unwrap()
 }

@@ -10,7 +10,7 @@ use xend::core::model::{
     Uuid, Vlan, Vnet,
 };
 use xend::core::op::{Arrival, Change, DomainOp, NetworkOp, Once, Outcome, PoolOp, Query};
-use xend::core::ports::{Parcel, Verdict};
+use xend::core::ports::{MigratedDomain, Verdict};
 
 /// Creates, saves and restores a domain, then changes the host.
 pub(crate) async fn host(backend: &impl Backend) {
@@ -72,9 +72,12 @@ pub(crate) async fn host(backend: &impl Backend) {
     trial.execute(Change::ClearDmesg).await.unwrap();
     let verdict = trial.execute(Change::Settle(Uuid::new_v4())).await;
     assert!(matches!(verdict, Ok(Outcome::Verdict(Verdict::NotTaken))));
-    let parcel =
-        Parcel { id: Uuid::new_v4(), config: Arc::new(trial.config.clone()), definition: None };
-    let arrival = Arrival { parcel, link: Once::new(Box::new(FailingSender)) };
+    let migrated = MigratedDomain {
+        id: Uuid::new_v4(),
+        config: Arc::new(trial.config.clone()),
+        definition: None,
+    };
+    let arrival = Arrival { migrated, link: Once::new(Box::new(FailingSender)) };
     assert!(
         trial
             .execute(Change::Receive(arrival))

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use xend::backend::sim::Sim;
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::error::Error;
 use xend::core::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, Hardware,
@@ -24,7 +24,7 @@ use xend::core::ports::{DomainChanged, Hypervisor, Machine};
 use xend::core::snapshot::DomainView;
 use xend::core::transfer::Transfer;
 use xend::store::DirStore;
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 
 /// The engine's limit for calls of the hypervisor.
 pub(crate) const HYPERVISOR_LIMIT: Duration = Duration::from_secs(30);
@@ -56,10 +56,10 @@ impl TestHost {
             save_fails: AtomicBool::new(false),
             save_is_slow: AtomicBool::new(false),
         });
-        let outside = Outside {
+        let outside = EnginePorts {
             hypervisor: hypervisor.clone(),
             store: Arc::new(DirStore::open(dir.path()).unwrap()),
-            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
             entropy: Arc::new(CountingEntropy::default()),
         };

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use xend::core::caller::{Caller, Via};
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::store::DirStore;
 use xend::wire::http::{Http, HttpSettings};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 
 const PAGES: [&str; 17] = [
     "/",
@@ -38,10 +38,10 @@ async fn a_request_without_a_caller_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let engine = Engine::start(
-        Outside {
+        EnginePorts {
             hypervisor: Arc::new(open(&dir.path().join("sim"), &clock)),
             store: Arc::new(DirStore::open(dir.path()).unwrap()),
-            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
             entropy: Arc::new(Counting::default()),
         },

@@ -1,7 +1,7 @@
 //! `GET /xend/events` over real sockets: events, formats, reconnecting clients.
 
 use crate::http_support::{Daemon, Door, GENEROUS, ask, guest};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -198,7 +198,7 @@ fn streams_end_when_the_daemon_stops() {
     let daemon = Daemon::start(&[]);
     let mut client = EventClient::new(&daemon, "/xend/events", JSON);
     client.until("listening");
-    let (status, _dir) = daemon.end(Signal::SIGTERM);
+    let (status, _dir) = daemon.end(Signal::TERM);
     assert!(status.success());
     let mut rest = String::new();
     client.lines.read_to_string(&mut rest).unwrap();

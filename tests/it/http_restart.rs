@@ -1,7 +1,7 @@
 //! Domains outlive the daemon, as they do on real Xen.
 
 use crate::http_support::{Daemon, guest};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::collections::BTreeMap;
 
 #[test]
@@ -68,7 +68,7 @@ fn domains_outlive_a_daemon_that_is_killed() {
     assert_eq!(daemon.value("new", "domid"), "4");
 
     // SIGTERM changes nothing, either.
-    let (status, dir) = daemon.end(Signal::SIGTERM);
+    let (status, dir) = daemon.end(Signal::TERM);
     assert_eq!(status.code(), Some(0));
     let daemon = Daemon::start_in(dir, &[]);
     assert_eq!(daemon.get("/xend/domain").text(), "(Domain-0 new runs waits)");

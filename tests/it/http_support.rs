@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use xend::sxp::{Limits, Reader, Sxp};
 
@@ -123,7 +122,7 @@ impl Daemon {
 
     /// Kills the daemon and restarts it.
     pub(crate) fn killed_and_restarted(self) -> Self {
-        let (_, dir) = self.end(Signal::SIGKILL);
+        let (_, dir) = self.end(Signal::KILL);
         Self::start_in(dir, &[])
     }
 

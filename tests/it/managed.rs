@@ -2,7 +2,7 @@
 //! damaged files.
 
 use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::path::PathBuf;
 
 const UUID: &str = "11111111-2222-3333-4444-555555555555";
@@ -83,7 +83,7 @@ fn domains_start_and_stop_with_xend() {
         assert_eq!(op(&daemon, name, "op=start").code, 202);
     }
     let domid = daemon.value("d", "domid");
-    let (status, dir) = daemon.end(Signal::SIGTERM);
+    let (status, dir) = daemon.end(Signal::TERM);
     assert!(status.success());
     let daemon = Daemon::start_in(dir, &[]);
     daemon.until("a and b start", |daemon| daemon.get("/xend/domain").text() == "(Domain-0 a b d)");

@@ -315,7 +315,7 @@ fn long_configurations_are_printed() {
     assert_eq!(answer.code, 413);
     let config = daemon.dir.path().join("large.sxp");
     std::fs::write(&config, "(xend-max-body 8388608)\n").unwrap();
-    let (_, dir) = daemon.end(nix::sys::signal::Signal::SIGTERM);
+    let (_, dir) = daemon.end(rustix::process::Signal::TERM);
     let daemon = Daemon::start_with_config(dir, &config, &[]);
     let answer = daemon.post("/xend/domain", &form);
     assert_eq!(answer.code, 200, "{}", answer.text());

@@ -60,10 +60,10 @@ impl Exceptions {
                 assert!(reason.starts_with(method), "{number} is {method}, the list has {reason}");
             }
             (false, None) => {
-                self.wrong.push(format!("{number} {method}: {:.400}", left.join("; ")))
+                self.wrong.push(format!("{number} {method}: {:.400}", left.join("; ")));
             }
             (true, Some(_)) => {
-                self.wrong.push(format!("{number} {method} agrees, take it off the list"))
+                self.wrong.push(format!("{number} {method} agrees, take it off the list"));
             }
         }
     }

@@ -103,7 +103,7 @@ fn who_has_not_logged_in_sees_nothing() {
     let daemon = client.daemon;
     let Door::Unix(socket) = &door else { panic!() };
     let socket = socket.to_str().unwrap().to_owned();
-    let (_, dir) = daemon.end(nix::sys::signal::Signal::SIGTERM);
+    let (_, dir) = daemon.end(rustix::process::Signal::TERM);
     std::fs::create_dir_all(std::path::Path::new(&socket).parent().unwrap()).unwrap();
     let daemon = Daemon::start_in(dir, &["--xen-api", &socket]);
     let mut again = Client { daemon, door, session: client.session };

@@ -650,7 +650,7 @@ fn no_error_of_any_wire_has_a_password() {
         assert!(answer.starts_with("(err "), "{config}: {answer}");
         answers.push((format!("relocation {config}"), answer));
     }
-    let (_, dir) = daemon.end(nix::sys::signal::Signal::SIGKILL);
+    let (_, dir) = daemon.end(rustix::process::Signal::KILL);
     let only =
         std::fs::read_dir(dir.path().join("state/domains")).unwrap().next().unwrap().unwrap();
     std::fs::write(

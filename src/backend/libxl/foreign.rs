@@ -1,8 +1,8 @@
 //! The configuration of a domain that another toolstack built, as far as it matters here.
 
 use crate::core::model::{
-    Block, BlockClass, BlockKind, BlockMode, Device, DomName, DomainConfig, GuestKind, Image,
-    OnEvent, Uuid, Vif, VirtualDevice,
+    ActionOnShutdown, Block, BlockClass, BlockKind, BlockMode, Device, DomName, DomainConfig,
+    GuestKind, Image, Uuid, Vif, VirtualDevice,
 };
 use serde_json::Value;
 
@@ -19,9 +19,9 @@ pub(super) fn from_json(value: &Value, uuid: Uuid, memory_kib: u64) -> DomainCon
     config.maxmem = mib("max_memkb").unwrap_or(memory).max(memory);
     let vcpus = build["max_vcpus"].as_u64().and_then(|count| u32::try_from(count).ok());
     config.set_vcpus(vcpus.unwrap_or(1));
-    config.on_poweroff = OnEvent::Preserve;
-    config.on_reboot = OnEvent::Preserve;
-    config.on_crash = OnEvent::Preserve;
+    config.on_poweroff = ActionOnShutdown::Preserve;
+    config.on_reboot = ActionOnShutdown::Preserve;
+    config.on_crash = ActionOnShutdown::Preserve;
     let (kind, builder) = match create["type"].as_str() {
         Some("hvm") => (GuestKind::Hvm, "hvm"),
         Some("pvh") => (GuestKind::Pvh, "pvh"),
@@ -99,7 +99,7 @@ mod tests {
                 { "pdev_path": "10.0.0.1:7000", "vdev": "xvdb", "readwrite": 1, "script": "/etc/xen/scripts/block-nbd" }] });
         let config = from_json(&value, Uuid::nil(), 0);
         assert_eq!((config.memory, config.maxmem, config.vcpus), (64, 128, 2));
-        assert_eq!(config.on_reboot, OnEvent::Preserve);
+        assert_eq!(config.on_reboot, ActionOnShutdown::Preserve);
         assert_eq!(config.devices[0].as_block().unwrap().uname, "file:/tmp/d");
         assert_eq!(config.devices[1].as_block().unwrap().uname, "nbd:10.0.0.1:7000");
     }

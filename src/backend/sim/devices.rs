@@ -160,8 +160,8 @@ pub(super) fn screen(config: &DomainConfig) -> Option<&Vfb> {
 /// The TCP port of a new screen: the port that it asks for or, if it takes an unused one, the next
 /// that no other domain has. `None` if no port is free.
 pub(super) fn vnc_port(screen: &Vfb, in_use: &[u16]) -> Option<u16> {
-    let wanted = screen.wanted_port().unwrap_or(Vfb::FIRST_PORT);
-    let last = if screen.takes_unused_port() { u16::MAX } else { wanted };
+    let wanted = screen.requested_port().unwrap_or(Vfb::FIRST_PORT);
+    let last = if screen.may_use_any_port() { u16::MAX } else { wanted };
     (wanted..=last).find(|port| !in_use.contains(port))
 }
 
@@ -169,7 +169,7 @@ pub(super) fn vnc_port(screen: &Vfb, in_use: &[u16]) -> Option<u16> {
 pub(super) fn set_port_in_use(screen: &Vfb, links: &mut [Link]) {
     let number = screen.id.unwrap_or_default();
     for link in links.iter_mut().filter(|link| link.class == VFB && link.number == number) {
-        let port = screen.wanted_port().unwrap_or(Vfb::FIRST_PORT);
+        let port = screen.requested_port().unwrap_or(Vfb::FIRST_PORT);
         link.outcome = HotplugOutcome::Busy;
         link.path = format!("{}:{port}", screen.vnc_listen()).into();
     }

@@ -2,7 +2,7 @@
 
 use super::unix::SocketFile;
 use crate::core::caller::Via;
-use crate::peers::Allowed;
+use crate::peers::AllowedHosts;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ pub enum Listener {
 #[derive(Clone, Default)]
 pub struct TcpSecurity {
     /// The hosts that may connect.
-    pub(crate) hosts: Allowed,
+    pub(crate) hosts: AllowedHosts,
     /// `None` for a plain connection.
     pub(crate) tls: Option<TlsAcceptor>,
 }

@@ -7,7 +7,7 @@ use super::listener::{Listener, TcpSecurity};
 use super::tls;
 use super::unix;
 use crate::config::{Config, Diagnostic, ListenAddress, RpcListener, Switch, UnixSocket};
-use crate::peers::Allowed;
+use crate::peers::AllowedHosts;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{self, SocketAddr};
@@ -88,7 +88,7 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
         }
     }
     if let Switch::On(address) = config.relocation {
-        if let Err(invalid) = Allowed::parse(&config.relocation_hosts) {
+        if let Err(invalid) = AllowedHosts::parse(&config.relocation_hosts) {
             let error = relocation_error(config, address, RELOCATION_HOSTS, &invalid);
             diagnostics.extend(error);
         }
@@ -142,8 +142,8 @@ async fn bind_rpc(rpc: &RpcListener) -> Result<Listener, ListenError> {
 }
 
 fn security(rpc: &RpcListener) -> Result<TcpSecurity, ListenError> {
-    let hosts =
-        Allowed::parse(&rpc.hosts).map_err(|invalid| ListenError::Hosts(invalid.to_string()))?;
+    let hosts = AllowedHosts::parse(&rpc.hosts)
+        .map_err(|invalid| ListenError::Hosts(invalid.to_string()))?;
     let tls = rpc.tls.as_ref().map(tls::acceptor).transpose()?;
     Ok(TcpSecurity { hosts, tls })
 }

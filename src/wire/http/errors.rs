@@ -122,7 +122,7 @@ fn hint(error: &Error) -> &'static str {
         Error::NoMemory { .. } => {
             "Give the domain less memory, or free some. The host's page shows which domains use it."
         }
-        Error::Exists { .. } | Error::NameTaken { .. } | Error::NameMeansDomain { .. } => {
+        Error::Exists { .. } | Error::NameTaken { .. } | Error::NameIsIdentifier { .. } => {
             "Choose another name."
         }
         Error::UuidTaken { .. } => {

@@ -15,7 +15,7 @@ use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{Content, respond, stream};
 use crate::core::engine::Engine;
-use crate::core::journal::{Event, News};
+use crate::core::journal::{Event, EventBatch};
 use crate::core::model::{DomainRef, Invalid, Uuid};
 use crate::core::op::Query;
 use crate::core::samples::Sample;
@@ -240,7 +240,7 @@ impl EventStream {
     }
 
     fn write_new_events(&mut self) {
-        let News { events, lost } = self.engine.journal().after(self.last, BATCH);
+        let EventBatch { events, lost } = self.engine.journal().after(self.last, BATCH);
         if lost {
             if let Some(first) = events.first() {
                 self.last = first.number - 1;

@@ -5,7 +5,7 @@
 
 use super::params::Params;
 use crate::core::model::Invalid;
-use crate::core::samples::Round;
+use crate::core::samples::SampleRound;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
 use std::cmp::Ordering;
@@ -53,7 +53,7 @@ impl ListQuery {
     pub(super) fn select<'a>(
         &self,
         snapshot: &'a Snapshot,
-        round: &Round,
+        round: &SampleRound,
     ) -> Vec<&'a Arc<DomainView>> {
         let mut views: Vec<_> = snapshot.domains().filter(|view| self.matches(view)).collect();
         views.sort_by(|a, b| compare(self.sort, a, b, |view| cpu_percent(round, view)));
@@ -69,7 +69,7 @@ impl ListQuery {
 }
 
 /// A domain's CPU use in percent of one CPU. `None` if there is no sample of it.
-pub(super) fn cpu_percent(round: &Round, view: &DomainView) -> Option<f64> {
+pub(super) fn cpu_percent(round: &SampleRound, view: &DomainView) -> Option<f64> {
     round.domains.get(&view.uuid).map(|sample| f64::from(sample.cpu))
 }
 

@@ -105,11 +105,11 @@ fn summary(view: &DomainView) -> Vec<Fact> {
 }
 
 fn charts(view: &DomainView, samples: &[Sample]) -> Vec<Chart> {
-    let span = format!("{} min", samples::SPAN.as_secs() / 60);
+    let span = format!("{} min", samples::SAMPLES_SPAN.as_secs() / 60);
     let chart = |name: &str, points: Vec<f64>, max: f64, unit: &str| Chart {
         name: name.to_owned(),
         points,
-        width: samples::KEPT,
+        width: samples::MAX_SAMPLES,
         max,
         unit: unit.to_owned(),
         span: span.clone(),
@@ -143,7 +143,7 @@ fn device(config: &DeviceConfig, device_facts: &[DeviceFacts]) -> Device {
 fn xenbus_state(config: &DeviceConfig, device_facts: &[DeviceFacts]) -> Option<String> {
     let number = config.id();
     let facts = device_facts.iter().find(|facts| {
-        config.is_of(&facts.class) && number.is_none_or(|number| number == facts.number)
+        config.has_class(&facts.class) && number.is_none_or(|number| number == facts.number)
     })?;
     let node = facts.nodes.iter().find(|node| node.key == "state")?;
     Some(xenbus_state_name(&node.text()?.to_string()).to_owned())

@@ -2,7 +2,7 @@
 
 use super::parts::{crumbs, domain_path, domain_segment, progress, state_letters};
 use crate::core::lifecycle::State;
-use crate::core::samples::Round;
+use crate::core::samples::SampleRound;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
 use crate::wire::http::list_query::{ListQuery, cpu_percent, vcpu_count};
@@ -29,7 +29,7 @@ pub(crate) fn page(
     follow: String,
     query: &ListQuery,
     snapshot: &Snapshot,
-    round: &Round,
+    round: &SampleRound,
     now: SystemTime,
 ) -> String {
     let tab = |(state, label): (Option<&str>, &str)| StateTab {

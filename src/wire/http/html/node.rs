@@ -2,7 +2,7 @@
 
 use super::parts::{crumbs, domain_link, facts, mib, tree};
 use crate::core::model::{HostFigures, HostInfo};
-use crate::core::samples::Round;
+use crate::core::samples::SampleRound;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
 use crate::wire::http::list_query::cpu_percent;
@@ -16,7 +16,7 @@ pub(crate) fn page(
     info: &HostInfo,
     figures: &HostFigures,
     snapshot: &Snapshot,
-    round: &Round,
+    round: &SampleRound,
 ) -> String {
     let tree = tree(|sink| shape::node(sink, info, figures));
     let mut users: Vec<_> = snapshot

@@ -151,7 +151,7 @@ fn parse_device(request: &OperationRequest<'_>) -> Result<Device, Invalid> {
         .map_err(|error| invalid(error.to_string()))?;
     let mut device =
         device.ok_or_else(|| invalid("xend makes such a device by itself".to_owned()))?;
-    device.forget_id();
+    device.clear_id();
     Ok(device)
 }
 

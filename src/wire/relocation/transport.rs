@@ -3,7 +3,9 @@
 use super::connection::Connection;
 use crate::core::error::Error;
 use crate::core::model::{Invalid, Uuid};
-use crate::core::ports::{Built, Courier, Destination, Handover, Outgoing, Parcel, Verdict};
+use crate::core::ports::{
+    Built, Destination, Handover, MigratedDomain, MigrationTransport, OutgoingMigration, Verdict,
+};
 use crate::shape;
 use crate::sxp::Sxp;
 use async_trait::async_trait;
@@ -24,12 +26,12 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Sends domains to other hosts over TCP.
 #[derive(Debug, Clone, Copy)]
-pub struct TcpCourier {
+pub struct TcpTransport {
     timeout: Duration,
 }
 
-impl TcpCourier {
-    /// A courier whose connections fail after a pause of `timeout`.
+impl TcpTransport {
+    /// A transport whose connections fail after a pause of `timeout`.
     pub const fn new(timeout: Duration) -> Self {
         Self { timeout }
     }
@@ -74,18 +76,22 @@ fn expect(message: &Sxp, expected: &str) -> Result<(), Error> {
 }
 
 #[async_trait]
-impl Courier for TcpCourier {
-    async fn open(&self, to: &Destination, parcel: &Parcel) -> Result<Box<dyn Outgoing>, Error> {
+impl MigrationTransport for TcpTransport {
+    async fn open(
+        &self,
+        to: &Destination,
+        migrated: &MigratedDomain,
+    ) -> Result<Box<dyn OutgoingMigration>, Error> {
         let connection = connect(to, self.timeout).await?;
         let config_field = |key, config| Sxp::list([Sxp::atom(key), shape::stored_config(config)]);
         let mut message = vec![
             Sxp::atom("receive"),
             Sxp::list([Sxp::atom("version"), Sxp::atom("1")]),
-            id_field(parcel.id),
-            config_field("config", &parcel.config),
+            id_field(migrated.id),
+            config_field("config", &migrated.config),
         ];
         message.extend(
-            parcel.definition.iter().map(|definition| config_field("definition", definition)),
+            migrated.definition.iter().map(|definition| config_field("definition", definition)),
         );
         connection.send(&Sxp::list(message)).await?;
         expect(&connection.receive().await?, "ready")?;
@@ -108,7 +114,7 @@ struct TcpOutgoing {
 }
 
 #[async_trait]
-impl Outgoing for TcpOutgoing {
+impl OutgoingMigration for TcpOutgoing {
     fn stream(&self) -> Result<OwnedFd, Error> {
         self.connection.share()
     }
