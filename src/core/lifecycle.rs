@@ -82,10 +82,10 @@ impl State {
         use State::{Building, Dying, Gone, Halted, Paused, Running, Stopped, Suspended};
         match (self, transition) {
             (Halted, Transition::Start) | (Suspended, Transition::Resume) => Some(Building),
-            (Halted, Transition::Delete) => Some(Gone),
             (Building, Transition::Built) | (Paused | Running, Transition::Pause) => Some(Paused),
             // Another toolstack can destroy a domain at any time.
-            (Building, Transition::BuildFailed)
+            (Halted, Transition::Delete)
+            | (Building, Transition::BuildFailed)
             | (Paused | Running | Stopped(_) | Dying, Transition::Destroyed) => Some(Gone),
             // To destroy a suspended domain is to discard its memory.
             (Building | Paused | Running | Stopped(_) | Dying, Transition::Halted)

@@ -133,18 +133,19 @@ impl Core {
     pub(super) async fn adopt_unknown(self: Arc<Self>, domid: DomId) {
         match self.hypervisor.domain(domid).await {
             Ok(Some(facts)) if facts.flags.dying => {}
-            Ok(Some(facts)) => match self.registry.get(&facts.uuid) {
+            Ok(Some(facts)) => {
                 // A defined domain that another toolstack has started, or one that is just being
                 // built.
-                Some(driver) => driver.notify_changed(),
-                None => {
-                    info!(
-                        domain = %facts.name, %domid,
-                        "Adopting a domain that another toolstack has started"
-                    );
-                    self.adopt_running(facts, None, None).await;
+                if let Some(driver) = self.registry.get(&facts.uuid) {
+                    driver.notify_changed();
+                    return;
                 }
-            },
+                info!(
+                    domain = %facts.name, %domid,
+                    "Adopting a domain that another toolstack has started"
+                );
+                self.adopt_running(facts, None, None).await;
+            }
             Ok(None) => {}
             Err(error) => warn!(%domid, %error, "Could not read a domain"),
         }
