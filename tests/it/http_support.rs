@@ -103,7 +103,7 @@ impl Daemon {
 
     /// Sends a signal and waits for the daemon's end. The directory has the host's state.
     pub(crate) fn end(mut self, signal: Signal) -> (ExitStatus, TempDir) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
         let status = self.child.wait().unwrap();
         let empty = tempfile::tempdir().unwrap();
         (status, std::mem::replace(&mut self.dir, empty))

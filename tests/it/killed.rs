@@ -265,7 +265,7 @@ fn round(
             });
         }
         std::thread::sleep(delay);
-        kill(Pid::from_raw(pid), Signal::KILL).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     });
     let daemon = daemon.restarted();
     check(&daemon, domains, what);
