@@ -17,7 +17,7 @@ use super::caller::Caller;
 use super::context::Core;
 use super::error::Error;
 use super::inventory::Inventory;
-use super::journal::{Journal, What};
+use super::journal::{EventKind, Journal};
 use super::model::{HostInfo, Uuid};
 use super::op::{Change, Op, Outcome};
 use super::samples::Samples;
@@ -212,9 +212,9 @@ impl Core {
     ) {
         let caller = caller.to_string();
         let (domain, what) = match outcome {
-            Ok(Outcome::Domain(view)) => (Some(&**view), What::Done { op, caller }),
-            Ok(_) => (domain, What::Done { op, caller }),
-            Err(error) => (domain, What::Failed { op, caller, error: error.to_string() }),
+            Ok(Outcome::Domain(view)) => (Some(&**view), EventKind::Done { op, caller }),
+            Ok(_) => (domain, EventKind::Done { op, caller }),
+            Err(error) => (domain, EventKind::Failed { op, caller, error: error.to_string() }),
         };
         self.publisher.journal.record_operation(domain, target, what);
     }

@@ -2,7 +2,7 @@
 
 use super::sink::Sink;
 use super::state::state_name;
-use crate::core::journal::{Event, What};
+use crate::core::journal::{Event, EventKind};
 use crate::core::model::Uuid;
 use crate::core::samples::Sample;
 use crate::core::snapshot::DomainView;
@@ -10,16 +10,16 @@ use crate::core::transfer::Progress;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The name of an event's kind.
-pub fn event_kind(what: &What) -> &'static str {
+pub fn event_kind(what: &EventKind) -> &'static str {
     match what {
-        What::Appeared(_) => "appeared",
-        What::Gone => "gone",
-        What::State { .. } => "state",
-        What::Renamed { .. } => "renamed",
-        What::Configured => "configured",
-        What::Progress(_) => "progress",
-        What::Done { .. } => "done",
-        What::Failed { .. } => "failed",
+        EventKind::Appeared(_) => "appeared",
+        EventKind::Gone => "gone",
+        EventKind::State { .. } => "state",
+        EventKind::Renamed { .. } => "renamed",
+        EventKind::Configured => "configured",
+        EventKind::Progress(_) => "progress",
+        EventKind::Done { .. } => "done",
+        EventKind::Failed { .. } => "failed",
     }
 }
 
@@ -38,29 +38,29 @@ pub fn event(sink: &mut impl Sink, id: &str, event: &Event) {
         sink.uint_field("domid", domid.0);
     }
     match &event.what {
-        What::Appeared(state) => sink.text_field("state", state_name(*state).as_bytes()),
-        What::State { from, to } => {
+        EventKind::Appeared(state) => sink.text_field("state", state_name(*state).as_bytes()),
+        EventKind::State { from, to } => {
             sink.text_field("from", state_name(*from).as_bytes());
             sink.text_field("to", state_name(*to).as_bytes());
         }
-        What::Renamed { from } => sink.text_field("from", from.as_bytes()),
-        What::Progress(Some(progress)) => {
+        EventKind::Renamed { from } => sink.text_field("from", from.as_bytes()),
+        EventKind::Progress(Some(progress)) => {
             let Progress { what, done, total } = progress;
             sink.text_field("what", what.as_bytes());
             sink.uint_field("percent", progress.percent());
             sink.uint_field("done", *done);
             sink.uint_field("total", *total);
         }
-        What::Done { op, caller } => {
+        EventKind::Done { op, caller } => {
             sink.text_field("op", op.as_bytes());
             sink.text_field("caller", caller.as_bytes());
         }
-        What::Failed { op, caller, error } => {
+        EventKind::Failed { op, caller, error } => {
             sink.text_field("op", op.as_bytes());
             sink.text_field("caller", caller.as_bytes());
             sink.text_field("error", error.as_bytes());
         }
-        What::Gone | What::Configured | What::Progress(None) => {}
+        EventKind::Gone | EventKind::Configured | EventKind::Progress(None) => {}
     }
     sink.end_record();
 }
