@@ -1,8 +1,7 @@
 //! The Xen-API: the codec beside `dxr`'s, records of 1,000 VMs beside a bare handler with the same
-//! bytes, tasks, and what sessions cost.
+//! bytes, a call about one object among 10 and among 1,000 VMs, tasks, and the memory of sessions.
 //!
-//! What is printed are ratios of one run. `cargo bench --bench xenapi`; `-- --test` runs a few
-//! rounds only.
+//! It prints ratios of one run. `cargo bench --bench xenapi`; `-- --test` runs a few rounds only.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,7 +39,9 @@ use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+        let small = Host::with(10).await;
         let host = Host::with(if quick { 20 } else { 1_000 }).await;
+        one_object(&small, &host, quick).await;
         let records = host.records(quick).await;
         codecs(&records, quick);
         host.tasks(quick).await;
@@ -53,12 +54,38 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
+/// Calls about one object among few and among many VMs.
+async fn one_object(few: &Host, many: &Host, quick: bool) {
+    let block = Duration::from_millis(if quick { 20 } else { 400 });
+    let rounds = if quick { 1 } else { 6 };
+    for (method, of_few, of_many) in [
+        ("VM.get_name_label", few.vm().await, many.vm().await),
+        ("VBD.get_device", few.disk().await, many.disk().await),
+    ] {
+        let of_few = request(method, &few.params(&[of_few]));
+        let of_many = request(method, &many.params(&[of_many]));
+        let mut ratios = Vec::new();
+        for _ in 0..rounds {
+            let among_few = calls_per_second(few.address, &of_few, block).await;
+            let among_many = calls_per_second(many.address, &of_many, block).await;
+            ratios.push(among_few / among_many);
+        }
+        println!(
+            "{method}: among {} VMs {:.2} times its time among {} (aim 1)",
+            many.vms,
+            median(&mut ratios),
+            few.vms
+        );
+    }
+}
+
 /// Reading and printing an answer, ours beside dxr's on the same bytes.
 fn codecs(answer: &str, quick: bool) {
     let rounds = if quick { 2 } else { 15 };
     let value = codec::read_answer(answer, &Limits::default()).unwrap().unwrap();
     let theirs = dxr::MethodResponse::from_xml(answer).unwrap();
-    let (mut read, mut print) = (Vec::new(), Vec::new());
+    let mut read = Vec::new();
+    let mut print = Vec::new();
     for _ in 0..rounds {
         let ours = timed(|| drop(codec::read_answer(answer, &Limits::default()).unwrap()));
         let other = timed(|| drop(dxr::MethodResponse::from_xml(answer).unwrap()));
@@ -82,6 +109,7 @@ fn timed(work: impl FnOnce()) -> f64 {
 }
 
 struct Host {
+    vms: u32,
     address: SocketAddr,
     session: String,
     _dir: tempfile::TempDir,
@@ -100,7 +128,8 @@ impl Host {
     async fn with(vms: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let clock = Arc::new(SystemClock);
+        let entropy = Arc::new(OsEntropy);
         let sim =
             Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
@@ -128,30 +157,52 @@ impl Host {
             || XmlRpcSettings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
         let wire = XmlRpc::new(engine, host, settings, String::new, CancellationToken::new());
         let address = serve(wire.router(Endpoint::XenApi(LoginPolicy::Trust))).await;
-        let mut this = Self { address, session: String::new(), _dir: dir };
+        let mut this = Self { vms, address, session: String::new(), _dir: dir };
         this.session = this.login().await;
         this
     }
 
     async fn login(&self) -> String {
         let params = [Value::text("root"), Value::text("")];
-        let answer = once(self.address, &request("session.login_with_password", &params)).await;
-        let Ok(Value::Struct(members)) = codec::read_answer(&answer, &Limits::default()).unwrap()
-        else {
-            panic!()
-        };
-        let Value::Text(session) = members[1].1.clone() else { panic!("{answer}") };
-        session
+        match self.value("session.login_with_password", &params).await {
+            Value::Text(session) => session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn value(&self, method: &str, params: &[Value]) -> Value {
+        let answer = once(self.address, &request(method, params)).await;
+        match codec::read_answer(&answer, &Limits::default()).unwrap() {
+            Ok(Value::Struct(members)) => members[1].1.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The only reference that a call answers.
+    async fn reference(&self, method: &str, param: Value) -> Value {
+        match self.value(method, &self.params(&[param])).await {
+            Value::Array(references) => references[0].clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn vm(&self) -> Value {
+        self.reference("VM.get_by_name_label", Value::text("d7")).await
+    }
+
+    async fn disk(&self) -> Value {
+        self.reference("VM.get_VBDs", self.vm().await).await
     }
 
     fn params(&self, more: &[Value]) -> Vec<Value> {
         std::iter::once(Value::text(self.session.as_str())).chain(more.iter().cloned()).collect()
     }
 
-    /// What `xm list` asks for, beside a bare handler with the same bytes.
+    /// The calls of `xm list`, beside a bare handler with the same bytes.
     async fn records(&self, quick: bool) -> String {
         let mut answers = String::new();
-        let (mut ours, mut bare) = (Vec::new(), Vec::new());
+        let mut ours = Vec::new();
+        let mut bare = Vec::new();
         let block = Duration::from_millis(if quick { 20 } else { 400 });
         for method in ["VM.get_all_records", "VM_metrics.get_all_records"] {
             let request = request(method, &self.params(&[]));
@@ -170,7 +221,8 @@ impl Host {
                 answers = answer;
             }
         }
-        let (ours, bare) = (median(&mut ours), median(&mut bare));
+        let ours = median(&mut ours);
+        let bare = median(&mut bare);
         println!(
             "get_all_records: {:.1} ms a call, a bare handler with the same bytes {:.2} ms: {:.1} times",
             ours * 1e3,
@@ -223,7 +275,7 @@ impl Host {
     }
 }
 
-/// Bytes of memory that this process has.
+/// Bytes of this process's memory.
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     text.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
@@ -287,7 +339,9 @@ async fn once(address: SocketAddr, request: &[u8]) -> String {
 
 async fn calls_per_second(address: SocketAddr, request: &[u8], block: Duration) -> f64 {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let (mut buffer, mut calls, started) = (Vec::new(), 0_u32, Instant::now());
+    let mut buffer = Vec::new();
+    let mut calls = 0_u32;
+    let started = Instant::now();
     while started.elapsed() < block || calls == 0 {
         exchange(&mut stream, request, &mut buffer).await;
         calls += 1;
