@@ -216,7 +216,7 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
     let dump_dir = config.state_dir.join("dump");
     std::fs::create_dir_all(&dump_dir)
         .with_context(|| format!("Cannot create {}", dump_dir.display()))?;
-    let settings = Settings { hypervisor_limit: limit, dump_dir, policy };
+    let settings = Settings { hypervisor_limit: limit, dump_dir, policy, ..Settings::default() };
     let dir = &config.state_dir;
     let storage = config.storage.clone().unwrap_or_else(|| dir.join("storage"));
     let store = DirStore::with_storage(dir, &storage).with_context(|| {

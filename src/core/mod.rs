@@ -20,7 +20,14 @@ pub mod snapshot;
 pub mod transfer;
 
 mod arrivals;
+mod context;
 mod driver;
-mod patience;
+mod last_read;
+mod limited;
+mod mailbox;
+mod publisher;
 mod registry;
+mod reservations;
+mod settings;
 mod vnets;
+mod watchdog;

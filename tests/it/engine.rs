@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use xend::backend::sim::Sim;
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, FIGURES_AGE, Outside, Settings};
@@ -28,33 +29,62 @@ use xend::core::transfer::Transfer;
 use xend::store::DirStore;
 use xend::wire::relocation::TcpCourier;
 
+const HYPERVISOR_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(25);
+/// A save that is slow, and ends within the stop limit.
+const SLOW_SAVE: Duration = Duration::from_secs(20);
+
 /// An engine on a host of its own.
 struct House {
     engine: Engine,
-    host: Arc<Moody>,
+    host: Arc<FaultyHost>,
     dir: TempDir,
 }
 
 impl House {
     async fn new() -> Self {
+        Self::start(false).await.unwrap()
+    }
+
+    /// Starts an engine on a host that answers, or one that is stuck.
+    async fn start(stuck: bool) -> Result<Self, Error> {
         let dir = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
         let sim = open(&dir.path().join("sim"), &clock);
-        let off = || AtomicBool::new(false);
-        let host = Arc::new(Moody { sim, stuck: off(), mute: off() });
-        let dump_dir = dir.path().to_owned();
-        let settings =
-            Settings { hypervisor_limit: Duration::from_secs(30), dump_dir, ..Settings::default() };
-        let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let (courier, entropy) =
-            (Arc::new(TcpCourier::new(Duration::from_secs(60))), Arc::new(Counting::default()));
-        let outside = Outside { hypervisor: host.clone(), store, courier, clock, entropy };
-        let engine = Engine::start(outside, settings).await.unwrap();
-        Self { engine, host, dir }
+        let host = Arc::new(FaultyHost {
+            sim,
+            stuck: AtomicBool::new(stuck),
+            save_fails: AtomicBool::new(false),
+            save_is_slow: AtomicBool::new(false),
+        });
+        let settings = Settings {
+            hypervisor_limit: HYPERVISOR_LIMIT,
+            stop_limit: STOP_LIMIT,
+            dump_dir: dir.path().to_owned(),
+            ..Settings::default()
+        };
+        let outside = Outside {
+            hypervisor: host.clone(),
+            store: Arc::new(DirStore::open(dir.path()).unwrap()),
+            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            clock,
+            entropy: Arc::new(Counting::default()),
+        };
+        let engine = Engine::start(outside, settings).await?;
+        Ok(Self { engine, host, dir })
     }
 
     async fn change(&self, domain: &str, op: DomainOp) -> Result<Outcome, Error> {
         self.engine.execute(&Caller::internal(), Change::Domain(DomainRef::new(domain), op)).await
+    }
+
+    /// Makes a request in a task of its own, and lets its operation begin.
+    async fn begin(&self, domain: &str, op: DomainOp) -> JoinHandle<Result<Outcome, Error>> {
+        let engine = self.engine.clone();
+        let change = Change::Domain(DomainRef::new(domain), op);
+        let task = tokio::spawn(async move { engine.execute(&Caller::internal(), change).await });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        task
     }
 
     async fn create(&self, config: DomainConfig) -> Result<Outcome, Error> {
@@ -191,7 +221,7 @@ async fn a_migration_that_breaks_off_here_says_why() {
         stream.read_to_end(&mut rest).unwrap();
         rest
     });
-    house.host.mute.store(true, Ordering::Relaxed);
+    house.host.save_fails.store(true, Ordering::Relaxed);
     let failed = house.change("a", DomainOp::Migrate { to, live: true }).await.unwrap_err();
     assert!(failed.to_string().contains("logdirty"), "{failed}");
     assert_eq!(other.join().unwrap(), b"", "the connection has an end, and nothing was sent");
@@ -203,13 +233,7 @@ async fn a_stuck_hypervisor_stops_no_read() {
     let house = House::new().await;
     house.old_guest(|_| ()).await;
     house.host.stuck.store(true, Ordering::Relaxed);
-    let engine = house.engine.clone();
-    let pause = tokio::spawn(async move {
-        engine
-            .execute(&Caller::internal(), Change::Domain(DomainRef::new("a"), DomainOp::Pause))
-            .await
-    });
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let pause = house.begin("a", DomainOp::Pause).await;
     let asked = tokio::time::Instant::now();
     assert!(house.find("a").await.is_some());
     assert!(asked.elapsed() <= FIGURES_AGE, "a read waited for what is stuck");
@@ -221,6 +245,49 @@ async fn a_stuck_hypervisor_stops_no_read() {
     house.host.stuck.store(false, Ordering::Relaxed);
     house.change("a", DomainOp::Pause).await.unwrap();
     assert_eq!(house.find("a").await.unwrap().state(), State::Paused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_hypervisor_fails_the_start() {
+    let error = House::start(true).await.err().unwrap();
+    assert_eq!(error.to_string(), "Reading the host timed out after 30 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_what_has_begun_and_refuses_the_rest() {
+    let house = House::new().await;
+    house.old_guest(|_| ()).await;
+    house.host.save_is_slow.store(true, Ordering::Relaxed);
+    let file = house.dir.path().join("a.save");
+    let save = house.begin("a", DomainOp::Save { file: file.clone(), checkpoint: true }).await;
+    let queued = house.begin("a", DomainOp::Pause).await;
+    house.engine.stop().await;
+    assert!(file.exists(), "the save has ended");
+    save.await.unwrap().unwrap();
+    assert!(matches!(queued.await.unwrap(), Err(Error::Stopping)));
+    let later = house.create(config("b", 64)).await;
+    assert!(matches!(later, Err(Error::Stopping)));
+    assert_eq!(house.find("a").await.unwrap().state(), State::Running, "reads go on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_tasks_of_the_wires() {
+    let house = House::new().await;
+    let task = house.engine.spawn(tokio::time::sleep(SLOW_SAVE));
+    house.engine.stop().await;
+    assert!(task.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_stuck_hypervisor() {
+    let house = House::new().await;
+    house.old_guest(|_| ()).await;
+    house.host.stuck.store(true, Ordering::Relaxed);
+    let pause = house.begin("a", DomainOp::Pause).await;
+    let began = tokio::time::Instant::now();
+    house.engine.stop().await;
+    assert!((STOP_LIMIT..HYPERVISOR_LIMIT).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!(!pause.is_finished());
 }
 
 #[tokio::test(start_paused = true)]
@@ -300,16 +367,17 @@ async fn memory_moves_and_is_counted_all_the_while() {
     house.change("a", DomainOp::SetMaxMemory(32)).await.unwrap_err();
 }
 
-/// The simulated host, which can refuse to answer.
-struct Moody {
+/// The simulated host with faults.
+struct FaultyHost {
     sim: Sim,
+    /// Some calls never return.
     stuck: AtomicBool,
-    /// Saves nothing.
-    mute: AtomicBool,
+    save_fails: AtomicBool,
+    save_is_slow: AtomicBool,
 }
 
-impl Moody {
-    async fn mood(&self) {
+impl FaultyHost {
+    async fn wait_if_stuck(&self) {
         if self.stuck.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
@@ -317,7 +385,7 @@ impl Moody {
 }
 
 #[async_trait]
-impl Machine for Moody {
+impl Machine for FaultyHost {
     async fn hardware(&self) -> Result<Hardware, Error> {
         self.sim.hardware().await
     }
@@ -336,19 +404,20 @@ impl Machine for Moody {
 }
 
 #[async_trait]
-impl Hypervisor for Moody {
+impl Hypervisor for FaultyHost {
     async fn info(&self) -> Result<HostInfo, Error> {
+        self.wait_if_stuck().await;
         self.sim.info().await
     }
     async fn figures(&self) -> Result<HostFigures, Error> {
         self.sim.figures().await
     }
     async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
-        self.mood().await;
+        self.wait_if_stuck().await;
         self.sim.domains().await
     }
     async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error> {
-        self.mood().await;
+        self.wait_if_stuck().await;
         self.sim.domain(domid).await
     }
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
@@ -368,7 +437,7 @@ impl Hypervisor for Moody {
         self.sim.wait_for_devices(domid).await
     }
     async fn pause(&self, domid: DomId) -> Result<(), Error> {
-        self.mood().await;
+        self.wait_if_stuck().await;
         self.sim.pause(domid).await
     }
     async fn unpause(&self, domid: DomId) -> Result<(), Error> {
@@ -429,9 +498,12 @@ impl Hypervisor for Moody {
         live: bool,
         transfer: Arc<Transfer>,
     ) -> Result<(), Error> {
-        if self.mute.load(Ordering::Relaxed) {
+        if self.save_fails.load(Ordering::Relaxed) {
             let reason = std::io::Error::other("no logdirty mode");
             return Err(Error::backend("Saving failed: no logdirty mode", reason));
+        }
+        if self.save_is_slow.load(Ordering::Relaxed) {
+            tokio::time::sleep(SLOW_SAVE).await;
         }
         self.sim.save(domid, to, live, transfer).await
     }

@@ -1,4 +1,4 @@
-//! Waiting for a long call for as long as it gets on.
+//! Long hypervisor calls: they may take any time, as long as they make progress.
 
 use super::error::Error;
 use super::transfer::Transfer;
@@ -6,38 +6,38 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
-/// How often a long call is looked at.
-pub(super) const TICK: Duration = Duration::from_millis(500);
+/// Interval between two checks for progress.
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Waits for `work`, and gives it up when nothing of `transfer` has changed for `limit`. `tick` is
-/// called meanwhile.
+/// Waits for `call` until `transfer` has shown no progress for `limit`. Calls `on_check` at every
+/// check meanwhile.
 ///
 /// # Errors
-/// Those of `work`; [`Error::Stalled`] with the stage that stood still.
-pub(super) async fn while_it_gets_on<T>(
+/// Those of `call`; [`Error::Stalled`] with the stage that made no progress.
+pub(super) async fn wait_while_progressing<T>(
     what: &'static str,
     limit: Duration,
     transfer: &Transfer,
-    work: impl Future<Output = Result<T, Error>>,
-    mut tick: impl FnMut(),
+    call: impl Future<Output = Result<T, Error>>,
+    mut on_check: impl FnMut(),
 ) -> Result<T, Error> {
-    let mut work = pin!(work);
-    let mut ticks = tokio::time::interval_at(Instant::now() + TICK, TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = transfer.pulse();
-    let mut moved = Instant::now();
+    let mut call = pin!(call);
+    let mut checks = tokio::time::interval_at(Instant::now() + CHECK_INTERVAL, CHECK_INTERVAL);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = transfer.counters();
+    let mut last_change = Instant::now();
     loop {
         tokio::select! {
             biased;
-            done = &mut work => return done,
-            _ = ticks.tick() => {}
+            result = &mut call => return result,
+            _ = checks.tick() => {}
         }
-        let now = transfer.pulse();
-        if now != last {
-            last = now;
-            moved = Instant::now();
-        } else if moved.elapsed() > limit {
-            // It may go on all the same, and nobody waits for it any more.
+        let counters = transfer.counters();
+        if counters != last {
+            last = counters;
+            last_change = Instant::now();
+        } else if last_change.elapsed() > limit {
+            // The call may go on in the hypervisor, but nobody waits for it any more.
             transfer.cancel();
             return Err(Error::Stalled {
                 what,
@@ -46,7 +46,7 @@ pub(super) async fn while_it_gets_on<T>(
                 detail: transfer.detail(),
             });
         }
-        tick();
+        on_check();
     }
 }
 
@@ -60,16 +60,16 @@ mod tests {
 
     async fn wait(
         transfer: &Transfer,
-        work: impl Future<Output = Result<(), Error>>,
+        call: impl Future<Output = Result<(), Error>>,
     ) -> Result<(), Error> {
-        while_it_gets_on("Restoring", LIMIT, transfer, work, || ()).await
+        wait_while_progressing("Restoring", LIMIT, transfer, call, || ()).await
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_may_take_any_time_while_something_of_it_changes() {
+    async fn a_call_may_take_any_time_while_it_makes_progress() {
         let transfer = Arc::new(Transfer::default());
         let moving = transfer.clone();
-        let work = async move {
+        let call = async move {
             for round in 0..100_u64 {
                 tokio::time::sleep(Duration::from_secs(100)).await;
                 if round % 2 == 0 {
@@ -80,11 +80,11 @@ mod tests {
             }
             Ok(())
         };
-        wait(&transfer, work).await.unwrap();
+        wait(&transfer, call).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_stage_that_stands_still_is_named() {
+    async fn the_error_names_the_stage_without_progress() {
         for (stage, name) in [
             (Stage::Memory, "moving its memory"),
             (Stage::DeviceModel, "starting its device model"),
