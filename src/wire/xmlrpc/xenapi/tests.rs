@@ -9,7 +9,7 @@ use super::read_field::read_field;
 use super::schema::{Class, Field};
 use crate::core::model::{
     Block, BlockClass, BlockKind, BlockMode, Console, Device, DomName, DomainConfig, Generic,
-    PciAddress, PciDevice, PciFunction, Property, Uuid, Vif, VirtualDevice,
+    Hardware, PciAddress, PciDevice, PciFunction, Property, Uuid, Vif, VirtualDevice,
 };
 use crate::core::ports::StorageFacts;
 use crate::core::snapshot::tests::{running, snapshot, with_domains};
@@ -18,13 +18,13 @@ use crate::wire::xmlrpc::value::Value;
 use std::collections::HashMap;
 
 /// The UUID of one of the devices of the VM with this number.
-fn device_uuid(vm: u32, device: u32) -> Option<Uuid> {
-    Some(Uuid::from_u128(u128::from(vm) << 32 | u128::from(device)))
+fn device_uuid(vm: u32, device: u32) -> Uuid {
+    Uuid::from_u128(u128::from(vm) << 32 | u128::from(device))
 }
 
 fn generic(vm: u32, device: u32, class: &str, key: &str) -> Device {
     let rest = vec![Property::new(key, "0")];
-    let uuid = device_uuid(vm, device);
+    let uuid = Some(device_uuid(vm, device));
     Device::Generic(Generic { class: class.to_owned(), id: Some(0), uuid, rest })
 }
 
@@ -41,17 +41,18 @@ fn config(vm: u32) -> DomainConfig {
         bootable: None,
         backend: None,
         vdi: None,
-        uuid: device_uuid(vm, 1),
+        uuid: Some(device_uuid(vm, 1)),
         rest: vec![],
     };
     let bridge = Some(format!("br{vm}").into());
-    let vif = Vif { bridge, uuid: device_uuid(vm, 2), ..Vif::default() };
+    let vif = Vif { bridge, uuid: Some(device_uuid(vm, 2)), ..Vif::default() };
     let rest = vec![];
-    let console = Console { protocol: "vt100".into(), id: Some(0), uuid: device_uuid(vm, 3), rest };
+    let console =
+        Console { protocol: "vt100".into(), id: Some(0), uuid: Some(device_uuid(vm, 3)), rest };
     let address = PciAddress { domain: 0, bus: 0, slot: 0x1f, func: 2 };
     let function = PciFunction { address, rest: vec![] };
     let functions = vec![function];
-    let pci = PciDevice { functions, uuid: device_uuid(vm, 4), ..PciDevice::default() };
+    let pci = PciDevice { functions, uuid: Some(device_uuid(vm, 4)), ..PciDevice::default() };
     config.devices = vec![
         Device::Block(disk),
         Device::Vif(vif),
@@ -78,7 +79,7 @@ fn fetched_host(vms: u32) -> HostView {
         devices: Some(HashMap::from([(vm, vec![])])),
         interfaces: Some(vec![]),
         pools: Some(vec![]),
-        hardware: Some(Default::default()),
+        hardware: Some(Hardware::default()),
         storage: Some(StorageFacts { dir: "/".into(), size: 0, used: 0 }),
         image_sizes: Some(HashMap::from([("phy:/dev/d7".into(), None)])),
     };
