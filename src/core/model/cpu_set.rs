@@ -1,12 +1,11 @@
 //! Sets of physical CPUs.
 
-use super::Invalid;
+use super::invalid::Invalid;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// One more than the highest number a physical CPU can have here (Xen's own limit is `NR_CPUS`,
-/// 4095 at most).
+/// One more than the highest number of a physical CPU (Xen's own limit is `NR_CPUS`, 4095 at most).
 pub const MAX_CPUS: u32 = 4096;
 
 /// A set of physical CPUs. As a VCPU's affinity, the empty set means any CPU.
@@ -19,22 +18,22 @@ impl CpuSet {
         Self((0..count.min(MAX_CPUS)).collect())
     }
 
-    /// Whether no CPU is named, which as an affinity means any.
+    /// Whether the set has no CPU; as an affinity, this means any CPU.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether `cpu` is in the set.
+    /// Whether the set has this CPU.
     pub fn contains(&self, cpu: u32) -> bool {
         self.0.contains(&cpu)
     }
 
-    /// The CPUs, in order.
+    /// The CPUs in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.0.iter().copied()
     }
 
-    /// The lowest CPU of the set.
+    /// The lowest CPU, if there is one.
     pub fn lowest(&self) -> Option<u32> {
         self.0.first().copied()
     }
@@ -46,8 +45,8 @@ impl FromIterator<u32> for CpuSet {
     }
 }
 
-/// Reads `0-3,^1`, `2`, `[1, 2]` (xm 3.0.0 sends a Python list) and the empty text; `^` takes a CPU
-/// or range out again.
+/// Reads `0-3,^1`, `2`, `[1, 2]` (xm 3.0.0 sends a Python list) and the empty text; `^` excludes a
+/// CPU or a range.
 impl FromStr for CpuSet {
     type Err = Invalid;
 
@@ -61,8 +60,8 @@ impl FromStr for CpuSet {
         }
         for item in inner.split(',') {
             let item = item.trim().trim_matches(['\'', '"']);
-            let (exclude, range) =
-                item.strip_prefix('^').map_or((false, item), |rest| (true, rest));
+            let excluded = item.strip_prefix('^');
+            let range = excluded.unwrap_or(item);
             let (low, high) = range.split_once('-').unwrap_or((range, range));
             let number = |t: &str| t.trim().parse::<u32>().ok().filter(|n| *n < MAX_CPUS);
             let (Some(low), Some(high)) = (number(low), number(high)) else {
@@ -72,7 +71,7 @@ impl FromStr for CpuSet {
                 return Err(Invalid::new(format!("{text:?} holds the empty range {range}")));
             }
             for cpu in low..=high {
-                if exclude {
+                if excluded.is_some() {
                     cpus.remove(&cpu);
                 } else {
                     cpus.insert(cpu);
@@ -83,7 +82,7 @@ impl FromStr for CpuSet {
     }
 }
 
-/// `0,2,3`.
+/// Prints `0,2,3`.
 impl fmt::Display for CpuSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, cpu) in self.0.iter().enumerate() {
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_that_old_clients_send() {
+    fn reads_every_form_that_old_clients_send() {
         for (text, cpus) in [
             ("", ""),
             ("2", "2"),
