@@ -111,7 +111,8 @@ impl Engine {
         let info = Arc::new(hypervisor.info().await?);
         let vnets = Vnets::new(store.vnets().await?);
         let stock = Stock::load(&*store).await?;
-        let arrivals = store.arrivals().await?.into_iter().filter(|(_, note)| note.taken);
+        let arrivals =
+            store.arrivals(clock.now()).await?.into_iter().filter(|(_, note)| note.taken);
         let arrivals = Arrivals::new(arrivals.map(|(id, _)| id));
         let core = Arc::new(Core {
             hypervisor,
@@ -173,7 +174,9 @@ impl Engine {
 
     /// The host's own UUID, which never changes.
     pub async fn host_uuid(&self) -> Result<Uuid, Error> {
-        self.0.limited("Reading the host's UUID", self.0.store.host_uuid()).await
+        self.0
+            .limited("Reading the host's UUID", self.0.store.host_uuid(self.0.entropy.uuid()))
+            .await
     }
 
     /// What the host is, which does not change while it is up.

@@ -19,6 +19,10 @@ impl Limits {
     /// Ample for any configuration, harmless to a daemon: a text within them takes some 20 MiB at
     /// worst.
     pub const DEFAULT: Self = Self { bytes: 1 << 20, depth: 1_000, count: 200_000 };
+
+    /// For texts that the daemon wrote itself: more than any configuration from a wire needs, and
+    /// still a limit, since a damaged file can contain anything.
+    pub const STORED: Self = Self { bytes: 64 << 20, depth: 2_000, count: 4_000_000 };
 }
 
 impl Default for Limits {
