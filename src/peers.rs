@@ -1,31 +1,31 @@
-//! Which hosts may connect.
+//! Hosts that may connect.
 
 use crate::core::model::Invalid;
 use regex::Regex;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Regular expressions, separated by blanks, one of which must be found in the peer's name or
-/// address. None at all allows everybody, as in xend.
+/// Regular expressions, separated by blanks. A peer may connect if one of them matches its name or
+/// address. Without any expression all peers may connect, as in xend.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed(Arc<[Regex]>);
 
 impl Allowed {
     /// Reads the setting.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let one = |pattern: &str| {
+        let compile = |pattern: &str| {
             Regex::new(pattern)
                 .map_err(|_| Invalid::new(format!("'{pattern}' is not a regular expression")))
         };
-        Ok(Self(text.split_whitespace().map(one).collect::<Result<_, _>>()?))
+        Ok(Self(text.split_whitespace().map(compile).collect::<Result<_, _>>()?))
     }
 
-    /// Whether everybody is allowed.
+    /// Whether all peers may connect.
     pub fn everybody(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a host is. Looking its name up can take a while: blocks.
+    /// Whether a peer may connect. Blocks while its name is looked up.
     pub fn allows(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.everybody()
