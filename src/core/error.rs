@@ -58,7 +58,6 @@ pub enum Error {
     NotEnoughCpus {
         /// The number of CPUs that the pool needs.
         needed: u32,
-        /// The number of free CPUs.
         available: u32,
     },
     /// No virtual network has this id.
@@ -82,7 +81,6 @@ pub enum Error {
          suspended and asks {to} again; destroy the domain to give it up here"
     )]
     InDoubt {
-        /// The name of the domain.
         name: String,
         /// The other host.
         to: String,
@@ -123,7 +121,6 @@ pub enum Error {
         name: String,
         /// `domid` or `UUID`.
         what: &'static str,
-        /// The name of the domain.
         owner: String,
     },
     /// Another CPU pool has the name.
@@ -140,9 +137,7 @@ pub enum Error {
     BadState {
         /// The operation.
         verb: &'static str,
-        /// The name of the domain.
         name: String,
-        /// The state of the domain.
         state: &'static str,
     },
     /// The domain is defined, but not on the host.
@@ -168,7 +163,6 @@ pub enum Error {
     NoMemory {
         /// The memory that the domain needs.
         needed_kib: u64,
-        /// The free memory.
         free_kib: u64,
     },
     /// A file that the domain boots from does not exist.
@@ -176,13 +170,11 @@ pub enum Error {
     Missing {
         /// `Kernel image`, `Initial RAM disk`, ...
         what: &'static str,
-        /// The path of the file.
         path: String,
     },
     /// A device did not connect.
     #[error("Device {device} ({class}) could not be connected. {reason}")]
     Device {
-        /// The number of the device.
         device: u32,
         /// `vbd`, `vif`, ...
         class: String,
@@ -192,7 +184,6 @@ pub enum Error {
     /// The guest does not release a device that is detached.
     #[error("Device {device} ({class}) could not be disconnected: the guest does not let go of it")]
     DeviceBusy {
-        /// The number of the device.
         device: u32,
         /// `vbd`, `vif`, `pci`, ...
         class: String,
@@ -211,7 +202,6 @@ pub enum Error {
     Timeout {
         /// The call.
         what: &'static str,
-        /// The time limit.
         limit: Duration,
     },
     /// A long call of the hypervisor made no progress.

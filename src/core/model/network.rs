@@ -14,7 +14,6 @@ pub enum InterfaceKind {
     Vlan {
         /// The name of the card.
         device: String,
-        /// The VLAN tag.
         tag: u16,
     },
 }
@@ -52,14 +51,12 @@ pub enum NetworkChange {
     MakeVlan {
         /// The name of the card.
         device: String,
-        /// The VLAN tag.
         tag: u16,
     },
     /// Remove a VLAN interface.
     RemoveVlan {
         /// The name of the card.
         device: String,
-        /// The VLAN tag.
         tag: u16,
     },
     /// Change an interface.
@@ -71,7 +68,6 @@ pub enum NetworkChange {
 pub enum InterfaceChange {
     /// Set the address or the MTU.
     Adjust {
-        /// The name of the interface.
         name: String,
         /// `None` keeps the address.
         mac: Option<Mac>,
@@ -80,7 +76,6 @@ pub enum InterfaceChange {
     },
     /// Attach the interface to a bridge.
     Link {
-        /// The name of the interface.
         name: String,
         /// The bridge; `None` detaches the interface.
         bridge: Option<String>,

@@ -24,9 +24,7 @@ impl PoolFacts {
 pub enum PoolChange {
     /// Create a pool.
     Create {
-        /// The name of the pool.
         name: String,
-        /// The scheduler of the pool.
         scheduler: Scheduler,
         /// CPUs that are in no pool.
         cpus: CpuSet,
@@ -34,26 +32,11 @@ pub enum PoolChange {
     /// Destroy a pool without domains. Its CPUs are in no pool afterwards.
     Destroy(String),
     /// Add a CPU that is in no pool.
-    AddCpu {
-        /// The name of the pool.
-        name: String,
-        /// The number of the CPU.
-        cpu: u32,
-    },
+    AddCpu { name: String, cpu: u32 },
     /// Remove a CPU.
-    RemoveCpu {
-        /// The name of the pool.
-        name: String,
-        /// The number of the CPU.
-        cpu: u32,
-    },
+    RemoveCpu { name: String, cpu: u32 },
     /// Move a domain into a pool.
-    Move {
-        /// The domain.
-        domid: DomId,
-        /// The name of the pool.
-        name: String,
-    },
+    Move { domid: DomId, name: String },
 }
 
 /// The definition of a CPU pool, as it is stored.

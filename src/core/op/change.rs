@@ -38,7 +38,6 @@ pub enum Change {
     Define(Box<DomainConfig>),
     /// Build a domain from a file that [`DomainOp::Save`] wrote.
     Restore {
-        /// The file.
         file: PathBuf,
         /// Whether the domain stays paused.
         paused: bool,
@@ -50,11 +49,8 @@ pub enum Change {
     Settle(Uuid),
     /// Create the object of a disk image, and the image if its location is empty.
     CreateVdi {
-        /// The UUID of the image.
         uuid: Uuid,
-        /// The image.
         vdi: Box<Vdi>,
-        /// The client's data.
         notes: Notes,
         /// An image of the local storage that is copied.
         copy: Option<Uuid>,
@@ -64,12 +60,7 @@ pub enum Change {
     /// Delete the object of a disk image, and the image if xend created it.
     DestroyVdi(Uuid),
     /// Record another attachment of the local storage.
-    CreatePbd {
-        /// The UUID of the attachment.
-        uuid: Uuid,
-        /// The client's data.
-        notes: Notes,
-    },
+    CreatePbd { uuid: Uuid, notes: Notes },
     /// Delete the record of an attachment.
     DestroyPbd(Uuid),
     /// Change the host's network.

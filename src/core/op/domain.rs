@@ -92,7 +92,6 @@ pub enum DomainOp {
     },
     /// Migrate the domain to another host.
     Migrate {
-        /// The other host.
         to: Destination,
         /// Whether the guest runs until most of its memory is sent.
         live: bool,
@@ -115,14 +114,12 @@ pub enum DomainOp {
     PlugDevice(Uuid),
     /// Change a device: the medium of a CD-ROM drive, the functions of a PCI device.
     ConfigureDevice {
-        /// The device to change.
         device: DeviceRef,
         /// The device after the change.
         to: Box<Device>,
     },
     /// Detach a device.
     DetachDevice {
-        /// The class of the device.
         class: String,
         /// The device within its class.
         device: DeviceRef,

@@ -7,23 +7,11 @@ use std::borrow::Cow;
 #[derive(Debug, Clone)]
 pub enum NetworkOp {
     /// Create a network, and its bridge if it does not exist.
-    Create {
-        /// The UUID of the network.
-        uuid: Uuid,
-        /// The network.
-        network: Network,
-        /// The client's data.
-        notes: Notes,
-    },
+    Create { uuid: Uuid, network: Network, notes: Notes },
     /// Delete a network that a client created, together with its bridge.
     Destroy(Uuid),
     /// Create a VLAN and attach it to its bridge.
-    CreateVlan {
-        /// The UUID of the VLAN.
-        uuid: Uuid,
-        /// The VLAN.
-        vlan: Vlan,
-    },
+    CreateVlan { uuid: Uuid, vlan: Vlan },
     /// Delete a VLAN.
     DestroyVlan(Uuid),
     /// Change a network interface.
@@ -60,14 +48,7 @@ impl NetworkOp {
 #[derive(Debug, Clone)]
 pub enum PoolOp {
     /// Store the definition of a pool.
-    Define {
-        /// The UUID of the pool.
-        uuid: Uuid,
-        /// The definition.
-        pool: Pool,
-        /// The client's data.
-        notes: Notes,
-    },
+    Define { uuid: Uuid, pool: Pool, notes: Notes },
     /// Change a stored definition.
     Set(PoolSetting),
     /// Delete the definition of a pool that is not started.

@@ -29,9 +29,7 @@ pub enum Outcome {
     DefinedDevices(Vec<Device>),
     /// A device that was attached.
     Attached {
-        /// The class of the device.
         class: String,
-        /// The number of the device.
         id: u32,
         /// The domid of the domain; `None` if the domain is not on the host.
         domid: Option<DomId>,
