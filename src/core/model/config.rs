@@ -19,7 +19,7 @@ use std::fmt;
 /// guests.
 pub const MAX_VCPUS: u32 = 128;
 
-/// The configuration of a domain: what was asked for. The present state is in
+/// The requested configuration of a domain. Its present state is in
 /// [`DomainFacts`](super::facts::DomainFacts).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainConfig {

@@ -1,4 +1,4 @@
-//! Storage of definitions, saved domains, and records of what is in progress.
+//! Storage of definitions, saved domains, and records of domains in transfer.
 
 use super::migration::Handover;
 use super::objects::Objects;
@@ -38,8 +38,8 @@ pub struct ArrivalNote {
     pub defined: bool,
 }
 
-/// The daemon's files: definitions of managed domains, saved domains, and records of what is in
-/// progress.
+/// The daemon's files: definitions of managed domains, saved domains, and records of domains in
+/// transfer.
 ///
 /// A change survives a crash of the machine from the moment that the method returns.
 #[async_trait]
