@@ -1,12 +1,11 @@
 //! The port [`Hypervisor`].
 
 use super::core_dump;
-use super::create::{self, Reservation};
-use super::devices;
+use super::create::Reservation;
 use super::facts;
 use super::handle::Sim;
 use super::host_info::host_info;
-use super::record::{Record, needed_kib};
+use super::record::Record;
 use super::sched;
 use crate::core::backend::check_affinity;
 use crate::core::error::Error;
@@ -20,9 +19,7 @@ use async_trait::async_trait;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 use tokio::sync::mpsc;
-use tokio::time;
 
 #[async_trait]
 impl Hypervisor for Sim {
@@ -65,65 +62,26 @@ impl Hypervisor for Sim {
         config: &DomainConfig,
         _transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
-        create::check(self.host(), config)?;
-        let memory = Reservation::new(self.host(), needed_kib(config))?;
-        if devices::is_slow(config) {
-            time::sleep(self.host().settings.slow_create).await;
-        }
-        let mut config = config.clone();
-        let uuid = *config.uuid.get_or_insert_with(|| self.host().entropy.uuid());
-        config.number_devices();
-        let built = self
-            .blocking(move |host| {
-                let domid = host.allocate_domid()?;
-                memory.build(Record::new(domid, uuid, config, host.now(), &host.settings))
-            })
-            .await?;
-        Ok(built.keep())
+        self.build(config).await
     }
 
     async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error> {
-        let (record, destroyed) = self.host().record_and_token(domid)?;
-        for link in &record.links {
-            let remaining = link.remaining(self.host().now(), self.host().settings.hotplug_timeout);
-            tokio::select! {
-                biased;
-                () = destroyed.cancelled() => return Err(Error::Gone(domid.to_string())),
-                () = time::sleep(remaining) => link.result()?,
-            }
-        }
-        Ok(())
+        self.wait_for_links(domid).await
     }
 
     async fn pause(&self, domid: DomId) -> Result<(), Error> {
-        self.set_paused(domid, true, "pause").await
+        refuse_domain0(domid, "pause")?;
+        self.set_paused(domid, true).await
     }
 
     async fn unpause(&self, domid: DomId) -> Result<(), Error> {
-        self.set_paused(domid, false, "unpause").await
+        refuse_domain0(domid, "unpause")?;
+        self.set_paused(domid, false).await
     }
 
     async fn destroy(&self, domid: DomId, _transfer: Arc<Transfer>) -> Result<(), Error> {
         refuse_domain0(domid, "destroy")?;
-        let gone_at = self
-            .blocking(move |host| {
-                host.change_even_dying(domid, |record, now| {
-                    if let Some((_, gone)) = record.dying {
-                        return Ok(gone);
-                    }
-                    record.advance(now, &host.settings);
-                    let gone = now.checked_add(host.settings.destroy).unwrap_or(now);
-                    record.dying = Some((now, gone));
-                    Ok(gone)
-                })
-            })
-            .await?;
-        time::sleep(gone_at.duration_since(self.host().now()).unwrap_or_default()).await;
-        self.blocking(move |host| {
-            host.remove(domid);
-            Ok(())
-        })
-        .await
+        self.destroy_guest(domid).await
     }
 
     async fn shutdown(&self, domid: DomId, reason: ShutdownReason) -> Result<(), Error> {
@@ -347,52 +305,6 @@ impl Sim {
     pub fn vnc_password(&self, domid: DomId) -> Result<Option<Password>, Error> {
         let record = self.host().required_record(domid)?;
         Ok(facts::vnc_password(&record, &self.host().settings))
-    }
-
-    /// Changes a guest that has not stopped. A crash is logged to Xen's message buffer.
-    async fn change_guest(
-        &self,
-        domid: DomId,
-        apply: impl FnOnce(&mut Record, SystemTime) + Send + 'static,
-    ) -> Result<(), Error> {
-        self.blocking(move |host| {
-            let crashed = host.change(domid, |record, now| {
-                if record.guest.stopped(now).is_some() {
-                    return Ok(false);
-                }
-                record.advance(now, &host.settings);
-                apply(record, now);
-                Ok(record.crash_logged)
-            })?;
-            if crashed {
-                host.log_crash(domid);
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    async fn set_paused(
-        &self,
-        domid: DomId,
-        paused: bool,
-        verb: &'static str,
-    ) -> Result<(), Error> {
-        refuse_domain0(domid, verb)?;
-        // Most calls that change nothing do not need a thread that may block.
-        if self.host().required_record(domid)?.guest.paused == paused {
-            return Ok(());
-        }
-        self.blocking(move |host| {
-            host.change(domid, |record, now| {
-                if record.guest.paused != paused {
-                    record.advance(now, &host.settings);
-                    record.guest.paused = paused;
-                }
-                Ok(())
-            })
-        })
-        .await
     }
 }
 

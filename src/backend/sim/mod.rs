@@ -49,6 +49,7 @@
 //! ```text
 //! hypervisor   the port Hypervisor
 //! machine      the port Machine: hardware; pools, network: the changes of these
+//! operations   operations that take time or several steps
 //! hotplug      devices that are attached and detached while the guest runs
 //! save_stream  save and restore; core_dump: core files
 //! handle       the handle that implements the ports, and its timer
@@ -78,6 +79,7 @@ mod hypervisor;
 mod lock;
 mod machine;
 mod network;
+mod operations;
 mod pools;
 mod record;
 mod record_file;
