@@ -73,15 +73,15 @@ pub(super) struct Field {
     pub(super) differs: fn(&FileSettings, &FileSettings) -> bool,
 }
 
-/// A [`Field`] by its name and the value of an entry: `field!(unix_mode: |entry| entry.mode())`.
+/// A [`Field`] by its name and the value of an entry: `field!(unix.mode: |entry| entry.mode())`.
 macro_rules! field {
-    ($field:ident: |$entry:ident| $value:expr) => {
+    ($($field:ident).+: |$entry:ident| $value:expr) => {
         $crate::config::keys::Field {
             read: |settings, $entry, _| {
-                settings.$field = $value?;
+                settings.$($field).+ = $value?;
                 Ok(())
             },
-            differs: |old, new| old.$field != new.$field,
+            differs: |old, new| old.$($field).+ != new.$($field).+,
         }
     };
 }

@@ -20,16 +20,16 @@ pub(super) fn xmlrpc(
         Some(Switch::On(path)) => Some(path.clone()),
         Some(Switch::Off) => None,
         None if !file.is_served(ListenerGroup::UnixXmlRpc) => None,
-        None if !file.settings.unix_xmlrpc_server => None,
+        None if !file.settings.unix.xmlrpc_enabled => None,
         None => default_socket(options, paths.map(|paths| &paths.xmlrpc)),
     };
     let mut listeners = Vec::new();
     if let Some(path) = path {
         let keys = ["xend-unix-xmlrpc-server", "xend-unix-mode", "xend-unix-group"];
         let origin = file.origin(&keys);
-        listeners.push(RpcListener::unix(file.settings.unix_socket(path), Auth::None, origin));
+        listeners.push(RpcListener::unix(file.settings.unix.socket(path), Auth::None, origin));
     }
-    if file.settings.tcp_xmlrpc_server && file.is_served(ListenerGroup::TcpXmlRpc) {
+    if file.settings.tcp_xmlrpc.enabled && file.is_served(ListenerGroup::TcpXmlRpc) {
         let origin = file.origin(&["xend-tcp-xmlrpc-server"]);
         match tcp_xmlrpc(&file.settings, origin.clone()) {
             Ok(listener) => listeners.push(listener),
@@ -46,7 +46,7 @@ fn tcp_xmlrpc(
     settings: &FileSettings,
     origin: Origin,
 ) -> Result<RpcListener, (SocketAddr, &'static str)> {
-    let address = SocketAddr::new(settings.tcp_xmlrpc_address.0, settings.tcp_xmlrpc_port);
+    let address = settings.tcp_xmlrpc.socket_address();
     let tls = match (&settings.tcp_xmlrpc_key, &settings.tcp_xmlrpc_cert) {
         (Some(key), Some(cert)) => Some(TlsFiles { key: key.clone(), cert: cert.clone() }),
         (None, None) => None,
@@ -92,7 +92,7 @@ pub(super) fn xen_api(
         let (address, name) = match (tcp, &socket_path) {
             (Some(address), _) => (ListenAddress::Tcp(address), address.to_string()),
             (None, Some(path)) => {
-                let socket = file.settings.unix_socket(path.clone());
+                let socket = file.settings.unix.socket(path.clone());
                 (ListenAddress::Unix(socket), path.display().to_string())
             }
             (None, None) => continue,

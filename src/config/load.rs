@@ -169,12 +169,11 @@ fn http(options: &RunOptions, file: &mut ConfigFile, origins: &mut Origins) -> S
     if let Some(option) = &options.http {
         return option.clone();
     }
-    if !file.is_served(ListenerGroup::TcpHttp) || !file.settings.http_server {
+    if !file.is_served(ListenerGroup::TcpHttp) || !file.settings.http.enabled {
         return Switch::Off;
     }
     origins.http = file.origin(&["xend-address", "xend-port", "xend-http-server"]);
-    let FileSettings { http_address, http_port, .. } = file.settings;
-    Switch::On(SocketAddr::new(http_address.0, http_port))
+    Switch::On(file.settings.http.socket_address())
 }
 
 fn unix(
@@ -186,7 +185,7 @@ fn unix(
     let path = match &options.unix {
         Some(Switch::On(path)) => path.clone(),
         Some(Switch::Off) => return Ok(Switch::Off),
-        None if !file.is_served(ListenerGroup::UnixHttp) || !file.settings.unix_server => {
+        None if !file.is_served(ListenerGroup::UnixHttp) || !file.settings.unix.http_enabled => {
             return Ok(Switch::Off);
         }
         None => {
@@ -196,14 +195,14 @@ fn unix(
                 "xend-unix-group",
                 "xend-unix-server",
             ]);
-            match (&file.settings.unix_path, paths) {
+            match (&file.settings.unix.http_path, paths) {
                 (Some(path), _) => path.clone(),
                 (None, Some(paths)) => paths.runtime.join("xend-socket"),
                 (None, None) => return Err(ConfigError::NoHome("--unix")),
             }
         }
     };
-    Ok(Switch::On(file.settings.unix_socket(path)))
+    Ok(Switch::On(file.settings.unix.socket(path)))
 }
 
 fn relocation(
@@ -214,10 +213,9 @@ fn relocation(
     if let Some(option) = &options.relocation {
         return option.clone();
     }
-    if !file.is_served(ListenerGroup::Relocation) || !file.settings.relocation_server {
+    if !file.is_served(ListenerGroup::Relocation) || !file.settings.relocation.enabled {
         return Switch::Off;
     }
     origins.relocation = file.origin(&["xend-relocation-hosts-allow", "xend-relocation-server"]);
-    let FileSettings { relocation_address, relocation_port, .. } = file.settings;
-    Switch::On(SocketAddr::new(relocation_address.0, relocation_port))
+    Switch::On(file.settings.relocation.socket_address())
 }

@@ -9,7 +9,7 @@ const WIDTH: usize = 100;
 const HEADER: &[&str] = &[
     "xend-config.sxp: the configuration of xend.",
     "The file is a sequence of (key value); # starts a comment. The commented-out entries show \
-     the defaults. Where a value is yes or no, true, on, 1 and false, off, 0 mean the same.",
+     the defaults. Instead of yes, a value can be true, on or 1; instead of no, false, off or 0.",
     "Options of the command line override this file, see xend --help. [reload] marks the keys \
      that SIGHUP (systemctl reload xend) applies; the others need a restart.",
     "A file written for an old xend works as it is. If a key is repeated, the first one counts. \
@@ -44,12 +44,8 @@ pub fn sample_file() -> String {
         text.push('\n');
         for key in section.keys {
             text.push('\n');
-            let mut about = format!("{}{}", key.about, reload_mark(key.reload));
-            if !key.details.is_empty() {
-                about.push(' ');
-                about.push_str(key.details);
-            }
-            push_comment(&mut text, &about);
+            let comment = format!("{} {}{}", key.about, key.details, reload_mark(key.reload));
+            push_comment(&mut text, &comment);
             // An example is not the default: it is indented, so that removing "#(" finds defaults
             // only.
             for example in key.examples {

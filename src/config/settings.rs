@@ -3,23 +3,19 @@
 use super::address::ListenIp;
 use super::listener::{UnixSocket, XenApiEntry};
 use crate::core::model::{Password, Scheduler, Text};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The values of a configuration file, one field a key of the table.
+/// The values of a configuration file: each key of the table sets one field.
 ///
 /// `FileSettings::defaults()` has the defaults of the table; `Default` is empty. `None` means that
 /// the file has no such key and that its default depends on something else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct FileSettings {
-    pub(super) http_server: bool,
-    pub(super) http_port: u16,
-    pub(super) http_address: ListenIp,
+    pub(super) http: TcpSettings,
     pub(super) http_hosts: Vec<String>,
-    pub(super) unix_server: bool,
-    pub(super) unix_path: Option<PathBuf>,
-    pub(super) unix_mode: u32,
-    pub(super) unix_group: Option<String>,
+    pub(super) unix: UnixSettings,
     pub(super) max_body: usize,
     pub(super) max_connections: usize,
     pub(super) request_timeout: Duration,
@@ -38,19 +34,14 @@ pub(super) struct FileSettings {
     pub(super) vnc_password: Option<Password>,
     /// Empty for the device model's choice.
     pub(super) keymap: Text,
-    pub(super) unix_xmlrpc_server: bool,
-    pub(super) tcp_xmlrpc_server: bool,
-    pub(super) tcp_xmlrpc_address: ListenIp,
-    pub(super) tcp_xmlrpc_port: u16,
+    pub(super) tcp_xmlrpc: TcpSettings,
     pub(super) tcp_xmlrpc_key: Option<PathBuf>,
     pub(super) tcp_xmlrpc_cert: Option<PathBuf>,
     pub(super) xen_api_server: Option<Vec<XenApiEntry>>,
     pub(super) password_file: Option<PathBuf>,
     pub(super) access_without_password: bool,
     pub(super) storage_path: Option<PathBuf>,
-    pub(super) relocation_server: bool,
-    pub(super) relocation_port: u16,
-    pub(super) relocation_address: ListenIp,
+    pub(super) relocation: TcpSettings,
     pub(super) relocation_hosts: String,
     pub(super) hypervisor_limit: Duration,
     pub(super) scheduler: Scheduler,
@@ -58,9 +49,35 @@ pub(super) struct FileSettings {
     pub(super) sim_memory_mib: u64,
 }
 
-impl FileSettings {
-    /// A unix socket with the file's mode and group.
-    pub(super) fn unix_socket(&self, path: PathBuf) -> UnixSocket {
-        UnixSocket { path, mode: self.unix_mode, group: self.unix_group.clone() }
+/// A TCP listener.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct TcpSettings {
+    pub(super) enabled: bool,
+    pub(super) address: ListenIp,
+    pub(super) port: u16,
+}
+
+impl TcpSettings {
+    pub(super) fn socket_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address.0, self.port)
+    }
+}
+
+/// The unix sockets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct UnixSettings {
+    pub(super) http_enabled: bool,
+    pub(super) http_path: Option<PathBuf>,
+    pub(super) xmlrpc_enabled: bool,
+    /// Permission bits of all sockets.
+    pub(super) mode: u32,
+    /// Group of all sockets.
+    pub(super) group: Option<String>,
+}
+
+impl UnixSettings {
+    /// A socket with this path.
+    pub(super) fn socket(&self, path: PathBuf) -> UnixSocket {
+        UnixSocket { path, mode: self.mode, group: self.group.clone() }
     }
 }

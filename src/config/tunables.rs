@@ -54,7 +54,7 @@ impl Tunables {
             dom0_ballooning: file.dom0_ballooning.unwrap_or(file.dom0_min_mem_mib > 0),
             enable_dump: file.enable_dump,
             devices: device_defaults(file),
-            relocation_port: file.relocation_port,
+            relocation_port: file.relocation.port,
         }
     }
 }

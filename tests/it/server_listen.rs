@@ -9,7 +9,9 @@ use xend::server::listen::{self, ListenError};
 use xend::server::{Inherited, Listener};
 
 fn unix_only(dir: &TempDir) -> Config {
-    Config { http: Switch::Off, ..config_in(dir) }
+    let mut config = config_in(dir);
+    config.http = Switch::Off;
+    config
 }
 
 fn socket(config: &Config) -> &UnixSocket {
@@ -39,10 +41,12 @@ async fn tcp_or_unix_can_be_off_but_not_both() {
     assert!(names[0].starts_with("http://127.0.0.1:") && names[0].ends_with('/'), "{names:?}");
     assert_eq!(names[1], format!("unix:{}", socket(&both).path.display()));
 
-    let tcp = Config { unix: Switch::Off, ..both.clone() };
+    let mut tcp = both.clone();
+    tcp.unix = Switch::Off;
     assert!(matches!(open(&tcp).await.unwrap()[..], [Listener::Tcp { .. }]));
     assert!(matches!(open(&unix_only(&dir)).await.unwrap()[..], [Listener::Unix { .. }]));
-    let none = Config { unix: Switch::Off, ..unix_only(&dir) };
+    let mut none = unix_only(&dir);
+    none.unix = Switch::Off;
     assert_eq!(
         open(&none).await.unwrap_err().to_string(),
         "Nothing to listen on: turn on xend-http-server or xend-unix-server, or fix the listeners \
@@ -145,7 +149,8 @@ async fn a_port_that_is_taken_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let config = Config { http: Switch::On(address), ..config_in(&dir) };
+    let mut config = config_in(&dir);
+    config.http = Switch::On(address);
     let message = open(&config).await.unwrap_err().to_string();
     assert_eq!(message, format!("Cannot listen on http://{address}/"));
 }

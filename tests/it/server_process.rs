@@ -66,13 +66,14 @@ impl Running {
     }
 
     /// Sends a request and returns the connection.
-    fn send(&self, host: &str, method: &str, target: &str, body: &str) -> TcpStream {
+    fn send(&self, host: &str, method: &str, target: &str, form: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let length = body.len();
+        let length = form.len();
         write!(
             stream,
-            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\
-             Connection: close\r\n\r\n{body}"
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n\
+             {form}"
         )
         .unwrap();
         stream

@@ -10,16 +10,16 @@ pub(super) const TCP_HTTP: Section = Section {
             "xend-http-server",
             "yes",
             "Whether HTTP is served over TCP.",
-            field!(http_server: |entry| entry.yes_no()),
+            field!(http.enabled: |entry| entry.yes_no()),
         )
         .listener(ListenerGroup::TcpHttp),
-        key("xend-port", "8000", "The TCP port for HTTP.", field!(http_port: |entry| entry.port()))
+        key("xend-port", "8000", "The TCP port for HTTP.", field!(http.port: |entry| entry.port()))
             .listener(ListenerGroup::TcpHttp),
         key(
             "xend-address",
             "localhost",
             "The IP address for HTTP: an address of this host, localhost, or '' for all.",
-            field!(http_address: |entry| entry.ip()),
+            field!(http.address: |entry| entry.ip()),
         )
         .details(
             "Whoever can connect controls every domain without a password: think before you \
@@ -50,14 +50,14 @@ pub(super) const UNIX_HTTP: Section = Section {
             "xend-unix-server",
             "yes",
             "Whether HTTP is served over a unix socket.",
-            field!(unix_server: |entry| entry.yes_no()),
+            field!(unix.http_enabled: |entry| entry.yes_no()),
         )
         .listener(ListenerGroup::UnixHttp),
         key(
             "xend-unix-path",
             "/var/lib/xend/xend-socket",
             "The path of the unix socket.",
-            field!(unix_path: |entry| entry.path().map(Some)),
+            field!(unix.http_path: |entry| entry.path().map(Some)),
         )
         .computed()
         .details("This is the default for root. For other users it is in $XDG_RUNTIME_DIR/xend.")
@@ -66,14 +66,14 @@ pub(super) const UNIX_HTTP: Section = Section {
             "xend-unix-mode",
             "0600",
             "The permission bits of all unix sockets, in octal.",
-            field!(unix_mode: |entry| entry.mode()),
+            field!(unix.mode: |entry| entry.mode()),
         )
         .or_default(),
         key(
             "xend-unix-group",
             "",
             "The group of all unix sockets, by name or number.",
-            field!(unix_group: |entry| entry.text("a group").map(Some)),
+            field!(unix.group: |entry| entry.text("a group").map(Some)),
         )
         .details(
             "The group also needs the x permission on the directory of the socket, and mode \
@@ -91,14 +91,14 @@ pub(super) const XML_RPC: Section = Section {
             "xend-unix-xmlrpc-server",
             "yes",
             "Whether XML-RPC is served on the unix socket /var/run/xend/xmlrpc.sock.",
-            field!(unix_xmlrpc_server: |entry| entry.yes_no()),
+            field!(unix.xmlrpc_enabled: |entry| entry.yes_no()),
         )
         .listener(ListenerGroup::UnixXmlRpc),
         key(
             "xend-tcp-xmlrpc-server",
             "no",
             "Whether XML-RPC is served over TCP.",
-            field!(tcp_xmlrpc_server: |entry| entry.yes_no()),
+            field!(tcp_xmlrpc.enabled: |entry| entry.yes_no()),
         )
         .details("Whoever can connect controls every domain.")
         .listener(ListenerGroup::TcpXmlRpc),
@@ -106,14 +106,14 @@ pub(super) const XML_RPC: Section = Section {
             "xend-tcp-xmlrpc-server-address",
             "localhost",
             "The IP address for XML-RPC.",
-            field!(tcp_xmlrpc_address: |entry| entry.ip()),
+            field!(tcp_xmlrpc.address: |entry| entry.ip()),
         )
         .listener(ListenerGroup::TcpXmlRpc),
         key(
             "xend-tcp-xmlrpc-server-port",
             "8006",
             "The TCP port for XML-RPC.",
-            field!(tcp_xmlrpc_port: |entry| entry.port()),
+            field!(tcp_xmlrpc.port: |entry| entry.port()),
         )
         .listener(ListenerGroup::TcpXmlRpc),
         key(
@@ -198,23 +198,23 @@ pub(super) const MIGRATION: Section = Section {
         key(
             "xend-relocation-server",
             "no",
-            "Whether domains from other hosts are accepted (op=migrate there).",
-            field!(relocation_server: |entry| entry.yes_no()),
+            "Whether domains from other hosts are accepted.",
+            field!(relocation.enabled: |entry| entry.yes_no()),
         )
-        .details("Domains are sent unencrypted: use a network of their own.")
+        .details("Domains are sent unencrypted: use a separate network for them.")
         .listener(ListenerGroup::Relocation),
         key(
             "xend-relocation-port",
             "8002",
             "The TCP port for migration, here and on other hosts.",
-            field!(relocation_port: |entry| entry.port()),
+            field!(relocation.port: |entry| entry.port()),
         )
         .listener(ListenerGroup::Relocation),
         key(
             "xend-relocation-address",
             "''",
             "The IP address for migration: an address of this host, localhost, or '' for all.",
-            field!(relocation_address: |entry| entry.ip()),
+            field!(relocation.address: |entry| entry.ip()),
         )
         .listener(ListenerGroup::Relocation),
         key(

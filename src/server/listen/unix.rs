@@ -139,7 +139,7 @@ impl PrivateDir {
             let path = parent.join(format!(".x{}.{number}", std::process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {
-                    number += 1
+                    number += 1;
                 }
                 result => return result.map(|()| Self(path)),
             }
