@@ -9,7 +9,7 @@ use xend::backend::sim::{Sim, SimSettings};
 use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::{DomainConfig, Uuid};
 use xend::core::op::DomainOp;
-use xend::core::ports::Hypervisor;
+use xend::core::ports::{Entropy as _, Hypervisor};
 use xend::os::{OsEntropy, SystemClock};
 use xend::shape::read_config;
 use xend::store::DirStore;
@@ -111,7 +111,7 @@ impl Backend for Simulator {
 
 fn parsed(text: &str) -> DomainConfig {
     let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
-    config.uuid = Some(Uuid::new_v4());
+    config.uuid = Some(new_uuid());
     config
 }
 
@@ -209,4 +209,9 @@ impl Backend for RealXen {
         );
         self.core_only && !(core && matches!(stage, Stage::Halted | Stage::Paused | Stage::Running))
     }
+}
+
+/// A random UUID.
+pub(crate) fn new_uuid() -> Uuid {
+    OsEntropy.uuid()
 }

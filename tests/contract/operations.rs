@@ -1,6 +1,6 @@
 //! Every query and operation in every state.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, new_uuid};
 use crate::expected::{STAGES, Stage};
 use crate::trial::{FailingSender, Trial};
 use futures_util::FutureExt as _;
@@ -109,8 +109,7 @@ fn every_operation<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
     };
     let reference = |text: &str, number| DeviceRef { text: text.into(), number };
     let closed_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let migrated =
-        MigratedDomain { id: Uuid::new_v4(), config: Arc::from(config()), definition: None };
+    let migrated = MigratedDomain { id: new_uuid(), config: Arc::from(config()), definition: None };
     let params = SedfParams {
         period: Duration::from_millis(20),
         slice: Duration::from_millis(5),

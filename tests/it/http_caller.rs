@@ -1,6 +1,6 @@
 //! A request that does not say where it came from is refused on every page.
 
-use crate::sim_support::{Counting, TestClock, open};
+use crate::sim_support::{CountingEntropy, TestClock, open};
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ async fn a_request_without_a_caller_is_refused() {
             store: Arc::new(DirStore::open(dir.path()).unwrap()),
             transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
-            entropy: Arc::new(Counting::default()),
+            entropy: Arc::new(CountingEntropy::default()),
         },
         Settings::default(),
     )
