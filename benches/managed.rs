@@ -17,14 +17,15 @@ use std::sync::Arc;
 use std::time::Instant;
 use tower::ServiceExt as _;
 use xend::backend::sim::{Sim, SimSettings};
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::caller::Caller;
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::{DomainConfig, Uuid};
 use xend::os::{OsEntropy, SystemClock};
 use xend::shape::{read_config, stored_config};
 use xend::store::DirStore;
 use xend::sxp::{Limits, pretty, read_one};
-use xend::wire::http::{self, Http};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::http::{Http, HttpSettings};
+use xend::wire::relocation::TcpTransport;
 
 /// The cost of a number of domains: times in seconds, memory in bytes.
 struct Cost {
@@ -85,13 +86,13 @@ fn measure(domains: u32) -> Cost {
         let started = Instant::now();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
         let hypervisor = Arc::new(sim);
-        let courier = Arc::new(TcpCourier::new(std::time::Duration::from_secs(60)));
-        let outside = Outside { hypervisor, store, courier, clock, entropy };
+        let transport = Arc::new(TcpTransport::new(std::time::Duration::from_secs(60)));
+        let outside = EnginePorts { hypervisor, store, transport, clock, entropy };
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         let start = started.elapsed().as_secs_f64();
         let memory = resident() - before;
         let settings =
-            || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 };
+            || HttpSettings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 };
         let router = Http::new(
             engine.clone(),
             settings,
@@ -103,7 +104,10 @@ fn measure(domains: u32) -> Cost {
             let mut times = Vec::new();
             for _ in 0..7 {
                 let started = Instant::now();
-                let request = axum::http::Request::get(target).body(Body::empty()).unwrap();
+                let request = axum::http::Request::get(target)
+                    .extension(Caller::internal())
+                    .body(Body::empty())
+                    .unwrap();
                 let body = router.clone().oneshot(request).await.unwrap().into_body();
                 let size = body.collect().await.unwrap().to_bytes().len();
                 assert!(size > domains as usize * 3);

@@ -62,7 +62,7 @@ fn print(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("sxp", name), |b| b.iter(|| ours.to_bytes()));
         group.throughput(Throughput::Bytes(lexpr::to_vec(&theirs).unwrap().len() as u64));
         group.bench_function(BenchmarkId::new("lexpr", name), |b| {
-            b.iter(|| lexpr::to_vec(&theirs).unwrap())
+            b.iter(|| lexpr::to_vec(&theirs).unwrap());
         });
     }
     group.finish();

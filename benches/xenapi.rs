@@ -1,8 +1,7 @@
 //! The Xen-API: the codec beside `dxr`'s, records of 1,000 VMs beside a bare handler with the same
-//! bytes, tasks, and what sessions cost.
+//! bytes, a call about one object among 10 and among 1,000 VMs, tasks, and the memory of sessions.
 //!
-//! What is printed are ratios of one run. `cargo bench --bench xenapi`; `-- --test` runs a few
-//! rounds only.
+//! It prints ratios of one run. `cargo bench --bench xenapi`; `-- --test` runs a few rounds only.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::config::{Config, Environment, RunOptions, Switch};
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
 use xend::os::{OsEntropy, SystemClock};
@@ -32,14 +31,16 @@ use xend::server::{Guard, Inherited, Server, listen};
 use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits as SxpLimits, read_one};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::codec::{self, Limits};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
 
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
+        let small = Host::with(10).await;
         let host = Host::with(if quick { 20 } else { 1_000 }).await;
+        one_object(&small, &host, quick).await;
         let records = host.records(quick).await;
         codecs(&records, quick);
         host.tasks(quick).await;
@@ -50,6 +51,31 @@ fn main() {
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// Calls about one object among few and among many VMs.
+async fn one_object(few: &Host, many: &Host, quick: bool) {
+    let block = Duration::from_millis(if quick { 20 } else { 400 });
+    let rounds = if quick { 1 } else { 6 };
+    for (method, of_few, of_many) in [
+        ("VM.get_name_label", few.vm().await, many.vm().await),
+        ("VBD.get_device", few.disk().await, many.disk().await),
+    ] {
+        let of_few = request(method, &few.params(&[of_few]));
+        let of_many = request(method, &many.params(&[of_many]));
+        let mut ratios = Vec::new();
+        for _ in 0..rounds {
+            let among_few = calls_per_second(few.address, &of_few, block).await;
+            let among_many = calls_per_second(many.address, &of_many, block).await;
+            ratios.push(among_few / among_many);
+        }
+        println!(
+            "{method}: among {} VMs {:.2} times its time among {} (aim 1)",
+            many.vms,
+            median(&mut ratios),
+            few.vms
+        );
+    }
 }
 
 /// Reading and printing an answer, ours beside dxr's on the same bytes.
@@ -82,6 +108,7 @@ fn timed(work: impl FnOnce()) -> f64 {
 }
 
 struct Host {
+    vms: u32,
     address: SocketAddr,
     session: String,
     _dir: tempfile::TempDir,
@@ -105,10 +132,10 @@ impl Host {
         let sim =
             Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let outside = Outside {
+        let outside = EnginePorts {
             hypervisor: Arc::new(sim),
             store,
-            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
             entropy,
         };
@@ -129,27 +156,48 @@ impl Host {
             || XmlRpcSettings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
         let wire = XmlRpc::new(engine, host, settings, String::new, CancellationToken::new());
         let address = serve(wire.router(Endpoint::XenApi(LoginPolicy::Trust))).await;
-        let mut this = Self { address, session: String::new(), _dir: dir };
+        let mut this = Self { vms, address, session: String::new(), _dir: dir };
         this.session = this.login().await;
         this
     }
 
     async fn login(&self) -> String {
         let params = [Value::text("root"), Value::text("")];
-        let answer = once(self.address, &request("session.login_with_password", &params)).await;
-        let Ok(Value::Struct(members)) = codec::read_answer(&answer, &Limits::default()).unwrap()
-        else {
-            panic!()
-        };
-        let Value::Text(session) = members[1].1.clone() else { panic!("{answer}") };
-        session
+        match self.value("session.login_with_password", &params).await {
+            Value::Text(session) => session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn value(&self, method: &str, params: &[Value]) -> Value {
+        let answer = once(self.address, &request(method, params)).await;
+        match codec::read_answer(&answer, &Limits::default()).unwrap() {
+            Ok(Value::Struct(members)) => members[1].1.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The only reference that a call answers.
+    async fn reference(&self, method: &str, param: Value) -> Value {
+        match self.value(method, &self.params(&[param])).await {
+            Value::Array(references) => references[0].clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn vm(&self) -> Value {
+        self.reference("VM.get_by_name_label", Value::text("d7")).await
+    }
+
+    async fn disk(&self) -> Value {
+        self.reference("VM.get_VBDs", self.vm().await).await
     }
 
     fn params(&self, more: &[Value]) -> Vec<Value> {
         std::iter::once(Value::text(self.session.as_str())).chain(more.iter().cloned()).collect()
     }
 
-    /// What `xm list` asks for, beside a bare handler with the same bytes.
+    /// The calls of `xm list`, beside a bare handler with the same bytes.
     async fn records(&self, quick: bool) -> String {
         let mut answers = String::new();
         let mut ours = Vec::new();
@@ -226,7 +274,7 @@ impl Host {
     }
 }
 
-/// Bytes of memory that this process has.
+/// Bytes of this process's memory.
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     text.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
@@ -242,7 +290,7 @@ async fn serve(app: Router) -> SocketAddr {
     };
     let (config, _) = Config::load(&options, &Environment::default()).unwrap();
     let listeners = listen::open(&config, Inherited::default()).await.unwrap().http;
-    let live = config.live();
+    let live = config.live_tunables();
     let guard = Guard::new(Arc::clone(&live));
     let app = app.layer(axum::middleware::from_fn_with_state(guard, Guard::check));
     let server = Server::new(live, 64);

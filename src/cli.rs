@@ -39,7 +39,11 @@ pub enum Command {
         user: String,
     },
     /// Print every key of xend-config.sxp with its default and a description
-    Keys,
+    Keys {
+        /// Print a commented xend-config.sxp with all defaults instead
+        #[arg(long)]
+        sample: bool,
+    },
     /// Check domain configurations: report errors and likely mistakes, and print the configuration
     /// as xend understands it
     Check {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 /// Regular expressions, separated by blanks. A peer may connect if one of them matches its name or
 /// address. Without any expression all peers may connect, as in xend.
 #[derive(Debug, Clone, Default)]
-pub struct Allowed(Arc<[Regex]>);
+pub struct AllowedHosts(Arc<[Regex]>);
 
-impl Allowed {
+impl AllowedHosts {
     /// Reads the setting.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let compile = |pattern: &str| {
@@ -45,15 +45,15 @@ mod tests {
 
     #[test]
     fn hosts_are_matched_by_name_and_address() {
-        let local = Allowed::parse("^localhost$ ^localhost\\.localdomain$").unwrap();
+        let local = AllowedHosts::parse("^localhost$ ^localhost\\.localdomain$").unwrap();
         assert!(local.allows("127.0.0.1".parse().unwrap()));
         assert!(local.allows("::ffff:127.0.0.1".parse().unwrap()));
-        let net = Allowed::parse("^192\\.0\\.2\\.").unwrap();
+        let net = AllowedHosts::parse("^192\\.0\\.2\\.").unwrap();
         assert!(net.allows("192.0.2.7".parse().unwrap()));
         assert!(!net.matches("198.51.100.1") && !net.everybody());
-        assert!(Allowed::parse("").unwrap().everybody());
+        assert!(AllowedHosts::parse("").unwrap().everybody());
         assert_eq!(
-            Allowed::parse("^a (").unwrap_err().to_string(),
+            AllowedHosts::parse("^a (").unwrap_err().to_string(),
             "'(' is not a regular expression"
         );
     }

@@ -54,7 +54,8 @@ fn check(user: String, password: String) -> Result<(), LoginError> {
 #[async_trait]
 impl Authenticator for Pam {
     async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
-        let (user, password) = (user.to_owned(), password.to_owned());
+        let user = user.to_owned();
+        let password = password.to_owned();
         let checked = tokio::task::spawn_blocking(move || check(user, password)).await;
         checked.unwrap_or_else(|error| {
             Err(LoginError::Broken(format!("The PAM check was aborted: {error}")))

@@ -79,7 +79,9 @@ fn check(path: &Path, user: &str, password: &str) -> Result<(), LoginError> {
 #[async_trait]
 impl Authenticator for PasswordFile {
     async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
-        let (path, user, password) = (self.0.clone(), user.to_owned(), password.to_owned());
+        let path = self.0.clone();
+        let user = user.to_owned();
+        let password = password.to_owned();
         let checked = tokio::task::spawn_blocking(move || check(&path, &user, &password)).await;
         checked.unwrap_or_else(|error| {
             Err(LoginError::Broken(format!("The password check was aborted: {error}")))

@@ -1,6 +1,6 @@
 //! Command-line options that override the configuration file.
 
-use super::value;
+use super::address::ListenIp;
 use crate::core::model::Scheduler;
 use clap::Args;
 use std::net::SocketAddr;
@@ -73,7 +73,8 @@ pub struct RunOptions {
     #[arg(long)]
     pub scheduler: Option<Scheduler>,
 
-    /// Check the configuration, report its problems and exit; fails if a listener would be left out
+    /// Check the configuration, report its problems and exit; fails if a listener would not be
+    /// served
     #[arg(long)]
     pub check_config: bool,
 
@@ -90,7 +91,7 @@ fn address_or_off(text: &str) -> Result<Switch<SocketAddr>, String> {
     let (address, port) = text.rsplit_once(':').ok_or("Give ADDR:PORT or off")?;
     let port = port.parse().map_err(|_| format!("'{port}' is not a port (0 to 65535)"))?;
     let address = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
-    let ip = value::address(address).ok_or_else(|| format!("'{address}' is not an IP address"))?;
+    let ListenIp(ip) = address.parse().map_err(|_| format!("'{address}' is not an IP address"))?;
     Ok(Switch::On(SocketAddr::new(ip, port)))
 }
 

@@ -1,18 +1,19 @@
 //! Domains that come from other hosts: whether they are ours.
 //!
-//! The host that sends a domain can lose the connection at any point. Until it hands the domain
-//! over, it keeps it. From then on only this table knows whose it is: a migration is *taken* once,
-//! and written down, or it is *refused* once, and then nothing can come of it any more.
+//! The sending host can lose the connection at any point. It keeps the domain until it hands it
+//! over. From then on only this table knows who has the domain: a migration is either taken once,
+//! which is stored, or refused once, and then nothing can come of it any more.
 
 use super::error::Error;
 use super::model::Uuid;
-use super::ports::{ArrivalNote, Store, Verdict};
+use super::ports::{ArrivalRecord, Store, Verdict};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::Mutex;
 
-/// How many migrations that came to nothing are remembered. One that is forgotten is still answered
-/// with "not taken".
-const REFUSED: usize = 1024;
+/// Refused migrations that are remembered. The answer about a forgotten one is the same.
+const MAX_REFUSED: usize = 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -21,47 +22,48 @@ enum Fate {
     Refused,
 }
 
-#[derive(Default)]
-pub(super) struct Arrivals(Mutex<HashMap<Uuid, Fate>>);
+/// Migrations to this host, by their ids.
+pub(super) struct Arrivals {
+    store: Arc<dyn Store>,
+    fates: Mutex<HashMap<Uuid, Fate>>,
+}
 
 impl Arrivals {
-    pub(super) fn new(taken: impl IntoIterator<Item = Uuid>) -> Self {
-        Self(Mutex::new(taken.into_iter().map(|id| (id, Fate::Taken)).collect()))
+    /// Reads the migrations that were taken in earlier runs of the daemon. `now` is the time of day.
+    pub(super) async fn load(store: Arc<dyn Store>, now: SystemTime) -> Result<Self, Error> {
+        let taken = store.arrivals(now).await?.into_iter().filter(|(_, note)| note.taken);
+        let fates = taken.map(|(id, _)| (id, Fate::Taken)).collect();
+        Ok(Self { store, fates: Mutex::new(fates) })
     }
 
-    /// A migration begins.
-    pub(super) async fn expect(&self, id: Uuid) -> Result<(), Error> {
-        let mut fates = self.0.lock().await;
+    /// Begins a migration.
+    pub(super) async fn begin(&self, id: Uuid) -> Result<(), Error> {
+        let mut fates = self.fates.lock().await;
         if fates.contains_key(&id) {
             return Err(Error::NoSuchMigration(id));
         }
-        if fates.values().filter(|fate| **fate == Fate::Refused).count() >= REFUSED {
+        if fates.values().filter(|fate| **fate == Fate::Refused).count() >= MAX_REFUSED {
             fates.retain(|_, fate| *fate != Fate::Refused);
         }
         fates.insert(id, Fate::Pending);
         Ok(())
     }
 
-    /// The domain is ours, unless the migration was refused meanwhile. Written down before anybody
-    /// is told.
-    pub(super) async fn take(
-        &self,
-        store: &dyn Store,
-        id: Uuid,
-        note: ArrivalNote,
-    ) -> Result<(), Error> {
-        let mut fates = self.0.lock().await;
+    /// Takes the domain, unless the migration was refused meanwhile. The decision is stored before
+    /// anybody learns of it.
+    pub(super) async fn take(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
+        let mut fates = self.fates.lock().await;
         if fates.get(&id) != Some(&Fate::Pending) {
             return Err(Error::NoSuchMigration(id));
         }
-        store.note_arrival(id, Some(note)).await?;
+        self.store.note_arrival(id, Some(note)).await?;
         fates.insert(id, Fate::Taken);
         Ok(())
     }
 
-    /// What has become of a migration. Whoever asks about one that is not over ends it.
+    /// Ends a migration: one that is not taken yet is refused.
     pub(super) async fn settle(&self, id: Uuid) -> Verdict {
-        let mut fates = self.0.lock().await;
+        let mut fates = self.fates.lock().await;
         match fates.get(&id) {
             Some(Fate::Taken) => Verdict::Taken,
             Some(Fate::Pending) => {

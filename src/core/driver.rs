@@ -1,160 +1,74 @@
-//! One task a domain: what happens to one domain is ordered, and no domain waits for another.
+//! One driver task for each domain: operations on one domain run in order, and no domain waits for
+//! another.
 //!
-//! The driver asks [`super::lifecycle`] whether something can be done, asks the hypervisor to do
-//! it, looks at what has become of the domain and publishes that before it answers. So a read that
-//! starts after the answer sees the effect.
+//! The driver checks an operation against [`super::lifecycle`], has the hypervisor carry it out,
+//! and publishes the domain's new state before it answers: a read that starts after the answer sees
+//! the effect.
 
-/// Something on the hypervisor, with the limit that everything there has.
-macro_rules! limited {
-    ($self:ident, $what:literal, $call:expr) => {
-        $self.core.limited($what, $call).await
-    };
-}
-
-mod aftermath;
+mod build;
 mod cpu;
 mod devices;
 mod memory;
 mod migrate;
 mod name;
 mod parts;
-mod presence;
 mod save;
+mod state;
+mod stopped;
 
-use super::engine::Core;
+pub(super) use state::Driver;
+
 use super::error::Error;
-use super::lifecycle::{Event, State};
-use super::model::{DomId, DomainConfig, DomainFacts, ShutdownReason, Uuid};
+use super::lifecycle::{State, Transition};
+use super::mailbox::{Message, Request};
+use super::model::{DomId, ShutdownReason};
 use super::op::{DomainOp, Outcome};
-use super::ports::Handover;
-use super::snapshot::{DomainView, Shown};
-use super::transfer::{Progress, Transfer};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Notify, mpsc, oneshot};
+use std::pin::Pin;
 use tracing::{debug, info, warn};
 
-/// How many requests may wait for one domain.
-const QUEUE: usize = 64;
-
-/// The other side of a driver.
-#[derive(Clone)]
-pub(super) struct Handle {
-    requests: mpsc::Sender<Request>,
-    changed: Arc<Notify>,
-    sending: Sending,
-}
-
-/// What is being written somewhere, and can be stopped.
-type Sending = Arc<Mutex<Option<Arc<Transfer>>>>;
-
-struct Request {
-    op: DomainOp,
-    answer: oneshot::Sender<Result<Outcome, Error>>,
-}
-
-/// What a driver is made from: made before it starts, so that the registry knows the handle first.
-pub(super) struct Inbox {
-    requests: mpsc::Receiver<Request>,
-    changed: Arc<Notify>,
-    sending: Sending,
-}
-
-impl Handle {
-    pub(super) fn new() -> (Self, Inbox) {
-        let (sender, requests) = mpsc::channel(QUEUE);
-        let (changed, sending) = (Arc::new(Notify::new()), Sending::default());
-        let handle = Self { requests: sender, changed: changed.clone(), sending: sending.clone() };
-        (handle, Inbox { requests, changed, sending })
-    }
-
-    /// Queues an operation and waits for its answer. It is carried out even if nobody waits any
-    /// more.
-    pub(super) async fn ask(&self, name: &str, op: DomainOp) -> Result<Outcome, Error> {
-        let (answer, answered) = oneshot::channel();
-        self.requests.try_send(Request { op, answer }).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Error::Busy(name.to_owned()),
-            mpsc::error::TrySendError::Closed(_) => Error::NoSuchDomain(name.to_owned()),
-        })?;
-        // Somebody whose turn came earlier took the domain away.
-        answered.await.unwrap_or_else(|_| Err(Error::NoSuchDomain(name.to_owned())))
-    }
-
-    /// Stops the domain's being saved or sent, if it is; it goes on then.
-    pub(super) fn cancel(&self) -> Result<(), Error> {
-        let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        let none =
-            || Error::Unsupported("Nothing is under way with it that can be stopped".to_owned());
-        sending.as_ref().map(|transfer| transfer.cancel()).ok_or_else(none)
-    }
-
-    /// Tells the driver to look at its domain again.
-    pub(super) fn changed(&self) {
-        self.changed.notify_one();
-    }
-}
-
-pub(super) struct Driver {
-    core: Arc<Core>,
-    inbox: Inbox,
-    uuid: Uuid,
-    /// None while it is not on the host.
-    domid: Option<DomId>,
-    state: State,
-    /// What it runs with; what is stored if it is not on the host.
-    config: Arc<DomainConfig>,
-    /// What is stored, if it is managed. It can differ from what runs.
-    definition: Option<Arc<DomainConfig>>,
-    /// It was handed over to another host, and nobody here knows whether that one has it.
-    in_doubt: Option<Handover>,
-    /// Its memory has been written down since it stopped under this domid.
-    dumped: Option<DomId>,
-    left: bool,
-}
-
 impl Driver {
-    /// Lets it run in a task of its own. The type hides the future's, which would contain itself: a
-    /// driver starts another one when it keeps a stopped domain under a new name.
-    fn start(self) {
-        let run: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(self.run());
-        tokio::spawn(run);
+    /// Runs the driver in a task of its own. The box hides the type of the future, which would
+    /// contain itself: a driver starts another one when it keeps a stopped domain under a new name.
+    pub(super) fn start(self) {
+        let tasks = self.core.tasks.clone();
+        let run: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(self.run());
+        tasks.spawn(run);
     }
 
-    /// Serves requests and changes until the domain has gone or the daemon stops. Domains outlive
-    /// the daemon: stopping a driver does nothing to its domain.
+    /// Serves requests and changes until the domain is gone or the engine stops. Domains outlive
+    /// the daemon: a driver that stops does nothing to its domain.
     pub(super) async fn run(mut self) {
         let stopping = self.core.stopping.clone();
-        // What happened while nobody looked (a guest that stopped while the daemon was down) is
-        // dealt with first.
-        if self.domid.is_some() {
-            self.look().await;
+        // A guest can have stopped while no daemon was running.
+        if self.domid.is_some() && !stopping.is_cancelled() {
+            self.observe().await;
         }
         while self.state != State::Gone {
+            if stopping.is_cancelled() {
+                self.inbox.refuse_all().await;
+                return;
+            }
             tokio::select! {
-                () = stopping.cancelled() => return,
-                () = self.inbox.changed.notified() => self.look().await,
-                () = tokio::time::sleep(migrate::ASK_AGAIN), if self.in_doubt.is_some() => {
-                    // Not being able to ask is nothing new: it is asked again.
-                    let _ = self.ask_once().await;
-                }
-                request = self.inbox.requests.recv() => {
-                    let Some(Request { op, answer }) = request else { return };
-                    let outcome = self.perform(op).await;
-                    // The caller may have gone; the operation is done all the same.
-                    let _ = answer.send(outcome);
+                () = stopping.cancelled() => {}
+                message = self.inbox.next() => match message {
+                    Some(Message::Changed) => self.observe().await,
+                    Some(Message::Request(Request { op, answer })) => {
+                        let _operation = self.operation(op.name());
+                        let outcome = self.perform(op).await;
+                        // The caller may have gone; the operation is done all the same.
+                        let _ = answer.send(outcome);
+                    }
+                    None => return,
+                },
+                () = tokio::time::sleep(migrate::RETRY_INTERVAL), if self.in_doubt.is_some() => {
+                    let _operation = self.operation("migrate");
+                    // Without an answer the question is repeated.
+                    let _ = self.ask_destination().await;
                 }
             }
         }
-        self.leave();
+        self.unregister();
         debug!(domain = %self.config.name, "Domain has gone");
-    }
-
-    /// Takes the domain off the board and gives its name and UUID free. Once: somebody else can
-    /// have them right after.
-    fn leave(&mut self) {
-        if !std::mem::replace(&mut self.left, true) {
-            self.core.board.remove(&self.uuid);
-            self.core.registry.release(&self.uuid);
-        }
     }
 
     async fn perform(&mut self, op: DomainOp) -> Result<Outcome, Error> {
@@ -164,23 +78,23 @@ impl Driver {
         match op {
             DomainOp::Pause => {
                 let domid = self.on_host()?;
-                self.check("pause", Event::Pause)?;
-                limited!(self, "Pause", self.core.hypervisor.pause(domid))?;
+                self.check("pause", Transition::Pause)?;
+                self.core.hypervisor.pause(domid).await?;
                 self.refresh().await
             }
             DomainOp::Unpause => {
                 let domid = self.on_host()?;
-                self.check("unpause", Event::Unpause)?;
-                limited!(self, "Unpause", self.core.hypervisor.unpause(domid))?;
+                self.check("unpause", Transition::Unpause)?;
+                self.core.hypervisor.unpause(domid).await?;
                 self.refresh().await
             }
             DomainOp::Destroy if self.state == State::Suspended => self.discard_memory().await,
             DomainOp::Destroy => {
                 self.on_host()?;
-                self.check("destroy", Event::Destroy)?;
+                self.check("destroy", Transition::Destroy)?;
                 self.destroy().await?;
                 if self.in_doubt.take().is_some() {
-                    self.forget_note().await;
+                    self.clear_note().await;
                 }
                 Ok(Outcome::Done)
             }
@@ -197,23 +111,23 @@ impl Driver {
             DomainOp::Pin { vcpu, cpus } => self.pin(vcpu, &cpus).await,
             DomainOp::Sysrq(key) => {
                 let domid = self.on_host()?;
-                self.check("press a key of", Event::AskToStop)?;
-                limited!(self, "SysRq", self.core.hypervisor.send_sysrq(domid, key))?;
+                self.check("press a key of", Transition::RequestShutdown)?;
+                self.core.hypervisor.send_sysrq(domid, key).await?;
                 // Some keys crash the guest, or reboot it.
-                self.look().await;
+                self.observe().await;
                 Ok(Outcome::Done)
             }
             DomainOp::Trigger(trigger, vcpu) => {
                 let domid = self.on_host()?;
-                self.check("interrupt", Event::AskToStop)?;
-                self.vcpu_slot(vcpu)?;
-                limited!(self, "Trigger", self.core.hypervisor.send_trigger(domid, trigger, vcpu))?;
-                self.look().await;
+                self.check("interrupt", Transition::RequestShutdown)?;
+                self.vcpu_index(vcpu)?;
+                self.core.hypervisor.send_trigger(domid, trigger, vcpu).await?;
+                self.observe().await;
                 Ok(Outcome::Done)
             }
             DomainOp::Reset => {
                 self.on_host()?;
-                self.check("reset", Event::Destroy)?;
+                self.check("reset", Transition::Destroy)?;
                 self.restart().await?;
                 Ok(Outcome::Done)
             }
@@ -229,7 +143,7 @@ impl Driver {
                 self.restore_defined(*config, stream, paused).await
             }
             DomainOp::Migrate { to, live } => self.migrate(to, live).await,
-            DomainOp::Arrive(arrival) => self.arrive_defined(arrival).await,
+            DomainOp::Arrive(arrival) => self.receive_defined(arrival).await,
             DomainOp::Dump { file, live, then } => self.dump(file, live, then).await,
             DomainOp::AttachDevice(device) => self.attach(*device).await,
             DomainOp::PlugDevice(uuid) => self.plug(uuid).await,
@@ -242,113 +156,40 @@ impl Driver {
 
     async fn shut_down(&mut self, reason: ShutdownReason) -> Result<Outcome, Error> {
         let domid = self.on_host()?;
-        self.check("shut down", Event::AskToStop)?;
-        limited!(self, "Shutdown", self.core.hypervisor.shutdown(domid, reason))?;
+        self.check("shut down", Transition::RequestShutdown)?;
+        self.core.hypervisor.shutdown(domid, reason).await?;
         let outcome = self.refresh().await;
-        self.look().await;
+        self.observe().await;
         outcome
     }
 
-    /// Changes the configuration: that of the running domain, kept where it outlives the daemon,
-    /// and the stored one.
-    async fn reconfigure(&mut self, change: impl Fn(&mut DomainConfig)) -> Result<(), Error> {
-        if let Some(domid) = self.domid {
-            let mut config = DomainConfig::clone(&self.config);
-            change(&mut config);
-            limited!(
-                self,
-                "Storing the configuration",
-                self.core.hypervisor.store_config(domid, &config)
-            )?;
-            self.config = Arc::new(config);
-        }
-        if let Some(definition) = &self.definition {
-            let mut definition = DomainConfig::clone(definition);
-            change(&mut definition);
-            self.keep(definition).await?;
-        }
-        Ok(())
-    }
-
-    fn check(&self, verb: &'static str, event: Event) -> Result<(), Error> {
-        self.state.after(event).map(drop).ok_or_else(|| self.bad_state(verb))
-    }
-
-    fn bad_state(&self, verb: &'static str) -> Error {
-        Error::BadState { verb, name: self.config.name.to_string(), state: self.state.name() }
-    }
-
-    fn advance(&mut self, event: Event) {
-        if let Some(next) = self.state.after(event) {
-            self.state = next;
-        }
-    }
-
-    /// Its number on the host, for what cannot be done without it.
-    fn on_host(&self) -> Result<DomId, Error> {
-        self.domid.ok_or_else(|| Error::NotStarted(self.config.name.to_string()))
-    }
-
-    fn publish(&self, facts: Option<DomainFacts>, progress: Option<Progress>) -> Arc<DomainView> {
-        let shown = Shown {
-            config: self.config.clone(),
-            facts,
-            definition: self.definition.clone(),
-            suspended: self.state == State::Suspended,
-            progress,
-        };
-        self.core.board.publish(self.uuid, shown)
-    }
-
-    /// Looks at the domain and publishes what it is now.
-    async fn refresh(&mut self) -> Result<Outcome, Error> {
-        let Some(domid) = self.domid else {
-            self.publish(None, None);
-            return Ok(Outcome::Done);
-        };
-        let facts = limited!(self, "Reading the domain", self.core.hypervisor.domain(domid))?;
-        let Some(facts) = facts else {
-            let name = self.config.name.to_string();
-            self.fall();
-            return Err(Error::Gone(name));
-        };
-        self.state = State::observed(&facts.flags);
-        self.follow_name(&facts).await;
-        self.publish(Some(facts), None);
-        Ok(Outcome::Done)
-    }
-
-    /// Looks at the domain, and does what its configuration says if the guest has stopped.
-    async fn look(&mut self) {
-        let Some(domid) = self.domid else { return self.look_for_it().await };
+    /// Reads the domain, and acts on a guest that has stopped.
+    async fn observe(&mut self) {
+        let _operation = self.operation("refresh");
+        let Some(domid) = self.domid else { return self.adopt_if_started().await };
         match self.refresh().await {
             Ok(_) => {}
             Err(Error::Gone(_)) => {
-                info!(domain = %self.config.name, %domid, "Domain was destroyed from outside");
+                info!(
+                    domain = %self.config.name, %domid,
+                    "Domain was destroyed by another toolstack"
+                );
                 return;
             }
             Err(error) => {
-                warn!(domain = %self.config.name, %domid, %error, "Could not look at the domain");
+                warn!(domain = %self.config.name, %domid, %error, "Could not read the domain");
                 return;
             }
         }
         if let State::Stopped(reason) = self.state {
             if domid != DomId::ZERO {
-                self.obey_policy(domid, reason).await;
+                self.handle_stop(domid, reason).await;
             }
         }
     }
-
-    /// Takes the domain off the host.
-    async fn destroy(&mut self) -> Result<(), Error> {
-        self.take_down().await?;
-        // Before any answer: whoever reads next must not find it.
-        self.fall();
-        Ok(())
-    }
 }
 
-/// Domain-0 goes with its host.
+/// Refuses operations that Domain-0 does not survive.
 fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
     match op {
         DomainOp::Pause => Err(Error::Privileged("pause")),

@@ -1,175 +1,111 @@
-//! The one door: every wire's requests come through [`Engine::execute`].
+//! The engine: requests of all wires come through [`Engine::execute`].
 
-mod admit;
-mod host;
-mod look;
-mod managed;
-mod policy;
-mod room;
-mod watch;
+mod adopt;
+mod autostart;
+mod cpu_pools;
+mod create;
+mod network;
+mod queries;
+mod storage;
+mod sweep;
 
-pub(super) use admit::Role;
-pub use policy::Policy;
+pub use super::context::EnginePorts;
+pub use super::settings::{Policy, Settings};
+pub use sweep::FIGURES_AGE;
 
-use super::arrivals::Arrivals;
 use super::caller::Caller;
+use super::context::Core;
 use super::error::Error;
-use super::inventory::{Inventory, Stock};
-use super::journal::{Journal, What};
-use super::model::{DomId, DomName, DomainRef, HostInfo, SchedParams, Scheduler, Uuid};
-use super::op::{Change, DomainOp, Op, Outcome};
-use super::ports::{Clock, Courier, Entropy, Hypervisor, Store};
-use super::registry::Registry;
+use super::inventory::Inventory;
+use super::journal::{EventKind, Journal};
+use super::model::{HostInfo, Uuid};
+use super::op::{Change, Op, Outcome};
 use super::samples::Samples;
-use super::snapshot::{Board, DomainView, Snapshot};
-use super::vnets::Vnets;
-use arc_swap::ArcSwap;
-use room::Promised;
-use std::future::Future;
-use std::path::PathBuf;
+use super::snapshot::{DomainView, Snapshot};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::Duration;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tracing::info;
-
-/// How old figures (CPU time, memory in motion) may be when they are given out.
-pub const FIGURES_AGE: Duration = Duration::from_millis(250);
-
-/// What the engine's behaviour depends on.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How long the hypervisor may take for one thing. A call that takes longer is given up; a long
-    /// one, such as a restore, when nothing of it has changed for twice as long.
-    pub hypervisor_limit: Duration,
-    /// Where memory of crashed domains is written.
-    pub dump_dir: PathBuf,
-    /// What the operator says about domains. It can change while the engine runs.
-    pub policy: Arc<ArcSwap<Policy>>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            hypervisor_limit: Duration::from_secs(120),
-            dump_dir: std::env::temp_dir(),
-            policy: Arc::default(),
-        }
-    }
-}
-
-/// What the engine needs of the outside.
-#[derive(Clone)]
-pub struct Outside {
-    /// What runs the domains.
-    pub hypervisor: Arc<dyn Hypervisor>,
-    /// What must survive a restart.
-    pub store: Arc<dyn Store>,
-    /// The way to other hosts.
-    pub courier: Arc<dyn Courier>,
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness for identifiers.
-    pub entropy: Arc<dyn Entropy>,
-}
-
-/// What the engine and its drivers share.
-pub(super) struct Core {
-    pub(super) hypervisor: Arc<dyn Hypervisor>,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) courier: Arc<dyn Courier>,
-    pub(super) arrivals: Arrivals,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) entropy: Arc<dyn Entropy>,
-    pub(super) board: Board,
-    pub(super) registry: Registry,
-    pub(super) stopping: CancellationToken,
-    pub(super) info: Arc<HostInfo>,
-    pub(super) vnets: Vnets,
-    pub(super) stock: Stock,
-    pub(super) samples: Samples,
-    promised: Promised,
-    settings: Settings,
-    sweeping: tokio::sync::Mutex<()>,
-    born: Instant,
-    /// Milliseconds after `born` at which somebody last read.
-    last_read: AtomicU64,
-}
+use std::time::SystemTime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
 
 /// A handle on the engine; clones share it.
 #[derive(Clone)]
 pub struct Engine(Arc<Core>);
 
 impl Engine {
-    /// Takes over the domains that run on the hypervisor and those that are stored, and is ready.
-    /// Managed domains that are to be started with xend are started from then on, while others are
-    /// served already.
-    pub async fn start(outside: Outside, settings: Settings) -> Result<Self, Error> {
-        let Outside { hypervisor, store, courier, clock, entropy } = outside;
-        let changes = hypervisor.subscribe();
-        let info = Arc::new(hypervisor.info().await?);
-        let vnets = Vnets::new(store.vnets().await?);
-        let stock = Stock::load(&*store).await?;
-        let arrivals =
-            store.arrivals(clock.now()).await?.into_iter().filter(|(_, note)| note.taken);
-        let arrivals = Arrivals::new(arrivals.map(|(id, _)| id));
-        let core = Arc::new(Core {
-            hypervisor,
-            store,
-            courier,
-            arrivals,
-            board: Board::new(Journal::new(clock.clone(), &*entropy)),
-            clock,
-            entropy,
-            registry: Registry::default(),
-            stopping: CancellationToken::new(),
-            info,
-            vnets,
-            stock,
-            samples: Samples::default(),
-            promised: Promised::default(),
-            settings,
-            sweeping: tokio::sync::Mutex::new(()),
-            born: Instant::now(),
-            last_read: AtomicU64::new(0),
-        });
-        core.bring_back_host().await;
-        core.populate().await?;
+    /// Adopts the domains on the hypervisor and those in the store. The engine is ready then;
+    /// managed domains that start with xend are started in the background.
+    pub async fn start(outside: EnginePorts, settings: Settings) -> Result<Self, Error> {
+        // First, so that no change is missed.
+        let changes = outside.hypervisor.subscribe();
+        let core = Arc::new(Core::load(outside, settings).await?);
+        core.restore_network().await;
+        core.start_pools().await;
+        core.adopt_all().await?;
         core.sweep().await?;
-        tokio::spawn(core.clone().follow(changes));
-        tokio::spawn(core.clone().keep_fresh());
-        tokio::spawn(core.clone().take_samples());
-        tokio::spawn(core.clone().start_with_xend());
+        core.spawn_background(core.clone().follow_changes(changes));
+        core.spawn_background(core.clone().keep_fresh());
+        core.spawn_background(core.clone().take_samples());
+        core.spawn_background(core.clone().start_with_xend());
         Ok(Self(core))
     }
 
-    /// Does what a caller asks for.
+    /// Carries out a caller's request.
     pub async fn execute(&self, caller: &Caller, op: impl Into<Op>) -> Result<Outcome, Error> {
+        let core = &self.0;
         let change = match op.into() {
-            Op::Query(query) => return self.0.look(query).await,
+            Op::Query(query) => return core.query(query).await,
             Op::Change(change) => change,
         };
-        let (op, target) = (change.name(), change.target().into_owned());
-        let about = match &change {
+        // `stop` waits for what has begun, in whatever task it runs.
+        let _running = core.tasks.token();
+        let op = change.name();
+        let target = change.target().into_owned();
+        let domain = match &change {
             Change::Domain(domain, _) | Change::Cancel(domain) => {
-                self.0.board.current().find(domain).cloned()
+                core.snapshot().find(domain).cloned()
             }
             _ => None,
         };
-        let outcome = if self.0.stopping.is_cancelled() {
+        let outcome = if core.stopping.is_cancelled() {
             Err(Error::Stopping)
         } else {
-            self.0.change(change).await
+            core.change(change).await
         };
-        self.0.write_down(caller, op, &target, about.as_deref(), &outcome);
+        core.record(caller, op, &target, domain.as_deref(), &outcome);
         match &outcome {
             Ok(_) => info!(%caller, op, domain = target, "Done"),
             Err(error) => {
-                info!(%caller, op, domain = target, %error, source = source(error), "Failed")
+                info!(%caller, op, domain = target, %error, source = source(error), "Failed");
             }
         }
         outcome
+    }
+
+    /// Spawns a task that [`stop`](Self::stop) waits for.
+    pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        self.0.tasks.spawn(task)
+    }
+
+    /// Carries out each domain's `on_xend_stop`, then stops all drivers. All other domains go on.
+    ///
+    /// Waits for operations that have begun, for [`Settings::stop_limit`] at most. Queued and later
+    /// requests fail with [`Error::Stopping`].
+    pub async fn stop(&self) {
+        let core = &self.0;
+        core.stop_with_xend().await;
+        core.stopping.cancel();
+        core.tasks.close();
+        let limit = core.settings.stop_limit;
+        if tokio::time::timeout(limit, core.tasks.wait()).await.is_err() {
+            for (domain, op) in core.registry.operations() {
+                warn!(%domain, op, "An operation is still going on as xend stops");
+            }
+            warn!("Not all operations ended within {} s", limit.as_secs());
+        }
     }
 
     /// The host's own UUID, which never changes.
@@ -179,39 +115,38 @@ impl Engine {
             .await
     }
 
-    /// What the host is, which does not change while it is up.
+    /// The properties of the host that do not change while it is up.
     pub fn host(&self) -> &HostInfo {
         &self.0.info
     }
 
-    /// Tells whenever what reads see has changed. Who is slow misses none but those that later ones
-    /// made up for.
-    pub fn generations(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.0.board.generations()
+    /// The generation of the current snapshot. Slow readers see only the latest.
+    pub fn generations(&self) -> watch::Receiver<u64> {
+        self.0.publisher.generations()
     }
 
-    /// What the host has beside its domains.
+    /// The objects of the host beside its domains.
     pub fn inventory(&self) -> Arc<Inventory> {
-        self.0.stock.current()
+        self.0.inventory.current()
     }
 
-    /// Tells whenever that has changed.
-    pub fn inventories(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.0.stock.generations()
+    /// A counter of changes of the inventory. Slow readers see only the latest.
+    pub fn inventory_generations(&self) -> watch::Receiver<u64> {
+        self.0.inventory.generations()
     }
 
-    /// What has happened to domains since the daemon was started.
+    /// The events since the daemon was started.
     pub fn journal(&self) -> &Journal {
-        &self.0.board.journal
+        &self.0.publisher.journal
     }
 
-    /// What domains have used in the last minutes.
+    /// What domains used in the last minutes.
     pub fn samples(&self) -> &Samples {
         &self.0.samples
     }
 
     /// The time of day.
-    pub fn now(&self) -> std::time::SystemTime {
+    pub fn now(&self) -> SystemTime {
         self.0.clock.now()
     }
 
@@ -220,159 +155,67 @@ impl Engine {
         self.0.entropy.uuid()
     }
 
-    /// What reads see at the moment, however old its figures are.
+    /// The current snapshot, however old its figures are.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.0.board.current()
-    }
-
-    /// Does with each domain what it is to be done with when xend stops (`on_xend_stop`), and stops
-    /// the drivers. All other domains go on.
-    pub async fn stop(&self) {
-        self.0.stop_with_xend().await;
-        self.0.stopping.cancel();
+        self.0.snapshot()
     }
 }
 
-/// What only the log may know of a failure.
+/// The part of an error that only the log may show.
 fn source(error: &Error) -> Option<String> {
     std::error::Error::source(error).map(ToString::to_string)
 }
 
 impl Core {
     async fn change(self: &Arc<Self>, change: Change) -> Result<Outcome, Error> {
-        match change {
-            Change::Create(config) => self.create(*config).await,
-            Change::Define(config) => self.define(*config).await,
-            Change::Receive(arrival) => self.receive(arrival).await,
-            Change::Settle(id) => Ok(Outcome::Verdict(self.arrivals.settle(id).await)),
-            Change::Restore { file, paused } => self.restore(file, paused).await,
-            Change::ClearDmesg => {
-                self.limited("Clearing dmesg", self.hypervisor.clear_dmesg()).await?;
-                Ok(Outcome::Done)
-            }
-            Change::DebugKeys(keys) => {
-                self.limited("Pressing keys", self.hypervisor.debug_keys(&keys)).await?;
-                Ok(Outcome::Done)
-            }
-            Change::PowerHost { reboot } => {
-                self.limited("Switching the host off", self.hypervisor.power_host(reboot)).await?;
-                Ok(Outcome::Done)
-            }
-            Change::CreateVnet(vnet) => {
-                self.vnets.create(&*self.store, vnet).await.map(|()| Outcome::Done)
-            }
-            Change::DeleteVnet(id) => {
-                self.vnets.delete(&*self.store, &id).await.map(|()| Outcome::Done)
-            }
-            Change::CreateVdi { uuid, vdi, notes, copy } => self
-                .stock
-                .create_vdi(&*self.store, uuid, *vdi, notes, copy)
-                .await
-                .map(|()| Outcome::Done),
-            Change::SetVdi(uuid, setting) => {
-                self.stock.set_vdi(&*self.store, uuid, setting).await.map(|()| Outcome::Done)
-            }
-            Change::DestroyVdi(uuid) => {
-                let domains = self.board.current();
-                self.stock.destroy_vdi(&*self.store, &domains, uuid).await.map(|()| Outcome::Done)
-            }
-            Change::CreatePbd { uuid, notes } => {
-                self.stock.create_pbd(&*self.store, uuid, notes).await.map(|()| Outcome::Done)
-            }
-            Change::DestroyPbd(uuid) => {
-                self.stock.destroy_pbd(&*self.store, uuid).await.map(|()| Outcome::Done)
-            }
-            Change::Network(op) => self.change_network(op).await.map(|()| Outcome::Done),
-            Change::Pool(name, op) => self.change_pool(&name, op).await.map(|()| Outcome::Done),
-            Change::Note(object, change) => {
-                self.stock.note(&*self.store, object, &change).await.map(|()| Outcome::Done)
+        let done = match change {
+            Change::Create(config) => return self.create(*config).await,
+            Change::Define(config) => return self.define(*config).await,
+            Change::Receive(arrival) => return self.receive(arrival).await,
+            Change::Restore { file, paused } => return self.restore(file, paused).await,
+            Change::Settle(id) => return Ok(Outcome::Verdict(self.arrivals.settle(id).await)),
+            Change::Domain(domain, op) => {
+                let view = self.snapshot().lookup(&domain)?;
+                return self.request(&view, op).await;
             }
             Change::Cancel(domain) => {
-                let view = find(&self.board.current(), &domain)?;
-                let driver = self.registry.driver(&view.uuid);
-                let gone = || Error::NoSuchDomain(view.name().to_string());
-                driver.ok_or_else(gone)?.cancel().map(|()| Outcome::Done)
+                let view = self.snapshot().lookup(&domain)?;
+                self.driver(&view)?.cancel()
             }
-            Change::Domain(domain, op) => {
-                let view = find(&self.board.current(), &domain)?;
-                self.ask(&view, op).await
+            Change::ClearDmesg => self.hypervisor.clear_dmesg().await,
+            Change::DebugKeys(keys) => self.hypervisor.debug_keys(&keys).await,
+            Change::PowerHost { reboot } => self.hypervisor.power_host(reboot).await,
+            Change::CreateVnet(vnet) => self.vnets.create(vnet).await,
+            Change::DeleteVnet(id) => self.vnets.delete(&id).await,
+            Change::CreateVdi { uuid, vdi, notes, copy } => {
+                self.create_vdi(uuid, *vdi, notes, copy).await
             }
-        }
+            Change::SetVdi(uuid, setting) => self.set_vdi(uuid, setting).await,
+            Change::DestroyVdi(uuid) => self.destroy_vdi(uuid).await,
+            Change::CreatePbd { uuid, notes } => self.create_pbd(uuid, notes).await,
+            Change::DestroyPbd(uuid) => self.destroy_pbd(uuid).await,
+            Change::Network(op) => self.change_network(op).await,
+            Change::Pool(name, op) => self.change_pool(&name, op).await,
+            Change::Note(object, change) => self.change_notes(object, &change).await,
+        };
+        done.map(|()| Outcome::Done)
     }
 
-    /// Notes what became of something that was asked for.
-    fn write_down(
+    /// Records the result of an operation in the journal.
+    fn record(
         &self,
         caller: &Caller,
         op: &'static str,
         target: &str,
-        about: Option<&DomainView>,
+        domain: Option<&DomainView>,
         outcome: &Result<Outcome, Error>,
     ) {
         let caller = caller.to_string();
-        match outcome {
-            Ok(Outcome::Domain(view)) => {
-                self.board.journal.operation(Some(view), target, What::Done { op, caller });
-            }
-            Ok(_) => self.board.journal.operation(about, target, What::Done { op, caller }),
-            Err(error) => {
-                let error = error.to_string();
-                self.board.journal.operation(about, target, What::Failed { op, caller, error });
-            }
-        }
+        let (domain, what) = match outcome {
+            Ok(Outcome::Domain(view)) => (Some(&**view), EventKind::Done { op, caller }),
+            Ok(_) => (domain, EventKind::Done { op, caller }),
+            Err(error) => (domain, EventKind::Failed { op, caller, error: error.to_string() }),
+        };
+        self.publisher.journal.record_operation(domain, target, what);
     }
-
-    /// Has a domain's driver do something.
-    async fn ask(&self, view: &DomainView, op: DomainOp) -> Result<Outcome, Error> {
-        // The domain can have gone since it was looked up.
-        let gone = || Error::NoSuchDomain(view.name().to_string());
-        let driver = self.registry.driver(&view.uuid).ok_or_else(gone)?;
-        driver.ask(view.name().as_str(), op).await
-    }
-
-    /// Waits for the hypervisor, but not for ever.
-    pub(super) async fn limited<T>(
-        &self,
-        what: &'static str,
-        call: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let limit = self.settings.hypervisor_limit;
-        tokio::time::timeout(limit, call).await.unwrap_or(Err(Error::Timeout { what, limit }))
-    }
-
-    /// How long a long call may stand still. The toolstack has limits of its own for the parts of
-    /// one, of a minute and a half of our two: they come first, since it knows the reason.
-    pub(super) fn patience(&self) -> Duration {
-        self.settings.hypervisor_limit.saturating_mul(2)
-    }
-
-    /// What the operator says at the moment.
-    pub(super) fn policy(&self) -> arc_swap::Guard<Arc<Policy>> {
-        self.settings.policy.load()
-    }
-
-    pub(super) fn domid_of(&self, uuid: &Uuid) -> Option<DomId> {
-        self.board.current().by_uuid(uuid).and_then(|view| view.domid())
-    }
-
-    /// Where a domain's memory is to be written: xend's `YYYY-MMDD-HHMM.SS-NAME.DOMID.core`, in
-    /// UTC.
-    pub(super) fn core_file(&self, name: &DomName, domid: DomId) -> PathBuf {
-        let now =
-            jiff::Timestamp::try_from(self.clock.now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        // A name can hold slashes, and a file's name cannot.
-        let name = name.as_str().replace('/', "_");
-        self.settings
-            .dump_dir
-            .join(format!("{}-{name}.{domid}.core", now.strftime("%Y-%m%d-%H%M.%S")))
-    }
-}
-
-/// The host has another scheduler than the one whose parameters are asked for.
-pub(super) fn other_scheduler(now: &SchedParams, asked: Scheduler) -> Error {
-    Error::Unsupported(format!("The scheduler of this host is {}, not {asked}", now.scheduler()))
-}
-
-fn find(snapshot: &Snapshot, domain: &DomainRef) -> Result<Arc<DomainView>, Error> {
-    snapshot.find(domain).cloned().ok_or_else(|| Error::NoSuchDomain(domain.to_string()))
 }

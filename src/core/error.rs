@@ -116,7 +116,7 @@ pub enum Error {
     },
     /// The name is the domid or UUID of another domain, by which clients reach that domain.
     #[error("VM name {name:?} already exists as the {what} of domain {owner:?}, use another name")]
-    NameMeansDomain {
+    NameIsIdentifier {
         /// The requested name.
         name: String,
         /// `domid` or `UUID`.
@@ -244,7 +244,7 @@ impl Error {
             | Self::Gone(_) => ErrorKind::NotFound,
             Self::Exists { .. }
             | Self::UuidTaken { .. }
-            | Self::NameMeansDomain { .. }
+            | Self::NameIsIdentifier { .. }
             | Self::PoolExists(_)
             | Self::VnetExists(_)
             | Self::InUse { .. }

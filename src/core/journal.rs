@@ -1,8 +1,8 @@
-//! What has happened to domains: who asked for what, and what became of it.
+//! The journal: what has happened to domains, and what callers asked for.
 //!
-//! There is one ring for everybody who follows along. Nobody has a queue: a reader remembers how
-//! far it has read, and one that is too slow is told that the ring has gone on without it. Each
-//! domain keeps the last of its own events besides.
+//! All readers share one ring of events and none has a queue. A reader remembers the number of its
+//! last event, and is told when the ring has dropped events in between. The last events of each
+//! domain are kept besides.
 
 use super::lifecycle::State;
 use super::model::{DomId, DomainRef, Uuid};
@@ -14,107 +14,85 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use tokio::sync::watch;
 
-/// How many events are kept.
-const KEPT: usize = 4096;
-/// How many are kept of each domain.
-const KEPT_OF_ONE: usize = 50;
-/// How many characters of a text are kept that a caller can make as long as he likes: of a file's
-/// path, of what is said of it.
-const KEPT_OF_TEXT: usize = 300;
-/// How many domains that are gone are remembered: one that is restored or comes back has its
-/// history again.
-const GONE: usize = 256;
+/// Events in the ring.
+const RING_EVENTS: usize = 4096;
+/// Events in the history of one domain.
+const HISTORY_EVENTS: usize = 50;
+/// Characters kept of texts whose length a caller decides, such as paths and error messages.
+const TEXT_LIMIT: usize = 300;
+/// Histories kept of domains that are gone: one that is restored or comes back has its history
+/// again.
+const GONE_HISTORIES: usize = 256;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// Its number: 1 for the first since the daemon was started, without gaps.
+    /// Numbers begin at 1 when the daemon starts and have no gaps.
     pub number: u64,
-    /// When.
+    /// The time of day.
     pub at: SystemTime,
-    /// To which domain, if it is about one.
+    /// The domain; `None` if the event is about something else.
     pub uuid: Option<Uuid>,
-    /// The domain's name then; or what else it is about.
+    /// The domain's name at that time, or the name of the other object.
     pub name: String,
-    /// The domain's domid then.
+    /// The domain's domid at that time.
     pub domid: Option<DomId>,
-    /// What.
-    pub what: What,
+    /// What happened.
+    pub what: EventKind,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
-    /// The domain is there, in this state: made, defined, or found.
+pub enum EventKind {
+    /// The domain was created, defined or found, in this state.
     Appeared(State),
-    /// It is not there any more.
+    /// The domain is gone.
     Gone,
-    /// Its state has changed.
-    State {
-        /// What it was.
-        from: State,
-        /// What it is.
-        to: State,
-    },
-    /// It has another name.
-    Renamed {
-        /// What it was called.
-        from: String,
-    },
-    /// Its configuration or its definition is another one.
+    /// The domain's state has changed.
+    State { from: State, to: State },
+    /// The domain has another name.
+    Renamed { from: String },
+    /// The domain's configuration or definition has changed.
     Configured,
-    /// Something that takes long goes on with it; none if it is over.
+    /// A long operation makes progress; `None` when it is over.
     Progress(Option<Progress>),
-    /// Somebody asked for an operation, and it was done.
-    Done {
-        /// The operation.
-        op: &'static str,
-        /// Who asked for it.
-        caller: String,
-    },
-    /// Somebody asked for an operation, and it failed.
-    Failed {
-        /// The operation.
-        op: &'static str,
-        /// Who asked for it.
-        caller: String,
-        /// What they were told.
-        error: String,
-    },
+    /// An operation has succeeded.
+    Done { op: &'static str, caller: String },
+    /// An operation has failed, with this message to the caller.
+    Failed { op: &'static str, caller: String, error: String },
 }
 
-impl What {
-    /// Whether it is one of many steps of the same thing, and of no interest once that is over.
-    pub fn is_passing(&self) -> bool {
+impl EventKind {
+    /// Whether the event is of no interest once its operation is over.
+    pub fn is_progress(&self) -> bool {
         matches!(self, Self::Progress(_))
     }
 }
 
-/// What a reader gets.
+/// Events for a reader.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct News {
-    /// What came after what it had, in order; not all of it if that is much.
+pub struct EventBatch {
+    /// The next events in order, up to the limit that the reader gave.
     pub events: Vec<Arc<Event>>,
-    /// Whether there was more between than is kept.
+    /// Whether events before these have been dropped from the ring.
     pub lost: bool,
 }
 
-/// Where it is written down.
+/// The journal.
 pub struct Journal {
-    book: Mutex<Book>,
+    entries: Mutex<Entries>,
     clock: Arc<dyn Clock>,
-    last: watch::Sender<u64>,
-    /// Another one each time that the daemon is started: a number of an earlier journal means
-    /// nothing in this one.
+    last_number: watch::Sender<u64>,
+    /// A random number of this run of the daemon: event numbers of another run mean nothing here.
     pub volume: u32,
 }
 
 #[derive(Default)]
-struct Book {
-    events: VecDeque<Arc<Event>>,
-    last: u64,
+struct Entries {
+    ring: VecDeque<Arc<Event>>,
+    last_number: u64,
     histories: HashMap<Uuid, VecDeque<Arc<Event>>>,
-    /// Those of the histories whose domains are gone, the longest gone first.
+    /// Domains that are gone and have a history, the longest gone first.
     gone: VecDeque<Uuid>,
 }
 
@@ -122,37 +100,40 @@ impl Journal {
     pub(super) fn new(clock: Arc<dyn Clock>, entropy: &dyn Entropy) -> Self {
         let mut volume = [0; 4];
         entropy.fill(&mut volume);
-        let volume = u32::from_be_bytes(volume);
-        Self { book: Mutex::default(), clock, last: watch::Sender::new(0), volume }
+        Self {
+            entries: Mutex::default(),
+            clock,
+            last_number: watch::Sender::new(0),
+            volume: u32::from_be_bytes(volume),
+        }
     }
 
-    /// Tells of the last event's number whenever there is another one.
+    /// The number of the latest event, as it grows.
     pub fn numbers(&self) -> watch::Receiver<u64> {
-        self.last.subscribe()
+        self.last_number.subscribe()
     }
 
-    /// What came after event `number`, `most` events at most.
-    pub fn after(&self, number: u64, most: usize) -> News {
-        let book = self.lock();
-        let first = book.events.front().map_or(book.last + 1, |event| event.number);
+    /// The events after event `number`, `most` at most.
+    pub fn after(&self, number: u64, most: usize) -> EventBatch {
+        let entries = self.lock();
+        let first = entries.ring.front().map_or(entries.last_number + 1, |event| event.number);
         let skipped = usize::try_from((number + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        News {
-            events: book.events.iter().skip(skipped).take(most).cloned().collect(),
+        EventBatch {
+            events: entries.ring.iter().skip(skipped).take(most).cloned().collect(),
             lost: number + 1 < first,
         }
     }
 
-    /// The domain that something was last told of under this name or UUID, though it may have gone
-    /// since.
+    /// The domain of the latest event under this name or UUID, even if it is gone since.
     pub fn find(&self, domain: &DomainRef) -> Option<Uuid> {
-        let (book, uuid) = (self.lock(), domain.uuid());
-        let meant = |event: &&Arc<Event>| {
+        let uuid = domain.uuid();
+        let matches = |event: &&Arc<Event>| {
             event.uuid.is_some() && (event.name == domain.as_str() || event.uuid == uuid)
         };
-        book.events.iter().rev().find(meant).and_then(|event| event.uuid)
+        self.lock().ring.iter().rev().find(matches).and_then(|event| event.uuid)
     }
 
-    /// What happened to a domain, the last first.
+    /// The history of a domain, the latest event first.
     pub fn of(&self, uuid: &Uuid) -> Vec<Arc<Event>> {
         self.lock()
             .histories
@@ -161,125 +142,120 @@ impl Journal {
             .unwrap_or_default()
     }
 
-    /// Writes down what is different between two views of a domain.
-    pub(super) fn compare(&self, old: Option<&DomainView>, new: Option<&DomainView>) {
-        let whats = match (old, new) {
-            (None, Some(new)) => vec![What::Appeared(new.state())],
-            (Some(_), None) => vec![What::Gone],
+    /// Records the differences between two views of a domain.
+    pub(super) fn record_changes(&self, old: Option<&DomainView>, new: Option<&DomainView>) {
+        let changes = match (old, new) {
+            (None, Some(new)) => vec![EventKind::Appeared(new.state())],
+            (Some(_), None) => vec![EventKind::Gone],
             (Some(old), Some(new)) => differences(old, new),
             (None, None) => vec![],
         };
-        let Some(view) = new.or(old).filter(|_| !whats.is_empty()) else { return };
-        let mut book = self.lock();
-        for what in whats {
-            self.add(&mut book, Some(view.uuid), view.name().to_string(), view.domid(), what);
+        let Some(view) = new.or(old).filter(|_| !changes.is_empty()) else { return };
+        let mut entries = self.lock();
+        for what in changes {
+            self.add(&mut entries, Some(view.uuid), view.name().to_string(), view.domid(), what);
         }
     }
 
-    /// Writes down what became of something that somebody asked for. `view` is the domain that it
-    /// was about, `name` what else it was about.
-    pub(super) fn operation(&self, view: Option<&DomainView>, name: &str, what: What) {
-        let shown = view.map_or_else(|| cut(name), |view| view.name().to_string());
+    /// Records the result of an operation on the domain `view`, or on something else called `name`.
+    pub(super) fn record_operation(&self, view: Option<&DomainView>, name: &str, what: EventKind) {
+        let name = view.map_or_else(|| shortened(name), |view| view.name().to_string());
         let what = match what {
-            What::Failed { op, caller, error } => What::Failed { op, caller, error: cut(&error) },
+            EventKind::Failed { op, caller, error } => {
+                EventKind::Failed { op, caller, error: shortened(&error) }
+            }
             what => what,
         };
-        let mut book = self.lock();
-        self.add(
-            &mut book,
-            view.map(|view| view.uuid),
-            shown,
-            view.and_then(DomainView::domid),
-            what,
-        );
+        let uuid = view.map(|view| view.uuid);
+        self.add(&mut self.lock(), uuid, name, view.and_then(DomainView::domid), what);
     }
 
     fn add(
         &self,
-        book: &mut Book,
+        entries: &mut Entries,
         uuid: Option<Uuid>,
         name: String,
         domid: Option<DomId>,
-        what: What,
+        what: EventKind,
     ) {
-        book.last += 1;
-        let event =
-            Arc::new(Event { number: book.last, at: self.clock.now(), uuid, name, domid, what });
+        entries.last_number += 1;
+        let number = entries.last_number;
+        let event = Arc::new(Event { number, at: self.clock.now(), uuid, name, domid, what });
         if let Some(uuid) = uuid {
-            book.remember(uuid, &event);
+            entries.add_to_history(uuid, &event);
         }
-        if book.events.len() == KEPT {
-            book.events.pop_front();
+        if entries.ring.len() == RING_EVENTS {
+            entries.ring.pop_front();
         }
-        book.events.push_back(event);
-        self.last.send_replace(book.last);
+        entries.ring.push_back(event);
+        self.last_number.send_replace(number);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
-    fn remember(&mut self, uuid: Uuid, event: &Arc<Event>) {
+impl Entries {
+    fn add_to_history(&mut self, uuid: Uuid, event: &Arc<Event>) {
         match event.what {
-            What::Appeared(_) => self.gone.retain(|gone| *gone != uuid),
-            What::Gone => self.gone.push_back(uuid),
+            EventKind::Appeared(_) => self.gone.retain(|gone| *gone != uuid),
+            EventKind::Gone => self.gone.push_back(uuid),
             _ => {}
         }
-        if self.gone.len() > GONE {
+        if self.gone.len() > GONE_HISTORIES {
             if let Some(longest) = self.gone.pop_front() {
                 self.histories.remove(&longest);
             }
         }
-        if event.what.is_passing() {
+        if event.what.is_progress() {
             return;
         }
-        // What is told of a domain after it has gone does not bring its history back.
+        // Late events of a domain that is gone do not bring its history back.
         let history = match event.what {
-            What::Appeared(_) => self.histories.entry(uuid).or_default(),
+            EventKind::Appeared(_) => self.histories.entry(uuid).or_default(),
             _ => match self.histories.get_mut(&uuid) {
                 Some(history) => history,
                 None => return,
             },
         };
-        if history.len() == KEPT_OF_ONE {
+        if history.len() == HISTORY_EVENTS {
             history.pop_front();
         }
         history.push_back(event.clone());
     }
 }
 
-/// The beginning of a text, with a sign that there was more.
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(KEPT_OF_TEXT) {
+/// The beginning of a text, with a mark if it was longer.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(TEXT_LIMIT) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
 }
 
-fn differences(old: &DomainView, new: &DomainView) -> Vec<What> {
-    let mut whats = Vec::new();
+fn differences(old: &DomainView, new: &DomainView) -> Vec<EventKind> {
+    let mut changes = Vec::new();
     if old.name() != new.name() {
-        whats.push(What::Renamed { from: old.name().to_string() });
+        changes.push(EventKind::Renamed { from: old.name().to_string() });
     }
     if old.state() != new.state() {
-        whats.push(What::State { from: old.state(), to: new.state() });
+        changes.push(EventKind::State { from: old.state(), to: new.state() });
     }
     let same = |old: &Arc<_>, new: &Arc<_>| Arc::ptr_eq(old, new) || old == new;
-    let stored = match (&old.definition, &new.definition) {
+    let same_definition = match (&old.definition, &new.definition) {
         (Some(old), Some(new)) => same(old, new),
         (old, new) => old.is_none() && new.is_none(),
     };
-    if !stored || !same(&old.config, &new.config) {
-        whats.push(What::Configured);
+    if !same_definition || !same(&old.config, &new.config) {
+        changes.push(EventKind::Configured);
     }
     let percent =
         |view: &DomainView| view.progress.map(|progress| (progress.what, progress.percent()));
     if percent(old) != percent(new) {
-        whats.push(What::Progress(new.progress));
+        changes.push(EventKind::Progress(new.progress));
     }
-    whats
+    changes
 }
 
 #[cfg(test)]
@@ -309,7 +285,7 @@ mod tests {
 
     fn view(number: u128, name: &str) -> DomainView {
         let config = DomainConfig::new(DomName::new(name).unwrap(), 64);
-        DomainView::of(Uuid::from_u128(number), Arc::new(config))
+        DomainView::defined(Uuid::from_u128(number), Arc::new(config))
     }
 
     fn running(view: &DomainView, paused: bool) -> DomainView {
@@ -324,90 +300,96 @@ mod tests {
     fn each_difference_is_an_event() {
         let journal = journal();
         let defined = view(1, "pv1");
-        journal.compare(None, Some(&defined));
-        let (paused, runs) = (running(&defined, true), running(&defined, false));
-        journal.compare(Some(&defined), Some(&paused));
-        journal.compare(Some(&paused), Some(&paused));
+        journal.record_changes(None, Some(&defined));
+        let paused = running(&defined, true);
+        let runs = running(&defined, false);
+        journal.record_changes(Some(&defined), Some(&paused));
+        journal.record_changes(Some(&paused), Some(&paused));
         let mut figures = paused.clone();
         figures.facts.as_mut().unwrap().cpu_time = Duration::from_secs(1);
-        journal.compare(Some(&paused), Some(&figures));
-        journal.compare(Some(&paused), Some(&runs));
+        journal.record_changes(Some(&paused), Some(&figures));
+        journal.record_changes(Some(&paused), Some(&runs));
         let mut renamed = runs.clone();
         renamed.config = view(1, "pv2").config;
-        journal.compare(Some(&runs), Some(&renamed));
-        journal.compare(Some(&renamed), None);
-        let whats: Vec<_> =
+        journal.record_changes(Some(&runs), Some(&renamed));
+        journal.record_changes(Some(&renamed), None);
+        let changes: Vec<_> =
             journal.after(0, 99).events.iter().map(|event| event.what.clone()).collect();
         assert_eq!(
-            whats,
+            changes,
             [
-                What::Appeared(State::Halted),
-                What::State { from: State::Halted, to: State::Paused },
-                What::State { from: State::Paused, to: State::Running },
-                What::Renamed { from: "pv1".into() },
-                What::Configured,
-                What::Gone,
+                EventKind::Appeared(State::Halted),
+                EventKind::State { from: State::Halted, to: State::Paused },
+                EventKind::State { from: State::Paused, to: State::Running },
+                EventKind::Renamed { from: "pv1".into() },
+                EventKind::Configured,
+                EventKind::Gone,
             ]
         );
         assert_eq!(journal.of(&defined.uuid).len(), 6);
-        assert_eq!(journal.of(&defined.uuid)[0].what, What::Gone);
+        assert_eq!(journal.of(&defined.uuid)[0].what, EventKind::Gone);
     }
 
     #[test]
     fn a_slow_reader_is_told_that_it_lost_some() {
         let journal = journal();
         let pv1 = view(1, "pv1");
-        journal.compare(None, Some(&pv1));
-        assert_eq!(journal.after(1, 9), News::default());
-        for _ in 0..KEPT {
-            journal.operation(None, "host", What::Done { op: "x", caller: String::new() });
+        journal.record_changes(None, Some(&pv1));
+        assert_eq!(journal.after(1, 9), EventBatch::default());
+        for _ in 0..RING_EVENTS {
+            journal.record_operation(
+                None,
+                "host",
+                EventKind::Done { op: "x", caller: String::new() },
+            );
         }
         let news = journal.after(0, 9);
         assert!(news.lost && news.events.len() == 9 && news.events[0].number == 2);
         assert!(!journal.after(1, 9).lost);
-        assert_eq!(journal.after(KEPT as u64, 9).events.len(), 1);
-        assert_eq!(*journal.numbers().borrow(), KEPT as u64 + 1);
+        assert_eq!(journal.after(RING_EVENTS as u64, 9).events.len(), 1);
+        assert_eq!(*journal.numbers().borrow(), RING_EVENTS as u64 + 1);
     }
 
     #[test]
-    fn long_texts_are_cut() {
+    fn long_texts_are_shortened() {
         let journal = journal();
-        let (caller, error) = (String::new(), "ä".repeat(1 << 20));
-        journal.operation(
+        let caller = String::new();
+        let error = "ä".repeat(1 << 20);
+        journal.record_operation(
             None,
             &error,
-            What::Failed { op: "restore", caller, error: error.clone() },
+            EventKind::Failed { op: "restore", caller, error: error.clone() },
         );
         let event = journal.after(0, 1).events.remove(0);
-        let What::Failed { error, .. } = &event.what else { panic!("{event:?}") };
+        let EventKind::Failed { error, .. } = &event.what else { panic!("{event:?}") };
         assert!(error.len() < 1000 && event.name.len() < 1000 && error.ends_with('…'));
     }
 
     #[test]
-    fn one_that_has_gone_is_still_found() {
+    fn a_domain_that_is_gone_is_still_found() {
         let journal = journal();
         let pv1 = view(1, "pv1");
-        journal.compare(None, Some(&pv1));
-        journal.compare(Some(&pv1), None);
+        journal.record_changes(None, Some(&pv1));
+        journal.record_changes(Some(&pv1), None);
         assert_eq!(journal.find(&DomainRef::new("pv1")), Some(pv1.uuid));
         assert_eq!(journal.find(&DomainRef::new(pv1.uuid.to_string())), Some(pv1.uuid));
         assert_eq!(journal.find(&DomainRef::new("other")), None);
     }
 
     #[test]
-    fn progress_is_told_by_the_percent_and_not_remembered() {
+    fn progress_is_reported_by_the_percent_and_kept_in_no_history() {
         let journal = journal();
         let pv1 = view(1, "pv1");
-        journal.compare(None, Some(&pv1));
+        journal.record_changes(None, Some(&pv1));
         let at = |done| {
             let mut view = pv1.clone();
             view.progress = Some(Progress { what: "Saving", done, total: 1000 });
             view
         };
-        journal.compare(Some(&pv1), Some(&at(10)));
-        journal.compare(Some(&at(10)), Some(&at(11)));
-        journal.compare(Some(&at(11)), Some(&at(20)));
-        journal.compare(Some(&at(20)), Some(&pv1));
+        journal.record_changes(Some(&pv1), Some(&at(10)));
+        journal.record_changes(Some(&at(10)), Some(&at(11)));
+        journal.record_changes(Some(&at(11)), Some(&at(20)));
+        journal.record_changes(Some(&at(20)), Some(&pv1));
         assert_eq!(journal.after(1, 99).events.len(), 3);
         assert_eq!(journal.of(&pv1.uuid).len(), 1);
     }
@@ -415,20 +397,20 @@ mod tests {
     #[test]
     fn histories_are_bounded() {
         let journal = journal();
-        for number in 0..=(GONE as u128) {
+        for number in 0..=(GONE_HISTORIES as u128) {
             let one = view(number, "x");
-            journal.compare(None, Some(&one));
-            journal.compare(Some(&one), None);
+            journal.record_changes(None, Some(&one));
+            journal.record_changes(Some(&one), None);
         }
-        assert_eq!(journal.lock().histories.len(), GONE);
+        assert_eq!(journal.lock().histories.len(), GONE_HISTORIES);
         let first = view(0, "x");
-        journal.operation(Some(&first), "x", What::Gone);
+        journal.record_operation(Some(&first), "x", EventKind::Gone);
         assert!(journal.of(&first.uuid).is_empty());
         let kept = view(1, "x");
-        journal.compare(None, Some(&kept));
-        for _ in 0..KEPT_OF_ONE * 2 {
-            journal.operation(Some(&kept), "x", What::Configured);
+        journal.record_changes(None, Some(&kept));
+        for _ in 0..HISTORY_EVENTS * 2 {
+            journal.record_operation(Some(&kept), "x", EventKind::Configured);
         }
-        assert_eq!(journal.of(&kept.uuid).len(), KEPT_OF_ONE);
+        assert_eq!(journal.of(&kept.uuid).len(), HISTORY_EVENTS);
     }
 }

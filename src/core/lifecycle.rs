@@ -1,109 +1,111 @@
 //! The life of a domain, as a pure state machine.
 //!
 //! ```text
-//!          Start             Built               Unpause
-//!   Halted ─────▶ Building ─────────▶ Paused ◀──────────▶ Running
-//!   ▲  │ ▲            │                 │       Pause        │ Stop(reason): poweroff, reboot, halt, suspend, crash
-//!   │  │ │            │ Failed          │ Destroy            ▼
-//!   │  │ │ Fallen     ▼                 ▼   Destroy       Stopped(reason) ──▶ Paused, Running
-//!   │  │ └─────── (managed)          Dying ◀─────────────────┘   TakenBack (its suspension was of no use)
-//!   │  │ Delete       │                 │ Fallen (managed) ──▶ Halted
-//!   │  ▼              │ Failed          │ Stored ──▶ Suspended ── Resume ──▶ Building
-//!   │ Gone ◀──────────┴─────────────────┘ Destroyed    │
-//!   └──────────────────────────────────────────────────┘ Destroy
+//!          Start              Built              Unpause
+//!   Halted ──────▶ Building ─────────▶ Paused ◀──────────▶ Running
+//!   ▲  │ ▲             │                  │      Pause        │ Stopped(reason)
+//!   │  │ │ Halted      │                  │ Destroy           ▼
+//!   │  │ └─(managed)───┤                  ▼    Destroy    Stopped(reason) ──▶ Running
+//!   │  │ Delete        │                Dying ◀──────────────┘  Unsuspended (the save failed)
+//!   │  ▼               │ BuildFailed      │ Halted (managed) ──▶ Halted
+//!   │ Gone ◀───────────┴──────────────────┤ Suspended ──▶ Suspended ── Resume ──▶ Building
+//!   │                      Destroyed      ┘                   │
+//!   └─────────────────────────────────────────────────────────┘ Destroy
 //! ```
 //!
-//! Destroy is possible from Running too, and a paused guest can be made to crash. A domain whose
-//! definition is stored is *managed*: it falls back to Halted where another one is Gone. What is
-//! done about a guest that stopped is [`verdict`]'s to say; a restart is Destroy followed by a new
+//! Destroy is possible from Running too, and a paused guest can be made to crash. A domain with a
+//! stored definition is *managed*: it becomes Halted where another domain becomes Gone.
+//! [`action_on_stop`] decides about a guest that stopped; a restart is Destroy followed by a new
 //! Building under the same name and UUID, with a new domid.
 
-use super::model::{DomainConfig, OnEvent, RunFlags, ShutdownReason};
+use super::model::{ActionOnShutdown, DomainConfig, RunFlags, ShutdownReason};
 use std::time::Duration;
 
-/// Where a domain is in its life.
+/// The state of a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It is defined and not on the host.
+    /// Defined and not on the host.
     Halted,
-    /// It is defined and not on the host, and its memory is in a file.
+    /// Defined and not on the host, with its memory in a file.
     Suspended,
-    /// The hypervisor is building it; it has a name and no domid.
+    /// The hypervisor is building the domain, which has a name and no domid yet.
     Building,
-    /// It is built and its VCPUs are kept off the CPUs.
+    /// Built, with its VCPUs kept off the CPUs.
     Paused,
-    /// Its guest runs, or waits for something.
+    /// The guest runs, or waits for something.
     Running,
-    /// Its guest has stopped; the domain is still there.
+    /// The guest has stopped; the domain is still there.
     Stopped(ShutdownReason),
-    /// It is being taken apart.
+    /// The hypervisor is destroying the domain.
     Dying,
-    /// It is not there any more.
+    /// No longer on the host, and not defined.
     Gone,
 }
 
-/// What can happen to a domain.
+/// A request about a domain, or something that happened to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// Somebody wants a defined domain on the host.
+pub enum Transition {
+    /// A defined domain is to be built.
     Start,
-    /// Somebody wants a suspended domain to go on.
+    /// A suspended domain is to be built from its file.
     Resume,
-    /// Somebody wants its definition to be forgotten.
+    /// The definition is to be deleted.
     Delete,
-    /// The hypervisor has built it.
+    /// The hypervisor has built the domain.
     Built,
-    /// The hypervisor could not build it.
-    Failed,
-    /// Somebody pauses it.
+    /// The hypervisor could not build the domain.
+    BuildFailed,
+    /// The domain is to be paused.
     Pause,
-    /// Somebody unpauses it.
+    /// The domain is to be unpaused.
     Unpause,
-    /// Somebody asks the guest to stop. It may do so later, or never.
-    AskToStop,
+    /// The guest is asked to stop. It may stop later, or never.
+    RequestShutdown,
     /// The guest has stopped.
-    Stop(ShutdownReason),
-    /// Somebody takes it apart.
+    Stopped(ShutdownReason),
+    /// The domain is to be destroyed.
     Destroy,
-    /// The hypervisor has taken it apart.
+    /// The hypervisor has destroyed the domain.
     Destroyed,
-    /// It is not on the host any more, or did not get there, and its definition stays.
-    Fallen,
+    /// A managed domain is not on the host any more, or did not get there.
+    Halted,
     /// The same, and its memory is in a file.
-    Stored,
-    /// A suspension was of no use, the guest goes on.
-    TakenBack,
+    Suspended,
+    /// A failed save lets the guest go on.
+    Unsuspended,
 }
 
 impl State {
-    /// The state after `event`, or `None` if it cannot happen in this one.
+    /// The next state; `None` if the transition is impossible in this state.
     #[must_use]
-    pub fn after(self, event: Event) -> Option<State> {
+    pub fn after(self, transition: Transition) -> Option<State> {
         use State::{Building, Dying, Gone, Halted, Paused, Running, Stopped, Suspended};
-        match (self, event) {
-            (Halted, Event::Start) | (Suspended, Event::Resume) => Some(Building),
-            (Halted, Event::Delete) => Some(Gone),
-            (Building, Event::Built) | (Paused | Running, Event::Pause) => Some(Paused),
-            // Another toolstack can take a domain apart at any time.
-            (Building, Event::Failed)
-            | (Paused | Running | Stopped(_) | Dying, Event::Destroyed) => Some(Gone),
-            // Whoever destroys a suspended domain doesn't want its memory any more.
-            (Building | Paused | Running | Stopped(_) | Dying, Event::Fallen)
-            | (Suspended, Event::Destroy) => Some(Halted),
+        match (self, transition) {
+            (Halted, Transition::Start) | (Suspended, Transition::Resume) => Some(Building),
+            (Building, Transition::Built) | (Paused | Running, Transition::Pause) => Some(Paused),
+            // Another toolstack can destroy a domain at any time.
+            (Halted, Transition::Delete)
+            | (Building, Transition::BuildFailed)
+            | (Paused | Running | Stopped(_) | Dying, Transition::Destroyed) => Some(Gone),
+            // To destroy a suspended domain is to discard its memory.
+            (Building | Paused | Running | Stopped(_) | Dying, Transition::Halted)
+            | (Suspended, Transition::Destroy) => Some(Halted),
             // A domain that could not be resumed keeps its file.
-            (Building | Stopped(ShutdownReason::Suspend) | Dying, Event::Stored) => Some(Suspended),
-            (Stopped(ShutdownReason::Suspend), Event::TakenBack)
-            | (Paused | Running, Event::Unpause) => Some(Running),
-            (Paused | Running | Stopped(_), Event::AskToStop) => Some(self),
-            (Paused | Running, Event::Stop(reason)) => Some(Stopped(reason)),
-            (Paused | Running | Stopped(_) | Dying, Event::Destroy) => Some(Dying),
+            (Building | Stopped(ShutdownReason::Suspend) | Dying, Transition::Suspended) => {
+                Some(Suspended)
+            }
+            (Stopped(ShutdownReason::Suspend), Transition::Unsuspended)
+            | (Paused | Running, Transition::Unpause) => Some(Running),
+            (Paused | Running | Stopped(_), Transition::RequestShutdown) => Some(self),
+            (Paused | Running, Transition::Stopped(reason)) => Some(Stopped(reason)),
+            (Paused | Running | Stopped(_) | Dying, Transition::Destroy) => Some(Dying),
             _ => None,
         }
     }
 
-    /// The state that a domain's flags say it is in.
+    /// The state of a domain on the host.
     #[must_use]
-    pub fn observed(flags: &RunFlags) -> State {
+    pub fn from_flags(flags: &RunFlags) -> State {
         match flags {
             RunFlags { dying: true, .. } => State::Dying,
             RunFlags { shutdown: Some(reason), .. } => State::Stopped(*reason),
@@ -112,7 +114,7 @@ impl State {
         }
     }
 
-    /// A word for messages.
+    /// The state in words that follow "it is".
     pub const fn name(self) -> &'static str {
         match self {
             State::Halted => "halted",
@@ -128,55 +130,57 @@ impl State {
     }
 }
 
-/// A domain that stops this soon after it was built and should be restarted is taken for one that
-/// stops always, and destroyed: xend's `MINIMUM_RESTART_TIME`.
+/// A guest that stops sooner than this after its start, and should be restarted, would do so
+/// forever: it is destroyed instead. xend's `MINIMUM_RESTART_TIME`.
 pub const MINIMUM_RESTART_TIME: Duration = Duration::from_secs(60);
 
-/// What is to be done with a domain whose guest has stopped.
+/// The action on a domain whose guest has stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
-    /// Write its memory to a file first.
+pub struct StopAction {
+    /// Whether its memory is written to a file first.
     pub dump: bool,
-    /// Then do this.
-    pub then: Then,
+    pub then: AfterStop,
 }
 
-/// The last part of a [`Verdict`].
+/// The last step of a [`StopAction`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// Leave it as it is.
-    Keep,
-    /// Take it apart.
+pub enum AfterStop {
+    /// Keep the stopped domain.
+    Preserve,
     Destroy,
-    /// Take it apart, although it should be restarted: it has not lived for
-    /// [`MINIMUM_RESTART_TIME`].
-    DestroyLoop,
-    /// Take it apart and build it anew.
+    /// Destroy instead of a restart, within [`MINIMUM_RESTART_TIME`].
+    DestroyLooping,
+    /// Destroy and build anew.
     Restart,
-    /// Keep it under another name, and build a new one.
+    /// Keep the stopped domain under another name, and build a new one.
     RenameRestart,
 }
 
-/// What `on_poweroff`, `on_reboot` and `on_crash` say of a guest that has stopped after running for
-/// `uptime`.
+/// The action that `on_poweroff`, `on_reboot` and `on_crash` ask for when a guest has stopped after
+/// running for `uptime`.
 #[must_use]
-pub fn verdict(config: &DomainConfig, reason: ShutdownReason, uptime: Duration) -> Verdict {
-    let mode = match reason {
+pub fn action_on_stop(
+    config: &DomainConfig,
+    reason: ShutdownReason,
+    uptime: Duration,
+) -> StopAction {
+    let on_event = match reason {
         ShutdownReason::Poweroff | ShutdownReason::Halt => config.on_poweroff,
         ShutdownReason::Reboot => config.on_reboot,
         ShutdownReason::Crash => config.on_crash,
-        ShutdownReason::Suspend => OnEvent::Preserve,
+        ShutdownReason::Suspend => ActionOnShutdown::Preserve,
     };
-    let again = |then| if uptime < MINIMUM_RESTART_TIME { Then::DestroyLoop } else { then };
-    let (dump, then) = match mode {
-        OnEvent::Destroy => (false, Then::Destroy),
-        OnEvent::Restart => (false, again(Then::Restart)),
-        OnEvent::Preserve => (false, Then::Keep),
-        OnEvent::RenameRestart => (false, again(Then::RenameRestart)),
-        OnEvent::CoredumpDestroy => (true, Then::Destroy),
-        OnEvent::CoredumpRestart => (true, again(Then::Restart)),
+    let restart =
+        |then| if uptime < MINIMUM_RESTART_TIME { AfterStop::DestroyLooping } else { then };
+    let (dump, then) = match on_event {
+        ActionOnShutdown::Destroy => (false, AfterStop::Destroy),
+        ActionOnShutdown::Restart => (false, restart(AfterStop::Restart)),
+        ActionOnShutdown::Preserve => (false, AfterStop::Preserve),
+        ActionOnShutdown::RenameRestart => (false, restart(AfterStop::RenameRestart)),
+        ActionOnShutdown::CoredumpDestroy => (true, AfterStop::Destroy),
+        ActionOnShutdown::CoredumpRestart => (true, restart(AfterStop::Restart)),
     };
-    Verdict { dump, then }
+    StopAction { dump, then }
 }
 
 #[cfg(test)]
@@ -185,81 +189,90 @@ mod tests {
     use crate::core::model::DomName;
     use proptest::prelude::*;
 
-    fn events() -> impl Strategy<Value = Event> {
+    fn transitions() -> impl Strategy<Value = Transition> {
         use ShutdownReason::{Crash, Halt, Poweroff, Reboot, Suspend};
         prop_oneof![
             prop::sample::select(vec![
-                Event::Start,
-                Event::Resume,
-                Event::Delete,
-                Event::Built,
-                Event::Failed,
-                Event::Pause,
-                Event::Unpause,
-                Event::AskToStop,
-                Event::Destroy,
-                Event::Destroyed,
-                Event::Fallen,
-                Event::Stored,
-                Event::TakenBack,
+                Transition::Start,
+                Transition::Resume,
+                Transition::Delete,
+                Transition::Built,
+                Transition::BuildFailed,
+                Transition::Pause,
+                Transition::Unpause,
+                Transition::RequestShutdown,
+                Transition::Destroy,
+                Transition::Destroyed,
+                Transition::Halted,
+                Transition::Suspended,
+                Transition::Unsuspended,
             ]),
             prop::sample::select(vec![Poweroff, Reboot, Halt, Suspend, Crash])
-                .prop_map(Event::Stop),
+                .prop_map(Transition::Stopped),
         ]
     }
 
-    /// Where a domain is, apart from what its guest does.
+    /// The place of a domain, whatever its guest does.
     #[derive(Clone, Copy, PartialEq)]
-    enum Where {
-        Nowhere,
-        OnDisk,
-        OnDiskWithMemory,
-        OnItsWay,
+    enum Location {
+        Absent,
+        Defined,
+        Suspended,
+        Building,
         OnHost,
     }
 
-    /// A model that keeps independent facts in place of one state.
+    /// A model of independent facts in place of one state.
     #[derive(Clone, Copy)]
     struct Model {
-        place: Where,
+        place: Location,
         paused: bool,
         stopped: Option<ShutdownReason>,
         dying: bool,
     }
 
     impl Model {
-        fn apply(&mut self, event: Event) -> bool {
-            use Where::{Nowhere, OnDisk, OnDiskWithMemory, OnHost, OnItsWay};
+        fn apply(&mut self, transition: Transition) -> bool {
+            use Location::{Absent, Building, Defined, OnHost, Suspended};
             let place = self.place;
             let alive = place == OnHost && !self.dying;
             let suspended = alive && self.stopped == Some(ShutdownReason::Suspend);
-            let allowed = match event {
-                Event::Start | Event::Delete => place == OnDisk,
-                Event::Resume => place == OnDiskWithMemory,
-                Event::Built | Event::Failed => place == OnItsWay,
-                Event::Pause | Event::Unpause | Event::Stop(_) => alive && self.stopped.is_none(),
-                Event::AskToStop => alive,
-                Event::Destroy => matches!(place, OnHost | OnDiskWithMemory),
-                Event::Destroyed => place == OnHost,
-                Event::Fallen => matches!(place, OnHost | OnItsWay),
-                Event::Stored => place == OnItsWay || place == OnHost && (self.dying || suspended),
-                Event::TakenBack => suspended,
+            let allowed = match transition {
+                Transition::Start | Transition::Delete => place == Defined,
+                Transition::Resume => place == Suspended,
+                Transition::Built | Transition::BuildFailed => place == Building,
+                Transition::Pause | Transition::Unpause | Transition::Stopped(_) => {
+                    alive && self.stopped.is_none()
+                }
+                Transition::RequestShutdown => alive,
+                Transition::Destroy => matches!(place, OnHost | Suspended),
+                Transition::Destroyed => place == OnHost,
+                Transition::Halted => matches!(place, OnHost | Building),
+                Transition::Suspended => {
+                    place == Building || place == OnHost && (self.dying || suspended)
+                }
+                Transition::Unsuspended => suspended,
             };
             if allowed {
-                match event {
-                    Event::Start | Event::Resume => {
-                        *self = Self { place: OnItsWay, paused: true, stopped: None, dying: false }
+                match transition {
+                    Transition::Start | Transition::Resume => {
+                        *self = Self { place: Building, paused: true, stopped: None, dying: false };
                     }
-                    Event::Built => self.place = OnHost,
-                    Event::Delete | Event::Failed | Event::Destroyed => self.place = Nowhere,
-                    Event::Pause => self.paused = true,
-                    Event::Unpause => self.paused = false,
-                    Event::AskToStop => {}
-                    Event::Stop(reason) => self.stopped = Some(reason),
-                    Event::Destroy if place == OnHost => self.dying = true,
-                    Event::Destroy | Event::Fallen => self.place = OnDisk,
-                    Event::Stored => self.place = OnDiskWithMemory,
-                    Event::TakenBack => (self.stopped, self.paused) = (None, false),
+                    Transition::Built => self.place = OnHost,
+                    Transition::Delete | Transition::BuildFailed | Transition::Destroyed => {
+                        self.place = Absent;
+                    }
+                    Transition::Pause => self.paused = true,
+                    Transition::Unpause => self.paused = false,
+                    Transition::RequestShutdown => {}
+                    Transition::Stopped(reason) => self.stopped = Some(reason),
+                    Transition::Destroy if place == OnHost => self.dying = true,
+                    Transition::Destroy | Transition::Halted => self.place = Defined,
+                    Transition::Suspended => self.place = Suspended,
+                    Transition::Unsuspended => {
+                        self.stopped = None;
+                        self.paused = false;
+                    }
                 }
             }
             allowed
@@ -267,11 +280,11 @@ mod tests {
 
         fn state(self) -> State {
             match self.place {
-                Where::Nowhere => State::Gone,
-                Where::OnDisk => State::Halted,
-                Where::OnDiskWithMemory => State::Suspended,
-                Where::OnItsWay => State::Building,
-                Where::OnHost => State::observed(&RunFlags {
+                Location::Absent => State::Gone,
+                Location::Defined => State::Halted,
+                Location::Suspended => State::Suspended,
+                Location::Building => State::Building,
+                Location::OnHost => State::from_flags(&RunFlags {
                     paused: self.paused,
                     shutdown: self.stopped,
                     dying: self.dying,
@@ -283,13 +296,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_model(defined: bool, history in prop::collection::vec(events(), 0..60)) {
-            let place = if defined { Where::OnDisk } else { Where::OnItsWay };
+        fn agrees_with_the_model(
+            defined: bool,
+            history in prop::collection::vec(transitions(), 0..60),
+        ) {
+            let place = if defined { Location::Defined } else { Location::Building };
             let mut model = Model { place, paused: true, stopped: None, dying: false };
             let mut state = model.state();
-            for event in history {
-                let next = state.after(event);
-                prop_assert_eq!(next.is_some(), model.apply(event), "{:?} in {:?}", event, state);
+            for transition in history {
+                let next = state.after(transition);
+                let allowed = model.apply(transition);
+                prop_assert_eq!(next.is_some(), allowed, "{:?} in {:?}", transition, state);
                 state = next.unwrap_or(state);
                 prop_assert_eq!(state, model.state());
             }
@@ -297,29 +314,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_about_a_stopped_guest() {
+    fn the_action_on_stop_follows_the_configuration() {
         let mut config = DomainConfig::new(DomName::new("a").unwrap(), 64);
-        let (soon, late) = (Duration::from_secs(59), Duration::from_secs(60));
-        let then = |config: &DomainConfig, reason, uptime| verdict(config, reason, uptime).then;
-        assert_eq!(then(&config, ShutdownReason::Poweroff, soon), Then::Destroy);
-        assert_eq!(then(&config, ShutdownReason::Halt, late), Then::Destroy);
-        assert_eq!(then(&config, ShutdownReason::Reboot, soon), Then::DestroyLoop);
-        assert_eq!(then(&config, ShutdownReason::Reboot, late), Then::Restart);
-        assert_eq!(then(&config, ShutdownReason::Suspend, late), Then::Keep);
-        for (mode, dump, expected) in [
-            (OnEvent::Destroy, false, Then::Destroy),
-            (OnEvent::Restart, false, Then::Restart),
-            (OnEvent::Preserve, false, Then::Keep),
-            (OnEvent::RenameRestart, false, Then::RenameRestart),
-            (OnEvent::CoredumpDestroy, true, Then::Destroy),
-            (OnEvent::CoredumpRestart, true, Then::Restart),
+        let soon = Duration::from_secs(59);
+        let late = Duration::from_secs(60);
+        for (reason, uptime, expected) in [
+            (ShutdownReason::Poweroff, soon, AfterStop::Destroy),
+            (ShutdownReason::Halt, late, AfterStop::Destroy),
+            (ShutdownReason::Reboot, soon, AfterStop::DestroyLooping),
+            (ShutdownReason::Reboot, late, AfterStop::Restart),
+            (ShutdownReason::Suspend, late, AfterStop::Preserve),
         ] {
-            config.on_crash = mode;
-            assert_eq!(
-                verdict(&config, ShutdownReason::Crash, late),
-                Verdict { dump, then: expected },
-                "{mode}"
-            );
+            assert_eq!(action_on_stop(&config, reason, uptime).then, expected, "{reason}");
+        }
+        for (on_crash, dump, then) in [
+            (ActionOnShutdown::Destroy, false, AfterStop::Destroy),
+            (ActionOnShutdown::Restart, false, AfterStop::Restart),
+            (ActionOnShutdown::Preserve, false, AfterStop::Preserve),
+            (ActionOnShutdown::RenameRestart, false, AfterStop::RenameRestart),
+            (ActionOnShutdown::CoredumpDestroy, true, AfterStop::Destroy),
+            (ActionOnShutdown::CoredumpRestart, true, AfterStop::Restart),
+        ] {
+            config.on_crash = on_crash;
+            let action = action_on_stop(&config, ShutdownReason::Crash, late);
+            assert_eq!(action, StopAction { dump, then }, "{on_crash}");
         }
     }
 }

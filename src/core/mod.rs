@@ -4,6 +4,7 @@
 //! [`op::Op`] for [`engine::Engine::execute`], and is answered with an [`op::Outcome`] or an
 //! [`error::Error`].
 
+pub mod backend;
 pub mod caller;
 pub mod engine;
 pub mod error;
@@ -19,7 +20,14 @@ pub mod snapshot;
 pub mod transfer;
 
 mod arrivals;
+mod context;
 mod driver;
-mod patience;
+mod last_read;
+mod limited;
+mod mailbox;
+mod publisher;
 mod registry;
+mod reservations;
+mod settings;
 mod vnets;
+mod watchdog;

@@ -15,6 +15,9 @@ pub use clock::Clock;
 pub use entropy::Entropy;
 pub use hypervisor::{CONSOLE_TAIL, DomainChanged, Hypervisor};
 pub use machine::Machine;
-pub use migration::{Built, Courier, Destination, Handover, Incoming, Outgoing, Parcel, Verdict};
-pub use objects::{Extent, Objects, StorageFacts};
-pub use store::{ArrivalNote, Definition, Draft, Note, Store};
+pub use migration::{
+    Built, Destination, Handover, IncomingMigration, MigratedDomain, MigrationTransport,
+    OutgoingMigration, Verdict,
+};
+pub use objects::{DiskUsage, Objects, StorageFacts};
+pub use store::{ArrivalRecord, Definition, Note, Store, UnfinishedFile};

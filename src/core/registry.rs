@@ -1,7 +1,6 @@
-//! Which driver minds which domain, and which names are taken, those of domains that are being
-//! built included.
+//! Drivers by UUID, and the names that are taken, those of domains being built included.
 
-use super::driver::Handle;
+use super::mailbox::Handle;
 use super::model::{DomName, Uuid};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,13 +10,12 @@ pub(super) struct Registry(Mutex<Tables>);
 
 #[derive(Default)]
 struct Tables {
-    /// Each driver, and the name that its domain has.
     drivers: HashMap<Uuid, (Handle, DomName)>,
     names: HashMap<DomName, Uuid>,
 }
 
-/// What is in the way of a new domain.
-pub(super) enum Taken {
+/// Why a new domain cannot be registered.
+pub(super) enum Conflict {
     /// The domain with this UUID has the name.
     Name(Uuid),
     /// The domain with this name has the UUID.
@@ -25,14 +23,19 @@ pub(super) enum Taken {
 }
 
 impl Registry {
-    /// Takes a name and a UUID for a new domain, or says which domain has one of them.
-    pub(super) fn reserve(&self, uuid: Uuid, name: &DomName, handle: Handle) -> Result<(), Taken> {
+    /// Registers a new domain.
+    pub(super) fn reserve(
+        &self,
+        uuid: Uuid,
+        name: &DomName,
+        handle: Handle,
+    ) -> Result<(), Conflict> {
         let mut tables = self.lock();
         if let Some((_, owner)) = tables.drivers.get(&uuid) {
-            return Err(Taken::Uuid(owner.clone()));
+            return Err(Conflict::Uuid(owner.clone()));
         }
         if let Some(owner) = tables.names.get(name) {
-            return Err(Taken::Name(*owner));
+            return Err(Conflict::Name(*owner));
         }
         tables.names.insert(name.clone(), uuid);
         tables.drivers.insert(uuid, (handle, name.clone()));
@@ -55,7 +58,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Forgets a domain; its name and UUID are free again.
+    /// Removes a domain; its name and UUID are free again.
     pub(super) fn release(&self, uuid: &Uuid) {
         let mut tables = self.lock();
         if let Some((_, name)) = tables.drivers.remove(uuid) {
@@ -63,12 +66,19 @@ impl Registry {
         }
     }
 
-    pub(super) fn driver(&self, uuid: &Uuid) -> Option<Handle> {
+    pub(super) fn get(&self, uuid: &Uuid) -> Option<Handle> {
         self.lock().drivers.get(uuid).map(|(handle, _)| handle.clone())
     }
 
-    pub(super) fn minds(&self, uuid: &Uuid) -> bool {
+    pub(super) fn contains(&self, uuid: &Uuid) -> bool {
         self.lock().drivers.contains_key(uuid)
+    }
+
+    /// Domains with an operation that is going on, and the operation's name.
+    pub(super) fn operations(&self) -> Vec<(DomName, &'static str)> {
+        let tables = self.lock();
+        let busy = |(handle, name): &(Handle, DomName)| Some((name.clone(), handle.operation()?));
+        tables.drivers.values().filter_map(busy).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {

@@ -1,17 +1,16 @@
-//! SEDF parameters on hosts that have no SEDF scheduler.
+//! SEDF parameters on hosts without the SEDF scheduler.
 //!
-//! Scripts call `cpu_sedf_set` whatever the scheduler is, and Xen removed SEDF in 4.6. What they
-//! ask for is expressed in the terms of the scheduler that is there; what cannot be expressed
-//! (latency) is only remembered.
+//! Scripts call `cpu_sedf_set` whatever the scheduler is, and Xen removed SEDF in 4.6. The
+//! parameters are translated to those of the host's scheduler. Latency has no counterpart and is
+//! only remembered.
 
 use super::model::{Invalid, Rtds, SchedParams, SedfParams};
 use std::time::Duration;
 
-/// The period in which a credit cap is told in SEDF's terms: one percent of a CPU is a slice of 1
-/// ms.
+/// The SEDF period of a credit cap: one percent of a CPU is a slice of 1 ms.
 const CREDIT_PERIOD: Duration = Duration::from_millis(100);
 
-/// Checks what a caller asks for. Names the field at fault.
+/// Checks parameters. The error names the field at fault.
 pub fn check(params: &SedfParams) -> Result<(), Invalid> {
     if params.slice > params.period {
         return Err(Invalid::new(format!(
@@ -29,15 +28,16 @@ pub fn check(params: &SedfParams) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// What the host's scheduler is to be set to for a domain that has `now`.
-pub fn translate(params: &SedfParams, now: &SchedParams) -> Result<SchedParams, Invalid> {
+/// Translates SEDF parameters for the host's scheduler, in which the domain has `current`.
+pub fn translate(params: &SedfParams, current: &SchedParams) -> Result<SchedParams, Invalid> {
     check(params)?;
-    Ok(match *now {
+    Ok(match *current {
         SchedParams::Sedf(_) => SchedParams::Sedf(*params),
         SchedParams::Rtds(_) => {
             if params.period < Duration::from_micros(1) || params.slice < Duration::from_micros(1) {
                 return Err(Invalid::new(
-                    "slice: this host's scheduler (rtds) needs a period and a slice of 1000 ns at least",
+                    "slice: this host's scheduler (rtds) needs a period and a slice of 1000 ns at \
+                     least",
                 ));
             }
             SchedParams::Rtds(Rtds { period: params.period, budget: params.slice })
@@ -53,8 +53,7 @@ pub fn translate(params: &SedfParams, now: &SchedParams) -> Result<SchedParams, 
     })
 }
 
-/// Weight and cap (percent of one CPU). A weight without a slice is SEDF's own way to ask for a
-/// share.
+/// Weight and cap (percent of one CPU). A weight without a slice is SEDF's own form of a share.
 fn credit(params: &SedfParams, weight: u16, cap: u16) -> (u16, u16) {
     if params.weight > 0 && params.slice.is_zero() {
         return (u16::try_from(params.weight).unwrap_or(u16::MAX), cap);
@@ -66,8 +65,8 @@ fn credit(params: &SedfParams, weight: u16, cap: u16) -> (u16, u16) {
     (weight, u16::try_from(percent).unwrap_or(u16::MAX))
 }
 
-/// What a scheduler's figures mean in SEDF's terms.
-pub fn meaning(params: &SchedParams) -> SedfParams {
+/// Expresses the parameters of the host's scheduler as SEDF parameters.
+pub fn from_sched_params(params: &SchedParams) -> SedfParams {
     match *params {
         SchedParams::Sedf(sedf) => sedf,
         SchedParams::Rtds(Rtds { period, budget }) => SedfParams {
@@ -87,7 +86,7 @@ pub fn meaning(params: &SchedParams) -> SedfParams {
             }
         }
         SchedParams::Credit { cap, .. } | SchedParams::Credit2 { cap, .. } => SedfParams {
-            // A cap above one CPU is a slice longer than a period; the period stretches to hold it.
+            // A cap above one CPU would be a slice longer than its period, so the period grows.
             period: CREDIT_PERIOD * u32::from(cap.div_ceil(100)),
             slice: Duration::from_millis(u64::from(cap)),
             latency: Duration::ZERO,
@@ -102,8 +101,13 @@ mod tests {
     use super::*;
 
     fn sedf(period: u64, slice: u64, extratime: bool, weight: u32) -> SedfParams {
-        let (period, slice) = (Duration::from_nanos(period), Duration::from_nanos(slice));
-        SedfParams { period, slice, latency: Duration::ZERO, extratime, weight }
+        SedfParams {
+            period: Duration::from_nanos(period),
+            slice: Duration::from_nanos(slice),
+            latency: Duration::ZERO,
+            extratime,
+            weight,
+        }
     }
 
     #[test]
@@ -140,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_names_the_field() {
+    fn errors_name_the_field() {
         for (params, field) in [
             (sedf(5, 6, false, 0), "slice"),
             (sedf(0, 0, false, 0), "period"),
@@ -151,16 +155,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_set_is_what_the_scheduler_does() {
+    fn sched_params_are_expressed_as_sedf() {
         assert_eq!(
-            meaning(&SchedParams::Credit { weight: 256, cap: 0 }),
+            from_sched_params(&SchedParams::Credit { weight: 256, cap: 0 }),
             sedf(100_000_000, 0, true, 256)
         );
         assert_eq!(
-            meaning(&SchedParams::Credit2 { weight: 256, cap: 25 }),
+            from_sched_params(&SchedParams::Credit2 { weight: 256, cap: 25 }),
             sedf(100_000_000, 25_000_000, false, 0)
         );
-        let two_and_a_half = meaning(&SchedParams::Credit { weight: 1, cap: 250 });
+        let two_and_a_half = from_sched_params(&SchedParams::Credit { weight: 1, cap: 250 });
         check(&two_and_a_half).unwrap();
         assert!(two_and_a_half.slice <= two_and_a_half.period);
     }

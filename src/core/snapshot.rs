@@ -1,112 +1,111 @@
-//! What reads see: immutable, swapped in one step, never waited for.
+//! The state of the host that reads see: immutable, and replaced in one step.
 //!
-//! A [`Snapshot`] shares its domains with the one before it, so that publishing a change to one of
-//! 10,000 domains does not copy the others.
+//! A [`Snapshot`] shares its domains with the one before it: publishing a change to one of 10,000
+//! domains does not copy the others.
 
-use super::journal::Journal;
+use super::error::Error;
 use super::lifecycle::State;
 use super::model::{DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, Uuid};
 use super::transfer::Progress;
-use arc_swap::ArcSwap;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use std::ops::Bound;
+use std::sync::Arc;
 use tokio::time::Instant;
 
-/// A domain as it was at one moment.
+/// How many changes of configurations a snapshot remembers.
+const CONFIG_CHANGES: usize = 4096;
+
+/// A domain at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainView {
-    /// Its UUID.
     pub uuid: Uuid,
-    /// What it was asked to be.
+    /// The configuration that the domain runs with; the definition if it is not on the host.
     pub config: Arc<DomainConfig>,
-    /// What it is; none while it has no domid.
+    /// Figures and flags of the hypervisor; `None` while the domain has no domid.
     pub facts: Option<DomainFacts>,
-    /// What is stored, if it is managed: then it stays when it is not on the host.
+    /// The stored definition; `None` if the domain is not managed. A managed domain stays when it
+    /// leaves the host.
     pub definition: Option<Arc<DomainConfig>>,
-    /// Whether it is not on the host and its memory is in a file.
+    /// Whether the domain is off the host and its memory is in a file.
     pub suspended: bool,
-    /// What is going on with it that takes long.
+    /// Progress of a long call about the domain.
     pub progress: Option<Progress>,
-    /// When it was published: a sweep that began earlier knows less than this does.
-    epoch: u64,
+    /// The publisher's counter when the view was published. A sweep that began at an earlier count
+    /// is older than the view.
+    pub(super) epoch: u64,
 }
 
 impl DomainView {
-    /// A domain that is defined and nothing else, for tests.
+    /// A defined domain that is not on the host.
     #[cfg(test)]
-    pub(super) fn of(uuid: Uuid, config: Arc<DomainConfig>) -> Self {
+    pub(super) fn defined(uuid: Uuid, config: Arc<DomainConfig>) -> Self {
         let definition = Some(config.clone());
         Self { uuid, config, facts: None, definition, suspended: false, progress: None, epoch: 0 }
     }
 
-    /// Its name.
+    /// The domain's name.
     pub fn name(&self) -> &DomName {
         &self.config.name
     }
 
-    /// Whether its definition is stored.
+    /// Whether the domain has a stored definition.
     pub fn managed(&self) -> bool {
         self.definition.is_some()
     }
 
-    /// Its domid, if it has one.
+    /// The domain's number on the host; `None` if it is not there.
     pub fn domid(&self) -> Option<DomId> {
         self.facts.as_ref().map(|facts| facts.domid)
     }
 
-    /// Whether it is Domain-0.
+    /// Whether this is Domain-0.
     pub fn is_privileged(&self) -> bool {
         self.domid() == Some(DomId::ZERO)
     }
 
-    /// Everything that it is configured to be: what it runs with, and what is stored.
+    /// The running configuration, and the definition if it is another one.
     pub fn configs(&self) -> impl Iterator<Item = &Arc<DomainConfig>> {
         let stored = self.definition.iter().filter(|stored| !Arc::ptr_eq(stored, &self.config));
         std::iter::once(&self.config).chain(stored)
     }
 
-    /// Where it is in its life.
+    /// The domain's state.
     pub fn state(&self) -> State {
         match &self.facts {
-            Some(facts) => State::observed(&facts.flags),
+            Some(facts) => State::from_flags(&facts.flags),
             None if self.suspended => State::Suspended,
             None => State::Halted,
         }
     }
 }
 
-/// What a driver shows of its domain: [`DomainView`] without what the board adds.
-#[derive(Debug, Clone)]
-pub(super) struct Shown {
-    pub(super) config: Arc<DomainConfig>,
-    pub(super) facts: Option<DomainFacts>,
-    pub(super) definition: Option<Arc<DomainConfig>>,
-    pub(super) suspended: bool,
-    pub(super) progress: Option<Progress>,
-}
-
-/// All domains, as they were at one moment.
+/// All domains at one moment.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     domains: HashTrieMapSync<Uuid, Arc<DomainView>>,
     names: RedBlackTreeMapSync<DomName, Uuid>,
     domids: HashTrieMapSync<DomId, Uuid>,
-    /// Grows with every change: what was printed from a snapshot of the same generation can be sent
-    /// again.
+    /// Grows with every change: an answer printed from the same generation can be sent again.
     pub generation: u64,
-    /// What the host had free.
+    /// Grows with every change of a configuration or definition, and with every domain that comes
+    /// or goes; not with states and figures.
+    pub config_generation: u64,
+    /// The domains of the last changes, by `config_generation`.
+    config_changes: RedBlackTreeMapSync<u64, Uuid>,
+    /// The host's free resources.
     pub figures: HostFigures,
-    swept: Option<Instant>,
+    pub(super) swept: Option<Instant>,
 }
 
 impl Snapshot {
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self {
             domains: HashTrieMapSync::new_sync(),
             names: RedBlackTreeMapSync::new_sync(),
             domids: HashTrieMapSync::new_sync(),
             generation: 0,
+            config_generation: 0,
+            config_changes: RedBlackTreeMapSync::new_sync(),
             figures: HostFigures::default(),
             swept: None,
         }
@@ -117,22 +116,27 @@ impl Snapshot {
         self.names.values().filter_map(|uuid| self.domains.get(uuid))
     }
 
-    /// How many there are.
+    /// The number of domains.
     pub fn len(&self) -> usize {
         self.domains.size()
     }
 
-    /// Whether there are none, which is so before the first sweep only.
+    /// Whether there is no domain, not even Domain-0: before the first sweep only.
     pub fn is_empty(&self) -> bool {
         self.domains.is_empty()
     }
 
-    /// The domain that `name` means: by name, else by domid, else by UUID.
+    /// The domain with this name, else with this domid, else with this UUID.
     pub fn find(&self, name: &DomainRef) -> Option<&Arc<DomainView>> {
         let uuid = (self.names.get(name.as_str()).copied())
             .or_else(|| self.domids.get(&name.domid()?).copied())
             .or_else(|| name.uuid())?;
         self.domains.get(&uuid)
+    }
+
+    /// The same, or an error that names the missing domain.
+    pub(super) fn lookup(&self, name: &DomainRef) -> Result<Arc<DomainView>, Error> {
+        self.find(name).cloned().ok_or_else(|| Error::NoSuchDomain(name.to_string()))
     }
 
     /// The domain with this name.
@@ -150,13 +154,40 @@ impl Snapshot {
         self.domains.get(self.domids.get(&domid)?)
     }
 
-    /// When the figures (CPU time, memory in motion) were last read from the hypervisor.
+    /// The time of the last sweep, which reads the figures (CPU time, memory) of all domains.
     pub fn swept(&self) -> Option<Instant> {
         self.swept
     }
 
-    fn insert(&mut self, view: Arc<DomainView>) {
-        self.forget(&view.uuid);
+    /// The domains whose configuration changed after a `config_generation`, those that came and
+    /// went among them; `None` if that was too long ago.
+    pub fn configs_changed_since(&self, generation: u64) -> Option<impl Iterator<Item = &Uuid>> {
+        let remembered = self.config_generation - self.config_changes.size() as u64;
+        let after = (Bound::Excluded(generation), Bound::Unbounded);
+        (generation >= remembered).then(|| self.config_changes.range(after).map(|(_, uuid)| uuid))
+    }
+
+    fn config_changed(&mut self, uuid: Uuid) {
+        self.config_generation += 1;
+        self.config_changes.insert_mut(self.config_generation, uuid);
+        if self.config_changes.size() > CONFIG_CHANGES {
+            let oldest = self.config_generation - CONFIG_CHANGES as u64;
+            self.config_changes.remove_mut(&oldest);
+        }
+    }
+
+    /// The domains in no particular order.
+    pub(super) fn unsorted(&self) -> impl Iterator<Item = &Arc<DomainView>> {
+        self.domains.values()
+    }
+
+    /// Adds a domain, or replaces it.
+    pub(super) fn insert(&mut self, view: Arc<DomainView>) {
+        let configs = |view: &DomainView| view.configs().map(Arc::as_ptr).collect::<Vec<_>>();
+        if self.domains.get(&view.uuid).map(|old| configs(old)) != Some(configs(&view)) {
+            self.config_changed(view.uuid);
+        }
+        self.unlink(&view.uuid);
         if let Some(domid) = view.domid() {
             self.domids.insert_mut(domid, view.uuid);
         }
@@ -164,8 +195,20 @@ impl Snapshot {
         self.domains.insert_mut(view.uuid, view);
     }
 
-    fn forget(&mut self, uuid: &Uuid) {
-        let Some(old) = self.domains.get(uuid).cloned() else { return };
+    /// Replaces a domain by a view with the same UUID, name, domid and configurations.
+    pub(super) fn replace(&mut self, view: Arc<DomainView>) {
+        self.domains.insert_mut(view.uuid, view);
+    }
+
+    pub(super) fn remove(&mut self, uuid: &Uuid) {
+        if self.unlink(uuid) {
+            self.config_changed(*uuid);
+        }
+    }
+
+    /// Whether the domain was there.
+    fn unlink(&mut self, uuid: &Uuid) -> bool {
+        let Some(old) = self.domains.get(uuid).cloned() else { return false };
         self.domains.remove_mut(uuid);
         if self.names.get(old.name()) == Some(uuid) {
             self.names.remove_mut(old.name());
@@ -173,145 +216,12 @@ impl Snapshot {
         if let Some(domid) = old.domid().filter(|domid| self.domids.get(domid) == Some(uuid)) {
             self.domids.remove_mut(&domid);
         }
-    }
-}
-
-/// Where snapshots are published.
-pub(super) struct Board {
-    current: ArcSwap<Snapshot>,
-    epoch: Mutex<u64>,
-    /// The generation of what was published last.
-    published: watch::Sender<u64>,
-    /// What happened, written down as it is published.
-    pub(super) journal: Journal,
-}
-
-/// What a sweep found that no driver knows of yet.
-#[derive(Debug, Default)]
-pub(super) struct Strange {
-    /// Domains that somebody else started.
-    pub(super) unknown: Vec<DomId>,
-    /// Domains whose state or name is not what was published, or that are not there any more.
-    pub(super) changed: Vec<Uuid>,
-}
-
-impl Board {
-    pub(super) fn new(journal: Journal) -> Self {
-        let (current, published) =
-            (ArcSwap::from_pointee(Snapshot::empty()), watch::Sender::new(0));
-        Self { current, epoch: Mutex::new(0), published, journal }
-    }
-
-    /// Tells of each generation, or of the last of several.
-    pub(super) fn generations(&self) -> watch::Receiver<u64> {
-        self.published.subscribe()
-    }
-
-    pub(super) fn current(&self) -> Arc<Snapshot> {
-        self.current.load_full()
-    }
-
-    /// The moment before a sweep: what is published after it is newer than what the sweep will
-    /// find.
-    pub(super) fn epoch(&self) -> u64 {
-        *self.lock()
-    }
-
-    /// Shows a domain as its driver knows it.
-    pub(super) fn publish(&self, uuid: Uuid, shown: Shown) -> Arc<DomainView> {
-        let mut epoch = self.lock();
-        *epoch += 1;
-        let Shown { config, facts, definition, suspended, progress } = shown;
-        let view = Arc::new(DomainView {
-            uuid,
-            config,
-            facts,
-            definition,
-            suspended,
-            progress,
-            epoch: *epoch,
-        });
-        let old = self.current.load().by_uuid(&uuid).cloned();
-        self.swap(|snapshot| snapshot.insert(view.clone()));
-        self.journal.compare(old.as_deref(), Some(&view));
-        view
-    }
-
-    /// Shows a domain no more.
-    pub(super) fn remove(&self, uuid: &Uuid) {
-        let mut epoch = self.lock();
-        *epoch += 1;
-        let old = self.current.load().by_uuid(uuid).cloned();
-        self.swap(|snapshot| snapshot.forget(uuid));
-        self.journal.compare(old.as_deref(), None);
-    }
-
-    /// Takes over what a sweep that began at `began` has found, where no driver has published
-    /// something newer.
-    pub(super) fn sweep(
-        &self,
-        began: u64,
-        facts: Vec<DomainFacts>,
-        figures: HostFigures,
-    ) -> Strange {
-        let _epoch = self.lock();
-        let mut strange = Strange::default();
-        let mut snapshot = Snapshot::clone(&self.current.load());
-        let mut present = std::collections::HashSet::with_capacity(facts.len());
-        let mut moved = snapshot.figures != figures;
-        for facts in facts {
-            present.insert(facts.domid);
-            let Some(old) = snapshot.by_domid(facts.domid).filter(|old| old.uuid == facts.uuid)
-            else {
-                strange.unknown.push(facts.domid);
-                continue;
-            };
-            if old.epoch > began || old.facts.as_ref() == Some(&facts) {
-                continue;
-            }
-            let renamed = old.facts.as_ref().is_none_or(|known| known.name != facts.name);
-            if renamed || old.state() != State::observed(&facts.flags) {
-                strange.changed.push(old.uuid);
-            }
-            let view = DomainView { facts: Some(facts), ..DomainView::clone(old) };
-            self.journal.compare(Some(old), Some(&view));
-            // Neither the name it is shown by, domid nor UUID differ, so the indices stay as they
-            // are.
-            snapshot.domains.insert_mut(view.uuid, Arc::new(view));
-            moved = true;
-        }
-        for (uuid, view) in &snapshot.domains {
-            if view.epoch <= began && view.domid().is_some_and(|domid| !present.contains(&domid)) {
-                strange.changed.push(*uuid);
-            }
-        }
-        snapshot.figures = figures;
-        snapshot.swept = Some(Instant::now());
-        snapshot.generation += u64::from(moved);
-        self.show(snapshot);
-        strange
-    }
-
-    fn swap(&self, change: impl FnOnce(&mut Snapshot)) {
-        let mut snapshot = Snapshot::clone(&self.current.load());
-        change(&mut snapshot);
-        snapshot.generation += 1;
-        self.show(snapshot);
-    }
-
-    fn show(&self, snapshot: Snapshot) {
-        let generation = snapshot.generation;
-        self.current.store(Arc::new(snapshot));
-        self.published.send_if_modified(|last| std::mem::replace(last, generation) != generation);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, u64> {
-        self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+        true
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::core::model::RunFlags;
     use std::time::Duration;
@@ -335,16 +245,65 @@ pub(super) mod tests {
         }
     }
 
-    /// These domains, as a sweep just found them.
-    pub(in crate::core) fn snapshot(domains: &[DomainFacts]) -> Snapshot {
+    /// These domains, just swept.
+    pub(crate) fn snapshot(domains: &[DomainFacts]) -> Snapshot {
         let mut snapshot = Snapshot::empty();
         for facts in domains {
-            let mut view =
-                DomainView::of(facts.uuid, Arc::new(DomainConfig::new(facts.name.clone(), 64)));
+            let config = DomainConfig::new(facts.name.clone(), 64);
+            let mut view = DomainView::defined(facts.uuid, Arc::new(config));
             view.facts = Some(facts.clone());
             snapshot.insert(Arc::new(view));
         }
         snapshot.swept = Some(Instant::now());
         snapshot
+    }
+
+    /// A running domain with this configuration; `number` is its domid and its UUID.
+    pub(crate) fn running(number: u32, config: DomainConfig) -> Arc<DomainView> {
+        let facts = Some(facts(number, Duration::ZERO));
+        let view = DomainView::defined(Uuid::from_u128(number.into()), Arc::new(config));
+        Arc::new(DomainView { facts, ..view })
+    }
+
+    /// `base` with these domains added or replaced.
+    pub(crate) fn with_domains(
+        mut base: Snapshot,
+        views: impl IntoIterator<Item = Arc<DomainView>>,
+    ) -> Snapshot {
+        for view in views {
+            base.insert(view);
+        }
+        base
+    }
+
+    #[test]
+    fn a_snapshot_tells_which_configurations_have_changed() {
+        let uuid = Uuid::from_u128;
+        let domain =
+            |number, name: &str| running(number, DomainConfig::new(DomName::adopted(name), 64));
+        let changed = |snapshot: &Snapshot, since| {
+            let changed = snapshot.configs_changed_since(since)?;
+            Some(changed.copied().collect::<Vec<_>>())
+        };
+        let mut snapshot = Snapshot::empty();
+        assert_eq!(changed(&snapshot, 0), Some(vec![]));
+        let first = domain(1, "a");
+        snapshot.insert(first.clone());
+        snapshot.insert(domain(2, "b"));
+        let since = snapshot.config_generation;
+        // A new state is no new configuration.
+        snapshot.insert(Arc::new(DomainView { facts: None, ..DomainView::clone(&first) }));
+        assert_eq!(changed(&snapshot, since), Some(vec![]));
+        snapshot.insert(domain(1, "a"));
+        snapshot.remove(&uuid(2));
+        snapshot.remove(&uuid(3));
+        assert_eq!(changed(&snapshot, since), Some(vec![uuid(1), uuid(2)]));
+        assert_eq!(changed(&snapshot, 0).map(|all| all.len()), Some(4));
+        for _ in 0..=CONFIG_CHANGES {
+            snapshot.insert(domain(1, "a"));
+        }
+        assert_eq!(changed(&snapshot, since), None);
+        let last = snapshot.config_generation - 1;
+        assert_eq!(changed(&snapshot, last), Some(vec![uuid(1)]));
     }
 }

@@ -1,10 +1,10 @@
-//! How far a long call of the hypervisor has got.
+//! Progress of a long hypervisor call.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What the hypervisor is at while it builds or writes a domain.
+/// Stage of building, saving or destroying a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
     /// The memory of the domain is written, read or populated.
@@ -19,7 +19,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The stage in words, as they follow "while".
+    /// The stage in words that follow "while".
     pub const fn name(self) -> &'static str {
         match self {
             Self::Memory => "moving its memory",
@@ -30,25 +30,25 @@ impl Stage {
     }
 }
 
-/// The progress of a long call, shared by the thread that makes it and those that watch it.
+/// Progress of a long call, shared by the thread that makes the call and those that watch it.
 #[derive(Debug, Default)]
 pub struct Transfer {
     done: AtomicU64,
     total: AtomicU64,
     cancelled: AtomicBool,
-    seen: Mutex<Seen>,
+    observation: Mutex<Observation>,
 }
 
-/// What is seen of the call beside the bytes that it moves.
+/// Signs of progress beside the bytes that the call moves.
 #[derive(Debug, Default, Clone)]
-struct Seen {
+struct Observation {
     stage: Stage,
     detail: String,
     changes: u64,
 }
 
 impl Transfer {
-    /// Sets how many bytes there will be. A live migration can come to need more.
+    /// Sets the expected number of bytes. A live migration can need more later.
     pub fn expect(&self, total: u64) {
         self.total.store(total, Ordering::Relaxed);
     }
@@ -58,30 +58,29 @@ impl Transfer {
         self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Sets what can be seen of the call: the stage that it is in, and figures that change while it
-    /// gets on.
+    /// Sets the stage of the call, and figures that change while the stage makes progress.
     pub fn observe(&self, stage: Stage, detail: String) {
-        let mut seen = self.seen();
-        if seen.stage != stage || seen.detail != detail {
-            *seen = Seen { stage, detail, changes: seen.changes + 1 };
+        let mut last = self.observation();
+        if last.stage != stage || last.detail != detail {
+            *last = Observation { stage, detail, changes: last.changes + 1 };
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn observation(&self) -> MutexGuard<'_, Observation> {
+        self.observation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The stage that the call is in.
     pub fn stage(&self) -> Stage {
-        self.seen().stage
+        self.observation().stage
     }
 
-    /// What was last seen of the call.
+    /// The figures of the last [`observe`](Self::observe).
     pub fn detail(&self) -> String {
-        self.seen().detail.clone()
+        self.observation().detail.clone()
     }
 
-    /// Has the domain's being written stop at the next piece.
+    /// Makes a save stop at its next piece.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
@@ -96,26 +95,26 @@ impl Transfer {
         if self.is_cancelled() { Err(io::Error::other("It was cancelled")) } else { Ok(()) }
     }
 
-    /// How far the call is.
+    /// The progress of the call, which is named `what`.
     pub fn progress(&self, what: &'static str) -> Progress {
         let done = self.done.load(Ordering::Relaxed);
         Progress { what, done, total: self.total.load(Ordering::Relaxed).max(done) }
     }
 
-    /// A value that changes whenever the call gets on.
-    pub fn pulse(&self) -> (u64, u64) {
-        (self.done.load(Ordering::Relaxed), self.seen().changes)
+    /// Counters of bytes moved and of other changes. Either grows with every progress.
+    pub fn counters(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.observation().changes)
     }
 }
 
-/// How far something was at one moment, in bytes.
+/// Progress of a long call at one moment, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is going on: `Saving`, `Restoring`, ...
+    /// `Saving`, `Restoring`, ...
     pub what: &'static str,
-    /// What has been moved.
+    /// Bytes moved.
     pub done: u64,
-    /// What there is to be moved, as far as that is known.
+    /// Bytes to be moved in all, as far as known.
     pub total: u64,
 }
 

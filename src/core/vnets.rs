@@ -1,4 +1,4 @@
-//! The virtual networks that somebody made known.
+//! Virtual networks.
 
 use super::error::Error;
 use super::model::Vnet;
@@ -7,53 +7,58 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-/// More than anybody has.
-const MOST: usize = 4096;
+const MAX_VNETS: usize = 4096;
 
-#[derive(Default)]
-pub(super) struct Vnets(Mutex<Arc<BTreeMap<String, Vnet>>>);
+/// The virtual networks by their ids. They are stored before they are published.
+pub(super) struct Vnets {
+    store: Arc<dyn Store>,
+    known: Mutex<BTreeMap<String, Vnet>>,
+}
 
 impl Vnets {
-    pub(super) fn new(known: Vec<Vnet>) -> Self {
-        Self(Mutex::new(Arc::new(known.into_iter().map(|vnet| (vnet.id.clone(), vnet)).collect())))
+    pub(super) async fn load(store: Arc<dyn Store>) -> Result<Self, Error> {
+        let known = store.vnets().await?.into_iter().map(|vnet| (vnet.id.clone(), vnet)).collect();
+        Ok(Self { store, known: Mutex::new(known) })
     }
 
     pub(super) async fn all(&self) -> Vec<Vnet> {
-        self.0.lock().await.values().cloned().collect()
+        self.known.lock().await.values().cloned().collect()
     }
 
-    pub(super) async fn one(&self, id: &str) -> Result<Vnet, Error> {
-        self.0.lock().await.get(id).cloned().ok_or_else(|| Error::NoSuchVnet(id.to_owned()))
+    pub(super) async fn get(&self, id: &str) -> Result<Vnet, Error> {
+        self.known.lock().await.get(id).cloned().ok_or_else(|| Error::NoSuchVnet(id.to_owned()))
     }
 
-    pub(super) async fn create(&self, store: &dyn Store, vnet: Vnet) -> Result<(), Error> {
-        let mut known = self.0.lock().await;
+    pub(super) async fn create(&self, vnet: Vnet) -> Result<(), Error> {
+        let mut known = self.known.lock().await;
         if known.contains_key(&vnet.id) {
             return Err(Error::VnetExists(vnet.id));
         }
-        if known.len() >= MOST {
-            return Err(Error::Unsupported(format!("There are {MOST} virtual networks already")));
+        if known.len() >= MAX_VNETS {
+            return Err(Error::Unsupported(format!(
+                "There are {MAX_VNETS} virtual networks already"
+            )));
         }
-        let mut new = BTreeMap::clone(&known);
+        let mut new = known.clone();
         new.insert(vnet.id.clone(), vnet);
-        replace(store, &mut known, new).await
+        self.replace(&mut known, new).await
     }
 
-    pub(super) async fn delete(&self, store: &dyn Store, id: &str) -> Result<(), Error> {
-        let mut known = self.0.lock().await;
-        let mut new = BTreeMap::clone(&known);
+    pub(super) async fn delete(&self, id: &str) -> Result<(), Error> {
+        let mut known = self.known.lock().await;
+        let mut new = known.clone();
         new.remove(id).ok_or_else(|| Error::NoSuchVnet(id.to_owned()))?;
-        replace(store, &mut known, new).await
+        self.replace(&mut known, new).await
     }
-}
 
-/// What could not be stored did not happen.
-async fn replace(
-    store: &dyn Store,
-    known: &mut Arc<BTreeMap<String, Vnet>>,
-    new: BTreeMap<String, Vnet>,
-) -> Result<(), Error> {
-    store.save_vnets(new.values().cloned().collect()).await?;
-    *known = Arc::new(new);
-    Ok(())
+    /// A change that cannot be stored does not happen.
+    async fn replace(
+        &self,
+        known: &mut BTreeMap<String, Vnet>,
+        new: BTreeMap<String, Vnet>,
+    ) -> Result<(), Error> {
+        self.store.save_vnets(new.values().cloned().collect()).await?;
+        *known = new;
+        Ok(())
+    }
 }

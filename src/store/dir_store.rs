@@ -1,11 +1,11 @@
 //! A directory as a store.
 
 use super::blocking::{blocking, blocking_io};
-use super::save_file::{self, SavedDraft};
+use super::save_file::{self, UnfinishedSave};
 use super::{definitions, files, records, vnets};
 use crate::core::error::Error;
 use crate::core::model::{DomainConfig, Uuid, Vnet};
-use crate::core::ports::{ArrivalNote, Definition, Draft, Note, Store};
+use crate::core::ports::{ArrivalRecord, Definition, Note, Store, UnfinishedFile};
 use crate::durable;
 use crate::shape;
 use crate::sxp::Sxp;
@@ -93,10 +93,17 @@ impl Store for DirStore {
         .await
     }
 
-    async fn draft(&self, file: &Path, config: &DomainConfig) -> Result<Box<dyn Draft>, Error> {
+    async fn draft(
+        &self,
+        file: &Path,
+        config: &DomainConfig,
+    ) -> Result<Box<dyn UnfinishedFile>, Error> {
         let file = file.to_owned();
         let header = save_file::header(config);
-        blocking(move || Ok(Box::new(SavedDraft::begin(&file, &header)?) as Box<dyn Draft>)).await
+        blocking(move || {
+            Ok(Box::new(UnfinishedSave::begin(&file, &header)?) as Box<dyn UnfinishedFile>)
+        })
+        .await
     }
 
     async fn open(&self, file: &Path) -> Result<(DomainConfig, OwnedFd), Error> {
@@ -119,12 +126,12 @@ impl Store for DirStore {
         blocking_io("The records of domains in transfer cannot be read", read).await
     }
 
-    async fn note_arrival(&self, id: Uuid, note: Option<ArrivalNote>) -> Result<(), Error> {
+    async fn note_arrival(&self, id: Uuid, note: Option<ArrivalRecord>) -> Result<(), Error> {
         let path = self.paths.moves.join(format!("{id}.{}", records::ARRIVAL));
         write_record(path, note.map(|note| records::arrival(&note))).await
     }
 
-    async fn arrivals(&self, now: SystemTime) -> Result<Vec<(Uuid, ArrivalNote)>, Error> {
+    async fn arrivals(&self, now: SystemTime) -> Result<Vec<(Uuid, ArrivalRecord)>, Error> {
         let paths = self.paths.clone();
         let read = move || {
             records::remove_old_arrivals(&paths.moves, now);

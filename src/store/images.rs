@@ -1,7 +1,7 @@
 //! Disk images of the local storage.
 
 use crate::core::model::Uuid;
-use crate::core::ports::Extent;
+use crate::core::ports::DiskUsage;
 use crate::durable;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
@@ -126,11 +126,11 @@ pub(super) fn used(dir: &Path) -> io::Result<u64> {
 }
 
 /// The size of a file or disk; `None` if it does not exist.
-pub(super) fn extent(path: &Path) -> Option<Extent> {
+pub(super) fn extent(path: &Path) -> Option<DiskUsage> {
     let data = fs::metadata(path).ok()?;
     if data.file_type().is_block_device() {
         let size = File::open(path).and_then(|mut disk| disk.seek(SeekFrom::End(0))).ok()?;
-        return Some(Extent { size, used: size });
+        return Some(DiskUsage { size, used: size });
     }
-    data.is_file().then(|| Extent { size: data.len(), used: data.blocks() * BLOCK })
+    data.is_file().then(|| DiskUsage { size: data.len(), used: data.blocks() * BLOCK })
 }

@@ -5,7 +5,7 @@ use super::dir_store::DirStore;
 use super::{files, images};
 use crate::core::error::Error;
 use crate::core::model::{Item, Uuid};
-use crate::core::ports::{Extent, Objects, StorageFacts};
+use crate::core::ports::{DiskUsage, Objects, StorageFacts};
 use crate::durable;
 use crate::shape;
 use async_trait::async_trait;
@@ -48,20 +48,20 @@ impl Objects for DirStore {
         let paths = self.paths.clone();
         let read = move || {
             let items = files::read_all(&paths.objects, OBJECT, |tree, uuid| {
-                shape::read_item(tree, uuid).map_err(|reason| reason.to_string())
+                shape::read_object(tree, uuid).map_err(|reason| reason.to_string())
             })?;
             Ok(items.into_iter().map(|(_, item)| item).collect())
         };
         blocking_io("The objects cannot be read", read).await
     }
 
-    async fn save_item(&self, item: &Item) -> Result<(), Error> {
+    async fn save_object(&self, item: &Item) -> Result<(), Error> {
         let path = self.object(item.uuid);
-        let tree = shape::stored_item(item);
+        let tree = shape::stored_object(item);
         blocking_io("The object could not be stored", move || files::write(&path, &tree)).await
     }
 
-    async fn remove_item(&self, uuid: Uuid) -> Result<(), Error> {
+    async fn remove_object(&self, uuid: Uuid) -> Result<(), Error> {
         let path = self.object(uuid);
         blocking_io("The object could not be deleted", move || durable::remove(&path)).await
     }
@@ -108,7 +108,7 @@ impl Objects for DirStore {
         self.in_storage(move |dir| images::grow(dir, uuid, size)).await
     }
 
-    async fn extent(&self, path: &Path) -> Option<Extent> {
+    async fn extent(&self, path: &Path) -> Option<DiskUsage> {
         let path = path.to_owned();
         spawn_blocking(move || images::extent(&path)).await.ok().flatten()
     }

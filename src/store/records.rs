@@ -1,8 +1,8 @@
 //! Records of domains in transfer.
 
 use super::files::has_extension;
-use crate::core::model::{Uuid, parse_uuid};
-use crate::core::ports::{ArrivalNote, Destination, Handover, Note};
+use crate::core::model::parse_uuid;
+use crate::core::ports::{ArrivalRecord, Destination, Handover, Note};
 use crate::sxp::{Limits, Sxp, read_one};
 use std::fmt::Display;
 use std::fs::{self, DirEntry};
@@ -58,21 +58,21 @@ pub(super) fn read_departure(tree: &Sxp) -> Option<Note> {
 
 /// Prints `(arriving (domain ...))` or `(taken (domain ...))`, with `(defined)` if the definition
 /// was sent together with the domain.
-pub(super) fn arrival(note: &ArrivalNote) -> Sxp {
+pub(super) fn arrival(note: &ArrivalRecord) -> Sxp {
     let head = Sxp::atom(if note.taken { "taken" } else { "arriving" });
     let defined = note.defined.then(|| Sxp::list([Sxp::atom("defined")]));
     Sxp::list([head, pair("domain", &note.domain)].into_iter().chain(defined))
 }
 
 /// Reads the output of [`arrival`].
-pub(super) fn read_arrival(tree: &Sxp) -> Option<ArrivalNote> {
+pub(super) fn read_arrival(tree: &Sxp) -> Option<ArrivalRecord> {
     let taken = match tree.head()? {
         "taken" => true,
         "arriving" => false,
         _ => return None,
     };
     let domain = parse_uuid(tree.value("domain")?.as_str()?).ok()?;
-    Some(ArrivalNote { domain, taken, defined: tree.get("defined").is_some() })
+    Some(ArrivalRecord { domain, taken, defined: tree.get("defined").is_some() })
 }
 
 /// Removes records of domains that arrived long ago.
@@ -101,6 +101,7 @@ fn is_taken(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::model::Uuid;
 
     #[test]
     fn records_read_back() {
@@ -109,7 +110,7 @@ mod tests {
             assert_eq!(read_departure(&departure(&note)), Some(note));
         }
         for (taken, defined) in [(false, false), (false, true), (true, false), (true, true)] {
-            let note = ArrivalNote { domain: Uuid::from_u128(9), taken, defined };
+            let note = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined };
             assert_eq!(read_arrival(&arrival(&note)), Some(note));
         }
         assert_eq!(read_departure(&Sxp::atom("saving")), None);
@@ -120,7 +121,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = |id, taken| {
             let path = dir.path().join(format!("{}.{ARRIVAL}", Uuid::from_u128(id)));
-            let note = ArrivalNote { domain: Uuid::from_u128(9), taken, defined: false };
+            let note = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined: false };
             fs::write(&path, arrival(&note).to_bytes()).unwrap();
             path
         };

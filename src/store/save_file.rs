@@ -18,7 +18,7 @@
 use super::blocking::blocking;
 use crate::core::error::Error;
 use crate::core::model::{DomainConfig, Invalid};
-use crate::core::ports::Draft;
+use crate::core::ports::UnfinishedFile;
 use crate::durable;
 use crate::shape;
 use crate::sxp::{Limits, read_first};
@@ -153,12 +153,12 @@ pub(super) fn open(path: &Path) -> Result<(DomainConfig, OwnedFd), Error> {
 }
 
 /// A file that is being written.
-pub(super) struct SavedDraft {
+pub(super) struct UnfinishedSave {
     file: NamedTempFile,
     path: PathBuf,
 }
 
-impl SavedDraft {
+impl UnfinishedSave {
     /// Begins a file with the part before the memory.
     pub(super) fn begin(path: &Path, header: &[u8]) -> Result<Self, Error> {
         let shown = path.display();
@@ -178,7 +178,7 @@ impl SavedDraft {
 }
 
 #[async_trait]
-impl Draft for SavedDraft {
+impl UnfinishedFile for UnfinishedSave {
     fn stream(&self) -> Result<OwnedFd, Error> {
         let copy = self.file.as_file().as_fd().try_clone_to_owned();
         copy.map_err(|error| Error::backend("The file cannot be shared", error))

@@ -1,7 +1,7 @@
 use super::definitions::CONFIG;
 use super::dir_store::DirStore;
 use super::save_file;
-use crate::core::model::{DomName, DomainConfig, Item, Notes, Thing, Uuid, Vdi, VdiKind};
+use crate::core::model::{DomName, DomainConfig, Item, Notes, ObjectKind, Uuid, Vdi, VdiKind};
 use crate::core::ports::{Definition, Objects, Store};
 use crate::durable;
 use std::fs;
@@ -173,7 +173,7 @@ fn image(uuid: u128, own: bool) -> Item {
     let size = 1 << 30;
     let location = "file:/somewhere".into();
     let vdi = Vdi { location, size, kind: VdiKind::User, own, sharable: false, read_only: false };
-    Item { uuid: Uuid::from_u128(uuid), thing: Thing::Vdi(vdi), notes: Notes::default() }
+    Item { uuid: Uuid::from_u128(uuid), thing: ObjectKind::Vdi(vdi), notes: Notes::default() }
 }
 
 #[tokio::test]
@@ -184,13 +184,13 @@ async fn objects_and_images_survive_a_kill_at_any_step() {
     let half = image(2, true);
     let gone = Uuid::from_u128(3);
     store().begin_image(made.uuid, 1 << 30, None).await.unwrap();
-    store().save_item(&made).await.unwrap();
+    store().save_object(&made).await.unwrap();
     store().finish_image(made.uuid).await.unwrap();
     store().finish_image(made.uuid).await.unwrap();
     // Killed after the object was stored and before the image was finished; before the object was
     // stored; and while the image was removed.
     store().begin_image(half.uuid, 4096, None).await.unwrap();
-    store().save_item(&half).await.unwrap();
+    store().save_object(&half).await.unwrap();
     store().begin_image(gone, 4096, None).await.unwrap();
     let items = store().items().await.unwrap();
     assert_eq!(items.len(), 2);
@@ -202,7 +202,7 @@ async fn objects_and_images_survive_a_kill_at_any_step() {
     store().recover_images(&known).await.unwrap();
     assert!(store().image(half.uuid).exists());
     store().withdraw_image(half.uuid).await.unwrap();
-    store().remove_item(half.uuid).await.unwrap();
+    store().remove_object(half.uuid).await.unwrap();
     store().recover_images(&[made.uuid]).await.unwrap();
     let names = fs::read_dir(dir.path().join("storage")).unwrap().count();
     assert_eq!((names, store().items().await.unwrap()), (1, vec![made]));

@@ -5,8 +5,8 @@ use std::fmt;
 
 /// A text that could not be read.
 ///
-/// `Display` prints the reason, in xend's words where xend had an error for it; `{:#}` puts line and
-/// column in front.
+/// `Display` prints the reason, in xend's words where xend had an error for it; `{:#}` puts line
+/// and column in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
     kind: ReadErrorKind,

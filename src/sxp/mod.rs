@@ -22,7 +22,8 @@
 //!
 //! * hexadecimal escapes count `a` to `f` as 10 to 15 (xend: 0 to 5);
 //! * an unknown escape such as `\q` keeps both its characters (xend dropped the second);
-//! * a text that ends inside a list is always an error (xend missed it inside an atom or a comment).
+//! * a text that ends inside a list is always an error (xend missed it inside an atom or a
+//!   comment).
 
 mod atom;
 #[cfg(feature = "lexpr")]

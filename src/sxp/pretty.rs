@@ -18,7 +18,8 @@ const INDENT: usize = 4;
 /// ```
 /// use xend::sxp::{Limits, pretty, read_one};
 ///
-/// let device = read_one(b"(device (vif (bridge xenbr0) (mac 00:16:3e:01:02:03)))", &Limits::DEFAULT)?;
+/// let text = b"(device (vif (bridge xenbr0) (mac 00:16:3e:01:02:03)))";
+/// let device = read_one(text, &Limits::DEFAULT)?;
 /// assert_eq!(pretty(&device, 40), "\
 /// (device
 ///     (vif

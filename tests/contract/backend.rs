@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use xend::backend::sim::{Sim, SimSettings};
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::{DomainConfig, Uuid};
 use xend::core::op::DomainOp;
-use xend::core::ports::Hypervisor;
+use xend::core::ports::{Entropy as _, Hypervisor};
 use xend::os::{OsEntropy, SystemClock};
 use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 
 /// A host with an engine on it.
 pub(crate) struct Host {
@@ -111,7 +111,7 @@ impl Backend for Simulator {
 
 fn parsed(text: &str) -> DomainConfig {
     let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
-    config.uuid = Some(Uuid::new_v4());
+    config.uuid = Some(new_uuid());
     config
 }
 
@@ -119,8 +119,8 @@ async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>, hypervisor_limit: D
     let clock = Arc::new(SystemClock);
     let entropy = Arc::new(OsEntropy);
     let store = Arc::new(DirStore::open(dir).unwrap());
-    let courier = Arc::new(TcpCourier::new(hypervisor_limit));
-    let outside = Outside { hypervisor, store, courier, clock, entropy };
+    let transport = Arc::new(TcpTransport::new(hypervisor_limit));
+    let outside = EnginePorts { hypervisor, store, transport, clock, entropy };
     let settings = Settings { hypervisor_limit, dump_dir: dir.to_owned(), ..Settings::default() };
     Engine::start(outside, settings).await.unwrap()
 }
@@ -147,7 +147,7 @@ impl RealXen {
         let limit = limit.map_or(LIMIT, Duration::from_secs);
         Some(Self {
             guest,
-            xen: xend::backend::libxl::Xen::open(limit, None).unwrap(),
+            xen: xend::backend::libxl::Xen::open(limit, None, Arc::new(SystemClock)).unwrap(),
             limit,
             core_only: std::env::var("XEND_CONTRACT").is_ok_and(|part| part == "core"),
         })
@@ -209,4 +209,9 @@ impl Backend for RealXen {
         );
         self.core_only && !(core && matches!(stage, Stage::Halted | Stage::Paused | Stage::Running))
     }
+}
+
+/// A random UUID.
+pub(crate) fn new_uuid() -> Uuid {
+    OsEntropy.uuid()
 }

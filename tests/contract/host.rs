@@ -1,16 +1,16 @@
 //! Changes of the host, and the ways in which domains come in.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, new_uuid};
 use crate::expected::Stage;
 use crate::trial::{FailingSender, Trial};
 use std::sync::Arc;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::model::{
     CpuSet, DomId, InterfaceChange, InterfaceKind, Network, Notes, Pool, PoolFacts, PoolSetting,
-    Uuid, Vlan, Vnet,
+    Vlan, Vnet,
 };
 use xend::core::op::{Arrival, Change, DomainOp, NetworkOp, Once, Outcome, PoolOp, Query};
-use xend::core::ports::{Parcel, Verdict};
+use xend::core::ports::{MigratedDomain, Verdict};
 
 /// Creates, saves and restores a domain, then changes the host.
 pub(crate) async fn host(backend: &impl Backend) {
@@ -70,11 +70,11 @@ pub(crate) async fn host(backend: &impl Backend) {
     }
     networks(&trial).await;
     trial.execute(Change::ClearDmesg).await.unwrap();
-    let verdict = trial.execute(Change::Settle(Uuid::new_v4())).await;
+    let verdict = trial.execute(Change::Settle(new_uuid())).await;
     assert!(matches!(verdict, Ok(Outcome::Verdict(Verdict::NotTaken))));
-    let parcel =
-        Parcel { id: Uuid::new_v4(), config: Arc::new(trial.config.clone()), definition: None };
-    let arrival = Arrival { parcel, link: Once::new(Box::new(FailingSender)) };
+    let migrated =
+        MigratedDomain { id: new_uuid(), config: Arc::new(trial.config.clone()), definition: None };
+    let arrival = Arrival { migrated, link: Once::new(Box::new(FailingSender)) };
     assert!(
         trial
             .execute(Change::Receive(arrival))
@@ -111,7 +111,7 @@ async fn pools<B: Backend>(trial: &Trial<'_, B>) {
         ncpu: 1,
         auto_start: false,
     };
-    let define = PoolOp::Define { uuid: Uuid::new_v4(), pool, notes: Notes::default() };
+    let define = PoolOp::Define { uuid: new_uuid(), pool, notes: Notes::default() };
     refused(change(&name, PoolOp::Start).await, ErrorKind::NotFound);
     change(&name, define.clone()).await.unwrap();
     refused(change(&name, define).await, ErrorKind::Conflict);
@@ -156,14 +156,14 @@ async fn networks<B: Backend>(trial: &Trial<'_, B>) {
         let Ok(Outcome::Interfaces(all)) = trial.execute(Query::Interfaces).await else { panic!() };
         all.into_iter().find(|one| one.name == name)
     };
-    let uuid = Uuid::new_v4();
+    let uuid = new_uuid();
     let network = Network::new("suitebr").unwrap();
     let create = || NetworkOp::Create { uuid, network: network.clone(), notes: Notes::default() };
     change(create()).await.unwrap();
     refused(change(create()).await, ErrorKind::Invalid);
     assert_eq!(there("suitebr").await.unwrap().kind, InterfaceKind::Bridge);
     let second = NetworkOp::Create {
-        uuid: Uuid::new_v4(),
+        uuid: new_uuid(),
         network: Network::new("suitebr2").unwrap(),
         notes: Notes::default(),
     };
@@ -171,7 +171,7 @@ async fn networks<B: Backend>(trial: &Trial<'_, B>) {
     change(second).await.unwrap();
     // A virtual LAN on a bridge: Linux accepts any interface as its card.
     let vlan = Vlan::new("suitebr2", 7, "suitebr").unwrap();
-    let vlan_uuid = Uuid::new_v4();
+    let vlan_uuid = new_uuid();
     let name = vlan.name();
     change(NetworkOp::CreateVlan { uuid: vlan_uuid, vlan }).await.unwrap();
     assert_eq!(there(&name).await.unwrap().bridge.as_deref(), Some("suitebr"));

@@ -1,6 +1,6 @@
 //! Every query and operation in every state.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, new_uuid};
 use crate::expected::{STAGES, Stage};
 use crate::trial::{FailingSender, Trial};
 use futures_util::FutureExt as _;
@@ -14,7 +14,7 @@ use xend::core::model::{
     DomName, DomainRef, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid,
 };
 use xend::core::op::{AfterDump, Arrival, Change, DeviceRef, DomainOp, Once, Query};
-use xend::core::ports::{Destination, Parcel};
+use xend::core::ports::{Destination, MigratedDomain};
 use xend::shape::read_device;
 use xend::sxp::{Limits, read_one};
 
@@ -109,7 +109,7 @@ fn every_operation<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
     };
     let reference = |text: &str, number| DeviceRef { text: text.into(), number };
     let closed_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let parcel = Parcel { id: Uuid::new_v4(), config: Arc::from(config()), definition: None };
+    let migrated = MigratedDomain { id: new_uuid(), config: Arc::from(config()), definition: None };
     let params = SedfParams {
         period: Duration::from_millis(20),
         slice: Duration::from_millis(5),
@@ -151,7 +151,7 @@ fn every_operation<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
             to: Destination { host: "127.0.0.1".into(), port: closed_port.port() },
             live: true,
         },
-        DomainOp::Arrive(Arrival { parcel, link: Once::new(Box::new(FailingSender)) }),
+        DomainOp::Arrive(Arrival { migrated, link: Once::new(Box::new(FailingSender)) }),
         DomainOp::Dump { file: Some(trial.host.file("core")), live: false, then: AfterDump::GoOn },
         DomainOp::AttachDevice(device(spare_disk)),
         DomainOp::PlugDevice(Uuid::nil()),

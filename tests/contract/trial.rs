@@ -12,7 +12,7 @@ use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{DomName, DomainConfig, DomainRef, ShutdownReason};
 use xend::core::op::{Change, DomainOp, Op, Outcome, Query};
-use xend::core::ports::Incoming;
+use xend::core::ports::IncomingMigration;
 use xend::core::snapshot::DomainView;
 
 /// A domain under test, and its host.
@@ -27,7 +27,7 @@ pub(crate) struct Trial<'a, B> {
 pub(crate) struct FailingSender;
 
 #[async_trait]
-impl Incoming for FailingSender {
+impl IncomingMigration for FailingSender {
     async fn ready(&mut self) -> Result<(), Error> {
         Err(Error::Remote { reason: "nothing".into() })
     }

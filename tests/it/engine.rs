@@ -5,7 +5,7 @@ use crate::sim_support::{config, name};
 use std::time::Duration;
 use xend::core::error::Error;
 use xend::core::lifecycle::State;
-use xend::core::model::{OnEvent, ShutdownReason};
+use xend::core::model::{ActionOnShutdown, ShutdownReason};
 use xend::core::op::{DomainOp, Outcome};
 use xend::core::ports::Hypervisor;
 
@@ -27,7 +27,7 @@ async fn a_rebooting_guest_gets_a_new_domid_and_runs() {
 #[tokio::test(start_paused = true)]
 async fn rename_restart_keeps_the_crashed_guest_under_another_name() {
     let host = TestHost::new().await;
-    let before = host.old_guest(|config| config.on_crash = OnEvent::RenameRestart).await;
+    let before = host.old_guest(|config| config.on_crash = ActionOnShutdown::RenameRestart).await;
     host.change("a", DomainOp::Shutdown(ShutdownReason::Crash)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let new = host.find("a").await.unwrap();
@@ -45,7 +45,7 @@ async fn rename_restart_keeps_the_crashed_guest_under_another_name() {
 #[tokio::test(start_paused = true)]
 async fn coredump_restart_writes_a_core_file() {
     let host = TestHost::new().await;
-    let before = host.old_guest(|config| config.on_crash = OnEvent::CoredumpRestart).await;
+    let before = host.old_guest(|config| config.on_crash = ActionOnShutdown::CoredumpRestart).await;
     host.change("a", DomainOp::Shutdown(ShutdownReason::Crash)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(host.core_files(), 1);

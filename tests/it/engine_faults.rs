@@ -1,11 +1,10 @@
 //! A hypervisor that hangs or fails.
 
-use crate::engine_support::TestHost;
+use crate::engine_support::{HYPERVISOR_LIMIT, SLOW_SAVE, STOP_LIMIT, TestHost};
 use crate::sim_support::config;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use xend::core::caller::Caller;
 use xend::core::engine::FIGURES_AGE;
 use xend::core::error::{Error, ErrorKind};
@@ -42,13 +41,7 @@ async fn reads_do_not_wait_for_a_hypervisor_that_hangs() {
     let host = TestHost::new().await;
     host.old_guest(|_| ()).await;
     host.hypervisor.hangs.store(true, Ordering::Relaxed);
-    let engine = host.engine.clone();
-    let pause = tokio::spawn(async move {
-        engine
-            .execute(&Caller::internal(), Change::Domain(DomainRef::new("a"), DomainOp::Pause))
-            .await
-    });
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let pause = host.begin("a", DomainOp::Pause).await;
     let started = tokio::time::Instant::now();
     assert!(host.find("a").await.is_some());
     assert!(started.elapsed() <= FIGURES_AGE, "a read waited for the hypervisor");
@@ -81,4 +74,48 @@ async fn operations_beyond_the_queue_are_refused() {
         busy += usize::from(matches!(answer.unwrap(), Err(Error::Busy(_))));
     }
     assert!((30..=36).contains(&busy), "{busy} of 100 were refused");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hypervisor_that_hangs_fails_the_start() {
+    let error = TestHost::start(true).await.err().unwrap();
+    assert_eq!(error.to_string(), "Reading the host timed out after 30 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_operations_that_have_begun_and_refuses_the_rest() {
+    let host = TestHost::new().await;
+    host.old_guest(|_| ()).await;
+    host.hypervisor.save_is_slow.store(true, Ordering::Relaxed);
+    let file = host.dir.path().join("a.save");
+    let save = host.begin("a", DomainOp::Save { file: file.clone(), checkpoint: true }).await;
+    let queued = host.begin("a", DomainOp::Pause).await;
+    host.engine.stop().await;
+    assert!(file.exists(), "the save is complete");
+    save.await.unwrap().unwrap();
+    assert!(matches!(queued.await.unwrap(), Err(Error::Stopping)));
+    let later = host.create(config("b", 64)).await;
+    assert!(matches!(later, Err(Error::Stopping)));
+    let state = host.find("a").await.unwrap().state();
+    assert_eq!(state, State::Running, "reads are still answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_tasks_of_the_wires() {
+    let host = TestHost::new().await;
+    let task = host.engine.spawn(tokio::time::sleep(SLOW_SAVE));
+    host.engine.stop().await;
+    assert!(task.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_gives_up_on_a_hypervisor_that_hangs() {
+    let host = TestHost::new().await;
+    host.old_guest(|_| ()).await;
+    host.hypervisor.hangs.store(true, Ordering::Relaxed);
+    let pause = host.begin("a", DomainOp::Pause).await;
+    let began = tokio::time::Instant::now();
+    host.engine.stop().await;
+    assert!((STOP_LIMIT..HYPERVISOR_LIMIT).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!(!pause.is_finished());
 }

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use xend::backend::sim::Sim;
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::error::Error;
 use xend::core::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, Hardware,
@@ -23,40 +24,70 @@ use xend::core::ports::{DomainChanged, Hypervisor, Machine};
 use xend::core::snapshot::DomainView;
 use xend::core::transfer::Transfer;
 use xend::store::DirStore;
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
+
+/// The engine's limit for calls of the hypervisor.
+pub(crate) const HYPERVISOR_LIMIT: Duration = Duration::from_secs(30);
+/// The engine's limit for a stop, shorter than that for the hypervisor.
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(25);
+/// How long a slow save takes: it ends within the stop limit.
+pub(crate) const SLOW_SAVE: Duration = Duration::from_secs(20);
 
 /// An engine on a simulated host.
 pub(crate) struct TestHost {
     pub(crate) engine: Engine,
     pub(crate) hypervisor: Arc<FaultyHypervisor>,
-    dir: TempDir,
+    pub(crate) dir: TempDir,
 }
 
 impl TestHost {
     pub(crate) async fn new() -> Self {
+        Self::start(false).await.unwrap()
+    }
+
+    /// Starts an engine on a hypervisor that answers, or one that hangs.
+    pub(crate) async fn start(hangs: bool) -> Result<Self, Error> {
         let dir = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
         let sim = open(&dir.path().join("sim"), &clock);
-        let off = || AtomicBool::new(false);
-        let hypervisor = Arc::new(FaultyHypervisor { sim, hangs: off(), save_fails: off() });
-        let outside = Outside {
+        let hypervisor = Arc::new(FaultyHypervisor {
+            sim,
+            hangs: AtomicBool::new(hangs),
+            save_fails: AtomicBool::new(false),
+            save_is_slow: AtomicBool::new(false),
+        });
+        let outside = EnginePorts {
             hypervisor: hypervisor.clone(),
             store: Arc::new(DirStore::open(dir.path()).unwrap()),
-            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
             entropy: Arc::new(CountingEntropy::default()),
         };
         let settings = Settings {
-            hypervisor_limit: Duration::from_secs(30),
+            hypervisor_limit: HYPERVISOR_LIMIT,
+            stop_limit: STOP_LIMIT,
             dump_dir: dir.path().to_owned(),
             ..Settings::default()
         };
-        let engine = Engine::start(outside, settings).await.unwrap();
-        Self { engine, hypervisor, dir }
+        let engine = Engine::start(outside, settings).await?;
+        Ok(Self { engine, hypervisor, dir })
     }
 
     pub(crate) async fn change(&self, domain: &str, op: DomainOp) -> Result<Outcome, Error> {
         self.engine.execute(&Caller::internal(), Change::Domain(DomainRef::new(domain), op)).await
+    }
+
+    /// Makes a request in a task of its own, and lets its operation begin.
+    pub(crate) async fn begin(
+        &self,
+        domain: &str,
+        op: DomainOp,
+    ) -> JoinHandle<Result<Outcome, Error>> {
+        let engine = self.engine.clone();
+        let change = Change::Domain(DomainRef::new(domain), op);
+        let task = tokio::spawn(async move { engine.execute(&Caller::internal(), change).await });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        task
     }
 
     pub(crate) async fn create(&self, config: DomainConfig) -> Result<Outcome, Error> {
@@ -96,10 +127,11 @@ impl TestHost {
 /// The simulator with faults.
 pub(crate) struct FaultyHypervisor {
     pub(crate) sim: Sim,
-    /// Whether queries about domains and pauses never return.
+    /// Whether queries about the host and its domains, and pauses, never return.
     pub(crate) hangs: AtomicBool,
     /// Whether a save fails before it writes anything.
     pub(crate) save_fails: AtomicBool,
+    pub(crate) save_is_slow: AtomicBool,
 }
 
 impl FaultyHypervisor {
@@ -132,6 +164,7 @@ impl Machine for FaultyHypervisor {
 #[async_trait]
 impl Hypervisor for FaultyHypervisor {
     async fn info(&self) -> Result<HostInfo, Error> {
+        self.hang().await;
         self.sim.info().await
     }
     async fn figures(&self) -> Result<HostFigures, Error> {
@@ -226,6 +259,9 @@ impl Hypervisor for FaultyHypervisor {
         if self.save_fails.load(Ordering::Relaxed) {
             let reason = std::io::Error::other("no logdirty mode");
             return Err(Error::backend("Saving failed: no logdirty mode", reason));
+        }
+        if self.save_is_slow.load(Ordering::Relaxed) {
+            tokio::time::sleep(SLOW_SAVE).await;
         }
         self.sim.save(domid, to, live, transfer).await
     }

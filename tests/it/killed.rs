@@ -6,8 +6,7 @@
 //! `XEND_SEED` runs a single seed; `XEND_OPS` is the number of operations of a seed.
 
 use crate::http_support::{Daemon, Door, encoded, post, try_ask};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -266,7 +265,7 @@ fn round(
             });
         }
         std::thread::sleep(delay);
-        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     });
     let daemon = daemon.restarted();
     check(&daemon, domains, what);

@@ -1,7 +1,7 @@
 //! A client of `xend.*` with a daemon of its own.
 
 use crate::http_support::{Daemon, Door, ask};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::collections::HashMap;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
@@ -26,7 +26,7 @@ impl LegacyClient {
 
     /// Kills the daemon and starts a new one on the same host.
     pub(crate) fn killed_and_restarted(self) -> Self {
-        let (_, dir) = self.daemon.end(Signal::SIGKILL);
+        let (_, dir) = self.daemon.end(Signal::KILL);
         let socket = dir.path().join("rpc");
         Self {
             daemon: Daemon::start_in(dir, &["--xmlrpc", socket.to_str().unwrap()]),

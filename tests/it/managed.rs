@@ -2,7 +2,7 @@
 //! damaged files.
 
 use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::path::PathBuf;
 
 const UUID: &str = "11111111-2222-3333-4444-555555555555";
@@ -83,7 +83,7 @@ fn domains_start_and_stop_with_xend() {
         assert_eq!(op(&daemon, name, "op=start").code, 202);
     }
     let domid = daemon.value("d", "domid");
-    let (status, dir) = daemon.end(Signal::SIGTERM);
+    let (status, dir) = daemon.end(Signal::TERM);
     assert!(status.success());
     let daemon = Daemon::start_in(dir, &[]);
     daemon.until("a and b start", |daemon| daemon.get("/xend/domain").text() == "(Domain-0 a b d)");
@@ -201,7 +201,7 @@ fn a_large_save_shows_its_progress() {
         let page = b"GET /xend/domain/saveslow HTTP/1.1\r\nHost: localhost\r\n\
                      Accept: text/html\r\nUser-Agent: x\r\n\r\n";
         daemon.until("the page shows the save", |daemon| {
-            ask(&Door::Tcp(daemon.tcp), page).text().contains("Under way")
+            ask(&Door::Tcp(daemon.tcp), page).text().contains("Operation in progress")
         });
         assert_eq!(saving.join().unwrap().code, 202);
     });

@@ -3,7 +3,7 @@
 use crate::engine_support::TestHost;
 use crate::http_support::{Answer, Daemon, Door, GENEROUS, encoded, guest, post, try_ask};
 use crate::proxy_support::{Cut, Proxy};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
-use xend::peers::Allowed;
+use xend::peers::AllowedHosts;
 use xend::wire::relocation::RelocationServer;
 
 fn host() -> Daemon {
@@ -248,7 +248,7 @@ fn a_domain_in_doubt_stays_suspended_until_the_other_host_answers() {
     // Only destroy is possible meanwhile, also after a restart.
     assert_eq!(a.post("/xend/domain/web", "op=unpause").code, 500);
     let a = {
-        let (_, dir) = a.end(Signal::SIGKILL);
+        let (_, dir) = a.end(Signal::KILL);
         Daemon::start_in(dir, &["--relocation", "127.0.0.1:0"])
     };
     assert_eq!(wait_until_on_one(&a, &b, "web"), (false, true));
@@ -263,7 +263,7 @@ fn a_killed_receiver_loses_nothing() {
     let (a, b) = thread::scope(|scope| {
         let sending = scope.spawn(|| migrate(&a, "saveslow", to, true));
         b.until("the migration begins", |b| !arrivals(b).is_empty());
-        let (_, dir) = b.end(Signal::SIGKILL);
+        let (_, dir) = b.end(Signal::KILL);
         assert_eq!(sending.join().unwrap().code, 500);
         (&a, Daemon::start_in(dir, &["--relocation", "127.0.0.1:0"]))
     });
@@ -284,7 +284,7 @@ fn the_domain_of_a_killed_sender_stays_there() {
             try_ask(&Door::Tcp(from), &post("/xend/domain/saveslow", &form))
         });
         b.until("the migration begins", |b| !arrivals(b).is_empty());
-        let (_, dir) = a.end(Signal::SIGKILL);
+        let (_, dir) = a.end(Signal::KILL);
         Daemon::start_in(dir, &["--relocation", "127.0.0.1:0"])
     });
     assert_eq!(wait_until_on_one(&a, &b, "saveslow"), (true, false));
@@ -298,7 +298,7 @@ async fn a_stopping_server_closes_connections_without_a_request() {
     let mut idle = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     idle.set_read_timeout(Some(GENEROUS)).unwrap();
     let stop = CancellationToken::new();
-    let server = RelocationServer::new(host.engine.clone(), Allowed::default(), 10 * GENEROUS);
+    let server = RelocationServer::new(host.engine.clone(), AllowedHosts::default(), 10 * GENEROUS);
     let serving = tokio::spawn(server.serve(listener, stop.clone()));
     tokio::task::yield_now().await;
     stop.cancel();

@@ -3,7 +3,7 @@
 
 use crate::http_support::{Answer, Daemon, encoded, guest};
 use crate::xenapi_support::{Client, text};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use xend::wire::xmlrpc::Value;
@@ -227,7 +227,7 @@ fn a_stored_name_with_a_slash_is_reached_by_its_raw_path() {
         daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config))).code,
         200
     );
-    let (_, dir) = daemon.end(Signal::SIGTERM);
+    let (_, dir) = daemon.end(Signal::TERM);
     let file = dir.path().join("state/domains").join(UUID).join("config.sxp");
     let stored = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, stored.replace("(name rack1-web)", "(name rack1/web)")).unwrap();
@@ -262,7 +262,7 @@ fn a_stored_name_with_a_slash_at_either_end_is_reached_by_its_raw_path() {
         let new = format!("op=new&config={}", encoded(&guest(name, "")));
         assert_eq!(daemon.post("/xend/domain", &new).code, 200);
     }
-    let (_, dir) = daemon.end(Signal::SIGTERM);
+    let (_, dir) = daemon.end(Signal::TERM);
     for entry in std::fs::read_dir(dir.path().join("state/domains")).unwrap() {
         let file = entry.unwrap().path().join("config.sxp");
         let stored = std::fs::read_to_string(&file).unwrap();

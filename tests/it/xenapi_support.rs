@@ -1,12 +1,13 @@
 //! A client of the Xen-API on a daemon of its own.
 
-use crate::http_support::{Daemon, Door, ask, guest};
+use crate::http_support::{Daemon, Door, ask, encoded, guest};
 use std::collections::BTreeMap;
+use std::path::Path;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
 
-/// What the Xen-API says: a value, or a code with what belongs to it.
-pub(crate) type Said = Result<Value, Vec<String>>;
+/// The answer to a call: a value, or an error code with its parameters.
+pub(crate) type CallResult = Result<Value, Vec<String>>;
 
 pub(crate) struct Client {
     pub daemon: Daemon,
@@ -16,6 +17,18 @@ pub(crate) struct Client {
 
 pub(crate) fn text(text: &str) -> Value {
     Value::text(text)
+}
+
+/// A call over a listener: its value, or its fault.
+pub(crate) fn raw_call(
+    door: &Door,
+    method: &str,
+    params: &[Value],
+) -> Result<Value, (i64, String)> {
+    let body = codec::call(method, params);
+    let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml";
+    let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    codec::read_answer(&ask(door, request.as_bytes()).text(), &Limits::default()).unwrap()
 }
 
 pub(crate) fn strings(value: &Value) -> Vec<String> {
@@ -37,7 +50,7 @@ impl Client {
         Self::with(&[])
     }
 
-    /// One of a daemon with options of its own.
+    /// A client of a daemon with these options.
     pub(crate) fn with(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("xen-api");
@@ -49,33 +62,32 @@ impl Client {
         client
     }
 
-    /// What is answered: a value, or a fault.
+    /// A call of any method: its value, or its fault.
     pub(crate) fn raw(&self, method: &str, params: &[Value]) -> Result<Value, (i64, String)> {
-        let body = codec::call(method, params);
-        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml";
-        let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        let answer = ask(&self.door, request.as_bytes());
-        codec::read_answer(&answer.text(), &Limits::default()).unwrap()
+        raw_call(&self.door, method, params)
     }
 
-    pub(crate) fn bare(&self, method: &str, params: &[Value]) -> Said {
-        let answered = self.raw(method, params);
-        let Ok(Value::Struct(said)) = answered else { panic!("{answered:?}") };
+    /// A call of the Xen-API with all its parameters.
+    pub(crate) fn bare(&self, method: &str, params: &[Value]) -> CallResult {
+        let answer = self.raw(method, params);
+        let Ok(Value::Struct(members)) = answer else { panic!("{answer:?}") };
         // libxen takes the first member for the status, and wants no third.
-        assert_eq!((said.len(), said[0].0.as_str()), (2, "Status"));
-        match (said[0].1 == text("Success"), said[1].0.as_str()) {
-            (true, "Value") => Ok(said[1].1.clone()),
-            (false, "ErrorDescription") => Err(strings(&said[1].1)),
-            _ => panic!("{said:?}"),
+        assert_eq!((members.len(), members[0].0.as_str()), (2, "Status"));
+        match (members[0].1 == text("Success"), members[1].0.as_str()) {
+            (true, "Value") => Ok(members[1].1.clone()),
+            (false, "ErrorDescription") => Err(strings(&members[1].1)),
+            _ => panic!("{members:?}"),
         }
     }
 
-    pub(crate) fn call(&self, method: &str, params: &[Value]) -> Said {
+    /// A call in the client's session.
+    pub(crate) fn call(&self, method: &str, params: &[Value]) -> CallResult {
         let mut all = vec![self.session.clone()];
         all.extend_from_slice(params);
         self.bare(method, &all)
     }
 
+    /// The only element of an answer.
     pub(crate) fn one(&self, method: &str, params: &[Value]) -> Value {
         match self.call(method, params).unwrap() {
             Value::Array(mut all) if all.len() == 1 => all.remove(0),
@@ -87,7 +99,7 @@ impl Client {
         self.one("VM.get_by_name_label", &[text(name)])
     }
 
-    /// The storage repository that xm takes.
+    /// The storage repository that xm uses.
     pub(crate) fn sr(&self) -> Value {
         self.one("SR.get_by_name_label", &[text("Local")])
     }
@@ -99,7 +111,7 @@ impl Client {
         }
     }
 
-    /// A running VM with all sorts of devices.
+    /// A client of a host with a running VM that has several devices.
     pub(crate) fn populated() -> Self {
         let client = Self::new();
         let config = guest("web", "(device (vfb (vnc 1) (vncdisplay 3) (vncpasswd secret)))");
@@ -107,4 +119,49 @@ impl Client {
         assert_eq!(client.daemon.post("/xend/domain/web", "op=unpause").code, 200);
         client
     }
+}
+
+/// A managed and running VM that takes 10 seconds to save.
+pub(crate) fn slow_vm(client: &Client) -> Value {
+    let config = guest("saveslow", "").replace("(memory 64)", "(memory 1024)");
+    let define = format!("op=new&config={}", encoded(&config));
+    assert_eq!(client.daemon.post("/xend/domain", &define).code, 200);
+    let vm = client.vm("saveslow");
+    client.call("VM.start", &[vm.clone(), Value::Bool(false)]).unwrap();
+    vm
+}
+
+pub(crate) fn record(entries: &[(&str, Value)]) -> Value {
+    Value::Struct(entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+}
+
+pub(crate) fn records(client: &Client, class: &str) -> BTreeMap<String, BTreeMap<String, Value>> {
+    let all = members(client.call(&format!("{class}.get_all_records"), &[]).unwrap());
+    all.into_iter().map(|(reference, record)| (reference, members(record))).collect()
+}
+
+pub(crate) fn as_text(value: &Value) -> &str {
+    let Value::Text(text) = value else { panic!("{value:?}") };
+    text
+}
+
+/// A table of classes: `field` has a getter, `field=` a setter, too, `field{}` is a map whose
+/// entries can be set one by one, `method()` is a call.
+pub(crate) fn table(file: &str) -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/xmlrpc").join(file);
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let names = lines.flat_map(|line| {
+        let (class, names) = line.split_once(':').unwrap();
+        names.split_whitespace().map(|name| (class.to_owned(), name.to_owned()))
+    });
+    names.collect()
+}
+
+/// The fields of a class's records in xend 4.1.6.
+pub(crate) fn fields_of_416(class: &str) -> Vec<String> {
+    let own = table("xend-4.1.6.txt")
+        .into_iter()
+        .filter(|(of, name)| of == class && !name.ends_with("()"));
+    own.map(|(_, name)| name.trim_end_matches('=').to_owned()).collect()
 }

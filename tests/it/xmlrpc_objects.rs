@@ -1,10 +1,10 @@
-//! The Xen-API's objects that are no VMs: what is kept of them, and which disk has which image.
+//! The Xen-API's objects beside VMs: they outlive the daemon, and disks find their images.
 
 use crate::http_support::{Daemon, Door, encoded};
 use crate::xenapi_support::{Client, strings, text};
 use xend::wire::xmlrpc::Value;
 
-/// Members of a struct by their names, all the way down.
+/// Sorts the members of structs by their names, at all depths.
 fn by_name(value: Value) -> Value {
     match value {
         Value::Struct(members) => {
@@ -81,28 +81,27 @@ fn objects_outlive_a_daemon_that_is_killed() {
         })
     };
     let storage = |records: [(&'static str, Value); 12]| {
-        // How full the disk is is the machine's business.
+        // How full the disk is depends on the machine.
         records.into_iter().filter(|(class, _)| *class != "SR").collect::<Vec<_>>()
     };
     let before = all(&client);
     let Door::Unix(socket) = &client.door else { panic!() };
     let socket = socket.clone();
-    let (_, dir) = client.daemon.end(nix::sys::signal::Signal::SIGKILL);
+    let (_, dir) = client.daemon.end(rustix::process::Signal::KILL);
     let daemon = Daemon::start_in(dir, &["--xen-api", socket.to_str().unwrap()]);
     let mut again = Client { daemon, door: Door::Unix(socket), session: Value::Nil };
     again.session = again.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
     for (before, after) in storage(before).into_iter().zip(storage(all(&again))) {
         assert_eq!(before, after);
     }
-    // What was started from it goes on, and its definition is there when it has been taken down.
+    // The running VM goes on, and its definition is there after a shutdown.
     again.call("VM.hard_shutdown", std::slice::from_ref(&vm)).unwrap();
     assert_eq!(again.call("VM.get_user_version", &[vm]), Ok(text("7")));
 }
 
-/// A definition of another host can name a VDI that this one never had. The disk is the image at
-/// its path, whoever asks.
+/// A definition of another host can name a VDI that this host never had.
 #[test]
-fn a_disk_whose_vdi_is_not_known_is_the_image_at_its_path() {
+fn a_disk_with_an_unknown_vdi_has_the_image_at_its_path() {
     let client = Client::new();
     let sr = client.sr();
     let member = |key: &str, value: &Value| (key.to_owned(), value.clone());

@@ -1,18 +1,17 @@
-//! What xm 4.1.6 sends in its Xen-API mode, call by call as it was recorded against the real xend,
-//! and whether what comes back is what it can read: the same outcome, the same members of the same
-//! types.
+//! The calls of xm 4.1.6 in its Xen-API mode, as they were recorded against the real xend. xm must be
+//! able to read the answers: the same outcome, with the same members of the same types.
 //!
-//! UUIDs are another host's: one that was told there stands for the one that is told in its place
-//! here. What is answered otherwise is in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with the reason.
+//! UUIDs in the recording are the other host's: each stands for the UUID in its place in the answers
+//! here. Other differences are in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with their reasons.
 
 use crate::recorded_support::{Exceptions, differences, fixture, is_uuid};
-use crate::xenapi_support::{Client, Said, strings, text};
+use crate::xenapi_support::{CallResult, Client, strings, text};
 use std::collections::HashMap;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
 
-/// What was said, of the struct that every answer is.
-fn outcome(answer: &str) -> Said {
+/// The outcome in the struct that every answer is.
+fn outcome(answer: &str) -> CallResult {
     let Ok(Value::Struct(members)) = codec::read_answer(answer, &Limits::default()).unwrap() else {
         panic!()
     };
@@ -23,7 +22,7 @@ fn outcome(answer: &str) -> Said {
     }
 }
 
-/// UUIDs of the recorded host, and what stands for them here.
+/// UUIDs of this host, by those of the recorded host.
 #[derive(Default)]
 struct Names(HashMap<String, String>);
 
@@ -44,7 +43,7 @@ impl Names {
         }
     }
 
-    /// Learns from what was told there and what is told here in its place.
+    /// Learns UUIDs from an answer there and the same answer here.
     fn learn(&mut self, there: &Value, here: &Value) {
         match (there, here) {
             (Value::Text(there), Value::Text(here)) if is_uuid(there) && is_uuid(here) => {
@@ -56,7 +55,7 @@ impl Names {
                 }
             }
             (Value::Struct(there), Value::Struct(here)) => {
-                // Records: the one with the same label is the one.
+                // Records with the same label belong together.
                 for (uuid, there) in there.iter().filter(|(key, _)| is_uuid(key)) {
                     let same = here
                         .iter()
@@ -83,7 +82,7 @@ fn label(record: &Value) -> Option<&Value> {
 }
 
 #[test]
-fn xm_reads_every_answer_as_it_read_the_real_xends() {
+fn xm_can_read_every_answer() {
     let client = Client::new();
     let mut names = Names::default();
     names.0.insert("dir".to_owned(), client.daemon.dir.path().to_str().unwrap().to_owned());

@@ -1,7 +1,7 @@
-//! Schedulers, VCPUs and the CPUs that they may be on.
+//! Schedulers, VCPUs and their CPUs.
 
-use super::Driver;
-use crate::core::engine::other_scheduler;
+use super::state::Driver;
+use crate::core::context::scheduler::wrong_scheduler;
 use crate::core::error::Error;
 use crate::core::model::{
     CpuSet, DomainConfig, Invalid, MAX_VCPUS, PoolChange, SchedParams, Scheduler, SedfParams,
@@ -13,7 +13,7 @@ impl Driver {
     pub(super) async fn move_to_pool(&mut self, name: String) -> Result<Outcome, Error> {
         if let Some(domid) = self.domid {
             let change = PoolChange::Move { domid, name: name.clone() };
-            limited!(self, "Moving to a CPU pool", self.core.hypervisor.change_pools(change))?;
+            self.core.hypervisor.change_pools(change).await?;
         }
         self.reconfigure(|config| config.pool_name = name.as_str().into()).await?;
         self.refresh().await
@@ -27,65 +27,59 @@ impl Driver {
             if let SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } =
                 translated
             {
-                (config.cpu_weight, config.cpu_cap) = (weight, cap);
+                config.cpu_weight = weight;
+                config.cpu_cap = cap;
             }
         })
         .await?;
         self.refresh().await
     }
 
-    /// Its parameters in the host's scheduler; those that it is to have, if it is not on the host.
     async fn sched_params(&self) -> Result<SchedParams, Error> {
-        let Some(domid) = self.domid else {
-            let (weight, cap) = (self.config.cpu_weight, self.config.cpu_cap);
-            return match self.core.info.scheduler {
-                Scheduler::Credit => Ok(SchedParams::Credit { weight, cap }),
-                Scheduler::Credit2 => Ok(SchedParams::Credit2 { weight, cap }),
-                Scheduler::Sedf | Scheduler::Rtds => {
-                    Err(Error::NotStarted(self.config.name.to_string()))
-                }
-            };
-        };
-        limited!(self, "Reading scheduler parameters", self.core.hypervisor.sched_params(domid))
+        self.core.sched_params(self.domid, &self.config).await
     }
 
     async fn set_sched_params(&self, params: SchedParams) -> Result<(), Error> {
-        let Some(domid) = self.domid else { return Ok(()) };
-        limited!(
-            self,
-            "Setting scheduler parameters",
-            self.core.hypervisor.set_sched_params(domid, params)
-        )
+        match self.domid {
+            Some(domid) => self.core.hypervisor.set_sched_params(domid, params).await,
+            None => Ok(()),
+        }
     }
 
-    /// What cannot be expressed in SEDF's terms any more is forgotten.
+    /// Sets weight and cap; `None` leaves the current value. Remembered SEDF parameters are
+    /// forgotten, since these have no counterpart there.
     pub(super) async fn set_share(
         &mut self,
         scheduler: Scheduler,
         weight: Option<u16>,
         cap: Option<u16>,
     ) -> Result<Outcome, Error> {
-        let now = self.sched_params().await?;
-        let (weight, cap, params) = match (now, scheduler) {
+        let current = self.sched_params().await?;
+        let (weight, cap, params) = match (current, scheduler) {
             (SchedParams::Credit { weight: w, cap: c }, Scheduler::Credit) => {
-                let (weight, cap) = (weight.unwrap_or(w), cap.unwrap_or(c));
+                let weight = weight.unwrap_or(w);
+                let cap = cap.unwrap_or(c);
                 (weight, cap, SchedParams::Credit { weight, cap })
             }
             (SchedParams::Credit2 { weight: w, cap: c }, Scheduler::Credit2) => {
-                let (weight, cap) = (weight.unwrap_or(w), cap.unwrap_or(c));
+                let weight = weight.unwrap_or(w);
+                let cap = cap.unwrap_or(c);
                 (weight, cap, SchedParams::Credit2 { weight, cap })
             }
-            (other, asked) => return Err(other_scheduler(&other, asked)),
+            (current, requested) => return Err(wrong_scheduler(&current, requested)),
         };
         self.set_sched_params(params).await?;
         self.reconfigure(|config| {
-            (config.cpu_weight, config.cpu_cap, config.sedf) = (weight, cap, None)
+            config.cpu_weight = weight;
+            config.cpu_cap = cap;
+            config.sedf = None;
         })
         .await?;
         self.refresh().await
     }
 
-    /// On the host: how many of its VCPUs it uses. Not on the host: how many it has.
+    /// Sets how many of its VCPUs a domain on the host uses, or how many VCPUs another one will
+    /// have.
     pub(super) async fn set_vcpus(&mut self, count: u32) -> Result<Outcome, Error> {
         let out_of_range = |most: u32, why: &str| {
             Invalid::new(format!("vcpus: {count} is out of range, 1 to {most}, {why}")).into()
@@ -102,36 +96,39 @@ impl Driver {
             return Err(out_of_range(most, "the VCPUs that the domain was built with"));
         }
         let mask = DomainConfig::vcpu_mask(count);
-        limited!(self, "Setting VCPUs", self.core.hypervisor.set_online_vcpus(domid, mask))?;
-        // The definition can have fewer.
+        self.core.hypervisor.set_online_vcpus(domid, mask).await?;
+        // The definition can have fewer VCPUs.
         self.reconfigure(|config| config.vcpu_avail = mask & DomainConfig::vcpu_mask(config.vcpus))
             .await?;
         self.refresh().await
     }
 
+    /// Sets the CPUs of one VCPU, or of all.
     pub(super) async fn pin(&mut self, vcpu: Option<u32>, cpus: &CpuSet) -> Result<Outcome, Error> {
-        let slot = vcpu.map(|number| self.vcpu_slot(number)).transpose()?;
-        let pin = |affinity: &mut [CpuSet]| match slot {
+        let index = vcpu.map(|vcpu| self.vcpu_index(vcpu)).transpose()?;
+        let pin = |affinity: &mut [CpuSet]| match index {
             None => affinity.fill(cpus.clone()),
-            Some(slot) => {
-                affinity.iter_mut().skip(slot).take(1).for_each(|one| one.clone_from(cpus))
+            Some(index) => {
+                if let Some(vcpu) = affinity.get_mut(index) {
+                    vcpu.clone_from(cpus);
+                }
             }
         };
         if let Some(domid) = self.domid {
             let mut affinity = self.config.cpus.clone();
             pin(&mut affinity);
-            limited!(self, "Pinning", self.core.hypervisor.set_affinity(domid, &affinity))?;
+            self.core.hypervisor.set_affinity(domid, &affinity).await?;
         }
         self.reconfigure(|config| pin(&mut config.cpus)).await?;
         self.refresh().await
     }
 
-    /// Where a VCPU stands in lists of VCPUs.
-    pub(super) fn vcpu_slot(&self, number: u32) -> Result<usize, Error> {
+    /// The index of a VCPU in lists of VCPUs.
+    pub(super) fn vcpu_index(&self, vcpu: u32) -> Result<usize, Error> {
         let most = self.config.vcpus - 1;
-        let slot = usize::try_from(number).ok().filter(|_| number <= most);
-        slot.ok_or_else(|| {
-            Invalid::new(format!("vcpu: {number} is out of range, 0 to {most}")).into()
+        let index = usize::try_from(vcpu).ok().filter(|_| vcpu <= most);
+        index.ok_or_else(|| {
+            Invalid::new(format!("vcpu: {vcpu} is out of range, 0 to {most}")).into()
         })
     }
 }

@@ -1,6 +1,7 @@
-//! Devices that come and go.
+//! Attaching, configuring and detaching devices.
 
-use super::{Driver, parts};
+use super::parts;
+use super::state::Driver;
 use crate::core::error::Error;
 use crate::core::model::{BlockKind, Device, DomainConfig, Invalid, Uuid};
 use crate::core::op::{DeviceRef, Outcome};
@@ -9,7 +10,7 @@ impl Driver {
     pub(super) async fn attach(&mut self, mut device: Device) -> Result<Outcome, Error> {
         self.core.complete_device(&mut device);
         if let Device::Pci(pci) = &mut device {
-            // Said of what is to be done, not of the device.
+            // The state says what is to be done with the functions; it is not the device's.
             pci.rest.retain(|property| property.key != "state");
         }
         for config in self.definition.iter().chain([&self.config]) {
@@ -20,25 +21,21 @@ impl Driver {
         let id = self.definition.as_deref().map_or(0, next).max(next(&self.config));
         device.set_id(id);
         if let Some(domid) = self.domid {
-            self.core.check_functions(self.uuid, [&device])?;
+            self.core.check_pci_functions(self.uuid, [&device])?;
             let running = self.with_defaults(&device);
-            limited!(
-                self,
-                "Attaching a device",
-                self.core.hypervisor.attach_device(domid, &running)
-            )?;
+            self.core.hypervisor.attach_device(domid, &running).await?;
             self.reconfigure_running(|config| config.devices.push(running.clone())).await?;
         }
         if let Some(definition) = &self.definition {
             let mut definition = DomainConfig::clone(definition);
             definition.devices.push(device.clone());
-            self.keep(definition).await?;
+            self.store_definition(definition).await?;
         }
         self.refresh().await?;
         Ok(Outcome::Attached { class, id: device.id().unwrap_or(id), domid: self.domid })
     }
 
-    /// Plugs in what the definition has and the running domain has not.
+    /// Attaches a device that the definition has and the running domain has not.
     pub(super) async fn plug(&mut self, uuid: Uuid) -> Result<Outcome, Error> {
         let domid = self.on_host()?;
         let is_it = |device: &&Device| device.uuid() == Some(uuid);
@@ -47,28 +44,17 @@ impl Driver {
         let device =
             self.with_defaults(&defined.ok_or_else(|| Error::NotConnected(uuid.to_string()))?);
         self.config.check_new_device(&device)?;
-        self.core.check_functions(self.uuid, [&device])?;
-        limited!(self, "Attaching a device", self.core.hypervisor.attach_device(domid, &device))?;
+        self.core.check_pci_functions(self.uuid, [&device])?;
+        self.core.hypervisor.attach_device(domid, &device).await?;
         self.reconfigure_running(|config| config.devices.push(device.clone())).await?;
         self.refresh().await
     }
 
-    /// The device as it is to be in a running domain.
+    /// The device with the operator's defaults, for a running domain.
     fn with_defaults(&self, device: &Device) -> Device {
         let mut device = device.clone();
         self.core.policy().devices.complete(&mut device, self.config.image.as_ref());
         device
-    }
-
-    /// Changes the configuration of what runs, and not the stored one.
-    async fn reconfigure_running(
-        &mut self,
-        change: impl Fn(&mut DomainConfig),
-    ) -> Result<(), Error> {
-        let definition = self.definition.take();
-        let done = self.reconfigure(change).await;
-        self.definition = definition;
-        done
     }
 
     pub(super) async fn detach(
@@ -86,8 +72,7 @@ impl Driver {
             found => Some(found?),
         };
         if let (Some(domid), Some(device)) = (self.domid, &device) {
-            let call = self.core.hypervisor.detach_device(domid, device, force);
-            limited!(self, "Detaching a device", call)?;
+            self.core.hypervisor.detach_device(domid, device, force).await?;
         }
         let without = |config: &mut DomainConfig| {
             if let Some(at) = config.device_at(class, wanted.number) {
@@ -107,9 +92,9 @@ impl Driver {
         wanted: &DeviceRef,
         to: Device,
     ) -> Result<Outcome, Error> {
-        let old = match self.changed(&to, wanted) {
-            // xm plugs the first function or unit in by a change of a bus that is not there yet.
-            Err(Error::NotConnected(_)) if parts::brings_some(&to) => return self.attach(to).await,
+        let old = match self.device_to_configure(&to, wanted) {
+            // xm attaches the first function or unit by a change of a bus that is not there yet.
+            Err(Error::NotConnected(_)) if parts::adds_parts(&to) => return self.attach(to).await,
             found => found?,
         };
         let wanted =
@@ -122,29 +107,32 @@ impl Driver {
                     return Err(Invalid::new(reason).into());
                 }
                 let mut drive = old.clone();
-                (drive.uname, drive.mode, drive.vdi) = (new.uname, new.mode, new.vdi);
+                drive.uname = new.uname;
+                drive.mode = new.mode;
+                drive.vdi = new.vdi;
                 Device::Block(drive)
             }
             (Device::Pci(old), Device::Pci(new)) => {
-                let left = parts::functions(old, new)?;
-                if left.functions.is_empty() {
+                let changed = parts::change_functions(old, new)?;
+                if changed.functions.is_empty() {
                     return self.detach("pci", wanted, false, true).await;
                 }
-                Device::Pci(left)
+                Device::Pci(changed)
             }
             (Device::Generic(old), Device::Generic(new)) if old.class == parts::SCSI => {
-                let left = parts::units(old, &new)?;
-                if !parts::has_units(&left) {
+                let changed = parts::change_units(old, &new)?;
+                if !parts::has_units(&changed) {
                     return self.detach(parts::SCSI, wanted, false, true).await;
                 }
-                Device::Generic(left)
+                Device::Generic(changed)
             }
             (Device::Generic(old), Device::Generic(new)) if old.class == parts::USB => {
-                Device::Generic(parts::ports(old, &new)?)
+                Device::Generic(parts::change_ports(old, &new)?)
             }
             (old, _) => {
                 let reason = format!(
-                    "Refusing to reconfigure device {} {}: only CD-ROM drives and PCI, SCSI and USB devices change while they are plugged in",
+                    "Refusing to reconfigure device {} {}: only CD-ROM drives and PCI, SCSI and \
+                     USB devices change while they are plugged in",
                     old.class(),
                     wanted.text
                 );
@@ -159,9 +147,8 @@ impl Driver {
             others.check_new_device(&new)?;
         }
         if let Some(domid) = self.domid {
-            self.core.check_functions(self.uuid, [&new])?;
-            let call = self.core.hypervisor.configure_device(domid, &new);
-            limited!(self, "Configuring a device", call)?;
+            self.core.check_pci_functions(self.uuid, [&new])?;
+            self.core.hypervisor.configure_device(domid, &new).await?;
         }
         self.reconfigure(|config| {
             if let Some(at) = config.device_at(new.class(), wanted.number) {
@@ -172,20 +159,20 @@ impl Driver {
         self.refresh().await
     }
 
-    /// The device that a change is about. A SCSI adapter is named by the number that its units
-    /// carry.
-    fn changed(&self, to: &Device, wanted: &DeviceRef) -> Result<Device, Error> {
+    /// The device that a change is about. A SCSI adapter is named by the number in its units.
+    fn device_to_configure(&self, to: &Device, wanted: &DeviceRef) -> Result<Device, Error> {
         if to.class() != parts::SCSI {
             return self.device(to.class(), wanted);
         }
         let is_it = |device: &&Device| {
-            device.class() == parts::SCSI && parts::adapter(device) == Some(wanted.number)
+            device.class() == parts::SCSI && parts::adapter_number(device) == Some(wanted.number)
         };
         let found = self.config.devices.iter().find(is_it).cloned();
         found.ok_or_else(|| Error::NotConnected(wanted.number.to_string()))
     }
 
-    /// Whether it was unplugged from what runs, and would be there again at the next start.
+    /// Whether the device was detached from the running domain, and would be back at the next
+    /// start.
     fn is_only_defined(&self, class: &str, wanted: &DeviceRef) -> bool {
         let defined = |config: &DomainConfig| config.device_at(class, wanted.number).is_some();
         self.definition.as_deref().is_some_and(defined)

@@ -1,6 +1,6 @@
 //! Memory, in MiB.
 
-use super::Driver;
+use super::state::Driver;
 use crate::core::error::Error;
 use crate::core::model::{DomId, Invalid};
 use crate::core::op::Outcome;
@@ -8,7 +8,7 @@ use crate::core::op::Outcome;
 impl Driver {
     pub(super) async fn set_memory(&mut self, mib: u64) -> Result<Outcome, Error> {
         let most = self.config.maxmem;
-        // A guest needs some memory; Domain-0 needs what the operator says.
+        // The operator decides about Domain-0's memory.
         let least =
             if self.domid == Some(DomId::ZERO) { self.core.policy().dom0_min_mem_mib } else { 1 };
         if mib < least || mib > most {
@@ -18,11 +18,14 @@ impl Driver {
             .into());
         }
         if let Some(domid) = self.domid {
-            limited!(self, "Setting memory", self.core.hypervisor.set_memory_target(domid, mib))?;
+            self.core.hypervisor.set_memory_target(domid, mib).await?;
         }
-        // The definition can have another limit than the running domain.
-        self.reconfigure(|config| (config.memory, config.maxmem) = (mib, config.maxmem.max(mib)))
-            .await?;
+        self.reconfigure(|config| {
+            config.memory = mib;
+            // The definition can have another limit than the running domain.
+            config.maxmem = config.maxmem.max(mib);
+        })
+        .await?;
         self.refresh().await
     }
 
@@ -35,14 +38,13 @@ impl Driver {
             return Err(Invalid::new(reason).into());
         }
         if let Some(domid) = self.domid {
-            limited!(
-                self,
-                "Setting maximum memory",
-                self.core.hypervisor.set_max_memory(domid, mib)
-            )?;
+            self.core.hypervisor.set_max_memory(domid, mib).await?;
         }
-        self.reconfigure(|config| (config.maxmem, config.memory) = (mib, config.memory.min(mib)))
-            .await?;
+        self.reconfigure(|config| {
+            config.maxmem = mib;
+            config.memory = config.memory.min(mib);
+        })
+        .await?;
         self.refresh().await
     }
 }

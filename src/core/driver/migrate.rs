@@ -1,31 +1,32 @@
-//! A domain on its way to another host, and from one.
+//! Migrating a domain to another host, and receiving one.
 //!
 //! ```text
-//!   here                                       there
-//!   reach it ───────────────────────────────▶  would it take it?
-//!   note: being sent
+//!   source                                     destination
+//!   connect ────────────────────────────────▶  would it take the domain?
+//!   note: saving
 //!   suspend and write ──────────────────────▶  note: arriving; build it, paused
 //!                     ◀──────── building ────  every few seconds while nothing more is read
 //!                     ◀──────── arrived ─────
 //!   note: handed over
-//!                      ─────── hand over ───▶  note: taken; let it run
+//!                      ─────── hand over ───▶  note: taken; unpause
 //!                     ◀───────── taken ──────
-//!   destroy, no note
+//!   destroy, clear the note
 //! ```
 //!
-//! Until the note says that it was handed over, whatever fails here makes the domain go on here,
-//! and there it is taken away with the connection. From then on only the other host knows: a daemon
-//! that lost it there and then keeps the domain suspended and asks until it is told. Asking ends a
-//! migration that is not over, so that the answer stays true.
+//! After a failure before the note "handed over", the domain goes on at the source, and the
+//! destination destroys its part when the connection ends. After that note only the destination
+//! knows who has the domain. A source that has lost the connection then keeps the domain suspended
+//! and asks until it gets an answer. The question ends a migration that is not over, so that the
+//! answer stays true.
 
-use super::Driver;
-use crate::core::engine::Role;
+use super::state::Driver;
 use crate::core::error::Error;
-use crate::core::lifecycle::{Event, State};
-use crate::core::model::{DomId, DomainConfig};
+use crate::core::lifecycle::{State, Transition};
+use crate::core::model::{DomId, DomainConfig, Uuid};
 use crate::core::op::{Arrival, Outcome};
 use crate::core::ports::{
-    ArrivalNote, Built, Destination, Handover, Incoming, Note, Outgoing, Parcel, Verdict,
+    ArrivalRecord, Built, Destination, Handover, IncomingMigration, MigratedDomain, Note,
+    OutgoingMigration, Verdict,
 };
 use crate::core::snapshot::DomainView;
 use crate::core::transfer::Transfer;
@@ -34,210 +35,215 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
 
-/// How often the other host is asked before the caller is told that nobody knows.
-const TRIES: usize = 3;
+/// How often the destination is asked who has the domain before the caller gets an error.
+const ATTEMPTS: usize = 3;
 
-/// How often the sending host is told what its domain waits for.
-const TELL: Duration = Duration::from_secs(5);
+/// How often the source hears what the destination is waiting for.
+const STAGE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long between two questions.
-pub(super) const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// Time between two questions who has the domain.
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Driver {
+    /// Sends the domain to another host.
     pub(super) async fn migrate(&mut self, to: Destination, live: bool) -> Result<Outcome, Error> {
-        let domid = self.may_be_saved("migrate")?;
-        let parcel = Parcel {
+        let domid = self.check_running("migrate")?;
+        let migrated = MigratedDomain {
             id: self.core.entropy.uuid(),
             config: self.config.clone(),
             definition: self.definition.clone(),
         };
-        let courier = self.core.courier.clone();
-        let mut link = limited!(self, "Reaching the other host", courier.open(&to, &parcel))?;
-        self.note(Some(Note::Saving)).await?;
-        let handover = Handover { id: parcel.id, to };
+        let opened = self.core.transport.open(&to, &migrated);
+        let mut link = self.core.limited("Reaching the other host", opened).await?;
+        self.store_note(Note::Saving).await?;
+        let handover = Handover { id: migrated.id, to };
         if let Err(error) = self.send(domid, live, &mut *link, &handover).await {
-            self.take_back(domid).await;
-            self.forget_note().await;
+            self.resume_after_failed_save(domid).await;
             return Err(error);
         }
         info!(domain = %self.config.name, %domid, to = %handover.to, "Domain has been handed over");
-        let said = limited!(self, "Handing over", link.hand_over());
+        let answer = self.core.limited("Handing over", link.hand_over()).await;
         self.in_doubt = Some(handover);
-        match said {
-            Ok(verdict) => self.settled(verdict).await?,
+        match answer {
+            Ok(verdict) => self.apply_verdict(verdict).await?,
             Err(error) => {
-                warn!(domain = %self.config.name, %domid, %error, "The connection was lost while the domain was being handed over");
-                self.ask_who_has_it().await?;
+                warn!(
+                    domain = %self.config.name, %domid, %error,
+                    "The connection was lost while the domain was being handed over"
+                );
+                self.resolve_handover().await?;
             }
         }
         Ok(Outcome::Done)
     }
 
-    /// Everything that can fail without harm.
+    /// Sends the domain up to the note that it is handed over. A failure does no harm.
     async fn send(
         &mut self,
         domid: DomId,
         live: bool,
-        link: &mut dyn Outgoing,
+        link: &mut dyn OutgoingMigration,
         handover: &Handover,
     ) -> Result<(), Error> {
         let stream = link.stream()?;
-        if let Err(error) = self.send_to(domid, stream, live, "Migrating").await {
-            // It is asked in any case, since then it clears away what it has.
+        if let Err(error) = self.save_stream(domid, stream, live, "Migrating").await {
+            // Asked for in any case: the destination then removes its part of the domain.
             let reason = link.reason().await.filter(|_| !matches!(error, Error::Cancelled(_)));
             return Err(reason.unwrap_or(error));
         }
-        // The other host watches what it builds, and says so: what counts here is that it speaks.
-        while let Built::NotYet(stage) = limited!(self, "Waiting for the other host", link.built())?
+        // The destination watches its own progress. Here it counts that it sends messages.
+        while let Built::NotYet(stage) =
+            self.core.limited("Waiting for the other host", link.built()).await?
         {
-            info!(domain = %self.config.name, to = %handover.to, stage, "The other host is building the domain");
+            info!(
+                domain = %self.config.name, to = %handover.to, stage,
+                "The other host is building the domain"
+            );
         }
-        self.note(Some(Note::HandedOver(handover.clone()))).await
+        self.store_note(Note::HandedOver(handover.clone())).await
     }
 
-    /// Asks the other host a few times. The last answer counts for the caller; the driver goes on
-    /// asking.
-    async fn ask_who_has_it(&mut self) -> Result<(), Error> {
-        for attempt in 0..TRIES {
+    /// Asks the destination who has the domain, a few times. The caller gets the last answer; the
+    /// driver goes on asking.
+    async fn resolve_handover(&mut self) -> Result<(), Error> {
+        for attempt in 0..ATTEMPTS {
             if attempt > 0 {
-                tokio::time::sleep(ASK_AGAIN).await;
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
-            if let Ok(settled) = self.ask_once().await {
-                return settled;
+            if let Ok(applied) = self.ask_destination().await {
+                return applied;
             }
         }
         let to = self.in_doubt.as_ref().map(|handover| handover.to.to_string()).unwrap_or_default();
         Err(Error::InDoubt { name: self.config.name.to_string(), to })
     }
 
-    /// Asks the other host. The outer error says that it could not be asked.
-    pub(super) async fn ask_once(&mut self) -> Result<Result<(), Error>, Error> {
+    /// Asks the destination who has the domain. The outer error says that there was no answer.
+    pub(super) async fn ask_destination(&mut self) -> Result<Result<(), Error>, Error> {
         let Some(handover) = self.in_doubt.clone() else { return Ok(Ok(())) };
-        let courier = self.core.courier.clone();
-        let verdict = limited!(self, "Asking the other host", courier.verdict(&handover))?;
-        Ok(self.settled(verdict).await)
+        let asked = self.core.transport.verdict(&handover);
+        let verdict = self.core.limited("Asking the other host", asked).await?;
+        Ok(self.apply_verdict(verdict).await)
     }
 
-    /// It is known who has the domain.
-    async fn settled(&mut self, verdict: Verdict) -> Result<(), Error> {
-        let name = self.config.name.clone();
-        match verdict {
+    /// Ends a migration about which the destination has answered.
+    async fn apply_verdict(&mut self, verdict: Verdict) -> Result<(), Error> {
+        let result = match verdict {
             Verdict::Taken => {
+                let name = self.config.name.clone();
                 if self.definition.is_some() {
-                    // Before the domain goes: from then on somebody else can have its name and UUID
+                    // Before the domain goes: afterwards another domain can have its name and UUID
                     // here.
-                    limited!(self, "Deleting the definition", self.core.store.remove(self.uuid))?;
-                    self.definition = None;
+                    self.delete_definition().await?;
                 }
                 if self.domid.is_some() {
                     self.destroy().await?;
                 } else {
-                    self.fall();
+                    self.left_host();
                 }
                 info!(domain = %name, "Domain has moved to the other host");
+                Ok(())
             }
-            Verdict::NotTaken => {
-                let Some(domid) = self.domid else {
-                    self.in_doubt = None;
-                    self.forget_note().await;
-                    return Ok(());
-                };
-                self.take_back(domid).await;
-            }
-        }
-        self.in_doubt = None;
-        self.forget_note().await;
-        match verdict {
-            Verdict::Taken => Ok(()),
-            Verdict::NotTaken => Err(Error::Remote {
-                reason: "it did not take the domain, which goes on here".to_owned(),
-            }),
-        }
-    }
-
-    pub(super) async fn note(&self, note: Option<Note>) -> Result<(), Error> {
-        limited!(self, "Making a note", self.core.store.note(self.uuid, note))
-    }
-
-    /// Takes in a domain under a name that is reserved already.
-    pub(in crate::core) async fn arrive(&mut self, arrival: Arrival) -> Result<Outcome, Error> {
-        let Arrival { parcel, link } = arrival;
-        let mut link = link.take().ok_or(Error::Stopping)?;
-        let id = parcel.id;
-        let brings = parcel.definition.filter(|_| self.definition.is_none());
-        let note = ArrivalNote { domain: self.uuid, taken: false, defined: brings.is_some() };
-        let begun = async {
-            limited!(self, "Making a note", self.core.store.note_arrival(id, Some(note)))?;
-            self.core.arrivals.expect(id).await
+            Verdict::NotTaken => match self.domid {
+                Some(domid) => {
+                    self.unsuspend(domid).await;
+                    Err(Error::Remote {
+                        reason: "it did not take the domain, which goes on here".to_owned(),
+                    })
+                }
+                None => Ok(()),
+            },
         };
-        if let Err(error) = begun.await {
-            self.fall();
+        self.in_doubt = None;
+        self.clear_note().await;
+        result
+    }
+
+    /// Receives a domain under a name that is reserved already.
+    pub(in crate::core) async fn receive(&mut self, arrival: Arrival) -> Result<Outcome, Error> {
+        let Arrival { migrated, link } = arrival;
+        let mut link = link.take().ok_or(Error::Stopping)?;
+        let id = migrated.id;
+        let new_definition = migrated.definition.filter(|_| self.definition.is_none());
+        let note =
+            ArrivalRecord { domain: self.uuid, taken: false, defined: new_definition.is_some() };
+        if let Err(error) = self.begin_arrival(id, note).await {
+            self.left_host();
             return Err(error);
         }
-        match self.take_in(id, parcel.config, brings, &mut *link).await {
-            Ok(outcome) => Ok(outcome),
-            Err(error) => {
-                self.turn_away(id, note).await;
-                Err(error)
-            }
+        let taken = self.build_and_take(id, &migrated.config, new_definition, &mut *link).await;
+        if taken.is_err() {
+            self.reject_arrival(id, note).await;
         }
+        taken
     }
 
     /// The same for a domain that is defined here.
-    pub(super) async fn arrive_defined(&mut self, arrival: Arrival) -> Result<Outcome, Error> {
+    pub(super) async fn receive_defined(&mut self, arrival: Arrival) -> Result<Outcome, Error> {
         if self.domid.is_some() {
             return Err(Error::Exists { name: self.config.name.to_string(), domid: self.domid });
         }
-        self.check("receive", Event::Start)?;
-        self.arrive(arrival).await
+        self.check("receive", Transition::Start)?;
+        self.receive(arrival).await
     }
 
-    async fn take_in(
+    async fn begin_arrival(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
+        self.store_arrival(id, Some(note)).await?;
+        self.core.arrivals.begin(id).await
+    }
+
+    /// Builds a domain that arrives, and takes it from the source.
+    async fn build_and_take(
         &mut self,
-        id: crate::core::model::Uuid,
-        config: Arc<DomainConfig>,
-        brings: Option<Arc<DomainConfig>>,
-        link: &mut dyn Incoming,
+        id: Uuid,
+        config: &DomainConfig,
+        new_definition: Option<Arc<DomainConfig>>,
+        link: &mut dyn IncomingMigration,
     ) -> Result<Outcome, Error> {
-        limited!(self, "Answering the other host", link.ready())?;
-        let mut config = DomainConfig::clone(&config);
-        self.core.complete(&mut config, Role::Running);
-        let view = self.read_from_host(Arc::new(config), link).await?;
+        self.core.limited("Answering the other host", link.ready()).await?;
+        let mut config = config.clone();
+        self.core.complete_for_build(&mut config);
+        let view = self.build_from_link(Arc::new(config), link).await?;
         let domid = self.on_host()?;
-        limited!(self, "Waiting for devices", self.core.hypervisor.wait_for_devices(domid))?;
-        limited!(self, "Waiting for the other host", link.arrived())?;
-        if let Some(definition) = &brings {
-            limited!(self, "Storing the definition", self.core.store.save(self.uuid, definition))?;
+        self.core.hypervisor.wait_for_devices(domid).await?;
+        self.core.limited("Waiting for the other host", link.arrived()).await?;
+        if let Some(definition) = &new_definition {
+            let stored = self.core.store.save(self.uuid, definition);
+            self.core.limited("Storing the definition", stored).await?;
         }
-        let note = ArrivalNote { domain: self.uuid, taken: true, defined: brings.is_some() };
-        self.core.arrivals.take(&*self.core.store, id, note).await?;
-        // It is ours: nothing that fails from here on takes it away again.
-        if brings.is_some() {
-            self.definition = brings;
+        let note =
+            ArrivalRecord { domain: self.uuid, taken: true, defined: new_definition.is_some() };
+        self.core.arrivals.take(id, note).await?;
+        // The domain is ours: no failure from here on takes it away again.
+        if new_definition.is_some() {
+            self.definition = new_definition;
         }
         info!(domain = %self.config.name, %domid, "Domain has come from another host");
-        if let Err(error) = limited!(self, "Unpause", self.core.hypervisor.unpause(domid)) {
-            error!(domain = %self.config.name, %domid, %error, "A domain that has come here does not run");
+        if let Err(error) = self.core.hypervisor.unpause(domid).await {
+            error!(
+                domain = %self.config.name, %domid, %error,
+                "A domain from another host could not be unpaused"
+            );
         }
         let _ = self.refresh().await;
-        Ok(Outcome::Domain(self.core.board.current().by_uuid(&self.uuid).cloned().unwrap_or(view)))
+        Ok(Outcome::Domain(self.current_view().unwrap_or(view)))
     }
 
-    /// Builds the domain from what the other host sends, and tells that host what happens while
-    /// nothing is read.
-    async fn read_from_host(
+    /// Builds the domain from the source's stream, and tells the source its stage while nothing is
+    /// read.
+    async fn build_from_link(
         &mut self,
         config: Arc<DomainConfig>,
-        link: &mut dyn Incoming,
+        link: &mut dyn IncomingMigration,
     ) -> Result<Arc<DomainView>, Error> {
         let transfer = Arc::new(Transfer::default());
         let received = || transfer.progress("").done;
         let mut before = 0;
-        let mut reading = pin!(self.read_from(config, link.stream()?, transfer.clone()));
+        let mut restoring = pin!(self.restore_from(config, link.stream()?, transfer.clone()));
         loop {
             tokio::select! {
-                view = &mut reading => return view,
-                () = tokio::time::sleep(TELL) => {}
+                view = &mut restoring => return view,
+                () = tokio::time::sleep(STAGE_INTERVAL) => {}
             }
             if received() == before {
                 // A lost connection is noticed when the domain has been built.
@@ -247,25 +253,34 @@ impl Driver {
         }
     }
 
-    /// A domain that was on its way is not ours.
-    async fn turn_away(&mut self, id: crate::core::model::Uuid, note: ArrivalNote) {
+    /// Removes a domain that was arriving and could not be taken.
+    async fn reject_arrival(&mut self, id: Uuid, note: ArrivalRecord) {
         self.core.arrivals.settle(id).await;
         if self.domid.is_some() {
             if let Err(error) = self.destroy().await {
-                error!(domain = %self.config.name, %error, "A domain that did not come here could not be taken away");
+                error!(
+                    domain = %self.config.name, %error,
+                    "A domain that did not arrive could not be destroyed"
+                );
                 return;
             }
         } else if self.state == State::Building {
-            self.fall();
+            self.left_host();
         }
-        let forgotten = async {
-            if note.defined {
-                limited!(self, "Deleting the definition", self.core.store.remove(note.domain))?;
-            }
-            limited!(self, "Making a note", self.core.store.note_arrival(id, None))
-        };
-        if let Err(error) = forgotten.await {
-            warn!(%error, "What is left of a domain that did not come here could not be cleared away");
+        if let Err(error) = self.forget_arrival(id, note).await {
+            warn!(%error, "The rest of a domain that did not arrive could not be removed");
         }
+    }
+
+    async fn forget_arrival(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
+        if note.defined {
+            let removed = self.core.store.remove(note.domain);
+            self.core.limited("Deleting the definition", removed).await?;
+        }
+        self.store_arrival(id, None).await
+    }
+
+    async fn store_arrival(&self, id: Uuid, note: Option<ArrivalRecord>) -> Result<(), Error> {
+        self.core.limited("Making a note", self.core.store.note_arrival(id, note)).await
     }
 }

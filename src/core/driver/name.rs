@@ -1,6 +1,6 @@
-//! Names: those that clients give, and those that other toolstacks give.
+//! Names, from clients and from other toolstacks.
 
-use super::Driver;
+use super::state::Driver;
 use crate::core::error::Error;
 use crate::core::model::{DomId, DomName, DomainFacts};
 use crate::core::op::Outcome;
@@ -13,16 +13,14 @@ impl Driver {
             return Ok(Outcome::Done);
         }
         self.core.check_new_name(self.uuid, &name)?;
-        self.take_name(&old, &name)?;
+        self.reserve_name(&old, &name)?;
         let renamed = match self.domid {
-            Some(domid) => {
-                limited!(self, "Rename", self.core.hypervisor.rename(domid, &name, None))
-            }
+            Some(domid) => self.core.hypervisor.rename(domid, &name, None).await,
             None => Ok(()),
         };
         if let Err(error) = renamed {
-            // Nobody else could take the old name meanwhile but a new domain; then the new name
-            // stays reserved too.
+            // Only a new domain can have taken the old name meanwhile; then the new name stays
+            // reserved, too.
             let _ = self.core.registry.rename(self.uuid, &name, &old);
             return Err(error);
         }
@@ -30,26 +28,28 @@ impl Driver {
         self.refresh().await
     }
 
-    pub(super) fn take_name(&self, old: &DomName, new: &DomName) -> Result<(), Error> {
+    fn reserve_name(&self, old: &DomName, new: &DomName) -> Result<(), Error> {
         self.core.registry.rename(self.uuid, old, new).map_err(|owner| Error::NameTaken {
             name: new.to_string(),
             domid: self.core.domid_of(&owner),
         })
     }
 
-    /// Takes over the name that another toolstack gave the domain. If another domain of ours has
-    /// it, the old one stays until it is free.
+    /// Takes over a name that another toolstack gave the domain. If another domain of xend has the
+    /// name, the old one stays until the name is free.
     pub(super) async fn follow_name(&mut self, facts: &DomainFacts) {
         let old = self.config.name.clone();
         if facts.name == old
             || facts.domid == DomId::ZERO
-            || self.take_name(&old, &facts.name).is_err()
+            || self.reserve_name(&old, &facts.name).is_err()
         {
             return;
         }
-        info!(domain = %old, domid = %facts.domid, to = %facts.name, "Domain was renamed by somebody else");
-        if let Err(error) = self.reconfigure(|config| config.name = facts.name.clone()).await {
-            warn!(domain = %facts.name, domid = %facts.domid, %error, "The new name is not stored");
+        let name = &facts.name;
+        let domid = facts.domid;
+        info!(domain = %old, %domid, to = %name, "Domain was renamed by another toolstack");
+        if let Err(error) = self.reconfigure(|config| config.name = name.clone()).await {
+            warn!(domain = %name, %domid, %error, "The new name could not be stored");
         }
     }
 }

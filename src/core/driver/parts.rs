@@ -1,6 +1,6 @@
-//! Devices that have parts, which come and go while the device stays: the functions of a PCI bus,
-//! the units behind a SCSI adapter, the ports of a USB controller. xm 4.x and libvirt send a device
-//! with the parts that change alone.
+//! Devices with parts that come and go while the device stays: the functions of a PCI bus, the
+//! units of a SCSI adapter, the ports of a USB controller. xm 4.x and libvirt send a device with
+//! only those parts that change.
 
 use crate::core::error::Error;
 use crate::core::model::{Device, Generic, Invalid, PciDevice, Property, Value};
@@ -8,20 +8,20 @@ use crate::core::model::{Device, Generic, Invalid, PciDevice, Property, Value};
 pub(super) const SCSI: &str = "vscsi";
 pub(super) const USB: &str = "vusb";
 
-/// The most ports that a USB controller has.
-const MOST_PORTS: u32 = 31;
+/// Ports of a USB controller at most.
+const MAX_PORTS: u32 = 31;
 
-/// The states of `XenBus`, as xm writes them on a SCSI unit.
+/// States of `XenBus`, as xm writes them in a SCSI unit.
 const INITIALISING: &[u8] = b"1";
 const CLOSING: &[u8] = b"5";
 
-/// Whether a change brings parts rather than taking some away.
-pub(super) fn brings_some(change: &Device) -> bool {
+/// Whether a change adds parts rather than removing some.
+pub(super) fn adds_parts(change: &Device) -> bool {
     match change {
         Device::Pci(pci) => !pci.functions.is_empty() && state_of(pci) == b"Initialising",
         Device::Generic(generic) if generic.class == SCSI => {
-            lines(generic).next().is_some_and(|line| {
-                line.child("state").is_none_or(|state| state.as_slice() == INITIALISING)
+            units(generic).next().is_some_and(|unit| {
+                unit.child("state").is_none_or(|state| state.as_slice() == INITIALISING)
             })
         }
         _ => false,
@@ -33,15 +33,15 @@ fn state_of(pci: &PciDevice) -> &[u8] {
     state.map_or(&b"Initialising"[..], |state| state.as_slice())
 }
 
-/// What becomes of PCI functions when `(state Initialising)` brings some and `(state Closing)`
-/// takes some away.
-pub(super) fn functions(old: &PciDevice, new: PciDevice) -> Result<PciDevice, Error> {
+/// The PCI bus after a change: `(state Initialising)` adds functions, `(state Closing)` removes
+/// some.
+pub(super) fn change_functions(old: &PciDevice, new: PciDevice) -> Result<PciDevice, Error> {
     let mut device = old.clone();
     match state_of(&new) {
         b"Closing" => {
-            for gone in &new.functions {
-                let at = device.functions.iter().position(|f| f.address == gone.address);
-                let at = at.ok_or_else(|| Error::NotConnected(gone.address.to_string()))?;
+            for removed in &new.functions {
+                let at = device.functions.iter().position(|f| f.address == removed.address);
+                let at = at.ok_or_else(|| Error::NotConnected(removed.address.to_string()))?;
                 device.functions.remove(at);
             }
         }
@@ -65,35 +65,35 @@ pub(super) fn functions(old: &PciDevice, new: PciDevice) -> Result<PciDevice, Er
     Ok(device)
 }
 
-/// The lists `(dev (p-dev 1:0:0:0) (v-dev 0:0:0:0) ...)` of a SCSI adapter.
-fn lines(adapter: &Generic) -> impl Iterator<Item = &Property> {
+/// The units `(dev (p-dev 1:0:0:0) (v-dev 0:0:0:0) ...)` of a SCSI adapter.
+fn units(adapter: &Generic) -> impl Iterator<Item = &Property> {
     adapter.rest.iter().filter(|property| property.key == "dev")
 }
 
-/// The number of a SCSI adapter, which its units carry.
-pub(super) fn adapter(device: &Device) -> Option<u32> {
+/// The number of a SCSI adapter, which its units hold.
+pub(super) fn adapter_number(device: &Device) -> Option<u32> {
     let Device::Generic(generic) = device else { return None };
-    let number = lines(generic).next().and_then(|line| line.child("devid"));
+    let number = units(generic).next().and_then(|unit| unit.child("devid"));
     number.and_then(|number| number.to_string().trim().parse().ok()).or(generic.id)
 }
 
-/// Whether an adapter has units left.
+/// Whether an adapter has units.
 pub(super) fn has_units(adapter: &Generic) -> bool {
-    lines(adapter).next().is_some()
+    units(adapter).next().is_some()
 }
 
-/// What becomes of an adapter's units when some come (state 1) and some go (state 5).
-pub(super) fn units(old: &Generic, new: &Generic) -> Result<Generic, Error> {
+/// The adapter after a change: state 1 adds a unit, state 5 removes it.
+pub(super) fn change_units(old: &Generic, new: &Generic) -> Result<Generic, Error> {
     let mut adapter = old.clone();
-    for line in lines(new) {
-        let at = line
+    for unit in units(new) {
+        let at = unit
             .child("v-dev")
             .ok_or_else(|| Invalid::new("vscsi dev: v-dev is missing, like 0:0:0:0"))?;
         let same =
             |property: &Property| property.key == "dev" && property.child("v-dev") == Some(at);
         let found = adapter.rest.iter().position(same);
-        match (line.child("state").map_or(INITIALISING, |state| state.as_slice()), found) {
-            (INITIALISING, None) => adapter.rest.push(line.clone()),
+        match (unit.child("state").map_or(INITIALISING, |state| state.as_slice()), found) {
+            (INITIALISING, None) => adapter.rest.push(unit.clone()),
             (INITIALISING, Some(_)) => {
                 return Err(Invalid::new(format!(
                     "The virtual device \"{at}\" is already defined"
@@ -112,14 +112,15 @@ pub(super) fn units(old: &Generic, new: &Generic) -> Result<Generic, Error> {
     Ok(adapter)
 }
 
-/// What becomes of a controller's ports, `(port (1 1-1) (2 ''))`: a port without a bus is empty.
-pub(super) fn ports(old: &Generic, new: &Generic) -> Result<Generic, Error> {
+/// The controller after a change of its ports, `(port (1 1-1) (2 ''))`: a port without a bus is
+/// empty.
+pub(super) fn change_ports(old: &Generic, new: &Generic) -> Result<Generic, Error> {
     let count =
         old.rest.iter().find(|property| property.key == "num-ports").and_then(Property::text);
     let count = count
         .and_then(|count| count.to_string().trim().parse().ok())
-        .unwrap_or(MOST_PORTS)
-        .min(MOST_PORTS);
+        .unwrap_or(MAX_PORTS)
+        .min(MAX_PORTS);
     let mut controller = old.clone();
     let known = controller.rest.iter().position(|property| property.key == "port");
     let at = known.unwrap_or_else(|| {
@@ -133,18 +134,18 @@ pub(super) fn ports(old: &Generic, new: &Generic) -> Result<Generic, Error> {
         .filter(|property| property.key == "port")
         .flat_map(|property| &property.values)
     {
-        let number = number_of(port).filter(|number| (1..=count).contains(number));
+        let number = port_number(port).filter(|number| (1..=count).contains(number));
         let number =
             number.ok_or_else(|| Invalid::new(format!("vusb port: 1 to {count} is expected")))?;
-        match ports.iter_mut().find(|one| number_of(one) == Some(number)) {
-            Some(one) => *one = port.clone(),
+        match ports.iter_mut().find(|known| port_number(known) == Some(number)) {
+            Some(known) => *known = port.clone(),
             None => ports.push(port.clone()),
         }
     }
     Ok(controller)
 }
 
-fn number_of(port: &Value) -> Option<u32> {
+fn port_number(port: &Value) -> Option<u32> {
     let Value::List(items) = port else { return None };
     items.first()?.as_text()?.to_string().trim().parse().ok()
 }

@@ -1,107 +1,114 @@
-//! A domain on its way to a file and back.
+//! Saving a domain to a file, and restoring it.
 //!
 //! ```text
-//! note ─▶ draft ─▶ suspend and write ─▶ commit ─▶ destroy ─▶ no note
+//! note ─▶ draft ─▶ suspend and write ─▶ commit ─▶ destroy ─▶ clear the note
 //!                     │ failed            │ failed
-//!                     └───────────────────┴──▶ unsuspend: it goes on as if nothing had happened
+//!                     └───────────────────┴──▶ unsuspend: the domain goes on
 //! ```
 //!
-//! A daemon that is killed in between finds the note: whoever was being saved goes on, unless it is
-//! a managed domain whose checkpoint is complete; then the rest is done.
+//! A daemon that is killed in between finds the note when it starts again. The domain goes on then,
+//! unless it is a managed domain whose checkpoint is complete: its suspend is finished.
 
-use super::Driver;
+use super::state::Driver;
 use crate::core::error::Error;
-use crate::core::lifecycle::{Event, State};
+use crate::core::lifecycle::{State, Transition};
 use crate::core::model::{DomId, DomainConfig, ShutdownReason};
 use crate::core::op::{AfterDump, Once, Outcome};
-use crate::core::patience::while_it_gets_on;
 use crate::core::ports::Note;
 use crate::core::snapshot::DomainView;
 use crate::core::transfer::Transfer;
+use crate::core::watchdog::wait_while_progressing;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use tracing::{error, info, warn};
 
 impl Driver {
+    /// Saves the domain to a file. It is destroyed then, or goes on if this is a checkpoint.
     pub(super) async fn save(&mut self, file: &Path, checkpoint: bool) -> Result<Outcome, Error> {
-        let domid = self.may_be_saved("save")?;
-        self.write_to(file).await?;
+        let domid = self.check_running("save")?;
+        self.save_to_file(file).await?;
         if checkpoint {
-            self.take_back(domid).await;
+            self.unsuspend(domid).await;
         } else {
             self.destroy().await?;
         }
-        self.forget_note().await;
+        self.clear_note().await;
         info!(domain = %self.config.name, file = %file.display(), "Domain was saved");
         Ok(Outcome::Done)
     }
 
+    /// Saves a managed domain to its checkpoint and takes it off the host.
     pub(super) async fn suspend(&mut self) -> Result<Outcome, Error> {
         if self.definition.is_none() {
             self.on_host()?;
             return Err(Error::NotManaged(self.config.name.to_string()));
         }
-        self.may_be_saved("suspend")?;
+        self.check_running("suspend")?;
         let file = self.core.store.checkpoint(self.uuid);
-        self.write_to(&file).await?;
-        self.lie_down().await?;
-        self.forget_note().await;
+        self.save_to_file(&file).await?;
+        self.suspend_done().await?;
+        self.clear_note().await;
         Ok(Outcome::Done)
     }
 
-    /// Takes a domain off the host whose memory is in its checkpoint.
-    async fn lie_down(&mut self) -> Result<(), Error> {
+    /// Takes a domain off the host whose checkpoint is complete.
+    async fn suspend_done(&mut self) -> Result<(), Error> {
         self.destroy().await?;
         self.state = State::Suspended;
         self.publish(None, None);
         Ok(())
     }
 
+    /// Restores a suspended domain from its checkpoint.
     pub(super) async fn resume(&mut self, paused: bool) -> Result<Outcome, Error> {
-        self.check("resume", Event::Resume)?;
+        self.check("resume", Transition::Resume)?;
         let file = self.core.store.checkpoint(self.uuid);
-        let (mut config, stream) =
-            limited!(self, "Opening the checkpoint", self.core.store.open(&file))?;
+        let opened = self.core.store.open(&file);
+        let (mut config, stream) = self.core.limited("Opening the checkpoint", opened).await?;
         config.uuid = Some(self.uuid);
-        // It can have been renamed meanwhile.
+        // The domain can have been renamed meanwhile.
         config.name = self.config.name.clone();
-        self.core.complete(&mut config, crate::core::engine::Role::Running);
-        if let Err(error) = self.read_from(Arc::new(config), stream, Arc::default()).await {
+        self.core.complete_for_build(&mut config);
+        if let Err(error) = self.restore_from(Arc::new(config), stream, Arc::default()).await {
             self.state = State::Suspended;
             self.publish(None, None);
             return Err(error);
         }
-        // Before it runs: its memory must not be found again once it has gone on.
-        if let Err(error) =
-            limited!(self, "Removing the checkpoint", self.core.store.discard(&file))
-        {
-            self.lie_down().await?;
+        // Before the guest runs: its old memory must not be restored again later.
+        if let Err(error) = self.remove_checkpoint(&file).await {
+            self.suspend_done().await?;
             return Err(error);
         }
-        self.let_run(paused).await?;
+        self.wait_and_unpause(paused).await?;
         Ok(Outcome::Done)
     }
 
-    /// Gives up the memory of a suspended domain.
+    /// Deletes the memory of a suspended domain.
     pub(super) async fn discard_memory(&mut self) -> Result<Outcome, Error> {
         let file = self.core.store.checkpoint(self.uuid);
-        limited!(self, "Removing the checkpoint", self.core.store.discard(&file))?;
-        self.advance(Event::Destroy);
+        self.remove_checkpoint(&file).await?;
+        self.advance(Transition::Destroy);
         self.refresh().await
     }
 
+    async fn remove_checkpoint(&self, file: &Path) -> Result<(), Error> {
+        self.core.limited("Removing the checkpoint", self.core.store.discard(file)).await
+    }
+
+    /// Restores a domain from a file that is open, and unpauses it unless it is to stay `paused`.
     pub(in crate::core) async fn restore(
         &mut self,
         config: Arc<DomainConfig>,
         stream: OwnedFd,
         paused: bool,
     ) -> Result<Outcome, Error> {
-        let view = self.read_from(config, stream, Arc::default()).await?;
-        self.let_run(paused).await?;
-        Ok(Outcome::Domain(self.core.board.current().by_uuid(&self.uuid).cloned().unwrap_or(view)))
+        let view = self.restore_from(config, stream, Arc::default()).await?;
+        self.wait_and_unpause(paused).await?;
+        Ok(Outcome::Domain(self.current_view().unwrap_or(view)))
     }
 
+    /// The same for a domain that is defined.
     pub(super) async fn restore_defined(
         &mut self,
         config: DomainConfig,
@@ -111,11 +118,12 @@ impl Driver {
         if self.domid.is_some() {
             return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
         }
-        self.check("restore", Event::Start)?;
+        self.check("restore", Transition::Start)?;
         let stream = stream.take().ok_or(Error::Stopping)?;
         self.restore(Arc::new(config), stream, paused).await
     }
 
+    /// Writes the domain's memory to a file for a debugger.
     pub(super) async fn dump(
         &mut self,
         file: Option<PathBuf>,
@@ -124,14 +132,13 @@ impl Driver {
     ) -> Result<Outcome, Error> {
         let domid = self.on_host()?;
         let file = file.unwrap_or_else(|| self.core.core_file(&self.config.name, domid));
-        let hypervisor = self.core.hypervisor.clone();
         let pause = !live && self.state == State::Running;
         if pause {
-            limited!(self, "Pause", hypervisor.pause(domid))?;
+            self.core.hypervisor.pause(domid).await?;
         }
         let dumped = self.dump_to(domid, &file).await;
         if pause && (dumped.is_err() || then == AfterDump::GoOn) {
-            limited!(self, "Unpause", hypervisor.unpause(domid))?;
+            self.core.hypervisor.unpause(domid).await?;
         }
         dumped?;
         info!(domain = %self.config.name, %domid, file = %file.display(), "Core dumped");
@@ -143,151 +150,167 @@ impl Driver {
         Ok(Outcome::Done)
     }
 
-    /// Has the hypervisor write the domain's memory to a file.
     pub(super) async fn dump_to(&mut self, domid: DomId, file: &Path) -> Result<(), Error> {
-        let (hypervisor, transfer) = (self.core.hypervisor.clone(), Arc::new(Transfer::default()));
-        let (file, meanwhile) = (file.to_owned(), transfer.clone());
-        let work = async move { hypervisor.dump_core(domid, &file, meanwhile).await };
-        self.watched("Dumping", &transfer, work).await
+        let transfer = Arc::new(Transfer::default());
+        let call = self.core.hypervisor.dump_core(domid, file, transfer.clone());
+        self.with_progress("Dumping", &transfer, call).await
     }
 
-    /// A daemon was killed while something was under way with this domain.
-    pub(in crate::core) async fn clear_up(&mut self, note: Option<Note>) {
+    /// Finishes or undoes an operation during which the daemon was killed.
+    pub(in crate::core) async fn recover(&mut self, note: Option<Note>) {
         if let Some(Note::HandedOver(handover)) = note {
             self.in_doubt = Some(handover);
             return;
         }
-        let (Some(domid), name) = (self.domid, self.config.name.clone()) else {
-            return self.forget_note().await;
-        };
+        let Some(domid) = self.domid else { return self.clear_note().await };
+        let name = self.config.name.clone();
         let checkpoint = self.core.store.checkpoint(self.uuid);
-        let kept = self.definition.is_some() && checkpoint.exists();
-        let done = match self.state {
-            // All of it is in the file, or still is: it was on its way out.
-            State::Stopped(ShutdownReason::Suspend) | State::Dying if kept => {
-                info!(domain = %name, %domid, "Xend was stopped while the domain was being suspended: finishing it");
-                self.lie_down().await
+        let has_checkpoint = self.definition.is_some() && checkpoint.exists();
+        let recovered = match self.state {
+            // The checkpoint is complete, and the domain was about to leave the host.
+            State::Stopped(ShutdownReason::Suspend) | State::Dying if has_checkpoint => {
+                info!(
+                    domain = %name, %domid,
+                    "Xend was stopped while the domain was being suspended: finishing it"
+                );
+                self.suspend_done().await
             }
             State::Stopped(ShutdownReason::Suspend) if note.is_some() => {
-                info!(domain = %name, %domid, "Xend was stopped while the domain was being saved: it goes on");
-                self.take_back(domid).await;
+                info!(
+                    domain = %name, %domid,
+                    "Xend was stopped while the domain was being saved: it goes on"
+                );
+                self.unsuspend(domid).await;
                 Ok(())
             }
-            // It was being resumed, and is here again: its memory must not be found in the file
-            // once it has gone on.
-            _ if kept => {
-                limited!(self, "Removing the checkpoint", self.core.store.discard(&checkpoint))
-            }
+            // The domain was resumed: its old memory must not be restored again later.
+            _ if has_checkpoint => self.remove_checkpoint(&checkpoint).await,
             _ => Ok(()),
         };
-        if let Err(error) = done {
+        if let Err(error) = recovered {
             error!(domain = %name, %domid, %error, "Could not clear up after a save");
         }
         if note.is_some() {
-            self.forget_note().await;
+            self.clear_note().await;
         }
     }
 
-    pub(super) fn may_be_saved(&self, verb: &'static str) -> Result<DomId, Error> {
+    /// Fails unless the guest runs. `verb` names the operation.
+    pub(super) fn check_running(&self, verb: &'static str) -> Result<DomId, Error> {
         let domid = self.on_host()?;
         if self.state == State::Running { Ok(domid) } else { Err(self.bad_state(verb)) }
     }
 
-    /// Suspends the domain and writes it to a file. If that fails, it goes on.
-    async fn write_to(&mut self, file: &Path) -> Result<(), Error> {
+    /// Suspends the domain and writes it to a file. If that fails, the domain goes on.
+    async fn save_to_file(&mut self, file: &Path) -> Result<(), Error> {
         let domid = self.on_host()?;
-        let store = self.core.store.clone();
-        let draft = limited!(self, "Making the file", store.draft(file, &self.config))?;
-        self.note(Some(Note::Saving)).await?;
-        let written = async {
-            self.send_to(domid, draft.stream()?, false, "Saving").await?;
-            // As long as it takes: a disk can be slow, and half a file is of no use.
+        let draft = self.core.store.draft(file, &self.config);
+        let draft = self.core.limited("Making the file", draft).await?;
+        self.store_note(Note::Saving).await?;
+        let saved = async {
+            self.save_stream(domid, draft.stream()?, false, "Saving").await?;
+            // Without a limit: a disk can be slow, and half a file is of no use.
             draft.commit().await
         };
-        if let Err(error) = written.await {
-            self.take_back(domid).await;
-            self.forget_note().await;
+        if let Err(error) = saved.await {
+            self.resume_after_failed_save(domid).await;
             return Err(error);
         }
         Ok(())
     }
 
-    /// Has the hypervisor write the domain somewhere.
-    pub(super) async fn send_to(
+    /// Suspends the domain and writes it to a file or socket.
+    pub(super) async fn save_stream(
         &mut self,
         domid: DomId,
         to: OwnedFd,
         live: bool,
         what: &'static str,
     ) -> Result<(), Error> {
-        let (hypervisor, transfer) = (self.core.hypervisor.clone(), Arc::new(Transfer::default()));
-        let meanwhile = transfer.clone();
-        let work = async move { hypervisor.save(domid, to, live, meanwhile).await };
-        self.is_sending(Some(transfer.clone()));
-        let sent = self.watched(what, &transfer, work).await;
-        self.is_sending(None);
-        if sent.is_err() && transfer.is_cancelled() { Err(Error::Cancelled(what)) } else { sent }
+        let transfer = Arc::new(Transfer::default());
+        let call = self.core.hypervisor.save(domid, to, live, transfer.clone());
+        self.inbox.set_transfer(Some(transfer.clone()));
+        let saved = self.with_progress(what, &transfer, call).await;
+        self.inbox.set_transfer(None);
+        if saved.is_err() && transfer.is_cancelled() { Err(Error::Cancelled(what)) } else { saved }
     }
 
-    /// Lets others stop it, or not any more.
-    fn is_sending(&self, transfer: Option<Arc<Transfer>>) {
-        *self.inbox.sending.lock().unwrap_or_else(PoisonError::into_inner) = transfer;
-    }
-
-    /// Has the hypervisor build the domain from what it once wrote. It stays paused.
-    pub(super) async fn read_from(
+    /// Builds the domain from a file or socket that [`save_stream`](Self::save_stream) wrote, and
+    /// leaves it paused.
+    pub(super) async fn restore_from(
         &mut self,
         config: Arc<DomainConfig>,
         from: OwnedFd,
         transfer: Arc<Transfer>,
     ) -> Result<Arc<DomainView>, Error> {
         self.state = State::Building;
-        let _room = self.core.make_room(&config).await;
-        let restored = match self.core.check_functions(self.uuid, &config.devices) {
+        let _memory = self.core.reserve_memory(&config).await;
+        let restored = match self.core.check_pci_functions(self.uuid, &config.devices) {
             Ok(()) => {
-                let work = self.core.hypervisor.restore(&config, from, transfer.clone());
-                self.watched("Restoring", &transfer, work).await
+                let call = self.core.hypervisor.restore(&config, from, transfer.clone());
+                self.with_progress("Restoring", &transfer, call).await
             }
-            Err(taken) => Err(taken),
+            Err(conflict) => Err(conflict),
         };
-        self.built(config, restored)
+        self.build_done(config, restored)
     }
 
-    /// Lets a domain go on whose suspension was of no use.
-    pub(super) async fn take_back(&mut self, domid: DomId) {
-        if let Err(error) = limited!(self, "Taking back", self.core.hypervisor.unsuspend(domid)) {
-            error!(domain = %self.config.name, %domid, %error, "The domain does not go on after a failed save");
+    /// Lets a domain go on whose save or migration failed.
+    pub(super) async fn resume_after_failed_save(&mut self, domid: DomId) {
+        self.unsuspend(domid).await;
+        self.clear_note().await;
+    }
+
+    pub(super) async fn unsuspend(&mut self, domid: DomId) {
+        if let Err(error) = self.core.hypervisor.unsuspend(domid).await {
+            error!(
+                domain = %self.config.name, %domid, %error,
+                "The domain could not be unsuspended"
+            );
         }
         if let Err(error) = self.refresh().await {
-            warn!(domain = %self.config.name, %domid, %error, "Could not look at the domain");
+            warn!(domain = %self.config.name, %domid, %error, "Could not read the domain");
         }
     }
 
-    pub(super) async fn forget_note(&self) {
-        if let Err(error) = self.note(None).await {
+    /// Notes on disk what is going on, for a daemon that starts after this one was killed.
+    pub(super) async fn store_note(&self, note: Note) -> Result<(), Error> {
+        let stored = self.core.store.note(self.uuid, Some(note));
+        self.core.limited("Making a note", stored).await
+    }
+
+    pub(super) async fn clear_note(&self) {
+        let cleared = self.core.store.note(self.uuid, None);
+        if let Err(error) = self.core.limited("Making a note", cleared).await {
             warn!(domain = %self.config.name, %error, "A note could not be removed");
         }
     }
 
-    /// Waits for something large for as long as it gets on, and shows how far it is.
-    async fn watched<T>(
+    pub(super) fn current_view(&self) -> Option<Arc<DomainView>> {
+        self.core.snapshot().by_uuid(&self.uuid).cloned()
+    }
+
+    /// Waits for a long call as long as it makes progress, which is published and logged.
+    async fn with_progress<T>(
         &self,
         what: &'static str,
         transfer: &Transfer,
-        work: impl Future<Output = Result<T, Error>>,
+        call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let mut told = 0;
-        let tick = || {
-            let now = transfer.progress(what);
-            let percent = now.percent();
-            if percent / 10 > told / 10 {
-                told = percent;
-                info!(domain = %self.config.name, what, percent, bytes = now.done, "Under way");
+        let mut logged = 0;
+        let publish = || {
+            let progress = transfer.progress(what);
+            let percent = progress.percent();
+            if percent / 10 > logged / 10 {
+                logged = percent;
+                info!(
+                    domain = %self.config.name, what, percent, bytes = progress.done,
+                    "Under way"
+                );
             }
-            let facts =
-                self.core.board.current().by_uuid(&self.uuid).and_then(|view| view.facts.clone());
-            self.publish(facts, Some(now));
+            let facts = self.current_view().and_then(|view| view.facts.clone());
+            self.publish(facts, Some(progress));
         };
-        while_it_gets_on(what, self.core.patience(), transfer, work, tick).await
+        wait_while_progressing(what, self.core.stall_limit(), transfer, call, publish).await
     }
 }

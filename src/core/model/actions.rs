@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// The action for a domain whose guest has stopped: `on_poweroff`, `on_reboot` and `on_crash`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnEvent {
+pub enum ActionOnShutdown {
     /// Destroy the domain.
     Destroy,
     /// Destroy the domain and build it again.
@@ -23,7 +23,7 @@ pub enum OnEvent {
     CoredumpRestart,
 }
 
-impl OnEvent {
+impl ActionOnShutdown {
     /// All actions.
     pub const ALL: [Self; 6] = [
         Self::Destroy,
@@ -47,13 +47,13 @@ impl OnEvent {
     }
 }
 
-impl fmt::Display for OnEvent {
+impl fmt::Display for ActionOnShutdown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl FromStr for OnEvent {
+impl FromStr for ActionOnShutdown {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {

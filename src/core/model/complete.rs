@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn a_definition_gets_uuids_addresses_and_numbers() {
         let config = complete();
-        assert_eq!(Some(config.uuid()), config.uuid);
+        assert_eq!(Some(config.uuid()), config.config.uuid);
         let numbers: Vec<_> =
             config.devices.iter().map(|device| (device.class(), device.id().unwrap())).collect();
         assert_eq!(numbers, [("vif", 0), ("vif", 1), ("vfb", 0)]);
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn an_incomplete_configuration_is_refused_by_the_missing_part() {
         assert_eq!(CompleteConfig::try_from(raw()).unwrap_err().to_string(), "uuid: missing");
-        let numberless = refusal(|config| config.devices[2].forget_id());
+        let numberless = refusal(|config| config.devices[2].clear_id());
         assert_eq!(numberless, "vfb: a device has no number");
         let anonymous = refusal(|config| *config.devices[1].uuid_mut() = None);
         assert_eq!(anonymous, "vif 1: uuid: missing");

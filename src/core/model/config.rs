@@ -1,6 +1,6 @@
 //! A domain's configuration.
 
-use super::actions::{OnEvent, OnXendStart, OnXendStop};
+use super::actions::{ActionOnShutdown, OnXendStart, OnXendStop};
 use super::block::{Block, BlockMode};
 use super::cpu_set::CpuSet;
 use super::device::Device;
@@ -19,7 +19,7 @@ use std::fmt;
 /// guests.
 pub const MAX_VCPUS: u32 = 128;
 
-/// The configuration of a domain: what was asked for. The present state is in
+/// The requested configuration of a domain. Its present state is in
 /// [`DomainFacts`](super::facts::DomainFacts).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainConfig {
@@ -47,9 +47,9 @@ pub struct DomainConfig {
     pub bootloader: Text,
     pub bootloader_args: Text,
     /// The action after a poweroff or halt.
-    pub on_poweroff: OnEvent,
-    pub on_reboot: OnEvent,
-    pub on_crash: OnEvent,
+    pub on_poweroff: ActionOnShutdown,
+    pub on_reboot: ActionOnShutdown,
+    pub on_crash: ActionOnShutdown,
     pub on_xend_start: OnXendStart,
     /// The action when the host stops.
     pub on_xend_stop: OnXendStop,
@@ -91,9 +91,9 @@ impl DomainConfig {
             pool_name: PoolFacts::FIRST.into(),
             bootloader: Text::default(),
             bootloader_args: Text::default(),
-            on_poweroff: OnEvent::Destroy,
-            on_reboot: OnEvent::Restart,
-            on_crash: OnEvent::Restart,
+            on_poweroff: ActionOnShutdown::Destroy,
+            on_reboot: ActionOnShutdown::Restart,
+            on_crash: ActionOnShutdown::Restart,
             on_xend_start: OnXendStart::default(),
             on_xend_stop: OnXendStop::default(),
             description: Text::default(),
@@ -213,13 +213,13 @@ impl DomainConfig {
 
     /// The index of the device with this class and number.
     pub fn device_at(&self, class: &str, id: u32) -> Option<usize> {
-        self.devices.iter().position(|device| device.is_of(class) && device.id() == Some(id))
+        self.devices.iter().position(|device| device.has_class(class) && device.id() == Some(id))
     }
 
     /// Takes over passwords and notes of an earlier configuration that are missing here. Answers
     /// contain neither, and a client that sends an answer back as a configuration must not lose
     /// them.
-    pub fn keep_unsaid(&mut self, earlier: &Self) {
+    pub fn inherit_missing(&mut self, earlier: &Self) {
         if self.notes.is_empty() {
             self.notes = earlier.notes.clone();
         }
@@ -307,7 +307,7 @@ mod tests {
         earlier.devices =
             vec![vfb(vec![Property::new("vnc", "1"), Property::new("vncpasswd", "x")])];
         echoed.devices = vec![vfb(vec![Property::new("vnc", "0")])];
-        echoed.keep_unsaid(&earlier);
+        echoed.inherit_missing(&earlier);
         assert_eq!(
             echoed.devices,
             [vfb(vec![Property::new("vnc", "0"), Property::new("vncpasswd", "x")])]

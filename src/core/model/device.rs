@@ -109,7 +109,7 @@ impl Device {
     }
 
     /// Clears the number. A block device keeps the number of its name.
-    pub fn forget_id(&mut self) {
+    pub fn clear_id(&mut self) {
         if let Some(current) = self.id_mut() {
             *current = None;
         }
@@ -129,7 +129,7 @@ impl Device {
 
     /// Whether `class` can mean this device: xend knew each block device by all three block
     /// classes.
-    pub fn is_of(&self, class: &str) -> bool {
+    pub fn has_class(&self, class: &str) -> bool {
         self.class() == class || (self.as_block().is_some() && BlockClass::includes(class))
     }
 
@@ -226,14 +226,14 @@ impl Vfb {
     }
 
     /// The port of the display that the configuration asks for; `None` if it names no display.
-    pub fn wanted_port(&self) -> Option<u16> {
+    pub fn requested_port(&self) -> Option<u16> {
         let display: u16 = self.setting("vncdisplay")?.to_string().trim().parse().ok()?;
         Self::FIRST_PORT.checked_add(display)
     }
 
     /// Whether the VNC server may take the next free port. By default it may, unless the
     /// configuration names a display.
-    pub fn takes_unused_port(&self) -> bool {
+    pub fn may_use_any_port(&self) -> bool {
         self.setting("vncunused")
             .map_or(self.setting("vncdisplay").is_none(), |unused| *unused != "0")
     }

@@ -8,7 +8,7 @@ use super::vdi::Vdi;
 
 /// The kind of an [`Item`], with its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Thing {
+pub enum ObjectKind {
     /// A disk image.
     Vdi(Vdi),
     /// A network that a client created.
@@ -27,7 +27,7 @@ pub enum Thing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub uuid: Uuid,
-    pub thing: Thing,
+    pub thing: ObjectKind,
     /// `name_label`, `other_config`, ...
     pub notes: Notes,
 }

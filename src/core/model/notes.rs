@@ -139,7 +139,7 @@ impl Notes {
 
 /// A change of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoteChange {
+pub enum ClientDataChange {
     /// Set a field; `None` removes it.
     Field(String, Option<Note>),
     /// Set one entry of a map.
@@ -153,7 +153,7 @@ pub enum NoteChange {
     },
 }
 
-impl NoteChange {
+impl ClientDataChange {
     /// Applies the change.
     pub fn apply(&self, notes: &mut Notes) -> Result<(), Invalid> {
         match self {

@@ -1,11 +1,11 @@
 //! Changes of a single part of a domain's configuration.
 
-use super::actions::{OnEvent, OnXendStart};
+use super::actions::{ActionOnShutdown, OnXendStart};
 use super::config::{DomainConfig, MAX_VCPUS};
 use super::device::Device;
 use super::image::{GuestKind, Image};
 use super::invalid::Invalid;
-use super::notes::NoteChange;
+use super::notes::ClientDataChange;
 use super::property::Property;
 use super::text::Text;
 
@@ -18,11 +18,11 @@ pub enum Setting {
     /// The action when xend starts.
     OnXendStart(OnXendStart),
     /// The action after a poweroff.
-    OnPoweroff(OnEvent),
+    OnPoweroff(ActionOnShutdown),
     /// The action after a reboot.
-    OnReboot(OnEvent),
+    OnReboot(ActionOnShutdown),
     /// The action after a crash.
-    OnCrash(OnEvent),
+    OnCrash(ActionOnShutdown),
     /// The number of VCPUs; all of them are online.
     Vcpus(u32),
     /// The number of VCPUs that are online at the start.
@@ -44,7 +44,7 @@ pub enum Setting {
     /// A key of the image: `acpi`, `boot`, ...
     Platform(Text, Option<Text>),
     /// A field of the notes.
-    Note(NoteChange),
+    Note(ClientDataChange),
     /// A device, which replaces the device with the same UUID.
     Device(Box<Device>),
 }

@@ -3,7 +3,9 @@
 use super::domain::{Arrival, DomainOp};
 use super::host::{NetworkOp, PoolOp};
 use super::query::Query;
-use crate::core::model::{DomainConfig, DomainRef, NoteChange, Notes, Uuid, Vdi, VdiSetting, Vnet};
+use crate::core::model::{
+    ClientDataChange, DomainConfig, DomainRef, Notes, Uuid, Vdi, VdiSetting, Vnet,
+};
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -68,7 +70,7 @@ pub enum Change {
     /// Change the CPU pool with this name.
     Pool(String, PoolOp),
     /// Change the client data of an object other than a domain.
-    Note(Uuid, NoteChange),
+    Note(Uuid, ClientDataChange),
     /// Cancel the save or the migration of a domain, which stays on this host.
     Cancel(DomainRef),
     /// Change one domain.
@@ -121,7 +123,7 @@ impl Change {
         match self {
             Self::Create(config) | Self::Define(config) => config.name.as_str().into(),
             Self::Restore { file, .. } => file.to_string_lossy(),
-            Self::Receive(arrival) => arrival.parcel.config.name.as_str().into(),
+            Self::Receive(arrival) => arrival.migrated.config.name.as_str().into(),
             Self::Settle(id) => id.to_string().into(),
             Self::Cancel(domain) | Self::Domain(domain, _) => domain.as_str().into(),
             Self::CreateVnet(vnet) => vnet.id.as_str().into(),

@@ -5,7 +5,7 @@ use crate::core::model::{
     BlockClass, CpuSet, Device, DomName, DomainConfig, Invalid, Scheduler, SedfParams, Setting,
     ShutdownReason, Trigger, Uuid, VirtualDevice,
 };
-use crate::core::ports::{Destination, Incoming, Parcel};
+use crate::core::ports::{Destination, IncomingMigration, MigratedDomain};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -173,8 +173,8 @@ impl DomainOp {
 /// A domain that comes from another host.
 #[derive(Debug, Clone)]
 pub struct Arrival {
-    pub parcel: Parcel,
-    pub link: Once<Box<dyn Incoming>>,
+    pub migrated: MigratedDomain,
+    pub link: Once<Box<dyn IncomingMigration>>,
 }
 
 /// A caller's reference to a device within its class: the number, or the name of a block device.

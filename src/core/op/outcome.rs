@@ -4,7 +4,7 @@ use crate::core::model::{
     Device, DeviceFacts, DomId, DomainConfig, Hardware, HostFigures, HostInfo, Interface,
     PoolFacts, SchedParams, SedfParams, VcpuFacts, Vnet,
 };
-use crate::core::ports::{Extent, StorageFacts, Verdict};
+use crate::core::ports::{DiskUsage, StorageFacts, Verdict};
 use crate::core::snapshot::{DomainView, Snapshot};
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub enum Outcome {
     /// The local storage of disk images.
     Storage(StorageFacts),
     /// The sizes of files or disks; `None` for one that does not exist.
-    Extents(Vec<Option<Extent>>),
+    Extents(Vec<Option<DiskUsage>>),
     /// Virtual networks, sorted by id.
     Vnets(Vec<Vnet>),
     /// A virtual network.

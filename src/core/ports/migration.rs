@@ -48,7 +48,7 @@ pub struct Handover {
 
 /// A domain that is sent to another host.
 #[derive(Debug, Clone)]
-pub struct Parcel {
+pub struct MigratedDomain {
     /// The migration.
     pub id: Uuid,
     /// The configuration of the running domain.
@@ -77,9 +77,13 @@ pub enum Built {
 
 /// The connection to other hosts.
 #[async_trait]
-pub trait Courier: Send + Sync + 'static {
+pub trait MigrationTransport: Send + Sync + 'static {
     /// Connects to another host, which says whether it would take the domain.
-    async fn open(&self, to: &Destination, parcel: &Parcel) -> Result<Box<dyn Outgoing>, Error>;
+    async fn open(
+        &self,
+        to: &Destination,
+        migrated: &MigratedDomain,
+    ) -> Result<Box<dyn OutgoingMigration>, Error>;
 
     /// Asks another host whether it has the domain.
     async fn verdict(&self, of: &Handover) -> Result<Verdict, Error>;
@@ -87,7 +91,7 @@ pub trait Courier: Send + Sync + 'static {
 
 /// A migration to another host.
 #[async_trait]
-pub trait Outgoing: Send {
+pub trait OutgoingMigration: Send {
     /// The stream to which the hypervisor writes the domain.
     fn stream(&self) -> Result<OwnedFd, Error>;
 
@@ -106,7 +110,7 @@ pub trait Outgoing: Send {
 
 /// A migration from another host.
 #[async_trait]
-pub trait Incoming: Send {
+pub trait IncomingMigration: Send {
     /// Tells the other host to send the domain.
     async fn ready(&mut self) -> Result<(), Error>;
 

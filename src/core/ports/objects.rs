@@ -18,7 +18,7 @@ pub struct StorageFacts {
 
 /// The size of a file or disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Extent {
+pub struct DiskUsage {
     /// The bytes that a guest sees.
     pub size: u64,
     /// The bytes that are occupied on the disk.
@@ -37,10 +37,10 @@ pub trait Objects: Send + Sync + 'static {
     async fn items(&self) -> Result<Vec<Item>, Error>;
 
     /// Stores an object, replacing an earlier version.
-    async fn save_item(&self, item: &Item) -> Result<(), Error>;
+    async fn save_object(&self, item: &Item) -> Result<(), Error>;
 
     /// Removes an object. A missing object is no error.
-    async fn remove_item(&self, uuid: Uuid) -> Result<(), Error>;
+    async fn remove_object(&self, uuid: Uuid) -> Result<(), Error>;
 
     /// The local storage of disk images.
     async fn storage(&self) -> Result<StorageFacts, Error>;
@@ -68,5 +68,5 @@ pub trait Objects: Send + Sync + 'static {
     async fn grow_image(&self, uuid: Uuid, size: u64) -> Result<(), Error>;
 
     /// The size of a file or disk; `None` if it does not exist.
-    async fn extent(&self, path: &Path) -> Option<Extent>;
+    async fn extent(&self, path: &Path) -> Option<DiskUsage>;
 }

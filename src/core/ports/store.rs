@@ -1,4 +1,4 @@
-//! Storage of definitions, saved domains, and records of what is in progress.
+//! Storage of definitions, saved domains, and records of domains in transfer.
 
 use super::migration::Handover;
 use super::objects::Objects;
@@ -30,7 +30,7 @@ pub enum Note {
 
 /// A domain that another host sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ArrivalNote {
+pub struct ArrivalRecord {
     pub domain: Uuid,
     /// Whether the domain belongs to this host. Otherwise it is destroyed.
     pub taken: bool,
@@ -38,8 +38,8 @@ pub struct ArrivalNote {
     pub defined: bool,
 }
 
-/// The daemon's files: definitions of managed domains, saved domains, and records of what is in
-/// progress.
+/// The daemon's files: definitions of managed domains, saved domains, and records of domains in
+/// transfer.
 ///
 /// A change survives a crash of the machine from the moment that the method returns.
 #[async_trait]
@@ -60,7 +60,11 @@ pub trait Store: Objects {
     async fn discard(&self, file: &Path) -> Result<(), Error>;
 
     /// Begins a file with a whole domain. The file appears under its name once it is complete.
-    async fn draft(&self, file: &Path, config: &DomainConfig) -> Result<Box<dyn Draft>, Error>;
+    async fn draft(
+        &self,
+        file: &Path,
+        config: &DomainConfig,
+    ) -> Result<Box<dyn UnfinishedFile>, Error>;
 
     /// Opens a file with a whole domain. The descriptor is at the hypervisor's part.
     async fn open(&self, file: &Path) -> Result<(DomainConfig, OwnedFd), Error>;
@@ -72,10 +76,10 @@ pub trait Store: Objects {
     async fn notes(&self) -> Result<Vec<(Uuid, Note)>, Error>;
 
     /// Records that another host sends a domain; `None` deletes the record. `id` is the migration.
-    async fn note_arrival(&self, id: Uuid, note: Option<ArrivalNote>) -> Result<(), Error>;
+    async fn note_arrival(&self, id: Uuid, note: Option<ArrivalRecord>) -> Result<(), Error>;
 
     /// All records of domains that other hosts sent. Records that are old at `now` may be left out.
-    async fn arrivals(&self, now: SystemTime) -> Result<Vec<(Uuid, ArrivalNote)>, Error>;
+    async fn arrivals(&self, now: SystemTime) -> Result<Vec<(Uuid, ArrivalRecord)>, Error>;
 
     /// The host's own UUID, the same for ever. The first call stores `new`.
     async fn host_uuid(&self, new: Uuid) -> Result<Uuid, Error>;
@@ -89,7 +93,7 @@ pub trait Store: Objects {
 
 /// A file that is being written. Dropped without a commit, it leaves nothing behind.
 #[async_trait]
-pub trait Draft: Send {
+pub trait UnfinishedFile: Send {
     /// The stream to which the hypervisor writes its part.
     fn stream(&self) -> Result<OwnedFd, Error>;
 

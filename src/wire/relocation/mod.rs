@@ -19,8 +19,8 @@
 //! today's Xen cannot read; such a sender gets `(err REASON)`.
 
 mod connection;
-mod courier;
 mod server;
+mod transport;
 
-pub use courier::TcpCourier;
 pub use server::RelocationServer;
+pub use transport::TcpTransport;

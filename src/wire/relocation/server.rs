@@ -6,8 +6,8 @@ use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{DomainConfig, Invalid, Uuid, parse_uuid};
 use crate::core::op::{Arrival, Change, Once, Outcome};
-use crate::core::ports::{Incoming, Parcel, Verdict};
-use crate::peers::Allowed;
+use crate::core::ports::{IncomingMigration, MigratedDomain, Verdict};
+use crate::peers::AllowedHosts;
 use crate::shape;
 use crate::sxp::Sxp;
 use async_trait::async_trait;
@@ -33,14 +33,14 @@ const NOT_ALLOWED: &str =
 /// Serves the relocation port.
 pub struct RelocationServer {
     engine: Engine,
-    allowed: Allowed,
+    allowed: AllowedHosts,
     timeout: Duration,
 }
 
 impl RelocationServer {
     /// A server in front of `engine` for hosts that are `allowed`. Connections fail after a pause
     /// of `timeout`.
-    pub fn new(engine: Engine, allowed: Allowed, timeout: Duration) -> Self {
+    pub fn new(engine: Engine, allowed: AllowedHosts, timeout: Duration) -> Self {
         Self { engine, allowed, timeout }
     }
 
@@ -131,10 +131,10 @@ impl RelocationServer {
                 }
             }
             Some("receive") => {
-                let parcel = parcel_of(request)?;
-                let incoming: Box<dyn Incoming> =
+                let migrated = migrated_domain(request)?;
+                let incoming: Box<dyn IncomingMigration> =
                     Box::new(TcpIncoming { connection: connection.clone() });
-                let arrival = Arrival { parcel, link: Once::new(incoming) };
+                let arrival = Arrival { migrated, link: Once::new(incoming) };
                 self.engine.execute(caller, Change::Receive(arrival)).await?;
                 Ok("taken")
             }
@@ -152,7 +152,7 @@ fn id_of(request: &Sxp) -> Result<Uuid, Error> {
     Ok(parse_uuid(text)?)
 }
 
-fn parcel_of(request: &Sxp) -> Result<Parcel, Error> {
+fn migrated_domain(request: &Sxp) -> Result<MigratedDomain, Error> {
     if request.value("version").and_then(Sxp::as_str) != Some("1") {
         return Err(Invalid::new("version: only 1 is supported").into());
     }
@@ -163,7 +163,7 @@ fn parcel_of(request: &Sxp) -> Result<Parcel, Error> {
         Ok(Some(Arc::new(config)))
     };
     let config = read("config")?.ok_or_else(|| Invalid::new("config: missing"))?;
-    Ok(Parcel { id: id_of(request)?, config, definition: read("definition")? })
+    Ok(MigratedDomain { id: id_of(request)?, config, definition: read("definition")? })
 }
 
 struct TcpIncoming {
@@ -171,7 +171,7 @@ struct TcpIncoming {
 }
 
 #[async_trait]
-impl Incoming for TcpIncoming {
+impl IncomingMigration for TcpIncoming {
     async fn ready(&mut self) -> Result<(), Error> {
         self.connection.send(&Sxp::list([Sxp::atom("ready")])).await
     }

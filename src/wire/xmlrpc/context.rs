@@ -55,7 +55,12 @@ impl Context {
         (self.log)()
     }
 
-    /// Cancelled when the server stops: calls that wait for events answer at once.
+    /// Spawns a task that the daemon waits for when it stops.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.engine.spawn(task);
+    }
+
+    /// Cancelled when the server stops: calls that only wait answer at once.
     pub(super) fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }

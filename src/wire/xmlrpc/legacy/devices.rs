@@ -99,6 +99,6 @@ fn device(args: &Args<'_>) -> Result<Device, Refusal> {
         shape::read_device(inner).map_err(|error| Invalid::new(format!("config: {error}")))?;
     let mut device =
         device.ok_or_else(|| Invalid::new("config: xend creates such a device by itself"))?;
-    device.forget_id();
+    device.clear_id();
     Ok(device)
 }

@@ -49,7 +49,7 @@ pub(super) fn has_key(field: &Value, keys: &[&str]) -> bool {
 }
 
 impl Node for Value {
-    const TELLS_SCREENS: bool = true;
+    const SHOWS_VNC_LOCATION: bool = true;
 
     fn text(text: &[u8]) -> Self {
         Self::Text(String::from_utf8_lossy(text).into_owned())

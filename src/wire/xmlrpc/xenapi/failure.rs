@@ -1,130 +1,135 @@
-//! What goes wrong, in the Xen-API's codes.
+//! Failed calls, in the Xen-API's error codes.
 
-use super::doing::Doing;
 use crate::core::error::Error;
 use crate::core::model::Property;
-use crate::wire::xmlrpc::args::{Args, Unfit};
+use crate::wire::xmlrpc::args::Unfit;
 use crate::wire::xmlrpc::value::Value;
 
-/// A failed call. Everything that an answer says of it is text.
+/// A failed call. An answer shows everything in it as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// A code with its parameters.
     Code(&'static str, Vec<String>),
     /// `VALUE_NOT_SUPPORTED`.
     Value {
-        /// The field, or the parameter.
+        /// The field or parameter.
         field: String,
-        /// What was sent; `None` until the call is looked at.
+        /// The text that was sent; `None` until it is looked up in the call.
         sent: Option<String>,
         reason: String,
     },
 }
 
-/// What an operation was about, for errors that name it.
+/// The object of an operation, for error codes that name it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct About {
-    /// The VM's reference.
-    pub(super) vm: String,
-    /// What it is.
-    pub(super) power_state: &'static str,
-    /// What it should have been.
-    pub(super) wanted: &'static str,
-    /// The class of what has a name, if it is no VM.
-    pub(super) class: Option<&'static str>,
-    /// The field at fault where a reason names none.
-    pub(super) field: &'static str,
-    /// A code of its own for what goes wrong.
-    pub(super) instead: Option<Instead>,
+pub(crate) struct FailureContext {
+    /// The reference of the VM or other object.
+    pub(crate) object: String,
+    /// The VM's power state.
+    pub(crate) power_state: &'static str,
+    /// The power state that the operation needs.
+    pub(crate) wanted_state: &'static str,
+    /// The object's class, for errors about names; `None` for a VM.
+    pub(crate) class: Option<&'static str>,
+    /// The field at fault, for reasons that name none.
+    pub(crate) field: &'static str,
+    pub(crate) code: Option<CodeOverride>,
 }
 
-/// The code of a class for what goes wrong with one of its objects.
+/// A class's own code in the place of a general one.
 #[derive(Debug, Clone)]
-pub(super) enum Instead {
-    /// Whatever it is, with the message.
-    Message(&'static str),
-    /// Where the hypervisor failed, with the message.
-    WhereItFailed(&'static str),
-    /// Whatever it is, with the message and the object's reference.
-    MessageAndObject(&'static str, String),
+pub(crate) enum CodeOverride {
+    /// For every general code, with the message.
+    Always(&'static str),
+    /// For `INTERNAL_ERROR` alone, with the message.
+    InternalError(&'static str),
+    /// For every general code, with the message and the object's reference.
+    WithObject(&'static str, String),
 }
 
-/// What the core calls things that are fields of a VM.
-const FIELDS: [(&str, &str); 8] = [
-    ("name", "name_label"),
-    ("memory", "memory_dynamic_max"),
-    ("maxmem", "memory_static_max"),
-    ("vcpus", "VCPUs_max"),
-    ("vcpu_avail", "VCPUs_at_startup"),
-    ("cpu_weight", "VCPUs_params"),
-    ("cpu_cap", "VCPUs_params"),
-    ("image", "PV_kernel"),
-];
+/// Codes that a class's own code replaces.
+const GENERAL: [&str; 3] = ["INVALID_DEVICE_ERROR", "OPERATION_NOT_ALLOWED", "INTERNAL_ERROR"];
 
-/// How much is said of what was sent, in characters.
-const MOST_SENT: usize = 256;
+/// How much an error shows of what was sent, in characters.
+const MAX_SENT: usize = 256;
 
 impl Failure {
-    pub(super) fn new<'a>(code: &'static str, params: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(code: &'static str, params: impl IntoIterator<Item = &'a str>) -> Self {
         Self::Code(code, params.into_iter().map(str::to_owned).collect())
     }
 
-    /// A value that makes no sense: of which field, and why. What was sent is found in the call.
-    pub(super) fn value(field: &str, reason: &str) -> Self {
-        Self::Value { field: field.to_owned(), sent: None, reason: reason.to_owned() }
+    /// No object of the class has this reference.
+    pub(crate) fn no_object(class: &str, reference: &(impl ToString + ?Sized)) -> Self {
+        Self::new("HANDLE_INVALID", [class, &reference.to_string()])
     }
 
-    /// The same of a reason that begins with the field: `memory: ...`
-    pub(super) fn unfit(reason: &str) -> Self {
+    pub(crate) fn not_allowed(reason: &str) -> Self {
+        Self::new("OPERATION_NOT_ALLOWED", [reason])
+    }
+
+    pub(crate) fn is_no_object(&self) -> bool {
+        matches!(self, Self::Code("HANDLE_INVALID", _))
+    }
+
+    /// An invalid value of a field. The text that was sent is looked up in the call later.
+    pub(crate) fn value(field: &str, reason: &(impl ToString + ?Sized)) -> Self {
+        Self::Value { field: field.to_owned(), sent: None, reason: reason.to_string() }
+    }
+
+    /// The same for a reason that begins with the field: `memory: ...`
+    pub(crate) fn unfit(reason: &(impl ToString + ?Sized)) -> Self {
+        let reason = reason.to_string();
         let field = reason.split_once(':').map_or("", |(field, _)| field);
-        Self::value(if field.contains(' ') { "" } else { field }, reason)
+        Self::value(if field.contains(' ') { "" } else { field }, &reason)
     }
 
-    /// Says what was sent, where a part of a parameter is meant.
-    pub(super) fn sent(self, key: &str, text: &str) -> Self {
+    /// Adds the text that was sent, where the value is a part of a parameter.
+    pub(crate) fn sent(self, key: &str, text: &str) -> Self {
         match self {
             Self::Value { field, sent: None, reason } => {
-                Self::Value { field, sent: Some(shown(key, Some(&Value::text(text)))), reason }
+                let sent = Some(shown_value(key, Some(&Value::text(text))));
+                Self::Value { field, sent, reason }
             }
             other => other,
         }
     }
 
-    pub(super) fn power_state(about: &About) -> Self {
-        Self::new("VM_BAD_POWER_STATE", [about.vm.as_str(), about.wanted, about.power_state])
+    pub(crate) fn power_state(context: &FailureContext) -> Self {
+        Self::new(
+            "VM_BAD_POWER_STATE",
+            [context.object.as_str(), context.wanted_state, context.power_state],
+        )
     }
 
-    pub(super) fn of(error: Error, about: &About) -> Self {
+    /// An error of the engine.
+    pub(crate) fn from_error(error: Error, context: &FailureContext) -> Self {
         let text = error.to_string();
-        let refused = |code| Self::new(code, [text.as_str()]);
+        let with_text = |code| Self::new(code, [text.as_str()]);
         let failure = match error {
-            Error::NoSuchDomain(_) | Error::Gone(_) => {
-                Self::new("HANDLE_INVALID", ["VM", &about.vm])
-            }
-            Error::NoSuchObject { class, name } => Self::new("HANDLE_INVALID", [class, &name]),
-            Error::NoSuchVnet(id) => Self::new("HANDLE_INVALID", ["vnet", &id]),
-            Error::NoSuchMigration(uuid) => {
-                Self::new("HANDLE_INVALID", ["migration", &uuid.to_string()])
-            }
-            Error::BadState { .. } | Error::NotStarted(_) => Self::power_state(about),
+            Error::NoSuchDomain(_) | Error::Gone(_) => Self::no_object("VM", &context.object),
+            Error::NoSuchObject { class, name } => Self::no_object(class, &name),
+            Error::NoSuchVnet(id) => Self::no_object("vnet", &id),
+            Error::NoSuchMigration(uuid) => Self::no_object("migration", &uuid),
+            Error::BadState { .. } | Error::NotStarted(_) => Self::power_state(context),
             Error::Exists { name, .. }
             | Error::NameTaken { name, .. }
-            | Error::NameMeansDomain { name, .. }
+            | Error::NameIsIdentifier { name, .. }
             | Error::PoolExists(name) => {
-                Self::new("UNIQUE_NAME_ERROR", [name.as_str(), about.class.unwrap_or("VM")])
+                Self::new("UNIQUE_NAME_ERROR", [name.as_str(), context.class.unwrap_or("VM")])
             }
             Error::VnetExists(id) => Self::new("UNIQUE_NAME_ERROR", [id.as_str(), "vnet"]),
             Error::PoolState(state) => Self::new("POOL_BAD_STATE", [state]),
-            Error::NoSuchCpu(_) => refused("INVAILD_CPU"),
-            Error::LastCpu(_) => refused("LAST_CPU_NOT_REMOVEABLE"),
+            // xend spelled this code so.
+            Error::NoSuchCpu(_) => with_text("INVAILD_CPU"),
+            Error::LastCpu(_) => with_text("LAST_CPU_NOT_REMOVEABLE"),
             Error::NotEnoughCpus { needed, available } => Self::new(
                 "INSUFFICIENT_CPUS",
                 [needed.to_string().as_str(), &available.to_string()],
             ),
             Error::NotConnected(device) => Self::new("INVALID_DEVICE_ERROR", [device.as_str()]),
-            Error::Device { .. } | Error::DeviceBusy { .. } => refused("INVALID_DEVICE_ERROR"),
+            Error::Device { .. } | Error::DeviceBusy { .. } => with_text("INVALID_DEVICE_ERROR"),
             Error::Invalid(_) => match Self::unfit(&text) {
-                Self::Value { field, .. } if field.is_empty() => Self::value(about.field, &text),
+                Self::Value { field, .. } if field.is_empty() => Self::value(context.field, &text),
                 named => named,
             },
             Error::Missing { what, path } => {
@@ -146,93 +151,44 @@ impl Failure {
             | Error::NoRoom(_)
             | Error::Remote { .. }
             | Error::Stopping
-            | Error::Unsupported(_) => refused("OPERATION_NOT_ALLOWED"),
+            | Error::Unsupported(_) => with_text("OPERATION_NOT_ALLOWED"),
             Error::InDoubt { .. }
             | Error::Timeout { .. }
             | Error::Stalled { .. }
-            | Error::Backend { .. } => refused("INTERNAL_ERROR"),
+            | Error::Backend { .. } => with_text("INTERNAL_ERROR"),
         };
-        let general = match failure {
-            Self::Value { .. } => true,
-            Self::Code(code, _) => {
-                ["INVALID_DEVICE_ERROR", "OPERATION_NOT_ALLOWED", "INTERNAL_ERROR"].contains(&code)
-            }
+        let code = match &failure {
+            Self::Value { .. } => None,
+            Self::Code(code, _) => Some(*code),
         };
-        let failed = matches!(failure, Self::Code("INTERNAL_ERROR", _));
-        match &about.instead {
-            Some(Instead::MessageAndObject(code, object)) if general => {
-                Self::new(code, [text.as_str(), object])
+        let is_general = code.is_none_or(|code| GENERAL.contains(&code));
+        match &context.code {
+            Some(CodeOverride::WithObject(own, object)) if is_general => {
+                Self::new(own, [text.as_str(), object])
             }
-            Some(Instead::Message(code)) if general => refused(code),
-            Some(Instead::WhereItFailed(code)) if failed => refused(code),
+            Some(CodeOverride::Always(own)) if is_general => with_text(own),
+            Some(CodeOverride::InternalError(own)) if code == Some("INTERNAL_ERROR") => {
+                with_text(own)
+            }
             _ => failure,
         }
     }
 
-    /// Completes what is said of a value: the field as the Xen-API calls it, and what was sent.
-    pub(super) fn in_call(self, doing: Doing, args: &Args<'_>) -> Self {
-        let Self::Value { field, sent, reason } = self else { return self };
-        let named = |name: &str| args.names.iter().position(|one| *one == name);
-        // `value` says nothing: add_to_VCPUs_params is about VCPUs_params.
-        let name_of = |at: usize| match (doing, args.names.get(at).copied().unwrap_or_default()) {
-            (Doing::Set(of) | Doing::AddTo(of) | Doing::RemoveFrom(of), "value") => of.name,
-            (Doing::Call(call), "value") => call.field(),
-            (_, name) => name,
-        };
-        let parameter = |at: usize| (name_of(at), args.values.get(at));
-        let first = 1 + usize::from(doing.is_about_one());
-        let renamed =
-            || FIELDS.iter().find(|(word, _)| *word == field).map_or("", |(_, name)| *name);
-        let (name, value) = match (doing, named(&field)) {
-            (Doing::Set(_) | Doing::AddTo(_) | Doing::RemoveFrom(_), Some(at)) => parameter(at),
-            (Doing::Set(of) | Doing::RemoveFrom(of), None) => (of.name, args.values.get(2)),
-            (Doing::AddTo(of), None) => (of.name, args.values.get(3)),
-            (Doing::Call(call), _) if sent.is_some() && field == "value" => (call.field(), None),
-            _ if sent.is_some() => (field.as_str(), None),
-            (_, Some(at)) => parameter(at),
-            (_, None) => match (member(args, &field), member(args, renamed())) {
-                (Some(value), _) => (field.as_str(), Some(value)),
-                (None, Some(value)) => (renamed(), Some(value)),
-                // A member that the record does not have: nothing was sent.
-                (None, None) if named("record").is_some() && !field.is_empty() => {
-                    (field.as_str(), None)
-                }
-                // The core's own word for it, or none.
-                (None, None) => parameter(first),
-            },
-        };
-        let key = named("key").and_then(|at| args.values.get(at));
-        let secret = matches!(key, Some(Value::Text(key)) if Property::is_secret_key(key));
-        let value = value
-            .filter(|value| !secret || !matches!(value, Value::Text(_)) || Some(*value) == key);
-        let sent = sent.unwrap_or_else(|| shown(name, value));
-        Self::Value { field: name.to_owned(), sent: Some(sent), reason }
-    }
-
-    pub(super) fn description(self) -> Value {
+    /// `ErrorDescription`: the code and its parameters.
+    pub(crate) fn description(self) -> Value {
         let (code, params) = match self {
             Self::Code(code, params) => (code, params),
             Self::Value { field, sent, reason } => {
                 ("VALUE_NOT_SUPPORTED", vec![field, sent.unwrap_or_default(), reason])
             }
         };
-        Value::Array(
-            std::iter::once(Value::text(code)).chain(params.into_iter().map(Value::Text)).collect(),
-        )
+        let params = params.into_iter().map(Value::Text);
+        Value::Array(std::iter::once(Value::text(code)).chain(params).collect())
     }
 }
 
-/// A member of a parameter that is a struct.
-fn member<'a>(args: &Args<'a>, name: &str) -> Option<&'a Value> {
-    let structs = args.values.iter().filter_map(|value| match value {
-        Value::Struct(members) => Some(members),
-        _ => None,
-    });
-    structs.flatten().find(|(key, _)| key == name).map(|(_, value)| value)
-}
-
-/// What was sent, as far as it is a text and no secret.
-fn shown(key: &str, value: Option<&Value>) -> String {
+/// A value as an error shows it: nothing of a password, and the type alone of what is no text.
+pub(crate) fn shown_value(key: &str, value: Option<&Value>) -> String {
     let text = match value {
         None => String::new(),
         Some(_) if Property::is_secret_key(key) => String::new(),
@@ -242,13 +198,12 @@ fn shown(key: &str, value: Option<&Value>) -> String {
         Some(Value::Double(n)) => n.to_string(),
         Some(other) => other.kind().to_owned(),
     };
-    text.chars().take(MOST_SENT).collect()
+    text.chars().take(MAX_SENT).collect()
 }
 
 impl From<Unfit> for Failure {
     fn from(unfit: Unfit) -> Self {
-        let Unfit(text) = unfit;
-        Self::unfit(&text)
+        Self::unfit(&unfit)
     }
 }
 
@@ -258,7 +213,7 @@ mod tests {
     use crate::core::model::{Invalid, Uuid};
     use std::time::Duration;
 
-    /// Only what went wrong in the hypervisor or in the store is an internal error.
+    /// Only failures of the hypervisor and the store are internal errors.
     #[test]
     fn no_refusal_is_an_internal_error() {
         let text = || "x".to_owned();
@@ -295,13 +250,14 @@ mod tests {
             Error::Stopping,
             Error::backend("A file", std::io::Error::from(std::io::ErrorKind::StorageFull)),
         ];
-        let code = |error: Error, about: &About| match Failure::of(error, about) {
-            Failure::Code(code, _) => code,
-            Failure::Value { .. } => "VALUE_NOT_SUPPORTED",
-        };
+        let code =
+            |error: Error, context: &FailureContext| match Failure::from_error(error, context) {
+                Failure::Code(code, _) => code,
+                Failure::Value { .. } => "VALUE_NOT_SUPPORTED",
+            };
         for error in refusals {
             let shown = error.to_string();
-            assert_ne!(code(error, &About::default()), "INTERNAL_ERROR", "{shown}");
+            assert_ne!(code(error, &FailureContext::default()), "INTERNAL_ERROR", "{shown}");
         }
         let failures = || {
             [
@@ -310,17 +266,20 @@ mod tests {
                 Error::Backend { message: text(), source: None },
             ]
         };
-        let pci = About { instead: Some(Instead::Message("DIRECT_PCI_ERROR")), ..About::default() };
+        let pci = FailureContext {
+            code: Some(CodeOverride::Always("DIRECT_PCI_ERROR")),
+            ..FailureContext::default()
+        };
         for error in failures() {
-            assert_eq!(code(error, &About::default()), "INTERNAL_ERROR");
+            assert_eq!(code(error, &FailureContext::default()), "INTERNAL_ERROR");
         }
         for error in failures() {
             assert_eq!(code(error, &pci), "DIRECT_PCI_ERROR");
         }
         assert_eq!(code(Error::DeviceBusy { device: 0, class: text() }, &pci), "DIRECT_PCI_ERROR");
-        let disk = About {
-            instead: Some(Instead::WhereItFailed("INVALID_DEVICE_ERROR")),
-            ..About::default()
+        let disk = FailureContext {
+            code: Some(CodeOverride::InternalError("INVALID_DEVICE_ERROR")),
+            ..FailureContext::default()
         };
         for error in failures() {
             assert_eq!(code(error, &disk), "INVALID_DEVICE_ERROR");

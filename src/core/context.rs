@@ -1,0 +1,175 @@
+//! The state that the engine and the drivers share.
+//!
+//! The files below add methods that both of them need.
+
+mod ballooning;
+mod completion;
+mod conflicts;
+pub(super) mod scheduler;
+
+use super::arrivals::Arrivals;
+use super::error::Error;
+use super::inventory::LiveInventory;
+use super::journal::Journal;
+use super::last_read::LastRead;
+use super::limited::{Limited, limited};
+use super::mailbox::Handle;
+use super::model::{DomId, DomName, HostInfo, Uuid};
+use super::op::{DomainOp, Outcome};
+use super::ports::{Clock, Entropy, Hypervisor, MigrationTransport, Store};
+use super::publisher::Publisher;
+use super::registry::Registry;
+use super::reservations::Reservations;
+use super::samples::Samples;
+use super::settings::{Policy, Settings};
+use super::snapshot::{DomainView, Snapshot};
+use super::transfer::Transfer;
+use super::vnets::Vnets;
+use super::watchdog::wait_while_progressing;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The engine's ports to the outside.
+#[derive(Clone)]
+pub struct EnginePorts {
+    /// The hypervisor and its toolstack.
+    pub hypervisor: Arc<dyn Hypervisor>,
+    /// The state on disk.
+    pub store: Arc<dyn Store>,
+    /// Connections to other hosts.
+    pub transport: Arc<dyn MigrationTransport>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for identifiers.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The state that the engine and the drivers share.
+pub(super) struct Core {
+    /// Its short calls have a time limit.
+    pub(super) hypervisor: Arc<dyn Hypervisor>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) transport: Arc<dyn MigrationTransport>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) settings: Settings,
+    pub(super) info: Arc<HostInfo>,
+    pub(super) publisher: Publisher,
+    pub(super) registry: Registry,
+    pub(super) arrivals: Arrivals,
+    pub(super) vnets: Vnets,
+    pub(super) inventory: LiveInventory,
+    pub(super) samples: Samples,
+    pub(super) reservations: Reservations,
+    /// Held while Domain-0 is asked for memory.
+    pub(super) ballooning: Mutex<()>,
+    /// Held while the figures of all domains are read.
+    pub(super) sweeping: Mutex<()>,
+    pub(super) last_read: LastRead,
+    /// Cancelled when the engine stops.
+    pub(super) stopping: CancellationToken,
+    /// All tasks of the engine, drivers included.
+    pub(super) tasks: TaskTracker,
+}
+
+impl Core {
+    /// Reads the host and the store.
+    pub(super) async fn load(outside: EnginePorts, settings: Settings) -> Result<Self, Error> {
+        let EnginePorts { hypervisor, store, transport, clock, entropy } = outside;
+        let hypervisor = Arc::new(Limited::new(hypervisor, settings.hypervisor_limit));
+        Ok(Self {
+            info: Arc::new(hypervisor.info().await?),
+            vnets: Vnets::load(store.clone()).await?,
+            inventory: LiveInventory::load(store.clone()).await?,
+            arrivals: Arrivals::load(store.clone(), clock.now()).await?,
+            publisher: Publisher::new(Journal::new(clock.clone(), &*entropy)),
+            registry: Registry::default(),
+            samples: Samples::default(),
+            reservations: Reservations::default(),
+            ballooning: Mutex::default(),
+            sweeping: Mutex::default(),
+            last_read: LastRead::new(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            hypervisor,
+            store,
+            transport,
+            clock,
+            entropy,
+            settings,
+        })
+    }
+
+    /// The current snapshot.
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        self.publisher.current()
+    }
+
+    /// The operator's current policy.
+    pub(super) fn policy(&self) -> arc_swap::Guard<Arc<Policy>> {
+        self.settings.policy.load()
+    }
+
+    /// Waits for a call of the store or of another host, but for no longer than the hypervisor may
+    /// take.
+    pub(super) async fn limited<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        limited(self.settings.hypervisor_limit, what, call).await
+    }
+
+    /// Waits for a long hypervisor call as long as it makes progress.
+    pub(super) async fn long_call<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        what: &'static str,
+        call: impl FnOnce(Arc<Transfer>) -> F,
+    ) -> Result<T, Error> {
+        let transfer = Arc::new(Transfer::default());
+        let call = call(transfer.clone());
+        wait_while_progressing(what, self.stall_limit(), &transfer, call, || ()).await
+    }
+
+    /// How long a long call may make no progress. The toolstack's own limits for the parts of a
+    /// call are shorter (a minute and a half by default) and end first: its errors know the reason.
+    pub(super) fn stall_limit(&self) -> Duration {
+        self.settings.hypervisor_limit.saturating_mul(2)
+    }
+
+    /// Lets a task run until the engine stops, and drops it then.
+    pub(super) fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(self.stopping.clone().run_until_cancelled_owned(task));
+    }
+
+    /// The driver of a domain.
+    pub(super) fn driver(&self, view: &DomainView) -> Result<Handle, Error> {
+        // The domain can have gone since it was looked up.
+        let gone = || Error::NoSuchDomain(view.name().to_string());
+        self.registry.get(&view.uuid).ok_or_else(gone)
+    }
+
+    /// Has the driver of a domain carry out an operation.
+    pub(super) async fn request(&self, view: &DomainView, op: DomainOp) -> Result<Outcome, Error> {
+        self.driver(view)?.request(view.name().as_str(), op).await
+    }
+
+    pub(super) fn domid_of(&self, uuid: &Uuid) -> Option<DomId> {
+        self.snapshot().by_uuid(uuid).and_then(|view| view.domid())
+    }
+
+    /// The file for a domain's memory: xend's `YYYY-MMDD-HHMM.SS-NAME.DOMID.core`, in UTC.
+    pub(super) fn core_file(&self, name: &DomName, domid: DomId) -> PathBuf {
+        let now =
+            jiff::Timestamp::try_from(self.clock.now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        // A name can hold slashes, and a file's name cannot.
+        let name = name.as_str().replace('/', "_");
+        self.settings
+            .dump_dir
+            .join(format!("{}-{name}.{domid}.core", now.strftime("%Y-%m%d-%H%M.%S")))
+    }
+}

@@ -1,0 +1,218 @@
+//! Building and destroying a domain, and its stored definition.
+
+use super::state::Driver;
+use crate::core::error::Error;
+use crate::core::lifecycle::{State, Transition};
+use crate::core::model::{DomainConfig, DomainFacts, Invalid, Setting};
+use crate::core::op::Outcome;
+use crate::core::snapshot::DomainView;
+use std::sync::Arc;
+use tracing::{info, warn};
+
+impl Driver {
+    /// Builds the domain and leaves it paused.
+    pub(in crate::core) async fn build(
+        &mut self,
+        config: Arc<DomainConfig>,
+    ) -> Result<Arc<DomainView>, Error> {
+        self.state = State::Building;
+        let _memory = self.core.reserve_memory(&config).await;
+        let created = match self.core.check_pci_functions(self.uuid, &config.devices) {
+            Ok(()) => {
+                let create = |transfer| self.core.hypervisor.create(&config, transfer);
+                self.core.long_call("Create", create).await
+            }
+            Err(conflict) => Err(conflict),
+        };
+        self.build_done(config, created)
+    }
+
+    /// Publishes a domain that was built, or its failure.
+    pub(super) fn build_done(
+        &mut self,
+        config: Arc<DomainConfig>,
+        built: Result<DomainFacts, Error>,
+    ) -> Result<Arc<DomainView>, Error> {
+        match built {
+            Ok(facts) => {
+                self.config = config;
+                self.domid = Some(facts.domid);
+                self.advance(Transition::Built);
+                Ok(self.publish(Some(facts), None))
+            }
+            Err(error) => {
+                self.left_host();
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for the devices of a domain that was just built, and unpauses it unless it is to stay
+    /// `paused`. If the devices fail, the domain is destroyed.
+    pub(super) async fn wait_and_unpause(&mut self, paused: bool) -> Result<(), Error> {
+        let domid = self.on_host()?;
+        if let Err(error) = self.core.hypervisor.wait_for_devices(domid).await {
+            self.destroy().await?;
+            return Err(error);
+        }
+        if !paused {
+            self.core.hypervisor.unpause(domid).await?;
+        }
+        self.refresh().await.map(drop)
+    }
+
+    pub(super) async fn destroy(&mut self) -> Result<(), Error> {
+        self.tear_down().await?;
+        // Before any answer: later reads must not find the domain.
+        self.left_host();
+        Ok(())
+    }
+
+    /// Has the hypervisor destroy the domain. To free the memory of a large one takes minutes.
+    async fn tear_down(&mut self) -> Result<(), Error> {
+        let domid = self.on_host()?;
+        self.advance(Transition::Destroy);
+        let destroy = |transfer| self.core.hypervisor.destroy(domid, transfer);
+        match self.core.long_call("Destroy", destroy).await {
+            Ok(()) | Err(Error::NoSuchDomain(_)) => Ok(()),
+            Err(error) => {
+                // The domain is still there: publish its state.
+                let _ = self.refresh().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Destroys the domain, and builds and unpauses it with the same configuration and a new domid.
+    pub(super) async fn restart(&mut self) -> Result<(), Error> {
+        let config = self.config.clone();
+        self.tear_down().await?;
+        self.build_again(&config).await
+    }
+
+    /// Builds and unpauses a domain that has stopped.
+    pub(super) async fn build_again(&mut self, config: &DomainConfig) -> Result<(), Error> {
+        let mut config = config.clone();
+        config.restarts = config.restarts.saturating_add(1);
+        self.build(Arc::new(config)).await?;
+        self.wait_and_unpause(false).await?;
+        info!(domain = %self.config.name, domid = ?self.domid, "Domain was restarted");
+        Ok(())
+    }
+
+    /// Adopts the domain if another toolstack has started it.
+    pub(super) async fn adopt_if_started(&mut self) {
+        let Ok(domains) = self.core.hypervisor.domains().await else { return };
+        let is_it = |facts: &DomainFacts| facts.uuid == self.uuid && !facts.flags.dying;
+        let Some(facts) = domains.into_iter().find(is_it) else { return };
+        match self.core.hypervisor.config(facts.domid).await {
+            Ok(mut config) => {
+                self.core.complete_definition(&mut config);
+                info!(
+                    domain = %self.config.name, domid = %facts.domid,
+                    "Domain was started by another toolstack"
+                );
+                config.name = self.config.name.clone();
+                self.config = Arc::new(config);
+                self.domid = Some(facts.domid);
+                self.state = State::from_flags(&facts.flags);
+                self.follow_name(&facts).await;
+                self.publish(Some(facts), None);
+            }
+            Err(error) => {
+                warn!(
+                    domain = %self.config.name, domid = %facts.domid, %error,
+                    "Could not read a domain's configuration"
+                );
+            }
+        }
+    }
+
+    /// Starts a defined domain.
+    pub(super) async fn start_defined(&mut self, paused: bool) -> Result<Outcome, Error> {
+        self.check("start", Transition::Start)?;
+        let mut config = DomainConfig::clone(&self.config);
+        self.core.complete_for_build(&mut config);
+        self.build(Arc::new(config)).await?;
+        self.wait_and_unpause(paused).await?;
+        if self.config.is_transient() {
+            self.delete_definition().await?;
+            return self.refresh().await;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Builds a defined domain with a configuration other than its definition, which stays.
+    pub(super) async fn create_from(&mut self, config: DomainConfig) -> Result<Outcome, Error> {
+        if self.domid.is_some() {
+            return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
+        }
+        if config.name != self.config.name {
+            let reason = format!("name: the domain is defined as {}", self.config.name);
+            return Err(Invalid::new(reason).into());
+        }
+        self.check("create", Transition::Start)?;
+        self.build(Arc::new(config)).await.map(Outcome::Domain)
+    }
+
+    /// Defines a new domain.
+    pub(in crate::core) async fn define_new(
+        &mut self,
+        config: DomainConfig,
+    ) -> Result<Outcome, Error> {
+        match self.store_definition(config).await {
+            Ok(()) => {
+                self.state = State::Halted;
+                self.refresh().await
+            }
+            Err(error) => {
+                self.left_host();
+                Err(error)
+            }
+        }
+    }
+
+    /// Replaces the definition, which a domain on the host uses from its next start on.
+    pub(super) async fn define(&mut self, mut config: DomainConfig) -> Result<Outcome, Error> {
+        if config.name != self.config.name {
+            // A copied configuration whose UUID was left in it does not mean this domain.
+            return Err(Error::UuidTaken {
+                uuid: self.uuid,
+                owner: self.config.name.to_string(),
+                domid: self.domid,
+            });
+        }
+        if self.state == State::Suspended {
+            return Err(self.bad_state("define"));
+        }
+        config.inherit_missing(self.definition.as_ref().unwrap_or(&self.config));
+        self.store_definition(config).await?;
+        self.refresh().await
+    }
+
+    pub(super) async fn delete(&mut self) -> Result<Outcome, Error> {
+        self.check("delete", Transition::Delete)?;
+        self.delete_definition().await?;
+        self.left_host();
+        Ok(Outcome::Done)
+    }
+
+    /// Changes a setting in the configuration, and nothing that runs.
+    pub(super) async fn set(&mut self, setting: &Setting) -> Result<Outcome, Error> {
+        if self.state != State::Halted && setting.is_for_halted() {
+            return Err(self.bad_state("change"));
+        }
+        // The definition can have a device that the running configuration has not, or the other way
+        // round.
+        let both = || [Some(&self.config), self.definition.as_ref()].into_iter().flatten();
+        let neither = !both().any(|config| setting.concerns(config));
+        for config in both().filter(|config| neither || setting.concerns(config)) {
+            setting.apply(&mut DomainConfig::clone(config))?;
+        }
+        let change = |config: &mut DomainConfig| {
+            let _ = setting.apply(config);
+        };
+        self.reconfigure(change).await?;
+        self.refresh().await
+    }
+}

@@ -1,0 +1,161 @@
+//! Adopting domains: those that are on the host or in the store when the engine starts, and those
+//! that other toolstacks start later.
+
+use crate::core::context::Core;
+use crate::core::driver::Driver;
+use crate::core::error::Error;
+use crate::core::mailbox::mailbox;
+use crate::core::model::{DomId, DomName, DomainConfig, DomainFacts, Uuid};
+use crate::core::ports::{Definition, Note};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tracing::{error, info, warn};
+
+impl Core {
+    /// Adopts all domains on the host and in the store.
+    pub(super) async fn adopt_all(self: &Arc<Self>) -> Result<(), Error> {
+        let definitions = self.limited("Reading the store", self.store.load()).await?;
+        let mut definitions: HashMap<Uuid, Definition> = definitions
+            .into_iter()
+            .filter_map(|definition| Some((definition.config.uuid?, definition)))
+            .collect();
+        let mut notes: HashMap<Uuid, Note> = self.store.notes().await?.into_iter().collect();
+        self.reject_unfinished_arrivals(&mut definitions).await?;
+        for facts in self.hypervisor.domains().await? {
+            let uuid = facts.uuid;
+            self.adopt_running(facts, definitions.remove(&uuid), notes.remove(&uuid)).await;
+        }
+        for definition in definitions.into_values() {
+            let note = definition.config.uuid.and_then(|uuid| notes.remove(&uuid));
+            self.adopt_stored(definition, note).await;
+        }
+        for uuid in notes.into_keys() {
+            // Notes of domains that are not here any more.
+            self.store.note(uuid, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Destroys domains that were arriving from other hosts when the daemon was killed: they were
+    /// not handed over.
+    async fn reject_unfinished_arrivals(
+        &self,
+        definitions: &mut HashMap<Uuid, Definition>,
+    ) -> Result<(), Error> {
+        for (id, note) in self.store.arrivals(self.clock.now()).await? {
+            if note.taken {
+                continue;
+            }
+            warn!(
+                uuid = %note.domain,
+                "A domain was arriving from another host when xend was stopped: destroying it"
+            );
+            for facts in self.hypervisor.domains().await? {
+                if facts.uuid == note.domain {
+                    let destroy = |transfer| self.hypervisor.destroy(facts.domid, transfer);
+                    self.long_call("Destroy", destroy).await?;
+                }
+            }
+            if note.defined {
+                definitions.remove(&note.domain);
+                self.store.remove(note.domain).await?;
+            }
+            self.store.note_arrival(id, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Adopts a domain on the host. `note` says what was going on with it when the daemon was
+    /// killed.
+    async fn adopt_running(
+        self: &Arc<Self>,
+        facts: DomainFacts,
+        definition: Option<Definition>,
+        note: Option<Note>,
+    ) {
+        let domid = facts.domid;
+        let mut config = match self.hypervisor.config(domid).await {
+            Ok(config) => config,
+            Err(error) => {
+                warn!(
+                    domain = %facts.name, %domid, %error,
+                    "Adopting a domain without its configuration"
+                );
+                config_from_facts(&facts)
+            }
+        };
+        self.complete_definition(&mut config);
+        let (handle, inbox) = mailbox();
+        if self.registry.reserve(facts.uuid, &config.name, handle.clone()).is_err() {
+            if self.registry.contains(&facts.uuid) {
+                return;
+            }
+            // Its driver gives it its own name as soon as that is free.
+            config.name = DomName::adopted(&format!("{}-{domid}", config.name));
+            warn!(
+                domain = %facts.name, %domid, shown = %config.name,
+                "A domain's name is taken, it is shown by another one"
+            );
+            if self.registry.reserve(facts.uuid, &config.name, handle).is_err() {
+                return;
+            }
+        }
+        let unfinished =
+            note.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
+        let mut driver = Driver::running(self.clone(), inbox, Arc::new(config), facts, definition);
+        if unfinished {
+            driver.recover(note).await;
+        }
+        driver.start();
+    }
+
+    /// Adopts a domain that is in the store and not on the host.
+    async fn adopt_stored(self: &Arc<Self>, definition: Definition, note: Option<Note>) {
+        let Definition { mut config, suspended } = definition;
+        let uuid = self.complete_definition(&mut config);
+        let (handle, inbox) = mailbox();
+        if self.registry.reserve(uuid, &config.name, handle).is_err() {
+            // It stays on disk.
+            error!(
+                domain = %config.name, %uuid,
+                "A stored domain is left out: another one has its name"
+            );
+            return;
+        }
+        let mut driver = Driver::halted(self.clone(), inbox, uuid, config, suspended);
+        if note.is_some() {
+            driver.recover(note).await;
+        }
+        driver.start();
+    }
+
+    /// Adopts a domain that has no driver, if it is still there.
+    pub(super) async fn adopt_unknown(self: Arc<Self>, domid: DomId) {
+        match self.hypervisor.domain(domid).await {
+            Ok(Some(facts)) if facts.flags.dying => {}
+            Ok(Some(facts)) => {
+                // A defined domain that another toolstack has started, or one that is just being
+                // built.
+                if let Some(driver) = self.registry.get(&facts.uuid) {
+                    driver.notify_changed();
+                    return;
+                }
+                info!(
+                    domain = %facts.name, %domid,
+                    "Adopting a domain that another toolstack has started"
+                );
+                self.adopt_running(facts, None, None).await;
+            }
+            Ok(None) => {}
+            Err(error) => warn!(%domid, %error, "Could not read a domain"),
+        }
+    }
+}
+
+/// What the hypervisor knows of a domain whose configuration cannot be read.
+fn config_from_facts(facts: &DomainFacts) -> DomainConfig {
+    let mut config = DomainConfig::new(facts.name.clone(), (facts.memory_kib / 1024).max(1));
+    config.set_vcpus(facts.online_vcpus);
+    config.uuid = Some(facts.uuid);
+    config
+}

@@ -1,0 +1,167 @@
+//! New domains: created, defined, restored from a file, or received from another host.
+
+use crate::core::context::Core;
+use crate::core::driver::Driver;
+use crate::core::error::Error;
+use crate::core::mailbox::mailbox;
+use crate::core::model::{Device, DomName, DomainConfig, Invalid, Uuid};
+use crate::core::op::{Arrival, DomainOp, Once, Outcome};
+use crate::core::snapshot::DomainView;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+impl Core {
+    /// Builds a domain and leaves it paused. A halted domain of the same name is built with this
+    /// configuration in place of its definition.
+    pub(super) async fn create(
+        self: &Arc<Self>,
+        mut config: DomainConfig,
+    ) -> Result<Outcome, Error> {
+        if let Some(view) = self.halted_domain(&config) {
+            config.uuid = Some(view.uuid);
+            self.complete_for_build(&mut config);
+            config.check()?;
+            return self.request(&view, DomainOp::CreateFrom(Box::new(config))).await;
+        }
+        let uuid = self.complete_for_build(&mut config);
+        config.check()?;
+        self.check_new_name(uuid, &config.name)?;
+        self.start_driver("create", uuid, config.name.clone(), |mut driver| async move {
+            let built = driver.build(Arc::new(config)).await.map(Outcome::Domain);
+            (driver, built)
+        })
+        .await
+    }
+
+    /// The halted domain that a configuration means: by its UUID and name, or without a UUID by its
+    /// name alone.
+    fn halted_domain(&self, config: &DomainConfig) -> Option<Arc<DomainView>> {
+        let snapshot = self.snapshot();
+        let view = match config.uuid {
+            Some(uuid) => snapshot.by_uuid(&uuid)?,
+            None => snapshot.by_name(&config.name)?,
+        };
+        // A domain that is neither on the host nor defined is being built.
+        (view.facts.is_none() && view.managed() && view.config.name == config.name)
+            .then(|| view.clone())
+    }
+
+    /// Stores a definition. A domain of the same UUID and name gets it as its new definition, and
+    /// goes on if it runs: libvirt's autostart sends the answer about a running domain back with
+    /// one word changed.
+    pub(super) async fn define(
+        self: &Arc<Self>,
+        mut config: DomainConfig,
+    ) -> Result<Outcome, Error> {
+        let known = config.uuid.and_then(|uuid| self.snapshot().by_uuid(&uuid).cloned());
+        let uuid = self.complete_definition(&mut config);
+        config.check()?;
+        if let Some(view) = known {
+            return self.request(&view, DomainOp::Define(Box::new(config))).await;
+        }
+        self.check_new_name(uuid, &config.name)?;
+        self.start_driver("new", uuid, config.name.clone(), |mut driver| async move {
+            let defined = driver.define_new(config).await;
+            (driver, defined)
+        })
+        .await
+    }
+
+    /// Restores a domain from a file, and unpauses it unless it is to stay `paused`.
+    pub(super) async fn restore(
+        self: &Arc<Self>,
+        file: PathBuf,
+        paused: bool,
+    ) -> Result<Outcome, Error> {
+        let (mut config, stream) = self.limited("Opening the file", self.store.open(&file)).await?;
+        let uuid = self.complete_for_build(&mut config);
+        config.check()?;
+        self.renew_device_uuids(uuid, [&mut config]);
+        if let Some(view) = self.halted_domain(&config) {
+            // The managed domain that was saved, or one that was defined under its name since.
+            let stream = Once::new(stream);
+            let op = DomainOp::RestoreFrom { config: Box::new(config), stream, paused };
+            return self.request(&view, op).await;
+        }
+        self.check_new_name(uuid, &config.name)?;
+        self.start_driver("restore", uuid, config.name.clone(), move |mut driver| async move {
+            let restored = driver.restore(Arc::new(config), stream, paused).await;
+            (driver, restored)
+        })
+        .await
+    }
+
+    /// Receives a domain from another host.
+    pub(super) async fn receive(self: &Arc<Self>, mut arrival: Arrival) -> Result<Outcome, Error> {
+        let mut config = DomainConfig::clone(&arrival.migrated.config);
+        let uuid = config.uuid.ok_or_else(|| Invalid::new("uuid: missing"))?;
+        config.check()?;
+        let mut definition = arrival.migrated.definition.as_deref().cloned();
+        self.renew_device_uuids(uuid, std::iter::once(&mut config).chain(&mut definition));
+        let config = Arc::new(config);
+        arrival.migrated.config = config.clone();
+        arrival.migrated.definition = definition.map(Arc::new);
+        if let Some(view) = self.halted_domain(&config) {
+            return self.request(&view, DomainOp::Arrive(arrival)).await;
+        }
+        self.check_new_name(uuid, &config.name)?;
+        if let Some(definition) = &arrival.migrated.definition {
+            self.check_new_name(uuid, &definition.name)?;
+        }
+        self.start_driver("receive", uuid, config.name.clone(), |mut driver| async move {
+            let received = driver.receive(arrival).await;
+            (driver, received)
+        })
+        .await
+    }
+
+    /// Starts the driver of a new domain with its first operation, `begin`. In a task of its own: a
+    /// client that hangs up does not leave half a domain.
+    async fn start_driver<F, R>(
+        self: &Arc<Self>,
+        op: &'static str,
+        uuid: Uuid,
+        name: DomName,
+        begin: F,
+    ) -> Result<Outcome, Error>
+    where
+        F: FnOnce(Driver) -> R + Send + 'static,
+        R: Future<Output = (Driver, Result<Outcome, Error>)> + Send,
+    {
+        let (handle, inbox) = mailbox();
+        self.reserve(uuid, &name, handle)?;
+        let driver = Driver::new(self.clone(), inbox, uuid, name);
+        let (answer, answered) = oneshot::channel();
+        self.tasks.spawn(async move {
+            let operation = driver.operation(op);
+            let (driver, outcome) = begin(driver).await;
+            drop(operation);
+            let _ = answer.send(outcome);
+            driver.run().await;
+        });
+        answered.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Gives new UUIDs to those devices whose UUID a device of another domain has: a save file can
+    /// be a copy that was edited. A device gets the same new UUID in each configuration.
+    fn renew_device_uuids<'a>(
+        &self,
+        uuid: Uuid,
+        configs: impl IntoIterator<Item = &'a mut DomainConfig>,
+    ) {
+        let snapshot = self.snapshot();
+        let others = snapshot.domains().filter(|view| view.uuid != uuid);
+        let taken: HashSet<Uuid> = others
+            .flat_map(|view| view.configs())
+            .flat_map(|config| config.devices.iter().filter_map(Device::uuid))
+            .collect();
+        let mut renewed: HashMap<Uuid, Uuid> = HashMap::new();
+        for device in configs.into_iter().flat_map(|config| &mut config.devices) {
+            if let Some(uuid) = device.uuid_mut().as_mut().filter(|uuid| taken.contains(uuid)) {
+                *uuid = *renewed.entry(*uuid).or_insert_with(|| self.entropy.uuid());
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Disk images, attachments of the storage (PBDs), and clients' notes on objects.
+
+use crate::core::context::Core;
+use crate::core::error::Error;
+use crate::core::inventory::Inventory;
+use crate::core::model::{
+    ClientDataChange, Invalid, Item, Notes, ObjectKind, Uuid, Vdi, VdiSetting,
+};
+use crate::core::snapshot::DomainView;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The largest image, in bytes: 16 TiB, the largest file on ext4.
+const MAX_IMAGE_BYTES: u64 = 16 << 40;
+
+fn no_such(class: &'static str, uuid: Uuid) -> Error {
+    Error::NoSuchObject { class, name: uuid.to_string() }
+}
+
+impl Core {
+    /// Adds an image to the inventory. If it has a size and no location, the image is made, as a
+    /// copy of the image `copy` or empty.
+    pub(super) async fn create_vdi(
+        &self,
+        uuid: Uuid,
+        mut vdi: Vdi,
+        notes: Notes,
+        copy: Option<Uuid>,
+    ) -> Result<(), Error> {
+        let inventory = self.inventory.write().await;
+        let current = inventory.current();
+        if current.get(&uuid).is_some() {
+            return Err(Invalid::new(format!("uuid: {uuid} is known already")).into());
+        }
+        check_size(vdi.size)?;
+        vdi.own = vdi.location.is_empty() && vdi.size > 0;
+        let own = vdi.own;
+        if own {
+            let from = copy.map(|from| self.image_to_copy(&current, from)).transpose()?;
+            self.store.begin_image(uuid, vdi.size, from.as_deref()).await?;
+            let path = self.store.image(uuid);
+            vdi.location = [b"file:", path.as_os_str().as_encoded_bytes()].concat().into();
+        }
+        if let Err(error) = inventory.put(Item { uuid, thing: ObjectKind::Vdi(vdi), notes }).await {
+            if own {
+                let _ = self.store.drop_image(uuid).await;
+            }
+            return Err(error);
+        }
+        if own { self.store.finish_image(uuid).await } else { Ok(()) }
+    }
+
+    /// The file of an image that xend made.
+    fn image_to_copy(&self, inventory: &Inventory, uuid: Uuid) -> Result<PathBuf, Error> {
+        let (_, vdi) = inventory.vdi(&uuid).ok_or_else(|| no_such("VDI", uuid))?;
+        if vdi.own {
+            Ok(self.store.image(uuid))
+        } else {
+            Err(Error::Unsupported(format!(
+                "VDI {uuid} is no image of this host's and cannot be copied"
+            )))
+        }
+    }
+
+    pub(super) async fn set_vdi(&self, uuid: Uuid, setting: VdiSetting) -> Result<(), Error> {
+        let inventory = self.inventory.write().await;
+        let current = inventory.current();
+        let (item, vdi) = current.vdi(&uuid).ok_or_else(|| no_such("VDI", uuid))?;
+        let mut vdi = vdi.clone();
+        match setting {
+            VdiSetting::Size(size) if size < vdi.size => {
+                let reason = format!(
+                    "virtual_size: {size} is less than {}: an image does not shrink",
+                    vdi.size
+                );
+                return Err(Invalid::new(reason).into());
+            }
+            VdiSetting::Size(size) => {
+                check_size(size)?;
+                if vdi.own {
+                    self.store.grow_image(uuid, size).await?;
+                }
+                vdi.size = size;
+            }
+            VdiSetting::Sharable(on) => vdi.sharable = on,
+            VdiSetting::ReadOnly(on) => vdi.read_only = on,
+        }
+        inventory.put(Item { thing: ObjectKind::Vdi(vdi), ..Item::clone(item) }).await
+    }
+
+    /// Removes an image that no domain uses from the inventory, and its file if xend made it.
+    pub(super) async fn destroy_vdi(&self, uuid: Uuid) -> Result<(), Error> {
+        let inventory = self.inventory.write().await;
+        let current = inventory.current();
+        let (_, vdi) = current.vdi(&uuid).ok_or_else(|| no_such("VDI", uuid))?;
+        let uname = vdi.uname();
+        let uses =
+            |view: &&Arc<DomainView>| view.configs().any(|config| config.uses_vdi(uuid, &uname));
+        if let Some(user) = self.snapshot().domains().find(uses) {
+            return Err(Error::InUse { what: "VDI", by: user.name().to_string() });
+        }
+        if vdi.own {
+            self.store.withdraw_image(uuid).await?;
+        }
+        inventory.remove(uuid).await?;
+        if vdi.own { self.store.drop_image(uuid).await } else { Ok(()) }
+    }
+
+    /// Adds an attachment of the local storage.
+    pub(super) async fn create_pbd(&self, uuid: Uuid, notes: Notes) -> Result<(), Error> {
+        self.inventory.write().await.put(Item { uuid, thing: ObjectKind::Pbd, notes }).await
+    }
+
+    pub(super) async fn destroy_pbd(&self, uuid: Uuid) -> Result<(), Error> {
+        let inventory = self.inventory.write().await;
+        let current = inventory.current();
+        let pbd = current.get(&uuid).filter(|item| item.thing == ObjectKind::Pbd);
+        pbd.ok_or_else(|| no_such("PBD", uuid))?;
+        inventory.remove(uuid).await
+    }
+
+    /// Changes the notes on an object that is neither a domain nor a device.
+    pub(super) async fn change_notes(
+        &self,
+        object: Uuid,
+        change: &ClientDataChange,
+    ) -> Result<(), Error> {
+        let inventory = self.inventory.write().await;
+        let mut item = inventory.current().get(&object).map_or_else(
+            || Item { uuid: object, thing: ObjectKind::Noted, notes: Notes::default() },
+            |item| Item::clone(item),
+        );
+        change.apply(&mut item.notes)?;
+        inventory.put(item).await
+    }
+}
+
+fn check_size(bytes: u64) -> Result<(), Invalid> {
+    if bytes > MAX_IMAGE_BYTES {
+        return Err(Invalid::new(format!(
+            "virtual_size: {bytes} is above {MAX_IMAGE_BYTES} bytes"
+        )));
+    }
+    Ok(())
+}

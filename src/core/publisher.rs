@@ -1,0 +1,157 @@
+//! Publishing: the current snapshot, and the journal of what changed in it.
+
+use super::journal::Journal;
+use super::lifecycle::State;
+use super::model::{DomId, DomainConfig, DomainFacts, HostFigures, Uuid};
+use super::snapshot::{DomainView, Snapshot};
+use super::transfer::Progress;
+use arc_swap::ArcSwap;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// A driver's view of its domain: a [`DomainView`] without the publisher's part.
+#[derive(Debug, Clone)]
+pub(super) struct DomainUpdate {
+    pub(super) config: Arc<DomainConfig>,
+    pub(super) facts: Option<DomainFacts>,
+    pub(super) definition: Option<Arc<DomainConfig>>,
+    pub(super) suspended: bool,
+    pub(super) progress: Option<Progress>,
+}
+
+/// Differences between a sweep and the published domains, which drivers have to look into.
+#[derive(Debug, Default)]
+pub(super) struct SweepDifferences {
+    /// Domains without a driver: somebody else started them.
+    pub(super) unknown: Vec<DomId>,
+    /// Domains that have gone, or have another state or name.
+    pub(super) changed: Vec<Uuid>,
+}
+
+/// The current snapshot. Changes are published one at a time.
+pub(super) struct Publisher {
+    current: ArcSwap<Snapshot>,
+    /// Grows with each domain that is published or removed.
+    epoch: Mutex<u64>,
+    generation: watch::Sender<u64>,
+    /// Events, in the order in which the changes are published.
+    pub(super) journal: Journal,
+}
+
+impl Publisher {
+    pub(super) fn new(journal: Journal) -> Self {
+        Self {
+            current: ArcSwap::from_pointee(Snapshot::empty()),
+            epoch: Mutex::new(0),
+            generation: watch::Sender::new(0),
+            journal,
+        }
+    }
+
+    /// The generation of the current snapshot. Slow readers see only the latest.
+    pub(super) fn generations(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    pub(super) fn current(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// The epoch to pass to [`apply_sweep`](Self::apply_sweep), taken before the sweep begins.
+    pub(super) fn epoch(&self) -> u64 {
+        *self.lock()
+    }
+
+    /// Publishes a domain.
+    pub(super) fn publish(&self, uuid: Uuid, update: DomainUpdate) -> Arc<DomainView> {
+        let mut epoch = self.lock();
+        *epoch += 1;
+        let DomainUpdate { config, facts, definition, suspended, progress } = update;
+        let view = Arc::new(DomainView {
+            uuid,
+            config,
+            facts,
+            definition,
+            suspended,
+            progress,
+            epoch: *epoch,
+        });
+        let old = self.current.load().by_uuid(&uuid).cloned();
+        self.update(|snapshot| snapshot.insert(view.clone()));
+        self.journal.record_changes(old.as_deref(), Some(&view));
+        view
+    }
+
+    /// Removes a domain.
+    pub(super) fn remove(&self, uuid: &Uuid) {
+        let mut epoch = self.lock();
+        *epoch += 1;
+        let old = self.current.load().by_uuid(uuid).cloned();
+        self.update(|snapshot| snapshot.remove(uuid));
+        self.journal.record_changes(old.as_deref(), None);
+    }
+
+    /// Publishes the result of a sweep that began at epoch `began`, apart from domains that their
+    /// drivers have published since.
+    pub(super) fn apply_sweep(
+        &self,
+        began: u64,
+        facts: Vec<DomainFacts>,
+        figures: HostFigures,
+    ) -> SweepDifferences {
+        let _epoch = self.lock();
+        let mut differences = SweepDifferences::default();
+        let mut snapshot = Snapshot::clone(&self.current.load());
+        let mut present = HashSet::with_capacity(facts.len());
+        let mut is_new = snapshot.figures != figures;
+        for facts in facts {
+            present.insert(facts.domid);
+            let Some(old) = snapshot.by_domid(facts.domid).filter(|old| old.uuid == facts.uuid)
+            else {
+                differences.unknown.push(facts.domid);
+                continue;
+            };
+            if old.epoch > began || old.facts.as_ref() == Some(&facts) {
+                continue;
+            }
+            let renamed = old.facts.as_ref().is_none_or(|known| known.name != facts.name);
+            if renamed || old.state() != State::from_flags(&facts.flags) {
+                differences.changed.push(old.uuid);
+            }
+            let view = DomainView { facts: Some(facts), ..DomainView::clone(old) };
+            self.journal.record_changes(Some(old), Some(&view));
+            // UUID and domid are the same, and the published name is that of the configuration.
+            snapshot.replace(Arc::new(view));
+            is_new = true;
+        }
+        for view in snapshot.unsorted() {
+            if view.epoch <= began && view.domid().is_some_and(|domid| !present.contains(&domid)) {
+                differences.changed.push(view.uuid);
+            }
+        }
+        snapshot.figures = figures;
+        snapshot.swept = Some(Instant::now());
+        snapshot.generation += u64::from(is_new);
+        self.store(snapshot);
+        differences
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Snapshot)) {
+        let mut snapshot = Snapshot::clone(&self.current.load());
+        change(&mut snapshot);
+        snapshot.generation += 1;
+        self.store(snapshot);
+    }
+
+    fn store(&self, snapshot: Snapshot) {
+        let generation = snapshot.generation;
+        self.current.store(Arc::new(snapshot));
+        self.generation.send_if_modified(|last| std::mem::replace(last, generation) != generation);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

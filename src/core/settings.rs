@@ -1,0 +1,57 @@
+//! Settings of the engine.
+
+use super::model::DeviceDefaults;
+use arc_swap::ArcSwap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Settings of the engine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Time limit of one hypervisor call. A long call, such as a restore, is given up when it has
+    /// made no progress for twice as long.
+    pub hypervisor_limit: Duration,
+    /// How long `Engine::stop` waits for operations that have begun.
+    pub stop_limit: Duration,
+    /// Directory for the memory of crashed domains.
+    pub dump_dir: PathBuf,
+    /// The operator's policy, which can change while the engine runs.
+    pub policy: Arc<ArcSwap<Policy>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hypervisor_limit: Duration::from_secs(120),
+            stop_limit: Duration::from_secs(30),
+            dump_dir: std::env::temp_dir(),
+            policy: Arc::default(),
+        }
+    }
+}
+
+/// The operator's policy about domains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Memory that Domain-0 keeps, in MiB.
+    pub dom0_min_mem_mib: u64,
+    /// Whether Domain-0 gives memory to new domains.
+    pub dom0_ballooning: bool,
+    /// Whether the memory of every crashed domain is written to a file, whatever its `on_crash`
+    /// says.
+    pub enable_dump: bool,
+    /// Defaults for properties that a device's configuration leaves out.
+    pub devices: DeviceDefaults,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            dom0_min_mem_mib: 196,
+            dom0_ballooning: true,
+            enable_dump: false,
+            devices: DeviceDefaults::default(),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The names of all methods, and what they stand for.
+
+use super::classes::table::{self, CLASSES};
+use super::login::{LOGIN, LOGIN_PARAMS, LOGIN_REQUIRED};
+use super::method::Method;
+use super::schema::Class;
+
+/// The beginning of a method's name whose outcome the client does not wait for.
+pub(crate) const ASYNC: &str = "Async.";
+
+/// The method that a name without [`ASYNC`] stands for, with its class.
+pub(crate) fn find(name: &str) -> Option<(&'static Class, Method)> {
+    let (class, method) = name.split_once('.')?;
+    let class = table::class(class)?;
+    Some((class, Method::find(class, method)?))
+}
+
+/// The names of all methods, as `host.list_methods` answers them.
+pub(crate) fn all_methods() -> Vec<String> {
+    let mut all = vec![LOGIN.to_owned()];
+    for class in CLASSES {
+        for method in Method::names(class) {
+            let name = format!("{}.{method}", class.name);
+            let can_be_task = Method::find(class, &method).is_some_and(Method::can_be_task);
+            let task = can_be_task.then(|| format!("{ASYNC}{name}"));
+            all.push(name);
+            all.extend(task);
+        }
+    }
+    all
+}
+
+/// The names of the methods for `system.listMethods`. It leaves out tasks, as in xend: clients take
+/// the word before the first dot for a class.
+pub(crate) fn methods() -> impl Iterator<Item = String> {
+    all_methods().into_iter().filter(|method| !method.starts_with(ASYNC))
+}
+
+/// The names of a method's parameters, and how many of them must be given.
+pub(crate) fn parameters(method: &str) -> Option<(&'static [&'static str], usize)> {
+    if method == LOGIN {
+        return Some((LOGIN_PARAMS, LOGIN_REQUIRED));
+    }
+    let (_, method) = find(method.strip_prefix(ASYNC).unwrap_or(method))?;
+    Some((method.params(), *method.param_count().start()))
+}

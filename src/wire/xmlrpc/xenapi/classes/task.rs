@@ -1,0 +1,104 @@
+//! Tasks. Every session sees all of them; only those of a task's user change it.
+
+use crate::core::model::{DomainRef, Uuid};
+use crate::core::op::Change;
+use crate::wire::xmlrpc::value::Value;
+use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
+use crate::wire::xmlrpc::xenapi::host_view::HostView;
+use crate::wire::xmlrpc::xenapi::schema::{Action, Class, ClassCall, Field};
+use crate::wire::xmlrpc::xenapi::tasks::{Task, WAIT};
+use crate::wire::xmlrpc::xenapi::values::{no_texts, set_flags, text};
+
+fn task(host: &HostView, uuid: Uuid) -> Result<Task, Failure> {
+    host.state.tasks.get(uuid).ok_or_else(|| Failure::no_object("task", &uuid))
+}
+
+/// From 0 to 1: a domain that is saved, restored or moved says how far it is.
+fn progress(host: &HostView, task: &Task) -> f64 {
+    if task.outcome().is_some() {
+        return 1.0;
+    }
+    let progress = task.vm.and_then(|vm| host.vm(vm)?.progress);
+    progress.map_or(0.0, |progress| f64::from(progress.percent()) / 100.0)
+}
+
+/// A task of the session's user, which it may change.
+fn own_task(host: &HostView, uuid: Uuid) -> Result<Task, Failure> {
+    let task = task(host, uuid)?;
+    if task.user != host.session.user {
+        return Err(Failure::new("PERMISSION_DENIED", []));
+    }
+    Ok(task)
+}
+
+fn cancel(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
+    let task = own_task(host, uuid)?;
+    if task.outcome().is_some() {
+        return Err(Failure::not_allowed("The task has ended"));
+    }
+    if !task.is_cancellable() {
+        return Err(Failure::not_allowed("This operation cannot be cancelled"));
+    }
+    task.stop.cancel();
+    let vm = task.vm.filter(|_| task.method != WAIT).map(|vm| vm.to_string());
+    let op = vm.clone().map(|vm| Change::Cancel(DomainRef::new(vm)).into());
+    let context = FailureContext { object: vm.unwrap_or_default(), ..FailureContext::default() };
+    Ok(Action::execute(op.into_iter().collect(), context))
+}
+
+fn destroy(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
+    if own_task(host, uuid)?.outcome().is_none() {
+        return Err(Failure::not_allowed("The task is under way"));
+    }
+    host.state.tasks.forget(uuid);
+    Ok(Action::Answer(Value::Nil))
+}
+
+/// The session that began a task; empty for all others, since its reference is a secret.
+fn session(host: &HostView, task: &Task) -> Value {
+    let is_own = task.session == host.session.reference;
+    text(if is_own { task.session.as_str() } else { "" })
+}
+
+pub(super) static TASK: Class = Class {
+    name: "task",
+    all: |host| Ok(host.state.tasks.all()),
+    check: |host, uuid| task(host, uuid).map(drop),
+    fields: &[
+        Field::read("uuid", |host, uuid| task(host, uuid).map(|_| text(&uuid))),
+        Field::read("name_label", |host, uuid| Ok(text(&task(host, uuid)?.method))),
+        Field::read("name_description", |_, _| Ok(text(""))),
+        Field::read("status", |host, uuid| {
+            Ok(text(match task(host, uuid)?.outcome() {
+                None => "pending",
+                Some(Ok(_)) => "success",
+                Some(Err(_)) => "failure",
+            }))
+        }),
+        Field::read("progress", |host, uuid| Ok(Value::Double(progress(host, &task(host, uuid)?)))),
+        Field::read("type", |_, _| Ok(text(""))),
+        Field::read("result", |host, uuid| {
+            Ok(match task(host, uuid)?.outcome() {
+                None | Some(Ok(Value::Nil) | Err(_)) => text(""),
+                Some(Ok(value)) => value.clone(),
+            })
+        }),
+        Field::read("error_info", |host, uuid| {
+            Ok(match task(host, uuid)?.outcome() {
+                Some(Err(failure)) => failure.clone().description(),
+                _ => no_texts(),
+            })
+        }),
+        Field::read("allowed_operations", |host, uuid| {
+            let task = task(host, uuid)?;
+            let has_ended = task.outcome().is_some();
+            Ok(set_flags([("destroy", has_ended), ("cancel", task.is_cancellable())]))
+        }),
+        Field::read("session", |host, uuid| Ok(session(host, &task(host, uuid)?))),
+    ],
+    calls: &[
+        ClassCall::on_object("cancel", &["session", "task"], |host, uuid, _| cancel(host, uuid)),
+        ClassCall::on_object("destroy", &["session", "task"], |host, uuid, _| destroy(host, uuid)),
+    ],
+    ..Class::EMPTY
+};

@@ -1,0 +1,239 @@
+//! The fields of VMs.
+
+use super::parameters::event_name;
+use super::set;
+use crate::core::model::{DomainConfig, GuestKind, Image, OnXendStart, Uuid};
+use crate::wire::xmlrpc::value::Value;
+use crate::wire::xmlrpc::xenapi::failure::Failure;
+use crate::wire::xmlrpc::xenapi::fetched::Need;
+use crate::wire::xmlrpc::xenapi::host_view::HostView;
+use crate::wire::xmlrpc::xenapi::objects::devices::{
+    CONSOLE, DPCI, DSCSI, DSCSI_HBA, VBD, VIF, VTPM,
+};
+use crate::wire::xmlrpc::xenapi::objects::pools::pool_of_vm;
+use crate::wire::xmlrpc::xenapi::objects::vms::{
+    guest_metrics_uuid, metrics_uuid, power_state, vm,
+};
+use crate::wire::xmlrpc::xenapi::schema::{DataType, Field};
+use crate::wire::xmlrpc::xenapi::values::{bytes_of_mib, map, no_texts, shown_properties, text};
+
+fn config(host: &HostView, uuid: Uuid) -> Result<&DomainConfig, Failure> {
+    Ok(&vm(host, uuid)?.config)
+}
+
+/// The image of a guest with firmware, or of one without.
+fn image(config: &DomainConfig, is_hvm: bool) -> Option<&Image> {
+    config.image.as_ref().filter(|image| (image.kind == GuestKind::Hvm) == is_hvm)
+}
+
+/// Something of a paravirtual guest's image; empty for other guests.
+fn pv_image(host: &HostView, uuid: Uuid, get: impl Fn(&Image) -> String) -> Result<Value, Failure> {
+    let image = image(config(host, uuid)?, false);
+    Ok(Value::Text(image.map(get).unwrap_or_default()))
+}
+
+/// Settings of the image, and the defaults of those that are not set.
+fn platform(config: &DomainConfig) -> Value {
+    let image = config.image.as_ref();
+    // xend had `superpages` beside the image.
+    let defaults =
+        image.into_iter().flat_map(Image::defaults).filter(|(key, _)| *key != "superpages");
+    let defaults = defaults.map(|(key, value)| (key.to_owned(), Value::text(value)));
+    let mut members: Vec<_> = defaults.collect();
+    if let Value::Struct(set) = shown_properties(image.into_iter().flat_map(|image| &image.rest)) {
+        members.extend(set);
+    }
+    Value::Struct(members)
+}
+
+/// The order in which the firmware of an HVM guest looks for something to boot; `None` for guests
+/// without firmware.
+fn boot_order(config: &DomainConfig) -> Option<String> {
+    let image = image(config, true)?;
+    Some(image.setting("boot").map_or_else(|| "cd".to_owned(), ToString::to_string))
+}
+
+fn boot_params(config: &DomainConfig) -> Value {
+    let order = boot_order(config).filter(|order| !order.is_empty());
+    let order = order.map(|order| ("order", order));
+    let others = config.notes.shown("HVM_boot_params").map(|(key, value)| (key, value.to_owned()));
+    map(order.into_iter().chain(others))
+}
+
+/// A size in bytes among the client data.
+fn stored_size(config: &DomainConfig, field: &str) -> Option<u128> {
+    config.notes.text(field).and_then(|text| text.parse().ok())
+}
+
+/// What a client set, but never more than the guest has at most.
+fn static_min(config: &DomainConfig) -> Value {
+    let max = u128::from(config.maxmem) << 20;
+    text(&stored_size(config, "memory_static_min").unwrap_or(0).min(max))
+}
+
+/// What a client set, but never more than the target; without it, the target.
+fn dynamic_min(config: &DomainConfig) -> Value {
+    let target = u128::from(config.memory) << 20;
+    text(&stored_size(config, "memory_dynamic_min").map_or(target, |min| min.min(target)))
+}
+
+/// Weight, cap and affinities, and the parameters that clients added.
+fn vcpus_params(config: &DomainConfig) -> Value {
+    let own = [("weight", config.cpu_weight.to_string()), ("cap", config.cpu_cap.to_string())];
+    let pinned = config.cpus.iter().enumerate().filter(|(_, cpus)| !cpus.is_empty());
+    let pinned: Vec<(String, String)> = pinned
+        .map(|(vcpu, cpus)| {
+            let cpus: Vec<String> = cpus.iter().map(|cpu| cpu.to_string()).collect();
+            (format!("cpumap{vcpu}"), cpus.join(","))
+        })
+        .collect();
+    let pinned = pinned.iter().map(|(key, cpus)| (key.as_str(), cpus.clone()));
+    let others = config.notes.shown("VCPUs_params").map(|(key, value)| (key, value.to_owned()));
+    map(own.into_iter().chain(pinned).chain(others))
+}
+
+/// All fields, in the order of a record.
+pub(super) const FIELDS: &[Field] = &[
+    Field::read("uuid", |_, uuid| Ok(text(&uuid))),
+    Field::read("power_state", |host, uuid| Ok(text(power_state(vm(host, uuid)?)))),
+    Field::read_write("name_label", |host, uuid| Ok(text(vm(host, uuid)?.name())), set::name),
+    Field::read_write(
+        "name_description",
+        |host, uuid| Ok(text(&config(host, uuid)?.description)),
+        set::description,
+    ),
+    Field::client_data("user_version", DataType::Text, |_, _| Ok(text("1"))),
+    Field::client_data("is_a_template", DataType::Flag, |_, _| Ok(Value::Bool(false))),
+    Field::read_write(
+        "auto_power_on",
+        |host, uuid| Ok(Value::Bool(config(host, uuid)?.on_xend_start == OnXendStart::Start)),
+        set::auto_power_on,
+    ),
+    Field::read("resident_on", |host, _| Ok(host.host_ref())),
+    Field::read_write(
+        "memory_static_min",
+        |host, uuid| Ok(static_min(config(host, uuid)?)),
+        set::memory_static_min,
+    ),
+    Field::read_write(
+        "memory_static_max",
+        |host, uuid| Ok(bytes_of_mib(config(host, uuid)?.maxmem)),
+        set::memory_static_max,
+    ),
+    Field::read_write(
+        "memory_dynamic_min",
+        |host, uuid| Ok(dynamic_min(config(host, uuid)?)),
+        set::memory_dynamic_min,
+    ),
+    Field::read_write(
+        "memory_dynamic_max",
+        |host, uuid| Ok(bytes_of_mib(config(host, uuid)?.memory)),
+        set::memory_dynamic_max,
+    ),
+    Field::read_write(
+        "VCPUs_params",
+        |host, uuid| Ok(vcpus_params(config(host, uuid)?)),
+        set::vcpus_params,
+    ),
+    Field::read_write(
+        "VCPUs_max",
+        |host, uuid| Ok(text(&config(host, uuid)?.vcpus)),
+        set::vcpus_max,
+    ),
+    Field::read_write(
+        "VCPUs_at_startup",
+        |host, uuid| Ok(text(&config(host, uuid)?.vcpu_avail.count_ones())),
+        set::vcpus_at_startup,
+    ),
+    Field::read_write(
+        "actions_after_shutdown",
+        |host, uuid| Ok(text(event_name(config(host, uuid)?.on_poweroff))),
+        set::after_shutdown,
+    ),
+    Field::read_write(
+        "actions_after_reboot",
+        |host, uuid| Ok(text(event_name(config(host, uuid)?.on_reboot))),
+        set::after_reboot,
+    ),
+    Field::read_write(
+        "actions_after_suspend",
+        |host, uuid| {
+            let stored = config(host, uuid)?.notes.text("actions_after_suspend");
+            Ok(text(stored.unwrap_or("restart")))
+        },
+        set::after_suspend,
+    ),
+    Field::read_write(
+        "actions_after_crash",
+        |host, uuid| Ok(text(event_name(config(host, uuid)?.on_crash))),
+        set::after_crash,
+    ),
+    Field::read("consoles", |host, uuid| CONSOLE.of_vm(host, uuid)),
+    Field::read("VIFs", |host, uuid| VIF.of_vm(host, uuid)),
+    Field::read("VBDs", |host, uuid| VBD.of_vm(host, uuid)),
+    Field::read("VTPMs", |host, uuid| VTPM.of_vm(host, uuid)),
+    Field::read("DPCIs", |host, uuid| DPCI.of_vm(host, uuid)),
+    Field::read("DSCSIs", |host, uuid| DSCSI.of_vm(host, uuid)),
+    Field::read("DSCSI_HBAs", |host, uuid| DSCSI_HBA.of_vm(host, uuid)),
+    Field::read("crash_dumps", |_, _| Ok(no_texts())),
+    Field::read("cpu_pool", pool_of_vm).needing(&[Need::Pools]),
+    Field::read_write(
+        "pool_name",
+        |host, uuid| Ok(text(&config(host, uuid)?.pool_name)),
+        set::pool_name,
+    ),
+    Field::read("tools_version", |_, _| Ok(map([]))),
+    Field::read_write(
+        "PV_bootloader",
+        |host, uuid| Ok(text(&config(host, uuid)?.bootloader)),
+        set::pv_bootloader,
+    ),
+    Field::read_write(
+        "PV_bootloader_args",
+        |host, uuid| Ok(text(&config(host, uuid)?.bootloader_args)),
+        set::pv_bootloader_args,
+    ),
+    Field::read_write(
+        "PV_kernel",
+        |host, uuid| pv_image(host, uuid, |image| image.kernel.to_string()),
+        set::pv_kernel,
+    ),
+    Field::read_write(
+        "PV_ramdisk",
+        |host, uuid| {
+            pv_image(host, uuid, |image| {
+                image.ramdisk.as_ref().map(ToString::to_string).unwrap_or_default()
+            })
+        },
+        set::pv_ramdisk,
+    ),
+    Field::read_write(
+        "PV_args",
+        |host, uuid| pv_image(host, uuid, |image| image.args.to_string()),
+        set::pv_args,
+    ),
+    Field::read_write(
+        "HVM_boot_policy",
+        |host, uuid| {
+            let is_hvm = image(config(host, uuid)?, true).is_some();
+            Ok(text(if is_hvm { "BIOS order" } else { "" }))
+        },
+        set::hvm_boot_policy,
+    ),
+    Field::read_write(
+        "HVM_boot_params",
+        |host, uuid| Ok(boot_params(config(host, uuid)?)),
+        set::hvm_boot_params,
+    ),
+    Field::read_write("platform", |host, uuid| Ok(platform(config(host, uuid)?)), set::platform),
+    Field::client_data("PCI_bus", DataType::Text, |_, _| Ok(text(""))),
+    Field::client_data("other_config", DataType::Map, |_, _| Ok(map([]))),
+    Field::read("domid", |host, uuid| {
+        Ok(text(&vm(host, uuid)?.domid().map_or(-1, |domid| i64::from(domid.0))))
+    }),
+    Field::read("is_control_domain", |host, uuid| Ok(Value::Bool(vm(host, uuid)?.is_privileged()))),
+    Field::read("metrics", |_, uuid| Ok(text(&metrics_uuid(uuid)))),
+    Field::read("guest_metrics", |_, uuid| Ok(text(&guest_metrics_uuid(uuid)))),
+    // There is no security module.
+    Field::read("security_label", |_, _| Ok(text(""))),
+];

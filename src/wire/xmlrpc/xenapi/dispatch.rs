@@ -1,0 +1,178 @@
+//! Making calls. The order of checks is xend's: the number of parameters, the session, the
+//! reference, and then the call itself.
+
+use super::catalog::{self, ASYNC};
+use super::failure::{Failure, FailureContext};
+use super::fetch::Fetcher;
+use super::host_view::{CallSession, HostView};
+use super::login;
+use super::next_events::next_events;
+use super::references::find_object;
+use super::schema::Action;
+use super::service::XenApi;
+use super::tasks::WAIT;
+use super::value_failure;
+use super::values::texts;
+use crate::core::caller::Caller;
+use crate::core::error::Error;
+use crate::core::model::Uuid;
+use crate::core::op::{Outcome, Query};
+use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::codec::Call;
+use crate::wire::xmlrpc::endpoint::LoginPolicy;
+use crate::wire::xmlrpc::value::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// The answer to a call, with its status.
+pub(crate) async fn answer(
+    api: &Arc<XenApi>,
+    policy: &LoginPolicy,
+    caller: &Caller,
+    call: &Call,
+) -> Value {
+    let outcome = if call.method.starts_with("session.login") {
+        login::log_in(api, policy, caller, call).await
+    } else {
+        perform(api, caller, call).await
+    };
+    let (status, name, value) = match outcome {
+        // An answer without a value is the empty string.
+        Ok(Value::Nil) => ("Success", "Value", Value::text("")),
+        Ok(value) => ("Success", "Value", value),
+        Err(failure) => ("Failure", "ErrorDescription", failure.description()),
+    };
+    Value::Struct(vec![("Status".to_owned(), Value::text(status)), (name.to_owned(), value)])
+}
+
+async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Value, Failure> {
+    let task = call.method.strip_prefix(ASYNC);
+    let name = task.unwrap_or(&call.method);
+    let (class, method) = catalog::find(name)
+        .filter(|(_, method)| task.is_none() || method.can_be_task())
+        .ok_or_else(|| Failure::new("MESSAGE_METHOD_UNKNOWN", [call.method.as_str()]))?;
+    if !method.param_count().contains(&call.params.len()) {
+        let expected = method.params().len().to_string();
+        let actual = call.params.len().to_string();
+        return Err(Failure::new(
+            "MESSAGE_PARAMETER_COUNT_MISMATCH",
+            [call.method.as_str(), &expected, &actual],
+        ));
+    }
+    let reference = text_param(call, 0);
+    let user = api.state.sessions.check(reference, api.context.engine().now())?;
+    let session = CallSession { reference: reference.to_owned(), user };
+    if task.is_some() {
+        return begin_task(api, caller, name, call, &session);
+    }
+    let args = Args { names: method.params(), values: &call.params };
+    let outcome = async {
+        let mut host = HostView::open(api, caller, session).await?;
+        let fetcher = Fetcher { engine: api.context.engine(), caller };
+        // Which objects there are can be among the facts.
+        for need in class.needs {
+            fetcher.fetch(&mut host, *need, None).await?;
+        }
+        let object = if method.is_on_object() {
+            let check = |uuid| (class.check)(&host, uuid);
+            Some(find_object(class.name, &args.text(1)?, check)?)
+        } else {
+            None
+        };
+        for need in method.needs(class) {
+            fetcher.fetch(&mut host, need, object).await?;
+        }
+        let action = method.make(class, &host, object, &args)?;
+        run(api, caller, &host, action).await
+    };
+    outcome.await.map_err(|failure| value_failure::complete(failure, method, &args))
+}
+
+/// A parameter; empty if it is no text.
+fn text_param(call: &Call, at: usize) -> &str {
+    match call.params.get(at) {
+        Some(Value::Text(text)) => text,
+        _ => "",
+    }
+}
+
+/// Begins a task that makes a call.
+fn begin_task(
+    api: &Arc<XenApi>,
+    caller: &Caller,
+    method: &str,
+    call: &Call,
+    session: &CallSession,
+) -> Result<Value, Failure> {
+    let task = api.state.new_uuid();
+    let tasks = &api.state.tasks;
+    let now = api.context.engine().now();
+    let stop = tasks.begin(task, method, &session.reference, &session.user, now)?;
+    tasks.set_vm(task, Uuid::try_parse(text_param(call, 1)).ok());
+    let call = Call { method: method.to_owned(), params: call.params.clone() };
+    api.context.spawn(run_task(api.clone(), caller.clone(), task, call, stop));
+    Ok(Value::text(task.to_string()))
+}
+
+async fn run_task(
+    api: Arc<XenApi>,
+    caller: Caller,
+    task: Uuid,
+    call: Call,
+    stop: CancellationToken,
+) {
+    let engine = api.context.engine();
+    if call.method == "VM.restore" {
+        // The file says which VM's progress it is.
+        let query = Query::Saved(text_param(&call, 1).into());
+        if let Ok(Outcome::Saved(config)) = engine.execute(&caller, query).await {
+            api.state.tasks.set_vm(task, config.uuid);
+        }
+    }
+    let work = Box::pin(perform(&api, &caller, &call));
+    // The driver of a domain stops what can be stopped, and the call says so.
+    let only_waits = call.method == WAIT;
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        () = stop.cancelled(), if only_waits => Err(Failure::not_allowed("The task was cancelled")),
+    };
+    api.state.tasks.end(task, outcome, engine.now());
+}
+
+async fn run(
+    api: &XenApi,
+    caller: &Caller,
+    host: &HostView,
+    action: Action,
+) -> Result<Value, Failure> {
+    match action {
+        Action::Answer(value) => Ok(value),
+        Action::LogOut => {
+            api.state.sessions.end(&host.session.reference);
+            Ok(Value::Nil)
+        }
+        Action::Wait(duration) => wait(api, duration).await,
+        Action::NextEvent => next_events(api, caller, &host.session).await,
+        Action::ListMethods => Ok(texts(catalog::all_methods())),
+        Action::ReadLog => Ok(Value::Text(api.context.log())),
+        Action::Execute { ops, context, reply } => {
+            let mut outcomes = Vec::with_capacity(ops.len());
+            for op in ops {
+                let outcome = api.context.engine().execute(caller, op).await;
+                outcomes.push(outcome.map_err(|error| Failure::from_error(error, &context))?);
+            }
+            Ok(reply(outcomes))
+        }
+    }
+}
+
+/// Waits, and not any longer when the daemon stops.
+async fn wait(api: &XenApi, duration: Duration) -> Result<Value, Failure> {
+    tokio::select! {
+        () = tokio::time::sleep(duration) => Ok(Value::Nil),
+        () = api.context.stopping().cancelled() => {
+            Err(Failure::from_error(Error::Stopping, &FailureContext::default()))
+        }
+    }
+}

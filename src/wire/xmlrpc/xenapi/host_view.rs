@@ -1,0 +1,256 @@
+//! The host as one call sees it: a snapshot, and what was fetched beside it.
+
+use super::events::Moment;
+use super::failure::{Failure, FailureContext};
+use super::fetched::Fetched;
+use super::index::{VdiIndex, VmIndex};
+use super::service::XenApi;
+use super::state::State;
+use super::values::text;
+use crate::core::caller::Caller;
+use crate::core::inventory::Inventory;
+use crate::core::model::{Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Notes, Uuid};
+use crate::core::op::{Outcome, Query};
+use crate::core::snapshot::{DomainView, Snapshot};
+use crate::wire::xmlrpc::context::XmlRpcSettings;
+use crate::wire::xmlrpc::object_ids::derived_uuid;
+use crate::wire::xmlrpc::value::Value;
+use std::collections::BTreeSet;
+#[cfg(test)]
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+/// The session that a call belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct CallSession {
+    pub(crate) reference: String,
+    /// The name that the user logged in with.
+    pub(crate) user: String,
+}
+
+/// The host at one moment, for one call.
+pub(crate) struct HostView {
+    /// The host's UUID.
+    pub(crate) host: Uuid,
+    pub(crate) info: Arc<HostInfo>,
+    pub(crate) figures: HostFigures,
+    pub(crate) inventory: Arc<Inventory>,
+    pub(crate) settings: XmlRpcSettings,
+    pub(crate) session: CallSession,
+    /// Sessions, tasks and other things that no snapshot holds.
+    pub(crate) state: Arc<State>,
+    pub(crate) now: SystemTime,
+    pub(crate) fetched: Fetched,
+    pub(crate) index: Arc<VmIndex>,
+    pub(crate) vdi_index: Arc<VdiIndex>,
+    snapshot: Arc<Snapshot>,
+    /// The names of all bridges, from their first use on.
+    pub(crate) bridges: OnceLock<BTreeSet<String>>,
+    /// VMs that [`vms`](Self::vms) has returned.
+    #[cfg(test)]
+    visited: AtomicUsize,
+}
+
+/// A device with its VM.
+#[derive(Clone, Copy)]
+pub(crate) struct VmDevice<'a> {
+    pub(crate) vm: &'a Arc<DomainView>,
+    pub(crate) device: &'a Device,
+    /// Whether the running VM has it, and not only the definition.
+    pub(crate) attached: bool,
+}
+
+impl HostView {
+    /// The host as it is now.
+    pub(crate) async fn open(
+        api: &XenApi,
+        caller: &Caller,
+        session: CallSession,
+    ) -> Result<Self, Failure> {
+        let engine = api.context.engine();
+        let failed = |error| Failure::from_error(error, &FailureContext::default());
+        let host = engine.execute(caller, Query::Host).await.map_err(failed)?;
+        let domains = engine.execute(caller, Query::Domains).await.map_err(failed)?;
+        let (Outcome::Host(info, figures), Outcome::Domains(snapshot)) = (host, domains) else {
+            return Err(Failure::new("INTERNAL_ERROR", ["The host cannot be read"]));
+        };
+        let inventory = engine.inventory();
+        Ok(Self {
+            host: api.context.host(),
+            info,
+            figures,
+            settings: api.context.settings(),
+            session,
+            state: api.state.clone(),
+            now: engine.now(),
+            fetched: Fetched::default(),
+            index: api.indices.vms(&snapshot),
+            vdi_index: api.indices.vdis(&inventory),
+            inventory,
+            snapshot,
+            bridges: OnceLock::new(),
+            #[cfg(test)]
+            visited: AtomicUsize::new(0),
+        })
+    }
+
+    /// What events of a session are compared with.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment::new(&self.snapshot, self.inventory.clone(), self.state.tasks.ended())
+    }
+
+    /// All VMs, sorted by name. A call about one object has no need of them.
+    pub(crate) fn vms(&self) -> impl Iterator<Item = &Arc<DomainView>> {
+        let vms = self.snapshot.domains();
+        #[cfg(test)]
+        let vms = vms.inspect(|_| {
+            self.visited.fetch_add(1, Ordering::Relaxed);
+        });
+        vms
+    }
+
+    pub(crate) fn vm(&self, uuid: Uuid) -> Option<&Arc<DomainView>> {
+        self.snapshot.by_uuid(&uuid)
+    }
+
+    pub(crate) fn vm_by_name(&self, name: &DomName) -> Option<&Arc<DomainView>> {
+        self.snapshot.by_name(name)
+    }
+
+    pub(crate) fn vm_by_domid(&self, domid: DomId) -> Option<&Arc<DomainView>> {
+        self.snapshot.by_domid(domid)
+    }
+
+    /// The VM with this name, domid or UUID.
+    pub(crate) fn find_vm(&self, name: &str) -> Option<&Arc<DomainView>> {
+        self.snapshot.find(&DomainRef::new(name))
+    }
+
+    /// These VMs, sorted by name.
+    pub(crate) fn sorted_vms(
+        &self,
+        uuids: impl IntoIterator<Item = Uuid>,
+    ) -> Vec<&Arc<DomainView>> {
+        let mut vms: Vec<_> = uuids.into_iter().filter_map(|uuid| self.vm(uuid)).collect();
+        vms.sort_by(|a, b| a.name().cmp(b.name()));
+        vms.dedup_by_key(|vm| vm.uuid);
+        vms
+    }
+
+    /// A device of any VM.
+    pub(crate) fn device(&self, uuid: Uuid) -> Option<VmDevice<'_>> {
+        let mut vms = self.index.vms_with_device(uuid).filter_map(|vm| self.vm(vm));
+        vms.find_map(|vm| devices(vm).find(|found| found.device.uuid() == Some(uuid)))
+    }
+
+    /// The VM that these are the metrics or the guest metrics of.
+    pub(crate) fn vm_of_metrics(&self, metrics: Uuid) -> Option<&Arc<DomainView>> {
+        self.vm(self.index.vm_of_metrics(metrics)?)
+    }
+
+    /// The VM that an object belongs to; `None` if it belongs to none.
+    pub(crate) fn vm_of_object(&self, object: Uuid) -> Option<&Arc<DomainView>> {
+        self.vm(object)
+            .or_else(|| self.vm_of_metrics(object))
+            .or_else(|| self.device(object).map(|found| found.vm))
+    }
+
+    /// The host's reference.
+    pub(crate) fn host_ref(&self) -> Value {
+        text(&self.host)
+    }
+
+    /// The UUID of an object that the host has by itself.
+    pub(crate) fn host_object(&self, name: &str) -> Uuid {
+        derived_uuid(self.host, name)
+    }
+
+    /// Client data of an object that is neither a VM nor a device.
+    pub(crate) fn notes(&self, object: Uuid) -> Notes {
+        self.inventory.notes(&object).cloned().unwrap_or_default()
+    }
+}
+
+/// All devices of a VM: those that the running VM has, then those that only its definition has.
+pub(crate) fn devices(vm: &Arc<DomainView>) -> impl Iterator<Item = VmDevice<'_>> {
+    let running = &vm.config.devices;
+    let attached = vm.facts.is_some();
+    let defined = vm.configs().nth(1).into_iter().flat_map(|config| &config.devices);
+    let only_defined = defined.filter(|device| {
+        device.uuid().is_some() && !running.iter().any(|one| one.uuid() == device.uuid())
+    });
+    let running = running.iter().map(move |device| VmDevice { vm, device, attached });
+    running.chain(only_defined.map(move |device| VmDevice { vm, device, attached: false }))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::core::model::{Scheduler, Topology};
+    use crate::wire::xmlrpc::xenapi::index::Indices;
+    use std::time::Duration;
+
+    /// The host's UUID in tests.
+    pub(crate) const HOST: Uuid = Uuid::from_u128(0xb05);
+
+    fn info() -> HostInfo {
+        let text = || "x".to_owned();
+        HostInfo {
+            uname: [text(), text(), text(), text(), text()],
+            topology: Topology {
+                cpus: 4,
+                nodes: 1,
+                cores_per_socket: 2,
+                threads_per_core: 2,
+                khz: 1_000_000,
+            },
+            hw_caps: text(),
+            virt_caps: text(),
+            total_memory: 1024,
+            xen_major: 4,
+            xen_minor: 17,
+            xen_extra: text(),
+            xen_caps: text(),
+            scheduler: Scheduler::Credit,
+            pagesize: 4096,
+            platform_params: text(),
+            changeset: text(),
+            commandline: text(),
+            compiled: [text(), text(), text(), text()],
+        }
+    }
+
+    impl HostView {
+        /// A host with these VMs, of which nothing was fetched.
+        pub(crate) fn of(snapshot: Snapshot) -> Self {
+            let inventory = Arc::default();
+            let indices = Indices::new(HOST);
+            Self {
+                host: HOST,
+                info: Arc::new(info()),
+                figures: HostFigures::default(),
+                settings: XmlRpcSettings {
+                    relocation_port: 8002,
+                    node_shutdown: false,
+                    own_uid: 0,
+                },
+                session: CallSession { reference: String::new(), user: "root".to_owned() },
+                state: Arc::new(State::new(|| Uuid::from_u128(1))),
+                now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
+                fetched: Fetched::default(),
+                index: indices.vms(&snapshot),
+                vdi_index: indices.vdis(&inventory),
+                inventory,
+                snapshot: Arc::new(snapshot),
+                bridges: OnceLock::new(),
+                visited: AtomicUsize::new(0),
+            }
+        }
+
+        /// How many VMs [`vms`](Self::vms) has returned since this was last asked.
+        pub(crate) fn take_visited(&self) -> usize {
+            self.visited.swap(0, Ordering::Relaxed)
+        }
+    }
+}

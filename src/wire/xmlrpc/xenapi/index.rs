@@ -1,0 +1,338 @@
+//! Indices of all VMs' objects: looking up one object costs the same with 10 or 10,000 VMs.
+//!
+//! An index is kept between calls and follows the snapshot's configurations: a change of one VM's
+//! configuration costs that VM, and new figures cost nothing. It says which VM an object belongs
+//! to; the object itself comes from the call's own snapshot.
+
+use crate::core::inventory::Inventory;
+use crate::core::model::{Device, DomainConfig, Text, Uuid};
+use crate::core::snapshot::Snapshot;
+use crate::wire::xmlrpc::object_ids::derived_uuid;
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
+use std::collections::{HashMap, HashSet};
+use std::iter::successors;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Names of the objects beside a VM whose UUIDs follow from the VM's.
+pub(crate) const METRICS: &str = "metrics";
+pub(crate) const GUEST_METRICS: &str = "guest_metrics";
+
+/// The UUID of the VDI of a disk that is no image of the inventory.
+pub(crate) fn implied_vdi(host: Uuid, uname: &Text) -> Uuid {
+    derived_uuid(host, &format!("VDI {uname}"))
+}
+
+/// Which VMs have something. Copies share their structure.
+#[derive(Clone)]
+struct Users<K: Ord + Clone>(RedBlackTreeSetSync<(K, Uuid)>);
+
+impl<K: Ord + Clone> Users<K> {
+    fn new() -> Self {
+        Self(RedBlackTreeSetSync::new_sync())
+    }
+
+    fn of(&self, key: K) -> impl Iterator<Item = Uuid> {
+        let range = (key.clone(), Uuid::nil())..=(key, Uuid::max());
+        self.0.range(range).map(|(_, vm)| *vm)
+    }
+
+    /// Everything that some VM has, once.
+    fn keys(&self) -> impl Iterator<Item = &K> {
+        let next = move |(key, _): &&(K, Uuid)| {
+            let after = Bound::Excluded((key.clone(), Uuid::max()));
+            self.0.range((after, Bound::Unbounded)).next()
+        };
+        successors(self.0.first(), next).map(|(key, _)| key)
+    }
+
+    fn insert(&mut self, key: K, vm: Uuid) {
+        self.0.insert_mut((key, vm));
+    }
+
+    fn remove(&mut self, key: K, vm: Uuid) {
+        self.0.remove_mut(&(key, vm));
+    }
+}
+
+/// The objects of all VMs, by their UUIDs and names.
+#[derive(Clone)]
+pub(crate) struct VmIndex {
+    host: Uuid,
+    /// The `config_generation` of the snapshot that it was last brought up to.
+    generation: u64,
+    /// The configurations that are in the index, by VM.
+    indexed: HashTrieMapSync<Uuid, Vec<Arc<DomainConfig>>>,
+    /// The VMs of metrics and of guest metrics.
+    metrics: HashTrieMapSync<Uuid, Uuid>,
+    devices: Users<Uuid>,
+    /// By the VDI that a disk's configuration names.
+    vdis: Users<Uuid>,
+    /// By the `uname` of a disk.
+    unames: Users<Text>,
+    /// The `uname`s of disks, by the UUIDs of their implied VDIs.
+    implied_vdis: RedBlackTreeMapSync<Uuid, Text>,
+    /// By the bridge of an interface; `None` for the default bridge.
+    bridges: Users<Option<Text>>,
+}
+
+impl VmIndex {
+    fn new(host: Uuid) -> Self {
+        Self {
+            host,
+            generation: 0,
+            indexed: HashTrieMapSync::new_sync(),
+            metrics: HashTrieMapSync::new_sync(),
+            devices: Users::new(),
+            vdis: Users::new(),
+            unames: Users::new(),
+            implied_vdis: RedBlackTreeMapSync::new_sync(),
+            bridges: Users::new(),
+        }
+    }
+
+    /// The VM that these are the metrics or the guest metrics of.
+    pub(crate) fn vm_of_metrics(&self, metrics: Uuid) -> Option<Uuid> {
+        self.metrics.get(&metrics).copied()
+    }
+
+    /// The VMs with a device of this UUID; more than one if clients gave it twice.
+    pub(crate) fn vms_with_device(&self, device: Uuid) -> impl Iterator<Item = Uuid> {
+        self.devices.of(device)
+    }
+
+    /// The VMs with a disk whose configuration names this VDI.
+    pub(crate) fn vms_with_vdi(&self, vdi: Uuid) -> impl Iterator<Item = Uuid> {
+        self.vdis.of(vdi)
+    }
+
+    /// The VMs with a disk of this `uname`.
+    pub(crate) fn vms_with_uname(&self, uname: &Text) -> impl Iterator<Item = Uuid> {
+        self.unames.of(uname.clone())
+    }
+
+    /// The `uname`s of all VMs' disks.
+    pub(crate) fn unames(&self) -> impl Iterator<Item = &Text> {
+        self.unames.keys()
+    }
+
+    /// The `uname` behind the implied VDI of a disk.
+    pub(crate) fn uname_of_implied_vdi(&self, vdi: Uuid) -> Option<&Text> {
+        self.implied_vdis.get(&vdi)
+    }
+
+    /// The implied VDIs of all VMs' disks with their `uname`s, sorted by UUID.
+    pub(crate) fn implied_vdis(&self) -> impl Iterator<Item = (Uuid, &Text)> {
+        self.implied_vdis.iter().map(|(vdi, uname)| (*vdi, uname))
+    }
+
+    /// The VMs with an interface on this bridge; `None` for the default bridge.
+    pub(crate) fn vms_on_bridge(&self, bridge: Option<Text>) -> impl Iterator<Item = Uuid> {
+        self.bridges.of(bridge)
+    }
+
+    /// The bridges that some interface names.
+    pub(crate) fn bridges(&self) -> impl Iterator<Item = &Text> {
+        self.bridges.keys().filter_map(Option::as_ref)
+    }
+
+    /// Brings the index up to a snapshot. The number of VMs that were looked at.
+    fn update(&mut self, snapshot: &Snapshot) -> usize {
+        let changed = snapshot.configs_changed_since(self.generation);
+        let changed = changed.map(|changed| changed.copied().collect::<HashSet<Uuid>>());
+        let changed = changed.unwrap_or_else(|| {
+            *self = Self::new(self.host);
+            snapshot.domains().map(|view| view.uuid).collect()
+        });
+        for vm in &changed {
+            self.update_vm(*vm, snapshot);
+        }
+        self.generation = snapshot.config_generation;
+        changed.len()
+    }
+
+    fn update_vm(&mut self, vm: Uuid, snapshot: &Snapshot) {
+        for config in self.indexed.get(&vm).cloned().unwrap_or_default() {
+            self.remove(vm, &config);
+        }
+        let Some(view) = snapshot.by_uuid(&vm) else {
+            self.indexed.remove_mut(&vm);
+            for name in [METRICS, GUEST_METRICS] {
+                self.metrics.remove_mut(&derived_uuid(vm, name));
+            }
+            return;
+        };
+        if !self.indexed.contains_key(&vm) {
+            for name in [METRICS, GUEST_METRICS] {
+                self.metrics.insert_mut(derived_uuid(vm, name), vm);
+            }
+        }
+        let configs: Vec<Arc<DomainConfig>> = view.configs().cloned().collect();
+        for config in &configs {
+            self.insert(vm, config);
+        }
+        self.indexed.insert_mut(vm, configs);
+    }
+
+    fn insert(&mut self, vm: Uuid, config: &DomainConfig) {
+        for device in &config.devices {
+            if let Some(uuid) = device.uuid() {
+                self.devices.insert(uuid, vm);
+            }
+            match device {
+                Device::Block(block) => {
+                    if let Some(vdi) = block.vdi {
+                        self.vdis.insert(vdi, vm);
+                    }
+                    if !block.uname.is_empty() {
+                        let vdi = implied_vdi(self.host, &block.uname);
+                        self.implied_vdis.insert_mut(vdi, block.uname.clone());
+                        self.unames.insert(block.uname.clone(), vm);
+                    }
+                }
+                Device::Vif(vif) => self.bridges.insert(vif.bridge.clone(), vm),
+                _ => {}
+            }
+        }
+    }
+
+    fn remove(&mut self, vm: Uuid, config: &DomainConfig) {
+        for device in &config.devices {
+            if let Some(uuid) = device.uuid() {
+                self.devices.remove(uuid, vm);
+            }
+            match device {
+                Device::Block(block) => {
+                    if let Some(vdi) = block.vdi {
+                        self.vdis.remove(vdi, vm);
+                    }
+                    self.unames.remove(block.uname.clone(), vm);
+                    if self.unames.of(block.uname.clone()).next().is_none() {
+                        self.implied_vdis.remove_mut(&implied_vdi(self.host, &block.uname));
+                    }
+                }
+                Device::Vif(vif) => self.bridges.remove(vif.bridge.clone(), vm),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The VDIs of an inventory, by the `uname` of disks that use them.
+pub(crate) struct VdiIndex {
+    inventory: Arc<Inventory>,
+    by_uname: HashMap<Text, Uuid>,
+}
+
+impl VdiIndex {
+    fn new(inventory: Arc<Inventory>) -> Self {
+        let mut by_uname = HashMap::new();
+        for (item, vdi) in inventory.vdis().filter(|(_, vdi)| !vdi.location.is_empty()) {
+            by_uname.entry(vdi.uname()).or_insert(item.uuid);
+        }
+        Self { inventory, by_uname }
+    }
+
+    pub(crate) fn vdi(&self, uname: &Text) -> Option<Uuid> {
+        self.by_uname.get(uname).copied()
+    }
+
+    pub(crate) fn unames(&self) -> impl Iterator<Item = &Text> {
+        self.by_uname.keys()
+    }
+}
+
+/// The current indices, shared between calls.
+pub(crate) struct Indices {
+    vms: Mutex<Arc<VmIndex>>,
+    vdis: Mutex<Arc<VdiIndex>>,
+}
+
+impl Indices {
+    /// Indices of the host with this UUID.
+    pub(crate) fn new(host: Uuid) -> Self {
+        Self {
+            vms: Mutex::new(Arc::new(VmIndex::new(host))),
+            vdis: Mutex::new(Arc::new(VdiIndex::new(Arc::default()))),
+        }
+    }
+
+    /// An index that is at least as new as the snapshot.
+    pub(crate) fn vms(&self, snapshot: &Snapshot) -> Arc<VmIndex> {
+        let mut current = self.vms.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.generation < snapshot.config_generation {
+            Arc::make_mut(&mut current).update(snapshot);
+        }
+        current.clone()
+    }
+
+    pub(crate) fn vdis(&self, inventory: &Arc<Inventory>) -> Arc<VdiIndex> {
+        let mut current = self.vdis.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&current.inventory, inventory) {
+            *current = Arc::new(VdiIndex::new(inventory.clone()));
+        }
+        current.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{DomName, Vif};
+    use crate::core::snapshot::tests::{running, snapshot, with_domains};
+
+    const HOST: Uuid = Uuid::from_u128(0xb05);
+
+    fn device(number: u32) -> Uuid {
+        Uuid::from_u128(0xd0_0000 + u128::from(number))
+    }
+
+    /// A VM with one interface.
+    fn config(number: u32, bridge: &str) -> DomainConfig {
+        let mut config = DomainConfig::new(DomName::adopted(&format!("d{number}")), 64);
+        let bridge = Some(bridge.into());
+        let uuid = Some(device(number));
+        config.devices.push(Device::Vif(Vif { bridge, uuid, ..Vif::default() }));
+        config
+    }
+
+    #[test]
+    fn an_index_costs_what_has_changed() {
+        for count in [10_u32, 1_000] {
+            let vms = (1..=count).map(|number| running(number, config(number, "br0")));
+            let first = with_domains(snapshot(&[]), vms);
+            let mut index = VmIndex::new(HOST);
+            assert_eq!(index.update(&first), count as usize);
+            assert_eq!(index.update(&first), 0);
+            let second = with_domains(first, [running(7, config(7, "br1"))]);
+            assert_eq!(index.update(&second), 1, "of {count}");
+            let on = |bridge: &str| index.vms_on_bridge(Some(bridge.into())).count();
+            assert_eq!((on("br0"), on("br1")), (count as usize - 1, 1));
+            assert_eq!(index.bridges().collect::<Vec<_>>(), ["br0", "br1"]);
+        }
+    }
+
+    #[test]
+    fn an_index_that_is_too_old_is_built_anew() {
+        let mut index = VmIndex::new(HOST);
+        let mut vms = with_domains(snapshot(&[]), [running(1, config(1, "br0"))]);
+        index.update(&vms);
+        for _ in 0..5_000 {
+            vms = with_domains(vms, [running(2, config(2, "br1"))]);
+        }
+        assert_eq!(index.update(&vms), 2);
+        let second = Uuid::from_u128(2);
+        assert_eq!(index.vms_with_device(device(2)).collect::<Vec<_>>(), [second]);
+        assert_eq!(index.vm_of_metrics(derived_uuid(second, METRICS)), Some(second));
+    }
+
+    #[test]
+    fn a_vm_that_has_gone_leaves_nothing_behind() {
+        let mut index = VmIndex::new(HOST);
+        let one = with_domains(snapshot(&[]), [running(1, config(1, "br0"))]);
+        index.update(&one);
+        index.update_vm(Uuid::from_u128(1), &snapshot(&[]));
+        assert!(index.indexed.is_empty() && index.metrics.is_empty());
+        assert!(index.devices.0.is_empty() && index.bridges.0.is_empty());
+    }
+}

@@ -1,0 +1,66 @@
+//! VMs and their metrics.
+
+use crate::core::lifecycle::State;
+use crate::core::model::{DomainRef, ShutdownReason, Uuid};
+use crate::core::op::{Change, DomainOp, Op};
+use crate::core::snapshot::DomainView;
+use crate::wire::xmlrpc::object_ids::derived_uuid;
+use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
+use crate::wire::xmlrpc::xenapi::host_view::HostView;
+use crate::wire::xmlrpc::xenapi::index::{GUEST_METRICS, METRICS};
+use std::sync::Arc;
+
+/// A VM's state in the words of the Xen-API. One that is on its way down is halted.
+pub(crate) fn power_state(vm: &DomainView) -> &'static str {
+    match vm.state() {
+        State::Paused => "Paused",
+        State::Running | State::Building => "Running",
+        State::Suspended | State::Stopped(ShutdownReason::Suspend) => "Suspended",
+        State::Stopped(ShutdownReason::Crash) => "Crashed",
+        State::Halted | State::Stopped(_) | State::Dying | State::Gone => "Halted",
+    }
+}
+
+pub(crate) fn vm(host: &HostView, uuid: Uuid) -> Result<&Arc<DomainView>, Failure> {
+    host.vm(uuid).ok_or_else(|| Failure::no_object("VM", &uuid))
+}
+
+/// The UUID of the metrics of a VM or of one of the host's cards. Those of a VM's disks and
+/// interfaces have the device's own UUID.
+pub(crate) fn metrics_uuid(of: Uuid) -> Uuid {
+    derived_uuid(of, METRICS)
+}
+
+pub(crate) fn guest_metrics_uuid(vm: Uuid) -> Uuid {
+    derived_uuid(vm, GUEST_METRICS)
+}
+
+/// The VM of these metrics.
+pub(crate) fn vm_of_metrics(host: &HostView, metrics: Uuid) -> Result<&Arc<DomainView>, Failure> {
+    let vm = host.vm_of_metrics(metrics).filter(|vm| metrics_uuid(vm.uuid) == metrics);
+    vm.ok_or_else(|| Failure::no_object("VM_metrics", &metrics))
+}
+
+/// The VM of these guest metrics.
+pub(crate) fn vm_of_guest_metrics(
+    host: &HostView,
+    metrics: Uuid,
+) -> Result<&Arc<DomainView>, Failure> {
+    let vm = host.vm_of_metrics(metrics).filter(|vm| guest_metrics_uuid(vm.uuid) == metrics);
+    vm.ok_or_else(|| Failure::no_object("VM_guest_metrics", &metrics))
+}
+
+/// An operation on a VM.
+pub(crate) fn vm_op(vm: Uuid, op: DomainOp) -> Op {
+    Change::Domain(DomainRef::new(vm.to_string()), op).into()
+}
+
+/// The context of an operation on a VM that should run.
+pub(crate) fn vm_context(vm: &DomainView) -> FailureContext {
+    FailureContext {
+        object: vm.uuid.to_string(),
+        power_state: power_state(vm),
+        wanted_state: "Running",
+        ..FailureContext::default()
+    }
+}

@@ -1,0 +1,233 @@
+//! The types of the table of classes: fields with their getters and setters, and calls.
+
+use super::failure::{Failure, FailureContext};
+use super::fetched::Need;
+use super::host_view::HostView;
+use crate::core::model::Uuid;
+use crate::core::op::{Op, Outcome};
+use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::value::Value;
+use std::time::Duration;
+
+/// A class of objects.
+pub(crate) struct Class {
+    pub(crate) name: &'static str,
+    /// All objects, in their order if they have one.
+    pub(crate) all: fn(&HostView) -> Result<Vec<Uuid>, Failure>,
+    /// Fails with `HANDLE_INVALID` if there is no such object.
+    pub(crate) check: fn(&HostView, Uuid) -> Result<(), Failure>,
+    /// A shorter way than looking at the `name_label` of all objects.
+    pub(crate) by_label: Option<fn(&HostView, &str) -> Vec<Uuid>>,
+    /// The facts that `all` and `check` read.
+    pub(crate) needs: &'static [Need],
+    pub(crate) data_store: DataStore,
+    pub(crate) fields: &'static [Field],
+    /// Calls that do not derive from fields. One with the name of a derived call replaces it.
+    pub(crate) calls: &'static [ClassCall],
+}
+
+impl Class {
+    /// A class without objects, fields and calls.
+    pub(crate) const EMPTY: Self = Self {
+        name: "",
+        all: |_| Ok(vec![]),
+        check: |_, uuid| Err(Failure::no_object("", &uuid)),
+        by_label: None,
+        needs: &[],
+        data_store: DataStore::Inventory,
+        fields: &[],
+        calls: &[],
+    };
+}
+
+/// Where client data of a class's objects is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DataStore {
+    /// In the VM's configuration.
+    Vm,
+    /// In the VM's configuration, with the device.
+    Device,
+    Inventory,
+}
+
+/// The type of a field with client data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DataType {
+    Text,
+    Flag,
+    /// Texts by their keys.
+    Map,
+}
+
+/// Reads a field of an object.
+pub(crate) type Getter = fn(&HostView, Uuid) -> Result<Value, Failure>;
+
+/// What a field is read from.
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    /// A fact.
+    Fact(Getter),
+    /// Client data, which has no effect; the getter's value until a client sets it.
+    ClientData(DataType, Getter),
+    /// A map of facts, with client data under other keys.
+    FactsAndClientData(Getter),
+}
+
+impl Source {
+    /// The type of its client data; `None` if it has none.
+    pub(crate) const fn client_data(self) -> Option<DataType> {
+        match self {
+            Self::Fact(_) => None,
+            Self::ClientData(kind, _) => Some(kind),
+            Self::FactsAndClientData(_) => Some(DataType::Map),
+        }
+    }
+}
+
+/// How a field is set.
+#[derive(Clone, Copy)]
+pub(crate) enum Setter {
+    ReadOnly,
+    By(Make),
+    /// As client data. The entries of a map can be set one by one.
+    ClientData,
+}
+
+/// A field of an object: a member of its record, with the getter `get_NAME`.
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) source: Source,
+    /// `set_NAME`, and for a map of client data `add_to_NAME` and `remove_from_NAME`.
+    pub(crate) setter: Setter,
+    /// The facts that the getter reads.
+    pub(crate) needs: &'static [Need],
+}
+
+impl Field {
+    pub(crate) const fn read(name: &'static str, get: Getter) -> Self {
+        Self { name, source: Source::Fact(get), setter: Setter::ReadOnly, needs: &[] }
+    }
+
+    pub(crate) const fn read_write(name: &'static str, get: Getter, set: Make) -> Self {
+        Self { name, source: Source::Fact(get), setter: Setter::By(set), needs: &[] }
+    }
+
+    pub(crate) const fn client_data(name: &'static str, kind: DataType, initial: Getter) -> Self {
+        let source = Source::ClientData(kind, initial);
+        Self { name, source, setter: Setter::ClientData, needs: &[] }
+    }
+
+    pub(crate) const fn facts_and_client_data(name: &'static str, facts: Getter) -> Self {
+        let source = Source::FactsAndClientData(facts);
+        Self { name, source, setter: Setter::ClientData, needs: &[] }
+    }
+
+    pub(crate) const fn needing(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// Client data that is given when the object is created, and stays.
+    pub(crate) const fn fixed(mut self) -> Self {
+        self.setter = Setter::ReadOnly;
+        self
+    }
+
+    /// Whether its entries can be set one by one.
+    pub(crate) fn is_settable_map(&self) -> bool {
+        matches!(
+            (self.source.client_data(), self.setter),
+            (Some(DataType::Map), Setter::ClientData)
+        )
+    }
+}
+
+/// Turns a call into an action. Parameters are counted from the session, which is the first. The
+/// UUID is the object's that the second one names; the host's for a call without an object.
+pub(crate) type Make = fn(&HostView, Uuid, &Args<'_>) -> Result<Action, Failure>;
+
+/// A call that does not derive from a field.
+pub(crate) struct ClassCall {
+    pub(crate) name: &'static str,
+    /// The names of the parameters, the session first.
+    pub(crate) params: &'static [&'static str],
+    /// How many of the last parameters can be left out.
+    pub(crate) optional: usize,
+    /// Whether the second parameter is an object of the class.
+    pub(crate) on_object: bool,
+    /// The facts that `make` reads.
+    pub(crate) needs: &'static [Need],
+    pub(crate) make: Make,
+}
+
+impl ClassCall {
+    /// A call for one object.
+    pub(crate) const fn on_object(
+        name: &'static str,
+        params: &'static [&'static str],
+        make: Make,
+    ) -> Self {
+        Self { name, params, optional: 0, on_object: true, needs: &[], make }
+    }
+
+    /// A call without an object, such as `create`.
+    pub(crate) const fn on_class(
+        name: &'static str,
+        params: &'static [&'static str],
+        make: Make,
+    ) -> Self {
+        Self { name, params, optional: 0, on_object: false, needs: &[], make }
+    }
+
+    pub(crate) const fn needing(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    pub(crate) const fn optional(mut self, count: usize) -> Self {
+        self.optional = count;
+        self
+    }
+
+    /// The field that it sets: `VCPUs_params` of `add_to_VCPUs_params_live`.
+    pub(crate) fn field(&self) -> &'static str {
+        let name = self.name.strip_suffix("_live").unwrap_or(self.name);
+        let setters = ["set_", "add_to_", "remove_from_"];
+        setters.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
+    }
+}
+
+/// Turns the outcomes of operations into an answer.
+pub(crate) type Reply = Box<dyn FnOnce(Vec<Outcome>) -> Value + Send>;
+
+/// What a call comes to.
+pub(crate) enum Action {
+    /// The answer is known.
+    Answer(Value),
+    /// Operations for the engine, one after the other until one fails.
+    Execute {
+        ops: Vec<Op>,
+        context: FailureContext,
+        reply: Reply,
+    },
+    LogOut,
+    /// Wait for the next events.
+    NextEvent,
+    Wait(Duration),
+    /// Answer with the names of all methods.
+    ListMethods,
+    /// Answer with the daemon's log.
+    ReadLog,
+}
+
+impl Action {
+    /// Operations whose outcome is not shown.
+    pub(crate) fn execute(ops: Vec<Op>, context: FailureContext) -> Self {
+        Self::Execute { ops, context, reply: Box::new(|_| Value::Nil) }
+    }
+
+    /// Operations that create an object.
+    pub(crate) fn create(ops: Vec<Op>, context: FailureContext, uuid: Uuid) -> Self {
+        Self::Execute { ops, context, reply: Box::new(move |_| Value::text(uuid.to_string())) }
+    }
+}

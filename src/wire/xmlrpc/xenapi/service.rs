@@ -1,0 +1,22 @@
+//! The Xen-API of one daemon.
+
+use super::index::Indices;
+use super::state::State;
+use crate::wire::xmlrpc::context::Context;
+use std::sync::Arc;
+
+/// Everything that calls share.
+pub(crate) struct XenApi {
+    pub(crate) context: Arc<Context>,
+    pub(crate) state: Arc<State>,
+    pub(crate) indices: Indices,
+}
+
+impl XenApi {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        let engine = context.engine().clone();
+        let state = Arc::new(State::new(move || engine.new_uuid()));
+        let indices = Indices::new(context.host());
+        Self { context, state, indices }
+    }
+}

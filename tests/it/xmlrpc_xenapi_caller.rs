@@ -1,0 +1,50 @@
+//! A request that does not say where it comes from is refused on the XML-RPC wire.
+
+use crate::sim_support::{TestClock, open};
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use xend::core::caller::Caller;
+use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::os::{OsEntropy, SystemClock};
+use xend::store::DirStore;
+use xend::wire::relocation::TcpTransport;
+use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
+
+/// A call of `xend.domains` with this caller.
+async fn domains(wire: &XmlRpc, caller: Option<Caller>) -> Result<Value, (i64, String)> {
+    let body = Body::from(codec::call("xend.domains", &[Value::Int(0)]));
+    let mut request = Request::post("/").body(body).unwrap();
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+    }
+    let router = wire.router(Endpoint::XenApi(LoginPolicy::Trust));
+    let answer = router.oneshot(request).await.unwrap();
+    let answer = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    codec::read_answer(std::str::from_utf8(&answer).unwrap(), &Limits::default()).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_without_a_caller_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let outside = EnginePorts {
+        hypervisor: Arc::new(open(&dir.path().join("sim"), &TestClock::new())),
+        store: Arc::new(DirStore::open(dir.path()).unwrap()),
+        transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(OsEntropy),
+    };
+    let engine = Engine::start(outside, Settings::default()).await.unwrap();
+    let host = engine.host_uuid().await.unwrap();
+    let settings = || XmlRpcSettings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
+    let wire = XmlRpc::new(engine, host, settings, String::new, CancellationToken::new());
+    let names = Value::Array(vec![Value::text("Domain-0")]);
+    assert_eq!(domains(&wire, Some(Caller::internal())).await, Ok(names));
+    let (code, reason) = domains(&wire, None).await.unwrap_err();
+    assert_eq!(code, 1);
+    assert!(reason.contains("where this call comes from"), "{reason}");
+}
