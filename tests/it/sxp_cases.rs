@@ -192,7 +192,8 @@ fn samples_read_or_fail_with_a_position() {
         eprintln!("skipped: no samples at {}", samples.display());
         return;
     }
-    let (mut read, mut failed) = (0, 0);
+    let mut read = 0;
+    let mut failed = 0;
     for path in files(&samples) {
         let text = fs::read(&path).unwrap();
         match read_one(&text, &Limits::DEFAULT) {

@@ -115,7 +115,7 @@ pub(crate) fn keep_entries(
     at: usize,
 ) {
     for (key, value) in old {
-        if args.leaves(at, &key) || Property::is_secret_key(&key) {
+        if args.has_nil_member(at, &key) || Property::is_secret_key(&key) {
             new.entry(key).or_insert(value);
         }
     }
