@@ -256,7 +256,8 @@ fn the_machines_own_users_log_in_by_pam() {
     std::fs::write(at("services/login"), service).unwrap();
     std::fs::write(at("users"), "joe:geheim:login\nann:geheim:other\n").unwrap();
     std::fs::write(at("config.sxp"), "(xen-api-server ((127.0.0.1:0 pam)))").unwrap();
-    let (config, services) = (dir.path().join("config.sxp"), at("services"));
+    let config = dir.path().join("config.sxp");
+    let services = at("services");
     let environment = [
         ("LD_PRELOAD", "libpam_wrapper.so"),
         ("PAM_WRAPPER", "1"),
@@ -292,7 +293,8 @@ fn has_blank_text(xml: &str) -> bool {
 fn every_listener_lists_its_methods() {
     let dir = prepared();
     let path = |name: &str| dir.path().join(name);
-    let (legacy, api) = (path("legacy"), path("api"));
+    let legacy = path("legacy");
+    let api = path("api");
     let config = path("config.sxp");
     let listeners = "(127.0.0.1:0 none) (127.0.0.1:0 password)";
     let text_of = format!(
