@@ -3,6 +3,7 @@
 use crate::http_support::{Daemon, Door, ask, encoded, guest};
 use crate::xenapi_support::{Client, members, slow_vm, strings, text};
 use nix::sys::signal::Signal;
+use std::path::Path;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
 

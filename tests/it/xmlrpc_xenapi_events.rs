@@ -1,7 +1,7 @@
 //! The Xen-API's events.
 
 use crate::http_support::guest;
-use crate::xenapi_support::{Client, as_text, members, strings, text};
+use crate::xenapi_support::{Client, as_text, members, text};
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
