@@ -47,7 +47,7 @@ fn a_save_that_is_under_way_is_completed() {
 fn a_waiting_call_is_answered() {
     let client = Client::new();
     assert_eq!(client.daemon.create(&guest("web", "")).code, 201);
-    // Nobody makes events of this class.
+    // There are no events of this class.
     let classes = Value::Array(vec![text("SR")]);
     client.call("event.register", &[classes]).unwrap();
     client.call("Async.debug.wait", &[text("600")]).unwrap();
