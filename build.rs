@@ -1,7 +1,7 @@
-//! Compiles the C side of the libxl backend, if the feature `xen` wants it.
+//! Compiles the C files of the libxl backend, with the feature `xen`.
 
 fn main() {
-    for file in ["shim.c", "shim.h", "events.c"] {
+    for file in ["shim.c", "shim.h", "context.h", "events.c"] {
         println!("cargo:rerun-if-changed=src/backend/libxl/{file}");
     }
     #[cfg(feature = "xen")]
@@ -13,8 +13,10 @@ fn xen() {
     let mut shim = cc::Build::new();
     shim.files(["src/backend/libxl/shim.c", "src/backend/libxl/events.c"])
         .warnings(true)
-        .extra_warnings(true);
-    // After the shim, whose symbols they have.
+        .extra_warnings(true)
+        // Functions that are not static must be declared in shim.h or context.h.
+        .flag("-Wmissing-prototypes");
+    // They are linked after the shim, which uses their symbols.
     let mut libraries = Vec::new();
     for name in ["xenlight", "xentoollog", "xencontrol", "xenstore"] {
         match pkg_config::Config::new().cargo_metadata(false).probe(name) {

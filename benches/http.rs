@@ -1,8 +1,8 @@
-//! The HTTP interface beside a bare axum handler that returns the same bytes from memory.
+//! The HTTP interface compared with a bare axum handler that returns the same bytes from memory.
 //!
-//! Both are served by the same server code over real TCP, in alternating blocks, so that what is
-//! printed is a ratio of one run: the machine's speed cancels out. Run with `cargo bench --bench
-//! http`; `-- --test` runs a few rounds only.
+//! Both are served by the same server code over real TCP, in alternating blocks. The ratio of one
+//! run is printed, so that the machine's speed cancels out. Run with `cargo bench --bench http`;
+//! `-- --test` runs a few rounds only.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,21 +12,19 @@
     reason = "a benchmark fails by a panic"
 )]
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use xend::backend::sim::{Sim, SimSettings};
-use xend::cli::RunOptions;
-use xend::config::{Config, Environment, Switch};
+use xend::config::{Config, Environment, RunOptions, Switch};
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
 use xend::os::{OsEntropy, SystemClock};
@@ -34,10 +32,10 @@ use xend::server::{Guard, Inherited, Listener, Server, listen};
 use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
-use xend::wire::http::{self, Http};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::http::{Http, HttpSettings};
+use xend::wire::relocation::TcpTransport;
 
-/// Connections that ask at the same time.
+/// The number of concurrent connections.
 const CONNECTIONS: usize = 4;
 
 fn main() {
@@ -51,7 +49,7 @@ fn main() {
     });
 }
 
-/// Requests per second, ours and the bare handler's.
+/// Measures requests per second of the HTTP interface and of the bare handler.
 async fn throughput(domains: u32, quick: bool) {
     let (host, _dir) = Host::with(domains).await;
     for (what, target, aim) in [
@@ -71,7 +69,9 @@ async fn throughput(domains: u32, quick: bool) {
         let size = body.len();
         let bare = serve(bare(body)).await;
         let block = Duration::from_millis(if quick { 20 } else { 250 });
-        let (mut ratios, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ratios = Vec::new();
+        let mut ours = Vec::new();
+        let mut theirs = Vec::new();
         for _ in 0..if quick { 2 } else { 12 } {
             let a = requests_per_second(host.ours, &request, block).await;
             let b = requests_per_second(bare, &request, block).await;
@@ -80,7 +80,8 @@ async fn throughput(domains: u32, quick: bool) {
             theirs.push(b);
         }
         println!(
-            "{what} ratio at {domains} domains: {:.2} (aim {aim}); {:.0} requests/s, bare {:.0}, {size} bytes, {:.0} MB/s",
+            "{what} ratio at {domains} domains: {:.2} (aim {aim}); {:.0} requests/s, bare {:.0}, \
+             {size} bytes, {:.0} MB/s",
             median(&mut ratios),
             median(&mut ours),
             median(&mut theirs),
@@ -89,18 +90,21 @@ async fn throughput(domains: u32, quick: bool) {
     }
 }
 
-/// Read latency while nothing happens and while creates wait for slow devices, in alternation.
+/// Measures the latency of reads, alternately on an idle host and while creates wait for slow
+/// devices.
 async fn latency(creates: usize, quick: bool) {
     let (host, _dir) = Host::with(100).await;
     let request = Arc::new(b"GET /xend/domain/d7 HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec());
-    let (mut ratios, mut idle_p99, mut busy_p99) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ratios = Vec::new();
+    let mut idle_p99 = Vec::new();
+    let mut busy_p99 = Vec::new();
     for round in 0..if quick { 1 } else { 5 } {
         let count = if quick { 50 } else { 4_000 };
         let idle = percentile(latencies(host.ours, &request, count).await, 99);
         let mut waiting = tokio::task::JoinSet::new();
         for n in 0..creates {
-            let (engine, config) =
-                (host.engine.clone(), config(&format!("slow{round}-{n}"), "/dev/hotplugslow"));
+            let engine = host.engine.clone();
+            let config = config(&format!("slow{round}-{n}"), "/dev/hotplugslow");
             waiting.spawn(async move {
                 engine.execute(&Caller::internal(), Change::Create(Box::new(config))).await
             });
@@ -109,7 +113,7 @@ async fn latency(creates: usize, quick: bool) {
         let busy = percentile(latencies(host.ours, &request, count).await, 99);
         assert!(
             waiting.try_join_next().is_none(),
-            "creates were done before the measurement: it says nothing"
+            "creates were done before the measurement, which is invalid"
         );
         while let Some(done) = waiting.join_next().await {
             done.unwrap().unwrap();
@@ -119,14 +123,15 @@ async fn latency(creates: usize, quick: bool) {
         busy_p99.push(busy.as_secs_f64() * 1e6);
     }
     println!(
-        "read p99 while {creates} creates wait: {:.2} times idle (aim 1.5); {:.0} us, idle {:.0} us",
+        "read p99 while {creates} creates wait: {:.2} times idle (aim 1.5); {:.0} us, \
+         idle {:.0} us",
         median(&mut ratios),
         median(&mut busy_p99),
         median(&mut idle_p99)
     );
 }
 
-/// A simulated host behind the real interface.
+/// The HTTP interface of a simulated host.
 struct Host {
     engine: Engine,
     ours: SocketAddr,
@@ -140,15 +145,16 @@ impl Host {
             slow_create: Duration::from_secs(6),
             ..SimSettings::default()
         };
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let clock = Arc::new(SystemClock);
+        let entropy = Arc::new(OsEntropy);
         let sim = Arc::new(
             Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap(),
         );
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let outside = Outside {
+        let outside = EnginePorts {
             hypervisor: sim,
             store,
-            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
             entropy,
         };
@@ -167,7 +173,7 @@ impl Host {
         }
         let wire = Http::new(
             engine.clone(),
-            || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 },
+            || HttpSettings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 },
             String::new,
             tokio_util::sync::CancellationToken::new(),
         );
@@ -177,14 +183,16 @@ impl Host {
 
 fn config(name: &str, disk: &str) -> xend::core::model::DomainConfig {
     let text = format!(
-        "(vm (name {name}) (memory 128) (maxmem 256) (vcpus 2) (on_poweroff destroy) (on_reboot restart) (on_crash restart) \
-         (image (linux (kernel /boot/vmlinuz-2.6-xenU) (root '/dev/sda1 ro') (args 'console=hvc0'))) \
-         (device (vbd (uname phy:{disk}) (dev sda1) (mode w))) (device (vif (bridge xenbr0) (ip 10.0.0.5))))"
+        "(vm (name {name}) (memory 128) (maxmem 256) (vcpus 2) \
+         (on_poweroff destroy) (on_reboot restart) (on_crash restart) (image (linux \
+         (kernel /boot/vmlinuz-2.6-xenU) (root '/dev/sda1 ro') (args 'console=hvc0'))) \
+         (device (vbd (uname phy:{disk}) (dev sda1) (mode w))) \
+         (device (vif (bridge xenbr0) (ip 10.0.0.5))))"
     );
     read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap()
 }
 
-/// A handler that has its answer in memory.
+/// A handler with its answer in memory.
 fn bare(body: Bytes) -> Router {
     let answer = move || {
         let body = body.clone();
@@ -193,7 +201,7 @@ fn bare(body: Bytes) -> Router {
     Router::new().route("/xend/domain", get(answer))
 }
 
-/// Serves a router the way the daemon does, guard included, on a port of its own.
+/// Serves a router on a new port, with the daemon's server and guard.
 async fn serve(router: Router) -> SocketAddr {
     let options = RunOptions {
         http: Some(Switch::On(SocketAddr::from(([127, 0, 0, 1], 0)))),
@@ -202,7 +210,7 @@ async fn serve(router: Router) -> SocketAddr {
     };
     let environment = Environment { home: Some(std::env::temp_dir()), ..Environment::default() };
     let (config, _) = Config::load(&options, &environment).unwrap();
-    let live = config.live();
+    let live = config.live_tunables();
     let server = Server::new(Arc::clone(&live), 512);
     let app = router.layer(axum::middleware::from_fn_with_state(Guard::new(live), Guard::check));
     let mut address = None;
@@ -212,7 +220,7 @@ async fn serve(router: Router) -> SocketAddr {
         }
         server.attach(listener, app.clone());
     }
-    // The server's tasks live as long as the runtime.
+    // The server's tasks run until the runtime ends.
     std::mem::forget(server);
     address.unwrap()
 }
@@ -243,8 +251,7 @@ async fn latencies(address: SocketAddr, request: &[u8], count: usize) -> Vec<Dur
         let asked = Instant::now();
         client.ask(request).await;
         all.push(asked.elapsed());
-        // A client that thinks between two requests, so that the time measured spans several
-        // sweeps.
+        // A pause between requests, so that the measurement covers several sweeps.
         tokio::time::sleep(Duration::from_micros(100)).await;
     }
     all
@@ -256,7 +263,7 @@ async fn once(address: SocketAddr, request: &[u8]) -> Bytes {
     Bytes::copy_from_slice(&client.buffer[head..head + length])
 }
 
-/// A connection that is kept.
+/// A persistent connection.
 struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -269,7 +276,7 @@ impl Client {
         Self { stream, buffer: vec![0; 1 << 20] }
     }
 
-    /// Sends a request and reads its answer; says where its body is.
+    /// Sends a request and reads the answer. Returns the offset and the length of its body.
     async fn ask(&mut self, request: &[u8]) -> (usize, usize) {
         self.stream.write_all(request).await.unwrap();
         let mut filled = 0;

@@ -1,7 +1,6 @@
-//! Many managed domains: what each costs at the start, in a list, in memory. Sizes are compared in
-//! one run, so that what is printed last, the cost of a domain among 10,000 against one among
-//! 1,000, does not depend on the machine. Run with `cargo bench --bench managed`; `-- --test` runs
-//! small sizes only.
+//! The cost of a managed domain at the start, in a list, in memory. One run measures 1,000 and
+//! 10,000 domains; the last line is the ratio of the costs per domain, which does not depend on the
+//! machine. Run with `cargo bench --bench managed`; `-- --test` runs small sizes only.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,50 +17,50 @@ use std::sync::Arc;
 use std::time::Instant;
 use tower::ServiceExt as _;
 use xend::backend::sim::{Sim, SimSettings};
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::caller::Caller;
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::{DomainConfig, Uuid};
 use xend::os::{OsEntropy, SystemClock};
 use xend::shape::{read_config, stored_config};
 use xend::store::DirStore;
 use xend::sxp::{Limits, pretty, read_one};
-use xend::wire::http::{self, Http};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::http::{Http, HttpSettings};
+use xend::wire::relocation::TcpTransport;
 
-/// What one size costs.
+/// The cost of a number of domains: times in seconds, memory in bytes.
 struct Cost {
     domains: u32,
-    /// Seconds.
     start: f64,
-    /// Seconds.
     list: f64,
-    /// Seconds.
     detail: f64,
-    /// Bytes.
     memory: f64,
 }
 
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
     let sizes: &[u32] = if quick { &[20, 200] } else { &[1_000, 10_000] };
-    // Small first: memory that is given back stays with the process.
+    // Small first: the process keeps memory that is freed.
     let costs: Vec<Cost> = sizes.iter().map(|size| measure(*size)).collect();
     for Cost { domains, start, list, detail, memory } in &costs {
         println!(
-            "{domains} managed domains: start {:.0} ms, list of names {:.1} ms, list in full {:.0} ms, {:.1} MiB",
+            "{domains} managed domains: start {:.0} ms, list of names {:.1} ms, \
+             detailed list {:.0} ms, {:.1} MiB",
             start * 1e3,
             list * 1e3,
             detail * 1e3,
             memory / f64::from(1 << 20)
         );
     }
-    let (few, many) = (&costs[0], &costs[1]);
+    let few = &costs[0];
+    let many = &costs[1];
     let each = |cost: fn(&Cost) -> f64| {
         cost(many)
             / f64::from(many.domains)
             / (cost(few) / f64::from(few.domains)).max(f64::MIN_POSITIVE)
     };
     println!(
-        "a domain among {} costs, times one among {}: start {:.2}, list {:.2}, in full {:.2}, memory {:.2} (1 is linear)",
+        "ratio of the cost per domain, {} domains to {}: \
+         start {:.2}, list {:.2}, detailed list {:.2}, memory {:.2} (1 is linear)",
         many.domains,
         few.domains,
         each(|cost| cost.start),
@@ -78,21 +77,22 @@ fn measure(domains: u32) -> Cost {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let clock = Arc::new(SystemClock);
+        let entropy = Arc::new(OsEntropy);
         let settings = SimSettings::default();
         let sim =
             Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let before = resident();
         let started = Instant::now();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let (hypervisor, courier) =
-            (Arc::new(sim), Arc::new(TcpCourier::new(std::time::Duration::from_secs(60))));
-        let outside = Outside { hypervisor, store, courier, clock, entropy };
+        let hypervisor = Arc::new(sim);
+        let transport = Arc::new(TcpTransport::new(std::time::Duration::from_secs(60)));
+        let outside = EnginePorts { hypervisor, store, transport, clock, entropy };
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         let start = started.elapsed().as_secs_f64();
         let memory = resident() - before;
         let settings =
-            || http::Settings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 };
+            || HttpSettings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 };
         let router = Http::new(
             engine.clone(),
             settings,
@@ -103,12 +103,15 @@ fn measure(domains: u32) -> Cost {
         let ask = async |target: &'static str| {
             let mut times = Vec::new();
             for _ in 0..7 {
-                let asked = Instant::now();
-                let request = axum::http::Request::get(target).body(Body::empty()).unwrap();
+                let started = Instant::now();
+                let request = axum::http::Request::get(target)
+                    .extension(Caller::internal())
+                    .body(Body::empty())
+                    .unwrap();
                 let body = router.clone().oneshot(request).await.unwrap().into_body();
                 let size = body.collect().await.unwrap().to_bytes().len();
                 assert!(size > domains as usize * 3);
-                times.push(asked.elapsed().as_secs_f64());
+                times.push(started.elapsed().as_secs_f64());
             }
             times.sort_by(f64::total_cmp);
             times[times.len() / 2]
@@ -121,8 +124,9 @@ fn measure(domains: u32) -> Cost {
 
 fn config(n: u32) -> DomainConfig {
     let text = format!(
-        "(vm (name d{n}) (memory 128) (maxmem 256) (vcpus 2) (image (linux (kernel /boot/vmlinuz-2.6-xenU) \
-         (root '/dev/sda1 ro'))) (device (vbd (uname phy:/dev/vg0/d{n}) (dev sda1) (mode w))) \
+        "(vm (name d{n}) (memory 128) (maxmem 256) (vcpus 2) \
+         (image (linux (kernel /boot/vmlinuz-2.6-xenU) (root '/dev/sda1 ro'))) \
+         (device (vbd (uname phy:/dev/vg0/d{n}) (dev sda1) (mode w))) \
          (device (vif (bridge xenbr0) (ip 10.0.0.5))))"
     );
     let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
@@ -130,14 +134,14 @@ fn config(n: u32) -> DomainConfig {
     config
 }
 
-/// Writes a definition as the daemon would, without forcing each to the disk.
+/// Writes a definition like the daemon, without syncing each file.
 fn store(dir: &Path, config: &DomainConfig) {
     let dir = dir.join("domains").join(config.uuid.unwrap().to_string());
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("config.sxp"), pretty(&stored_config(config), 100)).unwrap();
 }
 
-/// The memory that this process has, in bytes.
+/// Resident memory of this process, in bytes.
 fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

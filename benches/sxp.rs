@@ -1,19 +1,15 @@
-//! The reader and the printer beside lexpr's, on configurations that both can read.
+//! Reader and printer compared with lexpr's, on configurations that both can read.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a benchmark that cannot read its input has nothing to say"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by a panic")]
 
+use criterion::{BenchmarkId, Criterion, Throughput};
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-
-use criterion::{BenchmarkId, Criterion, Throughput};
 use xend::sxp::{Limits, read_one};
 
-/// A configuration as `xm` sends one. Addresses and identifiers are in double quotes, which is the
-/// only way that lexpr can read them.
+/// A configuration as `xm` sends one, with addresses and identifiers in double quotes: lexpr cannot
+/// read them otherwise.
 fn configuration(out: &mut String, id: usize) {
     let _ = write!(
         out,
@@ -30,7 +26,7 @@ fn configuration(out: &mut String, id: usize) {
     );
 }
 
-/// One configuration, and the configurations of a busy host.
+/// A single configuration and those of a busy host.
 fn inputs() -> [(&'static str, String); 2] {
     let mut one = String::new();
     configuration(&mut one, 1);
@@ -66,15 +62,15 @@ fn print(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("sxp", name), |b| b.iter(|| ours.to_bytes()));
         group.throughput(Throughput::Bytes(lexpr::to_vec(&theirs).unwrap().len() as u64));
         group.bench_function(BenchmarkId::new("lexpr", name), |b| {
-            b.iter(|| lexpr::to_vec(&theirs).unwrap())
+            b.iter(|| lexpr::to_vec(&theirs).unwrap());
         });
     }
     group.finish();
 }
 
-/// The median time of a run, over blocks of runs. Both take turns, so that they see the same
-/// machine; in blocks, because either leaves the allocator in a state that suits itself.
-fn typical(mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (Duration, Duration) {
+/// Median time of a run of each. The two alternate, so that both see the same machine, in blocks of
+/// runs, because each leaves the allocator in the state that suits itself.
+fn medians(mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (Duration, Duration) {
     const BLOCK: u32 = 10;
     let timed = |run: &mut dyn FnMut()| {
         let start = Instant::now();
@@ -110,7 +106,7 @@ fn main() {
     let bytes = text.as_bytes();
     let tree = read_one(bytes, &Limits::DEFAULT).unwrap();
     let value = lexpr::from_slice(bytes).unwrap();
-    let (ours, theirs) = typical(
+    let (ours, theirs) = medians(
         || drop(black_box(tree.to_bytes())),
         || drop(black_box(lexpr::to_vec(&value).unwrap())),
     );
@@ -119,7 +115,7 @@ fn main() {
         (ours, tree.to_bytes().len()),
         (theirs, lexpr::to_vec(&value).unwrap().len()),
     );
-    let (ours, theirs) = typical(
+    let (ours, theirs) = medians(
         || drop(black_box(read_one(bytes, &Limits::DEFAULT).unwrap())),
         || drop(black_box(lexpr::from_slice(bytes).unwrap())),
     );

@@ -21,10 +21,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use xend::backend::sim::{Sim, SimSettings};
-use xend::cli::RunOptions;
-use xend::config::{Config, Environment, Switch};
+use xend::config::{Config, Environment, RunOptions, Switch};
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
 use xend::os::{OsEntropy, SystemClock};
@@ -32,7 +31,7 @@ use xend::server::{Guard, Inherited, Server, listen};
 use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits as SxpLimits, read_one};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::codec::{self, Limits};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
 
@@ -133,10 +132,10 @@ impl Host {
         let sim =
             Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let store = Arc::new(DirStore::open(dir.path()).unwrap());
-        let outside = Outside {
+        let outside = EnginePorts {
             hypervisor: Arc::new(sim),
             store,
-            courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
             entropy,
         };
@@ -292,7 +291,7 @@ async fn serve(app: Router) -> SocketAddr {
     };
     let (config, _) = Config::load(&options, &Environment::default()).unwrap();
     let listeners = listen::open(&config, Inherited::default()).await.unwrap().http;
-    let live = config.live();
+    let live = config.live_tunables();
     let guard = Guard::new(Arc::clone(&live));
     let app = app.layer(axum::middleware::from_fn_with_state(guard, Guard::check));
     let server = Server::new(live, 64);

@@ -1,77 +1,79 @@
-//! `xend check`: what a text says as a domain's configuration.
+//! `xend check`: checks the text of a domain configuration.
 
 use crate::shape::{self, ShapeError, TreeSink};
 use crate::sxp::{Limits, ReadError, Sxp, position, read_all};
 use std::fmt;
 
-/// What is to be said of a text.
+/// The result of a check.
 #[derive(Debug)]
 pub struct Report {
-    /// What is probably not meant.
-    pub warnings: Vec<Note>,
-    /// What the configuration means, every default spelt out; or why it is none.
-    pub meaning: Result<Sxp, Note>,
+    /// Likely mistakes.
+    pub warnings: Vec<Diagnostic>,
+    /// The configuration with every default spelt out, or the error that makes it invalid.
+    pub config: Result<Sxp, Diagnostic>,
 }
 
-/// Something about a place in the text, shown as `LINE:COLUMN: message`.
+/// A message about a position in the text, shown as `LINE:COLUMN: message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct Diagnostic {
     line: usize,
     column: usize,
     message: String,
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.line, self.column, self.message)
     }
 }
 
-impl Note {
+impl Diagnostic {
     fn new((line, column): (usize, usize), message: impl Into<String>) -> Self {
         Self { line, column, message: message.into() }
     }
 
-    fn of_read(error: &ReadError) -> Self {
+    fn from_read_error(error: &ReadError) -> Self {
         Self::new((error.line(), error.column()), error.to_string())
     }
 
-    fn of_shape(error: &ShapeError, text: &[u8]) -> Self {
+    fn from_shape_error(error: &ShapeError, text: &[u8]) -> Self {
         Self::new(error.position(text), error.to_string())
     }
 }
 
-/// Says what a text is as a domain's configuration.
+/// Checks the text of a domain configuration.
 pub fn check(text: &[u8]) -> Report {
     let mut warnings = Vec::new();
-    let meaning = meaning(text, &mut warnings);
-    Report { warnings, meaning }
+    let config = read_config(text, &mut warnings);
+    Report { warnings, config }
 }
 
-fn meaning(text: &[u8], warnings: &mut Vec<Note>) -> Result<Sxp, Note> {
-    if let Some((at, what)) = foreign(text) {
-        return Err(Note::new(position(text, at), what));
+fn read_config(text: &[u8], warnings: &mut Vec<Diagnostic>) -> Result<Sxp, Diagnostic> {
+    if let Some((at, message)) = other_format(text) {
+        return Err(Diagnostic::new(position(text, at), message));
     }
-    // A file of one's own can be as large as it is.
+    // A local file is trusted: only its own length limits it.
     let limits = Limits { bytes: text.len().max(1), count: text.len().max(1), ..Limits::default() };
-    let all = read_all(text, &limits).map_err(|error| Note::of_read(&error))?;
+    let all = read_all(text, &limits).map_err(|error| Diagnostic::from_read_error(&error))?;
     let Some((first, others)) = all.split_first() else {
-        return Err(Note::new((1, 1), "the file holds no configuration"));
+        return Err(Diagnostic::new((1, 1), "the file contains no configuration"));
     };
-    let config = shape::read_config(first).map_err(|error| Note::of_shape(&error, text))?;
-    warnings.extend(shape::lint(first).iter().map(|error| Note::of_shape(error, text)));
+    let config =
+        shape::read_config(first).map_err(|error| Diagnostic::from_shape_error(&error, text))?;
+    warnings
+        .extend(shape::lint(first).iter().map(|error| Diagnostic::from_shape_error(error, text)));
     if let Some(second) = others.first() {
-        let message = "the first expression is the configuration, this and what follows is ignored";
-        warnings.push(Note::new(position(text, second.at() as usize), message));
+        let message = "only the first expression is used, this and the rest are ignored";
+        warnings.push(Diagnostic::new(position(text, second.offset() as usize), message));
     }
     let mut sink = TreeSink::default();
     shape::config(&mut sink, &config);
-    sink.into_values().pop().ok_or_else(|| Note::new((1, 1), "the configuration says nothing"))
+    sink.into_values().pop().ok_or_else(|| Diagnostic::new((1, 1), "the configuration is empty"))
 }
 
-/// The other forms that configurations of Xen's domains have, where they begin, and how an
-/// S-expression is made of them.
-fn foreign(text: &[u8]) -> Option<(usize, &'static str)> {
+/// Detects other formats of domain configurations. Returns where the text begins and a message that
+/// says how to convert it to an S-expression.
+fn other_format(text: &[u8]) -> Option<(usize, &'static str)> {
     const XML: &str = "this is libvirt's XML, an S-expression is expected: virsh domxml-to-native xen-sxpr FILE prints one";
     const PYTHON: &str = "this is a configuration of xm's in Python, an S-expression is expected: xm create --dryrun FILE prints one";
     let mut at = 0;
@@ -91,7 +93,7 @@ fn foreign(text: &[u8]) -> Option<(usize, &'static str)> {
     None
 }
 
-/// Whether a line is one of a Python program: an assignment, an import, a function, a text.
+/// Whether a line is Python: an assignment, an import, a function or a docstring.
 fn is_python(line: &[u8]) -> bool {
     let word =
         line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
@@ -107,11 +109,11 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> String {
-        check(text.as_bytes()).meaning.unwrap_err().to_string()
+        check(text.as_bytes()).config.unwrap_err().to_string()
     }
 
     #[test]
-    fn other_forms_are_recognised() {
+    fn other_formats_are_recognised() {
         for text in ["<domain type='xen'>", "<?xml version='1.0'?>\n<domain/>", "\u{feff}<domain/>"]
         {
             assert!(refused(text).contains("libvirt's XML"), "{text}");
@@ -131,12 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_expression_counts() {
+    fn only_the_first_expression_is_the_configuration() {
         let report = check(b"(vm (name a) (memory 64) (image (hvm)))\n (vm (name b))\n (c)");
         assert_eq!(
             report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["2:2: the first expression is the configuration, this and what follows is ignored"]
+            ["2:2: only the first expression is used, this and the rest are ignored"]
         );
-        assert_eq!(report.meaning.unwrap().value("name").and_then(Sxp::as_str), Some("a"));
+        assert_eq!(report.config.unwrap().value("name").and_then(Sxp::as_str), Some("a"));
     }
 }

@@ -15,6 +15,7 @@ pub mod shape;
 pub mod auth;
 pub mod backend;
 pub mod check;
+pub mod durable;
 pub mod os;
 pub mod peers;
 pub mod wire;

@@ -1,14 +1,15 @@
-//! The machine's clock and randomness, as the core's ports.
+//! The machine's clock and randomness, as ports of the core.
 
 use crate::core::ports::{Clock, Entropy};
 use std::time::SystemTime;
+use uuid::Uuid;
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "the one place where the time comes from")]
+    #[expect(clippy::disallowed_methods, reason = "the implementation of the port")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -19,11 +20,12 @@ impl Clock for SystemClock {
 pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the implementation of the port")]
     fn fill(&self, bytes: &mut [u8]) {
-        // uuid's own source is the operating system's, and it is linked in anyway.
+        // The uuid crate reads the operating system's randomness, and is linked in anyway. The last
+        // six bytes of a version 4 UUID are all random.
         for chunk in bytes.chunks_mut(6) {
-            // The last six bytes of a version 4 UUID are all random.
-            chunk.copy_from_slice(&uuid::Uuid::new_v4().as_bytes()[10..10 + chunk.len()]);
+            chunk.copy_from_slice(&Uuid::new_v4().as_bytes()[10..10 + chunk.len()]);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Expressions: nothing makes the reader panic, and what it has read is printed and read back to
-//! the same.
+//! S-expressions: no input makes the reader panic, and printed expressions read back equal.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,5 +8,8 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(read) = read_all(bytes, &Limits::default()) else { return };
     let printed: Vec<u8> =
         read.iter().flat_map(|one| [one.to_bytes(), b"\n".to_vec()].concat()).collect();
-    assert_eq!(read_all(&printed, &Limits::default()).expect("what was printed can be read"), read);
+    assert_eq!(
+        read_all(&printed, &Limits::default()).expect("printed expressions can be read"),
+        read
+    );
 });

@@ -1,5 +1,4 @@
-//! Calls: nothing makes the reader panic, and what it has read is printed and read back to the
-//! same.
+//! XML-RPC calls: no input makes the readers panic, and printed calls read back equal.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,8 +11,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let Ok(read) = read_call(bytes, &limits) else { return };
     let printed = call(&read.method, &read.params);
-    let again = read_call(printed.as_bytes(), &limits).expect("what was printed can be read");
-    // Numbers that are none are equal to nothing, and what XML cannot hold is replaced once.
-    let settled = call(&again.method, &again.params);
-    assert_eq!(settled, printed);
+    let again = read_call(printed.as_bytes(), &limits).expect("a printed call can be read");
+    // Texts are compared: NaN differs from itself. Characters that XML cannot hold are replaced in
+    // the first text already.
+    assert_eq!(call(&again.method, &again.params), printed);
 });

@@ -1,4 +1,4 @@
-//! Who may come in: the ways to check a password, behind [`crate::core::ports::Authenticator`].
+//! Password checks: the implementations of [`Authenticator`].
 
 #[cfg(feature = "pam")]
 mod pam;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use password::{PasswordFile, hashed};
 
-/// The machine's own users; none if this was built without PAM.
+/// The machine's own users; `None` in a build without PAM.
 pub fn pam() -> Option<Arc<dyn Authenticator>> {
     #[cfg(feature = "pam")]
     return Some(Arc::new(pam::Pam));

@@ -1,4 +1,4 @@
-//! PAM, service `login`, as xend had it.
+//! PAM with service `login`, as in xend.
 
 use crate::core::ports::{Authenticator, LoginError};
 use async_trait::async_trait;
@@ -8,20 +8,20 @@ use nonstick::{
 };
 use std::ffi::{OsStr, OsString};
 
-/// The service whose file in `/etc/pam.d` says what is asked of a user.
+/// The service: the name of the file in `/etc/pam.d`.
 const SERVICE: &str = "login";
 
 /// The machine's own users.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pam;
 
-/// Answers what PAM asks for: the name in the open, the password unseen.
-struct Answers {
+/// Answers PAM's prompts: the name to visible ones, the password to hidden ones.
+struct Credentials {
     user: String,
     password: String,
 }
 
-impl ConversationAdapter for Answers {
+impl ConversationAdapter for Credentials {
     fn prompt(&self, _: impl AsRef<OsStr>) -> PamResult<OsString> {
         Ok(OsString::from(&self.user))
     }
@@ -44,9 +44,9 @@ fn check(user: String, password: String) -> Result<(), LoginError> {
         other => LoginError::Refused(format!("PAM: {other}")),
     };
     let name = user.clone();
-    let answers = Answers { user, password };
+    let credentials = Credentials { user, password };
     let transaction = TransactionBuilder::new_with_service(SERVICE).username(name);
-    let mut transaction = transaction.build(answers.into_conversation()).map_err(failed)?;
+    let mut transaction = transaction.build(credentials.into_conversation()).map_err(failed)?;
     transaction.authenticate(AuthnFlags::empty()).map_err(failed)?;
     transaction.account_management(AuthnFlags::empty()).map_err(failed)
 }
@@ -54,9 +54,11 @@ fn check(user: String, password: String) -> Result<(), LoginError> {
 #[async_trait]
 impl Authenticator for Pam {
     async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
-        let (user, password) = (user.to_owned(), password.to_owned());
+        let user = user.to_owned();
+        let password = password.to_owned();
         let checked = tokio::task::spawn_blocking(move || check(user, password)).await;
-        checked
-            .unwrap_or_else(|error| Err(LoginError::Broken(format!("PAM was given up: {error}"))))
+        checked.unwrap_or_else(|error| {
+            Err(LoginError::Broken(format!("The PAM check was aborted: {error}")))
+        })
     }
 }

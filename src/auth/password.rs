@@ -1,7 +1,7 @@
 //! A file of users and hashed passwords, for hosts without PAM.
 //!
 //! A line is `user:hash`, as `xend password USER` prints it; `#` begins a comment. The file is read
-//! at each login, and must be its owner's alone.
+//! at each login, and must be accessible to its owner only.
 
 use crate::core::ports::{Authenticator, LoginError};
 use argon2::password_hash::phc::PasswordHash;
@@ -12,25 +12,25 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// The largest file, in bytes.
-const LARGEST: u64 = 1 << 20;
+/// The largest password file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
-/// Users and hashed passwords.
+/// A file of users and hashed passwords.
 #[derive(Debug, Clone)]
 pub struct PasswordFile(PathBuf);
 
 impl PasswordFile {
-    /// Those in a file, which need not be there yet.
+    /// The file does not have to exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }
 }
 
-/// The line of a password file for a user, with argon2id and a salt of its own.
+/// A line for the password file: argon2id with a random salt.
 pub fn hashed(user: &str, password: &str) -> Result<String, String> {
-    let fine = |c: char| !c.is_control() && !":#".contains(c) && !c.is_whitespace();
-    if user.is_empty() || !user.chars().all(fine) {
-        return Err("A user's name has no colons, blanks and #".to_owned());
+    let allowed = |c: char| !c.is_control() && !":#".contains(c) && !c.is_whitespace();
+    if user.is_empty() || !user.chars().all(allowed) {
+        return Err("A user name must not be empty or contain ':', '#' or blanks".to_owned());
     }
     if password.is_empty() {
         return Err("The password is empty".to_owned());
@@ -40,8 +40,8 @@ pub fn hashed(user: &str, password: &str) -> Result<String, String> {
     Ok(format!("{user}:{hash}"))
 }
 
-/// What the password of a user that there is not is compared with, so that it takes as long.
-fn nobodys() -> &'static str {
+/// Dummy hash, so that unknown users take as long as known ones.
+fn dummy_hash() -> &'static str {
     static HASH: OnceLock<String> = OnceLock::new();
     HASH.get_or_init(|| {
         Argon2::default().hash_password(b"nobody").map(|hash| hash.to_string()).unwrap_or_default()
@@ -52,10 +52,10 @@ fn read(path: &Path) -> io::Result<String> {
     let file = std::fs::File::open(path)?;
     let mode = file.metadata()?.mode();
     if mode & 0o077 != 0 {
-        return Err(io::Error::other("others may read or write it: chmod 600 it"));
+        return Err(io::Error::other("the file is accessible to other users: run chmod 600"));
     }
     let mut text = String::new();
-    file.take(LARGEST).read_to_string(&mut text)?;
+    file.take(MAX_BYTES).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -64,25 +64,27 @@ fn check(path: &Path, user: &str, password: &str) -> Result<(), LoginError> {
     let text = read(path).map_err(|error| LoginError::Broken(format!("{shown}: {error}")))?;
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
     let known = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| *name == user);
-    let hash: &str = if let Some((_, hash)) = known { hash } else { nobodys() };
+    let hash: &str = if let Some((_, hash)) = known { hash } else { dummy_hash() };
     let hash = PasswordHash::new(hash).map_err(|error| {
-        LoginError::Broken(format!("{shown}: the hash of {user:?} makes no sense: {error}"))
+        LoginError::Broken(format!("{shown}: invalid hash of {user:?}: {error}"))
     })?;
-    let same = Argon2::default().verify_password(password.as_bytes(), &hash).is_ok();
-    if same && known.is_some() {
+    let matches = Argon2::default().verify_password(password.as_bytes(), &hash).is_ok();
+    if matches && known.is_some() {
         return Ok(());
     }
-    let why = if known.is_some() { "wrong password" } else { "no such user" };
-    Err(LoginError::Refused(format!("{shown}: {why}")))
+    let reason = if known.is_some() { "wrong password" } else { "no such user" };
+    Err(LoginError::Refused(format!("{shown}: {reason}")))
 }
 
 #[async_trait]
 impl Authenticator for PasswordFile {
     async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
-        let (path, user, password) = (self.0.clone(), user.to_owned(), password.to_owned());
+        let path = self.0.clone();
+        let user = user.to_owned();
+        let password = password.to_owned();
         let checked = tokio::task::spawn_blocking(move || check(&path, &user, &password)).await;
         checked.unwrap_or_else(|error| {
-            Err(LoginError::Broken(format!("The check was given up: {error}")))
+            Err(LoginError::Broken(format!("The password check was aborted: {error}")))
         })
     }
 }
@@ -94,7 +96,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn who_is_in_the_file_comes_in_with_his_password() {
+    fn users_of_the_file_log_in_with_their_passwords() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("passwords");
         assert!(matches!(check(&path, "root", "x"), Err(LoginError::Broken(_))));

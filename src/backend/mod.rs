@@ -1,5 +1,6 @@
-//! Hypervisors behind the one port, [`crate::core::ports::Hypervisor`].
+//! Hypervisors behind the port [`Hypervisor`](crate::core::ports::Hypervisor).
 
 #[cfg(feature = "xen")]
 pub mod libxl;
 pub mod sim;
+mod uname;

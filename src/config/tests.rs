@@ -1,19 +1,32 @@
 mod listeners;
 
-use std::io::Write as _;
-
 use super::*;
+use crate::core::model::{DeviceDefaults, Password, Scheduler, Text};
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
+/// Loads a file with this text, and its messages with the file called FILE.
 fn load(text: &str, options: &RunOptions) -> Result<(Config, Vec<String>), String> {
+    let environment = Environment { home: Some("/home/u".into()), ..Environment::default() };
+    load_in(text, options, &environment)
+}
+
+fn load_in(
+    text: &str,
+    options: &RunOptions,
+    environment: &Environment,
+) -> Result<(Config, Vec<String>), String> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let name = file.path().display().to_string();
     let short = |text: String| text.replace(&name, "FILE");
     let options = RunOptions { config: Some(file.path().to_owned()), ..options.clone() };
-    let environment = Environment { home: Some("/home/u".into()), ..Environment::default() };
-    match Config::load(&options, &environment) {
-        Ok((config, warnings)) => {
-            Ok((config, warnings.iter().map(|warning| short(warning.to_string())).collect()))
+    match Config::load(&options, environment) {
+        Ok((config, diagnostics)) => {
+            Ok((config, diagnostics.iter().map(|message| short(message.to_string())).collect()))
         }
         Err(error) => Err(short(error.to_string())),
     }
@@ -23,28 +36,50 @@ fn config(text: &str) -> Config {
     load(text, &RunOptions::default()).unwrap().0
 }
 
+/// The messages about a file.
+fn messages(text: &str) -> Vec<String> {
+    load(text, &RunOptions::default()).unwrap().1
+}
+
 fn on(address: &str) -> Switch<SocketAddr> {
     Switch::On(address.parse().unwrap())
 }
 
 #[test]
-fn nothing_said_is_the_default() {
+fn an_empty_configuration_has_the_defaults() {
     let environment = Environment { home: Some("/nonexistent".into()), ..Environment::default() };
-    let (config, warnings) = Config::load(&RunOptions::default(), &environment).unwrap();
-    assert_eq!(warnings, []);
+    let (config, diagnostics) = Config::load(&RunOptions::default(), &environment).unwrap();
+    assert_eq!(diagnostics, []);
     assert_eq!(config.http, on("127.0.0.1:8000"));
     let path = PathBuf::from("/nonexistent/.local/state/xend/xend-socket");
     assert_eq!(config.unix, Switch::On(UnixSocket { path, mode: 0o600, group: None }));
     assert_eq!(config.state_dir, PathBuf::from("/nonexistent/.local/state/xend"));
+    assert_eq!(config.storage, PathBuf::from("/nonexistent/.local/state/xend/storage"));
     assert_eq!(config.scheduler, Scheduler::Credit);
     assert_eq!(config.sim, SimHost { cpus: 4, memory_mib: 16384 });
+    assert_eq!(config.hypervisor_limit, Duration::from_secs(120));
+    assert_eq!(config.relocation, Switch::Off);
+    assert_eq!(config.relocation_hosts, r"^localhost$ ^localhost\.localdomain$");
     assert_eq!(config.max_connections, 512);
     assert_eq!(config.logfile, None);
-    assert_eq!(config.tunables, Tunables::default());
+    let tunables = Tunables {
+        log_filter: "warn,xend=info".into(),
+        allowed_hosts: Vec::new(),
+        max_body: 1 << 20,
+        request_timeout: Duration::from_secs(30),
+        node_shutdown: false,
+        dom0_min_mem_mib: 196,
+        dom0_ballooning: true,
+        enable_dump: false,
+        devices: DeviceDefaults::default(),
+        relocation_port: 8002,
+    };
+    assert_eq!(config.tunables, tunables);
+    assert_eq!(Tunables::default(), tunables);
 }
 
 #[test]
-fn without_a_home_the_paths_must_be_given() {
+fn without_a_home_directory_the_paths_must_be_given() {
     let nobody = Environment::default();
     let mut options = RunOptions { unix: Some(Switch::Off), ..RunOptions::default() };
     let error = Config::load(&options, &nobody).unwrap_err();
@@ -61,7 +96,7 @@ fn a_file_named_on_the_command_line_must_exist() {
 }
 
 #[test]
-fn the_command_line_is_over_the_file() {
+fn the_command_line_overrides_the_file() {
     let text = "(xend-port 9000) (xend-address '') (xend-unix-path /f/sock) (xend-unix-mode 0660)
                 (xend-unix-group xen) (loglevel DEBUG) (scheduler sedf)";
     let file_only = config(text);
@@ -69,7 +104,7 @@ fn the_command_line_is_over_the_file() {
     let socket =
         |path: &str| UnixSocket { path: path.into(), mode: 0o660, group: Some("xen".into()) };
     assert_eq!(file_only.unix, Switch::On(socket("/f/sock")));
-    assert_eq!(file_only.tunables.log, "warn,xend=debug");
+    assert_eq!(file_only.tunables.log_filter, "warn,xend=debug");
     assert_eq!(file_only.scheduler, Scheduler::Sedf);
 
     let options = RunOptions {
@@ -84,7 +119,7 @@ fn the_command_line_is_over_the_file() {
     assert_eq!(both.http, on("127.0.0.1:0"));
     assert_eq!(both.unix, Switch::On(socket("/o/sock")), "mode and group remain the file's");
     assert_eq!(both.state_dir, PathBuf::from("/o/state"));
-    assert_eq!(both.tunables.log, "trace");
+    assert_eq!(both.tunables.log_filter, "trace");
     assert_eq!(both.scheduler, Scheduler::Rtds);
 
     let off =
@@ -95,17 +130,109 @@ fn the_command_line_is_over_the_file() {
     assert_eq!(load("(xend-http-server no)", &forced).unwrap().0.http, on("127.0.0.1:1"));
 }
 
+/// An entry of each key that differs from its default.
+const CHANGED: &[&str] = &[
+    "(xend-http-server no)",
+    "(xend-port 1)",
+    "(xend-address '')",
+    "(xend-http-hosts a)",
+    "(xend-unix-server OFF)",
+    "(xend-unix-path /x)",
+    "(xend-unix-mode 0660)",
+    "(xend-unix-group xen)",
+    "(xend-max-body 5)",
+    "(xend-max-connections 9)",
+    "(xend-request-timeout 5)",
+    "(loglevel DEBUG)",
+    "(logfile /var/log/x)",
+    "(dom0-min-mem 5)",
+    "(enable-dom0-ballooning no)",
+    "(xend-node-shutdown Yes)",
+    "(enable-dump yes)",
+    "(vif-script vif-nat)",
+    "(vif-bridge br1)",
+    "(vnc-listen '')",
+    "(vncpasswd geheim)",
+    "(keymap de)",
+    "(xend-unix-xmlrpc-server no)",
+    "(xend-tcp-xmlrpc-server yes)",
+    "(xend-tcp-xmlrpc-server-address 127.0.0.2)",
+    "(xend-tcp-xmlrpc-server-port 1)",
+    "(xend-tcp-xmlrpc-server-ssl-key-file k)",
+    "(xend-tcp-xmlrpc-server-ssl-cert-file c)",
+    "(xen-api-server ())",
+    "(xend-password-file /p)",
+    "(xend-access-without-password yes)",
+    "(xend-storage-path /s)",
+    "(xend-relocation-server yes)",
+    "(xend-relocation-port 1)",
+    "(xend-relocation-address localhost)",
+    "(xend-relocation-hosts-allow '')",
+    "(xend-hypervisor-limit 10)",
+    "(scheduler sedf)",
+    "(sim-cpus 2)",
+    "(sim-memory 512)",
+];
+
+/// A file in which each key of [`CHANGED`] alone makes a difference: listeners that are off by
+/// default are on, and encrypted.
+const ALL_ON: &str = "(xend-tcp-xmlrpc-server yes) (xend-relocation-server yes)
+    (xend-tcp-xmlrpc-server-ssl-key-file /k) (xend-tcp-xmlrpc-server-ssl-cert-file /c)";
+
 #[test]
-fn every_key_has_its_effect() {
+fn a_change_of_each_key_is_reloaded_or_needs_a_restart() {
+    let names: Vec<_> = table::keys().map(|key| key.name).collect();
+    let changed: Vec<_> =
+        CHANGED.iter().map(|entry| entry[1..].split([' ', ')']).next().unwrap()).collect();
+    assert_eq!(changed, names, "an entry for each key");
+    for (key, entry) in table::keys().zip(CHANGED) {
+        // The keys that turn a listener on by default no longer differ when all are on.
+        let is_switch = ALL_ON.contains(entry);
+        let base = if is_switch { "" } else { ALL_ON };
+        let old = config(base);
+        // The first entry of a key counts.
+        let mut new = config(&format!("{entry} {base}"));
+        // Where other hosts listen is applied at once, in addition to this host's port.
+        if key.name == "xend-relocation-port" {
+            assert_eq!(new.tunables.relocation_port, 1);
+            new.tunables.relocation_port = old.tunables.relocation_port;
+        }
+        // It matters only to listeners that are not in this file.
+        if key.name == "xend-access-without-password" {
+            assert!(new.file.access_without_password && !key.reload);
+            continue;
+        }
+        if key.reload {
+            assert_eq!(old.needs_restart(&new), [""; 0], "{entry}");
+            assert_ne!(old.tunables, new.tunables, "{entry}");
+        } else {
+            assert_eq!(old.needs_restart(&new), [key.name], "{entry}");
+            assert_eq!(old.tunables, new.tunables, "{entry}");
+        }
+        new.tunables = old.tunables.clone();
+        new.file = old.file.clone();
+        assert_eq!(old == new, key.reload, "{entry}");
+    }
+}
+
+#[test]
+fn a_key_that_the_command_line_overrides_needs_no_restart() {
+    let options = RunOptions { http: Some(on("127.0.0.1:1")), ..RunOptions::default() };
+    let load = |text: &str| load(text, &options).unwrap().0;
+    assert_eq!(load("").needs_restart(&load("(xend-port 2)")), [""; 0]);
+    let old = config("(xend-port 1) (loglevel INFO)");
+    let moved = config("(xend-port 2) (xend-unix-server no) (sim-cpus 8) (loglevel DEBUG)");
+    assert_eq!(old.needs_restart(&moved), ["xend-port", "xend-unix-server", "sim-cpus"]);
+    assert_eq!(old.needs_restart(&config("\n (loglevel INFO) (xend-port 1)")), [""; 0]);
+}
+
+#[test]
+fn values_are_read() {
     let config = config(
-        "(xend-http-server no) (xend-unix-server OFF) (xend-max-connections 9) (logfile /var/log/x)
-         (xend-max-body 2000) (xend-request-timeout 5) (xend-node-shutdown Yes)
-         (xend-http-hosts Xen.Example.ORG. (proxy)) (dom0-min-mem 0) (sim-cpus 2) (sim-memory 512)"
-            .replace("(proxy)", "'a b'")
-            .as_str(),
+        "(xend-max-body 2000) (xend-request-timeout 5) (xend-node-shutdown Yes)
+         (xend-http-hosts Xen.Example.ORG. 'a b') (dom0-min-mem 0) (sim-cpus 2) (sim-memory 512)
+         (logfile /var/log/x)",
     );
-    assert_eq!((config.http, config.unix), (Switch::Off, Switch::Off));
-    assert_eq!(config.max_connections, 9);
     assert_eq!(config.logfile, Some("/var/log/x".into()));
     assert_eq!(config.sim, SimHost { cpus: 2, memory_mib: 512 });
     let tunables = Tunables {
@@ -131,16 +258,13 @@ fn booleans_are_xends() {
         ("f", false),
         ("0", false),
     ] {
-        assert_eq!(
-            config(&format!("(xend-node-shutdown {word})")).tunables.node_shutdown,
-            value,
-            "{word}"
-        );
+        let config = config(&format!("(xend-node-shutdown {word})"));
+        assert_eq!(config.tunables.node_shutdown, value, "{word}");
     }
 }
 
 #[test]
-fn a_bad_value_is_an_error_with_its_place() {
+fn a_wrong_value_is_an_error_with_its_position() {
     let cases = [
         ("(xend-node-shutdown)", "FILE:1:1: xend-node-shutdown: needs a value"),
         ("(xend-node-shutdown maybe)", "FILE:1:21: xend-node-shutdown: 'maybe' is not yes or no"),
@@ -194,45 +318,51 @@ fn a_bad_value_is_an_error_with_its_place() {
 }
 
 #[test]
-fn a_broken_limit_has_its_default() {
-    for (text, message) in [
+fn a_wrong_limit_has_its_default() {
+    for (text, position, problem, default) in [
         (
             "(xend-unix-mode rw)",
-            "FILE:1:17: xend-unix-mode: 'rw' is not a mode in octal (such as 0600): the default counts, 0600",
+            "1:17",
+            "xend-unix-mode: 'rw' is not a mode in octal (such as 0600)",
+            "0600",
         ),
         (
             "(xend-unix-mode 1777)",
-            "FILE:1:17: xend-unix-mode: '1777' is not a mode in octal (such as 0600): the default counts, 0600",
+            "1:17",
+            "xend-unix-mode: '1777' is not a mode in octal (such as 0600)",
+            "0600",
         ),
-        (
-            "(xend-http-hosts a:80)",
-            "FILE:1:18: xend-http-hosts: 'a:80' is not a host name: the default counts, nothing",
-        ),
+        ("(xend-http-hosts a:80)", "1:18", "xend-http-hosts: 'a:80' is not a host name", "none"),
         (
             "(xend-request-timeout 0)",
-            "FILE:1:23: xend-request-timeout: '0' is not a number of seconds (1 to 86400): the default counts, 30",
+            "1:23",
+            "xend-request-timeout: '0' is not a number of seconds (1 to 86400)",
+            "30",
         ),
         (
             "(xend-access-without-password maybe)",
-            "FILE:1:31: xend-access-without-password: 'maybe' is not yes or no: the default counts, no",
+            "1:31",
+            "xend-access-without-password: 'maybe' is not yes or no",
+            "no",
         ),
     ] {
-        let (found, findings) = load(text, &RunOptions::default()).unwrap();
-        assert_eq!(findings, [message], "{text}");
+        let (found, messages) = load(text, &RunOptions::default()).unwrap();
+        let message = format!("FILE:{position}: {problem}: the default is used, {default}");
+        assert_eq!(messages, [message], "{text}");
         assert_eq!(found, config(""), "{text}");
     }
 }
 
 #[test]
-fn what_is_no_entry_is_ignored() {
-    let (found, findings) = load(
+fn text_outside_of_entries_is_ignored() {
+    let (found, messages) = load(
         "xend-port 80\n(xend-unix-mode 0660) geheim\n() ((xend-port) 81) vncpasswd geheim",
         &RunOptions::default(),
     )
     .unwrap();
     assert_eq!(found.http, on("127.0.0.1:8000"));
     assert_eq!(
-        findings,
+        messages,
         [
             "FILE:1:1: xend-port is ignored: write (xend-port VALUE), in parentheses",
             "FILE:2:23: This is ignored: an entry is (key value), in parentheses",
@@ -244,7 +374,7 @@ fn what_is_no_entry_is_ignored() {
 }
 
 #[test]
-fn bad_syntax_is_an_error_with_its_place() {
+fn wrong_syntax_is_an_error_with_its_position() {
     for (text, start) in [("(xend-port 80", "FILE:1:"), ("\n(loglevel INFO))", "FILE:2:16: ")] {
         let message = load(text, &RunOptions::default()).unwrap_err();
         assert!(message.starts_with(start), "{message}");
@@ -253,114 +383,92 @@ fn bad_syntax_is_an_error_with_its_place() {
 
 #[test]
 fn unknown_and_repeated_keys_are_warnings() {
-    let (config, warnings) =
-        load("(xend-port 1)\n(xend-prot 80)\n(xend-port 2)\n(colour red)", &RunOptions::default())
-            .unwrap();
+    let text = "(xend-port 1)\n(xend-prot 80)\n(xend-port 2)\n(colour red)";
+    let (config, messages) = load(text, &RunOptions::default()).unwrap();
     assert_eq!(config.http, on("127.0.0.1:1"));
     assert_eq!(
-        warnings,
+        messages,
         [
-            "FILE:2:1: Unknown key xend-prot is ignored, xend-port is one",
-            "FILE:3:1: xend-port is given again and ignored, the first one counts",
+            "FILE:2:1: Unknown key xend-prot is ignored, did you mean xend-port?",
+            "FILE:3:1: xend-port is repeated and ignored, the first one counts",
             "FILE:4:1: Unknown key colour is ignored"
         ]
     );
 }
 
 #[test]
-fn keys_without_effect_are_named_if_they_ask_for_something() {
-    let silent = "(network-script) (dom0-cpus 0) (total_available_memory 0) (pscsi-device-mask ('*')) (vnc-tls 0)
-                  (xend-domain-lock no) (xend-domains-path /var/lib/xend/domains) (xend-relocation-ssl-port 8003)
-                  (console-limit 1024) (external-migration-tool '') (xen-tcp-xmlrpc-server-port 8006)
-                  (block-file block-file) (block-drbd block-drbd) (block-iscsi)";
-    assert_eq!(load(silent, &RunOptions::default()).unwrap().1, [""; 0]);
-    let said = |text: &str| load(text, &RunOptions::default()).unwrap().1.concat();
-    for (text, why) in [
+fn obsolete_keys_are_warnings_if_they_ask_for_something() {
+    let harmless = "(network-script) (dom0-cpus 0) (total_available_memory 0)
+        (pscsi-device-mask ('*')) (vnc-tls 0) (xend-domain-lock no)
+        (xend-domains-path /var/lib/xend/domains) (xend-relocation-ssl-port 8003)
+        (console-limit 1024) (external-migration-tool '') (xen-tcp-xmlrpc-server-port 8006)
+        (block-file block-file) (block-drbd block-drbd) (block-iscsi)";
+    assert_eq!(messages(harmless), [""; 0]);
+    for (text, message) in [
+        ("(network-script 'network-bridge netdev=eth1')", "network-script has no effect: make br"),
+        ("(vnc-tls 1)", "vnc-tls has no effect: today's libxl starts VNC servers without TLS"),
+        ("(dom0-cpus 2)", "dom0-cpus has no effect: set dom0_max_vcpus"),
+        ("(xend-domain-lock yes)", "xend-domain-lock has no effect: domains are not locked"),
+        ("(xend-relocation-ssl yes)", "xend-relocation-ssl has no effect: domains move unencr"),
+        ("(pscsi-device-mask ('1:0:0:0' '2:0'))", "pscsi-device-mask has no effect: "),
+        ("(block-gnbd my-gnbd)", "block-gnbd has no effect: the type in a disk's uname selects"),
+        ("(block-iscsi 'block-iscsi-ours')", "block-iscsi has no effect: "),
+        ("(block- x)", "Unknown key block- is ignored"),
+        ("(device-create-timeout 300)", "device-create-timeout has no effect: "),
         (
-            "(network-script 'network-bridge netdev=eth1')",
-            "FILE:1:1: network-script has no effect: make bridges",
+            "(xen-tcp-xmlrpc-server-port 8007)",
+            "xen-tcp-xmlrpc-server-port has no effect: xend never read this key, write",
         ),
-        (
-            "(vnc-tls 1)",
-            "FILE:1:1: vnc-tls has no effect: today's libxl starts VNC servers without TLS",
-        ),
-        ("(dom0-cpus 2)", "FILE:1:1: dom0-cpus has no effect: give Xen dom0_max_vcpus"),
-        (
-            "(xend-domain-lock yes)",
-            "FILE:1:1: xend-domain-lock has no effect: domains are not locked",
-        ),
-        (
-            "(xend-relocation-ssl yes)",
-            "FILE:1:1: xend-relocation-ssl has no effect: domains move unencrypted",
-        ),
-        ("(pscsi-device-mask ('1:0:0:0' '2:0'))", "FILE:1:1: pscsi-device-mask has no effect: "),
-        (
-            "(block-gnbd my-gnbd)",
-            "FILE:1:1: block-gnbd has no effect: the type in a disk's uname names its script",
-        ),
-        ("(block-iscsi 'block-iscsi-ours')", "FILE:1:1: block-iscsi has no effect: "),
-        ("(block- x)", "FILE:1:1: Unknown key block- is ignored"),
-        ("(device-create-timeout 300)", "FILE:1:1: device-create-timeout has no effect: "),
-        ("(xen-tcp-xmlrpc-server-port 8007)", "xend never read it, write xend-tcp-xmlrpc-server"),
     ] {
-        assert!(said(text).contains(why), "{text}: {}", said(text));
+        let found = messages(text);
+        let start = format!("FILE:1:1: {message}");
+        assert!(found.len() == 1 && found[0].starts_with(&start), "{text}: {found:?}");
     }
 }
 
-/// `sexpr-fixtures/config/keys.txt` holds every key that some xend read.
+/// `sexpr-fixtures/config/keys.txt` holds every key that any xend read.
 #[test]
 fn every_key_of_every_xend_is_known() {
     let names = include_str!("../../sexpr-fixtures/config/keys.txt");
     let names: Vec<&str> = names.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(names.len(), 68);
     for name in names {
-        let (used, unused) = (keys::find(name).is_some(), unused::find(name).is_some());
-        assert!(used != unused, "{name}: is it known, and once?");
+        let has_effect = table::find(name).is_some();
+        let is_obsolete = obsolete::find(name).is_some();
+        assert!(has_effect != is_obsolete, "{name} must be in one of the tables");
         assert!(reference().contains(&format!("({name}")), "{name}");
     }
-    for key in keys::KEYS {
-        let sample = include_str!("../../dist/xend-config.sxp");
-        assert!(
-            sample.contains(&format!("({}", key.name)),
-            "{} is not in the sample file",
-            key.name
-        );
-        let shown = sample.lines().filter_map(|line| line.strip_prefix("#(")?.strip_suffix(')'));
-        for (name, default) in shown.map(|entry| entry.split_once(' ').unwrap_or((entry, ""))) {
-            let same = default == key.default || (default == "''" && key.default.is_empty());
-            assert!(name != key.name || same, "{name}: {default} is not {}", key.default);
-        }
-    }
+    let mut seen = HashSet::new();
+    assert!(table::keys().all(|key| seen.insert(key.name)), "a key is in the table twice");
 }
 
 #[test]
-fn what_devices_have_that_leave_it_open() {
+fn device_defaults_are_none_if_they_are_xens() {
     let devices = |text: &str| config(text).tunables.devices;
     let text = |text: &str| Some(Text::from(text));
     let given = devices("(vif-script 'vif-nat bridge=br1') (vnc-listen 0.0.0.0) (keymap de)");
-    let wanted = DeviceDefaults {
+    let expected = DeviceDefaults {
         vif_script: text("vif-nat"),
         vif_bridge: text("br1"),
         vnc_listen: text("0.0.0.0"),
         keymap: text("de"),
     };
-    assert_eq!(given, wanted);
-    // What Xen does by itself, and what xend's own sample file said.
+    assert_eq!(given, expected);
+    // Xen's own defaults, and the entries of xend's sample file.
     for usual in [
         "(vif-script vif-bridge) (vnc-listen '127.0.0.1')",
         "(vif-script )(keymap '')(vif-bridge)(vncpasswd)",
     ] {
         assert_eq!(devices(usual), DeviceDefaults::default(), "{usual}");
     }
-    assert_eq!(devices("(vnc-listen '')").vnc_listen, text("0.0.0.0"), "every interface");
+    assert_eq!(devices("(vnc-listen '')").vnc_listen, text("0.0.0.0"), "all interfaces");
+    assert_eq!(devices("(vnc-listen)").vnc_listen, text("0.0.0.0"), "all interfaces");
     assert_eq!(devices("(vnc-listen ::1)").vnc_listen, text("::1"));
-    assert_eq!(devices("(vnc-listen localhost)").vnc_listen, None, "Xen's own");
+    assert_eq!(devices("(vnc-listen localhost)").vnc_listen, None, "Xen's own default");
     assert_eq!(devices("(vif-script '/opt/x/vif bridge=b')").vif_script, text("/opt/x/vif"));
     assert_eq!(devices("(vif-bridge xen-br0)").vif_bridge, text("xen-br0"));
-    let (_, findings) =
-        load("(vif-script 'vif-bridge netdev=eth0')", &RunOptions::default()).unwrap();
     assert_eq!(
-        findings,
+        messages("(vif-script 'vif-bridge netdev=eth0')"),
         ["FILE:1:1: vif-script: 'netdev=eth0' has no effect, only bridge=NAME has"]
     );
     let secret = config("(vncpasswd 'geheim') (enable-dump yes)");
@@ -370,38 +478,40 @@ fn what_devices_have_that_leave_it_open() {
 }
 
 #[test]
-fn the_sample_file_is_the_default() {
+fn the_sample_file_is_printed_from_the_table() {
     let sample = include_str!("../../dist/xend-config.sxp");
-    let plain = config("");
-    assert_eq!(load(sample, &RunOptions::default()).unwrap(), (plain.clone(), Vec::new()));
-
-    // Its commented-out entries show the defaults, so that taking the `#` away changes nothing
-    // either.
-    let active: String = sample.lines().filter_map(|line| line.strip_prefix("#(")).fold(
-        String::new(),
-        |mut text, entry| {
-            text.push('(');
-            text.push_str(entry);
-            text.push('\n');
-            text
-        },
+    assert!(
+        sample == sample_file(),
+        "print it anew: cargo run -- keys --sample > dist/xend-config.sxp"
     );
-    let (mut config, warnings) = load(&active, &RunOptions::default()).unwrap();
-    assert_eq!(warnings, [""; 0]);
-    config.unix = plain.unix.clone();
-    assert_eq!(config, plain);
+    assert!(sample.lines().all(|line| line.chars().count() <= 100));
 }
 
+/// Root's, since the defaults in the sample file are.
 #[test]
-fn a_reload_says_what_needs_a_restart() {
-    let old = config("(xend-port 1) (loglevel INFO)");
-    let tuned = config(
-        "(xend-port 1) (loglevel DEBUG) (xend-max-body 5) (dom0-min-mem 5) (xend-http-hosts a)",
-    );
-    assert_eq!(old.needs_restart(&tuned), [""; 0]);
-    let moved = config("(xend-port 2) (xend-unix-server no) (sim-cpus 8)");
-    assert_eq!(
-        old.needs_restart(&moved),
-        ["the HTTP address", "the unix socket", "the simulated host"]
-    );
+fn the_entries_of_the_sample_file_are_the_defaults() {
+    let root = Environment { root: true, ..Environment::default() };
+    let load = |text: &str| load_in(text, &RunOptions::default(), &root).unwrap();
+    let sample = sample_file();
+    let (plain, _) = load("");
+    assert_eq!(load(&sample), (plain.clone(), Vec::new()));
+
+    // Removing the # of an entry changes nothing.
+    let entries = sample.lines().filter_map(|line| line.strip_prefix('#'));
+    let active: Vec<&str> = entries.filter(|line| line.starts_with('(')).collect();
+    let (mut config, messages) = load(&active.join("\n"));
+    assert_eq!(messages, [""; 0]);
+    config.file = plain.file.clone();
+    assert_eq!(config, plain);
+    for key in table::keys() {
+        let is_active = active.contains(&format!("({} {})", key.name, key.default).as_str());
+        assert_eq!(is_active, !key.default.is_empty(), "{}", key.name);
+        assert!(is_active || !key.examples.is_empty(), "{} has an example", key.name);
+    }
+
+    // Examples are entries without any warning, too.
+    let examples = sample.lines().filter_map(|line| line.strip_prefix("#   "));
+    for example in examples.filter(|line| line.starts_with('(')) {
+        assert_eq!(load(example).1, [""; 0], "{example}");
+    }
 }

@@ -6,9 +6,10 @@
 
 use super::error::Error;
 use super::model::Uuid;
-use super::ports::{ArrivalNote, Store, Verdict};
+use super::ports::{ArrivalRecord, Store, Verdict};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::Mutex;
 
 /// Refused migrations that are remembered. The answer about a forgotten one is the same.
@@ -28,9 +29,9 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    /// Reads the migrations that were taken in earlier runs of the daemon.
-    pub(super) async fn load(store: Arc<dyn Store>) -> Result<Self, Error> {
-        let taken = store.arrivals().await?.into_iter().filter(|(_, note)| note.taken);
+    /// Reads the migrations that were taken in earlier runs of the daemon. `now` is the time of day.
+    pub(super) async fn load(store: Arc<dyn Store>, now: SystemTime) -> Result<Self, Error> {
+        let taken = store.arrivals(now).await?.into_iter().filter(|(_, note)| note.taken);
         let fates = taken.map(|(id, _)| (id, Fate::Taken)).collect();
         Ok(Self { store, fates: Mutex::new(fates) })
     }
@@ -50,7 +51,7 @@ impl Arrivals {
 
     /// Takes the domain, unless the migration was refused meanwhile. The decision is stored before
     /// anybody learns of it.
-    pub(super) async fn take(&self, id: Uuid, note: ArrivalNote) -> Result<(), Error> {
+    pub(super) async fn take(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
         let mut fates = self.fates.lock().await;
         if fates.get(&id) != Some(&Fate::Pending) {
             return Err(Error::NoSuchMigration(id));

@@ -1,7 +1,7 @@
-//! Who is asking: where a request came from.
+//! The origin of requests.
 //!
-//! The server notes it on every request, the core's rights and audit read it. It says what the
-//! transport knows and nothing more; who a person is, an authenticator decides.
+//! The server attaches a caller to every request, for access rights and the audit log of the core.
+//! A caller has the facts that the transport knows. Authenticators identify users.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,32 +11,30 @@ use std::net::SocketAddr;
 pub enum Via {
     /// Over TCP.
     Tcp {
-        /// The client's end.
+        /// The address of the client.
         peer: SocketAddr,
-        /// The daemon's end: which of its addresses the client reached.
+        /// The address of the daemon that the client reached.
         local: SocketAddr,
     },
-    /// Over a unix socket, with what the kernel vouches for about the connecting process.
+    /// Over a unix socket, with the kernel's facts about the connecting process.
     Unix {
-        /// The user the process ran as when it connected.
+        /// The user of the process at the time of the connection.
         uid: Option<u32>,
-        /// The process. It may be gone by now and its number given to another: good for a log, not
-        /// for a decision.
+        /// The process ID, for logs alone: the process may have ended and its ID may be reused.
         pid: Option<i32>,
     },
-    /// The daemon itself, such as a restart that `on_reboot` asks for.
+    /// The daemon itself, for example a restart because of `on_reboot`.
     Internal,
 }
 
 /// The originator of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The way the request came.
     pub via: Via,
 }
 
 impl Caller {
-    /// The daemon acting on its own behalf.
+    /// The daemon acting by itself.
     pub fn internal() -> Self {
         Self { via: Via::Internal }
     }
@@ -58,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_named_the_way_a_log_line_wants_it() {
+    fn a_caller_is_printed_for_logs() {
         let tcp = Via::Tcp {
             peer: SocketAddr::from(([127, 0, 0, 1], 4711)),
             local: SocketAddr::from(([127, 0, 0, 1], 8000)),

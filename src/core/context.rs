@@ -16,7 +16,7 @@ use super::limited::{Limited, limited};
 use super::mailbox::Handle;
 use super::model::{DomId, DomName, HostInfo, Uuid};
 use super::op::{DomainOp, Outcome};
-use super::ports::{Clock, Courier, Entropy, Hypervisor, Store};
+use super::ports::{Clock, Entropy, Hypervisor, MigrationTransport, Store};
 use super::publisher::Publisher;
 use super::registry::Registry;
 use super::reservations::Reservations;
@@ -35,13 +35,13 @@ use tokio_util::task::TaskTracker;
 
 /// The engine's ports to the outside.
 #[derive(Clone)]
-pub struct Outside {
+pub struct EnginePorts {
     /// The hypervisor and its toolstack.
     pub hypervisor: Arc<dyn Hypervisor>,
     /// The state on disk.
     pub store: Arc<dyn Store>,
     /// Connections to other hosts.
-    pub courier: Arc<dyn Courier>,
+    pub transport: Arc<dyn MigrationTransport>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Randomness for identifiers.
@@ -53,7 +53,7 @@ pub(super) struct Core {
     /// Its short calls have a time limit.
     pub(super) hypervisor: Arc<dyn Hypervisor>,
     pub(super) store: Arc<dyn Store>,
-    pub(super) courier: Arc<dyn Courier>,
+    pub(super) transport: Arc<dyn MigrationTransport>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) settings: Settings,
@@ -78,14 +78,14 @@ pub(super) struct Core {
 
 impl Core {
     /// Reads the host and the store.
-    pub(super) async fn load(outside: Outside, settings: Settings) -> Result<Self, Error> {
-        let Outside { hypervisor, store, courier, clock, entropy } = outside;
+    pub(super) async fn load(outside: EnginePorts, settings: Settings) -> Result<Self, Error> {
+        let EnginePorts { hypervisor, store, transport, clock, entropy } = outside;
         let hypervisor = Arc::new(Limited::new(hypervisor, settings.hypervisor_limit));
         Ok(Self {
             info: Arc::new(hypervisor.info().await?),
             vnets: Vnets::load(store.clone()).await?,
             inventory: LiveInventory::load(store.clone()).await?,
-            arrivals: Arrivals::load(store.clone()).await?,
+            arrivals: Arrivals::load(store.clone(), clock.now()).await?,
             publisher: Publisher::new(Journal::new(clock.clone(), &*entropy)),
             registry: Registry::default(),
             samples: Samples::default(),
@@ -97,7 +97,7 @@ impl Core {
             tasks: TaskTracker::new(),
             hypervisor,
             store,
-            courier,
+            transport,
             clock,
             entropy,
             settings,

@@ -9,7 +9,7 @@ mod queries;
 mod storage;
 mod sweep;
 
-pub use super::context::Outside;
+pub use super::context::EnginePorts;
 pub use super::settings::{Policy, Settings};
 pub use sweep::FIGURES_AGE;
 
@@ -17,7 +17,7 @@ use super::caller::Caller;
 use super::context::Core;
 use super::error::Error;
 use super::inventory::Inventory;
-use super::journal::{Journal, What};
+use super::journal::{EventKind, Journal};
 use super::model::{HostInfo, Uuid};
 use super::op::{Change, Op, Outcome};
 use super::samples::Samples;
@@ -35,7 +35,7 @@ pub struct Engine(Arc<Core>);
 impl Engine {
     /// Adopts the domains on the hypervisor and those in the store. The engine is ready then;
     /// managed domains that start with xend are started in the background.
-    pub async fn start(outside: Outside, settings: Settings) -> Result<Self, Error> {
+    pub async fn start(outside: EnginePorts, settings: Settings) -> Result<Self, Error> {
         // First, so that no change is missed.
         let changes = outside.hypervisor.subscribe();
         let core = Arc::new(Core::load(outside, settings).await?);
@@ -110,7 +110,9 @@ impl Engine {
 
     /// The host's own UUID, which never changes.
     pub async fn host_uuid(&self) -> Result<Uuid, Error> {
-        self.0.limited("Reading the host's UUID", self.0.store.host_uuid()).await
+        self.0
+            .limited("Reading the host's UUID", self.0.store.host_uuid(self.0.entropy.uuid()))
+            .await
     }
 
     /// The properties of the host that do not change while it is up.
@@ -129,7 +131,7 @@ impl Engine {
     }
 
     /// A counter of changes of the inventory. Slow readers see only the latest.
-    pub fn inventories(&self) -> watch::Receiver<u64> {
+    pub fn inventory_generations(&self) -> watch::Receiver<u64> {
         self.0.inventory.generations()
     }
 
@@ -210,9 +212,9 @@ impl Core {
     ) {
         let caller = caller.to_string();
         let (domain, what) = match outcome {
-            Ok(Outcome::Domain(view)) => (Some(&**view), What::Done { op, caller }),
-            Ok(_) => (domain, What::Done { op, caller }),
-            Err(error) => (domain, What::Failed { op, caller, error: error.to_string() }),
+            Ok(Outcome::Domain(view)) => (Some(&**view), EventKind::Done { op, caller }),
+            Ok(_) => (domain, EventKind::Done { op, caller }),
+            Err(error) => (domain, EventKind::Failed { op, caller, error: error.to_string() }),
         };
         self.publisher.journal.record_operation(domain, target, what);
     }

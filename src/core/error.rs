@@ -1,245 +1,240 @@
-//! What can go wrong, as the caller may know it.
+//! Failures of operations, as the caller may see them.
 
 use super::model::{DomId, Invalid, Uuid};
 use super::transfer::Stage;
 use std::time::Duration;
 
-/// What sort of failure it is, for whoever turns it into a status code.
+/// The kind of a failure, for wires that have status codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// There is no such thing.
+    /// The named thing does not exist.
     NotFound,
-    /// It can't be done in the present state, or somebody else is in the way.
+    /// The present state or another object does not permit the operation.
     Conflict,
-    /// The caller may not.
+    /// The operation is not allowed.
     Denied,
-    /// The request makes no sense.
+    /// The request is invalid.
     Invalid,
-    /// This hypervisor or scheduler has nothing of the kind.
+    /// This hypervisor or scheduler does not have the feature.
     Unsupported,
     /// The hypervisor, or a device, failed.
     Backend,
 }
 
-/// A failed operation. Display is what the caller may read: short, capitalised, never a secret;
-/// what only the log may know is the source chain.
+/// A failed operation. The `Display` text is for the caller: short, capitalised, without secrets.
+/// The source chain is for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No domain has this name, domid or UUID.
     #[error("No such domain {0}")]
     NoSuchDomain(String),
-    /// There is no such object.
+    /// No object has this UUID or name.
     #[error("No such {class} {name}")]
     NoSuchObject {
-        /// The Xen-API's class.
+        /// The class in the Xen-API.
         class: &'static str,
-        /// Its UUID or name.
+        /// The UUID or name that the caller sent.
         name: String,
     },
-    /// Something cannot go while somebody uses it.
+    /// An object cannot be deleted while it is used.
     #[error("{what} is used by {by}")]
     InUse {
-        /// What it is.
+        /// The kind of object.
         what: &'static str,
-        /// Who uses it.
+        /// The user of the object.
         by: String,
     },
-    /// A CPU pool is not in the state that it would have to be in.
+    /// The operation does not fit the state of the CPU pool.
     #[error("The CPU pool is {0}")]
     PoolState(&'static str),
-    /// A CPU that cannot be had.
+    /// The CPU does not exist or is not available.
     #[error("{0}")]
     NoSuchCpu(String),
-    /// A pool that has domains keeps its last CPU.
+    /// The last CPU of a pool with domains cannot be removed.
     #[error("CPU pool {0} has domains and keeps its last CPU")]
     LastCpu(String),
-    /// Too few CPUs are in no pool.
+    /// Fewer CPUs are free than the pool needs.
     #[error("Not enough free CPUs: {needed} are needed and {available} are free")]
     NotEnoughCpus {
-        /// What the pool wants.
+        /// The number of CPUs that the pool needs.
         needed: u32,
-        /// What there is.
         available: u32,
     },
     /// No virtual network has this id.
     #[error("No such vnet {0}")]
     NoSuchVnet(String),
-    /// A virtual network of this id is known already.
+    /// A virtual network with this id exists already.
     #[error("Vnet {0} already exists")]
     VnetExists(String),
-    /// A migration that is over, or never was.
+    /// The migration is over or unknown.
     #[error("Migration {0} is over")]
     NoSuchMigration(Uuid),
-    /// The other host of a migration failed, or refused.
+    /// The other host of a migration failed or refused.
     #[error("The other host says: {reason}")]
     Remote {
-        /// In its words.
+        /// The other host's message.
         reason: String,
     },
-    /// The connection was lost at the one moment at which only the other host knows who has the
-    /// domain.
+    /// The connection was lost when only the other host knew which of the two has the domain.
     #[error(
-        "The connection to {to} was lost when domain {name} had been handed over: xend keeps it suspended and goes on \
-         asking {to} who has it; destroy it to give it up here"
+        "The connection to {to} was lost while domain {name} was handed over: xend keeps it \
+         suspended and asks {to} again; destroy the domain to give it up here"
     )]
     InDoubt {
-        /// The domain.
         name: String,
         /// The other host.
         to: String,
     },
-    /// There is a domain with the name of a new one.
-    #[error("Domain {name:?} already exists{}", id(" with ID ", *domid))]
+    /// Another domain has the name of a new domain.
+    #[error("Domain {name:?} already exists{}", with_domid(" with ID ", *domid))]
     Exists {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The domid of the domain that has it; `None` if that is not on the host.
+        /// The domid of the other domain; `None` if it is not on the host.
         domid: Option<DomId>,
     },
-    /// There is a domain with the UUID of a new one, and with another name.
-    #[error("A domain with UUID {uuid} already exists: {owner:?}{}", id(" with ID ", *domid))]
+    /// A domain with another name has the UUID of a new domain.
+    #[error(
+        "A domain with UUID {uuid} already exists: {owner:?}{}",
+        with_domid(" with ID ", *domid)
+    )]
     UuidTaken {
-        /// The UUID that was asked for.
+        /// The requested UUID.
         uuid: Uuid,
-        /// The name of the domain that has it.
+        /// The name of the other domain.
         owner: String,
-        /// The domid of that domain; `None` if it is not on the host.
+        /// The domid of the other domain; `None` if it is not on the host.
         domid: Option<DomId>,
     },
-    /// There is a domain with the new name of another one.
-    #[error("VM name {name:?} already exists{}", id(" as domain ", *domid))]
+    /// Another domain has the new name of a domain.
+    #[error("VM name {name:?} already exists{}", with_domid(" as domain ", *domid))]
     NameTaken {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The domid of the domain that has it; `None` if that is not on the host.
+        /// The domid of the other domain; `None` if it is not on the host.
         domid: Option<DomId>,
     },
-    /// A name by which clients already reach a domain: its domid or UUID.
+    /// The name is the domid or UUID of another domain, by which clients reach that domain.
     #[error("VM name {name:?} already exists as the {what} of domain {owner:?}, use another name")]
-    NameMeansDomain {
-        /// The name that was asked for.
+    NameIsIdentifier {
+        /// The requested name.
         name: String,
         /// `domid` or `UUID`.
         what: &'static str,
-        /// The name of the domain.
         owner: String,
     },
-    /// There is a CPU pool with the name.
+    /// Another CPU pool has the name.
     #[error("CPU pool {0:?} already exists")]
     PoolExists(String),
-    /// Domain-0 cannot be treated like a guest.
+    /// Domain-0 does not support the operation.
     #[error("Cannot {0} privileged domain 0")]
     Privileged(&'static str),
-    /// Domain-0 is switched off with its host.
+    /// Domain-0 is shut down together with the host.
     #[error("Domain 0 cannot be shutdown")]
     Dom0Shutdown,
-    /// The operation does not fit the state that the domain is in.
+    /// The operation does not fit the state of the domain.
     #[error("Cannot {verb} domain {name}: it is {state}")]
     BadState {
-        /// What was asked for.
+        /// The operation.
         verb: &'static str,
-        /// Whose.
         name: String,
-        /// What it is.
         state: &'static str,
     },
-    /// The domain is defined and not on the host.
+    /// The domain is defined, but not on the host.
     #[error("Domain '{0}' is not started")]
     NotStarted(String),
-    /// The operation is for domains whose definition is stored.
+    /// The operation needs a stored definition of the domain.
     #[error("Domain {0} is not managed: define it with op=new first, or save it to a file")]
     NotManaged(String),
     /// The domain has no such device.
     #[error("Device {0} not connected")]
     NotConnected(String),
-    /// Many requests are waiting for the same domain.
+    /// The domain's queue of operations is full.
     #[error("Domain {0} is busy: too many operations are waiting for it, try again")]
     Busy(String),
-    /// A value makes no sense.
+    /// A value is invalid.
     #[error("{0}")]
     Invalid(#[from] Invalid),
-    /// This host has nothing of the kind.
+    /// This host does not have the feature.
     #[error("{0}")]
     Unsupported(String),
-    /// The memory that is free does not suffice.
+    /// The free memory does not suffice.
     #[error("Not enough free memory: {needed_kib} KiB are needed and {free_kib} KiB are free")]
     NoMemory {
-        /// What the domain takes.
+        /// The memory that the domain needs.
         needed_kib: u64,
-        /// What there is.
         free_kib: u64,
     },
-    /// A file that the domain boots from is not there.
+    /// A file that the domain boots from does not exist.
     #[error("{what} does not exist: {path}")]
     Missing {
         /// `Kernel image`, `Initial RAM disk`, ...
         what: &'static str,
-        /// Its path.
         path: String,
     },
     /// A device did not connect.
     #[error("Device {device} ({class}) could not be connected. {reason}")]
     Device {
-        /// The device's number.
         device: u32,
         /// `vbd`, `vif`, ...
         class: String,
-        /// What the hotplug script said.
+        /// The message of the hotplug script.
         reason: String,
     },
-    /// The guest keeps a device that is to be unplugged.
+    /// The guest does not release a device that is detached.
     #[error("Device {device} ({class}) could not be disconnected: the guest does not let go of it")]
     DeviceBusy {
-        /// The device's number.
         device: u32,
         /// `vbd`, `vif`, `pci`, ...
         class: String,
     },
-    /// The disk is full, or takes no more.
-    #[error("{0}: no space is left on the disk")]
+    /// The disk is full.
+    #[error("{0}: no space left on the disk")]
     NoRoom(String),
-    /// Somebody did not want it any more.
-    #[error("{0} was cancelled, the domain goes on")]
+    /// The operation was cancelled by a caller.
+    #[error("{0} was cancelled, the domain continues to run")]
     Cancelled(&'static str),
-    /// The domain went away while something waited for it.
-    #[error("Domain {0} has gone")]
+    /// The domain disappeared during the operation.
+    #[error("Domain {0} no longer exists")]
     Gone(String),
     /// The hypervisor did not answer in time.
     #[error("{what} timed out after {} s", limit.as_secs())]
     Timeout {
-        /// What was being done.
+        /// The call.
         what: &'static str,
-        /// How long it was waited for.
         limit: Duration,
     },
-    /// A long call of the hypervisor did not get on.
-    #[error("{what} stood still for {} s while {}{}", limit.as_secs(), stage.name(), in_brackets(detail))]
+    /// A long call of the hypervisor made no progress.
+    #[error(
+        "{what} made no progress for {} s while {}{}",
+        limit.as_secs(), stage.name(), in_brackets(detail)
+    )]
     Stalled {
         /// `Restoring`, `Create`, ...
         what: &'static str,
-        /// How long nothing changed.
+        /// The time without progress.
         limit: Duration,
         /// The stage that did not end.
         stage: Stage,
-        /// What was last seen of it.
+        /// The last observed progress within the stage.
         detail: String,
     },
     /// The gateway is being stopped.
     #[error("Xend is shutting down")]
     Stopping,
-    /// The hypervisor failed.
+    /// The hypervisor or the store failed.
     #[error("{message}")]
     Backend {
-        /// What the caller may know.
+        /// The text for the caller.
         message: String,
-        /// What the log may know.
+        /// The text for the log.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
 }
 
 impl Error {
-    /// What sort of failure it is.
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuchDomain(_)
@@ -249,7 +244,7 @@ impl Error {
             | Self::Gone(_) => ErrorKind::NotFound,
             Self::Exists { .. }
             | Self::UuidTaken { .. }
-            | Self::NameMeansDomain { .. }
+            | Self::NameIsIdentifier { .. }
             | Self::PoolExists(_)
             | Self::VnetExists(_)
             | Self::InUse { .. }
@@ -279,8 +274,8 @@ impl Error {
         }
     }
 
-    /// A failure of the hypervisor or the store that the caller reads as `message`. A disk that is
-    /// full is the caller's business, too.
+    /// A failure of the hypervisor or the store, with `message` for the caller. A full disk becomes
+    /// [`Error::NoRoom`], since the caller can do something about it.
     pub fn backend(
         message: impl Into<String>,
         source: impl std::error::Error + Send + Sync + 'static,
@@ -299,7 +294,7 @@ fn in_brackets(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(" ({detail})") }
 }
 
-/// The end of a message about a domain that has a domid.
-fn id(words: &str, domid: Option<DomId>) -> String {
-    domid.map_or_else(String::new, |id| format!("{words}{id}"))
+/// The end of a message about a domain; empty without a domid.
+fn with_domid(prefix: &str, domid: Option<DomId>) -> String {
+    domid.map_or_else(String::new, |domid| format!("{prefix}{domid}"))
 }

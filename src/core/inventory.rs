@@ -3,7 +3,7 @@
 //! Reads come from one immutable [`Inventory`]. A change is published when it is stored.
 
 use super::error::Error;
-use super::model::{Item, Network, Notes, Pool, Thing, Uuid, Vdi, Vlan};
+use super::model::{Item, Network, Notes, ObjectKind, Pool, Uuid, Vdi, Vlan};
 use super::ports::Store;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ impl Inventory {
     /// All disk images.
     pub fn vdis(&self) -> impl Iterator<Item = (&Arc<Item>, &Vdi)> {
         self.items().filter_map(|item| match &item.thing {
-            Thing::Vdi(vdi) => Some((item, vdi)),
+            ObjectKind::Vdi(vdi) => Some((item, vdi)),
             _ => None,
         })
     }
@@ -40,7 +40,7 @@ impl Inventory {
     /// The disk image with this UUID.
     pub fn vdi(&self, uuid: &Uuid) -> Option<(&Arc<Item>, &Vdi)> {
         self.get(uuid).and_then(|item| match &item.thing {
-            Thing::Vdi(vdi) => Some((item, vdi)),
+            ObjectKind::Vdi(vdi) => Some((item, vdi)),
             _ => None,
         })
     }
@@ -48,7 +48,7 @@ impl Inventory {
     /// All networks that clients created.
     pub fn networks(&self) -> impl Iterator<Item = (&Arc<Item>, &Network)> {
         self.items().filter_map(|item| match &item.thing {
-            Thing::Network(network) => Some((item, network)),
+            ObjectKind::Network(network) => Some((item, network)),
             _ => None,
         })
     }
@@ -56,7 +56,7 @@ impl Inventory {
     /// All virtual LANs that clients created.
     pub fn vlans(&self) -> impl Iterator<Item = (&Arc<Item>, &Vlan)> {
         self.items().filter_map(|item| match &item.thing {
-            Thing::Vlan(vlan) => Some((item, vlan)),
+            ObjectKind::Vlan(vlan) => Some((item, vlan)),
             _ => None,
         })
     }
@@ -64,7 +64,7 @@ impl Inventory {
     /// All stored CPU pools.
     pub fn pools(&self) -> impl Iterator<Item = (&Arc<Item>, &Pool)> {
         self.items().filter_map(|item| match &item.thing {
-            Thing::Pool(pool) => Some((item, pool)),
+            ObjectKind::Pool(pool) => Some((item, pool)),
             _ => None,
         })
     }
@@ -93,7 +93,7 @@ impl LiveInventory {
     /// Reads the stored items, and recovers the images that belong to them.
     pub(super) async fn load(store: Arc<dyn Store>) -> Result<Self, Error> {
         let items = store.items().await?;
-        let own = |item: &Item| matches!(&item.thing, Thing::Vdi(vdi) if vdi.own);
+        let own = |item: &Item| matches!(&item.thing, ObjectKind::Vdi(vdi) if vdi.own);
         let images: Vec<Uuid> =
             items.iter().filter(|item| own(item)).map(|item| item.uuid).collect();
         store.recover_images(&images).await?;
@@ -138,7 +138,7 @@ impl InventoryWriter<'_> {
         if next.items.len() >= MAX_ITEMS && !next.items.contains_key(&item.uuid) {
             return Err(Error::Unsupported(format!("There are {MAX_ITEMS} objects already")));
         }
-        self.inventory.store.save_item(&item).await?;
+        self.inventory.store.save_object(&item).await?;
         next.items.insert(item.uuid, Arc::new(item));
         self.inventory.publish(next);
         Ok(())
@@ -147,7 +147,7 @@ impl InventoryWriter<'_> {
     /// Removes an item.
     pub(super) async fn remove(&self, uuid: Uuid) -> Result<(), Error> {
         let mut next = Inventory::clone(&self.current());
-        self.inventory.store.remove_item(uuid).await?;
+        self.inventory.store.remove_object(uuid).await?;
         next.items.remove(&uuid);
         self.inventory.publish(next);
         Ok(())

@@ -38,12 +38,12 @@ pub struct Event {
     /// The domain's domid at that time.
     pub domid: Option<DomId>,
     /// What happened.
-    pub what: What,
+    pub what: EventKind,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum EventKind {
     /// The domain was created, defined or found, in this state.
     Appeared(State),
     /// The domain is gone.
@@ -62,7 +62,7 @@ pub enum What {
     Failed { op: &'static str, caller: String, error: String },
 }
 
-impl What {
+impl EventKind {
     /// Whether the event is of no interest once its operation is over.
     pub fn is_progress(&self) -> bool {
         matches!(self, Self::Progress(_))
@@ -71,7 +71,7 @@ impl What {
 
 /// Events for a reader.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct News {
+pub struct EventBatch {
     /// The next events in order, up to the limit that the reader gave.
     pub events: Vec<Arc<Event>>,
     /// Whether events before these have been dropped from the ring.
@@ -114,11 +114,11 @@ impl Journal {
     }
 
     /// The events after event `number`, `most` at most.
-    pub fn after(&self, number: u64, most: usize) -> News {
+    pub fn after(&self, number: u64, most: usize) -> EventBatch {
         let entries = self.lock();
         let first = entries.ring.front().map_or(entries.last_number + 1, |event| event.number);
         let skipped = usize::try_from((number + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        News {
+        EventBatch {
             events: entries.ring.iter().skip(skipped).take(most).cloned().collect(),
             lost: number + 1 < first,
         }
@@ -145,8 +145,8 @@ impl Journal {
     /// Records the differences between two views of a domain.
     pub(super) fn record_changes(&self, old: Option<&DomainView>, new: Option<&DomainView>) {
         let changes = match (old, new) {
-            (None, Some(new)) => vec![What::Appeared(new.state())],
-            (Some(_), None) => vec![What::Gone],
+            (None, Some(new)) => vec![EventKind::Appeared(new.state())],
+            (Some(_), None) => vec![EventKind::Gone],
             (Some(old), Some(new)) => differences(old, new),
             (None, None) => vec![],
         };
@@ -158,11 +158,11 @@ impl Journal {
     }
 
     /// Records the result of an operation on the domain `view`, or on something else called `name`.
-    pub(super) fn record_operation(&self, view: Option<&DomainView>, name: &str, what: What) {
+    pub(super) fn record_operation(&self, view: Option<&DomainView>, name: &str, what: EventKind) {
         let name = view.map_or_else(|| shortened(name), |view| view.name().to_string());
         let what = match what {
-            What::Failed { op, caller, error } => {
-                What::Failed { op, caller, error: shortened(&error) }
+            EventKind::Failed { op, caller, error } => {
+                EventKind::Failed { op, caller, error: shortened(&error) }
             }
             what => what,
         };
@@ -176,7 +176,7 @@ impl Journal {
         uuid: Option<Uuid>,
         name: String,
         domid: Option<DomId>,
-        what: What,
+        what: EventKind,
     ) {
         entries.last_number += 1;
         let number = entries.last_number;
@@ -199,8 +199,8 @@ impl Journal {
 impl Entries {
     fn add_to_history(&mut self, uuid: Uuid, event: &Arc<Event>) {
         match event.what {
-            What::Appeared(_) => self.gone.retain(|gone| *gone != uuid),
-            What::Gone => self.gone.push_back(uuid),
+            EventKind::Appeared(_) => self.gone.retain(|gone| *gone != uuid),
+            EventKind::Gone => self.gone.push_back(uuid),
             _ => {}
         }
         if self.gone.len() > GONE_HISTORIES {
@@ -213,7 +213,7 @@ impl Entries {
         }
         // Late events of a domain that is gone do not bring its history back.
         let history = match event.what {
-            What::Appeared(_) => self.histories.entry(uuid).or_default(),
+            EventKind::Appeared(_) => self.histories.entry(uuid).or_default(),
             _ => match self.histories.get_mut(&uuid) {
                 Some(history) => history,
                 None => return,
@@ -234,13 +234,13 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn differences(old: &DomainView, new: &DomainView) -> Vec<What> {
+fn differences(old: &DomainView, new: &DomainView) -> Vec<EventKind> {
     let mut changes = Vec::new();
     if old.name() != new.name() {
-        changes.push(What::Renamed { from: old.name().to_string() });
+        changes.push(EventKind::Renamed { from: old.name().to_string() });
     }
     if old.state() != new.state() {
-        changes.push(What::State { from: old.state(), to: new.state() });
+        changes.push(EventKind::State { from: old.state(), to: new.state() });
     }
     let same = |old: &Arc<_>, new: &Arc<_>| Arc::ptr_eq(old, new) || old == new;
     let same_definition = match (&old.definition, &new.definition) {
@@ -248,12 +248,12 @@ fn differences(old: &DomainView, new: &DomainView) -> Vec<What> {
         (old, new) => old.is_none() && new.is_none(),
     };
     if !same_definition || !same(&old.config, &new.config) {
-        changes.push(What::Configured);
+        changes.push(EventKind::Configured);
     }
     let percent =
         |view: &DomainView| view.progress.map(|progress| (progress.what, progress.percent()));
     if percent(old) != percent(new) {
-        changes.push(What::Progress(new.progress));
+        changes.push(EventKind::Progress(new.progress));
     }
     changes
 }
@@ -318,16 +318,16 @@ mod tests {
         assert_eq!(
             changes,
             [
-                What::Appeared(State::Halted),
-                What::State { from: State::Halted, to: State::Paused },
-                What::State { from: State::Paused, to: State::Running },
-                What::Renamed { from: "pv1".into() },
-                What::Configured,
-                What::Gone,
+                EventKind::Appeared(State::Halted),
+                EventKind::State { from: State::Halted, to: State::Paused },
+                EventKind::State { from: State::Paused, to: State::Running },
+                EventKind::Renamed { from: "pv1".into() },
+                EventKind::Configured,
+                EventKind::Gone,
             ]
         );
         assert_eq!(journal.of(&defined.uuid).len(), 6);
-        assert_eq!(journal.of(&defined.uuid)[0].what, What::Gone);
+        assert_eq!(journal.of(&defined.uuid)[0].what, EventKind::Gone);
     }
 
     #[test]
@@ -335,9 +335,13 @@ mod tests {
         let journal = journal();
         let pv1 = view(1, "pv1");
         journal.record_changes(None, Some(&pv1));
-        assert_eq!(journal.after(1, 9), News::default());
+        assert_eq!(journal.after(1, 9), EventBatch::default());
         for _ in 0..RING_EVENTS {
-            journal.record_operation(None, "host", What::Done { op: "x", caller: String::new() });
+            journal.record_operation(
+                None,
+                "host",
+                EventKind::Done { op: "x", caller: String::new() },
+            );
         }
         let news = journal.after(0, 9);
         assert!(news.lost && news.events.len() == 9 && news.events[0].number == 2);
@@ -354,10 +358,10 @@ mod tests {
         journal.record_operation(
             None,
             &error,
-            What::Failed { op: "restore", caller, error: error.clone() },
+            EventKind::Failed { op: "restore", caller, error: error.clone() },
         );
         let event = journal.after(0, 1).events.remove(0);
-        let What::Failed { error, .. } = &event.what else { panic!("{event:?}") };
+        let EventKind::Failed { error, .. } = &event.what else { panic!("{event:?}") };
         assert!(error.len() < 1000 && event.name.len() < 1000 && error.ends_with('…'));
     }
 
@@ -400,12 +404,12 @@ mod tests {
         }
         assert_eq!(journal.lock().histories.len(), GONE_HISTORIES);
         let first = view(0, "x");
-        journal.record_operation(Some(&first), "x", What::Gone);
+        journal.record_operation(Some(&first), "x", EventKind::Gone);
         assert!(journal.of(&first.uuid).is_empty());
         let kept = view(1, "x");
         journal.record_changes(None, Some(&kept));
         for _ in 0..HISTORY_EVENTS * 2 {
-            journal.record_operation(Some(&kept), "x", What::Configured);
+            journal.record_operation(Some(&kept), "x", EventKind::Configured);
         }
         assert_eq!(journal.of(&kept.uuid).len(), HISTORY_EVENTS);
     }

@@ -18,7 +18,7 @@
 //! [`action_on_stop`] decides about a guest that stopped; a restart is Destroy followed by a new
 //! Building under the same name and UUID, with a new domid.
 
-use super::model::{DomainConfig, OnEvent, RunFlags, ShutdownReason};
+use super::model::{ActionOnShutdown, DomainConfig, RunFlags, ShutdownReason};
 use std::time::Duration;
 
 /// The state of a domain.
@@ -168,17 +168,17 @@ pub fn action_on_stop(
         ShutdownReason::Poweroff | ShutdownReason::Halt => config.on_poweroff,
         ShutdownReason::Reboot => config.on_reboot,
         ShutdownReason::Crash => config.on_crash,
-        ShutdownReason::Suspend => OnEvent::Preserve,
+        ShutdownReason::Suspend => ActionOnShutdown::Preserve,
     };
     let restart =
         |then| if uptime < MINIMUM_RESTART_TIME { AfterStop::DestroyLooping } else { then };
     let (dump, then) = match on_event {
-        OnEvent::Destroy => (false, AfterStop::Destroy),
-        OnEvent::Restart => (false, restart(AfterStop::Restart)),
-        OnEvent::Preserve => (false, AfterStop::Preserve),
-        OnEvent::RenameRestart => (false, restart(AfterStop::RenameRestart)),
-        OnEvent::CoredumpDestroy => (true, AfterStop::Destroy),
-        OnEvent::CoredumpRestart => (true, restart(AfterStop::Restart)),
+        ActionOnShutdown::Destroy => (false, AfterStop::Destroy),
+        ActionOnShutdown::Restart => (false, restart(AfterStop::Restart)),
+        ActionOnShutdown::Preserve => (false, AfterStop::Preserve),
+        ActionOnShutdown::RenameRestart => (false, restart(AfterStop::RenameRestart)),
+        ActionOnShutdown::CoredumpDestroy => (true, AfterStop::Destroy),
+        ActionOnShutdown::CoredumpRestart => (true, restart(AfterStop::Restart)),
     };
     StopAction { dump, then }
 }
@@ -328,12 +328,12 @@ mod tests {
             assert_eq!(action_on_stop(&config, reason, uptime).then, expected, "{reason}");
         }
         for (on_crash, dump, then) in [
-            (OnEvent::Destroy, false, AfterStop::Destroy),
-            (OnEvent::Restart, false, AfterStop::Restart),
-            (OnEvent::Preserve, false, AfterStop::Preserve),
-            (OnEvent::RenameRestart, false, AfterStop::RenameRestart),
-            (OnEvent::CoredumpDestroy, true, AfterStop::Destroy),
-            (OnEvent::CoredumpRestart, true, AfterStop::Restart),
+            (ActionOnShutdown::Destroy, false, AfterStop::Destroy),
+            (ActionOnShutdown::Restart, false, AfterStop::Restart),
+            (ActionOnShutdown::Preserve, false, AfterStop::Preserve),
+            (ActionOnShutdown::RenameRestart, false, AfterStop::RenameRestart),
+            (ActionOnShutdown::CoredumpDestroy, true, AfterStop::Destroy),
+            (ActionOnShutdown::CoredumpRestart, true, AfterStop::Restart),
         ] {
             config.on_crash = on_crash;
             let action = action_on_stop(&config, ShutdownReason::Crash, late);

@@ -1,10 +1,10 @@
-//! The domain language: what a caller can ask for, what a domain is, what a hypervisor must be able
-//! to do.
+//! The core: operations on domains, and the interfaces to hypervisors and stores.
 //!
-//! This module knows no wire, no file format and no hypervisor library. Everything that comes from
-//! outside arrives as an [`op::Op`] at the one door, [`engine::Engine::execute`], and leaves as an
-//! [`op::Outcome`] or an [`error::Error`].
+//! This module knows no wire, no file format and no hypervisor library. Every request is an
+//! [`op::Op`] for [`engine::Engine::execute`], and is answered with an [`op::Outcome`] or an
+//! [`error::Error`].
 
+pub mod backend;
 pub mod caller;
 pub mod engine;
 pub mod error;

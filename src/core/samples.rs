@@ -12,9 +12,10 @@ use tokio::time::Instant;
 /// Interval between two rounds of samples.
 pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(3);
 /// Samples kept of each domain.
-pub const KEPT: usize = 100;
+pub const MAX_SAMPLES: usize = 100;
 /// The time that these cover: five minutes.
-pub const SPAN: Duration = Duration::from_secs(SAMPLE_INTERVAL.as_secs() * KEPT as u64);
+pub const SAMPLES_SPAN: Duration =
+    Duration::from_secs(SAMPLE_INTERVAL.as_secs() * MAX_SAMPLES as u64);
 
 /// What a domain used between two rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -26,7 +27,7 @@ pub struct Sample {
 
 /// The samples of one round.
 #[derive(Debug, Clone, Default)]
-pub struct Round {
+pub struct SampleRound {
     /// Rounds are counted from 1; 0 is before the first.
     pub number: u64,
     /// A sample of each domain on the host.
@@ -36,7 +37,7 @@ pub struct Round {
 /// The rings of all domains.
 #[derive(Default)]
 pub struct Samples {
-    last: ArcSwap<Round>,
+    last: ArcSwap<SampleRound>,
     rings: Mutex<Rings>,
     rounds: watch::Sender<u64>,
 }
@@ -57,11 +58,11 @@ impl Samples {
     }
 
     /// The latest round.
-    pub fn last(&self) -> Arc<Round> {
+    pub fn last(&self) -> Arc<SampleRound> {
         self.last.load_full()
     }
 
-    /// The samples of a domain, the oldest first, [`KEPT`] at most.
+    /// The samples of a domain, the oldest first, [`MAX_SAMPLES`] at most.
     pub fn of(&self, uuid: &Uuid) -> Vec<Sample> {
         let rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
         rings.samples.get(uuid).map(|ring| ring.iter().copied().collect()).unwrap_or_default()
@@ -88,7 +89,7 @@ impl Samples {
             domains.insert(facts.uuid, sample);
             let ring = rings.samples.entry(facts.uuid).or_default();
             if used.is_some() {
-                if ring.len() == KEPT {
+                if ring.len() == MAX_SAMPLES {
                     ring.pop_front();
                 }
                 ring.push_back(sample);
@@ -98,7 +99,7 @@ impl Samples {
         rings.read = Some(swept);
         rings.times = times;
         let number = self.last.load().number + 1;
-        self.last.store(Arc::new(Round { number, domains }));
+        self.last.store(Arc::new(SampleRound { number, domains }));
         self.rounds.send_replace(number);
     }
 }
@@ -121,11 +122,11 @@ mod tests {
         samples.take(&second);
         assert_eq!(samples.of(&uuid), [Sample { cpu: 50.0, memory_kib: 65_536 }]);
         assert_eq!(samples.last().number, 2);
-        for _ in 0..KEPT {
+        for _ in 0..MAX_SAMPLES {
             tokio::time::advance(SAMPLE_INTERVAL).await;
             samples.take(&at(11.5));
         }
-        assert_eq!(samples.of(&uuid).len(), KEPT);
+        assert_eq!(samples.of(&uuid).len(), MAX_SAMPLES);
         assert!(samples.of(&uuid).iter().all(|sample| sample.cpu == 0.0));
         tokio::time::advance(SAMPLE_INTERVAL).await;
         samples.take(&snapshot(&[]));

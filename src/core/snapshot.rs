@@ -159,11 +159,6 @@ impl Snapshot {
         self.swept
     }
 
-    /// The domains in no particular order.
-    pub(super) fn unsorted(&self) -> impl Iterator<Item = &Arc<DomainView>> {
-        self.domains.values()
-    }
-
     /// The domains whose configuration changed after a `config_generation`, those that came and
     /// went among them; `None` if that was too long ago.
     pub fn configs_changed_since(&self, generation: u64) -> Option<impl Iterator<Item = &Uuid>> {
@@ -179,6 +174,11 @@ impl Snapshot {
             let oldest = self.config_generation - CONFIG_CHANGES as u64;
             self.config_changes.remove_mut(&oldest);
         }
+    }
+
+    /// The domains in no particular order.
+    pub(super) fn unsorted(&self) -> impl Iterator<Item = &Arc<DomainView>> {
+        self.domains.values()
     }
 
     /// Adds a domain, or replaces it.

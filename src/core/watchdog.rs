@@ -98,7 +98,7 @@ mod tests {
             assert!(began.elapsed() < LIMIT + Duration::from_secs(2));
             assert_eq!(
                 error.to_string(),
-                format!("Restoring stood still for 120 s while {name} (seen)")
+                format!("Restoring made no progress for 120 s while {name} (seen)")
             );
             assert!(transfer.is_cancelled());
         }

@@ -1,93 +1,127 @@
-//! What a connection is doing, and since when.
+//! The phase of a connection.
 //!
 //! ```text
-//!          first byte              all of it arrived
-//!   Idle ────────────▶ Receiving ────────────────────▶ Handling
-//!    ▲                                                    │
-//!    └──────────────────── answer made ───────────────────┘
+//!          first byte             last byte
+//!   Idle ────────────▶ Receiving ───────────▶ Handling
+//!    ▲                                           │
+//!    └───────────────── response made ───────────┘
 //! ```
 //!
-//! Only `Handling` may last: it is the daemon's own time. The others are the client's, and bounded.
+//! The phases `Idle` and `Receiving` are the client's, and have a time limit. `Handling` is the
+//! daemon's and has none.
 
+use axum::http::{Method, Uri};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The client's turn or ours.
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Between requests; the last answer may still be on its way out.
+    /// Between requests. The last response may still be sent.
     Idle,
-    /// A request has begun to arrive.
+    /// A request is arriving.
     Receiving,
-    /// A whole request is here and its answer is not made yet.
+    /// A request has arrived and its response is not made yet.
     Handling,
 }
 
-/// The phase of one connection, shared by those who see its bytes and those who see its requests.
+/// The activity of a connection, shared by its stream and its service.
 #[derive(Debug)]
-pub(super) struct Activity(Mutex<(Phase, Instant)>);
+pub(super) struct Activity(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    since: Instant,
+    /// The request since its head arrived.
+    request: Option<(Method, Uri)>,
+}
+
+impl State {
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.since = Instant::now();
+    }
+}
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(Mutex::new((Phase::Idle, Instant::now())))
+        Self(Mutex::new(State { phase: Phase::Idle, since: Instant::now(), request: None }))
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut (Phase, Instant)) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, access: impl FnOnce(&mut State) -> T) -> T {
+        access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Bytes came in. Those that continue a request do not buy it more time.
-    pub(super) fn read_some(&self) {
-        self.with(|(phase, since)| {
-            if *phase == Phase::Idle {
-                (*phase, *since) = (Phase::Receiving, Instant::now());
+    /// Bytes were read. Further bytes of a request do not extend its deadline.
+    pub(super) fn bytes_read(&self) {
+        self.with(|state| {
+            if state.phase == Phase::Idle {
+                state.enter(Phase::Receiving);
             }
         });
     }
 
-    /// Bytes went out: a client that takes its answer is not idle.
-    pub(super) fn wrote_some(&self) {
-        self.with(|(phase, since)| {
-            if *phase == Phase::Idle {
-                *since = Instant::now();
+    /// Bytes were written: a client that takes its response is not idle.
+    pub(super) fn bytes_written(&self) {
+        self.with(|state| {
+            if state.phase == Phase::Idle {
+                state.since = Instant::now();
             }
         });
     }
 
-    /// A request has all arrived.
-    pub(super) fn received(&self) {
-        self.with(|state| *state = (Phase::Handling, Instant::now()));
+    /// The head of a request has arrived. The deadline of its body counts from the first byte,
+    /// unless the request arrived in the same read as the one before it.
+    pub(super) fn head_received(&self, method: Method, uri: Uri) {
+        self.with(|state| {
+            state.request = Some((method, uri));
+            if state.phase == Phase::Idle {
+                state.enter(Phase::Receiving);
+            }
+        });
     }
 
-    /// The head of a request has arrived, and a body is to follow. The clock runs on from the first
-    /// byte, unless the request came right behind another one, in the same read.
-    pub(super) fn received_head(&self) {
-        self.read_some();
+    /// A request has arrived completely.
+    pub(super) fn request_received(&self) {
+        self.with(|state| state.enter(Phase::Handling));
     }
 
-    /// The answer is made.
-    pub(super) fn answered(&self) {
-        self.with(|state| *state = (Phase::Idle, Instant::now()));
+    /// The response is made.
+    pub(super) fn response_made(&self) {
+        self.with(|state| {
+            state.request = None;
+            state.enter(Phase::Idle);
+        });
     }
 
-    /// The moment at which the client's time is up, if it is the client's turn.
-    pub(super) fn deadline(&self, patience: Duration) -> Option<Instant> {
-        self.with(|(phase, since)| (*phase != Phase::Handling).then(|| *since + patience))
+    /// The deadline of the client; `None` while the daemon handles a request.
+    pub(super) fn deadline(&self, timeout: Duration) -> Option<Instant> {
+        self.with(|state| (state.phase != Phase::Handling).then(|| state.since + timeout))
     }
 
-    /// The phase now.
     pub(super) fn phase(&self) -> Phase {
-        self.with(|(phase, _)| *phase)
+        self.with(|state| state.phase)
     }
 
-    /// How long the client has kept us waiting: `None` while we keep the client waiting, and while
-    /// the wait is too short to hold it against anybody.
+    /// The request that is being handled, as `METHOD PATH`.
+    pub(super) fn handled_request(&self) -> Option<String> {
+        self.with(|state| match &state.request {
+            Some((method, uri)) if state.phase == Phase::Handling => {
+                Some(format!("{method} {}", uri.path()))
+            }
+            _ => None,
+        })
+    }
+
+    /// How long the daemon has waited for the client. `None` while it handles a request, and within
+    /// a grace time.
     pub(super) fn waiting(&self, now: Instant) -> Option<Duration> {
-        let (phase, since) = self.with(|state| *state);
+        let (phase, since) = self.with(|state| (state.phase, state.since));
         let grace = match phase {
-            // A connection just made, whose request is on its way or not yet looked at.
+            // For a new connection, whose request is on its way or not read yet.
             Phase::Idle => Duration::from_millis(250),
-            // A request of ordinary size over a slow line.
+            // For a request of ordinary size over a slow line.
             Phase::Receiving => Duration::from_secs(1),
             Phase::Handling => return None,
         };
@@ -101,38 +135,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drip_buys_no_time_and_an_answer_taken_does() {
-        let patience = Duration::from_secs(30);
+    fn the_deadline_moves_with_responses_and_not_with_parts_of_a_request() {
+        let timeout = Duration::from_secs(30);
         let activity = Activity::new();
-        activity.read_some();
-        let deadline = activity.deadline(patience);
-        activity.read_some();
-        activity.received_head();
-        activity.wrote_some();
-        assert_eq!(activity.deadline(patience), deadline);
+        activity.bytes_read();
+        let deadline = activity.deadline(timeout);
+        activity.bytes_read();
+        activity.head_received(Method::POST, Uri::from_static("/xend/domain/a?b"));
+        activity.bytes_written();
+        assert_eq!(activity.deadline(timeout), deadline);
+        assert_eq!(activity.handled_request(), None);
 
-        activity.received();
-        activity.read_some();
+        activity.request_received();
+        activity.bytes_read();
         assert_eq!(activity.phase(), Phase::Handling);
-        assert_eq!(activity.deadline(patience), None, "our own time is not bounded here");
+        assert_eq!(activity.deadline(timeout), None, "the daemon's own time has no limit");
+        assert_eq!(activity.handled_request().as_deref(), Some("POST /xend/domain/a"));
 
-        activity.answered();
-        let deadline = activity.deadline(patience);
+        activity.response_made();
+        assert_eq!(activity.handled_request(), None);
+        let deadline = activity.deadline(timeout);
         std::thread::sleep(Duration::from_millis(2));
-        activity.wrote_some();
-        assert!(activity.deadline(patience) > deadline);
+        activity.bytes_written();
+        assert!(activity.deadline(timeout) > deadline);
     }
 
     #[test]
-    fn only_who_keeps_us_waiting_is_a_candidate_to_leave() {
+    fn only_the_client_is_waited_for() {
         let later = Instant::now() + Duration::from_secs(10);
         let activity = Activity::new();
-        assert!(activity.waiting(Instant::now()).is_none(), "a connection just made");
-        assert!(activity.waiting(later).is_some(), "a silent one");
-        activity.read_some();
+        assert!(activity.waiting(Instant::now()).is_none(), "a new connection");
+        assert!(activity.waiting(later).is_some(), "a silent connection");
+        activity.bytes_read();
         assert!(activity.waiting(Instant::now()).is_none(), "a request that has just begun");
-        assert!(activity.waiting(later).is_some(), "a request that takes for ever");
-        activity.received();
+        assert!(activity.waiting(later).is_some(), "a request that takes too long");
+        activity.request_received();
         assert!(activity.waiting(later).is_none());
     }
 }

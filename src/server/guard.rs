@@ -1,65 +1,71 @@
-//! Keeps web pages from talking to the daemon behind their reader's back.
+//! Refuses requests that foreign web pages send through a visitor's browser.
 //!
-//! Whoever reaches the port controls every domain, and a browser on this machine reaches it. Two
-//! ways lead a foreign page there, and each has its door shut:
+//! Whoever can connect controls every domain, and so can a page in a browser on this machine. There
+//! are two attacks:
 //!
-//! - *DNS rebinding*: the page's own name is made to resolve to this machine. Its requests then
-//!   name a host that is not ours, so on TCP `Host` must be a name of ours.
-//! - *Cross-site request forgery*: the page posts a form to our address. A browser says so in
-//!   `Origin` or `Sec-Fetch-Site`, on a unix socket behind a proxy as well; an old one that knows
-//!   neither says so in `Referer`.
+//! - *DNS rebinding*: the name of the page's host is made to resolve to this machine. Over TCP,
+//!   `Host` must therefore be one of the machine's names.
+//! - *Cross-site request forgery*: the page posts a form to the daemon's address. Browsers report
+//!   that in `Origin` or `Sec-Fetch-Site`, and browsers before 2016 in `Referer`. This is checked
+//!   on a unix socket, too, since a proxy can be in front of it.
 //!
-//! curl, xm and libvirt send none of the three, and some send no `Host`: they pass.
+//! curl, xm and libvirt send none of these three headers, and some clients send no `Host`: such
+//! requests pass.
+//!
+//! tower-http's `csrf` layer does not replace the second check: it ignores `Referer`, accepts any
+//! `Origin` beside `Sec-Fetch-Site: same-origin`, and takes `localhost` and `localhost:80` for
+//! different hosts.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
-
+use crate::config::LiveTunables;
+use crate::core::caller::{Caller, Via};
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HOST, ORIGIN, PRAGMA, REFERER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-use crate::config::Live;
-use crate::core::caller::{Caller, Via};
-
-/// What the guard knows: the names that are ours.
+/// The middleware that refuses requests of foreign web pages.
 #[derive(Debug, Clone)]
 pub struct Guard {
-    own: Arc<[String]>,
-    tunables: Live,
+    own_names: Arc<[String]>,
+    tunables: LiveTunables,
 }
 
-/// Why a request is refused.
+/// The reason of a refusal.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
+    /// The request names another host.
     Host(String),
+    /// The request comes from a page of another site.
     CrossSite,
 }
 
 impl Guard {
-    /// A guard that knows this machine's names and the ones that `tunables` allow at the time of a
+    /// A guard that accepts this machine's names, and those that `tunables` have at the time of a
     /// request.
-    pub fn new(tunables: Live) -> Self {
-        Self { own: names_of_this_machine().into(), tunables }
+    pub fn new(tunables: LiveTunables) -> Self {
+        Self { own_names: names_of_this_machine().into(), tunables }
     }
 
     /// The middleware: `axum::middleware::from_fn_with_state(guard, Guard::check)`.
     pub async fn check(State(guard): State<Self>, request: Request, next: Next) -> Response {
-        let via = request.extensions().get::<Caller>().map(|caller| &caller.via);
-        let verdict = guard.judge(via, request.method(), request.uri(), request.headers());
-        match verdict {
+        let caller = request.extensions().get::<Caller>();
+        let via = caller.map(|caller| &caller.via);
+        let result = guard.check_head(via, request.method(), request.uri(), request.headers());
+        match result {
             Ok(()) => next.run(request).await,
             Err(refusal) => {
-                let who =
-                    via.map(|via| Caller { via: via.clone() }.to_string()).unwrap_or_default();
-                tracing::warn!("Refused a request of {who}: {}", refusal.text());
+                let client = caller.map(ToString::to_string).unwrap_or_default();
+                tracing::warn!("Refused a request from {client}: {}", refusal.text());
                 refusal.into_response()
             }
         }
     }
 
-    fn judge(
+    /// Checks the head of a request. A request without a caller is checked as one over TCP.
+    fn check_head(
         &self,
         via: Option<&Via>,
         method: &Method,
@@ -69,23 +75,23 @@ impl Guard {
         if !matches!(via, Some(Via::Unix { .. } | Via::Internal)) {
             let hosts =
                 headers.get_all(HOST).iter().map(|host| String::from_utf8_lossy(host.as_bytes()));
-            // A request through a proxy names the host in its target as well.
+            // A request to a proxy has the host in its target, too.
             let target = uri.authority().map(|authority| authority.as_str().into());
             for host in hosts.chain(target) {
-                if !self.is_ours(&host) {
+                if !self.is_own_host(&host) {
                     return Err(Refusal::Host(host.into_owned()));
                 }
             }
         }
-        if matches!(*method, Method::GET | Method::HEAD) || is_from_our_own_page(headers) {
+        if matches!(*method, Method::GET | Method::HEAD) || is_same_site(headers) {
             Ok(())
         } else {
             Err(Refusal::CrossSite)
         }
     }
 
-    /// Whether `host`, a name or an address with or without a port, is a way to say this machine.
-    fn is_ours(&self, host: &str) -> bool {
+    /// Whether `host`, a name or an address with or without a port, stands for this machine.
+    fn is_own_host(&self, host: &str) -> bool {
         let (name, port) = match host.rfind(':') {
             Some(colon) if !host.ends_with(']') => (&host[..colon], &host[colon + 1..]),
             _ => (host, ""),
@@ -97,56 +103,54 @@ impl Guard {
             return ip.parse::<Ipv6Addr>().is_ok();
         }
         let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        // An empty Host is what HTTP/1.1 asks of a client that has no name to give.
+        // HTTP/1.1 requires an empty Host from a client that has no name for the host.
         name.is_empty()
             || name == "localhost"
             || name.ends_with(".localhost")
             || name.parse::<Ipv4Addr>().is_ok()
-            || self.own.contains(&name)
+            || self.own_names.contains(&name)
             || self.tunables.load().allowed_hosts.contains(&name)
     }
 }
 
-/// Whether a browser would say so, or nobody says anything.
-fn is_from_our_own_page(headers: &HeaderMap) -> bool {
-    // `none` is a person's doing: an address typed in, a bookmark.
-    let site_is_ours = headers
+/// Whether a request comes from a page of this daemon, or not from a page at all.
+fn is_same_site(headers: &HeaderMap) -> bool {
+    // `none` is a typed address or a bookmark.
+    let fetch_site_is_own = headers
         .get_all("sec-fetch-site")
         .iter()
         .all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let is_ours = |value: &HeaderValue, origin: fn(&str) -> &str| match (value.to_str(), host) {
+    let is_own = |value: &HeaderValue, origin: fn(&str) -> &str| match (value.to_str(), host) {
         (Ok(value), Some(host)) => is_origin_of(origin(value), host),
         _ => false,
     };
-    let origin_is_ours =
-        headers.get_all(ORIGIN).iter().all(|origin| is_ours(origin, |origin| origin));
-    // Browsers before 2016 send an `Origin` with few requests, or none. Some proxies blank a
-    // `Referer` out.
-    let told = headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN);
-    let referer_is_ours = told
+    let origin_is_own =
+        headers.get_all(ORIGIN).iter().all(|origin| is_own(origin, |origin| origin));
+    // Browsers before 2016 send `Origin` with few requests or none. Some proxies empty `Referer`.
+    let is_modern = headers.contains_key("sec-fetch-site") || headers.contains_key(ORIGIN);
+    let referer_is_own = is_modern
         || headers
             .get_all(REFERER)
             .iter()
-            .all(|referer| is_path(referer.as_bytes()) || is_ours(referer, origin_of));
-    site_is_ours && origin_is_ours && referer_is_ours
+            .all(|referer| is_path(referer.as_bytes()) || is_own(referer, origin_of));
+    fetch_site_is_own && origin_is_own && referer_is_own
 }
 
-/// Whether a `Referer` names no site: it is a path on this one, or empty. `//evil.example/` names
-/// one.
+/// Whether a `Referer` is a path on this site, or empty. `//evil.example/` is another site.
 fn is_path(referer: &[u8]) -> bool {
     matches!(referer, [] | [b'/'])
         || matches!(referer, [b'/', second, ..] if !b"/\\".contains(second))
 }
 
-/// The part of a URL that is its origin: `http://host:8000` of `http://host:8000/a?b`.
+/// The origin of a URL: `http://host:8000` of `http://host:8000/a?b`.
 fn origin_of(url: &str) -> &str {
     let Some((scheme, rest)) = url.split_once("://") else { return url };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     &url[..scheme.len() + "://".len() + authority.len()]
 }
 
-/// Whether `origin` is that of pages which `host` serves: the same name and the same port.
+/// Whether `origin` has the name and port of `host`.
 fn is_origin_of(origin: &str, host: &str) -> bool {
     let (scheme, authority) = origin.split_once("://").unwrap_or_default();
     let default_port = match scheme {
@@ -165,7 +169,8 @@ impl Refusal {
     fn text(&self) -> String {
         match self {
             Self::Host(host) => format!(
-                "This server is not '{}'. If it should be, add that name to xend-http-hosts in xend-config.sxp.",
+                "This server is not '{}'. If it should be, add that name to xend-http-hosts in \
+                 xend-config.sxp.",
                 host.escape_debug()
             ),
             Self::CrossSite => "A page of another site may not change anything here.".to_owned(),
@@ -183,8 +188,7 @@ impl Refusal {
     }
 }
 
-/// The host name as the kernel and `/etc/hostname` have it, each also without its domain; lower
-/// case.
+/// The host names of the kernel and of `/etc/hostname`, with and without domain, in lower case.
 fn names_of_this_machine() -> Vec<String> {
     let mut names = Vec::new();
     for file in ["/proc/sys/kernel/hostname", "/etc/hostname"] {

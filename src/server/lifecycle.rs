@@ -1,19 +1,25 @@
-//! The life of the daemon as its service manager sees it: ready, reloading, stopping.
+//! The life cycle of the daemon: ready, reloading, stopping, ended.
+//!
+//! Each stage of stopping has a time limit, and a signal ends the stage early. So no request, task
+//! or hypervisor call keeps the process running.
 
-use std::io;
-use std::time::Duration;
-
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use super::serve::Server;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
+use std::future::Future;
+use std::io;
+use std::time::{Duration, Instant};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
 
-use super::Server;
-
-/// How long requests in flight may take once the daemon is asked to stop.
+/// Time limit of the requests in flight when the daemon stops.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
-/// The signals that the daemon obeys. From the moment this exists, none of them ends the process by
-/// itself.
+/// Time limit of calls that block a thread, after everything else has ended.
+const BLOCKING_CALLS_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The signals that the daemon handles. As long as this exists, none of them ends the process.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
@@ -22,7 +28,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over.
+    /// Installs the handlers.
     pub fn install() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -31,7 +37,8 @@ impl Signals {
         })
     }
 
-    async fn stop(&mut self) {
+    /// Waits for the next SIGTERM or SIGINT.
+    pub async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -39,9 +46,25 @@ impl Signals {
     }
 }
 
-/// Runs until SIGTERM or SIGINT, then drains `server`; a second signal or [`DRAIN_DEADLINE`] cuts
-/// that short. Each SIGHUP calls `reload`.
-pub async fn supervise(server: &Server, mut signals: Signals, mut reload: impl FnMut()) {
+/// Runs a daemon to its end on a runtime of its own.
+///
+/// A call that never returns, of libxl for instance, blocks its thread for ever. Such threads are
+/// abandoned after [`BLOCKING_CALLS_DEADLINE`], and end with the process.
+pub fn block_on<T>(daemon: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let output = runtime.block_on(daemon);
+    let started = Instant::now();
+    runtime.shutdown_timeout(BLOCKING_CALLS_DEADLINE);
+    if started.elapsed() >= BLOCKING_CALLS_DEADLINE {
+        let limit = BLOCKING_CALLS_DEADLINE.as_secs();
+        tracing::warn!("Abandoned calls that did not return within {limit} s of the end");
+    }
+    Ok(output)
+}
+
+/// Runs until SIGTERM or SIGINT, then drains `server`; a second signal or [`DRAIN_DEADLINE`] closes
+/// the connections that are left. Each SIGHUP calls `reload`.
+pub async fn supervise(server: &Server, signals: &mut Signals, mut reload: impl FnMut()) {
     notify(&[NotifyState::Ready]);
     loop {
         tokio::select! {
@@ -65,24 +88,35 @@ pub async fn supervise(server: &Server, mut signals: Signals, mut reload: impl F
     tokio::select! {
         () = server.drained() => {}
         () = signals.stop() => tracing::warn!("Second signal: closing all connections"),
-        () = tokio::time::sleep(DRAIN_DEADLINE) => tracing::warn!("Some requests take too long: closing them"),
+        () = sleep(DRAIN_DEADLINE) => {
+            let limit = DRAIN_DEADLINE.as_secs();
+            tracing::warn!("Requests take longer than {limit} s: closing all connections");
+        }
     }
     server.abort();
     server.drained().await;
-    tracing::info!("Stopped");
 }
 
-/// Lets the process open as many files as the system allows: each connection needs one, and the
-/// limit that most systems start with is there for programs that use `select`.
+/// Waits for the last stage of stopping, which a further signal ends early.
+pub async fn finish(stage: impl Future<Output = ()>, signals: &mut Signals) {
+    tokio::select! {
+        () = stage => {}
+        () = signals.stop() => {
+            tracing::warn!("Further signal: ending without waiting for operations on domains");
+        }
+    }
+}
+
+/// Raises the limit of open files to the hard limit. Each connection needs a file, and the usual
+/// soft limit is for programs that use `select`.
 pub fn raise_file_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
-    if let Err(error) = raised {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::debug!("Cannot raise the limit of open files: {error}");
     }
 }
 
-/// Tells the service manager, if there is one.
+/// Notifies the service manager, if there is one.
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!("Cannot notify the service manager: {error}");

@@ -1,18 +1,19 @@
-//! The way in: listeners, connections and their limits, the life of the daemon, its log.
+//! Listeners, connections and their limits, the life cycle of the daemon, and its log.
 //!
-//! Nothing here knows a page or an operation. A wire hands in an [`axum::Router`]; every request
-//! reaches it with a [`Caller`](crate::core::caller::Caller) among its extensions.
+//! Nothing here knows a page or an operation. A wire provides an [`axum::Router`], and every
+//! request reaches it with a [`Caller`](crate::core::caller::Caller) among its extensions.
 //!
 //! ```text
-//! lifecycle   signals, readiness, drain
+//! lifecycle   signals, readiness, reload, drain, the end of the process
 //! serve       accept loops, one task a connection
-//!   listen      TCP, unix socket, socket activation
-//!   slots       who may stay when the house is full
-//!   conn        hyper on one connection
-//!     request_line   repairs a raw space in the target
-//!     pace           cuts off who is too slow
-//! guard       refuses requests that a web page sends behind its reader's back
-//! telemetry   log lines to standard error or a file, and to /xend/node/log
+//!   listen             TCP, unix sockets, socket activation, TLS
+//!   connection_limit   the limit of a listener, and the connection to close at the limit
+//!   connection         HTTP on one connection
+//!     activity         the phase of a connection, and its deadline
+//!     request_line     escapes raw spaces in the request target
+//!     timeout_stream   closes connections of slow clients
+//! guard       refuses requests that foreign web pages send through a browser
+//! telemetry   the log: standard error or a file, and /xend/node/log
 //! ```
 
 pub mod guard;
@@ -22,10 +23,10 @@ pub mod serve;
 pub mod telemetry;
 
 mod activity;
-mod conn;
-mod pace;
+mod connection;
+mod connection_limit;
 mod request_line;
-mod slots;
+mod timeout_stream;
 
 pub use guard::Guard;
 pub use lifecycle::Signals;

@@ -1,18 +1,17 @@
-//! Repair of a request line whose target holds raw spaces.
+//! Escapes raw spaces in the target of a request line.
 //!
-//! libvirt puts a domain's name into the path as it is: `GET /xend/domain/my dom?detail=1
-//! HTTP/1.1`. No HTTP library takes that, so the first line of a connection passes through here and
-//! its inner spaces leave as `%20`. libvirt opens a connection for each request, hence the first
-//! line is enough, and all other bytes pass untouched.
+//! libvirt puts a domain's name unescaped into the path: `GET /xend/domain/my dom?detail=1
+//! HTTP/1.1`. HTTP libraries refuse that, so the spaces inside the target of a connection's first
+//! line become `%20` here. The first line is enough, since libvirt opens a connection for each
+//! request; all other bytes pass unchanged.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes to wait for the end of the first line; a longer one passes as it is.
-const LONGEST_LINE: usize = 16 * 1024;
+/// Longest first line in bytes that is escaped; a longer one passes unchanged.
+const MAX_LINE: usize = 16 * 1024;
 
 /// A stream whose first line has no spaces in the request target.
 #[derive(Debug)]
@@ -25,9 +24,9 @@ pub(super) struct RequestLine<S> {
 enum State {
     /// The first line so far.
     Collecting(Vec<u8>),
-    /// Bytes that were read ahead, and how many of them have been passed on.
+    /// The bytes that were read ahead, and how many of them were passed on.
     Emitting(Vec<u8>, usize),
-    /// The first line is through.
+    /// The first line was passed on.
     Passing,
 }
 
@@ -60,9 +59,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestLine<S> {
                     let start = buf.filled().len();
                     ready!(Pin::new(&mut *stream).poll_read(cx, buf))?;
                     let new = &buf.filled()[start..];
-                    // Nearly always the line comes whole and needs nothing: it stays where it was
-                    // read to.
-                    if line.is_empty() && (new.is_empty() || is_whole_and_good(new)) {
+                    // Nearly always the line is complete and has no spaces: it stays in place.
+                    if line.is_empty() && (new.is_empty() || has_valid_first_line(new)) {
                         *state = State::Passing;
                         return Poll::Ready(Ok(()));
                     }
@@ -71,10 +69,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestLine<S> {
                     line.extend_from_slice(new);
                     buf.set_filled(start);
                     if ended
-                        || line.len() > LONGEST_LINE
+                        || line.len() > MAX_LINE
                         || (line_feed && first_line_end(line).is_some())
                     {
-                        repair(line);
+                        escape_spaces(line);
                         *state = State::Emitting(std::mem::take(line), 0);
                     }
                 }
@@ -83,19 +81,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestLine<S> {
     }
 }
 
-/// Where the first line that is not empty begins and ends (before its `\n`). Empty lines before a
-/// request are allowed.
+/// Start and end (before its `\n`) of the first line that is not empty. Empty lines may precede a
+/// request.
 fn first_line_end(bytes: &[u8]) -> Option<(usize, usize)> {
     let start = bytes.iter().position(|byte| !b"\r\n".contains(byte))?;
     let length = bytes[start..].iter().position(|&byte| byte == b'\n')?;
     Some((start, start + length))
 }
 
-fn is_whole_and_good(bytes: &[u8]) -> bool {
+fn has_valid_first_line(bytes: &[u8]) -> bool {
     first_line_end(bytes).is_some_and(|(start, end)| inner_spaces(&bytes[start..end]).is_none())
 }
 
-/// The part of a request line between its first and its last space, if that holds a space too.
+/// The part of a request line between its first and its last space, if it contains a space.
 fn inner_spaces(line: &[u8]) -> Option<(usize, usize)> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let first = line.iter().position(|&byte| byte == b' ')? + 1;
@@ -105,9 +103,9 @@ fn inner_spaces(line: &[u8]) -> Option<(usize, usize)> {
     (is_http && first < last && line[first..last].contains(&b' ')).then_some((first, last))
 }
 
-/// Writes the spaces inside the target of the first line as `%20`.
-fn repair(bytes: &mut Vec<u8>) {
-    let Some((start, end)) = first_line_end(bytes).filter(|(_, end)| *end <= LONGEST_LINE) else {
+/// Replaces the spaces inside the target of the first line by `%20`.
+fn escape_spaces(bytes: &mut Vec<u8>) {
+    let Some((start, end)) = first_line_end(bytes).filter(|(_, end)| *end <= MAX_LINE) else {
         return;
     };
     let Some((first, last)) = inner_spaces(&bytes[start..end]) else { return };
@@ -154,9 +152,9 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    /// What comes out when `input` arrives in pieces of `piece` bytes and is read into a buffer of
+    /// The output when `input` arrives in pieces of `piece` bytes and is read into a buffer of
     /// `room` bytes.
-    async fn through(input: &[u8], piece: usize, room: usize) -> Vec<u8> {
+    async fn passed(input: &[u8], piece: usize, room: usize) -> Vec<u8> {
         let (mut client, server) = tokio::io::duplex(piece);
         let input = input.to_vec();
         let sender = tokio::spawn(async move { client.write_all(&input).await.unwrap() });
@@ -175,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn repairs_spaces_in_the_target_and_nothing_else() {
+    async fn spaces_in_the_target_are_escaped() {
         let cases = [
             (
                 "GET /xend/domain/my dom?detail=1 HTTP/1.1\r\nHost: a b c\r\n\r\n",
@@ -191,15 +189,15 @@ mod tests {
         ];
         for (input, output) in cases {
             for (piece, room) in [(4096, 4096), (1, 4096), (7, 3), (4096, 1)] {
-                let got = through(input.as_bytes(), piece, room).await;
+                let got = passed(input.as_bytes(), piece, room).await;
                 assert_eq!(String::from_utf8(got).unwrap(), output, "{piece} {room}");
             }
         }
     }
 
     #[tokio::test]
-    async fn leaves_everything_else_alone() {
-        let long = format!("GET /{} b HTTP/1.1\r\n\r\n", "x".repeat(LONGEST_LINE));
+    async fn everything_else_passes_unchanged() {
+        let long = format!("GET /{} b HTTP/1.1\r\n\r\n", "x".repeat(MAX_LINE));
         let cases: &[&[u8]] = &[
             b"",
             b"\r\n\r\n",
@@ -215,7 +213,7 @@ mod tests {
         ];
         for input in cases {
             for (piece, room) in [(8192, 8192), (1, 8192), (9, 2)] {
-                let got = through(input, piece, room).await;
+                let got = passed(input, piece, room).await;
                 assert!(got == *input, "{} in pieces of {piece}", input.escape_ascii());
             }
         }

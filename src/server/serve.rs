@@ -1,21 +1,24 @@
-//! Accept loops, and the end of them.
+//! Accept loops, and their end.
 
-use std::io::{self, ErrorKind};
-use std::time::Duration;
-
+use super::connection::{self, Shutdown};
+use super::connection_limit::{ConnectionLimit, ConnectionPermit};
+use super::listen::{Listener, Stream, TcpSecurity};
+use crate::config::LiveTunables;
+use crate::core::caller::{Caller, Via};
 use axum::Router;
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::conn::{self, Shutdown};
-use super::listen::{Gate, Listener, Stream};
-use super::slots::Slots;
-use crate::config::Live;
-use crate::core::caller::{Caller, Via};
-
-/// Everything that serves connections: any number of listeners, each with the router it leads to.
+/// Serves any number of listeners, each with its own router.
 ///
 /// ```text
 /// attach ──▶ accepting ──stop()──▶ draining ──all answered──▶ done
@@ -23,39 +26,45 @@ use crate::core::caller::{Caller, Via};
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    tunables: Live,
+    tunables: LiveTunables,
     max_connections: usize,
     tasks: TaskTracker,
     shutdown: Shutdown,
 }
 
 impl Server {
-    /// A server without listeners. Each listener will serve `max_connections` at a time; a
-    /// connection has the request timeout that `tunables` hold when it is accepted.
-    pub fn new(tunables: Live, max_connections: usize) -> Self {
+    /// A server without listeners. `max_connections` is the limit of each listener. A connection
+    /// has the request timeout that `tunables` have when it is accepted.
+    pub fn new(tunables: LiveTunables, max_connections: usize) -> Self {
         let shutdown = Shutdown { soft: CancellationToken::new(), hard: CancellationToken::new() };
         Self { tunables, max_connections, tasks: TaskTracker::new(), shutdown }
     }
 
     /// Starts to serve `app` on `listener`.
     pub fn attach(&self, listener: Listener, app: Router) {
-        let door = Door {
+        let accept_loop = AcceptLoop {
             listener,
             app,
-            slots: Slots::new(self.max_connections),
-            tunables: Live::clone(&self.tunables),
+            limit: ConnectionLimit::new(self.max_connections),
+            tunables: Arc::clone(&self.tunables),
             tasks: self.tasks.clone(),
             shutdown: self.shutdown.clone(),
         };
-        self.tasks.spawn(door.keep());
+        self.tasks.spawn(accept_loop.run());
     }
 
-    /// Cancelled when the server is stopped: answers that do not end by themselves end then.
+    /// Starts another task of the daemon. [`drained`](Self::drained) waits for it, and
+    /// [`abort`](Self::abort) ends it.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        spawn_abortable(&self.tasks, &self.shutdown, task);
+    }
+
+    /// The token that [`stop`](Self::stop) cancels, for answers that do not end by themselves.
     pub fn stopping(&self) -> CancellationToken {
         self.shutdown.soft.clone()
     }
 
-    /// Stops accepting; connections finish the request they are in, idle ones close.
+    /// Stops accepting. Connections finish their current request; idle ones close.
     pub fn stop(&self) {
         self.shutdown.soft.cancel();
         self.tasks.close();
@@ -67,28 +76,41 @@ impl Server {
         self.shutdown.hard.cancel();
     }
 
-    /// Waits until the last connection is closed, after [`stop`](Self::stop).
+    /// Waits for the last connection and task to end, after [`stop`](Self::stop).
     pub async fn drained(&self) {
         self.tasks.wait().await;
     }
 }
 
-/// A listener with all that its connections need.
-struct Door {
+fn spawn_abortable(
+    tasks: &TaskTracker,
+    shutdown: &Shutdown,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    let hard = shutdown.hard.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = task => {}
+            () = hard.cancelled() => {}
+        }
+    });
+}
+
+/// The accept loop of a listener.
+struct AcceptLoop {
     listener: Listener,
     app: Router,
-    slots: Slots,
-    tunables: Live,
+    limit: ConnectionLimit,
+    tunables: LiveTunables,
     tasks: TaskTracker,
     shutdown: Shutdown,
 }
 
-impl Door {
-    /// Accepts until told to stop. Nothing that a client or a full table of files does ends this
-    /// loop.
-    async fn keep(self) {
-        let mut trouble = Trouble::default();
-        let mut crowded = false;
+impl AcceptLoop {
+    /// Accepts until the server stops. Neither a client nor a full table of files ends this loop.
+    async fn run(self) {
+        let mut backoff = AcceptBackoff::default();
+        let mut refusing = false;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -97,108 +119,101 @@ impl Door {
             };
             let (stream, via) = match accepted {
                 Ok(connection) => {
-                    trouble.over(&self.listener);
+                    backoff.reset(&self.listener);
                     connection
                 }
                 Err(error) => {
-                    trouble.wait(&self.listener, &error).await;
+                    backoff.wait(&self.listener, &error).await;
                     continue;
                 }
             };
-            let slot = tokio::select! {
+            let permit = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
-                slot = self.slots.take() => slot,
+                permit = self.limit.acquire() => permit,
             };
-            if let Some(slot) = slot {
-                crowded = false;
-                self.welcome(stream, via, slot);
-            } else if !crowded {
-                crowded = true;
-                tracing::warn!(
-                    "All connections of {} are busy: turning clients away",
-                    self.listener
-                );
+            if let Some(permit) = permit {
+                refusing = false;
+                self.spawn_connection(stream, Caller { via }, permit);
+            } else if !refusing {
+                refusing = true;
+                let listener = &self.listener;
+                tracing::warn!("All connections of {listener} are busy: refusing new ones");
             }
         }
     }
 
-    fn welcome(&self, stream: Stream, via: Via, slot: super::slots::Slot) {
-        let patience = self.tunables.load().request_timeout;
-        let caller = Caller { via };
-        let (app, shutdown) = (self.app.clone(), self.shutdown.clone());
-        let gate = self.listener.gate();
-        if gate.tls.is_none() && gate.hosts.everybody() {
-            self.tasks.spawn(conn::serve(stream, caller, app, slot, patience, shutdown));
+    fn spawn_connection(&self, stream: Stream, caller: Caller, permit: ConnectionPermit) {
+        let timeout = self.tunables.load().request_timeout;
+        let app = self.app.clone();
+        let shutdown = self.shutdown.clone();
+        let security = self.listener.security();
+        if security.tls.is_none() && security.hosts.everybody() {
+            self.tasks.spawn(connection::serve(stream, caller, app, permit, timeout, shutdown));
             return;
         }
-        let serving = async move {
-            let Some(stream) = pass(&gate, stream, &caller, patience).await else { return };
-            conn::serve(stream, caller, app, slot, patience, shutdown).await;
-        };
-        let hard = self.shutdown.hard.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = serving => {}
-                () = hard.cancelled() => {}
+        spawn_abortable(&self.tasks, &self.shutdown, async move {
+            if let Some(stream) = admit(&security, stream, &caller, timeout).await {
+                connection::serve(stream, caller, app, permit, timeout, shutdown).await;
             }
         });
     }
 }
 
-/// Whether a host may connect, and the encrypted connection if it is to be one.
-async fn pass(
-    gate: &Gate,
+/// Checks the client's host and encrypts the connection; `None` when either fails.
+async fn admit(
+    security: &TcpSecurity,
     stream: Stream,
     caller: &Caller,
-    patience: Duration,
+    limit: Duration,
 ) -> Option<Either<Stream, TlsStream<Stream>>> {
-    if let (Via::Tcp { peer, .. }, false) = (&caller.via, gate.hosts.everybody()) {
-        let (hosts, ip) = (gate.hosts.clone(), peer.ip());
-        // It can ask the name service.
-        let looked = tokio::task::spawn_blocking(move || hosts.allows(ip));
-        if !matches!(tokio::time::timeout(patience, looked).await, Ok(Ok(true))) {
-            tracing::warn!("{caller} may not connect");
+    if let (Via::Tcp { peer, .. }, false) = (&caller.via, security.hosts.everybody()) {
+        let hosts = security.hosts.clone();
+        let ip = peer.ip();
+        // It may ask the name service.
+        let allowed = spawn_blocking(move || hosts.allows(ip));
+        if !matches!(timeout(limit, allowed).await, Ok(Ok(true))) {
+            tracing::warn!("Refused a connection from {caller}: the host is not allowed");
             return None;
         }
     }
-    let Some(tls) = &gate.tls else { return Some(Either::Left(stream)) };
-    match tokio::time::timeout(patience, tls.accept(stream)).await {
+    let Some(tls) = &security.tls else { return Some(Either::Left(stream)) };
+    match timeout(limit, tls.accept(stream)).await {
         Ok(Ok(stream)) => Some(Either::Right(stream)),
         Ok(Err(error)) => {
-            tracing::debug!("No handshake with {caller}: {error}");
+            tracing::debug!("TLS handshake with {caller} failed: {error}");
             None
         }
         Err(_) => None,
     }
 }
 
-/// Errors of `accept`, in a row.
+/// The pause after errors of `accept`.
 #[derive(Default)]
-struct Trouble {
+struct AcceptBackoff {
     pause: Duration,
 }
 
-impl Trouble {
-    const SHORTEST: Duration = Duration::from_millis(50);
-    const LONGEST: Duration = Duration::from_secs(1);
+impl AcceptBackoff {
+    const MIN: Duration = Duration::from_millis(50);
+    const MAX: Duration = Duration::from_secs(1);
 
-    /// Waits for things to get better, longer each time. The log has the first of a row only.
+    /// Waits after an error, longer each time. Only the first error of a series is logged.
     async fn wait(&mut self, listener: &Listener, error: &io::Error) {
         use ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
         if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-            // About that one connection, which is gone.
+            // The error is about one connection, which is closed.
             return;
         }
         if self.pause.is_zero() {
             tracing::error!("Cannot accept on {listener}: {error}");
         }
-        self.pause = (self.pause * 2).clamp(Self::SHORTEST, Self::LONGEST);
-        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).clamp(Self::MIN, Self::MAX);
+        sleep(self.pause).await;
     }
 
-    fn over(&mut self, listener: &Listener) {
-        if !std::mem::take(&mut self.pause).is_zero() {
+    fn reset(&mut self, listener: &Listener) {
+        if !mem::take(&mut self.pause).is_zero() {
             tracing::info!("Accepting on {listener} again");
         }
     }

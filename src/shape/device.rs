@@ -1,19 +1,20 @@
-//! `(device (vbd ...))`
+//! Devices: `(device (vbd ...))`.
 
-use super::ShapeError;
+use super::error::ShapeError;
 use super::fields::Fields;
+use super::record::{RecordKind, properties};
 use super::sink::Sink;
 use crate::core::model::{
     Backend, Block, BlockClass, BlockKind, BlockMode, Console, Device, Generic, Image, Invalid,
-    PciAddress, PciDevice, PciFunction, Property, Text, Value, Vfb, Vif, VirtualDevice, Vkbd,
+    PciAddress, PciDevice, PciFunction, Property, Text, Uuid, Vfb, Vif, VirtualDevice, Vkbd,
     parse_uuid,
 };
 use crate::sxp::Sxp;
 
-/// Where Xen keeps its hotplug scripts: a script without a path is one of these.
+/// Directory of Xen's hotplug scripts, which applies to a script name without a path.
 const SCRIPTS: &str = "/etc/xen/scripts/";
 
-/// Keys of an image that used to describe its frame buffer, before there was a device for it.
+/// Image keys that described the frame buffer before it was a device.
 const VFB_KEYS: [&str; 11] = [
     "vnc",
     "sdl",
@@ -28,8 +29,8 @@ const VFB_KEYS: [&str; 11] = [
     "type",
 ];
 
-/// Reads one device, `(vbd (uname phy:/dev/vg0/a) (dev sda1) (mode w))`. None if it is one that
-/// xend makes up itself and prints in its answers.
+/// Reads a device: `(vbd (uname phy:/dev/vg0/a) (dev sda1) (mode w))`. `None` for a device that
+/// xend adds by itself and prints in its answers.
 pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
     let Some(class) = device.head() else {
         return Err(ShapeError::new(
@@ -41,13 +42,13 @@ pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
     if class == "pci" {
         return pci(device).map(|pci| Some(Device::Pci(pci)));
     }
-    // First of all: `(vncpasswd secret)` is no device whose items are at fault.
+    // Checked first, so that the error for `(vncpasswd secret)` is about the class.
     let unknown = || ShapeError::new("device", format!("{class} not a valid device type"), device);
     if !Device::is_class(class) {
         return Err(unknown());
     }
     let mut fields = Fields::new(class, device.tail())?;
-    // What only an answer says.
+    // Keys of answers only.
     fields.drop_keys(&["protocol_version", "location", "handle", "vfb_uuid"]);
     let id = devid(&mut fields)?;
     let uuid = fields.checked("uuid", parse_uuid)?;
@@ -66,7 +67,7 @@ pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
             rest: fields.rest(),
         }),
         "vfb" => {
-            // `(type vnc)` is what libvirt and xm send, `(vnc 1)` is what xend makes of it.
+            // libvirt and xm send `(type vnc)`, which xend turns into `(vnc 1)`.
             let kind = fields.optional_text("type")?;
             fields.drop_keys(&["backend"]);
             let mut rest = fields.rest();
@@ -92,7 +93,7 @@ pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
 
 fn block(
     class: BlockClass,
-    uuid: Option<uuid::Uuid>,
+    uuid: Option<Uuid>,
     mut fields: Fields<'_>,
     at: &Sxp,
 ) -> Result<Block, ShapeError> {
@@ -103,8 +104,8 @@ fn block(
             at,
         ));
     };
-    let (name, kind) =
-        undecorated(&dev).map_err(|reason| ShapeError::new(fields.name("dev"), reason, at))?;
+    let (name, kind) = split_device_name(&dev)
+        .map_err(|reason| ShapeError::new(fields.name("dev"), reason, at))?;
     let number = VirtualDevice::parse(name)
         .map_err(|reason| ShapeError::new(fields.name("dev"), reason, at))?;
     let uname_word = fields.word("uname")?;
@@ -112,13 +113,14 @@ fn block(
     Block::check_uname(uname, kind).map_err(|reason| {
         ShapeError::new(fields.name("uname"), reason, uname_word.unwrap_or(at))
     })?;
-    // What only an answer says; another driver than the usual one is worth keeping.
+    // A key of answers only.
     fields.drop_keys(&["protocol"]);
     let vdi = fields.optional_text("VDI")?.and_then(|text| parse_uuid(&text.to_string()).ok());
     let mode = fields.parse::<BlockMode>("mode")?.unwrap_or(BlockMode::ReadOnly);
     let bootable = fields.number("bootable", "", 1)?.map(|n| n == 1);
     let backend = backend(&mut fields)?;
     let mut rest = fields.rest();
+    // Answers have the usual driver; any other driver was configured.
     rest.retain(|property| {
         !(property.key == "driver" && property.text().is_some_and(|v| v == "paravirtualised"))
     });
@@ -137,8 +139,8 @@ fn block(
     })
 }
 
-/// Takes xend's decorations off: `ioemu:hda`, `hda:disk` and `hdc:cdrom`.
-fn undecorated(dev: &str) -> Result<(&str, BlockKind), Invalid> {
+/// Splits xend's prefix and suffix off a device name: `ioemu:hda`, `hda:disk`, `hdc:cdrom`.
+fn split_device_name(dev: &str) -> Result<(&str, BlockKind), Invalid> {
     let dev = dev.strip_prefix("ioemu:").unwrap_or(dev);
     match dev.split_once(':') {
         None => Ok((dev, BlockKind::Disk)),
@@ -148,7 +150,7 @@ fn undecorated(dev: &str) -> Result<(&str, BlockKind), Invalid> {
     }
 }
 
-/// The number that a stored device has. Answers hold it too, now and then.
+/// The number of a stored device. Some answers have it, too.
 fn devid(fields: &mut Fields<'_>) -> Result<Option<u32>, ShapeError> {
     Ok(fields.number("devid", "", u64::from(u32::MAX))?.and_then(|id| u32::try_from(id).ok()))
 }
@@ -183,14 +185,14 @@ fn pci(device: &Sxp) -> Result<PciDevice, ShapeError> {
     })
 }
 
-/// `0x1b`, or `1b`, as `lspci` prints it: hexadecimal in either case.
+/// Reads a hexadecimal number: `0x1b`, or `1b` as `lspci` prints it.
 fn pci_number(text: &str) -> Result<u32, Invalid> {
     let digits = text.trim().strip_prefix("0x").unwrap_or(text.trim());
     u32::from_str_radix(digits, 16)
         .map_err(|_| Invalid::new(format!("{text:?} is not a hexadecimal number like 0x1b")))
 }
 
-/// The frame buffer that an image asks for with `(vnc 1)` or `(sdl 1)`, if no device does.
+/// The frame buffer of an image with `(vnc 1)` or `(sdl 1)`, unless there is a `vfb` device.
 pub(super) fn implied_vfb(image: Option<&Image>, devices: &[Device]) -> Option<Device> {
     let image =
         image.filter(|image| ["vnc", "sdl", "opengl"].iter().any(|key| image.switched_on(key)))?;
@@ -207,45 +209,30 @@ pub(super) fn implied_vfb(image: Option<&Image>, devices: &[Device]) -> Option<D
     }))
 }
 
-/// How a device is written down.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// As one that serves a running guest, with what the backend made of it. `pv` if the guest is
-    /// paravirtualised.
-    Running {
-        /// Whether the guest is paravirtualised.
-        pv: bool,
-    },
-    /// As it was configured.
-    Configured,
-    /// As it was configured, passwords included: for a file that only root reads.
-    Stored,
-}
-
-/// Writes the device's own record: `(vif (mac ...) ...)`. `location` is where a console or frame
-/// buffer can be reached.
+/// Writes the record of a device: `(vif (mac ...) ...)`. `location` is the address of a console or
+/// frame buffer.
 pub(super) fn device(
     sink: &mut impl Sink,
     device: &Device,
-    form: Form,
+    kind: RecordKind,
     bootable: Option<bool>,
     location: Option<&str>,
 ) {
     sink.begin_record(device.class());
-    if let (Form::Stored, Some(id), None) = (form, device.id(), device.as_block()) {
+    if let (RecordKind::Stored, Some(id), None) = (kind, device.id(), device.as_block()) {
         sink.uint_field("devid", id);
     }
-    let running = matches!(form, Form::Running { .. });
+    let running = matches!(kind, RecordKind::Running { .. });
     match device {
         Device::Block(block) => {
-            if form == (Form::Running { pv: true }) {
+            if kind == (RecordKind::Running { pv: true }) {
                 sink.text_field("protocol", b"x86_64-abi");
             }
-            uuid(sink, block.uuid);
+            uuid_field(sink, block.uuid);
             if let Some(bootable) = bootable {
                 sink.uint_field("bootable", bootable);
             }
-            if form == Form::Configured && !block.rest.iter().any(|p| p.key == "driver") {
+            if kind == RecordKind::Configured && !block.rest.iter().any(|p| p.key == "driver") {
                 sink.text_field("driver", b"paravirtualised");
             }
             let suffix = if running || block.kind == BlockKind::Cdrom {
@@ -264,94 +251,81 @@ pub(super) fn device(
                 None if running => sink.text_field("VDI", b""),
                 None => {}
             }
-            properties(sink, &block.rest, form);
+            properties(sink, &block.rest, kind);
         }
         Device::Vif(vif) => {
-            optional(sink, "bridge", vif.bridge.as_ref());
-            uuid(sink, vif.uuid);
-            script(sink, vif.script.as_ref(), running);
-            optional(sink, "ip", vif.ip.as_ref());
+            optional_field(sink, "bridge", vif.bridge.as_ref());
+            uuid_field(sink, vif.uuid);
+            script_field(sink, vif.script.as_ref(), running);
+            optional_field(sink, "ip", vif.ip.as_ref());
             if let Some(mac) = vif.mac {
                 sink.text_field("mac", mac.to_string().as_bytes());
             }
-            properties(sink, &vif.rest, form);
+            properties(sink, &vif.rest, kind);
             backend_field(sink, vif.backend.as_ref(), running);
         }
         Device::Vfb(vfb) => {
-            properties(sink, &vfb.rest, form);
+            properties(sink, &vfb.rest, kind);
             if let Some(location) = location {
                 sink.text_field("location", location.as_bytes());
             }
-            uuid(sink, vfb.uuid);
+            uuid_field(sink, vfb.uuid);
         }
         Device::Vkbd(vkbd) => {
             if !running {
-                uuid(sink, vkbd.uuid);
+                uuid_field(sink, vkbd.uuid);
             }
             backend_field(sink, vkbd.backend.as_ref(), running);
-            properties(sink, &vkbd.rest, form);
+            properties(sink, &vkbd.rest, kind);
         }
         Device::Pci(pci) => {
-            pci_fields(sink, pci, form);
+            pci_fields(sink, pci, kind);
         }
         Device::Console(console) => {
             sink.text_field("protocol", &console.protocol);
             if let Some(location) = location {
                 sink.text_field("location", location.as_bytes());
             }
-            uuid(sink, console.uuid);
-            properties(sink, &console.rest, form);
+            uuid_field(sink, console.uuid);
+            properties(sink, &console.rest, kind);
         }
         Device::Generic(generic) => {
-            uuid(sink, generic.uuid);
-            properties(sink, &generic.rest, form);
+            uuid_field(sink, generic.uuid);
+            properties(sink, &generic.rest, kind);
         }
     }
     sink.end_record();
 }
 
-/// Keys that nobody interprets. Only what is stored, or handed to the hypervisor, has its
-/// passwords.
-pub(super) fn properties(sink: &mut impl Sink, properties: &[Property], form: Form) {
-    if form == Form::Stored {
-        return sink.properties(properties.iter());
-    }
-    let shown: Vec<_> = Property::shown(properties).collect();
-    sink.properties(shown.iter().map(AsRef::as_ref));
-}
-
-fn pci_fields(sink: &mut impl Sink, pci: &PciDevice, form: Form) {
+fn pci_fields(sink: &mut impl Sink, pci: &PciDevice, kind: RecordKind) {
     sink.begin_many("dev");
     for function in &pci.functions {
         sink.begin_fields_item("dev");
         for (key, number) in function.address.words() {
             sink.text_field(key, number.as_bytes());
         }
-        properties(sink, &function.rest, form);
+        properties(sink, &function.rest, kind);
         sink.end_fields_item();
     }
     sink.end_many();
-    uuid(sink, pci.uuid);
-    backend_field(sink, pci.backend.as_ref(), matches!(form, Form::Running { .. }));
-    properties(sink, &pci.rest, form);
+    uuid_field(sink, pci.uuid);
+    backend_field(sink, pci.backend.as_ref(), matches!(kind, RecordKind::Running { .. }));
+    properties(sink, &pci.rest, kind);
 }
 
-fn uuid(sink: &mut impl Sink, uuid: Option<uuid::Uuid>) {
+fn uuid_field(sink: &mut impl Sink, uuid: Option<Uuid>) {
     if let Some(uuid) = uuid {
-        sink.text_field(
-            "uuid",
-            uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes(),
-        );
+        sink.uuid_field("uuid", &uuid);
     }
 }
 
-fn optional(sink: &mut impl Sink, key: &str, text: Option<&Text>) {
+fn optional_field(sink: &mut impl Sink, key: &str, text: Option<&Text>) {
     if let Some(text) = text {
         sink.text_field(key, text);
     }
 }
 
-fn script(sink: &mut impl Sink, script: Option<&Text>, running: bool) {
+fn script_field(sink: &mut impl Sink, script: Option<&Text>, running: bool) {
     match script {
         Some(script) if !running || script.contains(&b'/') => sink.text_field("script", script),
         Some(script) => sink.text_field("script", &[SCRIPTS.as_bytes(), script].concat()),
@@ -360,26 +334,12 @@ fn script(sink: &mut impl Sink, script: Option<&Text>, running: bool) {
     }
 }
 
-/// A device that serves a guest has a backend, Domain-0 if nobody said.
+/// A device of a running guest always has a backend; Domain-0 is the default.
 fn backend_field(sink: &mut impl Sink, backend: Option<&Backend>, running: bool) {
     match backend {
         Some(backend) if running && backend.is_dom0() => sink.digits_field("backend", "0"),
         Some(backend) => sink.text_field("backend", &backend.0),
         None if running => sink.digits_field("backend", "0"),
         None => {}
-    }
-}
-
-/// A value as it came.
-pub(super) fn value(sink: &mut impl Sink, value: &Value) {
-    match value {
-        Value::Text(text) => sink.text(text),
-        Value::List(items) => {
-            sink.begin_list();
-            for item in items {
-                self::value(sink, item);
-            }
-            sink.end_list();
-        }
     }
 }

@@ -1,33 +1,35 @@
+//! The error of a configuration.
+
 use crate::core::model::Invalid;
 use crate::sxp::{Sxp, position};
 use std::fmt;
 
-/// A configuration that makes no sense: which field, why, and where.
+/// A wrong field of a configuration, with the reason and the position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShapeError {
     field: String,
     reason: String,
-    at: u32,
+    offset: u32,
 }
 
 impl ShapeError {
     pub(super) fn new(field: impl Into<String>, reason: impl fmt::Display, at: &Sxp) -> Self {
-        Self { field: field.into(), reason: reason.to_string(), at: at.at() }
+        Self { field: field.into(), reason: reason.to_string(), offset: at.offset() }
     }
 
-    /// A check over several fields failed; the text names them.
+    /// A failed check over several fields, which `reason` names.
     pub(super) fn whole(reason: &Invalid, at: &Sxp) -> Self {
-        Self { field: String::new(), reason: reason.to_string(), at: at.at() }
+        Self { field: String::new(), reason: reason.to_string(), offset: at.offset() }
     }
 
-    /// Where in the text it is, in bytes.
-    pub(super) fn at(&self) -> u32 {
-        self.at
+    /// Byte offset in the text.
+    pub(super) fn offset(&self) -> u32 {
+        self.offset
     }
 
-    /// Where in `text`, from which the configuration was read: line and column, from 1.
+    /// Line and column in `text`, which the configuration was read from; both from 1.
     pub fn position(&self, text: &[u8]) -> (usize, usize) {
-        position(text, self.at as usize)
+        position(text, self.offset as usize)
     }
 }
 

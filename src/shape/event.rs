@@ -1,36 +1,36 @@
-//! What happens, as those who follow along are told.
+//! Events and figures of domains.
 
-use super::show::state_name;
 use super::sink::Sink;
-use crate::core::journal::{Event, What};
+use super::state::state_name;
+use crate::core::journal::{Event, EventKind};
 use crate::core::model::Uuid;
 use crate::core::samples::Sample;
 use crate::core::snapshot::DomainView;
 use crate::core::transfer::Progress;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Kinds of events, as they are called.
-pub fn event_kind(what: &What) -> &'static str {
+/// The name of an event's kind.
+pub fn event_kind(what: &EventKind) -> &'static str {
     match what {
-        What::Appeared(_) => "appeared",
-        What::Gone => "gone",
-        What::State { .. } => "state",
-        What::Renamed { .. } => "renamed",
-        What::Configured => "configured",
-        What::Progress(_) => "progress",
-        What::Done { .. } => "done",
-        What::Failed { .. } => "failed",
+        EventKind::Appeared(_) => "appeared",
+        EventKind::Gone => "gone",
+        EventKind::State { .. } => "state",
+        EventKind::Renamed { .. } => "renamed",
+        EventKind::Configured => "configured",
+        EventKind::Progress(_) => "progress",
+        EventKind::Done { .. } => "done",
+        EventKind::Failed { .. } => "failed",
     }
 }
 
-/// `(event (id 5f3a-12) (kind state) (time 1763733000.5) (domain pv1) (uuid ..) (domid 3) (from
-/// paused) (to running))`
+/// Writes `(event (id 5f3a-12) (kind state) (time 1763733000.5) (domain pv1) (uuid ..) (domid 3)
+/// (from paused) (to running))`.
 pub fn event(sink: &mut impl Sink, id: &str, event: &Event) {
     begin(sink, id, event_kind(&event.what), event.at);
     match event.uuid {
         Some(uuid) => {
             sink.text_field("domain", event.name.as_bytes());
-            sink.text_field("uuid", uuid.to_string().as_bytes());
+            sink.uuid_field("uuid", &uuid);
         }
         None => sink.text_field("about", event.name.as_bytes()),
     }
@@ -38,34 +38,34 @@ pub fn event(sink: &mut impl Sink, id: &str, event: &Event) {
         sink.uint_field("domid", domid.0);
     }
     match &event.what {
-        What::Appeared(state) => sink.text_field("state", state_name(*state).as_bytes()),
-        What::State { from, to } => {
+        EventKind::Appeared(state) => sink.text_field("state", state_name(*state).as_bytes()),
+        EventKind::State { from, to } => {
             sink.text_field("from", state_name(*from).as_bytes());
             sink.text_field("to", state_name(*to).as_bytes());
         }
-        What::Renamed { from } => sink.text_field("from", from.as_bytes()),
-        What::Progress(Some(progress)) => {
+        EventKind::Renamed { from } => sink.text_field("from", from.as_bytes()),
+        EventKind::Progress(Some(progress)) => {
             let Progress { what, done, total } = progress;
             sink.text_field("what", what.as_bytes());
             sink.uint_field("percent", progress.percent());
             sink.uint_field("done", *done);
             sink.uint_field("total", *total);
         }
-        What::Done { op, caller } => {
+        EventKind::Done { op, caller } => {
             sink.text_field("op", op.as_bytes());
             sink.text_field("caller", caller.as_bytes());
         }
-        What::Failed { op, caller, error } => {
+        EventKind::Failed { op, caller, error } => {
             sink.text_field("op", op.as_bytes());
             sink.text_field("caller", caller.as_bytes());
             sink.text_field("error", error.as_bytes());
         }
-        What::Gone | What::Configured | What::Progress(None) => {}
+        EventKind::Gone | EventKind::Configured | EventKind::Progress(None) => {}
     }
     sink.end_record();
 }
 
-/// An event that is about the stream of events itself: where it begins, or that some are lost.
+/// Writes an event about the stream itself: its beginning, or lost events.
 pub fn stream_event(sink: &mut impl Sink, id: &str, kind: &str, at: SystemTime) {
     begin(sink, id, kind, at);
     sink.end_record();
@@ -79,8 +79,8 @@ fn begin(sink: &mut impl Sink, id: &str, kind: &str, at: SystemTime) {
     sink.float_field("time", since.as_secs_f64());
 }
 
-/// `(figures (domain (name pv1) (uuid ..) (cpu 12.5) (memory 128)) ...)`: CPU in percent of one
-/// CPU, memory in MiB.
+/// Writes `(figures (domain (name pv1) (uuid ..) (cpu 12.5) (memory 128)) ...)`: CPU in percent of
+/// one CPU, memory in MiB.
 pub fn figures<'a>(
     sink: &mut impl Sink,
     samples: impl Iterator<Item = (&'a DomainView, &'a Uuid, &'a Sample)>,
@@ -90,7 +90,7 @@ pub fn figures<'a>(
     for (view, uuid, sample) in samples {
         sink.begin_fields_item("domain");
         sink.text_field("name", view.name().as_str().as_bytes());
-        sink.text_field("uuid", uuid.to_string().as_bytes());
+        sink.uuid_field("uuid", uuid);
         sink.float_field("cpu", f64::from((sample.cpu * 10.0).round()) / 10.0);
         sink.uint_field("memory", sample.memory_kib / 1024);
         sink.end_fields_item();

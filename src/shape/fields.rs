@@ -1,23 +1,24 @@
-//! A property list, taken apart key by key, so that what is left over is what nobody knows.
+//! A list of properties that is read key by key; the rest is kept as uninterpreted properties.
 
-use super::ShapeError;
+use super::error::ShapeError;
 use crate::core::model::{Invalid, Property, Text, Value};
 use crate::sxp::Sxp;
+use std::mem;
 use std::str::FromStr;
 
-/// The properties `(key value)` of a list that nobody has taken yet.
+/// The properties `(key value)` of a list that are not read yet.
 pub(super) struct Fields<'a> {
-    /// What the list is called in messages: empty for a domain's own keys.
+    /// Name of the list in messages; empty for a domain's own keys.
     scope: &'a str,
     items: Vec<&'a Sxp>,
 }
 
 impl<'a> Fields<'a> {
-    /// The properties in `items`; anything that is not a list with a word in front is an error.
+    /// The properties in `items`, each of which must be a list that begins with a word.
     pub(super) fn new(scope: &'a str, items: &'a [Sxp]) -> Result<Self, ShapeError> {
         for item in items {
             if !matches!(item.as_list(), Some([Sxp::Atom(_), ..])) {
-                // The item is not shown: a password can be anywhere in it.
+                // The message does not show the item, which can contain a password.
                 let scope = if scope.is_empty() { "configuration" } else { scope };
                 return Err(ShapeError::new(
                     scope,
@@ -31,19 +32,19 @@ impl<'a> Fields<'a> {
 
     /// Takes out all properties with this key.
     pub(super) fn take_all(&mut self, key: &str) -> Vec<&'a Sxp> {
-        let (taken, left) =
-            std::mem::take(&mut self.items).into_iter().partition(|item| item.head() == Some(key));
-        self.items = left;
+        let items = mem::take(&mut self.items);
+        let (taken, rest) = items.into_iter().partition(|item| item.head() == Some(key));
+        self.items = rest;
         taken
     }
 
-    /// Takes out properties that say what a domain is at the moment, not what it is to be.
+    /// Drops properties that describe a domain's present state, not its configuration.
     pub(super) fn drop_keys(&mut self, keys: &[&str]) {
         self.items.retain(|item| !item.head().is_some_and(|head| keys.contains(&head)));
     }
 
-    /// Takes out the property with this key. Given twice with the same value is the same as once
-    /// (xm 3.0.0 sends `vcpus` twice); with different values it is an error.
+    /// Takes out the property with this key. Repeating it with the same value is allowed (xm 3.0.0
+    /// sends `vcpus` twice), with another value it is an error.
     pub(super) fn take(&mut self, key: &str) -> Result<Option<&'a Sxp>, ShapeError> {
         let all = self.take_all(key);
         match all.as_slice() {
@@ -59,8 +60,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The single word that is a property's value; an absent property and one without a value
-    /// (`(features)`) are the same.
+    /// The single word of a property; `None` when the property is missing or has no value, as in
+    /// `(features)`.
     pub(super) fn word(&mut self, key: &str) -> Result<Option<&'a Sxp>, ShapeError> {
         let Some(property) = self.take(key)? else { return Ok(None) };
         match property.tail() {
@@ -70,17 +71,17 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Free text, as bytes; a missing property is empty.
+    /// Free text as bytes; empty when the property is missing.
     pub(super) fn text(&mut self, key: &str) -> Result<Text, ShapeError> {
         Ok(self.word(key)?.and_then(Sxp::as_bytes).unwrap_or_default().into())
     }
 
-    /// Free text; a missing or empty property is none.
+    /// Free text as bytes; `None` when the property is missing or empty.
     pub(super) fn optional_text(&mut self, key: &str) -> Result<Option<Text>, ShapeError> {
         Ok(Some(self.text(key)?).filter(|text| !text.is_empty()))
     }
 
-    /// A value of a type that checks itself.
+    /// A value whose type checks it.
     pub(super) fn parse<T: FromStr<Err = Invalid>>(
         &mut self,
         key: &str,
@@ -88,7 +89,7 @@ impl<'a> Fields<'a> {
         self.checked(key, str::parse)
     }
 
-    /// A value that `check` reads.
+    /// A value that `check` reads and checks.
     pub(super) fn checked<T>(
         &mut self,
         key: &str,
@@ -100,39 +101,40 @@ impl<'a> Fields<'a> {
         check(text).map(Some).map_err(|reason| ShapeError::new(self.name(key), reason, word))
     }
 
-    /// A whole number of `unit`, at most `max`.
+    /// A whole number up to `max`. `unit` is part of the message: ` of MiB`.
     pub(super) fn number(
         &mut self,
         key: &str,
         unit: &str,
         max: u64,
     ) -> Result<Option<u64>, ShapeError> {
-        self.checked(key, |text| match whole(text) {
+        self.checked(key, |text| match whole_number(text) {
             Some(n) if n <= max => Ok(n),
             Some(n) => Err(Invalid::new(format!("{n} is above {max}"))),
             None => Err(Invalid::new(format!("{text:?} is not a whole number{unit}"))),
         })
     }
 
-    /// Everything that nobody has taken.
+    /// The remaining properties.
     pub(super) fn rest(self) -> Vec<Property> {
         self.items.into_iter().filter_map(property).collect()
     }
 
+    /// The name of a key in messages: `vbd dev`.
     pub(super) fn name(&self, key: &str) -> String {
         if self.scope.is_empty() { key.to_owned() } else { format!("{} {key}", self.scope) }
     }
 }
 
-/// A whole number. xend 3.0 printed some as floats (`(cpu_weight 1.0)`), and what it printed is
-/// echoed back.
-fn whole(text: &str) -> Option<u64> {
-    let digits = text.trim();
-    let digits = digits
-        .split_once('.')
-        .filter(|(_, f)| f.bytes().all(|b| b == b'0'))
-        .map_or(digits, |(n, _)| n);
-    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+/// Reads a whole number. Clients echo xend's answers, and xend 3.0 printed some numbers as floats:
+/// `(cpu_weight 1.0)`.
+fn whole_number(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = match text.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|byte| byte == b'0') => whole,
+        _ => text,
+    };
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 fn property(item: &Sxp) -> Option<Property> {
@@ -140,7 +142,7 @@ fn property(item: &Sxp) -> Option<Property> {
     Some(Property { key: key.as_bytes()?.into(), values: values.iter().map(value).collect() })
 }
 
-/// Recursion is bounded: the reader bounds a tree's depth.
+/// Recursion is bounded by the reader's depth limit.
 fn value(item: &Sxp) -> Value {
     match item.as_list() {
         Some(items) => Value::List(items.iter().map(value).collect()),

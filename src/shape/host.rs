@@ -1,5 +1,6 @@
-//! The host, and what is asked of a domain beside its own record.
+//! The host, and answers about a domain other than its record.
 
+use super::record::{RecordKind, properties};
 use super::sink::Sink;
 use crate::core::model::{
     DeviceFacts, DomId, HostFigures, HostInfo, SchedParams, SedfParams, Topology, VcpuFacts,
@@ -7,7 +8,7 @@ use crate::core::model::{
 use crate::core::snapshot::DomainView;
 use std::fmt::Write;
 
-/// The version of xend's configuration format: libvirt loses `define` and `list --all` below 4.
+/// Version of xend's configuration format. Below 4, libvirt has neither `define` nor `list --all`.
 const CONFIG_FORMAT: u32 = 4;
 
 /// Writes `(node ...)`.
@@ -49,15 +50,17 @@ pub fn node(sink: &mut impl Sink, info: &HostInfo, figures: &HostFigures) {
     sink.end_record();
 }
 
-/// A table, as `xm info` prints it.
+/// The table of CPUs that `xm info` prints.
 fn cpu_topology(topology: &Topology) -> String {
     let threads = topology.threads_per_core.max(1);
     let per_socket = (topology.cores_per_socket.max(1) * threads).max(1);
     let per_node = topology.cpus.div_ceil(topology.nodes.max(1)).max(1);
     let mut table = String::from("\ncpu:    core    socket     node");
     for cpu in 0..topology.cpus {
-        let (core, socket, node) = (cpu % per_socket / threads, cpu / per_socket, cpu / per_node);
-        // Writing into a string cannot fail.
+        let core = cpu % per_socket / threads;
+        let socket = cpu / per_socket;
+        let node = cpu / per_node;
+        // Writing to a string cannot fail.
         let _ = write!(table, "\n{cpu:3}:{core:8}{socket:9}{node:9}");
     }
     table
@@ -101,15 +104,15 @@ pub fn devices(sink: &mut impl Sink, devices: &[DeviceFacts]) {
         sink.begin_list();
         sink.uint(u128::from(device.number));
         sink.begin_fields();
-        super::device::properties(sink, &device.nodes, super::device::Form::Configured);
+        properties(sink, &device.nodes, RecordKind::Configured);
         sink.end_fields();
         sink.end_list();
     }
     sink.end_list();
 }
 
-/// Writes `(vbd (dom 1 id 2064))`: a device that was plugged in. One of a domain that is not on the
-/// host has no `dom`.
+/// Writes `(vbd (dom 1 id 2064))`, the answer to attaching a device. `dom` is missing when the
+/// domain is not on the host.
 pub fn attached(sink: &mut impl Sink, class: &str, domid: Option<DomId>, id: u32) {
     sink.begin_record(class);
     match domid {
@@ -119,7 +122,7 @@ pub fn attached(sink: &mut impl Sink, class: &str, domid: Option<DomId>, id: u32
     sink.end_record();
 }
 
-/// Writes `(sedf (domid 0) (period 20000000) ...)`, times in nanoseconds.
+/// Writes `(sedf (domid 0) (period 20000000) ...)`, with times in nanoseconds.
 pub fn sedf(sink: &mut impl Sink, view: &DomainView, params: &SedfParams) {
     sink.begin_record("sedf");
     if let Some(domid) = view.domid() {
@@ -129,7 +132,7 @@ pub fn sedf(sink: &mut impl Sink, view: &DomainView, params: &SedfParams) {
     sink.end_record();
 }
 
-/// Writes `(sched_credit (weight 256) (cap 0))`, where xend printed a Python dictionary.
+/// Writes `(sched_credit (weight 256) (cap 0))`. xend printed a Python dictionary here.
 pub fn sched(sink: &mut impl Sink, params: &SchedParams) {
     match params {
         SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } => {

@@ -1,14 +1,13 @@
-//! `(image (linux ...))`
+//! Images: `(image (linux ...))`.
 
-use super::ShapeError;
-use super::device::Form;
+use super::error::ShapeError;
 use super::fields::Fields;
+use super::record::RecordKind;
 use super::sink::Sink;
 use crate::core::model::{Device, DomainConfig, GuestKind, Image, MAX_VCPUS, Property, Text};
 use crate::sxp::Sxp;
 
-/// Reads `(image (linux ...))`: the image, and the number of VCPUs that xm 3.0.0 put in there and
-/// nowhere else.
+/// Reads `(image (linux ...))`: the image and the number of VCPUs, which xm 3.0.0 sent only here.
 pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>), ShapeError> {
     let image = match property.tail() {
         [] => return Ok((None, None)),
@@ -31,7 +30,7 @@ pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>),
     };
     let kind = match builder {
         "linux" | "netbsd" | "solaris" | "plan9" => GuestKind::Pv,
-        // `vmx` was xend 3.0's word for HVM on Intel.
+        // xend 3.0 called HVM on Intel `vmx`.
         "hvm" | "vmx" => GuestKind::Hvm,
         "pvh" => GuestKind::Pvh,
         _ => {
@@ -45,7 +44,7 @@ pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>),
     let mut fields = Fields::new("image", image.tail())?;
     fields.drop_keys(&["notes"]);
     if kind != GuestKind::Hvm {
-        // xm 3.0.0 sends these for every guest; to a paravirtualised one they mean nothing.
+        // xm 3.0.0 sends these for every guest; only HVM uses them.
         fields.drop_keys(&["boot", "nics"]);
     }
     let vcpus = fields.number("vcpus", "", u64::from(MAX_VCPUS))?;
@@ -58,14 +57,14 @@ pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>),
     let args = command_line(&mut fields)?;
     let device_model = fields.optional_text("device_model")?;
     let mut rest = fields.rest();
-    // Answers list the PCI devices here once more.
+    // Answers repeat the PCI devices here.
     rest.retain(|property| property.key != "pci");
     let image =
         Image { kind, builder: builder.into(), kernel, ramdisk, args, loader, device_model, rest };
     Ok((Some(image), vcpus))
 }
 
-/// `ip`, `root` and `args` are one command line, in xend's order.
+/// Joins `ip`, `root` and `args` to a command line, in xend's order.
 fn command_line(fields: &mut Fields<'_>) -> Result<Text, ShapeError> {
     let mut line = Vec::new();
     for (key, prefix) in [("ip", "ip="), ("root", "root="), ("args", "")] {
@@ -80,16 +79,16 @@ fn command_line(fields: &mut Fields<'_>) -> Result<Text, ShapeError> {
     Ok(line.into())
 }
 
-/// Writes `(image ...)`, and leaves it to [`end_image`] to end it. A stored form holds what was set
-/// and nothing else; the others have xend's own defaults, too.
-pub(super) fn image(
+/// Begins `(image ...)`, which [`end_image`] ends: a running domain's notes come last. A stored
+/// record has the configured keys only, the others have xend's defaults, too.
+pub(super) fn begin_image(
     sink: &mut impl Sink,
     image: &Image,
     config: &DomainConfig,
-    form: Form,
+    kind: RecordKind,
     privileged: bool,
 ) {
-    let stored = form == Form::Stored;
+    let stored = kind == RecordKind::Stored;
     sink.begin_field("image");
     sink.begin_record(&String::from_utf8_lossy(&image.builder));
     sink.text_field("kernel", &image.kernel);
@@ -105,7 +104,7 @@ pub(super) fn image(
     if !image.args.is_empty() {
         sink.text_field("args", &image.args);
     }
-    // In front of the defaults: what is printed and read again is printed in the same order.
+    // Before the defaults, so that a record that is read back is printed in the same order.
     match &image.device_model {
         Some(path) => sink.text_field("device_model", path),
         None if !stored && (hvm || has_frame_buffer(config)) => {
@@ -116,7 +115,7 @@ pub(super) fn image(
     if !stored {
         image.defaults().for_each(|(key, value)| sink.digits_field(key, value));
     }
-    if matches!(form, Form::Running { .. }) && !privileged {
+    if matches!(kind, RecordKind::Running { .. }) && !privileged {
         sink.begin_field("pci");
         sink.begin_list();
         sink.end_list();
@@ -129,12 +128,12 @@ pub(super) fn image(
     sink.settings(shown.iter().map(AsRef::as_ref));
 }
 
-/// A paravirtualised guest's screen is its device model's.
+/// Whether a domain has a frame buffer, which a device model serves for a PV guest, too.
 fn has_frame_buffer(config: &DomainConfig) -> bool {
     config.devices.iter().any(|device| matches!(device, Device::Vfb(_)))
 }
 
-/// Ends what [`image`] began, so that a running domain's notes can come last.
+/// Ends the image that [`begin_image`] began.
 pub(super) fn end_image(sink: &mut impl Sink) {
     sink.end_record();
     sink.end_field();

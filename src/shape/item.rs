@@ -1,19 +1,20 @@
-//! `(vdi (location file:/...) (size 1048576) ...)`: what a host has beside its domains, for a file.
+//! Items of the host's inventory as stored: `(vdi (location file:/...) (size 1048576) ...)`.
 
-use super::ShapeError;
+use super::error::ShapeError;
 use super::fields::Fields;
-use super::sink::{Sink, TreeSink};
+use super::sink::Sink;
+use super::tree_sink::TreeSink;
 use crate::core::model::{
-    Invalid, Item, MAX_CPUS, Network, Notes, Pool, Thing, Uuid, Vdi, VdiKind, Vlan,
+    Invalid, Item, MAX_CPUS, Network, Notes, ObjectKind, Pool, Uuid, Vdi, VdiKind, Vlan,
 };
 use crate::sxp::Sxp;
 
-/// Writes an item. Its UUID is the file's name.
-pub fn stored_item(item: &Item) -> Sxp {
+/// Writes an item without its UUID, which is the name of its file.
+pub fn stored_object(item: &Item) -> Sxp {
     let mut sink = TreeSink::default();
     let flag = |sink: &mut TreeSink, key, on: bool| sink.uint_field(key, u8::from(on));
     match &item.thing {
-        Thing::Vdi(vdi) => {
+        ObjectKind::Vdi(vdi) => {
             sink.begin_record("vdi");
             sink.text_field("location", &vdi.location);
             sink.uint_field("size", vdi.size);
@@ -22,17 +23,17 @@ pub fn stored_item(item: &Item) -> Sxp {
             flag(&mut sink, "sharable", vdi.sharable);
             flag(&mut sink, "read_only", vdi.read_only);
         }
-        Thing::Network(network) => {
+        ObjectKind::Network(network) => {
             sink.begin_record("network");
             sink.text_field("bridge", network.bridge.as_bytes());
         }
-        Thing::Vlan(vlan) => {
+        ObjectKind::Vlan(vlan) => {
             sink.begin_record("vlan");
             sink.text_field("device", vlan.device.as_bytes());
             sink.uint_field("tag", vlan.tag);
             sink.text_field("bridge", vlan.bridge.as_bytes());
         }
-        Thing::Pool(pool) => {
+        ObjectKind::Pool(pool) => {
             sink.begin_record("cpu_pool");
             sink.text_field("name", pool.name.as_bytes());
             sink.text_field("scheduler", pool.scheduler.name().as_bytes());
@@ -40,8 +41,8 @@ pub fn stored_item(item: &Item) -> Sxp {
             sink.uint_field("ncpu", pool.ncpu);
             flag(&mut sink, "auto_start", pool.auto_start);
         }
-        Thing::Pbd => sink.begin_record("pbd"),
-        Thing::Noted => sink.begin_record("noted"),
+        ObjectKind::Pbd => sink.begin_record("pbd"),
+        ObjectKind::Noted => sink.begin_record("noted"),
     }
     sink.begin_section("notes");
     sink.properties(item.notes.to_properties().iter());
@@ -50,8 +51,8 @@ pub fn stored_item(item: &Item) -> Sxp {
     sink.into_values().pop().unwrap_or_else(|| Sxp::list([]))
 }
 
-/// Reads it back.
-pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
+/// Reads a stored item.
+pub fn read_object(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
     let head = sxp.head().unwrap_or_default();
     let mut fields = Fields::new(head, sxp.tail())?;
     let missing = |key: &str| ShapeError::new(key.to_owned(), "missing", sxp);
@@ -62,21 +63,27 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
                 fields.number("size", " of bytes", u64::MAX)?.ok_or_else(|| missing("size"))?;
             let kind = fields.parse::<VdiKind>("type")?.ok_or_else(|| missing("type"))?;
             let mut flag = |key: &str| fields.number(key, "", 1).map(|on| on == Some(1));
-            let (own, sharable, read_only) = (flag("own")?, flag("sharable")?, flag("read_only")?);
-            Thing::Vdi(Vdi { location, size, kind, own, sharable, read_only })
+            ObjectKind::Vdi(Vdi {
+                own: flag("own")?,
+                sharable: flag("sharable")?,
+                read_only: flag("read_only")?,
+                location,
+                size,
+                kind,
+            })
         }
         "network" => {
             let network = fields.checked("bridge", Network::new)?;
-            Thing::Network(network.ok_or_else(|| missing("bridge"))?)
+            ObjectKind::Network(network.ok_or_else(|| missing("bridge"))?)
         }
         "vlan" => {
-            let (device, bridge) =
-                (fields.text("device")?.to_string(), fields.text("bridge")?.to_string());
+            let device = fields.text("device")?.to_string();
+            let bridge = fields.text("bridge")?.to_string();
             let tag = fields.checked("tag", |tag| {
                 let tag = tag.parse().map_err(|_| Invalid::new("a number is expected"))?;
                 Vlan::new(&device, tag, &bridge)
             })?;
-            Thing::Vlan(tag.ok_or_else(|| missing("tag"))?)
+            ObjectKind::Vlan(tag.ok_or_else(|| missing("tag"))?)
         }
         "cpu_pool" => {
             let checked = |name: &str| Pool::check_name(name).map(|()| name.to_owned());
@@ -85,7 +92,7 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
             let cpus = fields.parse("cpus")?.unwrap_or_default();
             let ncpu = fields.number("ncpu", "", u64::from(MAX_CPUS))?.unwrap_or(0);
             let ncpu = u32::try_from(ncpu).unwrap_or(MAX_CPUS);
-            Thing::Pool(Pool {
+            ObjectKind::Pool(Pool {
                 name,
                 scheduler,
                 cpus,
@@ -93,8 +100,8 @@ pub fn read_item(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
                 auto_start: fields.number("auto_start", "", 1)? == Some(1),
             })
         }
-        "pbd" => Thing::Pbd,
-        "noted" => Thing::Noted,
+        "pbd" => ObjectKind::Pbd,
+        "noted" => ObjectKind::Noted,
         other => {
             let reason = Invalid::new(format!(
                 "{other:?} is not one of vdi, network, vlan, cpu_pool, pbd, noted"
@@ -116,14 +123,13 @@ mod tests {
     use crate::sxp::{Limits, read_one};
 
     #[test]
-    fn items_read_back() {
+    fn stored_items_read_back() {
         let mut notes = Notes::default();
         notes.set("name_label", Some(Note::Text("a disk (1)".into()))).unwrap();
         notes.set_entry("other_config", "location", Some("phy:/dev/x")).unwrap();
-        let (location, size) = ("file:/var/lib/a b.img".into(), 1 << 40);
         let vdi = Vdi {
-            location,
-            size,
+            location: "file:/var/lib/a b.img".into(),
+            size: 1 << 40,
             kind: VdiKind::User,
             own: true,
             sharable: false,
@@ -131,30 +137,34 @@ mod tests {
         };
         let network = Network::new("xenbr0").unwrap();
         let uuid = Uuid::from_u128(7);
-        let (name, scheduler) = ("new".to_owned(), Scheduler::Credit2);
-        let pool =
-            Pool { name, scheduler, cpus: "1,3".parse().unwrap(), ncpu: 2, auto_start: true };
+        let pool = Pool {
+            name: "new".to_owned(),
+            scheduler: Scheduler::Credit2,
+            cpus: "1,3".parse().unwrap(),
+            ncpu: 2,
+            auto_start: true,
+        };
         let things = [
-            Thing::Vdi(vdi),
-            Thing::Network(network),
-            Thing::Vlan(Vlan::new("eth0", 7, "xenbr0").unwrap()),
-            Thing::Pool(Pool { cpus: CpuSet::default(), ..pool.clone() }),
-            Thing::Pool(pool),
-            Thing::Pbd,
-            Thing::Noted,
+            ObjectKind::Vdi(vdi),
+            ObjectKind::Network(network),
+            ObjectKind::Vlan(Vlan::new("eth0", 7, "xenbr0").unwrap()),
+            ObjectKind::Pool(Pool { cpus: CpuSet::default(), ..pool.clone() }),
+            ObjectKind::Pool(pool),
+            ObjectKind::Pbd,
+            ObjectKind::Noted,
         ];
         for thing in things {
             for notes in [notes.clone(), Notes::default()] {
                 let item = Item { uuid, thing: thing.clone(), notes };
-                let text = stored_item(&item).to_bytes();
+                let text = stored_object(&item).to_bytes();
                 assert_eq!(
-                    read_item(&read_one(&text, &Limits::default()).unwrap(), uuid).unwrap(),
+                    read_object(&read_one(&text, &Limits::default()).unwrap(), uuid).unwrap(),
                     item
                 );
             }
         }
         let read =
-            |text: &str| read_item(&read_one(text.as_bytes(), &Limits::default()).unwrap(), uuid);
+            |text: &str| read_object(&read_one(text.as_bytes(), &Limits::default()).unwrap(), uuid);
         assert_eq!(
             read("(disk)").unwrap_err().to_string(),
             "\"disk\" is not one of vdi, network, vlan, cpu_pool, pbd, noted"

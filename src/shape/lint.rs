@@ -1,51 +1,54 @@
-//! What is taken and probably not meant: keys that nobody knows, and a domain that has nothing to
-//! boot.
+//! Warnings about configurations that are accepted and probably wrong: unknown keys, or a domain
+//! without anything to boot.
 
-use super::ShapeError;
+use super::error::ShapeError;
 use super::read::TRANSIENT;
 use crate::core::model::nearest;
 use crate::sxp::Sxp;
 
-/// Keys of a domain beside [`TRANSIENT`].
+/// Keys of a domain other than [`TRANSIENT`].
 #[rustfmt::skip]
-const DOMAIN: &[&str] = &[
-    "access_control", "backend", "bootloader", "bootloader_args", "console", "cpu", "cpu_cap", "cpu_weight", "cpuid",
-    "cpuid_check", "cpus", "description", "device", "features", "image", "is_a_template", "localtime", "machine_address_size",
-    "maxmem", "memory", "memory_dynamic_max", "memory_dynamic_min", "memory_sharing", "memory_static_max",
-    "memory_static_min", "name", "nomigrate", "on_crash", "on_poweroff", "on_reboot", "on_xend_start", "on_xend_stop",
-    "other_config", "platform", "pool_name", "restart", "s3_integrity", "security", "security_label", "sedf",
-    "shadow_memory", "ssidref", "superpages", "target", "tsc_mode", "user_version", "uuid", "vcpu_avail", "vcpus",
-    "vcpus_params", "vncpasswd", "xenapi",
+const DOMAIN_KEYS: &[&str] = &[
+    "access_control", "backend", "bootloader", "bootloader_args", "console", "cpu", "cpu_cap",
+    "cpu_weight", "cpuid", "cpuid_check", "cpus", "description", "device", "features", "image",
+    "is_a_template", "localtime", "machine_address_size", "maxmem", "memory", "memory_dynamic_max",
+    "memory_dynamic_min", "memory_sharing", "memory_static_max", "memory_static_min", "name",
+    "nomigrate", "on_crash", "on_poweroff", "on_reboot", "on_xend_start", "on_xend_stop",
+    "other_config", "platform", "pool_name", "restart", "s3_integrity", "security",
+    "security_label", "sedf", "shadow_memory", "ssidref", "superpages", "target", "tsc_mode",
+    "user_version", "uuid", "vcpu_avail", "vcpus", "vcpus_params", "vncpasswd", "xenapi",
 ];
 
-/// Keys of an image, whatever its builder.
+/// Keys of an image of any builder.
 #[rustfmt::skip]
-const IMAGE: &[&str] = &[
-    "acpi", "apic", "args", "boot", "cdrom", "cpuid", "cpuid_check", "device_model", "display", "fda", "fdb",
-    "gfx_passthru", "guest_os_type", "hap", "hpet", "ip", "isa", "kernel", "keymap", "loader", "localtime",
-    "machine_address_size", "memory_sharing", "monitor", "monitor_path", "nics", "nographic", "nomigrate", "notes", "oos",
-    "opengl", "pae", "parallel", "pci", "pci_msitranslate", "pci_power_mgmt", "ramdisk", "root", "rtc_timeoffset",
-    "s3_integrity", "sdl", "serial", "shadow_memory", "soundhw", "stdvga", "superpages",
-    "suppress_spurious_page_faults", "timer_mode", "tsc_mode", "usb", "usbdevice", "vcpus", "vhpt", "videoram", "viridian",
-    "vnc", "vncconsole", "vncdisplay", "vnclisten", "vncpasswd", "vncunused", "vpt_align", "xauthority",
-    "xen_extended_power_mgmt", "xen_platform_pci",
+const IMAGE_KEYS: &[&str] = &[
+    "acpi", "apic", "args", "boot", "cdrom", "cpuid", "cpuid_check", "device_model", "display",
+    "fda", "fdb", "gfx_passthru", "guest_os_type", "hap", "hpet", "ip", "isa", "kernel", "keymap",
+    "loader", "localtime", "machine_address_size", "memory_sharing", "monitor", "monitor_path",
+    "nics", "nographic", "nomigrate", "notes", "oos", "opengl", "pae", "parallel", "pci",
+    "pci_msitranslate", "pci_power_mgmt", "ramdisk", "root", "rtc_timeoffset", "s3_integrity",
+    "sdl", "serial", "shadow_memory", "soundhw", "stdvga", "superpages",
+    "suppress_spurious_page_faults", "timer_mode", "tsc_mode", "usb", "usbdevice", "vcpus", "vhpt",
+    "videoram", "viridian", "vnc", "vncconsole", "vncdisplay", "vnclisten", "vncpasswd",
+    "vncunused", "vpt_align", "xauthority", "xen_extended_power_mgmt", "xen_platform_pci",
 ];
 
-/// Keys of a device of a class; `None` for classes that are kept without being interpreted.
+/// Keys of a device class; `None` for a class that xend does not interpret.
 #[rustfmt::skip]
-fn of_device(class: &str) -> Option<&'static [&'static str]> {
+fn device_keys(class: &str) -> Option<&'static [&'static str]> {
     Some(match class {
         "vbd" | "tap" | "tap2" => &[
-            "VDI", "access_control", "backend", "bootable", "dev", "devid", "driver", "mode", "policy", "label", "protocol",
-            "security_label", "type", "uname", "uuid",
+            "VDI", "access_control", "backend", "bootable", "dev", "devid", "driver", "mode",
+            "policy", "label", "protocol", "security_label", "type", "uname", "uuid",
         ],
         "vif" => &[
-            "accel", "backend", "bridge", "devid", "handle", "ip", "label", "mac", "model", "network", "policy", "rate",
-            "script", "security_label", "type", "uuid", "vifname",
+            "accel", "backend", "bridge", "devid", "handle", "ip", "label", "mac", "model",
+            "network", "policy", "rate", "script", "security_label", "type", "uuid", "vifname",
         ],
         "vfb" => &[
-            "backend", "devid", "display", "keymap", "location", "opengl", "protocol", "sdl", "type", "uuid",
-            "vfb_uuid", "videoram", "vnc", "vncdisplay", "vnclisten", "vncpasswd", "vncunused", "xauthority",
+            "backend", "devid", "display", "keymap", "location", "opengl", "protocol", "sdl",
+            "type", "uuid", "vfb_uuid", "videoram", "vnc", "vncdisplay", "vnclisten", "vncpasswd",
+            "vncunused", "xauthority",
         ],
         "vkbd" => &["backend", "devid", "type", "uuid"],
         "console" => &["devid", "location", "other_config", "protocol", "uuid"],
@@ -55,7 +58,7 @@ fn of_device(class: &str) -> Option<&'static [&'static str]> {
 }
 
 /// Keys of a PCI function.
-const FUNCTION: &[&str] = &[
+const PCI_FUNCTION_KEYS: &[&str] = &[
     "bus",
     "domain",
     "func",
@@ -69,35 +72,34 @@ const FUNCTION: &[&str] = &[
     "vslot",
 ];
 
-/// What is probably not meant in a configuration that [`read_config`](super::read_config) takes, in
-/// the order of the text.
+/// The probable mistakes in a configuration that `read_config` accepts, in the order of the text.
 pub fn lint(config: &Sxp) -> Vec<ShapeError> {
     let mut found = Vec::new();
-    let known = || DOMAIN.iter().chain(&TRANSIENT).copied();
-    unknown("", config.tail(), known, &mut found);
+    let known = || DOMAIN_KEYS.iter().chain(&TRANSIENT).copied();
+    unknown_keys("", config.tail(), known, &mut found);
     if config.value("name").is_none() {
         found.push(ShapeError::new("name", "missing, the domain is called Domain-Unnamed", config));
     }
-    boots(config, &mut found);
+    lint_boot(config, &mut found);
     for device in
         config.tail().iter().filter(|item| item.head() == Some("device")).flat_map(Sxp::tail)
     {
         lint_device(device, &mut found);
     }
-    found.sort_by_key(ShapeError::at);
+    found.sort_by_key(ShapeError::offset);
     found
 }
 
-/// What is probably not meant about what a domain boots.
-fn boots(config: &Sxp, found: &mut Vec<ShapeError>) {
-    let said =
+/// Finds mistakes in what a domain boots.
+fn lint_boot(config: &Sxp, found: &mut Vec<ShapeError>) {
+    let has =
         |tree: &Sxp, key: &str| tree.value(key).is_some_and(|value| value.as_bytes() != Some(b""));
-    let loaded = said(config, "bootloader");
+    let has_bootloader = has(config, "bootloader");
     match config.value("image").filter(|image| image.head().is_some()) {
         Some(image) => {
-            unknown("image", image.tail(), || IMAGE.iter().copied(), found);
-            let firmware = matches!(image.head(), Some("hvm" | "vmx"));
-            if !firmware && !loaded && !said(image, "kernel") {
+            unknown_keys("image", image.tail(), || IMAGE_KEYS.iter().copied(), found);
+            let has_firmware = matches!(image.head(), Some("hvm" | "vmx"));
+            if !has_firmware && !has_bootloader && !has(image, "kernel") {
                 found.push(ShapeError::new(
                     "image kernel",
                     "missing, and there is no bootloader",
@@ -105,7 +107,7 @@ fn boots(config: &Sxp, found: &mut Vec<ShapeError>) {
                 ));
             }
         }
-        None if loaded => {}
+        None if has_bootloader => {}
         None => {
             found.push(ShapeError::new("image", "missing, the domain has nothing to boot", config));
         }
@@ -113,15 +115,15 @@ fn boots(config: &Sxp, found: &mut Vec<ShapeError>) {
 }
 
 fn lint_device(device: &Sxp, found: &mut Vec<ShapeError>) {
-    let Some((class, known)) = device.head().and_then(|class| Some((class, of_device(class)?)))
+    let Some((class, known)) = device.head().and_then(|class| Some((class, device_keys(class)?)))
     else {
         return;
     };
-    unknown(class, device.tail(), || known.iter().copied(), found);
+    unknown_keys(class, device.tail(), || known.iter().copied(), found);
     for item in device.tail() {
         match (class, item.head()) {
             ("pci", Some("dev")) => {
-                unknown("pci dev", item.tail(), || FUNCTION.iter().copied(), found)
+                unknown_keys("pci dev", item.tail(), || PCI_FUNCTION_KEYS.iter().copied(), found);
             }
             ("vbd" | "tap" | "tap2", Some("mode")) => {
                 let right = match item.tail().first().and_then(Sxp::as_str) {
@@ -140,8 +142,8 @@ fn lint_device(device: &Sxp, found: &mut Vec<ShapeError>) {
     }
 }
 
-/// Notes keys that are not known, each with the one that was probably meant.
-fn unknown<'a, K: Iterator<Item = &'a str>>(
+/// Reports unknown keys, each with the known key that is spelled most alike.
+fn unknown_keys<'a, K: Iterator<Item = &'a str>>(
     scope: &str,
     items: &[Sxp],
     known: impl Fn() -> K,
@@ -165,7 +167,7 @@ mod tests {
     use super::*;
     use crate::sxp::{Limits, read_one};
 
-    fn said(text: &str) -> Vec<String> {
+    fn warnings(text: &str) -> Vec<String> {
         lint(&read_one(text.as_bytes(), &Limits::default()).unwrap())
             .iter()
             .map(ToString::to_string)
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_key_is_named_with_the_right_one() {
+    fn probable_mistakes_are_reported() {
         for (text, wanted) in [
             ("(vm (name a) (vcpsu 4) (image (hvm)))", "vcpsu: unknown key, vcpus is one"),
             ("(vm (name a) (mode rw) (image (hvm)))", "mode: unknown key"),
@@ -205,10 +207,10 @@ mod tests {
             ("(vm (name a))", "image: missing, the domain has nothing to boot"),
             ("(vm (image (hvm)))", "name: missing, the domain is called Domain-Unnamed"),
         ] {
-            assert_eq!(said(text), [wanted], "{text}");
+            assert_eq!(warnings(text), [wanted], "{text}");
         }
         assert_eq!(
-            said("(vm (name a) (bootloader pygrub) (image (linux)) (device (vusb (any 1))))"),
+            warnings("(vm (name a) (bootloader pygrub) (image (linux)) (device (vusb (any 1))))"),
             [""; 0]
         );
     }

@@ -1,11 +1,10 @@
-//! What a domain looks like as an S-expression, in both directions.
+//! Conversion between S-expressions and the model, in both directions.
 //!
-//! It stands between the dialect (`sxp`), which knows no domains, and the model (`core`), which
-//! knows no file format. Everything that speaks S-expressions shares it: the wires, the store of
-//! managed domains, a simulated host's records.
+//! The dialect (`sxp`) knows no domains and the model (`core`) knows no file format; this module
+//! connects them. The wires, the store and the simulator's records share it.
 //!
-//! Answers are not built as trees: they are told to a [`Sink`], which writes them down as an
-//! S-expression or as JSON.
+//! Answers are not built as trees. They are written through a [`Sink`], as an S-expression or as
+//! JSON.
 
 mod device;
 mod error;
@@ -14,24 +13,28 @@ mod fields;
 mod host;
 mod image;
 mod item;
-mod json;
+mod json_sink;
 mod lint;
 mod read;
-mod show;
+mod record;
 mod sink;
+mod state;
+mod sxp_sink;
+mod tree_sink;
 mod vnet;
+mod write;
 
 pub use device::read_device;
 pub use error::ShapeError;
 pub use event::{event, event_kind, figures, stream_event};
 pub use host::{attached, devices, node, sched, sedf, vcpus};
-pub use item::{read_item, stored_item};
-pub use json::JsonSink;
+pub use item::{read_object, stored_object};
+pub use json_sink::JsonSink;
 pub use lint::lint;
 pub use read::{read_config, read_sedf, read_stored};
-pub use show::{
-    STATES, config, config_tree, defined_devices, domain, is_in_state, state_letters, state_name,
-    state_word, stored_config,
-};
-pub use sink::{NestedSink, Node, Sink, SxpSink, TreeSink};
+pub use sink::Sink;
+pub use state::{STATES, is_in_state, state_letters, state_name, state_word};
+pub use sxp_sink::SxpSink;
+pub use tree_sink::{NestedSink, Node, TreeSink};
 pub use vnet::{read_vnet, stored_vnet, vnet};
+pub use write::{config, config_tree, defined_devices, domain, stored_config};

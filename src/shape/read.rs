@@ -1,18 +1,18 @@
-//! S-expression to [`DomainConfig`].
+//! Reads configurations of domains.
 
-use super::ShapeError;
 use super::device::{implied_vfb, read_device};
+use super::error::ShapeError;
 use super::fields::Fields;
 use super::image::read_image;
 use crate::core::model::{
-    CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, Notes, OnEvent, SedfParams,
+    ActionOnShutdown, CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, Notes, SedfParams,
     parse_uuid,
 };
 use crate::sxp::Sxp;
 use std::time::Duration;
 
-/// What an answer says of a domain at the moment. An answer that is echoed back as a configuration
-/// (libvirt's autostart does) holds these, and they mean nothing there.
+/// Keys of an answer that describe a domain's present state. They are ignored in a configuration,
+/// since libvirt's autostart echoes an answer as a configuration.
 pub(super) const TRANSIENT: [&str; 13] = [
     "domid",
     "state",
@@ -29,25 +29,24 @@ pub(super) const TRANSIENT: [&str; 13] = [
     "shutdown",
 ];
 
-/// The most memory in MiB that makes sense: Domain-0's `maxmem` without a limit is 16777215.
+/// Upper bound of memory sizes in MiB. Domain-0's `maxmem` is 16777215 when it has no limit.
 const MAX_MEMORY: u64 = 1 << 32;
 
-/// The name of a domain that was given none, as in xend 4.x.
+/// Name of a domain whose configuration has none, as in xend 4.x.
 const UNNAMED: &str = "Domain-Unnamed";
 
 /// Reads a configuration: `(vm ...)`, as xm and libvirt send it, `(config ...)`, or `(domain ...)`,
-/// an earlier answer echoed back.
+/// which is an echoed answer.
 pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
     let mut config = read(sxp, DomName::new)?;
-    // Numbers are given out by whoever knows all devices; those in an answer that is echoed back
-    // mean nothing.
-    config.devices.iter_mut().for_each(Device::forget_id);
+    // The engine, which knows all devices, assigns the numbers; those of an echoed answer are void.
+    config.devices.iter_mut().for_each(Device::clear_id);
     config.restarts = 0;
     Ok(config)
 }
 
-/// Reads what [`super::stored_config`] wrote. A name that another toolstack gave can hold what we
-/// allow nobody.
+/// Reads a configuration that `stored_config` wrote. Names are not checked: another toolstack may
+/// have given one that xend would refuse.
 pub fn read_stored(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
     read(sxp, |name| Ok(DomName::adopted(name)))
 }
@@ -108,7 +107,7 @@ fn read(
         }
         config.vcpu_avail = mask;
     }
-    // xend 3.0 had one CPU for the whole domain, -1 for any.
+    // xend 3.0 had one CPU for the whole domain, with -1 for any CPU.
     let pinned = fields.word("cpu")?.filter(|cpu| cpu.as_str() != Some("-1"));
     if let Some(cpus) = fields.take("cpus")? {
         read_cpus(cpus, &mut config)?;
@@ -127,8 +126,8 @@ fn read(
     }
     config.bootloader = fields.text("bootloader")?;
     config.bootloader_args = fields.text("bootloader_args")?;
-    // The Xen-API spells them with underscores.
-    let mode = |text: &str| text.replace('_', "-").parse::<OnEvent>();
+    // The Xen-API spells these values with underscores.
+    let mode = |text: &str| text.replace('_', "-").parse::<ActionOnShutdown>();
     config.on_poweroff = fields.checked("on_poweroff", mode)?.unwrap_or(config.on_poweroff);
     config.on_reboot = fields.checked("on_reboot", mode)?.unwrap_or(config.on_reboot);
     config.on_crash = fields.checked("on_crash", mode)?.unwrap_or(config.on_crash);
@@ -163,7 +162,7 @@ fn read(
     Ok(config)
 }
 
-/// Reads SEDF parameters as [`super::sedf`] writes them; times in nanoseconds.
+/// Reads SEDF parameters as `sedf` writes them, with times in nanoseconds.
 pub fn read_sedf(items: &[Sxp], at: &Sxp) -> Result<SedfParams, ShapeError> {
     let mut fields = Fields::new("sedf", items)?;
     let mut number = |key: &str, max: u64| {
@@ -191,8 +190,8 @@ fn cpu_set(word: &Sxp) -> Result<CpuSet, ShapeError> {
     text.parse().map_err(|reason| ShapeError::new("cpus", reason, word))
 }
 
-/// `(cpus '0-2,^1')` is for all VCPUs; `(cpus ((0 2) ()))` and `(cpus ('0,2' ''))` are one a VCPU,
-/// where an empty one means any CPU and one that is missing as well.
+/// Reads affinities. `(cpus '0-2,^1')` is for all VCPUs. `(cpus ((0 2) ()))` and `(cpus ('0,2'
+/// ''))` have one affinity per VCPU; an empty or missing one means any CPU.
 fn read_cpus(property: &Sxp, config: &mut DomainConfig) -> Result<(), ShapeError> {
     let per_vcpu = match property.tail() {
         [] => return Ok(()),
@@ -246,7 +245,7 @@ mod tests {
         (device (vusb (num-ports 8))))";
 
     #[test]
-    fn what_is_stored_reads_back_to_the_same() {
+    fn stored_configurations_read_back() {
         let config = good(EVERYTHING);
         let stored = stored_config(&config);
         assert!(stored.to_string().contains("secret"));
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_holds_no_password_and_means_the_same() {
+    fn shown_configurations_have_no_passwords_and_the_same_meaning() {
         let first = good(EVERYTHING);
         let mut sink = SxpSink::default();
         config(&mut sink, &first);
@@ -267,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn xm_3_0_0_puts_vcpus_into_the_image_twice() {
+    fn xm_3_0_0_sends_vcpus_twice_in_the_image() {
         let config = good(
             "(vm (name a) (memory 64) (image (linux (kernel /k) (root '/dev/hda1 ro') (args 4) (vcpus 2) (vcpus 2) (boot c) (nics 1))))",
         );
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_echoed_back_is_a_configuration() {
+    fn an_echoed_answer_is_a_configuration() {
         let config = good(
             "(domain (domid 7) (name a) (memory 64) (state -b----) (cpu_time 1.5) (cpu_weight 1.0) (status 2) \
              (image (linux (kernel '') (pci ()) (notes (GUEST_OS linux)))) \
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_buffer_can_hide_in_the_image() {
+    fn the_image_can_ask_for_a_frame_buffer() {
         let config = good(
             "(vm (name a) (memory 64) (image (hvm (kernel /l) (vnc 1) (vncunused 1) (sdl 0))))",
         );
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named_and_located() {
+    fn errors_have_field_reason_and_position() {
         for (text, message, column) in [
             ("vm", "configuration: a list like (vm (name web1) (memory 128)) is expected", 1),
             ("(foo (name a))", "configuration: begins with (foo and not with (vm", 1),

@@ -1,12 +1,13 @@
-//! `(vnet (id 1) (vnetif v1))`
+//! Virtual networks: `(vnet (id 1) (vnetif v1))`.
 
-use super::ShapeError;
+use super::error::ShapeError;
 use super::fields::Fields;
-use super::sink::{Sink, TreeSink};
+use super::sink::Sink;
+use super::tree_sink::TreeSink;
 use crate::core::model::{Invalid, Vnet};
 use crate::sxp::Sxp;
 
-/// The longest id: it becomes a segment of a path.
+/// Longest id in bytes; an id is a segment of a path.
 const MAX_ID: usize = 255;
 
 /// Reads a virtual network.
@@ -29,7 +30,7 @@ pub fn read_vnet(sxp: &Sxp) -> Result<Vnet, ShapeError> {
     Ok(Vnet { id, rest: fields.rest() })
 }
 
-/// Writes it.
+/// Writes a virtual network.
 pub fn vnet(sink: &mut impl Sink, vnet: &Vnet) {
     sink.begin_record("vnet");
     sink.text_field("id", vnet.id.as_bytes());
@@ -37,9 +38,9 @@ pub fn vnet(sink: &mut impl Sink, vnet: &Vnet) {
     sink.end_record();
 }
 
-/// The same as a tree, for a file.
-pub fn stored_vnet(one: &Vnet) -> Sxp {
+/// A virtual network as a tree, for a file.
+pub fn stored_vnet(network: &Vnet) -> Sxp {
     let mut sink = TreeSink::default();
-    vnet(&mut sink, one);
+    vnet(&mut sink, network);
     sink.into_values().pop().unwrap_or_else(|| Sxp::list([]))
 }

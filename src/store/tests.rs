@@ -1,8 +1,13 @@
-use super::*;
-use crate::core::model::{DomName, Item, Notes, Thing, Vdi, VdiKind};
-use crate::core::ports::Objects;
+use super::definitions::CONFIG;
+use super::dir_store::DirStore;
+use super::save_file;
+use crate::core::model::{DomName, DomainConfig, Item, Notes, ObjectKind, Uuid, Vdi, VdiKind};
+use crate::core::ports::{Definition, Objects, Store};
+use crate::durable;
+use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 fn config(name: &str, uuid: u128) -> DomainConfig {
     let mut config = DomainConfig::new(DomName::new(name).unwrap(), 64);
@@ -10,24 +15,25 @@ fn config(name: &str, uuid: u128) -> DomainConfig {
     config
 }
 
-fn loaded(store: &DirStore) -> Vec<String> {
-    let mut names: Vec<_> =
-        store.load_all().unwrap().iter().map(|d| d.config.name.to_string()).collect();
+async fn loaded(store: &DirStore) -> Vec<String> {
+    let definitions = store.load().await.unwrap();
+    let mut names: Vec<_> = definitions.iter().map(|d| d.config.name.to_string()).collect();
     names.sort();
     names
 }
 
 #[tokio::test]
-async fn definitions_are_kept_in_xends_layout_and_come_back() {
+async fn definitions_are_stored_in_xends_layout_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
     let store = DirStore::open(dir.path()).unwrap();
-    let (a, b) = (config("a", 1), config("b", 2));
+    let a = config("a", 1);
+    let b = config("b", 2);
     store.save(Uuid::from_u128(1), &a).await.unwrap();
     store.save(Uuid::from_u128(2), &b).await.unwrap();
     let path = dir.path().join("domains/00000000-0000-0000-0000-000000000001/config.sxp");
     assert!(fs::read_to_string(&path).unwrap().starts_with("(domain\n"));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(loaded(&store), ["a", "b"]);
+    assert_eq!(loaded(&store).await, ["a", "b"]);
     store.remove(Uuid::from_u128(1)).await.unwrap();
     store.remove(Uuid::from_u128(1)).await.unwrap();
     assert!(!path.parent().unwrap().exists());
@@ -36,7 +42,7 @@ async fn definitions_are_kept_in_xends_layout_and_come_back() {
 }
 
 #[tokio::test]
-async fn damaged_files_are_set_aside_and_stop_nothing() {
+async fn damaged_definitions_are_set_aside_and_the_others_are_loaded() {
     let dir = tempfile::tempdir().unwrap();
     let store = DirStore::open(dir.path()).unwrap();
     store.save(Uuid::from_u128(1), &config("a", 1)).await.unwrap();
@@ -51,10 +57,10 @@ async fn damaged_files_are_set_aside_and_stop_nothing() {
     .iter()
     .enumerate()
     {
-        file::make_dir(&other).unwrap();
+        durable::create_dir(&other).unwrap();
         fs::write(other.join(CONFIG), text).unwrap();
         fs::write(other.join(".new-x"), "half").unwrap();
-        assert_eq!(loaded(&store), ["a"], "{text}");
+        assert_eq!(loaded(&store).await, ["a"], "{text}");
         let aside = other.join(if n == 0 {
             "config.sxp.damaged".into()
         } else {
@@ -63,19 +69,19 @@ async fn damaged_files_are_set_aside_and_stop_nothing() {
         assert_eq!(fs::read_to_string(aside).unwrap(), *text);
         assert!(!other.join(".new-x").exists() && !other.join(CONFIG).exists());
     }
-    // What else lies about is nobody's business.
+    // Other directories are ignored.
     fs::create_dir(dir.path().join("domains/lost+found")).unwrap();
     fs::create_dir(dir.path().join("domains/00000000-0000-0000-0000-000000000003")).unwrap();
-    assert_eq!(loaded(&store), ["a"]);
+    assert_eq!(loaded(&store).await, ["a"]);
 }
 
-#[test]
-fn a_directory_of_a_real_xend_is_taken_over() {
+#[tokio::test]
+async fn a_directory_of_a_real_xend_is_taken_over() {
     let dir = tempfile::tempdir().unwrap();
     let store = DirStore::open(dir.path()).unwrap();
     let put = |uuid: &str, text: &str| {
         let dir = dir.path().join("domains").join(uuid);
-        file::make_dir(&dir).unwrap();
+        durable::create_dir(&dir).unwrap();
         fs::write(dir.join(CONFIG), text).unwrap();
     };
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures/store");
@@ -87,7 +93,7 @@ fn a_directory_of_a_real_xend_is_taken_over() {
         "11111111-2222-3333-4444-555555550030",
         &fs::read_to_string(fixtures.join("xend-4.1-pv.sxp")).unwrap(),
     );
-    let all = store.load_all().unwrap();
+    let all = store.load().await.unwrap();
     let [one] = all.as_slice() else { panic!("{all:?}") };
     assert_eq!((one.config.name.as_str(), one.config.vcpus, one.config.maxmem), ("man1", 3, 512));
     assert_eq!(
@@ -98,7 +104,7 @@ fn a_directory_of_a_real_xend_is_taken_over() {
 }
 
 #[tokio::test]
-async fn a_saved_domain_is_there_when_it_is_complete() {
+async fn a_saved_domain_appears_when_it_is_complete() {
     let dir = tempfile::tempdir().unwrap();
     let store = DirStore::open(&dir.path().join("state")).unwrap();
     let path = dir.path().join("a.save");
@@ -106,7 +112,7 @@ async fn a_saved_domain_is_there_when_it_is_complete() {
     fs::File::from(draft.stream().unwrap()).write_all(b"memory").unwrap();
     assert!(!path.exists());
     drop(draft);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left of it");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left behind");
 
     let draft = store.draft(&path, &config("a", 1)).await.unwrap();
     fs::File::from(draft.stream().unwrap()).write_all(b"memory").unwrap();
@@ -118,17 +124,18 @@ async fn a_saved_domain_is_there_when_it_is_complete() {
 }
 
 #[tokio::test]
-async fn every_bent_or_shortened_header_is_refused_or_known_to_be_changed() {
+async fn a_damaged_header_is_refused_or_known_to_be_changed() {
     let dir = tempfile::tempdir().unwrap();
     let store = DirStore::open(&dir.path().join("state")).unwrap();
-    let good = saved::header(&config("a", 1));
+    let good = save_file::header(&config("a", 1));
     for n in 0..good.len() {
-        assert!(saved::read_header(&good[..n]).is_err());
-        let mut bent = good.clone();
-        bent[n] ^= 0x20;
-        assert!(saved::read_header(bent.as_slice()).map_or(true, |header| !header.intact), "{n}");
+        assert!(save_file::read_header(&good[..n]).is_err());
+        let mut damaged = good.clone();
+        damaged[n] ^= 0x20;
+        let read = save_file::read_header(damaged.as_slice());
+        assert!(read.map_or(true, |header| !header.intact), "{n}");
     }
-    assert!(saved::read_header(good.as_slice()).unwrap().intact);
+    assert!(save_file::read_header(good.as_slice()).unwrap().intact);
     let path = dir.path().join("f");
     let mut file = fs::File::create(&path).unwrap();
     let mut message = async |text: &[u8]| {
@@ -138,7 +145,7 @@ async fn every_bent_or_shortened_header_is_refused_or_known_to_be_changed() {
         store.open(&path).await.unwrap_err().to_string()
     };
     assert!(message(b"").await.ends_with("f: Not a saved domain: it ends too early"));
-    assert!(message(&[b'x'; 100]).await.ends_with("it does not begin as one does"));
+    assert!(message(&[b'x'; 100]).await.ends_with("the signature is missing"));
     let mut old = b"LinuxGuestRecord\0\0\0\x09(vm (a))\n".to_vec();
     old.extend([0; 100]);
     assert!(message(&old).await.contains("another xend"));
@@ -164,24 +171,26 @@ async fn every_bent_or_shortened_header_is_refused_or_known_to_be_changed() {
 
 fn image(uuid: u128, own: bool) -> Item {
     let size = 1 << 30;
-    let (location, kind) = ("file:/somewhere".into(), VdiKind::User);
-    let vdi = Vdi { location, size, kind, own, sharable: false, read_only: false };
-    Item { uuid: Uuid::from_u128(uuid), thing: Thing::Vdi(vdi), notes: Notes::default() }
+    let location = "file:/somewhere".into();
+    let vdi = Vdi { location, size, kind: VdiKind::User, own, sharable: false, read_only: false };
+    Item { uuid: Uuid::from_u128(uuid), thing: ObjectKind::Vdi(vdi), notes: Notes::default() }
 }
 
 #[tokio::test]
-async fn items_and_images_outlive_a_daemon_killed_at_any_step() {
+async fn objects_and_images_survive_a_kill_at_any_step() {
     let dir = tempfile::tempdir().unwrap();
     let store = || DirStore::open(dir.path()).unwrap();
-    let (made, half, gone) = (image(1, true), image(2, true), Uuid::from_u128(3));
+    let made = image(1, true);
+    let half = image(2, true);
+    let gone = Uuid::from_u128(3);
     store().begin_image(made.uuid, 1 << 30, None).await.unwrap();
-    store().save_item(&made).await.unwrap();
+    store().save_object(&made).await.unwrap();
     store().finish_image(made.uuid).await.unwrap();
     store().finish_image(made.uuid).await.unwrap();
-    // Killed between the item and the image's place; before the item; and while it was being
-    // removed.
+    // Killed after the object was stored and before the image was finished; before the object was
+    // stored; and while the image was removed.
     store().begin_image(half.uuid, 4096, None).await.unwrap();
-    store().save_item(&half).await.unwrap();
+    store().save_object(&half).await.unwrap();
     store().begin_image(gone, 4096, None).await.unwrap();
     let items = store().items().await.unwrap();
     assert_eq!(items.len(), 2);
@@ -193,17 +202,18 @@ async fn items_and_images_outlive_a_daemon_killed_at_any_step() {
     store().recover_images(&known).await.unwrap();
     assert!(store().image(half.uuid).exists());
     store().withdraw_image(half.uuid).await.unwrap();
-    store().remove_item(half.uuid).await.unwrap();
+    store().remove_object(half.uuid).await.unwrap();
     store().recover_images(&[made.uuid]).await.unwrap();
     let names = fs::read_dir(dir.path().join("storage")).unwrap().count();
     assert_eq!((names, store().items().await.unwrap()), (1, vec![made]));
 }
 
 #[tokio::test]
-async fn images_are_sparse_have_their_size_and_are_copied_with_their_holes() {
+async fn images_are_sparse_and_so_are_their_copies() {
     let dir = tempfile::tempdir().unwrap();
     let store = DirStore::open(dir.path()).unwrap();
-    let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let first = Uuid::from_u128(1);
+    let second = Uuid::from_u128(2);
     store.begin_image(first, 1 << 30, None).await.unwrap();
     store.finish_image(first).await.unwrap();
     let mut file = fs::OpenOptions::new().write(true).open(store.image(first)).unwrap();

@@ -1,58 +1,56 @@
-//! A piece of text in the tree.
+//! Atoms: the text in a tree.
 
+use super::printer::{self, print_to};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::printer;
-
-/// How many bytes are kept in the atom itself.
+/// Longest text that is stored inline, in bytes.
 ///
-/// As many as fit without making [`Sxp`](super::Sxp) larger than a list would make it anyway. A MAC
-/// address and nearly every key of a configuration fit, so that reading one is mostly free of
-/// allocations.
+/// An expression takes 32 bytes because of its list variant; this fills them. A MAC address and
+/// nearly every configuration key fit, so reading a configuration rarely allocates.
 const INLINE: usize = 26;
 
-/// A piece of text: a word, a number, a quoted string.
+/// A piece of text: a word, a number or a quoted string.
 ///
-/// Two atoms are equal when their bytes are, wherever they were read.
+/// Equality and hashing compare the bytes and ignore the offset.
 #[derive(Clone)]
 pub struct Atom(Text);
 
-// The offset is repeated in both variants, not kept beside the enum, because only so it shares a
-// word with the tag.
+// Both variants hold the offset, because a field beside the enum would not share a word with the
+// tag.
 #[derive(Clone)]
 enum Text {
-    Inline { at: u32, len: u8, bytes: [u8; INLINE] },
-    Heap { at: u32, bytes: Box<[u8]> },
+    Inline { offset: u32, len: u8, bytes: [u8; INLINE] },
+    Heap { offset: u32, bytes: Box<[u8]> },
 }
 
 impl Atom {
-    /// An atom of these bytes, with no place in a text.
+    pub(super) const EMPTY: Self = Self(Text::Inline { offset: 0, len: 0, bytes: [0; INLINE] });
+
+    /// An atom with this text and offset 0.
     pub fn new(bytes: impl AsRef<[u8]>) -> Self {
         let mut atom = Self::EMPTY;
-        atom.fill(bytes.as_ref(), 0);
+        atom.set(bytes.as_ref(), 0);
         atom
     }
 
-    pub(super) const EMPTY: Self = Self(Text::Inline { at: 0, len: 0, bytes: [0; INLINE] });
-
-    /// Replaces the text and its place.
+    /// Replaces the text and its offset.
     #[inline]
-    pub(super) fn fill(&mut self, source: &[u8], place: u32) {
-        if let Text::Inline { at, len, bytes } = &mut self.0 {
+    pub(super) fn set(&mut self, text: &[u8], new_offset: u32) {
+        if let Text::Inline { offset, len, bytes } = &mut self.0 {
             if let (Ok(length), Some(space)) =
-                (u8::try_from(source.len()), bytes.get_mut(..source.len()))
+                (u8::try_from(text.len()), bytes.get_mut(..text.len()))
             {
-                space.copy_from_slice(source);
+                space.copy_from_slice(text);
                 *len = length;
-                *at = place;
+                *offset = new_offset;
                 return;
             }
         }
-        self.0 = Text::Heap { at: place, bytes: source.into() };
+        self.0 = Text::Heap { offset: new_offset, bytes: text.into() };
     }
 
-    /// The text.
+    /// The text as bytes.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Text::Inline { len, bytes, .. } => &bytes[..usize::from(*len)],
@@ -60,15 +58,15 @@ impl Atom {
         }
     }
 
-    /// The text, if it is UTF-8.
+    /// The text as a string; `None` when it is not UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(self.as_bytes()).ok()
     }
 
-    /// The offset of its first byte in the text it was read from; 0 if it was made by hand.
-    pub fn at(&self) -> u32 {
+    /// Byte offset in the source text; 0 when the atom was not read from a text.
+    pub fn offset(&self) -> u32 {
         match self.0 {
-            Text::Inline { at, .. } | Text::Heap { at, .. } => at,
+            Text::Inline { offset, .. } | Text::Heap { offset, .. } => offset,
         }
     }
 }
@@ -89,7 +87,7 @@ impl Hash for Atom {
 
 impl fmt::Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        printer::show(f, |out| printer::text(out, self.as_bytes()))
+        print_to(f, |out| printer::text(out, self.as_bytes()))
     }
 }
 
@@ -104,19 +102,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_length_around_the_inline_limit_is_kept() {
+    fn texts_around_the_inline_limit_are_stored_unchanged() {
         for len in 0..=3 * INLINE {
             let text = vec![b'x'; len];
             let mut atom = Atom::new("before");
-            atom.fill(&text, 7);
+            atom.set(&text, 7);
             assert_eq!(atom.as_bytes(), text);
-            assert_eq!(atom.at(), 7);
+            assert_eq!(atom.offset(), 7);
             assert_eq!(matches!(atom.0, Text::Inline { .. }), len <= INLINE);
         }
     }
 
     #[test]
-    fn text_that_is_not_utf8_is_bytes_only() {
+    fn text_that_is_not_utf8_is_available_as_bytes_only() {
         let atom = Atom::new([0xff]);
         assert_eq!(atom.as_str(), None);
         assert_eq!(atom.as_bytes(), [0xff]);

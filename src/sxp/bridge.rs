@@ -1,40 +1,41 @@
-//! To and from `lexpr`'s values, for Rust programs that build or take apart S-expressions with it.
+//! Conversion to and from `lexpr` values, for Rust programs that use that crate.
 //!
-//! Towards `lexpr`, an atom becomes a number if it is a whole number as one would write it, a
-//! symbol if it reads as one there, a string if it is UTF-8, and bytes otherwise. Nothing is lost:
-//! the way back gives the same tree.
+//! To `lexpr`, an atom becomes a number if it is an integer in its usual form, a symbol if `lexpr`
+//! reads it as one, a string if it is UTF-8, and bytes otherwise. Nothing is lost: converting back
+//! gives the same tree.
 //!
-//! From `lexpr`, everything that has a text becomes that text: numbers and booleans as the printer
-//! writes them, symbols, strings, keywords and characters as they are. Lists and vectors become
-//! lists; so do the empty list and nil. Pairs that are not lists have no counterpart.
+//! From `lexpr`, every value with a text becomes that text: numbers and booleans as the printer
+//! prints them, symbols, strings, keywords and characters as they are. Lists, vectors, the empty
+//! list and nil become lists. Dotted pairs have no counterpart.
 
+use super::atom::Atom;
+use super::builder::Builder;
+use super::bytes::{BARE, is};
+use super::printer;
+use super::reader::Limits;
+use super::tree::Sxp;
+use super::walk::{Token, Walk};
+use lexpr::Value;
 use std::error::Error;
 use std::fmt;
 use std::slice;
 
-use lexpr::Value;
-
-use super::builder::Builder;
-use super::bytes::{BARE, is};
-use super::walk::{Event, Walk};
-use super::{Atom, Limits, Sxp, printer};
-
-/// The most cells between the root of a `lexpr` value and any part of it.
+/// Limit of the cells between the root of a `lexpr` value and any part of it.
 ///
-/// `lexpr` drops, clones and compares its values by recursion, one call per cell, along a list as
-/// well as into it. The longest way through the value is therefore what decides whether that
-/// overflows the stack, and this much of it fits even the small stacks of worker threads.
-const MAX_REACH: usize = 4_096;
+/// `lexpr` drops, clones and compares values by recursion, one call per cell, along a list as well
+/// as into it. The longest path through a value decides whether that overflows the stack; this
+/// length fits even the small stacks of worker threads.
+const MAX_PATH: usize = 4_096;
 
-/// Why a value has no counterpart on the other side of the bridge.
+/// A value that cannot be converted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BridgeError {
-    /// More lists inside each other than this.
+    /// More levels of lists than this.
     Depth(usize),
     /// More atoms and lists than this.
     Count(usize),
-    /// Longer lists than this, those around a list counting up to where it stands.
+    /// A longer path of cells from the root than this.
     Length(usize),
     /// A pair whose second half is not a list.
     Dotted,
@@ -53,14 +54,14 @@ impl fmt::Display for BridgeError {
 
 impl Error for BridgeError {}
 
-/// Counts against the limits that the reader has too.
+/// Checks the reader's limits.
 #[derive(Default)]
-struct Budget {
+struct LimitCheck {
     count: usize,
 }
 
-impl Budget {
-    fn spend(&mut self, depth: usize) -> Result<(), BridgeError> {
+impl LimitCheck {
+    fn add(&mut self, depth: usize) -> Result<(), BridgeError> {
         let Limits { depth: max_depth, count: max_count, .. } = Limits::DEFAULT;
         if depth > max_depth {
             return Err(BridgeError::Depth(max_depth));
@@ -77,25 +78,24 @@ impl TryFrom<&Sxp> for Value {
     type Error = BridgeError;
 
     fn try_from(expression: &Sxp) -> Result<Self, BridgeError> {
-        let mut budget = Budget::default();
-        // The finished elements of all open lists: what lies here is what stands before the next
-        // value, list by list.
+        let mut limits = LimitCheck::default();
+        // The finished elements of all open lists, outermost list first.
         let mut values = Vec::new();
         let mut open = Vec::new();
-        for event in Walk::new(slice::from_ref(expression)) {
-            if values.len() + open.len() >= MAX_REACH {
-                return Err(BridgeError::Length(MAX_REACH));
+        for token in Walk::new(slice::from_ref(expression)) {
+            if values.len() + open.len() >= MAX_PATH {
+                return Err(BridgeError::Length(MAX_PATH));
             }
-            match event {
-                Event::Open(_) => {
-                    budget.spend(open.len() + 1)?;
+            match token {
+                Token::Open(_) => {
+                    limits.add(open.len() + 1)?;
                     open.push(values.len());
                 }
-                Event::Atom(atom) => {
-                    budget.spend(open.len())?;
+                Token::Atom(atom) => {
+                    limits.add(open.len())?;
                     values.push(atom_value(atom));
                 }
-                Event::Close => {
+                Token::Close => {
                     let items = values.drain(open.pop().unwrap_or(0)..);
                     let list = items.rev().fold(Value::Null, |rest, item| Value::cons(item, rest));
                     values.push(list);
@@ -118,7 +118,7 @@ fn atom_value(atom: &Atom) -> Value {
     let Some(text) = atom.as_str() else {
         return Value::bytes(atom.as_bytes());
     };
-    if let Some(number) = whole_number(text) {
+    if let Some(number) = integer(text) {
         return number;
     }
     if text.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -130,8 +130,8 @@ fn atom_value(atom: &Atom) -> Value {
     }
 }
 
-/// The number, if writing it gives this very text again, which it does not for `007`, `+1` or `-0`.
-fn whole_number(text: &str) -> Option<Value> {
+/// The number that prints as exactly this text, which `007`, `+1` and `-0` are not.
+fn integer(text: &str) -> Option<Value> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if text == "0" {
         return Some(Value::from(0));
@@ -146,19 +146,19 @@ impl TryFrom<&Value> for Sxp {
     type Error = BridgeError;
 
     fn try_from(value: &Value) -> Result<Self, BridgeError> {
-        let mut budget = Budget::default();
+        let mut limits = LimitCheck::default();
         let mut builder = Builder::default();
         let mut open = Vec::new();
         let mut next = Some(value);
         loop {
-            match next.map(|value| (value, Rest::of(value))) {
-                Some((_, Some(rest))) => {
-                    budget.spend(builder.depth() + 1)?;
+            match next.map(|value| (value, Elements::of(value))) {
+                Some((_, Some(elements))) => {
+                    limits.add(builder.depth() + 1)?;
                     builder.open(0);
-                    open.push(rest);
+                    open.push(elements);
                 }
                 Some((atom, None)) => {
-                    budget.spend(builder.depth())?;
+                    limits.add(builder.depth())?;
                     builder.atom(value_atom(atom).as_bytes(), 0);
                 }
                 None => {
@@ -166,10 +166,10 @@ impl TryFrom<&Value> for Sxp {
                     builder.close();
                 }
             }
-            if let Some(value) = builder.finished() {
+            if let Some(value) = builder.take_finished() {
                 return Ok(value);
             }
-            next = open.last_mut().map_or(Ok(None), Rest::next)?;
+            next = open.last_mut().map_or(Ok(None), Elements::next)?;
         }
     }
 }
@@ -182,14 +182,14 @@ impl TryFrom<Value> for Sxp {
     }
 }
 
-/// What is left of a list or vector.
-enum Rest<'a> {
+/// The remaining elements of a list or vector.
+enum Elements<'a> {
     Cells(&'a Value),
     Items(slice::Iter<'a, Value>),
 }
 
-impl<'a> Rest<'a> {
-    /// All of a value that is a list or vector.
+impl<'a> Elements<'a> {
+    /// All elements; `None` when the value is neither a list nor a vector.
     fn of(value: &'a Value) -> Option<Self> {
         match value {
             Value::Nil | Value::Null | Value::Cons(_) => Some(Self::Cells(value)),
@@ -238,24 +238,23 @@ fn value_atom(value: &Value) -> Atom {
 
 #[cfg(test)]
 mod tests {
-    use lexpr::sexp;
-
-    use super::super::read_one;
     use super::*;
+    use crate::sxp::read_one;
+    use lexpr::sexp;
 
     fn read(text: &str) -> Sxp {
         read_one(text.as_bytes(), &Limits::DEFAULT).unwrap()
     }
 
     #[test]
-    fn a_macro_value_is_the_configuration_it_looks_like() {
+    fn a_value_of_the_sexp_macro_is_a_configuration() {
         let vm = Sxp::try_from(sexp!((vm (name web1) (memory 128)))).unwrap();
         assert_eq!(vm, read("(vm (name web1) (memory 128))"));
         assert_eq!(Value::try_from(&vm).unwrap(), sexp!((vm (name web1) (memory 128))));
     }
 
     #[test]
-    fn everything_with_a_text_becomes_that_text() {
+    fn values_with_a_text_become_that_text() {
         let value = sexp!((a "b c" #:d 1 (-2) 1.5 #t #f () #nil #(f (g))));
         assert_eq!(
             Sxp::try_from(&value).unwrap(),
@@ -267,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn atoms_become_what_a_lisp_would_call_them() {
+    fn atoms_become_numbers_symbols_strings_or_bytes() {
         for (text, value) in [
             ("web1", Value::symbol("web1")),
             ("phy:/dev/vg0/x", Value::symbol("phy:/dev/vg0/x")),
@@ -292,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_is_not_a_list() {
+    fn a_dotted_pair_is_refused() {
         for value in [sexp!((a.b)), sexp!((x (a b . c))), Value::vector([Value::cons(1, 2)])] {
             assert_eq!(Sxp::try_from(value), Err(BridgeError::Dotted));
         }
@@ -303,17 +302,17 @@ mod tests {
     }
 
     #[test]
-    fn what_lexpr_could_not_drop_is_refused() {
+    fn a_tree_that_lexpr_cannot_drop_is_refused() {
         let flat = |len| Sxp::list((0..len).map(|_| Sxp::from("x")));
-        assert!(Value::try_from(flat(MAX_REACH - 2)).is_ok());
-        assert_eq!(Value::try_from(flat(100_000)), Err(BridgeError::Length(MAX_REACH)));
+        assert!(Value::try_from(flat(MAX_PATH - 2)).is_ok());
+        assert_eq!(Value::try_from(flat(100_000)), Err(BridgeError::Length(MAX_PATH)));
 
         let nested = |levels| {
             (0..levels)
                 .fold(flat(99), |inner, _| flat(99).tail().iter().cloned().chain([inner]).collect())
         };
         assert!(Value::try_from(nested(30)).is_ok());
-        assert_eq!(Value::try_from(nested(60)), Err(BridgeError::Length(MAX_REACH)));
+        assert_eq!(Value::try_from(nested(60)), Err(BridgeError::Length(MAX_PATH)));
 
         // Wide, but with no long way through it.
         assert!(Value::try_from(Sxp::list((0..1_000).map(|_| flat(100)))).is_ok());

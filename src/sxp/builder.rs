@@ -1,73 +1,73 @@
-//! Building a tree in the order of its text, without recursion.
+//! Builds a tree in the order of its text, without recursion.
 
-use super::{Atom, List, Sxp};
+use super::atom::Atom;
+use super::tree::{List, Sxp};
 
-/// The lists that are open, and the finished values in them.
+/// A stack of open lists and finished values.
 ///
-/// All finished values lie on one stack and move into their list, which is then of its final size,
-/// when it is closed.
+/// All finished values lie on one stack. Closing a list moves its elements off the stack into a
+/// list of their final number.
 ///
-/// Values are put on the stack empty and filled there. Moving a value around that was written just
-/// before, in pieces, makes the processor wait for the pieces: half the reader's time went into
-/// that.
+/// A value is pushed empty and filled in place: moving a value that was just written in pieces
+/// stalls the processor, which took half of the reader's time.
 #[derive(Default)]
 pub(super) struct Builder {
     values: Vec<Sxp>,
-    open: Vec<Opened>,
+    open: Vec<OpenList>,
 }
 
-struct Opened {
-    at: u32,
-    /// Where its first element lies.
+struct OpenList {
+    offset: u32,
+    /// Index of its first element in the stack of values.
     first: usize,
-    /// How many lists its finished elements have inside each other.
+    /// Levels of lists among its finished elements.
     height: u32,
 }
 
 impl Builder {
     /// A builder with room for an ordinary configuration.
-    pub(super) fn roomy() -> Self {
-        // Just under a kibibyte. Asked for more, the C library first tidies up all small blocks
-        // that were freed, and that takes longer than to read the configuration.
+    pub(super) fn with_room() -> Self {
+        // Just under a kibibyte. For larger requests the C library first consolidates all freed
+        // small blocks, which takes longer than reading the configuration.
         Self { values: Vec::with_capacity(30), open: Vec::with_capacity(8) }
     }
 
-    /// How many lists are open.
+    /// Number of open lists.
     pub(super) fn depth(&self) -> usize {
         self.open.len()
     }
 
-    /// Begins a list inside the one begun last.
-    pub(super) fn open(&mut self, at: u32) {
-        self.open.push(Opened { at, first: self.values.len(), height: 0 });
+    /// Opens a list inside the innermost open one.
+    pub(super) fn open(&mut self, offset: u32) {
+        self.open.push(OpenList { offset, first: self.values.len(), height: 0 });
     }
 
-    /// Ends the list begun last; `false` if there is none.
+    /// Closes the innermost open list; `false` when none is open.
     pub(super) fn close(&mut self) -> bool {
-        let Some(Opened { at, first, height }) = self.open.pop() else { return false };
+        let Some(OpenList { offset, first, height }) = self.open.pop() else { return false };
         if let Some(outer) = self.open.last_mut() {
             outer.height = outer.height.max(height.saturating_add(1));
         }
         let items = self.values.split_off(first).into_boxed_slice();
         self.values.push(Sxp::Atom(Atom::EMPTY));
         if let Some(value) = self.values.last_mut() {
-            *value = Sxp::List(List::located(items, at, height));
+            *value = Sxp::List(List::from_parts(items, offset, height));
         }
         true
     }
 
-    /// Puts an atom into the list begun last.
+    /// Adds an atom to the innermost open list.
     #[inline]
-    pub(super) fn atom(&mut self, text: &[u8], at: u32) {
+    pub(super) fn atom(&mut self, text: &[u8], offset: u32) {
         self.values.push(Sxp::Atom(Atom::EMPTY));
         if let Some(Sxp::Atom(atom)) = self.values.last_mut() {
-            atom.fill(text, at);
+            atom.set(text, offset);
         }
     }
 
-    /// The expression, once no list is open.
+    /// Takes the finished expression; `None` while a list is open.
     #[inline]
-    pub(super) fn finished(&mut self) -> Option<Sxp> {
+    pub(super) fn take_finished(&mut self) -> Option<Sxp> {
         if self.open.is_empty() { self.values.pop() } else { None }
     }
 }

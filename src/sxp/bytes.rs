@@ -1,15 +1,15 @@
-//! What each byte means to the reader and the printer.
+//! Byte classes of the reader and the printer.
 
 /// Separates values.
 pub(super) const SPACE: u8 = 1 << 0;
 /// May be the first byte of an atom.
 pub(super) const STARTS: u8 = 1 << 1;
-/// Is not part of the atom before it.
+/// Ends the atom before it.
 pub(super) const ENDS: u8 = 1 << 2;
-/// Needs no quotes when printed.
+/// Is printed without quotes.
 pub(super) const BARE: u8 = 1 << 3;
 
-/// Whether the byte belongs to one of the classes in `mask`.
+/// Whether the byte is in one of the classes of `mask`.
 #[inline]
 pub(super) const fn is(byte: u8, mask: u8) -> bool {
     CLASSES[byte as usize] & mask != 0
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_bare_reads_as_one_atom() {
+    fn text_printed_without_quotes_reads_as_one_atom() {
         for byte in 0..=u8::MAX {
             if is(byte, BARE) {
                 assert!(is(byte, STARTS) && !is(byte, ENDS), "{byte}");

@@ -1,12 +1,12 @@
-//! Why a text could not be read, and where.
+//! Errors of the reader, with their position.
 
 use std::error::Error;
 use std::fmt;
 
-/// A text that could not be read, and the place where that showed.
+/// A text that could not be read.
 ///
-/// `Display` is the reason alone, in xend's own words where xend had some; `{:#}` puts line and
-/// column before it.
+/// `Display` prints the reason, in xend's words where xend had an error for it; `{:#}` puts line
+/// and column in front.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
     kind: ReadErrorKind,
@@ -15,35 +15,35 @@ pub struct ReadError {
     column: usize,
 }
 
-/// Why a text could not be read.
+/// The reason of a [`ReadError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReadErrorKind {
-    /// A closing parenthesis with no list to close.
+    /// A closing parenthesis without an open list.
     Syntax,
     /// The text ends inside a list or a string.
     UnexpectedEof,
     /// A byte that cannot begin a value.
     InvalidCharacter(u8),
-    /// An octal escape above 377, with its value.
+    /// An octal escape above 377.
     OctalRange(u16),
-    /// A hexadecimal escape with this byte in the place of a digit.
+    /// A hexadecimal escape with this byte instead of a digit.
     HexDigit(u8),
-    /// The text has more of something than the reader was told to accept.
+    /// The text exceeds a limit of the reader.
     Limit {
-        /// The limit: `bytes`, `depth` or `count`.
+        /// `bytes`, `depth` or `count`.
         name: &'static str,
-        /// The most that would have been accepted.
+        /// Highest accepted value.
         max: usize,
     },
-    /// No expression where one was asked for.
+    /// No expression where one is expected.
     Empty,
-    /// A further expression where one was asked for.
+    /// More than one expression where one is expected.
     TrailingExpression,
 }
 
 impl ReadError {
-    // Kept out of the reader's loop: counting lines is work that only a failure needs.
+    // Not inlined into the reader's loop: only a failure needs to count lines.
     #[cold]
     pub(super) fn new(kind: ReadErrorKind, text: &[u8], offset: usize) -> Self {
         let (line, column) = position(text, offset);
@@ -55,26 +55,25 @@ impl ReadError {
         self.kind
     }
 
-    /// The offset of the byte at fault; the length of the text if that ended too early.
+    /// Offset of the wrong byte; the length of a text that ended too early.
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// The line of [`offset`](Self::offset), counted from 1.
+    /// Line of [`offset`](Self::offset), from 1.
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// The column of [`offset`](Self::offset) in bytes, counted from 1.
+    /// Column of [`offset`](Self::offset) in bytes, from 1.
     pub fn column(&self) -> usize {
         self.column
     }
 }
 
-/// Line and column, both counted from 1, of an offset in a text. Columns count bytes.
+/// Line and column of an offset in a text, both from 1. Columns count bytes.
 ///
-/// Together with [`Sxp::at`](super::Sxp::at) it tells where a value that makes no sense was
-/// written.
+/// `Sxp::offset` is such an offset.
 pub fn position(text: &[u8], offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let mut lines = before.rsplit(|&byte| byte == b'\n');
@@ -115,14 +114,17 @@ mod tests {
     #[test]
     fn lines_and_columns_count_from_one() {
         let text = b"ab\n\xc3\xa9(\n";
-        let places: Vec<_> = (0..=9).map(|offset| position(text, offset)).collect();
+        let positions: Vec<_> = (0..=9).map(|offset| position(text, offset)).collect();
         let end = (3, 1);
-        assert_eq!(places, [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (2, 4), end, end, end]);
+        assert_eq!(
+            positions,
+            [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (2, 4), end, end, end]
+        );
         assert_eq!(position(b"", 0), (1, 1));
     }
 
     #[test]
-    fn the_alternate_form_has_the_place() {
+    fn the_alternate_form_has_line_and_column() {
         let error = ReadError::new(ReadErrorKind::Syntax, b"(a)\n )", 5);
         assert_eq!(error.to_string(), "syntax error: )");
         assert_eq!(format!("{error:#}"), "line 2, column 2: syntax error: )");

@@ -1,8 +1,8 @@
 //! xend's S-expression dialect: a tree, a bounded reader, a printer.
 //!
 //! In this dialect **everything is text**. `128`, `0x1b`, `None` and `10.0.0.1` are atoms like any
-//! other; what they mean is for the reader of the tree to say. Atoms are bytes, not characters:
-//! xend never agreed on an encoding.
+//! other; the code that reads the tree gives them a meaning. Atoms are bytes, not characters: xend
+//! never settled on an encoding.
 //!
 //! ```
 //! use xend::sxp::{Limits, read_one};
@@ -14,29 +14,33 @@
 //! # Ok::<(), xend::sxp::ReadError>(())
 //! ```
 //!
-//! What comes off a socket may be anything, so nothing here recurses on the shape of its input:
-//! reading, printing, comparing, cloning and dropping a tree a million levels deep all take a
-//! bounded part of the stack.
+//! Input comes from sockets and can be hostile, so nothing here recurses on its depth: reading,
+//! printing, comparing, cloning and dropping a tree of a million levels take a bounded part of the
+//! stack.
 //!
-//! Where the dialect departs from what xend did, it is so that what is printed reads back:
+//! The dialect departs from xend's where xend could not read back its own output:
 //!
 //! * hexadecimal escapes count `a` to `f` as 10 to 15 (xend: 0 to 5);
 //! * an unknown escape such as `\q` keeps both its characters (xend dropped the second);
-//! * a text that ends inside a list is always an error (xend overlooked it inside an atom or a
+//! * a text that ends inside a list is always an error (xend missed it inside an atom or a
 //!   comment).
 
 mod atom;
+#[cfg(feature = "lexpr")]
 mod bridge;
 mod builder;
 mod bytes;
+mod canonical;
 mod error;
 mod pretty;
 pub mod printer;
 mod reader;
+mod traits;
 mod tree;
 mod walk;
 
 pub use atom::Atom;
+#[cfg(feature = "lexpr")]
 pub use bridge::BridgeError;
 pub use error::{ReadError, ReadErrorKind, position};
 pub use pretty::pretty;

@@ -1,22 +1,25 @@
-//! The form for people.
+//! The indented form, for people.
 
 use super::printer;
-use super::walk::{Event, Walk};
-use super::{List, Sxp};
+use super::tree::{List, Sxp};
+use super::walk::{Token, Walk};
+use std::slice;
 
-const STEP: usize = 4;
+/// Spaces per level.
+const INDENT: usize = 4;
 
-/// The expression over several lines, indented as `xm` does it. It reads back as the same tree.
+/// Prints an expression over several lines, indented as `xm` does it. The text reads back as the
+/// same tree.
 ///
-/// A list that fits into `width` columns stays on one line. Of any other, the first element, if it
-/// is an atom, stays with the parenthesis and each further one has a line of its own. Indentation
-/// stops growing at half the width: deeply nested lists then lose the look of it, but not all their
-/// room.
+/// A list that fits into `width` columns stays on one line. In any other list a leading atom stays
+/// beside the parenthesis, and each further element has a line of its own. Indentation stops
+/// growing at half the width, which leaves deeply nested lists room for their text.
 ///
 /// ```
 /// use xend::sxp::{Limits, pretty, read_one};
 ///
-/// let device = read_one(b"(device (vif (bridge xenbr0) (mac 00:16:3e:01:02:03)))", &Limits::DEFAULT)?;
+/// let text = b"(device (vif (bridge xenbr0) (mac 00:16:3e:01:02:03)))";
+/// let device = read_one(text, &Limits::DEFAULT)?;
 /// assert_eq!(pretty(&device, 40), "\
 /// (device
 ///     (vif
@@ -27,69 +30,74 @@ const STEP: usize = 4;
 /// # Ok::<(), xend::sxp::ReadError>(())
 /// ```
 pub fn pretty(expression: &Sxp, width: usize) -> String {
-    let row = std::slice::from_ref(expression);
-    let mut widths = flat_widths(row).into_iter();
-    let mut page = Page { out: Vec::new(), width, depth: 0, on_one_line: 0, fresh: true };
-    for event in Walk::new(row) {
-        match event {
-            Event::Open(list) => page.open(list, widths.next().unwrap_or(usize::MAX)),
-            Event::Atom(atom) => page.atom(atom.as_bytes()),
-            Event::Close => page.close(),
+    let mut widths = one_line_widths(expression).into_iter();
+    let mut printer = PrettyPrinter {
+        out: Vec::new(),
+        width,
+        depth: 0,
+        one_line_depth: 0,
+        after_parenthesis: true,
+    };
+    for token in Walk::new(slice::from_ref(expression)) {
+        match token {
+            Token::Open(list) => printer.open(list, widths.next().unwrap_or(usize::MAX)),
+            Token::Atom(atom) => printer.atom(atom.as_bytes()),
+            Token::Close => printer.close(),
         }
     }
-    String::from_utf8(page.out).unwrap_or_default()
+    String::from_utf8(printer.out).unwrap_or_default()
 }
 
-struct Page {
+struct PrettyPrinter {
     out: Vec<u8>,
     width: usize,
-    /// How many lists are open that have been broken.
+    /// Number of open lists that are broken into lines.
     depth: usize,
-    /// How many lists are open inside one that stays on one line, that one included.
-    on_one_line: usize,
-    /// Whether nothing stands between the last parenthesis, or the beginning, and what comes next.
-    fresh: bool,
+    /// Number of open lists from the outermost one that stays on one line, inclusive.
+    one_line_depth: usize,
+    /// Whether the output ends with an opening parenthesis or is empty.
+    after_parenthesis: bool,
 }
 
-impl Page {
-    fn open(&mut self, list: &List, flat: usize) {
-        self.part(false);
+impl PrettyPrinter {
+    fn open(&mut self, list: &List, one_line_width: usize) {
+        self.separate(false);
         self.out.push(b'(');
-        self.fresh = true;
-        if self.on_one_line > 0
+        self.after_parenthesis = true;
+        if self.one_line_depth > 0
             || list.items().is_empty()
-            || self.indent().saturating_add(flat) <= self.width
+            || self.indent().saturating_add(one_line_width) <= self.width
         {
-            self.on_one_line += 1;
+            self.one_line_depth += 1;
         } else {
             self.depth += 1;
         }
     }
 
     fn atom(&mut self, text: &[u8]) {
-        self.part(true);
+        self.separate(true);
         printer::text(&mut self.out, text);
-        self.fresh = false;
+        self.after_parenthesis = false;
     }
 
     fn close(&mut self) {
-        if self.on_one_line > 0 {
-            self.on_one_line -= 1;
+        if self.one_line_depth > 0 {
+            self.one_line_depth -= 1;
         } else {
             self.depth -= 1;
             self.new_line();
         }
         self.out.push(b')');
-        self.fresh = false;
+        self.after_parenthesis = false;
     }
 
-    /// What goes between an element and what stands before it.
-    fn part(&mut self, atom: bool) {
-        let leads = self.fresh && (atom || self.depth == 0 || self.on_one_line > 0);
-        if leads {
+    /// Appends the space or line end before an element.
+    fn separate(&mut self, atom: bool) {
+        let stays = atom || self.depth == 0 || self.one_line_depth > 0;
+        if self.after_parenthesis && stays {
             return;
         }
-        if self.on_one_line > 0 {
+        if self.one_line_depth > 0 {
             self.out.push(b' ');
         } else {
             self.new_line();
@@ -102,35 +110,35 @@ impl Page {
     }
 
     fn indent(&self) -> usize {
-        (self.depth.saturating_mul(STEP)).min(self.width / 2)
+        self.depth.saturating_mul(INDENT).min(self.width / 2)
     }
 }
 
 /// The width of each list on one line, in the order in which the lists open.
-fn flat_widths(row: &[Sxp]) -> Vec<usize> {
+fn one_line_widths(expression: &Sxp) -> Vec<usize> {
     let mut widths = Vec::new();
     let mut open = Vec::new();
     let mut text = Vec::new();
-    for event in Walk::new(row) {
-        let (list, width) = match event {
-            Event::Open(list) => {
+    for token in Walk::new(slice::from_ref(expression)) {
+        let (outer, width) = match token {
+            Token::Open(list) => {
                 open.push(widths.len());
                 // Two parentheses and the spaces between the elements.
                 widths.push(list.items().len().saturating_sub(1) + 2);
                 continue;
             }
-            Event::Atom(atom) => {
+            Token::Atom(atom) => {
                 text.clear();
                 printer::text(&mut text, atom.as_bytes());
                 (open.last(), text.len())
             }
-            Event::Close => {
+            Token::Close => {
                 let width = open.pop().map_or(0, |list| widths[list]);
                 (open.last(), width)
             }
         };
-        if let Some(&list) = list {
-            widths[list] += width;
+        if let Some(&outer) = outer {
+            widths[outer] += width;
         }
     }
     widths
@@ -138,8 +146,8 @@ fn flat_widths(row: &[Sxp]) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Limits, read_one};
     use super::*;
+    use crate::sxp::{Limits, read_one};
 
     fn check(text: &str, width: usize, expected: &str) {
         let tree = read_one(text.as_bytes(), &Limits::DEFAULT).unwrap();
@@ -147,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_stays_on_one_line() {
+    fn a_list_that_fits_stays_on_one_line() {
         check("(a (b c) ())", 12, "(a (b c) ())");
         check("(a (b c) ())", 11, "(a\n    (b c)\n    ()\n)");
         check(
@@ -160,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_begins_with_a_list_has_nothing_beside_its_parenthesis() {
+    fn a_leading_list_has_a_line_of_its_own() {
         check("((a b) (c d))", 11, "(\n    (a b)\n    (c d)\n)");
         check(
             "(x ((a b)))",

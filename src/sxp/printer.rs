@@ -1,14 +1,11 @@
-//! Writing values as xend wrote them.
+//! Prints single values as xend printed them.
 //!
-//! A reply that is too large or too simple to be built as a tree first can be put together from
-//! these pieces; the parentheses and spaces are then the caller's own.
+//! A reply can be printed from these pieces without building a tree; the caller then adds the
+//! parentheses and spaces.
 
+use super::bytes::{BARE, is};
 use std::fmt;
 use std::io::Write as _;
-
-use super::Sxp;
-use super::bytes::{BARE, is};
-use super::walk::{Event, Walk};
 
 /// Appends a text, in quotes if it needs them.
 pub fn text(out: &mut Vec<u8>, s: &[u8]) {
@@ -24,9 +21,9 @@ pub fn text(out: &mut Vec<u8>, s: &[u8]) {
     }
 }
 
-/// Appends a text in quotes, the way Python 2 writes a byte string.
+/// Appends a text in quotes, as Python 2 prints a byte string.
 ///
-/// The quotes are single ones, unless the text holds single quotes and no double ones.
+/// The quotes are single unless the text contains single quotes and no double quotes.
 pub fn quoted(out: &mut Vec<u8>, s: &[u8]) {
     let quote = if s.contains(&b'\'') && !s.contains(&b'"') { b'"' } else { b'\'' };
     out.push(quote);
@@ -61,12 +58,12 @@ fn escape(out: &mut Vec<u8>, byte: u8) {
     out.extend_from_slice(&[b'\\', short]);
 }
 
-/// Appends a whole number.
+/// Appends a signed integer.
 pub fn int(out: &mut Vec<u8>, value: i64) {
     append(out, format_args!("{value}"));
 }
 
-/// Appends a whole number that cannot be negative.
+/// Appends an unsigned integer.
 pub fn uint(out: &mut Vec<u8>, value: u64) {
     append(out, format_args!("{value}"));
 }
@@ -76,15 +73,15 @@ pub fn boolean(out: &mut Vec<u8>, value: bool) {
     out.extend_from_slice(if value { b"True" } else { b"False" });
 }
 
-/// Appends a floating-point number, the way Python 2's `str` writes it: with 12 significant digits
-/// at most, and never so that it could be taken for a whole number.
+/// Appends a floating-point number as Python 2's `str` prints it: with at most 12 significant
+/// digits, and always recognizable as a float.
 pub fn float(out: &mut Vec<u8>, value: f64) {
     const DIGITS: i32 = 12;
     if !value.is_finite() {
         let sign = if value == f64::NEG_INFINITY { "-" } else { "" };
         return append(out, format_args!("{sign}{}", if value.is_nan() { "nan" } else { "inf" }));
     }
-    // Rounding may carry into the next power of ten, so that the exponent is only known afterwards.
+    // Rounding can carry into the next power of ten, so the exponent is taken after it.
     let rounded = format!("{value:.11e}");
     let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -106,33 +103,11 @@ fn append(out: &mut Vec<u8>, arguments: fmt::Arguments<'_>) {
     let _ = out.write_fmt(arguments);
 }
 
-pub(super) fn expression(out: &mut Vec<u8>, expression: &Sxp) {
-    row(out, std::slice::from_ref(expression));
-}
-
-pub(super) fn list(out: &mut Vec<u8>, items: &[Sxp]) {
-    out.push(b'(');
-    row(out, items);
-    out.push(b')');
-}
-
-fn row(out: &mut Vec<u8>, items: &[Sxp]) {
-    let mut first = true;
-    for event in Walk::new(items) {
-        if !first && !matches!(event, Event::Close) {
-            out.push(b' ');
-        }
-        first = matches!(event, Event::Open(_));
-        match event {
-            Event::Open(_) => out.push(b'('),
-            Event::Atom(atom) => text(out, atom.as_bytes()),
-            Event::Close => out.push(b')'),
-        }
-    }
-}
-
-/// What `print` appends, as formatted text.
-pub(super) fn show(f: &mut fmt::Formatter<'_>, print: impl FnOnce(&mut Vec<u8>)) -> fmt::Result {
+/// Writes what `print` appends to a formatter.
+pub(super) fn print_to(
+    f: &mut fmt::Formatter<'_>,
+    print: impl FnOnce(&mut Vec<u8>),
+) -> fmt::Result {
     let mut out = Vec::new();
     print(&mut out);
     f.write_str(std::str::from_utf8(&out).map_err(|_| fmt::Error)?)
@@ -179,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_and_booleans_are_bare() {
+    fn integers_and_booleans_are_bare() {
         assert_eq!(printed(|out| int(out, i64::MIN)), "-9223372036854775808");
         assert_eq!(printed(|out| uint(out, u64::MAX)), "18446744073709551615");
         assert_eq!(printed(|out| boolean(out, true)), "True");
@@ -187,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_are_chosen_by_the_text() {
+    fn the_quote_character_depends_on_the_text() {
         for (value, expected) in [
             ("web1", "'web1'"),
             ("it's", "\"it's\""),

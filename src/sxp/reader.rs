@@ -1,24 +1,29 @@
-//! Reading, within limits.
+//! The reader, with limits.
 
 use super::builder::Builder;
 use super::bytes::{ENDS, SPACE, STARTS, is};
-use super::{ReadError, ReadErrorKind, Sxp};
+use super::error::{ReadError, ReadErrorKind};
+use super::tree::Sxp;
 
-/// How much a text may ask for. What exceeds a limit is refused before anything is built for it.
+/// Limits of a text. The reader checks them before it builds anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes of text. Never more than `u32::MAX`, whatever is said here.
+    /// Length of the text; values above `u32::MAX` count as `u32::MAX`.
     pub bytes: usize,
-    /// The most lists inside each other.
+    /// Levels of lists.
     pub depth: usize,
-    /// The most atoms and lists altogether.
+    /// Atoms and lists together.
     pub count: usize,
 }
 
 impl Limits {
-    /// Ample for any configuration, harmless to a daemon: a text within them takes some 20 MiB at
-    /// worst.
+    /// Ample for any configuration and harmless to a daemon: a text within these limits takes at
+    /// most some 20 MiB.
     pub const DEFAULT: Self = Self { bytes: 1 << 20, depth: 1_000, count: 200_000 };
+
+    /// For texts that the daemon wrote itself: more than any configuration from a wire needs, and
+    /// still a limit, since a damaged file can contain anything.
+    pub const STORED: Self = Self { bytes: 64 << 20, depth: 2_000, count: 4_000_000 };
 }
 
 impl Default for Limits {
@@ -27,7 +32,7 @@ impl Default for Limits {
     }
 }
 
-/// Reads every expression of a text.
+/// Reads all expressions of a text.
 pub fn read_all(text: &[u8], limits: &Limits) -> Result<Vec<Sxp>, ReadError> {
     let mut reader = Reader::new(text, limits);
     let mut all = Vec::new();
@@ -37,7 +42,7 @@ pub fn read_all(text: &[u8], limits: &Limits) -> Result<Vec<Sxp>, ReadError> {
     Ok(all)
 }
 
-/// Reads a text that is exactly one expression.
+/// Reads a text of exactly one expression.
 pub fn read_one(text: &[u8], limits: &Limits) -> Result<Sxp, ReadError> {
     let mut reader = Reader::new(text, limits);
     let Some(value) = reader.next()? else {
@@ -47,15 +52,14 @@ pub fn read_one(text: &[u8], limits: &Limits) -> Result<Sxp, ReadError> {
     Ok(value)
 }
 
-/// Reads the first expression of a text. What follows it is not looked at, as in xend, apart from
-/// its length.
+/// Reads the first expression of a text. The rest counts for the limit of bytes only, as in xend.
 pub fn read_first(text: &[u8], limits: &Limits) -> Result<Sxp, ReadError> {
     let mut reader = Reader::new(text, limits);
     let first = reader.next()?;
     first.ok_or_else(|| reader.error(ReadErrorKind::Empty, reader.pos))
 }
 
-/// Ctrl-D: ends the text when it stands between values.
+/// Ctrl-D, which ends the text when it stands between values.
 const END_OF_TEXT: u8 = 0x04;
 
 /// Reads a text one expression at a time.
@@ -79,19 +83,19 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of the text. The limits hold for the text as a whole.
+    /// A reader at the start of a text. The limits hold for the whole text.
     pub fn new(text: &'a [u8], limits: &Limits) -> Self {
         Self {
             text,
             limits: *limits,
             pos: 0,
             count: 0,
-            builder: Builder::roomy(),
+            builder: Builder::with_room(),
             unescaped: Vec::new(),
         }
     }
 
-    /// The next expression, or `None` at the end of the text. Nothing is read after an error.
+    /// The next expression; `None` at the end of the text and after an error.
     #[expect(
         clippy::should_implement_trait,
         reason = "`?` on a result of an option reads better than the reverse"
@@ -133,7 +137,7 @@ impl<'a> Reader<'a> {
                 }
                 _ => return Err(self.error(ReadErrorKind::InvalidCharacter(byte), self.pos)),
             }
-            if let Some(value) = self.builder.finished() {
+            if let Some(value) = self.builder.take_finished() {
                 return Ok(Some(value));
             }
         }
@@ -155,8 +159,7 @@ impl<'a> Reader<'a> {
         Err(self.error(kind, self.pos))
     }
 
-    /// Goes to the next byte that is neither space nor comment and tells which it is; `None` at the
-    /// end.
+    /// Skips spaces and comments and returns the next byte without consuming it; `None` at the end.
     #[inline]
     fn skip_space(&mut self) -> Option<u8> {
         let text = self.text;
@@ -173,7 +176,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// An atom without quotes. Its first byte may be one of those that end the atom before it.
+    /// Reads an atom without quotes. Its first byte can be one that ends the atom before it.
     #[inline]
     fn word(&mut self) {
         let start = self.pos;
@@ -201,7 +204,7 @@ impl<'a> Reader<'a> {
             let end = find(self.text, self.pos, |byte| byte == quote || byte == b'\\');
             self.unescaped.extend_from_slice(&self.text[self.pos..end]);
             self.pos = end;
-            if self.take()? == quote {
+            if self.next_byte()? == quote {
                 self.builder.atom(&self.unescaped, offset(start));
                 return Ok(());
             }
@@ -209,9 +212,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What follows a backslash, which stands at `start`.
+    /// Reads the rest of an escape whose backslash is at `start`.
     fn escape(&mut self, start: usize) -> Result<(), ReadError> {
-        let byte = match self.take()? {
+        let byte = match self.next_byte()? {
             b'a' => 0x07,
             b'b' => 0x08,
             b't' => b'\t',
@@ -242,7 +245,7 @@ impl<'a> Reader<'a> {
     }
 
     fn hex_digit(&mut self) -> Result<u8, ReadError> {
-        match self.take()? {
+        match self.next_byte()? {
             digit @ b'0'..=b'9' => Ok(digit - b'0'),
             digit @ b'a'..=b'f' => Ok(digit - b'a' + 10),
             digit @ b'A'..=b'F' => Ok(digit - b'A' + 10),
@@ -250,7 +253,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn take(&mut self) -> Result<u8, ReadError> {
+    fn next_byte(&mut self) -> Result<u8, ReadError> {
         let Some(&byte) = self.text.get(self.pos) else {
             return Err(self.error(ReadErrorKind::UnexpectedEof, self.pos));
         };
@@ -282,7 +285,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The offset of the first byte from `from` on that `wanted` accepts, or of the end.
+/// Offset of the first byte from `from` on that is `wanted`; the end when there is none.
 #[inline]
 fn find(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
     text[from..]
@@ -291,8 +294,7 @@ fn find(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
         .map_or(text.len(), |distance| from + distance)
 }
 
-/// An offset as the tree keeps it. No text is long enough for this to saturate: see
-/// [`Limits::bytes`].
+/// An offset as the tree stores it. [`Limits::bytes`] keeps it from saturating.
 fn offset(pos: usize) -> u32 {
     u32::try_from(pos).unwrap_or(u32::MAX)
 }
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_say_where() {
+    fn errors_have_kind_and_offset() {
         use ReadErrorKind::{
             Empty, HexDigit, InvalidCharacter, OctalRange, Syntax, TrailingExpression,
             UnexpectedEof,
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_named_and_exact() {
+    fn limits_are_exact_and_named_in_the_error() {
         let limits = Limits { bytes: 12, depth: 2, count: 4 };
         for (text, offset, words) in [
             ("((a) b      ", None, "unexpected EOF"),

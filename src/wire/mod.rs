@@ -1,5 +1,5 @@
-//! The wires: each only turns requests into an [`Op`](crate::core::op::Op) and an
-//! [`Outcome`](crate::core::op::Outcome) into its own words. No wire knows another.
+//! The wires: each turns requests into an [`Op`](crate::core::op::Op), and an
+//! [`Outcome`](crate::core::op::Outcome) into a response. No wire knows another.
 
 pub mod http;
 pub mod relocation;

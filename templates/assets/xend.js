@@ -1,203 +1,229 @@
-// What a page does beside showing itself: it follows what happens, and asks before data can be lost. Every page works without it.
-// It makes nothing up: all that it shows is a page of the server's, or a part of one.
+// Updates the page when something happens, sends forms without leaving the page, and asks before
+// data is lost. Every page works without this script. It makes no content of its own: all that it
+// shows is a page of the server's, or a part of one.
 "use strict";
 
 const body = document.body;
 const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 const get = (url) => fetch(url, { headers: { Accept: "text/html" } });
-const list = () => document.getElementById("domains");
-const row = (name, page = document) => [...page.querySelectorAll("tr[data-name]")].find((one) => one.dataset.name === name);
+const domainList = () => document.getElementById("domains");
+const domainRow = (name, page = document) =>
+  [...page.querySelectorAll("tr[data-name]")].find((row) => row.dataset.name === name);
 
-// Says what became of something, and takes it away again unless it is an error. While a dialog is open, nothing outside can be
-// read or reached.
-let said;
-function say(text, failed = false) {
-  said = { text, failed, at: Date.now() };
-  const line = document.createElement("p");
-  line.className = failed ? "message error" : "message";
-  line.setAttribute("role", failed ? "alert" : "status");
-  line.textContent = text;
+// Shows a notice. An error stays until it is closed. While a dialog is open, notices are in it,
+// since nothing outside of it can be read or reached.
+let lastNotice;
+function notify(text, failed = false) {
+  lastNotice = { text, failed, at: Date.now() };
+  const notice = document.createElement("p");
+  notice.className = failed ? "message error" : "message";
+  notice.setAttribute("role", failed ? "alert" : "status");
+  notice.textContent = text;
   const close = document.createElement("button");
   close.type = "button";
   close.textContent = "Close";
-  close.addEventListener("click", () => line.remove());
-  if (failed && !dialog.open) line.append(" ", close);
-  if (!failed) setTimeout(() => line.remove(), 6000);
-  (dialog.open ? dialog : document.getElementById("toasts")).append(line);
+  close.addEventListener("click", () => notice.remove());
+  if (failed && !dialog.open) notice.append(" ", close);
+  if (!failed) setTimeout(() => notice.remove(), 6000);
+  (dialog.open ? dialog : document.getElementById("toasts")).append(notice);
 }
 
-// Goes where the page leads when what it is about has gone, and takes along what was just said. What is still being sent is
-// waited for: its answer says why it has gone.
-let sending = 0;
-let gone = false;
-function leave() {
-  gone = true;
-  if (sending) return;
-  if (said && Date.now() - said.at < 3000) sessionStorage.setItem("said", JSON.stringify(said));
-  location.assign(body.dataset.gone);
+// Opens the parent page when this page is not found any more, and takes the last notice along.
+// Waits for requests in flight: the answer to one says why the page is gone.
+let requestsInFlight = 0;
+let isGone = false;
+function openParent() {
+  isGone = true;
+  if (requestsInFlight) return;
+  if (lastNotice && Date.now() - lastNotice.at < 3000) {
+    sessionStorage.setItem("notice", JSON.stringify(lastNotice));
+  }
+  location.assign(body.dataset.parent);
 }
 
-// Puts a part of a page that the server has drawn anew in the place of the old one. Focus and what was scrolled stay.
-const reachable = "a[href], button, input, select, textarea, summary, [tabindex]";
-const scrolling = (part) => [part, ...part.querySelectorAll("pre, .scroll")];
-function replace(old, now) {
-  const at = [...old.querySelectorAll(reachable)].indexOf(document.activeElement);
-  const self = document.activeElement === old;
-  const scrolled = scrolling(old).map((one) => [one.scrollTop, one.scrollLeft, one.scrollTop + one.clientHeight >= one.scrollHeight - 4]);
-  old.replaceWith(now);
-  dress(now);
-  scrolling(now).forEach((one, n) => {
-    if (!scrolled[n]) return;
-    const [top, left, end] = scrolled[n];
-    one.scrollTop = end && one.matches(".console") ? one.scrollHeight : top;
-    one.scrollLeft = left;
+// Replaces a part of the page, and keeps the focus and the scroll positions.
+const focusable = "a[href], button, input, select, textarea, summary, [tabindex]";
+const scrollable = (part) => [part, ...part.querySelectorAll("pre, .scroll")];
+function replace(oldPart, newPart) {
+  const focused = document.activeElement;
+  const focusIndex = [...oldPart.querySelectorAll(focusable)].indexOf(focused);
+  const hadFocus = focused === oldPart;
+  const positions = scrollable(oldPart).map((block) => ({
+    top: block.scrollTop,
+    left: block.scrollLeft,
+    atEnd: block.scrollTop + block.clientHeight >= block.scrollHeight - 4,
+  }));
+  oldPart.replaceWith(newPart);
+  enhance(newPart);
+  scrollable(newPart).forEach((block, index) => {
+    const position = positions[index];
+    if (!position) return;
+    const followsEnd = position.atEnd && block.matches(".console");
+    block.scrollTop = followsEnd ? block.scrollHeight : position.top;
+    block.scrollLeft = position.left;
   });
-  if (self) now.focus();
-  else if (at >= 0) {
-    const places = [...now.querySelectorAll(reachable)];
-    places[Math.min(at, places.length - 1)]?.focus();
+  if (hadFocus) newPart.focus();
+  else if (focusIndex >= 0) {
+    const elements = [...newPart.querySelectorAll(focusable)];
+    elements[Math.min(focusIndex, elements.length - 1)]?.focus();
   }
 }
 
-// The parts that the server draws anew, as it last had them. One in which somebody is at work is left alone.
+// The live parts of the page as the server last sent them. A part that a person is using is not
+// replaced.
 const served = new Map();
 for (const part of document.querySelectorAll("[data-live]")) served.set(part.id, part.outerHTML);
-const busy = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")
-  || part.dataset.live === "idle" && part.querySelector("details[open]")
-  || !getSelection().isCollapsed && part.contains(getSelection().anchorNode);
+function isInUse(part) {
+  const focused = document.activeElement;
+  const hasInput = part.contains(focused) && focused.matches("input, select, textarea");
+  const isUnfolded = part.dataset.live === "idle" && part.querySelector("details[open]");
+  const selection = getSelection();
+  const isSelected = !selection.isCollapsed && part.contains(selection.anchorNode);
+  return hasInput || isUnfolded || isSelected;
+}
 
 function update(page) {
   for (const part of document.querySelectorAll("[data-live]")) {
-    const now = page.getElementById(part.id);
-    if (!now || served.get(part.id) === now.outerHTML || busy(part)) continue;
-    served.set(part.id, now.outerHTML);
-    replace(part, now);
+    const newPart = page.getElementById(part.id);
+    if (!newPart || served.get(part.id) === newPart.outerHTML || isInUse(part)) continue;
+    served.set(part.id, newPart.outerHTML);
+    replace(part, newPart);
   }
-  filter();
+  filterRows();
 }
 
 async function readPage() {
   const answer = await get(location.href);
   const page = parse(await answer.text());
   if (answer.ok) update(page);
-  else if (answer.status === 404 && body.dataset.gone) leave();
+  else if (answer.status === 404 && body.dataset.parent) openParent();
 }
 
-// A row by itself, so that one domain's change does not draw a thousand others.
+// Reads a single row, so that a change of one domain does not replace 1,000 rows.
 async function readRow(name) {
   const url = new URL(location.href);
   url.searchParams.set("name", name);
   const answer = await get(url);
   if (!answer.ok) throw answer.status;
   const page = parse(await answer.text());
-  const [old, now] = [row(name), row(name, page)];
-  if (!old !== !now) return readPage();
+  const oldRow = domainRow(name);
+  const newRow = domainRow(name, page);
+  if (!oldRow !== !newRow) return readPage();
   served.delete("domains");
-  if (old) replace(old, now);
+  if (oldRow) replace(oldRow, newRow);
   const counts = page.getElementById("states");
   served.set("states", counts.outerHTML);
   replace(document.getElementById("states"), counts);
-  filter();
+  filterRows();
 }
 
-// What is to be read anew: the page, or some rows. One answer at a time, so that none overtakes another.
-const wanted = { page: false, rows: new Set() };
-let timer = 0;
-let reading = false;
-function soon(name) {
-  if (name === undefined) wanted.page = true;
-  else wanted.rows.add(name);
-  if (!timer && !reading) timer = setTimeout(read, 120);
+// The page or the rows that have changed. They are read one after the other, so that no answer
+// overtakes another.
+const changed = { page: false, rows: new Set() };
+let readTimer = 0;
+let isReading = false;
+function scheduleRead(name) {
+  if (name === undefined) changed.page = true;
+  else changed.rows.add(name);
+  if (!readTimer && !isReading) readTimer = setTimeout(readChanged, 120);
 }
-async function read() {
-  timer = 0;
-  reading = true;
-  const names = [...wanted.rows];
-  const page = wanted.page || names.length > 4;
-  wanted.page = false;
-  wanted.rows.clear();
+async function readChanged() {
+  readTimer = 0;
+  isReading = true;
+  const names = [...changed.rows];
+  const wholePage = changed.page || names.length > 4;
+  changed.page = false;
+  changed.rows.clear();
   let pause = 250;
   try {
-    if (page) await readPage();
+    if (wholePage) await readPage();
     else for (const name of names) await readRow(name);
   } catch {
-    // The server does not answer, or not as it should.
-    wanted.page = true;
+    // The server does not answer, or answers with an error.
+    changed.page = true;
     pause = 2000;
   }
-  reading = false;
-  if (wanted.page || wanted.rows.size) timer = setTimeout(read, pause);
+  isReading = false;
+  if (changed.page || changed.rows.size) readTimer = setTimeout(readChanged, pause);
 }
 
-function figures(domains) {
-  if (!list()) return soon();
-  const by = new Map(domains.map((domain) => [domain.name, domain]));
-  for (const one of document.querySelectorAll("tr[data-name]")) {
-    const domain = by.get(one.dataset.name);
-    const cpu = domain && one.querySelector("[data-cpu]");
+function showFigures(domains) {
+  if (!domainList()) return scheduleRead();
+  const byName = new Map(domains.map((domain) => [domain.name, domain]));
+  for (const row of document.querySelectorAll("tr[data-name]")) {
+    const domain = byName.get(row.dataset.name);
+    const cpu = domain && row.querySelector("[data-cpu]");
     if (!cpu) continue;
     cpu.textContent = `${domain.cpu.toFixed(1)} %`;
-    one.querySelector("[data-memory]").textContent = `${domain.memory} MiB`;
-    one.querySelector("rect").setAttribute("width", Math.min(100, domain.cpu / (one.dataset.vcpus || 1)));
+    row.querySelector("[data-memory]").textContent = `${domain.memory} MiB`;
+    const share = domain.cpu / (row.dataset.vcpus || 1);
+    row.querySelector("rect").setAttribute("width", Math.min(100, share));
   }
 }
 
-// The stream of events, from the one on that the page has not seen. It rests while nobody looks: a browser keeps few connections
-// to a server.
+// The stream of events, from the first one that the page does not show. It is closed while the page
+// is hidden: a browser has few connections to a server.
 let stream;
-let last;
-const shown = document.querySelector(".link-state");
-function state(text, lost) {
-  shown.hidden = false;
-  shown.textContent = text;
-  shown.classList.toggle("lost", lost);
+let lastEventId;
+const connectionState = document.querySelector(".link-state");
+function showConnection(text, lost) {
+  connectionState.hidden = false;
+  connectionState.textContent = text;
+  connectionState.classList.toggle("lost", lost);
 }
-function told(event) {
-  last = event.lastEventId;
+function handleEvent(event) {
+  lastEventId = event.lastEventId;
   const { domain, kind } = JSON.parse(event.data).event;
-  if (!list() || !domain) return soon();
-  // What an operation did to a domain is told by itself.
+  if (!domainList() || !domain) return scheduleRead();
+  // The effect of an operation is an event of its own.
   if (kind === "done" || kind === "failed") return;
-  if (kind === "appeared" || kind === "gone" || kind === "renamed") return soon();
-  if (kind === "state" || row(domain)) soon(domain);
+  if (kind === "appeared" || kind === "gone" || kind === "renamed") return scheduleRead();
+  if (kind === "state" || domainRow(domain)) scheduleRead(domain);
 }
-function listen() {
+const eventKinds = [
+  "appeared", "gone", "state", "renamed", "configured", "progress", "done", "failed", "listening",
+  "lost",
+];
+function connect() {
   if (stream || !body.dataset.events || document.hidden) return;
   const url = new URL(body.dataset.events, location.href);
-  if (last) url.searchParams.set("after", last);
+  if (lastEventId) url.searchParams.set("after", lastEventId);
   stream = new EventSource(url);
-  stream.onopen = () => state("Live", false);
+  stream.onopen = () => showConnection("Live", false);
   stream.onerror = () => {
-    state("Connecting…", true);
+    showConnection("Connecting…", true);
     if (stream?.readyState !== EventSource.CLOSED) return;
-    // A browser gives up on some answers. This page does not; and what it is about may be what has gone.
+    // After some answers a browser does not reconnect. The domain of this page may be gone.
     stream = undefined;
-    soon();
-    setTimeout(listen, 3000);
+    scheduleRead();
+    setTimeout(connect, 3000);
   };
-  for (const kind of ["appeared", "gone", "state", "renamed", "configured", "progress", "done", "failed", "listening", "lost"]) {
-    stream.addEventListener(kind, told);
-  }
-  stream.addEventListener("figures", (event) => figures(JSON.parse(event.data).figures.domain));
+  for (const kind of eventKinds) stream.addEventListener(kind, handleEvent);
+  stream.addEventListener("figures", (event) => showFigures(JSON.parse(event.data).figures.domain));
 }
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     stream?.close();
     stream = undefined;
   } else {
-    soon();
-    listen();
+    scheduleRead();
+    connect();
   }
 });
 
-// Forms that do something are sent without leaving the page.
+// Sends the form of an operation without leaving the page.
 async function send(form, button) {
   const data = new FormData(form, button);
   const url = button?.getAttribute("formaction") || form.getAttribute("action");
-  sending += 1;
+  requestsInFlight += 1;
   button?.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(url, { method: "POST", body: new URLSearchParams(data), headers: { Accept: "text/html" } });
+    const request = {
+      method: "POST",
+      body: new URLSearchParams(data),
+      headers: { Accept: "text/html" },
+    };
+    const answer = await fetch(url, request);
     const page = parse(await answer.text());
     const result = page.querySelector("main[data-result]");
     const message = page.querySelector(".message") || page.querySelector("main") || page.body;
@@ -205,15 +231,15 @@ async function send(form, button) {
       form.closest("details")?.removeAttribute("open");
       dialog.close();
     }
-    if (answer.ok && result) ask(result, "Close");
-    else say(message.textContent.trim() || answer.statusText, !answer.ok);
+    if (answer.ok && result) showDialog(result, "Close");
+    else notify(message.textContent.trim() || answer.statusText, !answer.ok);
   } catch {
-    say("The server does not answer. What became of it can be seen here as soon as it does.", true);
+    notify("The server does not respond. This page will show the result when it does.", true);
   }
   button?.removeAttribute("aria-busy");
-  sending -= 1;
-  if (gone) leave();
-  else if (!list()) soon();
+  requestsInFlight -= 1;
+  if (isGone) openParent();
+  else if (!domainList()) scheduleRead();
 }
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -222,19 +248,19 @@ document.addEventListener("submit", (event) => {
   if (!event.submitter?.hasAttribute("aria-busy")) send(form, event.submitter);
 });
 
-// Asks in a dialog what a page of its own asks where there are no scripts; answers that are more than a word are shown in one.
+// Shows the content of another page in a dialog: a confirmation, or the result of an operation.
 const dialog = document.createElement("dialog");
 body.append(dialog);
-function ask(content, way) {
+function showDialog(content, closeLabel) {
   const close = document.createElement("button");
   close.type = "button";
-  close.textContent = way;
-  // Not the one that does it: a second press of Enter is soon made.
+  close.textContent = closeLabel;
+  // The focus is not on the button of the operation: Enter is easily pressed twice.
   close.autofocus = true;
   close.addEventListener("click", () => dialog.close());
   const title = content.querySelector("h1");
-  if (title) title.id = "asked";
-  dialog.setAttribute("aria-labelledby", title ? "asked" : "");
+  if (title) title.id = "dialog-title";
+  dialog.setAttribute("aria-labelledby", title ? "dialog-title" : "");
   dialog.replaceChildren(...content.childNodes, close);
   if (!dialog.open) dialog.showModal();
 }
@@ -245,52 +271,57 @@ document.addEventListener("click", async (event) => {
   try {
     const answer = await get(link.href);
     const page = parse(await answer.text());
-    ask(page.querySelector("main") || page.body, answer.ok ? "Cancel" : "Close");
+    showDialog(page.querySelector("main") || page.body, answer.ok ? "Cancel" : "Close");
   } catch {
     location.assign(link.href);
   }
 });
 
-// Hides the rows that do not have what is typed; without scripts the server leaves them out.
-const typed = document.querySelector("input[name=q]");
-function filter() {
-  if (!typed || !list()) return;
-  const text = typed.value.trim().toLowerCase();
+// Hides the rows that do not match the filter. Without scripts the server leaves them out.
+const filterInput = document.querySelector("input[name=q]");
+function filterRows() {
+  if (!filterInput || !domainList()) return;
+  const text = filterInput.value.trim().toLowerCase();
   const url = new URL(location.href);
   if (!text.includes((url.searchParams.get("q") || "").trim().toLowerCase())) {
     url.searchParams.delete("q");
     history.replaceState(null, "", url);
-    soon();
+    scheduleRead();
   }
-  const all = [...document.querySelectorAll("tr[data-name]")];
-  for (const one of all) one.hidden = !one.dataset.name.toLowerCase().includes(text);
-  const none = document.getElementById("none");
-  if (none) none.hidden = all.some((one) => !one.hidden);
+  const rows = [...document.querySelectorAll("tr[data-name]")];
+  for (const row of rows) row.hidden = !row.dataset.name.toLowerCase().includes(text);
+  const noMatch = document.getElementById("none");
+  if (noMatch) noMatch.hidden = rows.some((row) => !row.hidden);
 }
-typed?.addEventListener("input", filter);
+filterInput?.addEventListener("input", filterRows);
 
-function since(seconds) {
-  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+function uptime(seconds) {
+  const days = Math.floor(seconds / 86400);
+  const hours = Math.floor(seconds / 3600) % 24;
+  const minutes = Math.floor(seconds / 60) % 60;
   if (days) return `${days} d ${hours} h`;
   if (hours) return `${hours} h ${minutes} min`;
   return minutes ? `${minutes} min` : `${Math.max(0, Math.floor(seconds))} s`;
 }
 setInterval(() => {
-  for (const cell of document.querySelectorAll("[data-since]")) cell.textContent = since(Date.now() / 1000 - cell.dataset.since);
+  for (const cell of document.querySelectorAll("[data-since]")) {
+    cell.textContent = uptime(Date.now() / 1000 - cell.dataset.since);
+  }
 }, 5000);
 
-// What only a script can do: copying, and showing the end of a console.
 async function copy(id) {
   const text = document.getElementById(id);
   try {
     await navigator.clipboard.writeText(text.textContent);
-    say("Copied.");
+    notify("Copied.");
   } catch {
     getSelection().selectAllChildren(text);
-    say("Selected: press Ctrl+C to copy.");
+    notify("Selected: press Ctrl+C to copy.");
   }
 }
-function dress(part) {
+
+// Adds what only a script can do: a button to copy, and scrolling to the end of a console.
+function enhance(part) {
   for (const block of part.querySelectorAll("[data-copy]")) {
     const button = document.createElement("button");
     button.type = "button";
@@ -298,15 +329,15 @@ function dress(part) {
     button.addEventListener("click", () => copy(block.dataset.copy));
     block.prepend(button);
   }
-  for (const end of part.querySelectorAll(".console")) end.scrollTop = end.scrollHeight;
+  for (const block of part.querySelectorAll(".console")) block.scrollTop = block.scrollHeight;
 }
 
-dress(document);
-filter();
-listen();
-const before = sessionStorage.getItem("said");
-if (before) {
-  sessionStorage.removeItem("said");
-  const { text, failed } = JSON.parse(before);
-  say(text, failed);
+enhance(document);
+filterRows();
+connect();
+const pendingNotice = sessionStorage.getItem("notice");
+if (pendingNotice) {
+  sessionStorage.removeItem("notice");
+  const { text, failed } = JSON.parse(pendingNotice);
+  notify(text, failed);
 }

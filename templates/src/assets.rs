@@ -2,14 +2,13 @@
 
 use std::sync::LazyLock;
 
-/// A file that pages refer to.
+/// A static file that pages refer to.
 #[derive(Debug)]
 pub struct Asset {
-    /// The last segment of its path.
+    /// The last segment of the path.
     pub name: &'static str,
-    /// Its media type.
+    /// The media type.
     pub media: &'static str,
-    /// What is in it.
     pub text: &'static str,
 }
 
@@ -26,14 +25,14 @@ const SCRIPT: Asset = Asset {
 const ICON: Asset =
     Asset { name: "icon.svg", media: "image/svg+xml", text: include_str!("../assets/icon.svg") };
 
-/// All of them.
+/// All static files.
 pub const ASSETS: [Asset; 3] = [STYLE, SCRIPT, ICON];
 
-/// Where they are: another path whenever one of them has changed, so that a browser may keep what
-/// it has for ever.
+/// The path of the static files, which are below it in a directory named by their version.
 pub const ASSETS_PATH: &str = "/xend/assets";
 
-/// The segment of the path that tells one version of them from another: FNV-1a over all of them.
+/// The version of the static files: an FNV-1a hash of them all. A new version has a new path, so
+/// that browsers can keep the files for ever.
 pub static ASSETS_VERSION: LazyLock<String> = LazyLock::new(|| {
     let bytes = ASSETS.iter().flat_map(|asset| asset.text.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -42,7 +41,7 @@ pub static ASSETS_VERSION: LazyLock<String> = LazyLock::new(|| {
     format!("{hash:016x}")
 });
 
-/// Where one of them is.
-pub(crate) fn path(asset: &str) -> String {
-    format!("{ASSETS_PATH}/{}/{asset}", *ASSETS_VERSION)
+/// The path of a static file.
+pub(crate) fn path(name: &str) -> String {
+    format!("{ASSETS_PATH}/{}/{name}", *ASSETS_VERSION)
 }

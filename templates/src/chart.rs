@@ -1,22 +1,20 @@
-//! Figures as pictures: what was used in the last minutes, and what is used of the whole. Drawn by
-//! the server, without a style of their own, so that a strict Content-Security-Policy lets them be.
+//! Charts and bars as SVG, drawn by the server. They have no inline styles, which a strict
+//! Content-Security-Policy would forbid.
 
 use maud::{Markup, html};
 
-/// What something used in the last minutes.
+/// A line chart of a figure over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    /// What is shown.
     pub name: String,
     /// The figures, the oldest first.
     pub points: Vec<f64>,
-    /// How many figures the whole width is.
+    /// The number of points over the full width.
     pub width: usize,
-    /// What the whole height is.
-    pub most: f64,
-    /// The unit of figures and height.
+    /// The figure at the full height.
+    pub max: f64,
     pub unit: String,
-    /// How long the whole width is: `5 minutes`.
+    /// The time over the full width: `5 min`.
     pub span: String,
 }
 
@@ -25,32 +23,38 @@ impl Chart {
         let Self { name, unit, .. } = self;
         let now = self.points.last().copied().unwrap_or(0.0);
         let highest = self.points.iter().copied().fold(0.0, f64::max);
-        let told =
+        let description =
             format!("{name}, now {now:.0} {unit}, highest {highest:.0} {unit} in {}", self.span);
         let line = self.line();
         html! {
             figure {
                 figcaption { span { (name) } b { (format!("{now:.1}")) " " (unit) } }
-                svg.chart.(class) viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label=(told) {
+                svg.chart.(class) viewBox="0 0 100 100" preserveAspectRatio="none" role="img"
+                    aria-label=(description) {
                     @if let Some((first, last)) = line.first().zip(line.last()) {
-                        polygon points={ (written(&line)) (format!(" {:.1},100 {:.1},100", last.0, first.0)) } {}
-                        polyline points=(written(&line)) {}
+                        @let base = format!(" {:.1},100 {:.1},100", last.0, first.0);
+                        polygon points={ (svg_points(&line)) (base) } {}
+                        polyline points=(svg_points(&line)) {}
                     }
                 }
-                div.axis { span { (self.span) " ago" } span { "top: " (format!("{:.0}", self.most)) " " (unit) } span { "now" } }
+                div.axis {
+                    span { (self.span) " ago" }
+                    span { "max " (format!("{:.0}", self.max)) " " (unit) }
+                    span { "now" }
+                }
             }
         }
     }
 
-    /// The figures as points of a square of 100, the last one at the right.
+    /// The figures as points in a square of 100, with the last one at the right edge.
     fn line(&self) -> Vec<(f64, f64)> {
         let shown = self.width.max(2);
         let skipped = self.points.len().saturating_sub(shown);
         let points = &self.points[skipped..];
         let step = 100.0 / to_f64(shown - 1);
-        let most = if self.most > 0.0 { self.most } else { 1.0 };
+        let max = if self.max > 0.0 { self.max } else { 1.0 };
         let left = 100.0 - step * to_f64(points.len().saturating_sub(1));
-        let height = |point: f64| 100.0 - (point / most).clamp(0.0, 1.0) * 100.0;
+        let height = |point: f64| 100.0 - (point / max).clamp(0.0, 1.0) * 100.0;
         points
             .iter()
             .enumerate()
@@ -64,52 +68,50 @@ fn to_f64(count: usize) -> f64 {
     count as f64
 }
 
-fn written(line: &[(f64, f64)]) -> String {
+/// The value of an SVG `points` attribute.
+fn svg_points(line: &[(f64, f64)]) -> String {
     let points: Vec<String> = line.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     points.join(" ")
 }
 
-/// Who uses how much of something.
+/// A bar that shows the shares of a resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shares {
-    /// What it is.
     pub name: String,
-    /// What all of it is.
     pub total: f64,
-    /// The unit of all figures.
     pub unit: String,
-    /// Who uses how much, Domain-0 first.
+    /// Domain-0's first.
     pub parts: Vec<Share>,
 }
 
-/// A part.
+/// A domain's share of a resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Share {
-    /// Whose it is.
+    /// The domain's name.
     pub name: String,
-    /// How much it is.
     pub amount: f64,
 }
 
-/// How many shares have a rectangle of their own; the smallest are put together.
-const SHOWN: usize = 24;
+/// The most shares with a rectangle of their own. The others are combined.
+const MAX_RECTANGLES: usize = 24;
 
 impl Shares {
-    /// A bar, and in words what it shows.
     pub(crate) fn markup(&self) -> Markup {
         let used: f64 = self.parts.iter().map(|part| part.amount).sum();
         let free = (self.total - used).max(0.0);
         let unit = &self.unit;
-        let told = format!("{}: {used:.0} of {:.0} {unit} used", self.name, self.total);
+        let description = format!("{}: {used:.0} of {:.0} {unit} used", self.name, self.total);
         html! {
             figure {
                 figcaption {
                     span { (self.name) }
-                    b { (format!("{used:.0}")) " of " (format!("{:.0}", self.total)) " " (unit) ", " (format!("{free:.0}")) " free" }
+                    b { (format!("{used:.0} of {:.0} {unit}, {free:.0} free", self.total)) }
                 }
-                svg.big.bar viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label=(told) {
+                svg.big.bar viewBox="0 0 100 10" preserveAspectRatio="none" role="img"
+                    aria-label=(description) {
                     @for (class, name, amount, from, width) in self.rectangles() {
-                        rect class=(class) x=(format!("{from:.2}")) y="0" width=(format!("{width:.2}")) height="10" {
+                        rect class=(class) x=(format!("{from:.2}")) y="0"
+                            width=(format!("{width:.2}")) height="10" {
                             title { (name) ": " (format!("{amount:.0}")) " " (unit) }
                         }
                     }
@@ -118,25 +120,27 @@ impl Shares {
         }
     }
 
+    /// The class, name, amount, left edge and width of each rectangle.
     fn rectangles(&self) -> Vec<(&'static str, String, f64, f64, f64)> {
         let total = if self.total > 0.0 { self.total } else { 1.0 };
         let mut from = 0.0;
-        let rest: f64 = self.parts.iter().skip(SHOWN).map(|part| part.amount).sum();
+        let rest: f64 = self.parts.iter().skip(MAX_RECTANGLES).map(|part| part.amount).sum();
         let rest = (rest > 0.0).then(|| Share { name: "others".to_owned(), amount: rest });
-        let parts = self.parts.iter().take(SHOWN).cloned().chain(rest);
+        let parts = self.parts.iter().take(MAX_RECTANGLES).cloned().chain(rest);
         parts
             .enumerate()
             .map(|(n, part)| {
                 let width = (part.amount / total * 100.0).clamp(0.0, 100.0 - from);
-                let begins = from;
+                let left = from;
                 from += width;
-                (share_class(n), part.name, part.amount, begins, width)
+                (share_class(n), part.name, part.amount, left, width)
             })
             .collect()
     }
 }
 
-/// The colour of the nth share: Domain-0's own, then three that take turns.
+/// The CSS class of the nth share: Domain-0 has a colour of its own, the others alternate between
+/// three.
 pub(crate) fn share_class(n: usize) -> &'static str {
     match n {
         0 => "dom0",
@@ -144,7 +148,7 @@ pub(crate) fn share_class(n: usize) -> &'static str {
     }
 }
 
-/// A small bar of a percentage.
+/// A small bar that shows a percentage.
 pub(crate) fn small_bar(percent: f64) -> Markup {
     html! {
         svg.bar viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
@@ -158,12 +162,18 @@ mod tests {
     use super::*;
 
     fn chart(points: &[f64]) -> Chart {
-        let (name, unit, span) = ("CPU".to_owned(), "%".to_owned(), "5 minutes".to_owned());
-        Chart { name, points: points.to_vec(), width: 5, most: 200.0, unit, span }
+        Chart {
+            name: "CPU".to_owned(),
+            points: points.to_vec(),
+            width: 5,
+            max: 200.0,
+            unit: "%".to_owned(),
+            span: "5 minutes".to_owned(),
+        }
     }
 
     #[test]
-    fn the_last_figure_is_at_the_right_and_the_highest_at_the_top() {
+    fn the_last_point_is_at_the_right_edge_and_the_highest_at_the_top() {
         let chart = chart(&[0.0, 100.0, 200.0]);
         assert_eq!(chart.line(), [(50.0, 100.0), (75.0, 50.0), (100.0, 0.0)]);
         let text = chart.markup("a").into_string();
@@ -172,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_breaks_without_figures_or_with_too_many() {
+    fn charts_can_have_no_points_or_too_many() {
         assert!(!chart(&[]).markup("a").into_string().contains("<poly"));
         assert_eq!(chart(&[1.0; 9]).line().len(), 5);
-        assert_eq!(Chart { most: 0.0, ..chart(&[3.0]) }.line(), [(100.0, 0.0)]);
+        assert_eq!(Chart { max: 0.0, ..chart(&[3.0]) }.line(), [(100.0, 0.0)]);
     }
 
     #[test]
-    fn shares_stand_side_by_side_and_never_beyond_the_end() {
+    fn shares_are_side_by_side_and_within_the_bar() {
         let part = |name: &str, amount| Share { name: name.into(), amount };
         let parts = vec![part("Domain-0", 256.0), part("pv1", 512.0), part("pv2", 512.0)];
         let shares = Shares { name: "Memory".into(), total: 1024.0, unit: "MiB".into(), parts };
@@ -193,10 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn many_small_shares_are_one() {
+    fn small_shares_are_combined() {
         let parts = (0..99).map(|n| Share { name: n.to_string(), amount: 1.0 }).collect();
         let shares = Shares { name: "Memory".into(), total: 100.0, unit: "MiB".into(), parts };
-        assert_eq!(shares.rectangles().len(), SHOWN + 1);
+        assert_eq!(shares.rectangles().len(), MAX_RECTANGLES + 1);
         assert_eq!(shares.rectangles().last().unwrap().1, "others");
     }
 }

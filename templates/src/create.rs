@@ -1,38 +1,35 @@
-//! The page on which a domain is created.
-
-use maud::html;
+//! The page on which domains are created.
 
 use crate::form;
 use crate::layout::Layout;
 use crate::parts::Link;
+use maud::{Markup, html};
 
-/// The page of `/xend/new`, and what a create that failed answers.
+/// The page of `/xend/new`, and the response to a create that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CreatePage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// Where the form leads.
+    /// The target of the forms.
     pub href: String,
-    /// Configurations to begin with.
+    /// Links to configurations to start from.
     pub templates: Vec<Link>,
-    /// What is in the text area.
+    /// The content of the text area.
     pub text: String,
-    /// Why it could not be created, if it could not.
-    pub failure: Option<Failure>,
+    /// `None` on a fresh page.
+    pub error: Option<CreateError>,
 }
 
-/// Why a domain could not be created.
+/// The reason why a domain was not created.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What went wrong.
+pub struct CreateError {
     pub message: String,
-    /// What to do about it.
+    /// Advice.
     pub hint: String,
-    /// Where in the text, if it is about a place in it.
-    pub at: Option<Position>,
+    /// The position in the text; `None` if the error is not in the text.
+    pub position: Option<Position>,
 }
 
-/// A place in a text.
+/// A position in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// From 1.
@@ -41,62 +38,86 @@ pub struct Position {
     pub column: usize,
 }
 
-/// How many lines are shown around the one with the fault.
-const AROUND: usize = 2;
+const EXAMPLE: &str =
+    "(vm (name web1) (memory 512) (vcpus 1) (image (pvh (kernel /boot/vmlinuz))))";
+
+/// The number of lines shown before and after the one with the error.
+const CONTEXT_LINES: usize = 2;
 
 impl CreatePage {
     /// The whole document.
     pub fn render(&self) -> String {
         let rows = u32::try_from(self.text.lines().count()).unwrap_or(u32::MAX).clamp(14, 40);
         let body = html! {
-            @if let Some(failure) = &self.failure { (self.told(failure)) }
+            @if let Some(error) = &self.error { (self.error(error)) }
             section.card aria-label="Configuration" {
-                nav.tabs aria-label="Begin with" {
-                    @for template in &self.templates { a href=(template.href) { (template.name) } " " }
+                nav.tabs aria-label="Templates" {
+                    @for template in &self.templates {
+                        a href=(template.href) { (template.name) } " "
+                    }
                 }
                 form method="post" action=(self.href) enctype="multipart/form-data" {
-                    (form::configuration(&self.text, "(vm (name web1) (memory 512) (vcpus 1) (image (pvh (kernel /boot/vmlinuz))))", rows))
-                    p.hint { "Create builds the domain and leaves it paused. Define stores it: it is started when you want it." }
-                    div.actions { (form::primary_button("create", "Create")) " " (form::button("new", "Define")) }
+                    (form::configuration(&self.text, EXAMPLE, rows))
+                    p.hint {
+                        "Create builds the domain and leaves it paused. "
+                        "Define stores it, so that you can start it later."
+                    }
+                    div.actions {
+                        (form::primary_button("create", "Create"))
+                        " "
+                        (form::button("new", "Define"))
+                    }
                 }
             }
             section.card aria-labelledby="upload" {
                 h2 #upload { "From a file" }
                 form method="post" action=(self.href) enctype="multipart/form-data" {
                     label { "Configuration file" br; input type="file" name="config" required; }
-                    div.actions { (form::button("create", "Create from the file")) " " (form::button("new", "Define from the file")) }
+                    div.actions {
+                        (form::button("create", "Create from file"))
+                        " "
+                        (form::button("new", "Define from file"))
+                    }
                 }
             }
             section.card aria-labelledby="restore" {
-                h2 #restore { "From a saved domain" }
+                h2 #restore { "Restore a saved domain" }
                 form method="post" action=(self.href) {
-                    label { "File on the host (absolute path)" br; input type="text" name="file" required autocomplete="off"; }
-                    label { input type="checkbox" name="paused" value="1"; "Leave it paused" }
+                    label {
+                        "File on the host (absolute path)"
+                        br;
+                        input type="text" name="file" required autocomplete="off";
+                    }
+                    label {
+                        input type="checkbox" name="paused" value="1";
+                        "Leave the domain paused"
+                    }
                     div.actions { (form::button("restore", "Restore")) }
                 }
             }
         };
-        let title =
-            if self.failure.is_some() { "The domain was not created" } else { "New domain" };
+        let title = if self.error.is_some() { "The domain was not created" } else { "New domain" };
         Layout { title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
     }
 
-    fn told(&self, failure: &Failure) -> maud::Markup {
+    fn error(&self, error: &CreateError) -> Markup {
         html! {
             div.message.error role="alert" {
-                @if let Some(Position { line, column }) = failure.at { "Line " (line) ", column " (column) ": " }
-                (failure.message)
+                @if let Some(Position { line, column }) = error.position {
+                    "Line " (line) ", column " (column) ": "
+                }
+                (error.message)
             }
-            p { (failure.hint) }
-            @if let Some(at) = failure.at {
-                pre tabindex="0" aria-label="The place in the text" {
+            p { (error.hint) }
+            @if let Some(position) = error.position {
+                pre tabindex="0" aria-label="Location of the error" {
                     "\n"
                     @for (number, text) in self.text.lines().enumerate() {
-                        @if (number + 1).abs_diff(at.line) <= AROUND {
+                        @if (number + 1).abs_diff(position.line) <= CONTEXT_LINES {
                             (format!("{:>4} ", number + 1))
-                            @if number + 1 == at.line {
-                                @let (before, marked, after) = marked(text, at.column);
-                                (before) mark { (marked) } (after)
+                            @if number + 1 == position.line {
+                                @let parts = split_at_column(text, position.column);
+                                (parts.0) mark { (parts.1) } (parts.2)
                             } @else { (text) }
                             "\n"
                         }
@@ -107,8 +128,8 @@ impl CreatePage {
     }
 }
 
-/// A line in three: what is before the fault, its first character, and the rest.
-fn marked(line: &str, column: usize) -> (&str, &str, &str) {
+/// Splits a line into the text before a column, the character there, and the rest.
+fn split_at_column(line: &str, column: usize) -> (&str, &str, &str) {
     let mut ends =
         line.char_indices().map(|(at, _)| at).chain([line.len()]).skip(column.saturating_sub(1));
     let from = ends.next().unwrap_or(line.len());
@@ -117,67 +138,6 @@ fn marked(line: &str, column: usize) -> (&str, &str, &str) {
         return (line, " ", "");
     }
     (&line[..from], &line[from..to], &line[to..])
-}
-
-/// A question before data is lost, with a form that does it after all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfirmPage {
-    /// The way from `/` to this page.
-    pub crumbs: Vec<Link>,
-    /// The domain, and where its page is.
-    pub domain: Link,
-    /// What is to be done.
-    pub operation: crate::OperationForm,
-    /// What is lost by it.
-    pub loses: String,
-}
-
-impl ConfirmPage {
-    /// The whole document.
-    pub fn render(&self) -> String {
-        let title = format!("{} {}?", self.operation.label, self.domain.name);
-        let body = html! {
-            p { (self.operation.about) }
-            p { strong { (self.loses) } }
-            (self.operation.form(&self.domain.href))
-            p.back { a href=(self.domain.href) { "Back to " (self.domain.name) } }
-        };
-        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
-            .render()
-    }
-}
-
-/// The console of a guest, followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConsolePage {
-    /// The way from `/` to this page.
-    pub crumbs: Vec<Link>,
-    /// What the script follows: the query of `/xend/events`, from the event on that the page has
-    /// not seen yet.
-    pub events: String,
-    /// The domain, and where its page is.
-    pub domain: Link,
-    /// The end of what it printed.
-    pub text: String,
-}
-
-impl ConsolePage {
-    /// The whole document.
-    pub fn render(&self) -> String {
-        let title = format!("Console of {}", self.domain.name);
-        let body = html! {
-            pre.console.whole #console data-live="always" tabindex="0" aria-label=(title) { "\n" (self.text) }
-            p { a href=(self.domain.href) { "Back to " (self.domain.name) } }
-        };
-        Layout {
-            title: &title,
-            crumbs: &self.crumbs,
-            body: Some(body),
-            events: Some(&self.events),
-            ..Layout::default()
-        }
-        .render()
-    }
 }
 
 #[cfg(test)]
@@ -191,12 +151,12 @@ mod tests {
             href: "/xend/domain".into(),
             templates: vec![Link::new("PVH", "/xend/new?template=pvh")],
             text: "(vm\n  (name x)\n  (memory oops))".into(),
-            failure: None,
+            error: None,
         }
     }
 
     #[test]
-    fn text_file_and_saved_domain_each_have_a_form() {
+    fn there_are_forms_for_text_file_and_saved_domain() {
         let text = page().render();
         assert_document(&text);
         let forms = forms(&text);
@@ -207,12 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_keeps_the_text_and_marks_the_place() {
+    fn an_error_keeps_the_text_and_marks_the_position() {
         let mut page = page();
-        page.failure = Some(Failure {
+        page.error = Some(CreateError {
             message: "memory: a number is expected".into(),
-            hint: "Mend it.".into(),
-            at: Some(Position { line: 3, column: 11 }),
+            hint: "Fix it.".into(),
+            position: Some(Position { line: 3, column: 11 }),
         });
         let text = page.render();
         assert_document(&text);
@@ -224,27 +184,10 @@ mod tests {
     }
 
     #[test]
-    fn a_place_beyond_the_end_is_marked_behind_it() {
-        assert_eq!(marked("(vm", 4), ("(vm", " ", ""));
-        assert_eq!(marked("", 9), ("", " ", ""));
-        assert_eq!(marked("käse", 2), ("k", "ä", "se"));
-        assert_eq!(marked("abc", 3), ("ab", "c", ""));
-    }
-
-    #[test]
-    fn a_question_leads_on_and_back() {
-        let operation = crate::OperationForm {
-            op: "destroy".into(),
-            label: "Destroy".into(),
-            about: HOSTILE.into(),
-            danger: true,
-            fields: vec![],
-        };
-        let domain = Link::new(HOSTILE, "/xend/domain/x");
-        let crumbs = crumbs(&["xend", "domain", "x", "confirm"]);
-        let text = ConfirmPage { crumbs, domain, operation, loses: HOSTILE.into() }.render();
-        assert_document(&text);
-        assert_form(forms(&text)[0], "/xend/domain/x", &["destroy"], &[]);
-        assert!(text.contains(r#"<a href="/xend/domain/x">Back to "#), "{text}");
+    fn a_position_beyond_the_end_is_marked_after_the_line() {
+        assert_eq!(split_at_column("(vm", 4), ("(vm", " ", ""));
+        assert_eq!(split_at_column("", 9), ("", " ", ""));
+        assert_eq!(split_at_column("käse", 2), ("k", "ä", "se"));
+        assert_eq!(split_at_column("abc", 3), ("ab", "c", ""));
     }
 }

@@ -1,23 +1,19 @@
-//! A domain that has just been created.
-
-use maud::html;
+//! The page of a domain that was just created.
 
 use crate::form;
 use crate::layout::Layout;
 use crate::parts::{Link, preformatted};
+use maud::html;
 
-/// The answer to a successful create.
+/// The response to a successful create or restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedPage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// The new domain's name.
     pub name: String,
-    /// The new domain's own URL or path.
+    /// The URL or path of the domain's page.
     pub href: String,
-    /// Whether the domain still waits to be unpaused.
     pub paused: bool,
-    /// The configuration as an S-expression, laid out for reading.
+    /// The configuration as a formatted S-expression.
     pub config_text: String,
 }
 
@@ -27,7 +23,7 @@ impl CreatedPage {
         let body = html! {
             p.message role="status" { "Created " a href=(self.href) { "Domain " (self.name) } }
             @if self.paused {
-                p { "It is paused. Wait until its devices are connected, then unpause it." }
+                p { "The domain is paused. Wait for its devices, then unpause it." }
                 form method="post" action=(self.href) {
                     div.actions {
                         (form::primary_button("unpause", "Unpause"))
@@ -63,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn it_links_to_the_domain_as_xend_did() {
+    fn the_page_links_to_the_domain_as_in_xend() {
         let text = page("pv1").render();
         assert_document(&text);
         assert!(text.contains(r#"Created <a href="/xend/domain/pv1">Domain pv1</a>"#), "{text}");
@@ -71,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_domain_can_be_set_going() {
+    fn a_paused_domain_can_be_unpaused() {
         let text = page("pv1").render();
         assert_form(forms(&text)[0], "/xend/domain/pv1", &["unpause", "wait_for_devices"], &[]);
         let running = CreatedPage { paused: false, ..page("pv1") }.render();

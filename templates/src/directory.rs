@@ -1,16 +1,14 @@
-//! A page that only leads to others: `/` and `/xend`.
-
-use maud::html;
+//! The page of `/` and `/xend`: a list of links.
 
 use crate::layout::Layout;
 use crate::parts::Link;
+use maud::html;
 
-/// A list of links.
+/// The page of `/` and `/xend`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
-    /// The way from `/` to this page; the last one is this page and gives the heading.
+    /// The breadcrumbs. The last one gives the heading.
     pub crumbs: Vec<Link>,
-    /// What is here, in order.
     pub entries: Vec<Link>,
 }
 
@@ -35,7 +33,7 @@ mod tests {
     use crate::testing::{HOSTILE, assert_document, crumbs};
 
     #[test]
-    fn entries_are_links_as_xend_wrote_them() {
+    fn entries_are_links_as_in_xend() {
         let entries =
             vec![Link::new("node", "http://127.0.0.1:8000/xend/node"), Link::new(HOSTILE, HOSTILE)];
         let page = Directory { crumbs: crumbs(&["xend"]), entries }.render();
@@ -47,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_a_directory_too() {
+    fn the_root_is_a_directory() {
         let page = Directory { crumbs: crumbs(&[]), entries: vec![] }.render();
         assert_document(&page);
         assert!(page.contains("<h1>/</h1>"), "{page}");

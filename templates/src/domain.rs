@@ -1,6 +1,4 @@
-//! One domain: what it is, what it has, what can be done with it.
-
-use maud::{Markup, html};
+//! The page of a domain.
 
 use crate::chart::Chart;
 use crate::domain_operations::{OperationForm, operations};
@@ -9,70 +7,63 @@ use crate::history::{HistoryEntry, history_table};
 use crate::layout::Layout;
 use crate::parts::{Fact, Link, badge, fact_table, preformatted};
 use crate::vcpu::{Vcpu, vcpu_table};
+use maud::{Markup, html};
 
 /// The page of `/xend/domain/NAME`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainPage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// What the script follows: the query of `/xend/events`, from the event on that the page has
-    /// not seen yet.
-    pub events: String,
-    /// The domain's name.
+    /// The query of `/xend/events` for the script.
+    pub follow: String,
     pub name: String,
-    /// The domain's own path, where its forms lead.
+    /// The page's path, the target of its forms.
     pub href: String,
-    /// The domain's id, or `None` if it is only defined.
+    /// The domid; `None` if the domain is not on the host.
     pub id: Option<u32>,
     /// The state in a word.
     pub state: String,
-    /// The state in letters; empty if it has no id.
+    /// xend's six state letters; empty if the domain is not on the host.
     pub letters: String,
-    /// What is done most.
+    /// The most frequent operations.
     pub actions: Vec<Action>,
-    /// Something that goes on with it and takes long.
-    pub under_way: Option<UnderWay>,
-    /// Memory, addresses and the like, in order.
+    /// The long operation in progress.
+    pub progress: Option<OperationProgress>,
+    /// The most important facts.
     pub facts: Vec<Fact>,
-    /// What it used in the last minutes: its CPUs, its memory.
+    /// CPU and memory use; empty if the domain is not on the host.
     pub charts: Vec<Chart>,
-    /// The domain's devices, in order.
     pub devices: Vec<Device>,
-    /// The domain's VCPUs, in order.
     pub vcpus: Vec<Vcpu>,
-    /// The last lines of its console; none if it has none to show.
+    /// The last lines of the console log; `None` if there is none.
     pub console: Option<String>,
-    /// What happened to it, the last first.
+    /// The newest entry first.
     pub history: Vec<HistoryEntry>,
-    /// What can be done with it where it is.
+    /// Forms for all operations that the domain's state allows.
     pub operations: Vec<OperationForm>,
-    /// The domain as an S-expression, laid out for reading.
+    /// The configuration as a formatted S-expression.
     pub config_text: String,
 }
 
-/// Something that takes long.
+/// The progress of a long operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnderWay {
-    /// What: `Saving`.
-    pub what: String,
-    /// How far it is.
+pub struct OperationProgress {
+    /// `Saving`, `Migrating`, ...
+    pub operation: String,
     pub percent: u8,
-    /// The same in MiB: `40 of 128 MiB`
+    /// `40 of 128 MiB`
     pub amount: String,
-    /// Whether it has an operation `cancel`.
-    pub can_be_stopped: bool,
+    pub can_be_cancelled: bool,
 }
 
-/// One device of a domain.
+/// A device of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     /// `vbd`, `vif`, ...
-    pub kind: String,
-    /// What it is called: `xvda`, `vif0`.
+    pub class: String,
+    /// A block device's name or a network interface's MAC address; else empty.
     pub name: String,
-    /// What became of it: `connected`. Empty if that is not known.
+    /// `connected`, ...; empty if it is unknown.
     pub state: String,
-    /// What is known of it.
     pub facts: Vec<Fact>,
 }
 
@@ -82,20 +73,28 @@ impl DomainPage {
         let body = html! {
             (form::action_form())
             div #progress data-live="always" {
-                @if let Some(one) = &self.under_way {
-                    section.card aria-label="Under way" {
-                        p { strong { (one.what) } " " (one.percent) " %, " (one.amount) }
-                        progress max="100" value=(one.percent) aria-label=(one.what) {}
-                        @if one.can_be_stopped {
-                            p { button form="act" formaction=(self.href) name="op" value="cancel" { "Cancel" } }
+                @if let Some(progress) = &self.progress {
+                    section.card aria-label="Operation in progress" {
+                        p {
+                            strong { (progress.operation) }
+                            " " (progress.percent) " %, " (progress.amount)
+                        }
+                        progress max="100" value=(progress.percent)
+                            aria-label=(progress.operation) {}
+                        @if progress.can_be_cancelled {
+                            p {
+                                button form="act" formaction=(self.href) name="op" value="cancel" {
+                                    "Cancel"
+                                }
+                            }
                         }
                     }
                 }
             }
             div.cards {
                 div {
-                    section.card #facts data-live="always" aria-label="What it is" {
-                        h2 { "Domain" }
+                    section.card #facts data-live="always" aria-label="Summary" {
+                        h2 { "Summary" }
                         (fact_table(&self.facts))
                     }
                     section.card #devices data-live="always" aria-label="Devices" {
@@ -122,23 +121,25 @@ impl DomainPage {
             }
             section.card #configuration data-live="always" aria-label="Configuration" {
                 h2 { "Configuration" }
-                p.actions data-copy="config-text" { a.button href={ (self.href) "/config" } download { "Download" } }
+                p.actions data-copy="config-text" {
+                    a.button href={ (self.href) "/config" } download { "Download" }
+                }
                 div #config-text { (preformatted(&self.config_text)) }
             }
         };
         let layout = Layout {
             title: &format!("Domain {}", self.name),
-            beside: Some(self.beside()),
+            aside: Some(self.state_and_actions()),
             crumbs: &self.crumbs,
             body: Some(body),
-            events: Some(&self.events),
-            gone: Some("/xend/domain"),
+            follow: Some(&self.follow),
+            parent: Some("/xend/domain"),
             ..Layout::default()
         };
         layout.render()
     }
 
-    fn beside(&self) -> Markup {
+    fn state_and_actions(&self) -> Markup {
         html! {
             span #state data-live="always" {
                 (badge(&self.state))
@@ -146,12 +147,14 @@ impl DomainPage {
                 " "
                 span.muted {
                     @match self.id {
-                        Some(id) => { "Domain id " (id) }
-                        None => "Defined, not on the host now",
+                        Some(id) => { "Domain ID " (id) }
+                        None => "Not on the host",
                     }
                 }
             }
-            div #actions data-live="always" { (form::actions(&self.href, &self.name, &self.actions)) }
+            div #actions data-live="always" {
+                (form::actions(&self.href, &self.name, &self.actions))
+            }
         }
     }
 
@@ -159,8 +162,10 @@ impl DomainPage {
         html! {
             section.card #usage data-live="always" aria-label="Usage" {
                 h2 { "Usage" }
-                @if self.charts.is_empty() { p { "Nothing is used while it is not on the host." } }
-                @for (n, chart) in self.charts.iter().enumerate() { (chart.markup(["a", "b"][n % 2])) }
+                @if self.charts.is_empty() { p { "The domain is not on the host." } }
+                @for (n, chart) in self.charts.iter().enumerate() {
+                    (chart.markup(["a", "b"][n % 2]))
+                }
             }
         }
     }
@@ -170,8 +175,11 @@ impl DomainPage {
             @if let Some(text) = &self.console {
                 section.card aria-label="Console" {
                     h2 { "Console" }
-                    pre.console #console data-live="always" tabindex="0" aria-label="The end of the console" { "\n" (text) }
-                    p { a href={ (self.href) "/console" } { "All that is kept of it" } }
+                    pre.console #console data-live="always" tabindex="0"
+                        aria-label="End of the console log" {
+                        "\n" (text)
+                    }
+                    p { a href={ (self.href) "/console" } { "Full console log" } }
                 }
             }
         }
@@ -182,7 +190,7 @@ impl DomainPage {
             @if self.devices.is_empty() { p { "No devices." } }
             @for device in &self.devices {
                 h3 {
-                    (device.kind) " " (device.name) " "
+                    (device.class) " " (device.name) " "
                     @if !device.state.is_empty() {
                         span.badge.running[device.state == "connected"] { (device.state) }
                     }
@@ -203,30 +211,30 @@ pub(crate) mod tests {
         let text = || name.to_owned();
         DomainPage {
             crumbs: crumbs(&["xend", "domain", name]),
-            events: "?figures=1".into(),
+            follow: "?figures=1".into(),
             name: text(),
             href: format!("/xend/domain/{name}"),
             id,
             state: "running".into(),
             letters: "-b----".into(),
             actions: vec![Action { op: "pause".into(), label: "Pause".into(), confirm: None }],
-            under_way: Some(UnderWay {
-                what: text(),
+            progress: Some(OperationProgress {
+                operation: text(),
                 percent: 40,
                 amount: "4 of 10 MiB".into(),
-                can_be_stopped: true,
+                can_be_cancelled: true,
             }),
             facts: vec![Fact::new("memory", "128 MiB"), Fact::new(name, name)],
             charts: vec![Chart {
                 name: text(),
                 points: vec![1.0, 2.0],
                 width: 100,
-                most: 100.0,
+                max: 100.0,
                 unit: "%".into(),
                 span: "5 minutes".into(),
             }],
             devices: vec![Device {
-                kind: "vbd".into(),
+                class: "vbd".into(),
                 name: "sda1".into(),
                 state: "connected".into(),
                 facts: vec![Fact::new("dev", "sda1"), Fact::new(name, name)],
@@ -235,7 +243,7 @@ pub(crate) mod tests {
             console: Some(text()),
             history: vec![HistoryEntry {
                 at: Moment { iso: text(), text: text() },
-                what: text(),
+                text: text(),
                 caller: text(),
                 failed: true,
             }],
@@ -245,12 +253,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn all_there_is_to_know_is_shown() {
+    fn the_page_shows_all_parts() {
         let text = page("pv1", Some(1)).render();
         assert_document(&text);
         assert!(text.contains("<h1>Domain pv1</h1>"), "{text}");
         for part in [
-            "Domain id 1",
+            "Domain ID 1",
             r#"<span class="badge running">running</span>"#,
             r#"<th scope="row">memory</th><td>128 MiB</td>"#,
             r#"vbd sda1 <span class="badge running">connected</span>"#,

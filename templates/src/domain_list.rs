@@ -1,81 +1,66 @@
-//! The domains of the host.
-
-use maud::{Markup, html};
+//! The page with the list of domains.
 
 use crate::chart::small_bar;
 use crate::form::{self, Action};
 use crate::layout::Layout;
 use crate::parts::{Link, Uptime, badge};
+use maud::{Markup, html};
 
 /// The page of `/xend/domain`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainList {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// What the script follows: the query of `/xend/events`, from the event on that the page has
-    /// not seen yet.
-    pub events: String,
-    /// The list's own URL, as monitors find it in each domain's.
+    /// The query of `/xend/events` for the script.
+    pub follow: String,
+    /// The page's URL, which monitors find in each domain's.
     pub url: String,
-    /// The list's own path, where its links lead.
+    /// The page's path, the start of its links.
     pub path: String,
-    /// What can be listed, with how many there are of each.
     pub states: Vec<StateTab>,
-    /// What names must contain to be shown.
-    pub wanted: String,
-    /// The `state` that was asked for.
+    /// The filter: a part of the names.
+    pub contains: String,
+    /// The filter: the value of `state`.
     pub state: Option<String>,
-    /// What the rows are sorted by.
     pub sort: Sorting,
-    /// The domains, in the order they are shown.
+    /// The domains in their order.
     pub rows: Vec<DomainRow>,
 }
 
-/// A choice of domains.
+/// A link to the domains in one state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateTab {
-    /// The `state` that is asked for, or `None` for the usual list: the domains that have an id.
+    /// The value of `state`; `None` for the default list, the domains on the host.
     pub state: Option<String>,
-    /// What it is called.
     pub label: String,
-    /// How many there are.
+    /// The number of domains.
     pub count: usize,
 }
 
-/// In which order domains are listed.
+/// The order of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sorting {
-    /// By what.
     pub by: Column,
-    /// Whether the largest come first.
     pub descending: bool,
 }
 
-/// What domains can be sorted by.
+/// A column that the list can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
-    /// Their names.
     Name,
-    /// Their domids; those that have none come last.
     Id,
-    /// Their states' words.
     State,
-    /// Their memory.
     Memory,
-    /// Their VCPUs.
     Vcpus,
-    /// How much of a CPU they use.
     Cpu,
-    /// How long they have been there.
     Uptime,
 }
 
 impl Column {
-    /// All of them, in the order of the table.
+    /// All columns, in the order of the table.
     pub const ALL: [Self; 7] =
         [Self::Name, Self::Id, Self::State, Self::Memory, Self::Vcpus, Self::Cpu, Self::Uptime];
 
-    /// What `sort` is in a query.
+    /// The value of `sort` in a query.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -91,7 +76,7 @@ impl Column {
     const fn label(self) -> &'static str {
         match self {
             Self::Name => "Domain",
-            Self::Id => "Id",
+            Self::Id => "ID",
             Self::State => "State",
             Self::Memory => "Memory",
             Self::Vcpus => "VCPUs",
@@ -105,34 +90,34 @@ impl Column {
     }
 }
 
-/// One domain of the list.
+/// A domain in the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainRow {
-    /// The domain's name.
     pub name: String,
-    /// The last segment of its URL or path: the name, percent-encoded.
+    /// The last segment of the domain's URL: the name, percent-encoded.
     pub segment: String,
-    /// The domain's id, or `None` if it is only defined.
+    /// The domid; `None` if the domain is not on the host.
     pub id: Option<u32>,
-    /// The domain's memory in MiB, as it was asked for.
+    /// The configured memory.
     pub memory_mib: u64,
-    /// The memory that it has now in MiB; it differs while the guest gives some back.
+    /// The current memory, which differs while the guest's balloon driver is at work.
     pub memory_now_mib: u64,
-    /// The six letters `rbpscd` with `-` for those that are off, or empty if the domain has no id.
+    /// The six letters `rbpscd`, with `-` for those that are off; empty if the domain is not on the
+    /// host.
     pub letters: String,
-    /// The state in a word: "running", "blocked", "paused", "halted", ...
+    /// The state in a word: `running`, `paused`, `halted`, ...
     pub state: String,
-    /// VCPUs that are online; all that it will have if it is only defined.
+    /// Online VCPUs; configured ones if the domain is not on the host.
     pub vcpus: u32,
-    /// Percent of one CPU that it uses.
+    /// In percent of one CPU. `None` if it is unknown.
     pub cpu: Option<f64>,
-    /// How long it has been on the host.
+    /// `None` if the domain is not on the host, and for Domain-0.
     pub uptime: Option<Uptime>,
-    /// What devices it has: `2 vbd, 1 vif`.
+    /// `2 vbd, 1 vif`
     pub devices: String,
-    /// What goes on with it: `Saving 40 %`.
-    pub under_way: Option<String>,
-    /// What can be done with it where it is.
+    /// The long operation in progress: `Saving 40 %`.
+    pub progress: Option<String>,
+    /// The most frequent operations in the domain's state.
     pub actions: Vec<Action>,
 }
 
@@ -142,10 +127,20 @@ impl DomainList {
         let body = html! {
             (self.state_links())
             form.tools method="get" action=(self.path) role="search" {
-                label { "Name contains" br; input type="search" name="q" value=(self.wanted) autocomplete="off"; }
-                @if let Some(state) = &self.state { input type="hidden" name="state" value=(state); }
-                @if self.sort.by != Column::Name { input type="hidden" name="sort" value=(self.sort.by.key()); }
-                @if self.sort.descending { input type="hidden" name="desc" value="1"; }
+                label {
+                    "Name contains"
+                    br;
+                    input type="search" name="q" value=(self.contains) autocomplete="off";
+                }
+                @if let Some(state) = &self.state {
+                    input type="hidden" name="state" value=(state);
+                }
+                @if self.sort.by != Column::Name {
+                    input type="hidden" name="sort" value=(self.sort.by.key());
+                }
+                @if self.sort.descending {
+                    input type="hidden" name="desc" value="1";
+                }
                 button type="submit" { "Filter" }
                 a.button.primary href="/xend/new" { "New domain" }
             }
@@ -155,16 +150,16 @@ impl DomainList {
                     p { "No domains. " a href="/xend/new" { "Create one" } "." }
                 } @else {
                     (self.table())
-                    p.hint #none hidden { "No name here contains that." }
+                    p.hint #none hidden { "No matching domains." }
                 }
             }
-            (self.monitors_lines())
+            (self.plain_list())
         };
         let layout = Layout {
             title: "Domains",
             crumbs: &self.crumbs,
             body: Some(body),
-            events: Some(&self.events),
+            follow: Some(&self.follow),
             ..Layout::default()
         };
         layout.render()
@@ -199,8 +194,10 @@ impl DomainList {
         html! {
             nav.tabs #states data-live="always" aria-label="Domains by state" {
                 @for tab in &self.states {
-                    @let href = format!("{}{}", self.path, Self::query(tab.state.as_deref(), self.sort));
-                    a href=(href) aria-current=[current(tab)] { (tab.label) " (" (tab.count) ")" }
+                    @let query = Self::query(tab.state.as_deref(), self.sort);
+                    a href={ (self.path) (query) } aria-current=[current(tab)] {
+                        (tab.label) " (" (tab.count) ")"
+                    }
                     " "
                 }
             }
@@ -209,7 +206,7 @@ impl DomainList {
 
     fn head(&self, column: Column) -> Markup {
         let sorted = self.sort.by == column;
-        // Once more turns it round; figures are first wanted with the largest on top.
+        // A second click reverses the order. Numbers start with the largest.
         let descending =
             if sorted { !self.sort.descending } else { column.is_number() && column != Column::Id };
         let href = format!(
@@ -226,7 +223,9 @@ impl DomainList {
             " ▴"
         };
         html! {
-            th.num[column.is_number()] scope="col" aria-sort=[order] { a href=(href) { (column.label()) (arrow) } }
+            th.num[column.is_number()] scope="col" aria-sort=[order] {
+                a href=(href) { (column.label()) (arrow) }
+            }
         }
     }
 
@@ -247,17 +246,20 @@ impl DomainList {
         }
     }
 
-    /// What monitors look for: `<li>`s of this form and no others (see the crate's documentation),
-    /// a line each.
-    fn monitors_lines(&self) -> Markup {
+    /// The lines that monitors parse: a `<li>` of this form for each domain, and no others on the
+    /// page (see the crate's documentation).
+    fn plain_list(&self) -> Markup {
         html! {
             details {
-                summary { "Plain list" small { "for monitors that read this page" } }
+                summary { "Plain list" small { "for monitoring scripts" } }
                 ul {
                     @for row in &self.rows {
                         @if let Some(id) = row.id {
                             "\n"
-                            li { a href={ (self.url) "/" (row.segment) } { "Domain " (row.name) } ": id = " (id) ", memory = " (row.memory_mib) ", ssidref = 0." }
+                            li {
+                                a href={ (self.url) "/" (row.segment) } { "Domain " (row.name) }
+                                ": id = " (id) ", memory = " (row.memory_mib) ", ssidref = 0."
+                            }
                         }
                     }
                     "\n"
@@ -275,23 +277,27 @@ impl DomainRow {
             "\n"
             tr data-name=(self.name) data-vcpus=(self.vcpus) {
                 th scope="row" { a href=(href) { (self.name) } }
-                td.num data-label="Id" { @if let Some(id) = self.id { (id) } @else { "–" } }
+                td.num data-label="ID" { @if let Some(id) = self.id { (id) } @else { "–" } }
                 td {
                     (badge(&self.state))
                     @if !self.letters.is_empty() { code.letters { (self.letters) } }
-                    @if let Some(what) = &self.under_way { " " small { (what) } }
+                    @if let Some(progress) = &self.progress { " " small { (progress) } }
                 }
                 td.num data-label="Memory" { span data-memory { (self.memory_now_mib) " MiB" } }
                 td.num data-label="VCPUs" { (self.vcpus) }
                 td.num data-label="CPU" {
                     @if self.id.is_some() {
-                        span data-cpu { @if let Some(cpu) = self.cpu { (format!("{cpu:.1}")) " %" } @else { "–" } }
+                        span data-cpu {
+                            @if let Some(cpu) = self.cpu { (format!("{cpu:.1}")) " %" }
+                            @else { "–" }
+                        }
                         (small_bar(share.unwrap_or(0.0)))
                     } @else { "–" }
                 }
                 td.num data-label="Uptime" {
-                    @if let Some(uptime) = self.uptime { span data-since=(uptime.since) { (uptime.words()) } }
-                    @else { "–" }
+                    @if let Some(uptime) = self.uptime {
+                        span data-since=(uptime.since) { (uptime.words()) }
+                    } @else { "–" }
                 }
                 td.muted { (self.devices) }
                 td { (form::actions(&href, &self.name, &self.actions)) }
@@ -320,7 +326,7 @@ mod tests {
             cpu: id.map(|_| 150.0),
             uptime: id.map(|_| Uptime { seconds: 90, since: 1000 }),
             devices: "1 vbd".into(),
-            under_way: id.map(|_| HOSTILE.into()),
+            progress: id.map(|_| HOSTILE.into()),
             actions: vec![
                 Action { op: "pause".into(), label: "Pause".into(), confirm: None },
                 Action {
@@ -340,11 +346,11 @@ mod tests {
         };
         DomainList {
             crumbs: crumbs(&["xend", "domain"]),
-            events: "?figures=1".into(),
+            follow: "?figures=1".into(),
             url: URL.into(),
             path: "/xend/domain".into(),
             states: vec![tab(None, "On the host"), tab(Some("halted"), "halted")],
-            wanted: String::new(),
+            contains: String::new(),
             state: None,
             sort: Sorting { by: Column::Name, descending: false },
             rows,
@@ -352,19 +358,20 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_with_an_id_is_the_line_monitors_parse() {
+    fn domains_on_the_host_have_the_line_that_monitors_parse() {
         let page = list(vec![row("Domain-0", Some(0)), row("pv1", Some(3))]).render();
         assert_document(&page);
         for (name, id) in [("Domain-0", 0), ("pv1", 3)] {
             let line = format!(
-                r#"<li><a href="{URL}/{name}">Domain {name}</a>: id = {id}, memory = 128, ssidref = 0.</li>"#
+                "<li><a href=\"{URL}/{name}\">Domain {name}</a>: \
+                 id = {id}, memory = 128, ssidref = 0.</li>"
             );
             assert_eq!(page.lines().filter(|found| *found == line).count(), 1, "{line} in {page}");
         }
     }
 
     #[test]
-    fn nothing_but_domains_with_an_id_is_a_list_item() {
+    fn only_domains_on_the_host_are_list_items() {
         let page = list(vec![row("pv1", Some(3)), row("web2", None)]).render();
         assert_eq!(page.matches("<li>").count(), 1, "{page}");
         assert!(page.contains(r#"<a href="/xend/domain/web2">web2</a>"#), "{page}");
@@ -378,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_loses_data_is_asked_about() {
+    fn operations_that_lose_data_lead_to_a_confirmation() {
         let page = list(vec![row("pv1", Some(3))]).render();
         assert_eq!(ops(&page), ["pause"]);
         assert!(
@@ -388,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_asked_for_is_marked_and_kept() {
+    fn the_selected_state_is_marked_and_kept() {
         let mut page = list(vec![]);
         assert!(page.render().contains(r#"aria-current="true">On the host (3)<"#));
         page.state = Some("HALTED".into());
@@ -398,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_sorts_and_once_more_turns_it_round() {
+    fn a_second_click_on_a_column_reverses_the_order() {
         let mut page = list(vec![row("pv1", Some(3))]);
         let text = page.render();
         assert!(

@@ -1,26 +1,22 @@
-//! The forms on a domain's page, one for every operation that it can do where it is.
-
-use maud::{Markup, html};
+//! The forms on a domain's page, one for each operation.
 
 use crate::form;
+use maud::{Markup, html};
 
-/// An operation that a domain's page has a form for.
+/// The form of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationForm {
-    /// What is sent as `op`.
     pub op: String,
-    /// What its button says.
     pub label: String,
-    /// What it does, in a sentence.
+    /// The effect of the operation.
     pub about: String,
     /// Whether it can lose data.
     pub danger: bool,
-    /// What it takes.
     pub fields: Vec<Field>,
 }
 
 impl OperationForm {
-    /// A form that posts it to `href`.
+    /// The form, which posts to `href`.
     pub(crate) fn form(&self, href: &str) -> Markup {
         form::post(
             href,
@@ -33,51 +29,45 @@ impl OperationForm {
     }
 }
 
-/// What an operation takes.
+/// A field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// The name that is sent.
     pub name: String,
-    /// What it means.
     pub about: String,
-    /// The unit, or what sort of text it is.
+    /// The unit of a number, or the values or the format that are accepted.
     pub unit: String,
-    /// How it is entered.
     pub kind: FieldKind,
-    /// Whether it must be given.
     pub required: bool,
-    /// What the form starts with; empty to start empty.
+    /// The initial value; empty for none.
     pub value: String,
 }
 
-/// How a field is entered.
+/// The type of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldKind {
     /// A whole number.
     Number {
-        /// The least that makes sense.
         min: u64,
-        /// The most that makes sense, if that is known.
+        /// `None` for no upper bound.
         max: Option<u64>,
     },
-    /// No or yes.
     Flag,
     /// One of these words.
     Words(Vec<String>),
     /// A line of text.
     Text,
-    /// An S-expression; this one is shown while there is none.
+    /// An S-expression, with an example that is shown while the field is empty.
     Config(String),
 }
 
-/// A form for each operation, folded up.
+/// The forms of all operations, folded up.
 pub(crate) fn operations(href: &str, operations: &[OperationForm]) -> Markup {
     html! {
-        @for one in operations {
+        @for operation in operations {
             details {
-                summary { (one.label) " " small { code { (one.op) } } }
-                p { (one.about) }
-                (one.form(href))
+                summary { (operation.label) " " small { code { (operation.op) } } }
+                p { (operation.about) }
+                (operation.form(href))
             }
         }
     }
@@ -92,12 +82,14 @@ fn input(field: &Field) -> Markup {
             small { (about) }
             @match kind {
                 FieldKind::Number { min, max } => {
-                    input type="number" name=(name) value=[filled] min=(min) max=[max] step="1" required[*required];
+                    input type="number" name=(name) value=[filled] min=(min) max=[max] step="1"
+                        required[*required];
                 }
                 FieldKind::Text => {
-                    input type="text" name=(name) value=[filled] required[*required] autocomplete="off";
+                    input type="text" name=(name) value=[filled] required[*required]
+                        autocomplete="off";
                 }
-                // A choice, since an unchecked box sends nothing.
+                // A select and not a checkbox, which sends nothing if it is unchecked.
                 FieldKind::Flag => {
                     select name=(name) {
                         option value="0" selected[value != "1"] { "no" }
@@ -106,22 +98,25 @@ fn input(field: &Field) -> Markup {
                 }
                 FieldKind::Words(words) => {
                     select name=(name) {
-                        @for word in words { option value=(word) selected[word == value] { (word) } }
+                        @for word in words {
+                            option value=(word) selected[word == value] { (word) }
+                        }
                     }
                 }
                 FieldKind::Config(example) => {
-                    textarea name=(name) rows="4" spellcheck="false" required[*required] placeholder=(example) {}
+                    textarea name=(name) rows="4" spellcheck="false" required[*required]
+                        placeholder=(example) {}
                 }
             }
         }
     }
 }
 
-/// The unit, and between what a number must be.
+/// The unit and the bounds of a number.
 fn bounds(kind: &FieldKind, unit: &str) -> String {
     match kind {
         FieldKind::Number { min, max: Some(max) } => format!("{unit}, {min} to {max}"),
-        FieldKind::Number { min: min @ 1.., max: None } => format!("{unit}, from {min}"),
+        FieldKind::Number { min: min @ 1.., max: None } => format!("{unit}, at least {min}"),
         _ => unit.to_owned(),
     }
 }
@@ -134,7 +129,7 @@ mod tests {
     fn field(kind: FieldKind, value: &str) -> Field {
         Field {
             name: "f".into(),
-            about: "What it means".into(),
+            about: "Its meaning".into(),
             unit: "MiB".into(),
             kind,
             required: true,
@@ -142,9 +137,14 @@ mod tests {
         }
     }
 
-    fn one(op: &str, fields: Vec<Field>) -> OperationForm {
-        let (label, about) = (format!("Do {op}"), "Does it.".into());
-        OperationForm { op: op.into(), label, about, danger: op == "destroy", fields }
+    fn operation(op: &str, fields: Vec<Field>) -> OperationForm {
+        OperationForm {
+            op: op.into(),
+            label: format!("Do {op}"),
+            about: "Does it.".into(),
+            danger: op == "destroy",
+            fields,
+        }
     }
 
     #[test]
@@ -152,7 +152,11 @@ mod tests {
         let number = field(FieldKind::Number { min: 1, max: Some(128) }, "64");
         let text = operations(
             "/x",
-            &[one("pause", vec![]), one("destroy", vec![]), one("set", vec![number])],
+            &[
+                operation("pause", vec![]),
+                operation("destroy", vec![]),
+                operation("set", vec![number]),
+            ],
         );
         let text = text.into_string();
         let forms = forms(&text);
@@ -165,14 +169,15 @@ mod tests {
     }
 
     #[test]
-    fn choices_start_with_what_is_set() {
+    fn choices_start_with_the_current_value() {
         let words = FieldKind::Words(vec!["vbd".into(), "vif".into()]);
         for (kind, value, chosen) in [
             (FieldKind::Flag, "1", r#"<option value="1" selected>yes"#),
             (FieldKind::Flag, "", r#"<option value="0" selected>no"#),
             (words, "vif", r#"<option value="vif" selected>vif"#),
         ] {
-            let text = operations("/x", &[one("set", vec![field(kind, value)])]).into_string();
+            let text =
+                operations("/x", &[operation("set", vec![field(kind, value)])]).into_string();
             assert!(text.contains(chosen) && text.matches(" selected").count() == 1, "{text}");
         }
     }
@@ -184,7 +189,7 @@ mod tests {
             FieldKind::Config(HOSTILE.into()),
             FieldKind::Words(vec![HOSTILE.into()]),
         ];
-        let mut hostile = one(HOSTILE, kinds.map(|kind| field(kind, HOSTILE)).to_vec());
+        let mut hostile = operation(HOSTILE, kinds.map(|kind| field(kind, HOSTILE)).to_vec());
         hostile.about = HOSTILE.into();
         let text = operations(HOSTILE, &[hostile]).into_string();
         assert!(!text.contains("<script") && !text.contains("alert(\""), "{text}");

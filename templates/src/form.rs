@@ -1,55 +1,59 @@
-//! The forms that carry out operations, with fields named as the HTTP interface names them.
+//! Forms and buttons that perform operations. Their fields have the names of the HTTP interface's
+//! parameters.
 //!
-//! Every label holds its input, so that the two belong together without an id. The name of the
-//! operation travels as the value of the button that was pressed, once in a request.
+//! Every label contains its input, so that neither needs an id. The name of the operation is the
+//! value of the button, so that it is sent once.
 
 use maud::{Markup, html};
 
-/// A button that sends its form as the operation `op`.
+/// A button that performs `op` with its form.
 pub(crate) fn button(op: &str, label: &str) -> Markup {
     html! { button type="submit" name="op" value=(op) { (label) } }
 }
 
-/// The button that a page is for.
+/// The main button of a page.
 pub(crate) fn primary_button(op: &str, label: &str) -> Markup {
     html! { button.primary type="submit" name="op" value=(op) { (label) } }
 }
 
-/// A button whose operation can lose data.
+/// A button of an operation that can lose data.
 pub(crate) fn danger_button(op: &str, label: &str) -> Markup {
     html! { button.danger type="submit" name="op" value=(op) { (label) } }
 }
 
-/// A form that posts `content`, which holds its own button, to `href`. A script may send it without
+/// A form that posts to `href`. `content` contains its button. The script sends the form without
 /// leaving the page.
 pub(crate) fn post(href: &str, content: &Markup) -> Markup {
     html! { form method="post" action=(href) data-op { (content) } }
 }
 
-/// What can be done at once, or after a question.
+/// An operation behind a single button.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
-    /// What is sent as `op`.
     pub op: String,
-    /// What the button says.
     pub label: String,
-    /// Where the question is, if data can be lost.
+    /// The path of the confirmation page, if data can be lost.
     pub confirm: Option<String>,
 }
 
-/// Buttons for actions on what `href` is. They belong to the form with the id `act`, of which a
-/// page has one: a list of a thousand domains needs no form for each.
+/// The buttons of a domain, whose page is at `href`. They belong to the page's single form with the
+/// id `act`, so that a list of 1,000 domains does not need 1,000 forms.
 pub(crate) fn actions(href: &str, name: &str, actions: &[Action]) -> Markup {
     html! {
         div.actions {
             @for action in actions {
-                @let told = format!("{} {name}", action.label.trim_end_matches('…'));
+                @let description = format!("{} {name}", action.label.trim_end_matches('…'));
                 @match &action.confirm {
-                    Some(question) => {
-                        a.button.danger href=(question) data-confirm aria-label=(told) { (action.label) }
+                    Some(confirm) => {
+                        a.button.danger href=(confirm) data-confirm aria-label=(description) {
+                            (action.label)
+                        }
                     }
                     None => {
-                        button form="act" formaction=(href) name="op" value=(action.op) aria-label=(told) { (action.label) }
+                        button form="act" formaction=(href) name="op" value=(action.op)
+                            aria-label=(description) {
+                            (action.label)
+                        }
                     }
                 }
                 " "
@@ -58,7 +62,7 @@ pub(crate) fn actions(href: &str, name: &str, actions: &[Action]) -> Markup {
     }
 }
 
-/// The form of these buttons.
+/// The form of the buttons that [`actions`] makes.
 pub(crate) fn action_form() -> Markup {
     html! { form #act method="post" data-op {} }
 }
@@ -68,7 +72,9 @@ pub(crate) fn configuration(text: &str, example: &str, rows: u32) -> Markup {
     html! {
         label {
             "Configuration (S-expression)"
-            textarea name="config" rows=(rows) spellcheck="false" required placeholder=(example) { "\n" (text) }
+            textarea name="config" rows=(rows) spellcheck="false" required placeholder=(example) {
+                "\n" (text)
+            }
         }
     }
 }

@@ -1,61 +1,52 @@
-//! The reference of all pages and operations.
-
-use maud::{Markup, html};
+//! The page of `/xend/help`: the reference of all pages and operations.
 
 use crate::layout::Layout;
 use crate::parts::{Link, preformatted};
+use maud::{Markup, html};
 
 /// The page of `/xend/help`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelpPage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// One for each page, in order.
+    /// A section for each page.
     pub sections: Vec<HelpSection>,
 }
 
 /// A page in the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelpSection {
-    /// Its path.
     pub path: String,
-    /// What it shows.
+    /// The answer to GET.
     pub about: String,
-    /// What its query can hold.
+    /// The parameters of GET.
     pub query: Vec<HelpParam>,
-    /// What can be done on it.
+    /// The operations of POST.
     pub operations: Vec<HelpOperation>,
 }
 
 /// An operation in the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelpOperation {
-    /// Its name.
     pub name: String,
-    /// What it does.
     pub about: String,
-    /// What comes back if all goes well.
+    /// The answer on success.
     pub answer: String,
-    /// What it takes.
     pub params: Vec<HelpParam>,
-    /// A line for a shell.
+    /// A command for the shell.
     pub example: String,
 }
 
 /// A parameter in the reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelpParam {
-    /// Its name.
     pub name: String,
-    /// `number`, `word`, ...
+    /// The type: `number`, `word`, ...
     pub kind: String,
-    /// The unit, or what sort of text it is.
+    /// The unit of a number, or the values or the format that are accepted.
     pub unit: String,
-    /// What it is if it is not given; it must be given if none.
+    /// `None` if the parameter is required.
     pub default: Option<String>,
-    /// What it means.
     pub about: String,
-    /// A value that is right.
     pub example: String,
 }
 
@@ -64,8 +55,10 @@ impl HelpPage {
     pub fn render(&self) -> String {
         let body = html! {
             p {
-                "Every page, and what can be done on it with POST: " code { "op" }
-                " and the parameters, as a form. An answer is an S-expression, HTML or JSON by the Accept header."
+                "All pages and their operations. To perform an operation, POST a form with "
+                code { "op" }
+                " and the operation's parameters. The Accept header selects the format of the "
+                "answer: S-expression, HTML or JSON."
             }
             nav.tabs aria-label="Pages" {
                 @for (n, section) in self.sections.iter().enumerate() {
@@ -98,6 +91,9 @@ impl HelpSection {
     }
 }
 
+const HEADINGS: [&str; 6] =
+    ["Parameter", "Type", "Unit or values", "Default", "Description", "Example"];
+
 fn table(params: &[HelpParam]) -> Markup {
     html! {
         @if !params.is_empty() {
@@ -105,9 +101,7 @@ fn table(params: &[HelpParam]) -> Markup {
                 table {
                     thead {
                         tr {
-                            @for head in ["Parameter", "Type", "Unit", "If not given", "Meaning", "Example"] {
-                                th scope="col" { (head) }
-                            }
+                            @for heading in HEADINGS { th scope="col" { (heading) } }
                         }
                     }
                     tbody {
@@ -116,7 +110,12 @@ fn table(params: &[HelpParam]) -> Markup {
                                 th scope="row" { code { (param.name) } }
                                 td { (param.kind) }
                                 td { (param.unit) }
-                                td { @match &param.default { Some(default) => (default), None => "an error" } }
+                                td {
+                                    @match &param.default {
+                                        Some(default) => (default),
+                                        None => "required",
+                                    }
+                                }
                                 td { (param.about) }
                                 td { code { (param.example) } }
                             }
@@ -158,6 +157,6 @@ mod tests {
         };
         let text = HelpPage { crumbs: crumbs(&["xend", "help"]), sections: vec![section] }.render();
         assert_document(&text);
-        assert!(text.contains("<td>an error</td>"), "{text}");
+        assert!(text.contains("<td>required</td>"), "{text}");
     }
 }

@@ -1,35 +1,41 @@
-//! What happened to a domain.
-
-use maud::{Markup, html};
+//! The history of a domain.
 
 use crate::parts::Moment;
+use maud::{Markup, html};
 
-/// Something that happened.
+/// An event in a domain's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// When.
     pub at: Moment,
-    /// What, in words.
-    pub what: String,
-    /// Who asked for it, if anybody did.
+    /// The event in words.
+    pub text: String,
+    /// The caller of an operation; empty for other events.
     pub caller: String,
-    /// Whether it failed.
     pub failed: bool,
 }
 
 pub(crate) fn history_table(entries: &[HistoryEntry]) -> Markup {
     html! {
         @if entries.is_empty() {
-            p { "Nothing since xend was started." }
+            p { "No events since xend was started." }
         } @else {
             div.scroll {
                 table {
-                    thead { tr { @for name in ["When (UTC)", "What", "Who"] { th scope="col" { (name) } } } }
+                    thead {
+                        tr {
+                            @for heading in ["Time (UTC)", "Event", "Caller"] {
+                                th scope="col" { (heading) }
+                            }
+                        }
+                    }
                     tbody {
                         @for entry in entries {
                             tr {
                                 td { (entry.at.markup()) }
-                                td { @if entry.failed { span.badge.failed { "failed" } " " } (entry.what) }
+                                td {
+                                    @if entry.failed { span.badge.failed { "failed" } " " }
+                                    (entry.text)
+                                }
                                 td.muted { (entry.caller) }
                             }
                         }

@@ -1,11 +1,10 @@
-//! The frame around every page: head, menu, breadcrumbs, heading.
-
-use maud::{DOCTYPE, Markup, html};
+//! The frame of every page: head, menu, breadcrumbs, heading.
 
 use crate::assets::path;
 use crate::parts::Link;
+use maud::{DOCTYPE, Markup, html};
 
-/// Where the menu leads.
+/// The entries of the menu.
 const MENU: [(&str, &str); 5] = [
     ("Domains", "/xend/domain"),
     ("New domain", "/xend/new"),
@@ -14,29 +13,28 @@ const MENU: [(&str, &str); 5] = [
     ("Reference", "/xend/help"),
 ];
 
-/// One document. All pages are drawn through it, so none can forget the title or nest a document in
-/// another.
+/// A whole document. All pages are rendered through it.
 #[derive(Default)]
 pub(crate) struct Layout<'a> {
     /// The heading, and the start of the window's title.
     pub(crate) title: &'a str,
-    /// What stands beside the heading.
-    pub(crate) beside: Option<Markup>,
-    /// The way from `/` to this page; the last one is this page.
+    /// The content beside the heading.
+    pub(crate) aside: Option<Markup>,
+    /// The breadcrumbs. The last one is this page.
     pub(crate) crumbs: &'a [Link],
-    /// What stands below the heading.
+    /// The content below the heading.
     pub(crate) body: Option<Markup>,
-    /// What the script follows: the query of `/xend/events`. A page without it stays as it is.
-    pub(crate) events: Option<&'a str>,
-    /// Where the script goes if what the page is about is not there any more.
-    pub(crate) gone: Option<&'a str>,
-    /// Whether the page is an answer that is more than a word: the script shows it.
-    pub(crate) result: bool,
+    /// The query of `/xend/events` for the script. A page without it is not updated.
+    pub(crate) follow: Option<&'a str>,
+    /// The page that the script opens when this one is not found any more.
+    pub(crate) parent: Option<&'a str>,
+    /// Whether the page is the result of an operation, which the script shows in a dialog.
+    pub(crate) is_result: bool,
 }
 
 impl Layout<'_> {
     pub(crate) fn render(self) -> String {
-        let events = self.events.map(|query| format!("/xend/events{query}"));
+        let events = self.follow.map(|query| format!("/xend/events{query}"));
         let here = self.crumbs.last().map_or("", |crumb| crumb.href.trim_end_matches('/'));
         let page = html! {
             (DOCTYPE)
@@ -50,11 +48,14 @@ impl Layout<'_> {
                     link rel="stylesheet" href=(path("style.css"));
                     script src=(path("xend.js")) defer {}
                 }
-                body data-events=[events] data-gone=[self.gone] {
+                body data-events=[events] data-parent=[self.parent] {
                     header {
-                        a.skip href="#content" { "Skip to the content" }
+                        a.skip href="#content" { "Skip to content" }
                         div {
-                            a.brand href="/xend/domain" { img src=(path("icon.svg")) alt=""; "xend" }
+                            a.brand href="/xend/domain" {
+                                img src=(path("icon.svg")) alt="";
+                                "xend"
+                            }
                             nav.menu aria-label="Main" {
                                 @for (name, href) in MENU {
                                     a href=(href) aria-current=[current(here, href)] { (name) }
@@ -65,10 +66,10 @@ impl Layout<'_> {
                         }
                     }
                     (breadcrumbs(self.crumbs))
-                    main #content data-result[self.result] {
+                    main #content data-result[self.is_result] {
                         div.title {
                             h1 { (self.title) }
-                            @if let Some(beside) = self.beside { (beside) }
+                            @if let Some(aside) = self.aside { (aside) }
                         }
                         @if let Some(body) = self.body { (body) }
                     }
@@ -80,7 +81,7 @@ impl Layout<'_> {
     }
 }
 
-/// What the menu marks: the page itself, or the one that it is below.
+/// The `aria-current` of a menu entry: the page itself, or the page above it.
 fn current(here: &str, href: &str) -> Option<&'static str> {
     match here.strip_prefix(href) {
         Some("") => Some("page"),
@@ -89,15 +90,15 @@ fn current(here: &str, href: &str) -> Option<&'static str> {
     }
 }
 
-/// `/ xend/ domain/ pv1/`, as xend wrote it. Not a list, for the sake of those who count list items
-/// (see the crate's documentation).
+/// `/ xend/ domain/ pv1/`, as in xend. It is not a list, since monitors count list items (see the
+/// crate's documentation).
 fn breadcrumbs(crumbs: &[Link]) -> Markup {
     html! {
         nav.crumbs aria-label="Breadcrumbs" {
             @for (index, crumb) in crumbs.iter().enumerate() {
                 @let current = (index + 1 == crumbs.len()).then_some("page");
                 a href=(crumb.href) aria-current=[current] { (crumb.name) }
-                // The root's own name is the slash.
+                // The root's name is the slash itself.
                 @if crumb.name != "/" { "/" }
                 " "
             }
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_menu_marks_where_one_is() {
+    fn the_menu_marks_the_current_page() {
         for (path, marked) in [
             (&["xend", "domain"][..], r#"<a href="/xend/domain" aria-current="page">"#),
             (&["xend", "domain", "pv1"], r#"<a href="/xend/domain" aria-current="true">"#),
@@ -140,8 +141,8 @@ mod tests {
         let page = Layout {
             title: HOSTILE,
             crumbs: &crumbs,
-            events: Some(HOSTILE),
-            gone: Some(HOSTILE),
+            follow: Some(HOSTILE),
+            parent: Some(HOSTILE),
             ..Layout::default()
         };
         assert_document(&page.render());

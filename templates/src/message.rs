@@ -1,35 +1,28 @@
-//! What became of a request: done, or not.
-
-use maud::html;
+//! Pages with one message: success or failure.
 
 use crate::layout::Layout;
 use crate::parts::Link;
+use maud::{Markup, html};
 
-/// An operation that was done, such as "Paused pv1."
+/// The page of an operation that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessagePage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// The heading.
     pub title: String,
-    /// What was done, as a sentence.
+    /// The result in a sentence.
     pub message: String,
-    /// Where to go from here.
     pub back: Link,
 }
 
-/// A request that failed.
+/// The page of a request that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorPage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// The heading, such as "Request failed: create".
     pub title: String,
-    /// What went wrong. Its line breaks are kept.
+    /// The error. Its line breaks are kept.
     pub message: String,
-    /// What the reader can do about it.
-    pub hint: Option<String>,
-    /// Where to go from here.
+    /// Advice.
+    pub hint: String,
     pub back: Link,
 }
 
@@ -38,7 +31,7 @@ impl MessagePage {
     pub fn render(&self) -> String {
         let body = html! {
             p.message role="status" { (self.message) }
-            (ways_on(&self.back))
+            (back_links(&self.back))
         };
         Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
             .render()
@@ -50,16 +43,16 @@ impl ErrorPage {
     pub fn render(&self) -> String {
         let body = html! {
             p.message.error role="alert" { (self.message) }
-            @if let Some(hint) = &self.hint { p.hint { (hint) } }
-            (ways_on(&self.back))
+            p.hint { (self.hint) }
+            (back_links(&self.back))
         };
         Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
             .render()
     }
 }
 
-/// Back to where one was, and to the list.
-fn ways_on(back: &Link) -> maud::Markup {
+/// Links back to the page before, and to the list of domains.
+fn back_links(back: &Link) -> Markup {
     html! {
         p.actions {
             a.button href=(back.href) { "Back to " (back.name) }
@@ -75,7 +68,7 @@ mod tests {
     use crate::testing::{HOSTILE, assert_document, crumbs};
 
     #[test]
-    fn a_message_leads_back() {
+    fn a_message_links_back() {
         let page = MessagePage {
             crumbs: crumbs(&["xend", "domain", "pv1"]),
             title: HOSTILE.into(),
@@ -89,12 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn an_error_tells_what_and_what_to_do() {
+    fn an_error_has_a_message_and_a_hint() {
         let mut page = ErrorPage {
             crumbs: crumbs(&["xend", "domain"]),
             title: "Request failed: create".into(),
             message: "No such kernel: /boot/nosuch".into(),
-            hint: Some(HOSTILE.into()),
+            hint: HOSTILE.into(),
             back: Link::new("domains", "/xend/domain"),
         };
         let text = page.render();
@@ -103,7 +96,6 @@ mod tests {
             text.contains(">No such kernel: /boot/nosuch</p><p class=\"hint\">&lt;script"),
             "{text}"
         );
-        page.hint = None;
         page.message = HOSTILE.into();
         assert_document(&page.render());
     }

@@ -1,44 +1,36 @@
-//! The host.
-
-use maud::html;
+//! The page of the host.
 
 use crate::chart::{Shares, share_class};
 use crate::layout::Layout;
 use crate::parts::{Fact, Link, fact_table, value};
+use maud::html;
 
 /// The page of `/xend/node`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodePage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// What the script follows: the query of `/xend/events`, from the event on that the page has
-    /// not seen yet.
-    pub events: String,
+    /// The query of `/xend/events` for the script.
+    pub follow: String,
     /// The host's name.
     pub host: String,
-    /// What a person wants to know first.
+    /// The most important facts.
     pub summary: Vec<Fact>,
-    /// All that is known of the host, by the names that scripts know. A value may have several
-    /// lines.
+    /// All facts, by xend's names. A value can have several lines.
     pub facts: Vec<Fact>,
-    /// Who has how much of the memory.
     pub memory: Shares,
-    /// Who uses how much of the CPUs.
     pub cpu: Shares,
-    /// What each domain has and uses, the largest first.
-    pub users: Vec<User>,
-    /// Where there is more to be read.
+    /// Domain-0 first, then the largest.
+    pub domains: Vec<DomainUsage>,
+    /// Related pages.
     pub links: Vec<Link>,
 }
 
-/// What a domain has of the host.
+/// The resources that a domain uses.
 #[derive(Debug, Clone, PartialEq)]
-pub struct User {
-    /// The domain, and where its page is.
+pub struct DomainUsage {
     pub domain: Link,
-    /// Its memory in MiB.
     pub memory_mib: u64,
-    /// Percent of one CPU that it uses.
+    /// In percent of one CPU.
     pub cpu: f64,
 }
 
@@ -48,18 +40,27 @@ impl NodePage {
         let body = html! {
             div.cards {
                 section.card #use data-live="always" aria-labelledby="use-title" {
-                    h2 #use-title { "In use" }
+                    h2 #use-title { "Usage" }
                     (self.memory.markup())
                     (self.cpu.markup())
                     div.scroll {
                         table.legend {
-                            thead { tr { th scope="col" { "Domain" } th.num scope="col" { "Memory" } th.num scope="col" { "CPU" } } }
+                            thead {
+                                tr {
+                                    th scope="col" { "Domain" }
+                                    th.num scope="col" { "Memory" }
+                                    th.num scope="col" { "CPU" }
+                                }
+                            }
                             tbody {
-                                @for (n, user) in self.users.iter().enumerate() {
+                                @for (n, usage) in self.domains.iter().enumerate() {
                                     tr {
-                                        th scope="row" { span.dot.(share_class(n)) aria-hidden="true" {} a href=(user.domain.href) { (user.domain.name) } }
-                                        td.num { (user.memory_mib) " MiB" }
-                                        td.num { (format!("{:.1}", user.cpu)) " %" }
+                                        th scope="row" {
+                                            span.dot.(share_class(n)) aria-hidden="true" {}
+                                            a href=(usage.domain.href) { (usage.domain.name) }
+                                        }
+                                        td.num { (usage.memory_mib) " MiB" }
+                                        td.num { (format!("{:.1}", usage.cpu)) " %" }
                                     }
                                 }
                             }
@@ -69,13 +70,15 @@ impl NodePage {
                 section.card aria-labelledby="host-title" {
                     h2 #host-title { "Host" }
                     (fact_table(&self.summary))
-                    p.actions { @for link in &self.links { a.button href=(link.href) { (link.name) } " " } }
+                    p.actions {
+                        @for link in &self.links { a.button href=(link.href) { (link.name) } " " }
+                    }
                 }
             }
-            section.card aria-label="All facts" {
+            section.card aria-label="All host information" {
                 details {
-                    summary { "All that xend tells of the host" }
-                    // Items `name: value`, since that is how scripts find them.
+                    summary { "All host information" }
+                    // Scripts look for items of the form `name: value`.
                     ul {
                         @for fact in &self.facts {
                             "\n"
@@ -91,7 +94,7 @@ impl NodePage {
             title,
             crumbs: &self.crumbs,
             body: Some(body),
-            events: Some(&self.events),
+            follow: Some(&self.follow),
             ..Layout::default()
         };
         layout.render()
@@ -105,7 +108,7 @@ mod tests {
     use crate::testing::{HOSTILE, assert_document, crumbs};
 
     #[test]
-    fn facts_are_list_items_and_nothing_else_is() {
+    fn only_facts_are_list_items() {
         let facts = vec![
             Fact::new("system", "Linux"),
             Fact::new("cpu_topology", "\ncpu:\n  0:"),
@@ -119,13 +122,17 @@ mod tests {
         };
         let page = NodePage {
             crumbs: crumbs(&["xend", "node"]),
-            events: "?figures=1".into(),
+            follow: "?figures=1".into(),
             host: HOSTILE.into(),
             summary: vec![Fact::new(HOSTILE, HOSTILE)],
             facts,
             memory: shares.clone(),
             cpu: shares,
-            users: vec![User { domain: Link::new(HOSTILE, "/x"), memory_mib: 1, cpu: 2.0 }],
+            domains: vec![DomainUsage {
+                domain: Link::new(HOSTILE, "/x"),
+                memory_mib: 1,
+                cpu: 2.0,
+            }],
             links: vec![Link::new("Xen dmesg output", "/xend/node/dmesg")],
         }
         .render();

@@ -1,45 +1,44 @@
-//! Small pieces that several pages show.
+//! Parts that several pages have.
 
 use maud::{Markup, html};
 
-/// A name that leads somewhere.
+/// A link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// What is shown.
+    /// The text.
     pub name: String,
-    /// Where it leads: a path or a URL, percent-encoded.
+    /// A path or a URL, percent-encoded.
     pub href: String,
 }
 
 impl Link {
-    /// A link that shows `name` and leads to `href`.
+    /// A link with the text `name` to `href`.
     pub fn new(name: impl Into<String>, href: impl Into<String>) -> Self {
         Self { name: name.into(), href: href.into() }
     }
 }
 
-/// A named value, as in a row `memory` `128 MiB`.
+/// A named value: `memory`, `128 MiB`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// What is told.
     pub name: String,
-    /// Its value, with its unit where the name does not say it. May have several lines.
+    /// The value, with a unit unless the name says it. It can have several lines.
     pub value: String,
 }
 
 impl Fact {
-    /// The fact that `name` is `value`.
+    /// A fact.
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self { name: name.into(), value: value.into() }
     }
 }
 
-/// A state in a word.
+/// A state as a coloured word.
 pub(crate) fn badge(word: &str) -> Markup {
     html! { span.badge.(word) { (word) } }
 }
 
-/// A moment, in UTC.
+/// A point in time, in UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
     /// For machines: `2026-11-21T13:00:00Z`.
@@ -54,20 +53,20 @@ impl Moment {
     }
 }
 
-/// How long something has been there.
+/// The time since a domain was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uptime {
-    /// In seconds.
     pub seconds: u64,
-    /// When it began, in seconds since 1970, so that a script counts on.
+    /// The start in seconds since 1970, from which the script keeps counting.
     pub since: u64,
 }
 
 impl Uptime {
     /// `2 d 4 h`, `4 h 12 min`, `12 min`, `12 s`
     pub(crate) fn words(self) -> String {
-        let (days, hours, minutes) =
-            (self.seconds / 86400, self.seconds / 3600 % 24, self.seconds / 60 % 60);
+        let days = self.seconds / 86400;
+        let hours = self.seconds / 3600 % 24;
+        let minutes = self.seconds / 60 % 60;
         match (days, hours, minutes) {
             (0, 0, 0) => format!("{} s", self.seconds),
             (0, 0, minutes) => format!("{minutes} min"),
@@ -77,7 +76,7 @@ impl Uptime {
     }
 }
 
-/// A table of two columns, without a head: names and values.
+/// A table of names and values, without a head.
 pub(crate) fn fact_table(facts: &[Fact]) -> Markup {
     html! {
         div.scroll {
@@ -92,18 +91,17 @@ pub(crate) fn fact_table(facts: &[Fact]) -> Markup {
     }
 }
 
-/// A value in running text, or as a block if its line breaks mean something.
+/// A value as text, or as a block if it has line breaks.
 pub(crate) fn value(value: &str) -> Markup {
     html! {
         @if value.contains('\n') { (preformatted(value)) } @else { (value) }
     }
 }
 
-/// Text whose every space and line break counts.
+/// Text with all its spaces and line breaks.
 pub(crate) fn preformatted(text: &str) -> Markup {
-    // HTML drops one line break right after <pre>. This one is dropped, so that the text's own is
-    // kept. It can be focused, since a block wider than the window scrolls, which must work from
-    // the keyboard.
+    // HTML drops a line break right after <pre>: it drops this one, and keeps that of the text. The
+    // block can be focused, so that it can be scrolled with the keyboard.
     html! { pre tabindex="0" { "\n" (text) } }
 }
 
@@ -112,12 +110,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_break_at_the_start_is_kept() {
+    fn a_leading_line_break_is_kept() {
         assert_eq!(preformatted("\n\\ \\/").into_string(), "<pre tabindex=\"0\">\n\n\\ \\/</pre>");
     }
 
     #[test]
-    fn uptime_is_told_in_two_units_at_most() {
+    fn uptime_has_two_units_at_most() {
         let words = |seconds| Uptime { seconds, since: 0 }.words();
         assert_eq!(words(59), "59 s");
         assert_eq!(words(60 * 59 + 59), "59 min");
@@ -126,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_several_lines_keeps_them() {
+    fn line_breaks_in_values_are_kept() {
         let table = fact_table(&[Fact::new("cpu_topology", "cpu: core\n  0:    0")]).into_string();
         assert!(table.contains("cpu: core\n  0:    0</pre>"), "{table}");
         assert_eq!(value("Linux").into_string(), "Linux");

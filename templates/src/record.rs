@@ -1,20 +1,15 @@
-//! A few named values, as `cpu_sedf_get` answers.
-
-use maud::html;
+//! The page of a few named values, such as the result of `cpu_sedf_get`.
 
 use crate::layout::Layout;
 use crate::parts::{Fact, Link, fact_table};
+use maud::html;
 
-/// The answer of an operation that tells something.
+/// The page of an operation's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordPage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// The heading.
     pub title: String,
-    /// The values, in order.
     pub facts: Vec<Fact>,
-    /// Where to go from here.
     pub back: Link,
 }
 
@@ -29,7 +24,7 @@ impl RecordPage {
             title: &self.title,
             crumbs: &self.crumbs,
             body: Some(body),
-            result: true,
+            is_result: true,
             ..Layout::default()
         }
         .render()

@@ -1,12 +1,12 @@
-//! What the tests of all pages share.
+//! Helpers of the pages' tests.
 
 use crate::assets::path;
 use crate::parts::Link;
 
-/// A name that would do harm if it were not escaped, in text as in an attribute.
+/// A name that does harm unless it is escaped, in text and in attributes.
 pub(crate) const HOSTILE: &str = r#"<script>alert("&'")</script><li><form>"#;
 
-/// The crumbs of a path: `/`, then each of `names`.
+/// The breadcrumbs `/`, then each of `names`.
 pub(crate) fn crumbs(names: &[&str]) -> Vec<Link> {
     let mut href = String::from("/");
     let mut crumbs = vec![Link::new("/", "/")];
@@ -18,22 +18,23 @@ pub(crate) fn crumbs(names: &[&str]) -> Vec<Link> {
     crumbs
 }
 
-/// Checks what holds of every page: it is one document, it has one heading, and nothing hostile got
-/// through.
+/// Checks that a page is a single document with one heading, that hostile names are escaped, and
+/// that each input has a label.
 pub(crate) fn assert_document(page: &str) {
     assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">"), "{page}");
     assert!(page.ends_with("</html>"), "{page}");
     for tag in ["<html", "</html>", "<head>", "<body", "</body>", "<main", "<h1>"] {
         assert_eq!(page.matches(tag).count(), 1, "{tag} in {page}");
     }
-    // A picture may have parts with titles of their own.
+    // Parts of an SVG can have titles, too.
     let head = page.split("</head>").next().unwrap_or_default();
     assert_eq!(head.matches("<title>").count(), 1, "{head}");
-    let (script, style) = (path("xend.js"), path("style.css"));
+    let script = path("xend.js");
+    let style = path("style.css");
     assert_eq!(page.matches("<script").count(), 1, "{page}");
     assert!(page.contains(&format!(r#"<script src="{script}" defer></script>"#)), "{page}");
     assert!(page.contains(&format!(r#"<link rel="stylesheet" href="{style}">"#)), "{page}");
-    // A strict Content-Security-Policy lets neither of these be.
+    // The Content-Security-Policy forbids inline styles and handlers.
     for forbidden in [" style=\"", "<style", " onclick"] {
         assert!(!page.contains(forbidden), "{forbidden} in {page}");
     }
@@ -44,17 +45,17 @@ pub(crate) fn assert_document(page: &str) {
     }
 }
 
-/// Every form of the page, from `<form` to before `</form>`.
+/// The forms of a page, without `<form` and `</form>`.
 pub(crate) fn forms(page: &str) -> Vec<&str> {
     page.split("<form ").skip(1).filter_map(|rest| rest.split("</form>").next()).collect()
 }
 
-/// The operations that the buttons of a page or form send.
+/// The operations of the buttons on a page or in a form.
 pub(crate) fn ops(html: &str) -> Vec<&str> {
     html.split(r#"name="op" value=""#).skip(1).filter_map(|rest| rest.split('"').next()).collect()
 }
 
-/// Checks that a form posts to `href`, with these operations to choose from and these fields.
+/// Checks the target, the operations and the fields of a form.
 pub(crate) fn assert_form(form: &str, href: &str, expected_ops: &[&str], fields: &[&str]) {
     assert!(form.starts_with(&format!(r#"method="post" action="{href}""#)), "{form}");
     assert_eq!(ops(form), expected_ops, "{form}");
@@ -62,7 +63,7 @@ pub(crate) fn assert_form(form: &str, href: &str, expected_ops: &[&str], fields:
     assert_eq!(names.filter(|name| *name != "op").collect::<Vec<_>>(), fields, "{form}");
 }
 
-/// Checks that every input stands within a label.
+/// Checks that every input is within a label.
 fn assert_labelled(form: &str) {
     for tag in ["<input", "<select", "<textarea"] {
         for (at, _) in form.match_indices(tag) {

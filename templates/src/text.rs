@@ -1,4 +1,4 @@
-//! Plain text, as dmesg and the log are.
+//! The page of plain text, such as dmesg.
 
 use crate::layout::Layout;
 use crate::parts::{Link, preformatted};
@@ -6,11 +6,8 @@ use crate::parts::{Link, preformatted};
 /// A page of preformatted text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// The heading.
     pub title: String,
-    /// The text, every space and line break of which is kept.
     pub text: String,
 }
 

@@ -1,26 +1,23 @@
-//! The virtual CPUs of a domain.
-
-use maud::{Markup, html};
+//! The VCPUs of a domain.
 
 use crate::layout::Layout;
 use crate::parts::Link;
+use maud::{Markup, html};
 
-/// One virtual CPU.
+/// A VCPU.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Vcpu {
-    /// Its number within the domain, from 0.
+    /// From 0.
     pub number: u32,
-    /// Whether it is plugged in.
     pub online: bool,
     /// Whether it waits for an event.
     pub blocked: bool,
-    /// Whether it is on a CPU at this moment.
+    /// Whether it is on a CPU now.
     pub running: bool,
-    /// CPU time it has used, in seconds.
     pub cpu_time_s: f64,
-    /// The CPU it is on or was on last, or `None` if it has been on none.
+    /// The current or the last CPU. `None` if it has not run yet.
     pub cpu: Option<u32>,
-    /// The CPUs it may use.
+    /// The CPUs that it may run on.
     pub cpumap: Vec<u32>,
 }
 
@@ -35,14 +32,11 @@ impl Vcpu {
     }
 }
 
-/// The answer to `vcpuinfo`.
+/// The result of `vcpuinfo`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VcpuPage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// The domain, and where its page is.
     pub domain: Link,
-    /// Its VCPUs, in order.
     pub vcpus: Vec<Vcpu>,
 }
 
@@ -58,14 +52,14 @@ impl VcpuPage {
             title: &title,
             crumbs: &self.crumbs,
             body: Some(body),
-            result: true,
+            is_result: true,
             ..Layout::default()
         }
         .render()
     }
 }
 
-/// A row for each VCPU.
+/// A table with a row for each VCPU.
 pub(crate) fn vcpu_table(vcpus: &[Vcpu]) -> Markup {
     html! {
         @if vcpus.is_empty() {
@@ -75,7 +69,7 @@ pub(crate) fn vcpu_table(vcpus: &[Vcpu]) -> Markup {
                 table {
                     thead {
                         tr {
-                            @for name in ["VCPU", "State", "CPU time (s)", "CPU", "May use CPUs"] {
+                            @for name in ["VCPU", "State", "CPU time (s)", "CPU", "CPU affinity"] {
                                 th scope="col" { (name) }
                             }
                         }
@@ -96,7 +90,7 @@ fn row(vcpu: &Vcpu) -> Markup {
             th scope="row" { (vcpu.number) }
             td { (vcpu.state()) }
             td { (format!("{:.1}", vcpu.cpu_time_s)) }
-            td { @match vcpu.cpu { Some(cpu) => (cpu), None => "none" } }
+            td { @match vcpu.cpu { Some(cpu) => (cpu), None => "–" } }
             td { (cpumap.join(", ")) }
         }
     }
@@ -121,21 +115,21 @@ mod tests {
     }
 
     #[test]
-    fn a_row_tells_state_time_and_cpus() {
+    fn a_row_has_state_time_and_cpus() {
         let row = row(&vcpu()).into_string();
         let cells = "<td>blocked</td><td>0.5</td><td>3</td><td>0, 1, 3</td>";
         assert_eq!(row, format!(r#"<tr><th scope="row">1</th>{cells}</tr>"#));
     }
 
     #[test]
-    fn offline_outweighs_the_other_states() {
+    fn offline_takes_precedence_over_other_states() {
         assert_eq!(Vcpu { online: false, running: true, ..vcpu() }.state(), "offline");
         assert_eq!(Vcpu { running: true, ..vcpu() }.state(), "running");
         assert_eq!(Vcpu { blocked: false, ..vcpu() }.state(), "ready");
     }
 
     #[test]
-    fn the_page_leads_back_to_the_domain() {
+    fn the_page_links_back_to_the_domain() {
         let domain = Link::new(HOSTILE, "/xend/domain/x");
         let page =
             VcpuPage { crumbs: crumbs(&["xend", "domain", "x"]), domain, vcpus: vec![vcpu()] }

@@ -1,34 +1,29 @@
-//! Virtual networks.
-
-use maud::html;
+//! The pages of virtual networks.
 
 use crate::form;
 use crate::layout::Layout;
 use crate::parts::{Fact, Link, fact_table, preformatted};
+use maud::html;
 
 /// The page of `/xend/vnet`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VnetList {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// The list's own URL or path, where its forms lead.
+    /// The page's URL or path, the target of its form.
     pub url: String,
-    /// The networks by their ids, in order.
+    /// Links with the ids of the networks.
     pub vnets: Vec<Link>,
 }
 
 /// The page of `/xend/vnet/ID`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VnetPage {
-    /// The way from `/` to this page.
     pub crumbs: Vec<Link>,
-    /// The network's id.
     pub id: String,
-    /// The network's own URL or path, where its form leads.
+    /// The page's URL or path, the target of its form.
     pub href: String,
-    /// What is known of it, in order.
     pub facts: Vec<Fact>,
-    /// The network as an S-expression, laid out for reading.
+    /// The network as a formatted S-expression.
     pub config_text: String,
 }
 
@@ -41,7 +36,7 @@ impl VnetList {
             section.card aria-labelledby="vnets" {
                 h2 #vnets { "Virtual networks" }
                 @if self.vnets.is_empty() {
-                    p { "No vnets." }
+                    p { "No virtual networks." }
                 } @else {
                     ul {
                         @for vnet in &self.vnets {
@@ -51,10 +46,10 @@ impl VnetList {
                 }
             }
             section.card aria-labelledby="create" {
-                h2 #create { "Create a vnet" }
+                h2 #create { "New virtual network" }
                 form method="post" action=(self.url) enctype="multipart/form-data" {
                     (form::configuration("", EXAMPLE, 5))
-                    (form::button("create", "Create vnet"))
+                    (form::button("create", "Create"))
                 }
             }
         };
@@ -67,7 +62,7 @@ impl VnetPage {
     /// The whole document.
     pub fn render(&self) -> String {
         let body = html! {
-            section.card aria-label="What it is" { (fact_table(&self.facts)) }
+            section.card aria-label="Properties" { (fact_table(&self.facts)) }
             section.card aria-labelledby="configuration" {
                 h2 #configuration { "Configuration" }
                 (preformatted(&self.config_text))
@@ -90,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_links_and_creates() {
+    fn the_list_has_links_and_a_form() {
         let page = list(vec![Link::new("1", "/xend/vnet/1"), Link::new(HOSTILE, HOSTILE)]);
         assert_document(&page);
         assert!(page.contains(r#"<li><a href="/xend/vnet/1">Vnet 1</a></li>"#), "{page}");
@@ -99,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_says_so() {
-        assert!(list(vec![]).contains("No vnets."));
+    fn an_empty_list_has_a_message() {
+        assert!(list(vec![]).contains("No virtual networks."));
     }
 
     #[test]
-    fn a_vnet_can_be_deleted() {
+    fn a_vnet_has_a_delete_button() {
         let page = VnetPage {
             crumbs: crumbs(&["xend", "vnet", HOSTILE]),
             id: HOSTILE.into(),

@@ -1,4 +1,4 @@
-// A daemon on a simulated host, and what a test asks of it beside its client.
+// A daemon on a simulated host, with HTTP requests of another client.
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// What Xen Orchestra's client does with the daemon: node xen_api.mjs PATH-OF-XEND
+// Drives Xen Orchestra's client: node xen_api.mjs PATH-OF-XEND
 
 import assert from 'node:assert/strict'
 import { createClient } from 'xen-api'
@@ -7,12 +7,12 @@ import { Daemon } from './daemon.mjs'
 const MIB = 1024 * 1024
 const MAC = '00:16:3e:12:34:56'
 
-// Beyond this, something that should have happened has not.
+// Time limit for an expected event.
 const PATIENCE = 20_000
 
 const step = name => console.log(`ok ${name}`)
 
-// The object that satisfies `test`, as soon as an event has brought it.
+// The object that satisfies `test`, once an event has reported it.
 function until(xapi, what, test) {
   const found = () => Object.values(xapi.objects.all).find(test)
   return new Promise((resolve, reject) => {
@@ -37,7 +37,7 @@ function until(xapi, what, test) {
   })
 }
 
-// The client reads an empty string as undefined if its type is said, and libxen (C) needs it said.
+// The client reads an empty string with a type as undefined; libxen (C) needs the type.
 const nothing = value => assert.equal(value ?? '', '')
 
 const vm = (name, state) => object =>
@@ -76,7 +76,7 @@ async function session(daemon) {
   }
   step(`all ${all.length} objects of ${types.size} classes`)
 
-  // Another client makes a domain.
+  // Another client creates a domain.
   const config = `(vm (name web) (memory 64) (image (linux (kernel /boot/vmlinuz))) (device (vif (mac ${MAC}) (bridge xenbr0))))`
   await daemon.post('/xend/domain', { op: 'create', config })
   const made = await until(xapi, 'a new VM', vm('web', 'Paused'))
@@ -111,7 +111,8 @@ async function session(daemon) {
   await assert.rejects(xapi.call('VM.no_such', ref), { code: 'MESSAGE_METHOD_UNKNOWN', params: ['VM.no_such'] })
   step('errors have codes and parameters')
 
-  // Tasks, whose ends events tell of. The client's own callAsync wants XML in a task's result, which xend's never was.
+  // Tasks, with events at their ends. The client's own callAsync expects XML in a task's result,
+  // which xend never sent.
   const ended = async (method, ...args) => {
     const task = await xapi.call(`Async.${method}`, ...args)
     return until(xapi, method, object => object.$ref === task && object.status !== 'pending')
@@ -139,7 +140,7 @@ async function session(daemon) {
   step('logout')
 }
 
-// What the client complains of is wrong, too: it goes on without what it could not read.
+// Complaints of the client are failures, too: it ignores values that it cannot read.
 const complaints = []
 console.warn = (...words) => complaints.push(words.map(String).join(' '))
 
@@ -155,5 +156,5 @@ try {
 }
 const status = await daemon.stop()
 assert.equal(status, 0, 'the daemon did not stop as it should')
-// A client that was disconnected while it waits for an event holds the process.
+// A disconnected client that waits for an event keeps the process alive.
 process.exit(failed === undefined ? 0 : 1)

@@ -1,4 +1,4 @@
-//! What the suite needs of a backend.
+//! Backends under test.
 
 use crate::expected::Stage;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use xend::backend::sim::{Sim, SimSettings};
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::{DomainConfig, Uuid};
 use xend::core::op::DomainOp;
-use xend::core::ports::Hypervisor;
+use xend::core::ports::{Entropy as _, Hypervisor};
 use xend::os::{OsEntropy, SystemClock};
 use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 
 /// A host with an engine on it.
 pub(crate) struct Host {
@@ -23,45 +23,45 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// A file that can be written to.
+    /// A path for a new file.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 }
 
-/// How long the hypervisor may take on a machine that is not slow.
+/// Time limit of hypervisor calls, unless the machine is slow.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A hypervisor that is to keep the contract.
+/// A backend that must keep the contract.
 pub(crate) trait Backend: Sync {
-    /// A host where nothing runs but Domain-0.
+    /// A host on which only Domain-0 runs.
     fn host(&self) -> impl Future<Output = Host> + Send;
 
-    /// A guest that has at most 256 MiB, with two VCPUs, a disk `xvda` and a network interface,
-    /// which runs until it is asked to stop and can be stopped by a crash.
+    /// A guest with at most 256 MiB, two VCPUs, a disk `xvda` and a network interface. It runs
+    /// until it is told to shut down or to crash.
     fn guest(&self, name: &str) -> DomainConfig;
 
-    /// A device that can be plugged into it.
+    /// A disk that can be attached to the guest.
     fn spare_disk(&self) -> &'static str;
 
-    /// How long is waited for what comes by itself.
+    /// Time limit for changes that the guest makes by itself.
     fn patience(&self) -> Duration;
 
-    /// Cases that this backend cannot pass, each with the reason: `operation state`.
+    /// Cases `operation state` that this backend cannot pass, with the reasons.
     fn exceptions(&self) -> &'static [(&'static str, &'static str)];
 
-    /// Whether a run that has to be short skips an operation in a state.
+    /// Whether a short run skips an operation in a state.
     fn skips(&self, _op: &DomainOp, _stage: Stage) -> bool {
         false
     }
 
-    /// Whether it skips the CPU pools.
+    /// Whether a short run skips CPU pools.
     fn skips_pools(&self) -> bool {
         false
     }
 }
 
-/// The simulated host, with guests that are quick.
+/// The simulator, with fast guests.
 pub(crate) struct Simulator;
 
 impl Backend for Simulator {
@@ -78,23 +78,22 @@ impl Backend for Simulator {
             destroy: quick,
             ..SimSettings::default()
         };
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let sim =
-            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
+        let clock = Arc::new(SystemClock);
+        let entropy = Arc::new(OsEntropy);
+        let sim = Sim::open(&dir.path().join("sim"), settings, clock, entropy).unwrap();
         let engine = engine(dir.path(), Arc::new(sim), LIMIT).await;
         Host { engine, dir }
     }
 
     fn guest(&self, name: &str) -> DomainConfig {
         let text = format!(
-            "(vm (name {name}) (memory 64) (maxmem 256) (vcpus 2) (on_poweroff preserve) (on_crash preserve) \
-             (image (linux (kernel /boot/vmlinuz))) (device (vbd (uname phy:/dev/vg0/{name}) (dev xvda) (mode w))) \
+            "(vm (name {name}) (memory 64) (maxmem 256) (vcpus 2) \
+             (on_poweroff preserve) (on_crash preserve) \
+             (image (linux (kernel /boot/vmlinuz))) \
+             (device (vbd (uname phy:/dev/vg0/{name}) (dev xvda) (mode w))) \
              (device (vif)))"
         );
-        let mut config =
-            read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
-        config.uuid = Some(Uuid::new_v4());
-        config
+        parsed(&text)
     }
 
     fn spare_disk(&self) -> &'static str {
@@ -110,20 +109,27 @@ impl Backend for Simulator {
     }
 }
 
+fn parsed(text: &str) -> DomainConfig {
+    let mut config = read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
+    config.uuid = Some(new_uuid());
+    config
+}
+
 async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>, hypervisor_limit: Duration) -> Engine {
     let clock = Arc::new(SystemClock);
     let entropy = Arc::new(OsEntropy);
     let store = Arc::new(DirStore::open(dir).unwrap());
-    let courier = Arc::new(TcpCourier::new(hypervisor_limit));
-    let outside = Outside { hypervisor, store, courier, clock, entropy };
+    let transport = Arc::new(TcpTransport::new(hypervisor_limit));
+    let outside = EnginePorts { hypervisor, store, transport, clock, entropy };
     let settings = Settings { hypervisor_limit, dump_dir: dir.to_owned(), ..Settings::default() };
     Engine::start(outside, settings).await.unwrap()
 }
 
-/// The Xen of this host: for the lane in `tests/xen`, in whose Domain-0 the suite runs.
-/// `XEND_GUEST` is the kernel of a small guest that obeys the toolstack. Its devices are made of
-/// what takes the hotplug scripts least time. `XEND_LIMIT` is how many seconds the hypervisor may
-/// take, on a slow machine; `XEND_CONTRACT=core` asks for a short run.
+/// Xen on this host: `tests/xen` runs the contract in Domain-0 of a virtual machine.
+///
+/// `XEND_GUEST` is the kernel of a small guest that obeys the toolstack. Its devices are those with
+/// the fastest hotplug scripts. `XEND_LIMIT` is the limit of hypervisor calls in seconds, for slow
+/// machines. `XEND_CONTRACT=core` selects a short run.
 #[cfg(feature = "xen")]
 pub(crate) struct RealXen {
     guest: String,
@@ -134,14 +140,14 @@ pub(crate) struct RealXen {
 
 #[cfg(feature = "xen")]
 impl RealXen {
-    /// `None` where there is no Xen to be tried.
+    /// `None` unless `XEND_GUEST` is set.
     pub(crate) fn here() -> Option<Self> {
         let guest = std::env::var("XEND_GUEST").ok()?;
         let limit = std::env::var("XEND_LIMIT").ok().and_then(|seconds| seconds.parse().ok());
         let limit = limit.map_or(LIMIT, Duration::from_secs);
         Some(Self {
             guest,
-            xen: xend::backend::libxl::Xen::open(limit, None).unwrap(),
+            xen: xend::backend::libxl::Xen::open(limit, None, Arc::new(SystemClock)).unwrap(),
             limit,
             core_only: std::env::var("XEND_CONTRACT").is_ok_and(|part| part == "core"),
         })
@@ -158,14 +164,13 @@ impl Backend for RealXen {
     fn guest(&self, name: &str) -> DomainConfig {
         let kernel = &self.guest;
         let text = format!(
-            "(vm (name {name}) (memory 8) (maxmem 256) (vcpus 2) (on_poweroff preserve) (on_crash preserve) \
-             (image (linux (kernel {kernel}))) (device (vbd (uname phy:/dev/loop6) (dev xvda) (mode w!))) \
+            "(vm (name {name}) (memory 8) (maxmem 256) (vcpus 2) \
+             (on_poweroff preserve) (on_crash preserve) \
+             (image (linux (kernel {kernel}))) \
+             (device (vbd (uname phy:/dev/loop6) (dev xvda) (mode w!))) \
              (device (vif (bridge xenbr0) (script /lane/quick))))"
         );
-        let mut config =
-            read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
-        config.uuid = Some(Uuid::new_v4());
-        config
+        parsed(&text)
     }
 
     fn spare_disk(&self) -> &'static str {
@@ -178,14 +183,13 @@ impl Backend for RealXen {
 
     fn exceptions(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            ("mem_target_set Dom0", "the lane's Domain-0 has its root in memory"),
-            ("maxmem_set Dom0", "the lane's Domain-0 has its root in memory"),
-            ("dump Paused", "a paravirtual guest that never ran has not said where its memory is"),
+            ("mem_target_set Dom0", "the root file system of this Domain-0 is in its memory"),
+            ("maxmem_set Dom0", "the root file system of this Domain-0 is in its memory"),
+            ("dump Paused", "a paravirtual guest that never ran has not published its memory map"),
         ]
     }
 
-    /// Emulated Xen has been seen to stand still on a slow machine when one of its two CPUs was
-    /// taken out of a pool.
+    /// Emulated Xen hung on a slow machine when one of its two CPUs was removed from a pool.
     fn skips_pools(&self) -> bool {
         self.core_only
     }
@@ -205,4 +209,9 @@ impl Backend for RealXen {
         );
         self.core_only && !(core && matches!(stage, Stage::Halted | Stage::Paused | Stage::Running))
     }
+}
+
+/// A random UUID.
+pub(crate) fn new_uuid() -> Uuid {
+    OsEntropy.uuid()
 }

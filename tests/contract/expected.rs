@@ -1,12 +1,12 @@
-//! What comes of an operation, by the state that a domain is in. Every match is exhaustive: an
-//! operation that is added does not compile before it is placed here.
+//! The result of each operation in each state. Every match is exhaustive: a new operation does not
+//! compile until it has its results here.
 
 use xend::core::error::ErrorKind;
 use xend::core::lifecycle::State;
-use xend::core::model::{DomainRef, ShutdownReason};
+use xend::core::model::{DomainRef, Scheduler, ShutdownReason};
 use xend::core::op::{DomainOp, Query};
 
-/// Where a domain is. Those on the host are managed.
+/// The state of a domain before an operation. Domains on the host are managed, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     Absent,
@@ -31,7 +31,7 @@ pub(crate) const STAGES: [Stage; 8] = [
 ];
 
 impl Stage {
-    /// The state that the engine calls it; none if there is no such domain.
+    /// The engine's name of the state; `None` without a domain.
     pub(crate) fn state(self) -> Option<State> {
         match self {
             Stage::Absent => None,
@@ -45,12 +45,12 @@ impl Stage {
     }
 }
 
-/// What comes of an operation.
+/// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// It is done, and the domain is there afterwards.
+    /// It succeeds, and the domain is in this state afterwards.
     Then(Stage),
-    /// It is refused, and nothing has changed.
+    /// It is refused and changes nothing.
     Refused(ErrorKind),
 }
 
@@ -83,12 +83,12 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
         },
         DomainOp::Shutdown(_) => match stage {
             Running => Then(Off),
-            // It obeys when it runs again; it has stopped already.
+            // A paused guest obeys when it runs again; the others have stopped already.
             Paused | Crashed | Off => Then(stage),
             Dom0 => DENIED,
             Absent | Halted | Suspended => CONFLICT,
         },
-        // A setting holds wherever the domain is.
+        // A setting can be changed in every state.
         DomainOp::MoveToPool(_) if stage == Dom0 => DENIED,
         DomainOp::Rename(_)
         | DomainOp::SetSedf(_)
@@ -167,13 +167,13 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
                 CONFLICT
             }
         }
-        // To where nobody listens.
+        // To a closed port.
         DomainOp::Migrate { .. } => match stage {
             Running => Refused(ErrorKind::Invalid),
             Dom0 => DENIED,
             Absent | Halted | Suspended | Paused | Crashed | Off => CONFLICT,
         },
-        // From a host that breaks off.
+        // From a host that fails.
         DomainOp::Arrive(_) => {
             if stage == Halted {
                 Refused(ErrorKind::Backend)
@@ -186,7 +186,7 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
             Dom0 => DENIED,
             Absent | Halted | Suspended => CONFLICT,
         },
-        // A disk that is no CD-ROM drive; Domain-0 has none.
+        // The disk is no CD-ROM drive. Domain-0 has no disk.
         DomainOp::ConfigureDevice { .. } => {
             if stage == Dom0 {
                 CONFLICT
@@ -204,7 +204,7 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
     }
 }
 
-/// Whether a question is answered.
+/// Whether a query is answered.
 pub(crate) fn answered(query: &Query, stage: Stage) -> Result<(), ErrorKind> {
     let there = if stage == Absent { Err(ErrorKind::NotFound) } else { Ok(()) };
     match query {
@@ -234,9 +234,8 @@ pub(crate) fn answered(query: &Query, stage: Stage) -> Result<(), ErrorKind> {
     }
 }
 
-/// One of each question.
+/// One of each query.
 pub(crate) fn queries(domain: &DomainRef) -> Vec<Query> {
-    use xend::core::model::Scheduler;
     vec![
         Query::Domains,
         Query::Domain(domain.clone()),

@@ -1,8 +1,7 @@
-//! One contract for every backend: each operation in each state of a domain's life, and what comes
-//! of it.
+//! The contract of every backend: the result of each operation in each state of a domain.
 //!
-//! A backend says how to get a fresh host with an engine on it, what its guests are made of, and
-//! how long it may take. The simulator passes it here; real Xen is another [`Backend`].
+//! A [`Backend`](backend::Backend) makes hosts with an engine and configurations of guests. The
+//! simulator passes the contract here, real Xen in `tests/xen`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,26 +11,28 @@
 
 mod backend;
 mod expected;
-mod suite;
+mod host;
+mod operations;
+mod trial;
 
 use backend::Simulator;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_question_and_operation_in_every_state() {
-    suite::operations(&Simulator).await;
+async fn every_query_and_operation_in_every_state() {
+    operations::operations(&Simulator).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_change_of_the_host() {
-    suite::host(&Simulator).await;
+    host::host(&Simulator).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn domains_are_destroyed_while_others_are_looked_at() {
-    suite::destroys(&Simulator, 40).await;
+async fn domains_are_destroyed_while_queries_run() {
+    operations::destroys_during_queries(&Simulator, 40).await;
 }
 
-/// All of it on real Xen, one after the other: there is one host.
+/// The whole contract on real Xen, one part after the other on the one host.
 #[cfg(feature = "xen")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_real_xen() {
@@ -39,11 +40,11 @@ async fn on_real_xen() {
         println!("Skipped: XEND_GUEST is not set, see tests/xen");
         return;
     };
-    suite::host(&xen).await;
+    host::host(&xen).await;
     println!("\nok every change of the host");
     for tens in 1..=3 {
-        suite::destroys(&xen, 10).await;
-        println!("ok domains are destroyed while others are looked at, {tens} times ten");
+        operations::destroys_during_queries(&xen, 10).await;
+        println!("ok domains are destroyed while queries run, {tens} times ten");
     }
-    suite::operations(&xen).await;
+    operations::operations(&xen).await;
 }

@@ -1,4 +1,4 @@
-//! `xend sxp` and `xend check`, for people who write configurations.
+//! `xend sxp`, `xend check` and `xend keys`.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -28,9 +28,9 @@ fn expressions_are_printed_one_a_line() {
         (Some(0), "(a b 'c d')\ne\n".into(), String::new())
     );
     assert_eq!(xend(&["sxp"], ""), (Some(0), String::new(), String::new()));
-    let (status, out, said) = xend(&["sxp"], "(a)\n (b");
+    let (status, out, stderr) = xend(&["sxp"], "(a)\n (b");
     assert_eq!(
-        (status, out.as_str(), said.as_str()),
+        (status, out.as_str(), stderr.as_str()),
         (Some(1), "(a)\n", "-:2:4: unexpected EOF\n")
     );
     let dir = tempfile::tempdir().unwrap();
@@ -41,8 +41,9 @@ fn expressions_are_printed_one_a_line() {
         xend(&["sxp", file], ""),
         (Some(1), "a\n".into(), format!("{file}:1:3: syntax error: )\n"))
     );
-    let (status, _, said) = xend(&["sxp", "/nonexistent"], "");
-    assert!(status == Some(1) && said.starts_with("xend: Cannot read /nonexistent: "), "{said}");
+    let (status, _, stderr) = xend(&["sxp", "/nonexistent"], "");
+    assert_eq!(status, Some(1));
+    assert!(stderr.starts_with("xend: Cannot read /nonexistent: "), "{stderr}");
 }
 
 #[test]
@@ -57,21 +58,21 @@ fn configurations_are_checked_and_explained() {
         "good",
         "(vm (name a) (memory 64) (image (linux (kernel /k) (root /dev/sda1))) (device (vfb (vncpasswd geheim))))",
     );
-    let (status, out, said) = xend(&["check", &good], "");
-    assert_eq!((status, said.as_str()), (Some(0), ""));
+    let (status, out, stderr) = xend(&["check", &good], "");
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(
         out.contains("(maxmem 64)")
             && out.contains("(args 'root=/dev/sda1')")
             && !out.contains("geheim"),
         "{out}"
     );
-    // What it prints is a configuration again.
+    // The output is a configuration, too.
     let again = file("again", &out);
     assert_eq!(xend(&["check", &again], "").1, out);
     let bad = file("bad", "(vm\n  (name 'a b')\n  (memory 64))");
-    let (status, out, said) = xend(&["check", &good, &bad], "");
+    let (status, out, stderr) = xend(&["check", &good, &bad], "");
     assert!(status == Some(1) && out.contains("(name a)"));
-    assert!(said.starts_with(&format!("{bad}:2:9: name: Invalid VM Name")), "{said}");
+    assert!(stderr.starts_with(&format!("{bad}:2:9: name: Invalid VM Name")), "{stderr}");
 }
 
 /// A file in a directory, and its path.
@@ -82,7 +83,7 @@ fn file(dir: &tempfile::TempDir, name: &str, text: &str) -> String {
 }
 
 #[test]
-fn what_is_probably_not_meant_is_warned_of() {
+fn probable_mistakes_are_warnings() {
     let dir = tempfile::tempdir().unwrap();
     for (text, wanted) in [
         (
@@ -112,15 +113,15 @@ fn what_is_probably_not_meant_is_warned_of() {
         ),
         (
             "(vm (name a) (memory 64) (image (hvm)))\n(vm (name b) (memory 64))",
-            "2:1: the first expression is the configuration, this and what follows is ignored",
+            "2:1: only the first expression is used, this and the rest are ignored",
         ),
     ] {
         let path = file(&dir, "config", text);
-        let (status, out, said) = xend(&["check", &path], "");
-        assert_eq!((status, said), (Some(0), format!("{path}:{wanted}\n")), "{text}");
+        let (status, out, stderr) = xend(&["check", &path], "");
+        assert_eq!((status, stderr), (Some(0), format!("{path}:{wanted}\n")), "{text}");
         assert!(out.contains("(memory 64)"), "{out}");
-        let (status, _, said) = xend(&["check", "--strict", &path], "");
-        assert_eq!((status, said), (Some(1), format!("{path}:{wanted}\n")), "{text}");
+        let (status, _, stderr) = xend(&["check", "--strict", &path], "");
+        assert_eq!((status, stderr), (Some(1), format!("{path}:{wanted}\n")), "{text}");
     }
     let good = file(&dir, "config", "(vm (name a) (memory 64) (image (linux (kernel /k))))");
     assert_eq!(xend(&["check", "--strict", &good], "").0, Some(0));
@@ -137,9 +138,9 @@ fn other_forms_of_configurations_are_named() {
         ("<?xml version='1.0'?>\n<domain type='xen'/>\n", "1:1: this is libvirt's XML"),
     ] {
         let path = file(&dir, "config", text);
-        let (status, out, said) = xend(&["check", &path], "");
+        let (status, out, stderr) = xend(&["check", &path], "");
         assert_eq!((status, out.as_str()), (Some(1), ""));
-        assert!(said.starts_with(&format!("{path}:{wanted}")), "{said}");
+        assert!(stderr.starts_with(&format!("{path}:{wanted}")), "{stderr}");
     }
 }
 
@@ -147,12 +148,12 @@ fn other_forms_of_configurations_are_named() {
 fn recorded_configurations_pass() {
     let recorded = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("sexpr-fixtures/store/xend-4.1-pv.sxp");
-    let (status, _, said) = xend(&["check", "--strict", recorded.to_str().unwrap()], "");
-    assert_eq!((status, said.as_str()), (Some(0), ""));
+    let (status, _, stderr) = xend(&["check", "--strict", recorded.to_str().unwrap()], "");
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
-fn a_configuration_of_any_size_is_explained_and_a_reader_may_leave() {
+fn configurations_of_any_size_are_explained_and_closed_pipes_are_no_error() {
     let dir = tempfile::tempdir().unwrap();
     let many = "(a 1) ".repeat(100_000);
     let text = format!(
@@ -160,8 +161,8 @@ fn a_configuration_of_any_size_is_explained_and_a_reader_may_leave() {
         "x".repeat(3 << 20)
     );
     let path = file(&dir, "large", &text);
-    let (status, out, said) = xend(&["check", &path], "");
-    assert_eq!((status, said.as_str()), (Some(0), ""));
+    let (status, out, stderr) = xend(&["check", &path], "");
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
     assert!(out.len() > text.len() / 2, "{}", out.len());
     for command in ["check", "sxp"] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_xend"))
@@ -170,7 +171,7 @@ fn a_configuration_of_any_size_is_explained_and_a_reader_may_leave() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // head has seen enough.
+        // As `head` does.
         drop(child.stdout.take());
         let done = child.wait_with_output().unwrap();
         assert_eq!(
@@ -179,7 +180,7 @@ fn a_configuration_of_any_size_is_explained_and_a_reader_may_leave() {
             "{command}"
         );
     }
-    // Nor is it a failure of ours if nobody reads what is wrong.
+    // Standard error may be closed, too.
     let bad = file(&dir, "bad", "(vm");
     let mut child = Command::new(env!("CARGO_BIN_EXE_xend"))
         .args(["check", &bad])
@@ -195,8 +196,13 @@ fn a_configuration_of_any_size_is_explained_and_a_reader_may_leave() {
 fn every_key_of_the_configuration_is_listed() {
     let (status, out, _) = xend(&["keys"], "");
     assert_eq!(status, Some(0));
-    for line in ["(xend-port 8000)  its port", "(dom0-min-mem 196)  ", "(vnc-tls)  has no effect: "]
-    {
+    for line in [
+        "(xend-port 8000)  The TCP port for HTTP.",
+        "(dom0-min-mem 196)  ",
+        "(vnc-tls)  has no effect: ",
+    ] {
         assert!(out.lines().any(|found| found.starts_with(line)), "{line}: {out}");
     }
+    let (status, out, _) = xend(&["keys", "--sample"], "");
+    assert_eq!((status, out.as_str()), (Some(0), include_str!("../../dist/xend-config.sxp")));
 }

@@ -1,18 +1,18 @@
-//! What libvirt 0.10.2's xend driver sends for each of virsh's commands, in the pieces that it
-//! sends it in, and what it reads of the answer.
+//! virsh with the xend driver of libvirt 0.10.2: the requests of each command in the pieces in
+//! which libvirt sends them, and the parts of the answers that it reads.
 
 use crate::http_support::{Answer, Daemon, GENEROUS, encoded};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use xend::sxp::Sxp;
 
-/// The most that libvirt takes of a body.
-const MOST: usize = 262_144;
+/// libvirt's limit of a body, in bytes.
+const MAX_BODY: usize = 262_144;
 
 struct Virsh<'a>(&'a Daemon);
 
 impl Virsh<'_> {
-    /// One connection a request, written in small pieces, read to its end.
+    /// Sends a request in small pieces on a connection of its own and reads the whole answer.
     fn request(&self, method: &str, path: &str, body: &str) -> Answer {
         let mut stream = TcpStream::connect(self.0.tcp).unwrap();
         stream.set_read_timeout(Some(GENEROUS)).unwrap();
@@ -54,15 +54,15 @@ impl Virsh<'_> {
         let head = String::from_utf8_lossy(&raw).into_owned().to_ascii_lowercase();
         assert!(
             head.contains(&format!("\r\ncontent-length: {}\r\n", answer.body.len())),
-            "one blank after the colon"
+            "a single blank after the colon"
         );
-        assert!(answer.body.len() <= MOST && !answer.body.contains(&0));
+        assert!(answer.body.len() <= MAX_BODY && !answer.body.contains(&0));
         answer
     }
 
     fn get(&self, path: &str) -> Answer {
         let answer = self.request("GET", path, "");
-        assert!(!answer.body.is_empty(), "{path}: GET needs a body");
+        assert!(!answer.body.is_empty(), "{path}: libvirt expects a body");
         answer
     }
 
@@ -71,7 +71,7 @@ impl Virsh<'_> {
         self.request("POST", path, &form.iter().map(field).collect::<Vec<_>>().join("&"))
     }
 
-    fn good(&self, name: &str, form: &[(&str, &str)]) {
+    fn succeed(&self, name: &str, form: &[(&str, &str)]) {
         let answer = self.post(&format!("/xend/domain/{name}"), form);
         let text = answer.text();
         assert!([200, 201, 202].contains(&answer.code), "{form:?}: {} {text}", answer.status());
@@ -81,8 +81,8 @@ impl Virsh<'_> {
         );
     }
 
-    /// A failure whose text virsh shows: 500 or 404.
-    fn bad(&self, name: &str, form: &[(&str, &str)]) -> String {
+    /// An operation that fails with 500 or 404, for which virsh shows the text.
+    fn fail(&self, name: &str, form: &[(&str, &str)]) -> String {
         let answer = self.post(&format!("/xend/domain/{name}"), form);
         assert!([500, 404].contains(&answer.code), "{form:?}: {}", answer.status());
         answer.text()
@@ -109,8 +109,8 @@ impl Virsh<'_> {
         list.as_list().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
-    /// The state as libvirt works it out: the first of these letters; no letters and status 0 is
-    /// shut off.
+    /// The state as libvirt derives it: the first of these letters in the flags. No letter and
+    /// status 0 mean shut off.
     fn state(&self, name: &str) -> char {
         let domain = self.domain(name);
         let letters = domain.value("state").and_then(Sxp::as_str).unwrap_or("").to_owned();
@@ -123,18 +123,18 @@ impl Virsh<'_> {
 
 const UUID: &str = "596a5d21-71f4-8fb2-e068-e2386a5c413e";
 
-/// As libvirt writes it: no `vcpu_avail`, single quotes, everything but the image before the
-/// devices.
+/// A configuration as libvirt writes it: without `vcpu_avail`, with single quotes, devices last.
 fn config(name: &str) -> String {
     format!(
-        "(vm (name '{name}') (memory 128) (maxmem 256) (vcpus 2) (uuid '{UUID}') (on_poweroff 'destroy') \
-         (on_reboot 'restart') (on_crash 'destroy') (image (linux (kernel '/boot/vmlinuz') (args 'root=/dev/xvda1'))) \
+        "(vm (name '{name}') (memory 128) (maxmem 256) (vcpus 2) (uuid '{UUID}') \
+         (on_poweroff 'destroy') (on_reboot 'restart') (on_crash 'destroy') \
+         (image (linux (kernel '/boot/vmlinuz') (args 'root=/dev/xvda1'))) \
          (device (vbd (dev 'xvda') (uname 'phy:/dev/vg0/{name}') (mode 'w'))) \
          (device (vif (mac '00:16:3e:01:02:03') (bridge 'xenbr0') (script 'vif-bridge'))))"
     )
 }
 
-/// What `virsh -c http://...` does first.
+/// Connects like `virsh -c http://...`.
 fn open(daemon: &Daemon) -> Virsh<'_> {
     drop(TcpStream::connect(daemon.tcp).unwrap());
     let virsh = Virsh(daemon);
@@ -159,16 +159,16 @@ fn open(daemon: &Daemon) -> Virsh<'_> {
 
 fn running(daemon: &Daemon) -> Virsh<'_> {
     let virsh = open(daemon);
-    virsh.good("", &[("op", "create"), ("config", &config("web"))]);
+    virsh.succeed("", &[("op", "create"), ("config", &config("web"))]);
     virsh.domain("web");
-    virsh.good("web", &[("op", "wait_for_devices")]);
-    virsh.good("web", &[("op", "unpause")]);
+    virsh.succeed("web", &[("op", "wait_for_devices")]);
+    virsh.succeed("web", &[("op", "unpause")]);
     daemon.until("the guest boots", |daemon| daemon.value("web", "online_vcpus") == "2");
     virsh
 }
 
 #[test]
-fn version_list_and_lookups() {
+fn version_list_and_lookup_commands() {
     let daemon = Daemon::start(&[]);
     let virsh = running(&daemon);
     let node = virsh.get("/xend/node/").sxp();
@@ -180,13 +180,13 @@ fn version_list_and_lookups() {
     for path in [domid.as_str(), UUID, "web"] {
         assert_eq!(virsh.text(path, "uuid"), UUID);
     }
-    // A name goes into the path as it is.
+    // libvirt puts a name into the path unescaped.
     let odd = virsh.request("GET", "/xend/domain/my dom?detail=1", "");
     assert_eq!((odd.code, odd.text().as_str()), (404, "No such domain my dom"));
 }
 
 #[test]
-fn dominfo_and_dumpxml() {
+fn dominfo_dumpxml_and_vcpuinfo_commands() {
     let daemon = Daemon::start(&[]);
     let virsh = running(&daemon);
     let domain = virsh.domain("web");
@@ -232,15 +232,15 @@ fn dominfo_and_dumpxml() {
 }
 
 #[test]
-fn cpus_memory_and_scheduler() {
+fn cpu_memory_and_scheduler_commands() {
     let daemon = Daemon::start(&[]);
     let virsh = running(&daemon);
-    virsh.good("web", &[("op", "pincpu"), ("vcpu", "1"), ("cpumap", "2,3")]);
+    virsh.succeed("web", &[("op", "pincpu"), ("vcpu", "1"), ("cpumap", "2,3")]);
     assert!(virsh.get("/xend/domain/web?op=vcpuinfo").text().contains("(cpumap (2 3))"));
-    virsh.good("web", &[("op", "set_vcpus"), ("vcpus", "1")]);
+    virsh.succeed("web", &[("op", "set_vcpus"), ("vcpus", "1")]);
     assert_eq!(virsh.text("web", "vcpu_avail"), "1");
-    virsh.good("web", &[("op", "mem_target_set"), ("target", "200")]);
-    virsh.good("web", &[("op", "maxmem_set"), ("memory", "300")]);
+    virsh.succeed("web", &[("op", "mem_target_set"), ("target", "200")]);
+    virsh.succeed("web", &[("op", "maxmem_set"), ("memory", "300")]);
     assert_eq!(
         (virsh.text("web", "memory"), virsh.text("web", "maxmem")),
         ("200".into(), "300".into())
@@ -250,69 +250,73 @@ fn cpus_memory_and_scheduler() {
         virsh.get("/xend/node/").sxp().value("xen_scheduler").unwrap().as_str(),
         Some("credit")
     );
-    virsh.good("web", &[("op", "domain_sched_credit_set"), ("weight", "512"), ("cap", "50")]);
+    virsh.succeed("web", &[("op", "domain_sched_credit_set"), ("weight", "512"), ("cap", "50")]);
     assert_eq!(
         (virsh.text("web", "cpu_weight"), virsh.text("web", "cpu_cap")),
         ("512".into(), "50".into())
     );
-    assert!(virsh.bad("web", &[("op", "set_vcpus"), ("vcpus", "9")]).contains("out of range"));
+    assert!(virsh.fail("web", &[("op", "set_vcpus"), ("vcpus", "9")]).contains("out of range"));
 }
 
 #[test]
-fn suspend_resume_shutdown_destroy() {
+fn suspend_resume_shutdown_and_destroy_commands() {
     let daemon = Daemon::start(&[]);
     let virsh = running(&daemon);
-    virsh.good("web", &[("op", "pause")]);
+    virsh.succeed("web", &[("op", "pause")]);
     assert_eq!(virsh.state("web"), 'p');
-    virsh.good("web", &[("op", "unpause")]);
-    virsh.good("web", &[("op", "shutdown"), ("reason", "poweroff")]);
-    daemon.until("it is gone", |_| virsh.names("") == ["Domain-0"]);
-    assert_eq!(virsh.bad("web", &[("op", "destroy")]), "No such domain web");
-    virsh.good("", &[("op", "create"), ("config", &config("web"))]);
-    virsh.good("web", &[("op", "destroy")]);
-    // Rebooted too soon after its start, it is taken for one that does nothing else.
-    virsh.good("", &[("op", "create"), ("config", &config("web"))]);
-    virsh.good("web", &[("op", "unpause")]);
-    virsh.good("web", &[("op", "shutdown"), ("reason", "reboot")]);
-    daemon.until("it is gone", |_| virsh.names("") == ["Domain-0"]);
+    virsh.succeed("web", &[("op", "unpause")]);
+    virsh.succeed("web", &[("op", "shutdown"), ("reason", "poweroff")]);
+    daemon.until("the domain is gone", |_| virsh.names("") == ["Domain-0"]);
+    assert_eq!(virsh.fail("web", &[("op", "destroy")]), "No such domain web");
+    virsh.succeed("", &[("op", "create"), ("config", &config("web"))]);
+    virsh.succeed("web", &[("op", "destroy")]);
+    // A reboot right after the start is taken for a loop.
+    virsh.succeed("", &[("op", "create"), ("config", &config("web"))]);
+    virsh.succeed("web", &[("op", "unpause")]);
+    virsh.succeed("web", &[("op", "shutdown"), ("reason", "reboot")]);
+    daemon.until("the domain is gone", |_| virsh.names("") == ["Domain-0"]);
 }
 
 #[test]
-fn define_autostart_start_undefine() {
+fn define_autostart_start_and_undefine_commands() {
     let daemon = Daemon::start(&[]);
     let virsh = open(&daemon);
-    virsh.good("", &[("op", "new"), ("config", &config("web"))]);
+    virsh.succeed("", &[("op", "new"), ("config", &config("web"))]);
     assert_eq!(virsh.names("?state=halted"), ["web"]);
     let defined = virsh.domain("web");
-    assert!(defined.value("domid").is_none(), "no domid is what tells an inactive domain");
+    assert!(
+        defined.value("domid").is_none(),
+        "libvirt takes a domain without a domid for inactive"
+    );
     assert_eq!(virsh.state("web"), '0');
-    virsh.good("web", &[("op", "start")]);
+    virsh.succeed("web", &[("op", "start")]);
     assert_eq!(virsh.state("web"), 'b');
     let domid = virsh.text("web", "domid");
-    // autostart: its own answer, with one word changed.
+    // autostart sends the answer back with one word changed.
     let answer = virsh.get("/xend/domain/web?detail=1").text();
     assert!(answer.starts_with("(domain (domid "));
     let flipped = answer.replace("(on_xend_start ignore)", "(on_xend_start start)");
-    virsh.good("", &[("op", "new"), ("config", &flipped)]);
-    assert_eq!(virsh.text("web", "domid"), domid, "it goes on");
-    virsh.good("web", &[("op", "destroy")]);
+    virsh.succeed("", &[("op", "new"), ("config", &flipped)]);
+    assert_eq!(virsh.text("web", "domid"), domid, "the domain runs on");
+    virsh.succeed("web", &[("op", "destroy")]);
     assert_eq!(virsh.text(UUID, "on_xend_start"), "start");
-    // What libvirt looks for to tell whether a domain is persistent.
+    // libvirt looks for this directory to tell whether a domain is persistent.
     assert!(daemon.dir.path().join("state/domains").join(UUID).is_dir());
-    virsh.good(UUID, &[("op", "delete")]);
+    virsh.succeed(UUID, &[("op", "delete")]);
     assert_eq!(virsh.get("/xend/domain?state=halted").text(), "()");
 }
 
 #[test]
-fn save_dump_restore_migrate() {
-    let (daemon, other) = (Daemon::start(&[]), Daemon::start(&["--relocation", "127.0.0.1:0"]));
+fn save_dump_restore_and_migrate_commands() {
+    let daemon = Daemon::start(&[]);
+    let other = Daemon::start(&["--relocation", "127.0.0.1:0"]);
     let virsh = running(&daemon);
     let path = |name: &str| daemon.dir.path().join(name).to_str().unwrap().to_owned();
-    virsh.good("web", &[("op", "dump"), ("file", &path("core")), ("live", "0"), ("crash", "0")]);
+    virsh.succeed("web", &[("op", "dump"), ("file", &path("core")), ("live", "0"), ("crash", "0")]);
     assert!(std::fs::metadata(path("core")).unwrap().len() > 128 << 20);
-    virsh.good("web", &[("op", "save"), ("file", &path("saved"))]);
+    virsh.succeed("web", &[("op", "save"), ("file", &path("saved"))]);
     assert_eq!(virsh.names(""), ["Domain-0"]);
-    virsh.good("", &[("op", "restore"), ("file", &path("saved"))]);
+    virsh.succeed("", &[("op", "restore"), ("file", &path("saved"))]);
     assert_eq!(virsh.state("web"), 'b');
     let port = other.relocation.unwrap().port().to_string();
     let form = [
@@ -325,27 +329,30 @@ fn save_dump_restore_migrate() {
         ("change_home_server", "0"),
         ("resource", "0"),
     ];
-    virsh.good("web", &form);
+    virsh.succeed("web", &form);
     assert_eq!(virsh.names(""), ["Domain-0"]);
     assert_eq!(Virsh(&other).state("web"), 'b');
-    virsh.good("", &[("op", "create"), ("config", &config("web"))]);
-    virsh.good("web", &[("op", "unpause")]);
-    virsh.good("web", &[("op", "dump"), ("file", &path("core")), ("live", "1"), ("crash", "1")]);
+    virsh.succeed("", &[("op", "create"), ("config", &config("web"))]);
+    virsh.succeed("web", &[("op", "unpause")]);
+    virsh.succeed("web", &[("op", "dump"), ("file", &path("core")), ("live", "1"), ("crash", "1")]);
     assert_eq!(virsh.names(""), ["Domain-0"]);
 }
 
 #[test]
-fn devices_come_and_go() {
+fn device_commands() {
     let daemon = Daemon::start(&[]);
     let virsh = open(&daemon);
     let hvm = format!(
-        "(vm (name 'web') (memory 128) (maxmem 128) (vcpus 1) (uuid '{UUID}') (image (hvm (kernel '/usr/lib/xen/boot/hvmloader') \
-         (boot c) (device_model '/usr/lib/xen/bin/qemu-dm'))) (device (vbd (dev 'hda:disk') (uname 'phy:/dev/vg0/web') (mode 'w'))) \
+        "(vm (name 'web') (memory 128) (maxmem 128) (vcpus 1) (uuid '{UUID}') \
+         (image (hvm (kernel '/usr/lib/xen/boot/hvmloader') (boot c) \
+         (device_model '/usr/lib/xen/bin/qemu-dm'))) \
+         (device (vbd (dev 'hda:disk') (uname 'phy:/dev/vg0/web') (mode 'w'))) \
          (device (vbd (dev 'hdc:cdrom') (uname 'file:/srv/a.iso') (mode 'r'))))"
     );
-    virsh.good("", &[("op", "create"), ("config", &hvm)]);
-    virsh.good("web", &[("op", "unpause")]);
-    let create = |config: &str| virsh.good("web", &[("op", "device_create"), ("config", config)]);
+    virsh.succeed("", &[("op", "create"), ("config", &hvm)]);
+    virsh.succeed("web", &[("op", "unpause")]);
+    let create =
+        |config: &str| virsh.succeed("web", &[("op", "device_create"), ("config", config)]);
     create("(vbd (dev 'hdb:disk') (uname 'phy:/dev/vg0/data') (mode 'w'))");
     create("(tap (dev 'xvdc') (uname 'tap:aio:/srv/c.img') (mode 'w'))");
     create("(vif (mac '00:16:3e:01:02:04') (bridge 'xenbr0') (script 'vif-bridge') (type ioemu))");
@@ -353,34 +360,34 @@ fn devices_come_and_go() {
     for part in ["phy:/dev/vg0/data", "tap:aio:/srv/c.img", "00:16:3e:01:02:04"] {
         assert!(shown().contains(part), "{part}");
     }
-    // update-device: another medium.
+    // update-device changes the medium.
     let medium = "(vbd (dev 'hdc:cdrom') (uname 'file:/srv/b.iso') (mode 'r'))";
-    virsh.good("web", &[("op", "device_configure"), ("config", medium), ("dev", "5632")]);
+    virsh.succeed("web", &[("op", "device_configure"), ("config", medium), ("dev", "5632")]);
     assert!(shown().contains("file:/srv/b.iso") && !shown().contains("file:/srv/a.iso"));
     // detach-device
     let gone = |class, dev| {
         [("op", "device_destroy"), ("type", class), ("dev", dev), ("force", "0"), ("rm_cfg", "1")]
     };
-    virsh.good("web", &gone("vbd", "832"));
-    virsh.good("web", &gone("tap", "51744"));
+    virsh.succeed("web", &gone("vbd", "832"));
+    virsh.succeed("web", &gone("tap", "51744"));
     assert!(!shown().contains("/dev/vg0/data") && !shown().contains("/srv/c.img"));
-    assert!(virsh.bad("web", &gone("vbd", "832")).contains("Device 832 not connected"));
-    // PCI: the first one makes the device, others change it.
+    assert!(virsh.fail("web", &gone("vbd", "832")).contains("Device 832 not connected"));
+    // The first PCI function creates the device, others change it.
     let pci = |slot: &str, state: &str| {
         format!("(pci (dev (domain 0x0000)(bus 0x01)(slot {slot})(func 0x0))(state '{state}'))")
     };
-    virsh.good("web", &[("op", "device_create"), ("config", &pci("0x1a", "Initialising"))]);
-    virsh.good(
+    virsh.succeed("web", &[("op", "device_create"), ("config", &pci("0x1a", "Initialising"))]);
+    virsh.succeed(
         "web",
         &[("op", "device_configure"), ("config", &pci("0x1b", "Initialising")), ("dev", "0")],
     );
     assert!(shown().contains("(slot 0x1a)") && shown().contains("(slot 0x1b)"));
-    virsh.good(
+    virsh.succeed(
         "web",
         &[("op", "device_configure"), ("config", &pci("0x1a", "Closing")), ("dev", "0")],
     );
     assert!(!shown().contains("(slot 0x1a)") && shown().contains("(slot 0x1b)"));
-    virsh.good(
+    virsh.succeed(
         "web",
         &[("op", "device_configure"), ("config", &pci("0x1b", "Closing")), ("dev", "0")],
     );

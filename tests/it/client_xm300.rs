@@ -1,11 +1,11 @@
-//! What xm 3.0.0 sends for each of its commands, over the unix socket, as its Python sent it, and
-//! what it reads of the answer.
+//! xm 3.0.0: the requests of each command as its Python sent them over the unix socket, and the
+//! parts of the answers that it reads.
 
 use crate::http_support::{Answer, Daemon, Door, ask};
 use std::fmt::Write as _;
 use xend::sxp::Sxp;
 
-/// xm's own `urllib.urlencode`: a blank is `+`, everything else that is odd is `%XX`.
+/// xm's `urllib.urlencode`: a blank becomes `+`, other special characters become `%XX`.
 fn urlencoded(form: &[(&str, &str)]) -> String {
     let quoted = |text: &str| {
         text.bytes().fold(String::new(), |mut out, byte| {
@@ -23,15 +23,14 @@ fn urlencoded(form: &[(&str, &str)]) -> String {
         .join("&")
 }
 
-/// xm, which looks at the status, the type and the body.
+/// xm reads the status, the type and the body.
 struct Xm<'a>(&'a Daemon);
 
 impl Xm<'_> {
     fn request(&self, head: &str, body: &str) -> Answer {
         let request = format!("{head}\r\n\r\n{body}");
         let answer = ask(&Door::Unix(self.0.socket()), request.as_bytes());
-        // An empty body that claims to be an S-expression kills it; one that is compares the whole
-        // header.
+        // xm dies of an empty body with the type of an S-expression. It compares the whole header.
         match answer.header("content-type") {
             None => assert!(answer.body.is_empty(), "{request}: {answer:?}"),
             Some(media) => assert!(
@@ -53,15 +52,15 @@ impl Xm<'_> {
     fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let body = urlencoded(form);
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\nContent-Length: {}\r\n\
-             Content-type: application/x-www-form-urlencoded",
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\n\
+             Content-Length: {}\r\nContent-type: application/x-www-form-urlencoded",
             body.len()
         );
         self.request(&head, &body)
     }
 
-    /// An operation on a domain that xm is content with.
-    fn good(&self, name: &str, form: &[(&str, &str)]) -> Answer {
+    /// An operation on a domain that succeeds for xm.
+    fn succeed(&self, name: &str, form: &[(&str, &str)]) -> Answer {
         let answer = self.post(&format!("/xend/domain/{name}"), form);
         assert!(
             (200..300).contains(&answer.code),
@@ -73,8 +72,8 @@ impl Xm<'_> {
         answer
     }
 
-    /// One that it prints `Error: ` and a reason for.
-    fn bad(&self, name: &str, form: &[(&str, &str)]) -> String {
+    /// An operation for which xm prints `Error: ` and the returned reason.
+    fn fail(&self, name: &str, form: &[(&str, &str)]) -> String {
         let answer = self.post(&format!("/xend/domain/{name}"), form);
         let op = form.iter().find(|(key, _)| *key == "op").unwrap().1;
         assert_eq!(answer.status(), format!("500 Request failed: {op}"), "{form:?}");
@@ -101,11 +100,11 @@ impl Xm<'_> {
     }
 
     fn devices(&self, class: &str) -> Vec<String> {
-        let answer = self.good("pvx", &[("type", class), ("op", "devices")]).sxp();
+        let answer = self.succeed("pvx", &[("type", class), ("op", "devices")]).sxp();
         let number = |device: &Sxp| device.head().unwrap().to_owned();
         let devices = answer.as_list().unwrap();
         for device in devices {
-            // What `xm block-list` and `xm network-list` print.
+            // The fields that `xm block-list` and `xm network-list` print.
             let properties = &device.tail()[0];
             for key in ["backend-id", "state", "event-channel", "backend"] {
                 assert!(
@@ -118,24 +117,26 @@ impl Xm<'_> {
     }
 }
 
-const CONFIG: &str = "(vm (name pvx) (memory 128) (on_crash destroy) (image (linux (kernel /boot/vmlinuz-2.6-xenU) \
+const CONFIG: &str = "(vm (name pvx) (memory 128) (on_crash destroy) \
+    (image (linux (kernel /boot/vmlinuz-2.6-xenU) \
     (root '/dev/sda1 ro') (args 4) (vcpus 2) (vcpus 2) (boot c) (nics 1))) \
-    (device (vbd (uname phy:/dev/vg0/pvx) (dev sda1) (mode w))) (device (vbd (uname file:/var/images/t.img) (dev sdb1) \
-    (mode r))) (device (vif (mac 00:16:3e:10:20:30) (bridge xenbr0))))";
+    (device (vbd (uname phy:/dev/vg0/pvx) (dev sda1) (mode w))) \
+    (device (vbd (uname file:/var/images/t.img) (dev sdb1) (mode r))) \
+    (device (vif (mac 00:16:3e:10:20:30) (bridge xenbr0))))";
 
 fn with_domain(daemon: &Daemon) -> Xm<'_> {
     let xm = Xm(daemon);
     let created = xm.create(CONFIG);
     assert_eq!(created.status(), "201 created");
     assert_eq!(created.sxp().value("name").unwrap().as_str(), Some("pvx"));
-    xm.good("pvx", &[("op", "wait_for_devices")]);
-    xm.good("pvx", &[("op", "unpause")]);
+    xm.succeed("pvx", &[("op", "wait_for_devices")]);
+    xm.succeed("pvx", &[("op", "unpause")]);
     daemon.until("the guest boots", |daemon| daemon.value("pvx", "online_vcpus") == "2");
     xm
 }
 
 #[test]
-fn list_info_and_logs() {
+fn list_info_and_log_commands() {
     let daemon = Daemon::start(&[]);
     let xm = with_domain(&daemon);
     // xm list, xm list -l
@@ -178,7 +179,7 @@ fn list_info_and_logs() {
 }
 
 #[test]
-fn create_and_end() {
+fn create_pause_rename_and_shutdown_commands() {
     let daemon = Daemon::start(&[]);
     let xm = with_domain(&daemon);
     assert!(xm.create(CONFIG).text().contains("already exists with ID"));
@@ -187,42 +188,47 @@ fn create_and_end() {
             xm.create(&CONFIG.replace("(name pvx)", &format!("(name '{reason}')"))).code == 500
         );
     }
-    // As small as xm makes it from its command line.
-    let small = "(vm (name viacli) (memory 32) (image (linux (kernel /boot/vmlinuz) (vcpus 1) (vcpus 1) (boot c) \
-                 (nics 1))) (device (vif)))";
+    // The smallest configuration that xm makes of its command line.
+    let small = "(vm (name viacli) (memory 32) \
+                 (image (linux (kernel /boot/vmlinuz) (vcpus 1) (vcpus 1) (boot c) (nics 1))) \
+                 (device (vif)))";
     assert_eq!(xm.create(small).status(), "201 created");
-    assert_eq!(xm.value("viacli", "state"), "--p---", "xm create -p leaves it so");
-    xm.good("viacli", &[("op", "destroy")]);
+    assert_eq!(
+        xm.value("viacli", "state"),
+        "--p---",
+        "the domain stays paused, as `xm create -p` expects"
+    );
+    xm.succeed("viacli", &[("op", "destroy")]);
     assert_eq!(xm.get("/xend/domain/viacli").code, 404);
     // xm pause, unpause, rename
-    xm.good("pvx", &[("op", "pause")]);
+    xm.succeed("pvx", &[("op", "pause")]);
     assert_eq!(xm.value("pvx", "state"), "--p---");
-    xm.good("pvx", &[("op", "unpause")]);
-    xm.good("pvx", &[("name", "pvy"), ("op", "rename")]);
-    xm.good("pvy", &[("name", "pvx"), ("op", "rename")]);
-    assert!(xm.bad("pvx", &[("name", "a b"), ("op", "rename")]).contains("Invalid VM Name"));
+    xm.succeed("pvx", &[("op", "unpause")]);
+    xm.succeed("pvx", &[("name", "pvy"), ("op", "rename")]);
+    xm.succeed("pvy", &[("name", "pvx"), ("op", "rename")]);
+    assert!(xm.fail("pvx", &[("name", "a b"), ("op", "rename")]).contains("Invalid VM Name"));
     // xm shutdown -w polls the list.
     assert_eq!(xm.get("/xend/domain/0").code, 200);
-    xm.good("pvx", &[("reason", "poweroff"), ("op", "shutdown")]);
-    daemon.until("it is gone", |_| xm.get("/xend/domain/").text() == "(Domain-0)");
-    // xm destroy 0, xm shutdown of nobody
-    assert!(xm.bad("0", &[("op", "destroy")]).contains("privileged"));
-    let nobody = xm.post("/xend/domain/nosuch", &[("reason", "poweroff"), ("op", "shutdown")]);
+    xm.succeed("pvx", &[("reason", "poweroff"), ("op", "shutdown")]);
+    daemon.until("the domain is gone", |_| xm.get("/xend/domain/").text() == "(Domain-0)");
+    // xm destroy 0, xm shutdown of an unknown domain
+    assert!(xm.fail("0", &[("op", "destroy")]).contains("privileged"));
+    let unknown = xm.post("/xend/domain/nosuch", &[("reason", "poweroff"), ("op", "shutdown")]);
     assert_eq!(
-        (nobody.status().as_str(), nobody.text().as_str()),
+        (unknown.status().as_str(), unknown.text().as_str()),
         ("404 Not found", "No such domain nosuch")
     );
-    // Halt, and a reboot that comes too soon.
+    // Halt, and a reboot right after the start.
     for reason in ["halt", "reboot"] {
         assert_eq!(xm.create(CONFIG).code, 201);
-        xm.good("pvx", &[("op", "unpause")]);
-        xm.good("pvx", &[("reason", reason), ("op", "shutdown")]);
-        daemon.until("it is gone", |_| xm.get("/xend/domain/").text() == "(Domain-0)");
+        xm.succeed("pvx", &[("op", "unpause")]);
+        xm.succeed("pvx", &[("reason", reason), ("op", "shutdown")]);
+        daemon.until("the domain is gone", |_| xm.get("/xend/domain/").text() == "(Domain-0)");
     }
 }
 
 #[test]
-fn memory_cpus_and_scheduler() {
+fn memory_cpu_and_scheduler_commands() {
     let daemon = Daemon::start(&[]);
     let xm = with_domain(&daemon);
     for (form, key, value) in [
@@ -232,11 +238,11 @@ fn memory_cpus_and_scheduler() {
         ([("vcpus", "1"), ("op", "set_vcpus")], "online_vcpus", "1"),
         ([("vcpus", "2"), ("op", "set_vcpus")], "online_vcpus", "2"),
     ] {
-        xm.good("pvx", &form);
+        xm.succeed("pvx", &form);
         assert_eq!(xm.value("pvx", key), value, "{form:?}");
     }
     // xm vcpu-pin pvx 0 1-2, vcpu-list
-    xm.good("pvx", &[("vcpu", "0"), ("cpumap", "[1, 2]"), ("op", "pincpu")]);
+    xm.succeed("pvx", &[("vcpu", "0"), ("cpumap", "[1, 2]"), ("op", "pincpu")]);
     let info = xm.get("/xend/domain/pvx?op=vcpuinfo").sxp();
     let vcpus: Vec<&Sxp> = info.tail().iter().filter(|item| item.head() == Some("vcpu")).collect();
     assert_eq!(vcpus.len(), 2);
@@ -244,7 +250,7 @@ fn memory_cpus_and_scheduler() {
     for key in ["number", "online", "blocked", "running", "cpu_time", "cpu"] {
         assert!(vcpus[1].value(key).is_some(), "{key}");
     }
-    // xm sched-sedf, which reads nothing of the answer
+    // xm sched-sedf, which ignores the answer
     let sedf = [
         ("latency", "0"),
         ("slice", "5000000"),
@@ -253,22 +259,22 @@ fn memory_cpus_and_scheduler() {
         ("extratime", "0"),
         ("op", "cpu_sedf_set"),
     ];
-    xm.good("pvx", &sedf);
-    // xm sched-bvt: a scheduler of 3.0 that was gone long before xend was.
+    xm.succeed("pvx", &sedf);
+    // xm sched-bvt: Xen dropped this scheduler of 3.0 long before xend.
     let bvt = xm.post("/xend/domain/pvx", &[("mcuadv", "10"), ("op", "cpu_bvt_set")]);
     assert_eq!(bvt.status(), "501 Operation not implemented: cpu_bvt_set");
-    xm.good("pvx", &[("key", "115"), ("op", "sysrq")]);
+    xm.succeed("pvx", &[("key", "115"), ("op", "sysrq")]);
 }
 
 #[test]
-fn devices() {
+fn device_commands() {
     let daemon = Daemon::start(&[]);
     let xm = with_domain(&daemon);
     assert_eq!(
         (xm.devices("vbd"), xm.devices("vif")),
         (vec!["2049".into(), "2065".into()], vec!["0".to_owned()])
     );
-    let attach = |config: &str| xm.good("pvx", &[("config", config), ("op", "device_create")]);
+    let attach = |config: &str| xm.succeed("pvx", &[("config", config), ("op", "device_create")]);
     attach("(vbd (uname phy:/dev/vg0/b) (dev sdc1) (mode w))");
     attach("(vbd (uname phy:/dev/vg0/d) (dev sdd1) (mode w) (backend Domain-0))");
     attach("(vbd (uname phy:/dev/vg0/e) (dev sde1) (mode 'w!'))");
@@ -278,15 +284,15 @@ fn devices() {
     assert_eq!(xm.devices("vbd"), ["2049", "2065", "2081", "2097", "2113"]);
     assert_eq!(xm.devices("vif"), ["0", "1", "2", "3"]);
     let detach = |class, dev| [("type", class), ("dev", dev), ("op", "device_destroy")];
-    xm.good("pvx", &detach("vbd", "sdc1"));
-    xm.good("pvx", &detach("vbd", "2113"));
-    xm.good("pvx", &detach("vif", "1"));
+    xm.succeed("pvx", &detach("vbd", "sdc1"));
+    xm.succeed("pvx", &detach("vbd", "2113"));
+    xm.succeed("pvx", &detach("vif", "1"));
     assert_eq!((xm.devices("vbd").len(), xm.devices("vif").len()), (3, 3));
-    assert_eq!(xm.bad("pvx", &detach("vbd", "2096")), "Device 2096 not connected");
-    assert!(xm.bad("pvx", &detach("vif", "9")).contains("not connected"));
-    xm.bad("pvx", &detach("vbd", "nosuch"));
+    assert_eq!(xm.fail("pvx", &detach("vbd", "2096")), "Device 2096 not connected");
+    assert!(xm.fail("pvx", &detach("vif", "9")).contains("not connected"));
+    xm.fail("pvx", &detach("vbd", "nosuch"));
     assert!(
-        xm.bad(
+        xm.fail(
             "pvx",
             &[
                 ("config", "(vbd (uname phy:/dev/hotplugerror) (dev sdf) (mode w))"),
@@ -295,23 +301,24 @@ fn devices() {
         )
         .contains("Device 2128 (vbd) could not be connected. /dev/hotplugerror does not exist.")
     );
-    assert_eq!(xm.devices("vbd").len(), 3, "nothing of it is left");
+    assert_eq!(xm.devices("vbd").len(), 3, "the failed disk is removed");
 }
 
 #[test]
-fn save_restore_and_migrate() {
-    let (daemon, other) = (Daemon::start(&[]), Daemon::start(&["--relocation", "127.0.0.1:0"]));
+fn save_restore_and_migrate_commands() {
+    let daemon = Daemon::start(&[]);
+    let other = Daemon::start(&["--relocation", "127.0.0.1:0"]);
     let xm = with_domain(&daemon);
     let file = daemon.dir.path().join("pvx.save").to_str().unwrap().to_owned();
-    xm.good("pvx", &[("file", &file), ("op", "save")]);
+    xm.succeed("pvx", &[("file", &file), ("op", "save")]);
     assert_eq!(xm.get("/xend/domain/pvx").code, 404);
     let restored = xm.post("/xend/domain", &[("file", &file), ("op", "restore")]);
-    // It fails if the answer has a domid.
+    // xm fails if the answer has a domid.
     assert_eq!((restored.status().as_str(), restored.text().as_str()), ("201 Created", ""));
     let domid = xm.value("pvx", "domid");
-    xm.good(&domid, &[("op", "unpause")]);
+    xm.succeed(&domid, &[("op", "unpause")]);
     assert!(!xm.value("pvx", "state").contains('p'));
-    // xm 3.0.0 knows no port.
+    // xm 3.0.0 itself sends no port.
     let port = other.relocation.unwrap().port().to_string();
     let form = [
         ("live", "0"),
@@ -320,9 +327,9 @@ fn save_restore_and_migrate() {
         ("port", &port),
         ("op", "migrate"),
     ];
-    xm.good("pvx", &form);
+    xm.succeed("pvx", &form);
     assert!(daemon.domain("pvx").is_none() && other.domain("pvx").is_some());
-    let nobody =
+    let unreachable =
         [("live", "1"), ("destination", "host.invalid"), ("resource", "10"), ("op", "migrate")];
-    assert!(Xm(&other).bad("pvx", &nobody).contains("host.invalid:8002 cannot be reached"));
+    assert!(Xm(&other).fail("pvx", &unreachable).contains("host.invalid:8002 cannot be reached"));
 }

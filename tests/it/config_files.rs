@@ -1,16 +1,16 @@
-//! `xend-config.sxp` as people had it: what is served of each file of `sexpr-fixtures/config`, what
-//! is warned of, and what it does to domains.
+//! The files of `sexpr-fixtures/config`, which people used with xend: their listeners, the messages
+//! about them, and their effect on domains.
 
 use crate::http_support::{Daemon, fixture, guest};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A file, what is announced beside HTTP, and what the log says of it: a level and words of each
-/// line.
+/// A file, the announcements of its listeners other than HTTP, and the log lines about it: level
+/// and text.
 struct Case {
     file: &'static str,
-    served: &'static [&'static str],
-    said: &'static [(&'static str, &'static str)],
+    announced: &'static [&'static str],
+    logged: &'static [(&'static str, &'static str)],
 }
 
 const XMLRPC: &str = "XML-RPC on unix:";
@@ -18,17 +18,17 @@ const XEN_API: &str = "Xen-API on unix:";
 const NETWORK: (&str, &str) = ("WARN", "network-script has no effect");
 
 const CASES: &[Case] = &[
-    Case { file: "debian-lenny", served: &[XEN_API, XMLRPC], said: &[NETWORK] },
-    Case { file: "debian-squeeze-routed", served: &[XEN_API, XMLRPC], said: &[NETWORK] },
+    Case { file: "debian-lenny", announced: &[XEN_API, XMLRPC], logged: &[NETWORK] },
+    Case { file: "debian-squeeze-routed", announced: &[XEN_API, XMLRPC], logged: &[NETWORK] },
     Case {
         file: "sles11",
-        served: &["Relocation on 127.0.0.1:28202", XEN_API, XMLRPC],
-        said: &[("WARN", "xend-domain-lock has no effect: domains are not locked")],
+        announced: &["Relocation on 127.0.0.1:28202", XEN_API, XMLRPC],
+        logged: &[("WARN", "xend-domain-lock has no effect: domains are not locked")],
     },
     Case {
         file: "fedora8",
-        served: &[XEN_API, XMLRPC],
-        said: &[
+        announced: &[XEN_API, XMLRPC],
+        logged: &[
             NETWORK,
             ("WARN", "vnc-tls has no effect"),
             ("WARN", "vnc-x509-verify has no effect"),
@@ -36,8 +36,8 @@ const CASES: &[Case] = &[
     },
     Case {
         file: "hoster-relocation",
-        served: &["Relocation on 127.0.0.1:28002", XEN_API, XMLRPC],
-        said: &[
+        announced: &["Relocation on 127.0.0.1:28002", XEN_API, XMLRPC],
+        logged: &[
             ("WARN", "xend-relocation-ssl has no effect: domains move unencrypted"),
             ("WARN", "xend-relocation-ssl-server has no effect"),
             NETWORK,
@@ -47,80 +47,80 @@ const CASES: &[Case] = &[
     },
     Case {
         file: "hoster-broken-expressions",
-        served: &[XEN_API, XMLRPC],
-        said: &[
+        announced: &[XEN_API, XMLRPC],
+        logged: &[
             (
                 "ERROR",
-                ":5:1: the relocation server on 127.0.0.1:8002 is left out: '^xen[0-9+\\.hoster\\.example$' is not a \
+                ":5:1: the relocation server on 127.0.0.1:8002 is not served: '^xen[0-9+\\.hoster\\.example$' is not a \
                  regular expression, see xend-relocation-hosts-allow",
             ),
-            ("WARN", ":7:1: xend-port is given again and ignored, the first one counts"),
+            ("WARN", ":7:1: xend-port is repeated and ignored, the first one counts"),
             (
                 "WARN",
                 ":8:1: xend-tcp-xmlrpc-server is ignored: write (xend-tcp-xmlrpc-server VALUE)",
             ),
-            ("WARN", ":9:1: Unknown key vif-scirpt is ignored, vif-script is one"),
+            ("WARN", ":9:1: Unknown key vif-scirpt is ignored, did you mean vif-script?"),
         ],
     },
     Case {
         file: "ganeti",
-        served: &["Relocation on 127.0.0.1:28102", XEN_API, XMLRPC],
-        said: &[NETWORK],
+        announced: &["Relocation on 127.0.0.1:28102", XEN_API, XMLRPC],
+        logged: &[NETWORK],
     },
     #[cfg(feature = "pam")]
     Case {
         file: "xenapi-pam",
-        served: &["Xen-API on http://127.0.0.1:", XEN_API, XMLRPC],
-        said: &[],
+        announced: &["Xen-API on http://127.0.0.1:", XEN_API, XMLRPC],
+        logged: &[],
     },
     #[cfg(not(feature = "pam"))]
     Case {
         file: "xenapi-pam",
-        served: &[XEN_API, XMLRPC],
-        said: &[(
+        announced: &[XEN_API, XMLRPC],
+        logged: &[(
             "ERROR",
-            ":2:18: the Xen-API on 127.0.0.1:0 is left out: this xend was built without PAM",
+            ":2:18: the Xen-API on 127.0.0.1:0 is not served: this xend was built without PAM",
         )],
     },
     Case {
         file: "xenapi-none",
-        served: &[XEN_API, XMLRPC],
-        said: &[
+        announced: &[XEN_API, XMLRPC],
+        logged: &[
             (
                 "ERROR",
-                ":2:18: the Xen-API on 0.0.0.0:9363 is left out: whoever reaches it could do everything",
+                ":2:18: the Xen-API on 0.0.0.0:9363 is not served: whoever can connect could do everything",
             ),
             (
                 "ERROR",
-                ":3:1: XML-RPC on 0.0.0.0:8006 is left out: whoever reaches it could do everything",
+                ":3:1: XML-RPC on 0.0.0.0:8006 is not served: whoever can connect could do everything",
             ),
-            ("WARN", "xen-tcp-xmlrpc-server-port has no effect: xend never read it"),
+            ("WARN", "xen-tcp-xmlrpc-server-port has no effect: xend never read this key"),
         ],
     },
     Case {
         file: "xenapi-none-meant",
-        served: &[
+        announced: &[
             "Xen-API on http://127.0.0.1:",
             XEN_API,
             XMLRPC,
             "XML-RPC on http://127.0.0.1:28006/",
         ],
-        said: &[],
+        logged: &[],
     },
     Case {
         file: "xenapi-tls",
-        served: &[
+        announced: &[
             "Xen-API on https://127.0.0.1:",
             XEN_API,
             XMLRPC,
             "XML-RPC on https://127.0.0.1:28106/",
         ],
-        said: &[],
+        logged: &[],
     },
     Case {
         file: "xend-3.0.4",
-        served: &[XEN_API, XMLRPC],
-        said: &[
+        announced: &[XEN_API, XMLRPC],
+        logged: &[
             (
                 "ERROR",
                 ":2:24: xen-api-server: 'localhost' is not one of none, pam, password: write (9225 pam)",
@@ -134,8 +134,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// Ports of the fixtures that are free on no particular machine: each stands for one that is free
-/// on this one.
+/// Ports of the fixtures, each of which is replaced by a free port of this machine.
 const PORTS: [&str; 5] = ["28002", "28006", "28102", "28106", "28202"];
 
 fn free_ports() -> Vec<(&'static str, String)> {
@@ -144,7 +143,7 @@ fn free_ports() -> Vec<(&'static str, String)> {
         let address = listener.local_addr().unwrap();
         (listener, (port, address.port().to_string()))
     };
-    // All of them are open at the same time, so that no two are the same.
+    // All are open at the same time, so that they differ.
     let (_open, ports): (Vec<_>, Vec<_>) = PORTS.into_iter().map(free).unzip();
     ports
 }
@@ -153,7 +152,7 @@ fn replaced(text: &str, ports: &[(&str, String)]) -> String {
     ports.iter().fold(text.to_owned(), |text, (port, free)| text.replace(port, free))
 }
 
-/// A daemon with a file of the fixtures, `more` in front of what it says.
+/// A daemon with a file of the fixtures, preceded by `more`.
 fn daemon(file: &str, more: &str) -> Daemon {
     daemon_on(file, more, &free_ports())
 }
@@ -178,7 +177,7 @@ fn start(dir: TempDir, config: &Path) -> Daemon {
     Daemon::start_with_config(dir, config, &["--xmlrpc", &xmlrpc, "--xen-api", &xen_api])
 }
 
-/// A daemon with a file that says this.
+/// A daemon with this configuration.
 fn with(text: &str) -> Daemon {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.sxp");
@@ -186,10 +185,9 @@ fn with(text: &str) -> Daemon {
     start(dir, &config)
 }
 
-/// A group that is not there costs the unix sockets, wherever their paths come from, and nothing
-/// else.
+/// Even if the command line has their paths. Other listeners are served.
 #[test]
-fn unix_sockets_of_an_unknown_group_are_left_out() {
+fn unix_sockets_of_an_unknown_group_are_not_served() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.sxp");
     let text = "(loglevel INFO)\n(xend-unix-group nosuchgroup)\n(xen-api-server ((127.0.0.1:0 none) (unix none)))";
@@ -203,14 +201,14 @@ fn unix_sockets_of_an_unknown_group_are_left_out() {
     for (what, path) in
         [("HTTP", "sock"), ("XML-RPC", "xmlrpc.sock"), ("the Xen-API", "xen-api.sock")]
     {
-        let said = format!(
-            "config.sxp:2:1: {what} on {} is left out: No group nosuchgroup: create it, or name another one, see \
+        let message = format!(
+            "config.sxp:2:1: {what} on {} is not served: No group nosuchgroup: create it, or name another one, see \
              xend-unix-group",
             dir.join(path).display()
         );
         assert!(
-            log.lines().any(|line| line.contains("ERROR") && line.contains(&said)),
-            "{said}\n{log}"
+            log.lines().any(|line| line.contains("ERROR") && line.contains(&message)),
+            "{message}\n{log}"
         );
     }
     let xend = |http: &str, more: &[&str]| {
@@ -227,32 +225,35 @@ fn unix_sockets_of_an_unknown_group_are_left_out() {
             .unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
-    let (status, said) = xend("127.0.0.1:0", &["--check-config"]);
+    let (status, stderr) = xend("127.0.0.1:0", &["--check-config"]);
     assert_eq!(status, Some(1));
-    assert!(said.contains(":2:1: HTTP on ") && said.contains("see xend-unix-group"), "{said}");
-    // With nothing else to serve there is no start.
+    assert!(
+        stderr.contains(":2:1: HTTP on ") && stderr.contains("see xend-unix-group"),
+        "{stderr}"
+    );
+    // Without any other listener the daemon does not start.
     std::fs::write(dir.join("config.sxp"), "(xend-unix-group nosuchgroup) (xen-api-server ())")
         .unwrap();
-    let (status, said) = xend("off", &[]);
+    let (status, stderr) = xend("off", &[]);
     assert_eq!(status, Some(1));
-    assert!(said.contains("Nothing to listen on"), "{said}");
+    assert!(stderr.contains("Nothing to listen on"), "{stderr}");
 }
 
-/// The listener is named, and the key to change, in the log and by `--check-config`.
+/// In the log and by `--check-config`.
 #[test]
-fn a_listener_that_is_left_out_is_named_with_its_key() {
+fn messages_about_unserved_listeners_name_the_listener_and_its_key() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let cases = [
         (
             "(xen-api-server ((unix) (127.0.0.1:21017 none '' /nocrt.key /nocrt.pem)))".to_owned(),
-            "config.sxp:1:25: the Xen-API on 127.0.0.1:21017 is left out: Cannot use /nocrt.pem: ",
+            "config.sxp:1:25: the Xen-API on 127.0.0.1:21017 is not served: Cannot use /nocrt.pem: ",
             "see xen-api-server",
             true,
         ),
         (
             "(xen-api-server ((127.0.0.1:21017 none '(')))".to_owned(),
-            "config.sxp:1:18: the Xen-API on 127.0.0.1:21017 is left out: '(' is not a regular expression",
+            "config.sxp:1:18: the Xen-API on 127.0.0.1:21017 is not served: '(' is not a regular expression",
             "see xen-api-server",
             true,
         ),
@@ -260,7 +261,7 @@ fn a_listener_that_is_left_out_is_named_with_its_key() {
             "(xend-tcp-xmlrpc-server yes)\n(xend-tcp-xmlrpc-server-ssl-key-file k)\n\
              (xend-tcp-xmlrpc-server-ssl-cert-file nosuch)"
                 .to_owned(),
-            "config.sxp:3:1: XML-RPC on 127.0.0.1:8006 is left out: Cannot use ",
+            "config.sxp:3:1: XML-RPC on 127.0.0.1:8006 is not served: Cannot use ",
             "see xend-tcp-xmlrpc-server-ssl-cert-file",
             true,
         ),
@@ -281,7 +282,7 @@ fn a_listener_that_is_left_out_is_named_with_its_key() {
         (
             "(xend-relocation-server yes)\n(xend-relocation-port 1)\n(xend-relocation-hosts-allow '(')"
                 .to_owned(),
-            "config.sxp:3:1: the relocation server on 0.0.0.0:1 is left out: '(' is not a regular expression",
+            "config.sxp:3:1: the relocation server on 0.0.0.0:1 is not served: '(' is not a regular expression",
             "see xend-relocation-hosts-allow",
             true,
         ),
@@ -290,7 +291,7 @@ fn a_listener_that_is_left_out_is_named_with_its_key() {
         let daemon = with(&text);
         let log = daemon.log();
         let named = |line: &str| {
-            line.contains(start) && line.contains(" is left out: ") && line.contains(end)
+            line.contains(start) && line.contains(" is not served: ") && line.contains(end)
         };
         assert!(log.lines().any(|line| line.contains("ERROR") && named(line)), "{text}: {log}");
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_xend"))
@@ -298,24 +299,24 @@ fn a_listener_that_is_left_out_is_named_with_its_key() {
             .arg(daemon.dir.path().join("config.sxp"))
             .output()
             .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
-            (output.status.success(), said.lines().any(named)),
+            (output.status.success(), stderr.lines().any(named)),
             (!checked, checked),
-            "{text}: {said}"
+            "{text}: {stderr}"
         );
     }
 }
 
 #[test]
-fn what_people_had_is_served_and_what_is_missing_is_said() {
-    for Case { file, served, said } in CASES {
+fn old_configuration_files_are_served_with_messages_about_missing_features() {
+    for Case { file, announced, logged } in CASES {
         let ports = free_ports();
         let daemon = daemon_on(file, "", &ports);
         let (http, others) = daemon.announced.split_last().unwrap();
         assert!(http.starts_with("Listening on http://127.0.0.1:"), "{file}");
-        assert_eq!(others.len(), served.len(), "{file}: {others:?}");
-        for (other, wanted) in others.iter().zip(*served) {
+        assert_eq!(others.len(), announced.len(), "{file}: {others:?}");
+        for (other, wanted) in others.iter().zip(*announced) {
             let wanted = replaced(wanted, &ports);
             assert!(other.starts_with(&wanted), "{file}: {other} is not {wanted}");
         }
@@ -323,8 +324,8 @@ fn what_people_had_is_served_and_what_is_missing_is_said() {
         let log = daemon.log();
         let found: Vec<&str> =
             log.lines().filter(|line| line.contains(&format!("{file}.sxp:"))).collect();
-        assert_eq!(found.len(), said.len(), "{file}: {found:#?}");
-        for (level, words) in *said {
+        assert_eq!(found.len(), logged.len(), "{file}: {found:#?}");
+        for (level, words) in *logged {
             let line = found.iter().find(|line| line.contains(words));
             let line = line.unwrap_or_else(|| panic!("{file}: {words} is not in {found:#?}"));
             assert!(line.contains(level), "{file}: {line}");
@@ -333,7 +334,7 @@ fn what_people_had_is_served_and_what_is_missing_is_said() {
 }
 
 #[test]
-fn a_hosts_own_script_screen_and_keyboard_are_what_domains_get() {
+fn domains_have_the_hosts_default_script_screen_and_keyboard() {
     let daemon = daemon("debian-squeeze-routed", "(vif-bridge xenbr7)(vnc-listen 192.0.2.7)");
     let create = |name: &str, devices: &str| {
         let config =
@@ -359,7 +360,7 @@ fn a_hosts_own_script_screen_and_keyboard_are_what_domains_get() {
     {
         assert!(own.contains(wanted) && !own.contains("vif-route"), "{wanted}: {own}");
     }
-    // What is plugged in later, too; a definition keeps what it was given.
+    // Devices that are attached later have them, too; a definition stays as it is.
     daemon.post("/xend/domain/own", "op=device_create&config=(vif%20(mac%2000:16:3e:00:00:01))");
     assert!(daemon.get("/xend/domain/own").text().contains("vif-route"));
     daemon.post(
@@ -369,7 +370,7 @@ fn a_hosts_own_script_screen_and_keyboard_are_what_domains_get() {
     assert!(!daemon.get("/xend/domain/kept").text().contains("vif-route"));
     daemon.post("/xend/domain/kept", "op=start");
     assert!(daemon.get("/xend/domain/kept").text().contains("vif-route"));
-    // The password of the screens is nowhere to be seen, and in no file but the operator's.
+    // The screens' password is not shown, and in no file but the operator's.
     assert!(!plain.contains("geheim") && !daemon.log().contains("geheim"));
     for page in
         ["/xend/node/log", "/xend/domain/plain/config", "/xend/domain/plain?op=devices&type=vfb"]
@@ -396,7 +397,7 @@ fn a_hosts_own_script_screen_and_keyboard_are_what_domains_get() {
 }
 
 #[test]
-fn every_crash_is_dumped_if_the_operator_wants_that() {
+fn enable_dump_dumps_every_crashed_domain() {
     let daemon = with("(enable-dump yes)");
     let dumps =
         |daemon: &Daemon| std::fs::read_dir(daemon.dir.path().join("state/dump")).unwrap().count();
@@ -409,15 +410,15 @@ fn every_crash_is_dumped_if_the_operator_wants_that() {
         daemon.until("a dump", |daemon| dumps(daemon) == so_far);
     }
     daemon.until("the one that is destroyed", |daemon| daemon.domain("destroy").is_none());
-    // The one that stays is not dumped again when it is looked at.
+    // A preserved domain is dumped once only.
     daemon.post("/xend/domain/preserve", "op=mem_target_set&target=8");
     daemon.post("/xend/domain/preserve", "op=sysrq&key=104");
     assert_eq!((dumps(&daemon), daemon.domain("preserve").is_some()), (2, true));
 }
 
 #[test]
-fn domain_0_gives_memory_unless_it_must_not() {
-    // Xen has 64 MiB of these, and Domain-0 1024: 412 are free.
+fn domain_0_gives_memory_unless_that_is_turned_off() {
+    // Xen uses 64 MiB and Domain-0 1024: 412 are free.
     let host = "(sim-memory 1500)";
     let memory = |daemon: &Daemon| daemon.value("Domain-0", "memory").parse::<u64>().unwrap();
     let big = guest("big", "").replace("(memory 64)", "(memory 600)");
@@ -432,7 +433,7 @@ fn domain_0_gives_memory_unless_it_must_not() {
             "{refusal}: {answer:?}"
         );
         assert_eq!(memory(&kept), 1024, "{refusal}");
-        // Whoever asks for it gets it.
+        // An explicit request still works.
         assert_eq!(
             kept.post("/xend/domain/0", "op=mem_target_set&target=1000").code,
             200,

@@ -1,4 +1,4 @@
-//! The conversation of a user of 2006, over TCP and over the unix socket, word for word.
+//! A session of 2006, over TCP and over the unix socket, compared byte for byte.
 
 use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
 use bytes::Bytes;
@@ -8,20 +8,22 @@ use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
 use std::fmt::Write as _;
 
-/// What xm 3.0.0 sent: no User-Agent, no Accept, VCPUs only inside the image, and there twice.
-const XM: &str = "(vm (name pvx) (memory 128) (on_crash destroy) (image (linux (kernel /boot/vmlinuz-2.6-xenU) \
-    (root '/dev/sda1 ro') (args 4) (vcpus 2) (vcpus 2) (boot c) (nics 1))) (device (vbd (uname phy:/dev/vg0/pvx) \
+/// A configuration as xm 3.0.0 sent it: VCPUs only inside the image, and twice. xm sent neither
+/// User-Agent nor Accept.
+const XM: &str = "(vm (name pvx) (memory 128) (on_crash destroy) \
+    (image (linux (kernel /boot/vmlinuz-2.6-xenU) (root '/dev/sda1 ro') (args 4) (vcpus 2) (vcpus 2) \
+    (boot c) (nics 1))) (device (vbd (uname phy:/dev/vg0/pvx) \
     (dev sda1) (mode w))) (device (vif (mac 00:16:3e:10:20:30) (bridge xenbr0))))";
 
-/// A client of a well-kept HTTP library.
-struct Speaker<C> {
+/// A client of a modern HTTP library.
+struct HttpClient<C> {
     client: Client<C, Full<Bytes>>,
     base: String,
 }
 
-impl<C: Connect + Clone + Send + Sync + 'static> Speaker<C> {
+impl<C: Connect + Clone + Send + Sync + 'static> HttpClient<C> {
     async fn ask(&self, target: &str, form: Option<&str>) -> Answer {
-        // A hyperlocal URI holds the socket's path, and the target behind it.
+        // A hyperlocal URI contains the path of the socket, followed by the target.
         let uri = if self.base.starts_with("unix:") {
             hyperlocal::Uri::new(self.base.trim_start_matches("unix:"), target).into()
         } else {
@@ -78,7 +80,7 @@ fn is_accepted(answer: &Answer, path: &str) {
     assert!(answer.header("location").unwrap().ends_with(&format!("{path}/..")));
 }
 
-async fn conversation<C: Connect + Clone + Send + Sync + 'static>(xm: Speaker<C>) {
+async fn conversation<C: Connect + Clone + Send + Sync + 'static>(xm: HttpClient<C>) {
     is(&xm.get("/xend/domain/").await, "200 OK", "(Domain-0)");
     let node = xm.get("/xend/node/").await.sxp();
     assert_eq!(node.value("xend_config_format").unwrap().as_str(), Some("4"));
@@ -138,24 +140,24 @@ async fn conversation<C: Connect + Clone + Send + Sync + 'static>(xm: Speaker<C>
 async fn over_tcp() {
     let daemon = Daemon::start(&[]);
     let client = Client::builder(TokioExecutor::new()).build_http();
-    conversation(Speaker { client, base: format!("http://{}", daemon.tcp) }).await;
+    conversation(HttpClient { client, base: format!("http://{}", daemon.tcp) }).await;
 }
 
 #[tokio::test]
 async fn over_the_unix_socket() {
     let daemon = Daemon::start(&[]);
     let client = Client::builder(TokioExecutor::new()).build(hyperlocal::UnixConnector);
-    conversation(Speaker { client, base: format!("unix:{}", daemon.socket().display()) }).await;
+    conversation(HttpClient { client, base: format!("unix:{}", daemon.socket().display()) }).await;
 }
 
 #[test]
-fn guests_stop_and_what_is_said_of_it_is_done() {
+fn guests_that_stop_are_handled_by_their_policy() {
     let daemon = Daemon::start(&[]);
-    // name, reason, policy, what becomes of it
+    // name, reason, policy, whether the domain stays
     for (name, reason, policy, stays) in [
         ("a", "poweroff", "", false),
         ("b", "halt", "", false),
-        // Restarted within a minute of its start: taken for a loop.
+        // A restart within a minute of the start counts as a loop.
         ("c", "reboot", "", false),
         ("d", "crash", "(on_crash destroy)", false),
         ("e", "crash", "(on_crash preserve)", true),
@@ -189,7 +191,7 @@ fn guests_stop_and_what_is_said_of_it_is_done() {
 }
 
 #[test]
-fn a_deaf_guest_does_not_hear() {
+fn a_guest_that_ignores_shutdown_keeps_running() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("deaf", ""));
     daemon.post("/xend/domain/deaf", "op=unpause");
@@ -199,7 +201,7 @@ fn a_deaf_guest_does_not_hear() {
 }
 
 #[test]
-fn a_device_that_does_not_connect_is_named() {
+fn the_error_names_a_device_that_does_not_connect() {
     let daemon = Daemon::start(&[]);
     for (path, reason) in
         [("/dev/hotplugerror", "does not exist"), ("/dev/hotplugbusy", "/dev/hotplugbusy")]
@@ -219,7 +221,7 @@ fn a_device_that_does_not_connect_is_named() {
 }
 
 #[test]
-fn a_read_that_starts_after_an_answer_sees_its_effect() {
+fn a_read_after_an_answer_sees_its_effect() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("a", ""));
     for round in 0..200 {
@@ -232,7 +234,7 @@ fn a_read_that_starts_after_an_answer_sees_its_effect() {
 }
 
 #[test]
-fn every_form_of_answer() {
+fn every_format_and_every_page() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("a", ""));
     let ask = |head: &str| {
@@ -242,7 +244,8 @@ fn every_form_of_answer() {
     assert_eq!(html.header("content-type"), Some("text/html; charset=utf-8"));
     // check_xendomains.py reads this line.
     assert!(html.text().contains(
-        "<li><a href=\"http://localhost/xend/domain/a\">Domain a</a>: id = 1, memory = 64, ssidref = 0.</li>"
+        "<li><a href=\"http://localhost/xend/domain/a\">Domain a</a>: \
+         id = 1, memory = 64, ssidref = 0.</li>"
     ));
     let json =
         ask("GET /xend/domain?detail=1 HTTP/1.1\r\nUser-Agent: x\r\nAccept: application/json");
@@ -279,7 +282,7 @@ fn every_form_of_answer() {
         (put.status().as_str(), put.header("accept")),
         ("501 Not implemented", Some("GET,HEAD,POST"))
     );
-    // libvirt puts the name into the path raw.
+    // libvirt does not escape the name in the path.
     let raw = ask("GET /xend/domain/my dom?detail=1 HTTP/1.1\r\nAccept-Encoding: identity");
     assert_eq!(
         (raw.status().as_str(), raw.text().as_str()),
@@ -290,7 +293,7 @@ fn every_form_of_answer() {
 }
 
 #[test]
-fn forms_in_a_browser_lead_somewhere() {
+fn forms_of_a_browser_are_answered_with_pages() {
     let daemon = Daemon::start(&[]);
     let submit = |target: &str, fields: &[(&str, &str)]| {
         let boundary = "----xendTestBoundary";
@@ -303,14 +306,17 @@ fn forms_in_a_browser_lead_somewhere() {
             };
             write!(
                 body,
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{value}\r\n"
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n\
+                 {value}\r\n"
             )
             .unwrap();
         }
         write!(body, "--{boundary}--\r\n").unwrap();
         let head = format!(
-            "POST {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html,*/*;q=0.8\r\n\
-             Origin: http://localhost\r\nContent-Type: multipart/form-data; boundary={boundary}\r\nContent-Length: {}\r\n\r\n",
+            "POST {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: Mozilla/5.0\r\n\
+             Accept: text/html,*/*;q=0.8\r\nOrigin: http://localhost\r\n\
+             Content-Type: multipart/form-data; boundary={boundary}\r\n\
+             Content-Length: {}\r\n\r\n",
             body.len()
         );
         ask(&Door::Tcp(daemon.tcp), &[head.into_bytes(), body.into_bytes()].concat())
@@ -332,7 +338,7 @@ fn forms_in_a_browser_lead_somewhere() {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_read_and_refused() {
+fn a_body_beyond_the_limit_is_read_and_refused() {
     let daemon = Daemon::start(&[]);
     let form = format!("op=create&config={}", "x".repeat(2 * 1024 * 1024));
     let refused = daemon.post("/xend/domain", &form);

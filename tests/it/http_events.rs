@@ -1,42 +1,41 @@
-//! `GET /xend/events` over real sockets: what is told, in which form, and to whom.
+//! `GET /xend/events` over real sockets: events, formats, reconnecting clients.
 
 use crate::http_support::{Daemon, Door, GENEROUS, ask, guest};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use xend::sxp::{Limits, read_one};
 
-/// Somebody who follows along. HTTP/1.0: the answer is what comes until the end, and nothing
-/// between.
-struct Follower {
+/// A client of the stream. It speaks HTTP/1.0, so that the body has no chunks.
+struct EventClient {
     lines: BufReader<TcpStream>,
     head: String,
 }
 
-impl Follower {
+impl EventClient {
     fn new(daemon: &Daemon, target: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(daemon.tcp).unwrap();
         stream.set_read_timeout(Some(GENEROUS)).unwrap();
         write!(stream, "GET {target} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n").unwrap();
-        let mut follower = Self { lines: BufReader::new(stream), head: String::new() };
+        let mut client = Self { lines: BufReader::new(stream), head: String::new() };
         loop {
-            let line = follower.line().expect("a head");
+            let line = client.line().expect("a head");
             if line.is_empty() {
-                return follower;
+                return client;
             }
-            follower.head += &(line + "\n");
+            client.head += &(line + "\n");
         }
     }
 
-    /// The next line; none at the end.
+    /// The next line; `None` at the end of the stream.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = self.lines.read_line(&mut line).unwrap();
         (read > 0).then(|| line.trim_end().to_owned())
     }
 
-    /// The next event: a JSON object a line.
+    /// The next event, which is a line of JSON.
     fn event(&mut self) -> Option<Value> {
         loop {
             let line = self.line()?;
@@ -46,7 +45,7 @@ impl Follower {
         }
     }
 
-    /// Events until one is of this kind, the last one of them.
+    /// Skips events until one has this kind.
     fn until(&mut self, kind: &str) -> Value {
         loop {
             let event = self.event().expect("more events");
@@ -61,9 +60,9 @@ const JSON: &str = "Accept: application/json\r\n";
 const BROWSER: &str = "User-Agent: Mozilla/5.0\r\nAccept: text/event-stream\r\n";
 
 #[test]
-fn what_happens_is_told_in_order() {
+fn events_arrive_in_order() {
     let daemon = Daemon::start(&[]);
-    let mut all = Follower::new(&daemon, "/xend/events", JSON);
+    let mut all = EventClient::new(&daemon, "/xend/events", JSON);
     assert!(
         all.head.to_ascii_lowercase().contains("content-type: application/x-ndjson"),
         "{}",
@@ -71,7 +70,7 @@ fn what_happens_is_told_in_order() {
     );
     assert_eq!(all.event().unwrap()["kind"], "listening");
     daemon.create(&guest("pv1", ""));
-    let mut pv1 = Follower::new(&daemon, "/xend/events?domain=pv1", JSON);
+    let mut pv1 = EventClient::new(&daemon, "/xend/events?domain=pv1", JSON);
     pv1.until("listening");
     daemon.create(&guest("other", ""));
     daemon.post("/xend/domain/pv1", "op=unpause");
@@ -97,59 +96,59 @@ fn what_happens_is_told_in_order() {
         .take_while(|event| event["kind"] != "gone");
     assert!(
         others.into_iter().any(|event| event["domain"] == "other"),
-        "nobody else's are left out"
+        "events of other domains are included"
     );
 }
 
 #[test]
-fn a_client_that_comes_again_misses_nothing() {
+fn a_client_that_reconnects_misses_nothing() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("pv1", ""));
-    let mut first = Follower::new(&daemon, "/xend/events", JSON);
+    let mut first = EventClient::new(&daemon, "/xend/events", JSON);
     let start = first.until("listening");
     drop(first);
     daemon.post("/xend/domain/pv1", "op=unpause");
     daemon.post("/xend/domain/pv1", "op=pause");
     let id = start["id"].as_str().unwrap();
     let by_header =
-        Follower::new(&daemon, "/xend/events", &format!("{JSON}Last-Event-ID: {id}\r\n"));
-    let by_query = Follower::new(&daemon, &format!("/xend/events?after={id}"), JSON);
+        EventClient::new(&daemon, "/xend/events", &format!("{JSON}Last-Event-ID: {id}\r\n"));
+    let by_query = EventClient::new(&daemon, &format!("/xend/events?after={id}"), JSON);
     for mut again in [by_header, by_query] {
         assert_eq!(again.event().unwrap()["to"], "running");
         assert_eq!(again.event().unwrap()["op"], "unpause");
         assert_eq!(again.event().unwrap()["to"], "paused");
         assert_eq!(again.event().unwrap()["op"], "pause");
     }
-    // One that follows a single domain is told how it ended, though it has gone since.
+    // A client of a single domain gets the domain's end, although it is gone by now.
     daemon.post("/xend/domain/pv1", "op=destroy");
-    for domain in ["pv1", start_uuid(&daemon, id).as_str()] {
+    for domain in ["pv1", uuid_after(&daemon, id).as_str()] {
         let mut again =
-            Follower::new(&daemon, &format!("/xend/events?domain={domain}&after={id}"), JSON);
+            EventClient::new(&daemon, &format!("/xend/events?domain={domain}&after={id}"), JSON);
         again.until("gone");
     }
-    // Ids of another daemon's life, or of none, are no place to go on from.
+    // Ids of another daemon and invalid ids are unknown.
     for strange in ["00000000-1", "nonsense", &id.replace('-', "-9")] {
-        let mut again = Follower::new(&daemon, &format!("/xend/events?after={strange}"), JSON);
+        let mut again = EventClient::new(&daemon, &format!("/xend/events?after={strange}"), JSON);
         assert_eq!(again.event().unwrap()["kind"], "lost", "{strange}");
     }
 }
 
-/// The UUID that events behind this one tell.
-fn start_uuid(daemon: &Daemon, id: &str) -> String {
-    let mut follower = Follower::new(daemon, &format!("/xend/events?after={id}"), JSON);
-    follower.until("state")["uuid"].as_str().unwrap().to_owned()
+/// The UUID in the events after this one.
+fn uuid_after(daemon: &Daemon, id: &str) -> String {
+    let mut client = EventClient::new(daemon, &format!("/xend/events?after={id}"), JSON);
+    client.until("state")["uuid"].as_str().unwrap().to_owned()
 }
 
 #[test]
-fn both_sides_see_that_the_other_one_is_there() {
+fn a_quiet_stream_has_heartbeats() {
     let daemon = Daemon::start(&[]);
-    let mut browser = Follower::new(&daemon, "/xend/events?figures=1", BROWSER);
-    // Domain-0's figures do not change any more on a quiet host, and rounds go on all the same.
+    let mut browser = EventClient::new(&daemon, "/xend/events?figures=1", BROWSER);
+    // On a quiet host Domain-0's figures stop changing, while sampling continues.
     let mut lines = std::iter::from_fn(|| browser.line());
     lines.find(|line| line.starts_with("data: {\"figures\"")).unwrap();
     let mut lines = lines.skip_while(|line| !line.starts_with("id: "));
-    lines.next().expect("a sign of life");
-    assert_eq!(lines.next().unwrap(), "", "with nothing in it");
+    lines.next().expect("a heartbeat");
+    assert_eq!(lines.next().unwrap(), "", "without data");
     let twice = ask(&Door::Tcp(daemon.tcp), b"GET /xend/events?domain=a&domain=b HTTP/1.0\r\n\r\n");
     assert!(
         twice.code == 500 && twice.text().contains("Too many values for domain"),
@@ -159,9 +158,9 @@ fn both_sides_see_that_the_other_one_is_there() {
 }
 
 #[test]
-fn browsers_get_server_sent_events_and_old_scripts_s_expressions() {
+fn the_format_is_negotiated() {
     let daemon = Daemon::start(&[]);
-    let mut browser = Follower::new(&daemon, "/xend/events?figures=1", BROWSER);
+    let mut browser = EventClient::new(&daemon, "/xend/events?figures=1", BROWSER);
     assert!(
         browser.head.to_ascii_lowercase().contains("content-type: text/event-stream"),
         "{}",
@@ -178,7 +177,7 @@ fn browsers_get_server_sent_events_and_old_scripts_s_expressions() {
     assert_eq!(figures["figures"]["domain"][0]["name"], "Domain-0");
     assert!(figures["figures"]["domain"][0]["memory"].as_u64() > Some(0));
 
-    let mut script = Follower::new(&daemon, "/xend/events", "");
+    let mut script = EventClient::new(&daemon, "/xend/events", "");
     assert!(
         script.head.to_ascii_lowercase().contains("content-type: application/sxp\n"),
         "{}",
@@ -195,29 +194,29 @@ fn browsers_get_server_sent_events_and_old_scripts_s_expressions() {
 }
 
 #[test]
-fn a_stop_of_the_daemon_ends_what_does_not_end_by_itself() {
+fn streams_end_when_the_daemon_stops() {
     let daemon = Daemon::start(&[]);
-    let mut follower = Follower::new(&daemon, "/xend/events", JSON);
-    follower.until("listening");
-    let (status, _dir) = daemon.end(Signal::SIGTERM);
+    let mut client = EventClient::new(&daemon, "/xend/events", JSON);
+    client.until("listening");
+    let (status, _dir) = daemon.end(Signal::TERM);
     assert!(status.success());
     let mut rest = String::new();
-    follower.lines.read_to_string(&mut rest).unwrap();
+    client.lines.read_to_string(&mut rest).unwrap();
 }
 
 #[test]
-fn who_does_not_read_is_told_that_some_are_lost_and_holds_up_nobody() {
+fn a_client_that_does_not_read_loses_events_and_blocks_nobody() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("pv1", ""));
-    // Such a small window fills soon; what is behind it stays in the one journal.
-    let mut slow = Follower::new(&daemon, "/xend/events", JSON);
+    // The socket's buffers fill soon; later events stay in the journal.
+    let mut slow = EventClient::new(&daemon, "/xend/events", JSON);
     slow.until("listening");
     for _ in 0..5000 {
         daemon.post("/xend/domain/pv1", "op=mem_target_set&target=64");
     }
     let mut last = 0;
     let mut some_lost = false;
-    let mut quick = Follower::new(&daemon, "/xend/events?domain=pv1", JSON);
+    let mut quick = EventClient::new(&daemon, "/xend/events?domain=pv1", JSON);
     let end = quick.until("listening")["id"].clone();
     while let Some(event) = slow.event() {
         let id = event["id"].as_str().unwrap();
@@ -237,15 +236,15 @@ fn who_does_not_read_is_told_that_some_are_lost_and_holds_up_nobody() {
 }
 
 #[test]
-fn only_so_many_follow_along() {
+fn the_number_of_streams_is_limited() {
     let daemon = Daemon::start(&[]);
-    let followers: Vec<_> =
-        (0..200).map(|_| Follower::new(&daemon, "/xend/events", JSON)).collect();
+    let clients: Vec<_> =
+        (0..200).map(|_| EventClient::new(&daemon, "/xend/events", JSON)).collect();
     let one_more = ask(&Door::Tcp(daemon.tcp), b"GET /xend/events HTTP/1.0\r\n\r\n");
     assert_eq!(one_more.code, 503);
     assert!(one_more.text().contains("try again"), "{}", one_more.text());
-    drop(followers);
-    daemon.until("there is room again", |daemon| {
+    drop(clients);
+    daemon.until("another stream is accepted", |daemon| {
         let mut stream = TcpStream::connect(daemon.tcp).unwrap();
         stream.write_all(b"GET /xend/events HTTP/1.0\r\n\r\n").unwrap();
         let mut status = [0; 12];

@@ -1,4 +1,4 @@
-//! What nobody should send. After each of them the daemon still answers, and it has not panicked.
+//! Hostile and broken requests. After each the daemon still answers, and it has not panicked.
 
 use crate::http_support::{Daemon, Door, ask, connect, encoded, guest, post, try_ask};
 use std::io::Write as _;
@@ -15,9 +15,9 @@ fn still_answers(daemon: &Daemon, after: &str) {
 }
 
 #[test]
-fn configurations_that_are_bombs() {
+fn hostile_configurations_are_answered() {
     let daemon = Daemon::start(&[]);
-    for (what, config, said) in [
+    for (what, config, expected) in [
         ("deep nesting", "(".repeat(100_000), "depth limit of 1000 exceeded"),
         ("closed deep nesting", format!("{}{}", "(a ".repeat(999), ")".repeat(999)), "begins with"),
         ("a huge atom", format!("(vm (name a) (memory {}))", "9".repeat(900_000)), "memory"),
@@ -44,13 +44,13 @@ fn configurations_that_are_bombs() {
         ("nothing", "# nothing".into(), "Invalid configuration"),
     ] {
         let answer = daemon.post("/xend/domain", &format!("op=create&config={config}"));
-        assert!(answer.text().contains(said), "{what}: {:.300}", answer.text());
+        assert!(answer.text().contains(expected), "{what}: {:.300}", answer.text());
         still_answers(&daemon, what);
     }
 }
 
 #[test]
-fn bytes_that_are_not_text_stay_what_they_are() {
+fn bytes_that_are_not_utf_8_are_kept() {
     let daemon = Daemon::start(&[]);
     let config = guest("a", "(description 'DESC') (localtime 'X')");
     let form = format!("op=create&config={}", encoded(&config))
@@ -64,7 +64,7 @@ fn bytes_that_are_not_text_stay_what_they_are() {
 }
 
 #[test]
-fn requests_that_are_broken() {
+fn broken_requests_are_survived() {
     let daemon = Daemon::start(&[]);
     let tcp = || Door::Tcp(daemon.tcp);
     for request in [
@@ -87,7 +87,7 @@ fn requests_that_are_broken() {
         drop(stream);
         still_answers(&daemon, &String::from_utf8_lossy(request));
     }
-    // Nothing that is sent comes back as a header.
+    // Request data cannot inject a header.
     let injected = daemon.post("/xend/domain/0", "op=no%0d%0aX-Injected:%20yes");
     assert!(
         injected.code == 501
@@ -100,9 +100,9 @@ fn requests_that_are_broken() {
 }
 
 #[test]
-fn noise() {
+fn random_bytes_are_survived() {
     let daemon = Daemon::start(&[]);
-    // xorshift: the same noise each time.
+    // xorshift, the same bytes each time.
     let mut state = 0x2006_u64;
     let mut random = move || {
         state ^= state << 13;
@@ -123,11 +123,11 @@ fn noise() {
         let door = if round % 2 == 0 { Door::Tcp(daemon.tcp) } else { Door::Unix(daemon.socket()) };
         let _ = connect(&door).write_all(&bytes);
     }
-    still_answers(&daemon, "noise");
+    still_answers(&daemon, "random bytes");
 }
 
 #[test]
-fn slow_creates_hold_up_nobody() {
+fn slow_creates_block_no_other_domain() {
     let daemon = Daemon::start(&[]);
     let door = || Door::Tcp(daemon.tcp);
     let mut waiting = Vec::new();
@@ -142,7 +142,7 @@ fn slow_creates_hold_up_nobody() {
             .unwrap();
         waiting.push(stream);
     }
-    // None of them is done yet, and all of this is.
+    // None of them is done yet, while all of this is.
     for _ in 0..50 {
         assert_eq!(daemon.get("/xend/domain").text(), "(Domain-0)");
         assert_eq!(daemon.create(&guest("quick", "")).code, 201);

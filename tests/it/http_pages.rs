@@ -1,4 +1,4 @@
-//! What pages are to a browser: what comes with them, and what they lead to.
+//! Pages in a browser: headers, static files, filters, forms.
 
 use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
 
@@ -24,7 +24,7 @@ const PAGES: [&str; 12] = [
 ];
 
 #[test]
-fn every_page_keeps_strangers_out() {
+fn pages_have_security_headers() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("pv1", ""));
     for path in PAGES.into_iter().chain(["/xend/domain/nosuch", "/nosuch"]) {
@@ -46,7 +46,7 @@ fn every_page_keeps_strangers_out() {
 }
 
 #[test]
-fn what_pages_refer_to_is_there_and_kept_by_browsers() {
+fn static_files_exist_and_are_cached() {
     let daemon = Daemon::start(&[]);
     let page = browse(&daemon, "/xend/domain", "").text();
     let paths: Vec<&str> =
@@ -63,8 +63,7 @@ fn what_pages_refer_to_is_there_and_kept_by_browsers() {
                 .iter()
                 .any(|one| media.starts_with(one))
         );
-        // A page of another version of the daemon may still ask: it gets what there is, and does
-        // not keep it.
+        // A page of another version of the daemon gets the current file, which is not cached.
         let (_, name) = path.rsplit_once('/').unwrap();
         let other = browse(&daemon, &format!("/xend/assets/0000/{name}"), "");
         assert_eq!((other.code, other.header("cache-control")), (200, Some("no-cache")));
@@ -73,7 +72,7 @@ fn what_pages_refer_to_is_there_and_kept_by_browsers() {
 }
 
 #[test]
-fn pages_are_compressed_and_nothing_that_old_clients_read_is() {
+fn only_pages_are_compressed() {
     let daemon = Daemon::start(&[]);
     let gzip = "Accept-Encoding: gzip, deflate\r\n";
     assert_eq!(browse(&daemon, "/xend/domain", gzip).header("content-encoding"), Some("gzip"));
@@ -116,7 +115,7 @@ fn the_list_is_filtered_and_sorted_by_the_server() {
 }
 
 #[test]
-fn a_configuration_that_was_downloaded_makes_the_domain_again() {
+fn a_downloaded_configuration_creates_the_domain_again() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("pv1", "(device (vfb (type vnc) (vncpasswd geheim)))"));
     let file = daemon.get("/xend/domain/pv1/config");
@@ -128,10 +127,11 @@ fn a_configuration_that_was_downloaded_makes_the_domain_again() {
 }
 
 #[test]
-fn a_failure_is_told_as_it_is_and_keeps_what_was_written() {
+fn an_error_is_shown_and_keeps_the_text() {
     let daemon = Daemon::start(&[]);
     let send = |form: &str| {
-        let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\nConnection: close\r\n";
+        let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\n\
+                    Connection: close\r\n";
         let length = form.len();
         let kind = "Content-Type: application/x-www-form-urlencoded";
         let text = format!(
@@ -153,11 +153,11 @@ fn a_failure_is_told_as_it_is_and_keeps_what_was_written() {
     );
     daemon.create(&guest("pv1", ""));
     let taken = send(&format!("op=create&config={}", encoded(&guest("pv1", ""))));
-    assert!(taken.contains("already exists") && taken.contains("Give it another name"), "{taken}");
+    assert!(taken.contains("already exists") && taken.contains("Choose another name"), "{taken}");
 }
 
 #[test]
-fn only_what_can_lose_something_is_asked_about() {
+fn only_operations_that_lose_data_have_a_confirmation() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("pv1", ""));
     let page = browse(&daemon, "/xend/domain/pv1/confirm?op=destroy", "").text();
@@ -173,14 +173,14 @@ fn only_what_can_lose_something_is_asked_about() {
 }
 
 #[test]
-fn a_page_tells_what_happened_to_the_domain() {
+fn a_domain_page_shows_its_history() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("pv1", ""));
     daemon.post("/xend/domain/pv1", "op=unpause");
     daemon.post("/xend/domain/pv1", "op=set_vcpus&vcpus=99");
     let page = browse(&daemon, "/xend/domain/pv1", "").text();
-    for told in ["<td>create</td>", "<td>paused → running</td>", "failed</span> set_vcpus: "] {
-        assert!(page.contains(told), "{told} in {page}");
+    for part in ["<td>create</td>", "<td>paused → running</td>", "failed</span> set_vcpus: "] {
+        assert!(page.contains(part), "{part} in {page}");
     }
-    assert!(page.contains(r#"max="2""#), "numbers have bounds: {page}");
+    assert!(page.contains(r#"max="2""#), "number fields have bounds: {page}");
 }

@@ -1,10 +1,11 @@
-//! Conversations recorded from the real xend, played again.
+//! Replay of requests and answers that were recorded from the real xend.
 //!
-//! `sexpr-fixtures/trace/FOLDER` holds one a file: the raw request, a line, the raw answer. They
-//! are sent in the order of `ORDER`, since later ones rest on what earlier ones made. `FIX` names
-//! those where this project answers otherwise on purpose, `EXCEPT` a few more, with their reasons:
-//! both are sent and not counted, and one of `EXCEPT` that agrees must be taken off it. `AFTER`
-//! says what is to be put right behind a transcript of `FIX` that made a domain which xend refused.
+//! A file in `sexpr-fixtures/trace/FOLDER` contains a raw request, a separator line, and the raw
+//! answer. Requests are sent in the order of `ORDER`, since later ones depend on earlier ones.
+//! `FIX` lists requests that this project answers differently on purpose, `EXCEPT` a few more, each
+//! with a reason: both are sent, but their answers are not compared, and an answer of `EXCEPT` that
+//! agrees must be removed from the list. `AFTER` has requests that clean up after a request of
+//! `FIX` that created a domain, which xend had refused.
 
 use crate::http_support::{
     Answer, Daemon, Door, ask, encoded, first_expression, fixture, post, try_ask,
@@ -15,7 +16,7 @@ use xend::sxp::Sxp;
 
 const SEPARATOR: &[u8] = b"\n=====RESPONSE=====\n";
 
-/// What depends on the host, the clock or the hypervisor.
+/// Keys whose values depend on the host, the clock or the hypervisor.
 const MASKED: [&str; 13] = [
     "domid",
     "start_time",
@@ -61,19 +62,23 @@ fn replay(folder: &str, door: &Door) {
             .map(|(a, b)| (a.to_owned(), b.to_owned()))
             .collect()
     };
-    let (fix, except, after) = (list("FIX"), list("EXCEPT"), list("AFTER"));
+    let fix = list("FIX");
+    let except = list("EXCEPT");
+    let after = list("AFTER");
     let except: HashMap<String, String> = except.into_iter().collect();
-    // The recording's own directory for files.
+    // Replaces the directory for files in the recording.
     let files = tempfile::tempdir().unwrap();
-    let (mut agree, mut wrong, mut rotten) = (0, Vec::new(), Vec::new());
+    let mut agree = 0;
+    let mut wrong = Vec::new();
+    let mut obsolete = Vec::new();
     for (name, _) in list("ORDER") {
         let text = std::fs::read(folder.join(&name)).unwrap();
         let at = text.windows(SEPARATOR.len()).position(|w| w == SEPARATOR).unwrap();
-        let request = moved(&text[..at], files.path());
+        let request = with_files_in(&text[..at], files.path());
         let fixed = fix.iter().any(|(fixed, _)| *fixed == name);
         if fixed {
-            // Some of these are half requests, which are answered when their time is up: nobody
-            // waits for them.
+            // Some of these are incomplete requests, which are answered after a timeout: they are
+            // left out.
             if !after.iter().any(|(made, _)| *made == name)
                 && (name.starts_with("http")
                     || name.starts_with("conn-")
@@ -93,19 +98,19 @@ fn replay(folder: &str, door: &Door) {
             .map_or(vec!["no answer".into()], |got| differences(&want, &got));
         match (differences.is_empty(), except.contains_key(&name)) {
             (true, false) => agree += 1,
-            (true, true) => rotten.push(name),
+            (true, true) => obsolete.push(name),
             (false, true) => {}
             (false, false) => wrong.push(format!("{name}: {}", differences.join("; "))),
         }
     }
     println!("{agree} agree, {} excepted, {} differ", except.len(), wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(rotten.is_empty(), "Agree, take them off EXCEPT: {}", rotten.join(" "));
+    assert!(obsolete.is_empty(), "Agree, remove them from EXCEPT: {}", obsolete.join(" "));
     assert!(agree > 0);
 }
 
-/// A request that names files in the recording's directory names them in `dir`.
-fn moved(request: &[u8], dir: &Path) -> Vec<u8> {
+/// A request with its files in `dir` instead of the recording's directory.
+fn with_files_in(request: &[u8], dir: &Path) -> Vec<u8> {
     const RECORDED: &str = "%2Ftmp%2Foracle%2Ftmp";
     let Ok(text) = std::str::from_utf8(request) else { return request.to_vec() };
     let Some((head, body)) =
@@ -145,7 +150,8 @@ fn differences(want: &Answer, got: &Answer) -> Vec<String> {
         found.push(format!("type {:?} instead of {:?}", media(got), media(want)));
     }
     if let Some(location) = want.header("location") {
-        let (want, got) = (path_of(location), path_of(got.header("location").unwrap_or("")));
+        let want = path_of(location);
+        let got = path_of(got.header("location").unwrap_or(""));
         if want != got {
             found.push(format!("Location {got} instead of {want}"));
         }
@@ -155,8 +161,13 @@ fn differences(want: &Answer, got: &Answer) -> Vec<String> {
         "application/sxp" if !blank(want) => {
             match (first_expression(&want.body), first_expression(&got.body)) {
                 (Some(a), Some(b)) => {
-                    let (a, b) = if want.code == 201 { (fresh(&a), fresh(&b)) } else { (a, b) };
-                    let (a, b) = (masked(&a, false), masked(&b, false));
+                    let (a, b) = if want.code == 201 {
+                        (without_transient(&a), without_transient(&b))
+                    } else {
+                        (a, b)
+                    };
+                    let a = masked(&a, false);
+                    let b = masked(&b, false);
                     if a != b {
                         found.push(format!("body {b} instead of {a}"));
                     }
@@ -174,8 +185,8 @@ fn path_of(url: &str) -> &str {
     url.split_once("://").map_or(url, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]))
 }
 
-/// What a domain that was just made shows depends on the moment.
-fn fresh(tree: &Sxp) -> Sxp {
+/// A domain that was just created, without values that depend on the moment.
+fn without_transient(tree: &Sxp) -> Sxp {
     let lasting = |item: &&Sxp| {
         let console = item.head() == Some("device")
             && item.tail().first().and_then(Sxp::head) == Some("console");
@@ -184,8 +195,7 @@ fn fresh(tree: &Sxp) -> Sxp {
     tree.as_list().unwrap_or_default().iter().filter(lasting).cloned().collect()
 }
 
-/// The tree with its masked values gone and its property lists sorted: their order carries no
-/// meaning.
+/// The tree with masked values replaced and property lists sorted, since their order has no meaning.
 fn masked(tree: &Sxp, host: bool) -> Sxp {
     let Some(items) = tree.as_list() else { return tree.clone() };
     let star = || Sxp::from("*");

@@ -1,4 +1,4 @@
-//! The daemon as a process on sockets of its own, and a client that shows what is on the wire.
+//! The daemon as a process with its own sockets, and a client that shows the raw answers.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write};
@@ -8,44 +8,43 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use xend::sxp::{Limits, Reader, Sxp};
 
-/// Longer than anything takes that works, on a machine that is busy with something else.
+/// A timeout that is long enough for a busy machine.
 pub(crate) const GENEROUS: Duration = Duration::from_secs(60);
 
-/// A running daemon. It is killed with the value.
+/// A running daemon, killed on drop.
 pub(crate) struct Daemon {
     child: Child,
     pub tcp: SocketAddr,
-    /// Its relocation port, if it was started with one.
+    /// The relocation port; `None` if the daemon was started without one.
     pub relocation: Option<SocketAddr>,
-    /// What it said that it serves beside HTTP: `Xen-API on http://127.0.0.1:4711/`.
+    /// The listeners that it announced on stdout: `Xen-API on http://127.0.0.1:4711/`.
     pub announced: Vec<String>,
     pub dir: TempDir,
 }
 
 impl Daemon {
-    /// A daemon on a fresh simulated host.
+    /// Starts a daemon on a fresh simulated host.
     pub(crate) fn start(options: &[&str]) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), options)
     }
 
-    /// A daemon on the host whose state is in `dir`.
+    /// Starts a daemon on the host whose state is in `dir`.
     pub(crate) fn start_in(dir: TempDir, options: &[&str]) -> Self {
         let config = dir.path().join("xend-config.sxp");
         std::fs::write(&config, "# empty\n").unwrap();
         Self::start_with_config(dir, &config, options)
     }
 
-    /// The same with a configuration file.
+    /// Starts a daemon with a configuration file.
     pub(crate) fn start_with_config(dir: TempDir, config: &Path, options: &[&str]) -> Self {
         Self::start_with_environment(dir, config, options, &[])
     }
 
-    /// The same with variables of its own.
+    /// Starts a daemon with a configuration file and environment variables.
     pub(crate) fn start_with_environment(
         dir: TempDir,
         config: &Path,
@@ -73,7 +72,9 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .unwrap();
-        let (mut tcp, mut relocation, mut announced) = (None, None, Vec::new());
+        let mut tcp = None;
+        let mut relocation = None;
+        let mut announced = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
             if let Some(address) = line.strip_prefix("Relocation on ") {
@@ -95,34 +96,33 @@ impl Daemon {
         self.dir.path().join("sock")
     }
 
-    /// What it wrote to standard error.
+    /// The daemon's standard error.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("stderr")).unwrap()
     }
 
-    /// Sends a signal and waits for the end; the host's state is what remains.
+    /// Sends a signal and waits for the daemon's end. The directory has the host's state.
     pub(crate) fn end(mut self, signal: Signal) -> (ExitStatus, TempDir) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
         let status = self.child.wait().unwrap();
         let empty = tempfile::tempdir().unwrap();
         (status, std::mem::replace(&mut self.dir, empty))
     }
 
-    /// Its process.
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
-    /// Starts one that has been killed again.
+    /// Restarts a daemon that has been killed.
     pub(crate) fn restarted(mut self) -> Self {
         self.child.wait().unwrap();
         let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
         Self::start_in(dir, &[])
     }
 
-    /// Kills it and starts it again.
+    /// Kills the daemon and restarts it.
     pub(crate) fn killed_and_restarted(self) -> Self {
-        let (_, dir) = self.end(Signal::SIGKILL);
+        let (_, dir) = self.end(Signal::KILL);
         Self::start_in(dir, &[])
     }
 
@@ -143,7 +143,7 @@ impl Daemon {
         self.post("/xend/domain", &format!("op=create&config={}", encoded(config)))
     }
 
-    /// The domain as a tree, or none if it is not there.
+    /// The domain as a tree; `None` if there is none.
     pub(crate) fn domain(&self, name: &str) -> Option<Sxp> {
         let answer = self.get(&format!("/xend/domain/{name}"));
         (answer.code == 200).then(|| answer.sxp())
@@ -154,11 +154,11 @@ impl Daemon {
         self.domain(name).unwrap().value(key).unwrap().as_str().unwrap().to_owned()
     }
 
-    /// Waits until something is so.
-    pub(crate) fn until(&self, what: &str, mut so: impl FnMut(&Self) -> bool) {
+    /// Waits until a condition holds.
+    pub(crate) fn until(&self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         let started = Instant::now();
-        while !so(self) {
-            assert!(started.elapsed() < GENEROUS, "{what} has not come");
+        while !condition(self) {
+            assert!(started.elapsed() < GENEROUS, "timed out waiting for: {what}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -179,13 +179,13 @@ pub(crate) fn guest(name: &str, more: &str) -> String {
     )
 }
 
-/// Where the daemon is asked.
+/// A listener of the daemon.
 pub(crate) enum Door {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub code: u16,
@@ -200,8 +200,9 @@ impl Answer {
         let head = String::from_utf8_lossy(&raw[..end]).into_owned();
         let mut lines = head.split("\r\n");
         let mut status = lines.next()?.splitn(3, ' ');
-        let (_, code, reason) =
-            (status.next()?, status.next()?.parse().ok()?, status.next().unwrap_or(""));
+        status.next()?;
+        let code = status.next()?.parse().ok()?;
+        let reason = status.next().unwrap_or("");
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
@@ -221,13 +222,13 @@ impl Answer {
         first_expression(&self.body).unwrap_or_else(|| panic!("{self:?}"))
     }
 
-    /// The whole status line's end: `404 Not found`.
+    /// Code and reason phrase: `404 Not found`.
     pub(crate) fn status(&self) -> String {
         format!("{} {}", self.code, self.reason)
     }
 }
 
-/// The first expression of a text: xend appended things.
+/// The first expression of a text. xend appended text to some.
 pub(crate) fn first_expression(text: &[u8]) -> Option<Sxp> {
     Reader::new(text, &Limits { bytes: usize::MAX, count: usize::MAX, ..Limits::default() })
         .next()
@@ -253,17 +254,17 @@ pub(crate) fn connect(door: &Door) -> Box<dyn ReadWrite> {
 pub(crate) trait ReadWrite: std::io::Read + Write {}
 impl<T: std::io::Read + Write> ReadWrite for T {}
 
-/// Sends raw bytes on a connection of their own and reads one answer.
+/// Sends raw bytes on a new connection and reads the answer.
 pub(crate) fn ask(door: &Door, request: &[u8]) -> Answer {
     try_ask(door, request).unwrap_or_else(|| {
         panic!("no answer to {:?}", String::from_utf8_lossy(&request[..request.len().min(300)]))
     })
 }
 
-/// The same for what may get no answer at all.
+/// Sends raw bytes on a new connection; `None` if there is no answer.
 pub(crate) fn try_ask(door: &Door, request: &[u8]) -> Option<Answer> {
     let mut stream = connect(door);
-    // A server may answer and close before everything is sent.
+    // The server can answer and close before everything is sent.
     let _ = stream.write_all(request);
     let mut raw = Vec::new();
     let mut buffer = vec![0; 65536];
@@ -295,7 +296,7 @@ pub(crate) fn post(target: &str, form: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Every byte that is not a letter or digit as `%xx` in lower case, as libvirt does it.
+/// Escapes every byte that is not a letter or digit as `%xx` in lower case, as libvirt does.
 pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() {
@@ -307,7 +308,7 @@ pub(crate) fn encoded(text: &str) -> String {
     })
 }
 
-/// A file of the project's test data.
+/// The path of a file in the project's test data.
 pub(crate) fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures").join(path)
 }

@@ -1,22 +1,21 @@
-//! The daemon is killed at random moments of random operations, again and again.
+//! The daemon is killed again and again during random operations.
 //!
-//! A model knows what was acknowledged. An operation that was under way when the daemon was killed
-//! may have happened or not; after that, each domain must be in one of the states that it can have
-//! got into, and no other.
+//! A model knows which operations were acknowledged. One that was under way at the kill may have
+//! happened or not: after the restart each domain must be in one of the possible states.
 //!
-//! `XEND_SEED` plays one seed, `XEND_OPS` says how many operations a seed has.
+//! `XEND_SEED` runs a single seed; `XEND_OPS` is the number of operations of a seed.
 
 use crate::http_support::{Daemon, Door, encoded, post, try_ask};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use xend::sxp::{Limits, Sxp, read_one};
 
 const DOMAINS: usize = 8;
 
-/// xorshift64*: as good as random here, and the same every time.
+/// xorshift64*: random enough, and reproducible.
 struct Random(u64);
 
 impl Random {
@@ -28,26 +27,26 @@ impl Random {
     }
 }
 
-/// What a domain is, as far as the model goes.
+/// The state of a domain in the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Is {
-    /// It is not there; it may be in a file that somebody saved it to.
+enum DomainState {
+    /// Neither on the host nor defined, but perhaps in a saved file.
     Nowhere,
-    /// It is on the host and not defined.
+    /// On the host, not defined.
     Running,
-    /// It is on the host and defined.
+    /// On the host and defined.
     ManagedRunning,
-    /// It is defined.
+    /// Defined.
     Halted,
-    /// It is defined, and its memory is in a file.
+    /// Defined, with its memory in a file.
     Suspended,
 }
 
-use Is::{Halted, ManagedRunning, Nowhere, Running, Suspended};
+use DomainState::{Halted, ManagedRunning, Nowhere, Running, Suspended};
 
-/// What is asked of a domain.
+/// An operation on a domain.
 #[derive(Debug, Clone, Copy)]
-enum Ask {
+enum Operation {
     New,
     Delete,
     Create,
@@ -66,37 +65,37 @@ enum Ask {
     Rename,
 }
 
-const ASKS: [Ask; 16] = [
-    Ask::New,
-    Ask::Delete,
-    Ask::Create,
-    Ask::Start,
-    Ask::Destroy,
-    Ask::Pause,
-    Ask::Unpause,
-    Ask::Memory,
-    Ask::Vcpus,
-    Ask::Attach,
-    Ask::Detach,
-    Ask::Suspend,
-    Ask::Resume,
-    Ask::Save,
-    Ask::Restore,
-    Ask::Rename,
+const OPERATIONS: [Operation; 16] = [
+    Operation::New,
+    Operation::Delete,
+    Operation::Create,
+    Operation::Start,
+    Operation::Destroy,
+    Operation::Pause,
+    Operation::Unpause,
+    Operation::Memory,
+    Operation::Vcpus,
+    Operation::Attach,
+    Operation::Detach,
+    Operation::Suspend,
+    Operation::Resume,
+    Operation::Save,
+    Operation::Restore,
+    Operation::Rename,
 ];
 
-/// What becomes of a domain if it is done.
-fn after(ask: Ask, is: Is) -> Is {
-    match (ask, is) {
-        (Ask::New, Nowhere)
-        | (Ask::Destroy, ManagedRunning | Suspended)
-        | (Ask::Save, ManagedRunning) => Halted,
-        (Ask::New, Running)
-        | (Ask::Start | Ask::Create | Ask::Restore, Halted)
-        | (Ask::Resume, Suspended) => ManagedRunning,
-        (Ask::Delete, Halted) | (Ask::Destroy | Ask::Save, Running) => Nowhere,
-        (Ask::Create | Ask::Restore, Nowhere) => Running,
-        (Ask::Suspend, ManagedRunning) => Suspended,
+/// The state after a successful operation.
+fn after(operation: Operation, state: DomainState) -> DomainState {
+    match (operation, state) {
+        (Operation::New, Nowhere)
+        | (Operation::Destroy, ManagedRunning | Suspended)
+        | (Operation::Save, ManagedRunning) => Halted,
+        (Operation::New, Running)
+        | (Operation::Start | Operation::Create | Operation::Restore, Halted)
+        | (Operation::Resume, Suspended) => ManagedRunning,
+        (Operation::Delete, Halted) | (Operation::Destroy | Operation::Save, Running) => Nowhere,
+        (Operation::Create | Operation::Restore, Nowhere) => Running,
+        (Operation::Suspend, ManagedRunning) => Suspended,
         (_, other) => other,
     }
 }
@@ -104,8 +103,8 @@ fn after(ask: Ask, is: Is) -> Is {
 struct Domain {
     name: String,
     uuid: String,
-    /// What it can be: one thing, unless something was under way.
-    can_be: BTreeSet<Is>,
+    /// Its possible states: one, unless an operation was under way at a kill.
+    possible: BTreeSet<DomainState>,
 }
 
 impl Domain {
@@ -113,57 +112,60 @@ impl Domain {
         Self {
             name: format!("dom{number}"),
             uuid: format!("11111111-2222-3333-4444-0000000000{number:02}"),
-            can_be: [Nowhere].into(),
+            possible: [Nowhere].into(),
         }
     }
 
-    fn request(&self, ask: Ask, dir: &Path) -> Vec<u8> {
+    fn request(&self, operation: Operation, dir: &Path) -> Vec<u8> {
         let config = format!(
-            "(vm (name {}) (uuid {}) (memory 16) (maxmem 64) (vcpus 2) (image (linux (kernel /boot/vmlinuz))) \
+            "(vm (name {}) (uuid {}) (memory 16) (maxmem 64) (vcpus 2) \
+             (image (linux (kernel /boot/vmlinuz))) \
              (device (vbd (uname phy:/dev/vg0/{}) (dev xvda) (mode w))))",
             self.name, self.uuid, self.name
         );
-        let (all, own) = ("/xend/domain".to_owned(), format!("/xend/domain/{}", self.uuid));
+        let all = "/xend/domain".to_owned();
+        let own = format!("/xend/domain/{}", self.uuid);
         let file = encoded(dir.join(format!("{}.save", self.name)).to_str().unwrap());
         let disk = encoded("(vbd (uname phy:/dev/vg0/more) (dev xvdb) (mode w))");
-        let (target, form) = match ask {
-            Ask::New => (all, format!("op=new&config={}", encoded(&config))),
-            Ask::Create => (all, format!("op=create&config={}", encoded(&config))),
-            Ask::Restore => (all, format!("op=restore&file={file}")),
-            Ask::Delete => (own, "op=delete".into()),
-            Ask::Start => (own, "op=start".into()),
-            Ask::Destroy => (own, "op=destroy".into()),
-            Ask::Pause => (own, "op=pause".into()),
-            Ask::Unpause => (own, "op=unpause".into()),
-            Ask::Memory => (own, "op=mem_target_set&target=24".into()),
-            Ask::Vcpus => (own, "op=set_vcpus&vcpus=1".into()),
-            Ask::Attach => (own, format!("op=device_create&config={disk}")),
-            Ask::Detach => (own, "op=device_destroy&type=vbd&dev=xvdb".into()),
-            Ask::Suspend => (own, "op=suspend".into()),
-            Ask::Resume => (own, "op=resume".into()),
-            Ask::Save => (own, format!("op=save&file={file}")),
-            // To and fro: a name that changed is found by the UUID.
-            Ask::Rename => (own, format!("op=rename&name={}", self.name)),
+        let (target, form) = match operation {
+            Operation::New => (all, format!("op=new&config={}", encoded(&config))),
+            Operation::Create => (all, format!("op=create&config={}", encoded(&config))),
+            Operation::Restore => (all, format!("op=restore&file={file}")),
+            Operation::Delete => (own, "op=delete".into()),
+            Operation::Start => (own, "op=start".into()),
+            Operation::Destroy => (own, "op=destroy".into()),
+            Operation::Pause => (own, "op=pause".into()),
+            Operation::Unpause => (own, "op=unpause".into()),
+            Operation::Memory => (own, "op=mem_target_set&target=24".into()),
+            Operation::Vcpus => (own, "op=set_vcpus&vcpus=1".into()),
+            Operation::Attach => (own, format!("op=device_create&config={disk}")),
+            Operation::Detach => (own, "op=device_destroy&type=vbd&dev=xvdb".into()),
+            Operation::Suspend => (own, "op=suspend".into()),
+            Operation::Resume => (own, "op=resume".into()),
+            Operation::Save => (own, format!("op=save&file={file}")),
+            // The path has the UUID, which a rename does not change.
+            Operation::Rename => (own, format!("op=rename&name={}", self.name)),
         };
         post(&target, &form)
     }
 
-    /// Takes note of an answer, or of there having been none.
-    fn heard(&mut self, ask: Ask, code: Option<u16>) {
-        let done: BTreeSet<Is> = self.can_be.iter().map(|is| after(ask, *is)).collect();
+    /// Updates the model by the status of an answer, or its absence.
+    fn record(&mut self, operation: Operation, code: Option<u16>) {
+        let done: BTreeSet<DomainState> =
+            self.possible.iter().map(|state| after(operation, *state)).collect();
         match code {
-            Some(200..300) => self.can_be = done,
-            // What was refused did not happen.
+            Some(200..300) => self.possible = done,
+            // A refused operation changes nothing.
             Some(_) => {}
-            None => self.can_be.extend(done),
+            None => self.possible.extend(done),
         }
     }
 }
 
-/// What the daemon says of a domain.
-fn seen(daemon: &Daemon, domain: &Domain) -> Is {
-    // One that was being destroyed when the daemon was killed is on its way out.
-    daemon.until("it has gone", |daemon| {
+/// The state of a domain according to the daemon.
+fn observe(daemon: &Daemon, domain: &Domain) -> DomainState {
+    // A destroy that the kill interrupted is completed after the restart.
+    daemon.until("the destroy completes", |daemon| {
         let state =
             daemon.domain(&domain.uuid).and_then(|d| Some(d.value("state")?.as_str()?.to_owned()));
         !state.unwrap_or_default().contains('d')
@@ -182,34 +184,33 @@ fn seen(daemon: &Daemon, domain: &Domain) -> Is {
     }
 }
 
-/// After a restart: everything is as it was acknowledged, and nothing is damaged.
+/// Checks after a restart that each domain is in a possible state and that no file is damaged.
 fn check(daemon: &Daemon, domains: &mut [Domain], what: &str) {
-    let all: Vec<Is> = domains.iter().map(|domain| seen(daemon, domain)).collect();
+    let states: Vec<DomainState> = domains.iter().map(|domain| observe(daemon, domain)).collect();
     let list = daemon.get("/xend/domain?state=all").sxp();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for name in list.as_list().unwrap() {
         *names.entry(name.as_str().unwrap().to_owned()).or_default() += 1;
     }
-    for (domain, is) in domains.iter_mut().zip(all) {
+    for (domain, state) in domains.iter_mut().zip(states) {
         let listed = names.remove(&domain.name).unwrap_or(0);
         assert_eq!(
             listed,
-            usize::from(is != Nowhere),
+            usize::from(state != Nowhere),
             "{what}: {} is listed {listed} times",
             domain.name
         );
         assert!(
-            domain.can_be.contains(&is),
-            "{what}: {} is {is:?}, it can only be {:?}\n{}",
+            domain.possible.contains(&state),
+            "{what}: {} is {state:?}, not one of {:?}\n{}",
             domain.name,
-            domain.can_be,
+            domain.possible,
             daemon.log()
         );
-        domain.can_be = [is].into();
+        domain.possible = [state].into();
     }
     assert_eq!(names.into_keys().collect::<Vec<_>>(), ["Domain-0"], "{what}");
-    let state = daemon.dir.path().join("state");
-    for file in files(&state) {
+    for file in files(&daemon.dir.path().join("state")) {
         let name = file.file_name().unwrap().to_str().unwrap();
         assert!(
             !name.contains("damaged") && !name.starts_with(".new-"),
@@ -223,7 +224,7 @@ fn check(daemon: &Daemon, domains: &mut [Domain], what: &str) {
     }
 }
 
-fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -232,28 +233,31 @@ fn files(dir: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// Several domains at a time are asked for something, and in the midst of it the daemon is killed.
+/// Runs operations on several domains at a time and kills the daemon meanwhile.
 fn round(
     random: &mut Random,
     daemon: Daemon,
     domains: &mut [Domain],
     what: &str,
 ) -> (Daemon, usize) {
-    let (pid, tcp) = (daemon.pid(), daemon.tcp);
+    let pid = daemon.pid();
+    let tcp = daemon.tcp;
     let files = daemon.dir.path().to_owned();
-    let mut plans: Vec<Vec<Ask>> = Vec::new();
+    let mut plans: Vec<Vec<Operation>> = Vec::new();
     for _ in domains.iter() {
-        plans.push((0..random.below(6)).map(|_| ASKS[random.below(ASKS.len())]).collect());
+        plans.push(
+            (0..random.below(6)).map(|_| OPERATIONS[random.below(OPERATIONS.len())]).collect(),
+        );
     }
-    let asked = plans.iter().map(Vec::len).sum();
+    let executed = plans.iter().map(Vec::len).sum();
     let delay = Duration::from_micros(u64::try_from(random.below(60_000)).unwrap());
     std::thread::scope(|scope| {
         for (domain, plan) in domains.iter_mut().zip(plans) {
             let files = &files;
             scope.spawn(move || {
-                for ask in plan {
-                    let answer = try_ask_or_refused(tcp, &domain.request(ask, files));
-                    domain.heard(ask, answer);
+                for operation in plan {
+                    let answer = status_of(tcp, &domain.request(operation, files));
+                    domain.record(operation, answer);
                     if answer.is_none() {
                         return;
                     }
@@ -261,24 +265,24 @@ fn round(
             });
         }
         std::thread::sleep(delay);
-        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     });
     let daemon = daemon.restarted();
     check(&daemon, domains, what);
-    (daemon, asked)
+    (daemon, executed)
 }
 
-/// The status, or none if the daemon has gone.
-fn try_ask_or_refused(tcp: std::net::SocketAddr, request: &[u8]) -> Option<u16> {
-    std::net::TcpStream::connect(tcp).ok()?;
+/// The status of the answer; `None` if the daemon was killed.
+fn status_of(tcp: SocketAddr, request: &[u8]) -> Option<u16> {
+    TcpStream::connect(tcp).ok()?;
     let answer = std::panic::catch_unwind(|| try_ask(&Door::Tcp(tcp), request)).ok()??;
-    // One that broke off is none.
+    // An incomplete answer counts as none.
     let length: usize = answer.header("content-length")?.parse().ok()?;
     (answer.body.len() >= length).then_some(answer.code)
 }
 
 #[test]
-fn nothing_that_was_acknowledged_is_lost() {
+fn acknowledged_operations_survive_kills() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds: Vec<u64> = number("XEND_SEED").map_or_else(|| vec![1, 2, 3], |seed| vec![seed]);
     let operations = usize::try_from(number("XEND_OPS").unwrap_or(1000)).unwrap();
@@ -288,15 +292,16 @@ fn nothing_that_was_acknowledged_is_lost() {
                 let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
                 let mut domains: Vec<Domain> = (0..DOMAINS).map(Domain::new).collect();
                 let mut daemon = Daemon::start(&[]);
-                let (mut asked, mut rounds) = (0, 0);
-                while asked < operations {
+                let mut executed = 0;
+                let mut rounds = 0;
+                while executed < operations {
                     let what = format!("XEND_SEED={seed}, round {rounds}");
                     let count;
                     (daemon, count) = round(&mut random, daemon, &mut domains, &what);
-                    asked += count;
+                    executed += count;
                     rounds += 1;
                 }
-                println!("seed {seed}: {asked} operations, killed {rounds} times");
+                println!("seed {seed}: {executed} operations, killed {rounds} times");
             });
         }
     });

@@ -1,19 +1,20 @@
-//! A client of the legacy calls with a daemon of its own.
+//! A client of `xend.*` with a daemon of its own.
 
 use crate::http_support::{Daemon, Door, ask};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::collections::HashMap;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
 
-pub(crate) type Said = Result<Value, (i64, String)>;
+/// A value, or the code and text of a fault.
+pub(crate) type Answer = Result<Value, (i64, String)>;
 
-pub(crate) struct Caller {
+pub(crate) struct LegacyClient {
     pub daemon: Daemon,
     pub door: Door,
 }
 
-impl Caller {
+impl LegacyClient {
     pub(crate) fn new(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("rpc");
@@ -23,9 +24,9 @@ impl Caller {
         Self { daemon, door: Door::Unix(socket) }
     }
 
-    /// The same host after its daemon was killed, with a new one.
+    /// Kills the daemon and starts a new one on the same host.
     pub(crate) fn killed_and_restarted(self) -> Self {
-        let (_, dir) = self.daemon.end(Signal::SIGKILL);
+        let (_, dir) = self.daemon.end(Signal::KILL);
         let socket = dir.path().join("rpc");
         Self {
             daemon: Daemon::start_in(dir, &["--xmlrpc", socket.to_str().unwrap()]),
@@ -33,10 +34,12 @@ impl Caller {
         }
     }
 
-    /// Sends what a client would.
-    pub(crate) fn post(&self, text: &str) -> Said {
-        let head = "POST /RPC2 HTTP/1.1\r\nHost: /var/run/xend/xmlrpc.sock\r\nAccept-Encoding: gzip\r\nUser-Agent: \
-                    xmlrpclib.py/1.0.1 (by www.pythonware.com)\r\nContent-Type: text/xml";
+    /// Sends the text of a call like xm.
+    pub(crate) fn post(&self, text: &str) -> Answer {
+        let head = "POST /RPC2 HTTP/1.1\r\nHost: /var/run/xend/xmlrpc.sock\r\n\
+                    Accept-Encoding: gzip\r\n\
+                    User-Agent: xmlrpclib.py/1.0.1 (by www.pythonware.com)\r\n\
+                    Content-Type: text/xml";
         let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len());
         let answer = ask(&self.door, request.as_bytes());
         assert_eq!(
@@ -46,7 +49,7 @@ impl Caller {
         codec::read_answer(&answer.text(), &Limits::default()).unwrap()
     }
 
-    pub(crate) fn call(&self, method: &str, params: &[Value]) -> Said {
+    pub(crate) fn call(&self, method: &str, params: &[Value]) -> Answer {
         self.post(&codec::call(method, params))
     }
 }
@@ -63,7 +66,7 @@ pub(crate) fn field(key: &str, value: Value) -> Value {
     array([text(key), value])
 }
 
-/// The fields of a record by their names.
+/// The fields of a record by name.
 pub(crate) fn fields(record: &Value) -> HashMap<&str, &Value> {
     let Value::Array(parts) = record else { panic!("{record:?}") };
     let mut fields = HashMap::new();
@@ -77,7 +80,7 @@ pub(crate) fn fields(record: &Value) -> HashMap<&str, &Value> {
     fields
 }
 
-/// A configuration with a kernel and what else is given.
+/// A configuration with a kernel and more fields.
 pub(crate) fn vm(name: &str, more: impl IntoIterator<Item = Value>) -> Value {
     let image = array([text("linux"), field("kernel", text("/boot/vmlinuz"))]);
     let head = [

@@ -1,8 +1,8 @@
-//! Managed domains over the wire: what is stored, what starts and stops with xend, what a broken
-//! disk does.
+//! Managed domains over HTTP: stored definitions, start and stop with xend, save and restore,
+//! damaged files.
 
 use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::path::PathBuf;
 
 const UUID: &str = "11111111-2222-3333-4444-555555555555";
@@ -28,7 +28,7 @@ fn halted(daemon: &Daemon) -> String {
 }
 
 #[test]
-fn a_definition_outlives_everything() {
+fn a_definition_survives_destroys_and_restarts() {
     let daemon = Daemon::start(&[]);
     assert_eq!(define(&daemon, &managed("web", "")).status(), "200 OK");
     assert_eq!(halted(&daemon), "(web)");
@@ -37,9 +37,9 @@ fn a_definition_outlives_everything() {
     assert_eq!(halted(&daemon), "(web)");
     assert_eq!(op(&daemon, "web", "op=start&paused=1").status(), "202 Accepted");
     assert!(daemon.value("web", "state").contains('p'));
-    assert_eq!(op(&daemon, "web", "op=delete").code, 500, "it runs");
+    assert_eq!(op(&daemon, "web", "op=delete").code, 500, "the domain runs");
     let daemon = daemon.killed_and_restarted();
-    assert_eq!(halted(&daemon), "()", "it is on the host");
+    assert_eq!(halted(&daemon), "()", "the domain is on the host");
     assert_eq!(op(&daemon, "web", "op=destroy").code, 202);
     assert_eq!(halted(&daemon), "(web)");
     assert_eq!(op(&daemon, "web", "op=delete").code, 202);
@@ -48,20 +48,20 @@ fn a_definition_outlives_everything() {
 }
 
 #[test]
-fn an_answer_echoed_back_redefines_and_stops_nothing() {
+fn an_answer_sent_back_changes_the_definition_and_not_the_running_domain() {
     let daemon = Daemon::start(&[]);
     let config = managed("web", "(device (vfb (type vnc) (vncpasswd secret)))");
     assert_eq!(daemon.create(&config).code, 201);
     op(&daemon, "web", "op=unpause");
-    let (domid, shown) =
-        (daemon.value("web", "domid"), daemon.get("/xend/domain/web?detail=1").text());
+    let domid = daemon.value("web", "domid");
+    let shown = daemon.get("/xend/domain/web?detail=1").text();
     assert!(!shown.contains("secret"));
     let flipped = shown.replace("(on_xend_start ignore)", "(on_xend_start start)");
     assert_eq!(define(&daemon, &flipped).status(), "200 OK");
     assert_eq!(daemon.value("web", "domid"), domid);
     let stored = std::fs::read_to_string(config_file(&daemon)).unwrap();
     assert!(stored.contains("(on_xend_start start)") && stored.contains("secret"), "{stored}");
-    // What the definition says counts from the next start on.
+    // The new definition takes effect with the next start.
     op(&daemon, "web", "op=destroy");
     assert_eq!(daemon.value("web", "on_xend_start"), "start");
 }
@@ -83,17 +83,17 @@ fn domains_start_and_stop_with_xend() {
         assert_eq!(op(&daemon, name, "op=start").code, 202);
     }
     let domid = daemon.value("d", "domid");
-    let (status, dir) = daemon.end(Signal::SIGTERM);
+    let (status, dir) = daemon.end(Signal::TERM);
     assert!(status.success());
     let daemon = Daemon::start_in(dir, &[]);
     daemon.until("a and b start", |daemon| daemon.get("/xend/domain").text() == "(Domain-0 a b d)");
     assert_eq!(halted(&daemon), "(c)");
-    assert_eq!(daemon.value("d", "domid"), domid, "nothing was done with it");
+    assert_eq!(daemon.value("d", "domid"), domid, "the domain ran on");
     assert!(daemon.log().contains("Done as xend starts or stops"));
 }
 
 #[test]
-fn a_damaged_definition_is_set_aside_and_the_others_are_there() {
+fn a_damaged_definition_is_set_aside_and_the_others_are_loaded() {
     let daemon = Daemon::start(&[]);
     assert_eq!(define(&daemon, &managed("web", "")).code, 200);
     assert_eq!(define(&daemon, &guest("db", "")).code, 200);
@@ -103,14 +103,14 @@ fn a_damaged_definition_is_set_aside_and_the_others_are_there() {
     assert_eq!(halted(&daemon), "(db)");
     assert!(!file.exists() && file.with_extension("sxp.damaged").exists());
     assert!(daemon.log().contains("config.sxp") && daemon.log().contains("set aside"));
-    // Its place can be taken, and the damaged file stays.
+    // The domain can be defined again; the damaged file stays.
     assert_eq!(define(&daemon, &managed("web", "")).code, 200);
     assert_eq!(op(&daemon, "web", "op=delete").code, 202);
     assert!(file.with_extension("sxp.damaged").exists());
 }
 
 #[test]
-fn names_and_uuids_have_one_owner() {
+fn a_name_or_uuid_belongs_to_one_domain() {
     let daemon = Daemon::start(&[]);
     assert_eq!(define(&daemon, &managed("web", "")).code, 200);
     assert_eq!(define(&daemon, &managed("web", "(description again)")).code, 200);
@@ -118,15 +118,14 @@ fn names_and_uuids_have_one_owner() {
     assert!(define(&daemon, &guest("web", other)).text().contains("already exists"));
     assert!(daemon.create(&guest("web", other)).text().contains("already exists"));
     assert!(daemon.create(&managed("web2", "")).text().contains("already exists"));
-    // A definition is not another domain's because it has the UUID of it, and `rename` gives it
-    // another name.
+    // A definition cannot take another domain's UUID, nor change its name: `rename` does.
     let taken = format!("A domain with UUID {UUID} already exists: \"web\"");
     let said = define(&daemon, &managed("web2", "")).text();
     assert!(said.contains(&taken) && !said.contains("web2"), "{said}");
     assert_eq!(halted(&daemon), "(web)");
     assert_eq!(op(&daemon, "web", "op=rename&name=web2").code, 202);
     assert_eq!(halted(&daemon), "(web2)");
-    // A configuration without a UUID means the domain of its name.
+    // A configuration without a UUID is that of the domain with its name.
     assert_eq!(daemon.create(&guest("web2", "(description once)")).code, 201);
     assert_eq!(daemon.value("web2", "uuid"), UUID);
     let domid = daemon.value("web2", "domid");
@@ -134,11 +133,11 @@ fn names_and_uuids_have_one_owner() {
     let said = define(&daemon, &managed("web3", "")).text();
     assert!(said.contains(&taken) && !said.contains("web3"), "{said}");
     assert_eq!(op(&daemon, "web2", "op=destroy").code, 202);
-    assert_eq!(daemon.value("web2", "description"), "again", "the definition stayed as it was");
+    assert_eq!(daemon.value("web2", "description"), "again", "the definition is unchanged");
 }
 
 #[test]
-fn a_suspended_domain_waits_on_disk() {
+fn a_suspended_domain_is_on_disk_until_resume_or_destroy() {
     let daemon = Daemon::start(&[]);
     assert_eq!(define(&daemon, &managed("web", "")).code, 200);
     assert!(op(&daemon, "web", "op=suspend").text().contains("is not started"));
@@ -154,18 +153,18 @@ fn a_suspended_domain_waits_on_disk() {
     }
     assert_eq!(op(&daemon, "web", "op=resume").code, 202);
     assert!(!daemon.value("web", "state").contains('p'));
-    // What was never managed cannot be suspended, only saved.
+    // A domain that is not managed can be saved, but not suspended.
     daemon.create(&guest("other", ""));
     op(&daemon, "other", "op=unpause");
     assert!(op(&daemon, "other", "op=suspend").text().contains("is not managed"));
-    // Memory that is given up.
+    // Destroy discards the saved memory.
     assert_eq!(op(&daemon, "web", "op=suspend").code, 202);
     assert_eq!(op(&daemon, "web", "op=destroy").code, 202);
     assert_eq!(halted(&daemon), "(web)");
 }
 
 #[test]
-fn a_save_that_fails_leaves_the_domain_running_and_no_file() {
+fn a_failed_save_leaves_the_domain_running_and_no_file() {
     let daemon = Daemon::start(&[]);
     let file = daemon.dir.path().join("saved");
     let save =
@@ -190,7 +189,7 @@ fn a_save_that_fails_leaves_the_domain_running_and_no_file() {
 }
 
 #[test]
-fn a_large_save_shows_how_far_it_is() {
+fn a_large_save_shows_its_progress() {
     let daemon = Daemon::start(&[]);
     let config = guest("saveslow", "").replace("(memory 64)", "(memory 256)");
     assert_eq!(daemon.create(&config).code, 201);
@@ -199,9 +198,10 @@ fn a_large_save_shows_how_far_it_is() {
     let form = format!("op=save&file={}", encoded(file.to_str().unwrap()));
     std::thread::scope(|scope| {
         let saving = scope.spawn(|| op(&daemon, "saveslow", &form));
-        let page = b"GET /xend/domain/saveslow HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nUser-Agent: x\r\n\r\n";
-        daemon.until("the page shows it", |daemon| {
-            ask(&Door::Tcp(daemon.tcp), page).text().contains("Under way")
+        let page = b"GET /xend/domain/saveslow HTTP/1.1\r\nHost: localhost\r\n\
+                     Accept: text/html\r\nUser-Agent: x\r\n\r\n";
+        daemon.until("the page shows the save", |daemon| {
+            ask(&Door::Tcp(daemon.tcp), page).text().contains("Operation in progress")
         });
         assert_eq!(saving.join().unwrap().code, 202);
     });
@@ -210,7 +210,7 @@ fn a_large_save_shows_how_far_it_is() {
 }
 
 #[test]
-fn a_saved_domain_comes_back_as_it_was() {
+fn a_restored_domain_is_the_saved_one() {
     let daemon = Daemon::start(&[]);
     let file = daemon.dir.path().join("saved");
     let path = encoded(file.to_str().unwrap());
@@ -232,7 +232,7 @@ fn a_saved_domain_comes_back_as_it_was() {
         again.text()
     );
     op(&daemon, "web", "op=destroy");
-    // Every damaged file is refused, and nothing is left of it.
+    // Truncated and damaged files are refused and leave no domain behind.
     let good = std::fs::read(&file).unwrap();
     for (n, cut) in [0, 10, 19, 100, good.len() / 2, good.len() - 1].into_iter().enumerate() {
         std::fs::write(&file, &good[..cut]).unwrap();
@@ -244,22 +244,22 @@ fn a_saved_domain_comes_back_as_it_was() {
         assert!(daemon.domain("web").is_none());
     }
     let mark = good.windows(8).position(|bytes| bytes == b"xend-rs ").unwrap();
-    for bent in [0, 10, 19, mark, mark + 8, good.len() - 1] {
+    for flipped in [0, 10, 19, mark, mark + 8, good.len() - 1] {
         let mut file_bytes = good.clone();
-        file_bytes[bent] ^= 1;
+        file_bytes[flipped] ^= 1;
         std::fs::write(&file, file_bytes).unwrap();
         assert_eq!(
             daemon.post("/xend/domain", &format!("op=restore&file={path}")).code,
             500,
-            "bent {bent}"
+            "byte {flipped} damaged"
         );
         assert!(daemon.domain("web").is_none());
     }
 }
 
-/// What starters of disposable machines did: they wrote another identity over the one in the file.
+/// Tools for disposable machines overwrote the identity in the file.
 #[test]
-fn a_saved_domain_that_was_edited_in_place_comes_back_as_edited() {
+fn a_saved_domain_with_an_edited_identity_is_restored_with_it() {
     const OTHER: &str = "99999999-2222-3333-4444-555555555555";
     let daemon = Daemon::start(&[]);
     let file = daemon.dir.path().join("saved");
@@ -291,7 +291,7 @@ fn a_saved_domain_that_was_edited_in_place_comes_back_as_edited() {
     );
     assert!(daemon.domain("web").is_none());
     assert!(daemon.log().contains("does not fit its checksum"), "{}", daemon.log());
-    // What cannot be read is refused.
+    // An unreadable edit is refused.
     let at = saved.windows(8).position(|bytes| bytes == b"(memory ").unwrap();
     saved[at] = b' ';
     std::fs::write(&file, &saved).unwrap();
@@ -303,11 +303,9 @@ fn a_saved_domain_that_was_edited_in_place_comes_back_as_edited() {
     );
 }
 
-/// Devices of a copy that runs beside its original have UUIDs of their own; those of a domain that
-/// comes back keep theirs.
+/// The devices of a restored domain keep their UUIDs. A copy beside the original gets new ones.
 #[test]
-fn a_copy_of_a_saved_domain_has_devices_of_its_own() {
-    const UUID: &str = "11111111-2222-3333-4444-555555555555";
+fn a_copy_of_a_saved_domain_has_new_device_uuids() {
     const OTHER: &str = "99999999-2222-3333-4444-555555555555";
     let daemon = Daemon::start(&[]);
     let file = daemon.dir.path().join("saved");
@@ -347,7 +345,7 @@ fn a_copy_of_a_saved_domain_has_devices_of_its_own() {
 }
 
 #[test]
-fn a_guests_console_is_shown() {
+fn the_console_of_a_guest_is_shown() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("web", ""));
     assert_eq!(daemon.get("/xend/domain/web/console").text(), "");

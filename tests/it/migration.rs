@@ -1,94 +1,18 @@
-//! Domains that go from host to host: two daemons, and between them a proxy that cuts the
-//! connection wherever it is told.
+//! Migration between two daemons, with a proxy between them that can cut the connection.
 
-use crate::http_support::{Answer, Daemon, GENEROUS, guest};
-use nix::sys::signal::Signal;
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
-
-/// Where a connection ends.
-#[derive(Debug, Clone, Copy)]
-enum Cut {
-    Nowhere,
-    /// When so many bytes have gone to the receiver.
-    There(usize),
-    /// When so many bytes have come back.
-    Back(usize),
-    /// At once: nobody is to be reached.
-    AtOnce,
-}
-
-/// A way to a relocation port that can be cut. Connections are cut as the list says, in order;
-/// those after it are not.
-struct Proxy {
-    address: SocketAddr,
-    cuts: Arc<Mutex<Vec<Cut>>>,
-    there: Arc<AtomicUsize>,
-    back: Arc<AtomicUsize>,
-}
-
-impl Proxy {
-    fn to(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let proxy = Self {
-            address: listener.local_addr().unwrap(),
-            cuts: Arc::default(),
-            there: Arc::default(),
-            back: Arc::default(),
-        };
-        let (cuts, there, back) = (proxy.cuts.clone(), proxy.there.clone(), proxy.back.clone());
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let Ok(client) = client else { return };
-                let mut cuts = cuts.lock().unwrap();
-                let cut = if cuts.is_empty() { Cut::Nowhere } else { cuts.remove(0) };
-                drop(cuts);
-                let Ok(server) = TcpStream::connect(target) else { continue };
-                let (limit_there, limit_back) = match cut {
-                    Cut::Nowhere => (usize::MAX, usize::MAX),
-                    Cut::There(n) => (n, usize::MAX),
-                    Cut::Back(n) => (usize::MAX, n),
-                    Cut::AtOnce => continue,
-                };
-                let (c, s) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                let (there, back) = (there.clone(), back.clone());
-                std::thread::spawn(move || pass(c, s, limit_there, &there));
-                std::thread::spawn(move || pass(server, client, limit_back, &back));
-            }
-        });
-        proxy
-    }
-
-    fn cut(&self, cuts: &[Cut]) {
-        *self.cuts.lock().unwrap() = cuts.to_vec();
-        self.there.store(0, Ordering::SeqCst);
-        self.back.store(0, Ordering::SeqCst);
-    }
-}
-
-/// Passes bytes on until there are no more, or so many have been.
-fn pass(mut from: TcpStream, mut to: TcpStream, limit: usize, passed: &AtomicUsize) {
-    let (mut left, mut buffer) = (limit, [0; 4096]);
-    while left > 0 {
-        let Ok(count @ 1..) = from.read(&mut buffer) else { break };
-        let count = count.min(left);
-        if to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
-        passed.fetch_add(count, Ordering::SeqCst);
-        left -= count;
-    }
-    if left == 0 {
-        // Both ways at once, as when a cable is pulled. What has been passed on gets there.
-        let _ = from.shutdown(Shutdown::Both);
-        let _ = to.shutdown(Shutdown::Both);
-    } else {
-        let _ = to.shutdown(Shutdown::Write);
-    }
-}
+use crate::engine_support::TestHost;
+use crate::http_support::{Answer, Daemon, Door, GENEROUS, encoded, guest, post, try_ask};
+use crate::proxy_support::{Cut, Proxy};
+use rustix::process::Signal;
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use xend::peers::AllowedHosts;
+use xend::wire::relocation::RelocationServer;
 
 fn host() -> Daemon {
     Daemon::start(&["--relocation", "127.0.0.1:0"])
@@ -100,13 +24,13 @@ fn migrate(from: &Daemon, name: &str, to: SocketAddr, live: bool) -> Answer {
     from.post(&format!("/xend/domain/{name}"), &form)
 }
 
-fn run(daemon: &Daemon, name: &str) {
+fn start_guest(daemon: &Daemon, name: &str) {
     assert_eq!(daemon.create(&guest(name, "")).code, 201);
     assert_eq!(daemon.post(&format!("/xend/domain/{name}"), "op=unpause").code, 200);
 }
 
-/// On which of the two it runs: the first, the second. Neither or both is waited out.
-fn settled(one: &Daemon, other: &Daemon, name: &str) -> (bool, bool) {
+/// Waits until the domain runs on exactly one of two hosts. Returns whether it is on each.
+fn wait_until_on_one(one: &Daemon, other: &Daemon, name: &str) -> (bool, bool) {
     let runs = |daemon: &Daemon| {
         daemon.domain(name).is_some_and(|domain| {
             let state = domain.value("state").and_then(|s| s.as_str()).unwrap_or("none");
@@ -120,14 +44,15 @@ fn settled(one: &Daemon, other: &Daemon, name: &str) -> (bool, bool) {
             return there;
         }
         assert!(started.elapsed() < GENEROUS, "{name}: {there:?}\n{}\n{}", one.log(), other.log());
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
 #[test]
-fn a_domain_moves_with_all_that_it_has() {
-    let (a, b) = (host(), host());
-    run(&a, "web");
+fn a_migrated_domain_keeps_its_settings_and_runs() {
+    let a = host();
+    let b = host();
+    start_guest(&a, "web");
     a.until("boots", |a| a.value("web", "online_vcpus") == "2");
     a.post("/xend/domain/web", "op=mem_target_set&target=48");
     let before = a.domain("web").unwrap();
@@ -151,14 +76,11 @@ fn a_domain_moves_with_all_that_it_has() {
 }
 
 #[test]
-fn a_managed_domain_takes_its_definition_along() {
-    let (a, b) = (host(), host());
+fn the_definition_of_a_managed_domain_migrates_too() {
+    let a = host();
+    let b = host();
     let config = guest("web", "(uuid 11111111-2222-3333-4444-555555555555)");
-    assert_eq!(
-        a.post("/xend/domain", &format!("op=new&config={}", crate::http_support::encoded(&config)))
-            .code,
-        200
-    );
+    assert_eq!(a.post("/xend/domain", &format!("op=new&config={}", encoded(&config))).code, 200);
     assert_eq!(a.post("/xend/domain/web", "op=start").code, 202);
     assert_eq!(migrate(&a, "web", b.relocation.unwrap(), true).code, 200);
     assert_eq!(a.get("/xend/domain?state=all").text(), "(Domain-0)");
@@ -170,17 +92,17 @@ fn a_managed_domain_takes_its_definition_along() {
     assert_eq!(a.get("/xend/domain?state=all").text(), "(Domain-0)");
 }
 
-/// A device whose UUID a device of the other host has gets a new one, which is the same in the
-/// definition.
+/// The new UUID is the same in the definition.
 #[test]
-fn devices_that_come_have_uuids_of_their_own() {
+fn a_device_whose_uuid_is_taken_on_the_other_host_gets_a_new_one() {
     const VIF: &str = "22222222-2222-3333-4444-555555555555";
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     let define = |daemon: &Daemon, name: &str| {
         let vif = format!("(device (vif (bridge xenbr0) (uuid {VIF})))");
         let config =
             format!("(vm (name {name}) (memory 64) (image (linux (kernel /boot/vmlinuz))) {vif})");
-        let form = format!("op=new&config={}", crate::http_support::encoded(&config));
+        let form = format!("op=new&config={}", encoded(&config));
         assert_eq!(daemon.post("/xend/domain", &form).code, 200);
     };
     define(&a, "web");
@@ -201,10 +123,11 @@ fn devices_that_come_have_uuids_of_their_own() {
 }
 
 #[test]
-fn what_cannot_be_taken_stays_where_it_is() {
-    let (a, b) = (host(), host());
-    run(&a, "web");
-    run(&b, "web");
+fn a_refused_domain_stays_where_it_is() {
+    let a = host();
+    let b = host();
+    start_guest(&a, "web");
+    start_guest(&b, "web");
     let domid = a.value("web", "domid");
     let answer = migrate(&a, "web", b.relocation.unwrap(), false);
     assert_eq!(answer.status(), "500 Request failed: migrate");
@@ -212,10 +135,10 @@ fn what_cannot_be_taken_stays_where_it_is() {
     assert_eq!(a.value("web", "domid"), domid);
     // To itself.
     assert!(migrate(&a, "web", a.relocation.unwrap(), false).text().contains("already exists"));
-    // Where nobody listens.
+    // To a closed port.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert!(migrate(&a, "web", closed, false).text().contains("cannot be reached"));
-    // To something else.
+    // To a port with another service.
     assert_eq!(migrate(&a, "web", b.tcp, false).code, 500);
     for form in [
         "op=migrate",
@@ -230,13 +153,13 @@ fn what_cannot_be_taken_stays_where_it_is() {
     assert!(
         a.value("web", "state").contains(['b', 'r', '-']) && !a.value("web", "state").contains('s')
     );
-    // Paused ones stay too, as with save.
+    // A paused domain cannot be sent, as with save.
     a.post("/xend/domain/web", "op=pause");
     assert!(migrate(&a, "web", b.relocation.unwrap(), false).text().contains("it is paused"));
 }
 
 #[test]
-fn a_host_that_is_not_allowed_is_turned_away() {
+fn a_host_that_is_not_allowed_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("c.sxp");
     std::fs::write(&file, "(xend-relocation-hosts-allow '^192\\.0\\.2\\.')\n").unwrap();
@@ -246,27 +169,31 @@ fn a_host_that_is_not_allowed_is_turned_away() {
         &["--relocation", "127.0.0.1:0"],
     );
     let a = host();
-    run(&a, "web");
+    start_guest(&a, "web");
     let answer = migrate(&a, "web", b.relocation.unwrap(), false);
     assert!(answer.text().contains("not allowed"), "{}", answer.text());
-    assert_eq!(settled(&a, &b, "web"), (true, false));
+    assert_eq!(wait_until_on_one(&a, &b, "web"), (true, false));
 }
 
 #[test]
 fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     let proxy = Proxy::to(b.relocation.unwrap());
-    // Once without a cut, to know how much goes there and back.
-    run(&a, "web");
+    // Once without a cut, to learn the number of bytes in each direction.
+    start_guest(&a, "web");
     proxy.cut(&[]);
     assert_eq!(migrate(&a, "web", proxy.address, true).code, 200);
-    let (there, back) = (proxy.there.load(Ordering::SeqCst), proxy.back.load(Ordering::SeqCst));
+    let there = proxy.there.load(Ordering::SeqCst);
+    let back = proxy.back.load(Ordering::SeqCst);
     assert_eq!(back, "(ready)\n(arrived)\n(taken)\n".len());
     b.post("/xend/domain/web", "op=destroy");
 
-    // What goes there differs by a few bytes from time to time: near its end it is open which of
-    // the two has it.
-    let (stays, moves, either) = (Some(false), Some(true), None);
+    // The number of bytes to the receiver varies a little: for a cut near the end, either host may
+    // have the domain.
+    let stays = Some(false);
+    let moves = Some(true);
+    let either = None;
     let mut cuts = vec![
         (Cut::AtOnce, stays),
         (Cut::There(0), stays),
@@ -285,10 +212,10 @@ fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
     cuts.extend((1..8).map(|n| (Cut::There(there * n / 9), stays)));
     cuts.extend((there - 10..there + 2).map(|n| (Cut::There(n), either)));
     for (cut, expected) in cuts {
-        run(&a, "web");
+        start_guest(&a, "web");
         proxy.cut(&[cut]);
         let answer = migrate(&a, "web", proxy.address, true);
-        let (on_a, on_b) = settled(&a, &b, "web");
+        let (on_a, on_b) = wait_until_on_one(&a, &b, "web");
         assert!(
             on_a != on_b && expected.is_none_or(|expected| expected == on_b),
             "{cut:?}: {}",
@@ -297,9 +224,9 @@ fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
         assert_eq!(answer.code, if on_b { 200 } else { 500 }, "{cut:?}: {}", answer.text());
         let at = if on_b { &b } else { &a };
         assert_eq!(at.post("/xend/domain/web", "op=destroy").code, 202);
-        // A busy host may still show how far it was when the connection was cut.
+        // A busy host may still show the domain of the cut connection.
         for host in [&a, &b] {
-            host.until(&format!("{cut:?}: nothing left of it"), |host| {
+            host.until(&format!("{cut:?}: the domain is gone"), |host| {
                 host.domain("web").is_none()
             });
         }
@@ -307,65 +234,80 @@ fn a_cut_anywhere_leaves_the_domain_on_exactly_one_host() {
 }
 
 #[test]
-fn in_doubt_the_domain_waits_until_the_other_host_has_spoken() {
-    let (a, b) = (host(), host());
+fn a_domain_in_doubt_stays_suspended_until_the_other_host_answers() {
+    let a = host();
+    let b = host();
     let proxy = Proxy::to(b.relocation.unwrap());
-    run(&a, "web");
-    // The last word is lost, and nobody is to be reached for a while.
+    start_guest(&a, "web");
+    // The last message is lost, and the host is unreachable for a while.
     proxy.cut(&[[Cut::Back(19)].as_slice(), &[Cut::AtOnce; 4]].concat());
     let answer = migrate(&a, "web", proxy.address, false);
     assert_eq!(answer.code, 500);
     assert!(answer.text().contains("xend keeps it suspended"), "{}", answer.text());
     assert!(a.value("web", "state").contains('s') && b.domain("web").is_some());
-    // Nothing but destroy is possible meanwhile, and a restart changes nothing.
+    // Only destroy is possible meanwhile, also after a restart.
     assert_eq!(a.post("/xend/domain/web", "op=unpause").code, 500);
     let a = {
-        let (_, dir) = a.end(Signal::SIGKILL);
+        let (_, dir) = a.end(Signal::KILL);
         Daemon::start_in(dir, &["--relocation", "127.0.0.1:0"])
     };
-    assert_eq!(settled(&a, &b, "web"), (false, true));
+    assert_eq!(wait_until_on_one(&a, &b, "web"), (false, true));
 }
 
 #[test]
-fn a_daemon_that_is_killed_on_either_side_loses_nothing() {
-    // The receiver, while the domain is on its way.
-    let (a, b) = (host(), host());
-    run(&a, "saveslow");
+fn a_killed_receiver_loses_nothing() {
+    let a = host();
+    let b = host();
+    start_guest(&a, "saveslow");
     let to = b.relocation.unwrap();
-    let (a, b) = std::thread::scope(|scope| {
+    let (a, b) = thread::scope(|scope| {
         let sending = scope.spawn(|| migrate(&a, "saveslow", to, true));
-        b.until("has begun", |b| !arrivals(b).is_empty());
-        let (_, dir) = b.end(Signal::SIGKILL);
+        b.until("the migration begins", |b| !arrivals(b).is_empty());
+        let (_, dir) = b.end(Signal::KILL);
         assert_eq!(sending.join().unwrap().code, 500);
         (&a, Daemon::start_in(dir, &["--relocation", "127.0.0.1:0"]))
     });
-    assert_eq!(settled(a, &b, "saveslow"), (true, false));
+    assert_eq!(wait_until_on_one(a, &b, "saveslow"), (true, false));
     assert!(arrivals(&b).is_empty());
 }
 
 #[test]
-fn a_sender_that_is_killed_goes_on_where_it_was() {
-    let (a, b) = (host(), host());
-    run(&a, "saveslow");
-    let (to, from) = (b.relocation.unwrap(), a.tcp);
-    let a = std::thread::scope(|scope| {
+fn the_domain_of_a_killed_sender_stays_there() {
+    let a = host();
+    let b = host();
+    start_guest(&a, "saveslow");
+    let to = b.relocation.unwrap();
+    let from = a.tcp;
+    let a = thread::scope(|scope| {
         scope.spawn(move || {
             let form = format!("op=migrate&destination=127.0.0.1&port={}&live=0", to.port());
-            crate::http_support::try_ask(
-                &crate::http_support::Door::Tcp(from),
-                &crate::http_support::post("/xend/domain/saveslow", &form),
-            )
+            try_ask(&Door::Tcp(from), &post("/xend/domain/saveslow", &form))
         });
-        b.until("has begun", |b| !arrivals(b).is_empty());
-        let (_, dir) = a.end(Signal::SIGKILL);
+        b.until("the migration begins", |b| !arrivals(b).is_empty());
+        let (_, dir) = a.end(Signal::KILL);
         Daemon::start_in(dir, &["--relocation", "127.0.0.1:0"])
     });
-    assert_eq!(settled(&a, &b, "saveslow"), (true, false));
-    b.until("is turned away", |b| arrivals(b).is_empty());
+    assert_eq!(wait_until_on_one(&a, &b, "saveslow"), (true, false));
+    b.until("the arrival ends", |b| arrivals(b).is_empty());
 }
 
-/// Notes of domains on their way to a host.
-fn arrivals(daemon: &Daemon) -> Vec<std::path::PathBuf> {
+#[tokio::test]
+async fn a_stopping_server_closes_connections_without_a_request() {
+    let host = TestHost::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut idle = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    idle.set_read_timeout(Some(GENEROUS)).unwrap();
+    let stop = CancellationToken::new();
+    let server = RelocationServer::new(host.engine.clone(), AllowedHosts::default(), 10 * GENEROUS);
+    let serving = tokio::spawn(server.serve(listener, stop.clone()));
+    tokio::task::yield_now().await;
+    stop.cancel();
+    tokio::time::timeout(GENEROUS, serving).await.unwrap().unwrap();
+    assert_eq!(idle.read(&mut [0]).unwrap_or(0), 0);
+}
+
+/// The files in which a host records arrivals.
+fn arrivals(daemon: &Daemon) -> Vec<PathBuf> {
     let dir = std::fs::read_dir(daemon.dir.path().join("state/moves")).unwrap();
     let paths = dir.map(|entry| entry.unwrap().path());
     paths.filter(|path| path.extension().is_some_and(|ending| ending == "arrival")).collect()

@@ -1,52 +1,23 @@
-//! Names of domains: what a domain may be called is the same wherever it comes from, and what is
-//! there already is named.
+//! Names of domains: every wire accepts the same names, and errors name the domain that has a name
+//! or UUID already.
 
-use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Answer, Daemon, encoded, guest};
 use crate::xenapi_support::{Client, text};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use xend::wire::xmlrpc::Value;
-use xend::wire::xmlrpc::codec::{self, Limits};
 
 const UUID: &str = "11111111-2222-3333-4444-555555555555";
 
-/// A daemon that is reached over every wire.
-struct Wires {
-    client: Client,
-    legacy: Door,
+/// The text of the fault of an `xend.*` call.
+fn legacy_fault(client: &Client, method: &str, params: &[Value]) -> String {
+    client.raw(method, params).unwrap_err().1
 }
 
-impl Wires {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (api, rpc) = (dir.path().join("api"), dir.path().join("rpc"));
-        let mut options =
-            vec!["--xen-api", api.to_str().unwrap(), "--xmlrpc", rpc.to_str().unwrap()];
-        options.extend(["--relocation", "127.0.0.1:0"]);
-        let daemon = Daemon::start_in(dir, &options);
-        let mut client = Client { daemon, door: Door::Unix(api), session: Value::Nil };
-        client.session =
-            client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
-        Self { client, legacy: Door::Unix(rpc) }
-    }
-
-    fn daemon(&self) -> &Daemon {
-        &self.client.daemon
-    }
-
-    /// What a call of xm is refused with.
-    fn xend(&self, method: &str, params: &[Value]) -> String {
-        let body = codec::call(&format!("xend.domain.{method}"), params);
-        let request =
-            format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        let answer = ask(&self.legacy, request.as_bytes()).text();
-        codec::read_answer(&answer, &Limits::default()).unwrap().unwrap_err().1
-    }
-
-    fn api(&self, method: &str, params: &[Value]) -> String {
-        self.client.call(method, params).unwrap_err().join(" ")
-    }
+/// The code and parameters of a failed Xen-API call.
+fn api_failure(client: &Client, method: &str, params: &[Value]) -> String {
+    client.call(method, params).unwrap_err().join(" ")
 }
 
 fn failure(answer: &Answer) -> String {
@@ -69,9 +40,10 @@ fn record(name: &str) -> Value {
     Value::Struct([vec![member("name_label", name)], memory.to_vec()].concat())
 }
 
-/// A saved domain in which the name is another one, however long.
+/// A saved domain with another name of any length.
 fn renamed(saved: &[u8], old: &str, new: &str) -> Vec<u8> {
-    let (length_at, config_at) = (16, 20);
+    let length_at = 16;
+    let config_at = 20;
     let length = u32::from_be_bytes(saved[length_at..config_at].try_into().unwrap()) as usize;
     let (config, rest) = saved[config_at..].split_at(length);
     let config = String::from_utf8(config.to_vec()).unwrap();
@@ -83,7 +55,7 @@ fn renamed(saved: &[u8], old: &str, new: &str) -> Vec<u8> {
     out
 }
 
-/// What another host is told that sends a domain of this name.
+/// The answer to another host that sends a domain of this name.
 fn receive(daemon: &Daemon, name: &str) -> String {
     let mut stream = TcpStream::connect(daemon.relocation.unwrap()).unwrap();
     let config = format!("(domain (name {name}) (uuid {UUID}) (memory 64))");
@@ -93,15 +65,15 @@ fn receive(daemon: &Daemon, name: &str) -> String {
     )
     .unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
-    let mut said = String::new();
-    stream.read_to_string(&mut said).unwrap();
-    said
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]
-fn a_name_that_create_refuses_is_refused_everywhere() {
-    let wires = Wires::new();
-    let daemon = wires.daemon();
+fn an_invalid_name_is_refused_on_every_wire() {
+    let client = Client::with(&["--relocation", "127.0.0.1:0"]);
+    let daemon = &client.daemon;
     assert_eq!(daemon.create(&guest("web", "")).code, 201);
     assert_eq!(daemon.post("/xend/domain/web", "op=unpause").code, 200);
     let file = daemon.dir.path().join("saved");
@@ -124,10 +96,10 @@ fn a_name_that_create_refuses_is_refused_everywhere() {
         (&long, "Invalid VM Name: longer than 255 bytes"),
         ("0", "already exists as the domid of domain"),
     ] {
-        // The Xen-API has a code for a name that is taken, and no words.
-        let refused = |wire: &str, said: &str| {
-            let is_taken = name == "0" && said.starts_with("UNIQUE_NAME_ERROR 0");
-            assert!(said.contains(reason) || is_taken, "{wire}, {name:.20?}: {said}");
+        // The Xen-API has a code for a name that is taken, and no text.
+        let refused = |wire: &str, message: &str| {
+            let is_taken = name == "0" && message.starts_with("UNIQUE_NAME_ERROR 0");
+            assert!(message.contains(reason) || is_taken, "{wire}, {name:.20?}: {message}");
         };
         let quoted = format!("'{}'", name.replace('\n', "\\n"));
         refused("create", &failure(&daemon.create(&guest(&quoted, ""))));
@@ -148,74 +120,83 @@ fn a_name_that_create_refuses_is_refused_everywhere() {
             &failure(&daemon.post("/xend/domain", &format!("op=restore&file={}", encoded(path)))),
         );
         refused("receive", &receive(daemon, &quoted));
-        refused("xend.domain.create", &wires.xend("create", &[config(name)]));
-        refused("xend.domain.new", &wires.xend("new", &[config(name)]));
-        refused("xend.domain.setName", &wires.xend("setName", &[text("other"), text(name)]));
-        refused("xend.domain.restore", &wires.xend("restore", &[text(path)]));
+        let legacy = |method: &str, params: &[Value]| {
+            refused(method, &legacy_fault(&client, method, params));
+        };
+        legacy("xend.domain.create", &[config(name)]);
+        legacy("xend.domain.new", &[config(name)]);
+        legacy("xend.domain.setName", &[text("other"), text(name)]);
+        legacy("xend.domain.restore", &[text(path)]);
+        let api = |method: &str, params: &[Value]| {
+            refused(method, &api_failure(&client, method, params));
+        };
         if !name.is_empty() {
-            refused("VM.create", &wires.api("VM.create", &[record(name)]));
+            api("VM.create", &[record(name)]);
         }
-        refused(
-            "VM.set_name_label",
-            &wires.api("VM.set_name_label", &[wires.client.vm("other"), text(name)]),
-        );
-        refused("VM.restore", &wires.api("VM.restore", &[text(path), Value::Bool(false)]));
+        api("VM.set_name_label", &[client.vm("other"), text(name)]);
+        api("VM.restore", &[text(path), Value::Bool(false)]);
     }
     let names = daemon.get("/xend/domain?state=all").text();
     assert_eq!(names, "(Domain-0 other)");
 }
 
 #[test]
-fn a_name_by_which_another_domain_is_reached_is_refused() {
+fn the_domid_or_uuid_of_another_domain_is_no_valid_name() {
     let daemon = Daemon::start(&[]);
     assert_eq!(daemon.create(&guest("web", &format!("(uuid {UUID})"))).code, 201);
     let domid = daemon.value("web", "domid");
-    let said = failure(&daemon.create(&guest(&domid, "")));
+    let message = failure(&daemon.create(&guest(&domid, "")));
     let reason = format!(
         "VM name \"{domid}\" already exists as the domid of domain \"web\", use another name"
     );
-    assert!(said.contains(&reason), "{said}");
-    let said = failure(&daemon.create(&guest(UUID, "")));
-    assert!(said.contains("already exists as the UUID of domain \"web\""), "{said}");
-    // One that is no domain's is a name like any other, and stays one.
+    assert!(message.contains(&reason), "{message}");
+    let message = failure(&daemon.create(&guest(UUID, "")));
+    assert!(message.contains("already exists as the UUID of domain \"web\""), "{message}");
+    // A number that is no domid is a valid name.
     assert_eq!(daemon.create(&guest("4711", "")).code, 201);
     assert_eq!(daemon.value("4711", "name"), "4711");
 }
 
 #[test]
-fn what_already_exists_is_named() {
-    let wires = Wires::new();
-    let daemon = wires.daemon();
+fn errors_name_the_existing_domain() {
+    let client = Client::with(&["--relocation", "127.0.0.1:0"]);
+    let daemon = &client.daemon;
     assert_eq!(daemon.create(&guest("web", &format!("(uuid {UUID})"))).code, 201);
     let domid = daemon.value("web", "domid");
     let with_uuid = guest("p2", &format!("(uuid {UUID})"));
-    let said = failure(&daemon.create(&with_uuid));
+    let message = failure(&daemon.create(&with_uuid));
     assert!(
-        said.contains(&format!(
+        message.contains(&format!(
             "A domain with UUID {UUID} already exists: \"web\" with ID {domid}"
         )),
-        "{said}"
+        "{message}"
     );
-    assert!(!said.contains("p2"), "{said}");
-    let said = failure(&daemon.create(&guest("web", &format!("(uuid {UUID})"))));
-    assert!(said.contains(&format!("Domain \"web\" already exists with ID {domid}")), "{said}");
+    assert!(!message.contains("p2"), "{message}");
+    let message = failure(&daemon.create(&guest("web", &format!("(uuid {UUID})"))));
+    assert!(
+        message.contains(&format!("Domain \"web\" already exists with ID {domid}")),
+        "{message}"
+    );
     let mut taken = config("p2");
     if let Value::Array(fields) = &mut taken {
         fields.push(pair("uuid", text(UUID)));
     }
-    for method in ["create", "new"] {
-        let said = wires.xend(method, std::slice::from_ref(&taken));
+    for method in ["xend.domain.create", "xend.domain.new"] {
+        let message = legacy_fault(&client, method, std::slice::from_ref(&taken));
         assert!(
-            said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")),
-            "{said}"
+            message.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")),
+            "{message}"
         );
     }
     let mut taken = record("p2");
     if let Value::Struct(members) = &mut taken {
         members.push(("uuid".to_owned(), text(UUID)));
     }
-    let said = wires.api("VM.create", &[taken]);
-    assert!(said.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")), "{said}");
+    let message = api_failure(&client, "VM.create", &[taken]);
+    assert!(
+        message.contains(&format!("A domain with UUID {UUID} already exists: \"web\"")),
+        "{message}"
+    );
     assert_eq!(daemon.value("web", "uuid"), UUID);
     // A domain that is not on the host has no ID.
     assert_eq!(
@@ -223,28 +204,21 @@ fn what_already_exists_is_named() {
         200
     );
     let other = guest("db", "(uuid 99999999-2222-3333-4444-555555555555)");
-    let said = failure(&daemon.create(&other));
-    assert_eq!(said, "(xend.err 'Domain \"db\" already exists')");
-    let said = failure(&daemon.post("/xend/domain/web", "op=rename&name=db"));
-    assert_eq!(said, "(xend.err 'VM name \"db\" already exists')");
+    let message = failure(&daemon.create(&other));
+    assert_eq!(message, "(xend.err 'Domain \"db\" already exists')");
+    let message = failure(&daemon.post("/xend/domain/web", "op=rename&name=db"));
+    assert_eq!(message, "(xend.err 'VM name \"db\" already exists')");
     let pool = Value::Struct(vec![("name_label".to_owned(), text("Pool-0"))]);
-    let said = wires.api("cpu_pool.create", &[pool]);
-    assert!(said.starts_with("UNIQUE_NAME_ERROR Pool-0 cpu_pool"), "{said}");
-    // xm has no name of a pool's class in its faults.
+    let message = api_failure(&client, "cpu_pool.create", &[pool]);
+    assert!(message.starts_with("UNIQUE_NAME_ERROR Pool-0 cpu_pool"), "{message}");
+    // Faults of xm do not name the class of an object.
     let pool = Value::Array(vec![text("vm"), pair("name", text("Pool-0"))]);
-    let body = codec::call("xend.cpu_pool.create", &[pool]);
-    let request =
-        format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    let said = ask(&wires.legacy, request.as_bytes()).text();
-    assert!(
-        said.contains("CPU pool &quot;Pool-0&quot; already exists")
-            || said.contains("CPU pool \"Pool-0\" already exists"),
-        "{said}"
-    );
+    let message = legacy_fault(&client, "xend.cpu_pool.create", &[pool]);
+    assert!(message.contains("CPU pool \"Pool-0\" already exists"), "{message}");
 }
 
-/// A domain of another toolstack, or of an earlier xend, whose name libvirt puts into the path as
-/// it is.
+/// Another toolstack or an earlier xend may have given such a name. libvirt puts it into the path
+/// unescaped.
 #[test]
 fn a_stored_name_with_a_slash_is_reached_by_its_raw_path() {
     let daemon = Daemon::start(&[]);
@@ -253,7 +227,7 @@ fn a_stored_name_with_a_slash_is_reached_by_its_raw_path() {
         daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config))).code,
         200
     );
-    let (_, dir) = daemon.end(Signal::SIGTERM);
+    let (_, dir) = daemon.end(Signal::TERM);
     let file = dir.path().join("state/domains").join(UUID).join("config.sxp");
     let stored = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, stored.replace("(name rack1-web)", "(name rack1/web)")).unwrap();
@@ -270,7 +244,7 @@ fn a_stored_name_with_a_slash_is_reached_by_its_raw_path() {
     assert_eq!(started.code, 202, "{}", started.text());
     assert!(started.header("location").unwrap().ends_with("/xend/domain/rack1/web/.."));
     assert_eq!(daemon.get("/xend/domain/rack1/web?op=vcpuinfo").code, 200);
-    // It is saved and comes back: its definition has the name.
+    // It can be saved and restored, since the definition has the name.
     let saved = encoded(daemon.dir.path().join("saved").to_str().unwrap());
     assert_eq!(daemon.post("/xend/domain/rack1/web", &format!("op=save&file={saved}")).code, 202);
     assert_eq!(daemon.post("/xend/domain", &format!("op=restore&file={saved}")).code, 201);
@@ -279,7 +253,7 @@ fn a_stored_name_with_a_slash_is_reached_by_its_raw_path() {
     assert_eq!(daemon.get("/xend/domain/rack1/nosuch").code, 404);
 }
 
-/// A slash in front of a name or behind it is the name's own where a domain is called so.
+/// Leading and trailing slashes belong to the name if a domain has it.
 #[test]
 fn a_stored_name_with_a_slash_at_either_end_is_reached_by_its_raw_path() {
     let daemon = Daemon::start(&[]);
@@ -288,7 +262,7 @@ fn a_stored_name_with_a_slash_at_either_end_is_reached_by_its_raw_path() {
         let new = format!("op=new&config={}", encoded(&guest(name, "")));
         assert_eq!(daemon.post("/xend/domain", &new).code, 200);
     }
-    let (_, dir) = daemon.end(Signal::SIGTERM);
+    let (_, dir) = daemon.end(Signal::TERM);
     for entry in std::fs::read_dir(dir.path().join("state/domains")).unwrap() {
         let file = entry.unwrap().path().join("config.sxp");
         let stored = std::fs::read_to_string(&file).unwrap();

@@ -1,10 +1,10 @@
-//! What clients and scripts of 2005 to 2014 read in answers and put into requests.
+//! Requests and answers that clients and scripts of 2005 to 2014 depend on.
 
 use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
 use std::fmt::Write as _;
 use xend::sxp::Sxp;
 
-/// What a client gets that asks for this type.
+/// The answer to a client that accepts this type.
 fn get_as(daemon: &Daemon, target: &str, accept: &str) -> Answer {
     let request = format!(
         "GET {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: x\r\nAccept: {accept}\r\n\r\n"
@@ -33,7 +33,7 @@ fn devices(domain: &Sxp) -> Vec<Sxp> {
 }
 
 #[test]
-fn a_restored_domain_is_told_to_pages_and_json_alone() {
+fn a_restored_domain_is_in_pages_and_json_only() {
     let daemon = Daemon::start(&[]);
     let file = encoded(daemon.dir.path().join("saved").to_str().unwrap());
     for accept in ["application/sxp", "application/json", "text/html"] {
@@ -45,7 +45,8 @@ fn a_restored_domain_is_told_to_pages_and_json_alone() {
             post_as(&daemon, "/xend/domain", accept, form, &format!("op=restore&file={file}"));
         assert_eq!(answer.status(), "201 Created", "{accept}");
         assert!(answer.header("location").unwrap().ends_with("/xend/domain/web"));
-        let (media, body) = (answer.header("content-type"), answer.text());
+        let media = answer.header("content-type");
+        let body = answer.text();
         match accept {
             "application/sxp" => assert_eq!((media, body.as_str()), (None, "")),
             "application/json" => assert!(body.starts_with("{\"domain\":{\"domid\":"), "{body}"),
@@ -56,7 +57,7 @@ fn a_restored_domain_is_told_to_pages_and_json_alone() {
 }
 
 #[test]
-fn forms_of_xm_3_0_0_have_lines_that_end_in_a_line_feed() {
+fn multipart_forms_of_xm_3_0_0_have_bare_line_feeds() {
     let daemon = Daemon::start(&[]);
     let part = |name: &str, more: &str, value: &str| {
         format!(
@@ -78,7 +79,7 @@ fn forms_of_xm_3_0_0_have_lines_that_end_in_a_line_feed() {
     let domain = part("config", file, &format!("{}\n", guest("web", ""))) + &create;
     let answer = post_as(&daemon, "/xend/domain", "application/sxp", media, &domain);
     assert_eq!(answer.status(), "201 created", "{}", answer.text());
-    // A file without a last line feed: its boundary is in the middle of a line.
+    // Without a final line feed in the file, the boundary is in the middle of a line.
     let broken = part("config", file, "(vnet (id 7) (vnetif vnif7))") + &create;
     assert_eq!(post_as(&daemon, "/xend/vnet", "application/sxp", media, &broken).code, 406);
 }
@@ -118,7 +119,7 @@ fn the_first_expression_of_a_configuration_counts() {
 }
 
 #[test]
-fn disks_of_any_type_are_taken() {
+fn disks_of_any_type_are_accepted() {
     let daemon = Daemon::start(&[]);
     let disks = ["nbd:10.0.0.1:7000", "enbd:10.0.0.1:7001", "gnbd:gfs/disk1", "dmmd:md;/dev/md0"];
     let mut config = String::new();
@@ -149,9 +150,9 @@ fn disks_of_any_type_are_taken() {
     assert_eq!(plug("nbd:10.0.0.1:7002").code, 200);
 }
 
-/// libvirt fails on `(uname '')` for as long as the domain is there.
+/// libvirt fails on `(uname '')` as long as the domain exists.
 #[test]
-fn no_device_has_a_key_that_nobody_set() {
+fn devices_have_no_keys_without_values() {
     let daemon = Daemon::start(&[]);
     let config = "(vm (name web) (memory 64) (image (linux (kernel /k))) \
         (device (vbd (dev hdc:cdrom))) (device (vif)) (device (vfb)) (device (vkbd)) (device (vtpm)) (device (vusb)) \
@@ -162,7 +163,7 @@ fn no_device_has_a_key_that_nobody_set() {
     );
     let wanted = |class: &str, running: bool| match (class, running) {
         ("vbd", false) => vec!["bootable", "dev", "driver", "mode", "uuid"],
-        // What xend made of it for its backend.
+        // Keys that xend derived for the backend.
         ("vbd", true) => vec!["VDI", "backend", "bootable", "dev", "mode", "protocol", "uuid"],
         ("vif", false) => vec!["mac", "uuid"],
         ("vif", true) => vec!["backend", "mac", "script", "uuid"],
@@ -190,7 +191,7 @@ fn no_device_has_a_key_that_nobody_set() {
     assert!(!daemon.get("/xend/domain/web/config").text().contains("uname"));
     assert_eq!(daemon.post("/xend/domain/web", "op=start&paused=1").code, 202);
     look(true);
-    // A drive whose medium is taken out.
+    // A drive without a medium.
     let medium = |uname: &str| {
         let config = encoded(&format!("(vbd {uname} (dev hdc:cdrom) (mode r))"));
         daemon.post("/xend/domain/web", &format!("op=device_configure&dev=hdc&config={config}"))
@@ -202,11 +203,11 @@ fn no_device_has_a_key_that_nobody_set() {
 }
 
 #[test]
-fn an_image_has_what_was_given_and_what_xend_set_itself() {
+fn an_image_has_given_keys_and_xend_defaults() {
     let daemon = Daemon::start(&[]);
     let image = |daemon: &Daemon, name: &str| {
         let domain = daemon.domain(name).unwrap();
-        // Notes are the kernel's own.
+        // Notes come from the kernel.
         let image = domain.value("image").unwrap().as_list().unwrap().iter();
         image.filter(|item| item.head() != Some("notes")).cloned().collect::<Sxp>()
     };
@@ -238,12 +239,12 @@ fn an_image_has_what_was_given_and_what_xend_set_itself() {
         (Some("1"), Some("0"))
     );
     assert_eq!(with.value("loader").unwrap().as_str(), Some("/l"));
-    // The configuration to be sent again has the same.
+    // The downloaded configuration has the same keys.
     let config = daemon.get("/xend/domain/bare/config").sxp();
     let printed = keys(config.value("image").unwrap()).join(" ");
     assert_eq!(printed, base.join(" ").replace(" pci", ""));
     assert!(!get_as(&daemon, "/xend/domain/bare", "application/json").text().contains("acpi"));
-    // A paravirtualised guest's screen is shown by a device model.
+    // A paravirtualised guest with a screen has a device model.
     let pv = |more: &str| format!("(vm (name pv) (memory 64) (image (linux (kernel /k))) {more})");
     assert_eq!(daemon.create(&pv("")).code, 201);
     assert_eq!(
@@ -259,7 +260,7 @@ fn an_image_has_what_was_given_and_what_xend_set_itself() {
 }
 
 #[test]
-fn a_halted_domain_has_vcpus_that_are_offline() {
+fn vcpus_of_a_halted_domain_are_offline() {
     let daemon = Daemon::start(&[]);
     let config =
         "(vm (name web) (memory 64) (vcpus 2) (cpus ((1) ())) (image (linux (kernel /k))))";
@@ -288,9 +289,9 @@ fn a_halted_domain_has_vcpus_that_are_offline() {
     assert_eq!(get_as(&daemon, "/xend/domain/web?op=vcpuinfo", "text/html").code, 200);
 }
 
-/// `check_xendomains`, a Nagios plug-in of 2007, cuts the last character of each line off.
+/// `check_xendomains`, a Nagios plug-in of 2007, drops the last character of each line.
 #[test]
-fn the_list_has_lines_as_of_xend_3_0() {
+fn the_list_has_the_lines_of_xend_3_0() {
     let daemon = Daemon::start(&[]);
     daemon.create("(vm (name web) (memory 128) (image (linux (kernel /k))))");
     let page = get_as(&daemon, "/xend/domain/", "text/html").text();
@@ -299,9 +300,9 @@ fn the_list_has_lines_as_of_xend_3_0() {
     assert!(page.contains(&line), "{page}");
 }
 
-/// A megabyte of bytes that are four characters each when they are printed.
+/// A megabyte of bytes, each of which is printed as four characters.
 #[test]
-fn a_configuration_is_shown_however_long_it_is() {
+fn long_configurations_are_printed() {
     let daemon = Daemon::start(&[]);
     let description = "%fc".repeat(900_000);
     let form = format!(
@@ -309,12 +310,12 @@ fn a_configuration_is_shown_however_long_it_is() {
         encoded("(vm (name large) (memory 64) (description '"),
         encoded("') (image (linux (kernel /k))))")
     );
-    // A form can be longer than what it says; so is this daemon's limit.
+    // The encoded form is longer than the default limit.
     let answer = daemon.post("/xend/domain", &form);
     assert_eq!(answer.code, 413);
     let config = daemon.dir.path().join("large.sxp");
     std::fs::write(&config, "(xend-max-body 8388608)\n").unwrap();
-    let (_, dir) = daemon.end(nix::sys::signal::Signal::SIGTERM);
+    let (_, dir) = daemon.end(rustix::process::Signal::TERM);
     let daemon = Daemon::start_with_config(dir, &config, &[]);
     let answer = daemon.post("/xend/domain", &form);
     assert_eq!(answer.code, 200, "{}", answer.text());
@@ -328,7 +329,7 @@ fn a_configuration_is_shown_however_long_it_is() {
 }
 
 #[test]
-fn a_query_that_means_nothing_is_an_error_for_pages_and_json() {
+fn invalid_queries_are_errors_for_pages_and_json() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("web", ""));
     daemon.create("(vm (name big) (memory 512) (image (linux (kernel /k))))");
@@ -362,7 +363,7 @@ fn a_query_that_means_nothing_is_an_error_for_pages_and_json() {
         );
         assert_eq!(listed.code, 500, "{query}");
     }
-    // xend's own answer.
+    // xend's answer.
     assert_eq!(daemon.get("/xend/domain?state=foo").text(), "()");
     assert_eq!(daemon.get("/xend/domain?sort=foo").text(), "(Domain-0 big web)");
     let json =

@@ -1,5 +1,5 @@
-//! Answers recorded from the real xend beside ours: types of values, names of members, keys of
-//! records. Values themselves are the host's and the moment's. What differs on purpose is in
+//! Compares answers with those recorded from the real xend: types of values, names of members, keys
+//! of records. The values themselves depend on the host and the time. Intended differences are in
 //! `sexpr-fixtures/xmlrpc/*.EXCEPT`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,8 @@ pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
-/// What differs on purpose: `NUMBER METHOD REASON` for a whole answer, `/PATH: DIFFERENCE # REASON`
-/// for one difference in any answer.
+/// Intended differences: `NUMBER METHOD REASON` for a whole answer, `/PATH: DIFFERENCE # REASON` for
+/// one difference in any answer.
 pub(crate) struct Exceptions {
     answers: BTreeMap<usize, String>,
     anywhere: BTreeSet<String>,
@@ -44,7 +44,7 @@ impl Exceptions {
         Self { answers, anywhere, used: BTreeSet::new(), wrong: Vec::new(), agree: 0 }
     }
 
-    /// Takes note of how an answer differs.
+    /// Records the differences of an answer.
     pub(crate) fn judge(&mut self, number: usize, method: &str, differences: Vec<String>) {
         let mut left = Vec::new();
         for difference in differences {
@@ -60,10 +60,10 @@ impl Exceptions {
                 assert!(reason.starts_with(method), "{number} is {method}, the list has {reason}");
             }
             (false, None) => {
-                self.wrong.push(format!("{number} {method}: {:.400}", left.join("; ")))
+                self.wrong.push(format!("{number} {method}: {:.400}", left.join("; ")));
             }
             (true, Some(_)) => {
-                self.wrong.push(format!("{number} {method} agrees, take it off the list"))
+                self.wrong.push(format!("{number} {method} agrees, take it off the list"));
             }
         }
     }
@@ -83,7 +83,7 @@ impl Exceptions {
     }
 }
 
-/// All differences, each as `PATH: what differs`.
+/// All differences, each as `PATH: DIFFERENCE`.
 pub(crate) fn differences(theirs: &Value, ours: &Value) -> Vec<String> {
     let mut found = Vec::new();
     compare(theirs, ours, "", &mut found);
@@ -94,14 +94,14 @@ fn compare(theirs: &Value, ours: &Value, at: &str, found: &mut Vec<String>) {
     match (theirs, ours) {
         (Value::Struct(theirs), Value::Struct(ours)) => {
             let member = |(key, value): &(String, Value)| (key.clone(), value.clone());
-            by_key(
+            compare_by_key(
                 theirs.iter().map(member).collect(),
                 ours.iter().map(member).collect(),
                 at,
                 found,
             );
         }
-        (Value::Array(theirs), Value::Array(ours)) => lists(theirs, ours, at, found),
+        (Value::Array(theirs), Value::Array(ours)) => compare_lists(theirs, ours, at, found),
         _ if std::mem::discriminant(theirs) == std::mem::discriminant(ours) => {}
         _ => found.push(format!("{at}: {} and not {}", ours.kind(), theirs.kind())),
     }
@@ -111,7 +111,7 @@ fn is_leaf(value: &Value) -> bool {
     !matches!(value, Value::Array(_) | Value::Struct(_))
 }
 
-fn lists(theirs: &[Value], ours: &[Value], at: &str, found: &mut Vec<String>) {
+fn compare_lists(theirs: &[Value], ours: &[Value], at: &str, found: &mut Vec<String>) {
     let (their_head, their_rest) = head(theirs);
     let (our_head, our_rest) = head(ours);
     match (their_head, our_head) {
@@ -125,13 +125,13 @@ fn lists(theirs: &[Value], ours: &[Value], at: &str, found: &mut Vec<String>) {
         .map_or_else(|| at.to_owned(), |head| format!("{at}/{head}"));
     match (entries(their_rest), entries(our_rest)) {
         (Some(theirs), Some(ours)) if their_head.is_some() == our_head.is_some() => {
-            by_key(theirs, ours, &at, found);
+            compare_by_key(theirs, ours, &at, found);
         }
-        _ => plain(theirs, ours, &at, found),
+        _ => compare_unkeyed(theirs, ours, &at, found),
     }
 }
 
-/// The word in front of a record, and what follows it.
+/// The name in front of a record, and the rest.
 fn head(list: &[Value]) -> (Option<&str>, &[Value]) {
     match list {
         [Value::Text(head), rest @ ..] if matches!(rest.first(), Some(Value::Array(_))) => {
@@ -141,8 +141,8 @@ fn head(list: &[Value]) -> (Option<&str>, &[Value]) {
     }
 }
 
-/// `[key, value...]` each, if there are any and all of them are that. A device is keyed by its
-/// class, too.
+/// The entries of a list of `[key, value...]`; `None` for any other list. The key of a device
+/// includes its class.
 fn entries(list: &[Value]) -> Option<Vec<(String, Value)>> {
     let entry = |one: &Value| match one {
         Value::Array(parts) => match parts.as_slice() {
@@ -166,8 +166,7 @@ fn entries(list: &[Value]) -> Option<Vec<(String, Value)>> {
     if list.is_empty() { None } else { list.iter().map(entry).collect() }
 }
 
-/// A member's name as it stands in a path. UUIDs are alike, and so are numbers: which there are is
-/// the host's affair.
+/// A member's name in a path. UUIDs and numbers are replaced: they depend on the host.
 fn name(key: &str) -> String {
     match key.trim_end_matches(|c: char| c.is_ascii_digit()) {
         _ if is_uuid(key) => "UUID".to_owned(),
@@ -177,8 +176,8 @@ fn name(key: &str) -> String {
     }
 }
 
-/// Members by their names. Each of ours must be like one of theirs of that name.
-fn by_key(
+/// Compares members by name. Each of ours must match one of theirs with that name.
+fn compare_by_key(
     theirs: Vec<(String, Value)>,
     ours: Vec<(String, Value)>,
     at: &str,
@@ -196,7 +195,8 @@ fn by_key(
         }
         groups
     };
-    let (theirs, mut ours) = (grouped(theirs), grouped(ours));
+    let theirs = grouped(theirs);
+    let mut ours = grouped(ours);
     for (key, theirs) in theirs {
         let at = if key.is_empty() { at.to_owned() } else { format!("{at}/{key}") };
         let Some(ours) = ours.remove(&key) else {
@@ -221,8 +221,8 @@ fn by_key(
     found.extend(ours.into_keys().map(|key| format!("{at}/{key}: added")));
 }
 
-/// How many numbers, references or flags there are is the host's affair, and the moment's.
-fn plain(theirs: &[Value], ours: &[Value], at: &str, found: &mut Vec<String>) {
+/// Compares lists without keys. The number of plain values depends on the host and the time.
+fn compare_unkeyed(theirs: &[Value], ours: &[Value], at: &str, found: &mut Vec<String>) {
     if theirs.len() != ours.len() && !(theirs.iter().all(is_leaf) && ours.iter().all(is_leaf)) {
         found.push(format!("{at}: {} elements and not {}", ours.len(), theirs.len()));
     }

@@ -1,4 +1,4 @@
-//! The guard over real sockets, as a web page in a browser meets it.
+//! The guard over real sockets, with the requests of browsers.
 
 use crate::server_support::{Daemon, Wire, read_answer, tunables};
 use axum::Router;
@@ -24,7 +24,7 @@ async fn ask(mut wire: Wire, method: &str, headers: &str) -> String {
 }
 
 #[tokio::test]
-async fn our_own_names_are_welcome_and_others_are_told_what_to_configure() {
+async fn own_names_pass_and_the_refusal_of_others_names_the_key() {
     let daemon = daemon().await;
     let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     for host in ["localhost:8000", "127.0.0.1", "[::1]:8000", "xen.example.org:8000", own.trim()] {

@@ -1,17 +1,16 @@
-//! Connections over real sockets: what old and odd clients send, and what hostile ones do.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! Connections over real sockets, with old, unusual and hostile clients.
 
 use crate::server_support::{Daemon, GENEROUS, Wire, read_answer, read_to_end, tunables};
 use axum::Router;
 use axum::extract::{Extension, Request};
 use axum::routing::{any, get, post};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use xend::core::caller::{Caller, Via};
 
-/// A router that shows what reached it.
+/// A router that answers with parts of the request.
 fn mirror() -> Router {
     Router::new()
         .route(
@@ -39,13 +38,13 @@ async fn tcp_and_unix_are_served_at_the_same_time() {
     let mut unix = daemon.unix().await;
     let unix_answer = ask(&mut unix, request).await;
     assert!(
-        unix_answer.ends_with(&format!("unix uid {}", nix::unistd::geteuid())),
+        unix_answer.ends_with(&format!("unix uid {}", rustix::process::geteuid().as_raw())),
         "{unix_answer}"
     );
 }
 
 #[tokio::test]
-async fn the_caller_has_both_ends() {
+async fn the_caller_has_the_addresses_of_both_ends() {
     let app = Router::new().fallback(any(|Extension(caller): Extension<Caller>| async move {
         match caller.via {
             Via::Tcp { peer, local } => format!("{} {local}", peer.ip()),
@@ -60,7 +59,7 @@ async fn the_caller_has_both_ends() {
 }
 
 #[tokio::test]
-async fn header_names_have_capitals() {
+async fn header_names_are_capitalized() {
     let daemon = Daemon::start(mirror(), tunables(30)).await;
     let answer = ask(&mut daemon.tcp().await, "GET /who HTTP/1.1\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: "), "{answer}");
@@ -107,7 +106,7 @@ async fn requests_pipelined_behind_a_raw_space_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn connect_and_close_is_normal_traffic() {
+async fn connections_without_a_request_are_normal() {
     let daemon = Daemon::start(mirror(), tunables(30)).await;
     for _ in 0..50 {
         drop(daemon.tcp().await);
@@ -118,7 +117,7 @@ async fn connect_and_close_is_normal_traffic() {
 }
 
 #[tokio::test]
-async fn a_client_that_closes_its_sending_side_gets_its_answer() {
+async fn a_client_that_closes_its_sending_side_is_answered() {
     let app = Router::new().fallback(any(|| async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         "late"
@@ -132,7 +131,7 @@ async fn a_client_that_closes_its_sending_side_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn rubbish_is_refused_and_nobody_minds() {
+async fn invalid_requests_are_refused_and_others_served() {
     let daemon = Daemon::start(mirror(), tunables(30)).await;
     let many_headers = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(500));
     let long_header = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "y".repeat(200_000));
@@ -147,7 +146,7 @@ async fn rubbish_is_refused_and_nobody_minds() {
     ];
     for request in cases {
         let mut wire = daemon.tcp().await;
-        // The server may close before it has read it all.
+        // The server may close before it has read everything.
         wire.write_all(request.as_bytes()).await.ok();
         let mut answer = Vec::new();
         tokio::time::timeout(GENEROUS, wire.read_to_end(&mut answer)).await.unwrap().ok();
@@ -161,7 +160,7 @@ async fn rubbish_is_refused_and_nobody_minds() {
     assert!(answer.ends_with("/after"), "{answer}");
 }
 
-/// Sends a byte of `rest` every now and then until the server has had enough.
+/// Sends `start`, then the byte `rest` repeatedly until the server closes the connection.
 async fn drip(wire: &mut Wire, start: &str, rest: u8) {
     wire.write_all(start.as_bytes()).await.unwrap();
     let cut_off = async {
@@ -180,19 +179,19 @@ async fn drip(wire: &mut Wire, start: &str, rest: u8) {
             }
         }
     };
-    tokio::time::timeout(GENEROUS, cut_off).await.expect("the server cuts a slow client off");
+    tokio::time::timeout(GENEROUS, cut_off)
+        .await
+        .expect("the server closes the connection of a slow client");
 }
 
 #[tokio::test]
-async fn slow_senders_are_cut_off_and_others_served_meanwhile() {
+async fn slow_clients_are_disconnected_and_others_served_meanwhile() {
     let daemon = Daemon::start(mirror(), tunables(2)).await;
-    let (mut line, mut head, mut body, mut silent, mut idle) = (
-        daemon.tcp().await,
-        daemon.tcp().await,
-        daemon.unix().await,
-        daemon.tcp().await,
-        daemon.tcp().await,
-    );
+    let mut line = daemon.tcp().await;
+    let mut head = daemon.tcp().await;
+    let mut body = daemon.unix().await;
+    let mut silent = daemon.tcp().await;
+    let mut idle = daemon.tcp().await;
     let slow = async {
         tokio::join!(
             drip(&mut line, "GET /", b'x'),
@@ -232,7 +231,7 @@ async fn a_slow_handler_is_not_a_slow_client() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_no_answer_is_cut_off() {
+async fn a_client_that_takes_no_response_is_disconnected() {
     let big = "x".repeat(64 * 1024 * 1024);
     let app = Router::new().fallback(any(move || {
         let big = big.clone();
@@ -248,7 +247,7 @@ async fn a_client_that_takes_no_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_full_house_makes_room_for_a_new_client() {
+async fn at_the_limit_an_idle_connection_makes_room_for_a_new_one() {
     let daemon = Daemon::start_with(mirror(), tunables(30), 4).await;
     let mut silent = Vec::new();
     for _ in 0..4 {
@@ -265,9 +264,9 @@ async fn a_full_house_makes_room_for_a_new_client() {
 }
 
 #[tokio::test]
-async fn a_house_full_of_work_turns_a_client_away_and_keeps_the_work() {
-    let at_work = Arc::new(Semaphore::new(0));
-    let begun = Arc::clone(&at_work);
+async fn at_the_limit_busy_connections_stay_and_a_new_one_is_refused() {
+    let busy = Arc::new(Semaphore::new(0));
+    let begun = Arc::clone(&busy);
     let slow = || async move {
         begun.add_permits(1);
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -275,17 +274,18 @@ async fn a_house_full_of_work_turns_a_client_away_and_keeps_the_work() {
     };
     let app = Router::new().route("/slow", get(slow)).merge(mirror());
     let daemon = Daemon::start_with(app, tunables(30), 2).await;
-    let (mut first, mut second) = (daemon.tcp().await, daemon.tcp().await);
+    let mut first = daemon.tcp().await;
+    let mut second = daemon.tcp().await;
     for wire in [&mut first, &mut second] {
         wire.write_all(b"GET /slow HTTP/1.1\r\n\r\n").await.unwrap();
     }
-    drop(at_work.acquire_many(2).await.unwrap());
+    drop(busy.acquire_many(2).await.unwrap());
     let mut third = daemon.tcp().await;
     let mut answer = Vec::new();
     tokio::time::timeout(GENEROUS, third.read_to_end(&mut answer)).await.unwrap().ok();
     assert_eq!(answer, b"", "closed without an answer");
     let answer = ask(&mut daemon.unix().await, "GET /unix HTTP/1.1\r\n\r\n").await;
-    assert!(answer.ends_with("/unix"), "the other listener has places of its own: {answer}");
+    assert!(answer.ends_with("/unix"), "the other listener has a limit of its own: {answer}");
     for wire in [&mut first, &mut second] {
         let answer = read_answer(wire).await;
         assert!(answer.ends_with("done"), "{answer}");
@@ -293,7 +293,7 @@ async fn a_house_full_of_work_turns_a_client_away_and_keeps_the_work() {
 }
 
 #[tokio::test]
-async fn draining_finishes_what_is_in_flight_and_closes_the_rest() {
+async fn draining_finishes_requests_in_flight_and_closes_idle_connections() {
     let at_work = Arc::new(Semaphore::new(0));
     let begun = Arc::clone(&at_work);
     let app = Router::new().fallback(any(|body: String| async move {
@@ -302,7 +302,8 @@ async fn draining_finishes_what_is_in_flight_and_closes_the_rest() {
         body
     }));
     let daemon = Daemon::start(app, tunables(30)).await;
-    let (mut idle, mut busy) = (daemon.unix().await, daemon.tcp().await);
+    let mut idle = daemon.unix().await;
+    let mut busy = daemon.tcp().await;
     busy.write_all(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nwork").await.unwrap();
     drop(at_work.acquire().await.unwrap());
     daemon.stop();
@@ -318,7 +319,7 @@ async fn draining_finishes_what_is_in_flight_and_closes_the_rest() {
 }
 
 #[tokio::test]
-async fn abort_waits_for_nobody() {
+async fn abort_closes_busy_connections() {
     let app = Router::new().fallback(any(std::future::pending::<()>));
     let daemon = Daemon::start(app, tunables(30)).await;
     let mut wire = daemon.tcp().await;

@@ -1,16 +1,17 @@
-//! Listeners: sockets that are stale, alive, in the way, inherited or unwanted.
-
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+//! Listeners: stale, used, inherited and unwanted sockets.
 
 use crate::server_support::{config_in, tcp_address};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 use tempfile::TempDir;
 use xend::config::{Config, Switch, UnixSocket};
 use xend::server::listen::{self, ListenError};
 use xend::server::{Inherited, Listener};
 
 fn unix_only(dir: &TempDir) -> Config {
-    Config { http: Switch::Off, ..config_in(dir) }
+    let mut config = config_in(dir);
+    config.http = Switch::Off;
+    config
 }
 
 fn socket(config: &Config) -> &UnixSocket {
@@ -33,25 +34,28 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn each_kind_can_be_off_but_not_both() {
+async fn tcp_or_unix_can_be_off_but_not_both() {
     let dir = tempfile::tempdir().unwrap();
     let both = config_in(&dir);
     let names: Vec<_> = open(&both).await.unwrap().iter().map(ToString::to_string).collect();
     assert!(names[0].starts_with("http://127.0.0.1:") && names[0].ends_with('/'), "{names:?}");
     assert_eq!(names[1], format!("unix:{}", socket(&both).path.display()));
 
-    let tcp = Config { unix: Switch::Off, ..both.clone() };
+    let mut tcp = both.clone();
+    tcp.unix = Switch::Off;
     assert!(matches!(open(&tcp).await.unwrap()[..], [Listener::Tcp { .. }]));
     assert!(matches!(open(&unix_only(&dir)).await.unwrap()[..], [Listener::Unix { .. }]));
-    let none = Config { unix: Switch::Off, ..unix_only(&dir) };
+    let mut none = unix_only(&dir);
+    none.unix = Switch::Off;
     assert_eq!(
         open(&none).await.unwrap_err().to_string(),
-        "Nothing to listen on: turn on xend-http-server or xend-unix-server, or mend what was left out"
+        "Nothing to listen on: turn on xend-http-server or xend-unix-server, or fix the listeners \
+         that are not served"
     );
 }
 
 #[tokio::test]
-async fn a_socket_is_ours_alone_unless_configured() {
+async fn a_socket_is_private_unless_configured_otherwise() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = unix_only(&dir);
     let path = socket(&config).path.clone();
@@ -60,7 +64,7 @@ async fn a_socket_is_ours_alone_unless_configured() {
     assert_eq!(mode(path.parent().unwrap()), 0o700, "a directory that had to be made");
     drop(listeners);
 
-    let own_group = nix::unistd::getegid().to_string();
+    let own_group = rustix::process::getegid().as_raw().to_string();
     let group = Some(own_group.clone());
     config.unix = Switch::On(UnixSocket { path: path.clone(), mode: 0o660, group });
     let _listeners = open(&config).await.unwrap();
@@ -86,13 +90,13 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_an_error() {
     let config = unix_only(&dir);
     let path = socket(&config).path.clone();
     std::fs::create_dir(path.parent().unwrap()).unwrap();
-    // The standard library leaves the file behind, as a daemon does that was killed.
+    // The standard library leaves the file behind, as a killed daemon does.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists());
 
     let listeners = open(&config).await.unwrap();
     let error = open(&config).await.unwrap_err();
-    assert!(matches!(&error, ListenError::Live(live) if *live == path));
+    assert!(matches!(&error, ListenError::InUse(used) if *used == path));
     assert_eq!(
         error.to_string(),
         format!(
@@ -106,7 +110,7 @@ async fn a_stale_socket_is_replaced_and_a_live_one_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_socket_stays() {
+async fn a_file_that_is_not_a_socket_stays() {
     let dir = tempfile::tempdir().unwrap();
     let config = unix_only(&dir);
     let path = &socket(&config).path;
@@ -119,7 +123,7 @@ async fn what_is_not_a_socket_stays() {
 }
 
 #[tokio::test]
-async fn only_our_own_socket_is_removed() {
+async fn the_socket_of_another_server_is_not_removed() {
     let dir = tempfile::tempdir().unwrap();
     let config = unix_only(&dir);
     let path = &socket(&config).path;
@@ -145,13 +149,14 @@ async fn a_port_that_is_taken_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let config = Config { http: Switch::On(address), ..config_in(&dir) };
+    let mut config = config_in(&dir);
+    config.http = Switch::On(address);
     let message = open(&config).await.unwrap_err().to_string();
     assert_eq!(message, format!("Cannot listen on http://{address}/"));
 }
 
 #[tokio::test]
-async fn an_inherited_socket_takes_the_place_of_its_kind() {
+async fn an_inherited_socket_replaces_the_configured_one() {
     let dir = tempfile::tempdir().unwrap();
     let config = config_in(&dir);
     let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -159,7 +164,7 @@ async fn an_inherited_socket_takes_the_place_of_its_kind() {
     let listeners = inherit(&config, Inherited { tcp: vec![tcp], unix: Vec::new() }).await.unwrap();
     assert_eq!(listeners.len(), 2);
     assert_eq!(tcp_address(&listeners), Some(address));
-    assert!(socket(&config).path.exists(), "the other kind is our own");
+    assert!(socket(&config).path.exists(), "the other kind is configured");
     drop(listeners);
 
     let path = dir.path().join("handed-over");
@@ -171,5 +176,5 @@ async fn an_inherited_socket_takes_the_place_of_its_kind() {
     );
     assert!(!socket(&config).path.exists());
     drop(listeners);
-    assert!(path.exists(), "whoever made it removes it");
+    assert!(path.exists(), "the service manager removes it");
 }

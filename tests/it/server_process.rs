@@ -1,15 +1,14 @@
-//! The daemon as a process: its configuration, what it prints, its signals and its exit status.
+//! The daemon as a process: configuration, output, signals and exit status.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tempfile::TempDir;
+use xend::server::lifecycle::DRAIN_DEADLINE;
 
 const GENEROUS: Duration = Duration::from_secs(60);
 
@@ -34,43 +33,72 @@ fn xend(dir: &TempDir, config: &str) -> Command {
     command
 }
 
-/// A daemon that is up; killed when dropped.
+/// A daemon that serves; killed when dropped.
 struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
     address: String,
+    /// The relocation port, if it is on.
+    relocation: Option<String>,
 }
 
 impl Running {
     fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let address =
-            line.strip_prefix("Listening on http://").and_then(|rest| rest.strip_suffix("/\n"));
-        let address = address.unwrap_or_else(|| panic!("where it listens: {line}")).to_owned();
-        Self { child, stdout, address }
+        let mut relocation = None;
+        loop {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            if let Some(address) = line.strip_prefix("Relocation on ") {
+                relocation = Some(address.trim_end().to_owned());
+                continue;
+            }
+            let address =
+                line.strip_prefix("Listening on http://").and_then(|a| a.strip_suffix("/\n"));
+            let address = address.unwrap_or_else(|| panic!("an address: {line}")).to_owned();
+            return Self { child, stdout, address, relocation };
+        }
     }
 
     fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Sends a request and returns the connection.
+    fn send(&self, host: &str, method: &str, target: &str, form: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = form.len();
+        write!(
+            stream,
+            "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n\
+             {form}"
+        )
+        .unwrap();
+        stream
     }
 
     fn get(&self, host: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        answer_on(self.send(host, "GET", "/", ""))
     }
 
-    /// Waits for the end; the exit status and what was written to standard error.
-    fn end(mut self) -> (Option<i32>, String) {
+    fn post(&self, target: &str, form: &str) -> String {
+        answer_on(self.send("localhost", "POST", target, form))
+    }
+
+    /// Waits for the end, and returns the exit status and the log.
+    fn end(self) -> (Option<i32>, String) {
+        self.end_after(Duration::from_millis(20), |_| {})
+    }
+
+    /// Waits for the end. Calls `meanwhile` at every `interval`.
+    fn end_after(mut self, interval: Duration, meanwhile: impl Fn(&Self)) -> (Option<i32>, String) {
         let deadline = Instant::now() + GENEROUS;
         while self.child.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "the daemon ends");
-            std::thread::sleep(Duration::from_millis(20));
+            meanwhile(&self);
+            std::thread::sleep(interval);
         }
         let mut stderr = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
@@ -85,6 +113,12 @@ impl Drop for Running {
     }
 }
 
+fn answer_on(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 fn fails(mut command: Command) -> String {
     let output = command.output().unwrap();
     assert!(!output.status.success());
@@ -92,8 +126,8 @@ fn fails(mut command: Command) -> String {
 }
 
 #[test]
-fn says_where_it_listens_serves_and_ends_well() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+fn the_daemon_announces_its_listeners_serves_and_ends() {
+    for signal in [Signal::TERM, Signal::INT] {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("sock");
         let mut daemon = Running::start(xend(&dir, "(xend-prot 80)"));
@@ -111,11 +145,12 @@ fn says_where_it_listens_serves_and_ends_well() {
             stderr.contains("xend-config.sxp:1:1: Unknown key xend-prot is ignored"),
             "{stderr}"
         );
+        assert!(stderr.trim_end().ends_with("Stopped"), "{stderr}");
     }
 }
 
 #[test]
-fn bad_configuration_is_an_error_with_its_place() {
+fn a_wrong_configuration_is_an_error_with_its_position() {
     let dir = tempfile::tempdir().unwrap();
     let stderr = fails(xend(&dir, "# level\n(loglevel LOUD)"));
     let file = dir.path().join("xend-config.sxp");
@@ -132,7 +167,7 @@ fn a_second_daemon_on_the_same_socket_is_an_error() {
 }
 
 #[test]
-fn a_reload_takes_over_what_it_can() {
+fn a_reload_applies_what_needs_no_restart() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Running::start(xend(&dir, ""));
     assert!(daemon.get("new.example").starts_with("HTTP/1.1 403 "));
@@ -142,19 +177,75 @@ fn a_reload_takes_over_what_it_can() {
     reload(&daemon, &file, "(xend-http-hosts new.example) (sim-cpus 2)");
     let deadline = Instant::now() + GENEROUS;
     while !daemon.get("new.example").starts_with("HTTP/1.1 200 ") {
-        assert!(Instant::now() < deadline, "the new name is taken over");
+        assert!(Instant::now() < deadline, "the new name is applied");
         std::thread::sleep(Duration::from_millis(20));
     }
-    daemon.signal(Signal::SIGTERM);
+    daemon.signal(Signal::TERM);
     let (status, stderr) = daemon.end();
     assert_eq!(status, Some(0), "{stderr}");
-    assert!(stderr.contains("the simulated host"), "{stderr}");
+    assert!(stderr.contains("sim-cpus has changed: restart xend to apply it"), "{stderr}");
 }
 
 fn reload(daemon: &Running, file: &Path, config: &str) {
     std::fs::write(file, config).unwrap();
-    daemon.signal(Signal::SIGHUP);
-    // Two signals that are not looked at in between are one.
+    daemon.signal(Signal::HUP);
+    // Two signals in quick succession can arrive as one.
     std::thread::sleep(Duration::from_millis(200));
     assert!(daemon.get("localhost").starts_with("HTTP/1.1 200 "), "the daemon lives on");
+}
+
+/// A call of the simulated hypervisor that waits for the memory of a domain, which another host
+/// never sends: the thread blocks in a read.
+#[test]
+fn a_hanging_hypervisor_call_does_not_keep_the_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = xend(&dir, "");
+    command.args(["--relocation", "127.0.0.1:0"]);
+    let daemon = Running::start(command);
+    let mut stream = TcpStream::connect(daemon.relocation.as_deref().unwrap()).unwrap();
+    stream.set_read_timeout(Some(GENEROUS)).unwrap();
+    let config = "(domain (name stuck) (uuid 0f6c1a52-7d3e-4b8a-9c11-52d0a7e40001) (memory 64) \
+                  (image (linux (kernel /k))))";
+    let id = "0f6c1a52-7d3e-4b8a-9c11-52d0a7e40002";
+    writeln!(stream, "(receive (version 1) (id {id}) (config {config}))").unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "(ready)");
+    // The daemon sends this while the call makes no progress.
+    let line = lines.next().unwrap().unwrap();
+    assert!(line.starts_with("(building "), "{line}");
+
+    let started = Instant::now();
+    let (status, stderr) =
+        daemon.end_after(Duration::from_millis(500), |daemon| daemon.signal(Signal::TERM));
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(started.elapsed() < DRAIN_DEADLINE, "{stderr}");
+    let last: Vec<_> = stderr.lines().rev().take(2).collect();
+    assert!(last[0].ends_with("Stopped"), "{stderr}");
+    assert!(last[1].contains("Abandoned calls that did not return within "), "{stderr}");
+}
+
+#[test]
+fn a_second_signal_closes_busy_connections_and_logs_their_requests() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Running::start(xend(&dir, ""));
+    let config = "(vm (name slow) (memory 64) (image (linux (kernel /k))) \
+                  (device (vbd (uname phy:/dev/hotpluglost) (dev xvda) (mode w))))";
+    let config = config.replace(' ', "%20");
+    let created = daemon.post("/xend/domain", &format!("op=create&config={config}"));
+    assert!(created.starts_with("HTTP/1.1 201 "), "{created}");
+    // It takes 10 s.
+    let mut waiting = daemon.send("localhost", "POST", "/xend/domain/slow", "op=wait_for_devices");
+    // A later request is answered, so this one has been accepted.
+    assert!(daemon.get("localhost").starts_with("HTTP/1.1 200 "));
+    std::thread::sleep(Duration::from_millis(300));
+
+    let (status, stderr) =
+        daemon.end_after(Duration::from_millis(500), |daemon| daemon.signal(Signal::TERM));
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(stderr.contains("Second signal: closing all connections"), "{stderr}");
+    let message = " without an answer to POST /xend/domain/slow";
+    assert!(stderr.contains(message), "{stderr}");
+    let mut answer = Vec::new();
+    waiting.read_to_end(&mut answer).ok();
+    assert_eq!(answer, b"", "no answer");
 }

@@ -1,27 +1,25 @@
-//! A server in this process, on sockets of its own.
+//! A server in the process of the test.
 
+use arc_swap::ArcSwap;
+use axum::Router;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-use arc_swap::ArcSwap;
-use axum::Router;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::either::Either;
-use xend::cli::RunOptions;
-use xend::config::{Config, Environment, Switch, Tunables};
+use xend::config::{Config, Environment, RunOptions, Switch, Tunables};
 use xend::server::{Inherited, Listener, Server, listen};
 
-/// Longer than anything takes that works, on a machine that is busy with something else.
+/// Time limit that nothing reaches unless it fails, even on a busy machine.
 pub(crate) const GENEROUS: Duration = Duration::from_secs(60);
 
 /// A client's end of a connection.
 pub(crate) type Wire = Either<TcpStream, UnixStream>;
 
-/// The default settings, but for the time a client has.
+/// The default tunables with another request timeout.
 pub(crate) fn tunables(request_timeout_seconds: u64) -> Tunables {
     Tunables {
         request_timeout: Duration::from_secs(request_timeout_seconds),
@@ -48,7 +46,7 @@ pub(crate) fn tcp_address(listeners: &[Listener]) -> Option<SocketAddr> {
     })
 }
 
-/// A running server; it dies with the test's runtime.
+/// A running server, which ends with the test's runtime.
 pub(crate) struct Daemon {
     pub server: Server,
     pub address: SocketAddr,

@@ -1,6 +1,9 @@
-//! A simulated host outlives the daemon that runs it.
+//! A simulated host survives its daemon.
 
-use crate::sim_support::*;
+use crate::sim_support::{
+    TestClock, advance, config, disk, facts, free, name, open, settings, try_open, vif, with_args,
+    with_devices,
+};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +13,7 @@ use xend::core::model::{DomId, SchedParams, ShutdownReason, Uuid};
 use xend::core::ports::Hypervisor;
 use xend::shape::{read_stored, stored_config};
 
-/// What a daemon that is killed leaves: the directory as it is, without the lock.
+/// Copies what a killed daemon leaves behind: the directory without the lock.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to.join("domains")).unwrap();
     for file in ["host.sxp", "dmesg"] {
@@ -23,8 +26,9 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn domains_are_found_as_they_were_and_live_on_meanwhile() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+async fn domains_run_on_while_the_daemon_is_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
     let mut web = with_devices(config("web", 128), [vif(), disk("sda1", "phy:/dev/vg0/it's")]);
     web.number_devices();
@@ -33,8 +37,9 @@ async fn domains_are_found_as_they_were_and_live_on_meanwhile() {
     sim.unpause(web_id).await.unwrap();
     sim.set_sched_params(web_id, SchedParams::Credit { weight: 512, cap: 50 }).await.unwrap();
     sim.rename(DomId::ZERO, &name("Zero"), None).await.unwrap();
-    pass(5_000).await;
-    let (before, dmesg) = (facts(&sim, web_id).await, sim.dmesg().await.unwrap());
+    advance(5_000).await;
+    let before = facts(&sim, web_id).await;
+    let dmesg = sim.dmesg().await.unwrap();
 
     drop(sim);
     let sim = open(dir.path(), &clock);
@@ -51,14 +56,15 @@ async fn domains_are_found_as_they_were_and_live_on_meanwhile() {
     assert_eq!(names, ["Zero", "web", "still-paused"]);
 
     drop(sim);
-    pass(60_000).await;
+    advance(60_000).await;
     let after = facts(&open(dir.path(), &clock), web_id).await;
     assert!(after.cpu_time > before.cpu_time && after.flags.blocked);
 }
 
 #[tokio::test(start_paused = true)]
-async fn guests_stop_while_nobody_looks() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+async fn guests_stop_while_the_daemon_is_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
     let asked = sim.create(&config("asked", 64), Arc::default()).await.unwrap().domid;
     let deaf = sim.create(&config("deaf", 65), Arc::default()).await.unwrap().domid;
@@ -73,38 +79,40 @@ async fn guests_stop_while_nobody_looks() {
     }
     assert_eq!(facts(&sim, asked).await.flags.shutdown, None);
     drop(sim);
-    pass(10_000).await;
+    advance(10_000).await;
 
     let sim = open(dir.path(), &clock);
     let mut events = sim.subscribe();
     assert_eq!(facts(&sim, asked).await.flags.shutdown, Some(ShutdownReason::Reboot));
     assert!(facts(&sim, deaf).await.flags.blocked);
-    // It was asked to reboot, and did, before it could crash.
+    // Its reboot came before its crash.
     assert_eq!(facts(&sim, crasher).await.flags.shutdown, Some(ShutdownReason::Reboot));
-    pass(10_000).await;
-    assert!(events.try_recv().is_err(), "what was found at the start is not news");
+    advance(10_000).await;
+    assert!(events.try_recv().is_err(), "stops found at the start are not reported");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_that_nobody_saw_is_in_the_message_buffer_once() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+async fn a_crash_while_the_daemon_is_down_is_in_the_message_buffer_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
     let domid =
         sim.create(&with_args(config("a", 64), "sim-crash=1"), Arc::default()).await.unwrap().domid;
     sim.unpause(domid).await.unwrap();
     drop(sim);
-    pass(5_000).await;
+    advance(5_000).await;
     for _ in 0..3 {
         let sim = open(dir.path(), &clock);
         let text = String::from_utf8(sim.dmesg().await.unwrap()).unwrap();
         assert_eq!(text.matches("Domain 1 (vcpu#0) crashed").count(), 1, "{text}");
-        pass(100).await;
+        advance(100).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_domain_that_was_being_taken_apart_is_gone() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+async fn a_domain_that_was_being_destroyed_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
     let domid = sim.create(&config("a", 1024), Arc::default()).await.unwrap().domid;
     let job = tokio::spawn({
@@ -112,13 +120,13 @@ async fn a_domain_that_was_being_taken_apart_is_gone() {
         async move { sim.destroy(domid, Arc::default()).await }
     });
     while !facts(&sim, domid).await.flags.dying {
-        pass(1).await;
+        advance(1).await;
     }
     let left = tempfile::tempdir().unwrap();
     copy(dir.path(), left.path());
     job.await.unwrap().unwrap();
 
-    pass(50).await;
+    advance(50).await;
     let sim = open(left.path(), &clock);
     assert!(sim.domain(domid).await.unwrap().is_none());
     assert_eq!(free(&sim).await, 16384 - 64 - 1024);
@@ -126,8 +134,9 @@ async fn a_domain_that_was_being_taken_apart_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn numbers_are_never_used_again() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+async fn domids_are_never_reused() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
     for expected in 1..4 {
         let sim = open(dir.path(), &clock);
         let domid = sim.create(&config("a", 64), Arc::default()).await.unwrap().domid;
@@ -137,8 +146,9 @@ async fn numbers_are_never_used_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn damaged_files_are_set_aside_and_stop_nothing() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+async fn damaged_files_are_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
     for n in 0..3 {
         sim.create(&config("a", 64 + n), Arc::default()).await.unwrap();
@@ -160,8 +170,9 @@ async fn damaged_files_are_set_aside_and_stop_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_boot_of_the_machine_ends_all_domains() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+async fn a_reboot_of_the_machine_ends_all_domains() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
     sim.create(&config("a", 64), Arc::default()).await.unwrap();
     sim.rename(DomId::ZERO, &name("Zero"), None).await.unwrap();
@@ -183,7 +194,8 @@ async fn a_boot_of_the_machine_ends_all_domains() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_daemon_is_refused() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
     let refused = try_open(dir.path(), &clock, settings()).unwrap_err();
     assert!(matches!(refused, SimError::InUse(_)));
@@ -196,8 +208,9 @@ async fn a_second_daemon_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_written_has_not_happened() {
-    let (dir, clock) = (tempfile::tempdir().unwrap(), TestClock::new());
+async fn a_change_that_cannot_be_written_does_not_happen() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
     let domid = sim.create(&config("a", 64), Arc::default()).await.unwrap().domid;
     let before = facts(&sim, domid).await;

@@ -1,18 +1,18 @@
-//! What the tests of the simulated host share.
+//! Helpers for tests on a simulated host: a clock, configurations, figures.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
 use tokio::time::Instant;
 use xend::backend::sim::{Sim, SimError, SimSettings};
-use xend::core::model::{
-    Backend, Block, BlockClass, BlockKind, BlockMode, Device, DomId, DomName, DomainConfig,
-    DomainFacts, GuestKind, Image, Uuid, Vif, VirtualDevice,
-};
+use xend::core::model::{Device, DomId, DomName, DomainConfig, DomainFacts, Uuid};
 use xend::core::ports::{Clock, Entropy, Hypervisor};
+use xend::shape::{read_config, read_device};
+use xend::sxp::{Limits, Sxp, read_one};
 
-/// A time of day that goes with Tokio's own, which the tests stop and push on.
+/// A time of day that follows Tokio's clock, which tests pause and advance.
 pub(crate) struct TestClock {
     start: Instant,
 }
@@ -29,11 +29,11 @@ impl Clock for TestClock {
     }
 }
 
-/// Numbers that are as good as random here.
+/// Counts up instead of random bytes.
 #[derive(Default)]
-pub(crate) struct Counting(AtomicU8);
+pub(crate) struct CountingEntropy(AtomicU8);
 
-impl Entropy for Counting {
+impl Entropy for CountingEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         bytes.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed));
     }
@@ -48,31 +48,36 @@ pub(crate) fn try_open(
     clock: &Arc<TestClock>,
     settings: SimSettings,
 ) -> Result<Sim, SimError> {
-    Sim::open(dir, settings, Arc::clone(clock) as _, Arc::new(Counting::default()))
+    Sim::open(dir, settings, Arc::clone(clock) as _, Arc::new(CountingEntropy::default()))
 }
 
 pub(crate) fn open(dir: &Path, clock: &Arc<TestClock>) -> Sim {
     try_open(dir, clock, settings()).unwrap()
 }
 
+/// A new host and its directory.
+pub(crate) fn host(settings: SimSettings) -> (TempDir, Sim) {
+    let dir = tempfile::tempdir().unwrap();
+    let sim = try_open(dir.path(), &TestClock::new(), settings).unwrap();
+    (dir, sim)
+}
+
 pub(crate) fn name(text: &str) -> DomName {
     DomName::new(text).unwrap()
 }
 
+fn parsed(text: &str) -> Sxp {
+    read_one(text.as_bytes(), &Limits::default()).unwrap()
+}
+
 /// A PV guest without devices.
-pub(crate) fn config(text: &str, memory: u64) -> DomainConfig {
-    let mut config = DomainConfig::new(name(text), memory);
-    config.uuid = Some(Uuid::from_u128(u128::from(memory) << 64 | text.len() as u128));
-    config.image = Some(Image {
-        kind: GuestKind::Pv,
-        builder: "linux".into(),
-        kernel: "/boot/vmlinuz".into(),
-        ramdisk: None,
-        args: "root=/dev/sda1 ro".into(),
-        loader: None,
-        device_model: None,
-        rest: vec![],
-    });
+pub(crate) fn config(name: &str, memory: u64) -> DomainConfig {
+    let image = "(image (linux (kernel /boot/vmlinuz) (args 'root=/dev/sda1 ro')))";
+    let mut config =
+        read_config(&parsed(&format!("(vm (name {name}) (memory 1) {image})"))).unwrap();
+    config.memory = memory;
+    config.maxmem = memory;
+    config.uuid = Some(Uuid::from_u128(u128::from(memory) << 64 | name.len() as u128));
     config
 }
 
@@ -89,32 +94,21 @@ pub(crate) fn with_devices(
     config
 }
 
-pub(crate) fn block(dev: &str, uname: &str) -> Block {
-    Block {
-        class: BlockClass::Vbd,
-        uname: uname.into(),
-        dev: dev.into(),
-        number: VirtualDevice::parse(dev).unwrap(),
-        kind: BlockKind::Disk,
-        mode: BlockMode::ReadWrite,
-        bootable: None,
-        backend: None,
-        vdi: None,
-        uuid: None,
-        rest: vec![],
-    }
+fn device(text: &str) -> Device {
+    read_device(&parsed(text)).unwrap().unwrap()
 }
 
 pub(crate) fn disk(dev: &str, uname: &str) -> Device {
-    Device::Block(block(dev, uname))
+    device(&format!("(vbd (uname \"{uname}\") (dev {dev}) (mode w))"))
 }
 
+/// A disk whose backend is another domain.
 pub(crate) fn disk_from(backend: &str) -> Device {
-    Device::Block(Block { backend: Some(Backend(backend.into())), ..block("sdc", "phy:/dev/c") })
+    device(&format!("(vbd (uname phy:/dev/c) (dev sdc) (mode w) (backend {backend}))"))
 }
 
 pub(crate) fn vif() -> Device {
-    Device::Vif(Vif::default())
+    device("(vif)")
 }
 
 pub(crate) async fn facts(sim: &Sim, domid: DomId) -> DomainFacts {
@@ -125,6 +119,6 @@ pub(crate) async fn free(sim: &Sim) -> u64 {
     sim.figures().await.unwrap().free_memory
 }
 
-pub(crate) async fn pass(millis: u64) {
+pub(crate) async fn advance(millis: u64) {
     tokio::time::sleep(Duration::from_millis(millis)).await;
 }

@@ -1,20 +1,18 @@
-//! Replays recorded cases of xend's own reader and printer, and configurations in files.
-
-use std::fs;
-use std::path::{Path, PathBuf};
+//! Recorded cases of xend's reader and printer, and configurations in files.
 
 use serde::Deserialize as _;
 use serde_json::Value as Json;
+use std::fs;
+use std::path::{Path, PathBuf};
 use xend::sxp::{Limits, Sxp, pretty, printer, read_all, read_one};
 
-/// A collection of configurations that is not part of the repository.
+/// Configurations outside of the repository.
 const SAMPLES: &str = "../shared/sexpr";
 
-/// Where xend's reader is not followed: its input, and what is printed of the first value, or the
-/// error, instead.
+/// Differences from xend's reader: the input, and the printed first value or the error that replaces
+/// xend's.
 const DIFFERENCES: &[(&str, Result<&str, &str>)] = &[
-    // xend counted the hexadecimal digits a to f as 0 to 5, so that what it printed did not read
-    // back.
+    // xend counted the hexadecimal digits a to f as 0 to 5, so its output did not read back.
     (r"'\x0a'", Ok(r"'\n'")),
     (r"'\xa0'", Ok(r"'\xa0'")),
     (r"'\xA0'", Ok(r"'\xa0'")),
@@ -25,7 +23,7 @@ const DIFFERENCES: &[(&str, Result<&str, &str>)] = &[
     (r"(x 'caf\xc3\xa9')", Ok(r"(x 'caf\xc3\xa9')")),
     (r"(x '\x00\x01\x7f\x80')", Ok(r"(x '\x00\x01\x7f\x80')")),
     (r"(x '\xe2\x82\xac')", Ok(r"(x '\xe2\x82\xac')")),
-    // xend failed on its own error message.
+    // xend failed while it formatted the error message.
     (r"'\x4'", Err("invalid hex escape: code 39")),
     (r"'\x4g'", Err("invalid hex escape: code 103")),
     (r"'\xg'", Err("invalid hex escape: code 103")),
@@ -46,7 +44,7 @@ const DIFFERENCES: &[(&str, Result<&str, &str>)] = &[
     (r"'a\/b'", Ok(r"'a\\/b'")),
     ("'a\\\nb'", Ok(r"'a\\\nb'")),
     ("'\\\u{80}'", Ok(r"'\\\x80'")),
-    // xend took these for no value at all.
+    // xend read no value here.
     ("(a # no newline", Err("unexpected EOF")),
     ("(a b", Err("unexpected EOF")),
     ("(vm", Err("unexpected EOF")),
@@ -113,8 +111,8 @@ fn the_printer_agrees_with_xend() {
     }
 }
 
-/// Prints what a Python expression stands for. What is neither text, number nor list is text in
-/// quotes to xend.
+/// Prints the value of a Python expression. xend printed anything but text, numbers and lists as
+/// quoted text.
 fn print(out: &mut Vec<u8>, python: &str) {
     if let Ok(number) = python.parse::<i64>() {
         printer::int(out, number);
@@ -123,7 +121,7 @@ fn print(out: &mut Vec<u8>, python: &str) {
     } else if let Ok(flag) = python.to_lowercase().parse::<bool>() {
         printer::boolean(out, flag);
     } else if python.starts_with(['\'', '"']) {
-        // Python writes a string as this dialect does.
+        // Python and this dialect write strings alike.
         printer::text(
             out,
             read_one(python.as_bytes(), &Limits::DEFAULT).unwrap().as_bytes().unwrap(),
@@ -157,9 +155,9 @@ fn elements(python: &str) -> Vec<&str> {
     python.split(outer_comma).map(str::trim).filter(|item| !item.is_empty()).collect()
 }
 
-/// Each configuration has beside it either its canonical form or the error it must give.
+/// Each configuration has its canonical form or its error in a file beside it.
 #[test]
-fn files_read_as_expected() {
+fn configuration_files_read_as_recorded() {
     let mut seen = 0;
     for path in files(&fixtures("parse"))
         .into_iter()
@@ -179,7 +177,7 @@ fn files_read_as_expected() {
 }
 
 #[test]
-fn hostile_inputs_give_their_error() {
+fn hostile_inputs_give_the_recorded_error() {
     for case in records("hostile/inputs.jsonl") {
         let error =
             read_all(&bytes(case["input"].as_str().unwrap()), &Limits::DEFAULT).unwrap_err();
@@ -188,7 +186,7 @@ fn hostile_inputs_give_their_error() {
 }
 
 #[test]
-fn samples_read_or_fail_with_a_place() {
+fn samples_read_or_fail_with_a_position() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join(SAMPLES);
     if !samples.is_dir() {
         eprintln!("skipped: no samples at {}", samples.display());
@@ -213,7 +211,7 @@ fn samples_read_or_fail_with_a_place() {
             }
         }
     }
-    eprintln!("{read} read, {failed} failed with a place");
+    eprintln!("{read} read, {failed} failed with a position");
     assert!(read > failed);
 }
 
@@ -233,15 +231,14 @@ fn records(name: &str) -> Vec<Json> {
     text.lines().map(record).collect()
 }
 
-/// One record. Some nest deeper than `serde_json` goes unasked, though no deeper than a test's
-/// stack.
+/// Reads a record. Some exceed the default depth limit of `serde_json`, but fit a test's stack.
 fn record(line: &str) -> Json {
     let mut reader = serde_json::Deserializer::from_str(line);
     reader.disable_recursion_limit();
     Json::deserialize(&mut reader).unwrap()
 }
 
-/// The records hold bytes as the characters of the same numbers.
+/// The records hold bytes as the characters with the same numbers (Latin-1).
 fn bytes(latin1: &str) -> Vec<u8> {
     latin1.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
 }

@@ -1,7 +1,7 @@
-//! What xend 4.1.6 answered, by its tables of names: nothing of it is missing.
+//! Every function and operation of xend 4.1.6 exists here.
 
 use crate::http_support::{Daemon, guest};
-use crate::legacy_support::{Caller, text};
+use crate::legacy_support::{LegacyClient, text};
 use std::path::Path;
 use xend::wire::xmlrpc::Value;
 
@@ -13,32 +13,33 @@ fn rows(file: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn every_legacy_function_is_there_with_its_parameters() {
-    let caller = Caller::new(&[]);
-    let Ok(Value::Array(names)) = caller.call("system.listMethods", &[]) else { panic!() };
+fn every_legacy_function_exists_with_its_parameters() {
+    let client = LegacyClient::new(&[]);
+    let Ok(Value::Array(names)) = client.call("system.listMethods", &[]) else { panic!() };
     let rows = rows("xmlrpc/functions.txt");
     assert!(rows.len() > 85, "{}", rows.len());
     for row in rows {
         let [name, least, most] = row.as_slice() else { panic!("{row:?}") };
         assert!(names.contains(&text(name)), "{name} is missing");
-        // The introspection functions take no part in their own help.
+        // The introspection functions have no help.
         if name.starts_with("system.") {
             continue;
         }
-        let Ok(Value::Text(help)) = caller.call("system.methodHelp", &[text(name)]) else {
+        let Ok(Value::Text(help)) = client.call("system.methodHelp", &[text(name)]) else {
             panic!()
         };
         let parameters = help.split_once('(').unwrap().1.trim_end_matches(')');
         let all: Vec<&str> =
             parameters.split(", ").filter(|parameter| !parameter.is_empty()).collect();
-        let needed = all.iter().filter(|parameter| !parameter.starts_with('[')).count();
-        let (least, most): (usize, usize) = (least.parse().unwrap(), most.parse().unwrap());
-        assert!(needed <= least && all.len() >= most, "{help}, xend's took {least} to {most}");
+        let required = all.iter().filter(|parameter| !parameter.starts_with('[')).count();
+        let least: usize = least.parse().unwrap();
+        let most: usize = most.parse().unwrap();
+        assert!(required <= least && all.len() >= most, "{help}; xend took {least} to {most}");
     }
 }
 
 #[test]
-fn every_http_operation_is_there() {
+fn every_http_operation_exists() {
     let daemon = Daemon::start(&[]);
     let rows = rows("trace/operations.txt");
     assert!(rows.len() > 35, "{}", rows.len());
@@ -49,7 +50,7 @@ fn every_http_operation_is_there() {
             assert_eq!(daemon.create(&guest("web", "")).code, 201);
         }
         let answer = daemon.post(path, &format!("op={op}"));
-        // Parameters are missing, which is another failure.
+        // Missing parameters fail with another code.
         assert!(![404, 405, 501].contains(&answer.code), "{path} {op}: {}", answer.status());
     }
     assert_eq!(daemon.post("/xend/domain/web", "op=no_such").code, 501);

@@ -1,5 +1,4 @@
-//! Where the Xen-API is served: over TCP with passwords and encrypted, to some hosts, to those who
-//! need no password.
+//! Listeners of the Xen-API: with passwords and encryption, for some hosts, and without passwords.
 
 use crate::http_support::{Answer, Daemon, Door, ask};
 use std::io::{Read as _, Write as _};
@@ -20,7 +19,7 @@ fn text(text: &str) -> Value {
     Value::text(text)
 }
 
-/// Key and certificate of `localhost`, and a password file with `admin` in it.
+/// A directory with key and certificate of `localhost`, and a password file with the user `admin`.
 fn prepared() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -41,7 +40,7 @@ fn prepared() -> TempDir {
     dir
 }
 
-/// A daemon with these listeners, `DIR` standing for its directory.
+/// A daemon with these listeners. `DIR` stands for its directory.
 fn daemon(dir: TempDir, listeners: &str) -> Daemon {
     let config = dir.path().join("config.sxp");
     let path = dir.path().to_str().unwrap().to_owned();
@@ -65,13 +64,13 @@ fn request(method: &str, params: &[Value]) -> String {
     )
 }
 
-/// What the Xen-API says: a value, or a code.
-fn said(answer: &str) -> Result<Value, String> {
+/// The result of a Xen-API call: a value, or the error description.
+fn result(answer: &str) -> Result<Value, String> {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    said_in(body)
+    result_in(body)
 }
 
-fn said_in(body: &str) -> Result<Value, String> {
+fn result_in(body: &str) -> Result<Value, String> {
     let value = match codec::read_answer(body, &Limits::default()).unwrap() {
         Ok(value) => value,
         Err((code, reason)) => return Err(format!("fault {code}: {reason}")),
@@ -98,7 +97,7 @@ fn encrypted(address: SocketAddr, cert: &Path, request: &str) -> String {
     let mut stream = StreamOwned::new(connection, TcpStream::connect(address).unwrap());
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
-    // Some end an encrypted connection without a word.
+    // The server may close without a TLS alert.
     let _ = stream.read_to_string(&mut answer);
     answer
 }
@@ -108,12 +107,13 @@ fn plain(address: SocketAddr, method: &str, params: &[Value]) -> Answer {
 }
 
 #[test]
-fn a_password_is_asked_for_and_nobody_overhears_it() {
+fn passwords_are_required_encrypted_and_not_logged() {
     let daemon = daemon(prepared(), "(127.0.0.1:0 password '' DIR/key DIR/cert)");
     let [address] = addresses(&daemon, "https")[..] else { panic!("{:?}", daemon.announced) };
     let cert = daemon.dir.path().join("cert");
-    let call =
-        |method: &str, params: &[Value]| said(&encrypted(address, &cert, &request(method, params)));
+    let call = |method: &str, params: &[Value]| {
+        result(&encrypted(address, &cert, &request(method, params)))
+    };
     let login = |user: &str, password: &str| {
         call("session.login_with_password", &[text(user), text(password)])
     };
@@ -121,15 +121,15 @@ fn a_password_is_asked_for_and_nobody_overhears_it() {
     for (user, password) in [("admin", "wrong"), ("nobody", "geheim")] {
         assert!(login(user, password).unwrap_err().contains("SESSION_AUTHENTICATION_FAILED"));
     }
-    assert!(started.elapsed() >= std::time::Duration::from_secs(4), "each of them has to wait");
+    assert!(started.elapsed() >= std::time::Duration::from_secs(4), "each failure is delayed");
     let session = login("admin", "geheim").unwrap();
     assert!(matches!(call("VM.get_all", std::slice::from_ref(&session)), Ok(Value::Array(_))));
     assert_eq!(call("session.get_this_user", &[session.clone(), session]), Ok(text("admin")));
-    // xend's own functions know no sessions: who has no password does not get them by another name.
+    // xend's own functions have no sessions, so they are refused without a password.
     assert!(call("xend.domains", &[]).unwrap_err().contains("asks for passwords"));
     let log = daemon.log();
     assert!(!log.contains("geheim") && !log.contains("wrong\""), "{log}");
-    // In the clear there is nothing.
+    // There is no plain HTTP.
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(request("VM.get_all", &[]).as_bytes()).unwrap();
     let mut answer = Vec::new();
@@ -138,7 +138,7 @@ fn a_password_is_asked_for_and_nobody_overhears_it() {
 }
 
 #[test]
-fn hosts_that_are_not_named_are_turned_away() {
+fn hosts_that_are_not_allowed_are_refused() {
     let daemon = daemon(
         tempfile::tempdir().unwrap(),
         "(127.0.0.1:0 none '^192\\\\.0\\\\.2\\\\.') (127.0.0.1:0 none '^localhost$')",
@@ -149,16 +149,16 @@ fn hosts_that_are_not_named_are_turned_away() {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert_eq!(answer, b"");
-    // Nobody is asked for a password here, and any name will do.
+    // This listener takes any name without a password.
     let session =
-        said_in(&plain(open, "session.login_with_password", &[text("x"), text("")]).text())
+        result_in(&plain(open, "session.login_with_password", &[text("x"), text("")]).text())
             .unwrap();
-    assert!(said_in(&plain(open, "VM.get_all", &[session]).text()).is_ok());
-    assert!(said_in(&plain(open, "xend.domains", &[Value::Int(0)]).text()).is_ok());
+    assert!(result_in(&plain(open, "VM.get_all", &[session]).text()).is_ok());
+    assert!(result_in(&plain(open, "xend.domains", &[Value::Int(0)]).text()).is_ok());
 }
 
 #[test]
-fn what_cannot_be_served_is_left_out_and_said() {
+fn wrong_listeners_are_logged_and_the_others_served() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap();
     let busy = format!("({taken} none)");
@@ -181,13 +181,15 @@ fn what_cannot_be_served_is_left_out_and_said() {
     ];
     for (broken, words) in cases {
         let daemon = daemon(prepared(), &format!("(127.0.0.1:0 none) {broken}"));
-        // Everything else is served.
+        // The other listeners are served.
         let [address] = addresses(&daemon, "http")[..] else {
             panic!("{broken}: {:?}", daemon.announced)
         };
         assert!(
-            said_in(&plain(address, "session.login_with_password", &[text("x"), text("")]).text())
-                .is_ok()
+            result_in(
+                &plain(address, "session.login_with_password", &[text("x"), text("")]).text()
+            )
+            .is_ok()
         );
         assert_eq!(daemon.get("/xend/node/").code, 200);
         let log = daemon.log();
@@ -195,14 +197,14 @@ fn what_cannot_be_served_is_left_out_and_said() {
             .lines()
             .find(|line| line.contains("ERROR"))
             .unwrap_or_else(|| panic!("{broken}: {log}"));
-        assert!(error.contains("config.sxp:1:") && error.contains("left out"), "{error}");
+        assert!(error.contains("config.sxp:1:") && error.contains("not served"), "{error}");
         assert!(words.iter().all(|word| error.contains(word)), "{broken}: {error}");
         assert!(addresses(&daemon, "https").is_empty());
     }
 }
 
 #[test]
-fn without_anything_to_listen_on_it_does_not_start() {
+fn the_daemon_does_not_start_without_listeners() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.sxp");
     std::fs::write(&config, "(xend-http-server no) (xen-api-server ((9363 none)))").unwrap();
@@ -223,7 +225,7 @@ fn without_anything_to_listen_on_it_does_not_start() {
         stderr.contains("config.sxp:1:40: ") && stderr.contains("Nothing to listen on"),
         "{stderr}"
     );
-    // The same is said without a start.
+    // --check-config has the same message.
     let (status, stderr) = start(&["--check-config"]);
     assert_eq!(status, Some(1));
     assert!(stderr.starts_with("Error: ") && stderr.contains("config.sxp:1:40: "), "{stderr}");
@@ -263,13 +265,13 @@ fn the_machines_own_users_log_in_by_pam() {
     let daemon = Daemon::start_with_environment(dir, &config, &[], &environment);
     let [address] = addresses(&daemon, "http")[..] else { panic!("{:?}", daemon.announced) };
     let login = |user: &str, password: &str| {
-        said_in(
+        result_in(
             &plain(address, "session.login_with_password", &[text(user), text(password)]).text(),
         )
     };
     let session = login("joe", "geheim").unwrap();
-    assert!(said_in(&plain(address, "VM.get_all", &[session]).text()).is_ok());
-    // A wrong password, somebody who may not log in, nobody.
+    assert!(result_in(&plain(address, "VM.get_all", &[session]).text()).is_ok());
+    // A wrong password, a user who may not log in, and an unknown user.
     for (user, password) in [("joe", "wrong"), ("ann", "geheim"), ("nobody", "geheim")] {
         assert!(
             login(user, password).unwrap_err().contains("SESSION_AUTHENTICATION_FAILED"),
@@ -287,7 +289,7 @@ fn has_blank_text(xml: &str) -> bool {
 }
 
 #[test]
-fn every_listener_tells_what_it_offers() {
+fn every_listener_lists_its_methods() {
     let dir = prepared();
     let path = |name: &str| dir.path().join(name);
     let (legacy, api) = (path("legacy"), path("api"));
@@ -324,9 +326,9 @@ fn every_listener_tells_what_it_offers() {
         for name in ["session.login_with_password", "VM.start"] {
             assert_eq!(names.contains(&name), xenapi, "{name}");
         }
-        // What stands before the first dot is a class to some clients.
+        // Some clients take the part before the first dot for a class.
         assert!(!names.iter().any(|name| name.starts_with("Async.")));
-        // Without a password where one is asked for, xend.* are not offered.
+        // A listener with passwords does not offer xend.*.
         let legacy = names.contains(&"xend.domain.create");
         assert!(legacy || !vouched);
         let help = |name: &str| call(&door, "system.methodHelp", &[text(name)]);
@@ -337,12 +339,12 @@ fn every_listener_tells_what_it_offers() {
         assert_eq!(help("no.such"), Ok(text("")));
         let signature = call(&door, "system.methodSignature", &[text("VM.start")]);
         assert_eq!(signature, Ok(text("signatures not supported")));
-        let told = call(&door, "system.methodHelp", &[]).unwrap_err();
-        assert_eq!(told, (1, "system.methodHelp() takes 1 parameters, 0 were given".to_owned()));
+        let error = call(&door, "system.methodHelp", &[]).unwrap_err();
+        assert_eq!(error, (1, "system.methodHelp() takes 1 parameters, 0 were given".to_owned()));
         assert_eq!(call(&door, "system.listMethods", &[text("x")]).unwrap_err().0, 1);
         assert_eq!(call(&door, "system.methodHelp", &[Value::Int(1)]).unwrap_err().0, 1);
     }
-    // An answer of each sort.
+    // A success and a failure.
     let door = Door::Tcp(tcp[0]);
     for (method, params) in
         [("session.login_with_password", vec![text("root"), text("")]), ("no.such", vec![])]

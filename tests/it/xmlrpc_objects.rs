@@ -87,7 +87,7 @@ fn objects_outlive_a_daemon_that_is_killed() {
     let before = all(&client);
     let Door::Unix(socket) = &client.door else { panic!() };
     let socket = socket.clone();
-    let (_, dir) = client.daemon.end(nix::sys::signal::Signal::SIGKILL);
+    let (_, dir) = client.daemon.end(rustix::process::Signal::KILL);
     let daemon = Daemon::start_in(dir, &["--xen-api", socket.to_str().unwrap()]);
     let mut again = Client { daemon, door: Door::Unix(socket), session: Value::Nil };
     again.session = again.bare("session.login_with_password", &[text("root"), text("")]).unwrap();

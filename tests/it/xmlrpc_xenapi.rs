@@ -2,7 +2,7 @@
 
 use crate::http_support::{Daemon, Door, ask, encoded, guest};
 use crate::xenapi_support::{Client, members, slow_vm, strings, text};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::path::Path;
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, Limits};
@@ -103,7 +103,7 @@ fn calls_need_a_session() {
     let daemon = client.daemon;
     let Door::Unix(socket) = &door else { panic!() };
     let socket = socket.to_str().unwrap().to_owned();
-    let (_, dir) = daemon.end(Signal::SIGTERM);
+    let (_, dir) = daemon.end(Signal::TERM);
     std::fs::create_dir_all(Path::new(&socket).parent().unwrap()).unwrap();
     let daemon = Daemon::start_in(dir, &["--xen-api", &socket]);
     let mut again = Client { daemon, door, session: client.session };

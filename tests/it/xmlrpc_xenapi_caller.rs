@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, Outside, Settings};
+use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::os::{OsEntropy, SystemClock};
 use xend::store::DirStore;
-use xend::wire::relocation::TcpCourier;
+use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::codec::{self, Limits};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
 
@@ -31,10 +31,10 @@ async fn domains(wire: &XmlRpc, caller: Option<Caller>) -> Result<Value, (i64, S
 #[tokio::test]
 async fn a_request_without_a_caller_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let outside = Outside {
+    let outside = EnginePorts {
         hypervisor: Arc::new(open(&dir.path().join("sim"), &TestClock::new())),
         store: Arc::new(DirStore::open(dir.path()).unwrap()),
-        courier: Arc::new(TcpCourier::new(Duration::from_secs(60))),
+        transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
     };

@@ -2,7 +2,7 @@
 
 use crate::http_support::{Daemon, Door, ask, encoded, guest};
 use crate::xenapi_support::{Client, members, record, strings, text};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -182,7 +182,7 @@ fn no_error_of_any_wire_has_a_password() {
         assert!(answer.starts_with("(err "), "{config}: {answer}");
         answers.push((format!("relocation {config}"), answer));
     }
-    let (_, dir) = daemon.end(Signal::SIGKILL);
+    let (_, dir) = daemon.end(Signal::KILL);
     let only =
         std::fs::read_dir(dir.path().join("state/domains")).unwrap().next().unwrap().unwrap();
     std::fs::write(

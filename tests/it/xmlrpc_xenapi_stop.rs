@@ -2,14 +2,13 @@
 
 use crate::http_support::{Daemon, encoded, guest};
 use crate::xenapi_support::{Client, raw_call, slow_vm, text};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use std::thread;
 use std::time::Duration;
 use xend::wire::xmlrpc::Value;
 
 fn terminate(daemon: &Daemon) {
-    kill(Pid::from_raw(daemon.pid()), Signal::SIGTERM).unwrap();
+    kill_process(Pid::from_raw(daemon.pid()).unwrap(), Signal::TERM).unwrap();
 }
 
 /// The place of a line in the log.

@@ -1,4 +1,4 @@
-"""What the maintained Python client does with the daemon: python session.py PATH-OF-XEND"""
+"""Drives the maintained Python client of the Xen-API: python session.py PATH-OF-XEND"""
 
 import http.client
 import pathlib
@@ -103,7 +103,7 @@ def play(daemon):
     api.VM.unpause(vm)
     assert api.VM.get_power_state(vm) == "Running"
 
-    # Events, while another client works.
+    # Events of changes by another client.
     watcher = daemon.session().xenapi
     watcher.event.register(["VM"])
     timer = threading.Timer(0.3, lambda: daemon.http("/xend/domain/web", op="pause"))
@@ -112,7 +112,7 @@ def play(daemon):
     timer.join()
     assert [(event["class"], event["operation"], event["ref"]) for event in told] == [("VM", "mod", vm)], told
 
-    # A session that somebody ended: the client logs in again by itself.
+    # The client logs in again by itself after its session was ended.
     before = session.handle
     other = daemon.session()
     assert fails("HANDLE_INVALID", other.xenapi.session.get_this_user, before)
@@ -122,7 +122,7 @@ def play(daemon):
 
     created(api)
 
-    # A daemon that was started again knows no sessions, and the client logs in by itself.
+    # After a restart of the daemon the client logs in again by itself.
     before = session.handle
     daemon.stop()
     daemon.start()

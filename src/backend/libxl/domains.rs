@@ -1,56 +1,72 @@
-//! What several calls of the port have in common.
+//! Operations on domains that take several calls of libxl.
 
-use super::convert;
-use super::facts::DomInfo;
-use super::ffi::{Class, Plug};
-use super::{Inner, failed, of_domain};
+use super::answers::{call_failed, domain_call_failed, parse};
+use super::devices;
+use super::facts::{DeviceInfo, DomInfo, VcpuInfo};
+use super::ffi::PlugAction;
+use super::foreign;
+use super::host::XenHost;
+use super::sysfs::Sysfs;
 use crate::core::error::Error;
-use crate::core::model::{Device, DeviceFacts, DomainConfig, DomainFacts, Property};
-use serde::de::DeserializeOwned;
+use crate::core::model::{
+    Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, PciDevice, PciFunction,
+    Property, VcpuFacts,
+};
 use serde_json::Value;
-use std::time::SystemTime;
 
-pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::backend("libxl's answer makes no sense", error))
-}
+/// Unpausing a domain gives up after this many calls: another toolstack can have paused it several
+/// times, and Xen counts pauses.
+const MAX_PAUSES: usize = 8;
 
-impl Inner {
-    pub(super) fn info_of(&self, domid: u32) -> Result<Option<DomInfo>, Error> {
-        match self.libxl.domain(domid) {
-            Ok(text) => parse(&text).map(Some),
-            Err(failure) => match of_domain(domid, "Reading a domain", failure) {
-                Error::NoSuchDomain(_) => Ok(None),
-                error => Err(error),
-            },
+impl XenHost {
+    /// A domain's configuration, with the name that the domain has now: another toolstack can have
+    /// renamed it.
+    pub(super) fn config(&self, domid: u32) -> Result<DomainConfig, Error> {
+        let info = self.required_dominfo(domid)?;
+        let mut config = match self.stored_config(domid)? {
+            Some(stored) => stored.config,
+            None => self.foreign_config(&info)?,
+        };
+        config.name = DomName::adopted(&self.name(&info));
+        Ok(config)
+    }
+
+    fn foreign_config(&self, info: &DomInfo) -> Result<DomainConfig, Error> {
+        // libxl has no configuration of Domain-0.
+        let json = self.libxl.config(info.domid).ok();
+        let value: Value = json.and_then(|json| parse(&json).ok()).unwrap_or_default();
+        let mut config = foreign::from_json(&value, info.uuid, info.current_memkb);
+        if info.domid == DomId::ZERO.0 {
+            let vcpus = u32::try_from(self.vcpus(info.domid)?.len()).unwrap_or(1);
+            config.set_vcpus(vcpus.max(1));
         }
+        Ok(config)
     }
 
-    pub(super) fn facts(&self, info: &DomInfo) -> DomainFacts {
-        let known = self.about(info.domid, info.uuid);
-        info.facts(&known.name, known.started, known.ports)
+    pub(super) fn vcpus(&self, domid: u32) -> Result<Vec<VcpuFacts>, Error> {
+        let vcpus = self.libxl.vcpus(domid);
+        let vcpus = vcpus.map_err(|failure| domain_call_failed(domid, "Reading VCPUs", failure))?;
+        let vcpus: Vec<VcpuInfo> = parse(&vcpus)?;
+        Ok(vcpus.into_iter().map(VcpuInfo::facts).collect())
     }
 
-    /// The same for a sweep over all domains, whose names are not asked for each time.
-    pub(super) fn figures(&self, info: &DomInfo) -> DomainFacts {
-        let known = self.lately(info.domid, info.uuid);
-        info.facts(&known.name, known.started, known.ports)
-    }
-
-    /// What is done with a domain that was just built: it is watched, and its configuration is kept
-    /// with it.
-    pub(super) fn settle_in(
+    /// Completes a domain that was just built: stores its configuration with it and watches it. If
+    /// that fails, the domain is destroyed.
+    pub(super) fn finish_build(
         &self,
         domid: u32,
         config: &DomainConfig,
     ) -> Result<DomainFacts, Error> {
-        let settled = self.keep(domid, config, Some(SystemTime::now())).and_then(|()| {
-            // A sweep can have asked before there was a note.
+        let finish = || {
+            self.store_config(domid, config, Some(self.clock.now()))?;
+            // A sweep can have read the domain before its configuration was stored.
             self.forget(domid);
-            self.libxl.watch(domid).map_err(|failure| failed("Watching the domain", failure))?;
-            self.info_of(domid)?.ok_or_else(|| Error::Gone(config.name.to_string()))
-        });
-        match settled {
+            self.libxl
+                .watch_domain(domid)
+                .map_err(|failure| call_failed("Watching the domain", failure))?;
+            self.dominfo(domid)?.ok_or_else(|| Error::Gone(config.name.to_string()))
+        };
+        match finish() {
             Ok(info) => Ok(self.facts(&info)),
             Err(error) => {
                 let _ = self.libxl.destroy(domid);
@@ -59,40 +75,100 @@ impl Inner {
         }
     }
 
-    /// Plugs a device in, or out.
+    /// Pausing a paused domain would count as a second pause.
+    pub(super) fn pause(&self, domid: u32) -> Result<(), Error> {
+        if self.required_dominfo(domid)?.is_paused() {
+            return Ok(());
+        }
+        self.libxl.pause(domid).map_err(|failure| domain_call_failed(domid, "Pause", failure))
+    }
+
+    pub(super) fn unpause(&self, domid: u32) -> Result<(), Error> {
+        for _ in 0..MAX_PAUSES {
+            if !self.required_dominfo(domid)?.is_paused() {
+                break;
+            }
+            self.libxl
+                .unpause(domid)
+                .map_err(|failure| domain_call_failed(domid, "Unpause", failure))?;
+        }
+        Ok(())
+    }
+
+    /// Plugs or unplugs a device. `what` names the operation in an error.
     pub(super) fn plug(
         &self,
         domid: u32,
         device: &Device,
-        plug: Plug,
+        action: PlugAction,
         what: &str,
     ) -> Result<(), Error> {
         if matches!(device, Device::Console(_)) {
             return Err(Error::Unsupported("A console cannot be plugged in or out".to_owned()));
         }
-        for (list, value) in convert::device(device, self.password.as_ref())? {
-            let class = match list {
-                "disks" => Class::Disk,
-                "nics" => Class::Nic,
-                "vfbs" => Class::Vfb,
-                "vkbs" => Class::Vkb,
-                _ => Class::Pci,
-            };
-            let done = self.libxl.plug(domid, class, plug, &value.to_string());
-            done.map_err(|failure| match plug {
-                Plug::Add => Error::Device {
+        for (class, value) in devices::to_json(device, self.vnc_password.as_ref())? {
+            let done = self.libxl.plug(domid, class, action, &value.to_string());
+            done.map_err(|failure| match action {
+                PlugAction::Add => Error::Device {
                     device: device.id().unwrap_or_default(),
                     class: device.class().to_owned(),
                     reason: failure.to_string(),
                 },
-                Plug::Remove | Plug::Destroy => of_domain(domid, what, failure),
+                PlugAction::Remove | PlugAction::Destroy => {
+                    domain_call_failed(domid, what, failure)
+                }
             })?;
         }
         Ok(())
     }
 
-    /// Devices that libxl has no word of, as the guest's XenStore shows them.
-    pub(super) fn other_devices(
+    /// Changes a device that is plugged in: the medium of a block device, or the functions of a
+    /// PCI device.
+    pub(super) fn reconfigure(&self, domid: u32, device: &Device) -> Result<(), Error> {
+        match device {
+            Device::Block(block) => {
+                let disk = devices::disk(block)?.to_string();
+                self.libxl
+                    .insert_cdrom(domid, &disk)
+                    .map_err(|failure| domain_call_failed(domid, "Changing the medium", failure))
+            }
+            Device::Pci(new) => {
+                let config = self.config(domid)?;
+                let is_old = |old: &&PciDevice| old.id == new.id;
+                let Some(old) = config.devices.iter().filter_map(Device::as_pci).find(is_old)
+                else {
+                    return Err(cannot_be_changed());
+                };
+                let removed = Device::Pci(without(old, new));
+                let added = Device::Pci(without(new, old));
+                self.plug(domid, &removed, PlugAction::Remove, "Detaching")?;
+                self.plug(domid, &added, PlugAction::Add, "Attaching")
+            }
+            _ => Err(cannot_be_changed()),
+        }
+    }
+
+    pub(super) fn devices(&self, domid: u32) -> Result<Vec<DeviceFacts>, Error> {
+        let config = self.config(domid)?;
+        let mut facts = Vec::new();
+        for (class, json) in [("vbd", self.libxl.disks(domid)), ("vif", self.libxl.nics(domid))] {
+            let json =
+                json.map_err(|failure| domain_call_failed(domid, "Reading devices", failure))?;
+            // A device that has just been removed is null.
+            let infos: Vec<Option<DeviceInfo>> = parse(&json)?;
+            for info in infos.into_iter().flatten() {
+                let number = info.devid();
+                let device = config.device_at(class, number).map(|at| &config.devices[at]);
+                let io = Sysfs::of_this_machine().io_bytes(class, domid, number);
+                facts.push(DeviceFacts { io, ..info.facts(class, device) });
+            }
+        }
+        facts.extend(self.unlisted_devices(domid, &config)?);
+        Ok(facts)
+    }
+
+    /// Devices that libxl does not list, from the nodes of the guest in XenStore.
+    fn unlisted_devices(
         &self,
         domid: u32,
         config: &DomainConfig,
@@ -100,9 +176,13 @@ impl Inner {
         let mut facts = Vec::new();
         for device in &config.devices {
             let (Device::Vfb(_) | Device::Vkbd(_) | Device::Pci(_)) = device else { continue };
-            let (class, number) = (device.class(), device.id().unwrap_or_default());
-            let nodes = self.libxl.nodes(&format!("/local/domain/{domid}/device/{class}/{number}"));
-            let nodes = nodes.map_err(|failure| of_domain(domid, "Reading devices", failure))?;
+            let class = device.class();
+            let number = device.id().unwrap_or_default();
+            let path = format!("/local/domain/{domid}/device/{class}/{number}");
+            let nodes = self
+                .libxl
+                .xenstore_nodes(&path)
+                .map_err(|failure| domain_call_failed(domid, "Reading devices", failure))?;
             if !nodes.is_empty() {
                 let nodes =
                     nodes.into_iter().map(|(key, value)| Property::new(key, value)).collect();
@@ -113,9 +193,15 @@ impl Inner {
     }
 }
 
-pub(super) fn vcpus_of(inner: &Inner, domid: u32) -> Result<u32, Error> {
-    let text =
-        inner.libxl.vcpus(domid).map_err(|failure| of_domain(domid, "Reading VCPUs", failure))?;
-    let all: Vec<Value> = parse(&text)?;
-    Ok(u32::try_from(all.len()).unwrap_or(1).max(1))
+/// The functions of a PCI device that another one does not have.
+fn without(device: &PciDevice, other: &PciDevice) -> PciDevice {
+    let is_missing = |function: &&PciFunction| {
+        !other.functions.iter().any(|other| other.address == function.address)
+    };
+    let functions = device.functions.iter().filter(is_missing).cloned().collect();
+    PciDevice { functions, ..device.clone() }
+}
+
+fn cannot_be_changed() -> Error {
+    Error::Unsupported("This device cannot be changed while it is plugged in".to_owned())
 }

@@ -1,13 +1,15 @@
 /*
- * libxl's events: file descriptors and timers that it waits for, operations that it completes, children that it forks, and
- * what it logs meanwhile.
+ * libxl's event loop: its file descriptors and timers, the operations that it completes, the
+ * children that it forks, and its log messages.
  *
- * libxl could wait for its file descriptors and timers by itself, in whichever thread is in a call. It does not here, since
- * its limits are written into it (libxl_internal.h: 60 s for a device model to start, 40 s for a hotplug script) and too
- * short for a slow host: timers that are registered with an application ring when the application says so. For that no
- * thread may wait inside libxl, so operations are begun in one thread and completed in the one that calls gate_event.
+ * libxl could wait for its file descriptors and timers by itself, in any thread that is in a call.
+ * Its own limits are constants (libxl_internal.h: 60 s for a device model to start, 40 s for a
+ * hotplug script) and too short for a slow host. Timers that are registered with an application
+ * expire when the application says so, which allows longer limits. This works only if no thread
+ * waits inside libxl: operations are begun in one thread and completed in the thread that calls
+ * shim_wait_event.
  */
-#include "shim.h"
+#include "context.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,27 +24,29 @@
 /* ---- limits ---- */
 
 enum {
-    /* The limit of the gateway for which libxl's own limits are right. */
+    /* libxl's own limits suit a gateway that waits this long. */
     USUAL_LIMIT_SECONDS = 120,
-    /* Shorter timers are pauses, after which libxl looks again: two seconds at most. */
+    /* Shorter timers are pauses between two attempts, of two seconds at most. */
     SHORTEST_LIMIT_MS = 3000,
-    /* The limits of a minute are for a program to start or a guest to answer: a busy host takes longer. The next shorter one is
-       of 40 s, the next longer one of 120 s, for a boot loader. */
+    /* The limits of a minute are for a program to start or a guest to answer, which takes longer on
+       a busy host. The next shorter limit is 40 s; the next longer one is 120 s, for a boot
+       loader. */
     MINUTE_FROM_MS = 50 * 1000,
     MINUTE_TO_MS = 100 * 1000,
     MINUTE_FACTOR = 3,
-    /* A hypercall that stands still must not stop libxl's children for ever. */
+    /* A fork waits this long for hypercalls to end: one that never returns must not block it
+       forever. */
     FORK_LIMIT_SECONDS = 5,
 };
 
-static int64_t stretched(const struct gate *gate, int64_t ms)
+static int64_t stretch(const struct Shim *shim, int64_t ms)
 {
     if (ms < SHORTEST_LIMIT_MS)
         return ms;
     if (ms >= MINUTE_FROM_MS && ms < MINUTE_TO_MS)
         ms *= MINUTE_FACTOR;
-    /* A gateway that is in a hurry makes libxl no faster. */
-    int limit = gate->limit > USUAL_LIMIT_SECONDS ? gate->limit : USUAL_LIMIT_SECONDS;
+    /* A gateway that waits for less time does not make libxl faster. */
+    int limit = shim->limit > USUAL_LIMIT_SECONDS ? shim->limit : USUAL_LIMIT_SECONDS;
     return ms * limit / USUAL_LIMIT_SECONDS;
 }
 
@@ -53,72 +57,75 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- what libxl logs ---- */
+/* ---- log messages ---- */
 
-__thread char shim_words[WORDS];
+__thread char shim_message[MESSAGE_SIZE];
 
-/* The operation that this thread begins at the moment. */
+/* The operation that this thread is beginning. */
 static __thread struct operation *beginning;
-/* Whether this thread completes operations of all threads. */
-static __thread int serving;
+/* Whether this thread is completing the operations of all threads. */
+static __thread bool serving;
 
 static pthread_mutex_t operations_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t operation_finished = PTHREAD_COND_INITIALIZER;
 static struct operation *operations;
 
-static void keep_first(char *words, const char *message)
+static void keep_first(char *first, const char *message)
 {
-    if (words[0] == 0)
-        snprintf(words, WORDS, "%s", message);
+    if (first[0] == 0)
+        snprintf(first, MESSAGE_SIZE, "%s", message);
 }
 
-/* Messages about a domain hold "Domain N:". */
-static int names_domain(const char *message, uint32_t *domid)
+/* Messages about a domain contain "Domain N:". */
+static bool names_domain(const char *message, uint32_t *domid)
 {
-    const char *at = strstr(message, "Domain ");
-    char *end;
+    static const char prefix[] = "Domain ";
+    const char *at = strstr(message, prefix);
     if (!at)
-        return 0;
-    *domid = strtoul(at + strlen("Domain "), &end, 10);
-    return end > at + strlen("Domain ") && *end == ':';
+        return false;
+    const char *number = at + strlen(prefix);
+    char *end;
+    *domid = strtoul(number, &end, 10);
+    return end > number && *end == ':';
 }
 
 /*
- * Gives a message of the serving thread to the operation on the domain that it names. One that names another domain goes to
- * the operations that make one, and one that names none goes to all: libxl does not tell which operation it is about.
+ * Gives a message of the serving thread to the operation on the domain that it names. A message
+ * about another domain goes to the operations that make a domain, a message that names no domain to
+ * all operations: libxl does not tell the operation.
  */
-static void hand_out(const char *message)
+static void give_to_operations(const char *message)
 {
     uint32_t domid;
-    int named = names_domain(message, &domid), known = 0;
+    bool named = names_domain(message, &domid), given = false;
     pthread_mutex_lock(&operations_lock);
-    for (struct operation *one = operations; named && one; one = one->next)
-        if (one->domid == domid) {
-            keep_first(one->words, message);
-            known = 1;
+    for (struct operation *operation = operations; named && operation; operation = operation->next)
+        if (operation->domid == domid) {
+            keep_first(operation->message, message);
+            given = true;
         }
-    for (struct operation *one = operations; !known && one; one = one->next)
-        if (!named || one->domid == NO_DOMID)
-            keep_first(one->words, message);
+    for (struct operation *operation = operations; !given && operation; operation = operation->next)
+        if (!named || operation->domid == NO_DOMID)
+            keep_first(operation->message, message);
     pthread_mutex_unlock(&operations_lock);
 }
 
-static void vmessage(xentoollog_logger *logger, xentoollog_level level, int errnoval, const char *context,
-                     const char *format, va_list al)
+static void log_message(xentoollog_logger *logger, xentoollog_level level, int errnoval,
+                        const char *context, const char *format, va_list al)
 {
     (void)logger, (void)errnoval, (void)context;
-    char message[WORDS];
+    char message[MESSAGE_SIZE];
     if (level < XTL_ERROR)
         return;
     vsnprintf(message, sizeof message, format, al);
     if (serving)
-        hand_out(message);
+        give_to_operations(message);
     else
-        keep_first(beginning ? beginning->words : shim_words, message);
+        keep_first(beginning ? beginning->message : shim_message, message);
 }
 
-static void progress(xentoollog_logger *logger, const char *context, const char *doing, int percent,
-                     unsigned long done, unsigned long total)
+static void log_progress(xentoollog_logger *logger, const char *context, const char *doing,
+                         int percent, unsigned long done, unsigned long total)
 {
     (void)logger, (void)context, (void)doing, (void)percent, (void)done, (void)total;
 }
@@ -128,11 +135,11 @@ static void destroy_logger(xentoollog_logger *logger)
     (void)logger;
 }
 
-xentoollog_logger shim_logger = { vmessage, progress, destroy_logger };
+xentoollog_logger shim_logger = { log_message, log_progress, destroy_logger };
 
 /* ---- operations ---- */
 
-void shim_begin(struct operation *operation, uint32_t domid)
+void shim_operation_begin(struct operation *operation, uint32_t domid)
 {
     *operation = (struct operation){ .domid = domid };
     pthread_mutex_lock(&operations_lock);
@@ -142,8 +149,7 @@ void shim_begin(struct operation *operation, uint32_t domid)
     beginning = operation;
 }
 
-/* Waits for the operation unless `rc` says that it did not begin. */
-int shim_finish(struct operation *operation, int rc)
+int shim_operation_wait(struct operation *operation, int rc)
 {
     beginning = NULL;
     pthread_mutex_lock(&operations_lock);
@@ -156,17 +162,17 @@ int shim_finish(struct operation *operation, int rc)
         at = &(*at)->next;
     *at = operation->next;
     pthread_mutex_unlock(&operations_lock);
-    keep_first(shim_words, operation->words);
+    keep_first(shim_message, operation->message);
     return rc;
 }
 
-void shim_finished(libxl_ctx *ctx, int rc, void *for_callback)
+void shim_operation_done(libxl_ctx *ctx, int rc, void *for_callback)
 {
     (void)ctx;
     struct operation *operation = for_callback;
     pthread_mutex_lock(&operations_lock);
     operation->rc = rc;
-    operation->finished = 1;
+    operation->finished = true;
     pthread_cond_broadcast(&operation_finished);
     pthread_mutex_unlock(&operations_lock);
 }
@@ -175,42 +181,43 @@ void shim_finished(libxl_ctx *ctx, int rc, void *for_callback)
 
 static pthread_rwlock_t forking = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
-int shim_forbid_fork(void)
+int shim_forks_forbid(void)
 {
     return pthread_rwlock_rdlock(&forking);
 }
 
-void shim_allow_fork(const int *forbidden)
+void shim_forks_allow(const int *forbidden)
 {
     if (*forbidden == 0)
         pthread_rwlock_unlock(&forking);
 }
 
-static pid_t fork_alone(void *user)
+static pid_t fork_without_hypercalls(void *user)
 {
     (void)user;
     struct timespec limit;
     clock_gettime(CLOCK_MONOTONIC, &limit);
     limit.tv_sec += FORK_LIMIT_SECONDS;
-    int alone = pthread_rwlock_clockwrlock(&forking, CLOCK_MONOTONIC, &limit) == 0;
+    bool locked = pthread_rwlock_clockwrlock(&forking, CLOCK_MONOTONIC, &limit) == 0;
     pid_t pid = fork();
     int error = errno;
     if (pid == 0) {
-        /* What it logs must take no lock, which a thread of the parent can have held. */
-        serving = 0;
+        /* The child must log without the operations' lock: a thread of the parent can hold it. */
+        serving = false;
         beginning = NULL;
-    } else if (alone) {
+    } else if (locked) {
         pthread_rwlock_unlock(&forking);
     }
-    if (pid > 0 && !alone)
-        fprintf(stderr, "libxl forked while a hypercall was being made: it had not ended for %d s\n", FORK_LIMIT_SECONDS);
+    if (pid > 0 && !locked)
+        fprintf(stderr, "libxl forked during a hypercall that had not returned for %d s\n",
+                FORK_LIMIT_SECONDS);
     errno = error;
     return pid;
 }
 
-static const libxl_childproc_hooks childproc = {
+static const libxl_childproc_hooks childproc_hooks = {
     .chldowner = libxl_sigchld_owner_libxl_always_selective_reap,
-    .fork_replacement = fork_alone,
+    .fork_replacement = fork_without_hypercalls,
 };
 
 /* ---- file descriptors and timers ---- */
@@ -222,7 +229,7 @@ struct registered_fd {
     void *for_libxl;
 };
 
-/* A timer goes by a number: libxl may change it while it rings and is gone here. */
+/* libxl knows a timer by its number: it can change a timer that has just expired and been freed. */
 struct timer {
     struct timer *next;
     uintptr_t number;
@@ -230,58 +237,58 @@ struct timer {
     void *for_libxl;
 };
 
-static void wake(struct gate *gate)
+static void wake(struct Shim *shim)
 {
-    /* A full pipe wakes as well. */
-    ssize_t written = write(gate->wake[1], "", 1);
+    /* If the pipe is full, the poll ends as well. */
+    ssize_t written = write(shim->wake[1], "", 1);
     (void)written;
 }
 
-static int fd_register(void *user, int fd, void **registration, short events, void *for_libxl)
+static int register_fd(void *user, int fd, void **registration, short events, void *for_libxl)
 {
-    struct gate *gate = user;
-    struct registered_fd *one = malloc(sizeof *one);
-    if (!one)
+    struct Shim *shim = user;
+    struct registered_fd *registered = malloc(sizeof *registered);
+    if (!registered)
         return ERROR_OSEVENT_REG_FAIL;
-    pthread_mutex_lock(&gate->lock);
-    *one = (struct registered_fd){ gate->fds, fd, events, for_libxl };
-    gate->fds = one;
-    pthread_mutex_unlock(&gate->lock);
-    *registration = one;
-    wake(gate);
+    pthread_mutex_lock(&shim->lock);
+    *registered = (struct registered_fd){ shim->fds, fd, events, for_libxl };
+    shim->fds = registered;
+    pthread_mutex_unlock(&shim->lock);
+    *registration = registered;
+    wake(shim);
     return 0;
 }
 
-static int fd_modify(void *user, int fd, void **registration, short events)
+static int modify_fd(void *user, int fd, void **registration, short events)
 {
     (void)fd;
-    struct gate *gate = user;
-    struct registered_fd *one = *registration;
-    pthread_mutex_lock(&gate->lock);
-    one->events = events;
-    pthread_mutex_unlock(&gate->lock);
-    wake(gate);
+    struct Shim *shim = user;
+    struct registered_fd *registered = *registration;
+    pthread_mutex_lock(&shim->lock);
+    registered->events = events;
+    pthread_mutex_unlock(&shim->lock);
+    wake(shim);
     return 0;
 }
 
-static void fd_deregister(void *user, int fd, void *registration)
+static void deregister_fd(void *user, int fd, void *registration)
 {
     (void)fd;
-    struct gate *gate = user;
-    struct registered_fd **at = &gate->fds;
-    pthread_mutex_lock(&gate->lock);
+    struct Shim *shim = user;
+    struct registered_fd **at = &shim->fds;
+    pthread_mutex_lock(&shim->lock);
     while (*at && *at != registration)
         at = &(*at)->next;
     if (*at)
         *at = (*at)->next;
-    pthread_mutex_unlock(&gate->lock);
+    pthread_mutex_unlock(&shim->lock);
     free(registration);
-    wake(gate);
+    wake(shim);
 }
 
-static int timeout_register(void *user, void **registration, struct timeval at, void *for_libxl)
+static int register_timer(void *user, void **registration, struct timeval at, void *for_libxl)
 {
-    struct gate *gate = user;
+    struct Shim *shim = user;
     struct timeval now;
     struct timer *timer = malloc(sizeof *timer);
     if (!timer || gettimeofday(&now, NULL)) {
@@ -289,40 +296,41 @@ static int timeout_register(void *user, void **registration, struct timeval at, 
         return ERROR_OSEVENT_REG_FAIL;
     }
     int64_t ms = (int64_t)(at.tv_sec - now.tv_sec) * 1000 + (at.tv_usec - now.tv_usec) / 1000;
-    pthread_mutex_lock(&gate->lock);
-    *timer = (struct timer){ gate->timers, ++gate->timers_registered, now_ms() + stretched(gate, ms), for_libxl };
-    gate->timers = timer;
-    pthread_mutex_unlock(&gate->lock);
+    pthread_mutex_lock(&shim->lock);
+    *timer = (struct timer){ shim->timers, ++shim->timers_registered, now_ms() + stretch(shim, ms),
+                             for_libxl };
+    shim->timers = timer;
     *registration = (void *)timer->number;
-    wake(gate);
+    pthread_mutex_unlock(&shim->lock);
+    wake(shim);
     return 0;
 }
 
-/* libxl asks for one change alone: to ring at once. */
-static int timeout_modify(void *user, void **registration, struct timeval at)
+/* libxl asks for one change only: to expire at once. */
+static int modify_timer(void *user, void **registration, struct timeval at)
 {
     (void)at;
-    struct gate *gate = user;
-    pthread_mutex_lock(&gate->lock);
-    for (struct timer *timer = gate->timers; timer; timer = timer->next)
+    struct Shim *shim = user;
+    pthread_mutex_lock(&shim->lock);
+    for (struct timer *timer = shim->timers; timer; timer = timer->next)
         if (timer->number == (uintptr_t)*registration)
             timer->due_ms = 0;
-    pthread_mutex_unlock(&gate->lock);
-    wake(gate);
+    pthread_mutex_unlock(&shim->lock);
+    wake(shim);
     return 0;
 }
 
-static void timeout_deregister(void *user, void *registration)
+static void deregister_timer(void *user, void *registration)
 {
     /* libxl never calls it. */
     (void)user, (void)registration;
 }
 
-static const libxl_osevent_hooks osevents = {
-    fd_register, fd_modify, fd_deregister, timeout_register, timeout_modify, timeout_deregister,
+static const libxl_osevent_hooks osevent_hooks = {
+    register_fd, modify_fd, deregister_fd, register_timer, modify_timer, deregister_timer,
 };
 
-/* What is polled, as it was registered when the poll began. */
+/* The arguments of a poll, as they were registered when it began. */
 struct polled {
     nfds_t count;
     struct pollfd *fds;
@@ -330,76 +338,77 @@ struct polled {
     int timeout_ms;
 };
 
-static int prepare(struct gate *gate, struct polled *polled)
+static int prepare_poll(struct Shim *shim, struct polled *polled)
 {
     nfds_t count = 1;
     int64_t due = INT64_MAX;
-    pthread_mutex_lock(&gate->lock);
-    for (struct registered_fd *one = gate->fds; one; one = one->next)
+    pthread_mutex_lock(&shim->lock);
+    for (struct registered_fd *registered = shim->fds; registered; registered = registered->next)
         count++;
     polled->fds = calloc(count, sizeof *polled->fds);
     polled->for_libxl = calloc(count, sizeof *polled->for_libxl);
     if (!polled->fds || !polled->for_libxl) {
-        pthread_mutex_unlock(&gate->lock);
+        pthread_mutex_unlock(&shim->lock);
         return ERROR_NOMEM;
     }
-    polled->fds[0] = (struct pollfd){ .fd = gate->wake[0], .events = POLLIN };
+    polled->fds[0] = (struct pollfd){ .fd = shim->wake[0], .events = POLLIN };
     polled->count = 1;
-    for (struct registered_fd *one = gate->fds; one; one = one->next) {
-        if (!one->events)
+    for (struct registered_fd *registered = shim->fds; registered; registered = registered->next) {
+        if (!registered->events)
             continue;
-        polled->fds[polled->count] = (struct pollfd){ .fd = one->fd, .events = one->events };
-        polled->for_libxl[polled->count++] = one->for_libxl;
+        polled->fds[polled->count] =
+            (struct pollfd){ .fd = registered->fd, .events = registered->events };
+        polled->for_libxl[polled->count++] = registered->for_libxl;
     }
-    for (struct timer *timer = gate->timers; timer; timer = timer->next)
+    for (struct timer *timer = shim->timers; timer; timer = timer->next)
         if (timer->due_ms < due)
             due = timer->due_ms;
-    pthread_mutex_unlock(&gate->lock);
+    pthread_mutex_unlock(&shim->lock);
     int64_t wait = due == INT64_MAX ? -1 : due - now_ms();
     polled->timeout_ms = due == INT64_MAX ? -1 : wait < 0 ? 0 : wait > 60000 ? 60000 : (int)wait;
     return 0;
 }
 
 /* Takes a timer that is due off the list. */
-static int next_due(struct gate *gate, void **for_libxl)
+static bool next_due_timer(struct Shim *shim, void **for_libxl)
 {
     int64_t now = now_ms();
-    struct timer **at = &gate->timers, *timer;
-    pthread_mutex_lock(&gate->lock);
+    struct timer **at = &shim->timers, *timer;
+    pthread_mutex_lock(&shim->lock);
     while (*at && (*at)->due_ms > now)
         at = &(*at)->next;
     timer = *at;
     if (timer)
         *at = timer->next;
-    pthread_mutex_unlock(&gate->lock);
+    pthread_mutex_unlock(&shim->lock);
     if (!timer)
-        return 0;
+        return false;
     *for_libxl = timer->for_libxl;
     free(timer);
-    return 1;
+    return true;
 }
 
-/* Waits for something that libxl wants to be told of, and tells it. */
-static int serve(struct gate *gate)
+/* Waits for a file descriptor or timer of libxl's, and calls libxl. */
+static int serve(struct Shim *shim)
 {
     struct polled polled = { 0 };
     void *for_libxl;
-    int rc = prepare(gate, &polled);
+    int rc = prepare_poll(shim, &polled);
     if (rc == 0 && poll(polled.fds, polled.count, polled.timeout_ms) < 0 && errno != EINTR)
         rc = ERROR_FAIL;
     if (rc == 0) {
         char bytes[64];
-        while (read(gate->wake[0], bytes, sizeof bytes) > 0)
+        while (read(shim->wake[0], bytes, sizeof bytes) > 0)
             ;
-        serving = 1;
-        /* libxl looks again by itself: what has changed since the poll does no harm. */
+        serving = true;
+        /* libxl polls again by itself, so changes since the poll do no harm. */
         for (nfds_t i = 1; i < polled.count; i++)
             if (polled.fds[i].revents)
-                libxl_osevent_occurred_fd(gate->ctx, polled.for_libxl[i], polled.fds[i].fd, polled.fds[i].events,
-                                          polled.fds[i].revents);
-        while (next_due(gate, &for_libxl))
-            libxl_osevent_occurred_timeout(gate->ctx, for_libxl);
-        serving = 0;
+                libxl_osevent_occurred_fd(shim->ctx, polled.for_libxl[i], polled.fds[i].fd,
+                                          polled.fds[i].events, polled.fds[i].revents);
+        while (next_due_timer(shim, &for_libxl))
+            libxl_osevent_occurred_timeout(shim->ctx, for_libxl);
+        serving = false;
     }
     free(polled.fds);
     free(polled.for_libxl);
@@ -408,88 +417,144 @@ static int serve(struct gate *gate)
 
 /* ---- events ---- */
 
-/* Something happened to a domain. */
-struct occurred {
-    struct occurred *next;
+struct domain_event {
+    struct domain_event *next;
     uint32_t domid;
+    libxl_event_type type;
 };
 
 static void event_occurs(void *user, libxl_event *event)
 {
-    struct gate *gate = user;
-    struct occurred *one = malloc(sizeof *one);
-    if (one) {
-        *one = (struct occurred){ NULL, event->domid };
-        pthread_mutex_lock(&gate->lock);
-        *gate->occurred_end = one;
-        gate->occurred_end = &one->next;
-        pthread_mutex_unlock(&gate->lock);
-        wake(gate);
+    struct Shim *shim = user;
+    struct domain_event *queued = malloc(sizeof *queued);
+    if (queued) {
+        *queued = (struct domain_event){ NULL, event->domid, event->type };
+        pthread_mutex_lock(&shim->lock);
+        *shim->events_end = queued;
+        shim->events_end = &queued->next;
+        pthread_mutex_unlock(&shim->lock);
+        wake(shim);
     }
-    libxl_event_free(gate->ctx, event);
+    libxl_event_free(shim->ctx, event);
 }
 
-static int next_occurred(struct gate *gate, uint32_t *domid)
+static struct domain_event *next_event(struct Shim *shim)
 {
-    pthread_mutex_lock(&gate->lock);
-    struct occurred *one = gate->occurred;
-    if (one) {
-        gate->occurred = one->next;
-        if (!gate->occurred)
-            gate->occurred_end = &gate->occurred;
+    pthread_mutex_lock(&shim->lock);
+    struct domain_event *event = shim->events;
+    if (event) {
+        shim->events = event->next;
+        if (!shim->events)
+            shim->events_end = &shim->events;
     }
-    pthread_mutex_unlock(&gate->lock);
-    if (!one)
-        return 0;
-    *domid = one->domid;
-    free(one);
-    return 1;
+    pthread_mutex_unlock(&shim->lock);
+    return event;
 }
 
-static const libxl_event_hooks events = { .event_occurs_mask = LIBXL_EVENTMASK_ALL, .event_occurs = event_occurs };
+static const libxl_event_hooks event_hooks = { .event_occurs_mask = LIBXL_EVENTMASK_ALL,
+                                               .event_occurs = event_occurs };
 
-/*
- * Waits for the next event, whatever it is, and says which domain it is about. One thread must always be here: it
- * completes the operations of all others.
- */
-int gate_event(struct gate *gate, uint32_t *domid)
+/* A domain whose shutdown and end libxl reports. libxl keeps `generator` until it is disabled. */
+struct domain_watch {
+    struct domain_watch *next;
+    uint32_t domid;
+    libxl_evgen_domain_death *generator;
+};
+
+int shim_watch_domain(struct Shim *shim, uint32_t domid)
 {
     int rc = 0;
-    while (rc == 0 && !next_occurred(gate, domid))
-        rc = serve(gate);
+    pthread_mutex_lock(&shim->watches_lock);
+    struct domain_watch *watch = shim->watches;
+    while (watch && watch->domid != domid)
+        watch = watch->next;
+    if (!watch) {
+        watch = malloc(sizeof *watch);
+        if (watch) {
+            *watch = (struct domain_watch){ shim->watches, domid, NULL };
+            rc = libxl_evenable_domain_death(shim->ctx, domid, 0, &watch->generator);
+        } else {
+            rc = ERROR_NOMEM;
+        }
+        if (rc == 0)
+            shim->watches = watch;
+        else
+            free(watch);
+    }
+    pthread_mutex_unlock(&shim->watches_lock);
     return rc;
 }
 
-int shim_register(struct gate *gate)
+static void end_watch(struct Shim *shim, uint32_t domid)
 {
-    pthread_mutex_init(&gate->lock, NULL);
-    gate->occurred_end = &gate->occurred;
-    if (pipe2(gate->wake, O_CLOEXEC | O_NONBLOCK)) {
-        gate->wake[0] = gate->wake[1] = -1;
-        return ERROR_FAIL;
+    pthread_mutex_lock(&shim->watches_lock);
+    struct domain_watch **at = &shim->watches;
+    while (*at && (*at)->domid != domid)
+        at = &(*at)->next;
+    struct domain_watch *watch = *at;
+    if (watch) {
+        *at = watch->next;
+        libxl_evdisable_domain_death(shim->ctx, watch->generator);
+        free(watch);
     }
-    libxl_osevent_register_hooks(gate->ctx, &osevents, gate);
-    libxl_event_register_callbacks(gate->ctx, &events, gate);
-    libxl_childproc_setmode(gate->ctx, &childproc, gate);
+    pthread_mutex_unlock(&shim->watches_lock);
+}
+
+int shim_wait_event(struct Shim *shim, uint32_t *domid)
+{
+    struct domain_event *event;
+    while (!(event = next_event(shim))) {
+        int rc = serve(shim);
+        if (rc)
+            return rc;
+    }
+    *domid = event->domid;
+    /* The last event of a domain. */
+    if (event->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH)
+        end_watch(shim, event->domid);
+    free(event);
     return 0;
 }
 
-/* After libxl's context was freed. */
-void shim_unregister(struct gate *gate)
+int shim_events_init(struct Shim *shim)
 {
-    uint32_t domid;
-    while (next_occurred(gate, &domid))
-        ;
-    for (struct registered_fd *next, *one = gate->fds; one; one = next) {
-        next = one->next;
-        free(one);
+    pthread_mutex_init(&shim->lock, NULL);
+    pthread_mutex_init(&shim->watches_lock, NULL);
+    shim->events_end = &shim->events;
+    if (pipe2(shim->wake, O_CLOEXEC | O_NONBLOCK)) {
+        shim->wake[0] = shim->wake[1] = -1;
+        return ERROR_FAIL;
     }
-    for (struct timer *next, *one = gate->timers; one; one = next) {
-        next = one->next;
-        free(one);
+    return 0;
+}
+
+void shim_events_register(struct Shim *shim)
+{
+    libxl_osevent_register_hooks(shim->ctx, &osevent_hooks, shim);
+    libxl_event_register_callbacks(shim->ctx, &event_hooks, shim);
+    libxl_childproc_setmode(shim->ctx, &childproc_hooks, shim);
+}
+
+void shim_events_free(struct Shim *shim)
+{
+    for (struct domain_event *event; (event = next_event(shim));)
+        free(event);
+    for (struct registered_fd *next, *registered = shim->fds; registered; registered = next) {
+        next = registered->next;
+        free(registered);
+    }
+    for (struct timer *next, *timer = shim->timers; timer; timer = next) {
+        next = timer->next;
+        free(timer);
+    }
+    /* The context has freed the generators. */
+    for (struct domain_watch *next, *watch = shim->watches; watch; watch = next) {
+        next = watch->next;
+        free(watch);
     }
     for (int i = 0; i < 2; i++)
-        if (gate->wake[i] > 0)
-            close(gate->wake[i]);
-    pthread_mutex_destroy(&gate->lock);
+        if (shim->wake[i] >= 0)
+            close(shim->wake[i]);
+    pthread_mutex_destroy(&shim->watches_lock);
+    pthread_mutex_destroy(&shim->lock);
 }

@@ -1,40 +1,47 @@
-//! libxl's JSON to our facts.
+//! libxl's JSON as facts of the port.
 //!
-//! It leaves out what is zero or false: what is not in an answer has its default.
+//! libxl leaves out members that are zero or false: every member has a default.
 
-use super::Ports;
-use crate::core::error::Error;
+use super::sched;
+use crate::core::backend::frontend_nodes;
 use crate::core::model::{
-    Block, BlockClass, BlockKind, BlockMode, Device, DeviceFacts, DomId, DomName, DomainConfig,
-    DomainFacts, GuestKind, Image, OnEvent, Property, Rtds, RunFlags, SchedParams, Scheduler,
-    ShutdownReason, Uuid, VcpuFacts, Vif, VirtualDevice,
+    Device, DeviceFacts, DomId, DomName, DomainFacts, PoolFacts, Property, RunFlags,
+    ShutdownReason, Uuid, VcpuFacts,
 };
 use serde::Deserialize;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// What libxl says of a domain.
-#[derive(Debug, Deserialize)]
+/// The ports of a domain's consoles.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ConsolePorts {
+    /// The event channel of the text console.
+    pub(super) console: Option<u32>,
+    /// The TCP port of the screen.
+    pub(super) vnc: Option<u16>,
+}
+
+/// A `libxl_dominfo`.
+#[derive(Debug, Deserialize, Default)]
 #[serde(default)]
-#[derive(Default)]
-#[allow(clippy::struct_excessive_bools, reason = "libxl's")]
+#[allow(clippy::struct_excessive_bools, reason = "libxl's structure")]
 pub(super) struct DomInfo {
-    pub uuid: Uuid,
-    pub domid: u32,
+    pub(super) uuid: Uuid,
+    pub(super) domid: u32,
     running: bool,
     blocked: bool,
     paused: bool,
     shutdown: bool,
     dying: bool,
     shutdown_reason: Reason,
-    pub current_memkb: u64,
+    pub(super) current_memkb: u64,
     cpu_time: u64,
     vcpu_online: u32,
+    cpupool: u32,
 }
 
-/// Why a guest has stopped: libxl leaves out the first, gives others by name, and in other places
-/// by number.
+/// A `libxl_shutdown_reason`. libxl leaves out the first one, and gives the others by name or, in
+/// some places, by number.
 #[derive(Debug, Deserialize, Default)]
 #[serde(untagged)]
 enum Reason {
@@ -56,26 +63,34 @@ impl Reason {
                 "suspend" => ShutdownReason::Suspend,
                 _ => ShutdownReason::Crash,
             },
-            // A watchdog that bit, and whatever comes to be.
+            // A crash, a watchdog, or a reason of a later Xen.
             Self::Number(_) => ShutdownReason::Crash,
         }
     }
 }
 
 impl DomInfo {
-    /// Whether the domain is being taken apart.
+    /// Whether the domain is being destroyed.
     pub(super) fn is_dying(&self) -> bool {
         self.dying
     }
 
-    /// As the engine has it, with what libxl does not say.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Why the guest has stopped; `None` if it has not.
+    pub(super) fn shutdown(&self) -> Option<ShutdownReason> {
+        self.shutdown.then(|| self.shutdown_reason.read())
+    }
+
+    /// The domain's facts, together with those that libxl does not have.
     pub(super) fn facts(
         &self,
         name: &str,
         start_time: Option<SystemTime>,
-        ports: Ports,
+        ports: ConsolePorts,
     ) -> DomainFacts {
-        let reason = self.shutdown_reason.read();
         DomainFacts {
             domid: DomId(self.domid),
             uuid: self.uuid,
@@ -84,7 +99,7 @@ impl DomInfo {
                 running: self.running,
                 blocked: self.blocked,
                 paused: self.paused,
-                shutdown: self.shutdown.then_some(reason),
+                shutdown: self.shutdown(),
                 dying: self.dying,
             },
             cpu_time: Duration::from_nanos(self.cpu_time),
@@ -100,7 +115,7 @@ impl DomInfo {
     }
 }
 
-/// What libxl says of a VCPU.
+/// A `libxl_vcpuinfo`.
 #[derive(Debug, Deserialize, Default)]
 #[serde(default)]
 pub(super) struct VcpuInfo {
@@ -127,7 +142,7 @@ impl VcpuInfo {
     }
 }
 
-/// What libxl says of a disk or network interface.
+/// A `libxl_diskinfo` or `libxl_nicinfo`.
 #[derive(Debug, Deserialize, Default)]
 #[serde(default)]
 pub(super) struct DeviceInfo {
@@ -146,167 +161,76 @@ impl DeviceInfo {
         self.devid
     }
 
-    /// As the guest's XenStore shows it; `class` is xend's.
+    /// The device with the nodes that its frontend has in XenStore; `class` is xend's.
     pub(super) fn facts(self, class: &str, device: Option<&Device>) -> DeviceFacts {
-        let mut nodes = Vec::new();
+        let mut nodes = device.map(|device| frontend_nodes(device, self.devid)).unwrap_or_default();
         let mut node = |key: &str, value: String| nodes.push(Property::new(key, value));
-        match device {
-            Some(Device::Block(block)) => {
-                node("virtual-device", self.devid.to_string());
-                node("device-type", block.kind.name().to_owned());
-            }
-            Some(Device::Vif(vif)) => {
-                node("mac", vif.mac.map(|mac| mac.to_string()).unwrap_or_default());
-                node("handle", self.devid.to_string());
-            }
-            _ => {}
-        }
         node("backend-id", self.backend_id.to_string());
         node("state", self.state.to_string());
         node("backend", self.backend);
-        if self.evtch > 0 {
-            node("event-channel", self.evtch.to_string());
-        }
-        let rings =
-            [("ring-ref", self.rref), ("tx-ring-ref", self.rref_tx), ("rx-ring-ref", self.rref_rx)];
-        for (key, value) in
-            rings.into_iter().filter_map(|(key, value)| Some((key, value.filter(|v| *v > 0)?)))
-        {
-            node(key, value.to_string());
+        let channels = [
+            ("event-channel", Some(self.evtch)),
+            ("ring-ref", self.rref),
+            ("tx-ring-ref", self.rref_tx),
+            ("rx-ring-ref", self.rref_rx),
+        ];
+        for (key, number) in channels {
+            if let Some(number) = number.filter(|number| *number > 0) {
+                node(key, number.to_string());
+            }
         }
         DeviceFacts { class: class.to_owned(), number: self.devid, nodes, io: None }
     }
 }
 
-/// Parameters of a scheduler.
-pub(super) fn read_sched(value: &Value) -> Result<SchedParams, Error> {
-    let number = |key: &str| value[key].as_u64().unwrap_or(0);
-    let small = |key: &str| u16::try_from(number(key)).unwrap_or(u16::MAX);
-    match scheduler(value["sched"].as_str().unwrap_or_default())? {
-        Scheduler::Credit => Ok(SchedParams::Credit { weight: small("weight"), cap: small("cap") }),
-        Scheduler::Credit2 => {
-            Ok(SchedParams::Credit2 { weight: small("weight"), cap: small("cap") })
-        }
-        Scheduler::Rtds => Ok(SchedParams::Rtds(Rtds {
-            period: Duration::from_micros(number("period")),
-            budget: Duration::from_micros(number("budget")),
-        })),
-        Scheduler::Sedf => Err(Error::Unsupported("Xen has no SEDF scheduler any more".to_owned())),
+/// A `libxl_cpupoolinfo`.
+#[derive(Debug, Deserialize, Default)]
+#[serde(default)]
+pub(super) struct PoolInfo {
+    poolid: u32,
+    pool_name: Option<String>,
+    sched: Option<String>,
+    cpumap: Vec<u32>,
+}
+
+impl PoolInfo {
+    /// `None` if the pool has no name, or an unknown scheduler.
+    pub(super) fn facts(self, domains: &[DomInfo]) -> Option<PoolFacts> {
+        let members = domains.iter().filter(|domain| domain.cpupool == self.poolid);
+        Some(PoolFacts {
+            domains: members.map(|domain| DomId(domain.domid)).collect(),
+            name: self.pool_name?,
+            scheduler: sched::scheduler(&self.sched?).ok()?,
+            cpus: self.cpumap.into_iter().collect(),
+        })
     }
-}
-
-/// A scheduler by libxl's name.
-pub(super) fn scheduler(name: &str) -> Result<Scheduler, Error> {
-    name.parse()
-        .map_err(|_| Error::Unsupported(format!("The scheduler {name:?} is not known here")))
-}
-
-/// The configuration of a domain that another toolstack built, as far as it matters here. What
-/// happens when it stops is that toolstack's business.
-pub(super) fn foreign(value: &Value, uuid: Uuid, memory_kib: u64) -> DomainConfig {
-    let (create, build) = (&value["c_info"], &value["b_info"]);
-    let mib = |key: &str| build[key].as_u64().map(|kib| (kib / 1024).max(1));
-    let text = |key: &str| build[key].as_str().unwrap_or_default();
-    let memory = mib("target_memkb").unwrap_or((memory_kib / 1024).max(1));
-    let name = DomName::adopted(create["name"].as_str().unwrap_or("unknown"));
-    let mut config = DomainConfig::new(name, memory);
-    config.uuid = Some(uuid);
-    config.maxmem = mib("max_memkb").unwrap_or(memory).max(memory);
-    let vcpus = build["max_vcpus"].as_u64().and_then(|count| u32::try_from(count).ok());
-    config.set_vcpus(vcpus.unwrap_or(1));
-    (config.on_poweroff, config.on_reboot, config.on_crash) =
-        (OnEvent::Preserve, OnEvent::Preserve, OnEvent::Preserve);
-    let (kind, builder) = match create["type"].as_str() {
-        Some("hvm") => (GuestKind::Hvm, "hvm"),
-        Some("pvh") => (GuestKind::Pvh, "pvh"),
-        _ => (GuestKind::Pv, "linux"),
-    };
-    config.image = Some(Image {
-        kind,
-        builder: builder.into(),
-        kernel: text("kernel").into(),
-        ramdisk: Some(text("ramdisk")).filter(|path| !path.is_empty()).map(Into::into),
-        args: text("cmdline").into(),
-        loader: None,
-        device_model: None,
-        rest: vec![],
-    });
-    let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
-    config.devices.extend(list("nics").iter().map(foreign_nic));
-    config.devices.extend(list("disks").iter().filter_map(foreign_disk));
-    config.number_devices();
-    config
-}
-
-fn foreign_nic(nic: &Value) -> Device {
-    let text = |key: &str| nic[key].as_str().map(Into::into);
-    Device::Vif(Vif {
-        mac: nic["mac"].as_str().and_then(|mac| mac.parse().ok()),
-        bridge: text("bridge"),
-        script: text("script"),
-        ip: text("ip"),
-        id: Some(nic["devid"].as_u64().and_then(|id| u32::try_from(id).ok()).unwrap_or(0)),
-        ..Vif::default()
-    })
-}
-
-fn foreign_disk(disk: &Value) -> Option<Device> {
-    let dev = disk["vdev"].as_str()?;
-    let path = disk["pdev_path"].as_str().unwrap_or_default();
-    let kind = if disk["is_cdrom"].as_i64().unwrap_or(0) == 1 {
-        BlockKind::Cdrom
-    } else {
-        BlockKind::Disk
-    };
-    let script = disk["script"]
-        .as_str()
-        .and_then(|script| script.rsplit('/').next()?.strip_prefix("block-"));
-    let scheme = script.unwrap_or(if path.starts_with("/dev/") { "phy" } else { "file" });
-    Some(Device::Block(Block {
-        class: BlockClass::Vbd,
-        uname: if path.is_empty() { "".into() } else { format!("{scheme}:{path}").into() },
-        dev: dev.to_owned(),
-        number: VirtualDevice::parse(dev).ok()?,
-        kind,
-        mode: if disk["readwrite"].as_i64() == Some(1) {
-            BlockMode::ReadWrite
-        } else {
-            BlockMode::ReadOnly
-        },
-        bootable: None,
-        backend: None,
-        vdi: None,
-        uuid: None,
-        rest: vec![],
-    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::convert::sched;
     use super::*;
-    use serde_json::json;
+    use crate::core::model::Scheduler;
 
     #[test]
-    fn what_is_left_out_is_zero() {
+    fn a_member_that_is_left_out_has_its_default() {
         let info: DomInfo =
             serde_json::from_str(r#"{"running": true, "current_memkb": 1048576}"#).unwrap();
-        let facts = info.facts("Domain-0", None, Ports::default());
+        let facts = info.facts("Domain-0", None, ConsolePorts::default());
         assert_eq!(
             (facts.domid, facts.flags.shutdown, facts.uuid),
             (DomId::ZERO, None, Uuid::nil())
         );
-        for (told, reason) in [
+        for (member, reason) in [
             ("", ShutdownReason::Poweroff),
             (r#", "shutdown_reason": "poweroff""#, ShutdownReason::Poweroff),
             (r#", "shutdown_reason": "suspend""#, ShutdownReason::Suspend),
             (r#", "shutdown_reason": "crash""#, ShutdownReason::Crash),
             (r#", "shutdown_reason": 1"#, ShutdownReason::Reboot),
         ] {
-            let text = format!(r#"{{"domid": 3, "shutdown": true{told}}}"#);
+            let text = format!(r#"{{"domid": 3, "shutdown": true{member}}}"#);
             let off: DomInfo = serde_json::from_str(&text).unwrap();
             assert_eq!(
-                off.facts("a", None, Ports::default()).flags.shutdown,
+                off.facts("a", None, ConsolePorts::default()).flags.shutdown,
                 Some(reason),
                 "{text}"
             );
@@ -314,24 +238,24 @@ mod tests {
     }
 
     #[test]
-    fn schedulers_read_back() {
-        for params in [
-            SchedParams::Credit { weight: 256, cap: 50 },
-            SchedParams::Credit2 { weight: 777, cap: 0 },
-        ] {
-            assert_eq!(read_sched(&sched(params).unwrap()).unwrap(), params);
-        }
-    }
-
-    #[test]
-    fn another_toolstacks_domain_is_left_to_it() {
-        let value = json!({ "c_info": { "type": "pv", "name": "jpv" }, "b_info": { "max_vcpus": 2, "max_memkb": 131_072,
-            "target_memkb": 65_536, "kernel": "/k" }, "disks": [{ "pdev_path": "/tmp/d", "vdev": "xvda", "readwrite": 1 },
-                { "pdev_path": "10.0.0.1:7000", "vdev": "xvdb", "readwrite": 1, "script": "/etc/xen/scripts/block-nbd" }] });
-        let config = foreign(&value, Uuid::nil(), 0);
-        assert_eq!((config.memory, config.maxmem, config.vcpus), (64, 128, 2));
-        assert_eq!(config.on_reboot, OnEvent::Preserve);
-        assert_eq!(config.devices[0].as_block().unwrap().uname, "file:/tmp/d");
-        assert_eq!(config.devices[1].as_block().unwrap().uname, "nbd:10.0.0.1:7000");
+    fn a_pool_has_the_domains_with_its_id() {
+        let domains: Vec<DomInfo> =
+            serde_json::from_str(r#"[{"domid": 0, "cpupool": 0}, {"domid": 7, "cpupool": 1}]"#)
+                .unwrap();
+        let facts = |json: &str| serde_json::from_str::<PoolInfo>(json).unwrap().facts(&domains);
+        let pool = r#"{"poolid": 1, "pool_name": "new", "sched": "credit2", "n_dom": 1,
+            "cpumap": [1, 3]}"#;
+        let expected = PoolFacts {
+            name: "new".into(),
+            scheduler: Scheduler::Credit2,
+            cpus: "1,3".parse().unwrap(),
+            domains: vec![DomId(7)],
+        };
+        assert_eq!(facts(pool), Some(expected));
+        let empty = r#"{"poolid": 1, "pool_name": "new", "sched": "credit2"}"#;
+        assert!(facts(empty).unwrap().cpus.is_empty());
+        let first = r#"{"pool_name": "Pool-0", "sched": "credit", "n_dom": 1, "cpumap": [0]}"#;
+        assert_eq!(facts(first).unwrap().domains, [DomId(0)]);
+        assert_eq!(facts(r#"{"pool_name": null, "sched": "credit"}"#), None);
     }
 }

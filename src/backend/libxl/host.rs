@@ -1,59 +1,155 @@
-//! The host, as libxl tells of it.
+//! The host: the open libxl, and what is remembered about its domains.
 
-use super::facts;
+use super::answers::{call_failed, domain_call_failed, parse};
+use super::facts::{ConsolePorts, DomInfo};
+use super::ffi::Libxl;
+use super::stored_config::StoredConfig;
+use crate::core::backend::ChangeSender;
 use crate::core::error::Error;
-use crate::core::model::{HostInfo, Topology};
+use crate::core::model::{DomainConfig, DomainFacts, Password, Uuid};
+use crate::core::ports::Clock;
 use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-/// Xen's page in KiB.
-pub(super) const PAGE_KIB: u64 = 4;
+/// How long a sweep uses a remembered name: another toolstack can rename a domain, and names one
+/// only after it has built it.
+const MAX_NAME_AGE: Duration = Duration::from_secs(5);
 
-/// What does not change while the host is up, from libxl's version and physical information.
-pub(super) fn host_info(
-    version: &Value,
-    physical: &Value,
-    scheduler: &str,
-) -> Result<HostInfo, Error> {
-    let uname = rustix::system::uname();
-    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
-    let number = |value: &Value, key: &str| value[key].as_u64().unwrap_or(0);
-    let small = |value: &Value, key: &str| u32::try_from(number(value, key)).unwrap_or(0);
-    let capable = |key: &str| physical[key].as_bool().unwrap_or(false);
-    let words = physical["hw_cap"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let hw_caps: Vec<String> =
-        words.iter().map(|w| format!("{:08x}", w.as_u64().unwrap_or(0))).collect();
-    let capabilities = [("cap_hvm", "hvm"), ("cap_hvm_directio", "hvm_directio")]
-        .into_iter()
-        .filter(|(key, _)| capable(key));
-    Ok(HostInfo {
-        uname: [
-            uname.sysname(),
-            uname.nodename(),
-            uname.release(),
-            uname.version(),
-            uname.machine(),
-        ]
-        .map(|part| part.to_string_lossy().into_owned()),
-        topology: Topology {
-            cpus: small(physical, "nr_cpus").max(1),
-            nodes: small(physical, "nr_nodes").max(1),
-            cores_per_socket: small(physical, "cores_per_socket").max(1),
-            threads_per_core: small(physical, "threads_per_core").max(1),
-            khz: number(physical, "cpu_khz"),
-        },
-        hw_caps: hw_caps.join(":"),
-        virt_caps: capabilities.map(|(_, word)| word).collect::<Vec<_>>().join(" "),
-        total_memory: number(physical, "total_pages") * PAGE_KIB / 1024,
-        xen_major: small(version, "xen_version_major"),
-        xen_minor: small(version, "xen_version_minor"),
-        xen_extra: text(version, "xen_version_extra"),
-        xen_caps: text(version, "capabilities"),
-        scheduler: facts::scheduler(scheduler)?,
-        pagesize: number(version, "pagesize"),
-        platform_params: format!("virt_start={:#x}", number(version, "virt_start")),
-        changeset: text(version, "changeset"),
-        commandline: text(version, "commandline"),
-        compiled: ["compiler", "compile_by", "compile_domain", "compile_date"]
-            .map(|key| text(version, key)),
-    })
+/// The Xen of this host.
+pub(super) struct XenHost {
+    pub(super) libxl: Libxl,
+    /// The number of physical CPUs.
+    pub(super) cpus: u32,
+    /// The password of VNC screens that have none of their own.
+    pub(super) vnc_password: Option<Password>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) changes: ChangeSender,
+    /// By domid.
+    cache: Mutex<HashMap<u32, CachedDomain>>,
+}
+
+/// The part of a domain's facts that `libxl_dominfo` lacks.
+#[derive(Debug, Clone)]
+struct CachedDomain {
+    uuid: Uuid,
+    name: String,
+    started: Option<SystemTime>,
+    ports: ConsolePorts,
+    read_at: Instant,
+}
+
+impl XenHost {
+    pub(super) fn new(
+        libxl: Libxl,
+        vnc_password: Option<Password>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let physinfo =
+            libxl.physinfo().map_err(|failure| call_failed("Reading the host", failure))?;
+        let physinfo: Value = parse(&physinfo)?;
+        let cpus = physinfo["nr_cpus"].as_u64().and_then(|count| u32::try_from(count).ok());
+        Ok(Self {
+            libxl,
+            cpus: cpus.unwrap_or(1),
+            vnc_password,
+            clock,
+            changes: ChangeSender::default(),
+            cache: Mutex::default(),
+        })
+    }
+
+    pub(super) fn dominfos(&self) -> Result<Vec<DomInfo>, Error> {
+        let domains = self.libxl.domains();
+        parse(&domains.map_err(|failure| call_failed("Listing the domains", failure))?)
+    }
+
+    pub(super) fn dominfo(&self, domid: u32) -> Result<Option<DomInfo>, Error> {
+        match self.libxl.domain(domid) {
+            Ok(json) => parse(&json).map(Some),
+            Err(failure) if failure.is_domain_not_found() => Ok(None),
+            Err(failure) => Err(call_failed("Reading a domain", failure)),
+        }
+    }
+
+    pub(super) fn required_dominfo(&self, domid: u32) -> Result<DomInfo, Error> {
+        self.dominfo(domid)?.ok_or_else(|| Error::NoSuchDomain(domid.to_string()))
+    }
+
+    pub(super) fn facts(&self, info: &DomInfo) -> DomainFacts {
+        facts(info, &self.refresh(info.domid, info.uuid))
+    }
+
+    /// The facts for a sweep over all domains, with a name that may be [`MAX_NAME_AGE`] old.
+    pub(super) fn facts_for_sweep(&self, info: &DomInfo) -> DomainFacts {
+        let recent = |cached: &&CachedDomain| {
+            cached.uuid == info.uuid && cached.read_at.elapsed() < MAX_NAME_AGE
+        };
+        let cached = self.cache().get(&info.domid).filter(recent).cloned();
+        facts(info, &cached.unwrap_or_else(|| self.refresh(info.domid, info.uuid)))
+    }
+
+    /// The name that XenStore has for a domain.
+    pub(super) fn name(&self, info: &DomInfo) -> String {
+        self.refresh(info.domid, info.uuid).name
+    }
+
+    /// Discards what is remembered about a domain.
+    pub(super) fn forget(&self, domid: u32) {
+        self.cache().remove(&domid);
+    }
+
+    fn refresh(&self, domid: u32, uuid: Uuid) -> CachedDomain {
+        let name = self.libxl.name(domid).unwrap_or_else(|_| format!("domain-{domid}"));
+        let started = self.stored_config(domid).ok().flatten().and_then(|stored| stored.started);
+        let ports = self.console_ports(domid);
+        let read = CachedDomain { uuid, name, started, ports, read_at: Instant::now() };
+        self.cache().insert(domid, read.clone());
+        read
+    }
+
+    fn cache(&self) -> MutexGuard<'_, HashMap<u32, CachedDomain>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ports in XenStore. Values that are no ports, which a guest can write, are left out.
+    fn console_ports(&self, domid: u32) -> ConsolePorts {
+        if domid == 0 {
+            return ConsolePorts::default();
+        }
+        let path = format!("/local/domain/{domid}/console");
+        let nodes = self.libxl.xenstore_nodes(&path).unwrap_or_default();
+        let get =
+            |key: &str| nodes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        ConsolePorts {
+            console: get("port").and_then(|port| port.parse().ok()),
+            vnc: get("vnc-port").and_then(|port| port.parse().ok()),
+        }
+    }
+
+    /// The configuration that is stored with a domain; `None` if another toolstack built it.
+    pub(super) fn stored_config(&self, domid: u32) -> Result<Option<StoredConfig>, Error> {
+        let text = self
+            .libxl
+            .userdata(domid)
+            .map_err(|failure| domain_call_failed(domid, "Reading a configuration", failure))?;
+        if text.is_empty() { Ok(None) } else { StoredConfig::read(&text) }
+    }
+
+    pub(super) fn store_config(
+        &self,
+        domid: u32,
+        config: &DomainConfig,
+        started: Option<SystemTime>,
+    ) -> Result<(), Error> {
+        let stored = StoredConfig { started, config: config.clone() };
+        self.libxl
+            .store_userdata(domid, &stored.print())
+            .map_err(|failure| domain_call_failed(domid, "Storing a configuration", failure))
+    }
+}
+
+fn facts(info: &DomInfo, cached: &CachedDomain) -> DomainFacts {
+    info.facts(&cached.name, cached.started, cached.ports)
 }

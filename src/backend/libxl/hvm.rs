@@ -1,12 +1,13 @@
-//! What an HVM guest's image says, as libxl takes it.
+//! The image of an HVM guest as libxl's JSON.
 
-use super::convert::vnc;
-use crate::core::model::{Device, DomainConfig, Image, Password, Property, Value as Word};
+use super::devices::{defbool, setting, vnc};
+use crate::core::model::{Device, DomainConfig, Image, Password, Value as Word};
 use serde_json::{Map, Value, json};
+use std::slice;
 
-/// Where xend's firmware and device model were: paths that every old configuration names, and that
-/// mean libxl's own.
-const XENDS_OWN: [&str; 2] = ["hvmloader", "qemu-dm"];
+/// The file names of xend's firmware and device model. Old configurations have their paths, which
+/// stand for libxl's own.
+const XEND_FILES: [&str; 2] = ["hvmloader", "qemu-dm"];
 
 /// libxl's names of xend's numbers.
 const TIMER_MODES: [&str; 4] = [
@@ -16,15 +17,15 @@ const TIMER_MODES: [&str; 4] = [
     "one_missed_tick_pending",
 ];
 
-/// Adds to libxl's build information what an HVM guest is to be.
-pub(super) fn complete(build: &mut Value, config: &DomainConfig, password: Option<&Password>) {
+/// Adds the settings of an HVM guest to a `libxl_domain_build_info`.
+pub(super) fn complete(build: &mut Value, config: &DomainConfig, vnc_password: Option<&Password>) {
     build["device_model_version"] = "qemu_xen".into();
     let mut hvm = Map::new();
     let Some(image) = &config.image else {
         build["type.hvm"] = Value::Object(hvm);
         return;
     };
-    // xend's defaults are not libxl's, and answers show them: they are told to libxl, too.
+    // xend's answers show its defaults, which are not libxl's: libxl is given them, too.
     let default = |key: &str| {
         image.defaults().find(|(name, _)| *name == key).map(|(_, value)| value.to_owned())
     };
@@ -53,10 +54,10 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig, password: Optio
     if config.shadow_memory > 0 {
         build["shadow_memkb"] = config.shadow_memory.saturating_mul(1024).into();
     }
-    if let Some(path) = foreign(image.device_model.as_ref().map(ToString::to_string)) {
+    if let Some(path) = foreign_path(image.device_model.as_ref().map(ToString::to_string)) {
         build["device_model"] = path.into();
     }
-    if let Some(path) = foreign(image.loader.as_ref().map(ToString::to_string)) {
+    if let Some(path) = foreign_path(image.loader.as_ref().map(ToString::to_string)) {
         hvm.insert("firmware".into(), path.into());
     }
     for key in ["pae", "viridian", "hpet", "xen_platform_pci", "vpt_align", "usb"] {
@@ -84,7 +85,7 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig, password: Optio
         [one] => drop(hvm.insert("serial".into(), one.as_str().into())),
         several => drop(hvm.insert("serial_list".into(), json!(several))),
     }
-    // libxl knows no parallel port; its device model does.
+    // libxl has no setting for parallel ports, but its device model has an option.
     let parallel: Vec<String> = ports(image, "parallel")
         .into_iter()
         .flat_map(|port| ["-parallel".to_owned(), port])
@@ -92,36 +93,33 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig, password: Optio
     if !parallel.is_empty() {
         build["extra_hvm"] = json!(parallel);
     }
-    screen(&mut hvm, config, image, password);
+    add_screen(&mut hvm, config, image, vnc_password);
     build["type.hvm"] = Value::Object(hvm);
 }
 
-/// Where the screen is shown: what the frame buffer says, or, before Xen 3.0.4, the image. Without
-/// either it is shown nowhere, which libxl would not do by itself.
-fn screen(
+/// Adds the guest's screen. The frame buffer configures it or, before Xen 3.0.4, the image. Without
+/// either there is no screen, although libxl's default is one.
+fn add_screen(
     hvm: &mut Map<String, Value>,
     config: &DomainConfig,
     image: &Image,
-    password: Option<&Password>,
+    vnc_password: Option<&Password>,
 ) {
-    let frame = config.devices.iter().find_map(|device| match device {
-        Device::Vfb(frame) => Some(frame.rest.as_slice()),
+    let frame_buffer = config.devices.iter().find_map(|device| match device {
+        Device::Vfb(frame_buffer) => Some(frame_buffer.rest.as_slice()),
         _ => None,
     });
-    let said = frame.unwrap_or(&image.rest);
-    hvm.insert("vnc".into(), vnc(said, password));
-    let word = |key: &str| {
-        said.iter().find(|p| p.key == key).and_then(Property::text).map(ToString::to_string)
-    };
-    if let Some(keymap) = word("keymap").filter(|keymap| !keymap.is_empty()) {
+    let properties = frame_buffer.unwrap_or(&image.rest);
+    let get = |key: &str| setting(properties, key);
+    hvm.insert("vnc".into(), vnc(properties, vnc_password));
+    if let Some(keymap) = get("keymap").filter(|keymap| !keymap.is_empty()) {
         hvm.entry("keymap").or_insert_with(|| keymap.into());
     }
-    if word("sdl").is_some_and(|value| value != "0")
-        || word("type").is_some_and(|kind| kind == "sdl")
+    if get("sdl").is_some_and(|value| value != "0") || get("type").is_some_and(|kind| kind == "sdl")
     {
-        let mut sdl = json!({ "enable": "True" });
+        let mut sdl = json!({ "enable": defbool(true) });
         for key in ["display", "xauthority"] {
-            if let Some(value) = word(key) {
+            if let Some(value) = get(key) {
                 sdl[key] = value.into();
             }
         }
@@ -129,7 +127,7 @@ fn screen(
     }
 }
 
-/// `(cdrom /root/boot.iso)`: how images named a CD before it was a device.
+/// The drive of `(cdrom /root/boot.iso)`, a setting of images before CD-ROM drives were devices.
 pub(super) fn cdrom(config: &DomainConfig) -> Option<Value> {
     let path = config.image.as_ref()?.setting("cdrom").filter(|path| !path.is_empty())?;
     let taken = config
@@ -137,15 +135,20 @@ pub(super) fn cdrom(config: &DomainConfig) -> Option<Value> {
         .iter()
         .any(|device| device.as_block().is_some_and(|block| block.dev == "hdc"));
     let drive = json!({
-        "vdev": "hdc", "pdev_path": path.to_string(), "format": "raw", "readwrite": 0, "is_cdrom": 1, "removable": 1,
+        "vdev": "hdc",
+        "pdev_path": path.to_string(),
+        "format": "raw",
+        "readwrite": 0,
+        "is_cdrom": 1,
+        "removable": 1,
     });
     (!taken).then_some(drive)
 }
 
 /// A path that is neither xend's firmware nor its device model.
-fn foreign(path: Option<String>) -> Option<String> {
+fn foreign_path(path: Option<String>) -> Option<String> {
     path.filter(|path| {
-        !path.is_empty() && !XENDS_OWN.iter().any(|own| path.rsplit('/').next() == Some(own))
+        !path.is_empty() && !XEND_FILES.iter().any(|own| path.rsplit('/').next() == Some(own))
     })
 }
 
@@ -154,20 +157,16 @@ fn ports(image: &Image, key: &str) -> Vec<String> {
     let values =
         image.rest.iter().find(|property| property.key == key).map(|property| &property.values);
     let words = values.into_iter().flatten().flat_map(|value| match value {
-        Word::Text(_) => std::slice::from_ref(value),
+        Word::Text(_) => slice::from_ref(value),
         Word::List(several) => several,
     });
     let ports = words.filter_map(Word::as_text).map(ToString::to_string);
     ports.filter(|port| !port.is_empty() && port != "none").collect()
 }
 
-pub(super) fn defbool(on: bool) -> Value {
-    if on { "True" } else { "False" }.into()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::convert::domain;
+    use super::super::domain_config::to_json;
     use crate::core::model::Password;
     use crate::shape::read_config;
     use crate::sxp::{Limits, read_one};
@@ -177,7 +176,7 @@ mod tests {
         let mut config =
             read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
         config.number_devices();
-        domain(&config, 2, Password::new("host".into()).as_ref()).unwrap()
+        to_json(&config, 2, Password::new("host".into()).as_ref()).unwrap()
     }
 
     #[test]
@@ -189,7 +188,7 @@ mod tests {
              (dev ioemu:hda) (uname file:/root/foo.img) (mode w))) (device (vif (type ioemu) (bridge xenbr0))))",
         );
         let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
-        assert_eq!(build.get("device_model"), None, "xend's own is not there any more");
+        assert_eq!(build.get("device_model"), None, "today's Xen has no qemu-dm");
         assert_eq!((hvm.get("firmware"), build.get("kernel")), (None, None));
         assert_eq!((&build["acpi"], &hvm["pae"]), (&json!("True"), &json!("False")));
         assert_eq!(build["timer_mode"], "no_missed_ticks_pending");
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_word_about_it_there_is_no_screen() {
+    fn a_guest_without_a_frame_buffer_has_no_screen() {
         let value = converted(
             "(vm (name fv) (memory 400) (image (hvm (loader /usr/lib/xen/boot/hvmloader))))",
         );
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn xends_defaults_are_told_to_libxl_and_nothing_else_is_made_up() {
+    fn libxl_is_given_xends_defaults_and_no_others() {
         let value = converted("(vm (name fv) (memory 400) (image (hvm)))");
         let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
         assert_eq!(build["timer_mode"], "no_delay_for_missed_ticks");

@@ -1,29 +1,28 @@
-//! What can be seen of a call of libxl while it is being made: the bytes that it moves, the memory
-//! of the domain, its device model and its backends in XenStore.
+//! The progress of a call of libxl, observed from outside: the bytes that it moves, the domain's
+//! memory, and its device model and backends in XenStore.
 
-use super::Inner;
-use super::domains::parse;
-use super::facts::DomInfo;
 use super::ffi::Libxl;
+use super::host::XenHost;
 use crate::core::model::Uuid;
 use crate::core::transfer::{Stage, Transfer};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often the bytes are counted.
-const COUNT: Duration = Duration::from_millis(250);
+/// The interval at which bytes are counted.
+const BYTES_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often XenStore is read.
-const LOOK: Duration = Duration::from_secs(1);
+/// The interval at which XenStore is read.
+const XENSTORE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Makes a call, and calls `look` every now and then meanwhile.
-pub(super) fn meanwhile<T>(mut look: impl FnMut() + Send, call: impl FnOnce() -> T) -> T {
-    std::thread::scope(|scope| {
+/// Makes a call, and calls `observe` at each [`BYTES_INTERVAL`] until it returns.
+fn observe_during<T>(mut observe: impl FnMut() + Send, call: impl FnOnce() -> T) -> T {
+    thread::scope(|scope| {
         let (done, wait) = mpsc::channel::<()>();
         scope.spawn(move || {
-            while wait.recv_timeout(COUNT) == Err(mpsc::RecvTimeoutError::Timeout) {
-                look();
+            while wait.recv_timeout(BYTES_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                observe();
             }
         });
         let outcome = call();
@@ -33,30 +32,30 @@ pub(super) fn meanwhile<T>(mut look: impl FnMut() + Send, call: impl FnOnce() ->
 }
 
 /// Makes a call that moves `position`, and counts the bytes.
-pub(super) fn while_moving<T>(
+pub(super) fn count_bytes_during<T>(
     transfer: &Transfer,
     position: impl Fn() -> Option<u64> + Send,
     call: impl FnOnce() -> T,
 ) -> T {
-    let mut at = position().unwrap_or(0);
+    let mut last = position().unwrap_or(0);
     let count = move || {
         if let Some(now) = position() {
-            transfer.advance(now.saturating_sub(at));
-            at = now;
+            transfer.advance(now.saturating_sub(last));
+            last = now;
         }
     };
-    meanwhile(count, call)
+    observe_during(count, call)
 }
 
-/// How much of a stream has been read: the offset of a file, which libxl's helper shares with us,
-/// or what a socket has received.
-pub(super) fn position(stream: &OwnedFd) -> Option<u64> {
-    rustix::fs::tell(stream).ok().or_else(|| Libxl::received(stream.as_fd()))
+/// The number of bytes of a stream that have been read: the offset of a file, which libxl's helper
+/// process shares, or the number of bytes that a socket has received.
+fn position(stream: &OwnedFd) -> Option<u64> {
+    rustix::fs::tell(stream).ok().or_else(|| Libxl::bytes_received(stream.as_fd()))
 }
 
-impl Inner {
-    /// Makes a call that builds a domain, and shows how far that is. `stream` is what it is built
-    /// from, if it is restored.
+impl XenHost {
+    /// Makes a call that builds a domain, and reports its progress. `stream` is the stream of a
+    /// domain that is restored.
     pub(super) fn while_building<T>(
         &self,
         uuid: Uuid,
@@ -64,73 +63,75 @@ impl Inner {
         transfer: &Transfer,
         call: impl FnOnce() -> T,
     ) -> T {
-        let mut looked = Instant::now();
-        let mut at = stream.and_then(position).unwrap_or(0);
-        let look = move || {
+        let mut read_at = Instant::now();
+        let mut last = stream.and_then(position).unwrap_or(0);
+        let observe = move || {
             if let Some(now) = stream.and_then(position) {
-                transfer.advance(now.saturating_sub(at));
-                at = now;
+                transfer.advance(now.saturating_sub(last));
+                last = now;
             }
-            if looked.elapsed() >= LOOK {
-                looked = Instant::now();
-                if let Some(seen) = self.seen(uuid) {
-                    let (stage, detail) = seen.stage();
+            if read_at.elapsed() >= XENSTORE_INTERVAL {
+                read_at = Instant::now();
+                if let Some(progress) = self.build_progress(uuid) {
+                    let (stage, detail) = progress.stage();
                     transfer.observe(stage, detail);
                 }
             }
         };
-        meanwhile(look, call)
+        observe_during(observe, call)
     }
 
-    /// Makes a call that takes a domain apart, and shows how its memory is freed.
+    /// Makes a call that destroys a domain, and reports how its memory is freed.
     pub(super) fn while_freeing<T>(
         &self,
         domid: u32,
         transfer: &Transfer,
         call: impl FnOnce() -> T,
     ) -> T {
-        let look = || {
-            // A call that was given up is looked at no more.
+        let observe = || {
+            // Nobody waits for a cancelled call any more.
             if transfer.is_cancelled() {
                 return;
             }
-            if let Ok(Some(info)) = self.info_of(domid) {
+            if let Ok(Some(info)) = self.dominfo(domid) {
                 transfer.observe(Stage::Freeing, memory(info.current_memkb));
             }
         };
-        meanwhile(look, call)
+        observe_during(observe, call)
     }
 
-    /// What is there of a domain that is being built.
-    fn seen(&self, uuid: Uuid) -> Option<Seen> {
-        let all: Vec<DomInfo> = parse(&self.libxl.domains().ok()?).ok()?;
-        // The domain that had the UUID before can still be there.
-        let info = all.iter().rfind(|info| info.uuid == uuid && !info.is_dying())?;
+    /// The progress of a domain that is being built; `None` if it does not exist yet.
+    fn build_progress(&self, uuid: Uuid) -> Option<BuildProgress> {
+        let domains = self.dominfos().ok()?;
+        // The domain that had the UUID before can still exist.
+        let info = domains.iter().rfind(|info| info.uuid == uuid && !info.is_dying())?;
         let domid = info.domid;
-        let started =
-            self.libxl.read(&format!("/local/domain/{domid}/image/device-model-pid")).is_some();
-        let state = || self.libxl.read(&format!("/local/domain/0/device-model/{domid}/state"));
-        Some(Seen {
+        let pid = format!("/local/domain/{domid}/image/device-model-pid");
+        let device_model = self.libxl.xenstore_read(&pid).map(|_| {
+            let state = format!("/local/domain/0/device-model/{domid}/state");
+            self.libxl.xenstore_read(&state).unwrap_or_default()
+        });
+        Some(BuildProgress {
             memory_kib: info.current_memkb,
-            device_model: started.then(|| state().unwrap_or_default()),
+            device_model,
             backends: self.backends(domid),
         })
     }
 
-    fn backends(&self, domid: u32) -> Vec<Backend> {
-        let mut all = Vec::new();
+    fn backends(&self, domid: u32) -> Vec<BackendState> {
+        let mut backends = Vec::new();
         for class in ["vbd", "vif", "qdisk"] {
             let path = format!("/local/domain/0/backend/{class}/{domid}");
-            for (number, _) in self.libxl.nodes(&path).unwrap_or_default() {
-                let node = |key: &str| self.libxl.read(&format!("{path}/{number}/{key}"));
-                all.push(Backend {
+            for (number, _) in self.libxl.xenstore_nodes(&path).unwrap_or_default() {
+                let node = |key: &str| self.libxl.xenstore_read(&format!("{path}/{number}/{key}"));
+                backends.push(BackendState {
                     state: node("state").unwrap_or_default(),
                     hotplug: (class != "qdisk").then(|| node("hotplug-status").unwrap_or_default()),
                     name: format!("{class} {number}"),
                 });
             }
         }
-        all
+        backends
     }
 }
 
@@ -138,33 +139,35 @@ fn memory(kib: u64) -> String {
     format!("{kib} KiB of memory")
 }
 
-/// What XenStore and the hypervisor show of a domain.
+/// The state of a domain that is being built.
 #[derive(Debug)]
-struct Seen {
+struct BuildProgress {
     memory_kib: u64,
-    /// The state of its device model, which is empty at first; `None` before there is one.
+    /// The state of the device model, which is empty at first; `None` before it is started, or if
+    /// the domain needs none.
     device_model: Option<String>,
-    backends: Vec<Backend>,
+    backends: Vec<BackendState>,
 }
 
+/// The state of a device's backend.
 #[derive(Debug)]
-struct Backend {
+struct BackendState {
     name: String,
-    /// The state of its end of the `XenBus`.
+    /// The backend's `XenbusState`.
     state: String,
-    /// What its hotplug script wrote; `None` if it has none.
+    /// The node that the hotplug script writes; `None` if the backend has no script.
     hotplug: Option<String>,
 }
 
-impl Backend {
-    /// A backend waits for its frontend once it has what the host gives it.
+impl BackendState {
+    /// Whether the backend waits for its frontend (`XenbusStateInitWait` is 2).
     fn is_ready(&self) -> bool {
         self.hotplug.as_ref().is_none_or(|status| status == "connected")
             && self.state.parse().is_ok_and(|state: u8| state >= 2)
     }
 }
 
-impl Seen {
+impl BuildProgress {
     fn stage(&self) -> (Stage, String) {
         if let Some(state) = self.device_model.as_ref().filter(|state| *state != "running") {
             let state = if state.is_empty() { "no state yet" } else { state };
@@ -193,35 +196,35 @@ mod tests {
     use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
     use std::net::{TcpListener, TcpStream};
 
-    fn seen(
+    fn stage_of(
         device_model: Option<&str>,
         backends: &[(&str, &str, Option<&str>)],
     ) -> (Stage, String) {
-        let backends = backends.iter().map(|(name, state, hotplug)| Backend {
+        let backends = backends.iter().map(|(name, state, hotplug)| BackendState {
             name: (*name).to_owned(),
             state: (*state).to_owned(),
             hotplug: hotplug.map(str::to_owned),
         });
         let device_model = device_model.map(str::to_owned);
-        Seen { memory_kib: 8192, device_model, backends: backends.collect() }.stage()
+        BuildProgress { memory_kib: 8192, device_model, backends: backends.collect() }.stage()
     }
 
     #[test]
-    fn the_stage_is_what_is_not_ready_yet() {
-        let (stage, detail) = seen(None, &[]);
+    fn the_stage_is_the_first_that_is_not_complete() {
+        let (stage, detail) = stage_of(None, &[]);
         assert_eq!((stage, detail.as_str()), (Stage::Memory, "8192 KiB of memory"));
-        let (stage, detail) = seen(Some(""), &[("vbd 51712", "1", Some(""))]);
+        let (stage, detail) = stage_of(Some(""), &[("vbd 51712", "1", Some(""))]);
         assert_eq!(
             (stage, detail.as_str()),
             (Stage::DeviceModel, "no state yet, 8192 KiB of memory")
         );
         let (stage, detail) =
-            seen(Some("running"), &[("vbd 51712", "2", Some("")), ("vif 0", "1", None)]);
+            stage_of(Some("running"), &[("vbd 51712", "2", Some("")), ("vif 0", "1", None)]);
         assert_eq!(stage, Stage::Devices);
         let text = "vbd 51712 is in state \"2\", its script has not ended; vif 0 is in state \"1\"";
         assert_eq!(detail, text);
         let ready = [("vbd 51712", "2", Some("connected")), ("qdisk 51728", "4", None)];
-        assert_eq!(seen(None, &ready).0, Stage::Memory);
+        assert_eq!(stage_of(None, &ready).0, Stage::Memory);
     }
 
     #[test]
@@ -231,7 +234,7 @@ mod tests {
         file.seek(SeekFrom::Start(36)).unwrap();
         let fd = OwnedFd::from(file.try_clone().unwrap());
         let transfer = Transfer::default();
-        while_moving(&transfer, || position(&fd), || wait_for(&transfer, &mut file, 32));
+        count_bytes_during(&transfer, || position(&fd), || wait_for(&transfer, &mut file, 32));
         assert_eq!(transfer.progress("").done, 32);
     }
 
@@ -249,14 +252,14 @@ mod tests {
             sender.write_all(&[1; 32]).unwrap();
             wait_for(&transfer, &mut reader, 32);
         };
-        while_moving(&transfer, || position(&fd), call);
+        count_bytes_during(&transfer, || position(&fd), call);
         assert_eq!(transfer.progress("").done, 32);
     }
 
     fn wait_for(transfer: &Transfer, from: &mut File, bytes: usize) {
         from.read_exact(&mut vec![0; bytes]).unwrap();
         while transfer.progress("").done == 0 {
-            std::thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }

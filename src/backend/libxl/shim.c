@@ -1,12 +1,5 @@
-/*
- * The part of libxl that the gateway uses, behind plain C types.
- *
- * libxl's structures are laid out by its headers, which this file is compiled against, and by nobody else: whatever is
- * more than a number goes in and out as libxl's own JSON. Every function returns 0 or one of libxl's negative error
- * codes; a string that is handed out belongs to the caller, who gives it to gate_free. The names begin with gate_ since
- * libxenstore has others of the obvious kind, and a program's symbols go before those of its libraries.
- */
-#include "shim.h"
+/* The functions of shim.h; those that wait for events are in events.c. */
+#include "context.h"
 #include <errno.h>
 #include <libxl_utils.h>
 #include <linux/tcp.h>
@@ -18,483 +11,567 @@
 #include <string.h>
 #include <sys/socket.h>
 
-void gate_free(void *pointer)
-{
-    free(pointer);
-}
+_Static_assert(SHIM_ERROR_DOMAIN_NOTFOUND == ERROR_DOMAIN_NOTFOUND, "libxl's number");
+_Static_assert(SHIM_ERROR_NOTFOUND == ERROR_NOTFOUND, "libxl's number");
 
-/* What libxl said since gate_begin, on this thread. */
-const char *gate_words(void)
-{
-    return shim_words;
-}
-
-void gate_begin(void)
-{
-    shim_words[0] = 0;
-}
+/* ---- the handle ---- */
 
 static atomic_flag is_open = ATOMIC_FLAG_INIT;
 
-void gate_close(struct gate *gate)
+void shim_close(struct Shim *shim)
 {
-    xs_close(gate->store);
-    if (gate->xc)
-        xc_interface_close(gate->xc);
-    if (gate->ctx)
-        libxl_ctx_free(gate->ctx);
-    shim_unregister(gate);
-    free(gate);
+    xs_close(shim->store);
+    if (shim->xc)
+        xc_interface_close(shim->xc);
+    if (shim->ctx)
+        libxl_ctx_free(shim->ctx);
+    shim_events_free(shim);
+    free(shim);
     atomic_flag_clear(&is_open);
 }
 
-/* `limit` is how long the gateway waits for the hypervisor, in seconds. One gate can be open: see NO_FORK. */
-int gate_open(int limit, struct gate **out)
+int shim_open(int limit, struct Shim **out)
 {
-    *out = NULL;
     if (atomic_flag_test_and_set(&is_open)) {
-        snprintf(shim_words, sizeof shim_words, "libxl is open already");
+        snprintf(shim_message, sizeof shim_message, "libxl is open already");
         return ERROR_FAIL;
     }
-    struct gate *gate = calloc(1, sizeof *gate);
-    int rc = gate ? libxl_ctx_alloc(&gate->ctx, LIBXL_VERSION, 0, &shim_logger) : ERROR_NOMEM;
-    if (!gate) {
+    struct Shim *shim = calloc(1, sizeof *shim);
+    if (!shim) {
         atomic_flag_clear(&is_open);
-        return rc;
+        return ERROR_NOMEM;
     }
-    gate->limit = limit;
+    shim->limit = limit;
+    int rc = shim_events_init(shim);
     if (rc == 0)
-        rc = shim_register(gate);
+        rc = libxl_ctx_alloc(&shim->ctx, LIBXL_VERSION, 0, &shim_logger);
     if (rc == 0) {
-        gate->xc = xc_interface_open(&shim_logger, &shim_logger, 0);
-        gate->store = xs_open(0);
-        if (!gate->xc || !gate->store || !xs_watch(gate->store, "@introduceDomain", "")
-            || !xs_watch(gate->store, "@releaseDomain", ""))
+        shim_events_register(shim);
+        shim->xc = xc_interface_open(&shim_logger, &shim_logger, 0);
+        shim->store = xs_open(0);
+        if (!shim->xc || !shim->store || !xs_watch(shim->store, "@introduceDomain", "")
+            || !xs_watch(shim->store, "@releaseDomain", ""))
             rc = ERROR_FAIL;
     }
     if (rc)
-        gate_close(gate);
+        shim_close(shim);
     else
-        *out = gate;
+        *out = shim;
     return rc;
 }
 
-static int given(char **out, char *json)
+void shim_free(char *string)
 {
-    *out = json;
-    return json ? 0 : ERROR_NOMEM;
+    free(string);
 }
 
-/* [a, b, ...] of what `item` makes of each of `count` things. */
-#define LIST(out, count, item)                                                                                     \
-    do {                                                                                                           \
-        size_t size = 0;                                                                                           \
-        FILE *file = open_memstream(out, &size);                                                                   \
-        if (!file)                                                                                                 \
-            return ERROR_NOMEM;                                                                                    \
-        fputc('[', file);                                                                                          \
-        for (int i = 0; i < (count); i++) {                                                                        \
-            char *one = (item);                                                                                    \
-            fprintf(file, "%s%s", i ? "," : "", one ? one : "null");                                               \
-            free(one);                                                                                             \
-        }                                                                                                          \
-        fputc(']', file);                                                                                          \
-        fclose(file);                                                                                              \
-    } while (0)
+const char *shim_error(void)
+{
+    return shim_message;
+}
+
+void shim_clear_error(void)
+{
+    shim_message[0] = 0;
+}
+
+/* ---- strings for the caller ---- */
+
+/* Gives a string of malloc's to the caller; NULL is a failed allocation. */
+static int give(char **out, char *string)
+{
+    if (!string)
+        return ERROR_NOMEM;
+    *out = string;
+    return 0;
+}
+
+/* A string that is written piece by piece. */
+struct text {
+    FILE *file;
+    char *bytes;
+    size_t size;
+};
+
+static int text_begin(struct text *text)
+{
+    *text = (struct text){ 0 };
+    text->file = open_memstream(&text->bytes, &text->size);
+    return text->file ? 0 : ERROR_NOMEM;
+}
+
+static int text_end(struct text *text, char **out)
+{
+    bool failed = ferror(text->file);
+    if (fclose(text->file) || failed) {
+        free(text->bytes);
+        return ERROR_NOMEM;
+    }
+    return give(out, text->bytes);
+}
+
+/*
+ * Gives the caller a JSON list; the value is 0 or an error. `item` makes the JSON of element `i` of
+ * `count`, which is freed here; NULL becomes null:
+ *
+ *     int rc = LIST(out, count, libxl_dominfo_to_json(shim->ctx, &all[i]));
+ */
+#define LIST(out, count, item)                                                                     \
+    ({                                                                                             \
+        struct text list;                                                                          \
+        int list_rc = text_begin(&list);                                                           \
+        if (list_rc == 0) {                                                                        \
+            fputc('[', list.file);                                                                 \
+            for (int i = 0; i < (count); i++) {                                                    \
+                char *json = (item);                                                               \
+                fprintf(list.file, "%s%s", i ? "," : "", json ? json : "null");                    \
+                free(json);                                                                        \
+            }                                                                                      \
+            fputc(']', list.file);                                                                 \
+            list_rc = text_end(&list, out);                                                        \
+        }                                                                                          \
+        list_rc;                                                                                   \
+    })
 
 /* ---- the host ---- */
 
-int gate_version(struct gate *gate, char **out)
+int shim_version(struct Shim *shim, char **out)
 {
     NO_FORK;
-    const libxl_version_info *info = libxl_get_version_info(gate->ctx);
-    return info ? given(out, libxl_version_info_to_json(gate->ctx, (libxl_version_info *)info)) : ERROR_FAIL;
+    const libxl_version_info *info = libxl_get_version_info(shim->ctx);
+    /* The conversion changes nothing. */
+    return info ? give(out, libxl_version_info_to_json(shim->ctx, (libxl_version_info *)info))
+                : ERROR_FAIL;
 }
 
-int gate_physinfo(struct gate *gate, char **out)
+int shim_physinfo(struct Shim *shim, char **out)
 {
     NO_FORK;
     libxl_physinfo info;
     libxl_physinfo_init(&info);
-    int rc = libxl_get_physinfo(gate->ctx, &info);
+    int rc = libxl_get_physinfo(shim->ctx, &info);
     if (rc == 0)
-        rc = given(out, libxl_physinfo_to_json(gate->ctx, &info));
+        rc = give(out, libxl_physinfo_to_json(shim->ctx, &info));
     libxl_physinfo_dispose(&info);
     return rc;
 }
 
-int gate_scheduler(struct gate *gate, char **out)
+int shim_scheduler(struct Shim *shim, char **out)
 {
     NO_FORK;
-    int scheduler = libxl_get_scheduler(gate->ctx);
+    int scheduler = libxl_get_scheduler(shim->ctx);
     if (scheduler < 0)
         return scheduler;
-    return given(out, strdup(libxl_scheduler_to_string(scheduler)));
+    const char *name = libxl_scheduler_to_string(scheduler);
+    return name ? give(out, strdup(name)) : ERROR_INVAL;
 }
 
-/* Xen's message buffer; empties it if `clear`. */
-int gate_dmesg(struct gate *gate, int clear, char **out)
+int shim_dmesg(struct Shim *shim, bool clear, char **out)
 {
     NO_FORK;
-    libxl_xen_console_reader *reader = libxl_xen_console_read_start(gate->ctx, clear);
-    size_t size = 0;
-    FILE *file = open_memstream(out, &size);
-    char *line;
-    if (!reader || !file)
+    struct text text;
+    int rc = text_begin(&text);
+    if (rc)
+        return rc;
+    libxl_xen_console_reader *reader = libxl_xen_console_read_start(shim->ctx, clear);
+    if (!reader) {
+        fclose(text.file);
+        free(text.bytes);
         return ERROR_FAIL;
-    while (libxl_xen_console_read_line(gate->ctx, reader, &line) > 0)
-        fputs(line, file);
-    libxl_xen_console_read_finish(gate->ctx, reader);
-    fclose(file);
-    return 0;
+    }
+    char *line;
+    while (libxl_xen_console_read_line(shim->ctx, reader, &line) > 0)
+        fputs(line, text.file);
+    libxl_xen_console_read_finish(shim->ctx, reader);
+    return text_end(&text, out);
 }
 
-int gate_debug_keys(struct gate *gate, const char *keys)
+int shim_debug_keys(struct Shim *shim, const char *keys)
 {
     NO_FORK;
     /* libxl does not change them. */
-    return libxl_send_debug_keys(gate->ctx, (char *)keys);
+    return libxl_send_debug_keys(shim->ctx, (char *)keys);
 }
 
 /* ---- domains ---- */
 
-int gate_domains(struct gate *gate, char **out)
+int shim_domains(struct Shim *shim, char **out)
 {
     NO_FORK;
     int count = 0;
-    libxl_dominfo *all = libxl_list_domain(gate->ctx, &count);
+    libxl_dominfo *all = libxl_list_domain(shim->ctx, &count);
     if (!all)
         return ERROR_FAIL;
-    LIST(out, count, libxl_dominfo_to_json(gate->ctx, &all[i]));
+    int rc = LIST(out, count, libxl_dominfo_to_json(shim->ctx, &all[i]));
     libxl_dominfo_list_free(all, count);
-    return 0;
+    return rc;
 }
 
-int gate_domain(struct gate *gate, uint32_t domid, char **out)
+int shim_domain(struct Shim *shim, uint32_t domid, char **out)
 {
     NO_FORK;
     libxl_dominfo info;
     libxl_dominfo_init(&info);
-    int rc = libxl_domain_info(gate->ctx, &info, domid);
+    int rc = libxl_domain_info(shim->ctx, &info, domid);
     if (rc == 0)
-        rc = given(out, libxl_dominfo_to_json(gate->ctx, &info));
+        rc = give(out, libxl_dominfo_to_json(shim->ctx, &info));
     libxl_dominfo_dispose(&info);
     return rc;
 }
 
-int gate_name(struct gate *gate, uint32_t domid, char **out)
+int shim_name(struct Shim *shim, uint32_t domid, char **out)
 {
-    *out = libxl_domid_to_name(gate->ctx, domid);
-    return *out ? 0 : ERROR_DOMAIN_NOTFOUND;
+    char *name = libxl_domid_to_name(shim->ctx, domid);
+    return name ? give(out, name) : ERROR_DOMAIN_NOTFOUND;
 }
 
-int gate_vcpus(struct gate *gate, uint32_t domid, char **out)
+int shim_vcpus(struct Shim *shim, uint32_t domid, char **out)
 {
     NO_FORK;
     int count = 0, cpus = 0;
-    libxl_vcpuinfo *all = libxl_list_vcpu(gate->ctx, domid, &count, &cpus);
+    libxl_vcpuinfo *all = libxl_list_vcpu(shim->ctx, domid, &count, &cpus);
     if (!all)
         return ERROR_FAIL;
-    LIST(out, count, libxl_vcpuinfo_to_json(gate->ctx, &all[i]));
+    int rc = LIST(out, count, libxl_vcpuinfo_to_json(shim->ctx, &all[i]));
     libxl_vcpuinfo_list_free(all, count);
-    return 0;
+    return rc;
 }
 
-/* The configuration as libxl keeps it, of a domain that some other toolstack built, too. */
-int gate_config(struct gate *gate, uint32_t domid, char **out)
+static int retrieve_config(struct Shim *shim, uint32_t domid, libxl_domain_config *config)
+{
+    return OPERATION(domid, libxl_retrieve_domain_configuration(shim->ctx, domid, config, &how));
+}
+
+int shim_config(struct Shim *shim, uint32_t domid, char **out)
 {
     libxl_domain_config config;
     libxl_domain_config_init(&config);
-    int rc = OPERATION(domid, libxl_retrieve_domain_configuration(gate->ctx, domid, &config, &how));
+    int rc = retrieve_config(shim, domid, &config);
     if (rc == 0)
-        rc = given(out, libxl_domain_config_to_json(gate->ctx, &config));
+        rc = give(out, libxl_domain_config_to_json(shim->ctx, &config));
     libxl_domain_config_dispose(&config);
     return rc;
 }
 
-/* Text of ours that libxl keeps with a domain and forgets with it. */
-int gate_note(struct gate *gate, uint32_t domid, const char *text)
+/* libxl's name for xend's text about a domain. */
+#define USERDATA "xend"
+
+int shim_store_userdata(struct Shim *shim, uint32_t domid, const char *text)
 {
-    return libxl_userdata_store(gate->ctx, domid, "xend", (const uint8_t *)text, strlen(text));
+    return libxl_userdata_store(shim->ctx, domid, USERDATA, (const uint8_t *)text, strlen(text));
 }
 
-int gate_noted(struct gate *gate, uint32_t domid, char **out)
+int shim_userdata(struct Shim *shim, uint32_t domid, char **out)
 {
     uint8_t *data = NULL;
     int length = 0;
-    int rc = libxl_userdata_retrieve(gate->ctx, domid, "xend", &data, &length);
-    if (rc == 0) {
-        *out = data ? strndup((char *)data, length) : strdup("");
-        if (!*out)
-            rc = ERROR_NOMEM;
-    }
+    int rc = libxl_userdata_retrieve(shim->ctx, domid, USERDATA, &data, &length);
+    if (rc == 0)
+        rc = give(out, data ? strndup((char *)data, length) : strdup(""));
     free(data);
     return rc;
 }
 
-/* Builds a domain and leaves it paused. From `fd`, a stream of gate_save's, unless that is -1. */
-int gate_create(struct gate *gate, const char *json, int fd, uint32_t *domid)
+int shim_create(struct Shim *shim, const char *json, int fd, uint32_t *domid)
 {
     libxl_domain_config config;
     libxl_domain_config_init(&config);
-    *domid = -1;
-    int rc = libxl_domain_config_from_json(gate->ctx, &config, json);
+    *domid = NO_DOMID;
+    int rc = libxl_domain_config_from_json(shim->ctx, &config, json);
     if (rc == 0 && fd < 0) {
-        rc = OPERATION(NO_DOMID, libxl_domain_create_new(gate->ctx, &config, domid, &how, NULL));
+        rc = OPERATION(NO_DOMID,
+                       libxl_domain_create_new(shim->ctx, &config, domid, &how, NULL));
     } else if (rc == 0) {
         libxl_domain_restore_params params;
         libxl_domain_restore_params_init(&params);
-        /* The default is a stream of xend's own time. */
+        /* The default is 1, the format of xend's own time. */
         params.stream_version = 2;
-        rc = OPERATION(NO_DOMID, libxl_domain_create_restore(gate->ctx, &config, domid, fd, -1, &params, &how, NULL));
+        rc = OPERATION(NO_DOMID, libxl_domain_create_restore(shim->ctx, &config, domid, fd, -1,
+                                                             &params, &how, NULL));
         libxl_domain_restore_params_dispose(&params);
     }
     libxl_domain_config_dispose(&config);
     return rc;
 }
 
-/* How many bytes a TCP socket has received; -1 of what is none. */
-int64_t gate_received(int fd)
+int64_t shim_bytes_received(int fd)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
     memset(&info, 0, sizeof info);
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) ? -1 : (int64_t)info.tcpi_bytes_received;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size))
+        return -1;
+    return (int64_t)info.tcpi_bytes_received;
 }
 
-int gate_save(struct gate *gate, uint32_t domid, int fd, int live)
+int shim_save(struct Shim *shim, uint32_t domid, int fd, bool live)
 {
     int flags = live ? LIBXL_SUSPEND_LIVE : 0;
-    return OPERATION(domid, libxl_domain_suspend(gate->ctx, domid, fd, flags, &how));
+    return OPERATION(domid, libxl_domain_suspend(shim->ctx, domid, fd, flags, &how));
 }
 
-int gate_unsuspend(struct gate *gate, uint32_t domid)
+int shim_resume(struct Shim *shim, uint32_t domid)
 {
-    return OPERATION(domid, libxl_domain_resume(gate->ctx, domid, 1, &how));
+    return OPERATION(domid, libxl_domain_resume(shim->ctx, domid, 1, &how));
 }
 
-int gate_pause(struct gate *gate, uint32_t domid)
+int shim_pause(struct Shim *shim, uint32_t domid)
 {
-    return OPERATION(domid, libxl_domain_pause(gate->ctx, domid, &how));
+    return OPERATION(domid, libxl_domain_pause(shim->ctx, domid, &how));
 }
 
-int gate_unpause(struct gate *gate, uint32_t domid)
+int shim_unpause(struct Shim *shim, uint32_t domid)
 {
-    return OPERATION(domid, libxl_domain_unpause(gate->ctx, domid, &how));
+    return OPERATION(domid, libxl_domain_unpause(shim->ctx, domid, &how));
 }
 
-int gate_destroy(struct gate *gate, uint32_t domid)
+int shim_destroy(struct Shim *shim, uint32_t domid)
 {
-    return OPERATION(domid, libxl_domain_destroy(gate->ctx, domid, &how));
+    return OPERATION(domid, libxl_domain_destroy(shim->ctx, domid, &how));
 }
-
-/* The guest is asked, and not waited for: what comes of it is an event. */
-static const libxl_asyncop_how asked = { .callback = NULL };
 
 /* Stops a domain without asking its guest. */
-static int stop(struct gate *gate, uint32_t domid, int reason)
+static int stop(struct Shim *shim, uint32_t domid, int reason)
 {
     NO_FORK;
-    return xc_domain_shutdown(gate->xc, domid, reason) ? ERROR_FAIL : 0;
+    return xc_domain_shutdown(shim->xc, domid, reason) ? ERROR_FAIL : 0;
 }
 
-/* A guest that cannot be asked, an HVM guest without Xen's drivers, is stopped, as xend did. */
-static int or_stopped(struct gate *gate, uint32_t domid, int rc, int reason)
+/* `rc` is the result of asking the guest: one that cannot be asked is stopped. */
+static int stop_if_no_drivers(struct Shim *shim, uint32_t domid, int rc, int reason)
 {
-    return rc == ERROR_NOPARAVIRT && stop(gate, domid, reason) == 0 ? 0 : rc;
+    return rc == ERROR_NOPARAVIRT && stop(shim, domid, reason) == 0 ? 0 : rc;
 }
 
-int gate_shutdown(struct gate *gate, uint32_t domid)
+/* Completion is an event, which is not waited for. */
+static const libxl_asyncop_how no_wait = { .callback = NULL };
+
+int shim_shutdown(struct Shim *shim, uint32_t domid)
 {
-    return or_stopped(gate, domid, libxl_domain_shutdown(gate->ctx, domid, &asked), SHUTDOWN_poweroff);
+    int rc = libxl_domain_shutdown(shim->ctx, domid, &no_wait);
+    return stop_if_no_drivers(shim, domid, rc, SHUTDOWN_poweroff);
 }
 
-int gate_reboot(struct gate *gate, uint32_t domid)
+int shim_reboot(struct Shim *shim, uint32_t domid)
 {
-    return or_stopped(gate, domid, libxl_domain_reboot(gate->ctx, domid, &asked), SHUTDOWN_reboot);
+    int rc = libxl_domain_reboot(shim->ctx, domid, &no_wait);
+    return stop_if_no_drivers(shim, domid, rc, SHUTDOWN_reboot);
 }
 
-int gate_crash(struct gate *gate, uint32_t domid)
+int shim_crash(struct Shim *shim, uint32_t domid)
 {
-    return stop(gate, domid, SHUTDOWN_crash);
+    return stop(shim, domid, SHUTDOWN_crash);
 }
 
-int gate_rename(struct gate *gate, uint32_t domid, const char *from, const char *to)
+int shim_rename(struct Shim *shim, uint32_t domid, const char *from, const char *to)
 {
     NO_FORK;
-    return libxl_domain_rename(gate->ctx, domid, from, to);
+    return libxl_domain_rename(shim->ctx, domid, from, to);
 }
 
-/* Gives a stopped domain another UUID and a name with `suffix` behind it. */
-int gate_preserve(struct gate *gate, uint32_t domid, const char *name, const char *suffix, const uint8_t uuid[16])
+int shim_preserve(struct Shim *shim, uint32_t domid, const char *name, const char *suffix,
+                  const uint8_t *uuid)
 {
     libxl_domain_config config;
-    libxl_uuid fresh;
+    libxl_uuid new_uuid;
     libxl_domain_config_init(&config);
-    memcpy(libxl_uuid_bytearray(&fresh), uuid, 16);
-    int rc = OPERATION(domid, libxl_retrieve_domain_configuration(gate->ctx, domid, &config, &how));
+    memcpy(libxl_uuid_bytearray(&new_uuid), uuid, 16);
+    int rc = retrieve_config(shim, domid, &config);
     if (rc == 0) {
         free(config.c_info.name);
         config.c_info.name = strdup(name);
+        rc = config.c_info.name ? 0 : ERROR_NOMEM;
+    }
+    if (rc == 0) {
         NO_FORK;
-        rc = libxl_domain_preserve(gate->ctx, domid, &config.c_info, suffix, fresh);
+        rc = libxl_domain_preserve(shim->ctx, domid, &config.c_info, suffix, new_uuid);
     }
     libxl_domain_config_dispose(&config);
     return rc;
 }
 
-int gate_dump(struct gate *gate, uint32_t domid, const char *file)
+int shim_dump(struct Shim *shim, uint32_t domid, const char *file)
 {
-    return OPERATION(domid, libxl_domain_core_dump(gate->ctx, domid, file, &how));
+    return OPERATION(domid, libxl_domain_core_dump(shim->ctx, domid, file, &how));
 }
 
-int gate_sysrq(struct gate *gate, uint32_t domid, char key)
+int shim_sysrq(struct Shim *shim, uint32_t domid, char key)
 {
-    return libxl_send_sysrq(gate->ctx, domid, key);
+    return libxl_send_sysrq(shim->ctx, domid, key);
 }
 
-int gate_trigger(struct gate *gate, uint32_t domid, const char *name, uint32_t vcpu)
+int shim_trigger(struct Shim *shim, uint32_t domid, const char *name, uint32_t vcpu)
 {
     libxl_trigger trigger;
     int rc = libxl_trigger_from_string(name, &trigger);
-    return rc ? rc : OPERATION(domid, libxl_send_trigger(gate->ctx, domid, trigger, vcpu, &how));
+    if (rc)
+        return rc;
+    return OPERATION(domid, libxl_send_trigger(shim->ctx, domid, trigger, vcpu, &how));
 }
 
 /* ---- memory, CPUs, scheduler ---- */
 
-int gate_set_memory(struct gate *gate, uint32_t domid, uint64_t kib)
+int shim_set_memory(struct Shim *shim, uint32_t domid, uint64_t kib)
 {
-    return libxl_set_memory_target(gate->ctx, domid, kib, 0, 1);
+    return libxl_set_memory_target(shim->ctx, domid, kib, 0, 1);
 }
 
-int gate_set_max_memory(struct gate *gate, uint32_t domid, uint64_t kib)
+int shim_set_max_memory(struct Shim *shim, uint32_t domid, uint64_t kib)
 {
-    return libxl_domain_setmaxmem(gate->ctx, domid, kib);
+    return libxl_domain_setmaxmem(shim->ctx, domid, kib);
 }
 
-static int bitmap(struct gate *gate, libxl_bitmap *map, const uint32_t *bits, int count, int size)
+/* A bitmap of `size` bits. Bits beyond it are left out. Dispose of it even after a failure. */
+static int make_bitmap(struct Shim *shim, libxl_bitmap *map, const uint32_t *bits, int count,
+                       int size)
 {
     libxl_bitmap_init(map);
-    int rc = libxl_bitmap_alloc(gate->ctx, map, size);
+    int rc = libxl_bitmap_alloc(shim->ctx, map, size);
     for (int i = 0; rc == 0 && i < count; i++)
         if ((int)bits[i] < size)
             libxl_bitmap_set(map, bits[i]);
     return rc;
 }
 
-int gate_set_vcpus(struct gate *gate, uint32_t domid, const uint32_t *online, int count)
+int shim_set_vcpus(struct Shim *shim, uint32_t domid, const uint32_t *online, int count)
 {
     libxl_bitmap map;
-    int rc = bitmap(gate, &map, online, count, 128);
+    int rc = make_bitmap(shim, &map, online, count, 128);
     if (rc == 0)
-        rc = OPERATION(domid, libxl_set_vcpuonline(gate->ctx, domid, &map, &how));
+        rc = OPERATION(domid, libxl_set_vcpuonline(shim->ctx, domid, &map, &how));
     libxl_bitmap_dispose(&map);
     return rc;
 }
 
-/* Where a VCPU may be; anywhere if count is 0. */
-int gate_pin(struct gate *gate, uint32_t domid, uint32_t vcpu, const uint32_t *cpus, int count)
+int shim_pin(struct Shim *shim, uint32_t domid, uint32_t vcpu, const uint32_t *cpus, int count)
 {
     NO_FORK;
     libxl_bitmap map;
-    int most = libxl_get_max_cpus(gate->ctx);
-    int rc = most < 0 ? most : bitmap(gate, &map, cpus, count, most);
+    int max_cpus = libxl_get_max_cpus(shim->ctx);
+    if (max_cpus < 0)
+        return max_cpus;
+    int rc = make_bitmap(shim, &map, cpus, count, max_cpus);
     if (rc == 0 && count == 0)
         libxl_bitmap_set_any(&map);
     if (rc == 0)
-        rc = libxl_set_vcpuaffinity(gate->ctx, domid, vcpu, &map, NULL);
-    if (most >= 0)
-        libxl_bitmap_dispose(&map);
+        rc = libxl_set_vcpuaffinity(shim->ctx, domid, vcpu, &map, NULL);
+    libxl_bitmap_dispose(&map);
     return rc;
 }
 
-int gate_sched(struct gate *gate, uint32_t domid, char **out)
+int shim_sched_params(struct Shim *shim, uint32_t domid, char **out)
 {
     NO_FORK;
     libxl_domain_sched_params params;
     libxl_domain_sched_params_init(&params);
-    int rc = libxl_domain_sched_params_get(gate->ctx, domid, &params);
+    int rc = libxl_domain_sched_params_get(shim->ctx, domid, &params);
     if (rc == 0)
-        rc = given(out, libxl_domain_sched_params_to_json(gate->ctx, &params));
+        rc = give(out, libxl_domain_sched_params_to_json(shim->ctx, &params));
     libxl_domain_sched_params_dispose(&params);
     return rc;
 }
 
-int gate_set_sched(struct gate *gate, uint32_t domid, const char *json)
+int shim_set_sched_params(struct Shim *shim, uint32_t domid, const char *json)
 {
     NO_FORK;
     libxl_domain_sched_params params;
     libxl_domain_sched_params_init(&params);
-    int rc = libxl_domain_sched_params_from_json(gate->ctx, &params, json);
+    int rc = libxl_domain_sched_params_from_json(shim->ctx, &params, json);
     if (rc == 0)
-        rc = libxl_domain_sched_params_set(gate->ctx, domid, &params);
+        rc = libxl_domain_sched_params_set(shim->ctx, domid, &params);
     libxl_domain_sched_params_dispose(&params);
     return rc;
 }
 
-/* ---- devices: `what` is one of the words below ---- */
+/* ---- devices ---- */
 
-enum { ADD, REMOVE, DESTROY };
+/* Does `action` with a device; the value is the result. */
+#define PLUG(type, action, device)                                                                 \
+    ({                                                                                             \
+        int plug_rc;                                                                               \
+        switch (action) {                                                                          \
+        case SHIM_ADD:                                                                             \
+            plug_rc = OPERATION(                                                                   \
+                domid, libxl_device_##type##_add(shim->ctx, domid, device, &how));                 \
+            break;                                                                                 \
+        case SHIM_REMOVE:                                                                          \
+            plug_rc = OPERATION(                                                                   \
+                domid, libxl_device_##type##_remove(shim->ctx, domid, device, &how));              \
+            break;                                                                                 \
+        case SHIM_DESTROY:                                                                         \
+            plug_rc = OPERATION(                                                                   \
+                domid, libxl_device_##type##_destroy(shim->ctx, domid, device, &how));             \
+            break;                                                                                 \
+        default:                                                                                   \
+            plug_rc = ERROR_INVAL;                                                                 \
+        }                                                                                          \
+        plug_rc;                                                                                   \
+    })
 
-#define DEVICE(type)                                                                                               \
-    do {                                                                                                           \
-        libxl_device_##type device;                                                                                \
-        libxl_device_##type##_init(&device);                                                                       \
-        int rc = libxl_device_##type##_from_json(gate->ctx, &device, json);                                          \
-        if (rc == 0)                                                                                               \
-            rc = OPERATION(domid, what == ADD ? libxl_device_##type##_add(gate->ctx, domid, &device, &how)          \
-                                  : what == REMOVE ? libxl_device_##type##_remove(gate->ctx, domid, &device, &how)  \
-                                                   : libxl_device_##type##_destroy(gate->ctx, domid, &device, &how)); \
-        libxl_device_##type##_dispose(&device);                                                                    \
-        return rc;                                                                                                 \
-    } while (0)
+/* Defines plug_TYPE, which does `action` with a libxl_device_TYPE that is given as JSON. */
+#define DEFINE_PLUG(type)                                                                          \
+    static int plug_##type(struct Shim *shim, uint32_t domid, int action, const char *json)        \
+    {                                                                                              \
+        libxl_device_##type device;                                                                \
+        libxl_device_##type##_init(&device);                                                       \
+        int rc = libxl_device_##type##_from_json(shim->ctx, &device, json);                        \
+        if (rc == 0)                                                                               \
+            rc = PLUG(type, action, &device);                                                      \
+        libxl_device_##type##_dispose(&device);                                                    \
+        return rc;                                                                                 \
+    }
 
-/* Only libxl knows which backend serves a disk that is plugged in: it is looked up by its name in the guest. */
-int gate_disk(struct gate *gate, uint32_t domid, int what, const char *json)
+DEFINE_PLUG(disk)
+DEFINE_PLUG(nic)
+DEFINE_PLUG(vfb)
+DEFINE_PLUG(vkb)
+DEFINE_PLUG(pci)
+
+/* Unplugs the disk that has the name of the given one: only libxl knows its backend. */
+static int unplug_disk(struct Shim *shim, uint32_t domid, int action, const char *json)
 {
-    libxl_device_disk disk, there;
-    if (what == ADD)
-        DEVICE(disk);
-    libxl_device_disk_init(&disk);
-    libxl_device_disk_init(&there);
-    int rc = libxl_device_disk_from_json(gate->ctx, &disk, json);
+    libxl_device_disk given, plugged;
+    libxl_device_disk_init(&given);
+    libxl_device_disk_init(&plugged);
+    int rc = libxl_device_disk_from_json(shim->ctx, &given, json);
     if (rc == 0)
-        rc = libxl_vdev_to_device_disk(gate->ctx, domid, disk.vdev, &there);
+        rc = libxl_vdev_to_device_disk(shim->ctx, domid, given.vdev, &plugged);
     if (rc == 0)
-        rc = OPERATION(domid, what == REMOVE ? libxl_device_disk_remove(gate->ctx, domid, &there, &how)
-                                             : libxl_device_disk_destroy(gate->ctx, domid, &there, &how));
-    libxl_device_disk_dispose(&disk);
-    libxl_device_disk_dispose(&there);
+        rc = PLUG(disk, action, &plugged);
+    libxl_device_disk_dispose(&given);
+    libxl_device_disk_dispose(&plugged);
     return rc;
 }
 
-int gate_nic(struct gate *gate, uint32_t domid, int what, const char *json)
+int shim_plug_disk(struct Shim *shim, uint32_t domid, int action, const char *json)
 {
-    DEVICE(nic);
+    return action == SHIM_ADD ? plug_disk(shim, domid, action, json)
+                              : unplug_disk(shim, domid, action, json);
 }
 
-int gate_vfb(struct gate *gate, uint32_t domid, int what, const char *json)
+int shim_plug_nic(struct Shim *shim, uint32_t domid, int action, const char *json)
 {
-    DEVICE(vfb);
+    return plug_nic(shim, domid, action, json);
 }
 
-int gate_vkb(struct gate *gate, uint32_t domid, int what, const char *json)
+int shim_plug_vfb(struct Shim *shim, uint32_t domid, int action, const char *json)
 {
-    DEVICE(vkb);
+    return plug_vfb(shim, domid, action, json);
 }
 
-static int plug_pci(struct gate *gate, uint32_t domid, int what, const char *json)
+int shim_plug_vkb(struct Shim *shim, uint32_t domid, int action, const char *json)
 {
-    DEVICE(pci);
+    return plug_vkb(shim, domid, action, json);
 }
 
-static int has_pci(struct gate *gate, uint32_t domid, const char *json)
+static bool has_pci(struct Shim *shim, uint32_t domid, const char *json)
 {
     libxl_device_pci pci;
-    int count = 0, found = 0;
+    int count = 0;
+    bool found = false;
     libxl_device_pci_init(&pci);
-    libxl_device_pci *all = libxl_device_pci_list(gate->ctx, domid, &count);
-    if (libxl_device_pci_from_json(gate->ctx, &pci, json) == 0)
+    libxl_device_pci *all = libxl_device_pci_list(shim->ctx, domid, &count);
+    if (libxl_device_pci_from_json(shim->ctx, &pci, json) == 0)
         for (int i = 0; i < count; i++)
             found |= all[i].domain == pci.domain && all[i].bus == pci.bus && all[i].dev == pci.dev
                      && all[i].func == pci.func;
@@ -503,189 +580,181 @@ static int has_pci(struct gate *gate, uint32_t domid, const char *json)
     return found;
 }
 
-/* libxl says that all is well as well when the guest has not let go of it. */
-int gate_pci(struct gate *gate, uint32_t domid, int what, const char *json)
+int shim_plug_pci(struct Shim *shim, uint32_t domid, int action, const char *json)
 {
-    int rc = plug_pci(gate, domid, what, json);
-    if (rc == 0 && what != ADD && has_pci(gate, domid, json)) {
-        snprintf(shim_words, sizeof shim_words, "The guest does not let go of it");
+    int rc = plug_pci(shim, domid, action, json);
+    /* libxl reports success even if the guest has not released the function. */
+    if (rc == 0 && action != SHIM_ADD && has_pci(shim, domid, json)) {
+        snprintf(shim_message, sizeof shim_message, "The guest does not let go of it");
         rc = ERROR_FAIL;
     }
     return rc;
 }
 
-int gate_medium(struct gate *gate, uint32_t domid, const char *json)
+int shim_insert_cdrom(struct Shim *shim, uint32_t domid, const char *json)
 {
     libxl_device_disk disk;
     libxl_device_disk_init(&disk);
-    int rc = libxl_device_disk_from_json(gate->ctx, &disk, json);
+    int rc = libxl_device_disk_from_json(shim->ctx, &disk, json);
     if (rc == 0)
-        rc = OPERATION(domid, libxl_cdrom_insert(gate->ctx, domid, &disk, &how));
+        rc = OPERATION(domid, libxl_cdrom_insert(shim->ctx, domid, &disk, &how));
     libxl_device_disk_dispose(&disk);
     return rc;
 }
 
-static char *disk_info(struct gate *gate, uint32_t domid, libxl_device_disk *disk)
+static char *disk_info(struct Shim *shim, uint32_t domid, libxl_device_disk *disk)
 {
     libxl_diskinfo info;
     libxl_diskinfo_init(&info);
-    int rc = libxl_device_disk_getinfo(gate->ctx, domid, disk, &info);
-    char *json = rc ? NULL : libxl_diskinfo_to_json(gate->ctx, &info);
+    int rc = libxl_device_disk_getinfo(shim->ctx, domid, disk, &info);
+    char *json = rc ? NULL : libxl_diskinfo_to_json(shim->ctx, &info);
     libxl_diskinfo_dispose(&info);
     return json;
 }
 
-int gate_disks(struct gate *gate, uint32_t domid, char **out)
+int shim_disks(struct Shim *shim, uint32_t domid, char **out)
 {
     int count = 0;
-    libxl_device_disk *all = libxl_device_disk_list(gate->ctx, domid, &count);
-    LIST(out, count, disk_info(gate, domid, &all[i]));
+    libxl_device_disk *all = libxl_device_disk_list(shim->ctx, domid, &count);
+    int rc = LIST(out, count, disk_info(shim, domid, &all[i]));
     libxl_device_disk_list_free(all, count);
-    return 0;
+    return rc;
 }
 
-static char *nic_info(struct gate *gate, uint32_t domid, libxl_device_nic *nic)
+static char *nic_info(struct Shim *shim, uint32_t domid, libxl_device_nic *nic)
 {
     libxl_nicinfo info;
     libxl_nicinfo_init(&info);
-    int rc = libxl_device_nic_getinfo(gate->ctx, domid, nic, &info);
-    char *json = rc ? NULL : libxl_nicinfo_to_json(gate->ctx, &info);
+    int rc = libxl_device_nic_getinfo(shim->ctx, domid, nic, &info);
+    char *json = rc ? NULL : libxl_nicinfo_to_json(shim->ctx, &info);
     libxl_nicinfo_dispose(&info);
     return json;
 }
 
-int gate_nics(struct gate *gate, uint32_t domid, char **out)
+int shim_nics(struct Shim *shim, uint32_t domid, char **out)
 {
     int count = 0;
-    libxl_device_nic *all = libxl_device_nic_list(gate->ctx, domid, &count);
-    LIST(out, count, nic_info(gate, domid, &all[i]));
+    libxl_device_nic *all = libxl_device_nic_list(shim->ctx, domid, &count);
+    int rc = LIST(out, count, nic_info(shim, domid, &all[i]));
     libxl_device_nic_list_free(all, count);
-    return 0;
+    return rc;
 }
 
-/* ---- XenStore, of devices that libxl does not show ---- */
+/* ---- XenStore ---- */
 
-/* The names of the nodes below a path, each ended by a newline, which no name can hold. Nothing if there is no such path. */
-int gate_nodes(struct gate *gate, const char *path, char **out)
+int shim_xenstore_list(struct Shim *shim, const char *path, char **out)
 {
+    struct text text;
+    int rc = text_begin(&text);
+    if (rc)
+        return rc;
     unsigned int count = 0;
-    size_t size = 0;
-    FILE *file = open_memstream(out, &size);
-    if (!file)
-        return ERROR_NOMEM;
-    char **names = xs_directory(gate->store, XBT_NULL, path, &count);
+    char **names = xs_directory(shim->store, XBT_NULL, path, &count);
     for (unsigned int i = 0; names && i < count; i++)
-        fprintf(file, "%s\n", names[i]);
+        fprintf(text.file, "%s\n", names[i]);
     free(names);
-    fclose(file);
-    return 0;
+    return text_end(&text, out);
 }
 
-int gate_read(struct gate *gate, const char *path, char **out)
+int shim_xenstore_read(struct Shim *shim, const char *path, char **out)
 {
-    *out = xs_read(gate->store, XBT_NULL, path, NULL);
-    return *out ? 0 : ERROR_NOTFOUND;
+    char *value = xs_read(shim->store, XBT_NULL, path, NULL);
+    return value ? give(out, value) : ERROR_NOTFOUND;
 }
 
-/* ---- events ---- */
-
-/* Has gate_change tell of a new name of a domain, or not any more. */
-int gate_follow(struct gate *gate, uint32_t domid, int on)
+int shim_watch_name(struct Shim *shim, uint32_t domid, bool on)
 {
     char path[64], token[16];
     snprintf(path, sizeof path, "/local/domain/%u/name", domid);
     snprintf(token, sizeof token, "%u", domid);
-    bool done = on ? xs_watch(gate->store, path, token) : xs_unwatch(gate->store, path, token);
+    bool done = on ? xs_watch(shim->store, path, token) : xs_unwatch(shim->store, path, token);
     return done ? 0 : ERROR_FAIL;
 }
 
-/*
- * Waits for somebody, us included, to build a domain, take one away, or name one. The domid is that of one that was named;
- * otherwise -1: any can have come or gone, and the same if nothing has happened for as long as was to be waited.
- */
-int gate_change(struct gate *gate, int milliseconds, uint32_t *domid)
+int shim_wait_xenstore(struct Shim *shim, int milliseconds, uint32_t *domid)
 {
-    struct pollfd ready = { .fd = xs_fileno(gate->store), .events = POLLIN };
-    *domid = -1;
-    char **watch = xs_check_watch(gate->store);
+    struct pollfd ready = { .fd = xs_fileno(shim->store), .events = POLLIN };
+    *domid = NO_DOMID;
+    char **watch = xs_check_watch(shim->store);
     if (!watch && poll(&ready, 1, milliseconds) > 0)
-        watch = xs_check_watch(gate->store);
+        watch = xs_check_watch(shim->store);
     if (!watch)
         return errno == EAGAIN || ready.revents == 0 ? 0 : ERROR_FAIL;
+    /* The token of a watch on a name is the domid, that of the other watches is empty. */
     if (*watch[XS_WATCH_TOKEN])
         *domid = strtoul(watch[XS_WATCH_TOKEN], NULL, 10);
     free(watch);
     return 0;
 }
 
-/* Has the death and the shutdown of a domain told. For as long as the domain lives. */
-int gate_watch(struct gate *gate, uint32_t domid)
-{
-    libxl_evgen_domain_death *watch;
-    return libxl_evenable_domain_death(gate->ctx, domid, 0, &watch);
-}
-
 /* ---- CPU pools ---- */
 
-int gate_pools(struct gate *gate, char **out)
+int shim_pools(struct Shim *shim, char **out)
 {
     NO_FORK;
     int count = 0;
-    libxl_cpupoolinfo *all = libxl_list_cpupool(gate->ctx, &count);
+    libxl_cpupoolinfo *all = libxl_list_cpupool(shim->ctx, &count);
     if (!all)
         return ERROR_FAIL;
-    LIST(out, count, libxl_cpupoolinfo_to_json(gate->ctx, &all[i]));
+    int rc = LIST(out, count, libxl_cpupoolinfo_to_json(shim->ctx, &all[i]));
     libxl_cpupoolinfo_list_free(all, count);
-    return 0;
+    return rc;
 }
 
-static int pool_id(struct gate *gate, const char *name, uint32_t *id)
+static int pool_id(struct Shim *shim, const char *name, uint32_t *id)
 {
-    return libxl_name_to_cpupoolid(gate->ctx, name, id) ? ERROR_NOTFOUND : 0;
+    return libxl_name_to_cpupoolid(shim->ctx, name, id) ? ERROR_NOTFOUND : 0;
 }
 
-int gate_pool_create(struct gate *gate, const char *name, const char *scheduler, const uint32_t *cpus, int count)
+int shim_pool_create(struct Shim *shim, const char *name, const char *scheduler,
+                     const uint32_t *cpus, int count)
 {
     NO_FORK;
     libxl_bitmap map;
     libxl_uuid uuid;
     libxl_scheduler kind;
     uint32_t id = LIBXL_CPUPOOL_POOLID_ANY;
-    int most = libxl_get_max_cpus(gate->ctx);
-    if (most < 0)
-        return most;
+    int max_cpus = libxl_get_max_cpus(shim->ctx);
+    if (max_cpus < 0)
+        return max_cpus;
     if (libxl_scheduler_from_string(scheduler, &kind))
         return ERROR_INVAL;
     libxl_uuid_generate(&uuid);
-    int rc = bitmap(gate, &map, cpus, count, most);
+    int rc = make_bitmap(shim, &map, cpus, count, max_cpus);
     if (rc == 0)
-        rc = libxl_cpupool_create(gate->ctx, name, kind, map, &uuid, &id);
+        rc = libxl_cpupool_create(shim->ctx, name, kind, map, &uuid, &id);
     libxl_bitmap_dispose(&map);
     return rc;
 }
 
-int gate_pool_destroy(struct gate *gate, const char *name)
+int shim_pool_destroy(struct Shim *shim, const char *name)
 {
     NO_FORK;
     uint32_t id;
-    int rc = pool_id(gate, name, &id);
-    return rc ? rc : libxl_cpupool_destroy(gate->ctx, id);
+    int rc = pool_id(shim, name, &id);
+    return rc ? rc : libxl_cpupool_destroy(shim->ctx, id);
 }
 
-int gate_pool_cpu(struct gate *gate, const char *name, int cpu, int add)
+int shim_pool_add_cpu(struct Shim *shim, const char *name, int cpu)
 {
     NO_FORK;
     uint32_t id;
-    int rc = pool_id(gate, name, &id);
-    if (rc)
-        return rc;
-    return add ? libxl_cpupool_cpuadd(gate->ctx, id, cpu) : libxl_cpupool_cpuremove(gate->ctx, id, cpu);
+    int rc = pool_id(shim, name, &id);
+    return rc ? rc : libxl_cpupool_cpuadd(shim->ctx, id, cpu);
 }
 
-int gate_pool_move(struct gate *gate, const char *name, uint32_t domid)
+int shim_pool_remove_cpu(struct Shim *shim, const char *name, int cpu)
 {
     NO_FORK;
     uint32_t id;
-    int rc = pool_id(gate, name, &id);
-    return rc ? rc : libxl_cpupool_movedomain(gate->ctx, id, domid);
+    int rc = pool_id(shim, name, &id);
+    return rc ? rc : libxl_cpupool_cpuremove(shim->ctx, id, cpu);
+}
+
+int shim_pool_move(struct Shim *shim, const char *name, uint32_t domid)
+{
+    NO_FORK;
+    uint32_t id;
+    int rc = pool_id(shim, name, &id);
+    return rc ? rc : libxl_cpupool_movedomain(shim->ctx, id, domid);
 }

@@ -1,5 +1,6 @@
-//! What Linux says of the machine, in `/sys` and `/proc`. What cannot be read is left out: cards
-//! come and go.
+//! Hardware and network interfaces, read from `/sys` and `/proc`.
+//!
+//! Values that cannot be read are left out or zero: devices come and go.
 
 use crate::core::model::{
     CpuModel, Hardware, Hctl, Interface, InterfaceKind, PciAddress, PciFacts, ScsiFacts,
@@ -7,8 +8,9 @@ use crate::core::model::{
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where Linux says it.
+/// The files of Linux about the machine.
 pub(super) struct Sysfs {
+    /// `/`, or another directory in tests.
     root: PathBuf,
 }
 
@@ -20,12 +22,12 @@ fn number(dir: &Path, file: &str) -> u64 {
     text(dir, file).parse().unwrap_or(0)
 }
 
-/// `0x8086`
+/// The number in a file like `0x8086`.
 fn hex(dir: &Path, file: &str) -> u32 {
     u32::from_str_radix(text(dir, file).trim_start_matches("0x"), 16).unwrap_or(0)
 }
 
-/// What a link leads to.
+/// The file name that a symbolic link leads to.
 fn target(dir: &Path, link: &str) -> Option<String> {
     let to = fs::read_link(dir.join(link)).ok()?;
     Some(to.file_name()?.to_string_lossy().into_owned())
@@ -35,7 +37,7 @@ fn low(number: u32) -> u16 {
     u16::try_from(number & 0xffff).unwrap_or_default()
 }
 
-/// The names in a directory, in order.
+/// The names in a directory, sorted.
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut names: Vec<String> =
@@ -44,11 +46,11 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// `0000:03:00.0`
+/// Reads `0000:03:00.0`.
 fn address(name: &str) -> Option<PciAddress> {
     let hex = |text: &str| u32::from_str_radix(text, 16).ok();
-    let (place, func) = name.split_once('.')?;
-    let mut parts = place.split(':').map(hex);
+    let (slot, func) = name.split_once('.')?;
+    let mut parts = slot.split(':').map(hex);
     PciAddress::new(parts.next()??, parts.next()??, parts.next()??, hex(func)?).ok()
 }
 
@@ -62,8 +64,8 @@ impl Sysfs {
     }
 
     fn cpu(&self) -> CpuModel {
-        let all = text(&self.root, "proc/cpuinfo");
-        let first = all.split("\n\n").next().unwrap_or_default();
+        let cpuinfo = text(&self.root, "proc/cpuinfo");
+        let first = cpuinfo.split("\n\n").next().unwrap_or_default();
         let field = |wanted: &str| {
             let line = first.lines().filter_map(|line| line.split_once(':'));
             line.into_iter()
@@ -79,9 +81,9 @@ impl Sysfs {
     }
 
     fn pci(&self) -> Vec<PciFacts> {
-        let all = self.root.join("sys/bus/pci/devices");
-        let one = |name: &String| {
-            let dir = all.join(name);
+        let devices = self.root.join("sys/bus/pci/devices");
+        let read = |name: &String| {
+            let dir = devices.join(name);
             Some(PciFacts {
                 address: address(name)?,
                 vendor: low(hex(&dir, "vendor")),
@@ -93,13 +95,13 @@ impl Sysfs {
                 driver: target(&dir, "driver").unwrap_or_default(),
             })
         };
-        names(&all).iter().filter_map(one).collect()
+        names(&devices).iter().filter_map(read).collect()
     }
 
     fn scsi(&self) -> Vec<ScsiFacts> {
-        let all = self.root.join("sys/bus/scsi/devices");
-        let one = |name: &String| {
-            let dir = all.join(name);
+        let devices = self.root.join("sys/bus/scsi/devices");
+        let read = |name: &String| {
+            let dir = devices.join(name);
             let first =
                 |below: &str| names(&dir.join(below)).into_iter().next().unwrap_or_default();
             Some(ScsiFacts {
@@ -113,20 +115,20 @@ impl Sysfs {
                 level: text(&dir, "scsi_level"),
             })
         };
-        let mut found: Vec<ScsiFacts> = names(&all).iter().filter_map(one).collect();
+        let mut found: Vec<ScsiFacts> = names(&devices).iter().filter_map(read).collect();
         found.sort_by_key(|device| device.at);
         found
     }
 
     pub(super) fn interfaces(&self) -> Vec<Interface> {
-        let all = self.root.join("sys/class/net");
-        let one = |name: String| {
-            let dir = all.join(&name);
+        let interfaces = self.root.join("sys/class/net");
+        let read = |name: String| {
+            let dir = interfaces.join(&name);
             let kind = if dir.join("bridge").exists() {
                 InterfaceKind::Bridge
             } else if text(&dir, "uevent").lines().any(|line| line == "DEVTYPE=vlan") {
                 self.vlan(&dir, &name)?
-            } else if dir.join("device").exists() && !is_a_guests(&dir) {
+            } else if dir.join("device").exists() && !is_backend(&dir) {
                 InterfaceKind::Physical
             } else {
                 return None;
@@ -141,12 +143,12 @@ impl Sysfs {
                 name,
             })
         };
-        names(&all).into_iter().filter_map(one).collect()
+        names(&interfaces).into_iter().filter_map(read).collect()
     }
 
-    /// Bytes that a guest has read and written through a device, or received and sent, as
-    /// Domain-0's end counts them.
-    pub(super) fn moved(&self, class: &str, domid: u32, devid: u32) -> Option<(u64, u64)> {
+    /// The bytes that a guest has read and written through a device, or received and sent, as the
+    /// backend counts them.
+    pub(super) fn io_bytes(&self, class: &str, domid: u32, devid: u32) -> Option<(u64, u64)> {
         let (dir, read, written, unit) = if class == "vif" {
             (format!("sys/class/net/vif{domid}.{devid}/statistics"), "tx_bytes", "rx_bytes", 1)
         } else {
@@ -166,8 +168,8 @@ impl Sysfs {
     }
 }
 
-/// The other end of a guest's interface has a device, too, which is Xen's.
-fn is_a_guests(dir: &Path) -> bool {
+/// Whether an interface is the backend of a guest's interface, which has a device as well.
+fn is_backend(dir: &Path) -> bool {
     target(dir, "device/subsystem").is_some_and(|bus| bus == "xen-backend")
 }
 
@@ -177,7 +179,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn cards_and_networks_are_read_as_linux_has_them() {
+    fn hardware_and_interfaces_are_read() {
         let root = tempfile::tempdir().unwrap();
         let at = |path: &str| {
             let path = root.path().join(path);
@@ -221,9 +223,9 @@ mod tests {
         write("sys/bus/xen-backend/devices/vbd-1-51712/statistics/wr_sect", "2");
 
         let sysfs = Sysfs { root: root.path().to_owned() };
-        assert_eq!(sysfs.moved("vif", 1, 0), Some((7, 0)));
-        assert_eq!(sysfs.moved("vbd", 1, 51712), Some((0, 1024)));
-        assert_eq!(sysfs.moved("vbd", 1, 51728), None);
+        assert_eq!(sysfs.io_bytes("vif", 1, 0), Some((7, 0)));
+        assert_eq!(sysfs.io_bytes("vbd", 1, 51712), Some((0, 1024)));
+        assert_eq!(sysfs.io_bytes("vbd", 1, 51728), None);
         let hardware = sysfs.hardware();
         assert_eq!(
             (hardware.cpu.vendor.as_str(), hardware.cpu.stepping, hardware.cpu.flags.as_str()),

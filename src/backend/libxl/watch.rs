@@ -1,83 +1,90 @@
-//! What happens without our having asked.
+//! The threads that wait for events.
 //!
-//! libxl tells of the end of domains that it was asked to watch; the thread that waits for that
-//! completes its operations, too. That another toolstack starts a domain, or renames one, XenStore
-//! tells.
+//! libxl reports the shutdown and the end of domains that it watches, to the thread that completes
+//! its operations. XenStore reports domains that another toolstack builds or renames.
 
-use super::Inner;
-use super::facts::DomInfo;
+use super::host::XenHost;
+use crate::core::model::DomId;
 use std::collections::HashSet;
+use std::io;
 use std::sync::{Arc, Weak};
+use std::thread;
 use std::time::Duration;
 
-/// How often domains are looked for even if nothing tells of one.
-const POLL: Duration = Duration::from_secs(5);
+/// The interval at which domains are listed if XenStore reports nothing.
+const LIST_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long after a failure it is tried again.
-const TROUBLE: Duration = Duration::from_secs(1);
+/// The pause after a failure of libxl.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts the two threads. They end with the process: libxl has no way to call one of them back.
-pub(super) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
-    let events = Arc::clone(inner);
-    std::thread::Builder::new().name("libxl-events".into()).spawn(move || follow(&events))?;
-    let poll = Arc::downgrade(inner);
-    std::thread::Builder::new().name("libxl-poll".into()).spawn(move || look_around(&poll))?;
+/// Starts the two threads. They end with the process: libxl cannot interrupt a thread that waits.
+pub(super) fn start(host: &Arc<XenHost>) -> io::Result<()> {
+    let events = Arc::clone(host);
+    thread::Builder::new().name("libxl-events".into()).spawn(move || follow_libxl(&events))?;
+    let xenstore = Arc::downgrade(host);
+    thread::Builder::new().name("libxl-poll".into()).spawn(move || follow_xenstore(&xenstore))?;
     Ok(())
 }
 
-fn follow(inner: &Inner) {
+fn follow_libxl(host: &XenHost) {
     loop {
-        match inner.libxl.event() {
-            Ok(domid) => inner.announce(domid),
+        match host.libxl.wait_event() {
+            Ok(domid) => host.changes.send(DomId(domid)),
             Err(failure) => {
-                tracing::warn!(%failure, "Waiting for events failed");
-                std::thread::sleep(TROUBLE);
+                tracing::warn!(%failure, "Waiting for events of libxl failed");
+                thread::sleep(RETRY_PAUSE);
             }
         }
     }
 }
 
-fn look_around(inner: &Weak<Inner>) {
-    let mut seen = HashSet::new();
+fn follow_xenstore(host: &Weak<XenHost>) {
+    let mut known = HashSet::new();
     loop {
-        let Some(inner) = inner.upgrade() else { return };
-        let all = inner
-            .libxl
-            .domains()
-            .ok()
-            .and_then(|text| serde_json::from_str::<Vec<DomInfo>>(&text).ok());
-        if let Some(all) = all {
-            let now: HashSet<u32> = all.iter().map(|info| info.domid).collect();
-            for domid in now.difference(&seen).filter(|domid| **domid != 0) {
-                let told =
-                    inner.libxl.watch(*domid).and_then(|()| inner.libxl.follow(*domid, true));
-                if let Err(failure) = told {
-                    tracing::debug!(domid, %failure, "A domain cannot be watched");
-                }
-                inner.announce(*domid);
+        let Some(host) = host.upgrade() else { return };
+        match host.dominfos() {
+            Ok(infos) => {
+                let listed = infos.iter().map(|info| info.domid).collect();
+                report_differences(&host, &known, &listed);
+                known = listed;
             }
-            for domid in seen.difference(&now) {
-                // What is not watched needs no end of it.
-                let _ = inner.libxl.follow(*domid, false);
-                inner.forget(*domid);
-                inner.announce(*domid);
-            }
-            seen = now;
-        } else {
-            tracing::warn!("The domains could not be listed");
+            Err(error) => tracing::warn!(%error, "The domains could not be listed"),
         }
-        loop {
-            match inner.libxl.change(POLL) {
-                Ok(None) => break,
-                Ok(Some(domid)) => {
-                    inner.forget(domid);
-                    inner.announce(domid);
-                }
-                Err(failure) => {
-                    tracing::warn!(%failure, "Waiting for XenStore failed");
-                    std::thread::sleep(POLL);
-                    break;
-                }
+        wait_for_changes(&host);
+    }
+}
+
+/// Watches the domains that are new, and reports them and those that have gone.
+fn report_differences(host: &XenHost, known: &HashSet<u32>, listed: &HashSet<u32>) {
+    for domid in listed.difference(known).copied().filter(|domid| *domid != DomId::ZERO.0) {
+        let watched =
+            host.libxl.watch_domain(domid).and_then(|()| host.libxl.watch_name(domid, true));
+        if let Err(failure) = watched {
+            tracing::debug!(domid, %failure, "A domain cannot be watched");
+        }
+        host.changes.send(DomId(domid));
+    }
+    for domid in known.difference(listed).copied() {
+        // This fails if the domain could not be watched.
+        let _ = host.libxl.watch_name(domid, false);
+        host.forget(domid);
+        host.changes.send(DomId(domid));
+    }
+}
+
+/// Reports domains that are renamed, until the domains must be listed again.
+fn wait_for_changes(host: &XenHost) {
+    loop {
+        match host.libxl.wait_xenstore(LIST_INTERVAL) {
+            Ok(None) => return,
+            Ok(Some(domid)) => {
+                host.forget(domid);
+                host.changes.send(DomId(domid));
+            }
+            Err(failure) => {
+                tracing::warn!(%failure, "Waiting for XenStore failed");
+                thread::sleep(LIST_INTERVAL);
+                return;
             }
         }
     }

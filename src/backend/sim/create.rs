@@ -1,21 +1,23 @@
-//! Building a domain: what it must be like, and what becomes of it if nobody wants it any more.
+//! Building a domain.
 
 use super::devices;
 use super::host::Host;
+use super::record::Record;
+use crate::core::backend::check_affinity;
 use crate::core::error::Error;
 use crate::core::model::{
-    Backend, CpuSet, Device, DomId, DomainConfig, DomainFacts, Invalid, MAX_VCPUS, Text,
+    Backend, Device, DomId, DomainConfig, DomainFacts, Invalid, MAX_VCPUS, Text,
 };
+use std::str;
 use std::sync::Arc;
 
-/// Refuses what this host cannot build.
+/// Refuses a configuration that this host cannot build.
 pub(super) fn check(host: &Host, config: &DomainConfig) -> Result<(), Error> {
     check_restored(host, config)?;
     check_files(config)
 }
 
-/// Refuses what this host cannot build of a domain that has booted already: its kernel is in its
-/// memory.
+/// Refuses a configuration that this host cannot restore: the files of the image are not needed.
 pub(super) fn check_restored(host: &Host, config: &DomainConfig) -> Result<(), Error> {
     config.check()?;
     if !(1..=MAX_VCPUS).contains(&config.vcpus) || config.cpus.len() != config.vcpus as usize {
@@ -24,7 +26,7 @@ pub(super) fn check_restored(host: &Host, config: &DomainConfig) -> Result<(), E
     if config.cpu_weight == 0 {
         return Err(invalid("cpu_weight: 0 is out of range, 1 to 65535"));
     }
-    let pools = host.numbers().pools;
+    let pools = host.host_record().pools;
     if !config.pool_name.is_empty()
         && !pools.iter().any(|pool| config.pool_name == pool.name.as_str())
     {
@@ -34,15 +36,7 @@ pub(super) fn check_restored(host: &Host, config: &DomainConfig) -> Result<(), E
     check_backends(host, &config.devices)
 }
 
-/// Every CPU that is named must be there.
-pub(super) fn check_affinity(affinity: &[CpuSet], cpus: u32) -> Result<(), Error> {
-    let absent = affinity.iter().flat_map(CpuSet::iter).find(|cpu| *cpu >= cpus);
-    absent.map_or(Ok(()), |cpu| {
-        Err(invalid(format!("cpus: CPU {cpu} is not there, this host has 0 to {}", cpus - 1)))
-    })
-}
-
-/// Every file is there unless it is called otherwise.
+/// Refuses files whose names say that they do not exist.
 fn check_files(config: &DomainConfig) -> Result<(), Error> {
     let Some(image) = &config.image else { return Ok(()) };
     let files = [
@@ -61,7 +55,7 @@ fn is_missing(path: &Text) -> bool {
     String::from_utf8_lossy(path).contains("nosuch")
 }
 
-/// Whoever is to serve a device must be there.
+/// Refuses devices whose backend is not the name or domid of a running domain.
 pub(super) fn check_backends<'a>(
     host: &Host,
     devices: impl IntoIterator<Item = &'a Device>,
@@ -71,17 +65,16 @@ pub(super) fn check_backends<'a>(
         return Ok(());
     }
     let now = host.now();
-    let running: Vec<_> = host
-        .records()
-        .into_iter()
-        .filter(|record| record.dying.is_none() && record.life.stopped(now).is_none())
-        .collect();
-    for Backend(wanted) in foreign {
-        let domid = std::str::from_utf8(wanted).ok().and_then(|text| text.parse().ok()).map(DomId);
-        if !running.iter().any(|record| {
-            record.name.as_str().as_bytes() == wanted.as_slice() || Some(record.domid) == domid
-        }) {
-            return Err(invalid(format!("Cannot configure device for unknown backend {wanted}")));
+    let records = host.existing_records();
+    let running = |record: &Record| record.dying.is_none() && record.guest.stopped(now).is_none();
+    let running: Vec<_> = records.iter().filter(|record| running(record)).collect();
+    for Backend(name) in foreign {
+        let domid = str::from_utf8(name).ok().and_then(|text| text.parse().ok()).map(DomId);
+        let is_backend = |record: &Record| {
+            record.name.as_str().as_bytes() == name.as_slice() || Some(record.domid) == domid
+        };
+        if !running.iter().any(|record| is_backend(record)) {
+            return Err(invalid(format!("Cannot configure device for unknown backend {name}")));
         }
     }
     Ok(())
@@ -91,55 +84,52 @@ fn invalid(reason: impl Into<String>) -> Error {
     Invalid::new(reason).into()
 }
 
-/// Memory that has been set aside. It is given back when this is dropped.
+/// Memory that has been taken for a domain. It is freed when this is dropped.
 pub(super) struct Reservation {
     host: Arc<Host>,
     kib: u64,
 }
 
 impl Reservation {
-    /// Memory that the host has counted as used.
-    pub(super) fn new(host: Arc<Host>, kib: u64) -> Self {
-        Self { host, kib }
+    pub(super) fn new(host: &Arc<Host>, kib: u64) -> Result<Self, Error> {
+        host.take_memory(kib)?;
+        Ok(Self { host: Arc::clone(host), kib })
     }
 
-    /// Leaves it to a domain.
-    pub(super) fn hand_over(mut self) {
+    /// Adds the domain that has the memory.
+    pub(super) fn build(mut self, record: Record) -> Result<NewDomain, Error> {
+        let facts = self.host.add(record)?;
         self.kib = 0;
+        Ok(NewDomain { host: Arc::clone(&self.host), domid: Some(facts.domid), facts })
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.host.give_back(self.kib);
+        self.host.free_memory(self.kib);
     }
 }
 
-/// A domain that has been built and that nobody knows of yet. If nobody claims it, it is taken away
-/// again: whoever wanted it has stopped waiting.
-pub(super) struct Built {
+/// A domain that has just been built. It is removed when this is dropped: the caller that wanted
+/// the domain has stopped waiting.
+pub(super) struct NewDomain {
     host: Arc<Host>,
     domid: Option<DomId>,
     facts: DomainFacts,
 }
 
-impl Built {
-    /// A domain that the host has.
-    pub(super) fn new(host: Arc<Host>, facts: DomainFacts) -> Self {
-        Self { host, domid: Some(facts.domid), facts }
-    }
-
+impl NewDomain {
     /// Keeps the domain.
-    pub(super) fn claim(mut self) -> DomainFacts {
+    pub(super) fn keep(mut self) -> DomainFacts {
         self.domid = None;
         self.facts.clone()
     }
 }
 
-impl Drop for Built {
+impl Drop for NewDomain {
     fn drop(&mut self) {
         if let Some(domid) = self.domid {
-            self.host.forget(domid);
+            self.host.remove(domid);
         }
     }
 }

@@ -1,33 +1,32 @@
-//! How a domain's devices get connected.
+//! The links between devices and their backends.
 //!
-//! A backend's hotplug script starts when the domain is built and takes its time; the guest has no
-//! part in that. So a device's fate is settled at once, and comes true later.
+//! A backend's hotplug script starts when the domain is built and takes some time, independent of
+//! the guest. So the outcome is known from the start, and takes effect later.
 
 use super::settings::SimSettings;
 use crate::core::error::Error;
 use crate::core::model::{Backend, Block, Device, DomainConfig, Text, Vfb};
 use std::time::{Duration, SystemTime};
 
-/// The class of what is waited for like a device and is none that the guest knows.
+/// The class of the link for the device model, which is waited for like a device.
 pub(super) const DEVICE_MODEL: &str = "device-model";
 
-/// The class of screens.
+/// The class of frame buffers.
 const VFB: &str = "vfb";
 
-/// What becomes of a device.
+/// The outcome of a hotplug script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It gets connected.
+pub(super) enum HotplugOutcome {
     Connects,
-    /// What is behind it is not there.
+    /// The path does not exist.
     Missing,
-    /// What is behind it is in use.
+    /// The path is in use.
     Busy,
-    /// Nothing is heard of its hotplug script.
+    /// The script never ends.
     Lost,
 }
 
-impl Fate {
+impl HotplugOutcome {
     const ALL: [Self; 4] = [Self::Connects, Self::Missing, Self::Busy, Self::Lost];
 
     /// The word in a domain's record.
@@ -40,96 +39,99 @@ impl Fate {
         }
     }
 
-    /// The fate of this name.
+    /// The outcome that has this word.
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fate| fate.name() == name)
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
     }
 
-    /// The fate that a disk's path asks for.
+    /// The outcome that a disk's path asks for.
     fn of(block: &Block) -> Self {
         let path = String::from_utf8_lossy(block.path());
         [("hotplugerror", Self::Missing), ("hotplugbusy", Self::Busy), ("hotpluglost", Self::Lost)]
             .into_iter()
             .find(|(word, _)| path.contains(word))
-            .map_or(Self::Connects, |(_, fate)| fate)
+            .map_or(Self::Connects, |(_, outcome)| outcome)
     }
 }
 
-/// A device on its way to being connected, or beyond.
+/// The link between a device and its backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Link {
-    /// xend's class of device.
-    pub class: String,
-    /// The number by which the guest's XenStore knows it: a block device's own, the others count
-    /// from 0 by class.
-    pub number: u32,
-    /// When its hotplug script started.
-    pub since: SystemTime,
-    /// How long that takes.
-    pub takes: Duration,
-    /// What comes of it.
-    pub fate: Fate,
-    /// What is behind it.
-    pub path: Text,
+    /// xend's class of the device.
+    pub(super) class: String,
+    /// The number of the device in the guest's XenStore: a block device has its own, the others
+    /// count from 0 in their class.
+    pub(super) number: u32,
+    /// When the hotplug script started.
+    pub(super) started: SystemTime,
+    /// How long the script takes.
+    pub(super) delay: Duration,
+    pub(super) outcome: HotplugOutcome,
+    /// The path of a block device, or the address of a screen whose port is in use.
+    pub(super) path: Text,
 }
 
 impl Link {
-    /// How long somebody who starts waiting now has to wait before the outcome is known. `patience`
-    /// is how long a script that is not heard of is waited for.
-    pub(super) fn remaining(&self, now: SystemTime, patience: Duration) -> Duration {
-        match self.fate {
-            Fate::Lost => patience,
-            Fate::Connects | Fate::Missing | Fate::Busy => {
-                self.takes.saturating_sub(now.duration_since(self.since).unwrap_or_default())
+    /// How long to wait until the outcome is known. `hotplug_timeout` is the wait for a script that
+    /// never ends.
+    pub(super) fn remaining(&self, now: SystemTime, hotplug_timeout: Duration) -> Duration {
+        match self.outcome {
+            HotplugOutcome::Lost => hotplug_timeout,
+            HotplugOutcome::Connects | HotplugOutcome::Missing | HotplugOutcome::Busy => {
+                self.delay.saturating_sub(now.duration_since(self.started).unwrap_or_default())
             }
         }
     }
 
-    /// Its `XenbusState`: `Initialising` (1) and `InitWait` (2) are the backend's, Connected (4)
-    /// needs a guest that runs.
+    /// The link's `XenbusState`. The backend alone gets to `Initialising` (1) and `InitWait` (2),
+    /// `Connected` (4) needs a guest that runs.
     pub(super) fn state(&self, now: SystemTime, guest_runs: bool) -> u8 {
-        let ready = self.fate == Fate::Connects && self.remaining(now, Duration::MAX).is_zero();
-        match (ready, guest_runs) {
+        let is_done = self.remaining(now, Duration::MAX).is_zero();
+        match (self.outcome == HotplugOutcome::Connects && is_done, guest_runs) {
             (false, _) => 1,
             (true, false) => 2,
             (true, true) => 4,
         }
     }
 
-    /// The outcome, for somebody who has waited.
-    pub(super) fn outcome(&self) -> Result<(), Error> {
+    /// The outcome, after the wait.
+    pub(super) fn result(&self) -> Result<(), Error> {
         let path = &self.path;
-        let reason = match self.fate {
-            Fate::Connects => return Ok(()),
-            Fate::Missing => format!("{path} does not exist."),
-            Fate::Busy if self.class == VFB => format!("VNC's {path} is in use."),
-            Fate::Busy => {
+        let reason = match self.outcome {
+            HotplugOutcome::Connects => return Ok(()),
+            HotplugOutcome::Missing => format!("{path} does not exist."),
+            HotplugOutcome::Busy if self.class == VFB => format!("VNC's {path} is in use."),
+            HotplugOutcome::Busy => {
                 format!("Device {path} is mounted or used elsewhere, and the guest cannot have it.")
             }
-            Fate::Lost => "Hotplug scripts not working.".to_owned(),
+            HotplugOutcome::Lost => "Hotplug scripts not working.".to_owned(),
         };
         Err(Error::Device { device: self.number, class: self.class.clone(), reason })
     }
 }
 
-/// A device that is plugged in now.
+/// The link of a device that is plugged in now.
 pub(super) fn link(device: &Device, now: SystemTime, settings: &SimSettings) -> Link {
-    let (takes, fate, path) = match device {
-        Device::Block(block) => (settings.block_connect, Fate::of(block), block.path().into()),
-        Device::Vif(_) => (settings.vif_connect, Fate::Connects, Text::default()),
-        _ => (settings.other_connect, Fate::Connects, Text::default()),
-    };
-    Link {
+    let link = |delay: Duration| Link {
         class: device.class().to_owned(),
         number: device.id().unwrap_or_default(),
-        since: now,
-        takes,
-        fate,
-        path,
+        started: now,
+        delay,
+        outcome: HotplugOutcome::Connects,
+        path: Text::default(),
+    };
+    match device {
+        Device::Block(block) => Link {
+            outcome: HotplugOutcome::of(block),
+            path: block.path().into(),
+            ..link(settings.block_connect)
+        },
+        Device::Vif(_) => link(settings.vif_connect),
+        _ => link(settings.other_connect),
     }
 }
 
-/// The devices of a new domain, in the order in which they are waited for. They have their numbers.
+/// The links of a new domain, in the order in which they are waited for. The devices have numbers.
 pub(super) fn links(config: &DomainConfig, now: SystemTime, settings: &SimSettings) -> Vec<Link> {
     let mut links: Vec<Link> =
         config.devices.iter().map(|device| link(device, now, settings)).collect();
@@ -137,16 +139,16 @@ pub(super) fn links(config: &DomainConfig, now: SystemTime, settings: &SimSettin
         links.push(Link {
             class: DEVICE_MODEL.to_owned(),
             number: 0,
-            since: now,
-            takes: settings.device_model,
-            fate: Fate::Connects,
+            started: now,
+            delay: settings.device_model,
+            outcome: HotplugOutcome::Connects,
             path: Text::default(),
         });
     }
     links
 }
 
-/// The frame buffer that can be seen over VNC: a domain has one screen.
+/// The frame buffer that is the domain's screen, if it is seen over VNC: only the first one can be.
 pub(super) fn screen(config: &DomainConfig) -> Option<&Vfb> {
     let first = config.devices.iter().find_map(|device| match device {
         Device::Vfb(vfb) => Some(vfb),
@@ -155,25 +157,25 @@ pub(super) fn screen(config: &DomainConfig) -> Option<&Vfb> {
     first.filter(|vfb| vfb.is_vnc())
 }
 
-/// The TCP port on which a new screen is served: the one that it asks for, or the next that no
-/// other domain has if it takes another one. `None` if there is none: the screen does not connect.
+/// The TCP port of a new screen: the port that it asks for or, if it takes an unused one, the next
+/// that no other domain has. `None` if no port is free.
 pub(super) fn vnc_port(screen: &Vfb, in_use: &[u16]) -> Option<u16> {
-    let wanted = screen.wanted_port().unwrap_or(Vfb::FIRST_PORT);
-    let last = if screen.takes_unused_port() { u16::MAX } else { wanted };
+    let wanted = screen.requested_port().unwrap_or(Vfb::FIRST_PORT);
+    let last = if screen.may_use_any_port() { u16::MAX } else { wanted };
     (wanted..=last).find(|port| !in_use.contains(port))
 }
 
-/// Makes the screen one that does not connect, as its port is in use.
-pub(super) fn port_is_taken(screen: &Vfb, links: &mut [Link]) {
+/// Makes the screen's link fail, because its port is in use.
+pub(super) fn set_port_in_use(screen: &Vfb, links: &mut [Link]) {
     let number = screen.id.unwrap_or_default();
     for link in links.iter_mut().filter(|link| link.class == VFB && link.number == number) {
-        let port = screen.wanted_port().unwrap_or(Vfb::FIRST_PORT);
-        link.fate = Fate::Busy;
+        let port = screen.requested_port().unwrap_or(Vfb::FIRST_PORT);
+        link.outcome = HotplugOutcome::Busy;
         link.path = format!("{}:{port}", screen.vnc_listen()).into();
     }
 }
 
-/// The domains that are to serve devices of this configuration, as they were named.
+/// The backend domains that the devices name.
 pub(super) fn backends<'a>(
     devices: impl IntoIterator<Item = &'a Device>,
 ) -> impl Iterator<Item = &'a Backend> {
@@ -186,7 +188,7 @@ pub(super) fn backends<'a>(
     })
 }
 
-/// Whether building the domain takes long.
+/// Whether a disk's path asks for a slow build.
 pub(super) fn is_slow(config: &DomainConfig) -> bool {
     let slow = |block: &Block| String::from_utf8_lossy(block.path()).contains("hotplugslow");
     config.devices.iter().filter_map(Device::as_block).any(slow)
@@ -199,34 +201,30 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     #[test]
-    fn block_devices_have_their_own_numbers_and_the_others_count() {
+    fn block_devices_have_numbers_of_their_own_and_the_others_count() {
         let mut config = config("a", 64);
         config.devices =
             vec![vif(), block("sda1", "phy:/dev/a"), vif(), block("sdb", "tap:aio:/hotplugbusy/b")];
         config.number_devices();
         let links = links(&config, UNIX_EPOCH, &SimSettings::default());
-        let seen: Vec<_> = links.iter().map(|l| (l.class.as_str(), l.number, l.fate)).collect();
-        let connects = Fate::Connects;
+        let seen: Vec<_> = links.iter().map(|l| (l.class.as_str(), l.number, l.outcome)).collect();
+        let connects = HotplugOutcome::Connects;
         assert_eq!(
             seen,
             [
                 ("vif", 0, connects),
                 ("vbd", 2049, connects),
                 ("vif", 1, connects),
-                ("vbd", 2064, Fate::Busy)
+                ("vbd", 2064, HotplugOutcome::Busy)
             ]
         );
         assert!(
-            links[3]
-                .outcome()
-                .unwrap_err()
-                .to_string()
-                .contains("Device /hotplugbusy/b is mounted")
+            links[3].result().unwrap_err().to_string().contains("Device /hotplugbusy/b is mounted")
         );
     }
 
     #[test]
-    fn what_is_waited_for_shrinks_with_time_unless_it_is_lost() {
+    fn the_wait_shrinks_unless_the_script_is_lost() {
         let mut config = config("a", 64);
         config.devices = vec![block("sda", "phy:/dev/a"), block("sdb", "phy:/dev/hotpluglost")];
         let links = links(&config, UNIX_EPOCH, &SimSettings::default());

@@ -1,25 +1,26 @@
-//! Xen's message buffer: the last 16 KiB of what it had to say.
+//! Xen's message buffer: the last 16 KiB of its messages.
 //!
-//! On disk it is a file that is only appended to, and now and then cut to what the buffer holds, so
-//! that a message costs no more than its length.
+//! The file of the buffer is appended to, and cut to the contents of the buffer when it has grown
+//! too long, so that a message costs no more than its length.
 
+use super::host_info;
+use super::lock::lock;
 use super::settings::SimSettings;
-use super::store::Store;
-use super::{facts, lock};
+use super::state_dir::StateDir;
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Mutex;
 
-/// What the buffer holds, in bytes.
-pub(super) const CAPACITY: usize = 16 * 1024;
+/// The size of the buffer in bytes.
+const CAPACITY: usize = 16 * 1024;
 
-/// The file is cut when it has grown to this many bytes.
+/// The file is cut when it is longer than this many bytes.
 const FILE_LIMIT: usize = 4 * CAPACITY;
 
 /// The message buffer.
 #[derive(Debug)]
 pub(super) struct Dmesg {
-    // Two locks, so that reading never waits for the disk. Whoever takes both takes the file first.
+    // Two locks, so that reads never wait for the disk. The file's is always taken first.
     file: Mutex<Appended>,
     text: Mutex<Vec<u8>>,
 }
@@ -32,20 +33,20 @@ struct Appended {
 
 impl Dmesg {
     /// The buffer as it was left.
-    pub(super) fn open(store: &Store) -> io::Result<Self> {
-        let (file, mut text) = store.dmesg()?;
+    pub(super) fn open(state_dir: &StateDir) -> io::Result<Self> {
+        let (file, mut text) = state_dir.dmesg()?;
         let len = text.len();
-        keep_the_end(&mut text);
+        drop_oldest(&mut text);
         Ok(Self { file: Mutex::new(Appended { file, len }), text: Mutex::new(text) })
     }
 
-    /// What is in it.
+    /// The contents of the buffer.
     pub(super) fn text(&self) -> Vec<u8> {
         lock(&self.text).clone()
     }
 
-    /// Adds lines. Writes to the disk.
-    pub(super) fn add(&self, store: &Store, lines: &str) -> io::Result<()> {
+    /// Adds lines. Blocks: it writes to the disk.
+    pub(super) fn add(&self, state_dir: &StateDir, lines: &str) -> io::Result<()> {
         let mut message = String::new();
         for line in lines.lines() {
             message.push_str("(XEN) ");
@@ -53,26 +54,26 @@ impl Dmesg {
             message.push('\n');
         }
         let mut file = lock(&self.file);
-        let _held = store.hold()?;
+        let _held = state_dir.hold()?;
         {
             let mut text = lock(&self.text);
             text.extend_from_slice(message.as_bytes());
-            keep_the_end(&mut text);
+            drop_oldest(&mut text);
         }
         file.len += message.len();
         if file.len > FILE_LIMIT {
             let text = self.text();
-            file.file = store.replace_dmesg(&text)?;
+            file.file = state_dir.replace_dmesg(&text)?;
             file.len = text.len();
             return Ok(());
         }
         file.file.write_all(message.as_bytes())
     }
 
-    /// Empties it. Writes to the disk.
-    pub(super) fn clear(&self, store: &Store) -> io::Result<()> {
+    /// Empties the buffer. Blocks: it writes to the disk.
+    pub(super) fn clear(&self, state_dir: &StateDir) -> io::Result<()> {
         let mut file = lock(&self.file);
-        let _held = store.hold()?;
+        let _held = state_dir.hold()?;
         file.file.set_len(0)?;
         file.len = 0;
         lock(&self.text).clear();
@@ -80,8 +81,8 @@ impl Dmesg {
     }
 }
 
-/// Drops the oldest lines.
-fn keep_the_end(text: &mut Vec<u8>) {
+/// Drops the oldest lines that do not fit into the buffer.
+fn drop_oldest(text: &mut Vec<u8>) {
     if let Some(over) = text.len().checked_sub(CAPACITY).filter(|over| *over > 0) {
         let cut = text[over - 1..]
             .iter()
@@ -91,18 +92,16 @@ fn keep_the_end(text: &mut Vec<u8>) {
     }
 }
 
-/// What Xen says when it starts.
+/// Xen's messages when it starts.
 pub(super) fn banner(settings: &SimSettings) -> String {
-    let [compiler, by, domain, date] = facts::compiled();
-    let (major, minor, extra) = facts::VERSION;
+    let [compiler, by, domain, date] = host_info::COMPILED;
+    let (major, minor, extra) = host_info::VERSION;
     let scheduler = match settings.scheduler.name() {
         name @ "credit" => format!("SMP Credit Scheduler ({name})"),
         name @ "credit2" => format!("SMP Credit Scheduler rev2 ({name})"),
         name @ "sedf" => format!("Simple EDF Scheduler ({name})"),
         name => format!("SMP RTDS Scheduler ({name})"),
     };
-    let (cpus, mib, kib) = (settings.cpus, settings.memory_mib, settings.memory_kib());
-    let (dom0_vcpus, dom0_mib) = (settings.dom0_vcpus, settings.dom0_memory_mib);
     format!(
         "Xen version {major}.{minor}{extra} ({by}@{domain}) ({compiler}) {date}\n\
          Latest ChangeSet: {changeset}\n\
@@ -113,8 +112,13 @@ pub(super) fn banner(settings: &SimSettings) -> String {
          Dom0 has maximum {dom0_vcpus} VCPUs\n\
          Dom0 alloc.: {dom0_mib}MB\n\
          Xen trace buffers: disabled\n",
-        changeset = facts::CHANGESET,
-        commandline = facts::commandline(settings),
+        mib = settings.memory_mib,
+        kib = settings.memory_kib(),
+        cpus = settings.cpus,
+        dom0_vcpus = settings.dom0_vcpus,
+        dom0_mib = settings.dom0_memory_mib,
+        changeset = host_info::CHANGESET,
+        commandline = host_info::commandline(settings),
     )
 }
 
@@ -123,12 +127,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_keeps_the_end_across_restarts_and_its_file_stays_small() {
+    fn the_last_messages_survive_a_restart_and_the_file_stays_small() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        let dmesg = Dmesg::open(&store).unwrap();
+        let state_dir = StateDir::open(dir.path()).unwrap();
+        let dmesg = Dmesg::open(&state_dir).unwrap();
         for n in 0..5000 {
-            dmesg.add(&store, &format!("message number {n}\nand its second line")).unwrap();
+            dmesg.add(&state_dir, &format!("message number {n}\nand its second line")).unwrap();
         }
         let text = dmesg.text();
         assert!(text.len() <= CAPACITY && text.len() > CAPACITY - 100);
@@ -136,12 +140,12 @@ mod tests {
             text.starts_with(b"(XEN) ")
                 && text.ends_with(b"(XEN) message number 4999\n(XEN) and its second line\n")
         );
-        assert_eq!(Dmesg::open(&store).unwrap().text(), text);
-        assert!(store.dmesg().unwrap().1.len() <= FILE_LIMIT);
+        assert_eq!(Dmesg::open(&state_dir).unwrap().text(), text);
+        assert!(state_dir.dmesg().unwrap().1.len() <= FILE_LIMIT);
 
-        dmesg.clear(&store).unwrap();
+        dmesg.clear(&state_dir).unwrap();
         assert_eq!(dmesg.text(), b"");
-        dmesg.add(&store, "anew").unwrap();
-        assert_eq!(Dmesg::open(&store).unwrap().text(), b"(XEN) anew\n");
+        dmesg.add(&state_dir, "anew").unwrap();
+        assert_eq!(Dmesg::open(&state_dir).unwrap().text(), b"(XEN) anew\n");
     }
 }

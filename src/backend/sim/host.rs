@@ -1,252 +1,237 @@
-//! The host: its domains, its memory, and what happens by itself.
+//! The host: its domains, its memory, and the events in its guests.
 //!
-//! Everything is kept twice: in memory, where it is looked up under a lock that is held for
-//! moments, and on disk, where it outlives the daemon. A change is worked out on a copy of the
-//! domain's record, written, and only then seen in memory, so that what was acknowledged is never
-//! lost and what could not be written never happened. Changes therefore run on threads that may
-//! block; each domain has its own queue for them, and looking waits for none.
+//! Everything exists twice: in memory, protected by locks that are held for moments, and on disk,
+//! where it outlives the daemon. A change is made on a copy of the domain's record, which is
+//! written to disk and then replaces the one in memory: an acknowledged change is never lost, and a
+//! change that could not be written has not happened. Changes therefore run on threads that may
+//! block. Each domain has its own lock for changes, and reads wait for none.
 
-use super::create::{Built, Reservation};
+use super::devices;
 use super::dmesg::{self, Dmesg};
-use super::form::HostRecord;
-use super::machine::{SimPool, first_interfaces};
+use super::domains::Domains;
+use super::facts;
+use super::host_record::{HostRecord, SimPool};
+use super::lock::lock;
+use super::network;
 use super::record::Record;
+use super::sched;
 use super::settings::SimSettings;
-use super::state::State;
-use super::store::Store;
-use super::{devices, facts, lock, sched};
+use super::state_dir::StateDir;
+use crate::core::backend::ChangeSender;
 use crate::core::error::Error;
 use crate::core::model::{CpuSet, DomId, DomainFacts, Interface, PoolFacts};
-use crate::core::ports::{Clock, DomainChanged, Entropy};
+use crate::core::ports::{Clock, Entropy};
 use std::io;
+use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Xen's own numbers, such as `DOMID_SELF`, begin here.
+/// The first of the domids that Xen reserves, such as `DOMID_SELF`.
 const FIRST_RESERVED_DOMID: u32 = 0x7ff0;
 
 /// The host.
 pub(super) struct Host {
-    pub settings: SimSettings,
-    pub clock: Arc<dyn Clock>,
-    pub entropy: Arc<dyn Entropy>,
-    store: Store,
+    pub(super) settings: SimSettings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    state_dir: StateDir,
     dmesg: Dmesg,
-    state: Mutex<State>,
-    /// Held while the host's record is being written.
-    numbers: Mutex<HostRecord>,
-    /// Domain-0's network: like a real one it is gone with the machine's run, and here with the
-    /// daemon's.
-    pub interfaces: Mutex<Vec<Interface>>,
-    listener: Mutex<Option<mpsc::UnboundedSender<DomainChanged>>>,
-    /// Held while a new domain's screen is given a port.
-    displays: Mutex<()>,
-    /// Told when something is due earlier than it was.
-    pub wake: Arc<Notify>,
+    domains: Mutex<Domains>,
+    /// Held while the record is replaced, in memory and on disk.
+    own_record: Mutex<HostRecord>,
+    /// Domain-0's network. It ends with the daemon, as a real one ends with the machine's run.
+    pub(super) interfaces: Mutex<Vec<Interface>>,
+    pub(super) changes: ChangeSender,
+    /// Held while a new domain gets a port for its screen.
+    vnc_ports: Mutex<()>,
+    /// Notified when the next event comes earlier than before.
+    pub(super) wake: Arc<Notify>,
 }
 
 impl Host {
-    /// Finds the host as it was left. `boot` tells this run of the machine from others: what an
-    /// earlier one had is gone.
+    /// Opens the host as it was left. `boot` is the id of this run of the machine: domains of an
+    /// earlier run are gone.
     pub(super) fn open(
-        store: Store,
+        state_dir: StateDir,
         boot: String,
         settings: SimSettings,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> io::Result<Self> {
         let now = clock.now();
-        let known = store.host()?;
-        // The new record is written last, so that a daemon killed in between starts over and finds
-        // nothing half gone.
-        let same_run = known.as_ref().is_none_or(|host| host.boot == boot);
-        if !same_run {
-            store.clear()?;
-        }
-        let (records, highest) = store.domains()?;
-        let known = known.filter(|_| same_run);
-        let next = known.as_ref().map_or(1, |host| host.next_domid);
-        let first =
-            || SimPool { name: PoolFacts::FIRST.to_owned(), cpus: CpuSet::first(settings.cpus) };
-        let pools = known
-            .map(|host| host.pools)
-            .filter(|pools| !pools.is_empty())
-            .unwrap_or_else(|| vec![first()]);
-        let numbers =
-            HostRecord { boot, next_domid: next.max(highest.saturating_add(1)).max(1), pools };
-
-        let dmesg = Dmesg::open(&store)?;
-        let mut state = State::default();
-        for mut record in records {
+        let own_record = open_own_record(&state_dir, boot, &settings)?;
+        let dmesg = Dmesg::open(&state_dir)?;
+        let mut domains = Domains::default();
+        for mut record in state_dir.records()? {
             if record.is_gone(now) {
-                store.remove(record.domid)?;
+                state_dir.remove_record(record.domid)?;
                 continue;
             }
             if record.sched.scheduler() != settings.scheduler {
                 record.sched = sched::initial(settings.scheduler, record.domid, &record.config);
             }
-            state.add(record, now);
+            domains.add(record, now);
         }
-        if !state.domains.contains_key(&DomId::ZERO) {
+        if !domains.by_domid.contains_key(&DomId::ZERO) {
             let record = Record::domain0(now, &settings);
-            store.write(&record)?;
-            dmesg.add(&store, &dmesg::banner(&settings))?;
-            state.add(record, now);
+            state_dir.write_record(&record)?;
+            dmesg.add(&state_dir, &dmesg::banner(&settings))?;
+            domains.add(record, now);
         }
-        state.used_kib =
-            state.domains.values().fold(0, |sum, slot| slot.record.memory_kib.saturating_add(sum));
-        store.write_host(&numbers)?;
+        domains.used_kib = domains
+            .by_domid
+            .values()
+            .fold(0, |sum, entry| entry.record.memory_kib.saturating_add(sum));
+        // Last, so that a daemon that was killed before this point starts over.
+        state_dir.write_host_record(&own_record)?;
         let host = Self {
             settings,
             clock,
             entropy,
-            store,
+            state_dir,
             dmesg,
-            state: Mutex::new(state),
-            numbers: Mutex::new(numbers),
-            interfaces: Mutex::new(first_interfaces()),
-            listener: Mutex::default(),
-            displays: Mutex::default(),
+            domains: Mutex::new(domains),
+            own_record: Mutex::new(own_record),
+            interfaces: Mutex::new(network::initial()),
+            changes: ChangeSender::default(),
+            vnc_ports: Mutex::default(),
             wake: Arc::default(),
         };
-        host.sweep();
+        host.record_events();
         Ok(host)
     }
 
-    /// Now.
+    /// Lets another daemon open the host.
+    pub(super) fn close(&self) {
+        self.state_dir.close();
+    }
+
     pub(super) fn now(&self) -> SystemTime {
         self.clock.now()
     }
 
-    /// A domain's record; none if it is not there or already gone.
+    /// The record of a domain; `None` if there is no such domain, or no longer.
     pub(super) fn record(&self, domid: DomId) -> Option<Arc<Record>> {
         let now = self.now();
-        let state = lock(&self.state);
-        state
-            .domains
-            .get(&domid)
-            .map(|slot| Arc::clone(&slot.record))
-            .filter(|record| !record.is_gone(now))
+        let domains = lock(&self.domains);
+        let record = domains.by_domid.get(&domid).map(|entry| Arc::clone(&entry.record));
+        record.filter(|record| !record.is_gone(now))
     }
 
-    /// The same, as an operation on it needs it.
-    pub(super) fn known(&self, domid: DomId) -> Result<Arc<Record>, Error> {
-        self.record(domid).ok_or_else(|| no_such(domid))
+    pub(super) fn required_record(&self, domid: DomId) -> Result<Arc<Record>, Error> {
+        self.record(domid).ok_or_else(|| no_such_domain(domid))
     }
 
-    /// A domain's record, and what is cancelled when it begins to be taken apart.
-    pub(super) fn watched(&self, domid: DomId) -> Result<(Arc<Record>, CancellationToken), Error> {
-        let state = lock(&self.state);
-        let slot = state.domains.get(&domid).ok_or_else(|| no_such(domid))?;
-        Ok((Arc::clone(&slot.record), slot.gone.clone()))
+    /// The record of a domain, and a token that is cancelled when the domain's destruction begins.
+    pub(super) fn record_and_token(
+        &self,
+        domid: DomId,
+    ) -> Result<(Arc<Record>, CancellationToken), Error> {
+        let domains = lock(&self.domains);
+        let entry = domains.by_domid.get(&domid).ok_or_else(|| no_such_domain(domid))?;
+        Ok((Arc::clone(&entry.record), entry.destroyed.clone()))
     }
 
-    /// All domains' records, by domid.
-    pub(super) fn records(&self) -> Vec<Arc<Record>> {
-        lock(&self.state).domains.values().map(|slot| Arc::clone(&slot.record)).collect()
+    /// The records of all domains, by domid, without those that are gone.
+    pub(super) fn existing_records(&self) -> Vec<Arc<Record>> {
+        let now = self.now();
+        let domains = lock(&self.domains);
+        let records = domains.by_domid.values().map(|entry| Arc::clone(&entry.record));
+        records.filter(|record| !record.is_gone(now)).collect()
     }
 
-    /// What the hypervisor says of a domain.
     pub(super) fn facts(&self, record: &Record) -> DomainFacts {
         facts::domain(record, self.now(), &self.settings)
     }
 
-    /// Memory that nobody has, in KiB.
     pub(super) fn free_kib(&self) -> u64 {
-        self.settle();
-        self.free_of(&lock(&self.state))
+        self.apply_due();
+        self.free_kib_beside(&lock(&self.domains))
     }
 
-    fn free_of(&self, state: &State) -> u64 {
+    fn free_kib_beside(&self, domains: &Domains) -> u64 {
         let now = self.now();
-        let excess = state
-            .domains
+        let excess = domains
+            .by_domid
             .values()
-            .fold(0, |sum: u64, slot| sum.saturating_add(slot.record.excess_kib(now)));
-        let used = state.used_kib.saturating_add(excess).saturating_add(SimSettings::XEN_KIB);
+            .fold(0, |sum: u64, entry| sum.saturating_add(entry.record.excess_kib(now)));
+        let used = domains.used_kib.saturating_add(excess).saturating_add(SimSettings::XEN_KIB);
         self.settings.memory_kib().saturating_sub(used)
     }
 
-    /// Sets memory aside for a domain that is being built.
-    pub(super) fn reserve(self: &Arc<Self>, needed_kib: u64) -> Result<Reservation, Error> {
-        self.settle();
-        let mut state = lock(&self.state);
-        let free_kib = self.free_of(&state);
+    /// Counts memory as used, for a domain that is being built or grows.
+    pub(super) fn take_memory(&self, needed_kib: u64) -> Result<(), Error> {
+        self.apply_due();
+        let mut domains = lock(&self.domains);
+        let free_kib = self.free_kib_beside(&domains);
         if needed_kib > free_kib {
             return Err(Error::NoMemory { needed_kib, free_kib });
         }
-        state.used_kib += needed_kib;
-        Ok(Reservation::new(Arc::clone(self), needed_kib))
-    }
-
-    /// Gives back memory that was set aside.
-    pub(super) fn give_back(&self, kib: u64) {
-        let mut state = lock(&self.state);
-        state.used_kib = state.used_kib.saturating_sub(kib);
-    }
-
-    /// The host's record.
-    pub(super) fn numbers(&self) -> HostRecord {
-        lock(&self.numbers).clone()
-    }
-
-    /// Changes the host's record, on disk and in memory. Blocks.
-    pub(super) fn renumber(
-        &self,
-        change: impl FnOnce(&HostRecord) -> Result<HostRecord, Error>,
-    ) -> Result<(), Error> {
-        let mut numbers = lock(&self.numbers);
-        let next = change(&numbers)?;
-        self.store.write_host(&next).map_err(unwritten)?;
-        *numbers = next;
+        domains.used_kib += needed_kib;
         Ok(())
     }
 
-    /// The number of a domain that is being built. It will not be used again, whatever becomes of
-    /// the domain.
-    pub(super) fn take_domid(&self) -> Result<DomId, Error> {
-        let mut numbers = lock(&self.numbers);
-        let domid = numbers.next_domid;
-        if domid >= FIRST_RESERVED_DOMID {
-            let message = format!(
-                "No domain number is left: all up to {} have been used",
-                FIRST_RESERVED_DOMID - 1
-            );
-            return Err(Error::Unsupported(message));
-        }
-        let next = HostRecord { next_domid: domid + 1, ..numbers.clone() };
-        self.store.write_host(&next).map_err(unwritten)?;
-        *numbers = next;
+    /// Undoes [`take_memory`](Self::take_memory).
+    pub(super) fn free_memory(&self, kib: u64) {
+        let mut domains = lock(&self.domains);
+        domains.used_kib = domains.used_kib.saturating_sub(kib);
+    }
+
+    pub(super) fn host_record(&self) -> HostRecord {
+        lock(&self.own_record).clone()
+    }
+
+    /// Changes the host's record, on disk and in memory. Blocks.
+    pub(super) fn change_host_record(
+        &self,
+        change: impl FnOnce(&HostRecord) -> Result<HostRecord, Error>,
+    ) -> Result<(), Error> {
+        let mut record = lock(&self.own_record);
+        let next = change(&record)?;
+        self.state_dir.write_host_record(&next).map_err(not_written)?;
+        *record = next;
+        Ok(())
+    }
+
+    /// The domid of a domain that is being built. It is not used again, even if the build fails.
+    /// Blocks.
+    pub(super) fn allocate_domid(&self) -> Result<DomId, Error> {
+        let mut domid = 0;
+        self.change_host_record(|record| {
+            domid = record.next_domid;
+            if domid >= FIRST_RESERVED_DOMID {
+                let last = FIRST_RESERVED_DOMID - 1;
+                return Err(Error::Unsupported(format!(
+                    "No domain number is left: all up to {last} have been used"
+                )));
+            }
+            Ok(HostRecord { next_domid: domid + 1, ..record.clone() })
+        })?;
         Ok(DomId(domid))
     }
 
-    /// Adds a domain whose memory has been set aside.
-    pub(super) fn add(
-        self: &Arc<Self>,
-        mut record: Record,
-        memory: Reservation,
-    ) -> Result<Built, Error> {
-        // Two domains that are built at once must not be given the same port.
-        let turn =
-            devices::screen(&record.config).map(|screen| (screen.clone(), lock(&self.displays)));
-        if let Some((screen, _)) = &turn {
-            let others = self.records();
+    /// Adds a domain, whose memory has been [taken](Self::take_memory). Blocks.
+    pub(super) fn add(&self, mut record: Record) -> Result<DomainFacts, Error> {
+        let screen = devices::screen(&record.config).cloned();
+        // Two domains that are built at the same time must not get the same port.
+        let _vnc_ports = screen.as_ref().map(|_| lock(&self.vnc_ports));
+        if let Some(screen) = &screen {
+            let others = self.existing_records();
             let others = others.iter().filter(|other| other.dying.is_none());
             let in_use: Vec<u16> = others.filter_map(|other| other.vnc_port).collect();
             record.vnc_port = devices::vnc_port(screen, &in_use);
             if record.vnc_port.is_none() {
-                devices::port_is_taken(screen, &mut record.links);
+                devices::set_port_in_use(screen, &mut record.links);
             }
         }
-        self.store.write(&record).map_err(unwritten)?;
-        let (domid, kib) = (record.domid, record.memory_kib);
-        let built = Built::new(Arc::clone(self), self.facts(&record));
-        memory.hand_over();
-        lock(&self.state).add(record, self.now());
-        self.tell(&format!("d{domid}: domain created, {kib} KiB"));
-        Ok(built)
+        self.state_dir.write_record(&record).map_err(not_written)?;
+        let facts = self.facts(&record);
+        let message = format!("d{}: domain created, {} KiB", record.domid, record.memory_kib);
+        lock(&self.domains).add(record, self.now());
+        self.log(&message);
+        Ok(facts)
     }
 
     /// Changes a domain's record, on disk and in memory. Blocks.
@@ -256,161 +241,158 @@ impl Host {
         apply: impl FnOnce(&mut Record, SystemTime) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.change_even_dying(domid, |record, now| {
-            if record.dying.is_some() { Err(no_such(domid)) } else { apply(record, now) }
+            if record.dying.is_some() { Err(no_such_domain(domid)) } else { apply(record, now) }
         })
     }
 
-    /// The same, on a domain that may be being taken apart already.
+    /// As [`change`](Self::change), for a domain whose destruction may have begun.
     pub(super) fn change_even_dying<T>(
         &self,
         domid: DomId,
         apply: impl FnOnce(&mut Record, SystemTime) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let turn = lock(&self.state).domains.get(&domid).map(|slot| Arc::clone(&slot.turn));
-        let turn = turn.ok_or_else(|| no_such(domid))?;
-        let _mine = lock(&turn);
-        let old = self.known(domid)?;
+        let entry_lock =
+            lock(&self.domains).by_domid.get(&domid).map(|entry| Arc::clone(&entry.change_lock));
+        let entry_lock = entry_lock.ok_or_else(|| no_such_domain(domid))?;
+        let _changing = lock(&entry_lock);
+        let old = self.required_record(domid)?;
         let mut new = Record::clone(&old);
         let now = self.now();
         let outcome = apply(&mut new, now)?;
         if new != *old {
-            self.store.write(&new).map_err(unwritten)?;
-            if lock(&self.state).replace(new, now) {
+            self.state_dir.write_record(&new).map_err(not_written)?;
+            if lock(&self.domains).replace(new, now) {
                 self.wake.notify_one();
             }
         }
         Ok(outcome)
     }
 
-    /// Takes a domain out of memory and disk, whatever its state.
-    pub(super) fn forget(&self, domid: DomId) {
-        let removed = lock(&self.state).remove(domid);
+    /// Removes a domain from memory and disk, whatever its state. Blocks.
+    pub(super) fn remove(&self, domid: DomId) {
+        let removed = lock(&self.domains).remove(domid);
         if removed {
-            self.remove_file(domid);
+            self.remove_record(domid);
         }
     }
 
-    /// Does in memory what has become due, and tells whoever listens. Says when the next thing is
-    /// due.
-    pub(super) fn settle(&self) -> Option<SystemTime> {
+    /// Applies the events that are due in memory, and reports the domains. Returns when the next
+    /// event is due.
+    pub(super) fn apply_due(&self) -> Option<SystemTime> {
         let now = self.now();
-        let mut happened = Vec::new();
+        let mut changed = Vec::new();
         let next = {
-            let mut state = lock(&self.state);
-            while let Some((_, domid)) = state.due.first().copied().filter(|(when, _)| *when <= now)
+            let mut domains = lock(&self.domains);
+            while let Some((when, domid)) =
+                domains.due.first().copied().filter(|(at, _)| *at <= now)
             {
-                state.due.pop_first();
-                happened.push(domid);
-                state.unswept.push(domid);
-                if state.domains.get(&domid).is_some_and(|slot| slot.record.is_gone(now)) {
-                    state.remove(domid);
+                domains.due.remove(&(when, domid));
+                domains.unrecorded.push(domid);
+                changed.push(domid);
+                if domains.by_domid.get(&domid).is_some_and(|entry| entry.record.is_gone(now)) {
+                    domains.remove(domid);
                 }
             }
-            state.due.first().map(|(when, _)| *when)
+            domains.due.first().map(|(when, _)| *when)
         };
-        for domid in happened {
-            self.announce(domid);
+        for domid in changed {
+            self.changes.send(domid);
         }
         next
     }
 
-    /// Whether there is something to [`sweep`](Self::sweep).
-    pub(super) fn is_unswept(&self) -> bool {
-        !lock(&self.state).unswept.is_empty()
+    /// Whether there are events for [`record_events`](Self::record_events).
+    pub(super) fn has_unrecorded(&self) -> bool {
+        !lock(&self.domains).unrecorded.is_empty()
     }
 
-    /// Does on disk what has happened by itself. Blocks. Nothing depends on its being done soon: a
-    /// file that says that its domain was to be gone by now is as good as none.
-    pub(super) fn sweep(&self) {
-        if self.store.is_closed() {
+    /// Applies events on disk that [`apply_due`](Self::apply_due) has applied in memory. Blocks. It
+    /// is not urgent: the record of a domain whose destruction has ended counts as removed.
+    pub(super) fn record_events(&self) {
+        if self.state_dir.is_closed() {
             return;
         }
-        let unswept = std::mem::take(&mut lock(&self.state).unswept);
-        for domid in unswept {
-            let Some(record) = self.record(domid) else {
-                self.remove_file(domid);
-                continue;
-            };
-            if record.untold_crash(self.now()) {
-                let told = self.change_even_dying(domid, |record, now| {
-                    let untold = record.untold_crash(now);
-                    record.crash_told = true;
-                    Ok(untold)
-                });
-                match told {
-                    Ok(true) => self.tell_crash(domid),
-                    Ok(false) => {}
-                    Err(error) => tracing::warn!(%domid, %error, "A crash could not be recorded"),
-                }
+        let unrecorded = mem::take(&mut lock(&self.domains).unrecorded);
+        for domid in unrecorded {
+            match self.record(domid) {
+                None => self.remove_record(domid),
+                Some(record) if record.has_unlogged_crash(self.now()) => self.record_crash(domid),
+                Some(_) => {}
             }
         }
     }
 
-    fn remove_file(&self, domid: DomId) {
-        if let Err(error) = self.store.remove(domid) {
-            tracing::warn!(%domid, %error, "The record of a domain that is gone could not be removed");
+    fn record_crash(&self, domid: DomId) {
+        let changed = self.change_even_dying(domid, |record, now| {
+            let is_unlogged = record.has_unlogged_crash(now);
+            record.crash_logged = true;
+            Ok(is_unlogged)
+        });
+        match changed {
+            Ok(true) => self.log_crash(domid),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%domid, %error, "A crash could not be recorded"),
         }
     }
 
-    /// Adds lines to the message buffer. Blocks.
-    pub(super) fn tell(&self, lines: &str) {
-        if let Err(error) = self.dmesg.add(&self.store, lines) {
+    fn remove_record(&self, domid: DomId) {
+        if let Err(error) = self.state_dir.remove_record(domid) {
+            tracing::warn!(%domid, %error, "The record of a destroyed domain could not be removed");
+        }
+    }
+
+    /// Adds lines to Xen's message buffer. Blocks.
+    fn log(&self, lines: &str) {
+        if let Err(error) = self.dmesg.add(&self.state_dir, lines) {
             tracing::warn!(%error, "Xen's messages could not be recorded");
         }
     }
 
-    /// What Xen says of a crash. Blocks.
-    pub(super) fn tell_crash(&self, domid: DomId) {
-        self.tell(&format!(
-            "Domain {domid} (vcpu#0) crashed on cpu#{}:",
-            domid.0 % self.settings.cpus.max(1)
-        ));
+    /// Adds a crash to Xen's message buffer. Blocks.
+    pub(super) fn log_crash(&self, domid: DomId) {
+        let cpu = domid.0 % self.settings.cpus.max(1);
+        self.log(&format!("Domain {domid} (vcpu#0) crashed on cpu#{cpu}:"));
     }
 
-    /// The message buffer.
-    pub(super) fn messages(&self) -> Vec<u8> {
+    pub(super) fn dmesg(&self) -> Vec<u8> {
         self.dmesg.text()
     }
 
-    /// Empties it. Blocks.
-    pub(super) fn clear_messages(&self) -> Result<(), Error> {
-        self.dmesg.clear(&self.store).map_err(unwritten)
+    /// Empties Xen's message buffer. Blocks.
+    pub(super) fn clear_dmesg(&self) -> Result<(), Error> {
+        self.dmesg.clear(&self.state_dir).map_err(not_written)
     }
 
-    /// Notes that keys were pressed; they show nothing of a machine that is not there. Blocks.
-    pub(super) fn press(&self, keys: &str) -> Result<(), Error> {
+    /// Adds the keys to Xen's message buffer, without the output of a real Xen. Blocks.
+    pub(super) fn press_keys(&self, keys: &str) -> Result<(), Error> {
         keys.chars()
-            .try_for_each(|key| self.dmesg.add(&self.store, &format!("'{key}' pressed")))
-            .map_err(unwritten)
-    }
-
-    /// Lets another daemon have the host.
-    pub(super) fn close(&self) {
-        self.store.close();
-    }
-
-    /// Tells whoever listens to look at a domain.
-    fn announce(&self, domid: DomId) {
-        if let Some(listener) = lock(&self.listener).as_ref() {
-            // Nobody listens any more: then nobody misses it.
-            let _ = listener.send(DomainChanged(domid));
-        }
-    }
-
-    /// A new listener, in place of the last one.
-    pub(super) fn listen(&self) -> mpsc::UnboundedReceiver<DomainChanged> {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        *lock(&self.listener) = Some(sender);
-        receiver
+            .try_for_each(|key| self.dmesg.add(&self.state_dir, &format!("'{key}' pressed")))
+            .map_err(not_written)
     }
 }
 
-/// There is no such domain.
-pub(super) fn no_such(domid: DomId) -> Error {
+/// The host's record for this run of the machine. Domains of an earlier run are removed.
+fn open_own_record(
+    state_dir: &StateDir,
+    boot: String,
+    settings: &SimSettings,
+) -> io::Result<HostRecord> {
+    let mut known = state_dir.host_record()?;
+    if known.as_ref().is_some_and(|record| record.boot != boot) {
+        state_dir.clear()?;
+        known = None;
+    }
+    let next_domid = known.as_ref().map_or(1, |record| record.next_domid);
+    let next_domid = next_domid.max(state_dir.highest_domid()?.saturating_add(1)).max(1);
+    let first = SimPool { name: PoolFacts::FIRST.to_owned(), cpus: CpuSet::first(settings.cpus) };
+    let pools = known.map(|record| record.pools).filter(|pools| !pools.is_empty());
+    Ok(HostRecord { boot, next_domid, pools: pools.unwrap_or_else(|| vec![first]) })
+}
+
+fn no_such_domain(domid: DomId) -> Error {
     Error::NoSuchDomain(domid.to_string())
 }
 
-/// What the host is made of could not be written.
-fn unwritten(source: io::Error) -> Error {
+fn not_written(source: io::Error) -> Error {
     Error::backend("The simulated host could not record the change", source)
 }

@@ -1,62 +1,67 @@
-//! Devices that come and go while the guest runs.
+//! Devices that are attached and detached while the guest runs.
 
-use super::devices::{self, Fate};
-use super::{Sim, create};
+use super::create;
+use super::devices;
+use super::handle::Sim;
 use crate::core::error::Error;
 use crate::core::model::{Device, DomId};
 use std::sync::Arc;
+use tokio::time;
 
 impl Sim {
-    /// Plugs a device in and waits for its hotplug script. What does not get connected is taken
-    /// away again.
+    /// Plugs a device in and waits for its hotplug script. If that fails, the device is unplugged.
     pub(super) async fn attach(&self, domid: DomId, device: &Device) -> Result<(), Error> {
-        create::check_backends(&self.host, [device])?;
-        let link = devices::link(device, self.host.now(), &self.host.settings);
-        let (added, new) = (link.clone(), device.clone());
+        create::check_backends(self.host(), [device])?;
+        let link = devices::link(device, self.host().now(), &self.host().settings);
+        let new_link = link.clone();
+        let new_device = device.clone();
         self.change(domid, move |record, _| {
-            record.links.push(added);
-            Arc::make_mut(&mut record.config).devices.push(new);
+            record.links.push(new_link);
+            Arc::make_mut(&mut record.config).devices.push(new_device);
             Ok(())
         })
         .await?;
-        let (_, gone) = self.host.watched(domid)?;
-        let remaining = link.remaining(self.host.now(), self.host.settings.device_patience);
-        let outcome = tokio::select! {
+        let (_, destroyed) = self.host().record_and_token(domid)?;
+        let remaining = link.remaining(self.host().now(), self.host().settings.hotplug_timeout);
+        let result = tokio::select! {
             biased;
-            () = gone.cancelled() => return Err(Error::Gone(domid.to_string())),
-            () = tokio::time::sleep(remaining) => link.outcome(),
+            () = destroyed.cancelled() => return Err(Error::Gone(domid.to_string())),
+            () = time::sleep(remaining) => link.result(),
         };
-        if outcome.is_err() {
+        if result.is_err() {
             self.unplug(domid, device).await?;
         }
-        outcome
+        result
     }
 
-    /// Unplugs a device. A guest that is deaf does not let go of it, unless it is not asked.
+    /// Unplugs a device. A deaf guest does not release it, unless `force` is set.
     pub(super) async fn detach(
         &self,
         domid: DomId,
         device: &Device,
         force: bool,
     ) -> Result<(), Error> {
-        let (record, gone) = self.host.watched(domid)?;
-        let settings = &self.host.settings;
-        let stuck = record.life.nature.deaf && !force;
-        let takes = if stuck { settings.device_patience } else { settings.other_connect };
+        let (record, destroyed) = self.host().record_and_token(domid)?;
+        let settings = &self.host().settings;
+        let is_kept = record.guest.behaviour.deaf && !force;
+        let delay = if is_kept { settings.hotplug_timeout } else { settings.other_connect };
         tokio::select! {
             biased;
-            () = gone.cancelled() => return Err(Error::Gone(domid.to_string())),
-            () = tokio::time::sleep(takes) => {}
+            () = destroyed.cancelled() => return Err(Error::Gone(domid.to_string())),
+            () = time::sleep(delay) => {}
         }
-        if stuck {
-            let (device, class) = (device.id().unwrap_or_default(), device.class().to_owned());
-            return Err(Error::DeviceBusy { device, class });
+        if is_kept {
+            return Err(Error::DeviceBusy {
+                device: device.id().unwrap_or_default(),
+                class: device.class().to_owned(),
+            });
         }
         self.unplug(domid, device).await
     }
 
     async fn unplug(&self, domid: DomId, device: &Device) -> Result<(), Error> {
-        let (class, id) = (device.class().to_owned(), device.id());
+        let class = device.class().to_owned();
+        let id = device.id();
         self.change(domid, move |record, _| {
             record.links.retain(|link| link.class != class || Some(link.number) != id);
             let devices = &mut Arc::make_mut(&mut record.config).devices;
@@ -66,19 +71,16 @@ impl Sim {
         .await
     }
 
-    /// Changes what is behind a device.
+    /// Replaces a device by one of the same class and number.
     pub(super) async fn configure(&self, domid: DomId, device: &Device) -> Result<(), Error> {
-        let link = devices::link(device, self.host.now(), &self.host.settings);
-        if link.fate != Fate::Connects {
-            link.outcome()?;
-        }
+        let link = devices::link(device, self.host().now(), &self.host().settings);
+        link.result()?;
         let device = device.clone();
         self.change(domid, move |record, _| {
-            let same =
-                |other: &Device| other.class() == device.class() && other.id() == device.id();
-            if let Some(old) =
-                Arc::make_mut(&mut record.config).devices.iter_mut().find(|old| same(old))
-            {
+            let is_replaced =
+                |old: &Device| old.class() == device.class() && old.id() == device.id();
+            let config = Arc::make_mut(&mut record.config);
+            if let Some(old) = config.devices.iter_mut().find(|old| is_replaced(old)) {
                 *old = device.clone();
             }
             for old in &mut record.links {

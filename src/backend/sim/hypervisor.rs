@@ -1,8 +1,13 @@
-//! The port.
+//! The port [`Hypervisor`].
 
-use super::host::no_such;
-use super::record::{Record, needed_kib};
-use super::{Sim, create, devices, dump, facts, sched};
+use super::core_dump;
+use super::create::Reservation;
+use super::facts;
+use super::handle::Sim;
+use super::host_info::host_info;
+use super::record::Record;
+use super::sched;
+use crate::core::backend::check_affinity;
 use crate::core::error::Error;
 use crate::core::model::{
     CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, GuestKind, HostFigures,
@@ -14,36 +19,35 @@ use async_trait::async_trait;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 use tokio::sync::mpsc;
 
 #[async_trait]
 impl Hypervisor for Sim {
     async fn info(&self) -> Result<HostInfo, Error> {
-        Ok(facts::host_info(&self.host.settings))
+        Ok(host_info(&self.host().settings))
     }
 
     async fn figures(&self) -> Result<HostFigures, Error> {
-        Ok(HostFigures { free_memory: self.host.free_kib() / 1024, free_cpus: self.free_cpus() })
+        Ok(HostFigures { free_memory: self.host().free_kib() / 1024, free_cpus: self.free_cpus() })
     }
 
     async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
-        let (now, settings) = (self.host.now(), &self.host.settings);
-        let there = |record: &Arc<Record>| !record.is_gone(now);
-        let records = self.host.records().into_iter().filter(there);
-        Ok(records.map(|record| facts::domain(&record, now, settings)).collect())
+        let now = self.host().now();
+        let records = self.host().existing_records();
+        let facts = |record: &Arc<Record>| facts::domain(record, now, &self.host().settings);
+        Ok(records.iter().map(facts).collect())
     }
 
     async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error> {
-        Ok(self.host.record(domid).map(|record| self.host.facts(&record)))
+        Ok(self.host().record(domid).map(|record| self.host().facts(&record)))
     }
 
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
-        Ok(DomainConfig::clone(&self.host.known(domid)?.config))
+        Ok(DomainConfig::clone(&self.host().required_record(domid)?.config))
     }
 
     async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
-        // What is stored must be readable after a restart, or the domain would be lost with it.
+        // A record with an invalid configuration could not be read after a restart.
         config.check()?;
         let config = Arc::new(config.clone());
         self.change(domid, move |record, _| {
@@ -58,77 +62,37 @@ impl Hypervisor for Sim {
         config: &DomainConfig,
         _transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
-        create::check(&self.host, config)?;
-        let memory = self.host.reserve(needed_kib(config))?;
-        if devices::is_slow(config) {
-            tokio::time::sleep(self.host.settings.slow_create).await;
-        }
-        let mut config = config.clone();
-        let uuid = *config.uuid.get_or_insert_with(|| self.host.entropy.uuid());
-        config.number_devices();
-        let host = Arc::clone(&self.host);
-        let built = self
-            .blocking(move || {
-                let domid = host.take_domid()?;
-                host.add(Record::new(domid, uuid, config, host.now(), &host.settings), memory)
-            })
-            .await?;
-        Ok(built.claim())
+        self.build(config).await
     }
 
     async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error> {
-        let (record, gone) = self.host.watched(domid)?;
-        for link in &record.links {
-            let remaining = link.remaining(self.host.now(), self.host.settings.device_patience);
-            tokio::select! {
-                biased;
-                () = gone.cancelled() => return Err(Error::Gone(domid.to_string())),
-                () = tokio::time::sleep(remaining) => link.outcome()?,
-            }
-        }
-        Ok(())
+        self.wait_for_links(domid).await
     }
 
     async fn pause(&self, domid: DomId) -> Result<(), Error> {
-        self.set_paused(domid, true, "pause").await
+        refuse_domain0(domid, "pause")?;
+        self.set_paused(domid, true).await
     }
 
     async fn unpause(&self, domid: DomId) -> Result<(), Error> {
-        self.set_paused(domid, false, "unpause").await
+        refuse_domain0(domid, "unpause")?;
+        self.set_paused(domid, false).await
     }
 
     async fn destroy(&self, domid: DomId, _transfer: Arc<Transfer>) -> Result<(), Error> {
-        guest_only(domid, "destroy")?;
-        let (host, takes) = (Arc::clone(&self.host), self.host.settings.destroy);
-        let gone_at = self
-            .blocking(move || {
-                host.change_even_dying(domid, |record, now| {
-                    if record.dying.is_none() {
-                        record.bring_up(now, &host.settings);
-                        record.dying = Some((now, now.checked_add(takes).unwrap_or(now)));
-                    }
-                    Ok(record.dying.map_or(now, |(_, gone)| gone))
-                })
-            })
-            .await?;
-        tokio::time::sleep(gone_at.duration_since(self.host.now()).unwrap_or_default()).await;
-        let host = Arc::clone(&self.host);
-        self.blocking(move || {
-            host.forget(domid);
-            Ok(())
-        })
-        .await
+        refuse_domain0(domid, "destroy")?;
+        self.destroy_guest(domid).await
     }
 
     async fn shutdown(&self, domid: DomId, reason: ShutdownReason) -> Result<(), Error> {
         if domid == DomId::ZERO {
             return Err(Error::Dom0Shutdown);
         }
-        self.affect_guest(domid, move |record, _| {
+        self.change_guest(domid, move |record, _| {
             if reason == ShutdownReason::Crash {
                 record.stop(reason);
             } else {
-                record.life.ask(reason);
+                record.guest.request_shutdown(reason);
             }
         })
         .await
@@ -150,41 +114,43 @@ impl Hypervisor for Sim {
     }
 
     async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error> {
-        let record = self.host.known(domid)?;
+        let record = self.host().required_record(domid)?;
         let pool = self.pool_cpus(&record.config.pool_name);
-        Ok(facts::vcpus(&record, self.host.now(), &self.host.settings, &pool))
+        Ok(facts::vcpus(&record, self.host().now(), &self.host().settings, &pool))
     }
 
     async fn devices(&self, domid: DomId) -> Result<Vec<DeviceFacts>, Error> {
-        Ok(facts::devices(&*self.host.known(domid)?, self.host.now(), &self.host.settings))
+        let record = self.host().required_record(domid)?;
+        Ok(facts::devices(&record, self.host().now(), &self.host().settings))
     }
 
     async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {
-        Ok(self.host.known(domid)?.sched)
+        Ok(self.host().required_record(domid)?.sched)
     }
 
     async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error> {
-        let host = Arc::clone(&self.host);
-        self.change(domid, move |record, now| {
-            let vcpus = u32::try_from(record.affinity.len()).unwrap_or(u32::MAX);
-            sched::check(host.settings.scheduler, params, vcpus)?;
-            if record.sched != params {
-                record.bring_up(now, &host.settings);
-                record.sched = params;
-            }
-            Ok(())
+        self.blocking(move |host| {
+            host.change(domid, |record, now| {
+                let vcpus = u32::try_from(record.affinity.len()).unwrap_or(u32::MAX);
+                sched::check(host.settings.scheduler, params, vcpus)?;
+                if record.sched != params {
+                    record.advance(now, &host.settings);
+                    record.sched = params;
+                }
+                Ok(())
+            })
         })
         .await
     }
 
     async fn set_memory_target(&self, domid: DomId, mib: u64) -> Result<(), Error> {
         let target = mib.saturating_mul(1024);
-        // What it gains is set aside before it is promised, and counted as its own from then on.
-        let gained = target.saturating_sub(self.host.known(domid)?.memory_kib);
-        let reserved = self.host.reserve(gained)?;
+        // Memory that the domain gains is taken until the record with the new target counts it.
+        let gained = target.saturating_sub(self.host().required_record(domid)?.memory_kib);
+        let reserved = Reservation::new(self.host(), gained)?;
         let changed = self
             .change(domid, move |record, now| {
-                record.balloon = Some((record.memory_now(now), now));
+                record.balloon = Some((record.memory_at(now), now));
                 record.memory_kib = target;
                 Ok(())
             })
@@ -194,27 +160,30 @@ impl Hypervisor for Sim {
     }
 
     async fn set_max_memory(&self, domid: DomId, _mib: u64) -> Result<(), Error> {
-        // What a domain may have costs this host nothing.
-        self.host.known(domid).map(drop)
+        // A maximum reserves no memory.
+        self.host().required_record(domid).map(drop)
     }
 
     async fn set_online_vcpus(&self, domid: DomId, mask: u128) -> Result<(), Error> {
-        let host = Arc::clone(&self.host);
-        self.change(domid, move |record, now| {
-            record.bring_up(now, &host.settings);
-            record.vcpu_avail = mask;
-            Ok(())
+        self.blocking(move |host| {
+            host.change(domid, |record, now| {
+                record.advance(now, &host.settings);
+                record.vcpu_avail = mask;
+                Ok(())
+            })
         })
         .await
     }
 
     async fn set_affinity(&self, domid: DomId, affinity: &[CpuSet]) -> Result<(), Error> {
-        create::check_affinity(affinity, self.host.settings.cpus)?;
-        let (host, affinity) = (Arc::clone(&self.host), affinity.to_vec());
-        self.change(domid, move |record, now| {
-            record.bring_up(now, &host.settings);
-            record.affinity = affinity;
-            Ok(())
+        check_affinity(affinity, self.host().settings.cpus)?;
+        let affinity = affinity.to_vec();
+        self.blocking(move |host| {
+            host.change(domid, |record, now| {
+                record.advance(now, &host.settings);
+                record.affinity = affinity;
+                Ok(())
+            })
         })
         .await
     }
@@ -224,12 +193,11 @@ impl Hypervisor for Sim {
             b'c' => ShutdownReason::Crash,
             b'b' => ShutdownReason::Reboot,
             b'o' => ShutdownReason::Poweroff,
-            _ => return self.host.known(domid).map(drop),
+            _ => return self.host().required_record(domid).map(drop),
         };
-        guest_only(domid, "stop")?;
-        self.affect_guest(domid, move |record, now| {
-            // Whoever is paused, has not booted yet or is deaf does not hear its keyboard.
-            if record.life.hears_keys(now) {
+        refuse_domain0(domid, "stop")?;
+        self.change_guest(domid, move |record, now| {
+            if record.guest.handles_sysrq(now) {
                 record.stop(reason);
             }
         })
@@ -249,8 +217,8 @@ impl Hypervisor for Sim {
     }
 
     async fn send_trigger(&self, domid: DomId, trigger: Trigger, vcpu: u32) -> Result<(), Error> {
-        guest_only(domid, "interrupt")?;
-        let record = self.host.known(domid)?;
+        refuse_domain0(domid, "interrupt")?;
+        let record = self.host().required_record(domid)?;
         if usize::try_from(vcpu).map_or(true, |vcpu| vcpu >= record.affinity.len()) {
             return Err(Invalid::new(format!("vcpu: {vcpu} is not there")).into());
         }
@@ -258,8 +226,8 @@ impl Hypervisor for Sim {
             let reason = format!("The trigger {} is for fully virtualised guests", trigger.name());
             return Err(Error::Unsupported(reason));
         }
-        self.affect_guest(domid, move |record, _| match trigger {
-            Trigger::Power => record.life.ask(ShutdownReason::Poweroff),
+        self.change_guest(domid, move |record, _| match trigger {
+            Trigger::Power => record.guest.request_shutdown(ShutdownReason::Poweroff),
             Trigger::Reset => record.stop(ShutdownReason::Reboot),
             Trigger::Nmi | Trigger::Init | Trigger::Sleep | Trigger::S3Resume => {}
         })
@@ -273,12 +241,12 @@ impl Hypervisor for Sim {
         live: bool,
         transfer: Arc<Transfer>,
     ) -> Result<(), Error> {
-        guest_only(domid, "save")?;
+        refuse_domain0(domid, "save")?;
         self.save_to(domid, to, live, transfer).await
     }
 
     async fn unsuspend(&self, domid: DomId) -> Result<(), Error> {
-        self.go_on(domid).await
+        self.resume(domid).await
     }
 
     async fn restore(
@@ -296,32 +264,31 @@ impl Hypervisor for Sim {
         file: &Path,
         transfer: Arc<Transfer>,
     ) -> Result<(), Error> {
-        guest_only(domid, "dump")?;
-        let bytes = self.host.known(domid)?.memory_kib.saturating_mul(1024);
+        refuse_domain0(domid, "dump")?;
+        let bytes = self.host().required_record(domid)?.memory_kib.saturating_mul(1024);
         let file = file.to_owned();
         transfer.expect(bytes);
-        self.blocking(move || dump::write(&file, bytes)).await?;
+        self.blocking(move |_| core_dump::write(&file, bytes)).await?;
         transfer.advance(bytes);
         Ok(())
     }
 
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
-        let record = self.host.known(domid)?;
-        Ok(facts::console(&record, self.host.now()).into_bytes())
+        let record = self.host().required_record(domid)?;
+        Ok(facts::console(&record, self.host().now()).into_bytes())
     }
 
     async fn dmesg(&self) -> Result<Vec<u8>, Error> {
-        Ok(self.host.messages())
+        Ok(self.host().dmesg())
     }
 
     async fn clear_dmesg(&self) -> Result<(), Error> {
-        let host = Arc::clone(&self.host);
-        self.blocking(move || host.clear_messages()).await
+        self.blocking(|host| host.clear_dmesg()).await
     }
 
     async fn debug_keys(&self, keys: &str) -> Result<(), Error> {
-        let (host, keys) = (Arc::clone(&self.host), keys.to_owned());
-        self.blocking(move || host.press(&keys)).await
+        let keys = keys.to_owned();
+        self.blocking(move |host| host.press_keys(&keys)).await
     }
 
     async fn power_host(&self, _reboot: bool) -> Result<(), Error> {
@@ -329,64 +296,18 @@ impl Hypervisor for Sim {
     }
 
     fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged> {
-        self.host.listen()
+        self.host().changes.subscribe()
     }
 }
 
 impl Sim {
-    /// What somebody must know to see a guest's VNC screen; `None` if nothing.
+    /// The password of a guest's VNC screen. `None` if it has none.
     pub fn vnc_password(&self, domid: DomId) -> Result<Option<Password>, Error> {
-        Ok(facts::vnc_password(&*self.host.known(domid)?, &self.host.settings))
-    }
-
-    /// Does something to a guest that has not stopped yet. If it crashes of it, Xen's message
-    /// buffer hears of that.
-    async fn affect_guest(
-        &self,
-        domid: DomId,
-        affect: impl FnOnce(&mut Record, SystemTime) + Send + 'static,
-    ) -> Result<(), Error> {
-        let host = Arc::clone(&self.host);
-        self.blocking(move || {
-            let crashed = host.change(domid, |record, now| {
-                if record.life.stopped(now).is_some() {
-                    return Ok(false);
-                }
-                record.bring_up(now, &host.settings);
-                affect(record, now);
-                Ok(record.crash_told)
-            })?;
-            if crashed {
-                host.tell_crash(domid);
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    async fn set_paused(
-        &self,
-        domid: DomId,
-        paused: bool,
-        verb: &'static str,
-    ) -> Result<(), Error> {
-        guest_only(domid, verb)?;
-        // Most calls that change nothing need not wait for a thread.
-        if self.host.record(domid).ok_or_else(|| no_such(domid))?.life.paused == paused {
-            return Ok(());
-        }
-        let host = Arc::clone(&self.host);
-        self.change(domid, move |record, now| {
-            if record.life.paused != paused {
-                record.bring_up(now, &host.settings);
-                record.life.paused = paused;
-            }
-            Ok(())
-        })
-        .await
+        let record = self.host().required_record(domid)?;
+        Ok(facts::vnc_password(&record, &self.host().settings))
     }
 }
 
-fn guest_only(domid: DomId, verb: &'static str) -> Result<(), Error> {
+fn refuse_domain0(domid: DomId, verb: &'static str) -> Result<(), Error> {
     if domid == DomId::ZERO { Err(Error::Privileged(verb)) } else { Ok(()) }
 }

@@ -1,5 +1,4 @@
-//! The host's scheduler: which parameters a domain has, which are possible, and how much CPU they
-//! leave it.
+//! Parameters of schedulers: their defaults, their ranges, and the CPU that they allow a domain.
 
 use super::guest::{ONE_CPU, Ppm};
 use crate::core::error::Error;
@@ -7,19 +6,20 @@ use crate::core::model::{DomId, DomainConfig, Invalid, Rtds, SchedParams, Schedu
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// The lengths of a period that the real-time schedulers can keep.
+/// The range of a period of the real-time schedulers.
 const PERIODS: RangeInclusive<Duration> = Duration::from_micros(10)..=Duration::from_secs(10);
 
-/// The shortest time on a CPU that is worth a switch.
-const SHORTEST: Duration = Duration::from_micros(5);
+/// The shortest slice or budget of the real-time schedulers.
+const MIN_SLICE: Duration = Duration::from_micros(5);
 
-/// What a domain has when it is built.
+/// The parameters of a new domain.
 pub(super) fn initial(scheduler: Scheduler, domid: DomId, config: &DomainConfig) -> SchedParams {
-    let (weight, cap) = (config.cpu_weight, config.cpu_cap);
+    let weight = config.cpu_weight;
+    let cap = config.cpu_cap;
     match scheduler {
         Scheduler::Credit => SchedParams::Credit { weight, cap },
         Scheduler::Credit2 => SchedParams::Credit2 { weight, cap },
-        Scheduler::Sedf => SchedParams::Sedf(config.sedf.unwrap_or_else(|| sedf(domid))),
+        Scheduler::Sedf => SchedParams::Sedf(config.sedf.unwrap_or_else(|| initial_sedf(domid))),
         Scheduler::Rtds => SchedParams::Rtds(Rtds {
             period: Duration::from_millis(10),
             budget: Duration::from_millis(4),
@@ -27,7 +27,7 @@ pub(super) fn initial(scheduler: Scheduler, domid: DomId, config: &DomainConfig)
     }
 }
 
-fn sedf(domid: DomId) -> SedfParams {
+fn initial_sedf(domid: DomId) -> SedfParams {
     let (period, slice) = if domid == DomId::ZERO { (20, 15) } else { (100, 0) };
     SedfParams {
         period: Duration::from_millis(period),
@@ -38,7 +38,8 @@ fn sedf(domid: DomId) -> SedfParams {
     }
 }
 
-/// Checks parameters that somebody wants to set on a domain with `vcpus` VCPUs.
+/// Refuses parameters of another scheduler than the host's, and those that are out of range for a
+/// domain with `vcpus` VCPUs.
 pub(super) fn check(host: Scheduler, params: SchedParams, vcpus: u32) -> Result<(), Error> {
     if params.scheduler() != host {
         let asked = params.scheduler();
@@ -90,15 +91,15 @@ fn check_reservation(period: Duration, slice: Duration, what: &str) -> Result<()
             PERIODS.end()
         )));
     }
-    if slice < SHORTEST || slice > period {
+    if slice < MIN_SLICE || slice > period {
         return Err(Invalid::new(format!(
-            "{what}: {slice:?} is out of range, {SHORTEST:?} to the period, {period:?}"
+            "{what}: {slice:?} is out of range, {MIN_SLICE:?} to the period, {period:?}"
         )));
     }
     Ok(())
 }
 
-/// The most CPU that a domain with `online` VCPUs gets under its parameters, however much it wants.
+/// The most CPU that the parameters allow a domain with `online` VCPUs.
 pub(super) fn limit(params: SchedParams, online: u32) -> Ppm {
     let all = u64::from(online) * ONE_CPU;
     match params {
@@ -106,15 +107,15 @@ pub(super) fn limit(params: SchedParams, online: u32) -> Ppm {
             all.min(u64::from(cap) * ONE_CPU / 100)
         }
         SchedParams::Sedf(p) if !p.extratime && !p.slice.is_zero() => {
-            part(p.slice, p.period, online)
+            reserved(p.slice, p.period, online)
         }
-        SchedParams::Rtds(p) => part(p.budget, p.period, online),
+        SchedParams::Rtds(p) => reserved(p.budget, p.period, online),
         SchedParams::Credit { .. } | SchedParams::Credit2 { .. } | SchedParams::Sedf(_) => all,
     }
 }
 
 /// `slice` of every `period` on each VCPU.
-fn part(slice: Duration, period: Duration, online: u32) -> Ppm {
+fn reserved(slice: Duration, period: Duration, online: u32) -> Ppm {
     let of_one = slice.as_nanos().saturating_mul(u128::from(ONE_CPU)) / period.as_nanos().max(1);
     u64::try_from(of_one).unwrap_or(ONE_CPU).min(ONE_CPU) * u64::from(online)
 }
@@ -125,12 +126,17 @@ mod tests {
     use crate::core::model::DomName;
 
     fn sedf_of(period: u64, slice: u64, extratime: bool, weight: u32) -> SchedParams {
-        let (period, slice) = (Duration::from_micros(period), Duration::from_micros(slice));
-        SchedParams::Sedf(SedfParams { period, slice, latency: Duration::ZERO, extratime, weight })
+        SchedParams::Sedf(SedfParams {
+            period: Duration::from_micros(period),
+            slice: Duration::from_micros(slice),
+            latency: Duration::ZERO,
+            extratime,
+            weight,
+        })
     }
 
     #[test]
-    fn every_scheduler_accepts_what_it_gives_a_new_domain() {
+    fn the_parameters_of_a_new_domain_are_valid() {
         let config = DomainConfig::new(DomName::new("a").unwrap(), 64);
         for scheduler in [Scheduler::Credit, Scheduler::Credit2, Scheduler::Sedf, Scheduler::Rtds] {
             for domid in [DomId::ZERO, DomId(1)] {
@@ -142,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_impossible_is_refused_by_name() {
+    fn invalid_parameters_are_refused_by_name() {
         let refusal = |host, params| check(host, params, 2).unwrap_err().to_string();
         let credit = |weight, cap| SchedParams::Credit { weight, cap };
         assert_eq!(
@@ -164,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_bound_the_cpu_a_domain_gets() {
+    fn parameters_limit_the_cpu_of_a_domain() {
         assert_eq!(limit(SchedParams::Credit { weight: 256, cap: 0 }, 2), 2 * ONE_CPU);
         assert_eq!(limit(SchedParams::Credit2 { weight: 256, cap: 50 }, 2), ONE_CPU / 2);
         assert_eq!(limit(SchedParams::Credit { weight: 256, cap: 150 }, 1), ONE_CPU);

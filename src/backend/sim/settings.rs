@@ -1,47 +1,47 @@
-//! What a simulated host is like.
+//! Settings of a simulated host.
 
 use crate::core::model::{Invalid, MAX_CPUS, MAX_VCPUS, Password, Scheduler};
 use std::time::Duration;
 
-/// What a simulated host is like.
+/// Settings of a simulated host.
 ///
-/// Domain-0's figures count when the host is up for the first time since the machine was booted;
-/// afterwards Domain-0 keeps what it has. A guest keeps the pace (`boot`, `react`) that it was
-/// built with.
+/// The settings of Domain-0 count when the host is first opened after the machine was booted;
+/// afterwards Domain-0 keeps what it has. A guest keeps the `boot` and `react` that it was built
+/// with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimSettings {
-    /// Physical CPUs.
+    /// The number of physical CPUs.
     pub cpus: u32,
-    /// Memory of the host in MiB.
+    /// The memory of the host in MiB.
     pub memory_mib: u64,
-    /// The scheduler.
+    /// The scheduler of all pools.
     pub scheduler: Scheduler,
-    /// Memory of Domain-0 in MiB.
+    /// The memory of Domain-0 in MiB.
     pub dom0_memory_mib: u64,
-    /// VCPUs of Domain-0.
+    /// The number of VCPUs of Domain-0.
     pub dom0_vcpus: u32,
-    /// How long a guest takes to boot.
+    /// The time that a guest takes to boot.
     pub boot: Duration,
-    /// How long a guest that has booted takes to obey a shutdown request.
+    /// The time that a guest which has booted takes to shut down.
     pub react: Duration,
-    /// How long a block device takes to be connected, or to fail.
+    /// The time that a block device takes to connect, or to fail.
     pub block_connect: Duration,
-    /// How long a network interface takes.
+    /// The time that a network interface takes to connect.
     pub vif_connect: Duration,
-    /// How long any other device takes.
+    /// The time that any other device takes to connect.
     pub other_connect: Duration,
-    /// How long an HVM guest's device model takes to start.
+    /// The time that an HVM guest's device model takes to start.
     pub device_model: Duration,
-    /// How long a device is waited for whose hotplug script is not heard of. xend waited 100 s.
-    pub device_patience: Duration,
-    /// How long building a domain takes that has a slow disk.
+    /// The limit on a hotplug script, after which its device fails. xend waited 100 s.
+    pub hotplug_timeout: Duration,
+    /// The time that it takes to build a domain with a slow disk.
     pub slow_create: Duration,
-    /// How long taking a domain apart takes.
+    /// The time that it takes to destroy a domain.
     pub destroy: Duration,
-    /// Password of VNC screens that name none.
+    /// The password of VNC screens that have none of their own.
     pub vnc_password: Option<Password>,
-    /// What tells one run of the machine from the next: a restart of the daemon finds its domains
-    /// again as long as it stays the same. `None` asks the kernel.
+    /// The id of this run of the machine: as long as it stays the same, domains outlive the daemon.
+    /// `None` is the kernel's boot id.
     pub boot_id: Option<String>,
 }
 
@@ -59,7 +59,7 @@ impl Default for SimSettings {
             vif_connect: Duration::from_millis(150),
             other_connect: Duration::from_millis(20),
             device_model: Duration::from_millis(200),
-            device_patience: Duration::from_secs(10),
+            hotplug_timeout: Duration::from_secs(10),
             slow_create: Duration::from_secs(2),
             destroy: Duration::from_millis(20),
             vnc_password: None,
@@ -69,18 +69,18 @@ impl Default for SimSettings {
 }
 
 impl SimSettings {
-    /// What Xen keeps for itself, in KiB.
+    /// The memory of Xen itself, in KiB.
     pub(super) const XEN_KIB: u64 = 64 * 1024;
 
-    /// The most memory that a host can have here, in MiB: 16 TiB, which is Xen's own limit.
+    /// The most memory that a host can have, in MiB: 16 TiB, which is Xen's own limit.
     const MAX_MEMORY_MIB: u64 = 16 << 20;
 
-    /// Memory of the host in KiB.
+    /// The memory of the host in KiB.
     pub(super) fn memory_kib(&self) -> u64 {
         self.memory_mib.saturating_mul(1024)
     }
 
-    /// Whether there can be such a host.
+    /// Refuses settings that are out of range.
     pub(super) fn check(&self) -> Result<(), Invalid> {
         let range = |what: &str, value: u64, low: u64, high: u64| {
             let fits = (low..=high).contains(&value);

@@ -1,9 +1,13 @@
-//! What the unit tests share.
+//! Shared by the unit tests.
 
+use super::record::Record;
+use super::settings::SimSettings;
 use crate::core::model::{
-    Block, BlockClass, BlockKind, BlockMode, Device, DomName, DomainConfig, GuestKind, Image, Uuid,
-    Vif, VirtualDevice,
+    Block, BlockClass, BlockKind, BlockMode, Device, DomId, DomName, DomainConfig, GuestKind,
+    Image, Uuid, Vif, VirtualDevice,
 };
+use crate::shape;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A PV guest without devices.
 pub(super) fn config(name: &str, memory: u64) -> DomainConfig {
@@ -44,7 +48,21 @@ pub(super) fn vif() -> Device {
     Device::Vif(Vif::default())
 }
 
-/// A configuration as a record gives it back, which is with what was left open spelt out.
+/// A configuration as it is read back from a record, which has explicit defaults.
 pub(super) fn as_stored(config: &DomainConfig) -> DomainConfig {
-    crate::shape::read_stored(&crate::shape::stored_config(config)).unwrap()
+    shape::read_stored(&shape::stored_config(config)).unwrap()
+}
+
+/// A moment after the start of a test.
+pub(super) fn at(millis: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_795_170_000) + Duration::from_millis(millis)
+}
+
+/// The record of domain 3, which is built and unpaused at the start of the test.
+pub(super) fn running(name: &str, change: impl FnOnce(&mut DomainConfig)) -> Record {
+    let mut config = config(name, 64);
+    change(&mut config);
+    let mut record = Record::new(DomId(3), Uuid::nil(), config, at(0), &SimSettings::default());
+    record.guest.paused = false;
+    record
 }

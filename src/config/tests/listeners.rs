@@ -1,43 +1,53 @@
-//! Which listeners are served, and which are left out.
+//! Listeners that are served, and those that are not.
 
 use super::*;
 
 #[test]
-fn a_broken_entry_leaves_its_listener_out() {
-    for (text, message) in [
+fn a_wrong_entry_turns_its_listener_off() {
+    const IP: &str = "'eth0' is not an IP address, localhost or ''";
+    for (text, position, problem, listener) in [
         (
             "(xend-port 99999)",
-            "FILE:1:12: xend-port: '99999' is not a port (1 to 65535): HTTP over TCP is left out",
+            "1:12",
+            "xend-port: '99999' is not a port (1 to 65535)".to_owned(),
+            "HTTP over TCP",
         ),
-        ("(xend-port)", "FILE:1:1: xend-port: needs a value: HTTP over TCP is left out"),
-        (
-            "(xend-address eth0)",
-            "FILE:1:15: xend-address: 'eth0' is not an IP address, localhost or '': HTTP over TCP is left out",
-        ),
+        ("(xend-port)", "1:1", "xend-port: needs a value".to_owned(), "HTTP over TCP"),
+        ("(xend-address eth0)", "1:15", format!("xend-address: {IP}"), "HTTP over TCP"),
         (
             "(xend-unix-path s)",
-            "FILE:1:17: xend-unix-path: 's' is not an absolute path: HTTP on the unix socket is left out",
+            "1:17",
+            "xend-unix-path: 's' is not an absolute path".to_owned(),
+            "HTTP on the unix socket",
         ),
         (
             "(xend-unix-xmlrpc-server maybe)",
-            "FILE:1:26: xend-unix-xmlrpc-server: 'maybe' is not yes or no: XML-RPC on the unix socket is left out",
+            "1:26",
+            "xend-unix-xmlrpc-server: 'maybe' is not yes or no".to_owned(),
+            "XML-RPC on the unix socket",
         ),
         (
             "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-port x)",
-            "FILE:1:59: xend-tcp-xmlrpc-server-port: 'x' is not a port (1 to 65535): XML-RPC over TCP is left out",
+            "1:59",
+            "xend-tcp-xmlrpc-server-port: 'x' is not a port (1 to 65535)".to_owned(),
+            "XML-RPC over TCP",
         ),
         (
             "(xen-api-server unix)",
-            "FILE:1:17: xen-api-server: needs a list of listeners, like ((unix)): the Xen-API is left out",
+            "1:17",
+            "xen-api-server: needs a list of listeners, like ((unix))".to_owned(),
+            "the Xen-API",
         ),
         (
             "(xend-relocation-server yes) (xend-relocation-address eth0)",
-            "FILE:1:55: xend-relocation-address: 'eth0' is not an IP address, localhost or '': the relocation server is \
-             left out",
+            "1:55",
+            format!("xend-relocation-address: {IP}"),
+            "the relocation server",
         ),
     ] {
-        let (broken, findings) = load(text, &RunOptions::default()).unwrap();
-        assert_eq!(findings, [message], "{text}");
+        let message = format!("FILE:{position}: {problem}: {listener} is not served");
+        let (broken, messages) = load(text, &RunOptions::default()).unwrap();
+        assert_eq!(messages, [message], "{text}");
         let whole = config("");
         let served = |config: &Config| {
             let switches =
@@ -48,49 +58,46 @@ fn a_broken_entry_leaves_its_listener_out() {
         assert_eq!(served(&broken), served(&whole) - usize::from(!extra), "{text}");
         assert_eq!(broken.relocation, Switch::Off);
     }
-    // What the command line says counts.
+    // The command line replaces a listener with a wrong entry.
     let options = RunOptions { http: Some(on("127.0.0.1:1")), ..RunOptions::default() };
-    let (config, findings) = load("(xend-port 99999)", &options).unwrap();
+    let (config, messages) = load("(xend-port 99999)", &options).unwrap();
     assert_eq!(config.http, on("127.0.0.1:1"));
     assert_eq!(
-        findings,
-        [
-            "FILE:1:12: xend-port: '99999' is not a port (1 to 65535): the command line counts for HTTP over TCP"
-        ]
+        messages,
+        ["FILE:1:12: xend-port: '99999' is not a port (1 to 65535): \
+          the command line decides about HTTP over TCP"]
     );
 }
 
 #[test]
-fn the_xen_api_is_served_where_the_file_says() {
+fn the_xen_api_has_the_listeners_of_the_file() {
     let xen_api = |text: &str| config(text).xen_api;
-    let text = "(xen-api-server ((localhost:9363 password '^localhost$ ^10\\.' /k /c) (127.0.0.1:9364 none) (9365 password) (UNIX none)))";
+    let text = "(xen-api-server ((localhost:9363 password '^localhost$ ^10\\.' /k /c)
+                                 (127.0.0.1:9364 none) (9365 password) (UNIX none)))";
     let listeners = xen_api(text);
-    let places: Vec<_> = listeners.iter().map(|one| (one.place.clone(), one.auth)).collect();
-    let tcp = |address: &str| Place::Tcp(address.parse().unwrap());
+    let addresses: Vec<_> = listeners.iter().map(|one| (one.address.clone(), one.auth)).collect();
+    let tcp = |address: &str| ListenAddress::Tcp(address.parse().unwrap());
     assert_eq!(
-        places[..3],
+        addresses[..3],
         [
             (tcp("127.0.0.1:9363"), Auth::Password),
             (tcp("127.0.0.1:9364"), Auth::None),
             (tcp("0.0.0.0:9365"), Auth::Password)
         ]
     );
-    assert!(matches!(&places[3], (Place::Unix(_), Auth::None)));
+    assert!(matches!(&addresses[3], (ListenAddress::Unix(_), Auth::None)));
     assert_eq!(listeners[0].hosts, "^localhost$ ^10\\.");
     assert_eq!(listeners[0].tls, Some(TlsFiles { key: "/k".into(), cert: "/c".into() }));
-    // xend's documentation, and not its code: who says nothing wants a password.
+    // As in xend's documentation, and unlike in its code, passwords are the default.
     if cfg!(feature = "pam") {
         assert_eq!(xen_api("(xen-api-server ((127.0.0.1:9363)))")[0].auth, Auth::Pam);
     } else {
-        let (config, findings) =
+        let (config, messages) =
             load("(xen-api-server ((127.0.0.1:9363) (unix)))", &RunOptions::default()).unwrap();
         assert_eq!((config.xen_api.len(), config.xen_api[0].auth), (1, Auth::Pam));
-        assert!(
-            findings[0].starts_with(
-                "FILE:1:18: the Xen-API on 127.0.0.1:9363 is left out: this xend was built without PAM"
-            ),
-            "{findings:?}"
-        );
+        let start = "FILE:1:18: the Xen-API on 127.0.0.1:9363 is not served: \
+                     this xend was built without PAM";
+        assert!(messages[0].starts_with(start), "{messages:?}");
     }
     assert_eq!(xen_api("(xen-api-server ())"), []);
     let relative =
@@ -107,48 +114,47 @@ fn the_xen_api_is_served_where_the_file_says() {
         ),
         ("(9363 unix)", "'unix' is not one of none, pam, password"),
         ("(9363 none)", "(xend-access-without-password yes)"),
-        ("(here none)", "'here' is not unix, PORT or ADDRESS:PORT: here is left out"),
+        ("(here none)", "'here' is not unix, PORT or ADDRESS:PORT: here is not served"),
         ("(9363 password '' /k)", "a key needs a certificate"),
         ("(unix none '' /k /c)", "a unix socket is not encrypted"),
-        ("(9363 password '' /k /c more)", "takes a place, a method"),
+        ("(9363 password '' /k /c more)", "takes an address, a method"),
     ] {
         let text = format!("(xen-api-server ((127.0.0.1:1 none) {entry} (unix)))");
-        let (config, findings) = load(&text, &RunOptions::default()).unwrap();
-        assert!(
-            findings.len() == 1 && findings[0].starts_with("FILE:1:") && findings[0].contains(why),
-            "{findings:?}"
-        );
-        assert!(findings[0].contains("left out"), "{findings:?}");
+        let (config, messages) = load(&text, &RunOptions::default()).unwrap();
+        let [message] = messages.as_slice() else { panic!("{text}: {messages:?}") };
+        assert!(message.starts_with("FILE:1:") && message.contains(why), "{message}");
+        assert!(message.contains("is not served"), "{message}");
         assert_eq!(config.xen_api.len(), 2, "{text}");
     }
-    // An instance with a socket of its own is none that takes xend's place.
+    // A second daemon, with a socket of its own, does not take xend's.
     let own = RunOptions { unix: Some(Switch::On("/run/own".into())), ..RunOptions::default() };
     let (config, _) = load("", &own).unwrap();
     assert_eq!((config.xen_api, config.xmlrpc), (vec![], vec![]));
 }
 
 #[test]
-fn nobody_is_let_in_from_everywhere_by_mistake() {
+fn listeners_without_passwords_are_local_unless_configured_otherwise() {
     for text in [
         "(xen-api-server ((9363 none)))",
         "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-address '')",
     ] {
-        let (closed, findings) = load(text, &RunOptions::default()).unwrap();
-        assert!(findings[0].contains("without a password"), "{findings:?}");
+        let (closed, messages) = load(text, &RunOptions::default()).unwrap();
+        assert!(messages[0].contains("without a password"), "{messages:?}");
         assert!(!closed.xmlrpc.iter().chain(&closed.xen_api).any(RpcListener::is_open));
         let meant = config(&format!("{text} (xend-access-without-password yes)"));
         assert!(meant.xmlrpc.iter().chain(&meant.xen_api).any(RpcListener::is_open));
     }
     let text = "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-ssl-key-file /k)";
-    let (half, findings) = load(text, &RunOptions::default()).unwrap();
+    let (half, messages) = load(text, &RunOptions::default()).unwrap();
     assert!(
-        findings[0].contains("belong together")
-            && findings[0].contains("127.0.0.1:8006 is left out"),
-        "{findings:?}"
+        messages[0].contains("belong together")
+            && messages[0].contains("127.0.0.1:8006 is not served"),
+        "{messages:?}"
     );
-    assert!(!half.xmlrpc.iter().any(|one| matches!(one.place, Place::Tcp(_))), "not in the clear");
+    let is_tcp = |listener: &&RpcListener| matches!(listener.address, ListenAddress::Tcp(_));
+    assert_eq!(half.xmlrpc.iter().filter(is_tcp).count(), 0, "not unencrypted");
     let encrypted = config(&format!("{text} (xend-tcp-xmlrpc-server-ssl-cert-file /c)"));
-    let tcp = encrypted.xmlrpc.iter().find(|one| matches!(one.place, Place::Tcp(_))).unwrap();
-    assert_eq!(tcp.place, Place::Tcp("127.0.0.1:8006".parse().unwrap()));
+    let tcp = encrypted.xmlrpc.iter().find(is_tcp).unwrap();
+    assert_eq!(tcp.address, ListenAddress::Tcp("127.0.0.1:8006".parse().unwrap()));
     assert!(tcp.tls.is_some());
 }

@@ -40,7 +40,7 @@ impl Core {
             || other.and_then(|other| snapshot.by_uuid(&other)).map(|view| ("UUID", view));
         match by_domid.or_else(by_uuid) {
             None => Ok(()),
-            Some((what, view)) => Err(Error::NameMeansDomain {
+            Some((what, view)) => Err(Error::NameIsIdentifier {
                 name: name.to_string(),
                 what,
                 owner: view.name().to_string(),

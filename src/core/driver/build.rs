@@ -185,7 +185,7 @@ impl Driver {
         if self.state == State::Suspended {
             return Err(self.bad_state("define"));
         }
-        config.keep_unsaid(self.definition.as_ref().unwrap_or(&self.config));
+        config.inherit_missing(self.definition.as_ref().unwrap_or(&self.config));
         self.store_definition(config).await?;
         self.refresh().await
     }

@@ -25,7 +25,8 @@ use crate::core::lifecycle::{State, Transition};
 use crate::core::model::{DomId, DomainConfig, Uuid};
 use crate::core::op::{Arrival, Outcome};
 use crate::core::ports::{
-    ArrivalNote, Built, Destination, Handover, Incoming, Note, Outgoing, Parcel, Verdict,
+    ArrivalRecord, Built, Destination, Handover, IncomingMigration, MigratedDomain, Note,
+    OutgoingMigration, Verdict,
 };
 use crate::core::snapshot::DomainView;
 use crate::core::transfer::Transfer;
@@ -47,15 +48,15 @@ impl Driver {
     /// Sends the domain to another host.
     pub(super) async fn migrate(&mut self, to: Destination, live: bool) -> Result<Outcome, Error> {
         let domid = self.check_running("migrate")?;
-        let parcel = Parcel {
+        let migrated = MigratedDomain {
             id: self.core.entropy.uuid(),
             config: self.config.clone(),
             definition: self.definition.clone(),
         };
-        let opened = self.core.courier.open(&to, &parcel);
+        let opened = self.core.transport.open(&to, &migrated);
         let mut link = self.core.limited("Reaching the other host", opened).await?;
         self.store_note(Note::Saving).await?;
-        let handover = Handover { id: parcel.id, to };
+        let handover = Handover { id: migrated.id, to };
         if let Err(error) = self.send(domid, live, &mut *link, &handover).await {
             self.resume_after_failed_save(domid).await;
             return Err(error);
@@ -81,7 +82,7 @@ impl Driver {
         &mut self,
         domid: DomId,
         live: bool,
-        link: &mut dyn Outgoing,
+        link: &mut dyn OutgoingMigration,
         handover: &Handover,
     ) -> Result<(), Error> {
         let stream = link.stream()?;
@@ -120,7 +121,7 @@ impl Driver {
     /// Asks the destination who has the domain. The outer error says that there was no answer.
     pub(super) async fn ask_destination(&mut self) -> Result<Result<(), Error>, Error> {
         let Some(handover) = self.in_doubt.clone() else { return Ok(Ok(())) };
-        let asked = self.core.courier.verdict(&handover);
+        let asked = self.core.transport.verdict(&handover);
         let verdict = self.core.limited("Asking the other host", asked).await?;
         Ok(self.apply_verdict(verdict).await)
     }
@@ -160,17 +161,17 @@ impl Driver {
 
     /// Receives a domain under a name that is reserved already.
     pub(in crate::core) async fn receive(&mut self, arrival: Arrival) -> Result<Outcome, Error> {
-        let Arrival { parcel, link } = arrival;
+        let Arrival { migrated, link } = arrival;
         let mut link = link.take().ok_or(Error::Stopping)?;
-        let id = parcel.id;
-        let new_definition = parcel.definition.filter(|_| self.definition.is_none());
+        let id = migrated.id;
+        let new_definition = migrated.definition.filter(|_| self.definition.is_none());
         let note =
-            ArrivalNote { domain: self.uuid, taken: false, defined: new_definition.is_some() };
+            ArrivalRecord { domain: self.uuid, taken: false, defined: new_definition.is_some() };
         if let Err(error) = self.begin_arrival(id, note).await {
             self.left_host();
             return Err(error);
         }
-        let taken = self.build_and_take(id, &parcel.config, new_definition, &mut *link).await;
+        let taken = self.build_and_take(id, &migrated.config, new_definition, &mut *link).await;
         if taken.is_err() {
             self.reject_arrival(id, note).await;
         }
@@ -186,7 +187,7 @@ impl Driver {
         self.receive(arrival).await
     }
 
-    async fn begin_arrival(&self, id: Uuid, note: ArrivalNote) -> Result<(), Error> {
+    async fn begin_arrival(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
         self.store_arrival(id, Some(note)).await?;
         self.core.arrivals.begin(id).await
     }
@@ -197,7 +198,7 @@ impl Driver {
         id: Uuid,
         config: &DomainConfig,
         new_definition: Option<Arc<DomainConfig>>,
-        link: &mut dyn Incoming,
+        link: &mut dyn IncomingMigration,
     ) -> Result<Outcome, Error> {
         self.core.limited("Answering the other host", link.ready()).await?;
         let mut config = config.clone();
@@ -211,7 +212,7 @@ impl Driver {
             self.core.limited("Storing the definition", stored).await?;
         }
         let note =
-            ArrivalNote { domain: self.uuid, taken: true, defined: new_definition.is_some() };
+            ArrivalRecord { domain: self.uuid, taken: true, defined: new_definition.is_some() };
         self.core.arrivals.take(id, note).await?;
         // The domain is ours: no failure from here on takes it away again.
         if new_definition.is_some() {
@@ -233,7 +234,7 @@ impl Driver {
     async fn build_from_link(
         &mut self,
         config: Arc<DomainConfig>,
-        link: &mut dyn Incoming,
+        link: &mut dyn IncomingMigration,
     ) -> Result<Arc<DomainView>, Error> {
         let transfer = Arc::new(Transfer::default());
         let received = || transfer.progress("").done;
@@ -253,7 +254,7 @@ impl Driver {
     }
 
     /// Removes a domain that was arriving and could not be taken.
-    async fn reject_arrival(&mut self, id: Uuid, note: ArrivalNote) {
+    async fn reject_arrival(&mut self, id: Uuid, note: ArrivalRecord) {
         self.core.arrivals.settle(id).await;
         if self.domid.is_some() {
             if let Err(error) = self.destroy().await {
@@ -271,7 +272,7 @@ impl Driver {
         }
     }
 
-    async fn forget_arrival(&self, id: Uuid, note: ArrivalNote) -> Result<(), Error> {
+    async fn forget_arrival(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
         if note.defined {
             let removed = self.core.store.remove(note.domain);
             self.core.limited("Deleting the definition", removed).await?;
@@ -279,7 +280,7 @@ impl Driver {
         self.store_arrival(id, None).await
     }
 
-    async fn store_arrival(&self, id: Uuid, note: Option<ArrivalNote>) -> Result<(), Error> {
+    async fn store_arrival(&self, id: Uuid, note: Option<ArrivalRecord>) -> Result<(), Error> {
         self.core.limited("Making a note", self.core.store.note_arrival(id, note)).await
     }
 }

@@ -4,7 +4,7 @@ use super::state::Driver;
 use crate::core::error::Error;
 use crate::core::lifecycle::{AfterStop, action_on_stop};
 use crate::core::mailbox::mailbox;
-use crate::core::model::{DomId, DomName, DomainConfig, OnEvent, ShutdownReason};
+use crate::core::model::{ActionOnShutdown, DomId, DomName, DomainConfig, ShutdownReason};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error, info};
@@ -80,9 +80,9 @@ impl Driver {
             config.name = kept_name.clone();
             config.uuid = Some(kept_uuid);
             // Nothing more is to happen to it.
-            config.on_poweroff = OnEvent::Preserve;
-            config.on_reboot = OnEvent::Preserve;
-            config.on_crash = OnEvent::Preserve;
+            config.on_poweroff = ActionOnShutdown::Preserve;
+            config.on_reboot = ActionOnShutdown::Preserve;
+            config.on_crash = ActionOnShutdown::Preserve;
             hypervisor.store_config(domid, &config).await?;
             let facts = hypervisor.domain(domid).await?;
             facts.map(|facts| (config, facts)).ok_or_else(|| Error::Gone(kept_name.to_string()))

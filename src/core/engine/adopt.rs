@@ -42,7 +42,7 @@ impl Core {
         &self,
         definitions: &mut HashMap<Uuid, Definition>,
     ) -> Result<(), Error> {
-        for (id, note) in self.store.arrivals().await? {
+        for (id, note) in self.store.arrivals(self.clock.now()).await? {
             if note.taken {
                 continue;
             }

@@ -3,7 +3,7 @@
 use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
-use crate::core::model::{CpuSet, Item, Pool, PoolChange, PoolFacts, PoolSetting, Thing};
+use crate::core::model::{CpuSet, Item, ObjectKind, Pool, PoolChange, PoolFacts, PoolSetting};
 use crate::core::op::PoolOp;
 use std::sync::Arc;
 use tracing::warn;
@@ -84,7 +84,7 @@ impl Core {
         match op {
             PoolOp::Define { uuid, pool, notes } => {
                 pools.check_new_name(name)?;
-                inventory.put(Item { uuid, thing: Thing::Pool(pool), notes }).await
+                inventory.put(Item { uuid, thing: ObjectKind::Pool(pool), notes }).await
             }
             PoolOp::Set(setting) => inventory.put(changed_pool(&pools, name, setting)?).await,
             PoolOp::Delete => {
@@ -161,5 +161,5 @@ fn changed_pool(pools: &Pools, name: &str, setting: PoolSetting) -> Result<Item,
     if pool.name != old.name || pool.scheduler != old.scheduler || pool.cpus != old.cpus {
         pools.check_not_active(name)?;
     }
-    Ok(Item { thing: Thing::Pool(pool), ..Item::clone(item) })
+    Ok(Item { thing: ObjectKind::Pool(pool), ..Item::clone(item) })
 }

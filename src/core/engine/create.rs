@@ -95,19 +95,19 @@ impl Core {
 
     /// Receives a domain from another host.
     pub(super) async fn receive(self: &Arc<Self>, mut arrival: Arrival) -> Result<Outcome, Error> {
-        let mut config = DomainConfig::clone(&arrival.parcel.config);
+        let mut config = DomainConfig::clone(&arrival.migrated.config);
         let uuid = config.uuid.ok_or_else(|| Invalid::new("uuid: missing"))?;
         config.check()?;
-        let mut definition = arrival.parcel.definition.as_deref().cloned();
+        let mut definition = arrival.migrated.definition.as_deref().cloned();
         self.renew_device_uuids(uuid, std::iter::once(&mut config).chain(&mut definition));
         let config = Arc::new(config);
-        arrival.parcel.config = config.clone();
-        arrival.parcel.definition = definition.map(Arc::new);
+        arrival.migrated.config = config.clone();
+        arrival.migrated.definition = definition.map(Arc::new);
         if let Some(view) = self.halted_domain(&config) {
             return self.request(&view, DomainOp::Arrive(arrival)).await;
         }
         self.check_new_name(uuid, &config.name)?;
-        if let Some(definition) = &arrival.parcel.definition {
+        if let Some(definition) = &arrival.migrated.definition {
             self.check_new_name(uuid, &definition.name)?;
         }
         self.start_driver("receive", uuid, config.name.clone(), |mut driver| async move {

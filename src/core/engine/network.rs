@@ -3,7 +3,7 @@
 use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::model::{
-    InterfaceChange, Invalid, Item, Network, NetworkChange, Notes, Thing, Uuid, Vlan,
+    InterfaceChange, Invalid, Item, Network, NetworkChange, Notes, ObjectKind, Uuid, Vlan,
 };
 use crate::core::op::NetworkOp;
 use tracing::warn;
@@ -40,7 +40,7 @@ impl Core {
         if !interfaces.iter().any(|interface| interface.name == *bridge) {
             self.hypervisor.change_network(NetworkChange::MakeBridge(bridge.clone())).await?;
         }
-        inventory.put(Item { uuid, thing: Thing::Network(network), notes }).await
+        inventory.put(Item { uuid, thing: ObjectKind::Network(network), notes }).await
     }
 
     /// Destroys a network that no domain and no interface uses.
@@ -69,7 +69,7 @@ impl Core {
     async fn create_vlan(&self, uuid: Uuid, vlan: Vlan) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
         self.make_vlan(&vlan).await?;
-        let item = Item { uuid, thing: Thing::Vlan(vlan), notes: Notes::default() };
+        let item = Item { uuid, thing: ObjectKind::Vlan(vlan), notes: Notes::default() };
         inventory.put(item).await
     }
 

@@ -8,7 +8,7 @@ use crate::core::model::{
     Scheduler, SedfParams, VcpuFacts,
 };
 use crate::core::op::{Outcome, Query};
-use crate::core::ports::{Extent, StorageFacts};
+use crate::core::ports::{DiskUsage, StorageFacts};
 use crate::core::sedf;
 use crate::core::snapshot::DomainView;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ impl Core {
     }
 
     /// The sizes of files and disks; `None` for each that does not exist.
-    async fn extents(&self, paths: &[PathBuf]) -> Vec<Option<Extent>> {
+    async fn extents(&self, paths: &[PathBuf]) -> Vec<Option<DiskUsage>> {
         let mut extents = Vec::with_capacity(paths.len());
         for path in paths {
             extents.push(self.store.extent(path).await);
@@ -116,7 +116,7 @@ impl Core {
         let view = self.snapshot().lookup(domain)?;
         let Some(domid) = view.domid() else {
             let mut devices = view.config.devices.clone();
-            devices.retain(|device| device.is_of(class));
+            devices.retain(|device| device.has_class(class));
             return Ok(Devices::Defined(devices));
         };
         let mut devices = self.hypervisor.devices(domid).await?;

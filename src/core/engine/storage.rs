@@ -3,7 +3,9 @@
 use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
-use crate::core::model::{Invalid, Item, NoteChange, Notes, Thing, Uuid, Vdi, VdiSetting};
+use crate::core::model::{
+    ClientDataChange, Invalid, Item, Notes, ObjectKind, Uuid, Vdi, VdiSetting,
+};
 use crate::core::snapshot::DomainView;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,7 +41,7 @@ impl Core {
             let path = self.store.image(uuid);
             vdi.location = [b"file:", path.as_os_str().as_encoded_bytes()].concat().into();
         }
-        if let Err(error) = inventory.put(Item { uuid, thing: Thing::Vdi(vdi), notes }).await {
+        if let Err(error) = inventory.put(Item { uuid, thing: ObjectKind::Vdi(vdi), notes }).await {
             if own {
                 let _ = self.store.drop_image(uuid).await;
             }
@@ -83,7 +85,7 @@ impl Core {
             VdiSetting::Sharable(on) => vdi.sharable = on,
             VdiSetting::ReadOnly(on) => vdi.read_only = on,
         }
-        inventory.put(Item { thing: Thing::Vdi(vdi), ..Item::clone(item) }).await
+        inventory.put(Item { thing: ObjectKind::Vdi(vdi), ..Item::clone(item) }).await
     }
 
     /// Removes an image that no domain uses from the inventory, and its file if xend made it.
@@ -106,13 +108,13 @@ impl Core {
 
     /// Adds an attachment of the local storage.
     pub(super) async fn create_pbd(&self, uuid: Uuid, notes: Notes) -> Result<(), Error> {
-        self.inventory.write().await.put(Item { uuid, thing: Thing::Pbd, notes }).await
+        self.inventory.write().await.put(Item { uuid, thing: ObjectKind::Pbd, notes }).await
     }
 
     pub(super) async fn destroy_pbd(&self, uuid: Uuid) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
         let current = inventory.current();
-        let pbd = current.get(&uuid).filter(|item| item.thing == Thing::Pbd);
+        let pbd = current.get(&uuid).filter(|item| item.thing == ObjectKind::Pbd);
         pbd.ok_or_else(|| no_such("PBD", uuid))?;
         inventory.remove(uuid).await
     }
@@ -121,11 +123,11 @@ impl Core {
     pub(super) async fn change_notes(
         &self,
         object: Uuid,
-        change: &NoteChange,
+        change: &ClientDataChange,
     ) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
         let mut item = inventory.current().get(&object).map_or_else(
-            || Item { uuid: object, thing: Thing::Noted, notes: Notes::default() },
+            || Item { uuid: object, thing: ObjectKind::Noted, notes: Notes::default() },
             |item| Item::clone(item),
         );
         change.apply(&mut item.notes)?;

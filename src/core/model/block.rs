@@ -1,9 +1,13 @@
 //! Disks and CD-ROM drives.
 
-use super::{Backend, Invalid, Property, Text, Uuid, VirtualDevice};
+use super::backend::Backend;
+use super::ids::{Uuid, VirtualDevice};
+use super::invalid::Invalid;
+use super::property::Property;
+use super::text::Text;
 use std::str::FromStr;
 
-/// Which driver of Domain-0 serves a block device.
+/// The Domain-0 driver that serves a block device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockClass {
     /// blkback.
@@ -17,13 +21,12 @@ pub enum BlockClass {
 impl BlockClass {
     const ALL: [Self; 3] = [Self::Vbd, Self::Tap, Self::Tap2];
 
-    /// Whether a class of devices is one of these: to a guest they are all alike, whoever serves
-    /// them.
+    /// Whether `class` names one of the three. To a guest they are all alike.
     pub fn includes(class: &str) -> bool {
-        Self::ALL.into_iter().any(|one| one.name() == class)
+        Self::ALL.into_iter().any(|known| known.name() == class)
     }
 
-    /// xend's word for it.
+    /// The name that xend uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Vbd => "vbd",
@@ -33,17 +36,17 @@ impl BlockClass {
     }
 }
 
-/// What a block device looks like to the guest.
+/// The kind of drive that the guest sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockKind {
     /// A disk.
     Disk,
-    /// A CD-ROM drive, whose medium can be absent.
+    /// A CD-ROM drive; the medium can be absent.
     Cdrom,
 }
 
 impl BlockKind {
-    /// xend's word for it.
+    /// The name that xend uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Disk => "disk",
@@ -59,12 +62,12 @@ pub enum BlockMode {
     ReadOnly,
     /// `w`
     ReadWrite,
-    /// `w!`: even if somebody else uses the same disk.
+    /// `w!`: read-write, even if another domain uses the same disk.
     Shared,
 }
 
 impl BlockMode {
-    /// xend's word for it.
+    /// The name that xend uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ReadOnly => "r",
@@ -90,41 +93,37 @@ impl FromStr for BlockMode {
 /// A disk or CD-ROM drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// Which driver serves it.
     pub class: BlockClass,
-    /// What is behind it: `phy:/dev/vg0/root`, `file:/images/a.img`, `tap:qcow:/images/a.qcow`.
-    /// Empty for a CD-ROM drive without a medium.
+    /// The source of the data: `phy:/dev/vg0/root`, `file:/images/a.img`,
+    /// `tap:qcow:/images/a.qcow`. Empty for a CD-ROM drive without a medium.
     pub uname: Text,
     /// The name in the guest, `sda1`, without xend's prefixes and suffixes.
     pub dev: String,
-    /// The number that the name stands for.
+    /// The number that `dev` stands for.
     pub number: VirtualDevice,
-    /// Disk or CD-ROM.
     pub kind: BlockKind,
-    /// How the guest may use it.
     pub mode: BlockMode,
-    /// Whether the guest boots from it; if nobody said, the first one is it.
+    /// Whether the guest boots from this device; `None` if the configuration leaves it open, in
+    /// which case the first block device is the bootable one.
     pub bootable: Option<bool>,
-    /// Who serves it.
     pub backend: Option<Backend>,
-    /// The disk image that it was made of, if a client of the Xen-API said so.
+    /// The disk image behind the device, if a Xen-API client named one.
     pub vdi: Option<Uuid>,
-    /// The device's UUID.
     pub uuid: Option<Uuid>,
-    /// Keys that nobody knows.
+    /// Uninterpreted keys.
     pub rest: Vec<Property>,
 }
 
 impl Block {
-    /// What can follow `tap:` or `tap2:`: the formats that blktap knew.
+    /// The formats that can follow `tap:` or `tap2:`, as blktap knew them.
     const TAP_TYPES: [&'static str; 8] =
         ["aio", "sync", "ram", "vhd", "vmdk", "qcow", "qcow2", "tapdisk"];
 
-    /// The longest type.
+    /// The longest type, in bytes.
     const MAX_TYPE: usize = 32;
 
-    /// Checks what is behind a block device: `TYPE:PATH`. Any type will do: those that Xen does not
-    /// know itself are served by a hotplug script `block-TYPE`.
+    /// Checks a `uname`: `TYPE:PATH`. Any type is accepted: a hotplug script `block-TYPE` serves
+    /// the types that Xen itself does not know.
     pub fn check_uname(uname: &[u8], kind: BlockKind) -> Result<(), Invalid> {
         if uname.is_empty() && kind == BlockKind::Cdrom {
             return Ok(());
@@ -135,12 +134,13 @@ impl Block {
             ));
         };
         let kind = String::from_utf8_lossy(&uname[..colon]);
-        // It becomes the end of a file's name.
+        // The type becomes the end of the script's file name.
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-.+".contains(&b);
         if kind.is_empty() || kind.len() > Self::MAX_TYPE || !kind.bytes().all(allowed) {
             let shown: String = kind.chars().take(Self::MAX_TYPE).collect();
             return Err(Invalid::new(format!(
-                "Block device type {shown:?} is invalid, use phy, file, tap, or the TYPE of a script block-TYPE"
+                "Block device type {shown:?} is invalid, use phy, file, tap, or the TYPE of a script \
+                 block-TYPE"
             )));
         }
         if uname.len() == colon + 1 {
@@ -149,9 +149,8 @@ impl Block {
         Ok(())
     }
 
-    /// The types in front of `uname`, and what they are followed by: `phy` and a path, `tap`,
-    /// `qcow` and a path, or `nbd` and whatever its script takes. A drive without a medium has
-    /// neither.
+    /// Splits `uname` into its types and the rest: `phy` and a path; `tap`, `qcow` and a path;
+    /// `nbd` and the argument of its script. Both parts are empty for a drive without a medium.
     pub fn source(&self) -> (Vec<&str>, &[u8]) {
         let mut types = Vec::new();
         let mut rest = self.uname.as_slice();
@@ -168,7 +167,7 @@ impl Block {
         (types, rest)
     }
 
-    /// What follows the types in `uname`: mostly a path.
+    /// The part of `uname` after the types, usually a path.
     pub fn path(&self) -> &[u8] {
         self.source().1
     }
@@ -179,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unames() {
+    fn unames_have_a_type_and_a_path() {
         for good in ["phy:/dev/vg0/a", "file:/a", "tap:aio:/a", "tap2:qcow2:/a", "phy:hda1"] {
             Block::check_uname(good.as_bytes(), BlockKind::Disk).unwrap();
         }
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn any_type_can_have_a_script() {
+    fn any_type_is_accepted_for_hotplug_scripts() {
         let check = |uname: &str| Block::check_uname(uname.as_bytes(), BlockKind::Disk);
         for good in
             ["nbd:server:7000", "enbd:1", "gnbd:gfs/disk", "dmmd:md;/dev/md0", "my-type_2.x:y"]
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_can_hold_colons() {
+    fn paths_can_contain_colons() {
         for (uname, types, path) in [
             (
                 "phy:/dev/disk/by-path/ip-10.0.0.1:3260-lun-1",

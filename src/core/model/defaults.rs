@@ -1,40 +1,42 @@
-//! What devices have whose configuration leaves it open.
+//! Defaults for devices, from the operator's configuration.
 
-use super::{Device, Image, Property, Text, Vfb};
-use std::fmt;
+use super::device::{Device, Vfb};
+use super::image::Image;
+use super::property::Property;
+use super::text::Text;
 
-/// What the operator wants network interfaces and screens to have whose configuration leaves it
-/// open.
+/// The operator's defaults for network interfaces and frame buffers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceDefaults {
-    /// The hotplug script of a network interface; `None` for Xen's own.
+    /// `None` for Xen's own script.
     pub vif_script: Option<Text>,
-    /// The bridge of a network interface; `None` for the script's choice.
+    /// `None` leaves the choice to the script.
     pub vif_bridge: Option<Text>,
-    /// The address that a VNC screen is at; `None` for 127.0.0.1.
+    /// `None` for 127.0.0.1.
     pub vnc_listen: Option<Text>,
-    /// A screen's keyboard; `None` for the device model's own.
+    /// `None` for the device model's own keymap.
     pub keymap: Option<Text>,
 }
 
 impl DeviceDefaults {
-    /// Fills in what `device` leaves open, for a domain with this image that is about to run.
+    /// Fills in the properties that `device` leaves open, for a domain with this image that is
+    /// about to run.
     pub fn complete(&self, device: &mut Device, image: Option<&Image>) {
         match device {
             Device::Vif(vif) => {
-                // A script other than the host's is for a network of its own, which has another
-                // bridge or none.
+                // A script other than the host's serves another network, with another bridge or
+                // none.
                 if vif.script.is_none() || vif.script == self.vif_script {
                     vif.bridge = vif.bridge.take().or_else(|| self.vif_bridge.clone());
                 }
                 vif.script = vif.script.take().or_else(|| self.vif_script.clone());
             }
-            Device::Vfb(screen) => {
-                if screen.is_vnc() {
-                    leave_open(screen, "vnclisten", self.vnc_listen.as_ref());
+            Device::Vfb(vfb) => {
+                if vfb.is_vnc() {
+                    set_if_absent(vfb, "vnclisten", self.vnc_listen.as_ref());
                 }
                 if image.is_none_or(|image| image.setting("keymap").is_none()) {
-                    leave_open(screen, "keymap", self.keymap.as_ref());
+                    set_if_absent(vfb, "keymap", self.keymap.as_ref());
                 }
             }
             _ => {}
@@ -42,39 +44,17 @@ impl DeviceDefaults {
     }
 }
 
-/// Gives a screen a property that it does not have.
-fn leave_open(screen: &mut Vfb, key: &str, value: Option<&Text>) {
-    if let Some(value) = value.filter(|_| screen.setting(key).is_none()) {
-        screen.rest.push(Property::new(key, value.clone()));
-    }
-}
-
-/// A password that no message shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Password(Text);
-
-impl Password {
-    /// A password; `None` if it is empty, which is none.
-    pub fn new(text: Text) -> Option<Self> {
-        (!text.is_empty()).then_some(Self(text))
-    }
-
-    /// The password itself, for whoever checks it.
-    pub fn reveal(&self) -> &Text {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(hidden)")
+/// Sets a property that the frame buffer does not have yet.
+fn set_if_absent(vfb: &mut Vfb, key: &str, value: Option<&Text>) {
+    if let Some(value) = value.filter(|_| vfb.setting(key).is_none()) {
+        vfb.rest.push(Property::new(key, value.clone()));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::Vif;
+    use crate::core::model::device::Vif;
 
     fn defaults() -> DeviceDefaults {
         DeviceDefaults {
@@ -86,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_keeps_what_it_was_given() {
+    fn defaults_do_not_replace_properties_of_an_interface() {
         let mut plain = Device::Vif(Vif::default());
         defaults().complete(&mut plain, None);
         let filled = Vif {
@@ -105,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_keeps_what_it_was_given() {
+    fn defaults_do_not_replace_properties_of_a_frame_buffer() {
         let screen = |rest: &[(&str, &str)]| {
             Device::Vfb(Vfb {
                 rest: rest.iter().map(|(k, v)| Property::new(*k, *v)).collect(),
@@ -127,11 +107,5 @@ mod tests {
             defaults().complete(&mut device, None);
             assert_eq!(device, complete);
         }
-    }
-
-    #[test]
-    fn no_message_shows_a_password() {
-        assert_eq!(format!("{:?}", Password::new("geheim".into())), "Some(Password(hidden))");
-        assert_eq!(Password::new("".into()), None);
     }
 }

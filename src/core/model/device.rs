@@ -1,6 +1,12 @@
 //! Virtual devices.
 
-use super::{Block, BlockClass, Invalid, Mac, PciDevice, Property, Text, Uuid};
+use super::backend::Backend;
+use super::block::{Block, BlockClass};
+use super::ids::{Mac, Uuid};
+use super::invalid::Invalid;
+use super::pci::PciDevice;
+use super::property::Property;
+use super::text::Text;
 
 /// A device of a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,26 +19,26 @@ pub enum Device {
     Vfb(Vfb),
     /// A keyboard and mouse.
     Vkbd(Vkbd),
-    /// PCI functions handed through to the guest.
+    /// PCI functions that are passed through to the guest.
     Pci(PciDevice),
     /// A console.
     Console(Console),
-    /// A device of a class that Xen has and that is not interpreted here.
+    /// A device of a class in [`Device::GENERIC`].
     Generic(Generic),
 }
 
 impl Device {
-    /// Classes that are accepted without being interpreted.
+    /// Classes whose devices are kept without being interpreted.
     pub const GENERIC: [&'static str; 6] = ["vtpm", "vscsi", "vusb", "ioports", "irq", "pcidev"];
 
-    /// All classes that a device can have.
+    /// Whether `class` is a class of devices.
     pub fn is_class(class: &str) -> bool {
         BlockClass::includes(class)
             || ["vif", "vfb", "vkbd", "pci", "console"].contains(&class)
             || Self::GENERIC.contains(&class)
     }
 
-    /// Refuses what is no class.
+    /// Refuses a `class` that is not a class of devices.
     pub fn check_class(class: &str) -> Result<(), Invalid> {
         if Self::is_class(class) {
             Ok(())
@@ -54,7 +60,7 @@ impl Device {
         }
     }
 
-    /// The device's UUID.
+    /// The UUID; `None` until the engine assigns one.
     pub fn uuid(&self) -> Option<Uuid> {
         match self {
             Self::Block(d) => d.uuid,
@@ -67,7 +73,7 @@ impl Device {
         }
     }
 
-    /// The device's UUID, to be set.
+    /// Mutable access to the UUID.
     pub fn uuid_mut(&mut self) -> &mut Option<Uuid> {
         match self {
             Self::Block(d) => &mut d.uuid,
@@ -80,8 +86,9 @@ impl Device {
         }
     }
 
-    /// xend's number of the device: a block device's own, the others count from 0 within their
-    /// class. None until the engine gave it one.
+    /// The number by which xend's clients know the device. A block device has the number of its
+    /// name; the devices of the other classes count from 0 within their class, and have `None`
+    /// until the engine assigns a number.
     pub fn id(&self) -> Option<u32> {
         match self {
             Self::Block(d) => Some(d.number.0),
@@ -94,17 +101,17 @@ impl Device {
         }
     }
 
-    /// Gives the device a number. A block device keeps its own.
+    /// Assigns a number. A block device keeps the number of its name.
     pub fn set_id(&mut self, id: u32) {
-        if let Some(slot) = self.id_mut() {
-            *slot = Some(id);
+        if let Some(current) = self.id_mut() {
+            *current = Some(id);
         }
     }
 
-    /// Takes the number away. A block device keeps its own.
-    pub fn forget_id(&mut self) {
-        if let Some(slot) = self.id_mut() {
-            *slot = None;
+    /// Clears the number. A block device keeps the number of its name.
+    pub fn clear_id(&mut self) {
+        if let Some(current) = self.id_mut() {
+            *current = None;
         }
     }
 
@@ -120,12 +127,13 @@ impl Device {
         }
     }
 
-    /// Whether `class` means this device: xend knew block devices by each of the three classes.
-    pub fn is_of(&self, class: &str) -> bool {
+    /// Whether `class` can mean this device: xend knew each block device by all three block
+    /// classes.
+    pub fn has_class(&self, class: &str) -> bool {
         self.class() == class || (self.as_block().is_some() && BlockClass::includes(class))
     }
 
-    /// Keys that nobody knows, and secrets.
+    /// Uninterpreted keys, passwords among them.
     pub fn rest(&self) -> &[Property] {
         match self {
             Self::Block(d) => &d.rest,
@@ -138,7 +146,7 @@ impl Device {
         }
     }
 
-    /// The same, to be changed.
+    /// Mutable access to the uninterpreted keys.
     pub fn rest_mut(&mut self) -> &mut Vec<Property> {
         match self {
             Self::Block(d) => &mut d.rest,
@@ -151,7 +159,7 @@ impl Device {
         }
     }
 
-    /// The block device, if it is one.
+    /// The block device; `None` for another kind of device.
     pub fn as_block(&self) -> Option<&Block> {
         match self {
             Self::Block(block) => Some(block),
@@ -159,7 +167,7 @@ impl Device {
         }
     }
 
-    /// The PCI functions, if they are what it is.
+    /// The PCI functions; `None` for another kind of device.
     pub fn as_pci(&self) -> Option<&PciDevice> {
         match self {
             Self::Pci(pci) => Some(pci),
@@ -168,79 +176,64 @@ impl Device {
     }
 }
 
-/// The domain that serves a device: its name or its domid as it was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backend(pub Text);
-
-impl Backend {
-    /// Whether Domain-0 serves the device.
-    pub fn is_dom0(&self) -> bool {
-        matches!(self.0.as_slice(), b"0" | b"Domain-0")
-    }
-}
-
 /// A network interface.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vif {
-    /// The guest's address; one is made up if nobody gave one.
+    /// The guest's address; `None` until the engine assigns one.
     pub mac: Option<Mac>,
     /// The bridge in the backend domain.
     pub bridge: Option<Text>,
-    /// The hotplug script.
     pub script: Option<Text>,
-    /// The guest's IP addresses, for anti-spoofing rules.
+    /// IP addresses of the guest, for anti-spoofing rules.
     pub ip: Option<Text>,
-    /// Who serves it.
     pub backend: Option<Backend>,
-    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    /// The number within the class; `None` until the engine assigns one.
     pub id: Option<u32>,
-    /// The device's UUID.
     pub uuid: Option<Uuid>,
-    /// `type`, `model`, `vifname`, `rate`, ... and keys that nobody knows.
+    /// `type`, `model`, `vifname`, `rate`, ... and uninterpreted keys.
     pub rest: Vec<Property>,
 }
 
-/// A frame buffer, seen over VNC or in an SDL window.
+/// A frame buffer, shown over VNC or in an SDL window.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vfb {
-    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    /// The number within the class; `None` until the engine assigns one.
     pub id: Option<u32>,
-    /// The device's UUID.
     pub uuid: Option<Uuid>,
-    /// `vnc`, `vncunused`, `vnclisten`, `keymap`, ... in order; `vncpasswd` too, which is never
-    /// shown.
+    /// `vnc`, `vncunused`, `vnclisten`, `keymap`, ... in order. `vncpasswd` is among them and is
+    /// never shown.
     pub rest: Vec<Property>,
 }
 
 impl Vfb {
+    /// The first TCP port of VNC displays.
+    pub const FIRST_PORT: u16 = 5900;
+
     /// The value of a property, if it is a single word.
     pub fn setting(&self, key: &str) -> Option<&Text> {
         self.rest.iter().find(|property| property.key == key).and_then(Property::text)
     }
 
-    /// Whether the screen is seen over VNC.
+    /// Whether the frame buffer is shown over VNC.
     pub fn is_vnc(&self) -> bool {
         self.setting("vnc").is_some_and(|value| !matches!(value.as_slice(), b"" | b"0"))
             || self.setting("type").is_some_and(|kind| kind == "vnc")
     }
 
-    /// The first TCP port of VNC displays.
-    pub const FIRST_PORT: u16 = 5900;
-
-    /// The address at which VNC clients are expected.
+    /// The address on which the VNC server listens.
     pub fn vnc_listen(&self) -> String {
         self.setting("vnclisten").map_or_else(|| "127.0.0.1".to_owned(), ToString::to_string)
     }
 
-    /// The port that was asked for, by the number of a display.
-    pub fn wanted_port(&self) -> Option<u16> {
+    /// The port of the display that the configuration asks for; `None` if it names no display.
+    pub fn requested_port(&self) -> Option<u16> {
         let display: u16 = self.setting("vncdisplay")?.to_string().trim().parse().ok()?;
         Self::FIRST_PORT.checked_add(display)
     }
 
-    /// Whether the next free port is to be taken if that one is in use. It is, unless somebody said
-    /// no or named a display.
-    pub fn takes_unused_port(&self) -> bool {
+    /// Whether the VNC server may take the next free port. By default it may, unless the
+    /// configuration names a display.
+    pub fn may_use_any_port(&self) -> bool {
         self.setting("vncunused")
             .map_or(self.setting("vncdisplay").is_none(), |unused| *unused != "0")
     }
@@ -249,13 +242,11 @@ impl Vfb {
 /// A keyboard and mouse.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Vkbd {
-    /// Who serves it.
     pub backend: Option<Backend>,
-    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    /// The number within the class; `None` until the engine assigns one.
     pub id: Option<u32>,
-    /// The device's UUID.
     pub uuid: Option<Uuid>,
-    /// Keys that nobody knows.
+    /// Uninterpreted keys.
     pub rest: Vec<Property>,
 }
 
@@ -264,11 +255,10 @@ pub struct Vkbd {
 pub struct Console {
     /// `vt100` or `rfb`.
     pub protocol: Text,
-    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    /// The number within the class; `None` until the engine assigns one.
     pub id: Option<u32>,
-    /// The device's UUID.
     pub uuid: Option<Uuid>,
-    /// Keys that nobody knows.
+    /// Uninterpreted keys.
     pub rest: Vec<Property>,
 }
 
@@ -277,10 +267,9 @@ pub struct Console {
 pub struct Generic {
     /// One of [`Device::GENERIC`].
     pub class: String,
-    /// xend's number of the device, from 0 within its class; none until the engine gave it one.
+    /// The number within the class; `None` until the engine assigns one.
     pub id: Option<u32>,
-    /// The device's UUID.
     pub uuid: Option<Uuid>,
-    /// What it was given.
+    /// All keys, uninterpreted.
     pub rest: Vec<Property>,
 }

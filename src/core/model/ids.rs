@@ -1,13 +1,13 @@
-//! Names and numbers by which domains and their devices are known.
+//! Identifiers of domains and devices.
 
-use super::Invalid;
+use super::invalid::Invalid;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 pub use uuid::Uuid;
 
-/// A domain's number on its host. Numbers grow and are not used again while the host is up.
+/// A domain's number on its host. Numbers grow, and are not reused until the host reboots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomId(pub u32);
 
@@ -22,7 +22,8 @@ impl fmt::Display for DomId {
     }
 }
 
-/// A domain's name. One that a caller gives holds letters, digits and `_ - . : +`, as in xend 4.1.
+/// A domain's name. A name that a caller chooses has letters, digits and `_ - . : +`, as in xend
+/// 4.1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomName(Arc<str>);
 
@@ -30,15 +31,15 @@ impl DomName {
     /// The longest name in bytes. Names become path segments and XenStore values.
     pub const MAX_LEN: usize = 255;
 
-    /// Checks a name that a caller gives to a domain.
+    /// A name that a caller chooses.
     pub fn new(name: &str) -> Result<Self, Invalid> {
         let name = Self(name.into());
         name.check()?;
         Ok(name)
     }
 
-    /// Refuses what no caller may name a domain. A name from a saved or a received configuration
-    /// has not been checked yet.
+    /// Refuses a name that no caller may choose. A name from a saved or received configuration has
+    /// not been checked yet.
     pub fn check(&self) -> Result<(), Invalid> {
         let name = self.as_str();
         if name.trim().is_empty() {
@@ -50,14 +51,13 @@ impl DomName {
                 Self::MAX_LEN
             )));
         }
-        // No browser and few libraries ask for a path that ends in one of these.
+        // Browsers and most libraries never request a path that ends in one of these.
         if matches!(name, "." | "..") {
             return Err(Invalid::new(format!(
                 "Invalid VM Name: {name:?} means a directory in a path"
             )));
         }
-        // A slash would be two segments in the path of a client that does not encode it, as
-        // libvirt.
+        // libvirt does not encode names in paths: a slash would make two segments of one.
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:+".contains(c);
         match name.chars().find(|c| !allowed(*c)) {
             Some(bad) => Err(Invalid::new(format!(
@@ -67,8 +67,7 @@ impl DomName {
         }
     }
 
-    /// A name that another toolstack gave to a running domain: it is shown as it is, whatever it
-    /// holds.
+    /// A name that another toolstack gave to a running domain. It is shown unchanged and unchecked.
     pub fn adopted(name: &str) -> Self {
         Self(name.into())
     }
@@ -91,7 +90,8 @@ impl std::borrow::Borrow<str> for DomName {
     }
 }
 
-/// Reads a UUID with or without dashes, in any case, as xend's paths and configurations hold it.
+/// Reads a UUID with or without dashes, in upper or lower case, as in xend's paths and
+/// configurations.
 pub fn parse_uuid(text: &str) -> Result<Uuid, Invalid> {
     match text.len() {
         32 | 36 => Uuid::try_parse(text).ok(),
@@ -100,28 +100,28 @@ pub fn parse_uuid(text: &str) -> Result<Uuid, Invalid> {
     .ok_or_else(|| Invalid::new(format!("{text:?} is not a UUID")))
 }
 
-/// How a caller names a domain: a name, else a domid, else a UUID, tried in this order.
+/// A caller's reference to a domain: looked up as a name, then as a domid, then as a UUID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DomainRef(String);
 
 impl DomainRef {
-    /// Takes any text; whether it names a domain is seen when it is looked up.
+    /// Accepts any text; the lookup tells whether it refers to a domain.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text as it was given.
+    /// The text that the caller sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The domid that the text is, if it is one: digits only.
+    /// The domid, if the text consists of digits.
     pub fn domid(&self) -> Option<DomId> {
         let digits = !self.0.is_empty() && self.0.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| self.0.parse().ok().map(DomId)).flatten()
     }
 
-    /// The UUID that the text is, if it is one.
+    /// The UUID, if the text is one.
     pub fn uuid(&self) -> Option<Uuid> {
         parse_uuid(&self.0).ok()
     }
@@ -138,8 +138,8 @@ impl fmt::Display for DomainRef {
 pub struct Mac([u8; 6]);
 
 impl Mac {
-    /// An address in Xen's own range, `00:16:3e`, whose last three bytes come from `random`; the
-    /// top bit of the fourth byte stays clear, as xend's generator kept it.
+    /// An address in Xen's range `00:16:3e` with three bytes of `random`. The top bit of the fourth
+    /// byte is clear, as in xend's generator.
     pub fn in_xen_range(random: [u8; 3]) -> Self {
         Self([0x00, 0x16, 0x3e, random[0] & 0x7f, random[1], random[2]])
     }
@@ -169,18 +169,17 @@ impl fmt::Display for Mac {
     }
 }
 
-/// The number of a virtual block device, as the guest's XenStore knows it: 51712 is `xvda`, 2049 is
-/// `sda1`.
+/// The number of a virtual block device in the guest's XenStore: 51712 is `xvda`, 2049 is `sda1`.
 ///
-/// The numbers are those of Linux's `MAJOR << 8 | MINOR`; beyond the sixteenth `xvd` disk Xen's
-/// extended scheme, `1 << 28 | disk << 8 | partition`, is used.
+/// The scheme is Linux's `MAJOR << 8 | MINOR`; beyond the sixteenth `xvd` disk it is Xen's extended
+/// scheme, `1 << 28 | disk << 8 | partition`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualDevice(pub u32);
 
 impl VirtualDevice {
-    /// Majors of `sd` disks: sixteen disks a major.
+    /// The majors of `sd` disks, with sixteen disks each.
     const SCSI: [u32; 8] = [8, 65, 66, 67, 68, 69, 70, 71];
-    /// Majors of `hd` disks: two disks a major.
+    /// The majors of `hd` disks, with two disks each.
     const IDE: [u32; 10] = [3, 22, 33, 34, 56, 57, 88, 89, 90, 91];
 
     /// Reads a device name (`xvda`, `sda1`, `hdc`, with or without `/dev/`) or a number (`51712`,
@@ -230,7 +229,7 @@ impl fmt::Display for VirtualDevice {
     }
 }
 
-/// `a` is 0, `z` is 25, `aa` is 26.
+/// The index of a disk by its letters: `a` is 0, `z` is 25, `aa` is 26.
 fn disk_index(letters: &str) -> Option<u32> {
     if letters.is_empty() || letters.len() > 4 {
         return None;
@@ -246,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_what_xend_allowed() {
+    fn names_follow_the_rules_of_xend() {
         for good in ["pv1", "Domain-0", "a.b:c+d+e_f"] {
             assert_eq!(DomName::new(good).unwrap().as_str(), good);
         }
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domid_is_digits() {
+    fn a_domid_consists_of_digits() {
         assert_eq!(DomainRef::new("17").domid(), Some(DomId(17)));
         for not in ["", "+1", " 1 ", "1x", "99999999999"] {
             assert_eq!(DomainRef::new(not).domid(), None, "{not:?}");
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn uuids_come_with_or_without_dashes() {
+    fn uuids_are_read_with_and_without_dashes() {
         let plain = parse_uuid("596A5D2171F48FB2E068E2386A5C413E").unwrap();
         assert_eq!(plain, parse_uuid("596a5d21-71f4-8fb2-e068-e2386a5c413e").unwrap());
         assert!(parse_uuid("zzz").is_err());
@@ -306,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn macs() {
+    fn mac_addresses_are_read_and_printed() {
         assert_eq!("0:16:3E:1:2:3".parse::<Mac>().unwrap().to_string(), "00:16:3e:01:02:03");
         assert_eq!(Mac::in_xen_range([0xff, 1, 2]).to_string(), "00:16:3e:7f:01:02");
         for bad in

@@ -1,6 +1,7 @@
-//! What a domain boots.
+//! The image that a domain boots.
 
-use super::{Property, Text};
+use super::property::Property;
+use super::text::Text;
 
 /// The kind of guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,40 +10,38 @@ pub enum GuestKind {
     Pv,
     /// A fully virtualised guest: `(image (hvm ...))`.
     Hvm,
-    /// A guest on virtual hardware without a device model: `(image (pvh ...))`, which xend never
-    /// had.
+    /// A guest on virtual hardware without a device model: `(image (pvh ...))`. xend never had
+    /// these.
     Pvh,
 }
 
-/// What a domain boots, and on what machine.
+/// The kernel or firmware of a domain, and the virtual machine that it runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// The kind of guest.
     pub kind: GuestKind,
-    /// The word that named the kind: `linux`, `hvm`, `pvh`; others that old builders had (`netbsd`)
-    /// are kept.
+    /// The word that the configuration has for the kind: `linux`, `hvm`, `pvh`. Words of old
+    /// builders (`netbsd`) are kept.
     pub builder: Text,
-    /// The kernel's path; empty where a boot loader chooses it, or for an HVM guest without direct
-    /// boot.
+    /// The kernel's path; empty if a boot loader chooses the kernel, or for an HVM guest without
+    /// direct boot.
     pub kernel: Text,
-    /// The initial RAM disk's path.
+    /// The path of the initial RAM disk.
     pub ramdisk: Option<Text>,
-    /// The kernel's command line, `root=` and `ip=` included.
+    /// The kernel's command line, including `root=` and `ip=`.
     pub args: Text,
-    /// An HVM guest's firmware. Before Xen 3.3 it was what `kernel` named, and old configurations
-    /// still say so.
+    /// The firmware of an HVM guest. Before Xen 3.3, `kernel` named the firmware, and old
+    /// configurations still do.
     pub loader: Option<Text>,
-    /// The device model's path.
+    /// A path.
     pub device_model: Option<Text>,
-    /// Everything else, in order: `boot`, `acpi`, `serial`, `usbdevice`, ... and keys that nobody
-    /// knows.
+    /// The other keys in order: `boot`, `acpi`, `serial`, `usbdevice`, ..., and uninterpreted ones.
     pub rest: Vec<Property>,
 }
 
-/// What xend set by itself for each guest whose configuration said nothing.
+/// xend's settings for a guest whose configuration leaves them open.
 const DEFAULTS: [(&str, &str); 3] = [("superpages", "0"), ("nomigrate", "0"), ("tsc_mode", "0")];
 
-/// The same for an HVM guest.
+/// xend's additional settings for an HVM guest.
 const HVM_DEFAULTS: [(&str, &str); 6] = [
     ("hpet", "0"),
     ("xen_platform_pci", "1"),
@@ -56,10 +55,10 @@ impl Image {
     /// The firmware of an HVM guest whose configuration names none.
     pub const LOADER: &str = "/usr/lib/xen/boot/hvmloader";
 
-    /// The device model of a guest that needs one and whose configuration names none.
+    /// The device model of a guest whose configuration names none.
     pub const DEVICE_MODEL: &str = "/usr/lib/xen/bin/qemu-dm";
 
-    /// Settings that the configuration leaves open, with xend's defaults for them.
+    /// xend's defaults for the settings that the configuration leaves open.
     pub fn defaults(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
         let hvm = if self.kind == GuestKind::Hvm { HVM_DEFAULTS.as_slice() } else { &[] };
         let open =

@@ -1,74 +1,65 @@
 //! Values that cannot be invalid: the constructor is the validation.
 //!
-//! Memory is in MiB unless a name says otherwise, times are [`std::time::Duration`] and
+//! Memory is in MiB unless a name says otherwise; times are [`std::time::Duration`] and
 //! [`std::time::SystemTime`].
 
+mod actions;
+mod backend;
 mod block;
+mod complete;
 mod config;
-mod cpus;
+mod cpu_set;
 mod defaults;
 mod device;
+mod facts;
+mod hardware;
 mod host;
 mod ids;
 mod image;
+mod invalid;
 mod item;
-mod machine;
+mod named;
 mod nearest;
+mod network;
 mod notes;
+mod password;
 mod pci;
+mod pool;
 mod property;
 mod sched;
 mod setting;
+mod shutdown;
+mod text;
+mod trigger;
+mod vdi;
 mod vnet;
 
+pub use actions::{ActionOnShutdown, OnXendStart, OnXendStop};
+pub use backend::Backend;
 pub use block::{Block, BlockClass, BlockKind, BlockMode};
-pub use config::{DomainConfig, MAX_VCPUS, OnEvent, OnXendStart, OnXendStop};
-pub use cpus::{CpuSet, MAX_CPUS};
-pub use defaults::{DeviceDefaults, Password};
-pub use device::{Backend, Console, Device, Generic, Vfb, Vif, Vkbd};
-pub use host::{
-    DeviceFacts, DomainFacts, HostFigures, HostInfo, RunFlags, ShutdownReason, Topology, Trigger,
-    VcpuFacts,
-};
+pub use complete::{CompleteConfig, complete_device};
+pub use config::{DomainConfig, MAX_VCPUS};
+pub use cpu_set::{CpuSet, MAX_CPUS};
+pub use defaults::DeviceDefaults;
+pub use device::{Console, Device, Generic, Vfb, Vif, Vkbd};
+pub use facts::{DeviceFacts, DomainFacts, RunFlags, VcpuFacts};
+pub use hardware::{CpuModel, Hardware, Hctl, PciFacts, ScsiFacts};
+pub use host::{HostFigures, HostInfo, Topology};
 pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
 pub use image::{GuestKind, Image};
-pub use item::{Item, Network, Pool, PoolSetting, Thing, Vdi, VdiKind, VdiSetting, Vlan};
-pub use machine::{
-    CpuModel, Hardware, Hctl, Interface, InterfaceChange, InterfaceKind, NetworkChange, PciFacts,
-    PoolChange, PoolFacts, ScsiFacts,
-};
+pub use invalid::Invalid;
+pub use item::{Item, ObjectKind};
 pub use nearest::nearest;
-pub use notes::{Note, NoteChange, Notes};
+pub use network::{Interface, InterfaceChange, InterfaceKind, Network, NetworkChange, Vlan};
+pub use notes::{ClientDataChange, Note, Notes};
+pub use password::Password;
 pub use pci::{PciAddress, PciDevice, PciFunction};
+pub use pool::{Pool, PoolChange, PoolFacts, PoolSetting};
 pub use property::{Property, Value};
 pub use sched::{Rtds, SchedParams, Scheduler, SedfParams};
 pub use setting::Setting;
+pub use shutdown::ShutdownReason;
+pub use text::Text;
+pub use trigger::Trigger;
+pub use vdi::{Vdi, VdiKind, VdiSetting};
 pub use vnet::Vnet;
-
-use std::fmt;
-
-/// Bytes that are usually UTF-8 text: paths, kernel arguments, descriptions.
-///
-/// xend never looked at the encoding of what it was given, and what was written in Latin-1 in 2006
-/// has to come back unharmed, so free text is kept as the bytes it came in.
-pub type Text = bstr::BString;
-
-/// Why a value was refused. The text names the value and says what would be right; the field's name
-/// is added by whoever read the field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid(String);
-
-impl Invalid {
-    /// A refusal that says `reason`.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Invalid {}

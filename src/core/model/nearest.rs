@@ -1,9 +1,9 @@
-//! Misspelt words, for messages.
+//! Suggestions for misspelt words.
 
-/// Longer words are compared by their beginning.
+/// Only this many characters of a word are compared.
 const LONGEST: usize = 64;
 
-/// The word of `known` that `word` was probably meant to be.
+/// The word of `known` that the misspelt `word` probably means.
 ///
 /// ```
 /// use xend::core::model::nearest;
@@ -12,7 +12,7 @@ const LONGEST: usize = 64;
 /// assert_eq!(nearest("folder", ["vcpus", "name"]), None);
 /// ```
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = match word.chars().count() {
+    let limit = match word.chars().count() {
         0..=2 => return None,
         3..=5 => 1,
         _ => 2,
@@ -20,13 +20,13 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|other| (distance(word, other), other))
-        .filter(|(distance, _)| (1..=most).contains(distance))
+        .filter(|(distance, _)| (1..=limit).contains(distance))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, other)| other)
 }
 
-/// How many letters must be changed, added, left out or swapped with their neighbour to make one
-/// word the other.
+/// The number of edits between two words: letters changed, added, removed, or swapped with their
+/// neighbour.
 fn distance(one: &str, other: &str) -> usize {
     let one: Vec<char> = one.chars().take(LONGEST).collect();
     let other: Vec<char> = other.chars().take(LONGEST).collect();
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_finger_is_one_step() {
+    fn a_typing_error_is_one_edit() {
         for (one, other, steps) in [
             ("mode", "mode", 0),
             ("mod", "mode", 1),

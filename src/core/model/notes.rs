@@ -1,14 +1,16 @@
-//! What callers want to have noted on an object.
+//! Data of clients on an object, without any effect on the object.
 
-use super::{Invalid, Property, Text, Value};
+use super::invalid::Invalid;
+use super::property::{Property, Value};
+use super::text::Text;
 use std::collections::BTreeMap;
 
-/// Something noted. It has no effect on what it is noted on.
+/// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
     /// A text.
     Text(String),
-    /// Texts by their keys.
+    /// Texts by key.
     Map(BTreeMap<String, String>),
 }
 
@@ -21,25 +23,25 @@ impl Note {
     }
 }
 
-/// What is noted on an object, by the names of fields: `other_config`, `name_description`, ...
+/// The fields of an object by name: `other_config`, `name_description`, ...
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notes(BTreeMap<String, Note>);
 
 impl Notes {
-    /// How much can be noted on one object, in bytes.
+    /// The largest size of all fields of an object, in bytes.
     pub const MOST: usize = 64 << 10;
 
-    /// Whether nothing is noted.
+    /// Whether no field is set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What is noted in a field.
+    /// The value of a field.
     pub fn get(&self, field: &str) -> Option<&Note> {
         self.0.get(field)
     }
 
-    /// A text.
+    /// The value of a field that is a text.
     pub fn text(&self, field: &str) -> Option<&str> {
         match self.0.get(field) {
             Some(Note::Text(text)) => Some(text),
@@ -47,7 +49,7 @@ impl Notes {
         }
     }
 
-    /// The keys and texts of a map, none if there is no such map.
+    /// The entries of a field that is a map; no entries for another field.
     pub fn map(&self, field: &str) -> impl Iterator<Item = (&str, &str)> {
         let map = match self.0.get(field) {
             Some(Note::Map(map)) => Some(map),
@@ -56,17 +58,17 @@ impl Notes {
         map.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The same without passwords.
+    /// The entries of a map without passwords.
     pub fn shown(&self, field: &str) -> impl Iterator<Item = (&str, &str)> {
         self.map(field).filter(|(key, _)| !Property::is_secret_key(key))
     }
 
-    /// A text of a map.
+    /// One entry of a map.
     pub fn entry(&self, field: &str, key: &str) -> Option<&str> {
-        self.map(field).find_map(|(one, value)| (one == key).then_some(value))
+        self.map(field).find_map(|(known, value)| (known == key).then_some(value))
     }
 
-    /// Notes something in the place of what was noted, or takes it away.
+    /// Sets a field; `None` removes it.
     pub fn set(&mut self, field: &str, note: Option<Note>) -> Result<(), Invalid> {
         let Some(note) = note else {
             self.0.remove(field);
@@ -81,7 +83,7 @@ impl Notes {
         Ok(())
     }
 
-    /// Changes one text of a map, or takes it away.
+    /// Sets one entry of a map; `None` removes it.
     pub fn set_entry(
         &mut self,
         field: &str,
@@ -97,7 +99,7 @@ impl Notes {
         self.set(field, Some(Note::Map(map)))
     }
 
-    /// The notes as properties: `(user_version 1)`, `(other_config ((key value) ...))`.
+    /// The fields as properties: `(user_version 1)`, `(other_config ((key value) ...))`.
     pub fn to_properties(&self) -> Vec<Property> {
         let pair = |(key, value): (&String, &String)| {
             Value::List(vec![Value::text(key.as_str()), Value::text(value.as_str())])
@@ -113,7 +115,7 @@ impl Notes {
         self.0.iter().map(property).collect()
     }
 
-    /// The opposite. What is no note is left out.
+    /// Reads the fields from properties. Other properties are left out.
     pub fn from_properties(properties: &[Property]) -> Self {
         let text = |text: &Text| text.to_string();
         let pair = |value: &Value| match value {
@@ -125,7 +127,7 @@ impl Notes {
         };
         let note = |property: &Property| {
             let note = match property.values.as_slice() {
-                [Value::Text(one)] => Note::Text(text(one)),
+                [Value::Text(value)] => Note::Text(text(value)),
                 [Value::List(pairs)] => Note::Map(pairs.iter().filter_map(pair).collect()),
                 _ => return None,
             };
@@ -135,24 +137,24 @@ impl Notes {
     }
 }
 
-/// A change of what is noted.
+/// A change of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoteChange {
-    /// Of a whole field.
+pub enum ClientDataChange {
+    /// Set a field; `None` removes it.
     Field(String, Option<Note>),
-    /// Of a text of a map.
+    /// Set one entry of a map.
     Entry {
-        /// The map.
+        /// The field with the map.
         field: String,
-        /// Which text of it.
+        /// The key within the map.
         key: String,
-        /// The text; none takes it away.
+        /// `None` removes the entry.
         value: Option<String>,
     },
 }
 
-impl NoteChange {
-    /// Makes it.
+impl ClientDataChange {
+    /// Applies the change.
     pub fn apply(&self, notes: &mut Notes) -> Result<(), Invalid> {
         match self {
             Self::Field(field, note) => notes.set(field, note.clone()),
@@ -166,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_come_back_as_they_were_and_have_a_bound() {
+    fn notes_survive_conversion_and_have_a_limit() {
         let mut notes = Notes::default();
         notes.set("user_version", Some(Note::Text("2".into()))).unwrap();
         notes.set("empty", Some(Note::Map(BTreeMap::new()))).unwrap();

@@ -1,10 +1,10 @@
-//! Keys that we have no type for: kept as they came, and given back.
+//! Uninterpreted keys: kept as received, and given back.
 
-use super::Text;
+use super::text::Text;
 use std::borrow::Cow;
 use std::fmt;
 
-/// A value of a key that this project does not interpret.
+/// A value of an uninterpreted key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// A single word or string.
@@ -27,7 +27,7 @@ impl Value {
         }
     }
 
-    /// Whether it is a list that begins with a password's key: `(vncpasswd x)`.
+    /// Whether the value is a list that begins with the key of a password: `(vncpasswd x)`.
     fn is_secret(&self) -> bool {
         match self {
             Self::List(items) => {
@@ -37,8 +37,8 @@ impl Value {
         }
     }
 
-    /// Whether a password is in it. Recursion is bounded: the reader bounds a configuration's
-    /// depth.
+    /// Whether the value contains a password. The reader's limit on the depth of a configuration
+    /// bounds the recursion.
     fn has_secret(&self) -> bool {
         match self {
             Self::List(items) => self.is_secret() || items.iter().any(Self::has_secret),
@@ -46,7 +46,7 @@ impl Value {
         }
     }
 
-    /// The value without passwords, unless it is one.
+    /// The value without passwords; `None` if the value itself is a password.
     fn shown(&self) -> Option<Self> {
         match self {
             _ if self.is_secret() => None,
@@ -56,12 +56,11 @@ impl Value {
     }
 }
 
-/// A key with everything that followed it: `(usbdevice tablet)`, `(features)`, `(cpuid ((1 ...)))`.
+/// A key with its values: `(usbdevice tablet)`, `(features)`, `(cpuid ((1 ...)))`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Property {
-    /// The key, as xend spelt it.
+    /// In xend's spelling.
     pub key: Text,
-    /// What followed the key.
     pub values: Vec<Value>,
 }
 
@@ -71,18 +70,18 @@ impl Property {
         Self { key: key.into(), values: vec![Value::text(value)] }
     }
 
-    /// Whether the value is a password: it goes to the hypervisor and is never shown.
+    /// Whether the value is a password. Passwords are handed to the hypervisor and never shown.
     pub fn is_secret(&self) -> bool {
         Self::is_secret_key(&self.key)
     }
 
-    /// Whether what a key names is a password: `vncpasswd`, `spicepasswd`, `password`, ...
+    /// Whether `key` is the key of a password: `vncpasswd`, `spicepasswd`, `password`, ...
     pub fn is_secret_key(key: impl AsRef<[u8]>) -> bool {
         let key = key.as_ref().to_ascii_lowercase();
         [&b"passwd"[..], b"password"].iter().any(|end| key.ends_with(end))
     }
 
-    /// These without passwords, wherever one is in a list: what may be shown.
+    /// The properties that may be shown, without the passwords at any depth.
     pub fn shown(properties: &[Self]) -> impl Iterator<Item = Cow<'_, Self>> {
         properties.iter().filter(|property| !property.is_secret()).map(|property| {
             if property.values.iter().any(Value::has_secret) {
@@ -101,9 +100,7 @@ impl Property {
             _ => None,
         }
     }
-}
 
-impl Property {
     /// The word of a pair below the key: `1-1` for `1` in `(port (1 1-1) (2 ''))`.
     pub fn child(&self, key: &str) -> Option<&Text> {
         self.values.iter().find_map(|value| match value {
@@ -131,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_never_printed() {
+    fn passwords_are_never_shown() {
         let property = Property::new("vncpasswd", "secret");
         assert!(property.is_secret());
         assert!(!format!("{property:?}").contains("secret"));

@@ -1,26 +1,26 @@
 //! Schedulers and their parameters.
 
-use super::Invalid;
+use super::invalid::Invalid;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A scheduler of Xen's.
+/// A scheduler of Xen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scheduler {
     /// Proportional share with caps; the default from Xen 3.0.3 to 4.11.
     #[default]
     Credit,
-    /// Its successor, the default since Xen 4.12.
+    /// The successor of credit, the default since Xen 4.12.
     Credit2,
     /// Simple Earliest Deadline First, removed in Xen 4.6.
     Sedf,
-    /// Real-time deferrable server, SEDF's heir since Xen 4.5.
+    /// Real-time deferrable server, the successor of SEDF since Xen 4.5.
     Rtds,
 }
 
 impl Scheduler {
-    /// The name as `xen_scheduler` of the node shows it.
+    /// The name in the node's `xen_scheduler`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Credit => "credit",
@@ -52,55 +52,53 @@ impl FromStr for Scheduler {
     }
 }
 
-/// What `cpu_sedf_set` sets. Times have nanosecond resolution.
+/// The parameters of `cpu_sedf_set`. Times have nanosecond resolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SedfParams {
-    /// The length of a period.
     pub period: Duration,
-    /// The time on a CPU that a domain gets in each period.
+    /// The CPU time in each period.
     pub slice: Duration,
-    /// The largest delay that a domain tolerates after it wakes.
+    /// The largest tolerated delay after a wake-up.
     pub latency: Duration,
-    /// Whether the domain may also use time that nobody else wants.
+    /// Whether the domain may also use otherwise idle CPU time.
     pub extratime: bool,
-    /// A share in place of a slice: used if above 0 and the slice is 0.
+    /// A share in place of a slice: used if it is above 0 and the slice is 0.
     pub weight: u32,
 }
 
 /// A real-time reservation of the RTDS scheduler. Xen keeps both in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rtds {
-    /// The length of a period.
     pub period: Duration,
-    /// The time on a CPU in each period.
+    /// The CPU time in each period.
     pub budget: Duration,
 }
 
-/// A domain's parameters, of the kind that the host's scheduler has.
+/// A domain's parameters for the host's scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchedParams {
     /// credit: `weight` 1 to 65535, `cap` in percent of one CPU, 0 for none.
     Credit {
-        /// The share, against the other domains' weights.
+        /// The share, relative to the weights of the other domains.
         weight: u16,
-        /// The most CPU time in percent of one CPU; 0 is no limit.
+        /// The largest CPU time in percent of one CPU; 0 for no limit.
         cap: u16,
     },
     /// credit2: the same two since Xen 4.8.
     Credit2 {
-        /// The share, against the other domains' weights.
+        /// The share, relative to the weights of the other domains.
         weight: u16,
-        /// The most CPU time in percent of one CPU; 0 is no limit.
+        /// The largest CPU time in percent of one CPU; 0 for no limit.
         cap: u16,
     },
-    /// sedf.
+    /// sedf: period, slice and the rest.
     Sedf(SedfParams),
-    /// rtds.
+    /// rtds: period and budget.
     Rtds(Rtds),
 }
 
 impl SchedParams {
-    /// Whose parameters these are.
+    /// The scheduler that has these parameters.
     pub fn scheduler(&self) -> Scheduler {
         match self {
             Self::Credit { .. } => Scheduler::Credit,

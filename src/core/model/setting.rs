@@ -1,27 +1,31 @@
-//! One thing of a domain's configuration, to be changed.
+//! Changes of a single part of a domain's configuration.
 
-use super::{
-    Device, DomainConfig, GuestKind, Image, Invalid, MAX_VCPUS, NoteChange, OnEvent, OnXendStart,
-    Property, Text,
-};
+use super::actions::{ActionOnShutdown, OnXendStart};
+use super::config::{DomainConfig, MAX_VCPUS};
+use super::device::Device;
+use super::image::{GuestKind, Image};
+use super::invalid::Invalid;
+use super::notes::ClientDataChange;
+use super::property::Property;
+use super::text::Text;
 
-/// What can be set of a domain's configuration without anything being done to what runs of it: it
-/// counts from the next start, or has no effect at all.
+/// A change of a domain's configuration that does not touch the running domain: it takes effect at
+/// the next start, or has no effect at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
     /// Free text.
     Description(Text),
-    /// What happens when xend starts.
+    /// The action when xend starts.
     OnXendStart(OnXendStart),
-    /// What happens after a poweroff.
-    OnPoweroff(OnEvent),
-    /// What happens after a reboot.
-    OnReboot(OnEvent),
-    /// What happens after a crash.
-    OnCrash(OnEvent),
+    /// The action after a poweroff.
+    OnPoweroff(ActionOnShutdown),
+    /// The action after a reboot.
+    OnReboot(ActionOnShutdown),
+    /// The action after a crash.
+    OnCrash(ActionOnShutdown),
     /// The number of VCPUs; all of them are online.
     Vcpus(u32),
-    /// How many of them are online at the start.
+    /// The number of VCPUs that are online at the start.
     OnlineVcpus(u32),
     /// The CPU pool.
     Pool(Text),
@@ -39,25 +43,26 @@ pub enum Setting {
     Hvm(bool),
     /// A key of the image: `acpi`, `boot`, ...
     Platform(Text, Option<Text>),
-    /// Something that is noted.
-    Note(NoteChange),
-    /// A device, in the place of the one with the same UUID.
+    /// A field of the notes.
+    Note(ClientDataChange),
+    /// A device, which replaces the device with the same UUID.
     Device(Box<Device>),
 }
 
 impl Setting {
-    /// Whether it would make a running domain's configuration something else than what runs.
+    /// Whether the change would make the configuration differ from the running domain.
     pub const fn is_for_halted(&self) -> bool {
         matches!(self, Self::Vcpus(_) | Self::OnlineVcpus(_) | Self::Pool(_) | Self::Hvm(_))
     }
 
-    /// Whether there is something to be set in a configuration: a device has to be in it.
+    /// Whether the change applies to this configuration. A device has to be in it already.
     pub fn concerns(&self, config: &DomainConfig) -> bool {
         let Self::Device(device) = self else { return true };
-        device.uuid().is_some() && config.devices.iter().any(|one| one.uuid() == device.uuid())
+        device.uuid().is_some() && config.devices.iter().any(|old| old.uuid() == device.uuid())
     }
 
-    /// Sets it. A configuration that then makes no sense is refused and left as it was.
+    /// Applies the change. If the result is invalid, the change is refused and the configuration
+    /// stays as it was.
     pub fn apply(&self, to: &mut DomainConfig) -> Result<(), Invalid> {
         let mut config = to.clone();
         match self.clone() {
@@ -100,11 +105,11 @@ impl Setting {
             Self::Note(change) => change.apply(&mut config.notes)?,
             Self::Device(device) => {
                 let uuid = device.uuid();
-                let slot =
-                    config.devices.iter_mut().find(|one| uuid.is_some() && one.uuid() == uuid);
-                let slot =
-                    slot.ok_or_else(|| Invalid::new("device: the domain has none with this UUID"))?;
-                *slot = *device;
+                let same = |old: &&mut Device| uuid.is_some() && old.uuid() == uuid;
+                let old = config.devices.iter_mut().find(same);
+                let old =
+                    old.ok_or_else(|| Invalid::new("device: the domain has none with this UUID"))?;
+                *old = *device;
             }
         }
         config.check()?;
@@ -113,7 +118,7 @@ impl Setting {
     }
 }
 
-/// The image, which begins as a paravirtual guest's.
+/// The image; a configuration without one gets that of a PV guest.
 fn image(config: &mut DomainConfig) -> &mut Image {
     config.image.get_or_insert_with(|| Image {
         kind: GuestKind::Pv,
@@ -130,15 +135,16 @@ fn image(config: &mut DomainConfig) -> &mut Image {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::DomName;
+    use crate::core::model::device::Vif;
+    use crate::core::model::ids::DomName;
 
     #[test]
-    fn what_makes_no_sense_changes_nothing() {
+    fn an_invalid_change_is_refused_as_a_whole() {
         let mut config = DomainConfig::new(DomName::new("a").unwrap(), 64);
         for refused in [
             Setting::Vcpus(0),
             Setting::OnlineVcpus(2),
-            Setting::Device(Box::new(Device::Vif(crate::core::model::Vif::default()))),
+            Setting::Device(Box::new(Device::Vif(Vif::default()))),
         ] {
             let before = config.clone();
             assert!(refused.apply(&mut config).is_err(), "{refused:?}");

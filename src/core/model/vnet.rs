@@ -1,13 +1,13 @@
 //! Virtual networks.
 
-use super::Property;
+use super::property::Property;
 
-/// A virtual network, as it was made known. xend 3.0 had a kernel module for them that is long
-/// gone: they are kept and listed, and carry nothing.
+/// A virtual network. xend 3.0 had a kernel module for these, which is long gone: they are stored
+/// and listed, and have no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vnet {
-    /// Its id, as it was given.
+    /// The id that the client chose.
     pub id: String,
-    /// What else was said of it: `vnetif`, `security`, ...
+    /// The other keys: `vnetif`, `security`, ...
     pub rest: Vec<Property>,
 }

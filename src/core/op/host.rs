@@ -1,56 +1,79 @@
-//! What can be done with the host's network and CPU pools.
+//! Operations on the host's network and CPU pools.
 
 use crate::core::model::{InterfaceChange, Network, Notes, Pool, PoolSetting, Uuid, Vlan};
+use std::borrow::Cow;
 
-/// What can be done with the host's network.
+/// An operation on the host's network.
 #[derive(Debug, Clone)]
 pub enum NetworkOp {
-    /// Make a network, and its bridge if there is none.
-    Create {
-        /// Its UUID.
-        uuid: Uuid,
-        /// What it is.
-        network: Network,
-        /// What is noted on it.
-        notes: Notes,
-    },
-    /// Take one away that somebody made, with its bridge.
+    /// Create a network, and its bridge if it does not exist.
+    Create { uuid: Uuid, network: Network, notes: Notes },
+    /// Delete a network that a client created, together with its bridge.
     Destroy(Uuid),
-    /// Make a virtual LAN and put it on its bridge.
-    CreateVlan {
-        /// Its UUID.
-        uuid: Uuid,
-        /// What it is.
-        vlan: Vlan,
-    },
-    /// Take one away.
+    /// Create a VLAN and attach it to its bridge.
+    CreateVlan { uuid: Uuid, vlan: Vlan },
+    /// Delete a VLAN.
     DestroyVlan(Uuid),
-    /// Change something of an interface.
+    /// Change a network interface.
     Interface(InterfaceChange),
 }
 
-/// What can be done with a CPU pool.
+impl NetworkOp {
+    /// The name for logs.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "network create",
+            Self::Destroy(_) => "network destroy",
+            Self::CreateVlan { .. } => "vlan create",
+            Self::DestroyVlan(_) => "vlan destroy",
+            Self::Interface(InterfaceChange::Adjust { .. }) => "interface set",
+            Self::Interface(InterfaceChange::Link { .. }) => "interface link",
+        }
+    }
+
+    /// The network, VLAN or interface, for logs.
+    pub(super) fn target(&self) -> Cow<'_, str> {
+        match self {
+            Self::Create { network, .. } => network.bridge.as_str().into(),
+            Self::CreateVlan { vlan, .. } => vlan.name().into(),
+            Self::Destroy(uuid) | Self::DestroyVlan(uuid) => uuid.to_string().into(),
+            Self::Interface(
+                InterfaceChange::Adjust { name, .. } | InterfaceChange::Link { name, .. },
+            ) => name.into(),
+        }
+    }
+}
+
+/// An operation on a CPU pool.
 #[derive(Debug, Clone)]
 pub enum PoolOp {
-    /// Store one.
-    Define {
-        /// Its UUID.
-        uuid: Uuid,
-        /// What it is.
-        pool: Pool,
-        /// What is noted on it.
-        notes: Notes,
-    },
-    /// Change something of a stored one.
+    /// Store the definition of a pool.
+    Define { uuid: Uuid, pool: Pool, notes: Notes },
+    /// Change a stored definition.
     Set(PoolSetting),
-    /// Forget a stored one that is not started.
+    /// Delete the definition of a pool that is not started.
     Delete,
-    /// Start a stored one.
+    /// Start a defined pool.
     Start,
-    /// Take one apart that has no domains; it stays stored.
+    /// Stop a pool without domains. Its definition stays.
     Stop,
-    /// Give it a CPU that is in none.
+    /// Add a CPU that is in no pool.
     AddCpu(u32),
-    /// Take a CPU away from it.
+    /// Remove a CPU.
     RemoveCpu(u32),
+}
+
+impl PoolOp {
+    /// The name for logs.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Define { .. } => "pool new",
+            Self::Set(_) => "pool set",
+            Self::Delete => "pool delete",
+            Self::Start => "pool start",
+            Self::Stop => "pool destroy",
+            Self::AddCpu(_) => "pool cpu add",
+            Self::RemoveCpu(_) => "pool cpu remove",
+        }
+    }
 }

@@ -1,73 +1,72 @@
-//! What a host has beside its domains, and the disk images among it.
+//! Storage of the host's objects and disk images.
 
 use crate::core::error::Error;
 use crate::core::model::{Item, Uuid};
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 
-/// How much there is room for.
+/// The local storage of disk images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageFacts {
-    /// Where the images are.
+    /// The directory of the images.
     pub dir: PathBuf,
-    /// Bytes in all.
+    /// The size of the file system in bytes.
     pub size: u64,
-    /// Bytes that the images have.
+    /// The bytes that the images occupy.
     pub used: u64,
 }
 
-/// How large a file is.
+/// The size of a file or disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Extent {
-    /// Bytes that a guest sees.
+pub struct DiskUsage {
+    /// The bytes that a guest sees.
     pub size: u64,
-    /// Bytes that it takes on the disk.
+    /// The bytes that are occupied on the disk.
     pub used: u64,
 }
 
-/// Items on disk, and images.
+/// A store of objects and disk images.
 ///
-/// What a method has written survives a crash of the machine from the moment that it returns. An
-/// image is there if its item is: it is [begun](Self::begin_image) before the item is stored, and
-/// [finished](Self::finish_image) afterwards; it is [withdrawn](Self::withdraw_image) before the
-/// item is removed, and [dropped](Self::drop_image) afterwards.
+/// A change survives a crash of the machine from the moment that the method returns. An image
+/// exists if its object exists: the image is [begun](Self::begin_image) before its object is
+/// stored, and [finished](Self::finish_image) afterwards; it is [withdrawn](Self::withdraw_image)
+/// before its object is removed, and [dropped](Self::drop_image) afterwards.
 #[async_trait]
 pub trait Objects: Send + Sync + 'static {
-    /// All items. One that makes no sense is set aside and reported in the log, and is no error.
+    /// All objects. A damaged one is set aside and logged, and is no error.
     async fn items(&self) -> Result<Vec<Item>, Error>;
 
-    /// Stores an item in the place of an earlier one.
-    async fn save_item(&self, item: &Item) -> Result<(), Error>;
+    /// Stores an object, replacing an earlier version.
+    async fn save_object(&self, item: &Item) -> Result<(), Error>;
 
-    /// Forgets one. It is no error if there is none.
-    async fn remove_item(&self, uuid: Uuid) -> Result<(), Error>;
+    /// Removes an object. A missing object is no error.
+    async fn remove_object(&self, uuid: Uuid) -> Result<(), Error>;
 
-    /// Where images are, and how much room there is.
+    /// The local storage of disk images.
     async fn storage(&self) -> Result<StorageFacts, Error>;
 
-    /// Finishes or clears away what a daemon that was killed had begun; `known` are the images
-    /// whose items are there.
+    /// Finishes or removes images that a killed daemon left unfinished; `known` are the images
+    /// whose objects exist.
     async fn recover_images(&self, known: &[Uuid]) -> Result<(), Error>;
 
-    /// Where an image is.
+    /// The path of an image.
     fn image(&self, uuid: Uuid) -> PathBuf;
 
-    /// Makes an image of so many bytes, of which none is on the disk yet, or those of another
-    /// image.
+    /// Creates a sparse image of `size` bytes, or a copy of another image.
     async fn begin_image(&self, uuid: Uuid, size: u64, copy: Option<&Path>) -> Result<(), Error>;
 
-    /// Puts an image in its place. It is no error if it is there already.
+    /// Moves a new image to its path. An image that is there already is no error.
     async fn finish_image(&self, uuid: Uuid) -> Result<(), Error>;
 
-    /// Takes an image out of its place.
+    /// Moves an image away from its path.
     async fn withdraw_image(&self, uuid: Uuid) -> Result<(), Error>;
 
-    /// Removes an image that was withdrawn.
+    /// Deletes an image that was withdrawn.
     async fn drop_image(&self, uuid: Uuid) -> Result<(), Error>;
 
-    /// Lets an image grow to so many bytes.
+    /// Grows an image to `size` bytes.
     async fn grow_image(&self, uuid: Uuid, size: u64) -> Result<(), Error>;
 
-    /// How large a file or disk is; none if there is no such thing here.
-    async fn extent(&self, path: &Path) -> Option<Extent>;
+    /// The size of a file or disk; `None` if it does not exist.
+    async fn extent(&self, path: &Path) -> Option<DiskUsage>;
 }

@@ -1,13 +1,12 @@
-use std::net::SocketAddr;
-
 use super::*;
 use crate::config::Tunables;
+use std::net::SocketAddr;
 
 fn guard() -> Guard {
     let tunables =
         Tunables { allowed_hosts: vec!["xen.example.org".into()], ..Tunables::default() };
     let tunables = Arc::new(arc_swap::ArcSwap::from_pointee(tunables));
-    Guard { own: ["vmhost".to_owned(), "vmhost.lan".to_owned()].into(), tunables }
+    Guard { own_names: ["vmhost".to_owned(), "vmhost.lan".to_owned()].into(), tunables }
 }
 
 fn tcp() -> Via {
@@ -15,7 +14,7 @@ fn tcp() -> Via {
     Via::Tcp { peer: address, local: address }
 }
 
-fn judge(
+fn check(
     via: &Via,
     method: &Method,
     target: &str,
@@ -25,12 +24,12 @@ fn judge(
     for (name, value) in headers {
         map.append(*name, value.parse().unwrap());
     }
-    guard().judge(Some(via), method, &target.parse().unwrap(), &map)
+    guard().check_head(Some(via), method, &target.parse().unwrap(), &map)
 }
 
 #[test]
-fn over_tcp_the_host_must_be_ours() {
-    let ours = [
+fn over_tcp_the_host_must_be_this_machine() {
+    let own = [
         "localhost",
         "LocalHost:8000",
         "localhost.",
@@ -47,8 +46,8 @@ fn over_tcp_the_host_must_be_ours() {
         "Xen.Example.Org.:8000",
         "",
     ];
-    for host in ours {
-        assert_eq!(judge(&tcp(), &Method::GET, "/", &[("host", host)]), Ok(()), "{host}");
+    for host in own {
+        assert_eq!(check(&tcp(), &Method::GET, "/", &[("host", host)]), Ok(()), "{host}");
     }
     let foreign = [
         "evil.example",
@@ -70,39 +69,39 @@ fn over_tcp_the_host_must_be_ours() {
     ];
     for host in foreign {
         let refused = Err(Refusal::Host(host.to_owned()));
-        assert_eq!(judge(&tcp(), &Method::GET, "/", &[("host", host)]), refused, "{host}");
-        assert_eq!(judge(&tcp(), &Method::POST, "/", &[("host", host)]), refused, "{host}");
+        assert_eq!(check(&tcp(), &Method::GET, "/", &[("host", host)]), refused, "{host}");
+        assert_eq!(check(&tcp(), &Method::POST, "/", &[("host", host)]), refused, "{host}");
     }
 }
 
 #[test]
-fn no_host_is_an_old_client() {
-    assert_eq!(judge(&tcp(), &Method::GET, "/", &[]), Ok(()));
-    assert_eq!(judge(&tcp(), &Method::POST, "/", &[]), Ok(()));
+fn clients_without_a_host_pass() {
+    assert_eq!(check(&tcp(), &Method::GET, "/", &[]), Ok(()));
+    assert_eq!(check(&tcp(), &Method::POST, "/", &[]), Ok(()));
 }
 
 #[test]
-fn every_host_that_is_given_counts() {
+fn every_host_of_a_request_is_checked() {
     let two = [("host", "localhost"), ("host", "evil.example")];
-    assert!(judge(&tcp(), &Method::GET, "/", &two).is_err());
-    assert!(judge(&tcp(), &Method::GET, "http://evil.example/", &[("host", "localhost")]).is_err());
-    assert_eq!(judge(&tcp(), &Method::GET, "http://localhost/", &[("host", "localhost")]), Ok(()));
+    assert!(check(&tcp(), &Method::GET, "/", &two).is_err());
+    assert!(check(&tcp(), &Method::GET, "http://evil.example/", &[("host", "localhost")]).is_err());
+    assert_eq!(check(&tcp(), &Method::GET, "http://localhost/", &[("host", "localhost")]), Ok(()));
 }
 
 #[test]
-fn on_a_unix_socket_any_host_will_do() {
+fn on_a_unix_socket_any_host_passes() {
     let unix = Via::Unix { uid: Some(0), pid: None };
-    assert_eq!(judge(&unix, &Method::POST, "/", &[("host", "evil.example")]), Ok(()));
+    assert_eq!(check(&unix, &Method::POST, "/", &[("host", "evil.example")]), Ok(()));
 }
 
 #[test]
-fn a_request_of_unknown_origin_is_held_to_the_rules_of_tcp() {
+fn a_request_without_a_caller_is_checked_as_over_tcp() {
     let headers = HeaderMap::from_iter([(HOST, "evil.example".parse().unwrap())]);
-    assert!(guard().judge(None, &Method::GET, &"/".parse().unwrap(), &headers).is_err());
+    assert!(guard().check_head(None, &Method::GET, &"/".parse().unwrap(), &headers).is_err());
 }
 
 #[test]
-fn a_post_comes_from_our_own_page_or_from_no_page() {
+fn a_post_from_a_page_of_another_site_is_refused() {
     let unix = Via::Unix { uid: None, pid: None };
     let h = "localhost:8000";
     let cases: &[(&[(&'static str, &str)], bool)] = &[
@@ -165,19 +164,19 @@ fn a_post_comes_from_our_own_page_or_from_no_page() {
         for via in [tcp(), unix.clone()] {
             for method in [Method::POST, Method::PUT] {
                 let expected = if *passes { Ok(()) } else { Err(Refusal::CrossSite) };
-                assert_eq!(judge(&via, &method, "/", headers), expected, "{headers:?}");
+                assert_eq!(check(&via, &method, "/", headers), expected, "{headers:?}");
             }
-            assert_eq!(judge(&via, &Method::GET, "/", headers), Ok(()), "{headers:?}");
+            assert_eq!(check(&via, &Method::GET, "/", headers), Ok(()), "{headers:?}");
         }
     }
 }
 
 #[test]
-fn allowed_names_can_be_reloaded() {
+fn a_reload_changes_the_allowed_names() {
     let guard = guard();
-    assert!(!guard.is_ours("new.example"));
+    assert!(!guard.is_own_host("new.example"));
     let tunables = Tunables { allowed_hosts: vec!["new.example".into()], ..Tunables::default() };
     guard.tunables.store(Arc::new(tunables));
-    assert!(guard.is_ours("new.example:80"));
-    assert!(!guard.is_ours("xen.example.org"));
+    assert!(guard.is_own_host("new.example:80"));
+    assert!(!guard.is_own_host("xen.example.org"));
 }

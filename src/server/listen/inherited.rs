@@ -1,26 +1,24 @@
-//! Sockets that a service manager opened for us.
+//! Sockets that a service manager opened.
 
+use super::error::ListenError;
+use listenfd::ListenFd;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
-use listenfd::ListenFd;
-
-use super::ListenError;
-
-/// Listening sockets that were open before the daemon started.
+/// Listening sockets from a service manager.
 #[derive(Debug, Default)]
 pub struct Inherited {
-    /// Those on TCP ports.
+    /// TCP sockets.
     pub tcp: Vec<TcpListener>,
-    /// Those on unix sockets.
+    /// Unix sockets.
     pub unix: Vec<UnixListener>,
 }
 
 impl Inherited {
-    /// Takes what systemd's socket activation left in `LISTEN_FDS`.
+    /// Takes the sockets of systemd's socket activation (`LISTEN_FDS`).
     ///
-    /// Call it before the first thread is started: it takes the variables out of the environment,
-    /// so that they do not reach child processes.
+    /// Call this before the first thread starts: it removes the variables from the environment, so
+    /// that child processes do not see them.
     pub fn from_env() -> Result<Self, ListenError> {
         let mut fds = ListenFd::from_env();
         let mut inherited = Self::default();

@@ -1,9 +1,11 @@
-//! A unix socket that is there with its final rights, or not at all.
+//! Unix sockets that exist with their final permissions or not at all.
 //!
-//! It is bound in a directory that only we can enter, gets its mode and group there, and is moved
-//! to its place: at no moment can anybody connect who may not, and whoever watches the path never
-//! finds it missing while one daemon follows another.
+//! A socket is bound in a directory that only the daemon can enter, gets its mode and group there,
+//! and is renamed to its path. So nobody can connect before the permissions are set, and the path
+//! is never missing while one daemon replaces another.
 
+use super::error::ListenError;
+use crate::config::UnixSocket;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{
@@ -11,20 +13,17 @@ use std::os::unix::fs::{
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use nix::unistd::Group;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::timeout;
 
-use super::ListenError;
-use crate::config::UnixSocket;
+/// Time limit for connecting to the socket of another server, which counts as running after that.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a server may take to accept our knock before it is taken to be alive all the same.
-const KNOCK: Duration = Duration::from_secs(1);
-
-/// The file of a socket that we bound; removed when dropped, if it is still ours.
+/// The file of a bound socket. Dropping it removes the file, unless another one replaced it.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
+    /// Device and inode.
     identity: (u64, u64),
 }
 
@@ -44,36 +43,38 @@ impl Drop for SocketFile {
     }
 }
 
-/// Binds `wanted`, in place of what a dead server may have left there.
-pub(super) async fn bind(wanted: &UnixSocket) -> Result<(UnixListener, SocketFile), ListenError> {
-    let path = &wanted.path;
+/// Binds a socket. The socket of a server that no longer runs is replaced.
+pub(super) async fn bind(
+    configured: &UnixSocket,
+) -> Result<(UnixListener, SocketFile), ListenError> {
+    let path = &configured.path;
     let failed = |action, path: &Path| {
         let path = path.to_owned();
         move |source| ListenError::Unix { action, path, source }
     };
-    let gid = group_of(wanted)?;
+    let gid = group_of(configured)?;
     let parent = parent_of(path);
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(parent)
         .map_err(failed("create the directory", parent))?;
-    make_way(path).await?;
+    check_replaceable(path).await?;
 
     let private = PrivateDir::create(parent).map_err(failed("create a directory in", parent))?;
-    let draft = private.0.join("s");
-    let socket = UnixListener::bind(&draft).map_err(failed("bind the socket", path))?;
-    if let (Some(gid), Some(group)) = (gid, &wanted.group) {
+    let temporary = private.0.join("s");
+    let socket = UnixListener::bind(&temporary).map_err(failed("bind the socket", path))?;
+    if let (Some(gid), Some(group)) = (gid, &configured.group) {
         let refused =
             |source| ListenError::Chown { path: path.clone(), group: group.clone(), source };
-        chown(&draft, None, Some(gid)).map_err(refused)?;
+        chown(&temporary, None, Some(gid)).map_err(refused)?;
     }
-    fs::set_permissions(&draft, Permissions::from_mode(wanted.mode))
+    fs::set_permissions(&temporary, Permissions::from_mode(configured.mode))
         .map_err(failed("change the mode of", path))?;
-    let identity = SocketFile::identity_of(&draft).map_err(failed("look at", &draft))?;
-    fs::rename(&draft, path).map_err(failed("move the socket to", path))?;
+    let identity = SocketFile::identity_of(&temporary).map_err(failed("look at", &temporary))?;
+    fs::rename(&temporary, path).map_err(failed("move the socket to", path))?;
     if let Some(gid) = gid {
-        warn_if_out_of_reach(parent, gid);
+        warn_if_inaccessible(parent, gid);
     }
     Ok((socket, SocketFile { path: path.clone(), identity }))
 }
@@ -82,8 +83,8 @@ fn parent_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes sure that whatever is at `path` may be replaced.
-async fn make_way(path: &Path) -> Result<(), ListenError> {
+/// Checks that `path` is free, or has the socket of a server that no longer runs.
+async fn check_replaceable(path: &Path) -> Result<(), ListenError> {
     let failed = |source| ListenError::Unix { action: "look at", path: path.to_owned(), source };
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -93,32 +94,32 @@ async fn make_way(path: &Path) -> Result<(), ListenError> {
         }
         Ok(_) => {}
     }
-    match tokio::time::timeout(KNOCK, UnixStream::connect(path)).await {
+    match timeout(CONNECT_TIMEOUT, UnixStream::connect(path)).await {
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Ok(Err(error)) if error.kind() != io::ErrorKind::WouldBlock => Err(failed(error)),
-        // Connected, or too busy to accept.
-        _ => Err(ListenError::Live(path.to_owned())),
+        // It accepted, or is too busy to accept.
+        _ => Err(ListenError::InUse(path.to_owned())),
     }
 }
 
-/// The group that the socket is to have.
-pub(super) fn group_of(wanted: &UnixSocket) -> Result<Option<u32>, ListenError> {
-    wanted.group.as_deref().map(group_id).transpose()
+/// The id of a socket's group; `None` for the daemon's own.
+pub(super) fn group_of(configured: &UnixSocket) -> Result<Option<u32>, ListenError> {
+    configured.group.as_deref().map(group_id).transpose()
 }
 
 fn group_id(group: &str) -> Result<u32, ListenError> {
     if let Ok(gid) = group.parse() {
         return Ok(gid);
     }
-    match Group::from_name(group) {
-        Ok(Some(group)) => Ok(group.gid.as_raw()),
-        Ok(None) | Err(_) => Err(ListenError::Group(group.to_owned())),
+    match uzers::get_group_by_name(group) {
+        Some(group) => Ok(group.gid()),
+        None => Err(ListenError::Group(group.to_owned())),
     }
 }
 
-/// A socket for a group is of no use below a directory that the group cannot enter.
-fn warn_if_out_of_reach(parent: &Path, gid: u32) {
+/// Warns if the group of a socket cannot enter the directory of the socket.
+fn warn_if_inaccessible(parent: &Path, gid: u32) {
     let Ok(meta) = fs::metadata(parent) else { return };
     let by_group = meta.gid() == gid && meta.mode() & 0o010 != 0;
     let by_all = meta.mode() & 0o001 != 0;
@@ -127,18 +128,18 @@ fn warn_if_out_of_reach(parent: &Path, gid: u32) {
     }
 }
 
-/// A directory that only we can enter; removed with what is in it.
+/// A directory that only the daemon can enter. Dropping it removes it with its contents.
 struct PrivateDir(PathBuf);
 
 impl PrivateDir {
     fn create(parent: &Path) -> io::Result<Self> {
         let mut number = 0;
         loop {
-            // Short, since the path of a socket may have 107 bytes only.
+            // Short, since the path of a socket is limited to 107 bytes.
             let path = parent.join(format!(".x{}.{number}", std::process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {
-                    number += 1
+                    number += 1;
                 }
                 result => return result.map(|()| Self(path)),
             }

@@ -1,75 +1,71 @@
-//! Bodies of requests.
+//! Bodies of POST requests: bounded, read to their end, and parsed as forms.
 
 use super::multipart;
 use super::params::Params;
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Request};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-/// How much of a body that is too large is read all the same, in bytes: a client that writes before
-/// it reads sees the answer only then (libvirt dies of SIGPIPE otherwise).
-const PATIENCE: usize = 16 * 1024 * 1024;
+/// Bytes beyond the limit that are still read, so that a client that writes its whole request
+/// before it reads gets the answer (libvirt dies of SIGPIPE otherwise).
+const DRAIN_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Why a body could not be read.
+/// The reason why a body was not read.
 #[derive(Debug)]
-pub(super) enum Refused {
-    /// It is larger than the limit.
+pub(super) enum BodyError {
     TooLarge,
-    /// It makes no sense, or broke off.
+    /// The connection broke, or a form is malformed.
     Malformed(String),
 }
 
-/// Query and form of a request.
-pub(super) async fn params(request: Request<Body>, limit: usize) -> Result<Params, Refused> {
+/// Reads the parameters of a form. A body of any other type has none.
+pub(super) async fn form_params(
+    request: Request<Body>,
+    max_body: usize,
+) -> Result<Params, BodyError> {
     let (parts, body) = request.into_parts();
-    let query = Params::from_query(parts.uri.query().unwrap_or(""));
-    let body = collect(body, limit).await?;
-    Ok(query.replaced_by(form(&parts.headers, &body)?))
+    let body = collect(body, max_body).await?;
+    parse_form(&parts.headers, &body)
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Refused> {
-    let mut collected = bytes::BytesMut::new();
-    let mut seen = 0;
+async fn collect(mut body: Body, max_body: usize) -> Result<Bytes, BodyError> {
+    let mut collected = BytesMut::new();
+    let mut received = 0;
     while let Some(frame) = body.frame().await {
         let frame =
-            frame.map_err(|error| Refused::Malformed(format!("The body broke off: {error}")))?;
+            frame.map_err(|error| BodyError::Malformed(format!("The body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
-        seen += data.len();
-        if seen <= limit {
+        received += data.len();
+        if received <= max_body {
             collected.extend_from_slice(&data);
-        } else if seen > limit.saturating_add(PATIENCE) {
+        } else if received > max_body.saturating_add(DRAIN_LIMIT) {
             break;
         }
     }
-    if seen > limit { Err(Refused::TooLarge) } else { Ok(collected.freeze()) }
+    if received > max_body { Err(BodyError::TooLarge) } else { Ok(collected.freeze()) }
 }
 
-/// A body of another type, or of none, is not a form: then there are no parameters in it.
-fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, Refused> {
+fn parse_form(headers: &HeaderMap, body: &[u8]) -> Result<Params, BodyError> {
     let content_type =
         headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media = content_type.split(';').next().unwrap_or("").trim();
     if media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         Ok(Params::from_form(body))
     } else if media.eq_ignore_ascii_case("multipart/form-data") {
-        multipart(content_type, body)
+        parse_multipart(content_type, body)
+            .map_err(|reason| BodyError::Malformed(format!("The form is malformed: {reason}")))
     } else {
         Ok(Params::default())
     }
 }
 
-/// A file counts as its content.
-fn multipart(content_type: &str, body: &[u8]) -> Result<Params, Refused> {
-    let malformed = |reason| Refused::Malformed(format!("The form is malformed: {reason}"));
-    let boundary = multipart::boundary(content_type).map_err(malformed)?;
-    let mut params = Params::default();
-    for part in multipart::parts(&boundary, body).map_err(malformed)? {
-        // A browser sends an empty file for a file input that was left alone.
-        if let Some(name) = part.name.filter(|_| !(part.is_file && part.value.is_empty())) {
-            params.push(name, part.value.to_vec());
-        }
-    }
-    Ok(params)
+/// The value of a file is its content.
+fn parse_multipart(content_type: &str, body: &[u8]) -> Result<Params, &'static str> {
+    let boundary = multipart::boundary(content_type)?;
+    let parts = multipart::parts(&boundary, body)?;
+    // A browser sends an empty file for a file input that was left alone.
+    let fields = parts.into_iter().filter(|part| !(part.is_file && part.value.is_empty()));
+    Ok(Params::from_fields(fields.filter_map(|part| Some((part.name?, part.value.to_vec())))))
 }

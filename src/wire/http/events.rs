@@ -1,26 +1,28 @@
-//! `GET /xend/events`: what happens, as it happens.
+//! `GET /xend/events`: a stream of events of domains.
 //!
-//! Nobody has a queue here. A stream remembers which event it told last, and reads on from the
-//! engine's journal when its client has taken what there was; a client that is slower than the
-//! journal is long is told that it lost some.
+//! Streams have no queues. A stream remembers the last event that it sent, and reads on from the
+//! engine's journal when the client has taken what there was. A client that falls behind the
+//! journal gets an event `lost`.
 //!
-//! Browsers and plain curl get server-sent events whose data is JSON. A client that asks for JSON
-//! or for S-expressions gets one a line. Each event has an id; a client that names the last one it
-//! has (`Last-Event-ID`, or `?after=`) goes on behind it.
+//! Browsers and curl get server-sent events with JSON. A client that asks for JSON or for
+//! S-expressions gets one a line. Each event has an id; a client that sends the last id that it has
+//! (`Last-Event-ID`, or `?after=`) gets the events after it.
 
-use super::Http;
-use super::accept::Format;
-use super::failed::{failed, no_such_domain};
+use super::context::{Http, MAX_EVENT_STREAMS};
+use super::errors::{no_such_domain, operation_failed};
+use super::format::Format;
 use super::params::Params;
-use super::place::{Place, caller, written};
-use super::reply::{Content, answer, streamed};
+use super::request::RequestInfo;
+use super::response::{Content, respond, stream};
 use crate::core::engine::Engine;
-use crate::core::journal::{Event, News};
+use crate::core::journal::{Event, EventBatch};
 use crate::core::model::{DomainRef, Invalid, Uuid};
 use crate::core::op::Query;
 use crate::core::samples::Sample;
 use crate::shape;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -30,78 +32,87 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// How many clients may follow along at a time.
-pub(super) const MOST: usize = 200;
-/// How many events are told in one piece.
-const PIECE: usize = 64;
-/// How often something is sent while nothing happens, so that both sides see that the other one is
-/// there.
+/// The most events in one chunk.
+const BATCH: usize = 64;
+/// The interval of heartbeats while nothing else is sent. They show each side that the other one is
+/// still there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// After how many milliseconds a browser whose stream has ended comes again.
-const COME_AGAIN: u32 = 1000;
+/// The delay in milliseconds after which a browser reconnects.
+const RETRY_MS: u32 = 1000;
 
 /// `GET /xend/events`
-pub(super) async fn events(State(http): State<Http>, format: Format, request: Request) -> Response {
-    let params = Params::from_query(request.uri().query().unwrap_or(""));
-    let place = Place::of(&request, &[], format);
-    let engine = http.0.engine.clone();
-    let last = request
-        .headers()
-        .get("last-event-id")
-        .and_then(|id| id.to_str().ok())
-        .filter(|id| !id.is_empty());
-    let read = || {
-        Ok::<_, Invalid>((
-            params.optional("after")?,
-            params.optional("domain")?,
-            params.switch("figures")?,
-        ))
-    };
-    let (after, domain, figures) = match read() {
-        Ok(read) => read,
-        Err(invalid) => return failed(&place, "events", &invalid.into()),
-    };
-    let after = last.map(str::to_owned).or(after);
-    let about = match domain.map(DomainRef::new) {
+pub(super) async fn get(
+    State(http): State<Http>,
+    headers: HeaderMap,
+    request: RequestInfo,
+) -> Result<Response, Response> {
+    let query = EventQuery::parse(&headers, &request.query)
+        .map_err(|invalid| operation_failed(&request, "events", &invalid.into()))?;
+    let engine = http.engine();
+    let domain = match &query.domain {
         None => None,
         Some(domain) => {
-            let there = engine.snapshot().find(&domain).map(|view| view.uuid);
-            // Who goes on is told how it ended, though the domain has gone meanwhile.
-            let was = || after.as_ref().and_then(|_| engine.journal().find(&domain));
-            match there.or_else(was) {
-                Some(uuid) => Some(uuid),
-                None => return no_such_domain(&place, domain.as_str()),
-            }
+            let uuid = engine.snapshot().find(domain).map(|view| view.uuid);
+            // A client that reconnects still gets the end of a domain that is gone by now.
+            let past = || query.after.as_ref().and_then(|_| engine.journal().find(domain));
+            let uuid = uuid.or_else(past);
+            Some(uuid.ok_or_else(|| no_such_domain(&request, domain.as_str()))?)
         }
     };
-    let Ok(permit) = http.0.followers.clone().try_acquire_owned() else {
-        let text = format!("{MOST} clients follow along already, try again later");
-        return answer(503, "Service Unavailable", Content::Text(text.into()));
-    };
-    let framing = match place.format {
+    let permit = http.event_stream_permit().ok_or_else(|| {
+        let text = format!("There are {MAX_EVENT_STREAMS} event streams already, try again later");
+        respond(503, "Service Unavailable", Content::Text(text.into()))
+    })?;
+    let framing = match request.format {
         Format::Html { .. } => Framing::ServerSent,
         Format::Json => Framing::JsonLines,
         Format::Sxp => Framing::SxpLines,
     };
-    // Somebody who follows along reads: figures are kept fresh for the first look.
-    let _ = engine.execute(&caller(&request), Query::Domains).await;
-    let stream = Follower::new(
-        engine,
-        http.0.closing.clone(),
-        framing,
-        about,
-        figures,
-        after.as_deref(),
-        permit,
-    );
-    let pieces = futures_util::stream::unfold(stream, |mut stream| async move {
-        let piece = stream.next().await?;
-        Some((Ok::<_, Infallible>(piece), stream))
+    // A stream counts as a reader: the engine keeps figures fresh from its beginning on.
+    let _ = engine.execute(&request.caller, Query::Domains).await;
+    let events = EventStream::new(&http, framing, domain, &query, permit);
+    let chunks = futures_util::stream::unfold(events, |mut events| async move {
+        let chunk = events.next().await?;
+        Some((Ok::<_, Infallible>(chunk), events))
     });
-    streamed(framing.media(), axum::body::Body::from_stream(pieces))
+    Ok(stream(framing.media(), Body::from_stream(chunks)))
 }
 
-/// How events are set apart.
+/// The query of `/xend/events` with which a page's script follows all events from now on. A handler
+/// makes it before it reads what the page shows, so that the script misses nothing.
+pub(super) fn follow_query(http: &Http, format: Format) -> String {
+    if !format.is_html() {
+        return String::new();
+    }
+    let journal = http.engine().journal();
+    let last = *journal.numbers().borrow();
+    format!("?figures=1&after={}", event_id(journal.volume, last))
+}
+
+struct EventQuery {
+    /// The id of the last event that the client has received.
+    after: Option<String>,
+    /// `None` for all domains.
+    domain: Option<DomainRef>,
+    figures: bool,
+}
+
+impl EventQuery {
+    fn parse(headers: &HeaderMap, query: &Params) -> Result<Self, Invalid> {
+        let after = query.text("after")?;
+        let last_event_id = headers
+            .get("last-event-id")
+            .and_then(|id| id.to_str().ok())
+            .filter(|id| !id.is_empty());
+        Ok(Self {
+            after: last_event_id.map(str::to_owned).or(after),
+            domain: query.text("domain")?.map(DomainRef::new),
+            figures: query.flag("figures")?,
+        })
+    }
+}
+
+/// The format of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
     ServerSent,
@@ -110,7 +121,7 @@ enum Framing {
 }
 
 impl Framing {
-    /// How an event is written down.
+    /// The format of an event's data.
     const fn data(self) -> Format {
         match self {
             Self::ServerSent | Self::JsonLines => Format::Json,
@@ -127,205 +138,201 @@ impl Framing {
     }
 }
 
-/// Somebody who follows along.
-struct Follower {
+/// The events for one client.
+struct EventStream {
     engine: Engine,
-    closing: CancellationToken,
+    stopping: CancellationToken,
     framing: Framing,
-    /// The domain that alone is followed.
-    about: Option<Uuid>,
-    /// The number of the event that was told last.
-    told: u64,
+    /// `None` for all domains.
+    domain: Option<Uuid>,
+    /// The number of the last event that was sent or skipped.
+    last: u64,
     numbers: watch::Receiver<u64>,
+    /// Rounds of samples; `None` if the client did not ask for figures.
     rounds: Option<watch::Receiver<u64>>,
-    /// The figures that were told last, as they were printed.
+    /// The figures that were sent last.
     figures: HashMap<Uuid, Sample>,
-    /// What is to be told first.
+    /// The next chunk.
     out: Vec<u8>,
-    /// When something is sent though nothing has happened.
-    heartbeat: Instant,
+    next_heartbeat: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Follower {
+impl EventStream {
     fn new(
-        engine: Engine,
-        closing: CancellationToken,
+        http: &Http,
         framing: Framing,
-        about: Option<Uuid>,
-        figures: bool,
-        after: Option<&str>,
+        domain: Option<Uuid>,
+        query: &EventQuery,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let (numbers, now) = (engine.journal().numbers(), *engine.journal().numbers().borrow());
+        let engine = http.engine().clone();
         let volume = engine.journal().volume;
-        // A number of another daemon's journal, or one that has not been yet, was not one of ours.
-        let known =
-            after.map(|id| parse_id(id).filter(|(of, number)| *of == volume && *number <= now));
-        let rounds = figures.then(|| {
+        let mut numbers = engine.journal().numbers();
+        let newest = *numbers.borrow();
+        numbers.mark_changed();
+        // An id of another daemon's journal, or of an event to come, is no id of this journal.
+        let after = query
+            .after
+            .as_deref()
+            .map(|id| parse_event_id(id).filter(|(of, number)| *of == volume && *number <= newest));
+        let rounds = query.figures.then(|| {
             let mut rounds = engine.samples().rounds();
             rounds.mark_changed();
             rounds
         });
-        let mut follower = Self {
+        let mut stream = Self {
+            engine,
+            stopping: http.stopping(),
             framing,
-            about,
-            told: known.flatten().map_or(now, |(_, number)| number),
+            domain,
+            last: after.flatten().map_or(newest, |(_, number)| number),
             numbers,
             rounds,
             figures: HashMap::new(),
             out: Vec::new(),
-            heartbeat: Instant::now() + HEARTBEAT,
-            closing,
-            engine,
+            next_heartbeat: Instant::now() + HEARTBEAT,
             _permit: permit,
         };
         if framing == Framing::ServerSent {
-            follower.out.extend_from_slice(format!("retry: {COME_AGAIN}\n").as_bytes());
+            stream.out.extend_from_slice(format!("retry: {RETRY_MS}\n").as_bytes());
         }
-        match known {
+        match after {
             Some(Some(_)) => {}
-            Some(None) => follower.tell_of_the_stream("lost"),
-            None => follower.tell_of_the_stream("listening"),
+            Some(None) => stream.write_stream_event("lost"),
+            None => stream.write_stream_event("listening"),
         }
-        follower.numbers.mark_changed();
-        follower
+        stream
     }
 
-    /// The next piece; none if the daemon stops.
+    /// The next chunk; `None` when the daemon stops.
     async fn next(&mut self) -> Option<Bytes> {
         while self.out.is_empty() {
-            let rounds = async {
+            let round = async {
                 match &mut self.rounds {
                     Some(rounds) => rounds.changed().await.is_ok(),
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
-                () = self.closing.cancelled() => return None,
+                () = self.stopping.cancelled() => return None,
                 changed = self.numbers.changed() => {
                     changed.ok()?;
-                    self.read_on();
+                    self.write_new_events();
                 }
-                _ = rounds => self.tell_figures(),
-                () = tokio::time::sleep_until(self.heartbeat) => self.beat(),
+                _ = round => self.write_figures(),
+                () = tokio::time::sleep_until(self.next_heartbeat) => self.write_heartbeat(),
             }
         }
-        self.heartbeat = Instant::now() + HEARTBEAT;
+        self.next_heartbeat = Instant::now() + HEARTBEAT;
         Some(std::mem::take(&mut self.out).into())
     }
 
-    /// Nothing but a sign of life. A browser notes the id, though nothing came with it: of a domain
-    /// that is quiet, the last event may be too long ago to go on from.
-    fn beat(&mut self) {
+    /// A heartbeat has no data. A browser keeps its id, from which it can reconnect: the last event
+    /// of a quiet domain may have left the journal by then.
+    fn write_heartbeat(&mut self) {
         match self.framing {
             Framing::ServerSent => {
-                self.out.extend_from_slice(format!("id: {}\n\n", self.id()).as_bytes())
+                self.out.extend_from_slice(format!("id: {}\n\n", self.id()).as_bytes());
             }
             Framing::JsonLines | Framing::SxpLines => self.out.push(b'\n'),
         }
     }
 
-    fn read_on(&mut self) {
-        let News { events, lost } = self.engine.journal().after(self.told, PIECE);
+    fn write_new_events(&mut self) {
+        let EventBatch { events, lost } = self.engine.journal().after(self.last, BATCH);
         if lost {
             if let Some(first) = events.first() {
-                self.told = first.number - 1;
+                self.last = first.number - 1;
             }
-            self.tell_of_the_stream("lost");
+            self.write_stream_event("lost");
         }
-        if events.len() == PIECE {
+        if events.len() == BATCH {
+            // There may be more.
             self.numbers.mark_changed();
         }
         for event in events {
-            self.told = event.number;
-            if self.about.is_none() || self.about == event.uuid {
-                self.tell(&event);
+            self.last = event.number;
+            if self.domain.is_none() || self.domain == event.uuid {
+                self.write_event(&event);
             }
         }
     }
 
-    fn id(&self) -> String {
-        id(self.engine.journal().volume, self.told)
-    }
-
-    fn tell(&mut self, event: &Event) {
+    fn write_event(&mut self, event: &Event) {
         let id = self.id();
-        let data = written(
-            self.framing.data(),
+        let data = self.framing.data().serialize(
             |sink| shape::event(sink, &id, event),
             |sink| shape::event(sink, &id, event),
         );
-        self.frame(shape::event_kind(&event.what), Some(&id), &data);
+        self.write_frame(shape::event_kind(&event.what), Some(&id), &data);
     }
 
-    fn tell_of_the_stream(&mut self, kind: &str) {
-        let (id, now) = (self.id(), self.engine.now());
-        let data = written(
-            self.framing.data(),
+    /// Writes an event of the stream itself: `listening` or `lost`.
+    fn write_stream_event(&mut self, kind: &str) {
+        let id = self.id();
+        let now = self.engine.now();
+        let data = self.framing.data().serialize(
             |sink| shape::stream_event(sink, &id, kind, now),
             |sink| shape::stream_event(sink, &id, kind, now),
         );
-        self.frame(kind, Some(&id), &data);
+        self.write_frame(kind, Some(&id), &data);
     }
 
-    /// Those figures that are others than the last that were told.
-    fn tell_figures(&mut self) {
-        let (round, snapshot) = (self.engine.samples().last(), self.engine.snapshot());
-        let wanted =
-            round.domains.iter().filter(|(uuid, _)| self.about.is_none_or(|about| about == **uuid));
-        let news: Vec<_> = wanted
+    /// Writes the figures that have visibly changed since they were sent.
+    fn write_figures(&mut self) {
+        let round = self.engine.samples().last();
+        let snapshot = self.engine.snapshot();
+        let changed: Vec<_> = round
+            .domains
+            .iter()
+            .filter(|(uuid, _)| self.domain.is_none_or(|domain| domain == **uuid))
             .filter(|(uuid, sample)| {
-                self.figures.get(*uuid).is_none_or(|told| differ(told, sample))
+                self.figures.get(*uuid).is_none_or(|sent| differs_visibly(sent, sample))
             })
             .filter_map(|(uuid, sample)| Some((&**snapshot.by_uuid(uuid)?, uuid, sample)))
             .collect();
-        if news.is_empty() {
+        if changed.is_empty() {
             return;
         }
-        let data = written(
-            self.framing.data(),
-            |sink| shape::figures(sink, news.iter().copied()),
-            |sink| shape::figures(sink, news.iter().copied()),
+        let data = self.framing.data().serialize(
+            |sink| shape::figures(sink, changed.iter().copied()),
+            |sink| shape::figures(sink, changed.iter().copied()),
         );
-        let told: Vec<_> = news.iter().map(|(_, uuid, sample)| (**uuid, **sample)).collect();
-        self.figures.extend(told);
+        let sent: Vec<_> = changed.iter().map(|(_, uuid, sample)| (**uuid, **sample)).collect();
+        self.figures.extend(sent);
         self.figures.retain(|uuid, _| round.domains.contains_key(uuid));
-        self.frame("figures", None, &data);
+        self.write_frame("figures", None, &data);
     }
 
-    fn frame(&mut self, kind: &str, id: Option<&str>, data: &[u8]) {
-        if self.framing == Framing::ServerSent {
+    fn write_frame(&mut self, kind: &str, id: Option<&str>, data: &[u8]) {
+        let is_server_sent = self.framing == Framing::ServerSent;
+        if is_server_sent {
             if let Some(id) = id {
                 self.out.extend_from_slice(format!("id: {id}\n").as_bytes());
             }
             self.out.extend_from_slice(format!("event: {kind}\ndata: ").as_bytes());
         }
         self.out.extend_from_slice(data);
-        self.out.extend_from_slice(if self.framing == Framing::ServerSent {
-            b"\n\n"
-        } else {
-            b"\n"
-        });
+        self.out.extend_from_slice(if is_server_sent { b"\n\n" } else { b"\n" });
+    }
+
+    /// The id of the last event.
+    fn id(&self) -> String {
+        event_id(self.engine.journal().volume, self.last)
     }
 }
 
-/// What is seen of a difference: tenths of a percent, whole MiB.
-fn differ(a: &Sample, b: &Sample) -> bool {
+/// Whether two samples are shown differently, in tenths of a percent and whole MiB.
+fn differs_visibly(a: &Sample, b: &Sample) -> bool {
     (a.cpu - b.cpu).abs() >= 0.05 || a.memory_kib / 1024 != b.memory_kib / 1024
 }
 
-/// The id of what was told last, for a page that was made just now.
-pub(super) fn last_id(engine: &Engine) -> String {
-    let journal = engine.journal();
-    id(journal.volume, *journal.numbers().borrow())
-}
-
-fn id(volume: u32, number: u64) -> String {
+fn event_id(volume: u32, number: u64) -> String {
     format!("{volume:08x}-{number}")
 }
 
-fn parse_id(id: &str) -> Option<(u32, u64)> {
+fn parse_event_id(id: &str) -> Option<(u32, u64)> {
     let (volume, number) = id.trim().split_once('-')?;
     Some((u32::from_str_radix(volume, 16).ok()?, number.parse().ok()?))
 }

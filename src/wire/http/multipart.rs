@@ -1,29 +1,28 @@
-//! Forms in `multipart/form-data`.
+//! Parser of `multipart/form-data`.
 //!
-//! They are read line by line, as Python's `cgi` read them for xend: a line ends in CR LF or in a
-//! bare LF, which is what xm 3.0.0 sends, and the end of the line in front of a boundary belongs to
-//! the boundary.
+//! Forms are read line by line, as Python's `cgi` read them for xend: a line ends in CR LF or in a
+//! bare LF (xm 3.0.0 sends the latter), and the line end before a boundary belongs to the boundary.
 
-/// The longest boundary that Python took.
+/// The longest boundary that Python accepted.
 const MAX_BOUNDARY: usize = 201;
 
 /// A field of a form.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part<'a> {
-    /// Its name; a part without one is no field.
+    /// `None` for a part without a name, which is no field.
     pub(super) name: Option<String>,
-    /// Whether it is the content of a file.
+    /// Whether the value is the content of a file.
     pub(super) is_file: bool,
     pub(super) value: &'a [u8],
 }
 
-/// The boundary that a `Content-Type` names.
+/// The boundary in a `Content-Type`.
 pub(super) fn boundary(content_type: &str) -> Result<String, &'static str> {
     let boundary = parameter(content_type, "boundary").ok_or("its Content-Type has no boundary")?;
     let printable = boundary.bytes().all(|b| matches!(b, b' '..=b'~'));
     if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !printable || boundary.ends_with(' ')
     {
-        return Err("its boundary is no line of printable characters");
+        return Err("its boundary is not a line of printable characters");
     }
     Ok(boundary)
 }
@@ -34,7 +33,7 @@ pub(super) fn parts<'a>(boundary: &str, body: &'a [u8]) -> Result<Vec<Part<'a>>,
     let end = format!("{begin}--");
     let mut lines = Lines { body, at: 0 };
     let mut parts = Vec::new();
-    // What stands in front of the first boundary is for people.
+    // The text before the first boundary is for people.
     let mut ended = loop {
         let line = lines.next().ok_or("its boundary is not in it")?;
         match line.text.trim_ascii_end() {
@@ -71,13 +70,13 @@ pub(super) fn parts<'a>(boundary: &str, body: &'a [u8]) -> Result<Vec<Part<'a>>,
 /// A line without its end.
 struct Line<'a> {
     text: &'a [u8],
-    /// Where its text ends in the body.
+    /// The offset in the body at which the text ends.
     end: usize,
 }
 
 struct Lines<'a> {
     body: &'a [u8],
-    /// Where the next line begins.
+    /// The offset of the next line.
     at: usize,
 }
 
@@ -105,10 +104,10 @@ fn read_header(line: &[u8], part: &mut Part<'_>) {
 }
 
 /// A parameter of a header: `boundary` of `multipart/form-data; boundary="a b"`.
-fn parameter(header: &str, wanted: &str) -> Option<String> {
+fn parameter(header: &str, name: &str) -> Option<String> {
     split_outside_quotes(header).skip(1).find_map(|part| {
         let (key, value) = part.split_once('=')?;
-        key.trim().eq_ignore_ascii_case(wanted).then(|| unquoted(value.trim()))
+        key.trim().eq_ignore_ascii_case(name).then(|| unquote(value.trim()))
     })
 }
 
@@ -126,7 +125,7 @@ fn split_outside_quotes(header: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn unquoted(text: &str) -> String {
+fn unquote(text: &str) -> String {
     let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return text.to_owned();
     };
@@ -153,16 +152,18 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_in_either_way() {
-        let body = "--B\nContent-Disposition: form-data; name=\"config\"; filename=\"/a;b.sxp\"\nContent-Type: x\n\n\
-                    (vm\r\n  (name a))\n\n--B\r\ncontent-disposition: form-data; name=op\r\n\r\ncreate\r\n--B--\r\n";
+    fn lines_end_in_cr_lf_or_lf() {
+        let body = "--B\nContent-Disposition: form-data; name=\"config\"; filename=\"/a;b.sxp\"\n\
+             Content-Type: x\n\n(vm\r\n  (name a))\n\n\
+             --B\r\ncontent-disposition: form-data; name=op\r\n\r\ncreate\r\n--B--\r\n";
         let config = Part { is_file: true, ..field("config", "(vm\r\n  (name a))\n") };
         assert_eq!(parts("B", body.as_bytes()).unwrap(), [config, field("op", "create")]);
     }
 
     #[test]
-    fn what_surrounds_the_fields_is_not_read() {
-        let body = "for old readers\r\n--B  \r\nContent-Disposition: form-data; name=a\r\n\r\n--Bx\r\n\r\n--B--\r\nrest";
+    fn text_around_the_fields_is_ignored() {
+        let body = "for old readers\r\n--B  \r\nContent-Disposition: form-data; name=a\r\n\r\n\
+                    --Bx\r\n\r\n--B--\r\nrest";
         assert_eq!(parts("B", body.as_bytes()).unwrap(), [field("a", "--Bx\r\n")]);
         assert_eq!(parts("B", b"--B--").unwrap(), []);
         assert_eq!(
@@ -172,19 +173,19 @@ mod tests {
     }
 
     #[test]
-    fn half_a_form_is_refused() {
+    fn truncated_forms_are_refused() {
         let whole = "--B\r\nContent-Disposition: form-data; name=\"op\"\r\n\r\ncreate\r\n--B--";
         assert!(parts("B", whole.as_bytes()).is_ok());
         for n in 0..whole.len() {
             assert!(parts("B", &whole.as_bytes()[..n]).is_err(), "{n}");
         }
-        // A file without a last line feed, as xm 3.0.0 sends it: the boundary is in the middle of a
-        // line.
+        // xm 3.0.0 sends a file without a final line feed like this: the boundary is in the middle
+        // of a line.
         assert!(parts("B", b"--B\n\n(vm (name a))--B\n\ncreate\n").is_err());
     }
 
     #[test]
-    fn boundaries() {
+    fn boundaries_are_read_from_the_content_type() {
         let of = |text: &str| boundary(&format!("multipart/form-data; {text}"));
         assert_eq!(of("charset=x; Boundary=abc").unwrap(), "abc");
         assert_eq!(of(r#"boundary="a \"b; c""#).unwrap(), r#"a "b; c"#);

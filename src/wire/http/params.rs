@@ -1,9 +1,9 @@
-//! What a request says beside its path: the query and the form, and how an operation reads them.
+//! The parameters of a request, from its query and its form, and how operations read them.
 
-use super::ops::{Needed, Param};
 use crate::core::model::Invalid;
+use serde::Deserialize;
+use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,176 +13,234 @@ use std::str::FromStr;
 /// The most parameters of one request.
 const MAX_PARAMS: usize = 1000;
 
-/// The parameters of a request, as bytes: an S-expression of 2006 need not be UTF-8.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Params(Vec<(String, Vec<u8>)>);
+/// The parameters of a request, kept as they came. Values are bytes: an S-expression of 2006 need
+/// not be UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Params {
+    /// `name=value&...`, of a query, an urlencoded form or both.
+    Encoded(Vec<u8>),
+    /// The fields of a multipart form.
+    Fields(Vec<(String, Vec<u8>)>),
+}
 
 impl Params {
-    /// A query: parameters without a value are dropped, as Python's `cgi` did.
+    /// The parameters of a query. Those without a value are dropped, as by Python's `cgi`.
     pub(super) fn from_query(query: &str) -> Self {
-        let mut params = Self::from_form(query.as_bytes());
-        params.0.retain(|(_, value)| !value.is_empty());
-        params
+        let pairs = encoded_pairs(query.as_bytes()).take(MAX_PARAMS);
+        Self::Encoded(joined(pairs.filter(|pair| !pair.value.is_empty())))
     }
 
-    /// An urlencoded form: parameters without a value are kept.
+    /// The parameters of an urlencoded form. Those without a value are kept.
     pub(super) fn from_form(form: &[u8]) -> Self {
-        let pairs = form.split(|b| *b == b'&').filter(|pair| !pair.is_empty()).take(MAX_PARAMS);
-        Self(
-            pairs
-                .map(|pair| {
-                    let (key, value) = pair
-                        .iter()
-                        .position(|b| *b == b'=')
-                        .map_or((pair, &[][..]), |at| (&pair[..at], &pair[at + 1..]));
-                    (String::from_utf8_lossy(&decoded(key)).into_owned(), decoded(value))
-                })
-                .collect(),
-        )
+        Self::Encoded(joined(encoded_pairs(form).take(MAX_PARAMS)))
     }
 
-    pub(super) fn push(&mut self, key: String, value: Vec<u8>) {
-        if self.0.len() < MAX_PARAMS {
-            self.0.push((key, value));
+    /// The fields of a multipart form.
+    pub(super) fn from_fields(fields: impl Iterator<Item = (String, Vec<u8>)>) -> Self {
+        Self::Fields(fields.take(MAX_PARAMS).collect())
+    }
+
+    /// The parameters of a query together with those of a form, which replace all of the same name.
+    pub(super) fn overridden_by(&self, form: Self) -> Self {
+        let query = self.filtered(|name, _| form.values(name).is_empty());
+        match (query, form) {
+            (Self::Encoded(query), Self::Encoded(form)) => Self::Encoded([query, form].join(&b'&')),
+            (query, form) => {
+                let mut fields = query.into_fields();
+                fields.extend(form.into_fields());
+                Self::Fields(fields)
+            }
         }
     }
 
-    /// The parameters of the query that the form does not have, and those of the form.
-    #[must_use]
-    pub(super) fn replaced_by(mut self, form: Self) -> Self {
-        self.0.retain(|(key, _)| !form.0.iter().any(|(other, _)| other == key));
-        self.0.extend(form.0);
-        self
+    /// The parameters without those that are blank and `is_optional`.
+    pub(super) fn without_blank(&self, is_optional: impl Fn(&str) -> bool) -> Self {
+        self.filtered(|name, is_blank| !is_blank || !is_optional(name))
     }
 
-    /// The same but for those that are blank and need not be given.
-    pub(super) fn without_blank(&self, known: &[Param]) -> Self {
-        let optional =
-            |key: &str| known.iter().any(|one| one.name == key && one.needed != Needed::Yes);
-        Self(
-            self.0
-                .iter()
-                .filter(|(key, value)| !value.is_empty() || !optional(key))
-                .cloned()
-                .collect(),
-        )
+    /// The parameters for which `keep` holds; it gets the name, and whether the value is empty.
+    fn filtered(&self, keep: impl Fn(&str, bool) -> bool) -> Self {
+        match self {
+            Self::Encoded(text) => {
+                let kept = encoded_pairs(text)
+                    .filter(|pair| keep(&pair.decoded_name(), pair.value.is_empty()));
+                Self::Encoded(joined(kept))
+            }
+            Self::Fields(fields) => {
+                let kept = fields.iter().filter(|(name, value)| keep(name, value.is_empty()));
+                Self::Fields(kept.cloned().collect())
+            }
+        }
+    }
+
+    fn into_fields(self) -> Vec<(String, Vec<u8>)> {
+        match self {
+            Self::Encoded(text) => {
+                let pairs = encoded_pairs(&text);
+                pairs.map(|pair| (pair.decoded_name(), decoded(pair.value))).collect()
+            }
+            Self::Fields(fields) => fields,
+        }
     }
 
     /// All values of a parameter.
-    pub(super) fn all(&self, key: &str) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_slice())
-    }
-
-    /// The value of a parameter that must be there, and once.
-    pub(super) fn one(&self, key: &str) -> Result<&[u8], Invalid> {
-        let mut values = self.all(key);
-        match (values.next(), values.next()) {
-            (Some(value), None) => Ok(value),
-            (None, _) => Err(missing(key)),
-            (Some(_), Some(_)) => Err(twice(key)),
+    pub(super) fn values(&self, name: &str) -> Vec<Cow<'_, [u8]>> {
+        match self {
+            Self::Encoded(text) => encoded_pairs(text)
+                .filter(|pair| pair.decoded_name() == name)
+                .map(|pair| decoded(pair.value).into())
+                .collect(),
+            Self::Fields(fields) => fields
+                .iter()
+                .filter(|(key, _)| key == name)
+                .map(|(_, value)| value.as_slice().into())
+                .collect(),
         }
     }
 
-    /// The value of a parameter that can be left out, as text.
-    pub(super) fn optional(&self, key: &str) -> Result<Option<String>, Invalid> {
-        let mut values = self.all(key);
-        match (values.next(), values.next()) {
-            (value, None) => Ok(value.map(|value| String::from_utf8_lossy(value).into_owned())),
-            (_, Some(_)) => Err(twice(key)),
+    /// The value of a required parameter.
+    pub(super) fn single(&self, name: &str) -> Result<Cow<'_, [u8]>, Invalid> {
+        let mut values = self.values(name);
+        match values.len() {
+            0 | 1 => values.pop().ok_or_else(|| missing(name)),
+            _ => Err(duplicate(name)),
         }
     }
 
-    /// The value of a parameter that can be left out and is one of these words, in any case.
-    pub(super) fn word<'a>(
+    /// The value of an optional parameter, as text.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Invalid> {
+        let mut values = self.values(name);
+        match values.len() {
+            0 | 1 => Ok(values.pop().map(|value| String::from_utf8_lossy(&value).into_owned())),
+            _ => Err(duplicate(name)),
+        }
+    }
+
+    /// The value of an optional parameter that is one of `words`, in any case.
+    pub(super) fn choice<'a>(
         &self,
-        key: &str,
+        name: &str,
         words: &[&'a str],
     ) -> Result<Option<&'a str>, Invalid> {
-        let Some(given) = self.optional(key)? else { return Ok(None) };
-        let known = words.iter().find(|word| word.eq_ignore_ascii_case(&given));
-        known.map(|word| Some(*word)).ok_or_else(|| {
-            Invalid::new(format!(
-                "Invalid value for {key}: '{given}' is not one of {}",
-                words.join(", ")
-            ))
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let word = words.iter().find(|word| word.eq_ignore_ascii_case(&text));
+        word.map(|word| Some(*word)).ok_or_else(|| {
+            let words = words.join(", ");
+            Invalid::new(format!("Invalid value for {name}: '{text}' is not one of {words}"))
         })
     }
 
-    /// A flag that is off if it is left out.
-    pub(super) fn switch(&self, key: &str) -> Result<bool, Invalid> {
-        let Some(given) = self.optional(key)? else { return Ok(false) };
-        is_on(&given)
-            .ok_or_else(|| Invalid::new(format!("Invalid value for {key}: {}", no_flag(&given))))
+    /// The value of an optional flag, which is off by default.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Invalid> {
+        let Some(text) = self.text(name)? else { return Ok(false) };
+        parse_flag(&text)
+            .map_err(|reason| Invalid::new(format!("Invalid value for {name}: {reason}")))
     }
 
-    /// The path of a file on the host.
-    pub(super) fn path(&self, key: &str) -> Result<PathBuf, Invalid> {
-        let path = PathBuf::from(OsStr::from_bytes(self.one(key)?));
+    /// The path of a file on the host, required.
+    pub(super) fn path(&self, name: &str) -> Result<PathBuf, Invalid> {
+        let path = PathBuf::from(OsStr::from_bytes(&self.single(name)?));
         if path.is_absolute() {
             return Ok(path);
         }
         Err(Invalid::new(format!(
-            "Invalid value for {key}: '{}' is not an absolute path",
+            "Invalid value for {name}: '{}' is not an absolute path",
             path.display()
         )))
     }
 
-    /// The name of the operation: exactly one, or there is none.
-    pub(super) fn op(&self) -> Option<Cow<'_, str>> {
-        self.one("op").ok().map(String::from_utf8_lossy)
+    /// The name of the operation. `None` unless there is exactly one.
+    pub(super) fn operation(&self) -> Option<String> {
+        self.single("op").ok().map(|name| String::from_utf8_lossy(&name).into_owned())
     }
 
-    /// Reads a typed request. Parameters that it does not know are ignored.
-    pub(super) fn request<T: DeserializeOwned>(&self) -> Result<T, Invalid> {
-        let form = serde_urlencoded::to_string(Pairs(&self.0))
-            .map_err(|error| Invalid::new(error.to_string()))?;
-        let pairs = form_urlencoded::parse(form.as_bytes());
-        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map_err(
-            |error| {
-                let field = error.path().to_string();
-                let reason = error.into_inner().to_string();
-                // serde's own words are the only way that a deserializer tells these two apart from a
-                // bad value.
-                let quoted = |prefix: &str| {
-                    reason.strip_prefix(prefix).map(|rest| rest.trim_matches('`').to_owned())
-                };
-                if let Some(key) = quoted("missing field ") {
-                    missing(&key)
-                } else if let Some(key) = quoted("duplicate field ") {
-                    twice(&key)
-                } else {
-                    Invalid::new(format!("Invalid value for {field}: {reason}"))
-                }
-            },
-        )
+    /// Reads a typed request. Unknown parameters are ignored.
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Invalid> {
+        match self {
+            Self::Encoded(text) => {
+                parse_pairs(serde_urlencoded::Deserializer::new(form_urlencoded::parse(text)))
+            }
+            Self::Fields(fields) => {
+                let pairs = fields
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value)));
+                parse_pairs(MapDeserializer::new(pairs))
+            }
+        }
     }
 }
 
-fn missing(key: &str) -> Invalid {
-    Invalid::new(format!("Missing parameter: {key}"))
+impl Default for Params {
+    fn default() -> Self {
+        Self::Encoded(Vec::new())
+    }
 }
 
-fn twice(key: &str) -> Invalid {
-    Invalid::new(format!("Too many values for {key}"))
+/// A pair of an urlencoded text, still encoded.
+struct EncodedPair<'a> {
+    /// `name=value`, or a name alone.
+    text: &'a [u8],
+    name: &'a [u8],
+    value: &'a [u8],
+}
+
+impl EncodedPair<'_> {
+    fn decoded_name(&self) -> String {
+        String::from_utf8_lossy(&decoded(self.name)).into_owned()
+    }
+}
+
+fn encoded_pairs(text: &[u8]) -> impl Iterator<Item = EncodedPair<'_>> {
+    let pairs = text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    pairs.map(|text| {
+        let equals = text.iter().position(|byte| *byte == b'=');
+        let (name, value) = equals.map_or((text, &[][..]), |at| (&text[..at], &text[at + 1..]));
+        EncodedPair { text, name, value }
+    })
+}
+
+fn joined<'a>(pairs: impl Iterator<Item = EncodedPair<'a>>) -> Vec<u8> {
+    pairs.map(|pair| pair.text).collect::<Vec<_>>().join(&b'&')
 }
 
 fn decoded(text: &[u8]) -> Vec<u8> {
-    let spaced: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+    let spaced: Vec<u8> =
+        text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     percent_encoding::percent_decode(&spaced).collect()
 }
 
-/// Pairs as text, for serde.
-struct Pairs<'a>(&'a [(String, Vec<u8>)]);
-
-impl Serialize for Pairs<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer
-            .collect_seq(self.0.iter().map(|(key, value)| (key, String::from_utf8_lossy(value))))
-    }
+fn parse_pairs<'de, T, D>(pairs: D) -> Result<T, Invalid>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de, Error = ValueError>,
+{
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let name = error.path().to_string();
+        let reason = error.into_inner().to_string();
+        // Only serde's wording tells these two from a bad value.
+        let quoted = |prefix: &str| {
+            reason.strip_prefix(prefix).map(|rest| rest.trim_matches('`').to_owned())
+        };
+        if let Some(name) = quoted("missing field ") {
+            missing(&name)
+        } else if let Some(name) = quoted("duplicate field ") {
+            duplicate(&name)
+        } else {
+            Invalid::new(format!("Invalid value for {name}: {reason}"))
+        }
+    })
 }
 
-/// A whole number; blanks around it do no harm, as in Python's `int`.
-pub(super) fn whole<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+fn missing(name: &str) -> Invalid {
+    Invalid::new(format!("Missing parameter: {name}"))
+}
+
+fn duplicate(name: &str) -> Invalid {
+    Invalid::new(format!("Too many values for {name}"))
+}
+
+/// Deserializes a whole number. Surrounding blanks are accepted, as by Python's `int`.
+pub(super) fn integer<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr,
@@ -193,22 +251,18 @@ where
         .map_err(|_| D::Error::custom(format!("'{text}' is not a whole number in range")))
 }
 
-/// A flag: `0` or `1`, as xm sends it, or a word.
+/// Deserializes a flag: `0` or `1`, as xm sends it, or a word.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let text = Cow::<str>::deserialize(deserializer)?;
-    is_on(&text).ok_or_else(|| D::Error::custom(no_flag(&text)))
+    parse_flag(&text).map_err(D::Error::custom)
 }
 
-fn is_on(text: &str) -> Option<bool> {
+fn parse_flag(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
-        "0" | "no" | "false" | "off" => Some(false),
-        "1" | "yes" | "true" | "on" => Some(true),
-        _ => None,
+        "0" | "no" | "false" | "off" => Ok(false),
+        "1" | "yes" | "true" | "on" => Ok(true),
+        _ => Err(format!("'{text}' is neither 0 nor 1")),
     }
-}
-
-fn no_flag(text: &str) -> String {
-    format!("'{text}' is neither 0 nor 1")
 }
 
 #[cfg(test)]
@@ -217,66 +271,78 @@ mod tests {
 
     #[derive(Debug, Deserialize, PartialEq)]
     struct Request {
-        #[serde(deserialize_with = "whole")]
+        #[serde(deserialize_with = "integer")]
         period: u64,
         #[serde(default, deserialize_with = "flag")]
         extratime: bool,
     }
 
-    fn message(form: &str) -> String {
-        Params::from_form(form.as_bytes()).request::<Request>().unwrap_err().to_string()
+    /// The request of an urlencoded form, which must be that of a multipart form, too.
+    fn parse(form: &str) -> Result<Request, String> {
+        let form = Params::from_form(form.as_bytes());
+        let fields = Params::from_fields(form.clone().into_fields().into_iter());
+        let request = form.parse::<Request>().map_err(|error| error.to_string());
+        assert_eq!(fields.parse::<Request>().map_err(|error| error.to_string()), request);
+        request
     }
 
     #[test]
-    fn typed_requests() {
-        let read = |form: &str| Params::from_form(form.as_bytes()).request::<Request>().unwrap();
+    fn requests_are_typed() {
         assert_eq!(
-            read("period=+20+&extratime=1&other=%ff"),
-            Request { period: 20, extratime: true }
+            parse("period=+20+&extratime=1&other=%ff"),
+            Ok(Request { period: 20, extratime: true })
         );
-        assert_eq!(message("extratime=1"), "Missing parameter: period");
-        assert_eq!(message("period=1&period=2"), "Too many values for period");
-        assert_eq!(
-            message("period=x"),
-            "Invalid value for period: 'x' is not a whole number in range"
-        );
-        assert_eq!(
-            message("period="),
-            "Invalid value for period: '' is not a whole number in range"
-        );
-        assert_eq!(
-            message("period=-1"),
-            "Invalid value for period: '-1' is not a whole number in range"
-        );
-        assert_eq!(
-            message("period=1&extratime=2"),
-            "Invalid value for extratime: '2' is neither 0 nor 1"
-        );
+        for (form, message) in [
+            ("extratime=1", "Missing parameter: period"),
+            ("period=1&period=2", "Too many values for period"),
+            ("period=x", "Invalid value for period: 'x' is not a whole number in range"),
+            ("period=", "Invalid value for period: '' is not a whole number in range"),
+            ("period=-1", "Invalid value for period: '-1' is not a whole number in range"),
+            ("period=1&extratime=2", "Invalid value for extratime: '2' is neither 0 nor 1"),
+        ] {
+            assert_eq!(parse(form), Err(message.to_owned()), "{form}");
+        }
     }
 
     #[test]
-    fn libvirt_escapes_everything_in_lower_case() {
-        let params = Params::from_form(b"op=mem%5ftarget%5fset&target=200");
-        assert_eq!(params.op().unwrap(), "mem_target_set");
+    fn names_are_decoded() {
+        // libvirt escapes everything, in lower case.
+        let params = Params::from_form(b"op=mem%5ftarget%5fset&tar%67et=200");
+        assert_eq!(params.operation().unwrap(), "mem_target_set");
+        assert_eq!(params.single("target").unwrap(), &b"200"[..]);
     }
 
     #[test]
-    fn blanks_are_dropped_from_a_query_only() {
-        assert_eq!(Params::from_query("op=&x=1").op(), None);
-        assert_eq!(Params::from_form(b"op=&x=1").op().unwrap(), "");
+    fn blank_parameters_are_dropped_from_queries_only() {
+        assert_eq!(Params::from_query("op=&x=1").operation(), None);
+        assert_eq!(Params::from_form(b"op=&x=1").operation().unwrap(), "");
+    }
+
+    #[test]
+    fn blank_optional_parameters_can_be_dropped() {
+        let form = Params::from_form(b"op=&weight=&cap=1");
+        for params in [form.clone(), Params::Fields(form.into_fields())] {
+            let params = params.without_blank(|name| name == "weight");
+            assert_eq!(params.text("weight").unwrap(), None);
+            assert_eq!(params.operation().unwrap(), "");
+        }
     }
 
     #[test]
     fn a_form_replaces_the_query() {
-        let params =
-            Params::from_query("op=pause&a=1").replaced_by(Params::from_form(b"op=destroy"));
-        assert_eq!(params.op().unwrap(), "destroy");
-        assert_eq!(params.one("a").unwrap(), b"1");
-        assert!(Params::from_form(b"op=a&op=b").op().is_none());
+        let query = Params::from_query("op=pause&a=1");
+        let form = Params::from_form(b"op=destroy&b=%fc");
+        for form in [form.clone(), Params::Fields(form.into_fields())] {
+            let params = query.overridden_by(form);
+            assert_eq!(params.operation().unwrap(), "destroy");
+            assert_eq!(params.single("a").unwrap(), &b"1"[..]);
+            assert_eq!(params.single("b").unwrap(), &b"\xfc"[..]);
+        }
+        assert_eq!(Params::from_form(b"op=a&op=b").operation(), None);
     }
 
     #[test]
-    fn bytes_stay_bytes() {
-        assert_eq!(Params::from_form(b"config=%fc%00").one("config").unwrap(), b"\xfc\0");
+    fn values_are_bytes() {
+        assert_eq!(Params::from_form(b"config=%fc%00").single("config").unwrap(), &b"\xfc\0"[..]);
     }
 }

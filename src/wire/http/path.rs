@@ -1,39 +1,44 @@
 //! Paths as old clients write them.
 
-use axum::extract::Request;
+use crate::core::caller::Via;
+use axum::http::header::HOST;
 use axum::http::uri::{PathAndQuery, Uri};
+use axum::http::{HeaderMap, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// What stays as it is in a path segment.
+/// The characters that are escaped in a path segment.
 const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'+');
 
-/// The path that a client asked for, before it was made canonical: xend's `Location` is built from
+/// The last segments of a domain's pages.
+const DOMAIN_PAGES: [&str; 3] = ["console", "config", "confirm"];
+
+/// The path as the client sent it, before it was made canonical: xend's `Location` is built from
 /// it.
 #[derive(Debug, Clone)]
-pub(super) struct Asked(pub(super) String);
+pub(super) struct RequestedPath(pub(super) String);
 
-/// Repeated slashes collapse, a trailing slash goes, and each segment is decoded and encoded again,
-/// so that `//xend/dom%61in/` is `/xend/domain`.
-pub(super) fn canonical<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {
-    let asked = request.uri().path().to_owned();
-    let mut path = String::with_capacity(asked.len());
-    for segment in asked.split('/').filter(|segment| !segment.is_empty()) {
+/// Collapses repeated slashes, drops a trailing one, and decodes and re-encodes each segment, so
+/// that `//xend/dom%61in/` is `/xend/domain`.
+pub(super) fn canonicalize<B>(mut request: Request<B>) -> Request<B> {
+    let requested = request.uri().path().to_owned();
+    let mut path = String::with_capacity(requested.len());
+    for segment in requested.split('/').filter(|segment| !segment.is_empty()) {
         path.push('/');
-        path.push_str(&segment_of(&percent_decode_str(segment).decode_utf8_lossy()));
+        path.push_str(&encode_segment(&decode(segment)));
     }
     if path.is_empty() {
         path.push('/');
     }
-    if path != asked {
+    if path != requested {
         request = with_path(request, path);
     }
-    request.extensions_mut().insert(Asked(asked));
+    request.extensions_mut().insert(RequestedPath(requested));
     request
 }
 
 /// The same request for another path.
-fn with_path<B>(mut request: axum::http::Request<B>, path: String) -> axum::http::Request<B> {
+fn with_path<B>(mut request: Request<B>, path: String) -> Request<B> {
     let target = match request.uri().query() {
         Some(query) => format!("{path}?{query}"),
         None => path,
@@ -48,60 +53,58 @@ fn with_path<B>(mut request: axum::http::Request<B>, path: String) -> axum::http
     request
 }
 
-/// Domains of other toolstacks, and those of an earlier xend, can have slashes in their names, and
-/// libvirt puts a name into the path as it is: `/xend/domain/a/b` becomes `/xend/domain/a%2Fb` if
-/// there is a domain `a/b`.
-pub(super) fn with_whole_name<B>(
-    request: axum::http::Request<B>,
+/// Escapes the slashes of a domain's name: `/xend/domain/a/b` becomes `/xend/domain/a%2Fb` if there
+/// is a domain `a/b`. Domains of other toolstacks and of an earlier xend can have slashes in their
+/// names, and libvirt does not escape them.
+pub(super) fn escape_slashes<B>(
+    request: Request<B>,
     is_domain: impl Fn(&str) -> bool,
-) -> axum::http::Request<B> {
-    let asked = request.uri().path().to_owned();
-    match below_domains(&asked).and_then(|below| whole_name(below, is_domain)) {
-        Some((name, page)) => {
-            let page = if page.is_empty() { String::new() } else { format!("/{page}") };
-            let mut request =
-                with_path(request, format!("/xend/domain/{}{page}", segment_of(&name)));
-            request.extensions_mut().insert(Asked(asked));
-            request
-        }
-        None => request,
-    }
+) -> Request<B> {
+    let requested = request.uri().path().to_owned();
+    let Some(below) = below_domain_list(&requested) else { return request };
+    let Some((name, page)) = name_with_slashes(below, is_domain) else { return request };
+    let page = if page.is_empty() { String::new() } else { format!("/{page}") };
+    let path = format!("/xend/domain/{}{page}", encode_segment(&name));
+    let mut request = with_path(request, path);
+    request.extensions_mut().insert(RequestedPath(requested));
+    request
 }
 
-/// What follows `/xend/domain/`, if it has a slash of its own.
-fn below_domains(path: &str) -> Option<&str> {
+/// The part of a path after `/xend/domain/`, if it contains a slash.
+fn below_domain_list(path: &str) -> Option<&str> {
     let below = path.trim_start_matches('/').strip_prefix("xend/")?;
     let below = below.trim_start_matches('/').strip_prefix("domain/")?;
     below.contains('/').then_some(below)
 }
 
-/// The name with slashes that is meant, and the page of its domain. A slash in front or at the end
-/// is the name's own if there is such a domain, and a client's doubling or adding otherwise.
-fn whole_name(below: &str, is_domain: impl Fn(&str) -> bool) -> Option<(String, &str)> {
+/// The domain with slashes in its name that is meant, and its page. A leading or trailing slash
+/// belongs to the name if there is such a domain; otherwise the client added it.
+fn name_with_slashes(below: &str, is_domain: impl Fn(&str) -> bool) -> Option<(String, &str)> {
     let readings = [below, below.trim_start_matches('/')].into_iter().flat_map(|below| {
         let trimmed = below.trim_end_matches('/');
-        let page = trimmed.rsplit_once('/').filter(|(_, last)| PAGES_OF_A_DOMAIN.contains(last));
+        let page = trimmed.rsplit_once('/').filter(|(_, last)| DOMAIN_PAGES.contains(last));
         [Some((below, "")), Some((trimmed, "")), page]
     });
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let readings = readings.flatten().map(|(name, page)| (decoded(name), page));
-    // One without a slash needs no help, and slashes alone are the list.
+    let readings = readings.flatten().map(|(name, page)| (decode(name), page));
+    // A name without a slash needs no escaping, and slashes alone are the list.
     readings
         .filter(|(name, _)| name.contains('/') && name.contains(|c| c != '/'))
         .find(|(name, _)| is_domain(name))
 }
 
-/// The last segments of a domain's pages.
-const PAGES_OF_A_DOMAIN: [&str; 3] = ["console", "config", "confirm"];
-
 /// A name as a segment of a path.
-pub(super) fn segment_of(name: &str) -> String {
+pub(super) fn encode_segment(name: &str) -> String {
     utf8_percent_encode(name, SEGMENT).to_string()
 }
 
-/// The first segment of a canonical path that names no page.
+/// A segment of a path as a name.
+pub(super) fn decode(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+}
+
+/// The first segment of a canonical path that leads to no page.
 pub(super) fn unknown_segment(path: &str) -> String {
-    let mut segments = path.split('/').filter(|s| !s.is_empty());
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let mut known: &[&str] = &["xend"];
     let found = loop {
         match segments.next() {
@@ -110,10 +113,10 @@ pub(super) fn unknown_segment(path: &str) -> String {
                 known = match segment {
                     "xend" => &["domain", "node", "vnet", "help", "new", "events"],
                     "node" => &["dmesg", "log"],
-                    // Below these any name can stand.
+                    // The next segment is a name.
                     "domain" | "vnet" => {
                         segments.next();
-                        if segment == "domain" { &PAGES_OF_A_DOMAIN } else { &[] }
+                        if segment == "domain" { &DOMAIN_PAGES } else { &[] }
                     }
                     _ => &[],
                 };
@@ -121,23 +124,23 @@ pub(super) fn unknown_segment(path: &str) -> String {
             Some(segment) => break segment,
         }
     };
-    percent_decode_str(found).decode_utf8_lossy().into_owned()
+    decode(found)
 }
 
-/// Where the client reached us: `http://host:port`, for links and `Location`.
-pub(super) fn origin(request: &Request) -> String {
-    use crate::core::caller::{Caller, Via};
-    let harmless = |host: &&str| {
+/// The address at which the client reached the daemon, `http://host:port`, for links and
+/// `Location`.
+pub(super) fn origin(headers: &HeaderMap, via: &Via) -> String {
+    let is_plain = |host: &&str| {
         !host.is_empty()
             && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
     };
-    let host = request.headers().get(axum::http::header::HOST).and_then(|host| host.to_str().ok());
-    if let Some(host) = host.filter(harmless) {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    if let Some(host) = host.filter(is_plain) {
         return format!("http://{host}");
     }
-    match request.extensions().get::<Caller>().map(|caller| &caller.via) {
-        Some(Via::Tcp { local, .. }) => format!("http://{local}"),
-        _ => "http://localhost".to_owned(),
+    match via {
+        Via::Tcp { local, .. } => format!("http://{local}"),
+        Via::Unix { .. } | Via::Internal => "http://localhost".to_owned(),
     }
 }
 
@@ -146,8 +149,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_become_canonical() {
-        for (asked, path) in [
+    fn paths_are_made_canonical() {
+        for (requested, path) in [
             ("/", "/"),
             ("//xend//domain/", "/xend/domain"),
             ("/xend/dom%61in?detail=1", "/xend/domain?detail=1"),
@@ -156,22 +159,22 @@ mod tests {
             ("/xend/domain/../node", "/xend/domain/../node"),
             ("/xend/domain/%c3%28", "/xend/domain/%EF%BF%BD%28"),
         ] {
-            let request = axum::http::Request::builder().uri(asked).body(()).unwrap();
-            let request = canonical(request);
-            assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{asked}");
+            let request = Request::builder().uri(requested).body(()).unwrap();
+            let request = canonicalize(request);
+            assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{requested}");
         }
     }
 
     #[test]
-    fn names_with_slashes_can_be_in_a_path_as_they_are() {
+    fn slashes_in_domain_names_are_escaped() {
         let known = |name: &str| {
             ["a/b", "a/b/config", "c//d", "e/", "f", "/g", "/h/", "i", "/i", "/"].contains(&name)
         };
-        for (asked, path) in [
+        for (requested, path) in [
             ("/xend/domain/a/b", "/xend/domain/a%2Fb"),
             ("//xend//domain//a/b/?detail=1", "/xend/domain/a%2Fb?detail=1"),
             ("/xend/domain/a/b/console", "/xend/domain/a%2Fb/console"),
-            // The domain of this name comes first.
+            // A domain with this name takes precedence over the page.
             ("/xend/domain/a/b/config", "/xend/domain/a%2Fb%2Fconfig"),
             ("/xend/domain/a%2Fb/config", "/xend/domain/a%2Fb%2Fconfig"),
             ("/xend/domain/c//d", "/xend/domain/c%2F%2Fd"),
@@ -181,9 +184,9 @@ mod tests {
             ("//xend//domain//g/?detail=1", "/xend/domain/%2Fg?detail=1"),
             ("/xend/domain//g/console", "/xend/domain/%2Fg/console"),
             ("/xend/domain//h/", "/xend/domain/%2Fh%2F"),
-            // The name that is there as it is written comes first.
+            // The name as it is written takes precedence.
             ("/xend/domain//i", "/xend/domain/%2Fi"),
-            // As they are, for the router.
+            // Unchanged.
             ("/xend/domain/e", "/xend/domain/e"),
             ("/xend/domain/g", "/xend/domain/g"),
             ("/xend/domain/i", "/xend/domain/i"),
@@ -196,9 +199,9 @@ mod tests {
             ("/xend/domain/a%2Fb", "/xend/domain/a%2Fb"),
             ("/xend/vnet/a/b", "/xend/vnet/a/b"),
         ] {
-            let request = axum::http::Request::builder().uri(asked).body(()).unwrap();
-            let request = with_whole_name(request, known);
-            assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{asked}");
+            let request = Request::builder().uri(requested).body(()).unwrap();
+            let request = escape_slashes(request, known);
+            assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{requested}");
         }
     }
 

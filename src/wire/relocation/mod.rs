@@ -1,26 +1,26 @@
-//! Domains that go from host to host, over xend's relocation port (8002).
+//! Migration of domains between hosts, over xend's relocation port (8002).
 //!
 //! ```text
-//! sender                                            receiver
+//! sender                        receiver
 //! (receive (version 1) (id ID) (config (domain ...)) (definition (domain ...)))
-//!                                                   (ready)            or (err REASON), at any point
-//! the hypervisor's own form of the domain
-//!                                                   (building STAGE)   while nothing is read, every few seconds
-//!                                                   (arrived)
+//!                               (ready)             or (err REASON), at any point
+//! the hypervisor's own stream
+//!                               (building STAGE)    every few seconds while nothing is read
+//!                               (arrived)
 //! (go)
-//!                                                   (taken)
+//!                               (taken)
 //!
 //! (verdict (id ID))
-//!                                                   (taken)            or (not-taken)
+//!                               (taken)             or (not-taken)
 //! ```
 //!
-//! Each message is one S-expression on a line. What it means when the connection is lost in between
-//! is told in `core::driver::migrate`. xend spoke a line of its own here before a stream that
-//! today's Xen cannot read; it is refused in words.
+//! Each message is one S-expression on a line. `core::driver::migrate` documents what a lost
+//! connection means at each step. The original xend sent a line of its own before a stream that
+//! today's Xen cannot read; such a sender gets `(err REASON)`.
 
-mod courier;
-mod line;
+mod connection;
 mod server;
+mod transport;
 
-pub use courier::TcpCourier;
 pub use server::RelocationServer;
+pub use transport::TcpTransport;

@@ -1,13 +1,13 @@
-//! Receiving.
+//! The receiving side.
 
-use super::line::Line;
+use super::connection::Connection;
 use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{DomainConfig, Invalid, Uuid, parse_uuid};
 use crate::core::op::{Arrival, Change, Once, Outcome};
-use crate::core::ports::{Incoming, Parcel, Verdict};
-use crate::peers::Allowed;
+use crate::core::ports::{IncomingMigration, MigratedDomain, Verdict};
+use crate::peers::AllowedHosts;
 use crate::shape;
 use crate::sxp::Sxp;
 use async_trait::async_trait;
@@ -18,140 +18,175 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-/// How many domains can be on their way here at a time. Questions count too, and are over in a
-/// moment.
-const AT_A_TIME: usize = 32;
+/// Connections served at a time. Verdict queries count too, and take a moment only.
+const MAX_CONNECTIONS: usize = 32;
 
-/// The relocation port.
+/// Pause after a failure to accept, such as too many open files.
+const ACCEPT_RETRY: Duration = Duration::from_millis(200);
+
+/// Sent to hosts that are not allowed.
+const NOT_ALLOWED: &str =
+    "This host is not allowed to send domains here, see xend-relocation-hosts-allow";
+
+/// Serves the relocation port.
 pub struct RelocationServer {
     engine: Engine,
-    allowed: Allowed,
-    patience: Duration,
+    allowed: AllowedHosts,
+    timeout: Duration,
 }
 
 impl RelocationServer {
-    /// A server in front of `engine` for hosts that are `allowed`. `patience` is the longest pause
-    /// of a connection.
-    pub fn new(engine: Engine, allowed: Allowed, patience: Duration) -> Self {
-        Self { engine, allowed, patience }
+    /// A server in front of `engine` for hosts that are `allowed`. Connections fail after a pause
+    /// of `timeout`.
+    pub fn new(engine: Engine, allowed: AllowedHosts, timeout: Duration) -> Self {
+        Self { engine, allowed, timeout }
     }
 
-    /// Serves until `stop`. What is on its way then is finished or broken off with the process.
+    /// Serves until `stop`, then waits for the connections that are open. One that has not sent its
+    /// request yet is closed.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let this = Arc::new(self);
-        let slots = Arc::new(Semaphore::new(AT_A_TIME));
+        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 accepted = listener.accept() => accepted,
             };
             let Ok((stream, peer)) = accepted else {
-                // Too many open files, for one: that takes a moment to get better.
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                tokio::time::sleep(ACCEPT_RETRY).await;
                 continue;
             };
-            let (this, slots) = (this.clone(), slots.clone());
-            tokio::spawn(async move {
+            let this = this.clone();
+            let slots = slots.clone();
+            let stop = stop.clone();
+            connections.spawn(async move {
                 let Ok(_slot) = slots.try_acquire() else {
-                    tracing::warn!(%peer, "Too many migrations at a time: turning one away");
+                    tracing::warn!(%peer, "Too many migrations at a time: connection refused");
                     return;
                 };
-                if let Err(error) = this.welcome(stream, peer).await {
-                    tracing::info!(%peer, %error, "A relocation connection came to nothing");
+                if let Err(error) = this.handle(stream, peer, &stop).await {
+                    tracing::info!(%peer, %error, "A relocation connection failed");
                 }
             });
         }
+        drop(listener);
+        connections.close();
+        connections.wait().await;
     }
 
-    async fn welcome(&self, stream: TcpStream, peer: SocketAddr) -> Result<(), Error> {
-        let broken = |error| Error::backend("The connection cannot be used", error);
-        let local = stream.local_addr().map_err(broken)?;
-        let line = Line::new(stream.into_std().map_err(broken)?, self.patience).map_err(broken)?;
+    async fn handle(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
+        let unusable = |error| Error::backend("The connection cannot be used", error);
+        let local = stream.local_addr().map_err(unusable)?;
+        let stream = stream.into_std().map_err(unusable)?;
+        let connection = Connection::new(stream, self.timeout).map_err(unusable)?;
         let allowed = self.allowed.clone();
-        let allows =
+        let is_allowed =
             tokio::task::spawn_blocking(move || allowed.allows(peer.ip())).await.unwrap_or(false);
-        if !allows {
-            tracing::warn!(%peer, "A host that is not in xend-relocation-hosts-allow is turned away");
-            line.refuse(
-                "This host is not allowed to send domains here, see xend-relocation-hosts-allow",
-            )
-            .await;
+        if !is_allowed {
+            tracing::warn!(%peer, "Refused a host that is not in xend-relocation-hosts-allow");
+            connection.refuse(NOT_ALLOWED).await;
             return Ok(());
         }
+        let request = tokio::select! {
+            () = stop.cancelled() => {
+                connection.close();
+                return Err(Error::Stopping);
+            }
+            request = connection.receive_long() => request,
+        };
         let caller = Caller { via: Via::Tcp { peer, local } };
-        let answer = self.answer(&caller, &line).await;
+        let answer = match request {
+            Ok(request) => self.answer(&caller, &connection, &request).await,
+            Err(error) => Err(error),
+        };
         match answer {
-            Ok(word) => line.send(&Sxp::list([Sxp::atom(word)])).await,
+            Ok(word) => connection.send(&Sxp::list([Sxp::atom(word)])).await,
             Err(error) => {
-                line.refuse(&error.to_string()).await;
+                connection.refuse(&error.to_string()).await;
                 Err(error)
             }
         }
     }
 
-    async fn answer(&self, caller: &Caller, line: &Line) -> Result<&'static str, Error> {
-        let message = line.receive_long().await?;
-        match message.head() {
+    async fn answer(
+        &self,
+        caller: &Caller,
+        connection: &Connection,
+        request: &Sxp,
+    ) -> Result<&'static str, Error> {
+        match request.head() {
             Some("verdict") => {
-                let outcome = self.engine.execute(caller, Change::Settle(id(&message)?)).await?;
-                Ok(if matches!(outcome, Outcome::Verdict(Verdict::Taken)) { "taken" } else { "not-taken" })
+                let settle = Change::Settle(id_of(request)?);
+                match self.engine.execute(caller, settle).await? {
+                    Outcome::Verdict(Verdict::Taken) => Ok("taken"),
+                    _ => Ok("not-taken"),
+                }
             }
             Some("receive") => {
-                let parcel = parcel(&message)?;
-                let incoming: Box<dyn Incoming> = Box::new(Receiving { line: line.clone() });
-                let arrival = Arrival { parcel, link: Once::new(incoming) };
+                let migrated = migrated_domain(request)?;
+                let incoming: Box<dyn IncomingMigration> =
+                    Box::new(TcpIncoming { connection: connection.clone() });
+                let arrival = Arrival { migrated, link: Once::new(incoming) };
                 self.engine.execute(caller, Change::Receive(arrival)).await?;
                 Ok("taken")
             }
             _ => Err(Invalid::new(
-                "This is no host of the same kind: version 1 of the relocation protocol is expected",
+                "The sender is another kind of host: \
+                 version 1 of this xend's relocation protocol is expected",
             )
             .into()),
         }
     }
 }
 
-fn id(message: &Sxp) -> Result<Uuid, Error> {
-    let text = message.value("id").and_then(Sxp::as_str).unwrap_or_default();
+fn id_of(request: &Sxp) -> Result<Uuid, Error> {
+    let text = request.value("id").and_then(Sxp::as_str).unwrap_or_default();
     Ok(parse_uuid(text)?)
 }
 
-fn parcel(message: &Sxp) -> Result<Parcel, Error> {
-    if message.value("version").and_then(Sxp::as_str) != Some("1") {
-        return Err(Invalid::new("version: only 1 is known").into());
+fn migrated_domain(request: &Sxp) -> Result<MigratedDomain, Error> {
+    if request.value("version").and_then(Sxp::as_str) != Some("1") {
+        return Err(Invalid::new("version: only 1 is supported").into());
     }
     let read = |key: &str| -> Result<Option<Arc<DomainConfig>>, Error> {
-        let Some(tree) = message.value(key) else { return Ok(None) };
+        let Some(tree) = request.value(key) else { return Ok(None) };
         let config =
             shape::read_stored(tree).map_err(|error| Invalid::new(format!("{key}: {error}")))?;
         Ok(Some(Arc::new(config)))
     };
     let config = read("config")?.ok_or_else(|| Invalid::new("config: missing"))?;
-    Ok(Parcel { id: id(message)?, config, definition: read("definition")? })
+    Ok(MigratedDomain { id: id_of(request)?, config, definition: read("definition")? })
 }
 
-struct Receiving {
-    line: Line,
+struct TcpIncoming {
+    connection: Connection,
 }
 
 #[async_trait]
-impl Incoming for Receiving {
+impl IncomingMigration for TcpIncoming {
     async fn ready(&mut self) -> Result<(), Error> {
-        self.line.send(&Sxp::list([Sxp::atom("ready")])).await
+        self.connection.send(&Sxp::list([Sxp::atom("ready")])).await
     }
 
     fn stream(&self) -> Result<OwnedFd, Error> {
-        self.line.share()
+        self.connection.share()
     }
 
     async fn building(&mut self, stage: &str) -> Result<(), Error> {
-        self.line.send(&Sxp::list([Sxp::atom("building"), Sxp::atom(stage)])).await
+        self.connection.send(&Sxp::list([Sxp::atom("building"), Sxp::atom(stage)])).await
     }
 
     async fn arrived(&mut self) -> Result<(), Error> {
-        self.line.send(&Sxp::list([Sxp::atom("arrived")])).await?;
-        match self.line.receive().await?.head() {
+        self.connection.send(&Sxp::list([Sxp::atom("arrived")])).await?;
+        match self.connection.receive().await?.head() {
             Some("go") => Ok(()),
             _ => Err(Error::Remote { reason: "it does not hand the domain over".to_owned() }),
         }

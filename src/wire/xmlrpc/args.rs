@@ -1,4 +1,4 @@
-//! What a call was made with.
+//! Arguments of a call, as clients in many languages send them.
 
 use super::value::Value;
 use crate::core::model::{CpuSet, Invalid, MAX_VCPUS};
@@ -7,19 +7,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// How many keys are pressed in one call.
-const MOST_KEYS: usize = 64;
+/// Keys pressed in one call at most.
+const MAX_KEYS: usize = 64;
 
-/// The parameters of a call, by their names.
+/// The arguments of a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Args<'a> {
-    /// The names that they have in the table.
+    /// Names of the parameters, for errors.
     pub(super) names: &'a [&'static str],
-    /// What was sent.
     pub(super) values: &'a [Value],
 }
 
-/// Why a call cannot be made of its parameters. It names the parameter and never says what it was.
+/// An argument that does not fit its parameter. The text names the parameter and never quotes a
+/// string: it may be a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unfit(pub(super) String);
 
@@ -39,12 +39,12 @@ impl Args<'_> {
         Unfit(format!("{}: {wanted} is expected, not {kind}", self.name(at)))
     }
 
-    /// One that was given, and is not nil.
+    /// An argument that was given and is not nil.
     fn given(&self, at: usize) -> Option<&Value> {
         self.values.get(at).filter(|value| **value != Value::Nil)
     }
 
-    /// A text; a number is one as well.
+    /// A string. A number becomes its digits.
     pub(super) fn text(&self, at: usize) -> Result<String, Unfit> {
         self.optional_text(at)?.ok_or_else(|| self.unfit(at, "a string"))
     }
@@ -58,7 +58,7 @@ impl Args<'_> {
         }
     }
 
-    /// A whole number, in digits as well.
+    /// A whole number, also as a string.
     pub(super) fn number<T: TryFrom<i64>>(&self, at: usize) -> Result<T, Unfit> {
         self.optional_number(at)?.ok_or_else(|| self.unfit(at, "a whole number"))
     }
@@ -82,19 +82,18 @@ impl Args<'_> {
             .map_err(|_| Unfit(format!("{}: {number} is out of range", self.name(at))))
     }
 
-    /// A number of VCPUs that a domain can have.
+    /// A valid number of VCPUs.
     pub(super) fn vcpus(&self, at: usize) -> Result<u32, Unfit> {
         let count = match self.given(at) {
-            // Too many digits for a number are too large a number.
+            // More digits than an integer holds are out of range.
             Some(Value::Text(text)) if is_whole(text) => text.trim().parse().unwrap_or(i64::MAX),
             _ => self.number(at)?,
         };
-        let fine = u32::try_from(count).ok().filter(|count| (1..=MAX_VCPUS).contains(count));
-        fine.ok_or_else(|| Unfit(format!("{}: out of range, 1 to {MAX_VCPUS}", self.name(at))))
+        let valid = u32::try_from(count).ok().filter(|count| (1..=MAX_VCPUS).contains(count));
+        valid.ok_or_else(|| Unfit(format!("{}: out of range, 1 to {MAX_VCPUS}", self.name(at))))
     }
 
-    /// Texts by their keys; numbers and booleans are texts as well. A key whose value is nil is
-    /// left as it is.
+    /// A map of strings. Numbers and booleans become strings; keys whose value is nil are left out.
     pub(super) fn map(&self, at: usize) -> Result<BTreeMap<String, String>, Unfit> {
         let Some(Value::Struct(members)) = self.given(at) else {
             return Err(self.unfit(at, "a map"));
@@ -115,18 +114,18 @@ impl Args<'_> {
         given.map(text).collect()
     }
 
-    /// Whether a map says of a key that it is not to change.
+    /// Whether a map has a nil value for a key: clients mean that the key is not to change.
     pub(super) fn leaves(&self, at: usize, key: &str) -> bool {
         let Some(Value::Struct(members)) = self.values.get(at) else { return false };
         members.iter().any(|(one, value)| one == key && *value == Value::Nil)
     }
 
-    /// Whether nothing is to change: the value is nil.
+    /// Whether an argument is nil: clients mean that nothing is to change.
     pub(super) fn is_nil(&self, at: usize) -> bool {
         self.values.get(at) == Some(&Value::Nil)
     }
 
-    /// Texts.
+    /// An array of strings. Numbers become strings.
     pub(super) fn list(&self, at: usize) -> Result<Vec<String>, Unfit> {
         let Some(Value::Array(values)) = self.given(at) else {
             return Err(self.unfit(at, "an array"));
@@ -139,7 +138,7 @@ impl Args<'_> {
         values.iter().map(text).collect()
     }
 
-    /// True or false, as Python takes it: 0, nothing and the empty string are false.
+    /// A boolean in Python's sense: 0, None and the empty string are false.
     pub(super) fn flag(&self, at: usize, otherwise: bool) -> Result<bool, Unfit> {
         match self.values.get(at) {
             None => Ok(otherwise),
@@ -151,8 +150,7 @@ impl Args<'_> {
         }
     }
 
-    /// A file of this host, which is the daemon's: its place does not depend on where a client was
-    /// started.
+    /// An absolute path on the daemon's host: a client's working directory has no meaning there.
     pub(super) fn path(&self, at: usize) -> Result<PathBuf, Unfit> {
         let path = PathBuf::from(self.text(at)?);
         if path.is_absolute() && !path.as_os_str().as_encoded_bytes().contains(&0) {
@@ -161,46 +159,46 @@ impl Args<'_> {
         Err(Unfit(format!("{}: an absolute path on the host is expected", self.name(at))))
     }
 
-    /// Keys of the hypervisor's own console.
+    /// Debug keys of the hypervisor's console.
     pub(super) fn keys(&self, at: usize) -> Result<String, Unfit> {
         let keys = self.text(at)?;
-        if (1..=MOST_KEYS).contains(&keys.len()) && keys.bytes().all(|key| key.is_ascii_graphic()) {
+        if (1..=MAX_KEYS).contains(&keys.len()) && keys.bytes().all(|key| key.is_ascii_graphic()) {
             return Ok(keys);
         }
         Err(Unfit(format!(
-            "{}: 1 to {MOST_KEYS} letters, digits or signs are expected",
+            "{}: 1 to {MAX_KEYS} letters, digits or signs are expected",
             self.name(at)
         )))
     }
 
-    /// Those of the CPUs that the host has: xm names 0 to 63 for all of them.
-    pub(super) fn cpus(&self, at: usize, there: u32) -> Result<CpuSet, Unfit> {
+    /// A set of the host's CPUs. Others are ignored: xm sends 0 to 63 for all CPUs.
+    pub(super) fn cpus(&self, at: usize, host_cpus: u32) -> Result<CpuSet, Unfit> {
         let unfit = |reason: String| Unfit(format!("{}: {reason}", self.name(at)));
-        let asked: CpuSet =
+        let sent: CpuSet =
             self.text(at)?.parse().map_err(|invalid: Invalid| unfit(invalid.to_string()))?;
-        let cpus: CpuSet = asked.iter().filter(|cpu| *cpu < there).collect();
+        let cpus: CpuSet = sent.iter().filter(|cpu| *cpu < host_cpus).collect();
         if cpus.is_empty() {
-            return Err(unfit(format!("this host has CPUs 0 to {}", there.saturating_sub(1))));
+            return Err(unfit(format!("this host has CPUs 0 to {}", host_cpus.saturating_sub(1))));
         }
         Ok(cpus)
     }
 
-    /// An S-expression, which is sent as nested arrays.
+    /// An S-expression, sent as nested arrays.
     pub(super) fn sxp(&self, at: usize) -> Result<Sxp, Unfit> {
         let value = self.values.get(at).filter(|value| matches!(value, Value::Array(_)));
         value.map(sxp).ok_or_else(|| self.unfit(at, "an S-expression in nested arrays"))
     }
 }
 
-/// Whether it is a whole number, however many digits it has.
+/// Whether the text is a whole number of any length.
 fn is_whole(text: &str) -> bool {
     let text = text.trim();
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-/// A value as an S-expression. A struct is the list of its members, as xend printed one: xm sends
-/// `cpuid` as structs. The depth was limited where the call was read.
+/// A value as an S-expression. A struct becomes the list of its members, as in xend: xm sends
+/// `cpuid` as structs. The reader of the call limits the depth.
 fn sxp(value: &Value) -> Sxp {
     match value {
         Value::Array(values) => Sxp::list(values.iter().map(sxp)),
@@ -220,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_send_the_same_in_many_ways() {
+    fn numbers_and_flags_are_read_in_every_spelling() {
         let values = [
             Value::text("1"),
             Value::Int(1),
@@ -240,15 +238,15 @@ mod tests {
         assert_eq!((args.text(1).as_deref(), args.optional_text(3)), (Ok("1"), Ok(None)));
         assert_eq!((args.flag(3, true), args.flag(9, true)), (Ok(false), Ok(true)));
         assert_eq!(args.sxp(4).unwrap().to_string(), "(vm (memory 64))");
-        let told = |unfit: Unfit| unfit.to_string();
+        let message = |unfit: Unfit| unfit.to_string();
         assert_eq!(
-            told(args.number::<u32>(5).unwrap_err()),
+            message(args.number::<u32>(5).unwrap_err()),
             "f: a whole number is expected, not a string"
         );
         assert_eq!(
-            told(args.sxp(0).unwrap_err()),
+            message(args.sxp(0).unwrap_err()),
             "a: an S-expression in nested arrays is expected, not a string"
         );
-        assert_eq!(told(args.text(4).unwrap_err()), "e: a string is expected, not an array");
+        assert_eq!(message(args.text(4).unwrap_err()), "e: a string is expected, not an array");
     }
 }

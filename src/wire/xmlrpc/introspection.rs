@@ -1,8 +1,8 @@
-//! `system.*`: the functions by which an XML-RPC server of Python's tells what it offers, as xend
-//! did on every listener. Unlike the Xen-API's answers these come without a status.
+//! `system.*`: the introspection functions of Python's XML-RPC servers, which xend offered on every
+//! listener. Their answers have no status, unlike those of the Xen-API.
 
 use super::codec::{self, Call};
-use super::fault::INTERNAL;
+use super::fault::{INTERNAL, wrong_count};
 use super::value::Value;
 use super::{legacy, xenapi};
 
@@ -10,10 +10,10 @@ const LIST_METHODS: &str = "system.listMethods";
 const METHOD_HELP: &str = "system.methodHelp";
 const METHOD_SIGNATURE: &str = "system.methodSignature";
 
-/// What Python's servers answer for every function.
+/// The answer of Python's servers for every function.
 const NO_SIGNATURES: &str = "signatures not supported";
 
-/// Which tables of functions a caller can use at a listener.
+/// The tables of functions that a listener offers a caller.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Offered {
     pub(super) legacy: bool,
@@ -35,30 +35,30 @@ impl Offered {
         names
     }
 
-    /// A function with its parameters, those that may be left out in brackets:
-    /// `xend.domain.pause(dom, [state])`. Empty for an unknown one, as in Python.
+    /// A function and its parameters, optional ones in brackets: `xend.domain.pause(dom, [state])`.
+    /// Empty for an unknown function, as in Python.
     fn help(self, method: &str) -> String {
         let found = (self.legacy.then(|| legacy::parameters(method)).flatten())
             .or_else(|| self.xenapi.then(|| xenapi::parameters(method)).flatten());
-        let Some((names, needed)) = found else { return String::new() };
+        let Some((names, required)) = found else { return String::new() };
         let shown = names
             .iter()
             .enumerate()
-            .map(|(at, name)| if at < needed { (*name).to_owned() } else { format!("[{name}]") });
+            .map(|(at, name)| if at < required { (*name).to_owned() } else { format!("[{name}]") });
         format!("{method}({})", shown.collect::<Vec<_>>().join(", "))
     }
 }
 
-/// The answer to one of these functions; `None` for any other.
+/// The answer to one of these functions; `None` for another one.
 pub(super) fn answer(offered: Offered, call: &Call) -> Option<String> {
     let method = call.method.as_str();
-    let takes = match method {
+    let expected = match method {
         LIST_METHODS => 0,
         METHOD_HELP | METHOD_SIGNATURE => 1,
         _ => return None,
     };
-    if call.params.len() != takes {
-        return Some(legacy::wrong_count(method, takes, takes, call.params.len()));
+    if call.params.len() != expected {
+        return Some(wrong_count(method, expected, expected, call.params.len()));
     }
     let value = match (method, call.params.first()) {
         (METHOD_HELP, Some(Value::Text(name))) => Value::text(offered.help(name)),

@@ -7,8 +7,7 @@
 //! value          values
 //! codec          text <-> values
 //! args           parameters of a call
-//! fault          codes of faults
-//! sink           S-expressions as nested arrays
+//! fault          faults and their codes
 //! object_ids     UUIDs that follow from another one
 //! introspection  system.*: the calls that a listener offers
 //! legacy         xend.*
@@ -24,7 +23,6 @@ mod introspection;
 mod legacy;
 mod object_ids;
 mod serve;
-mod sink;
 mod value;
 mod xenapi;
 

@@ -1,9 +1,9 @@
-//! Values of XML-RPC.
+//! XML-RPC values.
 
-/// A value.
+/// An XML-RPC value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `<nil/>`: Python's None.
+    /// `<nil/>`, Python's None.
     Nil,
     /// `<boolean>`
     Bool(bool),
@@ -13,21 +13,21 @@ pub enum Value {
     Double(f64),
     /// `<string>`, or a value without a type.
     Text(String),
-    /// `<dateTime.iso8601>`, as it was written.
+    /// `<dateTime.iso8601>`, uninterpreted.
     Time(String),
     /// `<array>`
     Array(Vec<Value>),
-    /// `<struct>`, whose members have an order: libxen wants `Status` first.
+    /// `<struct>`. Members are ordered: libxen expects `Status` first.
     Struct(Vec<(String, Value)>),
 }
 
 impl Value {
-    /// A string.
+    /// A string value.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 
-    /// What sort of value it is, for errors.
+    /// Its type in words, for errors.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Nil => "nil",

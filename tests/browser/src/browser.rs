@@ -11,17 +11,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-/// How long something may take to be seen.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit of all waits.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// chromedriver; one serves all browsers.
+/// chromedriver, shared by all browsers.
 pub struct Driver {
     _child: Child,
     url: String,
 }
 
 impl Driver {
-    /// Starts it.
+    /// Starts chromedriver.
     pub async fn start() -> Result<Self> {
         let port = tokio::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
         let mut command = Command::new("chromedriver");
@@ -33,14 +33,21 @@ impl Driver {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        bail!("chromedriver does not serve")
+        bail!("chromedriver did not start")
     }
 
-    /// A new browser.
+    /// Starts a browser.
     pub async fn browser(&self, shots: &Path, scripts: bool) -> Result<Browser> {
+        let javascript = if scripts { 1 } else { 2 };
         let options = json!({
-            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"],
-            "prefs": {"profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 }},
+            "args": [
+                "--headless=new",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--hide-scrollbars",
+            ],
+            "prefs": {"profile.managed_default_content_settings.javascript": javascript},
         });
         let wanted =
             json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
@@ -60,11 +67,11 @@ pub struct Browser {
     shots: PathBuf,
 }
 
-/// A command that is not in the WebDriver standard: `POST /session/ID/PATH`.
+/// A command outside of the WebDriver standard: `POST /session/ID/PATH`.
 #[derive(Debug)]
-struct Own(&'static str, Value);
+struct VendorCommand(&'static str, Value);
 
-impl WebDriverCompatibleCommand for Own {
+impl WebDriverCompatibleCommand for VendorCommand {
     fn endpoint(
         &self,
         base: &url::Url,
@@ -79,15 +86,15 @@ impl WebDriverCompatibleCommand for Own {
 }
 
 impl Browser {
-    /// Chromium's own protocol.
+    /// Calls a command of Chromium's DevTools protocol.
     async fn devtools(&self, command: &str, params: Value) -> Result<Value> {
         Ok(self
             .client
-            .issue_cmd(Own("goog/cdp/execute", json!({"cmd": command, "params": params})))
+            .issue_cmd(VendorCommand("goog/cdp/execute", json!({"cmd": command, "params": params})))
             .await?)
     }
 
-    /// Makes the window so large; `mobile` as a phone's.
+    /// Sets the size of the window, which is a phone's if it is `mobile`.
     pub async fn window(&self, width: u32, height: u32, mobile: bool) -> Result<()> {
         let params =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
@@ -95,9 +102,12 @@ impl Browser {
         Ok(())
     }
 
-    /// Prefers a dark or a light theme.
+    /// Sets the preferred theme, `dark` or `light`.
     pub async fn theme(&self, name: &str) -> Result<()> {
-        let features = json!([{"name": "prefers-color-scheme", "value": name}, {"name": "prefers-reduced-motion", "value": "reduce"}]);
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": name},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]);
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await?;
         Ok(())
     }
@@ -107,12 +117,12 @@ impl Browser {
         Ok(self.client.goto(url).await?)
     }
 
-    /// Where the window is.
+    /// The URL of the current page.
     pub async fn url(&self) -> Result<String> {
         Ok(self.client.current_url().await?.to_string())
     }
 
-    /// A picture of the whole page, as `NAME.png`.
+    /// Takes a screenshot, `NAME.png`.
     pub async fn shot(&self, name: &str) -> Result<()> {
         let params = json!({"format": "png", "captureBeyondViewport": false});
         let answer = self.devtools("Page.captureScreenshot", params).await?;
@@ -121,9 +131,9 @@ impl Browser {
         Ok(())
     }
 
-    /// The first element of a selector, as soon as there is one.
+    /// Waits for the first element that a selector matches.
     pub async fn find(&self, selector: &str) -> Result<Element> {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let found = self.client.wait().at_most(TIMEOUT).for_element(Locator::Css(selector)).await;
         match found {
             Ok(found) => Ok(found),
             Err(_) => {
@@ -134,38 +144,42 @@ impl Browser {
         }
     }
 
-    /// Whether there is one now.
+    /// Whether a selector matches an element now.
     pub async fn has(&self, selector: &str) -> Result<bool> {
         Ok(!self.client.find_all(Locator::Css(selector)).await?.is_empty())
     }
 
-    /// What an element shows.
+    /// The text of an element.
     pub async fn text(&self, selector: &str) -> Result<String> {
         self.find(selector).await?;
-        // Asked of the page: an element in hand can be replaced by what the server draws anew.
+        // A script reads it: the page's own script can replace an element at any moment.
         let text = self
             .run(&format!("return document.querySelector({}).innerText", json!(selector)))
             .await?;
         Ok(text.as_str().context("No text")?.trim().to_owned())
     }
 
-    /// Waits until an element shows a text.
+    /// Waits until an element contains a text.
     pub async fn says(&self, selector: &str, text: &str) -> Result<()> {
-        let (selector, text) = (json!(selector), json!(text));
+        let selector = json!(selector);
+        let text = json!(text);
         self.until(&format!("document.querySelector({selector})?.innerText.includes({text})")).await
     }
 
-    /// Waits until something is so in the page: an expression of JavaScript.
-    pub async fn until(&self, what: &str) -> Result<()> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+    /// Waits until a JavaScript expression is true.
+    pub async fn until(&self, condition: &str) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + TIMEOUT;
         loop {
-            if self.run(&format!("return Boolean({what})")).await.is_ok_and(|so| so == json!(true))
+            if self
+                .run(&format!("return Boolean({condition})"))
+                .await
+                .is_ok_and(|is| is == json!(true))
             {
                 return Ok(());
             }
             if tokio::time::Instant::now() > deadline {
                 bail!(
-                    "It did not come: {what}; the page says: {}",
+                    "Timed out waiting for {condition}; the page shows: {}",
                     self.text("body").await.unwrap_or_default()
                 );
             }
@@ -173,7 +187,7 @@ impl Browser {
         }
     }
 
-    /// What JavaScript in the page says.
+    /// Runs JavaScript and returns its value.
     pub async fn run(&self, script: &str) -> Result<Value> {
         Ok(self.client.execute(script, vec![]).await?)
     }
@@ -181,17 +195,16 @@ impl Browser {
     /// Clicks on an element.
     pub async fn click(&self, selector: &str) -> Result<()> {
         for _ in 0..5 {
-            // It can be replaced between the two by what the server draws anew; a person would
-            // click again, too.
+            // The page's script can replace the element in between. A person would click again, too.
             match self.find(selector).await?.click().await {
                 Err(error) if error.is_stale_element_reference() => {}
                 result => return result.with_context(|| format!("Cannot click on {selector}")),
             }
         }
-        bail!("Cannot click on {selector}: it is replaced again and again")
+        bail!("Cannot click on {selector}: it is replaced repeatedly")
     }
 
-    /// Puts a text into a field in the place of what is there.
+    /// Replaces the text of a field.
     pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
         let element = self.find(selector).await?;
         if element.tag_name().await? == "select" {
@@ -203,7 +216,7 @@ impl Browser {
         element.send_keys(text).await.with_context(|| format!("Cannot type into {selector}"))
     }
 
-    /// Presses a key where the focus is.
+    /// Presses a key.
     pub async fn press(&self, key: Key) -> Result<()> {
         Ok(self.client.active_element().await?.send_keys(&char::from(key).to_string()).await?)
     }
@@ -211,9 +224,9 @@ impl Browser {
     /// Presses Tab until an element has the focus.
     pub async fn tab_to(&self, selector: &str) -> Result<()> {
         for _ in 0..200 {
-            let there =
+            let is_focused =
                 format!("return Boolean(document.activeElement?.matches({}))", json!(selector));
-            if self.run(&there).await? == json!(true) {
+            if self.run(&is_focused).await? == json!(true) {
                 return Ok(());
             }
             self.press(Key::Tab).await?;
@@ -221,22 +234,23 @@ impl Browser {
         bail!("Tab does not lead to {selector}")
     }
 
-    /// Refuses errors on the console, those of the Content-Security-Policy among them.
+    /// Fails if there are errors on the console, such as those of the Content-Security-Policy.
     pub async fn no_errors(&self) -> Result<()> {
-        let log = self.client.issue_cmd(Own("se/log", json!({"type": "browser"}))).await?;
+        let log =
+            self.client.issue_cmd(VendorCommand("se/log", json!({"type": "browser"}))).await?;
         let entries = log.as_array().context("No log")?;
-        // A status that says that something failed is an answer, and the page shows it.
-        let answered = |text: &str| text.contains("the server responded with a status of");
-        let bad = |entry: &&Value| {
-            entry["level"] == "SEVERE" && !answered(entry["message"].as_str().unwrap_or_default())
+        // An error status is an answer, which the page shows.
+        let is_answer = |text: &str| text.contains("the server responded with a status of");
+        let is_error = |entry: &&Value| {
+            entry["level"] == "SEVERE" && !is_answer(entry["message"].as_str().unwrap_or_default())
         };
-        match entries.iter().find(bad) {
+        match entries.iter().find(is_error) {
             None => Ok(()),
             Some(entry) => bail!("On the console: {entry}"),
         }
     }
 
-    /// Closes it.
+    /// Closes the browser.
     pub async fn close(self) -> Result<()> {
         Ok(self.client.close().await?)
     }

@@ -1,4 +1,4 @@
-//! xend on the simulator, and a client of it that is no browser.
+//! xend on the simulator, and a client for scripts.
 
 use anyhow::{Context, Result, bail};
 use std::io::Read;
@@ -8,23 +8,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-/// A running daemon with a state directory of its own.
+/// A running daemon with its own state directory.
 pub struct Daemon {
     _child: Child,
     dir: tempfile::TempDir,
     address: String,
 }
 
-/// An answer.
+/// A response.
 pub struct Answer {
-    /// The status.
     pub code: u16,
-    /// The body as it was sent, compressed or not.
+    /// The body, possibly compressed.
     pub sent: Vec<u8>,
 }
 
 impl Daemon {
-    /// Starts it and waits until it serves.
+    /// Starts the daemon and waits until it accepts connections.
     pub async fn start(xend: &Path, configuration: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let config = dir.path().join("xend-config.sxp");
@@ -32,7 +31,7 @@ impl Daemon {
         for disk in ["root.img", "second.img"] {
             std::fs::File::create(dir.path().join(disk))?.set_len(1 << 20)?;
         }
-        // Nobody listens there between this and the daemon's start but for bad luck.
+        // Another process could take the port before the daemon does, but that is unlikely.
         let address = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.to_string();
         let mut command = Command::new(xend);
         command.args(["--http", &address, "--config"]).arg(&config);
@@ -50,10 +49,10 @@ impl Daemon {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        bail!("xend does not serve: {}", std::fs::read_to_string(daemon.dir.path().join("log"))?)
+        bail!("xend did not start: {}", std::fs::read_to_string(daemon.dir.path().join("log"))?)
     }
 
-    /// Where a page is.
+    /// The URL of a page.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -63,13 +62,13 @@ impl Daemon {
         self.dir.path().join(name).display().to_string()
     }
 
-    /// What a script would ask for.
+    /// GET as a script: an S-expression.
     pub async fn get(&self, path: &str) -> Result<String> {
         let answer = self.ask(&format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")).await?;
         Ok(String::from_utf8(answer.sent)?)
     }
 
-    /// What a script would do: `op` and its parameters.
+    /// POST as a script: `op` and its parameters.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer> {
         let form =
             url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
@@ -81,7 +80,7 @@ impl Daemon {
             .await
     }
 
-    /// The same, where it must succeed.
+    /// POST as a script, which must succeed.
     pub async fn done(&self, path: &str, fields: &[(&str, &str)]) -> Result<()> {
         let answer = self.post(path, fields).await?;
         if answer.code >= 400 {
@@ -90,9 +89,10 @@ impl Daemon {
         Ok(())
     }
 
-    /// A page as a browser gets it: how many bytes come over the wire, and the text.
+    /// GET as a browser: the number of bytes on the wire, and the text.
     pub async fn page(&self, path: &str) -> Result<(usize, String)> {
-        let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\n";
+        let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\n\
+                    Accept-Encoding: gzip\r\n";
         let answer = self.ask(&format!("GET {path} HTTP/1.0\r\n{head}\r\n")).await?;
         let mut text = String::new();
         if flate2::read::GzDecoder::new(&answer.sent[..]).read_to_string(&mut text).is_err() {

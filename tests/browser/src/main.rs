@@ -1,5 +1,5 @@
-//! Drives xend's pages in Chromium: what a person does with them, with scripts and without, by
-//! mouse and by keyboard, on a large screen and on a phone.
+//! Tests xend's pages in Chromium: with and without scripts, by mouse and by keyboard, on a large
+//! screen and on a phone.
 
 mod browser;
 mod daemon;
@@ -12,35 +12,37 @@ use fantoccini::key::Key;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How many domains the large host has.
+/// The number of domains on the large host.
 const MANY: usize = 1000;
-/// What a page of that many may weigh, compressed and with what it refers to.
-const WEIGHT: usize = 150_000;
+/// The most bytes of its list, compressed and with all files that it refers to.
+const MAX_PAGE_BYTES: usize = 150_000;
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
-    let (xend, shots) = (args.next().context("Which xend?")?, args.next().context("Where to?")?);
+    let xend = args.next().context("Which xend?")?;
+    let shots = args.next().context("Where to?")?;
     let docs = args.next().is_some_and(|arg| arg == "--docs");
-    let (xend, shots) = (PathBuf::from(xend), PathBuf::from(shots));
+    let xend = PathBuf::from(xend);
+    let shots = PathBuf::from(shots);
     std::fs::create_dir_all(&shots)?;
     let driver = Driver::start().await?;
     let daemon = Daemon::start(&xend, "").await?;
     populate(&daemon).await?;
     let browser = driver.browser(&shots, true).await?;
-    println!("Pictures of every page");
-    pictures(&browser, &daemon, docs.then_some(Path::new("docs"))).await?;
-    println!("A domain is created, wrongly and then rightly");
+    println!("Screenshots of every page");
+    screenshots(&browser, &daemon, docs.then_some(Path::new("docs"))).await?;
+    println!("Creating domains, with errors and without");
     create(&browser, &daemon).await?;
-    println!("What another client does is seen");
+    println!("Changes by another client");
     live(&browser, &daemon).await?;
-    println!("What takes long");
+    println!("Progress of a long operation");
     slow(&browser, &daemon).await?;
     println!("Every operation");
-    operations::each(&browser, &daemon).await?;
-    println!("By the keyboard alone");
+    operations::perform_all(&browser, &daemon).await?;
+    println!("Keyboard only");
     keyboard(&browser, &daemon).await?;
-    println!("On a phone");
+    println!("Phone");
     phone(&browser, &daemon).await?;
     browser.no_errors().await?;
     browser.close().await?;
@@ -54,7 +56,7 @@ async fn main() -> Result<()> {
     many(&browser, &large).await?;
     browser.no_errors().await?;
     browser.close().await?;
-    println!("All is as it should be");
+    println!("All tests passed");
     Ok(())
 }
 
@@ -93,9 +95,9 @@ async fn populate(daemon: &Daemon) -> Result<()> {
     Ok(())
 }
 
-/// Every page in both themes, and on a phone.
-async fn pictures(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) -> Result<()> {
-    // The charts have something to show: a guest that burns CPU is held back now and then.
+/// Takes screenshots of every page in both themes, and on a phone.
+async fn screenshots(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) -> Result<()> {
+    // The charts need some variation: a busy guest is paused now and then.
     for turn in 0..if docs.is_some() { 24 } else { 2 } {
         daemon.done("/xend/domain/busy", &[("op", ["unpause", "pause"][turn % 2])]).await?;
         tokio::time::sleep(Duration::from_secs(turn as u64 * 7 % 17 + 4)).await;
@@ -128,7 +130,7 @@ async fn pictures(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) -> Re
         browser.window(390, 844, true).await?;
         let wide =
             "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        ensure!(browser.run(wide).await?.as_f64() == Some(0.0), "{path} is wider than a phone");
+        ensure!(browser.run(wide).await?.as_f64() == Some(0.0), "{path} is too wide for a phone");
         browser.shot(&format!("{name}-phone")).await?;
         browser.window(1360, 940, false).await?;
         browser.no_errors().await.with_context(|| path.to_owned())?;
@@ -153,15 +155,18 @@ async fn create(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.says("mark", "l").await?;
     browser.shot("create-failed").await?;
     let kept = browser.run("return document.querySelector('textarea').value").await?;
-    ensure!(kept == wrong, "the text is kept: {kept}");
+    ensure!(kept == wrong, "the text is not kept: {kept}");
     browser.fill("textarea[name=config]", &configuration(daemon, "made", 64, "")).await?;
     browser.click("button[value=create]").await?;
     browser.says("h1", "Created made").await?;
     browser.shot("created").await?;
     browser.click("button[value=unpause]").await?;
-    browser.says(".message", "made runs").await?;
-    ensure!(daemon.get("/xend/domain/made").await?.contains("(status 2)"), "it runs on the host");
-    // The same from a file.
+    browser.says(".message", "made is running").await?;
+    ensure!(
+        daemon.get("/xend/domain/made").await?.contains("(status 2)"),
+        "the domain does not run"
+    );
+    // From a file.
     let file = daemon.file("upload.sxp");
     std::fs::write(&file, configuration(daemon, "uploaded", 64, ""))?;
     browser.open(&daemon.url("/xend/new")).await?;
@@ -170,7 +175,7 @@ async fn create(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.says(".message", "defined").await?;
     ensure!(
         daemon.get("/xend/domain?state=halted").await?.contains("uploaded"),
-        "and on the host's list"
+        "the domain is not defined"
     );
     Ok(())
 }
@@ -190,7 +195,7 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
         .await?;
     ensure!(
         browser.has("tr[data-name=web1] button[value=unpause]").await?,
-        "its buttons are those of a paused one"
+        "the row does not have the buttons of a paused domain"
     );
     daemon.done("/xend/domain/web1", &[("op", "unpause")]).await?;
     browser
@@ -204,7 +209,7 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.until(&format!("!{} && {}", row("late"), row("later"))).await?;
     daemon.done("/xend/domain/later", &[("op", "delete")]).await?;
     browser.until(&format!("!{}", row("later"))).await?;
-    // Actions of a row, one that asks and one that does not.
+    // Buttons of a row, without and with a confirmation.
     browser.click("tr[data-name=web2] button[value=pause]").await?;
     browser
         .until(&format!("{}.querySelector('.badge').textContent === 'paused'", row("web2")))
@@ -214,14 +219,14 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.shot("dialog").await?;
     browser.click("dialog button[value=destroy]").await?;
     browser.until(&format!("!{}", row("made"))).await?;
-    ensure!(
-        browser.run("return window.same").await? == true,
-        "all that without loading the page again"
-    );
-    // A filter, and a domain's page.
+    ensure!(browser.run("return window.same").await? == true, "the page was loaded again");
+    // The filter, and a domain's page.
     browser.fill("input[name=q]", "web").await?;
     browser
-        .until("[...document.querySelectorAll('tr[data-name]')].filter(row => !row.hidden).length === 2")
+        .until(
+            "[...document.querySelectorAll('tr[data-name]')].filter(row => !row.hidden).length \
+             === 2",
+        )
         .await?;
     browser.open(&daemon.url("/xend/domain/web2")).await?;
     browser.until("document.querySelector('.link-state').textContent === 'Live'").await?;
@@ -235,21 +240,18 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
         "document.querySelector('#usage polyline').getAttribute('points').split(' ').length";
     let before = browser.run(&format!("return {points}")).await?;
     browser.until(&format!("{points} > {before}")).await?;
-    ensure!(
-        browser.run("return window.same").await? == true,
-        "all that without loading the page again"
-    );
+    ensure!(browser.run("return window.same").await? == true, "the page was loaded again");
     browser.no_errors().await
 }
 
-/// A guest that is slow to save: how far it is can be seen, and it can be stopped.
+/// A guest that is slow to save: the page shows the progress, and can cancel the save.
 async fn slow(browser: &Browser, daemon: &Daemon) -> Result<()> {
     let config = configuration(daemon, "saveslow", 800, "");
     daemon.done("/xend/domain", &[("op", "create"), ("config", &config)]).await?;
     daemon.done("/xend/domain/saveslow", &[("op", "unpause")]).await?;
     browser.open(&daemon.url("/xend/domain/saveslow")).await?;
     let saved = daemon.file("slow");
-    for stopped in [true, false] {
+    for is_cancelled in [true, false] {
         browser.click("#operations details:has(button[value=save]) summary").await?;
         browser.fill("#operations details[open] [name=file]", &saved).await?;
         browser.click("#operations details[open] button[value=save]").await?;
@@ -257,16 +259,16 @@ async fn slow(browser: &Browser, daemon: &Daemon) -> Result<()> {
         browser.until(&format!("{percent} >= 10")).await?;
         let before = browser.run(&format!("return {percent}")).await?;
         browser.until(&format!("{percent} > {before}")).await?;
-        if stopped {
+        if is_cancelled {
             browser.run("scrollTo(0, 0)").await?;
             browser.shot("progress").await?;
             browser.click("#progress button[value=cancel]").await?;
             browser.until("!document.querySelector('#progress progress')").await?;
-            browser.says("#toasts .error", "goes on").await?;
+            browser.says("#toasts .error", "cancelled").await?;
             browser.open(&daemon.url("/xend/domain/saveslow")).await?;
         }
     }
-    // When it has been saved it is not on the host any more, and the page leads to the list.
+    // A saved domain is not on the host any more, and its page opens the list.
     browser.until("location.pathname === '/xend/domain'").await?;
     let restored = [("op", "restore"), ("file", saved.as_str())];
     daemon.done("/xend/domain", &restored).await?;
@@ -279,7 +281,7 @@ async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.press(Key::Tab).await?;
     ensure!(
         browser.run("return document.activeElement.className").await? == "skip",
-        "first a way to the content"
+        "the first link does not skip to the content"
     );
     browser.tab_to("tr[data-name=web1] button[value=pause]").await?;
     browser.press(Key::Enter).await?;
@@ -295,7 +297,12 @@ async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
         .await?;
     browser.tab_to("tr[data-name=web1] a[href$='op=shutdown']").await?;
     browser.press(Key::Enter).await?;
-    browser.until("document.querySelector('dialog').open && document.querySelector('dialog').contains(document.activeElement)").await?;
+    browser
+        .until(
+            "document.querySelector('dialog').open \
+             && document.querySelector('dialog').contains(document.activeElement)",
+        )
+        .await?;
     browser.until("document.activeElement.textContent === 'Cancel'").await?;
     browser.press(Key::Escape).await?;
     browser.until("!document.querySelector('dialog').open").await?;
@@ -314,7 +321,7 @@ async fn keyboard(browser: &Browser, daemon: &Daemon) -> Result<()> {
     }
     browser.press(Key::Enter).await?;
     browser.until("location.pathname === '/xend/domain'").await?;
-    ensure!(daemon.get("/xend/domain").await?.contains("web9"), "it is renamed");
+    ensure!(daemon.get("/xend/domain").await?.contains("web9"), "the domain is not renamed");
     daemon.done("/xend/domain/web9", &[("op", "rename"), ("name", "web1")]).await
 }
 
@@ -350,30 +357,36 @@ async fn without_scripts(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.open(&daemon.url("/xend/domain/web1")).await?;
     browser.says("#state .badge", "paused").await?;
     browser.click("#actions button[value=unpause]").await?;
-    browser.says(".message", "web1 runs").await?;
+    browser.says(".message", "web1 is running").await?;
     browser.open(&daemon.url("/xend/domain")).await?;
     browser.fill("input[name=q]", "web").await?;
     browser.click(".tools button").await?;
     browser.until("location.search.includes('q=web')").await?;
-    ensure!(!browser.has("tr[data-name=db]").await?, "the server leaves out the others");
+    ensure!(!browser.has("tr[data-name=db]").await?, "the server does not filter");
     browser.click("thead a[href*='sort=memory']").await?;
     browser.find("th[aria-sort=descending]").await?;
     browser.open(&daemon.url("/xend/domain/db/confirm?op=destroy")).await?;
     browser.shot("noscript-confirm").await?;
     browser.click("button[value=destroy]").await?;
     browser.says(".message", "destroyed").await?;
-    ensure!(daemon.get("/xend/domain?state=halted").await?.contains("db"), "and defined");
+    ensure!(
+        daemon.get("/xend/domain?state=halted").await?.contains("db"),
+        "the domain is not defined any more"
+    );
     browser.open(&daemon.url("/xend/new")).await?;
     browser.fill("textarea[name=config]", "(vm (name x)").await?;
     browser.click("button[value=create]").await?;
     browser.find("[role=alert]").await?;
-    ensure!(browser.has("mark").await?, "it says where");
+    ensure!(browser.has("mark").await?, "the error is not marked");
     browser.open(&daemon.url("/xend/domain/web1")).await?;
     browser.click("#operations details:has(button[value=mem_target_set]) summary").await?;
     browser.fill("#operations details[open] input[name=target]", "500").await?;
     browser.click("#operations details[open] button").await?;
     browser.says(".message", "Done").await?;
-    ensure!(daemon.get("/xend/domain/web1").await?.contains("(memory 500)"), "on the host, too");
+    ensure!(
+        daemon.get("/xend/domain/web1").await?.contains("(memory 500)"),
+        "the memory is not changed"
+    );
     Ok(())
 }
 
@@ -387,18 +400,18 @@ async fn many(browser: &Browser, daemon: &Daemon) -> Result<()> {
             daemon.done(&format!("/xend/domain/guest{n:04}"), &[("op", "unpause")]).await?;
         }
     }
-    let (mut weight, page) = daemon.page("/xend/domain").await?;
-    ensure!(page.matches("<tr data-name").count() == MANY + 1, "all of them are there");
+    let (mut bytes, page) = daemon.page("/xend/domain").await?;
+    ensure!(page.matches("<tr data-name").count() == MANY + 1, "domains are missing");
     let referred = page.split(['"']).filter(|part| part.starts_with("/xend/assets/"));
     for path in referred.collect::<std::collections::BTreeSet<_>>() {
-        weight += daemon.page(path).await?.0;
+        bytes += daemon.page(path).await?.0;
     }
     println!(
         "page of {MANY} domains: {} kB compressed with all it refers to, {} kB of HTML",
-        weight / 1000,
+        bytes / 1000,
         page.len() / 1000
     );
-    ensure!(weight < WEIGHT, "It weighs more than {} kB", WEIGHT / 1000);
+    ensure!(bytes < MAX_PAGE_BYTES, "It is larger than {} kB", MAX_PAGE_BYTES / 1000);
     let mut times = Vec::new();
     for _ in 0..5 {
         browser.open(&daemon.url("/xend/domain")).await?;

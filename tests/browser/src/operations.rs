@@ -1,4 +1,4 @@
-//! Every operation of a domain, from the form on its page.
+//! Every operation of a domain, performed with the form on its page.
 
 use crate::browser::Browser;
 use crate::configuration;
@@ -6,25 +6,26 @@ use crate::daemon::Daemon;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 
-/// An operation, what is filled in, and a word of what is said.
+/// An operation, its fields, and a part of the expected message.
 type Step<'a> = (&'a str, Vec<(&'a str, String)>, &'a str);
 
-/// Carries them out one after the other; together they are all that pages offer.
-pub async fn each(browser: &Browser, daemon: &Daemon) -> Result<()> {
+/// Performs all operations that pages offer, one after the other.
+pub async fn perform_all(browser: &Browser, daemon: &Daemon) -> Result<()> {
     let cdrom = "(device (vbd (uname file:/dev/null) (dev hdc:cdrom) (mode r)))";
     let config = configuration(daemon, "ops", 64, cdrom);
     daemon.done("/xend/domain", &[("op", "new"), ("config", &config)]).await?;
     let text = str::to_owned;
     let second = daemon.file("second.img");
-    let (saved, core) = (daemon.file("saved"), daemon.file("core"));
+    let saved = daemon.file("saved");
+    let core = daemon.file("core");
     let disk = format!("(vbd (uname file:{second}) (dev xvdb) (mode w))");
     let medium = format!("(vbd (uname file:{second}) (dev hdc:cdrom) (mode r))");
     let steps: Vec<Step<'_>> = vec![
         ("start", vec![], "started"),
         ("wait_for_devices", vec![], "connected"),
         ("pause", vec![], "paused"),
-        ("unpause", vec![], "runs"),
-        ("vcpuinfo", vec![], "May use CPUs"),
+        ("unpause", vec![], "running"),
+        ("vcpuinfo", vec![], "CPU affinity"),
         ("set_vcpus", vec![("vcpus", text("1"))], "Done"),
         ("pincpu", vec![("vcpu", text("0")), ("cpumap", text("0-1"))], "Done"),
         ("mem_target_set", vec![("target", text("48"))], "Done"),
@@ -34,25 +35,24 @@ pub async fn each(browser: &Browser, daemon: &Daemon) -> Result<()> {
         ("cpu_sedf_set", vec![("period", text("20000000")), ("slice", text("5000000"))], "Done"),
         ("cpu_sedf_get", vec![], "5000000"),
         ("devices", vec![("type", text("vif"))], "vif"),
-        ("device_create", vec![("config", disk)], "plugged in"),
+        ("device_create", vec![("config", disk)], "attached"),
         ("device_configure", vec![("dev", text("hdc")), ("config", medium)], "Done"),
         ("device_destroy", vec![("type", text("vbd")), ("dev", text("xvdb"))], "Done"),
         ("sysrq", vec![("key", text("115"))], "Done"),
         ("send_trigger", vec![("trigger", text("nmi"))], "Done"),
-        ("dump", vec![("file", core), ("live", text("1"))], "written"),
-        ("rename", vec![("name", text("ops"))], "another name"),
-        ("reset", vec![], "built anew"),
+        ("dump", vec![("file", core), ("live", text("1"))], "dumped"),
+        ("rename", vec![("name", text("ops"))], "renamed"),
+        ("reset", vec![], "reset"),
         ("suspend", vec![], "suspended"),
-        ("resume", vec![], "goes on"),
+        ("resume", vec![], "resumed"),
         ("save", vec![("file", saved)], "saved"),
         ("start", vec![], "started"),
-        ("shutdown", vec![("reason", text("poweroff"))], "asked to stop"),
+        ("shutdown", vec![("reason", text("poweroff"))], "asked to shut down"),
         ("start", vec![], "started"),
         ("destroy", vec![], "destroyed"),
         ("delete", vec![], "deleted"),
     ];
-    // What cannot succeed here: nobody takes domains in at this port, and the scheduler is another
-    // one.
+    // Operations that fail here: nothing listens on this port, and the scheduler is another one.
     let refused: Vec<Step<'_>> = vec![
         ("migrate", vec![("destination", text("127.0.0.1")), ("port", text("1"))], "127.0.0.1:1"),
         ("migrate", vec![("destination", text("nosuch.invalid"))], "nosuch.invalid:8002"),
@@ -65,37 +65,36 @@ pub async fn each(browser: &Browser, daemon: &Daemon) -> Result<()> {
         ),
     ];
     let mut offered = BTreeSet::new();
-    for (op, fields, told) in &steps {
+    for (op, fields, message) in &steps {
         if *op == "reset" {
-            for (op, fields, told) in &refused {
-                carry_out(browser, daemon, op, fields, told, false)
+            for (op, fields, message) in &refused {
+                perform(browser, daemon, op, fields, message, false)
                     .await
                     .with_context(|| (*op).to_owned())?;
             }
         }
         offered.extend(
-            carry_out(browser, daemon, op, fields, told, true)
+            perform(browser, daemon, op, fields, message, true)
                 .await
                 .with_context(|| (*op).to_owned())?,
         );
     }
     let done = steps.iter().chain(&refused).map(|(op, ..)| (*op).to_owned()).collect();
-    ensure!(offered == done, "Not all that is offered was tried: {offered:?}, {done:?}");
+    ensure!(offered == done, "Offered operations were not tried: {offered:?}, {done:?}");
     Ok(())
 }
 
-/// Fills in a form and sends it; gives the operations that the page offers.
-async fn carry_out(
+/// Fills in a form and sends it. Returns the operations that the page offers.
+async fn perform(
     browser: &Browser,
     daemon: &Daemon,
     op: &str,
     fields: &[(&str, String)],
-    told: &str,
+    message: &str,
     succeeds: bool,
 ) -> Result<BTreeSet<String>> {
     browser.open(&daemon.url("/xend/domain/ops")).await?;
-    let list =
-        "return [...document.querySelectorAll('#operations [name=op]')].map(one => one.value)";
+    let list = "return [...document.querySelectorAll('#operations [name=op]')].map(button => button.value)";
     let offered = browser.run(list).await?;
     browser.click(&format!("#operations details:has(button[value={op}]) summary")).await?;
     for (name, value) in fields {
@@ -105,8 +104,8 @@ async fn carry_out(
         browser.shot("form").await?;
     }
     browser.click(&format!("#operations details[open] button[value={op}]")).await?;
-    let tells = ["vcpuinfo", "devices"].contains(&op) || op.ends_with("_get");
-    let answer = if succeeds && tells {
+    let has_result = ["vcpuinfo", "devices"].contains(&op) || op.ends_with("_get");
+    let answer = if succeeds && has_result {
         browser.until("document.querySelector('dialog[open]')").await?;
         let answer = browser.text("dialog").await?;
         if op == "vcpuinfo" {
@@ -115,12 +114,12 @@ async fn carry_out(
         browser.click("dialog > button").await?;
         answer
     } else {
-        let failed = browser.text("#toasts .message").await?;
-        ensure!(browser.has("#toasts .error").await? != succeeds, "{failed}");
-        failed
+        let notice = browser.text("#toasts .message").await?;
+        ensure!(browser.has("#toasts .error").await? != succeeds, "{notice}");
+        notice
     };
-    ensure!(answer.contains(told), "'{told}' is not in: {answer}");
+    ensure!(answer.contains(message), "'{message}' is not in: {answer}");
     browser.no_errors().await?;
     let offered = offered.as_array().into_iter().flatten();
-    Ok(offered.filter_map(|one| one.as_str().map(str::to_owned)).collect())
+    Ok(offered.filter_map(|op| op.as_str().map(str::to_owned)).collect())
 }

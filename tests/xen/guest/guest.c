@@ -1,8 +1,9 @@
 /*
- * A paravirtual guest that fits in 4 MiB and does what a toolstack wants to see: it says on its console that it is up,
- * writes so to XenStore, and obeys control/shutdown: poweroff, halt, reboot, crash, suspend.
+ * A paravirtual guest that fits in 4 MiB. It prints on its console and writes to XenStore that it is
+ * up, and obeys control/shutdown: poweroff, halt, reboot, crash, suspend.
  *
- * It has no interrupts and no drivers, but lets go of devices that are unplugged. It waits with SCHEDOP_poll.
+ * It has no interrupts and no drivers, but releases devices that are unplugged. It waits with
+ * SCHEDOP_poll.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -18,15 +19,15 @@ extern char hypercall_page[];
 
 static start_info_t *info;
 
-/* The address space is flat: a page of our own stands where the shared one is mapped over it. */
+/* The shared page is mapped over this page, since the address space is flat. */
 static uint8_t shared_page[PAGE] __attribute__((aligned(PAGE)));
 static shared_info_t *const shared = (void *)shared_page;
 
-/* Where Xen's tools find our frames when they save us. */
+/* The guest's frames, which Xen's tools read to save it. */
 static uint64_t frame_list[PAGE / 8] __attribute__((aligned(PAGE)));
 static uint64_t frame_list_list[PAGE / 8] __attribute__((aligned(PAGE)));
 
-/* ---- what a C library would have ---- */
+/* ---- functions of a C library ---- */
 
 void *memcpy(void *to, const void *from, size_t count)
 {
@@ -74,7 +75,7 @@ static long hypercall(int number, long a, long b, long c)
     return result;
 }
 
-/* The table from machine frames to ours that Xen shows every guest. */
+/* Xen's table from machine frames to guest frames. */
 static const uint64_t *const machine_to_physical = (const uint64_t *)0xffff800000000000ULL;
 
 static uint64_t *physical_to_machine(void)
@@ -120,7 +121,7 @@ static void stop(int reason)
     hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, (long)&how, 0);
 }
 
-/* Maps the shared page and says where our frames are: at the start, and after every suspension. */
+/* Maps the shared page and publishes the frames: at the start, and after every suspension. */
 static void settle_in(void)
 {
     uint64_t pages = ((uint64_t)info->nr_pages * 8 + PAGE - 1) / PAGE;
@@ -150,7 +151,7 @@ static void say(const char *text)
 static char answer[PAGE + 1];
 static int fired;
 
-/* Devices that are to be unplugged have to be let go of by their drivers, which we are, too. The disk can come later. */
+/* Devices whose unplugging the guest must confirm like a driver. The disk may come later. */
 static struct {
     const char *path, *backend, *state;
     char behind[80];
@@ -197,7 +198,7 @@ static void get(void *data, size_t count)
     notify(info->store_evtchn);
 }
 
-/* Asks XenStore; the answer is in `answer`. A watch that fires meanwhile is remembered. */
+/* Sends a request to XenStore. The reply is in `answer`; a watch event meanwhile sets `fired`. */
 static int ask(int type, const char *path, const char *value, int with_zero)
 {
     size_t of_path = length(path) + 1, of_value = value ? length(value) + with_zero : 0;
@@ -254,9 +255,9 @@ static void look_after_devices(void)
     }
 }
 
-/* ---- its life ---- */
+/* ---- suspend and shutdown ---- */
 
-/* Frames are named by their numbers here while we are away, since they will have others when we are back. */
+/* During a suspension the start info has guest frame numbers: the machine frames change. */
 static void suspend(void)
 {
     struct sched_shutdown how = { SHUTDOWN_suspend };

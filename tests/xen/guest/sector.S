@@ -1,5 +1,6 @@
 /*
- * The boot sector of an HVM guest: says on the first serial port that it is up, and then, once a second, that it still is.
+ * The boot sector of an HVM guest: prints on the first serial port that it is up, and then once a
+ * second that it still is.
  */
     .code16
     .globl _start

@@ -1,4 +1,4 @@
-/* The entry of the guest, and what its ELF notes tell Xen. */
+/* The entry of the guest and its ELF notes for Xen. */
 #include <xen/elfnote.h>
 
 #define NOTE(type, value)                                                                                          \

@@ -1,20 +1,20 @@
-//! The page on which a domain is created, and the one that asks before data is lost.
+//! The page on which domains are created, and the one that shows a new domain.
 
-use super::{crumbs, forms, page_of};
+use super::parts::crumbs;
+use crate::core::lifecycle::State;
 use crate::core::snapshot::DomainView;
-use crate::wire::http::ops::Operation;
-use crate::wire::http::place::Place;
-use xend_templates::{ConfirmPage, CreatePage, Failure, Link, Position};
+use crate::wire::http::config_text::{self, ConfigError};
+use crate::wire::http::request::RequestInfo;
+use xend_templates::{CreateError, CreatePage, CreatedPage, Link, Position};
 
-/// What `?template=` can be.
-pub(in crate::wire::http) const TEMPLATE_KEYS: [&str; 3] =
-    [TEMPLATES[0].0, TEMPLATES[1].0, TEMPLATES[2].0];
+/// The values of `?template=`.
+pub(crate) const TEMPLATE_KEYS: [&str; 3] = [TEMPLATES[0].0, TEMPLATES[1].0, TEMPLATES[2].0];
 
-/// Configurations to begin with.
+/// Configurations to start from: key, label, text.
 const TEMPLATES: [(&str, &str, &str); 3] = [
     (
         "pv",
-        "Paravirtual (PV)",
+        "PV guest",
         "(vm
   (name pv1)
   (memory 512)
@@ -30,7 +30,7 @@ const TEMPLATES: [(&str, &str, &str); 3] = [
     ),
     (
         "pvh",
-        "Hardware container (PVH)",
+        "PVH guest",
         "(vm
   (name pvh1)
   (memory 1024)
@@ -46,7 +46,7 @@ const TEMPLATES: [(&str, &str, &str); 3] = [
     ),
     (
         "hvm",
-        "Emulated machine (HVM)",
+        "HVM guest",
         "(vm
   (name hvm1)
   (memory 2048)
@@ -64,51 +64,51 @@ const TEMPLATES: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// An empty page, or one that begins with a template.
-pub(in crate::wire::http) fn new(place: &Place, template: Option<&str>) -> String {
+/// The page without text, or with a template's.
+pub(crate) fn new(request: &RequestInfo, template: Option<&str>) -> String {
     let text =
         TEMPLATES.iter().find(|(key, ..)| Some(*key) == template).map_or("", |(_, _, text)| text);
-    page(place, text.to_owned(), None)
+    page(request, text.to_owned(), None)
 }
 
-/// What was sent, and why nothing came of it.
-pub(in crate::wire::http) fn failed(
-    place: &Place,
-    text: &[u8],
-    message: &str,
-    hint: &str,
-    at: Option<(usize, usize)>,
-) -> String {
-    let at = at.map(|(line, column)| Position { line, column });
-    let failure = Failure { message: message.to_owned(), hint: hint.to_owned(), at };
-    page(place, String::from_utf8_lossy(text).into_owned(), Some(failure))
+/// The page after an error, with the text that was sent.
+pub(crate) fn failed(request: &RequestInfo, text: &[u8], message: &str, hint: &str) -> String {
+    let error = CreateError { message: message.to_owned(), hint: hint.to_owned(), position: None };
+    page(request, String::from_utf8_lossy(text).into_owned(), Some(error))
 }
 
-fn page(place: &Place, text: String, failure: Option<Failure>) -> String {
-    let link =
-        |(key, name, _): &(&str, &str, &str)| Link::new(*name, format!("/xend/new?template={key}"));
+/// The page after an error in the text that was sent.
+pub(crate) fn invalid_config(request: &RequestInfo, text: &[u8], error: &ConfigError) -> String {
+    let error = CreateError {
+        message: error.reason.clone(),
+        hint: "Fix the error below and try again.".to_owned(),
+        position: Some(Position { line: error.line, column: error.column }),
+    };
+    page(request, String::from_utf8_lossy(text).into_owned(), Some(error))
+}
+
+fn page(request: &RequestInfo, text: String, error: Option<CreateError>) -> String {
+    let link = |(key, label, _): &(&str, &str, &str)| {
+        Link::new(*label, format!("/xend/new?template={key}"))
+    };
     CreatePage {
-        crumbs: crumbs(place),
+        crumbs: crumbs(request),
         href: "/xend/domain".to_owned(),
         templates: TEMPLATES.iter().map(link).collect(),
         text,
-        failure,
+        error,
     }
     .render()
 }
 
-/// Asks whether something is to be done that can lose data.
-pub(in crate::wire::http) fn confirm(
-    place: &Place,
-    view: &DomainView,
-    operation: &Operation,
-    loses: &str,
-) -> String {
-    ConfirmPage {
-        crumbs: crumbs(place),
-        domain: page_of(view),
-        operation: forms::form(operation, view, None),
-        loses: loses.to_owned(),
+/// The page of a domain that was just created.
+pub(crate) fn created(request: &RequestInfo, view: &DomainView, href: &str) -> String {
+    CreatedPage {
+        crumbs: crumbs(request),
+        name: view.name().to_string(),
+        href: href.to_owned(),
+        paused: view.state() == State::Paused,
+        config_text: config_text::print(&view.config),
     }
     .render()
 }
@@ -116,14 +116,14 @@ pub(in crate::wire::http) fn confirm(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shape::read_config;
+    use crate::sxp::{Limits, read_one};
 
     #[test]
-    fn templates_are_right() {
+    fn templates_are_valid() {
         for (key, _, text) in TEMPLATES {
-            let sxp =
-                crate::sxp::read_one(text.as_bytes(), &crate::sxp::Limits::default()).unwrap();
-            let config =
-                crate::shape::read_config(&sxp).unwrap_or_else(|error| panic!("{key}: {error}"));
+            let sxp = read_one(text.as_bytes(), &Limits::default()).unwrap();
+            let config = read_config(&sxp).unwrap_or_else(|error| panic!("{key}: {error}"));
             assert!(config.devices.len() >= 2, "{key}");
         }
     }

@@ -1,73 +1,76 @@
 //! A domain's page.
 
-use super::domains::actions;
-use super::{crumbs, fact, forms, history, letters, page_of, tree, under_way, vcpu};
-use crate::core::model::{Device as Configured, DeviceFacts};
+use super::domain_list::actions;
+use super::parts::{crumbs, domain_path, facts, mib, progress, state_letters, tree, vcpu};
+use super::{forms, history};
+use crate::core::journal::Event;
+use crate::core::model::{Device as DeviceConfig, DeviceFacts};
 use crate::core::op::Outcome;
 use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
-use crate::sxp::Sxp;
-use crate::wire::http::ops::create;
-use crate::wire::http::place::Place;
+use crate::wire::http::config_text;
+use crate::wire::http::request::RequestInfo;
 use std::sync::Arc;
 use xend_templates::{Chart, Device, DomainPage, Fact};
 
-/// What there is to know of a domain beside its view. What could not be had is left out.
-#[derive(Default)]
-pub(in crate::wire::http) struct Seen {
-    pub(in crate::wire::http) events: String,
-    pub(in crate::wire::http) vcpus: Option<Outcome>,
-    pub(in crate::wire::http) sedf: Option<Outcome>,
-    pub(in crate::wire::http) devices: Option<Outcome>,
-    pub(in crate::wire::http) console: Option<Outcome>,
-    pub(in crate::wire::http) samples: Vec<Sample>,
-    pub(in crate::wire::http) history: Vec<Arc<crate::core::journal::Event>>,
-}
-
-/// How many lines of a console are shown.
+/// The number of console lines on the page.
 const CONSOLE_LINES: usize = 40;
 
-pub(in crate::wire::http) fn page(place: &Place, view: &DomainView, seen: &Seen) -> String {
-    let href = page_of(view).href;
-    let found = match &seen.devices {
+/// Details of a domain beside its view. A detail that could not be read is `None`.
+#[derive(Default)]
+pub(crate) struct Details {
+    /// The query of `/xend/events` for the page's script.
+    pub(crate) follow: String,
+    pub(crate) vcpus: Option<Outcome>,
+    pub(crate) sedf: Option<Outcome>,
+    pub(crate) devices: Option<Outcome>,
+    pub(crate) console: Option<Outcome>,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) history: Vec<Arc<Event>>,
+}
+
+pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) -> String {
+    let href = domain_path(view);
+    let device_facts = match &details.devices {
         Some(Outcome::Devices(devices)) => devices.as_slice(),
         _ => &[],
     };
+    let devices = view.config.devices.iter();
     DomainPage {
-        crumbs: crumbs(place),
-        events: seen.events.clone(),
+        crumbs: crumbs(request),
+        follow: details.follow.clone(),
         name: view.name().to_string(),
         id: view.domid().map(|domid| domid.0),
         state: shape::state_word(view).to_owned(),
-        letters: letters(view),
+        letters: state_letters(view),
         actions: actions(view, &href),
-        under_way: under_way(view),
-        facts: facts(view),
-        charts: if view.facts.is_some() { charts(view, &seen.samples) } else { Vec::new() },
-        devices: view.config.devices.iter().map(|configured| device(configured, found)).collect(),
-        vcpus: match &seen.vcpus {
+        progress: progress(view),
+        facts: summary(view),
+        charts: if view.facts.is_some() { charts(view, &details.samples) } else { Vec::new() },
+        devices: devices.map(|config| device(config, device_facts)).collect(),
+        vcpus: match &details.vcpus {
             Some(Outcome::Vcpus(_, vcpus)) => vcpus.iter().map(vcpu).collect(),
             _ => Vec::new(),
         },
-        console: match &seen.console {
+        console: match &details.console {
             Some(Outcome::Text(text)) => Some(last_lines(&String::from_utf8_lossy(text))),
             _ => None,
         },
-        history: seen.history.iter().map(|event| history(event)).collect(),
-        operations: forms::of(view, seen.sedf.as_ref()),
-        config_text: create::printed(view.definition.as_ref().unwrap_or(&view.config)),
+        history: details.history.iter().map(|event| history::entry(event)).collect(),
+        operations: forms::for_domain(view, details.sedf.as_ref()),
+        config_text: config_text::print(view.definition.as_ref().unwrap_or(&view.config)),
         href,
     }
     .render()
 }
 
-/// What a person wants to know first.
-fn facts(view: &DomainView) -> Vec<Fact> {
+/// The facts at the top of the page.
+fn summary(view: &DomainView) -> Vec<Fact> {
     let config = &view.config;
     let mut facts = vec![
         Fact::new("UUID", view.uuid.to_string()),
-        Fact::new("Memory", format!("{} MiB of at most {} MiB", config.memory, config.maxmem)),
+        Fact::new("Memory", format!("{} MiB, maximum {} MiB", config.memory, config.maxmem)),
     ];
     if let Some(now) = &view.facts {
         facts.push(Fact::new("VCPUs", format!("{} of {} online", now.online_vcpus, config.vcpus)));
@@ -80,10 +83,7 @@ fn facts(view: &DomainView) -> Vec<Fact> {
     } else {
         facts.push(Fact::new("VCPUs", config.vcpus.to_string()));
     }
-    facts.push(Fact::new(
-        "Managed",
-        if view.managed() { "yes, its definition is stored" } else { "no" },
-    ));
+    facts.push(Fact::new("Managed", if view.managed() { "yes" } else { "no" }));
     if let Some(image) = &config.image {
         for (name, text) in [("Kernel", &image.kernel), ("Kernel arguments", &image.args)] {
             if !text.is_empty() {
@@ -94,65 +94,63 @@ fn facts(view: &DomainView) -> Vec<Fact> {
     if !config.description.is_empty() {
         facts.push(Fact::new("Description", config.description.to_string()));
     }
-    for (name, then) in [
+    for (name, action) in [
         ("On poweroff", config.on_poweroff),
         ("On reboot", config.on_reboot),
         ("On crash", config.on_crash),
     ] {
-        facts.push(Fact::new(name, then.to_string()));
+        facts.push(Fact::new(name, action.to_string()));
     }
     facts
 }
 
 fn charts(view: &DomainView, samples: &[Sample]) -> Vec<Chart> {
-    let span = format!("{} min", samples::SPAN.as_secs() / 60);
-    let chart = |name: &str, points: Vec<f64>, most: f64, unit: &str| Chart {
+    let span = format!("{} min", samples::SAMPLES_SPAN.as_secs() / 60);
+    let chart = |name: &str, points: Vec<f64>, max: f64, unit: &str| Chart {
         name: name.to_owned(),
         points,
-        width: samples::KEPT,
-        most,
+        width: samples::MAX_SAMPLES,
+        max,
         unit: unit.to_owned(),
         span: span.clone(),
     };
     let cpu = samples.iter().map(|sample| f64::from(sample.cpu)).collect();
     let memory = samples.iter().map(|sample| mib(sample.memory_kib)).collect();
-    let most = u32::try_from(view.config.maxmem.max(view.config.memory)).unwrap_or(u32::MAX);
+    let max = u32::try_from(view.config.maxmem.max(view.config.memory)).unwrap_or(u32::MAX);
     vec![
         chart("CPU", cpu, f64::from(view.config.vcpus.max(1)) * 100.0, "%"),
-        chart("Memory", memory, f64::from(most), "MiB"),
+        chart("Memory", memory, f64::from(max), "MiB"),
     ]
 }
 
-pub(super) fn mib(kib: u64) -> f64 {
-    u32::try_from(kib / 1024).map_or(f64::MAX, f64::from)
-}
-
-/// A device with what has become of it.
-fn device(configured: &Configured, found: &[DeviceFacts]) -> Device {
-    let tree = tree(|sink| shape::defined_devices(sink, std::slice::from_ref(configured)));
-    // `((0 (vbd (dev xvda) ...)))`: with its number in front.
+/// A device with its state.
+fn device(config: &DeviceConfig, device_facts: &[DeviceFacts]) -> Device {
+    let tree = tree(|sink| shape::defined_devices(sink, std::slice::from_ref(config)));
+    // The tree is `((0 (vbd (dev xvda) ...)))`, with the device's number first.
     let record = tree.as_list().and_then(|list| list.first()?.tail().first());
-    let facts: Vec<Fact> = record.into_iter().flat_map(Sxp::tail).filter_map(fact).collect();
-    let named =
+    let facts = record.map(|record| facts(record.tail())).unwrap_or_default();
+    let value =
         |name: &str| facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.clone());
-    let number = configured.id();
-    let same = found.iter().find(|facts| {
-        configured.is_of(&facts.class) && number.is_none_or(|number| number == facts.number)
-    });
-    let state = same.and_then(|facts| {
-        let node = facts.nodes.iter().find(|node| node.key == "state")?;
-        node.text().map(ToString::to_string)
-    });
     Device {
-        kind: configured.class().to_owned(),
-        name: named("dev").or_else(|| named("mac")).unwrap_or_default(),
-        state: state.map(|number| state_of_bus(&number).to_owned()).unwrap_or_default(),
+        class: config.class().to_owned(),
+        name: value("dev").or_else(|| value("mac")).unwrap_or_default(),
+        state: xenbus_state(config, device_facts).unwrap_or_default(),
         facts,
     }
 }
 
-/// The states of a device's connection, as `xen/include/public/io/xenbus.h` numbers them.
-fn state_of_bus(number: &str) -> &str {
+/// The state of a device's connection in XenStore. `None` if it has none.
+fn xenbus_state(config: &DeviceConfig, device_facts: &[DeviceFacts]) -> Option<String> {
+    let number = config.id();
+    let facts = device_facts.iter().find(|facts| {
+        config.has_class(&facts.class) && number.is_none_or(|number| number == facts.number)
+    })?;
+    let node = facts.nodes.iter().find(|node| node.key == "state")?;
+    Some(xenbus_state_name(&node.text()?.to_string()).to_owned())
+}
+
+/// The states of `xen/include/public/io/xenbus.h`.
+fn xenbus_state_name(number: &str) -> &str {
     match number {
         "1" => "initialising",
         "2" => "waiting",

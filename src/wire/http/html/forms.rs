@@ -1,24 +1,26 @@
-//! The forms of a domain's page, made from the table of its operations.
+//! The forms on a domain's page, made from its operations.
 
 use crate::core::lifecycle::State;
 use crate::core::op::Outcome;
 use crate::core::snapshot::DomainView;
-use crate::wire::http::ops::{self, Needed, Operation, Param, Stage, Takes};
+use crate::wire::http::operation::{DomainStage, Operation, Param, ParamKind};
+use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
 use xend_templates::{Field, FieldKind, OperationForm};
 
-/// A form for every operation that is for the domain where it is, filled in with what is set.
-pub(super) fn of(view: &DomainView, sedf: Option<&Outcome>) -> Vec<OperationForm> {
+/// A form for every operation that the domain can do in its stage, filled in with its current
+/// values.
+pub(super) fn for_domain(view: &DomainView, sedf: Option<&Outcome>) -> Vec<OperationForm> {
     let stage = stage(view);
-    let operations = ops::ON_DOMAIN.iter().filter(|operation| operation.when.contains(&stage));
+    let operations = DOMAIN_OPERATIONS.iter().filter(|operation| operation.stages.contains(&stage));
     operations.map(|operation| form(operation, view, sedf)).collect()
 }
 
-fn stage(view: &DomainView) -> Stage {
+fn stage(view: &DomainView) -> DomainStage {
     match view.state() {
-        _ if view.is_privileged() => Stage::Dom0,
-        State::Suspended => Stage::Suspended,
-        _ if view.facts.is_none() => Stage::Halted,
-        _ => Stage::Guest,
+        _ if view.is_privileged() => DomainStage::Dom0,
+        State::Suspended => DomainStage::Suspended,
+        _ if view.facts.is_none() => DomainStage::Halted,
+        _ => DomainStage::Guest,
     }
 }
 
@@ -30,29 +32,29 @@ pub(super) fn form(
     let field = |param: &Param| Field {
         name: param.name.to_owned(),
         about: param.about.to_owned(),
-        unit: param.takes.unit(),
-        kind: match param.takes {
-            Takes::Number(_) => bounds(operation.name, param.name, view),
-            Takes::Flag => FieldKind::Flag,
-            Takes::Word(words) => {
+        unit: param.kind.unit(),
+        kind: match param.kind {
+            ParamKind::Number(_) => bounds(operation.name, param.name, view),
+            ParamKind::Flag => FieldKind::Flag,
+            ParamKind::Word(words) => {
                 FieldKind::Words(words.iter().map(|&word| word.to_owned()).collect())
             }
-            Takes::Text(_) | Takes::Path => FieldKind::Text,
-            Takes::Config(_) => FieldKind::Config(param.example.to_owned()),
+            ParamKind::Text(_) | ParamKind::Path => FieldKind::Text,
+            ParamKind::Config(_) => FieldKind::Config(param.example.to_owned()),
         },
-        required: param.needed == Needed::Yes,
-        value: value(operation.name, param, view, sedf).unwrap_or_else(|| default(param)),
+        required: param.default.is_none(),
+        value: current(operation.name, param.name, view, sedf).unwrap_or_else(|| default(param)),
     };
     OperationForm {
         op: operation.name.to_owned(),
         label: operation.label.to_owned(),
         about: operation.about.to_owned(),
-        danger: operation.loses.is_some(),
+        danger: operation.data_loss.is_some(),
         fields: operation.params.iter().map(field).collect(),
     }
 }
 
-/// Between what a number must be to make sense for the domain. The engine has the last word.
+/// The bounds within which a number makes sense for the domain. The engine has the last word.
 fn bounds(operation: &str, param: &str, view: &DomainView) -> FieldKind {
     let config = &view.config;
     let (min, max) = match (operation, param) {
@@ -71,26 +73,26 @@ fn bounds(operation: &str, param: &str, view: &DomainView) -> FieldKind {
     FieldKind::Number { min, max }
 }
 
-/// What an operation would take if nobody said, where that is a value.
+/// The default of a parameter, if it is a value and not a description.
 fn default(param: &Param) -> String {
-    match (param.needed, param.takes) {
-        (Needed::Else(value), Takes::Flag) => value.to_owned(),
-        (Needed::Else(value), Takes::Number(_)) if value.bytes().all(|b| b.is_ascii_digit()) => {
+    match (param.default, param.kind) {
+        (Some(value), ParamKind::Flag) => value.to_owned(),
+        (Some(value), ParamKind::Number(_)) if value.bytes().all(|b| b.is_ascii_digit()) => {
             value.to_owned()
         }
         _ => String::new(),
     }
 }
 
-/// What is set now.
-fn value(
+/// The domain's current value of a parameter. `None` if it has none.
+fn current(
     operation: &str,
-    param: &Param,
+    param: &str,
     view: &DomainView,
     sedf: Option<&Outcome>,
 ) -> Option<String> {
     let config = &view.config;
-    let value = match (operation, param.name) {
+    let value = match (operation, param) {
         ("mem_target_set", _) => config.memory.to_string(),
         ("maxmem_set", _) => config.maxmem.to_string(),
         ("set_vcpus", _) if view.facts.is_none() => config.vcpus.to_string(),

@@ -1,4 +1,4 @@
-//! Values to text.
+//! Writes XML-RPC text.
 
 use crate::wire::xmlrpc::value::Value;
 use std::fmt::Write as _;
@@ -17,8 +17,8 @@ pub fn call(method: &str, params: &[Value]) -> String {
     out
 }
 
-/// An answer with a value. No white space between its elements: clients that keep blank text take
-/// it for a child.
+/// An answer with a value. There is no white space between its elements, which some clients would
+/// take for a child.
 pub fn answer(value: &Value) -> String {
     let mut out = String::from("<?xml version='1.0'?><methodResponse><params><param>");
     print(&mut out, value);
@@ -38,10 +38,10 @@ pub fn fault(code: i64, text: &str) -> String {
     out
 }
 
-/// Without white space inside: libxen takes it for text.
+/// Writes a value without white space inside, which libxen takes for text.
 fn print(out: &mut String, value: &Value) {
     out.push_str("<value>");
-    // Writing to a string does not fail.
+    // Writing to a string never fails.
     let _ = match value {
         Value::Nil => out.write_str("<nil/>"),
         Value::Bool(on) => write!(out, "<boolean>{}</boolean>", u8::from(*on)),
@@ -79,8 +79,8 @@ fn print(out: &mut String, value: &Value) {
     out.push_str("</value>");
 }
 
-/// What XML 1.0 cannot hold in any spelling is replaced; a carriage return would be read as a
-/// newline.
+/// Writes text. Characters that XML 1.0 cannot hold are replaced. An unescaped carriage return
+/// would be read as a newline.
 fn escape(out: &mut String, text: &str) {
     let mut plain = 0;
     for (at, character) in text.char_indices() {

@@ -1,24 +1,25 @@
-//! `xend.domain.getDeviceSxprs`: the devices of a class. Each class has a form of its own, which xm
-//! reads by its parts.
+//! `xend.domain.getDeviceSxprs`: the devices of a class. Each class has a format of its own, which
+//! xm reads field by field.
 
-use super::{Refused, Work, domain, looked_up, show};
+use super::function::{Plan, Refusal, domain};
+use super::record;
 use crate::core::model::{self, Device, DeviceFacts, Generic, PciFunction, Property};
 use crate::core::op::{Outcome, Query};
 use crate::core::snapshot::DomainView;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 
-/// The most ports that a USB controller has.
-const MOST_PORTS: usize = 31;
+/// Ports of a USB controller at most.
+const MAX_PORTS: usize = 31;
 
 /// xend's `AUTO_PHP_SLOT`: the device model chooses the slot.
 const ANY_SLOT: &str = "0x100";
 
 /// The devices of the class that the second parameter names.
-pub(super) fn list(args: &Args<'_>) -> Result<Work, Refused> {
+pub(super) fn list(args: &Args<'_>) -> Result<Plan, Refusal> {
     let class = args.text(1)?;
     match class.as_str() {
-        "pci" => looked_up(args, |outcome| match outcome {
+        "pci" => Plan::with_domain(args, |outcome| match outcome {
             Outcome::Domain(view) => Value::Array(pci_functions(&view)),
             _ => Value::Nil,
         }),
@@ -26,21 +27,21 @@ pub(super) fn list(args: &Args<'_>) -> Result<Work, Refused> {
             let domain = domain(args)?;
             let ops =
                 vec![Query::Domain(domain.clone()).into(), Query::Devices(domain, class).into()];
-            Ok(Work { ops, tell: Box::new(|outcomes| Ok(interpreted(&outcomes))) })
+            Ok(Plan::new(ops, |outcomes| Ok(combined(&outcomes))))
         }
-        // xm asks for vif2 as well, which no Xen ever released had.
-        _ if !Device::is_class(&class) => looked_up(args, |_| Value::Array(vec![])),
-        _ => Ok(Work::of(Query::Devices(domain(args)?, class), |outcome| match outcome {
-            Outcome::Devices(_) => with_text_numbers(show(&outcome)),
-            _ => show(&outcome),
+        // xm asks for vif2 as well, which no released Xen ever had.
+        _ if !Device::is_class(&class) => Plan::with_domain(args, |_| Value::Array(vec![])),
+        _ => Ok(Plan::one(Query::Devices(domain(args)?, class), |outcome| match outcome {
+            Outcome::Devices(_) => with_text_numbers(record::of_outcome(&outcome)),
+            _ => record::of_outcome(&outcome),
         })),
     }
 }
 
-/// The names of a running domain's devices are XenStore's, which are strings.
+/// Turns device numbers into strings: those of a running domain come from XenStore.
 fn with_text_numbers(devices: Value) -> Value {
     let Value::Array(devices) = devices else { return devices };
-    let named = |device| match device {
+    let with_text_number = |device| match device {
         Value::Array(mut parts) => {
             if let Some(Value::Int(number)) = parts.first() {
                 parts[0] = Value::text(number.to_string());
@@ -49,31 +50,31 @@ fn with_text_numbers(devices: Value) -> Value {
         }
         other => other,
     };
-    Value::Array(devices.into_iter().map(named).collect())
+    Value::Array(devices.into_iter().map(with_text_number).collect())
 }
 
 fn pair(key: &str, value: Value) -> Value {
     Value::Array(vec![Value::text(key), value])
 }
 
-fn given(value: &model::Value) -> Value {
+fn as_value(value: &model::Value) -> Value {
     match value {
         model::Value::Text(text) => Value::text(text.to_string()),
-        model::Value::List(items) => Value::Array(items.iter().map(given).collect()),
+        model::Value::List(items) => Value::Array(items.iter().map(as_value).collect()),
     }
 }
 
-fn word(properties: &[Property], key: &str) -> Option<String> {
+fn property(properties: &[Property], key: &str) -> Option<String> {
     let found = properties.iter().find(|property| property.key == key);
     found.and_then(Property::text).map(ToString::to_string)
 }
 
-/// A node of XenStore, empty where there is none.
+/// A XenStore node of a device; empty without one.
 fn node(facts: &DeviceFacts, key: &str) -> Value {
-    pair(key, Value::text(word(&facts.nodes, key).unwrap_or_default()))
+    pair(key, Value::text(property(&facts.nodes, key).unwrap_or_default()))
 }
 
-/// The functions of the PCI bus, a struct each: there is one bus, and xm does not ask for it.
+/// The PCI functions, a struct each. A domain has one PCI bus, which xm does not ask for.
 fn pci_functions(view: &DomainView) -> Vec<Value> {
     let buses = view.config.devices.iter().filter_map(|device| match device {
         Device::Pci(pci) => Some(&pci.functions),
@@ -92,7 +93,7 @@ fn pci_function(function: &PciFunction) -> Value {
     }
     member("vdevfn", virtual_function(&function.rest));
     let default_key = || format!("{:02x}:{:02x}.{:x}", address.bus, address.slot, address.func);
-    member("key", word(&function.rest, "key").unwrap_or_else(default_key));
+    member("key", property(&function.rest, "key").unwrap_or_else(default_key));
     let options = options(&function.rest);
     if !options.is_empty() {
         members.push(("opts".to_owned(), Value::Array(options)));
@@ -100,24 +101,24 @@ fn pci_function(function: &PciFunction) -> Value {
     Value::Struct(members)
 }
 
-/// Slot and function at which the guest sees it. libvirt and the Xen-API name the slot alone.
+/// The slot and function that the guest sees. libvirt and the Xen-API name the slot alone.
 fn virtual_function(rest: &[Property]) -> String {
     let slot = || {
-        let text = word(rest, "vslot")?;
+        let text = property(rest, "vslot")?;
         let slot = u8::from_str_radix(text.strip_prefix("0x").unwrap_or(&text), 16).ok()?;
         (slot < 32).then(|| format!("{:#04x}", slot << 3))
     };
-    word(rest, "vdevfn").or_else(slot).unwrap_or_else(|| ANY_SLOT.to_owned())
+    property(rest, "vdevfn").or_else(slot).unwrap_or_else(|| ANY_SLOT.to_owned())
 }
 
-/// `[[msitranslate, 1], ...]`, whether they came as lists or as `msitranslate=1,...`.
+/// `[[msitranslate, 1], ...]`, from lists or from `msitranslate=1,...`.
 fn options(rest: &[Property]) -> Vec<Value> {
     let mut options = Vec::new();
     for value in
         rest.iter().filter(|property| property.key == "opts").flat_map(|property| &property.values)
     {
         match value {
-            model::Value::List(_) => options.push(given(value)),
+            model::Value::List(_) => options.push(as_value(value)),
             model::Value::Text(text) => {
                 let text = text.to_string();
                 let pairs = text.split(',').filter_map(|one| one.split_once('='));
@@ -128,13 +129,14 @@ fn options(rest: &[Property]) -> Vec<Value> {
     options
 }
 
-/// Devices whose form holds both what is configured and what XenStore says.
-fn interpreted(outcomes: &[Outcome]) -> Value {
+/// Devices in a format that combines the configuration with XenStore.
+fn combined(outcomes: &[Outcome]) -> Value {
     let [Outcome::Domain(view), found] = outcomes else { return Value::Nil };
     let all = match found {
         Outcome::Devices(devices) => {
-            let one =
-                |facts: &DeviceFacts| Some(running(generic(&view.config.devices, facts)?, facts));
+            let one = |facts: &DeviceFacts| {
+                Some(running_device(generic(&view.config.devices, facts)?, facts))
+            };
             devices.iter().filter_map(one).collect()
         }
         Outcome::DefinedDevices(devices) => {
@@ -142,7 +144,7 @@ fn interpreted(outcomes: &[Outcome]) -> Value {
                 Device::Generic(generic) => Some(generic),
                 _ => None,
             });
-            generics.map(defined).collect()
+            generics.map(defined_device).collect()
         }
         _ => vec![],
     };
@@ -158,12 +160,12 @@ fn generic<'a>(devices: &'a [Device], facts: &DeviceFacts) -> Option<&'a Generic
     })
 }
 
-fn running(device: &Generic, facts: &DeviceFacts) -> Value {
+fn running_device(device: &Generic, facts: &DeviceFacts) -> Value {
     let fields = if device.class == "vscsi" {
-        let state = word(&facts.nodes, "state").unwrap_or_default();
-        let line = |line: Vec<Property>| scsi_line(&line, facts.number, Some(&state));
+        let state = property(&facts.nodes, "state").unwrap_or_default();
+        let line = |line: Vec<Property>| scsi_unit(&line, facts.number, Some(&state));
         vec![
-            pair("devs", Value::Array(scsi_lines(device).into_iter().map(line).collect())),
+            pair("devs", Value::Array(scsi_units(device).into_iter().map(line).collect())),
             node(facts, "state"),
             feature_host(device),
             node(facts, "backend-id"),
@@ -183,10 +185,10 @@ fn running(device: &Generic, facts: &DeviceFacts) -> Value {
     Value::Array(vec![Value::Int(facts.number.into()), Value::Array(fields)])
 }
 
-fn defined(device: &Generic) -> Value {
+fn defined_device(device: &Generic) -> Value {
     let id = device.id.unwrap_or_default();
     let fields = if device.class == "vscsi" {
-        let lines = scsi_lines(device).into_iter().map(|line| scsi_line(&line, id, None));
+        let lines = scsi_units(device).into_iter().map(|line| scsi_unit(&line, id, None));
         vec![pair("devs", Value::Array(lines.collect())), feature_host(device)]
     } else {
         let mut fields = vec![Value::text("vusb")];
@@ -196,21 +198,21 @@ fn defined(device: &Generic) -> Value {
     Value::Array(vec![Value::Int(id.into()), Value::Array(fields)])
 }
 
-/// Whether the guest gets a whole adapter.
+/// Whether the guest gets the whole adapter.
 fn feature_host(device: &Generic) -> Value {
     pair(
         "feature-host",
-        Value::text(word(&device.rest, "feature-host").unwrap_or_else(|| "0".to_owned())),
+        Value::text(property(&device.rest, "feature-host").unwrap_or_else(|| "0".to_owned())),
     )
 }
 
-/// The units behind an adapter: `(dev (p-dev 1:0:0:0) ...)` each, or the device's own properties
-/// where it has one alone, as the Xen-API makes it.
-fn scsi_lines(device: &Generic) -> Vec<Vec<Property>> {
+/// The properties of each unit of an adapter. They are in `(dev (p-dev 1:0:0:0) ...)`, or are the
+/// device's own: the Xen-API makes adapters with one unit.
+fn scsi_units(device: &Generic) -> Vec<Vec<Property>> {
     let listed = device.rest.iter().filter(|property| property.key == "dev");
     let listed: Vec<Vec<Property>> =
         listed.map(|dev| dev.values.iter().filter_map(as_property).collect()).collect();
-    if listed.is_empty() && word(&device.rest, "v-dev").is_some() {
+    if listed.is_empty() && property(&device.rest, "v-dev").is_some() {
         vec![device.rest.clone()]
     } else {
         listed
@@ -223,11 +225,11 @@ fn as_property(value: &model::Value) -> Option<Property> {
     Some(Property { key: key.as_text()?.clone(), values: values.to_vec() })
 }
 
-/// One unit, in xend's order. A domain that does not run has no state in its frontend.
-fn scsi_line(line: &[Property], id: u32, state: Option<&str>) -> Value {
-    let text = |key: &str| Value::text(word(line, key).unwrap_or_default());
+/// One unit, in xend's order. A domain that does not run has no frontend and no state in it.
+fn scsi_unit(line: &[Property], id: u32, state: Option<&str>) -> Value {
+    let text = |key: &str| Value::text(property(line, key).unwrap_or_default());
     let backend = state.map_or_else(|| text("state"), Value::text);
-    let number = Value::text(word(line, "devid").unwrap_or_else(|| id.to_string()));
+    let number = Value::text(property(line, "devid").unwrap_or_else(|| id.to_string()));
     Value::Array(vec![
         Value::text("dev"),
         pair("state", backend),
@@ -239,13 +241,13 @@ fn scsi_line(line: &[Property], id: u32, state: Option<&str>) -> Value {
     ])
 }
 
-/// `[usb-ver, 2]`, `[num-ports, 8]` and `[port, [1, 1-1], [2, ""], ...]` with every port that there
-/// is.
+/// `[usb-ver, 2]`, `[num-ports, 8]` and `[port, [1, 1-1], [2, ""], ...]` with every port.
 fn usb_controller(device: &Generic) -> [Value; 3] {
     let text = |key: &str, otherwise: &str| {
-        word(&device.rest, key).unwrap_or_else(|| otherwise.to_owned())
+        property(&device.rest, key).unwrap_or_else(|| otherwise.to_owned())
     };
-    let (version, count) = (text("usb-ver", "2"), text("num-ports", "8"));
+    let version = text("usb-ver", "2");
+    let count = text("num-ports", "8");
     let ports = device.rest.iter().find(|property| property.key == "port");
     let bus = |number: usize| {
         let port = ports.iter().flat_map(|ports| &ports.values).filter_map(as_property);
@@ -254,7 +256,7 @@ fn usb_controller(device: &Generic) -> [Value; 3] {
             .find(|port| port.key == number.as_str())
             .and_then(|port| port.text().map(ToString::to_string))
     };
-    let all = (1..=count.trim().parse().unwrap_or(0).min(MOST_PORTS))
+    let all = (1..=count.trim().parse().unwrap_or(0).min(MAX_PORTS))
         .map(|number| pair(&number.to_string(), Value::text(bus(number).unwrap_or_default())));
     let ports = Value::Array(std::iter::once(Value::text("port")).chain(all).collect());
     [pair("usb-ver", Value::text(version)), pair("num-ports", Value::text(count)), ports]

@@ -1,68 +1,65 @@
 //! The host.
 
-use super::{Function, Work, show};
+use super::function::{Function, Plan};
+use super::record;
 use crate::core::op::{Change, Op, Outcome, Query};
 use crate::wire::xmlrpc::value::Value;
+
+/// Fields of the host about the location of its CPUs and memory.
+const NUMA: &[&str] = &["cpu_topology", "numa_info"];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "xend.node.info",
-        takes: &["info_numa"],
-        needs: 0,
-        make: |args, _| {
+        params: &["info_numa"],
+        required: 0,
+        plan: |args, _| {
             let with_numa = args.flag(0, true)?;
-            Ok(Work::of(Query::Host, move |outcome| match show(&outcome) {
+            Ok(Plan::one(Query::Host, move |outcome| match record::of_outcome(&outcome) {
                 Value::Array(fields) => {
-                    let told = |field: &Value| with_numa || !is_numa(field);
-                    Value::Array(fields.into_iter().skip(1).filter(told).collect())
+                    let shown = |field: &Value| with_numa || !record::has_key(field, NUMA);
+                    Value::Array(fields.into_iter().skip(1).filter(shown).collect())
                 }
                 other => other,
             }))
         },
     },
-    // xend 4.1.6 on a host without devices set aside for guests.
+    // The answer of xend 4.1.6 on a host without devices for guests.
     Function {
         name: "xend.node.pciinfo",
-        takes: &[],
-        needs: 0,
-        make: |_, _| Ok(Work::said(Value::Nil)),
+        params: &[],
+        required: 0,
+        plan: |_, _| Ok(Plan::fixed(Value::Nil)),
     },
     Function {
         name: "xend.node.log",
-        takes: &[],
-        needs: 0,
-        make: |_, wire| Ok(Work::said(Value::text(wire.log()))),
+        params: &[],
+        required: 0,
+        plan: |_, context| Ok(Plan::fixed(Value::text(context.log()))),
     },
     Function {
         name: "xend.node.dmesg.info",
-        takes: &[],
-        needs: 0,
-        make: |_, _| Ok(Work::of(Query::Dmesg, |outcome| text(&outcome))),
+        params: &[],
+        required: 0,
+        plan: |_, _| Ok(Plan::one(Query::Dmesg, |outcome| text(&outcome))),
     },
     Function {
         name: "xend.node.send_debug_keys",
-        takes: &["keys"],
-        needs: 1,
-        make: |args, _| Ok(Work::zero(Change::DebugKeys(args.keys(0)?))),
+        params: &["keys"],
+        required: 1,
+        plan: |args, _| Ok(Plan::zero(Change::DebugKeys(args.keys(0)?))),
     },
-    // It answers what there was.
+    // It answers the messages that it clears.
     Function {
         name: "xend.node.dmesg.clear",
-        takes: &[],
-        needs: 0,
-        make: |_, _| {
+        params: &[],
+        required: 0,
+        plan: |_, _| {
             let ops = vec![Op::from(Query::Dmesg), Change::ClearDmesg.into()];
-            let tell = |outcomes: Vec<Outcome>| Ok(outcomes.first().map_or(Value::text(""), text));
-            Ok(Work { ops, tell: Box::new(tell) })
+            Ok(Plan::new(ops, |outcomes| Ok(outcomes.first().map_or(Value::text(""), text))))
         },
     },
 ];
-
-/// Whether a field of the host's is about where its CPUs and memory are.
-fn is_numa(field: &Value) -> bool {
-    let Value::Array(field) = field else { return false };
-    matches!(field.first(), Some(Value::Text(key)) if ["cpu_topology", "numa_info"].contains(&key.as_str()))
-}
 
 fn text(outcome: &Outcome) -> Value {
     match outcome {

@@ -1,6 +1,6 @@
-//! CPU pools, by their names.
+//! CPU pools, by name.
 
-use super::{Function, Refused, Work, on};
+use super::function::{Function, Plan, Refusal, on_domain};
 use crate::core::error::Error;
 use crate::core::model::{CpuSet, Invalid, Notes, Pool, PoolFacts, Scheduler, Uuid};
 use crate::core::op::{Change, DomainOp, Outcome, PoolOp, Query};
@@ -15,61 +15,61 @@ use std::sync::Arc;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "xend.cpu_pool.new",
-        takes: &["config"],
-        needs: 1,
-        make: |args, wire| make(args, wire, false),
+        params: &["config"],
+        required: 1,
+        plan: |args, context| define(args, context, false),
     },
     Function {
         name: "xend.cpu_pool.create",
-        takes: &["config"],
-        needs: 1,
-        make: |args, wire| make(args, wire, true),
+        params: &["config"],
+        required: 1,
+        plan: |args, context| define(args, context, true),
     },
     Function {
         name: "xend.cpu_pool.start",
-        takes: &["pool"],
-        needs: 1,
-        make: |args, _| does(args, PoolOp::Start),
+        params: &["pool"],
+        required: 1,
+        plan: |args, _| on_pool(args, PoolOp::Start),
     },
-    Function { name: "xend.cpu_pool.list", takes: &["names"], needs: 0, make: list },
+    Function { name: "xend.cpu_pool.list", params: &["names"], required: 0, plan: list },
     Function {
         name: "xend.cpu_pool.destroy",
-        takes: &["pool"],
-        needs: 1,
-        make: |args, _| does(args, PoolOp::Stop),
+        params: &["pool"],
+        required: 1,
+        plan: |args, _| on_pool(args, PoolOp::Stop),
     },
     Function {
         name: "xend.cpu_pool.delete",
-        takes: &["pool"],
-        needs: 1,
-        make: |args, _| does(args, PoolOp::Delete),
+        params: &["pool"],
+        required: 1,
+        plan: |args, _| on_pool(args, PoolOp::Delete),
     },
     Function {
         name: "xend.cpu_pool.cpu_add",
-        takes: &["pool", "cpu"],
-        needs: 2,
-        make: |args, _| does(args, PoolOp::AddCpu(args.number(1)?)),
+        params: &["pool", "cpu"],
+        required: 2,
+        plan: |args, _| on_pool(args, PoolOp::AddCpu(args.number(1)?)),
     },
     Function {
         name: "xend.cpu_pool.cpu_remove",
-        takes: &["pool", "cpu"],
-        needs: 2,
-        make: |args, _| does(args, PoolOp::RemoveCpu(args.number(1)?)),
+        params: &["pool", "cpu"],
+        required: 2,
+        plan: |args, _| on_pool(args, PoolOp::RemoveCpu(args.number(1)?)),
     },
     Function {
         name: "xend.cpu_pool.migrate",
-        takes: &["dom", "pool"],
-        needs: 2,
-        make: |args, _| Ok(Work::silent(on(args, DomainOp::MoveToPool(args.text(1)?))?)),
+        params: &["dom", "pool"],
+        required: 2,
+        plan: |args, _| Ok(Plan::none(on_domain(args, DomainOp::MoveToPool(args.text(1)?))?)),
     },
 ];
 
-fn does(args: &Args<'_>, op: PoolOp) -> Result<Work, Refused> {
-    Ok(Work::silent(Change::Pool(args.text(0)?, op)))
+fn on_pool(args: &Args<'_>, op: PoolOp) -> Result<Plan, Refusal> {
+    Ok(Plan::none(Change::Pool(args.text(0)?, op)))
 }
 
-/// A property's words, whether they are in a list of their own or not.
-fn words(config: &Sxp, key: &str) -> Vec<String> {
+/// A property's values, which may be in a nested list.
+fn values_of(config: &Sxp, key: &str) -> Vec<String> {
     let flat = |item: &Sxp| match item.as_list() {
         Some(items) => items.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
         None => item.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>(),
@@ -79,48 +79,49 @@ fn words(config: &Sxp, key: &str) -> Vec<String> {
     properties.flat_map(|property| property.tail().iter().flat_map(flat)).collect()
 }
 
-/// `[[name_label, NAME], [sched_policy, credit], [ncpu, 1], [proposed_CPUs, [1, 2]]]`, with or
-/// without a word in front.
-fn make(args: &Args<'_>, wire: &Context, start: bool) -> Result<Work, Refused> {
+/// Defines the pool `[[name_label, NAME], [sched_policy, credit], [ncpu, 1], [proposed_CPUs, [1,
+/// 2]]]`. The list may begin with a word.
+fn define(args: &Args<'_>, context: &Context, start: bool) -> Result<Plan, Refusal> {
     let config = args.sxp(0)?;
-    let one = |key: &str| words(&config, key).into_iter().next();
-    let invalid = |text: &str| Refused::Invalid(Invalid::new(text));
+    let one = |key: &str| values_of(&config, key).into_iter().next();
+    let invalid = |text: &str| Refusal::Invalid(Invalid::new(text));
     let name =
         one("name_label").or_else(|| one("name")).ok_or_else(|| invalid("name_label: missing"))?;
     Pool::check_name(&name)?;
     let scheduler = match one("sched_policy") {
         Some(word) => word.parse::<Scheduler>()?,
-        None => wire.engine().host().scheduler,
+        None => context.engine().host().scheduler,
     };
-    let cpus: CpuSet = words(&config, "proposed_CPUs").join(",").parse()?;
+    let cpus: CpuSet = values_of(&config, "proposed_CPUs").join(",").parse()?;
     let ncpu = one("ncpu")
         .map_or(Ok(1), |text| text.parse())
         .map_err(|_| invalid("ncpu: a number is expected"))?;
     let auto_start = one("auto_power_on").is_some_and(|text| text == "1");
-    let uuid = Uuid::new_v4();
+    let uuid = context.engine().new_uuid();
     let pool = Pool { name: name.clone(), scheduler, cpus, ncpu, auto_start };
     let define = PoolOp::Define { uuid, pool, notes: Notes::default() };
     let mut ops = vec![Change::Pool(name.clone(), define).into()];
     if start {
         ops.push(Change::Pool(name, PoolOp::Start).into());
     }
-    Ok(Work { ops, tell: Box::new(move |_| Ok(Value::text(uuid.to_string()))) })
+    Ok(Plan::new(ops, move |_| Ok(Value::text(uuid.to_string()))))
 }
 
 fn pair(key: &str, values: impl IntoIterator<Item = Value>) -> Value {
     Value::Array(std::iter::once(Value::text(key)).chain(values).collect())
 }
 
-/// All pools, or those that are named: `[[UUID, [key, value...]...]...]`.
-fn list(args: &Args<'_>, wire: &Context) -> Result<Work, Refused> {
+/// All pools, or the named ones: `[[UUID, [key, value...]...]...]`.
+fn list(args: &Args<'_>, context: &Context) -> Result<Plan, Refusal> {
     let wanted = if args.values.is_empty() { vec![] } else { args.list(0)? };
-    let (inventory, host) = (wire.engine().inventory(), wire.host());
-    let tell = move |outcomes: Vec<Outcome>| {
+    let inventory = context.engine().inventory();
+    let host = context.host();
+    let answer = move |outcomes: Vec<Outcome>| {
         let mut outcomes = outcomes.into_iter();
         let (Some(Outcome::Pools(running)), Some(Outcome::Domains(domains))) =
             (outcomes.next(), outcomes.next())
         else {
-            return Err(Error::Unsupported("The CPU pools cannot be seen".to_owned()));
+            return Err(Error::Unsupported("The CPU pools are not known".to_owned()));
         };
         let mut names = pool_names(&inventory, &running);
         names.retain(|name| wanted.is_empty() || wanted.contains(name));
@@ -130,16 +131,16 @@ fn list(args: &Args<'_>, wire: &Context) -> Result<Work, Refused> {
             let stored =
                 inventory.pools().find(|(_, pool)| pool.name == *name).map(|(_, pool)| pool);
             let mut fields = vec![Value::text(uuid.to_string())];
-            fields.extend(fields_of(name, uuid, host, facts, stored, &domains));
+            fields.extend(pool_fields(name, uuid, host, facts, stored, &domains));
             Value::Array(fields)
         });
         Ok(Value::Array(shown.collect()))
     };
-    Ok(Work { ops: vec![Query::Pools.into(), Query::Domains.into()], tell: Box::new(tell) })
+    Ok(Plan::new(vec![Query::Pools.into(), Query::Domains.into()], answer))
 }
 
-/// In xend's order.
-fn fields_of(
+/// The fields of a pool, in xend's order.
+fn pool_fields(
     name: &str,
     uuid: Uuid,
     host: Uuid,

@@ -6,7 +6,9 @@ use super::host_view::HostView;
 use super::new_record::NewRecord;
 use super::schema::{Action, DataStore, DataType, Field, Source};
 use super::values::shown_note;
-use crate::core::model::{Device, DomainRef, Note, NoteChange, Notes, Property, Setting, Uuid};
+use crate::core::model::{
+    ClientDataChange, Device, DomainRef, Note, Notes, Property, Setting, Uuid,
+};
 use crate::core::op::{Change, DomainOp};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -47,7 +49,7 @@ fn store(
     data_store: DataStore,
     host: &HostView,
     uuid: Uuid,
-    change: NoteChange,
+    change: ClientDataChange,
 ) -> Result<Action, Failure> {
     let set =
         |vm: Uuid, setting| Change::Domain(DomainRef::new(vm.to_string()), DomainOp::Set(setting));
@@ -66,9 +68,9 @@ fn store(
 }
 
 /// Changes client data of a device, which is among its other keys.
-fn apply_to_device(device: &mut Device, change: &NoteChange) -> Result<(), Failure> {
+fn apply_to_device(device: &mut Device, change: &ClientDataChange) -> Result<(), Failure> {
     let field = match change {
-        NoteChange::Field(field, _) | NoteChange::Entry { field, .. } => field.clone(),
+        ClientDataChange::Field(field, _) | ClientDataChange::Entry { field, .. } => field.clone(),
     };
     let rest = device.rest_mut();
     let mut notes = Notes::from_properties(rest);
@@ -101,7 +103,7 @@ pub(crate) fn set(
             check_fact(host, uuid, field, key, value)?;
         }
     }
-    store(data_store, host, uuid, NoteChange::Field(field.name.to_owned(), Some(note)))
+    store(data_store, host, uuid, ClientDataChange::Field(field.name.to_owned(), Some(note)))
 }
 
 /// Keeps entries of a map that is set anew: those that the new map has as nil, and passwords, which
@@ -150,7 +152,7 @@ pub(crate) fn set_entry(
     if let Some(value) = &value {
         check_fact(host, uuid, field, &key, value)?;
     }
-    let change = NoteChange::Entry { field: field.name.to_owned(), key, value };
+    let change = ClientDataChange::Entry { field: field.name.to_owned(), key, value };
     store(data_store, host, uuid, change)
 }
 
@@ -178,5 +180,5 @@ pub(crate) fn add_map_of_record(
     if map.is_empty() {
         return Ok(());
     }
-    apply_to_device(device, &NoteChange::Field(field.to_owned(), Some(Note::Map(map))))
+    apply_to_device(device, &ClientDataChange::Field(field.to_owned(), Some(Note::Map(map))))
 }

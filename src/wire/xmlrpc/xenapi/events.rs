@@ -7,7 +7,7 @@ use super::device_kinds::class_of;
 use super::values::{text, time};
 use crate::core::inventory::Inventory;
 use crate::core::lifecycle::State;
-use crate::core::model::{Device, DomId, DomainConfig, Item, Thing, Uuid};
+use crate::core::model::{Device, DomId, DomainConfig, Item, ObjectKind, Uuid};
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::wire::xmlrpc::value::Value;
 use std::collections::HashMap;
@@ -78,12 +78,12 @@ impl VmState {
 /// The class of an item; `None` for client data without an object of its own.
 fn class_of_item(item: &Item) -> Option<&'static str> {
     match item.thing {
-        Thing::Vdi(_) => Some("VDI"),
-        Thing::Network(_) => Some("network"),
-        Thing::Vlan(_) => Some("PIF"),
-        Thing::Pool(_) => Some("cpu_pool"),
-        Thing::Pbd => Some("PBD"),
-        Thing::Noted => None,
+        ObjectKind::Vdi(_) => Some("VDI"),
+        ObjectKind::Network(_) => Some("network"),
+        ObjectKind::Vlan(_) => Some("PIF"),
+        ObjectKind::Pool(_) => Some("cpu_pool"),
+        ObjectKind::Pbd => Some("PBD"),
+        ObjectKind::Noted => None,
     }
 }
 

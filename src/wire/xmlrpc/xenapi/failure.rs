@@ -113,7 +113,7 @@ impl Failure {
             Error::BadState { .. } | Error::NotStarted(_) => Self::power_state(context),
             Error::Exists { name, .. }
             | Error::NameTaken { name, .. }
-            | Error::NameMeansDomain { name, .. }
+            | Error::NameIsIdentifier { name, .. }
             | Error::PoolExists(name) => {
                 Self::new("UNIQUE_NAME_ERROR", [name.as_str(), context.class.unwrap_or("VM")])
             }

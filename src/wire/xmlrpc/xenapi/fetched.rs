@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use crate::core::model::{DeviceFacts, Hardware, Interface, PoolFacts, Text, Uuid, VcpuFacts};
-use crate::core::ports::{Extent, StorageFacts};
+use crate::core::ports::{DiskUsage, StorageFacts};
 use std::collections::HashMap;
 
 /// Something to fetch before a call is made. A field or call declares it in the table.
@@ -35,7 +35,7 @@ pub(crate) struct Fetched {
     pub(super) hardware: Option<Hardware>,
     pub(super) storage: Option<StorageFacts>,
     /// By the `uname` of disks; `None` for an image that is not there.
-    pub(super) image_sizes: Option<HashMap<Text, Option<Extent>>>,
+    pub(super) image_sizes: Option<HashMap<Text, Option<DiskUsage>>>,
 }
 
 fn not_fetched(need: Need) -> Failure {
@@ -78,7 +78,7 @@ impl Fetched {
     }
 
     /// The size of the image behind a disk; 0 bytes if it is not there.
-    pub(crate) fn image_size(&self, uname: &Text) -> Result<Extent, Failure> {
+    pub(crate) fn image_size(&self, uname: &Text) -> Result<DiskUsage, Failure> {
         let size = self.image_sizes.as_ref().and_then(|all| all.get(uname));
         size.map(|size| size.unwrap_or_default()).ok_or_else(|| not_fetched(Need::ImageSizes))
     }

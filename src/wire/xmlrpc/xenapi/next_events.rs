@@ -23,7 +23,7 @@ async fn wait(api: &XenApi, session: &str) -> Result<Vec<Value>, Failure> {
     let engine = api.context.engine();
     let tasks = &api.state.tasks;
     let mut domains = engine.generations();
-    let mut inventory = engine.inventories();
+    let mut inventory = engine.inventory_generations();
     let mut task_changes = tasks.generations();
     let deadline = Instant::now() + MAX_WAIT;
     loop {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How long an ended task is kept.
-const KEPT: Duration = Duration::from_secs(60 * 60);
+const MAX_SAMPLES: Duration = Duration::from_secs(60 * 60);
 
 /// How many tasks there can be. Beyond that the one that ended first is forgotten; if none has
 /// ended, no further task begins.
@@ -72,7 +72,8 @@ impl Tasks {
         let mut tasks = self.lock();
         let ended = |task: &Task| task.ended.as_ref().map(|(when, _)| *when);
         tasks.retain(|_, task| {
-            ended(task).is_none_or(|when| now.duration_since(when).unwrap_or_default() < KEPT)
+            ended(task)
+                .is_none_or(|when| now.duration_since(when).unwrap_or_default() < MAX_SAMPLES)
         });
         if tasks.len() >= MAX_TASKS {
             let first = tasks.iter().filter_map(|(uuid, task)| Some((ended(task)?, *uuid))).min();

@@ -45,7 +45,7 @@ fn location(host: &HostView, uuid: Uuid) -> Result<String, Failure> {
     let found = devices::CONSOLE.find(host, uuid)?;
     let facts = found.vm.facts.as_ref();
     let wanted = || match found.device {
-        Device::Vfb(vfb) => Some(format!("{}:{}", vfb.vnc_listen(), vfb.wanted_port()?)),
+        Device::Vfb(vfb) => Some(format!("{}:{}", vfb.vnc_listen(), vfb.requested_port()?)),
         _ => None,
     };
     let location = facts.and_then(|facts| facts.location(&found.vm.config, found.device));

@@ -1,6 +1,6 @@
 //! The host.
 
-use crate::core::model::{Note, NoteChange, Uuid};
+use crate::core::model::{ClientDataChange, Note, Uuid};
 use crate::core::op::{Change, Op, Outcome, Query};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -54,7 +54,7 @@ fn cpu_configuration(host: &HostView) -> Value {
 
 fn set_enabled(host: &HostView, enabled: bool) -> Action {
     let note = (!enabled).then(|| Note::Text("true".to_owned()));
-    let change = NoteChange::Field(DISABLED.to_owned(), note);
+    let change = ClientDataChange::Field(DISABLED.to_owned(), note);
     Action::execute(vec![Change::Note(host.host, change).into()], FailureContext::default())
 }
 

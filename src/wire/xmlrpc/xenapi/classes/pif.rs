@@ -1,7 +1,7 @@
 //! The host's network cards and virtual LANs.
 
 use crate::core::model::{
-    Interface, InterfaceChange, InterfaceKind, Invalid, Mac, Note, NoteChange, Uuid, Vlan,
+    ClientDataChange, Interface, InterfaceChange, InterfaceKind, Invalid, Mac, Note, Uuid, Vlan,
 };
 use crate::core::op::{Change, NetworkOp};
 use crate::wire::xmlrpc::args::Args;
@@ -69,7 +69,7 @@ fn plug(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
 fn unplug(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
     let card = card(host, uuid)?;
     let remember = card.bridge.clone().map(|bridge| {
-        let change = NoteChange::Field(BRIDGE_KEY.to_owned(), Some(Note::Text(bridge)));
+        let change = ClientDataChange::Field(BRIDGE_KEY.to_owned(), Some(Note::Text(bridge)));
         Change::Note(uuid, change).into()
     });
     let ops = remember.into_iter().chain([link(card, None).into()]).collect();

@@ -126,7 +126,7 @@ pub(crate) fn facts<'a>(
 ) -> Result<Option<&'a DeviceFacts>, Failure> {
     let device = found.device;
     let mut facts = host.fetched.devices(found.vm.uuid)?.iter();
-    Ok(facts.find(|facts| device.is_of(&facts.class) && Some(facts.number) == device.id()))
+    Ok(facts.find(|facts| device.has_class(&facts.class) && Some(facts.number) == device.id()))
 }
 
 /// The context of an operation on a device.

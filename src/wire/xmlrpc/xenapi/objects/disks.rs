@@ -2,7 +2,7 @@
 //! that is there for as long as a VM uses it.
 
 use crate::core::model::{Block, Text, Uuid, Vdi, VdiKind};
-use crate::core::ports::Extent;
+use crate::core::ports::DiskUsage;
 use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::host_view::{self, HostView};
 use crate::wire::xmlrpc::xenapi::index::implied_vdi;
@@ -72,9 +72,9 @@ pub(crate) fn all_unames(host: &HostView) -> Vec<Text> {
 }
 
 /// The size of an image; 0 bytes for an empty drive's.
-pub(crate) fn image_size(host: &HostView, vdi: &Vdi) -> Result<Extent, Failure> {
+pub(crate) fn image_size(host: &HostView, vdi: &Vdi) -> Result<DiskUsage, Failure> {
     match vdi.uname() {
-        uname if uname.is_empty() => Ok(Extent::default()),
+        uname if uname.is_empty() => Ok(DiskUsage::default()),
         uname => host.fetched.image_size(&uname),
     }
 }

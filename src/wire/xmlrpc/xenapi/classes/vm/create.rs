@@ -4,8 +4,8 @@ use super::fields::FIELDS;
 use super::parameters::{MIB, after_suspend, parse_event, static_min, text_data};
 use crate::core::error::Error;
 use crate::core::model::{
-    DomName, DomainConfig, NoteChange, OnEvent, OnXendStart, Property, Setting, Text, Uuid,
-    parse_uuid,
+    ActionOnShutdown, ClientDataChange, DomName, DomainConfig, OnXendStart, Property, Setting,
+    Text, Uuid, parse_uuid,
 };
 use crate::core::op::Change;
 use crate::wire::xmlrpc::args::Args;
@@ -107,9 +107,9 @@ fn memory_minima(record: &NewRecord<'_>, maxmem: u64) -> Result<Vec<Setting>, Fa
 fn event(
     record: &NewRecord<'_>,
     field: &'static str,
-    default: OnEvent,
+    default: ActionOnShutdown,
     vm: &str,
-) -> Result<OnEvent, Failure> {
+) -> Result<ActionOnShutdown, Failure> {
     match record.text(field)?.as_str() {
         "" => Ok(default),
         name => parse_event(name, field == "actions_after_crash", vm),
@@ -119,9 +119,14 @@ fn event(
 fn general_settings(record: &NewRecord<'_>, vm: &str) -> Result<Vec<Setting>, Failure> {
     let mut settings = vec![
         Setting::Description(record.text("name_description")?.trim().into()),
-        Setting::OnPoweroff(event(record, "actions_after_shutdown", OnEvent::Destroy, vm)?),
-        Setting::OnReboot(event(record, "actions_after_reboot", OnEvent::Restart, vm)?),
-        Setting::OnCrash(event(record, "actions_after_crash", OnEvent::Restart, vm)?),
+        Setting::OnPoweroff(event(
+            record,
+            "actions_after_shutdown",
+            ActionOnShutdown::Destroy,
+            vm,
+        )?),
+        Setting::OnReboot(event(record, "actions_after_reboot", ActionOnShutdown::Restart, vm)?),
+        Setting::OnCrash(event(record, "actions_after_crash", ActionOnShutdown::Restart, vm)?),
     ];
     let on_suspend = record.text("actions_after_suspend")?;
     if !on_suspend.is_empty() {
@@ -176,7 +181,7 @@ fn vcpu_settings(
 /// An entry of a map without effect.
 fn entry(field: &str, key: String, value: String) -> Setting {
     let value = Some(value);
-    Setting::Note(NoteChange::Entry { field: field.to_owned(), key, value })
+    Setting::Note(ClientDataChange::Entry { field: field.to_owned(), key, value })
 }
 
 /// Whether one of the `VCPUs_params` has a place of its own in the configuration.

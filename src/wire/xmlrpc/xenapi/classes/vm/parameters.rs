@@ -1,6 +1,6 @@
 //! Parameters of VMs that both setters and records of new VMs have.
 
-use crate::core::model::{Note, NoteChange, OnEvent, Uuid};
+use crate::core::model::{ActionOnShutdown, ClientDataChange, Note, Uuid};
 use crate::core::op::DomainOp;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
@@ -43,12 +43,12 @@ pub(super) fn mib(args: &Args<'_>, at: usize) -> Result<u64, Failure> {
 }
 
 /// A change of a field without effect.
-pub(super) fn text_data(field: &str, value: String) -> NoteChange {
-    NoteChange::Field(field.to_owned(), Some(Note::Text(value)))
+pub(super) fn text_data(field: &str, value: String) -> ClientDataChange {
+    ClientDataChange::Field(field.to_owned(), Some(Note::Text(value)))
 }
 
 /// A `memory_static_min` in MiB, which is not above `memory_static_max`.
-pub(super) fn static_min(min: u64, max: u64) -> Result<NoteChange, Failure> {
+pub(super) fn static_min(min: u64, max: u64) -> Result<ClientDataChange, Failure> {
     let bytes = |mib: u64| u128::from(mib) << MIB;
     if min > max {
         let reason = format!("more than memory_static_max, {} bytes", bytes(max));
@@ -58,30 +58,36 @@ pub(super) fn static_min(min: u64, max: u64) -> Result<NoteChange, Failure> {
 }
 
 /// The Xen-API's name of an `actions_after_*`.
-pub(super) const fn event_name(event: OnEvent) -> &'static str {
+pub(super) const fn event_name(event: ActionOnShutdown) -> &'static str {
     match event {
-        OnEvent::Destroy => "destroy",
-        OnEvent::Restart => "restart",
-        OnEvent::Preserve => "preserve",
-        OnEvent::RenameRestart => "rename_restart",
-        OnEvent::CoredumpDestroy => "coredump_and_destroy",
-        OnEvent::CoredumpRestart => "coredump_and_restart",
+        ActionOnShutdown::Destroy => "destroy",
+        ActionOnShutdown::Restart => "restart",
+        ActionOnShutdown::Preserve => "preserve",
+        ActionOnShutdown::RenameRestart => "rename_restart",
+        ActionOnShutdown::CoredumpDestroy => "coredump_and_destroy",
+        ActionOnShutdown::CoredumpRestart => "coredump_and_restart",
     }
 }
 
 /// An `actions_after_*`. Those with a core dump are for crashes alone.
-pub(super) fn parse_event(name: &str, is_crash: bool, vm: &str) -> Result<OnEvent, Failure> {
-    let same =
-        |event: &OnEvent| event_name(*event) == name || event.name() == name.replace('_', "-");
-    let event = OnEvent::ALL.into_iter().find(same);
-    let dumps =
-        |event: &OnEvent| matches!(event, OnEvent::CoredumpDestroy | OnEvent::CoredumpRestart);
+pub(super) fn parse_event(
+    name: &str,
+    is_crash: bool,
+    vm: &str,
+) -> Result<ActionOnShutdown, Failure> {
+    let same = |event: &ActionOnShutdown| {
+        event_name(*event) == name || event.name() == name.replace('_', "-")
+    };
+    let event = ActionOnShutdown::ALL.into_iter().find(same);
+    let dumps = |event: &ActionOnShutdown| {
+        matches!(event, ActionOnShutdown::CoredumpDestroy | ActionOnShutdown::CoredumpRestart)
+    };
     let code = if is_crash { "VM_ON_CRASH_BEHAVIOUR_INVALID" } else { "VM_ON_NORMAL_EXIT_INVALID" };
     event.filter(|event| is_crash || !dumps(event)).ok_or_else(|| Failure::new(code, [vm]))
 }
 
 /// An `actions_after_suspend`, which has no effect.
-pub(super) fn after_suspend(name: &str, vm: &str) -> Result<NoteChange, Failure> {
+pub(super) fn after_suspend(name: &str, vm: &str) -> Result<ClientDataChange, Failure> {
     let name = event_name(parse_event(name, false, vm)?);
     Ok(text_data("actions_after_suspend", name.to_owned()))
 }

@@ -4,7 +4,8 @@ use super::parameters::{
     self, ANY, MIB, PowerStates, execute_in, mib, parse_event, static_min, text_data,
 };
 use crate::core::model::{
-    CpuSet, DomName, DomainConfig, Note, NoteChange, OnXendStart, Scheduler, Setting, Text, Uuid,
+    ClientDataChange, CpuSet, DomName, DomainConfig, Note, OnXendStart, Scheduler, Setting, Text,
+    Uuid,
 };
 use crate::core::op::DomainOp;
 use crate::wire::xmlrpc::args::Args;
@@ -41,7 +42,7 @@ fn execute_all(
 }
 
 fn set_entry(field: &str, key: String, value: Option<String>) -> DomainOp {
-    DomainOp::Set(Setting::Note(NoteChange::Entry { field: field.to_owned(), key, value }))
+    DomainOp::Set(Setting::Note(ClientDataChange::Entry { field: field.to_owned(), key, value }))
 }
 
 pub(super) fn name(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failure> {
@@ -199,7 +200,7 @@ pub(super) fn hvm_boot_params(
     if let Some(Note::Map(old)) = config(host, uuid)?.notes.get("HVM_boot_params") {
         client_data::keep_entries(&mut map, old.clone(), args, 2);
     }
-    let others = NoteChange::Field("HVM_boot_params".to_owned(), Some(Note::Map(map)));
+    let others = ClientDataChange::Field("HVM_boot_params".to_owned(), Some(Note::Map(map)));
     check_hvm(host, uuid)?;
     execute_all(host, uuid, order.into_iter().chain([DomainOp::Set(Setting::Note(others))]))
 }

@@ -1,0 +1,111 @@
+//! Messages about the configuration file.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A position in a file, shown as `FILE:LINE:COLUMN`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    path: PathBuf,
+    line: usize,
+    column: usize,
+}
+
+impl Position {
+    pub(super) fn new(path: &Path, (line, column): (usize, usize)) -> Self {
+        Self { path: path.to_owned(), line, column }
+    }
+
+    /// A warning about this position.
+    pub fn warning(&self, message: impl Into<String>) -> Diagnostic {
+        self.diagnostic(Severity::Warning, message.into())
+    }
+
+    /// An error at this position.
+    pub fn error(&self, message: impl Into<String>) -> Diagnostic {
+        self.diagnostic(Severity::Error, message.into())
+    }
+
+    fn diagnostic(&self, severity: Severity, message: String) -> Diagnostic {
+        Diagnostic { severity, position: self.clone(), message }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.path.display(), self.line, self.column)
+    }
+}
+
+/// How much a [`Diagnostic`] matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// An entry that has no effect or is probably a mistake.
+    Warning,
+    /// A wrong entry: its listener is not served, or its key has the default.
+    Error,
+}
+
+/// A message about a position in the file, shown as `FILE:LINE:COLUMN: message`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Warning or error.
+    pub severity: Severity,
+    position: Position,
+    message: String,
+}
+
+impl Diagnostic {
+    /// The message followed by a colon and `consequence`.
+    pub(super) fn with_consequence(self, consequence: &str) -> Self {
+        Self { message: format!("{}: {consequence}", self.message), ..self }
+    }
+
+    pub(super) fn into_warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.position, self.message)
+    }
+}
+
+/// Position of a setting in the file; `None` for a default and for an option of the command line.
+///
+/// All origins are equal: inserting a line above a setting does not change the setting.
+#[derive(Debug, Clone, Default)]
+pub struct Origin(pub Option<Position>);
+
+impl PartialEq for Origin {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Origin {}
+
+/// Positions of the file's keys. All are equal, as all [`Origin`]s are.
+#[derive(Debug, Clone, Default)]
+pub struct KeyPositions(HashMap<&'static str, Position>);
+
+impl KeyPositions {
+    pub(super) fn insert(&mut self, key: &'static str, position: Position) {
+        self.0.insert(key, position);
+    }
+
+    /// The position of a key; `None` when the file does not have it.
+    pub fn get(&self, key: &str) -> Option<&Position> {
+        self.0.get(key)
+    }
+}
+
+impl PartialEq for KeyPositions {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for KeyPositions {}

@@ -1,0 +1,216 @@
+//! Entries of the configuration file, and the readers of their values.
+
+use super::address::ListenIp;
+use super::diagnostic::Position;
+use crate::core::model::{Scheduler, Text};
+use crate::sxp::{self, Sxp};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A wrong value, with its byte offset in the file.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) offset: u32,
+    pub(super) message: String,
+}
+
+/// A file and its text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    pub(super) text: &'a [u8],
+}
+
+impl Source<'_> {
+    pub(super) fn position(&self, offset: u32) -> Position {
+        Position::new(self.path, sxp::position(self.text, offset as usize))
+    }
+}
+
+/// An entry `(key value ...)`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) key: &'a str,
+    pub(super) values: &'a [Sxp],
+    pub(super) offset: u32,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn problem(&self, offset: u32, message: &str) -> Problem {
+        Problem { offset, message: format!("{}: {message}", self.key) }
+    }
+
+    /// The only value as text, with its offset.
+    fn single(&self) -> Result<(u32, &'a str), Problem> {
+        match self.values {
+            [value] => match value.as_str() {
+                Some(text) => Ok((value.offset(), text)),
+                None => Err(self.problem(value.offset(), "needs a plain value, not a list")),
+            },
+            [] => Err(self.problem(self.offset, "needs a value")),
+            [_, second, ..] => Err(self.problem(second.offset(), "takes one value only")),
+        }
+    }
+
+    /// The only value as `read` reads it; `expected` describes it in the error.
+    fn parse<T>(&self, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Problem> {
+        let (offset, text) = self.single()?;
+        read(text).ok_or_else(|| {
+            self.problem(offset, &format!("'{}' is not {expected}", text.escape_debug()))
+        })
+    }
+
+    pub(super) fn yes_no(&self) -> Result<bool, Problem> {
+        self.parse("yes or no", |text| match text.to_ascii_lowercase().as_str() {
+            "yes" | "y" | "true" | "t" | "on" | "1" => Some(true),
+            "no" | "n" | "false" | "f" | "off" | "0" => Some(false),
+            _ => None,
+        })
+    }
+
+    /// A decimal number in `range`. `noun` names it with its article.
+    pub(super) fn number<T: TryFrom<u64>>(
+        &self,
+        noun: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<T, Problem> {
+        let expected = format!("{noun} ({} to {})", range.start(), range.end());
+        self.parse(&expected, |text| {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            let number = text.parse().ok().filter(|number| digits && range.contains(number))?;
+            T::try_from(number).ok()
+        })
+    }
+
+    pub(super) fn port(&self) -> Result<u16, Problem> {
+        self.number("a port", 1..=65_535)
+    }
+
+    pub(super) fn mebibytes(&self) -> Result<u64, Problem> {
+        self.number("a number of MiB", 0..=1 << 30)
+    }
+
+    /// A duration of `min` seconds to a day.
+    pub(super) fn seconds(&self, min: u64) -> Result<Duration, Problem> {
+        self.number("a number of seconds", min..=86_400).map(Duration::from_secs)
+    }
+
+    pub(super) fn ip(&self) -> Result<ListenIp, Problem> {
+        self.parse("an IP address, localhost or ''", |text| text.parse().ok())
+    }
+
+    /// An IP address; all interfaces when there is no value.
+    pub(super) fn optional_ip(&self) -> Result<ListenIp, Problem> {
+        if self.values.is_empty() { Ok(ListenIp::ANY) } else { self.ip() }
+    }
+
+    pub(super) fn path(&self) -> Result<PathBuf, Problem> {
+        self.parse("an absolute path", |text| {
+            Some(PathBuf::from(text)).filter(|path| path.is_absolute())
+        })
+    }
+
+    /// A file; a relative name is beside the configuration file, as in xend 4.
+    pub(super) fn file(&self) -> Result<PathBuf, Problem> {
+        let file = self.parse("a file", |text| {
+            Some(PathBuf::from(text)).filter(|path| path.file_name().is_some())
+        })?;
+        Ok(self.beside_the_file(file))
+    }
+
+    /// The path of a file whose relative name is beside the configuration file.
+    pub(super) fn beside_the_file(&self, file: PathBuf) -> PathBuf {
+        match self.source.path.parent() {
+            Some(dir) => dir.join(file),
+            None => file,
+        }
+    }
+
+    /// Any text; empty when there is no value. Errors do not show it: it can be a password.
+    pub(super) fn free_text(&self) -> Result<Text, Problem> {
+        match self.values {
+            [] => Ok(Text::default()),
+            [value @ Sxp::Atom(_)] => Ok(value.as_bytes().unwrap_or_default().into()),
+            [value, ..] => {
+                Err(self
+                    .problem(value.offset(), "takes one plain value, in quotes if it has blanks"))
+            }
+        }
+    }
+
+    /// The name of a file in one of Xen's directories; empty when there is no value.
+    pub(super) fn optional_file_name(&self) -> Result<Text, Problem> {
+        let text = self.free_text()?;
+        if text.is_empty() || is_file_name(&text.to_string()) {
+            return Ok(text);
+        }
+        self.parse("a file name without a directory", |_| None)
+    }
+
+    pub(super) fn mode(&self) -> Result<u32, Problem> {
+        self.parse("a mode in octal (such as 0600)", |text| {
+            let mode = u32::from_str_radix(text, 8).ok()?;
+            (mode <= 0o777 && !text.starts_with('+')).then_some(mode)
+        })
+    }
+
+    /// A text that is not empty. `noun` names it with its article.
+    pub(super) fn text(&self, noun: &str) -> Result<String, Problem> {
+        self.parse(noun, |text| (!text.is_empty()).then(|| text.to_owned()))
+    }
+
+    /// Regular expressions separated by blanks; there can be none.
+    pub(super) fn patterns(&self) -> Result<String, Problem> {
+        self.parse("regular expressions", |text| Some(text.to_owned()))
+    }
+
+    pub(super) fn scheduler(&self) -> Result<Scheduler, Problem> {
+        self.parse("credit, credit2, sedf or rtds", |text| text.parse().ok())
+    }
+
+    /// A log level of xend's as a filter of `tracing`. CRITICAL shows errors, too: `tracing` has no
+    /// level above them.
+    pub(super) fn log_level(&self) -> Result<String, Problem> {
+        self.parse("DEBUG, INFO, WARNING, ERROR or CRITICAL", |text| {
+            let filter = match text.to_ascii_uppercase().as_str() {
+                "DEBUG" => "warn,xend=debug",
+                // Of the libraries, warnings and errors only.
+                "INFO" => "warn,xend=info",
+                "WARNING" => "warn",
+                "ERROR" | "CRITICAL" => "error",
+                _ => return None,
+            };
+            Some(filter.to_owned())
+        })
+    }
+
+    /// Host names in lower case: `(key a b)`, `(key (a b))` and `(key 'a b')` are the same.
+    pub(super) fn hosts(&self) -> Result<Vec<String>, Problem> {
+        let values = match self.values {
+            [single] => single.as_list().unwrap_or(self.values),
+            several => several,
+        };
+        let mut hosts = Vec::new();
+        for value in values {
+            let text =
+                value.as_str().ok_or_else(|| self.problem(value.offset(), "needs host names"))?;
+            for host in text.split_whitespace() {
+                let name = host.trim_end_matches('.').to_ascii_lowercase();
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+                if name.is_empty() || !name.bytes().all(plain) {
+                    let message = format!("'{}' is not a host name", host.escape_debug());
+                    return Err(self.problem(value.offset(), &message));
+                }
+                hosts.push(name);
+            }
+        }
+        Ok(hosts)
+    }
+}
+
+/// Whether a text is a plain file name: without a directory, and not `.` or `..`.
+pub(super) fn is_file_name(text: &str) -> bool {
+    Path::new(text).file_name().is_some_and(|name| name == text) && !text.contains(char::is_control)
+}

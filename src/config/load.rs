@@ -1,0 +1,221 @@
+//! The configuration of a daemon: command line over file over default.
+
+use super::diagnostic::{Diagnostic, KeyPositions, Origin};
+use super::error::ConfigError;
+use super::file::ConfigFile;
+use super::keys::ListenerGroup;
+use super::listener::{RpcListener, UnixSocket};
+use super::listeners;
+use super::options::{Hypervisor, RunOptions, Switch};
+use super::paths::{DefaultPaths, Environment};
+use super::settings::FileSettings;
+use super::table::keys;
+use super::tunables::{LiveTunables, Tunables};
+use crate::core::model::{Password, Scheduler};
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The size of the simulated host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SimHost {
+    /// Physical CPUs.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+}
+
+/// The configuration of a daemon at its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The TCP listener for HTTP.
+    pub http: Switch<SocketAddr>,
+    /// The unix socket for HTTP.
+    pub unix: Switch<UnixSocket>,
+    /// The directory of persistent data.
+    pub state_dir: PathBuf,
+    /// The hypervisor that runs the domains.
+    pub hypervisor: Hypervisor,
+    /// The time limit of a hypervisor call, and for a long one to make progress.
+    pub hypervisor_limit: Duration,
+    /// The scheduler of the simulated host.
+    pub scheduler: Scheduler,
+    /// The size of the simulated host.
+    pub sim: SimHost,
+    /// The listeners for xm's calls.
+    pub xmlrpc: Vec<RpcListener>,
+    /// The listeners for the Xen-API, which serve xm's calls, too.
+    pub xen_api: Vec<RpcListener>,
+    /// Users and hashed passwords, for listeners that need them.
+    pub password_file: PathBuf,
+    /// The directory of disk images.
+    pub storage: PathBuf,
+    /// The listener for domains from other hosts.
+    pub relocation: Switch<SocketAddr>,
+    /// Hosts that may send domains: regular expressions separated by blanks; empty for all.
+    pub relocation_hosts: String,
+    /// The password of VNC screens that have none.
+    pub vnc_password: Option<Password>,
+    /// Positions in the file.
+    pub origins: Origins,
+    /// The number of simultaneous connections of each listener.
+    pub max_connections: usize,
+    /// The log file; `None` for standard error.
+    pub logfile: Option<PathBuf>,
+    /// The settings that can change while the daemon runs.
+    pub tunables: Tunables,
+    /// The values of the file, which a reload compares.
+    pub(super) file: FileSettings,
+}
+
+/// Positions in the file of listeners that are not lists, and of all keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins {
+    /// HTTP over TCP.
+    pub http: Origin,
+    /// HTTP on the unix socket.
+    pub unix: Origin,
+    /// Domains from other hosts.
+    pub relocation: Origin,
+    /// Each key of the file, even if the command line overrides it.
+    pub keys: KeyPositions,
+}
+
+impl Config {
+    /// Reads the configuration file and applies `options` over it.
+    ///
+    /// The file is that of `options`, which must exist, or the default one of `environment`, which
+    /// need not. The diagnostics are for the log, which is not set up yet at the first load.
+    pub fn load(
+        options: &RunOptions,
+        environment: &Environment,
+    ) -> Result<(Self, Vec<Diagnostic>), ConfigError> {
+        let paths = DefaultPaths::of(environment);
+        let mut file = match (&options.config, &paths) {
+            (Some(path), _) => ConfigFile::read(path)?,
+            (None, Some(paths)) => ConfigFile::read_if_exists(&paths.config)?,
+            (None, None) => ConfigFile::empty(),
+        };
+        let config = Self::merge(options, &mut file, paths.as_ref())?;
+        Ok((config, file.into_diagnostics()))
+    }
+
+    fn merge(
+        options: &RunOptions,
+        file: &mut ConfigFile,
+        paths: Option<&DefaultPaths>,
+    ) -> Result<Self, ConfigError> {
+        let state_dir = match (&options.state_dir, paths) {
+            (Some(dir), _) => dir.clone(),
+            (None, Some(paths)) => paths.state.clone(),
+            (None, None) => return Err(ConfigError::NoHome("--state-dir")),
+        };
+        let mut origins = Origins { keys: file.positions.clone(), ..Origins::default() };
+        let http = http(options, file, &mut origins);
+        let unix = unix(options, file, paths, &mut origins)?;
+        let xmlrpc = listeners::xmlrpc(options, file, paths);
+        let xen_api = listeners::xen_api(options, file, paths);
+        let relocation = relocation(options, file, &mut origins);
+        let settings = &file.settings;
+        let in_state_dir = |path: &Option<PathBuf>, default: &str| {
+            path.clone().unwrap_or_else(|| state_dir.join(default))
+        };
+        Ok(Self {
+            http,
+            unix,
+            hypervisor: options.hypervisor.unwrap_or_default(),
+            hypervisor_limit: settings.hypervisor_limit,
+            scheduler: options.scheduler.unwrap_or(settings.scheduler),
+            sim: SimHost { cpus: settings.sim_cpus, memory_mib: settings.sim_memory_mib },
+            xmlrpc,
+            xen_api,
+            password_file: in_state_dir(&settings.password_file, "passwords"),
+            storage: in_state_dir(&settings.storage_path, "storage"),
+            state_dir,
+            relocation,
+            relocation_hosts: settings.relocation_hosts.clone(),
+            vnc_password: settings.vnc_password.clone(),
+            origins,
+            max_connections: settings.max_connections,
+            logfile: settings.logfile.clone(),
+            tunables: Tunables::new(settings, options.log.clone()),
+            file: settings.clone(),
+        })
+    }
+
+    /// The keys whose change takes effect only after a restart.
+    pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        // Nothing needs a restart if the command line overrides all that differs.
+        let reloaded =
+            Self { tunables: new.tunables.clone(), file: new.file.clone(), ..self.clone() };
+        if reloaded == *new {
+            return Vec::new();
+        }
+        keys()
+            .filter(|key| !key.reload && (key.field.differs)(&self.file, &new.file))
+            .map(|key| key.name)
+            .collect()
+    }
+
+    /// The tunables behind a handle that the parts of the daemon share.
+    pub fn live_tunables(&self) -> LiveTunables {
+        Arc::new(ArcSwap::from_pointee(self.tunables.clone()))
+    }
+}
+
+fn http(options: &RunOptions, file: &mut ConfigFile, origins: &mut Origins) -> Switch<SocketAddr> {
+    if let Some(option) = &options.http {
+        return option.clone();
+    }
+    if !file.is_served(ListenerGroup::TcpHttp) || !file.settings.http.enabled {
+        return Switch::Off;
+    }
+    origins.http = file.origin(&["xend-address", "xend-port", "xend-http-server"]);
+    Switch::On(file.settings.http.socket_address())
+}
+
+fn unix(
+    options: &RunOptions,
+    file: &mut ConfigFile,
+    paths: Option<&DefaultPaths>,
+    origins: &mut Origins,
+) -> Result<Switch<UnixSocket>, ConfigError> {
+    let path = match &options.unix {
+        Some(Switch::On(path)) => path.clone(),
+        Some(Switch::Off) => return Ok(Switch::Off),
+        None if !file.is_served(ListenerGroup::UnixHttp) || !file.settings.unix.http_enabled => {
+            return Ok(Switch::Off);
+        }
+        None => {
+            origins.unix = file.origin(&[
+                "xend-unix-path",
+                "xend-unix-mode",
+                "xend-unix-group",
+                "xend-unix-server",
+            ]);
+            match (&file.settings.unix.http_path, paths) {
+                (Some(path), _) => path.clone(),
+                (None, Some(paths)) => paths.runtime.join("xend-socket"),
+                (None, None) => return Err(ConfigError::NoHome("--unix")),
+            }
+        }
+    };
+    Ok(Switch::On(file.settings.unix.socket(path)))
+}
+
+fn relocation(
+    options: &RunOptions,
+    file: &mut ConfigFile,
+    origins: &mut Origins,
+) -> Switch<SocketAddr> {
+    if let Some(option) = &options.relocation {
+        return option.clone();
+    }
+    if !file.is_served(ListenerGroup::Relocation) || !file.settings.relocation.enabled {
+        return Switch::Off;
+    }
+    origins.relocation = file.origin(&["xend-relocation-hosts-allow", "xend-relocation-server"]);
+    Switch::On(file.settings.relocation.socket_address())
+}

@@ -1,0 +1,130 @@
+//! Command-line options that override the configuration file.
+
+use super::address::ListenIp;
+use crate::core::model::Scheduler;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
+
+/// A feature that can be turned off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Switch<T> {
+    /// Turned off.
+    Off,
+    /// Turned on, with its setting.
+    On(T),
+}
+
+/// The hypervisor backend.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Hypervisor {
+    /// The built-in simulator.
+    #[default]
+    Sim,
+    /// Xen on this host, through libxl.
+    #[cfg(feature = "xen")]
+    Xen,
+}
+
+/// Options of the daemon. `None` leaves the value to the configuration file.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunOptions {
+    /// Configuration file [default: /etc/xen/xend-config.sxp as root, else in
+    /// `$XDG_CONFIG_HOME/xend`]
+    #[arg(long, value_name = "FILE", env = "XEND_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// TCP address to serve HTTP on, or `off`; an empty ADDR means all interfaces [default:
+    /// 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address_or_off)]
+    pub http: Option<Switch<SocketAddr>>,
+
+    /// Unix socket to serve HTTP on, or `off` [default: /var/lib/xend/xend-socket as root, else in
+    /// `$XDG_RUNTIME_DIR/xend`]
+    #[arg(long, value_name = "PATH", value_parser = path_or_off)]
+    pub unix: Option<Switch<PathBuf>>,
+
+    /// Unix socket to serve XML-RPC on, or `off` [default: /var/run/xend/xmlrpc.sock as root, else
+    /// beside the unix socket; off if --unix is given]
+    #[arg(long, value_name = "PATH", value_parser = path_or_off)]
+    pub xmlrpc: Option<Switch<PathBuf>>,
+
+    /// Unix socket to serve the Xen-API on, or `off` [default: /var/run/xend/xen-api.sock as root,
+    /// else beside the unix socket; off if --unix is given]
+    #[arg(long, value_name = "PATH", value_parser = path_or_off)]
+    pub xen_api: Option<Switch<PathBuf>>,
+
+    /// TCP address to receive migrating domains on, or `off` [default: off; port 8002 on all
+    /// interfaces if the configuration turns it on]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address_or_off)]
+    pub relocation: Option<Switch<SocketAddr>>,
+
+    /// Directory for persistent state [default: /var/lib/xend as root, else in
+    /// `$XDG_STATE_HOME/xend`]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+
+    /// Hypervisor backend [default: sim]
+    #[arg(long, value_enum)]
+    pub hypervisor: Option<Hypervisor>,
+
+    /// CPU scheduler of the simulated host: credit, credit2, sedf or rtds [default: credit]
+    #[arg(long)]
+    pub scheduler: Option<Scheduler>,
+
+    /// Check the configuration, report its problems and exit; fails if a listener would not be
+    /// served
+    #[arg(long)]
+    pub check_config: bool,
+
+    /// Log filter, such as `debug` or `warn,xend=debug` [default: xend=info and warnings]
+    #[arg(long, value_name = "LEVEL", value_parser = log_filter)]
+    pub log: Option<String>,
+}
+
+/// `off`, or `ADDR:PORT`. The kernel chooses the port if it is 0.
+fn address_or_off(text: &str) -> Result<Switch<SocketAddr>, String> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(Switch::Off);
+    }
+    let (address, port) = text.rsplit_once(':').ok_or("Give ADDR:PORT or off")?;
+    let port = port.parse().map_err(|_| format!("'{port}' is not a port (0 to 65535)"))?;
+    let address = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
+    let ListenIp(ip) = address.parse().map_err(|_| format!("'{address}' is not an IP address"))?;
+    Ok(Switch::On(SocketAddr::new(ip, port)))
+}
+
+fn path_or_off(text: &str) -> Result<Switch<PathBuf>, String> {
+    match text {
+        "" => Err("Give a path or off".to_owned()),
+        off if off.eq_ignore_ascii_case("off") => Ok(Switch::Off),
+        path => Ok(Switch::On(path.into())),
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_in_the_file() {
+        for (text, address) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("localhost:8000", "127.0.0.1:8000"),
+            (":8000", "0.0.0.0:8000"),
+            ("[::]:8000", "[::]:8000"),
+        ] {
+            assert_eq!(address_or_off(text), Ok(Switch::On(address.parse().unwrap())), "{text}");
+        }
+        assert_eq!(address_or_off("OFF"), Ok(Switch::Off));
+        for text in ["8000", "localhost", "example.org:80", "127.0.0.1:65536", "127.0.0.1:", ""] {
+            assert!(address_or_off(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The tables of keys, printed for people.
+
+use super::obsolete::OBSOLETE_KEYS;
+use super::table::{SECTIONS, keys};
+
+/// Longest line of the sample file.
+const WIDTH: usize = 100;
+
+const HEADER: &[&str] = &[
+    "xend-config.sxp: the configuration of xend.",
+    "The file is a sequence of (key value); # starts a comment. The commented-out entries show \
+     the defaults. Instead of yes, a value can be true, on or 1; instead of no, false, off or 0.",
+    "Options of the command line override this file, see xend --help. [reload] marks the keys \
+     that SIGHUP (systemctl reload xend) applies; the others need a restart.",
+    "A file written for an old xend works as it is. If a key is repeated, the first one counts. \
+     The log has a warning for each unknown key, and for each key that has no effect any more \
+     and asks for something. A listener with a wrong entry is not served; everything else is. \
+     xend --check-config prints these messages without serving, and xend keys lists all keys.",
+];
+
+/// All keys, one a line, for `xend keys`.
+pub fn reference() -> String {
+    let used = keys().map(|key| {
+        let entry = entry(key.name, key.default);
+        format!("{entry}  {}{}\n", key.about, reload_mark(key.reload))
+    });
+    let obsolete =
+        OBSOLETE_KEYS.iter().map(|key| format!("({})  has no effect: {}\n", key.name, key.reason));
+    used.chain(obsolete).collect()
+}
+
+/// The commented sample file, `dist/xend-config.sxp`.
+pub fn sample_file() -> String {
+    let mut text = String::new();
+    for (number, paragraph) in HEADER.iter().enumerate() {
+        if number > 0 {
+            text.push_str("#\n");
+        }
+        push_comment(&mut text, paragraph);
+    }
+    for section in SECTIONS {
+        text.push_str("\n\n## ");
+        text.push_str(section.title);
+        text.push('\n');
+        for key in section.keys {
+            text.push('\n');
+            let comment = format!("{} {}{}", key.about, key.details, reload_mark(key.reload));
+            push_comment(&mut text, &comment);
+            // An example is not the default: it is indented, so that removing "#(" finds defaults
+            // only.
+            for example in key.examples {
+                text.push_str("#   ");
+                text.push_str(example);
+                text.push('\n');
+            }
+            if !key.default.is_empty() {
+                text.push('#');
+                text.push_str(&entry(key.name, key.default));
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
+
+fn entry(name: &str, value: &str) -> String {
+    if value.is_empty() { format!("({name})") } else { format!("({name} {value})") }
+}
+
+fn reload_mark(reload: bool) -> &'static str {
+    if reload { " [reload]" } else { "" }
+}
+
+/// Appends a paragraph as comment lines of at most [`WIDTH`] characters.
+fn push_comment(text: &mut String, paragraph: &str) {
+    let mut line = String::from("#");
+    for word in paragraph.split_whitespace() {
+        if line.len() + 1 + word.len() > WIDTH && line.len() > 1 {
+            text.push_str(&line);
+            text.push('\n');
+            line.truncate(1);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
+}

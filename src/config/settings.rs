@@ -1,0 +1,83 @@
+//! The values of the configuration file.
+
+use super::address::ListenIp;
+use super::listener::{UnixSocket, XenApiEntry};
+use crate::core::model::{Password, Scheduler, Text};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The values of a configuration file: each key of the table sets one field.
+///
+/// `FileSettings::defaults()` has the defaults of the table; `Default` is empty. `None` means that
+/// the file has no such key and that its default depends on something else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct FileSettings {
+    pub(super) http: TcpSettings,
+    pub(super) http_hosts: Vec<String>,
+    pub(super) unix: UnixSettings,
+    pub(super) max_body: usize,
+    pub(super) max_connections: usize,
+    pub(super) request_timeout: Duration,
+    /// In the filter syntax of `tracing`.
+    pub(super) log_filter: String,
+    pub(super) logfile: Option<PathBuf>,
+    pub(super) dom0_min_mem_mib: u64,
+    pub(super) dom0_ballooning: Option<bool>,
+    pub(super) node_shutdown: bool,
+    pub(super) enable_dump: bool,
+    /// Empty when the key has no value.
+    pub(super) vif_script: Text,
+    /// Also set by `vif-script`. Empty for the script's choice.
+    pub(super) vif_bridge: Text,
+    pub(super) vnc_listen: ListenIp,
+    pub(super) vnc_password: Option<Password>,
+    /// Empty for the device model's choice.
+    pub(super) keymap: Text,
+    pub(super) tcp_xmlrpc: TcpSettings,
+    pub(super) tcp_xmlrpc_key: Option<PathBuf>,
+    pub(super) tcp_xmlrpc_cert: Option<PathBuf>,
+    pub(super) xen_api_server: Option<Vec<XenApiEntry>>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) access_without_password: bool,
+    pub(super) storage_path: Option<PathBuf>,
+    pub(super) relocation: TcpSettings,
+    pub(super) relocation_hosts: String,
+    pub(super) hypervisor_limit: Duration,
+    pub(super) scheduler: Scheduler,
+    pub(super) sim_cpus: u32,
+    pub(super) sim_memory_mib: u64,
+}
+
+/// A TCP listener.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct TcpSettings {
+    pub(super) enabled: bool,
+    pub(super) address: ListenIp,
+    pub(super) port: u16,
+}
+
+impl TcpSettings {
+    pub(super) fn socket_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address.0, self.port)
+    }
+}
+
+/// The unix sockets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct UnixSettings {
+    pub(super) http_enabled: bool,
+    pub(super) http_path: Option<PathBuf>,
+    pub(super) xmlrpc_enabled: bool,
+    /// Permission bits of all sockets.
+    pub(super) mode: u32,
+    /// Group of all sockets.
+    pub(super) group: Option<String>,
+}
+
+impl UnixSettings {
+    /// A socket with this path.
+    pub(super) fn socket(&self, path: PathBuf) -> UnixSocket {
+        UnixSocket { path, mode: self.mode, group: self.group.clone() }
+    }
+}

@@ -1,0 +1,94 @@
+//! Keys of the daemon itself and of the simulated host.
+
+use crate::config::keys::{Section, field, key};
+
+pub(super) const LIMITS: Section = Section {
+    title: "Limits",
+    keys: &[
+        key(
+            "xend-max-body",
+            "1048576",
+            "The largest request body in bytes.",
+            field!(max_body: |entry| entry.number("a number of bytes", 1..=1 << 30)),
+        )
+        .details("A larger body is answered with 413.")
+        .or_default()
+        .reload(),
+        key(
+            "xend-max-connections",
+            "512",
+            "The number of simultaneous connections of each listener.",
+            field!(max_connections: |entry| entry.number("a number of connections", 1..=100_000)),
+        )
+        .details("At the limit, a new connection replaces the one that is idle longest.")
+        .or_default(),
+        key(
+            "xend-request-timeout",
+            "30",
+            "The time in seconds for sending a request, and for which a connection can be idle.",
+            field!(request_timeout: |entry| entry.seconds(1)),
+        )
+        .or_default()
+        .reload(),
+    ],
+};
+
+pub(super) const LOG: Section = Section {
+    title: "Log",
+    keys: &[
+        key(
+            "loglevel",
+            "INFO",
+            "The log level: DEBUG, INFO, WARNING, ERROR or CRITICAL.",
+            field!(log_filter: |entry| entry.log_level()),
+        )
+        .reload(),
+        key(
+            "logfile",
+            "",
+            "The log file; without one, the log goes to standard error.",
+            field!(logfile: |entry| entry.path().map(Some)),
+        )
+        .details(
+            "systemd keeps standard error in the journal. A reload opens the file again, so it \
+             can be rotated. /xend/node/log shows the latest lines in either case.",
+        )
+        .examples(&["(logfile /var/log/xen/xend.log)"]),
+    ],
+};
+
+pub(super) const SLOW_MACHINES: Section = Section {
+    title: "Slow test machines",
+    keys: &[key(
+        "xend-hypervisor-limit",
+        "120",
+        "The time limit in seconds of a hypervisor call, and for a long one to make \
+             progress.",
+        field!(hypervisor_limit: |entry| entry.seconds(10)),
+    )
+    .details("libxl's own limits are scaled along.")],
+};
+
+pub(super) const SIMULATED_HOST: Section = Section {
+    title: "The simulated host",
+    keys: &[
+        key(
+            "scheduler",
+            "credit",
+            "The simulated scheduler: credit, credit2, sedf or rtds.",
+            field!(scheduler: |entry| entry.scheduler()),
+        ),
+        key(
+            "sim-cpus",
+            "4",
+            "The number of simulated CPUs.",
+            field!(sim_cpus: |entry| entry.number("a number of CPUs", 1..=4096)),
+        ),
+        key(
+            "sim-memory",
+            "16384",
+            "The simulated memory in MiB.",
+            field!(sim_memory_mib: |entry| entry.mebibytes()),
+        ),
+    ],
+};

@@ -1,0 +1,74 @@
+//! The settings that a running daemon changes on SIGHUP.
+
+use super::settings::FileSettings;
+use crate::core::model::{DeviceDefaults, Text};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Settings that a running daemon changes on SIGHUP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tunables {
+    /// The log filter, in the syntax of `tracing`.
+    pub log_filter: String,
+    /// Host names, in lower case, that a request over TCP may name in addition to the machine's
+    /// own.
+    pub allowed_hosts: Vec<String>,
+    /// The largest request body, in bytes.
+    pub max_body: usize,
+    /// The time for a client to send a request, and to take its answer.
+    pub request_timeout: Duration,
+    /// Whether `POST /xend/node` may shut the machine down.
+    pub node_shutdown: bool,
+    /// The memory that ballooning leaves to Domain-0, in MiB.
+    pub dom0_min_mem_mib: u64,
+    /// Whether Domain-0 gives memory to new domains.
+    pub dom0_ballooning: bool,
+    /// Whether the memory of every crashed domain is dumped to a file.
+    pub enable_dump: bool,
+    /// The defaults of devices.
+    pub devices: DeviceDefaults,
+    /// The relocation port of other hosts.
+    pub relocation_port: u16,
+}
+
+/// The tunables in force: shared by many readers, and replaced as a whole by a reload.
+pub type LiveTunables = Arc<ArcSwap<Tunables>>;
+
+impl Default for Tunables {
+    fn default() -> Self {
+        Self::new(&FileSettings::defaults(), None)
+    }
+}
+
+impl Tunables {
+    /// The tunables of a file. `log_filter` is the command line's.
+    pub(super) fn new(file: &FileSettings, log_filter: Option<String>) -> Self {
+        Self {
+            log_filter: log_filter.unwrap_or_else(|| file.log_filter.clone()),
+            allowed_hosts: file.http_hosts.clone(),
+            max_body: file.max_body,
+            request_timeout: file.request_timeout,
+            node_shutdown: file.node_shutdown,
+            dom0_min_mem_mib: file.dom0_min_mem_mib,
+            dom0_ballooning: file.dom0_ballooning.unwrap_or(file.dom0_min_mem_mib > 0),
+            enable_dump: file.enable_dump,
+            devices: device_defaults(file),
+            relocation_port: file.relocation.port,
+        }
+    }
+}
+
+/// The defaults of devices. Xen's own defaults are `None`: they are not written into
+/// configurations.
+fn device_defaults(file: &FileSettings) -> DeviceDefaults {
+    let unless = |text: &Text, default: &str| {
+        Some(text).filter(|text| !text.is_empty() && **text != default).cloned()
+    };
+    DeviceDefaults {
+        vif_script: unless(&file.vif_script, "vif-bridge"),
+        vif_bridge: unless(&file.vif_bridge, ""),
+        vnc_listen: unless(&file.vnc_listen.0.to_string().into(), "127.0.0.1"),
+        keymap: unless(&file.keymap, ""),
+    }
+}

@@ -1,0 +1,66 @@
+//! Parts that the implementations of [`Hypervisor`](super::ports::Hypervisor) share.
+
+use super::model::{CpuSet, Device, DomId, Invalid, Property};
+use super::ports::DomainChanged;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc;
+
+/// The sending side of [`subscribe`](super::ports::Hypervisor::subscribe).
+#[derive(Debug, Default)]
+pub struct ChangeSender(Mutex<Option<mpsc::UnboundedSender<DomainChanged>>>);
+
+impl ChangeSender {
+    /// Makes a receiver, which replaces the one before it.
+    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.sender() = Some(sender);
+        receiver
+    }
+
+    /// Reports a change of a domain, if there is a receiver.
+    pub fn send(&self, domid: DomId) {
+        if let Some(sender) = self.sender().as_ref() {
+            // Without a receiver nobody misses the report.
+            let _ = sender.send(DomainChanged(domid));
+        }
+    }
+
+    fn sender(&self) -> MutexGuard<'_, Option<mpsc::UnboundedSender<DomainChanged>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Refuses affinities that name a CPU which the host does not have.
+pub fn check_affinity(affinity: &[CpuSet], host_cpus: u32) -> Result<(), Invalid> {
+    match affinity.iter().flat_map(CpuSet::iter).find(|cpu| *cpu >= host_cpus) {
+        None => Ok(()),
+        Some(cpu) => {
+            let last = host_cpus.saturating_sub(1);
+            let reason = format!("cpus: CPU {cpu} is not there, this host has 0 to {last}");
+            Err(Invalid::new(reason))
+        }
+    }
+}
+
+/// The number of the host's CPUs that are in no pool.
+pub fn free_cpus<'a>(host_cpus: u32, pools: impl IntoIterator<Item = &'a CpuSet>) -> u32 {
+    let pools: Vec<&CpuSet> = pools.into_iter().collect();
+    let free = (0..host_cpus).filter(|cpu| !pools.iter().any(|pool| pool.contains(*cpu)));
+    u32::try_from(free.count()).unwrap_or(0)
+}
+
+/// The nodes of a device's frontend in XenStore that describe the device itself. `number` is the
+/// device's number in its class.
+pub fn frontend_nodes(device: &Device, number: u32) -> Vec<Property> {
+    match device {
+        Device::Block(block) => vec![
+            Property::new("virtual-device", number.to_string()),
+            Property::new("device-type", block.kind.name()),
+        ],
+        Device::Vif(vif) => vec![
+            Property::new("mac", vif.mac.map(|mac| mac.to_string()).unwrap_or_default()),
+            Property::new("handle", number.to_string()),
+        ],
+        _ => Vec::new(),
+    }
+}

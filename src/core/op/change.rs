@@ -1,0 +1,142 @@
+//! Changes of the host and its domains.
+
+use super::domain::{Arrival, DomainOp};
+use super::host::{NetworkOp, PoolOp};
+use super::query::Query;
+use crate::core::model::{
+    ClientDataChange, DomainConfig, DomainRef, Notes, Uuid, Vdi, VdiSetting, Vnet,
+};
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+/// A request to the engine. Wires translate their own requests into these, and have no other way
+/// to the domains.
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// A request that changes nothing.
+    Query(Query),
+    /// A request that changes the host or a domain. Changes of one domain are ordered.
+    Change(Change),
+}
+
+impl From<Query> for Op {
+    fn from(query: Query) -> Self {
+        Self::Query(query)
+    }
+}
+
+impl From<Change> for Op {
+    fn from(change: Change) -> Self {
+        Self::Change(change)
+    }
+}
+
+/// A change of the host or a domain.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Build a domain and leave it paused.
+    Create(Box<DomainConfig>),
+    /// Store the definition of a domain. A running domain with the definition stays as it is.
+    Define(Box<DomainConfig>),
+    /// Build a domain from a file that [`DomainOp::Save`] wrote.
+    Restore {
+        file: PathBuf,
+        /// Whether the domain stays paused.
+        paused: bool,
+    },
+    /// Receive a domain from another host.
+    Receive(Arrival),
+    /// Tell whether a migration to this host has succeeded. A migration that is still in progress
+    /// is cancelled.
+    Settle(Uuid),
+    /// Create the object of a disk image, and the image if its location is empty.
+    CreateVdi {
+        uuid: Uuid,
+        vdi: Box<Vdi>,
+        notes: Notes,
+        /// An image of the local storage that is copied.
+        copy: Option<Uuid>,
+    },
+    /// Change a disk image.
+    SetVdi(Uuid, VdiSetting),
+    /// Delete the object of a disk image, and the image if xend created it.
+    DestroyVdi(Uuid),
+    /// Record another attachment of the local storage.
+    CreatePbd { uuid: Uuid, notes: Notes },
+    /// Delete the record of an attachment.
+    DestroyPbd(Uuid),
+    /// Change the host's network.
+    Network(NetworkOp),
+    /// Change the CPU pool with this name.
+    Pool(String, PoolOp),
+    /// Change the client data of an object other than a domain.
+    Note(Uuid, ClientDataChange),
+    /// Cancel the save or the migration of a domain, which stays on this host.
+    Cancel(DomainRef),
+    /// Change one domain.
+    Domain(DomainRef, DomainOp),
+    /// Clear the hypervisor's message buffer.
+    ClearDmesg,
+    /// Press keys on the hypervisor's own console. The output goes to the message buffer.
+    DebugKeys(String),
+    /// Switch the host off, or reboot it.
+    PowerHost {
+        /// Whether to reboot.
+        reboot: bool,
+    },
+    /// Create a virtual network.
+    CreateVnet(Vnet),
+    /// Delete the virtual network with this id.
+    DeleteVnet(String),
+}
+
+impl Change {
+    /// The name for logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Define(_) => "new",
+            Self::Restore { .. } => "restore",
+            Self::Receive(_) => "receive",
+            Self::Settle(_) => "settle",
+            Self::ClearDmesg => "dmesg clear",
+            Self::DebugKeys(_) => "debug keys",
+            Self::PowerHost { reboot: false } => "node shutdown",
+            Self::PowerHost { reboot: true } => "node reboot",
+            Self::CreateVnet(_) => "vnet create",
+            Self::DeleteVnet(_) => "vnet delete",
+            Self::CreateVdi { .. } => "vdi create",
+            Self::SetVdi(..) => "vdi set",
+            Self::DestroyVdi(_) => "vdi destroy",
+            Self::CreatePbd { .. } => "pbd create",
+            Self::DestroyPbd(_) => "pbd destroy",
+            Self::Note(..) => "note",
+            Self::Network(op) => op.name(),
+            Self::Pool(_, op) => op.name(),
+            Self::Cancel(_) => "cancel",
+            Self::Domain(_, op) => op.name(),
+        }
+    }
+
+    /// The domain or object, as the caller named it, for logs; empty for the host.
+    pub fn target(&self) -> Cow<'_, str> {
+        match self {
+            Self::Create(config) | Self::Define(config) => config.name.as_str().into(),
+            Self::Restore { file, .. } => file.to_string_lossy(),
+            Self::Receive(arrival) => arrival.migrated.config.name.as_str().into(),
+            Self::Settle(id) => id.to_string().into(),
+            Self::Cancel(domain) | Self::Domain(domain, _) => domain.as_str().into(),
+            Self::CreateVnet(vnet) => vnet.id.as_str().into(),
+            Self::DeleteVnet(id) => id.into(),
+            Self::CreateVdi { uuid, .. }
+            | Self::SetVdi(uuid, _)
+            | Self::DestroyVdi(uuid)
+            | Self::CreatePbd { uuid, .. }
+            | Self::DestroyPbd(uuid)
+            | Self::Note(uuid, _) => uuid.to_string().into(),
+            Self::Network(op) => op.target(),
+            Self::Pool(name, _) => name.into(),
+            Self::ClearDmesg | Self::DebugKeys(_) | Self::PowerHost { .. } => "".into(),
+        }
+    }
+}

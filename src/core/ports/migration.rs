@@ -1,0 +1,125 @@
+//! Migration to and from other hosts.
+
+use crate::core::error::Error;
+use crate::core::model::{DomainConfig, Invalid, Uuid};
+use async_trait::async_trait;
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// The relocation server of another host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// A name or an address.
+    pub host: String,
+    pub port: u16,
+}
+
+impl Destination {
+    /// A destination whose host is a name or an address. Without a port, or with port 0, which
+    /// libvirt sends, it is `default_port`.
+    pub fn new(host: &str, port: Option<u16>, default_port: u16) -> Result<Self, Invalid> {
+        let name = host.trim();
+        let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
+        if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) {
+            let shown = host.escape_debug();
+            return Err(Invalid::new(format!(
+                "Invalid value for destination: '{shown}' is not a host"
+            )));
+        }
+        let port = port.filter(|port| *port != 0).unwrap_or(default_port);
+        Ok(Self { host: name.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// A domain that was handed over to another host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handover {
+    /// The migration.
+    pub id: Uuid,
+    pub to: Destination,
+}
+
+/// A domain that is sent to another host.
+#[derive(Debug, Clone)]
+pub struct MigratedDomain {
+    /// The migration.
+    pub id: Uuid,
+    /// The configuration of the running domain.
+    pub config: Arc<DomainConfig>,
+    /// The stored definition; `None` unless the domain is managed.
+    pub definition: Option<Arc<DomainConfig>>,
+}
+
+/// The other host's answer about a domain that was handed over to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The other host has the domain.
+    Taken,
+    /// The other host does not have the domain and will not have it.
+    NotTaken,
+}
+
+/// The other host's answer about a domain that was sent to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Built {
+    /// The domain is still at this stage.
+    NotYet(String),
+    /// The domain is built.
+    Completely,
+}
+
+/// The connection to other hosts.
+#[async_trait]
+pub trait MigrationTransport: Send + Sync + 'static {
+    /// Connects to another host, which says whether it would take the domain.
+    async fn open(
+        &self,
+        to: &Destination,
+        migrated: &MigratedDomain,
+    ) -> Result<Box<dyn OutgoingMigration>, Error>;
+
+    /// Asks another host whether it has the domain.
+    async fn verdict(&self, of: &Handover) -> Result<Verdict, Error>;
+}
+
+/// A migration to another host.
+#[async_trait]
+pub trait OutgoingMigration: Send {
+    /// The stream to which the hypervisor writes the domain.
+    fn stream(&self) -> Result<OwnedFd, Error>;
+
+    /// The next message of the other host after everything has been sent.
+    async fn built(&mut self) -> Result<Built, Error>;
+
+    /// After a failure to write: the other host's reason to refuse the rest; `None` if it refused
+    /// nothing. In that case the other host is told of the failure, and has a moment to remove its
+    /// part of the domain.
+    async fn reason(&mut self) -> Option<Error>;
+
+    /// Hands the domain over to the other host. After a failure only the other host knows which of
+    /// the two has the domain.
+    async fn hand_over(&mut self) -> Result<Verdict, Error>;
+}
+
+/// A migration from another host.
+#[async_trait]
+pub trait IncomingMigration: Send {
+    /// Tells the other host to send the domain.
+    async fn ready(&mut self) -> Result<(), Error>;
+
+    /// The stream from which the hypervisor reads the domain.
+    fn stream(&self) -> Result<OwnedFd, Error>;
+
+    /// Tells the other host at which stage the domain is.
+    async fn building(&mut self, stage: &str) -> Result<(), Error>;
+
+    /// Tells the other host that everything has arrived, and waits until it hands the domain over.
+    async fn arrived(&mut self) -> Result<(), Error>;
+}

@@ -1,0 +1,102 @@
+//! Storage of definitions, saved domains, and records of domains in transfer.
+
+use super::migration::Handover;
+use super::objects::Objects;
+use crate::core::error::Error;
+use crate::core::model::{DomainConfig, Uuid, Vnet};
+use async_trait::async_trait;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The stored definition of a managed domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Has a UUID.
+    pub config: DomainConfig,
+    /// Whether the domain's memory is stored at [`Store::checkpoint`].
+    pub suspended: bool,
+}
+
+/// A domain of this host that is being saved or sent, for a daemon that starts after another one
+/// was killed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// The domain was being saved or sent. If it is suspended, it is made to run again.
+    Saving,
+    /// The domain was handed over to another host. Only that host knows whether it took the domain.
+    HandedOver(Handover),
+}
+
+/// A domain that another host sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArrivalRecord {
+    pub domain: Uuid,
+    /// Whether the domain belongs to this host. Otherwise it is destroyed.
+    pub taken: bool,
+    /// Whether its definition was sent together with the domain.
+    pub defined: bool,
+}
+
+/// The daemon's files: definitions of managed domains, saved domains, and records of domains in
+/// transfer.
+///
+/// A change survives a crash of the machine from the moment that the method returns.
+#[async_trait]
+pub trait Store: Objects {
+    /// All definitions. A damaged one is set aside and logged, and is no error.
+    async fn load(&self) -> Result<Vec<Definition>, Error>;
+
+    /// Stores a definition, replacing an earlier version.
+    async fn save(&self, uuid: Uuid, config: &DomainConfig) -> Result<(), Error>;
+
+    /// Removes a definition together with the stored memory.
+    async fn remove(&self, uuid: Uuid) -> Result<(), Error>;
+
+    /// The file with the memory of a suspended managed domain.
+    fn checkpoint(&self, uuid: Uuid) -> PathBuf;
+
+    /// Deletes a file that [`draft`](Self::draft) created. A missing file is no error.
+    async fn discard(&self, file: &Path) -> Result<(), Error>;
+
+    /// Begins a file with a whole domain. The file appears under its name once it is complete.
+    async fn draft(
+        &self,
+        file: &Path,
+        config: &DomainConfig,
+    ) -> Result<Box<dyn UnfinishedFile>, Error>;
+
+    /// Opens a file with a whole domain. The descriptor is at the hypervisor's part.
+    async fn open(&self, file: &Path) -> Result<(DomainConfig, OwnedFd), Error>;
+
+    /// Records that a domain is being saved or sent; `None` deletes the record.
+    async fn note(&self, uuid: Uuid, note: Option<Note>) -> Result<(), Error>;
+
+    /// All records of domains that are being saved or sent.
+    async fn notes(&self) -> Result<Vec<(Uuid, Note)>, Error>;
+
+    /// Records that another host sends a domain; `None` deletes the record. `id` is the migration.
+    async fn note_arrival(&self, id: Uuid, note: Option<ArrivalRecord>) -> Result<(), Error>;
+
+    /// All records of domains that other hosts sent. Records that are old at `now` may be left out.
+    async fn arrivals(&self, now: SystemTime) -> Result<Vec<(Uuid, ArrivalRecord)>, Error>;
+
+    /// The host's own UUID, the same for ever. The first call stores `new`.
+    async fn host_uuid(&self, new: Uuid) -> Result<Uuid, Error>;
+
+    /// All virtual networks.
+    async fn vnets(&self) -> Result<Vec<Vnet>, Error>;
+
+    /// Stores the virtual networks, replacing the earlier ones.
+    async fn save_vnets(&self, vnets: Vec<Vnet>) -> Result<(), Error>;
+}
+
+/// A file that is being written. Dropped without a commit, it leaves nothing behind.
+#[async_trait]
+pub trait UnfinishedFile: Send {
+    /// The stream to which the hypervisor writes its part.
+    fn stream(&self) -> Result<OwnedFd, Error>;
+
+    /// Makes the file durable and gives it its name.
+    async fn commit(self: Box<Self>) -> Result<(), Error>;
+}

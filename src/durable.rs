@@ -1,0 +1,228 @@
+//! Files that are complete or absent, whatever happens to the daemon or the machine.
+//!
+//! A file is written under a temporary name in its directory, forced to the disk and renamed, and
+//! then its directory is forced to the disk. Files and directories are accessible to their owner
+//! only. All functions block.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+use tracing::error;
+
+/// The prefix of temporary names. A killed daemon leaves such files behind.
+const UNFINISHED: &str = ".new-";
+
+/// The extension that is added to the name of a damaged file.
+const DAMAGED: &str = "damaged";
+
+/// The largest number of damaged files with the same name.
+const MAX_DAMAGED: u32 = 1000;
+
+/// Creates a directory and its missing parents. An existing directory is no error.
+pub fn create_dir(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = parent(dir);
+    create_dir(parent)?;
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        created => created?,
+    }
+    sync_dir(parent)
+}
+
+/// Begins a file that will be at `path`. Dropped without a [`commit`], it leaves nothing behind.
+pub fn begin(path: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(parent(path))
+}
+
+/// Moves a file that was begun to its path, replacing an earlier one.
+pub fn commit(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_dir(parent(path))
+}
+
+/// Writes a file, replacing an earlier one.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = begin(path)?;
+    file.write_all(content)?;
+    commit(file, path)
+}
+
+/// Writes a file like [`replace`], but does not force it to the disk: the file survives the daemon
+/// and may be lost in a crash of the machine.
+pub fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = begin(path)?;
+    file.write_all(content)?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Reads a file; `None` if it does not exist.
+pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Renames a file within its directory.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_dir(parent(to))
+}
+
+/// Removes a file. A missing file is no error.
+pub fn remove(path: &Path) -> io::Result<()> {
+    if remove_unsynced(path)? { sync_dir(parent(path)) } else { Ok(()) }
+}
+
+/// Removes a file like [`remove`], but does not force the removal to the disk. Tells whether there
+/// was a file.
+pub fn remove_unsynced(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a directory and its files. Damaged files and directories within it stay, and so does the
+/// directory if it has any. A missing directory is no error.
+pub fn remove_dir(dir: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    let mut is_empty = true;
+    for entry in entries {
+        let path = entry?.path();
+        let damaged = path.file_name().is_some_and(|name| name.to_string_lossy().contains(DAMAGED));
+        if damaged || path.is_dir() {
+            is_empty = false;
+        } else {
+            fs::remove_file(path)?;
+        }
+    }
+    if is_empty {
+        fs::remove_dir(dir)?;
+        sync_dir(parent(dir))?;
+    }
+    Ok(())
+}
+
+/// Removes the unfinished files that a killed daemon left in a directory.
+pub fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Renames a damaged file, so that it is neither read again nor lost.
+pub fn set_aside(path: &Path, reason: &dyn Display) -> io::Result<()> {
+    let with_number = |number: u32| {
+        let mut name = OsString::from(path);
+        name.push(format!(".{DAMAGED}"));
+        if number > 0 {
+            name.push(format!("-{number}"));
+        }
+        PathBuf::from(name)
+    };
+    let Some(aside) = (0..MAX_DAMAGED).map(with_number).find(|name| !name.exists()) else {
+        return Err(io::Error::other(format!("there are {MAX_DAMAGED} damaged files already")));
+    };
+    error!(
+        file = %path.display(),
+        set_aside = %aside.display(),
+        "A damaged file is set aside: {reason}"
+    );
+    rename(path, &aside)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Forces the names in a directory to the disk.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn directories_and_files_are_private() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("a/b");
+        create_dir(&dir).unwrap();
+        create_dir(&dir).unwrap();
+        replace(&dir.join("f"), b"1").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&root.path().join("a")), 0o700);
+        assert_eq!(mode(&dir), 0o700);
+        assert_eq!(mode(&dir.join("f")), 0o600);
+        assert!(create_dir(&dir.join("f")).is_err());
+    }
+
+    #[test]
+    fn an_uncommitted_file_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        let mut file = begin(&path).unwrap();
+        file.write_all(b"1").unwrap();
+        assert_eq!(read(&path).unwrap(), None);
+        drop(file);
+        assert_eq!(names(dir.path()), [""; 0]);
+        replace(&path, b"1").unwrap();
+        replace_unsynced(&path, b"2").unwrap();
+        assert_eq!(read(&path).unwrap().unwrap(), b"2");
+        fs::write(dir.path().join(".new-x"), "half").unwrap();
+        remove_unfinished(dir.path()).unwrap();
+        assert_eq!(names(dir.path()), ["f"]);
+    }
+
+    #[test]
+    fn damaged_files_are_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("d");
+        create_dir(&dir).unwrap();
+        for _ in 0..2 {
+            replace(&dir.join("f"), b"x").unwrap();
+            set_aside(&dir.join("f"), &"a test").unwrap();
+        }
+        replace(&dir.join("g"), b"y").unwrap();
+        remove_dir(&dir).unwrap();
+        assert_eq!(names(&dir), ["f.damaged", "f.damaged-1"]);
+        for name in names(&dir) {
+            remove(&dir.join(name)).unwrap();
+        }
+        remove(&dir.join("f.damaged")).unwrap();
+        remove_dir(&dir).unwrap();
+        remove_dir(&dir).unwrap();
+        assert!(!dir.exists());
+    }
+}

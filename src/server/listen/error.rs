@@ -1,0 +1,75 @@
+//! Errors of listeners.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A listener that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// No listener is configured, or none can be opened.
+    #[error(
+        "Nothing to listen on: turn on xend-http-server or xend-unix-server, or fix the listeners \
+         that are not served"
+    )]
+    Nothing,
+    /// The TCP address cannot be bound.
+    #[error("Cannot listen on http://{address}/")]
+    Tcp {
+        /// The configured address.
+        address: SocketAddr,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Another server uses the unix socket.
+    #[error(
+        "Socket {} is in use by a running server: stop that one, or give another path with --unix",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// There is a file at the path of the unix socket that is not a socket.
+    #[error("{} is not a socket: move it away, or give another path with --unix", .0.display())]
+    NotASocket(PathBuf),
+    /// The unix socket cannot be opened.
+    #[error("Cannot {action} {}", path.display())]
+    Unix {
+        /// The failed action.
+        action: &'static str,
+        /// The path of the action.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A key or certificate cannot be used.
+    #[error("Cannot use {}: {reason}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// The problem with it.
+        reason: String,
+    },
+    /// The list of hosts that may connect is wrong.
+    #[error("{0}")]
+    Hosts(String),
+    /// The system has no such group.
+    #[error("No group {0}: create it, or name another one")]
+    Group(String),
+    /// The daemon may not give the unix socket to the group.
+    #[error("Cannot give {} to group {group}", path.display())]
+    Chown {
+        /// The socket.
+        path: PathBuf,
+        /// The group.
+        group: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A socket of the service manager cannot be used.
+    #[error("Inherited socket {index} is neither a TCP nor a unix stream socket")]
+    Inherited {
+        /// Its position among the inherited sockets, from 0.
+        index: usize,
+        /// The system's error.
+        source: io::Error,
+    },
+}

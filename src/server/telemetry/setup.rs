@@ -1,0 +1,145 @@
+//! Setting the log up and changing it.
+
+use super::log_format::XendFormat;
+use super::log_ring::LogRing;
+use super::log_writer::{LogTarget, LogWriter};
+use std::io;
+use std::path::{Path, PathBuf};
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+
+/// A log that cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is wrong.
+    #[error("Cannot understand the log filter '{filter}'")]
+    Filter {
+        /// The filter.
+        filter: String,
+        /// The parser's error.
+        source: ParseError,
+    },
+    /// The log file cannot be opened.
+    #[error("Cannot open the log file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The process already has a subscriber.
+    #[error("Cannot set up the log")]
+    Init(#[from] TryInitError),
+    /// The subscriber is gone.
+    #[error("Cannot change the log filter")]
+    Reload(#[from] reload::Error),
+}
+
+/// The log of the process.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    filter: reload::Handle<EnvFilter, Registry>,
+    writer: LogWriter,
+}
+
+impl Telemetry {
+    /// Sets up the log of this process. Events that pass `filter` go to `logfile`, or to standard
+    /// error.
+    pub fn init(filter: &str, logfile: Option<&Path>) -> Result<Self, TelemetryError> {
+        let (telemetry, subscriber) = Self::build(filter, logfile)?;
+        subscriber.try_init()?;
+        Ok(telemetry)
+    }
+
+    fn build(
+        filter: &str,
+        logfile: Option<&Path>,
+    ) -> Result<(Self, impl tracing::Subscriber + Send + Sync + use<>), TelemetryError> {
+        let target = match logfile {
+            None => LogTarget::Stderr,
+            Some(path) => LogTarget::open(path)
+                .map_err(|source| TelemetryError::File { path: path.to_owned(), source })?,
+        };
+        let writer = LogWriter::new(LogRing::default(), target);
+        let (filter, handle) = reload::Layer::new(parse(filter)?);
+        let printer = fmt::layer()
+            .with_ansi(false)
+            .event_format(XendFormat::for_this_process())
+            .with_writer(writer.clone());
+        let subscriber = tracing_subscriber::registry().with(filter).with(printer);
+        Ok((Self { filter: handle, writer }, subscriber))
+    }
+
+    /// The latest lines.
+    pub fn ring(&self) -> LogRing {
+        self.writer.ring().clone()
+    }
+
+    /// Replaces the filter and opens the log file again, which may have been rotated. If either
+    /// fails, both stay.
+    pub fn reload(&self, filter: &str) -> Result<(), TelemetryError> {
+        let filter = parse(filter)?;
+        self.writer.reopen().map_err(|(path, source)| TelemetryError::File { path, source })?;
+        self.filter.reload(filter)?;
+        Ok(())
+    }
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(filter)
+        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::subscriber::with_default;
+
+    #[test]
+    fn file_and_ring_have_the_lines_in_xends_format() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log/xend.log");
+        let (telemetry, subscriber) = Telemetry::build("info", Some(&path)).unwrap();
+        with_default(subscriber, || {
+            tracing::warn!(domid = 3, "Two\nlines\x1b[31m");
+            tracing::debug!("Not shown");
+        });
+        let text = telemetry.ring().text();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let (stamp, rest) = text.split_once("] ").unwrap();
+        assert_eq!(stamp.split(' ').nth(2), Some(std::process::id().to_string().as_str()));
+        assert_eq!(
+            (stamp.len() - stamp.rfind(' ').unwrap(), &stamp[..3]),
+            (stamp.len() - 20, "[20")
+        );
+        assert!(rest.starts_with("WARNING (tests:"), "{rest}");
+        assert!(rest.contains("Two\\nlines\\"), "{rest}");
+        assert!(rest.ends_with("domid=3\n") && !rest.contains('\x1b'), "{rest}");
+    }
+
+    #[test]
+    fn the_filter_and_the_file_can_be_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("xend.log");
+        let (telemetry, subscriber) = Telemetry::build("error", Some(&path)).unwrap();
+        with_default(subscriber, || {
+            tracing::info!("One");
+            assert!(telemetry.reload("xend=nonsense").is_err());
+            std::fs::rename(&path, dir.path().join("old")).unwrap();
+            telemetry.reload("info").unwrap();
+            tracing::info!("Two");
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with("Two\n") && !text.contains("One"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = Telemetry::build("info", Some(dir.path())).err().unwrap();
+        assert_eq!(error.to_string(), format!("Cannot open the log file {}", dir.path().display()));
+    }
+}

@@ -1,0 +1,21 @@
+//! Work that waits for the disk, outside of the runtime's own threads.
+
+use crate::core::error::Error;
+use std::io;
+use tokio::task::spawn_blocking;
+
+/// Runs blocking work.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Error::backend("The store has been stopped", error)))
+}
+
+/// Runs blocking work whose failures the caller sees as `message`.
+pub(super) async fn blocking_io<T: Send + 'static>(
+    message: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    blocking(move || work().map_err(|error| Error::backend(message, error))).await
+}

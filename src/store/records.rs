@@ -1,0 +1,136 @@
+//! Records of domains in transfer.
+
+use super::files::has_extension;
+use crate::core::model::parse_uuid;
+use crate::core::ports::{ArrivalRecord, Destination, Handover, Note};
+use crate::sxp::{Limits, Sxp, read_one};
+use std::fmt::Display;
+use std::fs::{self, DirEntry};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// The extension for a domain that is being saved or sent.
+pub(super) const DEPARTURE: &str = "sxp";
+
+/// The extension for a domain that another host sent.
+pub(super) const ARRIVAL: &str = "arrival";
+
+/// How long the arrival of a domain is remembered. The host that sent the domain asks within
+/// minutes.
+const ARRIVAL_AGE: Duration = Duration::from_secs(90 * 86_400);
+
+fn pair(key: &str, value: &dyn Display) -> Sxp {
+    Sxp::list([Sxp::atom(key), Sxp::atom(value.to_string())])
+}
+
+/// The reason for setting aside a file that is no record.
+pub(super) fn unknown() -> String {
+    "it is no record of xend's".to_owned()
+}
+
+/// Prints `(saving)`, or `(handed-over (id ...) (host ...) (port ...))`.
+pub(super) fn departure(note: &Note) -> Sxp {
+    match note {
+        Note::Saving => Sxp::list([Sxp::atom("saving")]),
+        Note::HandedOver(Handover { id, to }) => Sxp::list([
+            Sxp::atom("handed-over"),
+            pair("id", id),
+            pair("host", &to.host),
+            pair("port", &to.port),
+        ]),
+    }
+}
+
+/// Reads the output of [`departure`].
+pub(super) fn read_departure(tree: &Sxp) -> Option<Note> {
+    match tree.head()? {
+        "saving" => Some(Note::Saving),
+        "handed-over" => {
+            let text = |key| tree.value(key)?.as_str();
+            let host = text("host")?.to_owned();
+            let port = text("port")?.parse().ok()?;
+            let id = parse_uuid(text("id")?).ok()?;
+            Some(Note::HandedOver(Handover { id, to: Destination { host, port } }))
+        }
+        _ => None,
+    }
+}
+
+/// Prints `(arriving (domain ...))` or `(taken (domain ...))`, with `(defined)` if the definition
+/// was sent together with the domain.
+pub(super) fn arrival(note: &ArrivalRecord) -> Sxp {
+    let head = Sxp::atom(if note.taken { "taken" } else { "arriving" });
+    let defined = note.defined.then(|| Sxp::list([Sxp::atom("defined")]));
+    Sxp::list([head, pair("domain", &note.domain)].into_iter().chain(defined))
+}
+
+/// Reads the output of [`arrival`].
+pub(super) fn read_arrival(tree: &Sxp) -> Option<ArrivalRecord> {
+    let taken = match tree.head()? {
+        "taken" => true,
+        "arriving" => false,
+        _ => return None,
+    };
+    let domain = parse_uuid(tree.value("domain")?.as_str()?).ok()?;
+    Some(ArrivalRecord { domain, taken, defined: tree.get("defined").is_some() })
+}
+
+/// Removes records of domains that arrived long ago.
+pub(super) fn remove_old_arrivals(dir: &Path, now: SystemTime) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if has_extension(&path, ARRIVAL) && is_old(&entry, now) && is_taken(&path) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn is_old(entry: &DirEntry, now: SystemTime) -> bool {
+    let modified = entry.metadata().and_then(|data| data.modified());
+    modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > ARRIVAL_AGE))
+}
+
+fn is_taken(path: &Path) -> bool {
+    fs::read(path)
+        .ok()
+        .and_then(|text| read_one(&text, &Limits::STORED).ok())
+        .and_then(|tree| read_arrival(&tree))
+        .is_some_and(|note| note.taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::Uuid;
+
+    #[test]
+    fn records_read_back() {
+        let to = Destination { host: "xen2.example.org".into(), port: 8002 };
+        for note in [Note::Saving, Note::HandedOver(Handover { id: Uuid::from_u128(7), to })] {
+            assert_eq!(read_departure(&departure(&note)), Some(note));
+        }
+        for (taken, defined) in [(false, false), (false, true), (true, false), (true, true)] {
+            let note = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined };
+            assert_eq!(read_arrival(&arrival(&note)), Some(note));
+        }
+        assert_eq!(read_departure(&Sxp::atom("saving")), None);
+    }
+
+    #[test]
+    fn only_old_arrivals_that_were_taken_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |id, taken| {
+            let path = dir.path().join(format!("{}.{ARRIVAL}", Uuid::from_u128(id)));
+            let note = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined: false };
+            fs::write(&path, arrival(&note).to_bytes()).unwrap();
+            path
+        };
+        let taken = file(1, true);
+        let arriving = file(2, false);
+        let written = fs::metadata(&taken).unwrap().modified().unwrap();
+        remove_old_arrivals(dir.path(), written + ARRIVAL_AGE);
+        assert!(taken.exists());
+        remove_old_arrivals(dir.path(), written + ARRIVAL_AGE + Duration::from_secs(60));
+        assert!(!taken.exists() && arriving.exists());
+    }
+}

@@ -1,0 +1,96 @@
+//! The list of domains, in each format: `GET /xend/domain`, and the answer to `op=list`.
+
+use super::context::Http;
+use super::errors::operation_failed;
+use super::events;
+use super::format::Format;
+use super::html;
+use super::list_query::ListQuery;
+use super::params::Params;
+use super::request::RequestInfo;
+use super::response::{Content, ok};
+use crate::core::op::{Outcome, Query};
+use crate::core::snapshot::{DomainView, Snapshot};
+use crate::shape::{self, JsonSink, Sink, SxpSink};
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// `GET /xend/domain`
+pub(super) async fn get(
+    State(http): State<Http>,
+    request: RequestInfo,
+) -> Result<Response, Response> {
+    let query = match request.format {
+        Format::Sxp => None,
+        Format::Html { .. } | Format::Json => Some(
+            ListQuery::parse(&request.query)
+                .map_err(|invalid| operation_failed(&request, "list", &invalid.into()))?,
+        ),
+    };
+    let detailed = request.query.single("detail").is_ok_and(|detail| *detail == *b"1");
+    let follow = events::follow_query(&http, request.format);
+    let outcome = http
+        .engine()
+        .execute(&request.caller, Query::Domains)
+        .await
+        .map_err(|error| operation_failed(&request, "list", &error))?;
+    let snapshot = match outcome {
+        Outcome::Domains(snapshot) => snapshot,
+        _ => http.engine().snapshot(),
+    };
+    Ok(ok(match query {
+        Some(query) if request.format == Format::Json => {
+            let domains = query.select(&snapshot, &http.engine().samples().last());
+            let mut sink = JsonSink::default();
+            write_list(&mut sink, domains.into_iter(), detailed);
+            Content::Json(sink.into_bytes().into())
+        }
+        Some(query) => page(&http, &request, follow, &query, &snapshot),
+        None => Content::Sxp(sxp_list(&http, &request.query, detailed, &snapshot).await),
+    }))
+}
+
+/// The list as a page. `follow` is the query of `/xend/events` for its script.
+pub(super) fn page(
+    http: &Http,
+    request: &RequestInfo,
+    follow: String,
+    query: &ListQuery,
+    snapshot: &Snapshot,
+) -> Content {
+    let round = http.engine().samples().last();
+    let now = http.engine().now();
+    Content::Html(html::domain_list::page(request, follow, query, snapshot, &round, now))
+}
+
+/// xend's list. An unknown state lists no domains.
+async fn sxp_list(http: &Http, query: &Params, detailed: bool, snapshot: &Snapshot) -> Bytes {
+    let states = query.values("state");
+    let Some(state) = states.last() else {
+        let lists = http.domain_lists();
+        return if detailed { lists.details(snapshot).await } else { lists.names(snapshot).await };
+    };
+    let state = String::from_utf8_lossy(state).to_ascii_lowercase();
+    let domains = snapshot.domains().filter(|view| shape::is_in_state(view, Some(&state)));
+    let mut sink = SxpSink::default();
+    write_list(&mut sink, domains, detailed);
+    sink.into_bytes().into()
+}
+
+fn write_list<'a>(
+    sink: &mut impl Sink,
+    domains: impl Iterator<Item = &'a Arc<DomainView>>,
+    detailed: bool,
+) {
+    sink.begin_list();
+    for view in domains {
+        if detailed {
+            shape::domain(sink, view);
+        } else {
+            sink.text(view.name().as_str().as_bytes());
+        }
+    }
+    sink.end_list();
+}

@@ -1,0 +1,157 @@
+//! Responses to requests that failed. Clients show the bodies of 500 and 404 only, so every failed
+//! operation is one of the two.
+
+use super::config_text;
+use super::format::Format;
+use super::html;
+use super::params::Params;
+use super::request::RequestInfo;
+use super::response::{self, Content, respond};
+use crate::core::error::{Error, ErrorKind};
+use crate::shape::{self, Sink, SxpSink};
+use axum::response::Response;
+
+/// `406 Invalid request`, for no operation or several.
+pub(super) fn invalid_request(request: &RequestInfo) -> Response {
+    malformed_request(request, "Exactly one operation is expected, give op=NAME once")
+}
+
+/// `406 Invalid request`. xend's body was the empty string.
+pub(super) fn malformed_request(request: &RequestInfo, reason: &str) -> Response {
+    let content = match request.format {
+        Format::Sxp => Content::Sxp("''".into()),
+        Format::Html { .. } => Content::Html(html::message::error(
+            request,
+            "Invalid request",
+            reason,
+            "The reference lists the operations of each page and their parameters.",
+        )),
+        Format::Json => json_error(reason),
+    };
+    respond(406, "Invalid request", content)
+}
+
+/// `501`, for an unknown operation. xend sent plain text under the type `application/sxp`, and
+/// clients read it.
+pub(super) fn unknown_operation(request: &RequestInfo, op: &str) -> Response {
+    let text = format!("Operation not implemented: {op}");
+    let content = match request.format {
+        Format::Sxp => Content::Sxp(text.clone().into()),
+        Format::Html { explicit: true } => Content::Html(html::message::error(
+            request,
+            "Operation not implemented",
+            &text,
+            "The reference lists all operations.",
+        )),
+        Format::Html { explicit: false } => Content::Text(text.clone().into()),
+        Format::Json => json_error(&text),
+    };
+    respond(501, &text, content)
+}
+
+/// An operation that failed, also because of a bad parameter: `404` if its domain or vnet does not
+/// exist, else `500`.
+pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -> Response {
+    let message = error.to_string();
+    if let Error::NoSuchDomain(_) | Error::NoSuchVnet(_) = error {
+        return not_found(request, &message);
+    }
+    let content = match request.format {
+        Format::Html { .. } => Content::Html(html::message::error(
+            request,
+            &format!("{op} failed"),
+            &message,
+            hint(error),
+        )),
+        Format::Sxp => {
+            let mut sink = SxpSink::default();
+            sink.text_field("xend.err", message.as_bytes());
+            Content::Sxp(sink.into_bytes().into())
+        }
+        Format::Json => json_error(&message),
+    };
+    respond(500, &failed_phrase(op), content)
+}
+
+/// A domain that could not be created, on a page: the form keeps the text and shows the error in
+/// it.
+pub(super) fn creation_failed(
+    request: &RequestInfo,
+    op: &str,
+    params: &Params,
+    error: &Error,
+) -> Response {
+    let text = params.single("config").ok();
+    let config_error = text
+        .as_deref()
+        .filter(|_| error.kind() == ErrorKind::Invalid)
+        .and_then(|text| config_text::parse(text, shape::read_config).err());
+    let text = text.unwrap_or_default();
+    let page = match config_error {
+        Some(error) => html::create::invalid_config(request, &text, &error),
+        None => html::create::failed(request, &text, &error.to_string(), hint(error)),
+    };
+    respond(500, &failed_phrase(op), Content::Html(page))
+}
+
+/// `404 Not found`. xend's text was `<Fault 3: 'nosuch'>`.
+pub(super) fn no_such_domain(request: &RequestInfo, name: &str) -> Response {
+    not_found(request, &format!("No such domain {name}"))
+}
+
+/// `404 Not found`: a page when a browser opens it, else plain text, as in xend.
+pub(super) fn not_found(request: &RequestInfo, text: &str) -> Response {
+    if !request.is_navigation {
+        return response::not_found(text);
+    }
+    respond(404, "Not found", Content::Html(html::message::not_found(request, text)))
+}
+
+/// The reason phrase of an operation that failed.
+fn failed_phrase(op: &str) -> String {
+    format!("Request failed: {op}")
+}
+
+fn json_error(message: &str) -> Content {
+    Content::Json(serde_json::json!({ "xend.err": message }).to_string().into())
+}
+
+/// Advice on a failure.
+fn hint(error: &Error) -> &'static str {
+    match error {
+        Error::NoMemory { .. } => {
+            "Give the domain less memory, or free some. The host's page shows which domains use it."
+        }
+        Error::Exists { .. } | Error::NameTaken { .. } | Error::NameIsIdentifier { .. } => {
+            "Choose another name."
+        }
+        Error::UuidTaken { .. } => {
+            "Choose another UUID, or leave it out and xend will generate one."
+        }
+        Error::NoRoom(_) => "Free space on the host's disk and try again.",
+        Error::DeviceBusy { .. } => "Shut down the guest, or detach the device by force.",
+        Error::Missing { .. } => "Paths are on the host, not on this computer.",
+        Error::Busy(_) | Error::Stopping => "Nothing was changed. Try again in a moment.",
+        Error::Timeout { .. } | Error::Stalled { .. } => {
+            "The operation may still complete. Check the domain before you try again. xend's log \
+             on the host's page may say more."
+        }
+        _ => match error.kind() {
+            ErrorKind::NotFound => {
+                "It may have been removed or renamed. Check the list of domains."
+            }
+            ErrorKind::Conflict => {
+                "The domain's page offers the operations that its current state allows."
+            }
+            ErrorKind::Denied => "Domain-0 controls the host and cannot be treated like a guest.",
+            ErrorKind::Invalid => {
+                "Go back, fix the error and try again. The reference describes all parameters."
+            }
+            ErrorKind::Unsupported => {
+                "The host does not support this. The host's page shows its scheduler and the \
+                 types of guests that it can run."
+            }
+            ErrorKind::Backend => "xend's log on the host's page may say more.",
+        },
+    }
+}

@@ -1,0 +1,117 @@
+//! `GET /xend/help`: the reference of all pages and operations, printed from their table.
+
+use super::html::parts::crumbs;
+use super::operation::{Operation, Param, ParamKind};
+use super::page::Page;
+use super::request::RequestInfo;
+use super::response::{Content, ok};
+use crate::shape::Sink;
+use axum::response::Response;
+use xend_templates::{HelpOperation, HelpPage, HelpParam, HelpSection};
+
+/// The reference of `pages`.
+pub(super) fn answer(request: &RequestInfo, pages: &[Page]) -> Response {
+    if request.format.is_html() {
+        return ok(Content::Html(help_page(request, pages).render()));
+    }
+    let origin = &request.origin;
+    ok(Content::serialized(
+        request.format,
+        |sink| write(sink, origin, pages),
+        |sink| write(sink, origin, pages),
+    ))
+}
+
+/// Writes `(help (page (path /xend) (about ...) (op (name pause) ...)) ...)`.
+fn write(sink: &mut impl Sink, origin: &str, pages: &[Page]) {
+    sink.begin_record("help");
+    sink.begin_many("page");
+    for page in pages {
+        sink.begin_fields_item("page");
+        sink.text_field("path", page.path.as_bytes());
+        sink.text_field("about", page.about.as_bytes());
+        write_params(sink, "query", page.query);
+        sink.begin_many("op");
+        for operation in page.operations {
+            sink.begin_fields_item("op");
+            sink.text_field("name", operation.name.as_bytes());
+            sink.text_field("about", operation.about.as_bytes());
+            sink.text_field("answer", operation.success.about().as_bytes());
+            write_params(sink, "param", operation.params);
+            sink.text_field("example", example(origin, page, operation).as_bytes());
+            sink.end_fields_item();
+        }
+        sink.end_many();
+        sink.end_fields_item();
+    }
+    sink.end_many();
+    sink.end_record();
+}
+
+fn write_params(sink: &mut impl Sink, key: &str, params: &[Param]) {
+    sink.begin_many(key);
+    for param in params {
+        sink.begin_fields_item(key);
+        sink.text_field("name", param.name.as_bytes());
+        sink.text_field("type", param.kind.word().as_bytes());
+        sink.text_field("unit", param.kind.unit().as_bytes());
+        sink.uint_field("required", param.default.is_none());
+        if let Some(default) = param.default {
+            sink.text_field("default", default.as_bytes());
+        }
+        sink.text_field("about", param.about.as_bytes());
+        sink.text_field("example", param.example.as_bytes());
+        sink.end_fields_item();
+    }
+    sink.end_many();
+}
+
+/// A curl command for the shell.
+fn example(origin: &str, page: &Page, operation: &Operation) -> String {
+    let mut line = format!("curl -H 'Accept: application/sxp' -d op={}", operation.name);
+    // The credit schedulers require one of two parameters.
+    let shown =
+        operation.params.iter().filter(|param| param.default.is_none() || param.name == "weight");
+    for param in shown {
+        let is_free_text =
+            matches!(param.kind, ParamKind::Config(_) | ParamKind::Path | ParamKind::Text(_));
+        let option = if is_free_text { "--data-urlencode" } else { "-d" };
+        let field = format!("{}={}", param.name, param.example);
+        let is_plain = field.bytes().all(|b| b.is_ascii_alphanumeric() || b"=-_./:".contains(&b));
+        let quote = if is_plain { "" } else { "'" };
+        line.extend([" ", option, " ", quote, &field, quote]);
+    }
+    let path = page.path.replace("{domain}", "web1").replace("{id}", "1");
+    format!("{line} {origin}{path}")
+}
+
+fn help_page(request: &RequestInfo, pages: &[Page]) -> HelpPage {
+    let section = |page: &Page| HelpSection {
+        path: page.path.to_owned(),
+        about: page.about.to_owned(),
+        query: page.query.iter().map(help_param).collect(),
+        operations: page
+            .operations
+            .iter()
+            .map(|operation| HelpOperation {
+                name: operation.name.to_owned(),
+                about: operation.about.to_owned(),
+                answer: operation.success.about().to_owned(),
+                params: operation.params.iter().map(help_param).collect(),
+                example: example(&request.origin, page, operation),
+            })
+            .collect(),
+    };
+    HelpPage { crumbs: crumbs(request), sections: pages.iter().map(section).collect() }
+}
+
+fn help_param(param: &Param) -> HelpParam {
+    HelpParam {
+        name: param.name.to_owned(),
+        kind: param.kind.word().to_owned(),
+        unit: param.kind.unit(),
+        default: param.default.map(str::to_owned),
+        about: param.about.to_owned(),
+        example: param.example.to_owned(),
+    }
+}

@@ -1,0 +1,23 @@
+//! The page that asks before data is lost.
+
+use super::forms;
+use super::parts::{crumbs, domain_link};
+use crate::core::snapshot::DomainView;
+use crate::wire::http::operation::Operation;
+use crate::wire::http::request::RequestInfo;
+use xend_templates::ConfirmPage;
+
+pub(crate) fn page(
+    request: &RequestInfo,
+    view: &DomainView,
+    operation: &Operation,
+    data_loss: &str,
+) -> String {
+    ConfirmPage {
+        crumbs: crumbs(request),
+        domain: domain_link(view),
+        operation: forms::form(operation, view, None),
+        data_loss: data_loss.to_owned(),
+    }
+    .render()
+}

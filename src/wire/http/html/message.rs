@@ -1,0 +1,72 @@
+//! Pages with one message: an operation that succeeded, or an error.
+
+use super::parts::{crumbs, page_link};
+use crate::wire::http::request::RequestInfo;
+use xend_templates::{ErrorPage, Link, MessagePage};
+
+/// The page after an operation that has no result.
+pub(crate) fn done(request: &RequestInfo, op: &str) -> String {
+    let name = request.name();
+    let message = match (op, request.name.is_some()) {
+        ("pause", _) => format!("Domain {name} is paused."),
+        ("unpause", _) => format!("Domain {name} is running."),
+        ("destroy", _) => format!("Domain {name} has been destroyed."),
+        ("shutdown", true) => format!("Domain {name} has been asked to shut down."),
+        ("shutdown", false) => "The host is shutting down.".to_owned(),
+        ("reboot", _) => "The host is rebooting.".to_owned(),
+        ("wait_for_devices", _) => format!("All devices of domain {name} are connected."),
+        ("rename", _) => format!("Domain {name} has been renamed."),
+        ("start", _) => format!("Domain {name} has been started."),
+        ("resume", _) => format!("Domain {name} has been resumed."),
+        ("reset", _) => format!("Domain {name} has been reset."),
+        ("suspend", _) => format!("Domain {name} has been suspended."),
+        ("save", _) => format!("Domain {name} has been saved."),
+        ("migrate", _) => format!("Domain {name} has been migrated."),
+        ("dump", _) => format!("The memory of domain {name} has been dumped."),
+        ("new", _) => "The domain has been defined.".to_owned(),
+        ("create", _) => "The virtual network has been created.".to_owned(),
+        ("delete", _) => format!("{name} has been deleted."),
+        ("cancel", _) => format!("The operation on domain {name} has been cancelled."),
+        ("clear", _) => "Xen's message buffer has been cleared.".to_owned(),
+        _ => format!("Done: {op} on domain {name}."),
+    };
+    // After these the domain is not on the host, or has another name.
+    let back = match op {
+        "destroy" | "rename" | "save" | "migrate" => {
+            Link::new("all domains", format!("{}/xend/domain/", request.origin))
+        }
+        _ => page_link(request),
+    };
+    page(request, message, back)
+}
+
+/// The page after a device was attached.
+pub(super) fn attached(request: &RequestInfo, class: &str, id: u32) -> String {
+    page(request, format!("Device {class} {id} is attached."), page_link(request))
+}
+
+fn page(request: &RequestInfo, message: String, back: Link) -> String {
+    MessagePage { crumbs: crumbs(request), title: "Done".to_owned(), message, back }.render()
+}
+
+pub(crate) fn error(request: &RequestInfo, title: &str, message: &str, hint: &str) -> String {
+    ErrorPage {
+        crumbs: crumbs(request),
+        title: title.to_owned(),
+        message: message.to_owned(),
+        hint: hint.to_owned(),
+        back: page_link(request),
+    }
+    .render()
+}
+
+pub(crate) fn not_found(request: &RequestInfo, message: &str) -> String {
+    ErrorPage {
+        crumbs: crumbs(request),
+        title: "Not found".to_owned(),
+        message: message.to_owned(),
+        hint: "It may have been removed or renamed.".to_owned(),
+        back: Link::new("the host", "/xend/node"),
+    }
+    .render()
+}

@@ -1,0 +1,101 @@
+//! Parts that several pages have.
+
+use crate::core::model::VcpuFacts;
+use crate::core::snapshot::DomainView;
+use crate::shape::{self, TreeSink};
+use crate::sxp::Sxp;
+use crate::wire::http::path::{decode, encode_segment};
+use crate::wire::http::request::RequestInfo;
+use xend_templates::{Fact, Link, OperationProgress, Vcpu};
+
+/// The breadcrumbs of a page: `/ xend/ domain/ pv1/`.
+pub(crate) fn crumbs(request: &RequestInfo) -> Vec<Link> {
+    let mut crumbs = vec![Link::new("/", "/")];
+    let mut href = String::from("/");
+    for segment in request.path.split('/').filter(|segment| !segment.is_empty()) {
+        href.push_str(segment);
+        href.push('/');
+        crumbs.push(Link::new(decode(segment), href.clone()));
+    }
+    crumbs
+}
+
+/// The last segment of a domain's path: the name, or the UUID if the name has a special meaning in
+/// a path, as that of another toolstack's domain can.
+pub(super) fn domain_segment(view: &DomainView) -> String {
+    match view.name().as_str() {
+        "." | ".." => view.uuid.to_string(),
+        name => encode_segment(name),
+    }
+}
+
+pub(super) fn domain_path(view: &DomainView) -> String {
+    format!("/xend/domain/{}", domain_segment(view))
+}
+
+/// A link to a domain's page.
+pub(super) fn domain_link(view: &DomainView) -> Link {
+    Link::new(view.name().to_string(), domain_path(view))
+}
+
+/// A link to the page that the request is for.
+pub(super) fn page_link(request: &RequestInfo) -> Link {
+    Link::new(request.name.as_ref().unwrap_or(&request.path).clone(), request.path.clone())
+}
+
+/// xend's six state letters; empty for a domain that is not on the host.
+pub(super) fn state_letters(view: &DomainView) -> String {
+    let letters = view.facts.as_ref().map(|facts| shape::state_letters(&facts.flags).to_vec());
+    String::from_utf8(letters.unwrap_or_default()).unwrap_or_default()
+}
+
+/// The long operation in progress on a domain.
+pub(super) fn progress(view: &DomainView) -> Option<OperationProgress> {
+    let progress = view.progress?;
+    let mib = |bytes: u64| bytes / (1 << 20);
+    Some(OperationProgress {
+        operation: progress.what.to_owned(),
+        percent: progress.percent(),
+        amount: format!("{} of {} MiB", mib(progress.done), mib(progress.total)),
+        can_be_cancelled: !matches!(progress.what, "Restoring" | "Dumping"),
+    })
+}
+
+pub(super) fn vcpu(vcpu: &VcpuFacts) -> Vcpu {
+    Vcpu {
+        number: vcpu.number,
+        online: vcpu.online,
+        blocked: vcpu.blocked,
+        running: vcpu.running,
+        cpu_time_s: vcpu.cpu_time.as_secs_f64(),
+        cpu: vcpu.cpu,
+        cpumap: vcpu.affinity.iter().collect(),
+    }
+}
+
+/// A record as an S-expression.
+pub(super) fn tree(write: impl FnOnce(&mut TreeSink)) -> Sxp {
+    let mut sink = TreeSink::default();
+    write(&mut sink);
+    sink.into_values().pop().unwrap_or_else(|| Sxp::list([]))
+}
+
+/// The facts of `(key value) (key value) ...`.
+pub(super) fn facts(items: &[Sxp]) -> Vec<Fact> {
+    items.iter().filter_map(fact).collect()
+}
+
+fn fact(item: &Sxp) -> Option<Fact> {
+    let values: Vec<String> = item.tail().iter().map(value).collect();
+    Some(Fact::new(item.head()?.to_owned(), values.join(" ")))
+}
+
+/// A word as it is, a list as an S-expression.
+fn value(item: &Sxp) -> String {
+    item.as_bytes()
+        .map_or_else(|| item.to_string(), |text| String::from_utf8_lossy(text).into_owned())
+}
+
+pub(super) fn mib(kib: u64) -> f64 {
+    u32::try_from(kib / 1024).map_or(f64::MAX, f64::from)
+}

@@ -1,0 +1,53 @@
+//! The operations of each page, in the order of the reference.
+
+use super::{
+    create, credit, devices, managed, memory, migrate, node, power, rename, save, sedf, sysrq,
+    vcpus, vnet,
+};
+use crate::wire::http::operation::Operation;
+
+pub(crate) static DOMAIN_LIST_OPERATIONS: [&Operation; 4] =
+    [&create::CREATE, &create::NEW, &save::RESTORE, &create::LIST];
+
+pub(crate) static DOMAIN_OPERATIONS: [&Operation; 32] = [
+    &power::PAUSE,
+    &power::UNPAUSE,
+    &power::SHUTDOWN,
+    &power::DESTROY,
+    &power::RESET,
+    &power::WAIT_FOR_DEVICES,
+    &managed::START,
+    &managed::DELETE,
+    &managed::SUSPEND,
+    &managed::RESUME,
+    &save::SAVE,
+    &save::DUMP,
+    &migrate::MIGRATE,
+    &save::CANCEL,
+    &rename::RENAME,
+    &memory::MEM_TARGET_SET,
+    &memory::MAXMEM_SET,
+    &vcpus::SET_VCPUS,
+    &vcpus::PINCPU,
+    &vcpus::VCPUINFO,
+    &sedf::SET,
+    &sedf::GET,
+    &credit::SET,
+    &credit::GET,
+    &credit::SET2,
+    &credit::GET2,
+    &devices::DEVICES,
+    &devices::CREATE,
+    &devices::CONFIGURE,
+    &devices::DESTROY,
+    &sysrq::SYSRQ,
+    &sysrq::SEND_TRIGGER,
+];
+
+pub(crate) static NODE_OPERATIONS: [&Operation; 2] = [&node::SHUTDOWN, &node::REBOOT];
+
+pub(crate) static DMESG_OPERATIONS: [&Operation; 1] = [&node::CLEAR];
+
+pub(crate) static VNET_LIST_OPERATIONS: [&Operation; 1] = [&vnet::CREATE];
+
+pub(crate) static VNET_OPERATIONS: [&Operation; 1] = [&vnet::DELETE];

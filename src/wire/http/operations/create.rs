@@ -1,0 +1,62 @@
+//! Operations on all domains: `create`, `new`, `list`.
+
+use crate::core::model::{DomainConfig, Invalid};
+use crate::core::op::{Change, Query};
+use crate::shape;
+use crate::wire::http::config_text;
+use crate::wire::http::operation::{
+    Operation, OperationRequest, Param, ParamKind, Success, required,
+};
+
+const CONFIG: Param = required(
+    "config",
+    ParamKind::Config("a domain's configuration"),
+    "The domain's configuration",
+    "(vm (name web1) (memory 128) (image (linux (kernel /boot/vmlinuz))))",
+);
+
+pub(super) static CREATE: Operation = Operation {
+    name: "create",
+    label: "Create",
+    about: "Builds a domain and leaves it paused. If a domain with this name is defined and not \
+            on the host, it is built with this configuration.",
+    stages: &[],
+    data_loss: None,
+    params: &[CONFIG],
+    success: Success::Created,
+    build: |request| Ok(Change::Create(Box::new(parse_config(request)?)).into()),
+};
+
+pub(super) static NEW: Operation = Operation {
+    name: "new",
+    label: "Define",
+    about: "Stores a domain's definition, so that it can be started at any time. If the domain is \
+            running, the new definition takes effect at its next start.",
+    stages: &[],
+    data_loss: None,
+    params: &[CONFIG],
+    success: Success::Empty,
+    build: |request| Ok(Change::Define(Box::new(parse_config(request)?)).into()),
+};
+
+pub(super) static LIST: Operation = Operation {
+    name: "list",
+    label: "List",
+    about: "Lists the domains on the host in full.",
+    stages: &[],
+    data_loss: None,
+    params: &[],
+    success: Success::Answer,
+    build: |_| Ok(Query::Domains.into()),
+};
+
+fn parse_config(request: &OperationRequest<'_>) -> Result<DomainConfig, Invalid> {
+    config_text::parse(&request.params.single("config")?, shape::read_config).map_err(|error| {
+        let prefix = if error.is_syntax {
+            "Invalid configuration"
+        } else {
+            "Error creating domain: Invalid Configuration"
+        };
+        Invalid::new(format!("{prefix}: {error}"))
+    })
+}

@@ -1,0 +1,85 @@
+//! `domain_sched_credit_get`, `domain_sched_credit_set`, and the same for credit2.
+
+use crate::core::model::{Invalid, Scheduler};
+use crate::core::op::{DomainOp, Op, Query};
+use crate::wire::http::operation::{
+    ANY_STAGE, Operation, OperationRequest, Param, ParamKind, Success, optional,
+};
+use crate::wire::http::params::integer;
+use serde::{Deserialize, Deserializer};
+
+const PARAMS: &[Param] = &[
+    optional(
+        "weight",
+        ParamKind::Number("1 to 65535"),
+        "unchanged",
+        "CPU share relative to other domains",
+        "512",
+    ),
+    optional("cap", ParamKind::Number("% of one CPU"), "unchanged", "CPU limit; 0 for none", "50"),
+];
+
+pub(super) static GET: Operation = Operation {
+    name: "domain_sched_credit_get",
+    label: "Show credit parameters",
+    about: "Shows the domain's parameters in the credit scheduler.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: &[],
+    success: Success::Answer,
+    build: |request| Ok(Query::Sched(request.domain(), Scheduler::Credit).into()),
+};
+
+pub(super) static SET: Operation = Operation {
+    name: "domain_sched_credit_set",
+    label: "Set credit parameters",
+    about: "Sets the domain's parameters in the credit scheduler. At least one is required.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: PARAMS,
+    success: Success::Zero,
+    build: |request| set(request, Scheduler::Credit),
+};
+
+pub(super) static GET2: Operation = Operation {
+    name: "domain_sched_credit2_get",
+    label: "Show credit2 parameters",
+    about: "Shows the domain's parameters in the credit2 scheduler.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: &[],
+    success: Success::Answer,
+    build: |request| Ok(Query::Sched(request.domain(), Scheduler::Credit2).into()),
+};
+
+pub(super) static SET2: Operation = Operation {
+    name: "domain_sched_credit2_set",
+    label: "Set credit2 parameters",
+    about: "Sets the domain's parameters in the credit2 scheduler. At least one is required.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: PARAMS,
+    success: Success::Zero,
+    build: |request| set(request, Scheduler::Credit2),
+};
+
+/// At least one is required: xend accepted either.
+#[derive(Debug, Deserialize)]
+struct CreditParams {
+    #[serde(default, deserialize_with = "some_integer")]
+    weight: Option<u16>,
+    #[serde(default, deserialize_with = "some_integer")]
+    cap: Option<u16>,
+}
+
+fn some_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    integer(deserializer).map(Some)
+}
+
+fn set(request: &OperationRequest<'_>, scheduler: Scheduler) -> Result<Op, Invalid> {
+    let CreditParams { weight, cap } = request.params.parse()?;
+    if weight.is_none() && cap.is_none() {
+        return Err(Invalid::new("Missing parameter: weight"));
+    }
+    request.change(DomainOp::SetShare { scheduler, weight, cap })
+}

@@ -1,0 +1,57 @@
+//! `mem_target_set`, `maxmem_set`, in MiB.
+
+use crate::core::op::DomainOp;
+use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
+use crate::wire::http::params::integer;
+use serde::Deserialize;
+
+pub(super) static MEM_TARGET_SET: Operation = Operation {
+    name: "mem_target_set",
+    label: "Set memory",
+    about: "Sets the memory target of the guest's balloon driver, which takes a moment to reach \
+            it.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: &[required(
+        "target",
+        ParamKind::Number("MiB"),
+        "New memory target, at most maxmem",
+        "256",
+    )],
+    success: Success::Empty,
+    build: |request| {
+        let MemTargetSet { target } = request.params.parse()?;
+        request.change(DomainOp::SetMemory(target))
+    },
+};
+
+pub(super) static MAXMEM_SET: Operation = Operation {
+    name: "maxmem_set",
+    label: "Set maximum memory",
+    about: "Sets the upper limit of the domain's memory.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: &[required(
+        "memory",
+        ParamKind::Number("MiB"),
+        "New limit, at least the current memory",
+        "512",
+    )],
+    success: Success::Zero,
+    build: |request| {
+        let MaxmemSet { memory } = request.params.parse()?;
+        request.change(DomainOp::SetMaxMemory(memory))
+    },
+};
+
+#[derive(Debug, Deserialize)]
+struct MemTargetSet {
+    #[serde(deserialize_with = "integer")]
+    target: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct MaxmemSet {
+    #[serde(deserialize_with = "integer")]
+    memory: u64,
+}

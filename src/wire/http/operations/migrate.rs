@@ -1,0 +1,68 @@
+//! `migrate`.
+
+use crate::core::model::Invalid;
+use crate::core::op::DomainOp;
+use crate::core::ports::Destination;
+use crate::wire::http::operation::{GUEST, Operation, ParamKind, Success, optional, required};
+use crate::wire::http::params::{flag, integer};
+use serde::Deserialize;
+
+pub(super) static MIGRATE: Operation = Operation {
+    name: "migrate",
+    label: "Migrate",
+    about: "Migrates the domain, and its definition if it is managed, to another host that runs \
+            this xend. If the migration fails, the domain is still on one of the two hosts.",
+    stages: &GUEST,
+    data_loss: None,
+    params: &[
+        required(
+            "destination",
+            ParamKind::Text("name or address"),
+            "Destination host",
+            "xen2.example.org",
+        ),
+        optional(
+            "live",
+            ParamKind::Flag,
+            "0",
+            "Keep the guest running while its memory is sent",
+            "1",
+        ),
+        optional(
+            "port",
+            ParamKind::Number("TCP port"),
+            "this host's relocation port",
+            "Relocation port of the destination",
+            "8002",
+        ),
+        optional(
+            "ssl",
+            ParamKind::Flag,
+            "0",
+            "Must be 0: the stream is not encrypted, use a trusted network",
+            "0",
+        ),
+    ],
+    success: Success::Empty,
+    build: |request| {
+        let Migrate { destination, live, port, ssl } = request.params.parse()?;
+        if ssl {
+            return Err(Invalid::new("Invalid value for ssl: 1 is not possible, use 0"));
+        }
+        let to = Destination::new(&destination, Some(port), request.settings.relocation_port)?;
+        request.change(DomainOp::Migrate { to, live })
+    },
+};
+
+/// xm 3.0.0 sends `live` and `resource`; libvirt sends `node`, `ssl`, `change_home_server` and
+/// `resource`, too. Those without a field here have no effect today.
+#[derive(Debug, Deserialize)]
+struct Migrate {
+    destination: String,
+    #[serde(default, deserialize_with = "flag")]
+    live: bool,
+    #[serde(default, deserialize_with = "integer")]
+    port: u16,
+    #[serde(default, deserialize_with = "flag")]
+    ssl: bool,
+}

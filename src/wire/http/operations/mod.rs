@@ -1,0 +1,21 @@
+//! The operations of POST, a file a family.
+//!
+//! An [`Operation`](super::operation::Operation) is a static with its name, its parameters, and a
+//! function that reads them. `by_page` lists the operations of each page; dispatch, the reference
+//! and the forms of pages are made from these lists.
+
+pub(super) mod by_page;
+mod create;
+mod credit;
+mod devices;
+mod managed;
+mod memory;
+mod migrate;
+mod node;
+mod power;
+mod rename;
+mod save;
+mod sedf;
+mod sysrq;
+pub(super) mod vcpus;
+mod vnet;

@@ -1,0 +1,73 @@
+//! `cpu_sedf_set`, `cpu_sedf_get`.
+
+use crate::core::model::SedfParams;
+use crate::core::op::{DomainOp, Query};
+use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
+use crate::wire::http::params::{flag, integer};
+use serde::Deserialize;
+use std::time::Duration;
+
+pub(super) static SET: Operation = Operation {
+    name: "cpu_sedf_set",
+    label: "Set SEDF parameters",
+    about: "Sets the SEDF scheduler's parameters. On other schedulers, sets their closest \
+            equivalents.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: &[
+        required("period", ParamKind::Number("ns"), "Length of a period", "20000000"),
+        required("slice", ParamKind::Number("ns"), "Guaranteed CPU time per period", "5000000"),
+        required("latency", ParamKind::Number("ns"), "Maximum delay after the domain wakes", "0"),
+        required("extratime", ParamKind::Flag, "Allow the domain to use idle CPU time", "1"),
+        required(
+            "weight",
+            ParamKind::Number("share"),
+            "CPU share instead of a slice; 0 for none",
+            "0",
+        ),
+    ],
+    success: Success::Zero,
+    build: |request| {
+        let params: SetSedf = request.params.parse()?;
+        request.change(DomainOp::SetSedf(params.into()))
+    },
+};
+
+pub(super) static GET: Operation = Operation {
+    name: "cpu_sedf_get",
+    label: "Show SEDF parameters",
+    about: "Shows the SEDF scheduler's parameters. On other schedulers, shows the closest \
+            equivalents of theirs.",
+    stages: &ANY_STAGE,
+    data_loss: None,
+    params: &[],
+    success: Success::Answer,
+    build: |request| Ok(Query::Sedf(request.domain()).into()),
+};
+
+/// All are required, and xm sends them all. Times are in nanoseconds.
+#[derive(Debug, Deserialize)]
+struct SetSedf {
+    #[serde(deserialize_with = "integer")]
+    period: u64,
+    #[serde(deserialize_with = "integer")]
+    slice: u64,
+    #[serde(deserialize_with = "integer")]
+    latency: u64,
+    #[serde(deserialize_with = "flag")]
+    extratime: bool,
+    #[serde(deserialize_with = "integer")]
+    weight: u32,
+}
+
+impl From<SetSedf> for SedfParams {
+    fn from(params: SetSedf) -> Self {
+        Self {
+            period: Duration::from_nanos(params.period),
+            slice: Duration::from_nanos(params.slice),
+            latency: Duration::from_nanos(params.latency),
+            extratime: params.extratime,
+            weight: params.weight,
+        }
+    }
+}

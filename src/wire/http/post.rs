@@ -1,0 +1,144 @@
+//! POST: finds the operation that `op` names, performs it, and answers with its outcome.
+
+use super::body::{BodyError, form_params};
+use super::context::Http;
+use super::errors::{
+    creation_failed, invalid_request, malformed_request, no_such_domain, operation_failed,
+    unknown_operation,
+};
+use super::format::Format;
+use super::list_query::ListQuery;
+use super::operation::{Operation, OperationRequest, Success};
+use super::page::Page;
+use super::params::Params;
+use super::path::encode_segment;
+use super::request::RequestInfo;
+use super::response::{Content, ok, respond, with_location};
+use super::{answer, domain_list, events, html};
+use crate::core::error::Error;
+use crate::core::model::DomainRef;
+use crate::core::op::Outcome;
+use axum::extract::Request;
+use axum::response::Response;
+
+/// `POST` to a page.
+pub(super) async fn dispatch(
+    page: &Page,
+    http: Http,
+    request: RequestInfo,
+    raw_request: Request,
+) -> Result<Response, Response> {
+    if page.operations.is_empty() {
+        let text = format!("Not implemented: {} has no operations", request.path);
+        return Err(respond(501, "Not implemented", Content::Text(text.into())));
+    }
+    let params = read_params(&http, &request, raw_request).await?;
+    if page.is_domain() {
+        let domain = DomainRef::new(request.name());
+        if http.engine().snapshot().find(&domain).is_none() {
+            return Err(no_such_domain(&request, domain.as_str()));
+        }
+    }
+    let op = params.operation().ok_or_else(|| invalid_request(&request))?;
+    Ok(match page.operations.iter().find(|operation| operation.name == op) {
+        Some(operation) => perform(&http, &request, operation, &params).await,
+        None if page.is_text => {
+            unknown_operation(&request.with_format(Format::Html { explicit: false }), &op)
+        }
+        None => unknown_operation(&request, &op),
+    })
+}
+
+/// Reads the parameters of the query and of the body.
+async fn read_params(
+    http: &Http,
+    request: &RequestInfo,
+    raw_request: Request,
+) -> Result<Params, Response> {
+    let max_body = http.settings().max_body;
+    match form_params(raw_request, max_body).await {
+        Ok(form) => Ok(request.query.overridden_by(form)),
+        Err(BodyError::TooLarge) => {
+            let text = format!(
+                "The body is larger than {max_body} bytes, see xend-max-body in xend-config.sxp"
+            );
+            Err(respond(413, "Request entity too large", Content::Text(text.into())))
+        }
+        Err(BodyError::Malformed(reason)) => Err(malformed_request(request, &reason)),
+    }
+}
+
+/// Performs an operation and answers with its outcome.
+pub(super) async fn perform(
+    http: &Http,
+    request: &RequestInfo,
+    operation: &Operation,
+    params: &Params,
+) -> Response {
+    let is_page_form = request.format == Format::Html { explicit: true };
+    // Forms of pages send fields that were left empty.
+    let filled = is_page_form.then(|| params.without_blank(|name| operation.has_optional(name)));
+    let params = filled.as_ref().unwrap_or(params);
+    let follow = events::follow_query(http, request.format);
+    let operation_request =
+        OperationRequest { name: request.name(), params, settings: http.settings() };
+    let outcome = match (operation.build)(&operation_request) {
+        Ok(op) => http.engine().execute(&request.caller, op).await,
+        Err(invalid) => Err(Error::Invalid(invalid)),
+    };
+    let exists = !matches!(outcome, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
+    let response = match outcome {
+        Ok(Outcome::Domains(snapshot)) if request.format == Format::Sxp => {
+            ok(Content::Sxp(http.domain_lists().details(&snapshot).await))
+        }
+        Ok(Outcome::Domains(snapshot)) if request.format.is_html() => {
+            match ListQuery::parse(params) {
+                Ok(query) => ok(domain_list::page(http, request, follow, &query, &snapshot)),
+                Err(invalid) => operation_failed(request, operation.name, &invalid.into()),
+            }
+        }
+        Ok(outcome) => succeeded(request, operation, &outcome),
+        Err(error) if is_page_form && exists && operation.reads_domain_config() => {
+            creation_failed(request, operation.name, params, &error)
+        }
+        Err(error) => operation_failed(request, operation.name, &error),
+    };
+    // Failures have the Location as well, unless the domain does not exist.
+    if operation.success == Success::Accepted && exists {
+        with_location(response, &request.parent_location())
+    } else {
+        response
+    }
+}
+
+fn succeeded(request: &RequestInfo, operation: &Operation, outcome: &Outcome) -> Response {
+    // A script that does not ask for pages gets what it got from xend.
+    let wants_page = request.format == Format::Html { explicit: true };
+    match operation.success {
+        Success::Answer => ok(answer::content(request, outcome)),
+        Success::Created | Success::Restored => created(request, operation, outcome),
+        Success::Accepted if wants_page => {
+            respond(202, "Accepted", Content::Html(html::message::done(request, operation.name)))
+        }
+        Success::Empty | Success::Zero if wants_page => {
+            ok(Content::Html(html::message::done(request, operation.name)))
+        }
+        Success::Accepted => respond(202, "Accepted", Content::Empty),
+        Success::Empty => ok(Content::Empty),
+        Success::Zero => ok(Content::data(request.format, "0".into())),
+    }
+}
+
+/// `201`, with the domain's Location.
+fn created(request: &RequestInfo, operation: &Operation, outcome: &Outcome) -> Response {
+    let Outcome::Domain(view) = outcome else { return ok(answer::content(request, outcome)) };
+    let url = format!("{}/xend/domain/{}", request.origin, encode_segment(view.name().as_str()));
+    let content = match request.format {
+        Format::Html { .. } => Content::Html(html::create::created(request, view, &url)),
+        Format::Sxp if operation.success == Success::Restored => Content::Empty,
+        Format::Sxp | Format::Json => answer::content(request, outcome),
+    };
+    // xend's phrase for create, and HTTP's for restore.
+    let phrase = if operation.success == Success::Restored { "Created" } else { "created" };
+    with_location(respond(201, phrase, content), &url)
+}

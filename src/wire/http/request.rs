@@ -1,0 +1,124 @@
+//! A request as handlers see it.
+
+use super::format::Format;
+use super::params::Params;
+use super::path::{RequestedPath, origin};
+use super::response::{Content, respond};
+use crate::core::caller::Caller;
+use axum::RequestPartsExt;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::header::UPGRADE_INSECURE_REQUESTS;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+
+/// A request: its caller, its page, its query, and the format of its answer.
+///
+/// Every handler takes one, and a request without a [`Caller`] has none: it is refused.
+#[derive(Debug, Clone)]
+pub(super) struct RequestInfo {
+    pub(super) caller: Caller,
+    /// `http://host:port`
+    pub(super) origin: String,
+    /// The path as the client sent it.
+    requested_path: String,
+    /// The canonical path.
+    pub(super) path: String,
+    /// The domain or the vnet in the path; `None` on other pages.
+    pub(super) name: Option<String>,
+    pub(super) query: Params,
+    pub(super) format: Format,
+    /// Whether a browser opens the answer as a page. Browsers say so with
+    /// `Upgrade-Insecure-Requests`; old clients never send it.
+    pub(super) is_navigation: bool,
+}
+
+impl RequestInfo {
+    /// The domain or the vnet in the path; empty on other pages.
+    pub(super) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// The page's URL.
+    pub(super) fn url(&self) -> String {
+        format!("{}{}", self.origin, self.path)
+    }
+
+    /// xend's `Location` after an operation on a domain: `URL/..`.
+    pub(super) fn parent_location(&self) -> String {
+        format!("{}{}/..", self.origin, self.requested_path.trim_end_matches('/'))
+    }
+
+    /// The same request, answered in another format.
+    pub(super) fn with_format(&self, format: Format) -> Self {
+        Self { format, ..self.clone() }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
+        let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
+            tracing::error!(
+                method = %parts.method,
+                path = parts.uri.path(),
+                "Refused a request without a caller, this is a bug"
+            );
+            let text = "The daemon does not know where the request came from, this is a bug";
+            return Err(respond(500, "Internal server error", Content::Text(text.into())));
+        };
+        let name = match parts.extract::<Option<Path<String>>>().await {
+            Ok(name) => name.map(|Path(name)| name),
+            // The request has no route: it is for the fallback.
+            Err(PathRejection::MissingPathParams(_)) => None,
+            Err(rejection) => return Err(rejection.into_response()),
+        };
+        let path = parts.uri.path().to_owned();
+        let requested_path = parts
+            .extensions
+            .get::<RequestedPath>()
+            .map_or_else(|| path.clone(), |requested| requested.0.clone());
+        Ok(Self {
+            origin: origin(&parts.headers, &caller.via),
+            caller,
+            requested_path,
+            path,
+            name,
+            query: Params::from_query(parts.uri.query().unwrap_or("")),
+            format: Format::negotiate(&parts.headers),
+            is_navigation: parts.headers.contains_key(UPGRADE_INSECURE_REQUESTS),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::caller::Via;
+    use axum::body::to_bytes;
+    use axum::http::Request;
+
+    async fn extract(request: Request<()>) -> Result<RequestInfo, Response> {
+        RequestInfo::from_request_parts(&mut request.into_parts().0, &()).await
+    }
+
+    #[tokio::test]
+    async fn a_request_has_a_caller() {
+        let caller = Caller { via: Via::Unix { uid: Some(0), pid: None } };
+        let request = Request::get("/xend/node?detail=1").extension(caller.clone());
+        let info = extract(request.body(()).unwrap()).await.unwrap();
+        assert_eq!(info.url(), "http://localhost/xend/node");
+        assert_eq!(info.caller, caller);
+        assert_eq!(info.query.text("detail").unwrap().unwrap(), "1");
+    }
+
+    #[tokio::test]
+    async fn a_request_without_a_caller_is_refused() {
+        let request = Request::get("/xend/node").body(()).unwrap();
+        let refusal = extract(request).await.unwrap_err();
+        assert_eq!(refusal.status(), 500);
+        let text = to_bytes(refusal.into_body(), 1000).await.unwrap();
+        assert!(text.starts_with(b"The daemon does not know where the request came from"));
+    }
+}

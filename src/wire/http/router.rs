@@ -1,0 +1,79 @@
+//! The router: from a request to the handler of its page.
+
+use super::context::Http;
+use super::errors::not_found;
+use super::page::Page;
+use super::pages::PAGES;
+use super::path::{canonicalize, escape_slashes, unknown_segment};
+use super::request::RequestInfo;
+use super::response::{Content, method_not_supported, respond};
+use super::{get, post};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Extensions, HeaderMap, Method, StatusCode, Version};
+use axum::response::Response;
+use axum::routing::{self, MethodRouter};
+use std::any::Any;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use xend_templates::ASSETS_PATH;
+
+impl Http {
+    /// The router of all pages. Every request must have a [`Caller`](crate::core::caller::Caller)
+    /// among its extensions; one without it is refused.
+    pub fn router(self) -> Router {
+        let http = self.clone();
+        let pages = pages()
+            .with_state(self)
+            .layer(CompressionLayer::new().compress_when(is_browser_media))
+            .layer(CatchPanicLayer::custom(handle_panic));
+        // A path that old clients write in another way (`//xend/domain/`) has no route: it is made
+        // canonical and routed again. The usual request is routed once.
+        let canonical = pages.clone().fallback(unknown);
+        let pages =
+            pages.fallback(move |request: Request| canonical.oneshot(canonicalize(request)));
+        Router::new().fallback(move |request: Request| {
+            let request = escape_slashes(request, |name| http.has_domain_named(name));
+            pages.clone().oneshot(request)
+        })
+    }
+}
+
+fn pages() -> Router<Http> {
+    let assets = format!("{ASSETS_PATH}/{{version}}/{{name}}");
+    let router = Router::new().route(&assets, routing::get(get::asset));
+    PAGES.iter().fold(router, |router, page| router.route(page.path, methods(page)))
+}
+
+fn methods(page: &'static Page) -> MethodRouter<Http> {
+    (page.get)()
+        .post(move |State(http): State<Http>, info: RequestInfo, request: Request| {
+            post::dispatch(page, http, info, request)
+        })
+        .fallback(|method: Method| async move { method_not_supported(&method) })
+}
+
+/// Whether a response is a page or one of its files. These are compressed on request, and nothing
+/// else is: old clients need a Content-Length, and some (Python's `requests`) ask for compression
+/// that they do not need.
+fn is_browser_media(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let media = headers.get(CONTENT_TYPE).map_or(&b""[..], |media| media.as_bytes());
+    [&b"text/html"[..], b"text/css", b"text/javascript"].iter().any(|page| media.starts_with(page))
+}
+
+/// A panic costs one request, not the daemon.
+fn handle_panic(_: Box<dyn Any + Send>) -> Response {
+    tracing::error!("A request made the daemon panic, this is a bug");
+    let text = "Internal error, see the log";
+    respond(500, "Internal server error", Content::Text(text.into()))
+}
+
+/// A path that leads to no page. As in xend, the answer names the first unknown segment.
+async fn unknown(method: Method, info: RequestInfo) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
+        return method_not_supported(&method);
+    }
+    not_found(&info, &format!("Not found: {}", unknown_segment(&info.path)))
+}

@@ -1,0 +1,10 @@
+//! XML-RPC as text: calls to values, values to answers.
+
+mod print;
+mod read;
+
+pub use print::{answer, call, fault};
+pub use read::{Call, Limits, Malformed, read_answer, read_call};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+use super::*;
+use crate::wire::xmlrpc::value::Value;
+use proptest::prelude::*;
+
+fn read(params: &str) -> Result<Call, Malformed> {
+    let text = format!(
+        "<?xml version='1.0'?>\n<methodCall><methodName>m</methodName>{params}</methodCall>"
+    );
+    read_call(text.as_bytes(), &Limits { depth: 3, count: 10 })
+}
+
+fn value(text: &str) -> Value {
+    read(&format!("<params><param><value>{text}</value></param></params>"))
+        .unwrap()
+        .params
+        .remove(0)
+}
+
+#[test]
+fn values_are_read_in_every_spelling() {
+    for (text, wanted) in [
+        ("plain", Value::text("plain")),
+        (" a &lt;b&gt; &#65;&#x42; ", Value::text(" a <b> AB ")),
+        ("", Value::text("")),
+        ("<string>a<![CDATA[<&]]>b</string>", Value::text("a<&b")),
+        ("<string/>", Value::text("")),
+        ("\n<int> -7 </int>\n", Value::Int(-7)),
+        ("<i4>7</i4>", Value::Int(7)),
+        ("<i8>9223372036854775807</i8>", Value::Int(i64::MAX)),
+        ("<boolean>1</boolean>", Value::Bool(true)),
+        ("<boolean>false</boolean>", Value::Bool(false)),
+        ("<double>1.5</double>", Value::Double(1.5)),
+        ("<nil/>", Value::Nil),
+        ("<ex:nil/>", Value::Nil),
+        (
+            "<dateTime.iso8601>20090710T09:01:27</dateTime.iso8601>",
+            Value::Time("20090710T09:01:27".into()),
+        ),
+        ("<array/>", Value::Array(vec![])),
+        (
+            "<array> <data> <value>a</value> <!-- one --> </data> </array>",
+            Value::Array(vec![Value::text("a")]),
+        ),
+        (
+            "<struct><member><value>1</value><name>k</name></member></struct>",
+            Value::Struct(vec![("k".into(), Value::text("1"))]),
+        ),
+    ] {
+        assert_eq!(value(text), wanted, "{text}");
+    }
+    assert_eq!(read("").unwrap().params, []);
+    assert_eq!(read("<params/>").unwrap().params, []);
+}
+
+#[test]
+fn errors_name_the_position_and_never_the_text() {
+    for (text, why) in [
+        ("<params><param><value><int>geheim</int></value></param></params>", "not a whole number"),
+        (
+            "<params><param><value><boolean>geheim</boolean></value></param></params>",
+            "neither 0 nor 1",
+        ),
+        ("<params><param><value><base64>geheim</base64></value></param></params>", "base64"),
+        ("<params><param><value>geheim</valeu></param></params>", "well formed"),
+        ("<params><param><value>&geheim;</value></param></params>", "entity"),
+        ("<params><param>geheim</param></params>", "text where"),
+        ("<params><param><value><geheim/></value></param></params>", "unknown"),
+        (
+            "<params><param><value><array><value/></array></value></param></params>",
+            "data is expected",
+        ),
+        ("<params><param><value>", "well formed"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.to_string().contains(why), "{text}: {error}");
+        assert!(!error.to_string().contains("geheim") && error.at > 40, "{error}");
+    }
+    let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><methodCall/>";
+    assert!(read_call(bomb.as_bytes(), &Limits::default()).unwrap_err().reason.contains("DOCTYPE"));
+    assert_eq!(read_call(b"<a>\xff", &Limits::default()).unwrap_err().at, 3);
+    assert!(read_call(b"", &Limits::default()).is_err());
+    let two = "<methodCall><methodName>m</methodName></methodCall><methodCall/>";
+    assert!(read_call(two.as_bytes(), &Limits::default()).unwrap_err().reason.contains("follows"));
+}
+
+#[test]
+fn depth_and_count_are_limited() {
+    let nested = |n: usize| {
+        let open = "<array><data><value>".repeat(n);
+        let close = "</value></data></array>".repeat(n);
+        read(&format!("<params><param><value>{open}{close}</value></param></params>"))
+    };
+    assert!(nested(3).is_ok());
+    assert!(nested(4).unwrap_err().reason.contains("deep"));
+    let many =
+        |n: usize| read(&format!("<params>{}</params>", "<param><value/></param>".repeat(n)));
+    assert!(many(10).is_ok());
+    assert!(many(11).unwrap_err().reason.contains("more than 10"));
+}
+
+#[test]
+fn characters_that_xml_cannot_hold_are_replaced() {
+    let text = answer(&Value::text("a\u{7}\0b<&>'\"\r\n\u{ffff}ü"));
+    assert!(text.contains(
+        "<value><string>a\u{fffd}\u{fffd}b&lt;&amp;&gt;'\"&#13;\n\u{fffd}ü</string></value>"
+    ));
+    assert!(
+        fault(3, "no<")
+            .contains("<member><name>faultCode</name><value><int>3</int></value></member>")
+    );
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Nil),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::Int),
+        any::<f64>().prop_filter("a number", |n| n.is_finite()).prop_map(Value::Double),
+        "[^\0-\x08\x0b\x0c\x0e-\x1f\u{fffe}\u{ffff}]*".prop_map(Value::Text),
+    ];
+    leaf.prop_recursive(4, 64, 8, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(Value::Array),
+            prop::collection::vec(("[a-z<&]*", inner), 0..8).prop_map(Value::Struct),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn printed_values_are_read_back(value in any_value()) {
+        let text = call("a<b", std::slice::from_ref(&value));
+        let read = read_call(text.as_bytes(), &Limits::default()).unwrap();
+        prop_assert_eq!((read.method.as_str(), &read.params), ("a<b", &vec![value.clone()]));
+        let answered = read_answer(&answer(&value), &Limits::default()).unwrap();
+        prop_assert_eq!(answered, Ok(value));
+    }
+
+    #[test]
+    fn no_input_makes_the_reader_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        text in "[<>/a-z&;!\\[\\]\" ]*",
+    ) {
+        let _ = read_call(&bytes, &Limits::default());
+        let _ = read_call(format!("<methodCall>{text}").as_bytes(), &Limits::default());
+    }
+}

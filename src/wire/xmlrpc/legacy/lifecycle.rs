@@ -1,0 +1,146 @@
+//! A domain's life cycle.
+
+use super::function::{Function, Plan, Refusal, domain, on_domain};
+use crate::core::lifecycle::State;
+use crate::core::model::{DomName, DomainConfig, Invalid, ShutdownReason};
+use crate::core::op::{Change, DomainOp, Outcome, Query};
+use crate::core::ports::Destination;
+use crate::shape;
+use crate::wire::xmlrpc::args::Args;
+use crate::wire::xmlrpc::value::Value;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function {
+        name: "xend.domain.create",
+        params: &["config"],
+        required: 1,
+        plan: |args, _| Ok(Plan::record(Change::Create(Box::new(config(args)?)))),
+    },
+    Function {
+        name: "xend.domain.new",
+        params: &["config"],
+        required: 1,
+        plan: |args, _| Ok(Plan::none(Change::Define(Box::new(config(args)?)))),
+    },
+    Function {
+        name: "xend.domain.start",
+        params: &["dom", "start_paused"],
+        required: 1,
+        plan: |args, _| {
+            Ok(Plan::none(on_domain(args, DomainOp::Start { paused: args.flag(1, true)? })?))
+        },
+    },
+    Function {
+        name: "xend.domain.delete",
+        params: &["dom"],
+        required: 1,
+        plan: |args, _| Ok(Plan::none(on_domain(args, DomainOp::Delete)?)),
+    },
+    // With `state` it answers the number of the state that the domain was in.
+    Function {
+        name: "xend.domain.pause",
+        params: &["dom", "state"],
+        required: 1,
+        plan: |args, _| {
+            let pause = on_domain(args, DomainOp::Pause)?;
+            if !args.flag(1, false)? {
+                return Ok(Plan::none(pause));
+            }
+            let ops = vec![Query::Domain(domain(args)?).into(), pause];
+            Ok(Plan::new(ops, |outcomes| match outcomes.first() {
+                Some(Outcome::Domain(view)) => Ok(Value::Int(state_number(view.state()))),
+                _ => Ok(Value::Nil),
+            }))
+        },
+    },
+    Function {
+        name: "xend.domain.unpause",
+        params: &["dom"],
+        required: 1,
+        plan: |args, _| Ok(Plan::none(on_domain(args, DomainOp::Unpause)?)),
+    },
+    Function {
+        name: "xend.domain.suspend",
+        params: &["dom"],
+        required: 1,
+        plan: |args, _| Ok(Plan::none(on_domain(args, DomainOp::Suspend)?)),
+    },
+    Function {
+        name: "xend.domain.resume",
+        params: &["dom", "start_paused"],
+        required: 1,
+        plan: |args, _| {
+            Ok(Plan::none(on_domain(args, DomainOp::Resume { paused: args.flag(1, false)? })?))
+        },
+    },
+    Function {
+        name: "xend.domain.destroy",
+        params: &["dom"],
+        required: 1,
+        plan: |args, _| Ok(Plan::none(on_domain(args, DomainOp::Destroy)?)),
+    },
+    Function {
+        name: "xend.domain.reset",
+        params: &["dom"],
+        required: 1,
+        plan: |args, _| Ok(Plan::none(on_domain(args, DomainOp::Reset)?)),
+    },
+    Function {
+        name: "xend.domain.shutdown",
+        params: &["dom", "reason"],
+        required: 2,
+        plan: |args, _| {
+            let reason: ShutdownReason = args.text(1)?.parse()?;
+            Ok(Plan::none(on_domain(args, DomainOp::Shutdown(reason))?))
+        },
+    },
+    Function {
+        name: "xend.domain.setName",
+        params: &["dom", "name"],
+        required: 2,
+        plan: |args, _| {
+            Ok(Plan::none(on_domain(args, DomainOp::Rename(DomName::new(&args.text(1)?)?))?))
+        },
+    },
+    Function {
+        name: "xend.domain.migrate",
+        params: &["dom", "dst", "live", "port", "node", "ssl", "change_home_server"],
+        required: 2,
+        plan: |args, context| {
+            if args.flag(5, false)? {
+                return Err(
+                    Invalid::new("ssl: there is no encryption, use a network of your own").into()
+                );
+            }
+            let default_port = context.settings().relocation_port;
+            let to = Destination::new(&args.text(1)?, args.optional_number(3)?, default_port)?;
+            Ok(Plan::none(on_domain(args, DomainOp::Migrate { to, live: args.flag(2, false)? })?))
+        },
+    },
+    Function {
+        name: "xend.domain.waitForDevices",
+        params: &["dom"],
+        required: 1,
+        plan: |args, _| Ok(Plan::none(Query::DevicesConnected(domain(args)?))),
+    },
+];
+
+/// xend's `DOM_STATE_*`.
+const fn state_number(state: State) -> i64 {
+    match state {
+        State::Halted | State::Building | State::Gone => 0,
+        State::Paused => 1,
+        State::Running => 2,
+        State::Suspended | State::Stopped(ShutdownReason::Suspend) => 3,
+        State::Stopped(ShutdownReason::Crash) => 5,
+        State::Stopped(_) | State::Dying => 4,
+    }
+}
+
+/// The configuration of a new domain. Errors name the field, and quote no secret.
+fn config(args: &Args<'_>) -> Result<DomainConfig, Refusal> {
+    let config = shape::read_config(&args.sxp(0)?);
+    Ok(config.map_err(|error| {
+        Invalid::new(format!("Error creating domain: Invalid Configuration: {error}"))
+    })?)
+}

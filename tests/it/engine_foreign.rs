@@ -1,0 +1,53 @@
+//! Domains that another toolstack creates, renames and destroys.
+
+use crate::engine_support::TestHost;
+use crate::sim_support::{config, name};
+use std::sync::Arc;
+use std::time::Duration;
+use xend::core::op::DomainOp;
+use xend::core::ports::Hypervisor;
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_of_another_toolstack_is_shown_and_can_be_controlled() {
+    let host = TestHost::new().await;
+    let facts = host.hypervisor.sim.create(&config("stranger", 64), Arc::default()).await.unwrap();
+    host.find("stranger").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(host.find("stranger").await.unwrap().domid(), Some(facts.domid));
+    host.change("stranger", DomainOp::Unpause).await.unwrap();
+    host.hypervisor.sim.destroy(facts.domid, Arc::default()).await.unwrap();
+    host.find("stranger").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(host.find("stranger").await.is_none());
+    host.create(config("stranger", 64)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_that_another_toolstack_renames_has_the_new_name() {
+    let host = TestHost::new().await;
+    let view = host.old_guest(|_| ()).await;
+    host.hypervisor.sim.rename(view.domid().unwrap(), &name("b"), None).await.unwrap();
+    host.find("a").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(host.find("a").await.is_none());
+    assert_eq!(host.find("b").await.unwrap().uuid, view.uuid);
+    host.create(config("a", 65)).await.unwrap();
+    host.change("b", DomainOp::Pause).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_whose_name_is_taken_is_shown_under_another_until_the_name_is_free() {
+    let host = TestHost::new().await;
+    let ours = host.old_guest(|_| ()).await;
+    let theirs = host.hypervisor.sim.create(&config("stranger", 64), Arc::default()).await.unwrap();
+    host.hypervisor.sim.rename(theirs.domid, &name("a"), None).await.unwrap();
+    host.find("a").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let shown = format!("a-{}", theirs.domid);
+    assert_eq!(host.find(&shown).await.unwrap().domid(), Some(theirs.domid));
+    assert_eq!(host.find("a").await.unwrap().domid(), ours.domid());
+    host.change("a", DomainOp::Destroy).await.unwrap();
+    host.change(&shown, DomainOp::Unpause).await.unwrap();
+    assert_eq!(host.find("a").await.unwrap().domid(), Some(theirs.domid));
+    assert!(host.find(&shown).await.is_none());
+}

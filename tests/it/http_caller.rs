@@ -1,0 +1,69 @@
+//! A request that does not say where it came from is refused on every page.
+
+use crate::sim_support::{CountingEntropy, TestClock, open};
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use xend::core::caller::{Caller, Via};
+use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::store::DirStore;
+use xend::wire::http::{Http, HttpSettings};
+use xend::wire::relocation::TcpTransport;
+
+const PAGES: [&str; 17] = [
+    "/",
+    "/xend",
+    "/xend/domain",
+    "/xend/new",
+    "/xend/domain/Domain-0",
+    "/xend/domain/Domain-0/console",
+    "/xend/domain/Domain-0/config",
+    "/xend/domain/Domain-0/confirm?op=destroy",
+    "/xend/events",
+    "/xend/node",
+    "/xend/node/dmesg",
+    "/xend/node/log",
+    "/xend/vnet",
+    "/xend/vnet/1",
+    "/xend/help",
+    "//xend//domain/",
+    "/nosuch",
+];
+
+#[tokio::test]
+async fn a_request_without_a_caller_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = TestClock::new();
+    let engine = Engine::start(
+        EnginePorts {
+            hypervisor: Arc::new(open(&dir.path().join("sim"), &clock)),
+            store: Arc::new(DirStore::open(dir.path()).unwrap()),
+            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
+            clock,
+            entropy: Arc::new(CountingEntropy::default()),
+        },
+        Settings::default(),
+    )
+    .await
+    .unwrap();
+    let settings =
+        || HttpSettings { max_body: 1 << 20, node_shutdown: true, relocation_port: 8002 };
+    let http = Http::new(engine, settings, || "the log".to_owned(), CancellationToken::new());
+    let router = http.router();
+    for page in PAGES {
+        for method in [Method::GET, Method::POST] {
+            let request = Request::builder().method(&method).uri(page).body(Body::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), 500, "{method} {page}");
+            let text = to_bytes(answer.into_body(), 1000).await.unwrap();
+            assert!(text.ends_with(b"this is a bug"), "{method} {page}: {text:?}");
+        }
+    }
+    let caller = Caller { via: Via::Unix { uid: Some(0), pid: None } };
+    let request = Request::get("/xend/domain").extension(caller).body(Body::empty()).unwrap();
+    let answer = router.oneshot(request).await.unwrap();
+    assert_eq!(to_bytes(answer.into_body(), 1000).await.unwrap(), "(Domain-0)");
+}
