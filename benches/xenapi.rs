@@ -142,7 +142,8 @@ impl Host {
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         for n in 0..vms {
             let text = format!(
-                "(vm (name d{n}) (memory 128) (vcpus 2) (image (linux (kernel /boot/vmlinuz) (args 'console=hvc0'))) \
+                "(vm (name d{n}) (memory 128) (vcpus 2) \
+                 (image (linux (kernel /boot/vmlinuz) (args 'console=hvc0'))) \
                  (device (vbd (uname phy:/dev/vg0/d{n}) (dev sda1) (mode w))) (device (vif (bridge xenbr0))))"
             );
             let config =

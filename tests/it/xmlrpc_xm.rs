@@ -1,8 +1,8 @@
-//! The calls of xm 4.1.6 in its Xen-API mode, as they were recorded against the real xend. xm must be
-//! able to read the answers: the same outcome, with the same members of the same types.
+//! The calls of xm 4.1.6 in its Xen-API mode, as they were recorded against the real xend. xm must
+//! be able to read the answers: the same outcome, with the same members of the same types.
 //!
-//! UUIDs in the recording are the other host's: each stands for the UUID in its place in the answers
-//! here. Other differences are in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with their reasons.
+//! UUIDs in the recording are the other host's: each stands for the UUID in its place in the
+//! answers here. Other differences are in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with their reasons.
 
 use crate::recorded_support::{Exceptions, differences, fixture, is_uuid};
 use crate::xenapi_support::{CallResult, Client, strings, text};

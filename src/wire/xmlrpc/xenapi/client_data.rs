@@ -30,7 +30,7 @@ fn from_args(kind: DataType, args: &Args<'_>, at: usize) -> Result<Note, Failure
     })
 }
 
-/// The client data of a field; `None` if nobody has set it.
+/// The client data of a field; `None` if no client has set it.
 pub(crate) fn read(
     data_store: DataStore,
     host: &HostView,
