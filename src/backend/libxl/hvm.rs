@@ -188,7 +188,7 @@ mod tests {
              (dev ioemu:hda) (uname file:/root/foo.img) (mode w))) (device (vif (type ioemu) (bridge xenbr0))))",
         );
         let build = &value["b_info"];
-        let hvm = &value["b_info"]["type.hvm"];
+        let hvm = &build["type.hvm"];
         assert_eq!(build.get("device_model"), None, "today's Xen has no qemu-dm");
         assert_eq!((hvm.get("firmware"), build.get("kernel")), (None, None));
         assert_eq!((&build["acpi"], &hvm["pae"]), (&json!("True"), &json!("False")));
@@ -215,7 +215,7 @@ mod tests {
              (bus 1) (slot 2) (func 0)) (dev (domain 0) (bus 1) (slot 2) (func 1)))))",
         );
         let build = &value["b_info"];
-        let hvm = &value["b_info"]["type.hvm"];
+        let hvm = &build["type.hvm"];
         assert_eq!((&build["kernel"], &build["cmdline"]), (&json!("/boot/linux"), &json!("quiet")));
         assert_eq!((&hvm["usbdevice"], &hvm["vga"]), (&json!("tablet"), &json!({ "kind": "std" })));
         assert_eq!(hvm["vnc"], json!({ "enable": "True", "passwd": "host", "display": 3 }));
@@ -235,7 +235,7 @@ mod tests {
     fn libxl_is_given_xends_defaults_and_no_others() {
         let value = converted("(vm (name fv) (memory 400) (image (hvm)))");
         let build = &value["b_info"];
-        let hvm = &value["b_info"]["type.hvm"];
+        let hvm = &build["type.hvm"];
         assert_eq!(build["timer_mode"], "no_delay_for_missed_ticks");
         for (key, on) in [
             ("hpet", "False"),
