@@ -192,7 +192,7 @@ fn no_error_of_any_wire_has_a_password() {
     .unwrap();
     let daemon = Daemon::start_in(dir, &[]);
     let log = daemon.log();
-    assert!(log.contains("A damaged definition is set aside: "), "{log}");
+    assert!(log.contains("A damaged file is set aside: "), "{log}");
     answers.push(("the log".into(), log));
     let leaking: Vec<_> = answers.iter().filter(|(_, answer)| answer.contains(SECRET)).collect();
     assert!(leaking.is_empty(), "{leaking:#?}");
