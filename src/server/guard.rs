@@ -1,7 +1,7 @@
 //! Refuses requests that foreign web pages send through a visitor's browser.
 //!
-//! Every client controls every domain, and a browser on this machine is a client. Foreign pages have
-//! two ways to use it:
+//! Every client controls every domain, and a browser on this machine is a client. Foreign pages
+//! have two ways to use it:
 //!
 //! - *DNS rebinding*: the name of the page's host is made to resolve to this machine. Over TCP,
 //!   `Host` must therefore be one of the machine's names.

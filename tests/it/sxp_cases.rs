@@ -9,8 +9,8 @@ use xend::sxp::{Limits, Sxp, pretty, printer, read_all, read_one};
 /// Configurations outside of the repository.
 const SAMPLES: &str = "../shared/sexpr";
 
-/// Differences from xend's reader: the input, and the printed first value or the error that replaces
-/// xend's.
+/// Differences from xend's reader: the input, and the printed first value or the error that
+/// replaces xend's.
 const DIFFERENCES: &[(&str, Result<&str, &str>)] = &[
     // xend counted the hexadecimal digits a to f as 0 to 5, so its output did not read back.
     (r"'\x0a'", Ok(r"'\n'")),

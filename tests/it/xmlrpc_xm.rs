@@ -2,7 +2,8 @@
 //! be able to read the answers: the same outcome, with the same members of the same types.
 //!
 //! UUIDs in the recording are the other host's: each stands for the UUID in its place in the
-//! answers here. Other differences are in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with their reasons.
+//! answers here. Other differences are in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with their
+//! reasons.
 
 use crate::recorded_support::{Exceptions, differences, fixture, is_uuid};
 use crate::xenapi_support::{CallResult, Client, strings, text};
