@@ -62,7 +62,7 @@ pub(super) async fn perform(
             page(http, view, request, follow, &ListQuery::parse(params)?, &snapshot)
         }
         Format::Json => {
-            let domains = snapshot.domains().filter(|view| view.facts.is_some());
+            let domains = snapshot.domains().filter(|domain| domain.facts.is_some());
             let mut sink = JsonSink::default();
             write_list(&mut sink, domains, true);
             Content::Json(sink.into_bytes().into())

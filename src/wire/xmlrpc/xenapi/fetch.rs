@@ -49,16 +49,14 @@ impl Fetcher<'_> {
 
     async fn fetch_vcpus(&self, host: &mut HostView, object: Option<Uuid>) -> Result<(), Failure> {
         for vm in vms(host, object) {
-            let domain = on_host(host, vm);
-            let vcpus = host.fetched.vcpus.get_or_insert_default();
-            if vcpus.contains_key(&vm) {
+            if host.fetched.vcpus.get_or_insert_default().contains_key(&vm) {
                 continue;
             }
-            let fetched = match domain {
+            let fetched = match on_host(host, vm) {
                 Some(domain) => unless_gone(self.view.vcpus(&domain).await.map(|(_, all)| all))?,
                 None => vec![],
             };
-            vcpus.insert(vm, fetched);
+            host.fetched.vcpus.get_or_insert_default().insert(vm, fetched);
         }
         Ok(())
     }
@@ -69,16 +67,14 @@ impl Fetcher<'_> {
         object: Option<Uuid>,
     ) -> Result<(), Failure> {
         for vm in vms(host, object) {
-            let domain = on_host(host, vm);
-            let devices = host.fetched.devices.get_or_insert_default();
-            if devices.contains_key(&vm) {
+            if host.fetched.devices.get_or_insert_default().contains_key(&vm) {
                 continue;
             }
-            let fetched = match domain {
+            let fetched = match on_host(host, vm) {
                 Some(domain) => unless_gone(self.view.all_devices(&domain).await)?,
                 None => vec![],
             };
-            devices.insert(vm, fetched);
+            host.fetched.devices.get_or_insert_default().insert(vm, fetched);
         }
         Ok(())
     }
