@@ -27,8 +27,8 @@ pub(in crate::wire::xmlrpc) async fn answer(
     let view = context.engine().view(caller);
     let plan = match (function.plan)(&args, &CallContext { context, view: &view }) {
         Ok(plan) => plan,
-        Err(Refusal::Unfit(unfit)) => {
-            return Some(codec::fault(INTERNAL, &format!("{}: {unfit}", function.name)));
+        Err(Refusal::BadArgument(bad_argument)) => {
+            return Some(codec::fault(INTERNAL, &format!("{}: {bad_argument}", function.name)));
         }
         Err(Refusal::Invalid(invalid)) => {
             return Some(codec::fault(XEND_ERROR, &invalid.to_string()));

@@ -6,7 +6,7 @@ use crate::core::error::Error;
 use crate::core::model::{DomainRef, Invalid};
 use crate::core::op::{Change, DomainOp, Outcome};
 use crate::core::snapshot::DomainView;
-use crate::wire::xmlrpc::args::{Args, Unfit};
+use crate::wire::xmlrpc::args::{Args, BadArgument};
 use crate::wire::xmlrpc::context::Context;
 use crate::wire::xmlrpc::value::Value;
 use std::pin::Pin;
@@ -36,14 +36,14 @@ type Answer = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
 /// Why a call is refused before anything is executed.
 pub(super) enum Refusal {
     /// An argument has the wrong type.
-    Unfit(Unfit),
+    BadArgument(BadArgument),
     /// An argument has an invalid value.
     Invalid(Invalid),
 }
 
-impl From<Unfit> for Refusal {
-    fn from(unfit: Unfit) -> Self {
-        Self::Unfit(unfit)
+impl From<BadArgument> for Refusal {
+    fn from(bad_argument: BadArgument) -> Self {
+        Self::BadArgument(bad_argument)
     }
 }
 
