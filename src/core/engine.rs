@@ -7,12 +7,10 @@ mod create;
 mod network;
 mod storage;
 mod sweep;
-mod view;
 
 pub use super::context::EnginePorts;
 pub use super::settings::{Policy, Settings};
 pub use sweep::FIGURES_AGE;
-pub use view::{DomainDevices, View};
 
 use super::caller::Caller;
 use super::context::Core;
@@ -21,6 +19,7 @@ use super::journal::EventKind;
 use super::model::Uuid;
 use super::op::{Change, Outcome};
 use super::snapshot::DomainView;
+use super::view::View;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::task::JoinHandle;

@@ -2,7 +2,7 @@
 //!
 //! This module knows no wire, no file format and no hypervisor library. A change is an
 //! [`op::Change`] for [`engine::Engine::execute`], and is answered with an [`op::Outcome`] or an
-//! [`error::Error`]. Everything that is read comes through an [`engine::View`].
+//! [`error::Error`]. Everything that is read comes through an [`view::View`].
 
 pub mod backend;
 pub mod caller;
@@ -18,6 +18,7 @@ pub mod samples;
 pub mod sedf;
 pub mod snapshot;
 pub mod transfer;
+pub mod view;
 
 mod arrivals;
 mod context;

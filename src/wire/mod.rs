@@ -1,5 +1,5 @@
 //! The wires: each turns requests into a [`Change`](crate::core::op::Change) or into reads of a
-//! [`View`](crate::core::engine::View), and their results into a response. No wire knows another.
+//! [`View`](crate::core::view::View), and their results into a response. No wire knows another.
 
 pub mod http;
 pub mod relocation;

@@ -4,9 +4,9 @@ use crate::expected::Stage::{
     self, Absent, Crashed, Dom0, Halted, Off, Paused, Running, Suspended,
 };
 use std::path::{Path, PathBuf};
-use xend::core::engine::View;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::model::{DomainRef, Scheduler};
+use xend::core::view::View;
 
 /// A method of [`View`] that waits for its answer. The others cannot fail.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Query {
 /// Every method of `View` that waits is a [`Query`] above.
 #[test]
 fn every_query_is_in_the_contract() {
-    let source = include_str!("../../src/core/engine/view.rs");
+    let source = include_str!("../../src/core/view.rs");
     let methods = source.split("pub async fn ").skip(1);
     let names: Vec<&str> = methods.filter_map(|method| method.split('(').next()).collect();
     assert_eq!(names.len(), QUERIES.len());

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use xend::core::caller::Caller;
-use xend::core::engine::View;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{DomName, DomainConfig, DomainRef, ShutdownReason};
 use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::IncomingMigration;
 use xend::core::snapshot::DomainView;
+use xend::core::view::View;
 
 /// A domain under test, and its host.
 pub(crate) struct Trial<'a, B> {

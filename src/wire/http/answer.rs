@@ -4,9 +4,9 @@ use super::engine_request::EngineAnswer;
 use super::html;
 use super::request::RequestInfo;
 use super::response::Content;
-use crate::core::engine::DomainDevices;
 use crate::core::op::Outcome;
 use crate::core::ports::Verdict;
+use crate::core::view::DomainDevices;
 use crate::shape::{self, Sink};
 
 /// An answer in the format that the request asks for.

@@ -2,7 +2,8 @@
 
 use super::list_cache::DomainListCache;
 use crate::core::caller::Caller;
-use crate::core::engine::{Engine, View};
+use crate::core::engine::Engine;
+use crate::core::view::View;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;

@@ -1,10 +1,10 @@
 //! Requests of operations to the engine, and its answers.
 
-use crate::core::engine::{DomainDevices, View};
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, SchedParams, Scheduler, SedfParams, VcpuFacts};
 use crate::core::op::{Change, Outcome};
 use crate::core::snapshot::DomainView;
+use crate::core::view::{DomainDevices, View};
 use std::sync::Arc;
 
 /// The request to the engine that an operation makes.

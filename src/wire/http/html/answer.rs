@@ -2,9 +2,9 @@
 
 use super::parts::{crumbs, facts, page_link, tree, vcpu};
 use super::{domain, message};
-use crate::core::engine::DomainDevices;
 use crate::core::model::DeviceFacts;
 use crate::core::op::Outcome;
+use crate::core::view::DomainDevices;
 use crate::shape;
 use crate::wire::http::engine_request::EngineAnswer;
 use crate::wire::http::request::RequestInfo;

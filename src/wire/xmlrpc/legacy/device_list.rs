@@ -3,9 +3,9 @@
 
 use super::function::{Plan, Refusal, domain};
 use super::record;
-use crate::core::engine::DomainDevices;
 use crate::core::model::{self, Device, DeviceFacts, Generic, PciFunction, Property};
 use crate::core::snapshot::DomainView;
+use crate::core::view::DomainDevices;
 use crate::shape;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;

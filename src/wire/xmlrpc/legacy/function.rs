@@ -1,11 +1,12 @@
 //! Functions of the table, and what they make of a call.
 
 use super::record;
-use crate::core::engine::{Engine, View};
+use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Invalid};
 use crate::core::op::{Change, DomainOp, Outcome};
 use crate::core::snapshot::DomainView;
+use crate::core::view::View;
 use crate::wire::xmlrpc::args::{Args, BadArgument};
 use crate::wire::xmlrpc::context::Context;
 use crate::wire::xmlrpc::value::Value;

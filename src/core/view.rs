@@ -1,20 +1,20 @@
 //! Reading: everything that wires learn of the host and its domains.
 
-use crate::core::caller::Caller;
-use crate::core::context::Core;
-use crate::core::context::scheduler::wrong_scheduler;
-use crate::core::error::Error;
-use crate::core::inventory::Inventory;
-use crate::core::journal::{Event, EventBatch};
-use crate::core::model::{
+use super::caller::Caller;
+use super::context::Core;
+use super::context::scheduler::wrong_scheduler;
+use super::error::Error;
+use super::inventory::Inventory;
+use super::journal::{Event, EventBatch};
+use super::model::{
     BlockClass, CpuSet, Device, DeviceFacts, DomId, DomainConfig, DomainRef, Hardware, HostFigures,
     HostInfo, Interface, Invalid, PoolFacts, SchedParams, Scheduler, SedfParams, Uuid, VcpuFacts,
     Vnet,
 };
-use crate::core::ports::{DiskUsage, StorageFacts};
-use crate::core::samples::{Sample, SampleRound};
-use crate::core::sedf;
-use crate::core::snapshot::{DomainView, Snapshot};
+use super::ports::{DiskUsage, StorageFacts};
+use super::samples::{Sample, SampleRound};
+use super::sedf;
+use super::snapshot::{DomainView, Snapshot};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl View {
 
 /// Domains.
 impl View {
-    /// All domains, with figures that are at most [`FIGURES_AGE`](super::FIGURES_AGE) old unless
+    /// All domains, with figures that are at most [`FIGURES_AGE`](super::engine::FIGURES_AGE) old unless
     /// the hypervisor does not answer.
     pub async fn domains(&self) -> Result<Arc<Snapshot>, Error> {
         Ok(self.core.fresh_snapshot().await)
