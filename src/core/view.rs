@@ -52,8 +52,8 @@ impl View {
 
 /// Domains.
 impl View {
-    /// All domains, with figures that are at most [`FIGURES_AGE`](super::engine::FIGURES_AGE) old unless
-    /// the hypervisor does not answer.
+    /// All domains. Their figures are at most [`FIGURES_AGE`](super::engine::FIGURES_AGE) old,
+    /// unless the hypervisor does not answer.
     pub async fn domains(&self) -> Result<Arc<Snapshot>, Error> {
         Ok(self.core.fresh_snapshot().await)
     }
