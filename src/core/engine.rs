@@ -1,11 +1,10 @@
-//! The engine: requests of all wires come through [`Engine::execute`].
+//! The engine: changes of all wires come through [`Engine::execute`], reads through a [`View`].
 
 mod adopt;
 mod autostart;
 mod cpu_pools;
 mod create;
 mod network;
-mod queries;
 mod storage;
 mod sweep;
 
@@ -16,15 +15,13 @@ pub use sweep::FIGURES_AGE;
 use super::caller::Caller;
 use super::context::Core;
 use super::error::Error;
-use super::inventory::Inventory;
-use super::journal::{EventKind, Journal};
-use super::model::{HostInfo, Uuid};
-use super::op::{Change, Op, Outcome};
-use super::samples::Samples;
-use super::snapshot::{DomainView, Snapshot};
+use super::journal::EventKind;
+use super::model::Uuid;
+use super::op::{Change, Outcome};
+use super::snapshot::DomainView;
+use super::view::View;
 use std::sync::Arc;
 use std::time::SystemTime;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -50,13 +47,14 @@ impl Engine {
         Ok(Self(core))
     }
 
-    /// Carries out a caller's request.
-    pub async fn execute(&self, caller: &Caller, op: impl Into<Op>) -> Result<Outcome, Error> {
+    /// The engine as `caller` may read it.
+    pub fn view(&self, caller: &Caller) -> View {
+        View::new(self.0.clone(), caller.clone())
+    }
+
+    /// Carries out a change that `caller` asks for.
+    pub async fn execute(&self, caller: &Caller, change: Change) -> Result<Outcome, Error> {
         let core = &self.0;
-        let change = match op.into() {
-            Op::Query(query) => return core.query(query).await,
-            Op::Change(change) => change,
-        };
         // `stop` waits for what has begun, in whatever task it runs.
         let _running = core.tasks.token();
         let op = change.name();
@@ -115,36 +113,6 @@ impl Engine {
             .await
     }
 
-    /// The properties of the host that do not change while it is up.
-    pub fn host(&self) -> &HostInfo {
-        &self.0.info
-    }
-
-    /// The generation of the current snapshot. Slow readers see only the latest.
-    pub fn generations(&self) -> watch::Receiver<u64> {
-        self.0.publisher.generations()
-    }
-
-    /// The objects of the host beside its domains.
-    pub fn inventory(&self) -> Arc<Inventory> {
-        self.0.inventory.current()
-    }
-
-    /// A counter of changes of the inventory. Slow readers see only the latest.
-    pub fn inventory_generations(&self) -> watch::Receiver<u64> {
-        self.0.inventory.generations()
-    }
-
-    /// The events since the daemon was started.
-    pub fn journal(&self) -> &Journal {
-        &self.0.publisher.journal
-    }
-
-    /// What domains used in the last minutes.
-    pub fn samples(&self) -> &Samples {
-        &self.0.samples
-    }
-
     /// The time of day.
     pub fn now(&self) -> SystemTime {
         self.0.clock.now()
@@ -153,11 +121,6 @@ impl Engine {
     /// A random UUID for a new object.
     pub fn new_uuid(&self) -> Uuid {
         self.0.entropy.uuid()
-    }
-
-    /// The current snapshot, however old its figures are.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.0.snapshot()
     }
 }
 

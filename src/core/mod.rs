@@ -1,8 +1,8 @@
 //! The core: operations on domains, and the interfaces to hypervisors and stores.
 //!
-//! This module knows no wire, no file format and no hypervisor library. Every request is an
-//! [`op::Op`] for [`engine::Engine::execute`], and is answered with an [`op::Outcome`] or an
-//! [`error::Error`].
+//! This module knows no wire, no file format and no hypervisor library. A change is an
+//! [`op::Change`] for [`engine::Engine::execute`], and is answered with an [`op::Outcome`] or an
+//! [`error::Error`]. Everything that is read comes through an [`view::View`].
 
 pub mod backend;
 pub mod caller;
@@ -18,6 +18,7 @@ pub mod samples;
 pub mod sedf;
 pub mod snapshot;
 pub mod transfer;
+pub mod view;
 
 mod arrivals;
 mod context;

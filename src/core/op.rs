@@ -1,15 +1,13 @@
-//! Operations: the requests to the engine and their outcomes.
+//! Operations: the changes that the engine carries out, and their outcomes.
 
 mod change;
 mod domain;
 mod host;
 mod once;
 mod outcome;
-mod query;
 
-pub use change::{Change, Op};
+pub use change::Change;
 pub use domain::{AfterDump, Arrival, DeviceRef, DomainOp};
 pub use host::{NetworkOp, PoolOp};
 pub use once::Once;
 pub use outcome::Outcome;
-pub use query::Query;

@@ -1,5 +1,5 @@
-//! The wires: each turns requests into an [`Op`](crate::core::op::Op), and an
-//! [`Outcome`](crate::core::op::Outcome) into a response. No wire knows another.
+//! The wires: each turns requests into a [`Change`](crate::core::op::Change) or into reads of a
+//! [`View`](crate::core::view::View), and their results into a response. No wire knows another.
 
 pub mod http;
 pub mod relocation;

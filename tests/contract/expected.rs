@@ -3,8 +3,8 @@
 
 use xend::core::error::ErrorKind;
 use xend::core::lifecycle::State;
-use xend::core::model::{DomainRef, Scheduler, ShutdownReason};
-use xend::core::op::{DomainOp, Query};
+use xend::core::model::ShutdownReason;
+use xend::core::op::DomainOp;
 
 /// The state of a domain before an operation. Domains on the host are managed, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,59 +202,4 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
             }
         }
     }
-}
-
-/// Whether a query is answered.
-pub(crate) fn answered(query: &Query, stage: Stage) -> Result<(), ErrorKind> {
-    let there = if stage == Absent { Err(ErrorKind::NotFound) } else { Ok(()) };
-    match query {
-        Query::Domains
-        | Query::Host
-        | Query::Dmesg
-        | Query::Vnets
-        | Query::Hardware
-        | Query::Interfaces
-        | Query::Pools
-        | Query::Storage
-        | Query::Extents(_) => Ok(()),
-        Query::Vnet(_) => Err(ErrorKind::NotFound),
-        // No such file.
-        Query::Saved(_) => Err(ErrorKind::Invalid),
-        Query::Domain(_)
-        | Query::Devices(..)
-        | Query::Vcpus(_)
-        | Query::Sedf(_)
-        | Query::Sched(..)
-        | Query::DevicesConnected(_) => there,
-        Query::Console(_) if stage == Dom0 => Err(ErrorKind::Unsupported),
-        Query::AllDevices(_) | Query::Console(_) => match stage {
-            Halted | Suspended => Err(ErrorKind::Conflict),
-            Absent | Paused | Running | Crashed | Off | Dom0 => there,
-        },
-    }
-}
-
-/// One of each query.
-pub(crate) fn queries(domain: &DomainRef) -> Vec<Query> {
-    vec![
-        Query::Domains,
-        Query::Domain(domain.clone()),
-        Query::Host,
-        Query::Dmesg,
-        Query::Vcpus(domain.clone()),
-        Query::Console(domain.clone()),
-        Query::Devices(domain.clone(), "vbd".into()),
-        Query::AllDevices(domain.clone()),
-        Query::Sedf(domain.clone()),
-        Query::Sched(domain.clone(), Scheduler::Credit),
-        Query::Vnets,
-        Query::Saved("/nonexistent".into()),
-        Query::Hardware,
-        Query::Interfaces,
-        Query::Pools,
-        Query::Storage,
-        Query::Extents(vec!["/".into()]),
-        Query::Vnet("nosuch".into()),
-        Query::DevicesConnected(domain.clone()),
-    ]
 }

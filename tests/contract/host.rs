@@ -9,7 +9,7 @@ use xend::core::model::{
     CpuSet, DomId, InterfaceChange, InterfaceKind, Network, Notes, Pool, PoolFacts, PoolSetting,
     Vlan, Vnet,
 };
-use xend::core::op::{Arrival, Change, DomainOp, NetworkOp, Once, Outcome, PoolOp, Query};
+use xend::core::op::{Arrival, Change, DomainOp, NetworkOp, Once, Outcome, PoolOp};
 use xend::core::ports::{MigratedDomain, Verdict};
 
 /// Creates, saves and restores a domain, then changes the host.
@@ -91,10 +91,7 @@ async fn pools<B: Backend>(trial: &Trial<'_, B>) {
         let done = trial.execute(Change::Pool(name.into(), op)).await;
         done.map(drop)
     };
-    let facts = async || {
-        let Ok(Outcome::Pools(pools)) = trial.execute(Query::Pools).await else { panic!() };
-        pools
-    };
+    let facts = async || trial.reader().pools().await.unwrap();
     let name = "suite".to_owned();
     let first = PoolFacts::FIRST;
     let all = facts().await;
@@ -153,7 +150,7 @@ async fn networks<B: Backend>(trial: &Trial<'_, B>) {
         done.map(drop)
     };
     let there = async |name: &str| {
-        let Ok(Outcome::Interfaces(all)) = trial.execute(Query::Interfaces).await else { panic!() };
+        let all = trial.reader().interfaces().await.unwrap();
         all.into_iter().find(|one| one.name == name)
     };
     let uuid = new_uuid();

@@ -13,6 +13,7 @@ mod backend;
 mod expected;
 mod host;
 mod operations;
+mod queries;
 mod trial;
 
 use backend::Simulator;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use xend::core::model::{
     DomName, DomainRef, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid,
 };
-use xend::core::op::{AfterDump, Arrival, Change, DeviceRef, DomainOp, Once, Query};
+use xend::core::op::{AfterDump, Arrival, Change, DeviceRef, DomainOp, Once};
 use xend::core::ports::{Destination, MigratedDomain};
 use xend::shape::read_device;
 use xend::sxp::{Limits, read_one};
@@ -74,7 +74,7 @@ pub(crate) async fn destroys_during_queries(backend: &impl Backend, rounds: u32)
     let host = backend.host().await;
     let trial = Trial::new(backend, &host, Stage::Halted);
     let queries = async || loop {
-        trial.execute(Query::Vcpus(DomainRef::new("0"))).await.unwrap();
+        trial.reader().vcpus(&DomainRef::new("0")).await.unwrap();
         // The simulator answers without waiting.
         tokio::task::yield_now().await;
     };

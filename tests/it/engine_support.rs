@@ -19,7 +19,7 @@ use xend::core::model::{
     HostFigures, HostInfo, Interface, NetworkChange, PoolChange, PoolFacts, SchedParams,
     ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
-use xend::core::op::{Change, DomainOp, Outcome, Query};
+use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::{DomainChanged, Hypervisor, Machine};
 use xend::core::snapshot::DomainView;
 use xend::core::transfer::Transfer;
@@ -108,11 +108,7 @@ impl TestHost {
     }
 
     pub(crate) async fn find(&self, domain: &str) -> Option<Arc<DomainView>> {
-        match self.engine.execute(&Caller::internal(), Query::Domain(DomainRef::new(domain))).await
-        {
-            Ok(Outcome::Domain(view)) => Some(view),
-            _ => None,
-        }
+        self.engine.view(&Caller::internal()).domain(&DomainRef::new(domain)).await.ok()
     }
 
     /// How many core files were written.

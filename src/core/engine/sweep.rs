@@ -24,7 +24,7 @@ const SWEEP_AFTER_READ: Duration = Duration::from_secs(5);
 impl Core {
     /// A snapshot whose figures are at most [`FIGURES_AGE`] old. If the hypervisor does not answer
     /// they are older: a read never waits for a stuck hypervisor.
-    pub(super) async fn fresh_snapshot(self: &Arc<Self>) -> Arc<Snapshot> {
+    pub(in crate::core) async fn fresh_snapshot(self: &Arc<Self>) -> Arc<Snapshot> {
         let now = Instant::now();
         self.last_read.set(now);
         let snapshot = self.snapshot();

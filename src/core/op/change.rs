@@ -2,36 +2,14 @@
 
 use super::domain::{Arrival, DomainOp};
 use super::host::{NetworkOp, PoolOp};
-use super::query::Query;
 use crate::core::model::{
     ClientDataChange, DomainConfig, DomainRef, Notes, Uuid, Vdi, VdiSetting, Vnet,
 };
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// A request to the engine. Wires translate their own requests into these, and have no other way
-/// to the domains.
-#[derive(Debug, Clone)]
-pub enum Op {
-    /// A request that changes nothing.
-    Query(Query),
-    /// A request that changes the host or a domain. Changes of one domain are ordered.
-    Change(Change),
-}
-
-impl From<Query> for Op {
-    fn from(query: Query) -> Self {
-        Self::Query(query)
-    }
-}
-
-impl From<Change> for Op {
-    fn from(change: Change) -> Self {
-        Self::Change(change)
-    }
-}
-
-/// A change of the host or a domain.
+/// A change of the host or a domain. Wires translate their own requests into these. Changes of one
+/// domain are ordered.
 #[derive(Debug, Clone)]
 pub enum Change {
     /// Build a domain and leave it paused.

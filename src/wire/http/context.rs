@@ -1,8 +1,9 @@
 //! The state that all handlers share.
 
 use super::list_cache::DomainListCache;
+use crate::core::caller::Caller;
 use crate::core::engine::Engine;
-use crate::core::model::DomName;
+use crate::core::view::View;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,11 @@ impl Http {
         &self.0.engine
     }
 
+    /// The engine as `caller` may read it.
+    pub(super) fn view(&self, caller: &Caller) -> View {
+        self.0.engine.view(caller)
+    }
+
     pub(super) fn settings(&self) -> HttpSettings {
         (self.0.settings)()
     }
@@ -77,9 +83,5 @@ impl Http {
 
     pub(super) fn stopping(&self) -> CancellationToken {
         self.0.stopping.clone()
-    }
-
-    pub(super) fn has_domain_named(&self, name: &str) -> bool {
-        self.0.engine.snapshot().by_name(&DomName::adopted(name)).is_some()
     }
 }

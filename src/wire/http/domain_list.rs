@@ -1,4 +1,4 @@
-//! The list of domains, in each format: `GET /xend/domain`, and the answer to `op=list`.
+//! The list of domains, in each format: `GET /xend/domain`, and `op=list`.
 
 use super::context::Http;
 use super::errors::operation_failed;
@@ -9,8 +9,9 @@ use super::list_query::ListQuery;
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{Content, ok};
-use crate::core::op::{Outcome, Query};
+use crate::core::error::Error;
 use crate::core::snapshot::{DomainView, Snapshot};
+use crate::core::view::View;
 use crate::shape::{self, JsonSink, Sink, SxpSink};
 use axum::extract::State;
 use axum::response::Response;
@@ -30,37 +31,55 @@ pub(super) async fn get(
         ),
     };
     let detailed = request.query.single("detail").is_ok_and(|detail| *detail == *b"1");
-    let follow = events::follow_query(&http, request.format);
-    let outcome = http
-        .engine()
-        .execute(&request.caller, Query::Domains)
-        .await
-        .map_err(|error| operation_failed(&request, "list", &error))?;
-    let snapshot = match outcome {
-        Outcome::Domains(snapshot) => snapshot,
-        _ => http.engine().snapshot(),
-    };
+    let view = http.view(&request.caller);
+    let follow = events::follow_query(&view, request.format);
+    let snapshot =
+        view.domains().await.map_err(|error| operation_failed(&request, "list", &error))?;
     Ok(ok(match query {
         Some(query) if request.format == Format::Json => {
-            let domains = query.select(&snapshot, &http.engine().samples().last());
+            let domains = query.select(&snapshot, &view.last_samples());
             let mut sink = JsonSink::default();
             write_list(&mut sink, domains.into_iter(), detailed);
             Content::Json(sink.into_bytes().into())
         }
-        Some(query) => page(&http, &request, follow, &query, &snapshot),
+        Some(query) => page(&http, &view, &request, follow, &query, &snapshot),
         None => Content::Sxp(sxp_list(&http, &request.query, detailed, &snapshot).await),
     }))
 }
 
-/// The list as a page. `follow` is the query of `/xend/events` for its script.
-pub(super) fn page(
+/// Answers `op=list`: the domains on the host in full.
+pub(super) async fn perform(
     http: &Http,
+    view: &View,
+    request: &RequestInfo,
+    params: &Params,
+    follow: String,
+) -> Result<Content, Error> {
+    let snapshot = view.domains().await?;
+    Ok(match request.format {
+        Format::Sxp => Content::Sxp(http.domain_lists().details(&snapshot).await),
+        Format::Html { .. } => {
+            page(http, view, request, follow, &ListQuery::parse(params)?, &snapshot)
+        }
+        Format::Json => {
+            let domains = snapshot.domains().filter(|domain| domain.facts.is_some());
+            let mut sink = JsonSink::default();
+            write_list(&mut sink, domains, true);
+            Content::Json(sink.into_bytes().into())
+        }
+    })
+}
+
+/// The list as a page. `follow` is the query of `/xend/events` for its script.
+fn page(
+    http: &Http,
+    view: &View,
     request: &RequestInfo,
     follow: String,
     query: &ListQuery,
     snapshot: &Snapshot,
 ) -> Content {
-    let round = http.engine().samples().last();
+    let round = view.last_samples();
     let now = http.engine().now();
     Content::Html(html::domain_list::page(request, follow, query, snapshot, &round, now))
 }

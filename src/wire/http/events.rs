@@ -14,11 +14,10 @@ use super::format::Format;
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{Content, respond, stream};
-use crate::core::engine::Engine;
 use crate::core::journal::{Event, EventBatch};
 use crate::core::model::{DomainRef, Invalid, Uuid};
-use crate::core::op::Query;
 use crate::core::samples::Sample;
+use crate::core::view::View;
 use crate::shape;
 use axum::body::Body;
 use axum::extract::State;
@@ -48,13 +47,13 @@ pub(super) async fn get(
 ) -> Result<Response, Response> {
     let query = EventQuery::parse(&headers, &request.query)
         .map_err(|invalid| operation_failed(&request, "events", &invalid.into()))?;
-    let engine = http.engine();
+    let view = http.view(&request.caller);
     let domain = match &query.domain {
         None => None,
         Some(domain) => {
-            let uuid = engine.snapshot().find(domain).map(|view| view.uuid);
+            let uuid = view.snapshot().find(domain).map(|found| found.uuid);
             // A client that reconnects still gets the end of a domain that is gone by now.
-            let past = || query.after.as_ref().and_then(|_| engine.journal().find(domain));
+            let past = || query.after.as_ref().and_then(|_| view.domain_of_events(domain));
             let uuid = uuid.or_else(past);
             Some(uuid.ok_or_else(|| no_such_domain(&request, domain.as_str()))?)
         }
@@ -69,8 +68,8 @@ pub(super) async fn get(
         Format::Sxp => Framing::SxpLines,
     };
     // A stream counts as a reader: the engine keeps figures fresh from its beginning on.
-    let _ = engine.execute(&request.caller, Query::Domains).await;
-    let events = EventStream::new(&http, framing, domain, &query, permit);
+    let _ = view.domains().await;
+    let events = EventStream::new(http, view, framing, domain, &query, permit);
     let chunks = futures_util::stream::unfold(events, |mut events| async move {
         let chunk = events.next().await?;
         Some((Ok::<_, Infallible>(chunk), events))
@@ -80,13 +79,12 @@ pub(super) async fn get(
 
 /// The query of `/xend/events` with which a page's script follows all events from now on. A handler
 /// makes it before it reads what the page shows, so that the script misses nothing.
-pub(super) fn follow_query(http: &Http, format: Format) -> String {
+pub(super) fn follow_query(view: &View, format: Format) -> String {
     if !format.is_html() {
         return String::new();
     }
-    let journal = http.engine().journal();
-    let last = *journal.numbers().borrow();
-    format!("?figures=1&after={}", event_id(journal.volume, last))
+    let last = *view.event_numbers().borrow();
+    format!("?figures=1&after={}", event_id(view.journal_volume(), last))
 }
 
 struct EventQuery {
@@ -140,7 +138,8 @@ impl Framing {
 
 /// The events for one client.
 struct EventStream {
-    engine: Engine,
+    http: Http,
+    view: View,
     stopping: CancellationToken,
     framing: Framing,
     /// `None` for all domains.
@@ -160,15 +159,15 @@ struct EventStream {
 
 impl EventStream {
     fn new(
-        http: &Http,
+        http: Http,
+        view: View,
         framing: Framing,
         domain: Option<Uuid>,
         query: &EventQuery,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let engine = http.engine().clone();
-        let volume = engine.journal().volume;
-        let mut numbers = engine.journal().numbers();
+        let volume = view.journal_volume();
+        let mut numbers = view.event_numbers();
         let newest = *numbers.borrow();
         numbers.mark_changed();
         // An id of another daemon's journal, or of an event to come, is no id of this journal.
@@ -177,13 +176,14 @@ impl EventStream {
             .as_deref()
             .map(|id| parse_event_id(id).filter(|(of, number)| *of == volume && *number <= newest));
         let rounds = query.figures.then(|| {
-            let mut rounds = engine.samples().rounds();
+            let mut rounds = view.sample_rounds();
             rounds.mark_changed();
             rounds
         });
         let mut stream = Self {
-            engine,
             stopping: http.stopping(),
+            http,
+            view,
             framing,
             domain,
             last: after.flatten().map_or(newest, |(_, number)| number),
@@ -240,7 +240,7 @@ impl EventStream {
     }
 
     fn write_new_events(&mut self) {
-        let EventBatch { events, lost } = self.engine.journal().after(self.last, BATCH);
+        let EventBatch { events, lost } = self.view.events_after(self.last, BATCH);
         if lost {
             if let Some(first) = events.first() {
                 self.last = first.number - 1;
@@ -271,7 +271,7 @@ impl EventStream {
     /// Writes an event of the stream itself: `listening` or `lost`.
     fn write_stream_event(&mut self, kind: &str) {
         let id = self.id();
-        let now = self.engine.now();
+        let now = self.http.engine().now();
         let data = self.framing.data().serialize(
             |sink| shape::stream_event(sink, &id, kind, now),
             |sink| shape::stream_event(sink, &id, kind, now),
@@ -281,8 +281,8 @@ impl EventStream {
 
     /// Writes the figures that have visibly changed since they were sent.
     fn write_figures(&mut self) {
-        let round = self.engine.samples().last();
-        let snapshot = self.engine.snapshot();
+        let round = self.view.last_samples();
+        let snapshot = self.view.snapshot();
         let changed: Vec<_> = round
             .domains
             .iter()
@@ -319,7 +319,7 @@ impl EventStream {
 
     /// The id of the last event.
     fn id(&self) -> String {
-        event_id(self.engine.journal().volume, self.last)
+        event_id(self.view.journal_volume(), self.last)
     }
 }
 

@@ -1,18 +1,19 @@
 //! GET of each page, except for the list of domains, the events and the reference.
 
 use super::context::Http;
-use super::errors::{invalid_request, no_such_domain, operation_failed};
+use super::errors::{invalid_request, operation_failed};
 use super::html::domain::Details;
 use super::operations::by_page::DOMAIN_OPERATIONS;
 use super::operations::vcpus::VCPUINFO;
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{self, Content, download, ok};
-use super::{answer, config_text, events, html, post};
+use super::{config_text, events, html, post};
+use crate::core::error::Error;
 use crate::core::model::DomainRef;
-use crate::core::op::{Outcome, Query};
 use crate::core::snapshot::DomainView;
-use crate::shape::Sink;
+use crate::core::view::View;
+use crate::shape::{self, Sink};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use std::sync::Arc;
@@ -52,8 +53,9 @@ pub(super) async fn new(request: RequestInfo) -> Answer {
 /// `GET /xend/domain/NAME`. `?op=vcpuinfo` shows the VCPUs; other operations are ignored, since
 /// xend's GET performs no other.
 pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let follow = events::follow_query(&http, request.format);
-    let view = find_domain(&http, &request, "show").await?;
+    let view = http.view(&request.caller);
+    let follow = events::follow_query(&view, request.format);
+    let domain = find_domain(&view, &request, "show").await?;
     match request.query.operation().as_deref() {
         None if !request.query.values("op").is_empty() => return Ok(invalid_request(&request)),
         Some("vcpuinfo") => {
@@ -63,29 +65,33 @@ pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> An
     }
     if request.format.is_html() {
         // The stream follows the UUID, so that it survives a rename.
-        let follow = format!("{follow}&domain={}", view.uuid);
-        let details = Details { follow, ..read_details(&http, &request, &view).await };
-        return Ok(ok(Content::Html(html::domain::page(&request, &view, &details))));
+        let follow = format!("{follow}&domain={}", domain.uuid);
+        let details = Details { follow, ..read_details(&view, &domain).await };
+        return Ok(ok(Content::Html(html::domain::page(&request, &domain, &details))));
     }
-    Ok(ok(answer::content(&request, &Outcome::Domain(view))))
+    Ok(ok(Content::serialized(
+        request.format,
+        |sink| shape::domain(sink, &domain),
+        |sink| shape::domain(sink, &domain),
+    )))
 }
 
 /// `GET /xend/domain/NAME/config`: the configuration as a file.
 pub(super) async fn config(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let view = find_domain(&http, &request, "config").await?;
-    let mut text = config_text::print(view.definition.as_ref().unwrap_or(&view.config));
+    let domain = find_domain(&http.view(&request.caller), &request, "config").await?;
+    let mut text = config_text::print(domain.definition.as_ref().unwrap_or(&domain.config));
     text.push('\n');
-    Ok(download(Content::Sxp(text.into()), view.name().as_str()))
+    Ok(download(Content::Sxp(text.into()), domain.name().as_str()))
 }
 
 /// `GET /xend/domain/NAME/confirm?op=OP`: the page that asks before data is lost.
 pub(super) async fn confirm(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let view = find_domain(&http, &request, "confirm").await?;
+    let domain = find_domain(&http.view(&request.caller), &request, "confirm").await?;
     let op = request.query.operation().unwrap_or_default();
     let operation = DOMAIN_OPERATIONS.iter().find(|operation| operation.name == op);
     Ok(match operation.and_then(|operation| Some((operation, operation.data_loss?))) {
         Some((operation, data_loss)) => {
-            ok(Content::Html(html::confirm::page(&request, &view, operation, data_loss)))
+            ok(Content::Html(html::confirm::page(&request, &domain, operation, data_loss)))
         }
         None => invalid_request(&request),
     })
@@ -93,37 +99,43 @@ pub(super) async fn confirm(State(http): State<Http>, request: RequestInfo) -> A
 
 /// `GET /xend/domain/NAME/console`
 pub(super) async fn console(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let follow = events::follow_query(&http, request.format);
-    let query = Query::Console(DomainRef::new(request.name()));
-    let outcome = execute(&http, &request, "console", query).await?;
+    let view = http.view(&request.caller);
+    let follow = events::follow_query(&view, request.format);
+    let text =
+        view.console(&DomainRef::new(request.name())).await.map_err(failed(&request, "console"))?;
     if request.format.is_html() {
-        let page = html::text::console(&request, follow, text(outcome));
-        return Ok(ok(Content::Html(page)));
+        let text = String::from_utf8_lossy(&text).into_owned();
+        return Ok(ok(Content::Html(html::text::console(&request, follow, text))));
     }
-    Ok(plain_text(outcome))
+    Ok(ok(Content::Text(text.into())))
 }
 
 /// `GET /xend/node`
 pub(super) async fn node(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let follow = events::follow_query(&http, request.format);
-    let outcome = execute(&http, &request, "node", Query::Host).await?;
-    if let (Outcome::Host(info, figures), true) = (&outcome, request.format.is_html()) {
-        let snapshot = http.engine().snapshot();
-        let round = http.engine().samples().last();
-        let page = html::node::page(&request, follow, info, figures, &snapshot, &round);
+    let view = http.view(&request.caller);
+    let follow = events::follow_query(&view, request.format);
+    let (info, figures) = view.host().await.map_err(failed(&request, "node"))?;
+    if request.format.is_html() {
+        let snapshot = view.snapshot();
+        let round = view.last_samples();
+        let page = html::node::page(&request, follow, &info, &figures, &snapshot, &round);
         return Ok(ok(Content::Html(page)));
     }
-    Ok(ok(answer::content(&request, &outcome)))
+    Ok(ok(Content::serialized(
+        request.format,
+        |sink| shape::node(sink, &info, &figures),
+        |sink| shape::node(sink, &info, &figures),
+    )))
 }
 
 /// `GET /xend/node/dmesg`
 pub(super) async fn dmesg(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let outcome = execute(&http, &request, "dmesg", Query::Dmesg).await?;
+    let text = http.view(&request.caller).dmesg().await.map_err(failed(&request, "dmesg"))?;
     if request.format.is_html() {
-        let page = html::text::page(&request, "Xen message buffer", text(outcome));
-        return Ok(ok(Content::Html(page)));
+        let text = String::from_utf8_lossy(&text).into_owned();
+        return Ok(ok(Content::Html(html::text::page(&request, "Xen message buffer", text))));
     }
-    Ok(plain_text(outcome))
+    Ok(ok(Content::Text(text.into())))
 }
 
 /// `GET /xend/node/log`: plain text in every format, as in xend.
@@ -133,59 +145,59 @@ pub(super) async fn log(State(http): State<Http>, _: RequestInfo) -> Response {
 
 /// `GET /xend/vnet`
 pub(super) async fn vnets(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let outcome = execute(&http, &request, "vnet", Query::Vnets).await?;
-    Ok(ok(answer::content(&request, &outcome)))
+    let vnets = http.view(&request.caller).vnets().await.map_err(failed(&request, "vnet"))?;
+    if request.format.is_html() {
+        return Ok(ok(Content::Html(html::vnet::list(&request, &vnets))));
+    }
+    let ids: Vec<&str> = vnets.iter().map(|vnet| vnet.id.as_str()).collect();
+    Ok(ok(Content::serialized(
+        request.format,
+        |sink| write_words(sink, None, &ids),
+        |sink| write_words(sink, None, &ids),
+    )))
 }
 
 /// `GET /xend/vnet/ID`
 pub(super) async fn vnet(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let query = Query::Vnet(request.name().to_owned());
-    let outcome = execute(&http, &request, "vnet", query).await?;
-    Ok(ok(answer::content(&request, &outcome)))
+    let view = http.view(&request.caller);
+    let vnet = view.vnet(request.name()).await.map_err(failed(&request, "vnet"))?;
+    if request.format.is_html() {
+        return Ok(ok(Content::Html(html::vnet::page(&request, &vnet))));
+    }
+    Ok(ok(Content::serialized(
+        request.format,
+        |sink| shape::vnet(sink, &vnet),
+        |sink| shape::vnet(sink, &vnet),
+    )))
 }
 
-/// Asks the engine; an error is the response to its failure.
-async fn execute(
-    http: &Http,
-    request: &RequestInfo,
-    op: &str,
-    query: Query,
-) -> Result<Outcome, Response> {
-    let outcome = http.engine().execute(&request.caller, query).await;
-    outcome.map_err(|error| operation_failed(request, op, &error))
+/// The response to an error of the engine.
+fn failed(request: &RequestInfo, op: &str) -> impl FnOnce(Error) -> Response {
+    move |error| operation_failed(request, op, &error)
 }
 
-/// The domain in the path; an error is the response that there is none.
+/// The domain in the path.
 async fn find_domain(
-    http: &Http,
+    view: &View,
     request: &RequestInfo,
     op: &str,
 ) -> Result<Arc<DomainView>, Response> {
-    let query = Query::Domain(DomainRef::new(request.name()));
-    match execute(http, request, op, query).await? {
-        Outcome::Domain(view) => Ok(view),
-        _ => Err(no_such_domain(request, request.name())),
-    }
+    view.domain(&DomainRef::new(request.name())).await.map_err(failed(request, op))
 }
 
 /// Reads what a domain's page shows beside its view. Queries that fail are left out.
-async fn read_details(http: &Http, request: &RequestInfo, view: &DomainView) -> Details {
-    let engine = http.engine();
-    let caller = &request.caller;
-    let domain = DomainRef::new(view.uuid.to_string());
-    let ask = |query: Query| async { engine.execute(caller, query).await.ok() };
-    let samples = engine.samples().of(&view.uuid);
-    let history = engine.journal().of(&view.uuid);
-    if view.facts.is_none() {
-        let sedf = ask(Query::Sedf(domain)).await;
-        return Details { sedf, samples, history, ..Details::default() };
+async fn read_details(view: &View, domain: &DomainView) -> Details {
+    let uuid = DomainRef::new(domain.uuid.to_string());
+    let samples = view.samples(&domain.uuid);
+    let history = view.history(&domain.uuid);
+    let sedf = async { view.sedf(&uuid).await.ok().map(|(_, params)| params) };
+    if domain.facts.is_none() {
+        return Details { sedf: sedf.await, samples, history, ..Details::default() };
     }
-    let (vcpus, sedf, devices, console) = tokio::join!(
-        ask(Query::Vcpus(domain.clone())),
-        ask(Query::Sedf(domain.clone())),
-        ask(Query::AllDevices(domain.clone())),
-        ask(Query::Console(domain)),
-    );
+    let vcpus = async { view.vcpus(&uuid).await.map(|(_, vcpus)| vcpus).unwrap_or_default() };
+    let devices = async { view.all_devices(&uuid).await.unwrap_or_default() };
+    let console = async { view.console(&uuid).await.ok() };
+    let (vcpus, sedf, devices, console) = tokio::join!(vcpus, sedf, devices, console);
     Details { vcpus, sedf, devices, console, samples, history, ..Details::default() }
 }
 
@@ -195,31 +207,16 @@ fn directory(request: &RequestInfo, entries: &[&str]) -> Response {
     }
     ok(Content::serialized(
         request.format,
-        |sink| write_directory(sink, Some("ls"), entries),
-        |sink| write_directory(sink, None, entries),
+        |sink| write_words(sink, Some("ls"), entries),
+        |sink| write_words(sink, None, entries),
     ))
 }
 
 /// Writes `(ls node domain vnet)`; JSON has no leading word.
-fn write_directory(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
+fn write_words(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
     sink.begin_list();
     for word in head.iter().chain(entries) {
         sink.text(word.as_bytes());
     }
     sink.end_list();
-}
-
-fn plain_text(outcome: Outcome) -> Response {
-    match outcome {
-        Outcome::Text(text) => ok(Content::Text(text.into())),
-        _ => ok(Content::Text(Vec::new().into())),
-    }
-}
-
-/// The text of an outcome for a page.
-fn text(outcome: Outcome) -> String {
-    match outcome {
-        Outcome::Text(text) => String::from_utf8_lossy(&text).into_owned(),
-        _ => String::new(),
-    }
 }

@@ -7,8 +7,8 @@
 //! pages, page  the table of pages: handler of GET, operations of POST
 //! request      RequestInfo: caller, page, query, format of the answer (format)
 //! get          handlers of GET; also domain_list, events and help
-//! post         POST: body, multipart and params -> operations/ -> the engine
-//! answer       an outcome as S-expression, JSON or a page (html/)
+//! post         POST: body, multipart and params -> operations/ -> engine_request -> the engine
+//! answer       an answer of the engine as S-expression, JSON or a page (html/)
 //! errors       a failure in the same formats
 //! response     status, reason phrase, headers, body
 //! ```
@@ -21,6 +21,7 @@ mod body;
 mod config_text;
 mod context;
 mod domain_list;
+mod engine_request;
 mod errors;
 mod events;
 mod format;

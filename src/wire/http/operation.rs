@@ -1,10 +1,10 @@
-//! An operation on a page: the value of `op`, its parameters, and the change or query that it asks
-//! the engine for.
+//! An operation on a page: the value of `op`, its parameters, and its request to the engine.
 
 use super::context::HttpSettings;
+use super::engine_request::EngineRequest;
 use super::params::Params;
 use crate::core::model::{DomainRef, Invalid};
-use crate::core::op::{Change, DomainOp, Op};
+use crate::core::op::{Change, DomainOp};
 
 /// An operation on a page. POST looks it up by its name; the reference and the forms are made from
 /// it.
@@ -22,7 +22,7 @@ pub(super) struct Operation {
     pub(super) params: &'static [Param],
     pub(super) success: Success,
     /// Reads the parameters.
-    pub(super) build: fn(&OperationRequest<'_>) -> Result<Op, Invalid>,
+    pub(super) build: fn(&OperationRequest<'_>) -> Result<EngineRequest, Invalid>,
 }
 
 impl Operation {
@@ -69,7 +69,7 @@ pub(super) struct OperationRequest<'a> {
 impl OperationRequest<'_> {
     /// A change of the domain in the path.
     #[allow(clippy::unnecessary_wraps, reason = "the last expression of most `build` functions")]
-    pub(super) fn change(&self, op: DomainOp) -> Result<Op, Invalid> {
+    pub(super) fn change(&self, op: DomainOp) -> Result<EngineRequest, Invalid> {
         Ok(Change::Domain(self.domain(), op).into())
     }
 
@@ -166,7 +166,7 @@ pub(super) enum Success {
     Empty,
     /// `200 OK` and the `0` that a Python function returned.
     Zero,
-    /// `200 OK` and the outcome.
+    /// `200 OK` and the result.
     Answer,
 }
 
@@ -186,9 +186,9 @@ impl Success {
     }
 }
 
-/// The engine's operation for an urlencoded form.
+/// The request to the engine for an urlencoded form.
 #[cfg(test)]
-pub(super) fn build_from_form(operation: &Operation, form: &str) -> Result<Op, Invalid> {
+pub(super) fn build_from_form(operation: &Operation, form: &str) -> Result<EngineRequest, Invalid> {
     let settings = HttpSettings { max_body: 1 << 20, node_shutdown: true, relocation_port: 8002 };
     let params = Params::from_form(form.as_bytes());
     (operation.build)(&OperationRequest { name: "web1", params: &params, settings })

@@ -1,13 +1,13 @@
-//! POST: finds the operation that `op` names, performs it, and answers with its outcome.
+//! POST: finds the operation that `op` names, performs it, and answers with its result.
 
 use super::body::{BodyError, form_params};
 use super::context::Http;
+use super::engine_request::{EngineAnswer, EngineRequest};
 use super::errors::{
     creation_failed, invalid_request, malformed_request, no_such_domain, operation_failed,
     unknown_operation,
 };
 use super::format::Format;
-use super::list_query::ListQuery;
 use super::operation::{Operation, OperationRequest, Success};
 use super::page::Page;
 use super::params::Params;
@@ -35,7 +35,7 @@ pub(super) async fn dispatch(
     let params = read_params(&http, &request, raw_request).await?;
     if page.is_domain() {
         let domain = DomainRef::new(request.name());
-        if http.engine().snapshot().find(&domain).is_none() {
+        if http.view(&request.caller).snapshot().find(&domain).is_none() {
             return Err(no_such_domain(&request, domain.as_str()));
         }
     }
@@ -68,7 +68,7 @@ async fn read_params(
     }
 }
 
-/// Performs an operation and answers with its outcome.
+/// Performs an operation and answers with its result.
 pub(super) async fn perform(
     http: &Http,
     request: &RequestInfo,
@@ -79,25 +79,26 @@ pub(super) async fn perform(
     // Forms of pages send fields that were left empty.
     let filled = is_page_form.then(|| params.without_blank(|name| operation.has_optional(name)));
     let params = filled.as_ref().unwrap_or(params);
-    let follow = events::follow_query(http, request.format);
+    let view = http.view(&request.caller);
+    let follow = events::follow_query(&view, request.format);
     let operation_request =
         OperationRequest { name: request.name(), params, settings: http.settings() };
-    let outcome = match (operation.build)(&operation_request) {
-        Ok(op) => http.engine().execute(&request.caller, op).await,
+    let answer = match (operation.build)(&operation_request) {
+        Ok(EngineRequest::Change(change)) => {
+            http.engine().execute(&request.caller, change).await.map(EngineAnswer::Changed)
+        }
+        Ok(EngineRequest::Query(query)) => query.ask(&view).await,
+        Ok(EngineRequest::ListDomains) => {
+            return match domain_list::perform(http, &view, request, params, follow).await {
+                Ok(list) => ok(list),
+                Err(error) => operation_failed(request, operation.name, &error),
+            };
+        }
         Err(invalid) => Err(Error::Invalid(invalid)),
     };
-    let exists = !matches!(outcome, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
-    let response = match outcome {
-        Ok(Outcome::Domains(snapshot)) if request.format == Format::Sxp => {
-            ok(Content::Sxp(http.domain_lists().details(&snapshot).await))
-        }
-        Ok(Outcome::Domains(snapshot)) if request.format.is_html() => {
-            match ListQuery::parse(params) {
-                Ok(query) => ok(domain_list::page(http, request, follow, &query, &snapshot)),
-                Err(invalid) => operation_failed(request, operation.name, &invalid.into()),
-            }
-        }
-        Ok(outcome) => succeeded(request, operation, &outcome),
+    let exists = !matches!(answer, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
+    let response = match answer {
+        Ok(answer) => succeeded(request, operation, &answer),
         Err(error) if is_page_form && exists && operation.reads_domain_config() => {
             creation_failed(request, operation.name, params, &error)
         }
@@ -111,12 +112,12 @@ pub(super) async fn perform(
     }
 }
 
-fn succeeded(request: &RequestInfo, operation: &Operation, outcome: &Outcome) -> Response {
+fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer) -> Response {
     // A script that does not ask for pages gets what it got from xend.
     let wants_page = request.format == Format::Html { explicit: true };
     match operation.success {
-        Success::Answer => ok(answer::content(request, outcome)),
-        Success::Created | Success::Restored => created(request, operation, outcome),
+        Success::Answer => ok(answer::content(request, answer)),
+        Success::Created | Success::Restored => created(request, operation, answer),
         Success::Accepted if wants_page => {
             respond(202, "Accepted", Content::Html(html::message::done(request, operation.name)))
         }
@@ -130,13 +131,15 @@ fn succeeded(request: &RequestInfo, operation: &Operation, outcome: &Outcome) ->
 }
 
 /// `201`, with the domain's Location.
-fn created(request: &RequestInfo, operation: &Operation, outcome: &Outcome) -> Response {
-    let Outcome::Domain(view) = outcome else { return ok(answer::content(request, outcome)) };
+fn created(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer) -> Response {
+    let EngineAnswer::Changed(Outcome::Domain(view)) = answer else {
+        return ok(answer::content(request, answer));
+    };
     let url = format!("{}/xend/domain/{}", request.origin, encode_segment(view.name().as_str()));
     let content = match request.format {
         Format::Html { .. } => Content::Html(html::create::created(request, view, &url)),
         Format::Sxp if operation.success == Success::Restored => Content::Empty,
-        Format::Sxp | Format::Json => answer::content(request, outcome),
+        Format::Sxp | Format::Json => answer::content(request, answer),
     };
     // xend's phrase for create, and HTTP's for restore.
     let phrase = if operation.success == Success::Restored { "Created" } else { "created" };

@@ -8,6 +8,8 @@ use super::path::{canonicalize, escape_slashes, unknown_segment};
 use super::request::RequestInfo;
 use super::response::{Content, method_not_supported, respond};
 use super::{get, post};
+use crate::core::caller::Caller;
+use crate::core::model::DomName;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -21,7 +23,7 @@ use tower_http::compression::CompressionLayer;
 use xend_templates::ASSETS_PATH;
 
 impl Http {
-    /// The router of all pages. Every request must have a [`Caller`](crate::core::caller::Caller)
+    /// The router of all pages. Every request must have a [`Caller`]
     /// among its extensions; one without it is refused.
     pub fn router(self) -> Router {
         let http = self.clone();
@@ -35,8 +37,13 @@ impl Http {
         let pages =
             pages.fallback(move |request: Request| canonical.oneshot(canonicalize(request)));
         Router::new().fallback(move |request: Request| {
-            let request = escape_slashes(request, |name| http.has_domain_named(name));
-            pages.clone().oneshot(request)
+            // A request without a caller is refused later.
+            let view = request.extensions().get::<Caller>().map(|caller| http.view(caller));
+            let is_domain = |name: &str| {
+                let name = DomName::adopted(name);
+                view.as_ref().is_some_and(|view| view.snapshot().by_name(&name).is_some())
+            };
+            pages.clone().oneshot(escape_slashes(request, is_domain))
         })
     }
 }

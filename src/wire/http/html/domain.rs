@@ -4,8 +4,7 @@ use super::domain_list::actions;
 use super::parts::{crumbs, domain_path, facts, mib, progress, state_letters, tree, vcpu};
 use super::{forms, history};
 use crate::core::journal::Event;
-use crate::core::model::{Device as DeviceConfig, DeviceFacts};
-use crate::core::op::Outcome;
+use crate::core::model::{Device as DeviceConfig, DeviceFacts, SedfParams, VcpuFacts};
 use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
@@ -17,25 +16,21 @@ use xend_templates::{Chart, Device, DomainPage, Fact};
 /// The number of console lines on the page.
 const CONSOLE_LINES: usize = 40;
 
-/// Details of a domain beside its view. A detail that could not be read is `None`.
+/// Details of a domain beside its view. A detail that could not be read is empty.
 #[derive(Default)]
 pub(crate) struct Details {
     /// The query of `/xend/events` for the page's script.
     pub(crate) follow: String,
-    pub(crate) vcpus: Option<Outcome>,
-    pub(crate) sedf: Option<Outcome>,
-    pub(crate) devices: Option<Outcome>,
-    pub(crate) console: Option<Outcome>,
+    pub(crate) vcpus: Vec<VcpuFacts>,
+    pub(crate) sedf: Option<SedfParams>,
+    pub(crate) devices: Vec<DeviceFacts>,
+    pub(crate) console: Option<Vec<u8>>,
     pub(crate) samples: Vec<Sample>,
     pub(crate) history: Vec<Arc<Event>>,
 }
 
 pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) -> String {
     let href = domain_path(view);
-    let device_facts = match &details.devices {
-        Some(Outcome::Devices(devices)) => devices.as_slice(),
-        _ => &[],
-    };
     let devices = view.config.devices.iter();
     DomainPage {
         crumbs: crumbs(request),
@@ -48,15 +43,9 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
         progress: progress(view),
         facts: summary(view),
         charts: if view.facts.is_some() { charts(view, &details.samples) } else { Vec::new() },
-        devices: devices.map(|config| device(config, device_facts)).collect(),
-        vcpus: match &details.vcpus {
-            Some(Outcome::Vcpus(_, vcpus)) => vcpus.iter().map(vcpu).collect(),
-            _ => Vec::new(),
-        },
-        console: match &details.console {
-            Some(Outcome::Text(text)) => Some(last_lines(&String::from_utf8_lossy(text))),
-            _ => None,
-        },
+        devices: devices.map(|config| device(config, &details.devices)).collect(),
+        vcpus: details.vcpus.iter().map(vcpu).collect(),
+        console: details.console.as_ref().map(|text| last_lines(&String::from_utf8_lossy(text))),
         history: details.history.iter().map(|event| history::entry(event)).collect(),
         operations: forms::for_domain(view, details.sedf.as_ref()),
         config_text: config_text::print(view.definition.as_ref().unwrap_or(&view.config)),

@@ -1,7 +1,7 @@
 //! The forms on a domain's page, made from its operations.
 
 use crate::core::lifecycle::State;
-use crate::core::op::Outcome;
+use crate::core::model::SedfParams;
 use crate::core::snapshot::DomainView;
 use crate::wire::http::operation::{DomainStage, Operation, Param, ParamKind};
 use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
@@ -9,7 +9,7 @@ use xend_templates::{Field, FieldKind, OperationForm};
 
 /// A form for every operation that the domain can do in its stage, filled in with its current
 /// values.
-pub(super) fn for_domain(view: &DomainView, sedf: Option<&Outcome>) -> Vec<OperationForm> {
+pub(super) fn for_domain(view: &DomainView, sedf: Option<&SedfParams>) -> Vec<OperationForm> {
     let stage = stage(view);
     let operations = DOMAIN_OPERATIONS.iter().filter(|operation| operation.stages.contains(&stage));
     operations.map(|operation| form(operation, view, sedf)).collect()
@@ -27,7 +27,7 @@ fn stage(view: &DomainView) -> DomainStage {
 pub(super) fn form(
     operation: &Operation,
     view: &DomainView,
-    sedf: Option<&Outcome>,
+    sedf: Option<&SedfParams>,
 ) -> OperationForm {
     let field = |param: &Param| Field {
         name: param.name.to_owned(),
@@ -89,7 +89,7 @@ fn current(
     operation: &str,
     param: &str,
     view: &DomainView,
-    sedf: Option<&Outcome>,
+    sedf: Option<&SedfParams>,
 ) -> Option<String> {
     let config = &view.config;
     let value = match (operation, param) {
@@ -106,7 +106,7 @@ fn current(
             config.cpu_cap.to_string()
         }
         ("cpu_sedf_set", name) => {
-            let Some(Outcome::Sedf(_, params)) = sedf else { return None };
+            let params = sedf?;
             match name {
                 "period" => params.period.as_nanos().to_string(),
                 "slice" => params.slice.as_nanos().to_string(),

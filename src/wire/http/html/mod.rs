@@ -1,5 +1,6 @@
 //! Pages for people: what a handler has found, as the pages of the crate `xend-templates`.
 
+pub(super) mod answer;
 pub(super) mod confirm;
 pub(super) mod create;
 pub(super) mod directory;
@@ -9,6 +10,6 @@ mod forms;
 mod history;
 pub(super) mod message;
 pub(super) mod node;
-pub(super) mod outcome;
 pub(super) mod parts;
 pub(super) mod text;
+pub(super) mod vnet;

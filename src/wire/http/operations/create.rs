@@ -1,9 +1,10 @@
 //! Operations on all domains: `create`, `new`, `list`.
 
 use crate::core::model::{DomainConfig, Invalid};
-use crate::core::op::{Change, Query};
+use crate::core::op::Change;
 use crate::shape;
 use crate::wire::http::config_text;
+use crate::wire::http::engine_request::EngineRequest;
 use crate::wire::http::operation::{
     Operation, OperationRequest, Param, ParamKind, Success, required,
 };
@@ -47,7 +48,7 @@ pub(super) static LIST: Operation = Operation {
     data_loss: None,
     params: &[],
     success: Success::Answer,
-    build: |_| Ok(Query::Domains.into()),
+    build: |_| Ok(EngineRequest::ListDomains),
 };
 
 fn parse_config(request: &OperationRequest<'_>) -> Result<DomainConfig, Invalid> {

@@ -1,7 +1,8 @@
 //! `domain_sched_credit_get`, `domain_sched_credit_set`, and the same for credit2.
 
 use crate::core::model::{Invalid, Scheduler};
-use crate::core::op::{DomainOp, Op, Query};
+use crate::core::op::DomainOp;
+use crate::wire::http::engine_request::{EngineRequest, Query};
 use crate::wire::http::operation::{
     ANY_STAGE, Operation, OperationRequest, Param, ParamKind, Success, optional,
 };
@@ -76,7 +77,7 @@ fn some_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16
     integer(deserializer).map(Some)
 }
 
-fn set(request: &OperationRequest<'_>, scheduler: Scheduler) -> Result<Op, Invalid> {
+fn set(request: &OperationRequest<'_>, scheduler: Scheduler) -> Result<EngineRequest, Invalid> {
     let CreditParams { weight, cap } = request.params.parse()?;
     if weight.is_none() && cap.is_none() {
         return Err(Invalid::new("Missing parameter: weight"));

@@ -1,10 +1,11 @@
 //! `devices`, `device_create`, `device_configure`, `device_destroy`.
 
 use crate::core::model::{Device, Invalid};
-use crate::core::op::{DeviceRef, DomainOp, Query};
+use crate::core::op::{DeviceRef, DomainOp};
 use crate::shape;
 use crate::sxp::Sxp;
 use crate::wire::http::config_text;
+use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{
     ANY_STAGE, Operation, OperationRequest, Param, ParamKind, Success, optional, required,
 };

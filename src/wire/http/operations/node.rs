@@ -1,7 +1,8 @@
 //! Operations on the host (`shutdown`, `reboot`) and on Xen's message buffer (`clear`).
 
 use crate::core::model::Invalid;
-use crate::core::op::{Change, Op};
+use crate::core::op::Change;
+use crate::wire::http::engine_request::EngineRequest;
 use crate::wire::http::operation::{Operation, OperationRequest, Success};
 
 pub(super) static SHUTDOWN: Operation = Operation {
@@ -27,7 +28,7 @@ pub(super) static REBOOT: Operation = Operation {
 };
 
 /// xend answered 0 and did nothing.
-fn power(request: &OperationRequest<'_>, reboot: bool) -> Result<Op, Invalid> {
+fn power(request: &OperationRequest<'_>, reboot: bool) -> Result<EngineRequest, Invalid> {
     if request.settings.node_shutdown {
         Ok(Change::PowerHost { reboot }.into())
     } else {

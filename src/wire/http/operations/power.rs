@@ -1,7 +1,8 @@
 //! `pause`, `unpause`, `destroy`, `shutdown`, `reset`, `wait_for_devices`.
 
 use crate::core::model::{Invalid, ShutdownReason};
-use crate::core::op::{DomainOp, Query};
+use crate::core::op::DomainOp;
+use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{DESTROYABLE, GUEST, Operation, ParamKind, Success, required};
 use serde::{Deserialize, Deserializer};
 use std::str::FromStr;

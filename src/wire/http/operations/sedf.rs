@@ -1,7 +1,8 @@
 //! `cpu_sedf_set`, `cpu_sedf_get`.
 
 use crate::core::model::SedfParams;
-use crate::core::op::{DomainOp, Query};
+use crate::core::op::DomainOp;
+use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
 use crate::wire::http::params::{flag, integer};
 use serde::Deserialize;

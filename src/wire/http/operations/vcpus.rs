@@ -1,7 +1,8 @@
 //! `vcpuinfo`, which GET performs, too; `set_vcpus`, `pincpu`.
 
 use crate::core::model::{CpuSet, Invalid};
-use crate::core::op::{DomainOp, Query};
+use crate::core::op::DomainOp;
+use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
 use crate::wire::http::params::integer;
 use serde::Deserialize;
@@ -79,7 +80,8 @@ struct PinCpu {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::op::{Change, Op};
+    use crate::core::op::Change;
+    use crate::wire::http::engine_request::EngineRequest;
     use crate::wire::http::operation::build_from_form;
 
     #[test]
@@ -90,8 +92,8 @@ mod tests {
             ("vcpu=1&cpumap=2,3", Some(1), "2,3"),
             ("vcpu=all&cpumap=0-3,^1", None, "0,2,3"),
         ] {
-            let Ok(Op::Change(Change::Domain(_, DomainOp::Pin { vcpu: v, cpus: c }))) = pin(form)
-            else {
+            let Ok(EngineRequest::Change(change)) = pin(form) else { panic!("{form}") };
+            let Change::Domain(_, DomainOp::Pin { vcpu: v, cpus: c }) = change else {
                 panic!("{form}")
             };
             assert_eq!((v, c.to_string().as_str()), (vcpu, cpus));

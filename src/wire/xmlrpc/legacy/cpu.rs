@@ -1,8 +1,10 @@
 //! CPUs, the scheduler, memory, keys and triggers.
 
 use super::function::{Function, Plan, Refusal, domain, on_domain};
+use super::record;
 use crate::core::model::{Invalid, SchedParams, Scheduler, SedfParams, Trigger};
-use crate::core::op::{DomainOp, Op, Outcome, Query};
+use crate::core::op::{Change, DomainOp};
+use crate::shape;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::time::Duration;
@@ -12,12 +14,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.domain.pincpu",
         params: &["dom", "vcpu", "cpumap"],
         required: 3,
-        plan: |args, context| {
+        plan: |args, call| {
             let vcpu = match args.text(1)?.trim() {
                 "all" => None,
                 _ => Some(args.number(1)?),
             };
-            let cpus = args.cpus(2, context.engine().host().topology.cpus)?;
+            let cpus = args.cpus(2, call.view.host_info().topology.cpus)?;
             Ok(Plan::zero(on_domain(args, DomainOp::Pin { vcpu, cpus })?))
         },
     },
@@ -25,7 +27,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.domain.cpu_sedf_get",
         params: &["dom"],
         required: 1,
-        plan: |args, _| Ok(Plan::record(Query::Sedf(domain(args)?))),
+        plan: |args, _| {
+            let domain = domain(args)?;
+            Ok(Plan::read(|view| async move {
+                let (domain, params) = view.sedf(&domain).await?;
+                Ok(record::written(|sink| shape::sedf(sink, &domain, &params)))
+            }))
+        },
     },
     Function {
         name: "xend.domain.cpu_sedf_set",
@@ -108,20 +116,21 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// Weight and cap.
 fn get_share(args: &Args<'_>, scheduler: Scheduler) -> Result<Plan, Refusal> {
-    Ok(Plan::one(Query::Sched(domain(args)?, scheduler), |outcome| match outcome {
-        Outcome::Sched(
-            _,
-            SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap },
-        ) => {
-            let member = |name: &str, n: u16| (name.to_owned(), Value::Int(n.into()));
-            Value::Struct(vec![member("cap", cap), member("weight", weight)])
-        }
-        _ => Value::Nil,
+    let domain = domain(args)?;
+    Ok(Plan::read(move |view| async move {
+        let (_, params) = view.sched(&domain, scheduler).await?;
+        Ok(match params {
+            SchedParams::Credit { weight, cap } | SchedParams::Credit2 { weight, cap } => {
+                let member = |name: &str, n: u16| (name.to_owned(), Value::Int(n.into()));
+                Value::Struct(vec![member("cap", cap), member("weight", weight)])
+            }
+            _ => Value::Nil,
+        })
     }))
 }
 
 /// A weight or cap that is left out stays as it is.
-fn set_share(args: &Args<'_>, scheduler: Scheduler) -> Result<Op, Refusal> {
+fn set_share(args: &Args<'_>, scheduler: Scheduler) -> Result<Change, Refusal> {
     let number = |at: usize, name: &str, range: &str| -> Result<Option<u16>, Refusal> {
         let number: Option<i64> = args.optional_number(at)?;
         Ok(number.map(u16::try_from).transpose().map_err(|_| {

@@ -4,8 +4,9 @@
 use super::function::{Plan, Refusal, domain};
 use super::record;
 use crate::core::model::{self, Device, DeviceFacts, Generic, PciFunction, Property};
-use crate::core::op::{Outcome, Query};
 use crate::core::snapshot::DomainView;
+use crate::core::view::DomainDevices;
+use crate::shape;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 
@@ -19,22 +20,29 @@ const ANY_SLOT: &str = "0x100";
 pub(super) fn list(args: &Args<'_>) -> Result<Plan, Refusal> {
     let class = args.text(1)?;
     match class.as_str() {
-        "pci" => Plan::with_domain(args, |outcome| match outcome {
-            Outcome::Domain(view) => Value::Array(pci_functions(&view)),
-            _ => Value::Nil,
-        }),
+        "pci" => Plan::with_domain(args, |domain| Value::Array(pci_functions(domain))),
         "vscsi" | "vusb" => {
             let domain = domain(args)?;
-            let ops =
-                vec![Query::Domain(domain.clone()).into(), Query::Devices(domain, class).into()];
-            Ok(Plan::new(ops, |outcomes| Ok(combined(&outcomes))))
+            Ok(Plan::read(|view| async move {
+                let found = view.domain(&domain).await?;
+                Ok(combined(&found, &view.devices(&domain, &class).await?))
+            }))
         }
         // xm asks for vif2 as well, which no released Xen ever had.
         _ if !Device::is_class(&class) => Plan::with_domain(args, |_| Value::Array(vec![])),
-        _ => Ok(Plan::one(Query::Devices(domain(args)?, class), |outcome| match outcome {
-            Outcome::Devices(_) => with_text_numbers(record::of_outcome(&outcome)),
-            _ => record::of_outcome(&outcome),
-        })),
+        _ => {
+            let domain = domain(args)?;
+            Ok(Plan::read(|view| async move {
+                Ok(match view.devices(&domain, &class).await? {
+                    DomainDevices::Connected(devices) => {
+                        with_text_numbers(record::written(|sink| shape::devices(sink, &devices)))
+                    }
+                    DomainDevices::Defined(devices) => {
+                        record::written(|sink| shape::defined_devices(sink, &devices))
+                    }
+                })
+            }))
+        }
     }
 }
 
@@ -130,23 +138,21 @@ fn options(rest: &[Property]) -> Vec<Value> {
 }
 
 /// Devices in a format that combines the configuration with XenStore.
-fn combined(outcomes: &[Outcome]) -> Value {
-    let [Outcome::Domain(view), found] = outcomes else { return Value::Nil };
-    let all = match found {
-        Outcome::Devices(devices) => {
+fn combined(domain: &DomainView, devices: &DomainDevices) -> Value {
+    let all = match devices {
+        DomainDevices::Connected(devices) => {
             let one = |facts: &DeviceFacts| {
-                Some(running_device(generic(&view.config.devices, facts)?, facts))
+                Some(running_device(generic(&domain.config.devices, facts)?, facts))
             };
             devices.iter().filter_map(one).collect()
         }
-        Outcome::DefinedDevices(devices) => {
+        DomainDevices::Defined(devices) => {
             let generics = devices.iter().filter_map(|device| match device {
                 Device::Generic(generic) => Some(generic),
                 _ => None,
             });
             generics.map(defined_device).collect()
         }
-        _ => vec![],
     };
     Value::Array(all)
 }

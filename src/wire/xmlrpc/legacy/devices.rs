@@ -3,7 +3,7 @@
 use super::device_list;
 use super::function::{Function, Plan, Refusal, on_domain};
 use crate::core::model::{Device, Generic, Invalid, VirtualDevice};
-use crate::core::op::{DeviceRef, DomainOp, Outcome};
+use crate::core::op::{DeviceRef, DomainOp};
 use crate::shape;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -32,7 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             };
             let device = DeviceRef::parse(to.class(), &dev)?;
             let op = DomainOp::ConfigureDevice { device, to: Box::new(to) };
-            Ok(Plan::one(on_domain(args, op)?, |_| Value::Bool(true)))
+            Ok(Plan::change(on_domain(args, op)?, |_| Value::Bool(true)))
         },
     },
     Function {
@@ -63,11 +63,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         required: 2,
         plan: |args, _| {
             let wanted = VirtualDevice::parse(args.text(1)?.trim());
-            Plan::with_domain(args, move |outcome| {
-                let (Outcome::Domain(view), Ok(wanted)) = (outcome, wanted) else {
-                    return Value::Nil;
-                };
-                let mut blocks = view.config.devices.iter().filter_map(Device::as_block);
+            Plan::with_domain(args, move |domain| {
+                let Ok(wanted) = wanted else { return Value::Nil };
+                let mut blocks = domain.config.devices.iter().filter_map(Device::as_block);
                 let found = blocks.find(|block| block.number == wanted);
                 found.map_or(Value::Nil, |block| Value::text(block.class.name()))
             })

@@ -1,6 +1,6 @@
 //! Calls of `xend.*`.
 
-use super::function::Refusal;
+use super::function::{CallContext, Refusal};
 use super::table;
 use crate::core::caller::Caller;
 use crate::core::error::Error;
@@ -24,7 +24,8 @@ pub(in crate::wire::xmlrpc) async fn answer(
         return Some(wrong_count(function.name, function.required, most, given));
     }
     let args = Args { names: function.params, values: &call.params };
-    let plan = match (function.plan)(&args, context) {
+    let view = context.engine().view(caller);
+    let plan = match (function.plan)(&args, &CallContext { context, view: &view }) {
         Ok(plan) => plan,
         Err(Refusal::BadArgument(bad_argument)) => {
             return Some(codec::fault(INTERNAL, &format!("{}: {bad_argument}", function.name)));
@@ -33,16 +34,9 @@ pub(in crate::wire::xmlrpc) async fn answer(
             return Some(codec::fault(XEND_ERROR, &invalid.to_string()));
         }
     };
-    let mut outcomes = Vec::with_capacity(plan.ops.len());
-    for op in plan.ops {
-        match context.engine().execute(caller, op).await {
-            Ok(outcome) => outcomes.push(outcome),
-            Err(Error::NoSuchDomain(name)) => return Some(codec::fault(NO_SUCH_DOMAIN, &name)),
-            Err(error) => return Some(codec::fault(XEND_ERROR, &error.to_string())),
-        }
-    }
-    Some(match (plan.answer)(outcomes) {
+    Some(match plan.carry_out(context.engine().clone(), view).await {
         Ok(value) => codec::answer(&escape_string(value)),
+        Err(Error::NoSuchDomain(name)) => codec::fault(NO_SUCH_DOMAIN, &name),
         Err(error) => codec::fault(XEND_ERROR, &error.to_string()),
     })
 }

@@ -1,10 +1,9 @@
-//! Queries about domains.
+//! Reads of domains.
 
 use super::function::{Function, Plan, domain};
 use super::record;
 use crate::core::lifecycle::State;
-use crate::core::op::{Outcome, Query};
-use crate::core::snapshot::DomainView;
+use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
 use crate::wire::xmlrpc::value::Value;
 use std::sync::Arc;
@@ -20,10 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         required: 1,
         plan: |args, _| {
             let full = args.flag(1, FULL)?;
-            Ok(Plan::one(Query::Domain(domain(args)?), move |outcome| match outcome {
-                Outcome::Domain(view) => record::of_domain(&view, full),
-                other => record::of_outcome(&other),
-            }))
+            Plan::with_domain(args, move |domain| record::of_domain(domain, full))
         },
     },
     Function {
@@ -33,7 +29,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         plan: |args, _| {
             let detail = args.flag(0, true)?;
             let full = args.flag(1, FULL)?;
-            Ok(Plan::one(Query::Domains, move |outcome| list(&outcome, detail, None, full)))
+            Ok(Plan::read(move |view| async move {
+                Ok(list(&*view.domains().await?, detail, None, full))
+            }))
         },
     },
     Function {
@@ -44,7 +42,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let detail = args.flag(0, true)?;
             let state = args.text(1)?.to_ascii_lowercase();
             let full = args.flag(2, FULL)?;
-            Ok(Plan::one(Query::Domains, move |outcome| list(&outcome, detail, Some(&state), full)))
+            Ok(Plan::read(move |view| async move {
+                Ok(list(&*view.domains().await?, detail, Some(&state), full))
+            }))
         },
     },
     Function {
@@ -52,10 +52,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         params: &["dom"],
         required: 1,
         plan: |args, _| {
-            Plan::with_domain(args, |outcome| {
-                let paused = |view: &DomainView| view.state() == State::Paused;
-                Value::Bool(matches!(outcome, Outcome::Domain(view) if paused(&view)))
-            })
+            Plan::with_domain(args, |domain| Value::Bool(domain.state() == State::Paused))
         },
     },
     // xm calls it after each pause and unpause. xend kept the flag beside the domain's state, which
@@ -72,23 +69,25 @@ pub(super) const FUNCTIONS: &[Function] = &[
         params: &["dom"],
         required: 1,
         plan: |args, _| {
-            Plan::with_domain(args, |outcome| match outcome {
-                Outcome::Domain(view) => Value::text(view.config.restarts.to_string()),
-                _ => Value::Nil,
-            })
+            Plan::with_domain(args, |domain| Value::text(domain.config.restarts.to_string()))
         },
     },
     Function {
         name: "xend.domain.getVCPUInfo",
         params: &["dom"],
         required: 1,
-        plan: |args, _| Ok(Plan::record(Query::Vcpus(domain(args)?))),
+        plan: |args, _| {
+            let domain = domain(args)?;
+            Ok(Plan::read(|view| async move {
+                let (domain, vcpus) = view.vcpus(&domain).await?;
+                Ok(record::written(|sink| shape::vcpus(sink, &domain, &vcpus)))
+            }))
+        },
     },
 ];
 
 /// The names or records of the domains in a state.
-fn list(outcome: &Outcome, detail: bool, state: Option<&str>, full: bool) -> Value {
-    let Outcome::Domains(snapshot) = outcome else { return record::of_outcome(outcome) };
+fn list(snapshot: &Snapshot, detail: bool, state: Option<&str>, full: bool) -> Value {
     let views = snapshot.domains().filter(|view| shape::is_in_state(view, state));
     let item = |view: &Arc<DomainView>| {
         if detail { record::of_domain(view, full) } else { Value::text(view.name().as_str()) }

@@ -1,12 +1,16 @@
 //! Functions of the table, and what they make of a call.
 
 use super::record;
+use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Invalid};
-use crate::core::op::{Change, DomainOp, Op, Outcome, Query};
+use crate::core::op::{Change, DomainOp, Outcome};
+use crate::core::snapshot::DomainView;
+use crate::core::view::View;
 use crate::wire::xmlrpc::args::{Args, BadArgument};
 use crate::wire::xmlrpc::context::Context;
 use crate::wire::xmlrpc::value::Value;
+use std::pin::Pin;
 
 /// A function that can be called.
 pub(super) struct Function {
@@ -16,16 +20,19 @@ pub(super) struct Function {
     /// How many of them must be given.
     pub(super) required: usize,
     /// Makes a plan of a call's arguments.
-    pub(super) plan: fn(&Args<'_>, &Context) -> Result<Plan, Refusal>,
+    pub(super) plan: fn(&Args<'_>, &CallContext<'_>) -> Result<Plan, Refusal>,
 }
 
-/// The operations of a call, and how their outcomes become its answer.
-pub(super) struct Plan {
-    /// Executed in order; the first failure ends the call.
-    pub(super) ops: Vec<Op>,
-    /// Makes the answer of the outcomes.
-    pub(super) answer: Box<dyn FnOnce(Vec<Outcome>) -> Result<Value, Error> + Send>,
+/// What a plan is made from besides the arguments.
+pub(super) struct CallContext<'a> {
+    pub(super) context: &'a Context,
+    pub(super) view: &'a View,
 }
+
+/// The reads and changes of a call, which give its answer.
+pub(super) struct Plan(Box<dyn FnOnce(Engine, View) -> Answer + Send>);
+
+type Answer = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
 
 /// Why a call is refused before anything is executed.
 pub(super) enum Refusal {
@@ -48,54 +55,69 @@ impl From<Invalid> for Refusal {
 }
 
 impl Plan {
-    /// Several operations.
-    pub(super) fn new(
-        ops: Vec<Op>,
-        answer: impl FnOnce(Vec<Outcome>) -> Result<Value, Error> + Send + 'static,
-    ) -> Self {
-        Self { ops, answer: Box::new(answer) }
+    /// Reads and changes in any order.
+    pub(super) fn new<F>(answer: impl FnOnce(Engine, View) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<Value, Error>> + Send + 'static,
+    {
+        Self(Box::new(|engine, view| Box::pin(answer(engine, view))))
     }
 
-    /// One operation.
-    pub(super) fn one(
-        op: impl Into<Op>,
+    /// Reads alone.
+    pub(super) fn read<F>(answer: impl FnOnce(View) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<Value, Error>> + Send + 'static,
+    {
+        Self::new(|_, view| answer(view))
+    }
+
+    /// One change.
+    pub(super) fn change(
+        change: Change,
         answer: impl FnOnce(Outcome) -> Value + Send + 'static,
     ) -> Self {
-        let first = |outcomes: Vec<Outcome>| outcomes.into_iter().next().unwrap_or(Outcome::Done);
-        Self::new(vec![op.into()], move |outcomes| Ok(answer(first(outcomes))))
+        Self::new(
+            |engine, view| async move { Ok(answer(engine.execute(view.caller(), change).await?)) },
+        )
     }
 
-    /// An operation whose answer is None.
-    pub(super) fn none(op: impl Into<Op>) -> Self {
-        Self::one(op, |_| Value::Nil)
+    /// A change whose answer is None.
+    pub(super) fn none(change: Change) -> Self {
+        Self::change(change, |_| Value::Nil)
     }
 
-    /// An operation whose answer is 0: xend passed Xen's return code on.
-    pub(super) fn zero(op: impl Into<Op>) -> Self {
-        Self::one(op, |_| Value::Int(0))
+    /// A change whose answer is 0: xend passed Xen's return code on.
+    pub(super) fn zero(change: Change) -> Self {
+        Self::change(change, |_| Value::Int(0))
     }
 
-    /// An operation whose answer is the outcome's record.
-    pub(super) fn record(op: impl Into<Op>) -> Self {
-        Self::one(op, |outcome| record::of_outcome(&outcome))
+    /// A change whose answer is the outcome's record.
+    pub(super) fn record(change: Change) -> Self {
+        Self::change(change, |outcome| record::of_outcome(&outcome))
     }
 
     /// An answer about the domain that the first argument names. An unknown domain is a fault.
     pub(super) fn with_domain(
         args: &Args<'_>,
-        answer: impl FnOnce(Outcome) -> Value + Send + 'static,
+        answer: impl FnOnce(&DomainView) -> Value + Send + 'static,
     ) -> Result<Self, Refusal> {
-        Ok(Self::one(Query::Domain(domain(args)?), answer))
+        let domain = domain(args)?;
+        Ok(Self::read(|view| async move { Ok(answer(&*view.domain(&domain).await?)) }))
     }
 
     /// A fixed answer.
     pub(super) fn fixed(value: Value) -> Self {
-        Self::new(vec![], |_| Ok(value))
+        Self::read(|_| async { Ok(value) })
     }
 
-    /// A fault, after operations that check what the arguments name.
-    pub(super) fn unsupported(ops: Vec<Op>, reason: &'static str) -> Self {
-        Self::new(ops, move |_| Err(Error::Unsupported(reason.to_owned())))
+    /// A fault.
+    pub(super) fn unsupported(reason: &'static str) -> Self {
+        Self::read(|_| async { Err(Error::Unsupported(reason.to_owned())) })
+    }
+
+    /// Carries out the plan for the caller of the view.
+    pub(super) async fn carry_out(self, engine: Engine, view: View) -> Result<Value, Error> {
+        (self.0)(engine, view).await
     }
 }
 
@@ -104,7 +126,7 @@ pub(super) fn domain(args: &Args<'_>) -> Result<DomainRef, Refusal> {
     Ok(DomainRef::new(args.text(0)?))
 }
 
-/// An operation on the domain that the first argument names.
-pub(super) fn on_domain(args: &Args<'_>, op: DomainOp) -> Result<Op, Refusal> {
-    Ok(Change::Domain(domain(args)?, op).into())
+/// A change of the domain that the first argument names.
+pub(super) fn on_domain(args: &Args<'_>, op: DomainOp) -> Result<Change, Refusal> {
+    Ok(Change::Domain(domain(args)?, op))
 }

@@ -3,7 +3,7 @@
 use super::function::{Function, Plan, Refusal, domain, on_domain};
 use crate::core::lifecycle::State;
 use crate::core::model::{DomName, DomainConfig, Invalid, ShutdownReason};
-use crate::core::op::{Change, DomainOp, Outcome, Query};
+use crate::core::op::{Change, DomainOp};
 use crate::core::ports::Destination;
 use crate::shape;
 use crate::wire::xmlrpc::args::Args;
@@ -46,10 +46,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
             if !args.flag(1, false)? {
                 return Ok(Plan::none(pause));
             }
-            let ops = vec![Query::Domain(domain(args)?).into(), pause];
-            Ok(Plan::new(ops, |outcomes| match outcomes.first() {
-                Some(Outcome::Domain(view)) => Ok(Value::Int(state_number(view.state()))),
-                _ => Ok(Value::Nil),
+            let domain = domain(args)?;
+            Ok(Plan::new(|engine, view| async move {
+                let before = view.domain(&domain).await?;
+                engine.execute(view.caller(), pause).await?;
+                Ok(Value::Int(state_number(before.state())))
             }))
         },
     },
@@ -106,13 +107,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.domain.migrate",
         params: &["dom", "dst", "live", "port", "node", "ssl", "change_home_server"],
         required: 2,
-        plan: |args, context| {
+        plan: |args, call| {
             if args.flag(5, false)? {
                 return Err(
                     Invalid::new("ssl: there is no encryption, use a network of your own").into()
                 );
             }
-            let default_port = context.settings().relocation_port;
+            let default_port = call.context.settings().relocation_port;
             let to = Destination::new(&args.text(1)?, args.optional_number(3)?, default_port)?;
             Ok(Plan::none(on_domain(args, DomainOp::Migrate { to, live: args.flag(2, false)? })?))
         },
@@ -121,7 +122,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.domain.waitForDevices",
         params: &["dom"],
         required: 1,
-        plan: |args, _| Ok(Plan::none(Query::DevicesConnected(domain(args)?))),
+        plan: |args, _| {
+            let domain = domain(args)?;
+            Ok(Plan::read(|view| async move {
+                view.wait_for_devices(&domain).await?;
+                Ok(Value::Nil)
+            }))
+        },
     },
 ];
 

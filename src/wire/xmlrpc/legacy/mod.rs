@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! function     an entry of the table: its parameters, and the plan that it makes of a call
-//! record       outcomes as xend's nested arrays
-//! domains      queries about domains
+//! record       answers of the engine as xend's nested arrays
+//! domains      reads of domains
 //! lifecycle    create, start, pause, shut down, migrate
 //! files        save, restore, dump
 //! cpu          CPUs, scheduler, memory, keys

@@ -2,7 +2,8 @@
 
 use super::function::{Function, Plan};
 use super::record;
-use crate::core::op::{Change, Op, Outcome, Query};
+use crate::core::op::Change;
+use crate::shape;
 use crate::wire::xmlrpc::value::Value;
 
 /// Fields of the host about the location of its CPUs and memory.
@@ -15,12 +16,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         required: 0,
         plan: |args, _| {
             let with_numa = args.flag(0, true)?;
-            Ok(Plan::one(Query::Host, move |outcome| match record::of_outcome(&outcome) {
-                Value::Array(fields) => {
-                    let shown = |field: &Value| with_numa || !record::has_key(field, NUMA);
-                    Value::Array(fields.into_iter().skip(1).filter(shown).collect())
-                }
-                other => other,
+            Ok(Plan::read(move |view| async move {
+                let (info, figures) = view.host().await?;
+                Ok(match record::written(|sink| shape::node(sink, &info, &figures)) {
+                    Value::Array(fields) => {
+                        let shown = |field: &Value| with_numa || !record::has_key(field, NUMA);
+                        Value::Array(fields.into_iter().skip(1).filter(shown).collect())
+                    }
+                    other => other,
+                })
             }))
         },
     },
@@ -35,13 +39,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.node.log",
         params: &[],
         required: 0,
-        plan: |_, context| Ok(Plan::fixed(Value::text(context.log()))),
+        plan: |_, call| Ok(Plan::fixed(Value::text(call.context.log()))),
     },
     Function {
         name: "xend.node.dmesg.info",
         params: &[],
         required: 0,
-        plan: |_, _| Ok(Plan::one(Query::Dmesg, |outcome| text(&outcome))),
+        plan: |_, _| Ok(Plan::read(|view| async move { Ok(text(&view.dmesg().await?)) })),
     },
     Function {
         name: "xend.node.send_debug_keys",
@@ -55,15 +59,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         params: &[],
         required: 0,
         plan: |_, _| {
-            let ops = vec![Op::from(Query::Dmesg), Change::ClearDmesg.into()];
-            Ok(Plan::new(ops, |outcomes| Ok(outcomes.first().map_or(Value::text(""), text))))
+            Ok(Plan::new(|engine, view| async move {
+                let messages = view.dmesg().await?;
+                engine.execute(view.caller(), Change::ClearDmesg).await?;
+                Ok(text(&messages))
+            }))
         },
     },
 ];
 
-fn text(outcome: &Outcome) -> Value {
-    match outcome {
-        Outcome::Text(text) => Value::text(String::from_utf8_lossy(text)),
-        _ => Value::text(""),
-    }
+fn text(messages: &[u8]) -> Value {
+    Value::text(String::from_utf8_lossy(messages))
 }

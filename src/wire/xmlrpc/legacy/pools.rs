@@ -1,13 +1,11 @@
 //! CPU pools, by name.
 
-use super::function::{Function, Plan, Refusal, on_domain};
-use crate::core::error::Error;
+use super::function::{CallContext, Function, Plan, Refusal, on_domain};
 use crate::core::model::{CpuSet, Invalid, Notes, Pool, PoolFacts, Scheduler, Uuid};
-use crate::core::op::{Change, DomainOp, Outcome, PoolOp, Query};
+use crate::core::op::{Change, DomainOp, PoolOp};
 use crate::core::snapshot::Snapshot;
 use crate::sxp::Sxp;
 use crate::wire::xmlrpc::args::Args;
-use crate::wire::xmlrpc::context::Context;
 use crate::wire::xmlrpc::object_ids::{cpu_uuid, pool_names, pool_uuid};
 use crate::wire::xmlrpc::value::Value;
 use std::sync::Arc;
@@ -17,13 +15,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.cpu_pool.new",
         params: &["config"],
         required: 1,
-        plan: |args, context| define(args, context, false),
+        plan: |args, call| define(args, call, false),
     },
     Function {
         name: "xend.cpu_pool.create",
         params: &["config"],
         required: 1,
-        plan: |args, context| define(args, context, true),
+        plan: |args, call| define(args, call, true),
     },
     Function {
         name: "xend.cpu_pool.start",
@@ -81,7 +79,7 @@ fn values_of(config: &Sxp, key: &str) -> Vec<String> {
 
 /// Defines the pool `[[name_label, NAME], [sched_policy, credit], [ncpu, 1], [proposed_CPUs, [1,
 /// 2]]]`. The list may begin with a word.
-fn define(args: &Args<'_>, context: &Context, start: bool) -> Result<Plan, Refusal> {
+fn define(args: &Args<'_>, call: &CallContext<'_>, start: bool) -> Result<Plan, Refusal> {
     let config = args.sxp(0)?;
     let one = |key: &str| values_of(&config, key).into_iter().next();
     let invalid = |text: &str| Refusal::Invalid(Invalid::new(text));
@@ -90,21 +88,23 @@ fn define(args: &Args<'_>, context: &Context, start: bool) -> Result<Plan, Refus
     Pool::check_name(&name)?;
     let scheduler = match one("sched_policy") {
         Some(word) => word.parse::<Scheduler>()?,
-        None => context.engine().host().scheduler,
+        None => call.view.host_info().scheduler,
     };
     let cpus: CpuSet = values_of(&config, "proposed_CPUs").join(",").parse()?;
     let ncpu = one("ncpu")
         .map_or(Ok(1), |text| text.parse())
         .map_err(|_| invalid("ncpu: a number is expected"))?;
     let auto_start = one("auto_power_on").is_some_and(|text| text == "1");
-    let uuid = context.engine().new_uuid();
+    let uuid = call.context.engine().new_uuid();
     let pool = Pool { name: name.clone(), scheduler, cpus, ncpu, auto_start };
     let define = PoolOp::Define { uuid, pool, notes: Notes::default() };
-    let mut ops = vec![Change::Pool(name.clone(), define).into()];
-    if start {
-        ops.push(Change::Pool(name, PoolOp::Start).into());
-    }
-    Ok(Plan::new(ops, move |_| Ok(Value::text(uuid.to_string()))))
+    Ok(Plan::new(move |engine, view| async move {
+        engine.execute(view.caller(), Change::Pool(name.clone(), define)).await?;
+        if start {
+            engine.execute(view.caller(), Change::Pool(name, PoolOp::Start)).await?;
+        }
+        Ok(Value::text(uuid.to_string()))
+    }))
 }
 
 fn pair(key: &str, values: impl IntoIterator<Item = Value>) -> Value {
@@ -112,17 +112,13 @@ fn pair(key: &str, values: impl IntoIterator<Item = Value>) -> Value {
 }
 
 /// All pools, or the named ones: `[[UUID, [key, value...]...]...]`.
-fn list(args: &Args<'_>, context: &Context) -> Result<Plan, Refusal> {
+fn list(args: &Args<'_>, call: &CallContext<'_>) -> Result<Plan, Refusal> {
     let wanted = if args.values.is_empty() { vec![] } else { args.list(0)? };
-    let inventory = context.engine().inventory();
-    let host = context.host();
-    let answer = move |outcomes: Vec<Outcome>| {
-        let mut outcomes = outcomes.into_iter();
-        let (Some(Outcome::Pools(running)), Some(Outcome::Domains(domains))) =
-            (outcomes.next(), outcomes.next())
-        else {
-            return Err(Error::Unsupported("The CPU pools are not known".to_owned()));
-        };
+    let host = call.context.host();
+    Ok(Plan::read(move |view| async move {
+        let inventory = view.inventory();
+        let running = view.pools().await?;
+        let domains = view.domains().await?;
         let mut names = pool_names(&inventory, &running);
         names.retain(|name| wanted.is_empty() || wanted.contains(name));
         let shown = names.iter().map(|name| {
@@ -135,8 +131,7 @@ fn list(args: &Args<'_>, context: &Context) -> Result<Plan, Refusal> {
             Value::Array(fields)
         });
         Ok(Value::Array(shown.collect()))
-    };
-    Ok(Plan::new(vec![Query::Pools.into(), Query::Domains.into()], answer))
+    }))
 }
 
 /// The fields of a pool, in xend's order.

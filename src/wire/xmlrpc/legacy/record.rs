@@ -6,23 +6,25 @@ use crate::shape::{self, NestedSink, Node};
 use crate::wire::xmlrpc::value::Value;
 
 /// Writes `['domain', ['domid', 1], ...]`.
-type ValueSink = NestedSink<Value>;
+pub(super) type ValueSink = NestedSink<Value>;
 
 /// xend left this field out: its value was a Python long, which XML-RPC does not have.
 const LONG: &str = "vcpu_avail";
 
 /// The record of an outcome, or None.
 pub(super) fn of_outcome(outcome: &Outcome) -> Value {
-    build(&[LONG], |sink| match outcome {
-        Outcome::Domain(view) => shape::domain(sink, view),
-        Outcome::Host(info, figures) => shape::node(sink, info, figures),
-        Outcome::Vcpus(view, vcpus) => shape::vcpus(sink, view, vcpus),
-        Outcome::Sedf(view, params) => shape::sedf(sink, view, params),
-        Outcome::Attached { class, id, domid } => shape::attached(sink, class, *domid, *id),
-        Outcome::Devices(devices) => shape::devices(sink, devices),
-        Outcome::DefinedDevices(devices) => shape::defined_devices(sink, devices),
-        _ => {}
-    })
+    match outcome {
+        Outcome::Domain(view) => of_domain(view, true),
+        Outcome::Attached { class, id, domid } => {
+            written(|sink| shape::attached(sink, class, *domid, *id))
+        }
+        Outcome::Done | Outcome::Verdict(_) => Value::Nil,
+    }
+}
+
+/// The record that `write` writes.
+pub(super) fn written(write: impl FnOnce(&mut ValueSink)) -> Value {
+    build(&[LONG], write)
 }
 
 /// The record of a domain. xm asks for it without devices to list domains.

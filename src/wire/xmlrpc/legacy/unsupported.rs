@@ -1,7 +1,7 @@
 //! Functions that today's Xen cannot carry out, or offers to xl alone.
 
 use super::function::{Function, Plan, Refusal, domain};
-use crate::core::op::Query;
+use crate::core::error::Error;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 
@@ -19,7 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.domain.configure",
         params: &["config"],
         required: 1,
-        plan: |_, _| Ok(Plan::unsupported(vec![], CONFIGURE)),
+        plan: |_, _| Ok(Plan::unsupported(CONFIGURE)),
     },
     Function {
         name: "xend.domain.ioport_range_enable",
@@ -49,49 +49,49 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.node.tmem_destroy",
         params: &["domid"],
         required: 0,
-        plan: |_, _| Ok(Plan::unsupported(vec![], TMEM)),
+        plan: |_, _| Ok(Plan::unsupported(TMEM)),
     },
     Function {
         name: "xend.node.tmem_freeze",
         params: &["domid"],
         required: 0,
-        plan: |_, _| Ok(Plan::unsupported(vec![], TMEM)),
+        plan: |_, _| Ok(Plan::unsupported(TMEM)),
     },
     Function {
         name: "xend.node.tmem_thaw",
         params: &["domid"],
         required: 0,
-        plan: |_, _| Ok(Plan::unsupported(vec![], TMEM)),
+        plan: |_, _| Ok(Plan::unsupported(TMEM)),
     },
     Function {
         name: "xend.node.tmem_flush",
         params: &["domid", "pages"],
         required: 0,
-        plan: |_, _| Ok(Plan::unsupported(vec![], TMEM)),
+        plan: |_, _| Ok(Plan::unsupported(TMEM)),
     },
     Function {
         name: "xend.node.tmem_set_weight",
         params: &["domid", "value"],
         required: 0,
-        plan: |_, _| Ok(Plan::unsupported(vec![], TMEM)),
+        plan: |_, _| Ok(Plan::unsupported(TMEM)),
     },
     Function {
         name: "xend.node.tmem_set_cap",
         params: &["domid", "value"],
         required: 0,
-        plan: |_, _| Ok(Plan::unsupported(vec![], TMEM)),
+        plan: |_, _| Ok(Plan::unsupported(TMEM)),
     },
     Function {
         name: "xend.node.tmem_set_compress",
         params: &["domid", "value"],
         required: 0,
-        plan: |_, _| Ok(Plan::unsupported(vec![], TMEM)),
+        plan: |_, _| Ok(Plan::unsupported(TMEM)),
     },
     Function {
         name: "xend.node.tmem_shared_auth",
         params: &["domid", "uuid", "auth"],
         required: 0,
-        plan: |_, _| Ok(Plan::unsupported(vec![], TMEM)),
+        plan: |_, _| Ok(Plan::unsupported(TMEM)),
     },
     Function {
         name: "xend.domain.shadow_control",
@@ -127,5 +127,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// A fault for a domain that exists. An unknown domain is a fault of its own.
 fn unsupported(args: &Args<'_>, reason: &'static str) -> Result<Plan, Refusal> {
-    Ok(Plan::unsupported(vec![Query::Domain(domain(args)?).into()], reason))
+    let domain = domain(args)?;
+    Ok(Plan::read(move |view| async move {
+        view.domain(&domain).await?;
+        Err(Error::Unsupported(reason.to_owned()))
+    }))
 }

@@ -64,7 +64,7 @@ fn store(
         }
     };
     let context = FailureContext { object: uuid.to_string(), ..FailureContext::default() };
-    Ok(Action::execute(vec![change.into()], context))
+    Ok(Action::execute(vec![change], context))
 }
 
 /// Changes client data of a device, which is among its other keys.

@@ -16,11 +16,13 @@ use super::values::texts;
 use crate::core::caller::Caller;
 use crate::core::error::Error;
 use crate::core::model::Uuid;
-use crate::core::op::{Outcome, Query};
+use crate::core::op::Change;
+use crate::core::view::View;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::codec::Call;
 use crate::wire::xmlrpc::endpoint::LoginPolicy;
 use crate::wire::xmlrpc::value::Value;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -68,8 +70,9 @@ async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Valu
     }
     let args = Args { names: method.params(), values: &call.params };
     let outcome = async {
-        let mut host = HostView::open(api, caller, session).await?;
-        let fetcher = Fetcher { engine: api.context.engine(), caller };
+        let view = api.context.engine().view(caller);
+        let mut host = HostView::open(api, &view, session).await?;
+        let fetcher = Fetcher { view: &view };
         // Which objects there are can be among the facts.
         for need in class.needs {
             fetcher.fetch(&mut host, *need, None).await?;
@@ -84,7 +87,7 @@ async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Valu
             fetcher.fetch(&mut host, need, object).await?;
         }
         let action = method.make(class, &host, object, &args)?;
-        run(api, caller, &host, action).await
+        run(api, &view, &host, action).await
     };
     outcome.await.map_err(|failure| value_failure::complete(failure, method, &args))
 }
@@ -125,8 +128,8 @@ async fn run_task(
     let engine = api.context.engine();
     if call.method == "VM.restore" {
         // The file says which VM's progress it is.
-        let query = Query::Saved(text_param(&call, 1).into());
-        if let Ok(Outcome::Saved(config)) = engine.execute(&caller, query).await {
+        let file = Path::new(text_param(&call, 1));
+        if let Ok(config) = engine.view(&caller).saved_config(file).await {
             api.state.tasks.set_vm(task, config.uuid);
         }
     }
@@ -140,12 +143,7 @@ async fn run_task(
     api.state.tasks.end(task, outcome, engine.now());
 }
 
-async fn run(
-    api: &XenApi,
-    caller: &Caller,
-    host: &HostView,
-    action: Action,
-) -> Result<Value, Failure> {
+async fn run(api: &XenApi, view: &View, host: &HostView, action: Action) -> Result<Value, Failure> {
     match action {
         Action::Answer(value) => Ok(value),
         Action::LogOut => {
@@ -153,18 +151,29 @@ async fn run(
             Ok(Value::Nil)
         }
         Action::Wait(duration) => wait(api, duration).await,
-        Action::NextEvent => next_events(api, caller, &host.session).await,
+        Action::NextEvent => next_events(api, view, &host.session).await,
         Action::ListMethods => Ok(texts(catalog::all_methods())),
         Action::ReadLog => Ok(Value::Text(api.context.log())),
-        Action::Execute { ops, context, reply } => {
-            let mut outcomes = Vec::with_capacity(ops.len());
-            for op in ops {
-                let outcome = api.context.engine().execute(caller, op).await;
-                outcomes.push(outcome.map_err(|error| Failure::from_error(error, &context))?);
+        Action::ReadDmesg { clear } => read_dmesg(api, view, clear).await,
+        Action::Execute { changes, context, answer } => {
+            for change in changes {
+                let done = api.context.engine().execute(view.caller(), change).await;
+                done.map_err(|error| Failure::from_error(error, &context))?;
             }
-            Ok(reply(outcomes))
+            Ok(answer)
         }
     }
+}
+
+/// The hypervisor's messages, which are cleared on request.
+async fn read_dmesg(api: &XenApi, view: &View, clear: bool) -> Result<Value, Failure> {
+    let failed = |error| Failure::from_error(error, &FailureContext::default());
+    let messages = view.dmesg().await.map_err(failed)?;
+    if clear {
+        let engine = api.context.engine();
+        engine.execute(view.caller(), Change::ClearDmesg).await.map_err(failed)?;
+    }
+    Ok(Value::text(String::from_utf8_lossy(&messages)))
 }
 
 /// Waits, and not any longer when the daemon stops.

@@ -4,79 +4,59 @@ use super::failure::{Failure, FailureContext};
 use super::fetched::Need;
 use super::host_view::HostView;
 use super::objects::disks::{all_unames, vdi};
-use crate::core::caller::Caller;
-use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Text, Uuid};
-use crate::core::op::{Outcome, Query};
+use crate::core::view::View;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Fetches facts from the engine into a view.
+/// Fetches facts from the engine into a host view.
 pub(crate) struct Fetcher<'a> {
-    pub(crate) engine: &'a Engine,
-    pub(crate) caller: &'a Caller,
+    pub(crate) view: &'a View,
 }
 
 impl Fetcher<'_> {
-    async fn ask(&self, query: Query) -> Result<Outcome, Failure> {
-        let outcome = self.engine.execute(self.caller, query).await;
-        outcome.map_err(|error| Failure::from_error(error, &FailureContext::default()))
-    }
-
-    /// Fetches facts that the view does not have yet: those of the VM or image that the call is
-    /// about, or all if it is about neither.
+    /// Fetches facts that the host view does not have yet: those of the VM or image that the call
+    /// is about, or all if it is about neither.
     pub(crate) async fn fetch(
         &self,
         host: &mut HostView,
         need: Need,
         object: Option<Uuid>,
     ) -> Result<(), Failure> {
+        let fetched = &mut host.fetched;
         match need {
-            Need::Vcpus => self.fetch_vcpus(host, object).await,
-            Need::Devices => self.fetch_devices(host, object).await,
-            Need::ImageSizes => self.fetch_image_sizes(host, object).await,
-            Need::Interfaces if host.fetched.interfaces.is_none() => {
-                if let Outcome::Interfaces(interfaces) = self.ask(Query::Interfaces).await? {
-                    host.fetched.interfaces = Some(interfaces);
-                }
-                Ok(())
+            Need::Vcpus => return self.fetch_vcpus(host, object).await,
+            Need::Devices => return self.fetch_devices(host, object).await,
+            Need::ImageSizes => return self.fetch_image_sizes(host, object).await,
+            Need::Interfaces if fetched.interfaces.is_none() => {
+                fetched.interfaces = Some(self.view.interfaces().await.map_err(failed)?);
             }
-            Need::Pools if host.fetched.pools.is_none() => {
-                if let Outcome::Pools(pools) = self.ask(Query::Pools).await? {
-                    host.fetched.pools = Some(pools);
-                }
-                Ok(())
+            Need::Pools if fetched.pools.is_none() => {
+                fetched.pools = Some(self.view.pools().await.map_err(failed)?);
             }
-            Need::Hardware if host.fetched.hardware.is_none() => {
-                if let Outcome::Hardware(hardware) = self.ask(Query::Hardware).await? {
-                    host.fetched.hardware = Some(hardware);
-                }
-                Ok(())
+            Need::Hardware if fetched.hardware.is_none() => {
+                fetched.hardware = Some(self.view.hardware().await.map_err(failed)?);
             }
-            Need::Storage if host.fetched.storage.is_none() => {
-                if let Outcome::Storage(storage) = self.ask(Query::Storage).await? {
-                    host.fetched.storage = Some(storage);
-                }
-                Ok(())
+            Need::Storage if fetched.storage.is_none() => {
+                fetched.storage = Some(self.view.storage().await.map_err(failed)?);
             }
-            Need::Interfaces | Need::Pools | Need::Hardware | Need::Storage => Ok(()),
+            Need::Interfaces | Need::Pools | Need::Hardware | Need::Storage => {}
         }
+        Ok(())
     }
 
     async fn fetch_vcpus(&self, host: &mut HostView, object: Option<Uuid>) -> Result<(), Failure> {
         for vm in vms(host, object) {
-            let is_on_host = host.vm(vm).is_some_and(|vm| vm.facts.is_some());
-            let vcpus = host.fetched.vcpus.get_or_insert_default();
-            if vcpus.contains_key(&vm) {
+            if host.fetched.vcpus.get_or_insert_default().contains_key(&vm) {
                 continue;
             }
-            let fetched = match self.ask_vm(is_on_host, Query::Vcpus, vm).await? {
-                Some(Outcome::Vcpus(_, fetched)) => fetched,
-                _ => vec![],
+            let fetched = match on_host(host, vm) {
+                Some(domain) => unless_gone(self.view.vcpus(&domain).await.map(|(_, all)| all))?,
+                None => vec![],
             };
-            vcpus.insert(vm, fetched);
+            host.fetched.vcpus.get_or_insert_default().insert(vm, fetched);
         }
         Ok(())
     }
@@ -87,36 +67,16 @@ impl Fetcher<'_> {
         object: Option<Uuid>,
     ) -> Result<(), Failure> {
         for vm in vms(host, object) {
-            let is_on_host = host.vm(vm).is_some_and(|vm| vm.facts.is_some());
-            let devices = host.fetched.devices.get_or_insert_default();
-            if devices.contains_key(&vm) {
+            if host.fetched.devices.get_or_insert_default().contains_key(&vm) {
                 continue;
             }
-            let fetched = match self.ask_vm(is_on_host, Query::AllDevices, vm).await? {
-                Some(Outcome::Devices(fetched)) => fetched,
-                _ => vec![],
+            let fetched = match on_host(host, vm) {
+                Some(domain) => unless_gone(self.view.all_devices(&domain).await)?,
+                None => vec![],
             };
-            devices.insert(vm, fetched);
+            host.fetched.devices.get_or_insert_default().insert(vm, fetched);
         }
         Ok(())
-    }
-
-    /// Asks about a VM; `None` if it is not on the host, or not any more.
-    async fn ask_vm(
-        &self,
-        is_on_host: bool,
-        query: fn(DomainRef) -> Query,
-        vm: Uuid,
-    ) -> Result<Option<Outcome>, Failure> {
-        if !is_on_host {
-            return Ok(None);
-        }
-        let query = query(DomainRef::new(vm.to_string()));
-        match self.engine.execute(self.caller, query).await {
-            Ok(outcome) => Ok(Some(outcome)),
-            Err(Error::NoSuchDomain(_) | Error::Gone(_) | Error::NotStarted(_)) => Ok(None),
-            Err(error) => Err(Failure::from_error(error, &FailureContext::default())),
-        }
     }
 
     async fn fetch_image_sizes(
@@ -131,11 +91,28 @@ impl Fetcher<'_> {
         };
         let sizes = host.fetched.image_sizes.get_or_insert_default();
         unames.retain(|uname| !uname.is_empty() && !sizes.contains_key(uname));
-        let paths = unames.iter().map(path_of).collect();
-        if let Outcome::Extents(extents) = self.ask(Query::Extents(paths)).await? {
-            sizes.extend(unames.into_iter().zip(extents));
-        }
+        let paths: Vec<_> = unames.iter().map(path_of).collect();
+        let extents = self.view.extents(&paths).await.map_err(failed)?;
+        sizes.extend(unames.into_iter().zip(extents));
         Ok(())
+    }
+}
+
+fn failed(error: Error) -> Failure {
+    Failure::from_error(error, &FailureContext::default())
+}
+
+/// A VM that is on the host, for the engine; `None` for another VM.
+fn on_host(host: &HostView, vm: Uuid) -> Option<DomainRef> {
+    let is_on_host = host.vm(vm).is_some_and(|vm| vm.facts.is_some());
+    is_on_host.then(|| DomainRef::new(vm.to_string()))
+}
+
+/// Facts of a VM; none if the VM has left the host meanwhile.
+fn unless_gone<T>(facts: Result<Vec<T>, Error>) -> Result<Vec<T>, Failure> {
+    match facts {
+        Err(Error::NoSuchDomain(_) | Error::Gone(_) | Error::NotStarted(_)) => Ok(vec![]),
+        facts => facts.map_err(failed),
     }
 }
 

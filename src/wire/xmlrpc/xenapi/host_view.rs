@@ -7,11 +7,10 @@ use super::index::{VdiIndex, VmIndex};
 use super::service::XenApi;
 use super::state::State;
 use super::values::text;
-use crate::core::caller::Caller;
 use crate::core::inventory::Inventory;
 use crate::core::model::{Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Notes, Uuid};
-use crate::core::op::{Outcome, Query};
 use crate::core::snapshot::{DomainView, Snapshot};
+use crate::core::view::View;
 use crate::wire::xmlrpc::context::XmlRpcSettings;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
 use crate::wire::xmlrpc::value::Value;
@@ -65,17 +64,13 @@ impl HostView {
     /// The host as it is now.
     pub(crate) async fn open(
         api: &XenApi,
-        caller: &Caller,
+        view: &View,
         session: CallSession,
     ) -> Result<Self, Failure> {
-        let engine = api.context.engine();
         let failed = |error| Failure::from_error(error, &FailureContext::default());
-        let host = engine.execute(caller, Query::Host).await.map_err(failed)?;
-        let domains = engine.execute(caller, Query::Domains).await.map_err(failed)?;
-        let (Outcome::Host(info, figures), Outcome::Domains(snapshot)) = (host, domains) else {
-            return Err(Failure::new("INTERNAL_ERROR", ["The host cannot be read"]));
-        };
-        let inventory = engine.inventory();
+        let (info, figures) = view.host().await.map_err(failed)?;
+        let snapshot = view.domains().await.map_err(failed)?;
+        let inventory = view.inventory();
         Ok(Self {
             host: api.context.host(),
             info,
@@ -83,7 +78,7 @@ impl HostView {
             settings: api.context.settings(),
             session,
             state: api.state.clone(),
-            now: engine.now(),
+            now: api.context.engine().now(),
             fetched: Fetched::default(),
             index: api.indices.vms(&snapshot),
             vdi_index: api.indices.vdis(&inventory),

@@ -8,8 +8,8 @@ use super::host_view::{CallSession, HostView};
 use super::method::Method;
 use super::read_field::read_record;
 use super::service::XenApi;
-use crate::core::caller::Caller;
 use crate::core::model::Uuid;
+use crate::core::view::View;
 use crate::wire::xmlrpc::value::Value;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,18 +19,18 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Waits for events of a session. Without any in [`MAX_WAIT`], or when the daemon stops, there are
 /// none.
-async fn wait(api: &XenApi, session: &str) -> Result<Vec<Value>, Failure> {
+async fn wait(api: &XenApi, view: &View, session: &str) -> Result<Vec<Value>, Failure> {
     let engine = api.context.engine();
     let tasks = &api.state.tasks;
-    let mut domains = engine.generations();
-    let mut inventory = engine.inventory_generations();
+    let mut domains = view.generations();
+    let mut inventory = view.inventory_generations();
     let mut task_changes = tasks.generations();
     let deadline = Instant::now() + MAX_WAIT;
     loop {
         domains.mark_unchanged();
         inventory.mark_unchanged();
         task_changes.mark_unchanged();
-        let moment = Moment::new(&engine.snapshot(), engine.inventory(), tasks.ended());
+        let moment = Moment::new(&view.snapshot(), view.inventory(), tasks.ended());
         let events = api.state.sessions.with_registration(session, |registration| {
             let events = registration.as_mut().map(|one| one.events(moment, engine.now()));
             events.ok_or_else(|| Failure::new("SESSION_NOT_REGISTERED", [session]))
@@ -54,15 +54,15 @@ async fn wait(api: &XenApi, session: &str) -> Result<Vec<Value>, Failure> {
 /// Answers `event.next`.
 pub(crate) async fn next_events(
     api: &XenApi,
-    caller: &Caller,
+    view: &View,
     session: &CallSession,
 ) -> Result<Value, Failure> {
-    let events = wait(api, &session.reference).await?;
+    let events = wait(api, view, &session.reference).await?;
     if events.is_empty() {
         return Ok(Value::Array(events));
     }
-    let mut host = HostView::open(api, caller, session.clone()).await?;
-    let fetcher = Fetcher { engine: api.context.engine(), caller };
+    let mut host = HostView::open(api, view, session.clone()).await?;
+    let fetcher = Fetcher { view };
     let mut answer = Vec::with_capacity(events.len());
     for event in events {
         if let Some(event) = with_snapshot(&fetcher, &mut host, event).await? {

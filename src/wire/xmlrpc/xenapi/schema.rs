@@ -4,7 +4,7 @@ use super::failure::{Failure, FailureContext};
 use super::fetched::Need;
 use super::host_view::HostView;
 use crate::core::model::Uuid;
-use crate::core::op::{Op, Outcome};
+use crate::core::op::Change;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::time::Duration;
@@ -197,18 +197,16 @@ impl ClassCall {
     }
 }
 
-/// Turns the outcomes of operations into an answer.
-pub(crate) type Reply = Box<dyn FnOnce(Vec<Outcome>) -> Value + Send>;
-
 /// What a call comes to.
 pub(crate) enum Action {
     /// The answer is known.
     Answer(Value),
-    /// Operations for the engine, one after the other until one fails.
+    /// Changes for the engine, one after the other until one fails.
     Execute {
-        ops: Vec<Op>,
+        changes: Vec<Change>,
         context: FailureContext,
-        reply: Reply,
+        /// The answer if none fails.
+        answer: Value,
     },
     LogOut,
     /// Wait for the next events.
@@ -218,16 +216,21 @@ pub(crate) enum Action {
     ListMethods,
     /// Answer with the daemon's log.
     ReadLog,
+    /// Answer with the hypervisor's messages.
+    ReadDmesg {
+        /// Whether to clear them then.
+        clear: bool,
+    },
 }
 
 impl Action {
-    /// Operations whose outcome is not shown.
-    pub(crate) fn execute(ops: Vec<Op>, context: FailureContext) -> Self {
-        Self::Execute { ops, context, reply: Box::new(|_| Value::Nil) }
+    /// Changes without an answer.
+    pub(crate) fn execute(changes: Vec<Change>, context: FailureContext) -> Self {
+        Self::Execute { changes, context, answer: Value::Nil }
     }
 
-    /// Operations that create an object.
-    pub(crate) fn create(ops: Vec<Op>, context: FailureContext, uuid: Uuid) -> Self {
-        Self::Execute { ops, context, reply: Box::new(move |_| Value::text(uuid.to_string())) }
+    /// Changes that create an object.
+    pub(crate) fn create(changes: Vec<Change>, context: FailureContext, uuid: Uuid) -> Self {
+        Self::Execute { changes, context, answer: Value::text(uuid.to_string()) }
     }
 }

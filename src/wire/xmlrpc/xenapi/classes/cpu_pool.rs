@@ -21,7 +21,7 @@ fn context(uuid: Uuid) -> FailureContext {
 
 fn execute(host: &HostView, uuid: Uuid, op: PoolOp) -> Result<Action, Failure> {
     let name = pool(host, uuid)?.name();
-    Ok(Action::execute(vec![Change::Pool(name, op).into()], context(uuid)))
+    Ok(Action::execute(vec![Change::Pool(name, op)], context(uuid)))
 }
 
 /// Changes a stored pool. The first pool is not stored.
@@ -74,7 +74,7 @@ fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> 
     let uuid = host.state.new_uuid();
     let notes = client_data::from_record(&record, CPU_POOL.fields)?;
     let op = PoolOp::Define { uuid, pool, notes };
-    Ok(Action::create(vec![Change::Pool(name, op).into()], context(uuid), uuid))
+    Ok(Action::create(vec![Change::Pool(name, op)], context(uuid), uuid))
 }
 
 /// Sets the CPUs that the pool is started with, as a function of those that it has now.

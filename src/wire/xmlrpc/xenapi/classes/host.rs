@@ -1,7 +1,7 @@
 //! The host.
 
 use crate::core::model::{ClientDataChange, Note, Uuid};
-use crate::core::op::{Change, Op, Outcome, Query};
+use crate::core::op::Change;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
@@ -55,7 +55,7 @@ fn cpu_configuration(host: &HostView) -> Value {
 fn set_enabled(host: &HostView, enabled: bool) -> Action {
     let note = (!enabled).then(|| Note::Text("true".to_owned()));
     let change = ClientDataChange::Field(DISABLED.to_owned(), note);
-    Action::execute(vec![Change::Note(host.host, change).into()], FailureContext::default())
+    Action::execute(vec![Change::Note(host.host, change)], FailureContext::default())
 }
 
 fn power(host: &HostView, reboot: bool) -> Result<Action, Failure> {
@@ -68,16 +68,7 @@ fn power(host: &HostView, reboot: bool) -> Result<Action, Failure> {
         let reason = format!("{count} VMs run on the host: shut them down, or migrate them");
         return Err(Failure::new("EHOSTRUNNING", [reason.as_str()]));
     }
-    Ok(Action::execute(vec![Change::PowerHost { reboot }.into()], FailureContext::default()))
-}
-
-/// Operations of which the first reads Xen's messages.
-fn dmesg(ops: Vec<Op>) -> Action {
-    let reply = |outcomes: Vec<Outcome>| match outcomes.into_iter().next() {
-        Some(Outcome::Text(messages)) => Value::text(String::from_utf8_lossy(&messages)),
-        _ => Value::text(""),
-    };
-    Action::Execute { ops, context: FailureContext::default(), reply: Box::new(reply) }
+    Ok(Action::execute(vec![Change::PowerHost { reboot }], FailureContext::default()))
 }
 
 /// Calls of transcendent memory, which today's Xen does not have.
@@ -135,15 +126,15 @@ pub(super) static HOST: Class = Class {
             Ok(set_enabled(host, false))
         }),
         ClassCall::on_object("dmesg", &["session", "host"], |_, _, _| {
-            Ok(dmesg(vec![Query::Dmesg.into()]))
+            Ok(Action::ReadDmesg { clear: false })
         }),
         ClassCall::on_object("dmesg_clear", &["session", "host"], |_, _, _| {
-            Ok(dmesg(vec![Query::Dmesg.into(), Change::ClearDmesg.into()]))
+            Ok(Action::ReadDmesg { clear: true })
         }),
         ClassCall::on_object("get_log", &["session", "host"], |_, _, _| Ok(Action::ReadLog)),
         ClassCall::on_object("send_debug_keys", &["session", "host", "keys"], |_, _, args| {
-            let op = Change::DebugKeys(args.keys(2)?).into();
-            Ok(Action::execute(vec![op], FailureContext::default()))
+            let change = Change::DebugKeys(args.keys(2)?);
+            Ok(Action::execute(vec![change], FailureContext::default()))
         }),
         ClassCall::on_object("shutdown", &["session", "host"], |host, _, _| power(host, false)),
         ClassCall::on_object("reboot", &["session", "host"], |host, _, _| power(host, true)),

@@ -25,8 +25,8 @@ fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> 
     }
     let uuid = network_uuid(host, &name);
     let notes = client_data::from_record(&record, NETWORK.fields)?;
-    let ops = vec![Change::Network(NetworkOp::Create { uuid, network, notes }).into()];
-    Ok(Action::create(ops, network_context(uuid), uuid))
+    let changes = vec![Change::Network(NetworkOp::Create { uuid, network, notes })];
+    Ok(Action::create(changes, network_context(uuid), uuid))
 }
 
 fn destroy(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
@@ -35,8 +35,8 @@ fn destroy(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
         let reason = "The bridge belongs to the host's administrator";
         Failure::new("NETWORK_ERROR", [reason, uuid.to_string().as_str()])
     })?;
-    let ops = vec![Change::Network(NetworkOp::Destroy(created)).into()];
-    Ok(Action::execute(ops, network_context(uuid)))
+    let changes = vec![Change::Network(NetworkOp::Destroy(created))];
+    Ok(Action::execute(changes, network_context(uuid)))
 }
 
 /// The cards on a network.

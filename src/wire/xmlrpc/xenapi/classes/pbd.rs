@@ -22,15 +22,15 @@ fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> 
     let sr = record.object("SR", "SR", |uuid| Repository::get(host, uuid))?;
     let uuid = host.state.new_uuid();
     let notes = data_in_sr(&record, PBD.fields, sr)?;
-    let ops = vec![Change::CreatePbd { uuid, notes }.into()];
-    Ok(Action::create(ops, FailureContext::default(), uuid))
+    let changes = vec![Change::CreatePbd { uuid, notes }];
+    Ok(Action::create(changes, FailureContext::default(), uuid))
 }
 
 fn destroy(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
     if Repository::of_host_pbd(host, uuid).is_some() {
         return Err(Failure::not_allowed("The local storage stays attached while the host is up"));
     }
-    Ok(Action::execute(vec![Change::DestroyPbd(uuid).into()], FailureContext::default()))
+    Ok(Action::execute(vec![Change::DestroyPbd(uuid)], FailureContext::default()))
 }
 
 pub(super) static PBD: Class = Class {

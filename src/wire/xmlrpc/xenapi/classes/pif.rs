@@ -36,8 +36,8 @@ fn create_vlan(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Fail
     if card(host, uuid).is_ok() {
         return Err(Failure::new("DEVICE_EXISTS_ERROR", [vlan.name().as_str()]));
     }
-    let ops = vec![Change::Network(NetworkOp::CreateVlan { uuid, vlan }).into()];
-    Ok(Action::create(ops, network_context(network), uuid))
+    let changes = vec![Change::Network(NetworkOp::CreateVlan { uuid, vlan })];
+    Ok(Action::create(changes, network_context(network), uuid))
 }
 
 fn destroy(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
@@ -45,8 +45,8 @@ fn destroy(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
         let reason = "It is a card, or a virtual LAN of the host's administrator";
         return Err(Failure::not_allowed(reason));
     }
-    let ops = vec![Change::Network(NetworkOp::DestroyVlan(uuid)).into()];
-    Ok(Action::execute(ops, network_context(uuid)))
+    let changes = vec![Change::Network(NetworkOp::DestroyVlan(uuid))];
+    Ok(Action::execute(changes, network_context(uuid)))
 }
 
 fn link(card: &Interface, bridge: Option<String>) -> Change {
@@ -62,7 +62,7 @@ fn plug(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
     let remembered = || host.notes(uuid).text(BRIDGE_KEY).map(str::to_owned);
     let default = default_bridge(host)?.cloned();
     let bridge = card.bridge.clone().or(stored).or_else(remembered).or(default);
-    Ok(Action::execute(vec![link(card, bridge).into()], network_context(uuid)))
+    Ok(Action::execute(vec![link(card, bridge)], network_context(uuid)))
 }
 
 /// Takes a card off its bridge, and remembers the bridge.
@@ -70,10 +70,10 @@ fn unplug(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
     let card = card(host, uuid)?;
     let remember = card.bridge.clone().map(|bridge| {
         let change = ClientDataChange::Field(BRIDGE_KEY.to_owned(), Some(Note::Text(bridge)));
-        Change::Note(uuid, change).into()
+        Change::Note(uuid, change)
     });
-    let ops = remember.into_iter().chain([link(card, None).into()]).collect();
-    Ok(Action::execute(ops, network_context(uuid)))
+    let changes = remember.into_iter().chain([link(card, None)]).collect();
+    Ok(Action::execute(changes, network_context(uuid)))
 }
 
 fn adjust(
@@ -84,7 +84,7 @@ fn adjust(
 ) -> Result<Action, Failure> {
     let name = card(host, uuid)?.name.clone();
     let op = NetworkOp::Interface(InterfaceChange::Adjust { name, mac, mtu });
-    Ok(Action::execute(vec![Change::Network(op).into()], network_context(uuid)))
+    Ok(Action::execute(vec![Change::Network(op)], network_context(uuid)))
 }
 
 pub(super) static PIF: Class = Class {

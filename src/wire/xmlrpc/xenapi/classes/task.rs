@@ -41,9 +41,9 @@ fn cancel(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
     }
     task.stop.cancel();
     let vm = task.vm.filter(|_| task.method != WAIT).map(|vm| vm.to_string());
-    let op = vm.clone().map(|vm| Change::Cancel(DomainRef::new(vm)).into());
+    let cancel = vm.clone().map(|vm| Change::Cancel(DomainRef::new(vm)));
     let context = FailureContext { object: vm.unwrap_or_default(), ..FailureContext::default() };
-    Ok(Action::execute(op.into_iter().collect(), context))
+    Ok(Action::execute(cancel.into_iter().collect(), context))
 }
 
 fn destroy(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {

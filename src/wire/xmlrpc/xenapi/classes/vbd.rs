@@ -13,7 +13,7 @@ use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::new_record::NewRecord;
 use crate::wire::xmlrpc::xenapi::objects::devices::{self, attach, device_ref, vm_of_record};
 use crate::wire::xmlrpc::xenapi::objects::disks::{find_vdi, vdi, vdi_of_disk};
-use crate::wire::xmlrpc::xenapi::objects::vms::{vm_context, vm_op};
+use crate::wire::xmlrpc::xenapi::objects::vms::{vm_change, vm_context};
 use crate::wire::xmlrpc::xenapi::schema::{Action, Class, ClassCall, DataStore, Field};
 use crate::wire::xmlrpc::xenapi::values::{optional_ref, text};
 
@@ -125,7 +125,7 @@ fn change_medium(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action,
     let (uname, vdi) = image(host, &args.text(2)?, BlockKind::Cdrom)?;
     let to = Box::new(Device::Block(Block { uname, vdi, ..drive.clone() }));
     let op = DomainOp::ConfigureDevice { device: device_ref(found.device), to };
-    Ok(Action::execute(vec![vm_op(found.vm.uuid, op)], vm_context(found.vm)))
+    Ok(Action::execute(vec![vm_change(found.vm.uuid, op)], vm_context(found.vm)))
 }
 
 /// Whether the VM boots from a disk: the first one, if nothing else is configured.

@@ -27,7 +27,7 @@ fn change(host: &HostView, uuid: Uuid, op: Change) -> Result<Action, Failure> {
         let reason = "The VDI was not created: it exists while a VM uses it, and cannot change";
         return Err(Failure::new("VDI_ERROR", [reason, uuid.to_string().as_str()]));
     }
-    Ok(Action::execute(vec![op.into()], context(uuid)))
+    Ok(Action::execute(vec![op], context(uuid)))
 }
 
 fn set(host: &HostView, uuid: Uuid, setting: VdiSetting) -> Result<Action, Failure> {
@@ -61,8 +61,8 @@ fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> 
     });
     let uuid = host.state.new_uuid();
     let notes = data_in_sr(&record, VDI.fields, sr)?;
-    let ops = vec![Change::CreateVdi { uuid, vdi, notes, copy: None }.into()];
-    Ok(Action::create(ops, context(uuid), uuid))
+    let changes = vec![Change::CreateVdi { uuid, vdi, notes, copy: None }];
+    Ok(Action::create(changes, context(uuid), uuid))
 }
 
 pub(super) static VDI: Class = Class {

@@ -1,6 +1,6 @@
 //! Devices of VMs, which are looked up by their own UUIDs.
 
-use super::vms::{vm, vm_context, vm_op};
+use super::vms::{vm, vm_change, vm_context};
 use crate::core::model::{Device, DeviceFacts, Property, Setting, Text, Uuid};
 use crate::core::op::{DeviceRef, DomainOp};
 use crate::core::snapshot::DomainView;
@@ -83,7 +83,7 @@ impl DeviceClass {
         if found.attached {
             return Err(Failure::new("DEVICE_EXISTS_ERROR", [uuid.to_string().as_str()]));
         }
-        let op = vm_op(found.vm.uuid, DomainOp::PlugDevice(uuid));
+        let op = vm_change(found.vm.uuid, DomainOp::PlugDevice(uuid));
         Ok(Action::execute(vec![op], device_context(found.vm, found.device)))
     }
 
@@ -104,7 +104,7 @@ impl DeviceClass {
         let mut device = found.device.clone();
         change(&mut device)?;
         let op = DomainOp::Set(Setting::Device(Box::new(device)));
-        Ok(Action::execute(vec![vm_op(found.vm.uuid, op)], context))
+        Ok(Action::execute(vec![vm_change(found.vm.uuid, op)], context))
     }
 }
 
@@ -116,7 +116,7 @@ fn detach(found: VmDevice<'_>, forget: bool) -> Action {
         forget,
     };
     let context = device_context(found.vm, found.device);
-    Action::execute(vec![vm_op(found.vm.uuid, op)], context)
+    Action::execute(vec![vm_change(found.vm.uuid, op)], context)
 }
 
 /// Facts of a device in XenStore; `None` while it is not there.
@@ -150,7 +150,7 @@ pub(crate) fn device_context(vm: &DomainView, device: &Device) -> FailureContext
 pub(crate) fn attach(host: &HostView, vm: &DomainView, mut device: Device) -> Action {
     let uuid = *device.uuid_mut().get_or_insert_with(|| host.state.new_uuid());
     let context = device_context(vm, &device);
-    let op = vm_op(vm.uuid, DomainOp::AttachDevice(Box::new(device)));
+    let op = vm_change(vm.uuid, DomainOp::AttachDevice(Box::new(device)));
     Action::create(vec![op], context, uuid)
 }
 

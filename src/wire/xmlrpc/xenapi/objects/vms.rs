@@ -2,7 +2,7 @@
 
 use crate::core::lifecycle::State;
 use crate::core::model::{DomainRef, ShutdownReason, Uuid};
-use crate::core::op::{Change, DomainOp, Op};
+use crate::core::op::{Change, DomainOp};
 use crate::core::snapshot::DomainView;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
@@ -50,9 +50,9 @@ pub(crate) fn vm_of_guest_metrics(
     vm.ok_or_else(|| Failure::no_object("VM_guest_metrics", &metrics))
 }
 
-/// An operation on a VM.
-pub(crate) fn vm_op(vm: Uuid, op: DomainOp) -> Op {
-    Change::Domain(DomainRef::new(vm.to_string()), op).into()
+/// A change of a VM.
+pub(crate) fn vm_change(vm: Uuid, op: DomainOp) -> Change {
+    Change::Domain(DomainRef::new(vm.to_string()), op)
 }
 
 /// The context of an operation on a VM that should run.

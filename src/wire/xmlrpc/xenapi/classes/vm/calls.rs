@@ -77,8 +77,8 @@ fn save(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failure>
 fn restore(_: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> {
     let file = args.path(1)?;
     let paused = args.flag(2, false)?;
-    let ops = vec![Change::Restore { file, paused }.into()];
-    Ok(Action::execute(ops, FailureContext::default()))
+    let changes = vec![Change::Restore { file, paused }];
+    Ok(Action::execute(changes, FailureContext::default()))
 }
 
 fn migrate_to_pool(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failure> {

@@ -1,7 +1,7 @@
 //! `VM.clone`: another definition of a halted VM, with images of its own.
 
 use crate::core::model::{Block, BlockMode, Device, DomName, DomainConfig, Item, Text, Uuid, Vdi};
-use crate::core::op::{Change, Op};
+use crate::core::op::Change;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
@@ -27,22 +27,22 @@ pub(super) fn clone(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Acti
     let mut config = DomainConfig::clone(&original.config);
     config.name = name;
     config.uuid = Some(new);
-    let mut ops: Vec<Op> = Vec::new();
+    let mut changes = Vec::new();
     for device in &mut config.devices {
         *device.uuid_mut() = None;
         match device {
             Device::Vif(vif) => vif.mac = None,
-            Device::Block(block) => ops.extend(copy_image(host, block)?),
+            Device::Block(block) => changes.extend(copy_image(host, block)?),
             _ => {}
         }
     }
-    ops.push(Change::Define(Box::new(config)).into());
+    changes.push(Change::Define(Box::new(config)));
     let context = FailureContext { object: new.to_string(), ..FailureContext::default() };
-    Ok(Action::create(ops, context, new))
+    Ok(Action::create(changes, context, new))
 }
 
 /// Gives a disk of the clone an image of its own; `None` if both VMs can share the image.
-fn copy_image(host: &HostView, block: &mut Block) -> Result<Option<Op>, Failure> {
+fn copy_image(host: &HostView, block: &mut Block) -> Result<Option<Change>, Failure> {
     let image = vdi_of_disk(host, block).and_then(|uuid| host.inventory.vdi(&uuid));
     if let Some((item, vdi)) = image.filter(|(_, vdi)| vdi.own && !vdi.read_only) {
         return Ok(Some(copy_of(host, block, item, vdi)));
@@ -56,14 +56,14 @@ fn copy_image(host: &HostView, block: &mut Block) -> Result<Option<Op>, Failure>
     Err(Failure::not_allowed(&reason))
 }
 
-fn copy_of(host: &HostView, block: &mut Block, item: &Item, vdi: &Vdi) -> Op {
+fn copy_of(host: &HostView, block: &mut Block, item: &Item, vdi: &Vdi) -> Change {
     let uuid = host.state.new_uuid();
     let path = String::from_utf8_lossy(&vdi.location);
     block.vdi = Some(uuid);
     block.uname = path.replace(&item.uuid.to_string(), &uuid.to_string()).into();
     let vdi = Box::new(Vdi { location: Text::default(), ..vdi.clone() });
     let notes = item.notes.clone();
-    Change::CreateVdi { uuid, vdi, notes, copy: Some(item.uuid) }.into()
+    Change::CreateVdi { uuid, vdi, notes, copy: Some(item.uuid) }
 }
 
 fn free_name(host: &HostView, original: &str) -> String {

@@ -45,7 +45,7 @@ pub(super) fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action
     set_scheduling(&mut config, &params, host.info.topology.cpus)?;
     config.check().map_err(|invalid| Failure::unfit(&invalid))?;
     let context = FailureContext { object: uuid.to_string(), ..FailureContext::default() };
-    Ok(Action::create(vec![Change::Define(Box::new(config)).into()], context, uuid))
+    Ok(Action::create(vec![Change::Define(Box::new(config))], context, uuid))
 }
 
 fn new_name(host: &HostView, record: &NewRecord<'_>) -> Result<DomName, Failure> {

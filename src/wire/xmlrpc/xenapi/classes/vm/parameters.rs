@@ -5,7 +5,7 @@ use crate::core::op::DomainOp;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
-use crate::wire::xmlrpc::xenapi::objects::vms::{power_state, vm, vm_op};
+use crate::wire::xmlrpc::xenapi::objects::vms::{power_state, vm, vm_change};
 use crate::wire::xmlrpc::xenapi::schema::Action;
 
 /// Power states in which an operation is possible; the first one is named in errors.
@@ -34,7 +34,7 @@ pub(super) fn execute_in(
     if !states.is_empty() && !states.contains(&now) {
         return Err(Failure::power_state(&context));
     }
-    Ok(Action::execute(vec![vm_op(uuid, op)], context))
+    Ok(Action::execute(vec![vm_change(uuid, op)], context))
 }
 
 /// A size in bytes as MiB: Xen has no smaller unit.

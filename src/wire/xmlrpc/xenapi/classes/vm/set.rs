@@ -13,7 +13,7 @@ use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::client_data;
 use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
-use crate::wire::xmlrpc::xenapi::objects::vms::{vm, vm_context, vm_op};
+use crate::wire::xmlrpc::xenapi::objects::vms::{vm, vm_change, vm_context};
 use crate::wire::xmlrpc::xenapi::schema::Action;
 
 const HALTED: PowerStates = &["Halted"];
@@ -38,7 +38,7 @@ fn execute_all(
     ops: impl IntoIterator<Item = DomainOp>,
 ) -> Result<Action, Failure> {
     let context = vm_context(vm(host, uuid)?);
-    Ok(Action::execute(ops.into_iter().map(|op| vm_op(uuid, op)).collect(), context))
+    Ok(Action::execute(ops.into_iter().map(|op| vm_change(uuid, op)).collect(), context))
 }
 
 fn set_entry(field: &str, key: String, value: Option<String>) -> DomainOp {

@@ -1,0 +1,311 @@
+//! Reading: everything that wires learn of the host and its domains.
+
+use super::caller::Caller;
+use super::context::Core;
+use super::context::scheduler::wrong_scheduler;
+use super::error::Error;
+use super::inventory::Inventory;
+use super::journal::{Event, EventBatch};
+use super::model::{
+    BlockClass, CpuSet, Device, DeviceFacts, DomId, DomainConfig, DomainRef, Hardware, HostFigures,
+    HostInfo, Interface, Invalid, PoolFacts, SchedParams, Scheduler, SedfParams, Uuid, VcpuFacts,
+    Vnet,
+};
+use super::ports::{DiskUsage, StorageFacts};
+use super::samples::{Sample, SampleRound};
+use super::sedf;
+use super::snapshot::{DomainView, Snapshot};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The engine as one caller may read it. Nothing here changes anything.
+///
+/// Every read of a wire is a method of this type, so that the rights of the caller can be checked
+/// here and nowhere else. A call has one view, and so has a stream of events for its whole life.
+#[derive(Clone)]
+pub struct View {
+    core: Arc<Core>,
+    caller: Caller,
+}
+
+/// The devices of one class of a domain.
+#[derive(Debug, Clone)]
+pub enum DomainDevices {
+    /// Devices of a domain on the host, as its XenStore shows them.
+    Connected(Vec<DeviceFacts>),
+    /// Devices of another domain, as its definition has them.
+    Defined(Vec<Device>),
+}
+
+impl View {
+    pub(super) fn new(core: Arc<Core>, caller: Caller) -> Self {
+        Self { core, caller }
+    }
+
+    /// The caller who reads.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+/// Domains.
+impl View {
+    /// All domains. Their figures are at most [`FIGURES_AGE`](super::engine::FIGURES_AGE) old,
+    /// unless the hypervisor does not answer.
+    pub async fn domains(&self) -> Result<Arc<Snapshot>, Error> {
+        Ok(self.core.fresh_snapshot().await)
+    }
+
+    /// One domain, with figures as fresh as those of [`domains`](Self::domains).
+    pub async fn domain(&self, domain: &DomainRef) -> Result<Arc<DomainView>, Error> {
+        self.core.fresh_snapshot().await.lookup(domain)
+    }
+
+    /// All domains, however old their figures are.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.core.snapshot()
+    }
+
+    /// The generation of the current snapshot. Slow readers see only the latest.
+    pub fn generations(&self) -> watch::Receiver<u64> {
+        self.core.publisher.generations()
+    }
+
+    /// The VCPUs of a domain.
+    pub async fn vcpus(
+        &self,
+        domain: &DomainRef,
+    ) -> Result<(Arc<DomainView>, Vec<VcpuFacts>), Error> {
+        let view = self.lookup(domain)?;
+        let vcpus = match view.domid() {
+            Some(domid) => self.core.hypervisor.vcpus(domid).await?,
+            None => vcpus_off_host(&view.config, self.core.info.topology.cpus),
+        };
+        Ok((view, vcpus))
+    }
+
+    /// The devices of one class of a domain.
+    pub async fn devices(&self, domain: &DomainRef, class: &str) -> Result<DomainDevices, Error> {
+        if !Device::is_class(class) {
+            return Err(Invalid::new(format!("Unknown device type: {class}")).into());
+        }
+        let view = self.lookup(domain)?;
+        let Some(domid) = view.domid() else {
+            let mut devices = view.config.devices.clone();
+            devices.retain(|device| device.has_class(class));
+            return Ok(DomainDevices::Defined(devices));
+        };
+        let mut devices = self.core.hypervisor.devices(domid).await?;
+        // xend listed a block device under each of its three classes: to a guest they are alike.
+        let is_block = BlockClass::includes;
+        devices
+            .retain(|device| device.class == class || (is_block(class) && is_block(&device.class)));
+        Ok(DomainDevices::Connected(devices))
+    }
+
+    /// All devices of a domain on the host, as its XenStore shows them.
+    pub async fn all_devices(&self, domain: &DomainRef) -> Result<Vec<DeviceFacts>, Error> {
+        let (_, domid) = self.on_host(domain)?;
+        self.core.hypervisor.devices(domid).await
+    }
+
+    /// Waits until the devices of a domain are connected. A domain off the host has none.
+    pub async fn wait_for_devices(&self, domain: &DomainRef) -> Result<(), Error> {
+        let view = self.lookup(domain)?;
+        match view.domid() {
+            Some(domid) if !view.is_privileged() => {
+                self.core.hypervisor.wait_for_devices(domid).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The end of a guest's console output.
+    pub async fn console(&self, domain: &DomainRef) -> Result<Vec<u8>, Error> {
+        let (view, domid) = self.on_host(domain)?;
+        if view.is_privileged() {
+            return Err(Error::Unsupported("Domain-0's console is the machine's own".to_owned()));
+        }
+        self.core.hypervisor.console(domid).await
+    }
+
+    /// A domain's SEDF parameters: those that were set, else those that the host's scheduler
+    /// amounts to.
+    pub async fn sedf(&self, domain: &DomainRef) -> Result<(Arc<DomainView>, SedfParams), Error> {
+        let view = self.lookup(domain)?;
+        let params = match view.config.sedf {
+            Some(remembered) => remembered,
+            None => {
+                sedf::from_sched_params(&self.core.sched_params(view.domid(), &view.config).await?)
+            }
+        };
+        Ok((view, params))
+    }
+
+    /// A domain's parameters in `scheduler`; an error if the host has another scheduler.
+    pub async fn sched(
+        &self,
+        domain: &DomainRef,
+        scheduler: Scheduler,
+    ) -> Result<(Arc<DomainView>, SchedParams), Error> {
+        let view = self.lookup(domain)?;
+        let params = self.core.sched_params(view.domid(), &view.config).await?;
+        if params.scheduler() != scheduler {
+            return Err(wrong_scheduler(&params, scheduler));
+        }
+        Ok((view, params))
+    }
+
+    /// The configuration of a domain that was saved to a file.
+    pub async fn saved_config(&self, file: &Path) -> Result<DomainConfig, Error> {
+        let open = self.core.store.open(file);
+        let (config, _) = self.core.limited("Opening the file", open).await?;
+        Ok(config)
+    }
+
+    fn lookup(&self, domain: &DomainRef) -> Result<Arc<DomainView>, Error> {
+        self.core.snapshot().lookup(domain)
+    }
+
+    /// A domain that has a domid.
+    fn on_host(&self, domain: &DomainRef) -> Result<(Arc<DomainView>, DomId), Error> {
+        let view = self.lookup(domain)?;
+        match view.domid() {
+            Some(domid) => Ok((view, domid)),
+            None => Err(Error::NotStarted(view.name().to_string())),
+        }
+    }
+}
+
+/// What has happened, and what domains have used.
+impl View {
+    /// The number of the latest event, as it grows.
+    pub fn event_numbers(&self) -> watch::Receiver<u64> {
+        self.core.publisher.journal.numbers()
+    }
+
+    /// The events after event `number`, `most` at most.
+    pub fn events_after(&self, number: u64, most: usize) -> EventBatch {
+        self.core.publisher.journal.after(number, most)
+    }
+
+    /// A random number of this run of the daemon: event numbers of another run mean nothing here.
+    pub fn journal_volume(&self) -> u32 {
+        self.core.publisher.journal.volume
+    }
+
+    /// The domain of the latest event under this name or UUID, even if it is gone since.
+    pub fn domain_of_events(&self, domain: &DomainRef) -> Option<Uuid> {
+        self.core.publisher.journal.find(domain)
+    }
+
+    /// The history of a domain, the latest event first.
+    pub fn history(&self, uuid: &Uuid) -> Vec<Arc<Event>> {
+        self.core.publisher.journal.of(uuid)
+    }
+
+    /// The number of the latest round of samples, as it grows.
+    pub fn sample_rounds(&self) -> watch::Receiver<u64> {
+        self.core.samples.rounds()
+    }
+
+    /// The latest round of samples.
+    pub fn last_samples(&self) -> Arc<SampleRound> {
+        self.core.samples.last()
+    }
+
+    /// The samples of a domain, the oldest first.
+    pub fn samples(&self, uuid: &Uuid) -> Vec<Sample> {
+        self.core.samples.of(uuid)
+    }
+}
+
+/// The host.
+impl View {
+    /// The host, with figures as fresh as those of [`domains`](Self::domains).
+    pub async fn host(&self) -> Result<(Arc<HostInfo>, HostFigures), Error> {
+        let figures = self.core.fresh_snapshot().await.figures;
+        Ok((self.core.info.clone(), figures))
+    }
+
+    /// The properties of the host that do not change while it is up.
+    pub fn host_info(&self) -> &HostInfo {
+        &self.core.info
+    }
+
+    /// The hypervisor's messages.
+    pub async fn dmesg(&self) -> Result<Vec<u8>, Error> {
+        self.core.hypervisor.dmesg().await
+    }
+
+    /// CPUs, PCI and SCSI devices.
+    pub async fn hardware(&self) -> Result<Hardware, Error> {
+        self.core.hypervisor.hardware().await
+    }
+
+    /// Domain-0's network interfaces, sorted by name.
+    pub async fn interfaces(&self) -> Result<Vec<Interface>, Error> {
+        self.core.hypervisor.interfaces().await
+    }
+
+    /// CPU pools, `Pool-0` first.
+    pub async fn pools(&self) -> Result<Vec<PoolFacts>, Error> {
+        self.core.hypervisor.pools().await
+    }
+
+    /// The directory of disk images, and its free space.
+    pub async fn storage(&self) -> Result<StorageFacts, Error> {
+        self.core.limited("Looking at the storage", self.core.store.storage()).await
+    }
+
+    /// The sizes of files and disks; `None` for each that does not exist.
+    pub async fn extents(&self, paths: &[PathBuf]) -> Result<Vec<Option<DiskUsage>>, Error> {
+        let mut extents = Vec::with_capacity(paths.len());
+        for path in paths {
+            extents.push(self.core.store.extent(path).await);
+        }
+        Ok(extents)
+    }
+
+    /// All virtual networks, sorted by id.
+    pub async fn vnets(&self) -> Result<Vec<Vnet>, Error> {
+        Ok(self.core.vnets.all().await)
+    }
+
+    /// The virtual network with this id.
+    pub async fn vnet(&self, id: &str) -> Result<Vnet, Error> {
+        self.core.vnets.get(id).await
+    }
+
+    /// The objects of the host beside its domains.
+    pub fn inventory(&self) -> Arc<Inventory> {
+        self.core.inventory.current()
+    }
+
+    /// A counter of changes of the inventory. Slow readers see only the latest.
+    pub fn inventory_generations(&self) -> watch::Receiver<u64> {
+        self.core.inventory.generations()
+    }
+}
+
+/// The VCPUs of a domain off the host: offline, with the configured affinity. As in xend, a VCPU
+/// without an affinity may run on at least 64 CPUs, however few the host has.
+fn vcpus_off_host(config: &DomainConfig, host_cpus: u32) -> Vec<VcpuFacts> {
+    const MIN_CPUS: u32 = 64;
+    let facts = |(number, affinity): (u32, &CpuSet)| VcpuFacts {
+        number,
+        online: false,
+        blocked: false,
+        running: false,
+        cpu_time: Duration::ZERO,
+        cpu: None,
+        affinity: if affinity.is_empty() {
+            CpuSet::first(host_cpus.max(MIN_CPUS))
+        } else {
+            affinity.clone()
+        },
+    };
+    (0..).zip(&config.cpus).map(facts).collect()
+}

@@ -1,0 +1,123 @@
+//! Every query, and whether it is answered in each state of a domain.
+
+use crate::expected::Stage::{
+    self, Absent, Crashed, Dom0, Halted, Off, Paused, Running, Suspended,
+};
+use std::path::{Path, PathBuf};
+use xend::core::error::{Error, ErrorKind};
+use xend::core::model::{DomainRef, Scheduler};
+use xend::core::view::View;
+
+/// A method of [`View`] that waits for its answer. The others cannot fail.
+#[derive(Debug)]
+pub(crate) enum Query {
+    Domains,
+    Domain,
+    Host,
+    Dmesg,
+    Vcpus,
+    Console,
+    Devices,
+    AllDevices,
+    Sedf,
+    Sched,
+    Vnets,
+    SavedConfig,
+    Hardware,
+    Interfaces,
+    Pools,
+    Storage,
+    Extents,
+    Vnet,
+    WaitForDevices,
+}
+
+pub(crate) const QUERIES: [Query; 19] = [
+    Query::Domains,
+    Query::Domain,
+    Query::Host,
+    Query::Dmesg,
+    Query::Vcpus,
+    Query::Console,
+    Query::Devices,
+    Query::AllDevices,
+    Query::Sedf,
+    Query::Sched,
+    Query::Vnets,
+    Query::SavedConfig,
+    Query::Hardware,
+    Query::Interfaces,
+    Query::Pools,
+    Query::Storage,
+    Query::Extents,
+    Query::Vnet,
+    Query::WaitForDevices,
+];
+
+impl Query {
+    pub(crate) async fn ask(&self, view: &View, domain: &DomainRef) -> Result<(), Error> {
+        match self {
+            Query::Domains => view.domains().await.map(drop),
+            Query::Domain => view.domain(domain).await.map(drop),
+            Query::Host => view.host().await.map(drop),
+            Query::Dmesg => view.dmesg().await.map(drop),
+            Query::Vcpus => view.vcpus(domain).await.map(drop),
+            Query::Console => view.console(domain).await.map(drop),
+            Query::Devices => view.devices(domain, "vbd").await.map(drop),
+            Query::AllDevices => view.all_devices(domain).await.map(drop),
+            Query::Sedf => view.sedf(domain).await.map(drop),
+            Query::Sched => view.sched(domain, Scheduler::Credit).await.map(drop),
+            Query::Vnets => view.vnets().await.map(drop),
+            Query::SavedConfig => view.saved_config(Path::new("/nonexistent")).await.map(drop),
+            Query::Hardware => view.hardware().await.map(drop),
+            Query::Interfaces => view.interfaces().await.map(drop),
+            Query::Pools => view.pools().await.map(drop),
+            Query::Storage => view.storage().await.map(drop),
+            Query::Extents => view.extents(&[PathBuf::from("/")]).await.map(drop),
+            Query::Vnet => view.vnet("nosuch").await.map(drop),
+            Query::WaitForDevices => view.wait_for_devices(domain).await,
+        }
+    }
+
+    /// Whether it is answered.
+    pub(crate) fn answered(&self, stage: Stage) -> Result<(), ErrorKind> {
+        let there = if stage == Absent { Err(ErrorKind::NotFound) } else { Ok(()) };
+        match self {
+            Query::Domains
+            | Query::Host
+            | Query::Dmesg
+            | Query::Vnets
+            | Query::Hardware
+            | Query::Interfaces
+            | Query::Pools
+            | Query::Storage
+            | Query::Extents => Ok(()),
+            Query::Vnet => Err(ErrorKind::NotFound),
+            // No such file.
+            Query::SavedConfig => Err(ErrorKind::Invalid),
+            Query::Domain
+            | Query::Devices
+            | Query::Vcpus
+            | Query::Sedf
+            | Query::Sched
+            | Query::WaitForDevices => there,
+            Query::Console if stage == Dom0 => Err(ErrorKind::Unsupported),
+            Query::AllDevices | Query::Console => match stage {
+                Halted | Suspended => Err(ErrorKind::Conflict),
+                Absent | Paused | Running | Crashed | Off | Dom0 => there,
+            },
+        }
+    }
+}
+
+/// Every method of `View` that waits is a [`Query`] above.
+#[test]
+fn every_query_is_in_the_contract() {
+    let source = include_str!("../../src/core/view.rs");
+    let methods = source.split("pub async fn ").skip(1);
+    let names: Vec<&str> = methods.filter_map(|method| method.split('(').next()).collect();
+    assert_eq!(names.len(), QUERIES.len());
+    for name in names {
+        assert!(include_str!("queries.rs").contains(&format!("view.{name}(")), "{name}");
+    }
+}
