@@ -235,7 +235,8 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
     let settings = Settings { hypervisor_limit: limit, dump_dir, policy, ..Settings::default() };
     let state_dir = &config.state_dir;
     let storage = &config.storage;
-    let store = Arc::new(DirStore::with_storage(state_dir, storage).with_context(|| {
+    let store = DirStore::with_storage(state_dir, storage, entropy.clone());
+    let store = Arc::new(store.with_context(|| {
         format!("Cannot use {} with disk images in {}", state_dir.display(), storage.display())
     })?);
     let transport = Arc::new(TcpTransport::new(limit * 2));

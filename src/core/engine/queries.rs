@@ -82,7 +82,7 @@ impl Core {
     /// The configuration of a domain that was saved to a file.
     async fn saved_config(&self, file: &Path) -> Result<DomainConfig, Error> {
         let (config, _) = self.limited("Opening the file", self.store.open(file)).await?;
-        Ok(config)
+        Ok(config.into())
     }
 
     /// The directory of disk images, and its free space.
