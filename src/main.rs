@@ -221,7 +221,7 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
                 ..SimSettings::default()
             };
             let dir = config.state_dir.join("sim");
-            Arc::new(Sim::open(&dir, settings, clock.clone(), entropy.clone())?)
+            Arc::new(Sim::open(&dir, settings, clock.clone())?)
         }
         #[cfg(feature = "xen")]
         Hypervisor::Xen => {

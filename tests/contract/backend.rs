@@ -79,8 +79,7 @@ impl Backend for Simulator {
             ..SimSettings::default()
         };
         let clock = Arc::new(SystemClock);
-        let entropy = Arc::new(OsEntropy);
-        let sim = Sim::open(&dir.path().join("sim"), settings, clock, entropy).unwrap();
+        let sim = Sim::open(&dir.path().join("sim"), settings, clock).unwrap();
         let engine = engine(dir.path(), Arc::new(sim), LIMIT).await;
         Host { engine, dir }
     }

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use xend::core::caller::Caller;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
-use xend::core::model::{DomName, DomainConfig, DomainRef, ShutdownReason};
+use xend::core::model::{CompleteConfig, DomName, DomainConfig, DomainRef, ShutdownReason};
 use xend::core::op::{Change, DomainOp, Op, Outcome, Query};
 use xend::core::ports::IncomingMigration;
 use xend::core::snapshot::DomainView;
+use xend::os::OsEntropy;
 
 /// A domain under test, and its host.
 pub(crate) struct Trial<'a, B> {
@@ -50,6 +51,11 @@ impl<'a, B: Backend> Trial<'a, B> {
             _ => DomainRef::new(config.uuid.unwrap().to_string()),
         };
         Self { backend, host, config, domain }
+    }
+
+    /// The configuration as the engine completes it.
+    pub(crate) fn completed(&self) -> Arc<CompleteConfig> {
+        Arc::new(CompleteConfig::for_definition(self.config.clone(), &OsEntropy).unwrap())
     }
 
     pub(crate) async fn execute(&self, op: impl Into<Op>) -> Result<Outcome, Error> {
