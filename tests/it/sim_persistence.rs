@@ -30,9 +30,9 @@ async fn domains_run_on_while_the_daemon_is_down() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
-    let mut web = with_devices(config("web", 128), [vif(), disk("sda1", "phy:/dev/vg0/it's")]);
-    web.number_devices();
-    let web_id = sim.create(&completed(&web), Arc::default()).await.unwrap().domid;
+    let devices = [vif(), disk("sda1", "phy:/dev/vg0/it's")];
+    let web = completed(&with_devices(config("web", 128), devices));
+    let web_id = sim.create(&web, Arc::default()).await.unwrap().domid;
     let idle = sim.create(&completed(&config("still-paused", 256)), Arc::default()).await.unwrap();
     sim.unpause(web_id).await.unwrap();
     sim.set_sched_params(web_id, SchedParams::Credit { weight: 512, cap: 50 }).await.unwrap();
