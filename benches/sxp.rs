@@ -91,7 +91,8 @@ fn report(
 ) {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let speed = |bytes: usize, time: Duration| bytes as f64 / time.as_secs_f64() / 1e6;
-    let (ours, theirs) = (speed(our_bytes, ours), speed(their_bytes, theirs));
+    let ours = speed(our_bytes, ours);
+    let theirs = speed(their_bytes, theirs);
     println!("{what}: {ours:.1} MB/s, lexpr {theirs:.1} MB/s");
     println!("{what} ratio: {:.2} x lexpr", ours / theirs);
 }

@@ -30,9 +30,9 @@ use xend::os::{OsEntropy, SystemClock};
 use xend::server::{Guard, Inherited, Server, listen};
 use xend::shape::read_config;
 use xend::store::DirStore;
-use xend::sxp::{Limits as SxpLimits, read_one};
+use xend::sxp::{Limits, read_one};
 use xend::wire::relocation::TcpTransport;
-use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::codec::{self, XmlLimits};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
 
 fn main() {
@@ -81,12 +81,12 @@ async fn one_object(few: &Host, many: &Host, quick: bool) {
 /// Reading and printing an answer, ours beside dxr's on the same bytes.
 fn codecs(answer: &str, quick: bool) {
     let rounds = if quick { 2 } else { 15 };
-    let value = codec::read_answer(answer, &Limits::default()).unwrap().unwrap();
+    let value = codec::read_answer(answer, &XmlLimits::default()).unwrap().unwrap();
     let theirs = dxr::MethodResponse::from_xml(answer).unwrap();
     let mut read = Vec::new();
     let mut print = Vec::new();
     for _ in 0..rounds {
-        let ours = timed(|| drop(codec::read_answer(answer, &Limits::default()).unwrap()));
+        let ours = timed(|| drop(codec::read_answer(answer, &XmlLimits::default()).unwrap()));
         let other = timed(|| drop(dxr::MethodResponse::from_xml(answer).unwrap()));
         read.push(other / ours);
         let ours = timed(|| drop(codec::answer(&value)));
@@ -141,11 +141,12 @@ impl Host {
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         for n in 0..vms {
             let text = format!(
-                "(vm (name d{n}) (memory 128) (vcpus 2) (image (linux (kernel /boot/vmlinuz) (args 'console=hvc0'))) \
+                "(vm (name d{n}) (memory 128) (vcpus 2) \
+                 (image (linux (kernel /boot/vmlinuz) (args 'console=hvc0'))) \
                  (device (vbd (uname phy:/dev/vg0/d{n}) (dev sda1) (mode w))) (device (vif (bridge xenbr0))))"
             );
             let config =
-                read_config(&read_one(text.as_bytes(), &SxpLimits::default()).unwrap()).unwrap();
+                read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
             engine.execute(&Caller::internal(), Change::Create(Box::new(config))).await.unwrap();
             let unpause = Change::Domain(DomainRef::new(format!("d{n}")), DomainOp::Unpause);
             engine.execute(&Caller::internal(), unpause).await.unwrap();
@@ -170,7 +171,7 @@ impl Host {
 
     async fn value(&self, method: &str, params: &[Value]) -> Value {
         let answer = once(self.address, &request(method, params)).await;
-        match codec::read_answer(&answer, &Limits::default()).unwrap() {
+        match codec::read_answer(&answer, &XmlLimits::default()).unwrap() {
             Ok(Value::Struct(members)) => members[1].1.clone(),
             other => panic!("{other:?}"),
         }

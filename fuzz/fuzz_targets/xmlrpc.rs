@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xend::wire::xmlrpc::codec::{Limits, call, read_answer, read_call};
+use xend::wire::xmlrpc::codec::{XmlLimits, call, read_answer, read_call};
 
 fuzz_target!(|bytes: &[u8]| {
-    let limits = Limits::default();
+    let limits = XmlLimits::default();
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = read_answer(text, &limits);
     }

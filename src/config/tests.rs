@@ -80,12 +80,12 @@ fn an_empty_configuration_has_the_defaults() {
 
 #[test]
 fn without_a_home_directory_the_paths_must_be_given() {
-    let nobody = Environment::default();
+    let environment = Environment::default();
     let mut options = RunOptions { unix: Some(Switch::Off), ..RunOptions::default() };
-    let error = Config::load(&options, &nobody).unwrap_err();
+    let error = Config::load(&options, &environment).unwrap_err();
     assert_eq!(error.to_string(), "No home directory: set HOME or give --state-dir");
     options.state_dir = Some("/s".into());
-    Config::load(&options, &nobody).unwrap();
+    Config::load(&options, &environment).unwrap();
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    /// Reads the migrations that were taken in earlier runs of the daemon. `now` is the time of day.
+    /// Reads the migrations that were taken in earlier runs of the daemon. `now` is the time.
     pub(super) async fn load(store: Arc<dyn Store>, now: SystemTime) -> Result<Self, Error> {
         let taken = store.arrivals(now).await?.into_iter().filter(|(_, note)| note.taken);
         let fates = taken.map(|(id, _)| (id, Fate::Taken)).collect();

@@ -16,8 +16,8 @@ const EVICTION_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The connection limit of one listener.
 ///
-/// Each listener has a limit of its own, so many connections over TCP do not lock the administrator
-/// on the unix socket out. At the limit, the connection whose client is waited for longest makes
+/// Each listener has a limit of its own, so connections over TCP cannot lock out the administrator
+/// on the unix socket. At the limit, the connection whose client is waited for longest makes
 /// room for a new one; connections whose requests are being handled stay.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionLimit {

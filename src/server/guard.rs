@@ -1,7 +1,7 @@
 //! Refuses requests that foreign web pages send through a visitor's browser.
 //!
-//! Whoever can connect controls every domain, and so can a page in a browser on this machine. There
-//! are two attacks:
+//! Every client controls every domain, and a browser on this machine is a client. Foreign pages
+//! have two ways to use it:
 //!
 //! - *DNS rebinding*: the name of the page's host is made to resolve to this machine. Over TCP,
 //!   `Host` must therefore be one of the machine's names.

@@ -49,7 +49,7 @@ impl Signals {
 /// Runs a daemon to its end on a runtime of its own.
 ///
 /// A call that never returns, of libxl for instance, blocks its thread for ever. Such threads are
-/// abandoned after [`BLOCKING_CALLS_DEADLINE`], and end with the process.
+/// abandoned after `BLOCKING_CALLS_DEADLINE`, and end with the process.
 pub fn block_on<T>(daemon: impl Future<Output = T>) -> io::Result<T> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let output = runtime.block_on(daemon);

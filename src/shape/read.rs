@@ -190,8 +190,8 @@ fn cpu_set(word: &Sxp) -> Result<CpuSet, ShapeError> {
     text.parse().map_err(|reason| ShapeError::new("cpus", reason, word))
 }
 
-/// Reads affinities. `(cpus '0-2,^1')` is for all VCPUs. `(cpus ((0 2) ()))` and `(cpus ('0,2'
-/// ''))` have one affinity per VCPU; an empty or missing one means any CPU.
+/// Reads affinities. `(cpus '0-2,^1')` is for all VCPUs. `(cpus ((0 2) ()))` has one affinity per
+/// VCPU, and so has `(cpus ('0,2' ''))`; an empty or missing one means any CPU.
 fn read_cpus(property: &Sxp, config: &mut DomainConfig) -> Result<(), ShapeError> {
     let per_vcpu = match property.tail() {
         [] => return Ok(()),

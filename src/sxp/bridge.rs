@@ -314,7 +314,7 @@ mod tests {
         assert!(Value::try_from(nested(30)).is_ok());
         assert_eq!(Value::try_from(nested(60)), Err(BridgeError::Length(MAX_PATH)));
 
-        // Wide, but with no long way through it.
+        // Wide, but without a long path.
         assert!(Value::try_from(Sxp::list((0..1_000).map(|_| flat(100)))).is_ok());
     }
 

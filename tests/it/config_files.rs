@@ -173,7 +173,8 @@ fn daemon_on(file: &str, more: &str, ports: &[(&str, String)]) -> Daemon {
 
 fn start(dir: TempDir, config: &Path) -> Daemon {
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    let (xmlrpc, xen_api) = (at("xmlrpc.sock"), at("xen-api.sock"));
+    let xmlrpc = at("xmlrpc.sock");
+    let xen_api = at("xen-api.sock");
     Daemon::start_with_config(dir, config, &["--xmlrpc", &xmlrpc, "--xen-api", &xen_api])
 }
 

@@ -132,7 +132,9 @@ fn the_pages_depend_on_maud_alone() {
 
 #[test]
 fn files_stay_readable() {
-    for (path, text) in sources(&source_root()) {
+    // Files of tests alone may be longer.
+    let is_code = |(path, _): &(PathBuf, String)| !path.ends_with("tests.rs");
+    for (path, text) in sources(&source_root()).into_iter().filter(is_code) {
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap().lines().count();
         assert!(code <= 400, "{} has {code} lines before its tests", path.display());
         for (number, line) in text.lines().enumerate() {

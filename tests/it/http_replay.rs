@@ -195,7 +195,8 @@ fn without_transient(tree: &Sxp) -> Sxp {
     tree.as_list().unwrap_or_default().iter().filter(lasting).cloned().collect()
 }
 
-/// The tree with masked values replaced and property lists sorted, since their order has no meaning.
+/// The tree with masked values replaced and property lists sorted, since their order has no
+/// meaning.
 fn masked(tree: &Sxp, host: bool) -> Sxp {
     let Some(items) = tree.as_list() else { return tree.clone() };
     let star = || Sxp::from("*");

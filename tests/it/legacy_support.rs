@@ -4,7 +4,7 @@ use crate::http_support::{Daemon, Door, ask};
 use rustix::process::Signal;
 use std::collections::HashMap;
 use xend::wire::xmlrpc::Value;
-use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::codec::{self, XmlLimits};
 
 /// A value, or the code and text of a fault.
 pub(crate) type Answer = Result<Value, (i64, String)>;
@@ -46,7 +46,7 @@ impl LegacyClient {
             (answer.status().as_str(), answer.header("content-type")),
             ("200 OK", Some("text/xml"))
         );
-        codec::read_answer(&answer.text(), &Limits::default()).unwrap()
+        codec::read_answer(&answer.text(), &XmlLimits::default()).unwrap()
     }
 
     pub(crate) fn call(&self, method: &str, params: &[Value]) -> Answer {

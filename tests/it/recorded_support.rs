@@ -16,8 +16,8 @@ pub(crate) fn is_uuid(text: &str) -> bool {
     text.len() == 36 && Uuid::try_parse(text).is_ok()
 }
 
-/// Intended differences: `NUMBER METHOD REASON` for a whole answer, `/PATH: DIFFERENCE # REASON` for
-/// one difference in any answer.
+/// Intended differences: `NUMBER METHOD REASON` for a whole answer, `/PATH: DIFFERENCE # REASON`
+/// for one difference in any answer.
 pub(crate) struct Exceptions {
     answers: BTreeMap<usize, String>,
     anywhere: BTreeSet<String>,

@@ -9,8 +9,8 @@ use xend::sxp::{Limits, Sxp, pretty, printer, read_all, read_one};
 /// Configurations outside of the repository.
 const SAMPLES: &str = "../shared/sexpr";
 
-/// Differences from xend's reader: the input, and the printed first value or the error that replaces
-/// xend's.
+/// Differences from xend's reader: the input, and the printed first value or the error that
+/// replaces xend's.
 const DIFFERENCES: &[(&str, Result<&str, &str>)] = &[
     // xend counted the hexadecimal digits a to f as 0 to 5, so its output did not read back.
     (r"'\x0a'", Ok(r"'\n'")),
@@ -192,7 +192,8 @@ fn samples_read_or_fail_with_a_position() {
         eprintln!("skipped: no samples at {}", samples.display());
         return;
     }
-    let (mut read, mut failed) = (0, 0);
+    let mut read = 0;
+    let mut failed = 0;
     for path in files(&samples) {
         let text = fs::read(&path).unwrap();
         match read_one(&text, &Limits::DEFAULT) {

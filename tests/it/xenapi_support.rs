@@ -4,7 +4,7 @@ use crate::http_support::{Daemon, Door, ask, encoded, guest};
 use std::collections::BTreeMap;
 use std::path::Path;
 use xend::wire::xmlrpc::Value;
-use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::codec::{self, XmlLimits};
 
 /// The answer to a call: a value, or an error code with its parameters.
 pub(crate) type CallResult = Result<Value, Vec<String>>;
@@ -28,7 +28,7 @@ pub(crate) fn raw_call(
     let body = codec::call(method, params);
     let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml";
     let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    codec::read_answer(&ask(door, request.as_bytes()).text(), &Limits::default()).unwrap()
+    codec::read_answer(&ask(door, request.as_bytes()).text(), &XmlLimits::default()).unwrap()
 }
 
 pub(crate) fn strings(value: &Value) -> Vec<String> {

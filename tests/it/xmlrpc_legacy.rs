@@ -6,7 +6,7 @@ use crate::legacy_support::{Answer, LegacyClient, array, device, field, fields, 
 use crate::recorded_support::{Exceptions, differences, fixture};
 use std::collections::HashMap;
 use xend::wire::xmlrpc::Value;
-use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::codec::{self, XmlLimits};
 
 fn replay(name: &str, options: &[&str]) {
     let client = LegacyClient::new(options);
@@ -15,7 +15,7 @@ fn replay(name: &str, options: &[&str]) {
     for (number, line) in fixture(&format!("{name}.jsonl")).lines().enumerate() {
         let row: HashMap<String, String> = serde_json::from_str(line).unwrap();
         let method = row["method"].as_str();
-        let theirs = codec::read_answer(&row["answer"], &Limits::default()).unwrap();
+        let theirs = codec::read_answer(&row["answer"], &XmlLimits::default()).unwrap();
         let ours = client.post(&row["request"].replace("/opt/legacy/tmp", &files));
         let difference = match (&theirs, &ours) {
             (Ok(theirs), Ok(ours)) => differences(theirs, ours),

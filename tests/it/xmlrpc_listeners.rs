@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use xend::wire::xmlrpc::Value;
-use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::codec::{self, XmlLimits};
 
 fn text(text: &str) -> Value {
     Value::text(text)
@@ -71,7 +71,7 @@ fn result(answer: &str) -> Result<Value, String> {
 }
 
 fn result_in(body: &str) -> Result<Value, String> {
-    let value = match codec::read_answer(body, &Limits::default()).unwrap() {
+    let value = match codec::read_answer(body, &XmlLimits::default()).unwrap() {
         Ok(value) => value,
         Err((code, reason)) => return Err(format!("fault {code}: {reason}")),
     };
@@ -256,7 +256,8 @@ fn the_machines_own_users_log_in_by_pam() {
     std::fs::write(at("services/login"), service).unwrap();
     std::fs::write(at("users"), "joe:geheim:login\nann:geheim:other\n").unwrap();
     std::fs::write(at("config.sxp"), "(xen-api-server ((127.0.0.1:0 pam)))").unwrap();
-    let (config, services) = (dir.path().join("config.sxp"), at("services"));
+    let config = dir.path().join("config.sxp");
+    let services = at("services");
     let environment = [
         ("LD_PRELOAD", "libpam_wrapper.so"),
         ("PAM_WRAPPER", "1"),
@@ -292,7 +293,8 @@ fn has_blank_text(xml: &str) -> bool {
 fn every_listener_lists_its_methods() {
     let dir = prepared();
     let path = |name: &str| dir.path().join(name);
-    let (legacy, api) = (path("legacy"), path("api"));
+    let legacy = path("legacy");
+    let api = path("api");
     let config = path("config.sxp");
     let listeners = "(127.0.0.1:0 none) (127.0.0.1:0 password)";
     let text_of = format!(
@@ -305,7 +307,7 @@ fn every_listener_lists_its_methods() {
     let call = |door: &Door, method: &str, params: &[Value]| {
         let answer = ask(door, request(method, params).as_bytes());
         assert!(!has_blank_text(&answer.text()), "{}", answer.text());
-        codec::read_answer(&answer.text(), &Limits::default()).unwrap()
+        codec::read_answer(&answer.text(), &XmlLimits::default()).unwrap()
     };
     let tcp = addresses(&daemon, "http");
     let mut doors = vec![(Door::Unix(legacy), true, false), (Door::Unix(api), true, true)];

@@ -28,7 +28,7 @@ fn objects_outlive_a_daemon_that_is_killed() {
     let make = |class: &str, members: &[(&str, Value)]| {
         client
             .call(&format!("{class}.create"), &[record(members)])
-            .unwrap_or_else(|said| panic!("{class}: {said:?}"))
+            .unwrap_or_else(|error| panic!("{class}: {error:?}"))
     };
     let sr = client.sr();
     let host = client.one("host.get_all", &[]);
@@ -118,7 +118,8 @@ fn a_disk_with_an_unknown_vdi_has_the_image_at_its_path() {
     let location = format!("file:{}", file.display());
     let config = format!(
         "(vm (name web) (memory 64) (image (linux (kernel /k))) \
-         (device (vbd (uname {location}) (dev xvda) (mode w) (VDI 11111111-2222-3333-4444-555555555555))))"
+         (device (vbd (uname {location}) (dev xvda) (mode w) \
+         (VDI 11111111-2222-3333-4444-555555555555))))"
     );
     assert_eq!(
         client.daemon.post("/xend/domain", &format!("op=new&config={}", encoded(&config))).code,

@@ -5,7 +5,7 @@ use crate::xenapi_support::{Client, members, slow_vm, strings, text};
 use rustix::process::Signal;
 use std::path::Path;
 use xend::wire::xmlrpc::Value;
-use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::codec::{self, XmlLimits};
 
 #[test]
 fn a_client_reads_pauses_and_renames_a_vm() {
@@ -132,7 +132,7 @@ fn the_xen_apis_listener_takes_xend_calls_too() {
     let request =
         format!("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let answer =
-        codec::read_answer(&ask(&client.door, request.as_bytes()).text(), &Limits::default())
+        codec::read_answer(&ask(&client.door, request.as_bytes()).text(), &XmlLimits::default())
             .unwrap();
     assert_eq!(answer, Ok(Value::Array(vec![text("Domain-0")])));
     let log = client.call("host.get_log", &[client.one("host.get_all", &[])]).unwrap();

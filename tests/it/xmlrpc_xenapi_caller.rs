@@ -12,7 +12,7 @@ use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::os::{OsEntropy, SystemClock};
 use xend::store::DirStore;
 use xend::wire::relocation::TcpTransport;
-use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::codec::{self, XmlLimits};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
 
 /// A call of `xend.domains` with this caller.
@@ -25,7 +25,7 @@ async fn domains(wire: &XmlRpc, caller: Option<Caller>) -> Result<Value, (i64, S
     let router = wire.router(Endpoint::XenApi(LoginPolicy::Trust));
     let answer = router.oneshot(request).await.unwrap();
     let answer = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-    codec::read_answer(std::str::from_utf8(&answer).unwrap(), &Limits::default()).unwrap()
+    codec::read_answer(std::str::from_utf8(&answer).unwrap(), &XmlLimits::default()).unwrap()
 }
 
 #[tokio::test]

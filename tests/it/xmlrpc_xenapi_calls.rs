@@ -240,7 +240,7 @@ fn every_call_once(as_tasks: bool) {
         })
         .filter(|method| !play.called.contains(*method))
         .collect();
-    assert!(missing.is_empty(), "nobody called {missing:#?}");
+    assert!(missing.is_empty(), "no line of the session calls {missing:#?}");
     let log = play.client.daemon.log();
     assert!(!log.contains("secret"));
     // A field or call of the table must declare the facts that it reads.

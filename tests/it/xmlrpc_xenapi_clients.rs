@@ -311,7 +311,6 @@ fn the_default_console_of_a_managed_vm_takes_client_data() {
     assert_eq!(set, Ok(wanted));
 }
 
-/// What a VM is like when nobody error anything.
 #[test]
 fn a_vms_defaults_are_xends() {
     let client = Client::populated();

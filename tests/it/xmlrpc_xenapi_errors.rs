@@ -239,7 +239,7 @@ fn an_error_of_the_core_names_the_parameter() {
     assert!(!client.call("VM.add_to_platform", &secret).unwrap_err().concat().contains("secret"));
 }
 
-/// Whether the method succeeds with a label or resource that nobody has.
+/// Whether the method succeeds with an unknown label or resource.
 fn finds_nothing(method: &str) -> bool {
     method.ends_with("get_by_name_label") || method == "XSPolicy.get_resource_label"
 }

@@ -22,12 +22,15 @@ fn no_answer_of_any_wire_has_a_password() {
     client.session = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
     let hvm = format!(
         "(vm (name web) (memory 64) (note (list (password {SECRET}))) (rootpasswd {SECRET}) \
-         (image (hvm (kernel /usr/lib/xen/boot/hvmloader) (vnc 1) (vncpasswd {SECRET}) (spicepasswd {SECRET}))) \
+         (image (hvm (kernel /usr/lib/xen/boot/hvmloader) (vnc 1) (vncpasswd {SECRET}) \
+         (spicepasswd {SECRET}))) \
          (device (vbd (uname phy:/dev/a) (dev xvda) (mode w) (diskpasswd {SECRET}))) \
          (device (vif (bridge xenbr0) (vifpassword {SECRET}))) \
          (device (vfb (vnc 1) (vncpasswd {SECRET}))) (device (vkbd (vkbdpasswd {SECRET}))) \
-         (device (pci (dev (domain 0x0) (bus 0x1) (slot 0x0) (func 0x0) (pcipasswd {SECRET})) (buspasswd {SECRET}))) \
-         (device (vtpm (backend Domain-0) (tpmpasswd {SECRET}))) (device (vusb (usbpasswd {SECRET}))))"
+         (device (pci (dev (domain 0x0) (bus 0x1) (slot 0x0) (func 0x0) (pcipasswd {SECRET})) \
+         (buspasswd {SECRET}))) \
+         (device (vtpm (backend Domain-0) (tpmpasswd {SECRET}))) \
+         (device (vusb (usbpasswd {SECRET}))))"
     );
     let pv = guest("pv", &format!("(device (vfb (vnc 1) (vncpasswd {SECRET})))"));
     client.call("event.register", &[Value::Array(vec![])]).unwrap();
@@ -189,7 +192,7 @@ fn no_error_of_any_wire_has_a_password() {
     .unwrap();
     let daemon = Daemon::start_in(dir, &[]);
     let log = daemon.log();
-    assert!(log.contains("A damaged definition is set aside: "), "{log}");
+    assert!(log.contains("A damaged file is set aside: "), "{log}");
     answers.push(("the log".into(), log));
     let leaking: Vec<_> = answers.iter().filter(|(_, answer)| answer.contains(SECRET)).collect();
     assert!(leaking.is_empty(), "{leaking:#?}");

@@ -1,18 +1,20 @@
-//! The calls of xm 4.1.6 in its Xen-API mode, as they were recorded against the real xend. xm must be
-//! able to read the answers: the same outcome, with the same members of the same types.
+//! The calls of xm 4.1.6 in its Xen-API mode, as they were recorded against the real xend. xm must
+//! be able to read the answers: the same outcome, with the same members of the same types.
 //!
-//! UUIDs in the recording are the other host's: each stands for the UUID in its place in the answers
-//! here. Other differences are in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with their reasons.
+//! UUIDs in the recording are the other host's: each stands for the UUID in its place in the
+//! answers here. Other differences are in `sexpr-fixtures/xmlrpc/xenapi.EXCEPT`, with their
+//! reasons.
 
 use crate::recorded_support::{Exceptions, differences, fixture, is_uuid};
 use crate::xenapi_support::{CallResult, Client, strings, text};
 use std::collections::HashMap;
 use xend::wire::xmlrpc::Value;
-use xend::wire::xmlrpc::codec::{self, Limits};
+use xend::wire::xmlrpc::codec::{self, XmlLimits};
 
 /// The outcome in the struct that every answer is.
 fn outcome(answer: &str) -> CallResult {
-    let Ok(Value::Struct(members)) = codec::read_answer(answer, &Limits::default()).unwrap() else {
+    let Ok(Value::Struct(members)) = codec::read_answer(answer, &XmlLimits::default()).unwrap()
+    else {
         panic!()
     };
     if members[0].1 == text("Success") {
@@ -93,7 +95,7 @@ fn xm_can_read_every_answer() {
         let part = |key: &str| line[key].as_str().unwrap().to_owned();
         let method = part("method");
         let there = outcome(&part("answer"));
-        let call = codec::read_call(part("request").as_bytes(), &Limits::default()).unwrap();
+        let call = codec::read_call(part("request").as_bytes(), &XmlLimits::default()).unwrap();
         let params: Vec<Value> = call.params.iter().map(|param| names.here(param)).collect();
         let here = if method.starts_with("xend.") {
             client.raw(&method, &params).map_err(|(_, reason)| vec![reason])

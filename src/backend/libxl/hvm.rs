@@ -187,7 +187,8 @@ mod tests {
              (keymap ja) (soundhw 'sb16,es1370') (serial (pty none)) (parallel tcp:localhost:9999) (videoram 8))) (device (vbd \
              (dev ioemu:hda) (uname file:/root/foo.img) (mode w))) (device (vif (type ioemu) (bridge xenbr0))))",
         );
-        let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
+        let build = &value["b_info"];
+        let hvm = &build["type.hvm"];
         assert_eq!(build.get("device_model"), None, "today's Xen has no qemu-dm");
         assert_eq!((hvm.get("firmware"), build.get("kernel")), (None, None));
         assert_eq!((&build["acpi"], &hvm["pae"]), (&json!("True"), &json!("False")));
@@ -213,7 +214,8 @@ mod tests {
              (args quiet) (usbdevice tablet) (stdvga 1))) (device (vfb (vnc 1) (vncdisplay 3))) (device (pci (dev (domain 0) \
              (bus 1) (slot 2) (func 0)) (dev (domain 0) (bus 1) (slot 2) (func 1)))))",
         );
-        let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
+        let build = &value["b_info"];
+        let hvm = &build["type.hvm"];
         assert_eq!((&build["kernel"], &build["cmdline"]), (&json!("/boot/linux"), &json!("quiet")));
         assert_eq!((&hvm["usbdevice"], &hvm["vga"]), (&json!("tablet"), &json!({ "kind": "std" })));
         assert_eq!(hvm["vnc"], json!({ "enable": "True", "passwd": "host", "display": 3 }));
@@ -232,7 +234,8 @@ mod tests {
     #[test]
     fn libxl_is_given_xends_defaults_and_no_others() {
         let value = converted("(vm (name fv) (memory 400) (image (hvm)))");
-        let (build, hvm) = (&value["b_info"], &value["b_info"]["type.hvm"]);
+        let build = &value["b_info"];
+        let hvm = &build["type.hvm"];
         assert_eq!(build["timer_mode"], "no_delay_for_missed_ticks");
         for (key, on) in [
             ("hpet", "False"),

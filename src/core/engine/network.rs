@@ -1,4 +1,5 @@
-//! Changes of the host's network. Stored networks and VLANs are made again after a boot of the host.
+//! Changes of the host's network. Stored networks and VLANs are made again after a boot of the
+//! host.
 
 use crate::core::context::Core;
 use crate::core::error::Error;

@@ -40,8 +40,8 @@ pub trait Hypervisor: Machine {
     async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error>;
 
     /// The configuration of a domain that is adopted: as given to [`create`](Self::create) or last
-    /// to [`store_config`](Self::store_config). For a domain of another toolstack it is derived from
-    /// the state of the domain, and may be incomplete.
+    /// to [`store_config`](Self::store_config). For a domain of another toolstack it is derived
+    /// from the state of the domain, and may be incomplete.
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error>;
 
     /// Stores the changed configuration of a running domain where it outlives the daemon.

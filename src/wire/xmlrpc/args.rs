@@ -21,9 +21,9 @@ pub(super) struct Args<'a> {
 /// An argument that does not fit its parameter. The text names the parameter and never quotes a
 /// string: it may be a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unfit(pub(super) String);
+pub(super) struct BadArgument(pub(super) String);
 
-impl fmt::Display for Unfit {
+impl fmt::Display for BadArgument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -34,9 +34,9 @@ impl Args<'_> {
         self.names.get(at).copied().unwrap_or("?")
     }
 
-    fn unfit(&self, at: usize, wanted: &str) -> Unfit {
+    fn wrong_type(&self, at: usize, wanted: &str) -> BadArgument {
         let kind = self.values.get(at).map_or("nothing", Value::kind);
-        Unfit(format!("{}: {wanted} is expected, not {kind}", self.name(at)))
+        BadArgument(format!("{}: {wanted} is expected, not {kind}", self.name(at)))
     }
 
     /// An argument that was given and is not nil.
@@ -45,25 +45,28 @@ impl Args<'_> {
     }
 
     /// A string. A number becomes its digits.
-    pub(super) fn text(&self, at: usize) -> Result<String, Unfit> {
-        self.optional_text(at)?.ok_or_else(|| self.unfit(at, "a string"))
+    pub(super) fn text(&self, at: usize) -> Result<String, BadArgument> {
+        self.optional_text(at)?.ok_or_else(|| self.wrong_type(at, "a string"))
     }
 
-    pub(super) fn optional_text(&self, at: usize) -> Result<Option<String>, Unfit> {
+    pub(super) fn optional_text(&self, at: usize) -> Result<Option<String>, BadArgument> {
         match self.given(at) {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text.clone())),
             Some(Value::Int(n)) => Ok(Some(n.to_string())),
-            Some(_) => Err(self.unfit(at, "a string")),
+            Some(_) => Err(self.wrong_type(at, "a string")),
         }
     }
 
     /// A whole number, also as a string.
-    pub(super) fn number<T: TryFrom<i64>>(&self, at: usize) -> Result<T, Unfit> {
-        self.optional_number(at)?.ok_or_else(|| self.unfit(at, "a whole number"))
+    pub(super) fn number<T: TryFrom<i64>>(&self, at: usize) -> Result<T, BadArgument> {
+        self.optional_number(at)?.ok_or_else(|| self.wrong_type(at, "a whole number"))
     }
 
-    pub(super) fn optional_number<T: TryFrom<i64>>(&self, at: usize) -> Result<Option<T>, Unfit> {
+    pub(super) fn optional_number<T: TryFrom<i64>>(
+        &self,
+        at: usize,
+    ) -> Result<Option<T>, BadArgument> {
         let number = match self.given(at) {
             None => return Ok(None),
             Some(Value::Int(n)) => Some(*n),
@@ -73,30 +76,32 @@ impl Args<'_> {
         };
         let number = number.ok_or_else(|| match self.given(at) {
             Some(Value::Text(text)) if is_whole(text) => {
-                Unfit(format!("{}: {} is out of range", self.name(at), text.trim()))
+                BadArgument(format!("{}: {} is out of range", self.name(at), text.trim()))
             }
-            _ => self.unfit(at, "a whole number"),
+            _ => self.wrong_type(at, "a whole number"),
         })?;
         T::try_from(number)
             .map(Some)
-            .map_err(|_| Unfit(format!("{}: {number} is out of range", self.name(at))))
+            .map_err(|_| BadArgument(format!("{}: {number} is out of range", self.name(at))))
     }
 
     /// A valid number of VCPUs.
-    pub(super) fn vcpus(&self, at: usize) -> Result<u32, Unfit> {
+    pub(super) fn vcpus(&self, at: usize) -> Result<u32, BadArgument> {
         let count = match self.given(at) {
             // More digits than an integer holds are out of range.
             Some(Value::Text(text)) if is_whole(text) => text.trim().parse().unwrap_or(i64::MAX),
             _ => self.number(at)?,
         };
         let valid = u32::try_from(count).ok().filter(|count| (1..=MAX_VCPUS).contains(count));
-        valid.ok_or_else(|| Unfit(format!("{}: out of range, 1 to {MAX_VCPUS}", self.name(at))))
+        valid.ok_or_else(|| {
+            BadArgument(format!("{}: out of range, 1 to {MAX_VCPUS}", self.name(at)))
+        })
     }
 
     /// A map of strings. Numbers and booleans become strings; keys whose value is nil are left out.
-    pub(super) fn map(&self, at: usize) -> Result<BTreeMap<String, String>, Unfit> {
+    pub(super) fn map(&self, at: usize) -> Result<BTreeMap<String, String>, BadArgument> {
         let Some(Value::Struct(members)) = self.given(at) else {
-            return Err(self.unfit(at, "a map"));
+            return Err(self.wrong_type(at, "a map"));
         };
         let given = members.iter().filter(|(_, value)| *value != Value::Nil);
         let text = |(key, value): &(String, Value)| {
@@ -106,7 +111,7 @@ impl Args<'_> {
                 Value::Bool(on) => if *on { "True" } else { "False" }.to_owned(),
                 Value::Double(n) => n.to_string(),
                 Value::Nil | Value::Array(_) | Value::Struct(_) => {
-                    return Err(self.unfit(at, "a map of texts"));
+                    return Err(self.wrong_type(at, "a map of texts"));
                 }
             };
             Ok((key.clone(), text))
@@ -115,7 +120,7 @@ impl Args<'_> {
     }
 
     /// Whether a map has a nil value for a key: clients mean that the key is not to change.
-    pub(super) fn leaves(&self, at: usize, key: &str) -> bool {
+    pub(super) fn has_nil_member(&self, at: usize, key: &str) -> bool {
         let Some(Value::Struct(members)) = self.values.get(at) else { return false };
         members.iter().any(|(one, value)| one == key && *value == Value::Nil)
     }
@@ -126,67 +131,70 @@ impl Args<'_> {
     }
 
     /// An array of strings. Numbers become strings.
-    pub(super) fn list(&self, at: usize) -> Result<Vec<String>, Unfit> {
+    pub(super) fn list(&self, at: usize) -> Result<Vec<String>, BadArgument> {
         let Some(Value::Array(values)) = self.given(at) else {
-            return Err(self.unfit(at, "an array"));
+            return Err(self.wrong_type(at, "an array"));
         };
         let text = |value: &Value| match value {
             Value::Text(text) => Ok(text.clone()),
             Value::Int(n) => Ok(n.to_string()),
-            _ => Err(self.unfit(at, "an array of strings")),
+            _ => Err(self.wrong_type(at, "an array of strings")),
         };
         values.iter().map(text).collect()
     }
 
     /// A boolean in Python's sense: 0, None and the empty string are false.
-    pub(super) fn flag(&self, at: usize, otherwise: bool) -> Result<bool, Unfit> {
+    pub(super) fn flag(&self, at: usize, otherwise: bool) -> Result<bool, BadArgument> {
         match self.values.get(at) {
             None => Ok(otherwise),
             Some(Value::Nil) => Ok(false),
             Some(Value::Bool(on)) => Ok(*on),
             Some(Value::Int(n)) => Ok(*n != 0),
             Some(Value::Text(text)) => Ok(!matches!(text.as_str(), "" | "0" | "False" | "false")),
-            Some(_) => Err(self.unfit(at, "a boolean")),
+            Some(_) => Err(self.wrong_type(at, "a boolean")),
         }
     }
 
     /// An absolute path on the daemon's host: a client's working directory has no meaning there.
-    pub(super) fn path(&self, at: usize) -> Result<PathBuf, Unfit> {
+    pub(super) fn path(&self, at: usize) -> Result<PathBuf, BadArgument> {
         let path = PathBuf::from(self.text(at)?);
         if path.is_absolute() && !path.as_os_str().as_encoded_bytes().contains(&0) {
             return Ok(path);
         }
-        Err(Unfit(format!("{}: an absolute path on the host is expected", self.name(at))))
+        Err(BadArgument(format!("{}: an absolute path on the host is expected", self.name(at))))
     }
 
     /// Debug keys of the hypervisor's console.
-    pub(super) fn keys(&self, at: usize) -> Result<String, Unfit> {
+    pub(super) fn keys(&self, at: usize) -> Result<String, BadArgument> {
         let keys = self.text(at)?;
         if (1..=MAX_KEYS).contains(&keys.len()) && keys.bytes().all(|key| key.is_ascii_graphic()) {
             return Ok(keys);
         }
-        Err(Unfit(format!(
+        Err(BadArgument(format!(
             "{}: 1 to {MAX_KEYS} letters, digits or signs are expected",
             self.name(at)
         )))
     }
 
     /// A set of the host's CPUs. Others are ignored: xm sends 0 to 63 for all CPUs.
-    pub(super) fn cpus(&self, at: usize, host_cpus: u32) -> Result<CpuSet, Unfit> {
-        let unfit = |reason: String| Unfit(format!("{}: {reason}", self.name(at)));
+    pub(super) fn cpus(&self, at: usize, host_cpus: u32) -> Result<CpuSet, BadArgument> {
+        let bad_argument = |reason: String| BadArgument(format!("{}: {reason}", self.name(at)));
         let sent: CpuSet =
-            self.text(at)?.parse().map_err(|invalid: Invalid| unfit(invalid.to_string()))?;
+            self.text(at)?.parse().map_err(|invalid: Invalid| bad_argument(invalid.to_string()))?;
         let cpus: CpuSet = sent.iter().filter(|cpu| *cpu < host_cpus).collect();
         if cpus.is_empty() {
-            return Err(unfit(format!("this host has CPUs 0 to {}", host_cpus.saturating_sub(1))));
+            return Err(bad_argument(format!(
+                "this host has CPUs 0 to {}",
+                host_cpus.saturating_sub(1)
+            )));
         }
         Ok(cpus)
     }
 
     /// An S-expression, sent as nested arrays.
-    pub(super) fn sxp(&self, at: usize) -> Result<Sxp, Unfit> {
+    pub(super) fn sxp(&self, at: usize) -> Result<Sxp, BadArgument> {
         let value = self.values.get(at).filter(|value| matches!(value, Value::Array(_)));
-        value.map(sxp).ok_or_else(|| self.unfit(at, "an S-expression in nested arrays"))
+        value.map(sxp).ok_or_else(|| self.wrong_type(at, "an S-expression in nested arrays"))
     }
 }
 
@@ -238,7 +246,7 @@ mod tests {
         assert_eq!((args.text(1).as_deref(), args.optional_text(3)), (Ok("1"), Ok(None)));
         assert_eq!((args.flag(3, true), args.flag(9, true)), (Ok(false), Ok(true)));
         assert_eq!(args.sxp(4).unwrap().to_string(), "(vm (memory 64))");
-        let message = |unfit: Unfit| unfit.to_string();
+        let message = |error: BadArgument| error.to_string();
         assert_eq!(
             message(args.number::<u32>(5).unwrap_err()),
             "f: a whole number is expected, not a string"

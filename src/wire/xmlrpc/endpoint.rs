@@ -19,6 +19,6 @@ pub enum LoginPolicy {
     Trust,
     /// With a password. `xend.*`, which have none, are then for those local users alone.
     Password(Arc<dyn Authenticator>),
-    /// Nobody else may.
+    /// No other client may.
     Deny,
 }

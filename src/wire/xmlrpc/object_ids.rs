@@ -1,5 +1,5 @@
-//! UUIDs of objects that nobody gave one: they follow from the UUID of the host or of a VM, so that
-//! a reference stays the same across restarts.
+//! UUIDs of objects without a stored one. They follow from the UUID of the host or of a VM: a
+//! reference stays the same across restarts.
 
 use crate::core::inventory::Inventory;
 use crate::core::model::{PoolFacts, Uuid};

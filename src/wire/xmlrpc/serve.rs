@@ -1,7 +1,7 @@
 //! XML-RPC over HTTP. A call is a POST to any path. Its answer is always a 200: a failed call is a
 //! fault, or a struct with a `Status`.
 
-use super::codec::{self, Call, Limits};
+use super::codec::{self, Call, XmlLimits};
 use super::context::{Context, XmlRpcSettings};
 use super::endpoint::{Endpoint, LoginPolicy};
 use super::fault::{INTERNAL, XEND_ERROR};
@@ -88,7 +88,7 @@ impl XmlRpc {
             .await
             .map_err(|_| format!("The call broke off, or is longer than {MAX_CALL} bytes"))?;
         // Parsing a large call takes a while.
-        let read = move || codec::read_call(&body, &Limits::default());
+        let read = move || codec::read_call(&body, &XmlLimits::default());
         let read = tokio::task::spawn_blocking(read)
             .await
             .map_err(|_| "The call was given up".to_owned())?;

@@ -4,7 +4,7 @@ mod print;
 mod read;
 
 pub use print::{answer, call, fault};
-pub use read::{Call, Limits, Malformed, read_answer, read_call};
+pub use read::{Call, Malformed, XmlLimits, read_answer, read_call};
 
 #[cfg(test)]
 mod tests;

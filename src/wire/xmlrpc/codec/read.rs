@@ -12,14 +12,14 @@ use std::fmt;
 
 /// Size limits of a call. Its length in bytes is limited where it is received.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct XmlLimits {
     /// Nesting depth of values.
     pub depth: usize,
     /// Number of values.
     pub count: usize,
 }
 
-impl Default for Limits {
+impl Default for XmlLimits {
     /// Enough for a configuration with 100,000 devices.
     fn default() -> Self {
         Self { depth: 128, count: 4_000_000 }
@@ -50,7 +50,7 @@ impl fmt::Display for Malformed {
 impl std::error::Error for Malformed {}
 
 /// Reads a call.
-pub fn read_call(text: &[u8], limits: &Limits) -> Result<Call, Malformed> {
+pub fn read_call(text: &[u8], limits: &XmlLimits) -> Result<Call, Malformed> {
     let text = std::str::from_utf8(text).map_err(|error| Malformed {
         reason: "it is not UTF-8".into(),
         at: error.valid_up_to() as u64,
@@ -99,14 +99,14 @@ enum Token<'a> {
 
 struct Parser<'a> {
     reader: Reader<&'a [u8]>,
-    limits: &'a Limits,
+    limits: &'a XmlLimits,
     count: usize,
     /// The element of an empty tag such as `<nil/>`, whose end is the next token.
     empty: Option<&'static str>,
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str, limits: &'a Limits) -> Self {
+    fn new(text: &'a str, limits: &'a XmlLimits) -> Self {
         let reader = Reader::from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
         Self { reader, limits, count: 0, empty: None }
     }
@@ -338,7 +338,10 @@ fn element_name(tag: &[u8]) -> &'static str {
 }
 
 /// Reads an answer. The inner result is a value, or the code and text of a fault.
-pub fn read_answer(text: &str, limits: &Limits) -> Result<Result<Value, (i64, String)>, Malformed> {
+pub fn read_answer(
+    text: &str,
+    limits: &XmlLimits,
+) -> Result<Result<Value, (i64, String)>, Malformed> {
     let mut parser = Parser::new(text, limits);
     parser.open("methodResponse")?;
     let value = match parser.next_tag()? {

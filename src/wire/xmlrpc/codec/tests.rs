@@ -6,7 +6,7 @@ fn read(params: &str) -> Result<Call, Malformed> {
     let text = format!(
         "<?xml version='1.0'?>\n<methodCall><methodName>m</methodName>{params}</methodCall>"
     );
-    read_call(text.as_bytes(), &Limits { depth: 3, count: 10 })
+    read_call(text.as_bytes(), &XmlLimits { depth: 3, count: 10 })
 }
 
 fn value(text: &str) -> Value {
@@ -76,11 +76,15 @@ fn errors_name_the_position_and_never_the_text() {
         assert!(!error.to_string().contains("geheim") && error.at > 40, "{error}");
     }
     let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><methodCall/>";
-    assert!(read_call(bomb.as_bytes(), &Limits::default()).unwrap_err().reason.contains("DOCTYPE"));
-    assert_eq!(read_call(b"<a>\xff", &Limits::default()).unwrap_err().at, 3);
-    assert!(read_call(b"", &Limits::default()).is_err());
+    assert!(
+        read_call(bomb.as_bytes(), &XmlLimits::default()).unwrap_err().reason.contains("DOCTYPE")
+    );
+    assert_eq!(read_call(b"<a>\xff", &XmlLimits::default()).unwrap_err().at, 3);
+    assert!(read_call(b"", &XmlLimits::default()).is_err());
     let two = "<methodCall><methodName>m</methodName></methodCall><methodCall/>";
-    assert!(read_call(two.as_bytes(), &Limits::default()).unwrap_err().reason.contains("follows"));
+    assert!(
+        read_call(two.as_bytes(), &XmlLimits::default()).unwrap_err().reason.contains("follows")
+    );
 }
 
 #[test]
@@ -130,9 +134,9 @@ proptest! {
     #[test]
     fn printed_values_are_read_back(value in any_value()) {
         let text = call("a<b", std::slice::from_ref(&value));
-        let read = read_call(text.as_bytes(), &Limits::default()).unwrap();
+        let read = read_call(text.as_bytes(), &XmlLimits::default()).unwrap();
         prop_assert_eq!((read.method.as_str(), &read.params), ("a<b", &vec![value.clone()]));
-        let answered = read_answer(&answer(&value), &Limits::default()).unwrap();
+        let answered = read_answer(&answer(&value), &XmlLimits::default()).unwrap();
         prop_assert_eq!(answered, Ok(value));
     }
 
@@ -141,7 +145,7 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..200),
         text in "[<>/a-z&;!\\[\\]\" ]*",
     ) {
-        let _ = read_call(&bytes, &Limits::default());
-        let _ = read_call(format!("<methodCall>{text}").as_bytes(), &Limits::default());
+        let _ = read_call(&bytes, &XmlLimits::default());
+        let _ = read_call(format!("<methodCall>{text}").as_bytes(), &XmlLimits::default());
     }
 }

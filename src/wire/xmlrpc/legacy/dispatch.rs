@@ -26,8 +26,8 @@ pub(in crate::wire::xmlrpc) async fn answer(
     let args = Args { names: function.params, values: &call.params };
     let plan = match (function.plan)(&args, context) {
         Ok(plan) => plan,
-        Err(Refusal::Unfit(unfit)) => {
-            return Some(codec::fault(INTERNAL, &format!("{}: {unfit}", function.name)));
+        Err(Refusal::BadArgument(bad_argument)) => {
+            return Some(codec::fault(INTERNAL, &format!("{}: {bad_argument}", function.name)));
         }
         Err(Refusal::Invalid(invalid)) => {
             return Some(codec::fault(XEND_ERROR, &invalid.to_string()));

@@ -4,7 +4,7 @@ use super::record;
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Invalid};
 use crate::core::op::{Change, DomainOp, Op, Outcome, Query};
-use crate::wire::xmlrpc::args::{Args, Unfit};
+use crate::wire::xmlrpc::args::{Args, BadArgument};
 use crate::wire::xmlrpc::context::Context;
 use crate::wire::xmlrpc::value::Value;
 
@@ -30,14 +30,14 @@ pub(super) struct Plan {
 /// Why a call is refused before anything is executed.
 pub(super) enum Refusal {
     /// An argument has the wrong type.
-    Unfit(Unfit),
+    BadArgument(BadArgument),
     /// An argument has an invalid value.
     Invalid(Invalid),
 }
 
-impl From<Unfit> for Refusal {
-    fn from(unfit: Unfit) -> Self {
-        Self::Unfit(unfit)
+impl From<BadArgument> for Refusal {
+    fn from(bad_argument: BadArgument) -> Self {
+        Self::BadArgument(bad_argument)
     }
 }
 

@@ -5,7 +5,7 @@ use super::login::{LOGIN, LOGIN_PARAMS, LOGIN_REQUIRED};
 use super::method::Method;
 use super::schema::Class;
 
-/// The beginning of a method's name whose outcome the client does not wait for.
+/// The prefix of a method that the client does not wait for.
 pub(crate) const ASYNC: &str = "Async.";
 
 /// The method that a name without [`ASYNC`] stands for, with its class.

@@ -30,7 +30,7 @@ fn from_args(kind: DataType, args: &Args<'_>, at: usize) -> Result<Note, Failure
     })
 }
 
-/// The client data of a field; `None` if nobody has set it.
+/// The client data of a field; `None` if no client has set it.
 pub(crate) fn read(
     data_store: DataStore,
     host: &HostView,
@@ -115,7 +115,7 @@ pub(crate) fn keep_entries(
     at: usize,
 ) {
     for (key, value) in old {
-        if args.leaves(at, &key) || Property::is_secret_key(&key) {
+        if args.has_nil_member(at, &key) || Property::is_secret_key(&key) {
             new.entry(key).or_insert(value);
         }
     }

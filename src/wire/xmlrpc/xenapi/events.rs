@@ -1,7 +1,7 @@
-//! Events: changes of VMs and other objects, whoever made them.
+//! Events: changes of VMs and other objects, by any client or by the host itself.
 //!
-//! There is no queue that could grow. A session remembers the moment that it was last told of, and
-//! the next answer is the difference to the present: a slow client sees several changes as one.
+//! There is no queue that could grow. A session keeps the moment of its last answer, and the next
+//! answer is the difference to the present: a slow client sees several changes as one.
 
 use super::device_kinds::class_of;
 use super::values::{text, time};
@@ -19,7 +19,8 @@ use std::time::SystemTime;
 pub(crate) struct Registration {
     /// The classes that it wants events of, in lower case; all classes if empty.
     classes: Vec<String>,
-    told: Moment,
+    /// The moment of its last answer.
+    last: Moment,
     /// The number of the next event.
     next_id: u64,
 }
@@ -147,7 +148,7 @@ impl Moment {
 impl Registration {
     /// A registration for these classes, given in lower case; for all classes if there are none.
     pub(crate) fn new(classes: Vec<String>, now: Moment) -> Self {
-        Self { classes, told: now, next_id: 1 }
+        Self { classes, last: now, next_id: 1 }
     }
 
     pub(crate) fn add_classes(&mut self, classes: Vec<String>) {
@@ -166,8 +167,8 @@ impl Registration {
 
     /// The events since the last ones.
     pub(crate) fn events(&mut self, moment: Moment, now: SystemTime) -> Vec<Value> {
-        let mut changes = moment.changes_since(&self.told);
-        self.told = moment;
+        let mut changes = moment.changes_since(&self.last);
+        self.last = moment;
         changes.retain(|(class, ..)| {
             self.classes.is_empty() || self.classes.contains(&class.to_ascii_lowercase())
         });

@@ -2,7 +2,7 @@
 
 use crate::core::error::Error;
 use crate::core::model::Property;
-use crate::wire::xmlrpc::args::Unfit;
+use crate::wire::xmlrpc::args::BadArgument;
 use crate::wire::xmlrpc::value::Value;
 
 /// A failed call. An answer shows everything in it as text.
@@ -201,9 +201,9 @@ pub(crate) fn shown_value(key: &str, value: Option<&Value>) -> String {
     text.chars().take(MAX_SENT).collect()
 }
 
-impl From<Unfit> for Failure {
-    fn from(unfit: Unfit) -> Self {
-        Self::unfit(&unfit)
+impl From<BadArgument> for Failure {
+    fn from(argument: BadArgument) -> Self {
+        Self::unfit(&argument)
     }
 }
 

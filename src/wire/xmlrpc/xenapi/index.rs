@@ -14,7 +14,7 @@ use std::iter::successors;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Names of the objects beside a VM whose UUIDs follow from the VM's.
+/// Names of a VM's objects with UUIDs that follow from the VM's.
 pub(crate) const METRICS: &str = "metrics";
 pub(crate) const GUEST_METRICS: &str = "guest_metrics";
 
@@ -136,7 +136,7 @@ impl VmIndex {
         self.bridges.keys().filter_map(Option::as_ref)
     }
 
-    /// Brings the index up to a snapshot. The number of VMs that were looked at.
+    /// Brings the index up to a snapshot. Returns the number of VMs that were indexed.
     fn update(&mut self, snapshot: &Snapshot) -> usize {
         let changed = snapshot.configs_changed_since(self.generation);
         let changed = changed.map(|changed| changed.copied().collect::<HashSet<Uuid>>());

@@ -59,7 +59,7 @@ pub(crate) async fn log_in(
                 } else {
                     tracing::warn!(%caller, %error, "A login to the Xen-API was refused");
                 }
-                // The permit is held meanwhile: its originator can check one password less.
+                // Holds the permit: the originator can check one password less during the delay.
                 tokio::time::sleep(REFUSAL_DELAY).await;
                 return Err(denied());
             }

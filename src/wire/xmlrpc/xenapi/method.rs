@@ -185,7 +185,7 @@ impl Method {
     }
 }
 
-/// `None` if the object has gone: a session or task can end meanwhile.
+/// `None` if the object is gone: a session or task can end during the call.
 fn if_present(read: Result<Value, Failure>) -> Result<Option<Value>, Failure> {
     match read {
         Ok(value) => Ok(Some(value)),

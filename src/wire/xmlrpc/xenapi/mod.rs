@@ -23,8 +23,8 @@
 //! state          what is kept between two calls
 //! login          session.login_with_password
 //! sessions       sessions
-//! tasks          calls whose outcome is not waited for
-//! events         what happened since a session was last told
+//! tasks          calls that the client does not wait for
+//! events         what happened since the last answer of a session
 //! next_events    waiting for events
 //! debug_objects  objects of the class debug
 //! ```

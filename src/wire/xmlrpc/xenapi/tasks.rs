@@ -1,4 +1,4 @@
-//! Tasks: calls whose outcome their client does not wait for (`Async.CLASS.METHOD`).
+//! Tasks: calls that the client does not wait for (`Async.CLASS.METHOD`).
 
 use super::failure::Failure;
 use crate::core::model::Uuid;
@@ -28,7 +28,7 @@ pub(crate) struct Task {
     pub(crate) method: String,
     pub(crate) session: String,
     pub(crate) user: String,
-    /// The VM whose progress is the task's; `None` if it is about no VM.
+    /// The VM that the task shows the progress of; `None` if it is about no VM.
     pub(crate) vm: Option<Uuid>,
     /// Stops a task that only waits.
     pub(crate) stop: CancellationToken,
@@ -97,7 +97,7 @@ impl Tasks {
         Ok(stop)
     }
 
-    /// Sets the VM whose progress is the task's.
+    /// Sets the VM that the task shows the progress of.
     pub(crate) fn set_vm(&self, uuid: Uuid, vm: Option<Uuid>) {
         if let Some(task) = self.lock().get_mut(&uuid) {
             task.vm = vm;

@@ -96,7 +96,7 @@ fn object(class: &Class, host: &HostView) -> Option<Uuid> {
     all.iter().find(of_vm).or(all.first()).copied()
 }
 
-/// How many VMs a getter looks at, as a client calls it.
+/// The number of VMs that a getter visits.
 fn visited(class: &'static Class, field: &'static Field, host: &HostView, uuid: Uuid) -> usize {
     host.take_visited();
     (class.check)(host, uuid).unwrap();
@@ -110,7 +110,7 @@ fn visited(class: &'static Class, field: &'static Field, host: &HostView, uuid: 
 const LISTS: [(&str, &str); 1] = [("host", "resident_VMs")];
 
 #[test]
-fn a_getter_looks_at_no_other_vms() {
+fn a_getter_visits_no_other_vms() {
     let mut count = 0;
     for vms in [10, 1_000] {
         let host = fetched_host(vms);

@@ -46,8 +46,7 @@ fn platform(config: &DomainConfig) -> Value {
     Value::Struct(members)
 }
 
-/// The order in which the firmware of an HVM guest looks for something to boot; `None` for guests
-/// without firmware.
+/// The boot order of an HVM guest; `None` for other guests.
 fn boot_order(config: &DomainConfig) -> Option<String> {
     let image = image(config, true)?;
     Some(image.setting("boot").map_or_else(|| "cd".to_owned(), ToString::to_string))

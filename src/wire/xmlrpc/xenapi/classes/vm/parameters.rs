@@ -11,7 +11,7 @@ use crate::wire::xmlrpc::xenapi::schema::Action;
 /// Power states in which an operation is possible; the first one is named in errors.
 pub(super) type PowerStates = &'static [&'static str];
 
-/// For operations that do not depend on the power state, or whose states the engine checks.
+/// For operations in every power state, and those that the engine checks.
 pub(super) const ANY: PowerStates = &[];
 
 /// The binary logarithm of a MiB.

@@ -196,7 +196,7 @@ pub(super) fn hvm_boot_params(
 ) -> Result<Action, Failure> {
     let mut map = args.map(2)?;
     let order = set_boot_param("order".to_owned(), map.remove("order"));
-    let order = Some(order).filter(|_| !args.leaves(2, "order"));
+    let order = Some(order).filter(|_| !args.has_nil_member(2, "order"));
     if let Some(Note::Map(old)) = config(host, uuid)?.notes.get("HVM_boot_params") {
         client_data::keep_entries(&mut map, old.clone(), args, 2);
     }
@@ -236,7 +236,7 @@ pub(super) fn platform(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<A
     let image = config(host, uuid)?.image.as_ref();
     let removed = image.into_iter().flat_map(|image| &image.rest).filter(|setting| {
         let key = setting.key.to_string();
-        let stays = setting.is_secret() || map.contains_key(&key) || args.leaves(2, &key);
+        let stays = setting.is_secret() || map.contains_key(&key) || args.has_nil_member(2, &key);
         setting.text().is_some() && !stays
     });
     let mut ops: Vec<DomainOp> =
