@@ -110,9 +110,9 @@ impl Driver {
         let Some(facts) = domains.into_iter().find(is_it) else { return };
         let read = self.core.hypervisor.config(facts.domid).await;
         let complete = |config: DomainConfig| {
-            let uuid = Some(self.uuid);
             let name = self.config.name.clone();
-            self.core.complete_definition(DomainConfig { uuid, name, ..config })
+            let uuid = Some(self.uuid);
+            self.core.complete_definition(DomainConfig { name, uuid, ..config })
         };
         match read.and_then(|config| Ok(complete(config)?)) {
             Ok(config) => {

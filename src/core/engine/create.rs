@@ -139,8 +139,8 @@ impl Core {
     }
 
     /// Gives new UUIDs to those devices whose UUID a device of another domain has: a save file can
-    /// be a copy that was edited. `renewed` has the new UUIDs by the old ones, so that a device gets
-    /// the same one in each configuration of a domain.
+    /// be a copy that was edited. `renewed` has the new UUIDs by the old ones, so that a device
+    /// gets the same one in each configuration of a domain.
     fn renew_device_uuids(
         &self,
         config: &CompleteConfig,

@@ -57,6 +57,7 @@ impl CompleteConfig {
     }
 
     /// The same configuration under another name.
+    #[must_use]
     pub fn renamed(mut self, name: DomName) -> Self {
         self.config.name = name;
         self
