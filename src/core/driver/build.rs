@@ -220,7 +220,9 @@ impl Driver {
         let both = || [Some(&self.config), self.definition.as_ref()].into_iter().flatten();
         let neither = !both().any(|config| setting.concerns(config));
         for config in both().filter(|config| neither || setting.concerns(config)) {
-            setting.apply(&mut DomainConfig::clone(config))?;
+            let mut changed = DomainConfig::clone(config);
+            setting.apply(&mut changed)?;
+            CompleteConfig::try_from(changed)?;
         }
         let change = |config: &mut DomainConfig| {
             let _ = setting.apply(config);

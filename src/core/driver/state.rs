@@ -174,18 +174,17 @@ impl Driver {
     }
 
     /// Changes the configuration: the running one, which outlives the daemon on the hypervisor, and
-    /// the definition. A change that one of them does not allow is refused for both.
+    /// the definition.
     pub(super) async fn reconfigure(
         &mut self,
         change: impl Fn(&mut DomainConfig),
     ) -> Result<(), Error> {
-        let definition =
-            self.definition.as_ref().map(|definition| definition.with(&change)).transpose()?;
-        self.reconfigure_running(change).await?;
-        match definition {
-            Some(definition) => self.store_definition(Arc::new(definition)).await,
-            None => Ok(()),
+        self.reconfigure_running(&change).await?;
+        if let Some(definition) = &self.definition {
+            let definition = definition.with(change)?;
+            self.store_definition(Arc::new(definition)).await?;
         }
+        Ok(())
     }
 
     /// Changes the running configuration alone.
