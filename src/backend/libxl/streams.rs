@@ -7,7 +7,6 @@ use super::progress::count_bytes_during;
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, DomainFacts, Invalid};
 use crate::core::transfer::Transfer;
-use crate::durable;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -60,13 +59,13 @@ impl XenHost {
 
     /// Writes a domain's memory to a file. The file gets its name when it is complete.
     pub(super) fn dump(&self, domid: u32, file: &Path, transfer: &Transfer) -> Result<(), Error> {
-        let has_dir = file.parent().is_some_and(Path::is_dir);
-        if !has_dir || (file.exists() && !file.is_file()) {
+        let dir = file.parent().filter(|dir| dir.is_dir());
+        let Some(dir) = dir.filter(|_| !file.exists() || file.is_file()) else {
             let reason =
                 format!("Cannot dump core to {}: no such directory, or not a file", file.display());
             return Err(Invalid::new(reason).into());
-        }
-        let draft = durable::begin(file);
+        };
+        let draft = tempfile::Builder::new().prefix(".new-").tempfile_in(dir);
         let draft =
             draft.map_err(|error| Error::backend("Cannot dump core", error))?.into_temp_path();
         let Some(path) = draft.to_str() else {
