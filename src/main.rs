@@ -221,7 +221,7 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
                 ..SimSettings::default()
             };
             let dir = config.state_dir.join("sim");
-            Arc::new(Sim::open(&dir, settings, clock.clone(), entropy.clone())?)
+            Arc::new(Sim::open(&dir, settings, clock.clone())?)
         }
         #[cfg(feature = "xen")]
         Hypervisor::Xen => {
@@ -235,7 +235,8 @@ async fn start_engine(config: &Config, policy: Arc<ArcSwap<Policy>>) -> Result<E
     let settings = Settings { hypervisor_limit: limit, dump_dir, policy, ..Settings::default() };
     let state_dir = &config.state_dir;
     let storage = &config.storage;
-    let store = Arc::new(DirStore::with_storage(state_dir, storage).with_context(|| {
+    let store = DirStore::with_storage(state_dir, storage, entropy.clone());
+    let store = Arc::new(store.with_context(|| {
         format!("Cannot use {} with disk images in {}", state_dir.display(), storage.display())
     })?);
     let transport = Arc::new(TcpTransport::new(limit * 2));

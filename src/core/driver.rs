@@ -132,15 +132,15 @@ impl Driver {
                 Ok(Outcome::Done)
             }
             DomainOp::Start { paused } => self.start_defined(paused).await,
-            DomainOp::CreateFrom(config) => self.create_from(*config).await,
-            DomainOp::Define(config) => self.define(*config).await,
+            DomainOp::CreateFrom(config) => self.create_from(config).await,
+            DomainOp::Define(config) => self.define(&config).await,
             DomainOp::Delete => self.delete().await,
             DomainOp::Set(setting) => self.set(&setting).await,
             DomainOp::Suspend => self.suspend().await,
             DomainOp::Resume { paused } => self.resume(paused).await,
             DomainOp::Save { file, checkpoint } => self.save(&file, checkpoint).await,
             DomainOp::RestoreFrom { config, stream, paused } => {
-                self.restore_defined(*config, stream, paused).await
+                self.restore_defined(config, stream, paused).await
             }
             DomainOp::Migrate { to, live } => self.migrate(to, live).await,
             DomainOp::Arrive(arrival) => self.receive_defined(arrival).await,

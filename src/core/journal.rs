@@ -285,7 +285,7 @@ mod tests {
 
     fn view(number: u128, name: &str) -> DomainView {
         let config = DomainConfig::new(DomName::new(name).unwrap(), 64);
-        DomainView::defined(Uuid::from_u128(number), Arc::new(config))
+        DomainView::defined(Uuid::from_u128(number), config)
     }
 
     fn running(view: &DomainView, paused: bool) -> DomainView {

@@ -2,9 +2,9 @@
 
 use super::error::Error;
 use super::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, Hardware, HostFigures,
-    HostInfo, Interface, NetworkChange, PoolChange, PoolFacts, SchedParams, ShutdownReason,
-    Trigger, Uuid, VcpuFacts,
+    CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
+    Hardware, HostFigures, HostInfo, Interface, NetworkChange, PoolChange, PoolFacts, SchedParams,
+    ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use super::ports::{DomainChanged, Hypervisor, Machine};
 use super::transfer::Transfer;
@@ -113,14 +113,14 @@ impl Hypervisor for Limited {
         self.domain_call("config", domid, "Reading a configuration", future).await
     }
 
-    async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
+    async fn store_config(&self, domid: DomId, config: &CompleteConfig) -> Result<(), Error> {
         let future = self.hypervisor.store_config(domid, config);
         self.domain_call("store_config", domid, "Storing the configuration", future).await
     }
 
     async fn create(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
         let span = debug_span!("hypervisor", call = "create", domain = %config.name);
@@ -230,7 +230,7 @@ impl Hypervisor for Limited {
 
     async fn restore(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         from: OwnedFd,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {

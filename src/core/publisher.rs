@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::lifecycle::State;
-use super::model::{DomId, DomainConfig, DomainFacts, HostFigures, Uuid};
+use super::model::{CompleteConfig, DomId, DomainFacts, HostFigures, Uuid};
 use super::snapshot::{DomainView, Snapshot};
 use super::transfer::Progress;
 use arc_swap::ArcSwap;
@@ -14,9 +14,9 @@ use tokio::time::Instant;
 /// A driver's view of its domain: a [`DomainView`] without the publisher's part.
 #[derive(Debug, Clone)]
 pub(super) struct DomainUpdate {
-    pub(super) config: Arc<DomainConfig>,
+    pub(super) config: Arc<CompleteConfig>,
     pub(super) facts: Option<DomainFacts>,
-    pub(super) definition: Option<Arc<DomainConfig>>,
+    pub(super) definition: Option<Arc<CompleteConfig>>,
     pub(super) suspended: bool,
     pub(super) progress: Option<Progress>,
 }

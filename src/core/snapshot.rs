@@ -5,7 +5,9 @@
 
 use super::error::Error;
 use super::lifecycle::State;
-use super::model::{DomId, DomName, DomainConfig, DomainFacts, DomainRef, HostFigures, Uuid};
+use super::model::{CompleteConfig, DomId, DomName, DomainFacts, DomainRef, HostFigures, Uuid};
+#[cfg(test)]
+use super::model::{DomainConfig, completed};
 use super::transfer::Progress;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use std::ops::Bound;
@@ -20,12 +22,12 @@ const CONFIG_CHANGES: usize = 4096;
 pub struct DomainView {
     pub uuid: Uuid,
     /// The configuration that the domain runs with; the definition if it is not on the host.
-    pub config: Arc<DomainConfig>,
+    pub config: Arc<CompleteConfig>,
     /// Figures and flags of the hypervisor; `None` while the domain has no domid.
     pub facts: Option<DomainFacts>,
     /// The stored definition; `None` if the domain is not managed. A managed domain stays when it
     /// leaves the host.
-    pub definition: Option<Arc<DomainConfig>>,
+    pub definition: Option<Arc<CompleteConfig>>,
     /// Whether the domain is off the host and its memory is in a file.
     pub suspended: bool,
     /// Progress of a long call about the domain.
@@ -38,7 +40,8 @@ pub struct DomainView {
 impl DomainView {
     /// A defined domain that is not on the host.
     #[cfg(test)]
-    pub(super) fn defined(uuid: Uuid, config: Arc<DomainConfig>) -> Self {
+    pub(super) fn defined(uuid: Uuid, config: DomainConfig) -> Self {
+        let config = Arc::new(completed(DomainConfig { uuid: Some(uuid), ..config }));
         let definition = Some(config.clone());
         Self { uuid, config, facts: None, definition, suspended: false, progress: None, epoch: 0 }
     }
@@ -64,7 +67,7 @@ impl DomainView {
     }
 
     /// The running configuration, and the definition if it is another one.
-    pub fn configs(&self) -> impl Iterator<Item = &Arc<DomainConfig>> {
+    pub fn configs(&self) -> impl Iterator<Item = &Arc<CompleteConfig>> {
         let stored = self.definition.iter().filter(|stored| !Arc::ptr_eq(stored, &self.config));
         std::iter::once(&self.config).chain(stored)
     }
@@ -250,7 +253,7 @@ pub(crate) mod tests {
         let mut snapshot = Snapshot::empty();
         for facts in domains {
             let config = DomainConfig::new(facts.name.clone(), 64);
-            let mut view = DomainView::defined(facts.uuid, Arc::new(config));
+            let mut view = DomainView::defined(facts.uuid, config);
             view.facts = Some(facts.clone());
             snapshot.insert(Arc::new(view));
         }
@@ -261,7 +264,7 @@ pub(crate) mod tests {
     /// A running domain with this configuration; `number` is its domid and its UUID.
     pub(crate) fn running(number: u32, config: DomainConfig) -> Arc<DomainView> {
         let facts = Some(facts(number, Duration::ZERO));
-        let view = DomainView::defined(Uuid::from_u128(number.into()), Arc::new(config));
+        let view = DomainView::defined(Uuid::from_u128(number.into()), config);
         Arc::new(DomainView { facts, ..view })
     }
 

@@ -162,7 +162,7 @@ impl View {
     pub async fn saved_config(&self, file: &Path) -> Result<DomainConfig, Error> {
         let open = self.core.store.open(file);
         let (config, _) = self.core.limited("Opening the file", open).await?;
-        Ok(config)
+        Ok(config.into())
     }
 
     fn lookup(&self, domain: &DomainRef) -> Result<Arc<DomainView>, Error> {

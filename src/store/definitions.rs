@@ -1,8 +1,8 @@
 //! Definitions of managed domains.
 
 use super::files::{self, uuid_in_name};
-use crate::core::model::{DomainConfig, Uuid};
-use crate::core::ports::Definition;
+use crate::core::model::{CompleteConfig, Uuid};
+use crate::core::ports::{Definition, Entropy};
 use crate::durable;
 use crate::shape;
 use crate::sxp::{Limits, Sxp, read_one};
@@ -28,18 +28,18 @@ pub(super) fn checkpoint(domains: &Path, uuid: Uuid) -> PathBuf {
 }
 
 /// Reads all definitions but Domain-0's.
-pub(super) fn load_all(domains: &Path) -> io::Result<Vec<Definition>> {
+pub(super) fn load_all(domains: &Path, entropy: &dyn Entropy) -> io::Result<Vec<Definition>> {
     let mut definitions = Vec::new();
     for entry in fs::read_dir(domains)? {
         let dir = entry?.path();
         let Some(uuid) = uuid_in_name(&dir).filter(|uuid| !uuid.is_nil()) else { continue };
-        definitions.extend(load(&dir, uuid)?);
+        definitions.extend(load(&dir, uuid, entropy)?);
     }
     Ok(definitions)
 }
 
 /// Reads the definition in a directory; `None` if it is missing, unreadable or damaged.
-fn load(dir: &Path, uuid: Uuid) -> io::Result<Option<Definition>> {
+fn load(dir: &Path, uuid: Uuid, entropy: &dyn Entropy) -> io::Result<Option<Definition>> {
     durable::remove_unfinished(dir)?;
     let path = dir.join(CONFIG);
     let text = match durable::read(&path) {
@@ -54,13 +54,13 @@ fn load(dir: &Path, uuid: Uuid) -> io::Result<Option<Definition>> {
             return Ok(None);
         }
     };
-    match read(&text, uuid) {
+    match read(&text, uuid, entropy) {
         Ok(config) => Ok(Some(Definition { config, suspended: dir.join(CHECKPOINT).exists() })),
         Err(reason) => durable::set_aside(&path, &reason).map(|()| None),
     }
 }
 
-fn read(text: &[u8], uuid: Uuid) -> Result<DomainConfig, String> {
+fn read(text: &[u8], uuid: Uuid, entropy: &dyn Entropy) -> Result<CompleteConfig, String> {
     let tree = read_one(text, &Limits::STORED).map_err(|reason| format!("{reason:#}"))?;
     let mut config = shape::read_stored(&tree).map_err(|reason| {
         let (line, column) = reason.position(text);
@@ -70,7 +70,7 @@ fn read(text: &[u8], uuid: Uuid) -> Result<DomainConfig, String> {
         Some(other) if other != uuid => Err(format!("it is the definition of {other}")),
         _ => {
             config.uuid = Some(uuid);
-            Ok(config)
+            CompleteConfig::for_definition(config, entropy).map_err(|reason| reason.to_string())
         }
     }
 }

@@ -4,12 +4,13 @@ use super::blocking::{blocking, blocking_io};
 use super::save_file::{self, UnfinishedSave};
 use super::{definitions, files, records, vnets};
 use crate::core::error::Error;
-use crate::core::model::{DomainConfig, Uuid, Vnet};
-use crate::core::ports::{ArrivalRecord, Definition, Note, Store, UnfinishedFile};
+use crate::core::model::{CompleteConfig, Uuid, Vnet};
+use crate::core::ports::{ArrivalRecord, Definition, Entropy, Note, Store, UnfinishedFile};
 use crate::durable;
 use crate::shape;
 use crate::sxp::Sxp;
 use async_trait::async_trait;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,17 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 /// A directory as a [`Store`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DirStore {
     pub(super) paths: Arc<Paths>,
+    /// For what stored configurations lack.
+    entropy: Arc<dyn Entropy>,
+}
+
+impl fmt::Debug for DirStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirStore").field("paths", &self.paths).finish_non_exhaustive()
+    }
 }
 
 /// The files and directories of a store.
@@ -35,12 +44,12 @@ pub(super) struct Paths {
 
 impl DirStore {
     /// Opens the directory, creating it if need be, with disk images below it. Blocks.
-    pub fn open(dir: &Path) -> io::Result<Self> {
-        Self::with_storage(dir, &dir.join("storage"))
+    pub fn open(dir: &Path, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
+        Self::with_storage(dir, &dir.join("storage"), entropy)
     }
 
     /// Opens the directory, creating it if need be, with disk images in another directory. Blocks.
-    pub fn with_storage(dir: &Path, storage: &Path) -> io::Result<Self> {
+    pub fn with_storage(dir: &Path, storage: &Path, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
         let paths = Paths {
             domains: dir.join("domains"),
             moves: dir.join("moves"),
@@ -52,7 +61,7 @@ impl DirStore {
         for dir in [&paths.domains, &paths.moves, &paths.objects, &paths.storage] {
             durable::create_dir(dir)?;
         }
-        Ok(Self { paths: Arc::new(paths) })
+        Ok(Self { paths: Arc::new(paths), entropy })
     }
 }
 
@@ -60,13 +69,13 @@ impl DirStore {
 impl Store for DirStore {
     async fn load(&self) -> Result<Vec<Definition>, Error> {
         let paths = self.paths.clone();
-        let load = move || definitions::load_all(&paths.domains);
+        let entropy = self.entropy.clone();
+        let load = move || definitions::load_all(&paths.domains, &*entropy);
         blocking_io("The stored domains cannot be read", load).await
     }
 
-    async fn save(&self, uuid: Uuid, config: &DomainConfig) -> Result<(), Error> {
-        // A definition must be readable after a restart.
-        config.check()?;
+    async fn save(&self, config: &CompleteConfig) -> Result<(), Error> {
+        let uuid = config.uuid();
         let paths = self.paths.clone();
         let tree = shape::stored_config(config);
         let save = move || definitions::save(&paths.domains, uuid, &tree);
@@ -96,7 +105,7 @@ impl Store for DirStore {
     async fn draft(
         &self,
         file: &Path,
-        config: &DomainConfig,
+        config: &CompleteConfig,
     ) -> Result<Box<dyn UnfinishedFile>, Error> {
         let file = file.to_owned();
         let header = save_file::header(config);
@@ -106,9 +115,14 @@ impl Store for DirStore {
         .await
     }
 
-    async fn open(&self, file: &Path) -> Result<(DomainConfig, OwnedFd), Error> {
+    async fn open(&self, file: &Path) -> Result<(CompleteConfig, OwnedFd), Error> {
         let file = file.to_owned();
-        blocking(move || save_file::open(&file)).await
+        let entropy = self.entropy.clone();
+        blocking(move || {
+            let (config, stream) = save_file::open(&file)?;
+            Ok((CompleteConfig::for_definition(config, &*entropy)?, stream))
+        })
+        .await
     }
 
     async fn note(&self, uuid: Uuid, note: Option<Note>) -> Result<(), Error> {

@@ -1,18 +1,25 @@
 use super::definitions::CONFIG;
 use super::dir_store::DirStore;
 use super::save_file;
-use crate::core::model::{DomName, DomainConfig, Item, Notes, ObjectKind, Uuid, Vdi, VdiKind};
+use crate::core::model::{
+    CompleteConfig, Counter, DomName, DomainConfig, Item, Notes, ObjectKind, Uuid, Vdi, VdiKind,
+    completed,
+};
 use crate::core::ports::{Definition, Objects, Store};
 use crate::durable;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
-fn config(name: &str, uuid: u128) -> DomainConfig {
-    let mut config = DomainConfig::new(DomName::new(name).unwrap(), 64);
-    config.uuid = Some(Uuid::from_u128(uuid));
-    config
+fn config(name: &str, uuid: u128) -> CompleteConfig {
+    let config = DomainConfig::new(DomName::new(name).unwrap(), 64);
+    completed(DomainConfig { uuid: Some(Uuid::from_u128(uuid)), ..config })
+}
+
+fn open(dir: &Path) -> DirStore {
+    DirStore::open(dir, Arc::new(Counter::default())).unwrap()
 }
 
 async fn loaded(store: &DirStore) -> Vec<String> {
@@ -25,11 +32,11 @@ async fn loaded(store: &DirStore) -> Vec<String> {
 #[tokio::test]
 async fn definitions_are_stored_in_xends_layout_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    let store = DirStore::open(dir.path()).unwrap();
+    let store = open(dir.path());
     let a = config("a", 1);
     let b = config("b", 2);
-    store.save(Uuid::from_u128(1), &a).await.unwrap();
-    store.save(Uuid::from_u128(2), &b).await.unwrap();
+    store.save(&a).await.unwrap();
+    store.save(&b).await.unwrap();
     let path = dir.path().join("domains/00000000-0000-0000-0000-000000000001/config.sxp");
     assert!(fs::read_to_string(&path).unwrap().starts_with("(domain\n"));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -37,15 +44,15 @@ async fn definitions_are_stored_in_xends_layout_and_read_back() {
     store.remove(Uuid::from_u128(1)).await.unwrap();
     store.remove(Uuid::from_u128(1)).await.unwrap();
     assert!(!path.parent().unwrap().exists());
-    let again = DirStore::open(dir.path()).unwrap().load().await.unwrap();
+    let again = open(dir.path()).load().await.unwrap();
     assert_eq!(again, [Definition { config: b, suspended: false }]);
 }
 
 #[tokio::test]
 async fn damaged_definitions_are_set_aside_and_the_others_are_loaded() {
     let dir = tempfile::tempdir().unwrap();
-    let store = DirStore::open(dir.path()).unwrap();
-    store.save(Uuid::from_u128(1), &config("a", 1)).await.unwrap();
+    let store = open(dir.path());
+    store.save(&config("a", 1)).await.unwrap();
     let other = dir.path().join("domains/00000000-0000-0000-0000-000000000002");
     for (n, text) in [
         "",
@@ -78,7 +85,7 @@ async fn damaged_definitions_are_set_aside_and_the_others_are_loaded() {
 #[tokio::test]
 async fn a_directory_of_a_real_xend_is_taken_over() {
     let dir = tempfile::tempdir().unwrap();
-    let store = DirStore::open(dir.path()).unwrap();
+    let store = open(dir.path());
     let put = |uuid: &str, text: &str| {
         let dir = dir.path().join("domains").join(uuid);
         durable::create_dir(&dir).unwrap();
@@ -100,13 +107,14 @@ async fn a_directory_of_a_real_xend_is_taken_over() {
         one.config.devices.iter().map(|d| (d.class(), d.id())).collect::<Vec<_>>(),
         [("vif", Some(0)), ("console", Some(0)), ("vbd", Some(2049))]
     );
+    assert!(one.config.devices.iter().all(|device| device.uuid().is_some()));
     assert!(dir.path().join("domains/00000000-0000-0000-0000-000000000000").join(CONFIG).exists());
 }
 
 #[tokio::test]
 async fn a_saved_domain_appears_when_it_is_complete() {
     let dir = tempfile::tempdir().unwrap();
-    let store = DirStore::open(&dir.path().join("state")).unwrap();
+    let store = open(&dir.path().join("state"));
     let path = dir.path().join("a.save");
     let draft = store.draft(&path, &config("a", 1)).await.unwrap();
     fs::File::from(draft.stream().unwrap()).write_all(b"memory").unwrap();
@@ -126,7 +134,7 @@ async fn a_saved_domain_appears_when_it_is_complete() {
 #[tokio::test]
 async fn a_damaged_header_is_refused_or_known_to_be_changed() {
     let dir = tempfile::tempdir().unwrap();
-    let store = DirStore::open(&dir.path().join("state")).unwrap();
+    let store = open(&dir.path().join("state"));
     let good = save_file::header(&config("a", 1));
     for n in 0..good.len() {
         assert!(save_file::read_header(&good[..n]).is_err());
@@ -179,7 +187,7 @@ fn image(uuid: u128, own: bool) -> Item {
 #[tokio::test]
 async fn objects_and_images_survive_a_kill_at_any_step() {
     let dir = tempfile::tempdir().unwrap();
-    let store = || DirStore::open(dir.path()).unwrap();
+    let store = || open(dir.path());
     let made = image(1, true);
     let half = image(2, true);
     let gone = Uuid::from_u128(3);
@@ -211,7 +219,7 @@ async fn objects_and_images_survive_a_kill_at_any_step() {
 #[tokio::test]
 async fn images_are_sparse_and_so_are_their_copies() {
     let dir = tempfile::tempdir().unwrap();
-    let store = DirStore::open(dir.path()).unwrap();
+    let store = open(dir.path());
     let first = Uuid::from_u128(1);
     let second = Uuid::from_u128(2);
     store.begin_image(first, 1 << 30, None).await.unwrap();

@@ -79,8 +79,7 @@ impl Backend for Simulator {
             ..SimSettings::default()
         };
         let clock = Arc::new(SystemClock);
-        let entropy = Arc::new(OsEntropy);
-        let sim = Sim::open(&dir.path().join("sim"), settings, clock, entropy).unwrap();
+        let sim = Sim::open(&dir.path().join("sim"), settings, clock).unwrap();
         let engine = engine(dir.path(), Arc::new(sim), LIMIT).await;
         Host { engine, dir }
     }
@@ -118,7 +117,7 @@ fn parsed(text: &str) -> DomainConfig {
 async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>, hypervisor_limit: Duration) -> Engine {
     let clock = Arc::new(SystemClock);
     let entropy = Arc::new(OsEntropy);
-    let store = Arc::new(DirStore::open(dir).unwrap());
+    let store = Arc::new(DirStore::open(dir, entropy.clone()).unwrap());
     let transport = Arc::new(TcpTransport::new(hypervisor_limit));
     let outside = EnginePorts { hypervisor, store, transport, clock, entropy };
     let settings = Settings { hypervisor_limit, dump_dir: dir.to_owned(), ..Settings::default() };

@@ -3,7 +3,6 @@
 use crate::backend::{Backend, new_uuid};
 use crate::expected::Stage;
 use crate::trial::{FailingSender, Trial};
-use std::sync::Arc;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::model::{
     CpuSet, DomId, InterfaceChange, InterfaceKind, Network, Notes, Pool, PoolFacts, PoolSetting,
@@ -72,8 +71,7 @@ pub(crate) async fn host(backend: &impl Backend) {
     trial.execute(Change::ClearDmesg).await.unwrap();
     let verdict = trial.execute(Change::Settle(new_uuid())).await;
     assert!(matches!(verdict, Ok(Outcome::Verdict(Verdict::NotTaken))));
-    let migrated =
-        MigratedDomain { id: new_uuid(), config: Arc::new(trial.config.clone()), definition: None };
+    let migrated = MigratedDomain { id: new_uuid(), config: trial.completed(), definition: None };
     let arrival = Arrival { migrated, link: Once::new(Box::new(FailingSender)) };
     assert!(
         trial

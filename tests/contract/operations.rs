@@ -7,7 +7,6 @@ use futures_util::FutureExt as _;
 use std::fs::File;
 use std::net::TcpListener;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use xend::core::model::{
@@ -102,14 +101,9 @@ fn every_operation<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
             read_device(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap().unwrap(),
         )
     };
-    let config = || {
-        let mut config = trial.config.clone();
-        config.number_devices();
-        Box::new(config)
-    };
     let reference = |text: &str, number| DeviceRef { text: text.into(), number };
     let closed_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let migrated = MigratedDomain { id: new_uuid(), config: Arc::from(config()), definition: None };
+    let migrated = MigratedDomain { id: new_uuid(), config: trial.completed(), definition: None };
     let params = SedfParams {
         period: Duration::from_millis(20),
         slice: Duration::from_millis(5),
@@ -134,8 +128,8 @@ fn every_operation<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
         DomainOp::Trigger(Trigger::Nmi, 0),
         DomainOp::Reset,
         DomainOp::Start { paused: false },
-        DomainOp::CreateFrom(config()),
-        DomainOp::Define(config()),
+        DomainOp::CreateFrom(trial.completed()),
+        DomainOp::Define(trial.completed()),
         DomainOp::Delete,
         DomainOp::MoveToPool("Pool-0".into()),
         DomainOp::Set(Setting::Description("seen".into())),
@@ -143,7 +137,7 @@ fn every_operation<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
         DomainOp::Resume { paused: false },
         DomainOp::Save { file: trial.host.file("saved"), checkpoint: false },
         DomainOp::RestoreFrom {
-            config: config(),
+            config: trial.completed(),
             stream: Once::new(File::open("/dev/null").unwrap().into()),
             paused: false,
         },

@@ -11,11 +11,12 @@ use tokio::time::Instant;
 use xend::core::caller::Caller;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
-use xend::core::model::{DomName, DomainConfig, DomainRef, ShutdownReason};
+use xend::core::model::{CompleteConfig, DomName, DomainConfig, DomainRef, ShutdownReason};
 use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::IncomingMigration;
 use xend::core::snapshot::DomainView;
 use xend::core::view::View;
+use xend::os::OsEntropy;
 
 /// A domain under test, and its host.
 pub(crate) struct Trial<'a, B> {
@@ -52,6 +53,11 @@ impl<'a, B: Backend> Trial<'a, B> {
             _ => DomainRef::new(config.uuid.unwrap().to_string()),
         };
         Self { backend, host, config, domain }
+    }
+
+    /// The configuration as the engine completes it.
+    pub(crate) fn completed(&self) -> Arc<CompleteConfig> {
+        Arc::new(CompleteConfig::for_definition(self.config.clone(), &OsEntropy).unwrap())
     }
 
     /// The host as the engine shows it.

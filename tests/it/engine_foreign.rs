@@ -1,16 +1,23 @@
 //! Domains that another toolstack creates, renames and destroys.
 
 use crate::engine_support::TestHost;
-use crate::sim_support::{config, name};
+use crate::sim_support::{completed, config, name, vif, with_devices};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use xend::core::model::Device;
 use xend::core::op::DomainOp;
 use xend::core::ports::Hypervisor;
 
 #[tokio::test(start_paused = true)]
 async fn a_domain_of_another_toolstack_is_shown_and_can_be_controlled() {
     let host = TestHost::new().await;
-    let facts = host.hypervisor.sim.create(&config("stranger", 64), Arc::default()).await.unwrap();
+    let facts = host
+        .hypervisor
+        .sim
+        .create(&completed(&config("stranger", 64)), Arc::default())
+        .await
+        .unwrap();
     host.find("stranger").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(host.find("stranger").await.unwrap().domid(), Some(facts.domid));
@@ -20,6 +27,21 @@ async fn a_domain_of_another_toolstack_is_shown_and_can_be_controlled() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(host.find("stranger").await.is_none());
     host.create(config("stranger", 64)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_configuration_of_a_domain_of_another_toolstack_is_completed() {
+    let host = TestHost::new().await;
+    host.hypervisor.configs_are_bare.store(true, Ordering::Relaxed);
+    let stranger = completed(&with_devices(config("stranger", 64), [vif(), vif()]));
+    let facts = host.hypervisor.sim.create(&stranger, Arc::default()).await.unwrap();
+    host.find("stranger").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let view = host.find("stranger").await.unwrap();
+    assert_eq!((view.uuid, view.config.uuid()), (facts.uuid, facts.uuid));
+    let numbers: Vec<_> = view.config.devices.iter().map(Device::id).collect();
+    assert_eq!(numbers, [Some(0), Some(1)]);
+    assert!(view.config.devices.iter().all(|device| device.uuid().is_some()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +61,12 @@ async fn a_domain_that_another_toolstack_renames_has_the_new_name() {
 async fn a_domain_whose_name_is_taken_is_shown_under_another_until_the_name_is_free() {
     let host = TestHost::new().await;
     let ours = host.old_guest(|_| ()).await;
-    let theirs = host.hypervisor.sim.create(&config("stranger", 64), Arc::default()).await.unwrap();
+    let theirs = host
+        .hypervisor
+        .sim
+        .create(&completed(&config("stranger", 64)), Arc::default())
+        .await
+        .unwrap();
     host.hypervisor.sim.rename(theirs.domid, &name("a"), None).await.unwrap();
     host.find("a").await;
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -15,9 +15,9 @@ use xend::core::caller::Caller;
 use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::error::Error;
 use xend::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, DomainRef, Hardware,
-    HostFigures, HostInfo, Interface, NetworkChange, PoolChange, PoolFacts, SchedParams,
-    ShutdownReason, Trigger, Uuid, VcpuFacts,
+    CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
+    DomainRef, Hardware, HostFigures, HostInfo, Interface, NetworkChange, PoolChange, PoolFacts,
+    SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use xend::core::op::{Change, DomainOp, Outcome};
 use xend::core::ports::{DomainChanged, Hypervisor, Machine};
@@ -49,19 +49,21 @@ impl TestHost {
     pub(crate) async fn start(hangs: bool) -> Result<Self, Error> {
         let dir = tempfile::tempdir().unwrap();
         let clock = TestClock::new();
+        let entropy = Arc::new(CountingEntropy::default());
         let sim = open(&dir.path().join("sim"), &clock);
         let hypervisor = Arc::new(FaultyHypervisor {
             sim,
             hangs: AtomicBool::new(hangs),
             save_fails: AtomicBool::new(false),
             save_is_slow: AtomicBool::new(false),
+            configs_are_bare: AtomicBool::new(false),
         });
         let outside = EnginePorts {
             hypervisor: hypervisor.clone(),
-            store: Arc::new(DirStore::open(dir.path()).unwrap()),
+            store: Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap()),
             transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
-            entropy: Arc::new(CountingEntropy::default()),
+            entropy,
         };
         let settings = Settings {
             hypervisor_limit: HYPERVISOR_LIMIT,
@@ -128,6 +130,9 @@ pub(crate) struct FaultyHypervisor {
     /// Whether a save fails before it writes anything.
     pub(crate) save_fails: AtomicBool,
     pub(crate) save_is_slow: AtomicBool,
+    /// Whether the devices of configurations have no numbers and UUIDs, like those of a domain that
+    /// another toolstack built.
+    pub(crate) configs_are_bare: AtomicBool,
 }
 
 impl FaultyHypervisor {
@@ -175,14 +180,21 @@ impl Hypervisor for FaultyHypervisor {
         self.sim.domain(domid).await
     }
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
-        self.sim.config(domid).await
+        let mut config = self.sim.config(domid).await?;
+        if self.configs_are_bare.load(Ordering::Relaxed) {
+            for device in &mut config.devices {
+                *device.uuid_mut() = None;
+                device.clear_id();
+            }
+        }
+        Ok(config)
     }
-    async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
+    async fn store_config(&self, domid: DomId, config: &CompleteConfig) -> Result<(), Error> {
         self.sim.store_config(domid, config).await
     }
     async fn create(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
         self.sim.create(config, transfer).await
@@ -266,7 +278,7 @@ impl Hypervisor for FaultyHypervisor {
     }
     async fn restore(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         from: OwnedFd,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {

@@ -37,13 +37,14 @@ const PAGES: [&str; 17] = [
 async fn a_request_without_a_caller_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
+    let entropy = Arc::new(CountingEntropy::default());
     let engine = Engine::start(
         EnginePorts {
             hypervisor: Arc::new(open(&dir.path().join("sim"), &clock)),
-            store: Arc::new(DirStore::open(dir.path()).unwrap()),
+            store: Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap()),
             transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
             clock,
-            entropy: Arc::new(CountingEntropy::default()),
+            entropy,
         },
         Settings::default(),
     )

@@ -1,6 +1,8 @@
 //! Devices on a simulated host: failures, delays, screens.
 
-use crate::sim_support::{advance, config, disk, free, host, settings, vif, with_devices};
+use crate::sim_support::{
+    advance, completed, config, disk, free, host, settings, vif, with_devices,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,7 +21,7 @@ async fn devices_fail_by_name() {
     ] {
         let devices = [vif(), disk("sda", "phy:/dev/good"), disk("sdb", path)];
         let domid = sim
-            .create(&with_devices(config("a", 64), devices), Arc::default())
+            .create(&completed(&with_devices(config("a", 64), devices)), Arc::default())
             .await
             .unwrap()
             .domid;
@@ -36,7 +38,7 @@ async fn devices_fail_by_name() {
 async fn waiting_for_devices_ends_with_the_domain() {
     let (_dir, sim) = host(settings());
     let lost = with_devices(config("a", 64), [disk("sda", "phy:/dev/hotpluglost")]);
-    let domid = sim.create(&lost, Arc::default()).await.unwrap().domid;
+    let domid = sim.create(&completed(&lost), Arc::default()).await.unwrap().domid;
     let waiting = tokio::spawn({
         let sim = sim.clone();
         async move { sim.wait_for_devices(domid).await }
@@ -56,24 +58,27 @@ async fn a_slow_disk_delays_its_own_domain_only() {
     let creating = tokio::spawn({
         let sim = sim.clone();
         let slow = slow.clone();
-        async move { sim.create(&slow, Arc::default()).await }
+        async move { sim.create(&completed(&slow), Arc::default()).await }
     });
     advance(100).await;
     assert_eq!(free(&sim).await, 15296 - 8192);
     assert!(matches!(
-        sim.create(&config("b", 8192), Arc::default()).await,
+        sim.create(&completed(&config("b", 8192)), Arc::default()).await,
         Err(Error::NoMemory { .. })
     ));
-    sim.create(&config("b", 1024), Arc::default()).await.unwrap();
+    sim.create(&completed(&config("b", 1024)), Arc::default()).await.unwrap();
     assert!(start.elapsed() < Duration::from_millis(200));
     creating.await.unwrap().unwrap();
     assert!(start.elapsed() >= Duration::from_secs(2));
 
     let given_up = with_devices(config("c", 2048), slow.devices);
     assert!(
-        tokio::time::timeout(Duration::from_secs(1), sim.create(&given_up, Arc::default()))
-            .await
-            .is_err()
+        tokio::time::timeout(
+            Duration::from_secs(1),
+            sim.create(&completed(&given_up), Arc::default())
+        )
+        .await
+        .is_err()
     );
     assert_eq!(free(&sim).await, 15296 - 8192 - 1024);
     assert_eq!(sim.domains().await.unwrap().len(), 3);
@@ -94,7 +99,7 @@ async fn a_screen_without_a_password_has_the_hosts_password() {
         (&[("sdl", "1")], None),
     ] {
         let domid = sim
-            .create(&with_devices(config("a", 64), [screen(rest)]), Arc::default())
+            .create(&completed(&with_devices(config("a", 64), [screen(rest)])), Arc::default())
             .await
             .unwrap()
             .domid;

@@ -1,8 +1,7 @@
 //! Domains on a simulated host.
 
 use crate::sim_support::{
-    CountingEntropy, advance, config, disk, facts, free, host, settings, vif, with_args,
-    with_devices,
+    advance, completed, config, disk, facts, free, host, settings, vif, with_args, with_devices,
 };
 use std::fs;
 use std::sync::Arc;
@@ -41,7 +40,7 @@ async fn a_fresh_host_has_domain_0() {
         "Domain 0 cannot be shutdown"
     );
     sim.wait_for_devices(DomId::ZERO).await.unwrap();
-    sim.store_config(DomId::ZERO, &config).await.unwrap();
+    sim.store_config(DomId::ZERO, &completed(&config)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,7 +49,7 @@ async fn a_guest_is_created_paused_stopped_and_destroyed() {
     let mut events = sim.subscribe();
     let mut web = with_devices(config("web", 128), [disk("sda1", "phy:/dev/vg0/web"), vif()]);
     web.set_vcpus(2);
-    let built = sim.create(&web, Arc::default()).await.unwrap();
+    let built = sim.create(&completed(&web), Arc::default()).await.unwrap();
     let domid = built.domid;
     assert!(built.flags.paused && !built.flags.blocked && built.cpu_time.is_zero());
     assert_eq!(
@@ -109,7 +108,7 @@ async fn a_guest_is_created_paused_stopped_and_destroyed() {
 async fn a_crash_is_immediate_and_reported() {
     let (_dir, sim) = host(settings());
     let mut events = sim.subscribe();
-    let domid = sim.create(&config("deaf", 64), Arc::default()).await.unwrap().domid;
+    let domid = sim.create(&completed(&config("deaf", 64)), Arc::default()).await.unwrap().domid;
     sim.unpause(domid).await.unwrap();
     sim.shutdown(domid, ShutdownReason::Halt).await.unwrap();
     advance(60_000).await;
@@ -130,8 +129,11 @@ async fn a_guest_that_crashes_by_itself_is_reported_at_that_moment() {
     let mut events = sim.subscribe();
     let start = Instant::now();
     for args in ["sim-reboot=2", "sim-crash"] {
-        let domid =
-            sim.create(&with_args(config("a", 64), args), Arc::default()).await.unwrap().domid;
+        let domid = sim
+            .create(&completed(&with_args(config("a", 64), args)), Arc::default())
+            .await
+            .unwrap()
+            .domid;
         sim.unpause(domid).await.unwrap();
     }
     assert_eq!(events.recv().await, Some(DomainChanged(DomId(2))));
@@ -152,7 +154,7 @@ async fn an_hvm_guest_has_a_device_model_and_no_console_ring() {
     let mut hvm = config("hvm1", 256);
     hvm.set_vcpus(2);
     hvm.image.as_mut().unwrap().kind = GuestKind::Hvm;
-    let built = sim.create(&hvm, Arc::default()).await.unwrap();
+    let built = sim.create(&completed(&hvm), Arc::default()).await.unwrap();
     assert_eq!((built.online_vcpus, built.console_mfn, built.notes.len()), (2, None, 1));
     let start = Instant::now();
     sim.wait_for_devices(built.domid).await.unwrap();
@@ -162,7 +164,7 @@ async fn an_hvm_guest_has_a_device_model_and_no_console_ring() {
 #[tokio::test(start_paused = true)]
 async fn a_core_dump_is_a_file() {
     let (dir, sim) = host(settings());
-    let domid = sim.create(&config("a", 64), Arc::default()).await.unwrap().domid;
+    let domid = sim.create(&completed(&config("a", 64)), Arc::default()).await.unwrap().domid;
     let path = dir.path().join("core");
     sim.dump_core(domid, &path, Arc::default()).await.unwrap();
     assert!(fs::metadata(&path).unwrap().len() >= 64 << 20);
@@ -180,10 +182,12 @@ async fn nothing_waits_for_a_clock_that_stands_still() {
         }
     }
     let dir = tempfile::tempdir().unwrap();
-    let entropy = Arc::new(CountingEntropy::default());
-    let sim = Sim::open(dir.path(), settings(), Arc::new(Stopped), entropy).unwrap();
-    let domid =
-        sim.create(&with_devices(config("a", 64), [vif()]), Arc::default()).await.unwrap().domid;
+    let sim = Sim::open(dir.path(), settings(), Arc::new(Stopped)).unwrap();
+    let domid = sim
+        .create(&completed(&with_devices(config("a", 64), [vif()])), Arc::default())
+        .await
+        .unwrap()
+        .domid;
     sim.wait_for_devices(domid).await.unwrap();
     sim.destroy(domid, Arc::default()).await.unwrap();
     assert!(sim.domain(domid).await.unwrap().is_none());

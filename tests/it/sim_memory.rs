@@ -1,7 +1,8 @@
 //! Memory of a simulated host.
 
 use crate::sim_support::{
-    TestClock, advance, config, disk, disk_from, free, host, open, settings, with_devices,
+    TestClock, advance, completed, config, disk, disk_from, free, host, open, settings,
+    with_devices,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -44,24 +45,34 @@ async fn a_refused_create_takes_no_memory() {
             "Not enough free memory: 18446744073709551615 KiB are needed and 15663104 KiB are free",
         ),
     ] {
-        assert_eq!(sim.create(&config, Arc::default()).await.unwrap_err().to_string(), message);
+        assert_eq!(
+            sim.create(&completed(&config), Arc::default()).await.unwrap_err().to_string(),
+            message
+        );
     }
     assert_eq!(free(&sim).await, 15296);
-    let driver = sim.create(&config("driver", 15296), Arc::default()).await.unwrap().domid;
+    let driver =
+        sim.create(&completed(&config("driver", 15296)), Arc::default()).await.unwrap().domid;
     assert_eq!((driver, free(&sim).await), (DomId(1), 0));
     sim.destroy(driver, Arc::default()).await.unwrap();
 
-    let driver = sim.create(&config("driver", 64), Arc::default()).await.unwrap().domid;
+    let driver = sim.create(&completed(&config("driver", 64)), Arc::default()).await.unwrap().domid;
     for backend in ["driver", "2", "Domain-0", "0"] {
-        sim.create(&with_devices(config("a", 64), [disk_from(backend)]), Arc::default())
-            .await
-            .unwrap();
+        sim.create(
+            &completed(&with_devices(config("a", 64), [disk_from(backend)])),
+            Arc::default(),
+        )
+        .await
+        .unwrap();
     }
     sim.shutdown(driver, ShutdownReason::Crash).await.unwrap();
     assert!(
-        sim.create(&with_devices(config("a", 64), [disk_from("driver")]), Arc::default())
-            .await
-            .is_err()
+        sim.create(
+            &completed(&with_devices(config("a", 64), [disk_from("driver")])),
+            Arc::default()
+        )
+        .await
+        .is_err()
     );
 }
 
@@ -73,7 +84,9 @@ async fn concurrent_creates_and_destroys_lose_no_memory() {
             let sim = sim.clone();
             tokio::spawn(async move {
                 for _ in 0..10 {
-                    let Ok(built) = sim.create(&config("a", 400 + n), Arc::default()).await else {
+                    let Ok(built) =
+                        sim.create(&completed(&config("a", 400 + n)), Arc::default()).await
+                    else {
                         continue;
                     };
                     sim.unpause(built.domid).await.unwrap();
@@ -133,23 +146,26 @@ async fn check_accounts(steps: Vec<Step>) -> Result<(), TestCaseError> {
             |index: &prop::sample::Index| (!domids.is_empty()).then(|| *index.get(&domids));
         let before = free(&sim).await;
         match &step {
-            Step::Create(mib) => match sim.create(&config("a", *mib), Arc::default()).await {
-                Ok(built) => {
-                    prop_assert!(before >= *mib && built.domid > highest);
-                    highest = built.domid;
+            Step::Create(mib) => {
+                match sim.create(&completed(&config("a", *mib)), Arc::default()).await {
+                    Ok(built) => {
+                        prop_assert!(before >= *mib && built.domid > highest);
+                        highest = built.domid;
+                    }
+                    Err(Error::NoMemory { .. }) => prop_assert!(before < *mib),
+                    Err(error) => prop_assert!(false, "{error}"),
                 }
-                Err(Error::NoMemory { .. }) => prop_assert!(before < *mib),
-                Err(error) => prop_assert!(false, "{error}"),
-            },
+            }
             Step::CreateFailing(mib) => {
                 let mut config = config("a", *mib);
                 config.pool_name = "nosuch".into();
-                prop_assert!(sim.create(&config, Arc::default()).await.is_err());
+                prop_assert!(sim.create(&completed(&config), Arc::default()).await.is_err());
             }
             Step::CreateCancelled(mib, millis) => {
                 let limit = Duration::from_millis(*millis);
                 if let Ok(Ok(built)) =
-                    tokio::time::timeout(limit, sim.create(&slow(*mib), Arc::default())).await
+                    tokio::time::timeout(limit, sim.create(&completed(&slow(*mib)), Arc::default()))
+                        .await
                 {
                     highest = built.domid;
                 }

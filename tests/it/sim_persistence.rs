@@ -1,8 +1,8 @@
 //! A simulated host survives its daemon.
 
 use crate::sim_support::{
-    TestClock, advance, config, disk, facts, free, name, open, settings, try_open, vif, with_args,
-    with_devices,
+    TestClock, advance, completed, config, disk, facts, free, name, open, settings, try_open, vif,
+    with_args, with_devices,
 };
 use std::fs;
 use std::path::Path;
@@ -30,10 +30,10 @@ async fn domains_run_on_while_the_daemon_is_down() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
-    let mut web = with_devices(config("web", 128), [vif(), disk("sda1", "phy:/dev/vg0/it's")]);
-    web.number_devices();
+    let devices = [vif(), disk("sda1", "phy:/dev/vg0/it's")];
+    let web = completed(&with_devices(config("web", 128), devices));
     let web_id = sim.create(&web, Arc::default()).await.unwrap().domid;
-    let idle = sim.create(&config("still-paused", 256), Arc::default()).await.unwrap();
+    let idle = sim.create(&completed(&config("still-paused", 256)), Arc::default()).await.unwrap();
     sim.unpause(web_id).await.unwrap();
     sim.set_sched_params(web_id, SchedParams::Credit { weight: 512, cap: 50 }).await.unwrap();
     sim.rename(DomId::ZERO, &name("Zero"), None).await.unwrap();
@@ -66,10 +66,10 @@ async fn guests_stop_while_the_daemon_is_down() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
-    let asked = sim.create(&config("asked", 64), Arc::default()).await.unwrap().domid;
-    let deaf = sim.create(&config("deaf", 65), Arc::default()).await.unwrap().domid;
+    let asked = sim.create(&completed(&config("asked", 64)), Arc::default()).await.unwrap().domid;
+    let deaf = sim.create(&completed(&config("deaf", 65)), Arc::default()).await.unwrap().domid;
     let crasher = sim
-        .create(&with_args(config("crasher", 66), "ro sim-crash=3"), Arc::default())
+        .create(&completed(&with_args(config("crasher", 66), "ro sim-crash=3")), Arc::default())
         .await
         .unwrap()
         .domid;
@@ -96,8 +96,11 @@ async fn a_crash_while_the_daemon_is_down_is_in_the_message_buffer_once() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
-    let domid =
-        sim.create(&with_args(config("a", 64), "sim-crash=1"), Arc::default()).await.unwrap().domid;
+    let domid = sim
+        .create(&completed(&with_args(config("a", 64), "sim-crash=1")), Arc::default())
+        .await
+        .unwrap()
+        .domid;
     sim.unpause(domid).await.unwrap();
     drop(sim);
     advance(5_000).await;
@@ -114,7 +117,7 @@ async fn a_domain_that_was_being_destroyed_is_gone() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
-    let domid = sim.create(&config("a", 1024), Arc::default()).await.unwrap().domid;
+    let domid = sim.create(&completed(&config("a", 1024)), Arc::default()).await.unwrap().domid;
     let job = tokio::spawn({
         let sim = sim.clone();
         async move { sim.destroy(domid, Arc::default()).await }
@@ -139,7 +142,7 @@ async fn domids_are_never_reused() {
     let clock = TestClock::new();
     for expected in 1..4 {
         let sim = open(dir.path(), &clock);
-        let domid = sim.create(&config("a", 64), Arc::default()).await.unwrap().domid;
+        let domid = sim.create(&completed(&config("a", 64)), Arc::default()).await.unwrap().domid;
         assert_eq!(domid, DomId(expected));
         sim.destroy(domid, Arc::default()).await.unwrap();
     }
@@ -151,7 +154,7 @@ async fn damaged_files_are_set_aside() {
     let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
     for n in 0..3 {
-        sim.create(&config("a", 64 + n), Arc::default()).await.unwrap();
+        sim.create(&completed(&config("a", 64 + n)), Arc::default()).await.unwrap();
     }
     drop(sim);
     let file = |name: &str| dir.path().join(name);
@@ -166,7 +169,10 @@ async fn damaged_files_are_set_aside() {
     assert!(file("domains/2.sxp.damaged").exists() && file("host.sxp.damaged").exists());
     assert!(!file("domains/.new-abc").exists());
     assert_eq!(free(&sim).await, 16384 - 64 - 1024 - 64 - 66);
-    assert_eq!(sim.create(&config("b", 64), Arc::default()).await.unwrap().domid, DomId(4));
+    assert_eq!(
+        sim.create(&completed(&config("b", 64)), Arc::default()).await.unwrap().domid,
+        DomId(4)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,7 +180,7 @@ async fn a_reboot_of_the_machine_ends_all_domains() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
-    sim.create(&config("a", 64), Arc::default()).await.unwrap();
+    sim.create(&completed(&config("a", 64)), Arc::default()).await.unwrap();
     sim.rename(DomId::ZERO, &name("Zero"), None).await.unwrap();
     drop(sim);
     let rebooted =
@@ -186,7 +192,10 @@ async fn a_reboot_of_the_machine_ends_all_domains() {
         (domains[0].name.as_str(), domains[0].uuid, domains[0].memory_kib),
         ("Domain-0", Uuid::nil(), 2048 * 1024)
     );
-    assert_eq!(sim.create(&config("b", 64), Arc::default()).await.unwrap().domid, DomId(1));
+    assert_eq!(
+        sim.create(&completed(&config("b", 64)), Arc::default()).await.unwrap().domid,
+        DomId(1)
+    );
     let text = String::from_utf8(sim.dmesg().await.unwrap()).unwrap();
     assert!(text.starts_with("(XEN) Xen version 4.17.0"), "{text}");
     assert_eq!(text.matches("domain created").count(), 1);
@@ -212,12 +221,12 @@ async fn a_change_that_cannot_be_written_does_not_happen() {
     let dir = tempfile::tempdir().unwrap();
     let clock = TestClock::new();
     let sim = open(dir.path(), &clock);
-    let domid = sim.create(&config("a", 64), Arc::default()).await.unwrap().domid;
+    let domid = sim.create(&completed(&config("a", 64)), Arc::default()).await.unwrap().domid;
     let before = facts(&sim, domid).await;
     fs::rename(dir.path().join("domains"), dir.path().join("elsewhere")).unwrap();
     assert!(matches!(sim.unpause(domid).await, Err(Error::Backend { .. })));
     assert!(matches!(
-        sim.create(&config("b", 64), Arc::default()).await,
+        sim.create(&completed(&config("b", 64)), Arc::default()).await,
         Err(Error::Backend { .. })
     ));
     assert_eq!(facts(&sim, domid).await, before);

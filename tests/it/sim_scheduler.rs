@@ -1,6 +1,6 @@
 //! Scheduler parameters on a simulated host.
 
-use crate::sim_support::{advance, config, facts, host, settings};
+use crate::sim_support::{advance, completed, config, facts, host, settings};
 use std::sync::Arc;
 use std::time::Duration;
 use xend::backend::sim::SimSettings;
@@ -38,7 +38,8 @@ async fn only_parameters_of_the_hosts_scheduler_are_accepted() {
         (Scheduler::Rtds, rtds(10, 4), rtds(10, 4), rtds(20, 20)),
     ] {
         let (_dir, sim) = host(SimSettings { scheduler, ..settings() });
-        let domid = sim.create(&config("busy", 64), Arc::default()).await.unwrap().domid;
+        let domid =
+            sim.create(&completed(&config("busy", 64)), Arc::default()).await.unwrap().domid;
         assert_eq!(sim.sched_params(DomId::ZERO).await.unwrap(), zero);
         assert_eq!(sim.sched_params(domid).await.unwrap(), guest);
         for id in [DomId::ZERO, domid] {
@@ -53,7 +54,7 @@ async fn only_parameters_of_the_hosts_scheduler_are_accepted() {
 #[tokio::test(start_paused = true)]
 async fn a_new_cap_takes_effect_at_once() {
     let (_dir, sim) = host(settings());
-    let domid = sim.create(&config("busy", 64), Arc::default()).await.unwrap().domid;
+    let domid = sim.create(&completed(&config("busy", 64)), Arc::default()).await.unwrap().domid;
     sim.unpause(domid).await.unwrap();
     advance(10_000).await;
     let before = facts(&sim, domid).await.cpu_time;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::time::Instant;
 use xend::backend::sim::{Sim, SimError, SimSettings};
-use xend::core::model::{Device, DomId, DomName, DomainConfig, DomainFacts, Uuid};
+use xend::core::model::{CompleteConfig, Device, DomId, DomName, DomainConfig, DomainFacts, Uuid};
 use xend::core::ports::{Clock, Entropy, Hypervisor};
 use xend::shape::{read_config, read_device};
 use xend::sxp::{Limits, Sxp, read_one};
@@ -48,7 +48,7 @@ pub(crate) fn try_open(
     clock: &Arc<TestClock>,
     settings: SimSettings,
 ) -> Result<Sim, SimError> {
-    Sim::open(dir, settings, Arc::clone(clock) as _, Arc::new(CountingEntropy::default()))
+    Sim::open(dir, settings, Arc::clone(clock) as _)
 }
 
 pub(crate) fn open(dir: &Path, clock: &Arc<TestClock>) -> Sim {
@@ -79,6 +79,11 @@ pub(crate) fn config(name: &str, memory: u64) -> DomainConfig {
     config.maxmem = memory;
     config.uuid = Some(Uuid::from_u128(u128::from(memory) << 64 | name.len() as u128));
     config
+}
+
+/// Completes a configuration, as the engine does.
+pub(crate) fn completed(config: &DomainConfig) -> CompleteConfig {
+    CompleteConfig::for_definition(config.clone(), &CountingEntropy::default()).unwrap()
 }
 
 pub(crate) fn with_args(mut config: DomainConfig, args: &str) -> DomainConfig {

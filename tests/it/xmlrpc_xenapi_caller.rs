@@ -33,7 +33,7 @@ async fn a_request_without_a_caller_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let outside = EnginePorts {
         hypervisor: Arc::new(open(&dir.path().join("sim"), &TestClock::new())),
-        store: Arc::new(DirStore::open(dir.path()).unwrap()),
+        store: Arc::new(DirStore::open(dir.path(), Arc::new(OsEntropy)).unwrap()),
         transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),

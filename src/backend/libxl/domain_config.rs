@@ -6,7 +6,9 @@
 use super::devices::{self, defbool};
 use super::hvm;
 use crate::core::error::Error;
-use crate::core::model::{CpuSet, Device, DomainConfig, GuestKind, MAX_VCPUS, Password, PoolFacts};
+use crate::core::model::{
+    CompleteConfig, CpuSet, Device, DomainConfig, GuestKind, MAX_VCPUS, Password, PoolFacts,
+};
 use serde_json::{Value, json};
 
 /// libxl's names of xend's numbers.
@@ -14,7 +16,7 @@ const TSC_MODES: [&str; 4] = ["default", "always_emulate", "native", "native_par
 
 /// A domain's configuration. `cpus` is the number of the host's CPUs, `vnc_password` the host's.
 pub(super) fn to_json(
-    config: &DomainConfig,
+    config: &CompleteConfig,
     cpus: u32,
     vnc_password: Option<&Password>,
 ) -> Result<Value, Error> {
@@ -44,13 +46,13 @@ pub(super) fn to_json(
 }
 
 /// A `libxl_domain_create_info`.
-fn create_info(config: &DomainConfig, kind: GuestKind) -> Value {
+fn create_info(config: &CompleteConfig, kind: GuestKind) -> Value {
     let kind = match kind {
         GuestKind::Pv => "pv",
         GuestKind::Pvh => "pvh",
         GuestKind::Hvm => "hvm",
     };
-    let uuid = config.uuid.unwrap_or_default().to_string();
+    let uuid = config.uuid().to_string();
     let mut create = json!({ "type": kind, "name": config.name.as_str(), "uuid": uuid });
     if !config.pool_name.is_empty() && config.pool_name != PoolFacts::FIRST {
         create["pool_name"] = config.pool_name.to_string().into();
@@ -122,14 +124,13 @@ fn allowed_cpus(affinity: &CpuSet, cpus: u32) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::model::completed;
     use crate::shape::read_config;
     use crate::sxp::{Limits, read_one};
 
-    fn config(text: &str) -> DomainConfig {
-        let mut config =
-            read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
-        config.number_devices();
-        config
+    fn config(text: &str) -> CompleteConfig {
+        let tree = read_one(text.as_bytes(), &Limits::default()).unwrap();
+        completed(read_config(&tree).unwrap())
     }
 
     #[test]

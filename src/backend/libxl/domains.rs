@@ -9,8 +9,8 @@ use super::host::XenHost;
 use super::sysfs::Sysfs;
 use crate::core::error::Error;
 use crate::core::model::{
-    Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, PciDevice, PciFunction,
-    Property, VcpuFacts,
+    CompleteConfig, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, PciDevice,
+    PciFunction, Property, VcpuFacts,
 };
 use serde_json::Value;
 
@@ -55,7 +55,7 @@ impl XenHost {
     pub(super) fn finish_build(
         &self,
         domid: u32,
-        config: &DomainConfig,
+        config: &CompleteConfig,
     ) -> Result<DomainFacts, Error> {
         let finish = || {
             self.store_config(domid, config, Some(self.clock.now()))?;

@@ -6,7 +6,7 @@ use super::ffi::Libxl;
 use super::stored_config::StoredConfig;
 use crate::core::backend::ChangeSender;
 use crate::core::error::Error;
-use crate::core::model::{DomainConfig, DomainFacts, Password, Uuid};
+use crate::core::model::{CompleteConfig, DomainConfig, DomainFacts, Password, Uuid};
 use crate::core::ports::Clock;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -140,10 +140,10 @@ impl XenHost {
     pub(super) fn store_config(
         &self,
         domid: u32,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         started: Option<SystemTime>,
     ) -> Result<(), Error> {
-        let stored = StoredConfig { started, config: config.clone() };
+        let stored = StoredConfig { started, config: DomainConfig::clone(config) };
         self.libxl
             .store_userdata(domid, &stored.print())
             .map_err(|failure| domain_call_failed(domid, "Storing a configuration", failure))

@@ -167,15 +167,14 @@ fn ports(image: &Image, key: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::domain_config::to_json;
-    use crate::core::model::Password;
+    use crate::core::model::{Password, completed};
     use crate::shape::read_config;
     use crate::sxp::{Limits, read_one};
     use serde_json::{Value, json};
 
     fn converted(text: &str) -> Value {
-        let mut config =
-            read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
-        config.number_devices();
+        let tree = read_one(text.as_bytes(), &Limits::default()).unwrap();
+        let config = completed(read_config(&tree).unwrap());
         to_json(&config, 2, Password::new("host".into()).as_ref()).unwrap()
     }
 

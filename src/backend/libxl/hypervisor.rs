@@ -10,8 +10,8 @@ use super::xen::Xen;
 use crate::core::backend::check_affinity;
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo,
-    MAX_VCPUS, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
+    HostFigures, HostInfo, MAX_VCPUS, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
 use crate::core::transfer::Transfer;
@@ -57,7 +57,7 @@ impl Hypervisor for Xen {
         self.blocking(move |host| host.config(domid.0)).await
     }
 
-    async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
+    async fn store_config(&self, domid: DomId, config: &CompleteConfig) -> Result<(), Error> {
         let config = config.clone();
         self.blocking(move |host| {
             let started = host.stored_config(domid.0)?.and_then(|stored| stored.started);
@@ -68,15 +68,14 @@ impl Hypervisor for Xen {
 
     async fn create(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
         let config = config.clone();
         self.blocking(move |host| {
             let json = domain_config::to_json(&config, host.cpus, host.vnc_password.as_ref())?;
             let create = || host.libxl.create(&json.to_string(), None);
-            let uuid = config.uuid.unwrap_or_default();
-            let created = host.while_building(uuid, None, &transfer, create);
+            let created = host.while_building(config.uuid(), None, &transfer, create);
             let domid = created.map_err(|failure| call_failed("Building the domain", failure))?;
             host.finish_build(domid, &config)
         })
@@ -239,7 +238,7 @@ impl Hypervisor for Xen {
 
     async fn restore(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         from: OwnedFd,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {

@@ -5,7 +5,7 @@ use super::domain_config;
 use super::host::XenHost;
 use super::progress::count_bytes_during;
 use crate::core::error::Error;
-use crate::core::model::{DomainConfig, DomainFacts, Invalid};
+use crate::core::model::{CompleteConfig, DomainFacts, Invalid};
 use crate::core::transfer::Transfer;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -83,7 +83,7 @@ impl XenHost {
     /// Builds a domain from a stream that [`save`](Self::save) wrote.
     pub(super) fn restore(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         from: &OwnedFd,
         transfer: &Transfer,
     ) -> Result<DomainFacts, Error> {
@@ -94,8 +94,7 @@ impl XenHost {
         }
         // libxl reads the stream itself: bytes that follow it must not be consumed.
         let restore = || self.libxl.create(&value.to_string(), Some(from.as_raw_fd()));
-        let uuid = config.uuid.unwrap_or_default();
-        let created = self.while_building(uuid, Some(from), transfer, restore);
+        let created = self.while_building(config.uuid(), Some(from), transfer, restore);
         let domid = created.map_err(|failure| {
             Invalid::new(format!("The saved domain cannot be restored: {failure}"))
         })?;

@@ -2,6 +2,7 @@
 
 use crate::core::error::Error;
 use crate::core::model::Invalid;
+use crate::durable;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -18,8 +19,7 @@ pub(super) fn write(path: &Path, memory: u64) -> Result<(), Error> {
     if path.exists() && !path.is_file() {
         return refuse(format!("Cannot dump core: {} is there and is not a file", path.display()));
     }
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = match tempfile::Builder::new().prefix(".new-").tempfile_in(dir) {
+    let mut file = match durable::begin(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return refuse(format!(

@@ -19,7 +19,6 @@ pub(super) fn check(host: &Host, config: &DomainConfig) -> Result<(), Error> {
 
 /// Refuses a configuration that this host cannot restore: the files of the image are not needed.
 pub(super) fn check_restored(host: &Host, config: &DomainConfig) -> Result<(), Error> {
-    config.check()?;
     if !(1..=MAX_VCPUS).contains(&config.vcpus) || config.cpus.len() != config.vcpus as usize {
         return Err(invalid(format!("vcpus: {} is out of range, 1 to {MAX_VCPUS}", config.vcpus)));
     }

@@ -6,7 +6,7 @@ use super::settings::SimSettings;
 use super::state_dir::StateDir;
 use crate::core::error::Error;
 use crate::core::model::{DomId, Invalid};
-use crate::core::ports::{Clock, Entropy};
+use crate::core::ports::Clock;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -57,7 +57,6 @@ impl Sim {
         dir: &Path,
         settings: SimSettings,
         clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
     ) -> Result<Self, SimError> {
         let runtime = Handle::try_current().map_err(|_| SimError::NoRuntime)?;
         settings.check()?;
@@ -67,7 +66,7 @@ impl Sim {
             _ => unusable(error),
         })?;
         let boot = settings.boot_id.clone().unwrap_or_else(machine_boot_id);
-        let host = Host::open(state_dir, boot, settings, clock, entropy).map_err(unusable)?;
+        let host = Host::open(state_dir, boot, settings, clock).map_err(unusable)?;
         let host = Arc::new(host);
         let timer =
             runtime.spawn(run_timer(Arc::downgrade(&host), host.wake.clone(), runtime.clone()));

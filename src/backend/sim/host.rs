@@ -20,7 +20,7 @@ use super::state_dir::StateDir;
 use crate::core::backend::ChangeSender;
 use crate::core::error::Error;
 use crate::core::model::{CpuSet, DomId, DomainFacts, Interface, PoolFacts};
-use crate::core::ports::{Clock, Entropy};
+use crate::core::ports::Clock;
 use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex};
@@ -35,7 +35,6 @@ const FIRST_RESERVED_DOMID: u32 = 0x7ff0;
 pub(super) struct Host {
     pub(super) settings: SimSettings,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) entropy: Arc<dyn Entropy>,
     state_dir: StateDir,
     dmesg: Dmesg,
     domains: Mutex<Domains>,
@@ -58,7 +57,6 @@ impl Host {
         boot: String,
         settings: SimSettings,
         clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
     ) -> io::Result<Self> {
         let now = clock.now();
         let own_record = open_own_record(&state_dir, boot, &settings)?;
@@ -89,7 +87,6 @@ impl Host {
         let host = Self {
             settings,
             clock,
-            entropy,
             state_dir,
             dmesg,
             domains: Mutex::new(domains),

@@ -10,8 +10,9 @@ use super::sched;
 use crate::core::backend::check_affinity;
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, GuestKind, HostFigures,
-    HostInfo, Invalid, Password, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
+    GuestKind, HostFigures, HostInfo, Invalid, Password, SchedParams, ShutdownReason, Trigger,
+    Uuid, VcpuFacts,
 };
 use crate::core::ports::{DomainChanged, Hypervisor};
 use crate::core::transfer::Transfer;
@@ -46,10 +47,8 @@ impl Hypervisor for Sim {
         Ok(DomainConfig::clone(&self.host().required_record(domid)?.config))
     }
 
-    async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error> {
-        // A record with an invalid configuration could not be read after a restart.
-        config.check()?;
-        let config = Arc::new(config.clone());
+    async fn store_config(&self, domid: DomId, config: &CompleteConfig) -> Result<(), Error> {
+        let config = Arc::new(DomainConfig::clone(config));
         self.change(domid, move |record, _| {
             record.config = config;
             Ok(())
@@ -59,7 +58,7 @@ impl Hypervisor for Sim {
 
     async fn create(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         _transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
         self.build(config).await
@@ -251,7 +250,7 @@ impl Hypervisor for Sim {
 
     async fn restore(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         from: OwnedFd,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {

@@ -5,21 +5,20 @@ use super::devices;
 use super::handle::Sim;
 use super::record::{Record, needed_kib};
 use crate::core::error::Error;
-use crate::core::model::{DomId, DomainConfig, DomainFacts};
+use crate::core::model::{CompleteConfig, DomId, DomainConfig, DomainFacts};
 use std::time::SystemTime;
 use tokio::time;
 
 impl Sim {
     /// Builds a domain, which is paused.
-    pub(super) async fn build(&self, config: &DomainConfig) -> Result<DomainFacts, Error> {
+    pub(super) async fn build(&self, config: &CompleteConfig) -> Result<DomainFacts, Error> {
         create::check(self.host(), config)?;
         let memory = Reservation::new(self.host(), needed_kib(config))?;
         if devices::is_slow(config) {
             time::sleep(self.host().settings.slow_create).await;
         }
-        let mut config = config.clone();
-        let uuid = *config.uuid.get_or_insert_with(|| self.host().entropy.uuid());
-        config.number_devices();
+        let uuid = config.uuid();
+        let config = DomainConfig::clone(config);
         let built = self
             .blocking(move |host| {
                 let domid = host.allocate_domid()?;

@@ -23,7 +23,9 @@ use super::host::Host;
 use super::record::{Record, needed_kib};
 use super::record_file::{print_guest, read_guest};
 use crate::core::error::Error;
-use crate::core::model::{DomId, DomainConfig, DomainFacts, Invalid, ShutdownReason, Uuid};
+use crate::core::model::{
+    CompleteConfig, DomId, DomainConfig, DomainFacts, Invalid, ShutdownReason,
+};
 use crate::core::transfer::Transfer;
 use crc32fast::Hasher;
 use std::fs::File;
@@ -134,14 +136,14 @@ impl Sim {
     /// Builds a domain from a stream that [`save_to`](Self::save_to) wrote.
     pub(super) async fn restore_from(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         from: OwnedFd,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
         create::check_restored(self.host(), config)?;
         let memory = Reservation::new(self.host(), needed_kib(config))?;
-        let mut config = config.clone();
-        config.number_devices();
+        let uuid = config.uuid();
+        let config = DomainConfig::clone(config);
         let built = self
             .blocking(move |host| {
                 let input = BufReader::new(File::from(from));
@@ -156,7 +158,6 @@ impl Sim {
                 guest.shutdown_request = None;
                 guest.forced_stop = None;
                 guest.cpu_used = Duration::ZERO;
-                let uuid = config.uuid.unwrap_or_else(Uuid::nil);
                 let domid = host.allocate_domid()?;
                 let mut record = Record::new(domid, uuid, config, now, &host.settings);
                 record.guest = guest;

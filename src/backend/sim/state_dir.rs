@@ -14,23 +14,16 @@
 use super::host_record::HostRecord;
 use super::record::Record;
 use crate::core::model::DomId;
+use crate::durable;
 use rustix::fs::FlockOperation;
-use std::ffi::OsString;
-use std::fmt::Display;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-/// The prefix of files that are being written: they remain if the daemon is killed.
-const UNFINISHED: &str = ".new-";
-
 /// The extension of records.
 const RECORD: &str = "sxp";
-
-/// The extension that is added to a file that cannot be read.
-const DAMAGED: &str = "damaged";
 
 /// The directory, which is locked for this daemon until it is closed or dropped.
 #[derive(Debug)]
@@ -49,12 +42,12 @@ impl StateDir {
     /// opened it.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
         let domains = dir.join("domains");
-        DirBuilder::new().recursive(true).mode(0o700).create(&domains)?;
+        durable::create_dir(&domains)?;
         let lock = private().create(true).append(true).open(dir.join("lock"))?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        let state_dir = Self { dir: dir.to_owned(), domains, lock: RwLock::new(Some(lock)) };
-        state_dir.remove_unfinished()?;
-        Ok(state_dir)
+        durable::remove_unfinished(dir)?;
+        durable::remove_unfinished(&domains)?;
+        Ok(Self { dir: dir.to_owned(), domains, lock: RwLock::new(Some(lock)) })
     }
 
     /// Closes the directory, after the writes that are going on. Later writes fail.
@@ -76,35 +69,19 @@ impl StateDir {
         self.hold().is_err()
     }
 
-    fn remove_unfinished(&self) -> io::Result<()> {
-        for dir in [&self.dir, &self.domains] {
-            for entry in fs::read_dir(dir)? {
-                let entry = entry?;
-                if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-                    fs::remove_file(entry.path())?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The record of the host; `None` if there is none that can be read.
     pub(super) fn host_record(&self) -> io::Result<Option<HostRecord>> {
         let path = self.dir.join("host.sxp");
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(text) = durable::read(&path)? else { return Ok(None) };
         match HostRecord::read(&text) {
             Ok(host) => Ok(Some(host)),
-            Err(reason) => set_aside(&path, &reason).map(|()| None),
+            Err(reason) => durable::set_aside(&path, &reason).map(|()| None),
         }
     }
 
     pub(super) fn write_host_record(&self, host: &HostRecord) -> io::Result<()> {
         let _held = self.hold()?;
-        replace(&self.dir, "host.sxp", &host.print())
+        durable::replace_unsynced(&self.dir.join("host.sxp"), &host.print())
     }
 
     /// The records of all domains. Damaged files are set aside.
@@ -120,9 +97,9 @@ impl StateDir {
                 Ok(record) if record.domid == DomId(number) => records.push(record),
                 Ok(record) => {
                     let reason = format_args!("it says that it is domain {}", record.domid);
-                    set_aside(&path, &reason)?;
+                    durable::set_aside(&path, &reason)?;
                 }
-                Err(reason) => set_aside(&path, &reason)?,
+                Err(reason) => durable::set_aside(&path, &reason)?,
             }
         }
         Ok(records)
@@ -139,13 +116,13 @@ impl StateDir {
 
     pub(super) fn write_record(&self, record: &Record) -> io::Result<()> {
         let _held = self.hold()?;
-        replace(&self.domains, &file_name(record.domid), &record.print())
+        durable::replace_unsynced(&self.record_path(record.domid), &record.print())
     }
 
     /// Removes the record of a domain. It is no error if there is none.
     pub(super) fn remove_record(&self, domid: DomId) -> io::Result<()> {
         let _held = self.hold()?;
-        allow_missing(fs::remove_file(self.domains.join(file_name(domid))))
+        durable::remove_unsynced(&self.record_path(domid)).map(drop)
     }
 
     /// Removes all domains and messages, after the machine was booted.
@@ -153,10 +130,14 @@ impl StateDir {
         for entry in fs::read_dir(&self.domains)? {
             let path = entry?.path();
             if domid(&path).is_some() {
-                allow_missing(fs::remove_file(path))?;
+                durable::remove_unsynced(&path)?;
             }
         }
-        allow_missing(fs::remove_file(self.dir.join("dmesg")))
+        durable::remove_unsynced(&self.dir.join("dmesg")).map(drop)
+    }
+
+    fn record_path(&self, domid: DomId) -> PathBuf {
+        self.domains.join(format!("{domid}.{RECORD}"))
     }
 
     /// The file of the message buffer, opened for appending, and its contents.
@@ -170,7 +151,7 @@ impl StateDir {
 
     /// Replaces the file of the message buffer.
     pub(super) fn replace_dmesg(&self, text: &[u8]) -> io::Result<File> {
-        replace(&self.dir, "dmesg", text)?;
+        durable::replace_unsynced(&self.dir.join("dmesg"), text)?;
         self.dmesg().map(|(file, _)| file)
     }
 }
@@ -181,46 +162,9 @@ fn private() -> OpenOptions {
     options
 }
 
-fn file_name(domid: DomId) -> String {
-    format!("{domid}.{RECORD}")
-}
-
 /// The domid at the beginning of a file's name.
 fn domid(path: &Path) -> Option<u32> {
     path.file_name()?.to_str()?.split('.').next()?.parse().ok()
-}
-
-fn allow_missing(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-/// Replaces a file by a new one, which only its owner may read.
-fn replace(dir: &Path, name: &str, text: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
-    file.write_all(text)?;
-    file.persist(dir.join(name)).map(drop).map_err(|error| error.error)
-}
-
-/// Renames a damaged file, so that it is kept and not read again.
-fn set_aside(path: &Path, reason: &dyn Display) -> io::Result<()> {
-    let with = |n: u32| {
-        let mut name = OsString::from(path);
-        name.push(format!(".{DAMAGED}"));
-        if n > 0 {
-            name.push(format!("-{n}"));
-        }
-        PathBuf::from(name)
-    };
-    let aside = (0..1000).map(with).find(|name| !name.exists()).unwrap_or_else(|| with(0));
-    tracing::error!(
-        file = %path.display(),
-        set_aside = %aside.display(),
-        "A damaged record is set aside: {reason}"
-    );
-    fs::rename(path, aside)
 }
 
 #[cfg(test)]

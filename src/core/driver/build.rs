@@ -3,7 +3,7 @@
 use super::state::Driver;
 use crate::core::error::Error;
 use crate::core::lifecycle::{State, Transition};
-use crate::core::model::{DomainConfig, DomainFacts, Invalid, Setting};
+use crate::core::model::{CompleteConfig, DomainConfig, DomainFacts, Invalid, Setting};
 use crate::core::op::Outcome;
 use crate::core::snapshot::DomainView;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ impl Driver {
     /// Builds the domain and leaves it paused.
     pub(in crate::core) async fn build(
         &mut self,
-        config: Arc<DomainConfig>,
+        config: Arc<CompleteConfig>,
     ) -> Result<Arc<DomainView>, Error> {
         self.state = State::Building;
         let _memory = self.core.reserve_memory(&config).await;
@@ -30,7 +30,7 @@ impl Driver {
     /// Publishes a domain that was built, or its failure.
     pub(super) fn build_done(
         &mut self,
-        config: Arc<DomainConfig>,
+        config: Arc<CompleteConfig>,
         built: Result<DomainFacts, Error>,
     ) -> Result<Arc<DomainView>, Error> {
         match built {
@@ -85,15 +85,18 @@ impl Driver {
 
     /// Destroys the domain, and builds and unpauses it with the same configuration and a new domid.
     pub(super) async fn restart(&mut self) -> Result<(), Error> {
-        let config = self.config.clone();
+        let config = self.restarted_config()?;
         self.tear_down().await?;
-        self.build_again(&config).await
+        self.build_again(config).await
+    }
+
+    /// The running configuration with one more restart.
+    pub(super) fn restarted_config(&self) -> Result<CompleteConfig, Invalid> {
+        self.config.with(|config| config.restarts = config.restarts.saturating_add(1))
     }
 
     /// Builds and unpauses a domain that has stopped.
-    pub(super) async fn build_again(&mut self, config: &DomainConfig) -> Result<(), Error> {
-        let mut config = config.clone();
-        config.restarts = config.restarts.saturating_add(1);
+    pub(super) async fn build_again(&mut self, config: CompleteConfig) -> Result<(), Error> {
         self.build(Arc::new(config)).await?;
         self.wait_and_unpause(false).await?;
         info!(domain = %self.config.name, domid = ?self.domid, "Domain was restarted");
@@ -105,14 +108,18 @@ impl Driver {
         let Ok(domains) = self.core.hypervisor.domains().await else { return };
         let is_it = |facts: &DomainFacts| facts.uuid == self.uuid && !facts.flags.dying;
         let Some(facts) = domains.into_iter().find(is_it) else { return };
-        match self.core.hypervisor.config(facts.domid).await {
-            Ok(mut config) => {
-                self.core.complete_definition(&mut config);
+        let read = self.core.hypervisor.config(facts.domid).await;
+        let complete = |config: DomainConfig| {
+            let name = self.config.name.clone();
+            let uuid = Some(self.uuid);
+            self.core.complete_definition(DomainConfig { name, uuid, ..config })
+        };
+        match read.and_then(|config| Ok(complete(config)?)) {
+            Ok(config) => {
                 info!(
                     domain = %self.config.name, domid = %facts.domid,
                     "Domain was started by another toolstack"
                 );
-                config.name = self.config.name.clone();
                 self.config = Arc::new(config);
                 self.domid = Some(facts.domid);
                 self.state = State::from_flags(&facts.flags);
@@ -131,8 +138,7 @@ impl Driver {
     /// Starts a defined domain.
     pub(super) async fn start_defined(&mut self, paused: bool) -> Result<Outcome, Error> {
         self.check("start", Transition::Start)?;
-        let mut config = DomainConfig::clone(&self.config);
-        self.core.complete_for_build(&mut config);
+        let config = self.core.complete_for_build(DomainConfig::clone(&self.config))?;
         self.build(Arc::new(config)).await?;
         self.wait_and_unpause(paused).await?;
         if self.config.is_transient() {
@@ -143,7 +149,10 @@ impl Driver {
     }
 
     /// Builds a defined domain with a configuration other than its definition, which stays.
-    pub(super) async fn create_from(&mut self, config: DomainConfig) -> Result<Outcome, Error> {
+    pub(super) async fn create_from(
+        &mut self,
+        config: Arc<CompleteConfig>,
+    ) -> Result<Outcome, Error> {
         if self.domid.is_some() {
             return Err(Error::Exists { name: config.name.to_string(), domid: self.domid });
         }
@@ -152,13 +161,13 @@ impl Driver {
             return Err(Invalid::new(reason).into());
         }
         self.check("create", Transition::Start)?;
-        self.build(Arc::new(config)).await.map(Outcome::Domain)
+        self.build(config).await.map(Outcome::Domain)
     }
 
     /// Defines a new domain.
     pub(in crate::core) async fn define_new(
         &mut self,
-        config: DomainConfig,
+        config: Arc<CompleteConfig>,
     ) -> Result<Outcome, Error> {
         match self.store_definition(config).await {
             Ok(()) => {
@@ -173,7 +182,7 @@ impl Driver {
     }
 
     /// Replaces the definition, which a domain on the host uses from its next start on.
-    pub(super) async fn define(&mut self, mut config: DomainConfig) -> Result<Outcome, Error> {
+    pub(super) async fn define(&mut self, config: &CompleteConfig) -> Result<Outcome, Error> {
         if config.name != self.config.name {
             // A copied configuration whose UUID was left in it does not mean this domain.
             return Err(Error::UuidTaken {
@@ -185,8 +194,12 @@ impl Driver {
         if self.state == State::Suspended {
             return Err(self.bad_state("define"));
         }
-        config.inherit_missing(self.definition.as_ref().unwrap_or(&self.config));
-        self.store_definition(config).await?;
+        let earlier = self.definition.as_ref().unwrap_or(&self.config);
+        let config = config.with(|config| {
+            config.uuid = Some(self.uuid);
+            config.inherit_missing(earlier);
+        })?;
+        self.store_definition(Arc::new(config)).await?;
         self.refresh().await
     }
 
@@ -207,7 +220,9 @@ impl Driver {
         let both = || [Some(&self.config), self.definition.as_ref()].into_iter().flatten();
         let neither = !both().any(|config| setting.concerns(config));
         for config in both().filter(|config| neither || setting.concerns(config)) {
-            setting.apply(&mut DomainConfig::clone(config))?;
+            let mut changed = DomainConfig::clone(config);
+            setting.apply(&mut changed)?;
+            CompleteConfig::try_from(changed)?;
         }
         let change = |config: &mut DomainConfig| {
             let _ = setting.apply(config);

@@ -3,8 +3,9 @@
 use super::parts;
 use super::state::Driver;
 use crate::core::error::Error;
-use crate::core::model::{BlockKind, Device, DomainConfig, Invalid, Uuid};
+use crate::core::model::{BlockKind, CompleteConfig, Device, DomainConfig, Invalid, Uuid};
 use crate::core::op::{DeviceRef, Outcome};
+use std::sync::Arc;
 
 impl Driver {
     pub(super) async fn attach(&mut self, mut device: Device) -> Result<Outcome, Error> {
@@ -17,19 +18,18 @@ impl Driver {
             config.check_new_device(&device)?;
         }
         let class = device.class().to_owned();
-        let next = |config: &DomainConfig| config.next_device_id(&class);
+        let next = |config: &CompleteConfig| config.next_device_id(&class);
         let id = self.definition.as_deref().map_or(0, next).max(next(&self.config));
         device.set_id(id);
         if let Some(domid) = self.domid {
             self.core.check_pci_functions(self.uuid, [&device])?;
             let running = self.with_defaults(&device);
             self.core.hypervisor.attach_device(domid, &running).await?;
-            self.reconfigure_running(|config| config.devices.push(running.clone())).await?;
+            self.reconfigure_running(|config| config.devices.push(running)).await?;
         }
         if let Some(definition) = &self.definition {
-            let mut definition = DomainConfig::clone(definition);
-            definition.devices.push(device.clone());
-            self.store_definition(definition).await?;
+            let definition = definition.with(|config| config.devices.push(device.clone()))?;
+            self.store_definition(Arc::new(definition)).await?;
         }
         self.refresh().await?;
         Ok(Outcome::Attached { class, id: device.id().unwrap_or(id), domid: self.domid })
@@ -46,7 +46,7 @@ impl Driver {
         self.config.check_new_device(&device)?;
         self.core.check_pci_functions(self.uuid, [&device])?;
         self.core.hypervisor.attach_device(domid, &device).await?;
-        self.reconfigure_running(|config| config.devices.push(device.clone())).await?;
+        self.reconfigure_running(|config| config.devices.push(device)).await?;
         self.refresh().await
     }
 
@@ -174,7 +174,7 @@ impl Driver {
     /// Whether the device was detached from the running domain, and would be back at the next
     /// start.
     fn is_only_defined(&self, class: &str, wanted: &DeviceRef) -> bool {
-        let defined = |config: &DomainConfig| config.device_at(class, wanted.number).is_some();
+        let defined = |config: &CompleteConfig| config.device_at(class, wanted.number).is_some();
         self.definition.as_deref().is_some_and(defined)
     }
 

@@ -22,7 +22,7 @@
 use super::state::Driver;
 use crate::core::error::Error;
 use crate::core::lifecycle::{State, Transition};
-use crate::core::model::{DomId, DomainConfig, Uuid};
+use crate::core::model::{CompleteConfig, DomId, DomainConfig, Uuid};
 use crate::core::op::{Arrival, Outcome};
 use crate::core::ports::{
     ArrivalRecord, Built, Destination, Handover, IncomingMigration, MigratedDomain, Note,
@@ -196,19 +196,18 @@ impl Driver {
     async fn build_and_take(
         &mut self,
         id: Uuid,
-        config: &DomainConfig,
-        new_definition: Option<Arc<DomainConfig>>,
+        config: &CompleteConfig,
+        new_definition: Option<Arc<CompleteConfig>>,
         link: &mut dyn IncomingMigration,
     ) -> Result<Outcome, Error> {
         self.core.limited("Answering the other host", link.ready()).await?;
-        let mut config = config.clone();
-        self.core.complete_for_build(&mut config);
+        let config = self.core.complete_for_build(DomainConfig::clone(config))?;
         let view = self.build_from_link(Arc::new(config), link).await?;
         let domid = self.on_host()?;
         self.core.hypervisor.wait_for_devices(domid).await?;
         self.core.limited("Waiting for the other host", link.arrived()).await?;
         if let Some(definition) = &new_definition {
-            let stored = self.core.store.save(self.uuid, definition);
+            let stored = self.core.store.save(definition);
             self.core.limited("Storing the definition", stored).await?;
         }
         let note =
@@ -233,7 +232,7 @@ impl Driver {
     /// read.
     async fn build_from_link(
         &mut self,
-        config: Arc<DomainConfig>,
+        config: Arc<CompleteConfig>,
         link: &mut dyn IncomingMigration,
     ) -> Result<Arc<DomainView>, Error> {
         let transfer = Arc::new(Transfer::default());

@@ -12,7 +12,7 @@
 use super::state::Driver;
 use crate::core::error::Error;
 use crate::core::lifecycle::{State, Transition};
-use crate::core::model::{DomId, DomainConfig, ShutdownReason};
+use crate::core::model::{CompleteConfig, DomId, DomainConfig, ShutdownReason};
 use crate::core::op::{AfterDump, Once, Outcome};
 use crate::core::ports::Note;
 use crate::core::snapshot::DomainView;
@@ -65,11 +65,12 @@ impl Driver {
         self.check("resume", Transition::Resume)?;
         let file = self.core.store.checkpoint(self.uuid);
         let opened = self.core.store.open(&file);
-        let (mut config, stream) = self.core.limited("Opening the checkpoint", opened).await?;
+        let (config, stream) = self.core.limited("Opening the checkpoint", opened).await?;
+        let mut config = DomainConfig::from(config);
         config.uuid = Some(self.uuid);
         // The domain can have been renamed meanwhile.
         config.name = self.config.name.clone();
-        self.core.complete_for_build(&mut config);
+        let config = self.core.complete_for_build(config)?;
         if let Err(error) = self.restore_from(Arc::new(config), stream, Arc::default()).await {
             self.state = State::Suspended;
             self.publish(None, None);
@@ -99,7 +100,7 @@ impl Driver {
     /// Restores a domain from a file that is open, and unpauses it unless it is to stay `paused`.
     pub(in crate::core) async fn restore(
         &mut self,
-        config: Arc<DomainConfig>,
+        config: Arc<CompleteConfig>,
         stream: OwnedFd,
         paused: bool,
     ) -> Result<Outcome, Error> {
@@ -111,7 +112,7 @@ impl Driver {
     /// The same for a domain that is defined.
     pub(super) async fn restore_defined(
         &mut self,
-        config: DomainConfig,
+        config: Arc<CompleteConfig>,
         stream: Once<OwnedFd>,
         paused: bool,
     ) -> Result<Outcome, Error> {
@@ -120,7 +121,7 @@ impl Driver {
         }
         self.check("restore", Transition::Start)?;
         let stream = stream.take().ok_or(Error::Stopping)?;
-        self.restore(Arc::new(config), stream, paused).await
+        self.restore(config, stream, paused).await
     }
 
     /// Writes the domain's memory to a file for a debugger.
@@ -239,7 +240,7 @@ impl Driver {
     /// leaves it paused.
     pub(super) async fn restore_from(
         &mut self,
-        config: Arc<DomainConfig>,
+        config: Arc<CompleteConfig>,
         from: OwnedFd,
         transfer: Arc<Transfer>,
     ) -> Result<Arc<DomainView>, Error> {

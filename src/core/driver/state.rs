@@ -4,7 +4,7 @@ use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::lifecycle::{State, Transition};
 use crate::core::mailbox::{Inbox, OperationGuard};
-use crate::core::model::{DomId, DomName, DomainConfig, DomainFacts, Uuid};
+use crate::core::model::{CompleteConfig, DomId, DomainConfig, DomainFacts, Uuid};
 use crate::core::op::Outcome;
 use crate::core::ports::{Definition, Handover};
 use crate::core::publisher::DomainUpdate;
@@ -21,9 +21,9 @@ pub(in crate::core) struct Driver {
     pub(super) domid: Option<DomId>,
     pub(super) state: State,
     /// The running configuration; the definition if the domain is not on the host.
-    pub(super) config: Arc<DomainConfig>,
+    pub(super) config: Arc<CompleteConfig>,
     /// The stored definition of a managed domain. It can differ from the running configuration.
-    pub(super) definition: Option<Arc<DomainConfig>>,
+    pub(super) definition: Option<Arc<CompleteConfig>>,
     /// A migration after which nobody here knows whether the other host has the domain.
     pub(super) in_doubt: Option<Handover>,
     /// The domid under which the memory of the stopped domain has been dumped.
@@ -34,16 +34,15 @@ pub(in crate::core) struct Driver {
 impl Driver {
     /// The driver of a domain that is about to be built or defined, under a name that is reserved
     /// already.
-    pub(in crate::core) fn new(core: Arc<Core>, inbox: Inbox, uuid: Uuid, name: DomName) -> Self {
-        let config = Arc::new(DomainConfig::new(name, 1));
-        Self::off_host(core, inbox, uuid, State::Building, config, None)
+    pub(in crate::core) fn new(core: Arc<Core>, inbox: Inbox, config: Arc<CompleteConfig>) -> Self {
+        Self::off_host(core, inbox, State::Building, config, None)
     }
 
     /// The driver of a domain that is on the host already.
     pub(in crate::core) fn running(
         core: Arc<Core>,
         inbox: Inbox,
-        config: Arc<DomainConfig>,
+        config: Arc<CompleteConfig>,
         facts: DomainFacts,
         definition: Option<Definition>,
     ) -> Self {
@@ -65,17 +64,10 @@ impl Driver {
     }
 
     /// The driver of a domain that is stored and not on the host.
-    pub(in crate::core) fn halted(
-        core: Arc<Core>,
-        inbox: Inbox,
-        uuid: Uuid,
-        config: DomainConfig,
-        suspended: bool,
-    ) -> Self {
-        let config = Arc::new(config);
-        let definition = Some(config.clone());
-        let state = if suspended { State::Suspended } else { State::Halted };
-        let driver = Self::off_host(core, inbox, uuid, state, config, definition);
+    pub(in crate::core) fn halted(core: Arc<Core>, inbox: Inbox, definition: Definition) -> Self {
+        let state = if definition.suspended { State::Suspended } else { State::Halted };
+        let config = Arc::new(definition.config);
+        let driver = Self::off_host(core, inbox, state, config.clone(), Some(config));
         driver.publish(None, None);
         driver
     }
@@ -83,15 +75,14 @@ impl Driver {
     fn off_host(
         core: Arc<Core>,
         inbox: Inbox,
-        uuid: Uuid,
         state: State,
-        config: Arc<DomainConfig>,
-        definition: Option<Arc<DomainConfig>>,
+        config: Arc<CompleteConfig>,
+        definition: Option<Arc<CompleteConfig>>,
     ) -> Self {
         Self {
             core,
             inbox,
-            uuid,
+            uuid: config.uuid(),
             domid: None,
             state,
             config,
@@ -190,9 +181,8 @@ impl Driver {
     ) -> Result<(), Error> {
         self.reconfigure_running(&change).await?;
         if let Some(definition) = &self.definition {
-            let mut definition = DomainConfig::clone(definition);
-            change(&mut definition);
-            self.store_definition(definition).await?;
+            let definition = definition.with(change)?;
+            self.store_definition(Arc::new(definition)).await?;
         }
         Ok(())
     }
@@ -200,11 +190,10 @@ impl Driver {
     /// Changes the running configuration alone.
     pub(super) async fn reconfigure_running(
         &mut self,
-        change: impl Fn(&mut DomainConfig),
+        change: impl FnOnce(&mut DomainConfig),
     ) -> Result<(), Error> {
         if let Some(domid) = self.domid {
-            let mut config = DomainConfig::clone(&self.config);
-            change(&mut config);
+            let config = self.config.with(change)?;
             self.core.hypervisor.store_config(domid, &config).await?;
             self.config = Arc::new(config);
         }
@@ -214,12 +203,10 @@ impl Driver {
     /// Stores a definition.
     pub(super) async fn store_definition(
         &mut self,
-        mut definition: DomainConfig,
+        definition: Arc<CompleteConfig>,
     ) -> Result<(), Error> {
-        definition.uuid = Some(self.uuid);
-        let stored = self.core.store.save(self.uuid, &definition);
+        let stored = self.core.store.save(&definition);
         self.core.limited("Storing the definition", stored).await?;
-        let definition = Arc::new(definition);
         if self.domid.is_none() {
             self.config = definition.clone();
         }

@@ -4,7 +4,7 @@ use super::state::Driver;
 use crate::core::error::Error;
 use crate::core::lifecycle::{AfterStop, action_on_stop};
 use crate::core::mailbox::mailbox;
-use crate::core::model::{ActionOnShutdown, DomId, DomName, DomainConfig, ShutdownReason};
+use crate::core::model::{ActionOnShutdown, DomId, DomName, ShutdownReason};
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error, info};
@@ -71,31 +71,32 @@ impl Driver {
     async fn rename_restart(&mut self, domid: DomId) -> Result<(), Error> {
         let kept_uuid = self.core.entropy.uuid();
         let kept_name = DomName::adopted(&format!("{}-{domid}", self.config.name));
-        let (handle, inbox) = mailbox();
-        self.core.reserve(kept_uuid, &kept_name, handle)?;
-        let renamed = async {
-            let hypervisor = &self.core.hypervisor;
-            hypervisor.rename(domid, &kept_name, Some(kept_uuid)).await?;
-            let mut config = DomainConfig::clone(&self.config);
+        let restarted = self.restarted_config()?;
+        let kept = self.config.with(|config| {
             config.name = kept_name.clone();
             config.uuid = Some(kept_uuid);
             // Nothing more is to happen to it.
             config.on_poweroff = ActionOnShutdown::Preserve;
             config.on_reboot = ActionOnShutdown::Preserve;
             config.on_crash = ActionOnShutdown::Preserve;
-            hypervisor.store_config(domid, &config).await?;
+        })?;
+        let (handle, inbox) = mailbox();
+        self.core.reserve(kept_uuid, &kept_name, handle)?;
+        let renamed = async {
+            let hypervisor = &self.core.hypervisor;
+            hypervisor.rename(domid, &kept_name, Some(kept_uuid)).await?;
+            hypervisor.store_config(domid, &kept).await?;
             let facts = hypervisor.domain(domid).await?;
-            facts.map(|facts| (config, facts)).ok_or_else(|| Error::Gone(kept_name.to_string()))
+            facts.ok_or_else(|| Error::Gone(kept_name.to_string()))
         }
         .await;
-        let (config, facts) = renamed.inspect_err(|_| self.core.registry.release(&kept_uuid))?;
+        let facts = renamed.inspect_err(|_| self.core.registry.release(&kept_uuid))?;
         info!(
             domain = %self.config.name, %domid, kept = %kept_name,
             "Stopped domain is kept under another name"
         );
         self.core.publisher.remove(&self.uuid);
-        Self::running(self.core.clone(), inbox, Arc::new(config), facts, None).start();
-        let config = self.config.clone();
-        self.build_again(&config).await
+        Self::running(self.core.clone(), inbox, Arc::new(kept), facts, None).start();
+        self.build_again(restarted).await
     }
 }

@@ -5,7 +5,9 @@ use crate::core::context::Core;
 use crate::core::driver::Driver;
 use crate::core::error::Error;
 use crate::core::mailbox::mailbox;
-use crate::core::model::{DomId, DomName, DomainConfig, DomainFacts, Uuid};
+use crate::core::model::{
+    CompleteConfig, DomId, DomName, DomainConfig, DomainFacts, Invalid, Uuid,
+};
 use crate::core::ports::{Definition, Note};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +19,7 @@ impl Core {
         let definitions = self.limited("Reading the store", self.store.load()).await?;
         let mut definitions: HashMap<Uuid, Definition> = definitions
             .into_iter()
-            .filter_map(|definition| Some((definition.config.uuid?, definition)))
+            .map(|definition| (definition.config.uuid(), definition))
             .collect();
         let mut notes: HashMap<Uuid, Note> = self.store.notes().await?.into_iter().collect();
         self.reject_unfinished_arrivals(&mut definitions).await?;
@@ -26,7 +28,7 @@ impl Core {
             self.adopt_running(facts, definitions.remove(&uuid), notes.remove(&uuid)).await;
         }
         for definition in definitions.into_values() {
-            let note = definition.config.uuid.and_then(|uuid| notes.remove(&uuid));
+            let note = notes.remove(&definition.config.uuid());
             self.adopt_stored(definition, note).await;
         }
         for uuid in notes.into_keys() {
@@ -74,24 +76,21 @@ impl Core {
         note: Option<Note>,
     ) {
         let domid = facts.domid;
-        let mut config = match self.hypervisor.config(domid).await {
+        let mut config = match self.running_config(&facts).await {
             Ok(config) => config,
             Err(error) => {
-                warn!(
-                    domain = %facts.name, %domid, %error,
-                    "Adopting a domain without its configuration"
-                );
-                config_from_facts(&facts)
+                error!(domain = %facts.name, %domid, %error, "A domain is left out");
+                return;
             }
         };
-        self.complete_definition(&mut config);
         let (handle, inbox) = mailbox();
         if self.registry.reserve(facts.uuid, &config.name, handle.clone()).is_err() {
             if self.registry.contains(&facts.uuid) {
                 return;
             }
             // Its driver gives it its own name as soon as that is free.
-            config.name = DomName::adopted(&format!("{}-{domid}", config.name));
+            let shown = DomName::adopted(&format!("{}-{domid}", config.name));
+            config = config.renamed(shown);
             warn!(
                 domain = %facts.name, %domid, shown = %config.name,
                 "A domain's name is taken, it is shown by another one"
@@ -109,10 +108,26 @@ impl Core {
         driver.start();
     }
 
+    /// The configuration of a domain on the host; if it cannot be read, what the hypervisor's facts
+    /// say.
+    async fn running_config(&self, facts: &DomainFacts) -> Result<CompleteConfig, Invalid> {
+        let read = self.hypervisor.config(facts.domid).await;
+        let complete = |config: DomainConfig| {
+            self.complete_definition(DomainConfig { uuid: Some(facts.uuid), ..config })
+        };
+        read.and_then(|config| Ok(complete(config)?)).or_else(|error| {
+            warn!(
+                domain = %facts.name, domid = %facts.domid, %error,
+                "Adopting a domain without its configuration"
+            );
+            complete(config_from_facts(facts))
+        })
+    }
+
     /// Adopts a domain that is in the store and not on the host.
     async fn adopt_stored(self: &Arc<Self>, definition: Definition, note: Option<Note>) {
-        let Definition { mut config, suspended } = definition;
-        let uuid = self.complete_definition(&mut config);
+        let config = &definition.config;
+        let uuid = config.uuid();
         let (handle, inbox) = mailbox();
         if self.registry.reserve(uuid, &config.name, handle).is_err() {
             // It stays on disk.
@@ -122,7 +137,7 @@ impl Core {
             );
             return;
         }
-        let mut driver = Driver::halted(self.clone(), inbox, uuid, config, suspended);
+        let mut driver = Driver::halted(self.clone(), inbox, definition);
         if note.is_some() {
             driver.recover(note).await;
         }
@@ -156,6 +171,5 @@ impl Core {
 fn config_from_facts(facts: &DomainFacts) -> DomainConfig {
     let mut config = DomainConfig::new(facts.name.clone(), (facts.memory_kib / 1024).max(1));
     config.set_vcpus(facts.online_vcpus);
-    config.uuid = Some(facts.uuid);
     config
 }

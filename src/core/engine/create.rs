@@ -4,7 +4,7 @@ use crate::core::context::Core;
 use crate::core::driver::Driver;
 use crate::core::error::Error;
 use crate::core::mailbox::mailbox;
-use crate::core::model::{Device, DomName, DomainConfig, Invalid, Uuid};
+use crate::core::model::{CompleteConfig, Device, DomainConfig, Invalid, Uuid};
 use crate::core::op::{Arrival, DomainOp, Once, Outcome};
 use crate::core::snapshot::DomainView;
 use std::collections::{HashMap, HashSet};
@@ -21,15 +21,13 @@ impl Core {
     ) -> Result<Outcome, Error> {
         if let Some(view) = self.halted_domain(&config) {
             config.uuid = Some(view.uuid);
-            self.complete_for_build(&mut config);
-            config.check()?;
-            return self.request(&view, DomainOp::CreateFrom(Box::new(config))).await;
+            let config = Arc::new(self.complete_for_build(config)?);
+            return self.request(&view, DomainOp::CreateFrom(config)).await;
         }
-        let uuid = self.complete_for_build(&mut config);
-        config.check()?;
-        self.check_new_name(uuid, &config.name)?;
-        self.start_driver("create", uuid, config.name.clone(), |mut driver| async move {
-            let built = driver.build(Arc::new(config)).await.map(Outcome::Domain);
+        let config = Arc::new(self.complete_for_build(config)?);
+        self.check_new_name(config.uuid(), &config.name)?;
+        self.start_driver("create", config.clone(), |mut driver| async move {
+            let built = driver.build(config).await.map(Outcome::Domain);
             (driver, built)
         })
         .await
@@ -51,18 +49,14 @@ impl Core {
     /// Stores a definition. A domain of the same UUID and name gets it as its new definition, and
     /// goes on if it runs: libvirt's autostart sends the answer about a running domain back with
     /// one word changed.
-    pub(super) async fn define(
-        self: &Arc<Self>,
-        mut config: DomainConfig,
-    ) -> Result<Outcome, Error> {
+    pub(super) async fn define(self: &Arc<Self>, config: DomainConfig) -> Result<Outcome, Error> {
         let known = config.uuid.and_then(|uuid| self.snapshot().by_uuid(&uuid).cloned());
-        let uuid = self.complete_definition(&mut config);
-        config.check()?;
+        let config = Arc::new(self.complete_definition(config)?);
         if let Some(view) = known {
-            return self.request(&view, DomainOp::Define(Box::new(config))).await;
+            return self.request(&view, DomainOp::Define(config)).await;
         }
-        self.check_new_name(uuid, &config.name)?;
-        self.start_driver("new", uuid, config.name.clone(), |mut driver| async move {
+        self.check_new_name(config.uuid(), &config.name)?;
+        self.start_driver("new", config.clone(), |mut driver| async move {
             let defined = driver.define_new(config).await;
             (driver, defined)
         })
@@ -75,19 +69,19 @@ impl Core {
         file: PathBuf,
         paused: bool,
     ) -> Result<Outcome, Error> {
-        let (mut config, stream) = self.limited("Opening the file", self.store.open(&file)).await?;
-        let uuid = self.complete_for_build(&mut config);
-        config.check()?;
-        self.renew_device_uuids(uuid, [&mut config]);
+        let (config, stream) = self.limited("Opening the file", self.store.open(&file)).await?;
+        let config = self.complete_for_build(config.into())?;
+        let mut renewed = HashMap::new();
+        let config = Arc::new(self.renew_device_uuids(&config, &mut renewed)?);
         if let Some(view) = self.halted_domain(&config) {
             // The managed domain that was saved, or one that was defined under its name since.
             let stream = Once::new(stream);
-            let op = DomainOp::RestoreFrom { config: Box::new(config), stream, paused };
+            let op = DomainOp::RestoreFrom { config, stream, paused };
             return self.request(&view, op).await;
         }
-        self.check_new_name(uuid, &config.name)?;
-        self.start_driver("restore", uuid, config.name.clone(), move |mut driver| async move {
-            let restored = driver.restore(Arc::new(config), stream, paused).await;
+        self.check_new_name(config.uuid(), &config.name)?;
+        self.start_driver("restore", config.clone(), move |mut driver| async move {
+            let restored = driver.restore(config, stream, paused).await;
             (driver, restored)
         })
         .await
@@ -95,14 +89,15 @@ impl Core {
 
     /// Receives a domain from another host.
     pub(super) async fn receive(self: &Arc<Self>, mut arrival: Arrival) -> Result<Outcome, Error> {
-        let mut config = DomainConfig::clone(&arrival.migrated.config);
-        let uuid = config.uuid.ok_or_else(|| Invalid::new("uuid: missing"))?;
-        config.check()?;
-        let mut definition = arrival.migrated.definition.as_deref().cloned();
-        self.renew_device_uuids(uuid, std::iter::once(&mut config).chain(&mut definition));
-        let config = Arc::new(config);
+        let uuid = arrival.migrated.config.uuid();
+        let mut renewed = HashMap::new();
+        let config = Arc::new(self.renew_device_uuids(&arrival.migrated.config, &mut renewed)?);
         arrival.migrated.config = config.clone();
-        arrival.migrated.definition = definition.map(Arc::new);
+        if let Some(definition) = &mut arrival.migrated.definition {
+            // The definition is stored under the domain's UUID, whatever the other host sent.
+            let same_uuid = definition.with(|definition| definition.uuid = Some(uuid))?;
+            *definition = Arc::new(self.renew_device_uuids(&same_uuid, &mut renewed)?);
+        }
         if let Some(view) = self.halted_domain(&config) {
             return self.request(&view, DomainOp::Arrive(arrival)).await;
         }
@@ -110,7 +105,7 @@ impl Core {
         if let Some(definition) = &arrival.migrated.definition {
             self.check_new_name(uuid, &definition.name)?;
         }
-        self.start_driver("receive", uuid, config.name.clone(), |mut driver| async move {
+        self.start_driver("receive", config, |mut driver| async move {
             let received = driver.receive(arrival).await;
             (driver, received)
         })
@@ -122,8 +117,7 @@ impl Core {
     async fn start_driver<F, R>(
         self: &Arc<Self>,
         op: &'static str,
-        uuid: Uuid,
-        name: DomName,
+        config: Arc<CompleteConfig>,
         begin: F,
     ) -> Result<Outcome, Error>
     where
@@ -131,8 +125,8 @@ impl Core {
         R: Future<Output = (Driver, Result<Outcome, Error>)> + Send,
     {
         let (handle, inbox) = mailbox();
-        self.reserve(uuid, &name, handle)?;
-        let driver = Driver::new(self.clone(), inbox, uuid, name);
+        self.reserve(config.uuid(), &config.name, handle)?;
+        let driver = Driver::new(self.clone(), inbox, config);
         let (answer, answered) = oneshot::channel();
         self.tasks.spawn(async move {
             let operation = driver.operation(op);
@@ -145,23 +139,25 @@ impl Core {
     }
 
     /// Gives new UUIDs to those devices whose UUID a device of another domain has: a save file can
-    /// be a copy that was edited. A device gets the same new UUID in each configuration.
-    fn renew_device_uuids<'a>(
+    /// be a copy that was edited. `renewed` has the new UUIDs by the old ones, so that a device
+    /// gets the same one in each configuration of a domain.
+    fn renew_device_uuids(
         &self,
-        uuid: Uuid,
-        configs: impl IntoIterator<Item = &'a mut DomainConfig>,
-    ) {
+        config: &CompleteConfig,
+        renewed: &mut HashMap<Uuid, Uuid>,
+    ) -> Result<CompleteConfig, Invalid> {
         let snapshot = self.snapshot();
-        let others = snapshot.domains().filter(|view| view.uuid != uuid);
+        let others = snapshot.domains().filter(|view| view.uuid != config.uuid());
         let taken: HashSet<Uuid> = others
             .flat_map(|view| view.configs())
             .flat_map(|config| config.devices.iter().filter_map(Device::uuid))
             .collect();
-        let mut renewed: HashMap<Uuid, Uuid> = HashMap::new();
-        for device in configs.into_iter().flat_map(|config| &mut config.devices) {
-            if let Some(uuid) = device.uuid_mut().as_mut().filter(|uuid| taken.contains(uuid)) {
-                *uuid = *renewed.entry(*uuid).or_insert_with(|| self.entropy.uuid());
+        config.with(|config| {
+            for device in &mut config.devices {
+                if let Some(uuid) = device.uuid_mut().as_mut().filter(|uuid| taken.contains(uuid)) {
+                    *uuid = *renewed.entry(*uuid).or_insert_with(|| self.entropy.uuid());
+                }
             }
-        }
+        })
     }
 }

@@ -3,7 +3,7 @@
 use super::config::DomainConfig;
 use super::defaults::DeviceDefaults;
 use super::device::{Console, Device};
-use super::ids::{Mac, Uuid};
+use super::ids::{DomName, Mac, Uuid};
 use super::invalid::Invalid;
 use crate::core::ports::entropy::Entropy;
 use std::ops::Deref;
@@ -56,6 +56,13 @@ impl CompleteConfig {
         self.uuid
     }
 
+    /// The same configuration under another name.
+    #[must_use]
+    pub fn renamed(mut self, name: DomName) -> Self {
+        self.config.name = name;
+        self
+    }
+
     /// A changed copy. Fails if the change makes the configuration invalid or incomplete.
     pub fn with(&self, change: impl FnOnce(&mut DomainConfig)) -> Result<Self, Invalid> {
         let mut config = self.config.clone();
@@ -77,8 +84,8 @@ pub fn complete_device(device: &mut Device, entropy: &dyn Entropy) {
     }
 }
 
-/// Accepts a configuration that is complete already: from a store, a save file or another host. The
-/// error names the missing part.
+/// Accepts a configuration that is complete already, such as one from another host. The error names
+/// the missing part.
 impl TryFrom<DomainConfig> for CompleteConfig {
     type Error = Invalid;
 
@@ -121,21 +128,25 @@ impl From<CompleteConfig> for DomainConfig {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::core::model::device::{Vfb, Vif};
-    use crate::core::model::ids::DomName;
     use crate::core::model::property::Property;
     use std::sync::atomic::{AtomicU8, Ordering};
 
     /// Fills each buffer with the next number.
     #[derive(Default)]
-    struct Counter(AtomicU8);
+    pub(crate) struct Counter(AtomicU8);
 
     impl Entropy for Counter {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(self.0.fetch_add(1, Ordering::Relaxed) + 1);
         }
+    }
+
+    /// Completes a configuration.
+    pub(crate) fn completed(config: DomainConfig) -> CompleteConfig {
+        CompleteConfig::for_definition(config, &Counter::default()).unwrap()
     }
 
     fn raw() -> DomainConfig {
@@ -149,7 +160,7 @@ mod tests {
     }
 
     fn complete() -> CompleteConfig {
-        CompleteConfig::for_definition(raw(), &Counter::default()).unwrap()
+        completed(raw())
     }
 
     fn refusal(change: impl FnOnce(&mut DomainConfig)) -> String {

@@ -37,6 +37,8 @@ mod vnet;
 pub use actions::{ActionOnShutdown, OnXendStart, OnXendStop};
 pub use backend::Backend;
 pub use block::{Block, BlockClass, BlockKind, BlockMode};
+#[cfg(test)]
+pub(crate) use complete::tests::{Counter, completed};
 pub use complete::{CompleteConfig, complete_device};
 pub use config::{DomainConfig, MAX_VCPUS};
 pub use cpu_set::{CpuSet, MAX_CPUS};

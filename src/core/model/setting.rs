@@ -61,10 +61,9 @@ impl Setting {
         device.uuid().is_some() && config.devices.iter().any(|old| old.uuid() == device.uuid())
     }
 
-    /// Applies the change. If the result is invalid, the change is refused and the configuration
-    /// stays as it was.
-    pub fn apply(&self, to: &mut DomainConfig) -> Result<(), Invalid> {
-        let mut config = to.clone();
+    /// Applies the change. A change that is refused leaves the configuration as it was. Rules that
+    /// span several fields are left to [`DomainConfig::check`].
+    pub fn apply(&self, config: &mut DomainConfig) -> Result<(), Invalid> {
         match self.clone() {
             Self::Description(text) => config.description = text,
             Self::OnXendStart(on) => config.on_xend_start = on,
@@ -87,18 +86,18 @@ impl Setting {
             Self::Pool(name) => config.pool_name = name,
             Self::Bootloader(path) => config.bootloader = path,
             Self::BootloaderArgs(args) => config.bootloader_args = args,
-            Self::Kernel(path) => image(&mut config).kernel = path,
-            Self::Ramdisk(path) => image(&mut config).ramdisk = path,
-            Self::Args(args) => image(&mut config).args = args,
+            Self::Kernel(path) => image(config).kernel = path,
+            Self::Ramdisk(path) => image(config).ramdisk = path,
+            Self::Args(args) => image(config).args = args,
             Self::Hvm(hvm) => {
-                let image = image(&mut config);
+                let image = image(config);
                 if (image.kind == GuestKind::Hvm) != hvm {
                     image.kind = if hvm { GuestKind::Hvm } else { GuestKind::Pv };
                     image.builder = if hvm { "hvm" } else { "linux" }.into();
                 }
             }
             Self::Platform(key, value) => {
-                let rest = &mut image(&mut config).rest;
+                let rest = &mut image(config).rest;
                 rest.retain(|property| property.key != key);
                 rest.extend(value.map(|value| Property::new(key, value)));
             }
@@ -112,8 +111,6 @@ impl Setting {
                 *old = *device;
             }
         }
-        config.check()?;
-        *to = config;
         Ok(())
     }
 }

@@ -2,12 +2,13 @@
 
 use super::once::Once;
 use crate::core::model::{
-    BlockClass, CpuSet, Device, DomName, DomainConfig, Invalid, Scheduler, SedfParams, Setting,
+    BlockClass, CompleteConfig, CpuSet, Device, DomName, Invalid, Scheduler, SedfParams, Setting,
     ShutdownReason, Trigger, Uuid, VirtualDevice,
 };
 use crate::core::ports::{Destination, IncomingMigration, MigratedDomain};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// An operation on one domain.
 #[derive(Debug, Clone)]
@@ -60,9 +61,9 @@ pub enum DomainOp {
         paused: bool,
     },
     /// Start a defined domain with another configuration than the stored definition.
-    CreateFrom(Box<DomainConfig>),
+    CreateFrom(Arc<CompleteConfig>),
     /// Replace the stored definition.
-    Define(Box<DomainConfig>),
+    Define(Arc<CompleteConfig>),
     /// Delete the stored definition.
     Delete,
     /// Change the configuration without touching the running domain.
@@ -84,7 +85,7 @@ pub enum DomainOp {
     /// Restore a defined domain from a file.
     RestoreFrom {
         /// The configuration in the file.
-        config: Box<DomainConfig>,
+        config: Arc<CompleteConfig>,
         /// The hypervisor's part of the file.
         stream: Once<OwnedFd>,
         /// Whether the domain stays paused.

@@ -3,8 +3,8 @@
 use super::machine::Machine;
 use crate::core::error::Error;
 use crate::core::model::{
-    CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts, HostFigures, HostInfo,
-    SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
+    HostFigures, HostInfo, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
 use crate::core::transfer::Transfer;
 use async_trait::async_trait;
@@ -41,18 +41,17 @@ pub trait Hypervisor: Machine {
 
     /// The configuration of a domain that is adopted: as given to [`create`](Self::create) or last
     /// to [`store_config`](Self::store_config). For a domain of another toolstack it is derived
-    /// from the state of the domain.
+    /// from the state of the domain, and may be incomplete.
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error>;
 
     /// Stores the changed configuration of a running domain where it outlives the daemon.
-    async fn store_config(&self, domid: DomId, config: &DomainConfig) -> Result<(), Error>;
+    async fn store_config(&self, domid: DomId, config: &CompleteConfig) -> Result<(), Error>;
 
-    /// Builds a domain and leaves it paused, with its devices connecting. The configuration is
-    /// complete: the domain and its devices have UUIDs. The call takes long for a large domain;
-    /// `transfer` shows its progress.
+    /// Builds a domain and leaves it paused, with its devices connecting. The call takes long for a
+    /// large domain; `transfer` shows its progress.
     async fn create(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error>;
 
@@ -134,7 +133,7 @@ pub trait Hypervisor: Machine {
     /// Builds a domain from the output of [`save`](Self::save), and leaves it paused.
     async fn restore(
         &self,
-        config: &DomainConfig,
+        config: &CompleteConfig,
         from: OwnedFd,
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error>;

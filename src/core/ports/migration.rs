@@ -1,7 +1,7 @@
 //! Migration to and from other hosts.
 
 use crate::core::error::Error;
-use crate::core::model::{DomainConfig, Invalid, Uuid};
+use crate::core::model::{CompleteConfig, Invalid, Uuid};
 use async_trait::async_trait;
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -52,9 +52,9 @@ pub struct MigratedDomain {
     /// The migration.
     pub id: Uuid,
     /// The configuration of the running domain.
-    pub config: Arc<DomainConfig>,
+    pub config: Arc<CompleteConfig>,
     /// The stored definition; `None` unless the domain is managed.
-    pub definition: Option<Arc<DomainConfig>>,
+    pub definition: Option<Arc<CompleteConfig>>,
 }
 
 /// The other host's answer about a domain that was handed over to it.

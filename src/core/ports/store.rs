@@ -3,7 +3,7 @@
 use super::migration::Handover;
 use super::objects::Objects;
 use crate::core::error::Error;
-use crate::core::model::{DomainConfig, Uuid, Vnet};
+use crate::core::model::{CompleteConfig, Uuid, Vnet};
 use async_trait::async_trait;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,7 @@ use std::time::SystemTime;
 /// The stored definition of a managed domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
-    /// Has a UUID.
-    pub config: DomainConfig,
+    pub config: CompleteConfig,
     /// Whether the domain's memory is stored at [`Store::checkpoint`].
     pub suspended: bool,
 }
@@ -44,11 +43,12 @@ pub struct ArrivalRecord {
 /// A change survives a crash of the machine from the moment that the method returns.
 #[async_trait]
 pub trait Store: Objects {
-    /// All definitions. A damaged one is set aside and logged, and is no error.
+    /// All definitions. Those of older xends lack numbers and UUIDs of devices, and are completed.
+    /// A damaged one is set aside and logged, and is no error.
     async fn load(&self) -> Result<Vec<Definition>, Error>;
 
     /// Stores a definition, replacing an earlier version.
-    async fn save(&self, uuid: Uuid, config: &DomainConfig) -> Result<(), Error>;
+    async fn save(&self, config: &CompleteConfig) -> Result<(), Error>;
 
     /// Removes a definition together with the stored memory.
     async fn remove(&self, uuid: Uuid) -> Result<(), Error>;
@@ -63,11 +63,12 @@ pub trait Store: Objects {
     async fn draft(
         &self,
         file: &Path,
-        config: &DomainConfig,
+        config: &CompleteConfig,
     ) -> Result<Box<dyn UnfinishedFile>, Error>;
 
-    /// Opens a file with a whole domain. The descriptor is at the hypervisor's part.
-    async fn open(&self, file: &Path) -> Result<(DomainConfig, OwnedFd), Error>;
+    /// Opens a file with a whole domain, and completes its configuration. The descriptor is at the
+    /// hypervisor's part.
+    async fn open(&self, file: &Path) -> Result<(CompleteConfig, OwnedFd), Error>;
 
     /// Records that a domain is being saved or sent; `None` deletes the record.
     async fn note(&self, uuid: Uuid, note: Option<Note>) -> Result<(), Error>;

@@ -4,7 +4,7 @@ use super::connection::Connection;
 use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;
 use crate::core::error::Error;
-use crate::core::model::{DomainConfig, Invalid, Uuid, parse_uuid};
+use crate::core::model::{CompleteConfig, Invalid, Uuid, parse_uuid};
 use crate::core::op::{Arrival, Change, Once, Outcome};
 use crate::core::ports::{IncomingMigration, MigratedDomain, Verdict};
 use crate::peers::AllowedHosts;
@@ -156,11 +156,11 @@ fn migrated_domain(request: &Sxp) -> Result<MigratedDomain, Error> {
     if request.value("version").and_then(Sxp::as_str) != Some("1") {
         return Err(Invalid::new("version: only 1 is supported").into());
     }
-    let read = |key: &str| -> Result<Option<Arc<DomainConfig>>, Error> {
+    let read = |key: &str| -> Result<Option<Arc<CompleteConfig>>, Error> {
         let Some(tree) = request.value(key) else { return Ok(None) };
         let config =
             shape::read_stored(tree).map_err(|error| Invalid::new(format!("{key}: {error}")))?;
-        Ok(Some(Arc::new(config)))
+        Ok(Some(Arc::new(CompleteConfig::try_from(config)?)))
     };
     let config = read("config")?.ok_or_else(|| Invalid::new("config: missing"))?;
     Ok(MigratedDomain { id: id_of(request)?, config, definition: read("definition")? })

@@ -7,7 +7,7 @@ use super::device_kinds::class_of;
 use super::values::{text, time};
 use crate::core::inventory::Inventory;
 use crate::core::lifecycle::State;
-use crate::core::model::{Device, DomId, DomainConfig, Item, ObjectKind, Uuid};
+use crate::core::model::{CompleteConfig, Device, DomId, Item, ObjectKind, Uuid};
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::wire::xmlrpc::value::Value;
 use std::collections::HashMap;
@@ -39,8 +39,8 @@ pub(crate) struct Moment {
 struct VmState {
     state: State,
     domid: Option<DomId>,
-    config: Arc<DomainConfig>,
-    definition: Option<Arc<DomainConfig>>,
+    config: Arc<CompleteConfig>,
+    definition: Option<Arc<CompleteConfig>>,
 }
 
 /// What happened to an object: its class, `add`, `mod` or `del`, and its reference.
@@ -57,7 +57,7 @@ impl VmState {
     }
 
     fn differs(&self, other: &Self) -> bool {
-        let same = |a: &Arc<DomainConfig>, b: &Arc<DomainConfig>| Arc::ptr_eq(a, b) || a == b;
+        let same = |a: &Arc<CompleteConfig>, b: &Arc<CompleteConfig>| Arc::ptr_eq(a, b) || a == b;
         let same_definition = match (&self.definition, &other.definition) {
             (Some(a), Some(b)) => same(a, b),
             (a, b) => a.is_none() && b.is_none(),

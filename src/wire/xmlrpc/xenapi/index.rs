@@ -5,7 +5,7 @@
 //! to; the object itself comes from the call's own snapshot.
 
 use crate::core::inventory::Inventory;
-use crate::core::model::{Device, DomainConfig, Text, Uuid};
+use crate::core::model::{CompleteConfig, Device, DomainConfig, Text, Uuid};
 use crate::core::snapshot::Snapshot;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
@@ -62,7 +62,7 @@ pub(crate) struct VmIndex {
     /// The `config_generation` of the snapshot that it was last brought up to.
     generation: u64,
     /// The configurations that are in the index, by VM.
-    indexed: HashTrieMapSync<Uuid, Vec<Arc<DomainConfig>>>,
+    indexed: HashTrieMapSync<Uuid, Vec<Arc<CompleteConfig>>>,
     /// The VMs of metrics and of guest metrics.
     metrics: HashTrieMapSync<Uuid, Uuid>,
     devices: Users<Uuid>,
@@ -167,7 +167,7 @@ impl VmIndex {
                 self.metrics.insert_mut(derived_uuid(vm, name), vm);
             }
         }
-        let configs: Vec<Arc<DomainConfig>> = view.configs().cloned().collect();
+        let configs: Vec<Arc<CompleteConfig>> = view.configs().cloned().collect();
         for config in &configs {
             self.insert(vm, config);
         }
