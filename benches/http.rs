@@ -32,7 +32,7 @@ use xend::server::{Guard, Inherited, Listener, Server, listen};
 use xend::shape::read_config;
 use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
-use xend::wire::http::{Http, HttpSettings};
+use xend::wire::http::Http;
 use xend::wire::relocation::TcpTransport;
 
 /// The number of concurrent connections.
@@ -171,7 +171,7 @@ impl Host {
         }
         let wire = Http::new(
             engine.clone(),
-            || HttpSettings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 },
+            || 1 << 20,
             String::new,
             tokio_util::sync::CancellationToken::new(),
         );

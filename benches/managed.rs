@@ -24,7 +24,7 @@ use xend::os::{OsEntropy, SystemClock};
 use xend::shape::{read_config, stored_config};
 use xend::store::DirStore;
 use xend::sxp::{Limits, pretty, read_one};
-use xend::wire::http::{Http, HttpSettings};
+use xend::wire::http::Http;
 use xend::wire::relocation::TcpTransport;
 
 /// The cost of a number of domains: times in seconds, memory in bytes.
@@ -90,11 +90,9 @@ fn measure(domains: u32) -> Cost {
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         let start = started.elapsed().as_secs_f64();
         let memory = resident() - before;
-        let settings =
-            || HttpSettings { max_body: 1 << 20, node_shutdown: false, relocation_port: 8002 };
         let router = Http::new(
             engine.clone(),
-            settings,
+            || 1 << 20,
             String::new,
             tokio_util::sync::CancellationToken::new(),
         )

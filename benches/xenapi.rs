@@ -33,7 +33,7 @@ use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
 use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
-use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
+use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc};
 
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
@@ -152,9 +152,7 @@ impl Host {
             engine.execute(&Caller::internal(), unpause).await.unwrap();
         }
         let host = engine.host_uuid().await.unwrap();
-        let settings =
-            || XmlRpcSettings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
-        let wire = XmlRpc::new(engine, host, settings, String::new, CancellationToken::new());
+        let wire = XmlRpc::new(engine, host, 0, String::new, CancellationToken::new());
         let address = serve(wire.router(Endpoint::XenApi(LoginPolicy::Trust))).await;
         let mut this = Self { vms, address, session: String::new(), _dir: dir };
         this.session = this.login().await;

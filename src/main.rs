@@ -31,9 +31,9 @@ use xend::server::telemetry::Telemetry;
 use xend::server::{Guard, Inherited, Server, Signals, lifecycle, listen};
 use xend::store::DirStore;
 use xend::sxp::{Limits, Reader, pretty};
-use xend::wire::http::{Http, HttpSettings};
+use xend::wire::http::Http;
 use xend::wire::relocation::{RelocationServer, TcpTransport};
-use xend::wire::xmlrpc::{Endpoint, LoginPolicy, XmlRpc, XmlRpcSettings};
+use xend::wire::xmlrpc::{Endpoint, LoginPolicy, XmlRpc};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -129,7 +129,7 @@ async fn run(
     let guarded = |app: Router| app.layer(from_fn_with_state(guard.clone(), Guard::check));
     let pages = guarded(http_router(&engine, &tunables, telemetry, &server));
     let host = engine.host_uuid().await?;
-    let calls = xmlrpc_server(&engine, host, environment.uid, &tunables, telemetry, &server);
+    let calls = xmlrpc_server(&engine, host, environment.uid, telemetry, &server);
     serve_relocation(config, &engine, &server).await?;
     listen::announce(xen_api.iter().map(|(listener, _)| listener), "Xen-API");
     listen::announce(&xmlrpc, "XML-RPC");
@@ -159,6 +159,8 @@ fn policy(tunables: &Tunables) -> Policy {
         dom0_min_mem_mib: tunables.dom0_min_mem_mib,
         dom0_ballooning: tunables.dom0_ballooning,
         enable_dump: tunables.enable_dump,
+        node_shutdown: tunables.node_shutdown,
+        relocation_port: tunables.relocation_port,
         devices: tunables.devices.clone(),
     }
 }
@@ -259,21 +261,11 @@ fn xmlrpc_server(
     engine: &Engine,
     host: Uuid,
     own_uid: u32,
-    tunables: &LiveTunables,
     telemetry: &Telemetry,
     server: &Server,
 ) -> XmlRpc {
-    let tunables = Arc::clone(tunables);
     let ring = telemetry.ring();
-    let settings = move || {
-        let now = tunables.load();
-        XmlRpcSettings {
-            relocation_port: now.relocation_port,
-            node_shutdown: now.node_shutdown,
-            own_uid,
-        }
-    };
-    XmlRpc::new(engine.clone(), host, settings, move || ring.text(), server.stopping())
+    XmlRpc::new(engine.clone(), host, own_uid, move || ring.text(), server.stopping())
 }
 
 fn http_router(
@@ -284,15 +276,8 @@ fn http_router(
 ) -> Router {
     let tunables = Arc::clone(tunables);
     let ring = telemetry.ring();
-    let settings = move || {
-        let now = tunables.load();
-        HttpSettings {
-            max_body: now.max_body,
-            node_shutdown: now.node_shutdown,
-            relocation_port: now.relocation_port,
-        }
-    };
-    Http::new(engine.clone(), settings, move || ring.text(), server.stopping()).router()
+    let max_body = move || tunables.load().max_body;
+    Http::new(engine.clone(), max_body, move || ring.text(), server.stopping()).router()
 }
 
 /// Applies a changed configuration file, as far as that is possible without a restart.

@@ -31,7 +31,7 @@ impl Default for Settings {
     }
 }
 
-/// The operator's policy about domains.
+/// The operator's policy about the host and its domains. Wires follow it, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Memory that Domain-0 keeps, in MiB.
@@ -41,6 +41,10 @@ pub struct Policy {
     /// Whether the memory of every crashed domain is written to a file, whatever its `on_crash`
     /// says.
     pub enable_dump: bool,
+    /// Whether callers may shut the host down.
+    pub node_shutdown: bool,
+    /// The relocation port of other hosts, unless a migration names one.
+    pub relocation_port: u16,
     /// Defaults for properties that a device's configuration leaves out.
     pub devices: DeviceDefaults,
 }
@@ -51,6 +55,8 @@ impl Default for Policy {
             dom0_min_mem_mib: 196,
             dom0_ballooning: true,
             enable_dump: false,
+            node_shutdown: false,
+            relocation_port: 8002,
             devices: DeviceDefaults::default(),
         }
     }

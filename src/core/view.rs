@@ -14,6 +14,7 @@ use super::model::{
 use super::ports::{DiskUsage, StorageFacts};
 use super::samples::{Sample, SampleRound};
 use super::sedf;
+use super::settings::Policy;
 use super::snapshot::{DomainView, Snapshot};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -277,6 +278,11 @@ impl View {
     /// The virtual network with this id.
     pub async fn vnet(&self, id: &str) -> Result<Vnet, Error> {
         self.core.vnets.get(id).await
+    }
+
+    /// The operator's current policy.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.core.settings.policy.load_full()
     }
 
     /// The objects of the host beside its domains.

@@ -10,7 +10,7 @@ use tower::ServiceExt as _;
 use xend::core::caller::{Caller, Via};
 use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::store::DirStore;
-use xend::wire::http::{Http, HttpSettings};
+use xend::wire::http::Http;
 use xend::wire::relocation::TcpTransport;
 
 const PAGES: [&str; 17] = [
@@ -50,9 +50,7 @@ async fn a_request_without_a_caller_is_refused() {
     )
     .await
     .unwrap();
-    let settings =
-        || HttpSettings { max_body: 1 << 20, node_shutdown: true, relocation_port: 8002 };
-    let http = Http::new(engine, settings, || "the log".to_owned(), CancellationToken::new());
+    let http = Http::new(engine, || 1 << 20, || "the log".to_owned(), CancellationToken::new());
     let router = http.router();
     for page in PAGES {
         for method in [Method::GET, Method::POST] {

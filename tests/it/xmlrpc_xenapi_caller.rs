@@ -13,7 +13,7 @@ use xend::os::{OsEntropy, SystemClock};
 use xend::store::DirStore;
 use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
-use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc, XmlRpcSettings};
+use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc};
 
 /// A call of `xend.domains` with this caller.
 async fn domains(wire: &XmlRpc, caller: Option<Caller>) -> Result<Value, (i64, String)> {
@@ -40,8 +40,7 @@ async fn a_request_without_a_caller_is_refused() {
     };
     let engine = Engine::start(outside, Settings::default()).await.unwrap();
     let host = engine.host_uuid().await.unwrap();
-    let settings = || XmlRpcSettings { relocation_port: 8002, node_shutdown: false, own_uid: 0 };
-    let wire = XmlRpc::new(engine, host, settings, String::new, CancellationToken::new());
+    let wire = XmlRpc::new(engine, host, 0, String::new, CancellationToken::new());
     let names = Value::Array(vec![Value::text("Domain-0")]);
     assert_eq!(domains(&wire, Some(Caller::internal())).await, Ok(names));
     let (code, reason) = domains(&wire, None).await.unwrap_err();

@@ -11,24 +11,13 @@ use tokio_util::sync::CancellationToken;
 /// The most streams of `/xend/events` at a time.
 pub(super) const MAX_EVENT_STREAMS: usize = 200;
 
-/// Settings of the HTTP interface, which can change while the daemon runs.
-#[derive(Debug, Clone, Copy)]
-pub struct HttpSettings {
-    /// The largest body in bytes.
-    pub max_body: usize,
-    /// Whether a caller may shut the host down.
-    pub node_shutdown: bool,
-    /// The default port of other hosts for migration.
-    pub relocation_port: u16,
-}
-
 /// xend's HTTP interface to an engine.
 #[derive(Clone)]
 pub struct Http(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    settings: Box<dyn Fn() -> HttpSettings + Send + Sync>,
+    max_body: Box<dyn Fn() -> usize + Send + Sync>,
     log: Box<dyn Fn() -> String + Send + Sync>,
     domain_lists: DomainListCache,
     event_streams: Arc<Semaphore>,
@@ -36,17 +25,17 @@ struct Inner {
 }
 
 impl Http {
-    /// The HTTP interface to `engine`. `settings` is called for each request that needs them, `log`
-    /// for the text of `/xend/node/log`. Streams of events end when `stopping` is cancelled.
+    /// The HTTP interface to `engine`. `max_body` gives the size limit of bodies in bytes, `log`
+    /// the text of `/xend/node/log`. Streams of events end when `stopping` is cancelled.
     pub fn new(
         engine: Engine,
-        settings: impl Fn() -> HttpSettings + Send + Sync + 'static,
+        max_body: impl Fn() -> usize + Send + Sync + 'static,
         log: impl Fn() -> String + Send + Sync + 'static,
         stopping: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
             engine,
-            settings: Box::new(settings),
+            max_body: Box::new(max_body),
             log: Box::new(log),
             domain_lists: DomainListCache::default(),
             event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
@@ -63,8 +52,9 @@ impl Http {
         self.0.engine.view(caller)
     }
 
-    pub(super) fn settings(&self) -> HttpSettings {
-        (self.0.settings)()
+    /// The size limit of bodies in bytes.
+    pub(super) fn max_body(&self) -> usize {
+        (self.0.max_body)()
     }
 
     /// The end of the daemon's log.

@@ -42,4 +42,4 @@ mod request;
 mod response;
 mod router;
 
-pub use context::{Http, HttpSettings};
+pub use context::Http;

@@ -1,8 +1,8 @@
 //! An operation on a page: the value of `op`, its parameters, and its request to the engine.
 
-use super::context::HttpSettings;
 use super::engine_request::EngineRequest;
 use super::params::Params;
+use crate::core::engine::Policy;
 use crate::core::model::{DomainRef, Invalid};
 use crate::core::op::{Change, DomainOp};
 
@@ -63,7 +63,7 @@ pub(super) struct OperationRequest<'a> {
     /// The domain or the vnet in the page's path; empty on other pages.
     pub(super) name: &'a str,
     pub(super) params: &'a Params,
-    pub(super) settings: HttpSettings,
+    pub(super) policy: &'a Policy,
 }
 
 impl OperationRequest<'_> {
@@ -189,7 +189,7 @@ impl Success {
 /// The request to the engine for an urlencoded form.
 #[cfg(test)]
 pub(super) fn build_from_form(operation: &Operation, form: &str) -> Result<EngineRequest, Invalid> {
-    let settings = HttpSettings { max_body: 1 << 20, node_shutdown: true, relocation_port: 8002 };
+    let policy = Policy { node_shutdown: true, ..Policy::default() };
     let params = Params::from_form(form.as_bytes());
-    (operation.build)(&OperationRequest { name: "web1", params: &params, settings })
+    (operation.build)(&OperationRequest { name: "web1", params: &params, policy: &policy })
 }

@@ -55,7 +55,7 @@ async fn read_params(
     request: &RequestInfo,
     raw_request: Request,
 ) -> Result<Params, Response> {
-    let max_body = http.settings().max_body;
+    let max_body = http.max_body();
     match form_params(raw_request, max_body).await {
         Ok(form) => Ok(request.query.overridden_by(form)),
         Err(BodyError::TooLarge) => {
@@ -82,7 +82,7 @@ pub(super) async fn perform(
     let view = http.view(&request.caller);
     let follow = events::follow_query(&view, request.format);
     let operation_request =
-        OperationRequest { name: request.name(), params, settings: http.settings() };
+        OperationRequest { name: request.name(), params, policy: &view.policy() };
     let answer = match (operation.build)(&operation_request) {
         Ok(EngineRequest::Change(change)) => {
             http.engine().execute(&request.caller, change).await.map(EngineAnswer::Changed)

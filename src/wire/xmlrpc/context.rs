@@ -5,22 +5,12 @@ use crate::core::engine::Engine;
 use crate::core::model::Uuid;
 use tokio_util::sync::CancellationToken;
 
-/// Settings that can change while the daemon runs.
-#[derive(Debug, Clone, Copy)]
-pub struct XmlRpcSettings {
-    /// The relocation port of other hosts, unless a call names one.
-    pub relocation_port: u16,
-    /// Whether a call may shut the host down.
-    pub node_shutdown: bool,
-    /// The daemon's own user, who may log in to the Xen-API like root.
-    pub own_uid: u32,
-}
-
 /// The engine and the host as calls see them.
 pub(super) struct Context {
     engine: Engine,
     host: Uuid,
-    settings: Box<dyn Fn() -> XmlRpcSettings + Send + Sync>,
+    /// The daemon's own user, who may log in to the Xen-API like root.
+    own_uid: u32,
     log: Box<dyn Fn() -> String + Send + Sync>,
     stopping: CancellationToken,
 }
@@ -29,11 +19,11 @@ impl Context {
     pub(super) fn new(
         engine: Engine,
         host: Uuid,
-        settings: impl Fn() -> XmlRpcSettings + Send + Sync + 'static,
+        own_uid: u32,
         log: impl Fn() -> String + Send + Sync + 'static,
         stopping: CancellationToken,
     ) -> Self {
-        Self { engine, host, settings: Box::new(settings), log: Box::new(log), stopping }
+        Self { engine, host, own_uid, log: Box::new(log), stopping }
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -43,11 +33,6 @@ impl Context {
     /// The host's UUID, which never changes.
     pub(super) fn host(&self) -> Uuid {
         self.host
-    }
-
-    /// The settings at this moment.
-    pub(super) fn settings(&self) -> XmlRpcSettings {
-        (self.settings)()
     }
 
     /// The text of the daemon's log.
@@ -68,7 +53,7 @@ impl Context {
     /// Whether the kernel says that the caller is root or the daemon's own user.
     pub(super) fn is_local_admin(&self, caller: &Caller) -> bool {
         match caller.via {
-            Via::Unix { uid: Some(uid), .. } => uid == 0 || uid == self.settings().own_uid,
+            Via::Unix { uid: Some(uid), .. } => uid == 0 || uid == self.own_uid,
             Via::Internal => true,
             Via::Unix { uid: None, .. } | Via::Tcp { .. } => false,
         }

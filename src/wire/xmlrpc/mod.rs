@@ -26,7 +26,6 @@ mod serve;
 mod value;
 mod xenapi;
 
-pub use context::XmlRpcSettings;
 pub use endpoint::{Endpoint, LoginPolicy};
 pub use serve::XmlRpc;
 pub use value::Value;

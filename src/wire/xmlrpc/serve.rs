@@ -2,7 +2,7 @@
 //! fault, or a struct with a `Status`.
 
 use super::codec::{self, Call, XmlLimits};
-use super::context::{Context, XmlRpcSettings};
+use super::context::Context;
 use super::endpoint::{Endpoint, LoginPolicy};
 use super::fault::{INTERNAL, XEND_ERROR};
 use super::introspection::{self, Offered};
@@ -41,16 +41,16 @@ pub struct XmlRpc {
 }
 
 impl XmlRpc {
-    /// The wire in front of `engine`, on the host with this UUID. `settings` is read at each call,
-    /// `log` gives the text of `xend.node.log`, and `stopping` is cancelled when the server stops.
+    /// The wire in front of `engine`, on the host with this UUID. The user `own_uid`
+    /// may log in to the Xen-API like root, `log` gives the text of `xend.node.log`, and `stopping` is cancelled when the server stops.
     pub fn new(
         engine: Engine,
         host: Uuid,
-        settings: impl Fn() -> XmlRpcSettings + Send + Sync + 'static,
+        own_uid: u32,
         log: impl Fn() -> String + Send + Sync + 'static,
         stopping: CancellationToken,
     ) -> Self {
-        let context = Arc::new(Context::new(engine, host, settings, log, stopping));
+        let context = Arc::new(Context::new(engine, host, own_uid, log, stopping));
         let xenapi = Arc::new(XenApi::new(context.clone()));
         Self { context, xenapi }
     }

@@ -49,7 +49,7 @@ pub(super) static MIGRATE: Operation = Operation {
         if ssl {
             return Err(Invalid::new("Invalid value for ssl: 1 is not possible, use 0"));
         }
-        let to = Destination::new(&destination, Some(port), request.settings.relocation_port)?;
+        let to = Destination::new(&destination, Some(port), request.policy.relocation_port)?;
         request.change(DomainOp::Migrate { to, live })
     },
 };

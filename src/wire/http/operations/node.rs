@@ -29,7 +29,7 @@ pub(super) static REBOOT: Operation = Operation {
 
 /// xend answered 0 and did nothing.
 fn power(request: &OperationRequest<'_>, reboot: bool) -> Result<EngineRequest, Invalid> {
-    if request.settings.node_shutdown {
+    if request.policy.node_shutdown {
         Ok(Change::PowerHost { reboot }.into())
     } else {
         Err(Invalid::new(

@@ -113,7 +113,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
                     Invalid::new("ssl: there is no encryption, use a network of your own").into()
                 );
             }
-            let default_port = call.context.settings().relocation_port;
+            let default_port = call.view.policy().relocation_port;
             let to = Destination::new(&args.text(1)?, args.optional_number(3)?, default_port)?;
             Ok(Plan::none(on_domain(args, DomainOp::Migrate { to, live: args.flag(2, false)? })?))
         },

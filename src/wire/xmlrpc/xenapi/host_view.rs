@@ -7,11 +7,11 @@ use super::index::{VdiIndex, VmIndex};
 use super::service::XenApi;
 use super::state::State;
 use super::values::text;
+use crate::core::engine::Policy;
 use crate::core::inventory::Inventory;
 use crate::core::model::{Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Notes, Uuid};
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::core::view::View;
-use crate::wire::xmlrpc::context::XmlRpcSettings;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
 use crate::wire::xmlrpc::value::Value;
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ pub(crate) struct HostView {
     pub(crate) info: Arc<HostInfo>,
     pub(crate) figures: HostFigures,
     pub(crate) inventory: Arc<Inventory>,
-    pub(crate) settings: XmlRpcSettings,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) session: CallSession,
     /// Sessions, tasks and other things that no snapshot holds.
     pub(crate) state: Arc<State>,
@@ -75,7 +75,7 @@ impl HostView {
             host: api.context.host(),
             info,
             figures,
-            settings: api.context.settings(),
+            policy: view.policy(),
             session,
             state: api.state.clone(),
             now: api.context.engine().now(),
@@ -225,11 +225,7 @@ pub(crate) mod tests {
                 host: HOST,
                 info: Arc::new(info()),
                 figures: HostFigures::default(),
-                settings: XmlRpcSettings {
-                    relocation_port: 8002,
-                    node_shutdown: false,
-                    own_uid: 0,
-                },
+                policy: Arc::default(),
                 session: CallSession { reference: String::new(), user: "root".to_owned() },
                 state: Arc::new(State::new(|| Uuid::from_u128(1))),
                 now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),

@@ -59,7 +59,7 @@ fn set_enabled(host: &HostView, enabled: bool) -> Action {
 }
 
 fn power(host: &HostView, reboot: bool) -> Result<Action, Failure> {
-    if !host.settings.node_shutdown {
+    if !host.policy.node_shutdown {
         let reason = "The configuration does not allow it, see xend-node-shutdown";
         return Err(Failure::not_allowed(reason));
     }

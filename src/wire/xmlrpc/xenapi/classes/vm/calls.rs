@@ -40,7 +40,7 @@ fn migrate(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failu
         return Err(Failure::value("ssl", "there is no encryption, use a network of your own"));
     }
     let port = options.optional_number(0)?;
-    let to = Destination::new(&args.text(2)?, port, host.settings.relocation_port);
+    let to = Destination::new(&args.text(2)?, port, host.policy.relocation_port);
     let to = to.map_err(|invalid| Failure::value("dest", &invalid))?;
     let live = args.flag(3, false)?;
     execute_in(host, uuid, RUNNING, DomainOp::Migrate { to, live })
