@@ -31,7 +31,7 @@ pub(super) struct Arrivals {
 impl Arrivals {
     /// Reads the migrations that were taken in earlier runs of the daemon. `now` is the time.
     pub(super) async fn load(store: Arc<dyn Store>, now: SystemTime) -> Result<Self, Error> {
-        let taken = store.arrivals(now).await?.into_iter().filter(|(_, note)| note.taken);
+        let taken = store.arrivals(now).await?.into_iter().filter(|(_, record)| record.taken);
         let fates = taken.map(|(id, _)| (id, Fate::Taken)).collect();
         Ok(Self { store, fates: Mutex::new(fates) })
     }
@@ -51,12 +51,12 @@ impl Arrivals {
 
     /// Takes the domain, unless the migration was refused meanwhile. The decision is stored before
     /// anybody learns of it.
-    pub(super) async fn take(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
+    pub(super) async fn take(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
         let mut fates = self.fates.lock().await;
         if fates.get(&id) != Some(&Fate::Pending) {
             return Err(Error::NoSuchMigration(id));
         }
-        self.store.note_arrival(id, Some(note)).await?;
+        self.store.record_arrival(id, Some(record)).await?;
         fates.insert(id, Fate::Taken);
         Ok(())
     }

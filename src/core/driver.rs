@@ -94,7 +94,7 @@ impl Driver {
                 self.check("destroy", Transition::Destroy)?;
                 self.destroy().await?;
                 if self.in_doubt.take().is_some() {
-                    self.clear_note().await;
+                    self.clear_transfer_record().await;
                 }
                 Ok(Outcome::Done)
             }

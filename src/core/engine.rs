@@ -150,16 +150,16 @@ impl Core {
             Change::PowerHost { reboot } => self.hypervisor.power_host(reboot).await,
             Change::CreateVnet(vnet) => self.vnets.create(vnet).await,
             Change::DeleteVnet(id) => self.vnets.delete(&id).await,
-            Change::CreateVdi { uuid, vdi, notes, copy } => {
-                self.create_vdi(uuid, *vdi, notes, copy).await
+            Change::CreateVdi { uuid, vdi, client_data, copy } => {
+                self.create_vdi(uuid, *vdi, client_data, copy).await
             }
             Change::SetVdi(uuid, setting) => self.set_vdi(uuid, setting).await,
             Change::DestroyVdi(uuid) => self.destroy_vdi(uuid).await,
-            Change::CreatePbd { uuid, notes } => self.create_pbd(uuid, notes).await,
+            Change::CreatePbd { uuid, client_data } => self.create_pbd(uuid, client_data).await,
             Change::DestroyPbd(uuid) => self.destroy_pbd(uuid).await,
             Change::Network(op) => self.change_network(op).await,
             Change::Pool(name, op) => self.change_pool(&name, op).await,
-            Change::Note(object, change) => self.change_notes(object, &change).await,
+            Change::SetClientData(object, change) => self.change_client_data(object, &change).await,
         };
         done.map(|()| Outcome::Done)
     }

@@ -1,9 +1,9 @@
-//! The objects of the host beside its domains: disk images, networks, CPU pools and clients' notes.
+//! The objects of the host beside its domains: disk images, networks, CPU pools and client data.
 //!
 //! Reads come from one immutable [`Inventory`]. A change is published when it is stored.
 
 use super::error::Error;
-use super::model::{Item, Network, Notes, ObjectKind, Pool, Uuid, Vdi, Vlan};
+use super::model::{ClientData, Item, Network, ObjectKind, Pool, Uuid, Vdi, Vlan};
 use super::ports::Store;
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
@@ -69,9 +69,9 @@ impl Inventory {
         })
     }
 
-    /// The notes on an object; `None` if there are none.
-    pub fn notes(&self, object: &Uuid) -> Option<&Notes> {
-        self.get(object).map(|item| &item.notes)
+    /// The client data of an object; `None` if there are none.
+    pub fn client_data(&self, object: &Uuid) -> Option<&ClientData> {
+        self.get(object).map(|item| &item.client_data)
     }
 }
 

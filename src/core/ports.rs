@@ -20,4 +20,4 @@ pub use migration::{
     OutgoingMigration, Verdict,
 };
 pub use objects::{DiskUsage, Objects, StorageFacts};
-pub use store::{ArrivalRecord, Definition, Note, Store, UnfinishedFile};
+pub use store::{ArrivalRecord, Definition, Store, TransferRecord, UnfinishedFile};

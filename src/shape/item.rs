@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::sink::Sink;
 use super::tree_sink::TreeSink;
 use crate::core::model::{
-    Invalid, Item, MAX_CPUS, Network, Notes, ObjectKind, Pool, Uuid, Vdi, VdiKind, Vlan,
+    ClientData, Invalid, Item, MAX_CPUS, Network, ObjectKind, Pool, Uuid, Vdi, VdiKind, Vlan,
 };
 use crate::sxp::Sxp;
 
@@ -42,10 +42,10 @@ pub fn stored_object(item: &Item) -> Sxp {
             flag(&mut sink, "auto_start", pool.auto_start);
         }
         ObjectKind::Pbd => sink.begin_record("pbd"),
-        ObjectKind::Noted => sink.begin_record("noted"),
+        ObjectKind::DataOnly => sink.begin_record("noted"),
     }
     sink.begin_section("notes");
-    sink.properties(item.notes.to_properties().iter());
+    sink.properties(item.client_data.to_properties().iter());
     sink.end_section();
     sink.end_record();
     sink.into_values().pop().unwrap_or_else(|| Sxp::list([]))
@@ -101,7 +101,7 @@ pub fn read_object(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
             })
         }
         "pbd" => ObjectKind::Pbd,
-        "noted" => ObjectKind::Noted,
+        "noted" => ObjectKind::DataOnly,
         other => {
             let reason = Invalid::new(format!(
                 "{other:?} is not one of vdi, network, vlan, cpu_pool, pbd, noted"
@@ -109,24 +109,26 @@ pub fn read_object(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
             return Err(ShapeError::whole(&reason, sxp));
         }
     };
-    let notes = match fields.take("notes")? {
-        Some(notes) => Notes::from_properties(&Fields::new("notes", notes.tail())?.rest()),
-        None => Notes::default(),
+    let client_data = match fields.take("notes")? {
+        Some(client_data) => {
+            ClientData::from_properties(&Fields::new("notes", client_data.tail())?.rest())
+        }
+        None => ClientData::default(),
     };
-    Ok(Item { uuid, thing, notes })
+    Ok(Item { uuid, thing, client_data })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::{CpuSet, Note, Scheduler};
+    use crate::core::model::{ClientValue, CpuSet, Scheduler};
     use crate::sxp::{Limits, read_one};
 
     #[test]
     fn stored_items_read_back() {
-        let mut notes = Notes::default();
-        notes.set("name_label", Some(Note::Text("a disk (1)".into()))).unwrap();
-        notes.set_entry("other_config", "location", Some("phy:/dev/x")).unwrap();
+        let mut client_data = ClientData::default();
+        client_data.set("name_label", Some(ClientValue::Text("a disk (1)".into()))).unwrap();
+        client_data.set_entry("other_config", "location", Some("phy:/dev/x")).unwrap();
         let vdi = Vdi {
             location: "file:/var/lib/a b.img".into(),
             size: 1 << 40,
@@ -151,11 +153,11 @@ mod tests {
             ObjectKind::Pool(Pool { cpus: CpuSet::default(), ..pool.clone() }),
             ObjectKind::Pool(pool),
             ObjectKind::Pbd,
-            ObjectKind::Noted,
+            ObjectKind::DataOnly,
         ];
         for thing in things {
-            for notes in [notes.clone(), Notes::default()] {
-                let item = Item { uuid, thing: thing.clone(), notes };
+            for client_data in [client_data.clone(), ClientData::default()] {
+                let item = Item { uuid, thing: thing.clone(), client_data };
                 let text = stored_object(&item).to_bytes();
                 assert_eq!(
                     read_object(&read_one(&text, &Limits::default()).unwrap(), uuid).unwrap(),

@@ -5,8 +5,8 @@ use super::error::ShapeError;
 use super::fields::Fields;
 use super::image::read_image;
 use crate::core::model::{
-    ActionOnShutdown, CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS, Notes, SedfParams,
-    parse_uuid,
+    ActionOnShutdown, ClientData, CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS,
+    SedfParams, parse_uuid,
 };
 use crate::sxp::Sxp;
 use std::time::Duration;
@@ -139,8 +139,9 @@ fn read(
     config.restarts = u32::try_from(restarts).unwrap_or(u32::MAX);
     config.sedf = fields.take("sedf")?.map(|sedf| read_sedf(sedf.tail(), sedf)).transpose()?;
 
-    if let Some(notes) = fields.take("xenapi")? {
-        config.notes = Notes::from_properties(&Fields::new("xenapi", notes.tail())?.rest());
+    if let Some(client_data) = fields.take("xenapi")? {
+        config.client_data =
+            ClientData::from_properties(&Fields::new("xenapi", client_data.tail())?.rest());
     }
 
     for device in fields.take_all("device") {
@@ -282,7 +283,7 @@ mod tests {
     fn an_echoed_answer_is_a_configuration() {
         let config = good(
             "(domain (domid 7) (name a) (memory 64) (state -b----) (cpu_time 1.5) (cpu_weight 1.0) (status 2) \
-             (image (linux (kernel '') (pci ()) (notes (GUEST_OS linux)))) \
+             (image (linux (kernel '') (pci ()) (client_data (GUEST_OS linux)))) \
              (device (console (protocol vt100) (location 2) (uuid 02488805-3377-f57d-b75f-f1da15db4731))) \
              (device (vbd (protocol x86_64-abi) (dev sda1:disk) (uname phy:/a) (backend 0) (VDI '') (driver paravirtualised))))",
         );

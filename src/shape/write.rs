@@ -139,9 +139,9 @@ fn configured(sink: &mut impl Sink, config: &DomainConfig, kind: RecordKind) {
     if stored && config.restarts > 0 {
         sink.uint_field("restart_count", config.restarts);
     }
-    if stored && !config.notes.is_empty() {
+    if stored && !config.client_data.is_empty() {
         sink.begin_section("xenapi");
-        sink.properties(config.notes.to_properties().iter());
+        sink.properties(config.client_data.to_properties().iter());
         sink.end_section();
     }
     properties(sink, &config.rest, kind);

@@ -5,7 +5,9 @@ use super::save_file::{self, UnfinishedSave};
 use super::{definitions, files, records, vnets};
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, Uuid, Vnet};
-use crate::core::ports::{ArrivalRecord, Definition, Entropy, Note, Store, UnfinishedFile};
+use crate::core::ports::{
+    ArrivalRecord, Definition, Entropy, Store, TransferRecord, UnfinishedFile,
+};
 use crate::durable;
 use crate::shape;
 use crate::sxp::Sxp;
@@ -125,12 +127,16 @@ impl Store for DirStore {
         .await
     }
 
-    async fn note(&self, uuid: Uuid, note: Option<Note>) -> Result<(), Error> {
+    async fn record_transfer(
+        &self,
+        uuid: Uuid,
+        record: Option<TransferRecord>,
+    ) -> Result<(), Error> {
         let path = self.paths.moves.join(format!("{uuid}.{}", records::DEPARTURE));
-        write_record(path, note.map(|note| records::departure(&note))).await
+        write_record(path, record.map(|record| records::departure(&record))).await
     }
 
-    async fn notes(&self) -> Result<Vec<(Uuid, Note)>, Error> {
+    async fn transfers(&self) -> Result<Vec<(Uuid, TransferRecord)>, Error> {
         let paths = self.paths.clone();
         let read = move || {
             files::read_all(&paths.moves, records::DEPARTURE, |tree, _| {
@@ -140,9 +146,9 @@ impl Store for DirStore {
         blocking_io("The records of domains in transfer cannot be read", read).await
     }
 
-    async fn note_arrival(&self, id: Uuid, note: Option<ArrivalRecord>) -> Result<(), Error> {
+    async fn record_arrival(&self, id: Uuid, record: Option<ArrivalRecord>) -> Result<(), Error> {
         let path = self.paths.moves.join(format!("{id}.{}", records::ARRIVAL));
-        write_record(path, note.map(|note| records::arrival(&note))).await
+        write_record(path, record.map(|record| records::arrival(&record))).await
     }
 
     async fn arrivals(&self, now: SystemTime) -> Result<Vec<(Uuid, ArrivalRecord)>, Error> {

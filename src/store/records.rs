@@ -2,7 +2,7 @@
 
 use super::files::has_extension;
 use crate::core::model::parse_uuid;
-use crate::core::ports::{ArrivalRecord, Destination, Handover, Note};
+use crate::core::ports::{ArrivalRecord, Destination, Handover, TransferRecord};
 use crate::sxp::{Limits, Sxp, read_one};
 use std::fmt::Display;
 use std::fs::{self, DirEntry};
@@ -29,10 +29,10 @@ pub(super) fn unknown() -> String {
 }
 
 /// Prints `(saving)`, or `(handed-over (id ...) (host ...) (port ...))`.
-pub(super) fn departure(note: &Note) -> Sxp {
-    match note {
-        Note::Saving => Sxp::list([Sxp::atom("saving")]),
-        Note::HandedOver(Handover { id, to }) => Sxp::list([
+pub(super) fn departure(record: &TransferRecord) -> Sxp {
+    match record {
+        TransferRecord::Saving => Sxp::list([Sxp::atom("saving")]),
+        TransferRecord::HandedOver(Handover { id, to }) => Sxp::list([
             Sxp::atom("handed-over"),
             pair("id", id),
             pair("host", &to.host),
@@ -42,15 +42,15 @@ pub(super) fn departure(note: &Note) -> Sxp {
 }
 
 /// Reads the output of [`departure`].
-pub(super) fn read_departure(tree: &Sxp) -> Option<Note> {
+pub(super) fn read_departure(tree: &Sxp) -> Option<TransferRecord> {
     match tree.head()? {
-        "saving" => Some(Note::Saving),
+        "saving" => Some(TransferRecord::Saving),
         "handed-over" => {
             let text = |key| tree.value(key)?.as_str();
             let host = text("host")?.to_owned();
             let port = text("port")?.parse().ok()?;
             let id = parse_uuid(text("id")?).ok()?;
-            Some(Note::HandedOver(Handover { id, to: Destination { host, port } }))
+            Some(TransferRecord::HandedOver(Handover { id, to: Destination { host, port } }))
         }
         _ => None,
     }
@@ -58,10 +58,10 @@ pub(super) fn read_departure(tree: &Sxp) -> Option<Note> {
 
 /// Prints `(arriving (domain ...))` or `(taken (domain ...))`, with `(defined)` if the definition
 /// was sent together with the domain.
-pub(super) fn arrival(note: &ArrivalRecord) -> Sxp {
-    let head = Sxp::atom(if note.taken { "taken" } else { "arriving" });
-    let defined = note.defined.then(|| Sxp::list([Sxp::atom("defined")]));
-    Sxp::list([head, pair("domain", &note.domain)].into_iter().chain(defined))
+pub(super) fn arrival(record: &ArrivalRecord) -> Sxp {
+    let head = Sxp::atom(if record.taken { "taken" } else { "arriving" });
+    let defined = record.defined.then(|| Sxp::list([Sxp::atom("defined")]));
+    Sxp::list([head, pair("domain", &record.domain)].into_iter().chain(defined))
 }
 
 /// Reads the output of [`arrival`].
@@ -95,7 +95,7 @@ fn is_taken(path: &Path) -> bool {
         .ok()
         .and_then(|text| read_one(&text, &Limits::STORED).ok())
         .and_then(|tree| read_arrival(&tree))
-        .is_some_and(|note| note.taken)
+        .is_some_and(|record| record.taken)
 }
 
 #[cfg(test)]
@@ -106,12 +106,15 @@ mod tests {
     #[test]
     fn records_read_back() {
         let to = Destination { host: "xen2.example.org".into(), port: 8002 };
-        for note in [Note::Saving, Note::HandedOver(Handover { id: Uuid::from_u128(7), to })] {
-            assert_eq!(read_departure(&departure(&note)), Some(note));
+        for record in [
+            TransferRecord::Saving,
+            TransferRecord::HandedOver(Handover { id: Uuid::from_u128(7), to }),
+        ] {
+            assert_eq!(read_departure(&departure(&record)), Some(record));
         }
         for (taken, defined) in [(false, false), (false, true), (true, false), (true, true)] {
-            let note = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined };
-            assert_eq!(read_arrival(&arrival(&note)), Some(note));
+            let record = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined };
+            assert_eq!(read_arrival(&arrival(&record)), Some(record));
         }
         assert_eq!(read_departure(&Sxp::atom("saving")), None);
     }
@@ -121,8 +124,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = |id, taken| {
             let path = dir.path().join(format!("{}.{ARRIVAL}", Uuid::from_u128(id)));
-            let note = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined: false };
-            fs::write(&path, arrival(&note).to_bytes()).unwrap();
+            let record = ArrivalRecord { domain: Uuid::from_u128(9), taken, defined: false };
+            fs::write(&path, arrival(&record).to_bytes()).unwrap();
             path
         };
         let taken = file(1, true);

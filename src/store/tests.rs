@@ -2,8 +2,8 @@ use super::definitions::CONFIG;
 use super::dir_store::DirStore;
 use super::save_file;
 use crate::core::model::{
-    CompleteConfig, Counter, DomName, DomainConfig, Item, Notes, ObjectKind, Uuid, Vdi, VdiKind,
-    completed,
+    ClientData, CompleteConfig, Counter, DomName, DomainConfig, Item, ObjectKind, Uuid, Vdi,
+    VdiKind, completed,
 };
 use crate::core::ports::{Definition, Objects, Store};
 use crate::durable;
@@ -181,7 +181,11 @@ fn image(uuid: u128, own: bool) -> Item {
     let size = 1 << 30;
     let location = "file:/somewhere".into();
     let vdi = Vdi { location, size, kind: VdiKind::User, own, sharable: false, read_only: false };
-    Item { uuid: Uuid::from_u128(uuid), thing: ObjectKind::Vdi(vdi), notes: Notes::default() }
+    Item {
+        uuid: Uuid::from_u128(uuid),
+        thing: ObjectKind::Vdi(vdi),
+        client_data: ClientData::default(),
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use crate::expected::Stage;
 use crate::trial::{FailingSender, Trial};
 use xend::core::error::{Error, ErrorKind};
 use xend::core::model::{
-    CpuSet, DomId, InterfaceChange, InterfaceKind, Network, Notes, Pool, PoolFacts, PoolSetting,
-    Vlan, Vnet,
+    ClientData, CpuSet, DomId, InterfaceChange, InterfaceKind, Network, Pool, PoolFacts,
+    PoolSetting, Vlan, Vnet,
 };
 use xend::core::op::{Arrival, Change, DomainOp, NetworkOp, Once, Outcome, PoolOp};
 use xend::core::ports::{MigratedDomain, Verdict};
@@ -106,7 +106,7 @@ async fn pools<B: Backend>(trial: &Trial<'_, B>) {
         ncpu: 1,
         auto_start: false,
     };
-    let define = PoolOp::Define { uuid: new_uuid(), pool, notes: Notes::default() };
+    let define = PoolOp::Define { uuid: new_uuid(), pool, client_data: ClientData::default() };
     refused(change(&name, PoolOp::Start).await, ErrorKind::NotFound);
     change(&name, define.clone()).await.unwrap();
     refused(change(&name, define).await, ErrorKind::Conflict);
@@ -153,14 +153,15 @@ async fn networks<B: Backend>(trial: &Trial<'_, B>) {
     };
     let uuid = new_uuid();
     let network = Network::new("suitebr").unwrap();
-    let create = || NetworkOp::Create { uuid, network: network.clone(), notes: Notes::default() };
+    let create =
+        || NetworkOp::Create { uuid, network: network.clone(), client_data: ClientData::default() };
     change(create()).await.unwrap();
     refused(change(create()).await, ErrorKind::Invalid);
     assert_eq!(there("suitebr").await.unwrap().kind, InterfaceKind::Bridge);
     let second = NetworkOp::Create {
         uuid: new_uuid(),
         network: Network::new("suitebr2").unwrap(),
-        notes: Notes::default(),
+        client_data: ClientData::default(),
     };
     let NetworkOp::Create { uuid: other, .. } = second.clone() else { panic!() };
     change(second).await.unwrap();

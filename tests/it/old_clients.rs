@@ -207,7 +207,7 @@ fn an_image_has_given_keys_and_xend_defaults() {
     let daemon = Daemon::start(&[]);
     let image = |daemon: &Daemon, name: &str| {
         let domain = daemon.domain(name).unwrap();
-        // Notes come from the kernel.
+        // ClientData come from the kernel.
         let image = domain.value("image").unwrap().as_list().unwrap().iter();
         image.filter(|item| item.head() != Some("notes")).cloned().collect::<Sxp>()
     };

@@ -52,11 +52,16 @@ fn objects_outlive_a_daemon_that_is_killed() {
     let pool =
         make("cpu_pool", &[("name_label", text("fast")), ("auto_power_on", Value::Bool(true))]);
     client.call("cpu_pool.activate", &[pool]).unwrap();
-    let notes = record(&[("owner", text("me"))]);
+    let client_data = record(&[("owner", text("me"))]);
     let memory = ("memory_dynamic_max", text("67108864"));
     let vm = make(
         "VM",
-        &[("name_label", text("web")), memory, ("PV_kernel", text("/k")), ("other_config", notes)],
+        &[
+            ("name_label", text("web")),
+            memory,
+            ("PV_kernel", text("/k")),
+            ("other_config", client_data),
+        ],
     );
     make("VBD", &[("VM", vm.clone()), ("VDI", vdi), ("device", text("xvda"))]);
     make("VIF", &[("VM", vm.clone()), ("network", network), ("MAC", text("00:16:3e:00:00:07"))]);

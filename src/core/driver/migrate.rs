@@ -3,18 +3,18 @@
 //! ```text
 //!   source                                     destination
 //!   connect ────────────────────────────────▶  would it take the domain?
-//!   note: saving
-//!   suspend and write ──────────────────────▶  note: arriving; build it, paused
+//!   record: saving
+//!   suspend and write ──────────────────────▶  record: arriving; build it, paused
 //!                     ◀──────── building ────  every few seconds while nothing more is read
 //!                     ◀──────── arrived ─────
-//!   note: handed over
-//!                      ─────── hand over ───▶  note: taken; unpause
+//!   record: handed over
+//!                      ─────── hand over ───▶  record: taken; unpause
 //!                     ◀───────── taken ──────
-//!   destroy, clear the note
+//!   destroy, clear the record
 //! ```
 //!
-//! After a failure before the note "handed over", the domain goes on at the source, and the
-//! destination destroys its part when the connection ends. After that note only the destination
+//! After a failure before the record "handed over", the domain goes on at the source, and the
+//! destination destroys its part when the connection ends. After that record only the destination
 //! knows who has the domain. A source that has lost the connection then keeps the domain suspended
 //! and asks until it gets an answer. The question ends a migration that is not over, so that the
 //! answer stays true.
@@ -25,8 +25,8 @@ use crate::core::lifecycle::{State, Transition};
 use crate::core::model::{CompleteConfig, DomId, DomainConfig, Uuid};
 use crate::core::op::{Arrival, Outcome};
 use crate::core::ports::{
-    ArrivalRecord, Built, Destination, Handover, IncomingMigration, MigratedDomain, Note,
-    OutgoingMigration, Verdict,
+    ArrivalRecord, Built, Destination, Handover, IncomingMigration, MigratedDomain,
+    OutgoingMigration, TransferRecord, Verdict,
 };
 use crate::core::snapshot::DomainView;
 use crate::core::transfer::Transfer;
@@ -55,7 +55,7 @@ impl Driver {
         };
         let opened = self.core.transport.open(&to, &migrated);
         let mut link = self.core.limited("Reaching the other host", opened).await?;
-        self.store_note(Note::Saving).await?;
+        self.record_transfer(TransferRecord::Saving).await?;
         let handover = Handover { id: migrated.id, to };
         if let Err(error) = self.send(domid, live, &mut *link, &handover).await {
             self.resume_after_failed_save(domid).await;
@@ -77,7 +77,7 @@ impl Driver {
         Ok(Outcome::Done)
     }
 
-    /// Sends the domain up to the note that it is handed over. A failure does no harm.
+    /// Sends the domain up to the record that it is handed over. A failure does no harm.
     async fn send(
         &mut self,
         domid: DomId,
@@ -100,7 +100,7 @@ impl Driver {
                 "The other host is building the domain"
             );
         }
-        self.store_note(Note::HandedOver(handover.clone())).await
+        self.record_transfer(TransferRecord::HandedOver(handover.clone())).await
     }
 
     /// Asks the destination who has the domain, a few times. The caller gets the last answer; the
@@ -155,7 +155,7 @@ impl Driver {
             },
         };
         self.in_doubt = None;
-        self.clear_note().await;
+        self.clear_transfer_record().await;
         result
     }
 
@@ -165,15 +165,15 @@ impl Driver {
         let mut link = link.take().ok_or(Error::Stopping)?;
         let id = migrated.id;
         let new_definition = migrated.definition.filter(|_| self.definition.is_none());
-        let note =
+        let record =
             ArrivalRecord { domain: self.uuid, taken: false, defined: new_definition.is_some() };
-        if let Err(error) = self.begin_arrival(id, note).await {
+        if let Err(error) = self.begin_arrival(id, record).await {
             self.left_host();
             return Err(error);
         }
         let taken = self.build_and_take(id, &migrated.config, new_definition, &mut *link).await;
         if taken.is_err() {
-            self.reject_arrival(id, note).await;
+            self.reject_arrival(id, record).await;
         }
         taken
     }
@@ -187,8 +187,8 @@ impl Driver {
         self.receive(arrival).await
     }
 
-    async fn begin_arrival(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
-        self.store_arrival(id, Some(note)).await?;
+    async fn begin_arrival(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
+        self.store_arrival(id, Some(record)).await?;
         self.core.arrivals.begin(id).await
     }
 
@@ -210,9 +210,9 @@ impl Driver {
             let stored = self.core.store.save(definition);
             self.core.limited("Storing the definition", stored).await?;
         }
-        let note =
+        let record =
             ArrivalRecord { domain: self.uuid, taken: true, defined: new_definition.is_some() };
-        self.core.arrivals.take(id, note).await?;
+        self.core.arrivals.take(id, record).await?;
         // The domain is ours: no failure from here on takes it away again.
         if new_definition.is_some() {
             self.definition = new_definition;
@@ -253,7 +253,7 @@ impl Driver {
     }
 
     /// Removes a domain that was arriving and could not be taken.
-    async fn reject_arrival(&mut self, id: Uuid, note: ArrivalRecord) {
+    async fn reject_arrival(&mut self, id: Uuid, record: ArrivalRecord) {
         self.core.arrivals.settle(id).await;
         if self.domid.is_some() {
             if let Err(error) = self.destroy().await {
@@ -266,20 +266,20 @@ impl Driver {
         } else if self.state == State::Building {
             self.left_host();
         }
-        if let Err(error) = self.forget_arrival(id, note).await {
+        if let Err(error) = self.forget_arrival(id, record).await {
             warn!(%error, "The rest of a domain that did not arrive could not be removed");
         }
     }
 
-    async fn forget_arrival(&self, id: Uuid, note: ArrivalRecord) -> Result<(), Error> {
-        if note.defined {
-            let removed = self.core.store.remove(note.domain);
+    async fn forget_arrival(&self, id: Uuid, record: ArrivalRecord) -> Result<(), Error> {
+        if record.defined {
+            let removed = self.core.store.remove(record.domain);
             self.core.limited("Deleting the definition", removed).await?;
         }
         self.store_arrival(id, None).await
     }
 
-    async fn store_arrival(&self, id: Uuid, note: Option<ArrivalRecord>) -> Result<(), Error> {
-        self.core.limited("Making a note", self.core.store.note_arrival(id, note)).await
+    async fn store_arrival(&self, id: Uuid, record: Option<ArrivalRecord>) -> Result<(), Error> {
+        self.core.limited("Recording a transfer", self.core.store.record_arrival(id, record)).await
     }
 }

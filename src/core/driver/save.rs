@@ -1,20 +1,20 @@
 //! Saving a domain to a file, and restoring it.
 //!
 //! ```text
-//! note ─▶ draft ─▶ suspend and write ─▶ commit ─▶ destroy ─▶ clear the note
+//! record ─▶ draft ─▶ suspend and write ─▶ commit ─▶ destroy ─▶ clear the record
 //!                     │ failed            │ failed
 //!                     └───────────────────┴──▶ unsuspend: the domain goes on
 //! ```
 //!
-//! A daemon that is killed in between finds the note when it starts again. The domain goes on then,
-//! unless it is a managed domain whose checkpoint is complete: its suspend is finished.
+//! A daemon that is killed in between finds the record when it starts again. The domain goes on
+//! then, unless it is a managed domain whose checkpoint is complete: its suspend is finished.
 
 use super::state::Driver;
 use crate::core::error::Error;
 use crate::core::lifecycle::{State, Transition};
 use crate::core::model::{CompleteConfig, DomId, DomainConfig, ShutdownReason};
 use crate::core::op::{AfterDump, Once, Outcome};
-use crate::core::ports::Note;
+use crate::core::ports::TransferRecord;
 use crate::core::snapshot::DomainView;
 use crate::core::transfer::Transfer;
 use crate::core::watchdog::wait_while_progressing;
@@ -33,7 +33,7 @@ impl Driver {
         } else {
             self.destroy().await?;
         }
-        self.clear_note().await;
+        self.clear_transfer_record().await;
         info!(domain = %self.config.name, file = %file.display(), "Domain was saved");
         Ok(Outcome::Done)
     }
@@ -48,7 +48,7 @@ impl Driver {
         let file = self.core.store.checkpoint(self.uuid);
         self.save_to_file(&file).await?;
         self.suspend_done().await?;
-        self.clear_note().await;
+        self.clear_transfer_record().await;
         Ok(Outcome::Done)
     }
 
@@ -158,12 +158,12 @@ impl Driver {
     }
 
     /// Finishes or undoes an operation during which the daemon was killed.
-    pub(in crate::core) async fn recover(&mut self, note: Option<Note>) {
-        if let Some(Note::HandedOver(handover)) = note {
+    pub(in crate::core) async fn recover(&mut self, record: Option<TransferRecord>) {
+        if let Some(TransferRecord::HandedOver(handover)) = record {
             self.in_doubt = Some(handover);
             return;
         }
-        let Some(domid) = self.domid else { return self.clear_note().await };
+        let Some(domid) = self.domid else { return self.clear_transfer_record().await };
         let name = self.config.name.clone();
         let checkpoint = self.core.store.checkpoint(self.uuid);
         let has_checkpoint = self.definition.is_some() && checkpoint.exists();
@@ -176,7 +176,7 @@ impl Driver {
                 );
                 self.suspend_done().await
             }
-            State::Stopped(ShutdownReason::Suspend) if note.is_some() => {
+            State::Stopped(ShutdownReason::Suspend) if record.is_some() => {
                 info!(
                     domain = %name, %domid,
                     "Xend was stopped while the domain was being saved: it goes on"
@@ -191,8 +191,8 @@ impl Driver {
         if let Err(error) = recovered {
             error!(domain = %name, %domid, %error, "Could not clear up after a save");
         }
-        if note.is_some() {
-            self.clear_note().await;
+        if record.is_some() {
+            self.clear_transfer_record().await;
         }
     }
 
@@ -207,7 +207,7 @@ impl Driver {
         let domid = self.on_host()?;
         let draft = self.core.store.draft(file, &self.config);
         let draft = self.core.limited("Making the file", draft).await?;
-        self.store_note(Note::Saving).await?;
+        self.record_transfer(TransferRecord::Saving).await?;
         let saved = async {
             self.save_stream(domid, draft.stream()?, false, "Saving").await?;
             // Without a limit: a disk can be slow, and half a file is of no use.
@@ -259,7 +259,7 @@ impl Driver {
     /// Lets a domain go on whose save or migration failed.
     pub(super) async fn resume_after_failed_save(&mut self, domid: DomId) {
         self.unsuspend(domid).await;
-        self.clear_note().await;
+        self.clear_transfer_record().await;
     }
 
     pub(super) async fn unsuspend(&mut self, domid: DomId) {
@@ -274,16 +274,16 @@ impl Driver {
         }
     }
 
-    /// Notes on disk what is going on, for a daemon that starts after this one was killed.
-    pub(super) async fn store_note(&self, note: Note) -> Result<(), Error> {
-        let stored = self.core.store.note(self.uuid, Some(note));
-        self.core.limited("Making a note", stored).await
+    /// Records a transfer on the disk, for a daemon that starts after this one was killed.
+    pub(super) async fn record_transfer(&self, record: TransferRecord) -> Result<(), Error> {
+        let stored = self.core.store.record_transfer(self.uuid, Some(record));
+        self.core.limited("Recording a transfer", stored).await
     }
 
-    pub(super) async fn clear_note(&self) {
-        let cleared = self.core.store.note(self.uuid, None);
-        if let Err(error) = self.core.limited("Making a note", cleared).await {
-            warn!(domain = %self.config.name, %error, "A note could not be removed");
+    pub(super) async fn clear_transfer_record(&self) {
+        let cleared = self.core.store.record_transfer(self.uuid, None);
+        if let Err(error) = self.core.limited("Recording a transfer", cleared).await {
+            warn!(domain = %self.config.name, %error, "The record of a transfer could not be removed");
         }
     }
 

@@ -150,7 +150,7 @@ impl Driver {
         Ok(Outcome::Done)
     }
 
-    /// Notes that the domain is not on the host any more, or did not get there. A managed domain is
+    /// Records that the domain has left the host, or did not get there. A managed domain is
     /// halted then, another one is gone.
     pub(super) fn left_host(&mut self) {
         self.domid = None;

@@ -8,7 +8,7 @@ use crate::core::mailbox::mailbox;
 use crate::core::model::{
     CompleteConfig, DomId, DomName, DomainConfig, DomainFacts, Invalid, Uuid,
 };
-use crate::core::ports::{Definition, Note};
+use crate::core::ports::{Definition, TransferRecord};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tracing::{error, info, warn};
@@ -21,19 +21,20 @@ impl Core {
             .into_iter()
             .map(|definition| (definition.config.uuid(), definition))
             .collect();
-        let mut notes: HashMap<Uuid, Note> = self.store.notes().await?.into_iter().collect();
+        let mut records: HashMap<Uuid, TransferRecord> =
+            self.store.transfers().await?.into_iter().collect();
         self.reject_unfinished_arrivals(&mut definitions).await?;
         for facts in self.hypervisor.domains().await? {
             let uuid = facts.uuid;
-            self.adopt_running(facts, definitions.remove(&uuid), notes.remove(&uuid)).await;
+            self.adopt_running(facts, definitions.remove(&uuid), records.remove(&uuid)).await;
         }
         for definition in definitions.into_values() {
-            let note = notes.remove(&definition.config.uuid());
-            self.adopt_stored(definition, note).await;
+            let record = records.remove(&definition.config.uuid());
+            self.adopt_stored(definition, record).await;
         }
-        for uuid in notes.into_keys() {
-            // Notes of domains that are not here any more.
-            self.store.note(uuid, None).await?;
+        for uuid in records.into_keys() {
+            // Records of domains that are not here any more.
+            self.store.record_transfer(uuid, None).await?;
         }
         Ok(())
     }
@@ -44,36 +45,36 @@ impl Core {
         &self,
         definitions: &mut HashMap<Uuid, Definition>,
     ) -> Result<(), Error> {
-        for (id, note) in self.store.arrivals(self.clock.now()).await? {
-            if note.taken {
+        for (id, record) in self.store.arrivals(self.clock.now()).await? {
+            if record.taken {
                 continue;
             }
             warn!(
-                uuid = %note.domain,
+                uuid = %record.domain,
                 "A domain was arriving from another host when xend was stopped: destroying it"
             );
             for facts in self.hypervisor.domains().await? {
-                if facts.uuid == note.domain {
+                if facts.uuid == record.domain {
                     let destroy = |transfer| self.hypervisor.destroy(facts.domid, transfer);
                     self.long_call("Destroy", destroy).await?;
                 }
             }
-            if note.defined {
-                definitions.remove(&note.domain);
-                self.store.remove(note.domain).await?;
+            if record.defined {
+                definitions.remove(&record.domain);
+                self.store.remove(record.domain).await?;
             }
-            self.store.note_arrival(id, None).await?;
+            self.store.record_arrival(id, None).await?;
         }
         Ok(())
     }
 
-    /// Adopts a domain on the host. `note` says what was going on with it when the daemon was
+    /// Adopts a domain on the host. `record` says what was going on with it when the daemon was
     /// killed.
     async fn adopt_running(
         self: &Arc<Self>,
         facts: DomainFacts,
         definition: Option<Definition>,
-        note: Option<Note>,
+        record: Option<TransferRecord>,
     ) {
         let domid = facts.domid;
         let mut config = match self.running_config(&facts).await {
@@ -100,10 +101,10 @@ impl Core {
             }
         }
         let unfinished =
-            note.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
+            record.is_some() || definition.as_ref().is_some_and(|stored| stored.suspended);
         let mut driver = Driver::running(self.clone(), inbox, Arc::new(config), facts, definition);
         if unfinished {
-            driver.recover(note).await;
+            driver.recover(record).await;
         }
         driver.start();
     }
@@ -125,7 +126,11 @@ impl Core {
     }
 
     /// Adopts a domain that is in the store and not on the host.
-    async fn adopt_stored(self: &Arc<Self>, definition: Definition, note: Option<Note>) {
+    async fn adopt_stored(
+        self: &Arc<Self>,
+        definition: Definition,
+        record: Option<TransferRecord>,
+    ) {
         let config = &definition.config;
         let uuid = config.uuid();
         let (handle, inbox) = mailbox();
@@ -138,8 +143,8 @@ impl Core {
             return;
         }
         let mut driver = Driver::halted(self.clone(), inbox, definition);
-        if note.is_some() {
-            driver.recover(note).await;
+        if record.is_some() {
+            driver.recover(record).await;
         }
         driver.start();
     }

@@ -82,9 +82,9 @@ impl Core {
         let pools =
             Pools { active: self.hypervisor.pools().await?, inventory: inventory.current() };
         match op {
-            PoolOp::Define { uuid, pool, notes } => {
+            PoolOp::Define { uuid, pool, client_data } => {
                 pools.check_new_name(name)?;
-                inventory.put(Item { uuid, thing: ObjectKind::Pool(pool), notes }).await
+                inventory.put(Item { uuid, thing: ObjectKind::Pool(pool), client_data }).await
             }
             PoolOp::Set(setting) => inventory.put(changed_pool(&pools, name, setting)?).await,
             PoolOp::Delete => {

@@ -4,7 +4,7 @@
 use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::model::{
-    InterfaceChange, Invalid, Item, Network, NetworkChange, Notes, ObjectKind, Uuid, Vlan,
+    ClientData, InterfaceChange, Invalid, Item, Network, NetworkChange, ObjectKind, Uuid, Vlan,
 };
 use crate::core::op::NetworkOp;
 use tracing::warn;
@@ -12,8 +12,8 @@ use tracing::warn;
 impl Core {
     pub(super) async fn change_network(&self, op: NetworkOp) -> Result<(), Error> {
         match op {
-            NetworkOp::Create { uuid, network, notes } => {
-                self.create_network(uuid, network, notes).await
+            NetworkOp::Create { uuid, network, client_data } => {
+                self.create_network(uuid, network, client_data).await
             }
             NetworkOp::Destroy(uuid) => self.destroy_network(uuid).await,
             NetworkOp::CreateVlan { uuid, vlan } => self.create_vlan(uuid, vlan).await,
@@ -29,7 +29,7 @@ impl Core {
         &self,
         uuid: Uuid,
         network: Network,
-        notes: Notes,
+        client_data: ClientData,
     ) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
         let bridge = &network.bridge;
@@ -41,7 +41,7 @@ impl Core {
         if !interfaces.iter().any(|interface| interface.name == *bridge) {
             self.hypervisor.change_network(NetworkChange::MakeBridge(bridge.clone())).await?;
         }
-        inventory.put(Item { uuid, thing: ObjectKind::Network(network), notes }).await
+        inventory.put(Item { uuid, thing: ObjectKind::Network(network), client_data }).await
     }
 
     /// Destroys a network that no domain and no interface uses.
@@ -70,7 +70,7 @@ impl Core {
     async fn create_vlan(&self, uuid: Uuid, vlan: Vlan) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
         self.make_vlan(&vlan).await?;
-        let item = Item { uuid, thing: ObjectKind::Vlan(vlan), notes: Notes::default() };
+        let item = Item { uuid, thing: ObjectKind::Vlan(vlan), client_data: ClientData::default() };
         inventory.put(item).await
     }
 

@@ -1,10 +1,10 @@
-//! Disk images, attachments of the storage (PBDs), and clients' notes on objects.
+//! Disk images, attachments of the storage (PBDs), and client data on objects.
 
 use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::inventory::Inventory;
 use crate::core::model::{
-    ClientDataChange, Invalid, Item, Notes, ObjectKind, Uuid, Vdi, VdiSetting,
+    ClientData, ClientDataChange, Invalid, Item, ObjectKind, Uuid, Vdi, VdiSetting,
 };
 use crate::core::snapshot::DomainView;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ impl Core {
         &self,
         uuid: Uuid,
         mut vdi: Vdi,
-        notes: Notes,
+        client_data: ClientData,
         copy: Option<Uuid>,
     ) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
@@ -41,7 +41,9 @@ impl Core {
             let path = self.store.image(uuid);
             vdi.location = [b"file:", path.as_os_str().as_encoded_bytes()].concat().into();
         }
-        if let Err(error) = inventory.put(Item { uuid, thing: ObjectKind::Vdi(vdi), notes }).await {
+        if let Err(error) =
+            inventory.put(Item { uuid, thing: ObjectKind::Vdi(vdi), client_data }).await
+        {
             if own {
                 let _ = self.store.drop_image(uuid).await;
             }
@@ -107,8 +109,12 @@ impl Core {
     }
 
     /// Adds an attachment of the local storage.
-    pub(super) async fn create_pbd(&self, uuid: Uuid, notes: Notes) -> Result<(), Error> {
-        self.inventory.write().await.put(Item { uuid, thing: ObjectKind::Pbd, notes }).await
+    pub(super) async fn create_pbd(
+        &self,
+        uuid: Uuid,
+        client_data: ClientData,
+    ) -> Result<(), Error> {
+        self.inventory.write().await.put(Item { uuid, thing: ObjectKind::Pbd, client_data }).await
     }
 
     pub(super) async fn destroy_pbd(&self, uuid: Uuid) -> Result<(), Error> {
@@ -119,18 +125,22 @@ impl Core {
         inventory.remove(uuid).await
     }
 
-    /// Changes the notes on an object that is neither a domain nor a device.
-    pub(super) async fn change_notes(
+    /// Changes the client data of an object that is neither a domain nor a device.
+    pub(super) async fn change_client_data(
         &self,
         object: Uuid,
         change: &ClientDataChange,
     ) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
         let mut item = inventory.current().get(&object).map_or_else(
-            || Item { uuid: object, thing: ObjectKind::Noted, notes: Notes::default() },
+            || Item {
+                uuid: object,
+                thing: ObjectKind::DataOnly,
+                client_data: ClientData::default(),
+            },
             |item| Item::clone(item),
         );
-        change.apply(&mut item.notes)?;
+        change.apply(&mut item.client_data)?;
         inventory.put(item).await
     }
 }

@@ -2,12 +2,12 @@
 
 use super::actions::{ActionOnShutdown, OnXendStart, OnXendStop};
 use super::block::{Block, BlockMode};
+use super::client_data::ClientData;
 use super::cpu_set::CpuSet;
 use super::device::Device;
 use super::ids::{DomName, Uuid};
 use super::image::{GuestKind, Image};
 use super::invalid::Invalid;
-use super::notes::Notes;
 use super::pool::PoolFacts;
 use super::property::Property;
 use super::sched::SedfParams;
@@ -63,7 +63,7 @@ pub struct DomainConfig {
     /// SEDF parameters that were set on a host with another scheduler, kept to be given back.
     pub sedf: Option<SedfParams>,
     /// Data of Xen-API clients: `other_config`, ...
-    pub notes: Notes,
+    pub client_data: ClientData,
     /// The number of times that the domain was built again after its guest had stopped.
     pub restarts: u32,
     /// Uninterpreted keys.
@@ -101,7 +101,7 @@ impl DomainConfig {
             image: None,
             devices: Vec::new(),
             sedf: None,
-            notes: Notes::default(),
+            client_data: ClientData::default(),
             restarts: 0,
             rest: Vec::new(),
         }
@@ -220,8 +220,8 @@ impl DomainConfig {
     /// contain neither, and a client that sends an answer back as a configuration must not lose
     /// them.
     pub fn inherit_missing(&mut self, earlier: &Self) {
-        if self.notes.is_empty() {
-            self.notes = earlier.notes.clone();
+        if self.client_data.is_empty() {
+            self.client_data = earlier.client_data.clone();
         }
         keep_secrets(&mut self.rest, &earlier.rest);
         if let (Some(new), Some(old)) = (&mut self.image, &earlier.image) {
@@ -255,7 +255,7 @@ impl DomainConfig {
     /// Whether the definition is deleted once the domain has started, as `xm create` asks for in
     /// its Xen-API mode.
     pub fn is_transient(&self) -> bool {
-        self.notes
+        self.client_data
             .entry("other_config", "transient")
             .is_some_and(|word| word.eq_ignore_ascii_case("true"))
     }

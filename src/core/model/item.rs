@@ -1,8 +1,8 @@
 //! Objects of the host beside its domains.
 
+use super::client_data::ClientData;
 use super::ids::Uuid;
 use super::network::{Network, Vlan};
-use super::notes::Notes;
 use super::pool::Pool;
 use super::vdi::Vdi;
 
@@ -19,8 +19,8 @@ pub enum ObjectKind {
     Pool(Pool),
     /// A record of another attachment of the local storage, without any effect.
     Pbd,
-    /// Notes on an object that the host has by itself.
-    Noted,
+    /// Client data on an object that the host has by itself.
+    DataOnly,
 }
 
 /// An object of the host beside its domains. It outlives the daemon and a reboot of the host.
@@ -29,5 +29,5 @@ pub struct Item {
     pub uuid: Uuid,
     pub thing: ObjectKind,
     /// `name_label`, `other_config`, ...
-    pub notes: Notes,
+    pub client_data: ClientData,
 }

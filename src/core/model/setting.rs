@@ -1,11 +1,11 @@
 //! Changes of a single part of a domain's configuration.
 
 use super::actions::{ActionOnShutdown, OnXendStart};
+use super::client_data::ClientDataChange;
 use super::config::{DomainConfig, MAX_VCPUS};
 use super::device::Device;
 use super::image::{GuestKind, Image};
 use super::invalid::Invalid;
-use super::notes::ClientDataChange;
 use super::property::Property;
 use super::text::Text;
 
@@ -43,8 +43,8 @@ pub enum Setting {
     Hvm(bool),
     /// A key of the image: `acpi`, `boot`, ...
     Platform(Text, Option<Text>),
-    /// A field of the notes.
-    Note(ClientDataChange),
+    /// A field of the client data.
+    ClientData(ClientDataChange),
     /// A device, which replaces the device with the same UUID.
     Device(Box<Device>),
 }
@@ -101,7 +101,7 @@ impl Setting {
                 rest.retain(|property| property.key != key);
                 rest.extend(value.map(|value| Property::new(key, value)));
             }
-            Self::Note(change) => change.apply(&mut config.notes)?,
+            Self::ClientData(change) => change.apply(&mut config.client_data)?,
             Self::Device(device) => {
                 let uuid = device.uuid();
                 let same = |old: &&mut Device| uuid.is_some() && old.uuid() == uuid;

@@ -3,7 +3,7 @@
 use super::domain::{Arrival, DomainOp};
 use super::host::{NetworkOp, PoolOp};
 use crate::core::model::{
-    ClientDataChange, DomainConfig, DomainRef, Notes, Uuid, Vdi, VdiSetting, Vnet,
+    ClientData, ClientDataChange, DomainConfig, DomainRef, Uuid, Vdi, VdiSetting, Vnet,
 };
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub enum Change {
     CreateVdi {
         uuid: Uuid,
         vdi: Box<Vdi>,
-        notes: Notes,
+        client_data: ClientData,
         /// An image of the local storage that is copied.
         copy: Option<Uuid>,
     },
@@ -40,7 +40,7 @@ pub enum Change {
     /// Delete the object of a disk image, and the image if xend created it.
     DestroyVdi(Uuid),
     /// Record another attachment of the local storage.
-    CreatePbd { uuid: Uuid, notes: Notes },
+    CreatePbd { uuid: Uuid, client_data: ClientData },
     /// Delete the record of an attachment.
     DestroyPbd(Uuid),
     /// Change the host's network.
@@ -48,7 +48,7 @@ pub enum Change {
     /// Change the CPU pool with this name.
     Pool(String, PoolOp),
     /// Change the client data of an object other than a domain.
-    Note(Uuid, ClientDataChange),
+    SetClientData(Uuid, ClientDataChange),
     /// Cancel the save or the migration of a domain, which stays on this host.
     Cancel(DomainRef),
     /// Change one domain.
@@ -88,7 +88,7 @@ impl Change {
             Self::DestroyVdi(_) => "vdi destroy",
             Self::CreatePbd { .. } => "pbd create",
             Self::DestroyPbd(_) => "pbd destroy",
-            Self::Note(..) => "note",
+            Self::SetClientData(..) => "note",
             Self::Network(op) => op.name(),
             Self::Pool(_, op) => op.name(),
             Self::Cancel(_) => "cancel",
@@ -111,7 +111,7 @@ impl Change {
             | Self::DestroyVdi(uuid)
             | Self::CreatePbd { uuid, .. }
             | Self::DestroyPbd(uuid)
-            | Self::Note(uuid, _) => uuid.to_string().into(),
+            | Self::SetClientData(uuid, _) => uuid.to_string().into(),
             Self::Network(op) => op.target(),
             Self::Pool(name, _) => name.into(),
             Self::ClearDmesg | Self::DebugKeys(_) | Self::PowerHost { .. } => "".into(),

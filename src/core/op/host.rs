@@ -1,13 +1,13 @@
 //! Operations on the host's network and CPU pools.
 
-use crate::core::model::{InterfaceChange, Network, Notes, Pool, PoolSetting, Uuid, Vlan};
+use crate::core::model::{ClientData, InterfaceChange, Network, Pool, PoolSetting, Uuid, Vlan};
 use std::borrow::Cow;
 
 /// An operation on the host's network.
 #[derive(Debug, Clone)]
 pub enum NetworkOp {
     /// Create a network, and its bridge if it does not exist.
-    Create { uuid: Uuid, network: Network, notes: Notes },
+    Create { uuid: Uuid, network: Network, client_data: ClientData },
     /// Delete a network that a client created, together with its bridge.
     Destroy(Uuid),
     /// Create a VLAN and attach it to its bridge.
@@ -48,7 +48,7 @@ impl NetworkOp {
 #[derive(Debug, Clone)]
 pub enum PoolOp {
     /// Store the definition of a pool.
-    Define { uuid: Uuid, pool: Pool, notes: Notes },
+    Define { uuid: Uuid, pool: Pool, client_data: ClientData },
     /// Change a stored definition.
     Set(PoolSetting),
     /// Delete the definition of a pool that is not started.

@@ -20,7 +20,7 @@ pub struct Definition {
 /// A domain of this host that is being saved or sent, for a daemon that starts after another one
 /// was killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
+pub enum TransferRecord {
     /// The domain was being saved or sent. If it is suspended, it is made to run again.
     Saving,
     /// The domain was handed over to another host. Only that host knows whether it took the domain.
@@ -71,13 +71,17 @@ pub trait Store: Objects {
     async fn open(&self, file: &Path) -> Result<(CompleteConfig, OwnedFd), Error>;
 
     /// Records that a domain is being saved or sent; `None` deletes the record.
-    async fn note(&self, uuid: Uuid, note: Option<Note>) -> Result<(), Error>;
+    async fn record_transfer(
+        &self,
+        uuid: Uuid,
+        record: Option<TransferRecord>,
+    ) -> Result<(), Error>;
 
     /// All records of domains that are being saved or sent.
-    async fn notes(&self) -> Result<Vec<(Uuid, Note)>, Error>;
+    async fn transfers(&self) -> Result<Vec<(Uuid, TransferRecord)>, Error>;
 
     /// Records that another host sends a domain; `None` deletes the record. `id` is the migration.
-    async fn note_arrival(&self, id: Uuid, note: Option<ArrivalRecord>) -> Result<(), Error>;
+    async fn record_arrival(&self, id: Uuid, record: Option<ArrivalRecord>) -> Result<(), Error>;
 
     /// All records of domains that other hosts sent. Records that are old at `now` may be left out.
     async fn arrivals(&self, now: SystemTime) -> Result<Vec<(Uuid, ArrivalRecord)>, Error>;

@@ -41,8 +41,9 @@ pub struct XmlRpc {
 }
 
 impl XmlRpc {
-    /// The wire in front of `engine`, on the host with this UUID. The user `own_uid`
-    /// may log in to the Xen-API like root, `log` gives the text of `xend.node.log`, and `stopping` is cancelled when the server stops.
+    /// The wire in front of `engine`, on the host with this UUID. The user `own_uid` may log in to
+    /// the Xen-API like root, `log` gives the text of `xend.node.log`, and `stopping` is cancelled
+    /// when the server stops.
     pub fn new(
         engine: Engine,
         host: Uuid,

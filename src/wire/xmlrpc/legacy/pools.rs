@@ -1,7 +1,7 @@
 //! CPU pools, by name.
 
 use super::function::{CallContext, Function, Plan, Refusal, on_domain};
-use crate::core::model::{CpuSet, Invalid, Notes, Pool, PoolFacts, Scheduler, Uuid};
+use crate::core::model::{ClientData, CpuSet, Invalid, Pool, PoolFacts, Scheduler, Uuid};
 use crate::core::op::{Change, DomainOp, PoolOp};
 use crate::core::snapshot::Snapshot;
 use crate::sxp::Sxp;
@@ -97,7 +97,7 @@ fn define(args: &Args<'_>, call: &CallContext<'_>, start: bool) -> Result<Plan, 
     let auto_start = one("auto_power_on").is_some_and(|text| text == "1");
     let uuid = call.context.engine().new_uuid();
     let pool = Pool { name: name.clone(), scheduler, cpus, ncpu, auto_start };
-    let define = PoolOp::Define { uuid, pool, notes: Notes::default() };
+    let define = PoolOp::Define { uuid, pool, client_data: ClientData::default() };
     Ok(Plan::new(move |engine, view| async move {
         engine.execute(view.caller(), Change::Pool(name.clone(), define)).await?;
         if start {

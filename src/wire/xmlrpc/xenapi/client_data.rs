@@ -5,9 +5,9 @@ use super::failure::{Failure, FailureContext};
 use super::host_view::HostView;
 use super::new_record::NewRecord;
 use super::schema::{Action, DataStore, DataType, Field, Source};
-use super::values::shown_note;
+use super::values::shown_client_value;
 use crate::core::model::{
-    ClientDataChange, Device, DomainRef, Note, Notes, Property, Setting, Uuid,
+    ClientData, ClientDataChange, ClientValue, Device, DomainRef, Property, Setting, Uuid,
 };
 use crate::core::op::{Change, DomainOp};
 use crate::wire::xmlrpc::args::Args;
@@ -15,18 +15,18 @@ use crate::wire::xmlrpc::value::Value;
 use std::collections::BTreeMap;
 
 /// Client data as a value. Passwords are never shown.
-pub(crate) fn data_value(kind: DataType, note: &Note) -> Value {
+pub(crate) fn data_value(kind: DataType, note: &ClientValue) -> Value {
     match (kind, note) {
-        (DataType::Flag, Note::Text(text)) => Value::Bool(text == "true"),
-        (_, note) => shown_note(note),
+        (DataType::Flag, ClientValue::Text(text)) => Value::Bool(text == "true"),
+        (_, note) => shown_client_value(note),
     }
 }
 
-fn from_args(kind: DataType, args: &Args<'_>, at: usize) -> Result<Note, Failure> {
+fn from_args(kind: DataType, args: &Args<'_>, at: usize) -> Result<ClientValue, Failure> {
     Ok(match kind {
-        DataType::Text => Note::Text(args.text(at)?),
-        DataType::Flag => Note::Text(args.flag(at, false)?.to_string()),
-        DataType::Map => Note::Map(args.map(at)?),
+        DataType::Text => ClientValue::Text(args.text(at)?),
+        DataType::Flag => ClientValue::Text(args.flag(at, false)?.to_string()),
+        DataType::Map => ClientValue::Map(args.map(at)?),
     })
 }
 
@@ -36,12 +36,12 @@ pub(crate) fn read(
     host: &HostView,
     uuid: Uuid,
     field: &str,
-) -> Option<Note> {
-    let of = |notes: &Notes| notes.get(field).cloned();
+) -> Option<ClientValue> {
+    let of = |client_data: &ClientData| client_data.get(field).cloned();
     match data_store {
-        DataStore::Vm => of(&host.vm(uuid)?.config.notes),
-        DataStore::Device => of(&Notes::from_properties(host.device(uuid)?.device.rest())),
-        DataStore::Inventory => of(&host.notes(uuid)),
+        DataStore::Vm => of(&host.vm(uuid)?.config.client_data),
+        DataStore::Device => of(&ClientData::from_properties(host.device(uuid)?.device.rest())),
+        DataStore::Inventory => of(&host.client_data(uuid)),
     }
 }
 
@@ -54,8 +54,8 @@ fn store(
     let set =
         |vm: Uuid, setting| Change::Domain(DomainRef::new(vm.to_string()), DomainOp::Set(setting));
     let change = match data_store {
-        DataStore::Inventory => Change::Note(uuid, change),
-        DataStore::Vm => set(uuid, Setting::Note(change)),
+        DataStore::Inventory => Change::SetClientData(uuid, change),
+        DataStore::Vm => set(uuid, Setting::ClientData(change)),
         DataStore::Device => {
             let found = host.device(uuid).ok_or_else(|| Failure::no_object("device", &uuid))?;
             let mut device = found.device.clone();
@@ -73,11 +73,11 @@ fn apply_to_device(device: &mut Device, change: &ClientDataChange) -> Result<(),
         ClientDataChange::Field(field, _) | ClientDataChange::Entry { field, .. } => field.clone(),
     };
     let rest = device.rest_mut();
-    let mut notes = Notes::from_properties(rest);
-    change.apply(&mut notes).map_err(|invalid| Failure::value(&field, &invalid))?;
+    let mut client_data = ClientData::from_properties(rest);
+    change.apply(&mut client_data).map_err(|invalid| Failure::value(&field, &invalid))?;
     let is_field = |property: &Property| property.key == field.as_str();
     rest.retain(|property| !is_field(property));
-    rest.extend(notes.to_properties().into_iter().filter(is_field));
+    rest.extend(client_data.to_properties().into_iter().filter(is_field));
     Ok(())
 }
 
@@ -93,12 +93,12 @@ pub(crate) fn set(
         return Err(Failure::not_allowed(field.name));
     };
     let mut note = from_args(kind, args, 2)?;
-    if let (Note::Map(new), Some(Note::Map(old))) =
+    if let (ClientValue::Map(new), Some(ClientValue::Map(old))) =
         (&mut note, read(data_store, host, uuid, field.name))
     {
         keep_entries(new, old, args, 2);
     }
-    if let Note::Map(new) = &note {
+    if let ClientValue::Map(new) = &note {
         for (key, value) in new {
             check_fact(host, uuid, field, key, value)?;
         }
@@ -157,17 +157,17 @@ pub(crate) fn set_entry(
 }
 
 /// The client data in a new object's record.
-pub(crate) fn from_record(record: &NewRecord<'_>, fields: &[Field]) -> Result<Notes, Failure> {
-    let mut notes = Notes::default();
+pub(crate) fn from_record(record: &NewRecord<'_>, fields: &[Field]) -> Result<ClientData, Failure> {
+    let mut client_data = ClientData::default();
     for field in fields {
         let Some(kind) = field.source.client_data() else { continue };
         let Some(member) = record.member(field.name) else { continue };
         let note = from_args(kind, &member.args(), 0)?;
-        notes
+        client_data
             .set(field.name, Some(note))
             .map_err(|invalid| Failure::value(field.name, &invalid))?;
     }
-    Ok(notes)
+    Ok(client_data)
 }
 
 /// Adds a map of a new device's record to the device.
@@ -180,5 +180,5 @@ pub(crate) fn add_map_of_record(
     if map.is_empty() {
         return Ok(());
     }
-    apply_to_device(device, &ClientDataChange::Field(field.to_owned(), Some(Note::Map(map))))
+    apply_to_device(device, &ClientDataChange::Field(field.to_owned(), Some(ClientValue::Map(map))))
 }

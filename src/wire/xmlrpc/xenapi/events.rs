@@ -83,7 +83,7 @@ fn class_of_item(item: &Item) -> Option<&'static str> {
         ObjectKind::Vlan(_) => Some("PIF"),
         ObjectKind::Pool(_) => Some("cpu_pool"),
         ObjectKind::Pbd => Some("PBD"),
-        ObjectKind::Noted => None,
+        ObjectKind::DataOnly => None,
     }
 }
 

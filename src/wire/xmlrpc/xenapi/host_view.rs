@@ -9,7 +9,9 @@ use super::state::State;
 use super::values::text;
 use crate::core::engine::Policy;
 use crate::core::inventory::Inventory;
-use crate::core::model::{Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Notes, Uuid};
+use crate::core::model::{
+    ClientData, Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Uuid,
+};
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::core::view::View;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
@@ -162,8 +164,8 @@ impl HostView {
     }
 
     /// Client data of an object that is neither a VM nor a device.
-    pub(crate) fn notes(&self, object: Uuid) -> Notes {
-        self.inventory.notes(&object).cloned().unwrap_or_default()
+    pub(crate) fn client_data(&self, object: Uuid) -> ClientData {
+        self.inventory.client_data(&object).cloned().unwrap_or_default()
     }
 }
 

@@ -4,7 +4,7 @@ use super::client_data::{self, data_value};
 use super::failure::Failure;
 use super::host_view::HostView;
 use super::schema::{Class, Field, Source};
-use super::values::shown_note;
+use super::values::shown_client_value;
 use crate::core::model::Uuid;
 use crate::wire::xmlrpc::value::Value;
 
@@ -25,7 +25,7 @@ pub(crate) fn read_field(
         Source::FactsAndClientData(get) => {
             let facts = get(host, uuid)?;
             Ok(match client_data() {
-                Some(note) => merged(facts, shown_note(&note)),
+                Some(note) => merged(facts, shown_client_value(&note)),
                 None => facts,
             })
         }

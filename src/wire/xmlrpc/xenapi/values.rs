@@ -1,6 +1,6 @@
 //! Values of the Xen-API: it sends numbers, references and most other things as text.
 
-use crate::core::model::{Note, Property, Uuid};
+use crate::core::model::{ClientValue, Property, Uuid};
 use crate::wire::xmlrpc::value::Value;
 use jiff::Timestamp;
 use std::time::SystemTime;
@@ -60,10 +60,10 @@ pub(crate) fn shown_properties<'a>(properties: impl IntoIterator<Item = &'a Prop
 }
 
 /// Client data, without passwords.
-pub(crate) fn shown_note(note: &Note) -> Value {
+pub(crate) fn shown_client_value(note: &ClientValue) -> Value {
     match note {
-        Note::Text(text) => Value::text(text),
-        Note::Map(texts) => {
+        ClientValue::Text(text) => Value::text(text),
+        ClientValue::Map(texts) => {
             let shown = texts.iter().filter(|(key, _)| !Property::is_secret_key(key));
             map(shown.map(|(key, value)| (key.as_str(), value.clone())))
         }

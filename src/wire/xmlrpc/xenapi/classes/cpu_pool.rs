@@ -72,8 +72,8 @@ fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> 
         auto_start: record.flag("auto_power_on")?,
     };
     let uuid = host.state.new_uuid();
-    let notes = client_data::from_record(&record, CPU_POOL.fields)?;
-    let op = PoolOp::Define { uuid, pool, notes };
+    let client_data = client_data::from_record(&record, CPU_POOL.fields)?;
+    let op = PoolOp::Define { uuid, pool, client_data };
     Ok(Action::create(vec![Change::Pool(name, op)], context(uuid), uuid))
 }
 

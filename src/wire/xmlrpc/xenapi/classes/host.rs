@@ -1,6 +1,6 @@
 //! The host.
 
-use crate::core::model::{ClientDataChange, Note, Uuid};
+use crate::core::model::{ClientDataChange, ClientValue, Uuid};
 use crate::core::op::Change;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -53,9 +53,9 @@ fn cpu_configuration(host: &HostView) -> Value {
 }
 
 fn set_enabled(host: &HostView, enabled: bool) -> Action {
-    let note = (!enabled).then(|| Note::Text("true".to_owned()));
+    let note = (!enabled).then(|| ClientValue::Text("true".to_owned()));
     let change = ClientDataChange::Field(DISABLED.to_owned(), note);
-    Action::execute(vec![Change::Note(host.host, change)], FailureContext::default())
+    Action::execute(vec![Change::SetClientData(host.host, change)], FailureContext::default())
 }
 
 fn power(host: &HostView, reboot: bool) -> Result<Action, Failure> {

@@ -24,8 +24,8 @@ fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> 
         return Err(Failure::new("UNIQUE_NAME_ERROR", [name.as_str(), "network"]));
     }
     let uuid = network_uuid(host, &name);
-    let notes = client_data::from_record(&record, NETWORK.fields)?;
-    let changes = vec![Change::Network(NetworkOp::Create { uuid, network, notes })];
+    let client_data = client_data::from_record(&record, NETWORK.fields)?;
+    let changes = vec![Change::Network(NetworkOp::Create { uuid, network, client_data })];
     Ok(Action::create(changes, network_context(uuid), uuid))
 }
 

@@ -21,8 +21,8 @@ fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> 
     record.object("host", "host", |uuid| check_host(host, uuid))?;
     let sr = record.object("SR", "SR", |uuid| Repository::get(host, uuid))?;
     let uuid = host.state.new_uuid();
-    let notes = data_in_sr(&record, PBD.fields, sr)?;
-    let changes = vec![Change::CreatePbd { uuid, notes }];
+    let client_data = data_in_sr(&record, PBD.fields, sr)?;
+    let changes = vec![Change::CreatePbd { uuid, client_data }];
     Ok(Action::create(changes, FailureContext::default(), uuid))
 }
 

@@ -1,7 +1,8 @@
 //! The host's network cards and virtual LANs.
 
 use crate::core::model::{
-    ClientDataChange, Interface, InterfaceChange, InterfaceKind, Invalid, Mac, Note, Uuid, Vlan,
+    ClientDataChange, ClientValue, Interface, InterfaceChange, InterfaceKind, Invalid, Mac, Uuid,
+    Vlan,
 };
 use crate::core::op::{Change, NetworkOp};
 use crate::wire::xmlrpc::args::Args;
@@ -59,7 +60,7 @@ fn plug(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
     let card = card(host, uuid)?;
     let stored = host.inventory.vlans().find(|(_, vlan)| vlan.name() == card.name);
     let stored = stored.map(|(_, vlan)| vlan.bridge.clone());
-    let remembered = || host.notes(uuid).text(BRIDGE_KEY).map(str::to_owned);
+    let remembered = || host.client_data(uuid).text(BRIDGE_KEY).map(str::to_owned);
     let default = default_bridge(host)?.cloned();
     let bridge = card.bridge.clone().or(stored).or_else(remembered).or(default);
     Ok(Action::execute(vec![link(card, bridge)], network_context(uuid)))
@@ -69,8 +70,9 @@ fn plug(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
 fn unplug(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
     let card = card(host, uuid)?;
     let remember = card.bridge.clone().map(|bridge| {
-        let change = ClientDataChange::Field(BRIDGE_KEY.to_owned(), Some(Note::Text(bridge)));
-        Change::Note(uuid, change)
+        let change =
+            ClientDataChange::Field(BRIDGE_KEY.to_owned(), Some(ClientValue::Text(bridge)));
+        Change::SetClientData(uuid, change)
     });
     let changes = remember.into_iter().chain([link(card, None)]).collect();
     Ok(Action::execute(changes, network_context(uuid)))

@@ -60,8 +60,8 @@ fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> 
         read_only: record.flag("read_only")?,
     });
     let uuid = host.state.new_uuid();
-    let notes = data_in_sr(&record, VDI.fields, sr)?;
-    let changes = vec![Change::CreateVdi { uuid, vdi, notes, copy: None }];
+    let client_data = data_in_sr(&record, VDI.fields, sr)?;
+    let changes = vec![Change::CreateVdi { uuid, vdi, client_data, copy: None }];
     Ok(Action::create(changes, context(uuid), uuid))
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn find_cpu(host: &HostView, reference: &str) -> Result<u32, Failure>
 pub(crate) const DISABLED: &str = "disabled";
 
 pub(crate) fn is_enabled(host: &HostView) -> bool {
-    host.notes(host.host).text(DISABLED).is_none()
+    host.client_data(host.host).text(DISABLED).is_none()
 }
 
 /// Fails if the host is disabled.

@@ -1,7 +1,7 @@
 //! The local storage: two repositories (SRs) on one directory, and how they are attached (PBDs).
 
 use super::disks::{all_vdis, vdi};
-use crate::core::model::{Note, Notes, ObjectKind, Uuid, Vdi};
+use crate::core::model::{ClientData, ClientValue, ObjectKind, Uuid, Vdi};
 use crate::wire::xmlrpc::xenapi::client_data;
 use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
@@ -59,7 +59,7 @@ impl Repository {
 
     /// The repository that an object was created in; `None` if that is not known.
     fn of_object(host: &HostView, object: Uuid) -> Option<Self> {
-        let reference = host.notes(object).text(SR_KEY)?.parse().ok()?;
+        let reference = host.client_data(object).text(SR_KEY)?.parse().ok()?;
         Self::by_uuid(host, reference)
     }
 
@@ -86,12 +86,12 @@ pub(crate) fn data_in_sr(
     record: &NewRecord<'_>,
     fields: &[Field],
     sr: Uuid,
-) -> Result<Notes, Failure> {
-    let mut notes = client_data::from_record(record, fields)?;
-    notes
-        .set(SR_KEY, Some(Note::Text(sr.to_string())))
+) -> Result<ClientData, Failure> {
+    let mut client_data = client_data::from_record(record, fields)?;
+    client_data
+        .set(SR_KEY, Some(ClientValue::Text(sr.to_string())))
         .map_err(|invalid| Failure::value(SR_KEY, &invalid))?;
-    Ok(notes)
+    Ok(client_data)
 }
 
 /// The images in a repository.

@@ -62,8 +62,8 @@ fn copy_of(host: &HostView, block: &mut Block, item: &Item, vdi: &Vdi) -> Change
     block.vdi = Some(uuid);
     block.uname = path.replace(&item.uuid.to_string(), &uuid.to_string()).into();
     let vdi = Box::new(Vdi { location: Text::default(), ..vdi.clone() });
-    let notes = item.notes.clone();
-    Change::CreateVdi { uuid, vdi, notes, copy: Some(item.uuid) }
+    let client_data = item.client_data.clone();
+    Change::CreateVdi { uuid, vdi, client_data, copy: Some(item.uuid) }
 }
 
 fn free_name(host: &HostView, original: &str) -> String {

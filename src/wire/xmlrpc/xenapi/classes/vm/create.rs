@@ -28,7 +28,7 @@ pub(super) fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action
     let mut config = DomainConfig::new(name, memory);
     config.maxmem = maxmem;
     config.uuid = Some(uuid);
-    config.notes = client_data::from_record(&record, FIELDS)?;
+    config.client_data = client_data::from_record(&record, FIELDS)?;
     let params = record.map("VCPUs_params")?;
     let mut settings = memory_minima(&record, maxmem)?;
     settings.extend(general_settings(&record, &uuid.to_string())?);
@@ -93,12 +93,12 @@ fn memory(record: &NewRecord<'_>) -> Result<(u64, u64), Failure> {
 fn memory_minima(record: &NewRecord<'_>, maxmem: u64) -> Result<Vec<Setting>, Failure> {
     let mut settings = Vec::new();
     if let Some(min) = record.number::<u64>("memory_static_min")? {
-        settings.push(Setting::Note(static_min(min >> MIB, maxmem)?));
+        settings.push(Setting::ClientData(static_min(min >> MIB, maxmem)?));
     }
     if let Some(min) = record.number::<u64>("memory_dynamic_min")? {
         // In whole MiB, like all other sizes.
         let bytes = (min >> MIB << MIB).to_string();
-        settings.push(Setting::Note(text_data("memory_dynamic_min", bytes)));
+        settings.push(Setting::ClientData(text_data("memory_dynamic_min", bytes)));
     }
     Ok(settings)
 }
@@ -130,7 +130,7 @@ fn general_settings(record: &NewRecord<'_>, vm: &str) -> Result<Vec<Setting>, Fa
     ];
     let on_suspend = record.text("actions_after_suspend")?;
     if !on_suspend.is_empty() {
-        settings.push(Setting::Note(after_suspend(&on_suspend, vm)?));
+        settings.push(Setting::ClientData(after_suspend(&on_suspend, vm)?));
     }
     if record.flag("auto_power_on")? {
         settings.push(Setting::OnXendStart(OnXendStart::Start));
@@ -181,7 +181,7 @@ fn vcpu_settings(
 /// An entry of a map without effect.
 fn entry(field: &str, key: String, value: String) -> Setting {
     let value = Some(value);
-    Setting::Note(ClientDataChange::Entry { field: field.to_owned(), key, value })
+    Setting::ClientData(ClientDataChange::Entry { field: field.to_owned(), key, value })
 }
 
 /// Whether one of the `VCPUs_params` has a place of its own in the configuration.

@@ -55,13 +55,14 @@ fn boot_order(config: &DomainConfig) -> Option<String> {
 fn boot_params(config: &DomainConfig) -> Value {
     let order = boot_order(config).filter(|order| !order.is_empty());
     let order = order.map(|order| ("order", order));
-    let others = config.notes.shown("HVM_boot_params").map(|(key, value)| (key, value.to_owned()));
+    let others =
+        config.client_data.shown("HVM_boot_params").map(|(key, value)| (key, value.to_owned()));
     map(order.into_iter().chain(others))
 }
 
 /// A size in bytes among the client data.
 fn stored_size(config: &DomainConfig, field: &str) -> Option<u128> {
-    config.notes.text(field).and_then(|text| text.parse().ok())
+    config.client_data.text(field).and_then(|text| text.parse().ok())
 }
 
 /// What a client set, but never more than the guest has at most.
@@ -87,7 +88,8 @@ fn vcpus_params(config: &DomainConfig) -> Value {
         })
         .collect();
     let pinned = pinned.iter().map(|(key, cpus)| (key.as_str(), cpus.clone()));
-    let others = config.notes.shown("VCPUs_params").map(|(key, value)| (key, value.to_owned()));
+    let others =
+        config.client_data.shown("VCPUs_params").map(|(key, value)| (key, value.to_owned()));
     map(own.into_iter().chain(pinned).chain(others))
 }
 
@@ -157,7 +159,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::read_write(
         "actions_after_suspend",
         |host, uuid| {
-            let stored = config(host, uuid)?.notes.text("actions_after_suspend");
+            let stored = config(host, uuid)?.client_data.text("actions_after_suspend");
             Ok(text(stored.unwrap_or("restart")))
         },
         set::after_suspend,

@@ -1,6 +1,6 @@
 //! Parameters of VMs that both setters and records of new VMs have.
 
-use crate::core::model::{ActionOnShutdown, ClientDataChange, Note, Uuid};
+use crate::core::model::{ActionOnShutdown, ClientDataChange, ClientValue, Uuid};
 use crate::core::op::DomainOp;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
@@ -44,7 +44,7 @@ pub(super) fn mib(args: &Args<'_>, at: usize) -> Result<u64, Failure> {
 
 /// A change of a field without effect.
 pub(super) fn text_data(field: &str, value: String) -> ClientDataChange {
-    ClientDataChange::Field(field.to_owned(), Some(Note::Text(value)))
+    ClientDataChange::Field(field.to_owned(), Some(ClientValue::Text(value)))
 }
 
 /// A `memory_static_min` in MiB, which is not above `memory_static_max`.

@@ -4,8 +4,8 @@ use super::parameters::{
     self, ANY, MIB, PowerStates, execute_in, mib, parse_event, static_min, text_data,
 };
 use crate::core::model::{
-    ClientDataChange, CpuSet, DomName, DomainConfig, Note, OnXendStart, Scheduler, Setting, Text,
-    Uuid,
+    ClientDataChange, ClientValue, CpuSet, DomName, DomainConfig, OnXendStart, Scheduler, Setting,
+    Text, Uuid,
 };
 use crate::core::op::DomainOp;
 use crate::wire::xmlrpc::args::Args;
@@ -42,7 +42,11 @@ fn execute_all(
 }
 
 fn set_entry(field: &str, key: String, value: Option<String>) -> DomainOp {
-    DomainOp::Set(Setting::Note(ClientDataChange::Entry { field: field.to_owned(), key, value }))
+    DomainOp::Set(Setting::ClientData(ClientDataChange::Entry {
+        field: field.to_owned(),
+        key,
+        value,
+    }))
 }
 
 pub(super) fn name(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failure> {
@@ -97,7 +101,7 @@ pub(super) fn memory_static_min(
     args: &Args<'_>,
 ) -> Result<Action, Failure> {
     let min = mib(args, 2)?;
-    set(host, uuid, Setting::Note(static_min(min, config(host, uuid)?.maxmem)?))
+    set(host, uuid, Setting::ClientData(static_min(min, config(host, uuid)?.maxmem)?))
 }
 
 pub(super) fn memory_dynamic_max(
@@ -117,7 +121,7 @@ pub(super) fn memory_dynamic_min(
     let min = mib(args, 2)?;
     let lift = (config(host, uuid)?.memory < min).then_some(DomainOp::SetMemory(min));
     let bytes = (u128::from(min) << MIB).to_string();
-    let store = DomainOp::Set(Setting::Note(text_data("memory_dynamic_min", bytes)));
+    let store = DomainOp::Set(Setting::ClientData(text_data("memory_dynamic_min", bytes)));
     execute_all(host, uuid, lift.into_iter().chain([store]))
 }
 
@@ -163,7 +167,7 @@ pub(super) fn after_suspend(
     args: &Args<'_>,
 ) -> Result<Action, Failure> {
     let change = parameters::after_suspend(&args.text(2)?, &uuid.to_string())?;
-    set(host, uuid, Setting::Note(change))
+    set(host, uuid, Setting::ClientData(change))
 }
 
 /// An empty policy makes it a paravirtual guest, any other an HVM guest.
@@ -197,12 +201,12 @@ pub(super) fn hvm_boot_params(
     let mut map = args.map(2)?;
     let order = set_boot_param("order".to_owned(), map.remove("order"));
     let order = Some(order).filter(|_| !args.has_nil_member(2, "order"));
-    if let Some(Note::Map(old)) = config(host, uuid)?.notes.get("HVM_boot_params") {
+    if let Some(ClientValue::Map(old)) = config(host, uuid)?.client_data.get("HVM_boot_params") {
         client_data::keep_entries(&mut map, old.clone(), args, 2);
     }
-    let others = ClientDataChange::Field("HVM_boot_params".to_owned(), Some(Note::Map(map)));
+    let others = ClientDataChange::Field("HVM_boot_params".to_owned(), Some(ClientValue::Map(map)));
     check_hvm(host, uuid)?;
-    execute_all(host, uuid, order.into_iter().chain([DomainOp::Set(Setting::Note(others))]))
+    execute_all(host, uuid, order.into_iter().chain([DomainOp::Set(Setting::ClientData(others))]))
 }
 
 pub(super) fn add_boot_param(

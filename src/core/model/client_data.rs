@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
+pub enum ClientValue {
     /// A text.
     Text(String),
     /// Texts by key.
     Map(BTreeMap<String, String>),
 }
 
-impl Note {
+impl ClientValue {
     fn size(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -25,9 +25,9 @@ impl Note {
 
 /// The fields of an object by name: `other_config`, `name_description`, ...
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Notes(BTreeMap<String, Note>);
+pub struct ClientData(BTreeMap<String, ClientValue>);
 
-impl Notes {
+impl ClientData {
     /// The largest size of all fields of an object, in bytes.
     pub const MOST: usize = 64 << 10;
 
@@ -37,14 +37,14 @@ impl Notes {
     }
 
     /// The value of a field.
-    pub fn get(&self, field: &str) -> Option<&Note> {
+    pub fn get(&self, field: &str) -> Option<&ClientValue> {
         self.0.get(field)
     }
 
     /// The value of a field that is a text.
     pub fn text(&self, field: &str) -> Option<&str> {
         match self.0.get(field) {
-            Some(Note::Text(text)) => Some(text),
+            Some(ClientValue::Text(text)) => Some(text),
             _ => None,
         }
     }
@@ -52,7 +52,7 @@ impl Notes {
     /// The entries of a field that is a map; no entries for another field.
     pub fn map(&self, field: &str) -> impl Iterator<Item = (&str, &str)> {
         let map = match self.0.get(field) {
-            Some(Note::Map(map)) => Some(map),
+            Some(ClientValue::Map(map)) => Some(map),
             _ => None,
         };
         map.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
@@ -69,7 +69,7 @@ impl Notes {
     }
 
     /// Sets a field; `None` removes it.
-    pub fn set(&mut self, field: &str, note: Option<Note>) -> Result<(), Invalid> {
+    pub fn set(&mut self, field: &str, note: Option<ClientValue>) -> Result<(), Invalid> {
         let Some(note) = note else {
             self.0.remove(field);
             return Ok(());
@@ -96,7 +96,7 @@ impl Notes {
             Some(value) => drop(map.insert(key.to_owned(), value.to_owned())),
             None => drop(map.remove(key)),
         }
-        self.set(field, Some(Note::Map(map)))
+        self.set(field, Some(ClientValue::Map(map)))
     }
 
     /// The fields as properties: `(user_version 1)`, `(other_config ((key value) ...))`.
@@ -104,11 +104,11 @@ impl Notes {
         let pair = |(key, value): (&String, &String)| {
             Value::List(vec![Value::text(key.as_str()), Value::text(value.as_str())])
         };
-        let value = |note: &Note| match note {
-            Note::Text(text) => Value::text(text.as_str()),
-            Note::Map(map) => Value::List(map.iter().map(pair).collect()),
+        let value = |note: &ClientValue| match note {
+            ClientValue::Text(text) => Value::text(text.as_str()),
+            ClientValue::Map(map) => Value::List(map.iter().map(pair).collect()),
         };
-        let property = |(key, note): (&String, &Note)| Property {
+        let property = |(key, note): (&String, &ClientValue)| Property {
             key: key.as_str().into(),
             values: vec![value(note)],
         };
@@ -127,8 +127,8 @@ impl Notes {
         };
         let note = |property: &Property| {
             let note = match property.values.as_slice() {
-                [Value::Text(value)] => Note::Text(text(value)),
-                [Value::List(pairs)] => Note::Map(pairs.iter().filter_map(pair).collect()),
+                [Value::Text(value)] => ClientValue::Text(text(value)),
+                [Value::List(pairs)] => ClientValue::Map(pairs.iter().filter_map(pair).collect()),
                 _ => return None,
             };
             Some((text(&property.key), note))
@@ -141,7 +141,7 @@ impl Notes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientDataChange {
     /// Set a field; `None` removes it.
-    Field(String, Option<Note>),
+    Field(String, Option<ClientValue>),
     /// Set one entry of a map.
     Entry {
         /// The field with the map.
@@ -155,10 +155,12 @@ pub enum ClientDataChange {
 
 impl ClientDataChange {
     /// Applies the change.
-    pub fn apply(&self, notes: &mut Notes) -> Result<(), Invalid> {
+    pub fn apply(&self, client_data: &mut ClientData) -> Result<(), Invalid> {
         match self {
-            Self::Field(field, note) => notes.set(field, note.clone()),
-            Self::Entry { field, key, value } => notes.set_entry(field, key, value.as_deref()),
+            Self::Field(field, note) => client_data.set(field, note.clone()),
+            Self::Entry { field, key, value } => {
+                client_data.set_entry(field, key, value.as_deref())
+            }
         }
     }
 }
@@ -169,21 +171,21 @@ mod tests {
 
     #[test]
     fn notes_survive_conversion_and_have_a_limit() {
-        let mut notes = Notes::default();
-        notes.set("user_version", Some(Note::Text("2".into()))).unwrap();
-        notes.set("empty", Some(Note::Map(BTreeMap::new()))).unwrap();
-        notes.set_entry("other_config", "a b", Some("")).unwrap();
-        notes.set_entry("other_config", "c", Some("(d)")).unwrap();
-        assert_eq!(Notes::from_properties(&notes.to_properties()), notes);
+        let mut client_data = ClientData::default();
+        client_data.set("user_version", Some(ClientValue::Text("2".into()))).unwrap();
+        client_data.set("empty", Some(ClientValue::Map(BTreeMap::new()))).unwrap();
+        client_data.set_entry("other_config", "a b", Some("")).unwrap();
+        client_data.set_entry("other_config", "c", Some("(d)")).unwrap();
+        assert_eq!(ClientData::from_properties(&client_data.to_properties()), client_data);
         assert_eq!(
-            (notes.entry("other_config", "c"), notes.text("user_version")),
+            (client_data.entry("other_config", "c"), client_data.text("user_version")),
             (Some("(d)"), Some("2"))
         );
-        notes.set_entry("other_config", "c", None).unwrap();
-        assert_eq!(notes.entry("other_config", "c"), None);
-        let long = "x".repeat(Notes::MOST);
-        let refused = notes.set_entry("other_config", "long", Some(&long)).unwrap_err();
+        client_data.set_entry("other_config", "c", None).unwrap();
+        assert_eq!(client_data.entry("other_config", "c"), None);
+        let long = "x".repeat(ClientData::MOST);
+        let refused = client_data.set_entry("other_config", "long", Some(&long)).unwrap_err();
         assert_eq!(refused.to_string(), "other_config: more than 65536 bytes are noted");
-        assert_eq!(notes.entry("other_config", "long"), None);
+        assert_eq!(client_data.entry("other_config", "long"), None);
     }
 }
