@@ -10,9 +10,6 @@ use crate::shape;
 use crate::sxp::{Limits, Sxp, read_one};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The bounds of the text, which only xend writes.
-const LIMITS: Limits = Limits { bytes: 64 << 20, depth: 2_000, count: 4_000_000 };
-
 /// A domain's configuration, and when the domain was built.
 pub(super) struct StoredConfig {
     pub(super) started: Option<SystemTime>,
@@ -30,9 +27,9 @@ impl StoredConfig {
         Sxp::list([Sxp::atom("xend")].into_iter().chain(started).chain([config])).to_string()
     }
 
-    /// `None` if the text has no configuration, or is not an S-expression of ours.
+    /// `None` if the text has no configuration, or is not an S-expression of xend.
     pub(super) fn read(text: &str) -> Result<Option<Self>, Error> {
-        let tree = read_one(text.as_bytes(), &LIMITS).map_err(|error| {
+        let tree = read_one(text.as_bytes(), &Limits::STORED).map_err(|error| {
             Error::backend("The configuration that is stored with the domain is damaged", error)
         })?;
         let config = tree.value("config").and_then(|config| shape::read_stored(config).ok());

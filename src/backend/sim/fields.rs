@@ -14,10 +14,6 @@ pub(super) fn invalid(field: &str, reason: impl Display) -> RecordError {
     RecordError(format!("{field}: {reason}"))
 }
 
-/// More than any configuration needs that a wire accepts. A damaged file can hold anything, so
-/// there is a bound.
-const LIMITS: Limits = Limits { bytes: 64 << 20, depth: 2_000, count: 4_000_000 };
-
 pub(super) fn word(value: impl Display) -> Sxp {
     Sxp::atom(value.to_string())
 }
@@ -46,7 +42,7 @@ pub(super) fn print(record: &Sxp) -> Vec<u8> {
 
 /// Reads a file whose record begins with `head`.
 pub(super) fn read(text: &[u8], head: &str) -> Result<Sxp, RecordError> {
-    let record = read_one(text, &LIMITS)
+    let record = read_one(text, &Limits::STORED)
         .map_err(|error| invalid("S-expression", format_args!("{error:#}")))?;
     if record.head() == Some(head) { Ok(record) } else { Err(invalid(head, "missing")) }
 }
