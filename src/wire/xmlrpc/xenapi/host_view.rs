@@ -1,4 +1,4 @@
-//! The host as one call sees it: a snapshot, and what was fetched beside it.
+//! The host as one call sees it: a snapshot, and the facts that were fetched for the call.
 
 use super::events::Moment;
 use super::failure::{Failure, FailureContext};
@@ -32,7 +32,6 @@ pub(crate) struct CallSession {
 
 /// The host at one moment, for one call.
 pub(crate) struct HostView {
-    /// The host's UUID.
     pub(crate) host: Uuid,
     pub(crate) info: Arc<HostInfo>,
     pub(crate) figures: HostFigures,
@@ -92,7 +91,7 @@ impl HostView {
         })
     }
 
-    /// What events of a session are compared with.
+    /// The present moment, for the comparison that makes events.
     pub(crate) fn moment(&self) -> Moment {
         Moment::new(&self.snapshot, self.inventory.clone(), self.state.tasks.ended())
     }

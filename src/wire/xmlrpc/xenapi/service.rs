@@ -5,7 +5,7 @@ use super::state::State;
 use crate::wire::xmlrpc::context::Context;
 use std::sync::Arc;
 
-/// Everything that calls share.
+/// The state that all calls of the Xen-API share.
 pub(crate) struct XenApi {
     pub(crate) context: Arc<Context>,
     pub(crate) state: Arc<State>,

@@ -1,4 +1,4 @@
-//! What the Xen-API keeps between two calls. It ends with the daemon.
+//! The state of the Xen-API between calls. It ends with the daemon.
 
 use super::debug_objects::DebugObjects;
 use super::sessions::Sessions;
