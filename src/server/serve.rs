@@ -170,7 +170,7 @@ async fn admit(
     if let (Via::Tcp { peer, .. }, false) = (&caller.via, security.hosts.everybody()) {
         let hosts = security.hosts.clone();
         let ip = peer.ip();
-        // It may ask the name service.
+        // The check can query the name service.
         let allowed = spawn_blocking(move || hosts.allows(ip));
         if !matches!(timeout(limit, allowed).await, Ok(Ok(true))) {
             tracing::warn!("Refused a connection from {caller}: the host is not allowed");

@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
-/// What [`Libxl::plug`] does with a device.
+/// The action of [`Libxl::plug`] on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PlugAction {
     Add,
