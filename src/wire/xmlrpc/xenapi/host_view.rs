@@ -5,7 +5,7 @@ use super::failure::{Failure, FailureContext};
 use super::fetched::Fetched;
 use super::index::{VdiIndex, VmIndex};
 use super::service::XenApi;
-use super::state::State;
+use super::state::ApiState;
 use super::values::text;
 use crate::core::engine::Policy;
 use crate::core::inventory::Inventory;
@@ -39,7 +39,7 @@ pub(crate) struct HostView {
     pub(crate) policy: Arc<Policy>,
     pub(crate) session: CallSession,
     /// Sessions, tasks and other things that no snapshot holds.
-    pub(crate) state: Arc<State>,
+    pub(crate) state: Arc<ApiState>,
     pub(crate) now: SystemTime,
     pub(crate) fetched: Fetched,
     pub(crate) index: Arc<VmIndex>,
@@ -228,7 +228,7 @@ pub(crate) mod tests {
                 figures: HostFigures::default(),
                 policy: Arc::default(),
                 session: CallSession { reference: String::new(), user: "root".to_owned() },
-                state: Arc::new(State::new(|| Uuid::from_u128(1))),
+                state: Arc::new(ApiState::new(|| Uuid::from_u128(1))),
                 now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
                 fetched: Fetched::default(),
                 index: indices.vms(&snapshot),
