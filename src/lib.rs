@@ -1,9 +1,9 @@
 //! xend's interface on today's Xen.
 //!
 //! Until Xen 4.4, Xen hosts were run by xend, a daemon with an HTTP interface that spoke
-//! S-expressions. This crate is that interface again: unmodified clients of 2005 to 2014 work, on a
-//! simulated hypervisor or (later) on libxl. `ARCHITECTURE.md` is the map; the modules, from the
-//! inside out:
+//! S-expressions. This crate is that interface again: unmodified clients of 2005 to 2014 work, on
+//! real Xen through libxl or on a simulated host. `ARCHITECTURE.md` is the map. The modules, from
+//! the inside out:
 
 pub mod store;
 pub mod sxp;

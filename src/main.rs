@@ -165,7 +165,7 @@ fn policy(tunables: &Tunables) -> Policy {
     }
 }
 
-/// Serves domains from other hosts, if that is configured. As with other listeners, one of the file
+/// Serves domains from other hosts, if that is configured. Like any other listener of the file, one
 /// that cannot be opened is not served.
 async fn serve_relocation(config: &Config, engine: &Engine, server: &Server) -> Result<()> {
     let Switch::On(address) = config.relocation else { return Ok(()) };

@@ -9,12 +9,7 @@ use std::path::PathBuf;
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("Cannot read the configuration {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// An entry is wrong, and no default can replace it.
     #[error("{0}")]
     Invalid(Diagnostic),

@@ -29,7 +29,7 @@ pub(super) struct Key {
     pub(super) field: Field,
 }
 
-/// The effect of a wrong value. None admits clients that the operator did not admit.
+/// The effect of a wrong value. No effect admits clients that the operator did not admit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnError {
     /// The daemon does not start.

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 /// A unix socket to serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnixSocket {
-    /// Path in the file system.
     pub path: PathBuf,
     /// Permission bits.
     pub mode: u32,
@@ -47,7 +46,6 @@ pub struct TlsFiles {
 /// A listener for XML-RPC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RpcListener {
-    /// Its address.
     pub address: ListenAddress,
     /// How clients log in.
     pub auth: Auth,

@@ -115,7 +115,8 @@ fn default_socket(options: &RunOptions, path: Option<&PathBuf>) -> Option<PathBu
     path.filter(|_| options.unix.is_none()).cloned()
 }
 
-/// Whether a listener admits only those whom the operator wants; else the reason against it.
+/// Checks that a listener admits only clients that the operator wants. The error is the reason
+/// against serving it.
 fn check_access(listener: &RpcListener, settings: &FileSettings) -> Result<(), &'static str> {
     let ListenAddress::Tcp(_) = listener.address else { return Ok(()) };
     if listener.is_open() && !settings.access_without_password {

@@ -23,7 +23,6 @@ use std::time::Duration;
 pub struct SimHost {
     /// Physical CPUs.
     pub cpus: u32,
-    /// Memory in MiB.
     pub memory_mib: u64,
 }
 
@@ -70,7 +69,7 @@ pub struct Config {
     pub(super) file: FileSettings,
 }
 
-/// Positions in the file of listeners that are not lists, and of all keys.
+/// Positions in the file of the listeners that are configured one by one, and of all keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origins {
     /// HTTP over TCP.

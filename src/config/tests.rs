@@ -192,12 +192,12 @@ fn a_change_of_each_key_is_reloaded_or_needs_a_restart() {
         let old = config(base);
         // The first entry of a key counts.
         let mut new = config(&format!("{entry} {base}"));
-        // Where other hosts listen is applied at once, in addition to this host's port.
+        // The port of other hosts is applied at once, that of this host is not.
         if key.name == "xend-relocation-port" {
             assert_eq!(new.tunables.relocation_port, 1);
             new.tunables.relocation_port = old.tunables.relocation_port;
         }
-        // It matters only to listeners that are not in this file.
+        // It affects only listeners that are not in this file.
         if key.name == "xend-access-without-password" {
             assert!(new.file.access_without_password && !key.reload);
             continue;

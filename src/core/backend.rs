@@ -20,7 +20,7 @@ impl ChangeSender {
     /// Reports a change of a domain, if there is a receiver.
     pub fn send(&self, domid: DomId) {
         if let Some(sender) = self.sender().as_ref() {
-            // Without a receiver nobody misses the report.
+            // Without a receiver nothing needs the report.
             let _ = sender.send(DomainChanged(domid));
         }
     }

@@ -55,7 +55,7 @@ impl Driver {
                     Some(Message::Request(Request { op, answer })) => {
                         let _operation = self.operation(op.name());
                         let outcome = self.perform(op).await;
-                        // The caller may have gone; the operation is done all the same.
+                        // The caller may have gone. The operation counts all the same.
                         let _ = answer.send(outcome);
                     }
                     None => return,

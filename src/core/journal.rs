@@ -1,4 +1,4 @@
-//! The journal: what has happened to domains, and what callers asked for.
+//! The journal: events of domains, and the operations of callers.
 //!
 //! All readers share one ring of events and none has a queue. A reader remembers the number of its
 //! last event, and is told when the ring has dropped events in between. The last events of each
@@ -20,7 +20,7 @@ const RING_EVENTS: usize = 4096;
 const HISTORY_EVENTS: usize = 50;
 /// Characters kept of texts whose length a caller decides, such as paths and error messages.
 const TEXT_LIMIT: usize = 300;
-/// Histories kept of domains that are gone: one that is restored or comes back has its history
+/// Number of histories kept of domains that are gone. A domain that is restored has its history
 /// again.
 const GONE_HISTORIES: usize = 256;
 

@@ -87,7 +87,7 @@ impl State {
             (Halted, Transition::Delete)
             | (Building, Transition::BuildFailed)
             | (Paused | Running | Stopped(_) | Dying, Transition::Destroyed) => Some(Gone),
-            // To destroy a suspended domain is to discard its memory.
+            // Destroying a suspended domain discards its memory.
             (Building | Paused | Running | Stopped(_) | Dying, Transition::Halted)
             | (Suspended, Transition::Destroy) => Some(Halted),
             // A domain that could not be resumed keeps its file.

@@ -1,4 +1,4 @@
-//! Time limits: no call of the hypervisor or the store is waited for without end.
+//! Time limits for calls of the hypervisor and the store.
 
 use super::error::Error;
 use super::model::{
@@ -27,8 +27,8 @@ pub(super) async fn limited<T>(
 
 /// A hypervisor with a limit on every short call, and a tracing span around each call.
 ///
-/// Long calls (create, destroy, save, restore, dump) have no limit here: whoever makes them gives
-/// them up when they make no progress.
+/// Long calls (create, destroy, save, restore, dump) have no limit here: their callers give up when
+/// they make no progress.
 pub(super) struct Limited {
     hypervisor: Arc<dyn Hypervisor>,
     limit: Duration,
@@ -64,7 +64,7 @@ impl Limited {
 #[async_trait]
 impl Machine for Limited {
     async fn hardware(&self) -> Result<Hardware, Error> {
-        self.host_call("hardware", "Looking at the machine", self.hypervisor.hardware()).await
+        self.host_call("hardware", "Reading the hardware", self.hypervisor.hardware()).await
     }
 
     async fn interfaces(&self) -> Result<Vec<Interface>, Error> {

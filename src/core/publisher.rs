@@ -21,10 +21,10 @@ pub(super) struct DomainUpdate {
     pub(super) progress: Option<Progress>,
 }
 
-/// Differences between a sweep and the published domains, which drivers have to look into.
+/// Differences between a sweep and the published domains, which drivers must check.
 #[derive(Debug, Default)]
 pub(super) struct SweepDifferences {
-    /// Domains without a driver: somebody else started them.
+    /// Domains without a driver: another toolstack started them.
     pub(super) unknown: Vec<DomId>,
     /// Domains that have gone, or have another state or name.
     pub(super) changed: Vec<Uuid>,

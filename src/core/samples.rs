@@ -1,4 +1,4 @@
-//! What domains have used in the last minutes: a ring of samples for each domain.
+//! CPU and memory use of domains in the last minutes: a ring of samples for each domain.
 
 use super::model::{DomId, Uuid};
 use super::snapshot::Snapshot;
@@ -13,11 +13,11 @@ use tokio::time::Instant;
 pub const SAMPLE_INTERVAL: Duration = Duration::from_secs(3);
 /// Samples kept of each domain.
 pub const MAX_SAMPLES: usize = 100;
-/// The time that these cover: five minutes.
+/// The time that the samples of a domain cover: five minutes.
 pub const SAMPLES_SPAN: Duration =
     Duration::from_secs(SAMPLE_INTERVAL.as_secs() * MAX_SAMPLES as u64);
 
-/// What a domain used between two rounds.
+/// CPU and memory use of a domain between two rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Sample {
     /// Percent of one CPU: a domain with two busy VCPUs uses 200.

@@ -1,4 +1,4 @@
-//! Reading: everything that wires learn of the host and its domains.
+//! The reads of all wires: the host and its domains, as one caller may see them.
 
 use super::caller::Caller;
 use super::context::Core;
@@ -132,8 +132,8 @@ impl View {
         self.core.hypervisor.console(domid).await
     }
 
-    /// A domain's SEDF parameters: those that were set, else those that the host's scheduler
-    /// amounts to.
+    /// A domain's SEDF parameters: the ones that were set, else those that correspond to its
+    /// parameters in the host's scheduler.
     pub async fn sedf(&self, domain: &DomainRef) -> Result<(Arc<DomainView>, SedfParams), Error> {
         let view = self.lookup(domain)?;
         let params = match view.config.sedf {
@@ -180,7 +180,7 @@ impl View {
     }
 }
 
-/// What has happened, and what domains have used.
+/// Events, and samples of CPU and memory use.
 impl View {
     /// The number of the latest event, as it grows.
     pub fn event_numbers(&self) -> watch::Receiver<u64> {
@@ -258,7 +258,7 @@ impl View {
 
     /// The directory of disk images, and its free space.
     pub async fn storage(&self) -> Result<StorageFacts, Error> {
-        self.core.limited("Looking at the storage", self.core.store.storage()).await
+        self.core.limited("Reading the storage", self.core.store.storage()).await
     }
 
     /// The sizes of files and disks; `None` for each that does not exist.

@@ -27,17 +27,17 @@ pub(super) enum Phase {
 
 /// The activity of a connection, shared by its stream and its service.
 #[derive(Debug)]
-pub(super) struct Activity(Mutex<State>);
+pub(super) struct Activity(Mutex<ActivityState>);
 
 #[derive(Debug)]
-struct State {
+struct ActivityState {
     phase: Phase,
     since: Instant,
     /// The request since its head arrived.
     request: Option<(Method, Uri)>,
 }
 
-impl State {
+impl ActivityState {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.since = Instant::now();
@@ -46,10 +46,10 @@ impl State {
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State { phase: Phase::Idle, since: Instant::now(), request: None }))
+        Self(Mutex::new(ActivityState { phase: Phase::Idle, since: Instant::now(), request: None }))
     }
 
-    fn with<T>(&self, access: impl FnOnce(&mut State) -> T) -> T {
+    fn with<T>(&self, access: impl FnOnce(&mut ActivityState) -> T) -> T {
         access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -29,7 +29,7 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// The tokens that end connections.
 #[derive(Debug, Clone)]
-pub(super) struct Shutdown {
+pub(super) struct StopTokens {
     /// Finish the current request, then close.
     pub(super) soft: CancellationToken,
     /// Close at once.
@@ -43,7 +43,7 @@ pub(super) async fn serve<S>(
     app: Router,
     permit: ConnectionPermit,
     timeout: Duration,
-    shutdown: Shutdown,
+    shutdown: StopTokens,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -17,11 +17,11 @@ const MAX_LINE: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct RequestLine<S> {
     stream: S,
-    state: State,
+    state: LineState,
 }
 
 #[derive(Debug)]
-enum State {
+enum LineState {
     /// The first line so far.
     Collecting(Vec<u8>),
     /// The bytes that were read ahead, and how many of them were passed on.
@@ -32,7 +32,7 @@ enum State {
 
 impl<S> RequestLine<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, state: State::Collecting(Vec::new()) }
+        Self { stream, state: LineState::Collecting(Vec::new()) }
     }
 }
 
@@ -45,23 +45,23 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestLine<S> {
         let Self { stream, state } = self.get_mut();
         loop {
             match state {
-                State::Passing => return Pin::new(stream).poll_read(cx, buf),
-                State::Emitting(bytes, sent) => {
+                LineState::Passing => return Pin::new(stream).poll_read(cx, buf),
+                LineState::Emitting(bytes, sent) => {
                     let part = bytes.len().saturating_sub(*sent).min(buf.remaining());
                     buf.put_slice(&bytes[*sent..*sent + part]);
                     *sent += part;
                     if *sent == bytes.len() {
-                        *state = State::Passing;
+                        *state = LineState::Passing;
                     }
                     return Poll::Ready(Ok(()));
                 }
-                State::Collecting(line) => {
+                LineState::Collecting(line) => {
                     let start = buf.filled().len();
                     ready!(Pin::new(&mut *stream).poll_read(cx, buf))?;
                     let new = &buf.filled()[start..];
                     // Nearly always the line is complete and has no spaces: it stays in place.
                     if line.is_empty() && (new.is_empty() || has_valid_first_line(new)) {
-                        *state = State::Passing;
+                        *state = LineState::Passing;
                         return Poll::Ready(Ok(()));
                     }
                     let ended = new.is_empty();
@@ -73,7 +73,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for RequestLine<S> {
                         || (line_feed && first_line_end(line).is_some())
                     {
                         escape_spaces(line);
-                        *state = State::Emitting(std::mem::take(line), 0);
+                        *state = LineState::Emitting(std::mem::take(line), 0);
                     }
                 }
             }

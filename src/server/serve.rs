@@ -1,6 +1,6 @@
 //! Accept loops, and their end.
 
-use super::connection::{self, Shutdown};
+use super::connection::{self, StopTokens};
 use super::connection_limit::{ConnectionLimit, ConnectionPermit};
 use super::listen::{Listener, Stream, TcpSecurity};
 use crate::config::LiveTunables;
@@ -29,14 +29,15 @@ pub struct Server {
     tunables: LiveTunables,
     max_connections: usize,
     tasks: TaskTracker,
-    shutdown: Shutdown,
+    shutdown: StopTokens,
 }
 
 impl Server {
     /// A server without listeners. `max_connections` is the limit of each listener. A connection
     /// has the request timeout that `tunables` have when it is accepted.
     pub fn new(tunables: LiveTunables, max_connections: usize) -> Self {
-        let shutdown = Shutdown { soft: CancellationToken::new(), hard: CancellationToken::new() };
+        let shutdown =
+            StopTokens { soft: CancellationToken::new(), hard: CancellationToken::new() };
         Self { tunables, max_connections, tasks: TaskTracker::new(), shutdown }
     }
 
@@ -84,7 +85,7 @@ impl Server {
 
 fn spawn_abortable(
     tasks: &TaskTracker,
-    shutdown: &Shutdown,
+    shutdown: &StopTokens,
     task: impl Future<Output = ()> + Send + 'static,
 ) {
     let hard = shutdown.hard.clone();
@@ -103,7 +104,7 @@ struct AcceptLoop {
     limit: ConnectionLimit,
     tunables: LiveTunables,
     tasks: TaskTracker,
-    shutdown: Shutdown,
+    shutdown: StopTokens,
 }
 
 impl AcceptLoop {
@@ -170,7 +171,7 @@ async fn admit(
     if let (Via::Tcp { peer, .. }, false) = (&caller.via, security.hosts.everybody()) {
         let hosts = security.hosts.clone();
         let ip = peer.ip();
-        // It may ask the name service.
+        // The check can query the name service.
         let allowed = spawn_blocking(move || hosts.allows(ip));
         if !matches!(timeout(limit, allowed).await, Ok(Ok(true))) {
             tracing::warn!("Refused a connection from {caller}: the host is not allowed");

@@ -17,7 +17,7 @@ impl ShapeError {
         Self { field: field.into(), reason: reason.to_string(), offset: at.offset() }
     }
 
-    /// A failed check over several fields, which `reason` names.
+    /// A failed check of several fields, which `reason` names.
     pub(super) fn whole(reason: &Invalid, at: &Sxp) -> Self {
         Self { field: String::new(), reason: reason.to_string(), offset: at.offset() }
     }

@@ -140,19 +140,19 @@ async function session(daemon) {
   step('logout')
 }
 
-// Complaints of the client are failures, too: it ignores values that it cannot read.
-const complaints = []
-console.warn = (...words) => complaints.push(words.map(String).join(' '))
+// Warnings of the client are failures, too: it ignores values that it cannot read.
+const warnings = []
+console.warn = (...words) => warnings.push(words.map(String).join(' '))
 
 const daemon = await Daemon.start(process.argv[2], 'admin', 'geheim')
 let failed
 try {
   await session(daemon)
-  assert.deepEqual(complaints, [])
+  assert.deepEqual(warnings, [])
   assert(!daemon.log().includes('geheim'))
 } catch (error) {
   failed = error
-  console.error(error, complaints, daemon.log())
+  console.error(error, warnings, daemon.log())
 }
 const status = await daemon.stop()
 assert.equal(status, 0, 'the daemon did not stop as it should')

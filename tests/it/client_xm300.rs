@@ -1,7 +1,7 @@
 //! xm 3.0.0: the requests of each command as its Python sent them over the unix socket, and the
 //! parts of the answers that it reads.
 
-use crate::http_support::{Answer, Daemon, Door, ask};
+use crate::http_support::{Answer, Daemon, Listener, ask};
 use std::fmt::Write as _;
 use xend::sxp::Sxp;
 
@@ -29,7 +29,7 @@ struct Xm<'a>(&'a Daemon);
 impl Xm<'_> {
     fn request(&self, head: &str, body: &str) -> Answer {
         let request = format!("{head}\r\n\r\n{body}");
-        let answer = ask(&Door::Unix(self.0.socket()), request.as_bytes());
+        let answer = ask(&Listener::Unix(self.0.socket()), request.as_bytes());
         // xm dies of an empty body with the type of an S-expression. It compares the whole header.
         match answer.header("content-type") {
             None => assert!(answer.body.is_empty(), "{request}: {answer:?}"),
@@ -172,7 +172,7 @@ fn list_info_and_log_commands() {
     assert!(xm.get("/xend/node/log").text().contains("INFO"));
     assert_eq!(xm.post("/xend/node/dmesg", &[("op", "clear")]).status(), "200 OK");
     let cleared = ask(
-        &Door::Unix(daemon.socket()),
+        &Listener::Unix(daemon.socket()),
         b"GET /xend/node/dmesg HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\n\r\n",
     );
     assert!(!cleared.text().contains("Xen version"));

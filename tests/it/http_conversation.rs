@@ -1,6 +1,6 @@
 //! A session of 2006, over TCP and over the unix socket, compared byte for byte.
 
-use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Answer, Daemon, Listener, ask, encoded, guest};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -238,7 +238,7 @@ fn every_format_and_every_page() {
     let daemon = Daemon::start(&[]);
     daemon.create(&guest("a", ""));
     let ask = |head: &str| {
-        ask(&Door::Tcp(daemon.tcp), format!("{head}\r\nHost: localhost\r\n\r\n").as_bytes())
+        ask(&Listener::Tcp(daemon.tcp), format!("{head}\r\nHost: localhost\r\n\r\n").as_bytes())
     };
     let html = ask("GET //xend//domain/ HTTP/1.1\r\nUser-Agent: Python-urllib/1.15\r\nAccept: */*");
     assert_eq!(html.header("content-type"), Some("text/html; charset=utf-8"));
@@ -319,7 +319,7 @@ fn forms_of_a_browser_are_answered_with_pages() {
              Content-Length: {}\r\n\r\n",
             body.len()
         );
-        ask(&Door::Tcp(daemon.tcp), &[head.into_bytes(), body.into_bytes()].concat())
+        ask(&Listener::Tcp(daemon.tcp), &[head.into_bytes(), body.into_bytes()].concat())
     };
     let secret = "(device (vfb (type vnc) (vncpasswd geheim)))";
     let created = submit("/xend/domain", &[("op", "create"), ("config", &guest("b", secret))]);

@@ -1,6 +1,6 @@
 //! `GET /xend/events` over real sockets: events, formats, reconnecting clients.
 
-use crate::http_support::{Daemon, Door, GENEROUS, ask, guest};
+use crate::http_support::{Daemon, GENEROUS, Listener, ask, guest};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -149,7 +149,8 @@ fn a_quiet_stream_has_heartbeats() {
     let mut lines = lines.skip_while(|line| !line.starts_with("id: "));
     lines.next().expect("a heartbeat");
     assert_eq!(lines.next().unwrap(), "", "without data");
-    let twice = ask(&Door::Tcp(daemon.tcp), b"GET /xend/events?domain=a&domain=b HTTP/1.0\r\n\r\n");
+    let twice =
+        ask(&Listener::Tcp(daemon.tcp), b"GET /xend/events?domain=a&domain=b HTTP/1.0\r\n\r\n");
     assert!(
         twice.code == 500 && twice.text().contains("Too many values for domain"),
         "{}",
@@ -240,7 +241,7 @@ fn the_number_of_streams_is_limited() {
     let daemon = Daemon::start(&[]);
     let clients: Vec<_> =
         (0..200).map(|_| EventClient::new(&daemon, "/xend/events", JSON)).collect();
-    let one_more = ask(&Door::Tcp(daemon.tcp), b"GET /xend/events HTTP/1.0\r\n\r\n");
+    let one_more = ask(&Listener::Tcp(daemon.tcp), b"GET /xend/events HTTP/1.0\r\n\r\n");
     assert_eq!(one_more.code, 503);
     assert!(one_more.text().contains("try again"), "{}", one_more.text());
     drop(clients);

@@ -1,12 +1,12 @@
 //! Hostile and broken requests. After each the daemon still answers, and it has not panicked.
 
-use crate::http_support::{Daemon, Door, ask, connect, encoded, guest, post, try_ask};
+use crate::http_support::{Daemon, Listener, ask, connect, encoded, guest, post, try_ask};
 use std::io::Write as _;
 
 fn still_answers(daemon: &Daemon, after: &str) {
-    for door in [Door::Tcp(daemon.tcp), Door::Unix(daemon.socket())] {
+    for listener in [Listener::Tcp(daemon.tcp), Listener::Unix(daemon.socket())] {
         let answer = ask(
-            &door,
+            &listener,
             b"GET /xend/domain/0 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
         );
         assert_eq!(answer.code, 200, "after {after}");
@@ -66,7 +66,7 @@ fn bytes_that_are_not_utf_8_are_kept() {
 #[test]
 fn broken_requests_are_survived() {
     let daemon = Daemon::start(&[]);
-    let tcp = || Door::Tcp(daemon.tcp);
+    let tcp = || Listener::Tcp(daemon.tcp);
     for request in [
         &b""[..],
         b"\r\n\r\n",
@@ -81,8 +81,8 @@ fn broken_requests_are_survived() {
         b"POST /xend/domain HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 40\r\n\r\n--b\r\nContent-Disposition: form-data; nam=",
         b"POST /xend/domain HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ] {
-        let door = tcp();
-        let mut stream = connect(&door);
+        let listener = tcp();
+        let mut stream = connect(&listener);
         let _ = stream.write_all(request);
         drop(stream);
         still_answers(&daemon, &String::from_utf8_lossy(request));
@@ -120,8 +120,12 @@ fn random_bytes_are_survived() {
             ]
             .concat();
         }
-        let door = if round % 2 == 0 { Door::Tcp(daemon.tcp) } else { Door::Unix(daemon.socket()) };
-        let _ = connect(&door).write_all(&bytes);
+        let listener = if round % 2 == 0 {
+            Listener::Tcp(daemon.tcp)
+        } else {
+            Listener::Unix(daemon.socket())
+        };
+        let _ = connect(&listener).write_all(&bytes);
     }
     still_answers(&daemon, "random bytes");
 }
@@ -129,14 +133,14 @@ fn random_bytes_are_survived() {
 #[test]
 fn slow_creates_block_no_other_domain() {
     let daemon = Daemon::start(&[]);
-    let door = || Door::Tcp(daemon.tcp);
+    let listener = || Listener::Tcp(daemon.tcp);
     let mut waiting = Vec::new();
     for n in 0..64 {
         let config = guest(
             &format!("slow{n}"),
             "(device (vbd (uname phy:/dev/hotplugslow) (dev xvdb) (mode r)))",
         );
-        let mut stream = connect(&door());
+        let mut stream = connect(&listener());
         stream
             .write_all(&post("/xend/domain", &format!("op=create&config={}", encoded(&config))))
             .unwrap();

@@ -1,11 +1,11 @@
 //! Pages in a browser: headers, static files, filters, forms.
 
-use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Answer, Daemon, Listener, ask, encoded, guest};
 
 fn browse(daemon: &Daemon, target: &str, more: &str) -> Answer {
     let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html,*/*;q=0.8\r\n\
                 Upgrade-Insecure-Requests: 1\r\nConnection: close\r\n";
-    ask(&Door::Tcp(daemon.tcp), format!("GET {target} HTTP/1.1\r\n{head}{more}\r\n").as_bytes())
+    ask(&Listener::Tcp(daemon.tcp), format!("GET {target} HTTP/1.1\r\n{head}{more}\r\n").as_bytes())
 }
 
 const PAGES: [&str; 12] = [
@@ -82,7 +82,7 @@ fn only_pages_are_compressed() {
             "Host: localhost\r\nUser-Agent: python-requests/2\r\nAccept: {accept}\r\n{gzip}"
         );
         let target = "GET /xend/domain?detail=1 HTTP/1.1\r\n";
-        let answer = ask(&Door::Tcp(daemon.tcp), format!("{target}{head}\r\n").as_bytes());
+        let answer = ask(&Listener::Tcp(daemon.tcp), format!("{target}{head}\r\n").as_bytes());
         assert_eq!(answer.header("content-encoding"), None);
         assert_eq!(answer.header("content-length"), Some(answer.body.len().to_string().as_str()));
     }
@@ -137,7 +137,7 @@ fn an_error_is_shown_and_keeps_the_text() {
         let text = format!(
             "POST /xend/domain HTTP/1.1\r\n{head}{kind}\r\nContent-Length: {length}\r\n\r\n{form}"
         );
-        ask(&Door::Tcp(daemon.tcp), text.as_bytes()).text()
+        ask(&Listener::Tcp(daemon.tcp), text.as_bytes()).text()
     };
     let restore = send("op=restore&file=%2Fnosuch");
     assert!(restore.contains("/nosuch") && !restore.contains("Line 1"), "{restore}");

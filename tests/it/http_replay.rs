@@ -8,7 +8,7 @@
 //! `FIX` that created a domain, which xend had refused.
 
 use crate::http_support::{
-    Answer, Daemon, Door, ask, encoded, first_expression, fixture, post, try_ask,
+    Answer, Daemon, Listener, ask, encoded, first_expression, fixture, post, try_ask,
 };
 use std::collections::HashMap;
 use std::path::Path;
@@ -36,22 +36,22 @@ const MASKED: [&str; 13] = [
 #[test]
 fn credit_over_tcp() {
     let daemon = Daemon::start(&[]);
-    replay("credit", &Door::Tcp(daemon.tcp));
+    replay("credit", &Listener::Tcp(daemon.tcp));
 }
 
 #[test]
 fn credit_over_the_unix_socket() {
     let daemon = Daemon::start(&[]);
-    replay("credit", &Door::Unix(daemon.socket()));
+    replay("credit", &Listener::Unix(daemon.socket()));
 }
 
 #[test]
 fn sedf_over_tcp() {
     let daemon = Daemon::start(&["--scheduler", "sedf"]);
-    replay("sedf", &Door::Tcp(daemon.tcp));
+    replay("sedf", &Listener::Tcp(daemon.tcp));
 }
 
-fn replay(folder: &str, door: &Door) {
+fn replay(folder: &str, listener: &Listener) {
     let folder = fixture("trace").join(folder);
     let list = |name: &str| -> Vec<(String, String)> {
         let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
@@ -86,15 +86,15 @@ fn replay(folder: &str, door: &Door) {
             {
                 continue;
             }
-            try_ask(door, &request);
+            try_ask(listener, &request);
             for (_, request) in after.iter().filter(|(made, _)| *made == name) {
                 let (target, form) = request.split_once(' ').unwrap();
-                assert!(ask(door, &post(target, form)).code < 300, "after {name}");
+                assert!(ask(listener, &post(target, form)).code < 300, "after {name}");
             }
             continue;
         }
         let want = Answer::parse(&text[at + SEPARATOR.len()..]).unwrap();
-        let differences = try_ask(door, &request)
+        let differences = try_ask(listener, &request)
             .map_or(vec!["no answer".into()], |got| differences(&want, &got));
         match (differences.is_empty(), except.contains_key(&name)) {
             (true, false) => agree += 1,

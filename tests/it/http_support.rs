@@ -128,14 +128,14 @@ impl Daemon {
 
     pub(crate) fn get(&self, target: &str) -> Answer {
         ask(
-            &Door::Tcp(self.tcp),
+            &Listener::Tcp(self.tcp),
             format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/sxp\r\n\r\n")
                 .as_bytes(),
         )
     }
 
     pub(crate) fn post(&self, target: &str, form: &str) -> Answer {
-        ask(&Door::Tcp(self.tcp), &post(target, form))
+        ask(&Listener::Tcp(self.tcp), &post(target, form))
     }
 
     /// Creates a domain from a configuration.
@@ -180,7 +180,7 @@ pub(crate) fn guest(name: &str, more: &str) -> String {
 }
 
 /// A listener of the daemon.
-pub(crate) enum Door {
+pub(crate) enum Listener {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
@@ -236,14 +236,14 @@ pub(crate) fn first_expression(text: &[u8]) -> Option<Sxp> {
         .flatten()
 }
 
-pub(crate) fn connect(door: &Door) -> Box<dyn ReadWrite> {
-    match door {
-        Door::Tcp(address) => {
+pub(crate) fn connect(listener: &Listener) -> Box<dyn ReadWrite> {
+    match listener {
+        Listener::Tcp(address) => {
             let stream = TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(GENEROUS)).unwrap();
             Box::new(stream)
         }
-        Door::Unix(path) => {
+        Listener::Unix(path) => {
             let stream = UnixStream::connect(path).unwrap();
             stream.set_read_timeout(Some(GENEROUS)).unwrap();
             Box::new(stream)
@@ -255,15 +255,15 @@ pub(crate) trait ReadWrite: std::io::Read + Write {}
 impl<T: std::io::Read + Write> ReadWrite for T {}
 
 /// Sends raw bytes on a new connection and reads the answer.
-pub(crate) fn ask(door: &Door, request: &[u8]) -> Answer {
-    try_ask(door, request).unwrap_or_else(|| {
+pub(crate) fn ask(listener: &Listener, request: &[u8]) -> Answer {
+    try_ask(listener, request).unwrap_or_else(|| {
         panic!("no answer to {:?}", String::from_utf8_lossy(&request[..request.len().min(300)]))
     })
 }
 
 /// Sends raw bytes on a new connection; `None` if there is no answer.
-pub(crate) fn try_ask(door: &Door, request: &[u8]) -> Option<Answer> {
-    let mut stream = connect(door);
+pub(crate) fn try_ask(listener: &Listener, request: &[u8]) -> Option<Answer> {
+    let mut stream = connect(listener);
     // The server can answer and close before everything is sent.
     let _ = stream.write_all(request);
     let mut raw = Vec::new();

@@ -5,7 +5,7 @@
 //!
 //! `XEND_SEED` runs a single seed; `XEND_OPS` is the number of operations of a seed.
 
-use crate::http_support::{Daemon, Door, encoded, post, try_ask};
+use crate::http_support::{Daemon, Listener, encoded, post, try_ask};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
@@ -275,7 +275,7 @@ fn round(
 /// The status of the answer; `None` if the daemon was killed.
 fn status_of(tcp: SocketAddr, request: &[u8]) -> Option<u16> {
     TcpStream::connect(tcp).ok()?;
-    let answer = std::panic::catch_unwind(|| try_ask(&Door::Tcp(tcp), request)).ok()??;
+    let answer = std::panic::catch_unwind(|| try_ask(&Listener::Tcp(tcp), request)).ok()??;
     // An incomplete answer counts as none.
     let length: usize = answer.header("content-length")?.parse().ok()?;
     (answer.body.len() >= length).then_some(answer.code)

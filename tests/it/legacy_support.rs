@@ -1,6 +1,6 @@
 //! A client of `xend.*` with a daemon of its own.
 
-use crate::http_support::{Daemon, Door, ask};
+use crate::http_support::{Daemon, Listener, ask};
 use rustix::process::Signal;
 use std::collections::HashMap;
 use xend::wire::xmlrpc::Value;
@@ -11,7 +11,7 @@ pub(crate) type Answer = Result<Value, (i64, String)>;
 
 pub(crate) struct LegacyClient {
     pub daemon: Daemon,
-    pub door: Door,
+    pub listener: Listener,
 }
 
 impl LegacyClient {
@@ -21,7 +21,7 @@ impl LegacyClient {
         let mut all = vec!["--xmlrpc", socket.to_str().unwrap()];
         all.extend(options);
         let daemon = Daemon::start_in(dir, &all);
-        Self { daemon, door: Door::Unix(socket) }
+        Self { daemon, listener: Listener::Unix(socket) }
     }
 
     /// Kills the daemon and starts a new one on the same host.
@@ -30,7 +30,7 @@ impl LegacyClient {
         let socket = dir.path().join("rpc");
         Self {
             daemon: Daemon::start_in(dir, &["--xmlrpc", socket.to_str().unwrap()]),
-            door: self.door,
+            listener: self.listener,
         }
     }
 
@@ -41,7 +41,7 @@ impl LegacyClient {
                     User-Agent: xmlrpclib.py/1.0.1 (by www.pythonware.com)\r\n\
                     Content-Type: text/xml";
         let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len());
-        let answer = ask(&self.door, request.as_bytes());
+        let answer = ask(&self.listener, request.as_bytes());
         assert_eq!(
             (answer.status().as_str(), answer.header("content-type")),
             ("200 OK", Some("text/xml"))

@@ -1,7 +1,7 @@
 //! Managed domains over HTTP: stored definitions, start and stop with xend, save and restore,
 //! damaged files.
 
-use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Answer, Daemon, Listener, ask, encoded, guest};
 use rustix::process::Signal;
 use std::path::PathBuf;
 
@@ -201,7 +201,7 @@ fn a_large_save_shows_its_progress() {
         let page = b"GET /xend/domain/saveslow HTTP/1.1\r\nHost: localhost\r\n\
                      Accept: text/html\r\nUser-Agent: x\r\n\r\n";
         daemon.until("the page shows the save", |daemon| {
-            ask(&Door::Tcp(daemon.tcp), page).text().contains("Operation in progress")
+            ask(&Listener::Tcp(daemon.tcp), page).text().contains("Operation in progress")
         });
         assert_eq!(saving.join().unwrap().code, 202);
     });

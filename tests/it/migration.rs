@@ -1,7 +1,7 @@
 //! Migration between two daemons, with a proxy between them that can cut the connection.
 
 use crate::engine_support::TestHost;
-use crate::http_support::{Answer, Daemon, Door, GENEROUS, encoded, guest, post, try_ask};
+use crate::http_support::{Answer, Daemon, GENEROUS, Listener, encoded, guest, post, try_ask};
 use crate::proxy_support::{Cut, Proxy};
 use rustix::process::Signal;
 use std::io::Read as _;
@@ -281,7 +281,7 @@ fn the_domain_of_a_killed_sender_stays_there() {
     let a = thread::scope(|scope| {
         scope.spawn(move || {
             let form = format!("op=migrate&destination=127.0.0.1&port={}&live=0", to.port());
-            try_ask(&Door::Tcp(from), &post("/xend/domain/saveslow", &form))
+            try_ask(&Listener::Tcp(from), &post("/xend/domain/saveslow", &form))
         });
         b.until("the migration begins", |b| !arrivals(b).is_empty());
         let (_, dir) = a.end(Signal::KILL);

@@ -1,6 +1,6 @@
 //! Requests and answers that clients and scripts of 2005 to 2014 depend on.
 
-use crate::http_support::{Answer, Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Answer, Daemon, Listener, ask, encoded, guest};
 use std::fmt::Write as _;
 use xend::sxp::Sxp;
 
@@ -9,7 +9,7 @@ fn get_as(daemon: &Daemon, target: &str, accept: &str) -> Answer {
     let request = format!(
         "GET {target} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: x\r\nAccept: {accept}\r\n\r\n"
     );
-    ask(&Door::Tcp(daemon.tcp), request.as_bytes())
+    ask(&Listener::Tcp(daemon.tcp), request.as_bytes())
 }
 
 fn post_as(daemon: &Daemon, target: &str, accept: &str, media: &str, body: &str) -> Answer {
@@ -18,7 +18,7 @@ fn post_as(daemon: &Daemon, target: &str, accept: &str, media: &str, body: &str)
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    ask(&Door::Tcp(daemon.tcp), request.as_bytes())
+    ask(&Listener::Tcp(daemon.tcp), request.as_bytes())
 }
 
 fn keys(record: &Sxp) -> Vec<&str> {

@@ -1,6 +1,6 @@
 //! A client of the Xen-API on a daemon of its own.
 
-use crate::http_support::{Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Daemon, Listener, ask, encoded, guest};
 use std::collections::BTreeMap;
 use std::path::Path;
 use xend::wire::xmlrpc::Value;
@@ -11,7 +11,7 @@ pub(crate) type CallResult = Result<Value, Vec<String>>;
 
 pub(crate) struct Client {
     pub daemon: Daemon,
-    pub door: Door,
+    pub listener: Listener,
     pub session: Value,
 }
 
@@ -21,14 +21,14 @@ pub(crate) fn text(text: &str) -> Value {
 
 /// A call over a listener: its value, or its fault.
 pub(crate) fn raw_call(
-    door: &Door,
+    listener: &Listener,
     method: &str,
     params: &[Value],
 ) -> Result<Value, (i64, String)> {
     let body = codec::call(method, params);
     let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/xml";
     let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    codec::read_answer(&ask(door, request.as_bytes()).text(), &XmlLimits::default()).unwrap()
+    codec::read_answer(&ask(listener, request.as_bytes()).text(), &XmlLimits::default()).unwrap()
 }
 
 pub(crate) fn strings(value: &Value) -> Vec<String> {
@@ -56,7 +56,7 @@ impl Client {
         let socket = dir.path().join("xen-api");
         let daemon =
             Daemon::start_in(dir, &[&["--xen-api", socket.to_str().unwrap()], options].concat());
-        let mut client = Self { daemon, door: Door::Unix(socket), session: Value::Nil };
+        let mut client = Self { daemon, listener: Listener::Unix(socket), session: Value::Nil };
         client.session =
             client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
         client
@@ -64,7 +64,7 @@ impl Client {
 
     /// A call of any method: its value, or its fault.
     pub(crate) fn raw(&self, method: &str, params: &[Value]) -> Result<Value, (i64, String)> {
-        raw_call(&self.door, method, params)
+        raw_call(&self.listener, method, params)
     }
 
     /// A call of the Xen-API with all its parameters.

@@ -111,7 +111,7 @@ fn malformed_calls_are_faults_that_quote_no_argument() {
     let Value::Struct(members) = unknown else { panic!() };
     assert_eq!(members[0], ("Status".into(), text("Failure")));
     assert_eq!(members[1].1, array([text("MESSAGE_METHOD_UNKNOWN"), text("no.such")]));
-    let bare = ask(&client.door, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    let bare = ask(&client.listener, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(bare.code, 501);
     let log = client.daemon.log();
     assert!(!log.contains("geheim"), "{log}");

@@ -1,6 +1,6 @@
 //! Listeners of the Xen-API: with passwords and encryption, for some hosts, and without passwords.
 
-use crate::http_support::{Answer, Daemon, Door, ask};
+use crate::http_support::{Answer, Daemon, Listener, ask};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -103,7 +103,7 @@ fn encrypted(address: SocketAddr, cert: &Path, request: &str) -> String {
 }
 
 fn plain(address: SocketAddr, method: &str, params: &[Value]) -> Answer {
-    ask(&Door::Tcp(address), request(method, params).as_bytes())
+    ask(&Listener::Tcp(address), request(method, params).as_bytes())
 }
 
 #[test]
@@ -304,16 +304,16 @@ fn every_listener_lists_its_methods() {
     std::fs::write(&config, text_of).unwrap();
     let options = ["--xmlrpc", legacy.to_str().unwrap(), "--xen-api", api.to_str().unwrap()];
     let daemon = Daemon::start_with_config(dir, &config, &options);
-    let call = |door: &Door, method: &str, params: &[Value]| {
-        let answer = ask(door, request(method, params).as_bytes());
+    let call = |listener: &Listener, method: &str, params: &[Value]| {
+        let answer = ask(listener, request(method, params).as_bytes());
         assert!(!has_blank_text(&answer.text()), "{}", answer.text());
         codec::read_answer(&answer.text(), &XmlLimits::default()).unwrap()
     };
     let tcp = addresses(&daemon, "http");
-    let mut doors = vec![(Door::Unix(legacy), true, false), (Door::Unix(api), true, true)];
-    doors.extend(tcp.iter().map(|address| (Door::Tcp(*address), false, true)));
-    for (door, vouched, xenapi) in doors {
-        let Ok(Value::Array(names)) = call(&door, "system.listMethods", &[]) else { panic!() };
+    let mut cases = vec![(Listener::Unix(legacy), true, false), (Listener::Unix(api), true, true)];
+    cases.extend(tcp.iter().map(|address| (Listener::Tcp(*address), false, true)));
+    for (listener, vouched, xenapi) in cases {
+        let Ok(Value::Array(names)) = call(&listener, "system.listMethods", &[]) else { panic!() };
         let names: Vec<&str> = names
             .iter()
             .map(|name| match name {
@@ -333,25 +333,25 @@ fn every_listener_lists_its_methods() {
         // A listener with passwords does not offer xend.*.
         let legacy = names.contains(&"xend.domain.create");
         assert!(legacy || !vouched);
-        let help = |name: &str| call(&door, "system.methodHelp", &[text(name)]);
+        let help = |name: &str| call(&listener, "system.methodHelp", &[text(name)]);
         let wanted = if legacy { "xend.domain.pause(dom, [state])" } else { "" };
         assert_eq!(help("xend.domain.pause"), Ok(text(wanted)));
         let wanted = if xenapi { "VM.start(session, vm, start_paused)" } else { "" };
         assert_eq!(help("VM.start"), Ok(text(wanted)));
         assert_eq!(help("no.such"), Ok(text("")));
-        let signature = call(&door, "system.methodSignature", &[text("VM.start")]);
+        let signature = call(&listener, "system.methodSignature", &[text("VM.start")]);
         assert_eq!(signature, Ok(text("signatures not supported")));
-        let error = call(&door, "system.methodHelp", &[]).unwrap_err();
+        let error = call(&listener, "system.methodHelp", &[]).unwrap_err();
         assert_eq!(error, (1, "system.methodHelp() takes 1 parameters, 0 were given".to_owned()));
-        assert_eq!(call(&door, "system.listMethods", &[text("x")]).unwrap_err().0, 1);
-        assert_eq!(call(&door, "system.methodHelp", &[Value::Int(1)]).unwrap_err().0, 1);
+        assert_eq!(call(&listener, "system.listMethods", &[text("x")]).unwrap_err().0, 1);
+        assert_eq!(call(&listener, "system.methodHelp", &[Value::Int(1)]).unwrap_err().0, 1);
     }
     // A success and a failure.
-    let door = Door::Tcp(tcp[0]);
+    let listener = Listener::Tcp(tcp[0]);
     for (method, params) in
         [("session.login_with_password", vec![text("root"), text("")]), ("no.such", vec![])]
     {
-        let raw = ask(&door, request(method, &params).as_bytes()).text();
+        let raw = ask(&listener, request(method, &params).as_bytes()).text();
         assert!(
             raw.starts_with("<?xml version='1.0'?><methodResponse><params><param><value><struct>"),
             "{raw}"

@@ -1,6 +1,6 @@
 //! The Xen-API's objects beside VMs: they outlive the daemon, and disks find their images.
 
-use crate::http_support::{Daemon, Door, encoded};
+use crate::http_support::{Daemon, Listener, encoded};
 use crate::xenapi_support::{Client, strings, text};
 use xend::wire::xmlrpc::Value;
 
@@ -90,11 +90,11 @@ fn objects_outlive_a_daemon_that_is_killed() {
         records.into_iter().filter(|(class, _)| *class != "SR").collect::<Vec<_>>()
     };
     let before = all(&client);
-    let Door::Unix(socket) = &client.door else { panic!() };
+    let Listener::Unix(socket) = &client.listener else { panic!() };
     let socket = socket.clone();
     let (_, dir) = client.daemon.end(rustix::process::Signal::KILL);
     let daemon = Daemon::start_in(dir, &["--xen-api", socket.to_str().unwrap()]);
-    let mut again = Client { daemon, door: Door::Unix(socket), session: Value::Nil };
+    let mut again = Client { daemon, listener: Listener::Unix(socket), session: Value::Nil };
     again.session = again.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
     for (before, after) in storage(before).into_iter().zip(storage(all(&again))) {
         assert_eq!(before, after);

@@ -1,6 +1,6 @@
 //! The Xen-API over a real socket: sessions, the order of checks, and the life of a VM.
 
-use crate::http_support::{Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Daemon, Listener, ask, encoded, guest};
 use crate::xenapi_support::{Client, members, slow_vm, strings, text};
 use rustix::process::Signal;
 use std::path::Path;
@@ -99,14 +99,14 @@ fn calls_need_a_session() {
     assert!(!client.daemon.log().contains("geheim"));
     // The host keeps its UUID after a restart, and loses its sessions.
     let host = client.one("host.get_all", &[]);
-    let door = client.door;
+    let listener = client.listener;
     let daemon = client.daemon;
-    let Door::Unix(socket) = &door else { panic!() };
+    let Listener::Unix(socket) = &listener else { panic!() };
     let socket = socket.to_str().unwrap().to_owned();
     let (_, dir) = daemon.end(Signal::TERM);
     std::fs::create_dir_all(Path::new(&socket).parent().unwrap()).unwrap();
     let daemon = Daemon::start_in(dir, &["--xen-api", &socket]);
-    let mut again = Client { daemon, door, session: client.session };
+    let mut again = Client { daemon, listener, session: client.session };
     assert_eq!(again.call("VM.get_all", &[]).unwrap_err()[0], "SESSION_INVALID");
     again.session = again.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
     assert_eq!(again.one("host.get_all", &[]), host);
@@ -131,9 +131,11 @@ fn the_xen_apis_listener_takes_xend_calls_too() {
     let body = codec::call("xend.domains", &[Value::Int(0)]);
     let request =
         format!("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    let answer =
-        codec::read_answer(&ask(&client.door, request.as_bytes()).text(), &XmlLimits::default())
-            .unwrap();
+    let answer = codec::read_answer(
+        &ask(&client.listener, request.as_bytes()).text(),
+        &XmlLimits::default(),
+    )
+    .unwrap();
     assert_eq!(answer, Ok(Value::Array(vec![text("Domain-0")])));
     let log = client.call("host.get_log", &[client.one("host.get_all", &[])]).unwrap();
     assert!(matches!(log, Value::Text(log) if log.contains("started\n")), "no escapes here");
@@ -148,7 +150,7 @@ fn error_codes_that_the_fixture_does_not_reach() {
     let socket = dir.path().join("xen-api");
     std::fs::write(&config, "(xend-node-shutdown yes)").unwrap();
     let daemon = Daemon::start_with_config(dir, &config, &["--xen-api", socket.to_str().unwrap()]);
-    let mut client = Client { daemon, door: Door::Unix(socket), session: Value::Nil };
+    let mut client = Client { daemon, listener: Listener::Unix(socket), session: Value::Nil };
     client.session = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
     let vm = slow_vm(&client);
     let host = client.one("host.get_all", &[]);

@@ -28,7 +28,7 @@ const MOVING: &[&str] = &[
     "physical_size",
 ];
 
-struct Play {
+struct Replay {
     client: Client,
     /// Whether every call that can be a task is one.
     as_tasks: bool,
@@ -38,7 +38,7 @@ struct Play {
     methods: BTreeSet<String>,
 }
 
-impl Play {
+impl Replay {
     fn new(as_tasks: bool) -> Self {
         let client = Client::new();
         let methods =
@@ -95,7 +95,7 @@ impl Play {
         }
     }
 
-    fn play(&mut self, line: &Json) {
+    fn perform(&mut self, line: &Json) {
         let method = line["c"].as_str().unwrap();
         let params: Vec<Value> =
             line["p"].as_array().unwrap().iter().map(|one| self.value(one)).collect();
@@ -227,21 +227,21 @@ fn has_tests_elsewhere(method: &str) -> bool {
 }
 
 fn every_call_once(as_tasks: bool) {
-    let mut play = Play::new(as_tasks);
+    let mut replay = Replay::new(as_tasks);
     for line in session() {
-        play.play(&line);
+        replay.perform(&line);
     }
-    let missing: Vec<&String> = play
+    let missing: Vec<&String> = replay
         .methods
         .iter()
         .filter(|method| {
             method.starts_with("Async.") == as_tasks
                 && !has_tests_elsewhere(method.trim_start_matches("Async."))
         })
-        .filter(|method| !play.called.contains(*method))
+        .filter(|method| !replay.called.contains(*method))
         .collect();
     assert!(missing.is_empty(), "no line of the session calls {missing:#?}");
-    let log = play.client.daemon.log();
+    let log = replay.client.daemon.log();
     assert!(!log.contains("secret"));
     // A field or call of the table must declare the facts that it reads.
     assert!(!log.contains("does not declare"), "{log}");

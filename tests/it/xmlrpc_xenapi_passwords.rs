@@ -1,6 +1,6 @@
 //! No answer, error or log line of any wire has a password.
 
-use crate::http_support::{Daemon, Door, ask, encoded, guest};
+use crate::http_support::{Daemon, Listener, ask, encoded, guest};
 use crate::xenapi_support::{Client, members, record, strings, text};
 use rustix::process::Signal;
 use std::io::{Read as _, Write as _};
@@ -18,7 +18,7 @@ fn no_answer_of_any_wire_has_a_password() {
     let api = dir.path().join("api");
     let options = ["--xen-api", api.to_str().unwrap(), "--xmlrpc", rpc.to_str().unwrap()];
     let daemon = Daemon::start_in(dir, &options);
-    let mut client = Client { daemon, door: Door::Unix(api), session: Value::Nil };
+    let mut client = Client { daemon, listener: Listener::Unix(api), session: Value::Nil };
     client.session = client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();
     let hvm = format!(
         "(vm (name web) (memory 64) (note (list (password {SECRET}))) (rootpasswd {SECRET}) \
@@ -167,7 +167,7 @@ fn no_error_of_any_wire_has_a_password() {
             "POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let answer = ask(&Door::Unix(rpc.clone()), request.as_bytes()).text();
+        let answer = ask(&Listener::Unix(rpc.clone()), request.as_bytes()).text();
         assert!(answer.contains("<fault>"), "{method}: {answer}");
         answers.push((method.to_owned(), answer));
     }
@@ -223,7 +223,7 @@ fn ask_everything(client: &Client, rpc: &Path, answers: &mut Vec<(String, String
                 let target = target.replace("NAME", name);
                 let request =
                     format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n\r\n");
-                let answer = ask(&Door::Tcp(client.daemon.tcp), request.as_bytes());
+                let answer = ask(&Listener::Tcp(client.daemon.tcp), request.as_bytes());
                 answers.push((format!("{target} as {accept}"), answer.text()));
             }
             for class in ["vbd", "vif", "vfb", "vkbd", "pci", "vtpm", "vusb", "console"] {
@@ -241,7 +241,7 @@ fn ask_everything(client: &Client, rpc: &Path, answers: &mut Vec<(String, String
             "POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        (method.to_owned(), ask(&Door::Unix(rpc.to_owned()), request.as_bytes()).text())
+        (method.to_owned(), ask(&Listener::Unix(rpc.to_owned()), request.as_bytes()).text())
     };
     answers.push(legacy("xend.domains", &[Value::Bool(true), Value::Bool(true)]));
     answers.push(legacy(

@@ -52,12 +52,12 @@ fn a_waiting_call_is_answered() {
     client.call("Async.debug.wait", &[text("600")]).unwrap();
     client.call("Async.event.next", &[]).unwrap();
     let session = &client.session;
-    let door = &client.door;
+    let listener = &client.listener;
     let (events, waited) = thread::scope(|scope| {
-        let events =
-            scope.spawn(|| raw_call(door, "event.next", std::slice::from_ref(session)).unwrap());
-        let waited =
-            scope.spawn(|| raw_call(door, "debug.wait", &[session.clone(), text("600")]).unwrap());
+        let events = scope
+            .spawn(|| raw_call(listener, "event.next", std::slice::from_ref(session)).unwrap());
+        let waited = scope
+            .spawn(|| raw_call(listener, "debug.wait", &[session.clone(), text("600")]).unwrap());
         thread::sleep(Duration::from_millis(500));
         terminate(&client.daemon);
         (events.join().unwrap(), waited.join().unwrap())

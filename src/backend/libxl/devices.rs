@@ -1,6 +1,6 @@
 //! Devices as libxl's JSON.
 
-use super::ffi::DeviceClass;
+use super::ffi::LibxlDeviceType;
 use crate::core::error::Error;
 use crate::core::model::{
     Block, BlockKind, BlockMode, Device, Invalid, Password, PciFunction, Property, Vif,
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 pub(super) fn to_json(
     device: &Device,
     vnc_password: Option<&Password>,
-) -> Result<Vec<(DeviceClass, Value)>, Error> {
+) -> Result<Vec<(LibxlDeviceType, Value)>, Error> {
     match device {
-        Device::Block(block) => Ok(vec![(DeviceClass::Disk, disk(block)?)]),
-        Device::Vif(interface) => Ok(vec![(DeviceClass::Nic, nic(interface))]),
+        Device::Block(block) => Ok(vec![(LibxlDeviceType::Disk, disk(block)?)]),
+        Device::Vif(interface) => Ok(vec![(LibxlDeviceType::Nic, nic(interface))]),
         Device::Vfb(frame_buffer) => {
             let mut vfb = json!({
                 "devid": frame_buffer.id.unwrap_or(0),
@@ -24,14 +24,14 @@ pub(super) fn to_json(
             if let Some(keymap) = setting(&frame_buffer.rest, "keymap").filter(|s| !s.is_empty()) {
                 vfb["keymap"] = keymap.into();
             }
-            Ok(vec![(DeviceClass::Vfb, vfb)])
+            Ok(vec![(LibxlDeviceType::Vfb, vfb)])
         }
         Device::Vkbd(keyboard) => {
-            Ok(vec![(DeviceClass::Vkb, json!({ "devid": keyboard.id.unwrap_or(0) }))])
+            Ok(vec![(LibxlDeviceType::Vkb, json!({ "devid": keyboard.id.unwrap_or(0) }))])
         }
         Device::Pci(device) => {
             let functions = device.functions.iter();
-            Ok(functions.map(|function| (DeviceClass::Pci, pci(function))).collect())
+            Ok(functions.map(|function| (LibxlDeviceType::Pci, pci(function))).collect())
         }
         Device::Console(_) => Ok(vec![]),
         Device::Generic(other) => {
@@ -42,13 +42,13 @@ pub(super) fn to_json(
 }
 
 /// The list of a `libxl_domain_config` that has the devices of a class.
-pub(super) fn list_name(class: DeviceClass) -> &'static str {
+pub(super) fn list_name(class: LibxlDeviceType) -> &'static str {
     match class {
-        DeviceClass::Disk => "disks",
-        DeviceClass::Nic => "nics",
-        DeviceClass::Vfb => "vfbs",
-        DeviceClass::Vkb => "vkbs",
-        DeviceClass::Pci => "pcidevs",
+        LibxlDeviceType::Disk => "disks",
+        LibxlDeviceType::Nic => "nics",
+        LibxlDeviceType::Vfb => "vfbs",
+        LibxlDeviceType::Vkb => "vkbs",
+        LibxlDeviceType::Pci => "pcidevs",
     }
 }
 

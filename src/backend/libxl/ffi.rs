@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
-/// What [`Libxl::plug`] does with a device.
+/// The action of [`Libxl::plug`] on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PlugAction {
     Add,
@@ -26,7 +26,7 @@ pub(super) enum PlugAction {
 
 /// A class of devices that libxl can plug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DeviceClass {
+pub(super) enum LibxlDeviceType {
     Disk,
     Nic,
     Vfb,
@@ -232,7 +232,7 @@ impl Libxl {
     pub(super) fn plug(
         &self,
         domid: u32,
-        class: DeviceClass,
+        class: LibxlDeviceType,
         action: PlugAction,
         json: &str,
     ) -> Result<(), Failure> {
@@ -245,11 +245,11 @@ impl Libxl {
         // SAFETY: see `debug_keys`.
         checked(|| unsafe {
             match class {
-                DeviceClass::Disk => c::shim_plug_disk(self.0, domid, action, json.as_ptr()),
-                DeviceClass::Nic => c::shim_plug_nic(self.0, domid, action, json.as_ptr()),
-                DeviceClass::Vfb => c::shim_plug_vfb(self.0, domid, action, json.as_ptr()),
-                DeviceClass::Vkb => c::shim_plug_vkb(self.0, domid, action, json.as_ptr()),
-                DeviceClass::Pci => c::shim_plug_pci(self.0, domid, action, json.as_ptr()),
+                LibxlDeviceType::Disk => c::shim_plug_disk(self.0, domid, action, json.as_ptr()),
+                LibxlDeviceType::Nic => c::shim_plug_nic(self.0, domid, action, json.as_ptr()),
+                LibxlDeviceType::Vfb => c::shim_plug_vfb(self.0, domid, action, json.as_ptr()),
+                LibxlDeviceType::Vkb => c::shim_plug_vkb(self.0, domid, action, json.as_ptr()),
+                LibxlDeviceType::Pci => c::shim_plug_pci(self.0, domid, action, json.as_ptr()),
             }
         })
     }

@@ -27,7 +27,7 @@ impl StoredConfig {
         Sxp::list([Sxp::atom("xend")].into_iter().chain(started).chain([config])).to_string()
     }
 
-    /// `None` if the text has no configuration, or is not an S-expression of ours.
+    /// `None` if the text has no configuration, or is not an S-expression of xend.
     pub(super) fn read(text: &str) -> Result<Option<Self>, Error> {
         let tree = read_one(text.as_bytes(), &Limits::STORED).map_err(|error| {
             Error::backend("The configuration that is stored with the domain is damaged", error)

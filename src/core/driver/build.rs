@@ -68,7 +68,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Has the hypervisor destroy the domain. To free the memory of a large one takes minutes.
+    /// Has the hypervisor destroy the domain. Freeing the memory of a large domain takes minutes.
     async fn tear_down(&mut self) -> Result<(), Error> {
         let domid = self.on_host()?;
         self.advance(Transition::Destroy);
@@ -184,7 +184,7 @@ impl Driver {
     /// Replaces the definition, which a domain on the host uses from its next start on.
     pub(super) async fn define(&mut self, config: &CompleteConfig) -> Result<Outcome, Error> {
         if config.name != self.config.name {
-            // A copied configuration whose UUID was left in it does not mean this domain.
+            // A copied configuration can still have this domain's UUID, and is for another domain.
             return Err(Error::UuidTaken {
                 uuid: self.uuid,
                 owner: self.config.name.to_string(),
@@ -210,7 +210,7 @@ impl Driver {
         Ok(Outcome::Done)
     }
 
-    /// Changes a setting in the configuration, and nothing that runs.
+    /// Changes a setting in the configuration and leaves the running domain alone.
     pub(super) async fn set(&mut self, setting: &Setting) -> Result<Outcome, Error> {
         if self.state != State::Halted && setting.is_for_halted() {
             return Err(self.bad_state("change"));

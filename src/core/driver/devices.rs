@@ -11,7 +11,7 @@ impl Driver {
     pub(super) async fn attach(&mut self, mut device: Device) -> Result<Outcome, Error> {
         self.core.complete_device(&mut device);
         if let Device::Pci(pci) = &mut device {
-            // The state says what is to be done with the functions; it is not the device's.
+            // `state` asks for a change of the functions. It is no property of the device.
             pci.rest.retain(|property| property.key != "state");
         }
         for config in self.definition.iter().chain([&self.config]) {

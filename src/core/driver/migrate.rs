@@ -15,9 +15,9 @@
 //!
 //! After a failure before the record "handed over", the domain goes on at the source, and the
 //! destination destroys its part when the connection ends. After that record only the destination
-//! knows who has the domain. A source that has lost the connection then keeps the domain suspended
-//! and asks until it gets an answer. The question ends a migration that is not over, so that the
-//! answer stays true.
+//! knows which host has the domain. A source that has lost the connection then keeps the domain
+//! suspended and asks until it gets an answer. The question ends a migration that is not over, so
+//! that the answer stays true.
 
 use super::state::Driver;
 use crate::core::error::Error;
@@ -35,13 +35,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
 
-/// How often the destination is asked who has the domain before the caller gets an error.
+/// Number of questions to the destination before the caller gets an error.
 const ATTEMPTS: usize = 3;
 
-/// How often the source hears what the destination is waiting for.
+/// Interval of the destination's messages about its stage.
 const STAGE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Time between two questions who has the domain.
+/// Interval between two questions to the destination whether it has the domain.
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 impl Driver {
@@ -87,11 +87,11 @@ impl Driver {
     ) -> Result<(), Error> {
         let stream = link.stream()?;
         if let Err(error) = self.save_stream(domid, stream, live, "Migrating").await {
-            // Asked for in any case: the destination then removes its part of the domain.
+            // The question also makes the destination remove its part of the domain.
             let reason = link.reason().await.filter(|_| !matches!(error, Error::Cancelled(_)));
             return Err(reason.unwrap_or(error));
         }
-        // The destination watches its own progress. Here it counts that it sends messages.
+        // The destination watches its own progress. Here each of its messages counts as progress.
         while let Built::NotYet(stage) =
             self.core.limited("Waiting for the other host", link.built()).await?
         {
@@ -103,8 +103,8 @@ impl Driver {
         self.record_transfer(TransferRecord::HandedOver(handover.clone())).await
     }
 
-    /// Asks the destination who has the domain, a few times. The caller gets the last answer; the
-    /// driver goes on asking.
+    /// Asks the destination a few times whether it has the domain. The caller gets the last answer;
+    /// the driver goes on asking.
     async fn resolve_handover(&mut self) -> Result<(), Error> {
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
@@ -118,7 +118,8 @@ impl Driver {
         Err(Error::InDoubt { name: self.config.name.to_string(), to })
     }
 
-    /// Asks the destination who has the domain. The outer error says that there was no answer.
+    /// Asks the destination whether it has the domain. The outer error says that there was no
+    /// answer.
     pub(super) async fn ask_destination(&mut self) -> Result<Result<(), Error>, Error> {
         let Some(handover) = self.in_doubt.clone() else { return Ok(Ok(())) };
         let asked = self.core.transport.verdict(&handover);
@@ -213,7 +214,7 @@ impl Driver {
         let record =
             ArrivalRecord { domain: self.uuid, taken: true, defined: new_definition.is_some() };
         self.core.arrivals.take(id, record).await?;
-        // The domain is ours: no failure from here on takes it away again.
+        // This host has the domain now. No later failure changes that.
         if new_definition.is_some() {
             self.definition = new_definition;
         }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use tracing::{error, info, warn};
 
 impl Driver {
-    /// Saves the domain to a file. It is destroyed then, or goes on if this is a checkpoint.
+    /// Saves the domain to a file, then destroys it. After a checkpoint the domain goes on.
     pub(super) async fn save(&mut self, file: &Path, checkpoint: bool) -> Result<Outcome, Error> {
         let domid = self.check_running("save")?;
         self.save_to_file(file).await?;

@@ -24,7 +24,7 @@ pub(in crate::core) struct Driver {
     pub(super) config: Arc<CompleteConfig>,
     /// The stored definition of a managed domain. It can differ from the running configuration.
     pub(super) definition: Option<Arc<CompleteConfig>>,
-    /// A migration after which nobody here knows whether the other host has the domain.
+    /// A migration whose outcome only the other host knows.
     pub(super) in_doubt: Option<Handover>,
     /// The domid under which the memory of the stopped domain has been dumped.
     pub(super) dumped: Option<DomId>,

@@ -75,7 +75,7 @@ impl Driver {
         let kept = self.config.with(|config| {
             config.name = kept_name.clone();
             config.uuid = Some(kept_uuid);
-            // Nothing more is to happen to it.
+            // The stopped domain needs no further action.
             config.on_poweroff = ActionOnShutdown::Preserve;
             config.on_reboot = ActionOnShutdown::Preserve;
             config.on_crash = ActionOnShutdown::Preserve;

@@ -1,4 +1,4 @@
-//! A value for a single taker.
+//! A value that can be taken once.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -18,7 +18,6 @@ pub enum ListenError {
     Tcp {
         /// The configured address.
         address: SocketAddr,
-        /// The system's error.
         source: io::Error,
     },
     /// Another server uses the unix socket.
@@ -37,13 +36,11 @@ pub enum ListenError {
         action: &'static str,
         /// The path of the action.
         path: PathBuf,
-        /// The system's error.
         source: io::Error,
     },
     /// A key or certificate cannot be used.
     #[error("Cannot use {}: {reason}", path.display())]
     Tls {
-        /// The file.
         path: PathBuf,
         /// The problem with it.
         reason: String,
@@ -56,20 +53,12 @@ pub enum ListenError {
     Group(String),
     /// The daemon may not give the unix socket to the group.
     #[error("Cannot give {} to group {group}", path.display())]
-    Chown {
-        /// The socket.
-        path: PathBuf,
-        /// The group.
-        group: String,
-        /// The system's error.
-        source: io::Error,
-    },
+    Chown { path: PathBuf, group: String, source: io::Error },
     /// A socket of the service manager cannot be used.
     #[error("Inherited socket {index} is neither a TCP nor a unix stream socket")]
     Inherited {
         /// Its position among the inherited sockets, from 0.
         index: usize,
-        /// The system's error.
         source: io::Error,
     },
 }

@@ -8,9 +8,7 @@ use std::os::unix::net::UnixListener;
 /// Listening sockets from a service manager.
 #[derive(Debug, Default)]
 pub struct Inherited {
-    /// TCP sockets.
     pub tcp: Vec<TcpListener>,
-    /// Unix sockets.
     pub unix: Vec<UnixListener>,
 }
 

@@ -16,7 +16,6 @@ use tokio_util::either::Either;
 pub enum Listener {
     /// A TCP port.
     Tcp {
-        /// The socket.
         socket: TcpListener,
         /// The bound address, with the port that the kernel chose if it was 0.
         local: SocketAddr,
@@ -25,7 +24,6 @@ pub enum Listener {
     },
     /// A unix socket.
     Unix {
-        /// The socket.
         socket: UnixListener,
         /// The path for messages; empty for an inherited socket without one.
         path: PathBuf,

@@ -16,19 +16,13 @@ pub enum TelemetryError {
     /// The filter is wrong.
     #[error("Cannot understand the log filter '{filter}'")]
     Filter {
-        /// The filter.
         filter: String,
         /// The parser's error.
         source: ParseError,
     },
     /// The log file cannot be opened.
     #[error("Cannot open the log file {}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// The process already has a subscriber.
     #[error("Cannot set up the log")]
     Init(#[from] TryInitError),

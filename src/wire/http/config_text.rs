@@ -7,7 +7,7 @@ use std::fmt;
 
 /// An error in a configuration.
 #[derive(Debug)]
-pub(super) struct ConfigError {
+pub(super) struct ConfigTextError {
     /// Whether the text is not an S-expression.
     pub(super) is_syntax: bool,
     /// From 1.
@@ -17,7 +17,7 @@ pub(super) struct ConfigError {
     pub(super) reason: String,
 }
 
-impl fmt::Display for ConfigError {
+impl fmt::Display for ConfigTextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}: {}", self.line, self.column, self.reason)
     }
@@ -27,8 +27,8 @@ impl fmt::Display for ConfigError {
 pub(super) fn parse<T>(
     text: &[u8],
     read: impl FnOnce(&Sxp) -> Result<T, ShapeError>,
-) -> Result<T, ConfigError> {
-    let sxp = read_first(text, &Limits::default()).map_err(|error| ConfigError {
+) -> Result<T, ConfigTextError> {
+    let sxp = read_first(text, &Limits::default()).map_err(|error| ConfigTextError {
         is_syntax: true,
         line: error.line(),
         column: error.column(),
@@ -36,7 +36,7 @@ pub(super) fn parse<T>(
     })?;
     read(&sxp).map_err(|error| {
         let (line, column) = error.position(text);
-        ConfigError { is_syntax: false, line, column, reason: error.to_string() }
+        ConfigTextError { is_syntax: false, line, column, reason: error.to_string() }
     })
 }
 

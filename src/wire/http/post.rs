@@ -113,7 +113,7 @@ pub(super) async fn perform(
 }
 
 fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer) -> Response {
-    // A script that does not ask for pages gets what it got from xend.
+    // A script that does not ask for pages gets xend's answer.
     let wants_page = request.format == Format::Html { explicit: true };
     match operation.success {
         Success::Answer => ok(answer::content(request, answer)),

@@ -152,7 +152,7 @@ impl Connection {
 }
 
 fn parse(text: &[u8]) -> Result<Sxp, Error> {
-    let limits = Limits { bytes: MAX_LONG, depth: 2_000, count: 4_000_000 };
+    let limits = Limits { bytes: MAX_LONG, ..Limits::STORED };
     read_one(text, &limits)
         .map_err(|error| Error::backend("The other host sent an invalid message", error))
 }

@@ -1,4 +1,4 @@
-//! What all calls work with.
+//! The engine and the host, which all calls share.
 
 use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;

@@ -12,13 +12,14 @@ pub enum Endpoint {
     XenApi(LoginPolicy),
 }
 
-/// How clients log in to the Xen-API. On a unix socket root and the daemon's own user always may.
+/// How clients log in to the Xen-API. Root and the daemon's own user always can on a unix socket.
 #[derive(Clone)]
 pub enum LoginPolicy {
-    /// Every client on the network may, with any user and password.
+    /// Every client on the network can, with any user and password.
     Trust,
-    /// With a password. `xend.*`, which have none, are then for those local users alone.
+    /// With a password. `xend.*` have no passwords, and are then for root and the daemon's own user
+    /// only.
     Password(Arc<dyn Authenticator>),
-    /// No other client may.
+    /// No other client can.
     Deny,
 }

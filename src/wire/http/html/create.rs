@@ -3,7 +3,7 @@
 use super::parts::crumbs;
 use crate::core::lifecycle::State;
 use crate::core::snapshot::DomainView;
-use crate::wire::http::config_text::{self, ConfigError};
+use crate::wire::http::config_text::{self, ConfigTextError};
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{CreateError, CreatePage, CreatedPage, Link, Position};
 
@@ -78,7 +78,11 @@ pub(crate) fn failed(request: &RequestInfo, text: &[u8], message: &str, hint: &s
 }
 
 /// The page after an error in the text that was sent.
-pub(crate) fn invalid_config(request: &RequestInfo, text: &[u8], error: &ConfigError) -> String {
+pub(crate) fn invalid_config(
+    request: &RequestInfo,
+    text: &[u8],
+    error: &ConfigTextError,
+) -> String {
     let error = CreateError {
         message: error.reason.clone(),
         hint: "Fix the error below and try again.".to_owned(),

@@ -1,4 +1,4 @@
-//! Pages for people: what a handler has found, as the pages of the crate `xend-templates`.
+//! HTML pages: turns the data of handlers into the pages of the crate `xend-templates`.
 
 pub(super) mod answer;
 pub(super) mod confirm;

@@ -1,4 +1,4 @@
-//! Functions of the table, and what they make of a call.
+//! Functions of the table, and the plans that they make of calls.
 
 use super::record;
 use crate::core::engine::Engine;
@@ -17,13 +17,13 @@ pub(super) struct Function {
     pub(super) name: &'static str,
     /// Names of its parameters.
     pub(super) params: &'static [&'static str],
-    /// How many of them must be given.
+    /// The number of required parameters.
     pub(super) required: usize,
     /// Makes a plan of a call's arguments.
     pub(super) plan: fn(&Args<'_>, &CallContext<'_>) -> Result<Plan, Refusal>,
 }
 
-/// What a plan is made from besides the arguments.
+/// The input of a plan beside the arguments.
 pub(super) struct CallContext<'a> {
     pub(super) context: &'a Context,
     pub(super) view: &'a View,
@@ -34,7 +34,7 @@ pub(super) struct Plan(Box<dyn FnOnce(Engine, View) -> Answer + Send>);
 
 type Answer = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
 
-/// Why a call is refused before anything is executed.
+/// The reason for refusing a call before anything is executed.
 pub(super) enum Refusal {
     /// An argument has the wrong type.
     BadArgument(BadArgument),

@@ -30,7 +30,7 @@ pub(in crate::wire::xmlrpc) fn methods() -> impl Iterator<Item = &'static str> {
     functions().map(|function| function.name)
 }
 
-/// The parameters of a function, and how many of them must be given.
+/// The parameters of a function, and the number of required ones.
 pub(in crate::wire::xmlrpc) fn parameters(
     method: &str,
 ) -> Option<(&'static [&'static str], usize)> {

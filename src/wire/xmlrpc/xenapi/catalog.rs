@@ -1,4 +1,4 @@
-//! The names of all methods, and what they stand for.
+//! The names of all methods, and the methods behind them.
 
 use super::classes::table::{self, CLASSES};
 use super::login::{LOGIN, LOGIN_PARAMS, LOGIN_REQUIRED};
@@ -36,7 +36,7 @@ pub(crate) fn methods() -> impl Iterator<Item = String> {
     all_methods().into_iter().filter(|method| !method.starts_with(ASYNC))
 }
 
-/// The names of a method's parameters, and how many of them must be given.
+/// The names of a method's parameters, and the number of required ones.
 pub(crate) fn parameters(method: &str) -> Option<(&'static [&'static str], usize)> {
     if method == LOGIN {
         return Some((LOGIN_PARAMS, LOGIN_REQUIRED));

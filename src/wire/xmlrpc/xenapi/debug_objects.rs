@@ -3,7 +3,7 @@
 use crate::core::model::Uuid;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many there can be.
+/// The limit of their number.
 const MAX_OBJECTS: usize = 1000;
 
 /// All debug objects.
@@ -24,7 +24,7 @@ impl DebugObjects {
         self.lock().contains(&uuid)
     }
 
-    /// Whether there was room for it.
+    /// Adds an object; `false` at the limit.
     pub(crate) fn add(&self, uuid: Uuid) -> bool {
         let mut all = self.lock();
         if all.len() >= MAX_OBJECTS {

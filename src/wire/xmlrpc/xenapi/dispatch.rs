@@ -73,7 +73,7 @@ async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Valu
         let view = api.context.engine().view(caller);
         let mut host = HostView::open(api, &view, session).await?;
         let fetcher = Fetcher { view: &view };
-        // Which objects there are can be among the facts.
+        // The list of objects can depend on these facts.
         for need in class.needs {
             fetcher.fetch(&mut host, *need, None).await?;
         }
@@ -127,14 +127,14 @@ async fn run_task(
 ) {
     let engine = api.context.engine();
     if call.method == "VM.restore" {
-        // The file says which VM's progress it is.
+        // The file names the VM whose progress the task shows.
         let file = Path::new(text_param(&call, 1));
         if let Ok(config) = engine.view(&caller).saved_config(file).await {
             api.state.tasks.set_vm(task, config.uuid);
         }
     }
     let work = Box::pin(perform(&api, &caller, &call));
-    // The driver of a domain stops what can be stopped, and the call says so.
+    // Any other call ends when the domain's driver has cancelled its operation.
     let only_waits = call.method == WAIT;
     let outcome = tokio::select! {
         outcome = work => outcome,

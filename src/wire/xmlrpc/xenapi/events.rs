@@ -17,7 +17,7 @@ use std::time::SystemTime;
 /// A session that registered for events.
 #[derive(Debug, Clone)]
 pub(crate) struct Registration {
-    /// The classes that it wants events of, in lower case; all classes if empty.
+    /// The classes of the events, in lower case; all classes if empty.
     classes: Vec<String>,
     /// The moment of its last answer.
     last: Moment,
@@ -25,7 +25,7 @@ pub(crate) struct Registration {
     next_id: u64,
 }
 
-/// Everything that events are about, at one moment.
+/// All objects that have events, at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Moment {
     vms: HashMap<Uuid, VmState>,
@@ -34,7 +34,7 @@ pub(crate) struct Moment {
     tasks: HashMap<Uuid, bool>,
 }
 
-/// What is compared of a VM: not its figures, which change all the time.
+/// The part of a VM that is compared. Its figures are left out, since they change all the time.
 #[derive(Debug, Clone)]
 struct VmState {
     state: State,
@@ -43,7 +43,7 @@ struct VmState {
     definition: Option<Arc<CompleteConfig>>,
 }
 
-/// What happened to an object: its class, `add`, `mod` or `del`, and its reference.
+/// A change of an object: its class, `add`, `mod` or `del`, and its reference.
 type Change = (&'static str, &'static str, Uuid);
 
 impl VmState {
@@ -103,7 +103,7 @@ fn difference<'a, T>(
 }
 
 impl Moment {
-    /// `tasks` says of each task whether it has ended.
+    /// `tasks` tells for each task whether it has ended.
     pub(crate) fn new(
         snapshot: &Snapshot,
         inventory: Arc<Inventory>,
@@ -113,7 +113,7 @@ impl Moment {
         Self { vms, inventory, tasks }
     }
 
-    /// What happened since `before`: VMs before their devices, and what goes last.
+    /// The changes since `before`: VMs before their devices, removals last.
     fn changes_since(&self, before: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
         for (operation, uuid, vm) in difference(&before.vms, &self.vms, VmState::differs) {

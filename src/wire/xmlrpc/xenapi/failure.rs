@@ -50,7 +50,7 @@ pub(crate) enum CodeOverride {
 /// Codes that a class's own code replaces.
 const GENERAL: [&str; 3] = ["INVALID_DEVICE_ERROR", "OPERATION_NOT_ALLOWED", "INTERNAL_ERROR"];
 
-/// How much an error shows of what was sent, in characters.
+/// The most characters of a sent value that an error shows.
 const MAX_SENT: usize = 256;
 
 impl Failure {
@@ -187,7 +187,8 @@ impl Failure {
     }
 }
 
-/// A value as an error shows it: nothing of a password, and the type alone of what is no text.
+/// A value as an error shows it: passwords are hidden, and of a value that is no text only the type
+/// is shown.
 pub(crate) fn shown_value(key: &str, value: Option<&Value>) -> String {
     let text = match value {
         None => String::new(),

@@ -108,7 +108,7 @@ fn on_host(host: &HostView, vm: Uuid) -> Option<DomainRef> {
     is_on_host.then(|| DomainRef::new(vm.to_string()))
 }
 
-/// Facts of a VM; none if the VM has left the host meanwhile.
+/// Facts of a VM; empty when the VM has left the host meanwhile.
 fn unless_gone<T>(facts: Result<Vec<T>, Error>) -> Result<Vec<T>, Failure> {
     match facts {
         Err(Error::NoSuchDomain(_) | Error::Gone(_) | Error::NotStarted(_)) => Ok(vec![]),

@@ -1,11 +1,11 @@
-//! Facts of the host that are fetched for the calls alone that need them.
+//! Facts of the host that are fetched only for the calls that need them.
 
 use super::failure::Failure;
 use crate::core::model::{DeviceFacts, Hardware, Interface, PoolFacts, Text, Uuid, VcpuFacts};
 use crate::core::ports::{DiskUsage, StorageFacts};
 use std::collections::HashMap;
 
-/// Something to fetch before a call is made. A field or call declares it in the table.
+/// Facts to fetch before a call is made. A field or call declares it in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     /// VCPUs of VMs.
@@ -24,8 +24,8 @@ pub(crate) enum Need {
     ImageSizes,
 }
 
-/// Everything that was fetched for one call. Reading what was not fetched is a failure: the table
-/// declares too little.
+/// The facts that were fetched for one call. Reading facts that were not fetched is a failure: the
+/// table lacks a declaration.
 #[derive(Default)]
 pub(crate) struct Fetched {
     pub(super) vcpus: Option<HashMap<Uuid, Vec<VcpuFacts>>>,
@@ -44,7 +44,7 @@ fn not_fetched(need: Need) -> Failure {
 }
 
 impl Fetched {
-    /// The VCPUs of a VM; none if it is not on the host.
+    /// The VCPUs of a VM; empty when the VM is not on the host.
     pub(crate) fn vcpus(&self, vm: Uuid) -> Result<&[VcpuFacts], Failure> {
         let vcpus = self.vcpus.as_ref().and_then(|all| all.get(&vm));
         vcpus.map(Vec::as_slice).ok_or_else(|| not_fetched(Need::Vcpus))
@@ -55,7 +55,7 @@ impl Fetched {
         self.vcpus.as_ref().ok_or_else(|| not_fetched(Need::Vcpus))
     }
 
-    /// The devices of a VM; none if it is not on the host.
+    /// The devices of a VM; empty when the VM is not on the host.
     pub(crate) fn devices(&self, vm: Uuid) -> Result<&[DeviceFacts], Failure> {
         let devices = self.devices.as_ref().and_then(|all| all.get(&vm));
         devices.map(Vec::as_slice).ok_or_else(|| not_fetched(Need::Devices))

@@ -1,11 +1,11 @@
-//! The host as one call sees it: a snapshot, and what was fetched beside it.
+//! The host as one call sees it: a snapshot, and the facts that were fetched for the call.
 
 use super::events::Moment;
 use super::failure::{Failure, FailureContext};
 use super::fetched::Fetched;
 use super::index::{VdiIndex, VmIndex};
 use super::service::XenApi;
-use super::state::State;
+use super::state::ApiState;
 use super::values::text;
 use crate::core::engine::Policy;
 use crate::core::inventory::Inventory;
@@ -32,7 +32,6 @@ pub(crate) struct CallSession {
 
 /// The host at one moment, for one call.
 pub(crate) struct HostView {
-    /// The host's UUID.
     pub(crate) host: Uuid,
     pub(crate) info: Arc<HostInfo>,
     pub(crate) figures: HostFigures,
@@ -40,7 +39,7 @@ pub(crate) struct HostView {
     pub(crate) policy: Arc<Policy>,
     pub(crate) session: CallSession,
     /// Sessions, tasks and other things that no snapshot holds.
-    pub(crate) state: Arc<State>,
+    pub(crate) state: Arc<ApiState>,
     pub(crate) now: SystemTime,
     pub(crate) fetched: Fetched,
     pub(crate) index: Arc<VmIndex>,
@@ -92,7 +91,7 @@ impl HostView {
         })
     }
 
-    /// What events of a session are compared with.
+    /// The present moment, for the comparison that makes events.
     pub(crate) fn moment(&self) -> Moment {
         Moment::new(&self.snapshot, self.inventory.clone(), self.state.tasks.ended())
     }
@@ -229,7 +228,7 @@ pub(crate) mod tests {
                 figures: HostFigures::default(),
                 policy: Arc::default(),
                 session: CallSession { reference: String::new(), user: "root".to_owned() },
-                state: Arc::new(State::new(|| Uuid::from_u128(1))),
+                state: Arc::new(ApiState::new(|| Uuid::from_u128(1))),
                 now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
                 fetched: Fetched::default(),
                 index: indices.vms(&snapshot),

@@ -23,7 +23,7 @@ pub(crate) fn implied_vdi(host: Uuid, uname: &Text) -> Uuid {
     derived_uuid(host, &format!("VDI {uname}"))
 }
 
-/// Which VMs have something. Copies share their structure.
+/// The VMs that use each key, such as a bridge or a VDI. Copies share their structure.
 #[derive(Clone)]
 struct Users<K: Ord + Clone>(RedBlackTreeSetSync<(K, Uuid)>);
 
@@ -37,7 +37,7 @@ impl<K: Ord + Clone> Users<K> {
         self.0.range(range).map(|(_, vm)| *vm)
     }
 
-    /// Everything that some VM has, once.
+    /// All keys that some VM uses, each once.
     fn keys(&self) -> impl Iterator<Item = &K> {
         let next = move |(key, _): &&(K, Uuid)| {
             let after = Bound::Excluded((key.clone(), Uuid::max()));

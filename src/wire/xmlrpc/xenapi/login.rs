@@ -1,7 +1,7 @@
 //! `session.login_with_password`.
 //!
-//! On the unix socket the user is the one that the kernel says; the name that a client gives is
-//! stored and means nothing.
+//! On the unix socket the kernel identifies the user. The name that a client sends is stored and
+//! has no effect.
 
 use super::failure::Failure;
 use super::service::XenApi;
@@ -12,16 +12,16 @@ use crate::wire::xmlrpc::endpoint::LoginPolicy;
 use crate::wire::xmlrpc::value::Value;
 use std::time::Duration;
 
-/// The method, which belongs to no object.
+/// The name of the method.
 pub(crate) const LOGIN: &str = "session.login_with_password";
 
-/// Its parameters. Later clients add a version and an originator.
+/// The parameters. Later clients add a version and an originator.
 pub(crate) const LOGIN_PARAMS: &[&str] = &["uname", "pwd", "version", "originator"];
 
-/// How many of them must be given.
+/// The number of required parameters.
 pub(crate) const LOGIN_REQUIRED: usize = 2;
 
-/// How long the answer to a wrong password takes.
+/// Delay of the answer to a wrong password.
 const REFUSAL_DELAY: Duration = Duration::from_secs(2);
 
 /// Answers a call that begins a session.

@@ -14,7 +14,7 @@ use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::ops::RangeInclusive;
 
-/// Names of derived methods that are about no field.
+/// Names of derived methods that do not belong to a field.
 const DERIVED: [&str; 5] =
     ["get_all", "get_all_records", "get_record", "get_by_uuid", "get_by_name_label"];
 
@@ -98,7 +98,7 @@ impl Method {
         }
     }
 
-    /// How many parameters it takes.
+    /// The smallest and the largest number of parameters.
     pub(crate) fn param_count(self) -> RangeInclusive<usize> {
         let most = self.params().len();
         let optional = if let Self::Call(call) = self { call.optional } else { 0 };
@@ -133,7 +133,7 @@ impl Method {
             }
             Self::GetByNameLabel => label(class).map(of_field).unwrap_or_default(),
             Self::Get(field) => of_field(field),
-            // Facts cannot be set, and are compared for that.
+            // A value sent for a fact must be the present one, so the facts are needed.
             Self::Set(field) | Self::AddTo(field) | Self::RemoveFrom(field) => match field.source {
                 Source::FactsAndClientData(_) => of_field(field),
                 Source::Fact(_) | Source::ClientData(..) => vec![],
@@ -142,7 +142,8 @@ impl Method {
         }
     }
 
-    /// Turns a call of it into an action. `object` is the one that the second parameter names.
+    /// Turns a call of the method into an action. `object` is the one that the second parameter
+    /// names.
     pub(crate) fn make(
         self,
         class: &Class,

@@ -14,11 +14,11 @@ use crate::wire::xmlrpc::value::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a client waits for events before the answer is that there are none.
+/// Time limit of a wait. The answer then has no events.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// Waits for events of a session. Without any in [`MAX_WAIT`], or when the daemon stops, there are
-/// none.
+/// Waits for events of a session. The answer is empty after [`MAX_WAIT`] without events, and when
+/// the daemon stops.
 async fn wait(api: &XenApi, view: &View, session: &str) -> Result<Vec<Value>, Failure> {
     let engine = api.context.engine();
     let tasks = &api.state.tasks;

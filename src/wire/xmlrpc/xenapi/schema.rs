@@ -16,7 +16,7 @@ pub(crate) struct Class {
     pub(crate) all: fn(&HostView) -> Result<Vec<Uuid>, Failure>,
     /// Fails with `HANDLE_INVALID` if there is no such object.
     pub(crate) check: fn(&HostView, Uuid) -> Result<(), Failure>,
-    /// A shorter way than looking at the `name_label` of all objects.
+    /// Finds objects by `name_label` without reading all of them, where that is possible.
     pub(crate) by_label: Option<fn(&HostView, &str) -> Vec<Uuid>>,
     /// The facts that `all` and `check` read.
     pub(crate) needs: &'static [Need],
@@ -62,7 +62,7 @@ pub(crate) enum DataType {
 /// Reads a field of an object.
 pub(crate) type Getter = fn(&HostView, Uuid) -> Result<Value, Failure>;
 
-/// What a field is read from.
+/// The source of a field's value.
 #[derive(Clone, Copy)]
 pub(crate) enum Source {
     /// A fact.
@@ -151,7 +151,7 @@ pub(crate) struct ClassCall {
     pub(crate) name: &'static str,
     /// The names of the parameters, the session first.
     pub(crate) params: &'static [&'static str],
-    /// How many of the last parameters can be left out.
+    /// The number of optional parameters, which are the last ones.
     pub(crate) optional: usize,
     /// Whether the second parameter is an object of the class.
     pub(crate) on_object: bool,
@@ -197,7 +197,7 @@ impl ClassCall {
     }
 }
 
-/// What a call comes to.
+/// The action that a call asks for.
 pub(crate) enum Action {
     /// The answer is known.
     Answer(Value),
@@ -218,7 +218,7 @@ pub(crate) enum Action {
     ReadLog,
     /// Answer with the hypervisor's messages.
     ReadDmesg {
-        /// Whether to clear them then.
+        /// Whether to clear them afterwards.
         clear: bool,
     },
 }

@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long an unused session lives.
+/// Lifetime of an unused session.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How many sessions one originator can have: beyond that its oldest one ends.
+/// Limit of sessions of one originator. A further session ends the oldest one.
 const MAX_EACH: usize = 1000;
 
-/// How many passwords of one originator are checked at a time.
+/// Limit of simultaneous password checks of one originator.
 const MAX_LOGINS: usize = 4;
 
-/// How long a login waits for others of its originator.
+/// Time limit of waiting for other logins of the same originator.
 const LOGIN_QUEUE: Duration = Duration::from_secs(20);
 
 /// A session.
@@ -28,7 +28,7 @@ pub(crate) struct Session {
     originator: String,
     /// The time of its last call.
     pub(crate) active: SystemTime,
-    /// The events that it waits for, if it registered.
+    /// The registration for events; `None` without one.
     registration: Option<Registration>,
 }
 

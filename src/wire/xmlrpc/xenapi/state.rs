@@ -1,4 +1,4 @@
-//! What the Xen-API keeps between two calls. It ends with the daemon.
+//! The state of the Xen-API between calls. It ends with the daemon.
 
 use super::debug_objects::DebugObjects;
 use super::sessions::Sessions;
@@ -6,14 +6,14 @@ use super::tasks::Tasks;
 use crate::core::model::Uuid;
 
 /// Sessions, tasks and debug objects.
-pub(crate) struct State {
+pub(crate) struct ApiState {
     pub(crate) sessions: Sessions,
     pub(crate) tasks: Tasks,
     pub(crate) debug_objects: DebugObjects,
     new_uuid: Box<dyn Fn() -> Uuid + Send + Sync>,
 }
 
-impl State {
+impl ApiState {
     /// `new_uuid` gives random UUIDs: a session's reference cannot be guessed.
     pub(crate) fn new(new_uuid: impl Fn() -> Uuid + Send + Sync + 'static) -> Self {
         Self {

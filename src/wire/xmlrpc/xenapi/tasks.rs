@@ -9,17 +9,17 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// How long an ended task is kept.
+/// Time for which an ended task is kept.
 const MAX_SAMPLES: Duration = Duration::from_secs(60 * 60);
 
-/// How many tasks there can be. Beyond that the one that ended first is forgotten; if none has
-/// ended, no further task begins.
+/// Limit of tasks. A further task replaces the one that ended first; while none has ended, no
+/// further task begins.
 const MAX_TASKS: usize = 10_000;
 
-/// Methods that can be stopped in the middle: the domain goes on then.
+/// Methods that can be cancelled. The domain goes on afterwards.
 const CANCELLABLE: [&str; 3] = ["VM.save", "VM.suspend", "VM.migrate"];
 
-/// The method that does nothing but wait.
+/// The method that only waits.
 pub(crate) const WAIT: &str = "debug.wait";
 
 /// A task.

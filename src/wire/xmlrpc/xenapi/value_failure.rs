@@ -46,7 +46,7 @@ pub(crate) fn complete(failure: Failure, method: Method, args: &Args<'_>) -> Fai
             (None, None) if named("record").is_some() && !field.is_empty() => {
                 (field.as_str(), None)
             }
-            // A name of the core's, or none.
+            // The reason names a field of the core, or none.
             (None, None) => parameter(first),
         },
     };

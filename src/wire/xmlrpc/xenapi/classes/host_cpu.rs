@@ -14,8 +14,8 @@ use std::time::Duration;
 
 const HARDWARE: &[Need] = &[Need::Hardware];
 
-/// The share of a CPU that the VCPUs on it use, from 0 to 1: each as much as on the average since
-/// its VM was started.
+/// The share of a CPU that the VCPUs on it use, from 0 to 1, by their average use since their VMs
+/// were started.
 fn utilisation(host: &HostView, cpu: u32) -> Result<f64, Failure> {
     let share = |vm: &Uuid, cpu_time: Duration| {
         let started = host.vm(*vm).and_then(|vm| vm.facts.as_ref()?.start_time);

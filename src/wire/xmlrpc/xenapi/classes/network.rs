@@ -53,7 +53,7 @@ pub(super) static NETWORK: Class = Class {
     needs: &[Need::Interfaces],
     fields: &[
         Field::read("uuid", |_, uuid| Ok(text(&uuid))),
-        // The label is the bridge's name, which those who use it know.
+        // The label is the bridge's name. It is fixed, since interfaces refer to it.
         Field::read_write(
             "name_label",
             |host, uuid| Ok(text(bridge(host, uuid)?)),

@@ -1,4 +1,4 @@
-//! Sessions. A session sees itself alone: whoever knows a reference has the session.
+//! Sessions. A session sees only itself: its reference is all that a client needs to use it.
 
 use crate::core::model::Uuid;
 use crate::wire::xmlrpc::xenapi::failure::Failure;

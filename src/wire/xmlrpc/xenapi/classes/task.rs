@@ -1,4 +1,4 @@
-//! Tasks. Every session sees all of them; only those of a task's user change it.
+//! Tasks. Every session sees all tasks; only sessions of a task's user can change it.
 
 use crate::core::model::{DomainRef, Uuid};
 use crate::core::op::Change;
@@ -13,7 +13,7 @@ fn task(host: &HostView, uuid: Uuid) -> Result<Task, Failure> {
     host.state.tasks.get(uuid).ok_or_else(|| Failure::no_object("task", &uuid))
 }
 
-/// From 0 to 1: a domain that is saved, restored or moved says how far it is.
+/// From 0 to 1, by the progress of the domain that is saved, restored or migrated.
 fn progress(host: &HostView, task: &Task) -> f64 {
     if task.outcome().is_some() {
         return 1.0;

@@ -7,7 +7,7 @@ use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::index::METRICS;
 use crate::wire::xmlrpc::xenapi::references::find_object;
 
-/// Fails unless the object is the one of its class that there is.
+/// Fails unless the object is the only one of its class.
 pub(crate) fn check_only(class: &str, only: Uuid, uuid: Uuid) -> Result<(), Failure> {
     if uuid == only { Ok(()) } else { Err(Failure::no_object(class, &uuid)) }
 }

@@ -26,7 +26,7 @@ fn image(config: &DomainConfig, is_hvm: bool) -> Option<&Image> {
     config.image.as_ref().filter(|image| (image.kind == GuestKind::Hvm) == is_hvm)
 }
 
-/// Something of a paravirtual guest's image; empty for other guests.
+/// A part of a paravirtual guest's image; empty for other guests.
 fn pv_image(host: &HostView, uuid: Uuid, get: impl Fn(&Image) -> String) -> Result<Value, Failure> {
     let image = image(config(host, uuid)?, false);
     Ok(Value::Text(image.map(get).unwrap_or_default()))
@@ -65,13 +65,13 @@ fn stored_size(config: &DomainConfig, field: &str) -> Option<u128> {
     config.client_data.text(field).and_then(|text| text.parse().ok())
 }
 
-/// What a client set, but never more than the guest has at most.
+/// The value that a client set, limited to the guest's maximum.
 fn static_min(config: &DomainConfig) -> Value {
     let max = u128::from(config.maxmem) << 20;
     text(&stored_size(config, "memory_static_min").unwrap_or(0).min(max))
 }
 
-/// What a client set, but never more than the target; without it, the target.
+/// The value that a client set, limited to the target; the target if no client set one.
 fn dynamic_min(config: &DomainConfig) -> Value {
     let target = u128::from(config.memory) << 20;
     text(&stored_size(config, "memory_dynamic_min").map_or(target, |min| min.min(target)))

@@ -47,7 +47,7 @@ fn vcpus_utilisation(host: &HostView, metrics: Uuid) -> Result<Value, Failure> {
     each_vcpu(host, metrics, |vcpu| Value::Double(share(vcpu.cpu_time.as_secs_f64())))
 }
 
-/// The states that apply; none if the VM is not on the host.
+/// The states that apply; empty when the VM is not on the host.
 fn state(vm: &DomainView) -> Value {
     let states = |flags: RunFlags| {
         let crashed = flags.crashed();

@@ -25,7 +25,7 @@ fn config(host: &HostView, uuid: Uuid) -> Result<&DomainConfig, Failure> {
     Ok(&vm(host, uuid)?.config)
 }
 
-/// Sets something in the configuration.
+/// Changes a setting of the configuration.
 fn set(host: &HostView, uuid: Uuid, setting: Setting) -> Result<Action, Failure> {
     let states = if setting.is_for_halted() { HALTED } else { ANY };
     execute_in(host, uuid, states, DomainOp::Set(setting))
