@@ -46,20 +46,31 @@ pub struct Event {
 pub enum EventKind {
     /// The domain was created, defined or found, in this state.
     Appeared(State),
-    /// The domain is gone.
     Gone,
     /// The domain's state has changed.
-    State { from: State, to: State },
+    State {
+        from: State,
+        to: State,
+    },
     /// The domain has another name.
-    Renamed { from: String },
+    Renamed {
+        from: String,
+    },
     /// The domain's configuration or definition has changed.
     Configured,
     /// A long operation makes progress; `None` when it is over.
     Progress(Option<Progress>),
     /// An operation has succeeded.
-    Done { op: &'static str, caller: String },
+    Done {
+        op: &'static str,
+        caller: String,
+    },
     /// An operation has failed, with this message to the caller.
-    Failed { op: &'static str, caller: String, error: String },
+    Failed {
+        op: &'static str,
+        caller: String,
+        error: String,
+    },
 }
 
 impl EventKind {

@@ -87,7 +87,6 @@ pub struct Shares {
 /// A domain's share of a resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Share {
-    /// The domain's name.
     pub name: String,
     pub amount: f64,
 }

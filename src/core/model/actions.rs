@@ -9,7 +9,6 @@ use std::str::FromStr;
 /// The action for a domain whose guest has stopped: `on_poweroff`, `on_reboot` and `on_crash`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActionOnShutdown {
-    /// Destroy the domain.
     Destroy,
     /// Destroy the domain and build it again.
     Restart,
@@ -72,7 +71,6 @@ pub enum OnXendStart {
     /// Leave the domain as it is.
     #[default]
     Ignore,
-    /// Start the domain.
     Start,
 }
 

@@ -39,7 +39,6 @@ impl BlockClass {
 /// The kind of drive that the guest sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockKind {
-    /// A disk.
     Disk,
     /// A CD-ROM drive; the medium can be absent.
     Cdrom,

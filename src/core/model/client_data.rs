@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientValue {
-    /// A text.
     Text(String),
     /// Texts by key.
     Map(BTreeMap<String, String>),

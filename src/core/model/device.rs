@@ -21,7 +21,6 @@ pub enum Device {
     Vkbd(Vkbd),
     /// PCI functions that are passed through to the guest.
     Pci(PciDevice),
-    /// A console.
     Console(Console),
     /// A device of a class in [`Device::GENERIC`].
     Generic(Generic),

@@ -8,7 +8,6 @@ use super::invalid::Invalid;
 pub enum InterfaceKind {
     /// A network card.
     Physical,
-    /// A bridge.
     Bridge,
     /// A VLAN interface.
     Vlan {
@@ -45,7 +44,6 @@ impl Interface {
 pub enum NetworkChange {
     /// Create a bridge.
     MakeBridge(String),
-    /// Remove a bridge.
     RemoveBridge(String),
     /// Create a VLAN interface.
     MakeVlan {

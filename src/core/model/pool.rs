@@ -32,11 +32,19 @@ pub enum PoolChange {
     /// Destroy a pool without domains. Its CPUs are in no pool afterwards.
     Destroy(String),
     /// Add a CPU that is in no pool.
-    AddCpu { name: String, cpu: u32 },
-    /// Remove a CPU.
-    RemoveCpu { name: String, cpu: u32 },
+    AddCpu {
+        name: String,
+        cpu: u32,
+    },
+    RemoveCpu {
+        name: String,
+        cpu: u32,
+    },
     /// Move a domain into a pool.
-    Move { domid: DomId, name: String },
+    Move {
+        domid: DomId,
+        name: String,
+    },
 }
 
 /// The definition of a CPU pool, as it is stored.
@@ -72,7 +80,6 @@ impl Pool {
 /// A change of a stored pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PoolSetting {
-    /// The name.
     Name(String),
     /// The scheduler, from the next start on.
     Scheduler(Scheduler),

@@ -13,15 +13,11 @@ use std::sync::Arc;
 /// An operation on one domain.
 #[derive(Debug, Clone)]
 pub enum DomainOp {
-    /// Pause the domain.
     Pause,
-    /// Unpause the domain.
     Unpause,
-    /// Destroy the domain.
     Destroy,
     /// Ask the guest to stop.
     Shutdown(ShutdownReason),
-    /// Rename the domain.
     Rename(DomName),
     /// Set SEDF parameters, translated if the host has another scheduler.
     SetSedf(SedfParams),
@@ -109,7 +105,6 @@ pub enum DomainOp {
         /// The action afterwards.
         then: AfterDump,
     },
-    /// Attach a device.
     AttachDevice(Box<Device>),
     /// Attach a device of the definition that was detached from the running domain.
     PlugDevice(Uuid),

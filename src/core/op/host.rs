@@ -48,7 +48,11 @@ impl NetworkOp {
 #[derive(Debug, Clone)]
 pub enum PoolOp {
     /// Store the definition of a pool.
-    Define { uuid: Uuid, pool: Pool, client_data: ClientData },
+    Define {
+        uuid: Uuid,
+        pool: Pool,
+        client_data: ClientData,
+    },
     /// Change a stored definition.
     Set(PoolSetting),
     /// Delete the definition of a pool that is not started.
@@ -59,7 +63,6 @@ pub enum PoolOp {
     Stop,
     /// Add a CPU that is in no pool.
     AddCpu(u32),
-    /// Remove a CPU.
     RemoveCpu(u32),
 }
 

@@ -65,7 +65,6 @@ pub(crate) type Getter = fn(&HostView, Uuid) -> Result<Value, Failure>;
 /// The source of a field's value.
 #[derive(Clone, Copy)]
 pub(crate) enum Source {
-    /// A fact.
     Fact(Getter),
     /// Client data, which has no effect; the getter's value until a client sets it.
     ClientData(DataType, Getter),
