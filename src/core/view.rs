@@ -263,11 +263,14 @@ impl View {
 
     /// The sizes of files and disks; `None` for each that does not exist.
     pub async fn extents(&self, paths: &[PathBuf]) -> Result<Vec<Option<DiskUsage>>, Error> {
-        let mut extents = Vec::with_capacity(paths.len());
-        for path in paths {
-            extents.push(self.core.store.extent(path).await);
-        }
-        Ok(extents)
+        let sizes = async {
+            let mut extents = Vec::with_capacity(paths.len());
+            for path in paths {
+                extents.push(self.core.store.extent(path).await);
+            }
+            Ok(extents)
+        };
+        self.core.limited("Reading the sizes of images", sizes).await
     }
 
     /// All virtual networks, sorted by id.
