@@ -290,7 +290,10 @@ fn reload(
 ) {
     let (new, diagnostics) = match Config::load(options, environment) {
         Ok(loaded) => loaded,
-        Err(error) => return tracing::error!("Keeping the old configuration: {error}"),
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            return tracing::error!("Keeping the old configuration: {error:#}");
+        }
     };
     log(diagnostics);
     for key in old.needs_restart(&new) {

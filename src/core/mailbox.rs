@@ -73,8 +73,7 @@ impl Handle {
 
     /// Cancels the save or migration of the domain, which goes on running.
     pub(super) fn cancel(&self) -> Result<(), Error> {
-        let none =
-            || Error::Unsupported("Nothing is under way with it that can be stopped".to_owned());
+        let none = || Error::Unsupported("The domain is not being saved or migrated".to_owned());
         lock(&self.shared.transfer).as_ref().map(|transfer| transfer.cancel()).ok_or_else(none)
     }
 

@@ -359,3 +359,21 @@ fn the_console_of_a_guest_is_shown() {
     assert_eq!(daemon.get("/xend/domain/0/console").code, 500);
     assert_eq!(daemon.post("/xend/domain/web/console", "op=clear").code, 501);
 }
+
+#[test]
+fn of_stored_definitions_with_one_name_the_same_one_is_used_each_time() {
+    let mut daemon = Daemon::start(&[]);
+    define(&daemon, &managed("web", ""));
+    let text = std::fs::read_to_string(config_file(&daemon)).unwrap();
+    for first in '2'..='9' {
+        let uuid = UUID.replacen('1', &first.to_string(), 1);
+        let dir = daemon.dir.path().join(format!("state/domains/{uuid}"));
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join("config.sxp"), text.replace(UUID, &uuid)).unwrap();
+    }
+    for _ in 0..3 {
+        daemon = daemon.killed_and_restarted();
+        assert_eq!(halted(&daemon), "(web)");
+        assert_eq!(daemon.value("web", "uuid"), UUID);
+    }
+}

@@ -104,7 +104,7 @@ impl XenHost {
         what: &str,
     ) -> Result<(), Error> {
         if matches!(device, Device::Console(_)) {
-            return Err(Error::Unsupported("A console cannot be plugged in or out".to_owned()));
+            return Err(Error::Unsupported("A console cannot be attached or detached".to_owned()));
         }
         for (class, value) in devices::to_json(device, self.vnc_password.as_ref())? {
             let done = self.libxl.plug(domid, class, action, &value.to_string());
@@ -203,5 +203,5 @@ fn without(device: &PciDevice, other: &PciDevice) -> PciDevice {
 }
 
 fn cannot_be_changed() -> Error {
-    Error::Unsupported("This device cannot be changed while it is plugged in".to_owned())
+    Error::Unsupported("This device cannot be changed while it is attached".to_owned())
 }

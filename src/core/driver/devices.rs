@@ -132,7 +132,7 @@ impl Driver {
             (old, _) => {
                 let reason = format!(
                     "Refusing to reconfigure device {} {}: only CD-ROM drives and PCI, SCSI and \
-                     USB devices change while they are plugged in",
+                     USB devices change while they are attached",
                     old.class(),
                     wanted.text
                 );

@@ -179,7 +179,8 @@ impl Driver {
             State::Stopped(ShutdownReason::Suspend) if record.is_some() => {
                 info!(
                     domain = %name, %domid,
-                    "Xend was stopped while the domain was being saved: it goes on"
+                    "Xend was stopped while the domain was being saved or migrated: the domain runs \
+                     on"
                 );
                 self.unsuspend(domid).await;
                 Ok(())

@@ -9,7 +9,7 @@ use crate::core::model::{
     CompleteConfig, DomId, DomName, DomainConfig, DomainFacts, Invalid, Uuid,
 };
 use crate::core::ports::{Definition, TransferRecord};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tracing::{error, info, warn};
 
@@ -17,7 +17,8 @@ impl Core {
     /// Adopts all domains on the host and in the store.
     pub(super) async fn adopt_all(self: &Arc<Self>) -> Result<(), Error> {
         let definitions = self.limited("Reading the store", self.store.load()).await?;
-        let mut definitions: HashMap<Uuid, Definition> = definitions
+        // By UUID: of two definitions with one name, the same one is left out each time.
+        let mut definitions: BTreeMap<Uuid, Definition> = definitions
             .into_iter()
             .map(|definition| (definition.config.uuid(), definition))
             .collect();
@@ -43,7 +44,7 @@ impl Core {
     /// not handed over.
     async fn reject_unfinished_arrivals(
         &self,
-        definitions: &mut HashMap<Uuid, Definition>,
+        definitions: &mut BTreeMap<Uuid, Definition>,
     ) -> Result<(), Error> {
         for (id, record) in self.store.arrivals(self.clock.now()).await? {
             if record.taken {

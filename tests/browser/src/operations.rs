@@ -56,7 +56,7 @@ pub async fn perform_all(browser: &Browser, daemon: &Daemon) -> Result<()> {
     let refused: Vec<Step<'_>> = vec![
         ("migrate", vec![("destination", text("127.0.0.1")), ("port", text("1"))], "127.0.0.1:1"),
         ("migrate", vec![("destination", text("nosuch.invalid"))], "nosuch.invalid:8002"),
-        ("cancel", vec![], "Nothing is under way"),
+        ("cancel", vec![], "not being saved or migrated"),
         ("domain_sched_credit2_get", vec![], "scheduler"),
         (
             "domain_sched_credit2_set",

@@ -74,7 +74,7 @@ pub(super) static CONFIGURE: Operation = Operation {
             "The device's new configuration",
             "(vbd (uname file:/srv/cd.iso) (dev hdc:cdrom) (mode r))",
         ),
-        DEV,
+        Param { example: "hdc", ..DEV },
     ],
     success: Success::Empty,
     build: |request| {
