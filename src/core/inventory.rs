@@ -31,7 +31,7 @@ impl Inventory {
 
     /// All disk images.
     pub fn vdis(&self) -> impl Iterator<Item = (&Arc<Item>, &Vdi)> {
-        self.items().filter_map(|item| match &item.thing {
+        self.items().filter_map(|item| match &item.kind {
             ObjectKind::Vdi(vdi) => Some((item, vdi)),
             _ => None,
         })
@@ -39,7 +39,7 @@ impl Inventory {
 
     /// The disk image with this UUID.
     pub fn vdi(&self, uuid: &Uuid) -> Option<(&Arc<Item>, &Vdi)> {
-        self.get(uuid).and_then(|item| match &item.thing {
+        self.get(uuid).and_then(|item| match &item.kind {
             ObjectKind::Vdi(vdi) => Some((item, vdi)),
             _ => None,
         })
@@ -47,7 +47,7 @@ impl Inventory {
 
     /// All networks that clients created.
     pub fn networks(&self) -> impl Iterator<Item = (&Arc<Item>, &Network)> {
-        self.items().filter_map(|item| match &item.thing {
+        self.items().filter_map(|item| match &item.kind {
             ObjectKind::Network(network) => Some((item, network)),
             _ => None,
         })
@@ -55,7 +55,7 @@ impl Inventory {
 
     /// All virtual LANs that clients created.
     pub fn vlans(&self) -> impl Iterator<Item = (&Arc<Item>, &Vlan)> {
-        self.items().filter_map(|item| match &item.thing {
+        self.items().filter_map(|item| match &item.kind {
             ObjectKind::Vlan(vlan) => Some((item, vlan)),
             _ => None,
         })
@@ -63,7 +63,7 @@ impl Inventory {
 
     /// All stored CPU pools.
     pub fn pools(&self) -> impl Iterator<Item = (&Arc<Item>, &Pool)> {
-        self.items().filter_map(|item| match &item.thing {
+        self.items().filter_map(|item| match &item.kind {
             ObjectKind::Pool(pool) => Some((item, pool)),
             _ => None,
         })
@@ -93,7 +93,7 @@ impl LiveInventory {
     /// Reads the stored items, and recovers the images that belong to them.
     pub(super) async fn load(store: Arc<dyn Store>) -> Result<Self, Error> {
         let items = store.items().await?;
-        let own = |item: &Item| matches!(&item.thing, ObjectKind::Vdi(vdi) if vdi.own);
+        let own = |item: &Item| matches!(&item.kind, ObjectKind::Vdi(vdi) if vdi.own);
         let images: Vec<Uuid> =
             items.iter().filter(|item| own(item)).map(|item| item.uuid).collect();
         store.recover_images(&images).await?;

@@ -13,7 +13,7 @@ use crate::sxp::Sxp;
 pub fn stored_object(item: &Item) -> Sxp {
     let mut sink = TreeSink::default();
     let flag = |sink: &mut TreeSink, key, on: bool| sink.uint_field(key, u8::from(on));
-    match &item.thing {
+    match &item.kind {
         ObjectKind::Vdi(vdi) => {
             sink.begin_record("vdi");
             sink.text_field("location", &vdi.location);
@@ -56,7 +56,7 @@ pub fn read_object(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
     let head = sxp.head().unwrap_or_default();
     let mut fields = Fields::new(head, sxp.tail())?;
     let missing = |key: &str| ShapeError::new(key.to_owned(), "missing", sxp);
-    let thing = match head {
+    let kind = match head {
         "vdi" => {
             let location = fields.text("location")?;
             let size =
@@ -115,7 +115,7 @@ pub fn read_object(sxp: &Sxp, uuid: Uuid) -> Result<Item, ShapeError> {
         }
         None => ClientData::default(),
     };
-    Ok(Item { uuid, thing, client_data })
+    Ok(Item { uuid, kind, client_data })
 }
 
 #[cfg(test)]
@@ -146,7 +146,7 @@ mod tests {
             ncpu: 2,
             auto_start: true,
         };
-        let things = [
+        let kinds = [
             ObjectKind::Vdi(vdi),
             ObjectKind::Network(network),
             ObjectKind::Vlan(Vlan::new("eth0", 7, "xenbr0").unwrap()),
@@ -155,9 +155,9 @@ mod tests {
             ObjectKind::Pbd,
             ObjectKind::DataOnly,
         ];
-        for thing in things {
+        for kind in kinds {
             for client_data in [client_data.clone(), ClientData::default()] {
-                let item = Item { uuid, thing: thing.clone(), client_data };
+                let item = Item { uuid, kind: kind.clone(), client_data };
                 let text = stored_object(&item).to_bytes();
                 assert_eq!(
                     read_object(&read_one(&text, &Limits::default()).unwrap(), uuid).unwrap(),

@@ -183,7 +183,7 @@ fn image(uuid: u128, own: bool) -> Item {
     let vdi = Vdi { location, size, kind: VdiKind::User, own, sharable: false, read_only: false };
     Item {
         uuid: Uuid::from_u128(uuid),
-        thing: ObjectKind::Vdi(vdi),
+        kind: ObjectKind::Vdi(vdi),
         client_data: ClientData::default(),
     }
 }

@@ -163,9 +163,9 @@ pub(super) fn devices(
     let mut facts = Vec::new();
     let cpu_time = record.cpu_time(record.guest_time(now), settings);
     for device in &record.config.devices {
-        let has_class =
+        let is_of_device =
             |link: &&Link| link.class == device.class() && Some(link.number) == device.id();
-        let Some(link) = record.links.iter().find(has_class) else { continue };
+        let Some(link) = record.links.iter().find(is_of_device) else { continue };
         facts.push(DeviceFacts {
             class: link.class.clone(),
             number: link.number,

@@ -84,7 +84,7 @@ impl Core {
         match op {
             PoolOp::Define { uuid, pool, client_data } => {
                 pools.check_new_name(name)?;
-                inventory.put(Item { uuid, thing: ObjectKind::Pool(pool), client_data }).await
+                inventory.put(Item { uuid, kind: ObjectKind::Pool(pool), client_data }).await
             }
             PoolOp::Set(setting) => inventory.put(changed_pool(&pools, name, setting)?).await,
             PoolOp::Delete => {
@@ -161,5 +161,5 @@ fn changed_pool(pools: &Pools, name: &str, setting: PoolSetting) -> Result<Item,
     if pool.name != old.name || pool.scheduler != old.scheduler || pool.cpus != old.cpus {
         pools.check_not_active(name)?;
     }
-    Ok(Item { thing: ObjectKind::Pool(pool), ..Item::clone(item) })
+    Ok(Item { kind: ObjectKind::Pool(pool), ..Item::clone(item) })
 }

@@ -41,7 +41,7 @@ impl Core {
         if !interfaces.iter().any(|interface| interface.name == *bridge) {
             self.hypervisor.change_network(NetworkChange::MakeBridge(bridge.clone())).await?;
         }
-        inventory.put(Item { uuid, thing: ObjectKind::Network(network), client_data }).await
+        inventory.put(Item { uuid, kind: ObjectKind::Network(network), client_data }).await
     }
 
     /// Destroys a network that no domain and no interface uses.
@@ -70,7 +70,7 @@ impl Core {
     async fn create_vlan(&self, uuid: Uuid, vlan: Vlan) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
         self.make_vlan(&vlan).await?;
-        let item = Item { uuid, thing: ObjectKind::Vlan(vlan), client_data: ClientData::default() };
+        let item = Item { uuid, kind: ObjectKind::Vlan(vlan), client_data: ClientData::default() };
         inventory.put(item).await
     }
 

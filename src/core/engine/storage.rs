@@ -42,7 +42,7 @@ impl Core {
             vdi.location = [b"file:", path.as_os_str().as_encoded_bytes()].concat().into();
         }
         if let Err(error) =
-            inventory.put(Item { uuid, thing: ObjectKind::Vdi(vdi), client_data }).await
+            inventory.put(Item { uuid, kind: ObjectKind::Vdi(vdi), client_data }).await
         {
             if own {
                 let _ = self.store.drop_image(uuid).await;
@@ -87,7 +87,7 @@ impl Core {
             VdiSetting::Sharable(on) => vdi.sharable = on,
             VdiSetting::ReadOnly(on) => vdi.read_only = on,
         }
-        inventory.put(Item { thing: ObjectKind::Vdi(vdi), ..Item::clone(item) }).await
+        inventory.put(Item { kind: ObjectKind::Vdi(vdi), ..Item::clone(item) }).await
     }
 
     /// Removes an image that no domain uses from the inventory, and its file if xend made it.
@@ -114,13 +114,13 @@ impl Core {
         uuid: Uuid,
         client_data: ClientData,
     ) -> Result<(), Error> {
-        self.inventory.write().await.put(Item { uuid, thing: ObjectKind::Pbd, client_data }).await
+        self.inventory.write().await.put(Item { uuid, kind: ObjectKind::Pbd, client_data }).await
     }
 
     pub(super) async fn destroy_pbd(&self, uuid: Uuid) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
         let current = inventory.current();
-        let pbd = current.get(&uuid).filter(|item| item.thing == ObjectKind::Pbd);
+        let pbd = current.get(&uuid).filter(|item| item.kind == ObjectKind::Pbd);
         pbd.ok_or_else(|| no_such("PBD", uuid))?;
         inventory.remove(uuid).await
     }
@@ -135,7 +135,7 @@ impl Core {
         let mut item = inventory.current().get(&object).map_or_else(
             || Item {
                 uuid: object,
-                thing: ObjectKind::DataOnly,
+                kind: ObjectKind::DataOnly,
                 client_data: ClientData::default(),
             },
             |item| Item::clone(item),

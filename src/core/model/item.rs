@@ -27,7 +27,7 @@ pub enum ObjectKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub uuid: Uuid,
-    pub thing: ObjectKind,
+    pub kind: ObjectKind,
     /// `name_label`, `other_config`, ...
     pub client_data: ClientData,
 }

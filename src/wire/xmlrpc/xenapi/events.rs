@@ -77,7 +77,7 @@ impl VmState {
 
 /// The class of an item; `None` for client data without an object of its own.
 fn class_of_item(item: &Item) -> Option<&'static str> {
-    match item.thing {
+    match item.kind {
         ObjectKind::Vdi(_) => Some("VDI"),
         ObjectKind::Network(_) => Some("network"),
         ObjectKind::Vlan(_) => Some("PIF"),

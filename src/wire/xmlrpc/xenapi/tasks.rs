@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Time for which an ended task is kept.
-const MAX_SAMPLES: Duration = Duration::from_secs(60 * 60);
+const RETENTION: Duration = Duration::from_secs(60 * 60);
 
 /// Limit of tasks. A further task replaces the one that ended first; while none has ended, no
 /// further task begins.
@@ -72,8 +72,7 @@ impl Tasks {
         let mut tasks = self.lock();
         let ended = |task: &Task| task.ended.as_ref().map(|(when, _)| *when);
         tasks.retain(|_, task| {
-            ended(task)
-                .is_none_or(|when| now.duration_since(when).unwrap_or_default() < MAX_SAMPLES)
+            ended(task).is_none_or(|when| now.duration_since(when).unwrap_or_default() < RETENTION)
         });
         if tasks.len() >= MAX_TASKS {
             let first = tasks.iter().filter_map(|(uuid, task)| Some((ended(task)?, *uuid))).min();

@@ -53,8 +53,8 @@ fn cpu_configuration(host: &HostView) -> Value {
 }
 
 fn set_enabled(host: &HostView, enabled: bool) -> Action {
-    let note = (!enabled).then(|| ClientValue::Text("true".to_owned()));
-    let change = ClientDataChange::Field(DISABLED.to_owned(), note);
+    let value = (!enabled).then(|| ClientValue::Text("true".to_owned()));
+    let change = ClientDataChange::Field(DISABLED.to_owned(), value);
     Action::execute(vec![Change::SetClientData(host.host, change)], FailureContext::default())
 }
 

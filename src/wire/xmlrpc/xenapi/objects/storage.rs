@@ -103,13 +103,13 @@ pub(crate) fn vdis_of_sr(host: &HostView, sr: Uuid) -> impl Iterator<Item = (Uui
 
 /// The PBDs of the host, then those that clients created.
 pub(crate) fn all_pbds(host: &HostView) -> Vec<Uuid> {
-    let created = host.inventory.items().filter(|item| item.thing == ObjectKind::Pbd);
+    let created = host.inventory.items().filter(|item| item.kind == ObjectKind::Pbd);
     let own = Repository::ALL.map(|one| one.pbd(host));
     own.into_iter().chain(created.map(|item| item.uuid)).collect()
 }
 
 pub(crate) fn check_pbd(host: &HostView, uuid: Uuid) -> Result<(), Failure> {
-    let is_created = || host.inventory.get(&uuid).is_some_and(|item| item.thing == ObjectKind::Pbd);
+    let is_created = || host.inventory.get(&uuid).is_some_and(|item| item.kind == ObjectKind::Pbd);
     if Repository::of_host_pbd(host, uuid).is_some() || is_created() {
         return Ok(());
     }
