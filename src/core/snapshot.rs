@@ -186,8 +186,10 @@ impl Snapshot {
 
     /// Adds a domain, or replaces it.
     pub(super) fn insert(&mut self, view: Arc<DomainView>) {
-        let configs = |view: &DomainView| view.configs().map(Arc::as_ptr).collect::<Vec<_>>();
-        if self.domains.get(&view.uuid).map(|old| configs(old)) != Some(configs(&view)) {
+        let has_same_configs = |old: &Arc<DomainView>| {
+            old.configs().map(Arc::as_ptr).eq(view.configs().map(Arc::as_ptr))
+        };
+        if !self.domains.get(&view.uuid).is_some_and(has_same_configs) {
             self.config_changed(view.uuid);
         }
         self.unlink(&view.uuid);

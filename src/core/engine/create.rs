@@ -6,6 +6,7 @@ use crate::core::error::Error;
 use crate::core::mailbox::mailbox;
 use crate::core::model::{CompleteConfig, Device, DomainConfig, Invalid, Uuid};
 use crate::core::op::{Arrival, DomainOp, Once, Outcome};
+use crate::core::ports::Entropy;
 use crate::core::snapshot::DomainView;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -71,8 +72,7 @@ impl Core {
     ) -> Result<Outcome, Error> {
         let (config, stream) = self.limited("Opening the file", self.store.open(&file)).await?;
         let config = self.complete_for_build(config.into())?;
-        let mut renewed = HashMap::new();
-        let config = Arc::new(self.renew_device_uuids(&config, &mut renewed)?);
+        let config = Arc::new(self.device_uuids(config.uuid()).renew(&config)?);
         if let Some(view) = self.halted_domain(&config) {
             // The managed domain that was saved, or one that was defined under its name since.
             let stream = Once::new(stream);
@@ -90,13 +90,13 @@ impl Core {
     /// Receives a domain from another host.
     pub(super) async fn receive(self: &Arc<Self>, mut arrival: Arrival) -> Result<Outcome, Error> {
         let uuid = arrival.migrated.config.uuid();
-        let mut renewed = HashMap::new();
-        let config = Arc::new(self.renew_device_uuids(&arrival.migrated.config, &mut renewed)?);
+        let mut device_uuids = self.device_uuids(uuid);
+        let config = Arc::new(device_uuids.renew(&arrival.migrated.config)?);
         arrival.migrated.config = config.clone();
         if let Some(definition) = &mut arrival.migrated.definition {
             // The definition is stored under the domain's UUID, whatever the other host sent.
             let same_uuid = definition.with(|definition| definition.uuid = Some(uuid))?;
-            *definition = Arc::new(self.renew_device_uuids(&same_uuid, &mut renewed)?);
+            *definition = Arc::new(device_uuids.renew(&same_uuid)?);
         }
         if let Some(view) = self.halted_domain(&config) {
             return self.request(&view, DomainOp::Arrive(arrival)).await;
@@ -138,25 +138,34 @@ impl Core {
         answered.await.unwrap_or(Err(Error::Stopping))
     }
 
-    /// Gives new UUIDs to those devices whose UUID a device of another domain has: a save file can
-    /// be a copy that was edited. `renewed` has the new UUIDs by the old ones, so that a device
-    /// gets the same one in each configuration of a domain.
-    fn renew_device_uuids(
-        &self,
-        config: &CompleteConfig,
-        renewed: &mut HashMap<Uuid, Uuid>,
-    ) -> Result<CompleteConfig, Invalid> {
+    /// The UUIDs that devices of the domain `uuid` cannot have.
+    fn device_uuids(&self, uuid: Uuid) -> DeviceUuids<'_> {
         let snapshot = self.snapshot();
-        let others = snapshot.domains().filter(|view| view.uuid != config.uuid());
-        let taken: HashSet<Uuid> = others
+        let others = snapshot.domains().filter(|view| view.uuid != uuid);
+        let taken = others
             .flat_map(|view| view.configs())
             .flat_map(|config| config.devices.iter().filter_map(Device::uuid))
             .collect();
+        DeviceUuids { taken, renewed: HashMap::new(), entropy: &*self.entropy }
+    }
+}
+
+/// UUIDs of the devices of a domain that comes from a file or another host.
+struct DeviceUuids<'a> {
+    /// UUIDs of other domains' devices: a save file can be a copy that was edited.
+    taken: HashSet<Uuid>,
+    /// The new UUIDs by the old ones: a device gets the same one in each configuration.
+    renewed: HashMap<Uuid, Uuid>,
+    entropy: &'a dyn Entropy,
+}
+
+impl DeviceUuids<'_> {
+    /// The configuration with new UUIDs in place of those that are taken.
+    fn renew(&mut self, config: &CompleteConfig) -> Result<CompleteConfig, Invalid> {
         config.with(|config| {
-            for device in &mut config.devices {
-                if let Some(uuid) = device.uuid_mut().as_mut().filter(|uuid| taken.contains(uuid)) {
-                    *uuid = *renewed.entry(*uuid).or_insert_with(|| self.entropy.uuid());
-                }
+            let uuids = config.devices.iter_mut().filter_map(|device| device.uuid_mut().as_mut());
+            for uuid in uuids.filter(|uuid| self.taken.contains(uuid)) {
+                *uuid = *self.renewed.entry(*uuid).or_insert_with(|| self.entropy.uuid());
             }
         })
     }
