@@ -19,10 +19,10 @@ use xend::check;
 use xend::cli::{Cli, Command};
 use xend::config::{
     self, Auth, Config, Diagnostic, Environment, Hypervisor, LiveTunables, RpcListener, RunOptions,
-    Severity, Switch, Tunables,
+    Severity, Switch,
 };
-use xend::core::engine::{Engine, EnginePorts, Policy, Settings};
-use xend::core::model::Uuid;
+use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::core::model::{Policy, Uuid};
 use xend::core::ports;
 use xend::os::{OsEntropy, SystemClock};
 use xend::peers::AllowedHosts;
@@ -122,7 +122,7 @@ async fn run(
         let address = &open.address;
         tracing::warn!("Whoever can connect to {address:?} can do everything without a password");
     }
-    let policy = Arc::new(ArcSwap::from_pointee(policy(&config.tunables)));
+    let policy = Arc::new(ArcSwap::from_pointee(config.tunables.policy.clone()));
     let engine = start_engine(config, Arc::clone(&policy)).await?;
     let server = Server::new(Arc::clone(&tunables), config.max_connections);
     let guard = Guard::new(Arc::clone(&tunables));
@@ -146,23 +146,11 @@ async fn run(
     }
     lifecycle::supervise(&server, &mut signals, || {
         reload(options, environment, config, telemetry, &tunables);
-        policy.store(Arc::new(self::policy(&tunables.load())));
+        policy.store(Arc::new(tunables.load().policy.clone()));
     })
     .await;
     lifecycle::finish(engine.stop(), &mut signals).await;
     Ok(())
-}
-
-/// The part of the configuration that the engine uses and a reload changes.
-fn policy(tunables: &Tunables) -> Policy {
-    Policy {
-        dom0_min_mem_mib: tunables.dom0_min_mem_mib,
-        dom0_ballooning: tunables.dom0_ballooning,
-        enable_dump: tunables.enable_dump,
-        node_shutdown: tunables.node_shutdown,
-        relocation_port: tunables.relocation_port,
-        devices: tunables.devices.clone(),
-    }
 }
 
 /// Serves domains from other hosts, if that is configured. Like any other listener of the file, one

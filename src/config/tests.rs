@@ -1,7 +1,7 @@
 mod listeners;
 
 use super::*;
-use crate::core::model::{DeviceDefaults, Password, Scheduler, Text};
+use crate::core::model::{DeviceDefaults, Password, Policy, Scheduler, Text};
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -67,12 +67,14 @@ fn an_empty_configuration_has_the_defaults() {
         allowed_hosts: Vec::new(),
         max_body: 1 << 20,
         request_timeout: Duration::from_secs(30),
-        node_shutdown: false,
-        dom0_min_mem_mib: 196,
-        dom0_ballooning: true,
-        enable_dump: false,
-        devices: DeviceDefaults::default(),
-        relocation_port: 8002,
+        policy: Policy {
+            node_shutdown: false,
+            dom0_min_mem_mib: 196,
+            dom0_ballooning: true,
+            enable_dump: false,
+            devices: DeviceDefaults::default(),
+            relocation_port: 8002,
+        },
     };
     assert_eq!(config.tunables, tunables);
     assert_eq!(Tunables::default(), tunables);
@@ -194,8 +196,8 @@ fn a_change_of_each_key_is_reloaded_or_needs_a_restart() {
         let mut new = config(&format!("{entry} {base}"));
         // The port of other hosts is applied at once, that of this host is not.
         if key.name == "xend-relocation-port" {
-            assert_eq!(new.tunables.relocation_port, 1);
-            new.tunables.relocation_port = old.tunables.relocation_port;
+            assert_eq!(new.tunables.policy.relocation_port, 1);
+            new.tunables.policy.relocation_port = old.tunables.policy.relocation_port;
         }
         // It affects only listeners that are not in this file.
         if key.name == "xend-access-without-password" {
@@ -239,9 +241,12 @@ fn values_are_read() {
         allowed_hosts: vec!["xen.example.org".into(), "a".into(), "b".into()],
         max_body: 2000,
         request_timeout: Duration::from_secs(5),
-        node_shutdown: true,
-        dom0_min_mem_mib: 0,
-        dom0_ballooning: false,
+        policy: Policy {
+            node_shutdown: true,
+            dom0_min_mem_mib: 0,
+            dom0_ballooning: false,
+            ..Policy::default()
+        },
         ..Tunables::default()
     };
     assert_eq!(config.tunables, tunables);
@@ -259,7 +264,7 @@ fn booleans_are_xends() {
         ("0", false),
     ] {
         let config = config(&format!("(xend-node-shutdown {word})"));
-        assert_eq!(config.tunables.node_shutdown, value, "{word}");
+        assert_eq!(config.tunables.policy.node_shutdown, value, "{word}");
     }
 }
 
@@ -444,7 +449,7 @@ fn every_key_of_every_xend_is_known() {
 
 #[test]
 fn device_defaults_are_none_if_they_are_xens() {
-    let devices = |text: &str| config(text).tunables.devices;
+    let devices = |text: &str| config(text).tunables.policy.devices;
     let text = |text: &str| Some(Text::from(text));
     let given = devices("(vif-script 'vif-nat bridge=br1') (vnc-listen 0.0.0.0) (keymap de)");
     let expected = DeviceDefaults {
@@ -473,7 +478,7 @@ fn device_defaults_are_none_if_they_are_xens() {
     );
     let secret = config("(vncpasswd 'geheim') (enable-dump yes)");
     assert_eq!(secret.vnc_password, Password::new("geheim".into()));
-    assert!(secret.tunables.enable_dump && !format!("{secret:?}").contains("geheim"));
+    assert!(secret.tunables.policy.enable_dump && !format!("{secret:?}").contains("geheim"));
     assert_eq!(config("(vncpasswd '')").vnc_password, None);
 }
 

@@ -1,7 +1,7 @@
 //! The settings that a running daemon changes on SIGHUP.
 
 use super::settings::FileSettings;
-use crate::core::model::{DeviceDefaults, Text};
+use crate::core::model::{DeviceDefaults, Policy, Text};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +18,8 @@ pub struct Tunables {
     pub max_body: usize,
     /// The time for a client to send a request, and to take its answer.
     pub request_timeout: Duration,
-    /// Whether `POST /xend/node` may shut the machine down.
-    pub node_shutdown: bool,
-    /// The memory that ballooning leaves to Domain-0, in MiB.
-    pub dom0_min_mem_mib: u64,
-    /// Whether Domain-0 gives memory to new domains.
-    pub dom0_ballooning: bool,
-    /// Whether the memory of every crashed domain is dumped to a file.
-    pub enable_dump: bool,
-    /// The defaults of devices.
-    pub devices: DeviceDefaults,
-    /// The relocation port of other hosts.
-    pub relocation_port: u16,
+    /// The part for the engine and the wires.
+    pub policy: Policy,
 }
 
 /// The tunables in force: shared by many readers, and replaced as a whole by a reload.
@@ -49,12 +39,14 @@ impl Tunables {
             allowed_hosts: file.http_hosts.clone(),
             max_body: file.max_body,
             request_timeout: file.request_timeout,
-            node_shutdown: file.node_shutdown,
-            dom0_min_mem_mib: file.dom0_min_mem_mib,
-            dom0_ballooning: file.dom0_ballooning.unwrap_or(file.dom0_min_mem_mib > 0),
-            enable_dump: file.enable_dump,
-            devices: device_defaults(file),
-            relocation_port: file.relocation.port,
+            policy: Policy {
+                dom0_min_mem_mib: file.dom0_min_mem_mib,
+                dom0_ballooning: file.dom0_ballooning.unwrap_or(file.dom0_min_mem_mib > 0),
+                enable_dump: file.enable_dump,
+                node_shutdown: file.node_shutdown,
+                relocation_port: file.relocation.port,
+                devices: device_defaults(file),
+            },
         }
     }
 }

@@ -9,7 +9,7 @@ mod storage;
 mod sweep;
 
 pub use super::context::EnginePorts;
-pub use super::settings::{Policy, Settings};
+pub use super::settings::Settings;
 pub use sweep::FIGURES_AGE;
 
 use super::caller::Caller;

@@ -8,13 +8,12 @@ use super::inventory::Inventory;
 use super::journal::{Event, EventBatch};
 use super::model::{
     BlockClass, CpuSet, Device, DeviceFacts, DomId, DomainConfig, DomainRef, Hardware, HostFigures,
-    HostInfo, Interface, Invalid, PoolFacts, SchedParams, Scheduler, SedfParams, Uuid, VcpuFacts,
-    Vnet,
+    HostInfo, Interface, Invalid, Policy, PoolFacts, SchedParams, Scheduler, SedfParams, Uuid,
+    VcpuFacts, Vnet,
 };
 use super::ports::{DiskUsage, StorageFacts};
 use super::samples::{Sample, SampleRound};
 use super::sedf;
-use super::settings::Policy;
 use super::snapshot::{DomainView, Snapshot};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -232,7 +231,7 @@ impl View {
     }
 
     /// The properties of the host that do not change while it is up.
-    pub fn host_info(&self) -> &HostInfo {
+    pub fn host_info(&self) -> &Arc<HostInfo> {
         &self.core.info
     }
 

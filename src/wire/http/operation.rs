@@ -2,8 +2,7 @@
 
 use super::engine_request::EngineRequest;
 use super::params::Params;
-use crate::core::engine::Policy;
-use crate::core::model::{DomainRef, Invalid};
+use crate::core::model::{DomainRef, Invalid, Policy};
 use crate::core::op::{Change, DomainOp};
 
 /// An operation on a page. POST looks it up by its name; the reference and the forms are made from

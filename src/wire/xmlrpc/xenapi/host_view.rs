@@ -7,10 +7,9 @@ use super::index::{VdiIndex, VmIndex};
 use super::service::XenApi;
 use super::state::ApiState;
 use super::values::text;
-use crate::core::engine::Policy;
 use crate::core::inventory::Inventory;
 use crate::core::model::{
-    ClientData, Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Uuid,
+    ClientData, Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Policy, Uuid,
 };
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::core::view::View;
@@ -69,13 +68,12 @@ impl HostView {
         session: CallSession,
     ) -> Result<Self, Failure> {
         let failed = |error| Failure::from_error(error, &FailureContext::default());
-        let (info, figures) = view.host().await.map_err(failed)?;
         let snapshot = view.domains().await.map_err(failed)?;
         let inventory = view.inventory();
         Ok(Self {
             host: api.context.host(),
-            info,
-            figures,
+            info: view.host_info().clone(),
+            figures: snapshot.figures,
             policy: view.policy(),
             session,
             state: api.state.clone(),
