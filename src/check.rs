@@ -1,7 +1,8 @@
-//! `xend check`: checks the text of a domain configuration.
+//! `xend check`: checks the text of a domain configuration, an S-expression or a file of xm or xl.
 
 use crate::shape::{self, ShapeError, TreeSink};
 use crate::sxp::{Limits, ReadError, Sxp, position, read_all};
+use crate::xmconfig::{self, Defaults, XmConfigError};
 use std::fmt;
 
 /// The result of a check.
@@ -36,46 +37,79 @@ impl Diagnostic {
         Self::new((error.line(), error.column()), error.to_string())
     }
 
+    fn from_xm_error(error: &XmConfigError) -> Self {
+        Self::new((error.line(), error.column()), error.to_string())
+    }
+
     fn from_shape_error(error: &ShapeError, text: &[u8]) -> Self {
         Self::new(error.position(text), error.to_string())
     }
 }
 
-/// Checks the text of a domain configuration.
-pub fn check(text: &[u8]) -> Report {
+/// Checks the text of a domain configuration. xm gives a domain whose file sets no name the base
+/// name of the file, `file_name`.
+pub fn check(text: &[u8], file_name: &str) -> Report {
     let mut warnings = Vec::new();
-    let config = read_config(text, &mut warnings);
+    let config = read_config(text, file_name, &mut warnings);
     Report { warnings, config }
 }
 
-fn read_config(text: &[u8], warnings: &mut Vec<Diagnostic>) -> Result<Sxp, Diagnostic> {
-    if let Some((at, message)) = other_format(text) {
-        return Err(Diagnostic::new(position(text, at), message));
-    }
-    // A local file is trusted: only its own length limits it.
-    let limits = Limits { bytes: text.len().max(1), count: text.len().max(1), ..Limits::default() };
-    let all = read_all(text, &limits).map_err(|error| Diagnostic::from_read_error(&error))?;
-    let Some((first, others)) = all.split_first() else {
-        return Err(Diagnostic::new((1, 1), "the file contains no configuration"));
+fn read_config(
+    text: &[u8],
+    file_name: &str,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Sxp, Diagnostic> {
+    let config = match format_of(text) {
+        (Format::Xml, at) => {
+            return Err(Diagnostic::new(
+                position(text, at),
+                "this is libvirt's XML: virsh domxml-to-native xen-sxpr FILE prints an S-expression",
+            ));
+        }
+        (Format::Python, _) => {
+            let defaults = Defaults { name: Some(file_name), ..Defaults::default() };
+            let converted = xmconfig::convert(text, &defaults)
+                .map_err(|error| Diagnostic::from_xm_error(&error))?;
+            warnings.extend(converted.warnings.iter().map(Diagnostic::from_xm_error));
+            converted.config
+        }
+        (Format::Sxp, _) => first_expression(text, warnings)?,
     };
-    let config =
-        shape::read_config(first).map_err(|error| Diagnostic::from_shape_error(&error, text))?;
+    let domain =
+        shape::read_config(&config).map_err(|error| Diagnostic::from_shape_error(&error, text))?;
     warnings
-        .extend(shape::lint(first).iter().map(|error| Diagnostic::from_shape_error(error, text)));
-    if let Some(second) = others.first() {
-        let message = "only the first expression is used, this and the rest are ignored";
-        warnings.push(Diagnostic::new(position(text, second.offset() as usize), message));
-    }
+        .extend(shape::lint(&config).iter().map(|error| Diagnostic::from_shape_error(error, text)));
+    warnings.sort_by_key(|warning| (warning.line, warning.column));
     let mut sink = TreeSink::default();
-    shape::config(&mut sink, &config);
+    shape::config(&mut sink, &domain);
     sink.into_values().pop().ok_or_else(|| Diagnostic::new((1, 1), "the configuration is empty"))
 }
 
-/// Detects other formats of domain configurations. Returns where the text begins and a message that
-/// says how to convert it to an S-expression.
-fn other_format(text: &[u8]) -> Option<(usize, &'static str)> {
-    const XML: &str = "this is libvirt's XML, an S-expression is expected: virsh domxml-to-native xen-sxpr FILE prints one";
-    const PYTHON: &str = "this is a configuration of xm's in Python, an S-expression is expected: xm create --dryrun FILE prints one";
+/// Reads the first expression, and warns of others.
+fn first_expression(text: &[u8], warnings: &mut Vec<Diagnostic>) -> Result<Sxp, Diagnostic> {
+    // A local file is trusted: only its own length limits it.
+    let limits = Limits { bytes: text.len().max(1), count: text.len().max(1), ..Limits::default() };
+    let all = read_all(text, &limits).map_err(|error| Diagnostic::from_read_error(&error))?;
+    let mut all = all.into_iter();
+    let first = all.next();
+    if let Some(second) = all.next() {
+        let message = "only the first expression is used, this and the rest are ignored";
+        warnings.push(Diagnostic::new(position(text, second.offset() as usize), message));
+    }
+    first.ok_or_else(|| Diagnostic::new((1, 1), "the file contains no configuration"))
+}
+
+/// A format of domain configurations.
+enum Format {
+    Sxp,
+    /// A file of xm or xl.
+    Python,
+    /// libvirt's.
+    Xml,
+}
+
+/// The format of a text, and where it begins.
+fn format_of(text: &[u8]) -> (Format, usize) {
     let mut at = 0;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
         let code = line
@@ -86,11 +120,12 @@ fn other_format(text: &[u8]) -> Option<(usize, &'static str)> {
         at += line.len();
         match code {
             [] | [b'#', ..] => {}
-            [b'<', ..] => return Some((start, XML)),
-            code => return is_python(code).then_some((start, PYTHON)),
+            [b'<', ..] => return (Format::Xml, start),
+            code if is_python(code) => return (Format::Python, start),
+            _ => return (Format::Sxp, start),
         }
     }
-    None
+    (Format::Sxp, 0)
 }
 
 /// Whether a line is Python: an assignment, an import, a function or a docstring.
@@ -108,8 +143,16 @@ fn is_python(line: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn checked(text: &str) -> Report {
+        check(text.as_bytes(), "web.cfg")
+    }
+
     fn refused(text: &str) -> String {
-        check(text.as_bytes()).config.unwrap_err().to_string()
+        checked(text).config.unwrap_err().to_string()
+    }
+
+    fn name(report: &Report) -> Option<&str> {
+        report.config.as_ref().unwrap().value("name").and_then(Sxp::as_str)
     }
 
     #[test]
@@ -118,27 +161,45 @@ mod tests {
         {
             assert!(refused(text).contains("libvirt's XML"), "{text}");
         }
-        for text in [
-            "# mine\n\nname = \"web\"\nmemory=64\n",
-            "import os\n",
-            "kernel='/k'",
-            "\"\"\"Mine\"\"\"",
-        ] {
-            assert!(refused(text).contains("xm's in Python"), "{text}");
-        }
-        assert!(refused("# mine\n\n  name = 'web'").starts_with("3:3: "));
+        assert!(refused("# mine\n\n  import os").starts_with("3:3: import is not supported"));
         for text in ["", "# nothing\n", "vm", "import", "'= a'"] {
             assert!(!refused(text).contains("this is"), "{text}");
         }
     }
 
     #[test]
+    fn files_of_xm_are_checked() {
+        for text in [
+            "# mine\n\nname = \"web\"\nkernel = '/k'\nmemory=64\n",
+            "\"\"\"Mine\"\"\"\nkernel='/k'; name='web'",
+            "  type = 'pvh'\nname = 'web'\nkernel = '/k'\nvif = ['']",
+        ] {
+            let report = checked(text);
+            assert_eq!(
+                (name(&report), report.warnings.as_slice()),
+                (Some("web"), &[][..]),
+                "{text}"
+            );
+        }
+        let report = checked("kernel = '/k'\n vcpsu = 2\nvif = ['mtu=1400']");
+        assert_eq!(name(&report), Some("web.cfg"));
+        assert_eq!(
+            report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["2:2: vcpsu: unknown variable, vcpus is one", "3:8: vif mtu: unknown key"]
+        );
+        assert!(
+            refused("name = 'web'\nmemory = '12x'\n")
+                .starts_with("2:10: memory: \"12x\" is not a whole number")
+        );
+    }
+
+    #[test]
     fn only_the_first_expression_is_the_configuration() {
-        let report = check(b"(vm (name a) (memory 64) (image (hvm)))\n (vm (name b))\n (c)");
+        let report = checked("(vm (name a) (memory 64) (image (hvm)))\n (vm (name b))\n (c)");
         assert_eq!(
             report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["2:2: only the first expression is used, this and the rest are ignored"]
         );
-        assert_eq!(report.config.unwrap().value("name").and_then(Sxp::as_str), Some("a"));
+        assert_eq!(name(&report), Some("a"));
     }
 }

@@ -51,7 +51,7 @@ pub enum Command {
         #[arg(long)]
         strict: bool,
 
-        /// Files with one domain configuration each, as an S-expression
+        /// Files with one domain configuration each, as an S-expression or as a file of xm or xl
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

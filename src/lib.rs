@@ -11,6 +11,7 @@ pub mod sxp;
 pub mod core;
 
 pub mod shape;
+pub mod xmconfig;
 
 pub mod auth;
 pub mod backend;

@@ -339,7 +339,8 @@ fn check(files: &[PathBuf], strict: bool) -> Result<ExitCode> {
     let mut status = ExitCode::SUCCESS;
     for path in files {
         let name = path.display();
-        let report = check::check(&read(path)?);
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+        let report = check::check(&read(path)?, &file_name);
         for warning in &report.warnings {
             print_error(format_args!("{name}:{warning}"));
         }

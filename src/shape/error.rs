@@ -23,7 +23,7 @@ impl ShapeError {
     }
 
     /// Byte offset in the text.
-    pub(super) fn offset(&self) -> u32 {
+    pub fn offset(&self) -> u32 {
         self.offset
     }
 

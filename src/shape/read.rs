@@ -188,6 +188,10 @@ fn vcpu_mask(text: &str) -> Result<u128, Invalid> {
 
 fn cpu_set(word: &Sxp) -> Result<CpuSet, ShapeError> {
     let text = word.as_str().ok_or_else(|| ShapeError::new("cpus", "not UTF-8 text", word))?;
+    // xl's word, which xm passed on, too.
+    if text == "all" {
+        return Ok(CpuSet::default());
+    }
     text.parse().map_err(|reason| ShapeError::new("cpus", reason, word))
 }
 
@@ -277,6 +281,14 @@ mod tests {
             (image.kind, image.args.as_slice(), image.rest.len()),
             (GuestKind::Pv, &b"root=/dev/hda1 ro 4"[..], 0)
         );
+    }
+
+    #[test]
+    fn all_cpus_are_no_affinity() {
+        for cpus in ["all", "(all)", "''", "(() '')"] {
+            let config = good(&format!("(vm (name a) (memory 64) (vcpus 2) (cpus {cpus}))"));
+            assert_eq!(config.cpus, [CpuSet::default(), CpuSet::default()], "{cpus}");
+        }
     }
 
     #[test]

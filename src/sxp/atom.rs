@@ -50,6 +50,11 @@ impl Atom {
         self.0 = Text::Heap { offset: new_offset, bytes: text.into() };
     }
 
+    pub(super) fn set_offset(&mut self, new_offset: u32) {
+        let (Text::Inline { offset, .. } | Text::Heap { offset, .. }) = &mut self.0;
+        *offset = new_offset;
+    }
+
     /// The text as bytes.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {

@@ -80,6 +80,17 @@ impl Sxp {
             Self::List(list) => list.offset(),
         }
     }
+
+    /// The expression with the offset of the text that it was made from, in a file of another
+    /// format. Expressions in a list keep theirs.
+    #[must_use]
+    pub fn at(mut self, offset: u32) -> Self {
+        match &mut self {
+            Self::Atom(atom) => atom.set_offset(offset),
+            Self::List(list) => list.offset = offset,
+        }
+        self
+    }
 }
 
 impl From<&str> for Sxp {
@@ -237,6 +248,16 @@ mod tests {
             assert_eq!(moved.clone().offset(), moved.offset());
             assert_eq!(moved.clone(), moved);
         }
+    }
+
+    #[test]
+    fn an_expression_can_be_given_the_offset_of_another_text() {
+        for text in ["(a b)", "a", "'a text that is longer than an inline one'"] {
+            let tree = read(&format!("  {text}"));
+            assert_eq!(tree.offset(), 2);
+            assert_eq!(tree.at(70).offset(), 70);
+        }
+        assert_eq!(read("(a b)").at(7).tail()[0].offset(), 3);
     }
 
     #[test]

@@ -128,13 +128,23 @@ fn probable_mistakes_are_warnings() {
 }
 
 #[test]
-fn other_forms_of_configurations_are_named() {
+fn other_forms_of_configurations_are_read_or_named() {
     let dir = tempfile::tempdir().unwrap();
+    let path =
+        file(&dir, "web.cfg", "# /etc/xen/web.cfg\nkernel = '/k'\nvfb = ['vncpasswd=geheim']\n");
+    let (status, out, stderr) = xend(&["check", "--strict", &path], "");
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(out.starts_with("(vm\n") && out.contains("(name web.cfg)"), "{out}");
+    assert!(out.contains("(device (vfb") && !out.contains("geheim"), "{out}");
+    // The output is a configuration, too.
+    let again = file(&dir, "again", &out);
+    assert_eq!(xend(&["check", &again], "").1, out);
     for (text, wanted) in [
         (
-            "# /etc/xen/web\nkernel = '/boot/vmlinuz'\nmemory = 64\n",
-            "2:1: this is a configuration of xm's in Python",
+            "# /etc/xen/web\nimport os\nkernel = '/boot/vmlinuz'\n",
+            "2:1: import is not supported: a file only sets variables",
         ),
+        ("name = 'web'\nmemory = '64 MB'\n", "2:10: memory: \"64 MB\" is not a whole number"),
         ("<?xml version='1.0'?>\n<domain type='xen'/>\n", "1:1: this is libvirt's XML"),
     ] {
         let path = file(&dir, "config", text);

@@ -10,10 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module, and the modules of this crate that it may import beside itself.
-const RULES: [(&str, &[&str]); 20] = [
+const RULES: [(&str, &[&str]); 21] = [
     ("sxp", &[]),
     ("core", &[]),
     ("shape", &["core", "sxp"]),
+    ("xmconfig", &["core", "shape", "sxp"]),
     ("store", &["core", "durable", "shape", "sxp"]),
     ("backend::sim", &["backend::uname", "core", "durable", "shape", "sxp"]),
     ("backend::libxl", &["backend::uname", "core", "shape", "sxp"]),
@@ -23,7 +24,7 @@ const RULES: [(&str, &[&str]); 20] = [
     ("server", &["config", "core::caller", "peers"]),
     ("config", &["core::model", "sxp"]),
     ("cli", &["config", "core::model"]),
-    ("check", &["shape", "sxp"]),
+    ("check", &["shape", "sxp", "xmconfig"]),
     ("os", &["core::ports"]),
     ("auth", &["core::ports"]),
     ("durable", &[]),

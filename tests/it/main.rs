@@ -51,6 +51,8 @@ mod sxp_properties;
 mod sxp_support;
 mod xenapi_support;
 mod xend_416;
+mod xm_config;
+mod xm_config_properties;
 mod xmlrpc_legacy;
 mod xmlrpc_legacy_devices;
 mod xmlrpc_listeners;

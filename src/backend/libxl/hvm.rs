@@ -65,7 +65,7 @@ pub(super) fn complete(build: &mut Value, config: &DomainConfig, vnc_password: O
             hvm.insert(key.into(), value);
         }
     }
-    for key in ["boot", "keymap", "soundhw"] {
+    for key in ["bios", "boot", "keymap", "soundhw"] {
         if let Some(value) = text(key).filter(|value| !value.is_empty()) {
             hvm.insert(key.into(), value.into());
         }
@@ -210,13 +210,14 @@ mod tests {
     fn a_kernel_that_the_firmware_boots_and_a_frame_buffer() {
         let value = converted(
             "(vm (name fv) (memory 400) (image (hvm (kernel /boot/linux) (loader /usr/lib/xen/boot/hvmloader) (ramdisk /boot/i) \
-             (args quiet) (usbdevice tablet) (stdvga 1))) (device (vfb (vnc 1) (vncdisplay 3))) (device (pci (dev (domain 0) \
+             (args quiet) (usbdevice tablet) (stdvga 1) (bios ovmf))) (device (vfb (vnc 1) (vncdisplay 3))) (device (pci (dev (domain 0) \
              (bus 1) (slot 2) (func 0)) (dev (domain 0) (bus 1) (slot 2) (func 1)))))",
         );
         let build = &value["b_info"];
         let hvm = &build["type.hvm"];
         assert_eq!((&build["kernel"], &build["cmdline"]), (&json!("/boot/linux"), &json!("quiet")));
         assert_eq!((&hvm["usbdevice"], &hvm["vga"]), (&json!("tablet"), &json!({ "kind": "std" })));
+        assert_eq!(hvm["bios"], json!("ovmf"));
         assert_eq!(hvm["vnc"], json!({ "enable": "True", "passwd": "host", "display": 3 }));
         assert_eq!(value.get("vfbs"), None, "the device model shows the screen");
         assert_eq!(value["pcidevs"].as_array().map(Vec::len), Some(2));
