@@ -2,9 +2,13 @@
 //!
 //! Options override the configuration file. [`crate::config`] has the defaults.
 
+mod user;
+
 use crate::config::RunOptions;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
+
+pub use user::{AccountOptions, UserCommand};
 
 /// The parsed command line.
 #[derive(Debug, Parser)]
@@ -33,7 +37,18 @@ pub enum Command {
         /// File to read [default: standard input]
         file: Option<PathBuf>,
     },
-    /// Read a password from standard input and print a line for the password file
+    /// Work on the accounts of the users file
+    User {
+        /// Users file [default: /etc/xen/users.sxp as root, else in `$XDG_CONFIG_HOME/xend`]
+        #[arg(long, global = true, value_name = "PATH")]
+        file: Option<PathBuf>,
+
+        /// What to do
+        #[command(subcommand)]
+        command: Box<UserCommand>,
+    },
+    /// Read a password from standard input and print a line for the password file, whose users are
+    /// operators in the Xen-API (`xend user` is for accounts limited to domains)
     Password {
         /// User name
         user: String,

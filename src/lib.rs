@@ -18,9 +18,11 @@ pub mod backend;
 pub mod check;
 pub mod durable;
 pub mod os;
+pub mod password_prompt;
 pub mod peers;
 pub mod wire;
 
 pub mod cli;
 pub mod config;
 pub mod server;
+pub mod user_command;

@@ -1,5 +1,6 @@
 //! PAM with service `login`, as in xend.
 
+use crate::core::caller::Via;
 use crate::core::ports::{Authenticator, LoginError};
 use async_trait::async_trait;
 use nonstick::{
@@ -7,9 +8,19 @@ use nonstick::{
     TransactionBuilder,
 };
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// The service: the name of the file in `/etc/pam.d`.
 const SERVICE: &str = "login";
+
+/// For the checks at the same time, each of which blocks a thread: modules ask servers, and wait
+/// after a wrong password.
+static PERMITS: Semaphore = Semaphore::const_new(16);
+
+/// Time limit of waiting for other checks.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The machine's own users.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,11 +64,16 @@ fn check(user: String, password: String) -> Result<(), LoginError> {
 
 #[async_trait]
 impl Authenticator for Pam {
-    async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
+    async fn check(&self, user: &str, password: &str, _: &Via) -> Result<(), LoginError> {
+        let permit = timeout(LONGEST_WAIT, PERMITS.acquire()).await;
+        let Ok(Ok(permit)) = permit else { return Err(LoginError::Busy) };
         let user = user.to_owned();
         let password = password.to_owned();
-        let checked = tokio::task::spawn_blocking(move || check(user, password)).await;
-        checked.unwrap_or_else(|error| {
+        let checked = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            check(user, password)
+        });
+        checked.await.unwrap_or_else(|error| {
             Err(LoginError::Broken(format!("The PAM check was aborted: {error}")))
         })
     }

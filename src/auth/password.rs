@@ -1,28 +1,34 @@
 //! A file of users and hashed passwords, for hosts without PAM.
 //!
 //! A line is `user:hash`, as `xend password USER` prints it; `#` begins a comment. The file is read
-//! at each login, and must be accessible to its owner only.
+//! at each login, and must be accessible to its owner only. Its users may do everything; accounts
+//! limited to domains are in the users file.
 
+use super::hash::{DUMMY_HASH, HASHER, check_hash, hash};
+use crate::core::caller::Via;
 use crate::core::ports::{Authenticator, LoginError};
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use async_trait::async_trait;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use tokio::task::spawn_blocking;
 
 /// The largest password file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// A file of users and hashed passwords.
 #[derive(Debug, Clone)]
-pub struct PasswordFile(PathBuf);
+pub struct PasswordFile {
+    path: PathBuf,
+    /// For the choice of users that names without a hash take as long as.
+    decoys: RandomState,
+}
 
 impl PasswordFile {
     /// The file does not have to exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        Self { path: path.into(), decoys: RandomState::new() }
     }
 }
 
@@ -32,20 +38,7 @@ pub fn hashed(user: &str, password: &str) -> Result<String, String> {
     if user.is_empty() || !user.chars().all(allowed) {
         return Err("A user name must not be empty or contain ':', '#' or blanks".to_owned());
     }
-    if password.is_empty() {
-        return Err("The password is empty".to_owned());
-    }
-    let hash =
-        Argon2::default().hash_password(password.as_bytes()).map_err(|error| error.to_string())?;
-    Ok(format!("{user}:{hash}"))
-}
-
-/// Dummy hash, so that unknown users take as long as known ones.
-fn dummy_hash() -> &'static str {
-    static HASH: OnceLock<String> = OnceLock::new();
-    HASH.get_or_init(|| {
-        Argon2::default().hash_password(b"nobody").map(|hash| hash.to_string()).unwrap_or_default()
-    })
+    Ok(format!("{user}:{}", hash(password)?))
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -59,64 +52,89 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn check(path: &Path, user: &str, password: &str) -> Result<(), LoginError> {
-    let shown = path.display();
-    let text = read(path).map_err(|error| LoginError::Broken(format!("{shown}: {error}")))?;
+/// The hash of a user, and whether it is the user's own: a name that the file does not have takes
+/// as long as some user.
+fn hash_of(path: &Path, user: &str, decoys: &RandomState) -> Result<(String, bool), LoginError> {
+    let broken = |reason| LoginError::Broken(format!("{}: {reason}", path.display()));
+    let text = read(path).map_err(|error| broken(error.to_string()))?;
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let known = lines.filter_map(|line| line.split_once(':')).find(|(name, _)| *name == user);
-    let hash: &str = if let Some((_, hash)) = known { hash } else { dummy_hash() };
-    let hash = PasswordHash::new(hash).map_err(|error| {
-        LoginError::Broken(format!("{shown}: invalid hash of {user:?}: {error}"))
-    })?;
-    let matches = Argon2::default().verify_password(password.as_bytes(), &hash).is_ok();
-    if matches && known.is_some() {
-        return Ok(());
+    let users = lines.filter_map(|line| line.split_once(':'));
+    if let Some((_, hash)) = users.clone().find(|(name, _)| *name == user) {
+        check_hash(hash).map_err(|error| broken(format!("invalid hash of {user:?}: {error}")))?;
+        return Ok((hash.to_owned(), true));
     }
-    let reason = if known.is_some() { "wrong password" } else { "no such user" };
-    Err(LoginError::Refused(format!("{shown}: {reason}")))
+    let decoy = users.min_by_key(|(name, _)| decoys.hash_one((user, name)));
+    let decoy = decoy.map(|(_, hash)| hash).filter(|hash| check_hash(hash).is_ok());
+    Ok((decoy.unwrap_or(DUMMY_HASH).to_owned(), false))
 }
 
 #[async_trait]
 impl Authenticator for PasswordFile {
-    async fn check(&self, user: &str, password: &str) -> Result<(), LoginError> {
-        let path = self.0.clone();
-        let user = user.to_owned();
-        let password = password.to_owned();
-        let checked = tokio::task::spawn_blocking(move || check(&path, &user, &password)).await;
-        checked.unwrap_or_else(|error| {
-            Err(LoginError::Broken(format!("The password check was aborted: {error}")))
-        })
+    async fn check(&self, user: &str, password: &str, _: &Via) -> Result<(), LoginError> {
+        let file = self.clone();
+        let name = user.to_owned();
+        let read = spawn_blocking(move || hash_of(&file.path, &name, &file.decoys)).await;
+        let (hash, is_own) = read.map_err(|error| LoginError::Broken(error.to_string()))??;
+        let matches = HASHER.matches(password, &hash).await?;
+        if matches && is_own {
+            return Ok(());
+        }
+        let reason = if is_own { "wrong password" } else { "no such user" };
+        Err(LoginError::Refused(format!("{}: {reason}", self.path.display())))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::hash::cheap_hash;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
-    #[test]
-    fn users_of_the_file_log_in_with_their_passwords() {
+    #[tokio::test]
+    async fn users_of_the_file_log_in_with_their_passwords() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("passwords");
-        assert!(matches!(check(&path, "root", "x"), Err(LoginError::Broken(_))));
+        let file = PasswordFile::new(&path);
+        let via = Via::Unix { uid: None, pid: None };
+        assert!(matches!(file.check("root", "x", &via).await, Err(LoginError::Broken(_))));
         let line = hashed("admin", "ge:heim").unwrap();
         assert!(line.starts_with("admin:$argon2id$") && !line.contains("ge:heim"));
         fs::write(&path, format!("# ours\n{line}\nbroken:x\n")).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        let open = check(&path, "admin", "ge:heim").unwrap_err().to_string();
+        let open = file.check("admin", "ge:heim", &via).await.unwrap_err().to_string();
         assert!(open.contains("chmod 600"), "{open}");
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        check(&path, "admin", "ge:heim").unwrap();
+        file.check("admin", "ge:heim", &via).await.unwrap();
         for (user, password) in
             [("admin", "geheim"), ("admin", ""), ("nobody", "nobody"), ("", ""), ("# ours", "")]
         {
-            assert!(matches!(check(&path, user, password), Err(LoginError::Refused(_))), "{user}");
+            let result = file.check(user, password, &via).await;
+            assert!(matches!(result, Err(LoginError::Refused(_))), "{user}");
         }
-        assert!(matches!(check(&path, "broken", "x"), Err(LoginError::Broken(_))));
+        assert!(matches!(file.check("broken", "x", &via).await, Err(LoginError::Broken(_))));
         for user in ["", "a b", "a:b", "#a"] {
             assert!(hashed(user, "x").is_err(), "{user:?}");
         }
         assert!(hashed("a", "").is_err());
+    }
+
+    #[test]
+    fn names_that_the_file_does_not_have_take_as_long_as_its_users() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("passwords");
+        let hashes = ["a", "b"].map(cheap_hash);
+        fs::write(&path, format!("steve:{}\nann:{}\n", hashes[0], hashes[1])).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let decoys = RandomState::new();
+        let found = |user: &str| hash_of(&path, user, &decoys).unwrap();
+        assert_eq!(found("ann"), (hashes[1].clone(), true));
+        for hash in &hashes {
+            let decoy = (hash.clone(), false);
+            assert!((0..100).any(|n| found(&format!("name{n}")) == decoy));
+        }
+        assert_eq!(found("nobody"), found("nobody"));
+        fs::write(&path, "# nobody yet\n").unwrap();
+        assert_eq!(found("nobody"), (DUMMY_HASH.to_owned(), false));
     }
 }

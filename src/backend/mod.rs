@@ -2,5 +2,6 @@
 
 #[cfg(feature = "xen")]
 pub mod libxl;
+mod load_average;
 pub mod sim;
 mod uname;

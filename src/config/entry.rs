@@ -2,10 +2,11 @@
 
 use super::address::ListenIp;
 use super::diagnostic::Position;
+use super::listener::Auth;
 use crate::core::model::{Scheduler, Text};
 use crate::sxp::{self, Sxp};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 /// A wrong value, with its byte offset in the file.
@@ -140,6 +141,15 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The login method of a listener without sessions.
+    pub(super) fn auth(&self) -> Result<Auth, Problem> {
+        self.parse("none or users", |text| match text {
+            "none" => Some(Auth::None),
+            "users" => Some(Auth::Users),
+            _ => None,
+        })
+    }
+
     /// The name of a file in one of Xen's directories; empty when there is no value.
     pub(super) fn optional_file_name(&self) -> Result<Text, Problem> {
         let text = self.free_text()?;
@@ -186,27 +196,72 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// Host names in lower case: `(key a b)`, `(key (a b))` and `(key 'a b')` are the same.
+    /// Host names in lower case.
     pub(super) fn hosts(&self) -> Result<Vec<String>, Problem> {
+        self.words("a host name", |host| {
+            let name = host.trim_end_matches('.').to_ascii_lowercase();
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            (!name.is_empty() && name.bytes().all(plain)).then_some(name)
+        })
+    }
+
+    /// Users of this machine, by name or number, as numbers.
+    pub(super) fn users(&self) -> Result<Vec<u32>, Problem> {
+        self.words("a user of this machine", |user| match user.parse() {
+            Ok(uid) => Some(uid),
+            Err(_) => uzers::get_user_by_name(user).map(|user| user.uid()),
+        })
+    }
+
+    /// One absolute path or more. A path can have blanks.
+    pub(super) fn directories(&self) -> Result<Vec<PathBuf>, Problem> {
+        let read = |path: &str| {
+            let path = PathBuf::from(path);
+            let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+            path.components().all(is_plain).then_some(path).filter(|path| path.is_absolute())
+        };
+        let directories = self.list("an absolute path without ..", |text| vec![text], read)?;
+        if directories.is_empty() {
+            return Err(self.problem(self.offset, "needs a directory"));
+        }
+        Ok(directories)
+    }
+
+    /// Words: `(key a b)`, `(key (a b))` and `(key 'a b')` are the same.
+    fn words<T>(
+        &self,
+        expected: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, Problem> {
+        self.list(expected, |text| text.split_whitespace().collect(), read)
+    }
+
+    /// Any number of values, or one list of them. Each is split before it is read; `expected`
+    /// describes a part in the error.
+    fn list<T>(
+        &self,
+        expected: &str,
+        split: impl Fn(&str) -> Vec<&str>,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, Problem> {
         let values = match self.values {
             [single] => single.as_list().unwrap_or(self.values),
             several => several,
         };
-        let mut hosts = Vec::new();
+        let mut found = Vec::new();
         for value in values {
-            let text =
-                value.as_str().ok_or_else(|| self.problem(value.offset(), "needs host names"))?;
-            for host in text.split_whitespace() {
-                let name = host.trim_end_matches('.').to_ascii_lowercase();
-                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-                if name.is_empty() || !name.bytes().all(plain) {
-                    let message = format!("'{}' is not a host name", host.escape_debug());
-                    return Err(self.problem(value.offset(), &message));
-                }
-                hosts.push(name);
+            let wrong = |text: &str| {
+                let message = format!("'{}' is not {expected}", text.escape_debug());
+                self.problem(value.offset(), &message)
+            };
+            let text = value.as_str().ok_or_else(|| {
+                self.problem(value.offset(), "needs plain values, not lists in a list")
+            })?;
+            for part in split(text) {
+                found.push(read(part).ok_or_else(|| wrong(part))?);
             }
         }
-        Ok(hosts)
+        Ok(found)
     }
 }
 

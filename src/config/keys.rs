@@ -48,6 +48,7 @@ pub(super) enum ListenerGroup {
     UnixXmlRpc,
     TcpXmlRpc,
     XenApi,
+    Argo,
     Relocation,
 }
 
@@ -60,6 +61,7 @@ impl ListenerGroup {
             Self::UnixXmlRpc => "XML-RPC on the unix socket",
             Self::TcpXmlRpc => "XML-RPC over TCP",
             Self::XenApi => "the Xen-API",
+            Self::Argo => "Argo",
             Self::Relocation => "the relocation server",
         }
     }

@@ -24,10 +24,13 @@ pub enum ListenAddress {
 }
 
 /// How clients of a listener log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Auth {
     /// Without a password.
+    #[default]
     None,
+    /// With an account of the users file.
+    Users,
     /// As a user of this machine, through PAM.
     Pam,
     /// As a user of the password file.
@@ -43,9 +46,9 @@ pub struct TlsFiles {
     pub cert: PathBuf,
 }
 
-/// A listener for XML-RPC.
+/// A listener and how its clients log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RpcListener {
+pub struct ListenerConfig {
     pub address: ListenAddress,
     /// How clients log in.
     pub auth: Auth,
@@ -57,17 +60,34 @@ pub struct RpcListener {
     pub origin: Origin,
 }
 
-impl RpcListener {
+impl ListenerConfig {
     /// A listener on a unix socket, whose peers the kernel identifies.
     pub(super) fn unix(socket: UnixSocket, auth: Auth, origin: Origin) -> Self {
         let address = ListenAddress::Unix(socket);
         Self { address, auth, hosts: String::new(), tls: None, origin }
     }
 
+    /// A TCP port for all hosts.
+    pub(super) fn tcp(
+        address: SocketAddr,
+        auth: Auth,
+        tls: Option<TlsFiles>,
+        origin: Origin,
+    ) -> Self {
+        let address = ListenAddress::Tcp(address);
+        Self { address, auth, hosts: String::new(), tls, origin }
+    }
+
     /// Whether other machines can connect without a password, and so do everything.
     pub fn is_open(&self) -> bool {
         let ListenAddress::Tcp(address) = self.address else { return false };
         self.auth == Auth::None && !address.ip().is_loopback()
+    }
+
+    /// Whether passwords of accounts would cross a network unencrypted.
+    pub fn shows_passwords(&self) -> bool {
+        let ListenAddress::Tcp(address) = self.address else { return false };
+        self.auth == Auth::Users && self.tls.is_none() && !address.ip().is_loopback()
     }
 }
 

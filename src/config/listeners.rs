@@ -1,9 +1,9 @@
-//! The listeners for XML-RPC and the Xen-API.
+//! The listeners for XML-RPC, the Xen-API and Argo.
 
 use super::diagnostic::Origin;
 use super::file::ConfigFile;
 use super::keys::ListenerGroup;
-use super::listener::{Auth, ListenAddress, RpcListener, TlsFiles, XenApiEntry};
+use super::listener::{Auth, ListenAddress, ListenerConfig, XenApiEntry};
 use super::options::{RunOptions, Switch};
 use super::paths::DefaultPaths;
 use super::settings::FileSettings;
@@ -15,7 +15,7 @@ pub(super) fn xmlrpc(
     options: &RunOptions,
     file: &mut ConfigFile,
     paths: Option<&DefaultPaths>,
-) -> Vec<RpcListener> {
+) -> Vec<ListenerConfig> {
     let path = match &options.xmlrpc {
         Some(Switch::On(path)) => Some(path.clone()),
         Some(Switch::Off) => None,
@@ -27,14 +27,14 @@ pub(super) fn xmlrpc(
     if let Some(path) = path {
         let keys = ["xend-unix-xmlrpc-server", "xend-unix-mode", "xend-unix-group"];
         let origin = file.origin(&keys);
-        listeners.push(RpcListener::unix(file.settings.unix.socket(path), Auth::None, origin));
+        listeners.push(ListenerConfig::unix(file.settings.unix.socket(path), Auth::None, origin));
     }
     if file.settings.tcp_xmlrpc.enabled && file.is_served(ListenerGroup::TcpXmlRpc) {
         let origin = file.origin(&["xend-tcp-xmlrpc-server"]);
         match tcp_xmlrpc(&file.settings, origin.clone()) {
             Ok(listener) => listeners.push(listener),
             Err((address, reason)) => {
-                file.report_unserved(&origin, &format!("XML-RPC on {address}"), reason);
+                file.report_unserved(&origin, &format!("XML-RPC on {address}"), &reason);
             }
         }
     }
@@ -45,25 +45,14 @@ pub(super) fn xmlrpc(
 fn tcp_xmlrpc(
     settings: &FileSettings,
     origin: Origin,
-) -> Result<RpcListener, (SocketAddr, &'static str)> {
+) -> Result<ListenerConfig, (SocketAddr, String)> {
     let address = settings.tcp_xmlrpc.socket_address();
-    let tls = match (&settings.tcp_xmlrpc_key, &settings.tcp_xmlrpc_cert) {
-        (Some(key), Some(cert)) => Some(TlsFiles { key: key.clone(), cert: cert.clone() }),
-        (None, None) => None,
-        _ => {
-            let reason = "xend-tcp-xmlrpc-server-ssl-key-file and -cert-file belong together, \
-                          give both";
-            return Err((address, reason));
-        }
-    };
-    let listener = RpcListener {
-        address: ListenAddress::Tcp(address),
-        auth: Auth::None,
-        hosts: String::new(),
-        tls,
-        origin,
-    };
-    check_access(&listener, settings).map_err(|reason| (address, reason))?;
+    let tls = settings
+        .tcp_xmlrpc_tls
+        .files("xend-tcp-xmlrpc-server-ssl-key-file", "-cert-file")
+        .map_err(|reason| (address, reason))?;
+    let listener = ListenerConfig::tcp(address, settings.tcp_xmlrpc_auth, tls, origin);
+    check_access(&listener, settings).map_err(|reason| (address, reason.to_owned()))?;
     Ok(listener)
 }
 
@@ -72,7 +61,7 @@ pub(super) fn xen_api(
     options: &RunOptions,
     file: &mut ConfigFile,
     paths: Option<&DefaultPaths>,
-) -> Vec<RpcListener> {
+) -> Vec<ListenerConfig> {
     let socket_path = match &options.xen_api {
         Some(Switch::On(path)) => Some(path.clone()),
         Some(Switch::Off) => None,
@@ -97,7 +86,7 @@ pub(super) fn xen_api(
             }
             (None, None) => continue,
         };
-        let listener = RpcListener { address, auth, hosts, tls, origin };
+        let listener = ListenerConfig { address, auth, hosts, tls, origin };
         match check_access(&listener, &file.settings) {
             Ok(()) => listeners.push(listener),
             Err(reason) => {
@@ -109,6 +98,28 @@ pub(super) fn xen_api(
     listeners
 }
 
+/// The listener for Argo.
+pub(super) fn argo(options: &RunOptions, file: &mut ConfigFile) -> Option<ListenerConfig> {
+    let (address, origin) = match &options.argo {
+        Some(Switch::On(address)) => (*address, Origin::default()),
+        Some(Switch::Off) => return None,
+        None if !file.is_served(ListenerGroup::Argo) || !file.settings.argo.enabled => return None,
+        None => {
+            let origin = file.origin(&["argo-address", "argo-port", "argo-server"]);
+            (file.settings.argo.socket_address(), origin)
+        }
+    };
+    match file.settings.argo_tls.files("argo-key", "argo-cert") {
+        Ok(tls) => Some(ListenerConfig::tcp(address, Auth::Users, tls, origin)),
+        Err(reason) => {
+            // The file has the key even if the command line has the address.
+            let origin = file.origin(&["argo-key", "argo-cert"]);
+            file.report_unserved(&origin, &format!("Argo on {address}"), &reason);
+            None
+        }
+    }
+}
+
 /// The path of a socket that neither file nor command line names. A second daemon, with a unix
 /// socket of its own, does not take xend's.
 fn default_socket(options: &RunOptions, path: Option<&PathBuf>) -> Option<PathBuf> {
@@ -117,7 +128,7 @@ fn default_socket(options: &RunOptions, path: Option<&PathBuf>) -> Option<PathBu
 
 /// Checks that a listener admits only clients that the operator wants. The error is the reason
 /// against serving it.
-fn check_access(listener: &RpcListener, settings: &FileSettings) -> Result<(), &'static str> {
+fn check_access(listener: &ListenerConfig, settings: &FileSettings) -> Result<(), &'static str> {
     let ListenAddress::Tcp(_) = listener.address else { return Ok(()) };
     if listener.is_open() && !settings.access_without_password {
         return Err("whoever can connect could do everything without a password, serve it on \

@@ -4,7 +4,7 @@ use super::diagnostic::{Diagnostic, KeyPositions, Origin};
 use super::error::ConfigError;
 use super::file::ConfigFile;
 use super::keys::ListenerGroup;
-use super::listener::{RpcListener, UnixSocket};
+use super::listener::{Auth, ListenerConfig, TlsFiles, UnixSocket};
 use super::listeners;
 use super::options::{Hypervisor, RunOptions, Switch};
 use super::paths::{DefaultPaths, Environment};
@@ -31,6 +31,10 @@ pub struct SimHost {
 pub struct Config {
     /// The TCP listener for HTTP.
     pub http: Switch<SocketAddr>,
+    /// How clients of HTTP over TCP log in: not at all, or with an account.
+    pub http_auth: Auth,
+    /// Key and certificate of HTTP over TCP; `None` for plain connections.
+    pub http_tls: Option<TlsFiles>,
     /// The unix socket for HTTP.
     pub unix: Switch<UnixSocket>,
     /// The directory of persistent data.
@@ -44,9 +48,17 @@ pub struct Config {
     /// The size of the simulated host.
     pub sim: SimHost,
     /// The listeners for xm's calls.
-    pub xmlrpc: Vec<RpcListener>,
+    pub xmlrpc: Vec<ListenerConfig>,
     /// The listeners for the Xen-API, which serve xm's calls, too.
-    pub xen_api: Vec<RpcListener>,
+    pub xen_api: Vec<ListenerConfig>,
+    /// The listener for Argo.
+    pub argo: Option<ListenerConfig>,
+    /// The directory of Argo's plug-ins.
+    pub argo_commands: PathBuf,
+    /// The directory of configuration files that Argo lists and starts.
+    pub domain_files: PathBuf,
+    /// The file of accounts; `None` if the user has no home directory for it.
+    pub users_file: Option<PathBuf>,
     /// Users and hashed passwords, for listeners that need them.
     pub password_file: PathBuf,
     /// The directory of disk images.
@@ -113,9 +125,11 @@ impl Config {
         };
         let mut origins = Origins { keys: file.positions.clone(), ..Origins::default() };
         let http = http(options, file, &mut origins);
+        let http_tls = http_tls(file)?;
         let unix = unix(options, file, paths, &mut origins)?;
         let xmlrpc = listeners::xmlrpc(options, file, paths);
         let xen_api = listeners::xen_api(options, file, paths);
+        let argo = listeners::argo(options, file);
         let relocation = relocation(options, file, &mut origins);
         let settings = &file.settings;
         let in_state_dir = |path: &Option<PathBuf>, default: &str| {
@@ -123,6 +137,8 @@ impl Config {
         };
         Ok(Self {
             http,
+            http_auth: settings.http_auth,
+            http_tls,
             unix,
             hypervisor: options.hypervisor.unwrap_or_default(),
             hypervisor_limit: settings.hypervisor_limit,
@@ -130,6 +146,10 @@ impl Config {
             sim: SimHost { cpus: settings.sim_cpus, memory_mib: settings.sim_memory_mib },
             xmlrpc,
             xen_api,
+            argo,
+            argo_commands: settings.argo_commands.clone(),
+            domain_files: settings.domain_files.clone(),
+            users_file: settings.users_file.clone().or_else(|| Some(paths?.users.clone())),
             password_file: in_state_dir(&settings.password_file, "passwords"),
             storage: in_state_dir(&settings.storage_path, "storage"),
             state_dir,
@@ -142,6 +162,44 @@ impl Config {
             tunables: Tunables::new(settings, options.log.clone()),
             file: settings.clone(),
         })
+    }
+
+    /// The TCP listener for HTTP, with its login method.
+    pub fn http_listener(&self) -> Option<ListenerConfig> {
+        match self.http {
+            Switch::On(address) => Some(self.http_on(address)),
+            Switch::Off => None,
+        }
+    }
+
+    /// A TCP listener for HTTP on another address, as a service manager opens it.
+    pub fn http_on(&self, address: SocketAddr) -> ListenerConfig {
+        let origin = self.origins.http.clone();
+        ListenerConfig::tcp(address, self.http_auth, self.http_tls.clone(), origin)
+    }
+
+    /// The listener for HTTP on the unix socket.
+    pub fn http_on_unix(&self) -> Option<ListenerConfig> {
+        match &self.unix {
+            Switch::On(socket) => {
+                let origin = self.origins.unix.clone();
+                Some(ListenerConfig::unix(socket.clone(), Auth::None, origin))
+            }
+            Switch::Off => None,
+        }
+    }
+
+    /// Whether clients of a listener log in with accounts of the users file.
+    pub fn needs_accounts(&self) -> bool {
+        let http = self.http_listener();
+        let mut listeners = http.iter().chain(&self.xmlrpc).chain(&self.xen_api).chain(&self.argo);
+        listeners.any(|listener| listener.auth == Auth::Users)
+    }
+
+    /// Whether this host is meant to have accounts: the file names a users file, or clients of a
+    /// listener log in with accounts.
+    pub fn wants_accounts(&self) -> bool {
+        self.file.users_file.is_some() || self.needs_accounts()
     }
 
     /// The keys whose change takes effect only after a restart.
@@ -164,6 +222,7 @@ impl Config {
     }
 }
 
+/// The TCP listener for HTTP.
 fn http(options: &RunOptions, file: &mut ConfigFile, origins: &mut Origins) -> Switch<SocketAddr> {
     if let Some(option) = &options.http {
         return option.clone();
@@ -171,8 +230,25 @@ fn http(options: &RunOptions, file: &mut ConfigFile, origins: &mut Origins) -> S
     if !file.is_served(ListenerGroup::TcpHttp) || !file.settings.http.enabled {
         return Switch::Off;
     }
-    origins.http = file.origin(&["xend-address", "xend-port", "xend-http-server"]);
+    origins.http = file.origin(&[
+        "xend-address",
+        "xend-port",
+        "xend-http-server",
+        "xend-http-auth",
+        "xend-http-key",
+    ]);
     Switch::On(file.settings.http.socket_address())
+}
+
+/// Key and certificate of HTTP over TCP, on whatever address. One without the other keeps the
+/// daemon from starting, since nobody wants plain connections then.
+fn http_tls(file: &ConfigFile) -> Result<Option<TlsFiles>, ConfigError> {
+    file.settings.http_tls.files("xend-http-key", "xend-http-cert").or_else(|reason| {
+        match file.origin(&["xend-http-key", "xend-http-cert"]).0 {
+            Some(position) => Err(ConfigError::Invalid(position.error(reason))),
+            None => Ok(None),
+        }
+    })
 }
 
 fn unix(

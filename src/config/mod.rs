@@ -39,7 +39,7 @@ mod tests;
 pub use address::ListenIp;
 pub use diagnostic::{Diagnostic, KeyPositions, Origin, Position, Severity};
 pub use error::ConfigError;
-pub use listener::{Auth, ListenAddress, RpcListener, TlsFiles, UnixSocket};
+pub use listener::{Auth, ListenAddress, ListenerConfig, TlsFiles, UnixSocket};
 pub use load::{Config, Origins, SimHost};
 pub use options::{Hypervisor, RunOptions, Switch};
 pub use paths::{DefaultPaths, Environment};

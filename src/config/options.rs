@@ -55,6 +55,11 @@ pub struct RunOptions {
     #[arg(long, value_name = "PATH", value_parser = path_or_off)]
     pub xen_api: Option<Switch<PathBuf>>,
 
+    /// TCP address to serve the Argo protocol on, or `off` [default: off; 127.0.0.1:20203 if the
+    /// configuration turns it on]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address_or_off)]
+    pub argo: Option<Switch<SocketAddr>>,
+
     /// TCP address to receive migrating domains on, or `off` [default: off; port 8002 on all
     /// interfaces if the configuration turns it on]
     #[arg(long, value_name = "ADDR:PORT", value_parser = address_or_off)]

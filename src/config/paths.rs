@@ -42,6 +42,8 @@ impl Environment {
 pub struct DefaultPaths {
     /// The configuration file.
     pub config: PathBuf,
+    /// The file of accounts.
+    pub users: PathBuf,
     /// The directory of persistent data.
     pub state: PathBuf,
     /// The directory of the unix socket for HTTP.
@@ -59,6 +61,7 @@ impl DefaultPaths {
         if *root {
             return Some(Self {
                 config: "/etc/xen/xend-config.sxp".into(),
+                users: "/etc/xen/users.sxp".into(),
                 state: "/var/lib/xend".into(),
                 runtime: "/var/lib/xend".into(),
                 xmlrpc: "/var/run/xend/xmlrpc.sock".into(),
@@ -66,11 +69,12 @@ impl DefaultPaths {
             });
         }
         let below_home = |dir: &str| home.as_deref().map(|home: &Path| home.join(dir));
-        let config = config_home.clone().or_else(|| below_home(".config"))?;
+        let config = config_home.clone().or_else(|| below_home(".config"))?.join("xend");
         let state = state_home.clone().or_else(|| below_home(".local/state"))?.join("xend");
         let runtime = runtime_dir.as_ref().map_or_else(|| state.clone(), |dir| dir.join("xend"));
         Some(Self {
-            config: config.join("xend/xend-config.sxp"),
+            config: config.join("xend-config.sxp"),
+            users: config.join("users.sxp"),
             xmlrpc: runtime.join("xmlrpc.sock"),
             xen_api: runtime.join("xen-api.sock"),
             state,
@@ -89,6 +93,7 @@ mod tests {
             Environment { root: true, home: Some("/root".into()), ..Environment::default() };
         let paths = DefaultPaths::of(&environment).unwrap();
         assert_eq!(paths.config, Path::new("/etc/xen/xend-config.sxp"));
+        assert_eq!(paths.users, Path::new("/etc/xen/users.sxp"));
         assert_eq!(paths.state, Path::new("/var/lib/xend"));
         assert_eq!(paths.runtime, Path::new("/var/lib/xend"));
         assert_eq!(paths.xmlrpc, Path::new("/var/run/xend/xmlrpc.sock"));
@@ -108,6 +113,7 @@ mod tests {
         environment.runtime_dir = Some("/run/user/1000".into());
         let paths = DefaultPaths::of(&environment).unwrap();
         assert_eq!(paths.config, Path::new("/c/xend/xend-config.sxp"));
+        assert_eq!(paths.users, Path::new("/c/xend/users.sxp"));
         assert_eq!(paths.state, Path::new("/s/xend"));
         assert_eq!(paths.runtime, Path::new("/run/user/1000/xend"));
 

@@ -1,7 +1,7 @@
 //! The values of the configuration file.
 
 use super::address::ListenIp;
-use super::listener::{UnixSocket, XenApiEntry};
+use super::listener::{Auth, TlsFiles, UnixSocket, XenApiEntry};
 use crate::core::model::{Password, Scheduler, Text};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +14,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct FileSettings {
     pub(super) http: TcpSettings,
+    pub(super) http_auth: Auth,
+    pub(super) http_tls: TlsSettings,
     pub(super) http_hosts: Vec<String>,
     pub(super) unix: UnixSettings,
     pub(super) max_body: usize,
@@ -34,13 +36,21 @@ pub(super) struct FileSettings {
     pub(super) vnc_password: Option<Password>,
     /// Empty for the device model's choice.
     pub(super) keymap: Text,
+    pub(super) users_file: Option<PathBuf>,
+    pub(super) loopback: LoopbackSettings,
+    /// Empty for any directory.
+    pub(super) file_dirs: Vec<PathBuf>,
     pub(super) tcp_xmlrpc: TcpSettings,
-    pub(super) tcp_xmlrpc_key: Option<PathBuf>,
-    pub(super) tcp_xmlrpc_cert: Option<PathBuf>,
+    pub(super) tcp_xmlrpc_auth: Auth,
+    pub(super) tcp_xmlrpc_tls: TlsSettings,
     pub(super) xen_api_server: Option<Vec<XenApiEntry>>,
     pub(super) password_file: Option<PathBuf>,
     pub(super) access_without_password: bool,
     pub(super) storage_path: Option<PathBuf>,
+    pub(super) argo: TcpSettings,
+    pub(super) argo_tls: TlsSettings,
+    pub(super) argo_commands: PathBuf,
+    pub(super) domain_files: PathBuf,
     pub(super) relocation: TcpSettings,
     pub(super) relocation_hosts: String,
     pub(super) hypervisor_limit: Duration,
@@ -61,6 +71,33 @@ impl TcpSettings {
     pub(super) fn socket_address(&self) -> SocketAddr {
         SocketAddr::new(self.address.0, self.port)
     }
+}
+
+/// The encryption of a TCP listener.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct TlsSettings {
+    pub(super) key: Option<PathBuf>,
+    pub(super) cert: Option<PathBuf>,
+}
+
+impl TlsSettings {
+    /// Key and certificate; `None` for a plain connection. The error names the keys of the file,
+    /// of which one is missing.
+    pub(super) fn files(&self, key: &str, cert: &str) -> Result<Option<TlsFiles>, String> {
+        match (self.key.clone(), self.cert.clone()) {
+            (Some(key), Some(cert)) => Ok(Some(TlsFiles { key, cert })),
+            (None, None) => Ok(None),
+            _ => Err(format!("{key} and {cert} belong together, give both")),
+        }
+    }
+}
+
+/// Which users of this machine are trusted without a login.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct LoopbackSettings {
+    /// The ids of users, who are trusted on the unix sockets, too.
+    pub(super) trusted_users: Vec<u32>,
+    pub(super) trusts_everybody: bool,
 }
 
 /// The unix sockets.

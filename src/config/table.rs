@@ -1,5 +1,6 @@
 //! The table of configuration keys: one row a key.
 
+mod accounts;
 mod daemon;
 mod domains;
 mod listeners;
@@ -14,12 +15,14 @@ use std::path::Path;
 pub(super) const SECTIONS: &[Section] = &[
     listeners::TCP_HTTP,
     listeners::UNIX_HTTP,
+    accounts::ACCOUNTS,
     daemon::LIMITS,
     daemon::LOG,
     domains::DOMAIN_0,
     domains::DOMAINS,
     listeners::XML_RPC,
     listeners::XEN_API,
+    accounts::ARGO,
     listeners::MIGRATION,
     daemon::SLOW_MACHINES,
     daemon::SIMULATED_HOST,

@@ -61,17 +61,23 @@ fn an_empty_configuration_has_the_defaults() {
     assert_eq!(config.relocation, Switch::Off);
     assert_eq!(config.relocation_hosts, r"^localhost$ ^localhost\.localdomain$");
     assert_eq!(config.max_connections, 512);
+    assert_eq!((config.http_auth, &config.http_tls, &config.argo), (Auth::None, &None, &None));
+    assert_eq!(config.users_file, Some("/nonexistent/.config/xend/users.sxp".into()));
+    assert!(!config.needs_accounts());
     assert_eq!(config.logfile, None);
     let tunables = Tunables {
         log_filter: "warn,xend=info".into(),
         allowed_hosts: Vec::new(),
         max_body: 1 << 20,
         request_timeout: Duration::from_secs(30),
+        trusted_users: Vec::new(),
+        trust_loopback: false,
         policy: Policy {
             node_shutdown: false,
             dom0_min_mem_mib: 196,
             dom0_ballooning: true,
             enable_dump: false,
+            file_dirs: Vec::new(),
             devices: DeviceDefaults::default(),
             relocation_port: 8002,
         },
@@ -132,16 +138,31 @@ fn the_command_line_overrides_the_file() {
     assert_eq!(load("(xend-http-server no)", &forced).unwrap().0.http, on("127.0.0.1:1"));
 }
 
+#[test]
+fn a_users_file_or_a_login_with_accounts_says_that_the_host_has_accounts() {
+    assert!(!config("(xend-trusted-users 7)").wants_accounts());
+    for text in ["(xend-users-file /u)", "(argo-server yes)", "(xend-http-auth users)"] {
+        assert!(config(text).wants_accounts(), "{text}");
+    }
+}
+
 /// An entry of each key that differs from its default.
 const CHANGED: &[&str] = &[
     "(xend-http-server no)",
     "(xend-port 1)",
     "(xend-address '')",
+    "(xend-http-auth users)",
+    "(xend-http-key k)",
+    "(xend-http-cert c)",
     "(xend-http-hosts a)",
     "(xend-unix-server OFF)",
     "(xend-unix-path /x)",
     "(xend-unix-mode 0660)",
     "(xend-unix-group xen)",
+    "(xend-users-file u)",
+    "(xend-trusted-users 7)",
+    "(xend-http-trust-loopback yes)",
+    "(xend-file-dirs /d)",
     "(xend-max-body 5)",
     "(xend-max-connections 9)",
     "(xend-request-timeout 5)",
@@ -158,6 +179,7 @@ const CHANGED: &[&str] = &[
     "(keymap de)",
     "(xend-unix-xmlrpc-server no)",
     "(xend-tcp-xmlrpc-server yes)",
+    "(xend-tcp-xmlrpc-server-auth users)",
     "(xend-tcp-xmlrpc-server-address 127.0.0.2)",
     "(xend-tcp-xmlrpc-server-port 1)",
     "(xend-tcp-xmlrpc-server-ssl-key-file k)",
@@ -166,6 +188,13 @@ const CHANGED: &[&str] = &[
     "(xend-password-file /p)",
     "(xend-access-without-password yes)",
     "(xend-storage-path /s)",
+    "(argo-server yes)",
+    "(argo-port 1)",
+    "(argo-address 127.0.0.2)",
+    "(argo-key k)",
+    "(argo-cert c)",
+    "(argo-commands-path /a)",
+    "(xend-domain-files /d)",
     "(xend-relocation-server yes)",
     "(xend-relocation-port 1)",
     "(xend-relocation-address localhost)",
@@ -179,7 +208,8 @@ const CHANGED: &[&str] = &[
 /// A file in which each key of [`CHANGED`] alone makes a difference: listeners that are off by
 /// default are on, and encrypted.
 const ALL_ON: &str = "(xend-tcp-xmlrpc-server yes) (xend-relocation-server yes)
-    (xend-tcp-xmlrpc-server-ssl-key-file /k) (xend-tcp-xmlrpc-server-ssl-cert-file /c)";
+    (xend-tcp-xmlrpc-server-ssl-key-file /k) (xend-tcp-xmlrpc-server-ssl-cert-file /c)
+    (xend-http-key /k) (xend-http-cert /c) (argo-server yes) (argo-key /k) (argo-cert /c)";
 
 #[test]
 fn a_change_of_each_key_is_reloaded_or_needs_a_restart() {
@@ -233,16 +263,21 @@ fn values_are_read() {
     let config = config(
         "(xend-max-body 2000) (xend-request-timeout 5) (xend-node-shutdown Yes)
          (xend-http-hosts Xen.Example.ORG. 'a b') (dom0-min-mem 0) (sim-cpus 2) (sim-memory 512)
-         (logfile /var/log/x)",
+         (logfile /var/log/x) (xend-trusted-users root '1000 7') (xend-file-dirs (/d '/e f'))
+         (xend-http-trust-loopback yes) (xend-users-file /u)",
     );
     assert_eq!(config.logfile, Some("/var/log/x".into()));
+    assert_eq!(config.users_file, Some("/u".into()));
     assert_eq!(config.sim, SimHost { cpus: 2, memory_mib: 512 });
     let tunables = Tunables {
         allowed_hosts: vec!["xen.example.org".into(), "a".into(), "b".into()],
         max_body: 2000,
         request_timeout: Duration::from_secs(5),
+        trusted_users: vec![0, 1000, 7],
+        trust_loopback: true,
         policy: Policy {
             node_shutdown: true,
+            file_dirs: vec!["/d".into(), "/e f".into()],
             dom0_min_mem_mib: 0,
             dom0_ballooning: false,
             ..Policy::default()
@@ -279,6 +314,20 @@ fn a_wrong_value_is_an_error_with_its_position() {
         (
             "(loglevel LOUD)",
             "FILE:1:11: loglevel: 'LOUD' is not DEBUG, INFO, WARNING, ERROR or CRITICAL",
+        ),
+        ("(xend-http-auth user)", "FILE:1:17: xend-http-auth: 'user' is not none or users"),
+        (
+            "(xend-file-dirs /a b)",
+            "FILE:1:20: xend-file-dirs: 'b' is not an absolute path without ..",
+        ),
+        (
+            "(xend-file-dirs '/a/../b')",
+            "FILE:1:17: xend-file-dirs: '/a/../b' is not an absolute path without ..",
+        ),
+        ("(xend-file-dirs)", "FILE:1:1: xend-file-dirs: needs a directory"),
+        (
+            "(xend-file-dirs ((/a) /b))",
+            "FILE:1:18: xend-file-dirs: needs plain values, not lists in a list",
         ),
         ("(scheduler fair)", "FILE:1:12: scheduler: 'fair' is not credit, credit2, sedf or rtds"),
         ("(logfile s)", "FILE:1:10: logfile: 's' is not an absolute path"),
@@ -338,6 +387,12 @@ fn a_wrong_limit_has_its_default() {
             "0600",
         ),
         ("(xend-http-hosts a:80)", "1:18", "xend-http-hosts: 'a:80' is not a host name", "none"),
+        (
+            "(xend-trusted-users root no-such-user)",
+            "1:26",
+            "xend-trusted-users: 'no-such-user' is not a user of this machine",
+            "none",
+        ),
         (
             "(xend-request-timeout 0)",
             "1:23",

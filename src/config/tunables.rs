@@ -18,6 +18,11 @@ pub struct Tunables {
     pub max_body: usize,
     /// The time for a client to send a request, and to take its answer.
     pub request_timeout: Duration,
+    /// The ids of the users of this machine who are operators on the unix sockets and over
+    /// loopback, beside root and the daemon's own user.
+    pub trusted_users: Vec<u32>,
+    /// Whether every user of this machine is an operator over loopback.
+    pub trust_loopback: bool,
     /// The part for the engine and the wires.
     pub policy: Policy,
 }
@@ -39,10 +44,13 @@ impl Tunables {
             allowed_hosts: file.http_hosts.clone(),
             max_body: file.max_body,
             request_timeout: file.request_timeout,
+            trusted_users: file.loopback.trusted_users.clone(),
+            trust_loopback: file.loopback.trusts_everybody,
             policy: Policy {
                 dom0_min_mem_mib: file.dom0_min_mem_mib,
                 dom0_ballooning: file.dom0_ballooning.unwrap_or(file.dom0_min_mem_mib > 0),
                 enable_dump: file.enable_dump,
+                file_dirs: file.file_dirs.clone(),
                 node_shutdown: file.node_shutdown,
                 relocation_port: file.relocation.port,
                 devices: device_defaults(file),

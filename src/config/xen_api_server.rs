@@ -51,9 +51,10 @@ fn read_listener(entry: &Entry<'_>, listener: &Sxp) -> Result<XenApiEntry, Probl
         None | Some((_, "pam")) => Auth::Pam,
         Some((_, "none")) => Auth::None,
         Some((_, "password")) => Auth::Password,
+        Some((_, "users")) => Auth::Users,
         Some((offset, other)) => {
             let message = format!(
-                "'{}' is not one of none, pam, password: write ({address} pam) or \
+                "'{}' is not one of none, pam, password, users: write ({address} pam) or \
                  ({address} password), with the hosts after that",
                 other.escape_debug()
             );

@@ -8,6 +8,7 @@ mod conflicts;
 pub(super) mod scheduler;
 
 use super::arrivals::Arrivals;
+use super::caller::Caller;
 use super::error::Error;
 use super::inventory::LiveInventory;
 use super::journal::Journal;
@@ -107,6 +108,11 @@ impl Core {
     /// The current snapshot.
     pub(super) fn snapshot(&self) -> Arc<Snapshot> {
         self.publisher.current()
+    }
+
+    /// The part of the current snapshot that the caller sees.
+    pub(super) fn visible(&self, caller: &Caller) -> Arc<Snapshot> {
+        caller.visible(&self.snapshot())
     }
 
     /// The operator's current policy.

@@ -1,12 +1,16 @@
 //! The engine: changes of all wires come through [`Engine::execute`], reads through a [`View`].
 
 mod adopt;
+mod authorize;
 mod autostart;
 mod cpu_pools;
 mod create;
+mod file_access;
+mod hidden_domains;
 mod network;
 mod storage;
 mod sweep;
+mod user_config;
 
 pub use super::context::EnginePorts;
 pub use super::settings::Settings;
@@ -14,12 +18,13 @@ pub use sweep::FIGURES_AGE;
 
 use super::caller::Caller;
 use super::context::Core;
-use super::error::Error;
-use super::journal::EventKind;
+use super::error::{Error, ErrorKind};
+use super::journal::{Author, EventKind};
 use super::model::Uuid;
-use super::op::{Change, Outcome};
+use super::op::{Change, DomainOp, Outcome};
 use super::snapshot::DomainView;
 use super::view::View;
+use authorize::Authorized;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::task::JoinHandle;
@@ -61,16 +66,29 @@ impl Engine {
         let target = change.target().into_owned();
         let domain = match &change {
             Change::Domain(domain, _) | Change::Cancel(domain) => {
-                core.snapshot().find(domain).cloned()
+                core.visible(caller).find(domain).cloned()
             }
+            _ => None,
+        };
+        let renamed_to = match &change {
+            Change::Domain(_, DomainOp::Rename(name)) => Some(name.clone()),
             _ => None,
         };
         let outcome = if core.stopping.is_cancelled() {
             Err(Error::Stopping)
         } else {
-            core.change(change).await
+            core.authorized_change(caller, change).await
         };
-        core.record(caller, op, &target, domain.as_deref(), &outcome);
+        if let (Ok(_), Some(view), Some(new)) = (&outcome, &domain, &renamed_to) {
+            core.report_rename(view.uuid, view.name(), new);
+        }
+        // Refusals are in the log alone: a user cannot push events of others out of the journal.
+        let is_refusal = |error: &Error| {
+            matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Invalid)
+        };
+        if caller.is_operator() || !outcome.as_ref().is_err_and(is_refusal) {
+            core.record(caller, op, &target, domain.as_deref(), &outcome);
+        }
         match &outcome {
             Ok(_) => info!(%caller, op, domain = target, "Done"),
             Err(error) => {
@@ -122,6 +140,13 @@ impl Engine {
     pub fn new_uuid(&self) -> Uuid {
         self.0.entropy.uuid()
     }
+
+    /// Random bytes for a secret.
+    pub fn new_secret(&self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        self.0.entropy.fill(&mut secret);
+        secret
+    }
 }
 
 /// The part of an error that only the log may show.
@@ -130,12 +155,43 @@ fn source(error: &Error) -> Option<String> {
 }
 
 impl Core {
-    async fn change(self: &Arc<Self>, change: Change) -> Result<Outcome, Error> {
+    /// A user's change is made in a task of its own: what it takes of the limits counts to its end,
+    /// also if the client hangs up.
+    async fn authorized_change(
+        self: &Arc<Self>,
+        caller: &Caller,
+        change: Change,
+    ) -> Result<Outcome, Error> {
+        if caller.is_operator() {
+            return self.authorize_and_change(caller, change).await;
+        }
+        let core = self.clone();
+        let caller = caller.clone();
+        let task = async move { core.authorize_and_change(&caller, change).await };
+        self.tasks.spawn(task).await.unwrap_or(Err(Error::Stopping))
+    }
+
+    async fn authorize_and_change(
+        self: &Arc<Self>,
+        caller: &Caller,
+        change: Change,
+    ) -> Result<Outcome, Error> {
+        let changed = async {
+            let Authorized { change, claim } = self.authorize(caller, change).await?;
+            let done = self.change(caller, change).await;
+            drop(claim);
+            done
+        };
+        changed.await.map_err(|error| self.without_hidden_domains(caller, error))
+    }
+
+    async fn change(self: &Arc<Self>, caller: &Caller, change: Change) -> Result<Outcome, Error> {
         let done = match change {
-            Change::Create(config) => return self.create(*config).await,
-            Change::Define(config) => return self.define(*config).await,
+            Change::Create(config) => return self.create(caller, *config).await,
+            Change::Define(config) => return self.define(caller, *config).await,
+            Change::StartFromFile(config) => return self.start_from_file(*config).await,
             Change::Receive(arrival) => return self.receive(arrival).await,
-            Change::Restore { file, paused } => return self.restore(file, paused).await,
+            Change::Restore { file, paused } => return self.restore(caller, file, paused).await,
             Change::Settle(id) => return Ok(Outcome::Verdict(self.arrivals.settle(id).await)),
             Change::Domain(domain, op) => {
                 let view = self.snapshot().lookup(&domain)?;
@@ -173,7 +229,7 @@ impl Core {
         domain: Option<&DomainView>,
         outcome: &Result<Outcome, Error>,
     ) {
-        let caller = caller.to_string();
+        let caller = Author::from(caller);
         let (domain, what) = match outcome {
             Ok(Outcome::Domain(view)) => (Some(&**view), EventKind::Done { op, caller }),
             Ok(_) => (domain, EventKind::Done { op, caller }),

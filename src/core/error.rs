@@ -1,6 +1,7 @@
 //! Failures of operations, as the caller may see them.
 
-use super::model::{DomId, Invalid, Uuid};
+use super::model::{DomId, Invalid, PciAddress, Uuid};
+use super::rights::Right;
 use super::transfer::Stage;
 use std::time::Duration;
 
@@ -126,6 +127,18 @@ pub enum Error {
     /// Another CPU pool has the name.
     #[error("CPU pool {0:?} already exists")]
     PoolExists(String),
+    /// The caller does not have the right to the operation.
+    #[error("Not allowed: {}", describe_refusal(op, target, *right))]
+    NotPermitted {
+        op: &'static str,
+        /// The domain; empty for the host.
+        target: String,
+        /// The right that the operation needs; `None` if it is for operators alone.
+        right: Option<Right>,
+    },
+    /// The account of the caller does not allow a value. The text names the key.
+    #[error("Not allowed: {0}")]
+    BeyondLimits(String),
     /// Domain-0 does not support the operation.
     #[error("Cannot {0} privileged domain 0")]
     Privileged(&'static str),
@@ -152,6 +165,9 @@ pub enum Error {
     /// The domain's queue of operations is full.
     #[error("Domain {0} is busy: too many operations are waiting for it, try again")]
     Busy(String),
+    /// Disks are being read, and perhaps do not answer.
+    #[error("Too many disks are being read, try again")]
+    DisksBusy,
     /// A value is invalid.
     #[error("{0}")]
     Invalid(#[from] Invalid),
@@ -159,11 +175,12 @@ pub enum Error {
     #[error("{0}")]
     Unsupported(String),
     /// The free memory does not suffice.
-    #[error("Not enough free memory: {needed_kib} KiB are needed and {free_kib} KiB are free")]
+    #[error("Not enough free memory: {needed_kib} KiB are needed{}", and_free(*free_kib))]
     NoMemory {
         /// The memory that the domain needs.
         needed_kib: u64,
-        free_kib: u64,
+        /// `None` if the caller may not know the host's memory.
+        free_kib: Option<u64>,
     },
     /// A file that the domain boots from does not exist.
     #[error("{what} does not exist: {path}")]
@@ -180,6 +197,17 @@ pub enum Error {
         class: String,
         /// The message of the hotplug script.
         reason: String,
+    },
+    /// Another domain on the host has a PCI function.
+    #[error(
+        "Device {device} (pci) could not be connected. {address} is handed through to {owner} \
+         already"
+    )]
+    PciTaken {
+        device: u32,
+        /// The function.
+        address: PciAddress,
+        owner: String,
     },
     /// The guest does not release a device that is detached.
     #[error("Device {device} ({class}) could not be disconnected: the guest does not let go of it")]
@@ -257,15 +285,20 @@ impl Error {
             | Self::NotManaged(_)
             | Self::NotConnected(_)
             | Self::Busy(_)
+            | Self::DisksBusy
             | Self::Cancelled(_)
             | Self::Stopping => ErrorKind::Conflict,
-            Self::Privileged(_) | Self::Dom0Shutdown => ErrorKind::Denied,
+            Self::Privileged(_)
+            | Self::Dom0Shutdown
+            | Self::NotPermitted { .. }
+            | Self::BeyondLimits(_) => ErrorKind::Denied,
             Self::Invalid(_) | Self::Missing { .. } | Self::NoSuchCpu(_) => ErrorKind::Invalid,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::NoMemory { .. }
             | Self::Remote { .. }
             | Self::InDoubt { .. }
             | Self::Device { .. }
+            | Self::PciTaken { .. }
             | Self::DeviceBusy { .. }
             | Self::NoRoom(_)
             | Self::Timeout { .. }
@@ -292,6 +325,18 @@ impl Error {
 
 fn in_brackets(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(" ({detail})") }
+}
+
+fn describe_refusal(op: &str, target: &str, right: Option<Right>) -> String {
+    match right {
+        None => format!("{op} is for operators of the host"),
+        Some(right) if target.is_empty() => format!("{op} needs the right {right}"),
+        Some(right) => format!("{op} needs the right {right} on {target}"),
+    }
+}
+
+fn and_free(free_kib: Option<u64>) -> String {
+    free_kib.map_or_else(String::new, |free| format!(" and {free} KiB are free"))
 }
 
 /// The end of a message about a domain; empty without a domid.

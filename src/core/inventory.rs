@@ -3,10 +3,13 @@
 //! Reads come from one immutable [`Inventory`]. A change is published when it is stored.
 
 use super::error::Error;
-use super::model::{ClientData, Item, Network, ObjectKind, Pool, Uuid, Vdi, Vlan};
+use super::model::{
+    ClientData, CompleteConfig, Device, Item, Network, ObjectKind, Pool, Text, Uuid, Vdi, Vlan,
+};
 use super::ports::Store;
+use super::rights::{Access, Right};
 use arc_swap::ArcSwap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
@@ -67,6 +70,31 @@ impl Inventory {
             ObjectKind::Pool(pool) => Some((item, pool)),
             _ => None,
         })
+    }
+
+    /// The part that a user sees. `configs` are the configurations of the domains that the user
+    /// sees.
+    pub(super) fn visible_to(&self, access: &Access, configs: &[Arc<CompleteConfig>]) -> Self {
+        let has_host = access.has(Right::HostFacts);
+        let devices = configs.iter().flat_map(|config| &config.devices);
+        let blocks = devices.filter_map(Device::as_block);
+        let unames: HashSet<&Text> = blocks.map(|block| &block.uname).collect();
+        let sees = |item: &Item| match &item.kind {
+            // By the path of a disk, which the limits of the account bound: a user may name the
+            // UUID of any image in a disk.
+            ObjectKind::Vdi(vdi) => {
+                let uname = vdi.uname();
+                !uname.is_empty() && unames.contains(&uname)
+            }
+            ObjectKind::Network(network) => {
+                has_host || configs.iter().any(|config| config.is_on_bridge(&network.bridge))
+            }
+            ObjectKind::Vlan(_) | ObjectKind::Pool(_) | ObjectKind::Pbd | ObjectKind::DataOnly => {
+                has_host
+            }
+        };
+        let visible = self.items.iter().filter(|(_, item)| sees(item));
+        Self { items: visible.map(|(uuid, item)| (*uuid, item.clone())).collect() }
     }
 
     /// The client data of an object; `None` if there are none.

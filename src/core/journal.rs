@@ -4,9 +4,11 @@
 //! last event, and is told when the ring has dropped events in between. The last events of each
 //! domain are kept besides.
 
+use super::caller::Caller;
 use super::lifecycle::State;
 use super::model::{DomId, DomainRef, Uuid};
 use super::ports::{Clock, Entropy};
+use super::rights::{Access, User};
 use super::snapshot::DomainView;
 use super::transfer::Progress;
 use std::collections::{HashMap, VecDeque};
@@ -63,14 +65,76 @@ pub enum EventKind {
     /// An operation has succeeded.
     Done {
         op: &'static str,
-        caller: String,
+        caller: Author,
     },
     /// An operation has failed, with this message to the caller.
     Failed {
         op: &'static str,
-        caller: String,
+        caller: Author,
         error: String,
     },
+}
+
+/// The caller of an operation, as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Author {
+    /// The name of the account; `None` for an operator without one.
+    pub user: Option<String>,
+    /// The caller in words: `steve at 192.0.2.7:4711`, `unix uid 0`.
+    pub text: String,
+}
+
+impl Author {
+    /// The author as the user `name` sees it: where others come from is for operators.
+    fn shown_to(&self, name: &str) -> Self {
+        let text = match &self.user {
+            Some(user) if user == name => return self.clone(),
+            Some(_) => "another user",
+            None => "an operator",
+        };
+        Self { user: None, text: text.to_owned() }
+    }
+}
+
+impl From<&Caller> for Author {
+    fn from(caller: &Caller) -> Self {
+        let user = caller.user().map(|user| user.name().to_owned());
+        Self { user, text: caller.to_string() }
+    }
+}
+
+impl Event {
+    /// The event as a user sees it; `None` if it is about a domain that the user does not see. A
+    /// domain that gets another name can come into sight, or leave it.
+    pub(super) fn shown_to(self: &Arc<Self>, user: &User, access: &Access) -> Option<Arc<Self>> {
+        let uuid = self.uuid?;
+        let sees = |name: &str| !access.rights_on(Some(uuid), name).is_empty();
+        let what = match &self.what {
+            EventKind::Renamed { from } => match (sees(from), sees(&self.name)) {
+                (true, true) => return Some(self.clone()),
+                (true, false) => {
+                    return Some(Arc::new(Self {
+                        name: from.clone(),
+                        what: EventKind::Gone,
+                        ..Self::clone(self)
+                    }));
+                }
+                (false, true) => EventKind::Configured,
+                (false, false) => return None,
+            },
+            _ if !sees(&self.name) => return None,
+            EventKind::Done { op, caller } => {
+                EventKind::Done { op, caller: caller.shown_to(user.name()) }
+            }
+            EventKind::Failed { op, caller, error } => {
+                let own = caller.user.as_deref() == Some(user.name());
+                let error = if own { error.clone() } else { "refused or failed".to_owned() };
+                EventKind::Failed { op, caller: caller.shown_to(user.name()), error }
+            }
+            _ => return Some(self.clone()),
+        };
+        Some(Arc::new(Self { what, ..Self::clone(self) }))
+    }
 }
 
 impl EventKind {
@@ -87,6 +151,10 @@ pub struct EventBatch {
     pub events: Vec<Arc<Event>>,
     /// Whether events before these have been dropped from the ring.
     pub lost: bool,
+    /// The number after which the batch begins: the reader's, unless events were lost.
+    pub after: u64,
+    /// The number up to which the batch goes. Events that the reader does not see count.
+    pub read_to: u64,
 }
 
 /// The journal.
@@ -129,19 +197,25 @@ impl Journal {
         let entries = self.lock();
         let first = entries.ring.front().map_or(entries.last_number + 1, |event| event.number);
         let skipped = usize::try_from((number + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        EventBatch {
-            events: entries.ring.iter().skip(skipped).take(most).cloned().collect(),
-            lost: number + 1 < first,
-        }
+        let events: Vec<_> = entries.ring.iter().skip(skipped).take(most).cloned().collect();
+        let after = number.max(first - 1);
+        let read_to = events.last().map_or(after, |event| event.number);
+        EventBatch { events, lost: number < after, after, read_to }
     }
 
-    /// The domain of the latest event under this name or UUID, even if it is gone since.
-    pub fn find(&self, domain: &DomainRef) -> Option<Uuid> {
+    /// The domain of the latest event under this name or UUID, even if it is gone since. `shown`
+    /// gives an event as the reader sees it.
+    pub fn find(
+        &self,
+        domain: &DomainRef,
+        shown: impl Fn(&Arc<Event>) -> Option<Arc<Event>>,
+    ) -> Option<Uuid> {
         let uuid = domain.uuid();
-        let matches = |event: &&Arc<Event>| {
+        let matches = |event: &Arc<Event>| {
             event.uuid.is_some() && (event.name == domain.as_str() || event.uuid == uuid)
         };
-        self.lock().ring.iter().rev().find(matches).and_then(|event| event.uuid)
+        let entries = self.lock();
+        entries.ring.iter().rev().filter_map(shown).find(matches).and_then(|event| event.uuid)
     }
 
     /// The history of a domain, the latest event first.
@@ -346,16 +420,18 @@ mod tests {
         let journal = journal();
         let pv1 = view(1, "pv1");
         journal.record_changes(None, Some(&pv1));
-        assert_eq!(journal.after(1, 9), EventBatch::default());
+        let none = EventBatch { after: 1, read_to: 1, ..EventBatch::default() };
+        assert_eq!(journal.after(1, 9), none);
         for _ in 0..RING_EVENTS {
             journal.record_operation(
                 None,
                 "host",
-                EventKind::Done { op: "x", caller: String::new() },
+                EventKind::Done { op: "x", caller: Author::default() },
             );
         }
         let news = journal.after(0, 9);
         assert!(news.lost && news.events.len() == 9 && news.events[0].number == 2);
+        assert_eq!((news.after, news.read_to), (1, 10));
         assert!(!journal.after(1, 9).lost);
         assert_eq!(journal.after(RING_EVENTS as u64, 9).events.len(), 1);
         assert_eq!(*journal.numbers().borrow(), RING_EVENTS as u64 + 1);
@@ -364,7 +440,7 @@ mod tests {
     #[test]
     fn long_texts_are_shortened() {
         let journal = journal();
-        let caller = String::new();
+        let caller = Author::default();
         let error = "ä".repeat(1 << 20);
         journal.record_operation(
             None,
@@ -382,9 +458,12 @@ mod tests {
         let pv1 = view(1, "pv1");
         journal.record_changes(None, Some(&pv1));
         journal.record_changes(Some(&pv1), None);
-        assert_eq!(journal.find(&DomainRef::new("pv1")), Some(pv1.uuid));
-        assert_eq!(journal.find(&DomainRef::new(pv1.uuid.to_string())), Some(pv1.uuid));
-        assert_eq!(journal.find(&DomainRef::new("other")), None);
+        let find =
+            |domain: &str| journal.find(&DomainRef::new(domain), |event| Some(event.clone()));
+        assert_eq!(find("pv1"), Some(pv1.uuid));
+        assert_eq!(find(&pv1.uuid.to_string()), Some(pv1.uuid));
+        assert_eq!(find("other"), None);
+        assert_eq!(journal.find(&DomainRef::new("pv1"), |_| None), None);
     }
 
     #[test]

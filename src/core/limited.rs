@@ -76,6 +76,10 @@ impl Machine for Limited {
         self.host_call("change_network", "Changing the network", future).await
     }
 
+    async fn load_average(&self) -> Result<[f64; 3], Error> {
+        self.host_call("load_average", "Reading the load", self.hypervisor.load_average()).await
+    }
+
     async fn pools(&self) -> Result<Vec<PoolFacts>, Error> {
         self.host_call("pools", "Reading the CPU pools", self.hypervisor.pools()).await
     }

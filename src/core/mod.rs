@@ -14,6 +14,7 @@ pub mod lifecycle;
 pub mod model;
 pub mod op;
 pub mod ports;
+pub mod rights;
 pub mod samples;
 pub mod sedf;
 pub mod snapshot;

@@ -1,6 +1,7 @@
 //! Settings of the engine.
 
 use super::model::Policy;
+use super::rights::Accounts;
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Settings {
     pub dump_dir: PathBuf,
     /// The operator's policy, which can change while the engine runs.
     pub policy: Arc<ArcSwap<Policy>>,
+    /// The accounts of users, which can change while the engine runs.
+    pub accounts: Arc<Accounts>,
 }
 
 impl Default for Settings {
@@ -27,6 +30,7 @@ impl Default for Settings {
             stop_limit: Duration::from_secs(30),
             dump_dir: std::env::temp_dir(),
             policy: Arc::default(),
+            accounts: Arc::default(),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! A [`Snapshot`] shares its domains with the one before it: publishing a change to one of 10,000
 //! domains does not copy the others.
 
+mod visible;
+
 use super::error::Error;
 use super::lifecycle::State;
 use super::model::{CompleteConfig, DomId, DomName, DomainFacts, DomainRef, HostFigures, Uuid};
@@ -16,6 +18,9 @@ use tokio::time::Instant;
 
 /// How many changes of configurations a snapshot remembers.
 const CONFIG_CHANGES: usize = 4096;
+
+/// The scope of callers who see no domain. No access has this number.
+const NOBODY: u64 = u64::MAX;
 
 /// A domain at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +45,7 @@ pub struct DomainView {
 impl DomainView {
     /// A defined domain that is not on the host.
     #[cfg(test)]
-    pub(super) fn defined(uuid: Uuid, config: DomainConfig) -> Self {
+    pub(crate) fn defined(uuid: Uuid, config: DomainConfig) -> Self {
         let config = Arc::new(completed(DomainConfig { uuid: Some(uuid), ..config }));
         let definition = Some(config.clone());
         Self { uuid, config, facts: None, definition, suspended: false, progress: None, epoch: 0 }
@@ -97,6 +102,9 @@ pub struct Snapshot {
     config_changes: RedBlackTreeMapSync<u64, Uuid>,
     /// The host's free resources.
     pub figures: HostFigures,
+    /// Whose snapshot it is: 0 for all domains, else a number of the access by which it was
+    /// filtered. Answers that are kept are those of one scope and generation.
+    pub scope: u64,
     pub(super) swept: Option<Instant>,
 }
 
@@ -110,8 +118,14 @@ impl Snapshot {
             config_generation: 0,
             config_changes: RedBlackTreeMapSync::new_sync(),
             figures: HostFigures::default(),
+            scope: 0,
             swept: None,
         }
+    }
+
+    /// The domains that nobody sees: none, in a scope of its own.
+    pub(super) fn of_nobody() -> Self {
+        Self { scope: NOBODY, ..Self::empty() }
     }
 
     /// All domains, sorted by name.
@@ -193,6 +207,10 @@ impl Snapshot {
             self.config_changed(view.uuid);
         }
         self.unlink(&view.uuid);
+        self.link(view);
+    }
+
+    fn link(&mut self, view: Arc<DomainView>) {
         if let Some(domid) = view.domid() {
             self.domids.insert_mut(domid, view.uuid);
         }
@@ -229,6 +247,7 @@ impl Snapshot {
 pub(crate) mod tests {
     use super::*;
     use crate::core::model::RunFlags;
+    use crate::core::rights::{Access, Right};
     use std::time::Duration;
 
     /// A running domain's facts; `number` is its domid and its UUID.
@@ -279,6 +298,54 @@ pub(crate) mod tests {
             base.insert(view);
         }
         base
+    }
+
+    /// Domains come, go, and change their names, domids and configurations, in any order. The part
+    /// that follows them is the one that is made anew.
+    #[test]
+    fn the_visible_part_follows_all_changes() {
+        let access = Access::to(["a*".parse().unwrap()], [Right::See].into_iter().collect());
+        let mut full = Snapshot::empty();
+        let mut part = full.visible_to(&access, 1, None);
+        let mut random = 1_u64;
+        let mut next = |below: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            u32::try_from((random >> 33) % below).unwrap()
+        };
+        let mut largest = 0;
+        for step in 0..5_000 {
+            // Sometimes several changes are seen at once.
+            for _ in 0..=next(3) {
+                let uuid = Uuid::from_u128(next(8).into());
+                let name =
+                    DomName::adopted(&format!("{}{}", ["a", "b"][next(2) as usize], next(6)));
+                let domid = DomId(next(8));
+                let is_free =
+                    |found: Option<&Arc<DomainView>>| found.is_none_or(|found| found.uuid == uuid);
+                if next(4) == 0 || !is_free(full.by_name(&name)) || !is_free(full.by_domid(domid)) {
+                    full.remove(&uuid);
+                    continue;
+                }
+                let mut view = DomainView::defined(uuid, DomainConfig::new(name, 64));
+                if next(2) == 0 {
+                    view.facts = Some(DomainFacts { domid, ..facts(0, Duration::ZERO) });
+                }
+                full.insert(Arc::new(view));
+            }
+            part = full.visible_to(&access, 1, Some(&part));
+            let anew = full.visible_to(&access, 1, None);
+            let all = |snapshot: &Snapshot| -> Vec<_> {
+                snapshot.domains().map(|view| (view.uuid, Arc::as_ptr(view))).collect()
+            };
+            assert_eq!(all(&part), all(&anew), "step {step}");
+            assert_eq!((part.len(), part.domids.size()), (anew.len(), anew.domids.size()));
+            for domid in (0..8).map(DomId) {
+                let found = [&part, &anew].map(|one| one.by_domid(domid).map(Arc::as_ptr));
+                assert_eq!(found[0], found[1], "step {step}");
+            }
+            largest = largest.max(part.len());
+        }
+        assert!(largest > 3, "{largest}");
     }
 
     #[test]

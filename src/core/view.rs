@@ -1,21 +1,22 @@
 //! The reads of all wires: the host and its domains, as one caller may see them.
 
+mod disks;
+mod host;
+
 use super::caller::Caller;
 use super::context::Core;
 use super::context::scheduler::wrong_scheduler;
 use super::error::Error;
-use super::inventory::Inventory;
 use super::journal::{Event, EventBatch};
 use super::model::{
-    BlockClass, CpuSet, Device, DeviceFacts, DomId, DomainConfig, DomainRef, Hardware, HostFigures,
-    HostInfo, Interface, Invalid, Policy, PoolFacts, SchedParams, Scheduler, SedfParams, Uuid,
-    VcpuFacts, Vnet,
+    BlockClass, CpuSet, Device, DeviceFacts, DomId, DomainConfig, DomainRef, Invalid, SchedParams,
+    Scheduler, SedfParams, Uuid, VcpuFacts,
 };
-use super::ports::{DiskUsage, StorageFacts};
+use super::rights::{Access, Need, OpKind, Right, Rights};
 use super::samples::{Sample, SampleRound};
 use super::sedf;
 use super::snapshot::{DomainView, Snapshot};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -50,22 +51,75 @@ impl View {
     }
 }
 
+/// Rights.
+impl View {
+    /// Whether the caller may do this to some domain, or to the host. What a page offers depends on
+    /// it; the engine checks each change itself.
+    pub fn may(&self, kind: OpKind) -> bool {
+        self.caller.access().may(kind)
+    }
+
+    /// Whether the caller may do this to the domain.
+    pub fn may_on(&self, kind: OpKind, domain: &DomainView) -> bool {
+        self.caller.access().may_on(kind, domain.uuid, domain.name().as_str())
+    }
+
+    /// Fails unless the caller may do this to some domain, or to the host. `op` is the name for the
+    /// message.
+    pub fn require(&self, kind: OpKind, op: &'static str) -> Result<(), Error> {
+        if self.may(kind) {
+            return Ok(());
+        }
+        let right = match kind.need() {
+            Need::Anyone | Need::Operator => None,
+            Need::Domain(right) => Some(right),
+            Need::Create => Some(Right::Create),
+            Need::HostFacts => Some(Right::HostFacts),
+        };
+        Err(Error::NotPermitted { op, target: String::new(), right })
+    }
+
+    /// The same for a domain that the caller sees.
+    pub fn require_on(
+        &self,
+        kind: OpKind,
+        op: &'static str,
+        domain: &DomainView,
+    ) -> Result<(), Error> {
+        match kind.need() {
+            Need::Domain(right) if !self.rights_on(domain).has(right) => Err(Error::NotPermitted {
+                op,
+                target: domain.name().to_string(),
+                right: Some(right),
+            }),
+            Need::Domain(_) => Ok(()),
+            _ => self.require(kind, op),
+        }
+    }
+
+    /// The caller's rights on a domain.
+    pub fn rights_on(&self, domain: &DomainView) -> Rights {
+        self.caller.access().rights_on(Some(domain.uuid), domain.name().as_str())
+    }
+}
+
 /// Domains.
 impl View {
     /// All domains. Their figures are at most [`FIGURES_AGE`](super::engine::FIGURES_AGE) old,
     /// unless the hypervisor does not answer.
     pub async fn domains(&self) -> Result<Arc<Snapshot>, Error> {
-        Ok(self.core.fresh_snapshot().await)
+        let full = self.core.fresh_snapshot().await;
+        Ok(self.caller.visible(&full))
     }
 
     /// One domain, with figures as fresh as those of [`domains`](Self::domains).
     pub async fn domain(&self, domain: &DomainRef) -> Result<Arc<DomainView>, Error> {
-        self.core.fresh_snapshot().await.lookup(domain)
+        self.domains().await?.lookup(domain)
     }
 
     /// All domains, however old their figures are.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.core.snapshot()
+        self.core.visible(&self.caller)
     }
 
     /// The generation of the current snapshot. Slow readers see only the latest.
@@ -125,6 +179,7 @@ impl View {
     /// The end of a guest's console output.
     pub async fn console(&self, domain: &DomainRef) -> Result<Vec<u8>, Error> {
         let (view, domid) = self.on_host(domain)?;
+        self.require_on(OpKind::ReadConsole, "console", &view)?;
         if view.is_privileged() {
             return Err(Error::Unsupported("Domain-0's console is the machine's own".to_owned()));
         }
@@ -160,13 +215,19 @@ impl View {
 
     /// The configuration of a domain that was saved to a file.
     pub async fn saved_config(&self, file: &Path) -> Result<DomainConfig, Error> {
+        self.require(OpKind::ReadSavedConfig, "reading a saved domain")?;
+        self.core.check_file(&self.caller, Some(file)).await?;
         let open = self.core.store.open(file);
         let (config, _) = self.core.limited("Opening the file", open).await?;
+        let rights = self.caller.access().rights_on(Some(config.uuid()), config.name.as_str());
+        if rights.is_empty() {
+            return Err(Error::BeyondLimits("file: it has no domain of the account".to_owned()));
+        }
         Ok(config.into())
     }
 
     fn lookup(&self, domain: &DomainRef) -> Result<Arc<DomainView>, Error> {
-        self.core.snapshot().lookup(domain)
+        self.snapshot().lookup(domain)
     }
 
     /// A domain that has a domid.
@@ -186,9 +247,10 @@ impl View {
         self.core.publisher.journal.numbers()
     }
 
-    /// The events after event `number`, `most` at most.
+    /// The events after event `number` that the caller may see, among the next `most` of all.
     pub fn events_after(&self, number: u64, most: usize) -> EventBatch {
-        self.core.publisher.journal.after(number, most)
+        let batch = self.core.publisher.journal.after(number, most);
+        EventBatch { events: self.all_shown(batch.events), ..batch }
     }
 
     /// A random number of this run of the daemon: event numbers of another run mean nothing here.
@@ -198,12 +260,30 @@ impl View {
 
     /// The domain of the latest event under this name or UUID, even if it is gone since.
     pub fn domain_of_events(&self, domain: &DomainRef) -> Option<Uuid> {
-        self.core.publisher.journal.find(domain)
+        let access = self.caller.access();
+        self.core.publisher.journal.find(domain, |event| self.shown(event, &access))
     }
 
     /// The history of a domain, the latest event first.
     pub fn history(&self, uuid: &Uuid) -> Vec<Arc<Event>> {
-        self.core.publisher.journal.of(uuid)
+        self.all_shown(self.core.publisher.journal.of(uuid))
+    }
+
+    /// The events that the caller may see, as they are shown to the caller.
+    fn all_shown(&self, events: Vec<Arc<Event>>) -> Vec<Arc<Event>> {
+        let access = self.caller.access();
+        if access.operator {
+            return events;
+        }
+        events.iter().filter_map(|event| self.shown(event, &access)).collect()
+    }
+
+    /// An event as the caller, who has this access, sees it.
+    fn shown(&self, event: &Arc<Event>, access: &Access) -> Option<Arc<Event>> {
+        if access.operator {
+            return Some(event.clone());
+        }
+        event.shown_to(self.caller.user()?, access)
     }
 
     /// The number of the latest round of samples, as it grows.
@@ -213,88 +293,22 @@ impl View {
 
     /// The latest round of samples.
     pub fn last_samples(&self) -> Arc<SampleRound> {
-        self.core.samples.last()
+        let round = self.core.samples.last();
+        if self.caller.is_operator() {
+            return round;
+        }
+        let visible = self.snapshot();
+        let sample = |view: &Arc<DomainView>| Some((view.uuid, *round.domains.get(&view.uuid)?));
+        let domains = visible.domains().filter_map(sample).collect();
+        Arc::new(SampleRound { number: round.number, domains })
     }
 
     /// The samples of a domain, the oldest first.
     pub fn samples(&self, uuid: &Uuid) -> Vec<Sample> {
-        self.core.samples.of(uuid)
-    }
-}
-
-/// The host.
-impl View {
-    /// The host, with figures as fresh as those of [`domains`](Self::domains).
-    pub async fn host(&self) -> Result<(Arc<HostInfo>, HostFigures), Error> {
-        let figures = self.core.fresh_snapshot().await.figures;
-        Ok((self.core.info.clone(), figures))
-    }
-
-    /// The properties of the host that do not change while it is up.
-    pub fn host_info(&self) -> &Arc<HostInfo> {
-        &self.core.info
-    }
-
-    /// The hypervisor's messages.
-    pub async fn dmesg(&self) -> Result<Vec<u8>, Error> {
-        self.core.hypervisor.dmesg().await
-    }
-
-    /// CPUs, PCI and SCSI devices.
-    pub async fn hardware(&self) -> Result<Hardware, Error> {
-        self.core.hypervisor.hardware().await
-    }
-
-    /// Domain-0's network interfaces, sorted by name.
-    pub async fn interfaces(&self) -> Result<Vec<Interface>, Error> {
-        self.core.hypervisor.interfaces().await
-    }
-
-    /// CPU pools, `Pool-0` first.
-    pub async fn pools(&self) -> Result<Vec<PoolFacts>, Error> {
-        self.core.hypervisor.pools().await
-    }
-
-    /// The directory of disk images, and its free space.
-    pub async fn storage(&self) -> Result<StorageFacts, Error> {
-        self.core.limited("Reading the storage", self.core.store.storage()).await
-    }
-
-    /// The sizes of files and disks; `None` for each that does not exist.
-    pub async fn extents(&self, paths: &[PathBuf]) -> Result<Vec<Option<DiskUsage>>, Error> {
-        let sizes = async {
-            let mut extents = Vec::with_capacity(paths.len());
-            for path in paths {
-                extents.push(self.core.store.extent(path).await);
-            }
-            Ok(extents)
-        };
-        self.core.limited("Reading the sizes of images", sizes).await
-    }
-
-    /// All virtual networks, sorted by id.
-    pub async fn vnets(&self) -> Result<Vec<Vnet>, Error> {
-        Ok(self.core.vnets.all().await)
-    }
-
-    /// The virtual network with this id.
-    pub async fn vnet(&self, id: &str) -> Result<Vnet, Error> {
-        self.core.vnets.get(id).await
-    }
-
-    /// The operator's current policy.
-    pub fn policy(&self) -> Arc<Policy> {
-        self.core.settings.policy.load_full()
-    }
-
-    /// The objects of the host beside its domains.
-    pub fn inventory(&self) -> Arc<Inventory> {
-        self.core.inventory.current()
-    }
-
-    /// A counter of changes of the inventory. Slow readers see only the latest.
-    pub fn inventory_generations(&self) -> watch::Receiver<u64> {
-        self.core.inventory.generations()
+        match self.snapshot().by_uuid(uuid) {
+            Some(_) => self.core.samples.of(uuid),
+            None => Vec::new(),
+        }
     }
 }
 

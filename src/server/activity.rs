@@ -95,6 +95,15 @@ impl Activity {
         });
     }
 
+    /// The daemon has nothing to do before the client sends or takes bytes.
+    pub(super) fn client_is_waited_for(&self) {
+        self.with(|state| {
+            if state.phase == Phase::Handling {
+                state.enter(Phase::Idle);
+            }
+        });
+    }
+
     /// The deadline of the client; `None` while the daemon handles a request.
     pub(super) fn deadline(&self, timeout: Duration) -> Option<Instant> {
         self.with(|state| (state.phase != Phase::Handling).then(|| state.since + timeout))

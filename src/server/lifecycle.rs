@@ -63,8 +63,8 @@ pub fn block_on<T>(daemon: impl Future<Output = T>) -> io::Result<T> {
 }
 
 /// Runs until SIGTERM or SIGINT, then drains `server`; a second signal or [`DRAIN_DEADLINE`] closes
-/// the connections that are left. Each SIGHUP calls `reload`.
-pub async fn supervise(server: &Server, signals: &mut Signals, mut reload: impl FnMut()) {
+/// the connections that are left. Each SIGHUP calls `reload`, which SIGTERM interrupts.
+pub async fn supervise(server: &Server, signals: &mut Signals, reload: impl AsyncFn()) {
     notify(&[NotifyState::Ready]);
     loop {
         tokio::select! {
@@ -75,8 +75,10 @@ pub async fn supervise(server: &Server, signals: &mut Signals, mut reload: impl 
                     Ok(now) => notify(&[NotifyState::Reloading, now]),
                     Err(_) => notify(&[NotifyState::Reloading]),
                 }
-                reload();
-                notify(&[NotifyState::Ready]);
+                tokio::select! {
+                    () = reload() => notify(&[NotifyState::Ready]),
+                    () = signals.stop() => break,
+                }
             }
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,

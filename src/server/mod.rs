@@ -12,7 +12,10 @@
 //!     activity         the phase of a connection, and its deadline
 //!     request_line     escapes raw spaces in the request target
 //!     timeout_stream   closes connections of slow clients
+//!   client_stream      a connection of another protocol
+//! identity    who a connection is before a login
 //! guard       refuses requests that foreign web pages send through a browser
+//! basic_auth  logs in who sends a password with each request
 //! telemetry   the log: standard error or a file, and /xend/node/log
 //! ```
 
@@ -23,12 +26,18 @@ pub mod serve;
 pub mod telemetry;
 
 mod activity;
+mod basic_auth;
+mod client_stream;
 mod connection;
 mod connection_limit;
+mod identity;
 mod request_line;
 mod timeout_stream;
 
+pub use basic_auth::BasicAuth;
+pub use client_stream::ClientStream;
 pub use guard::Guard;
+pub use identity::{Identities, Trust};
 pub use lifecycle::Signals;
 pub use listen::{Inherited, Listener};
 pub use serve::Server;

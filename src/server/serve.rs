@@ -1,24 +1,28 @@
 //! Accept loops, and their end.
 
+use super::client_stream::{AdmittedStream, ClientStream};
 use super::connection::{self, StopTokens};
 use super::connection_limit::{ConnectionLimit, ConnectionPermit};
+use super::identity::Identities;
 use super::listen::{Listener, Stream, TcpSecurity};
 use crate::config::LiveTunables;
 use crate::core::caller::{Caller, Via};
+use crate::core::rights::Accounts;
 use axum::Router;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io::{self, ErrorKind};
 use std::mem;
+use std::os::fd::AsFd as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Serves any number of listeners, each with its own router.
+/// Serves any number of listeners, each with its own service.
 ///
 /// ```text
 /// attach ──▶ accepting ──stop()──▶ draining ──all answered──▶ done
@@ -27,26 +31,63 @@ use tokio_util::task::TaskTracker;
 #[derive(Debug)]
 pub struct Server {
     tunables: LiveTunables,
+    identities: Arc<Identities>,
     max_connections: usize,
     tasks: TaskTracker,
     shutdown: StopTokens,
 }
 
 impl Server {
-    /// A server without listeners. `max_connections` is the limit of each listener. A connection
-    /// has the request timeout that `tunables` have when it is accepted.
+    /// A server without listeners, and without accounts. `max_connections` is the limit of each
+    /// listener. A connection has the request timeout that `tunables` have when it is accepted.
     pub fn new(tunables: LiveTunables, max_connections: usize) -> Self {
         let shutdown =
             StopTokens { soft: CancellationToken::new(), hard: CancellationToken::new() };
-        Self { tunables, max_connections, tasks: TaskTracker::new(), shutdown }
+        let identities = Arc::new(Identities::new(Arc::default(), Arc::clone(&tunables)));
+        Self { tunables, identities, max_connections, tasks: TaskTracker::new(), shutdown }
+    }
+
+    /// The same server, which knows users of this machine by their accounts.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Arc<Accounts>) -> Self {
+        let identities = Arc::new(Identities::new(accounts, Arc::clone(&self.tunables)));
+        Self { identities, ..self }
+    }
+
+    /// Tells who callers are, for listeners that are not the server's.
+    pub fn identities(&self) -> Arc<Identities> {
+        Arc::clone(&self.identities)
     }
 
     /// Starts to serve `app` on `listener`.
     pub fn attach(&self, listener: Listener, app: Router) {
+        self.accept_on(listener, Service::Http(app));
+    }
+
+    /// Starts to serve a protocol other than HTTP on `listener`: `serve` is called with each
+    /// connection, and a token that is cancelled when the server stops or needs the connection for
+    /// another client. It then finishes what it does for the client, and returns.
+    ///
+    /// The connection counts as idle while `serve` waits for bytes of the client. There is no time
+    /// limit for that.
+    pub fn attach_connections<F>(
+        &self,
+        listener: Listener,
+        serve: impl Fn(ClientStream, Caller, CancellationToken) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let serve: Handler =
+            Arc::new(move |stream, caller, stopping| Box::pin(serve(stream, caller, stopping)));
+        self.accept_on(listener, Service::Connections(serve));
+    }
+
+    fn accept_on(&self, listener: Listener, service: Service) {
         let accept_loop = AcceptLoop {
             listener,
-            app,
+            service,
             limit: ConnectionLimit::new(self.max_connections),
+            identities: Arc::clone(&self.identities),
             tunables: Arc::clone(&self.tunables),
             tasks: self.tasks.clone(),
             shutdown: self.shutdown.clone(),
@@ -97,11 +138,24 @@ fn spawn_abortable(
     });
 }
 
+/// Serves one connection of a protocol other than HTTP.
+type Handler = Arc<dyn Fn(ClientStream, Caller, CancellationToken) -> PinnedFuture + Send + Sync>;
+
+type PinnedFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What is served on the connections of a listener.
+#[derive(Clone)]
+enum Service {
+    Http(Router),
+    Connections(Handler),
+}
+
 /// The accept loop of a listener.
 struct AcceptLoop {
     listener: Listener,
-    app: Router,
+    service: Service,
     limit: ConnectionLimit,
+    identities: Arc<Identities>,
     tunables: LiveTunables,
     tasks: TaskTracker,
     shutdown: StopTokens,
@@ -128,6 +182,8 @@ impl AcceptLoop {
                     continue;
                 }
             };
+            // At once, while the client is there to be asked for.
+            let caller = self.identify(&stream, via).await;
             let permit = tokio::select! {
                 biased;
                 () = self.shutdown.soft.cancelled() => return,
@@ -135,7 +191,7 @@ impl AcceptLoop {
             };
             if let Some(permit) = permit {
                 refusing = false;
-                self.spawn_connection(stream, Caller { via }, permit);
+                self.spawn_connection(stream, caller, permit);
             } else if !refusing {
                 refusing = true;
                 let listener = &self.listener;
@@ -144,20 +200,46 @@ impl AcceptLoop {
         }
     }
 
+    async fn identify(&self, stream: &Stream, via: Via) -> Caller {
+        let connection = match stream {
+            Either::Left(stream) => stream.as_fd(),
+            Either::Right(stream) => stream.as_fd(),
+        };
+        self.identities.identify(via, connection, self.listener.trust()).await
+    }
+
     fn spawn_connection(&self, stream: Stream, caller: Caller, permit: ConnectionPermit) {
         let timeout = self.tunables.load().request_timeout;
-        let app = self.app.clone();
         let shutdown = self.shutdown.clone();
         let security = self.listener.security();
-        if security.tls.is_none() && security.hosts.everybody() {
-            self.tasks.spawn(connection::serve(stream, caller, app, permit, timeout, shutdown));
-            return;
-        }
-        spawn_abortable(&self.tasks, &self.shutdown, async move {
-            if let Some(stream) = admit(&security, stream, &caller, timeout).await {
-                connection::serve(stream, caller, app, permit, timeout, shutdown).await;
+        let is_admitted = security.tls.is_none() && security.hosts.everybody();
+        match self.service.clone() {
+            Service::Http(app) if is_admitted => {
+                self.tasks.spawn(connection::serve(stream, caller, app, permit, timeout, shutdown));
             }
-        });
+            Service::Http(app) => spawn_abortable(&self.tasks, &self.shutdown, async move {
+                if let Some(stream) = admit(&security, stream, &caller, timeout).await {
+                    connection::serve(stream, caller, app, permit, timeout, shutdown).await;
+                }
+            }),
+            Service::Connections(serve) => {
+                spawn_abortable(&self.tasks, &self.shutdown, async move {
+                    if let Some(stream) = admit(&security, stream, &caller, timeout).await {
+                        let stopping = shutdown.soft.child_token();
+                        let stream = ClientStream::new(stream, Arc::clone(&permit.activity));
+                        let evict = async {
+                            permit.evicted.cancelled().await;
+                            stopping.cancel();
+                            pending::<()>().await;
+                        };
+                        tokio::select! {
+                            () = serve(stream, caller, stopping.clone()) => {}
+                            () = evict => {}
+                        }
+                    }
+                });
+            }
+        }
     }
 }
 
@@ -167,7 +249,7 @@ async fn admit(
     stream: Stream,
     caller: &Caller,
     limit: Duration,
-) -> Option<Either<Stream, TlsStream<Stream>>> {
+) -> Option<AdmittedStream> {
     if let (Via::Tcp { peer, .. }, false) = (&caller.via, security.hosts.everybody()) {
         let hosts = security.hosts.clone();
         let ip = peer.ip();
@@ -179,8 +261,8 @@ async fn admit(
         }
     }
     let Some(tls) = &security.tls else { return Some(Either::Left(stream)) };
-    match timeout(limit, tls.accept(stream)).await {
-        Ok(Ok(stream)) => Some(Either::Right(stream)),
+    match timeout(limit, tls.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => Some(Either::Right(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!("TLS handshake with {caller} failed: {error}");
             None

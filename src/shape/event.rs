@@ -53,11 +53,11 @@ pub fn event(sink: &mut impl Sink, id: &str, event: &Event) {
         }
         EventKind::Done { op, caller } => {
             sink.text_field("op", op.as_bytes());
-            sink.text_field("caller", caller.as_bytes());
+            sink.text_field("caller", caller.text.as_bytes());
         }
         EventKind::Failed { op, caller, error } => {
             sink.text_field("op", op.as_bytes());
-            sink.text_field("caller", caller.as_bytes());
+            sink.text_field("caller", caller.text.as_bytes());
             sink.text_field("error", error.as_bytes());
         }
         EventKind::Gone | EventKind::Configured | EventKind::Progress(None) => {}

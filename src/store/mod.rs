@@ -19,9 +19,12 @@
 mod blocking;
 mod definitions;
 mod dir_store;
+mod disk_content;
+mod disk_facts;
 mod files;
 mod images;
 mod objects;
+mod real_path;
 mod records;
 mod save_file;
 mod vnets;

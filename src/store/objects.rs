@@ -2,10 +2,10 @@
 
 use super::blocking::{blocking, blocking_io};
 use super::dir_store::DirStore;
-use super::{files, images};
+use super::{disk_facts, files, images, real_path};
 use crate::core::error::Error;
 use crate::core::model::{Item, Uuid};
-use crate::core::ports::{DiskUsage, Objects, StorageFacts};
+use crate::core::ports::{DiskFacts, DiskUsage, Objects, StorageFacts};
 use crate::durable;
 use crate::shape;
 use async_trait::async_trait;
@@ -111,5 +111,15 @@ impl Objects for DirStore {
     async fn extent(&self, path: &Path) -> Option<DiskUsage> {
         let path = path.to_owned();
         spawn_blocking(move || images::extent(&path)).await.ok().flatten()
+    }
+
+    async fn inspect_disk(&self, path: &Path) -> Result<Option<DiskFacts>, Error> {
+        disk_facts::read(path.to_owned()).await
+    }
+
+    async fn is_within(&self, file: &Path, dirs: &[PathBuf]) -> Result<bool, Error> {
+        let file = file.to_owned();
+        let dirs = dirs.to_vec();
+        blocking(move || Ok(real_path::is_within(&file, &dirs))).await
     }
 }

@@ -108,6 +108,11 @@ impl<'a> Reader<'a> {
         value
     }
 
+    /// Offset of the first byte that is not read yet: the end of the last expression.
+    pub fn offset(&self) -> usize {
+        self.pos
+    }
+
     fn expression(&mut self) -> Result<Option<Sxp>, ReadError> {
         let bytes = self.limits.bytes.min(u32::MAX as usize);
         if self.text.len() > bytes {
@@ -365,6 +370,15 @@ mod tests {
         }
         assert_eq!(read_all(b"((a) b)", &limits).unwrap().len(), 1);
         assert_eq!(read_all(b"a b c d", &limits).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn a_reader_stands_at_the_end_of_the_last_expression() {
+        let mut reader = Reader::new(b" (a 'b c') d# e", &Limits::DEFAULT);
+        for end in [10, 12, 15] {
+            reader.next().unwrap();
+            assert_eq!(reader.offset(), end);
+        }
     }
 
     #[test]

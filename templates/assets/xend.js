@@ -5,10 +5,17 @@
 
 const body = document.body;
 const parse = (text) => new DOMParser().parseFromString(text, "text/html");
-const get = (url) => fetch(url, { headers: { Accept: "text/html" } });
+const get = (url) => ask(url, { headers: { Accept: "text/html" } });
 const domainList = () => document.getElementById("domains");
 const domainRow = (name, page = document) =>
   [...page.querySelectorAll("tr[data-name]")].find((row) => row.dataset.name === name);
+
+// Asks the server. A user who is not logged in any more gets the login page, which leads back here.
+async function ask(url, request) {
+  const answer = await fetch(url, request);
+  if (answer.status === 401) location.assign(location.pathname + location.search);
+  return answer;
+}
 
 // Shows a notice. An error stays until it is closed. While a dialog is open, notices are in it,
 // since nothing outside of it can be read or reached.
@@ -223,7 +230,7 @@ async function send(form, button) {
       body: new URLSearchParams(data),
       headers: { Accept: "text/html" },
     };
-    const answer = await fetch(url, request);
+    const answer = await ask(url, request);
     const page = parse(await answer.text());
     const result = page.querySelector("main[data-result]");
     const message = page.querySelector(".message") || page.querySelector("main") || page.body;

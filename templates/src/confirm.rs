@@ -1,14 +1,14 @@
 //! The page that asks before data is lost.
 
 use crate::domain_operations::OperationForm;
-use crate::layout::Layout;
+use crate::layout::{Frame, Layout};
 use crate::parts::Link;
 use maud::html;
 
 /// A question before data is lost, with the form of the operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfirmPage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     pub domain: Link,
     pub operation: OperationForm,
     /// A sentence on the data that is lost.
@@ -25,20 +25,19 @@ impl ConfirmPage {
             (self.operation.form(&self.domain.href))
             p.back { a href=(self.domain.href) { "Back to " (self.domain.name) } }
         };
-        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
-            .render()
+        Layout::new(&title, &self.frame, body).render()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, assert_form, crumbs, forms};
+    use crate::testing::{HOSTILE, assert_document, assert_form, forms, frame};
 
     #[test]
     fn the_page_has_the_form_and_a_link_back() {
         let page = ConfirmPage {
-            crumbs: crumbs(&["xend", "domain", "x", "confirm"]),
+            frame: frame(&["xend", "domain", "x", "confirm"]),
             domain: Link::new(HOSTILE, "/xend/domain/x"),
             operation: OperationForm {
                 op: "destroy".into(),

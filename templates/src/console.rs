@@ -1,13 +1,13 @@
 //! The page of a guest's console.
 
-use crate::layout::Layout;
+use crate::layout::{Frame, Layout};
 use crate::parts::Link;
 use maud::html;
 
 /// A guest's console, updated by the script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsolePage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     /// The query of `/xend/events` for the script.
     pub follow: String,
     pub domain: Link,
@@ -25,26 +25,19 @@ impl ConsolePage {
             }
             p { a href=(self.domain.href) { "Back to " (self.domain.name) } }
         };
-        Layout {
-            title: &title,
-            crumbs: &self.crumbs,
-            body: Some(body),
-            follow: Some(&self.follow),
-            ..Layout::default()
-        }
-        .render()
+        Layout { follow: Some(&self.follow), ..Layout::new(&title, &self.frame, body) }.render()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
     fn the_log_is_escaped() {
         let page = ConsolePage {
-            crumbs: crumbs(&["xend", "domain", "x", "console"]),
+            frame: frame(&["xend", "domain", "x", "console"]),
             follow: "?figures=1".into(),
             domain: Link::new(HOSTILE, "/xend/domain/x"),
             text: HOSTILE.into(),

@@ -1,14 +1,14 @@
 //! The page on which domains are created.
 
 use crate::form;
-use crate::layout::Layout;
+use crate::layout::{Frame, Layout};
 use crate::parts::Link;
 use maud::{Markup, html};
 
 /// The page of `/xend/new`, and the response to a create that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CreatePage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     /// The target of the forms.
     pub href: String,
     /// Links to configurations to start from.
@@ -17,6 +17,8 @@ pub struct CreatePage {
     pub text: String,
     /// `None` on a fresh page.
     pub error: Option<CreateError>,
+    /// Whether the user may restore domains from files on the host.
+    pub can_restore: bool,
 }
 
 /// The reason why a domain was not created.
@@ -80,6 +82,14 @@ impl CreatePage {
                     }
                 }
             }
+            @if self.can_restore { (self.restore()) }
+        };
+        let title = if self.error.is_some() { "The domain was not created" } else { "New domain" };
+        Layout::new(title, &self.frame, body).render()
+    }
+
+    fn restore(&self) -> Markup {
+        html! {
             section.card aria-labelledby="restore" {
                 h2 #restore { "Restore a saved domain" }
                 form method="post" action=(self.href) {
@@ -95,9 +105,7 @@ impl CreatePage {
                     div.actions { (form::button("restore", "Restore")) }
                 }
             }
-        };
-        let title = if self.error.is_some() { "The domain was not created" } else { "New domain" };
-        Layout { title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+        }
     }
 
     fn error(&self, error: &CreateError) -> Markup {
@@ -143,15 +151,16 @@ fn split_at_column(line: &str, column: usize) -> (&str, &str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, assert_form, crumbs, forms};
+    use crate::testing::{HOSTILE, assert_document, assert_form, forms, frame};
 
     fn page() -> CreatePage {
         CreatePage {
-            crumbs: crumbs(&["xend", "new"]),
+            frame: frame(&["xend", "new"]),
             href: "/xend/domain".into(),
             templates: vec![Link::new("PVH", "/xend/new?template=pvh")],
             text: "(vm\n  (name x)\n  (memory oops))".into(),
             error: None,
+            can_restore: true,
         }
     }
 
@@ -164,6 +173,13 @@ mod tests {
         assert_form(forms[1], "/xend/domain", &["create", "new"], &["config"]);
         assert_form(forms[2], "/xend/domain", &["restore"], &["file", "paused"]);
         assert!(forms[0].contains("(memory oops))</textarea>"), "{text}");
+    }
+
+    #[test]
+    fn a_user_without_files_on_the_host_has_no_form_for_them() {
+        let text = CreatePage { can_restore: false, ..page() }.render();
+        assert_eq!(forms(&text).len(), 2);
+        assert!(!text.contains("Restore"), "{text}");
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! The page of a domain that was just created.
 
 use crate::form;
-use crate::layout::Layout;
-use crate::parts::{Link, preformatted};
+use crate::layout::{Frame, Layout};
+use crate::parts::preformatted;
 use maud::html;
 
 /// The response to a successful create or restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreatedPage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     pub name: String,
     /// The URL or path of the domain's page.
     pub href: String,
@@ -38,19 +38,18 @@ impl CreatedPage {
             }
         };
         let title = format!("Created {}", self.name);
-        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
-            .render()
+        Layout::new(&title, &self.frame, body).render()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, assert_form, crumbs, forms};
+    use crate::testing::{HOSTILE, assert_document, assert_form, forms, frame};
 
     fn page(name: &str) -> CreatedPage {
         CreatedPage {
-            crumbs: crumbs(&["xend", "domain"]),
+            frame: frame(&["xend", "domain"]),
             name: name.into(),
             href: "/xend/domain/pv1".into(),
             paused: true,

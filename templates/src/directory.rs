@@ -1,21 +1,21 @@
 //! The page of `/` and `/xend`: a list of links.
 
-use crate::layout::Layout;
+use crate::layout::{Frame, Layout};
 use crate::parts::Link;
 use maud::html;
 
 /// The page of `/` and `/xend`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
-    /// The breadcrumbs. The last one gives the heading.
-    pub crumbs: Vec<Link>,
+    /// Its last breadcrumb gives the heading.
+    pub frame: Frame,
     pub entries: Vec<Link>,
 }
 
 impl Directory {
     /// The whole document.
     pub fn render(&self) -> String {
-        let title = self.crumbs.last().map_or("/", |crumb| &crumb.name);
+        let title = self.frame.crumbs.last().map_or("/", |crumb| &crumb.name);
         let body = html! {
             ul {
                 @for entry in &self.entries {
@@ -23,20 +23,20 @@ impl Directory {
                 }
             }
         };
-        Layout { title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }.render()
+        Layout::new(title, &self.frame, body).render()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
     fn entries_are_links_as_in_xend() {
         let entries =
             vec![Link::new("node", "http://127.0.0.1:8000/xend/node"), Link::new(HOSTILE, HOSTILE)];
-        let page = Directory { crumbs: crumbs(&["xend"]), entries }.render();
+        let page = Directory { frame: frame(&["xend"]), entries }.render();
         assert_document(&page);
         assert!(
             page.contains(r#"<li><a href="http://127.0.0.1:8000/xend/node">node</a></li>"#),
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_root_is_a_directory() {
-        let page = Directory { crumbs: crumbs(&[]), entries: vec![] }.render();
+        let page = Directory { frame: frame(&[]), entries: vec![] }.render();
         assert_document(&page);
         assert!(page.contains("<h1>/</h1>"), "{page}");
     }

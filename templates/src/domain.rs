@@ -4,15 +4,15 @@ use crate::chart::Chart;
 use crate::domain_operations::{OperationForm, operations};
 use crate::form::{self, Action};
 use crate::history::{HistoryEntry, history_table};
-use crate::layout::Layout;
-use crate::parts::{Fact, Link, badge, fact_table, preformatted};
+use crate::layout::{Frame, Layout};
+use crate::parts::{Fact, badge, fact_table, preformatted};
 use crate::vcpu::{Vcpu, vcpu_table};
 use maud::{Markup, html};
 
 /// The page of `/xend/domain/NAME`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainPage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     /// The query of `/xend/events` for the script.
     pub follow: String,
     pub name: String,
@@ -127,14 +127,12 @@ impl DomainPage {
                 div #config-text { (preformatted(&self.config_text)) }
             }
         };
+        let title = format!("Domain {}", self.name);
         let layout = Layout {
-            title: &format!("Domain {}", self.name),
             aside: Some(self.state_and_actions()),
-            crumbs: &self.crumbs,
-            body: Some(body),
             follow: Some(&self.follow),
             parent: Some("/xend/domain"),
-            ..Layout::default()
+            ..Layout::new(&title, &self.frame, body)
         };
         layout.render()
     }
@@ -205,12 +203,12 @@ impl DomainPage {
 pub(crate) mod tests {
     use super::*;
     use crate::parts::Moment;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     pub(crate) fn page(name: &str, id: Option<u32>) -> DomainPage {
         let text = || name.to_owned();
         DomainPage {
-            crumbs: crumbs(&["xend", "domain", name]),
+            frame: frame(&["xend", "domain", name]),
             follow: "?figures=1".into(),
             name: text(),
             href: format!("/xend/domain/{name}"),

@@ -2,14 +2,14 @@
 
 use crate::chart::small_bar;
 use crate::form::{self, Action};
-use crate::layout::Layout;
-use crate::parts::{Link, Uptime, badge};
+use crate::layout::{Frame, Layout};
+use crate::parts::{Uptime, badge};
 use maud::{Markup, html};
 
 /// The page of `/xend/domain`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainList {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     /// The query of `/xend/events` for the script.
     pub follow: String,
     /// The page's URL, which monitors find in each domain's.
@@ -24,6 +24,8 @@ pub struct DomainList {
     pub sort: Sorting,
     /// The domains in their order.
     pub rows: Vec<DomainRow>,
+    /// Whether the user may create domains.
+    pub can_create: bool,
 }
 
 /// A link to the domains in one state.
@@ -142,12 +144,15 @@ impl DomainList {
                     input type="hidden" name="desc" value="1";
                 }
                 button type="submit" { "Filter" }
-                a.button.primary href="/xend/new" { "New domain" }
+                @if self.can_create { a.button.primary href="/xend/new" { "New domain" } }
             }
             (form::action_form())
             section.card #domains data-live="always" aria-label="Domains" {
                 @if self.rows.is_empty() {
-                    p { "No domains. " a href="/xend/new" { "Create one" } "." }
+                    p {
+                        "No domains."
+                        @if self.can_create { " " a href="/xend/new" { "Create one" } "." }
+                    }
                 } @else {
                     (self.table())
                     p.hint #none hidden { "No matching domains." }
@@ -155,14 +160,7 @@ impl DomainList {
             }
             (self.plain_list())
         };
-        let layout = Layout {
-            title: "Domains",
-            crumbs: &self.crumbs,
-            body: Some(body),
-            follow: Some(&self.follow),
-            ..Layout::default()
-        };
-        layout.render()
+        Layout { follow: Some(&self.follow), ..Layout::new("Domains", &self.frame, body) }.render()
     }
 
     fn query(state: Option<&str>, sort: Sorting) -> String {
@@ -309,7 +307,7 @@ impl DomainRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, crumbs, ops};
+    use crate::testing::{HOSTILE, assert_document, frame, ops};
 
     const URL: &str = "http://127.0.0.1:8000/xend/domain";
 
@@ -345,7 +343,7 @@ mod tests {
             count: 3,
         };
         DomainList {
-            crumbs: crumbs(&["xend", "domain"]),
+            frame: frame(&["xend", "domain"]),
             follow: "?figures=1".into(),
             url: URL.into(),
             path: "/xend/domain".into(),
@@ -354,6 +352,7 @@ mod tests {
             state: None,
             sort: Sorting { by: Column::Name, descending: false },
             rows,
+            can_create: true,
         }
     }
 
@@ -402,6 +401,15 @@ mod tests {
         let text = page.render();
         assert!(text.contains(r#"?state=halted" aria-current="true">halted (3)<"#), "{text}");
         assert!(text.contains(r#"<input type="hidden" name="state" value="HALTED">"#), "{text}");
+    }
+
+    #[test]
+    fn a_user_who_may_not_create_domains_has_no_link_to_it() {
+        let mut page = list(vec![]);
+        assert_eq!(page.render().matches("/xend/new").count(), 2);
+        page.can_create = false;
+        let text = page.render();
+        assert!(text.contains("<p>No domains.</p>") && !text.contains("/xend/new"), "{text}");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The page of `/xend/help`: the reference of all pages and operations.
 
-use crate::layout::Layout;
-use crate::parts::{Link, preformatted};
+use crate::layout::{Frame, Layout};
+use crate::parts::preformatted;
 use maud::{Markup, html};
 
 /// The page of `/xend/help`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelpPage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     /// A section for each page.
     pub sections: Vec<HelpSection>,
 }
@@ -68,8 +68,7 @@ impl HelpPage {
             }
             @for (n, section) in self.sections.iter().enumerate() { (section.markup(n)) }
         };
-        Layout { title: "Reference", crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
-            .render()
+        Layout::new("Reference", &self.frame, body).render()
     }
 }
 
@@ -130,7 +129,7 @@ fn table(params: &[HelpParam]) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
     fn everything_is_escaped() {
@@ -155,7 +154,7 @@ mod tests {
             query: vec![param],
             operations: vec![operation],
         };
-        let text = HelpPage { crumbs: crumbs(&["xend", "help"]), sections: vec![section] }.render();
+        let text = HelpPage { frame: frame(&["xend", "help"]), sections: vec![section] }.render();
         assert_document(&text);
         assert!(text.contains("<td>required</td>"), "{text}");
     }

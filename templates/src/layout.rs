@@ -4,26 +4,36 @@ use crate::assets::path;
 use crate::parts::Link;
 use maud::{DOCTYPE, Markup, html};
 
-/// The entries of the menu.
-const MENU: [(&str, &str); 5] = [
-    ("Domains", "/xend/domain"),
-    ("New domain", "/xend/new"),
-    ("Host", "/xend/node"),
-    ("Networks", "/xend/vnet"),
-    ("Reference", "/xend/help"),
-];
+/// The surroundings of a page's content: the menu, the user, the breadcrumbs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frame {
+    /// The breadcrumbs; empty for none. The last one is this page.
+    pub crumbs: Vec<Link>,
+    /// The entries of the menu; empty for no menu.
+    pub menu: Vec<Link>,
+    /// The user of the page; `None` for an operator without an account.
+    pub user: Option<PageUser>,
+}
+
+/// The user of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageUser {
+    /// The account's name.
+    pub name: String,
+    /// The path to which the button to log out posts; `None` for a user who has not logged in on a
+    /// page.
+    pub logout: Option<String>,
+}
 
 /// A whole document. All pages are rendered through it.
-#[derive(Default)]
 pub(crate) struct Layout<'a> {
     /// The heading, and the start of the window's title.
     pub(crate) title: &'a str,
     /// The content beside the heading.
     pub(crate) aside: Option<Markup>,
-    /// The breadcrumbs. The last one is this page.
-    pub(crate) crumbs: &'a [Link],
+    pub(crate) frame: &'a Frame,
     /// The content below the heading.
-    pub(crate) body: Option<Markup>,
+    pub(crate) body: Markup,
     /// The query of `/xend/events` for the script. A page without it is not updated.
     pub(crate) follow: Option<&'a str>,
     /// The page that the script opens when this one is not found any more.
@@ -32,10 +42,15 @@ pub(crate) struct Layout<'a> {
     pub(crate) is_result: bool,
 }
 
-impl Layout<'_> {
+impl<'a> Layout<'a> {
+    /// A page that is not updated.
+    pub(crate) fn new(title: &'a str, frame: &'a Frame, body: Markup) -> Self {
+        Self { title, aside: None, frame, body, follow: None, parent: None, is_result: false }
+    }
+
     pub(crate) fn render(self) -> String {
         let events = self.follow.map(|query| format!("/xend/events{query}"));
-        let here = self.crumbs.last().map_or("", |crumb| crumb.href.trim_end_matches('/'));
+        let here = self.frame.crumbs.last().map_or("", |crumb| crumb.href.trim_end_matches('/'));
         let page = html! {
             (DOCTYPE)
             html lang="en" {
@@ -56,28 +71,50 @@ impl Layout<'_> {
                                 img src=(path("icon.svg")) alt="";
                                 "xend"
                             }
-                            nav.menu aria-label="Main" {
-                                @for (name, href) in MENU {
-                                    a href=(href) aria-current=[current(here, href)] { (name) }
-                                    " "
-                                }
-                            }
+                            (menu(&self.frame.menu, here))
                             span.link-state hidden { }
+                            @if let Some(user) = &self.frame.user { (user.markup()) }
                         }
                     }
-                    (breadcrumbs(self.crumbs))
+                    (breadcrumbs(&self.frame.crumbs))
                     main #content data-result[self.is_result] {
                         div.title {
                             h1 { (self.title) }
                             @if let Some(aside) = self.aside { (aside) }
                         }
-                        @if let Some(body) = self.body { (body) }
+                        (self.body)
                     }
                     div #toasts aria-live="polite" {}
                 }
             }
         };
         page.into_string()
+    }
+}
+
+fn menu(entries: &[Link], here: &str) -> Markup {
+    html! {
+        @if !entries.is_empty() {
+            nav.menu aria-label="Main" {
+                @for entry in entries {
+                    a href=(entry.href) aria-current=[current(here, &entry.href)] { (entry.name) }
+                    " "
+                }
+            }
+        }
+    }
+}
+
+impl PageUser {
+    fn markup(&self) -> Markup {
+        html! {
+            div.user {
+                span { (self.name) }
+                @if let Some(logout) = &self.logout {
+                    form method="post" action=(logout) { button type="submit" { "Log out" } }
+                }
+            }
+        }
     }
 }
 
@@ -94,13 +131,15 @@ fn current(here: &str, href: &str) -> Option<&'static str> {
 /// crate's documentation).
 fn breadcrumbs(crumbs: &[Link]) -> Markup {
     html! {
-        nav.crumbs aria-label="Breadcrumbs" {
-            @for (index, crumb) in crumbs.iter().enumerate() {
-                @let current = (index + 1 == crumbs.len()).then_some("page");
-                a href=(crumb.href) aria-current=[current] { (crumb.name) }
-                // The root's name is the slash itself.
-                @if crumb.name != "/" { "/" }
-                " "
+        @if !crumbs.is_empty() {
+            nav.crumbs aria-label="Breadcrumbs" {
+                @for (index, crumb) in crumbs.iter().enumerate() {
+                    @let current = (index + 1 == crumbs.len()).then_some("page");
+                    a href=(crumb.href) aria-current=[current] { (crumb.name) }
+                    // The root's name is the slash itself.
+                    @if crumb.name != "/" { "/" }
+                    " "
+                }
             }
         }
     }
@@ -109,12 +148,11 @@ fn breadcrumbs(crumbs: &[Link]) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
     fn the_last_crumb_is_the_current_page() {
-        let crumbs = crumbs(&["xend", "domain", "pv1"]);
-        let page = Layout { title: "pv1", crumbs: &crumbs, ..Layout::default() }.render();
+        let page = Layout::new("pv1", &frame(&["xend", "domain", "pv1"]), html! {}).render();
         assert_document(&page);
         assert!(
             page.contains(r#"<a href="/xend/domain/pv1/" aria-current="page">pv1</a>/"#),
@@ -130,20 +168,37 @@ mod tests {
             (&["xend", "domain", "pv1"], r#"<a href="/xend/domain" aria-current="true">"#),
             (&["xend", "node", "dmesg"], r#"<a href="/xend/node" aria-current="true">"#),
         ] {
-            let page = Layout { title: "x", crumbs: &crumbs(path), ..Layout::default() }.render();
+            let page = Layout::new("x", &frame(path), html! {}).render();
             assert!(page.contains(marked), "{page}");
         }
     }
 
     #[test]
-    fn title_and_crumbs_are_escaped() {
-        let crumbs = [Link::new(HOSTILE, HOSTILE)];
+    fn a_user_has_a_name_and_a_button_to_log_out() {
+        let with = |user| Frame { user, menu: vec![], ..frame(&["xend"]) };
+        let page = |user| Layout::new("x", &with(user), html! {}).render();
+        let steve = |logout| Some(PageUser { name: "steve".into(), logout });
+        let text = page(steve(Some("/xend/logout".into())));
+        assert_document(&text);
+        let form = r#"<span>steve</span><form method="post" action="/xend/logout"><button "#;
+        assert!(text.contains(form), "{text}");
+        assert!(!text.contains("<nav class=\"menu\""), "{text}");
+        let text = page(steve(None));
+        assert!(text.contains("steve") && !text.contains("<form"), "{text}");
+        assert!(!page(None).contains("class=\"user\""));
+    }
+
+    #[test]
+    fn title_frame_and_query_are_escaped() {
+        let frame = Frame {
+            crumbs: vec![Link::new(HOSTILE, HOSTILE)],
+            menu: vec![Link::new(HOSTILE, HOSTILE)],
+            user: Some(PageUser { name: HOSTILE.into(), logout: Some(HOSTILE.into()) }),
+        };
         let page = Layout {
-            title: HOSTILE,
-            crumbs: &crumbs,
             follow: Some(HOSTILE),
             parent: Some(HOSTILE),
-            ..Layout::default()
+            ..Layout::new(HOSTILE, &frame, html! {})
         };
         assert_document(&page.render());
     }

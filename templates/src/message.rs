@@ -1,13 +1,13 @@
 //! Pages with one message: success or failure.
 
-use crate::layout::Layout;
+use crate::layout::{Frame, Layout};
 use crate::parts::Link;
 use maud::{Markup, html};
 
 /// The page of an operation that succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessagePage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     pub title: String,
     /// The result in a sentence.
     pub message: String,
@@ -17,13 +17,14 @@ pub struct MessagePage {
 /// The page of a request that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorPage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     pub title: String,
     /// The error. Its line breaks are kept.
     pub message: String,
     /// Advice.
     pub hint: String,
-    pub back: Link,
+    /// `None` for a visitor for whom there are no other pages.
+    pub back: Option<Link>,
 }
 
 impl MessagePage {
@@ -33,8 +34,7 @@ impl MessagePage {
             p.message role="status" { (self.message) }
             (back_links(&self.back))
         };
-        Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
-            .render()
+        Layout::new(&self.title, &self.frame, body).render()
     }
 }
 
@@ -43,11 +43,10 @@ impl ErrorPage {
     pub fn render(&self) -> String {
         let body = html! {
             p.message.error role="alert" { (self.message) }
-            p.hint { (self.hint) }
-            (back_links(&self.back))
+            @if !self.hint.is_empty() { p.hint { (self.hint) } }
+            @if let Some(back) = &self.back { (back_links(back)) }
         };
-        Layout { title: &self.title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
-            .render()
+        Layout::new(&self.title, &self.frame, body).render()
     }
 }
 
@@ -65,12 +64,12 @@ fn back_links(back: &Link) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
     fn a_message_links_back() {
         let page = MessagePage {
-            crumbs: crumbs(&["xend", "domain", "pv1"]),
+            frame: frame(&["xend", "domain", "pv1"]),
             title: HOSTILE.into(),
             message: "Paused pv1.".into(),
             back: Link::new(HOSTILE, "/xend/domain/pv1"),
@@ -84,11 +83,11 @@ mod tests {
     #[test]
     fn an_error_has_a_message_and_a_hint() {
         let mut page = ErrorPage {
-            crumbs: crumbs(&["xend", "domain"]),
+            frame: frame(&["xend", "domain"]),
             title: "Request failed: create".into(),
             message: "No such kernel: /boot/nosuch".into(),
             hint: HOSTILE.into(),
-            back: Link::new("domains", "/xend/domain"),
+            back: Some(Link::new("domains", "/xend/domain")),
         };
         let text = page.render();
         assert_document(&text);
@@ -98,5 +97,8 @@ mod tests {
         );
         page.message = HOSTILE.into();
         assert_document(&page.render());
+        assert!(text.contains("All domains"), "{text}");
+        page.back = None;
+        assert!(!page.render().contains("All domains"), "{text}");
     }
 }

@@ -1,14 +1,14 @@
 //! The page of the host.
 
 use crate::chart::{Shares, share_class};
-use crate::layout::Layout;
+use crate::layout::{Frame, Layout};
 use crate::parts::{Fact, Link, fact_table, value};
 use maud::html;
 
 /// The page of `/xend/node`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodePage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     /// The query of `/xend/events` for the script.
     pub follow: String,
     /// The host's name.
@@ -17,8 +17,8 @@ pub struct NodePage {
     pub summary: Vec<Fact>,
     /// All facts, by xend's names. A value can have several lines.
     pub facts: Vec<Fact>,
-    pub memory: Shares,
-    pub cpu: Shares,
+    /// The use of memory and CPUs; empty for a user who does not see all domains.
+    pub shares: Vec<Shares>,
     /// Domain-0 first, then the largest.
     pub domains: Vec<DomainUsage>,
     /// Related pages.
@@ -41,8 +41,7 @@ impl NodePage {
             div.cards {
                 section.card #use data-live="always" aria-labelledby="use-title" {
                     h2 #use-title { "Usage" }
-                    (self.memory.markup())
-                    (self.cpu.markup())
+                    @for shares in &self.shares { (shares.markup()) }
                     div.scroll {
                         table.legend {
                             thead {
@@ -90,14 +89,7 @@ impl NodePage {
             }
         };
         let title = if self.host.is_empty() { "Host" } else { &self.host };
-        let layout = Layout {
-            title,
-            crumbs: &self.crumbs,
-            body: Some(body),
-            follow: Some(&self.follow),
-            ..Layout::default()
-        };
-        layout.render()
+        Layout { follow: Some(&self.follow), ..Layout::new(title, &self.frame, body) }.render()
     }
 }
 
@@ -105,7 +97,7 @@ impl NodePage {
 mod tests {
     use super::*;
     use crate::chart::Share;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
     fn only_facts_are_list_items() {
@@ -121,13 +113,12 @@ mod tests {
             parts: vec![Share { name: HOSTILE.into(), amount: 1.0 }],
         };
         let page = NodePage {
-            crumbs: crumbs(&["xend", "node"]),
+            frame: frame(&["xend", "node"]),
             follow: "?figures=1".into(),
             host: HOSTILE.into(),
             summary: vec![Fact::new(HOSTILE, HOSTILE)],
             facts,
-            memory: shares.clone(),
-            cpu: shares,
+            shares: vec![shares.clone(), shares],
             domains: vec![DomainUsage {
                 domain: Link::new(HOSTILE, "/x"),
                 memory_mib: 1,

@@ -1,13 +1,13 @@
 //! The page of a few named values, such as the result of `cpu_sedf_get`.
 
-use crate::layout::Layout;
+use crate::layout::{Frame, Layout};
 use crate::parts::{Fact, Link, fact_table};
 use maud::html;
 
 /// The page of an operation's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordPage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     pub title: String,
     pub facts: Vec<Fact>,
     pub back: Link,
@@ -20,26 +20,19 @@ impl RecordPage {
             section.card { (fact_table(&self.facts)) }
             p.back { a href=(self.back.href) { "Back to " (self.back.name) } }
         };
-        Layout {
-            title: &self.title,
-            crumbs: &self.crumbs,
-            body: Some(body),
-            is_result: true,
-            ..Layout::default()
-        }
-        .render()
+        Layout { is_result: true, ..Layout::new(&self.title, &self.frame, body) }.render()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
     fn values_are_shown_and_escaped() {
         let page = RecordPage {
-            crumbs: crumbs(&["xend", "domain", "pv1"]),
+            frame: frame(&["xend", "domain", "pv1"]),
             title: HOSTILE.into(),
             facts: vec![Fact::new("period", "20000000 ns"), Fact::new(HOSTILE, HOSTILE)],
             back: Link::new(HOSTILE, "/xend/domain/pv1"),

@@ -1,13 +1,14 @@
 //! Helpers of the pages' tests.
 
 use crate::assets::path;
+use crate::layout::Frame;
 use crate::parts::Link;
 
 /// A name that does harm unless it is escaped, in text and in attributes.
 pub(crate) const HOSTILE: &str = r#"<script>alert("&'")</script><li><form>"#;
 
-/// The breadcrumbs `/`, then each of `names`.
-pub(crate) fn crumbs(names: &[&str]) -> Vec<Link> {
+/// A frame with the breadcrumbs `/`, then each of `names`, and a menu.
+pub(crate) fn frame(names: &[&str]) -> Frame {
     let mut href = String::from("/");
     let mut crumbs = vec![Link::new("/", "/")];
     for name in names {
@@ -15,7 +16,8 @@ pub(crate) fn crumbs(names: &[&str]) -> Vec<Link> {
         href += "/";
         crumbs.push(Link::new(*name, href.clone()));
     }
-    crumbs
+    let menu = vec![Link::new("Domains", "/xend/domain"), Link::new("Host", "/xend/node")];
+    Frame { crumbs, menu, user: None }
 }
 
 /// Checks that a page is a single document with one heading, that hostile names are escaped, and
@@ -63,10 +65,11 @@ pub(crate) fn assert_form(form: &str, href: &str, expected_ops: &[&str], fields:
     assert_eq!(names.filter(|name| *name != "op").collect::<Vec<_>>(), fields, "{form}");
 }
 
-/// Checks that every input is within a label.
+/// Checks that every visible input is within a label.
 fn assert_labelled(form: &str) {
     for tag in ["<input", "<select", "<textarea"] {
-        for (at, _) in form.match_indices(tag) {
+        let found = form.match_indices(tag).map(|(at, _)| at);
+        for at in found.filter(|at| !form[*at..].starts_with(r#"<input type="hidden""#)) {
             let before = &form[..at];
             assert!(before.rfind("<label") > before.rfind("</label>"), "{form}");
         }

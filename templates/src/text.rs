@@ -1,12 +1,12 @@
 //! The page of plain text, such as dmesg.
 
-use crate::layout::Layout;
-use crate::parts::{Link, preformatted};
+use crate::layout::{Frame, Layout};
+use crate::parts::preformatted;
 
 /// A page of preformatted text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     pub title: String,
     pub text: String,
 }
@@ -14,21 +14,21 @@ pub struct TextPage {
 impl TextPage {
     /// The whole document.
     pub fn render(&self) -> String {
-        let body = Some(preformatted(&self.text));
-        Layout { title: &self.title, crumbs: &self.crumbs, body, ..Layout::default() }.render()
+        let body = preformatted(&self.text);
+        Layout::new(&self.title, &self.frame, body).render()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
     fn text_is_kept_and_escaped() {
         let text = format!(" \\ \\/ /___\n(XEN) {HOSTILE}\n");
         let page =
-            TextPage { crumbs: crumbs(&["xend", "node", "dmesg"]), title: HOSTILE.into(), text }
+            TextPage { frame: frame(&["xend", "node", "dmesg"]), title: HOSTILE.into(), text }
                 .render();
         assert_document(&page);
         assert!(page.contains("\n \\ \\/ /___\n(XEN) "), "{page}");

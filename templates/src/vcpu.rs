@@ -1,6 +1,6 @@
 //! The VCPUs of a domain.
 
-use crate::layout::Layout;
+use crate::layout::{Frame, Layout};
 use crate::parts::Link;
 use maud::{Markup, html};
 
@@ -35,7 +35,7 @@ impl Vcpu {
 /// The result of `vcpuinfo`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VcpuPage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     pub domain: Link,
     pub vcpus: Vec<Vcpu>,
 }
@@ -48,14 +48,7 @@ impl VcpuPage {
             p.back { a href=(self.domain.href) { "Back to " (self.domain.name) } }
         };
         let title = format!("VCPUs of {}", self.domain.name);
-        Layout {
-            title: &title,
-            crumbs: &self.crumbs,
-            body: Some(body),
-            is_result: true,
-            ..Layout::default()
-        }
-        .render()
+        Layout { is_result: true, ..Layout::new(&title, &self.frame, body) }.render()
     }
 }
 
@@ -99,7 +92,7 @@ fn row(vcpu: &Vcpu) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, crumbs};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     fn vcpu() -> Vcpu {
         let cpumap = vec![0, 1, 3];
@@ -131,9 +124,8 @@ mod tests {
     #[test]
     fn the_page_links_back_to_the_domain() {
         let domain = Link::new(HOSTILE, "/xend/domain/x");
-        let page =
-            VcpuPage { crumbs: crumbs(&["xend", "domain", "x"]), domain, vcpus: vec![vcpu()] }
-                .render();
+        let page = VcpuPage { frame: frame(&["xend", "domain", "x"]), domain, vcpus: vec![vcpu()] }
+            .render();
         assert_document(&page);
         assert!(page.contains(r#"<a href="/xend/domain/x">Back to "#), "{page}");
     }

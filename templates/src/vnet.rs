@@ -1,30 +1,34 @@
 //! The pages of virtual networks.
 
 use crate::form;
-use crate::layout::Layout;
+use crate::layout::{Frame, Layout};
 use crate::parts::{Fact, Link, fact_table, preformatted};
 use maud::html;
 
 /// The page of `/xend/vnet`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VnetList {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     /// The page's URL or path, the target of its form.
     pub url: String,
     /// Links with the ids of the networks.
     pub vnets: Vec<Link>,
+    /// Whether the user may create networks.
+    pub can_create: bool,
 }
 
 /// The page of `/xend/vnet/ID`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VnetPage {
-    pub crumbs: Vec<Link>,
+    pub frame: Frame,
     pub id: String,
     /// The page's URL or path, the target of its form.
     pub href: String,
     pub facts: Vec<Fact>,
     /// The network as a formatted S-expression.
     pub config_text: String,
+    /// Whether the user may delete the network.
+    pub can_delete: bool,
 }
 
 const EXAMPLE: &str = "(vnet (id 1) (bridge vnet1) (vnetif vnetif1) (security none))";
@@ -45,16 +49,17 @@ impl VnetList {
                     }
                 }
             }
-            section.card aria-labelledby="create" {
-                h2 #create { "New virtual network" }
-                form method="post" action=(self.url) enctype="multipart/form-data" {
-                    (form::configuration("", EXAMPLE, 5))
-                    (form::button("create", "Create"))
+            @if self.can_create {
+                section.card aria-labelledby="create" {
+                    h2 #create { "New virtual network" }
+                    form method="post" action=(self.url) enctype="multipart/form-data" {
+                        (form::configuration("", EXAMPLE, 5))
+                        (form::button("create", "Create"))
+                    }
                 }
             }
         };
-        Layout { title: "Networks", crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
-            .render()
+        Layout::new("Networks", &self.frame, body).render()
     }
 }
 
@@ -67,49 +72,57 @@ impl VnetPage {
                 h2 #configuration { "Configuration" }
                 (preformatted(&self.config_text))
             }
-            form method="post" action=(self.href) { (form::danger_button("delete", "Delete")) }
+            @if self.can_delete {
+                form method="post" action=(self.href) { (form::danger_button("delete", "Delete")) }
+            }
         };
         let title = format!("Vnet {}", self.id);
-        Layout { title: &title, crumbs: &self.crumbs, body: Some(body), ..Layout::default() }
-            .render()
+        Layout::new(&title, &self.frame, body).render()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, assert_form, crumbs, forms};
+    use crate::testing::{HOSTILE, assert_document, assert_form, forms, frame};
 
-    fn list(vnets: Vec<Link>) -> String {
-        VnetList { crumbs: crumbs(&["xend", "vnet"]), url: "/xend/vnet".into(), vnets }.render()
+    fn list(vnets: Vec<Link>) -> VnetList {
+        let frame = frame(&["xend", "vnet"]);
+        VnetList { frame, url: "/xend/vnet".into(), vnets, can_create: true }
     }
 
     #[test]
     fn the_list_has_links_and_a_form() {
-        let page = list(vec![Link::new("1", "/xend/vnet/1"), Link::new(HOSTILE, HOSTILE)]);
+        let mut list = list(vec![Link::new("1", "/xend/vnet/1"), Link::new(HOSTILE, HOSTILE)]);
+        let page = list.render();
         assert_document(&page);
         assert!(page.contains(r#"<li><a href="/xend/vnet/1">Vnet 1</a></li>"#), "{page}");
         assert_eq!(forms(&page).len(), 1);
         assert_form(forms(&page)[0], "/xend/vnet", &["create"], &["config"]);
+        list.can_create = false;
+        assert!(forms(&list.render()).is_empty());
     }
 
     #[test]
     fn an_empty_list_has_a_message() {
-        assert!(list(vec![]).contains("No virtual networks."));
+        assert!(list(vec![]).render().contains("No virtual networks."));
     }
 
     #[test]
     fn a_vnet_has_a_delete_button() {
-        let page = VnetPage {
-            crumbs: crumbs(&["xend", "vnet", HOSTILE]),
+        let mut vnet = VnetPage {
+            frame: frame(&["xend", "vnet", HOSTILE]),
             id: HOSTILE.into(),
             href: "/xend/vnet/1".into(),
             facts: vec![Fact::new("vnetif", HOSTILE)],
             config_text: HOSTILE.into(),
-        }
-        .render();
+            can_delete: true,
+        };
+        let page = vnet.render();
         assert_document(&page);
         assert_eq!(forms(&page).len(), 1);
         assert_form(forms(&page)[0], "/xend/vnet/1", &["delete"], &[]);
+        vnet.can_delete = false;
+        assert!(forms(&vnet.render()).is_empty());
     }
 }

@@ -30,9 +30,11 @@ pub(crate) enum Query {
     Extents,
     Vnet,
     WaitForDevices,
+    Disks,
+    Load,
 }
 
-pub(crate) const QUERIES: [Query; 19] = [
+pub(crate) const QUERIES: [Query; 21] = [
     Query::Domains,
     Query::Domain,
     Query::Host,
@@ -52,6 +54,8 @@ pub(crate) const QUERIES: [Query; 19] = [
     Query::Extents,
     Query::Vnet,
     Query::WaitForDevices,
+    Query::Disks,
+    Query::Load,
 ];
 
 impl Query {
@@ -76,6 +80,8 @@ impl Query {
             Query::Extents => view.extents(&[PathBuf::from("/")]).await.map(drop),
             Query::Vnet => view.vnet("nosuch").await.map(drop),
             Query::WaitForDevices => view.wait_for_devices(domain).await,
+            Query::Disks => view.disks(domain).await.map(drop),
+            Query::Load => view.load().await.map(drop),
         }
     }
 
@@ -91,7 +97,8 @@ impl Query {
             | Query::Interfaces
             | Query::Pools
             | Query::Storage
-            | Query::Extents => Ok(()),
+            | Query::Extents
+            | Query::Load => Ok(()),
             Query::Vnet => Err(ErrorKind::NotFound),
             // No such file.
             Query::SavedConfig => Err(ErrorKind::Invalid),
@@ -100,7 +107,8 @@ impl Query {
             | Query::Vcpus
             | Query::Sedf
             | Query::Sched
-            | Query::WaitForDevices => there,
+            | Query::WaitForDevices
+            | Query::Disks => there,
             Query::Console if stage == Dom0 => Err(ErrorKind::Unsupported),
             Query::AllDevices | Query::Console => match stage {
                 Halted | Suspended => Err(ErrorKind::Conflict),
@@ -113,8 +121,12 @@ impl Query {
 /// Every method of `View` that waits is a [`Query`] above.
 #[test]
 fn every_query_is_in_the_contract() {
-    let source = include_str!("../../src/core/view.rs");
-    let methods = source.split("pub async fn ").skip(1);
+    let sources = [
+        include_str!("../../src/core/view.rs"),
+        include_str!("../../src/core/view/disks.rs"),
+        include_str!("../../src/core/view/host.rs"),
+    ];
+    let methods = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));
     let names: Vec<&str> = methods.filter_map(|method| method.split('(').next()).collect();
     assert_eq!(names.len(), QUERIES.len());
     for name in names {

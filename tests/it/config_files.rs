@@ -123,11 +123,11 @@ const CASES: &[Case] = &[
         logged: &[
             (
                 "ERROR",
-                ":2:24: xen-api-server: 'localhost' is not one of none, pam, password: write (9225 pam)",
+                ":2:24: xen-api-server: 'localhost' is not one of none, pam, password, users: write (9225 pam)",
             ),
             (
                 "ERROR",
-                ":2:41: xen-api-server: '^localhost$ example\\\\.com$' is not one of none, pam, password",
+                ":2:41: xen-api-server: '^localhost$ example\\\\.com$' is not one of none, pam, password, users",
             ),
             NETWORK,
         ],

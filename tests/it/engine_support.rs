@@ -154,6 +154,9 @@ impl Machine for FaultyHypervisor {
     async fn change_network(&self, change: NetworkChange) -> Result<(), Error> {
         self.sim.change_network(change).await
     }
+    async fn load_average(&self) -> Result<[f64; 3], Error> {
+        self.sim.load_average().await
+    }
     async fn pools(&self) -> Result<Vec<PoolFacts>, Error> {
         self.sim.pools().await
     }

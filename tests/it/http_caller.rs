@@ -61,7 +61,7 @@ async fn a_request_without_a_caller_is_refused() {
             assert!(text.ends_with(b"this is a bug"), "{method} {page}: {text:?}");
         }
     }
-    let caller = Caller { via: Via::Unix { uid: Some(0), pid: None } };
+    let caller = Caller::operator(Via::Unix { uid: Some(0), pid: None });
     let request = Request::get("/xend/domain").extension(caller).body(Body::empty()).unwrap();
     let answer = router.oneshot(request).await.unwrap();
     assert_eq!(to_bytes(answer.into_body(), 1000).await.unwrap(), "(Domain-0)");

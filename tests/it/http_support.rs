@@ -18,6 +18,7 @@ pub(crate) const GENEROUS: Duration = Duration::from_secs(60);
 /// A running daemon, killed on drop.
 pub(crate) struct Daemon {
     child: Child,
+    /// The port for HTTP, which may be encrypted.
     pub tcp: SocketAddr,
     /// The relocation port; `None` if the daemon was started without one.
     pub relocation: Option<SocketAddr>,
@@ -81,7 +82,8 @@ impl Daemon {
                 relocation = Some(address.parse().unwrap());
             }
             announced.push(line.clone());
-            if let Some(address) = line.strip_prefix("Listening on http://") {
+            let url = line.strip_prefix("Listening on http://");
+            if let Some(address) = url.or_else(|| line.strip_prefix("Listening on https://")) {
                 tcp = Some(address.trim_end_matches('/').parse().unwrap());
                 break;
             }

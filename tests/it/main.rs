@@ -7,6 +7,11 @@
     reason = "a test fails by a panic"
 )]
 
+#[cfg(feature = "lexpr")]
+mod argo;
+mod argo_commands;
+mod argo_limits;
+mod argo_support;
 mod cli;
 mod client_virsh;
 mod client_xm300;
@@ -16,10 +21,13 @@ mod engine_faults;
 mod engine_foreign;
 mod engine_support;
 mod house;
+mod http_accounts;
+mod http_accounts_support;
 mod http_caller;
 mod http_conversation;
 mod http_events;
 mod http_hostile;
+mod http_login;
 mod http_pages;
 mod http_replay;
 mod http_restart;
@@ -33,8 +41,11 @@ mod old_clients;
 mod parity;
 mod proxy_support;
 mod recorded_support;
+mod server_accounts;
+mod server_connections;
 mod server_guard;
 mod server_http;
+mod server_identity;
 mod server_listen;
 mod server_process;
 mod server_support;
@@ -49,10 +60,16 @@ mod sxp_cases;
 mod sxp_lexpr;
 mod sxp_properties;
 mod sxp_support;
+mod tls_support;
+mod users_command;
 mod xenapi_support;
 mod xend_416;
 mod xm_config;
 mod xm_config_properties;
+mod xmlrpc_accounts;
+mod xmlrpc_accounts_objects;
+mod xmlrpc_accounts_references;
+mod xmlrpc_accounts_support;
 mod xmlrpc_legacy;
 mod xmlrpc_legacy_devices;
 mod xmlrpc_listeners;

@@ -7,11 +7,13 @@ use rustix::process::Signal;
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use xend::peers::AllowedHosts;
+use xend::server::Identities;
 use xend::wire::relocation::RelocationServer;
 
 fn host() -> Daemon {
@@ -298,7 +300,9 @@ async fn a_stopping_server_closes_connections_without_a_request() {
     let mut idle = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     idle.set_read_timeout(Some(GENEROUS)).unwrap();
     let stop = CancellationToken::new();
-    let server = RelocationServer::new(host.engine.clone(), AllowedHosts::default(), 10 * GENEROUS);
+    let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));
+    let engine = host.engine.clone();
+    let server = RelocationServer::new(engine, AllowedHosts::default(), callers, 10 * GENEROUS);
     let serving = tokio::spawn(server.serve(listener, stop.clone()));
     tokio::task::yield_now().await;
     stop.cancel();

@@ -47,7 +47,7 @@ async fn tcp_and_unix_are_served_at_the_same_time() {
 async fn the_caller_has_the_addresses_of_both_ends() {
     let app = Router::new().fallback(any(|Extension(caller): Extension<Caller>| async move {
         match caller.via {
-            Via::Tcp { peer, local } => format!("{} {local}", peer.ip()),
+            Via::Tcp { peer, local, .. } => format!("{} {local}", peer.ip()),
             other => format!("{other:?}"),
         }
     }));

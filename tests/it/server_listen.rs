@@ -1,12 +1,13 @@
 //! Listeners: stale, used, inherited and unwanted sockets.
 
 use crate::server_support::{config_in, tcp_address};
+use crate::tls_support::write_certificate;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use tempfile::TempDir;
-use xend::config::{Config, Switch, UnixSocket};
+use xend::config::{Auth, Config, Switch, TlsFiles, UnixSocket};
 use xend::server::listen::{self, ListenError};
-use xend::server::{Inherited, Listener};
+use xend::server::{Inherited, Listener, Trust};
 
 fn unix_only(dir: &TempDir) -> Config {
     let mut config = config_in(dir);
@@ -177,4 +178,24 @@ async fn an_inherited_socket_replaces_the_configured_one() {
     assert!(!socket(&config).path.exists());
     drop(listeners);
     assert!(path.exists(), "the service manager removes it");
+}
+
+#[tokio::test]
+async fn an_inherited_socket_has_the_configured_login_and_encryption() {
+    let dir = tempfile::tempdir().unwrap();
+    write_certificate(dir.path());
+    let mut config = config_in(&dir);
+    config.http_auth = Auth::Users;
+    let bind = |ip: &str| std::net::TcpListener::bind((ip, 0)).unwrap();
+    let inherited = |ip: &str| Inherited { tcp: vec![bind(ip)], unix: Vec::new() };
+    let tcp = inherit(&config, inherited("127.0.0.1")).await.unwrap().remove(0);
+    assert!(tcp.to_string().starts_with("http://127.0.0.1:"), "{tcp}");
+    assert_eq!(tcp.trust(), Trust::Nobody);
+    let error = inherit(&config, inherited("0.0.0.0")).await.unwrap_err().to_string();
+    assert!(error.contains("would cross the network unencrypted"), "{error}");
+
+    let at = |name: &str| dir.path().join(name);
+    config.http_tls = Some(TlsFiles { key: at("key"), cert: at("cert") });
+    let tcp = inherit(&config, inherited("0.0.0.0")).await.unwrap().remove(0);
+    assert!(tcp.to_string().starts_with("https://0.0.0.0:"), "{tcp}");
 }

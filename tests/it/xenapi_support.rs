@@ -31,6 +31,19 @@ pub(crate) fn raw_call(
     codec::read_answer(&ask(listener, request.as_bytes()).text(), &XmlLimits::default()).unwrap()
 }
 
+/// A call of the Xen-API over a listener, with all its parameters.
+pub(crate) fn api_call(listener: &Listener, method: &str, params: &[Value]) -> CallResult {
+    let answer = raw_call(listener, method, params);
+    let Ok(Value::Struct(members)) = answer else { panic!("{answer:?}") };
+    // libxen takes the first member for the status, and wants no third.
+    assert_eq!((members.len(), members[0].0.as_str()), (2, "Status"));
+    match (members[0].1 == text("Success"), members[1].0.as_str()) {
+        (true, "Value") => Ok(members[1].1.clone()),
+        (false, "ErrorDescription") => Err(strings(&members[1].1)),
+        _ => panic!("{members:?}"),
+    }
+}
+
 pub(crate) fn strings(value: &Value) -> Vec<String> {
     let Value::Array(values) = value else { panic!("{value:?}") };
     let text = |value: &Value| match value {
@@ -69,15 +82,7 @@ impl Client {
 
     /// A call of the Xen-API with all its parameters.
     pub(crate) fn bare(&self, method: &str, params: &[Value]) -> CallResult {
-        let answer = self.raw(method, params);
-        let Ok(Value::Struct(members)) = answer else { panic!("{answer:?}") };
-        // libxen takes the first member for the status, and wants no third.
-        assert_eq!((members.len(), members[0].0.as_str()), (2, "Status"));
-        match (members[0].1 == text("Success"), members[1].0.as_str()) {
-            (true, "Value") => Ok(members[1].1.clone()),
-            (false, "ErrorDescription") => Err(strings(&members[1].1)),
-            _ => panic!("{members:?}"),
-        }
+        api_call(&self.listener, method, params)
     }
 
     /// A call in the client's session.

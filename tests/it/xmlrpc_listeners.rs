@@ -1,17 +1,14 @@
 //! Listeners of the Xen-API: with passwords and encryption, for some hosts, and without passwords.
 
 use crate::http_support::{Answer, Daemon, Listener, ask};
+use crate::tls_support::{encrypted, write_certificate};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+#[cfg(feature = "pam")]
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use tempfile::TempDir;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
 
@@ -22,9 +19,7 @@ fn text(text: &str) -> Value {
 /// A directory with key and certificate of `localhost`, and a password file with the user `admin`.
 fn prepared() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(dir.path().join("key"), made.signing_key.serialize_pem()).unwrap();
-    std::fs::write(dir.path().join("cert"), made.cert.pem()).unwrap();
+    write_certificate(dir.path());
     let mut hashing = Command::new(env!("CARGO_BIN_EXE_xend"))
         .args(["password", "admin"])
         .stdin(Stdio::piped())
@@ -83,25 +78,6 @@ fn result_in(body: &str) -> Result<Value, String> {
     }
 }
 
-fn encrypted(address: SocketAddr, cert: &Path, request: &str) -> String {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(cert).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let connection =
-        ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap())
-            .unwrap();
-    let mut stream = StreamOwned::new(connection, TcpStream::connect(address).unwrap());
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    // The server may close without a TLS alert.
-    let _ = stream.read_to_string(&mut answer);
-    answer
-}
-
 fn plain(address: SocketAddr, method: &str, params: &[Value]) -> Answer {
     ask(&Listener::Tcp(address), request(method, params).as_bytes())
 }
@@ -117,11 +93,9 @@ fn passwords_are_required_encrypted_and_not_logged() {
     let login = |user: &str, password: &str| {
         call("session.login_with_password", &[text(user), text(password)])
     };
-    let started = std::time::Instant::now();
     for (user, password) in [("admin", "wrong"), ("nobody", "geheim")] {
         assert!(login(user, password).unwrap_err().contains("SESSION_AUTHENTICATION_FAILED"));
     }
-    assert!(started.elapsed() >= std::time::Duration::from_secs(4), "each failure is delayed");
     let session = login("admin", "geheim").unwrap();
     assert!(matches!(call("VM.get_all", std::slice::from_ref(&session)), Ok(Value::Array(_))));
     assert_eq!(call("session.get_this_user", &[session.clone(), session]), Ok(text("admin")));
@@ -172,6 +146,7 @@ fn wrong_listeners_are_logged_and_the_others_served() {
             &["0.0.0.0:9363", "without a password", "(xend-access-without-password yes)"],
         ),
         ("(9225 localhost)", &["'localhost' is not one of none, pam, password", "9225"]),
+        ("(0.0.0.0:0 users)", &["0.0.0.0:0", "unencrypted", "give it a key and a certificate"]),
         (&busy, &["Cannot listen on", &taken.to_string()]),
         #[cfg(not(feature = "pam"))]
         (

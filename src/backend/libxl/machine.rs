@@ -6,6 +6,7 @@ use super::host::XenHost;
 use super::network;
 use super::sysfs::Sysfs;
 use super::xen::Xen;
+use crate::backend::load_average::load_average;
 use crate::core::backend;
 use crate::core::error::Error;
 use crate::core::model::{Hardware, Interface, Invalid, NetworkChange, PoolChange, PoolFacts};
@@ -60,6 +61,10 @@ impl Machine for Xen {
 
     async fn change_network(&self, change: NetworkChange) -> Result<(), Error> {
         self.blocking(move |_| network::change(&change)).await
+    }
+
+    async fn load_average(&self) -> Result<[f64; 3], Error> {
+        self.blocking(|_| load_average()).await
     }
 
     async fn pools(&self) -> Result<Vec<PoolFacts>, Error> {

@@ -164,7 +164,7 @@ impl Host {
         let mut domains = lock(&self.domains);
         let free_kib = self.free_kib_beside(&domains);
         if needed_kib > free_kib {
-            return Err(Error::NoMemory { needed_kib, free_kib });
+            return Err(Error::NoMemory { needed_kib, free_kib: Some(free_kib) });
         }
         domains.used_kib += needed_kib;
         Ok(())

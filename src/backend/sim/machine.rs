@@ -5,6 +5,7 @@ use super::host_record::{HostRecord, SimPool};
 use super::lock::lock;
 use super::network;
 use super::pools::{self, PoolHost};
+use crate::backend::load_average::load_average;
 use crate::core::backend;
 use crate::core::error::Error;
 use crate::core::model::{
@@ -101,6 +102,10 @@ impl Machine for Sim {
 
     async fn change_network(&self, change: NetworkChange) -> Result<(), Error> {
         network::change(&mut lock(&self.host().interfaces), change)
+    }
+
+    async fn load_average(&self) -> Result<[f64; 3], Error> {
+        load_average()
     }
 
     async fn pools(&self) -> Result<Vec<PoolFacts>, Error> {

@@ -22,10 +22,36 @@ pub(super) const TCP_HTTP: Section = Section {
             field!(http.address: |entry| entry.ip()),
         )
         .details(
-            "Whoever can connect controls every domain without a password: think before you \
-             open it.",
+            "Without (xend-http-auth users), whoever can connect from another machine controls \
+             every domain without a password: think before you open it.",
         )
         .listener(ListenerGroup::TcpHttp),
+        key(
+            "xend-http-auth",
+            "none",
+            "How clients of HTTP over TCP log in: not at all (none), or with an account (users).",
+            field!(http_auth: |entry| entry.auth()),
+        )
+        .details(
+            "Passwords must not cross a network in the clear: with accounts, HTTP is served on \
+             localhost, or encrypted by xend-http-key and xend-http-cert. The unix socket needs \
+             no account.",
+        ),
+        key(
+            "xend-http-key",
+            "",
+            "The key (PEM) that encrypts HTTP over TCP, together with the certificate.",
+            field!(http_tls.key: |entry| entry.file().map(Some)),
+        )
+        .details("A relative path is beside this file. A reload reads both files again.")
+        .examples(&["(xend-http-key /etc/xen/xend.key) (xend-http-cert /etc/xen/xend.crt)"]),
+        key(
+            "xend-http-cert",
+            "",
+            "The certificate (PEM) for that key.",
+            field!(http_tls.cert: |entry| entry.file().map(Some)),
+        )
+        .examples(&["(xend-http-key /etc/xen/xend.key) (xend-http-cert /etc/xen/xend.crt)"]),
         key(
             "xend-http-hosts",
             "",
@@ -77,7 +103,8 @@ pub(super) const UNIX_HTTP: Section = Section {
         )
         .details(
             "The group also needs the x permission on the directory of the socket, and mode \
-             0660.",
+             0660. On a host without accounts, its members control every domain; see \
+             xend-users-file.",
         )
         .examples(&["(xend-unix-group xen)"])
         .or_default(),
@@ -100,7 +127,14 @@ pub(super) const XML_RPC: Section = Section {
             "Whether XML-RPC is served over TCP.",
             field!(tcp_xmlrpc.enabled: |entry| entry.yes_no()),
         )
-        .details("Whoever can connect controls every domain.")
+        .listener(ListenerGroup::TcpXmlRpc),
+        key(
+            "xend-tcp-xmlrpc-server-auth",
+            "none",
+            "How clients of XML-RPC over TCP log in: not at all (none), or with an account (users).",
+            field!(tcp_xmlrpc_auth: |entry| entry.auth()),
+        )
+        .details("With none, whoever can connect from another machine controls every domain.")
         .listener(ListenerGroup::TcpXmlRpc),
         key(
             "xend-tcp-xmlrpc-server-address",
@@ -120,16 +154,16 @@ pub(super) const XML_RPC: Section = Section {
             "xend-tcp-xmlrpc-server-ssl-key-file",
             "",
             "The key (PEM) that encrypts XML-RPC over TCP, together with the certificate.",
-            field!(tcp_xmlrpc_key: |entry| entry.file().map(Some)),
+            field!(tcp_xmlrpc_tls.key: |entry| entry.file().map(Some)),
         )
-        .details("A relative path is beside this file.")
+        .details("A relative path is beside this file. A reload reads both files again.")
         .examples(&["(xend-tcp-xmlrpc-server-ssl-key-file /etc/xen/xmlrpc.key)"])
         .listener(ListenerGroup::TcpXmlRpc),
         key(
             "xend-tcp-xmlrpc-server-ssl-cert-file",
             "",
             "The certificate (PEM) for that key.",
-            field!(tcp_xmlrpc_cert: |entry| entry.file().map(Some)),
+            field!(tcp_xmlrpc_tls.cert: |entry| entry.file().map(Some)),
         )
         .examples(&["(xend-tcp-xmlrpc-server-ssl-cert-file /etc/xen/xmlrpc.crt)"])
         .listener(ListenerGroup::TcpXmlRpc),
@@ -154,11 +188,11 @@ pub(super) const XEN_API: Section = Section {
         .computed()
         .details(
             "Each listener has up to five values: unix, PORT or ADDRESS:PORT; the login \
-             method, which is none, pam (the default) or password; regular expressions for \
-             the hosts that may connect, separated by blanks ('' for all); key and \
-             certificate (PEM) for encryption. On the unix socket, root and the daemon's own \
-             user need no password. The example serves one network over TCP, encrypted and \
-             with passwords.",
+             method, which is none, pam (the default), password or users; regular expressions \
+             for the hosts that may connect, separated by blanks ('' for all); key and \
+             certificate (PEM) for encryption. With users, clients log in with an account of \
+             xend-users-file. On the unix socket, root and the daemon's own user need no \
+             password. The example serves one network over TCP, encrypted and with passwords.",
         )
         .examples(&[r"(xen-api-server ((9363 password '^10\\.0\\.' api.key api.crt) (unix)))"])
         .listener(ListenerGroup::XenApi),

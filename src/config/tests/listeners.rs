@@ -39,6 +39,12 @@ fn a_wrong_entry_turns_its_listener_off() {
             "the Xen-API",
         ),
         (
+            "(argo-server yes) (argo-port 0)",
+            "1:30",
+            "argo-port: '0' is not a port (1 to 65535)".to_owned(),
+            "Argo",
+        ),
+        (
             "(xend-relocation-server yes) (xend-relocation-address eth0)",
             "1:55",
             format!("xend-relocation-address: {IP}"),
@@ -54,9 +60,10 @@ fn a_wrong_entry_turns_its_listener_off() {
                 usize::from(config.http != Switch::Off) + usize::from(config.unix != Switch::Off);
             switches + config.xmlrpc.len() + config.xen_api.len()
         };
-        let extra = text.starts_with("(xend-tcp") || text.starts_with("(xend-relocation");
+        let off = ["(xend-tcp", "(xend-relocation", "(argo"];
+        let extra = off.iter().any(|start| text.starts_with(start));
         assert_eq!(served(&broken), served(&whole) - usize::from(!extra), "{text}");
-        assert_eq!(broken.relocation, Switch::Off);
+        assert_eq!((broken.relocation, broken.argo), (Switch::Off, None));
     }
     // The command line replaces a listener with a wrong entry.
     let options = RunOptions { http: Some(on("127.0.0.1:1")), ..RunOptions::default() };
@@ -110,9 +117,9 @@ fn the_xen_api_has_the_listeners_of_the_file() {
         ("unix", "needs lists like (unix)"),
         (
             "(9225 localhost)",
-            "'localhost' is not one of none, pam, password: write (9225 pam) or (9225 password)",
+            "'localhost' is not one of none, pam, password, users: write (9225 pam) or (9225 password)",
         ),
-        ("(9363 unix)", "'unix' is not one of none, pam, password"),
+        ("(9363 unix)", "'unix' is not one of none, pam, password, users"),
         ("(9363 none)", "(xend-access-without-password yes)"),
         ("(here none)", "'here' is not unix, PORT or ADDRESS:PORT: here is not served"),
         ("(9363 password '' /k)", "a key needs a certificate"),
@@ -140,9 +147,9 @@ fn listeners_without_passwords_are_local_unless_configured_otherwise() {
     ] {
         let (closed, messages) = load(text, &RunOptions::default()).unwrap();
         assert!(messages[0].contains("without a password"), "{messages:?}");
-        assert!(!closed.xmlrpc.iter().chain(&closed.xen_api).any(RpcListener::is_open));
+        assert!(!closed.xmlrpc.iter().chain(&closed.xen_api).any(ListenerConfig::is_open));
         let meant = config(&format!("{text} (xend-access-without-password yes)"));
-        assert!(meant.xmlrpc.iter().chain(&meant.xen_api).any(RpcListener::is_open));
+        assert!(meant.xmlrpc.iter().chain(&meant.xen_api).any(ListenerConfig::is_open));
     }
     let text = "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-ssl-key-file /k)";
     let (half, messages) = load(text, &RunOptions::default()).unwrap();
@@ -151,10 +158,80 @@ fn listeners_without_passwords_are_local_unless_configured_otherwise() {
             && messages[0].contains("127.0.0.1:8006 is not served"),
         "{messages:?}"
     );
-    let is_tcp = |listener: &&RpcListener| matches!(listener.address, ListenAddress::Tcp(_));
+    let is_tcp = |listener: &&ListenerConfig| matches!(listener.address, ListenAddress::Tcp(_));
     assert_eq!(half.xmlrpc.iter().filter(is_tcp).count(), 0, "not unencrypted");
     let encrypted = config(&format!("{text} (xend-tcp-xmlrpc-server-ssl-cert-file /c)"));
     let tcp = encrypted.xmlrpc.iter().find(is_tcp).unwrap();
     assert_eq!(tcp.address, ListenAddress::Tcp("127.0.0.1:8006".parse().unwrap()));
     assert!(tcp.tls.is_some());
+}
+
+#[test]
+fn http_and_argo_have_accounts_and_encryption() {
+    let found = config("(xend-http-auth users) (xend-http-key k) (xend-http-cert /c)");
+    let http = found.http_listener().unwrap();
+    assert_eq!(http.auth, Auth::Users);
+    let tls = http.tls.as_ref().unwrap();
+    assert!(tls.key.is_absolute() && tls.key.ends_with("k"), "beside the file: {tls:?}");
+    assert!(found.needs_accounts());
+
+    let found = config("(argo-server yes) (argo-port 1) (argo-key /k) (argo-cert /c)");
+    let argo = found.argo.clone().unwrap();
+    assert_eq!(argo.address, ListenAddress::Tcp("127.0.0.1:1".parse().unwrap()));
+    assert!(argo.auth == Auth::Users && argo.tls.is_some() && found.needs_accounts());
+    let options = RunOptions { argo: Some(on("[::1]:2")), ..RunOptions::default() };
+    let argo = load("", &options).unwrap().0.argo.unwrap();
+    assert_eq!(argo.address, ListenAddress::Tcp("[::1]:2".parse().unwrap()));
+
+    // Half of an encryption is none, and passwords do not go unencrypted.
+    let text = "(argo-key /k) (argo-server yes)";
+    let (config, messages) = load(text, &RunOptions::default()).unwrap();
+    assert_eq!(config.argo, None);
+    assert_eq!(
+        messages,
+        ["FILE:1:1: Argo on 127.0.0.1:20203 is not served: \
+          argo-key and argo-cert belong together, give both"]
+    );
+    let options = RunOptions { http: Some(on("127.0.0.1:1")), ..RunOptions::default() };
+    for options in [options, RunOptions::default()] {
+        assert_eq!(
+            load("(xend-http-cert /c)", &options).unwrap_err(),
+            "FILE:1:1: xend-http-key and xend-http-cert belong together, give both"
+        );
+    }
+}
+
+#[test]
+fn passwords_of_accounts_are_encrypted_or_local() {
+    let shows = |text: &str| {
+        let config = config(text);
+        let http = config.http_listener();
+        let listeners = http.iter().chain(&config.xmlrpc).chain(&config.xen_api);
+        let shown = listeners.chain(&config.argo).filter(|one| one.shows_passwords());
+        shown.map(|one| one.address.clone()).collect::<Vec<_>>()
+    };
+    for text in [
+        "(xend-http-auth users)",
+        "(xend-address '')",
+        "(xend-http-auth users) (xend-address '') (xend-http-key /k) (xend-http-cert /c)",
+        "(xen-api-server ((unix users) (127.0.0.1:1 users) (9363 users '' /k /c)))",
+        "(xen-api-server ((9363 password)))",
+        "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-auth users)",
+        "(argo-server yes)",
+    ] {
+        assert_eq!(shows(text), [], "{text}");
+    }
+    for (text, port) in [
+        ("(xend-http-auth users) (xend-address '')", 8000),
+        ("(xen-api-server ((9363 users)))", 9363),
+        (
+            "(xend-tcp-xmlrpc-server yes) (xend-tcp-xmlrpc-server-auth users)
+             (xend-tcp-xmlrpc-server-address '')",
+            8006,
+        ),
+        ("(argo-server yes) (argo-address '')", 20203),
+    ] {
+        let address = ListenAddress::Tcp(SocketAddr::from(([0, 0, 0, 0], port)));
+        assert_eq!(shows(text), [address], "{text}");
+    }
 }

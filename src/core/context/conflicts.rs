@@ -60,10 +60,10 @@ impl Core {
             {
                 let mut others = view.config.devices.iter().filter_map(Device::as_pci);
                 if let Some(address) = others.find_map(|other| pci.shared_with(other)) {
-                    return Err(Error::Device {
+                    return Err(Error::PciTaken {
                         device: pci.id.unwrap_or_default(),
-                        class: "pci".to_owned(),
-                        reason: format!("{address} is handed through to {} already", view.name()),
+                        address,
+                        owner: view.name().to_string(),
                     });
                 }
             }

@@ -27,6 +27,16 @@ impl Driver {
         self.build_done(config, created)
     }
 
+    /// Builds the domain and lets it run.
+    pub(in crate::core) async fn build_and_unpause(
+        &mut self,
+        config: Arc<CompleteConfig>,
+    ) -> Result<Outcome, Error> {
+        let view = self.build(config).await?;
+        self.wait_and_unpause(false).await?;
+        Ok(Outcome::Domain(self.current_view().unwrap_or(view)))
+    }
+
     /// Publishes a domain that was built, or its failure.
     pub(super) fn build_done(
         &mut self,

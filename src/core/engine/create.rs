@@ -1,5 +1,6 @@
 //! New domains: created, defined, restored from a file, or received from another host.
 
+use crate::core::caller::Caller;
 use crate::core::context::Core;
 use crate::core::driver::Driver;
 use crate::core::error::Error;
@@ -18,8 +19,10 @@ impl Core {
     /// configuration in place of its definition.
     pub(super) async fn create(
         self: &Arc<Self>,
+        caller: &Caller,
         mut config: DomainConfig,
     ) -> Result<Outcome, Error> {
+        let _claim = self.authorize_config(caller, &mut config)?;
         if let Some(view) = self.halted_domain(&config) {
             config.uuid = Some(view.uuid);
             let config = Arc::new(self.complete_for_build(config)?);
@@ -50,7 +53,12 @@ impl Core {
     /// Stores a definition. A domain of the same UUID and name gets it as its new definition, and
     /// goes on if it runs: libvirt's autostart sends the answer about a running domain back with
     /// one word changed.
-    pub(super) async fn define(self: &Arc<Self>, config: DomainConfig) -> Result<Outcome, Error> {
+    pub(super) async fn define(
+        self: &Arc<Self>,
+        caller: &Caller,
+        mut config: DomainConfig,
+    ) -> Result<Outcome, Error> {
+        let _claim = self.authorize_config(caller, &mut config)?;
         let known = config.uuid.and_then(|uuid| self.snapshot().by_uuid(&uuid).cloned());
         let config = Arc::new(self.complete_definition(config)?);
         if let Some(view) = known {
@@ -64,14 +72,39 @@ impl Core {
         .await
     }
 
+    /// Builds a domain from a configuration that an operator keeps in a file, and lets it run.
+    pub(super) async fn start_from_file(
+        self: &Arc<Self>,
+        config: DomainConfig,
+    ) -> Result<Outcome, Error> {
+        let config = Arc::new(self.complete_for_build(config)?);
+        self.check_new_name(config.uuid(), &config.name)?;
+        self.start_driver("start", config.clone(), |mut driver| async move {
+            let started = driver.build_and_unpause(config).await;
+            (driver, started)
+        })
+        .await
+    }
+
     /// Restores a domain from a file, and unpauses it unless it is to stay `paused`.
     pub(super) async fn restore(
         self: &Arc<Self>,
+        caller: &Caller,
         file: PathBuf,
         paused: bool,
     ) -> Result<Outcome, Error> {
         let (config, stream) = self.limited("Opening the file", self.store.open(&file)).await?;
-        let config = self.complete_for_build(config.into())?;
+        let mut config = DomainConfig::from(config);
+        if config.uuid.is_some_and(|uuid| !self.may_have_uuid(caller, uuid)) {
+            // The saved domain is gone, or the file is a copy: the domain gets a UUID of its own.
+            config.uuid = None;
+        }
+        let rights = caller.access().rights_on(config.uuid, config.name.as_str());
+        if rights.is_empty() {
+            return Err(Error::BeyondLimits("file: it has no domain of the account".to_owned()));
+        }
+        let _claim = self.authorize_config(caller, &mut config)?;
+        let config = self.complete_for_build(config)?;
         let config = Arc::new(self.device_uuids(config.uuid()).renew(&config)?);
         if let Some(view) = self.halted_domain(&config) {
             // The managed domain that was saved, or one that was defined under its name since.

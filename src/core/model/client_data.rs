@@ -30,6 +30,9 @@ impl ClientData {
     /// The largest size of all fields of an object, in bytes.
     pub const MOST: usize = 64 << 10;
 
+    /// The field of the host that disables it.
+    pub const DISABLED: &str = "disabled";
+
     /// Whether no field is set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

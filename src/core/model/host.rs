@@ -3,7 +3,7 @@
 use super::sched::Scheduler;
 
 /// The arrangement of the host's CPUs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Topology {
     /// The number of physical CPUs.
     pub cpus: u32,
@@ -15,8 +15,9 @@ pub struct Topology {
     pub khz: u64,
 }
 
-/// Facts about the host that do not change until it reboots.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Facts about the host that do not change until it reboots. The default has none: it is what a
+/// caller sees who may not read them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostInfo {
     /// Domain-0's system, as `uname` prints it: `system`, `host`, `release`, `version`, `machine`.
     pub uname: [String; 5],
@@ -45,6 +46,21 @@ pub struct HostInfo {
     pub commandline: String,
     /// `cc_compiler`, `cc_compile_by`, `cc_compile_domain`, `cc_compile_date`.
     pub compiled: [String; 4],
+}
+
+/// The load of the host at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HostLoad {
+    /// Domain-0's load averages over 1, 5 and 15 minutes.
+    pub averages: [f64; 3],
+    /// The use of CPUs by all domains together, in percent of one CPU.
+    pub cpu: f32,
+    /// The number of physical CPUs.
+    pub cpus: u32,
+    /// Memory in use, in MiB.
+    pub memory_used: u64,
+    /// The host's memory in MiB.
+    pub memory: u64,
 }
 
 /// Figures of the host that change all the time.

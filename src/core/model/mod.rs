@@ -48,7 +48,7 @@ pub use defaults::DeviceDefaults;
 pub use device::{Console, Device, Generic, Vfb, Vif, Vkbd};
 pub use facts::{DeviceFacts, DomainFacts, RunFlags, VcpuFacts};
 pub use hardware::{CpuModel, Hardware, Hctl, PciFacts, ScsiFacts};
-pub use host::{HostFigures, HostInfo, Topology};
+pub use host::{HostFigures, HostInfo, HostLoad, Topology};
 pub use ids::{DomId, DomName, DomainRef, Mac, Uuid, VirtualDevice, parse_uuid};
 pub use image::{GuestKind, Image};
 pub use invalid::Invalid;

@@ -16,6 +16,10 @@ pub enum Change {
     Create(Box<DomainConfig>),
     /// Store the definition of a domain. A running domain with the definition stays as it is.
     Define(Box<DomainConfig>),
+    /// Build a domain from a configuration that an operator keeps in a file, and let it run. The
+    /// right to start a domain of the name suffices, and limits of accounts do not count: the wire
+    /// vouches that the configuration is the operator's.
+    StartFromFile(Box<DomainConfig>),
     /// Build a domain from a file that [`DomainOp::Save`] wrote.
     Restore {
         file: PathBuf,
@@ -74,6 +78,7 @@ impl Change {
         match self {
             Self::Create(_) => "create",
             Self::Define(_) => "new",
+            Self::StartFromFile(_) => "start",
             Self::Restore { .. } => "restore",
             Self::Receive(_) => "receive",
             Self::Settle(_) => "settle",
@@ -99,7 +104,9 @@ impl Change {
     /// The domain or object, as the caller named it, for logs; empty for the host.
     pub fn target(&self) -> Cow<'_, str> {
         match self {
-            Self::Create(config) | Self::Define(config) => config.name.as_str().into(),
+            Self::Create(config) | Self::Define(config) | Self::StartFromFile(config) => {
+                config.name.as_str().into()
+            }
             Self::Restore { file, .. } => file.to_string_lossy(),
             Self::Receive(arrival) => arrival.migrated.config.name.as_str().into(),
             Self::Settle(id) => id.to_string().into(),

@@ -1,6 +1,9 @@
 //! Checking of users' passwords.
 
+use crate::core::caller::Via;
+use crate::core::rights::User;
 use async_trait::async_trait;
+use std::sync::Arc;
 
 /// Why a login fails. The text is for the log: a client only learns that the login failed.
 #[derive(Debug, thiserror::Error)]
@@ -11,11 +14,29 @@ pub enum LoginError {
     /// The password could not be checked.
     #[error("{0}")]
     Broken(String),
+    /// Too many passwords are being checked. The caller may try again later.
+    #[error("too many logins are waiting")]
+    Busy,
 }
 
 /// A source of users and passwords.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// Checks a user's password. An unknown user takes as long as a known one.
-    async fn check(&self, user: &str, password: &str) -> Result<(), LoginError>;
+    /// Checks a user's password. An unknown user takes as long as a known one. `via` is the
+    /// connection of the client.
+    async fn check(&self, user: &str, password: &str, via: &Via) -> Result<(), LoginError>;
+}
+
+/// The accounts of this host, as wires log their users in.
+#[async_trait]
+pub trait Logins: Send + Sync + 'static {
+    /// Checks the password of an account. An unknown account takes as long as a known one. `via`
+    /// is the connection of the client: failures slow down later logins from its address.
+    async fn log_in(&self, user: &str, password: &str, via: &Via) -> Result<Arc<User>, LoginError>;
+
+    /// The account that a user of this machine has without a password.
+    fn by_uid(&self, uid: u32) -> Option<Arc<User>>;
+
+    /// The account of callers who have not logged in; `None` if they may do nothing.
+    fn anonymous(&self) -> Option<Arc<User>>;
 }

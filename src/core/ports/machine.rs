@@ -18,6 +18,9 @@ pub trait Machine: Send + Sync + 'static {
     /// one, is no error.
     async fn change_network(&self, change: NetworkChange) -> Result<(), Error>;
 
+    /// Domain-0's load averages over 1, 5 and 15 minutes.
+    async fn load_average(&self) -> Result<[f64; 3], Error>;
+
     /// CPU pools, `Pool-0` first.
     async fn pools(&self) -> Result<Vec<PoolFacts>, Error>;
 

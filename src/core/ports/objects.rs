@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 
 /// The local storage of disk images.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StorageFacts {
     /// The directory of the images.
     pub dir: PathBuf,
@@ -23,6 +23,28 @@ pub struct DiskUsage {
     pub size: u64,
     /// The bytes that are occupied on the disk.
     pub used: u64,
+}
+
+/// How a disk is stored on the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskKind {
+    /// A file.
+    File,
+    /// A block device that shows a file.
+    Loop,
+    /// A logical volume.
+    Lvm,
+    /// Another block device.
+    Block,
+}
+
+/// A disk, as the host sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskFacts {
+    pub kind: DiskKind,
+    pub usage: DiskUsage,
+    /// What its first sectors hold: `ext4`, `swap`, `partitions`, ...; `None` if that is unknown.
+    pub content: Option<&'static str>,
 }
 
 /// A store of objects and disk images.
@@ -69,4 +91,12 @@ pub trait Objects: Send + Sync + 'static {
 
     /// The size of a file or disk; `None` if it does not exist.
     async fn extent(&self, path: &Path) -> Option<DiskUsage>;
+
+    /// A disk and what it holds; `None` if it does not exist, or is no file or block device. Fails
+    /// with [`Error::DisksBusy`] at once if too many disks are being read, or this one is.
+    async fn inspect_disk(&self, path: &Path) -> Result<Option<DiskFacts>, Error>;
+
+    /// Whether a file, which need not exist, is below one of the directories once all symbolic
+    /// links are followed. A directory that others than root can write does not count.
+    async fn is_within(&self, file: &Path, dirs: &[PathBuf]) -> Result<bool, Error>;
 }

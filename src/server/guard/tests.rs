@@ -11,7 +11,7 @@ fn guard() -> Guard {
 
 fn tcp() -> Via {
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
-    Via::Tcp { peer: address, local: address }
+    Via::Tcp { peer: address, local: address, encrypted: false }
 }
 
 fn check(

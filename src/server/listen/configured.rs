@@ -2,7 +2,8 @@
 //! be opened.
 
 use super::error::ListenError;
-use crate::config::{Config, Diagnostic, ListenAddress, Origin, Origins, Position, RpcListener};
+use super::protocol::Protocol;
+use crate::config::{Config, Diagnostic, ListenAddress, ListenerConfig, Origins, Position};
 use std::error::Error as _;
 use std::io;
 use std::path::Path;
@@ -10,41 +11,20 @@ use std::path::Path;
 const UNIX_GROUP: &str = "xend-unix-group";
 const XEN_API: &str = "xen-api-server";
 
-/// The protocol of a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
-    Http,
-    XmlRpc,
-    XenApi,
-}
-
 /// A listener of the configuration.
 pub(super) struct ConfiguredListener<'a> {
-    protocol: Protocol,
-    address: ListenAddress,
-    rpc: Option<&'a RpcListener>,
-    /// Its position in the file.
-    origin: &'a Origin,
+    pub(super) protocol: Protocol,
+    pub(super) listener: &'a ListenerConfig,
     origins: &'a Origins,
 }
 
 impl<'a> ConfiguredListener<'a> {
-    pub(super) fn http(address: ListenAddress, origin: &'a Origin, config: &'a Config) -> Self {
-        Self { protocol: Protocol::Http, address, rpc: None, origin, origins: &config.origins }
-    }
-
-    pub(super) fn rpc(protocol: Protocol, rpc: &'a RpcListener, config: &'a Config) -> Self {
-        Self {
-            protocol,
-            address: rpc.address.clone(),
-            rpc: Some(rpc),
-            origin: &rpc.origin,
-            origins: &config.origins,
-        }
-    }
-
-    pub(super) fn address(&self) -> &ListenAddress {
-        &self.address
+    pub(super) fn new(
+        protocol: Protocol,
+        listener: &'a ListenerConfig,
+        config: &'a Config,
+    ) -> Self {
+        Self { protocol, listener, origins: &config.origins }
     }
 
     /// The opened listener; `None` when the file asks for one that cannot be opened, which is
@@ -76,7 +56,7 @@ impl<'a> ConfiguredListener<'a> {
 
     fn position(&self, key: &str) -> Option<&Position> {
         let of_key = self.origins.keys.get(key);
-        let of_listener = self.origin.0.as_ref();
+        let of_listener = self.listener.origin.0.as_ref();
         match key {
             // Sockets of the command line have the file's group, too.
             UNIX_GROUP => of_key.or(of_listener),
@@ -87,12 +67,8 @@ impl<'a> ConfiguredListener<'a> {
     }
 
     fn name(&self) -> String {
-        let protocol = match self.protocol {
-            Protocol::Http => "HTTP",
-            Protocol::XmlRpc => "XML-RPC",
-            Protocol::XenApi => "the Xen-API",
-        };
-        match &self.address {
+        let protocol = self.protocol.name();
+        match &self.listener.address {
             ListenAddress::Tcp(address) => format!("{protocol} on {address}"),
             ListenAddress::Unix(socket) => format!("{protocol} on {}", socket.path.display()),
         }
@@ -100,27 +76,57 @@ impl<'a> ConfiguredListener<'a> {
 
     /// The key to change.
     fn key(&self, error: &ListenError) -> &'static str {
-        let is_address_error = matches!(error, ListenError::Tcp { source, .. }
-            if source.kind() == io::ErrorKind::AddrNotAvailable);
-        match (error, self.protocol, &self.address) {
-            (ListenError::Group(_) | ListenError::Chown { .. }, ..) => UNIX_GROUP,
-            (_, Protocol::XenApi, _) => XEN_API,
-            (ListenError::Tls { path, .. }, ..) if self.is_key_file(path) => {
-                "xend-tcp-xmlrpc-server-ssl-key-file"
+        let keys = match (self.protocol, &self.listener.address) {
+            (Protocol::XenApi, _) => Keys::all(XEN_API),
+            (Protocol::Http, ListenAddress::Unix(_)) => Keys::all("xend-unix-path"),
+            (_, ListenAddress::Unix(_)) => Keys::all("xend-unix-xmlrpc-server"),
+            (Protocol::Http, ListenAddress::Tcp(_)) => Keys {
+                address: "xend-address",
+                port: "xend-port",
+                key: "xend-http-key",
+                cert: "xend-http-cert",
+            },
+            (Protocol::XmlRpc, ListenAddress::Tcp(_)) => Keys {
+                address: "xend-tcp-xmlrpc-server-address",
+                port: "xend-tcp-xmlrpc-server-port",
+                key: "xend-tcp-xmlrpc-server-ssl-key-file",
+                cert: "xend-tcp-xmlrpc-server-ssl-cert-file",
+            },
+            (Protocol::Argo, ListenAddress::Tcp(_)) => Keys {
+                address: "argo-address",
+                port: "argo-port",
+                key: "argo-key",
+                cert: "argo-cert",
+            },
+        };
+        match error {
+            ListenError::Group(_) | ListenError::Chown { .. } => UNIX_GROUP,
+            ListenError::Tls { path, .. } if !self.is_key_file(path) => keys.cert,
+            ListenError::Tls { .. } | ListenError::ShowsPasswords(_) => keys.key,
+            ListenError::Tcp { source, .. } if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                keys.address
             }
-            (ListenError::Tls { .. }, ..) => "xend-tcp-xmlrpc-server-ssl-cert-file",
-            (_, Protocol::Http, ListenAddress::Tcp(_)) if is_address_error => "xend-address",
-            (_, Protocol::Http, ListenAddress::Tcp(_)) => "xend-port",
-            (_, Protocol::Http, ListenAddress::Unix(_)) => "xend-unix-path",
-            (_, Protocol::XmlRpc, ListenAddress::Tcp(_)) if is_address_error => {
-                "xend-tcp-xmlrpc-server-address"
-            }
-            (_, Protocol::XmlRpc, ListenAddress::Tcp(_)) => "xend-tcp-xmlrpc-server-port",
-            (_, Protocol::XmlRpc, ListenAddress::Unix(_)) => "xend-unix-xmlrpc-server",
+            _ => keys.port,
         }
     }
 
     fn is_key_file(&self, path: &Path) -> bool {
-        self.rpc.and_then(|rpc| rpc.tls.as_ref()).is_some_and(|tls| tls.key == path)
+        self.listener.tls.as_ref().is_some_and(|tls| tls.key == path)
+    }
+}
+
+/// The keys of a listener.
+struct Keys {
+    address: &'static str,
+    /// Also for errors that fit no other key.
+    port: &'static str,
+    key: &'static str,
+    cert: &'static str,
+}
+
+impl Keys {
+    /// One key for everything.
+    const fn all(key: &'static str) -> Self {
+        Self { address: key, port: key, key, cert: key }
     }
 }

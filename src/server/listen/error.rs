@@ -14,12 +14,18 @@ pub enum ListenError {
     )]
     Nothing,
     /// The TCP address cannot be bound.
-    #[error("Cannot listen on http://{address}/")]
+    #[error("Cannot listen on {place}")]
     Tcp {
-        /// The configured address.
-        address: SocketAddr,
+        /// The configured address, as it is announced.
+        place: String,
         source: io::Error,
     },
+    /// Passwords of accounts would cross a network unencrypted.
+    #[error(
+        "Passwords to {0} would cross the network unencrypted: give it a key and a certificate, or \
+         serve it on localhost"
+    )]
+    ShowsPasswords(SocketAddr),
     /// Another server uses the unix socket.
     #[error(
         "Socket {} is in use by a running server: stop that one, or give another path with --unix",

@@ -5,6 +5,7 @@ mod error;
 mod inherited;
 mod listener;
 mod open;
+mod protocol;
 mod tls;
 mod unix;
 
@@ -12,5 +13,7 @@ pub use error::ListenError;
 pub use inherited::Inherited;
 pub use listener::Listener;
 pub use open::{OpenListeners, RELOCATION_HOSTS, announce, check, open, relocation_error};
+pub use protocol::Protocol;
+pub use tls::Tls;
 
 pub(crate) use listener::{Stream, TcpSecurity};

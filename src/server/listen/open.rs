@@ -1,18 +1,21 @@
 //! Opens the listeners of the configuration.
 
-use super::configured::{ConfiguredListener, Protocol};
+use super::configured::ConfiguredListener;
 use super::error::ListenError;
 use super::inherited::Inherited;
 use super::listener::{Listener, TcpSecurity};
-use super::tls;
+use super::protocol::Protocol;
+use super::tls::Tls;
 use super::unix;
-use crate::config::{Config, Diagnostic, ListenAddress, RpcListener, Switch, UnixSocket};
+use crate::config::{Auth, Config, Diagnostic, ListenAddress, ListenerConfig, Switch, UnixSocket};
 use crate::peers::AllowedHosts;
+use crate::server::identity::Trust;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::{self, SocketAddr};
 use std::os::unix::net as unix_net;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
 
 /// The key of the hosts that may send domains.
@@ -23,35 +26,49 @@ pub const RELOCATION_HOSTS: &str = "xend-relocation-hosts-allow";
 pub struct OpenListeners {
     /// Those for HTTP.
     pub http: Vec<Listener>,
-    /// Those for xm's calls.
-    pub xmlrpc: Vec<Listener>,
+    /// Those for xm's calls, each with its configuration.
+    pub xmlrpc: Vec<(Listener, ListenerConfig)>,
     /// Those for the Xen-API, each with its configuration.
-    pub xen_api: Vec<(Listener, RpcListener)>,
+    pub xen_api: Vec<(Listener, ListenerConfig)>,
+    /// That for Argo.
+    pub argo: Option<Listener>,
+}
+
+impl OpenListeners {
+    /// The keys and certificates of the encrypted ones.
+    pub fn tls(&self) -> Vec<Arc<Tls>> {
+        let rpc = self.xmlrpc.iter().chain(&self.xen_api).map(|(listener, _)| listener);
+        let all = self.http.iter().chain(rpc).chain(&self.argo);
+        all.filter_map(|listener| listener.security().tls).collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        let Self { http, xmlrpc, xen_api, argo } = self;
+        http.is_empty() && xmlrpc.is_empty() && xen_api.is_empty() && argo.is_none()
+    }
 }
 
 /// Opens the listeners of `config`.
 ///
-/// For HTTP, inherited TCP sockets replace the configured one, and likewise unix sockets. A
-/// listener of the configuration file that cannot be opened is logged and not served; everything
-/// else is.
+/// For HTTP, inherited TCP sockets replace the configured address and port, and likewise unix
+/// sockets. A listener of the configuration file that cannot be opened is logged and not served;
+/// everything else is.
 pub async fn open(config: &Config, inherited: Inherited) -> Result<OpenListeners, ListenError> {
     let mut open = OpenListeners::default();
-    if let (Switch::On(address), true) = (&config.http, inherited.tcp.is_empty()) {
-        let address = *address;
-        let configured =
-            ConfiguredListener::http(ListenAddress::Tcp(address), &config.origins.http, config);
-        let listener = bind_tcp(address, TcpSecurity::default()).await;
-        open.http.extend(configured.or_log(listener)?);
+    if let Some(listener) = config.http_listener().filter(|_| inherited.tcp.is_empty()) {
+        open.http.extend(open_one(Protocol::Http, &listener, config).await?);
     }
     for (index, socket) in inherited.tcp.into_iter().enumerate() {
-        let listener =
-            adopt_tcp(socket).map_err(|source| ListenError::Inherited { index, source })?;
-        open.http.push(listener);
+        let failed = |source| ListenError::Inherited { index, source };
+        let address = socket.local_addr().map_err(failed)?;
+        let listener = config.http_on(address);
+        let configured = ConfiguredListener::new(Protocol::Http, &listener, config);
+        if let Some(security) = configured.or_log(security(Protocol::Http, &listener))? {
+            open.http.push(adopt_tcp(socket, security).map_err(failed)?);
+        }
     }
-    if let (Switch::On(socket), true) = (&config.unix, inherited.unix.is_empty()) {
-        let address = ListenAddress::Unix(socket.clone());
-        let configured = ConfiguredListener::http(address, &config.origins.unix, config);
-        open.http.extend(configured.or_log(bind_unix(socket).await)?);
+    if let Some(listener) = config.http_on_unix().filter(|_| inherited.unix.is_empty()) {
+        open.http.extend(open_one(Protocol::Http, &listener, config).await?);
     }
     for (index, socket) in inherited.unix.into_iter().enumerate() {
         let listener =
@@ -59,32 +76,46 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<OpenListeners
         open.http.push(listener);
     }
     for rpc in &config.xmlrpc {
-        let configured = ConfiguredListener::rpc(Protocol::XmlRpc, rpc, config);
-        open.xmlrpc.extend(configured.or_log(bind_rpc(rpc).await)?);
+        let listener = open_one(Protocol::XmlRpc, rpc, config).await?;
+        open.xmlrpc.extend(listener.map(|listener| (listener, rpc.clone())));
     }
     for rpc in &config.xen_api {
-        let configured = ConfiguredListener::rpc(Protocol::XenApi, rpc, config);
-        let listener = configured.or_log(bind_rpc(rpc).await)?;
+        let listener = open_one(Protocol::XenApi, rpc, config).await?;
         open.xen_api.extend(listener.map(|listener| (listener, rpc.clone())));
     }
-    let is_empty = open.http.is_empty() && open.xmlrpc.is_empty() && open.xen_api.is_empty();
-    if is_empty { Err(ListenError::Nothing) } else { Ok(open) }
+    if let Some(argo) = &config.argo {
+        open.argo = open_one(Protocol::Argo, argo, config).await?;
+    }
+    if open.is_empty() { Err(ListenError::Nothing) } else { Ok(open) }
+}
+
+/// Opens a listener; `None` when it is not served, which is logged.
+async fn open_one(
+    protocol: Protocol,
+    listener: &ListenerConfig,
+    config: &Config,
+) -> Result<Option<Listener>, ListenError> {
+    let opened = match security(protocol, listener) {
+        Ok(security) => bind(protocol, &listener.address, security).await,
+        Err(error) => Err(error),
+    };
+    ConfiguredListener::new(protocol, listener, config).or_log(opened)
 }
 
 /// The errors of the file's listeners that show without opening them.
 pub fn check(config: &Config) -> Vec<Diagnostic> {
+    let http: Vec<_> = config.http_listener().into_iter().chain(config.http_on_unix()).collect();
     let mut diagnostics = Vec::new();
-    if let Switch::On(socket) = &config.unix {
-        let address = ListenAddress::Unix(socket.clone());
-        let configured = ConfiguredListener::http(address, &config.origins.unix, config);
-        diagnostics.extend(check_listener(&configured, Ok(TcpSecurity::default())));
-    }
-    for (protocol, listeners) in
-        [(Protocol::XmlRpc, &config.xmlrpc), (Protocol::XenApi, &config.xen_api)]
-    {
-        for rpc in listeners {
-            let configured = ConfiguredListener::rpc(protocol, rpc, config);
-            diagnostics.extend(check_listener(&configured, security(rpc)));
+    for (protocol, listeners) in [
+        (Protocol::Http, http.as_slice()),
+        (Protocol::XmlRpc, &config.xmlrpc),
+        (Protocol::XenApi, &config.xen_api),
+        (Protocol::Argo, config.argo.as_slice()),
+    ] {
+        for listener in listeners {
+            let configured = ConfiguredListener::new(protocol, listener, config);
+            let error = check_listener(protocol, listener).err();
+            diagnostics.extend(error.and_then(|error| configured.diagnostic(&error)));
         }
     }
     if let Switch::On(address) = config.relocation {
@@ -96,16 +127,12 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
     diagnostics
 }
 
-fn check_listener(
-    listener: &ConfiguredListener<'_>,
-    security: Result<TcpSecurity, ListenError>,
-) -> Option<Diagnostic> {
-    let group = match listener.address() {
+fn check_listener(protocol: Protocol, listener: &ListenerConfig) -> Result<(), ListenError> {
+    security(protocol, listener)?;
+    match &listener.address {
         ListenAddress::Unix(socket) => unix::group_of(socket).map(drop),
         ListenAddress::Tcp(_) => Ok(()),
-    };
-    let error = security.map(drop).and(group).err()?;
-    listener.diagnostic(&error)
+    }
 }
 
 /// The message about a relocation server that cannot be opened, for the value of `key`; `None` when
@@ -123,7 +150,7 @@ pub fn relocation_error(
 }
 
 /// Prints the address of each listener to standard output, one a line.
-pub fn announce<'a>(listeners: impl IntoIterator<Item = &'a Listener>, what: &str) {
+pub fn announce(listeners: impl IntoIterator<Item = impl fmt::Display>, what: &str) {
     let mut out = io::stdout().lock();
     for listener in listeners {
         tracing::debug!("{what} on {listener}");
@@ -133,19 +160,30 @@ pub fn announce<'a>(listeners: impl IntoIterator<Item = &'a Listener>, what: &st
     out.flush().ok();
 }
 
-async fn bind_rpc(rpc: &RpcListener) -> Result<Listener, ListenError> {
-    let security = security(rpc)?;
-    match &rpc.address {
+async fn bind(
+    protocol: Protocol,
+    address: &ListenAddress,
+    security: TcpSecurity,
+) -> Result<Listener, ListenError> {
+    match address {
         ListenAddress::Unix(socket) => bind_unix(socket).await,
-        ListenAddress::Tcp(address) => bind_tcp(*address, security).await,
+        ListenAddress::Tcp(address) => bind_tcp(protocol, *address, security).await,
     }
 }
 
-fn security(rpc: &RpcListener) -> Result<TcpSecurity, ListenError> {
-    let hosts = AllowedHosts::parse(&rpc.hosts)
+/// The conditions of a connection. A unix socket has none, but is checked as well.
+fn security(protocol: Protocol, listener: &ListenerConfig) -> Result<TcpSecurity, ListenError> {
+    if let (ListenAddress::Tcp(address), true) = (&listener.address, listener.shows_passwords()) {
+        return Err(ListenError::ShowsPasswords(*address));
+    }
+    let hosts = AllowedHosts::parse(&listener.hosts)
         .map_err(|invalid| ListenError::Hosts(invalid.to_string()))?;
-    let tls = rpc.tls.as_ref().map(tls::acceptor).transpose()?;
-    Ok(TcpSecurity { hosts, tls })
+    let tls = listener.tls.as_ref().map(|files| Tls::open(files, protocol)).transpose()?;
+    let trust = match listener.auth {
+        Auth::None => Trust::Peers,
+        Auth::Users | Auth::Pam | Auth::Password => Trust::Nobody,
+    };
+    Ok(TcpSecurity { hosts, tls: tls.map(Arc::new), trust })
 }
 
 async fn bind_unix(configured: &UnixSocket) -> Result<Listener, ListenError> {
@@ -153,20 +191,26 @@ async fn bind_unix(configured: &UnixSocket) -> Result<Listener, ListenError> {
     Ok(Listener::Unix { socket, path: configured.path.clone(), file: Some(file) })
 }
 
-async fn bind_tcp(address: SocketAddr, security: TcpSecurity) -> Result<Listener, ListenError> {
+async fn bind_tcp(
+    protocol: Protocol,
+    address: SocketAddr,
+    security: TcpSecurity,
+) -> Result<Listener, ListenError> {
+    let place = protocol.place(address, security.tls.is_some());
     let bind = async {
         let socket = TcpListener::bind(address).await?;
         let local = socket.local_addr()?;
-        Ok(Listener::Tcp { socket, local, security })
+        Ok(Listener::Tcp { socket, local, protocol, security })
     };
-    bind.await.map_err(|source| ListenError::Tcp { address, source })
+    bind.await.map_err(|source| ListenError::Tcp { place, source })
 }
 
-fn adopt_tcp(socket: net::TcpListener) -> io::Result<Listener> {
+/// Takes over a socket for HTTP.
+fn adopt_tcp(socket: net::TcpListener, security: TcpSecurity) -> io::Result<Listener> {
     socket.set_nonblocking(true)?;
     let local = socket.local_addr()?;
     let socket = TcpListener::from_std(socket)?;
-    Ok(Listener::Tcp { socket, local, security: TcpSecurity::default() })
+    Ok(Listener::Tcp { socket, local, protocol: Protocol::Http, security })
 }
 
 fn adopt_unix(socket: unix_net::UnixListener) -> io::Result<Listener> {

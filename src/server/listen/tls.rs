@@ -1,7 +1,10 @@
 //! Keys and certificates of encrypted ports.
 
 use super::error::ListenError;
+use super::protocol::Protocol;
 use crate::config::TlsFiles;
+use arc_swap::ArcSwap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -10,8 +13,41 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{Error, ServerConfig};
 
+/// The key and the certificate of an encrypted port. A reload reads them again, for the connections
+/// that come after it.
+pub struct Tls {
+    files: TlsFiles,
+    protocol: Protocol,
+    current: ArcSwap<ServerConfig>,
+}
+
+impl Tls {
+    /// Reads the files.
+    pub(super) fn open(files: &TlsFiles, protocol: Protocol) -> Result<Self, ListenError> {
+        let current = ArcSwap::from_pointee(read(files, protocol)?);
+        Ok(Self { files: files.clone(), protocol, current })
+    }
+
+    /// Reads the files again. After an error the old key and certificate stay.
+    pub fn reload(&self) -> Result<(), ListenError> {
+        self.current.store(Arc::new(read(&self.files, self.protocol)?));
+        Ok(())
+    }
+
+    /// Encrypts new connections.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.current.load_full())
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
 /// Reads a key and its certificate.
-pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ListenError> {
+fn read(files: &TlsFiles, protocol: Protocol) -> Result<ServerConfig, ListenError> {
     let failed = |path: &Path, reason: String| ListenError::Tls { path: path.to_owned(), reason };
     let read = || CertificateDer::pem_file_iter(&files.cert)?.collect::<Result<Vec<_>, _>>();
     let certs = read().map_err(|error| failed(&files.cert, error.to_string()))?;
@@ -26,6 +62,6 @@ pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ListenError> {
         config.with_no_client_auth().with_single_cert(certs, key)
     };
     let mut config = build().map_err(|error| failed(&files.cert, error.to_string()))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    config.alpn_protocols = protocol.alpn();
+    Ok(config)
 }

@@ -1,15 +1,14 @@
 //! The state that all handlers share.
 
+use super::event_ids::EventIds;
+use super::event_permits::EventPermits;
 use super::list_cache::DomainListCache;
+use super::sessions::Sessions;
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
 use crate::core::view::View;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-
-/// The most streams of `/xend/events` at a time.
-pub(super) const MAX_EVENT_STREAMS: usize = 200;
 
 /// xend's HTTP interface to an engine.
 #[derive(Clone)]
@@ -20,7 +19,9 @@ struct Inner {
     max_body: Box<dyn Fn() -> usize + Send + Sync>,
     log: Box<dyn Fn() -> String + Send + Sync>,
     domain_lists: DomainListCache,
-    event_streams: Arc<Semaphore>,
+    event_permits: EventPermits,
+    event_ids: EventIds,
+    sessions: Sessions,
     stopping: CancellationToken,
 }
 
@@ -38,7 +39,9 @@ impl Http {
             max_body: Box::new(max_body),
             log: Box::new(log),
             domain_lists: DomainListCache::default(),
-            event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
+            event_permits: EventPermits::default(),
+            event_ids: EventIds::default(),
+            sessions: Sessions::default(),
             stopping,
         }))
     }
@@ -66,9 +69,16 @@ impl Http {
         &self.0.domain_lists
     }
 
-    /// A permit for one more stream of events; `None` if there are [`MAX_EVENT_STREAMS`].
-    pub(super) fn event_stream_permit(&self) -> Option<OwnedSemaphorePermit> {
-        self.0.event_streams.clone().try_acquire_owned().ok()
+    pub(super) fn event_permits(&self) -> &EventPermits {
+        &self.0.event_permits
+    }
+
+    pub(super) fn event_ids(&self) -> &EventIds {
+        &self.0.event_ids
+    }
+
+    pub(super) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
     }
 
     pub(super) fn stopping(&self) -> CancellationToken {

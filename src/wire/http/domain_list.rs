@@ -32,7 +32,7 @@ pub(super) async fn get(
     };
     let detailed = request.query.single("detail").is_ok_and(|detail| *detail == *b"1");
     let view = http.view(&request.caller);
-    let follow = events::follow_query(&view, request.format);
+    let follow = events::follow_query(&http, &view, request.format);
     let snapshot =
         view.domains().await.map_err(|error| operation_failed(&request, "list", &error))?;
     Ok(ok(match query {

@@ -9,6 +9,8 @@ use super::request::RequestInfo;
 use super::response::{self, Content, respond};
 use crate::core::error::{Error, ErrorKind};
 use crate::shape::{self, Sink, SxpSink};
+use axum::http::HeaderValue;
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::Response;
 
 /// `406 Invalid request`, for no operation or several.
@@ -56,18 +58,15 @@ pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -
     if let Error::NoSuchDomain(_) | Error::NoSuchVnet(_) = error {
         return not_found(request, &message);
     }
+    let hint = hint(error, request.caller.is_operator());
     let content = match request.format {
-        Format::Html { .. } => Content::Html(html::message::error(
-            request,
-            &format!("{op} failed"),
-            &message,
-            hint(error),
-        )),
-        Format::Sxp => {
-            let mut sink = SxpSink::default();
-            sink.text_field("xend.err", message.as_bytes());
-            Content::Sxp(sink.into_bytes().into())
+        Format::Html { .. } if matches!(error, Error::NotPermitted { .. }) => {
+            Content::Html(html::message::not_permitted(request, &message, hint))
         }
+        Format::Html { .. } => {
+            Content::Html(html::message::error(request, &format!("{op} failed"), &message, hint))
+        }
+        Format::Sxp => sxp_error(&message),
         Format::Json => json_error(&message),
     };
     respond(500, &failed_phrase(op), content)
@@ -87,9 +86,10 @@ pub(super) fn creation_failed(
         .filter(|_| error.kind() == ErrorKind::Invalid)
         .and_then(|text| config_text::parse(text, shape::read_config).err());
     let text = text.unwrap_or_default();
+    let hint = hint(error, request.caller.is_operator());
     let page = match config_error {
         Some(error) => html::create::invalid_config(request, &text, &error),
-        None => html::create::failed(request, &text, &error.to_string(), hint(error)),
+        None => html::create::failed(request, &text, &error.to_string(), hint),
     };
     respond(500, &failed_phrase(op), Content::Html(page))
 }
@@ -107,18 +107,85 @@ pub(super) fn not_found(request: &RequestInfo, text: &str) -> Response {
     respond(404, "Not found", Content::Html(html::message::not_found(request, text)))
 }
 
+/// `403`, for a caller who is nobody on a listener without accounts. xm shows the reason phrase.
+pub(super) fn not_known(request: &RequestInfo) -> Response {
+    let text = "You are not known as an operator of this host, and have no account on it. Become \
+                root, or have yourself named in xend-trusted-users in xend-config.sxp. Over TCP, \
+                (xend-http-trust-loopback yes) lets in every user of this machine, and \
+                xend-http-auth makes a listener on which users log in.";
+    let phrase = "Forbidden: become root, or see xend-trusted-users";
+    respond(403, phrase, refusal(request, "You are not known here", text))
+}
+
+/// `403`, for a password or a session that would cross a network in the clear.
+pub(super) fn not_private(request: &RequestInfo) -> Response {
+    let text = "Passwords are accepted over TLS, or from this machine. Open the page with https.";
+    respond(403, "Forbidden", refusal(request, "The connection is not encrypted", text))
+}
+
+/// `403`, for a change by a cookie that does not say from which page it comes.
+pub(super) fn no_origin(request: &RequestInfo) -> Response {
+    let text = "A change by the cookie of a session must come from a page: Origin, Sec-Fetch-Site \
+                and Referer are missing. A script logs in with HTTP Basic instead.";
+    respond(403, "Forbidden", refusal(request, "Not from a page", text))
+}
+
+/// `401 Unauthorized`, for a caller who has not logged in. What the script of a page reads in the
+/// background has no challenge that a browser knows: it would ask for a password out of the blue.
+pub(super) fn login_required(request: &RequestInfo, is_of_page: bool) -> Response {
+    let text = "Log in: send the name and the password of an account with HTTP Basic, or open \
+                /xend/login in a browser.";
+    let challenge = if is_of_page {
+        HeaderValue::from_static("Cookie realm=\"xend\"")
+    } else {
+        HeaderValue::from_static("Basic realm=\"xend\", charset=\"UTF-8\"")
+    };
+    let mut response = respond(401, "Unauthorized", refusal(request, "Log in", text));
+    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// The text of a refusal, in the format that the request asks for.
+fn refusal(request: &RequestInfo, title: &str, text: &str) -> Content {
+    match request.format {
+        Format::Sxp => sxp_error(text),
+        Format::Html { explicit: true } => {
+            Content::Html(html::message::refused(request, title, text))
+        }
+        Format::Html { explicit: false } => Content::Text(format!("{text}\n").into()),
+        Format::Json => json_error(text),
+    }
+}
+
 /// The reason phrase of an operation that failed.
 fn failed_phrase(op: &str) -> String {
     format!("Request failed: {op}")
+}
+
+fn sxp_error(message: &str) -> Content {
+    let mut sink = SxpSink::default();
+    sink.text_field("xend.err", message.as_bytes());
+    Content::Sxp(sink.into_bytes().into())
 }
 
 fn json_error(message: &str) -> Content {
     Content::Json(serde_json::json!({ "xend.err": message }).to_string().into())
 }
 
-/// Advice on a failure.
-fn hint(error: &Error) -> &'static str {
+/// Advice on a failure. Users of accounts do not see the host's pages.
+fn hint(error: &Error, is_operator: bool) -> &'static str {
     match error {
+        Error::NotPermitted { .. } => "An operator of the host can give the account this right.",
+        Error::BeyondLimits(_) if is_operator => {
+            "xend-file-dirs in xend-config.sxp has the directories of such files."
+        }
+        Error::BeyondLimits(_) => {
+            "The account has limits. Choose another value, or ask an operator of the host."
+        }
+        Error::NoMemory { .. } if !is_operator => "Give the domain less memory.",
+        Error::NoRoom(_) | Error::Timeout { .. } | Error::Stalled { .. } if !is_operator => {
+            "Check the domain before you try again. An operator of the host can read xend's log."
+        }
         Error::NoMemory { .. } => {
             "Give the domain less memory, or free some. The host's page shows which domains use it."
         }
@@ -131,7 +198,9 @@ fn hint(error: &Error) -> &'static str {
         Error::NoRoom(_) => "Free space on the host's disk and try again.",
         Error::DeviceBusy { .. } => "Shut down the guest, or detach the device by force.",
         Error::Missing { .. } => "Paths are on the host, not on this computer.",
-        Error::Busy(_) | Error::Stopping => "Nothing was changed. Try again in a moment.",
+        Error::Busy(_) | Error::DisksBusy | Error::Stopping => {
+            "Nothing was changed. Try again in a moment."
+        }
         Error::Timeout { .. } | Error::Stalled { .. } => {
             "The operation may still complete. Check the domain before you try again. xend's log \
              on the host's page may say more."
@@ -147,6 +216,8 @@ fn hint(error: &Error) -> &'static str {
             ErrorKind::Invalid => {
                 "Go back, fix the error and try again. The reference describes all parameters."
             }
+            ErrorKind::Unsupported if !is_operator => "The host does not support this.",
+            ErrorKind::Backend if !is_operator => "An operator of the host can read xend's log.",
             ErrorKind::Unsupported => {
                 "The host does not support this. The host's page shows its scheduler and the \
                  types of guests that it can run."

@@ -8,12 +8,14 @@
 //! S-expressions gets one a line. Each event has an id; a client that sends the last id that it has
 //! (`Last-Event-ID`, or `?after=`) gets the events after it.
 
-use super::context::{Http, MAX_EVENT_STREAMS};
+use super::context::Http;
 use super::errors::{no_such_domain, operation_failed};
+use super::event_permits::{MAX_OF_OPERATORS, MAX_OF_USER};
 use super::format::Format;
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{Content, respond, stream};
+use super::sessions::Session;
 use crate::core::journal::{Event, EventBatch};
 use crate::core::model::{DomainRef, Invalid, Uuid};
 use crate::core::samples::Sample;
@@ -26,6 +28,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
@@ -58,8 +61,10 @@ pub(super) async fn get(
             Some(uuid.ok_or_else(|| no_such_domain(&request, domain.as_str()))?)
         }
     };
-    let permit = http.event_stream_permit().ok_or_else(|| {
-        let text = format!("There are {MAX_EVENT_STREAMS} event streams already, try again later");
+    let user = request.caller.user().map(|user| user.name());
+    let permit = http.event_permits().acquire(user).ok_or_else(|| {
+        let most = if user.is_some() { MAX_OF_USER } else { MAX_OF_OPERATORS };
+        let text = format!("There are {most} event streams already, try again later");
         respond(503, "Service Unavailable", Content::Text(text.into()))
     })?;
     let framing = match request.format {
@@ -69,7 +74,8 @@ pub(super) async fn get(
     };
     // A stream counts as a reader: the engine keeps figures fresh from its beginning on.
     let _ = view.domains().await;
-    let events = EventStream::new(http, view, framing, domain, &query, permit);
+    let session = request.session.clone();
+    let events = EventStream::new(http, view, session, framing, domain, &query, permit);
     let chunks = futures_util::stream::unfold(events, |mut events| async move {
         let chunk = events.next().await?;
         Some((Ok::<_, Infallible>(chunk), events))
@@ -79,12 +85,12 @@ pub(super) async fn get(
 
 /// The query of `/xend/events` with which a page's script follows all events from now on. A handler
 /// makes it before it reads what the page shows, so that the script misses nothing.
-pub(super) fn follow_query(view: &View, format: Format) -> String {
+pub(super) fn follow_query(http: &Http, view: &View, format: Format) -> String {
     if !format.is_html() {
         return String::new();
     }
     let last = *view.event_numbers().borrow();
-    format!("?figures=1&after={}", event_id(view.journal_volume(), last))
+    format!("?figures=1&after={}", http.event_ids().id(view, last))
 }
 
 struct EventQuery {
@@ -140,6 +146,8 @@ impl Framing {
 struct EventStream {
     http: Http,
     view: View,
+    /// The session of a user who has logged in on a page.
+    session: Option<Arc<Session>>,
     stopping: CancellationToken,
     framing: Framing,
     /// `None` for all domains.
@@ -161,20 +169,19 @@ impl EventStream {
     fn new(
         http: Http,
         view: View,
+        session: Option<Arc<Session>>,
         framing: Framing,
         domain: Option<Uuid>,
         query: &EventQuery,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let volume = view.journal_volume();
         let mut numbers = view.event_numbers();
         let newest = *numbers.borrow();
         numbers.mark_changed();
         // An id of another daemon's journal, or of an event to come, is no id of this journal.
-        let after = query
-            .after
-            .as_deref()
-            .map(|id| parse_event_id(id).filter(|(of, number)| *of == volume && *number <= newest));
+        let after = query.after.as_deref();
+        let after =
+            after.map(|id| http.event_ids().number(&view, id).filter(|number| *number <= newest));
         let rounds = query.figures.then(|| {
             let mut rounds = view.sample_rounds();
             rounds.mark_changed();
@@ -184,9 +191,10 @@ impl EventStream {
             stopping: http.stopping(),
             http,
             view,
+            session,
             framing,
             domain,
-            last: after.flatten().map_or(newest, |(_, number)| number),
+            last: after.flatten().unwrap_or(newest),
             numbers,
             rounds,
             figures: HashMap::new(),
@@ -205,7 +213,7 @@ impl EventStream {
         stream
     }
 
-    /// The next chunk; `None` when the daemon stops.
+    /// The next chunk; `None` when the daemon stops, and when the caller is not let in any more.
     async fn next(&mut self) -> Option<Bytes> {
         while self.out.is_empty() {
             let round = async {
@@ -223,9 +231,19 @@ impl EventStream {
                 _ = round => self.write_figures(),
                 () = tokio::time::sleep_until(self.next_heartbeat) => self.write_heartbeat(),
             }
+            if !self.is_let_in() {
+                return None;
+            }
         }
         self.next_heartbeat = Instant::now() + HEARTBEAT;
         Some(std::mem::take(&mut self.out).into())
+    }
+
+    /// Whether neither the session nor the account has ended.
+    fn is_let_in(&self) -> bool {
+        let user = self.view.caller().user();
+        user.is_none_or(|user| !user.is_revoked())
+            && self.session.as_ref().is_none_or(|session| session.is_alive())
     }
 
     /// A heartbeat has no data. A browser keeps its id, from which it can reconnect: the last event
@@ -240,22 +258,20 @@ impl EventStream {
     }
 
     fn write_new_events(&mut self) {
-        let EventBatch { events, lost } = self.view.events_after(self.last, BATCH);
+        let EventBatch { events, lost, after, read_to } = self.view.events_after(self.last, BATCH);
         if lost {
-            if let Some(first) = events.first() {
-                self.last = first.number - 1;
-            }
+            self.last = after;
             self.write_stream_event("lost");
-        }
-        if events.len() == BATCH {
-            // There may be more.
-            self.numbers.mark_changed();
         }
         for event in events {
             self.last = event.number;
             if self.domain.is_none() || self.domain == event.uuid {
                 self.write_event(&event);
             }
+        }
+        self.last = read_to;
+        if *self.numbers.borrow() > read_to {
+            self.numbers.mark_changed();
         }
     }
 
@@ -319,20 +335,11 @@ impl EventStream {
 
     /// The id of the last event.
     fn id(&self) -> String {
-        event_id(self.view.journal_volume(), self.last)
+        self.http.event_ids().id(&self.view, self.last)
     }
 }
 
 /// Whether two samples are shown differently, in tenths of a percent and whole MiB.
 fn differs_visibly(a: &Sample, b: &Sample) -> bool {
     (a.cpu - b.cpu).abs() >= 0.05 || a.memory_kib / 1024 != b.memory_kib / 1024
-}
-
-fn event_id(volume: u32, number: u64) -> String {
-    format!("{volume:08x}-{number}")
-}
-
-fn parse_event_id(id: &str) -> Option<(u32, u64)> {
-    let (volume, number) = id.trim().split_once('-')?;
-    Some((u32::from_str_radix(volume, 16).ok()?, number.parse().ok()?))
 }

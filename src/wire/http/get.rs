@@ -11,6 +11,7 @@ use super::response::{self, Content, download, ok};
 use super::{config_text, events, html, post};
 use crate::core::error::Error;
 use crate::core::model::DomainRef;
+use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::core::view::View;
 use crate::shape::{self, Sink};
@@ -22,6 +23,10 @@ use xend_templates::{ASSETS, ASSETS_VERSION};
 /// A response; as an error, the response to a failure.
 type Answer = Result<Response, Response>;
 
+/// The entries of `/xend`, and what they need.
+const DIRECTORY: [(&str, OpKind); 3] =
+    [("node", OpKind::ShowHost), ("domain", OpKind::ListDomains), ("vnet", OpKind::ShowVnets)];
+
 /// `GET /`. xend listed nothing here.
 pub(super) async fn root(request: RequestInfo) -> Response {
     directory(&request, &[])
@@ -29,7 +34,10 @@ pub(super) async fn root(request: RequestInfo) -> Response {
 
 /// `GET /xend`
 pub(super) async fn xend(request: RequestInfo) -> Response {
-    directory(&request, &["node", "domain", "vnet"])
+    let access = request.access();
+    let entries = DIRECTORY.iter().filter(|(_, kind)| access.may(*kind));
+    let entries: Vec<_> = entries.map(|(name, _)| *name).collect();
+    directory(&request, &entries)
 }
 
 /// `GET /xend/assets/VERSION/NAME`: a file that pages refer to. It never changes under the current
@@ -42,7 +50,9 @@ pub(super) async fn asset(Path((version, name)): Path<(String, String)>) -> Resp
 }
 
 /// `GET /xend/new`
-pub(super) async fn new(request: RequestInfo) -> Answer {
+pub(super) async fn new(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let view = http.view(&request.caller);
+    view.require(OpKind::CreateDomain, "new").map_err(failed(&request, "new"))?;
     let template = request
         .query
         .choice("template", &html::create::TEMPLATE_KEYS)
@@ -54,7 +64,7 @@ pub(super) async fn new(request: RequestInfo) -> Answer {
 /// xend's GET performs no other.
 pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> Answer {
     let view = http.view(&request.caller);
-    let follow = events::follow_query(&view, request.format);
+    let follow = events::follow_query(&http, &view, request.format);
     let domain = find_domain(&view, &request, "show").await?;
     match request.query.operation().as_deref() {
         None if !request.query.values("op").is_empty() => return Ok(invalid_request(&request)),
@@ -86,11 +96,16 @@ pub(super) async fn config(State(http): State<Http>, request: RequestInfo) -> An
 
 /// `GET /xend/domain/NAME/confirm?op=OP`: the page that asks before data is lost.
 pub(super) async fn confirm(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let domain = find_domain(&http.view(&request.caller), &request, "confirm").await?;
+    let view = http.view(&request.caller);
+    let domain = find_domain(&view, &request, "confirm").await?;
     let op = request.query.operation().unwrap_or_default();
     let operation = DOMAIN_OPERATIONS.iter().find(|operation| operation.name == op);
     Ok(match operation.and_then(|operation| Some((operation, operation.data_loss?))) {
         Some((operation, data_loss)) => {
+            for kind in operation.kinds {
+                view.require_on(*kind, operation.name, &domain)
+                    .map_err(failed(&request, operation.name))?;
+            }
             ok(Content::Html(html::confirm::page(&request, &domain, operation, data_loss)))
         }
         None => invalid_request(&request),
@@ -100,7 +115,7 @@ pub(super) async fn confirm(State(http): State<Http>, request: RequestInfo) -> A
 /// `GET /xend/domain/NAME/console`
 pub(super) async fn console(State(http): State<Http>, request: RequestInfo) -> Answer {
     let view = http.view(&request.caller);
-    let follow = events::follow_query(&view, request.format);
+    let follow = events::follow_query(&http, &view, request.format);
     let text =
         view.console(&DomainRef::new(request.name())).await.map_err(failed(&request, "console"))?;
     if request.format.is_html() {
@@ -113,7 +128,7 @@ pub(super) async fn console(State(http): State<Http>, request: RequestInfo) -> A
 /// `GET /xend/node`
 pub(super) async fn node(State(http): State<Http>, request: RequestInfo) -> Answer {
     let view = http.view(&request.caller);
-    let follow = events::follow_query(&view, request.format);
+    let follow = events::follow_query(&http, &view, request.format);
     let (info, figures) = view.host().await.map_err(failed(&request, "node"))?;
     if request.format.is_html() {
         let snapshot = view.snapshot();
@@ -139,8 +154,10 @@ pub(super) async fn dmesg(State(http): State<Http>, request: RequestInfo) -> Ans
 }
 
 /// `GET /xend/node/log`: plain text in every format, as in xend.
-pub(super) async fn log(State(http): State<Http>, _: RequestInfo) -> Response {
-    ok(Content::Text(http.log().into()))
+pub(super) async fn log(State(http): State<Http>, request: RequestInfo) -> Answer {
+    let view = http.view(&request.caller);
+    view.require(OpKind::ReadLog, "log").map_err(failed(&request, "log"))?;
+    Ok(ok(Content::Text(http.log().into())))
 }
 
 /// `GET /xend/vnet`

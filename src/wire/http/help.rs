@@ -1,38 +1,57 @@
 //! `GET /xend/help`: the reference of all pages and operations, printed from their table.
 
-use super::html::parts::crumbs;
+use super::html::parts::frame;
 use super::operation::{Operation, Param, ParamKind};
 use super::page::Page;
 use super::request::RequestInfo;
 use super::response::{Content, ok};
+use crate::core::rights::Access;
 use crate::shape::Sink;
 use axum::response::Response;
 use xend_templates::{HelpOperation, HelpPage, HelpParam, HelpSection};
 
-/// The reference of `pages`.
+/// The reference of `pages`: those that the caller may read, and the operations that the caller may
+/// do.
 pub(super) fn answer(request: &RequestInfo, pages: &[Page]) -> Response {
+    let access = request.access();
+    let sections = pages.iter().filter(|page| access.may(page.kind));
+    let sections: Vec<_> = sections.map(|page| Section::new(page, &access)).collect();
     if request.format.is_html() {
-        return ok(Content::Html(help_page(request, pages).render()));
+        return ok(Content::Html(help_page(request, &sections).render()));
     }
     let origin = &request.origin;
     ok(Content::serialized(
         request.format,
-        |sink| write(sink, origin, pages),
-        |sink| write(sink, origin, pages),
+        |sink| write(sink, origin, &sections),
+        |sink| write(sink, origin, &sections),
     ))
 }
 
+/// A page with some of its operations.
+struct Section<'a> {
+    page: &'a Page,
+    operations: Vec<&'static Operation>,
+}
+
+impl<'a> Section<'a> {
+    fn new(page: &'a Page, access: &Access) -> Self {
+        let operations = page.operations.iter().copied();
+        let operations = operations.filter(|operation| operation.is_offered(access)).collect();
+        Self { page, operations }
+    }
+}
+
 /// Writes `(help (page (path /xend) (about ...) (op (name pause) ...)) ...)`.
-fn write(sink: &mut impl Sink, origin: &str, pages: &[Page]) {
+fn write(sink: &mut impl Sink, origin: &str, sections: &[Section<'_>]) {
     sink.begin_record("help");
     sink.begin_many("page");
-    for page in pages {
+    for Section { page, operations } in sections {
         sink.begin_fields_item("page");
         sink.text_field("path", page.path.as_bytes());
         sink.text_field("about", page.about.as_bytes());
         write_params(sink, "query", page.query);
         sink.begin_many("op");
-        for operation in page.operations {
+        for operation in operations {
             sink.begin_fields_item("op");
             sink.text_field("name", operation.name.as_bytes());
             sink.text_field("about", operation.about.as_bytes());
@@ -85,13 +104,12 @@ fn example(origin: &str, page: &Page, operation: &Operation) -> String {
     format!("{line} {origin}{path}")
 }
 
-fn help_page(request: &RequestInfo, pages: &[Page]) -> HelpPage {
-    let section = |page: &Page| HelpSection {
+fn help_page(request: &RequestInfo, sections: &[Section<'_>]) -> HelpPage {
+    let section = |Section { page, operations }: &Section<'_>| HelpSection {
         path: page.path.to_owned(),
         about: page.about.to_owned(),
         query: page.query.iter().map(help_param).collect(),
-        operations: page
-            .operations
+        operations: operations
             .iter()
             .map(|operation| HelpOperation {
                 name: operation.name.to_owned(),
@@ -102,7 +120,7 @@ fn help_page(request: &RequestInfo, pages: &[Page]) -> HelpPage {
             })
             .collect(),
     };
-    HelpPage { crumbs: crumbs(request), sections: pages.iter().map(section).collect() }
+    HelpPage { frame: frame(request), sections: sections.iter().map(section).collect() }
 }
 
 fn help_param(param: &Param) -> HelpParam {

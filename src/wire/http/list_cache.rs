@@ -2,39 +2,66 @@
 //!
 //! Printing 1,000 domains takes milliseconds, and monitors ask for them all day. A list is sent
 //! again as long as the snapshot's generation is the one that it was printed from; the engine makes
-//! sure that snapshots are not too old.
+//! sure that snapshots are not too old. Callers who see different domains have different lists: the
+//! snapshot's scope tells them apart.
 
 use crate::core::snapshot::Snapshot;
 use crate::shape::{self, Sink, SxpSink};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use std::sync::Arc;
-use tokio::sync::Mutex;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The scope of callers who see all domains.
+const ALL_DOMAINS: u64 = 0;
+/// The most other scopes whose lists are kept.
+const MAX_SCOPES: usize = 16;
 
 /// The printed lists of the domains that are on the host.
 #[derive(Default)]
 pub(super) struct DomainListCache {
-    names: CachedList,
-    details: CachedList,
+    all_domains: Arc<PrintedLists>,
+    /// By the scopes of users, the last used one first.
+    of_users: Mutex<VecDeque<(u64, Arc<PrintedLists>)>>,
 }
 
 impl DomainListCache {
     /// The names: `(Domain-0 pv1)`.
     pub(super) async fn names(&self, snapshot: &Snapshot) -> Bytes {
-        self.names.get(snapshot, print_names).await
+        self.lists(snapshot.scope).names.get(snapshot, print_names).await
     }
 
     /// The domains in full: `((domain ...) (domain ...))`.
     pub(super) async fn details(&self, snapshot: &Snapshot) -> Bytes {
-        self.details.get(snapshot, print_details).await
+        self.lists(snapshot.scope).details.get(snapshot, print_details).await
     }
+
+    fn lists(&self, scope: u64) -> Arc<PrintedLists> {
+        if scope == ALL_DOMAINS {
+            return self.all_domains.clone();
+        }
+        let mut kept = self.of_users.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.iter().position(|(of, _)| *of == scope);
+        let entry = known.and_then(|at| kept.remove(at)).unwrap_or_else(|| (scope, Arc::default()));
+        let lists = entry.1.clone();
+        kept.push_front(entry);
+        kept.truncate(MAX_SCOPES);
+        lists
+    }
+}
+
+/// The lists of one scope.
+#[derive(Default)]
+struct PrintedLists {
+    names: CachedList,
+    details: CachedList,
 }
 
 #[derive(Default)]
 struct CachedList {
     /// The generation of the snapshot, and the list printed from it.
     printed: ArcSwapOption<(u64, Bytes)>,
-    printing: Mutex<()>,
+    printing: tokio::sync::Mutex<()>,
 }
 
 impl CachedList {
@@ -78,4 +105,46 @@ fn print_details(snapshot: &Snapshot, capacity: usize) -> Vec<u8> {
     }
     sink.end_list();
     sink.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{DomName, DomainConfig};
+    use crate::core::snapshot::tests::{running, snapshot, with_domains};
+
+    fn of_scope(scope: u64, name: &str) -> Snapshot {
+        let config = DomainConfig::new(DomName::new(name).unwrap(), 64);
+        let mut snapshot = with_domains(snapshot(&[]), [running(1, config)]);
+        snapshot.scope = scope;
+        snapshot
+    }
+
+    #[tokio::test]
+    async fn scopes_have_lists_of_their_own() {
+        let cache = DomainListCache::default();
+        for round in 0..2 {
+            for (scope, name) in [(0, "all"), (1, "lj"), (2, "web1")] {
+                let list = cache.names(&of_scope(scope, name)).await;
+                assert_eq!(list, format!("({name})"), "round {round}");
+            }
+        }
+        assert_eq!(cache.of_users.lock().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_scope_that_was_used_last_is_kept() {
+        let cache = DomainListCache::default();
+        for scope in 1..=MAX_SCOPES as u64 {
+            cache.names(&of_scope(scope, "old")).await;
+        }
+        cache.names(&of_scope(1, "old")).await;
+        cache.names(&of_scope(99, "old")).await;
+        let kept: Vec<u64> = cache.of_users.lock().unwrap().iter().map(|(of, _)| *of).collect();
+        assert_eq!(kept.len(), MAX_SCOPES);
+        assert!(kept[..2] == [99, 1] && !kept.contains(&2), "{kept:?}");
+        // The generation is the same, so the old list is sent; a scope that was dropped is printed.
+        assert_eq!(cache.names(&of_scope(1, "new")).await, "(old)");
+        assert_eq!(cache.names(&of_scope(2, "new")).await, "(new)");
+    }
 }

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! router       the route of each page; paths that old clients write in another way (path)
+//! admission    who is let in: operators, users, sessions (session_cookie, sessions); login
 //! pages, page  the table of pages: handler of GET, operations of POST
 //! request      RequestInfo: caller, page, query, format of the answer (format)
 //! get          handlers of GET; also domain_list, events and help
@@ -16,6 +17,7 @@
 //! An operation of POST is a static in `operations/`; its type is in `operation`. Handlers share
 //! [`Http`] from `context`.
 
+mod admission;
 mod answer;
 mod body;
 mod config_text;
@@ -23,6 +25,8 @@ mod context;
 mod domain_list;
 mod engine_request;
 mod errors;
+mod event_ids;
+mod event_permits;
 mod events;
 mod format;
 mod get;
@@ -30,6 +34,7 @@ mod help;
 mod html;
 mod list_cache;
 mod list_query;
+mod login;
 mod multipart;
 mod operation;
 mod operations;
@@ -41,5 +46,7 @@ mod post;
 mod request;
 mod response;
 mod router;
+mod session_cookie;
+mod sessions;
 
 pub use context::Http;

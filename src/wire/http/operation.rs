@@ -4,6 +4,8 @@ use super::engine_request::EngineRequest;
 use super::params::Params;
 use crate::core::model::{DomainRef, Invalid, Policy};
 use crate::core::op::{Change, DomainOp};
+use crate::core::rights::{Access, OpKind};
+use crate::core::snapshot::DomainView;
 
 /// An operation on a page. POST looks it up by its name; the reference and the forms are made from
 /// it.
@@ -14,6 +16,9 @@ pub(super) struct Operation {
     pub(super) label: &'static str,
     /// The effect, in a sentence or two.
     pub(super) about: &'static str,
+    /// The kinds of the changes or reads that it can be. Pages offer it to callers who may do one
+    /// of them; the engine checks each request itself.
+    pub(super) kinds: &'static [OpKind],
     /// The stages in which a domain can do it; empty on pages that are not a domain's.
     pub(super) stages: &'static [DomainStage],
     /// The loss that pages warn of before they send it. `None` if no data can be lost.
@@ -30,6 +35,25 @@ impl Operation {
         let reads_config =
             self.params.iter().any(|param| matches!(param.kind, ParamKind::Config(_)));
         reads_config && (self.success == Success::Created || self.name == "new")
+    }
+
+    /// Whether a caller with this access may do it to some domain, or to the host.
+    pub(super) fn is_offered(&self, access: &Access) -> bool {
+        self.kinds.iter().any(|kind| access.may(*kind)) && self.files_are_allowed(access)
+    }
+
+    /// Whether a caller with this access may do it to the domain.
+    pub(super) fn is_offered_on(&self, access: &Access, domain: &DomainView) -> bool {
+        let may = |kind: &OpKind| access.may_on(*kind, domain.uuid, domain.name().as_str());
+        self.kinds.iter().any(may) && self.files_are_allowed(access)
+    }
+
+    fn files_are_allowed(&self, access: &Access) -> bool {
+        let names_file = self
+            .params
+            .iter()
+            .any(|param| param.kind == ParamKind::Path && param.default.is_none());
+        !names_file || access.may_name_files()
     }
 
     /// Whether it has an optional parameter with this name.

@@ -2,6 +2,7 @@
 
 use super::context::Http;
 use super::operation::{Operation, Param};
+use crate::core::rights::OpKind;
 use axum::routing::MethodRouter;
 
 /// A page.
@@ -10,6 +11,8 @@ pub(super) struct Page {
     pub(super) path: &'static str,
     /// The answer to GET.
     pub(super) about: &'static str,
+    /// The kind of read that GET is. The reference has the pages that a caller may read.
+    pub(super) kind: OpKind,
     /// The parameters of GET.
     pub(super) query: &'static [Param],
     /// The operations of POST.

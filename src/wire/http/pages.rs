@@ -10,6 +10,7 @@ use super::operations::by_page::{
 use super::page::Page;
 use super::request::RequestInfo;
 use super::{domain_list, events, get, help};
+use crate::core::rights::OpKind;
 use crate::shape;
 use axum::response::Response;
 use axum::routing;
@@ -19,6 +20,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/",
         about: "The entry point; the S-expression is empty, as in xend.",
+        kind: OpKind::ListDomains,
         query: &[],
         operations: &[],
         is_text: false,
@@ -27,6 +29,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend",
         about: "The names of the pages below.",
+        kind: OpKind::ListDomains,
         query: &[],
         operations: &[],
         is_text: false,
@@ -35,6 +38,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/domain",
         about: "The names of the domains, sorted.",
+        kind: OpKind::ListDomains,
         query: &[
             optional("detail", ParamKind::Flag, "0", "Show each domain in full", "1"),
             optional(
@@ -67,6 +71,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/new",
         about: "A form to create or define a domain.",
+        kind: OpKind::CreateDomain,
         query: &[optional(
             "template",
             ParamKind::Word(&TEMPLATE_KEYS),
@@ -81,6 +86,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/domain/{domain}",
         about: "A domain's configuration and state. The domain is given by name, domid or UUID.",
+        kind: OpKind::ShowDomain,
         query: &[optional(
             "op",
             ParamKind::Word(&["vcpuinfo"]),
@@ -95,6 +101,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/domain/{domain}/console",
         about: "The end of the guest's console log, as text.",
+        kind: OpKind::ReadConsole,
         query: &[],
         operations: &[],
         is_text: true,
@@ -104,6 +111,7 @@ pub(super) static PAGES: [Page; 15] = [
         path: "/xend/domain/{domain}/config",
         about: "The domain's configuration as a file from which it can be created again. For a \
                 managed domain, its definition.",
+        kind: OpKind::ShowDomain,
         query: &[],
         operations: &[],
         is_text: true,
@@ -112,6 +120,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/domain/{domain}/confirm",
         about: "A confirmation page for an operation that can lose data.",
+        kind: OpKind::ShowDomain,
         query: &[optional(
             "op",
             ParamKind::Word(&["destroy", "shutdown", "reset", "delete"]),
@@ -127,6 +136,7 @@ pub(super) static PAGES: [Page; 15] = [
         path: "/xend/events",
         about: "Events of domains as they happen: server-sent events for browsers and curl, or one \
                 S-expression or JSON object a line. The response does not end.",
+        kind: OpKind::ReadEvents,
         query: &[
             optional(
                 "after",
@@ -157,6 +167,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/node",
         about: "The host: system, CPUs, memory, and Xen version.",
+        kind: OpKind::ShowHost,
         query: &[],
         operations: &NODE_OPERATIONS,
         is_text: false,
@@ -165,6 +176,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/node/dmesg",
         about: "Xen's message buffer, as text.",
+        kind: OpKind::ReadDmesg,
         query: &[],
         operations: &DMESG_OPERATIONS,
         is_text: true,
@@ -173,6 +185,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/node/log",
         about: "The end of xend's log, as text.",
+        kind: OpKind::ReadLog,
         query: &[],
         operations: &[],
         is_text: true,
@@ -181,6 +194,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/vnet",
         about: "The ids of the virtual networks.",
+        kind: OpKind::ShowVnets,
         query: &[],
         operations: &VNET_LIST_OPERATIONS,
         is_text: false,
@@ -189,6 +203,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/vnet/{id}",
         about: "A virtual network.",
+        kind: OpKind::ShowVnets,
         query: &[],
         operations: &VNET_OPERATIONS,
         is_text: false,
@@ -197,6 +212,7 @@ pub(super) static PAGES: [Page; 15] = [
     Page {
         path: "/xend/help",
         about: "This reference.",
+        kind: OpKind::ListDomains,
         query: &[],
         operations: &[],
         is_text: false,
@@ -212,6 +228,7 @@ async fn show_help(request: RequestInfo) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::http::engine_request::{EngineRequest, Query};
     use crate::wire::http::operation::{Operation, Param, build_from_form};
 
     fn operations() -> impl Iterator<Item = &'static Operation> {
@@ -248,6 +265,22 @@ mod tests {
                 build_from_form(operation, &required.join("&"))
                     .unwrap_or_else(|error| panic!("{} {required:?}: {error}", operation.name));
             }
+        }
+    }
+
+    #[test]
+    fn an_operation_has_the_kind_of_what_it_builds() {
+        for operation in operations() {
+            let kind = match build_from_form(operation, &form(operation, usize::MAX, "")).unwrap() {
+                EngineRequest::Change(change) => OpKind::of(&change),
+                EngineRequest::Query(Query::Vcpus(_)) => OpKind::ShowVcpus,
+                EngineRequest::Query(Query::Devices(..)) => OpKind::ShowDevices,
+                EngineRequest::Query(Query::Sedf(_)) => OpKind::ShowSedf,
+                EngineRequest::Query(Query::Sched(..)) => OpKind::ShowSched,
+                EngineRequest::Query(Query::DevicesConnected(_)) => OpKind::WaitForDevices,
+                EngineRequest::ListDomains => OpKind::ListDomains,
+            };
+            assert!(operation.kinds.contains(&kind), "{} is {kind:?}", operation.name);
         }
     }
 

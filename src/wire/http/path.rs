@@ -13,6 +13,15 @@ const SEGMENT: &AsciiSet =
 /// The last segments of a domain's pages.
 const DOMAIN_PAGES: [&str; 3] = ["console", "config", "confirm"];
 
+/// The page on which users log in.
+pub(super) const LOGIN_PATH: &str = "/xend/login";
+/// The target of the button to log out.
+pub(super) const LOGOUT_PATH: &str = "/xend/logout";
+/// The page that users see first.
+pub(super) const FIRST_PAGE: &str = "/xend/domain";
+/// The longest path to which a login leads, in bytes.
+const MAX_NEXT: usize = 2048;
+
 /// The path as the client sent it, before it was made canonical: xend's `Location` is built from
 /// it.
 #[derive(Debug, Clone)]
@@ -92,6 +101,20 @@ fn name_with_slashes(below: &str, is_domain: impl Fn(&str) -> bool) -> Option<(S
         .find(|(name, _)| is_domain(name))
 }
 
+/// The login page, which leads on to this path and query.
+pub(super) fn login_path(next: &str) -> String {
+    format!("{LOGIN_PATH}?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC))
+}
+
+/// The page to open after a login: a page of this interface, never another site.
+pub(super) fn page_after_login(next: &str) -> &str {
+    let is_page = (next == "/" || next == "/xend" || next.starts_with("/xend/"))
+        && next.len() <= MAX_NEXT
+        && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_login = next.starts_with(LOGIN_PATH) || next.starts_with(LOGOUT_PATH);
+    if is_page && !is_login { next } else { FIRST_PAGE }
+}
+
 /// A name as a segment of a path.
 pub(super) fn encode_segment(name: &str) -> String {
     utf8_percent_encode(name, SEGMENT).to_string()
@@ -127,19 +150,20 @@ pub(super) fn unknown_segment(path: &str) -> String {
     decode(found)
 }
 
-/// The address at which the client reached the daemon, `http://host:port`, for links and
-/// `Location`.
+/// The address at which the client reached the daemon, `http://host:port` or `https://host:port`,
+/// for links and `Location`.
 pub(super) fn origin(headers: &HeaderMap, via: &Via) -> String {
     let is_plain = |host: &&str| {
         !host.is_empty()
             && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
     };
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let scheme = if matches!(via, Via::Tcp { encrypted: true, .. }) { "https" } else { "http" };
     if let Some(host) = host.filter(is_plain) {
-        return format!("http://{host}");
+        return format!("{scheme}://{host}");
     }
     match via {
-        Via::Tcp { local, .. } => format!("http://{local}"),
+        Via::Tcp { local, .. } => format!("{scheme}://{local}"),
         Via::Unix { .. } | Via::Internal => "http://localhost".to_owned(),
     }
 }
@@ -202,6 +226,51 @@ mod tests {
             let request = Request::builder().uri(requested).body(()).unwrap();
             let request = escape_slashes(request, known);
             assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{requested}");
+        }
+    }
+
+    #[test]
+    fn the_origin_has_the_scheme_of_the_connection() {
+        let address = "192.0.2.7:8443".parse().unwrap();
+        let via = |encrypted| Via::Tcp { peer: address, local: address, encrypted };
+        let mut headers = HeaderMap::new();
+        assert_eq!(origin(&headers, &via(false)), "http://192.0.2.7:8443");
+        assert_eq!(origin(&headers, &via(true)), "https://192.0.2.7:8443");
+        headers.insert(HOST, "xen1:8443".parse().unwrap());
+        assert_eq!(origin(&headers, &via(true)), "https://xen1:8443");
+        assert_eq!(origin(&headers, &via(false)), "http://xen1:8443");
+        headers.insert(HOST, "evil/x".parse().unwrap());
+        assert_eq!(origin(&headers, &via(true)), "https://192.0.2.7:8443");
+    }
+
+    #[test]
+    fn a_login_leads_to_a_page_of_this_site() {
+        for page in ["/", "/xend", "/xend/domain/my%20dom?op=vcpuinfo", "/xend/node"] {
+            assert_eq!(page_after_login(page), page);
+            let path = login_path(page);
+            let query = path.strip_prefix("/xend/login?next=").unwrap();
+            assert!(query.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'%'), "{query}");
+            assert_eq!(decode(query), page);
+        }
+        for elsewhere in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "https://evil.example/xend/",
+            "javascript:alert(1)",
+            "/evil",
+            "/xendevil",
+            "xend/domain",
+            "/xend/\r\nSet-Cookie: a=b",
+            "/xend/\t/x",
+            "/xend/\\x",
+            "/xend/ä",
+            "/xend/login?next=/xend/login",
+            "/xend/logout",
+            &format!("/xend/{}", "x".repeat(MAX_NEXT)),
+        ] {
+            assert_eq!(page_after_login(elsewhere), FIRST_PAGE, "{elsewhere}");
         }
     }
 

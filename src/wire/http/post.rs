@@ -80,7 +80,7 @@ pub(super) async fn perform(
     let filled = is_page_form.then(|| params.without_blank(|name| operation.has_optional(name)));
     let params = filled.as_ref().unwrap_or(params);
     let view = http.view(&request.caller);
-    let follow = events::follow_query(&view, request.format);
+    let follow = events::follow_query(http, &view, request.format);
     let operation_request =
         OperationRequest { name: request.name(), params, policy: &view.policy() };
     let answer = match (operation.build)(&operation_request) {
@@ -97,9 +97,10 @@ pub(super) async fn perform(
         Err(invalid) => Err(Error::Invalid(invalid)),
     };
     let exists = !matches!(answer, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
+    let is_permitted = !matches!(answer, Err(Error::NotPermitted { .. }));
     let response = match answer {
         Ok(answer) => succeeded(request, operation, &answer),
-        Err(error) if is_page_form && exists && operation.reads_domain_config() => {
+        Err(error) if is_page_form && exists && is_permitted && operation.reads_domain_config() => {
             creation_failed(request, operation.name, params, &error)
         }
         Err(error) => operation_failed(request, operation.name, &error),

@@ -4,13 +4,17 @@ use super::format::Format;
 use super::params::Params;
 use super::path::{RequestedPath, origin};
 use super::response::{Content, respond};
+use super::sessions::Session;
 use crate::core::caller::Caller;
+use crate::core::rights::Access;
 use axum::RequestPartsExt;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
+use axum::http::HeaderMap;
 use axum::http::header::UPGRADE_INSECURE_REQUESTS;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
 /// A request: its caller, its page, its query, and the format of its answer.
 ///
@@ -18,7 +22,9 @@ use axum::response::{IntoResponse, Response};
 #[derive(Debug, Clone)]
 pub(super) struct RequestInfo {
     pub(super) caller: Caller,
-    /// `http://host:port`
+    /// The session by which the caller is a user; `None` for all who have not logged in on a page.
+    pub(super) session: Option<Arc<Session>>,
+    /// `http://host:port`, or with `https`
     pub(super) origin: String,
     /// The path as the client sent it.
     requested_path: String,
@@ -28,8 +34,7 @@ pub(super) struct RequestInfo {
     pub(super) name: Option<String>,
     pub(super) query: Params,
     pub(super) format: Format,
-    /// Whether a browser opens the answer as a page. Browsers say so with
-    /// `Upgrade-Insecure-Requests`; old clients never send it.
+    /// Whether a browser opens the answer as a page.
     pub(super) is_navigation: bool,
 }
 
@@ -37,6 +42,17 @@ impl RequestInfo {
     /// The domain or the vnet in the path; empty on other pages.
     pub(super) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Whether a browser opens the answer as a page. Browsers say so with
+    /// `Upgrade-Insecure-Requests`; old clients never send it.
+    pub(super) fn is_navigation(headers: &HeaderMap) -> bool {
+        headers.contains_key(UPGRADE_INSECURE_REQUESTS)
+    }
+
+    /// What the caller may do.
+    pub(super) fn access(&self) -> Arc<Access> {
+        self.caller.access()
     }
 
     /// The page's URL.
@@ -81,13 +97,14 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             .map_or_else(|| path.clone(), |requested| requested.0.clone());
         Ok(Self {
             origin: origin(&parts.headers, &caller.via),
+            session: parts.extensions.get::<Arc<Session>>().cloned(),
             caller,
             requested_path,
             path,
             name,
             query: Params::from_query(parts.uri.query().unwrap_or("")),
             format: Format::negotiate(&parts.headers),
-            is_navigation: parts.headers.contains_key(UPGRADE_INSECURE_REQUESTS),
+            is_navigation: Self::is_navigation(&parts.headers),
         })
     }
 }
@@ -105,7 +122,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_has_a_caller() {
-        let caller = Caller { via: Via::Unix { uid: Some(0), pid: None } };
+        let caller = Caller::operator(Via::Unix { uid: Some(0), pid: None });
         let request = Request::get("/xend/node?detail=1").extension(caller.clone());
         let info = extract(request.body(()).unwrap()).await.unwrap();
         assert_eq!(info.url(), "http://localhost/xend/node");

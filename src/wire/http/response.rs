@@ -146,6 +146,11 @@ pub(super) fn ok(content: Content) -> Response {
     respond(200, "OK", content)
 }
 
+/// `303 See Other`: another page, to be read.
+pub(super) fn see_other(location: &str) -> Response {
+    with_location(respond(303, "See Other", Content::Empty), location)
+}
+
 /// `404 Not found`. xm tests for exactly this phrase.
 pub(super) fn not_found(text: &str) -> Response {
     respond(404, "Not found", Content::Text(Bytes::copy_from_slice(text.as_bytes())))

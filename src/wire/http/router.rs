@@ -1,5 +1,6 @@
 //! The router: from a request to the handler of its page.
 
+use super::admission::Admission;
 use super::context::Http;
 use super::errors::not_found;
 use super::page::Page;
@@ -7,16 +8,19 @@ use super::pages::PAGES;
 use super::path::{canonicalize, escape_slashes, unknown_segment};
 use super::request::RequestInfo;
 use super::response::{Content, method_not_supported, respond};
-use super::{get, post};
+use super::{get, login, post};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;
+use crate::core::ports::Logins;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Extensions, HeaderMap, Method, StatusCode, Version};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{self, MethodRouter};
 use std::any::Any;
+use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -24,11 +28,24 @@ use xend_templates::ASSETS_PATH;
 
 impl Http {
     /// The router of all pages. Every request must have a [`Caller`]
-    /// among its extensions; one without it is refused.
+    /// among its extensions; one without it is refused, and so is a caller who is nobody.
     pub fn router(self) -> Router {
+        self.router_with(None)
+    }
+
+    /// The router of a listener with accounts: a caller who is nobody can log in on a page. It must
+    /// be behind the server's guard, see [`admission`](super::admission).
+    pub fn router_with_accounts(self, logins: Arc<dyn Logins>) -> Router {
+        self.router_with(Some(logins))
+    }
+
+    fn router_with(self, logins: Option<Arc<dyn Logins>>) -> Router {
         let http = self.clone();
+        let admission = Admission { http: self.clone(), has_accounts: logins.is_some() };
+        let login = logins.map(|logins| login::routes(self.clone(), logins)).unwrap_or_default();
         let pages = pages()
             .with_state(self)
+            .merge(login)
             .layer(CompressionLayer::new().compress_when(is_browser_media))
             .layer(CatchPanicLayer::custom(handle_panic));
         // A path that old clients write in another way (`//xend/domain/`) has no route: it is made
@@ -36,7 +53,7 @@ impl Http {
         let canonical = pages.clone().fallback(unknown);
         let pages =
             pages.fallback(move |request: Request| canonical.oneshot(canonicalize(request)));
-        Router::new().fallback(move |request: Request| {
+        let router = Router::new().fallback(move |request: Request| {
             // A request without a caller is refused later.
             let view = request.extensions().get::<Caller>().map(|caller| http.view(caller));
             let is_domain = |name: &str| {
@@ -44,7 +61,8 @@ impl Http {
                 view.as_ref().is_some_and(|view| view.snapshot().by_name(&name).is_some())
             };
             pages.clone().oneshot(escape_slashes(request, is_domain))
-        })
+        });
+        router.layer(from_fn_with_state(admission, Admission::check))
     }
 }
 

@@ -6,13 +6,13 @@ use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, Invalid, Uuid, parse_uuid};
 use crate::core::op::{Arrival, Change, Once, Outcome};
-use crate::core::ports::{IncomingMigration, MigratedDomain, Verdict};
+use crate::core::ports::{Identify, IncomingMigration, MigratedDomain, Verdict};
 use crate::peers::AllowedHosts;
 use crate::shape;
 use crate::sxp::Sxp;
 use async_trait::async_trait;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -30,18 +30,27 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 const NOT_ALLOWED: &str =
     "This host is not allowed to send domains here, see xend-relocation-hosts-allow";
 
+/// Sent to users of this machine who are no operators.
+const NOT_TRUSTED: &str = "This user is not trusted to send domains here, see xend-trusted-users";
+
 /// Serves the relocation port.
 pub struct RelocationServer {
     engine: Engine,
     allowed: AllowedHosts,
+    callers: Arc<dyn Identify>,
     timeout: Duration,
 }
 
 impl RelocationServer {
-    /// A server in front of `engine` for hosts that are `allowed`. Connections fail after a pause
-    /// of `timeout`.
-    pub fn new(engine: Engine, allowed: AllowedHosts, timeout: Duration) -> Self {
-        Self { engine, allowed, timeout }
+    /// A server in front of `engine` for hosts that are `allowed`, where `callers` tells the users
+    /// of this machine. Connections fail after a pause of `timeout`.
+    pub fn new(
+        engine: Engine,
+        allowed: AllowedHosts,
+        callers: Arc<dyn Identify>,
+        timeout: Duration,
+    ) -> Self {
+        Self { engine, allowed, callers, timeout }
     }
 
     /// Serves until `stop`, then waits for the connections that are open. One that has not sent its
@@ -85,6 +94,8 @@ impl RelocationServer {
     ) -> Result<(), Error> {
         let unusable = |error| Error::backend("The connection cannot be used", error);
         let local = stream.local_addr().map_err(unusable)?;
+        let via = Via::Tcp { peer, local, encrypted: false };
+        let caller = self.callers.caller(via, stream.as_fd()).await;
         let stream = stream.into_std().map_err(unusable)?;
         let connection = Connection::new(stream, self.timeout).map_err(unusable)?;
         let allowed = self.allowed.clone();
@@ -95,6 +106,10 @@ impl RelocationServer {
             connection.refuse(NOT_ALLOWED).await;
             return Ok(());
         }
+        if !caller.is_operator() {
+            connection.refuse(NOT_TRUSTED).await;
+            return Ok(());
+        }
         let request = tokio::select! {
             () = stop.cancelled() => {
                 connection.close();
@@ -102,7 +117,6 @@ impl RelocationServer {
             }
             request = connection.receive_long() => request,
         };
-        let caller = Caller { via: Via::Tcp { peer, local } };
         let answer = match request {
             Ok(request) => self.answer(&caller, &connection, &request).await,
             Err(error) => Err(error),

@@ -1,6 +1,6 @@
 //! The engine and the host, which all calls share.
 
-use crate::core::caller::{Caller, Via};
+use crate::core::caller::{Caller, Principal, Via};
 use crate::core::engine::Engine;
 use crate::core::model::Uuid;
 use tokio_util::sync::CancellationToken;
@@ -50,8 +50,12 @@ impl Context {
         &self.stopping
     }
 
-    /// Whether the kernel says that the caller is root or the daemon's own user.
+    /// Whether the kernel says that the caller is root or the daemon's own user, and neither has an
+    /// account.
     pub(super) fn is_local_admin(&self, caller: &Caller) -> bool {
+        if caller.principal != Principal::Operator {
+            return false;
+        }
         match caller.via {
             Via::Unix { uid: Some(uid), .. } => uid == 0 || uid == self.own_uid,
             Via::Internal => true,

@@ -26,6 +26,6 @@ mod serve;
 mod value;
 mod xenapi;
 
-pub use endpoint::{Endpoint, LoginPolicy};
+pub use endpoint::{Endpoint, LegacyPolicy, LoginPolicy};
 pub use serve::XmlRpc;
 pub use value::Value;

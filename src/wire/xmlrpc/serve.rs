@@ -1,9 +1,10 @@
-//! XML-RPC over HTTP. A call is a POST to any path. Its answer is always a 200: a failed call is a
-//! fault, or a struct with a `Status`.
+//! XML-RPC over HTTP. A call is a POST to any path. Its answer is a 200, even if the call failed:
+//! it is a fault then, or a struct with a `Status`. Only calls without the name and password that
+//! `xend.*` need are a 401.
 
 use super::codec::{self, Call, XmlLimits};
 use super::context::Context;
-use super::endpoint::{Endpoint, LoginPolicy};
+use super::endpoint::{Endpoint, NoLegacy};
 use super::fault::{INTERNAL, XEND_ERROR};
 use super::introspection::{self, Offered};
 use super::legacy;
@@ -15,7 +16,7 @@ use crate::core::model::Uuid;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use std::any::Any;
@@ -26,9 +27,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 /// The longest call, in bytes.
 const MAX_CALL: usize = 32 << 20;
 
-/// The fault for `xend.*` at a listener with passwords.
-const NEEDS_PASSWORD: &str =
-    "This listener asks for passwords, and xend.* have none: log in to the Xen-API";
+/// The bytes of a call that are read of a caller who may make none.
+const MAX_IGNORED_CALL: usize = 64 << 10;
+
+/// The challenge of a 401: HTTP Basic.
+const CHALLENGE: &str = r#"Basic realm="xend", charset="UTF-8""#;
+
+/// The text of a 401. Clients of Python take name and password from the address.
+const UNAUTHORIZED: &str = "Log in with the name and password of an account: \
+    http://USER:PASSWORD@HOST/\n";
 
 /// The fault for a request without a [`Caller`].
 const UNKNOWN_CALLER: &str = "The daemon does not know where this call comes from";
@@ -75,13 +82,18 @@ impl XmlRpc {
         }
         let Some(caller) = request.extensions().get::<Caller>().cloned() else {
             tracing::error!("A call without a caller was refused, this is a bug");
-            return reply(StatusCode::OK, codec::fault(INTERNAL, UNKNOWN_CALLER), "text/xml");
+            return xml(codec::fault(INTERNAL, UNKNOWN_CALLER));
         };
-        let text = match self.read(request.into_body()).await {
-            Ok(call) => self.answer(endpoint, &caller, &call).await,
-            Err(reason) => codec::fault(INTERNAL, &reason),
-        };
-        reply(StatusCode::OK, text, "text/xml")
+        let legacy = endpoint.check_legacy(&caller, self.context.is_local_admin(&caller));
+        if let (Endpoint::Legacy(_), Err(refusal)) = (&endpoint, legacy) {
+            // A client that still sends its call would see a broken connection and no answer.
+            drop(to_bytes(request.into_body(), MAX_IGNORED_CALL).await);
+            return refused(refusal);
+        }
+        match self.read(request.into_body()).await {
+            Ok(call) => self.answer(endpoint, legacy, &caller, &call).await,
+            Err(reason) => xml(codec::fault(INTERNAL, &reason)),
+        }
     }
 
     async fn read(&self, body: Body) -> Result<Call, String> {
@@ -96,25 +108,29 @@ impl XmlRpc {
         read.map_err(|malformed| malformed.to_string())
     }
 
-    async fn answer(&self, endpoint: Endpoint, caller: &Caller, call: &Call) -> String {
-        let trusted = match &endpoint {
-            Endpoint::Legacy | Endpoint::XenApi(LoginPolicy::Trust) => true,
-            Endpoint::XenApi(_) => self.context.is_local_admin(caller),
-        };
-        let offered = Offered { legacy: trusted, xenapi: matches!(endpoint, Endpoint::XenApi(_)) };
+    /// `legacy` tells whether the caller may call `xend.*`.
+    async fn answer(
+        &self,
+        endpoint: Endpoint,
+        legacy: Result<(), NoLegacy>,
+        caller: &Caller,
+        call: &Call,
+    ) -> Response {
+        let offered =
+            Offered { legacy: legacy.is_ok(), xenapi: matches!(endpoint, Endpoint::XenApi(_)) };
         if let Some(answer) = introspection::answer(offered, call) {
-            return answer;
+            return xml(answer);
         }
-        if !trusted && call.method.starts_with("xend.") {
-            return codec::fault(XEND_ERROR, NEEDS_PASSWORD);
+        if let (Err(refusal), true) = (legacy, call.method.starts_with("xend.")) {
+            return refused(refusal);
         }
-        match (legacy::answer(&self.context, caller, call).await, endpoint) {
+        xml(match (legacy::answer(&self.context, caller, call).await, endpoint) {
             (Some(answer), _) => answer,
             (None, Endpoint::XenApi(login)) => {
                 codec::answer(&xenapi::answer(&self.xenapi, &login, caller, call).await)
             }
-            (None, Endpoint::Legacy) => codec::answer(&unknown(&call.method)),
-        }
+            (None, Endpoint::Legacy(_)) => codec::answer(&unknown(&call.method)),
+        })
     }
 }
 
@@ -131,6 +147,25 @@ fn unknown(method: &str) -> Value {
     ])
 }
 
+/// The answer to a call of `xend.*` that is not allowed.
+fn refused(refusal: NoLegacy) -> Response {
+    match refusal {
+        NoLegacy::Refused(reason) => xml(codec::fault(XEND_ERROR, reason)),
+        NoLegacy::Unauthorized => {
+            let mut response =
+                reply(StatusCode::UNAUTHORIZED, UNAUTHORIZED.to_owned(), "text/plain");
+            let challenge = HeaderValue::from_static(CHALLENGE);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            response
+        }
+    }
+}
+
+/// The answer to a call.
+fn xml(text: String) -> Response {
+    reply(StatusCode::OK, text, "text/xml")
+}
+
 fn reply(status: StatusCode, text: String, kind: &'static str) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
@@ -141,5 +176,5 @@ fn reply(status: StatusCode, text: String, kind: &'static str) -> Response {
 /// A panic fails one call, not the daemon.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("A call made the daemon panic, this is a bug");
-    reply(StatusCode::OK, codec::fault(INTERNAL, "Internal error, see the log"), "text/xml")
+    xml(codec::fault(INTERNAL, "Internal error, see the log"))
 }

@@ -117,6 +117,11 @@ impl Browser {
         Ok(self.client.goto(url).await?)
     }
 
+    /// Goes back to the page before.
+    pub async fn back(&self) -> Result<()> {
+        Ok(self.client.back().await?)
+    }
+
     /// The URL of the current page.
     pub async fn url(&self) -> Result<String> {
         Ok(self.client.current_url().await?.to_string())

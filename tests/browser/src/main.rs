@@ -1,6 +1,7 @@
 //! Tests xend's pages in Chromium: with and without scripts, by mouse and by keyboard, on a large
 //! screen and on a phone.
 
+mod accounts;
 mod browser;
 mod daemon;
 mod operations;
@@ -49,6 +50,16 @@ async fn main() -> Result<()> {
     println!("Without scripts");
     let browser = driver.browser(&shots, false).await?;
     without_scripts(&browser, &daemon).await?;
+    browser.close().await?;
+    println!("A user of an account");
+    let with_accounts = Daemon::start_with_accounts(&xend, accounts::PASSWORD).await?;
+    accounts::populate(&with_accounts).await?;
+    let browser = driver.browser(&shots, true).await?;
+    accounts::use_account(&browser, &with_accounts).await?;
+    browser.close().await?;
+    println!("A user of an account, without scripts");
+    let browser = driver.browser(&shots, false).await?;
+    accounts::without_scripts(&browser, &with_accounts).await?;
     browser.close().await?;
     println!("{MANY} domains");
     let large = Daemon::start(&xend, "(sim-memory 1048576)").await?;
@@ -119,21 +130,7 @@ async fn screenshots(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) ->
     ];
     for (name, path) in pages {
         browser.open(&daemon.url(path)).await?;
-        for theme in ["light", "dark"] {
-            browser.theme(theme).await?;
-            browser.window(1360, 940, false).await?;
-            browser.shot(&format!("{name}-{theme}")).await?;
-            browser.window(1360, 2400, false).await?;
-            browser.shot(&format!("{name}-{theme}-whole")).await?;
-        }
-        browser.theme("light").await?;
-        browser.window(390, 844, true).await?;
-        let wide =
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        ensure!(browser.run(wide).await?.as_f64() == Some(0.0), "{path} is too wide for a phone");
-        browser.shot(&format!("{name}-phone")).await?;
-        browser.window(1360, 940, false).await?;
-        browser.no_errors().await.with_context(|| path.to_owned())?;
+        shots_of_page(browser, name).await.with_context(|| path.to_owned())?;
     }
     if let Some(docs) = docs {
         std::fs::create_dir_all(docs)?;
@@ -143,6 +140,24 @@ async fn screenshots(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) ->
         }
     }
     Ok(())
+}
+
+/// Takes screenshots of the page that is open.
+async fn shots_of_page(browser: &Browser, name: &str) -> Result<()> {
+    for theme in ["light", "dark"] {
+        browser.theme(theme).await?;
+        browser.window(1360, 940, false).await?;
+        browser.shot(&format!("{name}-{theme}")).await?;
+        browser.window(1360, 2400, false).await?;
+        browser.shot(&format!("{name}-{theme}-whole")).await?;
+    }
+    browser.theme("light").await?;
+    browser.window(390, 844, true).await?;
+    let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    ensure!(browser.run(wide).await?.as_f64() == Some(0.0), "{name} is too wide for a phone");
+    browser.shot(&format!("{name}-phone")).await?;
+    browser.window(1360, 940, false).await?;
+    browser.no_errors().await
 }
 
 async fn create(browser: &Browser, daemon: &Daemon) -> Result<()> {

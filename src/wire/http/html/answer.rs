@@ -1,6 +1,6 @@
 //! Pages for answers of the engine to operations.
 
-use super::parts::{crumbs, facts, page_link, tree, vcpu};
+use super::parts::{facts, frame, page_link, tree, vcpu};
 use super::{domain, message};
 use crate::core::model::DeviceFacts;
 use crate::core::op::Outcome;
@@ -21,7 +21,7 @@ pub(crate) fn page(request: &RequestInfo, answer: &EngineAnswer) -> String {
             message::attached(request, class, *id)
         }
         EngineAnswer::Vcpus(view, vcpus) => VcpuPage {
-            crumbs: crumbs(request),
+            frame: frame(request),
             domain: Link::new(view.name().to_string(), request.url()),
             vcpus: vcpus.iter().map(vcpu).collect(),
         }
@@ -48,7 +48,7 @@ pub(crate) fn page(request: &RequestInfo, answer: &EngineAnswer) -> String {
 }
 
 fn record(request: &RequestInfo, title: String, facts: Vec<Fact>) -> String {
-    RecordPage { crumbs: crumbs(request), title, facts, back: page_link(request) }.render()
+    RecordPage { frame: frame(request), title, facts, back: page_link(request) }.render()
 }
 
 /// A device with its nodes in XenStore.

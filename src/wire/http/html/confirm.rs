@@ -1,7 +1,7 @@
 //! The page that asks before data is lost.
 
 use super::forms;
-use super::parts::{crumbs, domain_link};
+use super::parts::{domain_link, frame};
 use crate::core::snapshot::DomainView;
 use crate::wire::http::operation::Operation;
 use crate::wire::http::request::RequestInfo;
@@ -14,7 +14,7 @@ pub(crate) fn page(
     data_loss: &str,
 ) -> String {
     ConfirmPage {
-        crumbs: crumbs(request),
+        frame: frame(request),
         domain: domain_link(view),
         operation: forms::form(operation, view, None),
         data_loss: data_loss.to_owned(),

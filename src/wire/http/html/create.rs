@@ -1,9 +1,11 @@
 //! The page on which domains are created, and the one that shows a new domain.
 
-use super::parts::crumbs;
+use super::parts::frame;
 use crate::core::lifecycle::State;
 use crate::core::snapshot::DomainView;
 use crate::wire::http::config_text::{self, ConfigTextError};
+use crate::wire::http::operations::power::UNPAUSE;
+use crate::wire::http::operations::save::RESTORE;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{CreateError, CreatePage, CreatedPage, Link, Position};
 
@@ -96,11 +98,12 @@ fn page(request: &RequestInfo, text: String, error: Option<CreateError>) -> Stri
         Link::new(*label, format!("/xend/new?template={key}"))
     };
     CreatePage {
-        crumbs: crumbs(request),
+        frame: frame(request),
         href: "/xend/domain".to_owned(),
         templates: TEMPLATES.iter().map(link).collect(),
         text,
         error,
+        can_restore: RESTORE.is_offered(&request.access()),
     }
     .render()
 }
@@ -108,10 +111,10 @@ fn page(request: &RequestInfo, text: String, error: Option<CreateError>) -> Stri
 /// The page of a domain that was just created.
 pub(crate) fn created(request: &RequestInfo, view: &DomainView, href: &str) -> String {
     CreatedPage {
-        crumbs: crumbs(request),
+        frame: frame(request),
         name: view.name().to_string(),
         href: href.to_owned(),
-        paused: view.state() == State::Paused,
+        paused: view.state() == State::Paused && UNPAUSE.is_offered_on(&request.access(), view),
         config_text: config_text::print(&view.config),
     }
     .render()

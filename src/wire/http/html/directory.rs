@@ -1,6 +1,6 @@
 //! The pages `/` and `/xend`.
 
-use super::parts::crumbs;
+use super::parts::frame;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{Directory, Link};
 
@@ -11,5 +11,5 @@ pub(crate) fn page(request: &RequestInfo, entries: &[&str]) -> String {
     let entries: &[&str] = if entries.is_empty() { &["xend"] } else { entries };
     let entries =
         entries.iter().map(|entry| Link::new(*entry, format!("{base}/{entry}"))).collect();
-    Directory { crumbs: crumbs(request), entries }.render()
+    Directory { frame: frame(request), entries }.render()
 }

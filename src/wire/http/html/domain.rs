@@ -1,7 +1,7 @@
 //! A domain's page.
 
 use super::domain_list::actions;
-use super::parts::{crumbs, domain_path, facts, mib, progress, state_letters, tree, vcpu};
+use super::parts::{domain_path, facts, frame, mib, progress, state_letters, tree, vcpu};
 use super::{forms, history};
 use crate::core::journal::Event;
 use crate::core::model::{Device as DeviceConfig, DeviceFacts, SedfParams, VcpuFacts};
@@ -9,9 +9,10 @@ use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
 use crate::wire::http::config_text;
+use crate::wire::http::operations::save::CANCEL;
 use crate::wire::http::request::RequestInfo;
 use std::sync::Arc;
-use xend_templates::{Chart, Device, DomainPage, Fact};
+use xend_templates::{Chart, Device, DomainPage, Fact, OperationProgress};
 
 /// The number of console lines on the page.
 const CONSOLE_LINES: usize = 40;
@@ -31,23 +32,29 @@ pub(crate) struct Details {
 
 pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) -> String {
     let href = domain_path(view);
+    let access = request.access();
+    let can_cancel = CANCEL.is_offered_on(&access, view);
+    let progress = progress(view);
     let devices = view.config.devices.iter();
     DomainPage {
-        crumbs: crumbs(request),
+        frame: frame(request),
         follow: details.follow.clone(),
         name: view.name().to_string(),
         id: view.domid().map(|domid| domid.0),
         state: shape::state_word(view).to_owned(),
         letters: state_letters(view),
-        actions: actions(view, &href),
-        progress: progress(view),
+        actions: actions(&access, view, &href),
+        progress: progress.map(|progress| OperationProgress {
+            can_be_cancelled: progress.can_be_cancelled && can_cancel,
+            ..progress
+        }),
         facts: summary(view),
         charts: if view.facts.is_some() { charts(view, &details.samples) } else { Vec::new() },
         devices: devices.map(|config| device(config, &details.devices)).collect(),
         vcpus: details.vcpus.iter().map(vcpu).collect(),
         console: details.console.as_ref().map(|text| last_lines(&String::from_utf8_lossy(text))),
         history: details.history.iter().map(|event| history::entry(event)).collect(),
-        operations: forms::for_domain(view, details.sedf.as_ref()),
+        operations: forms::for_domain(&access, view, details.sedf.as_ref()),
         config_text: config_text::print(view.definition.as_ref().unwrap_or(&view.config)),
         href,
     }

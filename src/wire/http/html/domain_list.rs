@@ -1,7 +1,8 @@
 //! The page with the list of domains.
 
-use super::parts::{crumbs, domain_path, domain_segment, progress, state_letters};
+use super::parts::{domain_path, domain_segment, frame, progress, state_letters};
 use crate::core::lifecycle::State;
+use crate::core::rights::{Access, OpKind};
 use crate::core::samples::SampleRound;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
@@ -9,7 +10,6 @@ use crate::wire::http::list_query::{ListQuery, cpu_percent, vcpu_count};
 use crate::wire::http::operation::Operation;
 use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
 use crate::wire::http::request::RequestInfo;
-use std::sync::Arc;
 use std::time::SystemTime;
 use xend_templates::{Action, DomainList, DomainRow, StateTab, Uptime};
 
@@ -37,8 +37,9 @@ pub(crate) fn page(
         label: label.to_owned(),
         count: snapshot.domains().filter(|view| shape::is_in_state(view, state)).count(),
     };
+    let access = request.access();
     DomainList {
-        crumbs: crumbs(request),
+        frame: frame(request),
         follow,
         url: request.url(),
         path: request.path.clone(),
@@ -49,13 +50,14 @@ pub(crate) fn page(
         rows: query
             .select(snapshot, round)
             .into_iter()
-            .map(|view| row(view, cpu_percent(round, view), now))
+            .map(|view| row(&access, view, cpu_percent(round, view), now))
             .collect(),
+        can_create: access.may(OpKind::CreateDomain),
     }
     .render()
 }
 
-fn row(view: &Arc<DomainView>, cpu: Option<f64>, now: SystemTime) -> DomainRow {
+fn row(access: &Access, view: &DomainView, cpu: Option<f64>, now: SystemTime) -> DomainRow {
     DomainRow {
         name: view.name().to_string(),
         id: view.domid().map(|domid| domid.0),
@@ -72,7 +74,7 @@ fn row(view: &Arc<DomainView>, cpu: Option<f64>, now: SystemTime) -> DomainRow {
         devices: devices(view),
         progress: progress(view)
             .map(|progress| format!("{} {} %", progress.operation, progress.percent)),
-        actions: actions(view, &domain_path(view)),
+        actions: actions(access, view, &domain_path(view)),
         segment: domain_segment(view),
     }
 }
@@ -98,9 +100,9 @@ fn uptime(view: &DomainView, now: SystemTime) -> Option<Uptime> {
     Some(Uptime { seconds: now.duration_since(started).unwrap_or_default().as_secs(), since })
 }
 
-/// The most frequent operations in a domain's state. Those that can lose data lead to a
-/// confirmation.
-pub(super) fn actions(view: &DomainView, href: &str) -> Vec<Action> {
+/// The most frequent operations in a domain's state that the caller may do. Those that can lose
+/// data lead to a confirmation.
+pub(super) fn actions(access: &Access, view: &DomainView, href: &str) -> Vec<Action> {
     let names: &[&str] = match view.state() {
         _ if view.is_privileged() => &[],
         State::Running => &["pause", "shutdown", "destroy"],
@@ -120,5 +122,6 @@ pub(super) fn actions(view: &DomainView, href: &str) -> Vec<Action> {
     };
     let operation =
         |name: &&str| DOMAIN_OPERATIONS.iter().find(|operation| operation.name == *name);
-    names.iter().filter_map(operation).map(action).collect()
+    let operations = names.iter().filter_map(operation);
+    operations.filter(|operation| operation.is_offered_on(access, view)).map(action).collect()
 }

@@ -2,16 +2,23 @@
 
 use crate::core::lifecycle::State;
 use crate::core::model::SedfParams;
+use crate::core::rights::Access;
 use crate::core::snapshot::DomainView;
 use crate::wire::http::operation::{DomainStage, Operation, Param, ParamKind};
 use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
 use xend_templates::{Field, FieldKind, OperationForm};
 
-/// A form for every operation that the domain can do in its stage, filled in with its current
-/// values.
-pub(super) fn for_domain(view: &DomainView, sedf: Option<&SedfParams>) -> Vec<OperationForm> {
+/// A form for every operation that the domain can do in its stage and that the caller may do,
+/// filled in with its current values.
+pub(super) fn for_domain(
+    access: &Access,
+    view: &DomainView,
+    sedf: Option<&SedfParams>,
+) -> Vec<OperationForm> {
     let stage = stage(view);
-    let operations = DOMAIN_OPERATIONS.iter().filter(|operation| operation.stages.contains(&stage));
+    let operations = DOMAIN_OPERATIONS.iter().filter(|operation| {
+        operation.stages.contains(&stage) && operation.is_offered_on(access, view)
+    });
     operations.map(|operation| form(operation, view, sedf)).collect()
 }
 

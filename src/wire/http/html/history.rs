@@ -20,9 +20,9 @@ pub(super) fn entry(event: &Event) -> HistoryEntry {
         EventKind::Renamed { from } => (format!("Renamed from {from}"), "", false),
         EventKind::Configured => ("Configuration changed".to_owned(), "", false),
         EventKind::Progress(_) => ("In progress".to_owned(), "", false),
-        EventKind::Done { op, caller } => ((*op).to_owned(), caller.as_str(), false),
+        EventKind::Done { op, caller } => ((*op).to_owned(), caller.text.as_str(), false),
         EventKind::Failed { op, caller, error } => {
-            (format!("{op}: {error}"), caller.as_str(), true)
+            (format!("{op}: {error}"), caller.text.as_str(), true)
         }
     };
     HistoryEntry {

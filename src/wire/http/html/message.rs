@@ -1,6 +1,7 @@
 //! Pages with one message: an operation that succeeded, or an error.
 
-use super::parts::{crumbs, page_link};
+use super::parts::{frame, page_link};
+use crate::core::rights::OpKind;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{ErrorPage, Link, MessagePage};
 
@@ -46,27 +47,61 @@ pub(super) fn attached(request: &RequestInfo, class: &str, id: u32) -> String {
 }
 
 fn page(request: &RequestInfo, message: String, back: Link) -> String {
-    MessagePage { crumbs: crumbs(request), title: "Done".to_owned(), message, back }.render()
+    MessagePage { frame: frame(request), title: "Done".to_owned(), message, back }.render()
 }
 
 pub(crate) fn error(request: &RequestInfo, title: &str, message: &str, hint: &str) -> String {
     ErrorPage {
-        crumbs: crumbs(request),
+        frame: frame(request),
         title: title.to_owned(),
         message: message.to_owned(),
         hint: hint.to_owned(),
-        back: page_link(request),
+        back: Some(page_link(request)),
+    }
+    .render()
+}
+
+/// The page for a visitor who is not let in.
+pub(crate) fn refused(request: &RequestInfo, title: &str, message: &str) -> String {
+    ErrorPage {
+        frame: frame(request),
+        title: title.to_owned(),
+        message: message.to_owned(),
+        hint: String::new(),
+        back: None,
+    }
+    .render()
+}
+
+/// The page for a user whose account does not have a right.
+pub(crate) fn not_permitted(request: &RequestInfo, message: &str, hint: &str) -> String {
+    let back = if request.name.is_some() { page_link(request) } else { other_page(request) };
+    ErrorPage {
+        frame: frame(request),
+        title: "Not allowed".to_owned(),
+        message: message.to_owned(),
+        hint: hint.to_owned(),
+        back: Some(back),
     }
     .render()
 }
 
 pub(crate) fn not_found(request: &RequestInfo, message: &str) -> String {
     ErrorPage {
-        crumbs: crumbs(request),
+        frame: frame(request),
         title: "Not found".to_owned(),
         message: message.to_owned(),
         hint: "It may have been removed or renamed.".to_owned(),
-        back: Link::new("the host", "/xend/node"),
+        back: Some(other_page(request)),
     }
     .render()
+}
+
+/// A link to a page that every caller who sees it may open.
+fn other_page(request: &RequestInfo) -> Link {
+    if request.access().may(OpKind::ShowHost) {
+        Link::new("the host", "/xend/node")
+    } else {
+        Link::new("the reference", "/xend/help")
+    }
 }

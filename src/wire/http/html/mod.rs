@@ -8,6 +8,7 @@ pub(super) mod domain;
 pub(super) mod domain_list;
 mod forms;
 mod history;
+pub(super) mod login;
 pub(super) mod message;
 pub(super) mod node;
 pub(super) mod parts;

@@ -1,7 +1,8 @@
 //! The host's page.
 
-use super::parts::{crumbs, domain_link, facts, mib, tree};
+use super::parts::{domain_link, facts, frame, mib, tree};
 use crate::core::model::{HostFigures, HostInfo};
+use crate::core::rights::OpKind;
 use crate::core::samples::SampleRound;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
@@ -9,6 +10,13 @@ use crate::wire::http::list_query::cpu_percent;
 use crate::wire::http::request::RequestInfo;
 use std::sync::Arc;
 use xend_templates::{DomainUsage, Fact, Link, NodePage, Share, Shares};
+
+/// Related pages, and what they need.
+const LINKS: [(&str, &str, OpKind); 3] = [
+    ("Xen dmesg output", "/xend/node/dmesg", OpKind::ReadDmesg),
+    ("Xend log", "/xend/node/log", OpKind::ReadLog),
+    ("Events", "/xend/events", OpKind::ReadEvents),
+];
 
 pub(crate) fn page(
     request: &RequestInfo,
@@ -29,24 +37,27 @@ pub(crate) fn page(
     users.sort_by_key(|(view, memory, _)| (!view.is_privileged(), std::cmp::Reverse(*memory)));
     let share = |view: &Arc<DomainView>, amount| Share { name: view.name().to_string(), amount };
     let cpus = f64::from(info.topology.cpus);
+    let access = request.access();
+    let memory = Shares {
+        name: "Memory".to_owned(),
+        total: mib(info.total_memory * 1024),
+        unit: "MiB".to_owned(),
+        parts: users.iter().map(|(view, memory, _)| share(view, mib(*memory))).collect(),
+    };
+    let cpu = Shares {
+        name: "CPU".to_owned(),
+        total: cpus * 100.0,
+        unit: "%".to_owned(),
+        parts: users.iter().map(|(view, _, cpu)| share(view, *cpu)).collect(),
+    };
     NodePage {
-        crumbs: crumbs(request),
+        frame: frame(request),
         follow,
         host: info.uname[1].clone(),
         summary: summary(info, figures),
         facts: facts(tree.tail()),
-        memory: Shares {
-            name: "Memory".to_owned(),
-            total: mib(info.total_memory * 1024),
-            unit: "MiB".to_owned(),
-            parts: users.iter().map(|(view, memory, _)| share(view, mib(*memory))).collect(),
-        },
-        cpu: Shares {
-            name: "CPU".to_owned(),
-            total: cpus * 100.0,
-            unit: "%".to_owned(),
-            parts: users.iter().map(|(view, _, cpu)| share(view, *cpu)).collect(),
-        },
+        // The rest of a bar is free only if it has all domains.
+        shares: if access.operator { vec![memory, cpu] } else { Vec::new() },
         domains: users
             .iter()
             .map(|(view, memory, cpu)| DomainUsage {
@@ -55,11 +66,11 @@ pub(crate) fn page(
                 cpu: *cpu,
             })
             .collect(),
-        links: vec![
-            Link::new("Xen dmesg output", "/xend/node/dmesg"),
-            Link::new("Xend log", "/xend/node/log"),
-            Link::new("Events", "/xend/events"),
-        ],
+        links: LINKS
+            .iter()
+            .filter(|(.., kind)| access.may(*kind))
+            .map(|(name, href, _)| Link::new(*name, *href))
+            .collect(),
     }
     .render()
 }

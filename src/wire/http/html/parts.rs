@@ -1,15 +1,45 @@
 //! Parts that several pages have.
 
+use crate::core::caller::Principal;
 use crate::core::model::VcpuFacts;
+use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
 use crate::sxp::Sxp;
-use crate::wire::http::path::{decode, encode_segment};
+use crate::wire::http::path::{LOGOUT_PATH, decode, encode_segment};
 use crate::wire::http::request::RequestInfo;
-use xend_templates::{Fact, Link, OperationProgress, Vcpu};
+use xend_templates::{Fact, Frame, Link, OperationProgress, PageUser, Vcpu};
+
+/// The entries of the menu, and what they need.
+const MENU: [(&str, &str, OpKind); 5] = [
+    ("Domains", "/xend/domain", OpKind::ListDomains),
+    ("New domain", "/xend/new", OpKind::CreateDomain),
+    ("Host", "/xend/node", OpKind::ShowHost),
+    ("Networks", "/xend/vnet", OpKind::ShowVnets),
+    ("Reference", "/xend/help", OpKind::ListDomains),
+];
+
+/// The menu, the user and the breadcrumbs of a page. For somebody who has not logged in, there are
+/// no other pages.
+pub(crate) fn frame(request: &RequestInfo) -> Frame {
+    if request.caller.principal == Principal::Nobody {
+        return Frame::default();
+    }
+    let access = request.access();
+    let entries = MENU.iter().filter(|(.., kind)| access.may(*kind));
+    let user = request.caller.user().map(|user| PageUser {
+        name: user.name().to_owned(),
+        logout: request.session.is_some().then(|| LOGOUT_PATH.to_owned()),
+    });
+    Frame {
+        crumbs: crumbs(request),
+        menu: entries.map(|(name, href, _)| Link::new(*name, *href)).collect(),
+        user,
+    }
+}
 
 /// The breadcrumbs of a page: `/ xend/ domain/ pv1/`.
-pub(crate) fn crumbs(request: &RequestInfo) -> Vec<Link> {
+fn crumbs(request: &RequestInfo) -> Vec<Link> {
     let mut crumbs = vec![Link::new("/", "/")];
     let mut href = String::from("/");
     for segment in request.path.split('/').filter(|segment| !segment.is_empty()) {

@@ -1,17 +1,17 @@
 //! Pages of plain text.
 
-use super::parts::crumbs;
+use super::parts::frame;
 use crate::wire::http::path::encode_segment;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{ConsolePage, Link, TextPage};
 
 pub(crate) fn page(request: &RequestInfo, title: &str, text: String) -> String {
-    TextPage { crumbs: crumbs(request), title: title.to_owned(), text }.render()
+    TextPage { frame: frame(request), title: title.to_owned(), text }.render()
 }
 
 /// A guest's console. `follow` is the query of `/xend/events` for its script.
 pub(crate) fn console(request: &RequestInfo, follow: String, text: String) -> String {
     let name = request.name();
     let domain = Link::new(name, format!("/xend/domain/{}", encode_segment(name)));
-    ConsolePage { crumbs: crumbs(request), follow, domain, text }.render()
+    ConsolePage { frame: frame(request), follow, domain, text }.render()
 }

@@ -1,7 +1,8 @@
 //! The pages of virtual networks.
 
-use super::parts::{crumbs, facts, tree};
+use super::parts::{facts, frame, tree};
 use crate::core::model::Vnet;
+use crate::core::rights::OpKind;
 use crate::shape;
 use crate::sxp::pretty;
 use crate::wire::http::path::encode_segment;
@@ -14,18 +15,20 @@ pub(crate) fn list(request: &RequestInfo, vnets: &[Vnet]) -> String {
     let link =
         |vnet: &Vnet| Link::new(vnet.id.clone(), format!("{url}/{}", encode_segment(&vnet.id)));
     let vnets = vnets.iter().map(link).collect();
-    VnetList { crumbs: crumbs(request), vnets, url }.render()
+    let can_create = request.access().may(OpKind::CreateVnet);
+    VnetList { frame: frame(request), vnets, url, can_create }.render()
 }
 
 /// The page of one virtual network.
 pub(crate) fn page(request: &RequestInfo, vnet: &Vnet) -> String {
     let tree = tree(|sink| shape::vnet(sink, vnet));
     VnetPage {
-        crumbs: crumbs(request),
+        frame: frame(request),
         id: vnet.id.clone(),
         href: request.url(),
         facts: facts(tree.tail()),
         config_text: pretty(&tree, 100),
+        can_delete: request.access().may(OpKind::DeleteVnet),
     }
     .render()
 }

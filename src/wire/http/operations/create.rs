@@ -2,6 +2,7 @@
 
 use crate::core::model::{DomainConfig, Invalid};
 use crate::core::op::Change;
+use crate::core::rights::OpKind;
 use crate::shape;
 use crate::wire::http::config_text;
 use crate::wire::http::engine_request::EngineRequest;
@@ -21,6 +22,7 @@ pub(super) static CREATE: Operation = Operation {
     label: "Create",
     about: "Builds a domain and leaves it paused. If a domain with this name is defined and not \
             on the host, it is built with this configuration.",
+    kinds: &[OpKind::CreateDomain],
     stages: &[],
     data_loss: None,
     params: &[CONFIG],
@@ -33,6 +35,7 @@ pub(super) static NEW: Operation = Operation {
     label: "Define",
     about: "Stores a domain's definition, so that it can be started at any time. If the domain is \
             running, the new definition takes effect at its next start.",
+    kinds: &[OpKind::DefineDomain],
     stages: &[],
     data_loss: None,
     params: &[CONFIG],
@@ -44,6 +47,7 @@ pub(super) static LIST: Operation = Operation {
     name: "list",
     label: "List",
     about: "Lists the domains on the host in full.",
+    kinds: &[OpKind::ListDomains],
     stages: &[],
     data_loss: None,
     params: &[],

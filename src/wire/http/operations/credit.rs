@@ -2,6 +2,7 @@
 
 use crate::core::model::{Invalid, Scheduler};
 use crate::core::op::DomainOp;
+use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::{EngineRequest, Query};
 use crate::wire::http::operation::{
     ANY_STAGE, Operation, OperationRequest, Param, ParamKind, Success, optional,
@@ -24,6 +25,7 @@ pub(super) static GET: Operation = Operation {
     name: "domain_sched_credit_get",
     label: "Show credit parameters",
     about: "Shows the domain's parameters in the credit scheduler.",
+    kinds: &[OpKind::ShowSched],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[],
@@ -35,6 +37,7 @@ pub(super) static SET: Operation = Operation {
     name: "domain_sched_credit_set",
     label: "Set credit parameters",
     about: "Sets the domain's parameters in the credit scheduler. At least one is required.",
+    kinds: &[OpKind::SetShare],
     stages: &ANY_STAGE,
     data_loss: None,
     params: PARAMS,
@@ -46,6 +49,7 @@ pub(super) static GET2: Operation = Operation {
     name: "domain_sched_credit2_get",
     label: "Show credit2 parameters",
     about: "Shows the domain's parameters in the credit2 scheduler.",
+    kinds: &[OpKind::ShowSched],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[],
@@ -57,6 +61,7 @@ pub(super) static SET2: Operation = Operation {
     name: "domain_sched_credit2_set",
     label: "Set credit2 parameters",
     about: "Sets the domain's parameters in the credit2 scheduler. At least one is required.",
+    kinds: &[OpKind::SetShare],
     stages: &ANY_STAGE,
     data_loss: None,
     params: PARAMS,

@@ -2,6 +2,7 @@
 
 use crate::core::model::{Device, Invalid};
 use crate::core::op::{DeviceRef, DomainOp};
+use crate::core::rights::OpKind;
 use crate::shape;
 use crate::sxp::Sxp;
 use crate::wire::http::config_text;
@@ -32,6 +33,7 @@ pub(super) static DEVICES: Operation = Operation {
     label: "Show devices",
     about: "Lists the devices of a class with their states in XenStore. For a domain that is not \
             on the host, lists its defined devices.",
+    kinds: &[OpKind::ShowDevices],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[CLASS],
@@ -48,6 +50,7 @@ pub(super) static CREATE: Operation = Operation {
     label: "Attach device",
     about: "Attaches a device and waits until it is connected. If it does not connect, it is \
             removed again.",
+    kinds: &[OpKind::AttachDevice],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[required(
@@ -65,6 +68,7 @@ pub(super) static CONFIGURE: Operation = Operation {
     label: "Change device",
     about: "Changes the medium of a CD-ROM drive, or with (pci (dev ...) (state Initialising)) or \
             (state Closing) the functions of a PCI device.",
+    kinds: &[OpKind::ChangeMedium, OpKind::ConfigureDevice],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[
@@ -89,6 +93,7 @@ pub(super) static DESTROY: Operation = Operation {
     name: "device_destroy",
     label: "Detach device",
     about: "Detaches a device.",
+    kinds: &[OpKind::DetachDevice],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[

@@ -1,6 +1,7 @@
 //! Operations on managed domains: `start`, `delete`, `suspend`, `resume`.
 
 use crate::core::op::DomainOp;
+use crate::core::rights::OpKind;
 use crate::wire::http::operation::{
     GUEST, HALTED, Operation, Param, ParamKind, SUSPENDED, Success, optional,
 };
@@ -13,6 +14,7 @@ pub(super) static START: Operation = Operation {
     name: "start",
     label: "Start",
     about: "Builds a defined domain, waits for its devices and unpauses it.",
+    kinds: &[OpKind::Start],
     stages: &HALTED,
     data_loss: None,
     params: &[PAUSED],
@@ -27,6 +29,7 @@ pub(super) static DELETE: Operation = Operation {
     name: "delete",
     label: "Delete",
     about: "Deletes the definition of a halted domain.",
+    kinds: &[OpKind::Delete],
     stages: &HALTED,
     data_loss: Some("Its configuration will be lost. Its disks are kept."),
     params: &[],
@@ -38,6 +41,7 @@ pub(super) static SUSPEND: Operation = Operation {
     name: "suspend",
     label: "Suspend",
     about: "Saves the memory of a managed domain to a file that xend keeps, and stops the domain.",
+    kinds: &[OpKind::Suspend],
     stages: &GUEST,
     data_loss: None,
     params: &[],
@@ -49,6 +53,7 @@ pub(super) static RESUME: Operation = Operation {
     name: "resume",
     label: "Resume",
     about: "Restores a suspended domain, which continues where it stopped.",
+    kinds: &[OpKind::Resume],
     stages: &SUSPENDED,
     data_loss: None,
     params: &[PAUSED],

@@ -1,6 +1,7 @@
 //! `mem_target_set`, `maxmem_set`, in MiB.
 
 use crate::core::op::DomainOp;
+use crate::core::rights::OpKind;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
 use crate::wire::http::params::integer;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ pub(super) static MEM_TARGET_SET: Operation = Operation {
     label: "Set memory",
     about: "Sets the memory target of the guest's balloon driver, which takes a moment to reach \
             it.",
+    kinds: &[OpKind::SetMemory],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[required(
@@ -29,6 +31,7 @@ pub(super) static MAXMEM_SET: Operation = Operation {
     name: "maxmem_set",
     label: "Set maximum memory",
     about: "Sets the upper limit of the domain's memory.",
+    kinds: &[OpKind::SetMaxMemory],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[required(

@@ -3,6 +3,7 @@
 use crate::core::model::Invalid;
 use crate::core::op::DomainOp;
 use crate::core::ports::Destination;
+use crate::core::rights::OpKind;
 use crate::wire::http::operation::{GUEST, Operation, ParamKind, Success, optional, required};
 use crate::wire::http::params::{flag, integer};
 use serde::Deserialize;
@@ -12,6 +13,7 @@ pub(super) static MIGRATE: Operation = Operation {
     label: "Migrate",
     about: "Migrates the domain, and its definition if it is managed, to another host that runs \
             this xend. If the migration fails, the domain is still on one of the two hosts.",
+    kinds: &[OpKind::Migrate],
     stages: &GUEST,
     data_loss: None,
     params: &[

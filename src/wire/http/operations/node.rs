@@ -2,6 +2,7 @@
 
 use crate::core::model::Invalid;
 use crate::core::op::Change;
+use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::EngineRequest;
 use crate::wire::http::operation::{Operation, OperationRequest, Success};
 
@@ -9,6 +10,7 @@ pub(super) static SHUTDOWN: Operation = Operation {
     name: "shutdown",
     label: "Shut down",
     about: "Shuts the host down, if the configuration allows it.",
+    kinds: &[OpKind::PowerHost],
     stages: &[],
     data_loss: None,
     params: &[],
@@ -20,6 +22,7 @@ pub(super) static REBOOT: Operation = Operation {
     name: "reboot",
     label: "Reboot",
     about: "Reboots the host, if the configuration allows it.",
+    kinds: &[OpKind::PowerHost],
     stages: &[],
     data_loss: None,
     params: &[],
@@ -42,6 +45,7 @@ pub(super) static CLEAR: Operation = Operation {
     name: "clear",
     label: "Clear",
     about: "Clears Xen's message buffer.",
+    kinds: &[OpKind::ClearDmesg],
     stages: &[],
     data_loss: None,
     params: &[],

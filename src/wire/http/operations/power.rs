@@ -2,6 +2,7 @@
 
 use crate::core::model::{Invalid, ShutdownReason};
 use crate::core::op::DomainOp;
+use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{DESTROYABLE, GUEST, Operation, ParamKind, Success, required};
 use serde::{Deserialize, Deserializer};
@@ -11,6 +12,7 @@ pub(super) static PAUSE: Operation = Operation {
     name: "pause",
     label: "Pause",
     about: "Stops scheduling the domain's VCPUs.",
+    kinds: &[OpKind::Pause],
     stages: &GUEST,
     data_loss: None,
     params: &[],
@@ -18,10 +20,11 @@ pub(super) static PAUSE: Operation = Operation {
     build: |request| request.change(DomainOp::Pause),
 };
 
-pub(super) static UNPAUSE: Operation = Operation {
+pub(crate) static UNPAUSE: Operation = Operation {
     name: "unpause",
     label: "Unpause",
     about: "Lets a paused domain run.",
+    kinds: &[OpKind::Unpause],
     stages: &GUEST,
     data_loss: None,
     params: &[],
@@ -34,6 +37,7 @@ pub(super) static DESTROY: Operation = Operation {
     label: "Destroy",
     about: "Terminates the domain immediately. A managed domain stays defined; a suspended one \
             loses its saved memory.",
+    kinds: &[OpKind::Destroy],
     stages: &DESTROYABLE,
     data_loss: Some("Data that the guest has not written to its disks will be lost."),
     params: &[],
@@ -45,6 +49,7 @@ pub(super) static RESET: Operation = Operation {
     name: "reset",
     label: "Reset",
     about: "Terminates the domain immediately and rebuilds it, like a machine's reset button.",
+    kinds: &[OpKind::Reset],
     stages: &GUEST,
     data_loss: Some("Data that the guest has not written to its disks will be lost."),
     params: &[],
@@ -57,6 +62,7 @@ pub(super) static SHUTDOWN: Operation = Operation {
     label: "Shut down",
     about: "Asks the guest to shut down. on_poweroff, on_reboot and on_crash decide what happens \
             then.",
+    kinds: &[OpKind::Shutdown],
     stages: &GUEST,
     data_loss: Some("Everything that runs in the guest will be stopped."),
     params: &[required("reason", ParamKind::Word(&REASONS), "Request to the guest", "poweroff")],
@@ -71,6 +77,7 @@ pub(super) static WAIT_FOR_DEVICES: Operation = Operation {
     name: "wait_for_devices",
     label: "Wait for devices",
     about: "Waits until all devices are connected. Fails with the name of a device that is not.",
+    kinds: &[OpKind::WaitForDevices],
     stages: &GUEST,
     data_loss: None,
     params: &[],

@@ -2,6 +2,7 @@
 
 use crate::core::model::DomName;
 use crate::core::op::DomainOp;
+use crate::core::rights::OpKind;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
 use serde::Deserialize;
 
@@ -9,6 +10,7 @@ pub(super) static RENAME: Operation = Operation {
     name: "rename",
     label: "Rename",
     about: "Renames the domain.",
+    kinds: &[OpKind::Rename],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[required(

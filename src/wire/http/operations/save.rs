@@ -1,6 +1,7 @@
 //! `save`, `restore`, `dump`, `cancel`.
 
 use crate::core::op::{AfterDump, Change, DomainOp};
+use crate::core::rights::OpKind;
 use crate::wire::http::operation::{GUEST, Operation, ParamKind, Success, optional, required};
 use crate::wire::http::params::flag;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ pub(super) static SAVE: Operation = Operation {
     label: "Save to file",
     about: "Saves a running domain to a file and stops it. If saving fails, the domain continues \
             to run.",
+    kinds: &[OpKind::SaveToFile],
     stages: &GUEST,
     data_loss: None,
     params: &[required(
@@ -24,10 +26,11 @@ pub(super) static SAVE: Operation = Operation {
     },
 };
 
-pub(super) static RESTORE: Operation = Operation {
+pub(crate) static RESTORE: Operation = Operation {
     name: "restore",
     label: "Restore",
     about: "Restores a domain from a file that save wrote, and unpauses it.",
+    kinds: &[OpKind::RestoreDomain],
     stages: &[],
     data_loss: None,
     params: &[
@@ -45,6 +48,7 @@ pub(super) static DUMP: Operation = Operation {
     name: "dump",
     label: "Dump memory",
     about: "Writes the domain's memory to a core file for a debugger.",
+    kinds: &[OpKind::Dump],
     stages: &GUEST,
     data_loss: None,
     params: &[
@@ -71,11 +75,12 @@ pub(super) static DUMP: Operation = Operation {
 };
 
 /// xend had no such operation: it could not cancel a save or a migration.
-pub(super) static CANCEL: Operation = Operation {
+pub(crate) static CANCEL: Operation = Operation {
     name: "cancel",
     label: "Cancel",
     about: "Cancels a save, suspend or migration in progress. The domain continues to run on this \
             host.",
+    kinds: &[OpKind::Cancel],
     stages: &GUEST,
     data_loss: None,
     params: &[],

@@ -2,6 +2,7 @@
 
 use crate::core::model::SedfParams;
 use crate::core::op::DomainOp;
+use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
 use crate::wire::http::params::{flag, integer};
@@ -13,6 +14,7 @@ pub(super) static SET: Operation = Operation {
     label: "Set SEDF parameters",
     about: "Sets the SEDF scheduler's parameters. On other schedulers, sets their closest \
             equivalents.",
+    kinds: &[OpKind::SetSedf],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[
@@ -39,6 +41,7 @@ pub(super) static GET: Operation = Operation {
     label: "Show SEDF parameters",
     about: "Shows the SEDF scheduler's parameters. On other schedulers, shows the closest \
             equivalents of theirs.",
+    kinds: &[OpKind::ShowSedf],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[],

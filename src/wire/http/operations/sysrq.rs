@@ -2,6 +2,7 @@
 
 use crate::core::model::{Invalid, Trigger};
 use crate::core::op::DomainOp;
+use crate::core::rights::OpKind;
 use crate::wire::http::operation::{GUEST, Operation, ParamKind, Success, optional, required};
 use crate::wire::http::params::integer;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ pub(super) static SYSRQ: Operation = Operation {
     name: "sysrq",
     label: "Send Magic SysRq",
     about: "Sends a Magic SysRq key to the guest.",
+    kinds: &[OpKind::Sysrq],
     stages: &GUEST,
     data_loss: None,
     params: &[required("key", ParamKind::Number("character code"), "The key; 115 is s", "115")],
@@ -25,6 +27,7 @@ pub(super) static SEND_TRIGGER: Operation = Operation {
     label: "Send trigger",
     about: "Sends an event such as an NMI to a VCPU. Events other than nmi require a fully \
             virtualised guest.",
+    kinds: &[OpKind::Trigger],
     stages: &GUEST,
     data_loss: None,
     params: &[

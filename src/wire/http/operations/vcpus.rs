@@ -2,6 +2,7 @@
 
 use crate::core::model::{CpuSet, Invalid};
 use crate::core::op::DomainOp;
+use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
 use crate::wire::http::params::integer;
@@ -11,6 +12,7 @@ pub(crate) static VCPUINFO: Operation = Operation {
     name: "vcpuinfo",
     label: "Show VCPUs",
     about: "Shows the domain's VCPUs. Also available with GET: ?op=vcpuinfo.",
+    kinds: &[OpKind::ShowVcpus],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[],
@@ -23,6 +25,7 @@ pub(super) static SET_VCPUS: Operation = Operation {
     label: "Set VCPUs",
     about: "Sets the number of VCPUs that the guest uses. For a domain that is not on the host, \
             sets the number that it has.",
+    kinds: &[OpKind::SetVcpus],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[required("vcpus", ParamKind::Number("VCPUs"), "Number of VCPUs", "2")],
@@ -37,6 +40,7 @@ pub(super) static PINCPU: Operation = Operation {
     name: "pincpu",
     label: "Pin VCPUs",
     about: "Sets the CPUs on which a VCPU may run.",
+    kinds: &[OpKind::Pin],
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[

@@ -2,6 +2,7 @@
 
 use crate::core::model::Invalid;
 use crate::core::op::Change;
+use crate::core::rights::OpKind;
 use crate::shape;
 use crate::wire::http::config_text;
 use crate::wire::http::operation::{Operation, ParamKind, Success, required};
@@ -10,6 +11,7 @@ pub(super) static CREATE: Operation = Operation {
     name: "create",
     label: "Create network",
     about: "Registers a virtual network.",
+    kinds: &[OpKind::CreateVnet],
     stages: &[],
     data_loss: None,
     params: &[required(
@@ -31,6 +33,7 @@ pub(super) static DELETE: Operation = Operation {
     name: "delete",
     label: "Delete",
     about: "Removes a virtual network.",
+    kinds: &[OpKind::DeleteVnet],
     stages: &[],
     data_loss: None,
     params: &[],

@@ -4,6 +4,7 @@ use super::function::{Function, Plan, Refusal, domain, on_domain};
 use super::record;
 use crate::core::model::{Invalid, SchedParams, Scheduler, SedfParams, Trigger};
 use crate::core::op::{Change, DomainOp};
+use crate::core::rights::OpKind;
 use crate::shape;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -19,7 +20,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
                 "all" => None,
                 _ => Some(args.number(1)?),
             };
-            let cpus = args.cpus(2, call.view.host_info().topology.cpus)?;
+            // A caller who may not know how many there are may pin none: the engine refuses it.
+            let shows_host = call.view.may(OpKind::ShowHost);
+            let host_cpus = if shows_host { call.view.host_info().topology.cpus } else { u32::MAX };
+            let cpus = args.cpus(2, host_cpus)?;
             Ok(Plan::zero(on_domain(args, DomainOp::Pin { vcpu, cpus })?))
         },
     },

@@ -111,8 +111,13 @@ impl Plan {
     }
 
     /// A fault.
+    pub(super) fn failed(error: Error) -> Self {
+        Self::read(|_| async { Err(error) })
+    }
+
+    /// A fault of a function that does not exist any more.
     pub(super) fn unsupported(reason: &'static str) -> Self {
-        Self::read(|_| async { Err(Error::Unsupported(reason.to_owned())) })
+        Self::failed(Error::Unsupported(reason.to_owned()))
     }
 
     /// Carries out the plan for the caller of the view.

@@ -3,6 +3,7 @@
 use super::function::{Function, Plan};
 use super::record;
 use crate::core::op::Change;
+use crate::core::rights::OpKind;
 use crate::shape;
 use crate::wire::xmlrpc::value::Value;
 
@@ -39,7 +40,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
         name: "xend.node.log",
         params: &[],
         required: 0,
-        plan: |_, call| Ok(Plan::fixed(Value::text(call.context.log()))),
+        plan: |_, call| {
+            Ok(match call.view.require(OpKind::ReadLog, "the log") {
+                Ok(()) => Plan::fixed(Value::text(call.context.log())),
+                Err(error) => Plan::failed(error),
+            })
+        },
     },
     Function {
         name: "xend.node.dmesg.info",

@@ -1,18 +1,20 @@
 //! Making calls. The order of checks is xend's: the number of parameters, the session, the
-//! reference, and then the call itself.
+//! reference, and then the call itself. A call is made by the user of its session, over whatever
+//! connection it comes.
 
 use super::catalog::{self, ASYNC};
 use super::failure::{Failure, FailureContext};
 use super::fetch::Fetcher;
-use super::host_view::{CallSession, HostView};
+use super::host_view::HostView;
 use super::login;
 use super::next_events::next_events;
 use super::references::find_object;
 use super::schema::Action;
 use super::service::XenApi;
+use super::sessions::CallSession;
 use super::tasks::WAIT;
 use super::value_failure;
-use super::values::texts;
+use super::values::{text, texts};
 use crate::core::caller::Caller;
 use crate::core::error::Error;
 use crate::core::model::Uuid;
@@ -62,15 +64,15 @@ async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Valu
             [call.method.as_str(), &expected, &actual],
         ));
     }
-    let reference = text_param(call, 0);
-    let user = api.state.sessions.check(reference, api.context.engine().now())?;
-    let session = CallSession { reference: reference.to_owned(), user };
+    let engine = api.context.engine();
+    let session = api.state.sessions.check(text_param(call, 0), engine.now())?;
+    let caller = Caller { via: caller.via.clone(), principal: session.principal.clone() };
     if task.is_some() {
         return begin_task(api, caller, name, call, &session);
     }
     let args = Args { names: method.params(), values: &call.params };
     let outcome = async {
-        let view = api.context.engine().view(caller);
+        let view = engine.view(&caller);
         let mut host = HostView::open(api, &view, session).await?;
         let fetcher = Fetcher { view: &view };
         // The list of objects can depend on these facts.
@@ -83,6 +85,9 @@ async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Valu
         } else {
             None
         };
+        if let Some((kind, op)) = method.required() {
+            view.require(kind, op).map_err(failed)?;
+        }
         for need in method.needs(class) {
             fetcher.fetch(&mut host, need, object).await?;
         }
@@ -103,18 +108,17 @@ fn text_param(call: &Call, at: usize) -> &str {
 /// Begins a task that makes a call.
 fn begin_task(
     api: &Arc<XenApi>,
-    caller: &Caller,
+    caller: Caller,
     method: &str,
     call: &Call,
     session: &CallSession,
 ) -> Result<Value, Failure> {
     let task = api.state.new_uuid();
     let tasks = &api.state.tasks;
-    let now = api.context.engine().now();
-    let stop = tasks.begin(task, method, &session.reference, &session.user, now)?;
+    let stop = tasks.begin(task, method, session, api.context.engine().now())?;
     tasks.set_vm(task, Uuid::try_parse(text_param(call, 1)).ok());
     let call = Call { method: method.to_owned(), params: call.params.clone() };
-    api.context.spawn(run_task(api.clone(), caller.clone(), task, call, stop));
+    api.context.spawn(run_task(api.clone(), caller, task, call, stop));
     Ok(Value::text(task.to_string()))
 }
 
@@ -156,18 +160,39 @@ async fn run(api: &XenApi, view: &View, host: &HostView, action: Action) -> Resu
         Action::ReadLog => Ok(Value::Text(api.context.log())),
         Action::ReadDmesg { clear } => read_dmesg(api, view, clear).await,
         Action::Execute { changes, context, answer } => {
-            for change in changes {
-                let done = api.context.engine().execute(view.caller(), change).await;
-                done.map_err(|error| Failure::from_error(error, &context))?;
-            }
+            execute(api, view, changes, &context).await?;
             Ok(answer)
+        }
+        Action::Define { changes, context, name } => {
+            execute(api, view, changes, &context).await?;
+            let snapshot = view.snapshot();
+            let vm = snapshot.by_name(&name).ok_or_else(|| Failure::no_object("VM", ""))?;
+            Ok(text(&vm.uuid))
         }
     }
 }
 
+/// Makes changes, one after the other until one fails.
+async fn execute(
+    api: &XenApi,
+    view: &View,
+    changes: Vec<Change>,
+    context: &FailureContext,
+) -> Result<(), Failure> {
+    for change in changes {
+        let done = api.context.engine().execute(view.caller(), change).await;
+        done.map_err(|error| Failure::from_error(error, context))?;
+    }
+    Ok(())
+}
+
+/// An error that is about no object.
+fn failed(error: Error) -> Failure {
+    Failure::from_error(error, &FailureContext::default())
+}
+
 /// The hypervisor's messages, which are cleared on request.
 async fn read_dmesg(api: &XenApi, view: &View, clear: bool) -> Result<Value, Failure> {
-    let failed = |error| Failure::from_error(error, &FailureContext::default());
     let messages = view.dmesg().await.map_err(failed)?;
     if clear {
         let engine = api.context.engine();
@@ -181,7 +206,7 @@ async fn wait(api: &XenApi, duration: Duration) -> Result<Value, Failure> {
     tokio::select! {
         () = tokio::time::sleep(duration) => Ok(Value::Nil),
         () = api.context.stopping().cancelled() => {
-            Err(Failure::from_error(Error::Stopping, &FailureContext::default()))
+            Err(failed(Error::Stopping))
         }
     }
 }

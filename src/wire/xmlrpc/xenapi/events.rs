@@ -103,7 +103,8 @@ fn difference<'a, T>(
 }
 
 impl Moment {
-    /// `tasks` tells for each task whether it has ended.
+    /// What one caller sees: a snapshot, an inventory and tasks, of which `tasks` tells whether
+    /// they have ended.
     pub(crate) fn new(
         snapshot: &Snapshot,
         inventory: Arc<Inventory>,

@@ -127,7 +127,9 @@ impl Failure {
                 [needed.to_string().as_str(), &available.to_string()],
             ),
             Error::NotConnected(device) => Self::new("INVALID_DEVICE_ERROR", [device.as_str()]),
-            Error::Device { .. } | Error::DeviceBusy { .. } => with_text("INVALID_DEVICE_ERROR"),
+            Error::Device { .. } | Error::PciTaken { .. } | Error::DeviceBusy { .. } => {
+                with_text("INVALID_DEVICE_ERROR")
+            }
             Error::Invalid(_) => match Self::unfit(&text) {
                 Self::Value { field, .. } if field.is_empty() => Self::value(context.field, &text),
                 named => named,
@@ -146,12 +148,14 @@ impl Failure {
             | Error::InUse { .. }
             | Error::UuidTaken { .. }
             | Error::Busy(_)
+            | Error::DisksBusy
             | Error::Cancelled(_)
             | Error::NoMemory { .. }
             | Error::NoRoom(_)
             | Error::Remote { .. }
             | Error::Stopping
             | Error::Unsupported(_) => with_text("OPERATION_NOT_ALLOWED"),
+            Error::NotPermitted { .. } | Error::BeyondLimits(_) => with_text("PERMISSION_DENIED"),
             Error::InDoubt { .. }
             | Error::Timeout { .. }
             | Error::Stalled { .. }
@@ -212,6 +216,7 @@ impl From<BadArgument> for Failure {
 mod tests {
     use super::*;
     use crate::core::model::{Invalid, Uuid};
+    use crate::core::rights::Right;
     use std::time::Duration;
 
     /// Only failures of the hypervisor and the store are internal errors.
@@ -239,9 +244,10 @@ mod tests {
             Error::NotManaged(text()),
             Error::NotConnected(text()),
             Error::Busy(text()),
+            Error::DisksBusy,
             Error::Invalid(Invalid::new("memory: 0")),
             Error::Unsupported(text()),
-            Error::NoMemory { needed_kib: 2, free_kib: 1 },
+            Error::NoMemory { needed_kib: 2, free_kib: Some(1) },
             Error::NoRoom(text()),
             Error::Missing { what: "Kernel image", path: text() },
             Error::Device { device: 0, class: text(), reason: text() },
@@ -249,6 +255,8 @@ mod tests {
             Error::Cancelled("The save"),
             Error::Gone(text()),
             Error::Stopping,
+            Error::NotPermitted { op: "pause", target: text(), right: Some(Right::Power) },
+            Error::BeyondLimits(text()),
             Error::backend("A file", std::io::Error::from(std::io::ErrorKind::StorageFull)),
         ];
         let code =
@@ -286,5 +294,8 @@ mod tests {
             assert_eq!(code(error, &disk), "INVALID_DEVICE_ERROR");
         }
         assert_eq!(code(Error::Unsupported(text()), &disk), "OPERATION_NOT_ALLOWED");
+        for context in [FailureContext::default(), pci, disk] {
+            assert_eq!(code(Error::BeyondLimits(text()), &context), "PERMISSION_DENIED");
+        }
     }
 }

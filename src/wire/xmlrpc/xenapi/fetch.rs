@@ -11,7 +11,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Fetches facts from the engine into a host view.
+/// Fetches facts from the engine into a host view. Facts about the host are empty for a caller who
+/// may not read them.
 pub(crate) struct Fetcher<'a> {
     pub(crate) view: &'a View,
 }
@@ -31,16 +32,16 @@ impl Fetcher<'_> {
             Need::Devices => return self.fetch_devices(host, object).await,
             Need::ImageSizes => return self.fetch_image_sizes(host, object).await,
             Need::Interfaces if fetched.interfaces.is_none() => {
-                fetched.interfaces = Some(self.view.interfaces().await.map_err(failed)?);
+                fetched.interfaces = Some(unless_hidden(self.view.interfaces().await)?);
             }
             Need::Pools if fetched.pools.is_none() => {
-                fetched.pools = Some(self.view.pools().await.map_err(failed)?);
+                fetched.pools = Some(unless_hidden(self.view.pools().await)?);
             }
             Need::Hardware if fetched.hardware.is_none() => {
-                fetched.hardware = Some(self.view.hardware().await.map_err(failed)?);
+                fetched.hardware = Some(unless_hidden(self.view.hardware().await)?);
             }
             Need::Storage if fetched.storage.is_none() => {
-                fetched.storage = Some(self.view.storage().await.map_err(failed)?);
+                fetched.storage = Some(unless_hidden(self.view.storage().await)?);
             }
             Need::Interfaces | Need::Pools | Need::Hardware | Need::Storage => {}
         }
@@ -48,6 +49,8 @@ impl Fetcher<'_> {
     }
 
     async fn fetch_vcpus(&self, host: &mut HostView, object: Option<Uuid>) -> Result<(), Failure> {
+        // A caller may see no VM at all.
+        host.fetched.vcpus.get_or_insert_default();
         for vm in vms(host, object) {
             if host.fetched.vcpus.get_or_insert_default().contains_key(&vm) {
                 continue;
@@ -66,6 +69,7 @@ impl Fetcher<'_> {
         host: &mut HostView,
         object: Option<Uuid>,
     ) -> Result<(), Failure> {
+        host.fetched.devices.get_or_insert_default();
         for vm in vms(host, object) {
             if host.fetched.devices.get_or_insert_default().contains_key(&vm) {
                 continue;
@@ -100,6 +104,14 @@ impl Fetcher<'_> {
 
 fn failed(error: Error) -> Failure {
     Failure::from_error(error, &FailureContext::default())
+}
+
+/// Facts about the host; none for a caller who may not read them.
+fn unless_hidden<T: Default>(facts: Result<T, Error>) -> Result<T, Failure> {
+    match facts {
+        Err(Error::NotPermitted { .. }) => Ok(T::default()),
+        facts => facts.map_err(failed),
+    }
 }
 
 /// A VM that is on the host, for the engine; `None` for another VM.

@@ -3,14 +3,18 @@
 use super::events::Moment;
 use super::failure::{Failure, FailureContext};
 use super::fetched::Fetched;
-use super::index::{VdiIndex, VmIndex};
+use super::index::VmIndex;
+use super::indices::VdiIndex;
 use super::service::XenApi;
+use super::sessions::CallSession;
 use super::state::ApiState;
 use super::values::text;
+use crate::core::caller::Caller;
 use crate::core::inventory::Inventory;
 use crate::core::model::{
     ClientData, Device, DomId, DomName, DomainRef, HostFigures, HostInfo, Policy, Uuid,
 };
+use crate::core::rights::{Access, Right};
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::core::view::View;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
@@ -21,19 +25,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-/// The session that a call belongs to.
-#[derive(Debug, Clone)]
-pub(crate) struct CallSession {
-    pub(crate) reference: String,
-    /// The name that the user logged in with.
-    pub(crate) user: String,
-}
-
-/// The host at one moment, for one call.
+/// The host at one moment, for one call, as its caller may see it. A caller who may not read facts
+/// about the host sees one without CPUs, cards, pools and devices, and without a version.
 pub(crate) struct HostView {
     pub(crate) host: Uuid,
+    pub(crate) caller: Caller,
+    pub(crate) access: Arc<Access>,
     pub(crate) info: Arc<HostInfo>,
     pub(crate) figures: HostFigures,
+    /// Whether VMs can be started.
+    pub(crate) is_enabled: bool,
     pub(crate) inventory: Arc<Inventory>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) session: CallSession,
@@ -69,19 +70,27 @@ impl HostView {
     ) -> Result<Self, Failure> {
         let failed = |error| Failure::from_error(error, &FailureContext::default());
         let snapshot = view.domains().await.map_err(failed)?;
-        let inventory = view.inventory();
+        let host = api.context.host();
+        let engine = api.context.engine();
+        let access = view.caller().access();
+        let shows_host = access.has(Right::HostFacts);
+        let indices = api.indices.of(&snapshot);
+        let vdi_index = indices.vdis(view, &snapshot);
         Ok(Self {
-            host: api.context.host(),
-            info: view.host_info().clone(),
+            host,
+            caller: view.caller().clone(),
+            access,
+            info: if shows_host { view.host_info().clone() } else { Arc::default() },
             figures: snapshot.figures,
+            is_enabled: view.is_host_enabled(&host),
             policy: view.policy(),
             session,
             state: api.state.clone(),
-            now: api.context.engine().now(),
+            now: engine.now(),
             fetched: Fetched::default(),
-            index: api.indices.vms(&snapshot),
-            vdi_index: api.indices.vdis(&inventory),
-            inventory,
+            index: indices.vms(&snapshot),
+            inventory: vdi_index.inventory().clone(),
+            vdi_index,
             snapshot,
             bridges: OnceLock::new(),
             #[cfg(test)]
@@ -91,7 +100,19 @@ impl HostView {
 
     /// The present moment, for the comparison that makes events.
     pub(crate) fn moment(&self) -> Moment {
-        Moment::new(&self.snapshot, self.inventory.clone(), self.state.tasks.ended())
+        let tasks = self.state.tasks.ended(&self.caller);
+        Moment::new(&self.snapshot, self.inventory.clone(), tasks)
+    }
+
+    /// Whether the caller may read facts about the host.
+    pub(crate) fn shows_host(&self) -> bool {
+        self.access.has(Right::HostFacts)
+    }
+
+    /// The number of CPUs that a call may name. A caller who does not see them may name any, and
+    /// may pin no VCPU to them: the engine refuses that.
+    pub(crate) fn nameable_cpus(&self) -> u32 {
+        if self.shows_host() { self.info.topology.cpus } else { u32::MAX }
     }
 
     /// All VMs, sorted by name. A call about one object has no need of them.
@@ -150,6 +171,12 @@ impl HostView {
             .or_else(|| self.device(object).map(|found| found.vm))
     }
 
+    /// The UUID of a new VM; `None` for a user's, which the engine chooses: a UUID that a user
+    /// brings along could be that of a VM that the user does not see.
+    pub(crate) fn uuid_of_new_vm(&self) -> Option<Uuid> {
+        self.access.operator.then(|| self.state.new_uuid())
+    }
+
     /// The host's reference.
     pub(crate) fn host_ref(&self) -> Value {
         text(&self.host)
@@ -182,7 +209,7 @@ pub(crate) fn devices(vm: &Arc<DomainView>) -> impl Iterator<Item = VmDevice<'_>
 pub(crate) mod tests {
     use super::*;
     use crate::core::model::{Scheduler, Topology};
-    use crate::wire::xmlrpc::xenapi::index::Indices;
+    use crate::wire::xmlrpc::xenapi::indices::Indices;
     use std::time::Duration;
 
     /// The host's UUID in tests.
@@ -218,20 +245,28 @@ pub(crate) mod tests {
     impl HostView {
         /// A host with these VMs, of which nothing was fetched.
         pub(crate) fn of(snapshot: Snapshot) -> Self {
-            let inventory = Arc::default();
-            let indices = Indices::new(HOST);
+            let caller = Caller::internal();
+            let indices = Indices::new(HOST).of(&snapshot);
+            let session = CallSession {
+                reference: String::new(),
+                user: "root".to_owned(),
+                principal: caller.principal.clone(),
+            };
             Self {
                 host: HOST,
+                access: caller.access(),
+                caller,
                 info: Arc::new(info()),
                 figures: HostFigures::default(),
+                is_enabled: true,
                 policy: Arc::default(),
-                session: CallSession { reference: String::new(), user: "root".to_owned() },
+                session,
                 state: Arc::new(ApiState::new(|| Uuid::from_u128(1))),
                 now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
                 fetched: Fetched::default(),
                 index: indices.vms(&snapshot),
-                vdi_index: indices.vdis(&inventory),
-                inventory,
+                vdi_index: Arc::new(VdiIndex::new(Arc::default())),
+                inventory: Arc::default(),
                 snapshot: Arc::new(snapshot),
                 bridges: OnceLock::new(),
                 visited: AtomicUsize::new(0),

@@ -1,18 +1,17 @@
-//! Indices of all VMs' objects: looking up one object costs the same with 10 or 10,000 VMs.
+//! The index of VMs' objects: looking up one object costs the same with 10 or 10,000 VMs.
 //!
 //! An index is kept between calls and follows the snapshot's configurations: a change of one VM's
 //! configuration costs that VM, and new figures cost nothing. It says which VM an object belongs
 //! to; the object itself comes from the call's own snapshot.
 
-use crate::core::inventory::Inventory;
 use crate::core::model::{CompleteConfig, Device, DomainConfig, Text, Uuid};
 use crate::core::snapshot::Snapshot;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::iter::successors;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Names of a VM's objects with UUIDs that follow from the VM's.
 pub(crate) const METRICS: &str = "metrics";
@@ -55,7 +54,7 @@ impl<K: Ord + Clone> Users<K> {
     }
 }
 
-/// The objects of all VMs, by their UUIDs and names.
+/// The objects of all VMs in the snapshots of one scope, by their UUIDs and names.
 #[derive(Clone)]
 pub(crate) struct VmIndex {
     host: Uuid,
@@ -77,7 +76,8 @@ pub(crate) struct VmIndex {
 }
 
 impl VmIndex {
-    fn new(host: Uuid) -> Self {
+    /// An empty index, on the host with this UUID.
+    pub(crate) fn new(host: Uuid) -> Self {
         Self {
             host,
             generation: 0,
@@ -136,8 +136,13 @@ impl VmIndex {
         self.bridges.keys().filter_map(Option::as_ref)
     }
 
-    /// Brings the index up to a snapshot. Returns the number of VMs that were indexed.
-    fn update(&mut self, snapshot: &Snapshot) -> usize {
+    /// Whether a snapshot has configurations that are not in the index yet.
+    pub(crate) fn is_older_than(&self, snapshot: &Snapshot) -> bool {
+        self.generation < snapshot.config_generation
+    }
+
+    /// Brings the index up to a snapshot. Returns the number of VMs whose configuration changed.
+    pub(crate) fn update(&mut self, snapshot: &Snapshot) -> usize {
         let changed = snapshot.configs_changed_since(self.generation);
         let changed = changed.map(|changed| changed.copied().collect::<HashSet<Uuid>>());
         let changed = changed.unwrap_or_else(|| {
@@ -156,9 +161,11 @@ impl VmIndex {
             self.remove(vm, &config);
         }
         let Some(view) = snapshot.by_uuid(&vm) else {
-            self.indexed.remove_mut(&vm);
-            for name in [METRICS, GUEST_METRICS] {
-                self.metrics.remove_mut(&derived_uuid(vm, name));
+            // Most changes are those of VMs that a user does not see.
+            if self.indexed.remove_mut(&vm) {
+                for name in [METRICS, GUEST_METRICS] {
+                    self.metrics.remove_mut(&derived_uuid(vm, name));
+                }
             }
             return;
         };
@@ -215,63 +222,6 @@ impl VmIndex {
                 _ => {}
             }
         }
-    }
-}
-
-/// The VDIs of an inventory, by the `uname` of disks that use them.
-pub(crate) struct VdiIndex {
-    inventory: Arc<Inventory>,
-    by_uname: HashMap<Text, Uuid>,
-}
-
-impl VdiIndex {
-    fn new(inventory: Arc<Inventory>) -> Self {
-        let mut by_uname = HashMap::new();
-        for (item, vdi) in inventory.vdis().filter(|(_, vdi)| !vdi.location.is_empty()) {
-            by_uname.entry(vdi.uname()).or_insert(item.uuid);
-        }
-        Self { inventory, by_uname }
-    }
-
-    pub(crate) fn vdi(&self, uname: &Text) -> Option<Uuid> {
-        self.by_uname.get(uname).copied()
-    }
-
-    pub(crate) fn unames(&self) -> impl Iterator<Item = &Text> {
-        self.by_uname.keys()
-    }
-}
-
-/// The current indices, shared between calls.
-pub(crate) struct Indices {
-    vms: Mutex<Arc<VmIndex>>,
-    vdis: Mutex<Arc<VdiIndex>>,
-}
-
-impl Indices {
-    /// Indices of the host with this UUID.
-    pub(crate) fn new(host: Uuid) -> Self {
-        Self {
-            vms: Mutex::new(Arc::new(VmIndex::new(host))),
-            vdis: Mutex::new(Arc::new(VdiIndex::new(Arc::default()))),
-        }
-    }
-
-    /// An index that is at least as new as the snapshot.
-    pub(crate) fn vms(&self, snapshot: &Snapshot) -> Arc<VmIndex> {
-        let mut current = self.vms.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.generation < snapshot.config_generation {
-            Arc::make_mut(&mut current).update(snapshot);
-        }
-        current.clone()
-    }
-
-    pub(crate) fn vdis(&self, inventory: &Arc<Inventory>) -> Arc<VdiIndex> {
-        let mut current = self.vdis.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&current.inventory, inventory) {
-            *current = Arc::new(VdiIndex::new(inventory.clone()));
-        }
-        current.clone()
     }
 }
 

@@ -1,16 +1,15 @@
 //! `session.login_with_password`.
 //!
-//! On the unix socket the kernel identifies the user. The name that a client sends is stored and
-//! has no effect.
+//! On the unix socket the kernel identifies the user. The name that a client sends there has no
+//! effect.
 
 use super::failure::Failure;
 use super::service::XenApi;
-use crate::core::caller::{Caller, Via};
+use crate::core::caller::{Caller, Principal, Via};
 use crate::core::ports::LoginError;
 use crate::wire::xmlrpc::codec::Call;
-use crate::wire::xmlrpc::endpoint::LoginPolicy;
+use crate::wire::xmlrpc::endpoint::{LoginPolicy, NOT_TRUSTED};
 use crate::wire::xmlrpc::value::Value;
-use std::time::Duration;
 
 /// The name of the method.
 pub(crate) const LOGIN: &str = "session.login_with_password";
@@ -20,9 +19,6 @@ pub(crate) const LOGIN_PARAMS: &[&str] = &["uname", "pwd", "version", "originato
 
 /// The number of required parameters.
 pub(crate) const LOGIN_REQUIRED: usize = 2;
-
-/// Delay of the answer to a wrong password.
-const REFUSAL_DELAY: Duration = Duration::from_secs(2);
 
 /// Answers a call that begins a session.
 pub(crate) async fn log_in(
@@ -39,45 +35,80 @@ pub(crate) async fn log_in(
         let counts = [LOGIN, "2", &given.to_string()];
         return Err(Failure::new("MESSAGE_PARAMETER_COUNT_MISMATCH", counts));
     }
-    let denied = || Failure::new("SESSION_AUTHENTICATION_FAILED", []);
-    let [Some(Value::Text(user)), Some(Value::Text(password))] =
+    let [Some(Value::Text(name)), Some(Value::Text(password))] =
         [call.params.first(), call.params.get(1)]
     else {
-        return Err(denied());
+        return Err(not_authenticated());
     };
-    let originator = originator(caller);
-    let sessions = &api.state.sessions;
-    match policy {
-        _ if api.context.is_local_admin(caller) => {}
-        LoginPolicy::Trust if matches!(caller.via, Via::Tcp { .. }) => {}
-        LoginPolicy::Password(authenticator) => {
-            let _permit = sessions.login_permit(&originator).await.ok_or_else(denied)?;
-            if let Err(error) = authenticator.check(user, password).await {
-                let broken = matches!(error, LoginError::Broken(_));
-                if broken {
-                    tracing::error!(%caller, %error, "Nobody can log in to the Xen-API");
-                } else {
-                    tracing::warn!(%caller, %error, "A login to the Xen-API was refused");
-                }
-                // Holds the permit: the originator can check one password less during the delay.
-                tokio::time::sleep(REFUSAL_DELAY).await;
-                return Err(denied());
-            }
-        }
-        // The kernel knows the user, who is not allowed.
-        LoginPolicy::Trust | LoginPolicy::Deny => {
-            tracing::warn!(%caller, "A login to the Xen-API was refused");
-            return Err(Failure::new("PERMISSION_DENIED", []));
-        }
-    }
+    let principal = identify(api, policy, caller, name, password).await?;
+    let (name, originator) = match &principal {
+        Principal::User(user) => (user.name(), format!("user {}", user.name())),
+        Principal::Operator | Principal::Nobody => (name.as_str(), origin_of(caller)),
+    };
     let reference = api.state.new_uuid();
-    sessions.begin(reference, user.clone(), originator, api.context.engine().now());
+    let now = api.context.engine().now();
+    api.state.sessions.begin(reference, name.to_owned(), principal.clone(), originator, now);
+    let caller = Caller { via: caller.via.clone(), principal };
     tracing::info!(%caller, "A session of the Xen-API begins");
     Ok(Value::text(reference.to_string()))
 }
 
-/// The user or host that a login comes from: each has limits of its own.
-fn originator(caller: &Caller) -> String {
+/// Who the calls of the session will be made by.
+async fn identify(
+    api: &XenApi,
+    policy: &LoginPolicy,
+    caller: &Caller,
+    name: &str,
+    password: &str,
+) -> Result<Principal, Failure> {
+    let is_known = match &caller.principal {
+        Principal::Operator => true,
+        Principal::User(user) => !user.is_revoked(),
+        Principal::Nobody => false,
+    };
+    let is_local_user = is_known
+        && matches!(caller.principal, Principal::User(_))
+        && matches!(caller.via, Via::Unix { .. });
+    match policy {
+        _ if is_local_user || api.context.is_local_admin(caller) => Ok(caller.principal.clone()),
+        LoginPolicy::Password(passwords) => {
+            let checked = passwords.check(name, password, &caller.via).await;
+            checked.map(|()| Principal::Operator).map_err(|error| failed(&error))
+        }
+        LoginPolicy::Users(logins) => {
+            let checked = logins.log_in(name, password, &caller.via).await;
+            checked.map(Principal::User).map_err(|error| failed(&error))
+        }
+        LoginPolicy::Trust if is_known && matches!(caller.via, Via::Tcp { .. }) => {
+            Ok(caller.principal.clone())
+        }
+        LoginPolicy::Trust if caller.principal == Principal::Nobody => {
+            Err(denied(caller, Some(NOT_TRUSTED)))
+        }
+        LoginPolicy::Trust | LoginPolicy::Deny => Err(denied(caller, None)),
+    }
+}
+
+/// The failure of a login that no password would help.
+fn denied(caller: &Caller, reason: Option<&'static str>) -> Failure {
+    tracing::warn!(%caller, "A login to the Xen-API was refused");
+    Failure::new("PERMISSION_DENIED", reason)
+}
+
+fn not_authenticated() -> Failure {
+    Failure::new("SESSION_AUTHENTICATION_FAILED", [])
+}
+
+/// The failure of a login. The reason is in the log alone.
+fn failed(error: &LoginError) -> Failure {
+    match error {
+        LoginError::Refused(_) | LoginError::Broken(_) => not_authenticated(),
+        LoginError::Busy => Failure::not_allowed("Too many logins are waiting, try again"),
+    }
+}
+
+/// The user or host that a login comes from: each has a limit of its own.
+fn origin_of(caller: &Caller) -> String {
     match &caller.via {
         Via::Unix { uid: Some(uid), .. } => format!("uid {uid}"),
         Via::Unix { uid: None, .. } => "unix".to_owned(),

@@ -10,6 +10,7 @@ use super::references::find_object;
 use super::schema::{Action, Class, ClassCall, Field, Setter, Source};
 use super::values::{refs, text};
 use crate::core::model::Uuid;
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::ops::RangeInclusive;
@@ -121,6 +122,14 @@ impl Method {
     /// Whether it can be called as `Async.*`: getters and setters cannot.
     pub(crate) fn can_be_task(self) -> bool {
         !matches!(self, Self::Get(_) | Self::Set(_))
+    }
+
+    /// What the caller must be allowed to do, and the name of the method for the refusal.
+    pub(crate) fn required(self) -> Option<(OpKind, &'static str)> {
+        match self {
+            Self::Call(call) => call.requires.map(|kind| (kind, call.name)),
+            _ => None,
+        }
     }
 
     /// The facts that it reads beside those that its class always needs.

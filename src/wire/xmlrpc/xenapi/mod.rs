@@ -9,6 +9,7 @@
 //! classes        the table, one file a class
 //! objects        lookups of objects, by class
 //! index          which VM has an object: one lookup, however many VMs there are
+//! indices        the indices of what each caller sees
 //! host_view      the host as one call sees it
 //! fetched        facts of the host that only some calls need; a table entry declares its needs
 //! fetch          fetching them
@@ -27,6 +28,7 @@
 //! events         what happened since the last answer of a session
 //! next_events    waiting for events
 //! debug_objects  objects of the class debug
+//! owner          whose tasks and debug objects are
 //! ```
 
 mod catalog;
@@ -41,11 +43,13 @@ mod fetch;
 mod fetched;
 mod host_view;
 mod index;
+mod indices;
 mod login;
 mod method;
 mod new_record;
 mod next_events;
 mod objects;
+mod owner;
 mod read_field;
 mod references;
 mod schema;

@@ -4,10 +4,11 @@ use super::classes::table;
 use super::events::Moment;
 use super::failure::Failure;
 use super::fetch::Fetcher;
-use super::host_view::{CallSession, HostView};
+use super::host_view::HostView;
 use super::method::Method;
 use super::read_field::read_record;
 use super::service::XenApi;
+use super::sessions::CallSession;
 use crate::core::model::Uuid;
 use crate::core::view::View;
 use crate::wire::xmlrpc::value::Value;
@@ -30,7 +31,9 @@ async fn wait(api: &XenApi, view: &View, session: &str) -> Result<Vec<Value>, Fa
         domains.mark_unchanged();
         inventory.mark_unchanged();
         task_changes.mark_unchanged();
-        let moment = Moment::new(&view.snapshot(), view.inventory(), tasks.ended());
+        let snapshot = view.snapshot();
+        let visible = api.indices.of(&snapshot).vdis(view, &snapshot).inventory().clone();
+        let moment = Moment::new(&snapshot, visible, tasks.ended(view.caller()));
         let events = api.state.sessions.with_registration(session, |registration| {
             let events = registration.as_mut().map(|one| one.events(moment, engine.now()));
             events.ok_or_else(|| Failure::new("SESSION_NOT_REGISTERED", [session]))

@@ -3,8 +3,9 @@
 use super::failure::{Failure, FailureContext};
 use super::fetched::Need;
 use super::host_view::HostView;
-use crate::core::model::Uuid;
+use crate::core::model::{DomName, Uuid};
 use crate::core::op::Change;
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::time::Duration;
@@ -154,6 +155,9 @@ pub(crate) struct ClassCall {
     pub(crate) optional: usize,
     /// Whether the second parameter is an object of the class.
     pub(crate) on_object: bool,
+    /// What the caller must be allowed to do. `None` where the engine checks it, or what a caller
+    /// sees depends on it.
+    pub(crate) requires: Option<OpKind>,
     /// The facts that `make` reads.
     pub(crate) needs: &'static [Need],
     pub(crate) make: Make,
@@ -166,7 +170,7 @@ impl ClassCall {
         params: &'static [&'static str],
         make: Make,
     ) -> Self {
-        Self { name, params, optional: 0, on_object: true, needs: &[], make }
+        Self { name, params, optional: 0, on_object: true, requires: None, needs: &[], make }
     }
 
     /// A call without an object, such as `create`.
@@ -175,11 +179,17 @@ impl ClassCall {
         params: &'static [&'static str],
         make: Make,
     ) -> Self {
-        Self { name, params, optional: 0, on_object: false, needs: &[], make }
+        Self { name, params, optional: 0, on_object: false, requires: None, needs: &[], make }
     }
 
     pub(crate) const fn needing(mut self, needs: &'static [Need]) -> Self {
         self.needs = needs;
+        self
+    }
+
+    /// A call that is refused at once to callers who may not do this.
+    pub(crate) const fn requiring(mut self, kind: OpKind) -> Self {
+        self.requires = Some(kind);
         self
     }
 
@@ -206,6 +216,12 @@ pub(crate) enum Action {
         context: FailureContext,
         /// The answer if none fails.
         answer: Value,
+    },
+    /// Changes of which the last one defines a VM of this name. The answer is its reference.
+    Define {
+        changes: Vec<Change>,
+        context: FailureContext,
+        name: DomName,
     },
     LogOut,
     /// Wait for the next events.

@@ -1,6 +1,6 @@
 //! The Xen-API of one daemon.
 
-use super::index::Indices;
+use super::indices::Indices;
 use super::state::ApiState;
 use crate::wire::xmlrpc::context::Context;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use crate::core::model::{CpuSet, Pool, PoolSetting, Scheduler, Uuid};
 use crate::core::op::{Change, PoolOp};
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::client_data;
@@ -158,7 +159,7 @@ pub(super) static CPU_POOL: Class = Class {
         Field::client_data("other_config", DataType::Map, |_, _| Ok(map([]))),
     ],
     calls: &[
-        ClassCall::on_class("create", &["session", "record"], create),
+        ClassCall::on_class("create", &["session", "record"], create).requiring(OpKind::ChangePool),
         ClassCall::on_object("destroy", &["session", "self"], |host, uuid, _| {
             execute(host, uuid, PoolOp::Delete)
         }),

@@ -12,7 +12,7 @@ use std::time::Duration;
 const MAX_WAIT: u64 = 3600;
 
 fn check(host: &HostView, uuid: Uuid) -> Result<(), Failure> {
-    if host.state.debug_objects.contains(uuid) {
+    if host.state.debug_objects.contains(uuid, &host.caller) {
         return Ok(());
     }
     Err(Failure::no_object("debug", &uuid))
@@ -20,13 +20,13 @@ fn check(host: &HostView, uuid: Uuid) -> Result<(), Failure> {
 
 pub(super) static DEBUG: Class = Class {
     name: "debug",
-    all: |host| Ok(host.state.debug_objects.all()),
+    all: |host| Ok(host.state.debug_objects.all(&host.caller)),
     check,
     fields: &[Field::read("uuid", |host, uuid| check(host, uuid).map(|()| text(&uuid)))],
     calls: &[
         ClassCall::on_class("create", &["session"], |host, _, _| {
             let uuid = host.state.new_uuid();
-            if !host.state.debug_objects.add(uuid) {
+            if !host.state.debug_objects.add(uuid, host.caller.principal.clone()) {
                 return Err(Failure::not_allowed("There are too many of them, destroy some"));
             }
             Ok(Action::Answer(text(&uuid)))

@@ -1,16 +1,15 @@
 //! The host.
 
-use crate::core::model::{ClientDataChange, ClientValue, Uuid};
+use crate::core::model::{ClientData, ClientDataChange, ClientValue, Uuid};
 use crate::core::op::Change;
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::fetched::Need;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::objects::hardware::{all_ppcis, all_pscsi_hbas, all_pscsis};
-use crate::wire::xmlrpc::xenapi::objects::host::{
-    DISABLED, check_host, cpus, host_metrics, is_enabled,
-};
+use crate::wire::xmlrpc::xenapi::objects::host::{check_host, cpus, host_metrics};
 use crate::wire::xmlrpc::xenapi::objects::networks::all_pifs;
 use crate::wire::xmlrpc::xenapi::objects::pools::active_pools;
 use crate::wire::xmlrpc::xenapi::objects::storage::all_pbds;
@@ -54,7 +53,7 @@ fn cpu_configuration(host: &HostView) -> Value {
 
 fn set_enabled(host: &HostView, enabled: bool) -> Action {
     let value = (!enabled).then(|| ClientValue::Text("true".to_owned()));
-    let change = ClientDataChange::Field(DISABLED.to_owned(), value);
+    let change = ClientDataChange::Field(ClientData::DISABLED.to_owned(), value);
     Action::execute(vec![Change::SetClientData(host.host, change)], FailureContext::default())
 }
 
@@ -88,7 +87,7 @@ pub(super) static HOST: Class = Class {
         Field::read("API_version_minor", |_, _| Ok(text("0"))),
         Field::read("API_version_vendor", |_, _| Ok(text("xenbits"))),
         Field::read("API_version_vendor_implementation", |_, _| Ok(map([]))),
-        Field::read("enabled", |host, _| Ok(Value::Bool(is_enabled(host)))),
+        Field::read("enabled", |host, _| Ok(Value::Bool(host.is_enabled))),
         Field::read("software_version", |host, _| Ok(software_version(host))),
         // xm info reads these here.
         Field::facts_and_client_data("other_config", |host, _| {
@@ -121,23 +120,31 @@ pub(super) static HOST: Class = Class {
     calls: &[
         ClassCall::on_object("enable", &["session", "host"], |host, _, _| {
             Ok(set_enabled(host, true))
-        }),
+        })
+        .requiring(OpKind::SetClientData),
         ClassCall::on_object("disable", &["session", "host"], |host, _, _| {
             Ok(set_enabled(host, false))
-        }),
+        })
+        .requiring(OpKind::SetClientData),
         ClassCall::on_object("dmesg", &["session", "host"], |_, _, _| {
             Ok(Action::ReadDmesg { clear: false })
-        }),
+        })
+        .requiring(OpKind::ReadDmesg),
         ClassCall::on_object("dmesg_clear", &["session", "host"], |_, _, _| {
             Ok(Action::ReadDmesg { clear: true })
-        }),
-        ClassCall::on_object("get_log", &["session", "host"], |_, _, _| Ok(Action::ReadLog)),
+        })
+        .requiring(OpKind::ClearDmesg),
+        ClassCall::on_object("get_log", &["session", "host"], |_, _, _| Ok(Action::ReadLog))
+            .requiring(OpKind::ReadLog),
         ClassCall::on_object("send_debug_keys", &["session", "host", "keys"], |_, _, args| {
             let change = Change::DebugKeys(args.keys(2)?);
             Ok(Action::execute(vec![change], FailureContext::default()))
-        }),
-        ClassCall::on_object("shutdown", &["session", "host"], |host, _, _| power(host, false)),
-        ClassCall::on_object("reboot", &["session", "host"], |host, _, _| power(host, true)),
+        })
+        .requiring(OpKind::DebugKeys),
+        ClassCall::on_object("shutdown", &["session", "host"], |host, _, _| power(host, false))
+            .requiring(OpKind::PowerHost),
+        ClassCall::on_object("reboot", &["session", "host"], |host, _, _| power(host, true))
+            .requiring(OpKind::PowerHost),
         ClassCall::on_object("tmem_thaw", &["session", "host", "cli_id"], no_tmem),
         ClassCall::on_object("tmem_freeze", &["session", "host", "cli_id"], no_tmem),
         ClassCall::on_object("tmem_flush", &["session", "host", "cli_id", "pages"], no_tmem),

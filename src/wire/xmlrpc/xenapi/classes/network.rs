@@ -2,6 +2,7 @@
 
 use crate::core::model::{Network, Uuid};
 use crate::core::op::{Change, NetworkOp};
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::client_data;
@@ -73,8 +74,10 @@ pub(super) static NETWORK: Class = Class {
         Field::client_data("other_config", DataType::Map, |_, _| Ok(map([]))),
     ],
     calls: &[
-        ClassCall::on_class("create", &["session", "record"], create),
-        ClassCall::on_object("destroy", &["session", "self"], |host, uuid, _| destroy(host, uuid)),
+        ClassCall::on_class("create", &["session", "record"], create)
+            .requiring(OpKind::ChangeNetwork),
+        ClassCall::on_object("destroy", &["session", "self"], |host, uuid, _| destroy(host, uuid))
+            .requiring(OpKind::ChangeNetwork),
     ],
     ..Class::EMPTY
 };

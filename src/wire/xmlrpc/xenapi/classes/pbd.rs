@@ -3,6 +3,7 @@
 
 use crate::core::model::Uuid;
 use crate::core::op::Change;
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
@@ -51,8 +52,9 @@ pub(super) static PBD: Class = Class {
         }),
     ],
     calls: &[
-        ClassCall::on_class("create", &["session", "record"], create),
-        ClassCall::on_object("destroy", &["session", "self"], |host, uuid, _| destroy(host, uuid)),
+        ClassCall::on_class("create", &["session", "record"], create).requiring(OpKind::CreatePbd),
+        ClassCall::on_object("destroy", &["session", "self"], |host, uuid, _| destroy(host, uuid))
+            .requiring(OpKind::DestroyPbd),
         ClassCall::on_class("get_by_SR", &["session", "sr"], |host, _, args| {
             let sr = find_sr(host, &args.text(1)?)?;
             Ok(Action::Answer(refs(pbds_of_sr(host, sr))))

@@ -5,6 +5,7 @@ use crate::core::model::{
     Vlan,
 };
 use crate::core::op::{Change, NetworkOp};
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::fetched::Need;
@@ -142,10 +143,14 @@ pub(super) static PIF: Class = Class {
             "create_VLAN",
             &["session", "device", "network", "host", "VLAN"],
             create_vlan,
-        ),
-        ClassCall::on_object("destroy", &["session", "self"], |host, uuid, _| destroy(host, uuid)),
-        ClassCall::on_object("plug", &["session", "self"], |host, uuid, _| plug(host, uuid)),
-        ClassCall::on_object("unplug", &["session", "self"], |host, uuid, _| unplug(host, uuid)),
+        )
+        .requiring(OpKind::ChangeNetwork),
+        ClassCall::on_object("destroy", &["session", "self"], |host, uuid, _| destroy(host, uuid))
+            .requiring(OpKind::ChangeNetwork),
+        ClassCall::on_object("plug", &["session", "self"], |host, uuid, _| plug(host, uuid))
+            .requiring(OpKind::ChangeNetwork),
+        ClassCall::on_object("unplug", &["session", "self"], |host, uuid, _| unplug(host, uuid))
+            .requiring(OpKind::ChangeNetwork),
     ],
     ..Class::EMPTY
 };

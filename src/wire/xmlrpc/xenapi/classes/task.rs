@@ -1,5 +1,7 @@
-//! Tasks. Every session sees all tasks; only sessions of a task's user can change it.
+//! Tasks. Operators see all tasks, and users those of their account. Only sessions with the name
+//! that a task was begun under can change it, and operators the tasks of accounts.
 
+use crate::core::caller::Principal;
 use crate::core::model::{DomainRef, Uuid};
 use crate::core::op::Change;
 use crate::wire::xmlrpc::value::Value;
@@ -10,7 +12,8 @@ use crate::wire::xmlrpc::xenapi::tasks::{Task, WAIT};
 use crate::wire::xmlrpc::xenapi::values::{no_texts, set_flags, text};
 
 fn task(host: &HostView, uuid: Uuid) -> Result<Task, Failure> {
-    host.state.tasks.get(uuid).ok_or_else(|| Failure::no_object("task", &uuid))
+    let task = host.state.tasks.get(uuid, &host.caller);
+    task.ok_or_else(|| Failure::no_object("task", &uuid))
 }
 
 /// From 0 to 1, by the progress of the domain that is saved, restored or migrated.
@@ -22,13 +25,14 @@ fn progress(host: &HostView, task: &Task) -> f64 {
     progress.map_or(0.0, |progress| f64::from(progress.percent()) / 100.0)
 }
 
-/// A task of the session's user, which it may change.
+/// A task that the session may change.
 fn own_task(host: &HostView, uuid: Uuid) -> Result<Task, Failure> {
     let task = task(host, uuid)?;
-    if task.user != host.session.user {
-        return Err(Failure::new("PERMISSION_DENIED", []));
+    let is_of_account = matches!(task.session.principal, Principal::User(_));
+    if is_of_account || task.session.user == host.session.user {
+        return Ok(task);
     }
-    Ok(task)
+    Err(Failure::new("PERMISSION_DENIED", []))
 }
 
 fn cancel(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
@@ -56,13 +60,13 @@ fn destroy(host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
 
 /// The session that began a task; empty for all others, since its reference is a secret.
 fn session(host: &HostView, task: &Task) -> Value {
-    let is_own = task.session == host.session.reference;
-    text(if is_own { task.session.as_str() } else { "" })
+    let began = task.session.reference.as_str();
+    text(if began == host.session.reference { began } else { "" })
 }
 
 pub(super) static TASK: Class = Class {
     name: "task",
-    all: |host| Ok(host.state.tasks.all()),
+    all: |host| Ok(host.state.tasks.all(&host.caller)),
     check: |host, uuid| task(host, uuid).map(drop),
     fields: &[
         Field::read("uuid", |host, uuid| task(host, uuid).map(|_| text(&uuid))),

@@ -3,6 +3,7 @@
 use super::security::{LABEL_PARAMS, no_module};
 use crate::core::model::{Text, Uuid, Vdi, VdiKind, VdiSetting};
 use crate::core::op::Change;
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::failure::{CodeOverride, Failure, FailureContext};
@@ -107,11 +108,12 @@ pub(super) static VDI: Class = Class {
         }),
     ],
     calls: &[
-        ClassCall::on_class("create", &["session", "record"], create),
+        ClassCall::on_class("create", &["session", "record"], create).requiring(OpKind::CreateVdi),
         ClassCall::on_object("set_security_label", LABEL_PARAMS, |_, _, _| Err(no_module())),
         ClassCall::on_object("destroy", &["session", "vdi"], |host, uuid, _| {
             change(host, uuid, Change::DestroyVdi(uuid))
-        }),
+        })
+        .requiring(OpKind::DestroyVdi),
     ],
     ..Class::EMPTY
 };

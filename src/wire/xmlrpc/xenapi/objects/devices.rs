@@ -1,8 +1,9 @@
 //! Devices of VMs, which are looked up by their own UUIDs.
 
-use super::vms::{vm, vm_change, vm_context};
+use super::vms::{check_right, vm, vm_change, vm_context};
 use crate::core::model::{Device, DeviceFacts, Property, Setting, Text, Uuid};
 use crate::core::op::{DeviceRef, DomainOp};
+use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::device_kinds::{
@@ -71,6 +72,7 @@ impl DeviceClass {
     /// `unplug`: unplugs a device that stays in the definition.
     pub(crate) fn unplug(self, host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
         let found = self.find(host, uuid)?;
+        check_right(host, found.vm, OpKind::DetachDevice, "device_destroy")?;
         if !found.attached {
             return Err(Failure::new("INVALID_DEVICE_ERROR", [uuid.to_string().as_str()]));
         }
@@ -80,6 +82,7 @@ impl DeviceClass {
     /// `plug`: plugs in a device that a running VM's definition has and the VM has not.
     pub(crate) fn plug(self, host: &HostView, uuid: Uuid) -> Result<Action, Failure> {
         let found = self.find(host, uuid)?;
+        check_right(host, found.vm, OpKind::PlugDevice, "device_plug")?;
         if found.attached {
             return Err(Failure::new("DEVICE_EXISTS_ERROR", [uuid.to_string().as_str()]));
         }
@@ -97,6 +100,7 @@ impl DeviceClass {
     ) -> Result<Action, Failure> {
         let found = self.find(host, uuid)?;
         let context = vm_context(found.vm);
+        check_right(host, found.vm, OpKind::SetDevice, "set")?;
         if guest_sees && found.attached {
             let context = FailureContext { wanted_state: "Halted", ..context };
             return Err(Failure::power_state(&context));

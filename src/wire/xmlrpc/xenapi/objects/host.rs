@@ -40,16 +40,9 @@ pub(crate) fn find_cpu(host: &HostView, reference: &str) -> Result<u32, Failure>
     cpu_number(host, find_object("host_cpu", reference, |uuid| cpu_number(host, uuid))?)
 }
 
-/// The client data that disables the host: a disabled host starts no VM.
-pub(crate) const DISABLED: &str = "disabled";
-
-pub(crate) fn is_enabled(host: &HostView) -> bool {
-    host.client_data(host.host).text(DISABLED).is_none()
-}
-
 /// Fails if the host is disabled.
 pub(crate) fn check_enabled(host: &HostView) -> Result<(), Failure> {
-    if is_enabled(host) {
+    if host.is_enabled {
         return Ok(());
     }
     Err(Failure::not_allowed("The host is disabled, see host.enable"))

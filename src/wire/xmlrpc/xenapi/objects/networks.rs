@@ -15,8 +15,9 @@ pub(crate) fn network_uuid(host: &HostView, bridge: &str) -> Uuid {
     host.host_object(&format!("network {bridge}"))
 }
 
-/// The names of all bridges: Domain-0's own, those of networks that clients created, and those that
-/// VMs' interfaces name.
+/// The names of all bridges: Domain-0's own, those of networks that clients created, and those
+/// that VMs' interfaces name. A caller who does not see Domain-0's own has those that the account
+/// allows.
 pub(crate) fn bridges(host: &HostView) -> Result<&BTreeSet<String>, Failure> {
     if let Some(bridges) = host.bridges.get() {
         return Ok(bridges);
@@ -24,9 +25,10 @@ pub(crate) fn bridges(host: &HostView) -> Result<&BTreeSet<String>, Failure> {
     let interfaces = host.fetched.interfaces()?.iter();
     let own = interfaces.filter(|one| one.kind == InterfaceKind::Bridge);
     let own = own.map(|one| one.name.clone());
+    let allowed = if host.shows_host() { &[][..] } else { &host.access.limits.bridges };
     let created = host.inventory.networks().map(|(_, network)| network.bridge.clone());
     let named = host.index.bridges().map(ToString::to_string);
-    let all = own.chain(created).chain(named).collect();
+    let all = own.chain(allowed.iter().cloned()).chain(created).chain(named).collect();
     Ok(host.bridges.get_or_init(|| all))
 }
 
@@ -48,9 +50,12 @@ pub(crate) fn find_network(host: &HostView, reference: &str) -> Result<Uuid, Fai
 }
 
 /// The bridge of interfaces that name none; `None` on a host without bridges. One of the host's own
-/// comes before those that clients created.
+/// comes before those that clients created. A caller who does not see these cannot tell.
 pub(crate) fn default_bridge(host: &HostView) -> Result<Option<&String>, Failure> {
     let all = bridges(host)?;
+    if !host.shows_host() {
+        return Ok(all.get(XENBR0));
+    }
     let own = || all.iter().find(|bridge| created_network(host, bridge).is_none());
     Ok(all.get(XENBR0).or_else(own).or(all.first()))
 }

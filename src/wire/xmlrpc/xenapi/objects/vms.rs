@@ -1,8 +1,10 @@
 //! VMs and their metrics.
 
+use crate::core::error::Error;
 use crate::core::lifecycle::State;
 use crate::core::model::{DomainRef, ShutdownReason, Uuid};
 use crate::core::op::{Change, DomainOp};
+use crate::core::rights::{Need, OpKind};
 use crate::core::snapshot::DomainView;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
@@ -53,6 +55,25 @@ pub(crate) fn vm_of_guest_metrics(
 /// A change of a VM.
 pub(crate) fn vm_change(vm: Uuid, op: DomainOp) -> Change {
     Change::Domain(DomainRef::new(vm.to_string()), op)
+}
+
+/// Fails if the caller lacks the right to a change of a VM. The engine checks every change; here it
+/// is checked before the state of the VM, which then is not what is wrong with the call. `op` is
+/// the change's name.
+pub(crate) fn check_right(
+    host: &HostView,
+    vm: &DomainView,
+    kind: OpKind,
+    op: &'static str,
+) -> Result<(), Failure> {
+    let rights = host.access.rights_on(Some(vm.uuid), vm.name().as_str());
+    let right = match kind.need() {
+        Need::Domain(right) if !rights.has(right) => Some(right),
+        Need::Operator if !host.access.operator => None,
+        _ => return Ok(()),
+    };
+    let error = Error::NotPermitted { op, target: vm.name().to_string(), right };
+    Err(Failure::from_error(error, &FailureContext::default()))
 }
 
 /// The context of an operation on a VM that should run.

@@ -7,6 +7,7 @@ use super::set;
 use crate::core::model::{GuestKind, ShutdownReason, Trigger, Uuid};
 use crate::core::op::{Change, DomainOp};
 use crate::core::ports::Destination;
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::classes::security::no_module;
@@ -113,8 +114,8 @@ macro_rules! with {
 }
 
 pub(super) const CALLS: &[ClassCall] = &[
-    ClassCall::on_class("create", &["session", "record"], create),
-    with!("clone", ["new_name"], clone).optional(1),
+    ClassCall::on_class("create", &["session", "record"], create).requiring(OpKind::DefineDomain),
+    with!("clone", ["new_name"], clone).optional(1).requiring(OpKind::DefineDomain),
     with!("start", ["start_paused"], start),
     // No failure if the VM is in the wanted state already.
     plain!("pause", ON_HOST, DomainOp::Pause),
@@ -148,7 +149,8 @@ pub(super) const CALLS: &[ClassCall] = &[
     }),
     with!("send_trigger", ["trigger", "vcpu"], send_trigger),
     with!("save", ["file", "checkpoint"], save),
-    ClassCall::on_class("restore", &["session", "file", "start_paused"], restore),
+    ClassCall::on_class("restore", &["session", "file", "start_paused"], restore)
+        .requiring(OpKind::RestoreDomain),
     with!("migrate", ["dest", "live", "other_config"], migrate),
     with!("cpu_pool_migrate", ["cpu_pool"], migrate_to_pool).needing(&[Need::Pools]),
     with!("set_security_label", ["label", "old_label"], |_, _, _| Err(no_module())),

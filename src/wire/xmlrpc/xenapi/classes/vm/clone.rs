@@ -23,10 +23,10 @@ pub(super) fn clone(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Acti
         None => free_name(host, original.name().as_str()),
     };
     let name = DomName::new(&name).map_err(|invalid| Failure::value("new_name", &invalid))?;
-    let new = host.state.new_uuid();
+    let new = host.uuid_of_new_vm();
     let mut config = DomainConfig::clone(&original.config);
-    config.name = name;
-    config.uuid = Some(new);
+    config.name = name.clone();
+    config.uuid = new;
     let mut changes = Vec::new();
     for device in &mut config.devices {
         *device.uuid_mut() = None;
@@ -37,8 +37,9 @@ pub(super) fn clone(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Acti
         }
     }
     changes.push(Change::Define(Box::new(config)));
-    let context = FailureContext { object: new.to_string(), ..FailureContext::default() };
-    Ok(Action::create(changes, context, new))
+    let object = new.map(|uuid| uuid.to_string()).unwrap_or_default();
+    let context = FailureContext { object, ..FailureContext::default() };
+    Ok(Action::Define { changes, context, name })
 }
 
 /// Gives a disk of the clone an image of its own; `None` if both VMs can share the image.

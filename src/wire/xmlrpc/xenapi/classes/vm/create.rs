@@ -24,14 +24,15 @@ pub(super) fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action
     let record = NewRecord::from_args("VM", args)?;
     let name = new_name(host, &record)?;
     let uuid = new_uuid(host, &record)?;
+    let reference = uuid.map(|uuid| uuid.to_string()).unwrap_or_default();
     let (memory, maxmem) = memory(&record)?;
-    let mut config = DomainConfig::new(name, memory);
+    let mut config = DomainConfig::new(name.clone(), memory);
     config.maxmem = maxmem;
-    config.uuid = Some(uuid);
+    config.uuid = uuid;
     config.client_data = client_data::from_record(&record, FIELDS)?;
     let params = record.map("VCPUs_params")?;
     let mut settings = memory_minima(&record, maxmem)?;
-    settings.extend(general_settings(&record, &uuid.to_string())?);
+    settings.extend(general_settings(&record, &reference)?);
     settings.extend(image_settings(&record)?);
     settings.extend(vcpu_settings(&record, &params)?);
     for setting in settings {
@@ -42,10 +43,10 @@ pub(super) fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action
             config.rest.push(Property::new(key, value));
         }
     }
-    set_scheduling(&mut config, &params, host.info.topology.cpus)?;
+    set_scheduling(&mut config, &params, host.nameable_cpus())?;
     config.check().map_err(|invalid| Failure::unfit(&invalid))?;
-    let context = FailureContext { object: uuid.to_string(), ..FailureContext::default() };
-    Ok(Action::create(vec![Change::Define(Box::new(config))], context, uuid))
+    let context = FailureContext { object: reference, ..FailureContext::default() };
+    Ok(Action::Define { changes: vec![Change::Define(Box::new(config))], context, name })
 }
 
 fn new_name(host: &HostView, record: &NewRecord<'_>) -> Result<DomName, Failure> {
@@ -57,13 +58,14 @@ fn new_name(host: &HostView, record: &NewRecord<'_>) -> Result<DomName, Failure>
     Ok(name)
 }
 
-/// The UUID in the record, or a new one. Another domain's would redefine that domain.
-fn new_uuid(host: &HostView, record: &NewRecord<'_>) -> Result<Uuid, Failure> {
+/// The UUID in the record, or a new one; `None` if the engine chooses it. Another domain's would
+/// redefine that domain.
+fn new_uuid(host: &HostView, record: &NewRecord<'_>) -> Result<Option<Uuid>, Failure> {
     let uuid = match record.text("uuid")?.as_str() {
-        "" => host.state.new_uuid(),
+        "" => return Ok(host.uuid_of_new_vm()),
         given => parse_uuid(given).map_err(|invalid| Failure::value("uuid", &invalid))?,
     };
-    let Some(vm) = host.vm(uuid) else { return Ok(uuid) };
+    let Some(vm) = host.vm(uuid) else { return Ok(Some(uuid)) };
     let taken = Error::UuidTaken { uuid, owner: vm.name().to_string(), domid: vm.domid() };
     Err(Failure::from_error(taken, &FailureContext::default()))
 }

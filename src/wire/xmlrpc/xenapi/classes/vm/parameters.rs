@@ -2,10 +2,11 @@
 
 use crate::core::model::{ActionOnShutdown, ClientDataChange, ClientValue, Uuid};
 use crate::core::op::DomainOp;
+use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
-use crate::wire::xmlrpc::xenapi::objects::vms::{power_state, vm, vm_change};
+use crate::wire::xmlrpc::xenapi::objects::vms::{check_right, power_state, vm, vm_change};
 use crate::wire::xmlrpc::xenapi::schema::Action;
 
 /// Power states in which an operation is possible; the first one is named in errors.
@@ -24,7 +25,10 @@ pub(super) fn execute_in(
     states: PowerStates,
     op: DomainOp,
 ) -> Result<Action, Failure> {
-    let now = power_state(vm(host, uuid)?);
+    let vm = vm(host, uuid)?;
+    let change = vm_change(uuid, op);
+    check_right(host, vm, OpKind::of(&change), change.name())?;
+    let now = power_state(vm);
     let context = FailureContext {
         object: uuid.to_string(),
         power_state: now,
@@ -34,7 +38,7 @@ pub(super) fn execute_in(
     if !states.is_empty() && !states.contains(&now) {
         return Err(Failure::power_state(&context));
     }
-    Ok(Action::execute(vec![vm_change(uuid, op)], context))
+    Ok(Action::execute(vec![change], context))
 }
 
 /// A size in bytes as MiB: Xen has no smaller unit.

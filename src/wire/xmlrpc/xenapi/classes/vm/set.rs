@@ -304,7 +304,7 @@ fn set_vcpus_param(
                 return Err(Failure::value("key", &reason));
             }
             let cpus = match value {
-                Some(_) => args.cpus(0, host.info.topology.cpus)?,
+                Some(_) => args.cpus(0, host.nameable_cpus())?,
                 None => CpuSet::default(),
             };
             Ok(DomainOp::Pin { vcpu: Some(vcpu), cpus })

@@ -1,0 +1,203 @@
+//! The rights of callers to changes.
+
+use super::user_config::{check_users_name, forget_foreign_uuid};
+use crate::core::caller::Caller;
+use crate::core::context::Core;
+use crate::core::error::Error;
+use crate::core::model::{CompleteConfig, DomainConfig, DomainRef};
+use crate::core::op::{AfterDump, Change, DomainOp};
+use crate::core::rights::{
+    Access, Claim, MAX_DEVICES, Need, OpKind, Right, Usage, check_config, check_device,
+};
+use crate::core::snapshot::DomainView;
+use std::sync::Arc;
+
+/// A change that the caller may make.
+pub(super) struct Authorized {
+    pub(super) change: Change,
+    /// The resources that the change takes, until its end.
+    pub(super) claim: Option<Claim>,
+}
+
+impl Core {
+    /// Checks the rights of the caller, except for those that depend on a new configuration: see
+    /// [`authorize_config`](Self::authorize_config).
+    ///
+    /// A user's change is of a domain by UUID: it does not touch another domain that gets the name
+    /// meanwhile.
+    pub(super) async fn authorize(
+        &self,
+        caller: &Caller,
+        change: Change,
+    ) -> Result<Authorized, Error> {
+        self.check_files(caller, &change).await?;
+        let kind = OpKind::of(&change);
+        let access = caller.access();
+        if access.operator {
+            return Ok(Authorized { change, claim: None });
+        }
+        let refused = |target: &str, right| Error::NotPermitted {
+            op: change.name(),
+            target: target.to_owned(),
+            right,
+        };
+        let view = match &change {
+            Change::Domain(domain, _) | Change::Cancel(domain) => {
+                Some(self.visible(caller).lookup(domain)?)
+            }
+            _ => None,
+        };
+        match (kind.need(), &view) {
+            (Need::Anyone, _) => {}
+            (Need::Domain(right), Some(view)) => {
+                let name = view.name().as_str();
+                if !access.rights_on(Some(view.uuid), name).has(right) {
+                    return Err(refused(name, Some(right)));
+                }
+            }
+            (Need::Create, _) if access.has(Right::Create) => {}
+            (Need::Create, _) => return Err(refused("", Some(Right::Create))),
+            (Need::HostFacts, _) if access.has(Right::HostFacts) => {}
+            (Need::HostFacts, _) => return Err(refused("", Some(Right::HostFacts))),
+            (Need::Domain(right), None) => {
+                let Change::StartFromFile(config) = &change else { return Err(refused("", None)) };
+                // The domain does not exist yet: it has a name alone.
+                let name = config.name.as_str();
+                let rights = access.rights_on(None, name);
+                if rights.is_empty() {
+                    return Err(Error::NoSuchDomain(name.to_owned()));
+                }
+                if !rights.has(right) {
+                    return Err(refused(name, Some(right)));
+                }
+            }
+            (Need::Operator, _) => return Err(refused("", None)),
+        }
+        let Some(view) = view else { return Ok(Authorized { change, claim: None }) };
+        let claim = self.check_domain_change(caller, &access, &view, &change)?;
+        let by_uuid = DomainRef::new(view.uuid.to_string());
+        let change = match change {
+            Change::Domain(_, DomainOp::AttachDevice(mut device)) => {
+                let own: Vec<_> = view.configs().cloned().collect();
+                forget_foreign_uuid(&mut device, &own);
+                Change::Domain(by_uuid, DomainOp::AttachDevice(device))
+            }
+            Change::Domain(_, op) => Change::Domain(by_uuid, op),
+            Change::Cancel(_) => Change::Cancel(by_uuid),
+            change => change,
+        };
+        Ok(Authorized { change, claim })
+    }
+
+    /// Checks what a user changes in a domain: names, devices, resources.
+    fn check_domain_change(
+        &self,
+        caller: &Caller,
+        access: &Access,
+        view: &DomainView,
+        change: &Change,
+    ) -> Result<Option<Claim>, Error> {
+        let Change::Domain(_, op) = change else { return Ok(None) };
+        let rights = access.rights_on(Some(view.uuid), view.name().as_str());
+        let needs = |right| {
+            let target = view.name().to_string();
+            let refusal = Error::NotPermitted { op: op.name(), target, right: Some(right) };
+            if rights.has(right) { Ok(()) } else { Err(refusal) }
+        };
+        let old: Vec<Arc<CompleteConfig>> = view.configs().cloned().collect();
+        let growing = |grow: &dyn Fn(&mut DomainConfig)| {
+            let grown = old.iter().map(|config| {
+                let mut config = DomainConfig::from(CompleteConfig::clone(config));
+                grow(&mut config);
+                Usage::of(&config)
+            });
+            let after = grown.fold(Usage::default(), Usage::max);
+            self.claim(caller, access, view.name().clone(), after)
+        };
+        match op {
+            DomainOp::Rename(name) => {
+                check_users_name(name)?;
+                // By name alone: whoever has the domain by UUID learns nothing about other names.
+                // And no right is won by another name.
+                let is_own = !access.rights_on(None, name.as_str()).is_empty();
+                let after = access.rights_on(Some(view.uuid), name.as_str());
+                if is_own && after.iter().all(|right| rights.has(right)) {
+                    return Ok(None);
+                }
+                let reason = format!("name: the account cannot give the name {name}");
+                Err(Error::BeyondLimits(reason))
+            }
+            DomainOp::AttachDevice(device) => {
+                check_device(&access.limits, device, &old).map_err(Error::BeyondLimits)?;
+                self.check_users_device(device, &old)?;
+                let full = |config: &Arc<CompleteConfig>| config.devices.len() >= MAX_DEVICES;
+                if old.iter().any(full) {
+                    let reason = format!("device: a domain has at most {MAX_DEVICES} devices");
+                    return Err(Error::BeyondLimits(reason));
+                }
+                Ok(None)
+            }
+            DomainOp::ConfigureDevice { to, .. } => {
+                check_device(&access.limits, to, &old).map_err(Error::BeyondLimits)?;
+                self.check_users_device(to, &old)?;
+                Ok(None)
+            }
+            DomainOp::SetMemory(mib) | DomainOp::SetMaxMemory(mib) => {
+                growing(&|config| config.maxmem = config.maxmem.max(*mib))
+            }
+            DomainOp::SetVcpus(count) => growing(&|config| config.vcpus = config.vcpus.max(*count)),
+            DomainOp::Set(setting) => {
+                let mut after = Usage::default();
+                for config in &old {
+                    let mut new = DomainConfig::from(CompleteConfig::clone(config));
+                    if setting.concerns(&new) {
+                        setting.apply(&mut new)?;
+                        check_config(&access.limits, &new, &old).map_err(Error::BeyondLimits)?;
+                        let mut devices = new.devices.iter();
+                        devices.try_for_each(|device| self.check_users_device(device, &old))?;
+                    }
+                    if new.is_transient() && !config.is_transient() {
+                        // Its next start would delete the definition.
+                        needs(Right::Create)?;
+                    }
+                    after = after.max(Usage::of(&new));
+                }
+                self.claim(caller, access, view.name().clone(), after)
+            }
+            DomainOp::Migrate { to, .. } => {
+                if access.limits.hosts.contains(&to.host) {
+                    return Ok(None);
+                }
+                let reason = format!("destination: {} is no host of the account", to.host);
+                Err(Error::BeyondLimits(reason))
+            }
+            DomainOp::Dump { then: AfterDump::Crash | AfterDump::Reset, .. } => {
+                needs(Right::Power)?;
+                Ok(None)
+            }
+            DomainOp::Dump { then: AfterDump::GoOn, .. }
+            | DomainOp::Pause
+            | DomainOp::Unpause
+            | DomainOp::Destroy
+            | DomainOp::Shutdown(_)
+            | DomainOp::SetSedf(_)
+            | DomainOp::SetShare { .. }
+            | DomainOp::Pin { .. }
+            | DomainOp::MoveToPool(_)
+            | DomainOp::Sysrq(_)
+            | DomainOp::Trigger(..)
+            | DomainOp::Reset
+            | DomainOp::Start { .. }
+            | DomainOp::CreateFrom(_)
+            | DomainOp::Define(_)
+            | DomainOp::Delete
+            | DomainOp::Suspend
+            | DomainOp::Resume { .. }
+            | DomainOp::Save { .. }
+            | DomainOp::RestoreFrom { .. }
+            | DomainOp::Arrive(_)
+            | DomainOp::PlugDevice(_)
+            | DomainOp::DetachDevice { .. } => Ok(None),
+        }
+    }
+}

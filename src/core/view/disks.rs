@@ -1,0 +1,61 @@
+//! The disks of domains.
+
+use super::View;
+use crate::core::error::Error;
+use crate::core::model::{Block, Device, DomainRef};
+use crate::core::ports::{DiskFacts, DiskUsage};
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+impl View {
+    /// The disks of a domain and what they hold; `None` beside those that do not exist on this
+    /// host, and beside drives without a medium.
+    pub async fn disks(
+        &self,
+        domain: &DomainRef,
+    ) -> Result<Vec<(Block, Option<DiskFacts>)>, Error> {
+        let view = self.lookup(domain)?;
+        let read = async {
+            let mut disks = Vec::new();
+            for block in view.config.devices.iter().filter_map(Device::as_block) {
+                let facts = match block.path() {
+                    b"" => None,
+                    // `phy:` may be followed by a name in /dev.
+                    path => {
+                        let path = Path::new("/dev").join(OsStr::from_bytes(path));
+                        self.core.store.inspect_disk(&path).await?
+                    }
+                };
+                disks.push((block.clone(), facts));
+            }
+            Ok(disks)
+        };
+        self.core.limited("Reading the disks", read).await
+    }
+
+    /// The sizes of files and disks; `None` for each that does not exist, or is no disk of a domain
+    /// that the caller sees.
+    pub async fn extents(&self, paths: &[PathBuf]) -> Result<Vec<Option<DiskUsage>>, Error> {
+        let visible = (!self.caller.is_operator()).then(|| self.disk_paths());
+        let may_see = |path: &PathBuf| visible.as_ref().is_none_or(|disks| disks.contains(path));
+        let sizes = async {
+            let mut extents = Vec::with_capacity(paths.len());
+            for path in paths {
+                let extent = if may_see(path) { self.core.store.extent(path).await } else { None };
+                extents.push(extent);
+            }
+            Ok(extents)
+        };
+        self.core.limited("Reading the sizes of images", sizes).await
+    }
+
+    /// The paths of the disks of all visible domains.
+    fn disk_paths(&self) -> HashSet<PathBuf> {
+        let visible = self.snapshot();
+        let configs = visible.domains().flat_map(|view| view.configs());
+        let blocks = configs.flat_map(|config| config.devices.iter().filter_map(Device::as_block));
+        blocks.map(|block| PathBuf::from(OsStr::from_bytes(block.path()))).collect()
+    }
+}

@@ -1,0 +1,58 @@
+//! The engine in front of its hypervisor.
+
+use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
+use std::fs;
+use std::sync::Arc;
+use xend::backend::sim::{Sim, SimSettings};
+use xend::config::{Config, Hypervisor};
+use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::core::model::Policy;
+use xend::core::ports;
+use xend::core::rights::Accounts;
+use xend::os::{OsEntropy, SystemClock};
+use xend::store::DirStore;
+use xend::wire::relocation::TcpTransport;
+
+/// Starts the engine.
+pub(super) async fn start(
+    config: &Config,
+    policy: Arc<ArcSwap<Policy>>,
+    accounts: Arc<Accounts>,
+) -> Result<Engine> {
+    let limit = config.hypervisor_limit;
+    let clock: Arc<dyn ports::Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn ports::Entropy> = Arc::new(OsEntropy);
+    let hypervisor: Arc<dyn ports::Hypervisor> = match config.hypervisor {
+        Hypervisor::Sim => {
+            let settings = SimSettings {
+                cpus: config.sim.cpus,
+                memory_mib: config.sim.memory_mib,
+                scheduler: config.scheduler,
+                vnc_password: config.vnc_password.clone(),
+                ..SimSettings::default()
+            };
+            let dir = config.state_dir.join("sim");
+            Arc::new(Sim::open(&dir, settings, clock.clone())?)
+        }
+        #[cfg(feature = "xen")]
+        Hypervisor::Xen => {
+            let password = config.vnc_password.clone();
+            Arc::new(xend::backend::libxl::Xen::open(limit, password, clock.clone())?)
+        }
+    };
+    let dump_dir = config.state_dir.join("dump");
+    fs::create_dir_all(&dump_dir)
+        .with_context(|| format!("Cannot create {}", dump_dir.display()))?;
+    let settings =
+        Settings { hypervisor_limit: limit, dump_dir, policy, accounts, ..Settings::default() };
+    let state_dir = &config.state_dir;
+    let storage = &config.storage;
+    let store = DirStore::with_storage(state_dir, storage, entropy.clone());
+    let store = Arc::new(store.with_context(|| {
+        format!("Cannot use {} with disk images in {}", state_dir.display(), storage.display())
+    })?);
+    let transport = Arc::new(TcpTransport::new(limit * 2));
+    Ok(Engine::start(EnginePorts { hypervisor, store, transport, clock, entropy }, settings)
+        .await?)
+}

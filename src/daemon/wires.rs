@@ -1,0 +1,132 @@
+//! What each listener serves.
+
+use super::accounts::HostAccounts;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use std::sync::Arc;
+use xend::auth::{self, PasswordFile};
+use xend::config::{Auth, Config, ListenerConfig, LiveTunables};
+use xend::core::engine::Engine;
+use xend::core::model::Uuid;
+use xend::core::ports::{Authenticator, Logins};
+use xend::server::listen::{self, OpenListeners};
+use xend::server::telemetry::Telemetry;
+use xend::server::{BasicAuth, Guard, Server, Trust};
+use xend::wire::argo::{Argo, ArgoOptions, DomainFiles};
+use xend::wire::http::Http;
+use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, XmlRpc};
+use xend::xmconfig::{self, Defaults};
+
+/// The wires in front of an engine.
+pub(super) struct Wires<'a> {
+    pub(super) config: &'a Config,
+    pub(super) engine: &'a Engine,
+    /// The UUID of the host.
+    pub(super) host: Uuid,
+    /// The daemon's own user.
+    pub(super) own_uid: u32,
+    pub(super) accounts: &'a HostAccounts,
+    pub(super) tunables: &'a LiveTunables,
+    pub(super) telemetry: &'a Telemetry,
+    pub(super) server: &'a Server,
+}
+
+impl Wires<'_> {
+    /// Announces all listeners and serves them.
+    pub(super) fn serve(&self, listeners: OpenListeners) {
+        let OpenListeners { http, xmlrpc, xen_api, argo } = listeners;
+        listen::announce(xen_api.iter().map(|(listener, _)| listener), "Xen-API");
+        listen::announce(xmlrpc.iter().map(|(listener, _)| listener), "XML-RPC");
+        listen::announce(&argo, "Argo");
+        listen::announce(&http, "Listening");
+        let guard = Guard::new(Arc::clone(self.tunables));
+        let attach = |listener, auth, app: Router| {
+            let app = self.with_basic_auth(app, auth);
+            let app = app.layer(from_fn_with_state(guard.clone(), Guard::check));
+            self.server.attach(listener, app);
+        };
+        let http_wire = self.http();
+        for listener in http {
+            match listener.trust() {
+                Trust::Peers => attach(listener, Auth::None, http_wire.clone().router()),
+                Trust::Nobody => {
+                    let pages = http_wire.clone().router_with_accounts(self.logins());
+                    attach(listener, Auth::Users, pages);
+                }
+            }
+        }
+        let calls = self.calls();
+        for (listener, ListenerConfig { auth, .. }) in xmlrpc {
+            let policy =
+                if auth == Auth::Users { LegacyPolicy::Users } else { LegacyPolicy::Trust };
+            attach(listener, auth, calls.router(Endpoint::Legacy(policy)));
+        }
+        for (listener, ListenerConfig { auth, .. }) in xen_api {
+            let policy = self.login_policy(auth);
+            attach(listener, auth, calls.router(Endpoint::XenApi(policy)));
+        }
+        if let Some(listener) = argo {
+            let argo = self.argo();
+            self.server.attach_connections(listener, move |stream, caller, stopping| {
+                let argo = argo.clone();
+                async move { argo.serve(stream, caller, stopping).await }
+            });
+        }
+    }
+
+    fn logins(&self) -> Arc<dyn Logins> {
+        self.accounts.gate.clone()
+    }
+
+    /// On listeners with accounts, scripts send their password with each request.
+    fn with_basic_auth(&self, app: Router, auth: Auth) -> Router {
+        match auth {
+            Auth::Users => {
+                app.layer(from_fn_with_state(BasicAuth::new(self.logins()), BasicAuth::check))
+            }
+            Auth::None | Auth::Pam | Auth::Password => app,
+        }
+    }
+
+    fn http(&self) -> Http {
+        let tunables = Arc::clone(self.tunables);
+        let max_body = move || tunables.load().max_body;
+        let ring = self.telemetry.ring();
+        let log = move || ring.text();
+        Http::new(self.engine.clone(), max_body, log, self.server.stopping())
+    }
+
+    fn calls(&self) -> XmlRpc {
+        let ring = self.telemetry.ring();
+        let log = move || ring.text();
+        XmlRpc::new(self.engine.clone(), self.host, self.own_uid, log, self.server.stopping())
+    }
+
+    fn argo(&self) -> Argo {
+        let read = |file: &str, text: &[u8]| {
+            let defaults = Defaults { name: Some(file), ..Defaults::default() };
+            xmconfig::read_domain(text, &defaults).map_err(|error| format!("{error:#}"))
+        };
+        let options = ArgoOptions {
+            domain_files: Some(DomainFiles::new(self.config.domain_files.clone(), Box::new(read))),
+            commands: Some(self.config.argo_commands.clone()),
+            ..ArgoOptions::default()
+        };
+        Argo::new(self.engine.clone(), self.logins(), options)
+    }
+
+    /// How clients log in to the Xen-API.
+    fn login_policy(&self, auth: Auth) -> LoginPolicy {
+        let gated = |passwords: Arc<dyn Authenticator>| {
+            LoginPolicy::Password(self.accounts.gate.wrap(passwords))
+        };
+        match auth {
+            Auth::None => LoginPolicy::Trust,
+            Auth::Users => LoginPolicy::Users(self.logins()),
+            Auth::Password => gated(Arc::new(PasswordFile::new(&self.config.password_file))),
+            // Without PAM, only the unix socket has this method: root needs no password there, and
+            // nobody else can log in.
+            Auth::Pam => auth::pam().map_or(LoginPolicy::Deny, gated),
+        }
+    }
+}

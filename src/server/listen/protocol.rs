@@ -1,0 +1,47 @@
+//! The protocols of listeners.
+
+use std::net::SocketAddr;
+
+/// The protocol of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// xend's HTTP interface.
+    Http,
+    /// The calls of xm, over HTTP.
+    XmlRpc,
+    /// The Xen-API, over HTTP.
+    XenApi,
+    /// Lines of text.
+    Argo,
+}
+
+impl Protocol {
+    /// The name in messages.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::XmlRpc => "XML-RPC",
+            Self::XenApi => "the Xen-API",
+            Self::Argo => "Argo",
+        }
+    }
+
+    /// The protocols that an encrypted connection may name for itself (ALPN). Few clients name one.
+    pub(super) fn alpn(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Http | Self::XmlRpc | Self::XenApi => vec![b"http/1.1".to_vec()],
+            Self::Argo => Vec::new(),
+        }
+    }
+
+    /// A TCP port for messages: `https://127.0.0.1:8000/`, or `127.0.0.1:20203 (TLS)` for a
+    /// protocol without URLs.
+    pub(super) fn place(self, address: SocketAddr, is_encrypted: bool) -> String {
+        match (self, is_encrypted) {
+            (Self::Argo, false) => address.to_string(),
+            (Self::Argo, true) => format!("{address} (TLS)"),
+            (_, false) => format!("http://{address}/"),
+            (_, true) => format!("https://{address}/"),
+        }
+    }
+}
