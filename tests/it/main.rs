@@ -8,6 +8,7 @@
 )]
 
 #[cfg(feature = "lexpr")]
+mod accounts_scenario;
 mod argo;
 mod argo_commands;
 mod argo_limits;
@@ -41,6 +42,14 @@ mod old_clients;
 mod parity;
 mod proxy_support;
 mod recorded_support;
+mod rights_by_wire;
+mod rights_core;
+mod rights_leaks;
+mod rights_leaks_wires;
+mod rights_rules;
+mod rights_support;
+mod rights_table;
+mod rights_wires;
 mod server_accounts;
 mod server_connections;
 mod server_guard;
