@@ -17,6 +17,7 @@ mod cli;
 mod client_virsh;
 mod client_xm300;
 mod config_files;
+mod docs;
 mod engine;
 mod engine_faults;
 mod engine_foreign;
