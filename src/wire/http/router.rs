@@ -34,7 +34,7 @@ impl Http {
     }
 
     /// The router of a listener with accounts: a caller who is nobody can log in on a page. It must
-    /// be behind the server's guard, see [`admission`](super::admission).
+    /// be behind the server's guard, see `admission.rs`.
     pub fn router_with_accounts(self, logins: Arc<dyn Logins>) -> Router {
         self.router_with(Some(logins))
     }
