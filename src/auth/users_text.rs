@@ -315,6 +315,9 @@ fn password_hash(item: &Sxp) -> Result<String, Mistake> {
 
 fn uid(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    if number == Some(0) {
+        return Err("0 is root, who is an operator without an account".to_owned());
+    }
     // The kernel's number for nobody at all.
     let number = number.filter(|uid| *uid != u32::MAX);
     number.ok_or_else(|| format!("{text:?} is not the number of a user of this machine"))

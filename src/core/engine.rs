@@ -58,44 +58,17 @@ impl Engine {
     }
 
     /// Carries out a change that `caller` asks for.
+    ///
+    /// A user's change is made in a task of its own: if the client hangs up, what it takes of the
+    /// limits still counts to its end, and it is logged.
     pub async fn execute(&self, caller: &Caller, change: Change) -> Result<Outcome, Error> {
-        let core = &self.0;
-        // `stop` waits for what has begun, in whatever task it runs.
-        let _running = core.tasks.token();
-        let op = change.name();
-        let target = change.target().into_owned();
-        let domain = match &change {
-            Change::Domain(domain, _) | Change::Cancel(domain) => {
-                core.visible(caller).find(domain).cloned()
-            }
-            _ => None,
-        };
-        let renamed_to = match &change {
-            Change::Domain(_, DomainOp::Rename(name)) => Some(name.clone()),
-            _ => None,
-        };
-        let outcome = if core.stopping.is_cancelled() {
-            Err(Error::Stopping)
-        } else {
-            core.authorized_change(caller, change).await
-        };
-        if let (Ok(_), Some(view), Some(new)) = (&outcome, &domain, &renamed_to) {
-            core.report_rename(view.uuid, view.name(), new);
+        if caller.is_operator() {
+            return self.0.carry_out(caller, change).await;
         }
-        // Refusals are in the log alone: a user cannot push events of others out of the journal.
-        let is_refusal = |error: &Error| {
-            matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Invalid)
-        };
-        if caller.is_operator() || !outcome.as_ref().is_err_and(is_refusal) {
-            core.record(caller, op, &target, domain.as_deref(), &outcome);
-        }
-        match &outcome {
-            Ok(_) => info!(%caller, op, domain = target, "Done"),
-            Err(error) => {
-                info!(%caller, op, domain = target, %error, source = source(error), "Failed");
-            }
-        }
-        outcome
+        let core = self.0.clone();
+        let caller = caller.clone();
+        let task = async move { core.carry_out(&caller, change).await };
+        self.0.tasks.spawn(task).await.unwrap_or(Err(Error::Stopping))
     }
 
     /// Spawns a task that [`stop`](Self::stop) waits for.
@@ -155,20 +128,48 @@ fn source(error: &Error) -> Option<String> {
 }
 
 impl Core {
-    /// A user's change is made in a task of its own: what it takes of the limits counts to its end,
-    /// also if the client hangs up.
-    async fn authorized_change(
+    /// Makes a change, and records it in the journal and in the log.
+    async fn carry_out(
         self: &Arc<Self>,
         caller: &Caller,
         change: Change,
     ) -> Result<Outcome, Error> {
-        if caller.is_operator() {
-            return self.authorize_and_change(caller, change).await;
+        // `stop` waits for what has begun, in whatever task it runs.
+        let _running = self.tasks.token();
+        let op = change.name();
+        let target = change.target().into_owned();
+        let domain = match &change {
+            Change::Domain(domain, _) | Change::Cancel(domain) => {
+                self.visible(caller).find(domain).cloned()
+            }
+            _ => None,
+        };
+        let renamed_to = match &change {
+            Change::Domain(_, DomainOp::Rename(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let outcome = if self.stopping.is_cancelled() {
+            Err(Error::Stopping)
+        } else {
+            self.authorize_and_change(caller, change).await
+        };
+        if let (Ok(_), Some(view), Some(new)) = (&outcome, &domain, &renamed_to) {
+            self.report_rename(view.uuid, view.name(), new);
         }
-        let core = self.clone();
-        let caller = caller.clone();
-        let task = async move { core.authorize_and_change(&caller, change).await };
-        self.tasks.spawn(task).await.unwrap_or(Err(Error::Stopping))
+        // Refusals are in the log alone: a user cannot push events of others out of the journal.
+        let is_refusal = |error: &Error| {
+            matches!(error.kind(), ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Invalid)
+        };
+        if caller.is_operator() || !outcome.as_ref().is_err_and(is_refusal) {
+            self.record(caller, op, &target, domain.as_deref(), &outcome);
+        }
+        match &outcome {
+            Ok(_) => info!(%caller, op, domain = target, "Done"),
+            Err(error) => {
+                info!(%caller, op, domain = target, %error, source = source(error), "Failed");
+            }
+        }
+        outcome
     }
 
     async fn authorize_and_change(

@@ -4,10 +4,10 @@ use super::user_config::{check_users_name, forget_foreign_uuid};
 use crate::core::caller::Caller;
 use crate::core::context::Core;
 use crate::core::error::Error;
-use crate::core::model::{CompleteConfig, DomainConfig, DomainRef};
+use crate::core::model::{CompleteConfig, DomName, DomainConfig, DomainRef};
 use crate::core::op::{AfterDump, Change, DomainOp};
 use crate::core::rights::{
-    Access, Claim, MAX_DEVICES, Need, OpKind, Right, Usage, check_config, check_device,
+    Access, Claim, MAX_DEVICES, Need, OpKind, Right, Rights, Usage, check_config, check_device,
 };
 use crate::core::snapshot::DomainView;
 use std::sync::Arc;
@@ -115,18 +115,7 @@ impl Core {
             self.claim(caller, access, view.name().clone(), after)
         };
         match op {
-            DomainOp::Rename(name) => {
-                check_users_name(name)?;
-                // By name alone: whoever has the domain by UUID learns nothing about other names.
-                // And no right is won by another name.
-                let is_own = !access.rights_on(None, name.as_str()).is_empty();
-                let after = access.rights_on(Some(view.uuid), name.as_str());
-                if is_own && after.iter().all(|right| rights.has(right)) {
-                    return Ok(None);
-                }
-                let reason = format!("name: the account cannot give the name {name}");
-                Err(Error::BeyondLimits(reason))
-            }
+            DomainOp::Rename(name) => check_rename(access, view, name).map(|()| None),
             DomainOp::AttachDevice(device) => {
                 check_device(&access.limits, device, &old).map_err(Error::BeyondLimits)?;
                 self.check_users_device(device, &old)?;
@@ -165,11 +154,16 @@ impl Core {
                 self.claim(caller, access, view.name().clone(), after)
             }
             DomainOp::Migrate { to, .. } => {
-                if access.limits.hosts.contains(&to.host) {
-                    return Ok(None);
+                if !access.limits.hosts.contains(&to.host) {
+                    let reason = format!("destination: {} is no host of the account", to.host);
+                    return Err(Error::BeyondLimits(reason));
                 }
-                let reason = format!("destination: {} is no host of the account", to.host);
-                Err(Error::BeyondLimits(reason))
+                // Another port can be anything on that host.
+                if to.port != self.policy().relocation_port {
+                    let reason = format!("port: {} is not the relocation port", to.port);
+                    return Err(Error::BeyondLimits(reason));
+                }
+                Ok(None)
             }
             DomainOp::Dump { then: AfterDump::Crash | AfterDump::Reset, .. } => {
                 needs(Right::Power)?;
@@ -200,4 +194,21 @@ impl Core {
             | DomainOp::DetachDevice { .. } => Ok(None),
         }
     }
+}
+
+/// Checks a new name that a user gives a domain.
+fn check_rename(access: &Access, view: &DomainView, name: &DomName) -> Result<(), Error> {
+    check_users_name(name)?;
+    let before = access.rights_on(Some(view.uuid), view.name().as_str());
+    let after = access.rights_on(Some(view.uuid), name.as_str());
+    // By name alone: whoever has the domain by UUID learns nothing about other names.
+    let is_own = !access.rights_on(None, name.as_str()).is_empty();
+    // No right is won by another name, and the domain still counts against the limits.
+    let wins_nothing = after.iter().all(|right| before.has(right));
+    let counts = |rights: Rights| rights.has(Right::Create) || rights.has(Right::MemoryAndCpus);
+    let still_counts = counts(after) || !counts(before);
+    if is_own && wins_nothing && still_counts {
+        return Ok(());
+    }
+    Err(Error::BeyondLimits(format!("name: the account cannot give the name {name}")))
 }

@@ -5,7 +5,7 @@ use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::model::{DomName, Invalid, Uuid};
 use crate::core::rights::Right;
-use tracing::warn;
+use tracing::{info, warn};
 
 impl Core {
     /// Logs the users who got a domain by a rename, or lost it.
@@ -48,6 +48,11 @@ impl Core {
             },
             Error::NoMemory { needed_kib, .. } if !caller.access().has(Right::HostFacts) => {
                 Error::NoMemory { needed_kib, free_kib: None }
+            }
+            // The other host speaks to an operator.
+            Error::Remote { reason } => {
+                info!(%caller, reason, "The other host did not take the domain of a user");
+                Error::Remote { reason: "it does not take the domain".to_owned() }
             }
             error => error,
         }

@@ -57,14 +57,16 @@ impl Accounts {
         let mut next = Table::default();
         for account in accounts {
             // A session does not tell by which uid it came in.
-            let has_all = |old: &&Entry| old.uids.iter().all(|uid| account.uids.contains(uid));
-            let known = old.by_name.get(&account.name).filter(has_all).map(|old| &old.user);
+            let known = old.by_name.get(&account.name);
+            let has_all =
+                known.is_some_and(|old| old.uids.iter().all(|uid| account.uids.contains(uid)));
             let uids = account.uids.clone();
-            let user = keep_or_make(known, account);
+            let user = keep_or_make(known.map(|old| &old.user), has_all, account);
             next.by_uid.extend(uids.iter().map(|uid| (*uid, user.clone())));
             next.by_name.insert(user.name().to_owned(), Entry { user, uids });
         }
-        next.anonymous = anonymous.map(|account| keep_or_make(old.anonymous.as_ref(), account));
+        next.anonymous =
+            anonymous.map(|account| keep_or_make(old.anonymous.as_ref(), true, account));
         let kept = |user: &Arc<User>| {
             next.by_name.get(user.name()).is_some_and(|kept| Arc::ptr_eq(&kept.user, user))
         };
@@ -100,8 +102,9 @@ impl Accounts {
     }
 }
 
-fn keep_or_make(known: Option<&Arc<User>>, account: Account) -> Arc<User> {
-    match known.filter(|user| *user.credential() == account.credential) {
+/// The user of an account: the known one if it may stay and has the same credential.
+fn keep_or_make(known: Option<&Arc<User>>, may_stay: bool, account: Account) -> Arc<User> {
+    match known.filter(|user| may_stay && *user.credential() == account.credential) {
         Some(user) => {
             user.set_access(account.access);
             user.clone()

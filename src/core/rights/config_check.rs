@@ -125,8 +125,10 @@ pub(in crate::core) fn check_device(
     old: &[Arc<CompleteConfig>],
 ) -> Result<(), Refusal> {
     let mut known = old.iter().flat_map(|old| &old.devices);
-    if known.any(|old| is_same(old, device)) {
-        return Ok(());
+    if let Some(old) = known.find(|old| is_same(old, device)) {
+        // It is the same but for its passwords.
+        let scope = format!("{} ", device.class());
+        return check_keys(&scope, device.rest(), key_check::VFB_PASSWORDS, &[old.rest()]);
     }
     match device {
         Device::Block(block) => check_disk(limits, block),
@@ -175,13 +177,15 @@ fn check_image(limits: &Limits, image: &Image, old: &[Arc<CompleteConfig>]) -> R
             return refuse(key, &format!("{path} is in no directory of kernels of the account"));
         }
     }
-    let programs: [(&str, &str, ProgramOf); 2] = [
-        ("loader", Image::LOADER, |image| image.loader.as_ref()),
-        ("device_model", Image::DEVICE_MODEL, |image| image.device_model.as_ref()),
+    // xm sent the paths of its host. Programs of these names are today's, wherever they were.
+    let programs: [(&str, &[u8], ProgramOf); 2] = [
+        ("loader", b"hvmloader", |image| image.loader.as_ref()),
+        ("device_model", b"qemu-dm", |image| image.device_model.as_ref()),
     ];
     for (key, default, of) in programs {
         let Some(path) = of(image).filter(|path| !path.is_empty()) else { continue };
-        if *path != *default && !old.iter().any(|old| of(old) == Some(path)) {
+        let name = path.rsplit(|byte| *byte == b'/').next();
+        if name != Some(default) && !old.iter().any(|old| of(old) == Some(path)) {
             return refuse(key, "an operator chooses the program");
         }
     }

@@ -86,6 +86,10 @@ pub(super) const VFB: &[KeyRule] = &[
     plain("vncunused"),
 ];
 
+/// The password of a frame buffer, which answers do not have.
+pub(super) const VFB_PASSWORDS: &[KeyRule] =
+    &[KeyRule { key: "vncpasswd", allows: is_password, expected: "up to 64 printable characters" }];
+
 /// Keys of a network interface that concern the guest alone.
 pub(super) const VIF: &[KeyRule] = &[
     KeyRule { key: "model", allows: is_model, expected: "e1000, rtl8139, ne2k_pci or netfront" },

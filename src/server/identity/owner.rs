@@ -45,14 +45,19 @@ pub(super) async fn find(peer: SocketAddr, local: SocketAddr) -> Owner {
         Err(error) => tracing::debug!("Netlink tells nothing about sockets: {error}"),
     }
     // This takes longer the more connections the machine has.
-    let search = spawn_blocking(move || proc_net::find(peer, local));
+    let search = spawn_blocking(move || {
+        let other_end = proc_net::find(peer, local)?;
+        // Without the daemon's own end, the connection has gone.
+        let stands = other_end.is_some() || proc_net::find(local, peer)?.is_some();
+        io::Result::Ok((other_end, stands))
+    });
     match timeout(SLOW_LIMIT, search).await {
-        Ok(Ok(Ok(socket))) => owner_of(socket, peer, local),
+        Ok(Ok(Ok((socket, true)))) => owner_of(socket, peer, local),
         Ok(Ok(Err(error))) => {
             tracing::error!("Cannot find out which user connects over loopback: {error}");
             Owner::Closed
         }
-        Ok(Err(_)) | Err(_) => Owner::Closed,
+        Ok(Ok(Ok((_, false))) | Err(_)) | Err(_) => Owner::Closed,
     }
 }
 

@@ -35,6 +35,9 @@ fn find_in(path: &str, source: SocketAddr, destination: SocketAddr) -> io::Resul
         }
         line.clear();
     }
+    if table.get_ref().limit() == 0 {
+        return Err(io::Error::other(format!("{path} is longer than {MAX_TABLE} bytes")));
+    }
     Ok(None)
 }
 
