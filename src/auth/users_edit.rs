@@ -373,7 +373,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("users.sxp");
         thread::scope(|scope| {
-            for n in 0..10 {
+            for n in 1..=10 {
                 let path = &path;
                 scope.spawn(move || {
                     let uid = UserChange::Item("uid", vec![n.to_string()]);
