@@ -421,8 +421,8 @@ pub(crate) const fn row(kind: OpKind) -> Row {
         OpKind::Migrate => Row {
             stage: Running,
             http: By(&["POST /xend/domain/$domain op=migrate&destination=127.0.0.1&port=8002"]),
-            legacy: By(&[r#"xend.domain.migrate ["$domain","127.0.0.1",false,1]"#]),
-            xenapi: By(&[r#"VM.migrate ["$uuid","127.0.0.1",false,{"port":"1"}]"#]),
+            legacy: By(&[r#"xend.domain.migrate ["$domain","127.0.0.1",false,8002]"#]),
+            xenapi: By(&[r#"VM.migrate ["$uuid","127.0.0.1",false,{"port":"8002"}]"#]),
             argo: OWNERS,
         },
         OpKind::Dump => Row {
