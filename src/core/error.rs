@@ -1,7 +1,7 @@
 //! Failures of operations, as the caller may see them.
 
 use super::model::{DomId, Invalid, PciAddress, Uuid};
-use super::rights::Right;
+use super::rights::{Need, Right};
 use super::transfer::Stage;
 use std::time::Duration;
 
@@ -305,6 +305,12 @@ impl Error {
             | Self::Stalled { .. }
             | Self::Backend { .. } => ErrorKind::Backend,
         }
+    }
+
+    /// A refusal of an operation that needs this. `domain` is the domain in question.
+    pub fn not_permitted(op: &'static str, need: Need, domain: &str) -> Self {
+        let target = if matches!(need, Need::Domain(_)) { domain } else { "" };
+        Self::NotPermitted { op, target: target.to_owned(), right: need.right() }
     }
 
     /// A failure of the hypervisor or the store, with `message` for the caller. A full disk becomes

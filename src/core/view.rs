@@ -12,7 +12,7 @@ use super::model::{
     BlockClass, CpuSet, Device, DeviceFacts, DomId, DomainConfig, DomainRef, Invalid, SchedParams,
     Scheduler, SedfParams, Uuid, VcpuFacts,
 };
-use super::rights::{Access, Need, OpKind, Right, Rights};
+use super::rights::{Access, OpKind, Rights};
 use super::samples::{Sample, SampleRound};
 use super::sedf;
 use super::snapshot::{DomainView, Snapshot};
@@ -70,13 +70,7 @@ impl View {
         if self.may(kind) {
             return Ok(());
         }
-        let right = match kind.need() {
-            Need::Anyone | Need::Operator => None,
-            Need::Domain(right) => Some(right),
-            Need::Create => Some(Right::Create),
-            Need::HostFacts => Some(Right::HostFacts),
-        };
-        Err(Error::NotPermitted { op, target: String::new(), right })
+        Err(Error::not_permitted(op, kind.need(), ""))
     }
 
     /// The same for a domain that the caller sees.
@@ -86,15 +80,10 @@ impl View {
         op: &'static str,
         domain: &DomainView,
     ) -> Result<(), Error> {
-        match kind.need() {
-            Need::Domain(right) if !self.rights_on(domain).has(right) => Err(Error::NotPermitted {
-                op,
-                target: domain.name().to_string(),
-                right: Some(right),
-            }),
-            Need::Domain(_) => Ok(()),
-            _ => self.require(kind, op),
+        if self.may_on(kind, domain) {
+            return Ok(());
         }
+        Err(Error::not_permitted(op, kind.need(), domain.name().as_str()))
     }
 
     /// The caller's rights on a domain.

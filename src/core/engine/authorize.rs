@@ -31,47 +31,35 @@ impl Core {
         change: Change,
     ) -> Result<Authorized, Error> {
         self.check_files(caller, &change).await?;
-        let kind = OpKind::of(&change);
         let access = caller.access();
         if access.operator {
             return Ok(Authorized { change, claim: None });
         }
-        let refused = |target: &str, right| Error::NotPermitted {
-            op: change.name(),
-            target: target.to_owned(),
-            right,
-        };
         let view = match &change {
             Change::Domain(domain, _) | Change::Cancel(domain) => {
                 Some(self.visible(caller).lookup(domain)?)
             }
             _ => None,
         };
-        match (kind.need(), &view) {
-            (Need::Anyone, _) => {}
-            (Need::Domain(right), Some(view)) => {
+        let (name, rights) = match (&view, &change) {
+            (Some(view), _) => {
                 let name = view.name().as_str();
-                if !access.rights_on(Some(view.uuid), name).has(right) {
-                    return Err(refused(name, Some(right)));
-                }
+                (name, access.rights_on(Some(view.uuid), name))
             }
-            (Need::Create, _) if access.has(Right::Create) => {}
-            (Need::Create, _) => return Err(refused("", Some(Right::Create))),
-            (Need::HostFacts, _) if access.has(Right::HostFacts) => {}
-            (Need::HostFacts, _) => return Err(refused("", Some(Right::HostFacts))),
-            (Need::Domain(right), None) => {
-                let Change::StartFromFile(config) = &change else { return Err(refused("", None)) };
-                // The domain does not exist yet: it has a name alone.
+            // The domain does not exist yet: it has a name alone.
+            (None, Change::StartFromFile(config)) => {
                 let name = config.name.as_str();
                 let rights = access.rights_on(None, name);
                 if rights.is_empty() {
                     return Err(Error::NoSuchDomain(name.to_owned()));
                 }
-                if !rights.has(right) {
-                    return Err(refused(name, Some(right)));
-                }
+                (name, rights)
             }
-            (Need::Operator, _) => return Err(refused("", None)),
+            (None, _) => ("", Rights::NONE),
+        };
+        let need = OpKind::of(&change).need();
+        if !access.meets_on(need, rights) {
+            return Err(Error::not_permitted(change.name(), need, name));
         }
         let Some(view) = view else { return Ok(Authorized { change, claim: None }) };
         let claim = self.check_domain_change(caller, &access, &view, &change)?;
@@ -100,9 +88,9 @@ impl Core {
         let Change::Domain(_, op) = change else { return Ok(None) };
         let rights = access.rights_on(Some(view.uuid), view.name().as_str());
         let needs = |right| {
-            let target = view.name().to_string();
-            let refusal = Error::NotPermitted { op: op.name(), target, right: Some(right) };
-            if rights.has(right) { Ok(()) } else { Err(refusal) }
+            let refusal =
+                || Error::not_permitted(op.name(), Need::Domain(right), view.name().as_str());
+            if rights.has(right) { Ok(()) } else { Err(refusal()) }
         };
         let old: Vec<Arc<CompleteConfig>> = view.configs().cloned().collect();
         let growing = |grow: &dyn Fn(&mut DomainConfig)| {

@@ -2,7 +2,8 @@
 
 use super::glob;
 use super::limits::Limits;
-use super::op_kind::{Need, OpKind};
+use super::need::Need;
+use super::op_kind::OpKind;
 use super::right::{Right, Rights};
 use crate::core::model::{Invalid, Uuid, parse_uuid};
 use std::fmt;
@@ -120,10 +121,9 @@ impl Access {
         self.operator || self.grants.iter().any(|grant| has(grant.rights))
     }
 
-    /// Whether the user may do this to some domain, or to the host. The engine checks each change
-    /// itself: pages offer what may succeed.
-    pub fn may(&self, kind: OpKind) -> bool {
-        match kind.need() {
+    /// Whether the user has what is needed, on some domain if it is a right on one.
+    pub fn meets(&self, need: Need) -> bool {
+        match need {
             Need::Anyone => true,
             Need::Domain(right) => self.has(right),
             Need::Create => self.has(Right::Create),
@@ -132,12 +132,23 @@ impl Access {
         }
     }
 
+    /// Whether the user has what is needed, with these rights on the domain in question.
+    pub fn meets_on(&self, need: Need, rights: Rights) -> bool {
+        match need {
+            Need::Domain(right) => rights.has(right),
+            Need::Anyone | Need::Create | Need::HostFacts | Need::Operator => self.meets(need),
+        }
+    }
+
+    /// Whether the user may do this to some domain, or to the host. The engine checks each change
+    /// itself: pages offer what may succeed.
+    pub fn may(&self, kind: OpKind) -> bool {
+        self.meets(kind.need())
+    }
+
     /// Whether the user may do this to the domain.
     pub fn may_on(&self, kind: OpKind, uuid: Uuid, name: &str) -> bool {
-        match kind.need() {
-            Need::Domain(right) => self.rights_on(Some(uuid), name).has(right),
-            _ => self.may(kind),
-        }
+        self.meets_on(kind.need(), self.rights_on(Some(uuid), name))
     }
 
     /// Whether the user may name files on the host, to save to and to restore from.
@@ -148,12 +159,13 @@ impl Access {
     /// The single domains of the access: `None` if it has a pattern with a `*`, for which all
     /// domains must be looked at.
     pub(crate) fn named_domains(&self) -> Option<impl Iterator<Item = &DomainPattern>> {
-        let mut domains = self.grants.iter().flat_map(|grant| &grant.domains);
-        let is_pattern = |domain: &DomainPattern| matches!(domain, DomainPattern::Name(name) if name.contains('*'));
-        if self.operator || domains.any(is_pattern) {
-            return None;
-        }
-        Some(self.grants.iter().flat_map(|grant| &grant.domains))
+        let domains = self.grants.iter().flat_map(|grant| &grant.domains);
+        let is_pattern = |domain: &DomainPattern| match domain {
+            DomainPattern::Name(name) => name.contains('*'),
+            DomainPattern::Uuid(_) => false,
+        };
+        let is_open = self.operator || domains.clone().any(is_pattern);
+        (!is_open).then_some(domains)
     }
 }
 

@@ -1,23 +1,9 @@
 //! The kinds of changes and reads, and the right that each needs.
 
+use super::need::Need;
 use super::right::Right;
 use crate::core::model::{BlockKind, Device, Setting};
 use crate::core::op::{Change, DomainOp};
-
-/// The right that a change or a read needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// None: the answer has only what the caller may see.
-    Anyone,
-    /// This right on the domain.
-    Domain(Right),
-    /// The right to create a domain of this name.
-    Create,
-    /// The right to read facts about the host.
-    HostFacts,
-    /// To be an operator of the host.
-    Operator,
-}
 
 macro_rules! op_kinds {
     ($($name:ident: $need:expr,)*) => {

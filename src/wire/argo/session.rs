@@ -11,7 +11,7 @@ use super::signature::Signature;
 use super::table;
 use super::words::split_words;
 use crate::core::caller::{Caller, Principal};
-use crate::core::rights::{Need, User};
+use crate::core::rights::User;
 use crate::shape::state_word;
 use std::mem;
 use std::sync::Arc;
@@ -146,9 +146,9 @@ async fn admit(call: &Call<'_>, signature: &Signature) -> Result<Option<Instance
         }
         None => None,
     };
-    let is_allowed = match (signature.need, &instance) {
-        (Need::Domain(right), Some(instance)) => instance.rights(&call.view).has(right),
-        _ => signature.is_for(&access),
+    let is_allowed = match &instance {
+        Some(instance) => access.meets_on(signature.need, instance.rights(&call.view)),
+        None => signature.is_for(&access),
     };
     if is_allowed { Ok(instance) } else { Err(call.refused()) }
 }

@@ -1,6 +1,6 @@
 //! Commands as `help` and the documentation show them.
 
-use crate::core::rights::{Access, Need, Right};
+use crate::core::rights::{Access, Need};
 use std::borrow::Cow;
 
 /// The name, the arguments and the right of a command.
@@ -49,13 +49,7 @@ impl Signature {
 
     /// Whether somebody with this access may use the command on anything.
     pub(super) fn is_for(&self, access: &Access) -> bool {
-        match self.need {
-            Need::Anyone => true,
-            Need::Domain(right) => access.has(right),
-            Need::Create => access.has(Right::Create),
-            Need::HostFacts => access.has(Right::HostFacts),
-            Need::Operator => access.operator,
-        }
+        access.meets(self.need)
     }
 
     /// Whether the command can have these arguments.

@@ -4,7 +4,7 @@ use crate::core::error::Error;
 use crate::core::lifecycle::State;
 use crate::core::model::{DomainRef, ShutdownReason, Uuid};
 use crate::core::op::{Change, DomainOp};
-use crate::core::rights::{Need, OpKind};
+use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
@@ -66,13 +66,11 @@ pub(crate) fn check_right(
     kind: OpKind,
     op: &'static str,
 ) -> Result<(), Failure> {
-    let rights = host.access.rights_on(Some(vm.uuid), vm.name().as_str());
-    let right = match kind.need() {
-        Need::Domain(right) if !rights.has(right) => Some(right),
-        Need::Operator if !host.access.operator => None,
-        _ => return Ok(()),
-    };
-    let error = Error::NotPermitted { op, target: vm.name().to_string(), right };
+    let name = vm.name().as_str();
+    if host.access.may_on(kind, vm.uuid, name) {
+        return Ok(());
+    }
+    let error = Error::not_permitted(op, kind.need(), name);
     Err(Failure::from_error(error, &FailureContext::default()))
 }
 
