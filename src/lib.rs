@@ -17,6 +17,7 @@ pub mod auth;
 pub mod backend;
 pub mod check;
 pub mod durable;
+mod host_file;
 pub mod os;
 pub mod password_prompt;
 pub mod peers;

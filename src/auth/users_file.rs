@@ -2,12 +2,13 @@
 
 use super::users_text::{self, MAX_BYTES, Users};
 use crate::core::rights::{Account, Accounts};
+use crate::host_file::{self, Stamp};
 use crate::sxp::position;
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -40,35 +41,10 @@ pub struct UsersFile {
 #[derive(Debug, Default)]
 struct Loaded {
     /// `None` if there was no file.
-    version: Option<Version>,
+    stamp: Option<Stamp>,
     /// Whether there has ever been one.
     was_there: bool,
     users: Users,
-}
-
-/// Facts about a file, some of which change with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Version {
-    inode: u64,
-    len: u64,
-    owner: u32,
-    mode: u32,
-    /// Seconds and nanoseconds.
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl From<Metadata> for Version {
-    fn from(metadata: Metadata) -> Self {
-        Self {
-            inode: metadata.ino(),
-            len: metadata.len(),
-            owner: metadata.uid(),
-            mode: metadata.mode(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
 }
 
 impl UsersFile {
@@ -91,7 +67,7 @@ impl UsersFile {
     /// Blocks.
     pub fn reload(&self, accounts: &Accounts) -> Result<AccountChanges, UsersFileError> {
         let mut loaded = self.lock();
-        loaded.version = self.version();
+        loaded.stamp = self.stamp();
         let read = match self.read() {
             Ok(None) if loaded.was_there => {
                 let advice = "is gone, an empty file removes all accounts";
@@ -138,16 +114,16 @@ impl UsersFile {
     }
 
     async fn has_changed(self: Arc<Self>) -> bool {
-        spawn_blocking(move || self.version() != self.lock().version).await.unwrap_or(false)
+        spawn_blocking(move || self.stamp() != self.lock().stamp).await.unwrap_or(false)
     }
 
     /// Waits until the file does not change for a moment.
     async fn settled(self: Arc<Self>) {
-        let version = |file: Arc<Self>| spawn_blocking(move || file.version());
-        let mut last = version(self.clone()).await.ok();
+        let stamp = |file: Arc<Self>| spawn_blocking(move || file.stamp());
+        let mut last = stamp(self.clone()).await.ok();
         loop {
             sleep(SETTLED).await;
-            let now = version(self.clone()).await.ok();
+            let now = stamp(self.clone()).await.ok();
             if now == last {
                 return;
             }
@@ -155,8 +131,8 @@ impl UsersFile {
         }
     }
 
-    fn version(&self) -> Option<Version> {
-        fs::metadata(&self.path).ok().map(Version::from)
+    fn stamp(&self) -> Option<Stamp> {
+        fs::metadata(&self.path).ok().map(|data| Stamp::of(&data))
     }
 
     /// `None` if there is no file.
@@ -186,9 +162,7 @@ pub(super) fn parse(path: &Path, text: &[u8]) -> Result<Users, UsersFileError> {
 
 /// Reads a file that nobody but root or the daemon's user can read or write.
 pub(super) fn read_private(path: &Path) -> io::Result<Vec<u8>> {
-    // Without waiting for the other end of a pipe.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(open(path, flags, Mode::empty())?);
+    let file = host_file::open(path, OFlags::empty())?;
     check_private(&file, path)?;
     let mut text = Vec::new();
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut text)?;
@@ -208,9 +182,9 @@ fn check_private(file: &File, path: &Path) -> io::Result<()> {
         let message = format!("other users can read or change it, run chmod 600 {shown}");
         return Err(io::Error::other(message));
     }
-    let own = geteuid();
-    if metadata.uid() != 0 && metadata.uid() != own.as_raw() {
-        let message = format!("it belongs to another user, run chown {} {shown}", own.as_raw());
+    if !host_file::is_own(&metadata) {
+        let own = geteuid().as_raw();
+        let message = format!("it belongs to another user, run chown {own} {shown}");
         return Err(io::Error::other(message));
     }
     Ok(())

@@ -4,8 +4,9 @@ use super::disk_content::{HEAD, content_of};
 use super::images;
 use crate::core::error::Error;
 use crate::core::ports::{DiskFacts, DiskKind};
-use rustix::fs::{Mode, OFlags, major, minor, open};
-use std::fs::{self, File, Metadata};
+use crate::host_file;
+use rustix::fs::{OFlags, major, minor};
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -87,8 +88,7 @@ fn kind_of(data: &Metadata) -> Option<DiskKind> {
 /// The first bytes of a disk.
 fn head_of(path: &Path) -> io::Result<Vec<u8>> {
     // What is at the path may have changed since it was looked at: a pipe would block.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(open(path, flags, Mode::empty())?);
+    let file = host_file::open(path, OFlags::empty())?;
     let mut head = Vec::with_capacity(HEAD);
     if kind_of(&file.metadata()?).is_some() {
         file.take(HEAD as u64).read_to_end(&mut head)?;
@@ -99,6 +99,7 @@ fn head_of(path: &Path) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
     use std::process::Command;
 
     #[test]

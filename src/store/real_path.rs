@@ -1,6 +1,6 @@
 //! Where paths lead once symbolic links are followed.
 
-use rustix::process::geteuid;
+use crate::host_file::{is_own, others_can_write};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -10,9 +10,6 @@ use tracing::warn;
 
 /// The most links that are followed.
 const MAX_LINKS: usize = 40;
-
-/// The bits of a directory that its group or others can write.
-const BY_OTHERS: u32 = 0o022;
 
 /// The bit of a directory in which everybody replaces only what is their own.
 const STICKY: u32 = 0o1000;
@@ -96,11 +93,7 @@ fn is_fixed(dir: &Metadata, entry: Option<&Metadata>) -> bool {
 
 /// Whether only root and the daemon's own user can write a directory.
 fn is_closed(dir: &Metadata) -> bool {
-    is_own(dir) && dir.mode() & BY_OTHERS == 0
-}
-
-fn is_own(data: &Metadata) -> bool {
-    data.uid() == 0 || data.uid() == geteuid().as_raw()
+    is_own(dir) && !others_can_write(dir)
 }
 
 fn warn_of(dir: &Path) {
@@ -111,6 +104,7 @@ fn warn_of(dir: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::process::geteuid;
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 

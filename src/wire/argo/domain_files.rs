@@ -1,11 +1,11 @@
 //! The configuration files of domains that the operator keeps: `/etc/xen/*.cfg`.
 
-use super::owned_file::{Stamp, check_owner};
 use crate::core::model::DomainConfig;
-use rustix::fs::{Mode, OFlags, open};
+use crate::host_file::{self, Stamp, check_owner};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -155,10 +155,8 @@ impl Directory {
 
 /// The text of a file, or why it is not used. Fails if it cannot be opened.
 fn read_text(path: &Path) -> Result<(Stamp, Result<Vec<u8>, String>), Errno> {
-    // A pipe would block, and where a link leads, others might write.
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(open(path, flags, Mode::empty())?);
+    // Where a link leads, others might write.
+    let file = host_file::open(path, OFlags::NOFOLLOW)?;
     let data =
         file.metadata().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     let text = || -> Result<Vec<u8>, String> {
@@ -182,7 +180,7 @@ fn read_text(path: &Path) -> Result<(Stamp, Result<Vec<u8>, String>), Errno> {
 mod tests {
     use super::*;
     use crate::core::model::DomName;
-    use std::fs::Permissions;
+    use std::fs::{File, Permissions};
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use std::sync::atomic::{AtomicUsize, Ordering};
 

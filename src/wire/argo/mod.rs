@@ -20,7 +20,6 @@ mod context;
 mod domain_files;
 mod instance;
 mod line;
-mod owned_file;
 mod plugins;
 mod server;
 mod session;

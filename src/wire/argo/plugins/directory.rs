@@ -3,8 +3,8 @@
 use super::description::Description;
 use super::process::{Finished, ProgramError, ProgramLimits, UserIds, run};
 use super::slots::Slots;
+use crate::host_file::{Stamp, check_owner};
 use crate::wire::argo::answer::{Answer, Output, Refusal};
-use crate::wire::argo::owned_file::{Stamp, check_owner};
 use crate::wire::argo::signature::Signature;
 use rustix::process::geteuid;
 use std::collections::HashMap;

@@ -1,12 +1,31 @@
-//! Files that are the operator's.
+//! Files of the host that people edit: who can write them, and whether they have changed.
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::geteuid;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Opens a file for reading, without waiting for the other end of a pipe. `more` are further flags.
+pub(crate) fn open(path: &Path, more: OFlags) -> rustix::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
+    rustix::fs::open(path, flags, Mode::empty()).map(File::from)
+}
+
+/// Whether a file or directory is root's or the daemon's own.
+pub(crate) fn is_own(data: &Metadata) -> bool {
+    data.uid() == 0 || data.uid() == geteuid().as_raw()
+}
+
+/// Whether the group or others can write a file or directory.
+pub(crate) fn others_can_write(data: &Metadata) -> bool {
+    const WRITABLE_BY_OTHERS: u32 = 0o022;
+    data.mode() & WRITABLE_BY_OTHERS != 0
+}
 
 /// The state of a file: as long as it is the same, so is the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     inode: (u64, u64),
     size: u64,
     modified: (i64, i64),
@@ -16,7 +35,7 @@ pub(super) struct Stamp {
 
 impl Stamp {
     /// The state by what the file system says.
-    pub(super) fn of(data: &Metadata) -> Self {
+    pub(crate) fn of(data: &Metadata) -> Self {
         Self {
             inode: (data.dev(), data.ino()),
             size: data.size(),
@@ -28,12 +47,11 @@ impl Stamp {
 
 /// Fails with the reason if others than root and the daemon's own user can write a file or
 /// directory.
-pub(super) fn check_owner(data: &Metadata) -> Result<(), &'static str> {
-    const WRITABLE_BY_OTHERS: u32 = 0o022;
-    if data.uid() != 0 && data.uid() != geteuid().as_raw() {
+pub(crate) fn check_owner(data: &Metadata) -> Result<(), &'static str> {
+    if !is_own(data) {
         return Err("it belongs to another user than root: chown it");
     }
-    if data.mode() & WRITABLE_BY_OTHERS != 0 {
+    if others_can_write(data) {
         return Err("its group or others can write it: chmod go-w it");
     }
     Ok(())
