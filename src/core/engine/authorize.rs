@@ -6,9 +6,7 @@ use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, DomName, DomainConfig, DomainRef};
 use crate::core::op::{AfterDump, Change, DomainOp};
-use crate::core::rights::{
-    Access, Claim, MAX_DEVICES, Need, OpKind, Right, Rights, Usage, check_config, check_device,
-};
+use crate::core::rights::{Access, Claim, MAX_DEVICES, Need, OpKind, Right, Rights, Usage};
 use crate::core::snapshot::DomainView;
 use std::sync::Arc;
 
@@ -105,8 +103,7 @@ impl Core {
         match op {
             DomainOp::Rename(name) => check_rename(access, view, name).map(|()| None),
             DomainOp::AttachDevice(device) => {
-                check_device(&access.limits, device, &old).map_err(Error::BeyondLimits)?;
-                self.check_users_device(device, &old)?;
+                self.check_users_device(access, device, &old)?;
                 let full = |config: &Arc<CompleteConfig>| config.devices.len() >= MAX_DEVICES;
                 if old.iter().any(full) {
                     let reason = format!("device: a domain has at most {MAX_DEVICES} devices");
@@ -115,9 +112,7 @@ impl Core {
                 Ok(None)
             }
             DomainOp::ConfigureDevice { to, .. } => {
-                check_device(&access.limits, to, &old).map_err(Error::BeyondLimits)?;
-                self.check_users_device(to, &old)?;
-                Ok(None)
+                self.check_users_device(access, to, &old).map(|()| None)
             }
             DomainOp::SetMemory(mib) | DomainOp::SetMaxMemory(mib) => {
                 growing(&|config| config.maxmem = config.maxmem.max(*mib))
@@ -129,9 +124,7 @@ impl Core {
                     let mut new = DomainConfig::from(CompleteConfig::clone(config));
                     if setting.concerns(&new) {
                         setting.apply(&mut new)?;
-                        check_config(&access.limits, &new, &old).map_err(Error::BeyondLimits)?;
-                        let mut devices = new.devices.iter();
-                        devices.try_for_each(|device| self.check_users_device(device, &old))?;
+                        self.check_users_config(access, &new, &old)?;
                     }
                     if new.is_transient() && !config.is_transient() {
                         // Its next start would delete the definition.

@@ -4,7 +4,7 @@ use crate::core::caller::Caller;
 use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, Device, DomName, DomainConfig, DomainRef, Uuid};
-use crate::core::rights::{Access, Claim, Right, Usage, check_config};
+use crate::core::rights::{Access, Claim, Right, Usage, check_config, check_device};
 use crate::core::snapshot::DomainView;
 use std::sync::Arc;
 
@@ -38,8 +38,7 @@ impl Core {
             return Err(Error::BeyondLimits(reason));
         }
         let old: Vec<_> = present.iter().flat_map(|view| view.configs()).cloned().collect();
-        check_config(&access.limits, config, &old).map_err(Error::BeyondLimits)?;
-        config.devices.iter().try_for_each(|device| self.check_users_device(device, &old))?;
+        self.check_users_config(&access, config, &old)?;
         for device in &mut config.devices {
             forget_foreign_uuid(device, &old);
         }
@@ -55,13 +54,31 @@ impl Core {
             || !access.rights_on(Some(uuid), "").is_empty()
     }
 
-    /// Refuses a device that takes what another domain or disk image has: its MAC address, or an
-    /// image that is elsewhere. Guests on a bridge see each other's addresses anyway.
+    /// Checks a configuration of a user, whose domain has the configurations `own` by now.
+    pub(super) fn check_users_config(
+        &self,
+        access: &Access,
+        config: &DomainConfig,
+        own: &[Arc<CompleteConfig>],
+    ) -> Result<(), Error> {
+        check_config(&access.limits, config, own).map_err(Error::BeyondLimits)?;
+        config.devices.iter().try_for_each(|device| self.check_is_free(device, own))
+    }
+
+    /// Checks a device of a user, whose domain has the configurations `own` by now.
     pub(super) fn check_users_device(
         &self,
+        access: &Access,
         device: &Device,
         own: &[Arc<CompleteConfig>],
     ) -> Result<(), Error> {
+        check_device(&access.limits, device, own).map_err(Error::BeyondLimits)?;
+        self.check_is_free(device, own)
+    }
+
+    /// Refuses a device that takes what another domain or disk image has: its MAC address, or an
+    /// image that is elsewhere. Guests on a bridge see each other's addresses anyway.
+    fn check_is_free(&self, device: &Device, own: &[Arc<CompleteConfig>]) -> Result<(), Error> {
         let mut known = own.iter().flat_map(|config| &config.devices);
         match device {
             Device::Block(block) => {
