@@ -32,9 +32,7 @@ fn main() {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
         let accounts = Arc::new(Accounts::default());
         let credential = Credential::Hash(hash("right").unwrap());
-        let name = "steve".to_owned();
-        let steve = Account { name, credential, uids: vec![], access: Access::default() };
-        accounts.replace(vec![steve], None);
+        accounts.replace(vec![Account::new("steve", credential, Access::default())], None);
         let gate = LoginGate::new(accounts);
         let before = memory_mib("VmRSS");
 

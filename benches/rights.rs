@@ -170,12 +170,11 @@ fn via() -> Via {
 }
 
 fn user(domains: impl IntoIterator<Item = DomainPattern>) -> Caller {
-    let account = Account {
-        name: "steve".to_owned(),
-        credential: Credential::None,
-        uids: vec![],
-        access: Access::to(domains, [Right::See].into_iter().collect()),
-    };
+    let account = Account::new(
+        "steve",
+        Credential::None,
+        Access::to(domains, [Right::See].into_iter().collect()),
+    );
     Caller::of_user(via(), Arc::new(User::new(account)))
 }
 

@@ -211,12 +211,7 @@ impl<'a> UsersReader<'a> {
         if self.users.anonymous.is_some() {
             return Err(wrong("there are two of them"));
         }
-        self.users.anonymous = Some(Account {
-            name: Accounts::ANONYMOUS.to_owned(),
-            credential: Credential::None,
-            uids: Vec::new(),
-            access,
-        });
+        self.users.anonymous = Some(Account::new(Accounts::ANONYMOUS, Credential::None, access));
         Ok(())
     }
 

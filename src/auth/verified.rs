@@ -105,7 +105,7 @@ mod tests {
     use crate::os::OsEntropy;
 
     fn account(name: &str, credential: Credential) -> Account {
-        Account { name: name.to_owned(), credential, uids: vec![], access: Access::default() }
+        Account::new(name, credential, Access::default())
     }
 
     fn hash(text: &str) -> Credential {

@@ -191,12 +191,7 @@ mod tests {
         for (via, text) in cases {
             assert_eq!(Caller::operator(via).to_string(), text);
         }
-        let steve = User::new(Account {
-            name: "steve".to_owned(),
-            credential: Credential::None,
-            uids: vec![],
-            access: Access::default(),
-        });
+        let steve = User::new(Account::new("steve", Credential::None, Access::default()));
         let caller = Caller::nobody(tcp).logged_in(Arc::new(steve));
         assert_eq!(caller.to_string(), "steve at 127.0.0.1:4711");
         assert!(!caller.is_operator() && Caller::internal().is_operator());

@@ -2,7 +2,8 @@
 
 use crate::backend::{Backend, new_uuid};
 use crate::expected::Stage;
-use crate::trial::{FailingSender, Trial};
+use crate::failing_sender::FailingSender;
+use crate::trial::Trial;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::model::{
     ClientData, CpuSet, DomId, InterfaceChange, InterfaceKind, Network, Pool, PoolFacts,

@@ -11,6 +11,7 @@
 
 mod backend;
 mod expected;
+mod failing_sender;
 mod host;
 mod operations;
 mod queries;

@@ -2,7 +2,8 @@
 
 use crate::backend::{Backend, new_uuid};
 use crate::expected::{STAGES, Stage};
-use crate::trial::{FailingSender, Trial};
+use crate::failing_sender::FailingSender;
+use crate::trial::Trial;
 use futures_util::FutureExt as _;
 use std::fs::File;
 use std::net::TcpListener;

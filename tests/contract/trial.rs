@@ -3,8 +3,6 @@
 use crate::backend::{Backend, Host};
 use crate::expected::{Expected, Stage, expected};
 use crate::queries::QUERIES;
-use async_trait::async_trait;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -13,7 +11,6 @@ use xend::core::error::{Error, ErrorKind};
 use xend::core::lifecycle::State;
 use xend::core::model::{CompleteConfig, DomName, DomainConfig, DomainRef, ShutdownReason};
 use xend::core::op::{Change, DomainOp, Outcome};
-use xend::core::ports::IncomingMigration;
 use xend::core::snapshot::DomainView;
 use xend::core::view::View;
 use xend::os::OsEntropy;
@@ -24,25 +21,6 @@ pub(crate) struct Trial<'a, B> {
     pub(crate) host: &'a Host,
     pub(crate) config: DomainConfig,
     domain: DomainRef,
-}
-
-/// A sending host that fails.
-pub(crate) struct FailingSender;
-
-#[async_trait]
-impl IncomingMigration for FailingSender {
-    async fn ready(&mut self) -> Result<(), Error> {
-        Err(Error::Remote { reason: "nothing".into() })
-    }
-    fn stream(&self) -> Result<OwnedFd, Error> {
-        Err(Error::Stopping)
-    }
-    async fn building(&mut self, _stage: &str) -> Result<(), Error> {
-        Err(Error::Stopping)
-    }
-    async fn arrived(&mut self) -> Result<(), Error> {
-        Err(Error::Stopping)
-    }
 }
 
 impl<'a, B: Backend> Trial<'a, B> {

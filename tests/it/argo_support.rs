@@ -1,6 +1,6 @@
 //! The Argo protocol on a simulated host, and a client.
 
-use crate::sim_support::{CountingEntropy, TestClock, config, open};
+use crate::sim_support::{CountingEntropy, TestClock, config, engine_ports};
 use async_trait::async_trait;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,12 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use xend::core::caller::{Caller, Via};
-use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::core::engine::{Engine, Settings};
 use xend::core::model::{DomName, DomainConfig, DomainRef};
 use xend::core::op::{Change, DomainOp};
 use xend::core::ports::{LoginError, Logins};
 use xend::core::rights::{Access, Account, Accounts, Credential, Right, User};
-use xend::store::DirStore;
 use xend::wire::argo::{Argo, ArgoOptions, DomainFiles};
-use xend::wire::relocation::TcpTransport;
 
 /// Time limit that nothing reaches unless it fails, even on a busy machine.
 pub(crate) const GENEROUS: Duration = Duration::from_secs(60);
@@ -50,15 +48,9 @@ impl Logins for NamesAsPasswords {
 
 /// An account with rights on some domains.
 pub(crate) fn account(name: &str, domains: &[&str], rights: &[Right]) -> Account {
-    Account {
-        name: name.to_owned(),
-        credential: Credential::Hash(name.to_owned()),
-        uids: vec![],
-        access: Access::to(
-            domains.iter().map(|domain| domain.parse().unwrap()),
-            rights.iter().copied().collect(),
-        ),
-    }
+    let domains = domains.iter().map(|domain| domain.parse().unwrap());
+    let access = Access::to(domains, rights.iter().copied().collect());
+    Account::new(name, Credential::Hash(name.to_owned()), access)
 }
 
 /// The account of an operator.
@@ -91,15 +83,8 @@ impl ArgoHost {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("files")).unwrap();
         let accounts = Arc::new(Accounts::default());
-        let clock = TestClock::new();
         let entropy = Arc::new(CountingEntropy::default());
-        let outside = EnginePorts {
-            hypervisor: Arc::new(open(&dir.path().join("sim"), &clock)),
-            store: Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap()),
-            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
-            clock,
-            entropy,
-        };
+        let outside = engine_ports(dir.path(), TestClock::new(), entropy);
         let settings = Settings { accounts: accounts.clone(), ..Settings::default() };
         let engine = Engine::start(outside, settings).await.unwrap();
         let files = DomainFiles::new(dir.path().join("files"), Box::new(read_name));

@@ -2,7 +2,7 @@
 
 use crate::http_support::{Answer, GENEROUS, Listener, ask};
 use crate::server_support::{Daemon, tunables};
-use crate::sim_support::{TestClock, config, open};
+use crate::sim_support::{TestClock, config, engine_ports};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use axum::Router;
@@ -13,7 +13,6 @@ use axum::response::Response;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
@@ -25,9 +24,7 @@ use xend::core::ports::{LoginError, Logins};
 use xend::core::rights::{Access, Account, Accounts, Credential, Grant, Right, User};
 use xend::os::{OsEntropy, SystemClock};
 use xend::server::Guard;
-use xend::store::DirStore;
 use xend::wire::http::Http;
-use xend::wire::relocation::TcpTransport;
 
 /// The password of every account.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -57,12 +54,11 @@ pub(crate) struct AccountsHost {
 /// An account with these rights on `lj` and `one.*`.
 pub(crate) fn account(name: &str, hash: &str, rights: &[Right]) -> Account {
     let domains = ["lj", "one.*"].map(|domain| domain.parse().unwrap());
-    Account {
-        name: name.to_owned(),
-        credential: Credential::Hash(hash.to_owned()),
-        uids: vec![],
-        access: Access::to(domains, rights.iter().copied().collect()),
-    }
+    Account::new(
+        name,
+        Credential::Hash(hash.to_owned()),
+        Access::to(domains, rights.iter().copied().collect()),
+    )
 }
 
 /// steve's account.
@@ -124,13 +120,8 @@ fn caller(headers: &HeaderMap, accounts: &Accounts) -> Caller {
 impl AccountsHost {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let outside = EnginePorts {
-            hypervisor: Arc::new(open(&dir.path().join("sim"), &TestClock::new())),
-            store: Arc::new(DirStore::open(dir.path(), Arc::new(OsEntropy)).unwrap()),
-            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(OsEntropy),
-        };
+        let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
+        let outside = EnginePorts { clock: Arc::new(SystemClock), ..ports };
         let accounts = Arc::new(Accounts::default());
         accounts.replace(vec![steve(), root()], None);
         let settings = Settings { accounts: accounts.clone(), ..Settings::default() };

@@ -1,17 +1,14 @@
 //! A request that does not say where it came from is refused on every page.
 
-use crate::sim_support::{CountingEntropy, TestClock, open};
+use crate::sim_support::{CountingEntropy, TestClock, engine_ports};
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use xend::core::caller::{Caller, Via};
-use xend::core::engine::{Engine, EnginePorts, Settings};
-use xend::store::DirStore;
+use xend::core::engine::{Engine, Settings};
 use xend::wire::http::Http;
-use xend::wire::relocation::TcpTransport;
 
 const PAGES: [&str; 17] = [
     "/",
@@ -36,20 +33,9 @@ const PAGES: [&str; 17] = [
 #[tokio::test]
 async fn a_request_without_a_caller_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let clock = TestClock::new();
     let entropy = Arc::new(CountingEntropy::default());
-    let engine = Engine::start(
-        EnginePorts {
-            hypervisor: Arc::new(open(&dir.path().join("sim"), &clock)),
-            store: Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap()),
-            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
-            clock,
-            entropy,
-        },
-        Settings::default(),
-    )
-    .await
-    .unwrap();
+    let outside = engine_ports(dir.path(), TestClock::new(), entropy);
+    let engine = Engine::start(outside, Settings::default()).await.unwrap();
     let http = Http::new(engine, || 1 << 20, || "the log".to_owned(), CancellationToken::new());
     let router = http.router();
     for page in PAGES {

@@ -22,6 +22,8 @@ mod engine;
 mod engine_faults;
 mod engine_foreign;
 mod engine_support;
+#[path = "../contract/failing_sender.rs"]
+mod failing_sender;
 mod house;
 mod http_accounts;
 mod http_accounts_support;

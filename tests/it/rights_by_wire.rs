@@ -1,7 +1,8 @@
 //! The rights of every request of every wire: the table of `rights_table.rs`, asked.
 
 use crate::rights_support::{
-    HostState, NamedBy, Stage, Subject, World, all_but, caller_with, operator, rights,
+    HostState, NamedBy, Stage, Subject, World, all_but, caller_with, host_with_subjects, operator,
+    rights, subject_in,
 };
 use crate::rights_table::{Reach, Row, row};
 use crate::rights_wires::{FORMATS, LOG, Reply, Wire, Wires};
@@ -38,22 +39,11 @@ fn names(wire: Wire, request: &str) -> &'static [NamedBy] {
 
 /// A host with a domain in each stage, and its wires.
 async fn host_with(prefix: &str, foreign: bool) -> (World, Wires, Vec<Subject>, HostState) {
-    let world = World::new().await;
-    let dir = if foreign { world.foreign_files() } else { world.files() };
-    let mut subjects = Vec::new();
-    for stage in Stage::PRESENT {
-        let name = format!("{prefix}{stage:?}").to_lowercase();
-        subjects.push(world.add(&name, stage, &dir).await);
-    }
+    let (world, subjects) = host_with_subjects(prefix, foreign).await;
     let wires = Wires::new(&world).await;
     world.settle().await;
     let state = world.state().await;
     (world, wires, subjects, state)
-}
-
-/// The subject in a stage; a halted one, whose name is taken, for a request that makes a domain.
-fn subject_in(stage: Stage, subjects: &[Subject]) -> &Subject {
-    &subjects[Stage::PRESENT.iter().position(|present| *present == stage).unwrap_or(0)]
 }
 
 /// An answer without what the request named, and without the numbers of events, which count what

@@ -1,12 +1,14 @@
 //! The rights of every change and every read, asked of the engine itself.
 //!
-//! [`ask`] and [`stage`] match on the kind without a default: a new kind does not compile until it
-//! has its rows here.
+//! [`ask`] and the table of `rights_table.rs` match on the kind without a default: a new kind does
+//! not compile until it has its rows.
 
+use crate::failing_sender::FailingSender;
 use crate::rights_support::{
-    FailingSender, NamedBy, Stage, Subject, World, all_but, caller_with, device, nobody, operator,
-    rights, vdi_at,
+    NamedBy, Stage, Subject, World, all_but, caller_with, device, host_with_subjects, nobody,
+    operator, rights, subject_in, vdi_at,
 };
+use crate::rights_table::row;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -231,84 +233,8 @@ fn shown<T: std::fmt::Debug>(answer: Result<T, Error>) -> Answer {
 }
 
 /// The stage of the subject in which the change succeeds.
-const fn stage(kind: OpKind) -> Stage {
-    match kind {
-        OpKind::CreateDomain
-        | OpKind::DefineDomain
-        | OpKind::StartFromFile
-        | OpKind::ReceiveDomain => Stage::Absent,
-        OpKind::Start
-        | OpKind::CreateFrom
-        | OpKind::Redefine
-        | OpKind::Delete
-        | OpKind::SetResources
-        | OpKind::SetDevice
-        | OpKind::Arrive => Stage::Halted,
-        OpKind::Unpause => Stage::Paused,
-        OpKind::Resume => Stage::Suspended,
-        OpKind::RestoreDomain | OpKind::RestoreFrom | OpKind::ReadSavedConfig => Stage::Saved,
-        OpKind::PlugDevice => Stage::Unplugged,
-        OpKind::SettleMigration
-        | OpKind::CreateVdi
-        | OpKind::SetVdi
-        | OpKind::DestroyVdi
-        | OpKind::CreatePbd
-        | OpKind::DestroyPbd
-        | OpKind::ChangeNetwork
-        | OpKind::ChangePool
-        | OpKind::SetClientData
-        | OpKind::ClearDmesg
-        | OpKind::DebugKeys
-        | OpKind::PowerHost
-        | OpKind::CreateVnet
-        | OpKind::DeleteVnet
-        | OpKind::Cancel
-        | OpKind::Pause
-        | OpKind::Destroy
-        | OpKind::Shutdown
-        | OpKind::Rename
-        | OpKind::SetSedf
-        | OpKind::SetShare
-        | OpKind::SetMemory
-        | OpKind::SetMaxMemory
-        | OpKind::SetVcpus
-        | OpKind::Pin
-        | OpKind::MoveToPool
-        | OpKind::Sysrq
-        | OpKind::Trigger
-        | OpKind::Reset
-        | OpKind::Set
-        | OpKind::Suspend
-        | OpKind::SaveToFile
-        | OpKind::Migrate
-        | OpKind::Dump
-        | OpKind::AttachDevice
-        | OpKind::ChangeMedium
-        | OpKind::ConfigureDevice
-        | OpKind::DetachDevice
-        | OpKind::ListDomains
-        | OpKind::ShowDomain
-        | OpKind::ShowVcpus
-        | OpKind::ShowDevices
-        | OpKind::ShowDisks
-        | OpKind::WaitForDevices
-        | OpKind::ShowSedf
-        | OpKind::ShowSched
-        | OpKind::ReadConsole
-        | OpKind::ReadEvents
-        | OpKind::ReadHistory
-        | OpKind::ReadSamples
-        | OpKind::ReadInventory
-        | OpKind::ShowHost
-        | OpKind::ShowLoad
-        | OpKind::ShowHardware
-        | OpKind::ShowInterfaces
-        | OpKind::ShowPools
-        | OpKind::ShowStorage
-        | OpKind::ShowVnets
-        | OpKind::ReadDmesg
-        | OpKind::ReadLog => Stage::Running,
-    }
+fn stage(kind: OpKind) -> Stage {
+    row(kind).stage
 }
 
 /// The answer to a caller who may ask, on the simulated host.
@@ -324,26 +250,6 @@ const fn result(kind: OpKind) -> Result<(), ErrorKind> {
     }
 }
 
-/// A host with a domain in each stage. The names begin with `prefix`.
-async fn host_with(prefix: &str, foreign: bool) -> (World, Vec<Subject>) {
-    let world = World::new().await;
-    let dir = if foreign { world.foreign_files() } else { world.files() };
-    let mut subjects = Vec::new();
-    for stage in Stage::PRESENT {
-        let name = format!("{prefix}{stage:?}").to_lowercase();
-        subjects.push(world.add(&name, stage, &dir).await);
-    }
-    world.settle().await;
-    (world, subjects)
-}
-
-/// The subject in the stage of the kind; a halted one for a kind that makes a domain, whose name is
-/// taken then.
-fn subject_for(kind: OpKind, subjects: &[Subject]) -> &Subject {
-    let at = Stage::PRESENT.iter().position(|present| *present == stage(kind)).unwrap_or(0);
-    &subjects[at]
-}
-
 /// An answer, or an error without what the request named.
 fn text(subject: &Subject, answer: &Answer) -> String {
     match answer {
@@ -356,9 +262,7 @@ fn text(subject: &Subject, answer: &Answer) -> String {
 fn revoked() -> Caller {
     let accounts = Accounts::default();
     let access = Access::to(["*".parse().unwrap()], Rights::all());
-    let credential = Credential::None;
-    let account = Account { name: "late".to_owned(), credential, uids: vec![], access };
-    accounts.replace(vec![account], None);
+    accounts.replace(vec![Account::new("late", Credential::None, access)], None);
     let caller = nobody().logged_in(accounts.get("late").unwrap());
     accounts.replace(vec![], None);
     caller
@@ -366,7 +270,7 @@ fn revoked() -> Caller {
 
 #[tokio::test(start_paused = true)]
 async fn a_hidden_domain_is_like_a_missing_one() {
-    let (world, hidden) = host_with("hidden-", true).await;
+    let (world, hidden) = host_with_subjects("hidden-", true).await;
     let before = world.state().await;
     let strangers = [
         ("a user with every right elsewhere", world.user(&["own*"], Rights::all())),
@@ -376,7 +280,7 @@ async fn a_hidden_domain_is_like_a_missing_one() {
         ("nobody", nobody()),
     ];
     for kind in OpKind::ALL.iter().copied() {
-        let subject = subject_for(kind, &hidden);
+        let subject = subject_in(stage(kind), &hidden);
         let missing = Subject::missing("absent", &world.foreign_files());
         for (who, caller) in &strangers {
             for by in NamedBy::ALL {
@@ -428,7 +332,7 @@ fn check_refusal(kind: OpKind, caller: &Caller, answer: &Answer, case: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn every_right_but_the_needed_one_is_not_enough() {
-    let (world, own) = host_with("own-", false).await;
+    let (world, own) = host_with_subjects("own-", false).await;
     let before = world.state().await;
     for kind in OpKind::ALL.iter().copied() {
         let (rights, missing) = match kind.need() {
@@ -440,7 +344,7 @@ async fn every_right_but_the_needed_one_is_not_enough() {
             Need::Operator => (Rights::all(), None),
         };
         let caller = world.user(&["own*"], rights);
-        let subject = subject_for(kind, &own);
+        let subject = subject_in(stage(kind), &own);
         for by in named_by(kind, subject) {
             let refused = ask(&world, &caller, kind, subject, by).await.unwrap_err();
             let right = match &refused {
@@ -464,14 +368,14 @@ fn named_by(kind: OpKind, subject: &Subject) -> Vec<NamedBy> {
 /// A right to create domains of some names is none to create others.
 #[tokio::test(start_paused = true)]
 async fn a_domain_is_created_only_under_a_name_of_the_right_to_create() {
-    let (world, own) = host_with("own-", false).await;
+    let (world, own) = host_with_subjects("own-", false).await;
     let before = world.state().await;
     let mut access = world.user(&["own*"], all_but(Right::Create)).access().as_ref().clone();
     let domains = vec!["new*".parse().unwrap()];
     access.grants.push(Grant { domains, rights: rights([Right::Create]) });
     let caller = caller_with("steve", "192.0.2.7:4713", access);
     for kind in [OpKind::CreateDomain, OpKind::DefineDomain, OpKind::RestoreDomain] {
-        let subject = subject_for(kind, &own);
+        let subject = subject_in(stage(kind), &own);
         let refused = ask(&world, &caller, kind, subject, NamedBy::Name).await.unwrap_err();
         let wanted =
             format!("Not allowed: name: the account has no right create on {}", subject.name);

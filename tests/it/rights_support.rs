@@ -2,10 +2,8 @@
 
 use crate::sim_support::{TestClock, open};
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +17,7 @@ use xend::core::model::{
     VdiKind, Vnet,
 };
 use xend::core::op::{Change, DeviceRef, DomainOp};
-use xend::core::ports::{Entropy as _, IncomingMigration};
+use xend::core::ports::Entropy as _;
 use xend::core::rights::{Access, Account, Credential, Limits, Right, Rights, User};
 use xend::core::snapshot::DomainView;
 use xend::os::OsEntropy;
@@ -163,7 +161,8 @@ pub(crate) fn device(text: &str) -> Device {
 
 /// A disk at a location that xend did not make.
 pub(crate) fn vdi_at(location: &str) -> Vdi {
-    let (kind, location) = (VdiKind::User, location.into());
+    let kind = VdiKind::User;
+    let location = location.into();
     Vdi { location, size: 0, kind, own: false, sharable: false, read_only: false }
 }
 
@@ -193,8 +192,7 @@ fn tcp(peer: &str) -> Via {
 
 /// A caller with an account.
 pub(crate) fn caller_with(name: &str, peer: &str, access: Access) -> Caller {
-    let account =
-        Account { name: name.to_owned(), credential: Credential::None, uids: vec![], access };
+    let account = Account::new(name, Credential::None, access);
     Caller::of_user(tcp(peer), Arc::new(User::new(account)))
 }
 
@@ -423,21 +421,20 @@ fn read_files(dir: &Path, files: &mut BTreeMap<String, String>) {
     }
 }
 
-/// A sending host that fails.
-pub(crate) struct FailingSender;
+/// A host with a domain in each stage. The names begin with `prefix`.
+pub(crate) async fn host_with_subjects(prefix: &str, foreign: bool) -> (World, Vec<Subject>) {
+    let world = World::new().await;
+    let dir = if foreign { world.foreign_files() } else { world.files() };
+    let mut subjects = Vec::new();
+    for stage in Stage::PRESENT {
+        let name = format!("{prefix}{stage:?}").to_lowercase();
+        subjects.push(world.add(&name, stage, &dir).await);
+    }
+    world.settle().await;
+    (world, subjects)
+}
 
-#[async_trait]
-impl IncomingMigration for FailingSender {
-    async fn ready(&mut self) -> Result<(), Error> {
-        Err(Error::Remote { reason: "nothing".into() })
-    }
-    fn stream(&self) -> Result<OwnedFd, Error> {
-        Err(Error::Stopping)
-    }
-    async fn building(&mut self, _stage: &str) -> Result<(), Error> {
-        Err(Error::Stopping)
-    }
-    async fn arrived(&mut self) -> Result<(), Error> {
-        Err(Error::Stopping)
-    }
+/// The subject in a stage; a halted one, whose name is taken, for a request that makes a domain.
+pub(crate) fn subject_in(stage: Stage, subjects: &[Subject]) -> &Subject {
+    &subjects[Stage::PRESENT.iter().position(|present| *present == stage).unwrap_or(0)]
 }

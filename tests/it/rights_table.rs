@@ -350,9 +350,8 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             xenapi: By(&[r#"VM.start ["$uuid",false]"#]),
             argo: By(&["start $name"]),
         },
-        OpKind::CreateFrom | OpKind::Redefine | OpKind::RestoreFrom | OpKind::Arrive => {
-            nowhere(Halted, INTERNAL)
-        }
+        OpKind::CreateFrom | OpKind::Redefine | OpKind::Arrive => nowhere(Halted, INTERNAL),
+        OpKind::RestoreFrom => nowhere(Saved, INTERNAL),
         OpKind::Delete => Row {
             stage: Halted,
             http: By(&["POST /xend/domain/$domain op=delete"]),

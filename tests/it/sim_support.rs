@@ -7,10 +7,13 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 use tokio::time::Instant;
 use xend::backend::sim::{Sim, SimError, SimSettings};
+use xend::core::engine::EnginePorts;
 use xend::core::model::{CompleteConfig, Device, DomId, DomName, DomainConfig, DomainFacts, Uuid};
 use xend::core::ports::{Clock, Entropy, Hypervisor};
 use xend::shape::{read_config, read_device};
+use xend::store::DirStore;
 use xend::sxp::{Limits, Sxp, read_one};
+use xend::wire::relocation::TcpTransport;
 
 /// A time of day that follows Tokio's clock, which tests pause and advance.
 pub(crate) struct TestClock {
@@ -53,6 +56,21 @@ pub(crate) fn try_open(
 
 pub(crate) fn open(dir: &Path, clock: &Arc<TestClock>) -> Sim {
     try_open(dir, clock, settings()).unwrap()
+}
+
+/// The ports of an engine whose hypervisor and store are in `dir`.
+pub(crate) fn engine_ports(
+    dir: &Path,
+    clock: Arc<TestClock>,
+    entropy: Arc<dyn Entropy>,
+) -> EnginePorts {
+    EnginePorts {
+        hypervisor: Arc::new(open(&dir.join("sim"), &clock)),
+        store: Arc::new(DirStore::open(dir, entropy.clone()).unwrap()),
+        transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
+        clock,
+        entropy,
+    }
 }
 
 /// A new host and its directory.

@@ -2,7 +2,9 @@
 //! others, and as little as possible of the host.
 
 use crate::xenapi_support::{as_text, members, record, strings, text};
-use crate::xmlrpc_accounts_support::{AccountHost, SessionClient, account, guest, texts_in};
+use crate::xmlrpc_accounts_support::{
+    AccountHost, CLASSES_OF_HOST, CLASSES_OF_VMS, SessionClient, account, guest, texts_in,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use xend::core::model::DomName;
 use xend::core::op::DomainOp;
@@ -10,27 +12,9 @@ use xend::core::rights::{Account, Limits};
 use xend::wire::xmlrpc::Value;
 
 /// Classes whose objects belong to VMs, or are shown as far as VMs use them.
-const OF_VMS: [&str; 15] = [
-    "VM",
-    "VM_metrics",
-    "VM_guest_metrics",
-    "VBD",
-    "VBD_metrics",
-    "VIF",
-    "VIF_metrics",
-    "VTPM",
-    "console",
-    "VDI",
-    "DPCI",
-    "DSCSI",
-    "DSCSI_HBA",
-    "SR",
-    "pool",
-];
-
-/// Classes of the host's own objects, of which a user sees none.
-const OF_HOST: [&str; 7] =
-    ["host_cpu", "PIF", "PIF_metrics", "PPCI", "PSCSI", "PSCSI_HBA", "cpu_pool"];
+fn of_vms() -> impl Iterator<Item = &'static str> {
+    CLASSES_OF_VMS.into_iter().chain(["SR", "pool"])
+}
 
 /// Fields that change by themselves.
 const MOVING: [&str; 10] = [
@@ -99,7 +83,7 @@ async fn a_user_sees_what_a_host_without_the_others_would_show() {
     let steve = host.log_in("steve").await;
     let operator = alone.log_in_as_operator().await;
     let domain_0 = of_domain_0(&operator);
-    for class in OF_VMS {
+    for class in of_vms() {
         let mut expected = operator.records(class);
         expected.retain(|reference, _| !domain_0.contains(reference));
         let mut listed: Vec<String> = operator.all(class);
@@ -154,10 +138,9 @@ async fn a_user_sees_no_foreign_text_anywhere() {
         .unwrap();
     let steve = host.log_in("steve").await;
     let bob = host.log_in("bob").await;
-    let foreign: BTreeSet<String> = OF_VMS
-        .iter()
+    let foreign: BTreeSet<String> = of_vms()
         .flat_map(|class| operator.all(class))
-        .filter(|one| !OF_VMS.iter().any(|class| steve.all(class).contains(one)))
+        .filter(|one| !of_vms().any(|class| steve.all(class).contains(one)))
         .collect();
     assert!(foreign.len() > 25, "{foreign:?}");
     let methods = strings(&steve.call("host.list_methods", &[]).unwrap());
@@ -179,7 +162,7 @@ async fn a_user_sees_little_of_the_host() {
     let host = AccountHost::new(accounts(), &all_vms()).await;
     let steve = host.log_in("steve").await;
     let operator = host.log_in_as_operator().await;
-    for class in OF_HOST {
+    for class in CLASSES_OF_HOST {
         assert!(steve.all(class).is_empty() && steve.records(class).is_empty(), "{class}");
         for reference in operator.all(class) {
             let failure = steve.on(&format!("{class}.get_record"), &reference).unwrap_err();

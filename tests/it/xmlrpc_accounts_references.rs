@@ -2,39 +2,15 @@
 //! method and as every parameter.
 
 use crate::xenapi_support::{record, strings, text};
-use crate::xmlrpc_accounts_support::{AccountHost, SessionClient, account, guest};
+use crate::xmlrpc_accounts_support::{
+    AccountHost, CLASSES_OF_HOST, CLASSES_OF_VMS, SessionClient, account, guest,
+};
 use std::collections::BTreeMap;
 use xend::core::caller::Caller;
 use xend::core::rights::{Account, Limits};
 use xend::wire::xmlrpc::Value;
 
 const RANDOM: &str = "5b1ca7b2-6c4f-4a3e-8d2c-0f4f8f6a9e11";
-
-const CLASSES: [&str; 23] = [
-    "VM",
-    "VM_metrics",
-    "VM_guest_metrics",
-    "VBD",
-    "VBD_metrics",
-    "VIF",
-    "VIF_metrics",
-    "VTPM",
-    "console",
-    "VDI",
-    "DPCI",
-    "DSCSI",
-    "DSCSI_HBA",
-    "network",
-    "host_cpu",
-    "PIF",
-    "PIF_metrics",
-    "PPCI",
-    "PSCSI",
-    "PSCSI_HBA",
-    "cpu_pool",
-    "task",
-    "debug",
-];
 
 /// Every right on the own VM: what is refused is refused because it is foreign.
 fn accounts() -> Vec<Account> {
@@ -55,7 +31,8 @@ fn foreign(operator: &SessionClient, user: &SessionClient) -> BTreeMap<&'static 
         foreign.retain(|one| !known.contains(one));
         (class, foreign)
     };
-    CLASSES.into_iter().map(of).collect()
+    let others = ["network", "task", "debug"];
+    CLASSES_OF_VMS.into_iter().chain(CLASSES_OF_HOST).chain(others).map(of).collect()
 }
 
 /// Makes the parameters of a call from the user's VM and drive, and a reference.

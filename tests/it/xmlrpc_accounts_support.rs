@@ -2,7 +2,7 @@
 
 use crate::http_support::Listener;
 use crate::server_support::{Daemon, tunables};
-use crate::sim_support::{TestClock, open};
+use crate::sim_support::{TestClock, engine_ports};
 use crate::xenapi_support::{CallResult, api_call, members, strings, text};
 use async_trait::async_trait;
 use axum::Extension;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use xend::core::caller::{Caller, Via};
-use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::core::engine::{Engine, Settings};
 use xend::core::model::{DomainRef, Uuid};
 use xend::core::op::{Change, DomainOp};
 use xend::core::ports::{LoginError, Logins};
@@ -22,9 +22,7 @@ use xend::core::rights::{
 };
 use xend::os::OsEntropy;
 use xend::shape::read_config;
-use xend::store::DirStore;
 use xend::sxp::{Limits as TextLimits, read_one};
-use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, Value, XmlRpc};
 
 /// The host's UUID, from which references of networks and images follow.
@@ -60,16 +58,33 @@ pub(crate) fn rights(names: &str) -> Rights {
     names.split_whitespace().map(|name| name.parse::<Right>().unwrap()).collect()
 }
 
+/// Classes whose objects belong to VMs.
+pub(crate) const CLASSES_OF_VMS: [&str; 13] = [
+    "VM",
+    "VM_metrics",
+    "VM_guest_metrics",
+    "VBD",
+    "VBD_metrics",
+    "VIF",
+    "VIF_metrics",
+    "VTPM",
+    "console",
+    "VDI",
+    "DPCI",
+    "DSCSI",
+    "DSCSI_HBA",
+];
+
+/// Classes of the host's own objects.
+pub(crate) const CLASSES_OF_HOST: [&str; 7] =
+    ["host_cpu", "PIF", "PIF_metrics", "PPCI", "PSCSI", "PSCSI_HBA", "cpu_pool"];
+
 /// An account with rights on some domains.
 pub(crate) fn account(name: &str, domains: &str, names: &str, limits: Limits) -> Account {
     let domains = domains.split_whitespace().map(|domain| domain.parse().unwrap()).collect();
     let grants = vec![Grant { domains, rights: rights(names) }];
-    Account {
-        name: name.to_owned(),
-        credential: Credential::Hash(format!("the password of {name}")),
-        uids: vec![],
-        access: Access { operator: false, grants, limits },
-    }
+    let credential = Credential::Hash(format!("the password of {name}"));
+    Account::new(name, credential, Access { operator: false, grants, limits })
 }
 
 /// Every account has its name as password. The name `busy` has too many others waiting.
@@ -115,14 +130,7 @@ impl AccountHost {
     /// A host on which an operator has created these VMs.
     pub(crate) async fn new(accounts: Vec<Account>, vms: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = TestClock::new();
-        let outside = EnginePorts {
-            hypervisor: Arc::new(open(&dir.path().join("sim"), &clock)),
-            store: Arc::new(DirStore::open(dir.path(), Arc::new(OsEntropy)).unwrap()),
-            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
-            clock,
-            entropy: Arc::new(OsEntropy),
-        };
+        let outside = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
         let known = Arc::new(Accounts::default());
         known.replace(accounts, None);
         let settings = Settings {

@@ -1,17 +1,14 @@
 //! A request that does not say where it comes from is refused on the XML-RPC wire.
 
-use crate::sim_support::{TestClock, open};
+use crate::sim_support::{TestClock, engine_ports};
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::os::{OsEntropy, SystemClock};
-use xend::store::DirStore;
-use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc};
 
@@ -31,13 +28,8 @@ async fn domains(wire: &XmlRpc, caller: Option<Caller>) -> Result<Value, (i64, S
 #[tokio::test]
 async fn a_request_without_a_caller_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let outside = EnginePorts {
-        hypervisor: Arc::new(open(&dir.path().join("sim"), &TestClock::new())),
-        store: Arc::new(DirStore::open(dir.path(), Arc::new(OsEntropy)).unwrap()),
-        transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(OsEntropy),
-    };
+    let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
+    let outside = EnginePorts { clock: Arc::new(SystemClock), ..ports };
     let engine = Engine::start(outside, Settings::default()).await.unwrap();
     let host = engine.host_uuid().await.unwrap();
     let wire = XmlRpc::new(engine, host, 0, String::new, CancellationToken::new());

@@ -70,7 +70,7 @@ impl Fixture {
 }
 
 fn account(name: &str, credential: Credential) -> Account {
-    Account { name: name.to_owned(), credential, uids: vec![], access: Access::default() }
+    Account::new(name, credential, Access::default())
 }
 
 fn from(host: u8) -> Via {

@@ -34,3 +34,10 @@ pub struct Account {
     pub uids: Vec<u32>,
     pub access: Access,
 }
+
+impl Account {
+    /// An account that no user of this machine has without logging in.
+    pub fn new(name: &str, credential: Credential, access: Access) -> Self {
+        Self { name: name.to_owned(), credential, uids: Vec::new(), access }
+    }
+}

@@ -148,12 +148,8 @@ mod tests {
     /// account has just gone.
     #[test]
     fn a_revoked_user_sees_nothing_in_a_scope_of_its_own() {
-        let user = User::new(Account {
-            name: "steve".to_owned(),
-            credential: Credential::None,
-            uids: vec![],
-            access: Access::to(["d1".parse().unwrap()], [Right::See].into_iter().collect()),
-        });
+        let access = Access::to(["d1".parse().unwrap()], [Right::See].into_iter().collect());
+        let user = User::new(Account::new("steve", Credential::None, access));
         let full = Arc::new(snapshot(&[facts(1, Duration::ZERO), facts(2, Duration::ZERO)]));
         let before = user.visible(&full);
         assert_eq!(before.len(), 1);

@@ -23,12 +23,9 @@ impl Logins for OnePassword {
         match (user, password) {
             ("busy", _) => Err(LoginError::Busy),
             ("broken", _) => Err(LoginError::Broken("no PAM".to_owned())),
-            (name, "gehéim:x") => Ok(Arc::new(User::new(Account {
-                name: name.to_owned(),
-                credential: Credential::None,
-                uids: vec![],
-                access: Access::default(),
-            }))),
+            (name, "gehéim:x") => {
+                Ok(Arc::new(User::new(Account::new(name, Credential::None, Access::default()))))
+            }
             _ => Err(LoginError::Refused("a reason for the log".to_owned())),
         }
     }

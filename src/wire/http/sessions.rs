@@ -161,12 +161,7 @@ mod tests {
     use tokio::time::advance;
 
     fn account(name: &str, hash: &str) -> Account {
-        Account {
-            name: name.to_owned(),
-            credential: Credential::Hash(hash.to_owned()),
-            uids: vec![],
-            access: Access::default(),
-        }
+        Account::new(name, Credential::Hash(hash.to_owned()), Access::default())
     }
 
     fn user(name: &str) -> Arc<User> {

@@ -112,12 +112,7 @@ mod tests {
 
     #[test]
     fn xend_calls_are_for_callers_whom_the_listener_knows() {
-        let account = Account {
-            name: "steve".to_owned(),
-            credential: Credential::None,
-            uids: vec![],
-            access: Access::default(),
-        };
+        let account = Account::new("steve", Credential::None, Access::default());
         let accounts = Accounts::default();
         accounts.replace(vec![account], None);
         let steve = accounts.get("steve").unwrap();

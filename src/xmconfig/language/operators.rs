@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn numbers_are_calculated_as_by_python_2() {
-        let (int, float) = (Data::Int, Data::Float);
+        let int = Data::Int;
+        let float = Data::Float;
         for (left, sign, right, wanted) in [
             (int(7), "/", int(2), "3"),
             (int(-7), "/", int(2), "-4"),

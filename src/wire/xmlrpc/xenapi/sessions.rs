@@ -164,12 +164,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_with_the_account() {
-        let account = Account {
-            name: "steve".to_owned(),
-            credential: Credential::None,
-            uids: vec![],
-            access: Access::default(),
-        };
+        let account = Account::new("steve", Credential::None, Access::default());
         let accounts = Accounts::default();
         accounts.replace(vec![account], None);
         let steve = accounts.get("steve").unwrap();

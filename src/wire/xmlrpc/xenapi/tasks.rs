@@ -167,12 +167,11 @@ mod tests {
     use std::sync::Arc;
 
     fn user(name: &str) -> Principal {
-        Principal::User(Arc::new(User::new(Account {
-            name: name.to_owned(),
-            credential: Credential::None,
-            uids: vec![],
-            access: Access::default(),
-        })))
+        Principal::User(Arc::new(User::new(Account::new(
+            name,
+            Credential::None,
+            Access::default(),
+        ))))
     }
 
     fn session(principal: &Principal) -> CallSession {
