@@ -3,7 +3,10 @@
 //! A [`Snapshot`] shares its domains with the one before it: publishing a change to one of 10,000
 //! domains does not copy the others.
 
+mod by_scope;
 mod visible;
+
+pub use by_scope::ByScope;
 
 use super::error::Error;
 use super::lifecycle::State;
@@ -102,13 +105,16 @@ pub struct Snapshot {
     config_changes: RedBlackTreeMapSync<u64, Uuid>,
     /// The host's free resources.
     pub figures: HostFigures,
-    /// Whose snapshot it is: 0 for all domains, else a number of the access by which it was
+    /// Whose snapshot it is: [`ALL_DOMAINS`](Self::ALL_DOMAINS), or a number of the access by which it was
     /// filtered. Answers that are kept are those of one scope and generation.
     pub scope: u64,
     pub(super) swept: Option<Instant>,
 }
 
 impl Snapshot {
+    /// The scope of callers who see all domains.
+    pub const ALL_DOMAINS: u64 = 0;
+
     pub(super) fn empty() -> Self {
         Self {
             domains: HashTrieMapSync::new_sync(),
@@ -118,7 +124,7 @@ impl Snapshot {
             config_generation: 0,
             config_changes: RedBlackTreeMapSync::new_sync(),
             figures: HostFigures::default(),
-            scope: 0,
+            scope: Self::ALL_DOMAINS,
             swept: None,
         }
     }

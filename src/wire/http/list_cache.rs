@@ -5,48 +5,38 @@
 //! sure that snapshots are not too old. Callers who see different domains have different lists: the
 //! snapshot's scope tells them apart.
 
-use crate::core::snapshot::Snapshot;
+use crate::core::snapshot::{ByScope, Snapshot};
 use crate::shape::{self, Sink, SxpSink};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
-/// The scope of callers who see all domains.
-const ALL_DOMAINS: u64 = 0;
-/// The most other scopes whose lists are kept.
+/// The most users whose lists are kept.
 const MAX_SCOPES: usize = 16;
 
 /// The printed lists of the domains that are on the host.
-#[derive(Default)]
-pub(super) struct DomainListCache {
-    all_domains: Arc<PrintedLists>,
-    /// By the scopes of users, the last used one first.
-    of_users: Mutex<VecDeque<(u64, Arc<PrintedLists>)>>,
+pub(super) struct DomainListCache(ByScope<PrintedLists>);
+
+impl Default for DomainListCache {
+    fn default() -> Self {
+        Self(ByScope::new(PrintedLists::default(), MAX_SCOPES))
+    }
 }
 
 impl DomainListCache {
     /// The names: `(Domain-0 pv1)`.
     pub(super) async fn names(&self, snapshot: &Snapshot) -> Bytes {
-        self.lists(snapshot.scope).names.get(snapshot, print_names).await
+        self.lists(snapshot).names.get(snapshot, print_names).await
     }
 
     /// The domains in full: `((domain ...) (domain ...))`.
     pub(super) async fn details(&self, snapshot: &Snapshot) -> Bytes {
-        self.lists(snapshot.scope).details.get(snapshot, print_details).await
+        self.lists(snapshot).details.get(snapshot, print_details).await
     }
 
-    fn lists(&self, scope: u64) -> Arc<PrintedLists> {
-        if scope == ALL_DOMAINS {
-            return self.all_domains.clone();
-        }
-        let mut kept = self.of_users.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept.iter().position(|(of, _)| *of == scope);
-        let entry = known.and_then(|at| kept.remove(at)).unwrap_or_else(|| (scope, Arc::default()));
-        let lists = entry.1.clone();
-        kept.push_front(entry);
-        kept.truncate(MAX_SCOPES);
-        lists
+    fn lists(&self, snapshot: &Snapshot) -> Arc<PrintedLists> {
+        self.0.get(snapshot, PrintedLists::default)
     }
 }
 
@@ -61,7 +51,7 @@ struct PrintedLists {
 struct CachedList {
     /// The generation of the snapshot, and the list printed from it.
     printed: ArcSwapOption<(u64, Bytes)>,
-    printing: tokio::sync::Mutex<()>,
+    printing: Mutex<()>,
 }
 
 impl CachedList {
@@ -129,7 +119,7 @@ mod tests {
                 assert_eq!(list, format!("({name})"), "round {round}");
             }
         }
-        assert_eq!(cache.of_users.lock().unwrap().len(), 2);
+        assert_eq!(cache.0.scopes().len(), 2);
     }
 
     #[tokio::test]
@@ -140,7 +130,7 @@ mod tests {
         }
         cache.names(&of_scope(1, "old")).await;
         cache.names(&of_scope(99, "old")).await;
-        let kept: Vec<u64> = cache.of_users.lock().unwrap().iter().map(|(of, _)| *of).collect();
+        let kept: Vec<u64> = cache.0.scopes();
         assert_eq!(kept.len(), MAX_SCOPES);
         assert!(kept[..2] == [99, 1] && !kept.contains(&2), "{kept:?}");
         // The generation is the same, so the old list is sent; a scope that was dropped is printed.

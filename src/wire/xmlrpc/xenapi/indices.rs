@@ -6,13 +6,10 @@
 use super::index::VmIndex;
 use crate::core::inventory::Inventory;
 use crate::core::model::{Text, Uuid};
-use crate::core::snapshot::Snapshot;
+use crate::core::snapshot::{ByScope, Snapshot};
 use crate::core::view::View;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// The scope of snapshots with all domains.
-const ALL: u64 = 0;
 
 /// How many users have indices. Those that were used least recently go.
 const MAX_USERS: usize = 64;
@@ -83,7 +80,11 @@ impl ScopeIndices {
         // Read before the inventory: a change in between is one too many, and not one too few.
         let version = InventoryVersion {
             inventory: *view.inventory_generations().borrow(),
-            configs: if self.scope == ALL { 0 } else { snapshot.config_generation },
+            configs: if self.scope == Snapshot::ALL_DOMAINS {
+                0
+            } else {
+                snapshot.config_generation
+            },
         };
         let mut current = self.vdis.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, index)) = current.as_ref().filter(|(known, _)| *known == version) {
@@ -98,32 +99,19 @@ impl ScopeIndices {
 /// The indices of all scopes in use.
 pub(crate) struct Indices {
     host: Uuid,
-    all: Arc<ScopeIndices>,
-    /// The most recently used first.
-    of_users: Mutex<Vec<Arc<ScopeIndices>>>,
+    scopes: ByScope<ScopeIndices>,
 }
 
 impl Indices {
     /// Indices of the host with this UUID.
     pub(crate) fn new(host: Uuid) -> Self {
-        Self { host, all: Arc::new(ScopeIndices::new(ALL, host)), of_users: Mutex::default() }
+        let of_all = ScopeIndices::new(Snapshot::ALL_DOMAINS, host);
+        Self { host, scopes: ByScope::new(of_all, MAX_USERS) }
     }
 
     /// The indices of the snapshot's scope.
     pub(crate) fn of(&self, snapshot: &Snapshot) -> Arc<ScopeIndices> {
-        let scope = snapshot.scope;
-        if scope == ALL {
-            return self.all.clone();
-        }
-        let mut of_users = self.of_users.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = of_users.iter().position(|one| one.scope == scope);
-        let found = match known {
-            Some(at) => of_users.remove(at),
-            None => Arc::new(ScopeIndices::new(scope, self.host)),
-        };
-        of_users.insert(0, found.clone());
-        of_users.truncate(MAX_USERS);
-        found
+        self.scopes.get(snapshot, || ScopeIndices::new(snapshot.scope, self.host))
     }
 }
 
@@ -133,6 +121,7 @@ mod tests {
     use crate::core::model::{Device, DomName, DomainConfig, Vif};
     use crate::core::snapshot::tests::{running, snapshot, with_domains};
 
+    const ALL: u64 = Snapshot::ALL_DOMAINS;
     const HOST: Uuid = Uuid::from_u128(0xb05);
 
     /// A snapshot of a scope, with a VM that is on a bridge with the scope's name.
@@ -175,6 +164,6 @@ mod tests {
         }
         assert!(index.upgrade().is_some() && operators.upgrade().is_some());
         assert!(second.upgrade().is_none());
-        assert_eq!(indices.of_users.lock().unwrap().len(), MAX_USERS);
+        assert_eq!(indices.scopes.scopes().len(), MAX_USERS);
     }
 }
