@@ -105,8 +105,8 @@ pub struct Snapshot {
     config_changes: RedBlackTreeMapSync<u64, Uuid>,
     /// The host's free resources.
     pub figures: HostFigures,
-    /// Whose snapshot it is: [`ALL_DOMAINS`](Self::ALL_DOMAINS), or a number of the access by which it was
-    /// filtered. Answers that are kept are those of one scope and generation.
+    /// Whose snapshot it is: [`ALL_DOMAINS`](Self::ALL_DOMAINS), or a number of the access by which
+    /// it was filtered. Answers that are kept are those of one scope and generation.
     pub scope: u64,
     pub(super) swept: Option<Instant>,
 }

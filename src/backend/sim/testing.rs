@@ -3,8 +3,7 @@
 use super::record::Record;
 use super::settings::SimSettings;
 use crate::core::model::{
-    Block, BlockClass, BlockKind, BlockMode, Device, DomId, DomName, DomainConfig, GuestKind,
-    Image, Uuid, Vif, VirtualDevice,
+    Block, Device, DomId, DomName, DomainConfig, GuestKind, Image, Uuid, Vif,
 };
 use crate::shape;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,19 +27,7 @@ pub(super) fn config(name: &str, memory: u64) -> DomainConfig {
 
 /// A disk.
 pub(super) fn block(dev: &str, uname: &str) -> Device {
-    Device::Block(Block {
-        class: BlockClass::Vbd,
-        uname: uname.into(),
-        dev: dev.into(),
-        number: VirtualDevice::parse(dev).unwrap(),
-        kind: BlockKind::Disk,
-        mode: BlockMode::ReadWrite,
-        bootable: None,
-        backend: None,
-        vdi: None,
-        uuid: None,
-        rest: vec![],
-    })
+    Device::Block(Block::disk(dev, uname))
 }
 
 /// A network interface.

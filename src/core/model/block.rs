@@ -173,6 +173,26 @@ impl Block {
 }
 
 #[cfg(test)]
+impl Block {
+    /// A disk that the guest may write.
+    pub(crate) fn disk(dev: &str, uname: impl Into<Text>) -> Self {
+        Self {
+            class: BlockClass::Vbd,
+            uname: uname.into(),
+            dev: dev.to_owned(),
+            number: VirtualDevice::parse(dev).unwrap(),
+            kind: BlockKind::Disk,
+            mode: BlockMode::ReadWrite,
+            bootable: None,
+            backend: None,
+            vdi: None,
+            uuid: None,
+            rest: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -219,19 +239,7 @@ mod tests {
             ("file:aio:/a", &["file"], "aio:/a"),
             ("", &[], ""),
         ] {
-            let block = Block {
-                class: BlockClass::Vbd,
-                uname: uname.into(),
-                dev: "xvda".to_owned(),
-                number: VirtualDevice(51_712),
-                kind: BlockKind::Disk,
-                mode: BlockMode::ReadOnly,
-                bootable: None,
-                backend: None,
-                vdi: None,
-                uuid: None,
-                rest: Vec::new(),
-            };
+            let block = Block { mode: BlockMode::ReadOnly, ..Block::disk("xvda", uname) };
             assert_eq!(block.source(), (types.to_vec(), path.as_bytes()), "{uname}");
         }
     }

@@ -281,10 +281,7 @@ fn refuse(key: &str, reason: &str) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::{
-        Backend, BlockClass, BlockKind, BlockMode, DomName, GuestKind, PciDevice, Value,
-        VirtualDevice, completed,
-    };
+    use crate::core::model::{Backend, DomName, GuestKind, PciDevice, Value, completed};
 
     fn limits() -> Limits {
         Limits {
@@ -309,19 +306,7 @@ mod tests {
     }
 
     fn disk(uname: &str) -> Device {
-        Device::Block(Block {
-            class: BlockClass::Vbd,
-            uname: uname.into(),
-            dev: "xvda".to_owned(),
-            number: VirtualDevice::parse("xvda").unwrap(),
-            kind: BlockKind::Disk,
-            mode: BlockMode::ReadWrite,
-            bootable: None,
-            backend: None,
-            vdi: None,
-            uuid: None,
-            rest: Vec::new(),
-        })
+        Device::Block(Block::disk("xvda", uname))
     }
 
     fn vif(change: impl FnOnce(&mut Vif)) -> Device {

@@ -55,25 +55,13 @@ fn line(disk: &Block, facts: Option<&DiskFacts>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::{BlockClass, BlockKind, BlockMode, VirtualDevice};
+
     use crate::core::ports::DiskUsage;
 
     #[test]
     fn a_disk_is_a_line() {
         let line = |uname: &str, kind: Option<DiskKind>, content| {
-            let disk = Block {
-                class: BlockClass::Vbd,
-                uname: uname.into(),
-                dev: "xvda".to_owned(),
-                number: VirtualDevice(51_712),
-                kind: BlockKind::Disk,
-                mode: BlockMode::ReadWrite,
-                bootable: None,
-                backend: None,
-                vdi: None,
-                uuid: None,
-                rest: Vec::new(),
-            };
+            let disk = Block::disk("xvda", uname);
             let usage = DiskUsage { size: 20, used: 10 };
             let facts = kind.map(|kind| DiskFacts { kind, usage, content });
             super::line(&disk, facts.as_ref())

@@ -8,8 +8,8 @@ use super::method::Method;
 use super::read_field::read_field;
 use super::schema::{Class, Field};
 use crate::core::model::{
-    Block, BlockClass, BlockKind, BlockMode, Console, Device, DomName, DomainConfig, Generic,
-    Hardware, PciAddress, PciDevice, PciFunction, Property, Uuid, Vif, VirtualDevice,
+    Block, Console, Device, DomName, DomainConfig, Generic, Hardware, PciAddress, PciDevice,
+    PciFunction, Property, Uuid, Vif,
 };
 use crate::core::ports::StorageFacts;
 use crate::core::snapshot::tests::{running, snapshot, with_domains};
@@ -31,19 +31,8 @@ fn generic(vm: u32, device: u32, class: &str, key: &str) -> Device {
 /// A VM with a device of each class.
 fn config(vm: u32) -> DomainConfig {
     let mut config = DomainConfig::new(DomName::adopted(&format!("d{vm}")), 64);
-    let disk = Block {
-        class: BlockClass::Vbd,
-        uname: format!("phy:/dev/d{vm}").into(),
-        dev: "xvda".to_owned(),
-        number: VirtualDevice::parse("xvda").unwrap(),
-        kind: BlockKind::Disk,
-        mode: BlockMode::ReadWrite,
-        bootable: None,
-        backend: None,
-        vdi: None,
-        uuid: Some(device_uuid(vm, 1)),
-        rest: vec![],
-    };
+    let disk =
+        Block { uuid: Some(device_uuid(vm, 1)), ..Block::disk("xvda", format!("phy:/dev/d{vm}")) };
     let bridge = Some(format!("br{vm}").into());
     let vif = Vif { bridge, uuid: Some(device_uuid(vm, 2)), ..Vif::default() };
     let rest = vec![];
