@@ -63,11 +63,7 @@ pub(crate) async fn host(backend: &impl Backend) {
             .await
             .is_err_and(|e| e.kind() == ErrorKind::NotFound)
     );
-    if backend.skips_pools() {
-        println!("\nskip CPU pools");
-    } else {
-        pools(&trial).await;
-    }
+    pools(&trial, backend).await;
     networks(&trial).await;
     trial.execute(Change::ClearDmesg).await.unwrap();
     let verdict = trial.execute(Change::Settle(new_uuid())).await;
@@ -85,7 +81,7 @@ pub(crate) async fn host(backend: &impl Backend) {
 }
 
 /// A pool of one CPU, a running domain that moves into it, and what Xen refuses.
-async fn pools<B: Backend>(trial: &Trial<'_, B>) {
+async fn pools<B: Backend>(trial: &Trial<'_, B>, backend: &B) {
     let change = async |name: &str, op: PoolOp| {
         let done = trial.execute(Change::Pool(name.into(), op)).await;
         done.map(drop)
@@ -102,7 +98,7 @@ async fn pools<B: Backend>(trial: &Trial<'_, B>) {
     assert!(last > 0, "the tests of pools need two CPUs");
     let pool = Pool {
         name: name.clone(),
-        scheduler: all[0].scheduler,
+        scheduler: backend.pool_scheduler(all[0].scheduler),
         cpus: CpuSet::default(),
         ncpu: 1,
         auto_start: false,
