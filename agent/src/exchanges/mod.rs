@@ -1,0 +1,8 @@
+//! The exchanges.
+
+pub mod directory;
+pub mod stdio;
+pub mod xenstore;
+
+mod data_files;
+mod responses;

@@ -1,0 +1,63 @@
+//! Whether the agent only reports, and refuses commands that change the guest.
+
+use crate::root::{Root, words};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+use serde::Deserialize;
+use std::io;
+
+/// Whether commands that change the guest are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReportOnly {
+    /// If /etc cannot be written.
+    #[default]
+    Auto,
+    Yes,
+    No,
+}
+
+impl ReportOnly {
+    /// Why commands that change the guest are refused now; `None` if they are not.
+    pub fn reason(self, root: &Root) -> Option<String> {
+        match self {
+            Self::No => None,
+            Self::Yes => Some("This agent only reports: its configuration says so".to_owned()),
+            Self::Auto => match access(root.path("/etc"), Access::WRITE_OK) {
+                Ok(()) | Err(Errno::NOENT) => None,
+                Err(error) => {
+                    let reason = words(&io::Error::from(error));
+                    Some(format!("This agent only reports: /etc cannot be written: {reason}"))
+                }
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::process::Command;
+
+    #[test]
+    fn a_file_system_for_reading_only_is_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(ReportOnly::Auto.reason(&Root::new(directory.path())), None);
+        assert_eq!(ReportOnly::No.reason(&Root::new("/proc/self/none")), None);
+        assert!(ReportOnly::Yes.reason(&Root::new("/")).is_some());
+        let etc = directory.path().join("etc");
+        fs::create_dir(&etc).unwrap();
+        assert_eq!(ReportOnly::Auto.reason(&Root::new(directory.path())), None);
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "ro", "none"]).arg(&etc).output();
+        if !mount.is_ok_and(|output| output.status.success()) {
+            eprintln!("SKIPPED: nothing can be mounted here");
+            return;
+        }
+        let reason = ReportOnly::Auto.reason(&Root::new(directory.path()));
+        assert!(Command::new("umount").arg(&etc).status().unwrap().success());
+        let expected = "This agent only reports: /etc cannot be written: Read-only file system";
+        assert_eq!(reason.as_deref(), Some(expected));
+    }
+}
