@@ -147,7 +147,9 @@ impl Host {
         };
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(OsEntropy);
-        let sim = Arc::new(Sim::open(&dir.path().join("sim"), settings, clock.clone()).unwrap());
+        let sim = Arc::new(
+            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap(),
+        );
         let store = Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap());
         let outside = EnginePorts {
             hypervisor: sim,

@@ -80,7 +80,8 @@ fn measure(domains: u32) -> Cost {
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(OsEntropy);
         let settings = SimSettings::default();
-        let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone()).unwrap();
+        let sim =
+            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let before = resident();
         let started = Instant::now();
         let store = Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap());

@@ -80,7 +80,9 @@ impl Host {
         let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(OsEntropy);
-        let sim = Arc::new(Sim::open(&dir.path().join("sim"), settings, clock.clone()).unwrap());
+        let sim = Arc::new(
+            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap(),
+        );
         let outside = EnginePorts {
             hypervisor: sim,
             store: Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap()),

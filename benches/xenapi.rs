@@ -129,7 +129,8 @@ impl Host {
         let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(OsEntropy);
-        let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone()).unwrap();
+        let sim =
+            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
         let store = Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap());
         let outside = EnginePorts {
             hypervisor: Arc::new(sim),

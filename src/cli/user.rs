@@ -52,7 +52,7 @@ pub struct AccountOptions {
     pub domains: Option<Vec<String>>,
 
     /// Rights on these domains: see, power, console, media, devices, memory-and-cpus, configure,
-    /// save, migrate, create, host-facts; or all
+    /// save, migrate, guest, create, host-facts; or all
     #[arg(long, value_name = "RIGHT,..", value_delimiter = ',')]
     pub rights: Option<Vec<String>>,
 

@@ -6,26 +6,38 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 /// The sending side of [`subscribe`](super::ports::Hypervisor::subscribe).
-#[derive(Debug, Default)]
-pub struct ChangeSender(Mutex<Option<mpsc::UnboundedSender<DomainChanged>>>);
+pub type ChangeSender = DomainSender<DomainChanged>;
 
-impl ChangeSender {
+/// The sending side of [`subscribe_reports`](super::ports::GuestStore::subscribe_reports).
+pub type ReportSender = DomainSender<DomId>;
+
+/// Sends messages about domains to one receiver.
+#[derive(Debug)]
+pub struct DomainSender<T>(Mutex<Option<mpsc::UnboundedSender<T>>>);
+
+impl<T> Default for DomainSender<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T: From<DomId>> DomainSender<T> {
     /// Makes a receiver, which replaces the one before it.
-    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged> {
+    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<T> {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.sender() = Some(sender);
         receiver
     }
 
-    /// Reports a change of a domain, if there is a receiver.
+    /// Sends a message about a domain, if there is a receiver.
     pub fn send(&self, domid: DomId) {
         if let Some(sender) = self.sender().as_ref() {
-            // Without a receiver nothing needs the report.
-            let _ = sender.send(DomainChanged(domid));
+            // Without a receiver nothing needs the message.
+            let _ = sender.send(domid.into());
         }
     }
 
-    fn sender(&self) -> MutexGuard<'_, Option<mpsc::UnboundedSender<DomainChanged>>> {
+    fn sender(&self) -> MutexGuard<'_, Option<mpsc::UnboundedSender<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@ pub(super) mod scheduler;
 use super::arrivals::Arrivals;
 use super::caller::Caller;
 use super::error::Error;
+use super::guest::Turns;
 use super::inventory::LiveInventory;
 use super::journal::Journal;
 use super::last_read::LastRead;
@@ -66,6 +67,7 @@ pub(super) struct Core {
     pub(super) inventory: LiveInventory,
     pub(super) samples: Samples,
     pub(super) reservations: Reservations,
+    pub(super) turns: Turns,
     /// Held while Domain-0 is asked for memory.
     pub(super) ballooning: Mutex<()>,
     /// Held while the figures of all domains are read.
@@ -91,6 +93,7 @@ impl Core {
             registry: Registry::default(),
             samples: Samples::default(),
             reservations: Reservations::default(),
+            turns: Turns::default(),
             ballooning: Mutex::default(),
             sweeping: Mutex::default(),
             last_read: LastRead::new(),

@@ -21,7 +21,7 @@ pub(super) use state::Driver;
 use super::error::Error;
 use super::lifecycle::{State, Transition};
 use super::mailbox::{Message, Request};
-use super::model::{DomId, ShutdownReason};
+use super::model::{DomId, Setting, ShutdownReason};
 use super::op::{DomainOp, Outcome};
 use std::pin::Pin;
 use tracing::{debug, info, warn};
@@ -189,7 +189,7 @@ impl Driver {
     }
 }
 
-/// Refuses operations that Domain-0 does not survive.
+/// Refuses operations that Domain-0 does not survive, or that mean nothing for it.
 fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
     match op {
         DomainOp::Pause => Err(Error::Privileged("pause")),
@@ -204,6 +204,8 @@ fn refuse_dom0(op: &DomainOp) -> Result<(), Error> {
         DomainOp::Define(_) => Err(Error::Privileged("define")),
         DomainOp::Trigger(..) => Err(Error::Privileged("interrupt")),
         DomainOp::MoveToPool(_) => Err(Error::Privileged("move")),
+        // It is written when a domain starts.
+        DomainOp::Set(Setting::XenstoreData(_)) => Err(Error::Privileged("set xenstore_data of")),
         DomainOp::Rename(_)
         | DomainOp::SetSedf(_)
         | DomainOp::SetShare { .. }

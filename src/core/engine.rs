@@ -6,6 +6,8 @@ mod autostart;
 mod cpu_pools;
 mod create;
 mod file_access;
+mod guest_reports;
+mod guests;
 mod hidden_domains;
 mod network;
 mod storage;
@@ -19,6 +21,7 @@ pub use sweep::FIGURES_AGE;
 use super::caller::Caller;
 use super::context::Core;
 use super::error::{Error, ErrorKind};
+use super::guest::Patience;
 use super::journal::{Author, EventKind};
 use super::model::Uuid;
 use super::op::{Change, DomainOp, Outcome};
@@ -28,6 +31,7 @@ use authorize::Authorized;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// A handle on the engine; clones share it.
@@ -40,12 +44,15 @@ impl Engine {
     pub async fn start(outside: EnginePorts, settings: Settings) -> Result<Self, Error> {
         // First, so that no change is missed.
         let changes = outside.hypervisor.subscribe();
+        let reports = outside.hypervisor.subscribe_reports();
         let core = Arc::new(Core::load(outside, settings).await?);
         core.restore_network().await;
         core.start_pools().await;
         core.adopt_all().await?;
         core.sweep().await?;
         core.spawn_background(core.clone().follow_changes(changes));
+        core.spawn_background(core.clone().follow_reports(reports));
+        core.spawn_background(core.clone().remove_requests_of_earlier_runs());
         core.spawn_background(core.clone().keep_fresh());
         core.spawn_background(core.clone().take_samples());
         core.spawn_background(core.clone().start_with_xend());
@@ -62,12 +69,15 @@ impl Engine {
     /// A user's change is made in a task of its own: if the client hangs up, what it takes of the
     /// limits still counts to its end, and it is logged.
     pub async fn execute(&self, caller: &Caller, change: Change) -> Result<Outcome, Error> {
+        // Who hangs up does not wait for an agent in a guest any more.
+        let hung_up = CancellationToken::new();
+        let _guard = hung_up.clone().drop_guard();
         if caller.is_operator() {
-            return self.0.carry_out(caller, change).await;
+            return self.0.carry_out(caller, change, hung_up).await;
         }
         let core = self.0.clone();
         let caller = caller.clone();
-        let task = async move { core.carry_out(&caller, change).await };
+        let task = async move { core.carry_out(&caller, change, hung_up).await };
         self.0.tasks.spawn(task).await.unwrap_or(Err(Error::Stopping))
     }
 
@@ -133,15 +143,17 @@ impl Core {
         self: &Arc<Self>,
         caller: &Caller,
         change: Change,
+        hung_up: CancellationToken,
     ) -> Result<Outcome, Error> {
         // `stop` waits for what has begun, in whatever task it runs.
         let _running = self.tasks.token();
         let op = change.name();
         let target = change.target().into_owned();
         let domain = match &change {
-            Change::Domain(domain, _) | Change::Cancel(domain) => {
-                self.visible(caller).find(domain).cloned()
-            }
+            Change::Domain(domain, _)
+            | Change::Cancel(domain)
+            | Change::Guest { domain, .. }
+            | Change::GuestStore(domain, _) => self.visible(caller).find(domain).cloned(),
             _ => None,
         };
         let renamed_to = match &change {
@@ -151,7 +163,7 @@ impl Core {
         let outcome = if self.stopping.is_cancelled() {
             Err(Error::Stopping)
         } else {
-            self.authorize_and_change(caller, change).await
+            self.authorize_and_change(caller, change, hung_up).await
         };
         if let (Ok(_), Some(view), Some(new)) = (&outcome, &domain, &renamed_to) {
             self.report_rename(view.uuid, view.name(), new);
@@ -166,7 +178,8 @@ impl Core {
         match &outcome {
             Ok(_) => info!(%caller, op, domain = target, "Done"),
             Err(error) => {
-                info!(%caller, op, domain = target, %error, source = source(error), "Failed");
+                let text = error.for_record();
+                info!(%caller, op, domain = target, error = %text, source = source(error), "Failed");
             }
         }
         outcome
@@ -176,17 +189,23 @@ impl Core {
         self: &Arc<Self>,
         caller: &Caller,
         change: Change,
+        hung_up: CancellationToken,
     ) -> Result<Outcome, Error> {
         let changed = async {
             let Authorized { change, claim } = self.authorize(caller, change).await?;
-            let done = self.change(caller, change).await;
+            let done = self.change(caller, change, hung_up).await;
             drop(claim);
             done
         };
         changed.await.map_err(|error| self.without_hidden_domains(caller, error))
     }
 
-    async fn change(self: &Arc<Self>, caller: &Caller, change: Change) -> Result<Outcome, Error> {
+    async fn change(
+        self: &Arc<Self>,
+        caller: &Caller,
+        change: Change,
+        hung_up: CancellationToken,
+    ) -> Result<Outcome, Error> {
         let done = match change {
             Change::Create(config) => return self.create(caller, *config).await,
             Change::Define(config) => return self.define(caller, *config).await,
@@ -202,6 +221,10 @@ impl Core {
                 let view = self.snapshot().lookup(&domain)?;
                 self.driver(&view)?.cancel()
             }
+            Change::Guest { domain, op, limit } => {
+                return self.ask_guest(&domain, op, Patience { limit, hung_up }).await;
+            }
+            Change::GuestStore(domain, op) => self.change_guest_store(&domain, op).await,
             Change::ClearDmesg => self.hypervisor.clear_dmesg().await,
             Change::DebugKeys(keys) => self.hypervisor.debug_keys(&keys).await,
             Change::PowerHost { reboot } => self.hypervisor.power_host(reboot).await,
@@ -234,7 +257,9 @@ impl Core {
         let (domain, what) = match outcome {
             Ok(Outcome::Domain(view)) => (Some(&**view), EventKind::Done { op, caller }),
             Ok(_) => (domain, EventKind::Done { op, caller }),
-            Err(error) => (domain, EventKind::Failed { op, caller, error: error.to_string() }),
+            Err(error) => {
+                (domain, EventKind::Failed { op, caller, error: error.for_record().into_owned() })
+            }
         };
         self.publisher.journal.record_operation(domain, target, what);
     }

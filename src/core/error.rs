@@ -3,6 +3,7 @@
 use super::model::{DomId, Invalid, PciAddress, Uuid};
 use super::rights::{Need, Right};
 use super::transfer::Stage;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The kind of a failure, for wires that have status codes.
@@ -247,6 +248,21 @@ pub enum Error {
         /// The last observed progress within the stage.
         detail: String,
     },
+    /// The agent inside a guest did not answer in time.
+    #[error("No response from agent within {seconds} seconds")]
+    AgentTimeout { seconds: u64 },
+    /// The guest has gone while its agent was asked: it has another domid after a reboot.
+    #[error("Domain {0} was rebooted or has gone: ask its agent again")]
+    Rebooted(DomId),
+    /// The agent inside a guest cannot do it.
+    #[error("Agent does not support {0}")]
+    AgentLacks(&'static str),
+    /// The agent inside a guest failed, in its own words.
+    #[error("The agent in the guest says: {message} ({returncode})")]
+    AgentFailed { returncode: String, message: String },
+    /// The agent inside a guest answered what no agent answers.
+    #[error("The response of the agent in the guest cannot be used: {0}")]
+    AgentResponse(String),
     /// The gateway is being stopped.
     #[error("Xend is shutting down")]
     Stopping,
@@ -287,13 +303,14 @@ impl Error {
             | Self::Busy(_)
             | Self::DisksBusy
             | Self::Cancelled(_)
+            | Self::Rebooted(_)
             | Self::Stopping => ErrorKind::Conflict,
             Self::Privileged(_)
             | Self::Dom0Shutdown
             | Self::NotPermitted { .. }
             | Self::BeyondLimits(_) => ErrorKind::Denied,
             Self::Invalid(_) | Self::Missing { .. } | Self::NoSuchCpu(_) => ErrorKind::Invalid,
-            Self::Unsupported(_) => ErrorKind::Unsupported,
+            Self::Unsupported(_) | Self::AgentLacks(_) => ErrorKind::Unsupported,
             Self::NoMemory { .. }
             | Self::Remote { .. }
             | Self::InDoubt { .. }
@@ -302,8 +319,22 @@ impl Error {
             | Self::DeviceBusy { .. }
             | Self::NoRoom(_)
             | Self::Timeout { .. }
+            | Self::AgentTimeout { .. }
+            | Self::AgentFailed { .. }
+            | Self::AgentResponse(_)
             | Self::Stalled { .. }
             | Self::Backend { .. } => ErrorKind::Backend,
+        }
+    }
+
+    /// The text for logs, events and histories. An agent can repeat what it was sent, passwords
+    /// included, so its own words are for the caller alone.
+    pub fn for_record(&self) -> Cow<'_, str> {
+        match self {
+            Self::AgentFailed { returncode, .. } => {
+                format!("The agent in the guest failed ({returncode})").into()
+            }
+            error => error.to_string().into(),
         }
     }
 

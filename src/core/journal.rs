@@ -6,7 +6,7 @@
 
 use super::caller::Caller;
 use super::lifecycle::State;
-use super::model::{DomId, DomainRef, Uuid};
+use super::model::{DomId, DomainRef, GuestReport, Uuid};
 use super::ports::{Clock, Entropy};
 use super::rights::{Access, User};
 use super::snapshot::DomainView;
@@ -60,6 +60,8 @@ pub enum EventKind {
     },
     /// The domain's configuration or definition has changed.
     Configured,
+    /// The guest reports something new about itself.
+    Reported,
     /// A long operation makes progress; `None` when it is over.
     Progress(Option<Progress>),
     /// An operation has succeeded.
@@ -141,6 +143,11 @@ impl EventKind {
     /// Whether the event is of no interest once its operation is over.
     pub fn is_progress(&self) -> bool {
         matches!(self, Self::Progress(_))
+    }
+
+    /// Whether the event is kept in the history of its domain. A guest cannot push others out.
+    fn is_history(&self) -> bool {
+        !matches!(self, Self::Progress(_) | Self::Reported)
     }
 }
 
@@ -293,7 +300,7 @@ impl Entries {
                 self.histories.remove(&longest);
             }
         }
-        if event.what.is_progress() {
+        if !event.what.is_history() {
             return;
         }
         // Late events of a domain that is gone do not bring its history back.
@@ -334,6 +341,13 @@ fn differences(old: &DomainView, new: &DomainView) -> Vec<EventKind> {
     };
     if !same_definition || !same(&old.config, &new.config) {
         changes.push(EventKind::Configured);
+    }
+    let is_new = |new: &Arc<GuestReport>| {
+        old.report.as_ref().is_none_or(|old| !Arc::ptr_eq(old, new) && new.differs_from(old))
+    };
+    let has_gone = old.report.is_some() && new.report.is_none() && old.domid() == new.domid();
+    if has_gone || new.report.as_ref().is_some_and(is_new) {
+        changes.push(EventKind::Reported);
     }
     let percent =
         |view: &DomainView| view.progress.map(|progress| (progress.what, progress.percent()));

@@ -4,9 +4,9 @@ use super::error::Error;
 use super::model::{
     CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
     Hardware, HostFigures, HostInfo, Interface, NetworkChange, PoolChange, PoolFacts, SchedParams,
-    ShutdownReason, Trigger, Uuid, VcpuFacts,
+    ShutdownReason, StorePath, Trigger, Uuid, VcpuFacts,
 };
-use super::ports::{DomainChanged, Hypervisor, Machine};
+use super::ports::{DomainChanged, GuestStore, Hypervisor, Machine, TreeLimits};
 use super::transfer::Transfer;
 use async_trait::async_trait;
 use std::os::fd::OwnedFd;
@@ -90,6 +90,38 @@ impl Machine for Limited {
             _ => "Changing the CPU pools",
         };
         self.host_call("change_pools", what, self.hypervisor.change_pools(change)).await
+    }
+}
+
+#[async_trait]
+impl GuestStore for Limited {
+    async fn read_node(&self, domid: DomId, path: &StorePath) -> Result<Option<Vec<u8>>, Error> {
+        let future = self.hypervisor.read_node(domid, path);
+        self.domain_call("read_node", domid, "Reading XenStore", future).await
+    }
+
+    async fn read_tree(
+        &self,
+        domid: DomId,
+        path: &StorePath,
+        limits: TreeLimits,
+    ) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let future = self.hypervisor.read_tree(domid, path, limits);
+        self.domain_call("read_tree", domid, "Reading XenStore", future).await
+    }
+
+    async fn write_node(&self, domid: DomId, path: &StorePath, value: &[u8]) -> Result<(), Error> {
+        let future = self.hypervisor.write_node(domid, path, value);
+        self.domain_call("write_node", domid, "Writing XenStore", future).await
+    }
+
+    async fn remove_node(&self, domid: DomId, path: &StorePath) -> Result<(), Error> {
+        let future = self.hypervisor.remove_node(domid, path);
+        self.domain_call("remove_node", domid, "Writing XenStore", future).await
+    }
+
+    fn subscribe_reports(&self) -> mpsc::UnboundedReceiver<DomId> {
+        self.hypervisor.subscribe_reports()
     }
 }
 

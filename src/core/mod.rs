@@ -24,6 +24,7 @@ pub mod view;
 mod arrivals;
 mod context;
 mod driver;
+mod guest;
 mod last_read;
 mod limited;
 mod mailbox;

@@ -4,6 +4,7 @@
 mod authenticator;
 mod clock;
 pub(in crate::core) mod entropy;
+mod guest_store;
 mod hypervisor;
 mod identify;
 mod machine;
@@ -14,6 +15,7 @@ mod store;
 pub use authenticator::{Authenticator, LoginError, Logins};
 pub use clock::Clock;
 pub use entropy::Entropy;
+pub use guest_store::{GuestStore, TreeLimits};
 pub use hypervisor::{CONSOLE_TAIL, DomainChanged, Hypervisor};
 pub use identify::Identify;
 pub use machine::Machine;

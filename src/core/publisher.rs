@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::lifecycle::State;
-use super::model::{CompleteConfig, DomId, DomainFacts, HostFigures, Uuid};
+use super::model::{CompleteConfig, DomId, DomainFacts, GuestReport, HostFigures, Uuid};
 use super::snapshot::{DomainView, Snapshot};
 use super::transfer::Progress;
 use arc_swap::ArcSwap;
@@ -69,19 +69,37 @@ impl Publisher {
         let mut epoch = self.lock();
         *epoch += 1;
         let DomainUpdate { config, facts, definition, suspended, progress } = update;
+        let old = self.current.load().by_uuid(&uuid).cloned();
+        // A report is about the guest that made it.
+        let domid = facts.as_ref().map(|facts| facts.domid);
+        let same_guest = old.as_ref().filter(|old| domid.is_some() && old.domid() == domid);
+        let report = same_guest.and_then(|old| old.report.clone());
         let view = Arc::new(DomainView {
             uuid,
             config,
             facts,
+            report,
             definition,
             suspended,
             progress,
             epoch: *epoch,
         });
-        let old = self.current.load().by_uuid(&uuid).cloned();
         self.update(|snapshot| snapshot.insert(view.clone()));
         self.journal.record_changes(old.as_deref(), Some(&view));
         view
+    }
+
+    /// Publishes what the guest of a domain reports. Whether the domain is published.
+    pub(super) fn publish_report(&self, domid: DomId, report: Option<GuestReport>) -> bool {
+        let _epoch = self.lock();
+        let Some(old) = self.current.load().by_domid(domid).cloned() else { return false };
+        if old.report.is_none() && report.is_none() {
+            return true;
+        }
+        let view = Arc::new(DomainView { report: report.map(Arc::new), ..DomainView::clone(&old) });
+        self.update(|snapshot| snapshot.replace(view.clone()));
+        self.journal.record_changes(Some(&old), Some(&view));
+        true
     }
 
     /// Removes a domain.

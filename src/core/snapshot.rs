@@ -10,7 +10,9 @@ pub use by_scope::ByScope;
 
 use super::error::Error;
 use super::lifecycle::State;
-use super::model::{CompleteConfig, DomId, DomName, DomainFacts, DomainRef, HostFigures, Uuid};
+use super::model::{
+    CompleteConfig, DomId, DomName, DomainFacts, DomainRef, GuestReport, HostFigures, Uuid,
+};
 #[cfg(test)]
 use super::model::{DomainConfig, completed};
 use super::transfer::Progress;
@@ -33,6 +35,8 @@ pub struct DomainView {
     pub config: Arc<CompleteConfig>,
     /// Figures and flags of the hypervisor; `None` while the domain has no domid.
     pub facts: Option<DomainFacts>,
+    /// What an agent inside the guest reports; `None` without an agent.
+    pub report: Option<Arc<GuestReport>>,
     /// The stored definition; `None` if the domain is not managed. A managed domain stays when it
     /// leaves the host.
     pub definition: Option<Arc<CompleteConfig>>,
@@ -51,7 +55,16 @@ impl DomainView {
     pub(crate) fn defined(uuid: Uuid, config: DomainConfig) -> Self {
         let config = Arc::new(completed(DomainConfig { uuid: Some(uuid), ..config }));
         let definition = Some(config.clone());
-        Self { uuid, config, facts: None, definition, suspended: false, progress: None, epoch: 0 }
+        Self {
+            uuid,
+            config,
+            facts: None,
+            report: None,
+            definition,
+            suspended: false,
+            progress: None,
+            epoch: 0,
+        }
     }
 
     /// The domain's name.

@@ -1,6 +1,7 @@
 //! The reads of all wires: the host and its domains, as one caller may see them.
 
 mod disks;
+mod guest;
 mod host;
 
 use super::caller::Caller;

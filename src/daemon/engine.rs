@@ -33,7 +33,7 @@ pub(super) async fn start(
                 ..SimSettings::default()
             };
             let dir = config.state_dir.join("sim");
-            Arc::new(Sim::open(&dir, settings, clock.clone())?)
+            Arc::new(Sim::open(&dir, settings, clock.clone(), entropy.clone())?)
         }
         #[cfg(feature = "xen")]
         Hypervisor::Xen => {

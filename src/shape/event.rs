@@ -17,6 +17,7 @@ pub fn event_kind(what: &EventKind) -> &'static str {
         EventKind::State { .. } => "state",
         EventKind::Renamed { .. } => "renamed",
         EventKind::Configured => "configured",
+        EventKind::Reported => "guest",
         EventKind::Progress(_) => "progress",
         EventKind::Done { .. } => "done",
         EventKind::Failed { .. } => "failed",
@@ -60,7 +61,10 @@ pub fn event(sink: &mut impl Sink, id: &str, event: &Event) {
             sink.text_field("caller", caller.text.as_bytes());
             sink.text_field("error", error.as_bytes());
         }
-        EventKind::Gone | EventKind::Configured | EventKind::Progress(None) => {}
+        EventKind::Gone
+        | EventKind::Configured
+        | EventKind::Reported
+        | EventKind::Progress(None) => {}
     }
     sink.end_record();
 }

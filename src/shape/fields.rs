@@ -137,7 +137,8 @@ fn whole_number(text: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
-fn property(item: &Sxp) -> Option<Property> {
+/// A list `(key value ...)` as an uninterpreted property.
+pub(super) fn property(item: &Sxp) -> Option<Property> {
     let (key, values) = item.as_list()?.split_first()?;
     Some(Property { key: key.as_bytes()?.into(), values: values.iter().map(value).collect() })
 }

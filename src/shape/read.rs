@@ -2,11 +2,11 @@
 
 use super::device::{implied_vfb, read_device};
 use super::error::ShapeError;
-use super::fields::Fields;
+use super::fields::{Fields, property};
 use super::image::read_image;
 use crate::core::model::{
     ActionOnShutdown, ClientData, CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS,
-    SedfParams, parse_uuid,
+    SedfParams, XenstoreData, parse_uuid,
 };
 use crate::sxp::Sxp;
 use std::time::Duration;
@@ -139,6 +139,7 @@ fn read(
     config.restarts = u32::try_from(restarts).unwrap_or(u32::MAX);
     config.sedf = fields.take("sedf")?.map(|sedf| read_sedf(sedf.tail(), sedf)).transpose()?;
 
+    config.xenstore_data = read_xenstore_data(&mut fields)?;
     if let Some(client_data) = fields.take("xenapi")? {
         config.client_data =
             ClientData::from_properties(&Fields::new("xenapi", client_data.tail())?.rest());
@@ -161,6 +162,13 @@ fn read(
     config.rest = fields.rest();
     config.check().map_err(|reason| ShapeError::whole(&reason, sxp))?;
     Ok(config)
+}
+
+/// Reads `(xenstore_data (vm-data/hostname web1) ...)`, with or without an inner list.
+fn read_xenstore_data(fields: &mut Fields<'_>) -> Result<XenstoreData, ShapeError> {
+    let Some(data) = fields.take("xenstore_data")? else { return Ok(XenstoreData::default()) };
+    let values = property(data).map(|property| property.values).unwrap_or_default();
+    XenstoreData::from_values(&values).map_err(|reason| ShapeError::whole(&reason, data))
 }
 
 /// Reads SEDF parameters as `sedf` writes them, with times in nanoseconds.
@@ -347,6 +355,11 @@ mod tests {
                 "(vm (name a) (memory 64) (image (bsd)))",
                 "image: \"bsd\" is not one of linux, hvm, pvh",
                 33,
+            ),
+            (
+                "(vm (name a) (memory 64) (xenstore_data (vm-data/a 1) (vm-data/a 2)))",
+                "xenstore_data: vm-data/a: given twice, with different values",
+                26,
             ),
             (
                 "(vm (name a) (memory 64) (device (floppy (a b))))",

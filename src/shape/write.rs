@@ -1,13 +1,17 @@
 //! Writes domains and their configurations, with xend's keys in xend's order.
 
 use super::device;
+use super::guest::guest_report;
 use super::host::sedf_fields;
 use super::image::{begin_image, end_image};
 use super::record::{RecordKind, properties};
 use super::sink::Sink;
 use super::state::state_letters;
 use super::tree_sink::TreeSink;
-use crate::core::model::{Device, DomainConfig, DomainFacts, GuestKind, RunFlags, ShutdownReason};
+use crate::core::model::{
+    Device, DomainConfig, DomainFacts, GuestKind, GuestReport, Property, RunFlags, ShutdownReason,
+    Value, XenstoreData,
+};
 use crate::core::snapshot::DomainView;
 use crate::sxp::Sxp;
 use std::mem;
@@ -16,7 +20,7 @@ use std::time::{Duration, SystemTime};
 /// Writes `(domain ...)`: a domain as it runs, or as configured when it is not on the host.
 pub fn domain(sink: &mut impl Sink, view: &DomainView) {
     match &view.facts {
-        Some(facts) => running(sink, &view.config, facts),
+        Some(facts) => running(sink, &view.config, facts, view.report.as_deref()),
         None => halted(sink, &view.config, view.suspended),
     }
 }
@@ -78,7 +82,12 @@ fn status(flags: RunFlags) -> u32 {
     }
 }
 
-fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
+fn running(
+    sink: &mut impl Sink,
+    config: &DomainConfig,
+    facts: &DomainFacts,
+    report: Option<&GuestReport>,
+) {
     let privileged = facts.domid.0 == 0;
     let pv = config.image.as_ref().is_none_or(|image| image.kind == GuestKind::Pv);
     let kind = RecordKind::Running { pv };
@@ -106,8 +115,12 @@ fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
             sink.uint_field(key, mfn);
         }
     }
+    xenstore_data(sink, config, kind);
     properties(sink, &config.rest, kind);
     devices(sink, config, kind, Some(facts));
+    if let Some(report) = report.filter(|_| sink.shows_guest_report()) {
+        guest_report(sink, report);
+    }
     sink.end_record();
 }
 
@@ -119,6 +132,7 @@ fn halted(sink: &mut impl Sink, config: &DomainConfig, suspended: bool) {
         end_image(sink);
     }
     sink.uint_field("status", if suspended { SUSPENDED } else { 0 });
+    xenstore_data(sink, config, RecordKind::Configured);
     properties(sink, &config.rest, RecordKind::Configured);
     devices(sink, config, RecordKind::Configured, None);
     sink.end_record();
@@ -144,8 +158,23 @@ fn configured(sink: &mut impl Sink, config: &DomainConfig, kind: RecordKind) {
         sink.properties(config.client_data.to_properties().iter());
         sink.end_section();
     }
+    xenstore_data(sink, config, kind);
     properties(sink, &config.rest, kind);
     devices(sink, config, kind, None);
+}
+
+/// Writes what is written into XenStore before the guest starts; passwords into stored records
+/// alone. Records without any have no such key, as in xend.
+fn xenstore_data(sink: &mut impl Sink, config: &DomainConfig, kind: RecordKind) {
+    let data = &config.xenstore_data;
+    let value = if kind == RecordKind::Stored {
+        XenstoreData::to_value(data.iter())
+    } else {
+        XenstoreData::to_value(data.shown())
+    };
+    if value != Value::List(vec![]) {
+        sink.properties([Property { key: "xenstore_data".into(), values: vec![value] }].iter());
+    }
 }
 
 /// Writes the keys that all records have, in xend's order. Domain-0 has no description.

@@ -188,8 +188,8 @@ function handleEvent(event) {
   if (kind === "state" || domainRow(domain)) scheduleRead(domain);
 }
 const eventKinds = [
-  "appeared", "gone", "state", "renamed", "configured", "progress", "done", "failed", "listening",
-  "lost",
+  "appeared", "gone", "state", "renamed", "configured", "guest", "progress", "done", "failed",
+  "listening", "lost",
 ];
 function connect() {
   if (stream || !body.dataset.events || document.hidden) return;
@@ -236,6 +236,7 @@ async function send(form, button) {
     const message = page.querySelector(".message") || page.querySelector("main") || page.body;
     if (answer.ok) {
       form.closest("details")?.removeAttribute("open");
+      for (const input of form.querySelectorAll("input[type=password]")) input.value = "";
       dialog.close();
     }
     if (answer.ok && result) showDialog(result, "Close");

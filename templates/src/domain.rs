@@ -30,6 +30,8 @@ pub struct DomainPage {
     pub progress: Option<OperationProgress>,
     /// The most important facts.
     pub facts: Vec<Fact>,
+    /// What the guest reports about itself; empty if it reports nothing.
+    pub guest: Vec<Fact>,
     /// CPU and memory use; empty if the domain is not on the host.
     pub charts: Vec<Chart>,
     pub devices: Vec<Device>,
@@ -40,6 +42,8 @@ pub struct DomainPage {
     pub history: Vec<HistoryEntry>,
     /// Forms for all operations that the domain's state allows.
     pub operations: Vec<OperationForm>,
+    /// Those of the agent in the guest.
+    pub agent_operations: Vec<OperationForm>,
     /// The configuration as a formatted S-expression.
     pub config_text: String,
 }
@@ -97,6 +101,14 @@ impl DomainPage {
                         h2 { "Summary" }
                         (fact_table(&self.facts))
                     }
+                    div #guest data-live="always" {
+                        @if !self.guest.is_empty() {
+                            section.card aria-label="Guest" {
+                                h2 { "Guest" }
+                                (fact_table(&self.guest))
+                            }
+                        }
+                    }
                     section.card #devices data-live="always" aria-label="Devices" {
                         h2 { "Devices" }
                         (self.device_list())
@@ -114,6 +126,10 @@ impl DomainPage {
             section.card #operations data-live="idle" aria-label="Operations" {
                 h2 { "Operations" }
                 (operations(&self.href, &self.operations))
+                @if !self.agent_operations.is_empty() {
+                    h3 { "Guest" }
+                    (operations(&self.href, &self.agent_operations))
+                }
             }
             section.card #history data-live="always" aria-label="History" {
                 h2 { "History" }
@@ -223,6 +239,7 @@ pub(crate) mod tests {
                 can_be_cancelled: true,
             }),
             facts: vec![Fact::new("memory", "128 MiB"), Fact::new(name, name)],
+            guest: vec![Fact::new("Name", name), Fact::new(name, name)],
             charts: vec![Chart {
                 name: text(),
                 points: vec![1.0, 2.0],
@@ -246,6 +263,13 @@ pub(crate) mod tests {
                 failed: true,
             }],
             operations: vec![],
+            agent_operations: vec![OperationForm {
+                op: "agent_version".into(),
+                label: text(),
+                about: text(),
+                danger: false,
+                fields: vec![],
+            }],
             config_text: format!("(domain (name {name}))"),
         }
     }
@@ -266,6 +290,25 @@ pub(crate) mod tests {
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
+    }
+
+    #[test]
+    fn a_guest_without_an_agent_has_no_part() {
+        let mut page = page("pv1", Some(1));
+        let text = page.render();
+        for part in [
+            r#"<section class="card" aria-label="Guest"><h2>Guest</h2>"#,
+            r#"<th scope="row">Name</th><td>pv1</td>"#,
+            "<h3>Guest</h3>",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        page.guest.clear();
+        page.agent_operations.clear();
+        let text = page.render();
+        assert!(!text.contains(">Guest<"), "{text}");
+        // The script puts the part here when the guest begins to report.
+        assert!(text.contains(r#"<div id="guest" data-live="always"></div>"#), "{text}");
     }
 
     #[test]

@@ -115,6 +115,8 @@ pub struct DomainRow {
     pub cpu: Option<f64>,
     /// `None` if the domain is not on the host, and for Domain-0.
     pub uptime: Option<Uptime>,
+    /// The addresses that the guest reports. The first one is shown.
+    pub addresses: Vec<String>,
     /// `2 vbd, 1 vif`
     pub devices: String,
     /// The long operation in progress: `Saving 40 %`.
@@ -234,6 +236,7 @@ impl DomainList {
                     thead {
                         tr {
                             @for column in Column::ALL { (self.head(column)) }
+                            th scope="col" { "Address" }
                             th scope="col" { "Devices" }
                             th scope="col" { "Actions" }
                         }
@@ -267,7 +270,33 @@ impl DomainList {
     }
 }
 
+/// The most addresses of a guest, together with the first one.
+const MAX_ADDRESSES: usize = 8;
+
+/// The addresses beside the first one, as far as there is room.
+fn short_list(others: &[String]) -> String {
+    let (shown, more) = others.split_at(others.len().min(MAX_ADDRESSES - 1));
+    match more.len() {
+        0 => shown.join(", "),
+        count => format!("{} and {count} more", shown.join(", ")),
+    }
+}
+
 impl DomainRow {
+    /// The first address, and the number of the others.
+    fn address(&self) -> Markup {
+        html! {
+            @match self.addresses.as_slice() {
+                [] => "–",
+                [only] => (only),
+                [first, others @ ..] => {
+                    (first) " "
+                    small title=(short_list(others)) { "+" (others.len()) }
+                }
+            }
+        }
+    }
+
     fn markup(&self, path: &str) -> Markup {
         let href = format!("{path}/{}", self.segment);
         let share = self.cpu.map(|cpu| cpu / f64::from(self.vcpus.max(1)));
@@ -297,6 +326,7 @@ impl DomainRow {
                         span data-since=(uptime.since) { (uptime.words()) }
                     } @else { "–" }
                 }
+                td.address data-label="Address" { (self.address()) }
                 td.muted { (self.devices) }
                 td { (form::actions(&href, &self.name, &self.actions)) }
             }
@@ -323,6 +353,7 @@ mod tests {
             vcpus: 2,
             cpu: id.map(|_| 150.0),
             uptime: id.map(|_| Uptime { seconds: 90, since: 1000 }),
+            addresses: if id.is_some() { vec![HOSTILE.into(); 2] } else { vec![] },
             devices: "1 vbd".into(),
             progress: id.map(|_| HOSTILE.into()),
             actions: vec![
@@ -375,6 +406,33 @@ mod tests {
         assert_eq!(page.matches("<li>").count(), 1, "{page}");
         assert!(page.contains(r#"<a href="/xend/domain/web2">web2</a>"#), "{page}");
         assert!(page.contains(r#"<span class="badge halted">halted</span>"#), "{page}");
+    }
+
+    #[test]
+    fn a_row_has_the_first_address() {
+        let with = |addresses: &[&str]| {
+            let addresses = addresses.iter().map(|&address| address.into()).collect();
+            list(vec![DomainRow { addresses, ..row("pv1", Some(3)) }]).render()
+        };
+        for (addresses, cell) in [
+            (&[][..], "–"),
+            (&["203.0.113.10"], "203.0.113.10"),
+            (
+                &["203.0.113.10", "2001:db8::1", "10.0.0.1"],
+                r#"203.0.113.10 <small title="2001:db8::1, 10.0.0.1">+2</small>"#,
+            ),
+        ] {
+            let cell = format!(r#"<td class="address" data-label="Address">{cell}</td>"#);
+            let page = with(addresses);
+            assert!(page.contains(&cell), "{cell} in {page}");
+        }
+    }
+
+    #[test]
+    fn a_row_has_at_most_8_addresses() {
+        let addresses: Vec<String> = (0..10).map(|n| format!("10.0.0.{n}")).collect();
+        let page = list(vec![DomainRow { addresses, ..row("pv1", Some(3)) }]).render();
+        assert!(page.contains(r#"10.0.0.7 and 2 more">+9</small>"#), "{page}");
     }
 
     #[test]

@@ -56,8 +56,10 @@ pub enum FieldKind {
     Words(Vec<String>),
     /// A line of text.
     Text,
-    /// An S-expression, with an example that is shown while the field is empty.
-    Config(String),
+    /// A password, which has no initial value.
+    Password,
+    /// Text of several lines, with an example that is shown while the field is empty.
+    Lines(String),
 }
 
 /// The forms of all operations, folded up.
@@ -89,6 +91,10 @@ fn input(field: &Field) -> Markup {
                     input type="text" name=(name) value=[filled] required[*required]
                         autocomplete="off";
                 }
+                FieldKind::Password => {
+                    input type="password" name=(name) required[*required]
+                        autocomplete="new-password";
+                }
                 // A select and not a checkbox, which sends nothing if it is unchecked.
                 FieldKind::Flag => {
                     select name=(name) {
@@ -103,7 +109,7 @@ fn input(field: &Field) -> Markup {
                         }
                     }
                 }
-                FieldKind::Config(example) => {
+                FieldKind::Lines(example) => {
                     textarea name=(name) rows="4" spellcheck="false" required[*required]
                         placeholder=(example) {}
                 }
@@ -183,10 +189,20 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_not_shown() {
+        let form = operation("set", vec![field(FieldKind::Password, "hunter2")]);
+        let text = operations("/x", &[form]).into_string();
+        assert!(text.contains(r#"<input type="password" name="f" required"#), "{text}");
+        assert!(text.contains(r#"autocomplete="new-password""#), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
     fn everything_is_escaped() {
         let kinds = [
             FieldKind::Text,
-            FieldKind::Config(HOSTILE.into()),
+            FieldKind::Password,
+            FieldKind::Lines(HOSTILE.into()),
             FieldKind::Words(vec![HOSTILE.into()]),
         ];
         let mut hostile = operation(HOSTILE, kinds.map(|kind| field(kind, HOSTILE)).to_vec());

@@ -60,7 +60,7 @@ async function session(daemon) {
   await xapi.objectsFetched
   const all = Object.values(xapi.objects.all)
   const types = new Set(all.map(object => object.$type))
-  for (const type of ['VM', 'VM_metrics', 'host', 'host_cpu', 'host_metrics', 'SR', 'PBD', 'PIF', 'network', 'cpu_pool', 'pool']) {
+  for (const type of ['VM', 'VM_metrics', 'VM_guest_metrics', 'host', 'host_cpu', 'host_metrics', 'SR', 'PBD', 'PIF', 'network', 'cpu_pool', 'pool']) {
     assert(types.has(type), `there is no ${type} among ${[...types]}`)
   }
   const domain0 = all.find(vm('Domain-0', 'Running'))
@@ -92,6 +92,16 @@ async function session(daemon) {
   assert.equal(running.$ref, ref)
   assert.equal(await xapi.call('VM.get_power_state', ref), 'Running')
   step('an event tells of a state')
+
+  const reports = object => object.$ref === running.guest_metrics && object.PV_drivers_detected
+  const metrics = await until(xapi, 'a report of the guest', reports)
+  assert.equal(metrics.os_version.distro, 'debian')
+  assert.equal(metrics.PV_drivers_version.major, '1')
+  assert.equal(metrics.networks['0/ip'], metrics.networks['0/ipv4/0'])
+  const args = { id: 'a-1', dom_id: String(await xapi.getField('VM', ref, 'domid')), timeout: '30' }
+  const response = await xapi.call('host.call_plugin', host.$ref, 'agent.py', 'version', args)
+  assert.deepEqual(JSON.parse(response), { returncode: '0', message: '1.0.0' })
+  step('an event tells what the guest reports, and its agent answers')
 
   await xapi.setField('VM', ref, 'name_description', 'ein <Web> & Büro')
   const described = object => object.$ref === ref && object.name_description === 'ein <Web> & Büro'

@@ -1,7 +1,7 @@
 //! Backends under test.
 
 use crate::expected::Stage;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -19,6 +19,7 @@ use xend::wire::relocation::TcpTransport;
 /// A host with an engine on it.
 pub(crate) struct Host {
     pub(crate) engine: Engine,
+    pub(crate) hypervisor: Arc<dyn Hypervisor>,
     dir: TempDir,
 }
 
@@ -79,9 +80,8 @@ impl Backend for Simulator {
             ..SimSettings::default()
         };
         let clock = Arc::new(SystemClock);
-        let sim = Sim::open(&dir.path().join("sim"), settings, clock).unwrap();
-        let engine = engine(dir.path(), Arc::new(sim), LIMIT).await;
-        Host { engine, dir }
+        let sim = Sim::open(&dir.path().join("sim"), settings, clock, Arc::new(OsEntropy)).unwrap();
+        host(dir, Arc::new(sim), LIMIT).await
     }
 
     fn guest(&self, name: &str) -> DomainConfig {
@@ -114,14 +114,16 @@ fn parsed(text: &str) -> DomainConfig {
     config
 }
 
-async fn engine(dir: &Path, hypervisor: Arc<dyn Hypervisor>, hypervisor_limit: Duration) -> Engine {
+async fn host(dir: TempDir, hypervisor: Arc<dyn Hypervisor>, hypervisor_limit: Duration) -> Host {
     let clock = Arc::new(SystemClock);
     let entropy = Arc::new(OsEntropy);
-    let store = Arc::new(DirStore::open(dir, entropy.clone()).unwrap());
+    let store = Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap());
     let transport = Arc::new(TcpTransport::new(hypervisor_limit));
-    let outside = EnginePorts { hypervisor, store, transport, clock, entropy };
-    let settings = Settings { hypervisor_limit, dump_dir: dir.to_owned(), ..Settings::default() };
-    Engine::start(outside, settings).await.unwrap()
+    let outside = EnginePorts { hypervisor: hypervisor.clone(), store, transport, clock, entropy };
+    let dump_dir = dir.path().to_owned();
+    let settings = Settings { hypervisor_limit, dump_dir, ..Settings::default() };
+    let engine = Engine::start(outside, settings).await.unwrap();
+    Host { engine, hypervisor, dir }
 }
 
 /// Xen on this host: `tests/xen` runs the contract in Domain-0 of a virtual machine.
@@ -157,7 +159,7 @@ impl RealXen {
 impl Backend for RealXen {
     async fn host(&self) -> Host {
         let dir = tempfile::tempdir().unwrap();
-        Host { engine: engine(dir.path(), Arc::new(self.xen.clone()), self.limit).await, dir }
+        host(dir, Arc::new(self.xen.clone()), self.limit).await
     }
 
     fn guest(&self, name: &str) -> DomainConfig {

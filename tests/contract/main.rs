@@ -12,6 +12,7 @@
 mod backend;
 mod expected;
 mod failing_sender;
+mod guest_store;
 mod host;
 mod operations;
 mod queries;
@@ -30,6 +31,11 @@ async fn every_change_of_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn xenstore_of_a_domain() {
+    guest_store::guest_store(&Simulator).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn domains_are_destroyed_while_queries_run() {
     operations::destroys_during_queries(&Simulator, 40).await;
 }
@@ -44,6 +50,8 @@ async fn on_real_xen() {
     };
     host::host(&xen).await;
     println!("\nok every change of the host");
+    guest_store::guest_store(&xen).await;
+    println!("ok XenStore of a domain");
     for tens in 1..=3 {
         operations::destroys_during_queries(&xen, 10).await;
         println!("ok domains are destroyed while queries run, {tens} times ten");

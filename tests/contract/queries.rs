@@ -5,7 +5,7 @@ use crate::expected::Stage::{
 };
 use std::path::{Path, PathBuf};
 use xend::core::error::{Error, ErrorKind};
-use xend::core::model::{DomainRef, Scheduler};
+use xend::core::model::{DomainRef, Scheduler, StorePath};
 use xend::core::view::View;
 
 /// A method of [`View`] that waits for its answer. The others cannot fail.
@@ -32,9 +32,11 @@ pub(crate) enum Query {
     WaitForDevices,
     Disks,
     Load,
+    StoreNode,
+    StoreTree,
 }
 
-pub(crate) const QUERIES: [Query; 21] = [
+pub(crate) const QUERIES: [Query; 23] = [
     Query::Domains,
     Query::Domain,
     Query::Host,
@@ -56,10 +58,13 @@ pub(crate) const QUERIES: [Query; 21] = [
     Query::WaitForDevices,
     Query::Disks,
     Query::Load,
+    Query::StoreNode,
+    Query::StoreTree,
 ];
 
 impl Query {
     pub(crate) async fn ask(&self, view: &View, domain: &DomainRef) -> Result<(), Error> {
+        let node = StorePath::new("name").unwrap();
         match self {
             Query::Domains => view.domains().await.map(drop),
             Query::Domain => view.domain(domain).await.map(drop),
@@ -82,6 +87,8 @@ impl Query {
             Query::WaitForDevices => view.wait_for_devices(domain).await,
             Query::Disks => view.disks(domain).await.map(drop),
             Query::Load => view.load().await.map(drop),
+            Query::StoreNode => view.store_node(domain, &node).await.map(drop),
+            Query::StoreTree => view.store_tree(domain, &node).await.map(drop),
         }
     }
 
@@ -110,7 +117,8 @@ impl Query {
             | Query::WaitForDevices
             | Query::Disks => there,
             Query::Console if stage == Dom0 => Err(ErrorKind::Unsupported),
-            Query::AllDevices | Query::Console => match stage {
+            Query::AllDevices | Query::Console | Query::StoreNode | Query::StoreTree => match stage
+            {
                 Halted | Suspended => Err(ErrorKind::Conflict),
                 Absent | Paused | Running | Crashed | Off | Dom0 => there,
             },
@@ -124,6 +132,7 @@ fn every_query_is_in_the_contract() {
     let sources = [
         include_str!("../../src/core/view.rs"),
         include_str!("../../src/core/view/disks.rs"),
+        include_str!("../../src/core/view/guest.rs"),
         include_str!("../../src/core/view/host.rs"),
     ];
     let methods = sources.iter().flat_map(|source| source.split("pub async fn ").skip(1));

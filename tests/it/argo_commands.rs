@@ -1,6 +1,6 @@
 //! The commands of the Argo protocol: what each shows and does, and for whom.
 
-use crate::argo_support::{ArgoHost, account, nobody, operator};
+use crate::argo_support::{ArgoHost, GENEROUS, account, nobody, operator};
 use crate::sim_support::{disk, vif};
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 use xend::core::caller::Caller;
 use xend::core::journal::EventKind;
-use xend::core::model::{Device, DomainConfig};
+use xend::core::model::{Device, DomainConfig, DomainRef};
+use xend::core::op::{Change, GuestOp};
 use xend::core::rights::Right;
 
 /// The commands about an instance.
@@ -180,6 +181,38 @@ async fn facts_are_shown() {
     let keys: Vec<&str> = load.iter().map(|line| line.split_once(": ").unwrap().0).collect();
     assert_eq!(keys, ["load", "cpu", "memory"]);
     assert_eq!(steve.ask("dmesg").await, "400 NOT ALLOWED\n");
+}
+
+/// The addresses that a guest reports come before those of its configuration.
+#[tokio::test]
+async fn a_guest_tells_its_addresses() {
+    let host = host().await;
+    let with_ip = |config: &mut DomainConfig| config.devices.push(vif_with("203.0.113.5"));
+    host.run("web1", with_ip).await;
+    host.run("web2-agentabsent", with_ip).await;
+    host.define("web3", with_ip).await;
+    let mut root = host.log_in("root").await;
+    let op = GuestOp::ResetNetwork {
+        interfaces: vec![(
+            "00163E010203".to_owned(),
+            r#"{"ips":[{"ip":"203.0.113.7","netmask":"255.255.255.0"}],
+                "ip6s":[{"ip":"2001:db8::7","netmask":64}]}"#
+                .to_owned(),
+        )],
+        host_name: None,
+    };
+    let domain = DomainRef::new("web1");
+    host.change(Change::Guest { domain, op, limit: GENEROUS }).await;
+    let reported = async {
+        // Its link-local address is of no use to others.
+        while root.output("ip web1").await != ["203.0.113.7", "2001:db8::7"] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(GENEROUS, reported).await.unwrap();
+    for name in ["web2-agentabsent", "web3"] {
+        assert_eq!(root.output(&format!("ip {name}")).await, ["203.0.113.5"], "{name}");
+    }
 }
 
 #[tokio::test]

@@ -59,6 +59,13 @@ fn fits(expected: &str, output: &str) -> bool {
     regex::Regex::new(&format!("(?s)^{}$", parts.join(".*"))).unwrap().is_match(output)
 }
 
+/// Where programs are: those of the workspace come first.
+fn path() -> String {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_xend")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{path}:/usr/sbin:/sbin", binaries.display())
+}
+
 /// A shell in a directory of its own, and the daemons that it started.
 struct Session {
     dir: TempDir,
@@ -90,13 +97,11 @@ impl Session {
 
     fn command(dir: &TempDir, program: &str) -> Command {
         let home = dir.path();
-        let binaries = Path::new(env!("CARGO_BIN_EXE_xend")).parent().unwrap();
-        let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new(program);
         command
             .current_dir(home)
             .env_clear()
-            .env("PATH", format!("{}:{path}:/usr/sbin:/sbin", binaries.display()))
+            .env("PATH", path())
             .env("HOME", home)
             .env("XDG_RUNTIME_DIR", home)
             .env("LANG", "C.UTF-8");
@@ -128,19 +133,20 @@ impl Session {
         }
     }
 
-    /// Starts a daemon and waits for its last address.
-    fn start_daemon(&mut self, command: &str, last: &str) {
+    /// Starts a daemon, and waits for the last address of one that has addresses.
+    fn start_daemon(&mut self, command: &str, last: Option<&str>) {
         let mut child = Self::command(&self.dir, "bash");
         let command = format!("exec {}", self.here(command));
-        let log = std::fs::File::create(self.dir.path().join("daemon.log")).unwrap();
+        let path = self.dir.path().join(format!("daemon-{}.log", self.daemons.len()));
+        let log = std::fs::File::create(&path).unwrap();
         child.args(["-c", &command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = child.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let began = Instant::now();
-        loop {
+        while let Some(last) = last {
             let mut line = String::new();
             let read = lines.read_line(&mut line).unwrap();
-            let log = || std::fs::read_to_string(self.dir.path().join("daemon.log")).unwrap();
+            let log = || std::fs::read_to_string(&path).unwrap();
             assert_ne!(read, 0, "{command} ended: {}", log());
             if line.contains(last) {
                 break;
@@ -166,7 +172,7 @@ impl Drop for Session {
 /// ones; without one of them, the test skips visibly.
 fn run_page(name: &str, ports: &[&str], programs: &[&str]) {
     for program in programs {
-        if Command::new(program).arg("--version").output().is_err() {
+        if Command::new(program).arg("--version").env("PATH", path()).output().is_err() {
             eprintln!("SKIPPED: {name} needs {program}");
             return;
         }
@@ -178,7 +184,9 @@ fn run_page(name: &str, ports: &[&str], programs: &[&str]) {
     let mut session = Session::start(ports);
     for Step { line, command, output, is_daemon } in steps {
         if is_daemon {
-            session.start_daemon(&command, "Listening on unix:");
+            // An agent takes the requests that came before its start.
+            let last = command.starts_with("xend ").then_some("Listening on unix:");
+            session.start_daemon(&command, last);
             continue;
         }
         let got = session.run(&command);
@@ -193,6 +201,25 @@ fn run_page(name: &str, ports: &[&str], programs: &[&str]) {
 fn the_page_about_accounts_works() {
     let ports = ["8443", "9363", "20203"];
     run_page("docs/hosting.md", &ports, &["curl", "openssl", "python3"]);
+}
+
+#[test]
+fn the_page_about_the_guest_agent_works() {
+    let programs = ["curl", "openssl", "python3", "xend-guest-agent"];
+    run_page("docs/guest-agent.md", &["8000", "9363"], &programs);
+}
+
+/// What is installed in a guest is not run here.
+#[test]
+fn the_page_about_the_guest_agent_installs_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/guest-agent.md")).unwrap();
+    assert!(page.contains("agent/static") && root.join("agent/static").exists());
+    let names = regex::Regex::new(r"xend-guest-agent\.[a-z0-9]+").unwrap();
+    let names: Vec<&str> = names.find_iter(&page).map(|name| name.as_str()).collect();
+    let missing: Vec<_> =
+        names.iter().filter(|name| !root.join("agent/dist").join(name).exists()).collect();
+    assert!(names.len() > 5 && missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -17,10 +17,10 @@ use xend::core::error::Error;
 use xend::core::model::{
     CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
     DomainRef, Hardware, HostFigures, HostInfo, Interface, NetworkChange, PoolChange, PoolFacts,
-    SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
+    SchedParams, ShutdownReason, StorePath, Trigger, Uuid, VcpuFacts,
 };
 use xend::core::op::{Change, DomainOp, Outcome};
-use xend::core::ports::{DomainChanged, Hypervisor, Machine};
+use xend::core::ports::{DomainChanged, GuestStore, Hypervisor, Machine, TreeLimits};
 use xend::core::snapshot::DomainView;
 use xend::core::transfer::Transfer;
 use xend::store::DirStore;
@@ -57,6 +57,7 @@ impl TestHost {
             save_fails: AtomicBool::new(false),
             save_is_slow: AtomicBool::new(false),
             configs_are_bare: AtomicBool::new(false),
+            trees_fail: AtomicBool::new(false),
         });
         let outside = EnginePorts {
             hypervisor: hypervisor.clone(),
@@ -133,6 +134,8 @@ pub(crate) struct FaultyHypervisor {
     /// Whether the devices of configurations have no numbers and UUIDs, like those of a domain that
     /// another toolstack built.
     pub(crate) configs_are_bare: AtomicBool,
+    /// Whether several nodes of XenStore cannot be read at a time.
+    pub(crate) trees_fail: AtomicBool,
 }
 
 impl FaultyHypervisor {
@@ -162,6 +165,34 @@ impl Machine for FaultyHypervisor {
     }
     async fn change_pools(&self, change: PoolChange) -> Result<(), Error> {
         self.sim.change_pools(change).await
+    }
+}
+
+#[async_trait]
+impl GuestStore for FaultyHypervisor {
+    async fn read_node(&self, domid: DomId, path: &StorePath) -> Result<Option<Vec<u8>>, Error> {
+        self.sim.read_node(domid, path).await
+    }
+    async fn read_tree(
+        &self,
+        domid: DomId,
+        path: &StorePath,
+        limits: TreeLimits,
+    ) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        if self.trees_fail.load(Ordering::Relaxed) {
+            let reason = std::io::Error::other("connection lost");
+            return Err(Error::backend("XenStore failed", reason));
+        }
+        self.sim.read_tree(domid, path, limits).await
+    }
+    async fn write_node(&self, domid: DomId, path: &StorePath, value: &[u8]) -> Result<(), Error> {
+        self.sim.write_node(domid, path, value).await
+    }
+    async fn remove_node(&self, domid: DomId, path: &StorePath) -> Result<(), Error> {
+        self.sim.remove_node(domid, path).await
+    }
+    fn subscribe_reports(&self) -> mpsc::UnboundedReceiver<DomId> {
+        self.sim.subscribe_reports()
     }
 }
 

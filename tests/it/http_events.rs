@@ -8,13 +8,13 @@ use std::net::TcpStream;
 use xend::sxp::{Limits, read_one};
 
 /// A client of the stream. It speaks HTTP/1.0, so that the body has no chunks.
-struct EventClient {
+pub(crate) struct EventClient {
     lines: BufReader<TcpStream>,
     head: String,
 }
 
 impl EventClient {
-    fn new(daemon: &Daemon, target: &str, headers: &str) -> Self {
+    pub(crate) fn new(daemon: &Daemon, target: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(daemon.tcp).unwrap();
         stream.set_read_timeout(Some(GENEROUS)).unwrap();
         write!(stream, "GET {target} HTTP/1.0\r\nHost: localhost\r\n{headers}\r\n").unwrap();
@@ -36,7 +36,7 @@ impl EventClient {
     }
 
     /// The next event, which is a line of JSON.
-    fn event(&mut self) -> Option<Value> {
+    pub(crate) fn event(&mut self) -> Option<Value> {
         loop {
             let line = self.line()?;
             if !line.is_empty() {
@@ -46,7 +46,7 @@ impl EventClient {
     }
 
     /// Skips events until one has this kind.
-    fn until(&mut self, kind: &str) -> Value {
+    pub(crate) fn until(&mut self, kind: &str) -> Value {
         loop {
             let event = self.event().expect("more events");
             if event["kind"] == kind {
@@ -56,7 +56,7 @@ impl EventClient {
     }
 }
 
-const JSON: &str = "Accept: application/json\r\n";
+pub(crate) const JSON: &str = "Accept: application/json\r\n";
 const BROWSER: &str = "User-Agent: Mozilla/5.0\r\nAccept: text/event-stream\r\n";
 
 #[test]

@@ -16,10 +16,13 @@ use xend::core::caller::Caller;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::model::{
     ClientData, ClientDataChange, ClientValue, CpuSet, Device, DomName, DomainRef, InterfaceChange,
-    Pool, PoolFacts, Scheduler, SedfParams, Setting, ShutdownReason, Trigger, Uuid, VdiSetting,
-    Vnet,
+    Password, Pool, PoolFacts, Scheduler, SedfParams, Setting, ShutdownReason, StorePath, Trigger,
+    Uuid, VdiSetting, Vnet,
 };
-use xend::core::op::{AfterDump, Arrival, Change, DeviceRef, DomainOp, NetworkOp, Once, PoolOp};
+use xend::core::op::{
+    AfterDump, Arrival, Change, Content, DeviceRef, DomainOp, GuestOp, NetworkOp, Once, PoolOp,
+    StoreOp,
+};
 use xend::core::ports::{Destination, Entropy as _, MigratedDomain, Store as _};
 use xend::core::rights::{
     Access, Account, Accounts, Credential, Grant, Need, OpKind, Right, Rights,
@@ -75,6 +78,10 @@ async fn ask(
     let client_data = ClientData::default();
     let new_file = || world.files().join(name);
     let on = |op| Change::Domain(domain.clone(), op);
+    let limit = Duration::from_secs(30);
+    let in_guest = |op| Change::Guest { domain: domain.clone(), op, limit };
+    let content = || Content(b"seen".to_vec());
+    let node = StorePath::new("vm-data/seen").unwrap();
     let change = match kind {
         OpKind::CreateDomain => Change::Create(Box::new(subject.config())),
         OpKind::DefineDomain => Change::Define(Box::new(subject.config())),
@@ -100,10 +107,10 @@ async fn ask(
             Change::Pool(unused, PoolOp::Define { uuid, pool, client_data })
         }
         OpKind::SetClientData => {
-            let note = ClientValue::Text("seen".to_owned());
+            let value = ClientValue::Text("seen".to_owned());
             Change::SetClientData(
                 subject.vdi,
-                ClientDataChange::Field("note".to_owned(), Some(note)),
+                ClientDataChange::Field("note".to_owned(), Some(value)),
             )
         }
         OpKind::ClearDmesg => Change::ClearDmesg,
@@ -177,6 +184,22 @@ async fn ask(
             forget: true,
         }),
 
+        OpKind::AskGuestAgent => in_guest(GuestOp::AgentVersion),
+        OpKind::SetGuestPassword => {
+            let password = Password::new("seen".into()).unwrap();
+            in_guest(GuestOp::SetPassword { user: "root".to_owned(), password })
+        }
+        OpKind::InjectGuestFile => {
+            in_guest(GuestOp::InjectFile { path: "/etc/motd".to_owned(), content: content() })
+        }
+        OpKind::ResetGuestNetwork => {
+            let host_name = Some("seen".to_owned());
+            in_guest(GuestOp::ResetNetwork { interfaces: vec![], host_name })
+        }
+        OpKind::ChangeGuestStore => {
+            Change::GuestStore(domain, StoreOp::Write { path: node, value: content() })
+        }
+
         OpKind::ListDomains => {
             let all = view.domains().await?;
             let names: Vec<_> = all.domains().map(|domain| domain.name().to_string()).collect();
@@ -205,6 +228,10 @@ async fn ask(
         OpKind::ReadSamples => {
             let last = view.last_samples().domains.get(&subject.uuid).copied();
             return Ok(format!("{last:?} {:?}", view.samples(&subject.uuid)));
+        }
+        OpKind::ReadGuestStore => {
+            let value = shown(view.store_node(&domain, &node).await)?;
+            return Ok(value + &shown(view.store_tree(&domain, &node).await)?);
         }
         OpKind::ReadInventory => {
             let all = view.inventory();

@@ -10,7 +10,8 @@ use std::time::Duration;
 use xend::core::caller::{Caller, Via};
 use xend::core::error::Error;
 use xend::core::model::{
-    ClientData, ClientValue, DomainConfig, DomainRef, Network, Scheduler, Uuid, Vdi, VdiKind,
+    ClientData, ClientValue, DomainConfig, DomainRef, Network, Scheduler, StorePath, Uuid, Vdi,
+    VdiKind,
 };
 use xend::core::op::{Change, DomainOp, NetworkOp};
 use xend::core::ports::Entropy as _;
@@ -139,6 +140,7 @@ fn shown<T: Debug>(answer: T) -> String {
 /// What every read answers, by its name in [`View`].
 async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
     let own = DomainRef::new(&*busy.own.name);
+    let node = StorePath::new("data").unwrap();
     let domain = view.snapshot().find(&own).cloned();
     let uuids = [busy.own.uuid, busy.hidden.uuid];
     let disks = ["/dev/SECRET/disk", "/etc/hostname"].map(PathBuf::from);
@@ -163,6 +165,8 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("all_devices", shown(view.all_devices(&own).await)),
         ("wait_for_devices", shown(view.wait_for_devices(&own).await)),
         ("console", shown(view.console(&own).await)),
+        ("store_node", shown(view.store_node(&own, &node).await)),
+        ("store_tree", shown(view.store_tree(&own, &node).await)),
         ("sedf", shown(view.sedf(&own).await)),
         ("sched", shown(view.sched(&own, Scheduler::Credit).await)),
         ("saved_config", shown(view.saved_config(&busy.world.files().join("none")).await)),

@@ -53,6 +53,8 @@ const PAGE: Reach = Not("a part of the domain's page: the tests of leaks read it
 const NO_FILES: Reach = Not("clients of this wire read configuration files themselves");
 const OWN_PAGE: Reach = Not("this wire shows the devices, not what is on them");
 const NO_LOAD: Reach = Not("this wire shows the figures of domains");
+const NO_STORE: Reach = Not("plug-ins of the Xen-API read and write XenStore");
+const NO_AGENT: Reach = Not("xm knows no agents in guests");
 const NO_KEYS: Reach = Not("the wire cannot press keys of the hypervisor");
 
 /// A kind that only the engine or another host can ask for.
@@ -487,6 +489,59 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             argo: OWNERS,
         },
 
+        OpKind::AskGuestAgent => Row {
+            stage: Running,
+            http: By(&[
+                "POST /xend/domain/$domain op=agent_version",
+                "POST /xend/domain/$domain op=agent_features",
+            ]),
+            legacy: NO_AGENT,
+            xenapi: By(&[
+                r#"host.call_plugin ["$host","agent","version",{"id":"$unused","dom_id":"$domid"}]"#,
+                r#"host.call_plugin ["$host","agent","resetnetwork",{"id":"$unused","dom_id":"$domid"}]"#,
+                r#"host.call_plugin ["$host","agent","key_init",{"id":"$unused","dom_id":"$domid","pub":"12345"}]"#,
+                r#"host.call_plugin ["$host","agent","password",{"id":"$unused","dom_id":"$domid","enc_pass":"x"}]"#,
+                r#"host.call_plugin ["$host","agent","agentupdate",{"id":"$unused","dom_id":"$domid","url":"x","md5sum":"x"}]"#,
+            ]),
+            argo: OWNERS,
+        },
+        OpKind::SetGuestPassword => Row {
+            stage: Running,
+            http: By(&["POST /xend/domain/$domain op=set_password&password=seen"]),
+            legacy: NO_AGENT,
+            xenapi: Not("the client encrypts the password: AskGuestAgent"),
+            argo: OWNERS,
+        },
+        OpKind::InjectGuestFile => Row {
+            stage: Running,
+            http: By(&["POST /xend/domain/$domain op=inject_file&file=/etc/motd&contents=seen"]),
+            legacy: NO_AGENT,
+            xenapi: By(&[
+                r#"host.call_plugin ["$host","agent","inject_file",{"id":"$unused","dom_id":"$domid","b64_path":"L2V0Yy9tb3Rk","b64_contents":"c2Vlbg=="}]"#,
+            ]),
+            argo: OWNERS,
+        },
+        OpKind::ResetGuestNetwork => Row {
+            stage: Running,
+            http: By(&[
+                "POST /xend/domain/$domain op=reset_network&hostname=seen",
+                "POST /xend/domain/$domain op=reset_network&address=203.0.113.10/24",
+            ]),
+            legacy: NO_AGENT,
+            xenapi: Not("the client writes the settings before: AskGuestAgent"),
+            argo: OWNERS,
+        },
+        OpKind::ChangeGuestStore => Row {
+            stage: Running,
+            http: NO_STORE,
+            legacy: NO_STORE,
+            xenapi: By(&[
+                r#"host.call_plugin ["$host","xenstore.py","write_record",{"dom_id":"$domid","path":"vm-data/seen","value":"1"}]"#,
+                r#"host.call_plugin ["$host","xenstore.py","delete_record",{"dom_id":"$domid","path":"vm-data/seen"}]"#,
+            ]),
+            argo: NO_STORE,
+        },
+
         OpKind::ListDomains => Row {
             stage: Running,
             http: By(&[
@@ -618,6 +673,16 @@ pub(crate) const fn row(kind: OpKind) -> Row {
         },
         OpKind::ReadEvents => nowhere(Running, STREAMS),
         OpKind::ReadHistory | OpKind::ReadSamples => nowhere(Running, PAGE),
+        OpKind::ReadGuestStore => Row {
+            stage: Running,
+            http: NO_STORE,
+            legacy: NO_STORE,
+            xenapi: By(&[
+                r#"host.call_plugin ["$host","xenstore.py","read_record",{"dom_id":"$domid","path":"name"}]"#,
+                r#"host.call_plugin ["$host","xenstore.py","list_records",{"dom_id":"$domid","path":"vm-data"}]"#,
+            ]),
+            argo: NO_STORE,
+        },
         OpKind::ReadInventory => xenapi(
             Running,
             &["VDI.get_all []", "VDI.get_all_records []", "network.get_all_records []"],

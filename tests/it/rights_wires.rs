@@ -166,6 +166,7 @@ impl Wires {
         let unused = OsEntropy.uuid().simple().to_string();
         words.extend([
             ("$domain", subject.named(by)),
+            ("$domid", subject.domid.to_string()),
             ("$name", subject.name.clone()),
             ("$uuid", subject.uuid.to_string()),
             ("$file", subject.file.display().to_string()),

@@ -11,6 +11,7 @@ use xend::backend::sim::Sim;
 use xend::core::error::Error;
 use xend::core::model::{DomId, GuestKind, Scheduler, ShutdownReason};
 use xend::core::ports::{Clock, DomainChanged, Hypervisor};
+use xend::os::OsEntropy;
 
 #[tokio::test(start_paused = true)]
 async fn a_fresh_host_has_domain_0() {
@@ -182,7 +183,7 @@ async fn nothing_waits_for_a_clock_that_stands_still() {
         }
     }
     let dir = tempfile::tempdir().unwrap();
-    let sim = Sim::open(dir.path(), settings(), Arc::new(Stopped)).unwrap();
+    let sim = Sim::open(dir.path(), settings(), Arc::new(Stopped), Arc::new(OsEntropy)).unwrap();
     let domid = sim
         .create(&completed(&with_devices(config("a", 64), [vif()])), Arc::default())
         .await

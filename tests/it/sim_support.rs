@@ -51,7 +51,7 @@ pub(crate) fn try_open(
     clock: &Arc<TestClock>,
     settings: SimSettings,
 ) -> Result<Sim, SimError> {
-    Sim::open(dir, settings, Arc::clone(clock) as _)
+    Sim::open(dir, settings, Arc::clone(clock) as _, Arc::new(CountingEntropy::default()))
 }
 
 pub(crate) fn open(dir: &Path, clock: &Arc<TestClock>) -> Sim {
@@ -64,8 +64,18 @@ pub(crate) fn engine_ports(
     clock: Arc<TestClock>,
     entropy: Arc<dyn Entropy>,
 ) -> EnginePorts {
+    ports_on(Arc::new(open(&dir.join("sim"), &clock)), dir, clock, entropy)
+}
+
+/// The ports of an engine on a simulated host whose store is in `dir`.
+pub(crate) fn ports_on(
+    sim: Arc<Sim>,
+    dir: &Path,
+    clock: Arc<TestClock>,
+    entropy: Arc<dyn Entropy>,
+) -> EnginePorts {
     EnginePorts {
-        hypervisor: Arc::new(open(&dir.join("sim"), &clock)),
+        hypervisor: sim,
         store: Arc::new(DirStore::open(dir, entropy.clone()).unwrap()),
         transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
         clock,
@@ -117,7 +127,7 @@ pub(crate) fn with_devices(
     config
 }
 
-fn device(text: &str) -> Device {
+pub(crate) fn device(text: &str) -> Device {
     read_device(&parsed(text)).unwrap().unwrap()
 }
 

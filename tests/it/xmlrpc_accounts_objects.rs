@@ -76,6 +76,14 @@ fn of_domain_0(operator: &SessionClient) -> Vec<String> {
     metrics.iter().map(as_text).map(str::to_owned).chain([vm.clone()]).collect()
 }
 
+/// Waits until the agents in all guests that a client sees have reported.
+fn until_guests_report(client: &SessionClient, guests: usize) {
+    client.until("the guests report", |client| {
+        let records = client.records("VM_guest_metrics");
+        records.values().filter(|record| record["live"] == Value::Bool(true)).count() == guests
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_sees_what_a_host_without_the_others_would_show() {
     let host = AccountHost::new(accounts(), &all_vms()).await;
@@ -83,6 +91,8 @@ async fn a_user_sees_what_a_host_without_the_others_would_show() {
     let steve = host.log_in("steve").await;
     let operator = alone.log_in_as_operator().await;
     let domain_0 = of_domain_0(&operator);
+    until_guests_report(&steve, own_vms().len());
+    until_guests_report(&operator, own_vms().len());
     for class in of_vms() {
         let mut expected = operator.records(class);
         expected.retain(|reference, _| !domain_0.contains(reference));
@@ -118,6 +128,7 @@ async fn a_user_sees_what_a_host_without_the_others_would_show() {
 async fn a_user_sees_no_foreign_text_anywhere() {
     let host = AccountHost::new(accounts(), &all_vms()).await;
     let operator = host.log_in_as_operator().await;
+    until_guests_report(&operator, all_vms().len());
     operator.call("network.create", &[record(&[("name_label", text("foreign-net"))])]).unwrap();
     operator.call("cpu_pool.create", &[record(&[("name_label", text("foreign-pool"))])]).unwrap();
     let host_ref = operator.all("host")[0].clone();
@@ -243,6 +254,7 @@ async fn events_are_those_of_visible_objects() {
     let host = AccountHost::new(accounts(), &all_vms()).await;
     let steve = host.log_in("steve").await;
     let operator = host.log_in_as_operator().await;
+    until_guests_report(&operator, all_vms().len());
     let foreign = operator.vm("foreign2");
     let lj = steve.vm("lj");
     steve.call("event.register", &[Value::Array(vec![])]).unwrap();
@@ -263,14 +275,18 @@ async fn events_are_those_of_visible_objects() {
     assert_eq!(disks(&steve), 4);
     rename("foreign2", "one.my.new").await;
     let Value::Array(all) = steve.call("event.next", &[]).unwrap() else { panic!() };
-    let all: Vec<_> = all.into_iter().map(members).collect();
+    // Guests report in their own time.
+    let is_report = |event: &BTreeMap<_, _>| event["class"] == text("VM_guest_metrics");
+    let all: Vec<_> = all.into_iter().map(members).filter(|event| !is_report(event)).collect();
     let of = |class: &str| all.iter().filter(|event| event["class"] == text(class)).count();
     assert_eq!((of("VM"), of("VBD"), of("VIF"), of("console")), (1, 2, 1, 2), "{all:?}");
     assert!(all.iter().all(|event| event["operation"] == text("add")), "{all:?}");
     assert_eq!((steve.vm("one.my.new"), disks(&steve)), (foreign.clone(), 6));
     rename("one.my.new", "foreign2").await;
     let Value::Array(all) = steve.call("event.next", &[]).unwrap() else { panic!() };
-    let all: Vec<_> = all.into_iter().map(members).collect();
+    // Guests report in their own time.
+    let is_report = |event: &BTreeMap<_, _>| event["class"] == text("VM_guest_metrics");
+    let all: Vec<_> = all.into_iter().map(members).filter(|event| !is_report(event)).collect();
     assert!(all.iter().all(|event| event["operation"] == text("del")), "{all:?}");
     assert!(all.iter().any(|event| event["ref"] == text(&foreign)));
     assert_eq!(disks(&steve), 4);

@@ -14,7 +14,7 @@ const RANDOM: &str = "5b1ca7b2-6c4f-4a3e-8d2c-0f4f8f6a9e11";
 
 /// Every right on the own VM: what is refused is refused because it is foreign.
 fn accounts() -> Vec<Account> {
-    let all = "see power console media devices memory-and-cpus configure save migrate create";
+    let all = "see power console media devices memory-and-cpus configure save migrate guest create";
     vec![account("steve", "lj", all, Limits { disks: vec!["/".into()], ..Limits::default() })]
 }
 

@@ -2,7 +2,7 @@
 
 use crate::http_support::Listener;
 use crate::server_support::{Daemon, tunables};
-use crate::sim_support::{TestClock, engine_ports};
+use crate::sim_support::{TestClock, open, ports_on};
 use crate::xenapi_support::{CallResult, api_call, members, strings, text};
 use async_trait::async_trait;
 use axum::Extension;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use xend::backend::sim::Sim;
 use xend::core::caller::{Caller, Via};
 use xend::core::engine::{Engine, Settings};
 use xend::core::model::{DomainRef, Uuid};
@@ -112,6 +113,8 @@ impl Logins for TestLogins {
 /// A host with accounts.
 pub(crate) struct AccountHost {
     pub(crate) engine: Engine,
+    /// The simulated host itself, which knows what its guests have done.
+    pub(crate) sim: Arc<Sim>,
     pub(crate) accounts: Arc<Accounts>,
     wire: XmlRpc,
     /// Its state, which ends with it.
@@ -130,7 +133,9 @@ impl AccountHost {
     /// A host on which an operator has created these VMs.
     pub(crate) async fn new(accounts: Vec<Account>, vms: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let outside = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
+        let clock = TestClock::new();
+        let sim = Arc::new(open(&dir.path().join("sim"), &clock));
+        let outside = ports_on(sim.clone(), dir.path(), clock, Arc::new(OsEntropy));
         let known = Arc::new(Accounts::default());
         known.replace(accounts, None);
         let settings = Settings {
@@ -141,7 +146,7 @@ impl AccountHost {
         let engine = Engine::start(outside, settings).await.unwrap();
         let log = || "the text of the log".to_owned();
         let wire = XmlRpc::new(engine.clone(), HOST, 0, log, CancellationToken::new());
-        let host = Self { engine, accounts: known, wire, _dir: dir };
+        let host = Self { engine, sim, accounts: known, wire, _dir: dir };
         for vm in vms {
             host.create(vm).await;
         }

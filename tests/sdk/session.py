@@ -164,7 +164,10 @@ def created(api):
     task = api.Async.VM.start(vm, False)
     assert ended(api, task) == "success", api.task.get_error_info(task)
     assert api.VBD.get_currently_attached(vbd) and api.VBD.get_runtime_properties(vbd)["state"] == "4"
-    assert api.VM_guest_metrics.get_record(api.VM.get_guest_metrics(vm))["os_version"]["name"] == "linux"
+    metrics = api.VM.get_guest_metrics(vm)
+    while not api.VM_guest_metrics.get_live(metrics):
+        time.sleep(0.05)
+    assert api.VM_guest_metrics.get_record(metrics)["os_version"]["distro"] == "debian"
     fails("VDI_ERROR", api.VDI.destroy, vdi)
     api.VM.hard_shutdown(vm)
     copy = api.VM.clone(vm, "shop2")
@@ -190,4 +193,5 @@ def main():
     print("The Python client of the Xen-API: all as it should be")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -54,6 +54,12 @@ fn create_info(config: &CompleteConfig, kind: GuestKind) -> Value {
     };
     let uuid = config.uuid().to_string();
     let mut create = json!({ "type": kind, "name": config.name.as_str(), "uuid": uuid });
+    if !config.xenstore_data.is_empty() {
+        // libxl writes them below the domain's directory, which the guest cannot write.
+        let nodes = config.xenstore_data.iter();
+        let nodes = nodes.map(|(path, value)| (path.to_string(), value.to_string().into()));
+        create["xsdata"] = Value::Object(nodes.collect());
+    }
     if !config.pool_name.is_empty() && config.pool_name != PoolFacts::FIRST {
         create["pool_name"] = config.pool_name.to_string().into();
     }

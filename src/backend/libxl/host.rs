@@ -3,7 +3,9 @@
 use super::answers::{call_failed, domain_call_failed, parse};
 use super::facts::{ConsolePorts, DomInfo};
 use super::ffi::Libxl;
+use super::report_watch::Reports;
 use super::stored_config::StoredConfig;
+use super::xenstore::XenStore;
 use crate::core::backend::ChangeSender;
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, DomainConfig, DomainFacts, Password, Uuid};
@@ -26,6 +28,8 @@ pub(super) struct XenHost {
     pub(super) vnc_password: Option<Password>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) changes: ChangeSender,
+    pub(super) xenstore: XenStore,
+    pub(super) reports: Arc<Reports>,
     /// By domid.
     cache: Mutex<HashMap<u32, CachedDomain>>,
 }
@@ -56,6 +60,8 @@ impl XenHost {
             vnc_password,
             clock,
             changes: ChangeSender::default(),
+            xenstore: XenStore::default(),
+            reports: Arc::default(),
             cache: Mutex::default(),
         })
     }

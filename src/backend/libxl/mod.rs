@@ -17,6 +17,8 @@
 //! host_info      libxl's JSON -> the description of the host
 //! network        Domain-0's network, changed with iproute2
 //! sysfs          hardware and network interfaces, read from Linux
+//! guest_store    the port GuestStore; xenstore: nodes of domains; report_watch: the thread that
+//!                sees what guests report
 //! console        the log of a guest's console
 //! answers        libxl's answers: JSON or a failure
 //! ffi            the shim's functions as safe methods: the only unsafe code
@@ -36,6 +38,7 @@ mod domains;
 mod facts;
 mod ffi;
 mod foreign;
+mod guest_store;
 mod host;
 mod host_info;
 mod hvm;
@@ -43,11 +46,13 @@ mod hypervisor;
 mod machine;
 mod network;
 mod progress;
+mod report_watch;
 mod sched;
 mod stored_config;
 mod streams;
 mod sysfs;
 mod watch;
 mod xen;
+mod xenstore;
 
 pub use xen::Xen;

@@ -3,7 +3,7 @@
 use super::answers::{call_failed, domain_call_failed};
 use super::ffi::{Failure, Libxl};
 use super::host::XenHost;
-use super::watch;
+use super::{report_watch, watch};
 use crate::core::error::Error;
 use crate::core::model::{DomId, Password};
 use crate::core::ports::Clock;
@@ -39,6 +39,8 @@ impl Xen {
         let host = Arc::new(XenHost::new(libxl, vnc_password, clock)?);
         watch::start(&host)
             .map_err(|error| Error::backend("No thread for libxl's events", error))?;
+        report_watch::start(&host.reports)
+            .map_err(|error| Error::backend("No thread for reports of guests", error))?;
         Ok(Self(host))
     }
 

@@ -1,5 +1,6 @@
 //! The domains in memory, and the times at which they change by themselves.
 
+use super::agent::AgentMemory;
 use super::record::Record;
 use crate::core::model::DomId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ pub(super) struct DomainEntry {
     pub(super) change_lock: Arc<Mutex<()>>,
     /// Cancelled when the domain's destruction begins.
     pub(super) destroyed: CancellationToken,
+    pub(super) agent: Arc<Mutex<AgentMemory>>,
 }
 
 /// All domains.
@@ -24,6 +26,8 @@ pub(super) struct Domains {
     pub(super) by_domid: BTreeMap<DomId, DomainEntry>,
     /// The next change of each domain that changes by itself.
     pub(super) due: BTreeSet<(SystemTime, DomId)>,
+    /// When each agent that has something to do does it.
+    agents_due: BTreeSet<(SystemTime, DomId)>,
     /// The memory of all domains, and of those that are being built.
     pub(super) used_kib: u64,
     /// Domains that have stopped or gone by themselves, which is not on disk yet.
@@ -35,6 +39,7 @@ impl Domains {
     pub(super) fn add(&mut self, record: Record, now: SystemTime) {
         let domid = record.domid;
         self.schedule(None, &record, now);
+        self.schedule_agent(None, &record);
         if record.has_unlogged_crash(now) {
             self.unrecorded.push(domid);
         }
@@ -42,6 +47,7 @@ impl Domains {
             record: Arc::new(record),
             change_lock: Arc::default(),
             destroyed: CancellationToken::new(),
+            agent: Arc::default(),
         };
         if entry.record.dying.is_some() {
             entry.destroyed.cancel();
@@ -49,7 +55,7 @@ impl Domains {
         self.by_domid.insert(domid, entry);
     }
 
-    /// Replaces a domain's record. Returns whether the domain is now the next one to change.
+    /// Replaces a domain's record. Returns whether [`next`](Self::next) is another time now.
     pub(super) fn replace(&mut self, record: Record, now: SystemTime) -> bool {
         let domid = record.domid;
         let Some(entry) = self.by_domid.get_mut(&domid) else { return false };
@@ -59,7 +65,26 @@ impl Domains {
             entry.destroyed.cancel();
         }
         self.used_kib = self.used_kib.saturating_sub(old.memory_kib).saturating_add(new.memory_kib);
-        self.schedule(Some(&old), &new, now)
+        let before = self.next();
+        self.schedule(Some(&old), &new, now);
+        self.schedule_agent(Some(&old), &new);
+        self.next() != before
+    }
+
+    /// When the next domain changes by itself, or an agent does something.
+    pub(super) fn next(&self) -> Option<SystemTime> {
+        let first = [self.due.first(), self.agents_due.first()];
+        first.into_iter().flatten().map(|(when, _)| *when).min()
+    }
+
+    /// Takes the domains whose agents have something to do now.
+    pub(super) fn take_due_agents(&mut self, now: SystemTime) -> Vec<DomId> {
+        let mut due = Vec::new();
+        while let Some((_, domid)) = self.agents_due.first().filter(|(when, _)| *when <= now) {
+            due.push(*domid);
+            self.agents_due.pop_first();
+        }
+        due
     }
 
     /// Removes a domain and frees its memory. Returns whether it existed.
@@ -70,22 +95,32 @@ impl Domains {
         if let Some(when) = entry.record.changes_at() {
             self.due.remove(&(when, domid));
         }
+        if let Some(when) = entry.record.agent_acts_at() {
+            self.agents_due.remove(&(when, domid));
+        }
         true
     }
 
     /// Schedules the next change of a domain, except a stop that has been reported already.
-    fn schedule(&mut self, old: Option<&Record>, new: &Record, now: SystemTime) -> bool {
+    fn schedule(&mut self, old: Option<&Record>, new: &Record, now: SystemTime) {
         let was_due = old
             .and_then(Record::changes_at)
             .is_some_and(|when| self.due.remove(&(when, new.domid)));
         let has_stopped =
             |record: &Record| record.dying.is_none() && record.guest.stopped(now).is_some();
         let is_reported = has_stopped(new) && !was_due && old.is_none_or(has_stopped);
-        let first = self.due.first().copied();
         if let Some(when) = new.changes_at().filter(|_| !is_reported) {
             self.due.insert((when, new.domid));
         }
-        self.due.first().copied() != first
+    }
+
+    fn schedule_agent(&mut self, old: Option<&Record>, new: &Record) {
+        if let Some(when) = old.and_then(Record::agent_acts_at) {
+            self.agents_due.remove(&(when, new.domid));
+        }
+        if let Some(when) = new.agent_acts_at() {
+            self.agents_due.insert((when, new.domid));
+        }
     }
 }
 

@@ -28,6 +28,21 @@ pub(super) fn pair(key: &str, value: impl Display) -> Sxp {
     list(key, [value.to_string()])
 }
 
+/// `(name bytes)`
+pub(super) fn entry(name: &str, bytes: &[u8]) -> Sxp {
+    Sxp::list([Sxp::atom(name), Sxp::atom(bytes)])
+}
+
+/// Reads an [`entry`].
+pub(super) fn read_entry(field: &str, entry: &Sxp) -> Result<(String, Vec<u8>), RecordError> {
+    let parts = match entry.as_list() {
+        Some([name, bytes]) => name.as_str().zip(bytes.as_bytes()),
+        _ => None,
+    };
+    let (name, bytes) = parts.ok_or_else(|| invalid(field, "a name and bytes expected"))?;
+    Ok((name.to_owned(), bytes.to_vec()))
+}
+
 /// `(key)`, which stands for "true".
 pub(super) fn flag(key: &str) -> Sxp {
     list(key, [])

@@ -5,6 +5,8 @@
 //! that was requested, a stop by itself. The state of the guest at any moment follows from a few
 //! numbers, which change only when an operation is done on the guest.
 
+use super::settings::SimSettings;
+use super::system::System;
 use crate::core::model::{DomainConfig, Image, ShutdownReason};
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +15,48 @@ pub(super) type Ppm = u64;
 
 /// One CPU.
 pub(super) const ONE_CPU: Ppm = 1_000_000;
+
+/// The agent inside a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AgentKind {
+    /// As `xend-guest-agent`.
+    Current,
+    /// As the first agents, in Python: it reports nothing, lists no features, and sends the codes
+    /// of failures as numbers.
+    Old,
+    /// Its responses and reports make no sense.
+    Broken,
+    /// The guest reboots instead of an answer, unless the domain was built again after a reboot.
+    Reboots,
+    Absent,
+}
+
+impl AgentKind {
+    const ALL: [Self; 5] = [Self::Current, Self::Old, Self::Broken, Self::Reboots, Self::Absent];
+
+    /// The word in a domain's record.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Old => "old",
+            Self::Broken => "broken",
+            Self::Reboots => "reboots",
+            Self::Absent => "absent",
+        }
+    }
+
+    /// The kind that has this word.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The kind that a domain's name asks for.
+    fn of(name: &str) -> Self {
+        let asked =
+            Self::ALL.into_iter().find(|kind| name.contains(&format!("agent{}", kind.name())));
+        asked.unwrap_or(Self::Current)
+    }
+}
 
 /// The behaviour of a guest. It is fixed when the domain is built: a new name does not change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,18 +71,24 @@ pub(super) struct Behaviour {
     pub(super) busy: bool,
     /// The guest stops by itself, this long after it has booted.
     pub(super) own_stop: Option<(ShutdownReason, Duration)>,
+    pub(super) agent: AgentKind,
+    /// Run time that the agent takes to start, and for each answer.
+    pub(super) answer: Duration,
 }
 
 impl Behaviour {
     /// The behaviour that the name and the kernel arguments of a configuration ask for.
-    pub(super) fn of(config: &DomainConfig, boot: Duration, react: Duration) -> Self {
+    pub(super) fn of(config: &DomainConfig, settings: &SimSettings) -> Self {
         let name = config.name.as_str();
+        let is_slow = name.contains("agentslow");
         Self {
-            boot,
-            react,
+            boot: settings.boot,
+            react: settings.react,
             deaf: name.contains("deaf"),
             busy: name.contains("busy"),
             own_stop: config.image.as_ref().and_then(own_stop),
+            agent: AgentKind::of(name),
+            answer: if is_slow { settings.slow_answer } else { settings.answer },
         }
     }
 }
@@ -84,19 +134,22 @@ pub(super) struct Guest {
     pub(super) shutdown_request: Option<(ShutdownReason, Duration)>,
     /// A stop that the guest was not asked for, and its run time.
     pub(super) forced_stop: Option<(ShutdownReason, Duration)>,
+    /// What the agent can change.
+    pub(super) system: System,
 }
 
 impl Guest {
     /// A guest that is built now: it is paused and has not run.
-    pub(super) fn new(behaviour: Behaviour, now: SystemTime) -> Self {
+    pub(super) fn new(config: &DomainConfig, settings: &SimSettings, now: SystemTime) -> Self {
         Self {
-            behaviour,
+            behaviour: Behaviour::of(config, settings),
             updated: now,
             run_time: Duration::ZERO,
             cpu_used: Duration::ZERO,
             paused: true,
             shutdown_request: None,
             forced_stop: None,
+            system: System::new(config),
         }
     }
 
@@ -114,7 +167,7 @@ impl Guest {
 
     /// The run time at a moment. If the clock is set back, guests stand still until it has caught
     /// up.
-    fn run_time_at(&self, now: SystemTime) -> Duration {
+    pub(super) fn run_time_at(&self, now: SystemTime) -> Duration {
         let run_time = if self.paused {
             self.run_time
         } else {
@@ -147,8 +200,16 @@ impl Guest {
     /// The moment at which the guest stops if nothing is done to it: in the past if it has stopped,
     /// `None` if it runs on.
     pub(super) fn stops_at(&self) -> Option<SystemTime> {
-        let (stop, _) = self.stop_run_time()?;
-        match stop.checked_sub(self.run_time) {
+        self.reaches_at(self.stop_run_time()?.0)
+    }
+
+    /// The moment at which the guest reaches a run time if nothing is done to it: in the past if it
+    /// has, `None` if it does not run, or stops before.
+    pub(super) fn reaches_at(&self, run_time: Duration) -> Option<SystemTime> {
+        if self.stop_run_time().is_some_and(|(stop, _)| stop < run_time) {
+            return None;
+        }
+        match run_time.checked_sub(self.run_time) {
             None | Some(Duration::ZERO) => Some(self.updated),
             Some(_) if self.paused => None,
             Some(left) => self.updated.checked_add(left),
@@ -200,8 +261,6 @@ mod tests {
     use proptest::prelude::*;
     use std::time::UNIX_EPOCH;
 
-    const BOOT: Duration = Duration::from_millis(400);
-    const REACT: Duration = Duration::from_millis(200);
     const RATES: CpuRates = CpuRates { booting: 600_000, booted: 20_000 };
 
     fn at(millis: u64) -> SystemTime {
@@ -220,7 +279,7 @@ mod tests {
             device_model: None,
             rest: vec![],
         });
-        Guest::new(Behaviour::of(&config, BOOT, REACT), at(0))
+        Guest::new(&config, &SimSettings::default(), at(0))
     }
 
     fn pause(guest: &mut Guest, now: SystemTime, paused: bool) {
@@ -278,6 +337,34 @@ mod tests {
             Some((ShutdownReason::Reboot, Duration::ZERO))
         );
         assert_eq!(guest("a", "sim-reboot=-1 sim-crash=x").behaviour.own_stop, None);
+    }
+
+    #[test]
+    fn a_name_asks_for_an_agent() {
+        let agent = |name| {
+            let Behaviour { agent, answer, .. } = guest(name, "").behaviour;
+            (agent, answer == SimSettings::default().slow_answer)
+        };
+        assert_eq!(agent("web"), (AgentKind::Current, false));
+        assert_eq!(agent("web-agentold"), (AgentKind::Old, false));
+        assert_eq!(agent("agentbroken-agentslow"), (AgentKind::Broken, true));
+        assert_eq!(agent("agentreboots"), (AgentKind::Reboots, false));
+        assert_eq!(agent("agentabsent2"), (AgentKind::Absent, false));
+    }
+
+    #[test]
+    fn a_run_time_is_reached_unless_the_guest_stops_before() {
+        let mut guest = guest("a", "");
+        let run_time = Duration::from_millis;
+        assert_eq!(guest.reaches_at(run_time(500)), None);
+        pause(&mut guest, at(1000), false);
+        assert_eq!(guest.reaches_at(run_time(500)), Some(at(1500)));
+        guest.request_shutdown(ShutdownReason::Poweroff);
+        assert_eq!(guest.reaches_at(run_time(600)), Some(at(1600)));
+        assert_eq!(guest.reaches_at(run_time(601)), None);
+        pause(&mut guest, at(1500), true);
+        assert_eq!(guest.reaches_at(run_time(500)), Some(at(1500)));
+        assert_eq!(guest.reaches_at(run_time(501)), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::settings::SimSettings;
 use super::state_dir::StateDir;
 use crate::core::error::Error;
 use crate::core::model::{DomId, Invalid};
-use crate::core::ports::Clock;
+use crate::core::ports::{Clock, Entropy};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -57,6 +57,7 @@ impl Sim {
         dir: &Path,
         settings: SimSettings,
         clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
     ) -> Result<Self, SimError> {
         let runtime = Handle::try_current().map_err(|_| SimError::NoRuntime)?;
         settings.check()?;
@@ -66,7 +67,7 @@ impl Sim {
             _ => unusable(error),
         })?;
         let boot = settings.boot_id.clone().unwrap_or_else(machine_boot_id);
-        let host = Host::open(state_dir, boot, settings, clock).map_err(unusable)?;
+        let host = Host::open(state_dir, boot, settings, clock, entropy).map_err(unusable)?;
         let host = Arc::new(host);
         let timer =
             runtime.spawn(run_timer(Arc::downgrade(&host), host.wake.clone(), runtime.clone()));
@@ -121,12 +122,16 @@ async fn run_timer(host: Weak<Host>, wake: Arc<Notify>, runtime: Handle) {
     const MIN_WAIT: Duration = Duration::from_millis(1);
     loop {
         let Some(host) = host.upgrade() else { return };
+        let agents = host.take_due_agents();
         let next = host
             .apply_due()
             .map(|when| when.duration_since(host.now()).unwrap_or_default().max(MIN_WAIT));
-        if host.has_unrecorded() {
+        if host.has_unrecorded() || !agents.is_empty() {
             // The task goes on without its handle.
-            drop(runtime.spawn_blocking(move || host.record_events()));
+            drop(runtime.spawn_blocking(move || {
+                host.record_events();
+                host.run_agents(&agents);
+            }));
         } else {
             drop(host);
         }

@@ -6,6 +6,8 @@
 //! change that could not be written has not happened. Changes therefore run on threads that may
 //! block. Each domain has its own lock for changes, and reads wait for none.
 
+mod agents;
+
 use super::devices;
 use super::dmesg::{self, Dmesg};
 use super::domains::Domains;
@@ -17,10 +19,10 @@ use super::record::Record;
 use super::sched;
 use super::settings::SimSettings;
 use super::state_dir::StateDir;
-use crate::core::backend::ChangeSender;
+use crate::core::backend::{ChangeSender, ReportSender};
 use crate::core::error::Error;
 use crate::core::model::{CpuSet, DomId, DomainFacts, Interface, PoolFacts};
-use crate::core::ports::Clock;
+use crate::core::ports::{Clock, Entropy};
 use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex};
@@ -35,6 +37,7 @@ const FIRST_RESERVED_DOMID: u32 = 0x7ff0;
 pub(super) struct Host {
     pub(super) settings: SimSettings,
     pub(super) clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     state_dir: StateDir,
     dmesg: Dmesg,
     domains: Mutex<Domains>,
@@ -43,6 +46,7 @@ pub(super) struct Host {
     /// Domain-0's network. It ends with the daemon, as a real one ends with the machine's run.
     pub(super) interfaces: Mutex<Vec<Interface>>,
     pub(super) changes: ChangeSender,
+    pub(super) reports: ReportSender,
     /// Held while a new domain gets a port for its screen.
     vnc_ports: Mutex<()>,
     /// Notified when the next event comes earlier than before.
@@ -57,6 +61,7 @@ impl Host {
         boot: String,
         settings: SimSettings,
         clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
     ) -> io::Result<Self> {
         let now = clock.now();
         let own_record = open_own_record(&state_dir, boot, &settings)?;
@@ -78,21 +83,21 @@ impl Host {
             dmesg.add(&state_dir, &dmesg::banner(&settings))?;
             domains.add(record, now);
         }
-        domains.used_kib = domains
-            .by_domid
-            .values()
-            .fold(0, |sum, entry| entry.record.memory_kib.saturating_add(sum));
+        let used = domains.by_domid.values().map(|entry| entry.record.memory_kib);
+        domains.used_kib = used.fold(0, u64::saturating_add);
         // Last, so that a daemon that was killed before this point starts over.
         state_dir.write_host_record(&own_record)?;
         let host = Self {
             settings,
             clock,
+            entropy,
             state_dir,
             dmesg,
             domains: Mutex::new(domains),
             own_record: Mutex::new(own_record),
             interfaces: Mutex::new(network::initial()),
             changes: ChangeSender::default(),
+            reports: ReportSender::default(),
             vnc_ports: Mutex::default(),
             wake: Arc::default(),
         };
@@ -150,11 +155,9 @@ impl Host {
 
     fn free_kib_beside(&self, domains: &Domains) -> u64 {
         let now = self.now();
-        let excess = domains
-            .by_domid
-            .values()
-            .fold(0, |sum: u64, entry| sum.saturating_add(entry.record.excess_kib(now)));
-        let used = domains.used_kib.saturating_add(excess).saturating_add(SimSettings::XEN_KIB);
+        let excess = domains.by_domid.values().map(|entry| entry.record.excess_kib(now));
+        let used = excess.fold(domains.used_kib, u64::saturating_add);
+        let used = used.saturating_add(SimSettings::XEN_KIB);
         self.settings.memory_kib().saturating_sub(used)
     }
 
@@ -274,7 +277,7 @@ impl Host {
     }
 
     /// Applies the events that are due in memory, and reports the domains. Returns when the next
-    /// event is due.
+    /// event is due, or an agent has something to do.
     pub(super) fn apply_due(&self) -> Option<SystemTime> {
         let now = self.now();
         let mut changed = Vec::new();
@@ -290,7 +293,7 @@ impl Host {
                     domains.remove(domid);
                 }
             }
-            domains.due.first().map(|(when, _)| *when)
+            domains.next()
         };
         for domid in changed {
             self.changes.send(domid);

@@ -15,9 +15,10 @@ impl Sim {
         let link = devices::link(device, self.host().now(), &self.host().settings);
         let new_link = link.clone();
         let new_device = device.clone();
-        self.change(domid, move |record, _| {
+        self.change(domid, move |record, now| {
             record.links.push(new_link);
             Arc::make_mut(&mut record.config).devices.push(new_device);
+            record.wake_agent(now);
             Ok(())
         })
         .await?;
@@ -62,7 +63,8 @@ impl Sim {
     async fn unplug(&self, domid: DomId, device: &Device) -> Result<(), Error> {
         let class = device.class().to_owned();
         let id = device.id();
-        self.change(domid, move |record, _| {
+        self.change(domid, move |record, now| {
+            record.wake_agent(now);
             record.links.retain(|link| link.class != class || Some(link.number) != id);
             let devices = &mut Arc::make_mut(&mut record.config).devices;
             devices.retain(|device| device.class() != class || device.id() != id);
@@ -76,7 +78,8 @@ impl Sim {
         let link = devices::link(device, self.host().now(), &self.host().settings);
         link.result()?;
         let device = device.clone();
-        self.change(domid, move |record, _| {
+        self.change(domid, move |record, now| {
+            record.wake_agent(now);
             let is_replaced =
                 |old: &Device| old.class() == device.class() && old.id() == device.id();
             let config = Arc::make_mut(&mut record.config);

@@ -102,6 +102,7 @@ impl Hypervisor for Sim {
         self.change(domid, move |record, _| {
             let config = Arc::make_mut(&mut record.config);
             config.name = name.clone();
+            Arc::make_mut(&mut record.nodes).set_name(name.as_str());
             record.name = name;
             if let Some(uuid) = uuid {
                 config.uuid = Some(uuid);
@@ -151,6 +152,7 @@ impl Hypervisor for Sim {
             .change(domid, move |record, now| {
                 record.balloon = Some((record.memory_at(now), now));
                 record.memory_kib = target;
+                record.wake_agent(now);
                 Ok(())
             })
             .await;

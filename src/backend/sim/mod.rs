@@ -20,6 +20,12 @@
 //! | is crashed | stops at once |
 //! | has stopped | stays as it is, with its memory, until it is destroyed |
 //!
+//! An agent runs in each guest. It takes 20 ms ([`SimSettings::answer`]) to start when the guest
+//! has booted, and for each answer, and can do what `xend-guest-agent` can. It reports when it
+//! starts, and when the memory or the network interfaces have changed. An interface has the
+//! addresses of the domain's configuration, or one that follows from its MAC address, until the
+//! agent is told others. XenStore has the nodes for all this, and the quotas of a guest.
+//!
 //! # Misbehaviour on request
 //!
 //! | where | word | effect |
@@ -28,6 +34,11 @@
 //! | name | `saveslow` | writing the guest's memory takes 10 ms a MiB |
 //! | name | `savefails` | half of the guest's memory cannot be read |
 //! | name | `busy` | the guest keeps its VCPUs busy, as far as cap, reservation and affinity allow, with the flag running |
+//! | name | `agentslow` | the agent takes 3 s ([`SimSettings::slow_answer`]) to start and for each answer |
+//! | name | `agentold` | the agent is one of the first, in Python: it does not report, knows no `features` and no `file_inject`, and sends the codes of failures as numbers |
+//! | name | `agentbroken` | what the agent answers and reports makes no sense |
+//! | name | `agentreboots` | the guest reboots instead of an answer, until the domain has been built again |
+//! | name | `agentabsent` | the guest has no agent: requests stay |
 //! | kernel arguments | `sim-poweroff`, `sim-halt`, `sim-reboot`, `sim-crash` | the guest stops in this way when it has booted; `sim-crash=2.5`: that many seconds later |
 //! | path of kernel, RAM disk, loader or device model | `nosuch` | the file does not exist |
 //! | path of a disk | `hotplugerror` | the disk does not exist: waiting for devices fails |
@@ -42,12 +53,16 @@
 //!
 //! Guests do not compete for CPUs: four CPUs are enough for any number of busy guests. The host
 //! accepts two domains with the same name or UUID, which is for a toolstack to prevent. `maxmem` is
-//! not reserved, and shadow memory and Xen's own overhead for a domain cost nothing.
+//! not reserved, and shadow memory and Xen's own overhead for a domain cost nothing. The disks of a
+//! guest hold nothing: what its agent has changed ends with the domain, unless it is saved. The
+//! passwords that an agent has set, and the keys for the next one, are in the daemon's memory
+//! alone.
 //!
 //! # Files
 //!
 //! ```text
 //! hypervisor   the port Hypervisor
+//! guest_store  the port GuestStore: XenStore
 //! machine      the port Machine: hardware; pools, network: the changes of these
 //! operations   operations that take time or several steps
 //! hotplug      devices that are attached and detached while the guest runs
@@ -56,12 +71,14 @@
 //! create       building a domain
 //! host         the host: its domains, its memory, its events
 //! domains      the domains in memory
-//! state_dir    the files on disk; record_file, host_record, fields: their format
-//! record       the state of a domain; guest, devices, sched: the parts of it
+//! state_dir    the files on disk; record_file, system_file, host_record, fields: their format
+//! record       the state of a domain; guest, system, nodes, devices, sched: the parts of it
+//! agent        the agent in a guest; report: what it writes into XenStore
 //! facts        a record as facts of the port; host_info: the description of the host
 //! dmesg        Xen's message buffer
 //! ```
 
+mod agent;
 mod core_dump;
 mod create;
 mod devices;
@@ -70,6 +87,7 @@ mod domains;
 mod facts;
 mod fields;
 mod guest;
+mod guest_store;
 mod handle;
 mod host;
 mod host_info;
@@ -79,14 +97,18 @@ mod hypervisor;
 mod lock;
 mod machine;
 mod network;
+mod nodes;
 mod operations;
 mod pools;
 mod record;
 mod record_file;
+mod report;
 mod save_stream;
 mod sched;
 mod settings;
 mod state_dir;
+mod system;
+mod system_file;
 #[cfg(test)]
 mod testing;
 

@@ -1,12 +1,14 @@
 //! The record of a domain, from which the domain's state at any later moment follows.
 
 use super::devices::{self, Link};
-use super::guest::{Behaviour, CpuRates, Guest, ONE_CPU, Ppm};
+use super::guest::{AgentKind, Behaviour, CpuRates, Guest, ONE_CPU, Ppm};
+use super::nodes::Nodes;
 use super::sched;
 use super::settings::SimSettings;
 use crate::core::model::{
     CpuSet, DomId, DomName, DomainConfig, GuestKind, Image, SchedParams, ShutdownReason, Uuid,
 };
+use crate::core::op::Content;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,6 +27,18 @@ const DOM0_MAXMEM_MIB: u64 = 16_777_215;
 
 /// The CPU use of a guest that boots.
 const BOOT_RATE: Ppm = 600_000;
+
+/// The time that an agent takes to see what is new in XenStore.
+const AGENT_WAKE: Duration = Duration::from_millis(5);
+
+/// What the agent in a guest has to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct AgentWork {
+    /// The run time at which it does the next thing; `None` if there is nothing to do.
+    pub(super) due: Option<Duration>,
+    /// The request that it works on until then: the name of the node, and its value.
+    pub(super) request: Option<(String, Content)>,
+}
 
 /// The record of a domain.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +65,9 @@ pub(super) struct Record {
     pub(super) dying: Option<(SystemTime, SystemTime)>,
     /// Whether Xen's message buffer has the guest's crash.
     pub(super) crash_logged: bool,
+    /// The domain's directory in XenStore.
+    pub(super) nodes: Arc<Nodes>,
+    pub(super) agent: AgentWork,
     /// The configuration that the toolstack has stored with the domain.
     pub(super) config: Arc<DomainConfig>,
 }
@@ -64,8 +81,7 @@ impl Record {
         now: SystemTime,
         settings: &SimSettings,
     ) -> Self {
-        let behaviour = Behaviour::of(&config, settings.boot, settings.react);
-        Self {
+        let mut record = Self {
             domid,
             uuid,
             name: config.name.clone(),
@@ -75,13 +91,17 @@ impl Record {
             affinity: config.cpus.clone(),
             vcpu_avail: config.vcpu_avail,
             sched: sched::initial(settings.scheduler, domid, &config),
-            guest: Guest::new(behaviour, now),
+            guest: Guest::new(&config, settings, now),
             links: devices::links(&config, now, settings),
             vnc_port: None,
             dying: None,
             crash_logged: false,
+            nodes: Arc::new(Nodes::new(domid, &config)),
+            agent: AgentWork::default(),
             config: Arc::new(config),
-        }
+        };
+        record.wake_agent(now);
+        record
     }
 
     /// Domain-0 of a host that is started now.
@@ -108,7 +128,10 @@ impl Record {
             deaf: true,
             busy: false,
             own_stop: None,
+            agent: AgentKind::Absent,
+            answer: Duration::ZERO,
         };
+        record.agent = AgentWork::default();
         record.guest.paused = false;
         record.guest.cpu_used = DOM0_BOOT_CPU;
         record
@@ -190,6 +213,22 @@ impl Record {
     /// When the domain next changes by itself: the guest stops, or the destruction ends.
     pub(super) fn changes_at(&self) -> Option<SystemTime> {
         self.dying.map_or_else(|| self.guest.stops_at(), |(_, gone)| Some(gone))
+    }
+
+    /// Lets the agent see that there is something new: a request, or other things to report.
+    pub(super) fn wake_agent(&mut self, now: SystemTime) {
+        // Once it has answered the request that it works on, it looks for itself.
+        if self.agent.request.is_none() {
+            let Behaviour { boot, answer, .. } = self.guest.behaviour;
+            let awake = self.guest.run_time_at(now).max(boot.saturating_add(answer));
+            let soon = awake.saturating_add(AGENT_WAKE);
+            self.agent.due = Some(self.agent.due.map_or(soon, |due| due.min(soon)));
+        }
+    }
+
+    /// When the agent does the next thing, if nothing is done to the guest before.
+    pub(super) fn agent_acts_at(&self) -> Option<SystemTime> {
+        self.agent.due.filter(|_| self.dying.is_none()).and_then(|due| self.guest.reaches_at(due))
     }
 
     /// Whether the guest has crashed by itself, and Xen's message buffer does not have it yet.

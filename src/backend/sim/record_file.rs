@@ -4,14 +4,17 @@
 
 use super::devices::{HotplugOutcome, Link};
 use super::fields::{
-    self, RecordError, duration_value, flag, invalid, items, list, moment, moment_value, pair,
-    parse, parse_moment, parse_seconds, parsed_value, seconds, value, word,
+    self, RecordError, duration_value, entry, flag, invalid, items, list, moment, moment_value,
+    pair, parse, parse_moment, parse_seconds, parsed_value, read_entry, seconds, value, word,
 };
-use super::guest::{Behaviour, Guest};
-use super::record::Record;
+use super::guest::{AgentKind, Behaviour, Guest};
+use super::nodes::Nodes;
+use super::record::{AgentWork, Record};
+use super::system_file::{print_system, read_system};
 use crate::core::model::{
     DomId, DomName, Rtds, SchedParams, SedfParams, ShutdownReason, parse_uuid,
 };
+use crate::core::op::Content;
 use crate::shape;
 use crate::sxp::Sxp;
 use std::sync::Arc;
@@ -40,6 +43,9 @@ impl Record {
         record.extend(self.crash_logged.then(|| flag("crash-told")));
         let links = self.links.iter().map(print_link);
         record.push(Sxp::list([Sxp::atom("links")].into_iter().chain(links)));
+        record.extend(print_agent(&self.agent));
+        let nodes = self.nodes.iter().map(|(path, value)| entry(path, value));
+        record.push(Sxp::list([Sxp::atom("xenstore")].into_iter().chain(nodes)));
         record.push(Sxp::list([Sxp::atom("config"), shape::stored_config(&self.config)]));
         fields::print(&Sxp::list(record))
     }
@@ -52,8 +58,9 @@ impl Record {
         let uuid = parse_uuid(&parsed_value::<String>(&tree, "uuid")?)
             .map_err(|error| invalid("uuid", error))?;
         let affinity = items(&tree, "affinity")?.iter().map(|set| parse("affinity", set));
+        let domid = DomId(parsed_value(&tree, "domid")?);
         let record = Self {
-            domid: DomId(parsed_value(&tree, "domid")?),
+            domid,
             uuid,
             name: DomName::adopted(&parsed_value::<String>(&tree, "name")?),
             created: moment_value(&tree, "created")?,
@@ -79,6 +86,12 @@ impl Record {
                 Some(_) => return Err(invalid("dying", "two moments expected")),
             },
             crash_logged: tree.get("crash-told").is_some(),
+            nodes: Arc::new(match tree.get("xenstore") {
+                // An earlier version wrote the record.
+                None => Nodes::new(domid, &config),
+                Some(nodes) => read_nodes(nodes.tail())?,
+            }),
+            agent: read_agent(&tree)?,
             config: Arc::new(config),
         };
         if record.affinity.is_empty() {
@@ -107,6 +120,7 @@ fn guest_fields(guest: &Guest) -> Vec<Sxp> {
     record.extend(guest.paused.then(|| flag("paused")));
     record.extend(guest.shutdown_request.map(|stop| print_stop("asked", stop)));
     record.extend(guest.forced_stop.map(|stop| print_stop("ended", stop)));
+    record.extend(print_system(&guest.system));
     record
 }
 
@@ -121,6 +135,7 @@ fn guest_of(record: &Sxp) -> Result<Guest, RecordError> {
         paused: record.get("paused").is_some(),
         shutdown_request: stop("asked")?,
         forced_stop: stop("ended")?,
+        system: read_system(record)?,
     })
 }
 
@@ -173,6 +188,8 @@ fn print_behaviour(behaviour: &Behaviour) -> Sxp {
     record.extend(behaviour.deaf.then(|| flag("deaf")));
     record.extend(behaviour.busy.then(|| flag("busy")));
     record.extend(behaviour.own_stop.map(|stop| print_stop("stops", stop)));
+    record.push(pair("agent", behaviour.agent.name()));
+    record.push(pair("answer", seconds(behaviour.answer)));
     Sxp::list(record)
 }
 
@@ -183,7 +200,46 @@ fn read_behaviour(record: &Sxp) -> Result<Behaviour, RecordError> {
         deaf: record.get("deaf").is_some(),
         busy: record.get("busy").is_some(),
         own_stop: record.get("stops").map(|stop| read_stop("stops", stop.tail())).transpose()?,
+        agent: match record.value("agent") {
+            // A guest of an earlier version.
+            None => AgentKind::Absent,
+            Some(word) => word
+                .as_str()
+                .and_then(AgentKind::named)
+                .ok_or_else(|| invalid("agent", "unknown kind"))?,
+        },
+        answer: record
+            .value("answer")
+            .map_or(Ok(Duration::ZERO), |time| parse_seconds("answer", time))?,
     })
+}
+
+fn print_agent(work: &AgentWork) -> Vec<Sxp> {
+    let mut fields = Vec::new();
+    fields.extend(work.due.map(|due| pair("agent-due", seconds(due))));
+    let request = work.request.as_ref();
+    fields.extend(
+        request.map(|(id, Content(request))| {
+            Sxp::list([Sxp::atom("agent-request"), entry(id, request)])
+        }),
+    );
+    fields
+}
+
+fn read_agent(record: &Sxp) -> Result<AgentWork, RecordError> {
+    let due = record.value("agent-due").map(|due| parse_seconds("agent-due", due));
+    let request = record.value("agent-request");
+    let request = request.map(|request| read_entry("agent-request", request)).transpose()?;
+    Ok(AgentWork { due: due.transpose()?, request: request.map(|(id, text)| (id, Content(text))) })
+}
+
+fn read_nodes(entries: &[Sxp]) -> Result<Nodes, RecordError> {
+    let mut nodes = Nodes::default();
+    for node in entries {
+        let (path, value) = read_entry("xenstore", node)?;
+        nodes.set(&path, &value);
+    }
+    Ok(nodes)
 }
 
 /// A link has no key: `(vbd 2049 1795170261.55 0.1 connects /dev/vg0/web1)`.
@@ -232,6 +288,7 @@ mod tests {
     use super::*;
     use crate::core::model::{Scheduler, Uuid};
     use std::time::UNIX_EPOCH;
+    use xend_guest_protocol::network::Mac;
 
     fn at(nanos: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(1_795_170_261_550_000_000 + nanos)
@@ -250,6 +307,14 @@ mod tests {
         record.guest.paused = false;
         record.guest.shutdown_request = Some((ShutdownReason::Halt, Duration::from_nanos(1)));
         record.guest.forced_stop = Some((ShutdownReason::Crash, Duration::MAX));
+        record.guest.behaviour.agent = AgentKind::Broken;
+        let system = &mut record.guest.system;
+        let mac = Mac([0, 0x16, 0x3e, 1, 2, 3]);
+        system.addresses.insert(mac, vec!["2001:db8::1".parse().unwrap()]);
+        system.files.insert("/etc/it's here".into(), Content(b"\x00\xff\n".to_vec()));
+        let nodes = Arc::make_mut(&mut record.nodes);
+        nodes.set("data/host/id", b"{\"name\":\"version\"}\n\xe9");
+        record.agent.request = Some(("id".into(), Content(b"{}".to_vec())));
         record.vnc_port = Some(5907);
         record.dying = Some((at(3), at(4)));
         record.crash_logged = true;
@@ -270,6 +335,38 @@ mod tests {
                 assert_eq!(back, record);
             }
         }
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_is_read() {
+        let record = full(Scheduler::Credit);
+        let text = record.print();
+        let tree = fields::read(&text, "sim-domain").unwrap();
+        let is_new = |item: &Sxp| {
+            let new = [
+                "xenstore",
+                "agent-due",
+                "agent-request",
+                "agent",
+                "answer",
+                "host-name",
+                "addresses",
+                "files",
+            ];
+            item.head().is_some_and(|head| new.contains(&head))
+        };
+        let older = |tree: &Sxp| {
+            Sxp::list(tree.as_list().unwrap().iter().filter(|item| !is_new(item)).cloned())
+        };
+        let nature = older(tree.get("nature").unwrap());
+        let items = older(&tree);
+        let items = items.as_list().unwrap().iter().cloned();
+        let items =
+            items.map(|item| if item.head() == Some("nature") { nature.clone() } else { item });
+        let back = Record::read(&fields::print(&Sxp::list(items))).unwrap();
+        assert_eq!(back.guest.behaviour.agent, AgentKind::Absent);
+        assert_eq!((back.agent, back.domid), (AgentWork::default(), record.domid));
+        assert_eq!(back.nodes.read("name"), Some(b"busy-deaf".as_slice()));
     }
 
     #[test]

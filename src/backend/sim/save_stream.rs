@@ -20,7 +20,7 @@ use super::create::{self, Reservation};
 use super::guest::Guest;
 use super::handle::Sim;
 use super::host::Host;
-use super::record::{Record, needed_kib};
+use super::record::{AgentWork, Record, needed_kib};
 use super::record_file::{print_guest, read_guest};
 use crate::core::error::Error;
 use crate::core::model::{
@@ -161,6 +161,9 @@ impl Sim {
                 let domid = host.allocate_domid()?;
                 let mut record = Record::new(domid, uuid, config, now, &host.settings);
                 record.guest = guest;
+                // The agent reports again, since nothing of XenStore was saved.
+                record.agent = AgentWork::default();
+                record.wake_agent(now);
                 record.memory_kib = mib * 1024;
                 memory.build(record)
             })

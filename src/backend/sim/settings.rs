@@ -6,8 +6,8 @@ use std::time::Duration;
 /// Settings of a simulated host.
 ///
 /// The settings of Domain-0 count when the host is first opened after the machine was booted;
-/// afterwards Domain-0 keeps what it has. A guest keeps the `boot` and `react` that it was built
-/// with.
+/// afterwards Domain-0 keeps what it has. A guest keeps the `boot`, `react` and `answer` that it
+/// was built with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimSettings {
     /// The number of physical CPUs.
@@ -24,6 +24,11 @@ pub struct SimSettings {
     pub boot: Duration,
     /// The time that a guest which has booted takes to shut down.
     pub react: Duration,
+    /// The time that the agent in a guest takes to start once the guest has booted, and for each
+    /// answer.
+    pub answer: Duration,
+    /// The same of a slow agent.
+    pub slow_answer: Duration,
     /// The time that a block device takes to connect, or to fail.
     pub block_connect: Duration,
     /// The time that a network interface takes to connect.
@@ -55,6 +60,8 @@ impl Default for SimSettings {
             dom0_vcpus: 2,
             boot: Duration::from_millis(400),
             react: Duration::from_millis(200),
+            answer: Duration::from_millis(20),
+            slow_answer: Duration::from_secs(3),
             block_connect: Duration::from_millis(100),
             vif_connect: Duration::from_millis(150),
             other_connect: Duration::from_millis(20),

@@ -35,6 +35,11 @@ pub(super) fn vif() -> Device {
     Device::Vif(Vif::default())
 }
 
+/// A network interface with a number and a MAC address.
+pub(super) fn vif_with(number: u32, mac: &str) -> Device {
+    Device::Vif(Vif { id: Some(number), mac: Some(mac.parse().unwrap()), ..Vif::default() })
+}
+
 /// A configuration as it is read back from a record, which has explicit defaults.
 pub(super) fn as_stored(config: &DomainConfig) -> DomainConfig {
     shape::read_stored(&shape::stored_config(config)).unwrap()

@@ -34,9 +34,10 @@ impl Core {
             return Ok(Authorized { change, claim: None });
         }
         let view = match &change {
-            Change::Domain(domain, _) | Change::Cancel(domain) => {
-                Some(self.visible(caller).lookup(domain)?)
-            }
+            Change::Domain(domain, _)
+            | Change::Cancel(domain)
+            | Change::Guest { domain, .. }
+            | Change::GuestStore(domain, _) => Some(self.visible(caller).lookup(domain)?),
             _ => None,
         };
         let (name, rights) = match (&view, &change) {
@@ -70,6 +71,8 @@ impl Core {
             }
             Change::Domain(_, op) => Change::Domain(by_uuid, op),
             Change::Cancel(_) => Change::Cancel(by_uuid),
+            Change::Guest { domain: _, op, limit } => Change::Guest { domain: by_uuid, op, limit },
+            Change::GuestStore(_, op) => Change::GuestStore(by_uuid, op),
             change => change,
         };
         Ok(Authorized { change, claim })

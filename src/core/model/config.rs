@@ -12,6 +12,7 @@ use super::pool::PoolFacts;
 use super::property::Property;
 use super::sched::SedfParams;
 use super::text::Text;
+use super::xenstore_data::XenstoreData;
 use bstr::BStr;
 use std::fmt;
 
@@ -64,6 +65,8 @@ pub struct DomainConfig {
     pub sedf: Option<SedfParams>,
     /// Data of Xen-API clients: `other_config`, ...
     pub client_data: ClientData,
+    /// What is written into XenStore before the guest starts.
+    pub xenstore_data: XenstoreData,
     /// The number of times that the domain was built again after its guest had stopped.
     pub restarts: u32,
     /// Uninterpreted keys.
@@ -102,6 +105,7 @@ impl DomainConfig {
             devices: Vec::new(),
             sedf: None,
             client_data: ClientData::default(),
+            xenstore_data: XenstoreData::default(),
             restarts: 0,
             rest: Vec::new(),
         }
@@ -223,6 +227,8 @@ impl DomainConfig {
         if self.client_data.is_empty() {
             self.client_data = earlier.client_data.clone();
         }
+        // Those beyond the limit are lost: with them the configuration could not be read again.
+        let _ = self.xenstore_data.inherit_hidden(&earlier.xenstore_data);
         keep_secrets(&mut self.rest, &earlier.rest);
         if let (Some(new), Some(old)) = (&mut self.image, &earlier.image) {
             keep_secrets(&mut new.rest, &old.rest);

@@ -8,6 +8,7 @@ use super::image::{GuestKind, Image};
 use super::invalid::Invalid;
 use super::property::Property;
 use super::text::Text;
+use super::xenstore_data::XenstoreDataChange;
 
 /// A change of a domain's configuration that does not touch the running domain: it takes effect at
 /// the next start, or has no effect at all.
@@ -45,6 +46,8 @@ pub enum Setting {
     Platform(Text, Option<Text>),
     /// A field of the client data.
     ClientData(ClientDataChange),
+    /// What is written into XenStore before the guest starts.
+    XenstoreData(XenstoreDataChange),
     /// A device, which replaces the device with the same UUID.
     Device(Box<Device>),
 }
@@ -102,6 +105,7 @@ impl Setting {
                 rest.extend(value.map(|value| Property::new(key, value)));
             }
             Self::ClientData(change) => change.apply(&mut config.client_data)?,
+            Self::XenstoreData(change) => change.apply(&mut config.xenstore_data)?,
             Self::Device(device) => {
                 let uuid = device.uuid();
                 let same = |old: &&mut Device| uuid.is_some() && old.uuid() == uuid;

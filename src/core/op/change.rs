@@ -1,12 +1,14 @@
 //! Changes of the host and its domains.
 
 use super::domain::{Arrival, DomainOp};
+use super::guest::{GuestOp, StoreOp};
 use super::host::{NetworkOp, PoolOp};
 use crate::core::model::{
     ClientData, ClientDataChange, DomainConfig, DomainRef, Uuid, Vdi, VdiSetting, Vnet,
 };
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A change of the host or a domain. Wires translate their own requests into these. Changes of one
 /// domain are ordered.
@@ -57,6 +59,11 @@ pub enum Change {
     Cancel(DomainRef),
     /// Change one domain.
     Domain(DomainRef, DomainOp),
+    /// Have the agent inside a guest do something. Other operations on the domain do not wait for
+    /// it. The limit is for each answer of the agent.
+    Guest { domain: DomainRef, op: GuestOp, limit: Duration },
+    /// Change nodes of a domain in XenStore.
+    GuestStore(DomainRef, StoreOp),
     /// Clear the hypervisor's message buffer.
     ClearDmesg,
     /// Press keys on the hypervisor's own console. The output goes to the message buffer.
@@ -97,6 +104,8 @@ impl Change {
             Self::Network(op) => op.name(),
             Self::Pool(_, op) => op.name(),
             Self::Cancel(_) => "cancel",
+            Self::Guest { op, .. } => op.name(),
+            Self::GuestStore(_, op) => op.name(),
             Self::Domain(_, op) => op.name(),
         }
     }
@@ -110,7 +119,10 @@ impl Change {
             Self::Restore { file, .. } => file.to_string_lossy(),
             Self::Receive(arrival) => arrival.migrated.config.name.as_str().into(),
             Self::Settle(id) => id.to_string().into(),
-            Self::Cancel(domain) | Self::Domain(domain, _) => domain.as_str().into(),
+            Self::Cancel(domain)
+            | Self::Domain(domain, _)
+            | Self::Guest { domain, .. }
+            | Self::GuestStore(domain, _) => domain.as_str().into(),
             Self::CreateVnet(vnet) => vnet.id.as_str().into(),
             Self::DeleteVnet(id) => id.into(),
             Self::CreateVdi { uuid, .. }

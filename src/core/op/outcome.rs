@@ -1,5 +1,6 @@
 //! Outcomes of changes.
 
+use super::guest::GuestAnswer;
 use crate::core::model::DomId;
 use crate::core::ports::Verdict;
 use crate::core::snapshot::DomainView;
@@ -21,4 +22,6 @@ pub enum Outcome {
     },
     /// Whether a migration to this host has succeeded.
     Verdict(Verdict),
+    /// The answer of the agent in a guest.
+    Guest(GuestAnswer),
 }

@@ -1,8 +1,8 @@
-//! Randomness for identifiers.
+//! Randomness for identifiers and keys.
 
 use uuid::{Builder, Uuid};
 
-/// A source of randomness for identifiers.
+/// A source of randomness for identifiers and keys.
 pub trait Entropy: Send + Sync + 'static {
     /// Fills the buffer with random bytes.
     fn fill(&self, bytes: &mut [u8]);

@@ -1,5 +1,6 @@
 //! The hypervisor and its toolstack.
 
+use super::guest_store::GuestStore;
 use super::machine::Machine;
 use crate::core::error::Error;
 use crate::core::model::{
@@ -21,12 +22,18 @@ pub const CONSOLE_TAIL: usize = 64 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DomainChanged(pub DomId);
 
+impl From<DomId> for DomainChanged {
+    fn from(domid: DomId) -> Self {
+        Self(domid)
+    }
+}
+
 /// A hypervisor and the toolstack around it. Domains live there: they outlive the daemon.
 ///
 /// Every method may be called at any time from any task. A call for one domain never delays calls
 /// for other domains.
 #[async_trait]
-pub trait Hypervisor: Machine {
+pub trait Hypervisor: Machine + GuestStore {
     /// Facts about the host that do not change until it reboots.
     async fn info(&self) -> Result<HostInfo, Error>;
 

@@ -50,6 +50,7 @@ pub(in crate::core) fn check_config(
         description: _,
         features: _,
         client_data: _,
+        xenstore_data: _,
         restarts: _,
         // These are checked below.
         cpus: _,

@@ -3,7 +3,7 @@
 use super::need::Need;
 use super::right::Right;
 use crate::core::model::{BlockKind, Device, Setting};
-use crate::core::op::{Change, DomainOp};
+use crate::core::op::{Change, DomainOp, GuestOp};
 
 macro_rules! op_kinds {
     ($($name:ident: $need:expr,)*) => {
@@ -90,6 +90,13 @@ op_kinds! {
     ConfigureDevice: Domain(Devices),
     DetachDevice: Domain(Devices),
 
+    // What the agent inside a guest does, and XenStore.
+    AskGuestAgent: Domain(Guest),
+    SetGuestPassword: Domain(Guest),
+    InjectGuestFile: Domain(Guest),
+    ResetGuestNetwork: Domain(Guest),
+    ChangeGuestStore: Operator,
+
     // Reads.
     ListDomains: Anyone,
     ShowDomain: Domain(See),
@@ -104,6 +111,7 @@ op_kinds! {
     ReadEvents: Anyone,
     ReadHistory: Domain(See),
     ReadSamples: Domain(See),
+    ReadGuestStore: Operator,
     ReadInventory: Anyone,
     ShowHost: Need::HostFacts,
     ShowLoad: Need::HostFacts,
@@ -140,6 +148,8 @@ impl OpKind {
             Change::CreateVnet(_) => Self::CreateVnet,
             Change::DeleteVnet(_) => Self::DeleteVnet,
             Change::Cancel(_) => Self::Cancel,
+            Change::Guest { op, .. } => Self::of_guest_op(op),
+            Change::GuestStore(..) => Self::ChangeGuestStore,
             Change::Domain(_, op) => Self::of_domain_op(op),
         }
     }
@@ -181,6 +191,17 @@ impl OpKind {
         }
     }
 
+    fn of_guest_op(op: &GuestOp) -> Self {
+        match op {
+            GuestOp::AgentVersion | GuestOp::AgentFeatures | GuestOp::Call(_) => {
+                Self::AskGuestAgent
+            }
+            GuestOp::SetPassword { .. } => Self::SetGuestPassword,
+            GuestOp::InjectFile { .. } | GuestOp::InjectEncoded { .. } => Self::InjectGuestFile,
+            GuestOp::ResetNetwork { .. } => Self::ResetGuestNetwork,
+        }
+    }
+
     fn of_setting(setting: &Setting) -> Self {
         match setting {
             Setting::Vcpus(_) | Setting::OnlineVcpus(_) => Self::SetResources,
@@ -198,7 +219,8 @@ impl OpKind {
             | Setting::Args(_)
             | Setting::Hvm(_)
             | Setting::Platform(..)
-            | Setting::ClientData(_) => Self::Set,
+            | Setting::ClientData(_)
+            | Setting::XenstoreData(_) => Self::Set,
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Right {
     Save,
     /// Migrate to another host.
     Migrate,
+    /// Use the agent inside the guest: set passwords, write files, change its network.
+    Guest,
     /// Create, define and delete domains, within the limits of the account.
     Create,
     /// Read facts about the host: its hardware, free memory, networks, storage.
@@ -34,7 +36,7 @@ pub enum Right {
 
 impl Right {
     /// All rights, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::See,
         Self::Power,
         Self::Console,
@@ -44,6 +46,7 @@ impl Right {
         Self::Configure,
         Self::Save,
         Self::Migrate,
+        Self::Guest,
         Self::Create,
         Self::HostFacts,
     ];
@@ -60,6 +63,7 @@ impl Right {
             Self::Configure => "configure",
             Self::Save => "save",
             Self::Migrate => "migrate",
+            Self::Guest => "guest",
             Self::Create => "create",
             Self::HostFacts => "host-facts",
         }

@@ -9,10 +9,10 @@ use crate::core::ports::Verdict;
 use crate::core::view::DomainDevices;
 use crate::shape::{self, Sink};
 
-/// An answer in the format that the request asks for.
-pub(super) fn content(request: &RequestInfo, answer: &EngineAnswer) -> Content {
+/// An answer to an operation in the format that the request asks for.
+pub(super) fn content(request: &RequestInfo, op: &str, answer: &EngineAnswer) -> Content {
     if request.format.is_html() {
-        return Content::Html(html::answer::page(request, answer));
+        return Content::Html(html::answer::page(request, op, answer));
     }
     Content::serialized(request.format, |sink| write(sink, answer), |sink| write(sink, answer))
 }
@@ -27,6 +27,7 @@ fn write(sink: &mut impl Sink, answer: &EngineAnswer) {
         EngineAnswer::Changed(Outcome::Verdict(verdict)) => {
             sink.text(if *verdict == Verdict::Taken { b"taken" } else { b"not-taken" });
         }
+        EngineAnswer::Changed(Outcome::Guest(answer)) => shape::agent_answer(sink, answer),
         EngineAnswer::Vcpus(view, vcpus) => shape::vcpus(sink, view, vcpus),
         EngineAnswer::Devices(DomainDevices::Connected(devices)) => shape::devices(sink, devices),
         EngineAnswer::Devices(DomainDevices::Defined(devices)) => {

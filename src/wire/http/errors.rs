@@ -196,6 +196,13 @@ fn hint(error: &Error, is_operator: bool) -> &'static str {
             "Choose another UUID, or leave it out and xend will generate one."
         }
         Error::NoRoom(_) => "Free space on the host's disk and try again.",
+        Error::AgentTimeout { .. } => {
+            "The guest has no agent, or the agent is busy. What was asked may still be done: check \
+             before you try again."
+        }
+        Error::Rebooted(_) => "Wait until the guest has booted, then try again.",
+        Error::AgentLacks(_) => "An agent of a later version may support it.",
+        Error::AgentFailed { .. } | Error::AgentResponse(_) => "The log in the guest may say more.",
         Error::DeviceBusy { .. } => "Shut down the guest, or detach the device by force.",
         Error::Missing { .. } => "Paths are on the host, not on this computer.",
         Error::Busy(_) | Error::DisksBusy | Error::Stopping => {

@@ -85,18 +85,26 @@ fn write_params(sink: &mut impl Sink, key: &str, params: &[Param]) {
     sink.end_many();
 }
 
+/// Optional parameters that requests have in most cases. The credit schedulers require one of two.
+const TYPICAL: [&str; 3] = ["weight", "address", "gateway"];
+
 /// A curl command for the shell.
 fn example(origin: &str, page: &Page, operation: &Operation) -> String {
     let mut line = format!("curl -H 'Accept: application/sxp' -d op={}", operation.name);
-    // The credit schedulers require one of two parameters.
-    let shown =
-        operation.params.iter().filter(|param| param.default.is_none() || param.name == "weight");
+    let shown = operation
+        .params
+        .iter()
+        .filter(|param| param.default.is_none() || TYPICAL.contains(&param.name));
     for param in shown {
         let is_free_text =
-            matches!(param.kind, ParamKind::Config(_) | ParamKind::Path | ParamKind::Text(_));
+            !matches!(param.kind, ParamKind::Number(_) | ParamKind::Flag | ParamKind::Word(_));
         let option = if is_free_text { "--data-urlencode" } else { "-d" };
-        let field = format!("{}={}", param.name, param.example);
-        let is_plain = field.bytes().all(|b| b.is_ascii_alphanumeric() || b"=-_./:".contains(&b));
+        let field = match param.kind {
+            // Every user of a machine sees the command lines of its programs.
+            ParamKind::Password => format!("{}@file", param.name),
+            _ => format!("{}={}", param.name, param.example),
+        };
+        let is_plain = field.bytes().all(|b| b.is_ascii_alphanumeric() || b"=-_./:@".contains(&b));
         let quote = if is_plain { "" } else { "'" };
         line.extend([" ", option, " ", quote, &field, quote]);
     }

@@ -2,9 +2,11 @@
 
 use super::engine_request::EngineRequest;
 use super::params::Params;
-use crate::core::model::{DomainRef, Invalid, Policy};
+#[cfg(test)]
+use crate::core::model::{Device, DomName, DomainConfig, Uuid, Vif};
+use crate::core::model::{DomainRef, Invalid, Policy, nearest};
 use crate::core::op::{Change, DomainOp};
-use crate::core::rights::{Access, OpKind};
+use crate::core::rights::{Access, Need, OpKind, Right};
 use crate::core::snapshot::DomainView;
 
 /// An operation on a page. POST looks it up by its name; the reference and the forms are made from
@@ -25,11 +27,38 @@ pub(super) struct Operation {
     pub(super) data_loss: Option<&'static str>,
     pub(super) params: &'static [Param],
     pub(super) success: Success,
-    /// Reads the parameters.
+    /// Reads the parameters. Callers use [`Operation::request`].
     pub(super) build: fn(&OperationRequest<'_>) -> Result<EngineRequest, Invalid>,
 }
 
 impl Operation {
+    /// The request to the engine.
+    ///
+    /// xend ignored unknown parameters. Its operations still do, but those that an agent does have
+    /// no old clients: with a misspelled `user`, the password would be root's.
+    pub(super) fn request(&self, request: &OperationRequest<'_>) -> Result<EngineRequest, Invalid> {
+        if self.is_done_by_agent() {
+            self.check_names(request.params)?;
+        }
+        (self.build)(request)
+    }
+
+    /// Refuses unknown parameters. One that resembles no other is not quoted: it may be the rest of
+    /// a password that has an `&`.
+    fn check_names(&self, params: &Params) -> Result<(), Invalid> {
+        let known = || self.params.iter().map(|param| param.name);
+        let is_known = |name: &str| name == "op" || known().any(|other| other == name);
+        let names = params.names();
+        let Some(name) = names.iter().find(|name| !is_known(name)) else { return Ok(()) };
+        let text = if let Some(other) = nearest(name, known()) {
+            format!("Unknown parameter {name}: did you mean {other}?")
+        } else {
+            let known: Vec<_> = known().collect();
+            format!("Unknown parameter: {} has {}", self.name, known.join(", "))
+        };
+        Err(Invalid::new(text))
+    }
+
     /// Whether it makes a domain from a configuration that a person wrote.
     pub(super) fn reads_domain_config(&self) -> bool {
         let reads_config =
@@ -60,6 +89,17 @@ impl Operation {
     pub(super) fn has_optional(&self, name: &str) -> bool {
         self.params.iter().any(|param| param.name == name && param.default.is_some())
     }
+
+    /// Whether it has a parameter with this name that people write into a text area.
+    pub(super) fn has_text_area(&self, name: &str) -> bool {
+        let is_text_area = |kind| matches!(kind, ParamKind::Lines(_));
+        self.params.iter().any(|param| param.name == name && is_text_area(param.kind))
+    }
+
+    /// Whether the agent in the guest does it. Pages have these under a heading of their own.
+    pub(super) fn is_done_by_agent(&self) -> bool {
+        self.kinds.iter().all(|kind| kind.need() == Need::Domain(Right::Guest))
+    }
 }
 
 /// The stage of a domain's life, as far as it decides which operations are offered.
@@ -85,6 +125,8 @@ pub(super) const DESTROYABLE: [DomainStage; 2] = [DomainStage::Guest, DomainStag
 pub(super) struct OperationRequest<'a> {
     /// The domain or the vnet in the page's path; empty on other pages.
     pub(super) name: &'a str,
+    /// The domain in the page's path, as it was when the request came; `None` on other pages.
+    pub(super) view: Option<&'a DomainView>,
     pub(super) params: &'a Params,
     pub(super) policy: &'a Policy,
 }
@@ -145,6 +187,12 @@ pub(super) enum ParamKind {
     Word(&'static [&'static str]),
     /// Text, with a word on its format.
     Text(&'static str),
+    /// Text of any number of lines, with a word on its format.
+    Lines(&'static str),
+    /// JSON of this.
+    Json(&'static str),
+    /// A password. Nothing shows it again.
+    Password,
     /// The absolute path of a file on the host.
     Path,
     /// An S-expression that configures this.
@@ -158,7 +206,9 @@ impl ParamKind {
             Self::Number(_) => "number",
             Self::Flag => "flag",
             Self::Word(_) => "word",
-            Self::Text(_) => "text",
+            Self::Text(_) | Self::Lines(_) => "text",
+            Self::Json(_) => "json",
+            Self::Password => "password",
             Self::Path => "path",
             Self::Config(_) => "s-expression",
         }
@@ -167,7 +217,12 @@ impl ParamKind {
     /// The unit of a number, or the values or the format that are accepted.
     pub(super) fn unit(self) -> String {
         match self {
-            Self::Number(unit) | Self::Text(unit) | Self::Config(unit) => unit.to_owned(),
+            Self::Number(unit)
+            | Self::Text(unit)
+            | Self::Lines(unit)
+            | Self::Json(unit)
+            | Self::Config(unit) => unit.to_owned(),
+            Self::Password => "a line of text".to_owned(),
             Self::Flag => "0 or 1".to_owned(),
             Self::Word(words) => words.join(", "),
             Self::Path => "absolute path on the host".to_owned(),
@@ -209,10 +264,19 @@ impl Success {
     }
 }
 
-/// The request to the engine for an urlencoded form.
+/// The request to the engine for an urlencoded form, on the page of a domain with one vif.
 #[cfg(test)]
 pub(super) fn build_from_form(operation: &Operation, form: &str) -> Result<EngineRequest, Invalid> {
     let policy = Policy { node_shutdown: true, ..Policy::default() };
     let params = Params::from_form(form.as_bytes());
-    (operation.build)(&OperationRequest { name: "web1", params: &params, policy: &policy })
+    let mut config = DomainConfig::new(DomName::new("web1")?, 64);
+    let mac = Some("00:16:3e:11:22:33".parse()?);
+    config.devices.push(Device::Vif(Vif { mac, ..Vif::default() }));
+    let view = DomainView::defined(Uuid::nil(), config);
+    operation.request(&OperationRequest {
+        name: "web1",
+        view: Some(&view),
+        params: &params,
+        policy: &policy,
+    })
 }

@@ -241,10 +241,19 @@ mod tests {
 
     /// A form of all examples, with `other` instead of the one at `at`.
     fn form(operation: &Operation, at: usize, other: &str) -> String {
-        let fields =
-            operation.params.iter().enumerate().map(|(n, param)| {
-                if n == at { other.to_owned() } else { field(param, param.example) }
-            });
+        let of_json = operation.params.get(at).is_some_and(|param| param.name == "network");
+        let fields = operation.params.iter().enumerate().filter_map(|(n, param)| {
+            let is_left_out = match param.name {
+                // Settings of an interface are given as JSON or as fields.
+                "address" | "gateway" | "dns" => of_json,
+                "network" => !of_json,
+                _ => false,
+            };
+            if n == at {
+                return Some(other.to_owned());
+            }
+            (!is_left_out).then(|| field(param, param.example))
+        });
         fields.collect::<Vec<_>>().join("&")
     }
 
@@ -302,6 +311,8 @@ mod tests {
                     "{what}"
                 );
                 let missing = match param.default {
+                    // A gateway is the gateway of an address.
+                    Some(_) if param.name == "address" => "Missing parameter: address".to_owned(),
                     None => format!("Missing parameter: {}", param.name),
                     Some(_) => String::new(),
                 };
@@ -311,7 +322,12 @@ mod tests {
                     ParamKind::Flag => &["", "2", "maybe"],
                     ParamKind::Word(_) => &["", "nosuch"],
                     ParamKind::Path => &["", "relative"],
-                    ParamKind::Text(_) | ParamKind::Config(_) => &["", "((", "\u{1}"],
+                    ParamKind::Text(_) | ParamKind::Config(_) | ParamKind::Json(_) => {
+                        &["", "((", "\u{1}"]
+                    }
+                    ParamKind::Password => &["", "two\nlines", "\0"],
+                    // Any text is valid.
+                    ParamKind::Lines(_) => &[],
                 };
                 for value in invalid {
                     let message = message(&field(param, value));

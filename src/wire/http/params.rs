@@ -1,6 +1,7 @@
 //! The parameters of a request, from its query and its form, and how operations read them.
 
 use crate::core::model::Invalid;
+use bstr::ByteSlice as _;
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
@@ -58,6 +59,21 @@ impl Params {
         self.filtered(|name, is_blank| !is_blank || !is_optional(name))
     }
 
+    /// The parameters as a script would send them: browsers end the lines of a text area in CR LF.
+    /// A multipart form can have a file, which is kept as it is.
+    pub(super) fn with_line_feeds(&self, is_text_area: impl Fn(&str) -> bool) -> Self {
+        let Self::Encoded(text) = self else { return self.clone() };
+        let with_line_feeds = |pair: EncodedPair<'_>| {
+            if is_text_area(&pair.decoded_name()) {
+                pair.text.replace("%0D%0A", "%0A")
+            } else {
+                pair.text.to_vec()
+            }
+        };
+        let pairs: Vec<_> = encoded_pairs(text).map(with_line_feeds).collect();
+        Self::Encoded(pairs.join(&b'&'))
+    }
+
     /// The parameters for which `keep` holds; it gets the name, and whether the value is empty.
     fn filtered(&self, keep: impl Fn(&str, bool) -> bool) -> Self {
         match self {
@@ -80,6 +96,14 @@ impl Params {
                 pairs.map(|pair| (pair.decoded_name(), decoded(pair.value))).collect()
             }
             Self::Fields(fields) => fields,
+        }
+    }
+
+    /// The names of all parameters, as often as they came.
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Encoded(text) => encoded_pairs(text).map(|pair| pair.decoded_name()).collect(),
+            Self::Fields(fields) => fields.iter().map(|(name, _)| name.clone()).collect(),
         }
     }
 
@@ -107,13 +131,19 @@ impl Params {
         }
     }
 
-    /// The value of an optional parameter, as text.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Invalid> {
+    /// The value of an optional parameter.
+    pub(super) fn optional_bytes(&self, name: &str) -> Result<Option<Cow<'_, [u8]>>, Invalid> {
         let mut values = self.values(name);
         match values.len() {
-            0 | 1 => Ok(values.pop().map(|value| String::from_utf8_lossy(&value).into_owned())),
+            0 | 1 => Ok(values.pop()),
             _ => Err(duplicate(name)),
         }
+    }
+
+    /// The value of an optional parameter, as text.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Invalid> {
+        let value = self.optional_bytes(name)?;
+        Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
     }
 
     /// The value of an optional parameter that is one of `words`, in any case.
@@ -326,6 +356,16 @@ mod tests {
             assert_eq!(params.text("weight").unwrap(), None);
             assert_eq!(params.operation().unwrap(), "");
         }
+    }
+
+    #[test]
+    fn lines_of_a_text_area_end_in_a_line_feed() {
+        let form = Params::from_form(b"file=a%0D%0Ab&contents=a%0D%0Ab%0D%0A");
+        let params = form.with_line_feeds(|name| name == "contents");
+        assert_eq!(params.single("file").unwrap(), &b"a\r\nb"[..]);
+        assert_eq!(params.single("contents").unwrap(), &b"a\nb\n"[..]);
+        let file = Params::Fields(form.into_fields());
+        assert_eq!(file.with_line_feeds(|_| true), file);
     }
 
     #[test]

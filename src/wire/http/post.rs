@@ -77,13 +77,22 @@ pub(super) async fn perform(
 ) -> Response {
     let is_page_form = request.format == Format::Html { explicit: true };
     // Forms of pages send fields that were left empty.
-    let filled = is_page_form.then(|| params.without_blank(|name| operation.has_optional(name)));
+    let filled = is_page_form.then(|| {
+        let params = params.without_blank(|name| operation.has_optional(name));
+        params.with_line_feeds(|name| operation.has_text_area(name))
+    });
     let params = filled.as_ref().unwrap_or(params);
     let view = http.view(&request.caller);
     let follow = events::follow_query(http, &view, request.format);
+    let snapshot = view.snapshot();
+    let domain = if operation.stages.is_empty() {
+        None
+    } else {
+        snapshot.find(&DomainRef::new(request.name())).map(AsRef::as_ref)
+    };
     let operation_request =
-        OperationRequest { name: request.name(), params, policy: &view.policy() };
-    let answer = match (operation.build)(&operation_request) {
+        OperationRequest { name: request.name(), view: domain, params, policy: &view.policy() };
+    let answer = match operation.request(&operation_request) {
         Ok(EngineRequest::Change(change)) => {
             http.engine().execute(&request.caller, change).await.map(EngineAnswer::Changed)
         }
@@ -117,7 +126,7 @@ fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer
     // A script that does not ask for pages gets xend's answer.
     let wants_page = request.format == Format::Html { explicit: true };
     match operation.success {
-        Success::Answer => ok(answer::content(request, answer)),
+        Success::Answer => ok(answer::content(request, operation.name, answer)),
         Success::Created | Success::Restored => created(request, operation, answer),
         Success::Accepted if wants_page => {
             respond(202, "Accepted", Content::Html(html::message::done(request, operation.name)))
@@ -134,13 +143,13 @@ fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer
 /// `201`, with the domain's Location.
 fn created(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer) -> Response {
     let EngineAnswer::Changed(Outcome::Domain(view)) = answer else {
-        return ok(answer::content(request, answer));
+        return ok(answer::content(request, operation.name, answer));
     };
     let url = format!("{}/xend/domain/{}", request.origin, encode_segment(view.name().as_str()));
     let content = match request.format {
         Format::Html { .. } => Content::Html(html::create::created(request, view, &url)),
         Format::Sxp if operation.success == Success::Restored => Content::Empty,
-        Format::Sxp | Format::Json => answer::content(request, answer),
+        Format::Sxp | Format::Json => answer::content(request, operation.name, answer),
     };
     // xend's phrase for create, and HTTP's for restore.
     let phrase = if operation.success == Success::Restored { "Created" } else { "created" };

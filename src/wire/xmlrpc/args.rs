@@ -10,6 +10,9 @@ use std::path::PathBuf;
 /// Keys pressed in one call at most.
 const MAX_KEYS: usize = 64;
 
+/// The most characters of a map's key in an error.
+const MAX_SHOWN: usize = 40;
+
 /// The arguments of a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Args<'a> {
@@ -111,7 +114,12 @@ impl Args<'_> {
                 Value::Bool(on) => if *on { "True" } else { "False" }.to_owned(),
                 Value::Double(n) => n.to_string(),
                 Value::Nil | Value::Array(_) | Value::Struct(_) => {
-                    return Err(self.wrong_type(at, "a map of texts"));
+                    let name = self.name(at);
+                    let key: String = key.chars().take(MAX_SHOWN).collect();
+                    let kind = value.kind();
+                    return Err(BadArgument(format!(
+                        "{name}: a map of texts is expected, but {key} is {kind}"
+                    )));
                 }
             };
             Ok((key.clone(), text))
@@ -256,5 +264,13 @@ mod tests {
             "a: an S-expression in nested arrays is expected, not a string"
         );
         assert_eq!(message(args.text(4).unwrap_err()), "e: a string is expected, not an array");
+        let members = [("id", Value::text("geheim")), ("timeout", Value::Array(Vec::new()))];
+        let members = members.map(|(key, value)| (key.to_owned(), value));
+        let map = Value::Struct(members.into_iter().collect());
+        let args = Args { names: &["args"], values: &[map] };
+        assert_eq!(
+            message(args.map(0).unwrap_err()),
+            "args: a map of texts is expected, but timeout is an array"
+        );
     }
 }

@@ -224,6 +224,15 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.until(&format!("!{} && {}", row("late"), row("later"))).await?;
     daemon.done("/xend/domain/later", &[("op", "delete")]).await?;
     browser.until(&format!("!{}", row("later"))).await?;
+    // The guest's address, as soon as the guest reports it.
+    browser
+        .until(&format!("{}.querySelector('.address').textContent.startsWith('10.')", row("web1")))
+        .await?;
+    let address = [("op", "reset_network"), ("address", "203.0.113.21/24")];
+    daemon.done("/xend/domain/web1", &address).await?;
+    browser
+        .until(&format!("{}.querySelector('.address').textContent === '203.0.113.21'", row("web1")))
+        .await?;
     // Buttons of a row, without and with a confirmation.
     browser.click("tr[data-name=web2] button[value=pause]").await?;
     browser
@@ -251,6 +260,10 @@ async fn live(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.until("document.querySelector('#history').textContent.includes('unpause')").await?;
     daemon.done("/xend/domain/web2", &[("op", "set_vcpus"), ("vcpus", "1")]).await?;
     browser.until("document.querySelector('#facts').textContent.includes('1 of 2 online')").await?;
+    browser.until("document.querySelector('#guest').textContent.includes('Debian')").await?;
+    let address = [("op", "reset_network"), ("address", "203.0.113.20/24")];
+    daemon.done("/xend/domain/web2", &address).await?;
+    browser.until("document.querySelector('#guest').textContent.includes('203.0.113.20')").await?;
     let points =
         "document.querySelector('#usage polyline').getAttribute('points').split(' ').length";
     let before = browser.run(&format!("return {points}")).await?;

@@ -6,6 +6,9 @@ use crate::daemon::Daemon;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 
+/// A password for a guest.
+const PASSWORD: &str = "Tr0ub4dor";
+
 /// An operation, its fields, and a part of the expected message.
 type Step<'a> = (&'a str, Vec<(&'a str, String)>, &'a str);
 
@@ -25,6 +28,23 @@ pub async fn perform_all(browser: &Browser, daemon: &Daemon) -> Result<()> {
         ("wait_for_devices", vec![], "connected"),
         ("pause", vec![], "paused"),
         ("unpause", vec![], "running"),
+        ("agent_version", vec![], "1.0.0"),
+        ("agent_features", vec![], "resetnetwork"),
+        (
+            "set_password",
+            vec![("password", text(PASSWORD)), ("user", text("ann"))],
+            "The password has been set",
+        ),
+        (
+            "inject_file",
+            vec![("file", text("/etc/motd")), ("contents", text("Welcome"))],
+            "The file has been written",
+        ),
+        (
+            "reset_network",
+            vec![("address", text("203.0.113.10/24")), ("hostname", text("ops"))],
+            "has applied its network settings",
+        ),
         ("vcpuinfo", vec![], "CPU affinity"),
         ("set_vcpus", vec![("vcpus", text("1"))], "Done"),
         ("pincpu", vec![("vcpu", text("0")), ("cpumap", text("0-1"))], "Done"),
@@ -57,6 +77,12 @@ pub async fn perform_all(browser: &Browser, daemon: &Daemon) -> Result<()> {
         ("migrate", vec![("destination", text("127.0.0.1")), ("port", text("1"))], "127.0.0.1:1"),
         ("migrate", vec![("destination", text("nosuch.invalid"))], "nosuch.invalid:8002"),
         ("cancel", vec![], "not being saved or migrated"),
+        (
+            "inject_file",
+            vec![("file", text("etc/motd")), ("contents", text("Welcome"))],
+            "Invalid value for file",
+        ),
+        ("set_password", vec![("password", text(PASSWORD)), ("user", text("a b"))], "user"),
         ("domain_sched_credit2_get", vec![], "scheduler"),
         (
             "domain_sched_credit2_set",
@@ -104,7 +130,8 @@ async fn perform(
         browser.shot("form").await?;
     }
     browser.click(&format!("#operations details[open] button[value={op}]")).await?;
-    let has_result = ["vcpuinfo", "devices"].contains(&op) || op.ends_with("_get");
+    let has_result = ["vcpuinfo", "devices", "agent_version", "agent_features"].contains(&op)
+        || op.ends_with("_get");
     let answer = if succeeds && has_result {
         browser.until("document.querySelector('dialog[open]')").await?;
         let answer = browser.text("dialog").await?;
@@ -119,6 +146,12 @@ async fn perform(
         notice
     };
     ensure!(answer.contains(message), "'{message}' is not in: {answer}");
+    if op == "set_password" {
+        ensure!(!browser.text("body").await?.contains(PASSWORD), "the password is shown");
+        let typed = "return document.querySelector('#operations [name=password]').value";
+        let kept = browser.run(typed).await?;
+        ensure!((kept == "") == succeeds, "the password is kept or lost: {kept}");
+    }
     browser.no_errors().await?;
     let offered = offered.as_array().into_iter().flatten();
     Ok(offered.filter_map(|op| op.as_str().map(str::to_owned)).collect())

@@ -53,8 +53,15 @@ fn vifs(config: &DomainConfig) -> impl Iterator<Item = &Vif> {
     })
 }
 
-/// The addresses of the configuration; without any, those of the instance's name in the resolver.
+/// The addresses that the guest reports; without any, those of the configuration, or else those of
+/// the instance's name in the resolver.
 async fn ip(instance: &Instance) -> Answer {
+    let report = instance.domain().ok().and_then(|domain| domain.report.as_ref());
+    let reported: Vec<String> =
+        report.iter().flat_map(|report| report.reachable()).map(|ip| ip.to_string()).collect();
+    if !reported.is_empty() {
+        return Ok(reported.into_iter().collect());
+    }
     let configured = vifs(instance.config()).filter_map(|vif| vif.ip.as_ref());
     let configured: Vec<String> = configured
         .flat_map(|ip| ip.to_string().split_whitespace().map(address).collect::<Vec<_>>())

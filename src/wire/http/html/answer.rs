@@ -3,14 +3,14 @@
 use super::parts::{facts, frame, page_link, tree, vcpu};
 use super::{domain, message};
 use crate::core::model::DeviceFacts;
-use crate::core::op::Outcome;
+use crate::core::op::{GuestAnswer, Outcome};
 use crate::core::view::DomainDevices;
 use crate::shape;
 use crate::wire::http::engine_request::EngineAnswer;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{Fact, Link, RecordPage, VcpuPage};
 
-pub(crate) fn page(request: &RequestInfo, answer: &EngineAnswer) -> String {
+pub(crate) fn page(request: &RequestInfo, op: &str, answer: &EngineAnswer) -> String {
     match answer {
         EngineAnswer::Changed(Outcome::Done | Outcome::Verdict(_))
         | EngineAnswer::DevicesConnected => message::done(request, ""),
@@ -20,6 +20,7 @@ pub(crate) fn page(request: &RequestInfo, answer: &EngineAnswer) -> String {
         EngineAnswer::Changed(Outcome::Attached { class, id, .. }) => {
             message::attached(request, class, *id)
         }
+        EngineAnswer::Changed(Outcome::Guest(answer)) => agent_answer(request, op, answer),
         EngineAnswer::Vcpus(view, vcpus) => VcpuPage {
             frame: frame(request),
             domain: Link::new(view.name().to_string(), request.url()),
@@ -44,6 +45,20 @@ pub(crate) fn page(request: &RequestInfo, answer: &EngineAnswer) -> String {
             let title = format!("SEDF parameters of {}", view.name());
             record(request, title, facts(tree.tail()))
         }
+    }
+}
+
+/// What the agent in a guest answered. Most answers are empty.
+fn agent_answer(request: &RequestInfo, op: &str, answer: &GuestAnswer) -> String {
+    let words = String::from_utf8_lossy(shape::agent_message(answer));
+    let title = || format!("Agent of {}", request.name());
+    match op {
+        "agent_version" => record(request, title(), vec![Fact::new("Version", words)]),
+        "agent_features" => {
+            let commands: Vec<&str> = words.split(',').map(str::trim).collect();
+            record(request, title(), vec![Fact::new("Commands", commands.join(", "))])
+        }
+        _ => message::done_by_agent(request, op, &words),
     }
 }
 

@@ -4,7 +4,7 @@ use super::domain_list::actions;
 use super::parts::{domain_path, facts, frame, mib, progress, state_letters, tree, vcpu};
 use super::{forms, history};
 use crate::core::journal::Event;
-use crate::core::model::{Device as DeviceConfig, DeviceFacts, SedfParams, VcpuFacts};
+use crate::core::model::{Device as DeviceConfig, DeviceFacts, GuestReport, SedfParams, VcpuFacts};
 use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
@@ -16,6 +16,9 @@ use xend_templates::{Chart, Device, DomainPage, Fact, OperationProgress};
 
 /// The number of console lines on the page.
 const CONSOLE_LINES: usize = 40;
+
+/// The most addresses of a guest on the page.
+const MAX_ADDRESSES: usize = 8;
 
 /// Details of a domain beside its view. A detail that could not be read is empty.
 #[derive(Default)]
@@ -36,6 +39,7 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
     let can_cancel = CANCEL.is_offered_on(&access, view);
     let progress = progress(view);
     let devices = view.config.devices.iter();
+    let forms = forms::for_domain(&access, view, details.sedf.as_ref());
     DomainPage {
         frame: frame(request),
         follow: details.follow.clone(),
@@ -49,12 +53,14 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
             ..progress
         }),
         facts: summary(view),
+        guest: view.report.as_ref().map(|report| guest_facts(report)).unwrap_or_default(),
         charts: if view.facts.is_some() { charts(view, &details.samples) } else { Vec::new() },
         devices: devices.map(|config| device(config, &details.devices)).collect(),
         vcpus: details.vcpus.iter().map(vcpu).collect(),
         console: details.console.as_ref().map(|text| last_lines(&String::from_utf8_lossy(text))),
         history: details.history.iter().map(|event| history::entry(event)).collect(),
-        operations: forms::for_domain(&access, view, details.sedf.as_ref()),
+        operations: forms.of_host,
+        agent_operations: forms.of_agent,
         config_text: config_text::print(view.definition.as_ref().unwrap_or(&view.config)),
         href,
     }
@@ -97,6 +103,42 @@ fn summary(view: &DomainView) -> Vec<Fact> {
     ] {
         facts.push(Fact::new(name, action.to_string()));
     }
+    facts
+}
+
+/// What the guest reports about itself.
+fn guest_facts(report: &GuestReport) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = Vec::new();
+    let mut add = |name: &str, value: Option<String>| {
+        facts.extend(value.map(|value| Fact::new(name, value)));
+    };
+    add("Name", report.host_name.clone());
+    let os = |key: &str| report.os.get(key).filter(|text| !text.is_empty()).cloned();
+    add("Operating system", os("name").or_else(|| os("distro")));
+    add("Kernel", os("uname"));
+    let (shown, more) = report.addresses.split_at(report.addresses.len().min(MAX_ADDRESSES));
+    let mut vifs: Vec<u32> = shown.iter().map(|one| one.vif).collect();
+    vifs.dedup();
+    let last = vifs.last().copied();
+    for vif in vifs {
+        let own = shown.iter().filter(|one| one.vif == vif);
+        let addresses: Vec<String> = own.map(|one| one.address.to_string()).collect();
+        let addresses = addresses.join(", ");
+        let text = match more.len() {
+            count @ 1.. if Some(vif) == last => format!("{addresses} and {count} more"),
+            _ => addresses,
+        };
+        add(&format!("Addresses of vif{vif}"), Some(text));
+    }
+    add(
+        "Memory in use",
+        report.memory.as_ref().map(|memory| {
+            format!("{} of {} MiB", shape::used_mib(memory), memory.total_kib / 1024)
+        }),
+    );
+    add("Agent", shape::agent_version(report));
+    let updated = jiff::Timestamp::try_from(report.updated).ok();
+    add("Reported", updated.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()));
     facts
 }
 
@@ -162,4 +204,48 @@ fn xenbus_state_name(number: &str) -> &str {
 fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(CONSOLE_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::GuestAddress;
+    use std::collections::BTreeMap;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::time::SystemTime;
+
+    fn addresses(vifs: &[u32]) -> Vec<(String, String)> {
+        let numbered = vifs.iter().zip(0..);
+        let address = |(vif, index): (&u32, u8)| GuestAddress {
+            vif: *vif,
+            index: index.into(),
+            address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, index)),
+        };
+        let report = GuestReport {
+            host_name: None,
+            os: BTreeMap::new(),
+            drivers: BTreeMap::new(),
+            addresses: numbered.map(address).collect(),
+            memory: None,
+            other: BTreeMap::new(),
+            updated: SystemTime::UNIX_EPOCH,
+        };
+        let facts = guest_facts(&report).into_iter().map(|fact| (fact.name, fact.value));
+        facts.filter(|(name, _)| name.starts_with("Addresses")).collect()
+    }
+
+    #[test]
+    fn a_guest_has_at_most_8_addresses_on_its_page() {
+        let eight: Vec<String> = (0..8).map(|index| format!("10.0.0.{index}")).collect();
+        let eight = eight.join(", ");
+        let row = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        assert_eq!(addresses(&[0; 8]), [row("Addresses of vif0", &eight)]);
+        let more = format!("{eight} and 2 more");
+        assert_eq!(addresses(&[0; 10]), [row("Addresses of vif0", &more)]);
+        let of_many: Vec<u32> = (0..100).collect();
+        let rows = addresses(&of_many);
+        assert_eq!(rows.len(), 8);
+        assert_eq!(rows[7], row("Addresses of vif7", "10.0.0.7 and 92 more"));
+        assert!(addresses(&[]).is_empty());
+    }
 }

@@ -71,6 +71,7 @@ fn row(access: &Access, view: &DomainView, cpu: Option<f64>, now: SystemTime) ->
         vcpus: vcpu_count(view),
         cpu,
         uptime: uptime(view, now),
+        addresses: addresses(view),
         devices: devices(view),
         progress: progress(view)
             .map(|progress| format!("{} {} %", progress.operation, progress.percent)),
@@ -91,6 +92,12 @@ fn devices(view: &DomainView) -> String {
     let counts: Vec<String> =
         counts.iter().map(|(class, count)| format!("{count} {class}")).collect();
     counts.join(", ")
+}
+
+/// The addresses that the guest reports and other hosts can reach.
+fn addresses(view: &DomainView) -> Vec<String> {
+    let reachable = view.report.iter().flat_map(|report| report.reachable());
+    reachable.map(|address| address.to_string()).collect()
 }
 
 /// The time since a domain was started. `None` for Domain-0, which came with the host.

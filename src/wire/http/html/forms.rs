@@ -6,7 +6,15 @@ use crate::core::rights::Access;
 use crate::core::snapshot::DomainView;
 use crate::wire::http::operation::{DomainStage, Operation, Param, ParamKind};
 use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
+use crate::wire::http::operations::guest::MAX_TIMEOUT;
 use xend_templates::{Field, FieldKind, OperationForm};
+
+/// The forms on a domain's page.
+pub(super) struct DomainForms {
+    pub(super) of_host: Vec<OperationForm>,
+    /// Of the agent in the guest.
+    pub(super) of_agent: Vec<OperationForm>,
+}
 
 /// A form for every operation that the domain can do in its stage and that the caller may do,
 /// filled in with its current values.
@@ -14,12 +22,17 @@ pub(super) fn for_domain(
     access: &Access,
     view: &DomainView,
     sedf: Option<&SedfParams>,
-) -> Vec<OperationForm> {
+) -> DomainForms {
     let stage = stage(view);
-    let operations = DOMAIN_OPERATIONS.iter().filter(|operation| {
-        operation.stages.contains(&stage) && operation.is_offered_on(access, view)
-    });
-    operations.map(|operation| form(operation, view, sedf)).collect()
+    let forms = |of_agent: bool| {
+        let operations = DOMAIN_OPERATIONS.iter().filter(|operation| {
+            operation.is_done_by_agent() == of_agent
+                && operation.stages.contains(&stage)
+                && operation.is_offered_on(access, view)
+        });
+        operations.map(|operation| form(operation, view, sedf)).collect()
+    };
+    DomainForms { of_host: forms(false), of_agent: forms(true) }
 }
 
 fn stage(view: &DomainView) -> DomainStage {
@@ -47,7 +60,10 @@ pub(super) fn form(
                 FieldKind::Words(words.iter().map(|&word| word.to_owned()).collect())
             }
             ParamKind::Text(_) | ParamKind::Path => FieldKind::Text,
-            ParamKind::Config(_) => FieldKind::Config(param.example.to_owned()),
+            ParamKind::Password => FieldKind::Password,
+            ParamKind::Lines(_) | ParamKind::Json(_) | ParamKind::Config(_) => {
+                FieldKind::Lines(param.example.to_owned())
+            }
         },
         required: param.default.is_none(),
         value: current(operation.name, param.name, view, sedf).unwrap_or_else(|| default(param)),
@@ -68,6 +84,7 @@ fn bounds(operation: &str, param: &str, view: &DomainView) -> FieldKind {
         ("mem_target_set", _) => (1, Some(config.maxmem)),
         ("maxmem_set", _) => (config.memory, None),
         ("set_vcpus", _) => (1, Some(u64::from(config.vcpus))),
+        (_, "timeout") => (1, Some(MAX_TIMEOUT)),
         ("pincpu" | "send_trigger", "vcpu") => (0, Some(u64::from(config.vcpus.saturating_sub(1)))),
         ("domain_sched_credit_set" | "domain_sched_credit2_set", "cap") => {
             (0, Some(u64::from(config.vcpus) * 100))

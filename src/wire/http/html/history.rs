@@ -19,6 +19,7 @@ pub(super) fn entry(event: &Event) -> HistoryEntry {
         }
         EventKind::Renamed { from } => (format!("Renamed from {from}"), "", false),
         EventKind::Configured => ("Configuration changed".to_owned(), "", false),
+        EventKind::Reported => ("The guest reports a change".to_owned(), "", false),
         EventKind::Progress(_) => ("In progress".to_owned(), "", false),
         EventKind::Done { op, caller } => ((*op).to_owned(), caller.text.as_str(), false),
         EventKind::Failed { op, caller, error } => {

@@ -7,8 +7,29 @@ use xend_templates::{ErrorPage, Link, MessagePage};
 
 /// The page after an operation that has no result.
 pub(crate) fn done(request: &RequestInfo, op: &str) -> String {
+    // After these the domain is not on the host, or has another name.
+    let back = match op {
+        "destroy" | "rename" | "save" | "migrate" => {
+            Link::new("all domains", format!("{}/xend/domain/", request.origin))
+        }
+        _ => page_link(request),
+    };
+    page(request, effect(request, op), back)
+}
+
+/// The page after an operation of the agent in a guest, with the agent's own words.
+pub(super) fn done_by_agent(request: &RequestInfo, op: &str, words: &str) -> String {
+    let mut message = effect(request, op);
+    if !words.is_empty() {
+        message.extend([" The agent says: ", words]);
+    }
+    page(request, message, page_link(request))
+}
+
+/// The effect of an operation in a sentence.
+fn effect(request: &RequestInfo, op: &str) -> String {
     let name = request.name();
-    let message = match (op, request.name.is_some()) {
+    match (op, request.name.is_some()) {
         ("pause", _) => format!("Domain {name} is paused."),
         ("unpause", _) => format!("Domain {name} is running."),
         ("destroy", _) => format!("Domain {name} has been destroyed."),
@@ -29,16 +50,11 @@ pub(crate) fn done(request: &RequestInfo, op: &str) -> String {
         ("delete", _) => format!("{name} has been deleted."),
         ("cancel", _) => format!("The operation on domain {name} has been cancelled."),
         ("clear", _) => "Xen's message buffer has been cleared.".to_owned(),
+        ("set_password", _) => format!("The password has been set in domain {name}."),
+        ("inject_file", _) => format!("The file has been written in domain {name}."),
+        ("reset_network", _) => format!("Domain {name} has applied its network settings."),
         _ => format!("Done: {op} on domain {name}."),
-    };
-    // After these the domain is not on the host, or has another name.
-    let back = match op {
-        "destroy" | "rename" | "save" | "migrate" => {
-            Link::new("all domains", format!("{}/xend/domain/", request.origin))
-        }
-        _ => page_link(request),
-    };
-    page(request, message, back)
+    }
 }
 
 /// The page after a device was attached.

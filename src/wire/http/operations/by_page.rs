@@ -1,15 +1,15 @@
 //! The operations of each page, in the order of the reference.
 
 use super::{
-    create, credit, devices, managed, memory, migrate, node, power, rename, save, sedf, sysrq,
-    vcpus, vnet,
+    create, credit, devices, guest, managed, memory, migrate, node, power, rename, reset_network,
+    save, sedf, sysrq, vcpus, vnet,
 };
 use crate::wire::http::operation::Operation;
 
 pub(crate) static DOMAIN_LIST_OPERATIONS: [&Operation; 4] =
     [&create::CREATE, &create::NEW, &save::RESTORE, &create::LIST];
 
-pub(crate) static DOMAIN_OPERATIONS: [&Operation; 32] = [
+pub(crate) static DOMAIN_OPERATIONS: [&Operation; 37] = [
     &power::PAUSE,
     &power::UNPAUSE,
     &power::SHUTDOWN,
@@ -42,6 +42,11 @@ pub(crate) static DOMAIN_OPERATIONS: [&Operation; 32] = [
     &devices::DESTROY,
     &sysrq::SYSRQ,
     &sysrq::SEND_TRIGGER,
+    &guest::VERSION,
+    &guest::FEATURES,
+    &guest::SET_PASSWORD,
+    &guest::INJECT_FILE,
+    &reset_network::RESET_NETWORK,
 ];
 
 pub(crate) static NODE_OPERATIONS: [&Operation; 2] = [&node::SHUTDOWN, &node::REBOOT];

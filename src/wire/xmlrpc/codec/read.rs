@@ -5,6 +5,7 @@
 //! built. Errors name the position and the problem, never the text: it may be a password.
 
 use crate::wire::xmlrpc::value::Value;
+use base64ct::{Base64, Encoding as _};
 use quick_xml::events::{BytesRef, Event};
 use quick_xml::{Reader, XmlVersion};
 use std::borrow::Cow;
@@ -245,7 +246,14 @@ impl<'a> Parser<'a> {
             }
             "array" => self.array(depth)?,
             "struct" => self.members(depth)?,
-            "base64" => return Err(self.malformed("base64 is not supported, send a string")),
+            // Python 3 sends bytes so, and OpenStack's driver has paths and contents as bytes.
+            "base64" => {
+                let text: String = self.text_of("base64")?.split_ascii_whitespace().collect();
+                let bytes = Base64::decode_vec(&text)
+                    .map_err(|_| self.malformed("base64 is not well formed"))?;
+                let text = String::from_utf8(bytes);
+                Value::Text(text.map_err(|_| self.malformed("base64 does not hold UTF-8"))?)
+            }
             _ => return Err(self.malformed("the type of a value is unknown")),
         };
         self.close("value")?;

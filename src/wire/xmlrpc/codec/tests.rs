@@ -41,6 +41,8 @@ fn values_are_read_in_every_spelling() {
             "<array> <data> <value>a</value> <!-- one --> </data> </array>",
             Value::Array(vec![Value::text("a")]),
         ),
+        ("<base64>\n  L2V0Yy9t\n  b3Rk\n</base64>", Value::text("/etc/motd")),
+        ("<base64/>", Value::text("")),
         (
             "<struct><member><value>1</value><name>k</name></member></struct>",
             Value::Struct(vec![("k".into(), Value::text("1"))]),
@@ -60,7 +62,8 @@ fn errors_name_the_position_and_never_the_text() {
             "<params><param><value><boolean>geheim</boolean></value></param></params>",
             "neither 0 nor 1",
         ),
-        ("<params><param><value><base64>geheim</base64></value></param></params>", "base64"),
+        ("<params><param><value><base64>geheim</base64></value></param></params>", "base64 is not"),
+        ("<params><param><value><base64>/w==</base64></value></param></params>", "UTF-8"),
         ("<params><param><value>geheim</valeu></param></params>", "well formed"),
         ("<params><param><value>&geheim;</value></param></params>", "entity"),
         ("<params><param>geheim</param></params>", "text where"),

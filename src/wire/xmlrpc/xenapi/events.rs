@@ -4,11 +4,13 @@
 //! answer is the difference to the present: a slow client sees several changes as one.
 
 use super::device_kinds::class_of;
+use super::index::GUEST_METRICS;
 use super::values::{text, time};
 use crate::core::inventory::Inventory;
 use crate::core::lifecycle::State;
-use crate::core::model::{CompleteConfig, Device, DomId, Item, ObjectKind, Uuid};
+use crate::core::model::{CompleteConfig, Device, DomId, GuestReport, Item, ObjectKind, Uuid};
 use crate::core::snapshot::{DomainView, Snapshot};
+use crate::wire::xmlrpc::object_ids::derived_uuid;
 use crate::wire::xmlrpc::value::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,6 +43,7 @@ struct VmState {
     domid: Option<DomId>,
     config: Arc<CompleteConfig>,
     definition: Option<Arc<CompleteConfig>>,
+    report: Option<Arc<GuestReport>>,
 }
 
 /// A change of an object: its class, `add`, `mod` or `del`, and its reference.
@@ -53,6 +56,7 @@ impl VmState {
             domid: view.domid(),
             config: view.config.clone(),
             definition: view.definition.clone(),
+            report: view.report.clone(),
         }
     }
 
@@ -65,6 +69,15 @@ impl VmState {
         (self.state, self.domid) != (other.state, other.domid)
             || !same_definition
             || !same(&self.config, &other.config)
+    }
+
+    /// Whether the guest reports something else. Its memory, which changes all the time, does not
+    /// count.
+    fn report_differs(&self, other: &Self) -> bool {
+        match (&self.report, &other.report) {
+            (Some(a), Some(b)) => !Arc::ptr_eq(a, b) && a.differs_from(b),
+            (a, b) => a.is_some() != b.is_some(),
+        }
     }
 
     /// Its devices, by their UUIDs.
@@ -117,6 +130,10 @@ impl Moment {
     /// The changes since `before`: VMs before their devices, removals last.
     fn changes_since(&self, before: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
+        for (operation, uuid, _) in difference(&before.vms, &self.vms, VmState::report_differs) {
+            let metrics = derived_uuid(uuid, GUEST_METRICS);
+            changes.push(("VM_guest_metrics", operation, metrics));
+        }
         for (operation, uuid, vm) in difference(&before.vms, &self.vms, VmState::differs) {
             changes.push(("VM", operation, uuid));
             let was = before.vms.get(&uuid).map(VmState::devices).unwrap_or_default();

@@ -50,6 +50,9 @@ pub(crate) enum CodeOverride {
 /// Codes that a class's own code replaces.
 const GENERAL: [&str; 3] = ["INVALID_DEVICE_ERROR", "OPERATION_NOT_ALLOWED", "INTERNAL_ERROR"];
 
+/// The parameter with the arguments of a plug-in, among them passwords and contents of files.
+const PLUGIN_ARGUMENTS: &str = "args";
+
 /// The most characters of a sent value that an error shows.
 const MAX_SENT: usize = 256;
 
@@ -153,11 +156,16 @@ impl Failure {
             | Error::NoMemory { .. }
             | Error::NoRoom(_)
             | Error::Remote { .. }
+            | Error::Rebooted(_)
+            | Error::AgentLacks(_)
             | Error::Stopping
             | Error::Unsupported(_) => with_text("OPERATION_NOT_ALLOWED"),
             Error::NotPermitted { .. } | Error::BeyondLimits(_) => with_text("PERMISSION_DENIED"),
             Error::InDoubt { .. }
             | Error::Timeout { .. }
+            | Error::AgentTimeout { .. }
+            | Error::AgentFailed { .. }
+            | Error::AgentResponse(_)
             | Error::Stalled { .. }
             | Error::Backend { .. } => with_text("INTERNAL_ERROR"),
         };
@@ -196,7 +204,7 @@ impl Failure {
 pub(crate) fn shown_value(key: &str, value: Option<&Value>) -> String {
     let text = match value {
         None => String::new(),
-        Some(_) if Property::is_secret_key(key) => String::new(),
+        Some(_) if Property::is_secret_key(key) || key == PLUGIN_ARGUMENTS => String::new(),
         Some(Value::Text(text) | Value::Time(text)) => text.clone(),
         Some(Value::Int(n)) => n.to_string(),
         Some(Value::Bool(on)) => on.to_string(),

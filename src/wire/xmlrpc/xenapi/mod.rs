@@ -27,6 +27,7 @@
 //! tasks          calls that the client does not wait for
 //! events         what happened since the last answer of a session
 //! next_events    waiting for events
+//! plugins        plug-ins of the host: agents in guests, nodes of XenStore
 //! debug_objects  objects of the class debug
 //! owner          whose tasks and debug objects are
 //! ```
@@ -50,6 +51,7 @@ mod new_record;
 mod next_events;
 mod objects;
 mod owner;
+mod plugins;
 mod read_field;
 mod references;
 mod schema;

@@ -3,6 +3,7 @@
 use super::failure::{Failure, FailureContext};
 use super::fetched::Need;
 use super::host_view::HostView;
+use super::plugins::PluginCall;
 use crate::core::model::{DomName, Uuid};
 use crate::core::op::Change;
 use crate::core::rights::OpKind;
@@ -223,6 +224,8 @@ pub(crate) enum Action {
         context: FailureContext,
         name: DomName,
     },
+    /// Call a plug-in of the host.
+    CallPlugin(PluginCall),
     LogOut,
     /// Wait for the next events.
     NextEvent,

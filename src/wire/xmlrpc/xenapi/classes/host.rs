@@ -13,6 +13,7 @@ use crate::wire::xmlrpc::xenapi::objects::host::{check_host, cpus, host_metrics}
 use crate::wire::xmlrpc::xenapi::objects::networks::all_pifs;
 use crate::wire::xmlrpc::xenapi::objects::pools::active_pools;
 use crate::wire::xmlrpc::xenapi::objects::storage::all_pbds;
+use crate::wire::xmlrpc::xenapi::plugins;
 use crate::wire::xmlrpc::xenapi::schema::{Action, Class, ClassCall, DataType, Field};
 use crate::wire::xmlrpc::xenapi::values::{map, refs, text, texts};
 
@@ -158,6 +159,14 @@ pub(super) static HOST: Class = Class {
             "tmem_shared_auth",
             &["session", "host", "cli_id", "uuid_str", "auth"],
             no_tmem,
+        ),
+        ClassCall::on_object(
+            "call_plugin",
+            &["session", "host", "plugin", "fn", "args"],
+            |_, _, args| {
+                let call = plugins::find(&args.text(2)?, &args.text(3)?, &args.map(4)?)?;
+                Ok(Action::CallPlugin(call))
+            },
         ),
         ClassCall::on_class("list_methods", &["session"], |_, _, _| Ok(Action::ListMethods)),
     ],

@@ -142,6 +142,8 @@ pub(super) const CALLS: &[ClassCall] = &[
     with!("remove_from_HVM_boot_params", ["key"], set::remove_boot_param),
     with!("add_to_platform", ["key", "value"], set::add_platform),
     with!("remove_from_platform", ["key"], set::remove_platform),
+    with!("add_to_xenstore_data", ["key", "value"], set::add_xenstore_node),
+    with!("remove_from_xenstore_data", ["key"], set::remove_xenstore_node),
     // xm calls it after each pause and unpause; the VM's state has the flag already.
     with!("set_pauseflag", ["flag"], |_, _, args| {
         args.flag(2, false)?;

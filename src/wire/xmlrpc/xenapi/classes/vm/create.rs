@@ -38,6 +38,10 @@ pub(super) fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action
     for setting in settings {
         setting.apply(&mut config).map_err(|invalid| Failure::unfit(&invalid))?;
     }
+    for (path, value) in record.map("xenstore_data")? {
+        let set = config.xenstore_data.set(&path, Some(value.into()));
+        set.map_err(|invalid| Failure::unfit(&invalid))?;
+    }
     for key in EXTRA_MEMBERS {
         if let Some(value) = record.optional_text(key)? {
             config.rest.push(Property::new(key, value));

@@ -229,6 +229,14 @@ pub(super) const FIELDS: &[Field] = &[
     Field::read_write("platform", |host, uuid| Ok(platform(config(host, uuid)?)), set::platform),
     Field::client_data("PCI_bus", DataType::Text, |_, _| Ok(text(""))),
     Field::client_data("other_config", DataType::Map, |_, _| Ok(map([]))),
+    Field::read_write(
+        "xenstore_data",
+        |host, uuid| {
+            let data = config(host, uuid)?.xenstore_data.shown();
+            Ok(map(data.map(|(path, value)| (path.as_str(), value.to_string()))))
+        },
+        set::xenstore_data,
+    ),
     Field::read("domid", |host, uuid| {
         Ok(text(&vm(host, uuid)?.domid().map_or(-1, |domid| i64::from(domid.0))))
     }),

@@ -5,7 +5,7 @@ use super::parameters::{
 };
 use crate::core::model::{
     ClientDataChange, ClientValue, CpuSet, DomName, DomainConfig, OnXendStart, Scheduler, Setting,
-    Text, Uuid,
+    Text, Uuid, XenstoreData, XenstoreDataChange,
 };
 use crate::core::op::DomainOp;
 use crate::wire::xmlrpc::args::Args;
@@ -344,4 +344,52 @@ pub(super) fn remove_vcpus_param(
     args: &Args<'_>,
 ) -> Result<Action, Failure> {
     execute_all(host, uuid, [set_vcpus_param(host, uuid, &args.text(2)?, None)?])
+}
+
+fn set_xenstore_node(path: String, value: Option<String>) -> DomainOp {
+    let change = XenstoreDataChange::Node(path, value.map(Text::from));
+    DomainOp::Set(Setting::XenstoreData(change))
+}
+
+/// Sets all nodes that are written before the guest starts. Nodes that are nil keep their values,
+/// and so do those with passwords, even if the map is empty: clients cannot read them, and would
+/// lose them when they write back what they read.
+pub(super) fn xenstore_data(
+    host: &HostView,
+    uuid: Uuid,
+    args: &Args<'_>,
+) -> Result<Action, Failure> {
+    let mut data = XenstoreData::default();
+    for (path, value) in config(host, uuid)?.xenstore_data.iter() {
+        if args.has_nil_member(2, path.as_str()) {
+            set_node(&mut data, path.as_str(), value.clone())?;
+        }
+    }
+    for (path, value) in args.map(2)? {
+        set_node(&mut data, &path, value.into())?;
+    }
+    set(host, uuid, Setting::XenstoreData(XenstoreDataChange::All(data)))
+}
+
+fn set_node(data: &mut XenstoreData, path: &str, value: Text) -> Result<(), Failure> {
+    data.set(path, Some(value)).map_err(|invalid| Failure::unfit(&invalid))
+}
+
+pub(super) fn add_xenstore_node(
+    host: &HostView,
+    uuid: Uuid,
+    args: &Args<'_>,
+) -> Result<Action, Failure> {
+    let path = args.text(2)?;
+    // A nil value changes nothing.
+    let op = args.optional_text(3)?.map(|value| set_xenstore_node(path, Some(value)));
+    execute_all(host, uuid, op)
+}
+
+pub(super) fn remove_xenstore_node(
+    host: &HostView,
+    uuid: Uuid,
+    args: &Args<'_>,
+) -> Result<Action, Failure> {
+    execute_all(host, uuid, [set_xenstore_node(args.text(2)?, None)])
 }

@@ -1,0 +1,223 @@
+//! What the host asks of the agent in a guest.
+
+use super::text::printable;
+use super::turns::{Patience, Unanswered};
+use crate::core::context::Core;
+use crate::core::error::Error;
+use crate::core::model::{DomId, Invalid, Password, StorePath};
+use crate::core::op::{Content, GuestAnswer, GuestCall, GuestOp};
+use serde_json::{Value, json};
+use std::fmt::Display;
+use std::time::Duration;
+use xend_guest_protocol::command;
+use xend_guest_protocol::file::GuestFile;
+use xend_guest_protocol::keys::{Digest, Private, Public};
+use xend_guest_protocol::limits::max_host_value;
+use xend_guest_protocol::nodes::{HOSTNAME, NETWORKING, REQUESTS};
+use xend_guest_protocol::password::Password as GuestPassword;
+use xend_guest_protocol::path::GuestPath;
+use xend_guest_protocol::request::Request;
+use xend_guest_protocol::response::Response;
+
+/// The user whose password the protocol sets. Agents with the feature
+/// [`command::PASSWORD_USER`] set those of others, too.
+const ROOT: &str = "root";
+
+/// How long the host of the Xen-API waits for the agent's features, whatever its client's limit is.
+const FEATURES_LIMIT: Duration = Duration::from_secs(30);
+
+impl Core {
+    /// Does what the operation asks for. The limit is for each answer of the agent.
+    pub(in crate::core) async fn carry_out_in_guest(
+        &self,
+        domid: DomId,
+        unanswered: &mut Unanswered,
+        op: GuestOp,
+        patience: &Patience,
+    ) -> Result<GuestAnswer, Error> {
+        let mut agent = Agent { core: self, domid, unanswered, patience };
+        match op {
+            GuestOp::AgentVersion => agent.ask(command::VERSION, "agent").await,
+            GuestOp::AgentFeatures => agent.ask(command::FEATURES, "").await,
+            GuestOp::SetPassword { user, password } => agent.set_password(&user, &password).await,
+            GuestOp::InjectFile { path, content } => agent.inject_file(&path, content).await,
+            GuestOp::ResetNetwork { interfaces, host_name } => {
+                agent.reset_network(&interfaces, host_name.as_deref()).await
+            }
+            GuestOp::Call(GuestCall { name, value }) => {
+                let value = String::from_utf8_lossy(&value.0).into_owned();
+                return agent.send(name, value.into()).await.map(GuestAnswer::Response);
+            }
+            GuestOp::InjectEncoded { path, content } => {
+                return agent.inject_encoded(&path, &content).await.map(GuestAnswer::Response);
+            }
+        }
+        .map(GuestAnswer::Message)
+    }
+}
+
+/// The agent in a guest, while it is the guest's turn.
+struct Agent<'a> {
+    core: &'a Core,
+    domid: DomId,
+    unanswered: &'a mut Unanswered,
+    patience: &'a Patience,
+}
+
+impl Agent<'_> {
+    /// Sends a request and returns the response as it came.
+    async fn send(&mut self, name: &str, value: Value) -> Result<Vec<u8>, Error> {
+        let request = Request::new(name, value).to_json();
+        let id = "x".repeat(Core::REQUEST_ID_LEN);
+        let most = max_host_value(&format!("/local/domain/{}/{REQUESTS}/{id}", self.domid));
+        if request.len() > most {
+            let reason = format!("the request has {} bytes, at most {most}", request.len());
+            return Err(Invalid::new(format!("{name}: {reason} fit into XenStore")).into());
+        }
+        self.core.exchange(self.domid, self.unanswered, request.as_bytes(), self.patience).await
+    }
+
+    /// Sends a request and reads the response.
+    async fn request(&mut self, name: &str, value: Value) -> Result<Response, Error> {
+        let response = self.send(name, value).await?;
+        Response::parse(&response).map_err(unusable)
+    }
+
+    /// The message of the response, which must be a success.
+    async fn ask(&mut self, name: &str, value: impl Into<Value>) -> Result<String, Error> {
+        succeeded(self.request(name, value.into()).await?)
+    }
+
+    /// Whether the agent says that it has a feature. The first agents do not know the question.
+    async fn has_feature(&mut self, name: &str) -> Result<bool, Error> {
+        let response = self.request(command::FEATURES, "".into()).await?;
+        Ok(response.returncode == Response::OK && command::has_feature(&response.message, name))
+    }
+
+    async fn set_password(&mut self, user: &str, password: &Password) -> Result<String, Error> {
+        let password = String::from_utf8(password.reveal().to_vec())
+            .map_err(|_| Invalid::new("password: it must be UTF-8"))?;
+        let password = GuestPassword::new(&password)
+            .map_err(|reason| Invalid::new(format!("password: {reason}")))?;
+        if user != ROOT && !self.has_feature(command::PASSWORD_USER).await? {
+            return Err(Error::AgentLacks("passwords of users other than root"));
+        }
+        let mut random = [0; 16];
+        self.core.entropy.fill(&mut random);
+        let own = Private::from_random(&mut random);
+        let response = self.request(command::KEYINIT, own.public().to_string().into()).await?;
+        // Agents answer `D0`, and the first ones failures as plain numbers.
+        let key = if response.returncode == Response::KEY_OK {
+            Public::parse(&response.message).map_err(unusable)?
+        } else {
+            return Err(refusal(response));
+        };
+        let encrypted = own.shared_with(key).encrypt(&password, Digest::Md5);
+        let value = if user == ROOT {
+            encrypted.into()
+        } else {
+            json!({ "user": user, "password": encrypted })
+        };
+        self.ask(command::PASSWORD, value).await
+    }
+
+    async fn inject_file(&mut self, path: &str, content: Content) -> Result<String, Error> {
+        let path =
+            GuestPath::new(path).map_err(|reason| Invalid::new(format!("file: {reason}")))?;
+        let file = GuestFile { path, contents: content.0 };
+        if self.has_feature(command::FILE_INJECT).await? {
+            return self.ask(command::FILE_INJECT, file.to_file_inject()).await;
+        }
+        let value = file.to_injectfile();
+        let value = value.map_err(|reason| Invalid::new(format!("file: {reason}")))?;
+        self.ask(command::INJECTFILE, value).await
+    }
+
+    async fn reset_network(
+        &mut self,
+        interfaces: &[(String, String)],
+        host_name: Option<&str>,
+    ) -> Result<String, Error> {
+        let mut before = Vec::new();
+        for (node, json) in interfaces {
+            let path = StorePath::new(format!("{NETWORKING}/{node}"))?;
+            before.push(self.replace_node(path, json).await?);
+        }
+        // The name is for this time: the guest keeps it, and its administrator may change it.
+        let name = match host_name {
+            Some(name) => Some(self.replace_node(StorePath::new(HOSTNAME)?, name).await?),
+            None => None,
+        };
+        let answer = self.ask(command::RESETNETWORK, "").await;
+        let no_longer_valid = if answer.is_err() { before } else { Vec::new() };
+        for (path, value) in no_longer_valid.into_iter().chain(name) {
+            let restored = match value {
+                Some(value) => self.core.hypervisor.write_node(self.domid, &path, &value).await,
+                None => self.core.hypervisor.remove_node(self.domid, &path).await,
+            };
+            if let Err(error) = restored {
+                tracing::debug!(domid = %self.domid, %path, %error, "A node was not restored");
+            }
+        }
+        answer
+    }
+
+    /// Writes a node, and returns the value that it had.
+    async fn replace_node(
+        &self,
+        path: StorePath,
+        value: &str,
+    ) -> Result<(StorePath, Option<Vec<u8>>), Error> {
+        let old = self.core.hypervisor.read_node(self.domid, &path).await?;
+        self.core.hypervisor.write_node(self.domid, &path, value.as_bytes()).await?;
+        Ok((path, old))
+    }
+
+    /// As the host's part of the original agent did it: the features are asked for under a name of
+    /// their own, always with the same limit.
+    async fn inject_encoded(
+        &mut self,
+        path: &Content,
+        content: &Content,
+    ) -> Result<Vec<u8>, Error> {
+        let hung_up = self.patience.hung_up.clone();
+        let patience = &Patience { limit: FEATURES_LIMIT, hung_up };
+        let mut first = Agent { unanswered: self.unanswered, patience, ..*self };
+        let features = first.request(command::FEATURES, "".into()).await?;
+        let has = |name| {
+            features.returncode == Response::OK && command::has_feature(&features.message, name)
+        };
+        let text = |content: &Content| String::from_utf8_lossy(&content.0).into_owned();
+        let (path, content) = (text(path), text(content));
+        if has(command::FILE_INJECT) {
+            let value = json!({ "b64_path": path, "b64_file": content });
+            return self.send(command::FILE_INJECT, value).await;
+        }
+        if !has(command::INJECTFILE) {
+            return Err(Error::AgentLacks("file injection"));
+        }
+        let value = json!({ "b64_path": path, "b64_file": content });
+        let file = GuestFile::from_file_inject(&value)
+            .and_then(|file| file.to_injectfile())
+            .map_err(|reason| Invalid::new(reason.to_string()))?;
+        self.send(command::INJECTFILE, file).await
+    }
+}
+
+fn succeeded(response: Response) -> Result<String, Error> {
+    if response.returncode == Response::OK {
+        Ok(printable(&response.message).collect())
+    } else {
+        Err(refusal(response))
+    }
+}
+
+fn refusal(response: Response) -> Error {
+    let Response { returncode, message } = response;
+    let short = |text: &str, most| printable(text).take(most).collect();
+    Error::AgentFailed { returncode: short(&returncode, 16), message: short(&message, 500) }
+}
+
+fn unusable(reason: impl Display) -> Error {
+    Error::AgentResponse(reason.to_string())
+}
