@@ -4,7 +4,7 @@ use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::guest::read_report;
 use crate::core::model::DomId;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -26,25 +26,29 @@ impl Core {
         self: Arc<Self>,
         mut changed: mpsc::UnboundedReceiver<DomId>,
     ) {
-        // When each guest is to be read, and when it was.
-        let mut due: HashMap<DomId, Instant> = HashMap::new();
+        // When guests are to be read, which ones that are, and when guests were read.
+        let mut due = BTreeSet::new();
+        let mut waiting = HashSet::new();
         let mut read: HashMap<DomId, Instant> = HashMap::new();
         loop {
-            let next = due.iter().min_by_key(|(_, at)| **at).map(|(domid, at)| (*domid, *at));
+            let next: Option<(Instant, DomId)> = due.first().copied();
             tokio::select! {
                 domid = changed.recv() => {
                     let Some(domid) = domid else { return };
                     let soonest = Instant::now() + SETTLE;
                     let at = read.get(&domid).map_or(soonest, |last| soonest.max(*last + PAUSE));
-                    due.entry(domid).or_insert(at);
+                    if waiting.insert(domid) {
+                        due.insert((at, domid));
+                    }
                 }
-                () = sleep_until(next.map_or_else(Instant::now, |(_, at)| at)), if next.is_some() => {
-                    let Some((domid, _)) = next else { continue };
-                    due.remove(&domid);
+                () = sleep_until(next.map_or_else(Instant::now, |(at, _)| at)), if next.is_some() => {
+                    let Some((_, domid)) = due.pop_first() else { continue };
+                    waiting.remove(&domid);
                     let is_done = self.read_report_of(domid).await;
                     let now = Instant::now();
                     if !is_done {
-                        due.insert(domid, now + RETRY_PAUSE);
+                        waiting.insert(domid);
+                        due.insert((now + RETRY_PAUSE, domid));
                     }
                     // An earlier reading delays nothing: guests that have gone leave the map.
                     read.retain(|_, last| now < *last + PAUSE);

@@ -27,7 +27,9 @@ impl Core {
         let patience = Patience { limit, ..patience };
         let name = view.name().to_string();
         let asked = async move {
-            core.turns.retain(|domid| core.snapshot().by_domid(domid).is_some());
+            let snapshot = core.snapshot();
+            core.turns.retain(|domid| snapshot.by_domid(domid).is_some());
+            drop(snapshot);
             let work = async |unanswered: &mut Unanswered| {
                 core.carry_out_in_guest(domid, unanswered, op, &patience).await
             };

@@ -68,13 +68,14 @@ impl Agent<'_> {
     /// Sends a request and returns the response as it came.
     async fn send(&mut self, name: &str, value: Value) -> Result<Vec<u8>, Error> {
         let request = Request::new(name, value).to_json();
-        let id = "x".repeat(Core::REQUEST_ID_LEN);
+        let id = self.core.request_id();
         let most = max_host_value(&format!("/local/domain/{}/{REQUESTS}/{id}", self.domid));
         if request.len() > most {
             let reason = format!("the request has {} bytes, at most {most}", request.len());
             return Err(Invalid::new(format!("{name}: {reason} fit into XenStore")).into());
         }
-        self.core.exchange(self.domid, self.unanswered, request.as_bytes(), self.patience).await
+        let text = request.as_bytes();
+        self.core.exchange(self.domid, self.unanswered, &id, text, self.patience).await
     }
 
     /// Sends a request and reads the response.
@@ -88,10 +89,14 @@ impl Agent<'_> {
         succeeded(self.request(name, value.into()).await?)
     }
 
-    /// Whether the agent says that it has a feature. The first agents do not know the question.
-    async fn has_feature(&mut self, name: &str) -> Result<bool, Error> {
+    /// The features that the agent says it has. The first agents do not know the question.
+    async fn features(&mut self) -> Result<String, Error> {
         let response = self.request(command::FEATURES, "".into()).await?;
-        Ok(response.returncode == Response::OK && command::has_feature(&response.message, name))
+        Ok(if response.returncode == Response::OK { response.message } else { String::new() })
+    }
+
+    async fn has_feature(&mut self, name: &str) -> Result<bool, Error> {
+        Ok(command::has_feature(&self.features().await?, name))
     }
 
     async fn set_password(&mut self, user: &str, password: &Password) -> Result<String, Error> {
@@ -183,20 +188,15 @@ impl Agent<'_> {
         let hung_up = self.patience.hung_up.clone();
         let patience = &Patience { limit: FEATURES_LIMIT, hung_up };
         let mut first = Agent { unanswered: self.unanswered, patience, ..*self };
-        let features = first.request(command::FEATURES, "".into()).await?;
-        let has = |name| {
-            features.returncode == Response::OK && command::has_feature(&features.message, name)
-        };
+        let features = first.features().await?;
         let text = |content: &Content| String::from_utf8_lossy(&content.0).into_owned();
-        let (path, content) = (text(path), text(content));
-        if has(command::FILE_INJECT) {
-            let value = json!({ "b64_path": path, "b64_file": content });
+        let value = json!({ "b64_path": text(path), "b64_file": text(content) });
+        if command::has_feature(&features, command::FILE_INJECT) {
             return self.send(command::FILE_INJECT, value).await;
         }
-        if !has(command::INJECTFILE) {
+        if !command::has_feature(&features, command::INJECTFILE) {
             return Err(Error::AgentLacks("file injection"));
         }
-        let value = json!({ "b64_path": path, "b64_file": content });
         let file = GuestFile::from_file_inject(&value)
             .and_then(|file| file.to_injectfile())
             .map_err(|reason| Invalid::new(reason.to_string()))?;

@@ -20,15 +20,15 @@ const OWN: &str = "xend-";
 const MOST_NODES: usize = 1024;
 
 impl Core {
-    /// Writes a request, waits for its response, and removes what is left of both.
+    /// Writes a request of this name, waits for its response, and removes what is left of both.
     pub(super) async fn exchange(
         &self,
         domid: DomId,
         unanswered: &mut Unanswered,
+        id: &str,
         text: &[u8],
         patience: &Patience,
     ) -> Result<Vec<u8>, Error> {
-        let id = &self.request_id();
         let request = StorePath::new(format!("{REQUESTS}/{id}"))?;
         let response = StorePath::new(format!("{RESPONSES}/{id}"))?;
         self.remove_late_responses(domid, unanswered).await;
@@ -83,12 +83,9 @@ impl Core {
 
     /// A name for a request. Those of clients are not used: an answer that comes late to one
     /// request could be taken for the answer to another one.
-    fn request_id(&self) -> String {
+    pub(super) fn request_id(&self) -> String {
         format!("{OWN}{}", self.entropy.uuid())
     }
-
-    /// The length of every [`request_id`](Self::request_id).
-    pub(super) const REQUEST_ID_LEN: usize = OWN.len() + 36;
 
     /// Removes all requests and responses of this host's daemon.
     pub(in crate::core) async fn remove_own_nodes(&self, domid: DomId) -> Result<(), Error> {

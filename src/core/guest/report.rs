@@ -51,7 +51,8 @@ fn report(nodes: &[(String, Vec<u8>)], updated: SystemTime) -> Option<GuestRepor
         updated,
     };
     let mut host_names = [None, None];
-    let (mut total, mut free) = (None, None);
+    let mut total = None;
+    let mut free = None;
     for (path, value) in nodes {
         let text = short_text(value);
         let parts: Vec<&str> = path.split('/').collect();

@@ -121,7 +121,8 @@ mod tests {
         let running = Arc::new(AtomicUsize::new(0));
         let mut tasks = Vec::new();
         for _ in 0..=MOST_WAITING {
-            let (turns, running) = (turns.clone(), running.clone());
+            let turns = turns.clone();
+            let running = running.clone();
             tasks.push(tokio::spawn(async move {
                 let work = async |_: &mut Unanswered| {
                     assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
