@@ -25,7 +25,8 @@ impl GuestStore for Xen {
     }
 
     async fn write_node(&self, domid: DomId, path: &StorePath, value: &[u8]) -> Result<(), Error> {
-        let (path, value) = (path.clone(), value.to_vec());
+        let path = path.clone();
+        let value = value.to_vec();
         self.blocking(move |host| host.xenstore.write(domid, &path, &value)).await
     }
 

@@ -203,10 +203,7 @@ impl Agent<'_> {
     /// Reads the settings of `vm-data`, and applies all of them or none.
     fn reset_network(&mut self) -> Result<Response, String> {
         let devices = &self.record.config.devices;
-        let macs: Vec<_> = devices
-            .iter()
-            .filter_map(|device| if let Device::Vif(vif) = device { mac(vif) } else { None })
-            .collect();
+        let macs: Vec<_> = devices.iter().filter_map(Device::as_vif).filter_map(mac).collect();
         let mut addresses = BTreeMap::new();
         for (name, json) in self.record.nodes.children(NETWORKING) {
             let interface = Interface::parse_node(name, json).map_err(|bad| bad.to_string())?;

@@ -36,7 +36,8 @@ impl GuestStore for Sim {
             let reason = format!("{path}: {} bytes are too many, at most {most}", value.len());
             return Err(Invalid::new(reason).into());
         }
-        let (path, value) = (path.clone(), value.to_vec());
+        let path = path.clone();
+        let value = value.to_vec();
         let written = self.change(domid, move |record, now| {
             let nodes = Arc::make_mut(&mut record.nodes);
             nodes.write(&path, &value).map_err(|refusal| refused(&path, refusal))?;

@@ -51,7 +51,7 @@ impl System {
 
 /// The MAC address of a network interface.
 pub(super) fn mac(vif: &Vif) -> Option<Mac> {
-    Mac::parse(&vif.mac?.to_string())
+    Some(Mac(vif.mac?.octets()))
 }
 
 /// The addresses of the configuration, which may come with prefixes.

@@ -166,6 +166,14 @@ impl Device {
         }
     }
 
+    /// The network interface; `None` for another kind of device.
+    pub fn as_vif(&self) -> Option<&Vif> {
+        match self {
+            Self::Vif(vif) => Some(vif),
+            _ => None,
+        }
+    }
+
     /// The PCI functions; `None` for another kind of device.
     pub fn as_pci(&self) -> Option<&PciDevice> {
         match self {

@@ -143,6 +143,11 @@ impl Mac {
     pub fn in_xen_range(random: [u8; 3]) -> Self {
         Self([0x00, 0x16, 0x3e, random[0] & 0x7f, random[1], random[2]])
     }
+
+    /// The six bytes.
+    pub const fn octets(self) -> [u8; 6] {
+        self.0
+    }
 }
 
 impl FromStr for Mac {

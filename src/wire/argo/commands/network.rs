@@ -47,10 +47,7 @@ pub(in crate::wire::argo) static TX: Command = Command {
 };
 
 fn vifs(config: &DomainConfig) -> impl Iterator<Item = &Vif> {
-    config.devices.iter().filter_map(|device| match device {
-        Device::Vif(vif) => Some(vif),
-        _ => None,
-    })
+    config.devices.iter().filter_map(Device::as_vif)
 }
 
 /// The addresses that the guest reports; without any, those of the configuration, or else those of

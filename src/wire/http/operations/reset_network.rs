@@ -125,14 +125,11 @@ fn devices<'a>(request: &OperationRequest<'a>) -> &'a [Device] {
 }
 
 fn vifs<'a>(request: &OperationRequest<'a>) -> impl Iterator<Item = &'a Vif> {
-    devices(request).iter().filter_map(|device| match device {
-        Device::Vif(vif) => Some(vif),
-        _ => None,
-    })
+    devices(request).iter().filter_map(Device::as_vif)
 }
 
 fn mac(vif: &Vif) -> Option<Mac> {
-    Mac::parse(&vif.mac?.to_string())
+    Some(Mac(vif.mac?.octets()))
 }
 
 /// The MAC of the vif with this number.
