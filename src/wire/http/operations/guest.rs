@@ -33,35 +33,39 @@ pub(super) const TIMEOUT: Param = optional(
 /// to any domain.
 const MAX_FILE: usize = 2950;
 
-pub(super) static VERSION: Operation = Operation {
-    name: "agent_version",
-    label: "Show agent's version",
-    about: "Asks the agent in the guest for its version.",
-    kinds: &[OpKind::AskGuestAgent],
-    stages: &GUEST,
-    data_loss: None,
-    params: &[TIMEOUT],
-    success: Success::Answer,
-    build: |request| {
-        let Plain { timeout } = request.params.parse()?;
-        ask(request, GuestOp::AgentVersion, timeout)
-    },
-};
+pub(super) static VERSION: Operation = question(
+    "agent_version",
+    "Show agent's version",
+    "Asks the agent in the guest for its version.",
+    |request| ask_plainly(request, GuestOp::AgentVersion),
+);
 
-pub(super) static FEATURES: Operation = Operation {
-    name: "agent_features",
-    label: "Show agent's commands",
-    about: "Asks the agent in the guest for the names of its commands.",
-    kinds: &[OpKind::AskGuestAgent],
-    stages: &GUEST,
-    data_loss: None,
-    params: &[TIMEOUT],
-    success: Success::Answer,
-    build: |request| {
-        let Plain { timeout } = request.params.parse()?;
-        ask(request, GuestOp::AgentFeatures, timeout)
-    },
-};
+pub(super) static FEATURES: Operation = question(
+    "agent_features",
+    "Show agent's commands",
+    "Asks the agent in the guest for the names of its commands.",
+    |request| ask_plainly(request, GuestOp::AgentFeatures),
+);
+
+/// A question to the agent, without parameters of its own.
+const fn question(
+    name: &'static str,
+    label: &'static str,
+    about: &'static str,
+    build: fn(&OperationRequest<'_>) -> Result<EngineRequest, Invalid>,
+) -> Operation {
+    Operation {
+        name,
+        label,
+        about,
+        kinds: &[OpKind::AskGuestAgent],
+        stages: &GUEST,
+        data_loss: None,
+        params: &[TIMEOUT],
+        success: Success::Answer,
+        build,
+    }
+}
 
 pub(super) static SET_PASSWORD: Operation = Operation {
     name: "set_password",
@@ -156,6 +160,12 @@ pub(super) fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
         D::Error::custom(format!("'{text}' is not a whole number from 1 to {MAX_TIMEOUT}"))
     })?;
     Ok(Duration::from_secs(seconds))
+}
+
+/// Asks with the parameter that all have.
+fn ask_plainly(request: &OperationRequest<'_>, op: GuestOp) -> Result<EngineRequest, Invalid> {
+    let Plain { timeout } = request.params.parse()?;
+    ask(request, op, timeout)
 }
 
 /// The request to the agent in the domain in the path.
