@@ -1,5 +1,5 @@
-//! The loop: one thread takes the requests of all pairs in turn, carries them out one at a time, and
-//! brings the report up to date in between.
+//! The loop: one thread takes the requests of all pairs in turn, carries them out one at a time,
+//! and brings the report up to date in between.
 
 use crate::command::Session;
 use crate::exchange::Exchange;

@@ -14,8 +14,8 @@ pub const PATH: &str = "/etc/xend-guest-agent.conf";
 /// The longest version, in bytes.
 const MAX_VERSION: usize = 32;
 
-/// The longest time that a plug-in may be given, in seconds: the service files give the agent 90 s to
-/// end.
+/// The longest time that a plug-in may be given, in seconds: the service files give the agent 90 s
+/// to end.
 const MAX_SECONDS: u64 = 60;
 
 /// The most pairs.

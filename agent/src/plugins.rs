@@ -1,8 +1,8 @@
 //! Programs in a directory as commands.
 //!
 //! A program is run as `[PATH, NAME]` without a shell, with the request's value as JSON text on
-//! standard input (nothing if it has none). Its exit status is the returncode, the last line that it
-//! prints on standard output the message.
+//! standard input (nothing if it has none). Its exit status is the returncode, the last line that
+//! it prints on standard output the message.
 
 use crate::log::{self, Condition};
 use crate::root::{self, words};

@@ -129,8 +129,8 @@ impl Root {
         Ok(Some(content))
     }
 
-    /// The names in a directory that are UTF-8, sorted, at most [`MAX_ENTRIES`]; none if there is no
-    /// such directory.
+    /// The names in a directory that are UTF-8, sorted, at most [`MAX_ENTRIES`]; none if there is
+    /// no such directory.
     pub fn list(&self, directory: &str) -> io::Result<Vec<String>> {
         // Some name below it makes the directory one on the way, so that a link to it is followed.
         match walk(&self.directory, &format!("{directory}/-"), Last::Keep, Missing::Fail) {

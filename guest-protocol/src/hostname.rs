@@ -25,6 +25,7 @@ impl Hostname {
         Ok(Self(name.to_owned()))
     }
 
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

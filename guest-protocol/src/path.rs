@@ -14,11 +14,13 @@ const MAX_NAME: usize = 255;
 pub struct GuestPath(String);
 
 impl GuestPath {
+    /// Checks a path.
     pub fn new(path: impl Into<String>) -> Result<Self, BadPath> {
         let path = path.into();
         check(&path).map(|()| Self(path))
     }
 
+    /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -24,6 +24,7 @@ impl Response {
     /// The command failed.
     pub const FAILED: &'static str = "500";
 
+    /// A response of any code.
     pub fn new(returncode: impl Into<String>, message: impl Into<String>) -> Self {
         Self { returncode: returncode.into(), message: message.into() }
     }

@@ -253,7 +253,9 @@ fn source_root() -> PathBuf {
 /// Where other crates of the workspace have their sources.
 fn crate_roots() -> impl Iterator<Item = PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["templates", "xenstore"].map(|name| root.join(name).join("src")).into_iter()
+    ["agent", "guest-protocol", "templates", "xenstore"]
+        .map(|name| root.join(name).join("src"))
+        .into_iter()
 }
 
 /// The Rust files of all crates.

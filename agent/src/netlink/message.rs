@@ -82,28 +82,34 @@ impl Iterator for Messages<'_> {
     type Item = Result<Received, Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let next = self.read();
-        if next.is_err() {
-            self.0 = &[];
-        }
-        Some(next)
+        next_of(&mut self.0, read_message)
     }
 }
 
-impl Messages<'_> {
-    fn read(&mut self) -> Result<Received, Malformed> {
-        let length = u32_at(self.0, 0)? as usize;
-        let kind = u16_at(self.0, 4)?;
-        let flags = u16_at(self.0, 6)?;
-        let sequence = u32_at(self.0, 8)?;
-        let body = self.0.get(HEADER..length).ok_or(Malformed)?;
-        self.0 = self.0.get(align(length)..).unwrap_or_default();
-        let is_interrupted = flags & NLM_F_DUMP_INTR != 0;
-        Ok(Received { sequence, is_interrupted, message: read_body(kind, body)? })
+/// The next part of what is left. There is none after a malformed one.
+fn next_of<'a, T>(
+    rest: &mut &'a [u8],
+    read: fn(&mut &'a [u8]) -> Result<T, Malformed>,
+) -> Option<Result<T, Malformed>> {
+    if rest.is_empty() {
+        return None;
     }
+    let next = read(rest);
+    if next.is_err() {
+        *rest = &[];
+    }
+    Some(next)
+}
+
+fn read_message(rest: &mut &[u8]) -> Result<Received, Malformed> {
+    let length = u32_at(rest, 0)? as usize;
+    let kind = u16_at(rest, 4)?;
+    let flags = u16_at(rest, 6)?;
+    let sequence = u32_at(rest, 8)?;
+    let body = rest.get(HEADER..length).ok_or(Malformed)?;
+    *rest = rest.get(align(length)..).unwrap_or_default();
+    let is_interrupted = flags & NLM_F_DUMP_INTR != 0;
+    Ok(Received { sequence, is_interrupted, message: read_body(kind, body)? })
 }
 
 fn read_body(kind: u16, body: &[u8]) -> Result<Message, Malformed> {
@@ -197,25 +203,16 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = Result<(u16, &'a [u8]), Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let next = self.read();
-        if next.is_err() {
-            self.0 = &[];
-        }
-        Some(next)
+        next_of(&mut self.0, read_attribute)
     }
 }
 
-impl<'a> Attributes<'a> {
-    fn read(&mut self) -> Result<(u16, &'a [u8]), Malformed> {
-        let length = usize::from(u16_at(self.0, 0)?);
-        let kind = u16_at(self.0, 2)? & NLA_TYPE_MASK;
-        let value = self.0.get(ATTRIBUTE_HEADER..length).ok_or(Malformed)?;
-        self.0 = self.0.get(align(length)..).unwrap_or_default();
-        Ok((kind, value))
-    }
+fn read_attribute<'a>(rest: &mut &'a [u8]) -> Result<(u16, &'a [u8]), Malformed> {
+    let length = usize::from(u16_at(rest, 0)?);
+    let kind = u16_at(rest, 2)? & NLA_TYPE_MASK;
+    let value = rest.get(ATTRIBUTE_HEADER..length).ok_or(Malformed)?;
+    *rest = rest.get(align(length)..).unwrap_or_default();
+    Ok((kind, value))
 }
 
 /// Messages and attributes begin at multiples of four.

@@ -1,6 +1,22 @@
 //! Files of shell assignments, `KEY=value`, as distributions have them in `/etc/sysconfig` and
 //! `/etc/conf.d`. They are edited, not made anew: other people's lines stay.
 
+use super::files::{NewFile, read_text};
+use crate::root::Root;
+use std::io;
+
+/// A file with these assignments, see [`edit`].
+pub(super) fn edit_file(
+    root: &Root,
+    path: impl Into<String>,
+    new: &[(String, String)],
+    is_ours: impl Fn(&str) -> bool,
+) -> io::Result<NewFile> {
+    let path = path.into();
+    let old = read_text(root, &path)?.unwrap_or_default();
+    Ok(NewFile::new(path, edit(&old, new, is_ours)))
+}
+
 /// Changes the assignments of a file and keeps everything else. Those in `new` stand where the same
 /// key stood, or at the end; other keys for which `is_ours` holds are removed. Values in `new` are
 /// complete, with quotes where they need them.

@@ -8,7 +8,8 @@ use thiserror::Error;
 use xend_guest_protocol::command::{NO_ADDRESSES, unknown_mac};
 use xend_guest_protocol::network::{BadInterface, Mac};
 
-/// Why the network was not reset. The guest is as it was before, but for [`ResetError::RollbackFailed`].
+/// Why the network was not reset. The guest is as it was before, but for
+/// [`ResetError::RollbackFailed`].
 #[derive(Debug, Error)]
 pub enum ResetError {
     #[error("Couldn't read vm-data: {}", words(.0))]

@@ -143,12 +143,10 @@ impl Subnet {
 
     /// The netmask of an IPv4 network: `255.255.255.0`; of an IPv6 one, the prefix's length.
     pub fn netmask(self) -> String {
-        let bits = 32_u32.saturating_sub(u32::from(self.prefix));
-        match self.ip {
-            IpAddr::V4(_) => {
-                Ipv4Addr::from_bits(u32::MAX.checked_shl(bits).unwrap_or(0)).to_string()
-            }
-            IpAddr::V6(_) => self.prefix.to_string(),
+        let Self { ip, prefix } = self;
+        match ip {
+            IpAddr::V4(_) => Address { ip, prefix }.netmask().to_string(),
+            IpAddr::V6(_) => prefix.to_string(),
         }
     }
 }

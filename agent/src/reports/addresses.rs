@@ -8,15 +8,16 @@ use std::net::IpAddr;
 use xend_guest_protocol::network::Mac;
 use xend_xenstore::{Error, Nodes};
 
-/// The directories of addresses, one a kind of interface. An interface's own directory in it has the
-/// interface's number.
+/// The directories of addresses, one a kind of interface. An interface's own directory in it has
+/// the interface's number.
 pub(super) const DIRECTORIES: [&str; 2] = [VIFS, VIRTUAL_FUNCTIONS];
 const VIFS: &str = "attr/vif";
 const VIRTUAL_FUNCTIONS: &str = "xenserver/attr/net-sriov-vf";
 /// Where XAPI tells which MAC addresses the virtual functions of network cards have.
 const VIRTUAL_FUNCTION_DEVICES: &str = "xenserver/device/net-sriov-vf";
 
-/// The most addresses of a family that an interface has in the report. Other agents have this limit.
+/// The most addresses of a family that an interface has in the report. Other agents have this
+/// limit.
 const MAX_PER_FAMILY: usize = 10;
 /// The most interfaces of a kind in the report.
 const MAX_INTERFACES: usize = 32;
@@ -47,8 +48,8 @@ pub(super) fn virtual_functions(store: &mut impl Nodes) -> Result<VirtualFunctio
 /// host's numbers, whatever the guest calls the interfaces; N counts from 0.
 ///
 /// An interface that is switched off has none. One that belongs to a bridge or a bond has those of
-/// that, too, because the guest is reached there. Link-local addresses are reported, as other agents
-/// do, but after those that are valid elsewhere.
+/// that, too, because the guest is reached there. Link-local addresses are reported, as other
+/// agents do, but after those that are valid elsewhere.
 pub(super) fn add_addresses(
     report: &mut Report,
     root: &Root,

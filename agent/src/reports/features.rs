@@ -11,7 +11,8 @@ pub(super) const LAST_NODE: &str = "attr/PVAddons/BuildVersion";
 const DRIVERS: [(&str, &str); 3] = [
     ("feature/hotplug/vif", "/sys/bus/xen/drivers/vif"),
     ("feature/hotplug/vbd", "/sys/bus/xen/drivers/vbd"),
-    // XAPI's memory daemon moves memory between guests that have this. libxl lets no guest write it.
+    // XAPI's memory daemon moves memory between guests that have this. libxl lets no guest write
+    // it.
     ("control/feature-balloon", "/sys/devices/system/xen_memory/xen_memory0"),
 ];
 

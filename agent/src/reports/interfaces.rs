@@ -10,8 +10,8 @@ pub trait Interfaces {
     /// All interfaces with their addresses.
     fn interfaces(&mut self) -> io::Result<Vec<Interface>>;
 
-    /// Whether anything may have changed since the last call. Does not wait. After an error there is
-    /// no descriptor any more.
+    /// Whether anything may have changed since the last call. Does not wait. After an error there
+    /// is no descriptor any more.
     fn take_changes(&mut self) -> io::Result<bool>;
 
     /// Becomes readable when something has changed; `None` if nothing tells.
@@ -25,8 +25,8 @@ pub struct KernelInterfaces {
 }
 
 impl KernelInterfaces {
-    /// Listens to changes from now on. Where the kernel does not tell of any, interfaces can be asked
-    /// for all the same.
+    /// Listens to changes from now on. Where the kernel does not tell of any, interfaces can be
+    /// asked for all the same.
     pub fn new() -> Self {
         let changes = Changes::subscribe();
         let late = |error: &_| log::line(format_args!("Addresses are seen late: {error}"));

@@ -23,8 +23,8 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Brings XenStore from the last report to this one: first values are written, in order, then old
-    /// nodes removed. An error means that the connection is lost.
+    /// Brings XenStore from the last report to this one: first values are written, in order, then
+    /// old nodes removed. An error means that the connection is lost.
     pub(super) fn publish(&mut self, store: &mut impl Nodes, report: &Report) -> Result<(), Error> {
         let mut has_changed = false;
         if !self.is_clean {

@@ -23,13 +23,13 @@ const MAX_EVENTS: usize = 1024;
 
 /// Reports what the guest looks like from inside. Idle, it wakes up once a minute.
 ///
-/// The loop waits until [`descriptor`](Self::descriptor) is readable or [`next_due`](Self::next_due)
-/// has passed, and then calls [`refresh`](Self::refresh).
+/// The loop waits until [`descriptor`](Self::descriptor) is readable or
+/// [`next_due`](Self::next_due) has passed, and then calls [`refresh`](Self::refresh).
 ///
 /// After a migration the guest is another domain, whose directory in XenStore has no report. The
-/// kernel then sets all watches again, and XenStore answers each with an event: so a watch of a node
-/// that never changes tells of it at once. Where the kernel does not, the look at each minute finds
-/// that the node is gone, or that `domid` is another.
+/// kernel then sets all watches again, and XenStore answers each with an event: so a watch of a
+/// node that never changes tells of it at once. Where the kernel does not, the look at each minute
+/// finds that the node is gone, or that `domid` is another.
 pub struct Reporter {
     root: Root,
     store: Client,
@@ -223,6 +223,24 @@ mod tests {
         Reporter::with_interfaces(&guest.system(), host.client(), Box::new(interfaces.clone()))
     }
 
+    /// A guest of Debian 12 on this host.
+    struct Debian {
+        /// Removed at its end.
+        guest: Guest,
+        host: Host,
+        interfaces: TestInterfaces,
+        reporter: Reporter,
+    }
+
+    impl Debian {
+        fn on(host: Host) -> Self {
+            let guest = Guest::debian_12();
+            let interfaces = TestInterfaces::new(debians_interfaces());
+            let reporter = reporter(&guest, &host, &interfaces);
+            Self { guest, host, interfaces, reporter }
+        }
+    }
+
     /// Waits until the reporter's descriptor is readable, some seconds at most.
     fn becomes_ready(reporter: &Reporter, limit: Duration) -> bool {
         let limit = Timespec::try_from(limit).unwrap();
@@ -271,20 +289,14 @@ feature/hotplug/vif = 1
 
     #[test]
     fn a_guest_of_libxl_reports_all_but_that_it_has_a_balloon() {
-        let guest = Guest::debian_12();
-        let mut host = Host::libxl();
-        let interfaces = TestInterfaces::new(debians_interfaces());
-        let mut reporter = reporter(&guest, &host, &interfaces);
+        let Debian { guest: _guest, mut host, mut reporter, .. } = Debian::on(Host::libxl());
         settle(&mut reporter, Instant::now());
         assert_eq!(host.report(), DEBIAN);
     }
 
     #[test]
     fn a_guest_of_xapi_reports_that_it_has_a_balloon() {
-        let guest = Guest::debian_12();
-        let mut host = Host::xapi();
-        let interfaces = TestInterfaces::new(debians_interfaces());
-        let mut reporter = reporter(&guest, &host, &interfaces);
+        let Debian { guest: _guest, mut host, mut reporter, .. } = Debian::on(Host::xapi());
         settle(&mut reporter, Instant::now());
         let mut expected: Vec<&str> = DEBIAN.lines().collect();
         expected.insert(8, "control/feature-balloon = 1");
@@ -333,10 +345,7 @@ feature/hotplug/vif = 1
 
     #[test]
     fn an_idle_guest_looks_once_a_minute_and_writes_its_memory() {
-        let guest = Guest::debian_12();
-        let host = Host::libxl();
-        let interfaces = TestInterfaces::new(debians_interfaces());
-        let mut reporter = reporter(&guest, &host, &interfaces);
+        let Debian { guest, host, mut reporter, .. } = Debian::on(Host::libxl());
         let start = Instant::now();
         assert_eq!(reporter.next_due(start), Duration::ZERO);
         settle(&mut reporter, start);
@@ -387,10 +396,7 @@ feature/hotplug/vif = 1
 
     #[test]
     fn after_a_migration_all_is_reported_again() {
-        let guest = Guest::debian_12();
-        let mut host = Host::libxl();
-        let interfaces = TestInterfaces::new(debians_interfaces());
-        let mut reporter = reporter(&guest, &host, &interfaces);
+        let Debian { guest: _guest, mut host, mut reporter, .. } = Debian::on(Host::libxl());
         let start = Instant::now();
         settle(&mut reporter, start);
         host.clear();
@@ -402,10 +408,7 @@ feature/hotplug/vif = 1
 
     #[test]
     fn a_migration_that_nothing_tells_of_is_seen_within_a_minute() {
-        let guest = Guest::debian_12();
-        let mut host = Host::libxl();
-        let interfaces = TestInterfaces::new(debians_interfaces());
-        let mut reporter = reporter(&guest, &host, &interfaces);
+        let Debian { guest: _guest, mut host, mut reporter, .. } = Debian::on(Host::libxl());
         let start = Instant::now();
         settle(&mut reporter, start);
         // The last node is there, as if this host had copied some of the old one's.
@@ -419,10 +422,7 @@ feature/hotplug/vif = 1
 
     #[test]
     fn another_agents_version_is_left() {
-        let guest = Guest::debian_12();
-        let mut host = Host::libxl();
-        let interfaces = TestInterfaces::new(debians_interfaces());
-        let mut reporter = reporter(&guest, &host, &interfaces);
+        let Debian { guest: _guest, mut host, mut reporter, .. } = Debian::on(Host::libxl());
         let start = Instant::now();
         settle(&mut reporter, start);
         host.write(LAST_NODE, "another");
@@ -448,10 +448,8 @@ feature/hotplug/vif = 1
 
     #[test]
     fn a_host_that_permits_nothing_does_not_end_it() {
-        let guest = Guest::debian_12();
-        let mut host = Host::without_nodes();
-        let interfaces = TestInterfaces::new(debians_interfaces());
-        let mut reporter = reporter(&guest, &host, &interfaces);
+        let Debian { guest: _guest, mut host, mut reporter, .. } =
+            Debian::on(Host::without_nodes());
         let start = Instant::now();
         settle(&mut reporter, start);
         settle(&mut reporter, start + INTERVAL);
@@ -461,10 +459,8 @@ feature/hotplug/vif = 1
 
     #[test]
     fn addresses_stay_while_the_kernel_does_not_tell_them() {
-        let guest = Guest::debian_12();
-        let mut host = Host::libxl();
-        let interfaces = TestInterfaces::new(debians_interfaces());
-        let mut reporter = reporter(&guest, &host, &interfaces);
+        let Debian { guest: _guest, mut host, interfaces, mut reporter } =
+            Debian::on(Host::libxl());
         let start = Instant::now();
         settle(&mut reporter, start);
         interfaces.set(None);
@@ -490,10 +486,7 @@ feature/hotplug/vif = 1
 
     #[test]
     fn a_lost_connection_is_an_error() {
-        let guest = Guest::debian_12();
-        let host = Host::libxl();
-        let interfaces = TestInterfaces::new(debians_interfaces());
-        let mut reporter = reporter(&guest, &host, &interfaces);
+        let Debian { guest: _guest, host, mut reporter, .. } = Debian::on(Host::libxl());
         let start = Instant::now();
         settle(&mut reporter, start);
         drop(host);

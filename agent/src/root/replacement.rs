@@ -1,10 +1,10 @@
 //! The replacement of a file: complete or not at all, at whatever point the agent is killed or the
 //! machine stops.
 //!
-//! The new content is written to a temporary file beside the old one, which gets the old one's owner,
-//! mode, SELinux label and access list, is forced to the disk, and renamed. A new file has the label
-//! that the kernel gives to files in its directory. A file that cannot be replaced is an error with
-//! the errno of what failed.
+//! The new content is written to a temporary file beside the old one, which gets the old one's
+//! owner, mode, SELinux label and access list, is forced to the disk, and renamed. A new file has
+//! the label that the kernel gives to files in its directory. A file that cannot be replaced is an
+//! error with the errno of what failed.
 
 use super::journal::Journal;
 use super::names;

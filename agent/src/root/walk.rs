@@ -1,9 +1,9 @@
 //! The way from the root to a file, directory by directory.
 //!
 //! A symbolic link on the way is followed if the system has made it: it belongs to root or to the
-//! agent's own user, and nobody else can put links into its directory. So `/var/run/x` works, and no
-//! user of the guest can lead the agent elsewhere. Links lead to places below the root, absolute ones
-//! too.
+//! agent's own user, and nobody else can put links into its directory. So `/var/run/x` works, and
+//! no user of the guest can lead the agent elsewhere. Links lead to places below the root, absolute
+//! ones too.
 
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, fsync, mkdirat, openat, readlinkat, statat,

@@ -3,7 +3,7 @@
 use super::own_files::own_or_none;
 use super::scripts;
 use crate::network::assignments;
-use crate::network::files::{NewFile, read_text};
+use crate::network::files::NewFile;
 use crate::network::lines::Lines;
 use crate::network::plan::{Addressing, Interface, Route};
 use crate::network::writer::{Claim, Failed, Guest, Writer};
@@ -47,9 +47,8 @@ impl Writer for Ifcfg {
         let mut files = Vec::new();
         for interface in interfaces {
             let path = path("ifcfg", interface);
-            let old = read_text(guest.root, &path)?.unwrap_or_default();
             let new = assignments(interface);
-            files.push(NewFile::new(path, assignments::edit(&old, &new, is_ours)));
+            files.push(assignments::edit_file(guest.root, path, &new, is_ours)?);
             files.extend(aliases(guest.root, interface)?);
             for (kind, lines) in [("route", routes_v4(interface)), ("route6", routes_v6(interface))]
             {
@@ -114,7 +113,8 @@ fn assignments(interface: &Interface) -> Vec<(String, String)> {
     new
 }
 
-/// Whether the scripts set the default route by `GATEWAY`: it must be in the first address's network.
+/// Whether the scripts set the default route by `GATEWAY`: it must be in the first address's
+/// network.
 fn is_simple(family: &Addressing, gateway: IpAddr) -> bool {
     family.addresses.first().is_some_and(|first| first.contains(gateway))
 }

@@ -3,7 +3,7 @@
 use super::own_files::own_or_none;
 use super::scripts;
 use crate::network::assignments;
-use crate::network::files::{NewFile, read_text};
+use crate::network::files::NewFile;
 use crate::network::lines::Lines;
 use crate::network::plan::Interface;
 use crate::network::resolv_conf;
@@ -34,8 +34,8 @@ impl Writer for Suse {
         let mut files = Vec::new();
         for interface in interfaces {
             let path = path("ifcfg", interface);
-            let old = read_text(guest.root, &path)?.unwrap_or_default();
-            files.push(NewFile::new(path, assignments::edit(&old, &variables(interface), is_ours)));
+            let new = variables(interface);
+            files.push(assignments::edit_file(guest.root, path, &new, is_ours)?);
             files.extend(own_or_none(
                 guest.root,
                 self::path("ifroute", interface),
@@ -142,6 +142,5 @@ fn name_servers(root: &Root, interfaces: &[Interface]) -> io::Result<Option<NewF
     let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
     let value = format!("\"{}\"", servers.join(" "));
     let new = [("NETCONFIG_DNS_STATIC_SERVERS".to_owned(), value)];
-    let old = read_text(root, CONFIG)?.unwrap_or_default();
-    Ok(Some(NewFile::new(CONFIG, assignments::edit(&old, &new, |_| false))))
+    assignments::edit_file(root, CONFIG, &new, |_| false).map(Some)
 }
