@@ -11,13 +11,12 @@ import json
 import pickle
 import subprocess
 import sys
-import tempfile
 import threading
 import types
 import uuid
 import xmlrpc.client
 
-from session import Connection, Daemon
+from session import Connection, run
 
 ERRORS = []
 FAULTS = []
@@ -240,18 +239,5 @@ def play(daemon):
     assert "Secret1" not in (daemon.folder / "log").read_text()
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        daemon = Daemon(sys.argv[1], folder)
-        try:
-            play(daemon)
-        except BaseException:
-            print((daemon.folder / "log").read_text(), file=sys.stderr)
-            raise
-        finally:
-            daemon.process.terminate()
-    print("OpenStack's code for agents in guests: all as it should be")
-
-
 if __name__ == "__main__":
-    main()
+    run(play, "OpenStack's code for agents in guests: all as it should be")

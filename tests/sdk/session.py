@@ -180,7 +180,8 @@ def created(api):
     api.network.destroy(network)
 
 
-def main():
+def run(play, success):
+    """Plays against a daemon of its own, whose log is shown after a failure."""
     with tempfile.TemporaryDirectory() as folder:
         daemon = Daemon(sys.argv[1], folder)
         try:
@@ -190,8 +191,8 @@ def main():
             raise
         finally:
             daemon.process.terminate()
-    print("The Python client of the Xen-API: all as it should be")
+    print(success)
 
 
 if __name__ == "__main__":
-    main()
+    run(play, "The Python client of the Xen-API: all as it should be")
