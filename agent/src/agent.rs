@@ -1,8 +1,9 @@
 //! The loop: one thread takes the requests of all pairs in turn, carries them out one at a time,
 //! and brings the report up to date in between.
 
-use crate::command::Session;
+use crate::command::{Answer, Session};
 use crate::exchange::Exchange;
+use crate::lock::Lock;
 use crate::log::{self, Condition};
 use crate::notify;
 use crate::parser::Parser;
@@ -90,10 +91,15 @@ impl Pair {
                     registry.run(system, self.exchange.data(), &mut self.session, &request);
                 (shown(&request), answer)
             }
-            Err(answer) => ("a request that cannot be read".to_owned(), answer),
+            Err(refusal) => ("a request that cannot be read".to_owned(), refusal.into()),
         };
-        log::line(format_args!("{}, {}: {name}: {}", self.name, raw.id, answer.returncode));
-        self.exchange.put_response(&raw.id, &self.parser.print(&answer))?;
+        let Answer { response, reason } = answer;
+        let line = format!("{}, {}: {name}: {}", self.name, raw.id, response.returncode);
+        match reason {
+            Some(reason) => log::line(format_args!("{line}: {reason}")),
+            None => log::line(line),
+        }
+        self.exchange.put_response(&raw.id, &self.parser.print(&response))?;
         Ok(true)
     }
 
@@ -143,6 +149,8 @@ pub struct Agent {
     pub stop: Stop,
     /// Ends when no request waits.
     pub once: bool,
+    /// Keep a second agent from the same requests and files.
+    pub locks: Vec<Lock>,
 }
 
 impl Agent {

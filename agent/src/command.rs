@@ -31,6 +31,23 @@ pub trait Command {
     fn run(&self, context: &mut Context<'_>, value: Option<&Value>) -> Response;
 }
 
+/// What a request gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub response: Response,
+    /// What the log says beside the returncode: why it failed, or what a program complains of. It
+    /// tells nothing of the request's value but paths and names.
+    pub reason: Option<String>,
+}
+
+/// The agent's own failures say nothing that the log must not.
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        let reason = (!response.is_ok()).then(|| response.message.clone());
+        Self { response, reason }
+    }
+}
+
 /// What a command works with.
 pub struct Context<'a> {
     /// The guest's files and programs.

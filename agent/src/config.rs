@@ -21,6 +21,9 @@ const MAX_SECONDS: u64 = 60;
 /// The most pairs.
 const MAX_PAIRS: usize = 16;
 
+/// The keys that belong to no table.
+const KEYS_WITHOUT_TABLE: [&str; 2] = ["version", "report_only"];
+
 /// What the file says. Keys that lack have their defaults.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -137,6 +140,9 @@ impl TryFrom<AnyPair> for PairConfig {
 
     fn try_from(pair: AnyPair) -> Result<Self, Self::Error> {
         let AnyPair { exchange, parser, path } = pair;
+        if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+            return Err("`path` is empty");
+        }
         if exchange == ExchangeKind::Directory && path.is_none() {
             return Err("the exchange `directory` needs a `path`");
         }
@@ -148,10 +154,10 @@ impl Config {
     /// Reads the text of a file. The error names its line.
     pub fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
-            let message = error.message().trim_end();
+            let message = with_hint(error.message().trim_end());
             match error.span().and_then(|span| text.get(..span.start)) {
                 Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
-                None => message.to_owned(),
+                None => message,
             }
         })
     }
@@ -170,6 +176,20 @@ impl Config {
     }
 }
 
+/// In TOML, what follows a table's name belongs to the table, and a table of which there may be
+/// several has two brackets.
+fn with_hint(message: &str) -> String {
+    // There is no other list.
+    if message.starts_with("invalid type: map, expected a sequence") {
+        return "`pair` has two brackets: [[pair]]".to_owned();
+    }
+    let is_misplaced = |key: &&&str| message.starts_with(&format!("unknown field `{key}`"));
+    match KEYS_WITHOUT_TABLE.iter().find(is_misplaced) {
+        Some(key) => format!("`{key}` is the key of no table: it stands above all of them"),
+        None => message.to_owned(),
+    }
+}
+
 impl<'de> Deserialize<'de> for CommandName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
@@ -185,19 +205,22 @@ fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
     let version = String::deserialize(deserializer)?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-+~".contains(&byte);
     if version.is_empty() || version.len() > MAX_VERSION || !version.bytes().all(fits) {
-        return Err(D::Error::custom("a version is made of letters, digits and `.-+~`"));
+        return Err(D::Error::custom("`version` is made of letters, digits and `.-+~`"));
     }
     Ok(version)
 }
 
 fn pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PairConfig>, D::Error> {
     let pairs = Vec::<PairConfig>::deserialize(deserializer)?;
+    if pairs.is_empty() {
+        return Err(D::Error::custom("`pair` is empty: the agent would take no requests"));
+    }
     let streams = pairs.iter().filter(|pair| pair.exchange == ExchangeKind::Stdio).count();
     if streams > 1 {
-        return Err(D::Error::custom("there is only one standard input"));
+        return Err(D::Error::custom("one `pair` alone can have the exchange `stdio`"));
     }
     if pairs.len() > MAX_PAIRS {
-        return Err(D::Error::custom(format!("at most {MAX_PAIRS} pairs are possible")));
+        return Err(D::Error::custom(format!("there are more than {MAX_PAIRS} tables `pair`")));
     }
     Ok(pairs)
 }
@@ -206,7 +229,7 @@ fn directory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
     let directory = String::deserialize(deserializer)?;
     let is_absolute = directory.starts_with('/') && !directory.split('/').any(|name| name == "..");
     if !directory.is_empty() && !is_absolute {
-        return Err(D::Error::custom("the directory is an absolute path without `..`, or empty"));
+        return Err(D::Error::custom("`directory` is an absolute path without `..`, or empty"));
     }
     Ok(directory)
 }
@@ -214,7 +237,7 @@ fn directory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let seconds = u64::deserialize(deserializer)?;
     if !(1..=MAX_SECONDS).contains(&seconds) {
-        return Err(D::Error::custom(format!("the limit is between 1 and {MAX_SECONDS} seconds")));
+        return Err(D::Error::custom(format!("`limit_seconds` is between 1 and {MAX_SECONDS}")));
     }
     Ok(seconds)
 }
@@ -287,15 +310,43 @@ mod tests {
         starts("[plugins]\ndir = \"/x\"", "line 2: unknown field `dir`");
         starts("[commands]\n\nfeatures = true\npasword = false", "line 4: no command `pasword`");
         starts("[commands]\npassword = 1", "line 2: invalid type: integer `1`");
-        starts("\nreport_only = true", "line 2: ");
+        let words = "expected `report_only` to be \"yes\", \"no\" or \"auto\"";
+        let wrong = format!("line 2: invalid value: string \"maybe\", {words}");
+        starts("\nreport_only = \"maybe\"", &wrong);
+        starts("\nreport_only = 1", &format!("line 2: invalid type: integer `1`, {words}"));
+        let above = "is the key of no table: it stands above all of them";
+        let below = "[[pair]]\nexchange = \"xenstore\"\nreport_only = true";
+        starts(below, &format!("line 3: `report_only` {above}"));
+        starts("[reports]\nversion = \"1\"", &format!("line 2: `version` {above}"));
         starts("\n[[pair]]\nexchange = \"directory\"", "line 2: the exchange `directory` needs");
         starts("\n[[pair]]\nexchange = \"pipe\"", "line 3: unknown variant `pipe`");
-        starts("[plugins]\nlimit_seconds = 0", "line 2: the limit is between");
-        starts("[plugins]\nlimit_seconds = 61", "line 2: the limit is between 1 and 60 seconds");
-        starts("\nversion = \"1 2\"", "line 2: a version is");
+        for exchange in ["xenstore", "directory", "stdio"] {
+            let pair = format!("\n[[pair]]\nexchange = \"{exchange}\"\npath = \"\"");
+            starts(&pair, "line 2: `path` is empty");
+        }
+        starts("\n[pair]\nexchange = \"stdio\"", "line 2: `pair` has two brackets: [[pair]]");
+        starts("\npair = []", "line 2: `pair` is empty: the agent would take no requests");
+        starts("[plugins]\nlimit_seconds = 0", "line 2: `limit_seconds` is between 1 and 60");
+        starts("[plugins]\nlimit_seconds = 61", "line 2: `limit_seconds` is between 1 and 60");
+        starts("[plugins]\ndirectory = \"x\"", "line 2: `directory` is an absolute path");
+        starts("\nversion = \"1 2\"", "line 2: `version` is made of");
         starts("\nversion", "line 2: ");
         let two = "[[pair]]\nexchange = \"stdio\"\n".repeat(2);
-        assert!(error(&two).contains("one standard input"));
+        assert!(error(&two).contains("one `pair` alone can have the exchange `stdio`"));
+        let many = "[[pair]]\nexchange = \"xenstore\"\n".repeat(17);
+        assert!(error(&many).contains("more than 16 tables `pair`"));
+    }
+
+    #[test]
+    fn report_only_can_be_true_or_false() {
+        let report_only = |text: &str| Config::parse(text).unwrap().report_only;
+        for yes in ["report_only = true", "report_only = \"yes\""] {
+            assert_eq!(report_only(yes), ReportOnly::Yes);
+        }
+        for no in ["report_only = false", "report_only = \"no\""] {
+            assert_eq!(report_only(no), ReportOnly::No);
+        }
+        assert_eq!(report_only("report_only = \"auto\""), ReportOnly::Auto);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! command    what a command is; commands: one file a command; plugins: programs as commands
 //! registry   which commands there are, and which are on
 //! system     what commands act on: the files below the root (root), programs (runner)
+//! lock       keeps a second agent away; paths: where the agent's own files are
 //! shadow     passwords
 //! netlink    the kernel's network interfaces and their addresses
 //! network    the files of a distribution's network configuration
@@ -23,6 +24,7 @@ pub mod connect;
 pub mod descriptors;
 pub mod exchange;
 pub mod exchanges;
+pub mod lock;
 pub mod log;
 pub mod netlink;
 pub mod network;
@@ -31,6 +33,7 @@ pub mod options;
 pub mod os;
 pub mod parser;
 pub mod parsers;
+pub mod paths;
 pub mod plugins;
 pub mod registry;
 pub mod report_only;

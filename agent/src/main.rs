@@ -29,11 +29,18 @@ fn run() -> Result<ExitCode, String> {
             return Ok(print(concat!("xend-guest-agent ", env!("CARGO_PKG_VERSION"), "\n")));
         }
         Action::Commands => return Ok(print(&Start::new(options)?.documentation())),
+        Action::Check => return Start::new(options).map(|_| ExitCode::SUCCESS),
         Action::Run => {}
     }
+    // What a panic says of its reason may be of a request's value.
+    std::panic::set_hook(Box::new(|panic| {
+        if let Some(place) = panic.location() {
+            log::line(format_args!("A bug in {place}"));
+        }
+    }));
     // Before anything is opened.
     if let Err(error) = descriptors::set_close_on_exec() {
-        log::line(format_args!("Programs inherit the agent's descriptors: {error}"));
+        log::line(format_args!("Cannot keep the agent's descriptors from programs: {error}"));
     }
     umask(Mode::WGRP | Mode::WOTH);
     let start = Start::new(options)?;
@@ -42,11 +49,12 @@ fn run() -> Result<ExitCode, String> {
         notify::ready();
         return Ok(ExitCode::SUCCESS);
     }
-    match start.agent()?.run() {
+    let failed = |error| format!("The agent ends: {error}");
+    match start.agent().and_then(|mut agent| agent.run().map_err(failed)) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
-        Err(error) => {
-            log::line(format_args!("The agent ends: {error}"));
+        Err(reason) => {
+            log::line(reason);
             Ok(ExitCode::FAILURE)
         }
     }

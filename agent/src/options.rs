@@ -1,6 +1,6 @@
 //! The command line.
 
-use lexopt::prelude::{Long, Value};
+use lexopt::prelude::{Long, Short, Value};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -13,13 +13,14 @@ guest looks like from inside.
 
   --config FILE      the configuration file (/etc/xend-guest-agent.conf)
   --xenstore SOCKET  the device or socket of XenStore, in place of this machine's own
-  --root DIR         the directory below which the guest's files are (/); programs of the guest are
-                     not run if it is another one
+  --root DIR         the directory below which the guest's files are (/); if it is another one,
+                     programs of the system are not run
   --shadow FILE      where passwords are (/etc/shadow below the root)
   --once             answer the requests that wait, report, and end
   --commands         print the documentation of all commands
-  --help             print this
-  --version          print the version
+  --check            read the configuration file, say what is wrong with it, and end
+  --help, -h         print this
+  --version, -V      print the version
 ";
 
 /// What the agent is asked to do.
@@ -28,6 +29,7 @@ pub enum Action {
     #[default]
     Run,
     Commands,
+    Check,
     Help,
     Version,
 }
@@ -51,19 +53,29 @@ impl Options {
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(arg) = parser.next()? {
             match arg {
-                Long("config") => options.config = Some(parser.value()?.into()),
-                Long("xenstore") => options.xenstore = Some(parser.value()?.into()),
-                Long("root") => options.root = Some(parser.value()?.into()),
-                Long("shadow") => options.shadow = Some(parser.value()?.into()),
+                Long("config") => options.config = Some(path(&mut parser, "config")?),
+                Long("xenstore") => options.xenstore = Some(path(&mut parser, "xenstore")?),
+                Long("root") => options.root = Some(path(&mut parser, "root")?),
+                Long("shadow") => options.shadow = Some(path(&mut parser, "shadow")?),
                 Long("once") => options.once = true,
                 Long("commands") => options.action = Action::Commands,
-                Long("help") => options.action = Action::Help,
-                Long("version") => options.action = Action::Version,
-                Value(_) | Long(_) | lexopt::Arg::Short(_) => return Err(arg.unexpected()),
+                Long("check") => options.action = Action::Check,
+                Long("help") | Short('h') => options.action = Action::Help,
+                Long("version") | Short('V') => options.action = Action::Version,
+                Value(_) | Long(_) | Short(_) => return Err(arg.unexpected()),
             }
         }
         Ok(options)
     }
+}
+
+/// The value of an option that is a path.
+fn path(parser: &mut lexopt::Parser, option: &str) -> Result<PathBuf, lexopt::Error> {
+    let value = parser.value()?;
+    if value.is_empty() {
+        return Err(format!("the path of the option '--{option}' is empty").into());
+    }
+    Ok(value.into())
 }
 
 #[cfg(test)]
@@ -79,12 +91,12 @@ mod tests {
     /// The options that the help names.
     fn names() -> Vec<&'static str> {
         let lines = HELP.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
-        lines.map(|line| line.split(' ').next().unwrap()).collect()
+        lines.map(|line| line.split([' ', ',']).next().unwrap()).collect()
     }
 
     #[test]
     fn the_help_and_the_manual_name_every_option() {
-        assert_eq!(names().len(), 8);
+        assert_eq!(names().len(), 9);
         for name in names() {
             let given = parse(&[&format!("--{name}"), "x"]);
             // Those without a value find `x` too much.
@@ -108,6 +120,18 @@ mod tests {
         assert_eq!(options, expected);
         for wrong in [&["--xenstor", "/s"][..], &["x"], &["-x"], &["--root"]] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!(parse(&["-h"]).unwrap().action, Action::Help);
+        assert_eq!(parse(&["-V"]).unwrap().action, Action::Version);
+        assert_eq!(parse(&["--check"]).unwrap().action, Action::Check);
+    }
+
+    #[test]
+    fn a_path_is_not_empty() {
+        for option in ["config", "xenstore", "root", "shadow"] {
+            let expected = format!("the path of the option '--{option}' is empty");
+            assert_eq!(parse(&[&format!("--{option}"), ""]), Err(expected.clone()));
+            assert_eq!(parse(&[&format!("--{option}=")]), Err(expected));
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! A program is run as `[PATH, NAME]` without a shell, with the request's value as JSON text on
 //! standard input (nothing if it has none). Its exit status is the returncode, the last line that
-//! it prints on standard output the message.
+//! it prints on standard output the message, which may be secret. The last line on standard error
+//! is for the log.
 
-use crate::log::{self, Condition};
+use crate::command::Answer;
+use crate::log::Condition;
 use crate::root::{self, words};
 use crate::runner::{Finished, Program};
 use crate::system::System;
@@ -51,11 +53,13 @@ impl Plugins {
                 _ if !is_name(name) => false,
                 Ok(root::Program::Yes) => true,
                 Ok(root::Program::Link) => {
-                    refused.push(format!("{path} is a symbolic link"));
+                    refused.push(format!("{path} (a symbolic link)"));
                     false
                 }
                 Ok(root::Program::Unsafe) => {
-                    refused.push(format!("other users can change {path} or a directory above it"));
+                    refused.push(format!(
+                        "{path} (other users can change it, or a directory above it)"
+                    ));
                     false
                 }
                 Ok(root::Program::No) | Err(_) => false,
@@ -66,15 +70,15 @@ impl Plugins {
         if refused.is_empty() {
             condition.ends();
         } else {
-            condition.begins(format_args!("No command: {}", refused.join("; ")));
+            condition.begins(format_args!("Not used as commands: {}", refused.join("; ")));
         }
         names
     }
 
     /// Runs the plug-in `name`, which is one of [`names`](Self::names).
-    pub fn run(&self, system: &System, name: &str, value: Option<&Value>) -> Response {
+    pub fn run(&self, system: &System, name: &str, value: Option<&Value>) -> Answer {
         let path = system.root.path(&self.path(name));
-        let Some(path) = path.to_str() else { return Response::no_such_command(name) };
+        let Some(path) = path.to_str() else { return Response::no_such_command(name).into() };
         let stdin = value.map(Value::to_string).unwrap_or_default();
         let program =
             Program { program: path, args: &[name], stdin: stdin.as_bytes(), limit: self.limit };
@@ -82,10 +86,12 @@ impl Plugins {
             Ok(finished) => answer(name, &finished),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 let seconds = self.limit.as_secs();
-                Response::failed(format!("The command '{name}' took longer than {seconds} seconds"))
+                let reason = format!("The command '{name}' took longer than {seconds} seconds");
+                Response::failed(reason).into()
             }
             Err(error) => {
-                Response::failed(format!("Couldn't run the command '{name}': {}", words(&error)))
+                let reason = format!("Couldn't run the command '{name}': {}", words(&error));
+                Response::failed(reason).into()
             }
         }
     }
@@ -101,15 +107,14 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
-fn answer(name: &str, finished: &Finished) -> Response {
-    if let Some(line) = last_line(&finished.stderr) {
-        log::line(format_args!("{name}: {line}"));
-    }
+fn answer(name: &str, finished: &Finished) -> Answer {
+    let reason = last_line(&finished.stderr);
     match finished.status {
         Some(status) => {
-            Response::new(status.to_string(), last_line(&finished.stdout).unwrap_or_default())
+            let message = last_line(&finished.stdout).unwrap_or_default();
+            Answer { response: Response::new(status.to_string(), message), reason }
         }
-        None => Response::failed(format!("The command '{name}' was ended by a signal")),
+        None => Response::failed(format!("The command '{name}' was ended by a signal")).into(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The registry: which commands there are, which are on, and what each is for.
 
-use crate::command::{Command, Context, Session};
+use crate::command::{Answer, Command, Context, Session};
 use crate::commands::agentupdate::AgentUpdate;
 use crate::commands::features::Features;
 use crate::commands::file_inject::FileInject;
@@ -10,7 +10,6 @@ use crate::commands::password::SetPassword;
 use crate::commands::resetnetwork::ResetNetwork;
 use crate::commands::version::Version;
 use crate::exchange::GuestData;
-use crate::log;
 use crate::plugins::Plugins;
 use crate::report_only::ReportOnly;
 use crate::system::System;
@@ -78,32 +77,29 @@ impl Registry {
         data: &mut dyn GuestData,
         session: &mut Session,
         request: &Request,
-    ) -> Response {
+    ) -> Answer {
         let features = || self.features(system);
         let mut context =
             Context { system, data, session, features: &features, now: Instant::now() };
         let answer = catch_unwind(AssertUnwindSafe(|| self.answer(&mut context, request)));
-        answer.unwrap_or_else(|_| {
-            log::line(format_args!("The command '{}' failed: this is a bug", request.name));
-            Response::failed("The agent failed")
-        })
+        answer.unwrap_or_else(|_| Response::failed("The agent failed: this is a bug").into())
     }
 
-    fn answer(&self, context: &mut Context<'_>, request: &Request) -> Response {
+    fn answer(&self, context: &mut Context<'_>, request: &Request) -> Answer {
         let name = request.name.as_str();
         let value = request.value.as_ref();
         let command = self.commands.iter().find(|command| command.name() == name);
         let is_plugin = || self.plugins.names(context.system).iter().any(|plugin| plugin == name);
         if command.is_none() && !is_plugin() {
-            return Response::no_such_command(name);
+            return Response::no_such_command(name).into();
         }
         if command.is_none_or(|command| command.changes_guest()) {
             if let Some(reason) = self.report_only.reason(&context.system.root) {
-                return Response::failed(reason);
+                return Response::failed(reason).into();
             }
         }
         match command {
-            Some(command) => command.run(context, value),
+            Some(command) => command.run(context, value).into(),
             None => self.plugins.run(context.system, name, value),
         }
     }

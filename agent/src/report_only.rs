@@ -3,12 +3,13 @@
 use crate::root::{Root, words};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
-use serde::Deserialize;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt::{self, Formatter};
 use std::io;
 
 /// Whether commands that change the guest are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReportOnly {
     /// If /etc cannot be written.
     #[default]
@@ -30,6 +31,36 @@ impl ReportOnly {
                     Some(format!("This agent only reports: /etc cannot be written: {reason}"))
                 }
             },
+        }
+    }
+}
+
+/// From `yes`, `no` or `auto`, or `true` or `false`.
+impl<'de> Deserialize<'de> for ReportOnly {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Words)
+    }
+}
+
+struct Words;
+
+impl Visitor<'_> for Words {
+    type Value = ReportOnly;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("`report_only` to be \"yes\", \"no\" or \"auto\"")
+    }
+
+    fn visit_bool<E: Error>(self, is_on: bool) -> Result<ReportOnly, E> {
+        Ok(if is_on { ReportOnly::Yes } else { ReportOnly::No })
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<ReportOnly, E> {
+        match word {
+            "yes" => Ok(ReportOnly::Yes),
+            "no" => Ok(ReportOnly::No),
+            "auto" => Ok(ReportOnly::Auto),
+            _ => Err(E::invalid_value(serde::de::Unexpected::Str(word), &self)),
         }
     }
 }

@@ -1,11 +1,18 @@
 //! The guest's files, below a root directory, and how they are replaced.
 
+mod attributes;
+mod backups;
+mod check;
 mod journal;
 mod names;
+mod old_file;
+mod owner;
 mod replacement;
 mod walk;
 
-pub use replacement::{MAX_BACKUPS, Replace, Replaced};
+pub use backups::MAX_BACKUPS;
+pub use owner::Owner;
+pub use replacement::{Replace, Replaced};
 
 use journal::Journal;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, unlinkat};
@@ -13,7 +20,7 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use walk::{Last, Missing, Place, entries, file_type, is_ours, sync_directory, walk};
+use walk::{Last, Missing, Place, entries, file_type, is_ours, real_path, sync_directory, walk};
 
 /// The most bytes that are read of a file.
 pub const MAX_READ: u64 = 4 << 20;
@@ -41,12 +48,13 @@ pub enum Program {
 pub struct Root {
     directory: PathBuf,
     journal: Option<Journal>,
+    own: Vec<String>,
 }
 
 impl Root {
     /// All files are below `directory`.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), journal: None }
+        Self { directory: directory.into(), journal: None, own: Vec::new() }
     }
 
     /// Notes replacements in the file `path` while they go on, so that [`recover`](Self::recover)
@@ -54,6 +62,23 @@ impl Root {
     #[must_use]
     pub fn with_journal(self, path: &str) -> Self {
         Self { journal: Some(Journal::new(&self.directory, path)), ..self }
+    }
+
+    /// Tells which files are the agent's own: those at these paths and below them.
+    #[must_use]
+    pub fn with_own(self, own: Vec<String>) -> Self {
+        Self { own, ..self }
+    }
+
+    /// Whether the file is the agent's own, by whatever links the path leads to it.
+    pub fn is_own(&self, path: &str) -> io::Result<bool> {
+        let path = real_path(&self.directory, path, Last::Keep)?;
+        let is_at = |own: &String, last| {
+            let own = real_path(&self.directory, own, last);
+            let rest = own.ok().and_then(|own| path.strip_prefix(own.as_str()));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        Ok(self.own.iter().any(|own| is_at(own, Last::Keep) || is_at(own, Last::Follow)))
     }
 
     /// Removes the temporary file of an agent that was killed while it replaced a file. Tells which
@@ -140,19 +165,40 @@ impl Root {
     }
 
     /// Replaces a file, or makes it: it is complete or as before at any time, on the disk when this
-    /// returns, and keeps its owner, SELinux label and access list. A symbolic link is replaced
-    /// itself. A file that has the content already is not touched. Whatever prevents it is an error
-    /// with its errno: `EROFS`, `EPERM` of an immutable file, `EISDIR` ...
+    /// returns, and keeps its owner, access list, labels, and the attributes that people have given
+    /// it, but no capabilities. A symbolic link is replaced itself. A file that has the content
+    /// already is not touched. Whatever prevents it is an error with its errno: `EROFS`, `EPERM` of
+    /// an immutable file, `EISDIR` ...
     pub fn replace(&self, path: &str, content: &[u8], how: Replace) -> io::Result<Replaced> {
-        let missing = if how.make_directories { Missing::Make } else { Missing::Fail };
+        let missing =
+            if how.make_directories { Missing::Make(how.new_owner) } else { Missing::Fail };
         let place = walk(&self.directory, path, Last::Keep, missing)?;
-        replacement::replace(&place, path, content, how, self.journal.as_ref())
+        replacement::replace(&self.directory, &place, content, how, self.journal.as_ref())
     }
 
-    /// Opens a file to lock it; it is made, 0600, if there is none.
-    pub fn open_lock(&self, path: &str) -> io::Result<File> {
-        let place = walk(&self.directory, path, Last::Keep, Missing::Fail)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW;
+    /// Fails as [`replace`](Self::replace) with missing directories, or [`remove`](Self::remove),
+    /// would fail, as far as that can be told without changing anything.
+    pub fn check_replace(&self, path: &str, content: &[u8]) -> io::Result<()> {
+        check::check_replace(&self.directory, path, content)
+    }
+
+    /// Removes the temporary files of agents that were killed while they replaced files in
+    /// `directory`. Tells how many there were.
+    pub fn remove_temporary_files(&self, directory: &str) -> io::Result<usize> {
+        let mut names = self.list(directory)?;
+        names.retain(|name| names::is_temporary(name));
+        for name in &names {
+            self.remove(&format!("{directory}/{name}"))?;
+        }
+        Ok(names.len())
+    }
+
+    /// Opens a file to lock it, for reading and writing. It is made, 0600, if there is none, and so
+    /// are directories if `make_directories`.
+    pub fn open_lock(&self, path: &str, make_directories: bool) -> io::Result<File> {
+        let missing = if make_directories { Missing::Make(Owner::Agent) } else { Missing::Fail };
+        let place = walk(&self.directory, path, Last::Keep, missing)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW;
         // A pipe in its place is not waited for.
         let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&place.directory, &place.name, flags, Mode::RUSR | Mode::WUSR)?;

@@ -2,7 +2,7 @@
 //! byte for byte.
 
 use crate::os;
-use crate::root::{Replace, Root, replaces_no_link, words};
+use crate::root::{Owner, Replace, Root, replaces_no_link, words};
 use rustix::fs::{FileType, FlockOperation, fcntl_lock};
 use rustix::io::Errno;
 use sha_crypt::{PasswordHasher as _, ShaCrypt};
@@ -62,7 +62,7 @@ impl Shadow {
 
     /// Sets a user's password, which is usable from then on, and the day of the change.
     pub fn set_password(&self, user: &str, password: &Password) -> Result<(), String> {
-        if user.is_empty() || user.len() > MAX_USER || user.contains([':', '\n', '\0']) {
+        if !is_user_name(user) {
             return Err("The user's name is not valid".to_owned());
         }
         let _lock = self.lock()?;
@@ -80,6 +80,7 @@ impl Shadow {
         // A copy of the old file would keep old hashes.
         let how = Replace {
             new_mode: 0o600,
+            new_owner: Owner::Agent,
             force_mode: false,
             keep_old: false,
             make_directories: false,
@@ -92,7 +93,7 @@ impl Shadow {
     fn lock(&self) -> Result<File, String> {
         let path = beside(&self.path, LOCK);
         let failed = |error| format!("Couldn't lock {path}: {}", words(&error));
-        let file = self.root.open_lock(&path).map_err(failed)?;
+        let file = self.root.open_lock(&path, false).map_err(failed)?;
         let end = Instant::now() + LOCK_LIMIT;
         loop {
             match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -107,6 +108,20 @@ impl Shadow {
             }
         }
     }
+}
+
+/// Whether it can be a user's name, as shadow's own programs want it. Lines with other names are no
+/// users': `+` and `-name` are about those of NIS.
+fn is_user_name(name: &str) -> bool {
+    let starts = |byte: u8| byte.is_ascii_alphanumeric() || b"_.".contains(&byte);
+    let follows = |byte: u8| starts(byte) || byte == b'-';
+    // Samba's accounts of machines end so.
+    let bytes = name.strip_suffix('$').unwrap_or(name).as_bytes();
+    name.len() <= MAX_USER
+        && bytes.first().copied().is_some_and(starts)
+        && bytes.iter().copied().all(follows)
+        && !bytes.iter().all(u8::is_ascii_digit)
+        && !matches!(name, "." | "..")
 }
 
 /// Another name in the directory of a file.
@@ -212,6 +227,61 @@ mod tests {
         assert_eq!(with_hash(b"root:*:1:0:::::", "root", "H", 0).unwrap(), b"root:H::0:::::");
         assert_eq!(with_hash(text, "nobody", "H", 1), None);
         assert_eq!(with_hash(text, "oot", "H", 1), None);
+    }
+
+    #[test]
+    fn names_of_users_are_told_from_others() {
+        for name in ["root", "_apt", "systemd-network", "J.Doe_2", "pc1$", "3com", ".a", "a-"] {
+            assert!(is_user_name(name), "{name}");
+        }
+        let long = "a".repeat(MAX_USER + 1);
+        for name in [
+            "",
+            "+",
+            "-",
+            "+root",
+            "-root",
+            "+@admins",
+            "-@admins",
+            "@admins",
+            "a:b",
+            "a\nb",
+            "a b",
+            "a/b",
+            "a+b",
+            "a$b",
+            "a$$",
+            "$",
+            ".",
+            "..",
+            "0",
+            "123",
+            "0$",
+            "r\u{f6}\u{f6}t",
+            "a\0",
+            "*",
+            &long,
+        ] {
+            assert!(!is_user_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn lines_about_users_of_nis_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("shadow");
+        let text = "root:*:1::::::\n-root:*:1::::::\n+@admins::::::::\n+::::::::\n-:*:1::::::\n";
+        fs::write(&path, text).unwrap();
+        let shadow = Shadow::at(&path).unwrap();
+        for user in ["+", "-", "+@admins", "-root", "+root", "*", "root:*"] {
+            let error = shadow.set_password(user, &password("x")).unwrap_err();
+            assert_eq!(error, "The user's name is not valid", "{user}");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        shadow.set_password("root", &password("x")).unwrap();
+        let changed = fs::read_to_string(&path).unwrap();
+        assert!(changed.starts_with("root:$6$"), "{changed}");
+        assert_eq!(changed.split_once('\n').unwrap().1, text.split_once('\n').unwrap().1);
     }
 
     #[test]

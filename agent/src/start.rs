@@ -6,11 +6,14 @@ use crate::exchange::Exchange;
 use crate::exchanges::directory::Directory;
 use crate::exchanges::stdio::Stdio;
 use crate::exchanges::xenstore::XenStore;
+use crate::lock::Lock;
 use crate::log;
-use crate::network::reset;
+use crate::network::kernel::Linux;
+use crate::network::rollback;
 use crate::options::Options;
 use crate::parser::Parser;
 use crate::parsers::json::Json;
+use crate::paths::{JOURNAL, LOCK, STATE};
 use crate::plugins::Plugins;
 use crate::registry::{Registry, Settings};
 use crate::reporting::Reporting;
@@ -23,11 +26,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where replacements of files are noted while they go on.
-const JOURNAL: &str = "/var/lib/xend-guest-agent/replacing";
-
 /// Where the kernel tells which hypervisor it runs on.
 const HYPERVISOR: &str = "/sys/hypervisor/type";
+
+/// The variable that names the device or socket of XenStore in place of the machine's own.
+const XENSTORE: &str = "XENSTORED_PATH";
 
 /// What is known before the agent starts.
 pub struct Start {
@@ -43,12 +46,13 @@ impl Start {
         if !directory.is_dir() {
             return Err(format!("There is no directory {}", directory.display()));
         }
-        let root = Root::new(directory).with_journal(JOURNAL);
+        let root = Root::new(&directory).with_journal(JOURNAL);
         let config = match &options.config {
             Some(file) => Config::read(file)?,
             None if root.exists(PATH) => Config::read(&root.path(PATH))?,
             None => Config::default(),
         };
+        let root = root.with_own(own_paths(&directory, &options, &config));
         let runner = if root.is_running_system() {
             SystemRunner::new()
         } else {
@@ -67,30 +71,36 @@ impl Start {
     /// Whether the machine's own XenStore is needed and there is none, because the machine is no
     /// guest of Xen.
     pub fn lacks_xen(&self) -> bool {
-        let needs_machine = self.options.xenstore.is_none()
-            && self.options.root.is_none()
-            && self.config.pair.iter().any(|pair| *pair == PairConfig::machine_xenstore());
+        let needs_machine = self.options.root.is_none() && self.uses_machine_xenstore();
         needs_machine && hypervisor().is_none_or(|name| name != "xen")
     }
 
-    /// The agent. What an earlier one has left when it was killed is removed.
+    /// Whether requests come through the machine's own XenStore.
+    fn uses_machine_xenstore(&self) -> bool {
+        let is_named = std::env::var_os(XENSTORE).is_some_and(|path| !path.is_empty());
+        !is_named
+            && self.options.xenstore.is_none()
+            && self.config.pair.iter().any(|pair| *pair == PairConfig::machine_xenstore())
+    }
+
+    /// The agent, if no other one runs. What an earlier one has left when it was killed is removed.
     pub fn agent(self) -> Result<Agent, String> {
+        let locks = self.lock()?;
+        // Before the recovery, which may take a minute: a signal does not end it half-way.
+        let stop = Stop::on_signals().map_err(|error| format!("Cannot take signals: {error}"))?;
         note_recovery(self.system.root.recover());
         if let Some(shadow) = &self.system.shadow {
             note_recovery(Shadow::at(shadow)?.recover());
         }
         // Not at the next reset alone: by then somebody may have changed the files on purpose.
-        match reset::recover(&self.system) {
-            Ok(true) => log::line("Put the network's old files back: an agent was killed"),
-            Ok(false) => {}
-            Err(error) => log::line(format_args!("Cannot restore the network's files: {error}")),
+        if let Err(error) = rollback::recover(&self.system, &Linux) {
+            log::line(error);
         }
         if let Some(reason) = self.config.report_only.reason(&self.system.root) {
             log::line(reason);
         }
         let pairs: Result<_, String> =
             self.config.pair.iter().map(|pair| self.pair(pair)).collect();
-        let stop = Stop::on_signals().map_err(|error| format!("Cannot take signals: {error}"))?;
         Ok(Agent {
             pairs: pairs?,
             registry: self.registry(),
@@ -98,7 +108,19 @@ impl Start {
             stop,
             once: self.options.once,
             system: self.system,
+            locks,
         })
+    }
+
+    /// Locks the files below the root, and the machine's requests if an agent of another root takes
+    /// them.
+    fn lock(&self) -> Result<Vec<Lock>, String> {
+        let root = &self.system.root;
+        let machine = Root::new("/");
+        let takes_machine = self.uses_machine_xenstore() && !root.is_running_system();
+        let roots = [Some(root), Some(&machine).filter(|_| takes_machine)];
+        let locks = roots.into_iter().flatten().map(|root| Lock::take(root, LOCK));
+        locks.filter_map(Result::transpose).collect()
     }
 
     fn registry(&self) -> Registry {
@@ -147,6 +169,37 @@ impl Start {
     fn xenstore(&self, configured: Option<&Path>) -> Option<PathBuf> {
         configured.map(Path::to_owned).or_else(|| self.options.xenstore.clone())
     }
+}
+
+/// The paths below the root of what is the agent's own: no host replaces it.
+fn own_paths(root: &Path, options: &Options, config: &Config) -> Vec<String> {
+    let directories = config.pair.iter().filter(|pair| pair.exchange == ExchangeKind::Directory);
+    let directories = directories.filter_map(|pair| pair.path.as_ref());
+    let exchanged = directories.flat_map(|path| [path.join("host"), path.join("guest")]);
+    let outside = options.config.iter().cloned().chain(exchanged);
+    let mut paths: Vec<String> = outside.flat_map(|path| below(root, &path)).collect();
+    paths.extend([STATE, LOCK, PATH].map(ToOwned::to_owned));
+    paths.extend(Some(config.plugins.directory.clone()).filter(|path| !path.is_empty()));
+    paths
+}
+
+/// The paths below the root of a file that is named from outside, and of what it is a link to;
+/// those that are not below the root are left out.
+fn below(root: &Path, path: &Path) -> Vec<String> {
+    let of_root = |path: &Path| {
+        let root = root.canonicalize().ok()?;
+        Some(format!("/{}", path.strip_prefix(root).ok()?.to_str()?))
+    };
+    let paths = [itself(path), path.canonicalize().ok()];
+    paths.into_iter().flatten().filter_map(|path| of_root(&path)).collect()
+}
+
+/// The path without links among its directories. A link at its end stays.
+fn itself(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let parent = path.parent().and_then(|parent| parent.canonicalize().ok());
+    let real = parent.and_then(|parent| Some(parent.join(path.file_name()?)));
+    Some(real.unwrap_or(path))
 }
 
 fn note_recovery(removed: io::Result<Option<String>>) {

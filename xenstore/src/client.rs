@@ -22,6 +22,7 @@ pub struct Client {
     decoder: Decoder,
     events: EventQueue,
     reply_limit: Duration,
+    deadline: Option<Instant>,
     last_request: u32,
     /// A request failed in a way after which replies would be taken for those of other requests.
     lost: bool,
@@ -31,12 +32,25 @@ impl Client {
     /// Connects to this machine's XenStore: what the variable `XENSTORED_PATH` names, else the
     /// daemon's socket, else the kernel's device.
     pub fn open() -> Result<Self, OpenError> {
-        transport::open().map(Self::new)
+        Self::open_until(None)
+    }
+
+    /// The same, connected until `deadline`.
+    pub(crate) fn open_until(deadline: Option<Instant>) -> Result<Self, OpenError> {
+        transport::open(deadline).map(Self::new)
     }
 
     /// Connects to a device or a unix socket.
     pub fn open_path(path: &Path) -> Result<Self, OpenError> {
-        transport::open_path(path).map(Self::new)
+        Self::open_path_until(path, None)
+    }
+
+    /// The same, connected until `deadline`.
+    pub(crate) fn open_path_until(
+        path: &Path,
+        deadline: Option<Instant>,
+    ) -> Result<Self, OpenError> {
+        transport::open_path(path, deadline).map(Self::new)
     }
 
     /// A client of a stream, such as a connected unix socket. The stream should be non-blocking.
@@ -56,6 +70,7 @@ impl Client {
             decoder: Decoder::default(),
             events: EventQueue::default(),
             reply_limit: REPLY_LIMIT,
+            deadline: None,
             last_request: 0,
             lost: false,
         }
@@ -65,6 +80,12 @@ impl Client {
     /// kernels (Linux before 4.11) wait without limit.
     pub fn set_reply_limit(&mut self, limit: Duration) {
         self.reply_limit = limit;
+    }
+
+    /// When the requests from now on must have been answered, all together; `None` leaves each of
+    /// them the reply limit. After that the connection is lost.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
     }
 
     /// The longest payload of a request, in bytes.
@@ -289,7 +310,8 @@ impl Call for Client {
         self.last_request = self.last_request.checked_add(1).unwrap_or(1);
         let request =
             Message::new(kind.number(), self.last_request, transaction, payload.to_vec())?;
-        let deadline = Instant::now().checked_add(self.reply_limit);
+        let of_reply = Instant::now().checked_add(self.reply_limit);
+        let deadline = [of_reply, self.deadline].into_iter().flatten().min();
         let reply = match self.exchange(&request.to_bytes(), deadline) {
             Ok(reply) => reply,
             Err(error @ Error::Refused(_)) => return Err(error),

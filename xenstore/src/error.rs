@@ -133,6 +133,9 @@ pub enum Error {
         /// The longest, in bytes.
         limit: usize,
     },
+    /// XenStore could not be opened.
+    #[error("{0}")]
+    Open(#[from] OpenError),
     /// Events came faster than they were taken, and some were dropped: read what is watched again.
     #[error("Events of XenStore were lost: read the watched nodes again")]
     EventsLost,
@@ -182,6 +185,17 @@ impl Error {
         self.refusal() == Some(Refusal::NoSpace)
     }
 
+    /// Whether XenStore did not answer in time.
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::TimedOut => true,
+            Self::Open(OpenError::Io { source, .. } | OpenError::Variable { source, .. }) => {
+                source.kind() == io::ErrorKind::TimedOut
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the connection should be given up: only a new one can help.
     pub fn is_lost(&self) -> bool {
         match self {
@@ -190,7 +204,12 @@ impl Error {
             | Self::Nul
             | Self::TooLong { .. }
             | Self::EventsLost => false,
-            Self::TimedOut | Self::Closed | Self::Malformed(_) | Self::Io(_) | Self::Lost => true,
+            Self::Open(_)
+            | Self::TimedOut
+            | Self::Closed
+            | Self::Malformed(_)
+            | Self::Io(_)
+            | Self::Lost => true,
         }
     }
 }
@@ -221,4 +240,31 @@ pub enum OpenError {
         /// What the system says.
         source: io::Error,
     },
+    /// The same of the device or socket that the environment names.
+    #[error("Cannot open XenStore at {}, as XENSTORED_PATH says: {source}", path.display())]
+    Variable {
+        /// The device or socket.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_takes_too_long_is_a_timeout_wherever_its_path_is_from() {
+        let path = PathBuf::from("/run/xenstored/socket");
+        for (kind, is_timeout) in
+            [(io::ErrorKind::TimedOut, true), (io::ErrorKind::ConnectionRefused, false)]
+        {
+            let found = OpenError::Io { path: path.clone(), source: kind.into() };
+            let named = OpenError::Variable { path: path.clone(), source: kind.into() };
+            for error in [found, named] {
+                assert_eq!(Error::Open(error).is_timeout(), is_timeout);
+            }
+        }
+    }
 }

@@ -29,6 +29,8 @@
 //! - A refusal is [`Error::Refused`] with a [`Refusal`]; [`Error::is_not_found`] and its like ask
 //!   for the usual ones. All other errors but [`Error::EventsLost`] and those of arguments end the
 //!   connection: open a new one. [`Error::is_lost`] tells.
+//! - A [`SharedClient`] is for several threads: it opens connections itself, and no thread waits
+//!   for ever, whatever the daemon does.
 //! - A [`Client`] is `AsFd`: wait for it to be readable, ask [`Client::has_event`] before, and take
 //!   events by [`Client::next_event`] with a timeout of zero.
 //!
@@ -69,6 +71,7 @@ mod path;
 mod perms;
 #[cfg(feature = "server")]
 mod server;
+mod shared;
 #[cfg(feature = "server")]
 mod store;
 mod transaction;
@@ -83,6 +86,7 @@ pub use path::{MAX_ABSOLUTE_PATH, MAX_RELATIVE_PATH, PathError, check_path, chec
 pub use perms::{Access, BadPermission, Permission};
 #[cfg(feature = "server")]
 pub use server::Server;
+pub use shared::SharedClient;
 #[cfg(feature = "server")]
 pub use store::{Connection, Identity, Store};
 pub use transaction::Transaction;

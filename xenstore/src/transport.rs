@@ -22,7 +22,7 @@ pub trait Transport: Read + Write + AsFd + Send {}
 
 impl<T: Read + Write + AsFd + Send> Transport for T {}
 
-/// Names the device or socket instead of the usual ones.
+/// Names the device or socket instead of the usual ones. [`OpenError::Variable`] names it as well.
 const PATH_VARIABLE: &str = "XENSTORED_PATH";
 
 /// Where XenStore may be, best first. Sockets are only where the daemon runs; the first two devices
@@ -62,14 +62,15 @@ impl Opened {
     }
 }
 
-/// Opens this machine's XenStore.
-pub(crate) fn open() -> Result<Opened, OpenError> {
+/// Opens this machine's XenStore. `deadline` bounds the time for connections, if there is one.
+pub(crate) fn open(deadline: Option<Instant>) -> Result<Opened, OpenError> {
     if let Some(path) = env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
-        return open_path(&PathBuf::from(path));
+        let path = PathBuf::from(path);
+        return try_open(&path, deadline).map_err(|source| OpenError::Variable { path, source });
     }
     let mut failure = OpenError::NoXenStore;
     for path in PATHS {
-        match open_path(Path::new(path)) {
+        match open_path(Path::new(path), deadline) {
             Ok(opened) => return Ok(opened),
             Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             // The first one that is there is the one to tell of.
@@ -80,25 +81,35 @@ pub(crate) fn open() -> Result<Opened, OpenError> {
     Err(failure)
 }
 
-/// Opens a device or a socket.
-pub(crate) fn open_path(path: &Path) -> Result<Opened, OpenError> {
-    try_open(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })
+/// Opens a device or a socket. `deadline` bounds the time for the connection, if there is one.
+pub(crate) fn open_path(path: &Path, deadline: Option<Instant>) -> Result<Opened, OpenError> {
+    try_open(path, deadline).map_err(|source| OpenError::Io { path: path.to_owned(), source })
 }
 
-fn try_open(path: &Path) -> io::Result<Opened> {
-    if fs::metadata(path)?.file_type().is_socket() {
-        return connect_to(path).map(Opened::stream);
+fn try_open(path: &Path, deadline: Option<Instant>) -> io::Result<Opened> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_socket() {
+        return connect_to(path, deadline).map(Opened::stream);
+    }
+    // The device of old kernels looks like a regular file. Others would be written to.
+    if !kind.is_char_device() && !path.starts_with("/proc/xen") {
+        return Err(io::Error::other("It is neither a socket nor a device"));
     }
     let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)?;
     Ok(Opened::device(file))
 }
 
-fn connect_to(path: &Path) -> io::Result<UnixStream> {
+fn connect_to(path: &Path, deadline: Option<Instant>) -> io::Result<UnixStream> {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let limit = left.map_or(CONNECT_LIMIT, |left| left.min(CONNECT_LIMIT));
+    if limit.is_zero() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     // It bounds `connect` as well.
-    set_socket_timeout(&socket, Timeout::Send, Some(CONNECT_LIMIT))?;
+    set_socket_timeout(&socket, Timeout::Send, Some(limit))?;
     match connect(&socket, &SocketAddrUnix::new(path)?) {
         Err(Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
         other => other?,

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -232,6 +233,19 @@ fn a_reply_that_does_not_come_loses_the_connection() {
     // A late reply would be taken for that of the next request.
     assert!(matches!(client.read("data").unwrap_err(), Error::Lost));
     assert!(matches!(client.next_event(Some(Duration::ZERO)).unwrap_err(), Error::Lost));
+}
+
+#[test]
+fn a_deadline_is_for_all_requests_together() {
+    let mut client = client(|request| match request.message_type().unwrap() {
+        MessageType::Read => reply(&request, b"value"),
+        _ => Vec::new(),
+    });
+    client.set_deadline(Some(Instant::now() + LIMIT));
+    client.read("data/x").unwrap();
+    client.set_deadline(Some(Instant::now() + MOMENT));
+    assert!(matches!(client.mkdir("data/y"), Err(Error::TimedOut)));
+    assert!(matches!(client.read("data/x"), Err(Error::Lost)));
 }
 
 #[test]
@@ -599,7 +613,7 @@ fn what_is_not_there_cannot_be_opened() {
             assert_eq!(named, path);
             source.kind()
         }
-        other @ OpenError::NoXenStore => panic!("{other}"),
+        other => panic!("{other}"),
     };
     assert_eq!(io_error(Client::open_path(&path)), ErrorKind::NotFound);
     drop(UnixListener::bind(&path).unwrap());
@@ -607,15 +621,23 @@ fn what_is_not_there_cannot_be_opened() {
 }
 
 #[test]
-fn a_file_is_opened_as_a_device() {
-    let directory = tempfile::tempdir().unwrap();
-    // As /proc/xen/xenbus, which is a file.
-    let path = directory.path().join("xenbus");
-    File::create(&path).unwrap();
-    let mut client = Client::open_path(&path).unwrap();
+fn a_character_device_is_opened_as_a_device() {
+    let mut client = Client::open_path(Path::new("/dev/null")).unwrap();
     assert_eq!(client.max_payload(), 4080);
     // There is nothing behind it.
     assert!(client.read("data").unwrap_err().is_lost());
+}
+
+#[test]
+fn what_is_neither_a_device_nor_a_socket_is_not_written_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    fs::write(&path, "text").unwrap();
+    for path in [&*path, directory.path()] {
+        let error = Client::open_path(path).err().unwrap().to_string();
+        assert!(error.ends_with(": It is neither a socket nor a device"), "{error}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), b"text");
 }
 
 #[test]

@@ -20,6 +20,6 @@ impl Command for AgentUpdate {
     }
 
     fn run(&self, _: &mut Context<'_>, _: Option<&Value>) -> Response {
-        Response::failed("This agent is updated by its system's packages alone")
+        Response::failed("This agent is updated by its system's packages only")
     }
 }

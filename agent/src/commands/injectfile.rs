@@ -18,8 +18,10 @@ impl Command for InjectFile {
 
     fn about(&self) -> &'static str {
         "Puts a file into the guest. The value is its absolute path, a comma and its contents, all \
-         together in base64. A file that exists keeps its owner and mode, and is kept as \
-         NAME.bak.TIME; a new one gets mode 0600. Missing directories are made."
+         together in base64. A file that exists keeps its owner and mode, and what it was is kept \
+         beside it as NAME.bak.TIME, or below /var/lib/xend-guest-agent/backups if programs read \
+         all files of its directory. A new one has mode 0600 and the owner of its directory. \
+         Missing directories are made. The agent's own files are not replaced."
     }
 
     fn run(&self, context: &mut Context<'_>, value: Option<&Value>) -> Response {

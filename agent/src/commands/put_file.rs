@@ -2,15 +2,20 @@
 
 use crate::command::Context;
 use crate::log;
-use crate::root::{Replace, Replaced, words};
+use crate::root::{Owner, Replace, Replaced, words};
 use crate::runner::Program;
 use std::time::Duration;
 use xend_guest_protocol::file::{BadFile, GuestFile};
 use xend_guest_protocol::response::Response;
 
-/// A file that the host puts: new ones are for root alone, old ones are kept under another name.
-const HOW: Replace =
-    Replace { new_mode: 0o600, force_mode: false, keep_old: true, make_directories: true };
+/// A file that the host puts: only its owner may use a new one, and an old one is kept.
+const HOW: Replace = Replace {
+    new_mode: 0o600,
+    new_owner: Owner::Directory,
+    force_mode: false,
+    keep_old: true,
+    make_directories: true,
+};
 
 /// Where the kernel shows that it enforces an SELinux policy.
 const SELINUX: &str = "/sys/fs/selinux/enforce";
@@ -25,10 +30,16 @@ pub(super) fn put_file(context: &Context<'_>, file: Result<GuestFile, BadFile>) 
         Err(error) => return Response::failed(error.to_string()),
     };
     let path = file.path.as_str();
-    match context.system.root.replace(path, &file.contents, HOW) {
+    let root = &context.system.root;
+    let replaced = match root.is_own(path) {
+        Ok(true) => return Response::failed(refusal(path)),
+        Ok(false) => root.replace(path, &file.contents, HOW),
+        Err(error) => Err(error),
+    };
+    match replaced {
         Ok(replaced) => {
-            if let Replaced::Made { directories } = replaced {
-                label(context, path, directories);
+            if let Replaced::Made { highest } = replaced {
+                label(context, &highest);
             }
             Response::ok("")
         }
@@ -36,21 +47,25 @@ pub(super) fn put_file(context: &Context<'_>, file: Result<GuestFile, BadFile>) 
     }
 }
 
-/// Gives a new file, and the directories that were made for it, the label of the policy where it is
-/// another than the one of the directory, which the kernel has given it. Files that existed have
-/// theirs.
-fn label(context: &Context<'_>, path: &str, directories: usize) {
+/// The refusal to replace the agent's state, lock, configuration and programs. Other files give the
+/// host the same power, but not by accident: an agent that a mistake keeps from starting cannot be
+/// mended from outside, and which commands it has is decided inside.
+fn refusal(path: &str) -> String {
+    format!("{path} is the agent's own, which is changed only inside the guest")
+}
+
+/// Gives a new file, and the directories that were made for it, of which `highest` is the highest,
+/// the label of the policy where it is another than the one of the directory, which the kernel has
+/// given it. Files that existed have theirs.
+fn label(context: &Context<'_>, highest: &str) {
     let system = context.system;
     if !system.root.is_running_system() || !system.root.exists(SELINUX) {
         return;
     }
     // The directories that were made hold nothing but the file.
-    let names: Vec<&str> = path.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
-    let kept = names.len().saturating_sub(directories);
-    let highest = format!("/{}", names.get(..kept).unwrap_or_default().join("/"));
     let program = Program {
         program: "restorecon",
-        args: &["-R", "-i", &highest],
+        args: &["-R", "-i", highest],
         stdin: &[],
         limit: LABEL_LIMIT,
     };

@@ -1,13 +1,15 @@
 //! A directory: requests are files `host/ID`, responses `guest/ID`, and `vm-data/` is what the host
 //! has written for the guest. For tests, tools, and hypervisors that share directories.
 //!
-//! The host renames a complete file to its name. Names that begin with a dot are not looked at.
+//! The host renames a complete file to its name. Names that begin with a dot are not looked at. One
+//! of them is the lock, so that agents of several roots do not share the directory.
 
 use super::data_files::DataFiles;
 use super::responses::Responses;
 use crate::exchange::{Exchange, GuestData, RawRequest};
+use crate::lock::Lock;
 use crate::log;
-use crate::root::{Replace, Root};
+use crate::root::{Owner, Replace, Root};
 use rustix::fs::inotify;
 use rustix::io::Errno;
 use std::collections::{BTreeSet, VecDeque};
@@ -21,6 +23,9 @@ use xend_guest_protocol::limits::MAX_PAYLOAD;
 /// How often to look for requests beside inotify.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// The lock of the agent that has the directory.
+const LOCK: &str = "/.xend-guest-agent.lock";
+
 /// The exchange over a directory.
 pub struct Directory {
     files: DataFiles,
@@ -31,26 +36,33 @@ pub struct Directory {
     /// be looked at again.
     unremovable: BTreeSet<String>,
     responses: Responses,
+    _lock: Option<Lock>,
 }
 
 impl Directory {
-    /// Over `directory`, in which `host` and `guest` are made.
+    /// Over `directory`, in which `host` and `guest` are made. What a killed agent has left there
+    /// is removed.
     pub fn open(directory: PathBuf) -> io::Result<Self> {
         for name in ["host", "guest"] {
             std::fs::create_dir_all(directory.join(name))?;
         }
+        let files = DataFiles(Root::new(directory));
+        let lock = Lock::take(&files.0, LOCK).map_err(io::Error::other)?;
+        files.0.remove_temporary_files("/guest")?;
         let changes =
             inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
         let events = inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::CLOSE_WRITE;
-        inotify::add_watch(&changes, directory.join("host"), events)?;
-        let files = DataFiles(Root::new(directory));
-        let responses = Responses::left(files.0.list("/guest")?, Instant::now());
+        inotify::add_watch(&changes, files.0.path("/host"), events)?;
+        let mut left = files.0.list("/guest")?;
+        left.retain(|id| !id.starts_with('.'));
+        let responses = Responses::left(left, Instant::now());
         Ok(Self {
             files,
             changes,
             waiting: VecDeque::new(),
             unremovable: BTreeSet::new(),
             responses,
+            _lock: lock,
         })
     }
 
@@ -115,8 +127,13 @@ impl Exchange for Directory {
         while let Some(surplus) = self.responses.take_surplus() {
             self.remove_response(&surplus);
         }
-        let how =
-            Replace { new_mode: 0o600, force_mode: true, keep_old: false, make_directories: true };
+        let how = Replace {
+            new_mode: 0o600,
+            new_owner: Owner::Agent,
+            force_mode: true,
+            keep_old: false,
+            make_directories: true,
+        };
         self.files.0.replace(&format!("/guest/{id}"), text, how)?;
         self.responses.add(id, Instant::now());
         Ok(())

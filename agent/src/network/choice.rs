@@ -1,7 +1,7 @@
 //! Which writer the guest's network is of.
 
 use super::plan::Interface;
-use super::writer::{Claim, Guest, Writer};
+use super::writer::{Claim, Failed, Guest, Writer};
 use super::writers;
 
 /// The writers, in the order in which they are asked: programs that rule others come first.
@@ -16,15 +16,24 @@ const WRITERS: [&dyn Writer; 7] = [
 ];
 
 /// The first writer in whose way one of the interfaces is configured; if there is none, the first
-/// one whose tools are there.
-pub(super) fn choose(guest: &Guest<'_>, interfaces: &[Interface]) -> Option<&'static dyn Writer> {
+/// one whose tools are there. A tool that does not answer in time is an error: the guest's network
+/// may be of its kind.
+pub(super) fn choose(
+    guest: &Guest<'_>,
+    interfaces: &[Interface],
+) -> Result<Option<&'static dyn Writer>, Failed> {
     let mut possible = None;
     for writer in WRITERS {
-        match writer.claim(guest, interfaces) {
-            Claim::Yes => return Some(writer),
+        match writer.claim(guest, interfaces)? {
+            Claim::Yes => return Ok(Some(writer)),
             Claim::Possible => possible = possible.or(Some(writer)),
             Claim::No => {}
         }
     }
-    possible
+    Ok(possible)
+}
+
+/// The writer of this name.
+pub(super) fn named(name: &str) -> Option<&'static dyn Writer> {
+    WRITERS.into_iter().find(|writer| writer.name() == name)
 }

@@ -1,15 +1,67 @@
-//! The guest's name: in the files of all distributions, and in the running system.
+//! The guest's name: which are possible, in the files of all distributions, and in the running
+//! system.
 
 use super::assignments;
-use super::files::{NewFile, read_text};
-use super::writer::{Failed, Guest};
+use super::files::{NewFile, file_type, read_text};
+use super::writer::Guest;
 use crate::root::Root;
 use rustix::fs::FileType;
 use std::io;
-use xend_guest_protocol::hostname::Hostname;
+use std::net::Ipv4Addr;
+use thiserror::Error;
+use xend_guest_protocol::hostname::{Hostname, MAX_HOSTNAME};
 
 /// What our line in `/etc/hosts` ends with.
 const OURS: &str = "# xend-guest-agent";
+
+/// The longest part of a name between dots, in bytes.
+const MAX_PART: usize = 63;
+
+/// Why a guest cannot have a name: the rules of hostname(7), and what programs would take for an
+/// address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum BadName {
+    #[error("The host name is longer than {MAX_HOSTNAME} bytes")]
+    Long,
+    #[error("The host name has other characters than letters, digits, hyphens and dots")]
+    Characters,
+    #[error("The host name begins or ends with a dot, or has two dots in a row")]
+    EmptyPart,
+    #[error("A part of the host name is longer than {MAX_PART} bytes")]
+    LongPart,
+    #[error("A part of the host name begins or ends with a hyphen")]
+    Hyphen,
+    #[error("The host name is an IP address")]
+    Address,
+}
+
+/// Reads a name. White space around it does not count. Linux itself would take nearly any.
+pub(super) fn parse(text: &str) -> Result<Hostname, BadName> {
+    let name = text.trim();
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if name.len() > MAX_HOSTNAME {
+        return Err(BadName::Long);
+    }
+    if !name.bytes().all(is_allowed) {
+        return Err(BadName::Characters);
+    }
+    for part in name.split('.') {
+        if part.is_empty() {
+            return Err(BadName::EmptyPart);
+        }
+        if part.len() > MAX_PART {
+            return Err(BadName::LongPart);
+        }
+        if part.starts_with('-') || part.ends_with('-') {
+            return Err(BadName::Hyphen);
+        }
+    }
+    if name.parse::<Ipv4Addr>().is_ok() {
+        return Err(BadName::Address);
+    }
+    // All that hosts know of names is checked now.
+    Hostname::new(name).map_err(|_| BadName::Characters)
+}
 
 /// The files that hold the name.
 pub(super) fn files(root: &Root, name: &Hostname) -> io::Result<Vec<NewFile>> {
@@ -23,7 +75,7 @@ pub(super) fn files(root: &Root, name: &Hostname) -> io::Result<Vec<NewFile>> {
         [("/etc/conf.d/hostname", "hostname"), ("/etc/sysconfig/network", "HOSTNAME")]
     {
         // On SUSE the latter is a directory.
-        if root.file_type(path)? != Some(FileType::RegularFile) {
+        if file_type(root, path)? != Some(FileType::RegularFile) {
             continue;
         }
         let old = read_text(root, path)?.unwrap_or_default();
@@ -49,12 +101,12 @@ pub(super) fn current(root: &Root) -> Option<String> {
     Some(name.trim().to_owned())
 }
 
-/// Renames the running system.
-pub(super) fn apply(guest: &Guest<'_>, name: &str) -> Result<(), Failed> {
-    if guest.has("hostname") {
-        return guest.run("hostname", &[name]);
+/// Renames the running system, unless it has the name.
+pub(super) fn set(guest: &Guest<'_>, name: &str) -> io::Result<()> {
+    if current(guest.root).as_deref() == Some(name) {
+        return Ok(());
     }
-    guest.run("hostnamectl", &["set-hostname", name])
+    guest.kernel.set_hostname(guest.root, name)
 }
 
 /// `/etc/hosts` with a line for the name, unless another one is there already.
@@ -89,4 +141,32 @@ fn hosts(root: &Root, name: &Hostname) -> io::Result<NewFile> {
         text.push_str(&line);
     }
     Ok(NewFile::new(PATH, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_manual() {
+        let long = "a".repeat(MAX_PART);
+        let longest = format!("{}.b", "a".repeat(62));
+        let good = ["web1", "RESCUE-web1", "web1.example.org", "1", "1.2.3", "1.2.3.4a"];
+        for name in good.into_iter().chain([long.as_str(), &longest]) {
+            assert_eq!(parse(name).unwrap().as_str(), name);
+        }
+        assert_eq!(parse(" web1\n").unwrap().as_str(), "web1");
+        for name in ["a_b", "a b", "a\nb", "a/b", "\u{e9}", "a\0"] {
+            assert_eq!(parse(name), Err(BadName::Characters), "{name:?}");
+        }
+        for name in ["a..b", ".a", "a.", "", "."] {
+            assert_eq!(parse(name), Err(BadName::EmptyPart), "{name:?}");
+        }
+        for name in ["-a", "bad-", "bad-.example.org", "example.-bad", "-"] {
+            assert_eq!(parse(name), Err(BadName::Hyphen), "{name}");
+        }
+        assert_eq!(parse(&"a".repeat(MAX_PART + 1)), Err(BadName::LongPart));
+        assert_eq!(parse(&"a".repeat(MAX_HOSTNAME + 1)), Err(BadName::Long));
+        assert_eq!(parse("1.2.3.4"), Err(BadName::Address));
+    }
 }

@@ -1,7 +1,7 @@
 //! The guest's network interfaces, found by their MAC: names change from kernel to kernel.
 
 use super::error::ResetError;
-use super::files::read_text;
+use super::files::{list, read_text};
 use crate::root::Root;
 use std::io;
 use xend_guest_protocol::network::Mac;
@@ -22,7 +22,7 @@ impl Interfaces {
     /// Those that the kernel shows below `/sys`.
     pub(super) fn read(root: &Root) -> io::Result<Self> {
         let mut found = Vec::new();
-        for name in root.list(DIRECTORY)? {
+        for name in list(root, DIRECTORY)? {
             let path = |file: &str| format!("{DIRECTORY}/{name}/{file}");
             // An interface can go away, and some have no address.
             let Ok(Some(text)) = read_text(root, &path("address")) else { continue };

@@ -6,24 +6,30 @@
 //! settings     what the host wants: vm-data/hostname, vm-data/networking
 //! interfaces   the guest's interfaces, found by their MAC
 //! plan         what each interface is to have
+//! change       what is to be different, and whether that is possible
 //! choice       which writer the guest's network is of
 //! writer       the trait of writers; writers: one file a kind of configuration
 //! assignments  files of KEY=value lines, which some of the writers share
 //! hostname, resolv_conf, cloud_init   the other files
 //! files, lines   a file as it is to be, and its text
-//! undo         the old files, kept until the new ones have proven themselves
+//! undo         the record of a change: the old files, until the new ones have proven themselves
+//! rollback     taking a change back
+//! schedule     how long each part of a reset may take
 //! error        why the network was not reset
-//! addresses    what the kernel says of addresses
+//! kernel       what the running kernel says of addresses; it renames itself
 //! ```
 
-pub mod addresses;
 pub mod error;
 pub mod files;
+pub mod kernel;
 pub mod plan;
 pub mod reset;
+pub mod rollback;
+pub mod schedule;
 pub mod writer;
 
 mod assignments;
+mod change;
 mod choice;
 mod cloud_init;
 mod hostname;

@@ -58,6 +58,12 @@ impl Interface {
         Some(Self { name, mac: settings.mac, v4, v6, dns: settings.dns.clone() })
     }
 
+    /// An interface of which nothing is known but its name, which is checked already, and its MAC.
+    pub fn named(name: String, mac: Mac) -> Self {
+        let none = Addressing::default;
+        Self { name, mac, v4: none(), v6: none(), dns: Vec::new() }
+    }
+
     /// Both families that have addresses, IPv4 first.
     pub fn families(&self) -> impl Iterator<Item = &Addressing> {
         [&self.v4, &self.v6].into_iter().filter(|family| !family.addresses.is_empty())

@@ -1,6 +1,6 @@
 //! `/etc/resolv.conf`, for systems where no program writes it.
 
-use super::files::{NewFile, read_text};
+use super::files::{NewFile, file_type, read_text};
 use super::lines::Lines;
 use super::plan::Interface;
 use crate::root::Root;
@@ -14,7 +14,7 @@ const PATH: &str = "/etc/resolv.conf";
 /// there are no name servers, or if it is a symbolic link: then a program writes it.
 pub(super) fn files(root: &Root, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {
     let servers = servers(interfaces);
-    if servers.is_empty() || root.file_type(PATH)? == Some(FileType::Symlink) {
+    if servers.is_empty() || file_type(root, PATH)? == Some(FileType::Symlink) {
         return Ok(Vec::new());
     }
     let old = read_text(root, PATH)?.unwrap_or_default();

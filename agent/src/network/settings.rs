@@ -2,6 +2,7 @@
 //! `vm-data/networking/MAC`.
 
 use super::error::ResetError;
+use super::hostname;
 use crate::exchange::GuestData;
 use xend_guest_protocol::hostname::Hostname;
 use xend_guest_protocol::network::Interface;
@@ -20,8 +21,13 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Reads all of it. A host that asks for a reset has written something.
     pub(super) fn read(data: &mut dyn GuestData) -> Result<Self, ResetError> {
-        Ok(Self { hostname: read_hostname(data)?, interfaces: read_interfaces(data)? })
+        let settings = Self { hostname: read_hostname(data)?, interfaces: read_interfaces(data)? };
+        if settings.hostname.is_none() && settings.interfaces.is_empty() {
+            return Err(ResetError::NoSettings);
+        }
+        Ok(settings)
     }
 }
 
@@ -33,26 +39,27 @@ fn read_hostname(data: &mut dyn GuestData) -> Result<Option<Hostname>, ResetErro
     if name.trim().is_empty() {
         return Ok(None);
     }
-    let name = Hostname::new(&name).map_err(|error| ResetError::Hostname(error.to_string()))?;
-    Ok(Some(name))
+    Ok(Some(hostname::parse(&name).map_err(ResetError::Hostname)?))
 }
 
 fn read_interfaces(data: &mut dyn GuestData) -> Result<Vec<Interface>, ResetError> {
     let mut names = data.list(NETWORKING).map_err(ResetError::Settings)?;
-    // Capitals come first: hosts write them, so they win over the same MAC in small letters.
     names.sort();
     let mut interfaces: Vec<Interface> = Vec::new();
     for name in names {
         let path = format!("{NETWORKING}/{name}");
         // The host may remove it at any time.
         let Some(json) = data.read(&path).map_err(ResetError::Settings)? else { continue };
-        if json.is_empty() {
-            continue;
+        if json.trim_ascii().is_empty() {
+            return Err(ResetError::EmptyInterface(name));
         }
         let interface = Interface::parse_node(&name, &json)
             .map_err(|error| ResetError::BadInterface { node: name, error })?;
-        if interfaces.iter().any(|other| other.mac == interface.mac) {
-            continue;
+        // In capitals and in small letters: one of both is old, and nobody knows which.
+        match interfaces.iter().find(|other| other.mac == interface.mac) {
+            Some(other) if *other == interface => continue,
+            Some(_) => return Err(ResetError::TwoNodes(interface.mac)),
+            None => {}
         }
         if interfaces.len() == MAX_INTERFACES {
             return Err(ResetError::TooManyInterfaces(MAX_INTERFACES));

@@ -29,7 +29,9 @@ impl KernelInterfaces {
     /// asked for all the same.
     pub fn new() -> Self {
         let changes = Changes::subscribe();
-        let late = |error: &_| log::line(format_args!("Addresses are seen late: {error}"));
+        let late = |error: &_| {
+            log::line(format_args!("Changes of addresses may be noticed a minute late: {error}"));
+        };
         Self { changes: changes.inspect_err(late).ok() }
     }
 }

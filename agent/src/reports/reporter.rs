@@ -60,7 +60,8 @@ impl Reporter {
         interfaces: Box<dyn Interfaces>,
     ) -> Self {
         let events = both(store.as_fd(), interfaces.descriptor());
-        let late = |error: &_| log::line(format_args!("Changes are seen late: {error}"));
+        let late =
+            |error: &_| log::line(format_args!("Changes are reported once a minute only: {error}"));
         Self {
             root: system.root.clone(),
             store,
@@ -114,7 +115,9 @@ impl Reporter {
     fn start(&mut self) -> Result<(), Error> {
         match self.store.watch(LAST_NODE, "report") {
             Err(error) if error.is_lost() => return Err(error),
-            Err(error) => log::line(format_args!("A migration is seen late: {error}")),
+            Err(error) => {
+                log::line(format_args!("A migration may be noticed a minute late: {error}"));
+            }
             Ok(()) => {}
         }
         self.domid = self.read("domid")?;
@@ -134,7 +137,7 @@ impl Reporter {
 
     fn have_interfaces_changed(&mut self) -> bool {
         self.interfaces.take_changes().unwrap_or_else(|error| {
-            log::line(format_args!("Addresses are seen late: {error}"));
+            log::line(format_args!("Changes of addresses may be noticed a minute late: {error}"));
             true
         })
     }

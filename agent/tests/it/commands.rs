@@ -70,6 +70,9 @@ fn what_is_no_request_is_answered() {
 #[test]
 fn values_of_any_kind_are_answered() {
     let mut guest = Guest::with("");
+    // There is a name to be set, which the guest has already.
+    guest.write("/proc/sys/kernel/hostname", "web1\n");
+    guest.host.write(&format!("{HOME}/vm-data/hostname"), b"web1").unwrap();
     let values = [
         Value::Null,
         json!(true),
@@ -124,7 +127,8 @@ fn the_network_is_reset_as_vm_data_says() {
     // The running system has the name already: no program of it is run.
     guest.write("/proc/sys/kernel/hostname", "web1\n");
     guest.start();
-    assert_eq!(guest.ask("resetnetwork", ""), success());
+    let nothing = "vm-data has neither networking nor hostname: there is nothing to set";
+    assert_eq!(guest.ask("resetnetwork", ""), failure(nothing));
     assert!(!guest.path("/etc/hostname").exists());
     guest.host.write(&format!("{HOME}/vm-data/hostname"), b"web1").unwrap();
     assert_eq!(guest.ask("resetnetwork", ""), success());

@@ -1,7 +1,7 @@
 //! The exchange over a directory, beside XenStore.
 
 use crate::guest::Guest;
-use crate::machine::{returncode_and_message, wait};
+use crate::machine::{Machine, returncode_and_message, wait};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -73,4 +73,45 @@ fn what_waits_at_the_start_and_what_is_no_request() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn what_a_killed_agent_has_left_is_removed_and_is_no_request() {
+    let (mut guest, directory) = with_directory();
+    for name in ["host", "guest"] {
+        fs::create_dir_all(directory.join(name)).unwrap();
+    }
+    let unfinished = directory.join("guest/.xend-new-0123456789abcdef");
+    let others = [directory.join("guest/.xend-new-x"), directory.join("host/.xend-new-new")];
+    for path in others.iter().chain([&unfinished]) {
+        fs::write(path, "{\"name\":\"version\"}").unwrap();
+    }
+    guest.start();
+    put(&directory, "one", "{\"name\":\"version\"}");
+    assert_eq!(answer(&directory, "one").1, "1.39.1");
+    assert!(!unfinished.exists());
+    // What is not the agent's stays, and is neither answered nor taken for an old response.
+    assert!(others.iter().all(|path| path.exists()));
+    assert_eq!(guest.log().matches(": version: 0").count(), 1, "{}", guest.log());
+    for round in 0..40 {
+        put(&directory, &format!("{round}"), "{\"name\":\"version\"}");
+        assert_eq!(answer(&directory, &format!("{round}")).0, "0");
+    }
+    assert!(others.iter().all(|path| path.exists()));
+}
+
+#[test]
+fn a_directory_has_one_agent() {
+    let (mut guest, directory) = with_directory();
+    guest.start();
+    assert_eq!(guest.ask("version", "").0, "0");
+    let second = Machine::new();
+    let path = directory.to_str().unwrap();
+    second.configure(&format!("[[pair]]\nexchange = \"directory\"\npath = \"{path}\"\n"));
+    let mut command = second.command(Path::new("/none"));
+    assert_eq!(command.status().unwrap().code(), Some(1));
+    let lock = directory.join(".xend-guest-agent.lock");
+    let expected =
+        format!("is already running, process {}: it holds {}", guest.pid(), lock.display());
+    assert!(second.log().contains(&expected), "{}", second.log());
 }

@@ -6,7 +6,7 @@ use rustix::process::geteuid;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use xend_guest_protocol::file::GuestFile;
 use xend_guest_protocol::path::GuestPath;
 
@@ -22,12 +22,22 @@ fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777
 }
 
-/// The names beside a file that begin with its name and `.bak.`.
-fn backups(path: &Path) -> Vec<String> {
-    let start = format!("{}.bak.", path.file_name().unwrap().to_str().unwrap());
-    let entries = fs::read_dir(path.parent().unwrap()).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with(&start)).collect()
+/// The backups of a file of the guest, sorted by their names.
+fn backups(guest: &Guest, path: &str) -> Vec<PathBuf> {
+    let (directory, name) = path.rsplit_once('/').unwrap();
+    let own = format!("/var/lib/xend-guest-agent/backups{directory}");
+    let mut backups = Vec::new();
+    for directory in [directory, &own] {
+        let entries = fs::read_dir(guest.path(&format!("{directory}/"))).into_iter().flatten();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        backups.extend(paths.filter(|path| {
+            let (kept, _) = path.to_str().unwrap().rsplit_once(".bak.").unwrap_or_default();
+            let kept = kept.rsplit('/').next().unwrap();
+            !kept.is_empty() && name.starts_with(kept)
+        }));
+    }
+    backups.sort();
+    backups
 }
 
 #[test]
@@ -38,7 +48,8 @@ fn a_new_file_is_for_root_alone() {
     assert_eq!(guest.ask("injectfile", value), success());
     let path = guest.path("/root/.ssh/authorized_keys");
     assert_eq!(fs::read(&path).unwrap(), contents);
-    assert_eq!((mode(&path), backups(&path).len()), (0o600, 0));
+    assert_eq!(mode(&path), 0o600);
+    assert!(backups(&guest, "/root/.ssh/authorized_keys").is_empty());
     assert_eq!(mode(&guest.path("/root")), 0o755);
     assert_eq!(mode(&guest.path("/root/.ssh")), 0o700);
     assert_eq!(put(&mut guest, "/with,comma", b""), success());
@@ -59,12 +70,12 @@ fn an_old_file_keeps_mode_and_owner_and_is_kept() {
     guest.start();
     assert_eq!(put(&mut guest, "/etc/motd", b"new"), success());
     assert_eq!(guest.read("/etc/motd"), "new");
-    let kept = backups(&path);
+    let kept = backups(&guest, "/etc/motd");
     assert_eq!(kept.len(), 1);
-    let kept = path.with_file_name(&kept[0]);
-    assert_eq!(fs::read(&kept).unwrap(), b"old");
-    for path in [&path, &kept] {
-        assert_eq!(mode(path), 0o4751);
+    assert_eq!(fs::read(&kept[0]).unwrap(), b"old");
+    // A backup cannot be run.
+    for (path, expected) in [(&path, 0o4751), (&kept[0], 0o640)] {
+        assert_eq!(mode(path), expected);
         if geteuid().is_root() {
             let found = fs::metadata(path).unwrap();
             assert_eq!((found.uid(), found.gid()), (1234, 5678));
@@ -74,24 +85,138 @@ fn an_old_file_keeps_mode_and_owner_and_is_kept() {
     let inode = fs::metadata(&path).unwrap().ino();
     assert_eq!(put(&mut guest, "/etc/motd", b"new"), success());
     assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
-    assert_eq!(backups(&path).len(), 1);
+    assert_eq!(backups(&guest, "/etc/motd").len(), 1);
 }
 
 #[test]
-fn the_backups_of_a_file_are_bounded() {
+fn the_first_backup_and_the_newest_ones_stay() {
     let mut guest = Guest::new();
-    guest.write("/etc/motd", "0");
-    for time in 1..=20 {
-        guest.write(&format!("/etc/motd.bak.{time}"), "");
-    }
-    guest.write("/etc/motd.bak.mine", "");
+    guest.write("/etc/cron.d/job", "0");
     guest.start();
-    assert_eq!(put(&mut guest, "/etc/motd", b"1"), success());
-    let mut kept = backups(&guest.path("/etc/motd"));
-    kept.sort_by_key(|name| (name.len(), name.clone()));
-    assert_eq!(kept.len(), 9);
-    assert!(kept.contains(&"motd.bak.mine".to_owned()), "{kept:?}");
-    assert!(!kept.contains(&"motd.bak.13".to_owned()), "{kept:?}");
+    for number in 1..=12 {
+        let text = number.to_string();
+        assert_eq!(put(&mut guest, "/etc/cron.d/job", text.as_bytes()), success());
+    }
+    let kept = backups(&guest, "/etc/cron.d/job");
+    let mut kept: Vec<u32> =
+        kept.iter().map(|path| fs::read_to_string(path).unwrap().parse().unwrap()).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, [0, 4, 5, 6, 7, 8, 9, 10, 11]);
+    // Whoever reads all files of the directory reads none of them.
+    assert_eq!(fs::read_dir(guest.path("/etc/cron.d")).unwrap().count(), 1);
+    assert_eq!(mode(&guest.path("/var/lib/xend-guest-agent/backups")), 0o700);
+}
+
+#[test]
+fn backups_are_those_of_the_file_and_not_of_the_link_to_it() {
+    let mut guest = Guest::new();
+    guest.write("/run/file", "1");
+    fs::create_dir_all(guest.path("/var")).unwrap();
+    symlink("../run", guest.path("/var/run")).unwrap();
+    guest.start();
+    assert_eq!(put(&mut guest, "/var/run/file", b"2"), success());
+    assert_eq!(put(&mut guest, "//run/./file", b"3"), success());
+    assert_eq!(backups(&guest, "/run/file").len(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_kept_is_not_replaced() {
+    let mut guest = Guest::new();
+    guest.write("/etc/cron.d/job", "old");
+    guest.write("/var/lib/xend-guest-agent/backups", "no directory");
+    guest.start();
+    let expected = "Couldn't write /etc/cron.d/job: The old file cannot be kept in \
+                    /var/lib/xend-guest-agent/backups/etc/cron.d/: Not a directory";
+    assert_eq!(put(&mut guest, "/etc/cron.d/job", b"new"), failure(expected));
+    assert_eq!(guest.read("/etc/cron.d/job"), "old");
+    assert!(guest.litter().is_empty());
+    assert_eq!(put(&mut guest, "/etc/other", b"new"), success());
+}
+
+#[test]
+fn what_is_put_below_a_home_directory_is_its_owners() {
+    if !geteuid().is_root() {
+        eprintln!("SKIPPED: only root can make files of other users");
+        return;
+    }
+    let mut guest = Guest::new();
+    fs::create_dir_all(guest.path("/home/web")).unwrap();
+    chown(guest.path("/home/web"), Some(1000), Some(1001)).unwrap();
+    guest.start();
+    for path in ["/home/web/.ssh/authorized_keys", "/home/web/a/b/c", "/etc/new/file"] {
+        assert_eq!(put(&mut guest, path, b"key"), success());
+    }
+    let found = |path: &str| {
+        let found = fs::symlink_metadata(guest.path(path)).unwrap();
+        (found.uid(), found.gid(), found.mode() & 0o7777)
+    };
+    assert_eq!(found("/home/web/.ssh"), (1000, 1001, 0o700));
+    assert_eq!(found("/home/web/.ssh/authorized_keys"), (1000, 1001, 0o600));
+    assert_eq!(found("/home/web/a"), (1000, 1001, 0o755));
+    assert_eq!(found("/home/web/a/b"), (1000, 1001, 0o755));
+    assert_eq!(found("/home/web/a/b/c"), (1000, 1001, 0o600));
+    assert_eq!(found("/etc/new"), (0, 0, 0o755));
+    assert_eq!(found("/etc/new/file"), (0, 0, 0o600));
+    // What the agent remembers is not the owner's, whoever that is.
+    chown(guest.path("/var/lib"), Some(1000), Some(1000)).unwrap();
+    fs::remove_dir_all(guest.path("/var/lib/xend-guest-agent")).unwrap();
+    for text in [b"old", b"new"] {
+        assert_eq!(put(&mut guest, "/etc/cron.d/job", text), success());
+    }
+    assert_eq!(mode(&guest.path("/var/lib/xend-guest-agent/backups")), 0o700);
+    let state = fs::metadata(guest.path("/var/lib/xend-guest-agent")).unwrap();
+    assert_eq!(state.uid(), 0);
+}
+
+#[test]
+fn the_agents_own_files_are_not_replaced() {
+    let mut guest = Guest::new();
+    // A link to it.
+    let config = guest.path("/opt/named.conf");
+    guest.write("/opt/agent.conf", "[plugins]\ndirectory = \"/opt/commands\"\n");
+    guest.write("/var/lib/xend-guest-agent/network.json.old", "{}");
+    symlink("../var/lib/xend-guest-agent", guest.path("/opt/state")).unwrap();
+    symlink("/opt", guest.path("/link")).unwrap();
+    symlink("agent.conf", guest.path("/opt/named.conf")).unwrap();
+    let mut command = guest.command();
+    command.arg("--config").arg(&config);
+    guest.start_command(command);
+    for path in [
+        "/var/lib/xend-guest-agent/network.json",
+        "/var/lib/xend-guest-agent/backups/etc/cron.d/motd.bak.1",
+        "//var/./lib/xend-guest-agent",
+        "/opt/state/replacing",
+        "/run/xend-guest-agent.lock",
+        "/etc/xend-guest-agent.conf",
+        "/opt/agent.conf",
+        "/opt/named.conf",
+        "/link/agent.conf",
+        "/link/named.conf",
+        "/opt/commands/reboot",
+        "/link/commands/deep/file",
+    ] {
+        let expected = format!("{path} is the agent's own, which is changed only inside the guest");
+        assert_eq!(put(&mut guest, path, b"x"), failure(&expected));
+    }
+    assert!(!guest.path("/opt/commands").exists());
+    assert!(!guest.path("/etc/xend-guest-agent.conf").exists());
+    for path in ["/etc/xend-guest-agent.conf.d", "/opt/commands2/x", "/var/lib/xend-guest-agents"] {
+        assert_eq!(put(&mut guest, path, b"x"), success());
+    }
+}
+
+#[test]
+fn requests_in_a_directory_are_not_put_through_xenstore() {
+    let mut guest = Guest::new();
+    let exchange = guest.path("/srv/exchange");
+    let path = exchange.to_str().unwrap();
+    guest.configure(&format!(
+        "[[pair]]\nexchange = \"directory\"\npath = \"{path}\"\n[[pair]]\nexchange = \"xenstore\"\n"
+    ));
+    guest.start();
+    let (code, reason) = put(&mut guest, "/srv/exchange/host/1", b"{\"name\":\"version\"}");
+    assert_eq!((code.as_str(), reason.contains("is the agent's own")), ("500", true), "{reason}");
+    assert_eq!(put(&mut guest, "/srv/exchange/vm-data/hostname", b"web1"), success());
 }
 
 #[test]
@@ -110,11 +235,7 @@ fn paths_that_are_none_are_refused() {
     let name = "x".repeat(255);
     assert_eq!(put(&mut guest, &format!("/{name}"), b""), success());
     assert_eq!(put(&mut guest, &format!("/{name}"), b"new"), success());
-    // The name of its backup is shorter.
-    let all = fs::read_dir(guest.path("/")).unwrap().map(|entry| entry.unwrap().file_name());
-    let kept: Vec<_> = all.filter(|name| name.to_string_lossy().contains(".bak.")).collect();
-    assert_eq!(kept.len(), 1);
-    assert!(kept[0].to_string_lossy().starts_with(&"x".repeat(200)), "{kept:?}");
+    assert_eq!(backups(&guest, &format!("/{name}")).len(), 1);
     assert!(guest.litter().is_empty());
     let deep = put(&mut guest, &format!("/deep{}", "/x".repeat(300)), b"").1;
     assert!(deep.ends_with(": File name too long"), "{deep}");
@@ -163,8 +284,8 @@ fn a_link_is_replaced_and_not_followed() {
         assert_eq!(put(&mut guest, &path, b"new"), success());
         assert!(fs::symlink_metadata(guest.path(&path)).unwrap().is_file());
         assert_eq!(mode(&guest.path(&path)), 0o600);
-        let kept = backups(&guest.path(&path));
-        assert!(fs::symlink_metadata(guest.path("/etc").join(&kept[0])).unwrap().is_symlink());
+        let kept = backups(&guest, &path);
+        assert!(fs::symlink_metadata(&kept[0]).unwrap().is_symlink());
     }
     assert_eq!(guest.read("/etc/target"), "target");
 }
@@ -254,7 +375,7 @@ fn an_immutable_file_is_told() {
     rustix::fs::ioctl_setflags(&file, flags).unwrap();
     assert_eq!(answer, failure("Couldn't write /etc/motd: Operation not permitted"));
     assert_eq!(guest.read("/etc/motd"), "old");
-    assert!(guest.litter().is_empty() && backups(&guest.path("/etc/motd")).is_empty());
+    assert!(guest.litter().is_empty() && backups(&guest, "/etc/motd").is_empty());
 }
 
 #[test]

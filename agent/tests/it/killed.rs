@@ -1,9 +1,12 @@
-//! An agent that is killed at any moment: files are old or new, and the next start leaves no litter.
+//! An agent that is killed at any moment: files are old or new, and the next start leaves no
+//! litter.
 
 use crate::guest::{Guest, HOME};
 use crate::machine::{Moments, SHADOW, wait};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 use xend_guest_protocol::file::GuestFile;
 use xend_guest_protocol::keys::{Digest, Private, Public};
@@ -42,6 +45,8 @@ fn files_are_old_or_new() {
     let mut moments = Moments(1);
     let path = "/etc/deep/file";
     let limit = measure(&mut guest, "injectfile", file(path, content(0)).to_injectfile().unwrap());
+    // So the backups are copies, which can be half-made.
+    fs::set_permissions(guest.path(path), fs::Permissions::from_mode(0o4600)).unwrap();
     let (mut old, mut new, mut half_way) = (0, 0, 0);
     for round in 1..=ROUNDS {
         let value = if round % 2 == 0 {
@@ -62,6 +67,22 @@ fn files_are_old_or_new() {
         restart(&mut guest, &value);
         // If it was removed before it was carried out there would be the old one for ever.
         assert_eq!(fs::read(guest.path(path)).unwrap(), content(round));
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir(guest.path("/etc/deep")).unwrap() {
+            let entry = entry.unwrap().path();
+            if !entry.to_str().unwrap().contains("/file.bak.") {
+                continue;
+            }
+            let text = fs::read_to_string(entry).unwrap();
+            let number = text[..8].parse().unwrap();
+            assert_eq!(text.as_bytes(), content(number));
+            assert!(found.insert(number), "{number} twice");
+        }
+        // The first one and the last ones, each once. An agent that was killed after the
+        // replacement leaves one more until the next.
+        let expected: BTreeSet<u32> = (round.saturating_sub(8)..round).chain([0]).collect();
+        assert!(found.is_superset(&expected), "round {round}: {found:?}");
+        assert!(found.len() <= expected.len() + 1, "round {round}: {found:?}");
     }
     eprintln!("killed before {old} times, after {new}, within {half_way}");
 }

@@ -4,7 +4,8 @@ use crate::guest::{Guest, HOME};
 use crate::machine::{AGENT, returncode_and_message, wait};
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use xend_xenstore::Nodes;
 
@@ -91,6 +92,95 @@ fn once_answers_what_waits() {
 }
 
 #[test]
+fn a_guest_has_one_agent() {
+    let mut guest = with_slow_command();
+    let stdio = guest.outside("stdio");
+    fs::write(&stdio, "[[pair]]\nexchange = \"stdio\"\n").unwrap();
+    guest.start();
+    assert_eq!(guest.ask("version", "").0, "0");
+    let id = guest.put_request("slow", "");
+    let lock = guest.path("/run/xend-guest-agent.lock");
+    let expected = format!(
+        "Another agent is already running, process {}: it holds {}",
+        guest.pid(),
+        lock.display()
+    );
+    for arguments in [&[][..], &["--once"], &["--config", stdio.to_str().unwrap()]] {
+        let output = guest.command().args(arguments).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text, format!("xend-guest-agent: {expected}\n"));
+    }
+    assert_eq!(returncode_and_message(&guest.wait_for(&id)).1, "done");
+    assert_eq!(guest.read("/commands/slow.runs"), "run\n");
+    // The documentation and the configuration can be asked for at any time.
+    for argument in ["--commands", "--check"] {
+        assert!(guest.command().arg(argument).status().unwrap().success());
+    }
+    // The lock of a killed agent holds nobody back.
+    guest.kill();
+    guest.start();
+    assert_eq!(guest.ask("version", "").0, "0");
+}
+
+#[test]
+fn a_failure_is_logged_with_its_reason_and_no_secret() {
+    let mut guest = Guest::new();
+    guest.configure("[plugins]\ndirectory = \"/commands\"");
+    guest.script("/commands/loud", "echo first >&2; echo why >&2; cat; echo; exit 3");
+    guest.script("/commands/silent", "cat; echo; exit 4");
+    guest.start();
+    let value = "U2VjcmV0MQ";
+    let requests = [
+        ("injectfile", value, "500: Error doing base64 decoding of data"),
+        ("injectfile", "L2V0YyxTZWNyZXQ=", "500: Couldn't write /etc: Is a directory"),
+        ("password", value, "500: Password without key exchange"),
+        ("keyinit", "1", "500: The public key is not between 2 and p - 2"),
+        ("nothing", value, "404: No such agent command 'nothing'"),
+        ("loud", value, "3: why"),
+        ("silent", value, "4"),
+        ("features", value, "0"),
+    ];
+    for (name, value, expected) in requests {
+        let id = guest.put_request(name, value);
+        guest.wait_for(&id);
+        let log = guest.log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(&id)).collect();
+        assert_eq!(lines, [format!("xend-guest-agent: XenStore, {id}: {name}: {expected}")]);
+    }
+    let id = guest.put("{\"name\":");
+    guest.wait_for(&id);
+    let log = guest.log();
+    let expected = format!("{id}: a request that cannot be read: 500: Request is malformed\n");
+    assert!(log.contains(&expected), "{log}");
+    assert!(!log.contains(value) && !log.contains("Secret") && !log.contains("first"), "{log}");
+}
+
+#[test]
+fn a_xenstore_that_is_none_is_named_and_not_written_to() {
+    let guest = Guest::new();
+    let file = guest.outside("file");
+    fs::write(&file, "text").unwrap();
+    let run = |arguments: &[&str], variable: &Path| {
+        let mut command = Command::new(AGENT);
+        command.arg("--root").arg(guest.path("")).arg("--once").args(arguments);
+        command.env("XENSTORED_PATH", variable);
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let shown = file.display();
+    let (code, text) = run(&[], &file);
+    let expected = format!(
+        "Cannot open XenStore at {shown}, as XENSTORED_PATH says: It is neither a socket nor a device"
+    );
+    assert!(code == Some(1) && text.contains(&expected), "{text}");
+    let (code, text) = run(&["--xenstore", file.to_str().unwrap()], Path::new(""));
+    let expected = format!("Cannot open XenStore at {shown}: It is neither a socket nor a device");
+    assert!(code == Some(1) && text.contains(&expected), "{text}");
+    assert_eq!(fs::read(&file).unwrap(), b"text");
+}
+
+#[test]
 fn a_lost_connection_is_made_again() {
     let mut guest = with_slow_command();
     guest.start();
@@ -161,11 +251,25 @@ fn wrong_options_and_configurations_say_where() {
     assert!(text.contains("/no/such/file"), "{text}");
     let (code, _) = run(&["--root", "/no/such/directory"]);
     assert_eq!(code, Some(2));
+    let (code, text) = run(&["--root", ""]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("the path of the option '--root' is empty"), "{text}");
+    for (config, expected) in [("pair = []", Some(2)), ("", Some(0))] {
+        guest.configure(config);
+        let (code, text) = run(&["--root", root.to_str().unwrap(), "--check"]);
+        assert_eq!((code, text.is_empty()), (expected, expected == Some(0)), "{text}");
+    }
+    // Nothing was started, and nothing left.
+    assert!(!guest.path("/run").exists() && !guest.path("/var").exists());
 }
 
 #[test]
 fn help_and_version_are_printed() {
-    for (option, expected) in [("--help", "--shadow FILE"), ("--version", "xend-guest-agent 0.")] {
+    let help = "--shadow FILE";
+    let version = "xend-guest-agent 0.";
+    for (option, expected) in
+        [("--help", help), ("-h", help), ("--version", version), ("-V", version)]
+    {
         let output = Command::new(AGENT).arg(option).output().unwrap();
         assert!(output.status.success());
         assert!(String::from_utf8(output.stdout).unwrap().contains(expected));
@@ -182,11 +286,17 @@ fn a_machine_without_xen_is_left_alone() {
     let guest = Guest::new();
     let config = guest.outside("conf");
     fs::write(&config, "").unwrap();
-    let output = Command::new(AGENT).arg("--config").arg(config).output().unwrap();
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    assert!(text.contains("no guest of Xen"), "{text}");
+    // A variable that is empty names nothing.
+    for variable in [None, Some("")] {
+        let mut command = Command::new(AGENT);
+        command.arg("--config").arg(&config).env_remove("XENSTORED_PATH");
+        command.envs(variable.map(|value| ("XENSTORED_PATH", value)));
+        let output = command.output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("no guest of Xen"), "{text}");
+    }
 }
 
 #[test]

@@ -112,6 +112,21 @@ fn other_users_can_be_named() {
 }
 
 #[test]
+fn lines_about_users_of_nis_are_no_users() {
+    let mut guest = Guest::new();
+    let text = format!("{SHADOW}+@admins::::::::\n-web:*:1::::::\n+::::::::\n-::::::::\n");
+    guest.write("/etc/shadow", &text);
+    guest.start();
+    for user in ["+", "-", "+@admins", "-web", "+web"] {
+        let key = exchange(&mut guest, false);
+        let password = encrypt(&key, "Secret4", Digest::Sha256);
+        let answer = guest.ask("password", json!({"user": user, "password": password}));
+        assert_eq!(answer, failure("The user's name is not valid"), "{user}");
+    }
+    assert_eq!(guest.read("/etc/shadow"), text);
+}
+
+#[test]
 fn shadow_keeps_owner_mode_and_lines() {
     let mut guest = Guest::new();
     let path = guest.path("/etc/shadow");

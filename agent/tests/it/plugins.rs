@@ -133,7 +133,7 @@ fn programs_that_others_can_change_are_logged_once() {
     for name in ["loose", "fine", "version", "features", "loose", "none", "features"] {
         guest.ask(name, "");
     }
-    let count = |guest: &Guest| guest.log().matches("No command: ").count();
+    let count = |guest: &Guest| guest.log().matches("Not used as commands: ").count();
     assert_eq!(count(&guest), 1, "{}", guest.log());
     fs::set_permissions(guest.path("/commands/fine"), everybody).unwrap();
     guest.ask("features", "");
@@ -148,7 +148,7 @@ fn links_are_no_commands() {
     guest.start();
     assert_eq!(guest.ask("link", "").0, "404");
     assert_eq!(guest.ask("features", "").1.matches("link").count(), 0);
-    assert!(guest.log().contains("/commands/link is a symbolic link"), "{}", guest.log());
+    assert!(guest.log().contains("/commands/link (a symbolic link)"), "{}", guest.log());
     assert_eq!(guest.ask("fine", "").0, "0");
 }
 

@@ -69,7 +69,7 @@ fn the_old_addresses_are_back_if_networkd_fails() {
         script: "test -e /etc/systemd/network/05-xend-eth0.network && exit 3",
     };
     if let Some(outcome) = trial.with_networkd() {
-        check_failure("1", &outcome);
+        check_failure("1 (systemctl restart systemd-networkd)", &outcome);
     }
 }
 
@@ -81,7 +81,25 @@ fn the_old_addresses_are_back_if_ifupdown_fails() {
         script: "if grep -q 203.0.113.10 /etc/network/interfaces; then exit 7; fi",
     };
     if let Some(outcome) = trial.with_ifupdown() {
-        check_failure("7", &outcome);
+        check_failure("7 (ifup eth0)", &outcome);
+    }
+}
+
+#[test]
+fn the_old_addresses_are_back_when_an_agent_starts_after_one_that_was_killed() {
+    let trial = Trial {
+        data: &VmData::example("two-interfaces"),
+        wanted: &old(),
+        // Kills the first agent.
+        script: "if grep -q 203.0.113.10 /etc/network/interfaces; then
+            touch /run/killed
+            kill -9 $PPID
+            exit
+        fi",
+    };
+    if let Some(outcome) = trial.with_ifupdown() {
+        assert_eq!(outcome.lines, ["image"]);
+        check(&old(), &outcome.state);
     }
 }
 
@@ -94,7 +112,7 @@ fn the_old_addresses_are_back_if_network_manager_fails() {
         script: "case \"$*\" in *xend-eth1) exit 4 ;; esac",
     };
     if let Some(outcome) = trial.with_network_manager() {
-        check_failure("4", &outcome);
+        check_failure("4 (nmcli connection up id xend-eth1)", &outcome);
     }
 }
 
@@ -115,10 +133,10 @@ fn check_success(example: &str, data: &VmData, outcome: &Outcome) {
     check(data, &outcome.state);
 }
 
-fn check_failure(status: &str, outcome: &Outcome) {
-    let message =
-        format!(r#"{{"returncode":"500","message":"Couldn't restart network: {status}"}}"#);
-    assert_eq!(outcome.lines, [message.as_str(), "image"]);
+fn check_failure(reason: &str, outcome: &Outcome) {
+    let message = format!("Couldn't restart network: {reason}. The old network is back");
+    let response = format!(r#"{{"returncode":"500","message":"{message}"}}"#);
+    assert_eq!(outcome.lines, [response.as_str(), "image"]);
     check(&old(), &outcome.state);
 }
 
@@ -195,6 +213,7 @@ impl Trial<'_> {
             hostname image
             {before}
             echo '{{\"name\":\"resetnetwork\",\"value\":\"\"}}' | {AGENT}
+            [ ! -e /run/killed ] || {AGENT} </dev/null
             hostname
             echo",
             outside.display()

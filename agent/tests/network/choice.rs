@@ -17,7 +17,7 @@ const NETWORKD: &str = "/etc/systemd/network/05-xend-eth0.network";
 #[test]
 fn an_interface_that_network_manager_does_not_manage_is_ifupdowns() {
     let kind = Kind {
-        programs: &["nmcli", "ifup", "ifdown", "hostname"],
+        programs: &["nmcli", "ifup", "ifdown"],
         prints: &[("nmcli -t", "eth0:unmanaged\nlo:unmanaged\n")],
         ..Kind::named("alpine")
     };
@@ -27,10 +27,8 @@ fn an_interface_that_network_manager_does_not_manage_is_ifupdowns() {
 
 #[test]
 fn an_interface_that_networkd_does_not_manage_is_ifupdowns() {
-    let kind = Kind {
-        programs: &["networkctl", "systemctl", "ifup", "ifdown", "hostname"],
-        ..Kind::named("alpine")
-    };
+    let kind =
+        Kind { programs: &["networkctl", "systemctl", "ifup", "ifdown"], ..Kind::named("alpine") };
     let guest = Guest::new(kind);
     guest.write("/run/systemd/netif/links/2", "ADMIN_STATE=unmanaged\n");
     assert_eq!(changed(&guest), ["/etc/network/interfaces", "/etc/resolv.conf"]);
@@ -39,7 +37,7 @@ fn an_interface_that_networkd_does_not_manage_is_ifupdowns() {
 #[test]
 fn an_interface_that_nobody_manages_is_networkds_if_it_runs() {
     let kind = Kind {
-        programs: &["networkctl", "systemctl", "ifup", "ifdown", "hostname"],
+        programs: &["networkctl", "systemctl", "ifup", "ifdown"],
         applies: "networkctl",
         ..Kind::named("ifupdown-sourced")
     };
@@ -51,7 +49,7 @@ fn an_interface_that_nobody_manages_is_networkds_if_it_runs() {
 #[test]
 fn netplan_without_files_rules_nothing() {
     let kind = Kind {
-        programs: &["netplan", "networkctl", "systemctl", "hostname"],
+        programs: &["netplan", "networkctl", "systemctl"],
         fails: &[],
         ..Kind::named("networkd")
     };
@@ -61,7 +59,7 @@ fn netplan_without_files_rules_nothing() {
 #[test]
 fn a_connection_that_network_manager_only_sees_is_the_network_scripts() {
     let externally = Kind {
-        programs: &["nmcli", "ifup", "ifdown", "hostname"],
+        programs: &["nmcli", "ifup", "ifdown"],
         prints: &[("nmcli -t", "eth0:connected (externally)\n")],
         ..Kind::named("ifcfg")
     };
@@ -76,7 +74,7 @@ fn a_connection_that_network_manager_only_sees_is_the_network_scripts() {
 
 #[test]
 fn netplan_has_network_manager_change_to_its_profile() {
-    let kind = Kind { programs: &["netplan", "nmcli", "hostname"], ..Kind::named("netplan") };
+    let kind = Kind { programs: &["netplan", "nmcli"], ..Kind::named("netplan") };
     let guest = Guest::new(kind);
     let profile = "/run/NetworkManager/system-connections/netplan-00-xend-eth0.nmconnection";
     guest.write(profile, "");
@@ -106,8 +104,7 @@ fn networkd_is_told_of_files_or_of_interfaces() {
 
 #[test]
 fn suse_without_wicked_has_network_scripts() {
-    let kind =
-        Kind { programs: &["ifup", "ifdown", "hostname"], applies: "ifup", ..Kind::named("suse") };
+    let kind = Kind { programs: &["ifup", "ifdown"], applies: "ifup", ..Kind::named("suse") };
     let guest = Guest::new(kind);
     changed(&guest);
     assert_eq!(guest.take_ran(), ["ifdown eth0", "ifup eth0"]);

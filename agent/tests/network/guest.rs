@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use tempfile::{TempDir, tempdir, tempdir_in};
 use xend_guest_agent::command::{Command, Context, Session};
 use xend_guest_agent::commands::resetnetwork::ResetNetwork;
-use xend_guest_agent::network::addresses::{Addresses, Wanted};
+use xend_guest_agent::network::kernel::{Kernel, Wanted};
+use xend_guest_agent::network::rollback;
 use xend_guest_agent::root::Root;
 use xend_guest_agent::runner::{Finished, Program, Runner};
 use xend_guest_agent::system::System;
@@ -40,63 +41,63 @@ const DEVICES: &str = "eth0:connected\neth1:disconnected\nlo:unmanaged\n";
 pub(crate) const KINDS: [Kind; 9] = [
     Kind {
         name: "netplan",
-        programs: &["netplan", "networkctl", "systemctl", "hostname"],
+        programs: &["netplan", "networkctl", "systemctl"],
         prints: &[],
         fails: &[],
         applies: "netplan apply",
     },
     Kind {
         name: "network-manager",
-        programs: &["nmcli", "hostnamectl", "systemctl"],
+        programs: &["nmcli", "systemctl"],
         prints: &[("nmcli -t", DEVICES)],
         fails: &[],
         applies: "nmcli connection up id xend-eth0",
     },
     Kind {
         name: "networkd",
-        programs: &["networkctl", "systemctl", "nmcli", "hostname"],
+        programs: &["networkctl", "systemctl", "nmcli"],
         prints: &[],
         fails: &["nmcli", "systemctl is-active --quiet systemd-resolved"],
         applies: "networkctl re",
     },
     Kind {
         name: "ifupdown",
-        programs: &["ifup", "ifdown", "ip", "systemctl", "hostname"],
+        programs: &["ifup", "ifdown", "ip", "systemctl"],
         prints: &[],
         fails: &["systemctl"],
         applies: "ifup eth0",
     },
     Kind {
         name: "ifupdown-sourced",
-        programs: &["ifup", "ifdown", "ip", "resolvconf", "hostname"],
+        programs: &["ifup", "ifdown", "ip", "resolvconf"],
         prints: &[],
         fails: &[],
         applies: "ifup eth0",
     },
     Kind {
         name: "alpine",
-        programs: &["ifup", "ifdown", "ip", "rc-service", "hostname"],
+        programs: &["ifup", "ifdown", "ip", "rc-service"],
         prints: &[],
         fails: &[],
         applies: "ifup eth0",
     },
     Kind {
         name: "ifcfg",
-        programs: &["ifup", "ifdown", "ip", "hostname"],
+        programs: &["ifup", "ifdown", "ip"],
         prints: &[],
         fails: &["ifdown"],
         applies: "ifup eth0",
     },
     Kind {
         name: "suse",
-        programs: &["wicked", "ifup", "netconfig", "hostname"],
+        programs: &["wicked", "ifup", "netconfig"],
         prints: &[],
         fails: &["netconfig"],
         applies: "wicked ifreload eth0",
     },
     Kind {
         name: "gentoo",
-        programs: &["rc-service", "hostname"],
+        programs: &["rc-service"],
         prints: &[],
         fails: &[],
         applies: "rc-service net.eth0 start",
@@ -126,6 +127,10 @@ pub(crate) struct Behaviour {
     pub(crate) takes: Vec<(String, Duration)>,
     /// Whether addresses come after programs have run.
     pub(crate) addresses: Come,
+    /// The errno with which the kernel refuses another host name.
+    pub(crate) hostname_error: Option<i32>,
+    /// How long programs have run, and addresses been waited for: time passes in no other way.
+    pub(crate) elapsed: Duration,
 }
 
 /// Whether addresses come.
@@ -161,6 +166,7 @@ impl Guest {
         guest.add_interface("eth1", 3, "00:16:3e:44:55:66");
         guest.write("/sys/class/net/lo/address", "00:00:00:00:00:00\n");
         guest.write("/proc/sys/kernel/hostname", "image\n");
+        guest.write("/proc/sys/kernel/random/boot_id", "5fb06bd0-0bb0-4ffb-85f1-d6edd65f3e03\n");
         match kind.name {
             "networkd" => {
                 guest.write("/run/systemd/netif/links/2", "# systemd\nADMIN_STATE=configured\n");
@@ -207,11 +213,18 @@ impl Guest {
         self.root.path()
     }
 
-    /// All configuration, and what the agent keeps.
+    /// All configuration, and what the agent remembers.
     pub(crate) fn files(&self) -> Files {
         let mut files = files::read(self.root.path());
         files.retain(|path, _| path.starts_with("/etc/") || path.starts_with("/var/"));
+        files.retain(|path, _| !is_backup(path));
         files
+    }
+
+    /// What files were before they were replaced.
+    pub(crate) fn backups(&self) -> Vec<String> {
+        let files = files::read(self.root.path()).into_iter();
+        files.filter(|(path, _)| is_backup(path)).map(|(_, content)| content).collect()
     }
 
     /// Makes programs whose command line begins so fail with this status.
@@ -219,10 +232,15 @@ impl Guest {
         self.behaviour.borrow_mut().fails.push((beginning.to_owned(), status));
     }
 
-    /// Makes programs whose command line begins so take this long: they are killed if their limit is
-    /// shorter.
+    /// Makes programs whose command line begins so take this long: they are killed if their limit
+    /// is shorter.
     pub(crate) fn slow_down(&self, beginning: &str, time: Duration) {
         self.behaviour.borrow_mut().takes.push((beginning.to_owned(), time));
+    }
+
+    /// Makes programs whose command line begins so run without end.
+    pub(crate) fn hang(&self, beginning: &str) {
+        self.slow_down(beginning, Duration::MAX);
     }
 
     /// Whether addresses come.
@@ -235,12 +253,25 @@ impl Guest {
         std::mem::take(&mut self.behaviour.borrow_mut().ran)
     }
 
+    /// What an agent does when it starts after another one was killed.
+    pub(crate) fn recover(&self) -> bool {
+        rollback::recover(&self.system(), &self.kernel()).unwrap()
+    }
+
+    fn system(&self) -> System {
+        let behaviour = Rc::clone(&self.behaviour);
+        let runner = FakeRunner { kind: self.kind, behaviour };
+        System { root: Root::new(self.root.path()), runner: Box::new(runner), shadow: None }
+    }
+
+    fn kernel(&self) -> FakeKernel {
+        let behaviour = Rc::clone(&self.behaviour);
+        FakeKernel { kind: self.kind, behaviour, start: Instant::now() }
+    }
+
     /// Runs the command `resetnetwork`.
     pub(crate) fn reset(&self, data: &VmData) -> Response {
-        let behaviour = Rc::clone(&self.behaviour);
-        let root = Root::new(self.root.path());
-        let runner = FakeRunner { kind: self.kind, behaviour, root: self.root.path().to_owned() };
-        let system = System { root, runner: Box::new(runner), shadow: None };
+        let system = self.system();
         let mut data = data.clone();
         let mut context = Context {
             system: &system,
@@ -249,15 +280,17 @@ impl Guest {
             features: &Vec::new,
             now: Instant::now(),
         };
-        let addresses = FakeAddresses { kind: self.kind, behaviour: Rc::clone(&self.behaviour) };
-        ResetNetwork::new(Box::new(addresses)).run(&mut context, None)
+        ResetNetwork::new(Box::new(self.kernel())).run(&mut context, None)
     }
+}
+
+fn is_backup(path: &str) -> bool {
+    path.contains(".bak.")
 }
 
 struct FakeRunner {
     kind: Kind,
     behaviour: Rc<RefCell<Behaviour>>,
-    root: PathBuf,
 }
 
 impl Runner for FakeRunner {
@@ -273,33 +306,29 @@ impl Runner for FakeRunner {
         let mut behaviour = self.behaviour.borrow_mut();
         behaviour.ran.push(line.clone());
         let time = behaviour.takes.iter().find(|(beginning, _)| line.starts_with(beginning));
-        if time.is_some_and(|(_, time)| *time >= program.limit) {
+        let time = time.map(|(_, time)| *time).unwrap_or_default();
+        behaviour.elapsed += time.min(program.limit);
+        if time >= program.limit {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let failure = behaviour.fails.iter().find(|(beginning, _)| line.starts_with(beginning));
         let of_kind = self.kind.fails.iter().any(|beginning| line.starts_with(beginning));
         let status = failure.map_or(i32::from(of_kind), |(_, status)| *status);
-        if status == 0 {
-            let name = line.strip_prefix("hostname ");
-            let name = name.or_else(|| line.strip_prefix("hostnamectl set-hostname "));
-            if let Some(name) = name {
-                fs::write(self.root.join("proc/sys/kernel/hostname"), format!("{name}\n")).unwrap();
-            }
-        }
         let prints = self.kind.prints.iter().find(|(beginning, _)| line.starts_with(beginning));
         let stdout = prints.map(|(_, text)| text.as_bytes().to_vec()).unwrap_or_default();
         Ok(Finished { status: Some(status), stdout, stderr: Vec::new() })
     }
 }
 
-struct FakeAddresses {
+struct FakeKernel {
     kind: Kind,
     behaviour: Rc<RefCell<Behaviour>>,
+    start: Instant,
 }
 
-impl Addresses for FakeAddresses {
+impl Kernel for FakeKernel {
     fn missing(&self, wanted: &[Wanted], limit: Duration) -> io::Result<Vec<Wanted>> {
-        let behaviour = self.behaviour.borrow();
+        let mut behaviour = self.behaviour.borrow_mut();
         let is_applied = behaviour.ran.iter().any(|line| line.starts_with(self.kind.applies));
         let are_there = match behaviour.addresses {
             Come::Already => true,
@@ -308,6 +337,21 @@ impl Addresses for FakeAddresses {
             Come::Killed if limit.is_zero() => false,
             Come::Killed => resume_unwind(Box::new("killed")),
         };
-        Ok(if are_there { Vec::new() } else { wanted.to_vec() })
+        if are_there {
+            return Ok(Vec::new());
+        }
+        behaviour.elapsed += limit;
+        Ok(wanted.to_vec())
+    }
+
+    fn set_hostname(&self, root: &Root, name: &str) -> io::Result<()> {
+        if let Some(errno) = self.behaviour.borrow().hostname_error {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
+        fs::write(root.path("/proc/sys/kernel/hostname"), format!("{name}\n"))
+    }
+
+    fn now(&self) -> Instant {
+        self.start + self.behaviour.borrow().elapsed
     }
 }

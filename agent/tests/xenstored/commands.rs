@@ -183,6 +183,8 @@ fn values_of_every_kind_are_answered() {
             assert!(["500", "404"].contains(&code.as_str()), "{command} {value}");
         }
     }
+    guest.write("/proc/sys/kernel/hostname", "web1\n");
+    guest.write_node("vm-data/hostname", "web1");
     for command in ["version", "features", "resetnetwork"] {
         for value in &values {
             assert_eq!(guest.ask(command, value.clone()).0, "0", "{command} {value}");

@@ -127,8 +127,8 @@ fn requests_outlive_the_agent() {
         for id in &ids {
             guest.wait_for(id);
         }
-        // The key is gone with the agent, so an agent that has set the password and was killed before
-        // it could say so makes the next one refuse it.
+        // The key is gone with the agent, so an agent that has set the password and was killed
+        // before it could say so makes the next one refuse it.
         if guest.wait_for(&ids[0]).0 == "0" {
             assert!(is_password(&guest, round), "round {round}");
         }

@@ -95,7 +95,8 @@ fn the_daemon_may_be_killed_and_start_again() {
     assert!(wait(|| guest.read_node("data/updated")).is_some());
     for _ in 0..2 {
         guest.restart_xenstored();
-        // The watch is gone with the daemon, as it would be in a real guest: the agent looks itself.
+        // The watch is gone with the daemon, as it would be in a real guest: the agent looks
+        // itself.
         guest.check();
     }
     assert!(guest.log().lines().count() < 40, "{}", guest.log());

@@ -1,5 +1,5 @@
-//! The built agent in a guest of Debian's xenstored, and a host that writes and reads as OpenStack's
-//! plug-in does. Without xenstored the tests say so and are skipped.
+//! The built agent in a guest of Debian's xenstored, and a host that writes and reads as
+//! OpenStack's plug-in does. Without xenstored the tests say so and are skipped.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

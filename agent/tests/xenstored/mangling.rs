@@ -1,4 +1,5 @@
-//! What Xen's tools do to requests and responses, which OpenStack's plug-in writes and reads by them.
+//! What Xen's tools do to requests and responses, which OpenStack's plug-in writes and reads by
+//! them.
 
 use crate::guest::{Guest, HOME};
 use crate::machine::{Moments, success, wait};

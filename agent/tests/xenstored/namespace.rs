@@ -1,5 +1,5 @@
-//! An agent in Linux namespaces of its own, where it is root and has interfaces that are real to the
-//! kernel.
+//! An agent in Linux namespaces of its own, where it is root and has interfaces that are real to
+//! the kernel.
 
 use crate::guest::Guest;
 use std::ffi::OsString;
@@ -12,7 +12,8 @@ pub(crate) struct Namespace {
 
 impl Namespace {
     /// `kinds` are options of unshare(1). `setup` is a script for the shell that ends with
-    /// `exec "$@"`. `None`, with the reason on standard error, if this machine has no such namespaces.
+    /// `exec "$@"`. `None`, with the reason on standard error, if this machine has no such
+    /// namespaces.
     pub(crate) fn new(kinds: &[&'static str], setup: &'static str) -> Option<Self> {
         let mut program = vec!["unshare", "--map-root-user"];
         program.extend(kinds);

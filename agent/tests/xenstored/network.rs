@@ -9,8 +9,8 @@ use xend_xenstore::Nodes;
 const MAC: &str = "00:16:3e:11:22:33";
 const NODE: &str = "vm-data/networking/00163E112233";
 
-/// Gives the agent its own `/etc` ($1), programs ($2), kernel's interfaces and other directories, so
-/// that it can be at home in `/`.
+/// Gives the agent its own `/etc` ($1), programs ($2), kernel's interfaces and other directories,
+/// so that it can be at home in `/`.
 const SETUP: &str = "mount --bind \"$1\" /etc
     mount --bind \"$2\" /usr/local/sbin
     mount -t sysfs none /sys
@@ -108,8 +108,9 @@ fn settings_that_are_none_change_nothing() {
         let path = format!("{}/vm-data/hostname", crate::guest::HOME);
         guest.host.write(&path, name).unwrap();
         let (code, reason) = guest.ask("resetnetwork", "");
-        // An empty name is none.
-        assert_eq!(code == "0", name.is_empty(), "{name:?}: {reason}");
+        // An empty name is none, and then there is nothing to set.
+        assert_eq!(code, "500", "{name:?}: {reason}");
+        assert_eq!(reason.starts_with("vm-data has neither"), name.is_empty(), "{reason}");
         assert_eq!(guest.read("/etc/hostname"), "image\n");
     }
     guest.remove_node("vm-data/hostname");
@@ -133,9 +134,9 @@ fn settings_that_are_none_change_nothing() {
     }
     guest.write_node(NODE, &format!("{{\"mac\":\"{MAC}\",\"ips\":[],\"ip6s\":[]}}"));
     assert_eq!(guest.ask("resetnetwork", ""), failure("No IPs found for interface"));
-    // A node that somebody is about to fill.
     guest.write_node(NODE, "");
-    assert_eq!(guest.ask("resetnetwork", ""), success());
+    assert_eq!(guest.ask("resetnetwork", ""), failure(&format!("{NODE} is empty")));
+    guest.remove_node(NODE);
     // The names of these do not fit into one message of XenStore's.
     for number in 0..400 {
         let settings = settings("203.0.113.10").replace(MAC, "");
@@ -144,6 +145,7 @@ fn settings_that_are_none_change_nothing() {
     let (code, reason) = guest.ask("resetnetwork", "");
     assert!(code == "500" && reason.contains("64"), "{reason}");
     guest.remove_node("vm-data");
-    assert_eq!(guest.ask("resetnetwork", ""), success());
+    let nothing = "vm-data has neither networking nor hostname: there is nothing to set";
+    assert_eq!(guest.ask("resetnetwork", ""), failure(nothing));
     assert!(guest.litter().is_empty());
 }

@@ -102,7 +102,8 @@ fn an_id_that_is_too_long_for_a_response_keeps_nobody_waiting() {
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
-/// A guest may have about 1000 nodes. Without one for the response the request is gone all the same.
+/// A guest may have about 1000 nodes. Without one for the response the request is gone all the
+/// same.
 #[test]
 fn a_guest_without_nodes_left_answers_when_it_has_some_again() {
     let Some(mut guest) = Guest::with("") else { return };

@@ -73,6 +73,11 @@ impl Interface {
     /// Checks settings that a program has put together. What [`parse`](Self::parse) returns is
     /// valid.
     pub fn check(&self) -> Result<(), BadInterface> {
+        self.check_with(&Names::of(self))
+    }
+
+    /// The same; errors have the names that the fields have in JSON.
+    pub(super) fn check_with(&self, names: &Names) -> Result<(), BadInterface> {
         if self.label.chars().any(char::is_control) {
             return Err(BadInterface::new("label", "has a control character"));
         }
@@ -85,19 +90,74 @@ impl Interface {
         if let Some(gateway) = self.gateway_v6 {
             check_host(gateway.into(), || "gateway_v6".to_owned())?;
         }
-        for (is_ipv4, list) in [(true, "ips"), (false, "ip6s")] {
-            let of_family = self.addresses.iter().filter(|address| address.ip.is_ipv4() == is_ipv4);
-            for (index, address) in of_family.enumerate() {
-                address.check(&format!("{list}[{index}]"))?;
+        for (address, name) in self.addresses.iter().zip(&names.addresses) {
+            address.check(name)?;
+        }
+        for (route, name) in self.routes.iter().zip(&names.routes) {
+            route.check(name)?;
+        }
+        for (server, name) in self.dns.iter().zip(&names.dns) {
+            check_usable(*server, || name.clone())?;
+        }
+        self.check_gateways(names)
+    }
+
+    /// Whether the gateways can be other hosts.
+    fn check_gateways(&self, names: &Names) -> Result<(), BadInterface> {
+        if let Some(gateway) = self.gateway {
+            self.check_gateway(gateway.into(), || "gateway".to_owned())?;
+        }
+        if let Some(gateway) = self.gateway_v6 {
+            self.check_gateway(gateway.into(), || "gateway_v6".to_owned())?;
+        }
+        for (route, name) in self.routes.iter().zip(&names.routes) {
+            if let Some(gateway) = route.gateway {
+                self.check_gateway(gateway, || format!("{name}.gateway"))?;
             }
         }
-        for (index, route) in self.routes.iter().enumerate() {
-            route.check(&format!("routes[{index}]"))?;
-        }
-        for (index, server) in self.dns.iter().enumerate() {
-            check_usable(*server, || format!("dns[{index}]"))?;
-        }
         Ok(())
+    }
+
+    /// A gateway is another host. If it is in none of the interface's networks, it is on the link
+    /// all the same: providers give guests a network of their own, and a gateway outside of it.
+    fn check_gateway(
+        &self,
+        gateway: IpAddr,
+        field: impl FnOnce() -> String,
+    ) -> Result<(), BadInterface> {
+        if self.addresses.iter().any(|address| address.ip == gateway) {
+            return Err(BadInterface::new(field(), "is an address of the interface itself"));
+        }
+        let mut around = self.addresses.iter().filter(|address| address.has_in_network(gateway));
+        let problem = around.find_map(|address| no_host(gateway, address.prefix));
+        problem.map_or(Ok(()), |problem| Err(BadInterface::new(field(), problem)))
+    }
+}
+
+/// What the items of an interface's lists are called in errors, in the lists' order.
+pub(super) struct Names {
+    pub(super) addresses: Vec<String>,
+    pub(super) routes: Vec<String>,
+    pub(super) dns: Vec<String>,
+}
+
+impl Names {
+    /// The names that the items have in the JSON that the interface is written as.
+    fn of(interface: &Interface) -> Self {
+        let address = |(at, address): (usize, &Address)| {
+            let is_ipv4 = address.ip.is_ipv4();
+            let before = interface.addresses.iter().take(at);
+            let index = before.filter(|other| other.ip.is_ipv4() == is_ipv4).count();
+            format!("{}[{index}]", if is_ipv4 { "ips" } else { "ip6s" })
+        };
+        let numbered = |list: &str, count: usize| -> Vec<String> {
+            (0..count).map(|index| format!("{list}[{index}]")).collect()
+        };
+        Self {
+            addresses: interface.addresses.iter().enumerate().map(address).collect(),
+            routes: numbered("routes", interface.routes.len()),
+            dns: numbered("dns", interface.dns.len()),
+        }
     }
 }
 
@@ -109,7 +169,14 @@ impl Address {
 
     fn check(&self, field: &str) -> Result<(), BadInterface> {
         check_host(self.ip, || format!("{field}.ip"))?;
-        check_prefix(self.ip, self.prefix, field)
+        check_prefix(self.ip, self.prefix, field)?;
+        let problem = no_host(self.ip, self.prefix);
+        problem.map_or(Ok(()), |problem| Err(BadInterface::new(format!("{field}.ip"), problem)))
+    }
+
+    /// Whether another address of the same family is in the address's network.
+    fn has_in_network(&self, other: IpAddr) -> bool {
+        prefix::network(self.ip, self.prefix) == prefix::network(other, self.prefix)
     }
 }
 
@@ -162,7 +229,25 @@ fn check_usable(ip: IpAddr, field: impl FnOnce() -> String) -> Result<(), BadInt
         _ if ip.is_unspecified() => "is the unspecified address",
         _ if ip.is_multicast() => "is a multicast address",
         IpAddr::V4(Ipv4Addr::BROADCAST) => "is the broadcast address",
+        IpAddr::V4(ip) if ip.octets().starts_with(&[0]) => "is in 0.0.0.0/8, which no host has",
         _ => return Ok(()),
     };
     Err(BadInterface::new(field(), problem))
+}
+
+/// Why no host can have an address in its network. A network of IPv4 with one or two addresses has
+/// neither an address of its own nor one for broadcasts (RFC 3021); none of IPv6 has them.
+fn no_host(ip: IpAddr, prefix: u8) -> Option<&'static str> {
+    match ip {
+        IpAddr::V4(v4) if prefix < 31 => {
+            if prefix::network(ip, prefix) == ip {
+                Some("is the address of its network, not of a host")
+            } else if prefix::broadcast(v4, prefix) == v4 {
+                Some("is the broadcast address of its network")
+            } else {
+                None
+            }
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::json::{self, BadJson};
 use crate::limits::MAX_PAYLOAD;
-use crate::network::interface::{Address, BadInterface, Interface, Route};
+use crate::network::interface::{Address, BadInterface, Interface, Names, Route};
 use crate::network::mac::Mac;
 use crate::network::prefix;
 use serde_json::Value;
@@ -33,7 +33,7 @@ impl Interface {
     }
 }
 
-fn read(json: &[u8], named: Option<Mac>) -> Result<Interface, BadInterface> {
+fn read(json: &[u8], node: Option<Mac>) -> Result<Interface, BadInterface> {
     let bad = |problem| BadInterface::new("The interface", problem);
     let value = json::read(json, MAX_PAYLOAD).map_err(|reason| match reason {
         BadJson::TooDeep => bad("is nested too deep"),
@@ -57,17 +57,22 @@ fn read(json: &[u8], named: Option<Mac>) -> Result<Interface, BadInterface> {
         gateway,
         gateway_v6: gateway_v6.or(gateway6).or(ipv6.gateway),
         addresses: [ipv4.list, ipv6.list].concat(),
-        ..Interface::new(mac(&root.key("mac"), named)?)
+        ..Interface::new(mac(&root.key("mac"), node)?)
     };
+    let addresses = [ipv4.names, ipv6.names].concat();
+    let mut names = Names { addresses, routes: Vec::new(), dns: Vec::new() };
     for field in root.key("routes").items()? {
-        add_route(&mut interface, route(&field)?);
-    }
-    for field in root.key("dns").items()? {
-        if let Some(server) = field.parsed::<IpAddr>()? {
-            push_new(&mut interface.dns, server);
+        if add_route(&mut interface, route(&field)?) {
+            names.routes.push(field.name);
         }
     }
-    interface.check()?;
+    for field in root.key("dns").items()? {
+        let server = field.parsed::<IpAddr>()?;
+        if server.is_some_and(|server| push_new(&mut interface.dns, server)) {
+            names.dns.push(field.name);
+        }
+    }
+    interface.check_with(&names)?;
     Ok(interface)
 }
 
@@ -85,13 +90,15 @@ fn mac(field: &Field<'_>, named: Option<Mac>) -> Result<Mac, BadInterface> {
 /// The addresses of one family.
 struct Addresses<A> {
     list: Vec<Address>,
+    /// What the addresses are called in errors.
+    names: Vec<String>,
     /// The first gateway beside an address.
     gateway: Option<A>,
 }
 
 impl<A: Family> Addresses<A> {
     fn read(fields: &Field<'_>) -> Result<Self, BadInterface> {
-        let mut addresses = Self { list: Vec::new(), gateway: None };
+        let mut addresses = Self { list: Vec::new(), names: Vec::new(), gateway: None };
         for field in fields.items()? {
             if !field.key("enabled").flag()? {
                 continue;
@@ -103,9 +110,11 @@ impl<A: Family> Addresses<A> {
             };
             let ip = ip.into();
             let prefix = field.key("netmask").prefix(ip)?;
-            push_new(&mut addresses.list, Address { ip, prefix });
             let gateway = field.key("gateway").parsed::<A>()?;
             addresses.gateway = addresses.gateway.or(gateway);
+            if push_new(&mut addresses.list, Address { ip, prefix }) {
+                addresses.names.push(field.name);
+            }
         }
         Ok(addresses)
     }
@@ -123,18 +132,23 @@ fn route(field: &Field<'_>) -> Result<Route, BadInterface> {
     Ok(Route { destination: prefix::network(ip, prefix), prefix, gateway })
 }
 
-fn add_route(interface: &mut Interface, route: Route) {
+/// Tells whether the route is one beside the default ones that was not there.
+fn add_route(interface: &mut Interface, route: Route) -> bool {
     match (route.prefix, route.gateway) {
         (0, Some(IpAddr::V4(gateway))) => _ = interface.gateway.get_or_insert(gateway),
         (0, Some(IpAddr::V6(gateway))) => _ = interface.gateway_v6.get_or_insert(gateway),
-        _ => push_new(&mut interface.routes, route),
+        _ => return push_new(&mut interface.routes, route),
     }
+    false
 }
 
-fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
-    if !list.contains(&item) {
+/// Adds an item unless it is there; tells whether it was not.
+fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) -> bool {
+    let is_new = !list.contains(&item);
+    if is_new {
         list.push(item);
     }
+    is_new
 }
 
 /// A kind of address that a field can hold.

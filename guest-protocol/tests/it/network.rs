@@ -367,6 +367,100 @@ fn errors_name_the_field() {
     assert_eq!(bad.to_string(), "The interface is nested too deep");
 }
 
+/// Fields that are left out count, so that the error names the one that the host has written.
+#[test]
+fn errors_name_the_field_by_its_place_in_the_json() {
+    let fields = json!({ "ips": [
+        { "ip": "192.0.2.1", "netmask": 24, "enabled": 0 },
+        { "ip": "192.0.2.1", "netmask": 24 },
+        { "ip": "192.0.2.1", "netmask": 24 },
+        { "ip": "127.0.0.1", "netmask": 8 },
+    ]});
+    assert_eq!(refusal(&fields), "ips[3].ip is a loopback address");
+    let default = json!({ "route": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "192.0.2.254" });
+    let route = json!({ "route": "10.0.0.0", "netmask": 8, "gateway": "127.0.0.1" });
+    let fields = json!({ "routes": [default, default, route] });
+    assert_eq!(refusal(&fields), "routes[2].gateway is a loopback address");
+    let fields = json!({ "dns": [null, "192.0.2.53", "192.0.2.53", "224.0.0.1"] });
+    assert_eq!(refusal(&fields), "dns[3] is a multicast address");
+}
+
+#[test]
+fn addresses_that_no_host_of_their_network_has_are_refused() {
+    let address = |ip: &str, netmask: u8| json!({ "ips": [{ "ip": ip, "netmask": netmask }] });
+    let itself = "ips[0].ip is the address of its network, not of a host";
+    let broadcast = "ips[0].ip is the broadcast address of its network";
+    for (ip, netmask, error) in [
+        ("192.0.2.0", 24, itself),
+        ("192.0.2.255", 24, broadcast),
+        ("10.0.0.0", 8, itself),
+        ("192.0.2.4", 30, itself),
+        ("192.0.2.7", 30, broadcast),
+        ("0.1.2.3", 8, "ips[0].ip is in 0.0.0.0/8, which no host has"),
+    ] {
+        assert_eq!(refusal(&address(ip, netmask)), error);
+    }
+    // Networks of one and two addresses, and everything in IPv6.
+    for (ip, netmask) in
+        [("192.0.2.0", 32), ("192.0.2.255", 32), ("192.0.2.4", 31), ("192.0.2.5", 31)]
+    {
+        assert_eq!(read(&address(ip, netmask)).addresses.len(), 1);
+    }
+    for (ip, netmask) in [("10.0.1.0", 16), ("10.0.1.255", 16), ("169.254.7.7", 16)] {
+        assert_eq!(read(&address(ip, netmask)).addresses.len(), 1);
+    }
+    let ip6s = json!([
+        { "ip": "2001:db8::", "netmask": 64 },
+        { "ip": "2001:db8::ffff:ffff:ffff:ffff", "netmask": 64 },
+        { "ip": "2001:db8::2", "netmask": 127 },
+    ]);
+    assert_eq!(read(&json!({ "ip6s": ip6s })).addresses.len(), 3);
+}
+
+#[test]
+fn gateways_are_other_hosts() {
+    let with = |ip: &str, netmask: u8, gateway: &str| {
+        let list = if ip.contains(':') { "ip6s" } else { "ips" };
+        let key = if gateway.contains(':') { "gateway_v6" } else { "gateway" };
+        json!({ list: [{ "ip": ip, "netmask": netmask }], key: gateway })
+    };
+    for (ip, netmask, gateway, error) in [
+        ("192.0.2.7", 24, "192.0.2.7", "gateway is an address of the interface itself"),
+        ("192.0.2.7", 32, "192.0.2.7", "gateway is an address of the interface itself"),
+        ("192.0.2.7", 24, "192.0.2.0", "gateway is the address of its network, not of a host"),
+        ("192.0.2.7", 24, "192.0.2.255", "gateway is the broadcast address of its network"),
+    ] {
+        assert_eq!(refusal(&with(ip, netmask, gateway)), error, "{ip}/{netmask} {gateway}");
+    }
+    for (ip, netmask, gateway) in [
+        ("192.0.2.7", 24, "192.0.2.1"),
+        ("192.0.2.6", 31, "192.0.2.7"),
+        ("192.0.2.7", 32, "198.51.100.1"),
+        ("192.0.2.7", 24, "169.254.1.1"),
+        ("2001:db8::7", 64, "2001:db8::1"),
+        ("2001:db8::7", 64, "fe80::1"),
+        ("2001:db8::7", 128, "2001:db8:1::1"),
+        // Outside of the network, as providers have it.
+        ("192.0.2.7", 24, "198.51.100.1"),
+        ("192.0.2.7", 31, "192.0.2.8"),
+        ("2001:db8:0:7::7", 64, "2001:db8::1"),
+        // Nothing of its family.
+        ("192.0.2.7", 24, "2001:db8::1"),
+        ("2001:db8::7", 64, "192.0.2.1"),
+    ] {
+        read(&with(ip, netmask, gateway));
+    }
+    let ips = json!([{ "ip": "192.0.2.7", "netmask": 24 }, { "ip": "10.0.0.7", "netmask": 8 }]);
+    read(&json!({ "ips": ips, "gateway": "10.0.0.1" }));
+    let routes =
+        |gateway: &str| json!([{ "route": "172.16.0.0", "netmask": 12, "gateway": gateway }]);
+    read(&json!({ "ips": ips, "routes": routes("203.0.113.1") }));
+    let error = "routes[0].gateway is an address of the interface itself";
+    assert_eq!(refusal(&json!({ "ips": ips, "routes": routes("10.0.0.7") })), error);
+    let error = "routes[0].gateway is the broadcast address of its network";
+    assert_eq!(refusal(&json!({ "ips": ips, "routes": routes("10.255.255.255") })), error);
+}
+
 #[test]
 fn what_a_program_has_put_together_is_checked() {
     assert_eq!(full().check(), Ok(()));
@@ -401,16 +495,23 @@ fn prefixes_are_shown_as_netmasks() {
     assert_eq!(route("2001:db8::", 32, None).netmask(), ip("ffff:ffff::"));
 }
 
+/// None of these is the address of a network, or that of its broadcasts.
 fn ipv4() -> impl Strategy<Value = IpAddr> {
-    (1_u8..127, any::<[u8; 3]>()).prop_map(|(a, [b, c, d])| Ipv4Addr::new(a, b, c, d).into())
+    let ip = |(a, [b, c, d]): (u8, [u8; 3])| Ipv4Addr::new(a, b, c, d & !3 | 1).into();
+    (1_u8..127, any::<[u8; 3]>()).prop_map(ip)
 }
 
 fn ipv6() -> impl Strategy<Value = IpAddr> {
     any::<u128>().prop_map(|bits| Ipv6Addr::from_bits(bits >> 3 | 1 << 125).into())
 }
 
+/// The first one is alone in its network, so that gateways may be anywhere.
 fn addresses(ip: impl Strategy<Value = IpAddr>, bits: u8) -> impl Strategy<Value = Vec<Address>> {
-    vec((ip, 1..=bits).prop_map(|(ip, prefix)| Address { ip, prefix }), 0..4)
+    let address = (ip, 1..=bits).prop_map(|(ip, prefix)| Address { ip, prefix });
+    vec(address, 0..4).prop_map(move |mut addresses| {
+        addresses.iter_mut().take(1).for_each(|first| first.prefix = bits);
+        addresses
+    })
 }
 
 fn routes() -> impl Strategy<Value = Vec<Route>> {

@@ -12,14 +12,22 @@ const PATH: &str = "/etc/conf.d/net";
 pub(in crate::network) struct Gentoo;
 
 impl Writer for Gentoo {
-    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Claim {
+    fn name(&self) -> &'static str {
+        "netifrc"
+    }
+
+    fn programs(&self, _guest: &Guest<'_>) -> &'static [&'static str] {
+        &["rc-service"]
+    }
+
+    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<Claim, Failed> {
         let has_service = |interface: &Interface| {
             guest.root.exists(&format!("/etc/init.d/{}", service(interface)))
         };
         if guest.has("rc-service") && interfaces.iter().all(has_service) {
-            return Claim::Yes;
+            return Ok(Claim::Yes);
         }
-        Claim::No
+        Ok(Claim::No)
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {
@@ -41,14 +49,17 @@ impl Writer for Gentoo {
     }
 
     fn take_down(&self, guest: &Guest<'_>, interfaces: &[Interface]) {
-        for interface in interfaces {
+        let stop = |guest: &Guest<'_>, interface: &Interface| {
             guest.try_to_run("rc-service", &[&service(interface), "stop"]);
-        }
+            Ok(())
+        };
+        drop(guest.for_each(interfaces.iter(), stop));
     }
 
     fn apply(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<(), Failed> {
-        let start = |interface| guest.run("rc-service", &[&service(interface), "start"]);
-        interfaces.iter().try_for_each(start)
+        guest.for_each(interfaces.iter(), |guest, interface| {
+            guest.run("rc-service", &[&service(interface), "start"])
+        })
     }
 }
 

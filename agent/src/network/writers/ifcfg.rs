@@ -3,7 +3,7 @@
 use super::own_files::own_or_none;
 use super::scripts;
 use crate::network::assignments;
-use crate::network::files::NewFile;
+use crate::network::files::{NewFile, list};
 use crate::network::lines::Lines;
 use crate::network::plan::{Addressing, Interface, Route};
 use crate::network::writer::{Claim, Failed, Guest, Writer};
@@ -36,11 +36,20 @@ const KEYS: [&str; 11] = [
 pub(in crate::network) struct Ifcfg;
 
 impl Writer for Ifcfg {
-    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Claim {
+    fn name(&self) -> &'static str {
+        "ifcfg"
+    }
+
+    fn programs(&self, _guest: &Guest<'_>) -> &'static [&'static str] {
+        scripts::PROGRAMS
+    }
+
+    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<Claim, Failed> {
         if !guest.has("ifup") || !guest.root.exists(DIRECTORY) {
-            return Claim::No;
+            return Ok(Claim::No);
         }
-        Claim::yes_if(interfaces.iter().any(|interface| is_configured(guest, interface)))
+        let configures = interfaces.iter().any(|interface| is_configured(guest, interface));
+        Ok(Claim::yes_if(configures))
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {
@@ -129,7 +138,7 @@ fn is_ours(key: &str) -> bool {
 /// go.
 fn aliases(root: &Root, interface: &Interface) -> io::Result<Vec<NewFile>> {
     let prefixes = ["ifcfg", "route"].map(|kind| format!("{kind}-{}:", interface.name));
-    let names = root.list(DIRECTORY)?.into_iter();
+    let names = list(root, DIRECTORY)?.into_iter();
     let aliases = names.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)));
     Ok(aliases.map(|name| NewFile::removed(format!("{DIRECTORY}/{name}"))).collect())
 }

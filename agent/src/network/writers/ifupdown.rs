@@ -14,12 +14,20 @@ use std::io;
 pub(in crate::network) struct Ifupdown;
 
 impl Writer for Ifupdown {
-    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Claim {
+    fn name(&self) -> &'static str {
+        "ifupdown"
+    }
+
+    fn programs(&self, _guest: &Guest<'_>) -> &'static [&'static str] {
+        scripts::PROGRAMS
+    }
+
+    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<Claim, Failed> {
         if !guest.has("ifup") || !guest.root.exists("/etc/network") {
-            return Claim::No;
+            return Ok(Claim::No);
         }
-        let Ok(files) = InterfacesFiles::read(guest.root) else { return Claim::Possible };
-        Claim::yes_if(interfaces.iter().any(|interface| files.have(&interface.name)))
+        let Ok(files) = InterfacesFiles::read(guest.root) else { return Ok(Claim::Possible) };
+        Ok(Claim::yes_if(interfaces.iter().any(|interface| files.have(&interface.name))))
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {

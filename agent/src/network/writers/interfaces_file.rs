@@ -2,7 +2,7 @@
 //!
 //! The stanzas of some interfaces are replaced where they stand; every other line stays as it is.
 
-use crate::network::files::{NewFile, read_text};
+use crate::network::files::{NewFile, file_type, list, read_text};
 use crate::root::Root;
 use rustix::fs::FileType;
 use std::collections::VecDeque;
@@ -106,7 +106,7 @@ impl InterfacesFiles {
             if files.len() == MAX_FILES || files.iter().any(|file| file.path == path) {
                 continue;
             }
-            if root.file_type(&path)? == Some(FileType::Directory) {
+            if file_type(root, &path)? == Some(FileType::Directory) {
                 continue;
             }
             let Some(text) = read_text(root, &path)? else { continue };
@@ -223,7 +223,7 @@ impl<'a> Source<'a> {
     }
 
     fn paths(&self, root: &Root) -> io::Result<Vec<String>> {
-        let names = root.list(&self.directory)?.into_iter();
+        let names = list(root, &self.directory)?.into_iter();
         Ok(names.filter(|name| self.has(name)).map(|name| self.path(&name)).collect())
     }
 

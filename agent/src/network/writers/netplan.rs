@@ -12,19 +12,30 @@ use std::path::Path;
 /// Where netplan reads; other packages' files are in the latter two.
 const DIRECTORIES: [&str; 3] = ["/etc/netplan", "/usr/lib/netplan", "/run/netplan"];
 
+/// Where netplan puts what it has made for NetworkManager.
+const PROFILES: &str = "/run/NetworkManager/system-connections";
+
 /// netplan.
 pub(in crate::network) struct Netplan;
 
 impl Writer for Netplan {
-    fn claim(&self, guest: &Guest<'_>, _interfaces: &[Interface]) -> Claim {
+    fn name(&self) -> &'static str {
+        "netplan"
+    }
+
+    fn programs(&self, _guest: &Guest<'_>) -> &'static [&'static str] {
+        &["netplan"]
+    }
+
+    fn claim(&self, guest: &Guest<'_>, _interfaces: &[Interface]) -> Result<Claim, Failed> {
         if !guest.has("netplan") {
-            return Claim::No;
+            return Ok(Claim::No);
         }
         let has_files = |directory| {
             let names = guest.root.list(directory).unwrap_or_default();
             names.iter().any(|name| Path::new(name).extension().is_some_and(|end| end == "yaml"))
         };
-        Claim::yes_if(DIRECTORIES.into_iter().any(has_files))
+        Ok(Claim::yes_if(DIRECTORIES.into_iter().any(has_files)))
     }
 
     fn files(&self, _guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {
@@ -39,16 +50,21 @@ impl Writer for Netplan {
 
     fn apply(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<(), Failed> {
         guest.run("netplan", &["generate"])?;
-        guest.run("netplan", &["apply"])?;
-        for interface in interfaces {
-            // NetworkManager would go on with the profile that it used last.
-            let profile = format!("netplan-{}", id(interface));
-            let directory = "/run/NetworkManager/system-connections";
-            if guest.root.exists(&format!("{directory}/{profile}.nmconnection")) {
-                guest.run("nmcli", &["connection", "up", "id", &profile])?;
-            }
-        }
-        Ok(())
+        self.restore(guest, interfaces)
+    }
+
+    /// `netplan apply` generates by itself.
+    fn restore(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<(), Failed> {
+        let applied = guest.run("netplan", &["apply"]);
+        // NetworkManager would go on with the profile that it used last.
+        let up = |guest: &Guest<'_>, interface: &Interface| {
+            guest.run("nmcli", &["connection", "up", "id", &profile(interface)])
+        };
+        let managed = interfaces.iter().filter(|interface| {
+            let path = format!("{PROFILES}/{}.nmconnection", profile(interface));
+            guest.root.exists(&path)
+        });
+        applied.and(guest.for_each(managed, up))
     }
 }
 
@@ -57,6 +73,11 @@ impl Writer for Netplan {
 /// interface, with which it shares no list.
 fn id(interface: &Interface) -> String {
     format!("00-xend-{}", interface.name)
+}
+
+/// What NetworkManager calls the connection that netplan makes of the definition.
+fn profile(interface: &Interface) -> String {
+    format!("netplan-{}", id(interface))
 }
 
 fn add_definition(lines: &mut Lines, interface: &Interface) {

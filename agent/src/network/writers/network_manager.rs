@@ -17,19 +17,26 @@ const PREFIX: &str = "xend-";
 pub(in crate::network) struct NetworkManager;
 
 impl Writer for NetworkManager {
-    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Claim {
+    fn name(&self) -> &'static str {
+        "NetworkManager"
+    }
+
+    fn programs(&self, _guest: &Guest<'_>) -> &'static [&'static str] {
+        &["nmcli"]
+    }
+
+    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<Claim, Failed> {
         if !guest.has("nmcli") {
-            return Claim::No;
+            return Ok(Claim::No);
         }
         // Fails when NetworkManager does not run.
-        let Some(devices) = guest.ask("nmcli", &["-t", "-f", "DEVICE,STATE", "device"]) else {
-            return Claim::No;
-        };
+        let devices = guest.ask("nmcli", &["-t", "-f", "DEVICE,STATE", "device"])?;
+        let Some(devices) = devices else { return Ok(Claim::No) };
         let states = interfaces.iter().map(|interface| {
             let of_interface = format!("{}:", interface.name);
             devices.lines().find_map(|line| line.strip_prefix(of_interface.as_str()))
         });
-        states.flatten().map(claim_by_state).max().unwrap_or(Claim::No)
+        Ok(states.flatten().map(claim_by_state).max().unwrap_or(Claim::No))
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {
@@ -44,13 +51,14 @@ impl Writer for NetworkManager {
     fn apply(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<(), Failed> {
         // Forgets the connections whose files are gone: their interfaces get those back that
         // they had before.
-        guest.run("nmcli", &["connection", "reload"])?;
-        for interface in interfaces.iter().filter(|other| guest.root.exists(&path(other))) {
-            guest.run("nmcli", &["connection", "load", &path(interface)])?;
+        let reloaded = guest.share(2).run("nmcli", &["connection", "reload"]);
+        let written = interfaces.iter().filter(|interface| guest.root.exists(&path(interface)));
+        let up = |guest: &Guest<'_>, interface: &Interface| {
             let id = format!("{PREFIX}{}", interface.name);
-            guest.run("nmcli", &["connection", "up", "id", &id])?;
-        }
-        Ok(())
+            let loaded = guest.share(2).run("nmcli", &["connection", "load", &path(interface)]);
+            loaded.and(guest.run("nmcli", &["connection", "up", "id", &id]))
+        };
+        reloaded.and(guest.for_each(written, up))
     }
 }
 

@@ -17,11 +17,19 @@ const PREFIX: &str = "05-xend-";
 pub(in crate::network) struct Networkd;
 
 impl Writer for Networkd {
-    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Claim {
-        if !guest.has("networkctl") || !is_active(guest, "systemd-networkd") {
-            return Claim::No;
+    fn name(&self) -> &'static str {
+        "systemd-networkd"
+    }
+
+    fn programs(&self, _guest: &Guest<'_>) -> &'static [&'static str] {
+        &["networkctl", "systemctl"]
+    }
+
+    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<Claim, Failed> {
+        if !guest.has("networkctl") || !is_active(guest, "systemd-networkd")? {
+            return Ok(Claim::No);
         }
-        Claim::yes_if(interfaces.iter().any(|interface| is_managed(guest, interface)))
+        Ok(Claim::yes_if(interfaces.iter().any(|interface| is_managed(guest, interface))))
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {
@@ -31,7 +39,9 @@ impl Writer for Networkd {
             files.extend(outdated(guest.root, DIRECTORY, PREFIX, &of_interface, &files)?);
         }
         // systemd-resolved takes the name servers from networkd.
-        if !is_active(guest, "systemd-resolved") {
+        let is_resolved = is_active(guest, "systemd-resolved")
+            .map_err(|failed| io::Error::other(failed.to_string()))?;
+        if !is_resolved {
             files.extend(resolv_conf::files(guest.root, interfaces)?);
         }
         Ok(files)
@@ -40,13 +50,13 @@ impl Writer for Networkd {
     /// Interfaces whose files have changed are reconfigured by that. Asked to do so again at once,
     /// networkd sometimes leaves them without addresses.
     fn apply(&self, guest: &Guest<'_>, _interfaces: &[Interface]) -> Result<(), Failed> {
-        guest.run("networkctl", &["reload"]).or_else(|_| restart(guest))
+        guest.share(2).run("networkctl", &["reload"]).or_else(|_| restart(guest))
     }
 
     fn apply_again(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<(), Failed> {
         let mut reconfigure = vec!["reconfigure"];
         reconfigure.extend(interfaces.iter().map(|interface| interface.name.as_str()));
-        guest.run("networkctl", &reconfigure).or_else(|_| restart(guest))
+        guest.share(2).run("networkctl", &reconfigure).or_else(|_| restart(guest))
     }
 }
 
@@ -55,8 +65,9 @@ fn restart(guest: &Guest<'_>) -> Result<(), Failed> {
     guest.run("systemctl", &["restart", "systemd-networkd"])
 }
 
-fn is_active(guest: &Guest<'_>, unit: &str) -> bool {
-    guest.run("systemctl", &["is-active", "--quiet", unit]).is_ok()
+fn is_active(guest: &Guest<'_>, unit: &str) -> Result<bool, Failed> {
+    let answer = guest.ask("systemctl", &["is-active", "--quiet", unit])?;
+    Ok(answer.is_some())
 }
 
 /// Whether networkd has a file for the interface, as it notes in its state.

@@ -1,6 +1,6 @@
 //! Files that the agent has made by itself, one an interface.
 
-use crate::network::files::{NewFile, read_text};
+use crate::network::files::{NewFile, list, read_text};
 use crate::network::lines::Lines;
 use crate::root::Root;
 use std::io;
@@ -19,7 +19,7 @@ pub(super) fn outdated(
     current: &[NewFile],
 ) -> io::Result<Vec<NewFile>> {
     let mut outdated = Vec::new();
-    for name in root.list(directory)?.iter().filter(|name| name.starts_with(prefix)) {
+    for name in list(root, directory)?.iter().filter(|name| name.starts_with(prefix)) {
         let path = format!("{directory}/{name}");
         if current.iter().any(|file| file.path == path) {
             continue;

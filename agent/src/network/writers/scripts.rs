@@ -3,15 +3,20 @@
 use crate::network::plan::Interface;
 use crate::network::writer::{Failed, Guest};
 
+/// The programs that bring interfaces up and down.
+pub(super) const PROGRAMS: &[&str] = &["ifup", "ifdown"];
+
 /// Takes the interfaces down. An interface may be up by other means than `ifup`, which would then
 /// stumble over the addresses that are there.
 pub(super) fn take_down(guest: &Guest<'_>, interfaces: &[Interface]) {
-    for interface in interfaces {
-        guest.try_to_run("ifdown", &[&interface.name]);
+    let down = |guest: &Guest<'_>, interface: &Interface| {
+        guest.share(2).try_to_run("ifdown", &[&interface.name]);
         if guest.has("ip") {
             guest.try_to_run("ip", &["addr", "flush", "dev", &interface.name, "scope", "global"]);
         }
-    }
+        Ok(())
+    };
+    drop(guest.for_each(interfaces.iter(), down));
 }
 
 /// Brings those interfaces up that are configured. After a change was taken back, others may be
@@ -21,6 +26,6 @@ pub(super) fn bring_up(
     interfaces: &[Interface],
     is_configured: impl Fn(&Interface) -> bool,
 ) -> Result<(), Failed> {
-    let mut configured = interfaces.iter().filter(|interface| is_configured(interface));
-    configured.try_for_each(|interface| guest.run("ifup", &[&interface.name]))
+    let configured = interfaces.iter().filter(|interface| is_configured(interface));
+    guest.for_each(configured, |guest, interface| guest.run("ifup", &[&interface.name]))
 }

@@ -21,13 +21,22 @@ const CONFIG: &str = "/etc/sysconfig/network/config";
 pub(in crate::network) struct Suse;
 
 impl Writer for Suse {
-    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Claim {
+    fn name(&self) -> &'static str {
+        "SUSE"
+    }
+
+    fn programs(&self, guest: &Guest<'_>) -> &'static [&'static str] {
+        if guest.has("wicked") { &["wicked"] } else { scripts::PROGRAMS }
+    }
+
+    fn claim(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<Claim, Failed> {
         let has_tools = guest.has("wicked") || guest.has("ifup");
         // On Red Hat the directory is a file.
         if !has_tools || !guest.root.exists(CONFIG) {
-            return Claim::No;
+            return Ok(Claim::No);
         }
-        Claim::yes_if(interfaces.iter().any(|interface| is_configured(guest, interface)))
+        let configures = interfaces.iter().any(|interface| is_configured(guest, interface));
+        Ok(Claim::yes_if(configures))
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {
@@ -53,23 +62,28 @@ impl Writer for Suse {
     }
 
     fn apply(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> Result<(), Failed> {
-        if guest.has("wicked") {
-            for interface in interfaces {
-                if is_configured(guest, interface) {
-                    guest.run("wicked", &["ifreload", &interface.name])?;
-                } else {
-                    guest.try_to_run("wicked", &["ifdown", &interface.name]);
-                }
-            }
+        let applied = if guest.has("wicked") {
+            reload(guest, interfaces)
         } else {
-            scripts::bring_up(guest, interfaces, |interface| is_configured(guest, interface))?;
-        }
+            scripts::bring_up(guest, interfaces, |interface| is_configured(guest, interface))
+        };
         // Makes resolv.conf; the addresses do not depend on it.
         if guest.has("netconfig") {
             guest.try_to_run("netconfig", &["update", "-f"]);
         }
-        Ok(())
+        applied
     }
+}
+
+/// Has wicked read the interfaces' files again.
+fn reload(guest: &Guest<'_>, interfaces: &[Interface]) -> Result<(), Failed> {
+    guest.for_each(interfaces.iter(), |guest, interface| {
+        if is_configured(guest, interface) {
+            return guest.run("wicked", &["ifreload", &interface.name]);
+        }
+        guest.try_to_run("wicked", &["ifdown", &interface.name]);
+        Ok(())
+    })
 }
 
 fn is_configured(guest: &Guest<'_>, interface: &Interface) -> bool {

@@ -70,9 +70,9 @@ impl Xenstored {
     }
 
     /// Kills the daemon and starts it again. The host's connections end and all nodes are lost;
-    /// guests are introduced again, with the nodes of new ones. They keep their connections, as they
-    /// do through a kernel, which does not notice: their watches are gone. They should be idle, because
-    /// a message that was on its way may be cut.
+    /// guests are introduced again, with the nodes of new ones. They keep their connections, as
+    /// they do through a kernel, which does not notice: their watches are gone. They should be
+    /// idle, because a message that was on its way may be cut.
     pub(crate) fn restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -96,8 +96,8 @@ impl Xenstored {
         kill_process(pid, Signal::CONT).unwrap();
     }
 
-    /// One of Xen's tools, such as `xenstore-read`, for domain 0. `None`, with the reason on standard
-    /// error, if it is missing.
+    /// One of Xen's tools, such as `xenstore-read`, for domain 0. `None`, with the reason on
+    /// standard error, if it is missing.
     pub(crate) fn tool(&self, name: &str) -> Option<Command> {
         let paths = [self.program.path.with_file_name(name), Path::new("/usr/bin").join(name)];
         let Some(path) = paths.iter().find(|path| path.is_file()) else {

@@ -1,13 +1,16 @@
-//! Whether addresses have come: what the kernel says, whatever a distribution's tools say.
+//! The running kernel, as the reset of the network needs it: which addresses have come, whatever a
+//! distribution's tools say, the system's name, and the time.
 
 use super::plan::Subnet;
 use crate::netlink::{self, Interface};
+use crate::root::Root;
+use rustix::system::sethostname;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 use xend_guest_protocol::network::Mac;
 
-/// How often the kernel is asked.
+/// How often addresses are asked for.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// An address that an interface is to have.
@@ -17,17 +20,23 @@ pub struct Wanted {
     pub address: Subnet,
 }
 
-/// Knows which addresses the interfaces have.
-pub trait Addresses {
+/// The kernel of the running system.
+pub trait Kernel {
     /// Waits for addresses, for `limit` at most. Returns those that have not come.
     fn missing(&self, wanted: &[Wanted], limit: Duration) -> io::Result<Vec<Wanted>>;
+
+    /// Renames the system whose files are below `root`. One that does not run is an error.
+    fn set_hostname(&self, root: &Root, name: &str) -> io::Result<()>;
+
+    /// The time.
+    fn now(&self) -> Instant;
 }
 
-/// The addresses of the running system.
+/// Linux.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct KernelAddresses;
+pub struct Linux;
 
-impl Addresses for KernelAddresses {
+impl Kernel for Linux {
     fn missing(&self, wanted: &[Wanted], limit: Duration) -> io::Result<Vec<Wanted>> {
         let end = Instant::now() + limit;
         loop {
@@ -40,6 +49,17 @@ impl Addresses for KernelAddresses {
             }
             thread::sleep(left.min(INTERVAL));
         }
+    }
+
+    fn set_hostname(&self, root: &Root, name: &str) -> io::Result<()> {
+        if !root.is_running_system() {
+            return Err(io::Error::other("The agent's root is not that of the running system"));
+        }
+        Ok(sethostname(name.as_bytes())?)
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
     }
 }
 
@@ -67,10 +87,16 @@ mod tests {
     fn addresses_are_waited_for_within_the_limit() {
         let limit = Duration::from_millis(250);
         let began = Instant::now();
-        let missing = KernelAddresses.missing(&[wanted([203, 0, 113, 10], 24)], limit).unwrap();
+        let missing = Linux.missing(&[wanted([203, 0, 113, 10], 24)], limit).unwrap();
         assert_eq!(missing, [wanted([203, 0, 113, 10], 24)]);
         assert!(began.elapsed() >= limit);
-        assert_eq!(KernelAddresses.missing(&[], Duration::from_secs(60)).unwrap(), []);
+        assert_eq!(Linux.missing(&[], Duration::from_secs(60)).unwrap(), []);
+    }
+
+    #[test]
+    fn a_system_that_does_not_run_is_not_renamed() {
+        let error = Linux.set_hostname(&Root::new("/nowhere"), "web1").unwrap_err();
+        assert_eq!(error.to_string(), "The agent's root is not that of the running system");
     }
 
     #[test]
