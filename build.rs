@@ -1,7 +1,7 @@
 //! Compiles the C files of the libxl backend, with the feature `xen`.
 
 fn main() {
-    for file in ["shim.c", "shim.h", "context.h", "events.c"] {
+    for file in ["shim.c", "shim.h", "context.h", "events.c", "messages.c", "messages.h"] {
         println!("cargo:rerun-if-changed=src/backend/libxl/{file}");
     }
     #[cfg(feature = "xen")]
@@ -11,14 +11,16 @@ fn main() {
 #[cfg(feature = "xen")]
 fn xen() {
     let mut shim = cc::Build::new();
-    shim.files(["src/backend/libxl/shim.c", "src/backend/libxl/events.c"])
-        .warnings(true)
-        .extra_warnings(true)
-        // Functions that are not static must be declared in shim.h or context.h.
-        .flag("-Wmissing-prototypes");
+    shim.files(
+        ["shim.c", "events.c", "messages.c"].map(|file| format!("src/backend/libxl/{file}")),
+    )
+    .warnings(true)
+    .extra_warnings(true)
+    // Functions that are not static must be declared in a header.
+    .flag("-Wmissing-prototypes");
     // They are linked after the shim, which uses their symbols.
     let mut libraries = Vec::new();
-    for name in ["xenlight", "xentoollog", "xencontrol", "xenstore"] {
+    for name in ["xenlight", "xentoollog", "xencontrol"] {
         match pkg_config::Config::new().cargo_metadata(false).probe(name) {
             Ok(library) => libraries.push(library),
             Err(error) => {

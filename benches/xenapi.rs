@@ -1,5 +1,6 @@
 //! The Xen-API: the codec beside `dxr`'s, records of 1,000 VMs beside a bare handler with the same
-//! bytes, a call about one object among 10 and among 1,000 VMs, tasks, and the memory of sessions.
+//! bytes, a call about one object among 10, 1,000 and 10,000 VMs, reads beside 20 calls that wait
+//! for events, tasks, and the memory of sessions.
 //!
 //! It prints ratios of one run. `cargo bench --bench xenapi`; `-- --test` runs a few rounds only.
 #![allow(
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::config::{Config, Environment, RunOptions, Switch};
@@ -35,14 +37,24 @@ use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc};
 
+/// Answers have more values than any call.
+const ANSWER: XmlLimits = XmlLimits { depth: 128, count: usize::MAX };
+/// Calls that wait for events at a time.
+const WAITING: u32 = 20;
+
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(async {
-        let small = Host::with(10).await;
-        let host = Host::with(if quick { 20 } else { 1_000 }).await;
+        let small = Host::with(10, "d").await;
+        let host = Host::with(if quick { 20 } else { 1_000 }, "d").await;
         one_object(&small, &host, quick).await;
         let records = host.records(quick).await;
         codecs(&records, quick);
+        host.one_change(quick).await;
+        host.waiting(quick).await;
+        let large = Host::with(if quick { 20 } else { 10_000 }, "dbusy").await;
+        one_object(&small, &large, quick).await;
+        large.waiting(quick).await;
         host.tasks(quick).await;
         host.sessions(if quick { 100 } else { 10_000 }).await;
     });
@@ -59,6 +71,7 @@ async fn one_object(few: &Host, many: &Host, quick: bool) {
     let rounds = if quick { 1 } else { 6 };
     for (method, of_few, of_many) in [
         ("VM.get_name_label", few.vm().await, many.vm().await),
+        ("VM.get_record", few.vm().await, many.vm().await),
         ("VBD.get_device", few.disk().await, many.disk().await),
     ] {
         let of_few = request(method, &few.params(&[of_few]));
@@ -81,12 +94,12 @@ async fn one_object(few: &Host, many: &Host, quick: bool) {
 /// Reading and printing an answer, ours beside dxr's on the same bytes.
 fn codecs(answer: &str, quick: bool) {
     let rounds = if quick { 2 } else { 15 };
-    let value = codec::read_answer(answer, &XmlLimits::default()).unwrap().unwrap();
+    let value = codec::read_answer(answer, &ANSWER).unwrap().unwrap();
     let theirs = dxr::MethodResponse::from_xml(answer).unwrap();
     let mut read = Vec::new();
     let mut print = Vec::new();
     for _ in 0..rounds {
-        let ours = timed(|| drop(codec::read_answer(answer, &XmlLimits::default()).unwrap()));
+        let ours = timed(|| drop(codec::read_answer(answer, &ANSWER).unwrap()));
         let other = timed(|| drop(dxr::MethodResponse::from_xml(answer).unwrap()));
         read.push(other / ours);
         let ours = timed(|| drop(codec::answer(&value)));
@@ -109,6 +122,8 @@ fn timed(work: impl FnOnce()) -> f64 {
 
 struct Host {
     vms: u32,
+    /// The beginning of the VMs' names.
+    name: &'static str,
     address: SocketAddr,
     session: String,
     _dir: tempfile::TempDir,
@@ -124,7 +139,8 @@ fn request(method: &str, params: &[Value]) -> Vec<u8> {
 }
 
 impl Host {
-    async fn with(vms: u32) -> Self {
+    /// A host with running VMs. `dbusy` is the beginning of names of guests that use their CPUs.
+    async fn with(vms: u32, name: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
         let clock = Arc::new(SystemClock);
@@ -142,20 +158,20 @@ impl Host {
         let engine = Engine::start(outside, Settings::default()).await.unwrap();
         for n in 0..vms {
             let text = format!(
-                "(vm (name d{n}) (memory 128) (vcpus 2) \
+                "(vm (name {name}{n}) (memory 128) (vcpus 2) \
                  (image (linux (kernel /boot/vmlinuz) (args 'console=hvc0'))) \
                  (device (vbd (uname phy:/dev/vg0/d{n}) (dev sda1) (mode w))) (device (vif (bridge xenbr0))))"
             );
             let config =
                 read_config(&read_one(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
             engine.execute(&Caller::internal(), Change::Create(Box::new(config))).await.unwrap();
-            let unpause = Change::Domain(DomainRef::new(format!("d{n}")), DomainOp::Unpause);
+            let unpause = Change::Domain(DomainRef::new(format!("{name}{n}")), DomainOp::Unpause);
             engine.execute(&Caller::internal(), unpause).await.unwrap();
         }
         let host = engine.host_uuid().await.unwrap();
         let wire = XmlRpc::new(engine, host, 0, String::new, CancellationToken::new());
         let address = serve(wire.router(Endpoint::XenApi(LoginPolicy::Trust))).await;
-        let mut this = Self { vms, address, session: String::new(), _dir: dir };
+        let mut this = Self { vms, name, address, session: String::new(), _dir: dir };
         this.session = this.login().await;
         this
     }
@@ -170,7 +186,7 @@ impl Host {
 
     async fn value(&self, method: &str, params: &[Value]) -> Value {
         let answer = once(self.address, &request(method, params)).await;
-        match codec::read_answer(&answer, &XmlLimits::default()).unwrap() {
+        match codec::read_answer(&answer, &ANSWER).unwrap() {
             Ok(Value::Struct(members)) => members[1].1.clone(),
             other => panic!("{other:?}"),
         }
@@ -185,7 +201,7 @@ impl Host {
     }
 
     async fn vm(&self) -> Value {
-        self.reference("VM.get_by_name_label", Value::text("d7")).await
+        self.reference("VM.get_by_name_label", Value::text(format!("{}7", self.name))).await
     }
 
     async fn disk(&self) -> Value {
@@ -235,6 +251,75 @@ impl Host {
             println!("{method}: {:.1} ms", 1e3 / calls);
         }
         answers
+    }
+
+    /// A list after each change of one VM, beside the list while nothing changes.
+    async fn one_change(&self, quick: bool) {
+        let vm = self.vm().await;
+        let list = request("VM.get_all_records", &self.params(&[]));
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut buffer = Vec::new();
+        let mut changed = Vec::new();
+        let mut same = Vec::new();
+        for round in 0..if quick { 2 } else { 60 } {
+            let label = Value::text(format!("change {round}"));
+            self.value("VM.set_name_description", &self.params(&[vm.clone(), label])).await;
+            for times in [&mut changed, &mut same] {
+                let started = Instant::now();
+                exchange(&mut stream, &list, &mut buffer).await;
+                times.push(started.elapsed().as_secs_f64());
+            }
+        }
+        let changed = median(&mut changed);
+        let same = median(&mut same);
+        println!(
+            "VM.get_all_records after a change of one VM: {:.2} ms, after none {:.2} ms: {:.1} times",
+            changed * 1e3,
+            same * 1e3,
+            changed / same
+        );
+    }
+
+    /// A read beside 20 calls that wait for events, and beside none.
+    async fn waiting(&self, quick: bool) {
+        let block = Duration::from_millis(if quick { 20 } else { 1_000 });
+        let read = request("VM.get_name_label", &self.params(&[self.vm().await]));
+        let mut ratios = Vec::new();
+        for _ in 0..if quick { 1 } else { 3 } {
+            let alone = calls_per_second(self.address, &read, block).await;
+            let waiting = self.waiting_calls().await;
+            let beside = calls_per_second(self.address, &read, block).await;
+            for call in waiting {
+                call.abort();
+            }
+            ratios.push(alone / beside);
+        }
+        println!(
+            "VM.get_name_label among {} VMs: beside {WAITING} calls of event.next {:.2} times its \
+             time alone (aim 1)",
+            self.vms,
+            median(&mut ratios)
+        );
+    }
+
+    /// Calls that wait for events of all classes, each in a session of its own.
+    async fn waiting_calls(&self) -> Vec<JoinHandle<()>> {
+        let mut calls = Vec::new();
+        for _ in 0..WAITING {
+            let session = Value::Text(self.login().await);
+            let every = Value::Array(vec![]);
+            self.value("event.register", &[session.clone(), every]).await;
+            let next = request("event.next", &[session]);
+            let address = self.address;
+            calls.push(tokio::spawn(async move {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                let mut buffer = Vec::new();
+                loop {
+                    exchange(&mut stream, &next, &mut buffer).await;
+                }
+            }));
+        }
+        calls
     }
 
     async fn tasks(&self, quick: bool) {

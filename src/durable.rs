@@ -4,23 +4,19 @@
 //! then its directory is forced to the disk. Files and directories are accessible to their owner
 //! only. All functions block.
 
-use std::ffi::OsString;
-use std::fmt::Display;
-use std::fs::{self, DirBuilder, File};
+use rustix::process::geteuid;
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
 use tempfile::NamedTempFile;
-use tracing::error;
+use tracing::{info, warn};
 
 /// The prefix of temporary names. A killed daemon leaves such files behind.
 const UNFINISHED: &str = ".new-";
 
-/// The extension that is added to the name of a damaged file.
-const DAMAGED: &str = "damaged";
-
-/// The largest number of damaged files with the same name.
-const MAX_DAMAGED: u32 = 1000;
+/// The beginning of the extension that is added to the name of a damaged file.
+pub(crate) const DAMAGED: &str = "damaged";
 
 /// Creates a directory and its missing parents. An existing directory is no error.
 pub fn create_dir(dir: &Path) -> io::Result<()> {
@@ -117,39 +113,34 @@ pub fn remove_dir(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the unfinished files that a killed daemon left in a directory.
+/// Removes the unfinished files that a killed daemon left in a directory of the daemon's own. One
+/// that cannot be removed is no error.
 pub fn remove_unfinished(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            fs::remove_file(entry.path())?;
-        }
+        remove_unfinished_file(&entry?.path());
     }
     Ok(())
 }
 
-/// Renames a damaged file, so that it is neither read again nor lost.
-pub fn set_aside(path: &Path, reason: &dyn Display) -> io::Result<()> {
-    let with_number = |number: u32| {
-        let mut name = OsString::from(path);
-        name.push(format!(".{DAMAGED}"));
-        if number > 0 {
-            name.push(format!("-{number}"));
-        }
-        PathBuf::from(name)
-    };
-    let Some(aside) = (0..MAX_DAMAGED).map(with_number).find(|name| !name.exists()) else {
-        return Err(io::Error::other(format!("there are {MAX_DAMAGED} damaged files already")));
-    };
-    error!(
-        file = %path.display(),
-        set_aside = %aside.display(),
-        "A damaged file is set aside: {reason}"
-    );
-    rename(path, &aside)
+/// Removes an unfinished file that a killed daemon left, and says so. Anything else under such a
+/// name stays: what is no file, or has another owner.
+pub fn remove_unfinished_file(path: &Path) {
+    let has_name = path
+        .file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()));
+    let is_own = |data: Metadata| data.is_file() && data.uid() == geteuid().as_raw();
+    if !has_name || !fs::symlink_metadata(path).is_ok_and(is_own) {
+        return;
+    }
+    let file = path.display();
+    match fs::remove_file(path) {
+        Ok(()) => info!(%file, "Removed a file that a killed xend left unfinished"),
+        Err(error) => warn!(%file, %error, "A file that a killed xend left cannot be removed"),
+    }
 }
 
-fn parent(path: &Path) -> &Path {
+/// The directory of a file.
+pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -201,8 +192,11 @@ mod tests {
         replace_unsynced(&path, b"2").unwrap();
         assert_eq!(read(&path).unwrap().unwrap(), b"2");
         fs::write(dir.path().join(".new-x"), "half").unwrap();
+        fs::create_dir(dir.path().join(".new-dir")).unwrap();
+        std::os::unix::fs::symlink(&path, dir.path().join(".new-link")).unwrap();
         remove_unfinished(dir.path()).unwrap();
-        assert_eq!(names(dir.path()), ["f"]);
+        remove_unfinished_file(&path);
+        assert_eq!(names(dir.path()), [".new-dir", ".new-link", "f"]);
     }
 
     #[test]
@@ -210,13 +204,12 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("d");
         create_dir(&dir).unwrap();
-        for _ in 0..2 {
-            replace(&dir.join("f"), b"x").unwrap();
-            set_aside(&dir.join("f"), &"a test").unwrap();
+        let damaged = ["f.damaged", "f.damaged-20261129T012753Z"];
+        for name in damaged.into_iter().chain(["g"]) {
+            replace(&dir.join(name), b"x").unwrap();
         }
-        replace(&dir.join("g"), b"y").unwrap();
         remove_dir(&dir).unwrap();
-        assert_eq!(names(&dir), ["f.damaged", "f.damaged-1"]);
+        assert_eq!(names(&dir), damaged);
         for name in names(&dir) {
             remove(&dir.join(name)).unwrap();
         }

@@ -13,14 +13,20 @@ pub mod core;
 pub mod shape;
 pub mod xmconfig;
 
+pub mod allocator;
 pub mod auth;
 pub mod backend;
 pub mod check;
+pub mod dir_lock;
 pub mod durable;
 mod host_file;
+pub mod memory_budget;
 pub mod os;
 pub mod password_prompt;
+pub mod peer_tls;
 pub mod peers;
+pub mod pem;
+pub mod state_file;
 pub mod wire;
 
 pub mod cli;

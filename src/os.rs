@@ -1,7 +1,8 @@
 //! The machine's clock and randomness, as ports of the core.
 
 use crate::core::ports::{Clock, Entropy};
-use std::time::SystemTime;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
 
 /// The machine's clock.
@@ -12,6 +13,11 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the implementation of the port")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+        FIRST.elapsed()
     }
 }
 

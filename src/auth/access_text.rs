@@ -161,10 +161,8 @@ fn place(text: &str) -> Result<String, String> {
 
 /// The name or address of a host.
 fn host(text: &str) -> Result<String, String> {
-    match Destination::new(text, None, 0) {
-        Ok(destination) => Ok(destination.host),
-        Err(_) => Err(format!("{text:?} is not the name or the address of a host")),
-    }
+    Destination::host(text)
+        .map_err(|_| format!("{text:?} is not the name or the address of a host"))
 }
 
 fn bridge(text: &str) -> Result<String, String> {

@@ -1,7 +1,8 @@
 //! The gate that every check of a password passes, on every wire.
 //!
-//! A login in order: a password that was right a short time ago is right again ([`Verified`]).
-//! Otherwise the login waits for one with the same name and password (`turns.rs`), then as long as
+//! A login in order: a name or a password that is too long is refused at once, before it is hashed
+//! or kept. A password that was right a short time ago is right again ([`Verified`]). Any other
+//! login waits for one with the same name and password (`turns.rs`), then as long as
 //! earlier failures demand ([`Slowdown`]), then for others from new sources ([`Lane`]), and then
 //! for its hash (`hash.rs`). Each of these has a limit, beyond which the login fails with
 //! [`LoginError::Busy`]. While a login waits for earlier failures, it takes nothing that others
@@ -20,7 +21,7 @@ use super::slowdown::Slowdown;
 use super::source::Source;
 use super::verified::{Digest, DigestKey, Verified};
 use crate::core::caller::Via;
-use crate::core::ports::{Authenticator, LoginError, Logins};
+use crate::core::ports::{Authenticator, LoginError, Logins, fits_a_login};
 use crate::core::rights::{Accounts, Credential, User};
 use crate::os::OsEntropy;
 use async_trait::async_trait;
@@ -29,10 +30,6 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
-
-/// The longest user name and password, in bytes.
-const MAX_USER: usize = 255;
-const MAX_PASSWORD: usize = 1024;
 
 /// When PAM's refusals are answered, after the question. On many hosts PAM itself waits for up to
 /// 4.5 s after a wrong password.
@@ -110,6 +107,23 @@ impl LoginGate {
         Login { user, password, via, digest: self.key.digest(user, password) }
     }
 
+    /// Refuses a login whose name or password is too long. It costs nothing, so it slows no other
+    /// login down.
+    fn check_length(&self, user: &str, password: &str, via: &Via) -> Result<(), LoginError> {
+        if fits_a_login(user, password) {
+            return Ok(());
+        }
+        if let Some(count) = self.count_unchecked(Instant::now()) {
+            let user = Shown(user);
+            tracing::warn!(
+                %user, %via,
+                "{count} logins were turned away unchecked: the name or the password of this one \
+                 is too long"
+            );
+        }
+        Err(LoginError::Refused("the name or the password is too long".to_owned()))
+    }
+
     /// Lets a login through in its turn. `known` is the result if no check is needed.
     async fn admit<T>(
         &self,
@@ -156,9 +170,7 @@ impl LoginGate {
             };
             sleep_until(attempt.at).await;
         }
-        let result = if login.user.len() > MAX_USER || login.password.len() > MAX_PASSWORD {
-            Err(LoginError::Refused("the name or the password is too long".to_owned()))
-        } else if attempt.is_known {
+        let result = if attempt.is_known {
             check.await
         } else {
             match lane.enter().await {
@@ -284,6 +296,7 @@ impl Pam {
 #[async_trait]
 impl Logins for LoginGate {
     async fn log_in(&self, user: &str, password: &str, via: &Via) -> Result<Arc<User>, LoginError> {
+        self.check_length(user, password, via)?;
         let login = self.login(user, password, via);
         let known = || self.verified.find(&self.key, user, password, Instant::now());
         self.admit(&login, &self.lane, known, self.check_account(&login)).await
@@ -308,6 +321,7 @@ struct Gated {
 #[async_trait]
 impl Authenticator for Gated {
     async fn check(&self, user: &str, password: &str, via: &Via) -> Result<(), LoginError> {
+        self.gate.check_length(user, password, via)?;
         let login = self.gate.login(user, password, via);
         let check = self.authenticator.check(user, password, via);
         self.gate.admit(&login, &self.lane, || None, check).await

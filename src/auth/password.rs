@@ -6,8 +6,10 @@
 
 use super::hash::{DUMMY_HASH, HASHER, check_hash, hash};
 use crate::core::caller::Via;
-use crate::core::ports::{Authenticator, LoginError};
+use crate::core::ports::{Authenticator, LoginError, fits_a_login};
+use crate::host_file;
 use async_trait::async_trait;
+use rustix::fs::OFlags;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -38,13 +40,19 @@ pub fn hashed(user: &str, password: &str) -> Result<String, String> {
     if user.is_empty() || !user.chars().all(allowed) {
         return Err("A user name must not be empty or contain ':', '#' or blanks".to_owned());
     }
+    if !fits_a_login(user, password) {
+        return Err("The user name or the password is too long".to_owned());
+    }
     Ok(format!("{user}:{}", hash(password)?))
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let file = std::fs::File::open(path)?;
-    let mode = file.metadata()?.mode();
-    if mode & 0o077 != 0 {
+    let file = host_file::open(path, OFlags::empty())?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    if metadata.mode() & 0o077 != 0 {
         return Err(io::Error::other("the file is accessible to other users: run chmod 600"));
     }
     let mut text = String::new();
@@ -117,6 +125,7 @@ mod tests {
             assert!(hashed(user, "x").is_err(), "{user:?}");
         }
         assert!(hashed("a", "").is_err());
+        assert!(hashed("a", &"x".repeat(1025)).is_err());
     }
 
     #[test]

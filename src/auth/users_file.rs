@@ -139,7 +139,14 @@ impl UsersFile {
     fn read(&self) -> Result<Option<Users>, UsersFileError> {
         match read_private(&self.path) {
             Ok(text) => parse(&self.path, &text).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // The accounts are elsewhere, on a disk that is missing today: that is not none.
+                if fs::symlink_metadata(&self.path).is_ok() {
+                    let reason = "is a link that leads nowhere";
+                    return Err(UsersFileError(format!("{}: {reason}", self.path.display())));
+                }
+                Ok(None)
+            }
             Err(error) => Err(UsersFileError(format!("{}: {error}", self.path.display()))),
         }
     }
@@ -247,7 +254,7 @@ mod tests {
     use super::*;
     use crate::core::rights::Right;
     use std::fs::Permissions;
-    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
     use tempfile::TempDir;
 
     struct Fixture {
@@ -324,6 +331,14 @@ mod tests {
         assert!(fixture.accounts.are_in_use() && fixture.accounts.all().is_empty());
         fs::remove_file(&fixture.file.path).unwrap();
         fixture.reload().unwrap_err();
+        assert!(fixture.accounts.are_in_use());
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_a_mistake_and_not_a_host_without_accounts() {
+        let fixture = Fixture::new();
+        symlink("nowhere", &fixture.file.path).unwrap();
+        assert!(fixture.reload().unwrap_err().ends_with("is a link that leads nowhere"));
         assert!(fixture.accounts.are_in_use());
     }
 

@@ -60,8 +60,9 @@ impl ConfigFile {
         Origin(keys.iter().find_map(|key| self.positions.get(key)).cloned())
     }
 
-    /// Whether listeners are served: not if one of their entries is wrong, which is reported. To be
-    /// asked once a group, unless the command line decides about it.
+    /// Whether listeners can be served: not if one of their entries is wrong, which is reported. To
+    /// be asked once a group, before whether it is turned on, unless the command line decides about
+    /// it.
     pub(super) fn is_served(&mut self, group: ListenerGroup) -> bool {
         let (errors, others): (Vec<_>, Vec<_>) =
             mem::take(&mut self.listener_errors).into_iter().partition(|(of, _)| *of == group);

@@ -29,7 +29,7 @@ pub(super) fn xmlrpc(
         let origin = file.origin(&keys);
         listeners.push(ListenerConfig::unix(file.settings.unix.socket(path), Auth::None, origin));
     }
-    if file.settings.tcp_xmlrpc.enabled && file.is_served(ListenerGroup::TcpXmlRpc) {
+    if file.is_served(ListenerGroup::TcpXmlRpc) && file.settings.tcp_xmlrpc.enabled {
         let origin = file.origin(&["xend-tcp-xmlrpc-server"]);
         match tcp_xmlrpc(&file.settings, origin.clone()) {
             Ok(listener) => listeners.push(listener),

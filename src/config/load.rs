@@ -8,13 +8,15 @@ use super::listener::{Auth, ListenerConfig, TlsFiles, UnixSocket};
 use super::listeners;
 use super::options::{Hypervisor, RunOptions, Switch};
 use super::paths::{DefaultPaths, Environment};
+use super::relocation;
 use super::settings::FileSettings;
 use super::table::keys;
 use super::tunables::{LiveTunables, Tunables};
 use crate::core::model::{Password, Scheduler};
+use crate::peer_tls::PeerTlsFiles;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{self, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +39,7 @@ pub struct Config {
     pub http_tls: Option<TlsFiles>,
     /// The unix socket for HTTP.
     pub unix: Switch<UnixSocket>,
-    /// The directory of persistent data.
+    /// The directory of persistent data; absolute.
     pub state_dir: PathBuf,
     /// The hypervisor that runs the domains.
     pub hypervisor: Hypervisor,
@@ -65,12 +67,22 @@ pub struct Config {
     pub storage: PathBuf,
     /// The listener for domains from other hosts.
     pub relocation: Switch<SocketAddr>,
+    /// The listener for domains from other hosts over encrypted connections.
+    pub relocation_ssl: Switch<SocketAddr>,
+    /// Whether the file has a wrong value for these listeners. Those of the file are not served
+    /// then, and a reload leaves them as they are.
+    pub relocation_is_wrong: bool,
+    /// The files for encrypted connections to and from other hosts, or the reason why there are
+    /// none.
+    pub relocation_tls: Result<PeerTlsFiles, String>,
     /// Hosts that may send domains: regular expressions separated by blanks; empty for all.
     pub relocation_hosts: String,
     /// The password of VNC screens that have none.
     pub vnc_password: Option<Password>,
     /// Positions in the file.
     pub origins: Origins,
+    /// The memory for the bodies of all requests at a time, in bytes.
+    pub body_memory: usize,
     /// The number of simultaneous connections of each listener.
     pub max_connections: usize,
     /// The log file; `None` for standard error.
@@ -90,6 +102,8 @@ pub struct Origins {
     pub unix: Origin,
     /// Domains from other hosts.
     pub relocation: Origin,
+    /// Domains from other hosts over encrypted connections.
+    pub relocation_ssl: Origin,
     /// Each key of the file, even if the command line overrides it.
     pub keys: KeyPositions,
 }
@@ -119,7 +133,9 @@ impl Config {
         paths: Option<&DefaultPaths>,
     ) -> Result<Self, ConfigError> {
         let state_dir = match (&options.state_dir, paths) {
-            (Some(dir), _) => dir.clone(),
+            // Paths of files in it are recorded, and handed to others.
+            (Some(dir), _) => path::absolute(dir)
+                .map_err(|source| ConfigError::Relative { path: dir.clone(), source })?,
             (None, Some(paths)) => paths.state.clone(),
             (None, None) => return Err(ConfigError::NoHome("--state-dir")),
         };
@@ -130,7 +146,10 @@ impl Config {
         let xmlrpc = listeners::xmlrpc(options, file, paths);
         let xen_api = listeners::xen_api(options, file, paths);
         let argo = listeners::argo(options, file);
-        let relocation = relocation(options, file, &mut origins);
+        let relocation_tls = relocation::files(&file.settings);
+        let relocation = relocation::listeners(options, file, &relocation_tls);
+        origins.relocation = relocation.plain.1;
+        origins.relocation_ssl = relocation.encrypted.1;
         let settings = &file.settings;
         let in_state_dir = |path: &Option<PathBuf>, default: &str| {
             path.clone().unwrap_or_else(|| state_dir.join(default))
@@ -153,10 +172,14 @@ impl Config {
             password_file: in_state_dir(&settings.password_file, "passwords"),
             storage: in_state_dir(&settings.storage_path, "storage"),
             state_dir,
-            relocation,
+            relocation: relocation.plain.0,
+            relocation_ssl: relocation.encrypted.0,
+            relocation_is_wrong: relocation.is_wrong,
+            relocation_tls,
             relocation_hosts: settings.relocation_hosts.clone(),
             vnc_password: settings.vnc_password.clone(),
             origins,
+            body_memory: settings.body_memory_mib.saturating_mul(1 << 20),
             max_connections: settings.max_connections,
             logfile: settings.logfile.clone(),
             tunables: Tunables::new(settings, options.log.clone()),
@@ -205,15 +228,26 @@ impl Config {
     /// The keys whose change takes effect only after a restart.
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
         // Nothing needs a restart if the command line overrides all that differs.
-        let reloaded =
-            Self { tunables: new.tunables.clone(), file: new.file.clone(), ..self.clone() };
-        if reloaded == *new {
+        if self.reloaded(new) == *new {
             return Vec::new();
         }
         keys()
             .filter(|key| !key.reload && (key.field.differs)(&self.file, &new.file))
             .map(|key| key.name)
             .collect()
+    }
+
+    /// This configuration with all that a reload takes from the new one.
+    pub(super) fn reloaded(&self, new: &Self) -> Self {
+        Self {
+            tunables: new.tunables.clone(),
+            file: new.file.clone(),
+            relocation: new.relocation.clone(),
+            relocation_ssl: new.relocation_ssl.clone(),
+            relocation_is_wrong: new.relocation_is_wrong,
+            relocation_hosts: new.relocation_hosts.clone(),
+            ..self.clone()
+        }
     }
 
     /// The tunables behind a handle that the parts of the daemon share.
@@ -278,19 +312,4 @@ fn unix(
         }
     };
     Ok(Switch::On(file.settings.unix.socket(path)))
-}
-
-fn relocation(
-    options: &RunOptions,
-    file: &mut ConfigFile,
-    origins: &mut Origins,
-) -> Switch<SocketAddr> {
-    if let Some(option) = &options.relocation {
-        return option.clone();
-    }
-    if !file.is_served(ListenerGroup::Relocation) || !file.settings.relocation.enabled {
-        return Switch::Off;
-    }
-    origins.relocation = file.origin(&["xend-relocation-hosts-allow", "xend-relocation-server"]);
-    Switch::On(file.settings.relocation.socket_address())
 }

@@ -28,6 +28,7 @@ mod obsolete;
 mod options;
 mod paths;
 mod reference;
+mod relocation;
 mod settings;
 mod table;
 mod tunables;

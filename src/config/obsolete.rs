@@ -27,8 +27,7 @@ const fn obsolete(
 const OFF: &[&str] = &["no", "n", "0", "off", "false", "f"];
 const ON: &[&str] = &["yes", "y", "1", "on", "true", "t"];
 
-const PLAIN_RELOCATION: &str =
-    "domains move unencrypted, use a separate network or a tunnel for migration";
+const OLD_RELOCATION_TLS: &str = "write xend-relocation-ssl";
 const PLAIN_VNC: &str =
     "today's libxl starts VNC servers without TLS, keep (vnc-listen 127.0.0.1) and use a tunnel";
 const OWN_STATE: &str = "xend keeps its data in the state directory, see --state-dir";
@@ -81,12 +80,7 @@ pub(super) const OBSOLETE_KEYS: &[ObsoleteKey] = &[
     ),
     obsolete("xend-domain-lock-utility", &["domain-lock"], NO_LOCKS),
     obsolete("xend-domain-lock-device", &[""], NO_LOCKS),
-    obsolete("xend-relocation-ssl", OFF, PLAIN_RELOCATION),
-    obsolete("xend-relocation-tls", OFF, PLAIN_RELOCATION),
-    obsolete("xend-relocation-ssl-server", OFF, PLAIN_RELOCATION),
-    obsolete("xend-relocation-ssl-port", &["8003"], PLAIN_RELOCATION),
-    obsolete("xend-relocation-server-ssl-key-file", &[""], PLAIN_RELOCATION),
-    obsolete("xend-relocation-server-ssl-cert-file", &[""], PLAIN_RELOCATION),
+    obsolete("xend-relocation-tls", OFF, OLD_RELOCATION_TLS),
     // Misspelled in the sample files of xend 3.
     obsolete("xen-tcp-xmlrpc-server", OFF, MISSPELT),
     obsolete("xen-tcp-xmlrpc-server-address", &["localhost"], MISSPELT),

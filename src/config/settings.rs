@@ -19,6 +19,7 @@ pub(super) struct FileSettings {
     pub(super) http_hosts: Vec<String>,
     pub(super) unix: UnixSettings,
     pub(super) max_body: usize,
+    pub(super) body_memory_mib: usize,
     pub(super) max_connections: usize,
     pub(super) request_timeout: Duration,
     /// In the filter syntax of `tracing`.
@@ -52,6 +53,7 @@ pub(super) struct FileSettings {
     pub(super) argo_commands: PathBuf,
     pub(super) domain_files: PathBuf,
     pub(super) relocation: TcpSettings,
+    pub(super) relocation_ssl: RelocationSslSettings,
     pub(super) relocation_hosts: String,
     pub(super) hypervisor_limit: Duration,
     pub(super) scheduler: Scheduler,
@@ -71,6 +73,19 @@ impl TcpSettings {
     pub(super) fn socket_address(&self) -> SocketAddr {
         SocketAddr::new(self.address.0, self.port)
     }
+}
+
+/// The encryption of migration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct RelocationSslSettings {
+    /// Whether domains are accepted over encrypted connections.
+    pub(super) enabled: bool,
+    pub(super) port: u16,
+    /// Whether domains are sent over encrypted connections by default.
+    pub(super) by_default: bool,
+    pub(super) own: TlsSettings,
+    /// The certificates of other hosts.
+    pub(super) peers: Option<PathBuf>,
 }
 
 /// The encryption of a TCP listener.

@@ -1,7 +1,7 @@
 mod listeners;
 
 use super::*;
-use crate::core::model::{DeviceDefaults, Password, Policy, Scheduler, Text};
+use crate::core::model::{DeviceDefaults, Password, Policy, RelocationDefaults, Scheduler, Text};
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -59,8 +59,11 @@ fn an_empty_configuration_has_the_defaults() {
     assert_eq!(config.sim, SimHost { cpus: 4, memory_mib: 16384 });
     assert_eq!(config.hypervisor_limit, Duration::from_secs(120));
     assert_eq!(config.relocation, Switch::Off);
+    assert_eq!(config.relocation_ssl, Switch::Off);
+    let missing = "xend-relocation-server-ssl-key-file is not set";
+    assert_eq!(config.relocation_tls, Err(missing.to_owned()));
     assert_eq!(config.relocation_hosts, r"^localhost$ ^localhost\.localdomain$");
-    assert_eq!(config.max_connections, 512);
+    assert_eq!((config.max_connections, config.body_memory), (512, 256 << 20));
     assert_eq!((config.http_auth, &config.http_tls, &config.argo), (Auth::None, &None, &None));
     assert_eq!(config.users_file, Some("/nonexistent/.config/xend/users.sxp".into()));
     assert!(!config.needs_accounts());
@@ -79,7 +82,7 @@ fn an_empty_configuration_has_the_defaults() {
             enable_dump: false,
             file_dirs: Vec::new(),
             devices: DeviceDefaults::default(),
-            relocation_port: 8002,
+            relocation: RelocationDefaults { plain_port: 8002, ssl_port: 8003, ssl: false },
         },
     };
     assert_eq!(config.tunables, tunables);
@@ -127,6 +130,10 @@ fn the_command_line_overrides_the_file() {
     assert_eq!(both.http, on("127.0.0.1:0"));
     assert_eq!(both.unix, Switch::On(socket("/o/sock")), "mode and group remain the file's");
     assert_eq!(both.state_dir, PathBuf::from("/o/state"));
+    let relative = RunOptions { state_dir: Some("state".into()), ..RunOptions::default() };
+    let relative = load("", &relative).unwrap().0;
+    let state_dir = std::env::current_dir().unwrap().join("state");
+    assert_eq!((&relative.storage, &relative.state_dir), (&state_dir.join("storage"), &state_dir));
     assert_eq!(both.tunables.log_filter, "trace");
     assert_eq!(both.scheduler, Scheduler::Rtds);
 
@@ -164,6 +171,7 @@ const CHANGED: &[&str] = &[
     "(xend-http-trust-loopback yes)",
     "(xend-file-dirs /d)",
     "(xend-max-body 5)",
+    "(xend-body-memory 200)",
     "(xend-max-connections 9)",
     "(xend-request-timeout 5)",
     "(loglevel DEBUG)",
@@ -199,6 +207,12 @@ const CHANGED: &[&str] = &[
     "(xend-relocation-port 1)",
     "(xend-relocation-address localhost)",
     "(xend-relocation-hosts-allow '')",
+    "(xend-relocation-ssl-server yes)",
+    "(xend-relocation-ssl-port 1)",
+    "(xend-relocation-server-ssl-key-file k)",
+    "(xend-relocation-server-ssl-cert-file c)",
+    "(xend-relocation-ssl-ca-file c)",
+    "(xend-relocation-ssl yes)",
     "(xend-hypervisor-limit 10)",
     "(scheduler sedf)",
     "(sim-cpus 2)",
@@ -209,7 +223,9 @@ const CHANGED: &[&str] = &[
 /// default are on, and encrypted.
 const ALL_ON: &str = "(xend-tcp-xmlrpc-server yes) (xend-relocation-server yes)
     (xend-tcp-xmlrpc-server-ssl-key-file /k) (xend-tcp-xmlrpc-server-ssl-cert-file /c)
-    (xend-http-key /k) (xend-http-cert /c) (argo-server yes) (argo-key /k) (argo-cert /c)";
+    (xend-http-key /k) (xend-http-cert /c) (argo-server yes) (argo-key /k) (argo-cert /c)
+    (xend-relocation-ssl-server yes) (xend-relocation-server-ssl-key-file /k)
+    (xend-relocation-server-ssl-cert-file /c) (xend-relocation-ssl-ca-file /c)";
 
 #[test]
 fn a_change_of_each_key_is_reloaded_or_needs_a_restart() {
@@ -223,12 +239,7 @@ fn a_change_of_each_key_is_reloaded_or_needs_a_restart() {
         let base = if is_switch { "" } else { ALL_ON };
         let old = config(base);
         // The first entry of a key counts.
-        let mut new = config(&format!("{entry} {base}"));
-        // The port of other hosts is applied at once, that of this host is not.
-        if key.name == "xend-relocation-port" {
-            assert_eq!(new.tunables.policy.relocation_port, 1);
-            new.tunables.policy.relocation_port = old.tunables.policy.relocation_port;
-        }
+        let new = config(&format!("{entry} {base}"));
         // It affects only listeners that are not in this file.
         if key.name == "xend-access-without-password" {
             assert!(new.file.access_without_password && !key.reload);
@@ -236,14 +247,13 @@ fn a_change_of_each_key_is_reloaded_or_needs_a_restart() {
         }
         if key.reload {
             assert_eq!(old.needs_restart(&new), [""; 0], "{entry}");
-            assert_ne!(old.tunables, new.tunables, "{entry}");
+            let files = Config { file: new.file.clone(), ..old.clone() };
+            assert_ne!(files, new, "{entry}: it has an effect");
         } else {
             assert_eq!(old.needs_restart(&new), [key.name], "{entry}");
             assert_eq!(old.tunables, new.tunables, "{entry}");
         }
-        new.tunables = old.tunables.clone();
-        new.file = old.file.clone();
-        assert_eq!(old == new, key.reload, "{entry}");
+        assert_eq!(old.reloaded(&new) == new, key.reload, "{entry}");
     }
 }
 
@@ -261,12 +271,14 @@ fn a_key_that_the_command_line_overrides_needs_no_restart() {
 #[test]
 fn values_are_read() {
     let config = config(
-        "(xend-max-body 2000) (xend-request-timeout 5) (xend-node-shutdown Yes)
+        "(xend-max-body 2000) (xend-body-memory 128) (xend-request-timeout 5)
+         (xend-node-shutdown Yes)
          (xend-http-hosts Xen.Example.ORG. 'a b') (dom0-min-mem 0) (sim-cpus 2) (sim-memory 512)
          (logfile /var/log/x) (xend-trusted-users root '1000 7') (xend-file-dirs (/d '/e f'))
          (xend-http-trust-loopback yes) (xend-users-file /u)",
     );
     assert_eq!(config.logfile, Some("/var/log/x".into()));
+    assert_eq!(config.body_memory, 128 << 20);
     assert_eq!(config.users_file, Some("/u".into()));
     assert_eq!(config.sim, SimHost { cpus: 2, memory_mib: 512 });
     let tunables = Tunables {
@@ -460,7 +472,7 @@ fn unknown_and_repeated_keys_are_warnings() {
 fn obsolete_keys_are_warnings_if_they_ask_for_something() {
     let harmless = "(network-script) (dom0-cpus 0) (total_available_memory 0)
         (pscsi-device-mask ('*')) (vnc-tls 0) (xend-domain-lock no)
-        (xend-domains-path /var/lib/xend/domains) (xend-relocation-ssl-port 8003)
+        (xend-domains-path /var/lib/xend/domains)
         (console-limit 1024) (external-migration-tool '') (xen-tcp-xmlrpc-server-port 8006)
         (block-file block-file) (block-drbd block-drbd) (block-iscsi)";
     assert_eq!(messages(harmless), [""; 0]);
@@ -469,7 +481,10 @@ fn obsolete_keys_are_warnings_if_they_ask_for_something() {
         ("(vnc-tls 1)", "vnc-tls has no effect: today's libxl starts VNC servers without TLS"),
         ("(dom0-cpus 2)", "dom0-cpus has no effect: set dom0_max_vcpus"),
         ("(xend-domain-lock yes)", "xend-domain-lock has no effect: domains are not locked"),
-        ("(xend-relocation-ssl yes)", "xend-relocation-ssl has no effect: domains move unencr"),
+        (
+            "(xend-relocation-tls yes)",
+            "xend-relocation-tls has no effect: write xend-relocation-ssl",
+        ),
         ("(pscsi-device-mask ('1:0:0:0' '2:0'))", "pscsi-device-mask has no effect: "),
         ("(block-gnbd my-gnbd)", "block-gnbd has no effect: the type in a disk's uname selects"),
         ("(block-iscsi 'block-iscsi-ours')", "block-iscsi has no effect: "),

@@ -1,7 +1,7 @@
 //! The settings that a running daemon changes on SIGHUP.
 
 use super::settings::FileSettings;
-use crate::core::model::{DeviceDefaults, Policy, Text};
+use crate::core::model::{DeviceDefaults, Policy, RelocationDefaults, Text};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,11 @@ impl Tunables {
                 enable_dump: file.enable_dump,
                 file_dirs: file.file_dirs.clone(),
                 node_shutdown: file.node_shutdown,
-                relocation_port: file.relocation.port,
+                relocation: RelocationDefaults {
+                    plain_port: file.relocation.port,
+                    ssl_port: file.relocation_ssl.port,
+                    ssl: file.relocation_ssl.by_default,
+                },
                 devices: device_defaults(file),
             },
         }

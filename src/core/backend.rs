@@ -44,7 +44,8 @@ impl<T: From<DomId>> DomainSender<T> {
 
 /// Refuses affinities that name a CPU which the host does not have.
 pub fn check_affinity(affinity: &[CpuSet], host_cpus: u32) -> Result<(), Invalid> {
-    match affinity.iter().flat_map(CpuSet::iter).find(|cpu| *cpu >= host_cpus) {
+    let host = CpuSet::first(host_cpus);
+    match affinity.iter().find_map(|set| set.difference(&host).lowest()) {
         None => Ok(()),
         Some(cpu) => {
             let last = host_cpus.saturating_sub(1);
@@ -56,9 +57,8 @@ pub fn check_affinity(affinity: &[CpuSet], host_cpus: u32) -> Result<(), Invalid
 
 /// The number of the host's CPUs that are in no pool.
 pub fn free_cpus<'a>(host_cpus: u32, pools: impl IntoIterator<Item = &'a CpuSet>) -> u32 {
-    let pools: Vec<&CpuSet> = pools.into_iter().collect();
-    let free = (0..host_cpus).filter(|cpu| !pools.iter().any(|pool| pool.contains(*cpu)));
-    u32::try_from(free.count()).unwrap_or(0)
+    let free = pools.into_iter().fold(CpuSet::first(host_cpus), |free, pool| free.difference(pool));
+    u32::try_from(free.len()).unwrap_or(0)
 }
 
 /// The nodes of a device's frontend in XenStore that describe the device itself. `number` is the

@@ -17,6 +17,7 @@ use super::last_read::LastRead;
 use super::limited::{Limited, limited};
 use super::mailbox::Handle;
 use super::model::{DomId, DomName, HostInfo, Policy, Uuid};
+use super::offload::Offload;
 use super::op::{DomainOp, Outcome};
 use super::ports::{Clock, Entropy, Hypervisor, MigrationTransport, Store};
 use super::publisher::Publisher;
@@ -73,8 +74,12 @@ pub(super) struct Core {
     /// Held while the figures of all domains are read.
     pub(super) sweeping: Mutex<()>,
     pub(super) last_read: LastRead,
+    /// For requests.
+    pub(super) offload: Offload,
     /// Cancelled when the engine stops.
     pub(super) stopping: CancellationToken,
+    /// Cancelled when no guest is asked any more: at the latest when the engine stops.
+    pub(super) guest_requests_end: CancellationToken,
     /// All tasks of the engine, drivers included.
     pub(super) tasks: TaskTracker,
 }
@@ -84,6 +89,7 @@ impl Core {
     pub(super) async fn load(outside: EnginePorts, settings: Settings) -> Result<Self, Error> {
         let EnginePorts { hypervisor, store, transport, clock, entropy } = outside;
         let hypervisor = Arc::new(Limited::new(hypervisor, settings.hypervisor_limit));
+        let stopping = CancellationToken::new();
         Ok(Self {
             info: Arc::new(hypervisor.info().await?),
             vnets: Vnets::load(store.clone()).await?,
@@ -97,7 +103,9 @@ impl Core {
             ballooning: Mutex::default(),
             sweeping: Mutex::default(),
             last_read: LastRead::new(),
-            stopping: CancellationToken::new(),
+            offload: Offload::default(),
+            guest_requests_end: stopping.child_token(),
+            stopping,
             tasks: TaskTracker::new(),
             hypervisor,
             store,

@@ -29,7 +29,7 @@ use super::snapshot::DomainView;
 use super::view::View;
 use authorize::Authorized;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -89,6 +89,19 @@ impl Engine {
         self.0.tasks.spawn(task)
     }
 
+    /// Ends the requests that wait for agents in guests, and refuses later ones, with
+    /// [`Error::Stopping`]. For a daemon that begins to stop: no guest is waited for.
+    pub fn end_guest_requests(&self) {
+        self.0.guest_requests_end.cancel();
+    }
+
+    /// Carries out work on a request of this many bytes, beside the threads that serve reads if
+    /// these are many: see [`Offload::run`](super::offload::Offload::run). Wires do all their work
+    /// on a request in it, from its bytes to the answer.
+    pub async fn offload<F: Future>(&self, bytes: usize, work: F) -> F::Output {
+        self.0.offload.run(bytes, work).await
+    }
+
     /// Carries out each domain's `on_xend_stop`, then stops all drivers. All other domains go on.
     ///
     /// Waits for operations that have begun, for [`Settings::stop_limit`] at most. Queued and later
@@ -117,6 +130,11 @@ impl Engine {
     /// The time of day.
     pub fn now(&self) -> SystemTime {
         self.0.clock.now()
+    }
+
+    /// The time to measure with, see [`Clock::monotonic`](super::ports::Clock::monotonic).
+    pub fn monotonic(&self) -> Duration {
+        self.0.clock.monotonic()
     }
 
     /// A random UUID for a new object.
@@ -222,7 +240,9 @@ impl Core {
                 self.driver(&view)?.cancel()
             }
             Change::Guest { domain, op, limit } => {
-                return self.ask_guest(&domain, op, Patience { limit, hung_up }).await;
+                let stopping = self.guest_requests_end.clone();
+                let patience = Patience { limit, hung_up, stopping };
+                return self.ask_guest(&domain, op, patience).await;
             }
             Change::GuestStore(domain, op) => self.change_guest_store(&domain, op).await,
             Change::ClearDmesg => self.hypervisor.clear_dmesg().await,

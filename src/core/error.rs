@@ -4,6 +4,7 @@ use super::model::{DomId, Invalid, PciAddress, Uuid};
 use super::rights::{Need, Right};
 use super::transfer::Stage;
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The kind of a failure, for wires that have status codes.
@@ -217,9 +218,15 @@ pub enum Error {
         /// `vbd`, `vif`, `pci`, ...
         class: String,
     },
-    /// The disk is full.
-    #[error("{0}: no space left on the disk")]
-    NoRoom(String),
+    /// A disk is full, or the quota on it is used up.
+    #[error("{what}: {reason}{}", of_place(place.as_deref()))]
+    NoRoom {
+        /// What could not be written.
+        what: String,
+        reason: &'static str,
+        /// The directory on the disk; `None` if it is unknown.
+        place: Option<PathBuf>,
+    },
     /// The operation was cancelled by a caller.
     #[error("{0} was cancelled, the domain continues to run")]
     Cancelled(&'static str),
@@ -257,8 +264,8 @@ pub enum Error {
     /// The agent inside a guest cannot do it.
     #[error("Agent does not support {0}")]
     AgentLacks(&'static str),
-    /// The agent inside a guest failed, in its own words.
-    #[error("The agent in the guest says: {message} ({returncode})")]
+    /// The agent inside a guest failed, in its own words. Each of the two can be empty.
+    #[error("{}", describe_agent_failure(message, returncode))]
     AgentFailed { returncode: String, message: String },
     /// The agent inside a guest answered what no agent answers.
     #[error("The response of the agent in the guest cannot be used: {0}")]
@@ -317,7 +324,7 @@ impl Error {
             | Self::Device { .. }
             | Self::PciTaken { .. }
             | Self::DeviceBusy { .. }
-            | Self::NoRoom(_)
+            | Self::NoRoom { .. }
             | Self::Timeout { .. }
             | Self::AgentTimeout { .. }
             | Self::AgentFailed { .. }
@@ -332,7 +339,7 @@ impl Error {
     pub fn for_record(&self) -> Cow<'_, str> {
         match self {
             Self::AgentFailed { returncode, .. } => {
-                format!("The agent in the guest failed ({returncode})").into()
+                format!("The agent in the guest failed{}", in_brackets(returncode)).into()
             }
             error => error.to_string().into(),
         }
@@ -343,25 +350,22 @@ impl Error {
         let target = if matches!(need, Need::Domain(_)) { domain } else { "" };
         Self::NotPermitted { op, target: target.to_owned(), right: need.right() }
     }
-
-    /// A failure of the hypervisor or the store, with `message` for the caller. A full disk becomes
-    /// [`Error::NoRoom`], since the caller can do something about it.
-    pub fn backend(
-        message: impl Into<String>,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
-        let io = (&source as &dyn std::any::Any)
-            .downcast_ref::<std::io::Error>()
-            .map(std::io::Error::kind);
-        if matches!(io, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)) {
-            return Self::NoRoom(message.into());
-        }
-        Self::Backend { message: message.into(), source: Some(Box::new(source)) }
-    }
 }
 
 fn in_brackets(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(" ({detail})") }
+}
+
+fn describe_agent_failure(message: &str, returncode: &str) -> String {
+    match (message, returncode) {
+        ("", "") => "The agent gave neither a reason nor a return code".to_owned(),
+        ("", code) => format!("The agent gave no reason, only its return code {code}"),
+        (message, code) => format!("The agent in the guest says: {message}{}", in_brackets(code)),
+    }
+}
+
+fn of_place(place: Option<&Path>) -> String {
+    place.map_or_else(String::new, |place| format!(" of {}", place.display()))
 }
 
 fn describe_refusal(op: &str, target: &str, right: Option<Right>) -> String {
@@ -379,4 +383,41 @@ fn and_free(free_kib: Option<u64>) -> String {
 /// The end of a message about a domain; empty without a domid.
 fn with_domid(prefix: &str, domid: Option<DomId>) -> String {
     domid.map_or_else(String::new, |domid| format!("{prefix}{domid}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_agent_need_not_have_words() {
+        let failed = |returncode: &str, message: &str| {
+            let returncode = returncode.to_owned();
+            Error::AgentFailed { returncode, message: message.to_owned() }
+        };
+        for (error, text, record) in [
+            (
+                failed("500", "disk full"),
+                "The agent in the guest says: disk full (500)",
+                "The agent in the guest failed (500)",
+            ),
+            (
+                failed("500", ""),
+                "The agent gave no reason, only its return code 500",
+                "The agent in the guest failed (500)",
+            ),
+            (
+                failed("", "disk full"),
+                "The agent in the guest says: disk full",
+                "The agent in the guest failed",
+            ),
+            (
+                failed("", ""),
+                "The agent gave neither a reason nor a return code",
+                "The agent in the guest failed",
+            ),
+        ] {
+            assert_eq!((error.to_string().as_str(), &*error.for_record()), (text, record));
+        }
+    }
 }

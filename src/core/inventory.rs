@@ -10,8 +10,10 @@ use super::ports::Store;
 use super::rights::{Access, Right};
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, HashSet};
+use std::error::Error as _;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, watch};
+use tracing::error;
 
 const MAX_ITEMS: usize = 100_000;
 
@@ -22,6 +24,12 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// These items alone.
+    #[cfg(test)]
+    pub(crate) fn of(items: impl IntoIterator<Item = Arc<Item>>) -> Self {
+        Self { items: items.into_iter().map(|item| (item.uuid, item)).collect() }
+    }
+
     /// The item with this UUID.
     pub fn get(&self, uuid: &Uuid) -> Option<&Arc<Item>> {
         self.items.get(uuid)
@@ -30,6 +38,13 @@ impl Inventory {
     /// All items.
     pub fn items(&self) -> impl Iterator<Item = &Arc<Item>> {
         self.items.values()
+    }
+
+    /// Whether both have the very same items.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same = |(own, other): (&Arc<Item>, &Arc<Item>)| Arc::ptr_eq(own, other);
+        self.items.len() == other.items.len()
+            && self.items.values().zip(other.items.values()).all(same)
     }
 
     /// All disk images.
@@ -118,13 +133,17 @@ pub(super) struct InventoryWriter<'a> {
 }
 
 impl LiveInventory {
-    /// Reads the stored items, and recovers the images that belong to them.
+    /// Reads the stored items, and recovers the images that belong to them. If the local storage
+    /// cannot be used, only what needs it fails.
     pub(super) async fn load(store: Arc<dyn Store>) -> Result<Self, Error> {
         let items = store.items().await?;
         let own = |item: &Item| matches!(&item.kind, ObjectKind::Vdi(vdi) if vdi.own);
         let images: Vec<Uuid> =
             items.iter().filter(|item| own(item)).map(|item| item.uuid).collect();
-        store.recover_images(&images).await?;
+        if let Err(error) = store.recover_images(&images).await {
+            let source = error.source().map(ToString::to_string);
+            error!(%error, source, "The disk images could not be looked through");
+        }
         let items = items.into_iter().map(|item| (item.uuid, Arc::new(item))).collect();
         Ok(Self {
             store,

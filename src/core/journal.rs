@@ -361,7 +361,7 @@ fn differences(old: &DomainView, new: &DomainView) -> Vec<EventKind> {
 mod tests {
     use super::*;
     use crate::core::model::{DomName, DomainConfig};
-    use crate::core::snapshot::tests::facts;
+    use crate::core::snapshot::fixtures::facts;
     use std::time::Duration;
 
     struct Noon;
@@ -369,6 +369,10 @@ mod tests {
     impl Clock for Noon {
         fn now(&self) -> SystemTime {
             SystemTime::UNIX_EPOCH + Duration::from_secs(43_200)
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
         }
     }
 

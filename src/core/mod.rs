@@ -6,12 +6,14 @@
 
 pub mod backend;
 pub mod caller;
+pub mod change_log;
 pub mod engine;
 pub mod error;
 pub mod inventory;
 pub mod journal;
 pub mod lifecycle;
 pub mod model;
+pub mod offload;
 pub mod op;
 pub mod ports;
 pub mod rights;
@@ -24,6 +26,7 @@ pub mod view;
 mod arrivals;
 mod context;
 mod driver;
+mod failures;
 mod guest;
 mod last_read;
 mod limited;

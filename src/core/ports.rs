@@ -12,7 +12,7 @@ mod migration;
 mod objects;
 mod store;
 
-pub use authenticator::{Authenticator, LoginError, Logins};
+pub use authenticator::{Authenticator, LoginError, Logins, fits_a_login};
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use guest_store::{GuestStore, TreeLimits};

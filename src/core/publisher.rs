@@ -36,6 +36,8 @@ pub(super) struct Publisher {
     /// Grows with each domain that is published or removed.
     epoch: Mutex<u64>,
     generation: watch::Sender<u64>,
+    /// The number of the last change in [`Snapshot::changes`].
+    changes: watch::Sender<u64>,
     /// Events, in the order in which the changes are published.
     pub(super) journal: Journal,
 }
@@ -46,6 +48,7 @@ impl Publisher {
             current: ArcSwap::from_pointee(Snapshot::empty()),
             epoch: Mutex::new(0),
             generation: watch::Sender::new(0),
+            changes: watch::Sender::new(0),
             journal,
         }
     }
@@ -53,6 +56,11 @@ impl Publisher {
     /// The generation of the current snapshot. Slow readers see only the latest.
     pub(super) fn generations(&self) -> watch::Receiver<u64> {
         self.generation.subscribe()
+    }
+
+    /// The number of the last change of a domain, figures apart. Slow readers see only the latest.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     pub(super) fn current(&self) -> Arc<Snapshot> {
@@ -126,23 +134,19 @@ impl Publisher {
         let mut is_new = snapshot.figures != figures;
         for facts in facts {
             present.insert(facts.domid);
-            let Some(old) = snapshot.by_domid(facts.domid).filter(|old| old.uuid == facts.uuid)
-            else {
+            let known = snapshot.by_domid(facts.domid).filter(|old| old.uuid == facts.uuid);
+            let Some(old) = known.cloned() else {
                 differences.unknown.push(facts.domid);
                 continue;
             };
-            if old.epoch > began || old.facts.as_ref() == Some(&facts) {
+            if old.epoch > began {
                 continue;
             }
-            let renamed = old.facts.as_ref().is_none_or(|known| known.name != facts.name);
-            if renamed || old.state() != State::from_flags(&facts.flags) {
-                differences.changed.push(old.uuid);
+            let epoch = old.epoch;
+            if let Some(has_changed) = self.replace_facts(&mut snapshot, &old, epoch, facts) {
+                differences.changed.extend(has_changed.then_some(old.uuid));
+                is_new = true;
             }
-            let view = DomainView { facts: Some(facts), ..DomainView::clone(old) };
-            self.journal.record_changes(Some(old), Some(&view));
-            // UUID and domid are the same, and the published name is that of the configuration.
-            snapshot.replace(Arc::new(view));
-            is_new = true;
         }
         for view in snapshot.unsorted() {
             if view.epoch <= began && view.domid().is_some_and(|domid| !present.contains(&domid)) {
@@ -156,6 +160,47 @@ impl Publisher {
         differences
     }
 
+    /// Publishes what was read of one domain from epoch `began` on, unless its driver has published
+    /// it since. Returns whether the driver must check the domain: it has another state or name.
+    pub(super) fn apply_figures(&self, began: u64, facts: DomainFacts) -> bool {
+        let mut epoch = self.lock();
+        let mut snapshot = Snapshot::clone(&self.current.load());
+        let known = snapshot.by_domid(facts.domid).filter(|old| old.uuid == facts.uuid);
+        let Some(old) = known.cloned() else { return true };
+        if old.epoch > began {
+            return false;
+        }
+        // A sweep that is under way may have read the domain before.
+        *epoch += 1;
+        let replaced = self.replace_facts(&mut snapshot, &old, *epoch, facts);
+        if replaced.is_some() {
+            snapshot.generation += 1;
+            self.store(snapshot);
+        }
+        replaced.unwrap_or(false)
+    }
+
+    /// Replaces the facts of the domain `old` in a snapshot. Returns whether it has another state
+    /// or name then; `None` if the facts are the same.
+    fn replace_facts(
+        &self,
+        snapshot: &mut Snapshot,
+        old: &DomainView,
+        epoch: u64,
+        facts: DomainFacts,
+    ) -> Option<bool> {
+        if old.facts.as_ref() == Some(&facts) {
+            return None;
+        }
+        let is_renamed = old.facts.as_ref().is_none_or(|known| known.name != facts.name);
+        let has_changed = is_renamed || old.state() != State::from_flags(&facts.flags);
+        let view = DomainView { facts: Some(facts), epoch, ..DomainView::clone(old) };
+        self.journal.record_changes(Some(old), Some(&view));
+        // UUID and domid are the same, and the published name is that of the configuration.
+        snapshot.replace(Arc::new(view));
+        Some(has_changed)
+    }
+
     fn update(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut snapshot = Snapshot::clone(&self.current.load());
         change(&mut snapshot);
@@ -165,8 +210,10 @@ impl Publisher {
 
     fn store(&self, snapshot: Snapshot) {
         let generation = snapshot.generation;
+        let change = snapshot.changes.number();
         self.current.store(Arc::new(snapshot));
         self.generation.send_if_modified(|last| std::mem::replace(last, generation) != generation);
+        self.changes.send_if_modified(|last| std::mem::replace(last, change) != change);
     }
 
     fn lock(&self) -> MutexGuard<'_, u64> {

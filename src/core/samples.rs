@@ -107,7 +107,7 @@ impl Samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::snapshot::tests::{facts, snapshot};
+    use crate::core::snapshot::fixtures::{facts, snapshot};
 
     #[tokio::test(start_paused = true)]
     async fn a_sample_is_the_use_between_two_rounds() {

@@ -4,10 +4,13 @@
 //! domains does not copy the others.
 
 mod by_scope;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod visible;
 
 pub use by_scope::ByScope;
 
+use super::change_log::ChangeLog;
 use super::error::Error;
 use super::lifecycle::State;
 use super::model::{
@@ -17,12 +20,8 @@ use super::model::{
 use super::model::{DomainConfig, completed};
 use super::transfer::Progress;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
-use std::ops::Bound;
 use std::sync::Arc;
 use tokio::time::Instant;
-
-/// How many changes of configurations a snapshot remembers.
-const CONFIG_CHANGES: usize = 4096;
 
 /// The scope of callers who see no domain. No access has this number.
 const NOBODY: u64 = u64::MAX;
@@ -101,6 +100,32 @@ impl DomainView {
             None => State::Halted,
         }
     }
+
+    /// Whether the other view has another state or domid, or another report of the guest. A report
+    /// counts if more of it is new than the guest's memory, which changes all the time.
+    fn has_other_state(&self, other: &Self) -> bool {
+        let has_other_report = match (&self.report, &other.report) {
+            (Some(old), Some(new)) => !Arc::ptr_eq(old, new) && new.differs_from(old),
+            (old, new) => old.is_some() != new.is_some(),
+        };
+        has_other_report || (self.state(), self.domid()) != (other.state(), other.domid())
+    }
+
+    /// Whether the views show the same apart from figures (CPU time, memory, VCPUs), progress and
+    /// the guest's report.
+    pub fn is_same_beside_figures(&self, other: &Self) -> bool {
+        let Self { uuid, config, facts, report: _, definition, suspended, progress: _, epoch: _ } =
+            self;
+        let same_facts = match (facts, &other.facts) {
+            (Some(facts), Some(other)) => facts.is_same_beside_figures(other),
+            (facts, other) => facts.is_none() && other.is_none(),
+        };
+        let definition = definition.as_ref().map(Arc::as_ptr);
+        same_facts
+            && (*uuid, *suspended) == (other.uuid, other.suspended)
+            && Arc::ptr_eq(config, &other.config)
+            && definition == other.definition.as_ref().map(Arc::as_ptr)
+    }
 }
 
 /// All domains at one moment.
@@ -111,11 +136,11 @@ pub struct Snapshot {
     domids: HashTrieMapSync<DomId, Uuid>,
     /// Grows with every change: an answer printed from the same generation can be sent again.
     pub generation: u64,
-    /// Grows with every change of a configuration or definition, and with every domain that comes
-    /// or goes; not with states and figures.
-    pub config_generation: u64,
-    /// The domains of the last changes, by `config_generation`.
-    config_changes: RedBlackTreeMapSync<u64, Uuid>,
+    /// Changes of configurations and definitions, and domains that came or went; not states and
+    /// figures.
+    pub config_changes: ChangeLog,
+    /// The same, and changes of states and domids and of what guests report: what events tell of.
+    pub changes: ChangeLog,
     /// The host's free resources.
     pub figures: HostFigures,
     /// Whose snapshot it is: [`ALL_DOMAINS`](Self::ALL_DOMAINS), or a number of the access by which
@@ -134,8 +159,8 @@ impl Snapshot {
             names: RedBlackTreeMapSync::new_sync(),
             domids: HashTrieMapSync::new_sync(),
             generation: 0,
-            config_generation: 0,
-            config_changes: RedBlackTreeMapSync::new_sync(),
+            config_changes: ChangeLog::default(),
+            changes: ChangeLog::default(),
             figures: HostFigures::default(),
             scope: Self::ALL_DOMAINS,
             swept: None,
@@ -195,23 +220,6 @@ impl Snapshot {
         self.swept
     }
 
-    /// The domains whose configuration changed after a `config_generation`, those that came and
-    /// went among them; `None` if that was too long ago.
-    pub fn configs_changed_since(&self, generation: u64) -> Option<impl Iterator<Item = &Uuid>> {
-        let remembered = self.config_generation - self.config_changes.size() as u64;
-        let after = (Bound::Excluded(generation), Bound::Unbounded);
-        (generation >= remembered).then(|| self.config_changes.range(after).map(|(_, uuid)| uuid))
-    }
-
-    fn config_changed(&mut self, uuid: Uuid) {
-        self.config_generation += 1;
-        self.config_changes.insert_mut(self.config_generation, uuid);
-        if self.config_changes.size() > CONFIG_CHANGES {
-            let oldest = self.config_generation - CONFIG_CHANGES as u64;
-            self.config_changes.remove_mut(&oldest);
-        }
-    }
-
     /// The domains in no particular order.
     pub(super) fn unsorted(&self) -> impl Iterator<Item = &Arc<DomainView>> {
         self.domains.values()
@@ -219,11 +227,15 @@ impl Snapshot {
 
     /// Adds a domain, or replaces it.
     pub(super) fn insert(&mut self, view: Arc<DomainView>) {
+        let old = self.domains.get(&view.uuid);
         let has_same_configs = |old: &Arc<DomainView>| {
             old.configs().map(Arc::as_ptr).eq(view.configs().map(Arc::as_ptr))
         };
-        if !self.domains.get(&view.uuid).is_some_and(has_same_configs) {
-            self.config_changed(view.uuid);
+        if !old.is_some_and(has_same_configs) {
+            self.config_changes.add(view.uuid);
+            self.changes.add(view.uuid);
+        } else if old.is_some_and(|old| old.has_other_state(&view)) {
+            self.changes.add(view.uuid);
         }
         self.unlink(&view.uuid);
         self.link(view);
@@ -239,12 +251,16 @@ impl Snapshot {
 
     /// Replaces a domain by a view with the same UUID, name, domid and configurations.
     pub(super) fn replace(&mut self, view: Arc<DomainView>) {
+        if self.domains.get(&view.uuid).is_some_and(|old| old.has_other_state(&view)) {
+            self.changes.add(view.uuid);
+        }
         self.domains.insert_mut(view.uuid, view);
     }
 
     pub(super) fn remove(&mut self, uuid: &Uuid) {
         if self.unlink(uuid) {
-            self.config_changed(*uuid);
+            self.config_changes.add(*uuid);
+            self.changes.add(*uuid);
         }
     }
 
@@ -263,61 +279,11 @@ impl Snapshot {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
+    use super::fixtures::{facts, running};
     use super::*;
-    use crate::core::model::RunFlags;
     use crate::core::rights::{Access, Right};
-    use std::time::Duration;
-
-    /// A running domain's facts; `number` is its domid and its UUID.
-    pub(in crate::core) fn facts(number: u32, cpu_time: Duration) -> DomainFacts {
-        DomainFacts {
-            domid: DomId(number),
-            uuid: Uuid::from_u128(number.into()),
-            name: DomName::adopted(&format!("d{number}")),
-            flags: RunFlags::default(),
-            cpu_time,
-            memory_kib: 65_536,
-            online_vcpus: 1,
-            start_time: None,
-            store_mfn: None,
-            console_mfn: None,
-            console_port: None,
-            vnc_port: None,
-            notes: Arc::new([]),
-        }
-    }
-
-    /// These domains, just swept.
-    pub(crate) fn snapshot(domains: &[DomainFacts]) -> Snapshot {
-        let mut snapshot = Snapshot::empty();
-        for facts in domains {
-            let config = DomainConfig::new(facts.name.clone(), 64);
-            let mut view = DomainView::defined(facts.uuid, config);
-            view.facts = Some(facts.clone());
-            snapshot.insert(Arc::new(view));
-        }
-        snapshot.swept = Some(Instant::now());
-        snapshot
-    }
-
-    /// A running domain with this configuration; `number` is its domid and its UUID.
-    pub(crate) fn running(number: u32, config: DomainConfig) -> Arc<DomainView> {
-        let facts = Some(facts(number, Duration::ZERO));
-        let view = DomainView::defined(Uuid::from_u128(number.into()), config);
-        Arc::new(DomainView { facts, ..view })
-    }
-
-    /// `base` with these domains added or replaced.
-    pub(crate) fn with_domains(
-        mut base: Snapshot,
-        views: impl IntoIterator<Item = Arc<DomainView>>,
-    ) -> Snapshot {
-        for view in views {
-            base.insert(view);
-        }
-        base
-    }
+    use std::time::{Duration, SystemTime};
 
     /// Domains come, go, and change their names, domids and configurations, in any order. The part
     /// that follows them is the one that is made anew.
@@ -368,33 +334,70 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_snapshot_tells_which_configurations_have_changed() {
+    fn a_snapshot_tells_which_domains_have_changed() {
         let uuid = Uuid::from_u128;
         let domain =
             |number, name: &str| running(number, DomainConfig::new(DomName::adopted(name), 64));
-        let changed = |snapshot: &Snapshot, since| {
-            let changed = snapshot.configs_changed_since(since)?;
-            Some(changed.copied().collect::<Vec<_>>())
-        };
+        let changed =
+            |log: &ChangeLog, since| log.since(since).map(Iterator::collect::<Vec<_>>).unwrap();
         let mut snapshot = Snapshot::empty();
-        assert_eq!(changed(&snapshot, 0), Some(vec![]));
         let first = domain(1, "a");
         snapshot.insert(first.clone());
         snapshot.insert(domain(2, "b"));
-        let since = snapshot.config_generation;
+        let configs = snapshot.config_changes.number();
+        let since = snapshot.changes.number();
+        assert_eq!((configs, since), (2, 2));
+        // Figures are no change.
+        let busy = Some(facts(1, Duration::from_secs(9)));
+        snapshot.replace(Arc::new(DomainView { facts: busy, ..DomainView::clone(&first) }));
+        assert!(changed(&snapshot.changes, since).is_empty());
         // A new state is no new configuration.
         snapshot.insert(Arc::new(DomainView { facts: None, ..DomainView::clone(&first) }));
-        assert_eq!(changed(&snapshot, since), Some(vec![]));
+        assert!(changed(&snapshot.config_changes, configs).is_empty());
+        assert_eq!(changed(&snapshot.changes, since), [uuid(1)]);
+        let mut paused = facts(2, Duration::ZERO);
+        paused.flags.paused = true;
+        let second = snapshot.by_uuid(&uuid(2)).cloned().unwrap();
+        snapshot
+            .replace(Arc::new(DomainView { facts: Some(paused), ..DomainView::clone(&second) }));
         snapshot.insert(domain(1, "a"));
         snapshot.remove(&uuid(2));
         snapshot.remove(&uuid(3));
-        assert_eq!(changed(&snapshot, since), Some(vec![uuid(1), uuid(2)]));
-        assert_eq!(changed(&snapshot, 0).map(|all| all.len()), Some(4));
-        for _ in 0..=CONFIG_CHANGES {
-            snapshot.insert(domain(1, "a"));
+        assert_eq!(changed(&snapshot.config_changes, configs), [uuid(1), uuid(2)]);
+        assert_eq!(changed(&snapshot.changes, since), [1, 2, 1, 2].map(uuid));
+    }
+
+    #[test]
+    fn figures_are_told_from_the_rest() {
+        let view = running(1, DomainConfig::new(DomName::adopted("a"), 64));
+        let with = |change: &dyn Fn(&mut DomainFacts)| {
+            let mut facts = facts(1, Duration::ZERO);
+            change(&mut facts);
+            DomainView { facts: Some(facts), ..DomainView::clone(&view) }
+        };
+        let figures: [&dyn Fn(&mut DomainFacts); 5] = [
+            &|facts| facts.cpu_time = Duration::from_secs(1),
+            &|facts| facts.memory_kib = 1,
+            &|facts| facts.online_vcpus = 7,
+            &|facts| facts.flags.running = true,
+            &|facts| facts.flags.blocked = true,
+        ];
+        for change in figures {
+            assert!(view.is_same_beside_figures(&with(change)));
         }
-        assert_eq!(changed(&snapshot, since), None);
-        let last = snapshot.config_generation - 1;
-        assert_eq!(changed(&snapshot, last), Some(vec![uuid(1)]));
+        let others: [&dyn Fn(&mut DomainFacts); 5] = [
+            &|facts| facts.domid = DomId(9),
+            &|facts| facts.flags.paused = true,
+            &|facts| facts.vnc_port = Some(5900),
+            &|facts| facts.console_port = Some(3),
+            &|facts| facts.start_time = Some(SystemTime::UNIX_EPOCH),
+        ];
+        for change in others {
+            assert!(!view.is_same_beside_figures(&with(change)));
+        }
+        let halted = DomainView { facts: None, ..DomainView::clone(&view) };
+        let other_config = running(1, DomainConfig::new(DomName::adopted("a"), 64));
+        assert!(!view.is_same_beside_figures(&halted));
+        assert!(!view.is_same_beside_figures(&other_config));
     }
 }

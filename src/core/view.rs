@@ -87,6 +87,12 @@ impl View {
         Err(Error::not_permitted(op, kind.need(), domain.name().as_str()))
     }
 
+    /// A counter of changes of what the caller may do; `None` for a caller without an account,
+    /// whose rights never change.
+    pub fn access_changes(&self) -> Option<watch::Receiver<u64>> {
+        self.caller.user().map(|user| user.access_changes())
+    }
+
     /// The caller's rights on a domain.
     pub fn rights_on(&self, domain: &DomainView) -> Rights {
         self.caller.access().rights_on(Some(domain.uuid), domain.name().as_str())
@@ -107,6 +113,16 @@ impl View {
         self.domains().await?.lookup(domain)
     }
 
+    /// All domains, with figures of this one that are as fresh as those of
+    /// [`domains`](Self::domains). It costs the same with any number of domains.
+    pub async fn domains_with(&self, uuid: Uuid) -> Arc<Snapshot> {
+        // What the caller does not see is not read.
+        if self.snapshot().by_uuid(&uuid).is_some() {
+            self.core.refresh(uuid).await;
+        }
+        self.snapshot()
+    }
+
     /// All domains, however old their figures are.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.core.visible(&self.caller)
@@ -115,6 +131,12 @@ impl View {
     /// The generation of the current snapshot. Slow readers see only the latest.
     pub fn generations(&self) -> watch::Receiver<u64> {
         self.core.publisher.generations()
+    }
+
+    /// The number of the last change of a domain in [`Snapshot::changes`]. Slow readers see only
+    /// the latest.
+    pub fn domain_changes(&self) -> watch::Receiver<u64> {
+        self.core.publisher.changes()
     }
 
     /// The VCPUs of a domain.

@@ -1,8 +1,8 @@
 //! The engine in front of its hypervisor.
 
+use super::relocation;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
-use std::fs;
 use std::sync::Arc;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::config::{Config, Hypervisor};
@@ -10,7 +10,9 @@ use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::Policy;
 use xend::core::ports;
 use xend::core::rights::Accounts;
+use xend::durable;
 use xend::os::{OsEntropy, SystemClock};
+use xend::state_file;
 use xend::store::DirStore;
 use xend::wire::relocation::TcpTransport;
 
@@ -19,6 +21,7 @@ pub(super) async fn start(
     config: &Config,
     policy: Arc<ArcSwap<Policy>>,
     accounts: Arc<Accounts>,
+    tls: &relocation::Tls,
 ) -> Result<Engine> {
     let limit = config.hypervisor_limit;
     let clock: Arc<dyn ports::Clock> = Arc::new(SystemClock);
@@ -42,8 +45,11 @@ pub(super) async fn start(
         }
     };
     let dump_dir = config.state_dir.join("dump");
-    fs::create_dir_all(&dump_dir)
+    // The memory of guests is in it.
+    state_file::make_dir(&dump_dir)
         .with_context(|| format!("Cannot create {}", dump_dir.display()))?;
+    durable::remove_unfinished(&dump_dir)
+        .with_context(|| format!("Cannot read {}", dump_dir.display()))?;
     let settings =
         Settings { hypervisor_limit: limit, dump_dir, policy, accounts, ..Settings::default() };
     let state_dir = &config.state_dir;
@@ -52,7 +58,8 @@ pub(super) async fn start(
     let store = Arc::new(store.with_context(|| {
         format!("Cannot use {} with disk images in {}", state_dir.display(), storage.display())
     })?);
-    let transport = Arc::new(TcpTransport::new(limit * 2));
+    let tls = tls.clone().map_err(|(key, reason)| format!("{reason}, see {key}"));
+    let transport = Arc::new(TcpTransport::new(limit * 2).with_tls(tls));
     Ok(Engine::start(EnginePorts { hypervisor, store, transport, clock, entropy }, settings)
         .await?)
 }

@@ -2,9 +2,11 @@
 
 use super::accounts::HostAccounts;
 use super::diagnostics::log;
+use super::relocation::Relocation;
 use arc_swap::ArcSwap;
 use std::error::Error as _;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 use xend::config::{Config, Environment, LiveTunables, RunOptions};
 use xend::core::model::Policy;
 use xend::server::listen::Tls;
@@ -21,12 +23,23 @@ pub(super) struct Reload {
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) accounts: HostAccounts,
     pub(super) tls: Vec<Arc<Tls>>,
+    pub(super) relocation: Relocation,
 }
 
 impl Reload {
-    /// Reads all files again. What a file has wrong is logged, and stays as it is. Blocks.
-    pub(super) fn run(&self) {
-        self.reload_config();
+    /// Reads all files again. What a file has wrong is logged, and stays as it is.
+    pub(super) async fn run(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        // It reads files, and may ask for the names of users.
+        let config = spawn_blocking(move || this.read_files()).await;
+        if let Ok(Some(config)) = config {
+            self.relocation.reload(&config).await;
+        }
+    }
+
+    /// Reads the files and applies them. Returns the new configuration. Blocks.
+    fn read_files(&self) -> Option<Config> {
+        let config = self.reload_config();
         self.accounts.reload();
         for tls in &self.tls {
             if let Err(error) = tls.reload() {
@@ -35,15 +48,20 @@ impl Reload {
                 tracing::error!("Keeping the old key and certificate: {error}{source}");
             }
         }
+        if let Err(error) = self.relocation.reload_certificates() {
+            tracing::error!("Keeping the old certificates for migration: {error}");
+        }
+        config
     }
 
     /// Applies a changed configuration file, as far as that is possible without a restart.
-    fn reload_config(&self) {
+    fn reload_config(&self) -> Option<Config> {
         let (new, diagnostics) = match Config::load(&self.options, &self.environment) {
             Ok(loaded) => loaded,
             Err(error) => {
                 let error = anyhow::Error::from(error);
-                return tracing::error!("Keeping the old configuration: {error:#}");
+                tracing::error!("Keeping the old configuration: {error:#}");
+                return None;
             }
         };
         log(diagnostics);
@@ -54,6 +72,7 @@ impl Reload {
             tracing::error!("{error}");
         }
         self.policy.store(Arc::new(new.tunables.policy.clone()));
-        self.tunables.store(Arc::new(new.tunables));
+        self.tunables.store(Arc::new(new.tunables.clone()));
+        Some(new)
     }
 }

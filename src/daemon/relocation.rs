@@ -1,56 +1,254 @@
 //! Domains from other hosts.
 
 use anyhow::Result;
+use arc_swap::ArcSwap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::TcpListener;
-use xend::config::{Config, Switch};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use xend::config::{Config, Origin, Switch};
 use xend::core::engine::Engine;
+use xend::memory_budget::MemoryBudget;
+use xend::peer_tls::PeerTls;
 use xend::peers::AllowedHosts;
+use xend::pem::PemError;
 use xend::server::{Server, listen};
 use xend::wire::relocation::RelocationServer;
 
-/// Serves domains from other hosts, if that is configured. Like any other listener of the file, one
-/// that cannot be opened is not served.
-pub(super) async fn serve(config: &Config, engine: &Engine, server: &Server) -> Result<()> {
-    let Switch::On(address) = config.relocation else { return Ok(()) };
-    let (allowed, listener) = match open(config, address).await {
-        Ok(opened) => opened,
-        Err((key, error)) => {
-            let message = format!("{error:#}");
-            let Some(diagnostic) = listen::relocation_error(config, address, key, &message) else {
-                let is_of_file = key == listen::RELOCATION_HOSTS;
-                return Err(if is_of_file { error.context(key) } else { error });
-            };
-            tracing::error!("{diagnostic}");
-            return Ok(());
+/// This host's certificate for encrypted migration, or the key and the reason why there is none.
+pub(super) type Tls = Result<Arc<PeerTls>, (&'static str, String)>;
+
+/// Reads the files for encrypted migration. Without them domains can be sent unencrypted only.
+pub(super) fn open_tls(config: &Config) -> Tls {
+    let opened = listen::open_relocation_tls(config).map(Arc::new);
+    // The port says it, if it is on.
+    let is_silent = config.relocation_tls.is_err() || config.relocation_ssl != Switch::Off;
+    if let (Err((key, reason)), false) = (&opened, is_silent) {
+        tracing::error!("Domains are not sent over encrypted connections: {reason}, see {key}");
+    }
+    opened
+}
+
+/// The relocation ports, which a reload opens, moves and closes.
+pub(super) struct Relocation {
+    engine: Engine,
+    server: Arc<Server>,
+    budget: MemoryBudget,
+    tls: Tls,
+    ports: Mutex<Vec<Port>>,
+}
+
+/// One of the two ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Encrypted,
+}
+
+/// A port that is served.
+struct Port {
+    kind: Kind,
+    /// As it is configured.
+    address: SocketAddr,
+    allowed: Arc<ArcSwap<AllowedHosts>>,
+    /// Stops accepting. Domains that are arriving still do.
+    close: CancellationToken,
+}
+
+/// Why a port cannot be opened: the key with the wrong value, and the error.
+type Unopened = (&'static str, anyhow::Error);
+
+impl Kind {
+    fn switch(self, config: &Config) -> &Switch<SocketAddr> {
+        match self {
+            Self::Plain => &config.relocation,
+            Self::Encrypted => &config.relocation_ssl,
         }
-    };
-    let address = listener.local_addr()?;
-    if allowed.everybody() {
+    }
+
+    fn origin(self, config: &Config) -> &Origin {
+        match self {
+            Self::Plain => &config.origins.relocation,
+            Self::Encrypted => &config.origins.relocation_ssl,
+        }
+    }
+
+    const fn port_key(self) -> &'static str {
+        match self {
+            Self::Plain => "xend-relocation-port",
+            Self::Encrypted => "xend-relocation-ssl-port",
+        }
+    }
+
+    /// The words before its address on standard output.
+    const fn announced(self) -> &'static str {
+        match self {
+            Self::Plain => "Relocation",
+            Self::Encrypted => "Encrypted relocation",
+        }
+    }
+}
+
+impl Relocation {
+    /// Serves domains from other hosts, as far as that is configured. Like any other listener of
+    /// the file, one that cannot be opened is not served.
+    pub(super) async fn start(
+        config: &Config,
+        engine: &Engine,
+        server: &Arc<Server>,
+        budget: &MemoryBudget,
+        tls: Tls,
+    ) -> Result<Self> {
+        let relocation = Self {
+            engine: engine.clone(),
+            server: Arc::clone(server),
+            budget: budget.clone(),
+            tls,
+            ports: Mutex::default(),
+        };
+        for kind in [Kind::Plain, Kind::Encrypted] {
+            relocation.start_port(config, kind).await?;
+        }
+        Ok(relocation)
+    }
+
+    async fn start_port(&self, config: &Config, kind: Kind) -> Result<()> {
+        let Switch::On(address) = *kind.switch(config) else { return Ok(()) };
+        match self.open(config, kind, address).await {
+            Ok((port, bound)) => {
+                listen::announce([bound], kind.announced());
+                self.ports.lock().await.push(port);
+                Ok(())
+            }
+            Err((key, error)) => {
+                let message = format!("{error:#}");
+                let origin = kind.origin(config);
+                let diagnostic = listen::relocation_error(config, origin, address, key, &message);
+                let Some(diagnostic) = diagnostic else {
+                    let is_of_file = key == listen::RELOCATION_HOSTS;
+                    return Err(if is_of_file { error.context(key) } else { error });
+                };
+                tracing::error!("{diagnostic}");
+                Ok(())
+            }
+        }
+    }
+
+    /// Applies a changed configuration. What cannot be applied is logged, and stays as it is.
+    pub(super) async fn reload(&self, config: &Config) {
+        for kind in [Kind::Plain, Kind::Encrypted] {
+            self.reload_port(config, kind).await;
+        }
+    }
+
+    async fn reload_port(&self, config: &Config, kind: Kind) {
+        let mut ports = self.ports.lock().await;
+        let old = ports.iter().position(|port| port.kind == kind);
+        let Switch::On(address) = *kind.switch(config) else {
+            match old {
+                Some(_) if config.relocation_is_wrong => {
+                    let port = kind.announced();
+                    tracing::error!("{port} stays as it is: see the errors above");
+                }
+                Some(at) => ports.swap_remove(at).close(),
+                None => {}
+            }
+            return;
+        };
+        let applied = match old.and_then(|at| ports.get(at)).filter(|old| old.address == address) {
+            Some(old) => allowed_hosts(config, kind, address).map(|hosts| {
+                old.allowed.store(Arc::new(hosts));
+                None
+            }),
+            None => self.open(config, kind, address).await.map(Some),
+        };
+        match applied {
+            Ok(None) => {}
+            Ok(Some((new, bound))) => {
+                tracing::info!("Domains from other hosts are accepted on {bound}");
+                if let Some(at) = old {
+                    ports.swap_remove(at).close();
+                }
+                ports.push(new);
+            }
+            Err((key, error)) => {
+                let port = kind.announced();
+                tracing::error!(
+                    "{port} stays as it is: {error:#}, see {key}; if it is right, restart xend to \
+                     apply it"
+                );
+            }
+        }
+    }
+
+    /// Reads the files for encrypted migration again. After an error the old ones stay in force.
+    pub(super) fn reload_certificates(&self) -> Result<(), PemError> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    }
+
+    /// Opens a port and serves it. Returns it with the address to which it is bound.
+    async fn open(
+        &self,
+        config: &Config,
+        kind: Kind,
+        address: SocketAddr,
+    ) -> Result<(Port, SocketAddr), Unopened> {
+        let hosts = allowed_hosts(config, kind, address)?;
+        let tls = match kind {
+            Kind::Plain => None,
+            Kind::Encrypted => {
+                let tls = self.tls.clone();
+                Some(tls.map_err(|(key, reason)| (key, anyhow::Error::msg(reason)))?)
+            }
+        };
+        let bind = async {
+            let listener = TcpListener::bind(address).await?;
+            let bound = listener.local_addr()?;
+            io::Result::Ok((listener, bound))
+        };
+        let (listener, bound) = bind.await.map_err(|error| {
+            let is_address_error = error.kind() == io::ErrorKind::AddrNotAvailable;
+            let key = if is_address_error { "xend-relocation-address" } else { kind.port_key() };
+            let message = format!("Cannot listen on the relocation port {address}");
+            (key, anyhow::Error::from(error).context(message))
+        })?;
+        let allowed = Arc::new(ArcSwap::from_pointee(hosts));
+        let close = self.server.stopping().child_token();
+        let relocation = RelocationServer::new(
+            self.engine.clone(),
+            Arc::clone(&allowed),
+            self.server.identities(),
+            config.hypervisor_limit * 2,
+        )
+        .with_budget(self.budget.clone())
+        .with_tls(tls);
+        self.server.spawn(relocation.serve(listener, close.clone()));
+        Ok((Port { kind, address, allowed, close }, bound))
+    }
+}
+
+impl Port {
+    fn close(self) {
+        self.close.cancel();
+        tracing::info!("The relocation port {} is closed", self.address);
+    }
+}
+
+/// The hosts that may send domains.
+fn allowed_hosts(
+    config: &Config,
+    kind: Kind,
+    address: SocketAddr,
+) -> Result<AllowedHosts, Unopened> {
+    let hosts = AllowedHosts::parse(&config.relocation_hosts)
+        .map_err(|invalid| (listen::RELOCATION_HOSTS, invalid.into()))?;
+    // On the encrypted port their certificates count.
+    if hosts.everybody() && kind == Kind::Plain {
         tracing::warn!(
             "Every host may send domains to {address}: xend-relocation-hosts-allow is empty"
         );
     }
-    listen::announce([address], "Relocation");
-    let limit = config.hypervisor_limit * 2;
-    let relocation = RelocationServer::new(engine.clone(), allowed, server.identities(), limit);
-    server.spawn(relocation.serve(listener, server.stopping()));
-    Ok(())
-}
-
-/// The relocation listener with its allowed hosts, or the key with the wrong value.
-async fn open(
-    config: &Config,
-    address: SocketAddr,
-) -> Result<(AllowedHosts, TcpListener), (&'static str, anyhow::Error)> {
-    let allowed = AllowedHosts::parse(&config.relocation_hosts)
-        .map_err(|invalid| (listen::RELOCATION_HOSTS, invalid.into()))?;
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        let is_address_error = error.kind() == io::ErrorKind::AddrNotAvailable;
-        let key = if is_address_error { "xend-relocation-address" } else { "xend-relocation-port" };
-        let message = format!("Cannot listen on the relocation port {address}");
-        (key, anyhow::Error::from(error).context(message))
-    })?;
-    Ok((allowed, listener))
+    Ok(hosts)
 }

@@ -9,10 +9,11 @@ use xend::config::{Auth, Config, ListenerConfig, LiveTunables};
 use xend::core::engine::Engine;
 use xend::core::model::Uuid;
 use xend::core::ports::{Authenticator, Logins};
+use xend::memory_budget::MemoryBudget;
 use xend::server::listen::{self, OpenListeners};
 use xend::server::telemetry::Telemetry;
 use xend::server::{BasicAuth, Guard, Server, Trust};
-use xend::wire::argo::{Argo, ArgoOptions, DomainFiles};
+use xend::wire::argo::{ALL_BUSY, Argo, ArgoOptions, DomainFiles};
 use xend::wire::http::Http;
 use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, XmlRpc};
 use xend::xmconfig::{self, Defaults};
@@ -26,6 +27,8 @@ pub(super) struct Wires<'a> {
     /// The daemon's own user.
     pub(super) own_uid: u32,
     pub(super) accounts: &'a HostAccounts,
+    /// The memory for bodies on all wires.
+    pub(super) budget: &'a MemoryBudget,
     pub(super) tunables: &'a LiveTunables,
     pub(super) telemetry: &'a Telemetry,
     pub(super) server: &'a Server,
@@ -56,6 +59,7 @@ impl Wires<'_> {
             }
         }
         let calls = self.calls();
+        self.server.spawn(calls.clone().forget_old());
         for (listener, ListenerConfig { auth, .. }) in xmlrpc {
             let policy =
                 if auth == Auth::Users { LegacyPolicy::Users } else { LegacyPolicy::Trust };
@@ -67,7 +71,7 @@ impl Wires<'_> {
         }
         if let Some(listener) = argo {
             let argo = self.argo();
-            self.server.attach_connections(listener, move |stream, caller, stopping| {
+            self.server.attach_connections(listener, ALL_BUSY, move |stream, caller, stopping| {
                 let argo = argo.clone();
                 async move { argo.serve(stream, caller, stopping).await }
             });
@@ -94,12 +98,14 @@ impl Wires<'_> {
         let ring = self.telemetry.ring();
         let log = move || ring.text();
         Http::new(self.engine.clone(), max_body, log, self.server.stopping())
+            .with_budget(self.budget.clone())
     }
 
     fn calls(&self) -> XmlRpc {
         let ring = self.telemetry.ring();
         let log = move || ring.text();
         XmlRpc::new(self.engine.clone(), self.host, self.own_uid, log, self.server.stopping())
+            .with_budget(self.budget.clone())
     }
 
     fn argo(&self) -> Argo {

@@ -33,6 +33,8 @@ pub(super) struct Activity(Mutex<ActivityState>);
 struct ActivityState {
     phase: Phase,
     since: Instant,
+    /// When the client last took bytes, or came.
+    answered: Instant,
     /// The request since its head arrived.
     request: Option<(Method, Uri)>,
 }
@@ -46,7 +48,9 @@ impl ActivityState {
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(ActivityState { phase: Phase::Idle, since: Instant::now(), request: None }))
+        let now = Instant::now();
+        let phase = Phase::Idle;
+        Self(Mutex::new(ActivityState { phase, since: now, answered: now, request: None }))
     }
 
     fn with<T>(&self, access: impl FnOnce(&mut ActivityState) -> T) -> T {
@@ -65,8 +69,9 @@ impl Activity {
     /// Bytes were written: a client that takes its response is not idle.
     pub(super) fn bytes_written(&self) {
         self.with(|state| {
+            state.answered = Instant::now();
             if state.phase == Phase::Idle {
-                state.since = Instant::now();
+                state.since = state.answered;
             }
         });
     }
@@ -95,11 +100,13 @@ impl Activity {
         });
     }
 
-    /// The daemon has nothing to do before the client sends or takes bytes.
+    /// The daemon has nothing to do before the client sends or takes bytes. It has waited since the
+    /// last answer: bytes that nothing answers, such as parts of a line, do not count.
     pub(super) fn client_is_waited_for(&self) {
         self.with(|state| {
             if state.phase == Phase::Handling {
-                state.enter(Phase::Idle);
+                state.phase = Phase::Idle;
+                state.since = state.answered;
             }
         });
     }
@@ -180,5 +187,20 @@ mod tests {
         assert!(activity.waiting(later).is_some(), "a request that takes too long");
         activity.request_received();
         assert!(activity.waiting(later).is_none());
+    }
+
+    #[test]
+    fn bytes_without_an_answer_keep_no_client_from_being_idle() {
+        let activity = Activity::new();
+        std::thread::sleep(Duration::from_millis(2));
+        let idle_since = |activity: &Activity| activity.with(|state| state.since);
+        let came = idle_since(&activity);
+        activity.request_received();
+        activity.client_is_waited_for();
+        assert_eq!(idle_since(&activity), came);
+        activity.request_received();
+        activity.bytes_written();
+        activity.client_is_waited_for();
+        assert!(idle_since(&activity) > came);
     }
 }

@@ -1,7 +1,8 @@
 //! HTTP on one connection.
 
-use super::activity::Activity;
+use super::activity::{Activity, Phase};
 use super::connection_limit::ConnectionPermit;
+use super::refusal_headers::RefusalHeaders;
 use super::request_line::RequestLine;
 use super::timeout_stream::TimeoutStream;
 use crate::core::caller::Caller;
@@ -21,11 +22,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 /// The largest request line and headers together, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
+
+/// How long the rest of a request may take to arrive when the daemon stops.
+const REST_OF_REQUEST: Duration = Duration::from_millis(250);
+
+/// How long a client may take nothing of its response when the daemon stops.
+const RESPONSE_STALL: Duration = Duration::from_secs(5);
+
+/// How much is read of a connection before it is handled, in bytes. It is not counted with the
+/// bodies: the number of connections bounds it.
+const MAX_BUFFER: usize = 128 * 1024;
 
 /// The tokens that end connections.
 #[derive(Debug, Clone)]
@@ -50,7 +62,7 @@ pub(super) async fn serve<S>(
     let activity = Arc::clone(&permit.activity);
     let client = caller.to_string();
     let stream = TimeoutStream::new(stream, Arc::clone(&activity), timeout);
-    let stream = TokioIo::new(RequestLine::new(stream));
+    let stream = TokioIo::new(RefusalHeaders::new(RequestLine::new(stream)));
     let service =
         service_fn(|request| answer(request, app.clone(), caller.clone(), Arc::clone(&activity)));
     // Old clients compare header names with their case. A client that closes its sending side still
@@ -59,8 +71,10 @@ pub(super) async fn serve<S>(
         .title_case_headers(true)
         .half_close(true)
         .max_header_size(MAX_HEAD)
+        .max_buf_size(MAX_BUFFER)
         .serve_connection(stream, service);
     let mut connection = pin!(connection);
+    let mut stop_delayed = pin!(client_delays_stop(&activity, &shutdown.soft));
     let mut draining = false;
     let mut evicted = false;
     let result = loop {
@@ -76,6 +90,10 @@ pub(super) async fn serve<S>(
                 draining = true;
                 connection.as_mut().graceful_shutdown();
             }
+            () = stop_delayed.as_mut() => {
+                tracing::debug!("Closed {client}, which the stop would have waited for");
+                return;
+            }
             () = permit.evicted.cancelled(), if !evicted => {
                 evicted = true;
                 // A request may have arrived meanwhile; then the connection closes after its
@@ -90,6 +108,20 @@ pub(super) async fn serve<S>(
     if let Err(error) = result {
         let source = error.source().map(ToString::to_string).unwrap_or_default();
         tracing::debug!("Connection of {client} ended: {error} {source}");
+    }
+}
+
+/// Ends when the server stops and the client keeps it waiting: its request is not complete, or it
+/// does not take its response.
+async fn client_delays_stop(activity: &Activity, stop: &CancellationToken) {
+    stop.cancelled().await;
+    loop {
+        sleep(REST_OF_REQUEST).await;
+        let waited = activity.waiting(Instant::now());
+        let is_stalled = waited.is_some_and(|waited| waited > RESPONSE_STALL);
+        if is_stalled || activity.phase() == Phase::Receiving {
+            return;
+        }
     }
 }
 

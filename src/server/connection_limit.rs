@@ -1,10 +1,12 @@
 //! The limit of a listener's connections, and the connection to close at the limit.
 
 use super::activity::Activity;
+use crate::peers::{AddressGroup, Full, Share, ShareLimits, Shares};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -14,15 +16,17 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Interval at which a waiting connection looks for one to close.
 const EVICTION_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The connection limit of one listener.
+/// The connection limit of one listener, and that of each client.
 ///
 /// Each listener has a limit of its own, so connections over TCP cannot lock out the administrator
 /// on the unix socket. At the limit, the connection whose client is waited for longest makes
-/// room for a new one; connections whose requests are being handled stay.
+/// room for a new one; at the limit of a client, that client's own. Connections whose requests are
+/// being handled stay.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionLimit {
-    free: Arc<Semaphore>,
+    shares: Shares,
     connections: Arc<Mutex<Connections>>,
+    freed: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +37,7 @@ struct Connections {
 
 #[derive(Debug)]
 struct Connection {
+    group: Option<AddressGroup>,
     activity: Arc<Activity>,
     evicted: CancellationToken,
 }
@@ -42,52 +47,70 @@ struct Connection {
 pub(super) struct ConnectionPermit {
     id: u64,
     connections: Arc<Mutex<Connections>>,
+    freed: Arc<Notify>,
     pub(super) activity: Arc<Activity>,
     /// Cancelled when the connection should make room for another.
     pub(super) evicted: CancellationToken,
-    _permit: OwnedSemaphorePermit,
+    /// `None` once it is returned.
+    share: Option<Share>,
 }
 
 impl ConnectionLimit {
+    /// At most `max` connections, a quarter of them of one client.
     pub(super) fn new(max: usize) -> Self {
-        let free = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        Self { free, connections: Arc::default() }
+        let shares = Shares::new(ShareLimits::quarter_of(max));
+        Self { shares, connections: Arc::default(), freed: Arc::default() }
     }
 
-    /// A permit within [`ACQUIRE_TIMEOUT`]; `None` when all connections are busy for that long.
-    pub(super) async fn acquire(&self) -> Option<ConnectionPermit> {
-        let permit = match Arc::clone(&self.free).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => timeout(ACQUIRE_TIMEOUT, self.make_room()).await.ok()??,
+    /// A permit for a client within [`ACQUIRE_TIMEOUT`]; `None` when all connections that could
+    /// make room are busy for that long. A client on a unix socket has no address.
+    pub(super) async fn acquire(&self, address: Option<IpAddr>) -> Option<ConnectionPermit> {
+        let share = match self.shares.take(address) {
+            Ok(share) => share,
+            Err(_) => timeout(ACQUIRE_TIMEOUT, self.make_room(address)).await.ok()?,
         };
         let activity = Arc::new(Activity::new());
         let evicted = CancellationToken::new();
+        let connection = Connection {
+            group: share.group(),
+            activity: Arc::clone(&activity),
+            evicted: evicted.clone(),
+        };
         let mut connections = lock(&self.connections);
         let id = connections.next_id;
         connections.next_id += 1;
-        let connection = Connection { activity: Arc::clone(&activity), evicted: evicted.clone() };
         connections.by_id.insert(id, connection);
-        let connections = Arc::clone(&self.connections);
-        Some(ConnectionPermit { id, connections, activity, evicted, _permit: permit })
+        Some(ConnectionPermit {
+            id,
+            connections: Arc::clone(&self.connections),
+            freed: Arc::clone(&self.freed),
+            activity,
+            evicted,
+            share: Some(share),
+        })
     }
 
-    async fn make_room(&self) -> Option<OwnedSemaphorePermit> {
+    async fn make_room(&self, address: Option<IpAddr>) -> Share {
+        let group = address.map(AddressGroup::of);
         loop {
-            self.evict_most_idle();
-            let permit = Arc::clone(&self.free).acquire_owned();
-            if let Ok(permit) = timeout(EVICTION_INTERVAL, permit).await {
-                return permit.ok();
+            match self.shares.take(address) {
+                Ok(share) => return share,
+                Err(Full::Share) => self.evict_most_idle(|connection| connection.group == group),
+                Err(Full::Total) => self.evict_most_idle(|_| true),
             }
+            // One that closes between the attempt and here is seen after the interval.
+            timeout(EVICTION_INTERVAL, self.freed.notified()).await.ok();
         }
     }
 
-    fn evict_most_idle(&self) {
+    /// Ends the connection, among some, whose client is waited for longest.
+    fn evict_most_idle(&self, is_one: impl Fn(&Connection) -> bool) {
         let now = Instant::now();
         let connections = lock(&self.connections);
         let most_idle = connections
             .by_id
             .values()
-            .filter(|connection| !connection.evicted.is_cancelled())
+            .filter(|connection| is_one(connection) && !connection.evicted.is_cancelled())
             .filter_map(|connection| Some((connection.activity.waiting(now)?, connection)))
             .max_by_key(|(waiting, _)| *waiting);
         if let Some((_, connection)) = most_idle {
@@ -99,6 +122,8 @@ impl ConnectionLimit {
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         lock(&self.connections).by_id.remove(&self.id);
+        self.share = None;
+        self.freed.notify_one();
     }
 }
 
@@ -113,10 +138,10 @@ mod tests {
     #[tokio::test]
     async fn idle_connections_make_room_and_busy_ones_stay() {
         let limit = ConnectionLimit::new(2);
-        let first = limit.acquire().await.unwrap();
-        let second = limit.acquire().await.unwrap();
+        let first = limit.acquire(None).await.unwrap();
+        let second = limit.acquire(None).await.unwrap();
         first.activity.request_received();
-        let (third, ()) = tokio::join!(limit.acquire(), async {
+        let (third, ()) = tokio::join!(limit.acquire(None), async {
             second.evicted.cancelled().await;
             drop(second);
         });
@@ -124,8 +149,27 @@ mod tests {
 
         let third = third.unwrap();
         third.activity.request_received();
-        assert!(limit.acquire().await.is_none(), "all are busy");
+        assert!(limit.acquire(None).await.is_none(), "all are busy");
         drop(first);
-        assert!(limit.acquire().await.is_some());
+        assert!(limit.acquire(None).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_client_with_its_share_makes_room_itself() {
+        let address = |number| Some(IpAddr::from([192, 0, 2, number]));
+        let limit = ConnectionLimit::new(8);
+        let other = limit.acquire(address(1)).await.unwrap();
+        let busy = limit.acquire(address(2)).await.unwrap();
+        let idle = limit.acquire(address(2)).await.unwrap();
+        busy.activity.request_received();
+        let (new, ()) = tokio::join!(limit.acquire(address(2)), async {
+            idle.evicted.cancelled().await;
+            drop(idle);
+        });
+        let new = new.unwrap();
+        new.activity.request_received();
+        assert!(!other.evicted.is_cancelled() && !busy.evicted.is_cancelled());
+        assert!(limit.acquire(address(2)).await.is_none(), "its own are busy");
+        assert!(limit.acquire(address(3)).await.is_some(), "there is room for others");
     }
 }

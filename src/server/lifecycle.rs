@@ -4,7 +4,6 @@
 //! or hypervisor call keeps the process running.
 
 use super::serve::Server;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use std::future::Future;
 use std::io;
@@ -106,15 +105,6 @@ pub async fn finish(stage: impl Future<Output = ()>, signals: &mut Signals) {
         () = signals.stop() => {
             tracing::warn!("Further signal: ending without waiting for operations on domains");
         }
-    }
-}
-
-/// Raises the limit of open files to the hard limit. Each connection needs a file, and the usual
-/// soft limit is for programs that use `select`.
-pub fn raise_file_limit() {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        tracing::debug!("Cannot raise the limit of open files: {error}");
     }
 }
 

@@ -163,7 +163,10 @@ fn pci(device: &Sxp) -> Result<PciDevice, ShapeError> {
     let mut fields = Fields::new("pci", device.tail())?;
     let id = devid(&mut fields)?;
     let mut functions = Vec::new();
-    for dev in fields.take_all("dev") {
+    let devs = fields.take_all("dev");
+    // Before they are read: a text can have many more than a domain.
+    PciDevice::check_count(devs.len()).map_err(|reason| ShapeError::whole(&reason, device))?;
+    for dev in devs {
         let mut parts = Fields::new("pci dev", dev.tail())?;
         parts.drop_keys(&["uuid"]);
         let mut number = |key| parts.checked(key, pci_number);

@@ -61,7 +61,7 @@ pub fn used_mib(memory: &GuestMemory) -> u64 {
 
 /// The version of the agent that reports: `7.30.0-12`.
 pub fn agent_version(report: &GuestReport) -> Option<String> {
-    let part = |name: &str| report.drivers.get(name).filter(|part| !part.is_empty());
+    let part = |name: &str| report.agent_version.get(name).filter(|part| !part.is_empty());
     let numbers: Vec<&str> =
         ["major", "minor", "micro"].into_iter().map_while(part).map(String::as_str).collect();
     let version = numbers.join(".");
@@ -102,7 +102,7 @@ mod tests {
         GuestReport {
             host_name: Some("web1".to_owned()),
             os: map(&[("name", "\"Debian\" <12>"), ("distro", "debian")]),
-            drivers: map(&[("major", "7"), ("minor", "30"), ("micro", "0"), ("build", "12")]),
+            agent_version: map(&[("major", "7"), ("minor", "30"), ("micro", "0"), ("build", "12")]),
             addresses: vec![GuestAddress {
                 vif: 0,
                 index: 0,
@@ -137,7 +137,7 @@ mod tests {
         let report = GuestReport {
             host_name: None,
             os: BTreeMap::new(),
-            drivers: BTreeMap::new(),
+            agent_version: BTreeMap::new(),
             addresses: vec![],
             memory: None,
             ..report()
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn a_version_has_the_parts_that_are_known() {
         let version = |pairs: &[(&str, &str)]| {
-            let drivers = pairs.iter().map(|(key, value)| ((*key).into(), (*value).into()));
-            agent_version(&GuestReport { drivers: drivers.collect(), ..report() })
+            let parts = pairs.iter().map(|(key, value)| ((*key).into(), (*value).into()));
+            agent_version(&GuestReport { agent_version: parts.collect(), ..report() })
         };
         assert_eq!(version(&[("major", "7")]), Some("7".to_owned()));
         assert_eq!(version(&[("major", "7"), ("minor", "1"), ("build", "x")]).unwrap(), "7.1-x");

@@ -5,8 +5,8 @@ use super::error::ShapeError;
 use super::fields::{Fields, property};
 use super::image::read_image;
 use crate::core::model::{
-    ActionOnShutdown, ClientData, CpuSet, Device, DomName, DomainConfig, Invalid, MAX_VCPUS,
-    SedfParams, XenstoreData, parse_uuid,
+    ActionOnShutdown, ClientData, CpuSet, Device, DomName, DomainConfig, Invalid, MAX_CPUS,
+    MAX_VCPUS, SedfParams, XenstoreData, parse_uuid,
 };
 use crate::sxp::Sxp;
 use std::time::Duration;
@@ -145,23 +145,29 @@ fn read(
             ClientData::from_properties(&Fields::new("xenapi", client_data.tail())?.rest());
     }
 
-    for device in fields.take_all("device") {
-        match device.tail() {
-            [one] => config.devices.extend(read_device(one)?),
-            _ => {
-                return Err(ShapeError::new(
-                    "device",
-                    "one device like (device (vif)) is expected",
-                    device,
-                ));
-            }
-        }
-    }
+    config.devices = read_devices(&mut fields, sxp)?;
     config.devices.extend(implied_vfb(image.as_ref(), &config.devices));
     config.image = image;
     config.rest = fields.rest();
     config.check().map_err(|reason| ShapeError::whole(&reason, sxp))?;
     Ok(config)
+}
+
+/// Reads all `(device ...)`.
+fn read_devices(fields: &mut Fields<'_>, sxp: &Sxp) -> Result<Vec<Device>, ShapeError> {
+    let given = fields.take_all("device");
+    // Before they are read: a text can have many more than a domain.
+    DomainConfig::check_device_count(given.len())
+        .map_err(|reason| ShapeError::whole(&reason, sxp))?;
+    let mut devices = Vec::new();
+    for device in given {
+        let [one] = device.tail() else {
+            let reason = "one device like (device (vif)) is expected";
+            return Err(ShapeError::new("device", reason, device));
+        };
+        devices.extend(read_device(one)?);
+    }
+    Ok(devices)
 }
 
 /// Reads `(xenstore_data (vm-data/hostname web1) ...)`, with or without an inner list.
@@ -222,10 +228,13 @@ fn read_cpus(property: &Sxp, config: &mut DomainConfig) -> Result<(), ShapeError
     for (affinity, item) in config.cpus.iter_mut().zip(per_vcpu) {
         *affinity = match item.as_list() {
             None => cpu_set(item)?,
-            Some(items) => {
-                let sets = items.iter().map(cpu_set).collect::<Result<Vec<_>, _>>()?;
-                sets.iter().flat_map(CpuSet::iter).collect()
+            Some(items) if items.len() > MAX_CPUS as usize => {
+                let reason = format!("{} CPUs for a VCPU, at most {MAX_CPUS}", items.len());
+                return Err(ShapeError::new("cpus", reason, item));
             }
+            Some(items) => items.iter().try_fold(CpuSet::default(), |set, item| {
+                Ok::<_, ShapeError>(set.union(&cpu_set(item)?))
+            })?,
         };
     }
     Ok(())
@@ -276,6 +285,21 @@ mod tests {
         let second = good(&shown);
         assert_eq!((second.vcpus, second.vcpu_avail, &second.cpus), (3, 5, &first.cpus));
         assert_eq!(second.devices.len(), first.devices.len());
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_is_refused_before_it_is_read() {
+        let refusal = |list: &str| {
+            read(&format!("(vm (name a) (memory 64) {list})")).unwrap_err().to_string()
+        };
+        let devices = refusal(&"(device (floppy))".repeat(1025));
+        assert_eq!(devices, "device: 1025 devices are too many, at most 1024");
+        let functions = refusal(&format!("(device (pci {}))", "(dev (bus x))".repeat(257)));
+        assert_eq!(functions, "pci dev: 257 functions are too many, at most 256");
+        let cpus = refusal(&format!("(cpus (({})))", "x ".repeat(4097)));
+        assert_eq!(cpus, "cpus: 4097 CPUs for a VCPU, at most 4096");
+        let ranges = refusal(&format!("(cpus '{}')", "0-4095,".repeat(75_000)));
+        assert!(ranges.starts_with("cpus: 525000 bytes are too many for a list"), "{ranges}");
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Definitions of managed domains.
 
-use super::files::{self, uuid_in_name};
-use crate::core::model::{CompleteConfig, Uuid};
+use super::files;
+use crate::core::model::{CompleteConfig, Uuid, parse_uuid};
 use crate::core::ports::{Definition, Entropy};
 use crate::durable;
 use crate::shape;
+use crate::state_file::{self, Stored};
 use crate::sxp::{Limits, Sxp, read_one};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use tracing::{error, warn};
+use tracing::warn;
 
 /// The name of a definition's file.
 pub(super) const CONFIG: &str = "config.sxp";
@@ -30,34 +32,45 @@ pub(super) fn checkpoint(domains: &Path, uuid: Uuid) -> PathBuf {
 /// Reads all definitions but Domain-0's.
 pub(super) fn load_all(domains: &Path, entropy: &dyn Entropy) -> io::Result<Vec<Definition>> {
     let mut definitions = Vec::new();
-    for entry in fs::read_dir(domains)? {
-        let dir = entry?.path();
-        let Some(uuid) = uuid_in_name(&dir).filter(|uuid| !uuid.is_nil()) else { continue };
-        definitions.extend(load(&dir, uuid, entropy)?);
+    for dir in state_file::entries(domains)? {
+        // The whole name: the rest of one that was set aside begins with a UUID, too.
+        let name = dir.file_name().and_then(OsStr::to_str);
+        let uuid = name.and_then(|name| parse_uuid(name).ok());
+        if let Some(uuid) = uuid.filter(|uuid| !uuid.is_nil()) {
+            definitions.extend(load(&dir, uuid, entropy)?);
+        }
     }
     Ok(definitions)
 }
 
-/// Reads the definition in a directory; `None` if it is missing, unreadable or damaged.
+/// Reads the definition in a directory; `None` if it is missing or damaged.
 fn load(dir: &Path, uuid: Uuid, entropy: &dyn Entropy) -> io::Result<Option<Definition>> {
-    durable::remove_unfinished(dir)?;
-    let path = dir.join(CONFIG);
-    let text = match durable::read(&path) {
-        Ok(Some(text)) => text,
-        Ok(None) => {
-            warn!(dir = %dir.display(), "The directory of a domain has no {CONFIG}");
-            return Ok(None);
-        }
-        // The other definitions are loaded all the same.
-        Err(error) => {
-            error!(file = %path.display(), %error, "A definition cannot be read");
-            return Ok(None);
-        }
-    };
-    match read(&text, uuid, entropy) {
-        Ok(config) => Ok(Some(Definition { config, suspended: dir.join(CHECKPOINT).exists() })),
-        Err(reason) => durable::set_aside(&path, &reason).map(|()| None),
+    if let Err(error) = durable::remove_unfinished(dir) {
+        return state_file::set_aside_unreadable(dir, error).map(|()| None);
     }
+    match state_file::load(&dir.join(CONFIG), |text| read(text, uuid, entropy))? {
+        Stored::Sound(config) => Ok(Some(Definition { config, suspended: has_checkpoint(dir) })),
+        Stored::Damaged => Ok(None),
+        Stored::Missing => {
+            warn!(dir = %dir.display(), "The directory of a domain has no {CONFIG}");
+            Ok(None)
+        }
+    }
+}
+
+/// Whether a domain has memory. What cannot be memory is set aside; the rest shows when the domain
+/// is resumed.
+fn has_checkpoint(dir: &Path) -> bool {
+    let path = dir.join(CHECKPOINT);
+    let reason = match fs::metadata(&path) {
+        Ok(data) if data.is_file() && data.len() > 0 => return true,
+        Ok(data) if data.is_file() => "it is empty".to_owned(),
+        Ok(_) => "it is not a file".to_owned(),
+        Err(_) if fs::symlink_metadata(&path).is_err() => return false,
+        Err(error) => error.to_string(),
+    };
+    state_file::set_aside(&path, &reason);
+    false
 }
 
 fn read(text: &[u8], uuid: Uuid, entropy: &dyn Entropy) -> Result<CompleteConfig, String> {

@@ -1,8 +1,8 @@
 //! A directory as a store.
 
-use super::blocking::{blocking, blocking_io};
+use super::blocking::{blocking, blocking_io, blocking_write};
 use super::save_file::{self, UnfinishedSave};
-use super::{definitions, files, records, vnets};
+use super::{definitions, files, host_uuid, records, vnets};
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, Uuid, Vnet};
 use crate::core::ports::{
@@ -10,6 +10,7 @@ use crate::core::ports::{
 };
 use crate::durable;
 use crate::shape;
+use crate::state_file;
 use crate::sxp::Sxp;
 use async_trait::async_trait;
 use std::fmt;
@@ -18,6 +19,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
+use tracing::error;
 
 /// A directory as a [`Store`].
 #[derive(Clone)]
@@ -36,10 +38,12 @@ impl fmt::Debug for DirStore {
 /// The files and directories of a store.
 #[derive(Debug)]
 pub(super) struct Paths {
+    dir: PathBuf,
     domains: PathBuf,
     moves: PathBuf,
     vnets: PathBuf,
     host_uuid: PathBuf,
+    host_uuid_copy: PathBuf,
     pub(super) objects: PathBuf,
     pub(super) storage: PathBuf,
 }
@@ -53,16 +57,23 @@ impl DirStore {
     /// Opens the directory, creating it if need be, with disk images in another directory. Blocks.
     pub fn with_storage(dir: &Path, storage: &Path, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
         let paths = Paths {
+            dir: dir.to_owned(),
             domains: dir.join("domains"),
             moves: dir.join("moves"),
             vnets: dir.join("vnets.sxp"),
             host_uuid: dir.join("host-uuid"),
+            host_uuid_copy: dir.join("host-uuid.copy"),
             objects: dir.join("objects"),
             storage: storage.to_owned(),
         };
-        for dir in [&paths.domains, &paths.moves, &paths.objects, &paths.storage] {
-            durable::create_dir(dir)?;
+        for dir in [&paths.domains, &paths.moves, &paths.objects] {
+            state_file::make_dir(dir)?;
         }
+        // It can be anywhere, on a disk that is missing today: the rest works without.
+        if let Err(error) = durable::create_dir(storage) {
+            error!(dir = %storage.display(), %error, "The directory of disk images cannot be used");
+        }
+        durable::remove_unfinished(dir)?;
         Ok(Self { paths: Arc::new(paths), entropy })
     }
 }
@@ -79,9 +90,9 @@ impl Store for DirStore {
     async fn save(&self, config: &CompleteConfig) -> Result<(), Error> {
         let uuid = config.uuid();
         let paths = self.paths.clone();
-        let tree = shape::stored_config(config);
-        let save = move || definitions::save(&paths.domains, uuid, &tree);
-        blocking_io("The definition could not be stored", save).await
+        let config = config.clone();
+        let save = move || definitions::save(&paths.domains, uuid, &shape::stored_config(&config));
+        blocking_write("The definition could not be stored", &self.paths.domains, save).await
     }
 
     async fn remove(&self, uuid: Uuid) -> Result<(), Error> {
@@ -110,11 +121,21 @@ impl Store for DirStore {
         config: &CompleteConfig,
     ) -> Result<Box<dyn UnfinishedFile>, Error> {
         let file = file.to_owned();
-        let header = save_file::header(config);
+        let config = config.clone();
         blocking(move || {
+            let header = save_file::header(&config);
             Ok(Box::new(UnfinishedSave::begin(&file, &header)?) as Box<dyn UnfinishedFile>)
         })
         .await
+    }
+
+    async fn remove_draft(&self, draft: &Path) {
+        let draft = draft.to_owned();
+        let remove = move || {
+            durable::remove_unfinished_file(&draft);
+            Ok(())
+        };
+        blocking(remove).await.ok();
     }
 
     async fn open(&self, file: &Path) -> Result<(CompleteConfig, OwnedFd), Error> {
@@ -164,8 +185,8 @@ impl Store for DirStore {
 
     async fn host_uuid(&self, new: Uuid) -> Result<Uuid, Error> {
         let paths = self.paths.clone();
-        let load = move || load_host_uuid(&paths.host_uuid, new);
-        blocking_io("The host's UUID cannot be stored", load).await
+        let load = move || host_uuid::load(&paths.host_uuid, &paths.host_uuid_copy, new);
+        blocking_write("The host's UUID cannot be stored", &self.paths.dir, load).await
     }
 
     async fn vnets(&self) -> Result<Vec<Vnet>, Error> {
@@ -177,27 +198,16 @@ impl Store for DirStore {
     async fn save_vnets(&self, vnets: Vec<Vnet>) -> Result<(), Error> {
         let paths = self.paths.clone();
         let save = move || vnets::save(&paths.vnets, &vnets);
-        blocking_io("The virtual networks could not be stored", save).await
+        blocking_write("The virtual networks could not be stored", &self.paths.dir, save).await
     }
 }
 
 /// Writes a record, or removes the file if there is none.
 async fn write_record(path: PathBuf, record: Option<Sxp>) -> Result<(), Error> {
+    let dir = durable::parent(&path).to_owned();
     let write = move || match record {
         Some(record) => files::write(&path, &record),
         None => durable::remove(&path),
     };
-    blocking_io("The record of a domain in transfer could not be stored", write).await
-}
-
-/// Reads the host's UUID; the first time, stores `new`.
-fn load_host_uuid(path: &Path, new: Uuid) -> io::Result<Uuid> {
-    let Some(text) = durable::read(path)? else {
-        durable::replace(path, format!("{new}\n").as_bytes())?;
-        return Ok(new);
-    };
-    Uuid::try_parse_ascii(text.trim_ascii()).map_err(|error| {
-        let reason = format!("{} has no UUID: {error}", path.display());
-        io::Error::new(io::ErrorKind::InvalidData, reason)
-    })
+    blocking_write("The record of a domain in transfer could not be stored", &dir, write).await
 }

@@ -2,17 +2,17 @@
 
 use crate::core::model::{Uuid, parse_uuid};
 use crate::durable;
+use crate::state_file;
 use crate::sxp::{Limits, Sxp, pretty, read_one};
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::path::Path;
 
 /// The width of printed S-expressions.
 const WIDTH: usize = 100;
 
-/// The UUID that a file or directory is named after.
-pub(super) fn uuid_in_name(path: &Path) -> Option<Uuid> {
+/// The UUID that a file is named after.
+fn uuid_in_name(path: &Path) -> Option<Uuid> {
     parse_uuid(path.file_stem()?.to_str()?).ok()
 }
 
@@ -32,19 +32,18 @@ pub(super) fn read_all<T>(
     extension: &str,
     read: impl Fn(&Sxp, Uuid) -> Result<T, String>,
 ) -> io::Result<Vec<(Uuid, T)>> {
+    let paths = state_file::entries(dir)?;
     durable::remove_unfinished(dir)?;
     let mut values = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
+    for path in paths {
         let Some(uuid) = uuid_in_name(&path).filter(|_| has_extension(&path, extension)) else {
             continue;
         };
-        let text = fs::read(&path)?;
-        let tree = read_one(&text, &Limits::STORED).map_err(|reason| format!("{reason:#}"));
-        match tree.and_then(|tree| read(&tree, uuid)) {
-            Ok(value) => values.push((uuid, value)),
-            Err(reason) => durable::set_aside(&path, &reason)?,
-        }
+        let parse = |text: &[u8]| {
+            let tree = read_one(text, &Limits::STORED).map_err(|reason| format!("{reason:#}"))?;
+            read(&tree, uuid)
+        };
+        values.extend(state_file::load(&path, parse)?.sound().map(|value| (uuid, value)));
     }
     Ok(values)
 }

@@ -3,6 +3,8 @@
 use crate::core::model::Uuid;
 use crate::core::ports::DiskUsage;
 use crate::durable;
+use crate::host_file;
+use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -25,7 +27,7 @@ pub(super) fn path(dir: &Path, uuid: Uuid) -> PathBuf {
 }
 
 /// Finishes or removes the images that a killed daemon left unfinished; `known` are the images
-/// whose objects exist.
+/// whose objects exist. One with which this fails stays as it is, which the log says.
 pub(super) fn recover(dir: &Path, known: &[Uuid]) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let part = entry?.path();
@@ -34,10 +36,13 @@ pub(super) fn recover(dir: &Path, known: &[Uuid]) -> io::Result<()> {
             continue;
         };
         let complete = path(dir, uuid);
-        if known.contains(&uuid) && !complete.exists() {
-            durable::rename(&part, &complete)?;
+        let recovered = if known.contains(&uuid) && !complete.exists() {
+            durable::rename(&part, &complete)
         } else {
-            durable::remove(&part)?;
+            durable::remove(&part)
+        };
+        if let Err(error) = recovered {
+            error!(file = %part.display(), %error, "An unfinished disk image could not be recovered");
         }
     }
     for uuid in known.iter().filter(|uuid| !path(dir, **uuid).exists()) {
@@ -53,7 +58,11 @@ pub(super) fn begin(dir: &Path, uuid: Uuid, size: u64, copy: Option<&Path>) -> i
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(&part)?;
         if let Some(from) = copy {
-            copy_sparse(&File::open(from)?, &file)?;
+            let from = host_file::open(from, OFlags::empty())?;
+            if !from.metadata()?.is_file() {
+                return Err(io::Error::other("the other image is not a file"));
+            }
+            copy_sparse(&from, &file)?;
         }
         file.set_len(size)?;
         file.sync_all()
@@ -108,7 +117,12 @@ pub(super) fn delete(dir: &Path, uuid: Uuid) -> io::Result<()> {
 
 /// Grows an image to `size` bytes.
 pub(super) fn grow(dir: &Path, uuid: Uuid, size: u64) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path(dir, uuid))?;
+    // A pipe in its place would wait for a reader.
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path(dir, uuid), flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("the image is not a file"));
+    }
     if file.metadata()?.len() < size {
         file.set_len(size)?;
     }

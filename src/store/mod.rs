@@ -6,7 +6,8 @@
 //! moves/UUID.sxp                 a domain that is being saved or sent
 //! moves/ID.arrival               a domain that another host sent
 //! vnets.sxp                      virtual networks
-//! host-uuid                      the host's own UUID
+//! host-uuid, host-uuid.copy      the host's own UUID
+//! lock                           locked by the daemon that runs, see `dir_lock`
 //! objects/UUID.sxp               an object of the host beside its domains
 //! storage/UUID.img               a disk image
 //! storage/.part-UUID             a disk image that is being created or removed
@@ -14,7 +15,8 @@
 //!
 //! A directory that a real xend left behind is taken over as it is. Domain-0's definition, which
 //! xend kept there too, is left alone. Changes survive a crash of the machine, see
-//! [`durable`](crate::durable). A damaged file is renamed and logged, and never prevents the start.
+//! [`durable`](crate::durable). A damaged file is set aside and never prevents the start, see
+//! [`state_file`](crate::state_file).
 
 mod blocking;
 mod definitions;
@@ -22,6 +24,7 @@ mod dir_store;
 mod disk_content;
 mod disk_facts;
 mod files;
+mod host_uuid;
 mod images;
 mod objects;
 mod real_path;

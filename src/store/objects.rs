@@ -1,6 +1,6 @@
 //! Objects of the host beside its domains, and their disk images.
 
-use super::blocking::{blocking, blocking_io};
+use super::blocking::{blocking, blocking_io, blocking_write};
 use super::dir_store::DirStore;
 use super::{disk_facts, files, images, real_path};
 use crate::core::error::Error;
@@ -16,10 +16,12 @@ use tokio::task::spawn_blocking;
 /// The extension of an object's file.
 const OBJECT: &str = "sxp";
 
-/// A failure of the local storage, with a message that says what to do.
-fn storage_failure(error: io::Error) -> Error {
+/// A failure of the local storage in `dir`, with a message that says what to do.
+fn storage_failure(error: io::Error, dir: &Path) -> Error {
     match error.kind() {
-        io::ErrorKind::StorageFull => Error::Unsupported("The local storage is full".to_owned()),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::not_written("The local storage is full", dir, error)
+        }
         io::ErrorKind::FileTooLarge => {
             Error::Unsupported("The local storage does not support files of this size".to_owned())
         }
@@ -34,7 +36,10 @@ impl DirStore {
         work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let paths = self.paths.clone();
-        blocking(move || work(&paths.storage).map_err(storage_failure)).await
+        blocking(move || {
+            work(&paths.storage).map_err(|error| storage_failure(error, &paths.storage))
+        })
+        .await
     }
 
     fn object(&self, uuid: Uuid) -> PathBuf {
@@ -58,7 +63,8 @@ impl Objects for DirStore {
     async fn save_object(&self, item: &Item) -> Result<(), Error> {
         let path = self.object(item.uuid);
         let tree = shape::stored_object(item);
-        blocking_io("The object could not be stored", move || files::write(&path, &tree)).await
+        let write = move || files::write(&path, &tree);
+        blocking_write("The object could not be stored", &self.paths.objects, write).await
     }
 
     async fn remove_object(&self, uuid: Uuid) -> Result<(), Error> {
@@ -108,9 +114,10 @@ impl Objects for DirStore {
         self.in_storage(move |dir| images::grow(dir, uuid, size)).await
     }
 
-    async fn extent(&self, path: &Path) -> Option<DiskUsage> {
-        let path = path.to_owned();
-        spawn_blocking(move || images::extent(&path)).await.ok().flatten()
+    async fn extents(&self, paths: Vec<PathBuf>) -> Vec<Option<DiskUsage>> {
+        let count = paths.len();
+        let read = move || paths.iter().map(|path| images::extent(path)).collect();
+        spawn_blocking(read).await.unwrap_or_else(|_| vec![None; count])
     }
 
     async fn inspect_disk(&self, path: &Path) -> Result<Option<DiskFacts>, Error> {

@@ -3,10 +3,13 @@
 use super::files::has_extension;
 use crate::core::model::parse_uuid;
 use crate::core::ports::{ArrivalRecord, Destination, Handover, TransferRecord};
+use crate::state_file;
 use crate::sxp::{Limits, Sxp, read_one};
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::{self, DirEntry};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// The extension for a domain that is being saved or sent.
@@ -28,29 +31,40 @@ pub(super) fn unknown() -> String {
     "it is no record of xend's".to_owned()
 }
 
-/// Prints `(saving)`, or `(handed-over (id ...) (host ...) (port ...))`.
+/// Prints `(saving)`, `(saving (draft PATH))` or `(handed-over (id ...) (host ...) (port ...))`,
+/// with `(ssl 1)` if the connection was encrypted.
 pub(super) fn departure(record: &TransferRecord) -> Sxp {
     match record {
-        TransferRecord::Saving => Sxp::list([Sxp::atom("saving")]),
-        TransferRecord::HandedOver(Handover { id, to }) => Sxp::list([
-            Sxp::atom("handed-over"),
-            pair("id", id),
-            pair("host", &to.host),
-            pair("port", &to.port),
-        ]),
+        TransferRecord::Saving { draft } => {
+            let draft = draft.as_ref().map(|path| {
+                Sxp::list([Sxp::atom("draft"), Sxp::atom(path.as_os_str().as_bytes())])
+            });
+            Sxp::list([Sxp::atom("saving")].into_iter().chain(draft))
+        }
+        TransferRecord::HandedOver(Handover { id, to }) => {
+            let ssl = to.encrypted.then(|| pair("ssl", &1));
+            let fields = [pair("id", id), pair("host", &to.host), pair("port", &to.port)];
+            Sxp::list([Sxp::atom("handed-over")].into_iter().chain(fields).chain(ssl))
+        }
     }
 }
 
 /// Reads the output of [`departure`].
 pub(super) fn read_departure(tree: &Sxp) -> Option<TransferRecord> {
     match tree.head()? {
-        "saving" => Some(TransferRecord::Saving),
+        "saving" => {
+            let draft = tree.value("draft").and_then(Sxp::as_bytes);
+            let draft = draft.map(|path| PathBuf::from(OsStr::from_bytes(path)));
+            Some(TransferRecord::Saving { draft })
+        }
         "handed-over" => {
             let text = |key| tree.value(key)?.as_str();
             let host = text("host")?.to_owned();
             let port = text("port")?.parse().ok()?;
+            let encrypted = tree.value("ssl").is_some();
+            let to = Destination { host, port, encrypted };
             let id = parse_uuid(text("id")?).ok()?;
-            Some(TransferRecord::HandedOver(Handover { id, to: Destination { host, port } }))
+            Some(TransferRecord::HandedOver(Handover { id, to }))
         }
         _ => None,
     }
@@ -91,8 +105,9 @@ fn is_old(entry: &DirEntry, now: SystemTime) -> bool {
 }
 
 fn is_taken(path: &Path) -> bool {
-    fs::read(path)
+    state_file::read(path)
         .ok()
+        .flatten()
         .and_then(|text| read_one(&text, &Limits::STORED).ok())
         .and_then(|tree| read_arrival(&tree))
         .is_some_and(|record| record.taken)
@@ -105,10 +120,17 @@ mod tests {
 
     #[test]
     fn records_read_back() {
-        let to = Destination { host: "xen2.example.org".into(), port: 8002 };
+        let id = Uuid::from_u128(7);
+        let handed_over = |encrypted| {
+            let to = Destination { host: "xen2.example.org".into(), port: 8002, encrypted };
+            TransferRecord::HandedOver(Handover { id, to })
+        };
         for record in [
-            TransferRecord::Saving,
-            TransferRecord::HandedOver(Handover { id: Uuid::from_u128(7), to }),
+            TransferRecord::Saving { draft: None },
+            TransferRecord::Saving { draft: Some("/srv/a b/.new-x1".into()) },
+            TransferRecord::Saving { draft: Some(OsStr::from_bytes(b"/srv/\xe9").into()) },
+            handed_over(false),
+            handed_over(true),
         ] {
             assert_eq!(read_departure(&departure(&record)), Some(record));
         }

@@ -131,7 +131,7 @@ pub(super) fn open(path: &Path) -> Result<(DomainConfig, OwnedFd), Error> {
         io::ErrorKind::PermissionDenied => {
             Invalid::new(format!("file: xend may not read {shown}")).into()
         }
-        _ => Error::backend(format!("file: {shown} cannot be read"), error),
+        _ => Error::file_not_read(format!("file: {shown} cannot be read"), error),
     };
     // Opening a FIFO would block until another process writes to it.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -179,6 +179,10 @@ impl UnfinishedSave {
 
 #[async_trait]
 impl UnfinishedFile for UnfinishedSave {
+    fn path(&self) -> &Path {
+        self.file.path()
+    }
+
     fn stream(&self) -> Result<OwnedFd, Error> {
         let copy = self.file.as_file().as_fd().try_clone_to_owned();
         copy.map_err(|error| Error::backend("The file cannot be shared", error))
@@ -203,6 +207,6 @@ fn unwritable(path: &Path, error: io::Error) -> Error {
         io::ErrorKind::PermissionDenied => {
             Invalid::new(format!("file: xend may not write {shown}")).into()
         }
-        _ => Error::backend(format!("file: {shown} cannot be written"), error),
+        _ => Error::file_not_written(format!("file: {shown} cannot be written"), path, error),
     }
 }

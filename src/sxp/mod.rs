@@ -32,6 +32,7 @@ mod builder;
 mod bytes;
 mod canonical;
 mod error;
+mod memory;
 mod pretty;
 pub mod printer;
 mod reader;
@@ -43,6 +44,7 @@ pub use atom::Atom;
 #[cfg(feature = "lexpr")]
 pub use bridge::BridgeError;
 pub use error::{ReadError, ReadErrorKind, position};
+pub use memory::most_values;
 pub use pretty::pretty;
 pub use reader::{Limits, Reader, read_all, read_first, read_one};
 pub use tree::{List, Sxp};

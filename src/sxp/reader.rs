@@ -18,7 +18,7 @@ pub struct Limits {
 
 impl Limits {
     /// Ample for any configuration and harmless to a daemon: a text within these limits takes at
-    /// most some 20 MiB.
+    /// most some 25 MiB.
     pub const DEFAULT: Self = Self { bytes: 1 << 20, depth: 1_000, count: 200_000 };
 
     /// For texts that the daemon wrote itself: more than any configuration from a wire needs, and

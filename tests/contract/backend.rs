@@ -190,9 +190,9 @@ impl Backend for RealXen {
         ]
     }
 
-    /// Xen 4.17 hangs as a whole if a pool with the credit scheduler loses its last CPU in the wrong
-    /// moment: it waits for the end of the scheduler's accounting, which waits on another CPU for a
-    /// lock that it holds. A slow machine meets that moment each time.
+    /// Xen 4.17 hangs as a whole if a pool with the credit scheduler loses its last CPU in the
+    /// wrong moment: it waits for the end of the scheduler's accounting, which waits on another
+    /// CPU for a lock that it holds. A slow machine meets that moment each time.
     fn pool_scheduler(&self, _: Scheduler) -> Scheduler {
         Scheduler::Credit2
     }

@@ -143,7 +143,11 @@ fn every_operation<B: Backend>(trial: &Trial<'_, B>) -> Vec<DomainOp> {
             paused: false,
         },
         DomainOp::Migrate {
-            to: Destination { host: "127.0.0.1".into(), port: closed_port.port() },
+            to: Destination {
+                host: "127.0.0.1".into(),
+                port: closed_port.port(),
+                encrypted: false,
+            },
             live: true,
         },
         DomainOp::Arrive(Arrival { migrated, link: Once::new(Box::new(FailingSender)) }),

@@ -13,6 +13,7 @@ use xend::core::view::View;
 pub(crate) enum Query {
     Domains,
     Domain,
+    DomainsWith,
     Host,
     Dmesg,
     Vcpus,
@@ -36,9 +37,10 @@ pub(crate) enum Query {
     StoreTree,
 }
 
-pub(crate) const QUERIES: [Query; 23] = [
+pub(crate) const QUERIES: [Query; 24] = [
     Query::Domains,
     Query::Domain,
+    Query::DomainsWith,
     Query::Host,
     Query::Dmesg,
     Query::Vcpus,
@@ -68,6 +70,11 @@ impl Query {
         match self {
             Query::Domains => view.domains().await.map(drop),
             Query::Domain => view.domain(domain).await.map(drop),
+            Query::DomainsWith => {
+                let found = view.snapshot().find(domain).map(|found| found.uuid);
+                drop(view.domains_with(found.unwrap_or_default()).await);
+                Ok(())
+            }
             Query::Host => view.host().await.map(drop),
             Query::Dmesg => view.dmesg().await.map(drop),
             Query::Vcpus => view.vcpus(domain).await.map(drop),
@@ -97,6 +104,7 @@ impl Query {
         let there = if stage == Absent { Err(ErrorKind::NotFound) } else { Ok(()) };
         match self {
             Query::Domains
+            | Query::DomainsWith
             | Query::Host
             | Query::Dmesg
             | Query::Vnets

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use xend::core::caller::Caller;
 use xend::core::rights::Right;
 use xend::wire::argo::MAX_LINE;
 
@@ -31,10 +32,10 @@ async fn a_line_without_an_end_is_skipped() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_session_ends_and_nop_keeps_it_open() {
     let host = ArgoHost::new().await;
-    let mut client = host.connect_as(nobody(), 4096);
+    let mut client = host.connect_as(Caller::operator(nobody().via), 4096);
     for _ in 0..10 {
         sleep(Duration::from_secs(14 * 60)).await;
-        assert_eq!(client.ask("nop").await, "200 OK\n300 END\n");
+        assert_eq!(client.ask("nop").await, "200 OK\n300 DONE\n");
     }
     let began = Instant::now();
     // Bytes that make no line do not count, nor do empty lines.
@@ -45,6 +46,25 @@ async fn an_idle_session_ends_and_nop_keeps_it_open() {
     assert_eq!(client.line().await, "400 IDLE FOR TOO LONG\n");
     assert_eq!(client.line().await, "");
     assert!((900..901).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_without_a_login_ends_soon() {
+    let host = ArgoHost::new().await;
+    host.accounts.replace(vec![account("steve", &["lj"], &[Right::See])], None);
+    let mut client = host.connect_as(nobody(), 4096);
+    sleep(Duration::from_secs(59)).await;
+    assert_eq!(client.ask("nop").await, "200 OK\n300 END\n");
+    let began = Instant::now();
+    sleep(Duration::from_secs(30)).await;
+    client.send(b"auth steve").await;
+    assert_eq!(client.line().await, "400 IDLE FOR TOO LONG\n");
+    assert!((60..61).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+
+    let mut client = host.connect_as(nobody(), 4096);
+    assert_eq!(client.ask("auth steve steve").await, "200 OK\n300 DONE\n");
+    sleep(Duration::from_secs(14 * 60)).await;
+    assert_eq!(client.ask("nop").await, "200 OK\n300 DONE\n");
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,6 +79,24 @@ async fn a_client_that_takes_no_answer_is_left() {
     client.write_all(b"help\n").await.unwrap();
     session.await.unwrap();
     assert!((60..61).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_no_answer_delays_no_stop() {
+    let host = ArgoHost::new().await;
+    let (mut client, server) = tokio::io::duplex(64);
+    let stopping = CancellationToken::new();
+    let argo = host.argo.clone();
+    let began = Instant::now();
+    let session = tokio::spawn({
+        let stopping = stopping.clone();
+        async move { argo.serve(server, nobody(), stopping).await }
+    });
+    client.write_all(b"help\n").await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    stopping.cancel();
+    session.await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

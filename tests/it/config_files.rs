@@ -38,8 +38,11 @@ const CASES: &[Case] = &[
         file: "hoster-relocation",
         announced: &["Relocation on 127.0.0.1:28002", XEN_API, XMLRPC],
         logged: &[
-            ("WARN", "xend-relocation-ssl has no effect: domains move unencrypted"),
-            ("WARN", "xend-relocation-ssl-server has no effect"),
+            (
+                "ERROR",
+                ":8:1: the encrypted relocation server on 127.0.0.1:8003 is not served: \
+                 xend-relocation-server-ssl-key-file is not set",
+            ),
             NETWORK,
             ("WARN", "dom0-cpus has no effect"),
             ("WARN", "console-limit has no effect"),

@@ -204,6 +204,12 @@ fn the_page_about_accounts_works() {
 }
 
 #[test]
+fn the_page_about_migration_works() {
+    let ports = ["8000", "8003", "8010", "8013"];
+    run_page("docs/migration.md", &ports, &["curl", "openssl", "pkill"]);
+}
+
+#[test]
 fn the_page_about_the_guest_agent_works() {
     let programs = ["curl", "openssl", "python3", "xend-guest-agent"];
     run_page("docs/guest-agent.md", &["8000", "9363"], &programs);

@@ -5,6 +5,7 @@ use crate::sim_support::config;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use xend::core::caller::Caller;
 use xend::core::engine::FIGURES_AGE;
 use xend::core::error::{Error, ErrorKind};
@@ -12,6 +13,7 @@ use xend::core::lifecycle::State;
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
 use xend::core::ports::Destination;
+use xend::core::snapshot::DomainView;
 
 #[tokio::test]
 async fn a_failed_migration_names_the_cause_and_closes_the_connection() {
@@ -19,7 +21,8 @@ async fn a_failed_migration_names_the_cause_and_closes_the_connection() {
     host.create(config("a", 64)).await.unwrap();
     host.change("a", DomainOp::Unpause).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let to = Destination { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
+    let port = listener.local_addr().unwrap().port();
+    let to = Destination { host: "127.0.0.1".into(), port, encrypted: false };
     let other = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut line = String::new();
@@ -53,6 +56,22 @@ async fn reads_do_not_wait_for_a_hypervisor_that_hangs() {
     host.hypervisor.hangs.store(false, Ordering::Relaxed);
     host.change("a", DomainOp::Pause).await.unwrap();
     assert_eq!(host.find("a").await.unwrap().state(), State::Paused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_of_one_domain_does_not_wait_for_the_figures_of_all() {
+    let host = TestHost::new().await;
+    let view = host.engine.view(&Caller::internal());
+    let before = host.find("Domain-0").await.unwrap();
+    host.hypervisor.sweeps_hang.store(true, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let started = tokio::time::Instant::now();
+    let snapshot = view.domains_with(before.uuid).await;
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    let cpu_time = |domain: &DomainView| domain.facts.as_ref().unwrap().cpu_time;
+    let after = snapshot.by_uuid(&before.uuid).unwrap();
+    assert!(cpu_time(after) > cpu_time(&before), "its figures are those of now");
+    assert!(snapshot.swept().unwrap() < started, "those of the others are not");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -54,10 +54,12 @@ impl TestHost {
         let hypervisor = Arc::new(FaultyHypervisor {
             sim,
             hangs: AtomicBool::new(hangs),
+            sweeps_hang: AtomicBool::new(false),
             save_fails: AtomicBool::new(false),
             save_is_slow: AtomicBool::new(false),
             configs_are_bare: AtomicBool::new(false),
             trees_fail: AtomicBool::new(false),
+            nodes_read: AtomicUsize::new(0),
         });
         let outside = EnginePorts {
             hypervisor: hypervisor.clone(),
@@ -128,6 +130,8 @@ pub(crate) struct FaultyHypervisor {
     pub(crate) sim: Sim,
     /// Whether queries about the host and its domains, and pauses, never return.
     pub(crate) hangs: AtomicBool,
+    /// Whether a query about all domains never returns.
+    pub(crate) sweeps_hang: AtomicBool,
     /// Whether a save fails before it writes anything.
     pub(crate) save_fails: AtomicBool,
     pub(crate) save_is_slow: AtomicBool,
@@ -136,11 +140,17 @@ pub(crate) struct FaultyHypervisor {
     pub(crate) configs_are_bare: AtomicBool,
     /// Whether several nodes of XenStore cannot be read at a time.
     pub(crate) trees_fail: AtomicBool,
+    /// How many nodes of XenStore were read in trees.
+    pub(crate) nodes_read: AtomicUsize,
 }
 
 impl FaultyHypervisor {
     async fn hang(&self) {
-        if self.hangs.load(Ordering::Relaxed) {
+        Self::hang_if(&self.hangs).await;
+    }
+
+    async fn hang_if(hangs: &AtomicBool) {
+        if hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
     }
@@ -183,7 +193,9 @@ impl GuestStore for FaultyHypervisor {
             let reason = std::io::Error::other("connection lost");
             return Err(Error::backend("XenStore failed", reason));
         }
-        self.sim.read_tree(domid, path, limits).await
+        let nodes = self.sim.read_tree(domid, path, limits).await?;
+        self.nodes_read.fetch_add(nodes.len(), Ordering::Relaxed);
+        Ok(nodes)
     }
     async fn write_node(&self, domid: DomId, path: &StorePath, value: &[u8]) -> Result<(), Error> {
         self.sim.write_node(domid, path, value).await
@@ -207,6 +219,7 @@ impl Hypervisor for FaultyHypervisor {
     }
     async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
         self.hang().await;
+        Self::hang_if(&self.sweeps_hang).await;
         self.sim.domains().await
     }
     async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error> {

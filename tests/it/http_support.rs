@@ -52,12 +52,25 @@ impl Daemon {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::start_by(&[], dir, config, options, environment)
+    }
+
+    /// Starts a daemon by another program, which gets its command line and becomes it.
+    pub(crate) fn start_by(
+        program: &[&str],
+        dir: TempDir,
+        config: &Path,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(dir.path().join("stderr"))
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_xend"))
+        let words = [program, &[env!("CARGO_BIN_EXE_xend")]].concat();
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
             .args(["--http", "127.0.0.1:0", "--unix"])
             .arg(dir.path().join("sock"))
             .arg("--state-dir")

@@ -306,3 +306,44 @@ fn acknowledged_operations_survive_kills() {
         }
     });
 }
+
+/// The unfinished files in a directory.
+fn unfinished(dir: &Path) -> Vec<PathBuf> {
+    files(dir).into_iter().filter(|file| file.to_string_lossy().contains("/.new-")).collect()
+}
+
+#[test]
+fn an_unfinished_save_is_removed_at_the_next_start() {
+    let target = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("state/dump")).unwrap();
+    for left in ["state/.new-left", "state/dump/.new-left"] {
+        std::fs::write(dir.path().join(left), "half").unwrap();
+    }
+    let daemon = Daemon::start_in(dir, &[]);
+    assert_eq!(unfinished(daemon.dir.path()), [""; 0].map(PathBuf::from));
+
+    // Another program's file stays.
+    std::fs::write(target.path().join(".new-other"), "half").unwrap();
+    let config = "(vm (name saveslow) (memory 256) (image (linux (kernel /k))))";
+    assert_eq!(daemon.create(config).code, 201);
+    assert_eq!(daemon.post("/xend/domain/saveslow", "op=unpause").code, 200);
+    let file = target.path().join("saved");
+    let request = post("/xend/domain/saveslow", &format!("op=save&file={}", file.display()));
+    let tcp = daemon.tcp;
+    let daemon = std::thread::scope(|scope| {
+        scope.spawn(|| status_of(tcp, &request));
+        daemon.until("the save is recorded", |daemon| {
+            let moves = files(&daemon.dir.path().join("state/moves"));
+            moves.iter().any(|file| file.extension().is_some_and(|ending| ending == "sxp"))
+        });
+        assert_eq!(unfinished(target.path()).len(), 2);
+        daemon.killed_and_restarted()
+    });
+    assert_eq!(unfinished(target.path()), [target.path().join(".new-other")]);
+    assert!(!file.exists());
+    daemon.until("the domain runs on", |daemon| {
+        !daemon.value("saveslow", "state").contains(['s', 'd', 'c'])
+    });
+    assert!(daemon.log().contains("Removed a file that a killed xend left unfinished"));
+}

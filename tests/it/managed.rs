@@ -101,12 +101,16 @@ fn a_damaged_definition_is_set_aside_and_the_others_are_loaded() {
     std::fs::write(&file, "(domain (name web) (memory").unwrap();
     let daemon = daemon.killed_and_restarted();
     assert_eq!(halted(&daemon), "(db)");
-    assert!(!file.exists() && file.with_extension("sxp.damaged").exists());
+    let damaged = || {
+        let mut names = std::fs::read_dir(file.parent().unwrap()).unwrap();
+        names.any(|one| one.unwrap().file_name().to_str().unwrap().contains(".sxp.damaged-"))
+    };
+    assert!(!file.exists() && damaged());
     assert!(daemon.log().contains("config.sxp") && daemon.log().contains("set aside"));
     // The domain can be defined again; the damaged file stays.
     assert_eq!(define(&daemon, &managed("web", "")).code, 200);
     assert_eq!(op(&daemon, "web", "op=delete").code, 202);
-    assert!(file.with_extension("sxp.damaged").exists());
+    assert!(damaged());
 }
 
 #[test]

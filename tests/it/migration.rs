@@ -12,7 +12,6 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
-use xend::peers::AllowedHosts;
 use xend::server::Identities;
 use xend::wire::relocation::RelocationServer;
 
@@ -135,6 +134,12 @@ fn a_refused_domain_stays_where_it_is() {
     assert_eq!(answer.status(), "500 Request failed: migrate");
     assert!(answer.text().contains("already exists"), "{}", answer.text());
     assert_eq!(a.value("web", "domid"), domid);
+    // Each of the hosts logs it once.
+    for host in [&a, &b] {
+        let log = host.log();
+        let about: Vec<_> = log.lines().filter(|line| line.contains("already exists")).collect();
+        assert_eq!(about.len(), 1, "{log}");
+    }
     // To itself.
     assert!(migrate(&a, "web", a.relocation.unwrap(), false).text().contains("already exists"));
     // To a closed port.
@@ -146,6 +151,7 @@ fn a_refused_domain_stays_where_it_is() {
         "op=migrate",
         "op=migrate&destination=",
         "op=migrate&destination=x&ssl=1",
+        "op=migrate&destination=x&ssl=maybe",
         "op=migrate&destination=a%20b",
     ] {
         assert_eq!(a.post("/xend/domain/web", form).code, 500, "{form}");
@@ -302,7 +308,7 @@ async fn a_stopping_server_closes_connections_without_a_request() {
     let stop = CancellationToken::new();
     let callers = Arc::new(Identities::new(Arc::default(), Arc::default()));
     let engine = host.engine.clone();
-    let server = RelocationServer::new(engine, AllowedHosts::default(), callers, 10 * GENEROUS);
+    let server = RelocationServer::new(engine, Arc::default(), callers, 10 * GENEROUS);
     let serving = tokio::spawn(server.serve(listener, stop.clone()));
     tokio::task::yield_now().await;
     stop.cancel();

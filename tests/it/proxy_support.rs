@@ -27,7 +27,12 @@ pub(crate) struct Proxy {
     pub(crate) there: Arc<AtomicUsize>,
     /// Bytes forwarded back to the sender.
     pub(crate) back: Arc<AtomicUsize>,
+    /// The first bytes to the receiver.
+    sent: Arc<Mutex<Vec<u8>>>,
 }
+
+/// How many bytes to the receiver are kept.
+const MAX_KEPT: usize = 1 << 20;
 
 impl Proxy {
     pub(crate) fn to(target: SocketAddr) -> Self {
@@ -37,7 +42,9 @@ impl Proxy {
             cuts: Arc::default(),
             there: Arc::default(),
             back: Arc::default(),
+            sent: Arc::default(),
         };
+        let sent = proxy.sent.clone();
         let cuts = proxy.cuts.clone();
         let there = proxy.there.clone();
         let back = proxy.back.clone();
@@ -58,11 +65,24 @@ impl Proxy {
                 let to_server = server.try_clone().unwrap();
                 let there = there.clone();
                 let back = back.clone();
-                thread::spawn(move || forward(from_client, to_server, limit_there, &there));
-                thread::spawn(move || forward(server, client, limit_back, &back));
+                let sent = sent.clone();
+                thread::spawn(move || {
+                    forward(from_client, to_server, limit_there, &there, &mut |bytes| {
+                        let mut sent = sent.lock().unwrap();
+                        if sent.len() < MAX_KEPT {
+                            sent.extend_from_slice(bytes);
+                        }
+                    });
+                });
+                thread::spawn(move || forward(server, client, limit_back, &back, &mut |_| {}));
             }
         });
         proxy
+    }
+
+    /// The first bytes to the receiver, of all connections.
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        self.sent.lock().unwrap().clone()
     }
 
     pub(crate) fn cut(&self, cuts: &[Cut]) {
@@ -73,7 +93,13 @@ impl Proxy {
 }
 
 /// Forwards at most `limit` bytes.
-fn forward(mut from: TcpStream, mut to: TcpStream, limit: usize, forwarded: &AtomicUsize) {
+fn forward(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    limit: usize,
+    forwarded: &AtomicUsize,
+    keep: &mut dyn FnMut(&[u8]),
+) {
     let mut left = limit;
     let mut buffer = [0; 4096];
     while left > 0 {
@@ -83,6 +109,7 @@ fn forward(mut from: TcpStream, mut to: TcpStream, limit: usize, forwarded: &Ato
             break;
         }
         forwarded.fetch_add(count, Ordering::SeqCst);
+        keep(&buffer[..count]);
         left -= count;
     }
     if left == 0 {

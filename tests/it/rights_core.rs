@@ -156,7 +156,7 @@ async fn ask(
         OpKind::SaveToFile => on(DomainOp::Save { file: new_file(), checkpoint: false }),
         OpKind::RestoreFrom => on(restore_from(world, subject).await),
         OpKind::Migrate => {
-            let to = Destination { host: "127.0.0.1".to_owned(), port: 8002 };
+            let to = Destination { host: "127.0.0.1".to_owned(), port: 8002, encrypted: false };
             on(DomainOp::Migrate { to, live: false })
         }
         OpKind::Arrive => on(DomainOp::Arrive(arrival(subject))),

@@ -158,6 +158,7 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("rights_on", shown(domain.as_ref().map(|domain| view.rights_on(domain)))),
         ("domains", listed(&view.domains().await.unwrap())),
         ("domain", shown(view.domain(&own).await)),
+        ("domains_with", listed(&*view.domains_with(busy.hidden.uuid).await)),
         ("snapshot", listed(&view.snapshot())),
         ("vcpus", shown(view.vcpus(&own).await)),
         ("devices", shown(view.devices(&own, "vif").await)),
@@ -191,7 +192,9 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
 
 /// Methods that show nothing of a domain: counters that only wake readers, and what wires need of
 /// the host and show to those who may see it.
-const PLAIN: [&str; 8] = [
+const PLAIN: [&str; 10] = [
+    "access_changes",
+    "domain_changes",
     "event_numbers",
     "generations",
     "host_info",

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use xend::config::{Config, TlsFiles};
 use xend::core::caller::Caller;
+use xend::server::places::raise_file_limit;
 use xend::server::{ClientStream, Inherited, Server, listen};
 
 /// Answers each piece of text with itself and the caller. A piece that begins with `work` takes
@@ -61,7 +62,7 @@ impl Echo {
         let address = tcp_address(&listeners).unwrap();
         let server = Server::new(Arc::new(ArcSwap::from_pointee(tunables(30))), max_connections);
         for listener in listeners {
-            server.attach_connections(listener, echo);
+            server.attach_connections(listener, "busy", echo);
         }
         Self { server, address, _dir: dir }
     }
@@ -145,7 +146,7 @@ async fn at_the_limit_an_idle_client_makes_room_and_a_busy_one_stays() {
 async fn idle_clients_are_cheap() {
     const CLIENTS: usize = 1_000;
     static SERVED: AtomicUsize = AtomicUsize::new(0);
-    xend::server::lifecycle::raise_file_limit();
+    raise_file_limit();
     let echo = Echo::start(CLIENTS).await;
     let began = Instant::now();
     let mut clients = Vec::new();

@@ -50,8 +50,8 @@ async fn tcp_or_unix_can_be_off_but_not_both() {
     none.unix = Switch::Off;
     assert_eq!(
         open(&none).await.unwrap_err().to_string(),
-        "Nothing to listen on: turn on xend-http-server or xend-unix-server, or fix the listeners \
-         that are not served"
+        "Nothing to listen on: set (xend-http-server yes) or (xend-unix-server yes), give --http \
+         ADDR:PORT or --unix PATH, or fix the listeners that are not served"
     );
 }
 

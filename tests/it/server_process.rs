@@ -13,6 +13,11 @@ use xend::server::lifecycle::DRAIN_DEADLINE;
 const GENEROUS: Duration = Duration::from_secs(60);
 
 fn xend(dir: &TempDir, config: &str) -> Command {
+    xend_with(dir, config, "state", "sock")
+}
+
+/// The same with another state directory, which is relative to `dir`, and another socket.
+fn xend_with(dir: &TempDir, config: &str, state: &str, socket: &str) -> Command {
     let file = dir.path().join("xend-config.sxp");
     std::fs::write(&file, config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_xend"));
@@ -20,10 +25,11 @@ fn xend(dir: &TempDir, config: &str) -> Command {
         .arg("--config")
         .arg(file)
         .arg("--state-dir")
-        .arg(dir.path().join("state"))
+        .arg(state)
+        .current_dir(dir)
         .args(["--http", "127.0.0.1:0"])
         .arg("--unix")
-        .arg(dir.path().join("sock"))
+        .arg(dir.path().join(socket))
         .env_remove("RUST_LOG")
         .env_remove("LISTEN_FDS")
         .env_remove("NOTIFY_SOCKET")
@@ -159,11 +165,41 @@ fn a_wrong_configuration_is_an_error_with_its_position() {
 }
 
 #[test]
+fn a_state_directory_can_be_relative() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Running::start(xend(&dir, ""));
+    let config = "(vm (name web) (memory 64) (image (linux (kernel /k))))".replace(' ', "%20");
+    let defined = daemon.post("/xend/domain", &format!("op=new&config={config}"));
+    assert!(defined.starts_with("HTTP/1.1 200 "), "{defined}");
+    for op in ["op=start", "op=suspend", "op=resume"] {
+        let answer = daemon.post("/xend/domain/web", op);
+        assert!(answer.starts_with("HTTP/1.1 20"), "{op}: {answer}");
+    }
+    assert!(dir.path().join("state/sim").is_dir());
+}
+
+#[test]
+fn a_second_daemon_in_the_same_directory_is_an_error_that_names_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Running::start(xend(&dir, ""));
+    let said = fails(xend_with(&dir, "", "state", "another"));
+    let state = dir.path().join("state");
+    let pid = first.child.id();
+    let wanted = format!("{} is in use by another running xend (process {pid})", state.display());
+    assert!(said.contains(&wanted), "{said}");
+    assert!(first.get("localhost").starts_with("HTTP/1.1 200 "), "the first one serves on");
+    first.signal(Signal::KILL);
+    first.end();
+    // The lock ends with its process.
+    assert!(Running::start(xend(&dir, "")).get("localhost").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
 fn a_second_daemon_on_the_same_socket_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let _first = Running::start(xend(&dir, ""));
-    let second = fails(xend(&dir, ""));
-    assert!(second.contains("in use"), "{second}");
+    let said = fails(xend_with(&dir, "", "another", "sock"));
+    assert!(said.contains("is in use by a running server"), "{said}");
 }
 
 #[test]

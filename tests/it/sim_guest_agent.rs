@@ -461,6 +461,77 @@ async fn a_report_that_was_not_read_is_read_again() {
     assert!(host.find("web1").await.unwrap().report.is_some());
 }
 
+/// What a guest reports costs little, however much it is and however often it changes.
+#[tokio::test(start_paused = true)]
+async fn reports_are_read_within_limits() {
+    let (host, domid) = host_with(guest("web1")).await;
+    let sim = &host.hypervisor.sim;
+    for n in 0..300 {
+        write(sim, domid, &format!("attr/x{n}"), "").await;
+    }
+    let read = || host.hypervisor.nodes_read.swap(0, Ordering::Relaxed);
+    read();
+    advance(60_000).await;
+    assert_eq!(read(), 0, "nothing is new");
+    sim.set_memory_target(domid, 48).await.unwrap();
+    advance(2_000).await;
+    let once = read();
+    assert!(once > 0 && once % 256 == 0, "{once}");
+    let report = host.find("web1").await.unwrap().report.clone().unwrap();
+    assert_eq!(report.host_name.as_deref(), Some("web1"), "the rest is not lost");
+
+    // It changes each second for ten minutes.
+    advance(400_000).await;
+    for n in 0..600 {
+        sim.set_memory_target(domid, 40 + n % 2).await.unwrap();
+        advance(1_000).await;
+    }
+    let readings = read() / 256;
+    assert!((20..=35).contains(&readings), "{readings}");
+    advance(60_000).await;
+    let report = host.find("web1").await.unwrap().report.clone().unwrap();
+    assert_eq!(report.memory.map(|memory| memory.total_kib), Some(41 * 1024));
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_of_interfaces_that_have_gone_are_removed() {
+    let json = |address: &str| format!(r#"{{"ips":[{{"ip":"{address}","netmask":24}}]}}"#);
+    let reset = || GuestOp::ResetNetwork {
+        interfaces: vec![("00163E000005".to_owned(), json("203.0.113.6"))],
+        host_name: None,
+    };
+    let nodes = [
+        // Of an interface that the guest does not have, and another spelling of its own.
+        ("vm-data/networking/00163E0000FF", json("203.0.113.7")),
+        ("vm-data/networking/00163e000005", json("203.0.113.8")),
+        ("vm-data/user-metadata/role", "web".to_owned()),
+    ];
+    let (host, domid) = host_with(guest("web1")).await;
+    let sim = &host.hypervisor.sim;
+    for (node, value) in &nodes {
+        write(sim, domid, node, value).await;
+    }
+    through_engine(&host, "web1", reset()).await.unwrap();
+    let left = below(sim, domid, "vm-data").await;
+    let expected = [
+        "vm-data/networking",
+        "vm-data/networking/00163E000005",
+        "vm-data/user-metadata",
+        "vm-data/user-metadata/role",
+    ];
+    assert_eq!(left.keys().collect::<Vec<_>>(), expected);
+
+    // A reset that fails changes nothing.
+    let (host, domid) = host_with(guest("agentabsent")).await;
+    let sim = &host.hypervisor.sim;
+    for (node, value) in &nodes {
+        write(sim, domid, node, value).await;
+    }
+    let before = below(sim, domid, "vm-data").await;
+    through_engine(&host, "agentabsent", reset()).await.unwrap_err();
+    assert_eq!(below(sim, domid, "vm-data").await, before);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_engine_copes_with_agents_that_misbehave() {
     let file = || GuestOp::InjectFile { path: "/a".to_owned(), content: Content(b"x".to_vec()) };

@@ -181,6 +181,9 @@ async fn nothing_waits_for_a_clock_that_stands_still() {
         fn now(&self) -> SystemTime {
             SystemTime::UNIX_EPOCH
         }
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
     }
     let dir = tempfile::tempdir().unwrap();
     let sim = Sim::open(dir.path(), settings(), Arc::new(Stopped), Arc::new(OsEntropy)).unwrap();

@@ -30,6 +30,10 @@ impl Clock for TestClock {
     fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_170_000) + self.start.elapsed()
     }
+
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed()
+    }
 }
 
 /// Counts up instead of random bytes.

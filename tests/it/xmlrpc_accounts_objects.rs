@@ -295,6 +295,26 @@ async fn events_are_those_of_visible_objects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn other_rights_wake_a_call_that_waits_for_events() {
+    let host = AccountHost::new(accounts(), &all_vms()).await;
+    let steve = host.log_in("steve").await;
+    let operator = host.log_in_as_operator().await;
+    let more = operator.vm("foreign1");
+    let classes = Value::Array(vec![text("VM")]);
+    steve.call("event.register", &[classes]).unwrap();
+    let all = account("steve", "lj one.my.* foreign1", "see power console", Limits::default());
+    let waits = tokio::task::spawn_blocking(move || {
+        let Value::Array(events) = steve.call("event.next", &[]).unwrap() else { panic!() };
+        events.into_iter().map(members).collect::<Vec<_>>()
+    });
+    let bob = account("bob", "foreign*", "see power", Limits::default());
+    host.accounts.replace(vec![all, bob], None);
+    let events = waits.await.unwrap();
+    let [event] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((&event["operation"], &event["ref"]), (&text("add"), &text(&more)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tasks_are_those_of_the_account() {
     let host = AccountHost::new(accounts(), &all_vms()).await;
     let steve = host.log_in("steve").await;

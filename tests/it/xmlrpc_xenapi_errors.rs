@@ -218,6 +218,17 @@ fn an_error_of_the_core_names_the_parameter() {
         ("VM.add_to_VCPUs_params", params(&[text("weight"), text("x")]), ["VCPUs_params", "x"]),
         ("VM.restore", vec![text("/etc/hostname"), Value::Bool(false)], ["file", "/etc/hostname"]),
         ("VM.restore", vec![text("hostname"), Value::Bool(false)], ["file", "hostname"]),
+        // A path at fault is no internal error.
+        (
+            "VM.restore",
+            vec![text("/etc/hostname/x"), Value::Bool(false)],
+            ["file", "/etc/hostname/x"],
+        ),
+        (
+            "VM.save",
+            params(&[text("/etc/hostname/x"), Value::Bool(false)]),
+            ["file", "/etc/hostname/x"],
+        ),
         ("VM.add_to_other_config", params(&[Value::Nil, text("x")]), ["key", "nil"]),
         ("VM.set_memory_dynamic_max_live", params(&[text("1")]), ["memory_dynamic_max", "1"]),
         ("VM.set_memory_dynamic_max", params(&[text("1")]), ["memory_dynamic_max", "1"]),

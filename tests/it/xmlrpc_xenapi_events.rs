@@ -94,6 +94,17 @@ fn devices_images_networks_pools_and_tasks_have_events() {
     assert!(next().contains(&event("VBD", "del")));
 }
 
+#[test]
+fn a_call_that_waits_ends_with_its_session() {
+    let client = Client::new();
+    client.call("event.register", &[Value::Array(vec![text("SR")])]).unwrap();
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| client.call("event.next", &[]));
+        client.bare("session.logout", std::slice::from_ref(&client.session)).unwrap();
+        assert_eq!(waits.join().unwrap().unwrap_err()[0], "SESSION_INVALID");
+    });
+}
+
 /// Xen Orchestra's client keeps all objects from the snapshots of events.
 #[test]
 fn an_event_has_a_snapshot_of_its_object() {

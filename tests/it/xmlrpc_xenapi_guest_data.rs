@@ -1,5 +1,5 @@
-//! Data of a guest over the Xen-API: nodes of XenStore, before it starts and while it runs, and what
-//! it reports.
+//! Data of a guest over the Xen-API: nodes of XenStore, before it starts and while it runs, and
+//! what it reports.
 
 use crate::http_support::{encoded, guest};
 use crate::xenapi_support::{Client, as_text, members, record, text};

@@ -1,8 +1,10 @@
 //! The daemon stops while calls of the Xen-API are under way.
 
-use crate::http_support::{Daemon, encoded, guest};
+use crate::http_support::{Daemon, Listener, ask, encoded, guest, post};
 use crate::xenapi_support::{Client, raw_call, slow_vm, text};
+use crate::xmlrpc_xenapi_guest_support::Driver;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use std::thread;
 use std::time::Duration;
 use xend::wire::xmlrpc::Value;
@@ -76,4 +78,26 @@ fn a_waiting_call_is_answered() {
     let stopping = log.lines().skip_while(|line| !line.contains("Stopping"));
     let mut until_restart = stopping.take_while(|line| !line.contains("started"));
     assert!(!until_restart.any(|line| line.contains("WARNING")), "{log}");
+}
+
+/// A guest that does not answer does not keep the daemon.
+#[test]
+fn a_request_to_a_guest_ends_at_once() {
+    let client = Client::new();
+    assert_eq!(client.daemon.create(&guest("agentabsent", "")).code, 201);
+    assert_eq!(client.daemon.post("/xend/domain/agentabsent", "op=unpause").code, 200);
+    let http = Listener::Tcp(client.daemon.tcp);
+    let request = post("/xend/domain/agentabsent", "op=agent_version&timeout=600");
+    let answer = thread::scope(|scope| {
+        let asked = scope.spawn(|| ask(&http, &request));
+        let driver = Driver::of(&client, "agentabsent");
+        driver.until("the agent is asked", |driver| driver.list("data/host") != json!({}));
+        terminate(&client.daemon);
+        asked.join().unwrap()
+    });
+    assert!(answer.text().contains("Xend is shutting down"), "{}", answer.text());
+    let log = client.daemon.restarted().log();
+    line_of(&log, &["Stopped"]);
+    // The daemon warns when it gives up waiting for a request.
+    assert!(!log.contains("closing all connections"), "{log}");
 }

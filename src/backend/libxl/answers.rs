@@ -3,6 +3,7 @@
 use super::ffi::Failure;
 use crate::core::error::Error;
 use serde::de::DeserializeOwned;
+use std::io::{self, ErrorKind};
 
 /// Reads libxl's JSON.
 pub(super) fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
@@ -12,7 +13,16 @@ pub(super) fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
 
 /// The error of a failed call. `what` is the operation: "Reading the host".
 pub(super) fn call_failed(what: &str, failure: Failure) -> Error {
-    Error::backend(format!("{what} failed: {failure}"), failure)
+    /// The C library's words for a disk that is full, which libxl's messages have at their end.
+    const FULL: [(&str, ErrorKind); 2] = [
+        ("No space left on device", ErrorKind::StorageFull),
+        ("Disk quota exceeded", ErrorKind::QuotaExceeded),
+    ];
+    let message = format!("{what} failed: {failure}");
+    match FULL.iter().find(|(words, _)| failure.message().contains(words)) {
+        Some((_, kind)) => Error::backend(message, io::Error::from(*kind)),
+        None => Error::backend(message, failure),
+    }
 }
 
 /// The error of a failed call on a domain, which may have gone.

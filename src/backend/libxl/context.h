@@ -4,12 +4,12 @@
 
 #define _GNU_SOURCE
 #define LIBXL_API_VERSION 0x041400
+#include "messages.h"
 #include "shim.h"
 #include <libxl.h>
 #include <libxl_event.h>
 #include <pthread.h>
 #include <xenctrl.h>
-#include <xenstore.h>
 #include <xentoollog.h>
 
 struct registered_fd;
@@ -20,8 +20,6 @@ struct domain_watch;
 struct Shim {
     libxl_ctx *ctx;
     xc_interface *xc;
-    /* Its watches are read by shim_wait_xenstore alone. */
-    struct xs_handle *store;
 
     /* How long the gateway waits for the hypervisor, in seconds. libxl's own limits are stretched
        accordingly. */
@@ -45,10 +43,6 @@ struct Shim {
 
 extern xentoollog_logger shim_logger;
 
-/* The first error message of the current call of this thread, which is the nearest to the cause. */
-#define MESSAGE_SIZE 1024
-extern __thread char shim_message[MESSAGE_SIZE];
-
 /* Before the context exists: makes the locks and the pipe. */
 int shim_events_init(struct Shim *shim);
 /* Makes libxl register its file descriptors, timers and events here, and fork through this file. */
@@ -56,22 +50,7 @@ void shim_events_register(struct Shim *shim);
 /* After the context has been freed. */
 void shim_events_free(struct Shim *shim);
 
-/* An asynchronous operation of libxl: one thread begins it and waits, another completes it. */
-struct operation {
-    struct operation *next;
-    uint32_t domid;
-    bool finished;
-    int rc;
-    char message[MESSAGE_SIZE];
-};
-
-/* The domid of an operation that makes a domain. */
-#define NO_DOMID UINT32_MAX
-
-void shim_operation_begin(struct operation *operation, uint32_t domid);
-/* `rc` is the result of the call that began the operation: it is waited for if that is 0. */
-int shim_operation_wait(struct operation *operation, int rc);
-/* libxl's callback. */
+/* libxl's callback at the end of an operation. */
 void shim_operation_done(libxl_ctx *ctx, int rc, void *for_callback);
 
 /*

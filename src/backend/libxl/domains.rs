@@ -178,11 +178,8 @@ impl XenHost {
             let (Device::Vfb(_) | Device::Vkbd(_) | Device::Pci(_)) = device else { continue };
             let class = device.class();
             let number = device.id().unwrap_or_default();
-            let path = format!("/local/domain/{domid}/device/{class}/{number}");
-            let nodes = self
-                .libxl
-                .xenstore_nodes(&path)
-                .map_err(|failure| domain_call_failed(domid, "Reading devices", failure))?;
+            let path = format!("device/{class}/{number}");
+            let nodes = self.xenstore.children(DomId(domid), &path)?;
             if !nodes.is_empty() {
                 let nodes =
                     nodes.into_iter().map(|(key, value)| Property::new(key, value)).collect();

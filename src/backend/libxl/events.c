@@ -1,6 +1,6 @@
 /*
  * libxl's event loop: its file descriptors and timers, the operations that it completes, the
- * children that it forks, and its log messages.
+ * children that it forks, and its log messages, which messages.c sorts.
  *
  * libxl could wait for its file descriptors and timers by itself, in any thread that is in a call.
  * Its own limits are constants (libxl_internal.h: 60 s for a device model to start, 40 s for a
@@ -59,69 +59,17 @@ static int64_t now_ms(void)
 
 /* ---- log messages ---- */
 
-__thread char shim_message[MESSAGE_SIZE];
-
-/* The operation that this thread is beginning. */
-static __thread struct operation *beginning;
-/* Whether this thread is completing the operations of all threads. */
-static __thread bool serving;
-
-static pthread_mutex_t operations_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t operation_finished = PTHREAD_COND_INITIALIZER;
-static struct operation *operations;
-
-static void keep_first(char *first, const char *message)
-{
-    if (first[0] == 0)
-        snprintf(first, MESSAGE_SIZE, "%s", message);
-}
-
-/* Messages about a domain contain "Domain N:". */
-static bool names_domain(const char *message, uint32_t *domid)
-{
-    static const char prefix[] = "Domain ";
-    const char *at = strstr(message, prefix);
-    if (!at)
-        return false;
-    const char *number = at + strlen(prefix);
-    char *end;
-    *domid = strtoul(number, &end, 10);
-    return end > number && *end == ':';
-}
-
-/*
- * Gives a message of the serving thread to the operation on the domain that it names. A message
- * about another domain goes to the operations that make a domain, a message that names no domain to
- * all operations: libxl does not tell the operation.
- */
-static void give_to_operations(const char *message)
-{
-    uint32_t domid;
-    bool named = names_domain(message, &domid), given = false;
-    pthread_mutex_lock(&operations_lock);
-    for (struct operation *operation = operations; named && operation; operation = operation->next)
-        if (operation->domid == domid) {
-            keep_first(operation->message, message);
-            given = true;
-        }
-    for (struct operation *operation = operations; !given && operation; operation = operation->next)
-        if (!named || operation->domid == NO_DOMID)
-            keep_first(operation->message, message);
-    pthread_mutex_unlock(&operations_lock);
-}
-
 static void log_message(xentoollog_logger *logger, xentoollog_level level, int errnoval,
                         const char *context, const char *format, va_list al)
 {
-    (void)logger, (void)errnoval, (void)context;
-    char message[MESSAGE_SIZE];
-    if (level < XTL_ERROR)
-        return;
-    vsnprintf(message, sizeof message, format, al);
-    if (serving)
-        give_to_operations(message);
-    else
-        keep_first(beginning ? beginning->message : shim_message, message);
+    (void)logger, (void)context;
+    char message[MESSAGE_SIZE], reason[128];
+    int length = vsnprintf(message, sizeof message, format, al);
+    /* libxl leaves it to the logger to print errno: "No space left on device". */
+    if (errnoval > 0 && length >= 0 && (size_t)length < sizeof message)
+        snprintf(message + length, sizeof message - length, ": %s",
+                 strerror_r(errnoval, reason, sizeof reason));
+    shim_log(message, level >= XTL_ERROR);
 }
 
 static void log_progress(xentoollog_logger *logger, const char *context, const char *doing,
@@ -137,44 +85,10 @@ static void destroy_logger(xentoollog_logger *logger)
 
 xentoollog_logger shim_logger = { log_message, log_progress, destroy_logger };
 
-/* ---- operations ---- */
-
-void shim_operation_begin(struct operation *operation, uint32_t domid)
-{
-    *operation = (struct operation){ .domid = domid };
-    pthread_mutex_lock(&operations_lock);
-    operation->next = operations;
-    operations = operation;
-    pthread_mutex_unlock(&operations_lock);
-    beginning = operation;
-}
-
-int shim_operation_wait(struct operation *operation, int rc)
-{
-    beginning = NULL;
-    pthread_mutex_lock(&operations_lock);
-    while (rc == 0 && !operation->finished)
-        pthread_cond_wait(&operation_finished, &operations_lock);
-    if (rc == 0)
-        rc = operation->rc;
-    struct operation **at = &operations;
-    while (*at != operation)
-        at = &(*at)->next;
-    *at = operation->next;
-    pthread_mutex_unlock(&operations_lock);
-    keep_first(shim_message, operation->message);
-    return rc;
-}
-
 void shim_operation_done(libxl_ctx *ctx, int rc, void *for_callback)
 {
     (void)ctx;
-    struct operation *operation = for_callback;
-    pthread_mutex_lock(&operations_lock);
-    operation->rc = rc;
-    operation->finished = true;
-    pthread_cond_broadcast(&operation_finished);
-    pthread_mutex_unlock(&operations_lock);
+    shim_operation_finish(for_callback, rc);
 }
 
 /* ---- forks ---- */
@@ -202,9 +116,7 @@ static pid_t fork_without_hypercalls(void *user)
     pid_t pid = fork();
     int error = errno;
     if (pid == 0) {
-        /* The child must log without the operations' lock: a thread of the parent can hold it. */
-        serving = false;
-        beginning = NULL;
+        shim_messages_in_child();
     } else if (locked) {
         pthread_rwlock_unlock(&forking);
     }
@@ -400,15 +312,20 @@ static int serve(struct Shim *shim)
         char bytes[64];
         while (read(shim->wake[0], bytes, sizeof bytes) > 0)
             ;
-        serving = true;
         /* libxl polls again by itself, so changes since the poll do no harm. */
-        for (nfds_t i = 1; i < polled.count; i++)
-            if (polled.fds[i].revents)
-                libxl_osevent_occurred_fd(shim->ctx, polled.for_libxl[i], polled.fds[i].fd,
-                                          polled.fds[i].events, polled.fds[i].revents);
-        while (next_due_timer(shim, &for_libxl))
+        for (nfds_t i = 1; i < polled.count; i++) {
+            if (!polled.fds[i].revents)
+                continue;
+            shim_event_begin();
+            libxl_osevent_occurred_fd(shim->ctx, polled.for_libxl[i], polled.fds[i].fd,
+                                      polled.fds[i].events, polled.fds[i].revents);
+            shim_event_end();
+        }
+        while (next_due_timer(shim, &for_libxl)) {
+            shim_event_begin();
             libxl_osevent_occurred_timeout(shim->ctx, for_libxl);
-        serving = false;
+            shim_event_end();
+        }
     }
     free(polled.fds);
     free(polled.for_libxl);

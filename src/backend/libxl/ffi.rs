@@ -39,8 +39,8 @@ pub(super) struct Libxl(*mut c::Shim);
 
 // SAFETY: a libxl context may be used by several threads at a time: it locks itself (libxl.h,
 // "libxl contexts are thread-safe"). The same holds for the one call of libxenctrl, which is a
-// single hypercall, and for libxenstore's handle, which locks itself. The other members of the
-// structure that change are protected by locks (context.h).
+// single hypercall. The other members of the structure that change are protected by locks
+// (context.h).
 unsafe impl Send for Libxl {}
 // SAFETY: as above.
 unsafe impl Sync for Libxl {}
@@ -133,9 +133,6 @@ impl Libxl {
         set_max_memory(domid: u32, kib: u64) => shim_set_max_memory;
         /// Makes [`wait_event`](Self::wait_event) report the shutdown and the end of a domain.
         watch_domain(domid: u32) => shim_watch_domain;
-        /// Starts or ends the reports of [`wait_xenstore`](Self::wait_xenstore) about a domain's
-        /// name.
-        watch_name(domid: u32, on: bool) => shim_watch_name;
     }
 
     pub(super) fn debug_keys(&self, keys: &str) -> Result<(), Failure> {
@@ -261,25 +258,6 @@ impl Libxl {
         checked(|| unsafe { c::shim_insert_cdrom(self.0, domid, json.as_ptr()) })
     }
 
-    /// The nodes directly below a path of XenStore, with their values.
-    pub(super) fn xenstore_nodes(&self, path: &str) -> Result<Vec<(String, String)>, Failure> {
-        let c_path = c_string(path)?;
-        // SAFETY: see `debug_keys`; `out` is valid for the call.
-        let names =
-            self.string(|shim, out| unsafe { c::shim_xenstore_list(shim, c_path.as_ptr(), out) })?;
-        // A node that has just been removed is left out.
-        let read =
-            |name: &str| Some((name.to_owned(), self.xenstore_read(&format!("{path}/{name}"))?));
-        Ok(names.lines().filter_map(read).collect())
-    }
-
-    /// The value of a node of XenStore; `None` if there is no such node.
-    pub(super) fn xenstore_read(&self, path: &str) -> Option<String> {
-        let path = c_string(path).ok()?;
-        // SAFETY: see `debug_keys`; `out` is valid for the call.
-        self.string(|shim, out| unsafe { c::shim_xenstore_read(shim, path.as_ptr(), out) }).ok()
-    }
-
     pub(super) fn create_pool(
         &self,
         name: &str,
@@ -333,17 +311,6 @@ impl Libxl {
         // SAFETY: the handle is open, and the out parameter is valid for the call.
         checked(|| unsafe { c::shim_wait_event(self.0, &raw mut domid) })?;
         Ok(domid)
-    }
-
-    /// Waits until a domain is built, removed or named; only one thread may be in this call.
-    /// Returns the domain that was named. `None` if any domain can have been built or removed, and
-    /// also if nothing has happened for `limit`.
-    pub(super) fn wait_xenstore(&self, limit: Duration) -> Result<Option<u32>, Failure> {
-        let mut domid = u32::MAX;
-        let milliseconds = c_int::try_from(limit.as_millis()).unwrap_or(c_int::MAX);
-        // SAFETY: the handle is open, and the out parameter is valid for the call.
-        checked(|| unsafe { c::shim_wait_xenstore(self.0, milliseconds, &raw mut domid) })?;
-        Ok((domid != u32::MAX).then_some(domid))
     }
 }
 

@@ -8,7 +8,7 @@ use super::stored_config::StoredConfig;
 use super::xenstore::XenStore;
 use crate::core::backend::ChangeSender;
 use crate::core::error::Error;
-use crate::core::model::{CompleteConfig, DomainConfig, DomainFacts, Password, Uuid};
+use crate::core::model::{CompleteConfig, DomId, DomainConfig, DomainFacts, Password, Uuid};
 use crate::core::ports::Clock;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -45,8 +45,10 @@ struct CachedDomain {
 }
 
 impl XenHost {
+    /// `limit` is how long callers wait for one call.
     pub(super) fn new(
         libxl: Libxl,
+        limit: Duration,
         vnc_password: Option<Password>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
@@ -60,7 +62,7 @@ impl XenHost {
             vnc_password,
             clock,
             changes: ChangeSender::default(),
-            xenstore: XenStore::default(),
+            xenstore: XenStore::new(limit),
             reports: Arc::default(),
             cache: Mutex::default(),
         })
@@ -124,8 +126,7 @@ impl XenHost {
         if domid == 0 {
             return ConsolePorts::default();
         }
-        let path = format!("/local/domain/{domid}/console");
-        let nodes = self.libxl.xenstore_nodes(&path).unwrap_or_default();
+        let nodes = self.xenstore.children(DomId(domid), "console").unwrap_or_default();
         let get =
             |key: &str| nodes.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
         ConsolePorts {

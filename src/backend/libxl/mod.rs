@@ -18,7 +18,7 @@
 //! network        Domain-0's network, changed with iproute2
 //! sysfs          hardware and network interfaces, read from Linux
 //! guest_store    the port GuestStore; xenstore: nodes of domains; report_watch: the thread that
-//!                sees what guests report
+//!                sees what guests report; outage: the log of a XenStore that does not answer
 //! console        the log of a guest's console
 //! answers        libxl's answers: JSON or a failure
 //! ffi            the shim's functions as safe methods: the only unsafe code
@@ -45,6 +45,7 @@ mod hvm;
 mod hypervisor;
 mod machine;
 mod network;
+mod outage;
 mod progress;
 mod report_watch;
 mod sched;

@@ -2,7 +2,6 @@
 
 use crate::core::error::Error;
 use crate::core::model::{Interface, InterfaceChange, NetworkChange};
-use std::io;
 use std::process::Command;
 
 /// Changes Domain-0's network. It is no error if an interface that is added exists already, or one
@@ -62,6 +61,7 @@ fn ip_unless(harmless: Option<&str>, args: &[&str]) -> Result<(), Error> {
         return Ok(());
     }
     let message = message.trim().trim_start_matches("RTNETLINK answers: ");
-    let source = io::Error::other(format!("ip {}: {message}", args.join(" ")));
-    Err(Error::backend(format!("The network could not be changed: {message}"), source))
+    tracing::warn!("ip {}: {message}", args.join(" "));
+    // The kernel refuses it: a name that is taken, an address that is none, an interface in use.
+    Err(Error::Unsupported(format!("The network could not be changed: {message}")))
 }

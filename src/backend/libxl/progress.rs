@@ -3,7 +3,7 @@
 
 use super::ffi::Libxl;
 use super::host::XenHost;
-use crate::core::model::Uuid;
+use crate::core::model::{DomId, Uuid};
 use crate::core::transfer::{Stage, Transfer};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -105,11 +105,10 @@ impl XenHost {
         let domains = self.dominfos().ok()?;
         // The domain that had the UUID before can still exist.
         let info = domains.iter().rfind(|info| info.uuid == uuid && !info.is_dying())?;
-        let domid = info.domid;
-        let pid = format!("/local/domain/{domid}/image/device-model-pid");
-        let device_model = self.libxl.xenstore_read(&pid).map(|_| {
-            let state = format!("/local/domain/0/device-model/{domid}/state");
-            self.libxl.xenstore_read(&state).unwrap_or_default()
+        let domid = DomId(info.domid);
+        let device_model = self.xenstore.text(domid, "image/device-model-pid").map(|_| {
+            let state = format!("device-model/{domid}/state");
+            self.xenstore.text(DomId::ZERO, &state).unwrap_or_default()
         });
         Some(BuildProgress {
             memory_kib: info.current_memkb,
@@ -118,12 +117,13 @@ impl XenHost {
         })
     }
 
-    fn backends(&self, domid: u32) -> Vec<BackendState> {
+    fn backends(&self, domid: DomId) -> Vec<BackendState> {
         let mut backends = Vec::new();
         for class in ["vbd", "vif", "qdisk"] {
-            let path = format!("/local/domain/0/backend/{class}/{domid}");
-            for (number, _) in self.libxl.xenstore_nodes(&path).unwrap_or_default() {
-                let node = |key: &str| self.libxl.xenstore_read(&format!("{path}/{number}/{key}"));
+            let path = format!("backend/{class}/{domid}");
+            for (number, _) in self.xenstore.children(DomId::ZERO, &path).unwrap_or_default() {
+                let node =
+                    |key: &str| self.xenstore.text(DomId::ZERO, &format!("{path}/{number}/{key}"));
                 backends.push(BackendState {
                     state: node("state").unwrap_or_default(),
                     hotplug: (class != "qdisk").then(|| node("hotplug-status").unwrap_or_default()),

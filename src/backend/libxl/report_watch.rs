@@ -1,5 +1,6 @@
 //! The thread that sees what guests report about themselves in XenStore.
 
+use super::outage::Outage;
 use crate::core::backend::ReportSender;
 use crate::core::model::DomId;
 use std::collections::HashSet;
@@ -61,10 +62,11 @@ impl Reports {
 /// Starts the thread, which ends with the process.
 pub(super) fn start(reports: &Arc<Reports>) -> io::Result<()> {
     let reports = Arc::clone(reports);
+    let mut outage = Outage::of("Waiting for reports of guests in XenStore");
     let follow = move || {
         loop {
-            if let Err(reason) = follow(&reports) {
-                tracing::warn!(reason, "Waiting for reports of guests failed");
+            if let Err(error) = follow(&reports, &mut outage) {
+                outage.failed(&error);
             }
             thread::sleep(RETRY_PAUSE);
         }
@@ -73,36 +75,34 @@ pub(super) fn start(reports: &Arc<Reports>) -> io::Result<()> {
 }
 
 /// Follows the reports of all guests until the connection is lost.
-fn follow(reports: &Reports) -> Result<(), String> {
-    let mut client = Client::open().map_err(|error| error.to_string())?;
+fn follow(reports: &Reports, outage: &mut Outage) -> Result<(), Error> {
+    let mut client = Client::open()?;
+    client.watch("@introduceDomain", ANY_DOMAIN)?;
+    client.watch("@releaseDomain", ANY_DOMAIN)?;
+    outage.works();
     let mut watched = HashSet::new();
     let mut changed: HashSet<DomId> = HashSet::new();
     let mut send_at = None;
-    let mut work = || -> Result<(), Error> {
-        client.watch("@introduceDomain", ANY_DOMAIN)?;
-        client.watch("@releaseDomain", ANY_DOMAIN)?;
-        loop {
-            let left = send_at.map(|at: Instant| at.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                reports.send(changed.drain());
-                send_at = None;
-                continue;
-            }
-            match client.next_event(left)? {
-                Some(event) if event.token == ANY_DOMAIN => {
-                    watch_domains(&mut client, &mut watched, reports)?;
-                }
-                Some(event) => {
-                    if let Ok(domid) = event.token.parse() {
-                        changed.insert(DomId(domid));
-                        send_at.get_or_insert_with(|| Instant::now() + COLLECT);
-                    }
-                }
-                None => {}
-            }
+    loop {
+        let left = send_at.map(|at: Instant| at.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            reports.send(changed.drain());
+            send_at = None;
+            continue;
         }
-    };
-    work().map_err(|error| error.to_string())
+        match client.next_event(left)? {
+            Some(event) if event.token == ANY_DOMAIN => {
+                watch_domains(&mut client, &mut watched, reports)?;
+            }
+            Some(event) => {
+                if let Ok(domid) = event.token.parse() {
+                    changed.insert(DomId(domid));
+                    send_at.get_or_insert_with(|| Instant::now() + COLLECT);
+                }
+            }
+            None => {}
+        }
+    }
 }
 
 /// Watches the guests that are new, and forgets those that have gone.
@@ -124,7 +124,11 @@ fn watch_domains(
     for domid in gone {
         watched.remove(&domid);
         for node in WATCHED {
-            client.unwatch(&format!("{DOMAINS}/{domid}/{node}"), &domid.to_string())?;
+            match client.unwatch(&format!("{DOMAINS}/{domid}/{node}"), &domid.to_string()) {
+                // XenStore ends the watch itself in some versions, as the domain goes.
+                Err(error) if !error.is_not_found() => return Err(error),
+                _ => {}
+            }
         }
     }
     reports.retain(|domid| listed.contains(&domid.0));

@@ -1,10 +1,8 @@
 /* The functions of shim.h; those that wait for events are in events.c. */
 #include "context.h"
-#include <errno.h>
 #include <libxl_utils.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +18,6 @@ static atomic_flag is_open = ATOMIC_FLAG_INIT;
 
 void shim_close(struct Shim *shim)
 {
-    xs_close(shim->store);
     if (shim->xc)
         xc_interface_close(shim->xc);
     if (shim->ctx)
@@ -48,9 +45,7 @@ int shim_open(int limit, struct Shim **out)
     if (rc == 0) {
         shim_events_register(shim);
         shim->xc = xc_interface_open(&shim_logger, &shim_logger, 0);
-        shim->store = xs_open(0);
-        if (!shim->xc || !shim->store || !xs_watch(shim->store, "@introduceDomain", "")
-            || !xs_watch(shim->store, "@releaseDomain", ""))
+        if (!shim->xc)
             rc = ERROR_FAIL;
     }
     if (rc)
@@ -638,53 +633,6 @@ int shim_nics(struct Shim *shim, uint32_t domid, char **out)
     int rc = LIST(out, count, nic_info(shim, domid, &all[i]));
     libxl_device_nic_list_free(all, count);
     return rc;
-}
-
-/* ---- XenStore ---- */
-
-int shim_xenstore_list(struct Shim *shim, const char *path, char **out)
-{
-    struct text text;
-    int rc = text_begin(&text);
-    if (rc)
-        return rc;
-    unsigned int count = 0;
-    char **names = xs_directory(shim->store, XBT_NULL, path, &count);
-    for (unsigned int i = 0; names && i < count; i++)
-        fprintf(text.file, "%s\n", names[i]);
-    free(names);
-    return text_end(&text, out);
-}
-
-int shim_xenstore_read(struct Shim *shim, const char *path, char **out)
-{
-    char *value = xs_read(shim->store, XBT_NULL, path, NULL);
-    return value ? give(out, value) : ERROR_NOTFOUND;
-}
-
-int shim_watch_name(struct Shim *shim, uint32_t domid, bool on)
-{
-    char path[64], token[16];
-    snprintf(path, sizeof path, "/local/domain/%u/name", domid);
-    snprintf(token, sizeof token, "%u", domid);
-    bool done = on ? xs_watch(shim->store, path, token) : xs_unwatch(shim->store, path, token);
-    return done ? 0 : ERROR_FAIL;
-}
-
-int shim_wait_xenstore(struct Shim *shim, int milliseconds, uint32_t *domid)
-{
-    struct pollfd ready = { .fd = xs_fileno(shim->store), .events = POLLIN };
-    *domid = NO_DOMID;
-    char **watch = xs_check_watch(shim->store);
-    if (!watch && poll(&ready, 1, milliseconds) > 0)
-        watch = xs_check_watch(shim->store);
-    if (!watch)
-        return errno == EAGAIN || ready.revents == 0 ? 0 : ERROR_FAIL;
-    /* The token of a watch on a name is the domid, that of the other watches is empty. */
-    if (*watch[XS_WATCH_TOKEN])
-        *domid = strtoul(watch[XS_WATCH_TOKEN], NULL, 10);
-    free(watch);
-    return 0;
 }
 
 /* ---- CPU pools ---- */

@@ -7,8 +7,7 @@
  * - `out` receives a string that the caller frees with shim_free. It is set on success only.
  * - JSON is libxl's own, of the structure that is named. The layout of a structure is known to the
  *   C compiler alone.
- * - Functions may be called from any thread, shim_wait_event and shim_wait_xenstore from one thread
- *   each.
+ * - Functions may be called from any thread, shim_wait_event from one thread only.
  * - All names have the prefix shim_: a program's symbols take precedence over those of its
  *   libraries, and libxenstore has symbols with common names.
  */
@@ -123,13 +122,6 @@ int shim_insert_cdrom(struct Shim *shim, uint32_t domid, const char *json);
 int shim_disks(struct Shim *shim, uint32_t domid, char **out);
 int shim_nics(struct Shim *shim, uint32_t domid, char **out);
 
-/* ---- XenStore, for devices that libxl does not list ---- */
-
-/* The names of the nodes below a path, each followed by a newline, which no name contains. Empty if
-   there is no such path. */
-int shim_xenstore_list(struct Shim *shim, const char *path, char **out);
-int shim_xenstore_read(struct Shim *shim, const char *path, char **out);
-
 /* ---- CPU pools ---- */
 
 /* A list of libxl_cpupoolinfo. */
@@ -148,11 +140,5 @@ int shim_watch_domain(struct Shim *shim, uint32_t domid);
 /* Waits for the next event and sets the domid that it is about. One thread must always be in this
    function: it completes the operations of all other threads. */
 int shim_wait_event(struct Shim *shim, uint32_t *domid);
-/* Starts or ends the reports of shim_wait_xenstore about a domain's name. */
-int shim_watch_name(struct Shim *shim, uint32_t domid, bool on);
-/* Waits until a domain is built, removed or named, by any toolstack. `domid` is the domain that was
-   named. It is UINT32_MAX if any domain can have been built or removed, and also if nothing has
-   happened for `milliseconds`. */
-int shim_wait_xenstore(struct Shim *shim, int milliseconds, uint32_t *domid);
 
 #endif

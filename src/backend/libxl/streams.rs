@@ -66,8 +66,8 @@ impl XenHost {
             return Err(Invalid::new(reason).into());
         };
         let draft = tempfile::Builder::new().prefix(".new-").tempfile_in(dir);
-        let draft =
-            draft.map_err(|error| Error::backend("Cannot dump core", error))?.into_temp_path();
+        let unwritable = |error| Error::file_not_written("Cannot dump core", file, error);
+        let draft = draft.map_err(unwritable)?.into_temp_path();
         let Some(path) = draft.to_str() else {
             return Err(Invalid::new("Cannot dump core: the path is not UTF-8").into());
         };
@@ -77,7 +77,7 @@ impl XenHost {
         let size = || fs::metadata(&draft).map(|file| file.len()).ok();
         let dumped = count_bytes_during(transfer, size, || self.libxl.dump(domid, path));
         dumped.map_err(|failure| domain_call_failed(domid, "Dumping core", failure))?;
-        draft.persist(file).map_err(|error| Error::backend("Cannot dump core", error.error))
+        draft.persist(file).map_err(|error| unwritable(error.error))
     }
 
     /// Builds a domain from a stream that [`save`](Self::save) wrote.

@@ -36,7 +36,7 @@ impl Xen {
                 failure,
             )
         })?;
-        let host = Arc::new(XenHost::new(libxl, vnc_password, clock)?);
+        let host = Arc::new(XenHost::new(libxl, limit, vnc_password, clock)?);
         watch::start(&host)
             .map_err(|error| Error::backend("No thread for libxl's events", error))?;
         report_watch::start(&host.reports)

@@ -37,7 +37,7 @@ pub(super) fn write(path: &Path, memory: u64) -> Result<(), Error> {
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {
-    Error::backend(format!("Cannot dump core to {}", path.display()), error)
+    Error::file_not_written(format!("Cannot dump core to {}", path.display()), path, error)
 }
 
 /// The ELF header of a core file for x86-64, and the header of its segment.

@@ -6,6 +6,7 @@
 use super::settings::SimSettings;
 use crate::core::error::Error;
 use crate::core::model::{Backend, Block, Device, DomainConfig, Text, Vfb};
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 /// The class of the link for the device model, which is waited for like a device.
@@ -159,7 +160,7 @@ pub(super) fn screen(config: &DomainConfig) -> Option<&Vfb> {
 
 /// The TCP port of a new screen: the port that it asks for or, if it takes an unused one, the next
 /// that no other domain has. `None` if no port is free.
-pub(super) fn vnc_port(screen: &Vfb, in_use: &[u16]) -> Option<u16> {
+pub(super) fn vnc_port(screen: &Vfb, in_use: &HashSet<u16>) -> Option<u16> {
     let wanted = screen.requested_port().unwrap_or(Vfb::FIRST_PORT);
     let last = if screen.may_use_any_port() { u16::MAX } else { wanted };
     (wanted..=last).find(|port| !in_use.contains(port))

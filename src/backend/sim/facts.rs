@@ -8,6 +8,7 @@ use crate::core::model::{
     CpuSet, Device, DeviceFacts, DomId, DomainFacts, GuestKind, Password, Property, RunFlags,
     ShutdownReason, VcpuFacts,
 };
+use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
@@ -127,7 +128,7 @@ pub(super) fn vcpus(
         let can_run = record.domid != DomId::ZERO || number == 0;
         let affinity = allowed_cpus(affinity, settings.cpus);
         // If the pool has none of the VCPU's CPUs, the VCPU runs on any CPU of the pool.
-        let in_pool: CpuSet = affinity.iter().filter(|cpu| pool.contains(*cpu)).collect();
+        let in_pool = affinity.intersection(pool);
         let cpus = if in_pool.is_empty() { pool } else { &in_pool };
         VcpuFacts {
             number,
@@ -149,8 +150,7 @@ pub(super) fn vcpus(
 
 /// The nth CPU of a set, counted round and round: VCPUs are spread over their CPUs.
 fn nth_cpu(cpus: &CpuSet, n: u32) -> Option<u32> {
-    let count = cpus.iter().count();
-    let n = usize::try_from(n).ok()?.checked_rem(count)?;
+    let n = usize::try_from(n).ok()?.checked_rem(cpus.len())?;
     cpus.iter().nth(n)
 }
 
@@ -162,10 +162,13 @@ pub(super) fn devices(
 ) -> Vec<DeviceFacts> {
     let mut facts = Vec::new();
     let cpu_time = record.cpu_time(record.guest_time(now), settings);
+    let mut links: HashMap<(&str, u32), &Link> = HashMap::new();
+    for link in &record.links {
+        links.entry((link.class.as_str(), link.number)).or_insert(link);
+    }
     for device in &record.config.devices {
-        let is_of_device =
-            |link: &&Link| link.class == device.class() && Some(link.number) == device.id();
-        let Some(link) = record.links.iter().find(is_of_device) else { continue };
+        let link = device.id().and_then(|number| links.get(&(device.class(), number)));
+        let Some(link) = link else { continue };
         facts.push(DeviceFacts {
             class: link.class.clone(),
             number: link.number,

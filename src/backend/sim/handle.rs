@@ -7,6 +7,7 @@ use super::state_dir::StateDir;
 use crate::core::error::Error;
 use crate::core::model::{DomId, Invalid};
 use crate::core::ports::{Clock, Entropy};
+use crate::dir_lock::LockError;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -21,9 +22,9 @@ use tokio::time;
 /// Why a simulated host could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
-    /// Another daemon has opened it.
-    #[error("The simulated host in {} belongs to another running xend", .0.display())]
-    InUse(PathBuf),
+    /// Another daemon has opened it, or its directory cannot be opened.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// Its directory cannot be used.
     #[error("The simulated host in {} cannot be used", .0.display())]
     Directory(PathBuf, #[source] io::Error),
@@ -62,10 +63,7 @@ impl Sim {
         let runtime = Handle::try_current().map_err(|_| SimError::NoRuntime)?;
         settings.check()?;
         let unusable = |source| SimError::Directory(dir.to_owned(), source);
-        let state_dir = StateDir::open(dir).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => SimError::InUse(dir.to_owned()),
-            _ => unusable(error),
-        })?;
+        let state_dir = StateDir::open(dir)?;
         let boot = settings.boot_id.clone().unwrap_or_else(machine_boot_id);
         let host = Host::open(state_dir, boot, settings, clock, entropy).map_err(unusable)?;
         let host = Arc::new(host);

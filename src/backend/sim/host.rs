@@ -23,6 +23,7 @@ use crate::core::backend::{ChangeSender, ReportSender};
 use crate::core::error::Error;
 use crate::core::model::{CpuSet, DomId, DomainFacts, Interface, PoolFacts};
 use crate::core::ports::{Clock, Entropy};
+use std::collections::HashSet;
 use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex};
@@ -190,7 +191,9 @@ impl Host {
     ) -> Result<(), Error> {
         let mut record = lock(&self.own_record);
         let next = change(&record)?;
-        self.state_dir.write_host_record(&next).map_err(not_written)?;
+        self.state_dir
+            .write_host_record(&next)
+            .map_err(|error| self.state_dir.not_written(error))?;
         *record = next;
         Ok(())
     }
@@ -220,13 +223,13 @@ impl Host {
         if let Some(screen) = &screen {
             let others = self.existing_records();
             let others = others.iter().filter(|other| other.dying.is_none());
-            let in_use: Vec<u16> = others.filter_map(|other| other.vnc_port).collect();
+            let in_use: HashSet<u16> = others.filter_map(|other| other.vnc_port).collect();
             record.vnc_port = devices::vnc_port(screen, &in_use);
             if record.vnc_port.is_none() {
                 devices::set_port_in_use(screen, &mut record.links);
             }
         }
-        self.state_dir.write_record(&record).map_err(not_written)?;
+        self.state_dir.write_record(&record).map_err(|error| self.state_dir.not_written(error))?;
         let facts = self.facts(&record);
         let message = format!("d{}: domain created, {} KiB", record.domid, record.memory_kib);
         lock(&self.domains).add(record, self.now());
@@ -260,7 +263,7 @@ impl Host {
         let now = self.now();
         let outcome = apply(&mut new, now)?;
         if new != *old {
-            self.state_dir.write_record(&new).map_err(not_written)?;
+            self.state_dir.write_record(&new).map_err(|error| self.state_dir.not_written(error))?;
             if lock(&self.domains).replace(new, now) {
                 self.wake.notify_one();
             }
@@ -360,14 +363,14 @@ impl Host {
 
     /// Empties Xen's message buffer. Blocks.
     pub(super) fn clear_dmesg(&self) -> Result<(), Error> {
-        self.dmesg.clear(&self.state_dir).map_err(not_written)
+        self.dmesg.clear(&self.state_dir).map_err(|error| self.state_dir.not_written(error))
     }
 
     /// Adds the keys to Xen's message buffer, without the output of a real Xen. Blocks.
     pub(super) fn press_keys(&self, keys: &str) -> Result<(), Error> {
         keys.chars()
             .try_for_each(|key| self.dmesg.add(&self.state_dir, &format!("'{key}' pressed")))
-            .map_err(not_written)
+            .map_err(|error| self.state_dir.not_written(error))
     }
 }
 
@@ -391,8 +394,4 @@ fn open_own_record(
 
 fn no_such_domain(domid: DomId) -> Error {
     Error::NoSuchDomain(domid.to_string())
-}
-
-fn not_written(source: io::Error) -> Error {
-    Error::backend("The simulated host could not record the change", source)
 }

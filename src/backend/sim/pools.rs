@@ -30,8 +30,8 @@ pub(super) fn change(
                     host.scheduler
                 )));
             }
-            for cpu in cpus.iter() {
-                check_free(pools, host, cpu)?;
+            if let Some(cpu) = cpus.difference(&free(pools, host)).lowest() {
+                return Err(taken(cpu));
             }
             pools.push(SimPool { name, cpus });
         }
@@ -44,12 +44,14 @@ pub(super) fn change(
         }
         PoolChange::AddCpu { name, cpu } => {
             let at = find(pools, &name)?;
-            check_free(pools, host, cpu)?;
-            pools[at].cpus = pools[at].cpus.iter().chain([cpu]).collect();
+            if !free(pools, host).contains(cpu) {
+                return Err(taken(cpu));
+            }
+            pools[at].cpus = pools[at].cpus.union(&CpuSet::from_iter([cpu]));
         }
         PoolChange::RemoveCpu { name, cpu } => {
             let at = find(pools, &name)?;
-            let left: CpuSet = pools[at].cpus.iter().filter(|other| *other != cpu).collect();
+            let left = pools[at].cpus.difference(&CpuSet::from_iter([cpu]));
             if left == pools[at].cpus {
                 return Err(invalid(format!("CPU {cpu} is not in CPU pool {name}")));
             }
@@ -75,12 +77,13 @@ fn find(pools: &[SimPool], name: &str) -> Result<usize, Error> {
         .ok_or_else(|| invalid(format!("There is no CPU pool {name}")))
 }
 
-fn check_free(pools: &[SimPool], host: &PoolHost<'_>, cpu: u32) -> Result<(), Error> {
-    if cpu < host.cpus && !pools.iter().any(|pool| pool.cpus.contains(cpu)) {
-        Ok(())
-    } else {
-        Err(invalid(format!("CPU {cpu} is in a pool, or not there")))
-    }
+/// The CPUs of the host that are in no pool.
+fn free(pools: &[SimPool], host: &PoolHost<'_>) -> CpuSet {
+    pools.iter().fold(CpuSet::first(host.cpus), |free, pool| free.difference(&pool.cpus))
+}
+
+fn taken(cpu: u32) -> Error {
+    invalid(format!("CPU {cpu} is in a pool, or not there"))
 }
 
 fn invalid(reason: String) -> Error {

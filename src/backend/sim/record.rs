@@ -9,7 +9,6 @@ use crate::core::model::{
     CpuSet, DomId, DomName, DomainConfig, GuestKind, Image, SchedParams, ShutdownReason, Uuid,
 };
 use crate::core::op::Content;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -257,10 +256,8 @@ impl Record {
         if self.affinity.iter().any(CpuSet::is_empty) {
             return host_cpus;
         }
-        let mut allowed = BTreeSet::new();
-        for set in &self.affinity {
-            allowed.extend(allowed_cpus(set, host_cpus).iter());
-        }
+        let allowed = self.affinity.iter().map(|set| allowed_cpus(set, host_cpus));
+        let allowed = allowed.fold(CpuSet::default(), |all, set| all.union(&set));
         u32::try_from(allowed.len()).unwrap_or(host_cpus)
     }
 }
@@ -268,8 +265,9 @@ impl Record {
 /// The CPUs of the host that an affinity allows. All of them if the host has none that it names:
 /// the host can have fewer CPUs than when the affinity was set.
 pub(super) fn allowed_cpus(affinity: &CpuSet, host_cpus: u32) -> CpuSet {
-    let allowed: CpuSet = affinity.iter().filter(|cpu| *cpu < host_cpus).collect();
-    if allowed.is_empty() { CpuSet::first(host_cpus) } else { allowed }
+    let host = CpuSet::first(host_cpus);
+    let allowed = affinity.intersection(&host);
+    if allowed.is_empty() { host } else { allowed }
 }
 
 /// The memory that a domain is built with, in KiB.

@@ -1,7 +1,7 @@
 //! The directory in which a simulated host outlives the daemon.
 //!
 //! ```text
-//! lock             locked by the daemon that has opened the host
+//! lock             locked by the daemon that has opened the host, see `dir_lock`
 //! host.sxp         the record of the host
 //! dmesg            Xen's message buffer
 //! domains/3.sxp    the record of a domain, Domain-0 included
@@ -13,11 +13,14 @@
 
 use super::host_record::HostRecord;
 use super::record::Record;
+use crate::core::error::Error;
 use crate::core::model::DomId;
+use crate::dir_lock::{DirLock, LockError};
 use crate::durable;
-use rustix::fs::FlockOperation;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use crate::state_file;
+use std::convert::Infallible;
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -30,23 +33,24 @@ const RECORD: &str = "sxp";
 pub(super) struct StateDir {
     dir: PathBuf,
     domains: PathBuf,
-    /// The lock file, shared by threads that write; `None` after the directory was closed.
-    lock: RwLock<Option<File>>,
+    /// Shared by threads that write; `None` after the directory was closed.
+    lock: RwLock<Option<DirLock>>,
 }
 
 /// Keeps the directory open.
-pub(super) type Held<'a> = RwLockReadGuard<'a, Option<File>>;
+pub(super) type Held<'a> = RwLockReadGuard<'a, Option<DirLock>>;
 
 impl StateDir {
-    /// Opens the directory, and makes it if it does not exist. `WouldBlock` if another daemon has
-    /// opened it.
-    pub(super) fn open(dir: &Path) -> io::Result<Self> {
+    /// Opens the directory, and makes it if it does not exist.
+    pub(super) fn open(dir: &Path) -> Result<Self, LockError> {
+        let unusable = |source| LockError::Unusable { dir: dir.to_owned(), source };
+        state_file::make_dir(dir).map_err(unusable)?;
+        let lock = DirLock::acquire(dir)?;
         let domains = dir.join("domains");
-        durable::create_dir(&domains)?;
-        let lock = private().create(true).append(true).open(dir.join("lock"))?;
-        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        durable::remove_unfinished(dir)?;
-        durable::remove_unfinished(&domains)?;
+        state_file::make_dir(&domains)
+            .and_then(|()| durable::remove_unfinished(dir))
+            .and_then(|()| durable::remove_unfinished(&domains))
+            .map_err(unusable)?;
         Ok(Self { dir: dir.to_owned(), domains, lock: RwLock::new(Some(lock)) })
     }
 
@@ -69,14 +73,14 @@ impl StateDir {
         self.hold().is_err()
     }
 
+    /// A failure to write into the directory.
+    pub(super) fn not_written(&self, source: io::Error) -> Error {
+        Error::not_written("The simulated host could not record the change", &self.dir, source)
+    }
+
     /// The record of the host; `None` if there is none that can be read.
     pub(super) fn host_record(&self) -> io::Result<Option<HostRecord>> {
-        let path = self.dir.join("host.sxp");
-        let Some(text) = durable::read(&path)? else { return Ok(None) };
-        match HostRecord::read(&text) {
-            Ok(host) => Ok(Some(host)),
-            Err(reason) => durable::set_aside(&path, &reason).map(|()| None),
-        }
+        Ok(state_file::load(&self.dir.join("host.sxp"), HostRecord::read)?.sound())
     }
 
     pub(super) fn write_host_record(&self, host: &HostRecord) -> io::Result<()> {
@@ -87,20 +91,14 @@ impl StateDir {
     /// The records of all domains. Damaged files are set aside.
     pub(super) fn records(&self) -> io::Result<Vec<Record>> {
         let mut records = Vec::new();
-        for entry in fs::read_dir(&self.domains)? {
-            let path = entry?.path();
-            let Some(number) = domid(&path) else { continue };
-            if path.extension().is_none_or(|extension| extension != RECORD) {
-                continue;
-            }
-            match Record::read(&fs::read(&path)?) {
-                Ok(record) if record.domid == DomId(number) => records.push(record),
-                Ok(record) => {
-                    let reason = format_args!("it says that it is domain {}", record.domid);
-                    durable::set_aside(&path, &reason)?;
-                }
-                Err(reason) => durable::set_aside(&path, &reason)?,
-            }
+        for path in state_file::entries(&self.domains)? {
+            let Some(number) = domid(&path).filter(|_| is_record(&path)) else { continue };
+            let parse = |text: &[u8]| match Record::read(text) {
+                Ok(record) if record.domid == DomId(number) => Ok(record),
+                Ok(record) => Err(format!("it says that it is domain {}", record.domid)),
+                Err(reason) => Err(reason.to_string()),
+            };
+            records.extend(state_file::load(&path, parse)?.sound());
         }
         Ok(records)
     }
@@ -108,8 +106,8 @@ impl StateDir {
     /// The highest domid of all files, damaged ones included.
     pub(super) fn highest_domid(&self) -> io::Result<u32> {
         let mut highest = 0;
-        for entry in fs::read_dir(&self.domains)? {
-            highest = highest.max(domid(&entry?.path()).unwrap_or(0));
+        for path in state_file::entries(&self.domains)? {
+            highest = highest.max(domid(&path).unwrap_or(0));
         }
         Ok(highest)
     }
@@ -127,13 +125,12 @@ impl StateDir {
 
     /// Removes all domains and messages, after the machine was booted.
     pub(super) fn clear(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.domains)? {
-            let path = entry?.path();
+        for path in state_file::entries(&self.domains)? {
             if domid(&path).is_some() {
-                durable::remove_unsynced(&path)?;
+                remove_or_set_aside(&path)?;
             }
         }
-        durable::remove_unsynced(&self.dir.join("dmesg")).map(drop)
+        remove_or_set_aside(&self.dir.join("dmesg"))
     }
 
     fn record_path(&self, domid: DomId) -> PathBuf {
@@ -142,10 +139,10 @@ impl StateDir {
 
     /// The file of the message buffer, opened for appending, and its contents.
     pub(super) fn dmesg(&self) -> io::Result<(File, Vec<u8>)> {
-        let mut file =
-            private().create(true).read(true).append(true).open(self.dir.join("dmesg"))?;
-        let mut text = Vec::new();
-        file.read_to_end(&mut text)?;
+        let path = self.dir.join("dmesg");
+        let any = |text: &[u8]| Ok::<_, Infallible>(text.to_vec());
+        let text = state_file::load(&path, any)?.sound().unwrap_or_default();
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         Ok((file, text))
     }
 
@@ -156,10 +153,18 @@ impl StateDir {
     }
 }
 
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
+/// Whether a file is a record. A damaged one has another extension.
+fn is_record(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == RECORD)
+}
+
+/// Removes a file. What is no file is set aside, if it is not already.
+fn remove_or_set_aside(path: &Path) -> io::Result<()> {
+    match durable::remove_unsynced(path) {
+        Err(_) if path.is_dir() && !is_record(path) && path.extension().is_some() => Ok(()),
+        Err(error) => state_file::set_aside_unreadable(path, error),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// The domid at the beginning of a file's name.
@@ -173,6 +178,7 @@ mod tests {
     use super::super::testing::{as_stored, config};
     use super::*;
     use crate::core::model::Uuid;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::time::UNIX_EPOCH;
 
@@ -204,22 +210,31 @@ mod tests {
             .map(|e| e.unwrap().file_name())
             .collect();
         left.sort();
-        assert_eq!(left, ["3.sxp", "4.sxp.damaged", "9.sxp.damaged"]);
+        let begins = |at: usize, name: &str| left[at].to_string_lossy().starts_with(name);
+        assert_eq!((left.len(), left[0].to_str()), (3, Some("3.sxp")));
+        assert!(begins(1, "4.sxp.damaged-") && begins(2, "9.sxp.damaged-"), "{left:?}");
 
-        fs::write(dir.path().join("domains/9.sxp"), "again").unwrap();
+        fs::create_dir(dir.path().join("domains/9.sxp")).unwrap();
         assert_eq!(state_dir.records().unwrap().len(), 1);
         assert_eq!(state_dir.highest_domid().unwrap(), 9);
-        assert!(dir.path().join("domains/9.sxp.damaged-1").exists());
+        assert!(!dir.path().join("domains/9.sxp").exists());
         state_dir.remove_record(DomId(3)).unwrap();
         state_dir.remove_record(DomId(3)).unwrap();
         assert_eq!(state_dir.records().unwrap(), []);
+        // The next boot of the machine.
+        fs::create_dir(dir.path().join("domains/5.sxp")).unwrap();
+        fs::create_dir(dir.path().join("dmesg")).unwrap();
+        state_dir.clear().unwrap();
+        assert_eq!(state_dir.dmesg().unwrap().1, b"");
+        assert!(!dir.path().join("domains/5.sxp").exists());
     }
 
     #[test]
     fn a_directory_is_open_once_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let state_dir = StateDir::open(dir.path()).unwrap();
-        assert_eq!(StateDir::open(dir.path()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let refused = StateDir::open(dir.path()).unwrap_err();
+        assert!(matches!(refused, LockError::Held { pid: Some(_), .. }), "{refused}");
         state_dir.close();
         StateDir::open(dir.path()).unwrap();
         let host = HostRecord { boot: String::new(), next_domid: 1, pools: vec![] };

@@ -15,12 +15,28 @@ pub(super) const LIMITS: Section = Section {
         .or_default()
         .reload(),
         key(
+            "xend-body-memory",
+            "256",
+            "The memory in MiB for the bodies of all requests at a time, and for what is read from \
+             them.",
+            field!(body_memory_mib: |entry| entry.number("a number of MiB", 128..=1 << 20)),
+        )
+        .details(
+            "A request beyond it fails, and its client is asked to try again. A quarter of it is \
+             for small bodies alone.",
+        )
+        .or_default(),
+        key(
             "xend-max-connections",
             "512",
             "The number of simultaneous connections of each listener.",
             field!(max_connections: |entry| entry.number("a number of connections", 1..=100_000)),
         )
-        .details("At the limit, a new connection replaces the one that is idle longest.")
+        .details(
+            "At the limit, a new connection replaces the one that is idle longest. An address of \
+             another machine (of IPv6, a /64 network) has a quarter of them at most. There are \
+             fewer if the limit of open files (LimitNOFILE=) is too low for all.",
+        )
         .or_default(),
         key(
             "xend-request-timeout",

@@ -235,22 +235,25 @@ pub(super) const MIGRATION: Section = Section {
             "Whether domains from other hosts are accepted.",
             field!(relocation.enabled: |entry| entry.yes_no()),
         )
-        .details("Domains are sent unencrypted: use a separate network for them.")
-        .listener(ListenerGroup::Relocation),
+        .details("Their memory crosses the network unencrypted: use a separate network for it.")
+        .listener(ListenerGroup::Relocation)
+        .reload(),
         key(
             "xend-relocation-port",
             "8002",
             "The TCP port for migration, here and on other hosts.",
             field!(relocation.port: |entry| entry.port()),
         )
-        .listener(ListenerGroup::Relocation),
+        .listener(ListenerGroup::Relocation)
+        .reload(),
         key(
             "xend-relocation-address",
             "''",
             "The IP address for migration: an address of this host, localhost, or '' for all.",
             field!(relocation.address: |entry| entry.ip()),
         )
-        .listener(ListenerGroup::Relocation),
+        .listener(ListenerGroup::Relocation)
+        .reload(),
         key(
             "xend-relocation-hosts-allow",
             r"'^localhost$ ^localhost\\.localdomain$'",
@@ -259,9 +262,61 @@ pub(super) const MIGRATION: Section = Section {
         )
         .details(
             "These are regular expressions, separated by blanks. A host may connect if one of \
-             them is found in its name or address; '' admits every host.",
+             them is found in its name or address; '' admits every host. A name \
+             counts if the name service has the host's address for it, too.",
         )
         .examples(&[r"(xend-relocation-hosts-allow '^xen[0-9]+\\.example\\.org$ ^192\\.0\\.2\\.')"])
+        .listener(ListenerGroup::Relocation)
+        .reload(),
+        key(
+            "xend-relocation-ssl-server",
+            "no",
+            "Whether domains from other hosts are accepted over encrypted connections.",
+            field!(relocation_ssl.enabled: |entry| entry.yes_no()),
+        )
+        .details("It is served on xend-relocation-address, for xend-relocation-hosts-allow.")
+        .listener(ListenerGroup::Relocation)
+        .reload(),
+        key(
+            "xend-relocation-ssl-port",
+            "8003",
+            "The TCP port for encrypted migration, here and on other hosts.",
+            field!(relocation_ssl.port: |entry| entry.port()),
+        )
+        .listener(ListenerGroup::Relocation)
+        .reload(),
+        key(
+            "xend-relocation-server-ssl-key-file",
+            "",
+            "This host's key (PEM) for encrypted migration, in both directions.",
+            field!(relocation_ssl.own.key: |entry| entry.file().map(Some)),
+        )
+        .details("A relative path is beside this file. A reload reads the three files again.")
+        .examples(&["(xend-relocation-server-ssl-key-file /etc/xen/relocation.key)"])
         .listener(ListenerGroup::Relocation),
+        key(
+            "xend-relocation-server-ssl-cert-file",
+            "",
+            "This host's certificate (PEM) for that key.",
+            field!(relocation_ssl.own.cert: |entry| entry.file().map(Some)),
+        )
+        .examples(&["(xend-relocation-server-ssl-cert-file /etc/xen/relocation.crt)"])
+        .listener(ListenerGroup::Relocation),
+        key(
+            "xend-relocation-ssl-ca-file",
+            "",
+            "The certificates (PEM) of the other hosts, or of the authorities that sign them.",
+            field!(relocation_ssl.peers: |entry| entry.file().map(Some)),
+        )
+        .details("A host without one of these certificates neither sends nor gets a domain.")
+        .examples(&["(xend-relocation-ssl-ca-file /etc/xen/relocation-hosts.crt)"])
+        .listener(ListenerGroup::Relocation),
+        key(
+            "xend-relocation-ssl",
+            "no",
+            "Whether domains are sent over encrypted connections unless a client says otherwise.",
+            field!(relocation_ssl.by_default: |entry| entry.yes_no()),
+        )
+        .reload(),
     ],
 };

@@ -1,6 +1,7 @@
 //! Listeners that are served, and those that are not.
 
 use super::*;
+use crate::peer_tls::PeerTlsFiles;
 
 #[test]
 fn a_wrong_entry_turns_its_listener_off() {
@@ -50,6 +51,12 @@ fn a_wrong_entry_turns_its_listener_off() {
             format!("xend-relocation-address: {IP}"),
             "the relocation server",
         ),
+        (
+            "(xend-relocation-ssl-server yes) (xend-relocation-ssl-port 0)",
+            "1:60",
+            "xend-relocation-ssl-port: '0' is not a port (1 to 65535)".to_owned(),
+            "the relocation server",
+        ),
     ] {
         let message = format!("FILE:{position}: {problem}: {listener} is not served");
         let (broken, messages) = load(text, &RunOptions::default()).unwrap();
@@ -74,6 +81,24 @@ fn a_wrong_entry_turns_its_listener_off() {
         ["FILE:1:12: xend-port: '99999' is not a port (1 to 65535): \
           the command line decides about HTTP over TCP"]
     );
+}
+
+/// Whether it is turned on by default or not.
+#[test]
+fn a_wrong_switch_turns_its_listener_off() {
+    for (key, listener) in [
+        ("xend-http-server", "HTTP over TCP"),
+        ("xend-unix-server", "HTTP on the unix socket"),
+        ("xend-unix-xmlrpc-server", "XML-RPC on the unix socket"),
+        ("xend-tcp-xmlrpc-server", "XML-RPC over TCP"),
+        ("argo-server", "Argo"),
+        ("xend-relocation-server", "the relocation server"),
+    ] {
+        let column = key.len() + 3;
+        let message =
+            format!("FILE:1:{column}: {key}: 'maybe' is not yes or no: {listener} is not served");
+        assert_eq!(messages(&format!("({key} maybe)")), [message]);
+    }
 }
 
 #[test]
@@ -164,6 +189,37 @@ fn listeners_without_passwords_are_local_unless_configured_otherwise() {
     let tcp = encrypted.xmlrpc.iter().find(is_tcp).unwrap();
     assert_eq!(tcp.address, ListenAddress::Tcp("127.0.0.1:8006".parse().unwrap()));
     assert!(tcp.tls.is_some());
+}
+
+#[test]
+fn encrypted_migration_needs_three_files() {
+    let mut text =
+        "(xend-relocation-ssl-server yes) (xend-relocation-address 127.0.0.1)".to_owned();
+    for key in [
+        "xend-relocation-server-ssl-key-file",
+        "xend-relocation-server-ssl-cert-file",
+        "xend-relocation-ssl-ca-file",
+    ] {
+        let (found, messages) = load(&text, &RunOptions::default()).unwrap();
+        assert_eq!(found.relocation_tls, Err(format!("{key} is not set")));
+        assert_eq!(found.relocation_ssl, Switch::Off);
+        let unserved = "FILE:1:1: the encrypted relocation server on 127.0.0.1:8003 is not served";
+        assert_eq!(messages, [format!("{unserved}: {key} is not set")]);
+        text = format!("{text} ({key} /etc/xen/{key})");
+    }
+    let found = config(&text);
+    let file = |name: &str| PathBuf::from(format!("/etc/xen/xend-relocation-{name}"));
+    let files = PeerTlsFiles {
+        key: file("server-ssl-key-file"),
+        cert: file("server-ssl-cert-file"),
+        peers: file("ssl-ca-file"),
+    };
+    assert_eq!(found.relocation_tls, Ok(files));
+    assert_eq!(found.relocation_ssl, Switch::On("127.0.0.1:8003".parse().unwrap()));
+    assert_eq!(found.relocation, Switch::Off);
+    // A wrong address opens no port on all addresses.
+    let wrong = text.replace("127.0.0.1", "eth0");
+    assert_eq!(load(&wrong, &RunOptions::default()).unwrap().0.relocation_ssl, Switch::Off);
 }
 
 #[test]

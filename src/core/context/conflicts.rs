@@ -3,8 +3,9 @@
 use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::mailbox::Handle;
-use crate::core::model::{Device, DomName, DomainRef, Uuid};
+use crate::core::model::{Device, DomName, DomainRef, PciAddress, PciDevice, Uuid};
 use crate::core::registry::Conflict;
+use std::collections::HashSet;
 
 impl Core {
     /// Registers a new domain, or fails with the domain that has its name or UUID.
@@ -56,10 +57,12 @@ impl Core {
     ) -> Result<(), Error> {
         let snapshot = self.snapshot();
         for pci in devices.into_iter().filter_map(Device::as_pci) {
+            let own: HashSet<PciAddress> = pci.addresses().collect();
             for view in snapshot.domains().filter(|view| view.uuid != uuid && view.facts.is_some())
             {
-                let mut others = view.config.devices.iter().filter_map(Device::as_pci);
-                if let Some(address) = others.find_map(|other| pci.shared_with(other)) {
+                let others = view.config.devices.iter().filter_map(Device::as_pci);
+                let mut others = others.flat_map(PciDevice::addresses);
+                if let Some(address) = others.find(|address| own.contains(address)) {
                     return Err(Error::PciTaken {
                         device: pci.id.unwrap_or_default(),
                         address,

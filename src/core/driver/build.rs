@@ -205,11 +205,10 @@ impl Driver {
             return Err(self.bad_state("define"));
         }
         let earlier = self.definition.as_ref().unwrap_or(&self.config);
-        let config = config.with(|config| {
-            config.uuid = Some(self.uuid);
-            config.inherit_missing(earlier);
-        })?;
-        self.store_definition(Arc::new(config)).await?;
+        let mut new = DomainConfig::clone(config);
+        new.uuid = Some(self.uuid);
+        new.inherit_missing(earlier)?;
+        self.store_definition(Arc::new(CompleteConfig::try_from(new)?)).await?;
         self.refresh().await
     }
 

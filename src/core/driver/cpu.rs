@@ -115,9 +115,8 @@ impl Driver {
             }
         };
         if let Some(domid) = self.domid {
-            let mut affinity = self.config.cpus.clone();
-            pin(&mut affinity);
-            self.core.hypervisor.set_affinity(domid, &affinity).await?;
+            let pinned = self.config.with(|config| pin(&mut config.cpus))?;
+            self.core.hypervisor.set_affinity(domid, &pinned.cpus).await?;
         }
         self.reconfigure(|config| pin(&mut config.cpus)).await?;
         self.refresh().await

@@ -139,12 +139,13 @@ impl Driver {
                 return Err(Invalid::new(reason).into());
             }
         };
-        if let (Device::Pci(_), Some(at)) =
-            (&new, self.config.device_at(new.class(), wanted.number))
-        {
+        if let Some(at) = self.config.device_at(new.class(), wanted.number) {
             let mut others = DomainConfig::clone(&self.config);
             others.devices.remove(at);
-            others.check_new_device(&new)?;
+            others.check_room_for(&new)?;
+            if let Device::Pci(_) = new {
+                others.check_new_device(&new)?;
+            }
         }
         if let Some(domid) = self.domid {
             self.core.check_pci_functions(self.uuid, [&new])?;

@@ -55,7 +55,7 @@ impl Driver {
         };
         let opened = self.core.transport.open(&to, &migrated);
         let mut link = self.core.limited("Reaching the other host", opened).await?;
-        self.record_transfer(TransferRecord::Saving).await?;
+        self.record_transfer(TransferRecord::Saving { draft: None }).await?;
         let handover = Handover { id: migrated.id, to };
         if let Err(error) = self.send(domid, live, &mut *link, &handover).await {
             self.resume_after_failed_save(domid).await;

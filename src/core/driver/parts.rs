@@ -3,7 +3,8 @@
 //! only those parts that change.
 
 use crate::core::error::Error;
-use crate::core::model::{Device, Generic, Invalid, PciDevice, Property, Value};
+use crate::core::model::{Device, Generic, Invalid, PciDevice, Property, Text, Value};
+use std::collections::HashMap;
 
 pub(super) const SCSI: &str = "vscsi";
 pub(super) const USB: &str = "vusb";
@@ -36,6 +37,8 @@ fn state_of(pci: &PciDevice) -> &[u8] {
 /// The PCI bus after a change: `(state Initialising)` adds functions, `(state Closing)` removes
 /// some.
 pub(super) fn change_functions(old: &PciDevice, new: PciDevice) -> Result<PciDevice, Error> {
+    // Each function is compared with the others.
+    PciDevice::check_count(new.functions.len())?;
     let mut device = old.clone();
     match state_of(&new) {
         b"Closing" => {
@@ -84,23 +87,34 @@ pub(super) fn has_units(adapter: &Generic) -> bool {
 
 /// The adapter after a change: state 1 adds a unit, state 5 removes it.
 pub(super) fn change_units(old: &Generic, new: &Generic) -> Result<Generic, Error> {
-    let mut adapter = old.clone();
+    // `None` is a unit that was removed.
+    let mut rest: Vec<Option<&Property>> = old.rest.iter().map(Some).collect();
+    let mut places: HashMap<&Text, usize> = HashMap::new();
+    for (place, property) in old.rest.iter().enumerate() {
+        if let Some(at) = property.child("v-dev").filter(|_| property.key == "dev") {
+            places.entry(at).or_insert(place);
+        }
+    }
     for unit in units(new) {
         let at = unit
             .child("v-dev")
             .ok_or_else(|| Invalid::new("vscsi dev: v-dev is missing, like 0:0:0:0"))?;
-        let same =
-            |property: &Property| property.key == "dev" && property.child("v-dev") == Some(at);
-        let found = adapter.rest.iter().position(same);
+        let found = places.get(at).copied();
         match (unit.child("state").map_or(INITIALISING, |state| state.as_slice()), found) {
-            (INITIALISING, None) => adapter.rest.push(unit.clone()),
+            (INITIALISING, None) => {
+                places.insert(at, rest.len());
+                rest.push(Some(unit));
+            }
             (INITIALISING, Some(_)) => {
                 return Err(Invalid::new(format!(
                     "The virtual device \"{at}\" is already defined"
                 ))
                 .into());
             }
-            (CLOSING, Some(found)) => drop(adapter.rest.remove(found)),
+            (CLOSING, Some(found)) => {
+                places.remove(at);
+                rest[found] = None;
+            }
             (CLOSING, None) => return Err(Error::NotConnected(at.to_string())),
             (other, _) => {
                 let reason =
@@ -109,7 +123,8 @@ pub(super) fn change_units(old: &Generic, new: &Generic) -> Result<Generic, Erro
             }
         }
     }
-    Ok(adapter)
+    let rest = rest.into_iter().flatten().cloned().collect();
+    Ok(Generic { rest, ..old.clone() })
 }
 
 /// The controller after a change of its ports, `(port (1 1-1) (2 ''))`: a port without a bus is
@@ -128,6 +143,12 @@ pub(super) fn change_ports(old: &Generic, new: &Generic) -> Result<Generic, Erro
         controller.rest.len() - 1
     });
     let ports = &mut controller.rest[at].values;
+    let mut places = HashMap::new();
+    for (place, port) in ports.iter().enumerate() {
+        if let Some(number) = port_number(port) {
+            places.entry(number).or_insert(place);
+        }
+    }
     for port in new
         .rest
         .iter()
@@ -137,9 +158,11 @@ pub(super) fn change_ports(old: &Generic, new: &Generic) -> Result<Generic, Erro
         let number = port_number(port).filter(|number| (1..=count).contains(number));
         let number =
             number.ok_or_else(|| Invalid::new(format!("vusb port: 1 to {count} is expected")))?;
-        match ports.iter_mut().find(|known| port_number(known) == Some(number)) {
-            Some(known) => *known = port.clone(),
-            None => ports.push(port.clone()),
+        if let Some(place) = places.get(&number) {
+            ports[*place] = port.clone();
+        } else {
+            places.insert(number, ports.len());
+            ports.push(port.clone());
         }
     }
     Ok(controller)
@@ -148,4 +171,50 @@ pub(super) fn change_ports(old: &Generic, new: &Generic) -> Result<Generic, Erro
 fn port_number(port: &Value) -> Option<u32> {
     let Value::List(items) = port else { return None };
     items.first()?.as_text()?.to_string().trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(key: &str, word: &str) -> Value {
+        Value::List(vec![Value::text(key), Value::text(word)])
+    }
+
+    fn generic(class: &str, rest: Vec<Property>) -> Generic {
+        Generic { class: class.to_owned(), id: None, uuid: None, rest }
+    }
+
+    #[test]
+    fn units_come_and_go_in_one_change() {
+        let unit = |at: &str, state: &str| Property {
+            key: "dev".into(),
+            values: vec![pair("v-dev", at), pair("state", state)],
+        };
+        let adapter = |units: Vec<Property>| {
+            let other = [Property::new("feature-host", "0")];
+            generic(SCSI, other.into_iter().chain(units).collect())
+        };
+        let old = adapter(vec![unit("0:0:0:0", "1"), unit("0:0:1:0", "1")]);
+        let change =
+            adapter(vec![unit("0:0:0:0", "5"), unit("0:0:0:0", "1"), unit("0:0:2:0", "1")]);
+        let new = adapter(vec![unit("0:0:1:0", "1"), unit("0:0:0:0", "1"), unit("0:0:2:0", "1")]);
+        assert_eq!(change_units(&old, &change).unwrap(), new);
+        for refused in [unit("0:0:1:0", "1"), unit("0:0:9:0", "5"), unit("0:0:9:0", "2")] {
+            assert!(change_units(&old, &adapter(vec![refused])).is_err());
+        }
+    }
+
+    #[test]
+    fn ports_are_set_by_their_numbers() {
+        let controller = |ports: Vec<Value>| {
+            let ports = Property { key: "port".into(), values: ports };
+            generic(USB, vec![Property::new("num-ports", "3"), ports])
+        };
+        let old = controller(vec![pair("1", "1-1"), pair("2", "")]);
+        let change = controller(vec![pair("2", "1-4"), pair("3", "1-5"), pair("3", "")]);
+        let new = controller(vec![pair("1", "1-1"), pair("2", "1-4"), pair("3", "")]);
+        assert_eq!(change_ports(&old, &change).unwrap(), new);
+        assert!(change_ports(&old, &controller(vec![pair("4", "1-1")])).is_err());
+    }
 }

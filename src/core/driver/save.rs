@@ -154,7 +154,8 @@ impl Driver {
     pub(super) async fn dump_to(&mut self, domid: DomId, file: &Path) -> Result<(), Error> {
         let transfer = Arc::new(Transfer::default());
         let call = self.core.hypervisor.dump_core(domid, file, transfer.clone());
-        self.with_progress("Dumping", &transfer, call).await
+        let dumped = self.with_progress("Dumping", &transfer, call).await;
+        dumped.map_err(|error| error.on_disk_of(file.parent().unwrap_or(file)))
     }
 
     /// Finishes or undoes an operation during which the daemon was killed.
@@ -208,7 +209,8 @@ impl Driver {
         let domid = self.on_host()?;
         let draft = self.core.store.draft(file, &self.config);
         let draft = self.core.limited("Making the file", draft).await?;
-        self.record_transfer(TransferRecord::Saving).await?;
+        let path = Some(draft.path().to_owned());
+        self.record_transfer(TransferRecord::Saving { draft: path }).await?;
         let saved = async {
             self.save_stream(domid, draft.stream()?, false, "Saving").await?;
             // Without a limit: a disk can be slow, and half a file is of no use.
@@ -216,7 +218,7 @@ impl Driver {
         };
         if let Err(error) = saved.await {
             self.resume_after_failed_save(domid).await;
-            return Err(error);
+            return Err(error.on_disk_of(file.parent().unwrap_or(file)));
         }
         Ok(())
     }

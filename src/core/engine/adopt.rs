@@ -24,6 +24,11 @@ impl Core {
             .collect();
         let mut records: HashMap<Uuid, TransferRecord> =
             self.store.transfers().await?.into_iter().collect();
+        for record in records.values() {
+            if let TransferRecord::Saving { draft: Some(draft) } = record {
+                self.store.remove_draft(draft).await;
+            }
+        }
         self.reject_unfinished_arrivals(&mut definitions).await?;
         for facts in self.hypervisor.domains().await? {
             let uuid = facts.uuid;

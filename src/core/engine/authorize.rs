@@ -1,6 +1,6 @@
 //! The rights of callers to changes.
 
-use super::user_config::{check_users_name, forget_foreign_uuid};
+use super::user_config::{check_users_name, forget_foreign_uuids};
 use crate::core::caller::Caller;
 use crate::core::context::Core;
 use crate::core::error::Error;
@@ -66,7 +66,7 @@ impl Core {
         let change = match change {
             Change::Domain(_, DomainOp::AttachDevice(mut device)) => {
                 let own: Vec<_> = view.configs().cloned().collect();
-                forget_foreign_uuid(&mut device, &own);
+                forget_foreign_uuids([&mut *device], &own);
                 Change::Domain(by_uuid, DomainOp::AttachDevice(device))
             }
             Change::Domain(_, op) => Change::Domain(by_uuid, op),
@@ -143,7 +143,7 @@ impl Core {
                     return Err(Error::BeyondLimits(reason));
                 }
                 // Another port can be anything on that host.
-                if to.port != self.policy().relocation_port {
+                if to.port != self.policy().relocation.port(to.encrypted) {
                     let reason = format!("port: {} is not the relocation port", to.port);
                     return Err(Error::BeyondLimits(reason));
                 }

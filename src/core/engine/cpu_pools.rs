@@ -44,15 +44,17 @@ impl Pools {
         Ok(())
     }
 
-    fn is_free(&self, cpu: u32, cpus: u32) -> bool {
-        cpu < cpus && !self.active.iter().any(|pool| pool.cpus.contains(cpu))
+    /// The CPUs of a host with `cpus` CPUs that are in no pool.
+    fn free(&self, cpus: u32) -> CpuSet {
+        let pools = self.active.iter().map(|pool| &pool.cpus);
+        pools.fold(CpuSet::first(cpus), |free, pool| free.difference(pool))
     }
 
     /// CPUs for a pool that is to be started: those that it names, or as many free ones as it
     /// wants.
     fn cpus_for(&self, pool: &Pool, cpus: u32) -> Result<CpuSet, Error> {
-        let free: Vec<u32> = (0..cpus).filter(|cpu| self.is_free(*cpu, cpus)).collect();
-        if let Some(taken) = pool.cpus.iter().find(|cpu| !free.contains(cpu)) {
+        let free = self.free(cpus);
+        if let Some(taken) = pool.cpus.difference(&free).lowest() {
             return Err(taken_cpu(taken));
         }
         if !pool.cpus.is_empty() {
@@ -64,7 +66,7 @@ impl Pools {
             let available = u32::try_from(free.len()).unwrap_or(u32::MAX);
             return Err(Error::NotEnoughCpus { needed, available });
         }
-        Ok(free.into_iter().take(wanted).collect())
+        Ok(free.iter().take(wanted).collect())
     }
 }
 
@@ -109,7 +111,7 @@ impl Core {
             }
             PoolOp::AddCpu(cpu) => {
                 pools.check_active(name)?;
-                if !pools.is_free(cpu, self.info.topology.cpus) {
+                if !pools.free(self.info.topology.cpus).contains(cpu) {
                     return Err(taken_cpu(cpu));
                 }
                 let change = PoolChange::AddCpu { name: name.to_owned(), cpu };
@@ -120,7 +122,7 @@ impl Core {
                 if !pool.cpus.contains(cpu) {
                     return Err(Error::NoSuchCpu(format!("CPU {cpu} is not in CPU pool {name}")));
                 }
-                if pool.cpus.iter().count() == 1 && !pool.domains.is_empty() {
+                if pool.cpus.len() == 1 && !pool.domains.is_empty() {
                     return Err(Error::LastCpu(name.to_owned()));
                 }
                 let change = PoolChange::RemoveCpu { name: name.to_owned(), cpu };

@@ -52,8 +52,9 @@ impl Core {
                 self.remove_late_responses(domid, unanswered).await;
                 Ok(())
             };
+            let patience = Patience::to_clean_up(&self.guest_requests_end);
             // A later request does the same.
-            let _ = self.turns.take(domid, &name, &Patience::to_clean_up(), work).await;
+            let _ = self.turns.take(domid, &name, &patience, work).await;
         }
     }
 
@@ -65,7 +66,8 @@ impl Core {
             let Some(domid) = view.domid().filter(|domid| *domid != DomId::ZERO) else { continue };
             let work = async |_: &mut Unanswered| self.remove_own_nodes(domid).await;
             let name = view.name().as_str();
-            let removed = self.turns.take(domid, name, &Patience::to_clean_up(), work).await;
+            let patience = Patience::to_clean_up(&self.guest_requests_end);
+            let removed = self.turns.take(domid, name, &patience, work).await;
             if let Err(error) = removed {
                 tracing::debug!(%domid, %error, "Requests of an earlier run were not removed");
             }

@@ -2,6 +2,7 @@
 
 use crate::core::context::Core;
 use crate::core::error::Error;
+use crate::core::model::{DomId, Uuid};
 use crate::core::ports::DomainChanged;
 use crate::core::publisher::SweepDifferences;
 use crate::core::samples::SAMPLE_INTERVAL;
@@ -33,6 +34,32 @@ impl Core {
         }
         let _ = tokio::time::timeout(FIGURES_AGE, self.sweep()).await;
         self.snapshot()
+    }
+
+    /// Reads the figures of one domain, unless those of the snapshot are at most [`FIGURES_AGE`]
+    /// old. Sweeps begin meanwhile, but the reader of one domain waits for none.
+    pub(in crate::core) async fn refresh(self: &Arc<Self>, uuid: Uuid) {
+        let now = Instant::now();
+        self.last_read.set(now);
+        let snapshot = self.snapshot();
+        if snapshot.swept().is_some_and(|swept| now.duration_since(swept) <= FIGURES_AGE) {
+            return;
+        }
+        let Some(domid) = snapshot.by_uuid(&uuid).and_then(|view| view.domid()) else { return };
+        let _ = tokio::time::timeout(FIGURES_AGE, self.read_figures(uuid, domid)).await;
+    }
+
+    async fn read_figures(&self, uuid: Uuid, domid: DomId) -> Result<(), Error> {
+        let began = self.publisher.epoch();
+        let facts = self.hypervisor.domain(domid).await?;
+        let has_changed = match facts.filter(|facts| facts.uuid == uuid) {
+            Some(facts) => self.publisher.apply_figures(began, facts),
+            None => true,
+        };
+        if let Some(driver) = self.registry.get(&uuid).filter(|_| has_changed) {
+            driver.notify_changed();
+        }
+        Ok(())
     }
 
     /// Reads the figures of all domains. Callers that come during a sweep wait for it and make none

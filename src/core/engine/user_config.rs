@@ -3,9 +3,13 @@
 use crate::core::caller::Caller;
 use crate::core::context::Core;
 use crate::core::error::Error;
-use crate::core::model::{CompleteConfig, Device, DomName, DomainConfig, DomainRef, Uuid};
+use crate::core::model::{
+    CompleteConfig, Device, DomName, DomainConfig, DomainRef, Mac, Text, Uuid,
+};
 use crate::core::rights::{Access, Claim, Right, Usage, check_config, check_device};
 use crate::core::snapshot::DomainView;
+use std::collections::HashSet;
+use std::slice;
 use std::sync::Arc;
 
 impl Core {
@@ -39,9 +43,7 @@ impl Core {
         }
         let old: Vec<_> = present.iter().flat_map(|view| view.configs()).cloned().collect();
         self.check_users_config(&access, config, &old)?;
-        for device in &mut config.devices {
-            forget_foreign_uuid(device, &old);
-        }
+        forget_foreign_uuids(&mut config.devices, &old);
         self.claim(caller, &access, config.name.clone(), Usage::of(config))
     }
 
@@ -62,7 +64,7 @@ impl Core {
         own: &[Arc<CompleteConfig>],
     ) -> Result<(), Error> {
         check_config(&access.limits, config, own).map_err(Error::BeyondLimits)?;
-        config.devices.iter().try_for_each(|device| self.check_is_free(device, own))
+        self.check_are_free(&config.devices, own)
     }
 
     /// Checks a device of a user, whose domain has the configurations `own` by now.
@@ -73,47 +75,41 @@ impl Core {
         own: &[Arc<CompleteConfig>],
     ) -> Result<(), Error> {
         check_device(&access.limits, device, own).map_err(Error::BeyondLimits)?;
-        self.check_is_free(device, own)
+        self.check_are_free(slice::from_ref(device), own)
     }
 
-    /// Refuses a device that takes what another domain or disk image has: its MAC address, or an
+    /// Refuses devices that take what another domain or disk image has: its MAC address, or an
     /// image that is elsewhere. Guests on a bridge see each other's addresses anyway.
-    fn check_is_free(&self, device: &Device, own: &[Arc<CompleteConfig>]) -> Result<(), Error> {
-        let mut known = own.iter().flat_map(|config| &config.devices);
-        match device {
-            Device::Block(block) => {
-                let Some(vdi) = block.vdi else { return Ok(()) };
-                let inventory = self.inventory.current();
-                let location = inventory.vdi(&vdi).map(|(_, vdi)| vdi.uname());
-                let is_known = known.any(|old| {
-                    old.as_block()
-                        .is_some_and(|old| old.vdi == block.vdi && old.uname == block.uname)
-                });
-                if is_known || location.as_ref() == Some(&block.uname) {
-                    return Ok(());
-                }
-                Err(Error::BeyondLimits(format!("VDI: {vdi} is not at {}", block.uname)))
+    fn check_are_free(&self, devices: &[Device], own: &[Arc<CompleteConfig>]) -> Result<(), Error> {
+        let known = || own.iter().flat_map(|config| &config.devices);
+        let own_disks: HashSet<(Uuid, &Text)> = known().filter_map(vdi_of).collect();
+        let own_macs: HashSet<Mac> = known().filter_map(mac_of).collect();
+        let new_macs: HashSet<Mac> =
+            devices.iter().filter_map(mac_of).filter(|mac| !own_macs.contains(mac)).collect();
+        let taken_macs = self.present_macs(&new_macs);
+        let inventory = self.inventory.current();
+        for device in devices {
+            if let Some(mac) = mac_of(device).filter(|mac| taken_macs.contains(mac)) {
+                return Err(Error::BeyondLimits(format!("mac: {mac} is taken")));
             }
-            Device::Vif(vif) => {
-                let Some(mac) = vif.mac else { return Ok(()) };
-                let has_mac =
-                    |device: &Device| matches!(device, Device::Vif(vif) if vif.mac == Some(mac));
-                if known.any(has_mac) {
-                    return Ok(());
-                }
-                let snapshot = self.snapshot();
-                let mut others = snapshot.unsorted().flat_map(|view| view.configs());
-                if others.any(|config| config.devices.iter().any(has_mac)) {
-                    return Err(Error::BeyondLimits(format!("mac: {mac} is taken")));
-                }
-                Ok(())
+            let Some((vdi, uname)) = vdi_of(device) else { continue };
+            let location = inventory.vdi(&vdi).map(|(_, vdi)| vdi.uname());
+            if !own_disks.contains(&(vdi, uname)) && location.as_ref() != Some(uname) {
+                return Err(Error::BeyondLimits(format!("VDI: {vdi} is not at {uname}")));
             }
-            Device::Vfb(_)
-            | Device::Vkbd(_)
-            | Device::Pci(_)
-            | Device::Console(_)
-            | Device::Generic(_) => Ok(()),
         }
+        Ok(())
+    }
+
+    /// Those of the addresses that a domain of the host has.
+    fn present_macs(&self, wanted: &HashSet<Mac>) -> HashSet<Mac> {
+        if wanted.is_empty() {
+            return HashSet::new();
+        }
+        let snapshot = self.snapshot();
+        let configs = snapshot.unsorted().flat_map(|view| view.configs());
+        let macs = configs.flat_map(|config| &config.devices).filter_map(mac_of);
+        macs.filter(|mac| wanted.contains(mac)).collect()
     }
 
     /// Claims the resources of the domain `name` for the time of a change.
@@ -158,10 +154,28 @@ pub(super) fn check_users_name(name: &DomName) -> Result<(), Error> {
     Err(Error::BeyondLimits(format!("name: {name} has the form of a domid or a UUID")))
 }
 
-/// Removes the UUID of a device unless the domain has a device with it: another domain can have it.
-pub(super) fn forget_foreign_uuid(device: &mut Device, own: &[Arc<CompleteConfig>]) {
-    let mut known = own.iter().flat_map(|config| &config.devices);
-    if !known.any(|old| old.uuid() == device.uuid()) {
-        *device.uuid_mut() = None;
+/// Removes the UUID of each device unless the domain has a device with it: another domain can have
+/// it.
+pub(super) fn forget_foreign_uuids<'a>(
+    devices: impl IntoIterator<Item = &'a mut Device>,
+    own: &[Arc<CompleteConfig>],
+) {
+    let known = own.iter().flat_map(|config| &config.devices);
+    let known: HashSet<Uuid> = known.filter_map(Device::uuid).collect();
+    for device in devices {
+        if device.uuid().is_some_and(|uuid| !known.contains(&uuid)) {
+            *device.uuid_mut() = None;
+        }
     }
+}
+
+/// The MAC address of a network interface.
+fn mac_of(device: &Device) -> Option<Mac> {
+    device.as_vif()?.mac
+}
+
+/// The disk image of a block device, and where the device looks for it.
+fn vdi_of(device: &Device) -> Option<(Uuid, &Text)> {
+    let block = device.as_block()?;
+    Some((block.vdi?, &block.uname))
 }

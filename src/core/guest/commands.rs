@@ -4,8 +4,9 @@ use super::text::printable;
 use super::turns::{Patience, Unanswered};
 use crate::core::context::Core;
 use crate::core::error::Error;
-use crate::core::model::{DomId, Invalid, Password, StorePath};
+use crate::core::model::{Device, DomId, Invalid, Password, StorePath};
 use crate::core::op::{Content, GuestAnswer, GuestCall, GuestOp};
+use crate::core::ports::TreeLimits;
 use serde_json::{Value, json};
 use std::fmt::Display;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use xend_guest_protocol::command;
 use xend_guest_protocol::file::GuestFile;
 use xend_guest_protocol::keys::{Digest, Private, Public};
 use xend_guest_protocol::limits::max_host_value;
+use xend_guest_protocol::network::Mac;
 use xend_guest_protocol::nodes::{HOSTNAME, NETWORKING, REQUESTS};
 use xend_guest_protocol::password::Password as GuestPassword;
 use xend_guest_protocol::path::GuestPath;
@@ -22,6 +24,9 @@ use xend_guest_protocol::response::Response;
 /// The user whose password the protocol sets. Agents with the feature
 /// [`command::PASSWORD_USER`] set those of others, too.
 const ROOT: &str = "root";
+
+/// The most nodes of network settings that are looked through.
+const MOST_SETTINGS: usize = 256;
 
 /// How long the host of the Xen-API waits for the agent's features, whatever its client's limit is.
 const FEATURES_LIMIT: Duration = Duration::from_secs(30);
@@ -143,19 +148,27 @@ impl Agent<'_> {
         interfaces: &[(String, String)],
         host_name: Option<&str>,
     ) -> Result<String, Error> {
-        let mut before = Vec::new();
-        for (node, json) in interfaces {
-            let path = StorePath::new(format!("{NETWORKING}/{node}"))?;
-            before.push(self.replace_node(path, json).await?);
+        let mut settings = Vec::new();
+        let mut name = Vec::new();
+        let reset = async {
+            for (node, json) in interfaces {
+                let path = StorePath::new(format!("{NETWORKING}/{node}"))?;
+                self.change_node(&mut settings, path, Some(json)).await?;
+            }
+            for path in self.stale_settings().await? {
+                self.change_node(&mut settings, path, None).await?;
+            }
+            if let Some(value) = host_name {
+                self.change_node(&mut name, StorePath::new(HOSTNAME)?, Some(value)).await?;
+            }
+            self.ask(command::RESETNETWORK, "").await
+        };
+        let answer = reset.await;
+        if answer.is_ok() {
+            settings.clear();
         }
         // The name is for this time: the guest keeps it, and its administrator may change it.
-        let name = match host_name {
-            Some(name) => Some(self.replace_node(StorePath::new(HOSTNAME)?, name).await?),
-            None => None,
-        };
-        let answer = self.ask(command::RESETNETWORK, "").await;
-        let no_longer_valid = if answer.is_err() { before } else { Vec::new() };
-        for (path, value) in no_longer_valid.into_iter().chain(name) {
+        for (path, value) in settings.into_iter().chain(name) {
             let restored = match value {
                 Some(value) => self.core.hypervisor.write_node(self.domid, &path, &value).await,
                 None => self.core.hypervisor.remove_node(self.domid, &path).await,
@@ -167,15 +180,34 @@ impl Agent<'_> {
         answer
     }
 
-    /// Writes a node, and returns the value that it had.
-    async fn replace_node(
+    /// Writes a node, or removes it, and keeps the value that it had in `before`.
+    async fn change_node(
         &self,
+        before: &mut Vec<(StorePath, Option<Vec<u8>>)>,
         path: StorePath,
-        value: &str,
-    ) -> Result<(StorePath, Option<Vec<u8>>), Error> {
-        let old = self.core.hypervisor.read_node(self.domid, &path).await?;
-        self.core.hypervisor.write_node(self.domid, &path, value.as_bytes()).await?;
-        Ok((path, old))
+        value: Option<&str>,
+    ) -> Result<(), Error> {
+        let hypervisor = &self.core.hypervisor;
+        let old = hypervisor.read_node(self.domid, &path).await?;
+        before.push((path.clone(), old));
+        match value {
+            Some(value) => hypervisor.write_node(self.domid, &path, value.as_bytes()).await,
+            None => hypervisor.remove_node(self.domid, &path).await,
+        }
+    }
+
+    /// The nodes of network settings that the guest would refuse, and all others with them.
+    async fn stale_settings(&self) -> Result<Vec<StorePath>, Error> {
+        let snapshot = self.core.snapshot();
+        let Some(view) = snapshot.by_domid(self.domid) else { return Ok(Vec::new()) };
+        let parent = StorePath::new(NETWORKING)?;
+        let limits = TreeLimits { depth: 1, nodes: MOST_SETTINGS };
+        let nodes = self.core.hypervisor.read_tree(self.domid, &parent, limits).await?;
+        let name = |path: &str| StorePath::new(path).map(|path| path.name().to_owned());
+        let names: Vec<String> = nodes.iter().filter_map(|(path, _)| name(path).ok()).collect();
+        let stale = stale_names(&names, &view.config.devices);
+        let path = |name| StorePath::new(format!("{NETWORKING}/{name}"));
+        stale.map(|name| path(name).map_err(Error::from)).collect()
     }
 
     /// As the host's part of the original agent did it: the features are asked for under a name of
@@ -185,8 +217,7 @@ impl Agent<'_> {
         path: &Content,
         content: &Content,
     ) -> Result<Vec<u8>, Error> {
-        let hung_up = self.patience.hung_up.clone();
-        let patience = &Patience { limit: FEATURES_LIMIT, hung_up };
+        let patience = &Patience { limit: FEATURES_LIMIT, ..self.patience.clone() };
         let mut first = Agent { unanswered: self.unanswered, patience, ..*self };
         let features = first.features().await?;
         let text = |content: &Content| String::from_utf8_lossy(&content.0).into_owned();
@@ -204,6 +235,22 @@ impl Agent<'_> {
     }
 }
 
+/// The names of nodes below `vm-data/networking` that are of no present interface: those of
+/// interfaces that were detached, and other spellings of a name that is there as well. What is no
+/// MAC address is another program's.
+fn stale_names<'a>(names: &'a [String], devices: &[Device]) -> impl Iterator<Item = &'a String> {
+    let vifs = devices.iter().filter_map(Device::as_vif);
+    let macs: Vec<Mac> = vifs.filter_map(|vif| Some(Mac(vif.mac?.octets()))).collect();
+    // A PCI device can be a network card, whose address is not known here.
+    let has_card = devices.iter().any(|device| device.as_pci().is_some());
+    names.iter().filter(move |name| {
+        let Some(mac) = Mac::parse(name) else { return false };
+        let node = mac.node_name();
+        let is_there_twice = **name != node && names.contains(&node);
+        is_there_twice || !(has_card || macs.contains(&mac))
+    })
+}
+
 fn succeeded(response: Response) -> Result<String, Error> {
     if response.returncode == Response::OK {
         Ok(printable(&response.message).collect())
@@ -214,10 +261,42 @@ fn succeeded(response: Response) -> Result<String, Error> {
 
 fn refusal(response: Response) -> Error {
     let Response { returncode, message } = response;
-    let short = |text: &str, most| printable(text).take(most).collect();
+    let short = |text: &str, most| {
+        let text: String = printable(text).take(most).collect();
+        text.trim().to_owned()
+    };
     Error::AgentFailed { returncode: short(&returncode, 16), message: short(&message, 500) }
 }
 
 fn unusable(reason: impl Display) -> Error {
     Error::AgentResponse(reason.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{PciDevice, Vif};
+
+    #[test]
+    fn settings_of_no_interface_are_stale() {
+        let mac = |text: &str| Some(text.parse().unwrap());
+        let vif = Device::Vif(Vif { mac: mac("00:16:3e:00:00:05"), ..Vif::default() });
+        let names = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        let stale = |there: &[&str], devices: &[Device]| -> Vec<String> {
+            stale_names(&names(there), devices).cloned().collect()
+        };
+        let vifs = [vif.clone()];
+        assert_eq!(stale(&["00163E000005", "00163E0000FF"], &vifs), ["00163E0000FF"]);
+        assert_eq!(stale(&["00163e000005", "00163E000005"], &vifs), ["00163e000005"]);
+        // It is the only one: the guest reads it.
+        assert_eq!(stale(&["00163e000005"], &vifs), names(&[]));
+        assert_eq!(stale(&["eth0", "notes", "00163E00000500"], &vifs), names(&[]));
+        assert_eq!(stale(&["00163E000005"], &[]), ["00163E000005"]);
+        let card =
+            PciDevice { functions: vec![], backend: None, id: None, uuid: None, rest: vec![] };
+        let with_card = [vif, Device::Pci(card)];
+        assert_eq!(stale(&["00163E0000FF", "00163e000005"], &with_card), names(&[]));
+    }
 }

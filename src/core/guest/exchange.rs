@@ -6,6 +6,7 @@ use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::model::{DomId, StorePath};
 use crate::core::ports::TreeLimits;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use xend_guest_protocol::nodes::{REQUESTS, RESPONSES};
@@ -64,6 +65,7 @@ impl Core {
         let limit = patience.limit;
         let end = Instant::now() + limit;
         let (mut pause, longest) = PAUSES;
+        let mut ended = pin!(patience.ended());
         loop {
             if let Some(text) = self.hypervisor.read_node(domid, response).await? {
                 return Ok(text);
@@ -74,8 +76,7 @@ impl Core {
             }
             tokio::select! {
                 () = sleep(pause.min(left)) => {}
-                () = self.stopping.cancelled() => return Err(Error::Stopping),
-                () = patience.hung_up.cancelled() => return Err(Patience::given_up()),
+                error = &mut ended => return Err(error),
             }
             pause = (pause * 2).min(longest);
         }
@@ -103,19 +104,29 @@ impl Core {
         Ok(())
     }
 
-    /// Removes responses that came after their time.
+    /// Removes responses that came after their time. Those that are not there, or cannot be
+    /// removed now, are looked for again.
     pub(in crate::core) async fn remove_late_responses(
         &self,
         domid: DomId,
         unanswered: &mut Unanswered,
     ) {
-        for id in unanswered.take() {
-            let Ok(path) = StorePath::new(format!("{RESPONSES}/{id}")) else { continue };
-            match self.hypervisor.read_node(domid, &path).await {
-                // It can still come.
-                Ok(None) => unanswered.add(&id),
-                Ok(Some(_)) => drop(self.hypervisor.remove_node(domid, &path).await),
-                Err(_) => {}
+        for id in unanswered.names() {
+            let removed = async {
+                let path = StorePath::new(format!("{RESPONSES}/{id}"))?;
+                if self.hypervisor.read_node(domid, &path).await?.is_none() {
+                    return Ok(false);
+                }
+                self.hypervisor.remove_node(domid, &path).await.map(|()| true)
+            };
+            match removed.await {
+                Ok(true) => unanswered.remove(&id),
+                Ok(false) => {}
+                // The others would fail for the same reason, and each can take its time.
+                Err(error) => {
+                    tracing::debug!(%domid, %error, "Late responses were not removed");
+                    return;
+                }
             }
         }
     }

@@ -19,12 +19,17 @@ const MAX_ADDRESSES: usize = 256;
 /// The most entries of a map.
 const MAX_ENTRIES: usize = 64;
 
-/// The nodes that a report is read from: a path, and how much below it.
+/// The most nodes of a report, all in all: each costs XenStore up to two requests, and a guest can
+/// make a thousand.
+const MAX_NODES: usize = 256;
+
+/// The nodes that a report is read from: a path, and how much below it. The last one has what the
+/// others leave of [`MAX_NODES`].
 const SOURCES: [(&str, TreeLimits); 4] = [
-    ("attr", TreeLimits { depth: 5, nodes: 1024 }),
-    ("data", TreeLimits { depth: 1, nodes: 256 }),
-    ("control", TreeLimits { depth: 1, nodes: MAX_ENTRIES }),
-    ("feature", TreeLimits { depth: 2, nodes: MAX_ENTRIES }),
+    ("data", TreeLimits { depth: 1, nodes: 64 }),
+    ("control", TreeLimits { depth: 1, nodes: 32 }),
+    ("feature", TreeLimits { depth: 2, nodes: 32 }),
+    ("attr", TreeLimits { depth: 4, nodes: MAX_NODES }),
 ];
 
 /// Reads what the guest reports; `None` if it reports nothing.
@@ -33,7 +38,8 @@ pub(in crate::core) async fn read_report(
     domid: DomId,
 ) -> Result<Option<GuestReport>, Error> {
     let mut nodes = Vec::new();
-    for (path, limits) in SOURCES {
+    for (path, mut limits) in SOURCES {
+        limits.nodes = limits.nodes.min(MAX_NODES.saturating_sub(nodes.len()));
         nodes.extend(core.hypervisor.read_tree(domid, &StorePath::new(path)?, limits).await?);
     }
     Ok(report(&nodes, core.clock.now()))
@@ -44,7 +50,7 @@ fn report(nodes: &[(String, Vec<u8>)], updated: SystemTime) -> Option<GuestRepor
     let mut report = GuestReport {
         host_name: None,
         os: BTreeMap::new(),
-        drivers: BTreeMap::new(),
+        agent_version: BTreeMap::new(),
         addresses: Vec::new(),
         memory: None,
         other: BTreeMap::new(),
@@ -69,7 +75,7 @@ fn report(nodes: &[(String, Vec<u8>)], updated: SystemTime) -> Option<GuestRepor
             ["attr", "PVAddons", name] => {
                 let version = |part: &str| Some(part.strip_suffix("Version")?.to_lowercase());
                 if let Some(part) = version(name).filter(|part| !part.is_empty()) {
-                    add(&mut report.drivers, &part, text);
+                    add(&mut report.agent_version, &part, text);
                 }
             }
             ["attr", rest @ ..] => {
@@ -93,10 +99,11 @@ fn report(nodes: &[(String, Vec<u8>)], updated: SystemTime) -> Option<GuestRepor
     report.host_name = host_names.into_iter().flatten().next();
     report.memory = total.map(|total_kib| GuestMemory { total_kib, free_kib: free.unwrap_or(0) });
     report.addresses.sort_by_key(|one| (one.vif, one.address.is_ipv6(), one.index));
-    let GuestReport { host_name, os, drivers, addresses, memory, other: _, updated: _ } = &report;
+    let GuestReport { host_name, os, agent_version, addresses, memory, other: _, updated: _ } =
+        &report;
     let says_nothing = host_name.is_none()
         && os.is_empty()
-        && drivers.is_empty()
+        && agent_version.is_empty()
         && addresses.is_empty()
         && memory.is_none();
     // A kernel writes its features without an agent.
@@ -177,7 +184,7 @@ mod tests {
         ];
         assert_eq!(addresses, expected.map(|(vif, index, text)| (vif, index, text.to_owned())));
         assert_eq!(report.reachable().count(), 3);
-        assert_eq!(report.drivers.len(), 2);
+        assert_eq!(report.agent_version.len(), 2);
         assert_eq!(report.os["distro"], "debian");
         assert_eq!(report.host_name.as_deref(), Some("web1"));
         assert_eq!(report.memory, Some(GuestMemory { total_kib: 1000, free_kib: 400 }));

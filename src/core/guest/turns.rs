@@ -3,18 +3,21 @@
 use crate::core::error::Error;
 use crate::core::model::DomId;
 use crate::core::op::GuestOp;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// Requests that may wait for one guest.
 const MOST_WAITING: usize = 16;
 
 /// Requests without an answer that are remembered for one guest.
-const MOST_UNANSWERED: usize = 64;
+const MOST_UNANSWERED: usize = 32;
+
+/// How long they are remembered. Agents remove what hosts left behind themselves after ten minutes.
+const UNANSWERED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// The turns of all guests.
 #[derive(Default)]
@@ -27,39 +30,58 @@ struct Queue {
 }
 
 /// How long a caller waits.
+#[derive(Clone)]
 pub(in crate::core) struct Patience {
     /// For each answer.
     pub(in crate::core) limit: Duration,
     /// Cancelled when the caller is not there any more.
     pub(in crate::core) hung_up: CancellationToken,
+    /// Cancelled when the daemon stops.
+    pub(in crate::core) stopping: CancellationToken,
 }
 
 impl Patience {
     /// For work that no caller waits for.
-    pub(in crate::core) fn to_clean_up() -> Self {
-        Self { limit: GuestOp::MAX_LIMIT, hung_up: CancellationToken::new() }
+    pub(in crate::core) fn to_clean_up(stopping: &CancellationToken) -> Self {
+        Self {
+            limit: GuestOp::MAX_LIMIT,
+            hung_up: CancellationToken::new(),
+            stopping: stopping.clone(),
+        }
     }
 
-    /// The error that nobody reads but the log.
-    pub(super) const fn given_up() -> Error {
-        Error::Cancelled("The request to the agent")
+    /// Waits until nobody waits for the answer any more, and returns the error that says why. If
+    /// the caller has gone, nobody reads it but the log.
+    pub(super) async fn ended(&self) -> Error {
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => Error::Stopping,
+            () = self.hung_up.cancelled() => Error::Cancelled("The request to the agent"),
+        }
     }
 }
 
-/// The requests that a guest did not answer in time. A response that comes later is removed.
+/// The requests that a guest did not answer in time, the oldest first. A response that comes later
+/// is removed.
 #[derive(Debug, Default)]
-pub(in crate::core) struct Unanswered(Vec<String>);
+pub(in crate::core) struct Unanswered(VecDeque<(String, Instant)>);
 
 impl Unanswered {
     pub(super) fn add(&mut self, id: &str) {
         if self.0.len() == MOST_UNANSWERED {
-            self.0.remove(0);
+            self.0.pop_front();
         }
-        self.0.push(id.to_owned());
+        self.0.push_back((id.to_owned(), Instant::now()));
     }
 
-    pub(super) fn take(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.0)
+    pub(super) fn remove(&mut self, id: &str) {
+        self.0.retain(|(known, _)| known != id);
+    }
+
+    /// The names of those that are not too old; the others are forgotten.
+    pub(super) fn names(&mut self) -> Vec<String> {
+        self.0.retain(|(_, since)| since.elapsed() < UNANSWERED_FOR);
+        self.0.iter().map(|(id, _)| id.clone()).collect()
     }
 }
 
@@ -89,9 +111,10 @@ impl Turns {
             return Err(Error::Busy(name.to_owned()));
         }
         let mut unanswered = tokio::select! {
+            biased;
+            error = patience.ended() => return Err(error),
             unanswered = queue.unanswered.lock() => unanswered,
             () = sleep(patience.limit) => return Err(Error::Busy(name.to_owned())),
-            () = patience.hung_up.cancelled() => return Err(Patience::given_up()),
         };
         work(&mut unanswered).await
     }
@@ -113,7 +136,11 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use tokio::sync::oneshot;
+
+    fn patience() -> Patience {
+        Patience::to_clean_up(&CancellationToken::new())
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_guest_is_asked_one_thing_at_a_time() {
@@ -130,7 +157,7 @@ mod tests {
                     running.fetch_sub(1, Ordering::SeqCst);
                     Ok(())
                 };
-                turns.take(DomId(1), "a", &Patience::to_clean_up(), work).await
+                turns.take(DomId(1), "a", &patience(), work).await
             }));
         }
         let mut refused = 0;
@@ -148,14 +175,45 @@ mod tests {
         assert!(turns.lock().is_empty());
     }
 
-    #[test]
-    fn late_responses_are_remembered_within_limits() {
+    /// A request that waits for its turn does not keep the daemon from stopping.
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_the_waiting() {
+        let turns = Turns::default();
+        let patience = patience();
+        let (tell, told) = oneshot::channel();
+        let first = turns.take(DomId(1), "a", &patience, async |_: &mut Unanswered| {
+            let _ = tell.send(());
+            Err::<(), _>(patience.ended().await)
+        });
+        let second = async {
+            let _ = told.await;
+            let work = async |_: &mut Unanswered| Ok(());
+            turns.take(DomId(1), "a", &patience, work).await
+        };
+        let stop = async {
+            sleep(Duration::from_secs(1)).await;
+            patience.stopping.cancel();
+        };
+        let (first, second, ()) = tokio::join!(first, second, stop);
+        for ended in [first, second] {
+            assert!(matches!(ended, Err(Error::Stopping)), "{ended:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn late_responses_are_remembered_within_limits() {
         let mut unanswered = Unanswered::default();
         for n in 0..=MOST_UNANSWERED {
             unanswered.add(&n.to_string());
         }
-        let names = unanswered.take();
+        let names = unanswered.names();
         assert_eq!((names.len(), names[0].as_str()), (MOST_UNANSWERED, "1"));
-        assert!(unanswered.take().is_empty());
+        let moment = Duration::from_secs(1);
+        sleep(UNANSWERED_FOR.saturating_sub(moment)).await;
+        unanswered.remove("1");
+        unanswered.add("late");
+        assert_eq!(unanswered.names().len(), MOST_UNANSWERED);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(unanswered.names(), ["late"]);
     }
 }

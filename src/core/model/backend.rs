@@ -3,7 +3,7 @@
 use super::text::Text;
 
 /// The domain that serves a device, by name or domid as the configuration gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Backend(pub Text);
 
 impl Backend {

@@ -8,7 +8,7 @@ use super::text::Text;
 use std::str::FromStr;
 
 /// The Domain-0 driver that serves a block device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BlockClass {
     /// blkback.
     Vbd,
@@ -37,7 +37,7 @@ impl BlockClass {
 }
 
 /// The kind of drive that the guest sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BlockKind {
     Disk,
     /// A CD-ROM drive; the medium can be absent.
@@ -55,7 +55,7 @@ impl BlockKind {
 }
 
 /// How a guest may use a block device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BlockMode {
     /// `r`
     ReadOnly,
@@ -90,7 +90,7 @@ impl FromStr for BlockMode {
 }
 
 /// A disk or CD-ROM drive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Block {
     pub class: BlockClass,
     /// The source of the data: `phy:/dev/vg0/root`, `file:/images/a.img`,

@@ -70,6 +70,23 @@ impl ClientData {
         self.map(field).find_map(|(known, value)| (known == key).then_some(value))
     }
 
+    /// Refuses more data than an object can have.
+    pub(super) fn check_size(&self) -> Result<(), Invalid> {
+        let size = self.size();
+        if size <= Self::MOST {
+            return Ok(());
+        }
+        Err(Invalid::new(format!("xenapi: {size} bytes are too many, at most {}", Self::MOST)))
+    }
+
+    fn size(&self) -> usize {
+        self.0.values().map(ClientValue::size).sum()
+    }
+
+    fn too_large(field: &str) -> Invalid {
+        Invalid::new(format!("{field}: more than {} bytes are noted", Self::MOST))
+    }
+
     /// Sets a field; `None` removes it.
     pub fn set(&mut self, field: &str, note: Option<ClientValue>) -> Result<(), Invalid> {
         let Some(note) = note else {
@@ -79,7 +96,7 @@ impl ClientData {
         let others: usize =
             self.0.iter().filter(|(name, _)| *name != field).map(|(_, note)| note.size()).sum();
         if others + note.size() > Self::MOST {
-            return Err(Invalid::new(format!("{field}: more than {} bytes are noted", Self::MOST)));
+            return Err(Self::too_large(field));
         }
         self.0.insert(field.to_owned(), note);
         Ok(())
@@ -92,13 +109,29 @@ impl ClientData {
         key: &str,
         value: Option<&str>,
     ) -> Result<(), Invalid> {
-        let mut map: BTreeMap<String, String> =
-            self.map(field).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        match value {
-            Some(value) => drop(map.insert(key.to_owned(), value.to_owned())),
-            None => drop(map.remove(key)),
+        let size_of = |value: &str| key.len() + value.len();
+        let replaced = match self.0.get(field) {
+            None => 0,
+            // The map takes its place.
+            Some(ClientValue::Text(text)) => text.len(),
+            Some(ClientValue::Map(map)) => map.get(key).map_or(0, |old| size_of(old)),
+        };
+        if self.size() - replaced + value.map_or(0, size_of) > Self::MOST {
+            return Err(Self::too_large(field));
         }
-        self.set(field, Some(ClientValue::Map(map)))
+        // In place: a client can set many, one by one.
+        let empty = || ClientValue::Map(BTreeMap::new());
+        let note = self.0.entry(field.to_owned()).or_insert_with(empty);
+        if let ClientValue::Text(_) = note {
+            *note = empty();
+        }
+        if let ClientValue::Map(map) = note {
+            match value {
+                Some(value) => drop(map.insert(key.to_owned(), value.to_owned())),
+                None => drop(map.remove(key)),
+            }
+        }
+        Ok(())
     }
 
     /// The fields as properties: `(user_version 1)`, `(other_config ((key value) ...))`.
@@ -189,5 +222,15 @@ mod tests {
         let refused = client_data.set_entry("other_config", "long", Some(&long)).unwrap_err();
         assert_eq!(refused.to_string(), "other_config: more than 65536 bytes are noted");
         assert_eq!(client_data.entry("other_config", "long"), None);
+        client_data.set_entry("user_version", "k", Some("v")).unwrap();
+        assert_eq!(client_data.entry("user_version", "k"), Some("v"));
+        client_data.set_entry("new", "k", None).unwrap();
+        assert_eq!(client_data.get("new"), Some(&ClientValue::Map(BTreeMap::new())));
+        client_data.check_size().unwrap();
+        let full = "x".repeat(ClientData::MOST - 1 - client_data.size());
+        client_data.set_entry("new", "k", Some(&full)).unwrap();
+        client_data.set_entry("new", "k", Some(&full)).unwrap();
+        assert!(client_data.set_entry("new", "l", Some("")).is_err());
+        client_data.check_size().unwrap();
     }
 }

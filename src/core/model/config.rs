@@ -5,16 +5,18 @@ use super::block::{Block, BlockMode};
 use super::client_data::ClientData;
 use super::cpu_set::CpuSet;
 use super::device::Device;
+use super::devices::{self, defined_already};
 use super::ids::{DomName, Uuid};
 use super::image::{GuestKind, Image};
 use super::invalid::Invalid;
+use super::pci::PciDevice;
 use super::pool::PoolFacts;
 use super::property::Property;
 use super::sched::SedfParams;
 use super::text::Text;
 use super::xenstore_data::XenstoreData;
 use bstr::BStr;
-use std::fmt;
+use std::collections::{HashMap, HashSet};
 
 /// The largest number of VCPUs of a domain: the width of `vcpu_avail`, and Xen's own limit for HVM
 /// guests.
@@ -77,6 +79,18 @@ impl DomainConfig {
     /// The default weight of Xen's credit schedulers.
     pub const DEFAULT_WEIGHT: u16 = 256;
 
+    /// The most devices. Xen and libxl have no limit but for PCI functions
+    /// ([`PciDevice::MAX_FUNCTIONS`]); of each other class a guest drives a few hundred at most.
+    pub const MAX_DEVICES: usize = 1024;
+
+    /// The most keys and values that are not interpreted, in all lists together. A configuration
+    /// with that many is copied in about a millisecond.
+    pub const MAX_VALUES: usize = 16_384;
+
+    /// The most CPUs that the affinities of all VCPUs name together, which answers list one by one:
+    /// enough for [`MAX_VCPUS`] VCPUs that name 1024 each. An empty affinity is any CPU.
+    pub const MAX_NAMED_CPUS: usize = 131_072;
+
     /// A configuration with xend's defaults: one VCPU, credit weight 256, destroy on poweroff,
     /// restart otherwise.
     pub fn new(name: DomName, memory: u64) -> Self {
@@ -126,6 +140,7 @@ impl DomainConfig {
     /// Checks the rules that span several fields. The error names the field at fault.
     pub fn check(&self) -> Result<(), Invalid> {
         let fail = |text: String| Err(Invalid::new(text));
+        self.check_size()?;
         if self.memory == 0 {
             return fail("memory must be greater than zero MiB".into());
         }
@@ -142,35 +157,81 @@ impl DomainConfig {
                 self.cpu_cap, self.vcpus
             ));
         }
-        for (n, device) in self.devices.iter().enumerate() {
-            let Device::Pci(pci) = device else { continue };
-            pci.check()?;
-            let mut others = self.devices[..n].iter().filter_map(Device::as_pci);
-            if let Some(address) = others.find_map(|other| pci.shared_with(other)) {
-                return fail(format!("The device \"{address}\" is already defined"));
-            }
+        devices::check(&self.devices)
+    }
+
+    /// Refuses a configuration that is too large. All work with it can then be done in a few
+    /// milliseconds, whatever a client sends.
+    fn check_size(&self) -> Result<(), Invalid> {
+        Self::check_device_count(self.devices.len())?;
+        let named = self.named_cpus();
+        if named > Self::MAX_NAMED_CPUS {
+            let most = Self::MAX_NAMED_CPUS;
+            return Err(Invalid::new(format!(
+                "cpus: the VCPUs name {named} CPUs together, at most {most}, leave it out for any \
+                 CPU"
+            )));
         }
-        let blocks: Vec<&Block> = self.devices.iter().filter_map(Device::as_block).collect();
-        for (n, block) in blocks.iter().enumerate() {
-            if blocks[..n].iter().any(|other| other.number == block.number) {
-                return fail(format!("The device \"{}\" is already defined", block.dev));
-            }
+        Self::check_value_count(self.values())?;
+        self.client_data.check_size()
+    }
+
+    /// Refuses more devices than a domain can have.
+    pub fn check_device_count(devices: usize) -> Result<(), Invalid> {
+        if devices <= Self::MAX_DEVICES {
+            return Ok(());
         }
-        Ok(())
+        let most = Self::MAX_DEVICES;
+        Err(Invalid::new(format!("device: {devices} devices are too many, at most {most}")))
+    }
+
+    fn check_value_count(values: usize) -> Result<(), Invalid> {
+        if values <= Self::MAX_VALUES {
+            return Ok(());
+        }
+        let most = Self::MAX_VALUES;
+        Err(Invalid::new(format!(
+            "configuration: {values} keys and values of its own are too many, at most {most}"
+        )))
+    }
+
+    /// The number of keys and values that are not interpreted.
+    fn values(&self) -> usize {
+        let image = self.image.as_ref().map_or(0, |image| Property::count(&image.rest));
+        let devices: usize = self.devices.iter().map(Device::values).sum();
+        Property::count(&self.rest) + image + devices
+    }
+
+    fn named_cpus(&self) -> usize {
+        self.cpus.iter().map(CpuSet::len).sum()
+    }
+
+    /// About how many bytes the text of the configuration has, as far as its lists decide it.
+    pub fn text_size(&self) -> usize {
+        const DEVICE: usize = 256;
+        const VALUE: usize = 16;
+        const CPU: usize = 4;
+        self.devices.len() * DEVICE + self.values() * VALUE + self.named_cpus() * CPU
+    }
+
+    /// Refuses a device for which there is no room beside those of this configuration.
+    pub fn check_room_for(&self, device: &Device) -> Result<(), Invalid> {
+        Self::check_device_count(self.devices.len() + 1)?;
+        Self::check_value_count(self.values() + device.values())?;
+        let pci = self.devices.iter().chain([device]).filter_map(Device::as_pci);
+        PciDevice::check_count(pci.map(|pci| pci.functions.len()).sum())
     }
 
     /// Refuses a device that collides with one of this configuration: a block device with the same
     /// name or source, a network interface with the same address, a PCI device with the same
-    /// function.
+    /// function. Refuses one for which there is no room, too.
     pub fn check_new_device(&self, device: &Device) -> Result<(), Invalid> {
-        let taken = |name: &dyn fmt::Display| {
-            Err(Invalid::new(format!("The device \"{name}\" is already defined")))
-        };
+        self.check_room_for(device)?;
         for old in &self.devices {
             match (device, old) {
                 (Device::Block(new), Device::Block(old)) => {
                     if new.number == old.number {
-                        return taken(&new.dev);
+                        return Err(defined_already(&new.dev));
                     }
                     let shared = |block: &Block| block.mode != BlockMode::ReadWrite;
                     if !new.uname.is_empty()
@@ -183,12 +244,12 @@ impl DomainConfig {
                 }
                 (Device::Vif(new), Device::Vif(old)) => {
                     if let Some(mac) = new.mac.filter(|mac| old.mac == Some(*mac)) {
-                        return taken(&mac);
+                        return Err(defined_already(&mac));
                     }
                 }
                 (Device::Pci(new), Device::Pci(old)) => {
                     if let Some(address) = new.shared_with(old) {
-                        return taken(&address);
+                        return Err(defined_already(&address));
                     }
                 }
                 _ => {}
@@ -199,13 +260,7 @@ impl DomainConfig {
 
     /// Assigns a number within its class to each device that has none.
     pub fn number_devices(&mut self) {
-        for n in 0..self.devices.len() {
-            if self.devices[n].id().is_none() {
-                let class = self.devices[n].class().to_owned();
-                let id = self.next_device_id(&class);
-                self.devices[n].set_id(id);
-            }
-        }
+        devices::assign_numbers(&mut self.devices);
     }
 
     /// The number for the next device of a class: one more than the highest.
@@ -222,25 +277,29 @@ impl DomainConfig {
 
     /// Takes over passwords and notes of an earlier configuration that are missing here. Answers
     /// contain neither, and a client that sends an answer back as a configuration must not lose
-    /// them.
-    pub fn inherit_missing(&mut self, earlier: &Self) {
+    /// them. Fails if there is no room for all nodes of XenStore that answers do not show.
+    pub fn inherit_missing(&mut self, earlier: &Self) -> Result<(), Invalid> {
+        self.xenstore_data.inherit_hidden(&earlier.xenstore_data)?;
         if self.client_data.is_empty() {
             self.client_data = earlier.client_data.clone();
         }
-        // Those beyond the limit are lost: with them the configuration could not be read again.
-        let _ = self.xenstore_data.inherit_hidden(&earlier.xenstore_data);
         keep_secrets(&mut self.rest, &earlier.rest);
         if let (Some(new), Some(old)) = (&mut self.image, &earlier.image) {
             keep_secrets(&mut new.rest, &old.rest);
         }
+        let mut places = HashMap::new();
+        for (place, device) in self.devices.iter().enumerate() {
+            if let Some(uuid) = device.uuid() {
+                places.entry(uuid).or_insert(place);
+            }
+        }
         for old in &earlier.devices {
-            let uuid = old.uuid();
-            if let Some(new) =
-                self.devices.iter_mut().find(|new| uuid.is_some() && new.uuid() == uuid)
-            {
+            let place = old.uuid().and_then(|uuid| places.get(&uuid));
+            if let Some(new) = place.and_then(|place| self.devices.get_mut(*place)) {
                 keep_secrets(new.rest_mut(), old.rest());
             }
         }
+        Ok(())
     }
 
     /// Whether one of the disks uses this disk image or its file.
@@ -274,11 +333,9 @@ impl DomainConfig {
 
 /// Copies the passwords whose keys `new` does not have.
 fn keep_secrets(new: &mut Vec<Property>, old: &[Property]) {
-    let missing: Vec<_> = old
-        .iter()
-        .filter(|old| old.is_secret() && !new.iter().any(|new| new.key == old.key))
-        .cloned()
-        .collect();
+    let known: HashSet<&Text> = new.iter().map(|property| &property.key).collect();
+    let is_missing = |old: &&Property| old.is_secret() && !known.contains(&old.key);
+    let missing: Vec<_> = old.iter().filter(is_missing).cloned().collect();
     new.extend(missing);
 }
 
@@ -304,6 +361,47 @@ mod tests {
         assert_eq!((config.device_at("vif", 4), config.device_at("vfb", 4)), (Some(2), None));
     }
 
+    fn refusal(change: impl FnOnce(&mut DomainConfig)) -> String {
+        let mut config = DomainConfig::new(DomName::new("a").unwrap(), 64);
+        change(&mut config);
+        config.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_configuration_has_bounds() {
+        let many = refusal(|config| config.devices = vec![Device::Vif(Vif::default()); 1025]);
+        assert_eq!(many, "device: 1025 devices are too many, at most 1024");
+        let pair = Property::new("k", "v");
+        let expected =
+            "configuration: 16386 keys and values of its own are too many, at most 16384";
+        assert_eq!(refusal(|config| config.rest = vec![pair.clone(); 8193]), expected);
+        let vfb = |count| Device::Vfb(Vfb { rest: vec![pair.clone(); count], ..Vfb::default() });
+        let together = refusal(|config| {
+            config.rest = vec![pair.clone(); 4000];
+            config.devices = vec![vfb(4000), vfb(193)];
+        });
+        assert_eq!(together, expected);
+        let named = refusal(|config| {
+            config.set_vcpus(33);
+            config.cpus.fill(CpuSet::first(4096));
+        });
+        assert!(named.starts_with("cpus: the VCPUs name 135168 CPUs together, at most 131072"));
+
+        let mut largest = DomainConfig::new(DomName::new("a").unwrap(), 64);
+        largest.devices = vec![Device::Vif(Vif::default()); 1023];
+        largest.rest = vec![pair.clone(); 8191];
+        largest.set_vcpus(32);
+        largest.cpus.fill(CpuSet::first(4096));
+        largest.check().unwrap();
+        let no_room = |device| largest.check_new_device(&device).unwrap_err().to_string();
+        assert_eq!(no_room(vfb(2)), expected);
+        largest.check_new_device(&vfb(1)).unwrap();
+        largest.devices.push(vfb(1));
+        largest.check().unwrap();
+        let no_place = largest.check_new_device(&Device::Vif(Vif::default())).unwrap_err();
+        assert_eq!(no_place.to_string(), many);
+    }
+
     #[test]
     fn an_echoed_configuration_loses_no_password() {
         let uuid = Some(Uuid::from_u128(7));
@@ -313,10 +411,26 @@ mod tests {
         earlier.devices =
             vec![vfb(vec![Property::new("vnc", "1"), Property::new("vncpasswd", "x")])];
         echoed.devices = vec![vfb(vec![Property::new("vnc", "0")])];
-        echoed.inherit_missing(&earlier);
+        echoed.inherit_missing(&earlier).unwrap();
         assert_eq!(
             echoed.devices,
             [vfb(vec![Property::new("vnc", "0"), Property::new("vncpasswd", "x")])]
         );
+    }
+
+    /// They are not dropped in silence.
+    #[test]
+    fn hidden_nodes_without_room_are_an_error() {
+        let mut earlier = DomainConfig::new(DomName::new("a").unwrap(), 64);
+        let mut echoed = earlier.clone();
+        earlier.xenstore_data.set("vm-data/admin/password", Some("x".into())).unwrap();
+        for n in 0..XenstoreData::MAX_NODES {
+            echoed.xenstore_data.set(&format!("vm-data/{n}"), Some("x".into())).unwrap();
+        }
+        let error = echoed.inherit_missing(&earlier).unwrap_err();
+        assert_eq!(error.to_string(), "xenstore_data: a domain has at most 256 nodes");
+        echoed.xenstore_data.set("vm-data/0", None).unwrap();
+        echoed.inherit_missing(&earlier).unwrap();
+        assert_eq!(echoed.xenstore_data.iter().count(), XenstoreData::MAX_NODES);
     }
 }

@@ -9,7 +9,7 @@ use super::property::Property;
 use super::text::Text;
 
 /// A device of a domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Device {
     /// A disk or CD-ROM drive.
     Block(Block),
@@ -145,6 +145,14 @@ impl Device {
         }
     }
 
+    /// The number of keys and values that are not interpreted.
+    pub fn values(&self) -> usize {
+        let functions = self.as_pci().map(|pci| pci.functions.as_slice()).unwrap_or_default();
+        let in_functions: usize =
+            functions.iter().map(|function| Property::count(&function.rest)).sum();
+        Property::count(self.rest()) + in_functions
+    }
+
     /// Mutable access to the uninterpreted keys.
     pub fn rest_mut(&mut self) -> &mut Vec<Property> {
         match self {
@@ -184,7 +192,7 @@ impl Device {
 }
 
 /// A network interface.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Vif {
     /// The guest's address; `None` until the engine assigns one.
     pub mac: Option<Mac>,
@@ -202,7 +210,7 @@ pub struct Vif {
 }
 
 /// A frame buffer, shown over VNC or in an SDL window.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Vfb {
     /// The number within the class; `None` until the engine assigns one.
     pub id: Option<u32>,
@@ -247,7 +255,7 @@ impl Vfb {
 }
 
 /// A keyboard and mouse.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Vkbd {
     pub backend: Option<Backend>,
     /// The number within the class; `None` until the engine assigns one.
@@ -258,7 +266,7 @@ pub struct Vkbd {
 }
 
 /// A console.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Console {
     /// `vt100` or `rfb`.
     pub protocol: Text,
@@ -270,7 +278,7 @@ pub struct Console {
 }
 
 /// A device that is kept without being interpreted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Generic {
     /// One of [`Device::GENERIC`].
     pub class: String,

@@ -61,6 +61,33 @@ pub struct DomainFacts {
 }
 
 impl DomainFacts {
+    /// Whether the facts are the same apart from figures: CPU time, memory, VCPUs, and whether a
+    /// VCPU is on a CPU.
+    pub fn is_same_beside_figures(&self, other: &Self) -> bool {
+        let Self {
+            domid,
+            uuid,
+            name,
+            flags: RunFlags { running: _, blocked: _, paused, shutdown, dying },
+            cpu_time: _,
+            memory_kib: _,
+            online_vcpus: _,
+            start_time,
+            store_mfn,
+            console_mfn,
+            console_port,
+            vnc_port,
+            notes,
+        } = self;
+        let flags = &other.flags;
+        (*domid, *uuid, name) == (other.domid, other.uuid, &other.name)
+            && (*paused, *shutdown, *dying) == (flags.paused, flags.shutdown, flags.dying)
+            && *start_time == other.start_time
+            && (*store_mfn, *console_mfn) == (other.store_mfn, other.console_mfn)
+            && (*console_port, *vnc_port) == (other.console_port, other.vnc_port)
+            && (Arc::ptr_eq(notes, &other.notes) || *notes == other.notes)
+    }
+
     /// The location of a device, as xend printed it: the event channel of a console, the address of
     /// a frame buffer. A domain has one screen, which shows its first frame buffer.
     pub fn location(&self, config: &DomainConfig, device: &Device) -> Option<String> {

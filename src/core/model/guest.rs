@@ -13,7 +13,7 @@ pub struct GuestReport {
     /// `name`, `uname`, `distro`, `major`, `minor`.
     pub os: BTreeMap<String, String>,
     /// The version of the agent: `major`, `minor`, `micro`, `build`.
-    pub drivers: BTreeMap<String, String>,
+    pub agent_version: BTreeMap<String, String>,
     /// In the order of the interfaces, IPv4 first.
     pub addresses: Vec<GuestAddress>,
     pub memory: Option<GuestMemory>,
@@ -54,11 +54,18 @@ impl GuestReport {
     /// Whether the reports differ in anything but the time and the memory, which change all the
     /// time.
     pub fn differs_from(&self, other: &Self) -> bool {
-        let Self { host_name, os, drivers, addresses, memory: _, other: features, updated: _ } =
-            self;
+        let Self {
+            host_name,
+            os,
+            agent_version,
+            addresses,
+            memory: _,
+            other: features,
+            updated: _,
+        } = self;
         *host_name != other.host_name
             || *os != other.os
-            || *drivers != other.drivers
+            || *agent_version != other.agent_version
             || *addresses != other.addresses
             || *features != other.other
     }

@@ -4,10 +4,11 @@ use super::backend::Backend;
 use super::ids::Uuid;
 use super::invalid::Invalid;
 use super::property::Property;
+use std::collections::HashSet;
 use std::fmt;
 
 /// The address of a PCI function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PciAddress {
     pub domain: u16,
     pub bus: u8,
@@ -54,7 +55,7 @@ impl fmt::Display for PciAddress {
 }
 
 /// One PCI function of a `(pci ...)` device.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PciFunction {
     /// The address on the host.
     pub address: PciAddress,
@@ -63,7 +64,7 @@ pub struct PciFunction {
 }
 
 /// PCI functions that are passed through to the guest.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct PciDevice {
     pub functions: Vec<PciFunction>,
     pub backend: Option<Backend>,
@@ -75,6 +76,18 @@ pub struct PciDevice {
 }
 
 impl PciDevice {
+    /// The most functions of a domain: the guest's bus has 32 slots with 8 functions each.
+    pub const MAX_FUNCTIONS: usize = 256;
+
+    /// Refuses more functions than a domain can have.
+    pub fn check_count(functions: usize) -> Result<(), Invalid> {
+        if functions <= Self::MAX_FUNCTIONS {
+            return Ok(());
+        }
+        let most = Self::MAX_FUNCTIONS;
+        Err(Invalid::new(format!("pci dev: {functions} functions are too many, at most {most}")))
+    }
+
     /// Checks that the device has functions, each of them once.
     pub fn check(&self) -> Result<(), Invalid> {
         if self.functions.is_empty() {
@@ -82,23 +95,24 @@ impl PciDevice {
                 "pci dev: missing, like (dev (bus 0x1) (slot 0x1b) (func 0x0))",
             ));
         }
-        let repeated = |(n, function): &(usize, &PciFunction)| {
-            self.functions[..*n].iter().any(|earlier| earlier.address == function.address)
-        };
-        match self.functions.iter().enumerate().find(repeated) {
-            Some((_, function)) => {
-                Err(Invalid::new(format!("The device \"{}\" is already defined", function.address)))
+        let mut known = HashSet::new();
+        match self.addresses().find(|address| !known.insert(*address)) {
+            Some(address) => {
+                Err(Invalid::new(format!("The device \"{address}\" is already defined")))
             }
             None => Ok(()),
         }
     }
 
+    /// The addresses of the functions on the host.
+    pub fn addresses(&self) -> impl Iterator<Item = PciAddress> + '_ {
+        self.functions.iter().map(|function| function.address)
+    }
+
     /// The first function that `other` has, too.
     pub fn shared_with(&self, other: &Self) -> Option<PciAddress> {
-        let shared = |address: &PciAddress| {
-            other.functions.iter().any(|function| function.address == *address)
-        };
-        self.functions.iter().map(|function| function.address).find(shared)
+        let others: HashSet<PciAddress> = other.addresses().collect();
+        self.addresses().find(|address| others.contains(address))
     }
 }
 
@@ -112,5 +126,27 @@ mod tests {
         for (d, b, s, f) in [(0x10000, 0, 0, 0), (0, 256, 0, 0), (0, 0, 32, 0), (0, 0, 0, 8)] {
             assert!(PciAddress::new(d, b, s, f).is_err());
         }
+    }
+    #[test]
+    fn the_functions_of_a_device_are_counted_and_differ() {
+        let device = |slots: &[u32]| PciDevice {
+            functions: slots
+                .iter()
+                .map(|slot| PciFunction {
+                    address: PciAddress::new(0, 1, *slot, 0).unwrap(),
+                    rest: vec![],
+                })
+                .collect(),
+            ..PciDevice::default()
+        };
+        assert!(device(&[3, 4]).check().is_ok() && device(&[]).check().is_err());
+        let repeated = device(&[3, 4, 3]).check().unwrap_err().to_string();
+        assert_eq!(repeated, "The device \"0000:01:03.0\" is already defined");
+        let shared = device(&[3, 5, 4]).shared_with(&device(&[4, 5]));
+        assert_eq!(shared.map(|address| address.slot), Some(5));
+        assert_eq!(device(&[1]).shared_with(&device(&[2])), None);
+        assert!(PciDevice::check_count(PciDevice::MAX_FUNCTIONS).is_ok());
+        let many = PciDevice::check_count(257).unwrap_err().to_string();
+        assert_eq!(many, "pci dev: 257 functions are too many, at most 256");
     }
 }

@@ -18,8 +18,8 @@ pub struct Policy {
     pub file_dirs: Vec<PathBuf>,
     /// Whether callers may shut the host down.
     pub node_shutdown: bool,
-    /// The relocation port of other hosts, unless a migration names one.
-    pub relocation_port: u16,
+    /// How domains are sent to other hosts, unless a migration says otherwise.
+    pub relocation: RelocationDefaults,
     /// Defaults for properties that a device's configuration leaves out.
     pub devices: DeviceDefaults,
 }
@@ -32,8 +32,32 @@ impl Default for Policy {
             enable_dump: false,
             file_dirs: Vec::new(),
             node_shutdown: false,
-            relocation_port: 8002,
+            relocation: RelocationDefaults::default(),
             devices: DeviceDefaults::default(),
         }
+    }
+}
+
+/// How domains are sent to other hosts, unless a migration says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelocationDefaults {
+    /// The relocation port of other hosts.
+    pub plain_port: u16,
+    /// Their encrypted relocation port.
+    pub ssl_port: u16,
+    /// Whether connections are encrypted.
+    pub ssl: bool,
+}
+
+impl Default for RelocationDefaults {
+    fn default() -> Self {
+        Self { plain_port: 8002, ssl_port: 8003, ssl: false }
+    }
+}
+
+impl RelocationDefaults {
+    /// The port for encrypted or for plain connections.
+    pub const fn port(&self, encrypted: bool) -> u16 {
+        if encrypted { self.ssl_port } else { self.plain_port }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A value of an uninterpreted key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value {
     /// A single word or string.
     Text(Text),
@@ -24,6 +24,14 @@ impl Value {
         match self {
             Self::Text(text) => Some(text),
             Self::List(_) => None,
+        }
+    }
+
+    /// The number of words and lists. The reader's limit on the depth bounds the recursion.
+    fn count(&self) -> usize {
+        match self {
+            Self::Text(_) => 1,
+            Self::List(items) => 1 + items.iter().map(Self::count).sum::<usize>(),
         }
     }
 
@@ -57,7 +65,7 @@ impl Value {
 }
 
 /// A key with its values: `(usbdevice tablet)`, `(features)`, `(cpuid ((1 ...)))`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Property {
     /// In xend's spelling.
     pub key: Text,
@@ -68,6 +76,13 @@ impl Property {
     /// A key with a single word as its value.
     pub fn new(key: impl Into<Text>, value: impl Into<Text>) -> Self {
         Self { key: key.into(), values: vec![Value::text(value)] }
+    }
+
+    /// The number of words and lists of all these properties, their keys among them.
+    pub fn count(properties: &[Self]) -> usize {
+        let of_property =
+            |property: &Self| 1 + property.values.iter().map(Value::count).sum::<usize>();
+        properties.iter().map(of_property).sum()
     }
 
     /// Whether the value is a password. Passwords are handed to the hypervisor and never shown.

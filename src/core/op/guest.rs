@@ -21,7 +21,8 @@ pub enum GuestOp {
     /// Write the guest's network settings, and have the guest apply them.
     ResetNetwork {
         /// The settings of interfaces: the name of the node below `vm-data/networking`, and JSON.
-        /// Interfaces that are left out keep theirs.
+        /// Interfaces that are left out keep theirs, and those that the domain no longer has lose
+        /// them.
         interfaces: Vec<(String, String)>,
         /// `None` leaves the guest's name.
         host_name: Option<String>,

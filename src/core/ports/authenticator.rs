@@ -5,6 +5,18 @@ use crate::core::rights::User;
 use async_trait::async_trait;
 use std::sync::Arc;
 
+/// The longest user name, in bytes.
+const MAX_USER: usize = 255;
+
+/// The longest password, in bytes.
+const MAX_PASSWORD: usize = 1024;
+
+/// Whether a user name and a password are short enough to be checked. Longer ones are neither
+/// hashed nor kept.
+pub fn fits_a_login(user: &str, password: &str) -> bool {
+    user.len() <= MAX_USER && password.len() <= MAX_PASSWORD
+}
+
 /// Why a login fails. The text is for the log: a client only learns that the login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
@@ -39,4 +51,17 @@ pub trait Logins: Send + Sync + 'static {
 
     /// The account of callers who have not logged in; `None` if they may do nothing.
     fn anonymous(&self) -> Option<Arc<User>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_passwords_have_a_greatest_length_in_bytes() {
+        let text = |length: usize| "x".repeat(length);
+        assert!(fits_a_login(&text(255), &text(1024)) && fits_a_login("", ""));
+        assert!(!fits_a_login(&text(256), "") && !fits_a_login("", &text(1025)));
+        assert!(!fits_a_login(&"ü".repeat(128), ""));
+    }
 }

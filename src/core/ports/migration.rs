@@ -1,7 +1,7 @@
 //! Migration to and from other hosts.
 
 use crate::core::error::Error;
-use crate::core::model::{CompleteConfig, Invalid, Uuid};
+use crate::core::model::{CompleteConfig, Invalid, RelocationDefaults, Uuid};
 use async_trait::async_trait;
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -13,22 +13,36 @@ pub struct Destination {
     /// A name or an address.
     pub host: String,
     pub port: u16,
+    /// Whether the connection is encrypted.
+    pub encrypted: bool,
 }
 
 impl Destination {
     /// A destination whose host is a name or an address. Without a port, or with port 0, which
-    /// libvirt sends, it is `default_port`.
-    pub fn new(host: &str, port: Option<u16>, default_port: u16) -> Result<Self, Invalid> {
-        let name = host.trim();
+    /// libvirt sends, it is that of `defaults`, and so is the encryption (`ssl`).
+    pub fn new(
+        host: &str,
+        port: Option<u16>,
+        ssl: Option<bool>,
+        defaults: &RelocationDefaults,
+    ) -> Result<Self, Invalid> {
+        let host = Self::host(host)?;
+        let encrypted = ssl.unwrap_or(defaults.ssl);
+        let port = port.filter(|port| *port != 0).unwrap_or_else(|| defaults.port(encrypted));
+        Ok(Self { host, port, encrypted })
+    }
+
+    /// The name or address of a host.
+    pub fn host(text: &str) -> Result<String, Invalid> {
+        let name = text.trim();
         let allowed = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
         if name.is_empty() || name.len() > 255 || !name.chars().all(allowed) {
-            let shown = host.escape_debug();
+            let shown = text.escape_debug();
             return Err(Invalid::new(format!(
                 "Invalid value for destination: '{shown}' is not a host"
             )));
         }
-        let port = port.filter(|port| *port != 0).unwrap_or(default_port);
-        Ok(Self { host: name.to_owned(), port })
+        Ok(name.to_owned())
     }
 }
 

@@ -89,8 +89,8 @@ pub trait Objects: Send + Sync + 'static {
     /// Grows an image to `size` bytes.
     async fn grow_image(&self, uuid: Uuid, size: u64) -> Result<(), Error>;
 
-    /// The size of a file or disk; `None` if it does not exist.
-    async fn extent(&self, path: &Path) -> Option<DiskUsage>;
+    /// The sizes of files and disks; `None` for each that does not exist.
+    async fn extents(&self, paths: Vec<PathBuf>) -> Vec<Option<DiskUsage>>;
 
     /// A disk and what it holds; `None` if it does not exist, or is no file or block device. Fails
     /// with [`Error::DisksBusy`] at once if too many disks are being read, or this one is.

@@ -22,7 +22,10 @@ pub struct Definition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransferRecord {
     /// The domain was being saved or sent. If it is suspended, it is made to run again.
-    Saving,
+    Saving {
+        /// Where the unfinished file is; `None` for a domain that was being sent.
+        draft: Option<PathBuf>,
+    },
     /// The domain was handed over to another host. Only that host knows whether it took the domain.
     HandedOver(Handover),
 }
@@ -66,6 +69,10 @@ pub trait Store: Objects {
         config: &CompleteConfig,
     ) -> Result<Box<dyn UnfinishedFile>, Error>;
 
+    /// Removes an unfinished file that a killed daemon left. A missing file is no error, and what
+    /// fails is logged.
+    async fn remove_draft(&self, draft: &Path);
+
     /// Opens a file with a whole domain, and completes its configuration. The descriptor is at the
     /// hypervisor's part.
     async fn open(&self, file: &Path) -> Result<(CompleteConfig, OwnedFd), Error>;
@@ -99,6 +106,9 @@ pub trait Store: Objects {
 /// A file that is being written. Dropped without a commit, it leaves nothing behind.
 #[async_trait]
 pub trait UnfinishedFile: Send {
+    /// Where the file is until it has its name.
+    fn path(&self) -> &Path;
+
     /// The stream to which the hypervisor writes its part.
     fn stream(&self) -> Result<OwnedFd, Error>;
 

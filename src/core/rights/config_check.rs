@@ -10,6 +10,7 @@ use crate::core::model::{
     ActionOnShutdown, Block, CompleteConfig, Console, Device, DomainConfig, Image, Property, Text,
     Vfb, Vif, Vkbd,
 };
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -91,7 +92,8 @@ pub(in crate::core) fn check_config(
     if devices.len() > MAX_DEVICES.max(had) {
         return refuse("device", &format!("a domain has at most {MAX_DEVICES} devices"));
     }
-    devices.iter().try_for_each(|device| check_device(limits, device, old))
+    let known = KnownDevices::of(old);
+    devices.iter().try_for_each(|device| check_one_device(limits, device, &known))
 }
 
 /// What happens when the guest stops: memory must not pile up on the host, on its disk or in
@@ -125,8 +127,15 @@ pub(in crate::core) fn check_device(
     device: &Device,
     old: &[Arc<CompleteConfig>],
 ) -> Result<(), Refusal> {
-    let mut known = old.iter().flat_map(|old| &old.devices);
-    if let Some(old) = known.find(|old| is_same(old, device)) {
+    check_one_device(limits, device, &KnownDevices::of(old))
+}
+
+fn check_one_device(
+    limits: &Limits,
+    device: &Device,
+    known: &KnownDevices<'_>,
+) -> Result<(), Refusal> {
+    if let Some(old) = known.find(device) {
         // It is the same but for its passwords.
         let scope = format!("{} ", device.class());
         return check_keys(&scope, device.rest(), key_check::VFB_PASSWORDS, &[old.rest()]);
@@ -147,24 +156,39 @@ pub(in crate::core) fn check_device(
     }
 }
 
-/// Whether two devices differ in nothing but what the engine assigns, and passwords, which answers
-/// do not have.
-fn is_same(old: &Device, new: &Device) -> bool {
-    let plain = |device: &Device| {
-        let mut device = device.clone();
-        *device.uuid_mut() = None;
-        device.clear_id();
-        device.rest_mut().retain(|property| !property.is_secret());
-        device
-    };
-    let mut old = plain(old);
-    let new = plain(new);
-    if let (Device::Vif(old), Device::Vif(new)) = (&mut old, &new) {
-        if new.mac.is_none() {
-            old.mac = None;
+/// The devices that a domain has, by their properties without what the engine assigns and without
+/// passwords, which answers do not have. Users can send as many devices as the domain has: each is
+/// looked up.
+struct KnownDevices<'a>(HashMap<Device, &'a Device>);
+
+impl<'a> KnownDevices<'a> {
+    fn of(old: &'a [Arc<CompleteConfig>]) -> Self {
+        let mut known = HashMap::new();
+        for device in old.iter().flat_map(|old| &old.devices) {
+            let plain = plain(device);
+            if let Device::Vif(vif) = &plain {
+                // The engine assigned the address, if a client does not send one.
+                let without_mac = Device::Vif(Vif { mac: None, ..vif.clone() });
+                known.entry(without_mac).or_insert(device);
+            }
+            known.entry(plain).or_insert(device);
         }
+        Self(known)
     }
-    old == new
+
+    /// The first device that is the same.
+    fn find(&self, device: &Device) -> Option<&'a Device> {
+        self.0.get(&plain(device)).copied()
+    }
+}
+
+/// The device without what the engine assigns, and without passwords.
+fn plain(device: &Device) -> Device {
+    let mut device = device.clone();
+    *device.uuid_mut() = None;
+    device.clear_id();
+    device.rest_mut().retain(|property| !property.is_secret());
+    device
 }
 
 fn check_image(limits: &Limits, image: &Image, old: &[Arc<CompleteConfig>]) -> Result<(), Refusal> {
@@ -261,8 +285,9 @@ fn check_keys(
     allowed: &[KeyRule],
     known: &[&[Property]],
 ) -> Result<(), Refusal> {
+    let known: HashSet<&Property> = known.iter().copied().flatten().collect();
     for property in properties {
-        if known.iter().any(|list| list.contains(property)) {
+        if known.contains(property) {
             continue;
         }
         let key = format!("{scope}{}", property.key);
@@ -447,6 +472,17 @@ mod tests {
         let mut changed = DomainConfig::from(completed(operators));
         changed.description = "new".into();
         check_config(&limits(), &changed, &old).unwrap();
+        let mut new_address = changed.clone();
+        let script = |mac: Option<&str>| {
+            vif(|vif| {
+                vif.mac = mac.map(|mac| mac.parse().unwrap());
+                vif.script = Some("vif-route".into());
+            })
+        };
+        new_address.devices.push(script(None));
+        check_config(&limits(), &new_address, &old).unwrap();
+        new_address.devices.push(script(Some("00:16:3e:00:00:77")));
+        assert!(check_config(&limits(), &new_address, &old).is_err());
         changed.devices[0] = disk("phy:/dev/vg0/other");
         assert!(check_config(&limits(), &changed, &old).is_err());
     }

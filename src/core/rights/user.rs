@@ -7,6 +7,7 @@ use crate::core::snapshot::Snapshot;
 use arc_swap::ArcSwapOption;
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// An account in force, shared by all sessions of the user.
 ///
@@ -17,6 +18,8 @@ pub struct User {
     name: String,
     credential: Credential,
     current: ArcSwapOption<VersionedAccess>,
+    /// Counts changes of the access.
+    changes: watch::Sender<u64>,
     /// The domains that the user saw last.
     visible: ArcSwapOption<VisibleSnapshot>,
     /// The resources of changes under way.
@@ -45,6 +48,7 @@ impl User {
             name: account.name,
             credential: account.credential,
             current: ArcSwapOption::default(),
+            changes: watch::Sender::new(0),
             visible: ArcSwapOption::default(),
             claims: Arc::default(),
         };
@@ -89,11 +93,18 @@ impl User {
         }
         let version = next_version();
         self.current.store(Some(Arc::new(VersionedAccess { version, access: Arc::new(access) })));
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
     pub(super) fn revoke(&self) {
         self.current.store(None);
         self.visible.store(None);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// A counter of changes of the access. The last one is the revocation.
+    pub(in crate::core) fn access_changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// The part of `full` that the user sees. It is kept, and given again until `full` or the
@@ -108,11 +119,20 @@ impl User {
         }
         let kept = self.visible.load();
         let kept = kept.as_deref().filter(|kept| kept.version == *version);
-        if let Some(kept) = kept.filter(|kept| kept.generation == full.generation) {
+        let same = kept.filter(|kept| kept.generation == full.generation);
+        if let Some(kept) = same.filter(|kept| kept.snapshot.swept == full.swept) {
             return kept.snapshot.clone();
         }
-        let earlier = kept.map(|kept| &*kept.snapshot);
-        let snapshot = Arc::new(full.visible_to(access, *version, earlier));
+        let snapshot = match same {
+            // A sweep that found nothing new.
+            Some(kept) => {
+                let mut snapshot = Snapshot::clone(&kept.snapshot);
+                snapshot.swept = full.swept;
+                snapshot
+            }
+            None => full.visible_to(access, *version, kept.map(|kept| &*kept.snapshot)),
+        };
+        let snapshot = Arc::new(snapshot);
         self.visible.store(Some(Arc::new(VisibleSnapshot {
             version: *version,
             generation: full.generation,
@@ -141,8 +161,34 @@ impl Eq for User {}
 mod tests {
     use super::*;
     use crate::core::rights::Right;
-    use crate::core::snapshot::tests::{facts, snapshot};
+    use crate::core::snapshot::fixtures::{facts, snapshot};
     use std::time::Duration;
+
+    #[test]
+    fn a_user_sees_when_the_figures_were_read() {
+        let access = Access::to(["d1".parse().unwrap()], [Right::See].into_iter().collect());
+        let user = User::new(Account::new("steve", Credential::None, access));
+        let mut full = snapshot(&[facts(1, Duration::ZERO), facts(2, Duration::ZERO)]);
+        let before = user.visible(&Arc::new(full.clone()));
+        full.swept = before.swept().map(|swept| swept + Duration::from_secs(1));
+        let after = user.visible(&Arc::new(full.clone()));
+        assert_eq!((after.swept(), after.len(), after.scope), (full.swept, 1, before.scope));
+    }
+
+    #[test]
+    fn changes_of_the_access_are_counted() {
+        let see = Access::to(["d1".parse().unwrap()], [Right::See].into_iter().collect());
+        let user = User::new(Account::new("steve", Credential::None, see.clone()));
+        let mut changes = user.access_changes();
+        changes.mark_unchanged();
+        user.set_access(see);
+        assert!(!changes.has_changed().unwrap(), "it is the same");
+        user.set_access(Access::default());
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        user.revoke();
+        assert!(changes.has_changed().unwrap());
+    }
 
     /// Answers that are kept are those of one scope: that of operators must not reach a user whose
     /// account has just gone.

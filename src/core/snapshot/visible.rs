@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 impl Snapshot {
     /// The part with the domains on which there are rights. `scope` is the number of the access,
-    /// and `earlier` a part of an earlier snapshot that the same access showed. The changes of
-    /// configurations are those of all domains: a domain that is not there any more is one of them.
+    /// and `earlier` a part of an earlier snapshot that the same access showed. The changes are
+    /// those of all domains: a domain that is not there any more is one of them.
     pub(in crate::core) fn visible_to(
         &self,
         access: &Access,
@@ -22,8 +22,8 @@ impl Snapshot {
         let base = earlier.filter(|_| named.is_none()).cloned();
         let mut visible = Self {
             generation: self.generation,
-            config_generation: self.config_generation,
             config_changes: self.config_changes.clone(),
+            changes: self.changes.clone(),
             figures,
             scope,
             swept: self.swept,
@@ -61,7 +61,7 @@ impl Snapshot {
                 old.is_some_and(|old| (old.name(), old.domid()) == (view.name(), view.domid()));
             if same_place {
                 // Rights are on the name and the UUID.
-                self.replace(view.clone());
+                self.domains.insert_mut(view.uuid, view.clone());
                 count += 1;
                 continue;
             }

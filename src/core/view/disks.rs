@@ -39,16 +39,12 @@ impl View {
     /// that the caller sees.
     pub async fn extents(&self, paths: &[PathBuf]) -> Result<Vec<Option<DiskUsage>>, Error> {
         let visible = (!self.caller.is_operator()).then(|| self.disk_paths());
-        let may_see = |path: &PathBuf| visible.as_ref().is_none_or(|disks| disks.contains(path));
-        let sizes = async {
-            let mut extents = Vec::with_capacity(paths.len());
-            for path in paths {
-                let extent = if may_see(path) { self.core.store.extent(path).await } else { None };
-                extents.push(extent);
-            }
-            Ok(extents)
-        };
-        self.core.limited("Reading the sizes of images", sizes).await
+        let may_see = |path: &&PathBuf| visible.as_ref().is_none_or(|disks| disks.contains(*path));
+        let asked: Vec<PathBuf> = paths.iter().filter(may_see).cloned().collect();
+        let sizes = async { Ok(self.core.store.extents(asked).await) };
+        let mut sizes = self.core.limited("Reading the sizes of images", sizes).await?.into_iter();
+        let size = |path: &PathBuf| if may_see(&path) { sizes.next().flatten() } else { None };
+        Ok(paths.iter().map(size).collect())
     }
 
     /// The paths of the disks of all visible domains.

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 pub enum ListenError {
     /// No listener is configured, or none can be opened.
     #[error(
-        "Nothing to listen on: turn on xend-http-server or xend-unix-server, or fix the listeners \
-         that are not served"
+        "Nothing to listen on: set (xend-http-server yes) or (xend-unix-server yes), give --http \
+         ADDR:PORT or --unix PATH, or fix the listeners that are not served"
     )]
     Nothing,
     /// The TCP address cannot be bound.

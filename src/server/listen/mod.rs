@@ -6,14 +6,16 @@ mod inherited;
 mod listener;
 mod open;
 mod protocol;
+mod relocation;
 mod tls;
 mod unix;
 
 pub use error::ListenError;
 pub use inherited::Inherited;
 pub use listener::Listener;
-pub use open::{OpenListeners, RELOCATION_HOSTS, announce, check, open, relocation_error};
+pub use open::{OpenListeners, announce, check, open};
 pub use protocol::Protocol;
+pub use relocation::{RELOCATION_HOSTS, open_relocation_tls, relocation_error};
 pub use tls::Tls;
 
 pub(crate) use listener::{Stream, TcpSecurity};

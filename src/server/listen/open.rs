@@ -5,9 +5,10 @@ use super::error::ListenError;
 use super::inherited::Inherited;
 use super::listener::{Listener, TcpSecurity};
 use super::protocol::Protocol;
+use super::relocation;
 use super::tls::Tls;
 use super::unix;
-use crate::config::{Auth, Config, Diagnostic, ListenAddress, ListenerConfig, Switch, UnixSocket};
+use crate::config::{Auth, Config, Diagnostic, ListenAddress, ListenerConfig, UnixSocket};
 use crate::peers::AllowedHosts;
 use crate::server::identity::Trust;
 use std::fmt;
@@ -17,9 +18,6 @@ use std::os::unix::net as unix_net;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
-
-/// The key of the hosts that may send domains.
-pub const RELOCATION_HOSTS: &str = "xend-relocation-hosts-allow";
 
 /// The listeners of a daemon.
 #[derive(Debug, Default)]
@@ -42,9 +40,10 @@ impl OpenListeners {
         all.filter_map(|listener| listener.security().tls).collect()
     }
 
-    fn is_empty(&self) -> bool {
+    /// How many there are.
+    pub fn count(&self) -> usize {
         let Self { http, xmlrpc, xen_api, argo } = self;
-        http.is_empty() && xmlrpc.is_empty() && xen_api.is_empty() && argo.is_none()
+        http.len() + xmlrpc.len() + xen_api.len() + usize::from(argo.is_some())
     }
 }
 
@@ -86,7 +85,7 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<OpenListeners
     if let Some(argo) = &config.argo {
         open.argo = open_one(Protocol::Argo, argo, config).await?;
     }
-    if open.is_empty() { Err(ListenError::Nothing) } else { Ok(open) }
+    if open.count() == 0 { Err(ListenError::Nothing) } else { Ok(open) }
 }
 
 /// Opens a listener; `None` when it is not served, which is logged.
@@ -118,12 +117,7 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
             diagnostics.extend(error.and_then(|error| configured.diagnostic(&error)));
         }
     }
-    if let Switch::On(address) = config.relocation {
-        if let Err(invalid) = AllowedHosts::parse(&config.relocation_hosts) {
-            let error = relocation_error(config, address, RELOCATION_HOSTS, &invalid);
-            diagnostics.extend(error);
-        }
-    }
+    diagnostics.extend(relocation::check(config));
     diagnostics
 }
 
@@ -133,20 +127,6 @@ fn check_listener(protocol: Protocol, listener: &ListenerConfig) -> Result<(), L
         ListenAddress::Unix(socket) => unix::group_of(socket).map(drop),
         ListenAddress::Tcp(_) => Ok(()),
     }
-}
-
-/// The message about a relocation server that cannot be opened, for the value of `key`; `None` when
-/// the server is not the file's.
-pub fn relocation_error(
-    config: &Config,
-    address: SocketAddr,
-    key: &str,
-    error: &dyn fmt::Display,
-) -> Option<Diagnostic> {
-    let of_listener = config.origins.relocation.0.as_ref()?;
-    let position = config.origins.keys.get(key).unwrap_or(of_listener);
-    let message = format!("the relocation server on {address} is not served: {error}, see {key}");
-    Some(position.error(message))
 }
 
 /// Prints the address of each listener to standard output, one a line.

@@ -3,14 +3,12 @@
 use super::error::ListenError;
 use super::protocol::Protocol;
 use crate::config::TlsFiles;
+use crate::pem::{PemError, certificates, private_key};
 use arc_swap::ArcSwap;
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{Error, ServerConfig};
 
 /// The key and the certificate of an encrypted port. A reload reads them again, for the connections
@@ -48,20 +46,15 @@ impl fmt::Debug for Tls {
 
 /// Reads a key and its certificate.
 fn read(files: &TlsFiles, protocol: Protocol) -> Result<ServerConfig, ListenError> {
-    let failed = |path: &Path, reason: String| ListenError::Tls { path: path.to_owned(), reason };
-    let read = || CertificateDer::pem_file_iter(&files.cert)?.collect::<Result<Vec<_>, _>>();
-    let certs = read().map_err(|error| failed(&files.cert, error.to_string()))?;
-    if certs.is_empty() {
-        return Err(failed(&files.cert, "it contains no certificate in PEM".to_owned()));
-    }
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| failed(&files.key, error.to_string()))?;
+    let failed = |error: PemError| ListenError::Tls { path: error.path, reason: error.reason };
+    let certificates = certificates(&files.cert).map_err(failed)?;
+    let key = private_key(&files.key).map_err(failed)?;
     let build = || -> Result<ServerConfig, Error> {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let config = config.with_safe_default_protocol_versions()?;
-        config.with_no_client_auth().with_single_cert(certs, key)
+        config.with_no_client_auth().with_single_cert(certificates, key)
     };
-    let mut config = build().map_err(|error| failed(&files.cert, error.to_string()))?;
+    let mut config = build().map_err(|error| failed(PemError::new(&files.cert, &error)))?;
     config.alpn_protocols = protocol.alpn();
     Ok(config)
 }

@@ -2,10 +2,11 @@
 
 use super::log_format::escape_control_characters;
 use super::log_ring::LogRing;
-use arc_swap::ArcSwap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use arc_swap::ArcSwapOption;
+use rustix::fs::{Mode, OFlags};
+use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing_subscriber::fmt::MakeWriter;
@@ -16,24 +17,35 @@ pub(super) enum LogTarget {
     Stderr,
     File {
         path: PathBuf,
-        /// The open file. A reload after a rotation replaces it.
-        file: ArcSwap<File>,
+        /// The open file. A reload after a rotation replaces it. `None` if it could not be opened:
+        /// the log goes to standard error then.
+        file: ArcSwapOption<File>,
     },
 }
 
 impl LogTarget {
-    /// Opens a file for appending. A new file or directory is not readable for others.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        if let Some(parent) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o750).create(parent)?;
-        }
-        let file = ArcSwap::from_pointee(append(path)?);
-        Ok(Self::File { path: path.to_owned(), file })
+    /// Opens a file for appending, or tells why it cannot be opened. A new file or directory is not
+    /// readable for others.
+    pub(super) fn open(path: &Path) -> (Self, Option<io::Error>) {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        let made = DirBuilder::new().recursive(true).mode(0o750).create(parent);
+        let (file, error) = match made.and_then(|()| append(path)) {
+            Ok(file) => (Some(Arc::new(file)), None),
+            Err(error) => (None, Some(error)),
+        };
+        (Self::File { path: path.to_owned(), file: ArcSwapOption::new(file) }, error)
     }
 }
 
+/// Opens a file, without waiting for the other end of a pipe.
 fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
+    let flags = OFlags::WRONLY
+        | OFlags::APPEND
+        | OFlags::CREATE
+        | OFlags::NONBLOCK
+        | OFlags::NOCTTY
+        | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o640))?))
 }
 
 /// Writes each line to the ring and to the target.
@@ -56,7 +68,7 @@ impl LogWriter {
     pub(super) fn reopen(&self) -> Result<(), (PathBuf, io::Error)> {
         if let LogTarget::File { path, file } = &*self.target {
             let new = append(path).map_err(|error| (path.clone(), error))?;
-            file.store(Arc::new(new));
+            file.store(Some(Arc::new(new)));
         }
         Ok(())
     }
@@ -78,9 +90,13 @@ impl Write for &LogWriter {
         self.ring.push(&line);
         line.push('\n');
         // A failed write, on a full disk or to a closed pipe, must not disturb the daemon.
-        match &*self.target {
-            LogTarget::Stderr => io::stderr().lock().write_all(line.as_bytes()).ok(),
-            LogTarget::File { file, .. } => (&**file.load()).write_all(line.as_bytes()).ok(),
+        let file = match &*self.target {
+            LogTarget::Stderr => None,
+            LogTarget::File { file, .. } => file.load_full(),
+        };
+        match file {
+            Some(file) => (&*file).write_all(line.as_bytes()).ok(),
+            None => io::stderr().lock().write_all(line.as_bytes()).ok(),
         };
         Ok(event.len())
     }

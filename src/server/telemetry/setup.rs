@@ -39,23 +39,23 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Sets up the log of this process. Events that pass `filter` go to `logfile`, or to standard
-    /// error.
+    /// Sets up the log of this process. Events that pass `filter` go to `logfile`; to standard
+    /// error without one, and as long as it cannot be opened.
     pub fn init(filter: &str, logfile: Option<&Path>) -> Result<Self, TelemetryError> {
-        let (telemetry, subscriber) = Self::build(filter, logfile)?;
+        let (target, failure) = logfile.map_or((LogTarget::Stderr, None), LogTarget::open);
+        let (telemetry, subscriber) = Self::build(filter, target)?;
         subscriber.try_init()?;
+        if let (Some(path), Some(error)) = (logfile, failure) {
+            let path = path.display();
+            tracing::error!("The log goes to standard error, {path} cannot be opened: {error}");
+        }
         Ok(telemetry)
     }
 
     fn build(
         filter: &str,
-        logfile: Option<&Path>,
+        target: LogTarget,
     ) -> Result<(Self, impl tracing::Subscriber + Send + Sync + use<>), TelemetryError> {
-        let target = match logfile {
-            None => LogTarget::Stderr,
-            Some(path) => LogTarget::open(path)
-                .map_err(|source| TelemetryError::File { path: path.to_owned(), source })?,
-        };
         let writer = LogWriter::new(LogRing::default(), target);
         let (filter, handle) = reload::Layer::new(parse(filter)?);
         let printer = fmt::layer()
@@ -89,13 +89,14 @@ fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
     use tracing::subscriber::with_default;
 
     #[test]
     fn file_and_ring_have_the_lines_in_xends_format() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log/xend.log");
-        let (telemetry, subscriber) = Telemetry::build("info", Some(&path)).unwrap();
+        let (telemetry, subscriber) = Telemetry::build("info", LogTarget::open(&path).0).unwrap();
         with_default(subscriber, || {
             tracing::warn!(domid = 3, "Two\nlines\x1b[31m");
             tracing::debug!("Not shown");
@@ -118,7 +119,7 @@ mod tests {
     fn the_filter_and_the_file_can_be_changed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("xend.log");
-        let (telemetry, subscriber) = Telemetry::build("error", Some(&path)).unwrap();
+        let (telemetry, subscriber) = Telemetry::build("error", LogTarget::open(&path).0).unwrap();
         with_default(subscriber, || {
             tracing::info!("One");
             assert!(telemetry.reload("xend=nonsense").is_err());
@@ -131,9 +132,27 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_opened_is_an_error() {
+    fn a_file_that_cannot_be_opened_leaves_the_log_to_standard_error() {
         let dir = tempfile::tempdir().unwrap();
-        let error = Telemetry::build("info", Some(dir.path())).err().unwrap();
-        assert_eq!(error.to_string(), format!("Cannot open the log file {}", dir.path().display()));
+        let path = dir.path().join("xend.log");
+        std::fs::create_dir(&path).unwrap();
+        let (target, error) = LogTarget::open(&path);
+        assert_eq!(error.unwrap().kind(), io::ErrorKind::IsADirectory);
+        let (telemetry, subscriber) = Telemetry::build("info", target).unwrap();
+        with_default(subscriber, || {
+            tracing::info!("One");
+            let error = telemetry.reload("info").unwrap_err();
+            assert_eq!(error.to_string(), format!("Cannot open the log file {}", path.display()));
+            std::fs::remove_dir(&path).unwrap();
+            telemetry.reload("info").unwrap();
+            tracing::info!("Two");
+        });
+        assert!(telemetry.ring().text().contains("One"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+
+        // Nobody reads the pipe.
+        let pipe = dir.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(LogTarget::open(&pipe).1.is_some());
     }
 }

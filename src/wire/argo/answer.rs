@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// The longest message of a refusal, in characters.
 const MAX_MESSAGE: usize = 500;
 
+/// What a client is sent that finds all connections busy, before the connection is closed.
+pub const ALL_BUSY: &str = "400 BUSY, TRY AGAIN\n";
+
 /// The answer to a command.
 pub(super) type Answer = Result<Output, Refusal>;
 
@@ -147,6 +150,11 @@ pub(super) fn print(answer: &Answer, is_authenticated: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_busy_daemon_answers_as_a_busy_command() {
+        assert_eq!(print(&Err(Refusal::Busy), false), ALL_BUSY);
+    }
 
     #[test]
     fn output_stands_between_statuses() {

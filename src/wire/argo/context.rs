@@ -17,6 +17,8 @@ pub struct ArgoOptions {
     pub commands: Option<PathBuf>,
     /// How long a session may send no command.
     pub idle_limit: Duration,
+    /// How long a session may send no command before anybody has logged in.
+    pub login_limit: Duration,
     /// How long a client may take for an answer.
     pub write_limit: Duration,
     /// How long a program may take for a command.
@@ -29,6 +31,7 @@ impl Default for ArgoOptions {
             domain_files: None,
             commands: None,
             idle_limit: Duration::from_secs(15 * 60),
+            login_limit: Duration::from_secs(60),
             write_limit: Duration::from_secs(60),
             command_limit: Duration::from_secs(10),
         }

@@ -27,6 +27,7 @@ mod signature;
 mod table;
 mod words;
 
+pub use answer::ALL_BUSY;
 pub use context::{Argo, ArgoOptions};
 pub use domain_files::{DomainFiles, ReadConfig};
 pub use line::{Line, LineReader, MAX_LINE};

@@ -11,7 +11,7 @@ use crate::core::ports::Logins;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// How much is read at a time, in bytes. A small piece: thousands of connections may be idle.
@@ -21,7 +21,8 @@ const CHUNK: usize = 1024;
 /// that is closed with unread bytes is reset, and the client would lose the answer.
 const MAX_DRAINED: usize = 64 << 10;
 
-/// How long the client may take to close its side.
+/// How long the client may take to close its side, and to take an answer when the connection is to
+/// end.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
 impl Argo {
@@ -40,12 +41,12 @@ impl Argo {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let mut connection = Connection { stream, write_limit: self.options().write_limit };
+        let write_limit = self.options().write_limit;
+        let mut connection = Connection { stream, write_limit, stopping: stopping.clone() };
         let mut session = Session::new(self.clone(), caller);
         let mut lines = LineReader::default();
         let mut chunk = [0; CHUNK];
-        let idle_limit = self.options().idle_limit;
-        let mut deadline = Instant::now() + idle_limit;
+        let mut deadline = Instant::now() + session.idle_limit();
         loop {
             let read = tokio::select! {
                 biased;
@@ -67,7 +68,7 @@ impl Argo {
                 if !connection.send(&reply).await {
                     return;
                 }
-                deadline = Instant::now() + idle_limit;
+                deadline = Instant::now() + session.idle_limit();
                 if stopping.is_cancelled() {
                     break;
                 }
@@ -79,16 +80,25 @@ impl Argo {
 struct Connection<S> {
     stream: S,
     write_limit: Duration,
+    stopping: CancellationToken,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Sends an answer. Returns whether the client took it in time.
+    /// Sends an answer. Returns whether the client took it in time: it has less when the connection
+    /// is to end.
     async fn send(&mut self, reply: &Reply) -> bool {
         let sent = async {
             self.stream.write_all(reply.text.as_bytes()).await?;
             self.stream.flush().await
         };
-        matches!(timeout(self.write_limit, sent).await, Ok(Ok(())))
+        let stopped = async {
+            self.stopping.cancelled().await;
+            sleep(DRAIN_LIMIT).await;
+        };
+        tokio::select! {
+            sent = timeout(self.write_limit, sent) => matches!(sent, Ok(Ok(()))),
+            () = stopped => false,
+        }
     }
 
     /// Sends the last answer and closes the connection.

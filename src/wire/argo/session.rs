@@ -15,6 +15,7 @@ use crate::core::rights::User;
 use crate::shape::state_word;
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::{debug, info};
 
 /// The session of a connection.
@@ -54,6 +55,13 @@ impl Session {
             },
         };
         Some(self.reply(answer))
+    }
+
+    /// How long the session may send no command.
+    pub(super) fn idle_limit(&mut self) -> Duration {
+        let (_, is_authenticated) = self.principal();
+        let options = self.argo.options();
+        if is_authenticated { options.idle_limit } else { options.login_limit }
     }
 
     /// The last words of a session that ends by itself.

@@ -37,12 +37,15 @@ pub(super) async fn get(
         view.domains().await.map_err(|error| operation_failed(&request, "list", &error))?;
     Ok(ok(match query {
         Some(query) if request.format == Format::Json => {
-            let domains = query.select(&snapshot, &view.last_samples());
-            let mut sink = JsonSink::default();
-            write_list(&mut sink, domains.into_iter(), detailed);
-            Content::Json(sink.into_bytes().into())
+            let print = || {
+                let domains = query.select(&snapshot, &view.last_samples());
+                let mut sink = JsonSink::default();
+                write_list(&mut sink, domains.into_iter(), detailed);
+                sink.into_bytes()
+            };
+            Content::Json(http.print(list_size(&snapshot, detailed), print).await.into())
         }
-        Some(query) => page(&http, &view, &request, follow, &query, &snapshot),
+        Some(query) => page(&http, &view, &request, follow, &query, &snapshot).await,
         None => Content::Sxp(sxp_list(&http, &request.query, detailed, &snapshot).await),
     }))
 }
@@ -59,19 +62,22 @@ pub(super) async fn perform(
     Ok(match request.format {
         Format::Sxp => Content::Sxp(http.domain_lists().details(&snapshot).await),
         Format::Html { .. } => {
-            page(http, view, request, follow, &ListQuery::parse(params)?, &snapshot)
+            page(http, view, request, follow, &ListQuery::parse(params)?, &snapshot).await
         }
         Format::Json => {
-            let domains = snapshot.domains().filter(|domain| domain.facts.is_some());
-            let mut sink = JsonSink::default();
-            write_list(&mut sink, domains, true);
-            Content::Json(sink.into_bytes().into())
+            let print = || {
+                let domains = snapshot.domains().filter(|domain| domain.facts.is_some());
+                let mut sink = JsonSink::default();
+                write_list(&mut sink, domains, true);
+                sink.into_bytes()
+            };
+            Content::Json(http.print(list_size(&snapshot, true), print).await.into())
         }
     })
 }
 
 /// The list as a page. `follow` is the query of `/xend/events` for its script.
-fn page(
+async fn page(
     http: &Http,
     view: &View,
     request: &RequestInfo,
@@ -81,7 +87,13 @@ fn page(
 ) -> Content {
     let round = view.last_samples();
     let now = http.engine().now();
-    Content::Html(html::domain_list::page(request, follow, query, snapshot, &round, now))
+    let print = || html::domain_list::page(request, follow, query, snapshot, &round, now);
+    Content::Html(http.print(list_size(snapshot, true), print).await)
+}
+
+/// About how many bytes a list has.
+fn list_size(snapshot: &Snapshot, detailed: bool) -> usize {
+    snapshot.len() * if detailed { 1024 } else { 64 }
 }
 
 /// xend's list. An unknown state lists no domains.
@@ -92,10 +104,13 @@ async fn sxp_list(http: &Http, query: &Params, detailed: bool, snapshot: &Snapsh
         return if detailed { lists.details(snapshot).await } else { lists.names(snapshot).await };
     };
     let state = String::from_utf8_lossy(state).to_ascii_lowercase();
-    let domains = snapshot.domains().filter(|view| shape::is_in_state(view, Some(&state)));
-    let mut sink = SxpSink::default();
-    write_list(&mut sink, domains, detailed);
-    sink.into_bytes().into()
+    let print = || {
+        let domains = snapshot.domains().filter(|view| shape::is_in_state(view, Some(&state)));
+        let mut sink = SxpSink::default();
+        write_list(&mut sink, domains, detailed);
+        sink.into_bytes()
+    };
+    http.print(list_size(snapshot, detailed), print).await.into()
 }
 
 fn write_list<'a>(

@@ -10,8 +10,11 @@ use super::response::{self, Content, respond};
 use crate::core::error::{Error, ErrorKind};
 use crate::shape::{self, Sink, SxpSink};
 use axum::http::HeaderValue;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::Response;
+
+/// The time in seconds after which a client may try again.
+pub(super) const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// `406 Invalid request`, for no operation or several.
 pub(super) fn invalid_request(request: &RequestInfo) -> Response {
@@ -145,6 +148,14 @@ pub(super) fn login_required(request: &RequestInfo, is_of_page: bool) -> Respons
     response
 }
 
+/// `503`, for a request that there is no memory for now.
+pub(super) fn busy(request: &RequestInfo, text: &str) -> Response {
+    let content = refusal(request, "xend is busy", text);
+    let mut response = respond(503, "Service Unavailable", content);
+    response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    response
+}
+
 /// The text of a refusal, in the format that the request asks for.
 fn refusal(request: &RequestInfo, title: &str, text: &str) -> Content {
     match request.format {
@@ -183,7 +194,7 @@ fn hint(error: &Error, is_operator: bool) -> &'static str {
             "The account has limits. Choose another value, or ask an operator of the host."
         }
         Error::NoMemory { .. } if !is_operator => "Give the domain less memory.",
-        Error::NoRoom(_) | Error::Timeout { .. } | Error::Stalled { .. } if !is_operator => {
+        Error::NoRoom { .. } | Error::Timeout { .. } | Error::Stalled { .. } if !is_operator => {
             "Check the domain before you try again. An operator of the host can read xend's log."
         }
         Error::NoMemory { .. } => {
@@ -195,7 +206,7 @@ fn hint(error: &Error, is_operator: bool) -> &'static str {
         Error::UuidTaken { .. } => {
             "Choose another UUID, or leave it out and xend will generate one."
         }
-        Error::NoRoom(_) => "Free space on the host's disk and try again.",
+        Error::NoRoom { .. } => "Free space on the host's disk and try again.",
         Error::AgentTimeout { .. } => {
             "The guest has no agent, or the agent is busy. What was asked may still be done: check \
              before you try again."

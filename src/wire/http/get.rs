@@ -77,19 +77,24 @@ pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> An
         // The stream follows the UUID, so that it survives a rename.
         let follow = format!("{follow}&domain={}", domain.uuid);
         let details = Details { follow, ..read_details(&view, &domain).await };
-        return Ok(ok(Content::Html(html::domain::page(&request, &domain, &details))));
+        let page = || html::domain::page(&request, &domain, &details);
+        return Ok(ok(Content::Html(http.print(domain.config.text_size(), page).await)));
     }
-    Ok(ok(Content::serialized(
-        request.format,
-        |sink| shape::domain(sink, &domain),
-        |sink| shape::domain(sink, &domain),
-    )))
+    let content = || {
+        Content::serialized(
+            request.format,
+            |sink| shape::domain(sink, &domain),
+            |sink| shape::domain(sink, &domain),
+        )
+    };
+    Ok(ok(http.print(domain.config.text_size(), content).await))
 }
 
 /// `GET /xend/domain/NAME/config`: the configuration as a file.
 pub(super) async fn config(State(http): State<Http>, request: RequestInfo) -> Answer {
     let domain = find_domain(&http.view(&request.caller), &request, "config").await?;
-    let mut text = config_text::print(domain.definition.as_ref().unwrap_or(&domain.config));
+    let config = domain.definition.as_ref().unwrap_or(&domain.config);
+    let mut text = http.print(config.text_size(), || config_text::print(config)).await;
     text.push('\n');
     Ok(download(Content::Sxp(text.into()), domain.name().as_str()))
 }

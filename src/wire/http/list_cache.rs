@@ -5,6 +5,7 @@
 //! sure that snapshots are not too old. Callers who see different domains have different lists: the
 //! snapshot's scope tells them apart.
 
+use crate::core::offload::Offload;
 use crate::core::snapshot::{ByScope, Snapshot};
 use crate::shape::{self, Sink, SxpSink};
 use arc_swap::ArcSwapOption;
@@ -15,28 +16,36 @@ use tokio::sync::Mutex;
 /// The most users whose lists are kept.
 const MAX_SCOPES: usize = 16;
 
+/// How much each domain counts for the work of printing a list, in bytes of a request.
+const DOMAIN: usize = 64;
+
 /// The printed lists of the domains that are on the host.
-pub(super) struct DomainListCache(ByScope<PrintedLists>);
+pub(super) struct DomainListCache {
+    scopes: ByScope<PrintedLists>,
+    /// For printing them.
+    offload: Offload,
+}
 
 impl Default for DomainListCache {
     fn default() -> Self {
-        Self(ByScope::new(PrintedLists::default(), MAX_SCOPES))
+        let scopes = ByScope::new(PrintedLists::default(), MAX_SCOPES);
+        Self { scopes, offload: Offload::default() }
     }
 }
 
 impl DomainListCache {
     /// The names: `(Domain-0 pv1)`.
     pub(super) async fn names(&self, snapshot: &Snapshot) -> Bytes {
-        self.lists(snapshot).names.get(snapshot, print_names).await
+        self.lists(snapshot).names.get(&self.offload, snapshot, print_names).await
     }
 
     /// The domains in full: `((domain ...) (domain ...))`.
     pub(super) async fn details(&self, snapshot: &Snapshot) -> Bytes {
-        self.lists(snapshot).details.get(snapshot, print_details).await
+        self.lists(snapshot).details.get(&self.offload, snapshot, print_details).await
     }
 
     fn lists(&self, snapshot: &Snapshot) -> Arc<PrintedLists> {
-        self.0.get(snapshot, PrintedLists::default)
+        self.scopes.get(snapshot, PrintedLists::default)
     }
 }
 
@@ -55,7 +64,12 @@ struct CachedList {
 }
 
 impl CachedList {
-    async fn get(&self, snapshot: &Snapshot, print: fn(&Snapshot, usize) -> Vec<u8>) -> Bytes {
+    async fn get(
+        &self,
+        offload: &Offload,
+        snapshot: &Snapshot,
+        print: fn(&Snapshot, usize) -> Vec<u8>,
+    ) -> Bytes {
         if let Some(bytes) = self.current(snapshot) {
             return bytes;
         }
@@ -65,7 +79,8 @@ impl CachedList {
             return bytes;
         }
         let size = self.printed.load().as_ref().map_or(0, |old| old.1.len());
-        let bytes = Bytes::from(print(snapshot, size + size / 8));
+        let work = async { print(snapshot, size + size / 8) };
+        let bytes = Bytes::from(offload.run(size.max(snapshot.len() * DOMAIN), work).await);
         self.printed.store(Some(Arc::new((snapshot.generation, bytes.clone()))));
         bytes
     }
@@ -101,7 +116,7 @@ fn print_details(snapshot: &Snapshot, capacity: usize) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::core::model::{DomName, DomainConfig};
-    use crate::core::snapshot::tests::{running, snapshot, with_domains};
+    use crate::core::snapshot::fixtures::{running, snapshot, with_domains};
 
     fn of_scope(scope: u64, name: &str) -> Snapshot {
         let config = DomainConfig::new(DomName::new(name).unwrap(), 64);
@@ -119,7 +134,7 @@ mod tests {
                 assert_eq!(list, format!("({name})"), "round {round}");
             }
         }
-        assert_eq!(cache.0.scopes().len(), 2);
+        assert_eq!(cache.scopes.scopes().len(), 2);
     }
 
     #[tokio::test]
@@ -130,7 +145,7 @@ mod tests {
         }
         cache.names(&of_scope(1, "old")).await;
         cache.names(&of_scope(99, "old")).await;
-        let kept: Vec<u64> = cache.0.scopes();
+        let kept: Vec<u64> = cache.scopes.scopes();
         assert_eq!(kept.len(), MAX_SCOPES);
         assert!(kept[..2] == [99, 1] && !kept.contains(&2), "{kept:?}");
         // The generation is the same, so the old list is sent; a scope that was dropped is printed.

@@ -1,8 +1,8 @@
 //! The page on which users log in, and the logout.
 
-use super::body::form_params;
+use super::body::{BodyError, Form, read_form};
 use super::context::Http;
-use super::errors::{malformed_request, not_private};
+use super::errors::{RETRY_SECONDS, busy, malformed_request, not_private};
 use super::html;
 use super::params::Params;
 use super::path::{LOGIN_PATH, LOGOUT_PATH, page_after_login};
@@ -23,8 +23,6 @@ use xend_templates::LoginMessage;
 
 /// The size limit of the form in bytes.
 const MAX_FORM: usize = 16 * 1024;
-/// The time in seconds after which a browser may try again when many users log in.
-const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 #[derive(Clone)]
 struct LoginPages {
@@ -72,8 +70,13 @@ async fn log_in(
         return not_private(&request);
     }
     let headers = raw_request.headers().clone();
-    let Ok(form) = form_params(raw_request, MAX_FORM).await else {
-        return malformed_request(&request, "The form is malformed or too large");
+    let form = read_form(&pages.http, raw_request, MAX_FORM).await;
+    let Form { params: form, memory: _memory } = match form {
+        Ok(form) => form,
+        Err(BodyError::OverBudget(over)) => return busy(&request, &over.to_string()),
+        Err(BodyError::TooLarge | BodyError::Malformed(_)) => {
+            return malformed_request(&request, "The form is malformed or too large");
+        }
     };
     let next = next_page(&form);
     let name = form.text("user").ok().flatten().unwrap_or_default();

@@ -6,6 +6,9 @@
 /// The longest boundary that Python accepted.
 const MAX_BOUNDARY: usize = 201;
 
+/// The most fields of a form. Far fewer are read, but each takes many times its text until then.
+const MAX_PARTS: usize = 10_000;
+
 /// A field of a form.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part<'a> {
@@ -62,6 +65,9 @@ pub(super) fn parts<'a>(boundary: &str, body: &'a [u8]) -> Result<Vec<Part<'a>>,
             }
         };
         part.value = &body[start..value_end];
+        if parts.len() >= MAX_PARTS {
+            return Err("it has too many fields");
+        }
         parts.push(part);
     }
     Ok(parts)
@@ -179,6 +185,10 @@ mod tests {
         for n in 0..whole.len() {
             assert!(parts("B", &whole.as_bytes()[..n]).is_err(), "{n}");
         }
+        let field = "--B\n\n";
+        let fields = |number: usize| format!("{}--B--", field.repeat(number));
+        assert_eq!(parts("B", fields(MAX_PARTS).as_bytes()).unwrap().len(), MAX_PARTS);
+        assert!(parts("B", fields(MAX_PARTS + 1).as_bytes()).is_err());
         // xm 3.0.0 sends a file without a final line feed like this: the boundary is in the middle
         // of a line.
         assert!(parts("B", b"--B\n\n(vm (name a))--B\n\ncreate\n").is_err());

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::value::{Error as ValueError, MapDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -43,7 +44,8 @@ impl Params {
 
     /// The parameters of a query together with those of a form, which replace all of the same name.
     pub(super) fn overridden_by(&self, form: Self) -> Self {
-        let query = self.filtered(|name, _| form.values(name).is_empty());
+        let replaced: HashSet<String> = form.names().into_iter().collect();
+        let query = self.filtered(|name, _| !replaced.contains(name));
         match (query, form) {
             (Self::Encoded(query), Self::Encoded(form)) => Self::Encoded([query, form].join(&b'&')),
             (query, form) => {
@@ -96,6 +98,16 @@ impl Params {
                 pairs.map(|pair| (pair.decoded_name(), decoded(pair.value))).collect()
             }
             Self::Fields(fields) => fields,
+        }
+    }
+
+    /// The length of all parameters as they came, in bytes.
+    pub(super) fn encoded_len(&self) -> usize {
+        match self {
+            Self::Encoded(text) => text.len(),
+            Self::Fields(fields) => {
+                fields.iter().map(|(name, value)| name.len() + value.len()).sum()
+            }
         }
     }
 
@@ -287,6 +299,13 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
     parse_flag(&text).map_err(D::Error::custom)
 }
 
+/// Deserializes a flag whose default depends on something else.
+pub(super) fn some_flag<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<bool>, D::Error> {
+    flag(deserializer).map(Some)
+}
+
 fn parse_flag(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "0" | "no" | "false" | "off" => Ok(false),
@@ -339,6 +358,8 @@ mod tests {
         // libvirt escapes everything, in lower case.
         let params = Params::from_form(b"op=mem%5ftarget%5fset&tar%67et=200");
         assert_eq!(params.operation().unwrap(), "mem_target_set");
+        assert_eq!(params.encoded_len(), 34);
+        assert_eq!(Params::Fields(params.clone().into_fields()).encoded_len(), 2 + 14 + 6 + 3);
         assert_eq!(params.single("target").unwrap(), &b"200"[..]);
     }
 

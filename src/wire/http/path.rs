@@ -46,6 +46,13 @@ pub(super) fn canonicalize<B>(mut request: Request<B>) -> Request<B> {
     request
 }
 
+/// The same request with a path in UTF-8. Bytes of another encoding become replacement characters,
+/// so that a page answers, by a domain that does not exist.
+pub(super) fn as_utf8<B>(request: Request<B>) -> Request<B> {
+    let is_utf8 = percent_decode_str(request.uri().path()).decode_utf8().is_ok();
+    if is_utf8 { request } else { canonicalize(request) }
+}
+
 /// The same request for another path.
 fn with_path<B>(mut request: Request<B>, path: String) -> Request<B> {
     let target = match request.uri().query() {
@@ -185,6 +192,17 @@ mod tests {
         ] {
             let request = Request::builder().uri(requested).body(()).unwrap();
             let request = canonicalize(request);
+            assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{requested}");
+        }
+    }
+
+    #[test]
+    fn paths_become_utf_8() {
+        for (requested, path) in [
+            ("/xend/domain/%ff%fe?op=x", "/xend/domain/%EF%BF%BD%EF%BF%BD?op=x"),
+            ("//xend/domain/%c3%bc/", "//xend/domain/%c3%bc/"),
+        ] {
+            let request = as_utf8(Request::builder().uri(requested).body(()).unwrap());
             assert_eq!(request.uri().path_and_query().unwrap().as_str(), path, "{requested}");
         }
     }

@@ -1,10 +1,10 @@
 //! POST: finds the operation that `op` names, performs it, and answers with its result.
 
-use super::body::{BodyError, form_params};
+use super::body::{BodyError, Form, read_form};
 use super::context::Http;
 use super::engine_request::{EngineAnswer, EngineRequest};
 use super::errors::{
-    creation_failed, invalid_request, malformed_request, no_such_domain, operation_failed,
+    busy, creation_failed, invalid_request, malformed_request, no_such_domain, operation_failed,
     unknown_operation,
 };
 use super::format::Format;
@@ -18,6 +18,7 @@ use super::{answer, domain_list, events, html};
 use crate::core::error::Error;
 use crate::core::model::DomainRef;
 use crate::core::op::Outcome;
+use crate::sxp::Limits;
 use axum::extract::Request;
 use axum::response::Response;
 
@@ -32,32 +33,44 @@ pub(super) async fn dispatch(
         let text = format!("Not implemented: {} has no operations", request.path);
         return Err(respond(501, "Not implemented", Content::Text(text.into())));
     }
-    let params = read_params(&http, &request, raw_request).await?;
+    let form = read_params(&http, &request, raw_request).await?;
+    let performed = Box::pin(perform_named(page, &http, &request, &form.params));
+    http.engine().offload(form.params.encoded_len(), performed).await
+}
+
+/// Performs the operation that the parameters name.
+async fn perform_named(
+    page: &Page,
+    http: &Http,
+    request: &RequestInfo,
+    params: &Params,
+) -> Result<Response, Response> {
     if page.is_domain() {
         let domain = DomainRef::new(request.name());
         if http.view(&request.caller).snapshot().find(&domain).is_none() {
-            return Err(no_such_domain(&request, domain.as_str()));
+            return Err(no_such_domain(request, domain.as_str()));
         }
     }
-    let op = params.operation().ok_or_else(|| invalid_request(&request))?;
+    let op = params.operation().ok_or_else(|| invalid_request(request))?;
     Ok(match page.operations.iter().find(|operation| operation.name == op) {
-        Some(operation) => perform(&http, &request, operation, &params).await,
+        Some(operation) => perform(http, request, operation, params).await,
         None if page.is_text => {
             unknown_operation(&request.with_format(Format::Html { explicit: false }), &op)
         }
-        None => unknown_operation(&request, &op),
+        None => unknown_operation(request, &op),
     })
 }
 
-/// Reads the parameters of the query and of the body.
+/// Reads the parameters of the query and of the body, as one form.
 async fn read_params(
     http: &Http,
     request: &RequestInfo,
     raw_request: Request,
-) -> Result<Params, Response> {
+) -> Result<Form, Response> {
     let max_body = http.max_body();
-    match form_params(raw_request, max_body).await {
-        Ok(form) => Ok(request.query.overridden_by(form)),
+    match read_form(http, raw_request, max_body).await {
+        Ok(form) => Ok(Form { params: request.query.overridden_by(form.params), ..form }),
+        Err(BodyError::OverBudget(over)) => Err(busy(request, &over.to_string())),
         Err(BodyError::TooLarge) => {
             let text = format!(
                 "The body is larger than {max_body} bytes, see xend-max-body in xend-config.sxp"
@@ -92,7 +105,15 @@ pub(super) async fn perform(
     };
     let operation_request =
         OperationRequest { name: request.name(), view: domain, params, policy: &view.policy() };
-    let answer = match operation.request(&operation_request) {
+    // For the tree of a configuration, until the model has been made of it.
+    let mut tree = http.budget().reservation();
+    let length = params.encoded_len();
+    if let Err(over) = tree.grow(Limits::DEFAULT.most_memory(length, length)) {
+        return busy(request, &over.to_string());
+    }
+    let engine_request = operation.request(&operation_request);
+    drop(tree);
+    let answer = match engine_request {
         Ok(EngineRequest::Change(change)) => {
             http.engine().execute(&request.caller, change).await.map(EngineAnswer::Changed)
         }

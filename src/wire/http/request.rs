@@ -3,7 +3,7 @@
 use super::format::Format;
 use super::params::Params;
 use super::path::{RequestedPath, origin};
-use super::response::{Content, respond};
+use super::response::{Content, not_found, respond};
 use super::sessions::Session;
 use crate::core::caller::Caller;
 use crate::core::rights::Access;
@@ -13,7 +13,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::header::UPGRADE_INSECURE_REQUESTS;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use std::sync::Arc;
 
 /// A request: its caller, its page, its query, and the format of its answer.
@@ -88,7 +88,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             Ok(name) => name.map(|Path(name)| name),
             // The request has no route: it is for the fallback.
             Err(PathRejection::MissingPathParams(_)) => None,
-            Err(rejection) => return Err(rejection.into_response()),
+            Err(_) => return Err(not_found(&format!("Not found: {}", parts.uri.path()))),
         };
         let path = parts.uri.path().to_owned();
         let requested_path = parts

@@ -5,7 +5,7 @@ use super::context::Http;
 use super::errors::not_found;
 use super::page::Page;
 use super::pages::PAGES;
-use super::path::{canonicalize, escape_slashes, unknown_segment};
+use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
 use super::request::RequestInfo;
 use super::response::{Content, method_not_supported, respond};
 use super::{get, login, post};
@@ -60,7 +60,7 @@ impl Http {
                 let name = DomName::adopted(name);
                 view.as_ref().is_some_and(|view| view.snapshot().by_name(&name).is_some())
             };
-            pages.clone().oneshot(escape_slashes(request, is_domain))
+            pages.clone().oneshot(escape_slashes(as_utf8(request), is_domain))
         });
         router.layer(from_fn_with_state(admission, Admission::check))
     }
@@ -68,7 +68,8 @@ impl Http {
 
 fn pages() -> Router<Http> {
     let assets = format!("{ASSETS_PATH}/{{version}}/{{name}}");
-    let router = Router::new().route(&assets, routing::get(get::asset));
+    let unsupported = |method: Method| async move { method_not_supported(&method) };
+    let router = Router::new().route(&assets, routing::get(get::asset).fallback(unsupported));
     PAGES.iter().fold(router, |router, page| router.route(page.path, methods(page)))
 }
 

@@ -1,47 +1,80 @@
 //! A connection that carries messages: one S-expression per line, over a blocking socket.
 
+use super::tunnel::Tunnel;
 use crate::core::error::Error;
+use crate::memory_budget::OverBudget;
 use crate::sxp::{Limits, Sxp, read_one};
+use socket2::Socket;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 /// Size limit of messages without a configuration, in bytes.
 const MAX_SHORT: usize = 64 << 10;
 
 /// Size limit of messages with a configuration, in bytes.
-const MAX_LONG: usize = 32 << 20;
+pub(super) const MAX_LONG: usize = 32 << 20;
 
 /// How many bytes of a refused sender's stream are read before the connection is closed. Closing
 /// with unread bytes would reset it, and the sender would not see the reason.
 const MAX_DRAINED: usize = 64 << 20;
 
-/// How long draining may pause.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long draining may take, and may pause.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+const DRAIN_PAUSE: Duration = Duration::from_secs(2);
+
+/// A connection from another host, plain or encrypted.
+pub(super) type PeerStream = Either<tokio::net::TcpStream, Box<TlsStream<tokio::net::TcpStream>>>;
 
 /// A connection to another host.
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
-    stream: Arc<TcpStream>,
+    socket: Arc<Socket>,
     timeout: Duration,
+    /// `None` for a plain connection.
+    tunnel: Option<Arc<Tunnel>>,
 }
 
 impl Connection {
-    /// Takes over a socket. It blocks from now on, for the hypervisor as well, and fails after a
-    /// pause of `timeout`.
-    pub(super) fn new(stream: TcpStream, timeout: Duration) -> io::Result<Self> {
+    /// Takes over a connection. It blocks from now on, for the hypervisor as well, and fails after
+    /// a pause of `timeout`.
+    pub(super) fn new(stream: PeerStream, timeout: Duration) -> io::Result<Self> {
+        match stream {
+            Either::Left(plain) => Self::plain(plain.into_std()?, timeout),
+            Either::Right(encrypted) => Self::encrypted(encrypted, timeout),
+        }
+    }
+
+    /// Takes over a plain connection.
+    pub(super) fn plain(stream: TcpStream, timeout: Duration) -> io::Result<Self> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(timeout))?;
-        stream.set_write_timeout(Some(timeout))?;
-        Ok(Self { stream: Arc::new(stream), timeout })
+        Self::over(stream.into(), timeout, None)
+    }
+
+    /// Takes over an encrypted connection.
+    pub(super) fn encrypted<S>(stream: S, timeout: Duration) -> io::Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (socket, tunnel) = Tunnel::open(stream)?;
+        Self::over(OwnedFd::from(socket).into(), timeout, Some(Arc::new(tunnel)))
+    }
+
+    fn over(socket: Socket, timeout: Duration, tunnel: Option<Arc<Tunnel>>) -> io::Result<Self> {
+        socket.set_read_timeout(Some(timeout))?;
+        socket.set_write_timeout(Some(timeout))?;
+        Ok(Self { socket: Arc::new(socket), timeout, tunnel })
     }
 
     /// A duplicate of the socket, for the hypervisor.
     pub(super) fn share(&self) -> Result<OwnedFd, Error> {
-        let copy = self.stream.as_fd().try_clone_to_owned();
+        let copy = self.socket.as_fd().try_clone_to_owned();
         copy.map_err(|error| Error::backend("The connection cannot be shared", error))
     }
 
@@ -79,39 +112,18 @@ impl Connection {
         parse(&text)
     }
 
-    /// Receives a message that may hold a configuration. The sender must send nothing more before
-    /// it is answered.
-    pub(super) async fn receive_long(&self) -> Result<Sxp, Error> {
-        let text = self
-            .blocking(|mut stream| {
-                let mut text = Vec::new();
-                let mut chunk = vec![0; 64 << 10];
-                loop {
-                    let count = stream.read(&mut chunk)?;
-                    text.extend_from_slice(&chunk[..count]);
-                    match text.iter().position(|b| *b == b'\n') {
-                        Some(end) if end + 1 == text.len() => return Ok(text),
-                        Some(_) => return Err(io::Error::other("Something follows the message")),
-                        None if count == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                        None if text.len() > MAX_LONG => {
-                            return Err(io::Error::other("The message is too long"));
-                        }
-                        None => {}
-                    }
-                }
-            })
-            .await?;
-        parse(&text)
-    }
-
     /// Closes the sending direction.
     pub(super) async fn finish(&self) {
         let _ = self.blocking(|stream| stream.shutdown(Shutdown::Write)).await;
     }
 
-    /// Closes both directions, which ends a pending receive.
-    pub(super) fn close(&self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
+    /// Waits until an encrypted connection has sent everything. The kernel does that for a plain
+    /// one.
+    pub(super) async fn sent(&self) {
+        if let Some(tunnel) = &self.tunnel {
+            self.finish().await;
+            tunnel.ended().await;
+        }
     }
 
     /// Sends the reason of a failure, and drains the connection so that the other host can read it.
@@ -122,10 +134,11 @@ impl Connection {
         let _ = self
             .blocking(|mut stream| {
                 stream.shutdown(Shutdown::Write)?;
-                stream.set_read_timeout(Some(DRAIN_TIMEOUT))?;
+                stream.set_read_timeout(Some(DRAIN_PAUSE))?;
+                let began = Instant::now();
                 let mut chunk = vec![0; 64 << 10];
                 let mut drained = 0;
-                while drained < MAX_DRAINED {
+                while drained < MAX_DRAINED && began.elapsed() < DRAIN_LIMIT {
                     match stream.read(&mut chunk)? {
                         0 => break,
                         count => drained += count,
@@ -138,21 +151,33 @@ impl Connection {
 
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&TcpStream) -> io::Result<T> + Send + 'static,
+        work: impl FnOnce(&Socket) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let stream = self.stream.clone();
-        match tokio::task::spawn_blocking(move || work(&stream)).await {
+        let socket = Arc::clone(&self.socket);
+        match tokio::task::spawn_blocking(move || work(&socket)).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => {
-                Err(Error::backend("The connection to the other host was lost", error))
+                let reason = self.tunnel.as_ref().and_then(|tunnel| tunnel.error());
+                let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+                let what = format!("The connection to the other host was lost{reason}");
+                Err(Error::backend(what, error))
             }
             Err(error) => Err(Error::backend("The connection was abandoned", error)),
         }
     }
 }
 
-fn parse(text: &[u8]) -> Result<Sxp, Error> {
-    let limits = Limits { bytes: MAX_LONG, ..Limits::STORED };
-    read_one(text, &limits)
-        .map_err(|error| Error::backend("The other host sent an invalid message", error))
+/// Limits of all messages.
+pub(super) const LIMITS: Limits = Limits { bytes: MAX_LONG, ..Limits::STORED };
+
+/// The error of a message for which there is no memory now.
+pub(super) fn busy(over: OverBudget) -> Error {
+    Error::backend("There is no memory for the request now", over)
+}
+
+/// Reads a message.
+pub(super) fn parse(text: &[u8]) -> Result<Sxp, Error> {
+    // It is no xend: it refuses the migration in words of its own.
+    read_one(text, &LIMITS)
+        .map_err(|error| Error::Remote { reason: format!("an invalid message: {error}") })
 }

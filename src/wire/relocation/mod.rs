@@ -3,7 +3,8 @@
 //! ```text
 //! sender                        receiver
 //! (receive (version 1) (id ID) (config (domain ...)) (definition (domain ...)))
-//!                               (ready)             or (err REASON), at any point
+//!                               (ready)             or (err REASON), at any point:
+//!                                                   a host that is not allowed, all places taken
 //! the hypervisor's own stream
 //!                               (building STAGE)    every few seconds while nothing is read
 //!                               (arrived)
@@ -17,10 +18,15 @@
 //! Each message is one S-expression on a line. `core::driver::migrate` documents what a lost
 //! connection means at each step. The original xend sent a line of its own before a stream that
 //! today's Xen cannot read; such a sender gets `(err REASON)`.
+//!
+//! The same over TLS is on port 8003. There both hosts show a certificate (`peer_tls`). xend
+//! encrypted, too, and checked no certificate.
 
 mod connection;
+mod greeting;
 mod server;
 mod transport;
+mod tunnel;
 
 pub use server::RelocationServer;
 pub use transport::TcpTransport;

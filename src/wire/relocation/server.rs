@@ -1,27 +1,38 @@
 //! The receiving side.
+//!
+//! ```text
+//! accepted ──▶ pending: who calls, may the host connect, its request ──▶ a place: the migration
+//! ```
 
-use super::connection::Connection;
+use super::connection::{Connection, LIMITS, PeerStream, busy, parse};
+use super::greeting;
 use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, Invalid, Uuid, parse_uuid};
 use crate::core::op::{Arrival, Change, Once, Outcome};
 use crate::core::ports::{Identify, IncomingMigration, MigratedDomain, Verdict};
-use crate::peers::AllowedHosts;
+use crate::memory_budget::{MemoryBudget, ReservedBuffer};
+use crate::peer_tls::PeerTls;
+use crate::peers::{AllowedHosts, LogLimit, PendingConnections, Share, ShareLimits, Shares};
 use crate::shape;
-use crate::sxp::Sxp;
+use crate::sxp::{Sxp, most_values};
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections served at a time. Verdict queries count too, and take a moment only.
-const MAX_CONNECTIONS: usize = 32;
+/// Migrations at a time, and those from one host, which may be emptied for maintenance. Verdict
+/// queries count too, and take a moment only.
+const PLACES: ShareLimits = ShareLimits::new(32, 16);
+
+/// Connections that have not sent their request yet.
+const MAX_PENDING: usize = 64;
 
 /// Pause after a failure to accept, such as too many open files.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
@@ -33,50 +44,104 @@ const NOT_ALLOWED: &str =
 /// Sent to users of this machine who are no operators.
 const NOT_TRUSTED: &str = "This user is not trusted to send domains here, see xend-trusted-users";
 
+/// Sent when all places are taken, or all of the host.
+const BUSY: &str = "Busy: too many domains are arriving, try again later";
+
 /// Serves the relocation port.
 pub struct RelocationServer {
     engine: Engine,
-    allowed: AllowedHosts,
+    allowed: Arc<ArcSwap<AllowedHosts>>,
     callers: Arc<dyn Identify>,
     timeout: Duration,
+    budget: MemoryBudget,
+    /// `None` for a plain port.
+    tls: Option<Arc<PeerTls>>,
+    places: Shares,
+    refusals: LogLimit,
+    failures: LogLimit,
+}
+
+/// A connection that has sent its request, and has a place.
+struct Admitted {
+    caller: Caller,
+    stream: PeerStream,
+    /// The text of its request.
+    request: ReservedBuffer,
+    _place: Share,
 }
 
 impl RelocationServer {
-    /// A server in front of `engine` for hosts that are `allowed`, where `callers` tells the users
-    /// of this machine. Connections fail after a pause of `timeout`.
+    /// A server in front of `engine` for hosts that are `allowed` at the time of a connection,
+    /// where `callers` tells the users of this machine. Connections fail after a pause of
+    /// `timeout`.
     pub fn new(
         engine: Engine,
-        allowed: AllowedHosts,
+        allowed: Arc<ArcSwap<AllowedHosts>>,
         callers: Arc<dyn Identify>,
         timeout: Duration,
     ) -> Self {
-        Self { engine, allowed, callers, timeout }
+        let budget = MemoryBudget::default();
+        let places = Shares::new(PLACES);
+        let refusals = LogLimit::default();
+        let failures = LogLimit::default();
+        Self { engine, allowed, callers, timeout, budget, tls: None, places, refusals, failures }
     }
 
-    /// Serves until `stop`, then waits for the connections that are open. One that has not sent its
-    /// request yet is closed.
+    /// The same server on an encrypted port; `None` for a plain one.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Arc<PeerTls>>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// The same server, whose messages are received within this budget.
+    #[must_use]
+    pub fn with_budget(self, budget: MemoryBudget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// Serves until `stop`, then waits for the migrations that are going on. A connection that has
+    /// not sent its request yet is closed.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let this = Arc::new(self);
-        let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let pending = PendingConnections::new(MAX_PENDING);
         let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 accepted = listener.accept() => accepted,
             };
-            let Ok((stream, peer)) = accepted else {
-                tokio::time::sleep(ACCEPT_RETRY).await;
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    if let Some(left_out) = this.failures.pass() {
+                        tracing::error!(left_out, %error, "Cannot accept relocation connections");
+                    }
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                    continue;
+                }
+            };
+            let place = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                place = pending.add(Some(peer.ip())) => place,
+            };
+            let Some(place) = place else {
+                this.log_refusal(peer, "it has too many new connections");
                 continue;
             };
-            let this = this.clone();
-            let slots = slots.clone();
+            let this = Arc::clone(&this);
             let stop = stop.clone();
             connections.spawn(async move {
-                let Ok(_slot) = slots.try_acquire() else {
-                    tracing::warn!(%peer, "Too many migrations at a time: connection refused");
-                    return;
+                let admitted = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = place.evicted() => return,
+                    admitted = this.admit(stream, peer) => admitted,
                 };
-                if let Err(error) = this.handle(stream, peer, &stop).await {
+                drop(place);
+                let Some(admitted) = admitted else { return };
+                if let Err(error) = this.migrate(admitted).await {
                     tracing::info!(%peer, %error, "A relocation connection failed");
                 }
             });
@@ -86,78 +151,120 @@ impl RelocationServer {
         connections.wait().await;
     }
 
-    async fn handle(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        stop: &CancellationToken,
-    ) -> Result<(), Error> {
-        let unusable = |error| Error::backend("The connection cannot be used", error);
-        let local = stream.local_addr().map_err(unusable)?;
-        let via = Via::Tcp { peer, local, encrypted: false };
+    /// Receives the request of a host that may send one. The others are told why not.
+    async fn admit(&self, stream: TcpStream, peer: SocketAddr) -> Option<Admitted> {
+        let local = stream.local_addr().ok()?;
+        let via = Via::Tcp { peer, local, encrypted: self.tls.is_some() };
+        // First of all, while the other host is there to be asked for.
         let caller = self.callers.caller(via, stream.as_fd()).await;
-        let stream = stream.into_std().map_err(unusable)?;
-        let connection = Connection::new(stream, self.timeout).map_err(unusable)?;
-        let allowed = self.allowed.clone();
-        let is_allowed =
-            tokio::task::spawn_blocking(move || allowed.allows(peer.ip())).await.unwrap_or(false);
-        if !is_allowed {
-            tracing::warn!(%peer, "Refused a host that is not in xend-relocation-hosts-allow");
-            connection.refuse(NOT_ALLOWED).await;
-            return Ok(());
-        }
-        if !caller.is_operator() {
-            connection.refuse(NOT_TRUSTED).await;
-            return Ok(());
-        }
-        let request = tokio::select! {
-            () = stop.cancelled() => {
-                connection.close();
-                return Err(Error::Stopping);
-            }
-            request = connection.receive_long() => request,
+        let allowed = self.allowed.load_full();
+        let refusal = if !allowed.allows(peer.ip()).await {
+            self.log_refusal(peer, "it is not in xend-relocation-hosts-allow");
+            Some(NOT_ALLOWED)
+        } else if !caller.is_operator() {
+            Some(NOT_TRUSTED)
+        } else {
+            None
         };
-        let answer = match request {
-            Ok(request) => self.answer(&caller, &connection, &request).await,
-            Err(error) => Err(error),
-        };
-        match answer {
-            Ok(word) => connection.send(&Sxp::list([Sxp::atom(word)])).await,
+        let mut stream = match greeting::shake_hands(self.tls.as_deref(), stream).await {
+            Ok(stream) => stream,
             Err(error) => {
-                connection.refuse(&error.to_string()).await;
-                Err(error)
+                self.log_refusal(peer, &format!("no TLS handshake: {error}"));
+                return None;
             }
+        };
+        if let Some(reason) = refusal {
+            greeting::refuse(&mut stream, reason).await;
+            return None;
+        }
+        let request = match greeting::receive(&mut stream, &self.budget).await {
+            Ok(request) => request,
+            Err(error) => {
+                self.log_refusal(peer, &error.to_string());
+                greeting::refuse(&mut stream, &error.to_string()).await;
+                return None;
+            }
+        };
+        let Ok(place) = self.places.take(Some(peer.ip())) else {
+            self.log_refusal(peer, "too many domains are arriving");
+            greeting::refuse(&mut stream, BUSY).await;
+            return None;
+        };
+        Some(Admitted { caller, stream, request, _place: place })
+    }
+
+    fn log_refusal(&self, peer: SocketAddr, reason: &str) {
+        if let Some(left_out) = self.refusals.pass() {
+            tracing::warn!(%peer, left_out, "Refused a relocation connection: {reason}");
         }
     }
 
+    /// Does what an admitted connection asks for.
+    async fn migrate(&self, admitted: Admitted) -> Result<(), Error> {
+        let Admitted { caller, stream, request, _place } = admitted;
+        let unusable = |error| Error::backend("The connection cannot be used", error);
+        let connection = Connection::new(stream, self.timeout).map_err(unusable)?;
+        let size = request.len();
+        let answered = Box::pin(self.answer(&caller, &connection, request));
+        let result = self.engine.offload(size, answered).await;
+        connection.sent().await;
+        result
+    }
+
+    /// Answers a request.
     async fn answer(
         &self,
         caller: &Caller,
         connection: &Connection,
-        request: &Sxp,
-    ) -> Result<&'static str, Error> {
-        match request.head() {
-            Some("verdict") => {
-                let settle = Change::Settle(id_of(request)?);
-                match self.engine.execute(caller, settle).await? {
-                    Outcome::Verdict(Verdict::Taken) => Ok("taken"),
-                    _ => Ok("not-taken"),
-                }
+        request: ReservedBuffer,
+    ) -> Result<(), Error> {
+        let mut memory = self.budget.reservation();
+        let most = LIMITS.most_memory(request.len(), most_values(request.as_slice()));
+        let read = memory.grow(most).map_err(busy).and_then(|()| parse(request.as_slice()));
+        let change = read.and_then(|request| change(connection, &request));
+        // The model is smaller, and the migration may take long.
+        drop((request, memory));
+        let change = match change {
+            Ok(change) => change,
+            Err(error) => {
+                connection.refuse(&error.to_string()).await;
+                return Err(error);
             }
-            Some("receive") => {
-                let migrated = migrated_domain(request)?;
-                let incoming: Box<dyn IncomingMigration> =
-                    Box::new(TcpIncoming { connection: connection.clone() });
-                let arrival = Arrival { migrated, link: Once::new(incoming) };
-                self.engine.execute(caller, Change::Receive(arrival)).await?;
-                Ok("taken")
+        };
+        match self.engine.execute(caller, change).await {
+            Ok(outcome) => connection.send(&Sxp::list([Sxp::atom(answer(&outcome))])).await,
+            // The engine has logged it.
+            Err(error) => {
+                connection.refuse(&error.to_string()).await;
+                Ok(())
             }
-            _ => Err(Invalid::new(
-                "The sender is another kind of host: \
-                 version 1 of this xend's relocation protocol is expected",
-            )
-            .into()),
         }
+    }
+}
+
+/// The change that a request asks for.
+fn change(connection: &Connection, request: &Sxp) -> Result<Change, Error> {
+    match request.head() {
+        Some("verdict") => Ok(Change::Settle(id_of(request)?)),
+        Some("receive") => {
+            let migrated = migrated_domain(request)?;
+            let incoming: Box<dyn IncomingMigration> =
+                Box::new(TcpIncoming { connection: connection.clone() });
+            Ok(Change::Receive(Arrival { migrated, link: Once::new(incoming) }))
+        }
+        _ => Err(Invalid::new(
+            "The sender is another kind of host: \
+             version 1 of this xend's relocation protocol is expected",
+        )
+        .into()),
+    }
+}
+
+/// The answer after a change. A domain that was received is taken.
+fn answer(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Verdict(Verdict::NotTaken) => "not-taken",
+        _ => "taken",
     }
 }
 

@@ -1,18 +1,23 @@
 //! The sending side.
 
 use super::connection::Connection;
+use super::tunnel;
 use crate::core::error::Error;
 use crate::core::model::{Invalid, Uuid};
 use crate::core::ports::{
     Built, Destination, Handover, MigratedDomain, MigrationTransport, OutgoingMigration, Verdict,
 };
+use crate::peer_tls::PeerTls;
 use crate::shape;
 use crate::sxp::Sxp;
 use async_trait::async_trait;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Time limit for connecting to one address of a host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,39 +29,79 @@ const REASON_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the other host may take to remove an incomplete domain.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Time limit of a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Sends domains to other hosts over TCP.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct TcpTransport {
     timeout: Duration,
+    /// The reason against encrypted connections if there are none.
+    tls: Result<Arc<PeerTls>, String>,
 }
 
 impl TcpTransport {
-    /// A transport whose connections fail after a pause of `timeout`.
-    pub const fn new(timeout: Duration) -> Self {
-        Self { timeout }
+    /// A transport without encryption whose connections fail after a pause of `timeout`.
+    pub fn new(timeout: Duration) -> Self {
+        Self { timeout, tls: Err("this host has no certificate for migration".to_owned()) }
+    }
+
+    /// The same with encrypted connections, or the reason against them.
+    #[must_use]
+    pub fn with_tls(self, tls: Result<Arc<PeerTls>, String>) -> Self {
+        Self { tls, ..self }
+    }
+
+    async fn connect(&self, to: &Destination) -> Result<Connection, Error> {
+        let tls = match (to.encrypted, &self.tls) {
+            (false, _) => None,
+            (true, Ok(tls)) => Some(tls),
+            (true, Err(reason)) => {
+                return Err(Invalid::new(format!("Invalid value for ssl: {reason}")).into());
+            }
+        };
+        let connection = match (dial(to).await, tls) {
+            (Err(error), _) => Err(error),
+            (Ok(stream), None) => Connection::plain(stream, self.timeout),
+            (Ok(stream), Some(tls)) => encrypt(tls, stream, to, self.timeout).await,
+        };
+        connection.map_err(|error| {
+            let reason = tunnel::reason(&error);
+            Invalid::new(format!("destination: {to} cannot be reached: {reason}")).into()
+        })
     }
 }
 
-async fn connect(to: &Destination, timeout: Duration) -> Result<Connection, Error> {
-    let Destination { host, port } = to.clone();
+async fn dial(to: &Destination) -> io::Result<TcpStream> {
+    let Destination { host, port, .. } = to.clone();
     let connected = tokio::task::spawn_blocking(move || {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in (host.as_str(), port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)
-                .and_then(|stream| Connection::new(stream, timeout))
-            {
-                Ok(connection) => return Ok(connection),
+            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+                Ok(stream) => return Ok(stream),
                 Err(error) => last = error,
             }
         }
         Err(last)
     });
-    let unreachable =
-        |error: io::Error| Invalid::new(format!("destination: {to} cannot be reached: {error}"));
-    connected
-        .await
-        .map_err(|error| Error::backend("Connecting was abandoned", error))?
-        .map_err(|error| unreachable(error).into())
+    connected.await.map_err(io::Error::other)?
+}
+
+/// The handshake of an encrypted connection.
+async fn encrypt(
+    tls: &PeerTls,
+    stream: TcpStream,
+    to: &Destination,
+    pause: Duration,
+) -> io::Result<Connection> {
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    let stream = tokio::net::TcpStream::from_std(stream)?;
+    let name = ServerName::try_from(to.host.clone()).map_err(io::Error::other)?;
+    match timeout(HANDSHAKE_TIMEOUT, tls.connector().connect(name, stream)).await {
+        Ok(stream) => Connection::encrypted(stream?, pause),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no complete TLS handshake")),
+    }
 }
 
 fn id_field(id: Uuid) -> Sxp {
@@ -82,7 +127,7 @@ impl MigrationTransport for TcpTransport {
         to: &Destination,
         migrated: &MigratedDomain,
     ) -> Result<Box<dyn OutgoingMigration>, Error> {
-        let connection = connect(to, self.timeout).await?;
+        let connection = self.connect(to).await?;
         let config_field = |key, config| Sxp::list([Sxp::atom(key), shape::stored_config(config)]);
         let mut message = vec![
             Sxp::atom("receive"),
@@ -99,7 +144,7 @@ impl MigrationTransport for TcpTransport {
     }
 
     async fn verdict(&self, of: &Handover) -> Result<Verdict, Error> {
-        let connection = connect(&of.to, self.timeout).await?;
+        let connection = self.connect(&of.to).await?;
         connection.send(&Sxp::list([Sxp::atom("verdict"), id_field(of.id)])).await?;
         let answer = connection.receive().await?;
         match answer.head() {

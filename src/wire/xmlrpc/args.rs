@@ -2,13 +2,19 @@
 
 use super::value::Value;
 use crate::core::model::{CpuSet, Invalid, MAX_VCPUS};
-use crate::sxp::Sxp;
+use crate::sxp::{Limits, Sxp};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
 /// Keys pressed in one call at most.
 const MAX_KEYS: usize = 64;
+
+/// The most entries of a map. Some are set one by one, and each is stored.
+const MAX_ENTRIES: usize = 1024;
+/// The longest text that is read as a number, in bytes. Blanks around a number could have any
+/// length, and some calls are kept for an hour.
+const MAX_NUMBER: usize = 64;
 
 /// The most characters of a map's key in an error.
 const MAX_SHOWN: usize = 40;
@@ -74,7 +80,7 @@ impl Args<'_> {
             None => return Ok(None),
             Some(Value::Int(n)) => Some(*n),
             Some(Value::Bool(on)) => Some(i64::from(*on)),
-            Some(Value::Text(text)) => text.trim().parse().ok(),
+            Some(Value::Text(text)) if text.len() <= MAX_NUMBER => text.trim().parse().ok(),
             Some(_) => None,
         };
         let number = number.ok_or_else(|| match self.given(at) {
@@ -106,6 +112,13 @@ impl Args<'_> {
         let Some(Value::Struct(members)) = self.given(at) else {
             return Err(self.wrong_type(at, "a map"));
         };
+        if members.len() > MAX_ENTRIES {
+            let name = self.name(at);
+            let count = members.len();
+            return Err(BadArgument(format!(
+                "{name}: {count} entries are too many, at most {MAX_ENTRIES}"
+            )));
+        }
         let given = members.iter().filter(|(_, value)| *value != Value::Nil);
         let text = |(key, value): &(String, Value)| {
             let text = match value {
@@ -113,7 +126,7 @@ impl Args<'_> {
                 Value::Int(n) => n.to_string(),
                 Value::Bool(on) => if *on { "True" } else { "False" }.to_owned(),
                 Value::Double(n) => n.to_string(),
-                Value::Nil | Value::Array(_) | Value::Struct(_) => {
+                Value::Nil | Value::Array(_) | Value::Struct(_) | Value::Printed(_) => {
                     let name = self.name(at);
                     let key: String = key.chars().take(MAX_SHOWN).collect();
                     let kind = value.kind();
@@ -163,6 +176,11 @@ impl Args<'_> {
         }
     }
 
+    /// A flag that was given and is not nil.
+    pub(super) fn optional_flag(&self, at: usize) -> Result<Option<bool>, BadArgument> {
+        self.given(at).map(|_| self.flag(at, false)).transpose()
+    }
+
     /// An absolute path on the daemon's host: a client's working directory has no meaning there.
     pub(super) fn path(&self, at: usize) -> Result<PathBuf, BadArgument> {
         let path = PathBuf::from(self.text(at)?);
@@ -189,7 +207,7 @@ impl Args<'_> {
         let bad_argument = |reason: String| BadArgument(format!("{}: {reason}", self.name(at)));
         let sent: CpuSet =
             self.text(at)?.parse().map_err(|invalid: Invalid| bad_argument(invalid.to_string()))?;
-        let cpus: CpuSet = sent.iter().filter(|cpu| *cpu < host_cpus).collect();
+        let cpus = sent.intersection(&CpuSet::first(host_cpus));
         if cpus.is_empty() {
             return Err(bad_argument(format!(
                 "this host has CPUs 0 to {}",
@@ -202,7 +220,52 @@ impl Args<'_> {
     /// An S-expression, sent as nested arrays.
     pub(super) fn sxp(&self, at: usize) -> Result<Sxp, BadArgument> {
         let value = self.values.get(at).filter(|value| matches!(value, Value::Array(_)));
-        value.map(sxp).ok_or_else(|| self.wrong_type(at, "an S-expression in nested arrays"))
+        let value = value.ok_or_else(|| self.wrong_type(at, "an S-expression in nested arrays"))?;
+        // The limits of an S-expression that comes as text.
+        let limits = Limits::DEFAULT;
+        let mut room = Room { values: limits.count, bytes: limits.bytes };
+        room.take(value).map(|()| sxp(value)).ok_or_else(|| {
+            BadArgument(format!(
+                "{}: an S-expression has at most {} values and {} bytes",
+                self.name(at),
+                limits.count,
+                limits.bytes
+            ))
+        })
+    }
+}
+
+/// What is left of the limits of an S-expression.
+struct Room {
+    values: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes the room of a value; `None` if too little is left.
+    fn take(&mut self, value: &Value) -> Option<()> {
+        self.values = self.values.checked_sub(1)?;
+        match value {
+            Value::Text(text) | Value::Time(text) => self.take_text(text),
+            Value::Array(values) => values.iter().try_for_each(|value| self.take(value)),
+            Value::Struct(members) => members.iter().try_for_each(|(name, value)| {
+                // The list of the two.
+                self.values = self.values.checked_sub(2)?;
+                self.take_text(name)?;
+                self.take(value)
+            }),
+            Value::Nil
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Double(_)
+            // No client sends one.
+            | Value::Printed(_) => Some(()),
+        }
+    }
+
+    fn take_text(&mut self, text: &str) -> Option<()> {
+        self.bytes = self.bytes.checked_sub(text.len())?;
+        Some(())
     }
 }
 
@@ -225,7 +288,7 @@ fn sxp(value: &Value) -> Sxp {
         Value::Int(n) => Sxp::atom(n.to_string()),
         Value::Bool(on) => Sxp::atom(if *on { "1" } else { "0" }),
         Value::Double(n) => Sxp::atom(format!("{n:?}")),
-        Value::Nil => Sxp::atom(""),
+        Value::Nil | Value::Printed(_) => Sxp::atom(""),
     }
 }
 
@@ -253,6 +316,8 @@ mod tests {
         }
         assert_eq!((args.text(1).as_deref(), args.optional_text(3)), (Ok("1"), Ok(None)));
         assert_eq!((args.flag(3, true), args.flag(9, true)), (Ok(false), Ok(true)));
+        let padded = [Value::text(format!("{}1", " ".repeat(MAX_NUMBER)))];
+        assert!(Args { names: &["a"], values: &padded }.number::<u32>(0).is_err());
         assert_eq!(args.sxp(4).unwrap().to_string(), "(vm (memory 64))");
         let message = |error: BadArgument| error.to_string();
         assert_eq!(
@@ -264,6 +329,18 @@ mod tests {
             "a: an S-expression in nested arrays is expected, not a string"
         );
         assert_eq!(message(args.text(4).unwrap_err()), "e: a string is expected, not an array");
+        for large in [
+            Value::Array(vec![Value::Nil; 200_001]),
+            Value::Array(vec![Value::Array(vec![]); 200_001]),
+            Value::Array(vec![Value::Text("x".repeat(1 << 19)); 3]),
+            Value::Array(vec![Value::Struct(vec![("x".repeat(1 << 20), Value::text("x"))])]),
+        ] {
+            let args = Args { names: &["config"], values: &[large] };
+            assert_eq!(
+                message(args.sxp(0).unwrap_err()),
+                "config: an S-expression has at most 200000 values and 1048576 bytes"
+            );
+        }
         let members = [("id", Value::text("geheim")), ("timeout", Value::Array(Vec::new()))];
         let members = members.map(|(key, value)| (key.to_owned(), value));
         let map = Value::Struct(members.into_iter().collect());
@@ -272,5 +349,9 @@ mod tests {
             message(args.map(0).unwrap_err()),
             "args: a map of texts is expected, but timeout is an array"
         );
+        let entries = (0..1025).map(|n| (n.to_string(), Value::text("x"))).collect();
+        let args = Args { names: &["value"], values: &[Value::Struct(entries)] };
+        let expected = "value: 1025 entries are too many, at most 1024";
+        assert_eq!(message(args.map(0).unwrap_err()), expected);
     }
 }

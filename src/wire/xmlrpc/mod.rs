@@ -1,7 +1,9 @@
 //! XML-RPC: the calls of xm and of the Xen-API's clients.
 //!
 //! ```text
+//! chunks         bodies in several chunks
 //! serve          HTTP: which listener offers which calls
+//! receive        how much is read of a call, and in what memory
 //! endpoint       what a listener offers
 //! context        the engine and the host as calls see them
 //! value          values
@@ -15,6 +17,7 @@
 //! ```
 
 mod args;
+mod chunks;
 pub mod codec;
 mod context;
 mod endpoint;
@@ -22,6 +25,7 @@ mod fault;
 mod introspection;
 mod legacy;
 mod object_ids;
+mod receive;
 mod serve;
 mod value;
 mod xenapi;

@@ -2,33 +2,35 @@
 //! it is a fault then, or a struct with a `Status`. Only calls without the name and password that
 //! `xend.*` need are a 401.
 
-use super::codec::{self, Call, XmlLimits};
+use super::chunks;
+use super::codec::{self, Call};
 use super::context::Context;
 use super::endpoint::{Endpoint, NoLegacy};
 use super::fault::{INTERNAL, XEND_ERROR};
 use super::introspection::{self, Offered};
 use super::legacy;
+use super::receive::{self, NotReceived, ReceivedCall};
 use super::value::Value;
 use super::xenapi::{self, XenApi};
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
 use crate::core::model::Uuid;
+use crate::memory_budget::MemoryBudget;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// The longest call, in bytes.
-const MAX_CALL: usize = 32 << 20;
-
-/// The bytes of a call that are read of a caller who may make none.
-const MAX_IGNORED_CALL: usize = 64 << 10;
+/// How often sessions and tasks that are over are looked for.
+const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The challenge of a 401: HTTP Basic.
 const CHALLENGE: &str = r#"Basic realm="xend", charset="UTF-8""#;
@@ -45,6 +47,7 @@ const UNKNOWN_CALLER: &str = "The daemon does not know where this call comes fro
 pub struct XmlRpc {
     context: Arc<Context>,
     xenapi: Arc<XenApi>,
+    budget: MemoryBudget,
 }
 
 impl XmlRpc {
@@ -60,7 +63,21 @@ impl XmlRpc {
     ) -> Self {
         let context = Arc::new(Context::new(engine, host, own_uid, log, stopping));
         let xenapi = Arc::new(XenApi::new(context.clone()));
-        Self { context, xenapi }
+        Self { context, xenapi, budget: MemoryBudget::default() }
+    }
+
+    /// The same wire, whose calls are received within this budget.
+    #[must_use]
+    pub fn with_budget(self, budget: MemoryBudget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// Forgets sessions and tasks that are over, once a minute until the server stops.
+    pub async fn forget_old(self) {
+        let stopping = self.context.stopping();
+        while stopping.run_until_cancelled(sleep(FORGET_INTERVAL)).await.is_some() {
+            self.xenapi.forget_old();
+        }
     }
 
     /// The service for one listener. Every request must carry a [`Caller`] among its extensions.
@@ -86,26 +103,32 @@ impl XmlRpc {
         };
         let legacy = endpoint.check_legacy(&caller, self.context.is_local_admin(&caller));
         if let (Endpoint::Legacy(_), Err(refusal)) = (&endpoint, legacy) {
-            // A client that still sends its call would see a broken connection and no answer.
-            drop(to_bytes(request.into_body(), MAX_IGNORED_CALL).await);
+            receive::drain(request.into_body()).await;
             return refused(refusal);
         }
-        match self.read(request.into_body()).await {
-            Ok(call) => self.answer(endpoint, legacy, &caller, &call).await,
-            Err(reason) => xml(codec::fault(INTERNAL, &reason)),
+        let is_live = |session: &str| self.xenapi.is_live(session);
+        let body = request.into_body();
+        match self.receive(body, legacy.is_ok(), is_live).await {
+            Ok(received) => {
+                let answer = Box::pin(self.answer(endpoint, legacy, &caller, &received.call));
+                self.context.engine().offload(received.call.size(), answer).await
+            }
+            Err(NotReceived::Fault(code, reason)) => xml(codec::fault(code, &reason)),
+            Err(NotReceived::NoSession(session)) => {
+                xml(codec::answer(&xenapi::no_session(&session)))
+            }
         }
     }
 
-    async fn read(&self, body: Body) -> Result<Call, String> {
-        let body = to_bytes(body, MAX_CALL)
-            .await
-            .map_err(|_| format!("The call broke off, or is longer than {MAX_CALL} bytes"))?;
-        // Parsing a large call takes a while.
-        let read = move || codec::read_call(&body, &XmlLimits::default());
-        let read = tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|_| "The call was given up".to_owned())?;
-        read.map_err(|malformed| malformed.to_string())
+    async fn receive(
+        &self,
+        body: Body,
+        known: bool,
+        is_live: impl Fn(&str) -> bool,
+    ) -> Result<ReceivedCall, NotReceived> {
+        let text = receive::receive_text(body, &self.budget, known, is_live).await?;
+        let size = text.len();
+        self.context.engine().offload(size, async { text.read(&self.budget) }).await
     }
 
     /// `legacy` tells whether the caller may call `xend.*`.
@@ -124,13 +147,14 @@ impl XmlRpc {
         if let (Err(refusal), true) = (legacy, call.method.starts_with("xend.")) {
             return refused(refusal);
         }
-        xml(match (legacy::answer(&self.context, caller, call).await, endpoint) {
-            (Some(answer), _) => answer,
+        match (legacy::answer(&self.context, caller, call).await, endpoint) {
+            (Some(answer), _) => xml(answer),
             (None, Endpoint::XenApi(login)) => {
-                codec::answer(&xenapi::answer(&self.xenapi, &login, caller, call).await)
+                let answer = xenapi::answer(&self.xenapi, &login, caller, call).await;
+                xml(chunks::body(codec::answer_chunks(&answer)))
             }
-            (None, Endpoint::Legacy(_)) => codec::answer(&unknown(&call.method)),
-        })
+            (None, Endpoint::Legacy(_)) => xml(codec::answer(&unknown(&call.method))),
+        }
     }
 }
 
@@ -162,12 +186,12 @@ fn refused(refusal: NoLegacy) -> Response {
 }
 
 /// The answer to a call.
-fn xml(text: String) -> Response {
+fn xml(text: impl Into<Body>) -> Response {
     reply(StatusCode::OK, text, "text/xml")
 }
 
-fn reply(status: StatusCode, text: String, kind: &'static str) -> Response {
-    let mut response = Response::new(Body::from(text));
+fn reply(status: StatusCode, text: impl Into<Body>, kind: &'static str) -> Response {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response

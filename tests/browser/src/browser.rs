@@ -200,7 +200,8 @@ impl Browser {
     /// Clicks on an element.
     pub async fn click(&self, selector: &str) -> Result<()> {
         for _ in 0..5 {
-            // The page's script can replace the element in between. A person would click again, too.
+            // The page's script can replace the element in between. A person would click again,
+            // too.
             match self.find(selector).await?.click().await {
                 Err(error) if error.is_stale_element_reference() => {}
                 result => return result.with_context(|| format!("Cannot click on {selector}")),

@@ -117,16 +117,6 @@ unsafe extern "C" {
     pub(super) fn shim_insert_cdrom(shim: *mut Shim, domid: u32, json: *const c_char) -> c_int;
     pub(super) fn shim_disks(shim: *mut Shim, domid: u32, out: *mut *mut c_char) -> c_int;
     pub(super) fn shim_nics(shim: *mut Shim, domid: u32, out: *mut *mut c_char) -> c_int;
-    pub(super) fn shim_xenstore_list(
-        shim: *mut Shim,
-        path: *const c_char,
-        out: *mut *mut c_char,
-    ) -> c_int;
-    pub(super) fn shim_xenstore_read(
-        shim: *mut Shim,
-        path: *const c_char,
-        out: *mut *mut c_char,
-    ) -> c_int;
     pub(super) fn shim_pools(shim: *mut Shim, out: *mut *mut c_char) -> c_int;
     pub(super) fn shim_pool_create(
         shim: *mut Shim,
@@ -141,10 +131,4 @@ unsafe extern "C" {
     pub(super) fn shim_pool_move(shim: *mut Shim, name: *const c_char, domid: u32) -> c_int;
     pub(super) fn shim_watch_domain(shim: *mut Shim, domid: u32) -> c_int;
     pub(super) fn shim_wait_event(shim: *mut Shim, domid: *mut u32) -> c_int;
-    pub(super) fn shim_watch_name(shim: *mut Shim, domid: u32, on: bool) -> c_int;
-    pub(super) fn shim_wait_xenstore(
-        shim: *mut Shim,
-        milliseconds: c_int,
-        domid: *mut u32,
-    ) -> c_int;
 }

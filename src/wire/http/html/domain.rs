@@ -224,7 +224,7 @@ mod tests {
         let report = GuestReport {
             host_name: None,
             os: BTreeMap::new(),
-            drivers: BTreeMap::new(),
+            agent_version: BTreeMap::new(),
             addresses: numbered.map(address).collect(),
             memory: None,
             other: BTreeMap::new(),

@@ -1,11 +1,10 @@
 //! `migrate`.
 
-use crate::core::model::Invalid;
 use crate::core::op::DomainOp;
 use crate::core::ports::Destination;
 use crate::core::rights::OpKind;
 use crate::wire::http::operation::{GUEST, Operation, ParamKind, Success, optional, required};
-use crate::wire::http::params::{flag, integer};
+use crate::wire::http::params::{flag, integer, some_flag};
 use serde::Deserialize;
 
 pub(super) static MIGRATE: Operation = Operation {
@@ -33,25 +32,22 @@ pub(super) static MIGRATE: Operation = Operation {
         optional(
             "port",
             ParamKind::Number("TCP port"),
-            "this host's relocation port",
+            "this host's relocation port, or its encrypted one",
             "Relocation port of the destination",
             "8002",
         ),
         optional(
             "ssl",
             ParamKind::Flag,
-            "0",
-            "Must be 0: the stream is not encrypted, use a trusted network",
-            "0",
+            "xend-relocation-ssl",
+            "Encrypt the connection, see xend-relocation-ssl-ca-file",
+            "1",
         ),
     ],
     success: Success::Empty,
     build: |request| {
         let Migrate { destination, live, port, ssl } = request.params.parse()?;
-        if ssl {
-            return Err(Invalid::new("Invalid value for ssl: 1 is not possible, use 0"));
-        }
-        let to = Destination::new(&destination, Some(port), request.policy.relocation_port)?;
+        let to = Destination::new(&destination, Some(port), ssl, &request.policy.relocation)?;
         request.change(DomainOp::Migrate { to, live })
     },
 };
@@ -65,6 +61,6 @@ struct Migrate {
     live: bool,
     #[serde(default, deserialize_with = "integer")]
     port: u16,
-    #[serde(default, deserialize_with = "flag")]
-    ssl: bool,
+    #[serde(default, deserialize_with = "some_flag")]
+    ssl: Option<bool>,
 }

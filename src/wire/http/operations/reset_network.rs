@@ -23,6 +23,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The most interfaces of one request, and the most addresses of one parameter.
 const MOST: usize = 32;
 
+/// The longest JSON, in bytes, with room for blanks. Read, it takes many times its text.
+const MAX_JSON: usize = 2 * MOST * MAX_PAYLOAD;
+
 const EXAMPLE: &str =
     r#"{"ips": [{"ip": "203.0.113.10", "netmask": "255.255.255.0"}], "gateway": "203.0.113.1"}"#;
 
@@ -31,8 +34,8 @@ pub(super) static RESET_NETWORK: Operation = Operation {
     label: "Set network",
     about: "Writes network settings for the guest into XenStore, and has its agent apply them: \
             for one interface as address, gateway and dns, or as JSON for several. Interfaces \
-            that are left out keep theirs. Without any settings, the agent applies those that \
-            are there.",
+            that are left out keep theirs; settings of interfaces that the domain no longer has \
+            are removed. Without any settings, the agent applies those that are there.",
     kinds: &[OpKind::ResetGuestNetwork],
     stages: &GUEST,
     data_loss: None,
@@ -155,6 +158,9 @@ fn from_json(
     request: &OperationRequest<'_>,
     vif: u32,
 ) -> Result<Vec<Interface>, Invalid> {
+    if json.len() > MAX_JSON {
+        return Err(bad_value("network", format!("it is longer than {MAX_JSON} bytes")));
+    }
     let value: Value = serde_json::from_str(json).map_err(|error| {
         let error = error.to_string();
         // serde_json has no kind of error for it.
@@ -379,6 +385,13 @@ mod tests {
         ));
     }
 
+    /// The shortest value and the comma after it have two bytes, and a list has room for twice its
+    /// values at most.
+    #[test]
+    fn json_takes_at_most_8_mib() {
+        assert!(MAX_JSON / 2 * 2 * size_of::<Value>() <= 8 << 20);
+    }
+
     #[test]
     fn errors_name_the_parameter() {
         let other = r#"{"mac":"00:16:3e:00:00:01"}"#;
@@ -397,9 +410,14 @@ mod tests {
             (format!("address={}", "1.1.1.1/8+".repeat(MOST + 1)), "address: give 1 to 32"),
             ("address=10.0.0.1/8&gateway=x".into(), "gateway: 'x' is no IP address"),
             (
-                "address=10.0.0.1/8&gateway=1.1.1.1+1.1.1.2".into(),
-                "gateway: '1.1.1.2' is the second",
+                "address=10.0.0.1/8&gateway=10.0.0.2+10.0.0.3".into(),
+                "gateway: '10.0.0.3' is the second",
             ),
+            (
+                "address=10.0.0.1/8&gateway=10.0.0.1".into(),
+                "gateway: '10.0.0.1' is an address of the interface itself",
+            ),
+            ("address=10.0.0.0/8".into(), "address: '10.0.0.0/8' is the address of its network"),
             ("address=10.0.0.1/8&dns=0.0.0.0".into(), "dns: '0.0.0.0' is the unspecified"),
             ("address=10.0.0.1/8&vif=1".into(), "vif: the domain has no vif 1"),
             ("hostname=a_b%0Ac".into(), "hostname: The host name has other characters"),
@@ -413,6 +431,7 @@ mod tests {
             (network(r#"{"dns":["10.0.0.1"]}"#), "network: the interface has no address"),
             (network(r#"{"ips":[{"ip":"x"}]}"#), "network: ips[0].ip is no IPv4 address"),
             (network(&large), "network: 41"),
+            (network(&" ".repeat(MAX_JSON + 1)), "network: it is longer than 262144 bytes"),
             (network(&nested(40)), "network: The interface is nested too deep"),
             (network(&nested(400)), "network: it is nested too deep"),
             ("network=%FF".into(), "network: it is not UTF-8"),

@@ -1,82 +1,185 @@
 //! Writes XML-RPC text.
 
 use crate::wire::xmlrpc::value::Value;
+use bytes::Bytes;
 use std::fmt::Write as _;
+use std::mem;
+use std::ops::Range;
+
+/// From this length in bytes on, a value that is printed already is sent from where it is, and not
+/// copied into the rest of an answer.
+const SENT_IN_PLACE: usize = 4096;
+
+const ANSWER: &str = "<?xml version='1.0'?><methodResponse><params><param>";
+const ANSWER_END: &str = "</param></params></methodResponse>";
+
+/// Text that is being written, in chunks.
+#[derive(Default)]
+struct Output {
+    /// The chunks before `text`.
+    chunks: Vec<Bytes>,
+    text: String,
+}
+
+impl Output {
+    /// Adds a value that is printed already.
+    fn push_printed(&mut self, value: &Bytes) {
+        if value.len() < SENT_IN_PLACE {
+            self.text.push_str(&String::from_utf8_lossy(value));
+            return;
+        }
+        self.chunks.push(mem::take(&mut self.text).into());
+        self.chunks.push(value.clone());
+    }
+
+    fn into_chunks(mut self) -> Vec<Bytes> {
+        self.chunks.push(self.text.into());
+        self.chunks
+    }
+
+    fn into_text(self) -> String {
+        let Self { chunks, text } = self;
+        let before = chunks.iter().map(|chunk| String::from_utf8_lossy(chunk));
+        if chunks.is_empty() { text } else { before.collect::<String>() + &text }
+    }
+}
 
 /// A call, as a client sends it.
 pub fn call(method: &str, params: &[Value]) -> String {
-    let mut out = String::from("<?xml version='1.0'?>\n<methodCall>\n<methodName>");
-    escape(&mut out, method);
-    out.push_str("</methodName>\n<params>\n");
+    let mut out = Output::default();
+    out.text.push_str("<?xml version='1.0'?>\n<methodCall>\n<methodName>");
+    escape(&mut out.text, method);
+    out.text.push_str("</methodName>\n<params>\n");
     for param in params {
-        out.push_str("<param>");
+        out.text.push_str("<param>");
         print(&mut out, param);
-        out.push_str("</param>\n");
+        out.text.push_str("</param>\n");
     }
-    out.push_str("</params>\n</methodCall>\n");
-    out
+    out.text.push_str("</params>\n</methodCall>\n");
+    out.into_text()
 }
 
 /// An answer with a value. There is no white space between its elements, which some clients would
 /// take for a child.
 pub fn answer(value: &Value) -> String {
-    let mut out = String::from("<?xml version='1.0'?><methodResponse><params><param>");
+    written_answer(value).into_text()
+}
+
+/// The same in chunks, of which those that are printed values are not copied.
+pub fn answer_chunks(value: &Value) -> Vec<Bytes> {
+    written_answer(value).into_chunks()
+}
+
+fn written_answer(value: &Value) -> Output {
+    let mut out = Output::default();
+    out.text.push_str(ANSWER);
     print(&mut out, value);
-    out.push_str("</param></params></methodResponse>");
+    out.text.push_str(ANSWER_END);
     out
 }
 
 /// An answer that is a fault.
 pub fn fault(code: i64, text: &str) -> String {
-    let mut out = String::from("<?xml version='1.0'?><methodResponse><fault>");
+    let mut out = Output::default();
+    out.text.push_str("<?xml version='1.0'?><methodResponse><fault>");
     let members = vec![
         ("faultCode".to_owned(), Value::Int(code)),
         ("faultString".to_owned(), Value::text(text)),
     ];
     print(&mut out, &Value::Struct(members));
-    out.push_str("</fault></methodResponse>");
-    out
+    out.text.push_str("</fault></methodResponse>");
+    out.into_text()
+}
+
+/// A value for [`Value::Printed`].
+pub fn printed(value: &Value) -> Bytes {
+    let mut out = Output::default();
+    print_content(&mut out, value);
+    out.into_text().into()
+}
+
+/// A struct that is made of members whose values are printed already.
+pub struct PrintedStruct {
+    text: Vec<u8>,
+}
+
+impl PrintedStruct {
+    /// A struct without members, with room for this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        let mut text = Vec::with_capacity(bytes);
+        text.extend_from_slice(b"<struct>");
+        Self { text }
+    }
+
+    /// Adds a member. Returns where its value stands in the text.
+    pub fn add(&mut self, name: &str, value: &Bytes) -> Range<usize> {
+        let mut escaped = String::new();
+        escape(&mut escaped, name);
+        for part in ["<member><name>", &escaped, "</name><value>"] {
+            self.text.extend_from_slice(part.as_bytes());
+        }
+        let begin = self.text.len();
+        self.text.extend_from_slice(value);
+        let end = self.text.len();
+        self.text.extend_from_slice(b"</value></member>");
+        begin..end
+    }
+
+    /// The whole struct, for [`Value::Printed`].
+    pub fn finish(mut self) -> Bytes {
+        self.text.extend_from_slice(b"</struct>");
+        self.text.into()
+    }
 }
 
 /// Writes a value without white space inside, which libxen takes for text.
-fn print(out: &mut String, value: &Value) {
-    out.push_str("<value>");
+fn print(out: &mut Output, value: &Value) {
+    out.text.push_str("<value>");
+    print_content(out, value);
+    out.text.push_str("</value>");
+}
+
+/// Writes what stands inside of a value's element.
+fn print_content(out: &mut Output, value: &Value) {
     // Writing to a string never fails.
     let _ = match value {
-        Value::Nil => out.write_str("<nil/>"),
-        Value::Bool(on) => write!(out, "<boolean>{}</boolean>", u8::from(*on)),
-        Value::Int(n) => write!(out, "<int>{n}</int>"),
-        Value::Double(n) => write!(out, "<double>{n:?}</double>"),
+        Value::Nil => out.text.write_str("<nil/>"),
+        Value::Bool(on) => write!(out.text, "<boolean>{}</boolean>", u8::from(*on)),
+        Value::Int(n) => write!(out.text, "<int>{n}</int>"),
+        Value::Double(n) => write!(out.text, "<double>{n:?}</double>"),
         Value::Text(text) => {
-            out.push_str("<string>");
-            escape(out, text);
-            out.write_str("</string>")
+            out.text.push_str("<string>");
+            escape(&mut out.text, text);
+            out.text.write_str("</string>")
         }
         Value::Time(time) => {
-            out.push_str("<dateTime.iso8601>");
-            escape(out, time);
-            out.write_str("</dateTime.iso8601>")
+            out.text.push_str("<dateTime.iso8601>");
+            escape(&mut out.text, time);
+            out.text.write_str("</dateTime.iso8601>")
         }
         Value::Array(values) => {
-            out.push_str("<array><data>");
+            out.text.push_str("<array><data>");
             for value in values {
                 print(out, value);
             }
-            out.write_str("</data></array>")
+            out.text.write_str("</data></array>")
         }
         Value::Struct(members) => {
-            out.push_str("<struct>");
+            out.text.push_str("<struct>");
             for (name, value) in members {
-                out.push_str("<member><name>");
-                escape(out, name);
-                out.push_str("</name>");
+                out.text.push_str("<member><name>");
+                escape(&mut out.text, name);
+                out.text.push_str("</name>");
                 print(out, value);
-                out.push_str("</member>");
+                out.text.push_str("</member>");
             }
-            out.write_str("</struct>")
+            out.text.write_str("</struct>")
+        }
+        Value::Printed(content) => {
+            out.push_printed(content);
+            Ok(())
         }
     };
-    out.push_str("</value>");
 }
 
 /// Writes text. Characters that XML 1.0 cannot hold are replaced. An unescaped carriage return

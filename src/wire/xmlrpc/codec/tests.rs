@@ -1,8 +1,10 @@
 use super::*;
+use crate::memory_budget::MemoryBudget;
 use crate::wire::xmlrpc::value::Value;
 use proptest::prelude::*;
+use std::mem;
 
-fn read(params: &str) -> Result<Call, Malformed> {
+fn read(params: &str) -> Result<Call, ReadError> {
     let text = format!(
         "<?xml version='1.0'?>\n<methodCall><methodName>m</methodName>{params}</methodCall>"
     );
@@ -105,6 +107,78 @@ fn depth_and_count_are_limited() {
     assert!(many(11).unwrap_err().reason.contains("more than 10"));
 }
 
+/// What the values of a call take: more than is reserved would be memory that nobody counts.
+#[test]
+fn the_memory_of_values_is_reserved() {
+    let element = "<value><array><data><value><struct><member><name>key</name><value>text</value>\
+        </member></struct></value></data></array></value>";
+    let texts = [
+        "<value/>".repeat(1000),
+        element.repeat(100),
+        format!("<value>{}</value>", "x".repeat(10_000)),
+        "<value><dateTime.iso8601>20090710T09:01:27</dateTime.iso8601></value>".repeat(10),
+    ];
+    for text in texts {
+        let text = call_with(&text);
+        let budget = MemoryBudget::default();
+        let mut memory = budget.reservation();
+        let read = read_call_within(text.as_bytes(), &XmlLimits::default(), &mut memory).unwrap();
+        let size: usize = read.params.iter().map(Value::heap_size).sum();
+        let params = read.params.capacity() * mem::size_of::<Value>();
+        assert!(memory.bytes() >= size + params, "{} {size}", memory.bytes());
+        assert!(memory.bytes() < size + params + 1000, "{} {size}", memory.bytes());
+        let budget = MemoryBudget::new(size);
+        let mut memory = budget.reservation();
+        let error = read_call_within(text.as_bytes(), &XmlLimits::default(), &mut memory);
+        let error = error.unwrap_err();
+        assert_eq!(error.kind, ReadErrorKind::OverBudget);
+        assert!(error.to_string().contains("try again"), "{error}");
+    }
+}
+
+/// A call whose only parameter is an array of these values.
+fn call_with(values: &str) -> String {
+    format!(
+        "<methodCall><methodName>m</methodName><params><param><value><array><data>{values}\
+         </data></array></value></param></params></methodCall>"
+    )
+}
+
+/// The shortest text of a value is eight bytes. A list has room for twice its values at most.
+#[test]
+fn values_take_at_most_eight_times_their_text() {
+    let room = 2 * mem::size_of::<Value>();
+    assert_eq!(room / "<value/>".len(), 8);
+    let text = call_with(&"<value/>".repeat(10_000));
+    let budget = MemoryBudget::default();
+    let mut memory = budget.reservation();
+    read_call_within(text.as_bytes(), &XmlLimits::default(), &mut memory).unwrap();
+    assert!(memory.bytes() <= 8 * text.len(), "{} of {}", memory.bytes(), text.len());
+}
+
+#[test]
+fn the_first_parameter_is_read_from_the_beginning_of_a_call() {
+    let params = [Value::text("a<ü>b"), Value::Array(vec![Value::text("x"); 100])];
+    let whole = call("VM.create", &params);
+    let end = whole.find("</param>").unwrap();
+    for cut in 0..=whole.len() {
+        let first = first_text_param(&whole.as_bytes()[..cut]);
+        assert!(first.is_none() || cut >= end, "{cut}");
+        assert!(first.as_deref() == Some("a<ü>b") || cut < end, "{cut}");
+    }
+    let others = [vec![], vec![Value::Int(1)], vec![Value::Array(vec![]), Value::text("x")]];
+    for params in others {
+        assert_eq!(first_text_param(call("VM.create", &params).as_bytes()), None);
+    }
+    // What only looks like a parameter is none.
+    let comment = "<methodCall><!--<params>--><methodName>m</methodName><params><param><!--<value>\
+        a</value>--><value>b</value>";
+    assert_eq!(first_text_param(comment.as_bytes()).as_deref(), Some("b"));
+    for text in ["", "<methodCall>", "<!DOCTYPE a><methodCall>", "<a/>", "\u{fe}"] {
+        assert_eq!(first_text_param(text.as_bytes()), None);
+    }
+}
+
 #[test]
 fn characters_that_xml_cannot_hold_are_replaced() {
     let text = answer(&Value::text("a\u{7}\0b<&>'\"\r\n\u{ffff}ü"));
@@ -139,6 +213,11 @@ proptest! {
         let text = call("a<b", std::slice::from_ref(&value));
         let read = read_call(text.as_bytes(), &XmlLimits::default()).unwrap();
         prop_assert_eq!((read.method.as_str(), &read.params), ("a<b", &vec![value.clone()]));
+        let first = match &value {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        prop_assert_eq!(first_text_param(text.as_bytes()), first);
         let answered = read_answer(&answer(&value), &XmlLimits::default()).unwrap();
         prop_assert_eq!(answered, Ok(value));
     }
@@ -150,5 +229,29 @@ proptest! {
     ) {
         let _ = read_call(&bytes, &XmlLimits::default());
         let _ = read_call(format!("<methodCall>{text}").as_bytes(), &XmlLimits::default());
+    }
+}
+
+#[test]
+fn what_is_printed_already_is_sent_as_it_would_be_printed_now() {
+    let record = |text: &str| Value::Struct(vec![("label".to_owned(), Value::text(text))]);
+    for length in [3, 10_000] {
+        let members = ["a<b", "c"].map(|name| (name.to_owned(), record(&"&".repeat(length))));
+        let whole = Value::Struct(members.to_vec());
+        let mut joined = PrintedStruct::with_capacity(0);
+        let places: Vec<_> =
+            members.iter().map(|(name, record)| joined.add(name, &printed(record))).collect();
+        let joined = joined.finish();
+        assert_eq!(joined, printed(&whole));
+        for (place, (_, record)) in places.into_iter().zip(&members) {
+            assert_eq!(joined.slice(place), printed(record));
+        }
+        let with = |value: Value| Value::Array(vec![Value::Int(1), value, Value::Nil]);
+        let expected = answer(&with(whole));
+        let chunks = answer_chunks(&with(Value::printed(joined.clone())));
+        assert_eq!(chunks.concat(), expected.as_bytes());
+        assert_eq!(answer(&with(Value::printed(joined.clone()))), expected);
+        let is_in_place = chunks.iter().any(|chunk| chunk.as_ptr() == joined.as_ptr());
+        assert_eq!(is_in_place, length > 1_000, "only what is long");
     }
 }

@@ -108,13 +108,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         params: &["dom", "dst", "live", "port", "node", "ssl", "change_home_server"],
         required: 2,
         plan: |args, call| {
-            if args.flag(5, false)? {
-                return Err(
-                    Invalid::new("ssl: there is no encryption, use a network of your own").into()
-                );
-            }
-            let default_port = call.view.policy().relocation_port;
-            let to = Destination::new(&args.text(1)?, args.optional_number(3)?, default_port)?;
+            let defaults = call.view.policy().relocation;
+            let port = args.optional_number(3)?;
+            let to = Destination::new(&args.text(1)?, port, args.optional_flag(5)?, &defaults)?;
             Ok(Plan::none(on_domain(args, DomainOp::Migrate { to, live: args.flag(2, false)? })?))
         },
     },

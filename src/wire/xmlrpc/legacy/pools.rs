@@ -8,6 +8,7 @@ use crate::sxp::Sxp;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::object_ids::{cpu_uuid, pool_names, pool_uuid};
 use crate::wire::xmlrpc::value::Value;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -90,7 +91,8 @@ fn define(args: &Args<'_>, call: &CallContext<'_>, start: bool) -> Result<Plan, 
         Some(word) => word.parse::<Scheduler>()?,
         None => call.view.host_info().scheduler,
     };
-    let cpus: CpuSet = values_of(&config, "proposed_CPUs").join(",").parse()?;
+    let cpus = values_of(&config, "proposed_CPUs").join(",").parse::<CpuSet>();
+    let cpus = cpus.map_err(|reason| Invalid::new(format!("proposed_CPUs: {reason}")))?;
     let ncpu = one("ncpu")
         .map_or(Ok(1), |text| text.parse())
         .map_err(|_| invalid("ncpu: a number is expected"))?;
@@ -113,7 +115,8 @@ fn pair(key: &str, values: impl IntoIterator<Item = Value>) -> Value {
 
 /// All pools, or the named ones: `[[UUID, [key, value...]...]...]`.
 fn list(args: &Args<'_>, call: &CallContext<'_>) -> Result<Plan, Refusal> {
-    let wanted = if args.values.is_empty() { vec![] } else { args.list(0)? };
+    let wanted: HashSet<String> =
+        if args.values.is_empty() { HashSet::new() } else { args.list(0)?.into_iter().collect() };
     let host = call.context.host();
     Ok(Plan::read(move |view| async move {
         let inventory = view.inventory();

@@ -8,11 +8,12 @@ use super::fetch::Fetcher;
 use super::host_view::HostView;
 use super::login;
 use super::next_events::next_events;
-use super::plugins;
+use super::plugins::{self, Asker};
+use super::records;
 use super::references::find_object;
-use super::schema::Action;
+use super::schema::{Action, Class};
 use super::service::XenApi;
-use super::sessions::CallSession;
+use super::sessions::{CallSession, Now};
 use super::tasks::WAIT;
 use super::value_failure;
 use super::values::{text, texts};
@@ -40,8 +41,17 @@ pub(crate) async fn answer(
     let outcome = if call.method.starts_with("session.login") {
         login::log_in(api, policy, caller, call).await
     } else {
-        perform(api, caller, call).await
+        perform(api, caller, call, Asker::Client).await
     };
+    with_status(outcome)
+}
+
+/// The answer to a call of a session that is none, or is over.
+pub(crate) fn no_session(session: &str) -> Value {
+    with_status(Err(Failure::no_session(session)))
+}
+
+fn with_status(outcome: Result<Value, Failure>) -> Value {
     let (status, name, value) = match outcome {
         // An answer without a value is the empty string.
         Ok(Value::Nil) => ("Success", "Value", Value::text("")),
@@ -51,7 +61,12 @@ pub(crate) async fn answer(
     Value::Struct(vec![("Status".to_owned(), Value::text(status)), (name.to_owned(), value)])
 }
 
-async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Value, Failure> {
+async fn perform(
+    api: &Arc<XenApi>,
+    caller: &Caller,
+    call: &Call,
+    asker: Asker,
+) -> Result<Value, Failure> {
     let task = call.method.strip_prefix(ASYNC);
     let name = task.unwrap_or(&call.method);
     let (class, method) = catalog::find(name)
@@ -66,7 +81,7 @@ async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Valu
         ));
     }
     let engine = api.context.engine();
-    let session = api.state.sessions.check(text_param(call, 0), engine.now())?;
+    let session = api.state.sessions.check(call.text_param(0), Now::of(engine))?;
     let caller = Caller { via: caller.via.clone(), principal: session.principal.clone() };
     if task.is_some() {
         return begin_task(api, caller, name, call, &session);
@@ -74,8 +89,12 @@ async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Valu
     let args = Args { names: method.params(), values: &call.params };
     let outcome = async {
         let view = engine.view(&caller);
-        let mut host = HostView::open(api, &view, session).await?;
-        let fetcher = Fetcher { view: &view };
+        let object = Some(call.text_param(1)).filter(|_| method.is_on_object());
+        let mut host = match object.and_then(|object| Uuid::try_parse(object).ok()) {
+            Some(object) => HostView::open_for(api, &view, session, object).await?,
+            None => HostView::open(api, &view, session).await?,
+        };
+        let fetcher = Fetcher { view: &view, reuses: false };
         // The list of objects can depend on these facts.
         for need in class.needs {
             fetcher.fetch(&mut host, *need, None).await?;
@@ -93,17 +112,9 @@ async fn perform(api: &Arc<XenApi>, caller: &Caller, call: &Call) -> Result<Valu
             fetcher.fetch(&mut host, need, object).await?;
         }
         let action = method.make(class, &host, object, &args)?;
-        run(api, &view, &host, action).await
+        run(api, &view, host, class, action, asker).await
     };
     outcome.await.map_err(|failure| value_failure::complete(failure, method, &args))
-}
-
-/// A parameter; empty if it is no text.
-fn text_param(call: &Call, at: usize) -> &str {
-    match call.params.get(at) {
-        Some(Value::Text(text)) => text,
-        _ => "",
-    }
 }
 
 /// Begins a task that makes a call.
@@ -116,10 +127,13 @@ fn begin_task(
 ) -> Result<Value, Failure> {
     let task = api.state.new_uuid();
     let tasks = &api.state.tasks;
-    let stop = tasks.begin(task, method, session, api.context.engine().now())?;
-    tasks.set_vm(task, Uuid::try_parse(text_param(call, 1)).ok());
+    let size = call.size();
+    let stop = tasks.begin(task, method, size, session, api.context.engine().now())?;
+    tasks.set_vm(task, Uuid::try_parse(call.text_param(1)).ok());
     let call = Call { method: method.to_owned(), params: call.params.clone() };
-    api.context.spawn(run_task(api.clone(), caller, task, call, stop));
+    let run = Box::pin(run_task(api.clone(), caller, task, call, stop));
+    let engine = api.context.engine().clone();
+    api.context.spawn(async move { engine.offload(size, run).await });
     Ok(Value::text(task.to_string()))
 }
 
@@ -133,42 +147,57 @@ async fn run_task(
     let engine = api.context.engine();
     if call.method == "VM.restore" {
         // The file names the VM whose progress the task shows.
-        let file = Path::new(text_param(&call, 1));
+        let file = Path::new(call.text_param(1));
         if let Ok(config) = engine.view(&caller).saved_config(file).await {
             api.state.tasks.set_vm(task, config.uuid);
         }
     }
-    let work = Box::pin(perform(&api, &caller, &call));
+    let work = Box::pin(perform(&api, &caller, &call, Asker::Task));
     // Any other call ends when the domain's driver has cancelled its operation.
     let only_waits = call.method == WAIT;
     let outcome = tokio::select! {
         outcome = work => outcome,
         () = stop.cancelled(), if only_waits => Err(Failure::not_allowed("The task was cancelled")),
     };
-    let is_repeated = call.method == "host.call_plugin"
-        && plugins::repeats_arguments(text_param(&call, 2), text_param(&call, 3));
-    let outcome = if is_repeated { outcome.map(|_| Value::text("\"\"")) } else { outcome };
-    api.state.tasks.end(task, outcome, engine.now());
+    api.state.end_task(task, outcome, Now::of(engine));
 }
 
-async fn run(api: &XenApi, view: &View, host: &HostView, action: Action) -> Result<Value, Failure> {
+/// Carries out an action. What waits for long keeps no view of the host.
+async fn run(
+    api: &XenApi,
+    view: &View,
+    host: HostView,
+    class: &'static Class,
+    action: Action,
+    asker: Asker,
+) -> Result<Value, Failure> {
     match action {
         Action::Answer(value) => Ok(value),
+        Action::List(list) => records::list(api, view, host, class, list).await,
+        Action::FindByLabel(label) => records::find_by_label(host, class, label).await,
         Action::LogOut => {
-            api.state.sessions.end(&host.session.reference);
+            api.state.end_session(&host.session);
             Ok(Value::Nil)
         }
-        Action::CallPlugin(call) => plugins::run(api, view, call).await,
-        Action::Wait(duration) => wait(api, duration).await,
-        Action::NextEvent => next_events(api, view, &host.session).await,
+        Action::CallPlugin(call) => {
+            drop(host);
+            plugins::run(api, view, call, asker).await
+        }
+        Action::Wait(duration) => {
+            drop(host);
+            wait(api, duration).await
+        }
+        Action::NextEvent => next_events(api, view, host.into_session()).await,
         Action::ListMethods => Ok(texts(catalog::all_methods())),
         Action::ReadLog => Ok(Value::Text(api.context.log())),
         Action::ReadDmesg { clear } => read_dmesg(api, view, clear).await,
         Action::Execute { changes, context, answer } => {
+            drop(host);
             execute(api, view, changes, &context).await?;
             Ok(answer)
         }
         Action::Define { changes, context, name } => {
+            drop(host);
             execute(api, view, changes, &context).await?;
             let snapshot = view.snapshot();
             let vm = snapshot.by_name(&name).ok_or_else(|| Failure::no_object("VM", ""))?;

@@ -56,9 +56,22 @@ const PLUGIN_ARGUMENTS: &str = "args";
 /// The most characters of a sent value that an error shows.
 const MAX_SENT: usize = 256;
 
+/// The most characters of a parameter of a code. A client can send a reference of any length.
+const MAX_PARAM: usize = 4096;
+
+/// As much of a parameter as a failure has.
+fn shown_param(param: &str) -> String {
+    param.chars().take(MAX_PARAM).collect()
+}
+
 impl Failure {
     pub(crate) fn new<'a>(code: &'static str, params: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::Code(code, params.into_iter().map(str::to_owned).collect())
+        Self::Code(code, params.into_iter().map(shown_param).collect())
+    }
+
+    /// No session has this reference, or it is over.
+    pub(crate) fn no_session(reference: &str) -> Self {
+        Self::new("SESSION_INVALID", [reference])
     }
 
     /// No object of the class has this reference.
@@ -76,7 +89,12 @@ impl Failure {
 
     /// An invalid value of a field. The text that was sent is looked up in the call later.
     pub(crate) fn value(field: &str, reason: &(impl ToString + ?Sized)) -> Self {
-        Self::Value { field: field.to_owned(), sent: None, reason: reason.to_string() }
+        // A reason can quote what was sent.
+        Self::Value {
+            field: field.to_owned(),
+            sent: None,
+            reason: shown_param(&reason.to_string()),
+        }
     }
 
     /// The same for a reason that begins with the field: `memory: ...`
@@ -154,7 +172,7 @@ impl Failure {
             | Error::DisksBusy
             | Error::Cancelled(_)
             | Error::NoMemory { .. }
-            | Error::NoRoom(_)
+            | Error::NoRoom { .. }
             | Error::Remote { .. }
             | Error::Rebooted(_)
             | Error::AgentLacks(_)
@@ -223,87 +241,165 @@ impl From<BadArgument> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::model::{Invalid, Uuid};
+    use crate::core::model::{DomId, Invalid, PciAddress, Uuid};
     use crate::core::rights::Right;
+    use crate::core::transfer::Stage;
+    use std::collections::HashSet;
+    use std::mem;
     use std::time::Duration;
 
-    /// Only failures of the hypervisor and the store are internal errors.
-    #[test]
-    fn no_refusal_is_an_internal_error() {
+    /// The number of variants of [`Error`]. A new one needs a code in `expected`, and a sample.
+    const VARIANTS: usize = 46;
+
+    /// The code of each error. Only failures of the hypervisor, of the store, of agents and of
+    /// connections are internal errors: a refusal is none.
+    fn expected(error: &Error) -> &'static str {
+        match error {
+            Error::NoSuchDomain(_)
+            | Error::Gone(_)
+            | Error::NoSuchObject { .. }
+            | Error::NoSuchVnet(_)
+            | Error::NoSuchMigration(_) => "HANDLE_INVALID",
+            Error::BadState { .. } | Error::NotStarted(_) => "VM_BAD_POWER_STATE",
+            Error::Exists { .. }
+            | Error::NameTaken { .. }
+            | Error::NameIsIdentifier { .. }
+            | Error::PoolExists(_)
+            | Error::VnetExists(_) => "UNIQUE_NAME_ERROR",
+            Error::PoolState(_) => "POOL_BAD_STATE",
+            Error::NoSuchCpu(_) => "INVAILD_CPU",
+            Error::LastCpu(_) => "LAST_CPU_NOT_REMOVEABLE",
+            Error::NotEnoughCpus { .. } => "INSUFFICIENT_CPUS",
+            Error::NotConnected(_)
+            | Error::Device { .. }
+            | Error::PciTaken { .. }
+            | Error::DeviceBusy { .. } => "INVALID_DEVICE_ERROR",
+            Error::Invalid(_) | Error::Missing { .. } => "VALUE_NOT_SUPPORTED",
+            Error::NotPermitted { .. } | Error::BeyondLimits(_) => "PERMISSION_DENIED",
+            Error::Privileged(_)
+            | Error::Dom0Shutdown
+            | Error::NotManaged(_)
+            | Error::InUse { .. }
+            | Error::UuidTaken { .. }
+            | Error::Busy(_)
+            | Error::DisksBusy
+            | Error::Cancelled(_)
+            | Error::NoMemory { .. }
+            | Error::NoRoom { .. }
+            | Error::Remote { .. }
+            | Error::Rebooted(_)
+            | Error::AgentLacks(_)
+            | Error::Stopping
+            | Error::Unsupported(_) => "OPERATION_NOT_ALLOWED",
+            Error::InDoubt { .. }
+            | Error::Timeout { .. }
+            | Error::AgentTimeout { .. }
+            | Error::AgentFailed { .. }
+            | Error::AgentResponse(_)
+            | Error::Stalled { .. }
+            | Error::Backend { .. } => "INTERNAL_ERROR",
+        }
+    }
+
+    /// One error of each variant.
+    fn samples() -> Vec<Error> {
         let text = || "x".to_owned();
-        let refusals = [
+        vec![
             Error::NoSuchDomain(text()),
+            Error::Gone(text()),
             Error::NoSuchObject { class: "VDI", name: text() },
-            Error::InUse { what: "VDI", by: text() },
+            Error::NoSuchVnet(text()),
+            Error::NoSuchMigration(Uuid::nil()),
+            Error::BadState { verb: "pause", name: text(), state: "halted" },
+            Error::NotStarted(text()),
+            Error::Exists { name: text(), domid: None },
+            Error::NameTaken { name: text(), domid: None },
+            Error::NameIsIdentifier { name: text(), what: "domid", owner: text() },
+            Error::UuidTaken { uuid: Uuid::nil(), owner: text(), domid: None },
+            Error::PoolExists(text()),
+            Error::VnetExists(text()),
             Error::PoolState("activated"),
             Error::NoSuchCpu(text()),
             Error::LastCpu(text()),
             Error::NotEnoughCpus { needed: 2, available: 1 },
-            Error::NoSuchVnet(text()),
-            Error::VnetExists(text()),
-            Error::NoSuchMigration(Uuid::nil()),
-            Error::Remote { reason: text() },
-            Error::Exists { name: text(), domid: None },
-            Error::NameTaken { name: text(), domid: None },
-            Error::Privileged("pause"),
-            Error::Dom0Shutdown,
-            Error::BadState { verb: "pause", name: text(), state: "halted" },
-            Error::NotStarted(text()),
-            Error::NotManaged(text()),
             Error::NotConnected(text()),
-            Error::Busy(text()),
-            Error::DisksBusy,
-            Error::Invalid(Invalid::new("memory: 0")),
-            Error::Unsupported(text()),
-            Error::NoMemory { needed_kib: 2, free_kib: Some(1) },
-            Error::NoRoom(text()),
-            Error::Missing { what: "Kernel image", path: text() },
             Error::Device { device: 0, class: text(), reason: text() },
+            Error::PciTaken {
+                device: 0,
+                address: PciAddress::new(0, 0, 3, 0).unwrap(),
+                owner: text(),
+            },
             Error::DeviceBusy { device: 0, class: text() },
-            Error::Cancelled("The save"),
-            Error::Gone(text()),
-            Error::Stopping,
+            Error::Invalid(Invalid::new("memory: 0")),
+            Error::Missing { what: "Kernel image", path: text() },
             Error::NotPermitted { op: "pause", target: text(), right: Some(Right::Power) },
             Error::BeyondLimits(text()),
+            Error::Privileged("pause"),
+            Error::Dom0Shutdown,
+            Error::NotManaged(text()),
+            Error::InUse { what: "VDI", by: text() },
+            Error::Busy(text()),
+            Error::DisksBusy,
+            Error::Cancelled("The save"),
+            Error::NoMemory { needed_kib: 2, free_kib: Some(1) },
             Error::backend("A file", std::io::Error::from(std::io::ErrorKind::StorageFull)),
-        ];
-        let code =
-            |error: Error, context: &FailureContext| match Failure::from_error(error, context) {
-                Failure::Code(code, _) => code,
-                Failure::Value { .. } => "VALUE_NOT_SUPPORTED",
-            };
-        for error in refusals {
-            let shown = error.to_string();
-            assert_ne!(code(error, &FailureContext::default()), "INTERNAL_ERROR", "{shown}");
+            Error::Remote { reason: text() },
+            Error::Rebooted(DomId(7)),
+            Error::AgentLacks("files"),
+            Error::Stopping,
+            Error::Unsupported(text()),
+            Error::InDoubt { name: text(), to: text() },
+            Error::Timeout { what: "Pause", limit: Duration::ZERO },
+            Error::AgentTimeout { seconds: 30 },
+            Error::AgentFailed { returncode: text(), message: text() },
+            Error::AgentResponse(text()),
+            Error::Stalled {
+                what: "Create",
+                limit: Duration::ZERO,
+                stage: Stage::default(),
+                detail: text(),
+            },
+            Error::Backend { message: text(), source: None },
+        ]
+    }
+
+    fn code(error: Error, context: &FailureContext) -> &'static str {
+        match Failure::from_error(error, context) {
+            Failure::Code(code, _) => code,
+            Failure::Value { .. } => "VALUE_NOT_SUPPORTED",
         }
-        let failures = || {
-            [
-                Error::InDoubt { name: text(), to: text() },
-                Error::Timeout { what: "Pause", limit: Duration::ZERO },
-                Error::Backend { message: text(), source: None },
-            ]
-        };
+    }
+
+    #[test]
+    fn each_error_has_its_code_and_no_refusal_is_an_internal_error() {
+        let variants: HashSet<_> = samples().iter().map(mem::discriminant).collect();
+        assert_eq!((variants.len(), samples().len()), (VARIANTS, VARIANTS));
+        for error in samples() {
+            let shown = error.to_string();
+            let expected = expected(&error);
+            assert_eq!(code(error, &FailureContext::default()), expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_class_replaces_general_codes_and_no_others() {
         let pci = FailureContext {
             code: Some(CodeOverride::Always("DIRECT_PCI_ERROR")),
             ..FailureContext::default()
         };
-        for error in failures() {
-            assert_eq!(code(error, &FailureContext::default()), "INTERNAL_ERROR");
-        }
-        for error in failures() {
-            assert_eq!(code(error, &pci), "DIRECT_PCI_ERROR");
-        }
-        assert_eq!(code(Error::DeviceBusy { device: 0, class: text() }, &pci), "DIRECT_PCI_ERROR");
         let disk = FailureContext {
             code: Some(CodeOverride::InternalError("INVALID_DEVICE_ERROR")),
             ..FailureContext::default()
         };
-        for error in failures() {
-            assert_eq!(code(error, &disk), "INVALID_DEVICE_ERROR");
-        }
-        assert_eq!(code(Error::Unsupported(text()), &disk), "OPERATION_NOT_ALLOWED");
-        for context in [FailureContext::default(), pci, disk] {
-            assert_eq!(code(Error::BeyondLimits(text()), &context), "PERMISSION_DENIED");
+        for (error, same) in samples().into_iter().zip(samples()) {
+            let expected = expected(&error);
+            let is_general = GENERAL.contains(&expected) || expected == "VALUE_NOT_SUPPORTED";
+            let of_pci = if is_general { "DIRECT_PCI_ERROR" } else { expected };
+            let is_internal = expected == "INTERNAL_ERROR";
+            let of_disk = if is_internal { "INVALID_DEVICE_ERROR" } else { expected };
+            let shown = error.to_string();
+            assert_eq!(code(error, &pci), of_pci, "{shown}");
+            assert_eq!(code(same, &disk), of_disk, "{shown}");
         }
     }
 }

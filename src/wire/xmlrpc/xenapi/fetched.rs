@@ -1,9 +1,12 @@
 //! Facts of the host that are fetched only for the calls that need them.
 
 use super::failure::Failure;
-use crate::core::model::{DeviceFacts, Hardware, Interface, PoolFacts, Text, Uuid, VcpuFacts};
+use crate::core::model::{
+    DeviceFacts, DomId, Hardware, Interface, PoolFacts, Text, Uuid, VcpuFacts,
+};
 use crate::core::ports::{DiskUsage, StorageFacts};
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 /// Facts to fetch before a call is made. A field or call declares it in the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +19,9 @@ pub(crate) enum Need {
     Interfaces,
     /// CPU pools.
     Pools,
+    /// CPU pools as they were at the last sweep, or at a later change of a VM: which one a VM is
+    /// in.
+    PoolsOfVms,
     /// CPUs, PCI and SCSI devices.
     Hardware,
     /// The directory of disk images and the room in it.
@@ -28,14 +34,44 @@ pub(crate) enum Need {
 /// table lacks a declaration.
 #[derive(Default)]
 pub(crate) struct Fetched {
-    pub(super) vcpus: Option<HashMap<Uuid, Vec<VcpuFacts>>>,
-    pub(super) devices: Option<HashMap<Uuid, Vec<DeviceFacts>>>,
+    pub(super) vcpus: Option<HashMap<Uuid, Arc<[VcpuFacts]>>>,
+    pub(super) devices: Option<HashMap<Uuid, Arc<[DeviceFacts]>>>,
     pub(super) interfaces: Option<Vec<Interface>>,
-    pub(super) pools: Option<Vec<PoolFacts>>,
+    pub(super) pools: Option<Arc<PoolTable>>,
     pub(super) hardware: Option<Hardware>,
     pub(super) storage: Option<StorageFacts>,
     /// By the `uname` of disks; `None` for an image that is not there.
     pub(super) image_sizes: Option<HashMap<Text, Option<DiskUsage>>>,
+}
+
+/// CPU pools, and which domain is in which.
+#[derive(Default)]
+pub(crate) struct PoolTable {
+    pools: Vec<PoolFacts>,
+    /// The places of pools by their domains, from the first use on.
+    by_domain: OnceLock<HashMap<DomId, usize>>,
+}
+
+impl PoolTable {
+    pub(crate) fn new(pools: Vec<PoolFacts>) -> Self {
+        Self { pools, by_domain: OnceLock::new() }
+    }
+
+    /// All pools.
+    pub(crate) fn all(&self) -> &[PoolFacts] {
+        &self.pools
+    }
+
+    /// The pool that a domain is in.
+    pub(crate) fn of_domain(&self, domid: DomId) -> Option<&PoolFacts> {
+        let by_domain = self.by_domain.get_or_init(|| {
+            let pools = self.pools.iter().enumerate();
+            pools
+                .flat_map(|(at, pool)| pool.domains.iter().map(move |domid| (*domid, at)))
+                .collect()
+        });
+        self.pools.get(*by_domain.get(&domid)?)
+    }
 }
 
 fn not_fetched(need: Need) -> Failure {
@@ -47,18 +83,18 @@ impl Fetched {
     /// The VCPUs of a VM; empty when the VM is not on the host.
     pub(crate) fn vcpus(&self, vm: Uuid) -> Result<&[VcpuFacts], Failure> {
         let vcpus = self.vcpus.as_ref().and_then(|all| all.get(&vm));
-        vcpus.map(Vec::as_slice).ok_or_else(|| not_fetched(Need::Vcpus))
+        vcpus.map(|vcpus| &**vcpus).ok_or_else(|| not_fetched(Need::Vcpus))
     }
 
     /// The VCPUs of all VMs, by the VM.
-    pub(crate) fn all_vcpus(&self) -> Result<&HashMap<Uuid, Vec<VcpuFacts>>, Failure> {
+    pub(crate) fn all_vcpus(&self) -> Result<&HashMap<Uuid, Arc<[VcpuFacts]>>, Failure> {
         self.vcpus.as_ref().ok_or_else(|| not_fetched(Need::Vcpus))
     }
 
     /// The devices of a VM; empty when the VM is not on the host.
-    pub(crate) fn devices(&self, vm: Uuid) -> Result<&[DeviceFacts], Failure> {
+    pub(crate) fn devices(&self, vm: Uuid) -> Result<&Arc<[DeviceFacts]>, Failure> {
         let devices = self.devices.as_ref().and_then(|all| all.get(&vm));
-        devices.map(Vec::as_slice).ok_or_else(|| not_fetched(Need::Devices))
+        devices.ok_or_else(|| not_fetched(Need::Devices))
     }
 
     pub(crate) fn interfaces(&self) -> Result<&[Interface], Failure> {
@@ -66,7 +102,13 @@ impl Fetched {
     }
 
     pub(crate) fn pools(&self) -> Result<&[PoolFacts], Failure> {
-        self.pools.as_deref().ok_or_else(|| not_fetched(Need::Pools))
+        let pools = self.pools.as_ref().map(|pools| pools.all());
+        pools.ok_or_else(|| not_fetched(Need::Pools))
+    }
+
+    /// The pools of VMs.
+    pub(crate) fn pools_of_vms(&self) -> Result<&PoolTable, Failure> {
+        self.pools.as_deref().ok_or_else(|| not_fetched(Need::PoolsOfVms))
     }
 
     pub(crate) fn hardware(&self) -> Result<&Hardware, Failure> {

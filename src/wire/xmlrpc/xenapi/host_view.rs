@@ -1,14 +1,16 @@
 //! The host as one call sees it: a snapshot, and the facts that were fetched for the call.
 
-use super::events::Moment;
 use super::failure::{Failure, FailureContext};
 use super::fetched::Fetched;
 use super::index::VmIndex;
-use super::indices::VdiIndex;
+use super::indices::{ScopeIndices, VdiIndex};
+use super::kept_facts::KeptFacts;
+use super::moment::Moment;
 use super::service::XenApi;
 use super::sessions::CallSession;
 use super::state::ApiState;
 use super::values::text;
+use super::version::Version;
 use crate::core::caller::Caller;
 use crate::core::inventory::Inventory;
 use crate::core::model::{
@@ -19,7 +21,7 @@ use crate::core::snapshot::{DomainView, Snapshot};
 use crate::core::view::View;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
 use crate::wire::xmlrpc::value::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 #[cfg(test)]
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -44,9 +46,18 @@ pub(crate) struct HostView {
     pub(crate) fetched: Fetched,
     pub(crate) index: Arc<VmIndex>,
     pub(crate) vdi_index: Arc<VdiIndex>,
+    pub(crate) version: Version,
+    pub(crate) kept_facts: Arc<KeptFacts>,
+    indices: Arc<ScopeIndices>,
     snapshot: Arc<Snapshot>,
     /// The names of all bridges, from their first use on.
     pub(crate) bridges: OnceLock<BTreeSet<String>>,
+    /// The bridges of networks, from their first use on.
+    pub(crate) bridges_of_networks: OnceLock<HashMap<Uuid, String>>,
+    /// The bridge of interfaces that name none, from its first use on.
+    pub(crate) default_bridge: OnceLock<Option<String>>,
+    /// The references of CPU pools by their names, from their first use on.
+    pub(crate) pool_refs: OnceLock<HashMap<String, Uuid>>,
     /// VMs that [`vms`](Self::vms) has returned.
     #[cfg(test)]
     visited: AtomicUsize,
@@ -70,13 +81,46 @@ impl HostView {
     ) -> Result<Self, Failure> {
         let failed = |error| Failure::from_error(error, &FailureContext::default());
         let snapshot = view.domains().await.map_err(failed)?;
+        Ok(Self::at(api, view, session, snapshot))
+    }
+
+    /// The host for a call about one object, if there is such an object: figures of other VMs than
+    /// the object's can be older than in [`open`](Self::open), so that the call does not wait for
+    /// those of all VMs.
+    pub(crate) async fn open_for(
+        api: &XenApi,
+        view: &View,
+        session: CallSession,
+        object: Uuid,
+    ) -> Result<Self, Failure> {
+        let snapshot = view.snapshot();
+        let index = api.indices.of(&snapshot).vms(&snapshot);
+        match index.vm_of_object(object, &snapshot) {
+            Some(vm) => {
+                let snapshot = view.domains_with(vm).await;
+                Ok(Self::at(api, view, session, snapshot))
+            }
+            None => Self::open(api, view, session).await,
+        }
+    }
+
+    /// The host at the moment of a snapshot, which must be one of the view's.
+    fn at(api: &XenApi, view: &View, session: CallSession, snapshot: Arc<Snapshot>) -> Self {
         let host = api.context.host();
         let engine = api.context.engine();
+        // After the snapshot: what was made for the scope of an earlier access is never shown to
+        // a later one, but the other way round it would be.
         let access = view.caller().access();
         let shows_host = access.has(Right::HostFacts);
+        let version = Version {
+            generation: snapshot.generation,
+            swept: snapshot.swept(),
+            // Before the inventory: a change in between is one too many, and not one too few.
+            inventory: *view.inventory_generations().borrow(),
+        };
         let indices = api.indices.of(&snapshot);
         let vdi_index = indices.vdis(view, &snapshot);
-        Ok(Self {
+        Self {
             host,
             caller: view.caller().clone(),
             access,
@@ -91,17 +135,36 @@ impl HostView {
             index: indices.vms(&snapshot),
             inventory: vdi_index.inventory().clone(),
             vdi_index,
+            version,
+            kept_facts: indices.kept_facts.clone(),
+            indices,
             snapshot,
             bridges: OnceLock::new(),
+            bridges_of_networks: OnceLock::new(),
+            default_bridge: OnceLock::new(),
+            pool_refs: OnceLock::new(),
             #[cfg(test)]
             visited: AtomicUsize::new(0),
-        })
+        }
+    }
+
+    /// The session of the call.
+    pub(crate) fn into_session(self) -> CallSession {
+        self.session
+    }
+
+    /// Whose view it is: that of callers who see the same.
+    pub(crate) fn scope(&self) -> u64 {
+        self.snapshot.scope
     }
 
     /// The present moment, for the comparison that makes events.
     pub(crate) fn moment(&self) -> Moment {
-        let tasks = self.state.tasks.ended(&self.caller);
-        Moment::new(&self.snapshot, self.inventory.clone(), tasks)
+        Moment {
+            vms: self.indices.vm_states(&self.snapshot),
+            inventory: self.inventory.clone(),
+            tasks: self.state.tasks.visible(&self.caller),
+        }
     }
 
     /// Whether the caller may read facts about the host.
@@ -166,9 +229,7 @@ impl HostView {
 
     /// The VM that an object belongs to; `None` if it belongs to none.
     pub(crate) fn vm_of_object(&self, object: Uuid) -> Option<&Arc<DomainView>> {
-        self.vm(object)
-            .or_else(|| self.vm_of_metrics(object))
-            .or_else(|| self.device(object).map(|found| found.vm))
+        self.vm(self.index.vm_of_object(object, &self.snapshot)?)
     }
 
     /// The UUID of a new VM; `None` for a user's, which the engine chooses: a UUID that a user
@@ -247,6 +308,8 @@ pub(crate) mod tests {
         pub(crate) fn of(snapshot: Snapshot) -> Self {
             let caller = Caller::internal();
             let indices = Indices::new(HOST).of(&snapshot);
+            let version =
+                Version { generation: snapshot.generation, swept: snapshot.swept(), inventory: 0 };
             let session = CallSession {
                 reference: String::new(),
                 user: "root".to_owned(),
@@ -267,8 +330,14 @@ pub(crate) mod tests {
                 index: indices.vms(&snapshot),
                 vdi_index: Arc::new(VdiIndex::new(Arc::default())),
                 inventory: Arc::default(),
+                version,
+                kept_facts: indices.kept_facts.clone(),
+                indices,
                 snapshot: Arc::new(snapshot),
                 bridges: OnceLock::new(),
+                bridges_of_networks: OnceLock::new(),
+                default_bridge: OnceLock::new(),
+                pool_refs: OnceLock::new(),
                 visited: AtomicUsize::new(0),
             }
         }

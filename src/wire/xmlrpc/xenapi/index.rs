@@ -58,7 +58,7 @@ impl<K: Ord + Clone> Users<K> {
 #[derive(Clone)]
 pub(crate) struct VmIndex {
     host: Uuid,
-    /// The `config_generation` of the snapshot that it was last brought up to.
+    /// The last change of configurations in the snapshot that it was brought up to.
     generation: u64,
     /// The configurations that are in the index, by VM.
     indexed: HashTrieMapSync<Uuid, Vec<Arc<CompleteConfig>>>,
@@ -94,6 +94,22 @@ impl VmIndex {
     /// The VM that these are the metrics or the guest metrics of.
     pub(crate) fn vm_of_metrics(&self, metrics: Uuid) -> Option<Uuid> {
         self.metrics.get(&metrics).copied()
+    }
+
+    /// The VM that an object belongs to: a VM itself, its metrics or one of its devices.
+    pub(crate) fn vm_of_object(&self, object: Uuid, vms: &Snapshot) -> Option<Uuid> {
+        if vms.by_uuid(&object).is_some() {
+            return Some(object);
+        }
+        let has_it = |vm: &Uuid| {
+            let mut devices = vms.by_uuid(vm).into_iter().flat_map(|view| {
+                view.configs().flat_map(|config| config.devices.iter().map(Device::uuid))
+            });
+            devices.any(|device| device == Some(object))
+        };
+        self.vm_of_metrics(object)
+            .filter(|vm| vms.by_uuid(vm).is_some())
+            .or_else(|| self.vms_with_device(object).find(has_it))
     }
 
     /// The VMs with a device of this UUID; more than one if clients gave it twice.
@@ -138,13 +154,13 @@ impl VmIndex {
 
     /// Whether a snapshot has configurations that are not in the index yet.
     pub(crate) fn is_older_than(&self, snapshot: &Snapshot) -> bool {
-        self.generation < snapshot.config_generation
+        self.generation < snapshot.config_changes.number()
     }
 
     /// Brings the index up to a snapshot. Returns the number of VMs whose configuration changed.
     pub(crate) fn update(&mut self, snapshot: &Snapshot) -> usize {
-        let changed = snapshot.configs_changed_since(self.generation);
-        let changed = changed.map(|changed| changed.copied().collect::<HashSet<Uuid>>());
+        let changed = snapshot.config_changes.since(self.generation);
+        let changed = changed.map(Iterator::collect::<HashSet<Uuid>>);
         let changed = changed.unwrap_or_else(|| {
             *self = Self::new(self.host);
             snapshot.domains().map(|view| view.uuid).collect()
@@ -152,7 +168,7 @@ impl VmIndex {
         for vm in &changed {
             self.update_vm(*vm, snapshot);
         }
-        self.generation = snapshot.config_generation;
+        self.generation = snapshot.config_changes.number();
         changed.len()
     }
 
@@ -229,7 +245,7 @@ impl VmIndex {
 mod tests {
     use super::*;
     use crate::core::model::{DomName, Vif};
-    use crate::core::snapshot::tests::{running, snapshot, with_domains};
+    use crate::core::snapshot::fixtures::{running, snapshot, with_domains};
 
     const HOST: Uuid = Uuid::from_u128(0xb05);
 

@@ -4,6 +4,9 @@
 //! filtered for a user, and so is what is indexed.
 
 use super::index::VmIndex;
+use super::item_changes::ItemChanges;
+use super::kept_facts::KeptFacts;
+use super::moment::VmStates;
 use crate::core::inventory::Inventory;
 use crate::core::model::{Text, Uuid};
 use crate::core::snapshot::{ByScope, Snapshot};
@@ -48,21 +51,39 @@ impl VdiIndex {
 struct InventoryVersion {
     /// A counter of changes of the whole inventory.
     inventory: u64,
-    /// The `config_generation` of the snapshot: a user sees the images of visible VMs. 0 for
-    /// operators, who see all.
+    /// The last change of configurations: a user sees the images of visible VMs. 0 for operators,
+    /// who see all.
     configs: u64,
 }
 
-/// The indices of one scope.
+/// The indices of one scope, and what else its calls share.
 pub(crate) struct ScopeIndices {
     scope: u64,
     vms: Mutex<Arc<VmIndex>>,
     vdis: Mutex<Option<(InventoryVersion, Arc<VdiIndex>)>>,
+    vm_states: Mutex<VmStates>,
+    pub(crate) item_changes: ItemChanges,
+    pub(crate) kept_facts: Arc<KeptFacts>,
 }
 
 impl ScopeIndices {
     fn new(scope: u64, host: Uuid) -> Self {
-        Self { scope, vms: Mutex::new(Arc::new(VmIndex::new(host))), vdis: Mutex::default() }
+        Self {
+            scope,
+            vms: Mutex::new(Arc::new(VmIndex::new(host))),
+            vdis: Mutex::default(),
+            vm_states: Mutex::new(VmStates::new(scope)),
+            item_changes: ItemChanges::default(),
+            kept_facts: Arc::default(),
+        }
+    }
+
+    /// The VMs for the comparison that makes events: at least as new as the snapshot, which must be
+    /// one of this scope.
+    pub(crate) fn vm_states(&self, snapshot: &Snapshot) -> VmStates {
+        let mut current = self.vm_states.lock().unwrap_or_else(PoisonError::into_inner);
+        current.follow(snapshot);
+        current.clone()
     }
 
     /// An index that is at least as new as the snapshot, which must be one of this scope.
@@ -83,14 +104,18 @@ impl ScopeIndices {
             configs: if self.scope == Snapshot::ALL_DOMAINS {
                 0
             } else {
-                snapshot.config_generation
+                snapshot.config_changes.number()
             },
         };
         let mut current = self.vdis.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, index)) = current.as_ref().filter(|(known, _)| *known == version) {
             return index.clone();
         }
-        let index = Arc::new(VdiIndex::new(view.inventory()));
+        let inventory = view.inventory();
+        // Most changes of VMs change nothing of what a user sees of the inventory.
+        let known = current.take().map(|(_, index)| index);
+        let same = known.filter(|known| known.inventory.is_same(&inventory));
+        let index = same.unwrap_or_else(|| Arc::new(VdiIndex::new(inventory)));
         *current = Some((version, index.clone()));
         index
     }
@@ -119,7 +144,7 @@ impl Indices {
 mod tests {
     use super::*;
     use crate::core::model::{Device, DomName, DomainConfig, Vif};
-    use crate::core::snapshot::tests::{running, snapshot, with_domains};
+    use crate::core::snapshot::fixtures::{running, snapshot, with_domains};
 
     const ALL: u64 = Snapshot::ALL_DOMAINS;
     const HOST: Uuid = Uuid::from_u128(0xb05);

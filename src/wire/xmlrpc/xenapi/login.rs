@@ -5,8 +5,9 @@
 
 use super::failure::Failure;
 use super::service::XenApi;
+use super::sessions::Now;
 use crate::core::caller::{Caller, Principal, Via};
-use crate::core::ports::LoginError;
+use crate::core::ports::{LoginError, fits_a_login};
 use crate::wire::xmlrpc::codec::Call;
 use crate::wire::xmlrpc::endpoint::{LoginPolicy, NOT_TRUSTED};
 use crate::wire::xmlrpc::value::Value;
@@ -40,13 +41,17 @@ pub(crate) async fn log_in(
     else {
         return Err(not_authenticated());
     };
+    // Also where no password is asked for: the session keeps the name.
+    if !fits_a_login(name, password) {
+        return Err(not_authenticated());
+    }
     let principal = identify(api, policy, caller, name, password).await?;
     let (name, originator) = match &principal {
         Principal::User(user) => (user.name(), format!("user {}", user.name())),
         Principal::Operator | Principal::Nobody => (name.as_str(), origin_of(caller)),
     };
     let reference = api.state.new_uuid();
-    let now = api.context.engine().now();
+    let now = Now::of(api.context.engine());
     api.state.sessions.begin(reference, name.to_owned(), principal.clone(), originator, now);
     let caller = Caller { via: caller.via.clone(), principal };
     tracing::info!(%caller, "A session of the Xen-API begins");

@@ -5,6 +5,7 @@ use super::client_data;
 use super::failure::Failure;
 use super::fetched::Need;
 use super::host_view::HostView;
+use super::printed::List;
 use super::read_field::{read_field, read_record};
 use super::references::find_object;
 use super::schema::{Action, Class, ClassCall, Field, Setter, Source};
@@ -34,7 +35,8 @@ pub(crate) enum Method {
     Call(&'static ClassCall),
 }
 
-fn label(class: &Class) -> Option<&'static Field> {
+/// The field with the label of a class's objects.
+pub(crate) fn label(class: &Class) -> Option<&'static Field> {
     class.fields.iter().find(|field| field.name == "name_label")
 }
 
@@ -136,10 +138,9 @@ impl Method {
     pub(crate) fn needs(self, class: &Class) -> Vec<Need> {
         let of_field = |field: &Field| field.needs.to_vec();
         match self {
-            Self::GetAll | Self::GetByUuid => vec![],
-            Self::GetAllRecords | Self::GetRecord => {
-                class.fields.iter().flat_map(|field| field.needs).copied().collect()
-            }
+            // Those of lists are fetched when a list is made.
+            Self::GetAll | Self::GetAllRecords | Self::GetByUuid => vec![],
+            Self::GetRecord => class.fields.iter().flat_map(|field| field.needs).copied().collect(),
             Self::GetByNameLabel => label(class).map(of_field).unwrap_or_default(),
             Self::Get(field) => of_field(field),
             // A value sent for a fact must be the present one, so the facts are needed.
@@ -163,14 +164,20 @@ impl Method {
         let uuid = object.unwrap_or(host.host);
         let store = class.data_store;
         Ok(Action::Answer(match self {
-            Self::GetAll => refs((class.all)(host)?),
-            Self::GetAllRecords => all_records(class, host)?,
+            Self::GetAll => return Ok(Action::List(List::References)),
+            Self::GetAllRecords => return Ok(Action::List(List::Records)),
             Self::GetRecord => read_record(class, host, uuid)?,
             Self::GetByUuid => {
                 let check = |uuid| (class.check)(host, uuid);
                 text(&find_object(class.name, &args.text(1)?, check)?)
             }
-            Self::GetByNameLabel => refs(by_label(class, host, &args.text(1)?)?),
+            Self::GetByNameLabel => {
+                let label = args.text(1)?;
+                match class.by_label {
+                    Some(find) => refs(find(host, &label)),
+                    None => return Ok(Action::FindByLabel(label)),
+                }
+            }
             Self::Get(field) => read_field(class, field, host, uuid)?,
             Self::Set(field) => {
                 return match field.setter {
@@ -193,38 +200,4 @@ impl Method {
             Self::Call(call) => return (call.make)(host, uuid, args),
         }))
     }
-}
-
-/// `None` if the object is gone: a session or task can end during the call.
-fn if_present(read: Result<Value, Failure>) -> Result<Option<Value>, Failure> {
-    match read {
-        Ok(value) => Ok(Some(value)),
-        Err(failure) if failure.is_no_object() => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-fn all_records(class: &Class, host: &HostView) -> Result<Value, Failure> {
-    let mut records = Vec::new();
-    for uuid in (class.all)(host)? {
-        if let Some(record) = if_present(read_record(class, host, uuid))? {
-            records.push((uuid.to_string(), record));
-        }
-    }
-    Ok(Value::Struct(records))
-}
-
-fn by_label(class: &Class, host: &HostView, wanted: &str) -> Result<Vec<Uuid>, Failure> {
-    if let Some(by_label) = class.by_label {
-        return Ok(by_label(host, wanted));
-    }
-    let Some(label) = label(class) else { return Ok(vec![]) };
-    let wanted = Some(Value::text(wanted));
-    let mut found = Vec::new();
-    for uuid in (class.all)(host)? {
-        if if_present(read_field(class, label, host, uuid))? == wanted {
-            found.push(uuid);
-        }
-    }
-    Ok(found)
 }

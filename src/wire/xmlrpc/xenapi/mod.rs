@@ -13,6 +13,11 @@
 //! host_view      the host as one call sees it
 //! fetched        facts of the host that only some calls need; a table entry declares its needs
 //! fetch          fetching them
+//! kept_facts     facts that several calls share
+//! inputs         what records are made from
+//! printed        records as they were printed
+//! records        answers with records
+//! version        how new a view of the host is
 //! client_data    fields that clients set and that have no effect
 //! device_kinds   which class a device is of
 //! new_record     the record of a new object
@@ -25,6 +30,10 @@
 //! login          session.login_with_password
 //! sessions       sessions
 //! tasks          calls that the client does not wait for
+//! task_states    what events tell of tasks
+//! object_change  a change of an object
+//! moment         the objects that have events at one moment, and the changes between two moments
+//! item_changes   changes of objects beside VMs and tasks
 //! events         what happened since the last answer of a session
 //! next_events    waiting for events
 //! plugins        plug-ins of the host: agents in guests, nodes of XenStore
@@ -45,25 +54,34 @@ mod fetched;
 mod host_view;
 mod index;
 mod indices;
+mod inputs;
+mod item_changes;
+mod kept_facts;
 mod login;
 mod method;
+mod moment;
 mod new_record;
 mod next_events;
+mod object_change;
 mod objects;
 mod owner;
 mod plugins;
+mod printed;
 mod read_field;
+mod records;
 mod references;
 mod schema;
 mod service;
 mod sessions;
 mod state;
+mod task_states;
 mod tasks;
 #[cfg(test)]
 mod tests;
 mod value_failure;
 mod values;
+mod version;
 
 pub(super) use catalog::{methods, parameters};
-pub(super) use dispatch::answer;
+pub(super) use dispatch::{answer, no_session};
 pub(super) use service::XenApi;

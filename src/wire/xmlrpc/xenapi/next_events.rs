@@ -1,50 +1,101 @@
 //! `event.next`: waiting for events, and the objects that they are about.
 
+#[cfg(test)]
+mod tests;
+
 use super::classes::table;
-use super::events::Moment;
+use super::events::Event;
 use super::failure::Failure;
-use super::fetch::Fetcher;
 use super::host_view::HostView;
-use super::method::Method;
-use super::read_field::read_record;
+use super::moment::Moment;
+use super::records;
 use super::service::XenApi;
 use super::sessions::CallSession;
-use crate::core::model::Uuid;
 use crate::core::view::View;
 use crate::wire::xmlrpc::value::Value;
+use std::future::pending;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Time limit of a wait. The answer then has no events.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
+/// What a waiting call is woken by. Figures of VMs are not among it: they have no events.
+struct Wake {
+    domains: watch::Receiver<u64>,
+    inventory: watch::Receiver<u64>,
+    tasks: watch::Receiver<u64>,
+    /// Sessions that ended, this one perhaps.
+    sessions: watch::Receiver<u64>,
+    /// Other rights show other objects. `None` for a caller whose rights never change.
+    access: Option<watch::Receiver<u64>>,
+}
+
+impl Wake {
+    fn new(api: &XenApi, view: &View) -> Self {
+        Self {
+            domains: view.domain_changes(),
+            inventory: view.inventory_generations(),
+            tasks: api.state.tasks.generations(),
+            sessions: api.state.sessions.ends(),
+            access: view.access_changes(),
+        }
+    }
+
+    /// Has the next wait begin with what changes from now on.
+    fn mark_unchanged(&mut self) {
+        let always = [&mut self.domains, &mut self.inventory, &mut self.tasks, &mut self.sessions];
+        for changes in always.into_iter().chain(&mut self.access) {
+            changes.mark_unchanged();
+        }
+    }
+
+    /// Waits for a change. Returns whether there can be more of them.
+    async fn changed(&mut self) -> bool {
+        let Self { domains, inventory, tasks, sessions, access } = self;
+        let access_changed = async {
+            match access {
+                Some(access) => access.changed().await,
+                None => pending().await,
+            }
+        };
+        let changed = tokio::select! {
+            changed = domains.changed() => changed,
+            changed = inventory.changed() => changed,
+            changed = tasks.changed() => changed,
+            changed = sessions.changed() => changed,
+            changed = access_changed => changed,
+        };
+        changed.is_ok()
+    }
+}
+
 /// Waits for events of a session. The answer is empty after [`MAX_WAIT`] without events, and when
 /// the daemon stops.
-async fn wait(api: &XenApi, view: &View, session: &str) -> Result<Vec<Value>, Failure> {
-    let engine = api.context.engine();
-    let tasks = &api.state.tasks;
-    let mut domains = view.generations();
-    let mut inventory = view.inventory_generations();
-    let mut task_changes = tasks.generations();
+async fn wait(api: &XenApi, view: &View, session: &str) -> Result<Vec<Event>, Failure> {
+    let mut wake = Wake::new(api, view);
     let deadline = Instant::now() + MAX_WAIT;
     loop {
-        domains.mark_unchanged();
-        inventory.mark_unchanged();
-        task_changes.mark_unchanged();
+        wake.mark_unchanged();
         let snapshot = view.snapshot();
-        let visible = api.indices.of(&snapshot).vdis(view, &snapshot).inventory().clone();
-        let moment = Moment::new(&snapshot, visible, tasks.ended(view.caller()));
+        let indices = api.indices.of(&snapshot);
+        let moment = Moment {
+            vms: indices.vm_states(&snapshot),
+            inventory: indices.vdis(view, &snapshot).inventory().clone(),
+            tasks: api.state.tasks.visible(view.caller()),
+        };
         let events = api.state.sessions.with_registration(session, |registration| {
-            let events = registration.as_mut().map(|one| one.events(moment, engine.now()));
+            let now = api.context.engine().now();
+            let changes = &indices.item_changes;
+            let events = registration.as_mut().map(|one| one.events(moment, changes, now));
             events.ok_or_else(|| Failure::new("SESSION_NOT_REGISTERED", [session]))
         })??;
         if !events.is_empty() {
             return Ok(events);
         }
         let is_over = tokio::select! {
-            changed = domains.changed() => changed.is_err(),
-            changed = inventory.changed() => changed.is_err(),
-            changed = task_changes.changed() => changed.is_err(),
+            may_go_on = wake.changed() => !may_go_on,
             () = api.context.stopping().cancelled() => true,
             () = tokio::time::sleep_until(deadline) => true,
         };
@@ -58,58 +109,40 @@ async fn wait(api: &XenApi, view: &View, session: &str) -> Result<Vec<Value>, Fa
 pub(crate) async fn next_events(
     api: &XenApi,
     view: &View,
-    session: &CallSession,
+    session: CallSession,
 ) -> Result<Value, Failure> {
     let events = wait(api, view, &session.reference).await?;
     if events.is_empty() {
-        return Ok(Value::Array(events));
+        return Ok(Value::Array(vec![]));
     }
-    let mut host = HostView::open(api, view, session.clone()).await?;
-    let fetcher = Fetcher { view };
+    let mut host = HostView::open(api, view, session).await?;
     let mut answer = Vec::with_capacity(events.len());
     for event in events {
-        if let Some(event) = with_snapshot(&fetcher, &mut host, event).await? {
+        if let Some(event) = with_record(api, view, &mut host, &event).await {
             answer.push(event);
         }
     }
+    api.printed.trim();
     Ok(Value::Array(answer))
 }
 
-/// Adds the object as it is now to its event: clients that keep all objects, as Xen Orchestra's do,
+/// An event with the object as it is now: clients that keep all objects, as Xen Orchestra's do,
 /// read it there and do not ask for each. `None` if the object has gone since: that is its next
 /// event.
-async fn with_snapshot(
-    fetcher: &Fetcher<'_>,
+async fn with_record(
+    api: &XenApi,
+    view: &View,
     host: &mut HostView,
-    event: Value,
-) -> Result<Option<Value>, Failure> {
-    let Value::Struct(mut event) = event else { return Ok(None) };
-    if member(&event, "operation") == "del" {
-        return Ok(Some(Value::Struct(event)));
+    event: &Event,
+) -> Option<Value> {
+    if event.is_removal() {
+        return Some(event.value(None));
     }
-    let class = table::class(member(&event, "class"));
-    let (Some(class), Ok(uuid)) = (class, Uuid::try_parse(member(&event, "ref"))) else {
-        return Ok(None);
-    };
-    for need in class.needs {
-        fetcher.fetch(host, *need, None).await?;
-    }
-    for need in Method::GetRecord.needs(class) {
-        fetcher.fetch(host, need, Some(uuid)).await?;
-    }
-    match read_record(class, host, uuid) {
-        Ok(record) => {
-            event.push(("snapshot".to_owned(), record));
-            Ok(Some(Value::Struct(event)))
-        }
-        Err(failure) if failure.is_no_object() => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-fn member<'a>(event: &'a [(String, Value)], name: &str) -> &'a str {
-    match event.iter().find(|(key, _)| key == name) {
-        Some((_, Value::Text(text))) => text,
-        _ => "",
+    let class = table::class(event.class)?;
+    match records::one(api, view, host, class, event.object).await {
+        Ok(record) => Some(event.value(Some(record))),
+        Err(failure) if failure.is_no_object() => None,
+        // The event comes once, whether or not the record can be had: the client may ask for it.
+        Err(_) => Some(event.value(None)),
     }
 }

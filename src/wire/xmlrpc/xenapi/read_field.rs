@@ -48,6 +48,15 @@ fn merged(facts: Value, data: Value) -> Value {
     }
 }
 
+/// `None` if the object is gone: a session or task can end during the call.
+pub(crate) fn if_present<T>(read: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) if failure.is_no_object() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// All fields of an object.
 pub(crate) fn read_record(class: &Class, host: &HostView, uuid: Uuid) -> Result<Value, Failure> {
     let member = |field: &Field| Ok((field.name.to_owned(), read_field(class, field, host, uuid)?));

@@ -3,7 +3,9 @@
 use super::failure::{Failure, FailureContext};
 use super::fetched::Need;
 use super::host_view::HostView;
+use super::inputs::Inputs;
 use super::plugins::PluginCall;
+use super::printed::List;
 use crate::core::model::{DomName, Uuid};
 use crate::core::op::Change;
 use crate::core::rights::OpKind;
@@ -23,6 +25,9 @@ pub(crate) struct Class {
     /// The facts that `all` and `check` read.
     pub(crate) needs: &'static [Need],
     pub(crate) data_store: DataStore,
+    /// Finds what an object's record is made from; `None` for a class whose records are printed
+    /// anew for each call. A class whose objects are as many as VMs or disks should have it.
+    pub(crate) inputs: Option<ReadInputs>,
     pub(crate) fields: &'static [Field],
     /// Calls that do not derive from fields. One with the name of a derived call replaces it.
     pub(crate) calls: &'static [ClassCall],
@@ -37,6 +42,7 @@ impl Class {
         by_label: None,
         needs: &[],
         data_store: DataStore::Inventory,
+        inputs: None,
         fields: &[],
         calls: &[],
     };
@@ -60,6 +66,9 @@ pub(crate) enum DataType {
     /// Texts by their keys.
     Map,
 }
+
+/// Finds what an object's record is made from.
+pub(crate) type ReadInputs = fn(&HostView, Uuid) -> Result<Inputs, Failure>;
 
 /// Reads a field of an object.
 pub(crate) type Getter = fn(&HostView, Uuid) -> Result<Value, Failure>;
@@ -211,6 +220,10 @@ impl ClassCall {
 pub(crate) enum Action {
     /// The answer is known.
     Answer(Value),
+    /// List all objects of the class.
+    List(List),
+    /// List the objects of the class that have this label.
+    FindByLabel(String),
     /// Changes for the engine, one after the other until one fails.
     Execute {
         changes: Vec<Change>,

@@ -12,10 +12,11 @@ use crate::core::model::{
     PciFunction, Property, Uuid, Vif,
 };
 use crate::core::ports::StorageFacts;
-use crate::core::snapshot::tests::{running, snapshot, with_domains};
+use crate::core::snapshot::fixtures::{running, snapshot, with_domains};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The UUID of one of the devices of the VM with this number.
 fn device_uuid(vm: u32, device: u32) -> Uuid {
@@ -29,7 +30,7 @@ fn generic(vm: u32, device: u32, class: &str, key: &str) -> Device {
 }
 
 /// A VM with a device of each class.
-fn config(vm: u32) -> DomainConfig {
+pub(super) fn config(vm: u32) -> DomainConfig {
     let mut config = DomainConfig::new(DomName::adopted(&format!("d{vm}")), 64);
     let disk =
         Block { uuid: Some(device_uuid(vm, 1)), ..Block::disk("xvda", format!("phy:/dev/d{vm}")) };
@@ -64,10 +65,10 @@ fn fetched_host(vms: u32) -> HostView {
     let mut host = host(vms);
     let vm = Uuid::from_u128(7);
     host.fetched = Fetched {
-        vcpus: Some(HashMap::from([(vm, vec![])])),
-        devices: Some(HashMap::from([(vm, vec![])])),
+        vcpus: Some(HashMap::from([(vm, Arc::default())])),
+        devices: Some(HashMap::from([(vm, Arc::default())])),
         interfaces: Some(vec![]),
-        pools: Some(vec![]),
+        pools: Some(Arc::default()),
         hardware: Some(Hardware::default()),
         storage: Some(StorageFacts { dir: "/".into(), size: 0, used: 0 }),
         image_sizes: Some(HashMap::from([("phy:/dev/d7".into(), None)])),

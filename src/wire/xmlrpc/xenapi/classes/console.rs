@@ -5,6 +5,7 @@ use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::xenapi::client_data;
 use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
+use crate::wire::xmlrpc::xenapi::inputs::{Inputs, VmInputs};
 use crate::wire::xmlrpc::xenapi::new_record::NewRecord;
 use crate::wire::xmlrpc::xenapi::objects::devices::{self, attach, vm_of_record};
 use crate::wire::xmlrpc::xenapi::schema::{Action, Class, ClassCall, DataStore, Field};
@@ -57,6 +58,10 @@ pub(super) static CONSOLE: Class = Class {
     all: |host| Ok(devices::CONSOLE.all(host)),
     check: |host, uuid| devices::CONSOLE.check(host, uuid),
     data_store: DataStore::Device,
+    inputs: Some(|host, uuid| {
+        let vm = devices::CONSOLE.find(host, uuid)?.vm.clone();
+        Ok(Inputs::Vm(vm, VmInputs::default()))
+    }),
     fields: &[
         Field::read("uuid", |_, uuid| Ok(text(&uuid))),
         Field::read("VM", |host, uuid| Ok(text(&devices::CONSOLE.find(host, uuid)?.vm.uuid))),

@@ -186,7 +186,7 @@ pub(super) static CPU_POOL: Class = Class {
             &["session", "self", "cpu"],
             |host, uuid, args| {
                 let more = parse_cpus(host, &[args.text(2)?])?;
-                set_proposed(host, uuid, |now| now.iter().chain(more.iter()).collect())
+                set_proposed(host, uuid, |now| now.union(&more))
             },
         ),
         ClassCall::on_object(
@@ -194,8 +194,7 @@ pub(super) static CPU_POOL: Class = Class {
             &["session", "self", "cpu"],
             |host, uuid, args| {
                 let less = parse_cpus(host, &[args.text(2)?])?;
-                let rest = |now: CpuSet| now.iter().filter(|cpu| !less.contains(*cpu)).collect();
-                set_proposed(host, uuid, rest)
+                set_proposed(host, uuid, |now| now.difference(&less))
             },
         ),
     ],

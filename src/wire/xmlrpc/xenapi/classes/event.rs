@@ -1,19 +1,26 @@
 //! Events, which are answered once and have no references.
 
 use crate::wire::xmlrpc::value::Value;
-use crate::wire::xmlrpc::xenapi::events::Registration;
+use crate::wire::xmlrpc::xenapi::events::{MAX_CLASSES, Registration};
 use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::schema::{Action, Class, ClassCall, Field};
 
+/// The longest name of a class, in bytes.
+const MAX_NAME: usize = 64;
+
 /// The names of classes, in lower case.
 fn class_names(values: &[Value]) -> Result<Vec<String>, Failure> {
-    let wrong = || Failure::value("classes", "an array of names of classes is expected");
+    let reason = format!("an array of at most {MAX_CLASSES} names of classes is expected");
+    let wrong = || Failure::value("classes", &reason);
     let Some(Value::Array(names)) = values.get(1) else { return Err(wrong()) };
     let name = |value: &Value| match value {
-        Value::Text(name) => Some(name.to_ascii_lowercase()),
+        Value::Text(name) if name.len() <= MAX_NAME => Some(name.to_ascii_lowercase()),
         _ => None,
     };
+    if names.len() > MAX_CLASSES {
+        return Err(wrong());
+    }
     names.iter().map(name).collect::<Option<_>>().ok_or_else(wrong)
 }
 

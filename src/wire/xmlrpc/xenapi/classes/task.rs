@@ -8,7 +8,7 @@ use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::schema::{Action, Class, ClassCall, Field};
-use crate::wire::xmlrpc::xenapi::tasks::{Task, WAIT};
+use crate::wire::xmlrpc::xenapi::tasks::{RESULT_IS_GONE, Task, WAIT};
 use crate::wire::xmlrpc::xenapi::values::{no_texts, set_flags, text};
 
 fn task(host: &HostView, uuid: Uuid) -> Result<Task, Failure> {
@@ -88,8 +88,10 @@ pub(super) static TASK: Class = Class {
             })
         }),
         Field::read("error_info", |host, uuid| {
-            Ok(match task(host, uuid)?.outcome() {
+            let task = task(host, uuid)?;
+            Ok(match task.outcome() {
                 Some(Err(failure)) => failure.clone().description(),
+                _ if task.result_is_gone => Failure::not_allowed(RESULT_IS_GONE).description(),
                 _ => no_texts(),
             })
         }),

@@ -11,7 +11,9 @@ use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::fetched::Need;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::new_record::NewRecord;
-use crate::wire::xmlrpc::xenapi::objects::devices::{self, attach, device_ref, vm_of_record};
+use crate::wire::xmlrpc::xenapi::objects::devices::{
+    self, attach, device_inputs, device_ref, vm_of_record,
+};
 use crate::wire::xmlrpc::xenapi::objects::disks::{find_vdi, vdi, vdi_of_disk};
 use crate::wire::xmlrpc::xenapi::objects::vms::{vm_change, vm_context};
 use crate::wire::xmlrpc::xenapi::schema::{Action, Class, ClassCall, DataStore, Field};
@@ -141,6 +143,10 @@ pub(super) static VBD: Class = Class {
     all: |host| Ok(devices::VBD.all(host)),
     check: |host, uuid| devices::VBD.check(host, uuid),
     data_store: DataStore::Device,
+    inputs: Some(|host, uuid| {
+        let found = devices::VBD.find(host, uuid)?;
+        device_inputs(host, &found, vdi_of_disk(host, block(host, uuid)?))
+    }),
     fields: &[
         Field::read("uuid", |_, uuid| Ok(text(&uuid))),
         Field::read("VM", |host, uuid| Ok(text(&devices::VBD.find(host, uuid)?.vm.uuid))),

@@ -13,6 +13,7 @@ pub(super) static VBD_METRICS: Class = Class {
     name: "VBD_metrics",
     all: |host| Ok(VBD.all(host)),
     check: |host, uuid| VBD.check(host, uuid),
+    inputs: Some(|host, uuid| VBD.metrics_inputs(host, uuid)),
     fields: &[
         Field::read("uuid", |_, uuid| Ok(text(&uuid))),
         Field::read("io_read_kbs", |host, uuid| {

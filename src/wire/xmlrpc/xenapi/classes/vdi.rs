@@ -9,6 +9,7 @@ use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::failure::{CodeOverride, Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::fetched::Need;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
+use crate::wire::xmlrpc::xenapi::inputs::{ImageInputs, Inputs};
 use crate::wire::xmlrpc::xenapi::new_record::NewRecord;
 use crate::wire::xmlrpc::xenapi::objects::disks::{
     all_vdis, disks_of_vdi, image_size, vdi, virtual_size,
@@ -70,6 +71,12 @@ pub(super) static VDI: Class = Class {
     name: "VDI",
     all: |host| Ok(all_vdis(host)),
     check: |host, uuid| vdi(host, uuid).map(drop),
+    inputs: Some(|host, uuid| {
+        let usage = image_size(host, &vdi(host, uuid)?)?;
+        let disks = disks_of_vdi(host, uuid)?;
+        let item = host.inventory.get(&uuid).cloned();
+        Ok(Inputs::Image(ImageInputs { item, disks, usage }))
+    }),
     fields: &[
         Field::read("uuid", |_, uuid| Ok(text(&uuid))),
         Field::client_data("name_label", DataType::Text, |host, uuid| {

@@ -8,7 +8,9 @@ use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::fetched::Need;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::new_record::NewRecord;
-use crate::wire::xmlrpc::xenapi::objects::devices::{self, attach, key, put, vm_of_record};
+use crate::wire::xmlrpc::xenapi::objects::devices::{
+    self, attach, device_inputs, key, put, vm_of_record,
+};
 use crate::wire::xmlrpc::xenapi::objects::networks::{
     bridge, default_bridge, find_network, network_of_vif, parse_mtu,
 };
@@ -71,6 +73,10 @@ pub(super) static VIF: Class = Class {
     all: |host| Ok(devices::VIF.all(host)),
     check: |host, uuid| devices::VIF.check(host, uuid),
     data_store: DataStore::Device,
+    inputs: Some(|host, uuid| {
+        let found = devices::VIF.find(host, uuid)?;
+        device_inputs(host, &found, network_of_vif(host, vif(host, uuid)?)?)
+    }),
     fields: &[
         Field::read("uuid", |_, uuid| Ok(text(&uuid))),
         Field::read("VM", |host, uuid| Ok(text(&devices::VIF.find(host, uuid)?.vm.uuid))),

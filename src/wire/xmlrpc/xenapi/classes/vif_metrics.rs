@@ -13,6 +13,7 @@ pub(super) static VIF_METRICS: Class = Class {
     name: "VIF_metrics",
     all: |host| Ok(VIF.all(host)),
     check: |host, uuid| VIF.check(host, uuid),
+    inputs: Some(|host, uuid| VIF.metrics_inputs(host, uuid)),
     fields: &[
         Field::read("uuid", |_, uuid| Ok(text(&uuid))),
         Field::read("io_read_kbs", |host, uuid| {

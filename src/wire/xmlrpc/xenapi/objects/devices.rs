@@ -11,6 +11,7 @@ use crate::wire::xmlrpc::xenapi::device_kinds::{
 };
 use crate::wire::xmlrpc::xenapi::failure::{CodeOverride, Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::host_view::{self, HostView, VmDevice};
+use crate::wire::xmlrpc::xenapi::inputs::{DeviceNodes, Inputs, VmInputs};
 use crate::wire::xmlrpc::xenapi::new_record::NewRecord;
 use crate::wire::xmlrpc::xenapi::schema::Action;
 use crate::wire::xmlrpc::xenapi::values::{refs, shown_properties};
@@ -37,6 +38,11 @@ impl DeviceClass {
     pub(crate) fn all(self, host: &HostView) -> Vec<Uuid> {
         let devices = host.vms().flat_map(host_view::devices);
         devices.filter(|found| self.has(*found)).filter_map(|found| found.device.uuid()).collect()
+    }
+
+    /// What the metrics of a device are made from.
+    pub(crate) fn metrics_inputs(self, host: &HostView, uuid: Uuid) -> Result<Inputs, Failure> {
+        Ok(Inputs::Figures(self.find(host, uuid)?.vm.clone(), host.version.swept))
     }
 
     fn has(self, found: VmDevice<'_>) -> bool {
@@ -128,9 +134,26 @@ pub(crate) fn facts<'a>(
     host: &'a HostView,
     found: &VmDevice<'_>,
 ) -> Result<Option<&'a DeviceFacts>, Failure> {
-    let device = found.device;
     let mut facts = host.fetched.devices(found.vm.uuid)?.iter();
-    Ok(facts.find(|facts| device.has_class(&facts.class) && Some(facts.number) == device.id()))
+    Ok(facts.find(|facts| is_of_device(facts, found.device)))
+}
+
+/// What the record of a device is made from that shows its nodes in XenStore, and another object
+/// beside its VM.
+pub(crate) fn device_inputs(
+    host: &HostView,
+    found: &VmDevice<'_>,
+    reference: Option<Uuid>,
+) -> Result<Inputs, Failure> {
+    let devices = host.fetched.devices(found.vm.uuid)?;
+    let at = devices.iter().position(|facts| is_of_device(facts, found.device));
+    let nodes = at.map(|at| DeviceNodes::new(devices.clone(), at));
+    let inputs = VmInputs { nodes, reference, ..VmInputs::default() };
+    Ok(Inputs::Vm(found.vm.clone(), inputs))
+}
+
+fn is_of_device(facts: &DeviceFacts, device: &Device) -> bool {
+    device.has_class(&facts.class) && Some(facts.number) == device.id()
 }
 
 /// The context of an operation on a device.

@@ -39,9 +39,11 @@ pub(crate) fn all_networks(host: &HostView) -> Result<Vec<Uuid>, Failure> {
 
 /// The bridge of a network.
 pub(crate) fn bridge(host: &HostView, network: Uuid) -> Result<&String, Failure> {
-    let mut bridges = bridges(host)?.iter();
-    let bridge = bridges.find(|bridge| network_uuid(host, bridge) == network);
-    bridge.ok_or_else(|| Failure::no_object("network", &network))
+    let bridges = bridges(host)?;
+    let of_networks = host.bridges_of_networks.get_or_init(|| {
+        bridges.iter().map(|bridge| (network_uuid(host, bridge), bridge.clone())).collect()
+    });
+    of_networks.get(&network).ok_or_else(|| Failure::no_object("network", &network))
 }
 
 /// The network that a reference names.
@@ -53,11 +55,15 @@ pub(crate) fn find_network(host: &HostView, reference: &str) -> Result<Uuid, Fai
 /// comes before those that clients created. A caller who does not see these cannot tell.
 pub(crate) fn default_bridge(host: &HostView) -> Result<Option<&String>, Failure> {
     let all = bridges(host)?;
-    if !host.shows_host() {
-        return Ok(all.get(XENBR0));
-    }
-    let own = || all.iter().find(|bridge| created_network(host, bridge).is_none());
-    Ok(all.get(XENBR0).or_else(own).or(all.first()))
+    let found = host.default_bridge.get_or_init(|| {
+        let default = all.get(XENBR0);
+        if !host.shows_host() {
+            return default.cloned();
+        }
+        let own = || all.iter().find(|bridge| created_network(host, bridge).is_none());
+        default.or_else(own).or(all.first()).cloned()
+    });
+    Ok(found.as_ref())
 }
 
 /// The network of an interface; `None` on a host without bridges.

@@ -58,13 +58,20 @@ pub(crate) fn find_pool<'a>(host: &'a HostView, reference: &str) -> Result<CpuPo
 }
 
 /// The pool of a VM, or the one that it will be in.
-pub(crate) fn pool_of_vm(host: &HostView, uuid: Uuid) -> Result<Value, Failure> {
+pub(crate) fn pool_of_vm(host: &HostView, uuid: Uuid) -> Result<Option<Uuid>, Failure> {
     let vm = vm(host, uuid)?;
-    let mut pools = host.fetched.pools()?.iter();
-    let running = pools.find(|pool| vm.domid().is_some_and(|domid| pool.domains.contains(&domid)));
+    let pools = host.fetched.pools_of_vms()?;
+    let refs = host.pool_refs.get_or_init(|| {
+        let names = pool_names(&host.inventory, pools.all());
+        let with_uuid = |name: String| {
+            let uuid = uuid_of(host, &name);
+            (name, uuid)
+        };
+        names.into_iter().map(with_uuid).collect()
+    });
+    let running = vm.domid().and_then(|domid| pools.of_domain(domid));
     let name = running.map_or_else(|| vm.config.pool_name.to_string(), |pool| pool.name.clone());
-    let uuid = uuid_of(host, &name);
-    Ok(refs(pool(host, uuid).is_ok().then_some(uuid)))
+    Ok(refs.get(&name).copied())
 }
 
 /// The pools that have CPUs of the host.

@@ -11,6 +11,15 @@ pub(crate) struct PluginCall {
     pub(super) work: Work,
 }
 
+/// Who gets the answer of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// The client that waits for it.
+    Client,
+    /// A task, whose result others can read.
+    Task,
+}
+
 /// What a function does.
 pub(super) enum Work {
     /// The answer is known.
@@ -34,6 +43,14 @@ pub(super) enum DomainWork {
 }
 
 impl DomainWork {
+    /// Whether the answer repeats what the client sent, which can be a secret.
+    pub(super) const fn repeats_arguments(&self) -> bool {
+        match self {
+            Self::Write { .. } => true,
+            Self::Ask { .. } | Self::Read { .. } | Self::List(_) | Self::Remove(_) => false,
+        }
+    }
+
     /// The answer if there is no such node, or no such domain; `None` if that is a failure.
     pub(super) fn if_missing(&self) -> Option<&'static str> {
         match self {

@@ -38,8 +38,12 @@ pub(super) fn from_error(function: &str, error: Error) -> Failure {
             let text = format!("NOT IMPLEMENTED: Agent does not support {what}.");
             exception(function, "NotImplementedError", &text)
         }
-        Error::AgentFailed { message, .. } => exception(function, "PluginError", &message),
-        error @ Error::AgentResponse(_) => exception(function, "PluginError", &error.to_string()),
+        Error::AgentFailed { message, .. } if !message.is_empty() => {
+            exception(function, "PluginError", &message)
+        }
+        error @ (Error::AgentFailed { .. } | Error::AgentResponse(_)) => {
+            exception(function, "PluginError", &error.to_string())
+        }
         Error::Invalid(reason) => exception(function, XENSTORE_ERROR, &reason.to_string()),
         error => Failure::from_error(error, &FailureContext::default()),
     }

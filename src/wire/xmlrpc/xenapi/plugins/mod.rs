@@ -21,6 +21,6 @@ mod run;
 mod table;
 mod xenstore;
 
-pub(crate) use call::PluginCall;
+pub(crate) use call::{Asker, PluginCall};
 pub(crate) use run::run;
-pub(crate) use table::{find, repeats_arguments};
+pub(crate) use table::find;

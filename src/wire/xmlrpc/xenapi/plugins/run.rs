@@ -1,6 +1,6 @@
 //! Carrying out a call of a plug-in.
 
-use super::call::{DomainWork, PluginCall, Work};
+use super::call::{Asker, DomainWork, PluginCall, Work};
 use super::failure::{from_error, no_node, rebooted};
 use crate::core::error::Error;
 use crate::core::model::{DomId, DomainRef};
@@ -11,14 +11,21 @@ use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::service::XenApi;
 use serde_json::Value as Json;
 
-/// Carries the call out. The answer is JSON: texts that are none are quoted.
-pub(crate) async fn run(api: &XenApi, view: &View, call: PluginCall) -> Result<Value, Failure> {
+/// Carries the call out. The answer is JSON: texts that are none are quoted. A task, which keeps
+/// its result, has no answer that repeats the arguments.
+pub(crate) async fn run(
+    api: &XenApi,
+    view: &View,
+    call: PluginCall,
+    asker: Asker,
+) -> Result<Value, Failure> {
     let PluginCall { function, work } = call;
     let (dom_id, work) = match work {
         // It is pickled, as its Python did.
         Work::Answer(text) => return Ok(Value::text(text)),
         Work::OfDomain { dom_id, work } => (dom_id, work),
     };
+    let is_hidden = asker == Asker::Task && work.repeats_arguments();
     let if_missing = work.if_missing();
     let or_missing = |failure| if_missing.map(str::to_owned).ok_or(failure);
     let done = match domain(view, dom_id) {
@@ -33,7 +40,7 @@ pub(crate) async fn run(api: &XenApi, view: &View, call: PluginCall) -> Result<V
         }
         Err(error) => return Err(from_error(function, error)),
     };
-    Ok(Value::Text(as_json(&answer)))
+    Ok(Value::Text(as_json(if is_hidden { "" } else { &answer })))
 }
 
 /// The domain with this domid, by its UUID: it does not become another one meanwhile.

@@ -50,11 +50,6 @@ pub(crate) fn find(
     Ok(PluginCall { function: known.name, work })
 }
 
-/// Whether the answer repeats what the client sent, which a task must not keep.
-pub(crate) fn repeats_arguments(plugin: &str, function: &str) -> bool {
-    plugin == "xenstore.py" && function == "write_record"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

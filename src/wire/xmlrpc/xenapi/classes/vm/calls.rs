@@ -37,11 +37,9 @@ fn migrate(host: &HostView, uuid: Uuid, args: &Args<'_>) -> Result<Action, Failu
     };
     let values = [option(options, "port"), option(options, "ssl")];
     let options = Args { names: &["port", "ssl"], values: &values };
-    if options.flag(1, false)? {
-        return Err(Failure::value("ssl", "there is no encryption, use a network of your own"));
-    }
     let port = options.optional_number(0)?;
-    let to = Destination::new(&args.text(2)?, port, host.policy.relocation_port);
+    let ssl = options.optional_flag(1)?;
+    let to = Destination::new(&args.text(2)?, port, ssl, &host.policy.relocation);
     let to = to.map_err(|invalid| Failure::value("dest", &invalid))?;
     let live = args.flag(3, false)?;
     execute_in(host, uuid, RUNNING, DomainOp::Migrate { to, live })

@@ -15,7 +15,9 @@ use crate::wire::xmlrpc::xenapi::objects::vms::{
     guest_metrics_uuid, metrics_uuid, power_state, vm,
 };
 use crate::wire::xmlrpc::xenapi::schema::{DataType, Field};
-use crate::wire::xmlrpc::xenapi::values::{bytes_of_mib, map, no_texts, shown_properties, text};
+use crate::wire::xmlrpc::xenapi::values::{
+    bytes_of_mib, map, no_texts, refs, shown_properties, text,
+};
 
 fn config(host: &HostView, uuid: Uuid) -> Result<&DomainConfig, Failure> {
     Ok(&vm(host, uuid)?.config)
@@ -177,7 +179,8 @@ pub(super) const FIELDS: &[Field] = &[
     Field::read("DSCSIs", |host, uuid| DSCSI.of_vm(host, uuid)),
     Field::read("DSCSI_HBAs", |host, uuid| DSCSI_HBA.of_vm(host, uuid)),
     Field::read("crash_dumps", |_, _| Ok(no_texts())),
-    Field::read("cpu_pool", pool_of_vm).needing(&[Need::Pools]),
+    Field::read("cpu_pool", |host, uuid| Ok(refs(pool_of_vm(host, uuid)?)))
+        .needing(&[Need::PoolsOfVms]),
     Field::read_write(
         "pool_name",
         |host, uuid| Ok(text(&config(host, uuid)?.pool_name)),

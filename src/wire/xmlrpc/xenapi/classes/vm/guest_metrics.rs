@@ -7,6 +7,7 @@ use crate::core::model::{Device, GuestAddress, GuestReport, Property, Uuid};
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
+use crate::wire::xmlrpc::xenapi::inputs::{Inputs, VmInputs};
 use crate::wire::xmlrpc::xenapi::objects::vms::{guest_metrics_uuid, vm_of_guest_metrics};
 use crate::wire::xmlrpc::xenapi::schema::{Class, Field};
 use crate::wire::xmlrpc::xenapi::values::{map, text, time};
@@ -44,7 +45,7 @@ fn os_version(host: &HostView, metrics: Uuid) -> Result<Value, Failure> {
 
 /// Versions of the agent. Clients of the Xen-API expect a `micro`.
 fn drivers_version(host: &HostView, metrics: Uuid) -> Result<Value, Failure> {
-    let mut versions = part(host, metrics, |report| &report.drivers)?;
+    let mut versions = part(host, metrics, |report| &report.agent_version)?;
     if let Value::Struct(members) = &mut versions {
         if !members.is_empty() && !members.iter().any(|(key, _)| key == "micro") {
             members.push(("micro".to_owned(), text("-1")));
@@ -113,6 +114,15 @@ pub(crate) static VM_GUEST_METRICS: Class = Class {
     name: "VM_guest_metrics",
     all: |host| Ok(host.vms().map(|vm| guest_metrics_uuid(vm.uuid)).collect()),
     check: |host, uuid| vm_of_guest_metrics(host, uuid).map(drop),
+    inputs: Some(|host, uuid| {
+        let vm = vm_of_guest_metrics(host, uuid)?.clone();
+        Ok(if vm.report.is_some() {
+            Inputs::Vm(vm, VmInputs { report: true, ..VmInputs::default() })
+        } else {
+            // They were updated at the moment.
+            Inputs::Figures(vm, host.version.swept)
+        })
+    }),
     fields: &[
         Field::read("uuid", |_, uuid| Ok(text(&uuid))),
         Field::read("os_version", os_version),

@@ -6,6 +6,7 @@ use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::failure::Failure;
 use crate::wire::xmlrpc::xenapi::fetched::Need;
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
+use crate::wire::xmlrpc::xenapi::inputs::Inputs;
 use crate::wire::xmlrpc::xenapi::objects::vms::{metrics_uuid, vm_of_metrics};
 use crate::wire::xmlrpc::xenapi::schema::{Class, Field};
 use crate::wire::xmlrpc::xenapi::values::{no_texts, set_flags, text, time};
@@ -80,6 +81,9 @@ pub(crate) static VM_METRICS: Class = Class {
     name: "VM_metrics",
     all: |host| Ok(host.vms().map(|vm| metrics_uuid(vm.uuid)).collect()),
     check: |host, uuid| vm_of_metrics(host, uuid).map(drop),
+    inputs: Some(|host, uuid| {
+        Ok(Inputs::Figures(vm_of_metrics(host, uuid)?.clone(), host.version.swept))
+    }),
     fields: &[
         Field::read("uuid", |_, uuid| Ok(text(&uuid))),
         Field::read("memory_actual", |host, uuid| Ok(memory_actual(vm_of_metrics(host, uuid)?))),

@@ -1,0 +1,89 @@
+//! The places of a listener, as many as the open files allow.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Open files for everything but the clients of listeners: the store and the log, libxl with its
+/// event channels and the consoles of guests, migrations (a connection, its copy and a pipe each),
+/// name lookups, and programs that the daemon starts.
+const RESERVED: usize = 384;
+
+/// The most connections of a listener that are not admitted yet.
+const MAX_PENDING: usize = 256;
+
+/// The fewest, however few connections a listener has: a burst of clients has to pass.
+const MIN_PENDING: usize = 64;
+
+/// The places of a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// Connections that are served.
+    pub connections: usize,
+    /// Connections that are not admitted yet.
+    pub pending: usize,
+}
+
+impl Places {
+    /// Places for so many connections.
+    pub fn for_connections(connections: usize) -> Self {
+        Self { connections, pending: connections.clamp(MIN_PENDING, MAX_PENDING) }
+    }
+
+    /// What is left of the places if each of `listeners` listeners has as many, and `files` files
+    /// can be open. `None` is no limit.
+    #[must_use]
+    pub fn within(self, files: Option<u64>, listeners: usize) -> Self {
+        let Some(files) = files.and_then(|files| usize::try_from(files).ok()) else { return self };
+        // With very few files, half of them are reserved.
+        let for_clients = files - RESERVED.min(files / 2);
+        let for_each = for_clients / listeners.max(1);
+        if self.connections.saturating_add(self.pending) <= for_each {
+            return self;
+        }
+        let pending = self.pending.min(for_each / 3).max(1);
+        let connections = self.connections.min(for_each.saturating_sub(pending)).max(1);
+        Self { connections, pending }
+    }
+}
+
+/// Raises the limit of open files to the hard limit, and returns it; `None` is no limit. Each
+/// connection needs a file, and the usual soft limit is for programs that use `select`.
+pub fn raise_file_limit() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(error) => {
+            tracing::debug!("Cannot raise the limit of open files: {error}");
+            current
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_shrink_to_the_open_files() {
+        let places = Places::for_connections(512);
+        assert_eq!(places, Places { connections: 512, pending: 256 });
+        assert_eq!(places.within(None, 4), places);
+        assert_eq!(places.within(Some(1 << 20), 4), places);
+        for files in [8, 16, 64, 128, 256, 1024, 3000] {
+            for listeners in [1, 4, 6] {
+                let Places { connections, pending } = places.within(Some(files), listeners);
+                let all = listeners * (connections + pending);
+                let files = usize::try_from(files).unwrap();
+                assert!(connections >= 1 && pending >= 1);
+                assert!(all <= files - RESERVED.min(files / 2) || connections + pending == 2);
+            }
+        }
+        let few = places.within(Some(1024), 4);
+        assert_eq!(few, Places { connections: 107, pending: 53 });
+    }
+
+    #[test]
+    fn a_listener_with_few_connections_still_admits_bursts() {
+        assert_eq!(Places::for_connections(2), Places { connections: 2, pending: 64 });
+        assert_eq!(Places::for_connections(100_000), Places { connections: 100_000, pending: 256 });
+    }
+}

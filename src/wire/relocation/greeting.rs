@@ -1,0 +1,109 @@
+//! The beginning of a connection, before it has a place: the other host's request, or a refusal.
+//! Both have a limit in time as a whole, and keep no thread.
+
+use super::connection::{MAX_LONG, PeerStream, busy};
+use crate::core::error::Error;
+use crate::memory_budget::{MemoryBudget, ReservedBuffer};
+use crate::peer_tls::PeerTls;
+use crate::sxp::Sxp;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy, sink};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::either::Either;
+
+/// How long the other host may take to send its request.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long the other host may take to read a refusal, and to close the connection.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
+
+/// How much is read at a time, in bytes.
+const CHUNK: usize = 16 << 10;
+
+/// How much of what a refused host sends is read, in bytes.
+const MAX_DRAINED: u64 = 1 << 20;
+
+/// The TLS handshake, if the port has one. A host whose certificate is refused has a moment to read
+/// why.
+pub(super) async fn shake_hands(
+    tls: Option<&PeerTls>,
+    stream: TcpStream,
+) -> io::Result<PeerStream> {
+    let Some(tls) = tls else { return Ok(Either::Left(stream)) };
+    stream.set_nodelay(true)?;
+    let handshake = tls.acceptor().accept(stream).into_fallible();
+    match timeout(REQUEST_LIMIT, handshake).await {
+        Ok(Ok(stream)) => Ok(Either::Right(Box::new(stream))),
+        Ok(Err((error, mut stream))) => {
+            timeout(REFUSAL_LIMIT, close(&mut stream)).await.ok();
+            Err(error)
+        }
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long")),
+    }
+}
+
+/// Closes a connection, and reads what the other host still sends: a connection that is closed with
+/// unread bytes is reset, and the other host would not see what it was told.
+async fn close<S>(stream: &mut S) -> io::Result<u64>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.shutdown().await?;
+    copy(&mut stream.take(MAX_DRAINED), &mut sink()).await
+}
+
+/// Receives the text of the request, which may hold a configuration. The other host must send
+/// nothing more before it is answered.
+pub(super) async fn receive<S>(
+    stream: &mut S,
+    budget: &MemoryBudget,
+) -> Result<ReservedBuffer, Error>
+where
+    S: AsyncRead + Unpin,
+{
+    let late = |elapsed| {
+        let limit = REQUEST_LIMIT.as_secs();
+        Error::backend(format!("The request did not arrive within {limit} s"), elapsed)
+    };
+    timeout(REQUEST_LIMIT, receive_line(stream, budget)).await.map_err(late)?
+}
+
+async fn receive_line<S>(stream: &mut S, budget: &MemoryBudget) -> Result<ReservedBuffer, Error>
+where
+    S: AsyncRead + Unpin,
+{
+    let lost = |error| Error::backend("The connection to the other host was lost", error);
+    let mut text = budget.buffer();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let count = stream.read(&mut chunk).await.map_err(lost)?;
+        let piece = chunk.get(..count).unwrap_or_default();
+        text.extend(piece).map_err(busy)?;
+        match piece.iter().position(|byte| *byte == b'\n') {
+            Some(end) if end + 1 == count => return Ok(text),
+            Some(_) => return Err(lost(io::Error::other("Something follows the message"))),
+            None if count == 0 => return Err(lost(io::ErrorKind::UnexpectedEof.into())),
+            None if text.len() > MAX_LONG => {
+                return Err(lost(io::Error::other("The message is too long")));
+            }
+            None => {}
+        }
+    }
+}
+
+/// Sends the reason of a refusal, and gives the other host a moment to read it.
+pub(super) async fn refuse<S>(stream: &mut S, reason: &str)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut text = Sxp::list([Sxp::atom("err"), Sxp::atom(reason)]).to_bytes();
+    text.push(b'\n');
+    let refusal = async {
+        stream.write_all(&text).await?;
+        close(stream).await
+    };
+    // The other host may have gone.
+    timeout(REFUSAL_LIMIT, refusal).await.ok();
+}
