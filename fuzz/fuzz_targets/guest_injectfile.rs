@@ -1,5 +1,5 @@
-//! Files for the guest: no value makes the readers panic, and a file that is read can be written and
-//! reads back equal.
+//! Files for the guest: no value makes the readers panic, and a file that is read can be written
+//! and reads back equal.
 #![no_main]
 
 use base64ct::{Base64, Encoding};
