@@ -91,7 +91,7 @@ impl Host {
             let answer = wire.clone().oneshot(request).await.unwrap();
             answer.into_body().collect().await.unwrap().to_bytes().to_vec()
         };
-        self.run(timeout(PATIENCE, asked)).unwrap_or_default()
+        self.run(async { timeout(PATIENCE, asked).await }).unwrap_or_default()
     }
 
     /// Runs a future on the host's runtime.
