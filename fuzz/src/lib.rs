@@ -32,6 +32,9 @@ use xend::wire::xmlrpc::{Endpoint, LoginPolicy, XmlRpc};
 /// How long a request may wait. Some wait for a guest, or for events; their callers hang up.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// How long the creation of a host's first domain may take, on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
 /// Requests to one host. Then comes a new one, so that a host stays small and a failure is found
 /// again from the last inputs.
 const REQUESTS: u32 = 2000;
@@ -59,7 +62,7 @@ impl Host {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let dir = memory_dir();
         let (engine, http, xmlrpc) = runtime.block_on(parts(dir.path()));
-        let mut host = Self { runtime, engine, http, xmlrpc, requests: 0, _dir: dir };
+        let host = Self { runtime, engine, http, xmlrpc, requests: 0, _dir: dir };
         let config = "(vm (name web) (memory 64) (image (linux (kernel /boot/vmlinuz))) \
             (device (vbd (uname phy:/dev/vg0/web) (dev xvda) (mode w))) (device (vif)))";
         let form = format!("op=create&config={}", config.replace(' ', "+"));
@@ -67,7 +70,7 @@ impl Host {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form.into())
             .unwrap();
-        let answer = host.ask(&host.http.clone(), request);
+        let answer = host.ask_for(START, &host.http.clone(), request);
         assert!(answer.starts_with(b"(domain"), "{}", String::from_utf8_lossy(&answer));
         host
     }
@@ -83,7 +86,11 @@ impl Host {
 
     /// The operator's request to a wire: the answer, or nothing if it takes too long. It comes over
     /// TCP, where `file_dirs` counts.
-    pub fn ask(&mut self, wire: &Router, mut request: Request<Body>) -> Vec<u8> {
+    pub fn ask(&self, wire: &Router, request: Request<Body>) -> Vec<u8> {
+        self.ask_for(PATIENCE, wire, request)
+    }
+
+    fn ask_for(&self, limit: Duration, wire: &Router, mut request: Request<Body>) -> Vec<u8> {
         let address = SocketAddr::from(([127, 0, 0, 1], 8000));
         let via = Via::Tcp { peer: address, local: address, encrypted: false };
         request.extensions_mut().insert(Caller::operator(via));
@@ -91,7 +98,7 @@ impl Host {
             let answer = wire.clone().oneshot(request).await.unwrap();
             answer.into_body().collect().await.unwrap().to_bytes().to_vec()
         };
-        self.run(async { timeout(PATIENCE, asked).await }).unwrap_or_default()
+        self.run(async { timeout(limit, asked).await }).unwrap_or_default()
     }
 
     /// Runs a future on the host's runtime.
