@@ -176,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_configurations_has_every_key() {
+        let page = include_str!("../../docs/configurations.md");
+        let devices = ["vbd", "vif", "vfb", "vkbd", "console", "pci"];
+        let devices = devices.iter().filter_map(|class| device_keys(class)).flatten();
+        for key in DOMAIN_KEYS.iter().chain(IMAGE_KEYS).chain(PCI_FUNCTION_KEYS).chain(devices) {
+            let is_there = page.contains(&format!("`{key}`")) || page.contains(&format!("({key} "));
+            assert!(is_there, "{key}");
+        }
+    }
+
+    #[test]
     fn probable_mistakes_are_reported() {
         for (text, wanted) in [
             ("(vm (name a) (vcpsu 4) (image (hvm)))", "vcpsu: unknown key, vcpus is one"),

@@ -1,4 +1,4 @@
-//! The commands of the pages in `docs/`, run as they stand there.
+//! The commands of README.md and of the pages in `docs/`, run as they stand there.
 //!
 //! A page's `console` blocks are one session of a shell. A line that begins with `$ ` is a command
 //! and a line that begins with `> ` continues it; the lines after it are its output, in which `...`
@@ -17,6 +17,9 @@ const MARK: &str = "@@ end of the command";
 
 /// Time limit that nothing reaches unless it fails, even on a busy machine.
 const GENEROUS: Duration = Duration::from_secs(60);
+
+/// The beginning of the last address that a daemon prints.
+const LAST_ADDRESS: &str = "Listening on unix:";
 
 /// A command of a page, with its expected output.
 #[derive(Debug, Default)]
@@ -171,6 +174,11 @@ impl Drop for Session {
 /// Runs the steps of a page. `programs` are the programs that it needs beside Debian's essential
 /// ones; without one of them, the test skips visibly.
 fn run_page(name: &str, ports: &[&str], programs: &[&str]) {
+    run_page_beside(None, name, ports, programs);
+}
+
+/// Runs the steps of a page beside a daemon that the page says how to build.
+fn run_page_beside(daemon: Option<&str>, name: &str, ports: &[&str], programs: &[&str]) {
     for program in programs {
         if Command::new(program).arg("--version").env("PATH", path()).output().is_err() {
             eprintln!("SKIPPED: {name} needs {program}");
@@ -182,10 +190,13 @@ fn run_page(name: &str, ports: &[&str], programs: &[&str]) {
     let steps = steps(&page);
     assert!(!steps.is_empty(), "{name} has no commands");
     let mut session = Session::start(ports);
+    if let Some(daemon) = daemon {
+        session.start_daemon(daemon, Some(LAST_ADDRESS));
+    }
     for Step { line, command, output, is_daemon } in steps {
         if is_daemon {
             // An agent takes the requests that came before its start.
-            let last = command.starts_with("xend ").then_some("Listening on unix:");
+            let last = command.starts_with("xend ").then_some(LAST_ADDRESS);
             session.start_daemon(&command, last);
             continue;
         }
@@ -195,6 +206,37 @@ fn run_page(name: &str, ports: &[&str], programs: &[&str]) {
             "{name}:{line}: $ {command}\nexpected:\n{output}\ngot:\n{got}"
         );
     }
+}
+
+#[test]
+fn the_session_of_the_readme_works() {
+    let daemon = "xend --http 127.0.0.1:8000 --state-dir state --unix xend-socket";
+    run_page_beside(Some(daemon), "README.md", &["8000"], &["curl", "python3"]);
+}
+
+#[test]
+fn the_page_about_the_first_session_works() {
+    run_page("docs/first-session.md", &["8000"], &["curl"]);
+}
+
+#[test]
+fn the_page_about_configurations_works() {
+    run_page("docs/configurations.md", &[], &[]);
+}
+
+#[test]
+fn the_page_about_the_simulated_host_works() {
+    run_page("docs/simulator.md", &["8000"], &["curl"]);
+}
+
+#[test]
+fn the_page_about_xml_rpc_works() {
+    run_page("docs/xml-rpc.md", &["8000", "9363"], &["curl", "python3"]);
+}
+
+#[test]
+fn the_page_about_operating_works() {
+    run_page("docs/operations.md", &[], &[]);
 }
 
 #[test]
@@ -226,6 +268,32 @@ fn the_page_about_the_guest_agent_installs_what_is_there() {
     let missing: Vec<_> =
         names.iter().filter(|name| !root.join("agent/dist").join(name).exists()).collect();
     assert!(names.len() > 5 && missing.is_empty(), "{missing:?}");
+}
+
+/// The book has every page, and every link of README.md and of a page leads to a file.
+#[test]
+fn pages_are_found() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let link = regex::Regex::new(r"\]\(([^)#]+)[^)]*\)").unwrap();
+    let summary = read(&root.join("docs/SUMMARY.md"));
+    let mut pages = vec![root.join("README.md")];
+    for entry in std::fs::read_dir(root.join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            let is_listed = summary.contains(&format!("({name})"));
+            assert!(is_listed || name == "SUMMARY.md", "{name} is not in docs/SUMMARY.md");
+            pages.push(path);
+        }
+    }
+    for page in pages {
+        for captures in link.captures_iter(&read(&page)) {
+            let target = &captures[1];
+            let exists = target.contains("://") || page.parent().unwrap().join(target).exists();
+            assert!(exists, "{}: {target}", page.display());
+        }
+    }
 }
 
 #[test]
