@@ -12,6 +12,8 @@
     reason = "a benchmark fails by a panic"
 )]
 
+mod support;
+
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
@@ -21,19 +23,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use xend::backend::sim::{Sim, SimSettings};
-use xend::config::{Config, Environment, RunOptions, Switch};
+use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::core::engine::Engine;
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
-use xend::os::{OsEntropy, SystemClock};
-use xend::server::{Guard, Inherited, Listener, Server, listen};
 use xend::shape::read_config;
-use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
 use xend::wire::http::Http;
-use xend::wire::relocation::TcpTransport;
 
 /// The number of concurrent connections.
 const CONNECTIONS: usize = 4;
@@ -67,7 +64,7 @@ async fn throughput(domains: u32, quick: bool) {
         );
         let body = once(host.ours, &request).await;
         let size = body.len();
-        let bare = serve(bare(body)).await;
+        let bare = support::serve(bare(body)).await;
         let block = Duration::from_millis(if quick { 20 } else { 250 });
         let mut ratios = Vec::new();
         let mut ours = Vec::new();
@@ -145,20 +142,7 @@ impl Host {
             slow_create: Duration::from_secs(6),
             ..SimSettings::default()
         };
-        let clock = Arc::new(SystemClock);
-        let entropy = Arc::new(OsEntropy);
-        let sim = Arc::new(
-            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap(),
-        );
-        let store = Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap());
-        let outside = EnginePorts {
-            hypervisor: sim,
-            store,
-            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
-            clock,
-            entropy,
-        };
-        let engine = Engine::start(outside, Settings::default()).await.unwrap();
+        let engine = support::engine(dir.path(), settings).await;
         let caller = Caller::internal();
         for n in 0..domains {
             let name = format!("d{n}");
@@ -177,7 +161,7 @@ impl Host {
             String::new,
             tokio_util::sync::CancellationToken::new(),
         );
-        (Self { engine, ours: serve(wire.router()).await }, dir)
+        (Self { engine, ours: support::serve(wire.router()).await }, dir)
     }
 }
 
@@ -199,30 +183,6 @@ fn bare(body: Bytes) -> Router {
         async move { ([(CONTENT_TYPE, "application/sxp")], body) }
     };
     Router::new().route("/xend/domain", get(answer))
-}
-
-/// Serves a router on a new port, with the daemon's server and guard.
-async fn serve(router: Router) -> SocketAddr {
-    let options = RunOptions {
-        http: Some(Switch::On(SocketAddr::from(([127, 0, 0, 1], 0)))),
-        unix: Some(Switch::Off),
-        ..RunOptions::default()
-    };
-    let environment = Environment { home: Some(std::env::temp_dir()), ..Environment::default() };
-    let (config, _) = Config::load(&options, &environment).unwrap();
-    let live = config.live_tunables();
-    let server = Server::new(Arc::clone(&live), 512);
-    let app = router.layer(axum::middleware::from_fn_with_state(Guard::new(live), Guard::check));
-    let mut address = None;
-    for listener in listen::open(&config, Inherited::default()).await.unwrap().http {
-        if let Listener::Tcp { local, .. } = &listener {
-            address = Some(*local);
-        }
-        server.attach(listener, app.clone());
-    }
-    // The server's tasks run until the runtime ends.
-    std::mem::forget(server);
-    address.unwrap()
 }
 
 async fn requests_per_second(address: SocketAddr, request: &Arc<Vec<u8>>, time: Duration) -> f64 {

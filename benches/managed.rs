@@ -10,22 +10,19 @@
     reason = "a benchmark fails by a panic"
 )]
 
+mod support;
+
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 use tower::ServiceExt as _;
-use xend::backend::sim::{Sim, SimSettings};
+use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::{DomainConfig, Uuid};
-use xend::os::{OsEntropy, SystemClock};
 use xend::shape::{read_config, stored_config};
-use xend::store::DirStore;
 use xend::sxp::{Limits, pretty, read_one};
 use xend::wire::http::Http;
-use xend::wire::relocation::TcpTransport;
 
 /// The cost of a number of domains: times in seconds, memory in bytes.
 struct Cost {
@@ -77,18 +74,10 @@ fn measure(domains: u32) -> Cost {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let clock = Arc::new(SystemClock);
-        let entropy = Arc::new(OsEntropy);
-        let settings = SimSettings::default();
-        let sim =
-            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
+        let host = support::simulated_host(dir.path(), SimSettings::default());
         let before = resident();
         let started = Instant::now();
-        let store = Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap());
-        let hypervisor = Arc::new(sim);
-        let transport = Arc::new(TcpTransport::new(std::time::Duration::from_secs(60)));
-        let outside = EnginePorts { hypervisor, store, transport, clock, entropy };
-        let engine = Engine::start(outside, Settings::default()).await.unwrap();
+        let engine = support::engine_on(host, dir.path()).await;
         let start = started.elapsed().as_secs_f64();
         let memory = resident() - before;
         let router = Http::new(

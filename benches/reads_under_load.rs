@@ -13,24 +13,19 @@
     reason = "a benchmark fails by a panic"
 )]
 
+mod support;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use xend::backend::sim::{Sim, SimSettings};
-use xend::config::{Config, Environment, RunOptions, Switch};
+use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::op::Change;
-use xend::os::{OsEntropy, SystemClock};
-use xend::server::{Guard, Inherited, Listener, Server, listen};
 use xend::shape::read_config;
-use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
 use xend::wire::http::Http;
-use xend::wire::relocation::TcpTransport;
 
 /// The clients that send large requests.
 const CLIENTS: usize = 8;
@@ -44,7 +39,7 @@ const PAUSE: Duration = Duration::from_micros(200);
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let (address, _dir) = runtime.block_on(serve());
+    let (address, _dir) = runtime.block_on(serve_host());
     let rounds = if quick { 1 } else { 5 };
     let reads = if quick { 20 } else { 2_000 };
     let mut idle = Vec::new();
@@ -85,21 +80,10 @@ fn main() {
 }
 
 /// Serves a simulated host with some domains.
-async fn serve() -> (SocketAddr, tempfile::TempDir) {
+async fn serve_host() -> (SocketAddr, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
-    let clock = Arc::new(SystemClock);
-    let entropy = Arc::new(OsEntropy);
-    let sim = Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
-    let store = Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap());
-    let outside = EnginePorts {
-        hypervisor: Arc::new(sim),
-        store,
-        transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
-        clock,
-        entropy,
-    };
-    let engine = Engine::start(outside, Settings::default()).await.unwrap();
+    let engine = support::engine(dir.path(), settings).await;
     for n in 0..DOMAINS {
         let text = format!("(vm (name d{n}) (memory 64) (image (linux (kernel /k))))");
         let tree = read_one(text.as_bytes(), &Limits::default()).unwrap();
@@ -108,26 +92,7 @@ async fn serve() -> (SocketAddr, tempfile::TempDir) {
     }
     let stopping = tokio_util::sync::CancellationToken::new();
     let router = Http::new(engine, || 1 << 20, String::new, stopping).router();
-    let options = RunOptions {
-        http: Some(Switch::On(SocketAddr::from(([127, 0, 0, 1], 0)))),
-        unix: Some(Switch::Off),
-        ..RunOptions::default()
-    };
-    let environment = Environment { home: Some(std::env::temp_dir()), ..Environment::default() };
-    let (config, _) = Config::load(&options, &environment).unwrap();
-    let live = config.live_tunables();
-    let server = Server::new(Arc::clone(&live), 512);
-    let app = router.layer(axum::middleware::from_fn_with_state(Guard::new(live), Guard::check));
-    let mut address = None;
-    for listener in listen::open(&config, Inherited::default()).await.unwrap().http {
-        if let Listener::Tcp { local, .. } = &listener {
-            address = Some(*local);
-        }
-        server.attach(listener, app.clone());
-    }
-    // The server's tasks run until the runtime ends.
-    std::mem::forget(server);
-    (address.unwrap(), dir)
+    (support::serve(router).await, dir)
 }
 
 /// The times that reads of the list take.

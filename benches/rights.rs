@@ -11,27 +11,26 @@
     reason = "a benchmark fails by a panic"
 )]
 
+mod support;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use xend::backend::sim::{Sim, SimSettings};
+use xend::backend::sim::SimSettings;
 use xend::core::caller::{Caller, Via};
-use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::core::engine::Engine;
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
 use xend::core::rights::{Access, Account, Credential, DomainPattern, Right, User};
-use xend::os::{OsEntropy, SystemClock};
 use xend::shape::read_config;
-use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
 use xend::wire::http::Http;
-use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::codec;
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc};
 
@@ -78,19 +77,7 @@ impl Host {
     async fn with(domains: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
-        let clock = Arc::new(SystemClock);
-        let entropy = Arc::new(OsEntropy);
-        let sim = Arc::new(
-            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap(),
-        );
-        let outside = EnginePorts {
-            hypervisor: sim,
-            store: Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap()),
-            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
-            clock,
-            entropy,
-        };
-        let engine = Engine::start(outside, Settings::default()).await.unwrap();
+        let engine = support::engine(dir.path(), settings).await;
         for n in 0..domains {
             let text = format!(
                 "(vm (name d{n}) (memory 128) (vcpus 2) (image (linux (kernel /boot/vmlinuz))) \

@@ -12,28 +12,23 @@
     reason = "a benchmark fails by a panic"
 )]
 
+mod support;
+
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use xend::backend::sim::{Sim, SimSettings};
-use xend::config::{Config, Environment, RunOptions, Switch};
+use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
-use xend::core::engine::{Engine, EnginePorts, Settings};
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
-use xend::os::{OsEntropy, SystemClock};
-use xend::server::{Guard, Inherited, Server, listen};
 use xend::shape::read_config;
-use xend::store::DirStore;
 use xend::sxp::{Limits, read_one};
-use xend::wire::relocation::TcpTransport;
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc};
 
@@ -143,19 +138,7 @@ impl Host {
     async fn with(vms: u32, name: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = SimSettings { memory_mib: 1 << 24, ..SimSettings::default() };
-        let clock = Arc::new(SystemClock);
-        let entropy = Arc::new(OsEntropy);
-        let sim =
-            Sim::open(&dir.path().join("sim"), settings, clock.clone(), entropy.clone()).unwrap();
-        let store = Arc::new(DirStore::open(dir.path(), entropy.clone()).unwrap());
-        let outside = EnginePorts {
-            hypervisor: Arc::new(sim),
-            store,
-            transport: Arc::new(TcpTransport::new(Duration::from_secs(60))),
-            clock,
-            entropy,
-        };
-        let engine = Engine::start(outside, Settings::default()).await.unwrap();
+        let engine = support::engine(dir.path(), settings).await;
         for n in 0..vms {
             let text = format!(
                 "(vm (name {name}{n}) (memory 128) (vcpus 2) \
@@ -170,7 +153,7 @@ impl Host {
         }
         let host = engine.host_uuid().await.unwrap();
         let wire = XmlRpc::new(engine, host, 0, String::new, CancellationToken::new());
-        let address = serve(wire.router(Endpoint::XenApi(LoginPolicy::Trust))).await;
+        let address = support::serve(wire.router(Endpoint::XenApi(LoginPolicy::Trust))).await;
         let mut this = Self { vms, name, address, session: String::new(), _dir: dir };
         this.session = this.login().await;
         this
@@ -222,7 +205,7 @@ impl Host {
             let request = request(method, &self.params(&[]));
             let answer = once(self.address, &request).await;
             let body = Bytes::from(answer.clone());
-            let other = serve(Router::new().fallback(move || {
+            let other = support::serve(Router::new().fallback(move || {
                 let body = body.clone();
                 async move { ([(CONTENT_TYPE, "text/xml")], body) }
             }))
@@ -362,31 +345,6 @@ impl Host {
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     text.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
-}
-
-async fn serve(app: Router) -> SocketAddr {
-    let options = RunOptions {
-        http: Some(Switch::On(SocketAddr::from(([127, 0, 0, 1], 0)))),
-        unix: Some(Switch::Off),
-        config: Some("/dev/null".into()),
-        state_dir: Some("/nonexistent".into()),
-        ..RunOptions::default()
-    };
-    let (config, _) = Config::load(&options, &Environment::default()).unwrap();
-    let listeners = listen::open(&config, Inherited::default()).await.unwrap().http;
-    let live = config.live_tunables();
-    let guard = Guard::new(Arc::clone(&live));
-    let app = app.layer(axum::middleware::from_fn_with_state(guard, Guard::check));
-    let server = Server::new(live, 64);
-    let mut address = None;
-    for listener in listeners {
-        if let xend::server::Listener::Tcp { local, .. } = &listener {
-            address = Some(*local);
-        }
-        server.attach(listener, app.clone());
-    }
-    std::mem::forget(server);
-    address.unwrap()
 }
 
 async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> usize {

@@ -250,7 +250,8 @@ mod tests {
 
     #[test]
     fn the_worked_exchange_agrees() {
-        let (a, b) = (private(A), private(B));
+        let a = private(A);
+        let b = private(B);
         assert_eq!(a.public().to_string(), PUBLIC_A);
         assert_eq!(b.public().to_string(), PUBLIC_B);
         assert_eq!(Public::parse(PUBLIC_A), Ok(a.public()));
@@ -431,7 +432,8 @@ mod tests {
     proptest! {
         #[test]
         fn both_ends_agree(a: u128, b: u128) {
-            let (a, b) = (private(a), private(b));
+            let a = private(a);
+            let b = private(b);
             prop_assert_eq!(*a.shared_with(b.public()).0, *b.shared_with(a.public()).0);
         }
 

@@ -259,7 +259,8 @@ mod tests {
     #[test]
     fn memory_is_kept_while_others_wait() {
         let mut memory = Memory { free: Vec::new(), in_use: 0 };
-        let (one, other) = (memory.take(), memory.take());
+        let one = memory.take();
+        let other = memory.take();
         memory.give_back(one, false);
         assert_eq!(memory.free.len(), 1);
         memory.give_back(other, true);

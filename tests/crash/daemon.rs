@@ -1,13 +1,13 @@
 //! A daemon that may be killed at any time.
 
 use crate::cut::{Cut, Mode};
+use crate::process;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,6 @@ impl Daemon {
             Some((cut, number, mode)) => cut.command(&dir.join("state"), number, mode, program),
             None => Command::new(program),
         };
-        let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("log")).unwrap();
         fs::write(dir.join("xend-config.sxp"), "# empty\n").unwrap();
         command.args(["--http", "off", "--xmlrpc", "off", "--relocation"]);
         command.arg(format!("127.0.0.1:{port}"));
@@ -50,14 +49,7 @@ impl Daemon {
         ] {
             command.arg(option).arg(dir.join(name));
         }
-        let mut child = command
-            .env_remove("LISTEN_FDS")
-            .env_remove("NOTIFY_SOCKET")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = process::spawn(&mut command, &dir.join("log"));
         let mut relocation = None;
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
@@ -93,12 +85,7 @@ impl Daemon {
 
     /// Whether a request succeeds.
     pub(crate) fn post(&self, target: &str, form: &str) -> bool {
-        let request = format!(
-            "POST {target} HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-             Content-Length: {}\r\n\r\n{form}",
-            form.len()
-        );
-        let answer = ask(&self.dir.join("socket"), &request);
+        let answer = ask(&self.dir.join("socket"), &process::post(target, form));
         answer.is_ok_and(|(status, _)| (200..300).contains(&status))
     }
 
@@ -153,17 +140,8 @@ fn child_of(process: Pid) -> Option<Pid> {
     Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
 }
 
-/// A request over a unix socket: status and body.
 fn ask(socket: &Path, request: &str) -> io::Result<(u16, String)> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(GENEROUS))?;
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Ok((status.unwrap_or(0), body.to_owned()))
+    process::ask(socket, request, GENEROUS)
 }
 
 /// A parameter of a call: text.

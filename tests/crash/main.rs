@@ -13,6 +13,8 @@
 
 mod cut;
 mod daemon;
+#[path = "../support/process.rs"]
+mod process;
 
 use cut::{Cut, Mode, count};
 use daemon::{Daemon, call, text};
@@ -323,7 +325,8 @@ fn the_users_file_survives_a_cut_at_any_change() {
 fn a_migrating_domain_survives_a_cut_at_any_change_of_either_host() {
     let Some(cut) = Cut::build() else { return };
     let count_of = |cut_sender: bool| {
-        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let one = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
         migrate(&cut, one.path(), other.path(), 0, Mode::Kill, cut_sender);
         count(&if cut_sender { one.path() } else { other.path() }.join("state"))
     };
@@ -331,7 +334,8 @@ fn a_migrating_domain_survives_a_cut_at_any_change_of_either_host() {
         let all = count_of(cut_sender);
         for number in numbers(all) {
             for mode in [Mode::Kill, Mode::Fail] {
-                let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+                let one = tempfile::tempdir().unwrap();
+                let other = tempfile::tempdir().unwrap();
                 migrate(&cut, one.path(), other.path(), number, mode, cut_sender);
             }
         }

@@ -33,7 +33,8 @@ fn count(counter: &AtomicU64) {
 
 #[test]
 fn mixed_load_for_a_long_time_grows_neither_memory_nor_descriptors() {
-    let (one, other) = (Victim::start(""), Victim::start(""));
+    let one = Victim::start("");
+    let other = Victim::start("");
     let domains = scaled(1_000);
     one.define((0..domains).map(|number| format!("d{number}")));
     let counts = Counts::default();
@@ -42,7 +43,8 @@ fn mixed_load_for_a_long_time_grows_neither_memory_nor_descriptors() {
     let mut figures: Vec<(Use, Use)> = Vec::new();
     thread::scope(|scope| {
         for reader in 0..2 {
-            let (one, counts) = (&one, &counts);
+            let one = &one;
+            let counts = &counts;
             scope.spawn(move || {
                 let targets =
                     ["/xend/domain?detail=1", "/xend/domain", "/xend/node", "/xend/domain/d1"];

@@ -27,6 +27,8 @@ mod figures;
 mod http;
 mod long_run;
 mod memory;
+#[path = "../support/process.rs"]
+mod process;
 mod silence;
 #[path = "../it/tls_support.rs"]
 mod tls_support;

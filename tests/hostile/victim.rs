@@ -1,13 +1,13 @@
 //! A daemon under attack.
 
 use crate::figures::{Figures, Times, Use};
+use crate::process;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 /// Time limit that nothing reaches unless it fails, even on a busy machine.
 pub(crate) const GENEROUS: Duration = Duration::from_secs(120);
+
+/// What the operator reads.
+const LIST: &str = "GET /xend/domain HTTP/1.0\r\n\r\n";
 
 /// How often the operator reads.
 const READ_PAUSE: Duration = Duration::from_millis(10);
@@ -52,7 +55,6 @@ impl Victim {
         }
         let path = |name: &str| dir.path().join(name);
         fs::write(path("xend-config.sxp"), format!("{config}\n")).unwrap();
-        let log = fs::OpenOptions::new().create(true).append(true).open(path("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_xend"));
         command.args(["--http", "127.0.0.1:0", "--relocation", "127.0.0.1:0", "--log", "warn"]);
         for (option, name) in [
@@ -64,14 +66,7 @@ impl Victim {
         ] {
             command.arg(option).arg(path(name));
         }
-        let mut child = command
-            .env_remove("LISTEN_FDS")
-            .env_remove("NOTIFY_SOCKET")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = process::spawn(&mut command, &path("log"));
         let mut announced = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
@@ -112,7 +107,7 @@ impl Victim {
 
     /// An operator's request over the unix socket: status and body.
     pub(crate) fn ask(&self, request: &str) -> (u16, String) {
-        ask(&self.path("socket"), request).unwrap()
+        process::ask(&self.path("socket"), request, GENEROUS).unwrap()
     }
 
     pub(crate) fn get(&self, target: &str) -> (u16, String) {
@@ -120,7 +115,7 @@ impl Victim {
     }
 
     pub(crate) fn post(&self, target: &str, form: &str) -> (u16, String) {
-        self.ask(&post(target, form))
+        self.ask(&process::post(target, form))
     }
 
     /// Defines domains with these names.
@@ -222,7 +217,7 @@ fn read_while(socket: &Path, wait: impl FnOnce() + Send) -> (Times, usize) {
             let mut lost = 0;
             while !ended.load(Ordering::SeqCst) {
                 let began = Instant::now();
-                match ask(socket, "GET /xend/domain HTTP/1.0\r\n\r\n") {
+                match process::ask(socket, LIST, GENEROUS) {
                     Ok((200, body)) if body.contains("Domain-0") => times.push(began.elapsed()),
                     _ => lost += 1,
                 }
@@ -235,26 +230,4 @@ fn read_while(socket: &Path, wait: impl FnOnce() + Send) -> (Times, usize) {
         drop(end);
         reader.join().unwrap()
     })
-}
-
-/// A request over a unix socket: status and body.
-fn ask(socket: &Path, request: &str) -> std::io::Result<(u16, String)> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(GENEROUS))?;
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Ok((status.unwrap_or(0), body.to_owned()))
-}
-
-/// A request with a form.
-pub(crate) fn post(target: &str, form: &str) -> String {
-    format!(
-        "POST {target} HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\n\
-         Content-Length: {}\r\n\r\n{form}",
-        form.len()
-    )
 }

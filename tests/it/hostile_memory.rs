@@ -162,7 +162,8 @@ fn results_of_tasks_have_a_limit_and_go_with_their_session() {
         };
         (0..200).map(begin).collect::<Vec<_>>()
     });
-    let (first, last) = (&tasks[0], &tasks[199]);
+    let first = &tasks[0];
+    let last = &tasks[199];
     assert_eq!(get("status", first), text("success"));
     assert!(as_text(&get("result", first)).starts_with("The result is gone"));
     assert_eq!(strings(&get("error_info", first))[0], "OPERATION_NOT_ALLOWED");

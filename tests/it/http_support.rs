@@ -1,11 +1,12 @@
 //! The daemon as a process with its own sockets, and a client that shows the raw answers.
 
+use crate::process;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -63,13 +64,9 @@ impl Daemon {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(dir.path().join("stderr"))
-            .unwrap();
         let words = [program, &[env!("CARGO_BIN_EXE_xend")]].concat();
-        let mut child = Command::new(words[0])
+        let mut command = Command::new(words[0]);
+        command
             .args(&words[1..])
             .args(["--http", "127.0.0.1:0", "--unix"])
             .arg(dir.path().join("sock"))
@@ -78,14 +75,8 @@ impl Daemon {
             .arg("--config")
             .arg(config)
             .args(options)
-            .envs(environment.iter().copied())
-            .env_remove("LISTEN_FDS")
-            .env_remove("NOTIFY_SOCKET")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+            .envs(environment.iter().copied());
+        let mut child = process::spawn(&mut command, &dir.path().join("stderr"));
         let mut tcp = None;
         let mut relocation = None;
         let mut announced = Vec::new();

@@ -51,6 +51,8 @@ mod migration_encrypted;
 mod names;
 mod old_clients;
 mod parity;
+#[path = "../support/process.rs"]
+mod process;
 mod proxy_support;
 mod recorded_support;
 mod rights_by_wire;

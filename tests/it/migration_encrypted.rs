@@ -109,7 +109,8 @@ impl Host {
 
 /// Two hosts that know each other's self-signed certificates.
 fn two_hosts(more: &str) -> (Host, Host) {
-    let (one, other) = (Identity::self_signed(), Identity::self_signed());
+    let one = Identity::self_signed();
+    let other = Identity::self_signed();
     (Host::start(&one, &other.cert, more), Host::start(&other, &one.cert, more))
 }
 
@@ -148,7 +149,8 @@ fn the_configuration_can_encrypt_all_migrations() {
 fn an_authority_vouches_for_hosts_under_their_names() {
     let authority = Authority::new();
     let host = || Host::start(&authority.sign("localhost"), &authority.cert, "");
-    let (a, b) = (host(), host());
+    let a = host();
+    let b = host();
     a.start_guest("web");
     let answer = a.migrate("127.0.0.1", b.relocation.port(), "&ssl=1");
     assert!(answer.text().contains("its certificate is not accepted"), "{}", answer.text());
@@ -160,7 +162,8 @@ fn an_authority_vouches_for_hosts_under_their_names() {
 
 #[test]
 fn a_host_with_another_certificate_gets_no_domain_and_sends_none() {
-    let (known, stranger) = (Identity::self_signed(), Identity::self_signed());
+    let known = Identity::self_signed();
+    let stranger = Identity::self_signed();
     let a = Host::start(&known, &known.cert, "");
     let b = Host::start(&stranger, &known.cert, "");
     a.start_guest("web");

@@ -39,7 +39,8 @@ fn new_pool(name: String) -> Pool {
 
 /// A domain that another host sends, and that does not get through.
 fn arrival(subject: &Subject) -> Arrival {
-    let (id, config) = (OsEntropy.uuid(), subject.completed());
+    let id = OsEntropy.uuid();
+    let config = subject.completed();
     let migrated = MigratedDomain { id, config, definition: None };
     Arrival { migrated, link: Once::new(Box::new(FailingSender)) }
 }

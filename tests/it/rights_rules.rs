@@ -325,7 +325,8 @@ async fn a_disk_shows_only_the_image_that_it_is_on() {
     let world = World::new().await;
     let own = world.add("own", Stage::Halted, &world.files()).await;
     let caller = world.user(&["own"], Rights::all());
-    let (secret, shown) = (OsEntropy.uuid(), OsEntropy.uuid());
+    let secret = OsEntropy.uuid();
+    let shown = OsEntropy.uuid();
     for (uuid, location) in [(secret, "/srv/bob/disk"), (shown, "/srv/own/disk")] {
         let vdi = Box::new(vdi_at(location));
         let client_data = ClientData::default();

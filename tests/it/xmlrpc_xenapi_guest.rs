@@ -60,7 +60,8 @@ async fn a_new_guest_is_set_up() {
 
         let key = "\n# The following ssh key was injected by Nova\nssh-rsa AAAA ä\n";
         for (path, contents) in [("/root/.ssh/authorized_keys", key), ("/etc/empty", "")] {
-            let (path64, contents64) = (base64(path), base64(contents));
+            let path64 = base64(path);
+            let contents64 = base64(contents);
             let args = [("b64_path", path64.as_str()), ("b64_contents", contents64.as_str())];
             assert_eq!(driver.response("inject_file", &args), response("0", ""));
             let written = host.sim.guest_file(domid, path).unwrap();
@@ -395,7 +396,8 @@ fn what_is_sent_to_a_guest_is_nowhere() {
     let mut tasks = 0;
     for name in names {
         let driver = Driver::of(&client, name);
-        let (dom_id, long) = (driver.dom_id(), SECRET.repeat(400));
+        let dom_id = driver.dom_id();
+        let long = SECRET.repeat(400);
         let calls: [(&str, &str, Args<'_>); 11] = [
             ("agent", "key_init", &[("pub", SECRET)]),
             ("agent", "password", &[("enc_pass", SECRET)]),

@@ -258,7 +258,8 @@ impl Client {
         let Some(request) = self.decoder.next_message().map_err(|_| Gone)? else {
             return Ok(false);
         };
-        let (kind, transaction) = (request.kind(), request.transaction());
+        let kind = request.kind();
+        let transaction = request.transaction();
         let (kind, payload) = match self.connection.answer(kind, transaction, request.payload()) {
             Ok(payload) => (kind, payload),
             Err(Error::Refused(refusal)) => (MessageType::Error.number(), error_payload(refusal)),

@@ -62,6 +62,14 @@ impl Claim {
     pub fn yes_if(configures: bool) -> Self {
         if configures { Self::Yes } else { Self::Possible }
     }
+
+    /// `Yes` if one of these interfaces is configured in this way, else `Possible`.
+    pub fn yes_if_any(
+        interfaces: &[Interface],
+        is_configured: impl FnMut(&Interface) -> bool,
+    ) -> Self {
+        Self::yes_if(interfaces.iter().any(is_configured))
+    }
 }
 
 /// The guest's files, programs and kernel, for a limited time.

@@ -283,7 +283,8 @@ mod tests {
         for mode in [0o4755, 0o2750, 0o6711, 0o755, 0o4644, 0o610] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let kept = guest.keep("/bin/tool");
-            let (old, new) = (path.metadata().unwrap(), kept.metadata().unwrap());
+            let old = path.metadata().unwrap();
+            let new = kept.metadata().unwrap();
             assert_eq!((new.uid(), new.gid()), (old.uid(), old.gid()));
             assert_eq!((old.mode() & 0o7777, new.mode() & 0o7777), (mode, mode & 0o666));
             assert_eq!(fs::read(kept).unwrap(), b"old");

@@ -47,7 +47,9 @@ fn files_are_old_or_new() {
     let limit = measure(&mut guest, "injectfile", file(path, content(0)).to_injectfile().unwrap());
     // So the backups are copies, which can be half-made.
     fs::set_permissions(guest.path(path), fs::Permissions::from_mode(0o4600)).unwrap();
-    let (mut old, mut new, mut half_way) = (0, 0, 0);
+    let mut old = 0;
+    let mut new = 0;
+    let mut half_way = 0;
     for round in 1..=ROUNDS {
         let value = if round % 2 == 0 {
             guest.put_request("injectfile", file(path, content(round)).to_injectfile().unwrap())

@@ -149,7 +149,8 @@ fn server(kind: &str) -> String {
 impl Trial<'_> {
     /// `None` if ifupdown cannot be tried here.
     fn with_ifupdown(&self) -> Option<Outcome> {
-        let (ifup, ifdown) = (tool("ifupdown", "sbin/ifup")?, tool("ifupdown", "sbin/ifdown")?);
+        let ifup = tool("ifupdown", "sbin/ifup")?;
+        let ifdown = tool("ifupdown", "sbin/ifdown")?;
         let guest = Guest::new(Kind::named("alpine"));
         let path = "/etc/network/interfaces";
         let interfaces = guest.read(path).unwrap();

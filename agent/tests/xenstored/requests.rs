@@ -121,7 +121,8 @@ fn what_is_no_request_is_answered() {
     }
     for depth in [33, 500, 1900] {
         let nested = |open: &str, close: &str| {
-            let (open, close) = (open.repeat(depth), close.repeat(depth));
+            let open = open.repeat(depth);
+            let close = close.repeat(depth);
             format!("{{\"name\":\"version\",\"value\":{open}1{close}}}")
         };
         for text in [nested("[", "]"), nested("{\"a\":", "}")] {

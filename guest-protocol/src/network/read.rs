@@ -103,7 +103,8 @@ impl<A: Family> Addresses<A> {
             if !field.key("enabled").flag()? {
                 continue;
             }
-            let (first, second) = (field.key("ip"), field.key("address"));
+            let first = field.key("ip");
+            let second = field.key("address");
             let ip = match first.parsed::<A>()? {
                 Some(ip) => ip,
                 None => second.parsed::<A>()?.ok_or(first.bad("is missing"))?,

@@ -206,7 +206,8 @@ impl Image<'_> {
             let Some(server) = self.settings.get_true("nfs_server") else {
                 return Err(Fault::new(root.offset, "nfs_root: nfs_server is missing"));
             };
-            let (server, path) = (server.data.to_text(), root.data.to_text());
+            let server = server.data.to_text();
+            let path = root.data.to_text();
             line = [b"nfsroot=", server.as_slice(), b":", &path, b" ", &line].concat();
             offset = root.offset;
         }

@@ -152,7 +152,8 @@ fn what_it_has_not_seen_may_change(daemon: &mut impl Daemon) {
 
 fn of_two_the_first_is_carried_out(daemon: &mut impl Daemon) {
     let (mut guest, mut host) = start(daemon);
-    let (first, second) = (guest.start().unwrap(), guest.start().unwrap());
+    let first = guest.start().unwrap();
+    let second = guest.start().unwrap();
     assert_ne!(first, second);
     guest.write_in(first, "data/a", "first").unwrap();
     guest.write_in(second, "data/a", "second").unwrap();

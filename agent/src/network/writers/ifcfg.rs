@@ -48,8 +48,7 @@ impl Writer for Ifcfg {
         if !guest.has("ifup") || !guest.root.exists(DIRECTORY) {
             return Ok(Claim::No);
         }
-        let configures = interfaces.iter().any(|interface| is_configured(guest, interface));
-        Ok(Claim::yes_if(configures))
+        Ok(Claim::yes_if_any(interfaces, |interface| is_configured(guest, interface)))
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {

@@ -27,7 +27,7 @@ impl Writer for Ifupdown {
             return Ok(Claim::No);
         }
         let Ok(files) = InterfacesFiles::read(guest.root) else { return Ok(Claim::Possible) };
-        Ok(Claim::yes_if(interfaces.iter().any(|interface| files.have(&interface.name))))
+        Ok(Claim::yes_if_any(interfaces, |interface| files.have(&interface.name)))
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {

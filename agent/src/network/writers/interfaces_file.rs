@@ -322,8 +322,10 @@ fn append(text: &mut String, new: &str) {
 
 /// Whether a name is like a shell's pattern of `*` and `?`.
 fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
-    let (mut at, mut in_name) = (0, 0);
+    let pattern = pattern.as_bytes();
+    let name = name.as_bytes();
+    let mut at = 0;
+    let mut in_name = 0;
     // Where to go on after the last `*` has taken one more byte.
     let mut star = None;
     while in_name < name.len() {

@@ -29,7 +29,7 @@ impl Writer for Networkd {
         if !guest.has("networkctl") || !is_active(guest, "systemd-networkd")? {
             return Ok(Claim::No);
         }
-        Ok(Claim::yes_if(interfaces.iter().any(|interface| is_managed(guest, interface))))
+        Ok(Claim::yes_if_any(interfaces, |interface| is_managed(guest, interface)))
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {

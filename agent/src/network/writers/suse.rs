@@ -35,8 +35,7 @@ impl Writer for Suse {
         if !has_tools || !guest.root.exists(CONFIG) {
             return Ok(Claim::No);
         }
-        let configures = interfaces.iter().any(|interface| is_configured(guest, interface));
-        Ok(Claim::yes_if(configures))
+        Ok(Claim::yes_if_any(interfaces, |interface| is_configured(guest, interface)))
     }
 
     fn files(&self, guest: &Guest<'_>, interfaces: &[Interface]) -> io::Result<Vec<NewFile>> {
