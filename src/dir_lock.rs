@@ -1,13 +1,16 @@
 //! The lock by which one daemon has a directory for itself.
 
 use crate::durable;
+use crate::host_file;
 use crate::state_file;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The name of the file that is locked. It holds the process ID of the daemon that has the lock.
+/// The name of the file that holds the process ID of the daemon that has the directory. It is locked
+/// as well.
 const LOCK: &str = "lock";
 
 /// The longest process ID, as text.
@@ -33,28 +36,37 @@ pub enum LockError {
 }
 
 /// A locked directory. The lock ends with this value, and with the process.
+///
+/// The directory itself is locked: a file in it can be removed or replaced, and then another daemon
+/// would lock the new one. The file is locked, too, for daemons on other hosts: a network file system
+/// tells them of the locks of files alone.
 #[derive(Debug)]
 pub struct DirLock {
+    _dir: File,
     _file: File,
 }
 
 impl DirLock {
     /// Locks a directory, which is made if it does not exist. Blocks for the disk alone.
-    pub fn acquire(dir: &Path) -> Result<Self, LockError> {
-        let unusable = |source| LockError::Unusable { dir: dir.to_owned(), source };
-        durable::create_dir(dir).map_err(unusable)?;
-        let mut file = open(&dir.join(LOCK)).map_err(unusable)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(LockError::Held { dir: dir.to_owned(), pid: read_pid(&file) });
+    pub fn acquire(path: &Path) -> Result<Self, LockError> {
+        let unusable = |source| LockError::Unusable { dir: path.to_owned(), source };
+        let lock = |file: &File| match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(()),
+            Err(Errno::WOULDBLOCK) => {
+                Err(LockError::Held { dir: path.to_owned(), pid: read_pid(&path.join(LOCK)) })
             }
-            Err(error) => return Err(unusable(error.into())),
-        }
+            Err(error) => Err(unusable(error.into())),
+        };
+        durable::create_dir(path).map_err(unusable)?;
+        let dir = host_file::open(path, OFlags::DIRECTORY);
+        let dir = dir.map_err(|error| unusable(error.into()))?;
+        lock(&dir)?;
+        let mut file = open(&path.join(LOCK)).map_err(unusable)?;
+        lock(&file)?;
         // For people alone: on a full disk, the lock counts without it.
         let pid = format!("{}\n", std::process::id());
         let _ = file.set_len(0).and_then(|()| file.write_all(pid.as_bytes()));
-        Ok(Self { _file: file })
+        Ok(Self { _dir: dir, _file: file })
     }
 }
 
@@ -79,8 +91,9 @@ fn open(path: &Path) -> io::Result<File> {
     open()?.ok_or_else(|| io::Error::other("the lock is not a file"))
 }
 
-fn read_pid(file: &File) -> Option<i32> {
+fn read_pid(path: &Path) -> Option<i32> {
     let mut text = String::new();
+    let file = host_file::open(path, OFlags::empty()).ok()?;
     file.take(MAX_PID).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }
@@ -105,6 +118,21 @@ mod tests {
         assert!(said.contains(&format!("(process {})", std::process::id())), "{said}");
         drop(lock);
         DirLock::acquire(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_directory_stays_locked_without_its_file() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(LOCK);
+        let lock = DirLock::acquire(root.path()).unwrap();
+        fs::remove_file(&path).unwrap();
+        let said = DirLock::acquire(root.path()).unwrap_err();
+        assert!(matches!(said, LockError::Held { pid: None, .. }), "{said}");
+        fs::write(&path, "17\n").unwrap();
+        let said = DirLock::acquire(root.path()).unwrap_err();
+        assert!(matches!(said, LockError::Held { pid: Some(17), .. }), "{said}");
+        drop(lock);
+        DirLock::acquire(root.path()).unwrap();
     }
 
     #[test]

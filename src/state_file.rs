@@ -22,8 +22,10 @@ const MAX_SIZE: u64 = 64 << 20;
 /// The mode of a directory that its owner alone may enter.
 const PRIVATE: u32 = 0o700;
 
-/// The most damaged files of one name that are kept beside it.
-const MAX_DAMAGED: usize = 20;
+/// The damaged files of one name that are kept beside it: the first ones, which tell how the damage
+/// began, and the newest.
+const KEPT_FIRST: usize = 10;
+const KEPT_NEWEST: usize = 10;
 
 /// A file of the daemon's own.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,13 +90,7 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Makes a directory of the daemon's own, which nobody else may enter, also if it is there already.
 /// What is there in its place is set aside.
 pub fn make_dir(dir: &Path) -> io::Result<()> {
-    match durable::create_dir(dir) {
-        Err(_) if fs::symlink_metadata(dir).is_ok() => {
-            set_aside(dir, &"it is not a directory");
-            durable::create_dir(dir)?;
-        }
-        made => made?,
-    }
+    make_dir_of_any_mode(dir)?;
     let mode = fs::metadata(dir)?.permissions().mode() & 0o777;
     if mode != PRIVATE {
         let shown = dir.display();
@@ -104,6 +100,17 @@ pub fn make_dir(dir: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The same for a directory whose mode, if it is there already, is the operator's to choose.
+pub fn make_dir_of_any_mode(dir: &Path) -> io::Result<()> {
+    match durable::create_dir(dir) {
+        Err(_) if fs::symlink_metadata(dir).is_ok() => {
+            set_aside(dir, &"it is not a directory");
+            durable::create_dir(dir)
+        }
+        made => made,
+    }
 }
 
 /// The paths in a directory of the daemon's own. A directory that cannot be read is set aside and
@@ -154,29 +161,55 @@ fn rename_damaged(path: &Path) -> io::Result<PathBuf> {
     let mut prefix = OsString::from(path.file_name().unwrap_or_default());
     prefix.push(format!(".{}-", durable::DAMAGED));
     let dir = durable::parent(path);
-    let is_damaged = |entry: &fs::DirEntry| {
-        entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes())
-    };
-    if fs::read_dir(dir)?.flatten().filter(is_damaged).count() >= MAX_DAMAGED {
-        let reason = format!("there are {MAX_DAMAGED} such files already, remove some");
-        return Err(io::Error::other(reason));
-    }
+    let mut earlier: Vec<OsString> =
+        fs::read_dir(dir)?.flatten().map(|entry| entry.file_name()).collect();
+    earlier.retain(|name| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()));
+    // By their times and numbers.
+    earlier.sort();
     let now = jiff::Timestamp::try_from(SystemClock.now()).unwrap_or_default();
-    let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
-    // Several within a second.
-    let suffixes = (0..=MAX_DAMAGED).map(|number| match number {
-        0 => time.clone(),
-        _ => format!("{time}-{number}"),
-    });
-    let mut names = suffixes.map(|suffix| {
-        let mut name = prefix.clone();
-        name.push(suffix);
-        dir.join(name)
-    });
-    let aside = names.find(|name| fs::symlink_metadata(name).is_err());
-    let aside = aside.ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
+    prefix.push(now.strftime("%Y%m%dT%H%M%SZ").to_string());
+    let aside = dir.join(next_name(prefix, &earlier));
     durable::rename(path, &aside)?;
+    remove_some(dir, &earlier);
     Ok(aside)
+}
+
+/// A name that is sorted behind all `earlier` ones of its second: `NAME`, `NAME-0001`, ...
+fn next_name(mut name: OsString, earlier: &[OsString]) -> OsString {
+    let of_this_second = earlier.iter().filter_map(|other| {
+        other.as_encoded_bytes().strip_prefix(name.as_encoded_bytes()).map(<[u8]>::to_vec)
+    });
+    let number = |end: Vec<u8>| {
+        let digits = end.strip_prefix(b"-")?;
+        std::str::from_utf8(digits).ok()?.parse::<u32>().ok()
+    };
+    if let Some(highest) = of_this_second.map(|end| number(end).unwrap_or_default()).max() {
+        name.push(format!("-{:04}", highest.saturating_add(1)));
+    }
+    name
+}
+
+/// Removes damaged files so that one more is not too many. What is neither the first nor among the
+/// newest goes, if it is a file, a link or an empty directory: a directory with files may be worth
+/// more than its room.
+fn remove_some(dir: &Path, earlier: &[OsString]) {
+    let surplus = (earlier.len() + 1).saturating_sub(KEPT_FIRST + KEPT_NEWEST);
+    let mut removed = 0;
+    for name in earlier.iter().skip(KEPT_FIRST).take(surplus) {
+        let path = dir.join(name);
+        if fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).is_ok() {
+            warn!(
+                file = %path.display(),
+                "Removed an older damaged file: the first {KEPT_FIRST} and the newest \
+                 {KEPT_NEWEST} are kept"
+            );
+            removed += 1;
+        }
+    }
+    if removed < surplus {
+        let count = earlier.len() + 1 - removed;
+        warn!(dir = %dir.display(), "There are {count} damaged files of one name: remove some");
+    }
 }
 
 #[cfg(test)]
@@ -225,16 +258,31 @@ mod tests {
     }
 
     #[test]
-    fn damaged_files_are_bounded_in_number_and_none_is_lost() {
+    fn the_first_and_the_newest_damaged_files_are_kept() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("f");
-        for number in 0..MAX_DAMAGED + 3 {
-            fs::write(&path, format!("x{number}")).unwrap();
+        for number in 0..25 {
+            fs::write(&path, number.to_string()).unwrap();
             set_aside(&path, &"a test");
+            assert!(!path.exists(), "{number}: nothing is overwritten");
         }
-        assert_eq!(damaged(root.path()).len(), MAX_DAMAGED);
-        let last = format!("x{}", MAX_DAMAGED + 2);
-        assert_eq!(fs::read_to_string(&path).unwrap(), last, "it stays where it is");
+        let kept = || -> Vec<usize> {
+            let texts = damaged(root.path()).into_iter().filter(|path| path.is_file());
+            let mut numbers: Vec<_> =
+                texts.map(|path| fs::read_to_string(path).unwrap().parse().unwrap()).collect();
+            numbers.sort_unstable();
+            numbers
+        };
+        assert_eq!(kept(), (0..10).chain(15..25).collect::<Vec<_>>());
+
+        // A directory with something in it is never removed.
+        for _ in 0..25 {
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("domain"), "").unwrap();
+            set_aside(&path, &"a test");
+            assert!(!path.exists());
+        }
+        assert_eq!((kept(), damaged(root.path()).len()), ((0..10).collect(), 35));
     }
 
     #[test]

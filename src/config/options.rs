@@ -3,6 +3,7 @@
 use super::address::ListenIp;
 use crate::core::model::Scheduler;
 use clap::Args;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
@@ -25,6 +26,17 @@ pub enum Hypervisor {
     /// Xen on this host, through libxl.
     #[cfg(feature = "xen")]
     Xen,
+}
+
+impl fmt::Display for Hypervisor {
+    /// As on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sim => "sim",
+            #[cfg(feature = "xen")]
+            Self::Xen => "xen",
+        })
+    }
 }
 
 /// Options of the daemon. `None` leaves the value to the configuration file.

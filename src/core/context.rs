@@ -14,7 +14,7 @@ use super::guest::Turns;
 use super::inventory::LiveInventory;
 use super::journal::Journal;
 use super::last_read::LastRead;
-use super::limited::{Limited, limited};
+use super::limited::{Limited, limited, unless_ending};
 use super::mailbox::Handle;
 use super::model::{DomId, DomName, HostInfo, Policy, Uuid};
 use super::offload::Offload;
@@ -78,8 +78,9 @@ pub(super) struct Core {
     pub(super) offload: Offload,
     /// Cancelled when the engine stops.
     pub(super) stopping: CancellationToken,
-    /// Cancelled when no guest is asked any more: at the latest when the engine stops.
-    pub(super) guest_requests_end: CancellationToken,
+    /// Cancelled when xend begins to stop, at the latest when the engine stops: nothing is waited for
+    /// that may take minutes.
+    pub(super) ending: CancellationToken,
     /// All tasks of the engine, drivers included.
     pub(super) tasks: TaskTracker,
 }
@@ -104,7 +105,7 @@ impl Core {
             sweeping: Mutex::default(),
             last_read: LastRead::new(),
             offload: Offload::default(),
-            guest_requests_end: stopping.child_token(),
+            ending: stopping.child_token(),
             stopping,
             tasks: TaskTracker::new(),
             hypervisor,
@@ -139,6 +140,24 @@ impl Core {
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         limited(self.settings.hypervisor_limit, what, call).await
+    }
+
+    /// Waits for a call of the storage of disk images, see [`unless_ending`].
+    pub(super) async fn storage_call<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        unless_ending(&self.ending, what, call).await
+    }
+
+    /// The same for a question, which has the limit of the hypervisor as well.
+    pub(super) async fn storage_question<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.limited(what, self.storage_call(what, call)).await
     }
 
     /// Waits for a long hypervisor call as long as it makes progress.

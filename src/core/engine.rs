@@ -89,10 +89,11 @@ impl Engine {
         self.0.tasks.spawn(task)
     }
 
-    /// Ends the requests that wait for agents in guests, and refuses later ones, with
-    /// [`Error::Stopping`]. For a daemon that begins to stop: no guest is waited for.
-    pub fn end_guest_requests(&self) {
-        self.0.guest_requests_end.cancel();
+    /// For a daemon that begins to stop. Requests that wait for agents in guests end with
+    /// [`Error::Stopping`], later ones as well; calls of the storage of disk images do so after some
+    /// seconds.
+    pub fn begin_stop(&self) {
+        self.0.ending.cancel();
     }
 
     /// Carries out work on a request of this many bytes, beside the threads that serve reads if
@@ -240,7 +241,7 @@ impl Core {
                 self.driver(&view)?.cancel()
             }
             Change::Guest { domain, op, limit } => {
-                let stopping = self.guest_requests_end.clone();
+                let stopping = self.ending.clone();
                 let patience = Patience { limit, hung_up, stopping };
                 return self.ask_guest(&domain, op, patience).await;
             }

@@ -14,7 +14,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tracing::{Instrument, debug_span};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug_span, warn};
 
 /// Waits for `call` for at most `limit`. `what` names the call in the error.
 pub(super) async fn limited<T>(
@@ -23,6 +24,33 @@ pub(super) async fn limited<T>(
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     tokio::time::timeout(limit, call).await.unwrap_or(Err(Error::Timeout { what, limit }))
+}
+
+/// How long a call of the storage may still take when xend begins to stop.
+const STORAGE_STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Waits for a call of the storage of disk images, which may be a disk of another host that does not
+/// respond, for as long as a copy takes. When xend begins to stop, which cancels `ending`, the call
+/// is given up soon: the next start finishes or removes what it leaves. `what` names the call in the
+/// log.
+pub(super) async fn unless_ending<T>(
+    ending: &CancellationToken,
+    what: &'static str,
+    call: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let given_up = async {
+        ending.cancelled().await;
+        tokio::time::sleep(STORAGE_STOP_LIMIT).await;
+    };
+    tokio::select! {
+        biased;
+        done = call => done,
+        () = given_up => {
+            let limit = STORAGE_STOP_LIMIT.as_secs();
+            warn!("{what} is given up: the storage did not respond within {limit} s of the stop");
+            Err(Error::Stopping)
+        }
+    }
 }
 
 /// A hypervisor with a limit on every short call, and a tracing span around each call.
@@ -312,5 +340,27 @@ impl Hypervisor for Limited {
 
     fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged> {
         self.hypervisor.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_of_the_storage_is_given_up_soon_after_the_stop_begins() {
+        let ending = CancellationToken::new();
+        let stuck = unless_ending(&ending, "Making a disk image", pending::<Result<(), Error>>());
+        let stop = async {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            ending.cancel();
+            Instant::now()
+        };
+        let (given_up, stopped) = tokio::join!(stuck, stop);
+        assert!(matches!(given_up, Err(Error::Stopping)), "{given_up:?}");
+        assert_eq!(stopped.elapsed(), STORAGE_STOP_LIMIT);
+        assert_eq!(unless_ending(&ending, "Reading", ready(Ok(7))).await.unwrap(), 7);
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Reload {
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) accounts: HostAccounts,
     pub(super) tls: Vec<Arc<Tls>>,
+    /// The listeners that could not be opened at the start.
+    pub(super) left_out: Vec<String>,
     pub(super) relocation: Relocation,
 }
 
@@ -48,9 +50,13 @@ impl Reload {
                 tracing::error!("Keeping the old key and certificate: {error}{source}");
             }
         }
-        if let Err(error) = self.relocation.reload_certificates() {
-            tracing::error!("Keeping the old certificates for migration: {error}");
+        for listener in &self.left_out {
+            tracing::warn!(
+                "{listener} could not be served at the start, and a reload does not open it: if its \
+                 files are right now, restart xend"
+            );
         }
+        self.relocation.reload_certificates();
         config
     }
 

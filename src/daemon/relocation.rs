@@ -13,9 +13,11 @@ use xend::core::engine::Engine;
 use xend::memory_budget::MemoryBudget;
 use xend::peer_tls::PeerTls;
 use xend::peers::AllowedHosts;
-use xend::pem::PemError;
 use xend::server::{Server, listen};
-use xend::wire::relocation::RelocationServer;
+use xend::wire::relocation::{RelocationPlaces, RelocationServer};
+
+/// The port for plain connections, and the one for encrypted ones.
+pub(super) const RELOCATION_PORTS: usize = 2;
 
 /// This host's certificate for encrypted migration, or the key and the reason why there is none.
 pub(super) type Tls = Result<Arc<PeerTls>, (&'static str, String)>;
@@ -24,11 +26,15 @@ pub(super) type Tls = Result<Arc<PeerTls>, (&'static str, String)>;
 pub(super) fn open_tls(config: &Config) -> Tls {
     let opened = listen::open_relocation_tls(config).map(Arc::new);
     // The port says it, if it is on.
-    let is_silent = config.relocation_tls.is_err() || config.relocation_ssl != Switch::Off;
+    let is_silent = !wants_tls(config) || config.relocation_ssl != Switch::Off;
     if let (Err((key, reason)), false) = (&opened, is_silent) {
         tracing::error!("Domains are not sent over encrypted connections: {reason}, see {key}");
     }
     opened
+}
+
+fn wants_tls(config: &Config) -> bool {
+    config.relocation_tls.is_ok() || config.relocation_ssl != Switch::Off
 }
 
 /// The relocation ports, which a reload opens, moves and closes.
@@ -37,6 +43,9 @@ pub(super) struct Relocation {
     server: Arc<Server>,
     budget: MemoryBudget,
     tls: Tls,
+    /// Whether the configuration at the start asks for encryption.
+    wants_tls: bool,
+    places: RelocationPlaces,
     ports: Mutex<Vec<Port>>,
 }
 
@@ -100,12 +109,15 @@ impl Relocation {
         server: &Arc<Server>,
         budget: &MemoryBudget,
         tls: Tls,
+        places: RelocationPlaces,
     ) -> Result<Self> {
         let relocation = Self {
             engine: engine.clone(),
             server: Arc::clone(server),
             budget: budget.clone(),
             tls,
+            wants_tls: wants_tls(config),
+            places,
             ports: Mutex::default(),
         };
         for kind in [Kind::Plain, Kind::Encrypted] {
@@ -184,8 +196,19 @@ impl Relocation {
     }
 
     /// Reads the files for encrypted migration again. After an error the old ones stay in force.
-    pub(super) fn reload_certificates(&self) -> Result<(), PemError> {
-        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    pub(super) fn reload_certificates(&self) {
+        match &self.tls {
+            Ok(tls) => {
+                if let Err(error) = tls.reload() {
+                    tracing::error!("Keeping the old certificates for migration: {error}");
+                }
+            }
+            Err((key, reason)) if self.wants_tls => tracing::warn!(
+                "There is no encrypted migration, and a reload does not change that: if the files \
+                 are right now, restart xend (at the start: {reason}, see {key})"
+            ),
+            Err(_) => {}
+        }
     }
 
     /// Opens a port and serves it. Returns it with the address to which it is bound.
@@ -222,6 +245,7 @@ impl Relocation {
             self.server.identities(),
             config.hypervisor_limit * 2,
         )
+        .with_places(self.places)
         .with_budget(self.budget.clone())
         .with_tls(tls);
         self.server.spawn(relocation.serve(listener, close.clone()));

@@ -3,11 +3,12 @@
 use super::accounts::HostAccounts;
 use super::diagnostics::log;
 use super::reload::Reload;
-use super::relocation::Relocation;
+use super::relocation::{RELOCATION_PORTS, Relocation};
 use super::wires::Wires;
 use super::{engine, relocation};
 use anyhow::Result;
 use arc_swap::ArcSwap;
+use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use xend::allocator;
@@ -15,9 +16,10 @@ use xend::config::{Config, Environment, RunOptions};
 use xend::core::engine::Engine;
 use xend::dir_lock::DirLock;
 use xend::memory_budget::MemoryBudget;
-use xend::server::places::raise_file_limit;
+use xend::server::places::{OpenFiles, raise_file_limit};
 use xend::server::telemetry::Telemetry;
 use xend::server::{Inherited, Places, Server, Signals, lifecycle, listen};
+use xend::wire::relocation::RelocationPlaces;
 
 /// `xend`: serves until SIGTERM or SIGINT.
 pub(crate) fn serve(options: &RunOptions) -> Result<()> {
@@ -27,7 +29,6 @@ pub(crate) fn serve(options: &RunOptions) -> Result<()> {
     let environment = Environment::of_this_process();
     let (config, diagnostics) = Config::load(options, &environment)?;
     let telemetry = Telemetry::init(&config.tunables.log_filter, config.logfile.as_deref())?;
-    tracing::info!("Xend {} started", env!("CARGO_PKG_VERSION"));
     log(diagnostics);
     let daemon = run(options, environment, config, inherited, telemetry);
     lifecycle::block_on(daemon)??;
@@ -59,16 +60,20 @@ async fn run(
     let engine =
         engine::start(&config, Arc::clone(&policy), accounts.accounts.clone(), &relocation_tls)
             .await?;
+    let (places, relocation_places) = places(&config, listeners.count());
     let server = Server::new(Arc::clone(&tunables), config.max_connections)
-        .with_places(places(&config, listeners.count()))
+        .with_places(places)
         .with_accounts(accounts.accounts.clone());
     let server = Arc::new(server);
     accounts.watch(&server);
     server.spawn(allocator::keep_small(server.stopping()));
     let host = engine.host_uuid().await?;
     let budget = MemoryBudget::new(config.body_memory);
-    let relocation = Relocation::start(&config, &engine, &server, &budget, relocation_tls).await?;
+    let relocation =
+        Relocation::start(&config, &engine, &server, &budget, relocation_tls, relocation_places)
+            .await?;
     let tls = listeners.tls();
+    let left_out = listeners.left_out.clone();
     let wires = Wires {
         config: &config,
         engine: &engine,
@@ -81,7 +86,8 @@ async fn run(
         server: &server,
     };
     wires.serve(listeners);
-    server.spawn(end_guest_requests(engine.clone(), server.stopping()));
+    server.spawn(begin_stop(engine.clone(), server.stopping()));
+    log_start(&config);
     let options = options.clone();
     let reload = Arc::new(Reload {
         options,
@@ -92,6 +98,7 @@ async fn run(
         policy,
         accounts,
         tls,
+        left_out,
         relocation,
     });
     lifecycle::supervise(&server, &mut signals, async || reload.run().await).await;
@@ -99,25 +106,43 @@ async fn run(
     Ok(())
 }
 
-/// When the daemon begins to stop, requests to guests are answered at once: a guest may take
-/// minutes.
-async fn end_guest_requests(engine: Engine, stopping: CancellationToken) {
-    stopping.cancelled().await;
-    engine.end_guest_requests();
+/// Says that everything listens, and on what it works.
+fn log_start(config: &Config) {
+    let file = config.config_file.as_deref().map(Path::display);
+    tracing::info!(
+        hypervisor = %config.hypervisor,
+        config = file.map(tracing::field::display),
+        state_dir = %config.state_dir.display(),
+        "Xend {} started",
+        env!("CARGO_PKG_VERSION")
+    );
 }
 
-/// The places of each listener: the configured ones, or as many as the open files allow.
-fn places(config: &Config, listeners: usize) -> Places {
+/// When the daemon begins to stop, the engine waits no longer for what may take minutes.
+async fn begin_stop(engine: Engine, stopping: CancellationToken) {
+    stopping.cancelled().await;
+    engine.begin_stop();
+}
+
+/// The places of each listener and of each relocation port: the configured ones, or as many as the
+/// open files allow.
+fn places(config: &Config, listeners: usize) -> (Places, RelocationPlaces) {
+    let limit = raise_file_limit();
+    let all = RelocationPlaces::ALL;
+    let files = OpenFiles::of(limit, all.files() * RELOCATION_PORTS);
     let wanted = Places::for_connections(config.max_connections);
-    let files = raise_file_limit();
-    let places = wanted.within(files, listeners);
-    if let (true, Some(files)) = (places != wanted, files) {
+    let places = wanted.within(files.clients, listeners);
+    let relocation = RelocationPlaces::within(files.relocation / RELOCATION_PORTS);
+    if let (true, Some(limit)) = ((places, relocation) != (wanted, all), limit) {
         tracing::warn!(
-            "Only {files} files may be open (RLIMIT_NOFILE): each listener has {} connections \
-             instead of {}, raise LimitNOFILE= in the unit",
+            "Only {limit} files may be open (RLIMIT_NOFILE): each listener has {} connections \
+             instead of {}, and each relocation port takes {} domains at a time instead of {}: \
+             raise LimitNOFILE= in the unit",
             places.connections,
-            wanted.connections
+            wanted.connections,
+            relocation.arrivals,
+            all.arrivals
         );
     }
-    places
+    (places, relocation)
 }

@@ -37,7 +37,7 @@ pub(super) struct Wires<'a> {
 impl Wires<'_> {
     /// Announces all listeners and serves them.
     pub(super) fn serve(&self, listeners: OpenListeners) {
-        let OpenListeners { http, xmlrpc, xen_api, argo } = listeners;
+        let OpenListeners { http, xmlrpc, xen_api, argo, left_out: _ } = listeners;
         listen::announce(xen_api.iter().map(|(listener, _)| listener), "Xen-API");
         listen::announce(xmlrpc.iter().map(|(listener, _)| listener), "XML-RPC");
         listen::announce(&argo, "Argo");

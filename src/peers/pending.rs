@@ -3,7 +3,13 @@
 //!
 //! They have places of their own, so that clients that say nothing take none from those that are
 //! through. A new connection always gets one of these places soon: the oldest connection of the
-//! client that has most of them makes room.
+//! client that has most of them makes room, at once if that client still has as many as the new one
+//! afterwards.
+//!
+//! Where that is not so, each client has as many as the new one: many on this machine, since a proxy
+//! with a crowd behind it counts as one client, or as many clients as there are places. Then the
+//! oldest has its second: connections that push out each other at once would all be lost. The new
+//! one waits, and with it all that come after it.
 
 use super::shares::{AddressGroup, ShareLimits};
 use std::collections::{BTreeMap, HashMap};
@@ -51,8 +57,8 @@ pub struct PendingPlace {
 /// The result of asking for a place.
 enum Attempt {
     Added(PendingPlace),
-    /// All places are taken by connections that came a moment ago. The first of them makes room
-    /// after this time.
+    /// All places are taken by connections that came a moment ago, of clients that have no more than
+    /// this one. The first of them makes room after this time.
     Wait(Duration),
     /// The client has too many new connections.
     Refused,
@@ -91,9 +97,10 @@ impl PendingConnections {
         } else {
             None
         };
-        if let Some((oldest, since)) = oldest {
-            let rest = GRACE.saturating_sub(now.saturating_duration_since(since));
-            if rest.is_zero() {
+        if let Some((oldest, entry)) = oldest {
+            let rest = GRACE.saturating_sub(now.saturating_duration_since(entry.since));
+            let has_more = open.count(entry.group) > open.count(group) + 1;
+            if rest.is_zero() || has_more {
                 open.evict(oldest);
             } else if has_share && share < self.limits.total() {
                 return Attempt::Refused;
@@ -120,13 +127,12 @@ impl Open {
         self.by_id.values().filter(|entry| entry.group == group).count()
     }
 
-    /// The oldest of some connections, and when it came.
-    fn oldest(&self, is_one: impl Fn(&Entry) -> bool) -> Option<(u64, Instant)> {
-        let mut all = self.by_id.iter();
-        all.find(|(_, entry)| is_one(entry)).map(|(id, entry)| (*id, entry.since))
+    /// The oldest of some connections.
+    fn oldest(&self, is_one: impl Fn(&Entry) -> bool) -> Option<(u64, &Entry)> {
+        self.by_id.iter().find(|(_, entry)| is_one(entry)).map(|(id, entry)| (*id, entry))
     }
 
-    fn oldest_of_largest_group(&self) -> Option<(u64, Instant)> {
+    fn oldest_of_largest_group(&self) -> Option<(u64, &Entry)> {
         let mut counts: HashMap<_, usize> = HashMap::new();
         for entry in self.by_id.values() {
             *counts.entry(entry.group).or_default() += 1;
@@ -183,13 +189,16 @@ mod tests {
         let lonely = added(pending.try_add(Some(address(1)), now));
         let many: Vec<_> =
             (0..7).map(|n| added(pending.try_add(Some(address(2 + n / 2)), now))).collect();
+        let is_evicted = |at: usize| many[at].evicted.is_cancelled();
+        // At once: three clients have two.
+        let new = added(pending.try_add(Some(address(9)), now));
+        assert!(is_evicted(0) && !lonely.evicted.is_cancelled());
+        assert_eq!((0..7).filter(|at| is_evicted(*at)).count(), 1);
+        // The client would have as many as those that make room for it.
         assert!(matches!(pending.try_add(Some(address(9)), now), Attempt::Wait(GRACE)));
-
-        let later = now + GRACE;
-        let new = added(pending.try_add(Some(address(9)), later));
-        assert!(many[0].evicted.is_cancelled() && !lonely.evicted.is_cancelled());
-        assert_eq!(many.iter().filter(|place| place.evicted.is_cancelled()).count(), 1);
-        drop((lonely, many, new));
+        let second = added(pending.try_add(Some(address(9)), now + GRACE));
+        assert!(is_evicted(2) && !new.evicted.is_cancelled());
+        drop((lonely, many, new, second));
         assert!(lock(&pending.open).by_id.is_empty());
     }
 
@@ -203,6 +212,27 @@ mod tests {
         let _new = added(pending.try_add(Some(address(2)), now + GRACE));
         assert!(own[0].evicted.is_cancelled() && !own[1].evicted.is_cancelled());
         assert!(!other.evicted.is_cancelled());
+    }
+
+    #[test]
+    fn a_crowd_on_this_machine_keeps_no_other_client_waiting() {
+        let pending = PendingConnections::new(8);
+        let now = Instant::now();
+        let loopback = Some(IpAddr::from([127, 0, 0, 1]));
+        let crowd: Vec<_> = (0..8).map(|_| added(pending.try_add(loopback, now))).collect();
+        assert!(matches!(pending.try_add(loopback, now), Attempt::Wait(GRACE)));
+        let _other = added(pending.try_add(Some(address(1)), now));
+        assert!(crowd[0].evicted.is_cancelled() && !crowd[1].evicted.is_cancelled());
+        assert!(matches!(pending.try_add(loopback, now), Attempt::Wait(GRACE)));
+    }
+
+    #[test]
+    fn as_many_clients_as_places_do_not_push_out_each_other() {
+        let pending = PendingConnections::new(8);
+        let now = Instant::now();
+        let all: Vec<_> = (0..8).map(|n| added(pending.try_add(Some(address(n)), now))).collect();
+        assert!(matches!(pending.try_add(Some(address(9)), now), Attempt::Wait(GRACE)));
+        assert!(all.iter().all(|place| !place.evicted.is_cancelled()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,9 +14,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::either::Either;
 
-/// Time limit of everything before a connection has its place: the check of its host, and the whole
-/// TLS handshake.
-const ADMISSION_LIMIT: Duration = Duration::from_secs(5);
+/// Time limit of the check of a connection's host, which waits for the name service.
+const HOST_CHECK_LIMIT: Duration = Duration::from_secs(5);
+
+/// Time limit of a whole TLS handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What a listener asks of connections.
 #[derive(Debug)]
@@ -61,8 +63,9 @@ impl Admission {
     /// Admits a connection; `None` if it is refused or does not do its part in time.
     pub(super) async fn admit(&self, stream: Stream, via: Via) -> Option<Admitted> {
         let address = address_of(&via);
-        let checked = timeout(ADMISSION_LIMIT, self.check(stream, via)).await;
-        let (stream, caller) = checked.ok().flatten()?;
+        let check = self.check_host(stream, via);
+        let handshake = |(stream, caller)| self.shake_hands(stream, caller);
+        let (stream, caller) = in_turn(check, handshake).await?;
         let permit = self.limit.acquire(address).await;
         if permit.is_none() {
             if let Some(left_out) = self.all_busy.pass() {
@@ -76,7 +79,8 @@ impl Admission {
         Some(Admitted { stream, caller, permit })
     }
 
-    async fn check(&self, stream: Stream, via: Via) -> Option<(AdmittedStream, Caller)> {
+    /// Who calls, and whether the host may connect.
+    async fn check_host(&self, stream: Stream, via: Via) -> Option<(Stream, Caller)> {
         let connection = match &stream {
             Either::Left(stream) => stream.as_fd(),
             Either::Right(stream) => stream.as_fd(),
@@ -96,6 +100,14 @@ impl Admission {
                 return None;
             }
         }
+        Some((stream, caller))
+    }
+
+    async fn shake_hands(
+        &self,
+        stream: Stream,
+        caller: Caller,
+    ) -> Option<(AdmittedStream, Caller)> {
         let Some(tls) = &self.security.tls else { return Some((Either::Left(stream), caller)) };
         match tls.acceptor().accept(stream).await {
             Ok(stream) => Some((Either::Right(Box::new(stream)), caller)),
@@ -107,10 +119,46 @@ impl Admission {
     }
 }
 
+/// Both steps of an admission. Each has a limit of its own: a slow name service takes nothing of the
+/// client's time.
+async fn in_turn<A, B, F>(
+    check: impl Future<Output = Option<A>>,
+    handshake: impl FnOnce(A) -> F,
+) -> Option<B>
+where
+    F: Future<Output = Option<B>>,
+{
+    let checked = timeout(HOST_CHECK_LIMIT, check).await.ok().flatten()?;
+    timeout(HANDSHAKE_LIMIT, handshake(checked)).await.ok().flatten()
+}
+
 /// The address of a client; `None` on a unix socket.
 pub(super) fn address_of(via: &Via) -> Option<IpAddr> {
     match via {
         Via::Tcp { peer, .. } => Some(peer.ip()),
         Via::Unix { .. } | Via::Internal => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::sleep;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_name_service_leaves_the_handshake_its_time() {
+        let admitted = async |check: u64, handshake: u64| {
+            let check = async {
+                sleep(Duration::from_secs(check)).await;
+                Some(())
+            };
+            let handshake = |()| async move {
+                sleep(Duration::from_secs(handshake)).await;
+                Some(())
+            };
+            in_turn(check, handshake).await.is_some()
+        };
+        assert!(admitted(4, 4).await);
+        assert!(!admitted(6, 0).await && !admitted(0, 6).await);
     }
 }

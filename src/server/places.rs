@@ -2,9 +2,9 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Open files for everything but the clients of listeners: the store and the log, libxl with its
-/// event channels and the consoles of guests, migrations (a connection, its copy and a pipe each),
-/// name lookups, and programs that the daemon starts.
+/// Open files for everything but the clients of listeners and domains that arrive: the store and the
+/// log, libxl with its event channels and the consoles of guests, domains that are sent (a
+/// connection, its copy and a pipe each), name lookups, and programs that the daemon starts.
 const RESERVED: usize = 384;
 
 /// The most connections of a listener that are not admitted yet.
@@ -12,6 +12,29 @@ const MAX_PENDING: usize = 256;
 
 /// The fewest, however few connections a listener has: a burst of clients has to pass.
 const MIN_PENDING: usize = 64;
+
+/// What the open files of a daemon are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// Those for the clients of all listeners.
+    pub clients: usize,
+    /// Those for domains that arrive, over all relocation ports.
+    pub relocation: usize,
+}
+
+impl OpenFiles {
+    /// Divides the files of a process that may open `limit`; `None` is no limit. The relocation
+    /// ports need `relocation`, also while they are off: a reload can open them.
+    pub fn of(limit: Option<u64>, relocation: usize) -> Self {
+        let Some(files) = limit.and_then(|files| usize::try_from(files).ok()) else {
+            return Self { clients: usize::MAX, relocation };
+        };
+        // With very few files, half of them are reserved.
+        let rest = files - RESERVED.min(files / 2);
+        let relocation = relocation.min(rest / 4);
+        Self { clients: rest - relocation, relocation }
+    }
+}
 
 /// The places of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +51,11 @@ impl Places {
         Self { connections, pending: connections.clamp(MIN_PENDING, MAX_PENDING) }
     }
 
-    /// What is left of the places if each of `listeners` listeners has as many, and `files` files
-    /// can be open. `None` is no limit.
+    /// What is left of the places if each of `listeners` listeners has as many, and their clients
+    /// may have `files` open files.
     #[must_use]
-    pub fn within(self, files: Option<u64>, listeners: usize) -> Self {
-        let Some(files) = files.and_then(|files| usize::try_from(files).ok()) else { return self };
-        // With very few files, half of them are reserved.
-        let for_clients = files - RESERVED.min(files / 2);
-        let for_each = for_clients / listeners.max(1);
+    pub fn within(self, files: usize, listeners: usize) -> Self {
+        let for_each = files / listeners.max(1);
         if self.connections.saturating_add(self.pending) <= for_each {
             return self;
         }
@@ -66,19 +86,22 @@ mod tests {
     fn places_shrink_to_the_open_files() {
         let places = Places::for_connections(512);
         assert_eq!(places, Places { connections: 512, pending: 256 });
-        assert_eq!(places.within(None, 4), places);
-        assert_eq!(places.within(Some(1 << 20), 4), places);
+        assert_eq!(places.within(OpenFiles::of(None, 512).clients, 4), places);
+        assert_eq!(places.within(OpenFiles::of(Some(1 << 20), 512).clients, 4), places);
         for files in [8, 16, 64, 128, 256, 1024, 3000] {
+            let OpenFiles { clients, relocation } = OpenFiles::of(Some(files), 512);
+            let files = usize::try_from(files).unwrap();
+            assert!(clients + relocation <= files - RESERVED.min(files / 2));
             for listeners in [1, 4, 6] {
-                let Places { connections, pending } = places.within(Some(files), listeners);
-                let all = listeners * (connections + pending);
-                let files = usize::try_from(files).unwrap();
+                let Places { connections, pending } = places.within(clients, listeners);
                 assert!(connections >= 1 && pending >= 1);
-                assert!(all <= files - RESERVED.min(files / 2) || connections + pending == 2);
+                let all = listeners * (connections + pending);
+                assert!(all <= clients || connections + pending == 2);
             }
         }
-        let few = places.within(Some(1024), 4);
-        assert_eq!(few, Places { connections: 107, pending: 53 });
+        let few = OpenFiles::of(Some(1024), 512);
+        assert_eq!(few, OpenFiles { clients: 480, relocation: 160 });
+        assert_eq!(places.within(few.clients, 4), Places { connections: 80, pending: 40 });
     }
 
     #[test]

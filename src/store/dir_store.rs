@@ -21,6 +21,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tracing::error;
 
+/// The directory of disk images that is the daemon's own.
+const STORAGE: &str = "storage";
+
 /// A directory as a [`Store`].
 #[derive(Clone)]
 pub struct DirStore {
@@ -51,7 +54,7 @@ pub(super) struct Paths {
 impl DirStore {
     /// Opens the directory, creating it if need be, with disk images below it. Blocks.
     pub fn open(dir: &Path, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
-        Self::with_storage(dir, &dir.join("storage"), entropy)
+        Self::with_storage(dir, &dir.join(STORAGE), entropy)
     }
 
     /// Opens the directory, creating it if need be, with disk images in another directory. Blocks.
@@ -69,9 +72,15 @@ impl DirStore {
         for dir in [&paths.domains, &paths.moves, &paths.objects] {
             state_file::make_dir(dir)?;
         }
-        // It can be anywhere, on a disk that is missing today: the rest works without.
-        if let Err(error) = durable::create_dir(storage) {
-            error!(dir = %storage.display(), %error, "The directory of disk images cannot be used");
+        if *storage == dir.join(STORAGE) {
+            state_file::make_dir_of_any_mode(storage)?;
+        } else if let Err(error) = durable::create_dir(storage) {
+            // The operator's own, on a disk that is missing today: the rest works without.
+            error!(
+                dir = %storage.display(), %error,
+                "The directory of disk images cannot be used: mount or make it, or change \
+                 xend-storage-path"
+            );
         }
         durable::remove_unfinished(dir)?;
         Ok(Self { paths: Arc::new(paths), entropy })

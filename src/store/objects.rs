@@ -9,6 +9,7 @@ use crate::core::ports::{DiskFacts, DiskUsage, Objects, StorageFacts};
 use crate::durable;
 use crate::shape;
 use async_trait::async_trait;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use tokio::task::spawn_blocking;
@@ -18,6 +19,13 @@ const OBJECT: &str = "sxp";
 
 /// A failure of the local storage in `dir`, with a message that says what to do.
 fn storage_failure(error: io::Error, dir: &Path) -> Error {
+    if let Some(reason) = unusable(dir, &error) {
+        return Error::Unsupported(format!(
+            "The local storage {} cannot be used: {reason}; mount or make the directory, or change \
+             xend-storage-path",
+            dir.display()
+        ));
+    }
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Error::not_written("The local storage is full", dir, error)
@@ -26,6 +34,18 @@ fn storage_failure(error: io::Error, dir: &Path) -> Error {
             Error::Unsupported("The local storage does not support files of this size".to_owned())
         }
         _ => Error::backend("The local storage failed, see the log", error),
+    }
+}
+
+/// Why nothing in the directory can be used; `None` if an error of a call in it is about something
+/// else.
+fn unusable(dir: &Path, error: &io::Error) -> Option<String> {
+    match (error.kind(), fs::metadata(dir)) {
+        (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, _) => {
+            Some(error.to_string())
+        }
+        (_, Ok(data)) => (!data.is_dir()).then(|| "it is not a directory".to_owned()),
+        (_, Err(missing)) => Some(missing.to_string()),
     }
 }
 

@@ -120,6 +120,7 @@ fn files(vdi: &str) -> Vec<(String, Reads, &'static [&'static str])> {
         (format!("objects/{vdi}.sxp"), Reads::Text, &[]),
         ("objects".into(), Reads::Directory, &[]),
         ("dump".into(), Reads::Directory, &[]),
+        ("storage".into(), Reads::Directory, &[]),
         ("sim/lock".into(), Reads::File, &[]),
         ("sim/host.sxp".into(), Reads::Text, &[]),
         ("sim/dmesg".into(), Reads::AnyText, &[]),
@@ -252,6 +253,46 @@ fn a_host_of_damaged_files_starts() {
     fs::write(dir.path().join("stderr"), "").unwrap();
     let daemon = Daemon::start_in(dir, &[]);
     assert!(!daemon.log().contains("damaged"), "{}", daemon.log());
+}
+
+#[test]
+fn a_storage_that_is_no_directory_is_made_anew_or_refused_in_words() {
+    for damage in [Damage::Empty, Damage::LinkToNowhere, Damage::LinkToItself] {
+        let dir = tempfile::tempdir().unwrap();
+        let [state, socket] = ["state", "xen-api"].map(|name| dir.path().join(name));
+        let storage = state.join("storage");
+        fs::create_dir_all(&storage).unwrap();
+        damage.apply(&storage);
+        let daemon = Daemon::start_in(dir, &["--xen-api", socket.to_str().unwrap()]);
+        let client = Client::of(daemon, socket);
+        assert_eq!(set_aside(&storage).len(), 1, "{}", client.daemon.log());
+        client.call("SR.get_all_records", &[]).unwrap();
+
+        // A path of the operator's own stays as it is.
+        let dir = tempfile::tempdir().unwrap();
+        let [storage, socket, config] =
+            ["images", "xen-api", "config.sxp"].map(|name| dir.path().join(name));
+        fs::create_dir(&storage).unwrap();
+        damage.apply(&storage);
+        fs::write(&config, format!("(xend-storage-path {})", storage.display())).unwrap();
+        let options = ["--xen-api", socket.to_str().unwrap()];
+        let client = Client::of(Daemon::start_with_config(dir, &config, &options), socket);
+        assert!(set_aside(&storage).is_empty() && fs::symlink_metadata(&storage).is_ok());
+        let log = client.daemon.log();
+        assert!(log.contains("The directory of disk images cannot be used: mount or "), "{log}");
+        let disk = record(&[
+            ("name_label", text("disk")),
+            ("SR", client.sr()),
+            ("virtual_size", text("4096")),
+            ("type", text("user")),
+        ]);
+        for (method, params) in [("SR.get_all_records", vec![]), ("VDI.create", vec![disk])] {
+            let refused = client.call(method, &params).unwrap_err();
+            assert_eq!(refused[0], "OPERATION_NOT_ALLOWED", "{damage:?}: {refused:?}");
+            assert!(refused[1].contains(storage.to_str().unwrap()), "{damage:?}: {refused:?}");
+            assert!(refused[1].contains("change xend-storage-path"), "{damage:?}: {refused:?}");
+        }
+    }
 }
 
 #[test]

@@ -185,7 +185,11 @@ fn a_host_with_another_certificate_gets_no_domain_and_sends_none() {
 fn an_encrypted_port_takes_no_plain_connection_and_the_other_way_round() {
     let (a, b) = two_hosts("(xend-relocation-server yes)");
     a.start_guest("web");
-    assert_eq!(a.migrate("127.0.0.1", b.relocation.port(), "&ssl=0").code, 500);
+    let answer = a.migrate("127.0.0.1", b.relocation.port(), "&ssl=0");
+    let said = format!("destination: {} does not answer (", b.relocation);
+    let text = answer.text();
+    assert!(answer.code == 500 && text.contains(&said), "{text}");
+    assert!(text.contains("if its port is encrypted, use ssl=1"), "{text}");
     let plain = Daemon::start(&["--relocation", "127.0.0.1:0"]);
     let port = plain.relocation.unwrap().port();
     let answer = a.migrate("127.0.0.1", port, "&ssl=1");
@@ -260,7 +264,8 @@ fn a_wrong_file_leaves_the_port_out() {
     let config = dir.path().join("xend-config.sxp");
     let text = "(xend-relocation-ssl-server yes) (xend-relocation-ssl-ca-file hosts.crt)
         (xend-relocation-server-ssl-key-file host.key)
-        (xend-relocation-server-ssl-cert-file host.crt)\n";
+        (xend-relocation-server-ssl-cert-file host.crt)
+        (argo-server yes) (argo-key host.key) (argo-cert host.crt)\n";
     std::fs::write(&config, text).unwrap();
     let daemon = Daemon::start_with_config(dir, &config, &[]);
     assert!(!daemon.announced.iter().any(|line| line.contains("relocation")));
@@ -271,6 +276,15 @@ fn a_wrong_file_leaves_the_port_out() {
             && log.contains("see xend-relocation-server-ssl-key-file"),
         "{log}"
     );
+    // A reload does not open them, and says so, whatever the files are now.
+    Identity::self_signed().write(daemon.dir.path());
+    reload(&daemon);
+    for said in [
+        "There is no encrypted migration, and a reload does not change that: if the files are right",
+        "could not be served at the start, and a reload does not open it: if its files are right",
+    ] {
+        daemon.until(said, |daemon| daemon.log().contains(said));
+    }
 }
 
 fn reload(daemon: &Daemon) {

@@ -147,6 +147,12 @@ fn the_daemon_announces_its_listeners_serves_and_ends() {
         let (status, stderr) = daemon.end();
         assert_eq!(status, Some(0), "{stderr}");
         assert!(!socket.exists());
+        let started = format!(
+            "Xend {} started hypervisor=sim config={at}/xend-config.sxp state_dir={at}/state\n",
+            env!("CARGO_PKG_VERSION"),
+            at = dir.path().display()
+        );
+        assert_eq!(stderr.matches(&started).count(), 1, "{stderr}");
         assert!(
             stderr.contains("xend-config.sxp:1:1: Unknown key xend-prot is ignored"),
             "{stderr}"
@@ -162,6 +168,25 @@ fn a_wrong_configuration_is_an_error_with_its_position() {
     let file = dir.path().join("xend-config.sxp");
     let message = format!("{}:2:11: loglevel: 'LOUD' is not DEBUG", file.display());
     assert!(stderr.contains(&message), "{stderr}");
+}
+
+/// Nobody reads the pipe of the log, which takes 64 KiB.
+#[test]
+fn a_log_that_nobody_reads_blocks_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let unknown: Vec<_> = (0..2000).map(|number| format!("(no-such-key-{number} 1)")).collect();
+    let daemon = Running::start(xend(&dir, &unknown.join("\n")));
+    assert!(daemon.get("localhost").starts_with("HTTP/1.1 200 "));
+    daemon.signal(Signal::TERM);
+    let (status, log) = daemon.end();
+    assert_eq!(status, Some(0));
+    // What the pipe took is complete.
+    assert!(log.len() > 60_000, "{}", log.len());
+    let numbers = log.lines().map(|line| line.split("no-such-key-").nth(1));
+    for (at, number) in numbers.take(300).enumerate() {
+        let is_next = number.is_some_and(|rest| rest.starts_with(&format!("{at} ")));
+        assert!(is_next, "{at}: {number:?}");
+    }
 }
 
 #[test]
@@ -186,7 +211,11 @@ fn a_second_daemon_in_the_same_directory_is_an_error_that_names_the_first() {
     let state = dir.path().join("state");
     let pid = first.child.id();
     let wanted = format!("{} is in use by another running xend (process {pid})", state.display());
-    assert!(said.contains(&wanted), "{said}");
+    assert!(said.contains(&wanted) && !said.contains(" started"), "{said}");
+    // Not even without the file that has the process.
+    std::fs::remove_file(state.join("lock")).unwrap();
+    let said = fails(xend_with(&dir, "", "state", "another"));
+    assert!(said.contains("is in use by another running xend: "), "{said}");
     assert!(first.get("localhost").starts_with("HTTP/1.1 200 "), "the first one serves on");
     first.signal(Signal::KILL);
     first.end();
@@ -200,6 +229,7 @@ fn a_second_daemon_on_the_same_socket_is_an_error() {
     let _first = Running::start(xend(&dir, ""));
     let said = fails(xend_with(&dir, "", "another", "sock"));
     assert!(said.contains("is in use by a running server"), "{said}");
+    assert!(!said.contains(" started"), "{said}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::http_support::{Daemon, Listener, ask, encoded, guest};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use xend::wire::xmlrpc::Value;
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
 
@@ -69,6 +69,11 @@ impl Client {
         let socket = dir.path().join("xen-api");
         let daemon =
             Daemon::start_in(dir, &[&["--xen-api", socket.to_str().unwrap()], options].concat());
+        Self::of(daemon, socket)
+    }
+
+    /// A client of a daemon that serves the Xen-API on this socket.
+    pub(crate) fn of(daemon: Daemon, socket: PathBuf) -> Self {
         let mut client = Self { daemon, listener: Listener::Unix(socket), session: Value::Nil };
         client.session =
             client.bare("session.login_with_password", &[text("root"), text("")]).unwrap();

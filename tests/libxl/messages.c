@@ -1,5 +1,6 @@
 /* Which operation gets a message of libxl's. tests/it/libxl_messages.rs compiles and runs this. */
 #include "messages.h"
+#include "shim.h"
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -54,6 +55,14 @@ static void event(const char *first, const char *second, struct call *ended, int
 
 static int failures;
 
+/* What the log was given last. */
+static char noted[MESSAGE_SIZE];
+
+static void note(const char *message)
+{
+    snprintf(noted, sizeof noted, "%s", message);
+}
+
 static void expect(const char *what, struct call *call, int rc, const char *said)
 {
     pthread_join(call->thread, NULL);
@@ -65,6 +74,7 @@ static void expect(const char *what, struct call *call, int rc, const char *said
 
 int main(void)
 {
+    shim_set_log(note);
     {
         struct call one = { .domid = 1 }, two = { .domid = 2 };
         begin(&one), begin(&two);
@@ -96,6 +106,10 @@ int main(void)
         event("nobody's", NULL, NULL, 0);
         event(NULL, NULL, &two, -3);
         expect("a message that could be anybody's", &two, -3, "");
+        if (strcmp(noted, "nobody's")) {
+            printf("the log was given '%s'\n", noted);
+            failures++;
+        }
         event("the only one's", NULL, NULL, 0);
         event(NULL, NULL, &one, -3);
         expect("a message while one operation runs", &one, -3, "the only one's");

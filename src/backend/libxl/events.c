@@ -120,9 +120,12 @@ static pid_t fork_without_hypercalls(void *user)
     } else if (locked) {
         pthread_rwlock_unlock(&forking);
     }
-    if (pid > 0 && !locked)
-        fprintf(stderr, "libxl forked during a hypercall that had not returned for %d s\n",
-                FORK_LIMIT_SECONDS);
+    if (pid > 0 && !locked) {
+        char note[MESSAGE_SIZE];
+        snprintf(note, sizeof note, "forked during a hypercall that had not returned for %d s",
+                 FORK_LIMIT_SECONDS);
+        shim_note(note);
+    }
     errno = error;
     return pid;
 }

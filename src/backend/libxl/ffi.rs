@@ -82,6 +82,8 @@ impl Libxl {
     pub(super) fn open(limit: Duration) -> Result<Self, Failure> {
         let mut shim = ptr::null_mut();
         let seconds = c_int::try_from(limit.as_secs()).unwrap_or(c_int::MAX);
+        // SAFETY: the function may be called at any time, by any thread.
+        unsafe { c::shim_set_log(Some(log)) };
         // SAFETY: the out parameter is valid for the call.
         checked(|| unsafe { c::shim_open(seconds, &raw mut shim) })?;
         Ok(Self(shim))
@@ -320,6 +322,13 @@ fn c_string(text: &str) -> Result<CString, Failure> {
 
 fn length(numbers: &[u32]) -> c_int {
     c_int::try_from(numbers.len()).unwrap_or(c_int::MAX)
+}
+
+/// Logs a message of libxl that belongs to no call.
+extern "C" fn log(message: *const c_char) {
+    // SAFETY: the shim passes a string that ends with a zero and outlives this call.
+    let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
+    tracing::warn!("libxl, about no known operation: {message}");
 }
 
 /// Makes a call of the shim. A failure has libxl's own message.

@@ -5,10 +5,11 @@
  * that begins an operation is the operation's. The thread that serves events completes the
  * operations of all threads. There a message that names a domain ("Domain 7:") belongs to the
  * operation on that domain. One that names none belongs to the operation that fails, or is named, in
- * the same event. A message that is nobody's for certain is shown to nobody: another operation's
+ * the same event. A message that is nobody's for certain is for the log alone: another operation's
  * words would mislead.
  */
 #include "messages.h"
+#include "shim.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,20 @@ static __thread char unclaimed[MESSAGE_SIZE];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t operation_finished = PTHREAD_COND_INITIALIZER;
 static struct operation *operations;
+
+/* Set before any thread begins. */
+static void (*log_note)(const char *message);
+
+void shim_set_log(void (*log)(const char *message))
+{
+    log_note = log;
+}
+
+void shim_note(const char *message)
+{
+    if (log_note)
+        log_note(message);
+}
 
 static void keep_first(char *first, const char *message)
 {
@@ -165,7 +180,7 @@ void shim_event_end(void)
         claim(only);
     pthread_mutex_unlock(&lock);
     if (unclaimed[0])
-        fprintf(stderr, "libxl, of an unknown operation: %s\n", unclaimed);
+        shim_note(unclaimed);
     unclaimed[0] = 0;
 }
 

@@ -38,6 +38,9 @@ void shim_event_end(void);
    hold. */
 void shim_messages_in_child(void);
 
+/* Gives a message that belongs to no operation to the log, see shim_set_log. */
+void shim_note(const char *message);
+
 /* A message that libxl logs in this thread. Only those of errors are kept. */
 void shim_log(const char *message, bool is_error);
 

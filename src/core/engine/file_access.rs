@@ -56,8 +56,9 @@ impl Core {
         }
         for dirs in bounds {
             // The file system is asked last: nobody learns of files elsewhere.
+            let looked_up = self.store.is_within(file, dirs);
             let within = is_below(file, dirs)
-                && self.limited("Looking up the file", self.store.is_within(file, dirs)).await?;
+                && self.storage_question("Looking up the file", looked_up).await?;
             if !within {
                 return Err(outside());
             }

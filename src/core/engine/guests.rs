@@ -52,7 +52,7 @@ impl Core {
                 self.remove_late_responses(domid, unanswered).await;
                 Ok(())
             };
-            let patience = Patience::to_clean_up(&self.guest_requests_end);
+            let patience = Patience::to_clean_up(&self.ending);
             // A later request does the same.
             let _ = self.turns.take(domid, &name, &patience, work).await;
         }
@@ -66,7 +66,7 @@ impl Core {
             let Some(domid) = view.domid().filter(|domid| *domid != DomId::ZERO) else { continue };
             let work = async |_: &mut Unanswered| self.remove_own_nodes(domid).await;
             let name = view.name().as_str();
-            let patience = Patience::to_clean_up(&self.guest_requests_end);
+            let patience = Patience::to_clean_up(&self.ending);
             let removed = self.turns.take(domid, name, &patience, work).await;
             if let Err(error) = removed {
                 tracing::debug!(%domid, %error, "Requests of an earlier run were not removed");

@@ -37,7 +37,8 @@ impl Core {
         let own = vdi.own;
         if own {
             let from = copy.map(|from| self.image_to_copy(&current, from)).transpose()?;
-            self.store.begin_image(uuid, vdi.size, from.as_deref()).await?;
+            let begun = self.store.begin_image(uuid, vdi.size, from.as_deref());
+            self.storage_call("Making a disk image", begun).await?;
             let path = self.store.image(uuid);
             vdi.location = [b"file:", path.as_os_str().as_encoded_bytes()].concat().into();
         }
@@ -45,11 +46,18 @@ impl Core {
             inventory.put(Item { uuid, kind: ObjectKind::Vdi(vdi), client_data }).await
         {
             if own {
-                let _ = self.store.drop_image(uuid).await;
+                let _ = self.drop_image(uuid).await;
             }
             return Err(error);
         }
-        if own { self.store.finish_image(uuid).await } else { Ok(()) }
+        if !own {
+            return Ok(());
+        }
+        self.storage_call("Making a disk image", self.store.finish_image(uuid)).await
+    }
+
+    async fn drop_image(&self, uuid: Uuid) -> Result<(), Error> {
+        self.storage_call("Removing a disk image", self.store.drop_image(uuid)).await
     }
 
     /// The file of an image that xend made.
@@ -80,7 +88,8 @@ impl Core {
             VdiSetting::Size(size) => {
                 check_size(size)?;
                 if vdi.own {
-                    self.store.grow_image(uuid, size).await?;
+                    let grown = self.store.grow_image(uuid, size);
+                    self.storage_call("Growing a disk image", grown).await?;
                 }
                 vdi.size = size;
             }
@@ -102,10 +111,11 @@ impl Core {
             return Err(Error::InUse { what: "VDI", by: user.name().to_string() });
         }
         if vdi.own {
-            self.store.withdraw_image(uuid).await?;
+            let withdrawn = self.store.withdraw_image(uuid);
+            self.storage_call("Removing a disk image", withdrawn).await?;
         }
         inventory.remove(uuid).await?;
-        if vdi.own { self.store.drop_image(uuid).await } else { Ok(()) }
+        if vdi.own { self.drop_image(uuid).await } else { Ok(()) }
     }
 
     /// Adds an attachment of the local storage.

@@ -112,8 +112,8 @@ pub trait OutgoingMigration: Send {
     /// The next message of the other host after everything has been sent.
     async fn built(&mut self) -> Result<Built, Error>;
 
-    /// After a failure to write: the other host's reason to refuse the rest; `None` if it refused
-    /// nothing. In that case the other host is told of the failure, and has a moment to remove its
+    /// After a failure to write: the other host's reason to refuse the rest, or that the connection
+    /// was lost; `None` if neither is so. In that case the other host is told of the failure, and has a moment to remove its
     /// part of the domain.
     async fn reason(&mut self) -> Option<Error>;
 

@@ -32,7 +32,7 @@ impl View {
             }
             Ok(disks)
         };
-        self.core.limited("Reading the disks", read).await
+        self.core.storage_question("Reading the disks", read).await
     }
 
     /// The sizes of files and disks; `None` for each that does not exist, or is no disk of a domain
@@ -42,7 +42,8 @@ impl View {
         let may_see = |path: &&PathBuf| visible.as_ref().is_none_or(|disks| disks.contains(*path));
         let asked: Vec<PathBuf> = paths.iter().filter(may_see).cloned().collect();
         let sizes = async { Ok(self.core.store.extents(asked).await) };
-        let mut sizes = self.core.limited("Reading the sizes of images", sizes).await?.into_iter();
+        let sizes = self.core.storage_question("Reading the sizes of images", sizes).await?;
+        let mut sizes = sizes.into_iter();
         let size = |path: &PathBuf| if may_see(&path) { sizes.next().flatten() } else { None };
         Ok(paths.iter().map(size).collect())
     }

@@ -83,7 +83,7 @@ impl View {
     /// The directory of disk images, and its free space.
     pub async fn storage(&self) -> Result<StorageFacts, Error> {
         self.require(OpKind::ShowStorage, "storage")?;
-        self.core.limited("Reading the storage", self.core.store.storage()).await
+        self.core.storage_question("Reading the storage", self.core.store.storage()).await
     }
 
     /// All virtual networks, sorted by id.

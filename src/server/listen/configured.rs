@@ -28,13 +28,14 @@ impl<'a> ConfiguredListener<'a> {
     }
 
     /// The opened listener; `None` when the file asks for one that cannot be opened, which is
-    /// logged.
+    /// logged, and added to those that are left out.
     ///
     /// A unix socket in use is always an error: another daemon runs, and this one must not serve a
     /// part beside it.
     pub(super) fn or_log<T>(
         &self,
         result: Result<T, ListenError>,
+        left_out: &mut Vec<String>,
     ) -> Result<Option<T>, ListenError> {
         let error = match result {
             Ok(listener) => return Ok(Some(listener)),
@@ -43,6 +44,7 @@ impl<'a> ConfiguredListener<'a> {
         };
         let Some(diagnostic) = self.diagnostic(&error) else { return Err(error) };
         tracing::error!("{diagnostic}");
+        left_out.push(self.name());
         Ok(None)
     }
 

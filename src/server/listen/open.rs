@@ -30,6 +30,8 @@ pub struct OpenListeners {
     pub xen_api: Vec<(Listener, ListenerConfig)>,
     /// That for Argo.
     pub argo: Option<Listener>,
+    /// Those of the file that cannot be opened, by their names in messages.
+    pub left_out: Vec<String>,
 }
 
 impl OpenListeners {
@@ -42,7 +44,7 @@ impl OpenListeners {
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        let Self { http, xmlrpc, xen_api, argo } = self;
+        let Self { http, xmlrpc, xen_api, argo, left_out: _ } = self;
         http.len() + xmlrpc.len() + xen_api.len() + usize::from(argo.is_some())
     }
 }
@@ -55,19 +57,20 @@ impl OpenListeners {
 pub async fn open(config: &Config, inherited: Inherited) -> Result<OpenListeners, ListenError> {
     let mut open = OpenListeners::default();
     if let Some(listener) = config.http_listener().filter(|_| inherited.tcp.is_empty()) {
-        open.http.extend(open_one(Protocol::Http, &listener, config).await?);
+        open.http.extend(open_one(Protocol::Http, &listener, config, &mut open.left_out).await?);
     }
     for (index, socket) in inherited.tcp.into_iter().enumerate() {
         let failed = |source| ListenError::Inherited { index, source };
         let address = socket.local_addr().map_err(failed)?;
         let listener = config.http_on(address);
         let configured = ConfiguredListener::new(Protocol::Http, &listener, config);
-        if let Some(security) = configured.or_log(security(Protocol::Http, &listener))? {
+        let security = security(Protocol::Http, &listener);
+        if let Some(security) = configured.or_log(security, &mut open.left_out)? {
             open.http.push(adopt_tcp(socket, security).map_err(failed)?);
         }
     }
     if let Some(listener) = config.http_on_unix().filter(|_| inherited.unix.is_empty()) {
-        open.http.extend(open_one(Protocol::Http, &listener, config).await?);
+        open.http.extend(open_one(Protocol::Http, &listener, config, &mut open.left_out).await?);
     }
     for (index, socket) in inherited.unix.into_iter().enumerate() {
         let listener =
@@ -75,30 +78,31 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<OpenListeners
         open.http.push(listener);
     }
     for rpc in &config.xmlrpc {
-        let listener = open_one(Protocol::XmlRpc, rpc, config).await?;
+        let listener = open_one(Protocol::XmlRpc, rpc, config, &mut open.left_out).await?;
         open.xmlrpc.extend(listener.map(|listener| (listener, rpc.clone())));
     }
     for rpc in &config.xen_api {
-        let listener = open_one(Protocol::XenApi, rpc, config).await?;
+        let listener = open_one(Protocol::XenApi, rpc, config, &mut open.left_out).await?;
         open.xen_api.extend(listener.map(|listener| (listener, rpc.clone())));
     }
     if let Some(argo) = &config.argo {
-        open.argo = open_one(Protocol::Argo, argo, config).await?;
+        open.argo = open_one(Protocol::Argo, argo, config, &mut open.left_out).await?;
     }
     if open.count() == 0 { Err(ListenError::Nothing) } else { Ok(open) }
 }
 
-/// Opens a listener; `None` when it is not served, which is logged.
+/// Opens a listener; `None` when it is left out, which is logged.
 async fn open_one(
     protocol: Protocol,
     listener: &ListenerConfig,
     config: &Config,
+    left_out: &mut Vec<String>,
 ) -> Result<Option<Listener>, ListenError> {
     let opened = match security(protocol, listener) {
         Ok(security) => bind(protocol, &listener.address, security).await,
         Err(error) => Err(error),
     };
-    ConfiguredListener::new(protocol, listener, config).or_log(opened)
+    ConfiguredListener::new(protocol, listener, config).or_log(opened, left_out)
 }
 
 /// The errors of the file's listeners that show without opening them.

@@ -53,6 +53,12 @@ where
     }
 }
 
+/// A line about the log itself, which does not go through `tracing`.
+pub(super) fn own_line(message: &str) -> String {
+    let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
+    format!("[{now} {}] WARNING (log) {message}\n", std::process::id())
+}
+
 /// Escapes control characters: a client's line feed must not begin a forged line, and an escape
 /// sequence must not reach the administrator's terminal.
 pub(super) fn escape_control_characters(line: &str) -> String {

@@ -1,11 +1,14 @@
 //! The writer of the log.
 
+use super::line_queue::LineQueue;
 use super::log_format::escape_control_characters;
 use super::log_ring::LogRing;
 use arc_swap::ArcSwapOption;
-use rustix::fs::{Mode, OFlags};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +40,7 @@ impl LogTarget {
     }
 }
 
-/// Opens a file, without waiting for the other end of a pipe.
+/// Opens a file, without waiting for the other end of a pipe. Writing to it blocks.
 fn append(path: &Path) -> io::Result<File> {
     let flags = OFlags::WRONLY
         | OFlags::APPEND
@@ -45,7 +48,39 @@ fn append(path: &Path) -> io::Result<File> {
         | OFlags::NONBLOCK
         | OFlags::NOCTTY
         | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o640))?))
+    let file = rustix::fs::open(path, flags, Mode::from_raw_mode(0o640))?;
+    // The file was opened here: its flags are nobody else's.
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(File::from(file))
+}
+
+/// Writes a line to the target, for as long as that takes. A failure, on a full disk or to a closed
+/// pipe, must not disturb the daemon.
+fn write(target: &LogTarget, line: &str) {
+    let file = match target {
+        LogTarget::Stderr => None,
+        LogTarget::File { file, .. } => file.load_full(),
+    };
+    match file {
+        Some(file) => write_all(&*file, line.as_bytes()).ok(),
+        None => write_all(io::stderr(), line.as_bytes()).ok(),
+    };
+}
+
+/// Writes everything, also where another process has made the destination non-blocking.
+fn write_all(mut to: impl Write + AsFd, mut rest: &[u8]) -> io::Result<()> {
+    while !rest.is_empty() {
+        match to.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                poll(&mut [PollFd::new(&to, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Writes each line to the ring and to the target.
@@ -53,11 +88,17 @@ fn append(path: &Path) -> io::Result<File> {
 pub(super) struct LogWriter {
     ring: LogRing,
     target: Arc<LogTarget>,
+    queue: Arc<LineQueue>,
 }
 
 impl LogWriter {
-    pub(super) fn new(ring: LogRing, target: LogTarget) -> Self {
-        Self { ring, target: Arc::new(target) }
+    pub(super) fn new(ring: LogRing, target: LogTarget) -> io::Result<Self> {
+        let target = Arc::new(target);
+        let queue = LineQueue::new({
+            let target = Arc::clone(&target);
+            move |line: &str| write(&target, line)
+        })?;
+        Ok(Self { ring, target, queue: Arc::new(queue) })
     }
 
     pub(super) fn ring(&self) -> &LogRing {
@@ -89,15 +130,7 @@ impl Write for &LogWriter {
         let mut line = escape_control_characters(text.strip_suffix('\n').unwrap_or(&text));
         self.ring.push(&line);
         line.push('\n');
-        // A failed write, on a full disk or to a closed pipe, must not disturb the daemon.
-        let file = match &*self.target {
-            LogTarget::Stderr => None,
-            LogTarget::File { file, .. } => file.load_full(),
-        };
-        match file {
-            Some(file) => (&*file).write_all(line.as_bytes()).ok(),
-            None => io::stderr().lock().write_all(line.as_bytes()).ok(),
-        };
+        self.queue.push(line);
         Ok(event.len())
     }
 

@@ -6,6 +6,7 @@
 //! [2026-11-20 10:24:13 5794] INFO (SrvDaemon:332) Xend Daemon started
 //! ```
 
+mod line_queue;
 mod log_format;
 mod log_ring;
 mod log_writer;

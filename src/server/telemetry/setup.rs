@@ -23,6 +23,9 @@ pub enum TelemetryError {
     /// The log file cannot be opened.
     #[error("Cannot open the log file {}", path.display())]
     File { path: PathBuf, source: io::Error },
+    /// There can be no thread that writes the log.
+    #[error("Cannot start the thread of the log")]
+    Thread(#[source] io::Error),
     /// The process already has a subscriber.
     #[error("Cannot set up the log")]
     Init(#[from] TryInitError),
@@ -57,6 +60,7 @@ impl Telemetry {
         target: LogTarget,
     ) -> Result<(Self, impl tracing::Subscriber + Send + Sync + use<>), TelemetryError> {
         let writer = LogWriter::new(LogRing::default(), target);
+        let writer = writer.map_err(TelemetryError::Thread)?;
         let (filter, handle) = reload::Layer::new(parse(filter)?);
         let printer = fmt::layer()
             .with_ansi(false)

@@ -167,6 +167,13 @@ impl Connection {
     }
 }
 
+/// Whether an error says that the other host has sent nothing in time, on a connection that stands.
+pub(super) fn is_silence(error: &Error) -> bool {
+    let Error::Backend { source: Some(source), .. } = error else { return false };
+    let kind = source.downcast_ref().map(io::Error::kind);
+    matches!(kind, Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
+}
+
 /// Limits of all messages.
 pub(super) const LIMITS: Limits = Limits { bytes: MAX_LONG, ..Limits::STORED };
 

@@ -24,9 +24,11 @@
 
 mod connection;
 mod greeting;
+mod places;
 mod server;
 mod transport;
 mod tunnel;
 
+pub use places::RelocationPlaces;
 pub use server::RelocationServer;
 pub use transport::TcpTransport;

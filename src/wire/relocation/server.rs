@@ -6,6 +6,7 @@
 
 use super::connection::{Connection, LIMITS, PeerStream, busy, parse};
 use super::greeting;
+use super::places::RelocationPlaces;
 use crate::core::caller::{Caller, Via};
 use crate::core::engine::Engine;
 use crate::core::error::Error;
@@ -14,7 +15,7 @@ use crate::core::op::{Arrival, Change, Once, Outcome};
 use crate::core::ports::{Identify, IncomingMigration, MigratedDomain, Verdict};
 use crate::memory_budget::{MemoryBudget, ReservedBuffer};
 use crate::peer_tls::PeerTls;
-use crate::peers::{AllowedHosts, LogLimit, PendingConnections, Share, ShareLimits, Shares};
+use crate::peers::{AllowedHosts, LogLimit, PendingConnections, Share, Shares};
 use crate::shape;
 use crate::sxp::{Sxp, most_values};
 use arc_swap::ArcSwap;
@@ -26,13 +27,6 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Migrations at a time, and those from one host, which may be emptied for maintenance. Verdict
-/// queries count too, and take a moment only.
-const PLACES: ShareLimits = ShareLimits::new(32, 16);
-
-/// Connections that have not sent their request yet.
-const MAX_PENDING: usize = 64;
 
 /// Pause after a failure to accept, such as too many open files.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
@@ -56,6 +50,7 @@ pub struct RelocationServer {
     budget: MemoryBudget,
     /// `None` for a plain port.
     tls: Option<Arc<PeerTls>>,
+    pending: PendingConnections,
     places: Shares,
     refusals: LogLimit,
     failures: LogLimit,
@@ -81,10 +76,19 @@ impl RelocationServer {
         timeout: Duration,
     ) -> Self {
         let budget = MemoryBudget::default();
-        let places = Shares::new(PLACES);
+        let pending = PendingConnections::new(RelocationPlaces::ALL.pending);
+        let places = Shares::new(RelocationPlaces::ALL.shares());
         let refusals = LogLimit::default();
         let failures = LogLimit::default();
-        Self { engine, allowed, callers, timeout, budget, tls: None, places, refusals, failures }
+        let tls = None;
+        Self { engine, allowed, callers, timeout, budget, tls, pending, places, refusals, failures }
+    }
+
+    /// The same server with these places.
+    #[must_use]
+    pub fn with_places(self, places: RelocationPlaces) -> Self {
+        let pending = PendingConnections::new(places.pending);
+        Self { pending, places: Shares::new(places.shares()), ..self }
     }
 
     /// The same server on an encrypted port; `None` for a plain one.
@@ -103,7 +107,6 @@ impl RelocationServer {
     /// not sent its request yet is closed.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
         let this = Arc::new(self);
-        let pending = PendingConnections::new(MAX_PENDING);
         let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
@@ -124,7 +127,7 @@ impl RelocationServer {
             let place = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                place = pending.add(Some(peer.ip())) => place,
+                place = this.pending.add(Some(peer.ip())) => place,
             };
             let Some(place) = place else {
                 this.log_refusal(peer, "it has too many new connections");

@@ -1,6 +1,6 @@
 //! The sending side.
 
-use super::connection::Connection;
+use super::connection::{Connection, is_silence};
 use super::tunnel;
 use crate::core::error::Error;
 use crate::core::model::{Invalid, Uuid};
@@ -104,6 +104,33 @@ async fn encrypt(
     }
 }
 
+/// The error of a host that takes a connection and gives no answer. An encrypted port does so if the
+/// connection is plain.
+fn no_answer(to: &Destination, error: Error) -> Error {
+    match error {
+        Error::Backend { message, source } => {
+            let hint = if to.encrypted { "" } else { ": if its port is encrypted, use ssl=1" };
+            let message = format!("destination: {to} does not answer ({message}){hint}");
+            Error::Backend { message, source }
+        }
+        other => other,
+    }
+}
+
+/// The error of a connection that was lost before the domain was handed over.
+fn lost_while_sending(to: &Destination, error: Error) -> Error {
+    match error {
+        Error::Backend { message, source } => {
+            let message = format!(
+                "{message} while the domain was sent to {to}: it goes on here, try again when that \
+                 host responds"
+            );
+            Error::Backend { message, source }
+        }
+        other => other,
+    }
+}
+
 fn id_field(id: Uuid) -> Sxp {
     Sxp::list([Sxp::atom("id"), Sxp::atom(id.to_string())])
 }
@@ -138,9 +165,10 @@ impl MigrationTransport for TcpTransport {
         message.extend(
             migrated.definition.iter().map(|definition| config_field("definition", definition)),
         );
-        connection.send(&Sxp::list(message)).await?;
-        expect(&connection.receive().await?, "ready")?;
-        Ok(Box::new(TcpOutgoing { connection }))
+        connection.send(&Sxp::list(message)).await.map_err(|error| no_answer(to, error))?;
+        let answer = connection.receive().await.map_err(|error| no_answer(to, error))?;
+        expect(&answer, "ready")?;
+        Ok(Box::new(TcpOutgoing { connection, to: to.clone() }))
     }
 
     async fn verdict(&self, of: &Handover) -> Result<Verdict, Error> {
@@ -156,6 +184,7 @@ impl MigrationTransport for TcpTransport {
 
 struct TcpOutgoing {
     connection: Connection,
+    to: Destination,
 }
 
 #[async_trait]
@@ -165,7 +194,8 @@ impl OutgoingMigration for TcpOutgoing {
     }
 
     async fn built(&mut self) -> Result<Built, Error> {
-        let message = self.connection.receive().await?;
+        let received = self.connection.receive().await;
+        let message = received.map_err(|error| lost_while_sending(&self.to, error))?;
         if message.head() == Some("building") {
             let stage = message.tail().first().and_then(Sxp::as_str).unwrap_or_default();
             return Ok(Built::NotYet(stage.chars().take(100).collect()));
@@ -174,9 +204,12 @@ impl OutgoingMigration for TcpOutgoing {
     }
 
     async fn reason(&mut self) -> Option<Error> {
-        while let Ok(message) = self.connection.receive_within(REASON_TIMEOUT).await {
-            if message.head() != Some("building") {
-                return expect(&message, "arrived").err();
+        loop {
+            match self.connection.receive_within(REASON_TIMEOUT).await {
+                Ok(message) if message.head() == Some("building") => {}
+                Ok(message) => return expect(&message, "arrived").err(),
+                Err(error) if is_silence(&error) => break,
+                Err(error) => return Some(lost_while_sending(&self.to, error)),
             }
         }
         // The failure was on this side. The other host answers when it has removed the incomplete

@@ -17,6 +17,9 @@ unsafe extern "C" {
     pub(super) fn shim_open(limit: c_int, out: *mut *mut Shim) -> c_int;
     pub(super) fn shim_close(shim: *mut Shim);
     pub(super) fn shim_free(string: *mut c_char);
+    pub(super) fn shim_set_log(
+        log: ::std::option::Option<unsafe extern "C" fn(message: *const c_char)>,
+    );
     pub(super) fn shim_error() -> *const c_char;
     pub(super) fn shim_clear_error();
     pub(super) fn shim_version(shim: *mut Shim, out: *mut *mut c_char) -> c_int;
