@@ -14,7 +14,7 @@ use xend::allocator;
 use xend::config::{Config, Environment, RunOptions};
 use xend::core::engine::Engine;
 use xend::dir_lock::DirLock;
-use xend::memory_budget::MemoryBudget;
+use xend::memory_budget::MemoryBudgets;
 use xend::server::places::raise_file_limit;
 use xend::server::telemetry::Telemetry;
 use xend::server::{Inherited, Places, Server, Signals, lifecycle, listen};
@@ -66,8 +66,8 @@ async fn run(
     accounts.watch(&server);
     server.spawn(allocator::keep_small(server.stopping()));
     let host = engine.host_uuid().await?;
-    let budget = MemoryBudget::new(config.body_memory);
-    let relocation = Relocation::start(&config, &engine, &server, &budget, relocation_tls).await?;
+    let budgets = MemoryBudgets::new(config.body_memory);
+    let relocation = Relocation::start(&config, &engine, &server, &budgets.requests, relocation_tls).await?;
     let tls = listeners.tls();
     let wires = Wires {
         config: &config,
@@ -75,7 +75,7 @@ async fn run(
         host,
         own_uid: environment.uid,
         accounts: &accounts,
-        budget: &budget,
+        budgets: &budgets,
         tunables: &tunables,
         telemetry: &telemetry,
         server: &server,
