@@ -16,7 +16,7 @@ impl Hasher for Counter {
 }
 
 /// The size of what a value consists of, in bytes: of all that its hash depends on.
-pub fn content_size(value: &impl Hash) -> usize {
+pub(super) fn content_size(value: &impl Hash) -> usize {
     let mut counter = Counter(0);
     value.hash(&mut counter);
     counter.0

@@ -8,6 +8,8 @@ use std::future::poll_fn;
 use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
+#[cfg(test)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::ready;
 use std::thread;
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -29,6 +31,9 @@ const PRINTING_SPEED: usize = 8;
 pub struct Offload {
     requests: Arc<Semaphore>,
     answers: Arc<Semaphore>,
+    /// How many answers were printed in a place.
+    #[cfg(test)]
+    printed: Arc<AtomicUsize>,
 }
 
 impl Default for Offload {
@@ -43,7 +48,12 @@ impl Default for Offload {
 impl Offload {
     fn with_places(requests: usize, answers: usize) -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
-        Self { requests: places(requests), answers: places(answers) }
+        Self {
+            requests: places(requests),
+            answers: places(answers),
+            #[cfg(test)]
+            printed: Arc::default(),
+        }
     }
 
     /// Carries out work on a request, in a place if its bytes are more than [`SMALL`]. Work that
@@ -58,7 +68,16 @@ impl Offload {
     /// Prints an answer of about this many bytes, in a place if these are many. Work on a request
     /// may do so.
     pub async fn print<T>(&self, bytes: usize, print: impl FnOnce() -> T) -> T {
-        run(&self.answers, bytes / PRINTING_SPEED, async { print() }).await
+        let bytes = bytes / PRINTING_SPEED;
+        #[cfg(test)]
+        self.printed.fetch_add(usize::from(bytes > SMALL), Ordering::Relaxed);
+        run(&self.answers, bytes, async { print() }).await
+    }
+
+    /// How many answers were printed in a place.
+    #[cfg(test)]
+    pub(crate) fn printed(&self) -> usize {
+        self.printed.load(Ordering::Relaxed)
     }
 }
 
@@ -83,7 +102,6 @@ fn has_other_threads() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
     use std::time::Duration;
     use tokio::sync::oneshot;

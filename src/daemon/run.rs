@@ -67,7 +67,8 @@ async fn run(
     server.spawn(allocator::keep_small(server.stopping()));
     let host = engine.host_uuid().await?;
     let budgets = MemoryBudgets::new(config.body_memory);
-    let relocation = Relocation::start(&config, &engine, &server, &budgets.requests, relocation_tls).await?;
+    let relocation =
+        Relocation::start(&config, &engine, &server, &budgets.requests, relocation_tls).await?;
     let tls = listeners.tls();
     let wires = Wires {
         config: &config,

@@ -206,7 +206,8 @@ impl RelocationServer {
         let connection = Connection::new(stream, self.timeout).map_err(unusable)?;
         let size = request.len();
         let (engine, budget) = (self.engine.clone(), self.budget.clone());
-        let answered = Box::pin(answer_request(engine, budget, caller, connection.clone(), request));
+        let answered =
+            Box::pin(answer_request(engine, budget, caller, connection.clone(), request));
         let result = self.engine.offload(size, answered).await;
         connection.sent().await;
         result

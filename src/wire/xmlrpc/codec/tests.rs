@@ -152,7 +152,9 @@ fn a_text_is_reserved_as_it_is_gathered() {
     // What a text takes that is kept is reserved, whatever it was made from.
     let lines = "line\r\n".repeat(1000);
     let base64 = "eHh4\n".repeat(1000);
-    for value in [format!("<value>{lines}</value>"), format!("<value><base64>{base64}</base64></value>")] {
+    for value in
+        [format!("<value>{lines}</value>"), format!("<value><base64>{base64}</base64></value>")]
+    {
         let text = call_with(&value);
         let budget = MemoryBudget::default();
         let mut memory = budget.reservation();

@@ -161,9 +161,7 @@ fn combined(domain: &DomainView, devices: &DomainDevices) -> Value {
             };
             devices.iter().filter_map(one).collect()
         }
-        DomainDevices::Defined(devices) => {
-            generics(devices).map(defined_device).collect()
-        }
+        DomainDevices::Defined(devices) => generics(devices).map(defined_device).collect(),
     };
     Value::Array(all)
 }

@@ -75,9 +75,7 @@ impl Plan {
     }
 
     /// All domains. The answer is made beside the threads that serve other calls if they are many.
-    pub(super) fn with_domains(
-        answer: impl FnOnce(&Snapshot) -> Value + Send + 'static,
-    ) -> Self {
+    pub(super) fn with_domains(answer: impl FnOnce(&Snapshot) -> Value + Send + 'static) -> Self {
         Self::new(|engine, view| async move {
             let snapshot = view.domains().await?;
             Ok(engine.print(snapshot.len() * RECORD, || answer(&snapshot)).await)

@@ -74,7 +74,11 @@ pub(crate) enum KeptInputs {
         reference: Option<Uuid>,
     },
     Figures(Weak<DomainView>, Option<Instant>),
-    Image { item: Option<Weak<Item>>, disks: Box<[Uuid]>, usage: DiskUsage },
+    Image {
+        item: Option<Weak<Item>>,
+        disks: Box<[Uuid]>,
+        usage: DiskUsage,
+    },
 }
 
 /// Whether this is the very value that was kept.
@@ -136,7 +140,9 @@ impl KeptInputs {
             Self::Vm { nodes, .. } => {
                 let nodes = nodes.iter().flatten();
                 let each = |node: &Property| {
-                    size_of::<Property>() + node.key.len() + node.text().map_or(0, |text| text.len())
+                    size_of::<Property>()
+                        + node.key.len()
+                        + node.text().map_or(0, |text| text.len())
                 };
                 nodes.map(each).sum()
             }

@@ -362,7 +362,8 @@ fn a_device_costs_the_same_beside_many_others() {
                 *disk.uuid_mut() = Some(Uuid::from_u128(0xd15_0000 + u128::from(number)));
                 if let Device::Block(block) = &mut disk {
                     block.number = VirtualDevice(number);
-                    block.name = format!("xvd{number}").as_str().into();
+                    block.dev = format!("xvd{number}");
+                    block.uname = format!("phy:/dev/many{number}").as_str().into();
                 }
                 config.devices.push(disk);
             }

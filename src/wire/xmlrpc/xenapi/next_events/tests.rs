@@ -14,17 +14,22 @@ use crate::sxp::{Limits, read_one};
 use crate::wire::relocation::TcpTransport;
 use crate::wire::xmlrpc::codec::{self, Call, XmlLimits};
 use crate::wire::xmlrpc::context::Context;
-use crate::wire::xmlrpc::endpoint::LoginPolicy;
+use crate::wire::xmlrpc::endpoint::{Endpoint, LoginPolicy};
 use crate::wire::xmlrpc::receive::ReceivedCall;
+use crate::wire::xmlrpc::serve::XmlRpc;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::dispatch::answer;
 use crate::wire::xmlrpc::xenapi::events::Registration;
 use crate::wire::xmlrpc::xenapi::service::XenApi;
+use axum::body::Body;
+use axum::http::Request;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 const WAITING: usize = 20;
 
@@ -248,10 +253,10 @@ async fn records_of_vms_that_have_gone_go_with_their_events() {
     assert_eq!(printed.count(), 0);
 }
 
-/// The answer to a task's list is as large as all results. It has to fit while it grows.
+/// A list has to fit while it grows, whether it is kept or not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_does_not_fit_is_refused_while_it_is_printed() {
-    let host = Host::with_answers(3, MemoryBudget::new(8 << 10)).await;
+    let host = Host::with_answers(3, MemoryBudget::new(1 << 10)).await;
     let session = host.log_in().await;
     for class in ["VM", "VM_metrics", "host_cpu"] {
         let method = format!("{class}.get_all_records");
@@ -263,4 +268,73 @@ async fn a_list_that_does_not_fit_is_refused_while_it_is_printed() {
         assert_eq!(texts[0], Value::text("OPERATION_NOT_ALLOWED"), "{class}");
         assert_eq!(host.api.answers.reserved(), 0);
     }
+}
+
+/// What a call was made from stays reserved as long as it is in memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_becomes_a_task_is_kept_by_it() {
+    let host = Host::with(0).await;
+    let session = host.log_in().await;
+    let params = vec![session.clone(), Value::text("3600")];
+    let call = Call { method: "Async.debug.wait".to_owned(), params };
+    let received = Arc::new(ReceivedCall::from(call));
+    let kept = Arc::downgrade(&received);
+    let begun = answer(&host.api, &LoginPolicy::Trust, &Caller::internal(), &received).await;
+    drop(received);
+    assert!(kept.upgrade().is_some(), "it is neither copied nor dropped");
+    host.call("task.cancel", vec![session, part(&begun, "Value").clone()]).await;
+    until(|| kept.upgrade().is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_work_and_its_memory_go_on_when_the_client_hangs_up() {
+    let host = Host::with(0).await;
+    let budget = MemoryBudget::default();
+    let memory = budget.reserve(1000).unwrap();
+    let (begun, has_begun) = oneshot::channel();
+    let (end, is_to_end) = oneshot::channel::<()>();
+    let work = async move {
+        begun.send(()).unwrap();
+        is_to_end.await.unwrap();
+        drop(memory);
+    };
+    let mut waiting = Box::pin(host.api.context.engine().offload(1 << 20, work));
+    tokio::select! {
+        () = &mut waiting => panic!("it waits"),
+        begun = has_begun => begun.unwrap(),
+    }
+    drop(waiting);
+    assert_eq!(budget.reserved(), 1000);
+    end.send(()).unwrap();
+    until(|| budget.reserved() == 0).await;
+}
+
+/// Waits for what another task does.
+async fn until(is_so: impl Fn() -> bool) {
+    let waited = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waited).await.unwrap();
+}
+
+/// Other calls are served while the list is made, and while it is printed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_legacy_list_of_many_domains_is_made_and_printed_beside_other_calls() {
+    let host = Host::with(70).await;
+    let engine = host.api.context.engine();
+    let stopping = CancellationToken::new();
+    let wire = XmlRpc::new(engine.clone(), host.api.context.host(), 0, String::new, stopping);
+    let router = wire.router(Endpoint::XenApi(LoginPolicy::Trust));
+    let printed = async |method: &str| {
+        let before = engine.places().printed();
+        let call = codec::call(method, &[]);
+        let mut request = Request::post("/").body(Body::from(call)).unwrap();
+        request.extensions_mut().insert(Caller::internal());
+        assert!(router.clone().oneshot(request).await.unwrap().status().is_success());
+        engine.places().printed() - before
+    };
+    assert_eq!(printed("xend.domains").await, 2);
+    assert_eq!(printed("xend.node.info").await, 0);
 }
