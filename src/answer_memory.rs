@@ -1,8 +1,8 @@
 //! The memory of answers on their way to clients.
 //!
 //! A client that reads slowly holds its answer for as long as it likes. So the bytes of a large
-//! answer hold a reservation, until the last of them has been written to the connection. A text that
-//! is sent to many clients is reserved once.
+//! answer hold a reservation, until the last of them has been written to the connection. A text
+//! that is sent to many clients is reserved once.
 
 use crate::memory_budget::{MemoryBudget, OverBudget, Reservation};
 use bytes::Bytes;

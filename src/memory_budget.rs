@@ -23,8 +23,8 @@ const FIRST_ALLOCATION: usize = 4 << 10;
 pub struct MemoryBudgets {
     /// For what clients send.
     pub requests: MemoryBudget,
-    /// For what clients are sent. It is apart, so that clients who send nothing more and clients who
-    /// read nothing more do not harm the others.
+    /// For what clients are sent. It is apart, so that clients who send nothing more and clients
+    /// who read nothing more do not harm the others.
     pub answers: MemoryBudget,
 }
 

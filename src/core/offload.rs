@@ -37,8 +37,8 @@ pub struct Offload {
 }
 
 impl Default for Offload {
-    /// A place for requests for every second processor and one for answers for every fourth, and one
-    /// of each at least.
+    /// A place for requests for every second processor and one for answers for every fourth, and
+    /// one of each at least.
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         Self::with_places((processors / 2).max(1), (processors / 4).max(1))

@@ -1,8 +1,8 @@
 //! Events: changes of VMs and other objects, by any client or by the host itself.
 //!
 //! There is no queue that could grow. A session keeps the moment of its last answer, and the next
-//! answer is the difference to the present: a slow client sees several changes as one. A moment that
-//! has become too old is dropped, and its session is told that it lost events.
+//! answer is the difference to the present: a slow client sees several changes as one. A moment
+//! that has become too old is dropped, and its session is told that it lost events.
 
 use super::moment::Moment;
 use super::object_change::ObjectChange;

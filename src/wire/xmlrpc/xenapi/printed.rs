@@ -23,8 +23,8 @@ const MAX_BYTES: usize = 128 << 20;
 /// How many lists there may be.
 const MAX_LISTS: usize = 1024;
 
-/// What a record takes beside its text and its inputs, about: its place in the map, and texts of the
-/// domain's identity.
+/// What a record takes beside its text and its inputs, about: its place in the map, and texts of
+/// the domain's identity.
 const RECORD_BYTES: usize = size_of::<Record>() + 128;
 
 /// Records of objects that have gone are looked for when there are as many more records, at least.

@@ -176,8 +176,8 @@ impl Sessions {
         Ok(work(&mut session.ok_or_else(invalid)?.registration))
     }
 
-    /// Drops the moments of last answers that keep too much in memory which has been replaced, up to
-    /// this count. They are looked for when the count has grown by some MiB.
+    /// Drops the moments of last answers that keep too much in memory which has been replaced, up
+    /// to this count. They are looked for when the count has grown by some MiB.
     pub(crate) fn drop_old_moments(&self, replaced: u64) {
         if replaced.saturating_sub(self.looked_at.load(Ordering::Relaxed)) < LOOK_EVERY {
             return;
