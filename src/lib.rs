@@ -14,6 +14,7 @@ pub mod shape;
 pub mod xmconfig;
 
 pub mod allocator;
+pub mod answer_memory;
 pub mod auth;
 pub mod backend;
 pub mod check;

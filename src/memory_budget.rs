@@ -1,4 +1,5 @@
-//! A budget of memory for what clients send: bodies, and the values that are read from them.
+//! Budgets of memory: one for what clients send, with the values that are read from it, and one for
+//! answers on their way to clients.
 //!
 //! Whoever keeps bytes of a client reserves their room before it is allocated. Beyond the budget
 //! nothing waits: the request fails, and the client may try again.
@@ -17,6 +18,23 @@ const SMALL: usize = 1 << 20;
 /// The first allocation of a [`ReservedBuffer`], in bytes.
 const FIRST_ALLOCATION: usize = 4 << 10;
 
+/// The budgets of a daemon. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryBudgets {
+    /// For what clients send.
+    pub requests: MemoryBudget,
+    /// For what clients are sent. It is apart, so that clients who send nothing more and clients
+    /// who read nothing more do not harm the others.
+    pub answers: MemoryBudget,
+}
+
+impl MemoryBudgets {
+    /// Budgets of so many bytes each.
+    pub fn new(limit: usize) -> Self {
+        Self { requests: MemoryBudget::new(limit), answers: MemoryBudget::new(limit) }
+    }
+}
+
 /// A budget of memory. Clones share it.
 #[derive(Debug, Clone)]
 pub struct MemoryBudget(Arc<Shared>);
@@ -33,7 +51,7 @@ pub struct OverBudget;
 
 impl fmt::Display for OverBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Too many large requests at a time: try again in a few seconds")
+        f.write_str("Too many large requests or answers at a time: try again in a few seconds")
     }
 }
 
@@ -59,6 +77,13 @@ impl MemoryBudget {
     /// A reservation of nothing, which can grow.
     pub fn reservation(&self) -> Reservation {
         Reservation { budget: self.clone(), bytes: 0 }
+    }
+
+    /// A reservation of so many bytes.
+    pub fn reserve(&self, bytes: usize) -> Result<Reservation, OverBudget> {
+        let mut reservation = self.reservation();
+        reservation.grow(bytes)?;
+        Ok(reservation)
     }
 
     /// An empty buffer.
@@ -122,12 +147,25 @@ impl ReservedBuffer {
         let needed = self.bytes.len().saturating_add(piece.len());
         let room = self.bytes.capacity();
         if needed > room {
-            let larger = needed.max(room.saturating_mul(2)).max(FIRST_ALLOCATION);
-            self.reservation.grow(larger.saturating_sub(room))?;
-            self.bytes.reserve_exact(larger.saturating_sub(self.bytes.len()));
+            self.reserve(needed.max(room.saturating_mul(2)).max(FIRST_ALLOCATION))?;
         }
         self.bytes.extend_from_slice(piece);
         Ok(())
+    }
+
+    /// Makes room for this many bytes in all, if there are fewer.
+    pub fn reserve(&mut self, capacity: usize) -> Result<(), OverBudget> {
+        let room = self.bytes.capacity();
+        if capacity > room {
+            self.reservation.grow(capacity - room)?;
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
+        Ok(())
+    }
+
+    /// The bytes, which are not reserved any more.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// The bytes so far.

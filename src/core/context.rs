@@ -74,7 +74,7 @@ pub(super) struct Core {
     /// Held while the figures of all domains are read.
     pub(super) sweeping: Mutex<()>,
     pub(super) last_read: LastRead,
-    /// For requests.
+    /// For large requests and answers of all wires.
     pub(super) offload: Offload,
     /// Cancelled when the engine stops.
     pub(super) stopping: CancellationToken,

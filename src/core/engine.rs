@@ -24,13 +24,16 @@ use super::error::{Error, ErrorKind};
 use super::guest::Patience;
 use super::journal::{Author, EventKind};
 use super::model::Uuid;
+use super::offload::{self, Offload};
 use super::op::{Change, DomainOp, Outcome};
 use super::snapshot::DomainView;
 use super::view::View;
 use authorize::Authorized;
+use std::future::pending;
+use std::panic;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -97,10 +100,37 @@ impl Engine {
     }
 
     /// Carries out work on a request of this many bytes, beside the threads that serve reads if
-    /// these are many: see [`Offload::run`](super::offload::Offload::run). Wires do all their work
-    /// on a request in it, from its bytes to the answer.
-    pub async fn offload<F: Future>(&self, bytes: usize, work: F) -> F::Output {
-        self.0.offload.run(bytes, work).await
+    /// these are many. Wires do all their work on a request in it, from its bytes to the answer.
+    ///
+    /// Large work has a task of its own, and goes on when the client hangs up: what a change was
+    /// made from stays in memory to its end, and so must the reservation of it.
+    pub async fn offload<F>(&self, bytes: usize, work: F) -> F::Output
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        if bytes <= offload::SMALL {
+            return work.await;
+        }
+        let offload = self.0.offload.clone();
+        let task = self.spawn(async move { offload.request(bytes, work).await });
+        match task.await.map_err(JoinError::try_into_panic) {
+            Ok(done) => done,
+            // As if it had happened here.
+            Err(Ok(panicked)) => panic::resume_unwind(panicked),
+            // The runtime ends, and this task with it.
+            Err(Err(_)) => pending().await,
+        }
+    }
+
+    /// Prints an answer of about this many bytes, beside the threads that serve reads if these are
+    /// many.
+    pub async fn print<T>(&self, bytes: usize, print: impl FnOnce() -> T) -> T {
+        self.places().print(bytes, print).await
+    }
+
+    /// The places for such work.
+    pub fn places(&self) -> &Offload {
+        &self.0.offload
     }
 
     /// Carries out each domain's `on_xend_stop`, then stops all drivers. All other domains go on.

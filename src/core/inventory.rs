@@ -2,6 +2,7 @@
 //!
 //! Reads come from one immutable [`Inventory`]. A change is published when it is stored.
 
+use super::content_size::content_size;
 use super::error::Error;
 use super::model::{
     ClientData, CompleteConfig, Device, Item, Network, ObjectKind, Pool, Text, Uuid, Vdi, Vlan,
@@ -9,7 +10,8 @@ use super::model::{
 use super::ports::Store;
 use super::rights::{Access, Right};
 use arc_swap::ArcSwap;
-use std::collections::{BTreeMap, HashSet};
+use rpds::RedBlackTreeMapSync;
+use std::collections::HashSet;
 use std::error::Error as _;
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard, watch};
@@ -17,17 +19,36 @@ use tracing::error;
 
 const MAX_ITEMS: usize = 100_000;
 
-/// All objects at one moment.
-#[derive(Debug, Clone, Default)]
+/// What a change takes of the structure that an earlier inventory and a later one share, about, in
+/// bytes.
+const CHANGE: usize = 1 << 10;
+
+/// All objects at one moment. An inventory shares its structure with the one before it.
+#[derive(Debug, Clone)]
 pub struct Inventory {
-    items: BTreeMap<Uuid, Arc<Item>>,
+    items: RedBlackTreeMapSync<Uuid, Arc<Item>>,
+    /// The bytes of all items that there were before and are not any more: whoever keeps an earlier
+    /// inventory keeps the difference in memory.
+    replaced: u64,
+}
+
+impl Default for Inventory {
+    fn default() -> Self {
+        Self { items: RedBlackTreeMapSync::new_sync(), replaced: 0 }
+    }
 }
 
 impl Inventory {
     /// These items alone.
     #[cfg(test)]
     pub(crate) fn of(items: impl IntoIterator<Item = Arc<Item>>) -> Self {
-        Self { items: items.into_iter().map(|item| (item.uuid, item)).collect() }
+        Self { items: items.into_iter().map(|item| (item.uuid, item)).collect(), replaced: 0 }
+    }
+
+    /// Records that an item is about to be another one, or to go.
+    fn add_change(&mut self, uuid: &Uuid) {
+        let old = self.get(uuid).map_or(0, |item| content_size(&**item));
+        self.replaced = self.replaced.saturating_add((old + CHANGE) as u64);
     }
 
     /// The item with this UUID.
@@ -43,7 +64,7 @@ impl Inventory {
     /// Whether both have the very same items.
     pub fn is_same(&self, other: &Self) -> bool {
         let same = |(own, other): (&Arc<Item>, &Arc<Item>)| Arc::ptr_eq(own, other);
-        self.items.len() == other.items.len()
+        self.items.size() == other.items.size()
             && self.items.values().zip(other.items.values()).all(same)
     }
 
@@ -109,7 +130,8 @@ impl Inventory {
             }
         };
         let visible = self.items.iter().filter(|(_, item)| sees(item));
-        Self { items: visible.map(|(uuid, item)| (*uuid, item.clone())).collect() }
+        let items = visible.map(|(uuid, item)| (*uuid, item.clone())).collect();
+        Self { items, replaced: self.replaced }
     }
 
     /// The client data of an object; `None` if there are none.
@@ -147,7 +169,7 @@ impl LiveInventory {
         let items = items.into_iter().map(|item| (item.uuid, Arc::new(item))).collect();
         Ok(Self {
             store,
-            current: ArcSwap::from_pointee(Inventory { items }),
+            current: ArcSwap::from_pointee(Inventory { items, replaced: 0 }),
             generation: watch::Sender::new(0),
             writer: Mutex::default(),
         })
@@ -157,7 +179,8 @@ impl LiveInventory {
         self.current.load_full()
     }
 
-    /// A counter of changes. Slow readers see only the latest.
+    /// A number that grows with each change, by what it replaces: [`Inventory::replaced`]. Slow
+    /// readers see only the latest.
     pub(super) fn generations(&self) -> watch::Receiver<u64> {
         self.generation.subscribe()
     }
@@ -168,8 +191,9 @@ impl LiveInventory {
     }
 
     fn publish(&self, next: Inventory) {
+        let replaced = next.replaced;
         self.current.store(Arc::new(next));
-        self.generation.send_modify(|generation| *generation += 1);
+        self.generation.send_replace(replaced);
     }
 }
 
@@ -182,11 +206,12 @@ impl InventoryWriter<'_> {
     /// Stores an item, in the place of an earlier one with its UUID.
     pub(super) async fn put(&self, item: Item) -> Result<(), Error> {
         let mut next = Inventory::clone(&self.current());
-        if next.items.len() >= MAX_ITEMS && !next.items.contains_key(&item.uuid) {
+        if next.items.size() >= MAX_ITEMS && !next.items.contains_key(&item.uuid) {
             return Err(Error::Unsupported(format!("There are {MAX_ITEMS} objects already")));
         }
         self.inventory.store.save_object(&item).await?;
-        next.items.insert(item.uuid, Arc::new(item));
+        next.add_change(&item.uuid);
+        next.items.insert_mut(item.uuid, Arc::new(item));
         self.inventory.publish(next);
         Ok(())
     }
@@ -195,7 +220,8 @@ impl InventoryWriter<'_> {
     pub(super) async fn remove(&self, uuid: Uuid) -> Result<(), Error> {
         let mut next = Inventory::clone(&self.current());
         self.inventory.store.remove_object(uuid).await?;
-        next.items.remove(&uuid);
+        next.add_change(&uuid);
+        next.items.remove_mut(&uuid);
         self.inventory.publish(next);
         Ok(())
     }

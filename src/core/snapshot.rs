@@ -11,6 +11,7 @@ mod visible;
 pub use by_scope::ByScope;
 
 use super::change_log::ChangeLog;
+use super::content_size::content_size;
 use super::error::Error;
 use super::lifecycle::State;
 use super::model::{
@@ -20,11 +21,16 @@ use super::model::{
 use super::model::{DomainConfig, completed};
 use super::transfer::Progress;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
-use std::sync::Arc;
+use std::ptr;
+use std::sync::{Arc, Weak};
 use tokio::time::Instant;
 
 /// The scope of callers who see no domain. No access has this number.
 const NOBODY: u64 = u64::MAX;
+
+/// What a change takes of the structures that an earlier snapshot and a later one share, about, in
+/// bytes.
+const CHANGE: usize = 1 << 10;
 
 /// A domain at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +98,12 @@ impl DomainView {
         std::iter::once(&self.config).chain(stored)
     }
 
+    /// About how many bytes its configurations and its report take.
+    fn size(&self) -> usize {
+        let configs: usize = self.configs().map(|config| content_size(&**config)).sum();
+        configs + self.report.as_deref().map_or(0, content_size)
+    }
+
     /// The domain's state.
     pub fn state(&self) -> State {
         match &self.facts {
@@ -111,20 +123,41 @@ impl DomainView {
         has_other_report || (self.state(), self.domid()) != (other.state(), other.domid())
     }
 
-    /// Whether the views show the same apart from figures (CPU time, memory, VCPUs), progress and
-    /// the guest's report.
-    pub fn is_same_beside_figures(&self, other: &Self) -> bool {
-        let Self { uuid, config, facts, report: _, definition, suspended, progress: _, epoch: _ } =
-            self;
-        let same_facts = match (facts, &other.facts) {
+    /// What tells whether a later view shows the same apart from figures.
+    pub fn identity(&self) -> DomainIdentity {
+        DomainIdentity {
+            uuid: self.uuid,
+            config: Arc::downgrade(&self.config),
+            definition: self.definition.as_ref().map(Arc::downgrade),
+            facts: self.facts.clone(),
+            suspended: self.suspended,
+        }
+    }
+}
+
+/// What a domain shows apart from figures (CPU time, memory, VCPUs), progress and the guest's
+/// report, to be compared with a later view. It keeps no configuration in memory.
+#[derive(Debug)]
+pub struct DomainIdentity {
+    uuid: Uuid,
+    config: Weak<CompleteConfig>,
+    definition: Option<Weak<CompleteConfig>>,
+    facts: Option<DomainFacts>,
+    suspended: bool,
+}
+
+impl DomainIdentity {
+    /// Whether the view shows the same.
+    pub fn is_of(&self, view: &DomainView) -> bool {
+        let same_facts = match (&self.facts, &view.facts) {
             (Some(facts), Some(other)) => facts.is_same_beside_figures(other),
             (facts, other) => facts.is_none() && other.is_none(),
         };
-        let definition = definition.as_ref().map(Arc::as_ptr);
+        let definition = self.definition.as_ref().map(Weak::as_ptr);
         same_facts
-            && (*uuid, *suspended) == (other.uuid, other.suspended)
-            && Arc::ptr_eq(config, &other.config)
-            && definition == other.definition.as_ref().map(Arc::as_ptr)
+            && (self.uuid, self.suspended) == (view.uuid, view.suspended)
+            && ptr::eq(self.config.as_ptr(), Arc::as_ptr(&view.config))
+            && definition == view.definition.as_ref().map(Arc::as_ptr)
     }
 }
 
@@ -141,6 +174,9 @@ pub struct Snapshot {
     pub config_changes: ChangeLog,
     /// The same, and changes of states and domids and of what guests report: what events tell of.
     pub changes: ChangeLog,
+    /// The bytes of all configurations and reports that there were before and are not any more:
+    /// whoever keeps what was there at an earlier count keeps the difference in memory.
+    pub replaced: u64,
     /// The host's free resources.
     pub figures: HostFigures,
     /// Whose snapshot it is: [`ALL_DOMAINS`](Self::ALL_DOMAINS), or a number of the access by which
@@ -161,6 +197,7 @@ impl Snapshot {
             generation: 0,
             config_changes: ChangeLog::default(),
             changes: ChangeLog::default(),
+            replaced: 0,
             figures: HostFigures::default(),
             scope: Self::ALL_DOMAINS,
             swept: None,
@@ -233,9 +270,9 @@ impl Snapshot {
         };
         if !old.is_some_and(has_same_configs) {
             self.config_changes.add(view.uuid);
-            self.changes.add(view.uuid);
+            self.add_change(&view.uuid);
         } else if old.is_some_and(|old| old.has_other_state(&view)) {
-            self.changes.add(view.uuid);
+            self.add_change(&view.uuid);
         }
         self.unlink(&view.uuid);
         self.link(view);
@@ -252,21 +289,28 @@ impl Snapshot {
     /// Replaces a domain by a view with the same UUID, name, domid and configurations.
     pub(super) fn replace(&mut self, view: Arc<DomainView>) {
         if self.domains.get(&view.uuid).is_some_and(|old| old.has_other_state(&view)) {
-            self.changes.add(view.uuid);
+            self.add_change(&view.uuid);
         }
         self.domains.insert_mut(view.uuid, view);
     }
 
     pub(super) fn remove(&mut self, uuid: &Uuid) {
-        if self.unlink(uuid) {
+        if self.domains.contains_key(uuid) {
             self.config_changes.add(*uuid);
-            self.changes.add(*uuid);
+            self.add_change(uuid);
+            self.unlink(uuid);
         }
     }
 
-    /// Whether the domain was there.
-    fn unlink(&mut self, uuid: &Uuid) -> bool {
-        let Some(old) = self.domains.get(uuid).cloned() else { return false };
+    /// Records that a domain is about to be another one, or to go.
+    fn add_change(&mut self, uuid: &Uuid) {
+        let old = self.domains.get(uuid).map_or(0, |old| old.size());
+        self.replaced = self.replaced.saturating_add((old + CHANGE) as u64);
+        self.changes.add(*uuid);
+    }
+
+    fn unlink(&mut self, uuid: &Uuid) {
+        let Some(old) = self.domains.get(uuid).cloned() else { return };
         self.domains.remove_mut(uuid);
         if self.names.get(old.name()) == Some(uuid) {
             self.names.remove_mut(old.name());
@@ -274,7 +318,6 @@ impl Snapshot {
         if let Some(domid) = old.domid().filter(|domid| self.domids.get(domid) == Some(uuid)) {
             self.domids.remove_mut(&domid);
         }
-        true
     }
 }
 
@@ -383,7 +426,7 @@ mod tests {
             &|facts| facts.flags.blocked = true,
         ];
         for change in figures {
-            assert!(view.is_same_beside_figures(&with(change)));
+            assert!(view.identity().is_of(&with(change)));
         }
         let others: [&dyn Fn(&mut DomainFacts); 5] = [
             &|facts| facts.domid = DomId(9),
@@ -393,11 +436,11 @@ mod tests {
             &|facts| facts.start_time = Some(SystemTime::UNIX_EPOCH),
         ];
         for change in others {
-            assert!(!view.is_same_beside_figures(&with(change)));
+            assert!(!view.identity().is_of(&with(change)));
         }
         let halted = DomainView { facts: None, ..DomainView::clone(&view) };
         let other_config = running(1, DomainConfig::new(DomName::adopted("a"), 64));
-        assert!(!view.is_same_beside_figures(&halted));
-        assert!(!view.is_same_beside_figures(&other_config));
+        assert!(!view.identity().is_of(&halted));
+        assert!(!view.identity().is_of(&other_config));
     }
 }

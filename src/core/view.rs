@@ -41,6 +41,16 @@ pub enum DomainDevices {
     Defined(Vec<Device>),
 }
 
+impl DomainDevices {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Connected(devices) => devices.len(),
+            Self::Defined(devices) => devices.len(),
+        }
+    }
+}
+
 impl View {
     pub(super) fn new(core: Arc<Core>, caller: Caller) -> Self {
         Self { core, caller }

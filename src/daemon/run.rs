@@ -15,7 +15,7 @@ use xend::allocator;
 use xend::config::{Config, Environment, RunOptions};
 use xend::core::engine::Engine;
 use xend::dir_lock::DirLock;
-use xend::memory_budget::MemoryBudget;
+use xend::memory_budget::MemoryBudgets;
 use xend::server::places::{OpenFiles, raise_file_limit};
 use xend::server::telemetry::Telemetry;
 use xend::server::{Inherited, Places, Server, Signals, lifecycle, listen};
@@ -68,9 +68,10 @@ async fn run(
     accounts.watch(&server);
     server.spawn(allocator::keep_small(server.stopping()));
     let host = engine.host_uuid().await?;
-    let budget = MemoryBudget::new(config.body_memory);
+    let budgets = MemoryBudgets::new(config.body_memory);
+    let requests = &budgets.requests;
     let relocation =
-        Relocation::start(&config, &engine, &server, &budget, relocation_tls, relocation_places)
+        Relocation::start(&config, &engine, &server, requests, relocation_tls, relocation_places)
             .await?;
     let tls = listeners.tls();
     let left_out = listeners.left_out.clone();
@@ -80,7 +81,7 @@ async fn run(
         host,
         own_uid: environment.uid,
         accounts: &accounts,
-        budget: &budget,
+        budgets: &budgets,
         tunables: &tunables,
         telemetry: &telemetry,
         server: &server,

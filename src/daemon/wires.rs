@@ -9,7 +9,7 @@ use xend::config::{Auth, Config, ListenerConfig, LiveTunables};
 use xend::core::engine::Engine;
 use xend::core::model::Uuid;
 use xend::core::ports::{Authenticator, Logins};
-use xend::memory_budget::MemoryBudget;
+use xend::memory_budget::MemoryBudgets;
 use xend::server::listen::{self, OpenListeners};
 use xend::server::telemetry::Telemetry;
 use xend::server::{BasicAuth, Guard, Server, Trust};
@@ -28,7 +28,7 @@ pub(super) struct Wires<'a> {
     pub(super) own_uid: u32,
     pub(super) accounts: &'a HostAccounts,
     /// The memory for bodies on all wires.
-    pub(super) budget: &'a MemoryBudget,
+    pub(super) budgets: &'a MemoryBudgets,
     pub(super) tunables: &'a LiveTunables,
     pub(super) telemetry: &'a Telemetry,
     pub(super) server: &'a Server,
@@ -98,14 +98,14 @@ impl Wires<'_> {
         let ring = self.telemetry.ring();
         let log = move || ring.text();
         Http::new(self.engine.clone(), max_body, log, self.server.stopping())
-            .with_budget(self.budget.clone())
+            .with_budgets(self.budgets.clone())
     }
 
     fn calls(&self) -> XmlRpc {
         let ring = self.telemetry.ring();
         let log = move || ring.text();
         XmlRpc::new(self.engine.clone(), self.host, self.own_uid, log, self.server.stopping())
-            .with_budget(self.budget.clone())
+            .with_budgets(self.budgets.clone())
     }
 
     fn argo(&self) -> Argo {
@@ -116,6 +116,7 @@ impl Wires<'_> {
         let options = ArgoOptions {
             domain_files: Some(DomainFiles::new(self.config.domain_files.clone(), Box::new(read))),
             commands: Some(self.config.argo_commands.clone()),
+            answers: self.budgets.answers.clone(),
             ..ArgoOptions::default()
         };
         Argo::new(self.engine.clone(), self.logins(), options)

@@ -26,6 +26,7 @@ mod engine_support;
 #[path = "../contract/failing_sender.rs"]
 mod failing_sender;
 mod full_disk;
+mod hostile_answers;
 mod hostile_memory;
 mod hostile_places;
 mod hostile_work;

@@ -18,7 +18,7 @@ pub(super) const LIMITS: Section = Section {
             "xend-body-memory",
             "256",
             "The memory in MiB for the bodies of all requests at a time, and for what is read from \
-             them.",
+             them; as much again for the answers.",
             field!(body_memory_mib: |entry| entry.number("a number of MiB", 128..=1 << 20)),
         )
         .details(

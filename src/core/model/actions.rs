@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The action for a domain whose guest has stopped: `on_poweroff`, `on_reboot` and `on_crash`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ActionOnShutdown {
     Destroy,
     /// Destroy the domain and build it again.
@@ -66,7 +66,7 @@ impl FromStr for ActionOnShutdown {
 }
 
 /// The action for a managed domain when xend starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnXendStart {
     /// Leave the domain as it is.
     #[default]
@@ -95,7 +95,7 @@ impl FromStr for OnXendStart {
 }
 
 /// The action for a managed domain when the host stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnXendStop {
     /// Leave the domain as it is.
     #[default]

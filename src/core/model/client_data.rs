@@ -6,7 +6,7 @@ use super::text::Text;
 use std::collections::BTreeMap;
 
 /// The value of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ClientValue {
     Text(String),
     /// Texts by key.
@@ -23,7 +23,7 @@ impl ClientValue {
 }
 
 /// The fields of an object by name: `other_config`, `name_description`, ...
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ClientData(BTreeMap<String, ClientValue>);
 
 impl ClientData {

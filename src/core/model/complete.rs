@@ -12,7 +12,7 @@ use std::ops::Deref;
 ///
 /// The domain has a UUID, each device has a number and a UUID, each network interface has a MAC
 /// address, and [`DomainConfig::check`] has passed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CompleteConfig {
     uuid: Uuid,
     config: DomainConfig,

@@ -24,7 +24,7 @@ pub const MAX_VCPUS: u32 = 128;
 
 /// The requested configuration of a domain. Its present state is in
 /// [`DomainFacts`](super::facts::DomainFacts).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DomainConfig {
     pub name: DomName,
     /// `None` until the engine assigns one.

@@ -19,7 +19,7 @@ const MAX_SHOWN: usize = 80;
 /// A set of physical CPUs. As a VCPU's affinity, the empty set means any CPU.
 ///
 /// It has a bit for each CPU, so that a range costs the same however often a client repeats it.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct CpuSet(
     /// Bit `n` of word `w` is CPU `64 * w + n`. The last word is not 0.
     Box<[u64]>,

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 /// What an agent inside the guest has written into XenStore. The texts are the guest's own: they
 /// are printable and short, and nothing more is known of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GuestReport {
     /// The guest's own name.
     pub host_name: Option<String>,
@@ -24,7 +24,7 @@ pub struct GuestReport {
 }
 
 /// An address of a network interface in the guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GuestAddress {
     /// The number of the vif.
     pub vif: u32,
@@ -34,7 +34,7 @@ pub struct GuestAddress {
 }
 
 /// The guest's own view of its memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GuestMemory {
     pub total_kib: u64,
     /// What new programs can have.

@@ -4,7 +4,7 @@ use super::property::Property;
 use super::text::Text;
 
 /// The kind of guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GuestKind {
     /// A paravirtualised guest: `(image (linux ...))`.
     Pv,
@@ -16,7 +16,7 @@ pub enum GuestKind {
 }
 
 /// The kernel or firmware of a domain, and the virtual machine that it runs on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Image {
     pub kind: GuestKind,
     /// The word that the configuration has for the kind: `linux`, `hvm`, `pvh`. Words of old

@@ -7,7 +7,7 @@ use super::pool::Pool;
 use super::vdi::Vdi;
 
 /// The kind of an [`Item`], with its data.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ObjectKind {
     /// A disk image.
     Vdi(Vdi),
@@ -24,7 +24,7 @@ pub enum ObjectKind {
 }
 
 /// An object of the host beside its domains. It outlives the daemon and a reboot of the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Item {
     pub uuid: Uuid,
     pub kind: ObjectKind,

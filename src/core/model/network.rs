@@ -81,7 +81,7 @@ pub enum InterfaceChange {
 }
 
 /// A network: a bridge of Domain-0.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Network {
     pub bridge: String,
 }
@@ -101,7 +101,7 @@ impl Network {
 }
 
 /// A VLAN on a network card of Domain-0.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Vlan {
     /// The name of the card.
     pub device: String,

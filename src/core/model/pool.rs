@@ -48,7 +48,7 @@ pub enum PoolChange {
 }
 
 /// The definition of a CPU pool, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pool {
     pub name: String,
     pub scheduler: Scheduler,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// A scheduler of Xen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Scheduler {
     /// Proportional share with caps; the default from Xen 3.0.3 to 4.11.
     #[default]
@@ -53,7 +53,7 @@ impl FromStr for Scheduler {
 }
 
 /// The parameters of `cpu_sedf_set`. Times have nanosecond resolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SedfParams {
     pub period: Duration,
     /// The CPU time in each period.

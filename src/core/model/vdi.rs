@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The purpose of a disk image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VdiKind {
     /// The system of a guest.
     System,
@@ -54,7 +54,7 @@ impl FromStr for VdiKind {
 }
 
 /// A virtual disk image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Vdi {
     /// `file:/var/lib/xend/storage/....img`, `phy:/dev/vg0/root`, or an absolute path. Empty for an
     /// image that is still to be created, and, with a size of 0, for a CD-ROM drive without a

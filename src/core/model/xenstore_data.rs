@@ -12,7 +12,7 @@ use std::fmt;
 ///
 /// Whoever sees the domain reads their values, except those of nodes with the name of a password:
 /// see [`XenstoreData::shown`].
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct XenstoreData(BTreeMap<StorePath, Text>);
 
 /// Shows no values: passwords are among them.

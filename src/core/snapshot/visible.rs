@@ -24,6 +24,7 @@ impl Snapshot {
             generation: self.generation,
             config_changes: self.config_changes.clone(),
             changes: self.changes.clone(),
+            replaced: self.replaced,
             figures,
             scope,
             swept: self.swept,

@@ -5,6 +5,7 @@ use super::plugins::Plugins;
 use super::signature::Signature;
 use crate::core::engine::Engine;
 use crate::core::ports::Logins;
+use crate::memory_budget::MemoryBudget;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct ArgoOptions {
     pub write_limit: Duration,
     /// How long a program may take for a command.
     pub command_limit: Duration,
+    /// The memory for answers.
+    pub answers: MemoryBudget,
 }
 
 impl Default for ArgoOptions {
@@ -34,6 +37,7 @@ impl Default for ArgoOptions {
             login_limit: Duration::from_secs(60),
             write_limit: Duration::from_secs(60),
             command_limit: Duration::from_secs(10),
+            answers: MemoryBudget::default(),
         }
     }
 }

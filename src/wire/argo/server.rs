@@ -88,7 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// is to end.
     async fn send(&mut self, reply: &Reply) -> bool {
         let sent = async {
-            self.stream.write_all(reply.text.as_bytes()).await?;
+            self.stream.write_all(&reply.text).await?;
             self.stream.flush().await
         };
         let stopped = async {

@@ -10,9 +10,11 @@ use super::plugins::Facts;
 use super::signature::Signature;
 use super::table;
 use super::words::split_words;
+use crate::answer_memory::reserved;
 use crate::core::caller::{Caller, Principal};
 use crate::core::rights::User;
 use crate::shape::state_word;
+use bytes::Bytes;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +32,8 @@ pub(super) struct Session {
 /// The answer to a line.
 #[derive(Debug)]
 pub(super) struct Reply {
-    pub(super) text: String,
+    /// Reserved if it is large.
+    pub(super) text: Bytes,
     /// Whether the connection is closed afterwards.
     pub(super) is_last: bool,
 }
@@ -79,7 +82,9 @@ impl Session {
             Effect::Close => is_last = true,
         }
         let (_, is_authenticated) = self.principal();
-        Reply { text: print(&answer, is_authenticated), is_last }
+        let text = reserved(&self.argo.options().answers, print(&answer, is_authenticated));
+        let busy = |_| print(&Err(Refusal::Busy), is_authenticated).into();
+        Reply { text: text.unwrap_or_else(busy), is_last }
     }
 
     /// Who calls now, and whether somebody has logged in. A login ends when its account is revoked.

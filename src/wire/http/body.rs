@@ -48,7 +48,7 @@ pub(super) async fn read_form(
 ) -> Result<Form, BodyError> {
     let received = receive(request, max_body, http.budget()).await?;
     let size = received.body.len();
-    http.engine().offload(size, async { received.parse() }).await
+    http.engine().offload(size, async move { received.parse() }).await
 }
 
 /// A body that was received, and the memory for its form.

@@ -4,22 +4,20 @@ use super::event_ids::EventIds;
 use super::event_permits::EventPermits;
 use super::list_cache::DomainListCache;
 use super::sessions::Sessions;
+use crate::answer_memory::SharedText;
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
-use crate::core::offload::Offload;
+use crate::core::snapshot::Snapshot;
 use crate::core::view::View;
-use crate::memory_budget::MemoryBudget;
+use crate::memory_budget::{MemoryBudget, MemoryBudgets};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-
-/// How many times faster bytes are printed than read and checked.
-const PRINTING_SPEED: usize = 8;
 
 /// xend's HTTP interface to an engine.
 #[derive(Clone)]
 pub struct Http {
     inner: Arc<Inner>,
-    budget: MemoryBudget,
+    budgets: MemoryBudgets,
 }
 
 struct Inner {
@@ -27,7 +25,6 @@ struct Inner {
     max_body: Box<dyn Fn() -> usize + Send + Sync>,
     log: Box<dyn Fn() -> String + Send + Sync>,
     domain_lists: DomainListCache,
-    answers: Offload,
     event_permits: EventPermits,
     event_ids: EventIds,
     sessions: Sessions,
@@ -48,19 +45,18 @@ impl Http {
             max_body: Box::new(max_body),
             log: Box::new(log),
             domain_lists: DomainListCache::default(),
-            answers: Offload::default(),
             event_permits: EventPermits::default(),
             event_ids: EventIds::default(),
             sessions: Sessions::default(),
             stopping,
         };
-        Self { inner: Arc::new(inner), budget: MemoryBudget::default() }
+        Self { inner: Arc::new(inner), budgets: MemoryBudgets::default() }
     }
 
-    /// The same interface, whose bodies are received within this budget.
+    /// The same interface, whose bodies are received and sent within these budgets.
     #[must_use]
-    pub fn with_budget(self, budget: MemoryBudget) -> Self {
-        Self { budget, ..self }
+    pub fn with_budgets(self, budgets: MemoryBudgets) -> Self {
+        Self { budgets, ..self }
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -77,9 +73,14 @@ impl Http {
         (self.inner.max_body)()
     }
 
-    /// The memory for bodies.
+    /// The memory for bodies of requests.
     pub(super) fn budget(&self) -> &MemoryBudget {
-        &self.budget
+        &self.budgets.requests
+    }
+
+    /// The memory for answers.
+    pub(super) fn answer_budget(&self) -> &MemoryBudget {
+        &self.budgets.answers
     }
 
     /// The end of the daemon's log.
@@ -87,14 +88,14 @@ impl Http {
         (self.inner.log)()
     }
 
-    /// Prints an answer to a read of about this many bytes, beside the threads that serve others if
-    /// these are many. Reads do not wait for changes, which have places of their own.
-    pub(super) async fn print<T>(&self, bytes: usize, print: impl FnOnce() -> T) -> T {
-        self.inner.answers.run(bytes / PRINTING_SPEED, async { print() }).await
+    /// The names of the domains on the host, printed.
+    pub(super) async fn domain_names(&self, snapshot: &Snapshot) -> SharedText {
+        self.inner.domain_lists.names(self.inner.engine.places(), snapshot).await
     }
 
-    pub(super) fn domain_lists(&self) -> &DomainListCache {
-        &self.inner.domain_lists
+    /// The domains on the host in full, printed.
+    pub(super) async fn domain_details(&self, snapshot: &Snapshot) -> SharedText {
+        self.inner.domain_lists.details(self.inner.engine.places(), snapshot).await
     }
 
     pub(super) fn event_permits(&self) -> &EventPermits {

@@ -15,7 +15,6 @@ use crate::core::view::View;
 use crate::shape::{self, JsonSink, Sink, SxpSink};
 use axum::extract::State;
 use axum::response::Response;
-use bytes::Bytes;
 use std::sync::Arc;
 
 /// `GET /xend/domain`
@@ -43,10 +42,10 @@ pub(super) async fn get(
                 write_list(&mut sink, domains.into_iter(), detailed);
                 sink.into_bytes()
             };
-            Content::Json(http.print(list_size(&snapshot, detailed), print).await.into())
+            Content::Json(http.engine().print(list_size(&snapshot, detailed), print).await.into())
         }
         Some(query) => page(&http, &view, &request, follow, &query, &snapshot).await,
-        None => Content::Sxp(sxp_list(&http, &request.query, detailed, &snapshot).await),
+        None => sxp_list(&http, &request.query, detailed, &snapshot).await,
     }))
 }
 
@@ -60,7 +59,7 @@ pub(super) async fn perform(
 ) -> Result<Content, Error> {
     let snapshot = view.domains().await?;
     Ok(match request.format {
-        Format::Sxp => Content::Sxp(http.domain_lists().details(&snapshot).await),
+        Format::Sxp => Content::SharedSxp(http.domain_details(&snapshot).await),
         Format::Html { .. } => {
             page(http, view, request, follow, &ListQuery::parse(params)?, &snapshot).await
         }
@@ -71,7 +70,7 @@ pub(super) async fn perform(
                 write_list(&mut sink, domains, true);
                 sink.into_bytes()
             };
-            Content::Json(http.print(list_size(&snapshot, true), print).await.into())
+            Content::Json(http.engine().print(list_size(&snapshot, true), print).await.into())
         }
     })
 }
@@ -88,7 +87,7 @@ async fn page(
     let round = view.last_samples();
     let now = http.engine().now();
     let print = || html::domain_list::page(request, follow, query, snapshot, &round, now);
-    Content::Html(http.print(list_size(snapshot, true), print).await)
+    Content::Html(http.engine().print(list_size(snapshot, true), print).await)
 }
 
 /// About how many bytes a list has.
@@ -97,11 +96,14 @@ fn list_size(snapshot: &Snapshot, detailed: bool) -> usize {
 }
 
 /// xend's list. An unknown state lists no domains.
-async fn sxp_list(http: &Http, query: &Params, detailed: bool, snapshot: &Snapshot) -> Bytes {
+async fn sxp_list(http: &Http, query: &Params, detailed: bool, snapshot: &Snapshot) -> Content {
     let states = query.values("state");
     let Some(state) = states.last() else {
-        let lists = http.domain_lists();
-        return if detailed { lists.details(snapshot).await } else { lists.names(snapshot).await };
+        return Content::SharedSxp(if detailed {
+            http.domain_details(snapshot).await
+        } else {
+            http.domain_names(snapshot).await
+        });
     };
     let state = String::from_utf8_lossy(state).to_ascii_lowercase();
     let print = || {
@@ -110,7 +112,7 @@ async fn sxp_list(http: &Http, query: &Params, detailed: bool, snapshot: &Snapsh
         write_list(&mut sink, domains, detailed);
         sink.into_bytes()
     };
-    http.print(list_size(snapshot, detailed), print).await.into()
+    Content::Sxp(http.engine().print(list_size(snapshot, detailed), print).await.into())
 }
 
 fn write_list<'a>(

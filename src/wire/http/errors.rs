@@ -8,9 +8,10 @@ use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{self, Content, respond};
 use crate::core::error::{Error, ErrorKind};
+use crate::memory_budget::OverBudget;
 use crate::shape::{self, Sink, SxpSink};
 use axum::http::HeaderValue;
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::Response;
 
 /// The time in seconds after which a client may try again.
@@ -153,6 +154,27 @@ pub(super) fn busy(request: &RequestInfo, text: &str) -> Response {
     let content = refusal(request, "xend is busy", text);
     let mut response = respond(503, "Service Unavailable", content);
     response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    response
+}
+
+/// `503`, instead of an answer that there is no memory for now. Its request is done, so that a
+/// client must not simply send a change again.
+pub(super) fn no_room_for_answer(answer: &Response, is_post: bool, over: OverBudget) -> Response {
+    let text = if is_post {
+        "The request is done, but there are too many large answers at a time for its own".to_owned()
+    } else {
+        over.to_string()
+    };
+    let media = answer.headers().get(CONTENT_TYPE).map_or(&b""[..], |media| media.as_bytes());
+    let content = match media {
+        b"application/sxp" => sxp_error(&text),
+        b"application/json" => json_error(&text),
+        _ => Content::Text(format!("{text}\n").into()),
+    };
+    let mut response = respond(503, "Service Unavailable", content);
+    if !is_post {
+        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    }
     response
 }
 

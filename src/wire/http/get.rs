@@ -78,7 +78,7 @@ pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> An
         let follow = format!("{follow}&domain={}", domain.uuid);
         let details = Details { follow, ..read_details(&view, &domain).await };
         let page = || html::domain::page(&request, &domain, &details);
-        return Ok(ok(Content::Html(http.print(domain.config.text_size(), page).await)));
+        return Ok(ok(Content::Html(http.engine().print(domain.config.text_size(), page).await)));
     }
     let content = || {
         Content::serialized(
@@ -87,14 +87,14 @@ pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> An
             |sink| shape::domain(sink, &domain),
         )
     };
-    Ok(ok(http.print(domain.config.text_size(), content).await))
+    Ok(ok(http.engine().print(domain.config.text_size(), content).await))
 }
 
 /// `GET /xend/domain/NAME/config`: the configuration as a file.
 pub(super) async fn config(State(http): State<Http>, request: RequestInfo) -> Answer {
     let domain = find_domain(&http.view(&request.caller), &request, "config").await?;
     let config = domain.definition.as_ref().unwrap_or(&domain.config);
-    let mut text = http.print(config.text_size(), || config_text::print(config)).await;
+    let mut text = http.engine().print(config.text_size(), || config_text::print(config)).await;
     text.push('\n');
     Ok(download(Content::Sxp(text.into()), domain.name().as_str()))
 }

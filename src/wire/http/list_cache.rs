@@ -5,47 +5,42 @@
 //! sure that snapshots are not too old. Callers who see different domains have different lists: the
 //! snapshot's scope tells them apart.
 
+use crate::answer_memory::SharedText;
 use crate::core::offload::Offload;
 use crate::core::snapshot::{ByScope, Snapshot};
 use crate::shape::{self, Sink, SxpSink};
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
 /// The most users whose lists are kept.
 const MAX_SCOPES: usize = 16;
 
-/// How much each domain counts for the work of printing a list, in bytes of a request.
-const DOMAIN: usize = 64;
+/// How much each domain counts for the work of printing a list, in bytes.
+const DOMAIN: usize = 512;
 
 /// The printed lists of the domains that are on the host.
-pub(super) struct DomainListCache {
-    scopes: ByScope<PrintedLists>,
-    /// For printing them.
-    offload: Offload,
-}
+pub(super) struct DomainListCache(ByScope<PrintedLists>);
 
 impl Default for DomainListCache {
     fn default() -> Self {
-        let scopes = ByScope::new(PrintedLists::default(), MAX_SCOPES);
-        Self { scopes, offload: Offload::default() }
+        Self(ByScope::new(PrintedLists::default(), MAX_SCOPES))
     }
 }
 
 impl DomainListCache {
     /// The names: `(Domain-0 pv1)`.
-    pub(super) async fn names(&self, snapshot: &Snapshot) -> Bytes {
-        self.lists(snapshot).names.get(&self.offload, snapshot, print_names).await
+    pub(super) async fn names(&self, offload: &Offload, snapshot: &Snapshot) -> SharedText {
+        self.lists(snapshot).names.get(offload, snapshot, print_names).await
     }
 
     /// The domains in full: `((domain ...) (domain ...))`.
-    pub(super) async fn details(&self, snapshot: &Snapshot) -> Bytes {
-        self.lists(snapshot).details.get(&self.offload, snapshot, print_details).await
+    pub(super) async fn details(&self, offload: &Offload, snapshot: &Snapshot) -> SharedText {
+        self.lists(snapshot).details.get(offload, snapshot, print_details).await
     }
 
     fn lists(&self, snapshot: &Snapshot) -> Arc<PrintedLists> {
-        self.scopes.get(snapshot, PrintedLists::default)
+        self.0.get(snapshot, PrintedLists::default)
     }
 }
 
@@ -59,7 +54,7 @@ struct PrintedLists {
 #[derive(Default)]
 struct CachedList {
     /// The generation of the snapshot, and the list printed from it.
-    printed: ArcSwapOption<(u64, Bytes)>,
+    printed: ArcSwapOption<(u64, SharedText)>,
     printing: Mutex<()>,
 }
 
@@ -69,26 +64,27 @@ impl CachedList {
         offload: &Offload,
         snapshot: &Snapshot,
         print: fn(&Snapshot, usize) -> Vec<u8>,
-    ) -> Bytes {
-        if let Some(bytes) = self.current(snapshot) {
-            return bytes;
+    ) -> SharedText {
+        if let Some(text) = self.current(snapshot) {
+            return text;
         }
         // One request prints while the others wait: they would all print the same.
         let _guard = self.printing.lock().await;
-        if let Some(bytes) = self.current(snapshot) {
-            return bytes;
+        if let Some(text) = self.current(snapshot) {
+            return text;
         }
         let size = self.printed.load().as_ref().map_or(0, |old| old.1.len());
-        let work = async { print(snapshot, size + size / 8) };
-        let bytes = Bytes::from(offload.run(size.max(snapshot.len() * DOMAIN), work).await);
-        self.printed.store(Some(Arc::new((snapshot.generation, bytes.clone()))));
-        bytes
+        let print = || print(snapshot, size + size / 8);
+        let printed = offload.print(size.max(snapshot.len() * DOMAIN), print).await;
+        let text = SharedText::new(printed);
+        self.printed.store(Some(Arc::new((snapshot.generation, text.clone()))));
+        text
     }
 
-    fn current(&self, snapshot: &Snapshot) -> Option<Bytes> {
+    fn current(&self, snapshot: &Snapshot) -> Option<SharedText> {
         let printed = self.printed.load();
-        let (generation, bytes) = printed.as_deref()?;
-        (*generation == snapshot.generation).then(|| bytes.clone())
+        let (generation, text) = printed.as_deref()?;
+        (*generation == snapshot.generation).then(|| text.clone())
     }
 }
 
@@ -117,6 +113,7 @@ mod tests {
     use super::*;
     use crate::core::model::{DomName, DomainConfig};
     use crate::core::snapshot::fixtures::{running, snapshot, with_domains};
+    use bytes::Bytes;
 
     fn of_scope(scope: u64, name: &str) -> Snapshot {
         let config = DomainConfig::new(DomName::new(name).unwrap(), 64);
@@ -125,31 +122,35 @@ mod tests {
         snapshot
     }
 
+    async fn names(cache: &DomainListCache, snapshot: &Snapshot) -> Bytes {
+        cache.names(&Offload::default(), snapshot).await.text().clone()
+    }
+
     #[tokio::test]
     async fn scopes_have_lists_of_their_own() {
         let cache = DomainListCache::default();
         for round in 0..2 {
             for (scope, name) in [(0, "all"), (1, "lj"), (2, "web1")] {
-                let list = cache.names(&of_scope(scope, name)).await;
+                let list = names(&cache, &of_scope(scope, name)).await;
                 assert_eq!(list, format!("({name})"), "round {round}");
             }
         }
-        assert_eq!(cache.scopes.scopes().len(), 2);
+        assert_eq!(cache.0.scopes().len(), 2);
     }
 
     #[tokio::test]
     async fn the_scope_that_was_used_last_is_kept() {
         let cache = DomainListCache::default();
         for scope in 1..=MAX_SCOPES as u64 {
-            cache.names(&of_scope(scope, "old")).await;
+            names(&cache, &of_scope(scope, "old")).await;
         }
-        cache.names(&of_scope(1, "old")).await;
-        cache.names(&of_scope(99, "old")).await;
-        let kept: Vec<u64> = cache.scopes.scopes();
+        names(&cache, &of_scope(1, "old")).await;
+        names(&cache, &of_scope(99, "old")).await;
+        let kept: Vec<u64> = cache.0.scopes();
         assert_eq!(kept.len(), MAX_SCOPES);
         assert!(kept[..2] == [99, 1] && !kept.contains(&2), "{kept:?}");
         // The generation is the same, so the old list is sent; a scope that was dropped is printed.
-        assert_eq!(cache.names(&of_scope(1, "new")).await, "(old)");
-        assert_eq!(cache.names(&of_scope(2, "new")).await, "(new)");
+        assert_eq!(names(&cache, &of_scope(1, "new")).await, "(old)");
+        assert_eq!(names(&cache, &of_scope(2, "new")).await, "(new)");
     }
 }

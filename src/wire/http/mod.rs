@@ -11,7 +11,7 @@
 //! post         POST: body, multipart and params -> operations/ -> engine_request -> the engine
 //! answer       an answer of the engine as S-expression, JSON or a page (html/)
 //! errors       a failure in the same formats
-//! response     status, reason phrase, headers, body
+//! response     status, reason phrase, headers, body; answer_budget: the memory of it
 //! ```
 //!
 //! An operation of POST is a static in `operations/`; its type is in `operation`. Handlers share
@@ -19,6 +19,7 @@
 
 mod admission;
 mod answer;
+mod answer_budget;
 mod body;
 mod config_text;
 mod context;

@@ -24,7 +24,7 @@ use axum::response::Response;
 
 /// `POST` to a page.
 pub(super) async fn dispatch(
-    page: &Page,
+    page: &'static Page,
     http: Http,
     request: RequestInfo,
     raw_request: Request,
@@ -33,9 +33,15 @@ pub(super) async fn dispatch(
         let text = format!("Not implemented: {} has no operations", request.path);
         return Err(respond(501, "Not implemented", Content::Text(text.into())));
     }
-    let form = read_params(&http, &request, raw_request).await?;
-    let performed = Box::pin(perform_named(page, &http, &request, &form.params));
-    http.engine().offload(form.params.encoded_len(), performed).await
+    let Form { params, memory } = read_params(&http, &request, raw_request).await?;
+    let engine = http.engine().clone();
+    let size = params.encoded_len();
+    let performed = Box::pin(async move {
+        let answered = perform_named(page, &http, &request, &params).await;
+        drop((params, memory));
+        answered
+    });
+    engine.offload(size, performed).await
 }
 
 /// Performs the operation that the parameters name.

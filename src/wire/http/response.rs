@@ -4,6 +4,7 @@
 //! only, so every failure is a 500, or a 404 for something that does not exist.
 
 use super::format::Format;
+use crate::answer_memory::SharedText;
 use crate::shape::{JsonSink, SxpSink};
 use axum::body::Body;
 use axum::http::header::{
@@ -45,6 +46,8 @@ pub(super) enum Content {
     Empty,
     /// An S-expression, or text that xend sent under this type.
     Sxp(Bytes),
+    /// An S-expression that other clients are sent, too.
+    SharedSxp(SharedText),
     Html(String),
     Json(Bytes),
     Text(Bytes),
@@ -71,9 +74,15 @@ impl Content {
 
 /// A response with xend's reason phrase, which is not always the standard's.
 pub(super) fn respond(code: u16, phrase: &str, content: Content) -> Response {
+    let mut shared = None;
     let (media, body) = match content {
         Content::Empty => (None, Bytes::new()),
         Content::Sxp(body) => (Some(SXP), body),
+        Content::SharedSxp(text) => {
+            let body = text.text().clone();
+            shared = Some(text);
+            (Some(SXP), body)
+        }
         Content::Html(page) => (Some(HTML), page.into()),
         Content::Json(body) => (Some(JSON), body),
         Content::Text(body) => (Some(TEXT), body),
@@ -95,6 +104,10 @@ pub(super) fn respond(code: u16, phrase: &str, content: Content) -> Response {
         headers.insert(CONTENT_TYPE, media);
     }
     *response.body_mut() = Body::from(body);
+    if let Some(text) = shared {
+        // For `answer_budget.rs`.
+        response.extensions_mut().insert(text);
+    }
     if status.canonical_reason() != Some(phrase) {
         // Some phrases contain client input, the name of an operation: no control characters, and
         // a bounded length.

@@ -1,6 +1,7 @@
 //! The router: from a request to the handler of its page.
 
 use super::admission::Admission;
+use super::answer_budget::reserve;
 use super::context::Http;
 use super::errors::not_found;
 use super::page::Page;
@@ -44,8 +45,9 @@ impl Http {
         let admission = Admission { http: self.clone(), has_accounts: logins.is_some() };
         let login = logins.map(|logins| login::routes(self.clone(), logins)).unwrap_or_default();
         let pages = pages()
-            .with_state(self)
+            .with_state(self.clone())
             .merge(login)
+            .layer(from_fn_with_state(self, reserve))
             .layer(CompressionLayer::new().compress_when(is_browser_media))
             .layer(CatchPanicLayer::custom(handle_panic));
         // A path that old clients write in another way (`//xend/domain/`) has no route: it is made

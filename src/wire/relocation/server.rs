@@ -208,39 +208,42 @@ impl RelocationServer {
         let unusable = |error| Error::backend("The connection cannot be used", error);
         let connection = Connection::new(stream, self.timeout).map_err(unusable)?;
         let size = request.len();
-        let answered = Box::pin(self.answer(&caller, &connection, request));
+        let (engine, budget) = (self.engine.clone(), self.budget.clone());
+        let answered =
+            Box::pin(answer_request(engine, budget, caller, connection.clone(), request));
         let result = self.engine.offload(size, answered).await;
         connection.sent().await;
         result
     }
+}
 
-    /// Answers a request.
-    async fn answer(
-        &self,
-        caller: &Caller,
-        connection: &Connection,
-        request: ReservedBuffer,
-    ) -> Result<(), Error> {
-        let mut memory = self.budget.reservation();
-        let most = LIMITS.most_memory(request.len(), most_values(request.as_slice()));
-        let read = memory.grow(most).map_err(busy).and_then(|()| parse(request.as_slice()));
-        let change = read.and_then(|request| change(connection, &request));
-        // The model is smaller, and the migration may take long.
-        drop((request, memory));
-        let change = match change {
-            Ok(change) => change,
-            Err(error) => {
-                connection.refuse(&error.to_string()).await;
-                return Err(error);
-            }
-        };
-        match self.engine.execute(caller, change).await {
-            Ok(outcome) => connection.send(&Sxp::list([Sxp::atom(answer(&outcome))])).await,
-            // The engine has logged it.
-            Err(error) => {
-                connection.refuse(&error.to_string()).await;
-                Ok(())
-            }
+/// Answers a request.
+async fn answer_request(
+    engine: Engine,
+    budget: MemoryBudget,
+    caller: Caller,
+    connection: Connection,
+    request: ReservedBuffer,
+) -> Result<(), Error> {
+    let mut memory = budget.reservation();
+    let most = LIMITS.most_memory(request.len(), most_values(request.as_slice()));
+    let read = memory.grow(most).map_err(busy).and_then(|()| parse(request.as_slice()));
+    let change = read.and_then(|request| change(&connection, &request));
+    // The model is smaller, and the migration may take long.
+    drop((request, memory));
+    let change = match change {
+        Ok(change) => change,
+        Err(error) => {
+            connection.refuse(&error.to_string()).await;
+            return Err(error);
+        }
+    };
+    match engine.execute(&caller, change).await {
+        Ok(outcome) => connection.send(&Sxp::list([Sxp::atom(answer(&outcome))])).await,
+        // The engine has logged it.
+        Err(error) => {
+            connection.refuse(&error.to_string()).await;
+            Ok(())
         }
     }
 }

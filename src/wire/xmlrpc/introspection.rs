@@ -1,8 +1,8 @@
 //! `system.*`: the introspection functions of Python's XML-RPC servers, which xend offered on every
 //! listener. Their answers have no status, unlike those of the Xen-API.
 
-use super::codec::{self, Call};
-use super::fault::{INTERNAL, wrong_count};
+use super::codec::Call;
+use super::fault::{Answer, Fault, INTERNAL};
 use super::value::Value;
 use super::{legacy, xenapi};
 
@@ -50,7 +50,7 @@ impl Offered {
 }
 
 /// The answer to one of these functions; `None` for another one.
-pub(super) fn answer(offered: Offered, call: &Call) -> Option<String> {
+pub(super) fn answer(offered: Offered, call: &Call) -> Option<Answer> {
     let method = call.method.as_str();
     let expected = match method {
         LIST_METHODS => 0,
@@ -58,18 +58,16 @@ pub(super) fn answer(offered: Offered, call: &Call) -> Option<String> {
         _ => return None,
     };
     if call.params.len() != expected {
-        return Some(wrong_count(method, expected, expected, call.params.len()));
+        return Some(Err(Fault::wrong_count(method, expected, expected, call.params.len())));
     }
     let value = match (method, call.params.first()) {
         (METHOD_HELP, Some(Value::Text(name))) => Value::text(offered.help(name)),
         (METHOD_SIGNATURE, Some(Value::Text(_))) => Value::text(NO_SIGNATURES),
         (_, None) => Value::Array(offered.methods().into_iter().map(Value::Text).collect()),
         (_, Some(_)) => {
-            return Some(codec::fault(
-                INTERNAL,
-                &format!("{method}: method: a string is expected"),
-            ));
+            let text = format!("{method}: method: a string is expected");
+            return Some(Err(Fault::new(INTERNAL, text)));
         }
     };
-    Some(codec::answer(&value))
+    Some(Ok(value))
 }

@@ -20,11 +20,19 @@ const MAX_UNKNOWN: usize = 64 << 10;
 /// sends its call would see a broken connection and no answer.
 const MAX_DRAINED: usize = MAX_CALL;
 
-/// A call, and the memory that its values take.
+/// A call, and the memory that its values take. Whoever goes on with it keeps it: a call becomes a
+/// task with its values and their reservation.
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct ReceivedCall {
     pub(super) call: Call,
     _memory: Reservation,
+}
+
+#[cfg(test)]
+impl From<Call> for ReceivedCall {
+    fn from(call: Call) -> Self {
+        Self { call, _memory: MemoryBudget::unlimited().reservation() }
+    }
 }
 
 /// Why a call is not received.

@@ -3,19 +3,20 @@
 //! `xend.*` need are a 401.
 
 use super::chunks;
-use super::codec::{self, Call};
+use super::codec;
 use super::context::Context;
 use super::endpoint::{Endpoint, NoLegacy};
-use super::fault::{INTERNAL, XEND_ERROR};
+use super::fault::{Answer, Fault, INTERNAL, XEND_ERROR};
 use super::introspection::{self, Offered};
 use super::legacy;
 use super::receive::{self, NotReceived, ReceivedCall};
 use super::value::Value;
 use super::xenapi::{self, XenApi};
+use crate::answer_memory::reserved;
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
 use crate::core::model::Uuid;
-use crate::memory_budget::MemoryBudget;
+use crate::memory_budget::MemoryBudgets;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -47,7 +48,7 @@ const UNKNOWN_CALLER: &str = "The daemon does not know where this call comes fro
 pub struct XmlRpc {
     context: Arc<Context>,
     xenapi: Arc<XenApi>,
-    budget: MemoryBudget,
+    budgets: MemoryBudgets,
 }
 
 impl XmlRpc {
@@ -62,14 +63,17 @@ impl XmlRpc {
         stopping: CancellationToken,
     ) -> Self {
         let context = Arc::new(Context::new(engine, host, own_uid, log, stopping));
-        let xenapi = Arc::new(XenApi::new(context.clone()));
-        Self { context, xenapi, budget: MemoryBudget::default() }
+        let budgets = MemoryBudgets::default();
+        let xenapi = Arc::new(XenApi::new(context.clone(), budgets.answers.clone()));
+        Self { context, xenapi, budgets }
     }
 
-    /// The same wire, whose calls are received within this budget.
+    /// The same wire before its first call, whose calls are received and answered within these
+    /// budgets.
     #[must_use]
-    pub fn with_budget(self, budget: MemoryBudget) -> Self {
-        Self { budget, ..self }
+    pub fn with_budgets(self, budgets: MemoryBudgets) -> Self {
+        let xenapi = Arc::new(XenApi::new(self.context.clone(), budgets.answers.clone()));
+        Self { xenapi, budgets, ..self }
     }
 
     /// Forgets sessions and tasks that are over, once a minute until the server stops.
@@ -110,10 +114,12 @@ impl XmlRpc {
         let body = request.into_body();
         match self.receive(body, legacy.is_ok(), is_live).await {
             Ok(received) => {
-                let answer = Box::pin(self.answer(endpoint, legacy, &caller, &received.call));
-                self.context.engine().offload(received.call.size(), answer).await
+                let engine = self.context.engine().clone();
+                let size = received.call.size();
+                let answer = Box::pin(self.answer(endpoint, legacy, caller, Arc::new(received)));
+                engine.offload(size, answer).await
             }
-            Err(NotReceived::Fault(code, reason)) => xml(codec::fault(code, &reason)),
+            Err(NotReceived::Fault(code, reason)) => self.fault(code, &reason),
             Err(NotReceived::NoSession(session)) => {
                 xml(codec::answer(&xenapi::no_session(&session)))
             }
@@ -126,34 +132,64 @@ impl XmlRpc {
         known: bool,
         is_live: impl Fn(&str) -> bool,
     ) -> Result<ReceivedCall, NotReceived> {
-        let text = receive::receive_text(body, &self.budget, known, is_live).await?;
+        let budget = self.budgets.requests.clone();
+        let text = receive::receive_text(body, &budget, known, is_live).await?;
         let size = text.len();
-        self.context.engine().offload(size, async { text.read(&self.budget) }).await
+        self.context.engine().offload(size, async move { text.read(&budget) }).await
     }
 
     /// `legacy` tells whether the caller may call `xend.*`.
     async fn answer(
-        &self,
+        self,
         endpoint: Endpoint,
         legacy: Result<(), NoLegacy>,
-        caller: &Caller,
-        call: &Call,
+        caller: Caller,
+        received: Arc<ReceivedCall>,
     ) -> Response {
+        let call = &received.call;
         let offered =
             Offered { legacy: legacy.is_ok(), xenapi: matches!(endpoint, Endpoint::XenApi(_)) };
         if let Some(answer) = introspection::answer(offered, call) {
-            return xml(answer);
+            return self.print(answer).await;
         }
         if let (Err(refusal), true) = (legacy, call.method.starts_with("xend.")) {
             return refused(refusal);
         }
-        match (legacy::answer(&self.context, caller, call).await, endpoint) {
-            (Some(answer), _) => xml(answer),
+        let answer = match (legacy::answer(&self.context, &caller, call).await, endpoint) {
+            (Some(answer), _) => answer,
             (None, Endpoint::XenApi(login)) => {
-                let answer = xenapi::answer(&self.xenapi, &login, caller, call).await;
-                xml(chunks::body(codec::answer_chunks(&answer)))
+                Ok(xenapi::answer(&self.xenapi, &login, &caller, &received).await)
             }
-            (None, Endpoint::Legacy(_)) => xml(codec::answer(&unknown(&call.method))),
+            (None, Endpoint::Legacy(_)) => Ok(unknown(&call.method)),
+        };
+        self.print(answer).await
+    }
+
+    /// Prints an answer, beside the threads that serve other calls if it is large.
+    async fn print(&self, answer: Answer) -> Response {
+        let value = match answer {
+            Ok(value) => value,
+            Err(Fault { code, text }) => return self.fault(code, &text),
+        };
+        let budget = &self.budgets.answers;
+        let size = value.heap_size();
+        let print = move || {
+            let chunks = codec::answer_chunks(&value, budget);
+            // To free a large value takes a while, too.
+            drop(value);
+            chunks
+        };
+        match self.context.engine().print(size, print).await {
+            Ok(chunks) => xml(chunks::body(chunks)),
+            Err(over) => xml(codec::fault(XEND_ERROR, &over.to_string())),
+        }
+    }
+
+    /// A fault. Its text can have a name that the client sent.
+    fn fault(&self, code: i64, text: &str) -> Response {
+        match reserved(&self.budgets.answers, codec::fault(code, text)) {
+            Ok(fault) => xml(fault),
+            Err(over) => xml(codec::fault(XEND_ERROR, &over.to_string())),
         }
     }
 }

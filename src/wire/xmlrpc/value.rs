@@ -1,6 +1,6 @@
 //! XML-RPC values.
 
-use bytes::Bytes;
+use crate::answer_memory::SharedText;
 
 /// What the allocator adds to an allocation, in bytes.
 const PER_ALLOCATION: usize = 16;
@@ -26,12 +26,12 @@ pub enum Value {
     Struct(Vec<(String, Value)>),
     /// What stands inside of the `<value>` element of a value that was printed before. No call has
     /// it. Boxed, since values of calls should be small.
-    Printed(Box<Bytes>),
+    Printed(Box<SharedText>),
 }
 
 impl Value {
     /// What stands inside of the `<value>` element of a value that was printed before.
-    pub fn printed(content: Bytes) -> Self {
+    pub fn printed(content: SharedText) -> Self {
         Self::Printed(Box::new(content))
     }
 
@@ -75,7 +75,7 @@ impl Value {
 }
 
 /// The memory behind a text, in bytes.
-pub(super) fn text_size(text: &String) -> usize {
+fn text_size(text: &String) -> usize {
     allocation_size::<u8>(text.capacity())
 }
 

@@ -1,5 +1,6 @@
 //! XML-RPC as text: calls to values, values to answers.
 
+mod elements;
 mod parser;
 mod print;
 mod read;

@@ -5,8 +5,9 @@
 //! built, and its memory is reserved. Errors name the position and the problem, never the text: it
 //! may be a password.
 
+use super::elements::element_name;
 use crate::memory_budget::Reservation;
-use crate::wire::xmlrpc::value::{Value, allocation_size, text_size};
+use crate::wire::xmlrpc::value::{Value, allocation_size};
 use base64ct::{Base64, Encoding as _};
 use quick_xml::events::{BytesRef, Event};
 use quick_xml::{Reader, XmlVersion};
@@ -60,7 +61,8 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// A piece of XML. An element without a meaning in XML-RPC has the name [`UNKNOWN`].
+/// A piece of XML. An element without a meaning in XML-RPC has the name of none, see
+/// [`element_name`].
 #[derive(Debug, PartialEq)]
 pub(super) enum Token<'a> {
     Open(&'static str),
@@ -116,20 +118,52 @@ impl<'a> Parser<'a> {
     }
 
     /// A text that becomes a part of the call, for which memory is reserved.
-    fn kept(&mut self, text: String) -> Result<String, ReadError> {
-        self.reserve(text_size(&text))?;
-        Ok(text)
+    fn kept(&mut self, text: Cow<'_, str>) -> Result<String, ReadError> {
+        match text {
+            Cow::Borrowed(text) => {
+                self.reserve(allocation_size::<u8>(text.len()))?;
+                Ok(text.to_owned())
+            }
+            // Memory was reserved as it was gathered.
+            Cow::Owned(text) => Ok(text),
+        }
+    }
+
+    /// Adds a piece to a text that is gathered, for which memory is reserved.
+    fn gather(&mut self, text: &mut Cow<'a, str>, piece: Cow<'a, str>) -> Result<(), ReadError> {
+        // Most texts come in one piece.
+        if text.is_empty() {
+            *text = piece;
+            return Ok(());
+        }
+        if let Cow::Borrowed(first) = *text {
+            *text = Cow::Owned(self.kept(Cow::Borrowed(first))?);
+        }
+        let text = text.to_mut();
+        let needed = text.len().saturating_add(piece.len());
+        if needed > text.capacity() {
+            let larger = needed.max(text.capacity().saturating_mul(2));
+            self.reserve(larger.saturating_sub(text.capacity()))?;
+            text.reserve_exact(larger.saturating_sub(text.len()));
+        }
+        text.push_str(&piece);
+        Ok(())
+    }
+
+    /// What is left of a text without white space around it.
+    fn trimmed(&mut self, text: &str) -> Result<String, ReadError> {
+        self.kept(Cow::Borrowed(text.trim()))
     }
 
     /// The beginning of a call, up to the end of `methodName`.
     pub(super) fn method(&mut self) -> Result<String, ReadError> {
         self.open("methodCall")?;
         self.open("methodName")?;
-        let method = self.text_of("methodName")?.trim().to_owned();
-        if method.is_empty() {
+        let method = self.text_of("methodName")?;
+        if method.trim().is_empty() {
             return Err(self.malformed("methodName is empty"));
         }
-        self.kept(method)
+        self.trimmed(&method)
     }
 
     fn next(&mut self) -> Result<Token<'a>, ReadError> {
@@ -149,12 +183,18 @@ impl<'a> Parser<'a> {
                     Token::Open(name)
                 }
                 Event::Text(text) => {
+                    // Line ends are made equal in a copy.
+                    if text.contains(&b'\r') {
+                        self.reserve(allocation_size::<u8>(text.len()))?;
+                    }
                     let text = text.xml_content(XmlVersion::default());
                     Token::Text(text.map_err(|_| self.malformed("a text cannot be read"))?)
                 }
-                Event::CData(text) => {
-                    Token::Text(String::from_utf8_lossy(&text).into_owned().into())
-                }
+                // A part of the call's text, which is UTF-8.
+                Event::CData(text) => Token::Text(match text.into_inner() {
+                    Cow::Borrowed(text) => String::from_utf8_lossy(text),
+                    Cow::Owned(text) => String::from_utf8_lossy(&text).into_owned().into(),
+                }),
                 Event::GeneralRef(reference) => Token::Text(self.resolve(&reference)?.into()),
                 Event::DocType(_) => return Err(self.malformed("a DOCTYPE is not allowed")),
                 Event::Decl(_) | Event::Comment(_) | Event::PI(_) => continue,
@@ -201,14 +241,12 @@ impl<'a> Parser<'a> {
     }
 
     /// The text of an open element, which must hold nothing else, up to its end.
-    fn text_of(&mut self, element: &str) -> Result<String, ReadError> {
-        let mut all: Cow<'_, str> = Cow::Borrowed("");
+    fn text_of(&mut self, element: &str) -> Result<Cow<'a, str>, ReadError> {
+        let mut all = Cow::Borrowed("");
         loop {
             match self.next()? {
-                // Most texts come in one piece.
-                Token::Text(text) if all.is_empty() => all = text,
-                Token::Text(text) => all.to_mut().push_str(&text),
-                Token::Close(name) if name == element => return Ok(all.into_owned()),
+                Token::Text(text) => self.gather(&mut all, text)?,
+                Token::Close(name) if name == element => return Ok(all),
                 _ => return Err(self.malformed("text is expected and nothing else")),
             }
         }
@@ -225,10 +263,10 @@ impl<'a> Parser<'a> {
                 self.malformed(format!("values are nested more than {} deep", self.limits.depth))
             );
         }
-        let mut untyped = String::new();
+        let mut untyped = Cow::Borrowed("");
         let kind = loop {
             match self.next()? {
-                Token::Text(text) => untyped.push_str(&text),
+                Token::Text(text) => self.gather(&mut untyped, text)?,
                 Token::Close("value") => return Ok(Value::Text(self.kept(untyped)?)),
                 Token::Open(kind) if untyped.trim().is_empty() => break kind,
                 _ => return Err(self.malformed("a value is expected")),
@@ -259,8 +297,8 @@ impl<'a> Parser<'a> {
                 )
             }
             "dateTime.iso8601" => {
-                let text = self.text_of("dateTime.iso8601")?.trim().to_owned();
-                Value::Time(self.kept(text)?)
+                let text = self.text_of("dateTime.iso8601")?;
+                Value::Time(self.trimmed(&text)?)
             }
             "nil" => {
                 self.close("nil")?;
@@ -270,12 +308,15 @@ impl<'a> Parser<'a> {
             "struct" => self.members(depth)?,
             // Python 3 sends bytes so, and OpenStack's driver has paths and contents as bytes.
             "base64" => {
-                let text: String = self.text_of("base64")?.split_ascii_whitespace().collect();
-                let bytes = Base64::decode_vec(&text)
-                    .map_err(|_| self.malformed("base64 is not well formed"))?;
+                let text = self.text_of("base64")?;
+                self.reserve(allocation_size::<u8>(text.len()))?;
+                let mut bytes = Vec::with_capacity(text.len());
+                bytes.extend(text.bytes().filter(|byte| !byte.is_ascii_whitespace()));
+                let decoded = Base64::decode_in_place(&mut bytes).map(<[u8]>::len);
+                let length = decoded.map_err(|_| self.malformed("base64 is not well formed"))?;
+                bytes.truncate(length);
                 let text = String::from_utf8(bytes);
-                let text = text.map_err(|_| self.malformed("base64 does not hold UTF-8"))?;
-                Value::Text(self.kept(text)?)
+                Value::Text(text.map_err(|_| self.malformed("base64 does not hold UTF-8"))?)
             }
             _ => return Err(self.malformed("the type of a value is unknown")),
         };
@@ -335,39 +376,4 @@ impl<'a> Parser<'a> {
             }
         }
     }
-}
-
-/// The name of elements without a meaning in XML-RPC.
-const UNKNOWN: &str = "?";
-
-/// The names of XML-RPC's elements.
-const ELEMENTS: [&str; 24] = [
-    "value",
-    "string",
-    "member",
-    "name",
-    "struct",
-    "array",
-    "data",
-    "int",
-    "boolean",
-    "double",
-    "nil",
-    "dateTime.iso8601",
-    "i4",
-    "i8",
-    "i1",
-    "i2",
-    "float",
-    "base64",
-    "param",
-    "params",
-    "methodCall",
-    "methodName",
-    "methodResponse",
-    "fault",
-];
-
-fn element_name(tag: &[u8]) -> &'static str {
-    ELEMENTS.into_iter().find(|name| name.as_bytes() == tag).unwrap_or(UNKNOWN)
 }

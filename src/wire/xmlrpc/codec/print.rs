@@ -1,10 +1,13 @@
 //! Writes XML-RPC text.
 
+use crate::answer_memory::{SMALL_ANSWER, SharedText, holding};
+use crate::memory_budget::{MemoryBudget, OverBudget, ReservedBuffer};
 use crate::wire::xmlrpc::value::Value;
 use bytes::Bytes;
 use std::fmt::Write as _;
 use std::mem;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// From this length in bytes on, a value that is printed already is sent from where it is, and not
 /// copied into the rest of an answer.
@@ -13,34 +16,50 @@ const SENT_IN_PLACE: usize = 4096;
 const ANSWER: &str = "<?xml version='1.0'?><methodResponse><params><param>";
 const ANSWER_END: &str = "</param></params></methodResponse>";
 
-/// Text that is being written, in chunks.
+/// Text that is being written. Printed values that are long stand between pieces of it.
 #[derive(Default)]
 struct Output {
-    /// The chunks before `text`.
-    chunks: Vec<Bytes>,
+    /// Each piece of text that has ended, with the printed value that follows it.
+    before: Vec<(String, SharedText)>,
     text: String,
 }
 
 impl Output {
     /// Adds a value that is printed already.
-    fn push_printed(&mut self, value: &Bytes) {
+    fn push_printed(&mut self, value: &SharedText) {
         if value.len() < SENT_IN_PLACE {
-            self.text.push_str(&String::from_utf8_lossy(value));
-            return;
+            self.text.push_str(&String::from_utf8_lossy(value.text()));
+        } else {
+            self.before.push((mem::take(&mut self.text), value.clone()));
         }
-        self.chunks.push(mem::take(&mut self.text).into());
-        self.chunks.push(value.clone());
     }
 
-    fn into_chunks(mut self) -> Vec<Bytes> {
-        self.chunks.push(self.text.into());
-        self.chunks
+    /// The text in chunks that hold their memory. What stands in no printed value is of this answer
+    /// alone.
+    fn into_chunks(self, budget: &MemoryBudget) -> Result<Vec<Bytes>, OverBudget> {
+        let own: usize = self.before.iter().map(|(text, _)| text.len()).sum();
+        let own = own + self.text.len();
+        let memory = if own > SMALL_ANSWER { Some(Arc::new(budget.reserve(own)?)) } else { None };
+        let chunk = |text: String| match &memory {
+            Some(memory) => holding(text.into(), memory.clone()),
+            None => text.into(),
+        };
+        let mut chunks = Vec::with_capacity(2 * self.before.len() + 1);
+        for (text, value) in self.before {
+            chunks.push(chunk(text));
+            chunks.push(value.send(budget)?);
+        }
+        chunks.push(chunk(self.text));
+        Ok(chunks)
     }
 
     fn into_text(self) -> String {
-        let Self { chunks, text } = self;
-        let before = chunks.iter().map(|chunk| String::from_utf8_lossy(chunk));
-        if chunks.is_empty() { text } else { before.collect::<String>() + &text }
+        let mut all = String::new();
+        for (text, value) in self.before {
+            all.push_str(&text);
+            all.push_str(&String::from_utf8_lossy(value.text()));
+        }
+        if all.is_empty() { self.text } else { all + &self.text }
     }
 }
 
@@ -65,9 +84,10 @@ pub fn answer(value: &Value) -> String {
     written_answer(value).into_text()
 }
 
-/// The same in chunks, of which those that are printed values are not copied.
-pub fn answer_chunks(value: &Value) -> Vec<Bytes> {
-    written_answer(value).into_chunks()
+/// The same in chunks, of which those that are printed values are not copied. They are reserved for
+/// as long as they are on their way.
+pub fn answer_chunks(value: &Value, budget: &MemoryBudget) -> Result<Vec<Bytes>, OverBudget> {
+    written_answer(value).into_chunks(budget)
 }
 
 fn written_answer(value: &Value) -> Output {
@@ -98,37 +118,36 @@ pub fn printed(value: &Value) -> Bytes {
     out.into_text().into()
 }
 
-/// A struct that is made of members whose values are printed already.
-pub struct PrintedStruct {
-    text: Vec<u8>,
-}
+/// A struct that is made of members whose values are printed already. Its memory is reserved while
+/// it grows.
+pub struct PrintedStruct(ReservedBuffer);
 
 impl PrintedStruct {
     /// A struct without members, with room for this many bytes.
-    pub fn with_capacity(bytes: usize) -> Self {
-        let mut text = Vec::with_capacity(bytes);
-        text.extend_from_slice(b"<struct>");
-        Self { text }
+    pub fn new(mut buffer: ReservedBuffer, capacity: usize) -> Result<Self, OverBudget> {
+        buffer.reserve(capacity)?;
+        buffer.extend(b"<struct>")?;
+        Ok(Self(buffer))
     }
 
     /// Adds a member. Returns where its value stands in the text.
-    pub fn add(&mut self, name: &str, value: &Bytes) -> Range<usize> {
+    pub fn add(&mut self, name: &str, value: &[u8]) -> Result<Range<usize>, OverBudget> {
         let mut escaped = String::new();
         escape(&mut escaped, name);
         for part in ["<member><name>", &escaped, "</name><value>"] {
-            self.text.extend_from_slice(part.as_bytes());
+            self.0.extend(part.as_bytes())?;
         }
-        let begin = self.text.len();
-        self.text.extend_from_slice(value);
-        let end = self.text.len();
-        self.text.extend_from_slice(b"</value></member>");
-        begin..end
+        let begin = self.0.len();
+        self.0.extend(value)?;
+        let end = self.0.len();
+        self.0.extend(b"</value></member>")?;
+        Ok(begin..end)
     }
 
     /// The whole struct, for [`Value::Printed`].
-    pub fn finish(mut self) -> Bytes {
-        self.text.extend_from_slice(b"</struct>");
-        self.text.into()
+    pub fn finish(mut self) -> Result<Bytes, OverBudget> {
+        self.0.extend(b"</struct>")?;
+        Ok(self.0.into_bytes().into())
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::answer_memory::SharedText;
 use crate::memory_budget::MemoryBudget;
 use crate::wire::xmlrpc::value::Value;
 use proptest::prelude::*;
@@ -136,6 +137,33 @@ fn the_memory_of_values_is_reserved() {
     }
 }
 
+/// A text that comes in pieces is refused while it is gathered, and not when it is complete.
+#[test]
+fn a_text_is_reserved_as_it_is_gathered() {
+    let pieces = "<![CDATA[xxxxxxxxxxxxxxxx]]>&lt;".repeat(100);
+    for (open, close) in [("", ""), ("<string>", "</string>"), ("<base64>", "</base64>")] {
+        // It has no end: whoever reads it to the end finds that.
+        let text = call_with(&format!("<value>{open}{pieces}<b>{close}</value>"));
+        let budget = MemoryBudget::new(1000);
+        let mut memory = budget.reservation();
+        let refused = read_call_within(text.as_bytes(), &XmlLimits::default(), &mut memory);
+        assert_eq!(refused.unwrap_err().kind, ReadErrorKind::OverBudget, "{open}");
+    }
+    // What a text takes that is kept is reserved, whatever it was made from.
+    let lines = "line\r\n".repeat(1000);
+    let base64 = "eHh4\n".repeat(1000);
+    for value in
+        [format!("<value>{lines}</value>"), format!("<value><base64>{base64}</base64></value>")]
+    {
+        let text = call_with(&value);
+        let budget = MemoryBudget::default();
+        let mut memory = budget.reservation();
+        let read = read_call_within(text.as_bytes(), &XmlLimits::default(), &mut memory).unwrap();
+        let size: usize = read.params.iter().map(Value::heap_size).sum();
+        assert!(memory.bytes() >= size && size > 3000, "{} {size}", memory.bytes());
+    }
+}
+
 /// A call whose only parameter is an array of these values.
 fn call_with(values: &str) -> String {
     format!(
@@ -238,20 +266,44 @@ fn what_is_printed_already_is_sent_as_it_would_be_printed_now() {
     for length in [3, 10_000] {
         let members = ["a<b", "c"].map(|name| (name.to_owned(), record(&"&".repeat(length))));
         let whole = Value::Struct(members.to_vec());
-        let mut joined = PrintedStruct::with_capacity(0);
-        let places: Vec<_> =
-            members.iter().map(|(name, record)| joined.add(name, &printed(record))).collect();
-        let joined = joined.finish();
-        assert_eq!(joined, printed(&whole));
+        let budget = MemoryBudget::default();
+        let mut joined = PrintedStruct::new(budget.buffer(), 0).unwrap();
+        let places = members.each_ref().map(|(name, record)| joined.add(name, &printed(record)));
+        assert!(budget.reserved() > 2 * length, "while it grows");
+        let joined = joined.finish().unwrap();
+        assert_eq!((&joined, budget.reserved()), (&printed(&whole), 0));
         for (place, (_, record)) in places.into_iter().zip(&members) {
-            assert_eq!(joined.slice(place), printed(record));
+            assert_eq!(joined.slice(place.unwrap()), printed(record));
         }
         let with = |value: Value| Value::Array(vec![Value::Int(1), value, Value::Nil]);
         let expected = answer(&with(whole));
-        let chunks = answer_chunks(&with(Value::printed(joined.clone())));
+        let text = SharedText::new(joined.clone());
+        let chunks = answer_chunks(&with(Value::printed(text.clone())), &budget).unwrap();
         assert_eq!(chunks.concat(), expected.as_bytes());
-        assert_eq!(answer(&with(Value::printed(joined.clone()))), expected);
+        assert_eq!(answer(&with(Value::printed(text))), expected);
         let is_in_place = chunks.iter().any(|chunk| chunk.as_ptr() == joined.as_ptr());
         assert_eq!(is_in_place, length > 1_000, "only what is long");
     }
+}
+
+/// Readers of one list share its memory. What an answer alone has is its own.
+#[test]
+fn the_memory_of_answers_is_reserved_until_they_are_sent() {
+    let budget = MemoryBudget::new(1 << 20);
+    let list = SharedText::new("x".repeat(300 << 10));
+    let of_list = || answer_chunks(&Value::printed(list.clone()), &budget);
+    let sent: Vec<_> = (0..10).map(|_| of_list().unwrap()).collect();
+    assert_eq!(budget.reserved(), list.len());
+    let own = Value::Array(vec![Value::text("x".repeat(300 << 10)), Value::printed(list.clone())]);
+    let first = answer_chunks(&own, &budget).unwrap();
+    assert!(budget.reserved() > 2 * list.len());
+    let second = answer_chunks(&own, &budget).unwrap();
+    assert!(answer_chunks(&own, &budget).is_err());
+    let small = answer_chunks(&Value::text("x"), &budget).unwrap();
+    // A client that has read all but the last chunk holds what that chunk is a part of.
+    let last = second.into_iter().last();
+    drop((sent, first));
+    assert!(last.is_some() && budget.reserved() > list.len() && budget.reserved() < 2 * list.len());
+    drop(last);
+    assert_eq!((budget.reserved(), small.len()), (0, 1));
 }

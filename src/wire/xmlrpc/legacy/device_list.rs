@@ -9,9 +9,13 @@ use crate::core::view::DomainDevices;
 use crate::shape;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
+use std::collections::HashMap;
 
 /// Ports of a USB controller at most.
 const MAX_PORTS: usize = 31;
+
+/// About how many bytes the text of a device has.
+const DEVICE: usize = 512;
 
 /// xend's `AUTO_PHP_SLOT`: the device model chooses the slot.
 const ANY_SLOT: &str = "0x100";
@@ -23,25 +27,32 @@ pub(super) fn list(args: &Args<'_>) -> Result<Plan, Refusal> {
         "pci" => Plan::with_domain(args, |domain| Value::Array(pci_functions(domain))),
         "vscsi" | "vusb" => {
             let domain = domain(args)?;
-            Ok(Plan::read(|view| async move {
+            Ok(Plan::new(|engine, view| async move {
                 let found = view.domain(&domain).await?;
-                Ok(combined(&found, &view.devices(&domain, &class).await?))
+                let devices = view.devices(&domain, &class).await?;
+                Ok(engine.print(found.config.text_size(), || combined(&found, &devices)).await)
             }))
         }
         // xm asks for vif2 as well, which no released Xen ever had.
         _ if !Device::is_class(&class) => Plan::with_domain(args, |_| Value::Array(vec![])),
         _ => {
             let domain = domain(args)?;
-            Ok(Plan::read(|view| async move {
-                Ok(match view.devices(&domain, &class).await? {
-                    DomainDevices::Connected(devices) => {
-                        with_text_numbers(record::written(|sink| shape::devices(sink, &devices)))
-                    }
-                    DomainDevices::Defined(devices) => {
-                        record::written(|sink| shape::defined_devices(sink, &devices))
-                    }
-                })
+            Ok(Plan::new(|engine, view| async move {
+                let devices = view.devices(&domain, &class).await?;
+                Ok(engine.print(devices.count() * DEVICE, || all(&devices)).await)
             }))
+        }
+    }
+}
+
+/// All devices of a class.
+fn all(devices: &DomainDevices) -> Value {
+    match devices {
+        DomainDevices::Connected(devices) => {
+            with_text_numbers(record::written(|sink| shape::devices(sink, devices)))
+        }
+        DomainDevices::Defined(devices) => {
+            record::written(|sink| shape::defined_devices(sink, devices))
         }
     }
 }
@@ -141,27 +152,23 @@ fn options(rest: &[Property]) -> Vec<Value> {
 fn combined(domain: &DomainView, devices: &DomainDevices) -> Value {
     let all = match devices {
         DomainDevices::Connected(devices) => {
+            let generics = generics(&domain.config.devices);
+            let by_number = generics.map(|one| ((one.class.as_str(), one.id), one));
+            let by_number: HashMap<_, _> = by_number.collect();
             let one = |facts: &DeviceFacts| {
-                Some(running_device(generic(&domain.config.devices, facts)?, facts))
+                let generic = by_number.get(&(facts.class.as_str(), Some(facts.number)))?;
+                Some(running_device(generic, facts))
             };
             devices.iter().filter_map(one).collect()
         }
-        DomainDevices::Defined(devices) => {
-            let generics = devices.iter().filter_map(|device| match device {
-                Device::Generic(generic) => Some(generic),
-                _ => None,
-            });
-            generics.map(defined_device).collect()
-        }
+        DomainDevices::Defined(devices) => generics(devices).map(defined_device).collect(),
     };
     Value::Array(all)
 }
 
-fn generic<'a>(devices: &'a [Device], facts: &DeviceFacts) -> Option<&'a Generic> {
-    devices.iter().find_map(|device| match device {
-        Device::Generic(one) if one.class == facts.class && one.id == Some(facts.number) => {
-            Some(one)
-        }
+fn generics(devices: &[Device]) -> impl Iterator<Item = &Generic> {
+    devices.iter().filter_map(|device| match device {
+        Device::Generic(generic) => Some(generic),
         _ => None,
     })
 }

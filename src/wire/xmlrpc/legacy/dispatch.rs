@@ -5,9 +5,9 @@ use super::table;
 use crate::core::caller::Caller;
 use crate::core::error::Error;
 use crate::wire::xmlrpc::args::Args;
-use crate::wire::xmlrpc::codec::{self, Call};
+use crate::wire::xmlrpc::codec::Call;
 use crate::wire::xmlrpc::context::Context;
-use crate::wire::xmlrpc::fault::{INTERNAL, NO_SUCH_DOMAIN, XEND_ERROR, wrong_count};
+use crate::wire::xmlrpc::fault::{Answer, Fault, INTERNAL, NO_SUCH_DOMAIN, XEND_ERROR};
 use crate::wire::xmlrpc::value::Value;
 use std::fmt::Write as _;
 
@@ -16,28 +16,29 @@ pub(in crate::wire::xmlrpc) async fn answer(
     context: &Context,
     caller: &Caller,
     call: &Call,
-) -> Option<String> {
+) -> Option<Answer> {
     let function = table::find(&call.method)?;
     let most = function.params.len();
     let given = call.params.len();
     if given < function.required || given > most {
-        return Some(wrong_count(function.name, function.required, most, given));
+        return Some(Err(Fault::wrong_count(function.name, function.required, most, given)));
     }
     let args = Args { names: function.params, values: &call.params };
     let view = context.engine().view(caller);
     let plan = match (function.plan)(&args, &CallContext { context, view: &view }) {
         Ok(plan) => plan,
         Err(Refusal::BadArgument(bad_argument)) => {
-            return Some(codec::fault(INTERNAL, &format!("{}: {bad_argument}", function.name)));
+            let text = format!("{}: {bad_argument}", function.name);
+            return Some(Err(Fault::new(INTERNAL, text)));
         }
         Err(Refusal::Invalid(invalid)) => {
-            return Some(codec::fault(XEND_ERROR, &invalid.to_string()));
+            return Some(Err(Fault::new(XEND_ERROR, invalid.to_string())));
         }
     };
     Some(match plan.carry_out(context.engine().clone(), view).await {
-        Ok(value) => codec::answer(&escape_string(value)),
-        Err(Error::NoSuchDomain(name)) => codec::fault(NO_SUCH_DOMAIN, &name),
-        Err(error) => codec::fault(XEND_ERROR, &error.to_string()),
+        Ok(value) => Ok(escape_string(value)),
+        Err(Error::NoSuchDomain(name)) => Err(Fault::new(NO_SUCH_DOMAIN, name)),
+        Err(error) => Err(Fault::new(XEND_ERROR, error.to_string())),
     })
 }
 

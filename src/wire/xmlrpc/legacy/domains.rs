@@ -29,9 +29,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         plan: |args, _| {
             let detail = args.flag(0, true)?;
             let full = args.flag(1, FULL)?;
-            Ok(Plan::read(move |view| async move {
-                Ok(list(&*view.domains().await?, detail, None, full))
-            }))
+            Ok(Plan::with_domains(move |snapshot| list(snapshot, detail, None, full)))
         },
     },
     Function {
@@ -42,9 +40,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             let detail = args.flag(0, true)?;
             let state = args.text(1)?.to_ascii_lowercase();
             let full = args.flag(2, FULL)?;
-            Ok(Plan::read(move |view| async move {
-                Ok(list(&*view.domains().await?, detail, Some(&state), full))
-            }))
+            Ok(Plan::with_domains(move |snapshot| list(snapshot, detail, Some(&state), full)))
         },
     },
     Function {

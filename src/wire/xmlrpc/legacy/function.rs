@@ -5,12 +5,15 @@ use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Invalid};
 use crate::core::op::{Change, DomainOp, Outcome};
-use crate::core::snapshot::DomainView;
+use crate::core::snapshot::{DomainView, Snapshot};
 use crate::core::view::View;
 use crate::wire::xmlrpc::args::{Args, BadArgument};
 use crate::wire::xmlrpc::context::Context;
 use crate::wire::xmlrpc::value::Value;
 use std::pin::Pin;
+
+/// About how many bytes a domain's record has.
+const RECORD: usize = 1024;
 
 /// A function that can be called.
 pub(super) struct Function {
@@ -71,6 +74,14 @@ impl Plan {
         Self::new(|_, view| answer(view))
     }
 
+    /// All domains. The answer is made beside the threads that serve other calls if they are many.
+    pub(super) fn with_domains(answer: impl FnOnce(&Snapshot) -> Value + Send + 'static) -> Self {
+        Self::new(|engine, view| async move {
+            let snapshot = view.domains().await?;
+            Ok(engine.print(snapshot.len() * RECORD, || answer(&snapshot)).await)
+        })
+    }
+
     /// One change.
     pub(super) fn change(
         change: Change,
@@ -102,7 +113,10 @@ impl Plan {
         answer: impl FnOnce(&DomainView) -> Value + Send + 'static,
     ) -> Result<Self, Refusal> {
         let domain = domain(args)?;
-        Ok(Self::read(|view| async move { Ok(answer(&*view.domain(&domain).await?)) }))
+        Ok(Self::new(|engine, view| async move {
+            let domain = view.domain(&domain).await?;
+            Ok(engine.print(domain.config.text_size(), || answer(&domain)).await)
+        }))
     }
 
     /// A fixed answer.

@@ -23,8 +23,8 @@ use crate::core::model::Uuid;
 use crate::core::op::Change;
 use crate::core::view::View;
 use crate::wire::xmlrpc::args::Args;
-use crate::wire::xmlrpc::codec::Call;
 use crate::wire::xmlrpc::endpoint::LoginPolicy;
+use crate::wire::xmlrpc::receive::ReceivedCall;
 use crate::wire::xmlrpc::value::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,12 +36,13 @@ pub(crate) async fn answer(
     api: &Arc<XenApi>,
     policy: &LoginPolicy,
     caller: &Caller,
-    call: &Call,
+    received: &Arc<ReceivedCall>,
 ) -> Value {
+    let call = &received.call;
     let outcome = if call.method.starts_with("session.login") {
         login::log_in(api, policy, caller, call).await
     } else {
-        perform(api, caller, call, Asker::Client).await
+        perform(api, caller, received, Asker::Client).await
     };
     with_status(outcome)
 }
@@ -64,13 +65,14 @@ fn with_status(outcome: Result<Value, Failure>) -> Value {
 async fn perform(
     api: &Arc<XenApi>,
     caller: &Caller,
-    call: &Call,
+    received: &Arc<ReceivedCall>,
     asker: Asker,
 ) -> Result<Value, Failure> {
-    let task = call.method.strip_prefix(ASYNC);
-    let name = task.unwrap_or(&call.method);
+    let call = &received.call;
+    let name = call.method.strip_prefix(ASYNC).unwrap_or(&call.method);
+    let is_async = name != call.method;
     let (class, method) = catalog::find(name)
-        .filter(|(_, method)| task.is_none() || method.can_be_task())
+        .filter(|(_, method)| !is_async || method.can_be_task())
         .ok_or_else(|| Failure::new("MESSAGE_METHOD_UNKNOWN", [call.method.as_str()]))?;
     if !method.param_count().contains(&call.params.len()) {
         let expected = method.params().len().to_string();
@@ -83,8 +85,8 @@ async fn perform(
     let engine = api.context.engine();
     let session = api.state.sessions.check(call.text_param(0), Now::of(engine))?;
     let caller = Caller { via: caller.via.clone(), principal: session.principal.clone() };
-    if task.is_some() {
-        return begin_task(api, caller, name, call, &session);
+    if is_async && asker == Asker::Client {
+        return begin_task(api, caller, name, received.clone(), &session);
     }
     let args = Args { names: method.params(), values: &call.params };
     let outcome = async {
@@ -122,16 +124,16 @@ fn begin_task(
     api: &Arc<XenApi>,
     caller: Caller,
     method: &str,
-    call: &Call,
+    received: Arc<ReceivedCall>,
     session: &CallSession,
 ) -> Result<Value, Failure> {
+    let call = &received.call;
     let task = api.state.new_uuid();
     let tasks = &api.state.tasks;
     let size = call.size();
     let stop = tasks.begin(task, method, size, session, api.context.engine().now())?;
     tasks.set_vm(task, Uuid::try_parse(call.text_param(1)).ok());
-    let call = Call { method: method.to_owned(), params: call.params.clone() };
-    let run = Box::pin(run_task(api.clone(), caller, task, call, stop));
+    let run = Box::pin(run_task(api.clone(), caller, task, method.to_owned(), received, stop));
     let engine = api.context.engine().clone();
     api.context.spawn(async move { engine.offload(size, run).await });
     Ok(Value::text(task.to_string()))
@@ -141,20 +143,21 @@ async fn run_task(
     api: Arc<XenApi>,
     caller: Caller,
     task: Uuid,
-    call: Call,
+    method: String,
+    received: Arc<ReceivedCall>,
     stop: CancellationToken,
 ) {
     let engine = api.context.engine();
-    if call.method == "VM.restore" {
+    if method == "VM.restore" {
         // The file names the VM whose progress the task shows.
-        let file = Path::new(call.text_param(1));
+        let file = Path::new(received.call.text_param(1));
         if let Ok(config) = engine.view(&caller).saved_config(file).await {
             api.state.tasks.set_vm(task, config.uuid);
         }
     }
-    let work = Box::pin(perform(&api, &caller, &call, Asker::Task));
+    let work = Box::pin(perform(&api, &caller, &received, Asker::Task));
     // Any other call ends when the domain's driver has cancelled its operation.
-    let only_waits = call.method == WAIT;
+    let only_waits = method == WAIT;
     let outcome = tokio::select! {
         outcome = work => outcome,
         () = stop.cancelled(), if only_waits => Err(Failure::not_allowed("The task was cancelled")),
@@ -174,7 +177,7 @@ async fn run(
     match action {
         Action::Answer(value) => Ok(value),
         Action::List(list) => records::list(api, view, host, class, list).await,
-        Action::FindByLabel(label) => records::find_by_label(host, class, label).await,
+        Action::FindByLabel(label) => records::find_by_label(api, host, class, label).await,
         Action::LogOut => {
             api.state.end_session(&host.session);
             Ok(Value::Nil)

@@ -1,9 +1,9 @@
 //! Events: changes of VMs and other objects, by any client or by the host itself.
 //!
 //! There is no queue that could grow. A session keeps the moment of its last answer, and the next
-//! answer is the difference to the present: a slow client sees several changes as one.
+//! answer is the difference to the present: a slow client sees several changes as one. A moment
+//! that has become too old is dropped, and its session is told that it lost events.
 
-use super::item_changes::ItemChanges;
 use super::moment::Moment;
 use super::object_change::ObjectChange;
 use super::values::{text, time};
@@ -19,10 +19,19 @@ pub(crate) const MAX_CLASSES: usize = 100;
 pub(crate) struct Registration {
     /// The classes of the events, in lower case; all classes if empty.
     classes: Vec<String>,
-    /// The moment of its last answer.
-    last: Moment,
+    /// The moment of its last answer; `None` if that is too old.
+    last: Option<Moment>,
+    /// How many answers there were.
+    answers: u64,
     /// The number of the next event.
     next_id: u64,
+}
+
+/// The last answer of a session.
+pub(crate) struct LastAnswer {
+    /// `None` if it was too long ago.
+    pub(crate) moment: Option<Moment>,
+    number: u64,
 }
 
 /// An event.
@@ -63,7 +72,7 @@ impl Event {
 impl Registration {
     /// A registration for these classes, given in lower case; for all classes if there are none.
     pub(crate) fn new(classes: Vec<String>, now: Moment) -> Self {
-        Self { classes, last: now, next_id: 1 }
+        Self { classes, last: Some(now), answers: 0, next_id: 1 }
     }
 
     pub(crate) fn add_classes(&mut self, classes: Vec<String>) {
@@ -84,24 +93,72 @@ impl Registration {
         !classes.is_empty() && !self.classes.is_empty()
     }
 
-    /// The events since the last ones. `item_changes` are those of the scope.
-    pub(crate) fn events(
+    /// The last answer of the session.
+    pub(crate) fn last_answer(&self) -> LastAnswer {
+        LastAnswer { moment: self.last.clone(), number: self.answers }
+    }
+
+    /// The events of an answer, with the changes since the last one; `None` if another call of the
+    /// session has answered since.
+    pub(crate) fn answer(
         &mut self,
+        last: &LastAnswer,
         moment: Moment,
-        item_changes: &ItemChanges,
+        mut changes: Vec<ObjectChange>,
         at: SystemTime,
-    ) -> Vec<Event> {
-        let mut changes = moment.changes_since(&self.last, item_changes);
-        self.last = moment;
+    ) -> Option<Vec<Event>> {
+        if self.answers != last.number {
+            return None;
+        }
+        self.answers += 1;
+        self.last = Some(moment);
         changes.retain(|(class, ..)| {
             self.classes.is_empty() || self.classes.contains(&class.to_ascii_lowercase())
         });
-        changes.into_iter().map(|change| self.event(change, at)).collect()
+        Some(changes.into_iter().map(|change| self.event(change, at)).collect())
+    }
+
+    /// Drops the moment of the last answer if it keeps too much in memory that has been replaced,
+    /// up to this count.
+    pub(crate) fn drop_if_too_old(&mut self, replaced: u64) {
+        self.last.take_if(|last| last.is_too_old(replaced));
     }
 
     fn event(&mut self, (class, operation, object): ObjectChange, at: SystemTime) -> Event {
         let id = self.next_id;
         self.next_id += 1;
         Event { id, at, class, operation, object }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::caller::Caller;
+    use crate::core::snapshot::Snapshot;
+    use crate::wire::xmlrpc::xenapi::moment::VmStates;
+    use crate::wire::xmlrpc::xenapi::task_states::TaskStates;
+    use std::sync::Arc;
+
+    fn moment() -> Moment {
+        let vms = VmStates::new(Snapshot::ALL_DOMAINS);
+        let tasks = TaskStates::default().visible_to(&Caller::internal());
+        Moment { vms, inventory: Arc::default(), inventory_generation: 0, tasks }
+    }
+
+    /// Both calls of a session found the same change: it is one event.
+    #[test]
+    fn of_two_calls_one_has_the_changes() {
+        let mut registration = Registration::new(vec![], moment());
+        let [first, second] = [registration.last_answer(), registration.last_answer()];
+        let at = SystemTime::UNIX_EPOCH;
+        let changes = || vec![("VM", "mod", Uuid::nil())];
+        let mut answer = |last: &LastAnswer| registration.answer(last, moment(), changes(), at);
+        let ids = |events: Vec<Event>| events.iter().map(|event| event.id).collect::<Vec<_>>();
+        assert_eq!(answer(&second).map(ids), Some(vec![1]));
+        assert!(answer(&first).is_none());
+        let third = registration.last_answer();
+        let events = registration.answer(&third, moment(), changes(), at);
+        assert_eq!(events.map(ids), Some(vec![2]));
     }
 }

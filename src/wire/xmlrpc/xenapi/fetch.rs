@@ -1,11 +1,11 @@
 //! Fetching facts of the host for a call.
 
 use super::failure::{Failure, FailureContext};
-use super::fetched::{Need, PoolTable};
+use super::fetched::{DeviceTable, Need, PoolTable};
 use super::host_view::HostView;
 use super::objects::disks::{all_unames, vdi};
 use crate::core::error::Error;
-use crate::core::model::{DeviceFacts, DomainRef, Text, Uuid, VcpuFacts};
+use crate::core::model::{DomainRef, Text, Uuid, VcpuFacts};
 use crate::core::snapshot::DomainView;
 use crate::core::view::View;
 use std::collections::hash_map::Entry;
@@ -114,14 +114,15 @@ impl Fetcher<'_> {
         &self,
         host: &HostView,
         vm: &Arc<DomainView>,
-    ) -> Result<Arc<[DeviceFacts]>, Failure> {
+    ) -> Result<Arc<DeviceTable>, Failure> {
         let Some(domain) = on_host(vm) else { return Ok(Arc::default()) };
         let swept = host.version.swept;
         let kept = self.reuses.then_some(&host.kept_facts.devices);
         if let Some(facts) = kept.and_then(|kept| kept.get(swept, vm)) {
             return Ok(facts);
         }
-        let facts: Arc<[DeviceFacts]> = unless_gone(self.view.all_devices(&domain).await)?.into();
+        let facts = unless_gone(self.view.all_devices(&domain).await)?;
+        let facts = Arc::new(DeviceTable::new(facts));
         if let Some(kept) = kept {
             kept.keep(swept, vm, facts.clone());
         }

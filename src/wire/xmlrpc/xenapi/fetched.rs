@@ -2,10 +2,12 @@
 
 use super::failure::Failure;
 use crate::core::model::{
-    DeviceFacts, DomId, Hardware, Interface, PoolFacts, Text, Uuid, VcpuFacts,
+    Device, DeviceFacts, DomId, Hardware, Interface, PoolFacts, Text, Uuid, VcpuFacts,
 };
 use crate::core::ports::{DiskUsage, StorageFacts};
 use std::collections::HashMap;
+#[cfg(test)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Facts to fetch before a call is made. A field or call declares it in the table.
@@ -35,7 +37,7 @@ pub(crate) enum Need {
 #[derive(Default)]
 pub(crate) struct Fetched {
     pub(super) vcpus: Option<HashMap<Uuid, Arc<[VcpuFacts]>>>,
-    pub(super) devices: Option<HashMap<Uuid, Arc<[DeviceFacts]>>>,
+    pub(super) devices: Option<HashMap<Uuid, Arc<DeviceTable>>>,
     pub(super) interfaces: Option<Vec<Interface>>,
     pub(super) pools: Option<Arc<PoolTable>>,
     pub(super) hardware: Option<Hardware>,
@@ -74,6 +76,51 @@ impl PoolTable {
     }
 }
 
+/// The devices of a VM as XenStore shows them, in the order of their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct DeviceTable {
+    devices: Vec<DeviceFacts>,
+    /// Devices that [`place`](Self::place) has looked at.
+    #[cfg(test)]
+    looked_at: AtomicUsize,
+}
+
+impl DeviceTable {
+    pub(crate) fn new(mut devices: Vec<DeviceFacts>) -> Self {
+        devices.sort_by_key(|facts| facts.number);
+        Self {
+            devices,
+            #[cfg(test)]
+            looked_at: AtomicUsize::new(0),
+        }
+    }
+
+    /// The place of a device, whose number only devices of other classes share.
+    pub(crate) fn place(&self, device: &Device) -> Option<usize> {
+        let number = device.id()?;
+        let first = self.devices.partition_point(|facts| facts.number < number);
+        let rest = self.devices.iter().enumerate().skip(first);
+        let mut same = rest.take_while(|(_, facts)| facts.number == number);
+        same.find(|(_, facts)| {
+            #[cfg(test)]
+            self.looked_at.fetch_add(1, Ordering::Relaxed);
+            device.has_class(&facts.class)
+        })
+        .map(|(at, _)| at)
+    }
+
+    /// The device at a place.
+    pub(crate) fn at(&self, place: usize) -> Option<&DeviceFacts> {
+        self.devices.get(place)
+    }
+
+    /// How many devices were looked at, to find some.
+    #[cfg(test)]
+    pub(crate) fn looked_at(&self) -> usize {
+        self.looked_at.load(Ordering::Relaxed)
+    }
+}
+
 fn not_fetched(need: Need) -> Failure {
     tracing::error!(?need, "A call reads what it does not declare, this is a bug");
     Failure::new("INTERNAL_ERROR", [format!("{need:?} was not fetched").as_str()])
@@ -92,7 +139,7 @@ impl Fetched {
     }
 
     /// The devices of a VM; empty when the VM is not on the host.
-    pub(crate) fn devices(&self, vm: Uuid) -> Result<&Arc<[DeviceFacts]>, Failure> {
+    pub(crate) fn devices(&self, vm: Uuid) -> Result<&Arc<DeviceTable>, Failure> {
         let devices = self.devices.as_ref().and_then(|all| all.get(&vm));
         devices.ok_or_else(|| not_fetched(Need::Devices))
     }

@@ -21,10 +21,10 @@ use crate::core::snapshot::{DomainView, Snapshot};
 use crate::core::view::View;
 use crate::wire::xmlrpc::object_ids::derived_uuid;
 use crate::wire::xmlrpc::value::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 #[cfg(test)]
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 /// The host at one moment, for one call, as its caller may see it. A caller who may not read facts
@@ -58,9 +58,35 @@ pub(crate) struct HostView {
     pub(crate) default_bridge: OnceLock<Option<String>>,
     /// The references of CPU pools by their names, from their first use on.
     pub(crate) pool_refs: OnceLock<HashMap<String, Uuid>>,
+    /// Where the devices of VMs are, of each VM from the first use on.
+    device_places: Mutex<HashMap<Uuid, Arc<DevicePlaces>>>,
     /// VMs that [`vms`](Self::vms) has returned.
     #[cfg(test)]
     visited: AtomicUsize,
+    /// Devices that were walked through to find some.
+    #[cfg(test)]
+    walked: AtomicUsize,
+}
+
+/// The places of a VM's devices, by their UUIDs: in the running configuration, or else in the
+/// definition.
+type DevicePlaces = HashMap<Uuid, (ConfigOfVm, usize)>;
+
+/// One of a VM's configurations.
+#[derive(Clone, Copy)]
+enum ConfigOfVm {
+    Running,
+    Defined,
+}
+
+impl ConfigOfVm {
+    /// The devices of this configuration.
+    fn devices(self, vm: &DomainView) -> &[Device] {
+        match self {
+            Self::Running => &vm.config.devices,
+            Self::Defined => vm.configs().nth(1).map_or(&[], |config| &config.devices),
+        }
+    }
 }
 
 /// A device with its VM.
@@ -143,8 +169,11 @@ impl HostView {
             bridges_of_networks: OnceLock::new(),
             default_bridge: OnceLock::new(),
             pool_refs: OnceLock::new(),
+            device_places: Mutex::default(),
             #[cfg(test)]
             visited: AtomicUsize::new(0),
+            #[cfg(test)]
+            walked: AtomicUsize::new(0),
         }
     }
 
@@ -163,6 +192,7 @@ impl HostView {
         Moment {
             vms: self.indices.vm_states(&self.snapshot),
             inventory: self.inventory.clone(),
+            inventory_generation: self.version.inventory,
             tasks: self.state.tasks.visible(&self.caller),
         }
     }
@@ -219,7 +249,29 @@ impl HostView {
     /// A device of any VM.
     pub(crate) fn device(&self, uuid: Uuid) -> Option<VmDevice<'_>> {
         let mut vms = self.index.vms_with_device(uuid).filter_map(|vm| self.vm(vm));
-        vms.find_map(|vm| devices(vm).find(|found| found.device.uuid() == Some(uuid)))
+        vms.find_map(|vm| {
+            let (config, at) = *self.device_places(vm).get(&uuid)?;
+            let attached = matches!(config, ConfigOfVm::Running) && vm.facts.is_some();
+            Some(VmDevice { vm, device: config.devices(vm).get(at)?, attached })
+        })
+    }
+
+    fn device_places(&self, vm: &DomainView) -> Arc<DevicePlaces> {
+        let mut known = self.device_places.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = known.entry(vm.uuid).or_insert_with(|| {
+            let mut places = DevicePlaces::new();
+            for config in [ConfigOfVm::Running, ConfigOfVm::Defined] {
+                for (at, device) in config.devices(vm).iter().enumerate() {
+                    #[cfg(test)]
+                    self.walked.fetch_add(1, Ordering::Relaxed);
+                    if let Some(uuid) = device.uuid() {
+                        places.entry(uuid).or_insert((config, at));
+                    }
+                }
+            }
+            Arc::new(places)
+        });
+        places.clone()
     }
 
     /// The VM that these are the metrics or the guest metrics of.
@@ -256,14 +308,16 @@ impl HostView {
 
 /// All devices of a VM: those that the running VM has, then those that only its definition has.
 pub(crate) fn devices(vm: &Arc<DomainView>) -> impl Iterator<Item = VmDevice<'_>> {
-    let running = &vm.config.devices;
+    let running = vm.config.devices.as_slice();
     let attached = vm.facts.is_some();
     let defined = vm.configs().nth(1).into_iter().flat_map(|config| &config.devices);
-    let only_defined = defined.filter(|device| {
-        device.uuid().is_some() && !running.iter().any(|one| one.uuid() == device.uuid())
+    let mut known: Option<HashSet<Uuid>> = None;
+    let only_defined = defined.filter(move |device| {
+        let known = known.get_or_insert_with(|| running.iter().filter_map(Device::uuid).collect());
+        device.uuid().is_some_and(|uuid| !known.contains(&uuid))
     });
-    let running = running.iter().map(move |device| VmDevice { vm, device, attached });
-    running.chain(only_defined.map(move |device| VmDevice { vm, device, attached: false }))
+    let attached_ones = running.iter().map(move |device| VmDevice { vm, device, attached });
+    attached_ones.chain(only_defined.map(move |device| VmDevice { vm, device, attached: false }))
 }
 
 #[cfg(test)]
@@ -338,8 +392,15 @@ pub(crate) mod tests {
                 bridges_of_networks: OnceLock::new(),
                 default_bridge: OnceLock::new(),
                 pool_refs: OnceLock::new(),
+                device_places: Mutex::default(),
                 visited: AtomicUsize::new(0),
+                walked: AtomicUsize::new(0),
             }
+        }
+
+        /// How many devices were walked through since this was last asked.
+        pub(crate) fn take_devices_walked(&self) -> usize {
+            self.walked.swap(0, Ordering::Relaxed)
         }
 
         /// How many VMs [`vms`](Self::vms) has returned since this was last asked.

@@ -3,14 +3,16 @@
 #[cfg(test)]
 mod tests;
 
-use crate::core::model::{DeviceFacts, Item, Uuid};
+use super::fetched::DeviceTable;
+use crate::core::model::{GuestReport, Item, Property, Uuid};
 use crate::core::ports::DiskUsage;
-use crate::core::snapshot::DomainView;
-use std::sync::Arc;
+use crate::core::snapshot::{DomainIdentity, DomainView};
+use std::ptr;
+use std::sync::{Arc, Weak};
 use tokio::time::Instant;
 
 /// What an object's record is made from, apart from what never changes. Records of one object for
-/// callers of one scope are the same if their inputs are equal.
+/// callers of one scope are the same if their inputs are.
 #[derive(Debug)]
 pub(crate) enum Inputs {
     /// A VM without its figures, and more.
@@ -45,60 +47,107 @@ pub(crate) struct ImageInputs {
 /// The nodes of one of a VM's devices. The facts of all devices are shared by their records.
 #[derive(Debug)]
 pub(crate) struct DeviceNodes {
-    devices: Arc<[DeviceFacts]>,
+    devices: Arc<DeviceTable>,
     at: usize,
-}
-
-/// Whether two optional values are the very same one.
-fn is_same<T: ?Sized>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        (one, other) => one.is_none() && other.is_none(),
-    }
 }
 
 impl DeviceNodes {
     /// Those of the device at this place.
-    pub(crate) fn new(devices: Arc<[DeviceFacts]>, at: usize) -> Self {
+    pub(crate) fn new(devices: Arc<DeviceTable>, at: usize) -> Self {
         Self { devices, at }
     }
-}
 
-impl PartialEq for DeviceNodes {
-    /// The traffic of the device is not among its nodes.
-    fn eq(&self, other: &Self) -> bool {
-        if Arc::ptr_eq(&self.devices, &other.devices) {
-            return self.at == other.at;
-        }
-        match (self.devices.get(self.at), other.devices.get(other.at)) {
-            (Some(own), Some(other)) => own.nodes == other.nodes,
-            _ => false,
-        }
+    /// The traffic of the device is not among them.
+    fn nodes(&self) -> &[Property] {
+        self.devices.at(self.at).map_or(&[], |facts| &facts.nodes)
     }
 }
 
-impl PartialEq for ImageInputs {
-    fn eq(&self, other: &Self) -> bool {
-        is_same(self.item.as_ref(), other.item.as_ref())
-            && (&self.disks, self.usage) == (&other.disks, other.usage)
+/// What a record was made from, as far as it takes to see whether it would be made from the same
+/// now. It keeps nothing large in memory: of what has been replaced meanwhile it knows that it was
+/// another one.
+pub(crate) enum KeptInputs {
+    Vm {
+        vm: DomainIdentity,
+        report: Option<Weak<GuestReport>>,
+        nodes: Option<Box<[Property]>>,
+        reference: Option<Uuid>,
+    },
+    Figures(Weak<DomainView>, Option<Instant>),
+    Image {
+        item: Option<Weak<Item>>,
+        disks: Box<[Uuid]>,
+        usage: DiskUsage,
+    },
+}
+
+/// Whether this is the very value that was kept.
+fn is_same<T>(kept: Option<&Weak<T>>, value: Option<&Arc<T>>) -> bool {
+    match (kept, value) {
+        (Some(kept), Some(value)) => ptr::eq(kept.as_ptr(), Arc::as_ptr(value)),
+        (kept, value) => kept.is_none() && value.is_none(),
     }
 }
 
-impl PartialEq for Inputs {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Vm(vm, own), Self::Vm(other_vm, other)) => {
-                let same_report = || is_same(vm.report.as_ref(), other_vm.report.as_ref());
-                (Arc::ptr_eq(vm, other_vm) || vm.is_same_beside_figures(other_vm))
-                    && own.report == other.report
-                    && (!own.report || same_report())
-                    && (&own.nodes, own.reference) == (&other.nodes, other.reference)
+impl VmInputs {
+    fn shown_report<'a>(&self, vm: &'a DomainView) -> Option<&'a Arc<GuestReport>> {
+        vm.report.as_ref().filter(|_| self.report)
+    }
+}
+
+impl KeptInputs {
+    /// What is kept of these inputs.
+    pub(crate) fn of(inputs: &Inputs) -> Self {
+        match inputs {
+            Inputs::Vm(vm, shown) => Self::Vm {
+                vm: vm.identity(),
+                report: shown.shown_report(vm).map(Arc::downgrade),
+                nodes: shown.nodes.as_ref().map(|nodes| nodes.nodes().into()),
+                reference: shown.reference,
+            },
+            Inputs::Figures(vm, swept) => Self::Figures(Arc::downgrade(vm), *swept),
+            Inputs::Image(image) => Self::Image {
+                item: image.item.as_ref().map(Arc::downgrade),
+                disks: image.disks.as_slice().into(),
+                usage: image.usage,
+            },
+        }
+    }
+
+    /// Whether these inputs are the same.
+    pub(crate) fn are(&self, inputs: &Inputs) -> bool {
+        match (self, inputs) {
+            (Self::Vm { vm, report, nodes, reference }, Inputs::Vm(view, shown)) => {
+                vm.is_of(view)
+                    && is_same(report.as_ref(), shown.shown_report(view))
+                    && nodes.as_deref() == shown.nodes.as_ref().map(DeviceNodes::nodes)
+                    && *reference == shown.reference
             }
-            (Self::Figures(vm, swept), Self::Figures(other, other_swept)) => {
-                Arc::ptr_eq(vm, other) && swept == other_swept
+            (Self::Figures(vm, swept), Inputs::Figures(view, at)) => {
+                is_same(Some(vm), Some(view)) && swept == at
             }
-            (Self::Image(own), Self::Image(other)) => own == other,
+            (Self::Image { item, disks, usage }, Inputs::Image(image)) => {
+                is_same(item.as_ref(), image.item.as_ref())
+                    && (&**disks, *usage) == (image.disks.as_slice(), image.usage)
+            }
             _ => false,
+        }
+    }
+
+    /// About how many bytes are kept beside the value itself.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Vm { nodes, .. } => {
+                let nodes = nodes.iter().flatten();
+                let each = |node: &Property| {
+                    size_of::<Property>()
+                        + node.key.len()
+                        + node.text().map_or(0, |text| text.len())
+                };
+                nodes.map(each).sum()
+            }
+            Self::Figures(..) => 0,
+            Self::Image { disks, .. } => size_of_val::<[Uuid]>(disks),
         }
     }
 }

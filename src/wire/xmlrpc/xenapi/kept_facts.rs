@@ -1,9 +1,9 @@
 //! Facts of VMs that were fetched for one call and serve others: those of one sweep. They are as
 //! old as the figures of the snapshot, and those of a VM that has changed are fetched again.
 
-use super::fetched::PoolTable;
+use super::fetched::{DeviceTable, PoolTable};
 use super::version::Version;
-use crate::core::model::{DeviceFacts, Uuid, VcpuFacts};
+use crate::core::model::{Uuid, VcpuFacts};
 use crate::core::snapshot::DomainView;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ use tokio::time::Instant;
 /// The facts that callers of one scope share.
 #[derive(Default)]
 pub(crate) struct KeptFacts {
-    pub(crate) vcpus: FactsOfVms<VcpuFacts>,
-    pub(crate) devices: FactsOfVms<DeviceFacts>,
+    pub(crate) vcpus: FactsOfVms<[VcpuFacts]>,
+    pub(crate) devices: FactsOfVms<DeviceTable>,
     pools: Mutex<Option<(Version, Arc<PoolTable>)>>,
 }
 
@@ -32,33 +32,33 @@ impl KeptFacts {
 }
 
 /// Facts of one kind: of each VM that is on the host at most one list.
-pub(crate) struct FactsOfVms<T>(Mutex<OfSweep<T>>);
+pub(crate) struct FactsOfVms<T: ?Sized>(Mutex<OfSweep<T>>);
 
-struct OfSweep<T> {
+struct OfSweep<T: ?Sized> {
     swept: Option<Instant>,
-    by_vm: HashMap<Uuid, (Arc<DomainView>, Arc<[T]>)>,
+    by_vm: HashMap<Uuid, (Arc<DomainView>, Arc<T>)>,
 }
 
-impl<T> Default for FactsOfVms<T> {
+impl<T: ?Sized> Default for FactsOfVms<T> {
     fn default() -> Self {
         Self(Mutex::new(OfSweep { swept: None, by_vm: HashMap::new() }))
     }
 }
 
-impl<T> FactsOfVms<T> {
+impl<T: ?Sized> FactsOfVms<T> {
     fn lock(&self) -> MutexGuard<'_, OfSweep<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The facts of a VM that were fetched since a sweep, and since the VM changed.
-    pub(crate) fn get(&self, swept: Option<Instant>, vm: &Arc<DomainView>) -> Option<Arc<[T]>> {
+    pub(crate) fn get(&self, swept: Option<Instant>, vm: &Arc<DomainView>) -> Option<Arc<T>> {
         let kept = self.lock();
         let (view, facts) = kept.by_vm.get(&vm.uuid).filter(|_| kept.swept == swept)?;
         Arc::ptr_eq(view, vm).then(|| facts.clone())
     }
 
     /// Keeps facts of a VM. Those of an earlier sweep go.
-    pub(crate) fn keep(&self, swept: Option<Instant>, vm: &Arc<DomainView>, facts: Arc<[T]>) {
+    pub(crate) fn keep(&self, swept: Option<Instant>, vm: &Arc<DomainView>, facts: Arc<T>) {
         let mut kept = self.lock();
         if kept.swept < swept {
             *kept = OfSweep { swept, by_vm: HashMap::new() };
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn facts_serve_until_the_next_sweep_or_change() {
-        let facts = FactsOfVms::<u8>::default();
+        let facts = FactsOfVms::<[u8]>::default();
         let vm = |number| running(number, DomainConfig::new(DomName::adopted("a"), 64));
         let first = vm(1);
         let swept = Some(Instant::now());

@@ -78,6 +78,8 @@ pub(crate) struct VmStates {
     /// The changes up to now.
     changes: ChangeLog,
     by_uuid: HashTrieMapSync<Uuid, VmState>,
+    /// That of the snapshot.
+    replaced: u64,
     /// VMs that were compared with earlier ones, by all copies.
     #[cfg(test)]
     compared: Arc<AtomicUsize>,
@@ -90,6 +92,7 @@ impl VmStates {
             scope,
             changes: ChangeLog::default(),
             by_uuid: HashTrieMapSync::new_sync(),
+            replaced: 0,
             #[cfg(test)]
             compared: Arc::default(),
         }
@@ -113,6 +116,7 @@ impl VmStates {
             self.by_uuid = all.collect();
         }
         self.changes = snapshot.changes.clone();
+        self.replaced = snapshot.replaced;
     }
 
     /// The VMs that may differ from those of an earlier moment.
@@ -169,10 +173,28 @@ fn add_device_changes(
 pub(crate) struct Moment {
     pub(crate) vms: VmStates,
     pub(crate) inventory: Arc<Inventory>,
+    /// The number of the inventory, which grows by what is replaced. The caller's own part of the
+    /// inventory may be of an earlier one that showed the same.
+    pub(crate) inventory_generation: u64,
     pub(crate) tasks: VisibleTasks,
 }
 
+/// How many bytes may have been replaced since a moment that is kept. The moments of all sessions
+/// together keep no more of the past, and the memory of one host as it was lately.
+const MAX_REPLACED: u64 = 64 << 20;
+
 impl Moment {
+    /// The bytes of all that has been replaced up to this moment. An earlier moment keeps in memory
+    /// what has been replaced since.
+    pub(crate) fn replaced(&self) -> u64 {
+        self.vms.replaced + self.inventory_generation + self.tasks.replaced()
+    }
+
+    /// Whether it keeps too much in memory that has been replaced, up to this count.
+    pub(crate) fn is_too_old(&self, replaced: u64) -> bool {
+        replaced.saturating_sub(self.replaced()) > MAX_REPLACED
+    }
+
     /// The changes since `before`: VMs before their devices, removals last. `item_changes` are
     /// those of the scope.
     pub(crate) fn changes_since(
@@ -194,9 +216,11 @@ impl Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::caller::Caller;
     use crate::core::change_log::MAX_CHANGES;
     use crate::core::model::{DomName, DomainConfig};
     use crate::core::snapshot::fixtures::{running, snapshot, with_domains};
+    use crate::wire::xmlrpc::xenapi::task_states::TaskStates;
 
     fn vm(number: u32, memory: u64) -> Arc<DomainView> {
         running(number, DomainConfig::new(DomName::adopted(&format!("d{number}")), memory))
@@ -228,6 +252,35 @@ mod tests {
             assert_eq!(states.compared(), 2, "of {count}");
             assert!(changes(&states, &states).is_empty());
         }
+    }
+
+    fn moment(vms: VmStates) -> Moment {
+        let tasks = TaskStates::default().visible_to(&Caller::internal());
+        Moment { vms, inventory: Arc::default(), inventory_generation: 0, tasks }
+    }
+
+    #[test]
+    fn a_moment_is_too_old_when_it_keeps_much_of_the_past() {
+        let described = |number: u32, letter: &str| {
+            let mut config = DomainConfig::new(DomName::adopted("a"), 64);
+            config.description = letter.repeat(1 << 20).as_str().into();
+            running(number, config)
+        };
+        let mut states = VmStates::new(Snapshot::ALL_DOMAINS);
+        let mut vms = with_domains(snapshot(&[]), [described(1, "a")]);
+        states.follow(&vms);
+        let before = moment(states.clone());
+        for changes in 1..=66 {
+            vms = with_domains(vms, [described(1, "b")]);
+            states.follow(&vms);
+            let replaced = moment(states.clone()).replaced();
+            assert_eq!(before.is_too_old(replaced), changes > 63, "{changes}: {replaced}");
+        }
+        let now = moment(states.clone());
+        assert!(!now.is_too_old(now.replaced()));
+        // Small changes count as well: there can be many.
+        let before = vms.replaced;
+        assert!(with_domains(vms, [vm(2, 64)]).replaced >= before + 1024);
     }
 
     #[test]

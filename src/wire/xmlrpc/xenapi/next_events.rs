@@ -4,7 +4,7 @@
 mod tests;
 
 use super::classes::table;
-use super::events::Event;
+use super::events::{Event, Registration};
 use super::failure::Failure;
 use super::host_view::HostView;
 use super::moment::Moment;
@@ -78,19 +78,39 @@ async fn wait(api: &XenApi, view: &View, session: &str) -> Result<Vec<Event>, Fa
     let deadline = Instant::now() + MAX_WAIT;
     loop {
         wake.mark_unchanged();
+        let sessions = &api.state.sessions;
+        let not_registered = || Failure::new("SESSION_NOT_REGISTERED", [session]);
+        let last = sessions.with_registration(session, |registration| {
+            registration.as_ref().map(Registration::last_answer).ok_or_else(not_registered)
+        })??;
+        // After the last answer, so that it is no earlier one.
         let snapshot = view.snapshot();
         let indices = api.indices.of(&snapshot);
+        // Before the inventory: a moment may seem to be older than it is.
+        let inventory_generation = *view.inventory_generations().borrow();
         let moment = Moment {
             vms: indices.vm_states(&snapshot),
             inventory: indices.vdis(view, &snapshot).inventory().clone(),
+            inventory_generation,
             tasks: api.state.tasks.visible(view.caller()),
         };
-        let events = api.state.sessions.with_registration(session, |registration| {
-            let now = api.context.engine().now();
-            let changes = &indices.item_changes;
-            let events = registration.as_mut().map(|one| one.events(moment, changes, now));
-            events.ok_or_else(|| Failure::new("SESSION_NOT_REGISTERED", [session]))
+        // No other session waits for the comparison.
+        let before = last.moment.as_ref();
+        let changes = before.map(|before| moment.changes_since(before, &indices.item_changes));
+        let has_lost_events = changes.is_none();
+        let changes = changes.unwrap_or_default();
+        let replaced = moment.replaced();
+        let now = api.context.engine().now();
+        let answered = sessions.with_registration(session, |registration| {
+            let one = registration.as_mut().ok_or_else(not_registered)?;
+            Ok::<_, Failure>(one.answer(&last, moment, changes, now))
         })??;
+        sessions.drop_old_moments(replaced);
+        // Another call of the session may have answered meanwhile.
+        let Some(events) = answered else { continue };
+        if has_lost_events {
+            return Err(Failure::new("EVENTS_LOST", []));
+        }
         if !events.is_empty() {
             return Ok(events);
         }
@@ -116,6 +136,9 @@ pub(crate) async fn next_events(
         return Ok(Value::Array(vec![]));
     }
     let mut host = HostView::open(api, view, session).await?;
+    for gone in events.iter().filter(|event| event.is_removal()) {
+        records::forget(api, host.scope(), gone.class, gone.object);
+    }
     let mut answer = Vec::with_capacity(events.len());
     for event in events {
         if let Some(event) = with_record(api, view, &mut host, &event).await {

@@ -4,8 +4,9 @@
 //! caller sees, and callers of one scope see the same. All operators share one scope.
 
 use super::failure::Failure;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, KeptInputs};
 use super::version::Version;
+use crate::answer_memory::SharedText;
 use crate::core::model::Uuid;
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
@@ -22,8 +23,12 @@ const MAX_BYTES: usize = 128 << 20;
 /// How many lists there may be.
 const MAX_LISTS: usize = 1024;
 
-/// What a record takes beside its text, about.
-const RECORD_BYTES: usize = 256;
+/// What a record takes beside its text and its inputs, about: its place in the map, and texts of
+/// the domain's identity.
+const RECORD_BYTES: usize = size_of::<Record>() + 128;
+
+/// Records of objects that have gone are looked for when there are as many more records, at least.
+const MIN_SWEEP: usize = 64;
 
 /// The answers that list all objects of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +41,8 @@ pub(crate) enum List {
 
 /// A printed record.
 struct Record {
-    inputs: Inputs,
-    text: Bytes,
+    inputs: KeptInputs,
+    text: SharedText,
     /// Whether the text is a part of the list of all records.
     is_listed: bool,
 }
@@ -45,17 +50,19 @@ struct Record {
 /// A list that was printed, and the view of the host that it was printed from.
 struct PrintedList {
     version: Version,
-    text: Bytes,
+    text: SharedText,
 }
 
 /// A record in a list of all records: the object, the text, and its place in the list.
-pub(crate) type Place = (Uuid, Bytes, Range<usize>);
+pub(crate) type Place = (Uuid, SharedText, Range<usize>);
 
 #[derive(Default)]
 struct Kept {
     records: HashMap<Uuid, Record>,
-    /// The bytes of records with a text of their own.
+    /// The bytes of records' inputs, and of the texts that are not in the list.
     own_bytes: usize,
+    /// The number of records from which on those are looked for whose objects have gone.
+    sweep_at: usize,
     all_references: Option<PrintedList>,
     all_records: Option<PrintedList>,
 }
@@ -71,12 +78,32 @@ pub(crate) struct PrintedClass {
     printed: AtomicUsize,
 }
 
+impl Record {
+    fn own_bytes(&self) -> usize {
+        let text = if self.is_listed { 0 } else { self.text.len() };
+        text + self.inputs.size()
+    }
+}
+
 impl Kept {
     fn list(&mut self, list: List) -> &mut Option<PrintedList> {
         match list {
             List::References => &mut self.all_references,
             List::Records => &mut self.all_records,
         }
+    }
+
+    /// Adds a record, or replaces it.
+    fn insert(&mut self, object: Uuid, record: Record) {
+        self.own_bytes += record.own_bytes();
+        let old = self.records.insert(object, record);
+        self.own_bytes -= old.as_ref().map_or(0, Record::own_bytes);
+    }
+
+    fn remove(&mut self, object: Uuid) -> Option<Record> {
+        let record = self.records.remove(&object)?;
+        self.own_bytes -= record.own_bytes();
+        Some(record)
     }
 
     fn bytes(&self) -> usize {
@@ -97,7 +124,7 @@ impl PrintedClass {
     }
 
     /// A list that is at least as new as this version, if there is one.
-    pub(crate) fn list(&self, list: List, version: &Version) -> Option<Bytes> {
+    pub(crate) fn list(&self, list: List, version: &Version) -> Option<SharedText> {
         let mut kept = self.lock();
         let known = kept.list(list).as_ref().filter(|known| known.version.is_at_least(version))?;
         Some(known.text.clone())
@@ -109,24 +136,23 @@ impl PrintedClass {
     }
 
     /// Keeps a list of all references.
-    pub(crate) fn keep_references(&self, version: Version, text: &Bytes) {
+    pub(crate) fn keep_references(&self, version: Version, text: &SharedText) {
         self.lock().all_references = Some(PrintedList { version, text: text.clone() });
     }
 
     /// Keeps a list of all records. The records have their texts in it from now on.
-    pub(crate) fn keep_records(&self, version: Version, text: &Bytes, places: Vec<Place>) {
-        let mut kept = self.lock();
+    pub(crate) fn keep_records(&self, version: Version, text: &SharedText, places: Vec<Place>) {
+        let mut guard = self.lock();
+        let kept = &mut *guard;
         let mut known = mem::take(&mut kept.records);
         kept.own_bytes = 0;
         for (object, listed, place) in places {
             let Some(mut record) = known.remove(&object) else { continue };
             // It can have been printed again in the meantime, from a newer view of the host.
-            if record.text.as_ptr() == listed.as_ptr() {
+            if record.text.text().as_ptr() == listed.text().as_ptr() {
                 record = Record { text: text.slice(place), is_listed: true, ..record };
-            } else {
-                kept.own_bytes += record.text.len();
             }
-            kept.records.insert(object, record);
+            kept.insert(object, record);
         }
         kept.all_records = Some(PrintedList { version, text: text.clone() });
     }
@@ -135,29 +161,50 @@ impl PrintedClass {
     pub(crate) fn record(
         &self,
         object: Uuid,
-        inputs: Inputs,
+        inputs: &Inputs,
         print: impl FnOnce() -> Result<Bytes, Failure>,
-    ) -> Result<Bytes, Failure> {
+    ) -> Result<SharedText, Failure> {
         // Held while the record is printed: of callers who all wait for it, one prints.
         let mut kept = self.lock();
-        let known = kept.records.get_mut(&object).filter(|known| known.inputs == inputs);
+        let known = kept.records.get(&object).filter(|known| known.inputs.are(inputs));
         if let Some(record) = known {
-            // The present inputs, so that old views and facts are not kept for their sake.
-            record.inputs = inputs;
             return Ok(record.text.clone());
         }
-        let text = print()?;
+        let text = SharedText::new(print()?);
         #[cfg(test)]
         self.printed.fetch_add(1, Ordering::Relaxed);
-        kept.own_bytes += text.len();
-        let record = Record { inputs, text: text.clone(), is_listed: false };
-        let old = kept.records.insert(object, record).filter(|old| !old.is_listed);
-        kept.own_bytes -= old.map_or(0, |old| old.text.len());
+        let inputs = KeptInputs::of(inputs);
+        kept.insert(object, Record { inputs, text: text.clone(), is_listed: false });
         Ok(text)
+    }
+
+    /// Drops the record of an object that has gone.
+    pub(crate) fn forget(&self, object: Uuid) {
+        self.lock().remove(object);
+    }
+
+    /// Drops the records of objects that have gone, if there are many more records than last time:
+    /// who reads records one by one needs no list, which would drop them.
+    pub(crate) fn forget_gone(&self, is_there: impl Fn(Uuid) -> bool) {
+        let mut kept = self.lock();
+        if kept.records.len() < kept.sweep_at.max(MIN_SWEEP) {
+            return;
+        }
+        let gone: Vec<Uuid> = kept.records.keys().copied().filter(|one| !is_there(*one)).collect();
+        for object in gone {
+            kept.remove(object);
+        }
+        kept.sweep_at = 2 * kept.records.len();
     }
 
     fn bytes(&self) -> usize {
         self.lock().bytes()
+    }
+
+    /// How many records are kept.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.lock().records.len()
     }
 
     /// How many records were printed since this was last asked.
@@ -224,25 +271,22 @@ mod tests {
         Inputs::Figures(running(1, config), None)
     }
 
-    fn again(inputs: &Inputs) -> Inputs {
-        let Inputs::Figures(vm, swept) = inputs else { panic!() };
-        Inputs::Figures(vm.clone(), *swept)
-    }
-
     #[test]
     fn a_record_is_printed_when_its_inputs_have_changed() {
         let class = PrintedClass::default();
         let object = Uuid::from_u128(1);
         let first = vm("a");
-        let record = |inputs, text: &'static str| {
-            class.record(object, inputs, || Ok(Bytes::from_static(text.as_bytes()))).unwrap()
+        let record = |inputs: &Inputs, text: &'static str| {
+            let print = || Ok(Bytes::from_static(text.as_bytes()));
+            class.record(object, inputs, print).unwrap().text().clone()
         };
-        assert_eq!(record(again(&first), "one"), "one");
-        assert_eq!(record(again(&first), "two"), "one");
-        assert_eq!(record(vm("b"), "three"), "three");
+        assert_eq!(record(&first, "one"), "one");
+        assert_eq!(record(&first, "two"), "one");
+        assert_eq!(record(&vm("b"), "three"), "three");
         assert_eq!((class.take_printed(), class.lock().own_bytes), (2, 5));
         let failure = Failure::no_object("VM", &object);
-        assert_eq!(class.record(object, vm("c"), || Err(failure.clone())), Err(failure));
+        let failed = class.record(object, &vm("c"), || Err(failure.clone()));
+        assert_eq!(failed.unwrap_err(), failure);
     }
 
     #[test]
@@ -252,27 +296,53 @@ mod tests {
         let inputs = vm("a");
         let record = |object, text: &str| {
             let text = Bytes::from(text.to_owned());
-            class.record(object, again(&inputs), || Ok(text)).unwrap()
+            class.record(object, &inputs, || Ok(text)).unwrap()
         };
         let listed = [record(first, "one"), record(second, "two")];
         record(gone, "three");
         // Another call prints the second record again while the list is put together.
         let newer = Bytes::from_static(b"TWO");
-        class.record(second, vm("b"), || Ok(newer.clone())).unwrap();
-        let list = Bytes::from_static(b"<one><two>");
+        class.record(second, &vm("b"), || Ok(newer.clone())).unwrap();
+        let list = SharedText::new("<one><two>");
         let [one, two] = listed;
         class.keep_records(VERSION, &list, vec![(first, one, 1..4), (second, two, 6..9)]);
-        assert_eq!(record(first, "?").as_ptr(), list[1..].as_ptr());
-        assert_eq!(class.lock().records[&second].text, newer);
+        assert_eq!(record(first, "?").text().as_ptr(), list.text()[1..].as_ptr());
+        assert_eq!(class.lock().records[&second].text.text(), &newer);
         assert!(!class.lock().records.contains_key(&gone), "it is not in the list");
         assert_eq!(class.bytes(), list.len() + newer.len() + 2 * RECORD_BYTES);
+    }
+
+    #[test]
+    fn records_of_objects_that_have_gone_go() {
+        let class = PrintedClass::default();
+        let inputs = vm("a");
+        let print = |number: usize| {
+            let object = Uuid::from_u128(number as u128);
+            class.record(object, &inputs, || Ok(Bytes::from_static(b"text"))).unwrap();
+        };
+        print(0);
+        class.forget(Uuid::from_u128(0));
+        assert_eq!(class.bytes(), 0);
+        // Objects come and go, one at a time, and are read one by one.
+        for number in 0..1000 {
+            print(number);
+            class.forget_gone(|object| object == Uuid::from_u128(number as u128));
+            assert!(class.bytes() <= MIN_SWEEP * (4 + RECORD_BYTES));
+        }
+        // While all are there, few are looked at each time.
+        let looked_at = AtomicUsize::new(0);
+        for number in 0..1000 {
+            print(number);
+            class.forget_gone(|_| looked_at.fetch_add(1, Ordering::Relaxed) < usize::MAX);
+        }
+        assert!(looked_at.load(Ordering::Relaxed) <= 2000);
     }
 
     #[test]
     fn a_list_is_sent_again_to_those_who_have_seen_nothing_newer() {
         let class = PrintedClass::default();
         assert_eq!(class.list(List::Records, &VERSION), None);
-        let text = Bytes::from_static(b"list");
+        let text = SharedText::new("list");
         class.keep_records(VERSION, &text, vec![]);
         let older = Version { generation: 0, ..VERSION };
         let newer = Version { generation: 2, ..VERSION };
@@ -286,7 +356,7 @@ mod tests {
     fn what_was_used_least_recently_goes_first() {
         let classes = PrintedClasses::default();
         let keep = |scope, class, bytes: usize| {
-            let text = Bytes::from(vec![b'x'; bytes]);
+            let text = SharedText::new(vec![b'x'; bytes]);
             classes.of(scope, class).keep_references(VERSION, &text);
         };
         let has = |scope, class| classes.of(scope, class).list_length(List::References) > 0;

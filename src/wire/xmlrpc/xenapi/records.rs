@@ -3,7 +3,7 @@
 //! Lists are made on threads that may be busy for long, and sent again while nothing has changed. A
 //! record that shows the same as before is not printed again (`printed.rs`).
 
-use super::failure::{Failure, FailureContext};
+use super::failure::Failure;
 use super::fetch::Fetcher;
 use super::host_view::HostView;
 use super::method::{Method, label};
@@ -12,15 +12,12 @@ use super::read_field::{if_present, read_field, read_record};
 use super::schema::{Class, ReadInputs};
 use super::service::XenApi;
 use super::values::refs;
-use crate::core::error::Error;
+use crate::answer_memory::SharedText;
 use crate::core::model::Uuid;
 use crate::core::view::View;
+use crate::memory_budget::{MemoryBudget, OverBudget};
 use crate::wire::xmlrpc::codec::{self, PrintedStruct};
 use crate::wire::xmlrpc::value::Value;
-use bytes::Bytes;
-use std::panic;
-use tokio::sync::Semaphore;
-use tokio::task::{JoinError, spawn_blocking};
 
 /// The record of one object. Callers of one scope who ask for it at the same time share it.
 pub(crate) async fn one(
@@ -39,7 +36,14 @@ pub(crate) async fn one(
     }
     let Some(inputs) = class.inputs else { return read_record(class, host, object) };
     let printed = api.printed.of(host.scope(), class.name);
-    Ok(Value::printed(print_record(&printed, class, inputs, host, object)?))
+    let record = print_record(&printed, class, inputs, host, object)?;
+    printed.forget_gone(|object| (class.check)(host, object).is_ok());
+    Ok(Value::printed(record))
+}
+
+/// Forgets the record of an object that has gone.
+pub(crate) fn forget(api: &XenApi, scope: u64, class: &'static str, object: Uuid) {
+    api.printed.of(scope, class).forget(object);
 }
 
 /// The references or records of all objects of a class.
@@ -71,25 +75,27 @@ pub(crate) async fn list(
     for need in class.needs.iter().copied().chain(needs) {
         fetcher.fetch(&mut host, need, None).await?;
     }
+    let engine = api.context.engine();
+    let answers = &api.answers;
     let Some((inputs, printed)) = &printed else {
-        return busy(move || print_anew(class, list, &host)).await.map(Value::printed);
+        return engine.print(LONG, || print_anew(answers, class, list, &host)).await;
     };
-    let inputs = *inputs;
-    let printing = printed.clone();
-    let text = busy(move || print_list(&printing, class, inputs, list, &host)).await?;
+    let print = || print_list(answers, printed, class, *inputs, list, &host);
+    let text = engine.print(LONG, print).await?;
     api.printed.trim();
     Ok(Value::printed(text))
 }
 
 /// The references of a class's objects that have this label. All are read.
 pub(crate) async fn find_by_label(
+    api: &XenApi,
     host: HostView,
     class: &'static Class,
     wanted: String,
 ) -> Result<Value, Failure> {
     let Some(label) = label(class) else { return Ok(refs([])) };
     let wanted = Some(Value::Text(wanted));
-    let find = move || {
+    let find = || {
         let mut found = Vec::new();
         for object in (class.all)(&host)? {
             if if_present(read_field(class, label, &host, object))? == wanted {
@@ -98,23 +104,15 @@ pub(crate) async fn find_by_label(
         }
         Ok(refs(found))
     };
-    busy(find).await
+    api.context.engine().print(LONG, find).await
 }
 
-/// Lists that are printed at a time. Further ones wait, so that they leave processors to others.
-static PRINTING: Semaphore = Semaphore::const_new(2);
+/// The size of a list that is about to be printed: nobody knows, and most are long.
+const LONG: usize = usize::MAX;
 
-/// Does work that takes long, on a thread that nobody waits for.
-async fn busy<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    let _place = PRINTING.acquire().await;
-    match spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
-        Ok(done) => done,
-        // As if it had happened here.
-        Err(Ok(panicked)) => panic::resume_unwind(panicked),
-        Err(Err(_)) => Err(Failure::from_error(Error::Stopping, &FailureContext::default())),
-    }
+/// There is no memory for an answer.
+fn busy(over: OverBudget) -> Failure {
+    Failure::not_allowed(&over.to_string())
 }
 
 fn print_record(
@@ -123,49 +121,61 @@ fn print_record(
     inputs: ReadInputs,
     host: &HostView,
     object: Uuid,
-) -> Result<Bytes, Failure> {
+) -> Result<SharedText, Failure> {
     let print = || Ok(codec::printed(&read_record(class, host, object)?));
-    printed.record(object, inputs(host, object)?, print)
+    let inputs = inputs(host, object).inspect_err(|failure| {
+        if failure.is_no_object() {
+            printed.forget(object);
+        }
+    })?;
+    printed.record(object, &inputs, print)
 }
 
 /// Prints a list, and keeps it.
 fn print_list(
+    answers: &MemoryBudget,
     printed: &PrintedClass,
     class: &Class,
     inputs: ReadInputs,
     list: List,
     host: &HostView,
-) -> Result<Bytes, Failure> {
+) -> Result<SharedText, Failure> {
     let all = (class.all)(host)?;
     if list == List::References {
-        let text = codec::printed(&refs(all));
+        let text = SharedText::new(codec::printed(&refs(all)));
         printed.keep_references(host.version, &text);
         return Ok(text);
     }
-    let mut joined = PrintedStruct::with_capacity(printed.list_length(list));
+    let length = printed.list_length(list);
+    let mut joined = PrintedStruct::new(answers.buffer(), length).map_err(busy)?;
     let mut places = Vec::with_capacity(all.len());
     for object in all {
         let record = print_record(printed, class, inputs, host, object);
         let Some(record) = if_present(record)? else { continue };
-        let place = joined.add(&object.to_string(), &record);
+        let place = joined.add(&object.to_string(), record.text()).map_err(busy)?;
         places.push((object, record, place));
     }
-    let text = joined.finish();
+    let text = SharedText::new(joined.finish().map_err(busy)?);
     printed.keep_records(host.version, &text, places);
     Ok(text)
 }
 
-/// Prints a list of which nothing is kept.
-fn print_anew(class: &Class, list: List, host: &HostView) -> Result<Bytes, Failure> {
+/// Prints a list of which nothing is kept. The records are not all in memory beside their text.
+fn print_anew(
+    answers: &MemoryBudget,
+    class: &Class,
+    list: List,
+    host: &HostView,
+) -> Result<Value, Failure> {
     let all = (class.all)(host)?;
     if list == List::References {
-        return Ok(codec::printed(&refs(all)));
+        return Ok(refs(all));
     }
-    let mut records = Vec::with_capacity(all.len());
+    let mut joined = PrintedStruct::new(answers.buffer(), 0).map_err(busy)?;
     for object in all {
         if let Some(record) = if_present(read_record(class, host, object))? {
-            records.push((object.to_string(), record));
+            joined.add(&object.to_string(), &codec::printed(&record)).map_err(busy)?;
         }
     }
-    Ok(codec::printed(&Value::Struct(records)))
+    Ok(Value::printed(SharedText::new(joined.finish().map_err(busy)?)))
 }

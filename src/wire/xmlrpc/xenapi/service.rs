@@ -4,6 +4,8 @@ use super::indices::Indices;
 use super::printed::PrintedClasses;
 use super::sessions::Now;
 use super::state::ApiState;
+use crate::core::caller::Caller;
+use crate::memory_budget::MemoryBudget;
 use crate::wire::xmlrpc::context::Context;
 use std::sync::Arc;
 
@@ -13,14 +15,16 @@ pub(crate) struct XenApi {
     pub(crate) state: Arc<ApiState>,
     pub(crate) indices: Indices,
     pub(crate) printed: PrintedClasses,
+    /// The memory for answers.
+    pub(crate) answers: MemoryBudget,
 }
 
 impl XenApi {
-    pub(crate) fn new(context: Arc<Context>) -> Self {
+    pub(crate) fn new(context: Arc<Context>, answers: MemoryBudget) -> Self {
         let engine = context.engine().clone();
         let state = Arc::new(ApiState::new(move || engine.new_uuid()));
         let indices = Indices::new(context.host());
-        Self { context, state, indices, printed: PrintedClasses::default() }
+        Self { context, state, indices, printed: PrintedClasses::default(), answers }
     }
 
     /// Whether a session is live. Its time of last use stays as it is.
@@ -28,8 +32,17 @@ impl XenApi {
         self.state.sessions.is_live(session, Now::of(self.context.engine()))
     }
 
-    /// Forgets the sessions and tasks that are over.
+    /// Forgets the sessions and tasks that are over, and moments of sessions that have become old.
     pub(crate) fn forget_old(&self) {
-        self.state.forget_old(Now::of(self.context.engine()));
+        let engine = self.context.engine();
+        self.state.forget_old(Now::of(engine));
+        let view = engine.view(&Caller::internal());
+        let snapshot = view.snapshot();
+        let tasks = self.state.tasks.visible(view.caller());
+        let inventory = *view.inventory_generations().borrow();
+        let replaced = snapshot.replaced + inventory + tasks.replaced();
+        self.state.sessions.drop_old_moments(replaced);
+        // What is kept for operators may be as old, if none of them has called since.
+        self.indices.of(&snapshot).vm_states(&snapshot);
     }
 }

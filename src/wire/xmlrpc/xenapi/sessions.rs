@@ -6,6 +6,7 @@ use crate::core::caller::Principal;
 use crate::core::engine::Engine;
 use crate::core::model::Uuid;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
@@ -15,6 +16,9 @@ const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Limit of sessions of one originator. A further session ends the oldest one.
 const MAX_EACH: usize = 1000;
+
+/// After how many replaced bytes old moments are looked for.
+const LOOK_EVERY: u64 = 4 << 20;
 
 /// The present time: that of the day, to be shown, and one to measure ages with. A session neither
 /// ends nor lives longer when somebody sets the clock.
@@ -83,6 +87,8 @@ impl Session {
 pub(crate) struct Sessions {
     all: Mutex<HashMap<Uuid, Session>>,
     ends: watch::Sender<u64>,
+    /// The count of replaced bytes when old moments were looked for.
+    looked_at: AtomicU64,
 }
 
 impl Sessions {
@@ -156,7 +162,8 @@ impl Sessions {
         self.lock().retain(|_, session| !session.is_over(now));
     }
 
-    /// Works on the registration of a session for events.
+    /// Works on the registration of a session for events, while no other session is served: not for
+    /// long.
     pub(crate) fn with_registration<T>(
         &self,
         reference: &str,
@@ -167,6 +174,18 @@ impl Sessions {
         let mut sessions = self.lock();
         let session = sessions.get_mut(&uuid).filter(|session| !session.is_revoked());
         Ok(work(&mut session.ok_or_else(invalid)?.registration))
+    }
+
+    /// Drops the moments of last answers that keep too much in memory which has been replaced, up
+    /// to this count. They are looked for when the count has grown by some MiB.
+    pub(crate) fn drop_old_moments(&self, replaced: u64) {
+        if replaced.saturating_sub(self.looked_at.load(Ordering::Relaxed)) < LOOK_EVERY {
+            return;
+        }
+        self.looked_at.store(replaced, Ordering::Relaxed);
+        for registration in self.lock().values_mut().filter_map(|one| one.registration.as_mut()) {
+            registration.drop_if_too_old(replaced);
+        }
     }
 
     pub(crate) fn end(&self, reference: &str) {

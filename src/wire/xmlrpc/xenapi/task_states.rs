@@ -8,6 +8,10 @@ use crate::core::model::Uuid;
 use rpds::HashTrieMapSync;
 use std::collections::HashSet;
 
+/// What a change takes of the structures that an earlier moment and a later one share, with the
+/// task, about, in bytes.
+const CHANGE: u64 = 1 << 10;
+
 /// The part of a task that has events.
 #[derive(Debug, Clone)]
 struct TaskState {
@@ -52,6 +56,11 @@ pub(crate) struct VisibleTasks {
 }
 
 impl VisibleTasks {
+    /// About how many bytes other states had taken that there are not any more.
+    pub(crate) fn replaced(&self) -> u64 {
+        self.all.changes.number() * CHANGE
+    }
+
     /// Whether a task has ended; `None` for one that the caller does not see.
     pub(crate) fn has_ended(&self, uuid: Uuid) -> Option<bool> {
         let is_seen = |state: &&TaskState| self.sees_all || sees(&self.caller, &state.owner);

@@ -5,16 +5,17 @@ use crate::core::inventory::Inventory;
 use crate::core::model::{
     ClientData, ClientValue, CpuSet, Device, DeviceFacts, DomId, DomainConfig, DomainFacts,
     GuestMemory, GuestReport, Hardware, Interface, InterfaceKind, Item, ObjectKind, PoolFacts,
-    Property, Scheduler, ShutdownReason, Uuid, VcpuFacts, Vdi, VdiKind, completed,
+    Property, Scheduler, ShutdownReason, Uuid, VcpuFacts, Vdi, VdiKind, VirtualDevice, completed,
 };
 use crate::core::ports::{DiskUsage, StorageFacts};
 use crate::core::snapshot::DomainView;
 use crate::core::snapshot::fixtures::{running, snapshot, with_domains};
 use crate::core::transfer::Progress;
 use crate::wire::xmlrpc::xenapi::classes::table::CLASSES;
-use crate::wire::xmlrpc::xenapi::fetched::{Fetched, PoolTable};
+use crate::wire::xmlrpc::xenapi::fetched::{DeviceTable, Fetched, PoolTable};
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
 use crate::wire::xmlrpc::xenapi::indices::VdiIndex;
+use crate::wire::xmlrpc::xenapi::inputs::{Inputs, KeptInputs, VmInputs};
 use crate::wire::xmlrpc::xenapi::read_field::read_record;
 use crate::wire::xmlrpc::xenapi::schema::Class;
 use crate::wire::xmlrpc::xenapi::tests::config;
@@ -140,7 +141,7 @@ impl Host {
         host.inventory = inventory;
         host.now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + self.seconds);
         host.version.swept = Some(*FIRST_SWEEP + Duration::from_secs(self.seconds));
-        let devices: Arc<[DeviceFacts]> = self.devices.into();
+        let devices = Arc::new(DeviceTable::new(self.devices));
         let vcpus: Arc<[VcpuFacts]> = self.vcpus.into();
         let uuids = self.vms.iter().map(|view| view.uuid);
         let unames = (1..=VMS).map(|vm| format!("phy:/dev/d{vm}").as_str().into());
@@ -257,7 +258,8 @@ fn compared(class: &Class, before: &HostView, after: &HostView) -> Vec<(bool, bo
     let all = (class.all)(before).unwrap().into_iter();
     let common = all.filter(|object| (class.check)(after, *object).is_ok());
     let compared = common.map(|object| {
-        let same_inputs = inputs(before, object).unwrap() == inputs(after, object).unwrap();
+        let kept = KeptInputs::of(&inputs(before, object).unwrap());
+        let same_inputs = kept.are(&inputs(after, object).unwrap());
         let records = [before, after].map(|host| read_record(class, host, object).unwrap());
         (same_inputs, records[0] == records[1])
     });
@@ -322,5 +324,63 @@ fn a_change_of_one_vm_has_only_its_own_records_printed_again() {
         let again = compared.iter().filter(|(same, _)| !same).count();
         let of_changed = compared.len() / VMS as usize;
         assert!(again <= of_changed, "{}: {again} of {}", class.name, compared.len());
+    }
+}
+
+#[test]
+fn what_is_kept_keeps_no_configuration_alive() {
+    let config = config(7);
+    let vm = running(7, config);
+    let config = Arc::downgrade(&vm.config);
+    let view = Arc::downgrade(&vm);
+    let kept = [
+        KeptInputs::of(&Inputs::Vm(vm.clone(), VmInputs::default())),
+        KeptInputs::of(&Inputs::Figures(vm.clone(), None)),
+    ];
+    assert!(kept[0].are(&Inputs::Vm(vm.clone(), VmInputs::default())));
+    drop(vm);
+    assert!(config.upgrade().is_none() && view.upgrade().is_none());
+    // Another one at the same place in memory would still be another one.
+    let other = running(7, self::config(7));
+    assert!(!kept[0].are(&Inputs::Vm(other.clone(), VmInputs::default())));
+    assert!(!kept[1].are(&Inputs::Figures(other, None)));
+}
+
+/// The devices of one VM, each of which is looked up for each field of its record.
+#[test]
+fn a_device_costs_the_same_beside_many_others() {
+    let class = kept().find(|class| class.name == "VBD").unwrap();
+    let inputs = class.inputs.unwrap();
+    for count in [10_u32, 1_000] {
+        let mut host = Host::new();
+        host.devices.clear();
+        host.reconfigure(|config| {
+            let disk = config.devices[0].clone();
+            config.devices.clear();
+            for number in 0..count {
+                let mut disk = disk.clone();
+                *disk.uuid_mut() = Some(Uuid::from_u128(0xd15_0000 + u128::from(number)));
+                if let Device::Block(block) = &mut disk {
+                    block.number = VirtualDevice(number);
+                    block.dev = format!("xvd{number}");
+                    block.uname = format!("phy:/dev/many{number}").as_str().into();
+                }
+                config.devices.push(disk);
+            }
+        });
+        for number in 0..count {
+            let nodes = vec![Property::new("state", "4")];
+            host.devices.push(DeviceFacts { class: "vbd".to_owned(), number, nodes, io: None });
+        }
+        let host = host.view();
+        for object in (class.all)(&host).unwrap() {
+            inputs(&host, object).unwrap();
+            read_record(class, &host, object).unwrap();
+        }
+        let looked_at = host.fetched.devices(CHANGED).unwrap().looked_at();
+        let own = count as usize;
+        assert!((own..=4 * own).contains(&looked_at), "{looked_at} facts of {count} devices");
+        let walked = host.take_devices_walked();
+        assert!((own..=4 * own + 50).contains(&walked), "{walked} devices of {count}");
     }
 }

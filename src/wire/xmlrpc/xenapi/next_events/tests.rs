@@ -6,6 +6,7 @@ use crate::core::caller::Caller;
 use crate::core::engine::{Engine, EnginePorts, Settings};
 use crate::core::op::Change;
 use crate::core::snapshot::Snapshot;
+use crate::memory_budget::MemoryBudget;
 use crate::os::{OsEntropy, SystemClock};
 use crate::shape::read_config;
 use crate::store::DirStore;
@@ -13,15 +14,22 @@ use crate::sxp::{Limits, read_one};
 use crate::wire::relocation::TcpTransport;
 use crate::wire::xmlrpc::codec::{self, Call, XmlLimits};
 use crate::wire::xmlrpc::context::Context;
-use crate::wire::xmlrpc::endpoint::LoginPolicy;
+use crate::wire::xmlrpc::endpoint::{Endpoint, LoginPolicy};
+use crate::wire::xmlrpc::receive::ReceivedCall;
+use crate::wire::xmlrpc::serve::XmlRpc;
 use crate::wire::xmlrpc::value::Value;
 use crate::wire::xmlrpc::xenapi::dispatch::answer;
+use crate::wire::xmlrpc::xenapi::events::Registration;
 use crate::wire::xmlrpc::xenapi::service::XenApi;
+use axum::body::Body;
+use axum::http::Request;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 const WAITING: usize = 20;
 
@@ -33,6 +41,10 @@ struct Host {
 impl Host {
     /// A host with Domain-0 and paused VMs, in which nothing happens by itself.
     async fn with(vms: usize) -> Self {
+        Self::with_answers(vms, MemoryBudget::default()).await
+    }
+
+    async fn with_answers(vms: usize, answers: MemoryBudget) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(SystemClock);
         let entropy = Arc::new(OsEntropy);
@@ -58,7 +70,7 @@ impl Host {
         let host = engine.host_uuid().await.unwrap();
         let stopping = CancellationToken::new();
         let context = Context::new(engine, host, 0, String::new, stopping);
-        Self { api: Arc::new(XenApi::new(Arc::new(context))), _dir: dir }
+        Self { api: Arc::new(XenApi::new(Arc::new(context), answers)), _dir: dir }
     }
 
     async fn call(&self, method: &str, params: Vec<Value>) -> Value {
@@ -90,8 +102,9 @@ impl Host {
 
 /// The value that a call is answered with, as a client reads it.
 async fn call(api: Arc<XenApi>, method: String, params: Vec<Value>) -> Value {
-    let call = Call { method, params };
-    let answered = answer(&api, &LoginPolicy::Trust, &Caller::internal(), &call).await;
+    let received = Arc::new(ReceivedCall::from(Call { method, params }));
+    let answered = answer(&api, &LoginPolicy::Trust, &Caller::internal(), &received).await;
+    let call = &received.call;
     let read = codec::read_answer(&codec::answer(&answered), &XmlLimits::default());
     let Ok(Ok(Value::Struct(mut members))) = read else { panic!("{}: {read:?}", call.method) };
     assert_eq!(members[0].1, Value::text("Success"), "{}: {members:?}", call.method);
@@ -186,4 +199,142 @@ async fn metrics_are_printed_once_a_sweep() {
     }
     let printed = host.printed("VM_metrics");
     assert!(printed <= 6 * sweeps, "{printed} records in {calls} calls and {sweeps} sweeps");
+}
+
+/// A session whose last answer is too long ago is told so once, and goes on from then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_was_idle_for_too_long_has_lost_events() {
+    let host = Host::with(2).await;
+    let session = host.log_in().await;
+    let classes = Value::Array(vec![Value::text("VM")]);
+    host.call("event.register", vec![session.clone(), classes]).await;
+    let vm = host.vm(&session, "d1").await;
+    let describe = async |text: &str| {
+        let params = vec![session.clone(), vm.clone(), Value::text(text)];
+        host.call("VM.set_name_description", params).await;
+    };
+    describe("unseen").await;
+    let Value::Text(reference) = &session else { panic!() };
+    let sessions = &host.api.state.sessions;
+    let keeps_moment = || {
+        let last = |one: &mut Option<Registration>| one.as_ref().unwrap().last_answer();
+        sessions.with_registration(reference, last).unwrap().moment.is_some()
+    };
+    host.api.forget_old();
+    assert!(keeps_moment(), "little has been replaced");
+    sessions.drop_old_moments(1 << 40);
+    assert!(!keeps_moment());
+    let next = Call { method: "event.next".to_owned(), params: vec![session.clone()] };
+    let next = Arc::new(ReceivedCall::from(next));
+    let lost = answer(&host.api, &LoginPolicy::Trust, &Caller::internal(), &next).await;
+    assert_eq!(part(&lost, "ErrorDescription"), &Value::Array(vec![Value::text("EVENTS_LOST")]));
+    describe("seen").await;
+    let Value::Array(events) = host.call("event.next", vec![session.clone()]).await else {
+        panic!()
+    };
+    assert_eq!(part(part(&events[0], "snapshot"), "name_description"), &Value::text("seen"));
+}
+
+/// Lists leave nothing behind of the VMs that have gone, and neither do records that are read with
+/// events.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_vms_that_have_gone_go_with_their_events() {
+    let host = Host::with(2).await;
+    let session = host.log_in().await;
+    host.call("event.register", vec![session.clone(), Value::Array(vec![])]).await;
+    let vm = host.vm(&session, "d1").await;
+    let params = vec![session.clone(), vm.clone(), Value::text("new")];
+    host.call("VM.set_name_description", params).await;
+    host.call("event.next", vec![session.clone()]).await;
+    let printed = host.api.printed.of(Snapshot::ALL_DOMAINS, "VM");
+    assert_eq!(printed.count(), 1);
+    host.call("VM.hard_shutdown", vec![session.clone(), vm]).await;
+    host.call("event.next", vec![session.clone()]).await;
+    assert_eq!(printed.count(), 0);
+}
+
+/// A list has to fit while it grows, whether it is kept or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_does_not_fit_is_refused_while_it_is_printed() {
+    let host = Host::with_answers(3, MemoryBudget::new(1 << 10)).await;
+    let session = host.log_in().await;
+    for class in ["VM", "VM_metrics", "host_cpu"] {
+        let method = format!("{class}.get_all_records");
+        let call = Call { method, params: vec![session.clone()] };
+        let received = Arc::new(ReceivedCall::from(call));
+        let refused = answer(&host.api, &LoginPolicy::Trust, &Caller::internal(), &received).await;
+        let description = part(&refused, "ErrorDescription");
+        let Value::Array(texts) = description else { panic!("{description:?}") };
+        assert_eq!(texts[0], Value::text("OPERATION_NOT_ALLOWED"), "{class}");
+        assert_eq!(host.api.answers.reserved(), 0);
+    }
+}
+
+/// What a call was made from stays reserved as long as it is in memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_becomes_a_task_is_kept_by_it() {
+    let host = Host::with(0).await;
+    let session = host.log_in().await;
+    let params = vec![session.clone(), Value::text("3600")];
+    let call = Call { method: "Async.debug.wait".to_owned(), params };
+    let received = Arc::new(ReceivedCall::from(call));
+    let kept = Arc::downgrade(&received);
+    let begun = answer(&host.api, &LoginPolicy::Trust, &Caller::internal(), &received).await;
+    drop(received);
+    assert!(kept.upgrade().is_some(), "it is neither copied nor dropped");
+    host.call("task.cancel", vec![session, part(&begun, "Value").clone()]).await;
+    until(|| kept.upgrade().is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_work_and_its_memory_go_on_when_the_client_hangs_up() {
+    let host = Host::with(0).await;
+    let budget = MemoryBudget::default();
+    let memory = budget.reserve(1000).unwrap();
+    let (begun, has_begun) = oneshot::channel();
+    let (end, is_to_end) = oneshot::channel::<()>();
+    let work = async move {
+        begun.send(()).unwrap();
+        is_to_end.await.unwrap();
+        drop(memory);
+    };
+    let mut waiting = Box::pin(host.api.context.engine().offload(1 << 20, work));
+    tokio::select! {
+        () = &mut waiting => panic!("it waits"),
+        begun = has_begun => begun.unwrap(),
+    }
+    drop(waiting);
+    assert_eq!(budget.reserved(), 1000);
+    end.send(()).unwrap();
+    until(|| budget.reserved() == 0).await;
+}
+
+/// Waits for what another task does.
+async fn until(is_so: impl Fn() -> bool) {
+    let waited = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waited).await.unwrap();
+}
+
+/// Other calls are served while the list is made, and while it is printed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_legacy_list_of_many_domains_is_made_and_printed_beside_other_calls() {
+    let host = Host::with(70).await;
+    let engine = host.api.context.engine();
+    let stopping = CancellationToken::new();
+    let wire = XmlRpc::new(engine.clone(), host.api.context.host(), 0, String::new, stopping);
+    let router = wire.router(Endpoint::XenApi(LoginPolicy::Trust));
+    let printed = async |method: &str| {
+        let before = engine.places().printed();
+        let call = codec::call(method, &[]);
+        let mut request = Request::post("/").body(Body::from(call)).unwrap();
+        request.extensions_mut().insert(Caller::internal());
+        assert!(router.clone().oneshot(request).await.unwrap().status().is_success());
+        engine.places().printed() - before
+    };
+    assert_eq!(printed("xend.domains").await, 2);
+    assert_eq!(printed("xend.node.info").await, 0);
 }

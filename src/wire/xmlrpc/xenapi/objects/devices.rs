@@ -134,8 +134,8 @@ pub(crate) fn facts<'a>(
     host: &'a HostView,
     found: &VmDevice<'_>,
 ) -> Result<Option<&'a DeviceFacts>, Failure> {
-    let mut facts = host.fetched.devices(found.vm.uuid)?.iter();
-    Ok(facts.find(|facts| is_of_device(facts, found.device)))
+    let devices = host.fetched.devices(found.vm.uuid)?;
+    Ok(devices.place(found.device).and_then(|place| devices.at(place)))
 }
 
 /// What the record of a device is made from that shows its nodes in XenStore, and another object
@@ -146,14 +146,9 @@ pub(crate) fn device_inputs(
     reference: Option<Uuid>,
 ) -> Result<Inputs, Failure> {
     let devices = host.fetched.devices(found.vm.uuid)?;
-    let at = devices.iter().position(|facts| is_of_device(facts, found.device));
-    let nodes = at.map(|at| DeviceNodes::new(devices.clone(), at));
+    let nodes = devices.place(found.device).map(|at| DeviceNodes::new(devices.clone(), at));
     let inputs = VmInputs { nodes, reference, ..VmInputs::default() };
     Ok(Inputs::Vm(found.vm.clone(), inputs))
-}
-
-fn is_of_device(facts: &DeviceFacts, device: &Device) -> bool {
-    device.has_class(&facts.class) && Some(facts.number) == device.id()
 }
 
 /// The context of an operation on a device.

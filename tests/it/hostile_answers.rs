@@ -1,0 +1,89 @@
+//! Clients that ask for much and read slowly: what they have not read yet has a bound, and the next
+//! one is told so.
+
+use crate::sim_support::{TestClock, engine_ports};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use xend::core::caller::Caller;
+use xend::core::engine::{Engine, Settings};
+use xend::memory_budget::MemoryBudgets;
+use xend::os::OsEntropy;
+use xend::wire::http::Http;
+use xend::wire::xmlrpc::codec::{self, XmlLimits};
+use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, Value, XmlRpc};
+
+/// The length of the log.
+const LOG: usize = 150 << 10;
+
+/// The memory for answers, in which there is room for one log.
+const BUDGET: usize = 200 << 10;
+
+fn log() -> String {
+    "x".repeat(LOG)
+}
+
+async fn engine() -> (Engine, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let ports = engine_ports(dir.path(), TestClock::new(), Arc::new(OsEntropy));
+    (Engine::start(ports, Settings::default()).await.unwrap(), dir)
+}
+
+async fn ask(router: &Router, request: axum::http::request::Builder, body: String) -> Response {
+    let mut request = request.body(Body::from(body)).unwrap();
+    request.extensions_mut().insert(Caller::internal());
+    router.clone().oneshot(request).await.unwrap()
+}
+
+async fn text(response: Response) -> String {
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_page_that_nobody_reads_takes_the_place_of_another_one() {
+    let (engine, _dir) = engine().await;
+    let budgets = MemoryBudgets::new(BUDGET);
+    let http = Http::new(engine, || 1 << 20, log, CancellationToken::new());
+    let router = http.with_budgets(budgets.clone()).router();
+    let ask = async |path: &str| ask(&router, Request::get(path), String::new()).await;
+    let unread = ask("/xend/node/log").await;
+    assert_eq!((unread.status(), budgets.answers.reserved()), (StatusCode::OK, LOG));
+    let refused = ask("/xend/node/log").await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key(RETRY_AFTER));
+    assert!(text(refused).await.contains("try again"));
+    assert_eq!(ask("/xend/domain").await.status(), StatusCode::OK, "small answers do not count");
+    assert_eq!(text(unread).await, log());
+    assert_eq!(budgets.answers.reserved(), 0);
+    assert_eq!(ask("/xend/node/log").await.status(), StatusCode::OK);
+    assert_eq!(budgets.requests.reserved(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_takes_the_place_of_another_one() {
+    let (engine, _dir) = engine().await;
+    let host = engine.host_uuid().await.unwrap();
+    let budgets = MemoryBudgets::new(BUDGET);
+    let wire = XmlRpc::new(engine, host, 0, log, CancellationToken::new());
+    let router = wire.with_budgets(budgets.clone()).router(Endpoint::Legacy(LegacyPolicy::Trust));
+    let call =
+        async |method: &str| ask(&router, Request::post("/RPC2"), codec::call(method, &[])).await;
+    let read = async |answer: Response| {
+        codec::read_answer(&text(answer).await, &XmlLimits::default()).unwrap()
+    };
+    let unread = call("xend.node.log").await;
+    assert!(budgets.answers.reserved() > LOG);
+    let (_, reason) = read(call("xend.node.log").await).await.unwrap_err();
+    assert!(reason.contains("try again"), "{reason}");
+    assert!(read(call("xend.node.info").await).await.is_ok(), "small answers do not count");
+    assert_eq!(read(unread).await, Ok(Value::text(log())));
+    assert_eq!(budgets.answers.reserved(), 0);
+    assert!(read(call("xend.node.log").await).await.is_ok());
+}
