@@ -58,6 +58,7 @@ impl SharedText {
     }
 
     /// A part of the text, in the same memory. `range` must be within it.
+    #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
         Self { text: self.text.slice(range), ..self.clone() }
     }

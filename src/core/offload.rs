@@ -187,9 +187,10 @@ mod tests {
         let (begun, has_begun) = oneshot::channel();
         let (end, is_to_end) = mpsc::channel();
         let busy = offload.clone();
+        let printing = offload.clone();
         let request = tokio::spawn(async move {
-            let work = async {
-                let inside = busy.print(LARGE * PRINTING_SPEED, || 7).await;
+            let work = async move {
+                let inside = printing.print(LARGE * PRINTING_SPEED, || 7).await;
                 begun.send(()).unwrap();
                 is_to_end.recv_timeout(LIMIT).map(|()| inside)
             };

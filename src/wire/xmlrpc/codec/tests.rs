@@ -301,9 +301,9 @@ fn the_memory_of_answers_is_reserved_until_they_are_sent() {
     assert!(answer_chunks(&own, &budget).is_err());
     let small = answer_chunks(&Value::text("x"), &budget).unwrap();
     // A client that has read all but the last chunk holds what that chunk is a part of.
-    let last = second.into_iter().last();
+    let end = second.into_iter().last();
     drop((sent, first));
-    assert!(last.is_some() && budget.reserved() > list.len() && budget.reserved() < 2 * list.len());
-    drop(last);
+    assert!(end.is_some() && budget.reserved() > list.len() && budget.reserved() < 2 * list.len());
+    drop(end);
     assert_eq!((budget.reserved(), small.len()), (0, 1));
 }
