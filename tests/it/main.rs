@@ -50,6 +50,7 @@ mod migration;
 mod migration_encrypted;
 mod names;
 mod old_clients;
+mod packages;
 mod parity;
 mod proxy_support;
 mod recorded_support;
