@@ -51,6 +51,7 @@ mod migration;
 mod migration_encrypted;
 mod names;
 mod old_clients;
+mod packages;
 mod parity;
 #[path = "../support/process.rs"]
 mod process;
