@@ -9,8 +9,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The name of the file that holds the process ID of the daemon that has the directory. It is locked
-/// as well.
+/// The name of the file that holds the process ID of the daemon that has the directory. It is
+/// locked as well.
 const LOCK: &str = "lock";
 
 /// The longest process ID, as text.
@@ -38,8 +38,8 @@ pub enum LockError {
 /// A locked directory. The lock ends with this value, and with the process.
 ///
 /// The directory itself is locked: a file in it can be removed or replaced, and then another daemon
-/// would lock the new one. The file is locked, too, for daemons on other hosts: a network file system
-/// tells them of the locks of files alone.
+/// would lock the new one. The file is locked, too, for daemons on other hosts: a network file
+/// system tells them of the locks of files alone.
 #[derive(Debug)]
 pub struct DirLock {
     _dir: File,

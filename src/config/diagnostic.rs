@@ -87,18 +87,31 @@ impl PartialEq for Origin {
 
 impl Eq for Origin {}
 
-/// Positions of the file's keys. All are equal, as all [`Origin`]s are.
+/// The file, and the positions of its keys. All are equal, as all [`Origin`]s are.
 #[derive(Debug, Clone, Default)]
-pub struct KeyPositions(HashMap<&'static str, Position>);
+pub struct KeyPositions {
+    file: Option<PathBuf>,
+    by_key: HashMap<&'static str, Position>,
+}
 
 impl KeyPositions {
+    /// Those of a file whose keys are not known yet.
+    pub(super) fn of(file: &Path) -> Self {
+        Self { file: Some(file.to_owned()), ..Self::default() }
+    }
+
     pub(super) fn insert(&mut self, key: &'static str, position: Position) {
-        self.0.insert(key, position);
+        self.by_key.insert(key, position);
+    }
+
+    /// The file; `None` if there is none.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The position of a key; `None` when the file does not have it.
     pub fn get(&self, key: &str) -> Option<&Position> {
-        self.0.get(key)
+        self.by_key.get(key)
     }
 }
 

@@ -13,13 +13,11 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A configuration file that was read.
 #[derive(Debug)]
 pub(super) struct ConfigFile {
-    /// Where it is; `None` without a file.
-    pub(super) path: Option<PathBuf>,
     pub(super) settings: FileSettings,
     pub(super) positions: KeyPositions,
     /// Errors in entries of listeners, until `is_served` is asked for the listener.
@@ -31,7 +29,6 @@ impl ConfigFile {
     /// A file without entries.
     pub(super) fn empty() -> Self {
         Self {
-            path: None,
             settings: FileSettings::defaults(),
             positions: KeyPositions::default(),
             listener_errors: Vec::new(),
@@ -43,7 +40,7 @@ impl ConfigFile {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text =
             fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let mut file = Self { path: Some(path.to_owned()), ..Self::empty() };
+        let mut file = Self { positions: KeyPositions::of(path), ..Self::empty() };
         file.parse(&Source { path, text: &text })?;
         Ok(file)
     }

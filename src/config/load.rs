@@ -39,8 +39,6 @@ pub struct Config {
     pub http_tls: Option<TlsFiles>,
     /// The unix socket for HTTP.
     pub unix: Switch<UnixSocket>,
-    /// The configuration file that was read; `None` without one.
-    pub config_file: Option<PathBuf>,
     /// The directory of persistent data; absolute.
     pub state_dir: PathBuf,
     /// The hypervisor that runs the domains.
@@ -161,7 +159,6 @@ impl Config {
             http_auth: settings.http_auth,
             http_tls,
             unix,
-            config_file: file.path.clone(),
             hypervisor: options.hypervisor.unwrap_or_default(),
             hypervisor_limit: settings.hypervisor_limit,
             scheduler: options.scheduler.unwrap_or(settings.scheduler),

@@ -78,8 +78,8 @@ pub(super) struct Core {
     pub(super) offload: Offload,
     /// Cancelled when the engine stops.
     pub(super) stopping: CancellationToken,
-    /// Cancelled when xend begins to stop, at the latest when the engine stops: nothing is waited for
-    /// that may take minutes.
+    /// Cancelled when xend begins to stop, at the latest when the engine stops: nothing is waited
+    /// for that may take minutes.
     pub(super) ending: CancellationToken,
     /// All tasks of the engine, drivers included.
     pub(super) tasks: TaskTracker,

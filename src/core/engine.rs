@@ -93,8 +93,8 @@ impl Engine {
     }
 
     /// For a daemon that begins to stop. Requests that wait for agents in guests end with
-    /// [`Error::Stopping`], later ones as well; calls of the storage of disk images do so after some
-    /// seconds.
+    /// [`Error::Stopping`], later ones as well; calls of the storage of disk images do so after
+    /// some seconds.
     pub fn begin_stop(&self) {
         self.0.ending.cancel();
     }

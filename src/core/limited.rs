@@ -29,10 +29,10 @@ pub(super) async fn limited<T>(
 /// How long a call of the storage may still take when xend begins to stop.
 const STORAGE_STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// Waits for a call of the storage of disk images, which may be a disk of another host that does not
-/// respond, for as long as a copy takes. When xend begins to stop, which cancels `ending`, the call
-/// is given up soon: the next start finishes or removes what it leaves. `what` names the call in the
-/// log.
+/// Waits for a call of the storage of disk images, which may be a disk of another host that does
+/// not respond, for as long as a copy takes. When xend begins to stop, which cancels `ending`, the
+/// call is given up soon: the next start finishes or removes what it leaves. `what` names the call
+/// in the log.
 pub(super) async fn unless_ending<T>(
     ending: &CancellationToken,
     what: &'static str,

@@ -109,7 +109,7 @@ async fn run(
 
 /// Says that everything listens, and on what it works.
 fn log_start(config: &Config) {
-    let file = config.config_file.as_deref().map(Path::display);
+    let file = config.origins.keys.file().map(Path::display);
     tracing::info!(
         hypervisor = %config.hypervisor,
         config = file.map(tracing::field::display),

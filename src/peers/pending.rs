@@ -6,10 +6,10 @@
 //! client that has most of them makes room, at once if that client still has as many as the new one
 //! afterwards.
 //!
-//! Where that is not so, each client has as many as the new one: many on this machine, since a proxy
-//! with a crowd behind it counts as one client, or as many clients as there are places. Then the
-//! oldest has its second: connections that push out each other at once would all be lost. The new
-//! one waits, and with it all that come after it.
+//! Where that is not so, each client has as many as the new one: many on this machine, since a
+//! proxy with a crowd behind it counts as one client, or as many clients as there are places. Then
+//! the oldest has its second: connections that push out each other at once would all be lost. The
+//! new one waits, and with it all that come after it.
 
 use super::shares::{AddressGroup, ShareLimits};
 use std::collections::{BTreeMap, HashMap};
@@ -57,8 +57,8 @@ pub struct PendingPlace {
 /// The result of asking for a place.
 enum Attempt {
     Added(PendingPlace),
-    /// All places are taken by connections that came a moment ago, of clients that have no more than
-    /// this one. The first of them makes room after this time.
+    /// All places are taken by connections that came a moment ago, of clients that have no more
+    /// than this one. The first of them makes room after this time.
     Wait(Duration),
     /// The client has too many new connections.
     Refused,

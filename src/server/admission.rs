@@ -119,8 +119,8 @@ impl Admission {
     }
 }
 
-/// Both steps of an admission. Each has a limit of its own: a slow name service takes nothing of the
-/// client's time.
+/// Both steps of an admission. Each has a limit of its own: a slow name service takes nothing of
+/// the client's time.
 async fn in_turn<A, B, F>(
     check: impl Future<Output = Option<A>>,
     handshake: impl FnOnce(A) -> F,

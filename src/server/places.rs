@@ -2,8 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Open files for everything but the clients of listeners and domains that arrive: the store and the
-/// log, libxl with its event channels and the consoles of guests, domains that are sent (a
+/// Open files for everything but the clients of listeners and domains that arrive: the store and
+/// the log, libxl with its event channels and the consoles of guests, domains that are sent (a
 /// connection, its copy and a pipe each), name lookups, and programs that the daemon starts.
 const RESERVED: usize = 384;
 

@@ -286,9 +286,12 @@ fn a_storage_that_is_no_directory_is_made_anew_or_refused_in_words() {
             ("virtual_size", text("4096")),
             ("type", text("user")),
         ]);
-        for (method, params) in [("SR.get_all_records", vec![]), ("VDI.create", vec![disk])] {
+        for (method, params, code) in [
+            ("SR.get_all_records", vec![], "OPERATION_NOT_ALLOWED"),
+            ("VDI.create", vec![disk], "VDI_ERROR"),
+        ] {
             let refused = client.call(method, &params).unwrap_err();
-            assert_eq!(refused[0], "OPERATION_NOT_ALLOWED", "{damage:?}: {refused:?}");
+            assert_eq!(refused[0], code, "{damage:?}: {refused:?}");
             assert!(refused[1].contains(storage.to_str().unwrap()), "{damage:?}: {refused:?}");
             assert!(refused[1].contains("change xend-storage-path"), "{damage:?}: {refused:?}");
         }

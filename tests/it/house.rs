@@ -84,7 +84,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("allocator", &[]),
     ("durable", &[]),
     ("state_file", &["core::ports", "durable", "host_file", "os"]),
-    ("dir_lock", &["durable", "state_file"]),
+    ("dir_lock", &["durable", "host_file", "state_file"]),
     ("host_file", &[]),
     ("memory_budget", &[]),
     ("answer_memory", &["memory_budget"]),

@@ -31,8 +31,8 @@ int shim_open(int limit, struct Shim **out);
 void shim_close(struct Shim *shim);
 void shim_free(char *string);
 
-/* Where messages go that belong to no call. To be called before shim_open; `log` may be called by any
-   thread, and keeps nothing of the message. Without it they are lost. */
+/* Where messages go that belong to no call. To be called before shim_open; `log` may be called by
+   any thread, and keeps nothing of the message. Without it they are lost. */
 void shim_set_log(void (*log)(const char *message));
 
 /* libxl's first error message in this thread since shim_clear_error; empty if there is none. */

@@ -113,8 +113,8 @@ pub trait OutgoingMigration: Send {
     async fn built(&mut self) -> Result<Built, Error>;
 
     /// After a failure to write: the other host's reason to refuse the rest, or that the connection
-    /// was lost; `None` if neither is so. In that case the other host is told of the failure, and has a moment to remove its
-    /// part of the domain.
+    /// was lost; `None` if neither is so. In that case the other host is told of the failure, and
+    /// has a moment to remove its part of the domain.
     async fn reason(&mut self) -> Option<Error>;
 
     /// Hands the domain over to the other host. After a failure only the other host knows which of

@@ -1,5 +1,5 @@
-//! Lines on their way to a destination that may not take them: a pipe whose reader has stopped, or a
-//! disk that does not respond.
+//! Lines on their way to a destination that may not take them: a pipe whose reader has stopped, or
+//! a disk that does not respond.
 //!
 //! A thread of its own writes them, so that nobody else can be blocked. Whoever logs waits for the
 //! line to be written, so that a line is out before what follows it, but only for a moment: after

@@ -2,8 +2,8 @@
 
 use crate::peers::ShareLimits;
 
-/// The open files of a domain that arrives, in the worst case: the encrypted connection, the pair of
-/// sockets before it, the hypervisor's copy, and a pipe.
+/// The open files of a domain that arrives, in the worst case: the encrypted connection, the pair
+/// of sockets before it, the hypervisor's copy, and a pipe.
 const FILES_OF_ARRIVAL: usize = 6;
 
 /// How many connections a relocation port has at a time.

@@ -104,8 +104,8 @@ async fn encrypt(
     }
 }
 
-/// The error of a host that takes a connection and gives no answer. An encrypted port does so if the
-/// connection is plain.
+/// The error of a host that takes a connection and gives no answer. An encrypted port does so if
+/// the connection is plain.
 fn no_answer(to: &Destination, error: Error) -> Error {
     match error {
         Error::Backend { message, source } => {
