@@ -116,6 +116,9 @@ static pid_t fork_without_hypercalls(void *user)
     pid_t pid = fork();
     int error = errno;
     if (pid == 0) {
+        /* The lock is still that of the parent's thread, which no thread here can give back; libxl
+           forks again in the child that starts a device model. */
+        forking = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
         shim_messages_in_child();
     } else if (locked) {
         pthread_rwlock_unlock(&forking);
