@@ -43,7 +43,7 @@ pub enum DomainDevices {
 
 impl DomainDevices {
     /// How many there are.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         match self {
             Self::Connected(devices) => devices.len(),
             Self::Defined(devices) => devices.len(),

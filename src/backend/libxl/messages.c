@@ -188,4 +188,5 @@ void shim_messages_in_child(void)
 {
     serving = false;
     beginning = NULL;
+    log_note = NULL;
 }

@@ -1,5 +1,6 @@
 //! The host as one call sees it: a snapshot, and the facts that were fetched for the call.
 
+use super::device_places::DevicePlaces;
 use super::failure::{Failure, FailureContext};
 use super::fetched::Fetched;
 use super::index::VmIndex;
@@ -66,27 +67,6 @@ pub(crate) struct HostView {
     /// Devices that were walked through to find some.
     #[cfg(test)]
     walked: AtomicUsize,
-}
-
-/// The places of a VM's devices, by their UUIDs: in the running configuration, or else in the
-/// definition.
-type DevicePlaces = HashMap<Uuid, (ConfigOfVm, usize)>;
-
-/// One of a VM's configurations.
-#[derive(Clone, Copy)]
-enum ConfigOfVm {
-    Running,
-    Defined,
-}
-
-impl ConfigOfVm {
-    /// The devices of this configuration.
-    fn devices(self, vm: &DomainView) -> &[Device] {
-        match self {
-            Self::Running => &vm.config.devices,
-            Self::Defined => vm.configs().nth(1).map_or(&[], |config| &config.devices),
-        }
-    }
 }
 
 /// A device with its VM.
@@ -250,26 +230,17 @@ impl HostView {
     pub(crate) fn device(&self, uuid: Uuid) -> Option<VmDevice<'_>> {
         let mut vms = self.index.vms_with_device(uuid).filter_map(|vm| self.vm(vm));
         vms.find_map(|vm| {
-            let (config, at) = *self.device_places(vm).get(&uuid)?;
-            let attached = matches!(config, ConfigOfVm::Running) && vm.facts.is_some();
-            Some(VmDevice { vm, device: config.devices(vm).get(at)?, attached })
+            let (device, is_running) = self.device_places(vm).find(vm, uuid)?;
+            Some(VmDevice { vm, device, attached: is_running && vm.facts.is_some() })
         })
     }
 
     fn device_places(&self, vm: &DomainView) -> Arc<DevicePlaces> {
         let mut known = self.device_places.lock().unwrap_or_else(PoisonError::into_inner);
         let places = known.entry(vm.uuid).or_insert_with(|| {
-            let mut places = DevicePlaces::new();
-            for config in [ConfigOfVm::Running, ConfigOfVm::Defined] {
-                for (at, device) in config.devices(vm).iter().enumerate() {
-                    #[cfg(test)]
-                    self.walked.fetch_add(1, Ordering::Relaxed);
-                    if let Some(uuid) = device.uuid() {
-                        places.entry(uuid).or_insert((config, at));
-                    }
-                }
-            }
-            Arc::new(places)
+            #[cfg(test)]
+            self.walked.fetch_add(DevicePlaces::devices_of(vm), Ordering::Relaxed);
+            Arc::new(DevicePlaces::of(vm))
         });
         places.clone()
     }

@@ -20,6 +20,7 @@
 //! version        how new a view of the host is
 //! client_data    fields that clients set and that have no effect
 //! device_kinds   which class a device is of
+//! device_places  where the devices of a VM are
 //! new_record     the record of a new object
 //! references     references as text
 //! values         values as text
@@ -46,6 +47,7 @@ mod classes;
 mod client_data;
 mod debug_objects;
 mod device_kinds;
+mod device_places;
 mod dispatch;
 mod events;
 mod failure;
