@@ -25,18 +25,36 @@ impl AsRef<[u8]> for Holding {
 }
 
 /// These bytes, which hold the reservation for as long as there is a copy of them.
-pub fn holding(bytes: Bytes, memory: Arc<Reservation>) -> Bytes {
+fn holding(bytes: Bytes, memory: Arc<Reservation>) -> Bytes {
     Bytes::from_owner(Holding { bytes, _memory: memory })
+}
+
+/// The memory of an answer that no other client is sent: nothing if it is small.
+#[derive(Debug, Clone)]
+pub struct AnswerMemory(Option<Arc<Reservation>>);
+
+impl AnswerMemory {
+    /// That of an answer of this size in bytes.
+    pub fn reserve(budget: &MemoryBudget, size: usize) -> Result<Self, OverBudget> {
+        if size <= SMALL_ANSWER {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(Arc::new(budget.reserve(size)?))))
+    }
+
+    /// A part of the answer, which holds the memory of the whole.
+    pub fn hold(&self, part: impl Into<Bytes>) -> Bytes {
+        match &self.0 {
+            Some(memory) => holding(part.into(), memory.clone()),
+            None => part.into(),
+        }
+    }
 }
 
 /// An answer that no other client is sent, which is reserved if it is large.
 pub fn reserved(budget: &MemoryBudget, answer: impl Into<Bytes>) -> Result<Bytes, OverBudget> {
     let bytes = answer.into();
-    if bytes.len() <= SMALL_ANSWER {
-        return Ok(bytes);
-    }
-    let memory = budget.reserve(bytes.len())?;
-    Ok(holding(bytes, Arc::new(memory)))
+    Ok(AnswerMemory::reserve(budget, bytes.len())?.hold(bytes))
 }
 
 /// A text that is kept and sent to any number of clients. It counts while it is on its way to some

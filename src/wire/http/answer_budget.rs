@@ -2,7 +2,7 @@
 
 use super::context::Http;
 use super::errors::no_room_for_answer;
-use crate::answer_memory::{SMALL_ANSWER, SharedText, holding};
+use crate::answer_memory::{AnswerMemory, SMALL_ANSWER, SharedText};
 use crate::memory_budget::{MemoryBudget, OverBudget};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,7 +11,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use std::sync::Arc;
 
 /// Reserves the answer to a request, or answers that there is no room for it.
 pub(super) async fn reserve(State(http): State<Http>, request: Request, next: Next) -> Response {
@@ -33,9 +32,9 @@ fn reserve_body(budget: &MemoryBudget, response: &mut Response) -> Result<(), Ov
         *response.body_mut() = Body::from(shared.send(budget)?);
         return Ok(());
     }
-    let memory = Arc::new(budget.reserve(size)?);
+    let memory = AnswerMemory::reserve(budget, size)?;
     let body = std::mem::take(response.body_mut());
-    let held = body.map_frame(move |frame| frame.map_data(|data| holding(data, memory.clone())));
+    let held = body.map_frame(move |frame| frame.map_data(|data| memory.hold(data)));
     *response.body_mut() = Body::new(held);
     Ok(())
 }

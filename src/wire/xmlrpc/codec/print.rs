@@ -1,13 +1,12 @@
 //! Writes XML-RPC text.
 
-use crate::answer_memory::{SMALL_ANSWER, SharedText, holding};
+use crate::answer_memory::{AnswerMemory, SharedText};
 use crate::memory_budget::{MemoryBudget, OverBudget, ReservedBuffer};
 use crate::wire::xmlrpc::value::Value;
 use bytes::Bytes;
 use std::fmt::Write as _;
 use std::mem;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// From this length in bytes on, a value that is printed already is sent from where it is, and not
 /// copied into the rest of an answer.
@@ -38,18 +37,13 @@ impl Output {
     /// alone.
     fn into_chunks(self, budget: &MemoryBudget) -> Result<Vec<Bytes>, OverBudget> {
         let own: usize = self.before.iter().map(|(text, _)| text.len()).sum();
-        let own = own + self.text.len();
-        let memory = if own > SMALL_ANSWER { Some(Arc::new(budget.reserve(own)?)) } else { None };
-        let chunk = |text: String| match &memory {
-            Some(memory) => holding(text.into(), memory.clone()),
-            None => text.into(),
-        };
+        let memory = AnswerMemory::reserve(budget, own + self.text.len())?;
         let mut chunks = Vec::with_capacity(2 * self.before.len() + 1);
         for (text, value) in self.before {
-            chunks.push(chunk(text));
+            chunks.push(memory.hold(text));
             chunks.push(value.send(budget)?);
         }
-        chunks.push(chunk(self.text));
+        chunks.push(memory.hold(self.text));
         Ok(chunks)
     }
 
