@@ -208,7 +208,8 @@ impl RelocationServer {
         let unusable = |error| Error::backend("The connection cannot be used", error);
         let connection = Connection::new(stream, self.timeout).map_err(unusable)?;
         let size = request.len();
-        let (engine, budget) = (self.engine.clone(), self.budget.clone());
+        let engine = self.engine.clone();
+        let budget = self.budget.clone();
         let answered =
             Box::pin(answer_request(engine, budget, caller, connection.clone(), request));
         let result = self.engine.offload(size, answered).await;

@@ -107,26 +107,24 @@ async fn encrypt(
 /// The error of a host that takes a connection and gives no answer. An encrypted port does so if
 /// the connection is plain.
 fn no_answer(to: &Destination, error: Error) -> Error {
-    match error {
-        Error::Backend { message, source } => {
-            let hint = if to.encrypted { "" } else { ": if its port is encrypted, use ssl=1" };
-            let message = format!("destination: {to} does not answer ({message}){hint}");
-            Error::Backend { message, source }
-        }
-        other => other,
-    }
+    let hint = if to.encrypted { "" } else { ": if its port is encrypted, use ssl=1" };
+    explained(error, |what| format!("destination: {to} does not answer ({what}){hint}"))
 }
 
 /// The error of a connection that was lost before the domain was handed over.
 fn lost_while_sending(to: &Destination, error: Error) -> Error {
+    explained(error, |what| {
+        format!(
+            "{what} while the domain was sent to {to}: it goes on here, try again when that host \
+             responds"
+        )
+    })
+}
+
+/// An error of the connection in other words; any other error as it is.
+fn explained(error: Error, explain: impl FnOnce(String) -> String) -> Error {
     match error {
-        Error::Backend { message, source } => {
-            let message = format!(
-                "{message} while the domain was sent to {to}: it goes on here, try again when that \
-                 host responds"
-            );
-            Error::Backend { message, source }
-        }
+        Error::Backend { message, source } => Error::Backend { message: explain(message), source },
         other => other,
     }
 }
