@@ -6,6 +6,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// The date and the time in a line.
+const TIME: &str = "%Y-%m-%d %H:%M:%S";
+
 /// Formats events as `[date time pid] LEVEL (module:line) message`.
 #[derive(Debug)]
 pub(super) struct XendFormat {
@@ -44,7 +47,7 @@ where
         write!(
             writer,
             "[{} {}] {level} ({module}:{}) ",
-            now.strftime("%Y-%m-%d %H:%M:%S"),
+            now.strftime(TIME),
             self.pid,
             metadata.line().unwrap_or(0)
         )?;
@@ -55,7 +58,7 @@ where
 
 /// A line about the log itself, which does not go through `tracing`.
 pub(super) fn own_line(message: &str) -> String {
-    let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let now = jiff::Zoned::now().strftime(TIME).to_string();
     format!("[{now} {}] WARNING (log) {message}\n", std::process::id())
 }
 
