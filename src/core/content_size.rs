@@ -2,6 +2,16 @@
 
 use std::hash::{Hash, Hasher};
 
+/// What a change takes of the structures that an earlier state and a later one share, about, in
+/// bytes.
+pub const CHANGE: usize = 1 << 10;
+
+/// A count of all that has been replaced, with one more change of something that had this size in
+/// bytes.
+pub(super) fn with_replaced(count: u64, old: usize) -> u64 {
+    count.saturating_add((old + CHANGE) as u64)
+}
+
 /// Counts the bytes that a hash would be made from.
 struct Counter(usize);
 

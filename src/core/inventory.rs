@@ -2,7 +2,7 @@
 //!
 //! Reads come from one immutable [`Inventory`]. A change is published when it is stored.
 
-use super::content_size::content_size;
+use super::content_size::{content_size, with_replaced};
 use super::error::Error;
 use super::model::{
     ClientData, CompleteConfig, Device, Item, Network, ObjectKind, Pool, Text, Uuid, Vdi, Vlan,
@@ -18,10 +18,6 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use tracing::error;
 
 const MAX_ITEMS: usize = 100_000;
-
-/// What a change takes of the structure that an earlier inventory and a later one share, about, in
-/// bytes.
-const CHANGE: usize = 1 << 10;
 
 /// All objects at one moment. An inventory shares its structure with the one before it.
 #[derive(Debug, Clone)]
@@ -48,7 +44,7 @@ impl Inventory {
     /// Records that an item is about to be another one, or to go.
     fn add_change(&mut self, uuid: &Uuid) {
         let old = self.get(uuid).map_or(0, |item| content_size(&**item));
-        self.replaced = self.replaced.saturating_add((old + CHANGE) as u64);
+        self.replaced = with_replaced(self.replaced, old);
     }
 
     /// The item with this UUID.

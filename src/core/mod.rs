@@ -24,7 +24,7 @@ pub mod transfer;
 pub mod view;
 
 mod arrivals;
-mod content_size;
+pub mod content_size;
 mod context;
 mod driver;
 mod failures;

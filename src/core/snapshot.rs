@@ -11,7 +11,7 @@ mod visible;
 pub use by_scope::ByScope;
 
 use super::change_log::ChangeLog;
-use super::content_size::content_size;
+use super::content_size::{content_size, with_replaced};
 use super::error::Error;
 use super::lifecycle::State;
 use super::model::{
@@ -27,10 +27,6 @@ use tokio::time::Instant;
 
 /// The scope of callers who see no domain. No access has this number.
 const NOBODY: u64 = u64::MAX;
-
-/// What a change takes of the structures that an earlier snapshot and a later one share, about, in
-/// bytes.
-const CHANGE: usize = 1 << 10;
 
 /// A domain at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -305,7 +301,7 @@ impl Snapshot {
     /// Records that a domain is about to be another one, or to go.
     fn add_change(&mut self, uuid: &Uuid) {
         let old = self.domains.get(uuid).map_or(0, |old| old.size());
-        self.replaced = self.replaced.saturating_add((old + CHANGE) as u64);
+        self.replaced = with_replaced(self.replaced, old);
         self.changes.add(*uuid);
     }
 

@@ -7,7 +7,6 @@ use super::classes::table;
 use super::events::{Event, Registration};
 use super::failure::Failure;
 use super::host_view::HostView;
-use super::moment::Moment;
 use super::records;
 use super::service::XenApi;
 use super::sessions::CallSession;
@@ -84,16 +83,7 @@ async fn wait(api: &XenApi, view: &View, session: &str) -> Result<Vec<Event>, Fa
             registration.as_ref().map(Registration::last_answer).ok_or_else(not_registered)
         })??;
         // After the last answer, so that it is no earlier one.
-        let snapshot = view.snapshot();
-        let indices = api.indices.of(&snapshot);
-        // Before the inventory: a moment may seem to be older than it is.
-        let inventory_generation = *view.inventory_generations().borrow();
-        let moment = Moment {
-            vms: indices.vm_states(&snapshot),
-            inventory: indices.vdis(view, &snapshot).inventory().clone(),
-            inventory_generation,
-            tasks: api.state.tasks.visible(view.caller()),
-        };
+        let (moment, indices) = api.moment(view);
         // No other session waits for the comparison.
         let before = last.moment.as_ref();
         let changes = before.map(|before| moment.changes_since(before, &indices.item_changes));

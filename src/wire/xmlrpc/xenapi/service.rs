@@ -1,10 +1,12 @@
 //! The Xen-API of one daemon.
 
-use super::indices::Indices;
+use super::indices::{Indices, ScopeIndices};
+use super::moment::Moment;
 use super::printed::PrintedClasses;
 use super::sessions::Now;
 use super::state::ApiState;
 use crate::core::caller::Caller;
+use crate::core::view::View;
 use crate::memory_budget::MemoryBudget;
 use crate::wire::xmlrpc::context::Context;
 use std::sync::Arc;
@@ -36,13 +38,24 @@ impl XenApi {
     pub(crate) fn forget_old(&self) {
         let engine = self.context.engine();
         self.state.forget_old(Now::of(engine));
-        let view = engine.view(&Caller::internal());
+        // The indices of operators follow, too: what they keep may be as old, if none of them has
+        // called since.
+        let (now, _) = self.moment(&engine.view(&Caller::internal()));
+        self.state.sessions.drop_old_moments(now.replaced());
+    }
+
+    /// The present moment as a caller sees it, and the indices that it was taken from.
+    pub(crate) fn moment(&self, view: &View) -> (Moment, Arc<ScopeIndices>) {
         let snapshot = view.snapshot();
-        let tasks = self.state.tasks.visible(view.caller());
-        let inventory = *view.inventory_generations().borrow();
-        let replaced = snapshot.replaced + inventory + tasks.replaced();
-        self.state.sessions.drop_old_moments(replaced);
-        // What is kept for operators may be as old, if none of them has called since.
-        self.indices.of(&snapshot).vm_states(&snapshot);
+        let indices = self.indices.of(&snapshot);
+        // Before the inventory: a moment may seem to be older than it is.
+        let inventory_generation = *view.inventory_generations().borrow();
+        let moment = Moment {
+            vms: indices.vm_states(&snapshot),
+            inventory: indices.vdis(view, &snapshot).inventory().clone(),
+            inventory_generation,
+            tasks: self.state.tasks.visible(view.caller()),
+        };
+        (moment, indices)
     }
 }

@@ -4,13 +4,10 @@ use super::object_change::{ObjectChange, operation};
 use super::owner::sees;
 use crate::core::caller::{Caller, Principal};
 use crate::core::change_log::ChangeLog;
+use crate::core::content_size::CHANGE;
 use crate::core::model::Uuid;
 use rpds::HashTrieMapSync;
 use std::collections::HashSet;
-
-/// What a change takes of the structures that an earlier moment and a later one share, with the
-/// task, about, in bytes.
-const CHANGE: u64 = 1 << 10;
 
 /// The part of a task that has events.
 #[derive(Debug, Clone)]
@@ -58,7 +55,7 @@ pub(crate) struct VisibleTasks {
 impl VisibleTasks {
     /// About how many bytes other states had taken that there are not any more.
     pub(crate) fn replaced(&self) -> u64 {
-        self.all.changes.number() * CHANGE
+        self.all.changes.number() * CHANGE as u64
     }
 
     /// Whether a task has ended; `None` for one that the caller does not see.
