@@ -259,9 +259,9 @@ fn what_was_acknowledged_survives_a_cut_at_any_change_of_files() {
             assert!(expected.contains(&seen), "{at}: {seen:?} is none of {expected:?}");
             // It works on, and keeps no litter.
             assert!(define(&daemon, "last"), "{at}");
+            daemon.stop();
             let litter = litter(dir.path());
             assert!(litter.is_empty(), "{at}: {litter:?}");
-            daemon.stop();
         }
     }
 }
