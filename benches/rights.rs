@@ -28,6 +28,7 @@ use xend::core::engine::Engine;
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
 use xend::core::rights::{Access, Account, Credential, DomainPattern, Right, User};
+use xend::memory_budget::MemoryBudgets;
 use xend::shape::read_config;
 use xend::sxp::{Limits, read_one};
 use xend::wire::http::Http;
@@ -91,7 +92,8 @@ impl Host {
         let host = engine.host_uuid().await.unwrap();
         let stopping = CancellationToken::new;
         let http = Http::new(engine.clone(), || 1 << 20, String::new, stopping()).router();
-        let xmlrpc = XmlRpc::new(engine.clone(), host, 0, String::new, stopping());
+        let xmlrpc =
+            XmlRpc::new(engine.clone(), host, 0, String::new, MemoryBudgets::default(), stopping());
         let xenapi = xmlrpc.router(Endpoint::XenApi(LoginPolicy::Trust));
         Self { engine, http, xenapi, _dir: dir }
     }

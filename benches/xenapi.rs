@@ -27,6 +27,7 @@ use xend::backend::sim::SimSettings;
 use xend::core::caller::Caller;
 use xend::core::model::DomainRef;
 use xend::core::op::{Change, DomainOp};
+use xend::memory_budget::MemoryBudgets;
 use xend::shape::read_config;
 use xend::sxp::{Limits, read_one};
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
@@ -152,7 +153,14 @@ impl Host {
             engine.execute(&Caller::internal(), unpause).await.unwrap();
         }
         let host = engine.host_uuid().await.unwrap();
-        let wire = XmlRpc::new(engine, host, 0, String::new, CancellationToken::new());
+        let wire = XmlRpc::new(
+            engine,
+            host,
+            0,
+            String::new,
+            MemoryBudgets::default(),
+            CancellationToken::new(),
+        );
         let address = support::serve(wire.router(Endpoint::XenApi(LoginPolicy::Trust))).await;
         let mut this = Self { vms, name, address, session: String::new(), _dir: dir };
         this.session = this.login().await;

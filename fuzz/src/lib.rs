@@ -24,6 +24,7 @@ use xend::core::model::Policy;
 use xend::core::ports::{
     Destination, Handover, MigratedDomain, MigrationTransport, OutgoingMigration, Verdict,
 };
+use xend::memory_budget::MemoryBudgets;
 use xend::os::{OsEntropy, SystemClock};
 use xend::store::DirStore;
 use xend::wire::http::Http;
@@ -136,7 +137,7 @@ async fn parts(dir: &Path) -> (Engine, Router, Router) {
     let stop = CancellationToken::new();
     let http = Http::new(engine.clone(), || MAX_BODY, || "the log".to_owned(), stop.clone());
     let host = engine.host_uuid().await.unwrap();
-    let xmlrpc = XmlRpc::new(engine.clone(), host, 0, String::new, stop);
+    let xmlrpc = XmlRpc::new(engine.clone(), host, 0, String::new, MemoryBudgets::default(), stop);
     (engine, http.router(), xmlrpc.router(Endpoint::XenApi(LoginPolicy::Trust)))
 }
 

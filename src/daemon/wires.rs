@@ -104,8 +104,9 @@ impl Wires<'_> {
     fn calls(&self) -> XmlRpc {
         let ring = self.telemetry.ring();
         let log = move || ring.text();
-        XmlRpc::new(self.engine.clone(), self.host, self.own_uid, log, self.server.stopping())
-            .with_budgets(self.budgets.clone())
+        let budgets = self.budgets.clone();
+        let stopping = self.server.stopping();
+        XmlRpc::new(self.engine.clone(), self.host, self.own_uid, log, budgets, stopping)
     }
 
     fn argo(&self) -> Argo {

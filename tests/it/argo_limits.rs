@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use xend::core::caller::Caller;
 use xend::core::rights::Right;
+use xend::memory_budget::MemoryBudget;
 use xend::wire::argo::MAX_LINE;
 
 #[tokio::test]
@@ -97,6 +98,27 @@ async fn a_client_that_takes_no_answer_delays_no_stop() {
     stopping.cancel();
     session.await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_being_sent_takes_the_place_of_another_one() {
+    let answers = MemoryBudget::new(100 << 10);
+    let budget = answers.clone();
+    let host = ArgoHost::with_options(|options| options.answers = budget).await;
+    for number in 1..=300 {
+        let uuid = format!("00000000-0000-4000-8000-{number:0>12}").parse().ok();
+        host.define(&format!("web{number:0>240}"), |config| config.uuid = uuid).await;
+    }
+    let caller = || Caller::operator(nobody().via);
+    let mut first = host.connect_as(caller(), 64);
+    first.send(b"list available\n").await;
+    assert_eq!(first.line().await, "200 OK\n");
+    assert!(answers.reserved() > 70_000, "{}", answers.reserved());
+    let mut second = host.connect_as(caller(), 64);
+    assert_eq!(second.ask("list available").await, "400 BUSY, TRY AGAIN\n");
+    assert_eq!(second.ask("nop").await, "200 OK\n300 DONE\n");
+    while first.line().await != "300 DONE\n" {}
+    assert_eq!(second.output("list available").await.len(), 300);
 }
 
 #[tokio::test]

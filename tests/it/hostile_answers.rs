@@ -71,8 +71,8 @@ async fn an_answer_that_nobody_reads_takes_the_place_of_another_one() {
     let (engine, _dir) = engine().await;
     let host = engine.host_uuid().await.unwrap();
     let budgets = MemoryBudgets::new(BUDGET);
-    let wire = XmlRpc::new(engine, host, 0, log, CancellationToken::new());
-    let router = wire.with_budgets(budgets.clone()).router(Endpoint::Legacy(LegacyPolicy::Trust));
+    let wire = XmlRpc::new(engine, host, 0, log, budgets.clone(), CancellationToken::new());
+    let router = wire.router(Endpoint::Legacy(LegacyPolicy::Trust));
     let call =
         async |method: &str| ask(&router, Request::post("/RPC2"), codec::call(method, &[])).await;
     let read = async |answer: Response| {

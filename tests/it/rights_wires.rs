@@ -22,6 +22,7 @@ use xend::core::model::{ClientData, CpuSet, Pool, Scheduler};
 use xend::core::op::{Change, PoolOp};
 use xend::core::ports::{Entropy as _, LoginError, Logins};
 use xend::core::rights::User;
+use xend::memory_budget::MemoryBudgets;
 use xend::os::OsEntropy;
 use xend::sxp::Sxp;
 use xend::wire::argo::{Argo, ArgoOptions, DomainFiles};
@@ -109,7 +110,8 @@ impl Wires {
         let stopping = CancellationToken::new;
         let http = Http::new(engine(), || 1 << 20, || LOG.to_owned(), stopping());
         let uuid = world.engine.host_uuid().await.unwrap();
-        let xmlrpc = XmlRpc::new(engine(), uuid, 0, || LOG.to_owned(), stopping());
+        let xmlrpc =
+            XmlRpc::new(engine(), uuid, 0, || LOG.to_owned(), MemoryBudgets::default(), stopping());
         let read = |_: &str, text: &[u8]| {
             let domain = read_domain(text, &Defaults::default());
             domain.map_err(|error| error.to_string())

@@ -21,6 +21,7 @@ use xend::core::ports::{LoginError, Logins};
 use xend::core::rights::{
     Access, Account, Accounts, Credential, Grant, Limits, Right, Rights, User,
 };
+use xend::memory_budget::MemoryBudgets;
 use xend::os::OsEntropy;
 use xend::shape::read_config;
 use xend::sxp::{Limits as TextLimits, read_one};
@@ -145,7 +146,14 @@ impl AccountHost {
         };
         let engine = Engine::start(outside, settings).await.unwrap();
         let log = || "the text of the log".to_owned();
-        let wire = XmlRpc::new(engine.clone(), HOST, 0, log, CancellationToken::new());
+        let wire = XmlRpc::new(
+            engine.clone(),
+            HOST,
+            0,
+            log,
+            MemoryBudgets::default(),
+            CancellationToken::new(),
+        );
         let host = Self { engine, sim, accounts: known, wire, _dir: dir };
         for vm in vms {
             host.create(vm).await;

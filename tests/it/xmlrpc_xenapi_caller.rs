@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, EnginePorts, Settings};
+use xend::memory_budget::MemoryBudgets;
 use xend::os::{OsEntropy, SystemClock};
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
 use xend::wire::xmlrpc::{Endpoint, LoginPolicy, Value, XmlRpc};
@@ -32,7 +33,14 @@ async fn a_request_without_a_caller_is_refused() {
     let outside = EnginePorts { clock: Arc::new(SystemClock), ..ports };
     let engine = Engine::start(outside, Settings::default()).await.unwrap();
     let host = engine.host_uuid().await.unwrap();
-    let wire = XmlRpc::new(engine, host, 0, String::new, CancellationToken::new());
+    let wire = XmlRpc::new(
+        engine,
+        host,
+        0,
+        String::new,
+        MemoryBudgets::default(),
+        CancellationToken::new(),
+    );
     let names = Value::Array(vec![Value::text("Domain-0")]);
     assert_eq!(domains(&wire, Some(Caller::internal())).await, Ok(names));
     let (code, reason) = domains(&wire, None).await.unwrap_err();

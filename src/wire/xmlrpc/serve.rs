@@ -53,27 +53,19 @@ pub struct XmlRpc {
 
 impl XmlRpc {
     /// The wire in front of `engine`, on the host with this UUID. The user `own_uid` may log in to
-    /// the Xen-API like root, `log` gives the text of `xend.node.log`, and `stopping` is cancelled
-    /// when the server stops.
+    /// the Xen-API like root, `log` gives the text of `xend.node.log`, calls are received and
+    /// answered within `budgets`, and `stopping` is cancelled when the server stops.
     pub fn new(
         engine: Engine,
         host: Uuid,
         own_uid: u32,
         log: impl Fn() -> String + Send + Sync + 'static,
+        budgets: MemoryBudgets,
         stopping: CancellationToken,
     ) -> Self {
         let context = Arc::new(Context::new(engine, host, own_uid, log, stopping));
-        let budgets = MemoryBudgets::default();
         let xenapi = Arc::new(XenApi::new(context.clone(), budgets.answers.clone()));
         Self { context, xenapi, budgets }
-    }
-
-    /// The same wire before its first call, whose calls are received and answered within these
-    /// budgets.
-    #[must_use]
-    pub fn with_budgets(self, budgets: MemoryBudgets) -> Self {
-        let xenapi = Arc::new(XenApi::new(self.context.clone(), budgets.answers.clone()));
-        Self { xenapi, budgets, ..self }
     }
 
     /// Forgets sessions and tasks that are over, once a minute until the server stops.

@@ -7,6 +7,7 @@ use crate::core::engine::{Engine, EnginePorts, Settings};
 use crate::core::op::Change;
 use crate::core::snapshot::Snapshot;
 use crate::memory_budget::MemoryBudget;
+use crate::memory_budget::MemoryBudgets;
 use crate::os::{OsEntropy, SystemClock};
 use crate::shape::read_config;
 use crate::store::DirStore;
@@ -325,7 +326,14 @@ async fn a_legacy_list_of_many_domains_is_made_and_printed_beside_other_calls() 
     let host = Host::with(70).await;
     let engine = host.api.context.engine();
     let stopping = CancellationToken::new();
-    let wire = XmlRpc::new(engine.clone(), host.api.context.host(), 0, String::new, stopping);
+    let wire = XmlRpc::new(
+        engine.clone(),
+        host.api.context.host(),
+        0,
+        String::new,
+        MemoryBudgets::default(),
+        stopping,
+    );
     let router = wire.router(Endpoint::XenApi(LoginPolicy::Trust));
     let printed = async |method: &str| {
         let before = engine.places().printed();
