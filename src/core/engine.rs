@@ -181,9 +181,10 @@ impl Engine {
     }
 }
 
-/// The part of an error that only the log may show.
-fn source(error: &Error) -> Option<String> {
-    std::error::Error::source(error).map(ToString::to_string)
+/// The part of an error that only the log may show; `None` if its `text` has it already.
+fn source(error: &Error, text: &str) -> Option<String> {
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    source.filter(|source| !text.contains(source))
 }
 
 impl Core {
@@ -227,8 +228,9 @@ impl Core {
         match &outcome {
             Ok(_) => info!(%caller, op, domain = target, "Done"),
             Err(error) => {
-                let text = error.for_record();
-                info!(%caller, op, domain = target, error = %text, source = source(error), "Failed");
+                let text = error.for_record().to_string();
+                let source = source(error, &text);
+                info!(%caller, op, domain = target, error = %text, source, "Failed");
             }
         }
         outcome

@@ -52,6 +52,24 @@ async fn the_conversations_of_the_page_word_for_word() {
     play(&mut host.log_in("other").await, "other.txt").await;
 }
 
+#[tokio::test]
+async fn the_session_of_the_documentation_works() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/argo.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, session) = page.split_once("$ telnet host 20203\n").unwrap();
+    let (session, _) = session.split_once("```").unwrap();
+    let host = host_of_the_page().await;
+    let mut client = host.connect().await;
+    let mut rest = session;
+    let mut commands = Vec::new();
+    while let Some((command, answers)) = rest.split_once('\n') {
+        let answer = client.ask(command).await;
+        commands.push(command);
+        rest = answers.strip_prefix(&answer).unwrap_or_else(|| panic!("{command}: {answer}"));
+    }
+    assert_eq!((rest, commands.len()), ("", 4), "{commands:?}");
+}
+
 /// A shell script with netcat and dialog sends all its lines at once, and closes its side.
 #[tokio::test]
 async fn lines_in_one_packet_are_answered_in_order() {

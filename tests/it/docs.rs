@@ -179,6 +179,21 @@ fn run_page(name: &str, ports: &[&str], programs: &[&str]) {
 
 /// Runs the steps of a page beside a daemon that the page says how to build.
 fn run_page_beside(daemon: Option<&str>, name: &str, ports: &[&str], programs: &[&str]) {
+    let prepare = |session: &mut Session| {
+        if let Some(daemon) = daemon {
+            session.start_daemon(daemon, Some(LAST_ADDRESS));
+        }
+    };
+    run_prepared_page(name, ports, programs, prepare);
+}
+
+/// Runs the steps of a page in a session to which `prepare` gives what the page presumes.
+fn run_prepared_page(
+    name: &str,
+    ports: &[&str],
+    programs: &[&str],
+    prepare: impl FnOnce(&mut Session),
+) {
     for program in programs {
         if Command::new(program).arg("--version").env("PATH", path()).output().is_err() {
             eprintln!("SKIPPED: {name} needs {program}");
@@ -190,9 +205,7 @@ fn run_page_beside(daemon: Option<&str>, name: &str, ports: &[&str], programs: &
     let steps = steps(&page);
     assert!(!steps.is_empty(), "{name} has no commands");
     let mut session = Session::start(ports);
-    if let Some(daemon) = daemon {
-        session.start_daemon(daemon, Some(LAST_ADDRESS));
-    }
+    prepare(&mut session);
     for Step { line, command, output, is_daemon } in steps {
         if is_daemon {
             // An agent takes the requests that came before its start.
@@ -249,6 +262,29 @@ fn the_page_about_accounts_works() {
 fn the_page_about_migration_works() {
     let ports = ["8000", "8003", "8010", "8013"];
     run_page("docs/migration.md", &ports, &["curl", "openssl", "pkill"]);
+}
+
+/// The backup is one of a host with a managed domain and two files of xm.
+#[test]
+fn the_page_about_old_hosts_works() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("sexpr-fixtures");
+    let backup = |session: &mut Session| {
+        for (fixture, file) in [
+            ("config/debian-lenny.sxp", "etc/xen/xend-config.sxp"),
+            ("xm-config/old1.cfg", "etc/xen/old1.cfg"),
+            ("xm-config/win.hvm.cfg", "etc/xen/win.cfg"),
+            (
+                "store/xend-4.1-pv.sxp",
+                "var/lib/xend/domains/11111111-2222-3333-4444-555555550030/config.sxp",
+            ),
+        ] {
+            let file = session.dir.path().join("old").join(file);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::copy(fixtures.join(fixture), file).unwrap();
+        }
+        session.run("tar -C old -czf xend-backup.tar.gz etc/xen var/lib/xend; rm -r old");
+    };
+    run_prepared_page("docs/from-xend.md", &["8000"], &["curl", "tar"], backup);
 }
 
 #[test]
