@@ -6,12 +6,13 @@
 //! the inside out:
 
 pub mod store;
-pub mod sxp;
+pub use xend_sxp as sxp;
 
 pub mod core;
 
 pub mod shape;
-pub mod xmconfig;
+pub mod xm_file;
+pub use xend_xmconfig as xmconfig;
 
 pub mod allocator;
 pub mod answer_memory;

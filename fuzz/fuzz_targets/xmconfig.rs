@@ -4,7 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use xend::sxp::{Limits, read_one};
-use xend::xmconfig::{Defaults, convert, read_domain};
+use xend::xm_file::read_domain;
+use xend::xmconfig::{Defaults, convert};
 
 fuzz_target!(|bytes: &[u8]| {
     let defaults = Defaults { name: Some("web.cfg"), ..Defaults::default() };

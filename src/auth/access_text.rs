@@ -1,13 +1,13 @@
 //! The part of the users file that users and roles have in common: domains, rights, limits.
 
 use super::mistake::Mistake;
-use crate::core::model::nearest;
 use crate::core::ports::Destination;
 use crate::core::rights::{Access, DomainPattern, Grant, Limits, Right, Rights};
 use crate::sxp::Sxp;
 use std::fmt::Display;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
+use xend_spelling::nearest;
 
 /// Domains, rights and limits as a user or a role has them.
 #[derive(Debug, Default)]

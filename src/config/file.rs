@@ -7,13 +7,13 @@ use super::keys::{Key, ListenerGroup, OnError};
 use super::obsolete::{self, OBSOLETE_KEYS};
 use super::settings::FileSettings;
 use super::table::{self, keys};
-use crate::core::model::nearest;
 use crate::sxp::{self, Limits, Sxp};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::mem;
 use std::path::Path;
+use xend_spelling::nearest;
 
 /// A configuration file that was read.
 #[derive(Debug)]

@@ -16,7 +16,8 @@ use xend::server::{BasicAuth, Guard, Server, Trust};
 use xend::wire::argo::{ALL_BUSY, Argo, ArgoOptions, DomainFiles};
 use xend::wire::http::Http;
 use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, XmlRpc};
-use xend::xmconfig::{self, Defaults};
+use xend::xm_file;
+use xend::xmconfig::Defaults;
 
 /// The wires in front of an engine.
 pub(super) struct Wires<'a> {
@@ -112,7 +113,7 @@ impl Wires<'_> {
     fn argo(&self) -> Argo {
         let read = |file: &str, text: &[u8]| {
             let defaults = Defaults { name: Some(file), ..Defaults::default() };
-            xmconfig::read_domain(text, &defaults).map_err(|error| format!("{error:#}"))
+            xm_file::read_domain(text, &defaults).map_err(|error| format!("{error:#}"))
         };
         let options = ArgoOptions {
             domain_files: Some(DomainFiles::new(self.config.domain_files.clone(), Box::new(read))),

@@ -3,8 +3,8 @@
 
 use super::error::ShapeError;
 use super::read::TRANSIENT;
-use crate::core::model::nearest;
 use crate::sxp::Sxp;
+use xend_spelling::nearest;
 
 /// Keys of a domain other than [`TRANSIENT`].
 #[rustfmt::skip]

@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A module, and the modules of this crate that it may import beside itself.
+/// A module, and the modules that it may import beside itself: those of this crate, and the crates
+/// that `lib.rs` hands on.
 const RULES: &[(&str, &[&str])] = &[
-    ("sxp", &[]),
     ("core", &[]),
     ("shape", &["core", "sxp"]),
-    ("xmconfig", &["core", "shape", "sxp"]),
+    ("xm_file", &["core", "shape", "xmconfig"]),
     ("store", &["core", "durable", "host_file", "shape", "state_file", "sxp"]),
     (
         "backend::sim",
@@ -61,6 +61,7 @@ const RULES: &[(&str, &[&str])] = &[
             "state_file",
             "store",
             "wire",
+            "xm_file",
             "xmconfig",
         ],
     ),
@@ -110,7 +111,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("nonstick", &["auth"]),
     ("serde_urlencoded", &["wire/http"]),
     ("xend_templates", &["wire/http"]),
-    ("lexpr", &["sxp"]),
+    ("xend_sxp", &["lib.rs"]),
+    ("xend_xmconfig", &["lib.rs"]),
     ("xend_guest_protocol", &["backend/sim", "core/guest", "wire/http"]),
     ("xend_xenstore", &["backend/libxl"]),
     ("anyhow", &["daemon", "main.rs"]),
@@ -191,6 +193,13 @@ fn a_circle_is_found_through_any_kind_of_path() {
     let circle = |names: [&str; 2]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
     assert_eq!(house.circles(), [circle(["a.rs", "b/low.rs"])]);
     assert_eq!(house.imports[Path::new("c.rs")], BTreeSet::from([PathBuf::from("d.rs")]));
+}
+
+#[test]
+fn a_crate_that_the_root_hands_on_is_imported_by_its_name_there() {
+    let sources = [("lib.rs", "pub use the_letters as a; mod b;"), ("b.rs", "use crate::a::X;")];
+    let house = House::of(sources.map(|(name, text)| (PathBuf::from(name), text.to_owned())));
+    assert_eq!(house.imports[Path::new("b.rs")], BTreeSet::from([PathBuf::from("a")]));
 }
 
 #[test]
@@ -291,7 +300,7 @@ fn source_root() -> PathBuf {
 /// Where other crates of the workspace have their sources.
 fn crate_roots() -> impl Iterator<Item = PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["agent", "guest-protocol", "templates", "xenstore"]
+    ["agent", "guest-protocol", "spelling", "sxp", "templates", "xenstore", "xmconfig"]
         .map(|name| root.join(name).join("src"))
         .into_iter()
 }
@@ -392,7 +401,8 @@ impl House {
         found
     }
 
-    /// The file that defines what a path names, if it is a file of this crate.
+    /// The file that defines what a path names, if it is a file of this crate. A crate that the
+    /// root hands on (`pub use xend_sxp as sxp`) counts as a file of the name that it has there.
     fn resolve(&self, module: &[String], inner: usize, path: &[String]) -> Option<PathBuf> {
         self.resolve_within(module, inner, path, &mut HashSet::new())
     }
@@ -450,6 +460,9 @@ impl House {
         if let Some(one) = source.uses.iter().find(|one| one.inner == 0 && one.name == *item) {
             if let Some(file) = self.resolve_within(&at, 0, &one.path, seen) {
                 return Some(file);
+            }
+            if at.is_empty() && one.path.len() == 1 {
+                return Some(PathBuf::from(item));
             }
         }
         Some(source.file.clone())

@@ -29,7 +29,8 @@ use xend::wire::argo::{Argo, ArgoOptions, DomainFiles};
 use xend::wire::http::Http;
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
 use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, Value, XmlRpc};
-use xend::xmconfig::{Defaults, read_domain};
+use xend::xm_file::read_domain;
+use xend::xmconfig::Defaults;
 
 /// The formats of HTTP, as browsers and clients ask for them.
 pub(crate) const FORMATS: [&str; 3] = ["application/sxp", "application/json", "text/html"];

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use xend::core::model::{Device, DomainConfig, GuestKind};
 use xend::shape::{self, SxpSink};
 use xend::sxp::{Limits, Sxp, read_one};
-use xend::xmconfig::{Conversion, Defaults, XmConfigError, convert, read_domain, read_name};
+use xend::xm_file::{read_domain, read_name};
+use xend::xmconfig::{Conversion, Defaults, XmConfigError, convert};
 
 /// A device class that xend 4.1 had and the model does not: netchannel2.
 const UNKNOWN_CLASS: &str = "vif2x";

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use std::str;
 use xend::sxp::{Limits, position, read_one};
-use xend::xmconfig::{Data, Defaults, convert, read_domain, read_name, read_variables};
+use xend::xm_file::{read_domain, read_name};
+use xend::xmconfig::{Data, Defaults, convert, read_variables};
 
 const DEFAULTS: Defaults<'_> = Defaults {
     name: Some("web.cfg"),

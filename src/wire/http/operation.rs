@@ -4,10 +4,11 @@ use super::engine_request::EngineRequest;
 use super::params::Params;
 #[cfg(test)]
 use crate::core::model::{Device, DomName, DomainConfig, Uuid, Vif};
-use crate::core::model::{DomainRef, Invalid, Policy, nearest};
+use crate::core::model::{DomainRef, Invalid, Policy};
 use crate::core::op::{Change, DomainOp};
 use crate::core::rights::{Access, Need, OpKind, Right};
 use crate::core::snapshot::DomainView;
+use xend_spelling::nearest;
 
 /// An operation on a page. POST looks it up by its name; the reference and the forms are made from
 /// it.

@@ -1,8 +1,8 @@
 //! The keys in the JSON of `network`. Agents pass over unknown ones, because hosts differ; a person
 //! who misspells `gateway` is better told than left with a guest that has none.
 
-use crate::core::model::nearest;
 use serde_json::Value;
+use xend_spelling::nearest;
 
 /// The keys of an interface. `broadcast` has no effect.
 const INTERFACE: [&str; 10] = [
