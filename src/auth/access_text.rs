@@ -1,12 +1,13 @@
 //! The part of the users file that users and roles have in common: domains, rights, limits.
 
 use super::mistake::Mistake;
+use crate::core::model::{Unit, WholeNumber, is_whole_number};
 use crate::core::ports::Destination;
 use crate::core::rights::{Access, DomainPattern, Grant, Limits, Right, Rights};
 use crate::sxp::Sxp;
 use std::fmt::Display;
 use std::path::{Component, Path, PathBuf};
-use std::str::FromStr;
+use std::str::FromStr as _;
 use xend_spelling::nearest;
 
 /// Domains, rights and limits as a user or a role has them.
@@ -139,9 +140,9 @@ fn limits(item: &Sxp) -> Result<Limits, Mistake> {
         }
         seen.push(key);
         match key {
-            "domains" => limits.domains = Some(number(part, key)?),
-            "memory" => limits.memory_mib = Some(number(part, key)?),
-            "vcpus" => limits.vcpus = Some(number(part, key)?),
+            "domains" => limits.domains = Some(number(part, key, Unit::Plain)?),
+            "memory" => limits.memory_mib = Some(number(part, key, Unit::Mebibytes)?),
+            "vcpus" => limits.vcpus = Some(number(part, key, Unit::Plain)?),
             "disks" => limits.disks = values(part, key, place)?,
             "bridges" => limits.bridges = values(part, key, bridge)?,
             "kernels" => limits.kernels = values(part, key, directory)?,
@@ -183,11 +184,17 @@ fn directory(text: &str) -> Result<PathBuf, String> {
 }
 
 /// The only value of an item, a whole number.
-fn number<T: FromStr>(item: &Sxp, key: &str) -> Result<T, Mistake> {
+fn number<T: WholeNumber>(item: &Sxp, key: &str, unit: Unit) -> Result<T, Mistake> {
     let numbers = values(item, key, |text| {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|_| digits);
-        number.ok_or_else(|| format!("{text:?} is not a whole number, or too large"))
+        number.ok_or_else(|| {
+            if !is_whole_number(text) {
+                return format!("{text:?} {}", unit.refusal(text));
+            }
+            let (least, most) = T::RANGE;
+            format!("{text} is out of range, {least} to {most}")
+        })
     })?;
     match <[T; 1]>::try_from(numbers) {
         Ok([number]) => Ok(number),

@@ -1,5 +1,6 @@
 //! The command line of `xend user`.
 
+use crate::core::model::Unit;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 
@@ -78,7 +79,7 @@ pub struct AccountOptions {
     pub max_domains: Option<String>,
 
     /// Limit of the memory of all domains together, in MiB
-    #[arg(long, value_name = "MIB", value_parser = number)]
+    #[arg(long, value_name = "MIB", value_parser = mebibytes)]
     pub max_memory: Option<String>,
 
     /// Limit of the VCPUs of all domains together
@@ -104,6 +105,11 @@ pub struct AccountOptions {
     /// Hosts to migrate to
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     pub hosts: Option<Vec<String>>,
+}
+
+/// A number of MiB; empty for none.
+fn mebibytes(text: &str) -> Result<String, String> {
+    number(text).map_err(|_| format!("'{text}' {}", Unit::Mebibytes.refusal(text)))
 }
 
 /// A number; empty for none.
@@ -182,5 +188,7 @@ mod tests {
         ] {
             assert!(parse(line).is_err(), "{line:?}");
         }
+        let refused = parse(&["add", "a", "--max-memory", "2G"]).unwrap_err().to_string();
+        assert!(refused.contains("'2G' is not a whole number of MiB, write 2048"), "{refused}");
     }
 }

@@ -1,9 +1,10 @@
 //! Failures of operations, as the caller may see them.
 
-use super::model::{DomId, Invalid, PciAddress, Uuid};
+use super::model::{BlockClass, DomId, Invalid, PciAddress, Uuid, VirtualDevice};
 use super::rights::{Need, Right};
 use super::transfer::Stage;
 use std::borrow::Cow;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -162,8 +163,13 @@ pub enum Error {
     #[error("Domain {0} is not managed: define it with op=new first, or save it to a file")]
     NotManaged(String),
     /// The domain has no such device.
-    #[error("Device {0} not connected")]
-    NotConnected(String),
+    #[error("Device {device} not connected{}", after_colon(present))]
+    NotConnected {
+        /// The name or number.
+        device: String,
+        /// The devices of its class that the domain has, in words; empty if they are not told.
+        present: String,
+    },
     /// The domain's queue of operations is full.
     #[error("Domain {0} is busy: too many operations are waiting for it, try again")]
     Busy(String),
@@ -192,7 +198,7 @@ pub enum Error {
         path: String,
     },
     /// A device did not connect.
-    #[error("Device {device} ({class}) could not be connected. {reason}")]
+    #[error("Device {device} ({}) could not be connected. {reason}", with_name(class, *device))]
     Device {
         device: u32,
         /// `vbd`, `vif`, ...
@@ -212,7 +218,10 @@ pub enum Error {
         owner: String,
     },
     /// The guest does not release a device that is detached.
-    #[error("Device {device} ({class}) could not be disconnected: the guest does not let go of it")]
+    #[error(
+        "Device {device} ({}) could not be disconnected: the guest does not let go of it",
+        with_name(class, *device)
+    )]
     DeviceBusy {
         device: u32,
         /// `vbd`, `vif`, `pci`, ...
@@ -306,7 +315,7 @@ impl Error {
             | Self::BadState { .. }
             | Self::NotStarted(_)
             | Self::NotManaged(_)
-            | Self::NotConnected(_)
+            | Self::NotConnected { .. }
             | Self::Busy(_)
             | Self::DisksBusy
             | Self::Cancelled(_)
@@ -345,6 +354,11 @@ impl Error {
         }
     }
 
+    /// A device that the domain does not have. The devices that it has are not told.
+    pub fn not_connected(device: &dyn fmt::Display) -> Self {
+        Self::NotConnected { device: device.to_string(), present: String::new() }
+    }
+
     /// A refusal of an operation that needs this. `domain` is the domain in question.
     pub fn not_permitted(op: &'static str, need: Need, domain: &str) -> Self {
         let target = if matches!(need, Need::Domain(_)) { domain } else { "" };
@@ -354,6 +368,19 @@ impl Error {
 
 fn in_brackets(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(" ({detail})") }
+}
+
+fn after_colon(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+/// The class of a device, with its name if nobody knows the disk by its number: `vbd xvdz` for
+/// 268441856. Others have had their number alone in this message since xend.
+fn with_name(class: &str, device: u32) -> String {
+    let number = VirtualDevice(device);
+    let is_disk = BlockClass::includes(class) && number.is_extended();
+    let name = if is_disk { number.name() } else { None };
+    name.map_or_else(|| class.to_owned(), |name| format!("{class} {name}"))
 }
 
 fn describe_agent_failure(message: &str, returncode: &str) -> String {
@@ -388,6 +415,20 @@ fn with_domid(prefix: &str, domid: Option<DomId>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_with_an_odd_number_has_its_name_beside_it() {
+        let failed = |class: &str, device| {
+            let class = class.to_owned();
+            Error::Device { device, class, reason: "No.".to_owned() }.to_string()
+        };
+        assert_eq!(failed("vbd", 51712), "Device 51712 (vbd) could not be connected. No.");
+        let odd = "Device 268441856 (vbd xvdz) could not be connected. No.";
+        assert_eq!(failed("vbd", 268_441_856), odd);
+        assert_eq!(failed("vif", 0), "Device 0 (vif) could not be connected. No.");
+        let busy = Error::DeviceBusy { device: 268_441_856, class: "tap".to_owned() };
+        assert!(busy.to_string().starts_with("Device 268441856 (tap xvdz) could not be dis"));
+    }
 
     #[test]
     fn a_failed_agent_need_not_have_words() {

@@ -1,7 +1,7 @@
 //! A list of properties that is read key by key; the rest is kept as uninterpreted properties.
 
 use super::error::ShapeError;
-use crate::core::model::{Invalid, Property, Text, Value};
+use crate::core::model::{Invalid, Property, Text, Unit, Value, is_whole_number};
 use crate::sxp::Sxp;
 use std::mem;
 use std::str::FromStr;
@@ -101,17 +101,20 @@ impl<'a> Fields<'a> {
         check(text).map(Some).map_err(|reason| ShapeError::new(self.name(key), reason, word))
     }
 
-    /// A whole number up to `max`. `unit` is part of the message: ` of MiB`.
+    /// A whole number up to `max`.
     pub(super) fn number(
         &mut self,
         key: &str,
-        unit: &str,
+        unit: Unit,
         max: u64,
     ) -> Result<Option<u64>, ShapeError> {
         self.checked(key, |text| match whole_number(text) {
             Some(n) if n <= max => Ok(n),
             Some(n) => Err(Invalid::new(format!("{n} is above {max}"))),
-            None => Err(Invalid::new(format!("{text:?} is not a whole number{unit}"))),
+            None if is_whole_number(text) && !text.contains('-') => {
+                Err(Invalid::new(format!("{} is above {max}", text.trim())))
+            }
+            None => Err(Invalid::new(format!("{text:?} {}", unit.refusal(text)))),
         })
     }
 

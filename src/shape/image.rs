@@ -4,7 +4,7 @@ use super::error::ShapeError;
 use super::fields::Fields;
 use super::record::RecordKind;
 use super::sink::Sink;
-use crate::core::model::{Device, DomainConfig, GuestKind, Image, MAX_VCPUS, Property, Text};
+use crate::core::model::{Device, DomainConfig, GuestKind, Image, MAX_VCPUS, Property, Text, Unit};
 use crate::sxp::Sxp;
 
 /// Reads `(image (linux ...))`: the image and the number of VCPUs, which xm 3.0.0 sent only here.
@@ -47,7 +47,7 @@ pub(super) fn read_image(property: &Sxp) -> Result<(Option<Image>, Option<u64>),
         // xm 3.0.0 sends these for every guest; only HVM uses them.
         fields.drop_keys(&["boot", "nics"]);
     }
-    let vcpus = fields.number("vcpus", "", u64::from(MAX_VCPUS))?;
+    let vcpus = fields.number("vcpus", Unit::Plain, u64::from(MAX_VCPUS))?;
     let mut kernel = fields.text("kernel")?;
     let mut loader = fields.optional_text("loader")?;
     if kind == GuestKind::Hvm && loader.is_none() && !kernel.is_empty() {

@@ -6,7 +6,7 @@ use super::fields::{Fields, property};
 use super::image::read_image;
 use crate::core::model::{
     ActionOnShutdown, ClientData, CpuSet, Device, DomName, DomainConfig, Invalid, MAX_CPUS,
-    MAX_VCPUS, SedfParams, XenstoreData, parse_uuid,
+    MAX_VCPUS, SedfParams, Unit, XenstoreData, parse_uuid,
 };
 use crate::sxp::Sxp;
 use std::time::Duration;
@@ -80,18 +80,19 @@ fn read(
         Some(name) => name,
         None => DomName::new(UNNAMED).map_err(|reason| ShapeError::new("name", reason, sxp))?,
     };
-    let memory = fields.number("memory", " of MiB", MAX_MEMORY)?;
-    let maxmem = fields.number("maxmem", " of MiB", MAX_MEMORY)?.filter(|n| *n > 0);
+    let memory = fields.number("memory", Unit::Mebibytes, MAX_MEMORY)?;
+    let maxmem = fields.number("maxmem", Unit::Mebibytes, MAX_MEMORY)?.filter(|n| *n > 0);
     let Some(memory) = memory.or(maxmem) else {
         return Err(ShapeError::new("memory", "missing, give the domain's memory in MiB", sxp));
     };
     let mut config = DomainConfig::new(name, memory);
     config.maxmem = maxmem.unwrap_or(memory);
     config.uuid = fields.checked("uuid", parse_uuid)?;
-    config.shadow_memory = fields.number("shadow_memory", " of MiB", MAX_MEMORY)?.unwrap_or(0);
+    config.shadow_memory =
+        fields.number("shadow_memory", Unit::Mebibytes, MAX_MEMORY)?.unwrap_or(0);
 
     let image = fields.take("image")?.map(read_image).transpose()?;
-    let vcpus = fields.number("vcpus", "", u64::from(MAX_VCPUS))?;
+    let vcpus = fields.number("vcpus", Unit::Plain, u64::from(MAX_VCPUS))?;
     let (image, image_vcpus) = image.unwrap_or_default();
     match vcpus.or(image_vcpus).map(u32::try_from) {
         Some(Ok(0)) => {
@@ -115,10 +116,10 @@ fn read(
         config.cpus.fill(cpu_set(cpu)?);
     }
 
-    if let Some(weight) = fields.number("cpu_weight", "", u64::from(u16::MAX))? {
+    if let Some(weight) = fields.number("cpu_weight", Unit::Plain, u64::from(u16::MAX))? {
         config.cpu_weight = u16::try_from(weight).unwrap_or(u16::MAX).max(1);
     }
-    if let Some(cap) = fields.number("cpu_cap", " of percent", u64::from(u16::MAX))? {
+    if let Some(cap) = fields.number("cpu_cap", Unit::Percent, u64::from(u16::MAX))? {
         config.cpu_cap = u16::try_from(cap).unwrap_or(u16::MAX);
     }
     if let Some(pool) = fields.optional_text("pool_name")? {
@@ -135,7 +136,7 @@ fn read(
     config.on_xend_stop = fields.parse("on_xend_stop")?.unwrap_or_default();
     config.description = fields.text("description")?;
     config.features = fields.text("features")?;
-    let restarts = fields.number("restart_count", "", u64::from(u32::MAX))?.unwrap_or(0);
+    let restarts = fields.number("restart_count", Unit::Plain, u64::from(u32::MAX))?.unwrap_or(0);
     config.restarts = u32::try_from(restarts).unwrap_or(u32::MAX);
     config.sedf = fields.take("sedf")?.map(|sedf| read_sedf(sedf.tail(), sedf)).transpose()?;
 
@@ -182,7 +183,7 @@ pub fn read_sedf(items: &[Sxp], at: &Sxp) -> Result<SedfParams, ShapeError> {
     let mut fields = Fields::new("sedf", items)?;
     let mut number = |key: &str, max: u64| {
         fields
-            .number(key, "", max)?
+            .number(key, Unit::Plain, max)?
             .ok_or_else(|| ShapeError::new(format!("sedf {key}"), "missing", at))
     };
     let day = Duration::from_secs(86_400).as_nanos();

@@ -39,6 +39,7 @@ mod http_events;
 mod http_guest;
 mod http_hostile;
 mod http_login;
+mod http_mistakes;
 mod http_pages;
 mod http_replay;
 mod http_restart;

@@ -145,10 +145,13 @@ fn mistakes_say_where_and_what_to_write_instead() {
         ("(user a (uid 1) (grant (domains a)))", "1:17: grant: needs domains and rights"),
         ("(user a (uid 1) (grant (right see)))", "1:24: right: unknown, rights is a key"),
         ("(user a (uid 1) (limits (ram 4)))", "1:25: ram: unknown, use one of domains, memory"),
-        ("(user a (uid 1) (limits (memory 4G)))", "1:33: memory: \"4G\" is not a whole number"),
+        (
+            "(user a (uid 1) (limits (memory 4G)))",
+            "1:33: memory: \"4G\" is not a whole number of MiB, write 4096",
+        ),
         (
             "(user a (uid 1) (limits (vcpus 4294967296)))",
-            "1:32: vcpus: \"4294967296\" is not a whole",
+            "1:32: vcpus: 4294967296 is out of range, 0 to 4294967295",
         ),
         ("(user a (uid 1) (limits (vcpus 1 2)))", "1:25: vcpus: takes one number only"),
         ("(user a (uid 1) (limits (vcpus 1) (vcpus 2)))", "1:35: vcpus: given twice"),

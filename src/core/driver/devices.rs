@@ -3,9 +3,14 @@
 use super::parts;
 use super::state::Driver;
 use crate::core::error::Error;
-use crate::core::model::{BlockKind, CompleteConfig, Device, DomainConfig, Invalid, Uuid};
+use crate::core::model::{
+    BlockClass, BlockKind, CompleteConfig, Device, DomainConfig, Invalid, Uuid, VirtualDevice,
+};
 use crate::core::op::{DeviceRef, Outcome};
 use std::sync::Arc;
+
+/// The most devices that an error about another one names.
+const MAX_PRESENT: usize = 8;
 
 impl Driver {
     pub(super) async fn attach(&mut self, mut device: Device) -> Result<Outcome, Error> {
@@ -41,8 +46,7 @@ impl Driver {
         let is_it = |device: &&Device| device.uuid() == Some(uuid);
         let defined =
             self.definition.iter().find_map(|config| config.devices.iter().find(is_it)).cloned();
-        let device =
-            self.with_defaults(&defined.ok_or_else(|| Error::NotConnected(uuid.to_string()))?);
+        let device = self.with_defaults(&defined.ok_or_else(|| Error::not_connected(&uuid))?);
         self.config.check_new_device(&device)?;
         self.core.check_pci_functions(self.uuid, [&device])?;
         self.core.hypervisor.attach_device(domid, &device).await?;
@@ -68,7 +72,9 @@ impl Driver {
             return Err(Invalid::new(format!("Unknown device type: {class}")).into());
         }
         let device = match self.device(class, wanted) {
-            Err(Error::NotConnected(_)) if forget && self.is_only_defined(class, wanted) => None,
+            Err(Error::NotConnected { .. }) if forget && self.is_only_defined(class, wanted) => {
+                None
+            }
             found => Some(found?),
         };
         if let (Some(domid), Some(device)) = (self.domid, &device) {
@@ -94,7 +100,9 @@ impl Driver {
     ) -> Result<Outcome, Error> {
         let old = match self.device_to_configure(&to, wanted) {
             // xm attaches the first function or unit by a change of a bus that is not there yet.
-            Err(Error::NotConnected(_)) if parts::adds_parts(&to) => return self.attach(to).await,
+            Err(Error::NotConnected { .. }) if parts::adds_parts(&to) => {
+                return self.attach(to).await;
+            }
             found => found?,
         };
         let wanted =
@@ -169,7 +177,7 @@ impl Driver {
             device.class() == parts::SCSI && parts::adapter_number(device) == Some(wanted.number)
         };
         let found = self.config.devices.iter().find(is_it).cloned();
-        found.ok_or_else(|| Error::NotConnected(wanted.number.to_string()))
+        found.ok_or_else(|| Error::not_connected(&wanted.number))
     }
 
     /// Whether the device was detached from the running domain, and would be back at the next
@@ -182,6 +190,59 @@ impl Driver {
     fn device(&self, class: &str, wanted: &DeviceRef) -> Result<Device, Error> {
         let at = self.config.device_at(class, wanted.number);
         at.map(|at| self.config.devices[at].clone())
-            .ok_or_else(|| Error::NotConnected(wanted.number.to_string()))
+            .ok_or_else(|| not_connected(class, wanted, &self.config.devices))
+    }
+}
+
+/// The error about a device that is not among these, which names those of its class.
+fn not_connected(class: &str, wanted: &DeviceRef, devices: &[Device]) -> Error {
+    let is_disk = BlockClass::includes(class);
+    let number = VirtualDevice(wanted.number);
+    let is_known = wanted.text == wanted.number.to_string() && !number.is_extended();
+    let device = if is_disk && !is_known { number.described() } else { number.to_string() };
+    let describe = |id| if is_disk { VirtualDevice(id).described() } else { u32::to_string(&id) };
+    let of_class = devices.iter().filter(|device| device.has_class(class));
+    let mut present: Vec<String> = of_class.filter_map(Device::id).map(describe).collect();
+    let present = if present.is_empty() {
+        format!("the domain has no {class}")
+    } else {
+        let rest = present.len().saturating_sub(MAX_PRESENT);
+        present.truncate(MAX_PRESENT);
+        let and_more = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+        format!("the domain has {class} {}{and_more}", present.join(", "))
+    };
+    Error::NotConnected { device, present }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{Block, Vif};
+
+    #[test]
+    fn the_error_about_a_missing_device_names_the_others() {
+        let mut devices: Vec<Device> = ["xvda", "xvdz"]
+            .map(|dev| Device::Block(Block::disk(dev, "phy:/dev/vg0/a")))
+            .into_iter()
+            .collect();
+        let text = |class: &str, dev: &str, devices: &[Device]| {
+            let wanted = DeviceRef::parse(class, dev).unwrap();
+            not_connected(class, &wanted, devices).to_string()
+        };
+        let present = "not connected: the domain has vbd xvda (51712), xvdz (268441856)";
+        assert_eq!(text("vbd", "51728", &devices), format!("Device 51728 {present}"));
+        assert_eq!(text("vbd", "xvdb", &devices), format!("Device xvdb (51728) {present}"));
+        let odd = format!("Device xvdy (268441600) {present}");
+        assert_eq!(text("vbd", "268441600", &devices), odd);
+        let none = "Device 1 not connected: the domain has no vif";
+        assert_eq!(text("vif", "vif1", &devices), none);
+        devices.extend((0..10).map(|id| Device::Vif(Vif { id: Some(id), ..Vif::default() })));
+        let many = "Device 77 not connected: the domain has vif 0, 1, 2, 3, 4, 5, 6, 7 and 2 more";
+        assert_eq!(text("vif", "77", &devices), many);
+        let wrong = DeviceRef::parse("vif", "eth0").unwrap_err().to_string();
+        assert_eq!(
+            wrong,
+            "Invalid value for dev: 'eth0' is not the number of a vif, like 0 or vif0"
+        );
     }
 }

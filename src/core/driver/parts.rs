@@ -44,7 +44,7 @@ pub(super) fn change_functions(old: &PciDevice, new: PciDevice) -> Result<PciDev
         b"Closing" => {
             for removed in &new.functions {
                 let at = device.functions.iter().position(|f| f.address == removed.address);
-                let at = at.ok_or_else(|| Error::NotConnected(removed.address.to_string()))?;
+                let at = at.ok_or_else(|| Error::not_connected(&removed.address))?;
                 device.functions.remove(at);
             }
         }
@@ -115,7 +115,7 @@ pub(super) fn change_units(old: &Generic, new: &Generic) -> Result<Generic, Erro
                 places.remove(at);
                 rest[found] = None;
             }
-            (CLOSING, None) => return Err(Error::NotConnected(at.to_string())),
+            (CLOSING, None) => return Err(Error::not_connected(&at)),
             (other, _) => {
                 let reason =
                     format!("vscsi state: {:?} is neither 1 nor 5", bstr::BStr::new(other));

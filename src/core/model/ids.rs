@@ -226,6 +226,38 @@ impl VirtualDevice {
         .map(Self)
         .ok_or_else(bad)
     }
+
+    /// Whether the number is in Xen's extended scheme, in which nobody recognises a disk.
+    pub const fn is_extended(self) -> bool {
+        self.0 >> 28 == 1
+    }
+
+    /// The name that has this number: `xvda` for 51712; `None` for a number that is no disk's.
+    pub fn name(self) -> Option<String> {
+        let (major, minor) = (self.0 >> 8, self.0 & 0xff);
+        let position = |majors: &[u32]| {
+            let at = majors.iter().position(|known| *known == major)?;
+            u32::try_from(at).ok()
+        };
+        let (family, disk, partition) = if self.is_extended() {
+            ("xvd", major & 0xf_ffff, minor)
+        } else if major == 202 {
+            ("xvd", minor >> 4, minor & 15)
+        } else if let Some(at) = position(&Self::SCSI) {
+            ("sd", at * 16 + (minor >> 4), minor & 15)
+        } else if let Some(at) = position(&Self::IDE) {
+            ("hd", at * 2 + (minor >> 6), minor & 63)
+        } else {
+            return None;
+        };
+        let partition = if partition == 0 { String::new() } else { partition.to_string() };
+        Some(format!("{family}{}{partition}", disk_letters(disk)))
+    }
+
+    /// The name with the number, for messages: `xvda (51712)`.
+    pub fn described(self) -> String {
+        self.name().map_or_else(|| self.to_string(), |name| format!("{name} ({self})"))
+    }
 }
 
 impl fmt::Display for VirtualDevice {
@@ -243,6 +275,18 @@ fn disk_index(letters: &str) -> Option<u32> {
         .bytes()
         .try_fold(0_u32, |n, b| n.checked_mul(26)?.checked_add(u32::from(b - b'a') + 1))
         .map(|n| n - 1)
+}
+
+/// The letters of a disk by its index, the inverse of [`disk_index`].
+fn disk_letters(index: u32) -> String {
+    let mut letters = Vec::new();
+    let mut rest = index + 1;
+    while rest > 0 {
+        rest -= 1;
+        letters.push(char::from(b"abcdefghijklmnopqrstuvwxyz"[rest as usize % 26]));
+        rest /= 26;
+    }
+    letters.iter().rev().collect()
 }
 
 #[cfg(test)]
@@ -304,6 +348,16 @@ mod tests {
         ] {
             assert_eq!(VirtualDevice::parse(name).unwrap(), VirtualDevice(number), "{name}");
         }
+        for name in [
+            "xvda", "xvdp15", "xvdq", "xvdz", "xvdaa1", "sda1", "sdb", "sdq", "sddx", "hda", "hdb",
+            "hdc7", "hdt",
+        ] {
+            let number = VirtualDevice::parse(name).unwrap();
+            assert_eq!(number.name().as_deref(), Some(name), "{number}");
+        }
+        assert_eq!(VirtualDevice(268_441_856).described(), "xvdz (268441856)");
+        assert_eq!(VirtualDevice(7).described(), "7");
+        assert_eq!(VirtualDevice(u32::MAX).name(), None);
         for bad in ["", "x", "sd", "sda16", "sdA", "hdu", "fda", "xvda01", "xvdaaaaaa", "é"] {
             assert!(VirtualDevice::parse(bad).is_err(), "{bad:?}");
         }

@@ -183,7 +183,8 @@ pub struct DeviceRef {
 }
 
 impl DeviceRef {
-    /// The device of `class` that `dev` refers to.
+    /// The device of `class` that `dev` refers to: its number, the name of a block device, or the
+    /// class with the number, as in `vif0`.
     pub fn parse(class: &str, dev: &str) -> Result<Self, Invalid> {
         let invalid = |reason: String| Invalid::new(format!("Invalid value for dev: {reason}"));
         let text = dev.trim();
@@ -191,7 +192,10 @@ impl DeviceRef {
             let name = text.split(':').find(|part| *part != "ioemu").unwrap_or(text);
             VirtualDevice::parse(name).map_err(|reason| invalid(reason.to_string()))?.0
         } else {
-            text.parse().map_err(|_| invalid(format!("'{dev}' is not the number of a {class}")))?
+            let number = text.strip_prefix(class).unwrap_or(text);
+            number.parse().map_err(|_| {
+                invalid(format!("'{dev}' is not the number of a {class}, like 0 or {class}0"))
+            })?
         };
         Ok(Self { text: text.to_owned(), number })
     }

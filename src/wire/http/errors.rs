@@ -37,10 +37,11 @@ pub(super) fn malformed_request(request: &RequestInfo, reason: &str) -> Response
     respond(406, "Invalid request", content)
 }
 
-/// `501`, for an unknown operation. xend sent plain text under the type `application/sxp`, and
-/// clients read it.
-pub(super) fn unknown_operation(request: &RequestInfo, op: &str) -> Response {
-    let text = format!("Operation not implemented: {op}");
+/// `501`, for an unknown operation, with the advice on what was meant. xend sent plain text under
+/// the type `application/sxp`, and clients read it. The advice is not in the reason phrase.
+pub(super) fn unknown_operation(request: &RequestInfo, op: &str, advice: Option<&str>) -> Response {
+    let phrase = format!("Operation not implemented: {op}");
+    let text = advice.map_or_else(|| phrase.clone(), |advice| format!("{phrase}, {advice}"));
     let content = match request.format {
         Format::Sxp => Content::Sxp(text.clone().into()),
         Format::Html { explicit: true } => Content::Html(html::message::error(
@@ -52,7 +53,7 @@ pub(super) fn unknown_operation(request: &RequestInfo, op: &str) -> Response {
         Format::Html { explicit: false } => Content::Text(text.clone().into()),
         Format::Json => json_error(&text),
     };
-    respond(501, &text, content)
+    respond(501, &phrase, content)
 }
 
 /// An operation that failed, also because of a bad parameter: `404` if its domain or vnet does not

@@ -9,6 +9,7 @@
 //! request      RequestInfo: caller, page, query, format of the answer (format)
 //! get          handlers of GET; also domain_list, events and help
 //! post         POST: body, multipart and params -> operations/ -> engine_request -> the engine
+//!   config_advice  what to type instead of a curl command that sends no configuration
 //! answer       an answer of the engine as S-expression, JSON or a page (html/)
 //! errors       a failure in the same formats
 //! response     status, reason phrase, headers, body; answer_budget: the memory of it
@@ -21,6 +22,7 @@ mod admission;
 mod answer;
 mod answer_budget;
 mod body;
+mod config_advice;
 mod config_text;
 mod context;
 mod domain_list;

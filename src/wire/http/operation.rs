@@ -1,5 +1,6 @@
 //! An operation on a page: the value of `op`, its parameters, and its request to the engine.
 
+use super::config_advice;
 use super::engine_request::EngineRequest;
 use super::params::Params;
 #[cfg(test)]
@@ -41,7 +42,19 @@ impl Operation {
         if self.is_done_by_agent() {
             self.check_names(request.params)?;
         }
-        (self.build)(request)
+        (self.build)(request).map_err(|error| match self.config_param() {
+            Some(name) => {
+                let is_known = |name: &str| self.params.iter().any(|param| param.name == name);
+                config_advice::advised(error, name, request.params, is_known)
+            }
+            None => error,
+        })
+    }
+
+    /// The parameter that has a configuration.
+    fn config_param(&self) -> Option<&'static str> {
+        let is_config = |param: &&Param| matches!(param.kind, ParamKind::Config(_));
+        self.params.iter().find(is_config).map(|param| param.name)
     }
 
     /// Refuses unknown parameters. One that resembles no other is not quoted: it may be the rest of
@@ -62,9 +75,7 @@ impl Operation {
 
     /// Whether it makes a domain from a configuration that a person wrote.
     pub(super) fn reads_domain_config(&self) -> bool {
-        let reads_config =
-            self.params.iter().any(|param| matches!(param.kind, ParamKind::Config(_)));
-        reads_config && (self.success == Success::Created || self.name == "new")
+        self.config_param().is_some() && (self.success == Success::Created || self.name == "new")
     }
 
     /// Whether a caller with this access may do it to some domain, or to the host.

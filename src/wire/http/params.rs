@@ -1,6 +1,6 @@
 //! The parameters of a request, from its query and its form, and how operations read them.
 
-use crate::core::model::Invalid;
+use crate::core::model::{Invalid, Unit, WholeNumber, is_whole_number};
 use bstr::ByteSlice as _;
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, MapDeserializer};
@@ -10,7 +10,6 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// The most parameters of one request.
 const MAX_PARAMS: usize = 1000;
@@ -132,6 +131,12 @@ impl Params {
                 .map(|(_, value)| value.as_slice().into())
                 .collect(),
         }
+    }
+
+    /// The value of a parameter as it came, still encoded; `None` in a multipart form.
+    pub(super) fn encoded(&self, name: &str) -> Option<&[u8]> {
+        let Self::Encoded(text) = self else { return None };
+        encoded_pairs(text).find(|pair| pair.decoded_name() == name).map(|pair| pair.value)
     }
 
     /// The value of a required parameter.
@@ -285,12 +290,35 @@ fn duplicate(name: &str) -> Invalid {
 pub(super) fn integer<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: FromStr,
+    T: WholeNumber,
+{
+    whole_number(deserializer, Unit::Plain)
+}
+
+/// Deserializes a whole number of MiB.
+pub(super) fn mebibytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    whole_number(deserializer, Unit::Mebibytes)
+}
+
+/// Deserializes a whole number of nanoseconds.
+pub(super) fn nanoseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    whole_number(deserializer, Unit::Nanoseconds)
+}
+
+fn whole_number<'de, D, T>(deserializer: D, unit: Unit) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: WholeNumber,
 {
     let text = Cow::<str>::deserialize(deserializer)?;
-    text.trim()
-        .parse()
-        .map_err(|_| D::Error::custom(format!("'{text}' is not a whole number in range")))
+    text.trim().parse().map_err(|_| {
+        let (least, most) = T::RANGE;
+        D::Error::custom(if is_whole_number(&text) {
+            format!("'{text}' is out of range, {least} to {most}")
+        } else {
+            format!("'{text}' {}", unit.refusal(&text))
+        })
+    })
 }
 
 /// Deserializes a flag: `0` or `1`, as xm sends it, or a word.
@@ -320,10 +348,14 @@ mod tests {
 
     #[derive(Debug, Deserialize, PartialEq)]
     struct Request {
-        #[serde(deserialize_with = "integer")]
+        #[serde(deserialize_with = "nanoseconds")]
         period: u64,
         #[serde(default, deserialize_with = "flag")]
         extratime: bool,
+        #[serde(default, deserialize_with = "mebibytes")]
+        target: u64,
+        #[serde(default, deserialize_with = "integer")]
+        port: u16,
     }
 
     /// The request of an urlencoded form, which must be that of a multipart form, too.
@@ -339,14 +371,27 @@ mod tests {
     fn requests_are_typed() {
         assert_eq!(
             parse("period=+20+&extratime=1&other=%ff"),
-            Ok(Request { period: 20, extratime: true })
+            Ok(Request { period: 20, extratime: true, target: 0, port: 0 })
         );
         for (form, message) in [
             ("extratime=1", "Missing parameter: period"),
             ("period=1&period=2", "Too many values for period"),
-            ("period=x", "Invalid value for period: 'x' is not a whole number in range"),
-            ("period=", "Invalid value for period: '' is not a whole number in range"),
-            ("period=-1", "Invalid value for period: '-1' is not a whole number in range"),
+            ("period=x", "Invalid value for period: 'x' is not a whole number of ns"),
+            ("period=", "Invalid value for period: '' is not a whole number of ns"),
+            (
+                "period=20ms",
+                "Invalid value for period: '20ms' is not a whole number of ns, write 20000000",
+            ),
+            (
+                "period=-1",
+                "Invalid value for period: '-1' is out of range, 0 to 18446744073709551615",
+            ),
+            (
+                "period=1&target=2G",
+                "Invalid value for target: '2G' is not a whole number of MiB, write 2048",
+            ),
+            ("period=1&port=70000", "Invalid value for port: '70000' is out of range, 0 to 65535"),
+            ("period=1&port=x", "Invalid value for port: 'x' is not a whole number"),
             ("period=1&extratime=2", "Invalid value for extratime: '2' is neither 0 nor 1"),
         ] {
             assert_eq!(parse(form), Err(message.to_owned()), "{form}");

@@ -9,6 +9,7 @@ use super::errors::{
 };
 use super::format::Format;
 use super::operation::{Operation, OperationRequest, Success};
+use super::operations::by_page;
 use super::page::Page;
 use super::params::Params;
 use super::path::encode_segment;
@@ -21,6 +22,7 @@ use crate::core::op::Outcome;
 use crate::sxp::Limits;
 use axum::extract::Request;
 use axum::response::Response;
+use xend_spelling::nearest;
 
 /// `POST` to a page.
 pub(super) async fn dispatch(
@@ -58,13 +60,22 @@ async fn perform_named(
         }
     }
     let op = params.operation().ok_or_else(|| invalid_request(request))?;
-    Ok(match page.operations.iter().find(|operation| operation.name == op) {
-        Some(operation) => perform(http, request, operation, params).await,
-        None if page.is_text => {
-            unknown_operation(&request.with_format(Format::Html { explicit: false }), &op)
-        }
-        None => unknown_operation(request, &op),
-    })
+    if let Some(operation) = page.operations.iter().find(|operation| operation.name == op) {
+        return Ok(perform(http, request, operation, params).await);
+    }
+    let advice = advice_on_operation(page, &op);
+    let plain = page.is_text.then(|| request.with_format(Format::Html { explicit: false }));
+    Ok(unknown_operation(plain.as_ref().unwrap_or(request), &op, advice.as_deref()))
+}
+
+/// What a client meant by an operation that the page does not have.
+fn advice_on_operation(page: &Page, op: &str) -> Option<String> {
+    let names = page.operations.iter().map(|operation| operation.name);
+    let on_other_page = || {
+        let path = by_page::path_of(op)?;
+        Some(format!("it is an operation of {path}"))
+    };
+    on_other_page().or_else(|| Some(format!("did you mean {}?", nearest(op, names)?)))
 }
 
 /// Reads the parameters of the query and of the body, as one form.

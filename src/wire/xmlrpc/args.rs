@@ -1,7 +1,7 @@
 //! Arguments of a call, as clients in many languages send them.
 
 use super::value::Value;
-use crate::core::model::{CpuSet, Invalid, MAX_VCPUS};
+use crate::core::model::{CpuSet, Invalid, MAX_VCPUS, WholeNumber, is_whole_number};
 use crate::sxp::{Limits, Sxp};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,11 +68,14 @@ impl Args<'_> {
     }
 
     /// A whole number, also as a string.
-    pub(super) fn number<T: TryFrom<i64>>(&self, at: usize) -> Result<T, BadArgument> {
+    pub(super) fn number<T: TryFrom<i64> + WholeNumber>(
+        &self,
+        at: usize,
+    ) -> Result<T, BadArgument> {
         self.optional_number(at)?.ok_or_else(|| self.wrong_type(at, "a whole number"))
     }
 
-    pub(super) fn optional_number<T: TryFrom<i64>>(
+    pub(super) fn optional_number<T: TryFrom<i64> + WholeNumber>(
         &self,
         at: usize,
     ) -> Result<Option<T>, BadArgument> {
@@ -84,21 +87,29 @@ impl Args<'_> {
             Some(_) => None,
         };
         let number = number.ok_or_else(|| match self.given(at) {
-            Some(Value::Text(text)) if is_whole(text) => {
-                BadArgument(format!("{}: {} is out of range", self.name(at), text.trim()))
+            Some(Value::Text(text)) if is_whole_number(text) => {
+                self.out_of_range::<T>(at, text.trim())
             }
             _ => self.wrong_type(at, "a whole number"),
         })?;
-        T::try_from(number)
-            .map(Some)
-            .map_err(|_| BadArgument(format!("{}: {number} is out of range", self.name(at))))
+        T::try_from(number).map(Some).map_err(|_| self.out_of_range::<T>(at, &number.to_string()))
+    }
+
+    /// XML-RPC's integers have at most 64 bits, with a sign.
+    fn out_of_range<T: WholeNumber>(&self, at: usize, number: &str) -> BadArgument {
+        let (least, most) = T::RANGE;
+        let most = most.min(i64::MAX.into());
+        let number: String = number.chars().take(MAX_NUMBER).collect();
+        BadArgument(format!("{}: {number} is out of range, {least} to {most}", self.name(at)))
     }
 
     /// A valid number of VCPUs.
     pub(super) fn vcpus(&self, at: usize) -> Result<u32, BadArgument> {
         let count = match self.given(at) {
             // More digits than an integer holds are out of range.
-            Some(Value::Text(text)) if is_whole(text) => text.trim().parse().unwrap_or(i64::MAX),
+            Some(Value::Text(text)) if is_whole_number(text) => {
+                text.trim().parse().unwrap_or(i64::MAX)
+            }
             _ => self.number(at)?,
         };
         let valid = u32::try_from(count).ok().filter(|count| (1..=MAX_VCPUS).contains(count));
@@ -269,13 +280,6 @@ impl Room {
     }
 }
 
-/// Whether the text is a whole number of any length.
-fn is_whole(text: &str) -> bool {
-    let text = text.trim();
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
-}
-
 /// A value as an S-expression. A struct becomes the list of its members, as in xend: xm sends
 /// `cpuid` as structs. The reader of the call limits the depth.
 fn sxp(value: &Value) -> Sxp {
@@ -318,6 +322,13 @@ mod tests {
         assert_eq!((args.flag(3, true), args.flag(9, true)), (Ok(false), Ok(true)));
         let padded = [Value::text(format!("{}1", " ".repeat(MAX_NUMBER)))];
         assert!(Args { names: &["a"], values: &padded }.number::<u32>(0).is_err());
+        for (value, number, range) in [
+            (Value::Int(-1), "-1", "0 to 4294967295"),
+            (Value::text("99999999999999999999"), "99999999999999999999", "0 to 4294967295"),
+        ] {
+            let refused = Args { names: &["a"], values: &[value] }.number::<u32>(0).unwrap_err();
+            assert_eq!(refused.to_string(), format!("a: {number} is out of range, {range}"));
+        }
         assert_eq!(args.sxp(4).unwrap().to_string(), "(vm (memory 64))");
         let message = |error: BadArgument| error.to_string();
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Pages for answers of the engine to operations.
 
-use super::parts::{facts, frame, page_link, tree, vcpu};
+use super::parts::{device_name, facts, frame, page_link, tree, vcpu};
 use super::{domain, message};
 use crate::core::model::DeviceFacts;
 use crate::core::op::{GuestAnswer, Outcome};
@@ -73,5 +73,6 @@ fn device(device: &DeviceFacts) -> Fact {
         .iter()
         .map(|node| format!("{} = {}", node.key, node.text().cloned().unwrap_or_default()))
         .collect();
-    Fact::new(format!("{} {}", device.class, device.number), nodes.join("\n"))
+    let name = device_name(&device.class, device.number);
+    Fact::new(format!("{} {name}", device.class), nodes.join("\n"))
 }

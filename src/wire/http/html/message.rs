@@ -1,6 +1,6 @@
 //! Pages with one message: an operation that succeeded, or an error.
 
-use super::parts::{frame, page_link};
+use super::parts::{device_name, frame, page_link};
 use crate::core::rights::OpKind;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{ErrorPage, Link, MessagePage};
@@ -59,7 +59,8 @@ fn effect(request: &RequestInfo, op: &str) -> String {
 
 /// The page after a device was attached.
 pub(super) fn attached(request: &RequestInfo, class: &str, id: u32) -> String {
-    page(request, format!("Device {class} {id} is attached."), page_link(request))
+    let device = device_name(class, id);
+    page(request, format!("Device {class} {device} is attached."), page_link(request))
 }
 
 fn page(request: &RequestInfo, message: String, back: Link) -> String {

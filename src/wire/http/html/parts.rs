@@ -1,7 +1,7 @@
 //! Parts that several pages have.
 
 use crate::core::caller::Principal;
-use crate::core::model::VcpuFacts;
+use crate::core::model::{BlockClass, VcpuFacts, VirtualDevice};
 use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::shape::{self, TreeSink};
@@ -77,6 +77,14 @@ pub(super) fn page_link(request: &RequestInfo) -> Link {
 pub(super) fn state_letters(view: &DomainView) -> String {
     let letters = view.facts.as_ref().map(|facts| shape::state_letters(&facts.flags).to_vec());
     String::from_utf8(letters.unwrap_or_default()).unwrap_or_default()
+}
+
+/// A device within its class, for people: `xvda (51712)`, or a number.
+pub(super) fn device_name(class: &str, number: u32) -> String {
+    if BlockClass::includes(class) {
+        return VirtualDevice(number).described();
+    }
+    number.to_string()
 }
 
 /// The long operation in progress on a domain.

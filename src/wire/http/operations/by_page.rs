@@ -56,3 +56,17 @@ pub(crate) static DMESG_OPERATIONS: [&Operation; 1] = [&node::CLEAR];
 pub(crate) static VNET_LIST_OPERATIONS: [&Operation; 1] = [&vnet::CREATE];
 
 pub(crate) static VNET_OPERATIONS: [&Operation; 1] = [&vnet::DELETE];
+
+/// The path of the first page that has an operation with this name.
+pub(crate) fn path_of(op: &str) -> Option<&'static str> {
+    let pages: [(&str, &[&Operation]); 6] = [
+        ("/xend/domain", &DOMAIN_LIST_OPERATIONS),
+        ("/xend/domain/NAME", &DOMAIN_OPERATIONS),
+        ("/xend/node", &NODE_OPERATIONS),
+        ("/xend/node/dmesg", &DMESG_OPERATIONS),
+        ("/xend/vnet", &VNET_LIST_OPERATIONS),
+        ("/xend/vnet/ID", &VNET_OPERATIONS),
+    ];
+    let has_it = |operations: &[&Operation]| operations.iter().any(|one| one.name == op);
+    pages.into_iter().find(|(_, operations)| has_it(operations)).map(|(path, _)| path)
+}

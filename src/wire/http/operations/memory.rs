@@ -3,7 +3,7 @@
 use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
-use crate::wire::http::params::integer;
+use crate::wire::http::params::mebibytes;
 use serde::Deserialize;
 
 pub(super) static MEM_TARGET_SET: Operation = Operation {
@@ -49,12 +49,12 @@ pub(super) static MAXMEM_SET: Operation = Operation {
 
 #[derive(Debug, Deserialize)]
 struct MemTargetSet {
-    #[serde(deserialize_with = "integer")]
+    #[serde(deserialize_with = "mebibytes")]
     target: u64,
 }
 
 #[derive(Debug, Deserialize)]
 struct MaxmemSet {
-    #[serde(deserialize_with = "integer")]
+    #[serde(deserialize_with = "mebibytes")]
     memory: u64,
 }

@@ -8,9 +8,10 @@ use crate::core::rights::OpKind;
 use crate::wire::http::operation::{
     GUEST, Operation, OperationRequest, Param, ParamKind, Success, optional,
 };
-use crate::wire::http::params::integer;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 use xend_guest_protocol::hostname::Hostname;
@@ -102,7 +103,7 @@ pub(super) static RESET_NETWORK: Operation = Operation {
 
 #[derive(Debug, Deserialize)]
 struct ResetNetwork {
-    #[serde(default, deserialize_with = "integer")]
+    #[serde(default, deserialize_with = "vif_number")]
     vif: u32,
     address: Option<String>,
     gateway: Option<String>,
@@ -117,6 +118,15 @@ impl ResetNetwork {
     fn describes_interface(&self) -> bool {
         self.address.is_some() || self.gateway.is_some() || self.dns.is_some()
     }
+}
+
+/// Deserializes the number of an interface, or its name: `0` or `vif0`.
+fn vif_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    let number = text.trim();
+    number.strip_prefix("vif").unwrap_or(number).parse().map_err(|_| {
+        D::Error::custom(format!("'{text}' is not the number of a vif, like 0 or vif0"))
+    })
 }
 
 fn default_timeout() -> Duration {
@@ -345,6 +355,7 @@ mod tests {
     fn settings_can_be_there_already() {
         assert_eq!(written(""), (vec![], None));
         assert_eq!(written("vif=0&hostname=web1"), (vec![], Some("web1".to_owned())));
+        assert_eq!(written("vif=vif0&hostname=web1"), written("vif=0&hostname=web1"));
     }
 
     /// A gateway that is left out by mistake would leave the guest without one.
@@ -420,6 +431,7 @@ mod tests {
             ("address=10.0.0.0/8".into(), "address: '10.0.0.0/8' is the address of its network"),
             ("address=10.0.0.1/8&dns=0.0.0.0".into(), "dns: '0.0.0.0' is the unspecified"),
             ("address=10.0.0.1/8&vif=1".into(), "vif: the domain has no vif 1"),
+            ("vif=eth0".into(), "vif: 'eth0' is not the number of a vif, like 0 or vif0"),
             ("hostname=a_b%0Ac".into(), "hostname: The host name has other characters"),
             (network("{"), "network: it is not JSON"),
             (network("[]"), "network: a list has 1 to 32 interfaces"),

@@ -5,7 +5,7 @@ use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
-use crate::wire::http::params::{flag, integer};
+use crate::wire::http::params::{flag, integer, nanoseconds};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -52,11 +52,11 @@ pub(super) static GET: Operation = Operation {
 /// All are required, and xm sends them all. Times are in nanoseconds.
 #[derive(Debug, Deserialize)]
 struct SetSedf {
-    #[serde(deserialize_with = "integer")]
+    #[serde(deserialize_with = "nanoseconds")]
     period: u64,
-    #[serde(deserialize_with = "integer")]
+    #[serde(deserialize_with = "nanoseconds")]
     slice: u64,
-    #[serde(deserialize_with = "integer")]
+    #[serde(deserialize_with = "nanoseconds")]
     latency: u64,
     #[serde(deserialize_with = "flag")]
     extratime: bool,

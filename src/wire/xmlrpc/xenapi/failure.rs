@@ -147,7 +147,9 @@ impl Failure {
                 "INSUFFICIENT_CPUS",
                 [needed.to_string().as_str(), &available.to_string()],
             ),
-            Error::NotConnected(device) => Self::new("INVALID_DEVICE_ERROR", [device.as_str()]),
+            Error::NotConnected { device, .. } => {
+                Self::new("INVALID_DEVICE_ERROR", [device.as_str()])
+            }
             Error::Device { .. } | Error::PciTaken { .. } | Error::DeviceBusy { .. } => {
                 with_text("INVALID_DEVICE_ERROR")
             }
@@ -270,7 +272,7 @@ mod tests {
             Error::NoSuchCpu(_) => "INVAILD_CPU",
             Error::LastCpu(_) => "LAST_CPU_NOT_REMOVEABLE",
             Error::NotEnoughCpus { .. } => "INSUFFICIENT_CPUS",
-            Error::NotConnected(_)
+            Error::NotConnected { .. }
             | Error::Device { .. }
             | Error::PciTaken { .. }
             | Error::DeviceBusy { .. } => "INVALID_DEVICE_ERROR",
@@ -322,7 +324,7 @@ mod tests {
             Error::NoSuchCpu(text()),
             Error::LastCpu(text()),
             Error::NotEnoughCpus { needed: 2, available: 1 },
-            Error::NotConnected(text()),
+            Error::not_connected(&text()),
             Error::Device { device: 0, class: text(), reason: text() },
             Error::PciTaken {
                 device: 0,

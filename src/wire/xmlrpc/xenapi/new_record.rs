@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::references::find_object;
-use crate::core::model::Uuid;
+use crate::core::model::{Uuid, WholeNumber};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
 use std::collections::BTreeMap;
@@ -65,7 +65,10 @@ impl<'a> NewRecord<'a> {
             .unwrap_or(false))
     }
 
-    pub(crate) fn number<T: TryFrom<i64>>(&self, name: &'static str) -> Result<Option<T>, Failure> {
+    pub(crate) fn number<T: TryFrom<i64> + WholeNumber>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, Failure> {
         let Some(member) = self.member(name) else { return Ok(None) };
         // xm sends the empty string for a number that it does not know.
         if *member.value == Value::text("") {
