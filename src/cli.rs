@@ -2,12 +2,15 @@
 //!
 //! Options override the configuration file. [`crate::config`] has the defaults.
 
+mod service;
 mod user;
 
 use crate::config::RunOptions;
+use crate::version;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
+pub use service::ServiceCommand;
 pub use user::{AccountOptions, UserCommand};
 
 /// The parsed command line.
@@ -15,6 +18,7 @@ pub use user::{AccountOptions, UserCommand};
 #[command(
     name = "xend",
     version,
+    long_version = version::with_features(),
     about = "Serves xend's HTTP interface: S-expressions, HTML and JSON over TCP and a unix socket",
     after_help = "Without a command, xend serves until SIGTERM or SIGINT. SIGHUP reloads the configuration.\n\
                   First steps:  xend --unix off &  curl http://127.0.0.1:8000/xend/node",
@@ -59,6 +63,9 @@ pub enum Command {
         #[arg(long)]
         sample: bool,
     },
+    /// What xend's init script was told
+    #[command(flatten)]
+    Service(ServiceCommand),
     /// Check domain configurations: report errors and likely mistakes, and print the configuration
     /// as xend understands it
     Check {
@@ -118,9 +125,13 @@ mod tests {
 
     #[test]
     fn invalid_values_are_refused() {
-        for line in
-            ["xend --log xend=loud", "xend --scheduler fair", "xend --hypervisor kvm", "xend serve"]
-        {
+        for line in [
+            "xend --log xend=loud",
+            "xend --log-format xml",
+            "xend --scheduler fair",
+            "xend --hypervisor kvm",
+            "xend serve",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -13,7 +13,7 @@ use xend::auth;
 use xend::check;
 use xend::cli::{Cli, Command, UserCommand};
 use xend::config::{self, Config, Environment, RunOptions, Severity};
-use xend::server::listen;
+use xend::server::{listen, telemetry};
 use xend::sxp::{Limits, Reader, pretty};
 use xend::user_command::{self, UserCommandError};
 
@@ -26,6 +26,10 @@ fn main() -> ExitCode {
         Some(Command::Keys { sample }) => {
             print(if *sample { config::sample_file() } else { config::reference() });
             Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Service(command)) => {
+            print_error(format_args!("xend: {}", command.advice()));
+            Ok(ExitCode::FAILURE)
         }
         Some(Command::Check { files, strict }) => check(files, *strict),
         Some(Command::User { file, command }) => user(file.as_deref(), command),
@@ -48,25 +52,49 @@ fn print_error(line: impl Display) {
     writeln!(io::stderr().lock(), "{line}").ok();
 }
 
-/// `xend --check-config`: prints the messages of a start.
+/// `xend --check-config`: prints the messages of a start, and what they come to.
 fn check_config(options: &RunOptions) -> Result<ExitCode> {
-    let (config, diagnostics) = Config::load(options, &Environment::of_this_process())?;
-    let mut status = ExitCode::SUCCESS;
-    for diagnostic in diagnostics.into_iter().chain(listen::check(&config)) {
+    let environment = Environment::of_this_process();
+    let (config, diagnostics) = Config::load(options, &environment)?;
+    let mut errors = 0;
+    let mut warnings = 0;
+    let checks = listen::check(&config).into_iter().chain(telemetry::check(&config));
+    for diagnostic in diagnostics.into_iter().chain(checks) {
         match diagnostic.severity {
-            Severity::Warning => print_error(format_args!("Warning: {diagnostic}")),
+            Severity::Warning => {
+                print_error(format_args!("Warning: {diagnostic}"));
+                warnings += 1;
+            }
             Severity::Error => {
                 print_error(format_args!("Error: {diagnostic}"));
-                status = ExitCode::FAILURE;
+                errors += 1;
             }
         }
+    }
+    if let Err(error) = listen::check_any(&config) {
+        print_error(format_args!("Error: {error}"));
+        errors += 1;
     }
     let users = config.users_file.as_ref().map(|path| auth::UsersFile::new(path).accounts());
     if let Some(Err(error)) = users {
         print_error(format_args!("Error: {error}"));
-        status = ExitCode::FAILURE;
+        errors += 1;
     }
-    Ok(status)
+    let file = match options.config_file(&environment) {
+        Some(file) => file.display().to_string(),
+        None => "No configuration file, defaults are used".to_owned(),
+    };
+    print(format!("{file}: {}, {}\n", counted(errors, "error"), counted(warnings, "warning")));
+    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `no errors`, `1 error`, `2 errors`
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
 }
 
 /// `xend sxp`: prints each expression on a line of its own, in canonical form.

@@ -3,11 +3,16 @@
 use super::address::ListenIp;
 use super::diagnostic::Position;
 use super::listener::Auth;
-use crate::core::model::{Scheduler, Text};
+use super::options::{Hypervisor, LogFormat};
+use crate::core::model::{Scheduler, Text, Unit};
 use crate::sxp::{self, Sxp};
+use clap::ValueEnum as _;
 use std::ops::RangeInclusive;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
+
+/// The most memory in MiB, of a host or a domain.
+pub(super) const MOST_MEMORY: u64 = 1 << 30;
 
 /// A wrong value, with its byte offset in the file.
 #[derive(Debug)]
@@ -89,8 +94,16 @@ impl<'a> Entry<'a> {
         self.number("a port", 1..=65_535)
     }
 
-    pub(super) fn mebibytes(&self) -> Result<u64, Problem> {
-        self.number("a number of MiB", 0..=1 << 30)
+    /// A number of MiB. Somebody who writes `2G` is told the number.
+    pub(super) fn mebibytes<T: TryFrom<u64>>(
+        &self,
+        range: RangeInclusive<u64>,
+    ) -> Result<T, Problem> {
+        self.number("a number of MiB", range).map_err(|problem| {
+            let meant = self.single().ok().and_then(|(_, text)| Unit::Mebibytes.meant(text));
+            let Some(meant) = meant else { return problem };
+            Problem { message: format!("{}, write {meant}", problem.message), ..problem }
+        })
     }
 
     /// A duration of `min` seconds to a day.
@@ -176,6 +189,11 @@ impl<'a> Entry<'a> {
         self.parse("regular expressions", |text| Some(text.to_owned()))
     }
 
+    pub(super) fn hypervisor(&self) -> Result<Hypervisor, Problem> {
+        let (offset, text) = self.single()?;
+        text.parse().map_err(|reason: String| self.problem(offset, &reason))
+    }
+
     pub(super) fn scheduler(&self) -> Result<Scheduler, Problem> {
         self.parse("credit, credit2, sedf or rtds", |text| text.parse().ok())
     }
@@ -194,6 +212,10 @@ impl<'a> Entry<'a> {
             };
             Some(filter.to_owned())
         })
+    }
+
+    pub(super) fn log_format(&self) -> Result<LogFormat, Problem> {
+        self.parse("auto, xend, json or journal", |text| LogFormat::from_str(text, false).ok())
     }
 
     /// Host names in lower case.

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnixSocket {
     pub path: PathBuf,
+    /// Whether nobody chose the path: all directories above it are made then.
+    pub is_default: bool,
     /// Permission bits.
     pub mode: u32,
     /// Owning group, by name or number; `None` for the daemon's own.

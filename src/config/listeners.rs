@@ -27,7 +27,8 @@ pub(super) fn xmlrpc(
     if let Some(path) = path {
         let keys = ["xend-unix-xmlrpc-server", "xend-unix-mode", "xend-unix-group"];
         let origin = file.origin(&keys);
-        listeners.push(ListenerConfig::unix(file.settings.unix.socket(path), Auth::None, origin));
+        let socket = file.settings.unix.socket(path, options.xmlrpc.is_none());
+        listeners.push(ListenerConfig::unix(socket, Auth::None, origin));
     }
     if file.is_served(ListenerGroup::TcpXmlRpc) && file.settings.tcp_xmlrpc.enabled {
         let origin = file.origin(&["xend-tcp-xmlrpc-server"]);
@@ -81,7 +82,7 @@ pub(super) fn xen_api(
         let (address, name) = match (tcp, &socket_path) {
             (Some(address), _) => (ListenAddress::Tcp(address), address.to_string()),
             (None, Some(path)) => {
-                let socket = file.settings.unix.socket(path.clone());
+                let socket = file.settings.unix.socket(path.clone(), options.xen_api.is_none());
                 (ListenAddress::Unix(socket), path.display().to_string())
             }
             (None, None) => continue,

@@ -6,7 +6,7 @@ use super::file::ConfigFile;
 use super::keys::ListenerGroup;
 use super::listener::{Auth, ListenerConfig, TlsFiles, UnixSocket};
 use super::listeners;
-use super::options::{Hypervisor, RunOptions, Switch};
+use super::options::{Hypervisor, LogFormat, RunOptions, Switch};
 use super::paths::{DefaultPaths, Environment};
 use super::relocation;
 use super::settings::FileSettings;
@@ -87,6 +87,8 @@ pub struct Config {
     pub max_connections: usize,
     /// The log file; `None` for standard error.
     pub logfile: Option<PathBuf>,
+    /// The format of the lines in it.
+    pub log_format: LogFormat,
     /// The settings that can change while the daemon runs.
     pub tunables: Tunables,
     /// The values of the file, which a reload compares.
@@ -159,7 +161,7 @@ impl Config {
             http_auth: settings.http_auth,
             http_tls,
             unix,
-            hypervisor: options.hypervisor.unwrap_or_default(),
+            hypervisor: options.hypervisor.unwrap_or(settings.hypervisor),
             hypervisor_limit: settings.hypervisor_limit,
             scheduler: options.scheduler.unwrap_or(settings.scheduler),
             sim: SimHost { cpus: settings.sim_cpus, memory_mib: settings.sim_memory_mib },
@@ -182,6 +184,7 @@ impl Config {
             body_memory: settings.body_memory_mib.saturating_mul(1 << 20),
             max_connections: settings.max_connections,
             logfile: settings.logfile.clone(),
+            log_format: options.log_format.unwrap_or(settings.log_format),
             tunables: Tunables::new(settings, options.log.clone()),
             file: settings.clone(),
         })
@@ -291,8 +294,8 @@ fn unix(
     paths: Option<&DefaultPaths>,
     origins: &mut Origins,
 ) -> Result<Switch<UnixSocket>, ConfigError> {
-    let path = match &options.unix {
-        Some(Switch::On(path)) => path.clone(),
+    let (path, is_default) = match &options.unix {
+        Some(Switch::On(path)) => (path.clone(), false),
         Some(Switch::Off) => return Ok(Switch::Off),
         None if !file.is_served(ListenerGroup::UnixHttp) || !file.settings.unix.http_enabled => {
             return Ok(Switch::Off);
@@ -305,11 +308,11 @@ fn unix(
                 "xend-unix-server",
             ]);
             match (&file.settings.unix.http_path, paths) {
-                (Some(path), _) => path.clone(),
-                (None, Some(paths)) => paths.runtime.join("xend-socket"),
+                (Some(path), _) => (path.clone(), false),
+                (None, Some(paths)) => (paths.runtime.join("xend-socket"), true),
                 (None, None) => return Err(ConfigError::NoHome("--unix")),
             }
         }
     };
-    Ok(Switch::On(file.settings.unix.socket(path)))
+    Ok(Switch::On(file.settings.unix.socket(path, is_default)))
 }

@@ -42,7 +42,7 @@ pub use diagnostic::{Diagnostic, KeyPositions, Origin, Position, Severity};
 pub use error::ConfigError;
 pub use listener::{Auth, ListenAddress, ListenerConfig, TlsFiles, UnixSocket};
 pub use load::{Config, Origins, SimHost};
-pub use options::{Hypervisor, RunOptions, Switch};
+pub use options::{Hypervisor, LogFormat, RunOptions, Switch};
 pub use paths::{DefaultPaths, Environment};
 pub use reference::{reference, sample_file};
 pub use tunables::{LiveTunables, Tunables};

@@ -1,11 +1,13 @@
 //! Command-line options that override the configuration file.
 
 use super::address::ListenIp;
+use super::paths::{DefaultPaths, Environment};
 use crate::core::model::Scheduler;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
 
 /// A feature that can be turned off.
@@ -17,8 +19,8 @@ pub enum Switch<T> {
     On(T),
 }
 
-/// The hypervisor backend.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+/// The hypervisor backend, of those in this build.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Hypervisor {
     /// The built-in simulator.
     #[default]
@@ -37,6 +39,37 @@ impl fmt::Display for Hypervisor {
             Self::Xen => "xen",
         })
     }
+}
+
+impl FromStr for Hypervisor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "sim" => Ok(Self::Sim),
+            #[cfg(feature = "xen")]
+            "xen" => Ok(Self::Xen),
+            #[cfg(not(feature = "xen"))]
+            "xen" => Err("this xend has only the simulator: install the package xend-xen, or \
+                          build it with cargo build --profile dist --features xen"
+                .to_owned()),
+            _ => Err(format!("'{}' is neither xen nor sim", text.escape_debug())),
+        }
+    }
+}
+
+/// The format of log lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For systemd's journal if standard error is the journal's, else xend's
+    #[default]
+    Auto,
+    /// xend's own, with date and process
+    Xend,
+    /// One JSON object per line
+    Json,
+    /// For systemd's journal, with priorities
+    Journal,
 }
 
 /// Options of the daemon. `None` leaves the value to the configuration file.
@@ -82,8 +115,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
-    /// Hypervisor backend [default: sim]
-    #[arg(long, value_enum)]
+    /// Hypervisor: xen for Xen on this host, sim for the built-in simulator [default: sim]
+    #[arg(long, value_name = "xen|sim")]
     pub hypervisor: Option<Hypervisor>,
 
     /// CPU scheduler of the simulated host: credit, credit2, sedf or rtds [default: credit]
@@ -98,6 +131,18 @@ pub struct RunOptions {
     /// Log filter, such as `debug` or `warn,xend=debug` [default: xend=info and warnings]
     #[arg(long, value_name = "LEVEL", value_parser = log_filter)]
     pub log: Option<String>,
+
+    /// Format of log lines [default: auto]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+impl RunOptions {
+    /// The configuration file: the given one, or the default one if there is one.
+    pub fn config_file(&self, environment: &Environment) -> Option<PathBuf> {
+        let default = || DefaultPaths::of(environment).map(|paths| paths.config);
+        self.config.clone().or_else(|| default().filter(|file| file.exists()))
+    }
 }
 
 /// `off`, or `ADDR:PORT`. The kernel chooses the port if it is 0.
@@ -128,6 +173,21 @@ fn log_filter(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hypervisor_that_the_build_lacks_is_said_where_to_get() {
+        assert_eq!("sim".parse(), Ok(Hypervisor::Sim));
+        let wrong = "kvm".parse::<Hypervisor>().unwrap_err();
+        assert_eq!(wrong, "'kvm' is neither xen nor sim");
+        #[cfg(not(feature = "xen"))]
+        {
+            let lacking = "xen".parse::<Hypervisor>().unwrap_err();
+            assert!(
+                lacking.contains("xend-xen") && lacking.contains("--features xen"),
+                "{lacking}"
+            );
+        }
+    }
 
     #[test]
     fn addresses_are_written_as_in_the_file() {

@@ -2,6 +2,7 @@
 
 use super::address::ListenIp;
 use super::listener::{Auth, TlsFiles, UnixSocket, XenApiEntry};
+use super::options::{Hypervisor, LogFormat};
 use crate::core::model::{Password, Scheduler, Text};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::time::Duration;
 /// the file has no such key and that its default depends on something else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct FileSettings {
+    pub(super) hypervisor: Hypervisor,
     pub(super) http: TcpSettings,
     pub(super) http_auth: Auth,
     pub(super) http_tls: TlsSettings,
@@ -25,6 +27,7 @@ pub(super) struct FileSettings {
     /// In the filter syntax of `tracing`.
     pub(super) log_filter: String,
     pub(super) logfile: Option<PathBuf>,
+    pub(super) log_format: LogFormat,
     pub(super) dom0_min_mem_mib: u64,
     pub(super) dom0_ballooning: Option<bool>,
     pub(super) node_shutdown: bool,
@@ -128,8 +131,8 @@ pub(super) struct UnixSettings {
 }
 
 impl UnixSettings {
-    /// A socket with this path.
-    pub(super) fn socket(&self, path: PathBuf) -> UnixSocket {
-        UnixSocket { path, mode: self.mode, group: self.group.clone() }
+    /// A socket with this path, which is a default one or one that somebody chose.
+    pub(super) fn socket(&self, path: PathBuf, is_default: bool) -> UnixSocket {
+        UnixSocket { path, is_default, mode: self.mode, group: self.group.clone() }
     }
 }

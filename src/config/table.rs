@@ -13,6 +13,7 @@ use std::path::Path;
 
 /// All keys that have an effect, in the order of the sample file.
 pub(super) const SECTIONS: &[Section] = &[
+    daemon::HYPERVISOR,
     listeners::TCP_HTTP,
     listeners::UNIX_HTTP,
     accounts::ACCOUNTS,

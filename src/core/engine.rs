@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// A handle on the engine; clones share it.
 #[derive(Clone)]
@@ -181,6 +181,11 @@ impl Engine {
     }
 }
 
+/// Whether the request was for something that does not exist.
+const fn is_failed_lookup(error: &Error) -> bool {
+    matches!(error, Error::NoSuchDomain(_) | Error::NoSuchObject { .. } | Error::NoSuchVnet(_))
+}
+
 /// The part of an error that only the log may show; `None` if its `text` has it already.
 fn source(error: &Error, text: &str) -> Option<String> {
     let source = std::error::Error::source(error).map(ToString::to_string);
@@ -199,6 +204,7 @@ impl Core {
         let _running = self.tasks.token();
         let op = change.name();
         let target = change.target().into_owned();
+        let is_read = change.is_read();
         let domain = match &change {
             Change::Domain(domain, _)
             | Change::Cancel(domain)
@@ -226,11 +232,18 @@ impl Core {
             self.record(caller, op, &target, domain.as_deref(), &outcome);
         }
         match &outcome {
+            Ok(_) if is_read => debug!(%caller, op, domain = target, "Done"),
             Ok(_) => info!(%caller, op, domain = target, "Done"),
             Err(error) => {
                 let text = error.for_record().to_string();
                 let source = source(error, &text);
-                info!(%caller, op, domain = target, error = %text, source, "Failed");
+                // An operator's monitors and scripts look for domains that may have gone. What a
+                // user of an account looks for in vain is for the operator to see.
+                if is_read || (caller.is_operator() && is_failed_lookup(error)) {
+                    debug!(%caller, op, domain = target, error = %text, source, "Failed");
+                } else {
+                    info!(%caller, op, domain = target, error = %text, source, "Failed");
+                }
             }
         }
         outcome

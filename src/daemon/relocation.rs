@@ -13,6 +13,7 @@ use xend::core::engine::Engine;
 use xend::memory_budget::MemoryBudget;
 use xend::peer_tls::PeerTls;
 use xend::peers::AllowedHosts;
+use xend::server::listen::ListenError;
 use xend::server::{Server, listen};
 use xend::wire::relocation::{RelocationPlaces, RelocationServer};
 
@@ -88,6 +89,14 @@ impl Kind {
         match self {
             Self::Plain => "xend-relocation-port",
             Self::Encrypted => "xend-relocation-ssl-port",
+        }
+    }
+
+    /// The option of the command line for the port, if there is one.
+    const fn option(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => Some("--relocation"),
+            Self::Encrypted => None,
         }
     }
 
@@ -234,8 +243,8 @@ impl Relocation {
         let (listener, bound) = bind.await.map_err(|error| {
             let is_address_error = error.kind() == io::ErrorKind::AddrNotAvailable;
             let key = if is_address_error { "xend-relocation-address" } else { kind.port_key() };
-            let message = format!("Cannot listen on the relocation port {address}");
-            (key, anyhow::Error::from(error).context(message))
+            let place = format!("the relocation port {address}");
+            (key, ListenError::of_tcp(place, address.port(), kind.option(), error).into())
         })?;
         let allowed = Arc::new(ArcSwap::from_pointee(hosts));
         let close = self.server.stopping().child_token();

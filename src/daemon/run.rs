@@ -28,7 +28,8 @@ pub(crate) fn serve(options: &RunOptions) -> Result<()> {
     let inherited = Inherited::from_env()?;
     let environment = Environment::of_this_process();
     let (config, diagnostics) = Config::load(options, &environment)?;
-    let telemetry = Telemetry::init(&config.tunables.log_filter, config.logfile.as_deref())?;
+    let logfile = config.logfile.as_deref();
+    let telemetry = Telemetry::init(&config.tunables.log_filter, logfile, config.log_format)?;
     log(diagnostics);
     let daemon = run(options, environment, config, inherited, telemetry);
     lifecycle::block_on(daemon)??;

@@ -216,3 +216,80 @@ fn every_key_of_the_configuration_is_listed() {
     let (status, out, _) = xend(&["keys", "--sample"], "");
     assert_eq!((status, out.as_str()), (Some(0), include_str!("../../dist/xend-config.sxp")));
 }
+
+#[test]
+fn commands_of_the_old_daemon_are_answered_by_todays() {
+    for (command, today) in [
+        ("start", "systemctl start xend"),
+        ("trace_start", "systemctl start xend"),
+        ("stop", "systemctl stop xend"),
+        ("restart", "systemctl restart xend"),
+        ("reload", "systemctl reload xend"),
+        ("status", "systemctl status xend"),
+    ] {
+        let (status, out, stderr) = xend(&[command], "");
+        assert_eq!((status, out.as_str()), (Some(1), ""));
+        assert!(stderr.contains(today) && stderr.lines().count() == 1, "{stderr}");
+    }
+    let (status, out, _) = xend(&["--help"], "");
+    assert_eq!(status, Some(0));
+    assert!(!out.contains("trace_start") && !out.contains("  restart"), "{out}");
+}
+
+#[test]
+fn the_version_tells_what_the_build_has() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(xend(&["-V"], ""), (Some(0), format!("xend {version}\n"), String::new()));
+    let (status, out, _) = xend(&["--version"], "");
+    assert_eq!(status, Some(0));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], format!("xend {version}"));
+    let hypervisors = if cfg!(feature = "xen") { "xen, sim" } else { "sim" };
+    assert_eq!(lines[1], format!("hypervisors: {hypervisors}"));
+    assert!(lines[2].starts_with("features: ") && lines[2].contains("lexpr"), "{out}");
+}
+
+#[cfg(not(feature = "xen"))]
+#[test]
+fn a_build_without_xen_says_how_to_get_one() {
+    let how = "this xend has only the simulator: install the package xend-xen, or build it with \
+               cargo build --profile dist --features xen";
+    let (status, _, stderr) = xend(&["--hypervisor", "xen"], "");
+    assert!(status == Some(2) && stderr.contains(how), "{stderr}");
+    let dir = tempfile::tempdir().unwrap();
+    let config = file(&dir, "config.sxp", "(xend-hypervisor xen)");
+    let (status, _, stderr) = xend(&["--check-config", "--config", &config], "");
+    let message = format!("xend: {config}:1:18: xend-hypervisor: {how}\n");
+    assert_eq!((status, stderr), (Some(1), message));
+}
+
+#[test]
+fn a_configuration_that_is_checked_is_summed_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |text: &str| {
+        let config = file(&dir, "config.sxp", text);
+        let (status, out, stderr) = xend(&["--check-config", "--config", &config], "");
+        (status, out.strip_prefix(&config).unwrap().to_owned(), stderr)
+    };
+    let fine = (Some(0), ": no errors, no warnings\n".to_owned(), String::new());
+    assert_eq!(check("(xend-hypervisor sim)"), fine);
+    let missing = dir.path().join("nosuch");
+    let directory = format!("the directory {} is missing, make it first", missing.display());
+    let (status, out, stderr) = check(&format!("(logfile {}/xen/xend.log)", missing.display()));
+    assert_eq!((status, out.as_str()), (Some(0), ": no errors, 1 warning\n"));
+    let message = format!("logfile: {directory}; the log goes to standard error");
+    assert!(stderr.trim_end().ends_with(&message), "{stderr}");
+    let (status, out, stderr) = check(&format!("(xend-unix-path {}/a/sock)", missing.display()));
+    assert_eq!((status, out.as_str()), (Some(1), ": 1 error, no warnings\n"));
+    assert!(stderr.contains("is not served: ") && stderr.contains(&directory), "{stderr}");
+    let nothing = "(xend-http-server no) (xend-unix-server no) (xend-unix-xmlrpc-server no) \
+                   (xen-api-server ())";
+    let (status, _, stderr) = check(nothing);
+    assert!(status == Some(1) && stderr.contains("Error: Nothing to listen on"), "{stderr}");
+    let (status, _, stderr) = check("(sim-memory 4G)");
+    assert_eq!(status, Some(1));
+    assert!(
+        stderr.ends_with("'4G' is not a number of MiB (0 to 1073741824), write 4096\n"),
+        "{stderr}"
+    );
+}

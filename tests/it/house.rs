@@ -36,10 +36,21 @@ const RULES: &[(&str, &[&str])] = &[
     ("wire::xmlrpc", &["answer_memory", "core", "memory_budget", "shape", "sxp"]),
     (
         "server",
-        &["config", "core::caller", "core::ports", "core::rights", "peer_tls", "peers", "pem"],
+        &[
+            "config",
+            "core::caller",
+            "core::ports",
+            "core::rights",
+            "parent_dir",
+            "peer_tls",
+            "peers",
+            "pem",
+        ],
     ),
     ("config", &["core::model", "peer_tls", "sxp"]),
-    ("cli", &["config", "core::model"]),
+    ("cli", &["config", "core::model", "version"]),
+    ("version", &[]),
+    ("parent_dir", &[]),
     // The binary's own: it wires all.
     (
         "daemon",

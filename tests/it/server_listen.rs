@@ -5,7 +5,7 @@ use crate::tls_support::write_certificate;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use tempfile::TempDir;
-use xend::config::{Auth, Config, Switch, TlsFiles, UnixSocket};
+use xend::config::{Auth, Config, Environment, RunOptions, Switch, TlsFiles, UnixSocket};
 use xend::server::listen::{self, ListenError};
 use xend::server::{Inherited, Listener, Trust};
 
@@ -67,12 +67,23 @@ async fn a_socket_is_private_unless_configured_otherwise() {
 
     let own_group = rustix::process::getegid().as_raw().to_string();
     let group = Some(own_group.clone());
-    config.unix = Switch::On(UnixSocket { path: path.clone(), mode: 0o660, group });
+    config.unix = Switch::On(UnixSocket { mode: 0o660, group, ..socket(&config).clone() });
     let _listeners = open(&config).await.unwrap();
     assert_eq!(mode(&path), 0o660);
     assert_eq!(std::fs::metadata(&path).unwrap().gid().to_string(), own_group);
     let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
     assert_eq!(beside.len(), 1, "nothing temporary is left: {beside:?}");
+}
+
+#[tokio::test]
+async fn the_directories_of_a_default_socket_are_all_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = RunOptions { http: Some(Switch::Off), ..RunOptions::default() };
+    let environment = Environment { home: Some(dir.path().to_owned()), ..Environment::default() };
+    let config = Config::load(&options, &environment).unwrap().0;
+    assert_eq!(listen::check(&config), []);
+    let _listeners = open(&config).await.unwrap();
+    assert!(dir.path().join(".local/state/xend/xend-socket").exists());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -314,4 +315,78 @@ fn a_second_signal_closes_busy_connections_and_logs_their_requests() {
     let mut answer = Vec::new();
     waiting.read_to_end(&mut answer).ok();
     assert_eq!(answer, b"", "no answer");
+}
+
+#[test]
+fn a_port_that_is_taken_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Running::start(xend(&dir, ""));
+    let mut second = Command::new(env!("CARGO_BIN_EXE_xend"));
+    second.args(["--unix", "off", "--http", &first.address]);
+    second.arg("--state-dir").arg(dir.path().join("another"));
+    second.arg("--config").arg(dir.path().join("xend-config.sxp"));
+    let said = fails(second);
+    let (address, port) = (&first.address, first.address.rsplit(':').next().unwrap());
+    let wanted = format!(
+        "xend: Cannot listen on http://{address}/: another program has the port, ss -ltnp 'sport = \
+         :{port}' names it; stop that one, or choose another port with --http ADDR:PORT\n"
+    );
+    assert!(said.ends_with(&wanted), "{said}");
+}
+
+#[test]
+fn directories_above_that_of_a_socket_are_not_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = fails(xend_with(&dir, "", "state", "run/deep/sock"));
+    let missing = dir.path().join("run");
+    let wanted = format!("the directory {} is missing, make it first", missing.display());
+    assert!(said.contains(&wanted) && !missing.exists(), "{said}");
+    assert!(Running::start(xend_with(&dir, "", "state", "run/sock")).get("localhost").len() > 1);
+}
+
+#[test]
+fn the_log_can_be_json_and_has_changes_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = xend(&dir, "(xend-log-format journal) (xend-hypervisor sim)");
+    command.args(["--log-format", "json"]);
+    let daemon = Running::start(command);
+    for form in ["op=pause", "op=destroy"] {
+        assert!(daemon.post("/xend/domain/nosuch", form).starts_with("HTTP/1.1 404 "));
+    }
+    // The engine looks for vnets, the page for domains.
+    let deleted = daemon.post("/xend/vnet/nosuch", "op=delete");
+    assert!(deleted.starts_with("HTTP/1.1 404 "), "{deleted}");
+    let config = "(vm (name web) (memory 64) (image (linux (kernel /k))))".replace(' ', "%20");
+    let defined = daemon.post("/xend/domain", &format!("op=new&config={config}"));
+    assert!(defined.starts_with("HTTP/1.1 200 "), "{defined}");
+    let kept = daemon.send("localhost", "GET", "/xend/node/log", "");
+    let kept = answer_on(kept);
+    assert!(kept.contains("] INFO (engine:") && !kept.contains("\"level\""), "{kept}");
+    daemon.signal(Signal::TERM);
+    let (status, stderr) = daemon.end();
+    assert_eq!(status, Some(0), "{stderr}");
+    let lines: Vec<serde_json::Value> =
+        stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |line: &serde_json::Value| line["fields"]["message"].as_str().unwrap().to_owned();
+    let done = lines.iter().find(|line| of(line) == "Done").unwrap();
+    assert_eq!((&done["level"], &done["fields"]["op"]), (&"INFO".into(), &"new".into()));
+    assert!(!lines.iter().any(|line| of(line) == "Failed"), "{stderr}");
+    assert_eq!(of(lines.last().unwrap()), "Stopped");
+}
+
+#[test]
+fn the_journal_gets_priorities() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = std::fs::File::create(dir.path().join("log")).unwrap();
+    let meta = log.metadata().unwrap();
+    let mut command = xend(&dir, "(xend-prot 80)");
+    command.env("JOURNAL_STREAM", format!("{}:{}", meta.dev(), meta.ino()));
+    command.stderr(log);
+    let mut daemon = Running::start(command);
+    daemon.signal(Signal::TERM);
+    assert!(daemon.child.wait().unwrap().success());
+    let text = std::fs::read_to_string(dir.path().join("log")).unwrap();
+    assert!(text.lines().all(|line| line.starts_with("<6>") || line.starts_with("<4>")), "{text}");
+    assert!(text.contains("\n<4>") && text.contains("Unknown key xend-prot is ignored"), "{text}");
+    assert!(text.ends_with("<6>Stopped\n"), "{text}");
 }

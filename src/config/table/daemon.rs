@@ -1,6 +1,22 @@
 //! Keys of the daemon itself and of the simulated host.
 
+use crate::config::entry::MOST_MEMORY;
 use crate::config::keys::{Section, field, key};
+
+pub(super) const HYPERVISOR: Section = Section {
+    title: "The hypervisor",
+    keys: &[key(
+        "xend-hypervisor",
+        "sim",
+        "What runs the domains: Xen on this host (xen), or the built-in simulator (sim).",
+        field!(hypervisor: |entry| entry.hypervisor()),
+    )
+    .details(
+        "No domain of the simulator is real. xen is for builds with Xen; xend --version tells what \
+         a build has. The units of systemd name theirs on the command line, which counts.",
+    )
+    .examples(&["(xend-hypervisor xen)"])],
+};
 
 pub(super) const LIMITS: Section = Section {
     title: "Limits",
@@ -19,7 +35,7 @@ pub(super) const LIMITS: Section = Section {
             "256",
             "The memory in MiB for the bodies of all requests at a time, and for what is read from \
              them; as much again for the answers.",
-            field!(body_memory_mib: |entry| entry.number("a number of MiB", 128..=1 << 20)),
+            field!(body_memory_mib: |entry| entry.mebibytes(128..=1 << 20)),
         )
         .details(
             "A request beyond it fails, and its client is asked to try again. A quarter of it is \
@@ -70,6 +86,17 @@ pub(super) const LOG: Section = Section {
              can be rotated. /xend/node/log shows the latest lines in either case.",
         )
         .examples(&["(logfile /var/log/xen/xend.log)"]),
+        key(
+            "xend-log-format",
+            "auto",
+            "The format of log lines: xend's own (xend), JSON objects (json), or a priority and \
+             the message for systemd's journal (journal).",
+            field!(log_format: |entry| entry.log_format()),
+        )
+        .details(
+            "auto is journal if standard error is the journal's and there is no logfile, and xend \
+             otherwise. /xend/node/log shows xend's format in any case.",
+        ),
     ],
 };
 
@@ -104,7 +131,7 @@ pub(super) const SIMULATED_HOST: Section = Section {
             "sim-memory",
             "16384",
             "The simulated memory in MiB.",
-            field!(sim_memory_mib: |entry| entry.mebibytes()),
+            field!(sim_memory_mib: |entry| entry.mebibytes(0..=MOST_MEMORY)),
         ),
     ],
 };

@@ -1,7 +1,7 @@
 //! Keys of domains.
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::entry::{Entry, Problem, is_file_name};
+use crate::config::entry::{Entry, MOST_MEMORY, Problem, is_file_name};
 use crate::config::keys::{Field, Section, field, key};
 use crate::config::settings::FileSettings;
 use crate::core::model::Password;
@@ -15,7 +15,7 @@ pub(super) const DOMAIN_0: Section = Section {
             "dom0-min-mem",
             "196",
             "The memory in MiB that Domain-0 keeps when it makes room for a new domain.",
-            field!(dom0_min_mem_mib: |entry| entry.mebibytes()),
+            field!(dom0_min_mem_mib: |entry| entry.mebibytes(0..=MOST_MEMORY)),
         )
         .details(
             "When the host has too little free memory for a new domain, Domain-0 gives the \

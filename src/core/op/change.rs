@@ -110,6 +110,14 @@ impl Change {
         }
     }
 
+    /// Whether it changes nothing: it asks a guest's agent what it is and what it can do.
+    pub fn is_read(&self) -> bool {
+        match self {
+            Self::Guest { op, .. } => op.is_read(),
+            _ => false,
+        }
+    }
+
     /// The domain or object, as the caller named it, for logs; empty for the host.
     pub fn target(&self) -> Cow<'_, str> {
         match self {

@@ -73,6 +73,18 @@ impl GuestOp {
             Self::Call(call) => call.name,
         }
     }
+
+    /// Whether it only asks the agent what it is, and what it can do.
+    pub fn is_read(&self) -> bool {
+        match self {
+            Self::AgentVersion | Self::AgentFeatures => true,
+            Self::Call(call) => matches!(call.name, "version" | "features"),
+            Self::SetPassword { .. }
+            | Self::InjectFile { .. }
+            | Self::InjectEncoded { .. }
+            | Self::ResetNetwork { .. } => false,
+        }
+    }
 }
 
 /// A change of nodes below a domain's directory in XenStore.

@@ -13,6 +13,30 @@ pub enum ListenError {
          ADDR:PORT or --unix PATH, or fix the listeners that are not served"
     )]
     Nothing,
+    /// Another program listens on the TCP port.
+    #[error(
+        "Cannot listen on {place}: another program has the port, ss -ltnp 'sport = :{port}' names \
+         it; stop that one, or choose another port{}", by_option(*option)
+    )]
+    PortTaken {
+        /// The configured address, as it is announced.
+        place: String,
+        port: u16,
+        /// The option of the command line that changes the port, if there is one.
+        option: Option<&'static str>,
+    },
+    /// The daemon may not listen on the TCP port.
+    #[error(
+        "Cannot listen on {place}: ports below 1024 are root's; give the daemon \
+         AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit, or choose another port{}",
+        by_option(*option)
+    )]
+    PortNotAllowed {
+        /// The configured address, as it is announced.
+        place: String,
+        /// The option of the command line that changes the port, if there is one.
+        option: Option<&'static str>,
+    },
     /// The TCP address cannot be bound.
     #[error("Cannot listen on {place}")]
     Tcp {
@@ -67,4 +91,53 @@ pub enum ListenError {
         index: usize,
         source: io::Error,
     },
+}
+
+impl ListenError {
+    /// A TCP port that cannot be bound. `option` is the option of the command line for it.
+    pub fn of_tcp(
+        place: String,
+        port: u16,
+        option: Option<&'static str>,
+        source: io::Error,
+    ) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::PortTaken { place, port, option },
+            io::ErrorKind::PermissionDenied => Self::PortNotAllowed { place, option },
+            _ => Self::Tcp { place, source },
+        }
+    }
+}
+
+fn by_option(option: Option<&str>) -> String {
+    option.map_or_else(String::new, |option| format!(" with {option} ADDR:PORT"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_cannot_be_had_says_what_to_do() {
+        let said = |kind: io::ErrorKind, option| {
+            let place = "http://127.0.0.1:80/".to_owned();
+            ListenError::of_tcp(place, 80, option, kind.into()).to_string()
+        };
+        let place = "Cannot listen on http://127.0.0.1:80/";
+        assert_eq!(
+            said(io::ErrorKind::AddrInUse, Some("--http")),
+            format!(
+                "{place}: another program has the port, ss -ltnp 'sport = :80' names it; stop that \
+                 one, or choose another port with --http ADDR:PORT"
+            )
+        );
+        assert_eq!(
+            said(io::ErrorKind::PermissionDenied, None),
+            format!(
+                "{place}: ports below 1024 are root's; give the daemon \
+                 AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit, or choose another port"
+            )
+        );
+        assert_eq!(said(io::ErrorKind::AddrNotAvailable, None), place);
+    }
 }

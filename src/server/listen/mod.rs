@@ -13,7 +13,7 @@ mod unix;
 pub use error::ListenError;
 pub use inherited::Inherited;
 pub use listener::Listener;
-pub use open::{OpenListeners, announce, check, open};
+pub use open::{OpenListeners, announce, check, check_any, open};
 pub use protocol::Protocol;
 pub use relocation::{RELOCATION_HOSTS, open_relocation_tls, relocation_error};
 pub use tls::Tls;

@@ -105,6 +105,13 @@ async fn open_one(
     ConfiguredListener::new(protocol, listener, config).or_log(opened, left_out)
 }
 
+/// Fails if the configuration has no listener at all.
+pub fn check_any(config: &Config) -> Result<(), ListenError> {
+    let http = config.http_listener().is_some() || config.http_on_unix().is_some();
+    let rpc = !config.xmlrpc.is_empty() || !config.xen_api.is_empty();
+    if http || rpc || config.argo.is_some() { Ok(()) } else { Err(ListenError::Nothing) }
+}
+
 /// The errors of the file's listeners that show without opening them.
 pub fn check(config: &Config) -> Vec<Diagnostic> {
     let http: Vec<_> = config.http_listener().into_iter().chain(config.http_on_unix()).collect();
@@ -128,7 +135,10 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
 fn check_listener(protocol: Protocol, listener: &ListenerConfig) -> Result<(), ListenError> {
     security(protocol, listener)?;
     match &listener.address {
-        ListenAddress::Unix(socket) => unix::group_of(socket).map(drop),
+        ListenAddress::Unix(socket) => {
+            unix::group_of(socket)?;
+            unix::check_directory(socket)
+        }
         ListenAddress::Tcp(_) => Ok(()),
     }
 }
@@ -186,7 +196,8 @@ async fn bind_tcp(
         let local = socket.local_addr()?;
         Ok(Listener::Tcp { socket, local, protocol, security })
     };
-    bind.await.map_err(|source| ListenError::Tcp { place, source })
+    bind.await
+        .map_err(|source| ListenError::of_tcp(place, address.port(), protocol.option(), source))
 }
 
 /// Takes over a socket for HTTP.

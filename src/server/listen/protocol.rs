@@ -34,6 +34,15 @@ impl Protocol {
         }
     }
 
+    /// The option of the command line for its TCP port, if there is one.
+    pub(super) const fn option(self) -> Option<&'static str> {
+        match self {
+            Self::Http => Some("--http"),
+            Self::Argo => Some("--argo"),
+            Self::XmlRpc | Self::XenApi => None,
+        }
+    }
+
     /// A TCP port for messages: `https://127.0.0.1:8000/`, or `127.0.0.1:20203 (TLS)` for a
     /// protocol without URLs.
     pub(super) fn place(self, address: SocketAddr, is_encrypted: bool) -> String {

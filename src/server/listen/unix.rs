@@ -6,6 +6,7 @@
 
 use super::error::ListenError;
 use crate::config::UnixSocket;
+use crate::parent_dir;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{
@@ -53,12 +54,9 @@ pub(super) async fn bind(
         move |source| ListenError::Unix { action, path, source }
     };
     let gid = group_of(configured)?;
-    let parent = parent_of(path);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(parent)
-        .map_err(failed("create the directory", parent))?;
+    let parent = parent_dir::of(path);
+    let make = if configured.is_default { parent_dir::make_all } else { parent_dir::make };
+    make(path, 0o700).map_err(failed("create the directory", parent))?;
     check_replaceable(path).await?;
 
     let private = PrivateDir::create(parent).map_err(failed("create a directory in", parent))?;
@@ -79,8 +77,15 @@ pub(super) async fn bind(
     Ok((socket, SocketFile { path: path.clone(), identity }))
 }
 
-fn parent_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Checks that the directory of a socket is there or may be made.
+pub(super) fn check_directory(configured: &UnixSocket) -> Result<(), ListenError> {
+    if configured.is_default {
+        return Ok(());
+    }
+    parent_dir::check(&configured.path).map_err(|source| {
+        let path = parent_dir::of(&configured.path).to_owned();
+        ListenError::Unix { action: "create the directory", path, source }
+    })
 }
 
 /// Checks that `path` is free, or has the socket of a server that no longer runs.

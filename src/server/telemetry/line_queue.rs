@@ -6,7 +6,7 @@
 //! that, nobody waits until all lines are out again. The flags of the destination stay as they are,
 //! since a standard error that was inherited belongs to other processes as well.
 
-use super::log_format::own_line;
+use super::log_format::LineFormat;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -46,11 +46,15 @@ struct Lines {
 }
 
 impl LineQueue {
-    /// A queue whose lines are given to `write`, which may block.
-    pub(super) fn new(write: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
+    /// A queue whose lines are given to `write`, which may block. They have this format.
+    pub(super) fn new(
+        format: LineFormat,
+        write: impl Fn(&str) + Send + 'static,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let queue = Arc::clone(&shared);
-        thread::Builder::new().name("log".to_owned()).spawn(move || queue.write_all(write))?;
+        let run = move || queue.write_all(format, write);
+        thread::Builder::new().name("log".to_owned()).spawn(run)?;
         Ok(Self(shared))
     }
 
@@ -87,7 +91,7 @@ impl Drop for LineQueue {
 }
 
 impl Shared {
-    fn write_all(&self, write: impl Fn(&str)) {
+    fn write_all(&self, format: LineFormat, write: impl Fn(&str)) {
         let mut lines = self.lock();
         loop {
             let Some(line) = lines.waiting.pop_front() else {
@@ -95,7 +99,7 @@ impl Shared {
                 if lines.left_out > 0 {
                     let left_out = std::mem::take(&mut lines.left_out);
                     drop(lines);
-                    write(&own_line(&format!(
+                    write(&format.own_line(&format!(
                         "{left_out} lines were left out: the log did not take them"
                     )));
                     lines = self.lock();
@@ -130,7 +134,7 @@ mod tests {
     fn a_destination_that_takes_nothing_keeps_nobody_and_lines_beyond_the_bound_are_counted() {
         let (opener, gate) = mpsc::channel::<()>();
         let (writer, written) = mpsc::channel();
-        let queue = LineQueue::new(move |line: &str| {
+        let queue = LineQueue::new(LineFormat::Xend, move |line: &str| {
             gate.recv().ok();
             writer.send(line.to_owned()).ok();
         })

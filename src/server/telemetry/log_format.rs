@@ -1,25 +1,95 @@
 //! The format of log lines.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{Format, Json, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// The date and the time in a line.
 const TIME: &str = "%Y-%m-%d %H:%M:%S";
 
-/// Formats events as `[date time pid] LEVEL (module:line) message`.
-#[derive(Debug)]
-pub(super) struct XendFormat {
-    pid: u32,
+/// The format of the lines in standard error or in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LineFormat {
+    /// [`XendFormat`]
+    Xend,
+    /// `<PRIORITY>message`, as systemd's journal reads it. The journal knows time and process.
+    Journal,
+    /// Objects with `timestamp`, `level`, `target`, and `fields`, of which `message` is one.
+    Json,
 }
 
-impl XendFormat {
-    pub(super) fn for_this_process() -> Self {
-        Self { pid: std::process::id() }
+impl LineFormat {
+    /// Escapes the control characters of a line.
+    pub(super) fn escape(self, line: &str) -> String {
+        match self {
+            Self::Xend | Self::Journal => escape_control_characters(line),
+            Self::Json => escape_in_json(line),
+        }
+    }
+
+    /// A warning about the log itself, which does not go through `tracing`.
+    pub(super) fn own_line(self, message: &str) -> String {
+        match self {
+            Self::Xend => {
+                let now = jiff::Zoned::now().strftime(TIME).to_string();
+                format!("[{now} {}] WARNING (log) {message}\n", std::process::id())
+            }
+            Self::Journal => format!("<{}>{message}\n", priority(Level::WARN)),
+            Self::Json => {
+                let line = serde_json::json!({
+                    "timestamp": jiff::Timestamp::now().to_string(),
+                    "level": "WARN",
+                    "target": "log",
+                    "fields": { "message": message },
+                });
+                format!("{line}\n")
+            }
+        }
     }
 }
+
+impl<S, N> FormatEvent<S, N> for LineFormat
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        match self {
+            Self::Xend => XendFormat.format_event(context, writer, event),
+            Self::Json => json().format_event(context, writer, event),
+            Self::Journal => {
+                write!(writer, "<{}>", priority(*event.metadata().level()))?;
+                context.format_fields(writer.by_ref(), event)?;
+                writeln!(writer)
+            }
+        }
+    }
+}
+
+fn json() -> Format<Json> {
+    tracing_subscriber::fmt::format().json().with_current_span(false).with_span_list(false)
+}
+
+/// The priority of syslog.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}
+
+/// Formats events as `[date time pid] LEVEL (module:line) message`.
+#[derive(Debug)]
+pub(super) struct XendFormat;
 
 impl<S, N> FormatEvent<S, N> for XendFormat
 where
@@ -48,18 +118,12 @@ where
             writer,
             "[{} {}] {level} ({module}:{}) ",
             now.strftime(TIME),
-            self.pid,
+            std::process::id(),
             metadata.line().unwrap_or(0)
         )?;
         context.format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }
-}
-
-/// A line about the log itself, which does not go through `tracing`.
-pub(super) fn own_line(message: &str) -> String {
-    let now = jiff::Zoned::now().strftime(TIME).to_string();
-    format!("[{now} {}] WARNING (log) {message}\n", std::process::id())
 }
 
 /// Escapes control characters: a client's line feed must not begin a forged line, and an escape
@@ -74,4 +138,33 @@ pub(super) fn escape_control_characters(line: &str) -> String {
         }
     }
     text
+}
+
+/// Escapes the control characters that JSON leaves as they are, U+007F to U+009F: terminals obey them.
+fn escape_in_json(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for c in line.chars() {
+        if c.is_control() {
+            // All of them are below U+00A0. Writing to a string cannot fail.
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_about_the_log_has_its_format() {
+        let xend = LineFormat::Xend.own_line("Full");
+        assert!(xend.starts_with('[') && xend.ends_with("] WARNING (log) Full\n"), "{xend}");
+        assert_eq!(LineFormat::Journal.own_line("Full"), "<4>Full\n");
+        let json: serde_json::Value =
+            serde_json::from_str(&LineFormat::Json.own_line("Full")).unwrap();
+        assert_eq!((&json["level"], &json["fields"]["message"]), (&"WARN".into(), &"Full".into()));
+    }
 }

@@ -1,20 +1,21 @@
 //! The writer of the log.
 
 use super::line_queue::LineQueue;
-use super::log_format::escape_control_characters;
+use super::log_format::{LineFormat, escape_control_characters};
 use super::log_ring::LogRing;
+use crate::parent_dir;
 use arc_swap::ArcSwapOption;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl};
-use std::fs::{DirBuilder, File};
+use std::borrow::Cow;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The destination of the log, in addition to the ring.
+/// The destination of the log, beside the ring.
 #[derive(Debug)]
 pub(super) enum LogTarget {
     Stderr,
@@ -30,8 +31,7 @@ impl LogTarget {
     /// Opens a file for appending, or tells why it cannot be opened. A new file or directory is not
     /// readable for others.
     pub(super) fn open(path: &Path) -> (Self, Option<io::Error>) {
-        let parent = path.parent().unwrap_or(Path::new(""));
-        let made = DirBuilder::new().recursive(true).mode(0o750).create(parent);
+        let made = parent_dir::make(path, 0o750);
         let (file, error) = match made.and_then(|()| append(path)) {
             Ok(file) => (Some(Arc::new(file)), None),
             Err(error) => (None, Some(error)),
@@ -83,26 +83,22 @@ fn write_all(mut to: impl Write + AsFd, mut rest: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes each line to the ring and to the target.
+/// Writes each line to the target.
 #[derive(Debug, Clone)]
 pub(super) struct LogWriter {
-    ring: LogRing,
     target: Arc<LogTarget>,
+    format: LineFormat,
     queue: Arc<LineQueue>,
 }
 
 impl LogWriter {
-    pub(super) fn new(ring: LogRing, target: LogTarget) -> io::Result<Self> {
+    pub(super) fn new(target: LogTarget, format: LineFormat) -> io::Result<Self> {
         let target = Arc::new(target);
-        let queue = LineQueue::new({
+        let queue = LineQueue::new(format, {
             let target = Arc::clone(&target);
             move |line: &str| write(&target, line)
         })?;
-        Ok(Self { ring, target, queue: Arc::new(queue) })
-    }
-
-    pub(super) fn ring(&self) -> &LogRing {
-        &self.ring
+        Ok(Self { target, format, queue: Arc::new(queue) })
     }
 
     /// Opens the file again.
@@ -126,9 +122,7 @@ impl<'a> MakeWriter<'a> for LogWriter {
 /// Each call of `write` is one event: the formatting layer of `tracing` calls it so.
 impl Write for &LogWriter {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(event);
-        let mut line = escape_control_characters(text.strip_suffix('\n').unwrap_or(&text));
-        self.ring.push(&line);
+        let mut line = self.format.escape(&text_of(event));
         line.push('\n');
         self.queue.push(line);
         Ok(event.len())
@@ -137,4 +131,33 @@ impl Write for &LogWriter {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Keeps each line in the ring.
+#[derive(Debug, Clone)]
+pub(super) struct RingWriter(pub(super) LogRing);
+
+impl<'a> MakeWriter<'a> for RingWriter {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+/// Each call of `write` is one event, as in [`LogWriter`].
+impl Write for &RingWriter {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.0.push(&escape_control_characters(&text_of(event)));
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The text of an event without its line end.
+fn text_of(event: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(event.strip_suffix(b"\n").unwrap_or(event))
 }

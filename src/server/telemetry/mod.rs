@@ -1,11 +1,15 @@
 //! The log: to standard error or a file, and the latest lines in memory for `/xend/node/log`.
 //!
-//! Both have the same lines, in the format of xend's log, which log readers know:
+//! The lines in memory, and by default the others, have the format of xend's log, which log readers
+//! know:
 //!
 //! ```text
 //! [2026-11-20 10:24:13 5794] INFO (SrvDaemon:332) Xend Daemon started
 //! ```
+//!
+//! To the journal of systemd go priorities and messages, and to programs JSON, if wanted.
 
+mod journal;
 mod line_queue;
 mod log_format;
 mod log_ring;
@@ -13,4 +17,4 @@ mod log_writer;
 mod setup;
 
 pub use log_ring::LogRing;
-pub use setup::{Telemetry, TelemetryError};
+pub use setup::{Telemetry, TelemetryError, check};

@@ -1,8 +1,12 @@
 //! Setting the log up and changing it.
 
-use super::log_format::XendFormat;
+use super::journal::is_journal;
+use super::log_format::LineFormat;
 use super::log_ring::LogRing;
-use super::log_writer::{LogTarget, LogWriter};
+use super::log_writer::{LogTarget, LogWriter, RingWriter};
+use crate::config::{Config, Diagnostic, LogFormat};
+use crate::parent_dir;
+use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 use tracing_subscriber::filter::ParseError;
@@ -38,15 +42,20 @@ pub enum TelemetryError {
 #[derive(Debug, Clone)]
 pub struct Telemetry {
     filter: reload::Handle<EnvFilter, Registry>,
+    ring: LogRing,
     writer: LogWriter,
 }
 
 impl Telemetry {
     /// Sets up the log of this process. Events that pass `filter` go to `logfile`; to standard
     /// error without one, and as long as it cannot be opened.
-    pub fn init(filter: &str, logfile: Option<&Path>) -> Result<Self, TelemetryError> {
+    pub fn init(
+        filter: &str,
+        logfile: Option<&Path>,
+        format: LogFormat,
+    ) -> Result<Self, TelemetryError> {
         let (target, failure) = logfile.map_or((LogTarget::Stderr, None), LogTarget::open);
-        let (telemetry, subscriber) = Self::build(filter, target)?;
+        let (telemetry, subscriber) = Self::build(filter, target, line_format(format, logfile))?;
         subscriber.try_init()?;
         if let (Some(path), Some(error)) = (logfile, failure) {
             let path = path.display();
@@ -58,21 +67,24 @@ impl Telemetry {
     fn build(
         filter: &str,
         target: LogTarget,
+        format: LineFormat,
     ) -> Result<(Self, impl tracing::Subscriber + Send + Sync + use<>), TelemetryError> {
-        let writer = LogWriter::new(LogRing::default(), target);
-        let writer = writer.map_err(TelemetryError::Thread)?;
+        let ring = LogRing::default();
+        let writer = LogWriter::new(target, format).map_err(TelemetryError::Thread)?;
         let (filter, handle) = reload::Layer::new(parse(filter)?);
-        let printer = fmt::layer()
+        let keeper = fmt::layer()
             .with_ansi(false)
-            .event_format(XendFormat::for_this_process())
-            .with_writer(writer.clone());
-        let subscriber = tracing_subscriber::registry().with(filter).with(printer);
-        Ok((Self { filter: handle, writer }, subscriber))
+            .event_format(LineFormat::Xend)
+            .with_writer(RingWriter(ring.clone()));
+        let printer =
+            fmt::layer().with_ansi(false).event_format(format).with_writer(writer.clone());
+        let subscriber = tracing_subscriber::registry().with(filter).with(keeper).with(printer);
+        Ok((Self { filter: handle, ring, writer }, subscriber))
     }
 
     /// The latest lines.
     pub fn ring(&self) -> LogRing {
-        self.writer.ring().clone()
+        self.ring.clone()
     }
 
     /// Replaces the filter and opens the log file again, which may have been rotated. If either
@@ -82,6 +94,27 @@ impl Telemetry {
         self.writer.reopen().map_err(|(path, source)| TelemetryError::File { path, source })?;
         self.filter.reload(filter)?;
         Ok(())
+    }
+}
+
+/// The error of the log file that shows without opening it.
+pub fn check(config: &Config) -> Option<Diagnostic> {
+    let error = parent_dir::check(config.logfile.as_deref()?).err()?;
+    let position = config.origins.keys.get("logfile")?;
+    Some(position.warning(format!("logfile: {error}; the log goes to standard error")))
+}
+
+/// The format of lines. The journal is chosen only where it keeps them.
+fn line_format(format: LogFormat, logfile: Option<&Path>) -> LineFormat {
+    let for_journal = || {
+        let stream = env::var("JOURNAL_STREAM").ok();
+        logfile.is_none() && is_journal(stream.as_deref(), io::stderr())
+    };
+    match format {
+        LogFormat::Json => LineFormat::Json,
+        LogFormat::Journal => LineFormat::Journal,
+        LogFormat::Auto if for_journal() => LineFormat::Journal,
+        LogFormat::Auto | LogFormat::Xend => LineFormat::Xend,
     }
 }
 
@@ -100,7 +133,8 @@ mod tests {
     fn file_and_ring_have_the_lines_in_xends_format() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log/xend.log");
-        let (telemetry, subscriber) = Telemetry::build("info", LogTarget::open(&path).0).unwrap();
+        let (telemetry, subscriber) =
+            Telemetry::build("info", LogTarget::open(&path).0, LineFormat::Xend).unwrap();
         with_default(subscriber, || {
             tracing::warn!(domid = 3, "Two\nlines\x1b[31m");
             tracing::debug!("Not shown");
@@ -119,11 +153,53 @@ mod tests {
         assert!(rest.ends_with("domid=3\n") && !rest.contains('\x1b'), "{rest}");
     }
 
+    /// What a file gets of two events, beside the ring.
+    fn lines_in(format: LineFormat) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("xend.log");
+        let target = LogTarget::open(&path).0;
+        let (telemetry, subscriber) = Telemetry::build("info", target, format).unwrap();
+        with_default(subscriber, || {
+            tracing::warn!(domid = 3, "Two\nlines\x1b[31m \u{7f}\u{9b}ü");
+            tracing::error!("Broken");
+        });
+        let ring = telemetry.ring().text();
+        let mut ring = ring.lines().map(|line| line.split("] ").nth(1).unwrap_or_default());
+        assert!(ring.next().unwrap().starts_with("WARNING (tests:"));
+        assert!(ring.next().unwrap().starts_with("ERROR (tests:"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_journal_gets_priorities_and_no_times() {
+        let lines = lines_in(LineFormat::Journal);
+        let [warning, error] = lines.as_slice() else { panic!("{lines:?}") };
+        assert!(warning.starts_with("<4>Two\\nlines\\"), "{warning}");
+        assert!(warning.ends_with("ü domid=3") && !warning.contains('\x1b'), "{warning}");
+        assert_eq!(error, "<3>Broken");
+    }
+
+    #[test]
+    fn json_has_an_object_a_line() {
+        let lines = lines_in(LineFormat::Json);
+        let [warning, error] = lines.as_slice() else { panic!("{lines:?}") };
+        assert!(!warning.contains(char::is_control), "{warning}");
+        let warning: serde_json::Value = serde_json::from_str(warning).unwrap();
+        assert_eq!((&warning["level"], &warning["fields"]["domid"]), (&"WARN".into(), &3.into()));
+        assert!(warning["fields"]["message"].as_str().unwrap().starts_with("Two"), "{warning}");
+        assert!(warning["target"].as_str().unwrap().starts_with("xend::server"), "{warning}");
+        assert!(warning["timestamp"].as_str().unwrap().ends_with('Z'), "{warning}");
+        let error: serde_json::Value = serde_json::from_str(error).unwrap();
+        assert_eq!(error["fields"]["message"], "Broken");
+    }
+
     #[test]
     fn the_filter_and_the_file_can_be_changed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("xend.log");
-        let (telemetry, subscriber) = Telemetry::build("error", LogTarget::open(&path).0).unwrap();
+        let (telemetry, subscriber) =
+            Telemetry::build("error", LogTarget::open(&path).0, LineFormat::Xend).unwrap();
         with_default(subscriber, || {
             tracing::info!("One");
             assert!(telemetry.reload("xend=nonsense").is_err());
@@ -142,7 +218,7 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         let (target, error) = LogTarget::open(&path);
         assert_eq!(error.unwrap().kind(), io::ErrorKind::IsADirectory);
-        let (telemetry, subscriber) = Telemetry::build("info", target).unwrap();
+        let (telemetry, subscriber) = Telemetry::build("info", target, LineFormat::Xend).unwrap();
         with_default(subscriber, || {
             tracing::info!("One");
             let error = telemetry.reload("info").unwrap_err();
