@@ -1,5 +1,6 @@
 //! Hypervisors behind the port [`Hypervisor`](crate::core::ports::Hypervisor).
 
+pub mod domain0;
 #[cfg(feature = "xen")]
 pub mod libxl;
 mod load_average;

@@ -158,6 +158,11 @@ impl Engine {
             .await
     }
 
+    /// Whether the host is simulated, which everybody may know.
+    pub fn is_simulated(&self) -> bool {
+        self.0.info.is_simulated
+    }
+
     /// The time of day.
     pub fn now(&self) -> SystemTime {
         self.0.clock.now()

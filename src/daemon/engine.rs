@@ -4,6 +4,7 @@ use super::relocation;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use xend::backend::domain0::is_domain0;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::config::{Config, Hypervisor};
 use xend::core::engine::{Engine, EnginePorts, Settings};
@@ -15,6 +16,18 @@ use xend::os::{OsEntropy, SystemClock};
 use xend::state_file;
 use xend::store::DirStore;
 use xend::wire::relocation::TcpTransport;
+
+/// Logs that the host is simulated, as a warning where that is most likely a mistake.
+fn log_simulation() {
+    if is_domain0() {
+        tracing::warn!(
+            "This machine is a Xen host, but xend simulates another one and does not see its \
+             domains: for them, write (xend-hypervisor xen) or give --hypervisor xen"
+        );
+    } else {
+        tracing::info!("The host is simulated: none of its domains is real");
+    }
+}
 
 /// Starts the engine.
 pub(super) async fn start(
@@ -28,6 +41,7 @@ pub(super) async fn start(
     let entropy: Arc<dyn ports::Entropy> = Arc::new(OsEntropy);
     let hypervisor: Arc<dyn ports::Hypervisor> = match config.hypervisor {
         Hypervisor::Sim => {
+            log_simulation();
             let settings = SimSettings {
                 cpus: config.sim.cpus,
                 memory_mib: config.sim.memory_mib,

@@ -2,13 +2,15 @@
 
 use super::activity::{Activity, Phase};
 use super::connection_limit::ConnectionPermit;
-use super::refusal_headers::RefusalHeaders;
+use super::refusal_headers::{RefusalHeaders, SERVER_NAME};
 use super::request_line::RequestLine;
 use super::timeout_stream::TimeoutStream;
 use crate::core::caller::Caller;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::SERVER;
 use axum::response::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -140,9 +142,10 @@ async fn answer(
     } else {
         Body::new(TrackedBody { body, activity: Some(Arc::clone(&activity)) })
     };
-    let result = app.oneshot(Request::from_parts(head, body)).await;
+    let mut response = app.oneshot(Request::from_parts(head, body)).await?;
     activity.response_made();
-    result
+    response.headers_mut().insert(SERVER, HeaderValue::from_static(SERVER_NAME));
+    Ok(response)
 }
 
 /// A request body that reports its end to the [`Activity`].

@@ -6,10 +6,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// The value of the header `Server`, on every answer. xend's HTTP interface had none, its XML-RPC
+/// named Python's library; no client looks at it.
+pub(super) const SERVER_NAME: &str = concat!("xend/", env!("CARGO_PKG_VERSION"));
+
 /// The headers of answers that no service has made.
 const HEADERS: &str = "Expires: -1\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\
                        Vary: Accept, User-Agent\r\nX-Content-Type-Options: nosniff\r\n\
-                       X-Frame-Options: DENY\r\n";
+                       X-Frame-Options: DENY\r\nServer: ";
 
 /// A stream that adds the headers to a refusal without any.
 #[derive(Debug)]
@@ -37,7 +41,7 @@ fn with_headers(written: &[u8]) -> Option<Vec<u8>> {
         && !text.contains("\r\n\r\n")
         && text.contains("\r\ncontent-length: 0\r\n")
         && !text.contains("\r\nexpires:");
-    is_refusal.then(|| [lines, HEADERS.as_bytes(), b"\r\n"].concat())
+    is_refusal.then(|| [lines, HEADERS.as_bytes(), SERVER_NAME.as_bytes(), b"\r\n\r\n"].concat())
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for RefusalHeaders<S> {
@@ -124,7 +128,7 @@ mod tests {
         let bare = format!("{refusal}\r\n");
         for room in [1, 7, 4096] {
             let arrived = passed(&[&bare], room).await;
-            assert_eq!(arrived, format!("{refusal}{HEADERS}\r\n"));
+            assert_eq!(arrived, format!("{refusal}{HEADERS}{SERVER_NAME}\r\n\r\n"));
         }
         let own = format!("{refusal}Expires: -1\r\n\r\n");
         let with_body = format!("{bare}text\r\n\r\n");
@@ -133,6 +137,9 @@ mod tests {
         {
             assert_eq!(passed(&[other], 4096).await, other);
         }
-        assert_eq!(passed(&["x", &bare], 4096).await, format!("x{refusal}{HEADERS}\r\n"));
+        assert_eq!(
+            passed(&["x", &bare], 4096).await,
+            format!("x{refusal}{HEADERS}{SERVER_NAME}\r\n\r\n")
+        );
     }
 }

@@ -4,6 +4,9 @@ use crate::assets::path;
 use crate::parts::Link;
 use maud::{DOCTYPE, Markup, html};
 
+/// The name and the version of the daemon, whose crates share the version.
+const VERSION: &str = concat!("xend ", env!("CARGO_PKG_VERSION"));
+
 /// The surroundings of a page's content: the menu, the user, the breadcrumbs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frame {
@@ -13,6 +16,8 @@ pub struct Frame {
     pub menu: Vec<Link>,
     /// The user of the page; `None` for an operator without an account.
     pub user: Option<PageUser>,
+    /// Whether the host is simulated, which every page says.
+    pub is_simulated: bool,
 }
 
 /// The user of a page.
@@ -71,6 +76,7 @@ impl<'a> Layout<'a> {
                                 img src=(path("icon.svg")) alt="";
                                 "xend"
                             }
+                            @if self.frame.is_simulated { (simulator_badge()) }
                             (menu(&self.frame.menu, here))
                             span.link-state hidden { }
                             @if let Some(user) = &self.frame.user { (user.markup()) }
@@ -84,11 +90,19 @@ impl<'a> Layout<'a> {
                         }
                         (self.body)
                     }
+                    footer { (VERSION) }
                     div #toasts aria-live="polite" {}
                 }
             }
         };
         page.into_string()
+    }
+}
+
+/// The mark of a simulated host.
+fn simulator_badge() -> Markup {
+    html! {
+        span.simulator title="This host is simulated: none of its domains is real" { "Simulator" }
     }
 }
 
@@ -189,11 +203,25 @@ mod tests {
     }
 
     #[test]
+    fn a_page_tells_its_version_and_whether_the_host_is_simulated() {
+        let page = |is_simulated| {
+            let frame = Frame { is_simulated, ..frame(&["xend"]) };
+            Layout::new("x", &frame, html! {}).render()
+        };
+        let footer = format!("<footer>xend {}</footer>", env!("CARGO_PKG_VERSION"));
+        let badge = ">Simulator</span>";
+        assert_document(&page(true));
+        assert!(page(true).contains(&footer) && page(true).contains(badge));
+        assert!(page(false).contains(&footer) && !page(false).contains(badge));
+    }
+
+    #[test]
     fn title_frame_and_query_are_escaped() {
         let frame = Frame {
             crumbs: vec![Link::new(HOSTILE, HOSTILE)],
             menu: vec![Link::new(HOSTILE, HOSTILE)],
             user: Some(PageUser { name: HOSTILE.into(), logout: Some(HOSTILE.into()) }),
+            is_simulated: true,
         };
         let page = Layout {
             follow: Some(HOSTILE),

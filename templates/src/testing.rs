@@ -17,7 +17,7 @@ pub(crate) fn frame(names: &[&str]) -> Frame {
         crumbs.push(Link::new(*name, href.clone()));
     }
     let menu = vec![Link::new("Domains", "/xend/domain"), Link::new("Host", "/xend/node")];
-    Frame { crumbs, menu, user: None }
+    Frame { crumbs, menu, user: None, is_simulated: false }
 }
 
 /// Checks that a page is a single document with one heading, that hostile names are escaped, and

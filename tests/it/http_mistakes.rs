@@ -130,3 +130,36 @@ fn pages_name_devices() {
     assert!(attached.contains("Device vbd xvdz (268441856) is attached."), "{attached}");
     assert!(page("op=devices&type=vbd").contains("vbd xvdz (268441856)"));
 }
+
+#[test]
+fn every_answer_names_the_server() {
+    let daemon = Daemon::start(&[]);
+    let server = format!("xend/{}", env!("CARGO_PKG_VERSION"));
+    let listener = Listener::Tcp(daemon.tcp);
+    let nosuch = b"GET /nosuch HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let foreign = b"GET /xend/node HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    for request in [&nosuch[..], foreign, b"nonsense\r\n\r\n"] {
+        let answer = ask(&listener, request);
+        assert_eq!(answer.header("server"), Some(server.as_str()), "{answer:?}");
+    }
+    assert_eq!(daemon.get("/xend/node").header("server"), Some(server.as_str()));
+}
+
+#[test]
+fn the_simulator_says_that_it_is_one() {
+    let daemon = Daemon::start(&[]);
+    let node = daemon.get("/xend/node").sxp();
+    let last = node.as_list().unwrap().last().unwrap();
+    assert_eq!(last.to_string(), "(xend_hypervisor sim)");
+    assert!(daemon.log().contains("The host is simulated: none of its domains is real"));
+    for (path, more) in [("/xend/domain", ""), ("/nosuch", "Upgrade-Insecure-Requests: 1\r\n")] {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\
+             User-Agent: Mozilla/5.0\r\n{more}\r\n"
+        );
+        let page = ask(&Listener::Tcp(daemon.tcp), request.as_bytes()).text();
+        assert!(page.contains(">Simulator</span>"), "{page}");
+        let footer = format!("<footer>xend {}</footer>", env!("CARGO_PKG_VERSION"));
+        assert!(page.contains(&footer), "{page}");
+    }
+}

@@ -180,6 +180,7 @@ fn xm_info_finds_what_it_reads() {
     ] {
         of("software_version", key);
     }
+    assert_eq!(of("software_version", "xend_hypervisor"), "sim");
     for key in ["nr_cpus", "nr_nodes", "cores_per_socket", "threads_per_core"] {
         assert!(of("cpu_configuration", key).parse::<u32>().is_ok());
     }

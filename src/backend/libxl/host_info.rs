@@ -26,6 +26,7 @@ pub(super) fn host_info(
         .filter(|(key, _)| physinfo[key].as_bool().unwrap_or(false))
         .map(|(_, word)| word);
     Ok(HostInfo {
+        is_simulated: false,
         uname: uname(),
         topology: Topology {
             cpus: small(physinfo, "nr_cpus").max(1),

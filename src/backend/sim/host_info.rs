@@ -25,6 +25,7 @@ pub(super) fn commandline(settings: &SimSettings) -> String {
 pub(super) fn host_info(settings: &SimSettings) -> HostInfo {
     let (xen_major, xen_minor, xen_extra) = VERSION;
     HostInfo {
+        is_simulated: true,
         uname: uname(),
         topology: Topology {
             cpus: settings.cpus,

@@ -19,6 +19,8 @@ pub struct Topology {
 /// caller sees who may not read them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostInfo {
+    /// Whether the host is simulated: none of its domains is real.
+    pub is_simulated: bool,
     /// Domain-0's system, as `uname` prints it: `system`, `host`, `release`, `version`, `machine`.
     pub uname: [String; 5],
     pub topology: Topology,
@@ -46,6 +48,13 @@ pub struct HostInfo {
     pub commandline: String,
     /// `cc_compiler`, `cc_compile_by`, `cc_compile_domain`, `cc_compile_date`.
     pub compiled: [String; 4],
+}
+
+impl HostInfo {
+    /// The word for the hypervisor, as in the key `xend-hypervisor`.
+    pub const fn hypervisor(&self) -> &'static str {
+        if self.is_simulated { "sim" } else { "xen" }
+    }
 }
 
 /// The load of the host at one moment.

@@ -36,7 +36,13 @@ pub(super) struct RequestInfo {
     pub(super) format: Format,
     /// Whether a browser opens the answer as a page.
     pub(super) is_navigation: bool,
+    /// Whether the host is simulated, which every page says.
+    pub(super) is_simulated: bool,
 }
+
+/// Whether the host is simulated. The router puts it into each request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SimulatedHost(pub(super) bool);
 
 impl RequestInfo {
     /// The domain or the vnet in the path; empty on other pages.
@@ -105,6 +111,7 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             query: Params::from_query(parts.uri.query().unwrap_or("")),
             format: Format::negotiate(&parts.headers),
             is_navigation: Self::is_navigation(&parts.headers),
+            is_simulated: parts.extensions.get::<SimulatedHost>().is_some_and(|host| host.0),
         })
     }
 }

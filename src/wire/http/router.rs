@@ -7,19 +7,19 @@ use super::errors::not_found;
 use super::page::Page;
 use super::pages::PAGES;
 use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
-use super::request::RequestInfo;
+use super::request::{RequestInfo, SimulatedHost};
 use super::response::{Content, method_not_supported, respond};
 use super::{get, login, post};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;
 use crate::core::ports::Logins;
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Extensions, HeaderMap, Method, StatusCode, Version};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{self, MethodRouter};
+use axum::{Extension, Router};
 use std::any::Any;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -42,6 +42,7 @@ impl Http {
 
     fn router_with(self, logins: Option<Arc<dyn Logins>>) -> Router {
         let http = self.clone();
+        let simulated = SimulatedHost(http.engine().is_simulated());
         let admission = Admission { http: self.clone(), has_accounts: logins.is_some() };
         let login = logins.map(|logins| login::routes(self.clone(), logins)).unwrap_or_default();
         let pages = pages()
@@ -64,7 +65,7 @@ impl Http {
             };
             pages.clone().oneshot(escape_slashes(as_utf8(request), is_domain))
         });
-        router.layer(from_fn_with_state(admission, Admission::check))
+        router.layer(from_fn_with_state(admission, Admission::check)).layer(Extension(simulated))
     }
 }
 

@@ -23,7 +23,7 @@ const MENU: [(&str, &str, OpKind); 5] = [
 /// no other pages.
 pub(crate) fn frame(request: &RequestInfo) -> Frame {
     if request.caller.principal == Principal::Nobody {
-        return Frame::default();
+        return Frame { is_simulated: request.is_simulated, ..Frame::default() };
     }
     let access = request.access();
     let entries = MENU.iter().filter(|(.., kind)| access.may(*kind));
@@ -35,6 +35,7 @@ pub(crate) fn frame(request: &RequestInfo) -> Frame {
         crumbs: crumbs(request),
         menu: entries.map(|(name, href, _)| Link::new(*name, *href)).collect(),
         user,
+        is_simulated: request.is_simulated,
     }
 }
 

@@ -304,6 +304,7 @@ pub(crate) mod tests {
     fn info() -> HostInfo {
         let text = || "x".to_owned();
         HostInfo {
+            is_simulated: true,
             uname: [text(), text(), text(), text(), text()],
             topology: Topology {
                 cpus: 4,

@@ -39,6 +39,7 @@ fn software_version(host: &HostView) -> Value {
         ("version", version.clone()),
         ("machine", machine.clone()),
         ("xend_config_format", "4".to_owned()),
+        ("xend_hypervisor", info.hypervisor().to_owned()),
     ])
 }
 
