@@ -9,13 +9,16 @@ pub(super) mod scheduler;
 
 use super::arrivals::Arrivals;
 use super::caller::Caller;
+use super::device_io::DeviceIo;
 use super::error::Error;
 use super::guest::Turns;
+use super::health::Health;
 use super::inventory::LiveInventory;
 use super::journal::Journal;
 use super::last_read::LastRead;
 use super::limited::{Limited, limited, unless_ending};
 use super::mailbox::Handle;
+use super::metrics::Counters;
 use super::model::{DomId, DomName, HostInfo, Policy, Uuid};
 use super::offload::Offload;
 use super::op::{DomainOp, Outcome};
@@ -31,7 +34,7 @@ use super::vnets::Vnets;
 use super::watchdog::wait_while_progressing;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -74,6 +77,11 @@ pub(super) struct Core {
     /// Held while the figures of all domains are read.
     pub(super) sweeping: Mutex<()>,
     pub(super) last_read: LastRead,
+    /// When the engine was started.
+    pub(super) started: SystemTime,
+    pub(super) counters: Arc<Counters>,
+    pub(super) device_io: DeviceIo,
+    pub(super) health: Health,
     /// For large requests and answers of all wires.
     pub(super) offload: Offload,
     /// Cancelled when the engine stops.
@@ -89,7 +97,9 @@ impl Core {
     /// Reads the host and the store.
     pub(super) async fn load(outside: EnginePorts, settings: Settings) -> Result<Self, Error> {
         let EnginePorts { hypervisor, store, transport, clock, entropy } = outside;
-        let hypervisor = Arc::new(Limited::new(hypervisor, settings.hypervisor_limit));
+        let counters = Arc::new(Counters::default());
+        let limit = settings.hypervisor_limit;
+        let hypervisor = Arc::new(Limited::new(hypervisor, limit, counters.clone()));
         let stopping = CancellationToken::new();
         Ok(Self {
             info: Arc::new(hypervisor.info().await?),
@@ -104,6 +114,10 @@ impl Core {
             ballooning: Mutex::default(),
             sweeping: Mutex::default(),
             last_read: LastRead::new(),
+            started: clock.now(),
+            counters,
+            device_io: DeviceIo::default(),
+            health: Health::default(),
             offload: Offload::default(),
             ending: stopping.child_token(),
             stopping,

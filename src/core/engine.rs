@@ -5,9 +5,11 @@ mod authorize;
 mod autostart;
 mod cpu_pools;
 mod create;
+mod device_io;
 mod file_access;
 mod guest_reports;
 mod guests;
+mod health;
 mod hidden_domains;
 mod network;
 mod storage;
@@ -26,6 +28,7 @@ use super::journal::{Author, EventKind};
 use super::model::Uuid;
 use super::offload::{self, Offload};
 use super::op::{Change, DomainOp, Outcome};
+use super::rights::OpKind;
 use super::snapshot::DomainView;
 use super::view::View;
 use authorize::Authorized;
@@ -58,6 +61,7 @@ impl Engine {
         core.spawn_background(core.clone().remove_requests_of_earlier_runs());
         core.spawn_background(core.clone().keep_fresh());
         core.spawn_background(core.clone().take_samples());
+        core.spawn_background(core.clone().follow_device_io());
         core.spawn_background(core.clone().start_with_xend());
         Ok(Self(core))
     }
@@ -221,11 +225,14 @@ impl Core {
             Change::Domain(_, DomainOp::Rename(name)) => Some(name.clone()),
             _ => None,
         };
-        let outcome = if self.stopping.is_cancelled() {
-            Err(Error::Stopping)
-        } else {
+        let measures = self.counters.operation(OpKind::of(&change));
+        let work = async {
+            if self.stopping.is_cancelled() {
+                return Err(Error::Stopping);
+            }
             self.authorize_and_change(caller, change, hung_up).await
         };
+        let outcome = measures.run(work).await;
         if let (Ok(_), Some(view), Some(new)) = (&outcome, &domain, &renamed_to) {
             self.report_rename(view.uuid, view.name(), new);
         }

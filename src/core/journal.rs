@@ -199,6 +199,12 @@ impl Journal {
         self.last_number.subscribe()
     }
 
+    /// How many events are kept for readers, and the number of the latest.
+    pub(super) fn kept(&self) -> (usize, u64) {
+        let entries = self.lock();
+        (entries.ring.len(), entries.last_number)
+    }
+
     /// The events after event `number`, `most` at most.
     pub fn after(&self, number: u64, most: usize) -> EventBatch {
         let entries = self.lock();

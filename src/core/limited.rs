@@ -1,6 +1,8 @@
-//! Time limits for calls of the hypervisor and the store.
+//! Time limits for calls of the hypervisor and the store, and the measures of those of the
+//! hypervisor.
 
 use super::error::Error;
+use super::metrics::{Counters, HypervisorCall as Call};
 use super::model::{
     CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
     Hardware, HostFigures, HostInfo, Interface, NetworkChange, PoolChange, PoolFacts, SchedParams,
@@ -53,63 +55,79 @@ pub(super) async fn unless_ending<T>(
     }
 }
 
-/// A hypervisor with a limit on every short call, and a tracing span around each call.
+/// A hypervisor with a limit on every short call. Each call has a tracing span, and is measured.
 ///
 /// Long calls (create, destroy, save, restore, dump) have no limit here: their callers give up when
 /// they make no progress.
 pub(super) struct Limited {
     hypervisor: Arc<dyn Hypervisor>,
     limit: Duration,
+    counters: Arc<Counters>,
 }
 
 impl Limited {
-    pub(super) fn new(hypervisor: Arc<dyn Hypervisor>, limit: Duration) -> Self {
-        Self { hypervisor, limit }
+    pub(super) fn new(
+        hypervisor: Arc<dyn Hypervisor>,
+        limit: Duration,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { hypervisor, limit, counters }
     }
 
     /// A call about the host.
     async fn host_call<T>(
         &self,
-        call: &'static str,
+        call: Call,
         what: &'static str,
         future: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        limited(self.limit, what, future.instrument(debug_span!("hypervisor", call))).await
+        let span = debug_span!("hypervisor", call = call.name());
+        self.measured(call, limited(self.limit, what, future.instrument(span))).await
     }
 
     /// A call about one domain.
     async fn domain_call<T>(
         &self,
-        call: &'static str,
+        call: Call,
         domid: DomId,
         what: &'static str,
         future: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        limited(self.limit, what, future.instrument(debug_span!("hypervisor", call, %domid))).await
+        let span = debug_span!("hypervisor", call = call.name(), %domid);
+        self.measured(call, limited(self.limit, what, future.instrument(span))).await
+    }
+
+    /// A call that is counted, with its duration.
+    async fn measured<T>(
+        &self,
+        call: Call,
+        future: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.counters.call(call).run(future).await
     }
 }
 
 #[async_trait]
 impl Machine for Limited {
     async fn hardware(&self) -> Result<Hardware, Error> {
-        self.host_call("hardware", "Reading the hardware", self.hypervisor.hardware()).await
+        self.host_call(Call::Hardware, "Reading the hardware", self.hypervisor.hardware()).await
     }
 
     async fn interfaces(&self) -> Result<Vec<Interface>, Error> {
-        self.host_call("interfaces", "Reading the network", self.hypervisor.interfaces()).await
+        self.host_call(Call::Interfaces, "Reading the network", self.hypervisor.interfaces()).await
     }
 
     async fn change_network(&self, change: NetworkChange) -> Result<(), Error> {
         let future = self.hypervisor.change_network(change);
-        self.host_call("change_network", "Changing the network", future).await
+        self.host_call(Call::ChangeNetwork, "Changing the network", future).await
     }
 
     async fn load_average(&self) -> Result<[f64; 3], Error> {
-        self.host_call("load_average", "Reading the load", self.hypervisor.load_average()).await
+        self.host_call(Call::LoadAverage, "Reading the load", self.hypervisor.load_average()).await
     }
 
     async fn pools(&self) -> Result<Vec<PoolFacts>, Error> {
-        self.host_call("pools", "Reading the CPU pools", self.hypervisor.pools()).await
+        self.host_call(Call::Pools, "Reading the CPU pools", self.hypervisor.pools()).await
     }
 
     async fn change_pools(&self, change: PoolChange) -> Result<(), Error> {
@@ -117,7 +135,7 @@ impl Machine for Limited {
             PoolChange::Move { .. } => "Moving to a CPU pool",
             _ => "Changing the CPU pools",
         };
-        self.host_call("change_pools", what, self.hypervisor.change_pools(change)).await
+        self.host_call(Call::ChangePools, what, self.hypervisor.change_pools(change)).await
     }
 }
 
@@ -125,7 +143,7 @@ impl Machine for Limited {
 impl GuestStore for Limited {
     async fn read_node(&self, domid: DomId, path: &StorePath) -> Result<Option<Vec<u8>>, Error> {
         let future = self.hypervisor.read_node(domid, path);
-        self.domain_call("read_node", domid, "Reading XenStore", future).await
+        self.domain_call(Call::ReadNode, domid, "Reading XenStore", future).await
     }
 
     async fn read_tree(
@@ -135,17 +153,17 @@ impl GuestStore for Limited {
         limits: TreeLimits,
     ) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let future = self.hypervisor.read_tree(domid, path, limits);
-        self.domain_call("read_tree", domid, "Reading XenStore", future).await
+        self.domain_call(Call::ReadTree, domid, "Reading XenStore", future).await
     }
 
     async fn write_node(&self, domid: DomId, path: &StorePath, value: &[u8]) -> Result<(), Error> {
         let future = self.hypervisor.write_node(domid, path, value);
-        self.domain_call("write_node", domid, "Writing XenStore", future).await
+        self.domain_call(Call::WriteNode, domid, "Writing XenStore", future).await
     }
 
     async fn remove_node(&self, domid: DomId, path: &StorePath) -> Result<(), Error> {
         let future = self.hypervisor.remove_node(domid, path);
-        self.domain_call("remove_node", domid, "Writing XenStore", future).await
+        self.domain_call(Call::RemoveNode, domid, "Writing XenStore", future).await
     }
 
     fn subscribe_reports(&self) -> mpsc::UnboundedReceiver<DomId> {
@@ -156,30 +174,30 @@ impl GuestStore for Limited {
 #[async_trait]
 impl Hypervisor for Limited {
     async fn info(&self) -> Result<HostInfo, Error> {
-        self.host_call("info", "Reading the host", self.hypervisor.info()).await
+        self.host_call(Call::Info, "Reading the host", self.hypervisor.info()).await
     }
 
     async fn figures(&self) -> Result<HostFigures, Error> {
-        self.host_call("figures", "Reading the host", self.hypervisor.figures()).await
+        self.host_call(Call::Figures, "Reading the host", self.hypervisor.figures()).await
     }
 
     async fn domains(&self) -> Result<Vec<DomainFacts>, Error> {
-        self.host_call("domains", "Reading the domains", self.hypervisor.domains()).await
+        self.host_call(Call::Domains, "Reading the domains", self.hypervisor.domains()).await
     }
 
     async fn domain(&self, domid: DomId) -> Result<Option<DomainFacts>, Error> {
         let future = self.hypervisor.domain(domid);
-        self.domain_call("domain", domid, "Reading the domain", future).await
+        self.domain_call(Call::Domain, domid, "Reading the domain", future).await
     }
 
     async fn config(&self, domid: DomId) -> Result<DomainConfig, Error> {
         let future = self.hypervisor.config(domid);
-        self.domain_call("config", domid, "Reading a configuration", future).await
+        self.domain_call(Call::Config, domid, "Reading a configuration", future).await
     }
 
     async fn store_config(&self, domid: DomId, config: &CompleteConfig) -> Result<(), Error> {
         let future = self.hypervisor.store_config(domid, config);
-        self.domain_call("store_config", domid, "Storing the configuration", future).await
+        self.domain_call(Call::StoreConfig, domid, "Storing the configuration", future).await
     }
 
     async fn create(
@@ -188,93 +206,96 @@ impl Hypervisor for Limited {
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
         let span = debug_span!("hypervisor", call = "create", domain = %config.name);
-        self.hypervisor.create(config, transfer).instrument(span).await
+        let call = self.hypervisor.create(config, transfer).instrument(span);
+        self.measured(Call::Create, call).await
     }
 
     async fn wait_for_devices(&self, domid: DomId) -> Result<(), Error> {
         let future = self.hypervisor.wait_for_devices(domid);
-        self.domain_call("wait_for_devices", domid, "Waiting for devices", future).await
+        self.domain_call(Call::WaitForDevices, domid, "Waiting for devices", future).await
     }
 
     async fn pause(&self, domid: DomId) -> Result<(), Error> {
-        self.domain_call("pause", domid, "Pause", self.hypervisor.pause(domid)).await
+        self.domain_call(Call::Pause, domid, "Pause", self.hypervisor.pause(domid)).await
     }
 
     async fn unpause(&self, domid: DomId) -> Result<(), Error> {
-        self.domain_call("unpause", domid, "Unpause", self.hypervisor.unpause(domid)).await
+        self.domain_call(Call::Unpause, domid, "Unpause", self.hypervisor.unpause(domid)).await
     }
 
     async fn destroy(&self, domid: DomId, transfer: Arc<Transfer>) -> Result<(), Error> {
         let span = debug_span!("hypervisor", call = "destroy", %domid);
-        self.hypervisor.destroy(domid, transfer).instrument(span).await
+        let call = self.hypervisor.destroy(domid, transfer).instrument(span);
+        self.measured(Call::Destroy, call).await
     }
 
     async fn shutdown(&self, domid: DomId, reason: ShutdownReason) -> Result<(), Error> {
         let future = self.hypervisor.shutdown(domid, reason);
-        self.domain_call("shutdown", domid, "Shutdown", future).await
+        self.domain_call(Call::Shutdown, domid, "Shutdown", future).await
     }
 
     async fn rename(&self, domid: DomId, name: &DomName, uuid: Option<Uuid>) -> Result<(), Error> {
         let future = self.hypervisor.rename(domid, name, uuid);
-        self.domain_call("rename", domid, "Rename", future).await
+        self.domain_call(Call::Rename, domid, "Rename", future).await
     }
 
     async fn vcpus(&self, domid: DomId) -> Result<Vec<VcpuFacts>, Error> {
-        self.domain_call("vcpus", domid, "Reading VCPUs", self.hypervisor.vcpus(domid)).await
+        self.domain_call(Call::Vcpus, domid, "Reading VCPUs", self.hypervisor.vcpus(domid)).await
     }
 
     async fn devices(&self, domid: DomId) -> Result<Vec<DeviceFacts>, Error> {
-        self.domain_call("devices", domid, "Reading devices", self.hypervisor.devices(domid)).await
+        self.domain_call(Call::Devices, domid, "Reading devices", self.hypervisor.devices(domid))
+            .await
     }
 
     async fn sched_params(&self, domid: DomId) -> Result<SchedParams, Error> {
         let future = self.hypervisor.sched_params(domid);
-        self.domain_call("sched_params", domid, "Reading scheduler parameters", future).await
+        self.domain_call(Call::SchedParams, domid, "Reading scheduler parameters", future).await
     }
 
     async fn set_sched_params(&self, domid: DomId, params: SchedParams) -> Result<(), Error> {
         let future = self.hypervisor.set_sched_params(domid, params);
-        self.domain_call("set_sched_params", domid, "Setting scheduler parameters", future).await
+        self.domain_call(Call::SetSchedParams, domid, "Setting scheduler parameters", future).await
     }
 
     async fn set_memory_target(&self, domid: DomId, mib: u64) -> Result<(), Error> {
         let future = self.hypervisor.set_memory_target(domid, mib);
-        self.domain_call("set_memory_target", domid, "Setting memory", future).await
+        self.domain_call(Call::SetMemoryTarget, domid, "Setting memory", future).await
     }
 
     async fn set_max_memory(&self, domid: DomId, mib: u64) -> Result<(), Error> {
         let future = self.hypervisor.set_max_memory(domid, mib);
-        self.domain_call("set_max_memory", domid, "Setting maximum memory", future).await
+        self.domain_call(Call::SetMaxMemory, domid, "Setting maximum memory", future).await
     }
 
     async fn set_online_vcpus(&self, domid: DomId, mask: u128) -> Result<(), Error> {
         let future = self.hypervisor.set_online_vcpus(domid, mask);
-        self.domain_call("set_online_vcpus", domid, "Setting VCPUs", future).await
+        self.domain_call(Call::SetOnlineVcpus, domid, "Setting VCPUs", future).await
     }
 
     async fn set_affinity(&self, domid: DomId, affinity: &[CpuSet]) -> Result<(), Error> {
         let future = self.hypervisor.set_affinity(domid, affinity);
-        self.domain_call("set_affinity", domid, "Pinning", future).await
+        self.domain_call(Call::SetAffinity, domid, "Pinning", future).await
     }
 
     async fn attach_device(&self, domid: DomId, device: &Device) -> Result<(), Error> {
         let future = self.hypervisor.attach_device(domid, device);
-        self.domain_call("attach_device", domid, "Attaching a device", future).await
+        self.domain_call(Call::AttachDevice, domid, "Attaching a device", future).await
     }
 
     async fn configure_device(&self, domid: DomId, device: &Device) -> Result<(), Error> {
         let future = self.hypervisor.configure_device(domid, device);
-        self.domain_call("configure_device", domid, "Configuring a device", future).await
+        self.domain_call(Call::ConfigureDevice, domid, "Configuring a device", future).await
     }
 
     async fn detach_device(&self, domid: DomId, device: &Device, force: bool) -> Result<(), Error> {
         let future = self.hypervisor.detach_device(domid, device, force);
-        self.domain_call("detach_device", domid, "Detaching a device", future).await
+        self.domain_call(Call::DetachDevice, domid, "Detaching a device", future).await
     }
 
     async fn send_trigger(&self, domid: DomId, trigger: Trigger, vcpu: u32) -> Result<(), Error> {
         let future = self.hypervisor.send_trigger(domid, trigger, vcpu);
-        self.domain_call("send_trigger", domid, "Trigger", future).await
+        self.domain_call(Call::SendTrigger, domid, "Trigger", future).await
     }
 
     async fn save(
@@ -285,11 +306,13 @@ impl Hypervisor for Limited {
         transfer: Arc<Transfer>,
     ) -> Result<(), Error> {
         let span = debug_span!("hypervisor", call = "save", %domid);
-        self.hypervisor.save(domid, to, live, transfer).instrument(span).await
+        let call = self.hypervisor.save(domid, to, live, transfer).instrument(span);
+        self.measured(Call::Save, call).await
     }
 
     async fn unsuspend(&self, domid: DomId) -> Result<(), Error> {
-        self.domain_call("unsuspend", domid, "Taking back", self.hypervisor.unsuspend(domid)).await
+        self.domain_call(Call::Unsuspend, domid, "Taking back", self.hypervisor.unsuspend(domid))
+            .await
     }
 
     async fn restore(
@@ -299,11 +322,13 @@ impl Hypervisor for Limited {
         transfer: Arc<Transfer>,
     ) -> Result<DomainFacts, Error> {
         let span = debug_span!("hypervisor", call = "restore", domain = %config.name);
-        self.hypervisor.restore(config, from, transfer).instrument(span).await
+        let call = self.hypervisor.restore(config, from, transfer).instrument(span);
+        self.measured(Call::Restore, call).await
     }
 
     async fn send_sysrq(&self, domid: DomId, key: u8) -> Result<(), Error> {
-        self.domain_call("send_sysrq", domid, "SysRq", self.hypervisor.send_sysrq(domid, key)).await
+        self.domain_call(Call::SendSysrq, domid, "SysRq", self.hypervisor.send_sysrq(domid, key))
+            .await
     }
 
     async fn dump_core(
@@ -313,29 +338,35 @@ impl Hypervisor for Limited {
         transfer: Arc<Transfer>,
     ) -> Result<(), Error> {
         let span = debug_span!("hypervisor", call = "dump_core", %domid);
-        self.hypervisor.dump_core(domid, file, transfer).instrument(span).await
+        let call = self.hypervisor.dump_core(domid, file, transfer).instrument(span);
+        self.measured(Call::DumpCore, call).await
     }
 
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
-        self.domain_call("console", domid, "Reading the console", self.hypervisor.console(domid))
-            .await
+        self.domain_call(
+            Call::Console,
+            domid,
+            "Reading the console",
+            self.hypervisor.console(domid),
+        )
+        .await
     }
 
     async fn dmesg(&self) -> Result<Vec<u8>, Error> {
-        self.host_call("dmesg", "Reading dmesg", self.hypervisor.dmesg()).await
+        self.host_call(Call::Dmesg, "Reading dmesg", self.hypervisor.dmesg()).await
     }
 
     async fn clear_dmesg(&self) -> Result<(), Error> {
-        self.host_call("clear_dmesg", "Clearing dmesg", self.hypervisor.clear_dmesg()).await
+        self.host_call(Call::ClearDmesg, "Clearing dmesg", self.hypervisor.clear_dmesg()).await
     }
 
     async fn debug_keys(&self, keys: &str) -> Result<(), Error> {
-        self.host_call("debug_keys", "Pressing keys", self.hypervisor.debug_keys(keys)).await
+        self.host_call(Call::DebugKeys, "Pressing keys", self.hypervisor.debug_keys(keys)).await
     }
 
     async fn power_host(&self, reboot: bool) -> Result<(), Error> {
         let future = self.hypervisor.power_host(reboot);
-        self.host_call("power_host", "Switching the host off", future).await
+        self.host_call(Call::PowerHost, "Switching the host off", future).await
     }
 
     fn subscribe(&self) -> mpsc::UnboundedReceiver<DomainChanged> {

@@ -82,6 +82,11 @@ impl Handle {
         self.shared.changed.notify_one();
     }
 
+    /// The number of requests that the driver has not begun.
+    pub(super) fn waiting(&self) -> usize {
+        self.requests.max_capacity().saturating_sub(self.requests.capacity())
+    }
+
     /// The name of the operation that the driver carries out.
     pub(super) fn operation(&self) -> Option<&'static str> {
         *lock(&self.shared.operation)

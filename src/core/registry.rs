@@ -81,6 +81,16 @@ impl Registry {
         tables.drivers.values().filter_map(busy).collect()
     }
 
+    /// The number of operations that are going on, and of requests that wait for one.
+    pub(super) fn queued(&self) -> (usize, usize) {
+        let tables = self.lock();
+        let handles = tables.drivers.values().map(|(handle, _)| handle);
+        handles.fold((0, 0), |(running, waiting), handle| {
+            let is_running = usize::from(handle.operation().is_some());
+            (running + is_running, waiting + handle.waiting())
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

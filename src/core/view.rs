@@ -3,6 +3,7 @@
 mod disks;
 mod guest;
 mod host;
+mod metrics;
 
 use super::caller::Caller;
 use super::context::Core;
@@ -21,6 +22,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+
+pub use metrics::HostMetrics;
 
 /// The engine as one caller may read it. Nothing here changes anything.
 ///

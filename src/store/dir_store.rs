@@ -14,7 +14,7 @@ use crate::state_file;
 use crate::sxp::Sxp;
 use async_trait::async_trait;
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +23,9 @@ use tracing::error;
 
 /// The directory of disk images that is the daemon's own.
 const STORAGE: &str = "storage";
+
+/// The size of the file that [`Store::check`] writes, in bytes: a file system has a block for it.
+const CHECKED: usize = 8 << 10;
 
 /// A directory as a [`Store`].
 #[derive(Clone)]
@@ -196,6 +199,12 @@ impl Store for DirStore {
         let paths = self.paths.clone();
         let load = move || host_uuid::load(&paths.host_uuid, &paths.host_uuid_copy, new);
         blocking_write("The host's UUID cannot be stored", &self.paths.dir, load).await
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        let paths = self.paths.clone();
+        let write = move || durable::begin(&paths.dir.join("check"))?.write_all(&[0; CHECKED]);
+        blocking_write("The state directory cannot be written", &self.paths.dir, write).await
     }
 
     async fn vnets(&self) -> Result<Vec<Vnet>, Error> {

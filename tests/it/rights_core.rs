@@ -250,6 +250,10 @@ async fn ask(
             return Ok(one + &shown(view.vnets().await)?);
         }
         OpKind::ReadDmesg => return shown(view.dmesg().await),
+        OpKind::ReadMetrics => {
+            let reasons = shown(view.reasons_against_service().await)?;
+            return Ok(reasons + &shown(view.metrics())?);
+        }
         OpKind::ReadLog => return shown(view.require(OpKind::ReadLog, "log")),
     };
     assert_eq!(OpKind::of(&change), kind, "the row asks for another kind");

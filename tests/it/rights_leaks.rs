@@ -154,6 +154,8 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("may", shown(OpKind::ALL.iter().map(|kind| view.may(*kind)).collect::<Vec<_>>())),
         ("may_on", shown(domain.as_ref().map(|domain| view.may_on(OpKind::Pause, domain)))),
         ("require", shown(view.require(OpKind::ReadLog, "log"))),
+        ("metrics", shown(view.metrics())),
+        ("reasons_against_service", shown(view.reasons_against_service().await)),
         ("require_on", shown(domain.as_ref().map(|on| view.require_on(OpKind::Pin, "pin", on)))),
         ("rights_on", shown(domain.as_ref().map(|domain| view.rights_on(domain)))),
         ("domains", listed(&view.domains().await.unwrap())),

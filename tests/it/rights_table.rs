@@ -55,6 +55,7 @@ const OWN_PAGE: Reach = Not("this wire shows the devices, not what is on them");
 const NO_LOAD: Reach = Not("this wire shows the figures of domains");
 const NO_STORE: Reach = Not("plug-ins of the Xen-API read and write XenStore");
 const NO_AGENT: Reach = Not("xm knows no agents in guests");
+const METRICS: Reach = Not("metrics have paths of their own, see `metrics.rs`");
 const NO_KEYS: Reach = Not("the wire cannot press keys of the hypervisor");
 
 /// A kind that only the engine or another host can ask for.
@@ -744,6 +745,7 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             xenapi: By(&[r#"host.dmesg ["$host"]"#]),
             argo: By(&["dmesg"]),
         },
+        OpKind::ReadMetrics => nowhere(Running, METRICS),
         OpKind::ReadLog => Row {
             stage: Running,
             http: By(&["GET /xend/node/log"]),

@@ -70,6 +70,12 @@ impl Core {
         if self.snapshot().swept().is_some_and(|swept| swept >= requested) {
             return Ok(());
         }
+        let swept = self.read_all_figures().await;
+        self.health.record_sweep(&swept);
+        swept
+    }
+
+    async fn read_all_figures(self: &Arc<Self>) -> Result<(), Error> {
         let began = self.publisher.epoch();
         let figures = self.hypervisor.figures().await?;
         let facts = self.hypervisor.domains().await?;

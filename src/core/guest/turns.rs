@@ -124,6 +124,11 @@ impl Turns {
         self.lock().retain(|domid, queue| Arc::strong_count(queue) > 1 || is_on_host(*domid));
     }
 
+    /// The number of requests to guests that wait for a turn or an answer.
+    pub(in crate::core) fn waiting(&self) -> usize {
+        self.lock().values().map(|queue| queue.waiting.load(Ordering::Relaxed)).sum()
+    }
+
     fn queue(&self, domid: DomId) -> Arc<Queue> {
         self.lock().entry(domid).or_default().clone()
     }

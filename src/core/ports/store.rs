@@ -96,6 +96,9 @@ pub trait Store: Objects {
     /// The host's own UUID, the same for ever. The first call stores `new`.
     async fn host_uuid(&self, new: Uuid) -> Result<Uuid, Error>;
 
+    /// Fails unless files can be written. It costs a small file, which does not stay.
+    async fn check(&self) -> Result<(), Error>;
+
     /// All virtual networks.
     async fn vnets(&self) -> Result<Vec<Vnet>, Error>;
 

@@ -18,6 +18,13 @@ macro_rules! op_kinds {
             /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
+            /// The name, as it stands here.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
             /// The right that it needs.
             pub const fn need(self) -> Need {
                 use Need::*;
@@ -122,6 +129,7 @@ op_kinds! {
     ShowVnets: Need::HostFacts,
     ReadDmesg: Operator,
     ReadLog: Operator,
+    ReadMetrics: Operator,
 }
 
 impl OpKind {

@@ -1,0 +1,47 @@
+//! Whether the host can serve.
+
+use crate::core::context::Core;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How old the figures of all domains may be: a sweep begins every three seconds.
+const SWEPT_WITHIN: Duration = Duration::from_secs(15);
+
+impl Core {
+    /// Why the host cannot serve; nothing if it can. Waits for a check of the store for a moment,
+    /// and for nothing else.
+    pub(in crate::core) async fn reasons_against_service(self: &Arc<Self>) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.ending.is_cancelled() {
+            reasons.push("Xend is shutting down".to_owned());
+        }
+        if let Some(reason) = self.hypervisor_error() {
+            reasons.push(format!("The hypervisor does not answer: {reason}"));
+        }
+        self.check_store();
+        reasons.extend(self.health.store_error().await);
+        reasons
+    }
+
+    /// Why the hypervisor cannot be asked, by its last answers; `None` if it can.
+    pub(in crate::core) fn hypervisor_error(&self) -> Option<String> {
+        let late = || match self.snapshot().swept().map(|swept| swept.elapsed()) {
+            Some(age) if age <= SWEPT_WITHIN => None,
+            Some(age) => Some(format!("the figures of domains are {} s old", age.as_secs())),
+            None => Some("there are no figures of domains".to_owned()),
+        };
+        self.health.sweep_error().or_else(late)
+    }
+
+    /// Has the store checked in the background, unless that was done a moment ago.
+    pub(in crate::core) fn check_store(self: &Arc<Self>) {
+        if !self.health.begin_store_check() {
+            return;
+        }
+        let core = self.clone();
+        self.spawn_background(async move {
+            let checked = core.store.check().await;
+            core.health.record_store(&checked);
+        });
+    }
+}
