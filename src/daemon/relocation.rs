@@ -256,6 +256,7 @@ impl Relocation {
         )
         .with_places(self.places)
         .with_budget(self.budget.clone())
+        .with_counts(self.server.listener_counts().add(format!("relocation {bound}")))
         .with_tls(tls);
         self.server.spawn(relocation.serve(listener, close.clone()));
         Ok((Port { kind, address, allowed, close }, bound))

@@ -6,7 +6,7 @@ use super::connection::{self, StopTokens};
 use super::listen::{Listener, Stream};
 use crate::config::LiveTunables;
 use crate::core::caller::{Caller, Via};
-use crate::peers::{LogLimit, PendingConnections, PendingPlace};
+use crate::peers::{LogLimit, PendingConnections, PendingPlace, Refusal};
 use axum::Router;
 use std::future::{Future, pending};
 use std::io::{self, ErrorKind};
@@ -69,6 +69,7 @@ impl AcceptLoop {
             let (stream, via) = match accepted {
                 Ok(connection) => {
                     backoff.reset(&self.listener);
+                    self.admission.counts.accepted();
                     connection
                 }
                 Err(error) => {
@@ -86,7 +87,10 @@ impl AcceptLoop {
             };
             if let Some(place) = place {
                 self.spawn_connection(stream, via, place);
-            } else if let Some(left_out) = refused.pass() {
+                continue;
+            }
+            self.admission.counts.refused(Refusal::Pending);
+            if let Some(left_out) = refused.pass() {
                 let listener = &self.listener;
                 tracing::warn!(left_out, "Too many new connections to {listener}: refused {via}");
             }
@@ -102,10 +106,15 @@ impl AcceptLoop {
             let admitted = tokio::select! {
                 biased;
                 () = shutdown.soft.cancelled() => return,
-                () = place.evicted() => return,
+                () = place.evicted() => {
+                    admission.counts.refused(Refusal::Pending);
+                    return;
+                }
                 admitted = admission.admit(stream, via) => admitted,
             };
             drop(place);
+            let has_place = admitted.as_ref().is_some_and(|admitted| admitted.permit.is_some());
+            let _open = has_place.then(|| admission.counts.open());
             match (admitted, service) {
                 (Some(admitted), Service::Http(app)) => {
                     serve_http(admitted, app, timeout, shutdown).await;

@@ -6,7 +6,7 @@ use super::connection_limit::{ConnectionLimit, ConnectionPermit};
 use super::identity::{Identities, Trust};
 use super::listen::{Listener, Stream, TcpSecurity};
 use crate::core::caller::{Caller, Via};
-use crate::peers::LogLimit;
+use crate::peers::{ConnectionCounts, LogLimit, Refusal};
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub(super) struct Admission {
     trust: Trust,
     identities: Arc<Identities>,
     limit: ConnectionLimit,
+    pub(super) counts: Arc<ConnectionCounts>,
     host_refused: LogLimit,
     all_busy: LogLimit,
 }
@@ -43,11 +44,13 @@ pub(super) struct Admitted {
 }
 
 impl Admission {
-    /// The conditions of `listener`, which has `connections` places.
+    /// The conditions of `listener`, which has `connections` places. What becomes of connections is
+    /// counted in `counts`.
     pub(super) fn new(
         listener: &Listener,
         identities: Arc<Identities>,
         connections: usize,
+        counts: Arc<ConnectionCounts>,
     ) -> Self {
         Self {
             listener: listener.to_string(),
@@ -55,6 +58,7 @@ impl Admission {
             trust: listener.trust(),
             identities,
             limit: ConnectionLimit::new(connections),
+            counts,
             host_refused: LogLimit::default(),
             all_busy: LogLimit::default(),
         }
@@ -65,9 +69,16 @@ impl Admission {
         let address = address_of(&via);
         let check = self.check_host(stream, via);
         let handshake = |(stream, caller)| self.shake_hands(stream, caller);
-        let (stream, caller) = in_turn(check, handshake).await?;
+        let (stream, caller) = match in_turn(check, handshake).await {
+            Ok(checked) => checked,
+            Err(reason) => {
+                self.counts.refused(reason);
+                return None;
+            }
+        };
         let permit = self.limit.acquire(address).await;
         if permit.is_none() {
+            self.counts.refused(Refusal::Busy);
             if let Some(left_out) = self.all_busy.pass() {
                 let listener = &self.listener;
                 tracing::warn!(
@@ -80,7 +91,7 @@ impl Admission {
     }
 
     /// Who calls, and whether the host may connect.
-    async fn check_host(&self, stream: Stream, via: Via) -> Option<(Stream, Caller)> {
+    async fn check_host(&self, stream: Stream, via: Via) -> Result<(Stream, Caller), Refusal> {
         let connection = match &stream {
             Either::Left(stream) => stream.as_fd(),
             Either::Right(stream) => stream.as_fd(),
@@ -97,23 +108,23 @@ impl Admission {
                         "Refused a connection to {listener} from {caller}: the host is not allowed"
                     );
                 }
-                return None;
+                return Err(Refusal::Host);
             }
         }
-        Some((stream, caller))
+        Ok((stream, caller))
     }
 
     async fn shake_hands(
         &self,
         stream: Stream,
         caller: Caller,
-    ) -> Option<(AdmittedStream, Caller)> {
-        let Some(tls) = &self.security.tls else { return Some((Either::Left(stream), caller)) };
+    ) -> Result<(AdmittedStream, Caller), Refusal> {
+        let Some(tls) = &self.security.tls else { return Ok((Either::Left(stream), caller)) };
         match tls.acceptor().accept(stream).await {
-            Ok(stream) => Some((Either::Right(Box::new(stream)), caller)),
+            Ok(stream) => Ok((Either::Right(Box::new(stream)), caller)),
             Err(error) => {
                 tracing::debug!("TLS handshake with {caller} failed: {error}");
-                None
+                Err(Refusal::Tls)
             }
         }
     }
@@ -122,14 +133,14 @@ impl Admission {
 /// Both steps of an admission. Each has a limit of its own: a slow name service takes nothing of
 /// the client's time.
 async fn in_turn<A, B, F>(
-    check: impl Future<Output = Option<A>>,
+    check: impl Future<Output = Result<A, Refusal>>,
     handshake: impl FnOnce(A) -> F,
-) -> Option<B>
+) -> Result<B, Refusal>
 where
-    F: Future<Output = Option<B>>,
+    F: Future<Output = Result<B, Refusal>>,
 {
-    let checked = timeout(HOST_CHECK_LIMIT, check).await.ok().flatten()?;
-    timeout(HANDSHAKE_LIMIT, handshake(checked)).await.ok().flatten()
+    let checked = timeout(HOST_CHECK_LIMIT, check).await.unwrap_or(Err(Refusal::Host))?;
+    timeout(HANDSHAKE_LIMIT, handshake(checked)).await.unwrap_or(Err(Refusal::Tls))
 }
 
 /// The address of a client; `None` on a unix socket.
@@ -150,15 +161,16 @@ mod tests {
         let admitted = async |check: u64, handshake: u64| {
             let check = async {
                 sleep(Duration::from_secs(check)).await;
-                Some(())
+                Ok(())
             };
             let handshake = |()| async move {
                 sleep(Duration::from_secs(handshake)).await;
-                Some(())
+                Ok(())
             };
-            in_turn(check, handshake).await.is_some()
+            in_turn(check, handshake).await
         };
-        assert!(admitted(4, 4).await);
-        assert!(!admitted(6, 0).await && !admitted(0, 6).await);
+        assert_eq!(admitted(4, 4).await, Ok(()));
+        assert_eq!(admitted(6, 0).await, Err(Refusal::Host));
+        assert_eq!(admitted(0, 6).await, Err(Refusal::Tls));
     }
 }

@@ -10,7 +10,7 @@ use super::places::Places;
 use crate::config::LiveTunables;
 use crate::core::caller::Caller;
 use crate::core::rights::Accounts;
-use crate::peers::PendingConnections;
+use crate::peers::{ListenerCounts, PendingConnections};
 use axum::Router;
 use std::future::Future;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ pub struct Server {
     tunables: LiveTunables,
     identities: Arc<Identities>,
     places: Places,
+    counts: ListenerCounts,
     tasks: TaskTracker,
     shutdown: StopTokens,
 }
@@ -41,7 +42,8 @@ impl Server {
             StopTokens { soft: CancellationToken::new(), hard: CancellationToken::new() };
         let identities = Arc::new(Identities::new(Arc::default(), Arc::clone(&tunables)));
         let places = Places::for_connections(max_connections);
-        Self { tunables, identities, places, tasks: TaskTracker::new(), shutdown }
+        let counts = ListenerCounts::default();
+        Self { tunables, identities, places, counts, tasks: TaskTracker::new(), shutdown }
     }
 
     /// The same server, whose listeners have these places each.
@@ -60,6 +62,11 @@ impl Server {
     /// Tells who callers are, for listeners that are not the server's.
     pub fn identities(&self) -> Arc<Identities> {
         Arc::clone(&self.identities)
+    }
+
+    /// What listeners did with connections. Listeners that are not the server's may be added.
+    pub fn listener_counts(&self) -> ListenerCounts {
+        self.counts.clone()
     }
 
     /// Starts to serve `app` on `listener`.
@@ -89,7 +96,8 @@ impl Server {
 
     fn accept_on(&self, listener: Listener, service: Service) {
         let identities = Arc::clone(&self.identities);
-        let admission = Admission::new(&listener, identities, self.places.connections);
+        let counts = self.counts.add(listener.to_string());
+        let admission = Admission::new(&listener, identities, self.places.connections, counts);
         let accept_loop = AcceptLoop {
             listener,
             service,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use xend::core::caller::{Caller, Via};
+use xend::peers::Refusal;
 
 /// A router that answers with parts of the request.
 fn mirror() -> Router {
@@ -284,6 +285,10 @@ async fn at_the_limit_busy_connections_stay_and_a_new_one_is_refused() {
     let mut answer = Vec::new();
     tokio::time::timeout(GENEROUS, third.read_to_end(&mut answer)).await.unwrap().ok();
     assert_eq!(answer, b"", "closed without an answer");
+    let counts = daemon.server.listener_counts().figures();
+    let tcp = counts.iter().find(|one| one.listener.starts_with("http://")).unwrap();
+    assert_eq!((tcp.accepted, tcp.open), (3, 2));
+    assert!(tcp.refused.contains(&(Refusal::Busy, 1)), "{tcp:?}");
     let answer = ask(&mut daemon.unix().await, "GET /unix HTTP/1.1\r\n\r\n").await;
     assert!(answer.ends_with("/unix"), "the other listener has a limit of its own: {answer}");
     for wire in [&mut first, &mut second] {

@@ -15,7 +15,10 @@ use crate::core::op::{Arrival, Change, Once, Outcome};
 use crate::core::ports::{Identify, IncomingMigration, MigratedDomain, Verdict};
 use crate::memory_budget::{MemoryBudget, ReservedBuffer};
 use crate::peer_tls::PeerTls;
-use crate::peers::{AllowedHosts, LogLimit, PendingConnections, Share, Shares};
+use crate::peers::{
+    AllowedHosts, ConnectionCounts, LogLimit, OpenConnection, PendingConnections, Refusal, Share,
+    Shares,
+};
 use crate::shape;
 use crate::sxp::{Sxp, most_values};
 use arc_swap::ArcSwap;
@@ -52,6 +55,7 @@ pub struct RelocationServer {
     tls: Option<Arc<PeerTls>>,
     pending: PendingConnections,
     places: Shares,
+    counts: Arc<ConnectionCounts>,
     refusals: LogLimit,
     failures: LogLimit,
 }
@@ -63,6 +67,7 @@ struct Admitted {
     /// The text of its request.
     request: ReservedBuffer,
     _place: Share,
+    _open: OpenConnection,
 }
 
 impl RelocationServer {
@@ -78,10 +83,22 @@ impl RelocationServer {
         let budget = MemoryBudget::default();
         let pending = PendingConnections::new(RelocationPlaces::ALL.pending);
         let places = Shares::new(RelocationPlaces::ALL.shares());
+        let counts = Arc::default();
         let refusals = LogLimit::default();
         let failures = LogLimit::default();
-        let tls = None;
-        Self { engine, allowed, callers, timeout, budget, tls, pending, places, refusals, failures }
+        Self {
+            engine,
+            allowed,
+            callers,
+            timeout,
+            budget,
+            tls: None,
+            pending,
+            places,
+            counts,
+            refusals,
+            failures,
+        }
     }
 
     /// The same server with these places.
@@ -89,6 +106,12 @@ impl RelocationServer {
     pub fn with_places(self, places: RelocationPlaces) -> Self {
         let pending = PendingConnections::new(places.pending);
         Self { pending, places: Shares::new(places.shares()), ..self }
+    }
+
+    /// The same server, whose connections are counted here.
+    #[must_use]
+    pub fn with_counts(self, counts: Arc<ConnectionCounts>) -> Self {
+        Self { counts, ..self }
     }
 
     /// The same server on an encrypted port; `None` for a plain one.
@@ -124,12 +147,14 @@ impl RelocationServer {
                     continue;
                 }
             };
+            this.counts.accepted();
             let place = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 place = this.pending.add(Some(peer.ip())) => place,
             };
             let Some(place) = place else {
+                this.counts.refused(Refusal::Pending);
                 this.log_refusal(peer, "it has too many new connections");
                 continue;
             };
@@ -139,7 +164,10 @@ impl RelocationServer {
                 let admitted = tokio::select! {
                     biased;
                     () = stop.cancelled() => return,
-                    () = place.evicted() => return,
+                    () = place.evicted() => {
+                        this.counts.refused(Refusal::Pending);
+                        return;
+                    }
                     admitted = this.admit(stream, peer) => admitted,
                 };
                 drop(place);
@@ -163,37 +191,42 @@ impl RelocationServer {
         let allowed = self.allowed.load_full();
         let refusal = if !allowed.allows(peer.ip()).await {
             self.log_refusal(peer, "it is not in xend-relocation-hosts-allow");
-            Some(NOT_ALLOWED)
+            Some((Refusal::Host, NOT_ALLOWED))
         } else if !caller.is_operator() {
-            Some(NOT_TRUSTED)
+            Some((Refusal::User, NOT_TRUSTED))
         } else {
             None
         };
         let mut stream = match greeting::shake_hands(self.tls.as_deref(), stream).await {
             Ok(stream) => stream,
             Err(error) => {
+                self.counts.refused(Refusal::Tls);
                 self.log_refusal(peer, &format!("no TLS handshake: {error}"));
                 return None;
             }
         };
-        if let Some(reason) = refusal {
+        if let Some((kind, reason)) = refusal {
+            self.counts.refused(kind);
             greeting::refuse(&mut stream, reason).await;
             return None;
         }
         let request = match greeting::receive(&mut stream, &self.budget).await {
             Ok(request) => request,
             Err(error) => {
+                self.counts.refused(Refusal::Greeting);
                 self.log_refusal(peer, &error.to_string());
                 greeting::refuse(&mut stream, &error.to_string()).await;
                 return None;
             }
         };
         let Ok(place) = self.places.take(Some(peer.ip())) else {
+            self.counts.refused(Refusal::Busy);
             self.log_refusal(peer, "too many domains are arriving");
             greeting::refuse(&mut stream, BUSY).await;
             return None;
         };
-        Some(Admitted { caller, stream, request, _place: place })
+        let open = self.counts.open();
+        Some(Admitted { caller, stream, request, _place: place, _open: open })
     }
 
     fn log_refusal(&self, peer: SocketAddr, reason: &str) {
@@ -204,7 +237,7 @@ impl RelocationServer {
 
     /// Does what an admitted connection asks for.
     async fn migrate(&self, admitted: Admitted) -> Result<(), Error> {
-        let Admitted { caller, stream, request, _place } = admitted;
+        let Admitted { caller, stream, request, _place, _open } = admitted;
         let unusable = |error| Error::backend("The connection cannot be used", error);
         let connection = Connection::new(stream, self.timeout).map_err(unusable)?;
         let size = request.len();
