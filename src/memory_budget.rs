@@ -91,6 +91,11 @@ impl MemoryBudget {
         ReservedBuffer { bytes: Vec::new(), reservation: self.reservation() }
     }
 
+    /// The size of the budget in bytes.
+    pub fn limit(&self) -> usize {
+        self.0.limit
+    }
+
     /// What is reserved now, in bytes.
     pub fn reserved(&self) -> usize {
         self.0.reserved.load(Ordering::Relaxed)

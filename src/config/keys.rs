@@ -49,6 +49,7 @@ pub(super) enum ListenerGroup {
     TcpXmlRpc,
     XenApi,
     Argo,
+    Metrics,
     Relocation,
 }
 
@@ -62,6 +63,7 @@ impl ListenerGroup {
             Self::TcpXmlRpc => "XML-RPC over TCP",
             Self::XenApi => "the Xen-API",
             Self::Argo => "Argo",
+            Self::Metrics => "the metrics server",
             Self::Relocation => "the relocation server",
         }
     }

@@ -1,4 +1,4 @@
-//! The listeners for XML-RPC, the Xen-API and Argo.
+//! The listeners for XML-RPC, the Xen-API, Argo and metrics.
 
 use super::diagnostic::Origin;
 use super::file::ConfigFile;
@@ -116,6 +116,33 @@ pub(super) fn argo(options: &RunOptions, file: &mut ConfigFile) -> Option<Listen
             // The file has the key even if the command line has the address.
             let origin = file.origin(&["argo-key", "argo-cert"]);
             file.report_unserved(&origin, &format!("Argo on {address}"), &reason);
+            None
+        }
+    }
+}
+
+/// The listener for metrics. It needs no login: it has nothing else, and changes nothing.
+pub(super) fn metrics(options: &RunOptions, file: &mut ConfigFile) -> Option<ListenerConfig> {
+    let (address, origin) = match &options.metrics {
+        Some(Switch::On(address)) => (*address, Origin::default()),
+        Some(Switch::Off) => return None,
+        None if !file.is_served(ListenerGroup::Metrics) || !file.settings.metrics.enabled => {
+            return None;
+        }
+        None => {
+            let keys = ["xend-metrics-address", "xend-metrics-port", "xend-metrics-server"];
+            (file.settings.metrics.socket_address(), file.origin(&keys))
+        }
+    };
+    match file.settings.metrics_tls.files("xend-metrics-key", "xend-metrics-cert") {
+        Ok(tls) => {
+            let hosts = file.settings.metrics_hosts.clone();
+            Some(ListenerConfig { hosts, ..ListenerConfig::tcp(address, Auth::None, tls, origin) })
+        }
+        Err(reason) => {
+            // The file has the key even if the command line has the address.
+            let origin = file.origin(&["xend-metrics-key", "xend-metrics-cert"]);
+            file.report_unserved(&origin, &format!("Metrics on {address}"), &reason);
             None
         }
     }

@@ -55,6 +55,8 @@ pub struct Config {
     pub xen_api: Vec<ListenerConfig>,
     /// The listener for Argo.
     pub argo: Option<ListenerConfig>,
+    /// The listener for metrics.
+    pub metrics: Option<ListenerConfig>,
     /// The directory of Argo's plug-ins.
     pub argo_commands: PathBuf,
     /// The directory of configuration files that Argo lists and starts.
@@ -148,6 +150,7 @@ impl Config {
         let xmlrpc = listeners::xmlrpc(options, file, paths);
         let xen_api = listeners::xen_api(options, file, paths);
         let argo = listeners::argo(options, file);
+        let metrics = listeners::metrics(options, file);
         let relocation_tls = relocation::files(&file.settings);
         let relocation = relocation::listeners(options, file, &relocation_tls);
         origins.relocation = relocation.plain.1;
@@ -168,6 +171,7 @@ impl Config {
             xmlrpc,
             xen_api,
             argo,
+            metrics,
             argo_commands: settings.argo_commands.clone(),
             domain_files: settings.domain_files.clone(),
             users_file: settings.users_file.clone().or_else(|| Some(paths?.users.clone())),

@@ -105,6 +105,11 @@ pub struct RunOptions {
     #[arg(long, value_name = "ADDR:PORT", value_parser = address_or_off)]
     pub argo: Option<Switch<SocketAddr>>,
 
+    /// TCP address to serve metrics and health on, or `off` [default: off; 127.0.0.1:8007 if the
+    /// configuration turns it on]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address_or_off)]
+    pub metrics: Option<Switch<SocketAddr>>,
+
     /// TCP address to receive migrating domains on, or `off` [default: off; port 8002 on all
     /// interfaces if the configuration turns it on]
     #[arg(long, value_name = "ADDR:PORT", value_parser = address_or_off)]

@@ -55,6 +55,10 @@ pub(super) struct FileSettings {
     pub(super) argo_tls: TlsSettings,
     pub(super) argo_commands: PathBuf,
     pub(super) domain_files: PathBuf,
+    pub(super) metrics: TcpSettings,
+    pub(super) metrics_tls: TlsSettings,
+    /// Regular expressions; empty for all hosts.
+    pub(super) metrics_hosts: String,
     pub(super) relocation: TcpSettings,
     pub(super) relocation_ssl: RelocationSslSettings,
     pub(super) relocation_hosts: String,

@@ -4,6 +4,7 @@ mod accounts;
 mod daemon;
 mod domains;
 mod listeners;
+mod metrics;
 
 use super::entry::{Entry, Source};
 use super::keys::{Key, Section};
@@ -24,6 +25,7 @@ pub(super) const SECTIONS: &[Section] = &[
     listeners::XML_RPC,
     listeners::XEN_API,
     accounts::ARGO,
+    metrics::METRICS,
     listeners::MIGRATION,
     daemon::SLOW_MACHINES,
     daemon::SIMULATED_HOST,

@@ -68,6 +68,7 @@ fn an_empty_configuration_has_the_defaults() {
     assert_eq!(config.relocation_hosts, r"^localhost$ ^localhost\.localdomain$");
     assert_eq!((config.max_connections, config.body_memory), (512, 256 << 20));
     assert_eq!((config.http_auth, &config.http_tls, &config.argo), (Auth::None, &None, &None));
+    assert_eq!(config.metrics, None);
     assert_eq!(config.users_file, Some("/nonexistent/.config/xend/users.sxp".into()));
     assert!(!config.needs_accounts());
     assert_eq!(config.logfile, None);
@@ -212,6 +213,12 @@ const CHANGED: &[&str] = &[
     "(argo-cert c)",
     "(argo-commands-path /a)",
     "(xend-domain-files /d)",
+    "(xend-metrics-server yes)",
+    "(xend-metrics-port 1)",
+    "(xend-metrics-address 127.0.0.2)",
+    "(xend-metrics-hosts-allow '^10')",
+    "(xend-metrics-key k)",
+    "(xend-metrics-cert c)",
     "(xend-relocation-server yes)",
     "(xend-relocation-port 1)",
     "(xend-relocation-address localhost)",
@@ -233,6 +240,7 @@ const CHANGED: &[&str] = &[
 const ALL_ON: &str = "(xend-tcp-xmlrpc-server yes) (xend-relocation-server yes)
     (xend-tcp-xmlrpc-server-ssl-key-file /k) (xend-tcp-xmlrpc-server-ssl-cert-file /c)
     (xend-http-key /k) (xend-http-cert /c) (argo-server yes) (argo-key /k) (argo-cert /c)
+    (xend-metrics-server yes) (xend-metrics-key /k) (xend-metrics-cert /c)
     (xend-relocation-ssl-server yes) (xend-relocation-server-ssl-key-file /k)
     (xend-relocation-server-ssl-cert-file /c) (xend-relocation-ssl-ca-file /c)";
 

@@ -5,16 +5,17 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use std::sync::Arc;
 use xend::auth::{self, PasswordFile};
-use xend::config::{Auth, Config, ListenerConfig, LiveTunables};
+use xend::config::{Auth, Config, Hypervisor, ListenerConfig, LiveTunables};
 use xend::core::engine::Engine;
 use xend::core::model::Uuid;
 use xend::core::ports::{Authenticator, Logins};
 use xend::memory_budget::MemoryBudgets;
 use xend::server::listen::{self, OpenListeners};
 use xend::server::telemetry::Telemetry;
-use xend::server::{BasicAuth, Guard, Server, Trust};
+use xend::server::{BasicAuth, Guard, Listener, Server, Trust};
 use xend::wire::argo::{ALL_BUSY, Argo, ArgoOptions, DomainFiles};
 use xend::wire::http::Http;
+use xend::wire::metrics::{Metrics, Readers, Sources};
 use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, XmlRpc};
 use xend::xm_file;
 use xend::xmconfig::Defaults;
@@ -38,10 +39,12 @@ pub(super) struct Wires<'a> {
 impl Wires<'_> {
     /// Announces all listeners and serves them.
     pub(super) fn serve(&self, listeners: OpenListeners) {
-        let OpenListeners { http, xmlrpc, xen_api, argo, left_out: _ } = listeners;
+        let OpenListeners { http, xmlrpc, xen_api, argo, metrics: metrics_listener, left_out: _ } =
+            listeners;
         listen::announce(xen_api.iter().map(|(listener, _)| listener), "Xen-API");
         listen::announce(xmlrpc.iter().map(|(listener, _)| listener), "XML-RPC");
         listen::announce(&argo, "Argo");
+        listen::announce(&metrics_listener, "Metrics");
         listen::announce(&http, "Listening");
         let guard = Guard::new(Arc::clone(self.tunables));
         let attach = |listener, auth, app: Router| {
@@ -49,17 +52,28 @@ impl Wires<'_> {
             let app = app.layer(from_fn_with_state(guard.clone(), Guard::check));
             self.server.attach(listener, app);
         };
+        let calls = self.calls();
+        let metrics = self.metrics(&calls);
         let http_wire = self.http();
         for listener in http {
             match listener.trust() {
-                Trust::Peers => attach(listener, Auth::None, http_wire.clone().router()),
+                Trust::Peers | Trust::Anyone => {
+                    let pages = http_wire.clone().router();
+                    let app = match listener {
+                        Listener::Unix { .. } => pages.merge(metrics.router(Readers::Operators)),
+                        Listener::Tcp { .. } => pages,
+                    };
+                    attach(listener, Auth::None, app);
+                }
                 Trust::Nobody => {
                     let pages = http_wire.clone().router_with_accounts(self.logins());
                     attach(listener, Auth::Users, pages);
                 }
             }
         }
-        let calls = self.calls();
+        if let Some(listener) = metrics_listener {
+            attach(listener, Auth::None, metrics.router(Readers::Connected));
+        }
         self.server.spawn(calls.clone().forget_old());
         for (listener, ListenerConfig { auth, .. }) in xmlrpc {
             let policy =
@@ -108,6 +122,22 @@ impl Wires<'_> {
         let budgets = self.budgets.clone();
         let stopping = self.server.stopping();
         XmlRpc::new(self.engine.clone(), self.host, self.own_uid, log, budgets, stopping)
+    }
+
+    fn metrics(&self, calls: &XmlRpc) -> Metrics {
+        let calls = calls.clone();
+        let sources = Sources {
+            version: env!("CARGO_PKG_VERSION"),
+            hypervisor: match self.config.hypervisor {
+                Hypervisor::Sim => "sim",
+                #[cfg(feature = "xen")]
+                Hypervisor::Xen => "xen",
+            },
+            budgets: self.budgets.clone(),
+            listeners: self.server.listener_counts(),
+            tasks: Box::new(move || calls.task_counts()),
+        };
+        Metrics::new(self.engine.clone(), sources)
     }
 
     fn argo(&self) -> Argo {

@@ -3,5 +3,6 @@
 
 pub mod argo;
 pub mod http;
+pub mod metrics;
 pub mod relocation;
 pub mod xmlrpc;

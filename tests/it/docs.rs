@@ -293,6 +293,11 @@ fn the_page_about_the_guest_agent_works() {
     run_page("docs/guest-agent.md", &["8000", "9363"], &programs);
 }
 
+#[test]
+fn the_page_about_metrics_works() {
+    run_page("docs/metrics.md", &["8000", "8007"], &["curl"]);
+}
+
 /// What is installed in a guest is not run here.
 #[test]
 fn the_page_about_the_guest_agent_installs_what_is_there() {

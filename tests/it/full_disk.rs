@@ -1,7 +1,7 @@
 //! A disk that is full: each wire says it and names the disk, the log says it, and nothing is lost.
 //! The disk is a file system in memory that only the daemon sees.
 
-use crate::http_support::{Daemon, Listener, encoded, guest};
+use crate::http_support::{Daemon, Listener, ask, encoded, guest};
 use crate::xenapi_support::{Client, record, text};
 use rustix::process::geteuid;
 use std::fs::{self, File};
@@ -103,6 +103,10 @@ fn a_full_disk_is_said_on_every_wire_and_nothing_is_lost() {
     assert!(error[0] != "INTERNAL_ERROR" && error[1].contains(&full("objects")), "{error:?}");
     let (_, fault) = client.raw("xend.domain.pause", &[text("web")]).unwrap_err();
     assert!(fault.contains(&full("sim")), "{fault}");
+    let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let answer = ask(&Listener::Unix(daemon.socket()), request);
+    let said = format!("The state directory cannot be written: {}\n", full(""));
+    assert_eq!((answer.code, answer.text()), (503, said));
     let log = daemon.log();
     for place in ["domains", "sim", "dump", "objects", ""] {
         assert!(log.contains(&full(place)), "{place}: {log}");

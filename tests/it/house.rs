@@ -33,6 +33,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("wire::relocation", &["core", "memory_budget", "peer_tls", "peers", "shape", "sxp"]),
     ("wire::argo", &["answer_memory", "core", "host_file", "memory_budget", "shape"]),
     ("wire::http", &["answer_memory", "core", "memory_budget", "shape", "sxp"]),
+    ("wire::metrics", &["answer_memory", "core", "memory_budget", "peers"]),
     ("wire::xmlrpc", &["answer_memory", "core", "memory_budget", "shape", "sxp"]),
     (
         "server",
@@ -122,6 +123,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("nonstick", &["auth"]),
     ("serde_urlencoded", &["wire/http"]),
     ("xend_templates", &["wire/http"]),
+    ("prometheus_client", &["wire/metrics"]),
     ("xend_sxp", &["lib.rs"]),
     ("xend_xmconfig", &["lib.rs"]),
     ("xend_guest_protocol", &["backend/sim", "core/guest", "wire/http"]),

@@ -48,6 +48,8 @@ mod killed;
 mod legacy_support;
 mod libxl_messages;
 mod managed;
+mod metrics;
+mod metrics_support;
 mod migration;
 mod migration_encrypted;
 mod names;

@@ -19,7 +19,7 @@ const ROOT: u32 = 0;
 const LIST: &str =
     "GET /xend/domain HTTP/1.0\r\nHost: localhost\r\nAccept: application/sxp\r\n\r\n";
 
-fn may_be_others() -> bool {
+pub(crate) fn may_be_others() -> bool {
     let found = Command::new("setpriv").arg("--version").output().is_ok();
     if !found || !geteuid().is_root() {
         println!("SKIPPED: this test needs root and setpriv");
@@ -28,7 +28,7 @@ fn may_be_others() -> bool {
 }
 
 /// What a client of this user is answered until the server closes the connection.
-fn answer_to(uid: u32, address: SocketAddr, request: &str) -> String {
+pub(crate) fn answer_to(uid: u32, address: SocketAddr, request: &str) -> String {
     let script = r#"exec 3<>"/dev/tcp/$0/$1" && cat >&3 && exec cat <&3"#;
     let mut client = Command::new("setpriv")
         .args([format!("--reuid={uid}"), format!("--regid={uid}")])

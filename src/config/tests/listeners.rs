@@ -46,6 +46,12 @@ fn a_wrong_entry_turns_its_listener_off() {
             "Argo",
         ),
         (
+            "(xend-metrics-server yes) (xend-metrics-port 0)",
+            "1:46",
+            "xend-metrics-port: '0' is not a port (1 to 65535)".to_owned(),
+            "the metrics server",
+        ),
+        (
             "(xend-relocation-server yes) (xend-relocation-address eth0)",
             "1:55",
             format!("xend-relocation-address: {IP}"),
@@ -67,10 +73,10 @@ fn a_wrong_entry_turns_its_listener_off() {
                 usize::from(config.http != Switch::Off) + usize::from(config.unix != Switch::Off);
             switches + config.xmlrpc.len() + config.xen_api.len()
         };
-        let off = ["(xend-tcp", "(xend-relocation", "(argo"];
+        let off = ["(xend-tcp", "(xend-relocation", "(argo", "(xend-metrics"];
         let extra = off.iter().any(|start| text.starts_with(start));
         assert_eq!(served(&broken), served(&whole) - usize::from(!extra), "{text}");
-        assert_eq!((broken.relocation, broken.argo), (Switch::Off, None));
+        assert_eq!((broken.relocation, broken.argo, broken.metrics), (Switch::Off, None, None));
     }
     // The command line replaces a listener with a wrong entry.
     let options = RunOptions { http: Some(on("127.0.0.1:1")), ..RunOptions::default() };
@@ -92,6 +98,7 @@ fn a_wrong_switch_turns_its_listener_off() {
         ("xend-unix-xmlrpc-server", "XML-RPC on the unix socket"),
         ("xend-tcp-xmlrpc-server", "XML-RPC over TCP"),
         ("argo-server", "Argo"),
+        ("xend-metrics-server", "the metrics server"),
         ("xend-relocation-server", "the relocation server"),
     ] {
         let column = key.len() + 3;
@@ -255,6 +262,31 @@ fn http_and_argo_have_accounts_and_encryption() {
             "FILE:1:1: xend-http-key and xend-http-cert belong together, give both"
         );
     }
+}
+
+#[test]
+fn metrics_have_a_listener_of_their_own() {
+    let text = "(xend-metrics-server yes) (xend-metrics-address '') (xend-metrics-port 1)
+        (xend-metrics-hosts-allow '^192\\.0\\.2\\.') (xend-metrics-key /k) (xend-metrics-cert /c)";
+    let metrics = config(text).metrics.unwrap();
+    assert_eq!(metrics.address, ListenAddress::Tcp("0.0.0.0:1".parse().unwrap()));
+    assert_eq!((metrics.auth, metrics.hosts.as_str()), (Auth::None, r"^192\.0\.2\."));
+    assert!(metrics.tls.is_some());
+    let default = config("(xend-metrics-server yes)").metrics.unwrap();
+    assert_eq!(default.address, ListenAddress::Tcp("127.0.0.1:8007".parse().unwrap()));
+    let options = RunOptions { metrics: Some(on("[::1]:2")), ..RunOptions::default() };
+    let metrics = load("", &options).unwrap().0.metrics.unwrap();
+    assert_eq!(metrics.address, ListenAddress::Tcp("[::1]:2".parse().unwrap()));
+    let options = RunOptions { metrics: Some(Switch::Off), ..RunOptions::default() };
+    assert_eq!(load("(xend-metrics-server yes)", &options).unwrap().0.metrics, None);
+    // One without the other would be an unencrypted listener.
+    let text = "(xend-metrics-key /k) (xend-metrics-server yes)";
+    assert_eq!(config(text).metrics, None);
+    assert_eq!(
+        messages(text),
+        ["FILE:1:1: Metrics on 127.0.0.1:8007 is not served: \
+          xend-metrics-key and xend-metrics-cert belong together, give both"]
+    );
 }
 
 #[test]

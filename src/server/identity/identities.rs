@@ -17,6 +17,9 @@ pub enum Trust {
     /// Whoever can connect from another machine, and the users of this one who are known.
     #[default]
     Peers,
+    /// The same, and users of this machine who are not known are expected: they are nobody, without
+    /// a message.
+    Anyone,
     /// Nobody: callers have to log in first.
     Nobody,
 }
@@ -48,9 +51,9 @@ impl Identities {
         trust: Trust,
     ) -> Caller {
         match (&via, trust) {
-            (Via::Tcp { peer, local, .. }, Trust::Peers) => {
+            (Via::Tcp { peer, local, .. }, Trust::Peers | Trust::Anyone) => {
                 let ends = (*peer, *local);
-                self.of_peer(via, connection, ends).await
+                self.of_peer(via, connection, ends, trust).await
             }
             (Via::Tcp { .. }, Trust::Nobody) => Caller::nobody(via),
             (Via::Unix { uid: Some(uid), .. }, _) => {
@@ -68,6 +71,7 @@ impl Identities {
         via: Via,
         connection: BorrowedFd<'_>,
         (peer, local): (SocketAddr, SocketAddr),
+        trust: Trust,
     ) -> Caller {
         if self.tunables.load().trust_loopback {
             return Caller::operator(via);
@@ -78,27 +82,34 @@ impl Identities {
             return Caller::nobody(via);
         }
         match owner {
+            Owner::User(uid) if trust == Trust::Anyone => {
+                self.known_user(&via, uid).unwrap_or_else(|| Caller::nobody(via))
+            }
             Owner::User(uid) => self.of_user(via, uid),
             Owner::NotLocal if !peer.ip().to_canonical().is_loopback() => Caller::operator(via),
             Owner::NotLocal | Owner::Closed => Caller::nobody(via),
         }
     }
 
-    /// The caller that a user of this machine is. The account of a user counts first.
+    /// The caller that a user of this machine is.
     fn of_user(&self, via: Via, uid: u32) -> Caller {
+        self.known_user(&via, uid).unwrap_or_else(|| {
+            tracing::warn!(%via, "User {uid} of this machine is not trusted: see xend-trusted-users");
+            Caller::nobody(via)
+        })
+    }
+
+    /// The same for a user who is somebody. The account of a user counts first.
+    fn known_user(&self, via: &Via, uid: u32) -> Option<Caller> {
         if let Some(user) = self.accounts.by_uid(uid) {
-            return Caller::of_user(via, user);
+            return Some(Caller::of_user(via.clone(), user));
         }
         let is_trusted =
             uid == 0 || uid == self.own_uid || self.tunables.load().trusted_users.contains(&uid);
         // The account of a user can be missing by mistake, so that it says something only where
         // nobody has one.
         let is_let_in = matches!(via, Via::Unix { .. }) && !self.accounts.are_in_use();
-        if is_trusted || is_let_in {
-            return Caller::operator(via);
-        }
-        tracing::warn!(%via, "User {uid} of this machine is not trusted: see xend-trusted-users");
-        Caller::nobody(via)
+        (is_trusted || is_let_in).then(|| Caller::operator(via.clone()))
     }
 }
 
@@ -197,6 +208,11 @@ mod tests {
         assert_eq!(caller(&own).await.principal, Principal::Operator);
         let with_account = identities(own_uid, Tunables::default());
         assert_eq!(name(&caller(&with_account).await), Some("steve"));
+        let anyone = async |identities: &Identities| {
+            identities.identify(via.clone(), accepted.as_fd(), Trust::Anyone).await
+        };
+        assert_eq!(anyone(&own).await.principal, Principal::Operator);
+        assert_eq!(name(&anyone(&with_account).await), Some("steve"));
         drop(client);
         assert_eq!(caller(&own).await.principal, Principal::Nobody, "it has gone");
         let open = identities(u32::MAX, Tunables { trust_loopback: true, ..Tunables::default() });

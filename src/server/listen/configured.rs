@@ -10,6 +10,7 @@ use std::path::Path;
 
 const UNIX_GROUP: &str = "xend-unix-group";
 const XEN_API: &str = "xen-api-server";
+const METRICS_HOSTS: &str = "xend-metrics-hosts-allow";
 
 /// A listener of the configuration.
 pub(super) struct ConfiguredListener<'a> {
@@ -100,8 +101,15 @@ impl<'a> ConfiguredListener<'a> {
                 key: "argo-key",
                 cert: "argo-cert",
             },
+            (Protocol::Metrics, ListenAddress::Tcp(_)) => Keys {
+                address: "xend-metrics-address",
+                port: "xend-metrics-port",
+                key: "xend-metrics-key",
+                cert: "xend-metrics-cert",
+            },
         };
         match error {
+            ListenError::Hosts(_) if self.protocol == Protocol::Metrics => METRICS_HOSTS,
             ListenError::Group(_) | ListenError::Chown { .. } => UNIX_GROUP,
             ListenError::Tls { path, .. } if !self.is_key_file(path) => keys.cert,
             ListenError::Tls { .. } | ListenError::ShowsPasswords(_) => keys.key,

@@ -30,6 +30,8 @@ pub struct OpenListeners {
     pub xen_api: Vec<(Listener, ListenerConfig)>,
     /// That for Argo.
     pub argo: Option<Listener>,
+    /// That for metrics.
+    pub metrics: Option<Listener>,
     /// Those of the file that cannot be opened, by their names in messages.
     pub left_out: Vec<String>,
 }
@@ -38,14 +40,15 @@ impl OpenListeners {
     /// The keys and certificates of the encrypted ones.
     pub fn tls(&self) -> Vec<Arc<Tls>> {
         let rpc = self.xmlrpc.iter().chain(&self.xen_api).map(|(listener, _)| listener);
-        let all = self.http.iter().chain(rpc).chain(&self.argo);
+        let all = self.http.iter().chain(rpc).chain(&self.argo).chain(&self.metrics);
         all.filter_map(|listener| listener.security().tls).collect()
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        let Self { http, xmlrpc, xen_api, argo, left_out: _ } = self;
-        http.len() + xmlrpc.len() + xen_api.len() + usize::from(argo.is_some())
+        let Self { http, xmlrpc, xen_api, argo, metrics, left_out: _ } = self;
+        let single = usize::from(argo.is_some()) + usize::from(metrics.is_some());
+        http.len() + xmlrpc.len() + xen_api.len() + single
     }
 }
 
@@ -88,6 +91,9 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<OpenListeners
     if let Some(argo) = &config.argo {
         open.argo = open_one(Protocol::Argo, argo, config, &mut open.left_out).await?;
     }
+    if let Some(metrics) = &config.metrics {
+        open.metrics = open_one(Protocol::Metrics, metrics, config, &mut open.left_out).await?;
+    }
     if open.count() == 0 { Err(ListenError::Nothing) } else { Ok(open) }
 }
 
@@ -121,6 +127,7 @@ pub fn check(config: &Config) -> Vec<Diagnostic> {
         (Protocol::XmlRpc, &config.xmlrpc),
         (Protocol::XenApi, &config.xen_api),
         (Protocol::Argo, config.argo.as_slice()),
+        (Protocol::Metrics, config.metrics.as_slice()),
     ] {
         for listener in listeners {
             let configured = ConfiguredListener::new(protocol, listener, config);
@@ -174,6 +181,7 @@ fn security(protocol: Protocol, listener: &ListenerConfig) -> Result<TcpSecurity
         .map_err(|invalid| ListenError::Hosts(invalid.to_string()))?;
     let tls = listener.tls.as_ref().map(|files| Tls::open(files, protocol)).transpose()?;
     let trust = match listener.auth {
+        Auth::None if protocol == Protocol::Metrics => Trust::Anyone,
         Auth::None => Trust::Peers,
         Auth::Users | Auth::Pam | Auth::Password => Trust::Nobody,
     };

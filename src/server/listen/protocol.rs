@@ -13,6 +13,8 @@ pub enum Protocol {
     XenApi,
     /// Lines of text.
     Argo,
+    /// Metrics and health, over HTTP.
+    Metrics,
 }
 
 impl Protocol {
@@ -23,13 +25,14 @@ impl Protocol {
             Self::XmlRpc => "XML-RPC",
             Self::XenApi => "the Xen-API",
             Self::Argo => "Argo",
+            Self::Metrics => "Metrics",
         }
     }
 
     /// The protocols that an encrypted connection may name for itself (ALPN). Few clients name one.
     pub(super) fn alpn(self) -> Vec<Vec<u8>> {
         match self {
-            Self::Http | Self::XmlRpc | Self::XenApi => vec![b"http/1.1".to_vec()],
+            Self::Http | Self::XmlRpc | Self::XenApi | Self::Metrics => vec![b"http/1.1".to_vec()],
             Self::Argo => Vec::new(),
         }
     }

@@ -76,6 +76,12 @@ impl XmlRpc {
         }
     }
 
+    /// The number of the Xen-API's tasks that are under way, and of those that have ended and are
+    /// kept.
+    pub fn task_counts(&self) -> (usize, usize) {
+        self.xenapi.state.tasks.counts()
+    }
+
     /// The service for one listener. Every request must carry a [`Caller`] among its extensions.
     pub fn router(&self, endpoint: Endpoint) -> Router {
         let wire = self.clone();

@@ -298,6 +298,13 @@ impl Tasks {
         }
     }
 
+    /// The number of tasks that are under way, and of those that have ended and are kept.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let table = self.lock();
+        let under_way = table.under_way.len();
+        (under_way, table.all.len().saturating_sub(under_way))
+    }
+
     pub(crate) fn forget(&self, uuid: Uuid) {
         self.lock().remove(uuid);
         self.changed();
