@@ -6,7 +6,7 @@
 //! ```text
 //! table         one row a key: name, default, reader, reload or restart, text for people
 //! obsolete      the keys that xend read and that have no effect here
-//! reference     prints both tables: `xend keys` and dist/xend-config.sxp
+//! reference     prints both tables: `xend keys`, dist/xend-config.sxp and the manual
 //! file          reads a file into FileSettings, with a Diagnostic for each wrong entry
 //! options       the options of the command line
 //! load          command line over file, into Config
@@ -44,5 +44,5 @@ pub use listener::{Auth, ListenAddress, ListenerConfig, TlsFiles, UnixSocket};
 pub use load::{Config, Origins, SimHost};
 pub use options::{Hypervisor, LogFormat, RunOptions, Switch};
 pub use paths::{DefaultPaths, Environment};
-pub use reference::{reference, sample_file};
+pub use reference::{KeyText, key_texts, obsolete_keys, reference, sample_file};
 pub use tunables::{LiveTunables, Tunables};

@@ -1,5 +1,6 @@
 //! The tables of keys, printed for people.
 
+use super::keys::Key;
 use super::obsolete::OBSOLETE_KEYS;
 use super::table::{SECTIONS, keys};
 
@@ -18,6 +19,34 @@ const HEADER: &[&str] = &[
      xend --check-config prints these messages without serving, and xend keys lists all keys.",
 ];
 
+/// What the manual says of a key.
+pub struct KeyText {
+    /// The entry with its default, `(xend-port 8000)`.
+    pub entry: String,
+    /// Sentences.
+    pub text: String,
+    /// Other entries.
+    pub examples: &'static [&'static str],
+}
+
+/// The keys that have an effect, by section.
+pub fn key_texts() -> Vec<(&'static str, Vec<KeyText>)> {
+    let key_text = |key: &Key| KeyText {
+        entry: entry(key.name, key.default),
+        text: sentences(key),
+        examples: key.examples,
+    };
+    SECTIONS
+        .iter()
+        .map(|section| (section.title, section.keys.iter().map(key_text).collect()))
+        .collect()
+}
+
+/// The keys without effect, each with the reason.
+pub fn obsolete_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    OBSOLETE_KEYS.iter().map(|key| (key.name, key.reason))
+}
+
 /// All keys, one a line, for `xend keys`.
 pub fn reference() -> String {
     let used = keys().map(|key| {
@@ -25,7 +54,7 @@ pub fn reference() -> String {
         format!("{entry}  {}{}\n", key.about, reload_mark(key.reload))
     });
     let obsolete =
-        OBSOLETE_KEYS.iter().map(|key| format!("({})  has no effect: {}\n", key.name, key.reason));
+        obsolete_keys().map(|(name, reason)| format!("({name})  has no effect: {reason}\n"));
     used.chain(obsolete).collect()
 }
 
@@ -44,8 +73,7 @@ pub fn sample_file() -> String {
         text.push('\n');
         for key in section.keys {
             text.push('\n');
-            let comment = format!("{} {}{}", key.about, key.details, reload_mark(key.reload));
-            push_comment(&mut text, &comment);
+            push_comment(&mut text, &sentences(key));
             // An example is not the default: it is indented, so that removing "#(" finds defaults
             // only.
             for example in key.examples {
@@ -61,6 +89,12 @@ pub fn sample_file() -> String {
         }
     }
     text
+}
+
+/// All that is said of a key.
+fn sentences(key: &Key) -> String {
+    let gap = if key.details.is_empty() { "" } else { " " };
+    format!("{}{gap}{}{}", key.about, key.details, reload_mark(key.reload))
 }
 
 fn entry(name: &str, value: &str) -> String {

@@ -48,6 +48,7 @@ mod killed;
 mod legacy_support;
 mod libxl_messages;
 mod managed;
+mod manuals;
 mod metrics;
 mod metrics_support;
 mod migration;
