@@ -42,7 +42,7 @@ impl Protocol {
         match self {
             Self::Http => Some("--http"),
             Self::Argo => Some("--argo"),
-            Self::XmlRpc | Self::XenApi => None,
+            Self::XmlRpc | Self::XenApi | Self::Metrics => None,
         }
     }
 
