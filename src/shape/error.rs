@@ -22,6 +22,17 @@ impl ShapeError {
         Self { field: String::new(), reason: reason.to_string(), offset: at.offset() }
     }
 
+    /// The key at fault, below the name of the list that has it: `memory`, `vbd dev`. Empty if
+    /// several are.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// What is wrong, without the key.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
     /// Byte offset in the text.
     pub fn offset(&self) -> u32 {
         self.offset

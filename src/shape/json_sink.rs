@@ -44,9 +44,6 @@ impl JsonSink {
 }
 
 impl Sink for JsonSink {
-    fn shows_guest_report(&self) -> bool {
-        true
-    }
     fn joined_fields(&mut self, fields: &[(&str, u32)]) {
         for (key, value) in fields {
             self.uint_field(key, *value);

@@ -6,6 +6,7 @@
 //! Answers are not built as trees. They are written through a [`Sink`], as an S-expression or as
 //! JSON.
 
+mod boot_disk;
 mod device;
 mod error;
 mod event;
@@ -25,6 +26,7 @@ mod tree_sink;
 mod vnet;
 mod write;
 
+pub use boot_disk::BootDisk;
 pub use device::read_device;
 pub use error::ShapeError;
 pub use event::{event, event_kind, figures, stream_event};
@@ -35,7 +37,7 @@ pub use json_sink::JsonSink;
 pub use lint::lint;
 pub use read::{read_config, read_sedf, read_stored};
 pub use sink::Sink;
-pub use state::{STATES, is_in_state, state_letters, state_name, state_word};
+pub use state::{STATE_NAMES, STATES, is_in_state, state_letters, state_name, state_word};
 pub use sxp_sink::SxpSink;
 pub use tree_sink::{NestedSink, Node, TreeSink};
 pub use vnet::{read_vnet, stored_vnet, vnet};

@@ -59,12 +59,6 @@ pub trait Sink {
         false
     }
 
-    /// Whether what a guest reports is written. No answer of xend's had it, so old clients would
-    /// read keys that they do not know.
-    fn shows_guest_report(&self) -> bool {
-        false
-    }
-
     /// Writes a value of an uninterpreted field.
     fn value(&mut self, value: &Value) {
         match value {

@@ -40,6 +40,19 @@ pub fn state_name(state: State) -> &'static str {
     }
 }
 
+/// All names of states.
+pub const STATE_NAMES: [&str; 9] = [
+    "halted",
+    "building",
+    "paused",
+    "running",
+    "suspended",
+    "crashed",
+    "shutdown",
+    "dying",
+    "gone",
+];
+
 /// The values of `?state=`.
 pub const STATES: [&str; 6] = ["all", "running", "paused", "halted", "suspended", "crashed"];
 

@@ -1,7 +1,7 @@
 //! Writes domains and their configurations, with xend's keys in xend's order.
 
+use super::boot_disk::BootDisk;
 use super::device;
-use super::guest::guest_report;
 use super::host::sedf_fields;
 use super::image::{begin_image, end_image};
 use super::record::{RecordKind, properties};
@@ -9,18 +9,17 @@ use super::sink::Sink;
 use super::state::state_letters;
 use super::tree_sink::TreeSink;
 use crate::core::model::{
-    Device, DomainConfig, DomainFacts, GuestKind, GuestReport, Property, RunFlags, ShutdownReason,
-    Value, XenstoreData,
+    Device, DomainConfig, DomainFacts, GuestKind, Property, RunFlags, ShutdownReason, Value,
+    XenstoreData,
 };
 use crate::core::snapshot::DomainView;
 use crate::sxp::Sxp;
-use std::mem;
 use std::time::{Duration, SystemTime};
 
 /// Writes `(domain ...)`: a domain as it runs, or as configured when it is not on the host.
 pub fn domain(sink: &mut impl Sink, view: &DomainView) {
     match &view.facts {
-        Some(facts) => running(sink, &view.config, facts, view.report.as_deref()),
+        Some(facts) => running(sink, &view.config, facts),
         None => halted(sink, &view.config, view.suspended),
     }
 }
@@ -82,12 +81,7 @@ fn status(flags: RunFlags) -> u32 {
     }
 }
 
-fn running(
-    sink: &mut impl Sink,
-    config: &DomainConfig,
-    facts: &DomainFacts,
-    report: Option<&GuestReport>,
-) {
+fn running(sink: &mut impl Sink, config: &DomainConfig, facts: &DomainFacts) {
     let privileged = facts.domid.0 == 0;
     let pv = config.image.as_ref().is_none_or(|image| image.kind == GuestKind::Pv);
     let kind = RecordKind::Running { pv };
@@ -118,9 +112,6 @@ fn running(
     xenstore_data(sink, config, kind);
     properties(sink, &config.rest, kind);
     devices(sink, config, kind, Some(facts));
-    if let Some(report) = report.filter(|_| sink.shows_guest_report()) {
-        guest_report(sink, report);
-    }
     sink.end_record();
 }
 
@@ -248,28 +239,6 @@ fn devices(
         sink.end_item();
     }
     sink.end_many();
-}
-
-/// Tells which disks are bootable: the marked ones, or else the first disk.
-struct BootDisk {
-    /// Whether the next disk is bootable unless its configuration says otherwise.
-    next: bool,
-}
-
-impl BootDisk {
-    fn of(devices: &[Device]) -> Self {
-        let is_marked =
-            |device: &Device| device.as_block().is_some_and(|block| block.bootable == Some(true));
-        Self { next: !devices.iter().any(is_marked) }
-    }
-
-    /// Whether a disk is bootable; `None` for other devices.
-    fn is_bootable(&mut self, device: &Device) -> Option<bool> {
-        let block = device.as_block()?;
-        // The first disk ends the search even when it is marked as not bootable.
-        let default = mem::take(&mut self.next);
-        Some(block.bootable.unwrap_or(default))
-    }
 }
 
 fn seconds_since_1970(time: SystemTime) -> f64 {

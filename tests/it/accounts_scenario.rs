@@ -188,7 +188,9 @@ fn over_http(scenario: &Scenario) {
     assert_eq!(list.text(), "(lj one.my.flat)");
     let json = format!("{BASIC}Accept: application/json\r\n");
     let list = scenario.http("GET", "/xend/domain", &json, "");
-    assert_eq!(list.text(), r#"["lj","one.my.flat"]"#);
+    let list: Vec<serde_json::Value> = serde_json::from_slice(&list.body).unwrap();
+    let names: Vec<_> = list.iter().map(|domain| domain["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["lj", "one.my.flat"]);
 
     // In a browser, with a session.
     let form = format!("user=steve&password={PASSWORD}");
@@ -224,11 +226,11 @@ fn over_http(scenario: &Scenario) {
             assert!(!foreign.0.starts_with('2'), "{foreign:?}");
         }
         let pause = scenario.http("POST", "/xend/domain/lj", headers, "op=pause");
-        assert!(pause.code == 200 && scenario.is_paused("lj"), "{pause:?}");
+        assert!(matches!(pause.code, 200 | 204) && scenario.is_paused("lj"), "{pause:?}");
         let unpause = scenario.http("POST", "/xend/domain/lj", headers, "op=unpause");
-        assert!(unpause.code == 200 && !scenario.is_paused("lj"), "{unpause:?}");
+        assert!(matches!(unpause.code, 200 | 204) && !scenario.is_paused("lj"), "{unpause:?}");
         let save = scenario.http("POST", "/xend/domain/lj", headers, "op=save&file=/tmp/lj");
-        assert!(save.code == 500 && save.text().contains("Not allowed"), "{save:?}");
+        assert!(matches!(save.code, 500 | 403) && save.text().contains("Not allowed"), "{save:?}");
         let node = scenario.http("GET", "/xend/node", headers, "");
         assert!(node.code >= 400, "{node:?}");
     }

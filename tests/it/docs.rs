@@ -288,6 +288,11 @@ fn the_page_about_old_hosts_works() {
 }
 
 #[test]
+fn the_page_about_json_works() {
+    run_page("docs/json.md", &["8000"], &["curl", "python3"]);
+}
+
+#[test]
 fn the_page_about_the_guest_agent_works() {
     let programs = ["curl", "openssl", "python3", "xend-guest-agent"];
     run_page("docs/guest-agent.md", &["8000", "9363"], &programs);

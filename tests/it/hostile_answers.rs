@@ -4,16 +4,18 @@
 use crate::sim_support::{TestClock, engine_ports};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
+use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use xend::core::caller::Caller;
 use xend::core::engine::{Engine, Settings};
-use xend::memory_budget::MemoryBudgets;
+use xend::memory_budget::{MemoryBudget, MemoryBudgets};
 use xend::os::OsEntropy;
 use xend::wire::http::Http;
 use xend::wire::xmlrpc::codec::{self, XmlLimits};
@@ -64,6 +66,52 @@ async fn a_page_that_nobody_reads_takes_the_place_of_another_one() {
     assert_eq!(budgets.answers.reserved(), 0);
     assert_eq!(ask("/xend/node/log").await.status(), StatusCode::OK);
     assert_eq!(budgets.requests.reserved(), 0);
+}
+
+#[tokio::test]
+async fn json_has_room_until_it_is_read_or_done() {
+    let (engine, _dir) = engine().await;
+    let budgets = MemoryBudgets { answers: MemoryBudget::new(BUDGET), ..Default::default() };
+    let http = Http::new(engine, || 1 << 20, log, CancellationToken::new());
+    let router = http.with_budgets(budgets.clone()).router();
+    let get = async |path: &str| {
+        let request = Request::get(path).header(ACCEPT, "application/json");
+        ask(&router, request, String::new()).await
+    };
+    let post = async |prefer: &str, body: serde_json::Value| {
+        let request = Request::post("/xend/domain")
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/json")
+            .header("prefer", prefer);
+        ask(&router, request, body.to_string()).await
+    };
+    let config = |name: &str| json!({"name": name, "memory_mib": 64});
+
+    // A task keeps the room of its request until it has ended.
+    let begun = post("respond-async", json!({"op": "create", "config": config("web1")})).await;
+    assert_eq!(begun.status(), StatusCode::ACCEPTED);
+    assert!(budgets.requests.reserved() > 0);
+    let task: serde_json::Value = serde_json::from_str(&text(begun).await).unwrap();
+    let page = format!("/xend/task/{}", task["id"].as_str().unwrap());
+    while text(get(&page).await).await.contains(r#""state":"running""#) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(budgets.requests.reserved(), 0);
+
+    let mut large = config("web2");
+    large["settings"] = json!({"note": log()});
+    assert_eq!(post("", json!({"op": "new", "config": large})).await.status(), 204);
+    for path in ["/xend/domain/web2", "/xend/domain?detail=1&state=all"] {
+        let unread = get(path).await;
+        assert_eq!(unread.status(), StatusCode::OK);
+        assert!(budgets.answers.reserved() > LOG, "{path}");
+        let refused = get(path).await;
+        assert!(refused.headers().contains_key(RETRY_AFTER), "{path}");
+        let problem: serde_json::Value = serde_json::from_str(&text(refused).await).unwrap();
+        assert_eq!((&problem["status"], &problem["code"]), (&json!(503), &json!("busy")));
+        assert!(text(unread).await.contains(&log()));
+        assert_eq!(budgets.answers.reserved(), 0);
+    }
 }
 
 #[tokio::test]

@@ -121,6 +121,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("base64ct", &["server", "wire/http", "wire/xmlrpc/codec"]),
     ("blake2", &["auth"]),
     ("nonstick", &["auth"]),
+    ("schemars", &["wire/http/json"]),
     ("serde_urlencoded", &["wire/http"]),
     ("xend_templates", &["wire/http"]),
     ("prometheus_client", &["wire/metrics"]),

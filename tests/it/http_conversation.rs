@@ -251,11 +251,9 @@ fn every_format_and_every_page() {
         ask("GET /xend/domain?detail=1 HTTP/1.1\r\nUser-Agent: x\r\nAccept: application/json");
     assert_eq!(json.header("content-type"), Some("application/json"));
     let json: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
-    assert_eq!(
-        (&json[1]["domain"]["name"], &json[1]["domain"]["memory"]),
-        (&"a".into(), &64.into())
-    );
-    assert_eq!(json[1]["domain"]["device"].as_array().unwrap().len(), 3);
+    assert_eq!((&json[1]["name"], &json[1]["memory_mib"]), (&"a".into(), &64.into()));
+    let devices = json[1]["devices"].as_object().unwrap().values();
+    assert_eq!(devices.map(|class| class.as_array().unwrap().len()).sum::<usize>(), 3);
     for page in [
         "/",
         "/xend",

@@ -61,7 +61,7 @@ fn daemon_with(names: &[&str]) -> Daemon {
 
 fn json_of(daemon: &Daemon, name: &str) -> Value {
     let answer = Client::Json.get(daemon, &format!("/xend/domain/{name}"));
-    serde_json::from_slice::<Value>(&answer.body).unwrap()["domain"].take()
+    serde_json::from_slice(&answer.body).unwrap()
 }
 
 /// Waits for what a guest reports.
@@ -83,7 +83,7 @@ fn an_agent_tells_its_version_and_its_commands() {
     let daemon = daemon_with(&["web1"]);
     let version = |client: Client| client.post(&daemon, "web1", "op=agent_version");
     assert_eq!(version(Client::Sxp).text(), "(agent (message 1.0.0))");
-    assert_eq!(version(Client::Json).text(), r#"{"agent":{"message":"1.0.0"}}"#);
+    assert_eq!(version(Client::Json).text(), r#"{"message":"1.0.0"}"#);
     let page = version(Client::Page).text();
     assert!(page.contains("<h1>Agent of web1</h1>"), "{page}");
     assert!(page.contains(r#"<th scope="row">Version</th><td>1.0.0</td>"#), "{page}");
@@ -99,7 +99,7 @@ fn an_agent_sets_passwords_and_writes_files() {
     let post = |client: Client, form: &str| client.post(&daemon, "web1", form);
     assert_eq!(message(&post(Client::Sxp, "op=set_password&password=Secret1")), "");
     let answer = post(Client::Json, "op=set_password&password=%C3%A4+b%0A&user=ann");
-    assert_eq!(answer.text(), r#"{"agent":{"message":""}}"#);
+    assert_eq!(answer.text(), r#"{"message":""}"#);
     let page = post(Client::Page, "op=set_password&password=Secret1&user=&timeout=30");
     assert!(page.text().contains("The password has been set in domain web1."), "{}", page.text());
 
@@ -175,7 +175,12 @@ fn a_bad_parameter_is_named_and_nothing_is_asked() {
         let op = form.split(['=', '&']).nth(1).unwrap();
         for client in Client::ALL {
             let answer = client.post(&daemon, "agentabsent", form);
-            assert_eq!(answer.status(), format!("500 Request failed: {op}"));
+            match client {
+                Client::Json => assert_eq!(answer.code, 422, "{form}"),
+                Client::Sxp | Client::Page => {
+                    assert_eq!(answer.status(), format!("500 Request failed: {op}"));
+                }
+            }
             let text = answer.text().replace("&#39;", "'").replace("\\'", "'");
             assert!(text.contains(reason), "{form}: {text}");
         }
@@ -276,8 +281,8 @@ fn reports_are_in_json_and_on_pages() {
     assert_eq!(report["agent"], "1.0.0-1");
     assert_eq!(report["os"]["distro"], "debian");
     assert_eq!(report["addresses"][0], json!({ "vif": 0, "address": "10.17.34.51" }));
-    assert_eq!(report["memory"]["total"], 64);
-    assert!(report["updated"].as_u64() > Some(1_700_000_000), "{report}");
+    assert_eq!(report["memory"]["total_mib"], 64);
+    assert!(report["updated_at"].as_str().unwrap().starts_with("20"), "{report}");
     let list = Client::Json.get(&daemon, "/xend/domain?detail=1").text();
     assert!(list.contains(r#""guest":{"name":"web1""#), "{list}");
     let halted = Client::Json.get(&daemon, "/xend/domain/Domain-0").text();

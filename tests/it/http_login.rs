@@ -53,7 +53,7 @@ async fn a_script_is_asked_for_http_basic() {
     for target in ["/", "/xend/domain", "/xend/domain/lj", "/xend/events", "/nosuch"] {
         for (headers, body) in [
             ("", "(xend.err 'Log in: send the name"),
-            (JSON, r#"{"xend.err":"Log in: send the name"#),
+            (JSON, r#"{"type":"/xend/openapi.json#/components/x-problems/not_logged_in"#),
             (BROWSER, "<!DOCTYPE html>"),
             ("User-Agent: curl/8\r\nAccept: */*\r\n", "Log in: send the name"),
         ] {

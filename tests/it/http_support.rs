@@ -282,7 +282,8 @@ pub(crate) fn try_ask(listener: &Listener, request: &[u8]) -> Option<Answer> {
             }
             let length =
                 answer.header("content-length").and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
-            if request.starts_with(b"HEAD ") || answer.body.len() >= length {
+            let has_body = !request.starts_with(b"HEAD ") && !matches!(answer.code, 204 | 304);
+            if !has_body || answer.body.len() >= length {
                 return Some(answer);
             }
         }

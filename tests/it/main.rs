@@ -38,6 +38,7 @@ mod http_conversation;
 mod http_events;
 mod http_guest;
 mod http_hostile;
+mod http_json;
 mod http_login;
 mod http_mistakes;
 mod http_pages;

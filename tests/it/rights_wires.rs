@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use http_body_util::BodyExt as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, Value, XmlRpc};
 use xend::xm_file::read_domain;
 use xend::xmconfig::Defaults;
 
-/// The formats of HTTP, as browsers and clients ask for them.
+/// The formats of HTTP, as browsers and clients ask for them. Who asks for JSON sends it, too.
 pub(crate) const FORMATS: [&str; 3] = ["application/sxp", "application/json", "text/html"];
 
 /// A wire, and for HTTP the format of its answers.
@@ -197,16 +197,23 @@ impl Wires {
         let mut parts = request.splitn(3, ' ');
         let method = parts.next().unwrap();
         let path = filled(parts.next().unwrap(), words);
-        let form = parts.next().map(|form| encoded_form(form, words)).unwrap_or_default();
+        let form = parts.next();
+        let (media, body) = if format == FORMATS[1] {
+            let body = form.map(|form| json_body(form, words).to_string());
+            ("application/json", body.unwrap_or_default())
+        } else {
+            let form = form.map(|form| encoded_form(form, words)).unwrap_or_default();
+            ("application/x-www-form-urlencoded", form)
+        };
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "localhost")
             .header("user-agent", "test")
             .header("accept", format)
-            .header("content-type", "application/x-www-form-urlencoded")
+            .header("content-type", media)
             .extension(caller.clone())
-            .body(Body::from(form))
+            .body(Body::from(body))
             .unwrap();
         let answer = self.http.clone().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
@@ -330,6 +337,77 @@ fn encoded_form(form: &str, words: &Words) -> String {
         format!("{key}={}", utf8_percent_encode(&filled(value, words), NON_ALPHANUMERIC))
     };
     form.split('&').map(field).collect::<Vec<_>>().join("&")
+}
+
+/// The flags of operations, which forms have as digits.
+const FLAGS: [&str; 8] =
+    ["paused", "force", "rm_cfg", "live", "crash", "reset", "extratime", "ssl"];
+
+/// The body in JSON that stands for a form.
+fn json_body(form: &str, words: &Words) -> Json {
+    let member = |field: &str| {
+        let (key, value) = field.split_once('=').unwrap();
+        let value = filled(value, words);
+        let json = match value.parse::<u64>() {
+            _ if key == "config" => json_config(&parsed(&value)),
+            Ok(number) if FLAGS.contains(&key) => json!(number == 1),
+            Ok(number) => json!(number),
+            Err(_) => json!(value),
+        };
+        (key.to_owned(), json)
+    };
+    form.split('&').map(member).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// The configuration of a domain, a device or a vnet in JSON.
+fn json_config(sxp: &Sxp) -> Json {
+    let word = |sxp: &Sxp| sxp.tail()[0].as_str().unwrap().to_owned();
+    let number = |sxp: &Sxp| json!(word(sxp).parse::<u64>().unwrap());
+    let members = |items: &[Sxp]| -> serde_json::Map<String, Json> {
+        let pair = |item: &Sxp| (item.head().unwrap().to_owned(), json!(word(item)));
+        items.iter().map(pair).collect()
+    };
+    let device = |device: &Sxp| {
+        let mut members = members(device.tail());
+        if let Some((dev, kind)) = members.get("dev").and_then(Json::as_str).and_then(|dev| {
+            dev.split_once(':').map(|(dev, kind)| (dev.to_owned(), kind.to_owned()))
+        }) {
+            members.insert("dev".to_owned(), dev.into());
+            members.insert("type".to_owned(), kind.into());
+        }
+        (device.head().unwrap().to_owned(), Json::Object(members))
+    };
+    let mut config = json!({});
+    match sxp.head() {
+        Some("vnet") => return members(sxp.tail()).into(),
+        Some("vm") => {}
+        _ => {
+            let (class, device) = device(sxp);
+            return json!({ class: device });
+        }
+    }
+    for item in sxp.tail() {
+        match item.head().unwrap() {
+            "memory" => config["memory_mib"] = number(item),
+            "maxmem" => config["max_memory_mib"] = number(item),
+            "vcpus" => config["vcpus"] = number(item),
+            "image" => {
+                let image = &item.tail()[0];
+                config["image"] = members(image.tail()).into();
+                config["image"]["type"] = image.head().into();
+            }
+            "device" => {
+                let (class, device) = device(&item.tail()[0]);
+                let devices = &mut config["devices"][class];
+                if devices.is_null() {
+                    *devices = json!([]);
+                }
+                devices.as_array_mut().unwrap().push(device);
+            }
+            key => config[key] = word(item).into(),
+        }
+    }
+    config
 }
 
 /// The method and the parameters of a call: `VM.pause ["$uuid"]`.

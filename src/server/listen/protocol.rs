@@ -42,7 +42,8 @@ impl Protocol {
         match self {
             Self::Http => Some("--http"),
             Self::Argo => Some("--argo"),
-            Self::XmlRpc | Self::XenApi | Self::Metrics => None,
+            Self::Metrics => Some("--metrics"),
+            Self::XmlRpc | Self::XenApi => None,
         }
     }
 

@@ -81,7 +81,7 @@ mod tests {
     async fn an_answer_without_room_is_refused_in_its_format() {
         for (content, media, beginning) in [
             (Content::Sxp("()".into()), "application/sxp", "(xend.err "),
-            (Content::Json("[]".into()), "application/json", "{"),
+            (Content::Json("[]".into()), "application/problem+json", "{"),
             (Content::Html("<p>".into()), "text/plain", "Too many"),
         ] {
             let refused = no_room_for_answer(&ok(content), false, OverBudget);

@@ -1,6 +1,7 @@
-//! Bodies of POST requests: bounded, read to their end, and parsed as forms.
+//! Bodies of POST requests: bounded, read to their end, and parsed as forms or JSON.
 
 use super::context::Http;
+use super::json::request::JsonBody;
 use super::multipart;
 use super::params::Params;
 use crate::memory_budget::{MemoryBudget, OverBudget, Reservation, ReservedBuffer};
@@ -24,13 +25,32 @@ pub(super) struct Form {
     pub(super) memory: Reservation,
 }
 
+/// A body, and the memory that it takes.
+pub(super) struct PostBody {
+    pub(super) content: PostContent,
+    /// Its length in bytes.
+    pub(super) size: usize,
+    /// Until the request is answered.
+    pub(super) memory: Reservation,
+}
+
+/// The content of a body.
+pub(super) enum PostContent {
+    Form(Params),
+    Json(JsonBody),
+    /// A body that is empty, or of another type.
+    Other {
+        is_empty: bool,
+    },
+}
+
 /// The reason why a body was not read.
 #[derive(Debug)]
 pub(super) enum BodyError {
     TooLarge,
     /// There is no memory for it now.
     OverBudget(OverBudget),
-    /// The connection broke, or a form is malformed.
+    /// The connection broke, or the body is malformed.
     Malformed(String),
 }
 
@@ -46,6 +66,20 @@ pub(super) async fn read_form(
     request: Request<Body>,
     max_body: usize,
 ) -> Result<Form, BodyError> {
+    let PostBody { content, memory, .. } = read_body(http, request, max_body).await?;
+    let params = match content {
+        PostContent::Form(params) => params,
+        PostContent::Json(_) | PostContent::Other { .. } => Params::default(),
+    };
+    Ok(Form { params, memory })
+}
+
+/// Reads a body.
+pub(super) async fn read_body(
+    http: &Http,
+    request: Request<Body>,
+    max_body: usize,
+) -> Result<PostBody, BodyError> {
     let received = receive(request, max_body, http.budget()).await?;
     let size = received.body.len();
     http.engine().offload(size, async move { received.parse() }).await
@@ -59,8 +93,10 @@ struct ReceivedBody {
 }
 
 impl ReceivedBody {
-    fn parse(self) -> Result<Form, BodyError> {
-        Ok(Form { params: parse_form(&self.headers, self.body.as_slice())?, memory: self.memory })
+    fn parse(self) -> Result<PostBody, BodyError> {
+        let Self { headers, body, mut memory } = self;
+        let content = parse(&headers, body.as_slice(), &mut memory)?;
+        Ok(PostBody { content, size: body.len(), memory })
     }
 }
 
@@ -103,18 +139,38 @@ async fn collect(
     collected
 }
 
-fn parse_form(headers: &HeaderMap, body: &[u8]) -> Result<Params, BodyError> {
+fn parse(
+    headers: &HeaderMap,
+    body: &[u8],
+    memory: &mut Reservation,
+) -> Result<PostContent, BodyError> {
     let content_type =
         headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media = content_type.split(';').next().unwrap_or("").trim();
     if media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        Ok(Params::from_form(body))
+        Ok(PostContent::Form(Params::from_form(body)))
     } else if media.eq_ignore_ascii_case("multipart/form-data") {
         parse_multipart(content_type, body)
+            .map(PostContent::Form)
             .map_err(|reason| BodyError::Malformed(format!("The form is malformed: {reason}")))
+    } else if media.eq_ignore_ascii_case("application/json") {
+        parse_json(body, memory).map(PostContent::Json)
     } else {
-        Ok(Params::default())
+        Ok(PostContent::Other { is_empty: body.is_empty() })
     }
+}
+
+/// Its memory is reserved before it is read.
+fn parse_json(body: &[u8], memory: &mut Reservation) -> Result<JsonBody, BodyError> {
+    let malformed =
+        |reason: String| BodyError::Malformed(format!("The JSON is malformed: {reason}"));
+    memory.grow(JsonBody::most_memory(body).map_err(|reason| malformed(reason.to_string()))?)?;
+    JsonBody::parse(body).map_err(|error| {
+        // An error about the data can quote it.
+        let is_syntax = error.is_syntax() || error.is_eof();
+        let object = r#"it must be an object like {"op": "pause"}, with each name once"#;
+        malformed(if is_syntax { error.to_string() } else { object.to_owned() })
+    })
 }
 
 /// The value of a file is its content.
@@ -141,7 +197,7 @@ mod tests {
         max_body: usize,
         budget: &MemoryBudget,
         see: impl Fn() + Send + 'static,
-    ) -> Result<Form, BodyError> {
+    ) -> Result<PostBody, BodyError> {
         let pieces = stream::iter(0..pieces).map(move |_| {
             see();
             Ok::<_, Infallible>(Bytes::from(vec![b'x'; PIECE]))
@@ -157,7 +213,8 @@ mod tests {
         let budget = MemoryBudget::default();
         let form = read(4, 1 << 20, &budget, || ()).await.unwrap();
         assert_eq!(budget.reserved(), 4 * PIECE * COPIES);
-        assert_eq!(form.params.names(), ["x".repeat(4 * PIECE)]);
+        let PostContent::Form(params) = &form.content else { panic!("no form") };
+        assert_eq!(params.names(), ["x".repeat(4 * PIECE)]);
         drop(form);
         assert_eq!(budget.reserved(), 0);
     }
@@ -183,5 +240,31 @@ mod tests {
         let budget = MemoryBudget::new(8 * PIECE);
         let refused = read(2, 1 << 20, &budget, || ()).await;
         assert!(matches!(refused, Err(BodyError::OverBudget(_))));
+    }
+
+    fn json(text: &str, budget: &MemoryBudget) -> Result<PostBody, BodyError> {
+        let mut body = budget.buffer();
+        body.extend(text.as_bytes()).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, "application/json; charset=utf-8".parse().unwrap());
+        ReceivedBody { headers, body, memory: budget.reservation() }.parse()
+    }
+
+    #[test]
+    fn the_memory_of_json_is_reserved_before_it_is_read() {
+        let budget = MemoryBudget::default();
+        let text = format!(r#"{{"op": "create", "config": [{}1]}}"#, "1,".repeat(10_000));
+        let body = json(&text, &budget).unwrap();
+        assert!(matches!(body.content, PostContent::Json(_)));
+        assert!(budget.reserved() > 10_000 * 100, "{}", budget.reserved());
+        drop(body);
+        assert_eq!(budget.reserved(), 0);
+        let small = MemoryBudget::new(64 << 10);
+        assert!(matches!(json(&text, &small).map(|_| ()), Err(BodyError::OverBudget(_))));
+        let nested = "[".repeat(1000);
+        for text in ["{", "[]", nested.as_str()] {
+            let refused = json(text, &budget).map(|_| ());
+            assert!(matches!(refused, Err(BodyError::Malformed(_))), "{text}");
+        }
     }
 }

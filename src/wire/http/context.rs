@@ -4,6 +4,7 @@ use super::event_ids::EventIds;
 use super::event_permits::EventPermits;
 use super::list_cache::DomainListCache;
 use super::sessions::Sessions;
+use super::tasks::Tasks;
 use crate::answer_memory::SharedText;
 use crate::core::caller::Caller;
 use crate::core::engine::Engine;
@@ -28,6 +29,7 @@ struct Inner {
     event_permits: EventPermits,
     event_ids: EventIds,
     sessions: Sessions,
+    tasks: Tasks,
     stopping: CancellationToken,
 }
 
@@ -48,6 +50,7 @@ impl Http {
             event_permits: EventPermits::default(),
             event_ids: EventIds::default(),
             sessions: Sessions::default(),
+            tasks: Tasks::default(),
             stopping,
         };
         Self { inner: Arc::new(inner), budgets: MemoryBudgets::default() }
@@ -108,6 +111,11 @@ impl Http {
 
     pub(super) fn sessions(&self) -> &Sessions {
         &self.inner.sessions
+    }
+
+    /// The operations that clients do not wait for.
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.inner.tasks
     }
 
     pub(super) fn stopping(&self) -> CancellationToken {

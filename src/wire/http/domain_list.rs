@@ -1,10 +1,13 @@
 //! The list of domains, in each format: `GET /xend/domain`, and `op=list`.
 
+use super::answer;
 use super::context::Http;
 use super::errors::operation_failed;
+use super::etag::TaggedJson;
 use super::events;
 use super::format::Format;
 use super::html;
+use super::json::domain::{Domain, DomainSummary};
 use super::list_query::ListQuery;
 use super::params::Params;
 use super::request::RequestInfo;
@@ -12,7 +15,7 @@ use super::response::{Content, ok};
 use crate::core::error::Error;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::core::view::View;
-use crate::shape::{self, JsonSink, Sink, SxpSink};
+use crate::shape::{self, Sink, SxpSink};
 use axum::extract::State;
 use axum::response::Response;
 use std::sync::Arc;
@@ -29,7 +32,15 @@ pub(super) async fn get(
                 .map_err(|invalid| operation_failed(&request, "list", &invalid.into()))?,
         ),
     };
-    let detailed = request.query.single("detail").is_ok_and(|detail| *detail == *b"1");
+    let detailed = match request.format {
+        Format::Json => request
+            .query
+            .flag("detail")
+            .map_err(|invalid| operation_failed(&request, "list", &invalid.into()))?,
+        Format::Sxp | Format::Html { .. } => {
+            request.query.single("detail").is_ok_and(|detail| *detail == *b"1")
+        }
+    };
     let view = http.view(&request.caller);
     let follow = events::follow_query(&http, &view, request.format);
     let snapshot =
@@ -38,11 +49,10 @@ pub(super) async fn get(
         Some(query) if request.format == Format::Json => {
             let print = || {
                 let domains = query.select(&snapshot, &view.last_samples());
-                let mut sink = JsonSink::default();
-                write_list(&mut sink, domains.into_iter(), detailed);
-                sink.into_bytes()
+                TaggedJson::new(print_json(domains.into_iter(), detailed))
             };
-            Content::Json(http.engine().print(list_size(&snapshot, detailed), print).await.into())
+            let json = http.engine().print(list_size(&snapshot, true), print).await;
+            return Ok(json.respond(request.has_tags.as_deref()));
         }
         Some(query) => page(&http, &view, &request, follow, &query, &snapshot).await,
         None => sxp_list(&http, &request.query, detailed, &snapshot).await,
@@ -64,12 +74,8 @@ pub(super) async fn perform(
             page(http, view, request, follow, &ListQuery::parse(params)?, &snapshot).await
         }
         Format::Json => {
-            let print = || {
-                let domains = snapshot.domains().filter(|domain| domain.facts.is_some());
-                let mut sink = JsonSink::default();
-                write_list(&mut sink, domains, true);
-                sink.into_bytes()
-            };
+            let print =
+                || print_json(snapshot.domains().filter(|domain| domain.facts.is_some()), true);
             Content::Json(http.engine().print(list_size(&snapshot, true), print).await.into())
         }
     })
@@ -113,6 +119,14 @@ async fn sxp_list(http: &Http, query: &Params, detailed: bool, snapshot: &Snapsh
         sink.into_bytes()
     };
     Content::Sxp(http.engine().print(list_size(snapshot, detailed), print).await.into())
+}
+
+/// A list as JSON: each domain in a few words, or in full.
+fn print_json<'a>(domains: impl Iterator<Item = &'a Arc<DomainView>>, detailed: bool) -> Vec<u8> {
+    if detailed {
+        return answer::print_list(domains.map(|view| Domain::of(view)));
+    }
+    answer::print_list(domains.map(|view| DomainSummary::of(view)))
 }
 
 fn write_list<'a>(

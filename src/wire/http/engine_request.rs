@@ -1,5 +1,7 @@
 //! Requests of operations to the engine, and its answers.
 
+use crate::core::caller::Caller;
+use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, SchedParams, Scheduler, SedfParams, VcpuFacts};
 use crate::core::op::{Change, Outcome};
@@ -25,6 +27,17 @@ impl From<Change> for EngineRequest {
 impl From<Query> for EngineRequest {
     fn from(query: Query) -> Self {
         Self::Query(query)
+    }
+}
+
+impl EngineRequest {
+    /// Asks the engine. The list of domains has no answer: each format reads it in its own way.
+    pub(super) async fn ask(self, engine: &Engine, caller: &Caller) -> Result<EngineAnswer, Error> {
+        match self {
+            Self::Change(change) => engine.execute(caller, change).await.map(EngineAnswer::Changed),
+            Self::Query(query) => query.ask(&engine.view(caller)).await,
+            Self::ListDomains => Err(Error::Unsupported("The list has no answer".to_owned())),
+        }
     }
 }
 

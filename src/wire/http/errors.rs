@@ -1,17 +1,21 @@
-//! Responses to requests that failed. Clients show the bodies of 500 and 404 only, so every failed
-//! operation is one of the two.
+//! Responses to requests that failed. Old clients show the bodies of 500 and 404 only, so every
+//! failed operation is one of the two. Clients that ask for JSON get true statuses and problems.
 
 use super::config_text;
 use super::format::Format;
 use super::html;
+use super::json::problem::Problem;
+use super::json::problem_kind::ProblemKind;
+use super::operation::Operation;
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{self, Content, respond};
 use crate::core::error::{Error, ErrorKind};
+use crate::core::model::Invalid;
 use crate::memory_budget::OverBudget;
 use crate::shape::{self, Sink, SxpSink};
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
 /// The time in seconds after which a client may try again.
@@ -32,14 +36,19 @@ pub(super) fn malformed_request(request: &RequestInfo, reason: &str) -> Response
             reason,
             "The reference lists the operations of each page and their parameters.",
         )),
-        Format::Json => json_error(reason),
+        Format::Json => return malformed(reason),
     };
     respond(406, "Invalid request", content)
 }
 
 /// `501`, for an unknown operation, with the advice on what was meant. xend sent plain text under
 /// the type `application/sxp`, and clients read it. The advice is not in the reason phrase.
-pub(super) fn unknown_operation(request: &RequestInfo, op: &str, advice: Option<&str>) -> Response {
+pub(super) fn unknown_operation(
+    request: &RequestInfo,
+    op: &str,
+    operations: &[&Operation],
+    advice: Option<&str>,
+) -> Response {
     let phrase = format!("Operation not implemented: {op}");
     let text = advice.map_or_else(|| phrase.clone(), |advice| format!("{phrase}, {advice}"));
     let content = match request.format {
@@ -51,7 +60,7 @@ pub(super) fn unknown_operation(request: &RequestInfo, op: &str, advice: Option<
             "The reference lists all operations.",
         )),
         Format::Html { explicit: false } => Content::Text(text.clone().into()),
-        Format::Json => json_error(&text),
+        Format::Json => return no_such_operation(op, operations, advice),
     };
     respond(501, &phrase, content)
 }
@@ -59,6 +68,9 @@ pub(super) fn unknown_operation(request: &RequestInfo, op: &str, advice: Option<
 /// An operation that failed, also because of a bad parameter: `404` if its domain or vnet does not
 /// exist, else `500`.
 pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -> Response {
+    if request.format == Format::Json {
+        return problem(&Problem::of(error));
+    }
     let message = error.to_string();
     if let Error::NoSuchDomain(_) | Error::NoSuchVnet(_) = error {
         return not_found(request, &message);
@@ -71,8 +83,7 @@ pub(super) fn operation_failed(request: &RequestInfo, op: &str, error: &Error) -
         Format::Html { .. } => {
             Content::Html(html::message::error(request, &format!("{op} failed"), &message, hint))
         }
-        Format::Sxp => sxp_error(&message),
-        Format::Json => json_error(&message),
+        Format::Sxp | Format::Json => sxp_error(&message),
     };
     respond(500, &failed_phrase(op), content)
 }
@@ -101,11 +112,18 @@ pub(super) fn creation_failed(
 
 /// `404 Not found`. xend's text was `<Fault 3: 'nosuch'>`.
 pub(super) fn no_such_domain(request: &RequestInfo, name: &str) -> Response {
-    not_found(request, &format!("No such domain {name}"))
+    let text = format!("No such domain {name}");
+    if request.format == Format::Json {
+        return problem(&Problem::new(ProblemKind::NO_SUCH_DOMAIN, text));
+    }
+    not_found(request, &text)
 }
 
 /// `404 Not found`: a page when a browser opens it, else plain text, as in xend.
 pub(super) fn not_found(request: &RequestInfo, text: &str) -> Response {
+    if request.format == Format::Json {
+        return problem(&Problem::new(ProblemKind::NOT_FOUND, text));
+    }
     if !request.is_navigation {
         return response::not_found(text);
     }
@@ -119,20 +137,20 @@ pub(super) fn not_known(request: &RequestInfo) -> Response {
                 (xend-http-trust-loopback yes) lets in every user of this machine, and \
                 xend-http-auth makes a listener on which users log in.";
     let phrase = "Forbidden: become root, or see xend-trusted-users";
-    respond(403, phrase, refusal(request, "You are not known here", text))
+    refuse(request, phrase, ProblemKind::NOT_KNOWN, text)
 }
 
 /// `403`, for a password or a session that would cross a network in the clear.
 pub(super) fn not_private(request: &RequestInfo) -> Response {
     let text = "Passwords are accepted over TLS, or from this machine. Open the page with https.";
-    respond(403, "Forbidden", refusal(request, "The connection is not encrypted", text))
+    refuse(request, "Forbidden", ProblemKind::NOT_PRIVATE, text)
 }
 
 /// `403`, for a change by a cookie that does not say from which page it comes.
 pub(super) fn no_origin(request: &RequestInfo) -> Response {
     let text = "A change by the cookie of a session must come from a page: Origin, Sec-Fetch-Site \
                 and Referer are missing. A script logs in with HTTP Basic instead.";
-    respond(403, "Forbidden", refusal(request, "Not from a page", text))
+    refuse(request, "Forbidden", ProblemKind::NO_ORIGIN, text)
 }
 
 /// `401 Unauthorized`, for a caller who has not logged in. What the script of a page reads in the
@@ -145,15 +163,14 @@ pub(super) fn login_required(request: &RequestInfo, is_of_page: bool) -> Respons
     } else {
         HeaderValue::from_static("Basic realm=\"xend\", charset=\"UTF-8\"")
     };
-    let mut response = respond(401, "Unauthorized", refusal(request, "Log in", text));
+    let mut response = refuse(request, "Unauthorized", ProblemKind::NOT_LOGGED_IN, text);
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
 }
 
 /// `503`, for a request that there is no memory for now.
 pub(super) fn busy(request: &RequestInfo, text: &str) -> Response {
-    let content = refusal(request, "xend is busy", text);
-    let mut response = respond(503, "Service Unavailable", content);
+    let mut response = refuse(request, "Service Unavailable", ProblemKind::BUSY, text);
     response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     response
 }
@@ -169,7 +186,10 @@ pub(super) fn no_room_for_answer(answer: &Response, is_post: bool, over: OverBud
     let media = answer.headers().get(CONTENT_TYPE).map_or(&b""[..], |media| media.as_bytes());
     let content = match media {
         b"application/sxp" => sxp_error(&text),
-        b"application/json" => json_error(&text),
+        b"application/json" | b"application/problem+json" => {
+            let kind = if is_post { ProblemKind::ANSWER_LOST } else { ProblemKind::BUSY };
+            Content::Problem(Problem::new(kind, text).to_json().into())
+        }
         _ => Content::Text(format!("{text}\n").into()),
     };
     let mut response = respond(503, "Service Unavailable", content);
@@ -179,16 +199,92 @@ pub(super) fn no_room_for_answer(answer: &Response, is_post: bool, over: OverBud
     response
 }
 
-/// The text of a refusal, in the format that the request asks for.
-fn refusal(request: &RequestInfo, title: &str, text: &str) -> Content {
-    match request.format {
+/// `413`. It is text in all formats but JSON.
+pub(super) fn too_large(request: &RequestInfo, max_body: usize) -> Response {
+    let text =
+        format!("The body is larger than {max_body} bytes, see xend-max-body in xend-config.sxp");
+    if request.format == Format::Json {
+        return problem(&Problem::new(ProblemKind::TOO_LARGE, text));
+    }
+    respond(413, "Request entity too large", Content::Text(text.into()))
+}
+
+/// A page without operations. It is text in all formats but JSON.
+pub(super) fn no_operations(request: &RequestInfo) -> Response {
+    if request.format == Format::Json {
+        let text = format!("{} has no operations", request.path);
+        return method_not_allowed(text, &["GET", "HEAD"]);
+    }
+    let text = format!("Not implemented: {} has no operations", request.path);
+    respond(501, "Not implemented", Content::Text(text.into()))
+}
+
+/// A method that no page has: `501`, or `405` in JSON.
+pub(super) fn method_not_supported(method: &Method, format: Format) -> Response {
+    if format == Format::Json {
+        let text = format!("There is no method {method} here: operations are done by POST");
+        return method_not_allowed(text, &["GET", "HEAD", "POST"]);
+    }
+    response::method_not_supported(method)
+}
+
+fn method_not_allowed(text: String, methods: &[&str]) -> Response {
+    let kind = Problem::new(ProblemKind::METHOD, text);
+    let mut response = problem(&kind.allowing(methods.iter().copied()));
+    if let Ok(allowed) = HeaderValue::from_str(&methods.join(", ")) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
+    response
+}
+
+/// A problem, in the format that the request asks for.
+pub(super) fn refused(request: &RequestInfo, op: &str, refusal: &Problem) -> Response {
+    if request.format == Format::Json {
+        return problem(refusal);
+    }
+    operation_failed(request, op, &Error::Invalid(Invalid::new(refusal.detail())))
+}
+
+/// The response to a client that asks for JSON.
+pub(super) fn problem(problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let phrase = status.canonical_reason().unwrap_or_default();
+    let mut response = respond(problem.status, phrase, Content::Problem(problem.to_json().into()));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    }
+    response
+}
+
+fn malformed(reason: &str) -> Response {
+    problem(&Problem::new(ProblemKind::MALFORMED, reason))
+}
+
+/// The most characters of an operation's name in a problem.
+const MAX_SHOWN: usize = 40;
+
+fn no_such_operation(op: &str, operations: &[&Operation], advice: Option<&str>) -> Response {
+    let known = operations.iter().map(|operation| operation.name);
+    let shown: String = op.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    let text = match advice {
+        Some(advice) => format!("There is no operation {shown} here: {advice}"),
+        None => format!("There is no operation {shown} here"),
+    };
+    let unknown = Problem::new(ProblemKind::UNKNOWN_OPERATION, text);
+    problem(&unknown.about("op").allowing(known))
+}
+
+/// A request that is refused before its page sees it, in the format that it asks for.
+fn refuse(request: &RequestInfo, phrase: &str, kind: &'static ProblemKind, text: &str) -> Response {
+    let content = match request.format {
         Format::Sxp => sxp_error(text),
         Format::Html { explicit: true } => {
-            Content::Html(html::message::refused(request, title, text))
+            Content::Html(html::message::refused(request, kind.title, text))
         }
         Format::Html { explicit: false } => Content::Text(format!("{text}\n").into()),
-        Format::Json => json_error(text),
-    }
+        Format::Json => return problem(&Problem::new(kind, text)),
+    };
+    respond(kind.status, phrase, content)
 }
 
 /// The reason phrase of an operation that failed.
@@ -200,10 +296,6 @@ fn sxp_error(message: &str) -> Content {
     let mut sink = SxpSink::default();
     sink.text_field("xend.err", message.as_bytes());
     Content::Sxp(sink.into_bytes().into())
-}
-
-fn json_error(message: &str) -> Content {
-    Content::Json(serde_json::json!({ "xend.err": message }).to_string().into())
 }
 
 /// Advice on a failure. Users of accounts do not see the host's pages.

@@ -2,19 +2,23 @@
 
 use super::context::Http;
 use super::errors::{invalid_request, operation_failed};
+use super::etag::TaggedJson;
+use super::format::Format;
 use super::html::domain::Details;
+use super::json::answers::{Node, Vnet};
+use super::json::domain::Domain;
+use super::json::request::Arguments;
 use super::operations::by_page::DOMAIN_OPERATIONS;
 use super::operations::vcpus::VCPUINFO;
-use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{self, Content, download, ok};
-use super::{config_text, events, html, post};
+use super::{answer, config_text, events, html, post};
 use crate::core::error::Error;
 use crate::core::model::DomainRef;
 use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::core::view::View;
-use crate::shape::{self, Sink};
+use crate::shape::{self, Sink, SxpSink};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use std::sync::Arc;
@@ -69,7 +73,7 @@ pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> An
     match request.query.operation().as_deref() {
         None if !request.query.values("op").is_empty() => return Ok(invalid_request(&request)),
         Some("vcpuinfo") => {
-            return Ok(post::perform(&http, &request, &VCPUINFO, &Params::default()).await);
+            return Ok(post::perform(&http, &request, &VCPUINFO, Arguments::default(), None).await);
         }
         _ => {}
     }
@@ -80,13 +84,12 @@ pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> An
         let page = || html::domain::page(&request, &domain, &details);
         return Ok(ok(Content::Html(http.engine().print(domain.config.text_size(), page).await)));
     }
-    let content = || {
-        Content::serialized(
-            request.format,
-            |sink| shape::domain(sink, &domain),
-            |sink| shape::domain(sink, &domain),
-        )
-    };
+    if request.format == Format::Json {
+        let print = || TaggedJson::new(answer::print(&Domain::of(&domain)));
+        let json = http.engine().print(domain.config.text_size(), print).await;
+        return Ok(json.respond(request.has_tags.as_deref()));
+    }
+    let content = || sxp(|sink| shape::domain(sink, &domain));
     Ok(ok(http.engine().print(domain.config.text_size(), content).await))
 }
 
@@ -141,11 +144,10 @@ pub(super) async fn node(State(http): State<Http>, request: RequestInfo) -> Answ
         let page = html::node::page(&request, follow, &info, &figures, &snapshot, &round);
         return Ok(ok(Content::Html(page)));
     }
-    Ok(ok(Content::serialized(
-        request.format,
-        |sink| shape::node(sink, &info, &figures),
-        |sink| shape::node(sink, &info, &figures),
-    )))
+    Ok(ok(match request.format {
+        Format::Json => Content::Json(answer::print(&Node::of(&info, &figures)).into()),
+        _ => sxp(|sink| shape::node(sink, &info, &figures)),
+    }))
 }
 
 /// `GET /xend/node/dmesg`
@@ -172,11 +174,10 @@ pub(super) async fn vnets(State(http): State<Http>, request: RequestInfo) -> Ans
         return Ok(ok(Content::Html(html::vnet::list(&request, &vnets))));
     }
     let ids: Vec<&str> = vnets.iter().map(|vnet| vnet.id.as_str()).collect();
-    Ok(ok(Content::serialized(
-        request.format,
-        |sink| write_words(sink, None, &ids),
-        |sink| write_words(sink, None, &ids),
-    )))
+    if request.format == Format::Json {
+        return Ok(TaggedJson::new(answer::print(&ids)).respond(request.has_tags.as_deref()));
+    }
+    Ok(ok(sxp(|sink| write_words(sink, None, &ids))))
 }
 
 /// `GET /xend/vnet/ID`
@@ -186,11 +187,10 @@ pub(super) async fn vnet(State(http): State<Http>, request: RequestInfo) -> Answ
     if request.format.is_html() {
         return Ok(ok(Content::Html(html::vnet::page(&request, &vnet))));
     }
-    Ok(ok(Content::serialized(
-        request.format,
-        |sink| shape::vnet(sink, &vnet),
-        |sink| shape::vnet(sink, &vnet),
-    )))
+    Ok(ok(match request.format {
+        Format::Json => Content::Json(answer::print(&Vnet::of(&vnet)).into()),
+        _ => sxp(|sink| shape::vnet(sink, &vnet)),
+    }))
 }
 
 /// The response to an error of the engine.
@@ -227,14 +227,20 @@ fn directory(request: &RequestInfo, entries: &[&str]) -> Response {
     if request.format.is_html() {
         return ok(Content::Html(html::directory::page(request, entries)));
     }
-    ok(Content::serialized(
-        request.format,
-        |sink| write_words(sink, Some("ls"), entries),
-        |sink| write_words(sink, None, entries),
-    ))
+    if request.format == Format::Json {
+        return ok(Content::Json(answer::print(&entries).into()));
+    }
+    ok(sxp(|sink| write_words(sink, Some("ls"), entries)))
 }
 
-/// Writes `(ls node domain vnet)`; JSON has no leading word.
+/// An S-expression.
+fn sxp(write: impl FnOnce(&mut SxpSink)) -> Content {
+    let mut sink = SxpSink::default();
+    write(&mut sink);
+    Content::Sxp(sink.into_bytes().into())
+}
+
+/// Writes `(ls node domain vnet)`; the list of vnets has no leading word.
 fn write_words(sink: &mut impl Sink, head: Option<&str>, entries: &[&str]) {
     sink.begin_list();
     for word in head.iter().chain(entries) {

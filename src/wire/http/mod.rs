@@ -7,11 +7,12 @@
 //! admission    who is let in: operators, users, sessions (session_cookie, sessions); login
 //! pages, page  the table of pages: handler of GET, operations of POST
 //! request      RequestInfo: caller, page, query, format of the answer (format)
-//! get          handlers of GET; also domain_list, events and help
-//! post         POST: body, multipart and params -> operations/ -> engine_request -> the engine
+//! get          handlers of GET; also domain_list, events, help, openapi and task_pages
+//! post         POST: body, multipart and params, or json/request -> operations/ -> engine_request
+//!              -> the engine; tasks keeps what a client does not wait for
 //!   config_advice  what to type instead of a curl command that sends no configuration
-//! answer       an answer of the engine as S-expression, JSON or a page (html/)
-//! errors       a failure in the same formats
+//! answer       an answer of the engine as S-expression, JSON (json/) or a page (html/)
+//! errors       a failure in the same formats; a JSON answer has a tag (etag)
 //! response     status, reason phrase, headers, body; answer_budget: the memory of it
 //! ```
 //!
@@ -28,6 +29,7 @@ mod context;
 mod domain_list;
 mod engine_request;
 mod errors;
+mod etag;
 mod event_ids;
 mod event_permits;
 mod events;
@@ -35,10 +37,12 @@ mod format;
 mod get;
 mod help;
 mod html;
+mod json;
 mod list_cache;
 mod list_query;
 mod login;
 mod multipart;
+mod openapi;
 mod operation;
 mod operations;
 mod page;
@@ -51,5 +55,7 @@ mod response;
 mod router;
 mod session_cookie;
 mod sessions;
+mod task_pages;
+mod tasks;
 
 pub use context::Http;

@@ -1,14 +1,19 @@
 //! An operation on a page: the value of `op`, its parameters, and its request to the engine.
 
 use super::config_advice;
+use super::config_text::{self, ConfigTextError};
 use super::engine_request::EngineRequest;
+use super::json::places;
 use super::params::Params;
+use crate::core::lifecycle::State;
 #[cfg(test)]
 use crate::core::model::{Device, DomName, DomainConfig, Uuid, Vif};
 use crate::core::model::{DomainRef, Invalid, Policy};
 use crate::core::op::{Change, DomainOp};
 use crate::core::rights::{Access, Need, OpKind, Right};
 use crate::core::snapshot::DomainView;
+use crate::shape::ShapeError;
+use crate::sxp::Sxp;
 use xend_spelling::nearest;
 
 /// An operation on a page. POST looks it up by its name; the reference and the forms are made from
@@ -78,6 +83,17 @@ impl Operation {
         self.config_param().is_some() && (self.success == Success::Created || self.name == "new")
     }
 
+    /// The parameter that a refusal is about: the one that it names, else the configuration, else
+    /// the only one.
+    pub(super) fn param_of(&self, refusal: &Invalid) -> Option<&'static Param> {
+        let name = match (refusal.parameter(), self.params) {
+            (Some(name), _) => name,
+            (None, [only]) => only.name,
+            (None, _) => self.config_param()?,
+        };
+        self.params.iter().find(|param| param.name == name)
+    }
+
     /// Whether a caller with this access may do it to some domain, or to the host.
     pub(super) fn is_offered(&self, access: &Access) -> bool {
         self.kinds.iter().any(|kind| access.may(*kind)) && self.files_are_allowed(access)
@@ -126,6 +142,18 @@ pub(super) enum DomainStage {
     Suspended,
 }
 
+impl DomainStage {
+    /// The stage of a domain.
+    pub(super) fn of(view: &DomainView) -> Self {
+        match view.state() {
+            _ if view.is_privileged() => Self::Dom0,
+            State::Suspended => Self::Suspended,
+            _ if view.facts.is_none() => Self::Halted,
+            _ => Self::Guest,
+        }
+    }
+}
+
 pub(super) const ANY_STAGE: [DomainStage; 4] =
     [DomainStage::Dom0, DomainStage::Guest, DomainStage::Halted, DomainStage::Suspended];
 pub(super) const GUEST: [DomainStage; 1] = [DomainStage::Guest];
@@ -140,6 +168,8 @@ pub(super) struct OperationRequest<'a> {
     /// The domain in the page's path, as it was when the request came; `None` on other pages.
     pub(super) view: Option<&'a DomainView>,
     pub(super) params: &'a Params,
+    /// The parameter `config` of a JSON body.
+    pub(super) config: Option<&'a Sxp>,
     pub(super) policy: &'a Policy,
 }
 
@@ -148,6 +178,19 @@ impl OperationRequest<'_> {
     #[allow(clippy::unnecessary_wraps, reason = "the last expression of most `build` functions")]
     pub(super) fn change(&self, op: DomainOp) -> Result<EngineRequest, Invalid> {
         Ok(Change::Domain(self.domain(), op).into())
+    }
+
+    /// Reads the parameter `config`: the S-expression of a form, of whose errors `refuse` makes a
+    /// refusal, or a JSON body's.
+    pub(super) fn config<T>(
+        &self,
+        read: impl Fn(&Sxp) -> Result<T, ShapeError>,
+        refuse: impl FnOnce(ConfigTextError) -> Invalid,
+    ) -> Result<T, Invalid> {
+        match self.config {
+            Some(tree) => read(tree).map_err(|error| places::refusal("config", tree, &error)),
+            None => config_text::parse(&self.params.single("config")?, read).map_err(refuse),
+        }
     }
 
     /// The domain in the path.
@@ -207,8 +250,27 @@ pub(super) enum ParamKind {
     Password,
     /// The absolute path of a file on the host.
     Path,
-    /// An S-expression that configures this.
-    Config(&'static str),
+    /// The configuration of this, as an S-expression; in JSON bodies, as an object.
+    Config(ConfigKind),
+}
+
+/// What a configuration is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConfigKind {
+    Domain,
+    Device,
+    Vnet,
+}
+
+impl ConfigKind {
+    /// What it is in words.
+    const fn about(self) -> &'static str {
+        match self {
+            Self::Domain => "a domain's configuration",
+            Self::Device => "a device",
+            Self::Vnet => "a virtual network",
+        }
+    }
 }
 
 impl ParamKind {
@@ -226,14 +288,22 @@ impl ParamKind {
         }
     }
 
+    /// The values that are accepted, if they can be listed.
+    pub(super) const fn allowed(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Word(words) => Some(words),
+            Self::Flag => Some(&["true", "false"]),
+            _ => None,
+        }
+    }
+
     /// The unit of a number, or the values or the format that are accepted.
     pub(super) fn unit(self) -> String {
         match self {
-            Self::Number(unit)
-            | Self::Text(unit)
-            | Self::Lines(unit)
-            | Self::Json(unit)
-            | Self::Config(unit) => unit.to_owned(),
+            Self::Number(unit) | Self::Text(unit) | Self::Lines(unit) | Self::Json(unit) => {
+                unit.to_owned()
+            }
+            Self::Config(kind) => kind.about().to_owned(),
             Self::Password => "a line of text".to_owned(),
             Self::Flag => "0 or 1".to_owned(),
             Self::Word(words) => words.join(", "),
@@ -257,7 +327,19 @@ pub(super) enum Success {
     /// `200 OK` and the `0` that a Python function returned.
     Zero,
     /// `200 OK` and the result.
-    Answer,
+    Answer(AnswerType),
+}
+
+/// The type of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnswerType {
+    Domains,
+    Vcpus,
+    Devices,
+    Attached,
+    Sedf,
+    Credit,
+    Agent,
 }
 
 impl Success {
@@ -271,7 +353,7 @@ impl Success {
             Self::Accepted => "202 Accepted",
             Self::Empty => "200 OK",
             Self::Zero => "200 OK and 0",
-            Self::Answer => "200 OK and the result",
+            Self::Answer(_) => "200 OK and the result",
         }
     }
 }
@@ -289,6 +371,7 @@ pub(super) fn build_from_form(operation: &Operation, form: &str) -> Result<Engin
         name: "web1",
         view: Some(&view),
         params: &params,
+        config: None,
         policy: &policy,
     })
 }

@@ -17,13 +17,43 @@ pub(super) struct Page {
     pub(super) query: &'static [Param],
     /// The operations of POST.
     pub(super) operations: &'static [&'static Operation],
-    /// Whether the page is plain text, as xend's was; so is the answer to an unknown operation.
-    pub(super) is_text: bool,
+    /// What GET answers with.
+    pub(super) answer: PageAnswer,
     /// The handler of GET.
     pub(super) get: fn() -> MethodRouter<Http>,
 }
 
+/// The answer to GET.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PageAnswer {
+    /// A form for people. Programs have no use for it.
+    Form,
+    /// Names or ids.
+    Names,
+    Domains,
+    Domain,
+    Node,
+    Vnet,
+    Tasks,
+    Task,
+    /// This reference.
+    Help,
+    /// The OpenAPI document.
+    OpenApi,
+    /// Plain text.
+    Text,
+    /// An S-expression as a file.
+    ConfigFile,
+    /// A stream of events.
+    Events,
+}
+
 impl Page {
+    /// Whether the page is plain text, as xend's was; so is the answer to an unknown operation.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.answer, PageAnswer::Text | PageAnswer::ConfigFile | PageAnswer::Events)
+    }
+
     /// Whether it is the page of one domain.
     pub(super) fn is_domain(&self) -> bool {
         self.path.ends_with("{domain}")

@@ -1,5 +1,6 @@
 //! The table of pages. The router and the reference are made from it.
 
+use super::etag::TaggedJson;
 use super::html::create::TEMPLATE_KEYS;
 use super::list_query::SORT_KEYS;
 use super::operation::{ParamKind, optional};
@@ -7,23 +8,24 @@ use super::operations::by_page::{
     DMESG_OPERATIONS, DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, NODE_OPERATIONS,
     VNET_LIST_OPERATIONS, VNET_OPERATIONS,
 };
-use super::page::Page;
+use super::page::{Page, PageAnswer};
 use super::request::RequestInfo;
-use super::{domain_list, events, get, help};
+use super::{domain_list, events, get, help, openapi, task_pages};
 use crate::core::rights::OpKind;
 use crate::shape;
 use axum::response::Response;
 use axum::routing;
+use std::sync::LazyLock;
 
 /// All pages.
-pub(super) static PAGES: [Page; 15] = [
+pub(super) static PAGES: [Page; 18] = [
     Page {
         path: "/",
         about: "The entry point; the S-expression is empty, as in xend.",
         kind: OpKind::ListDomains,
         query: &[],
         operations: &[],
-        is_text: false,
+        answer: PageAnswer::Names,
         get: || routing::get(get::root),
     },
     Page {
@@ -32,7 +34,7 @@ pub(super) static PAGES: [Page; 15] = [
         kind: OpKind::ListDomains,
         query: &[],
         operations: &[],
-        is_text: false,
+        answer: PageAnswer::Names,
         get: || routing::get(get::xend),
     },
     Page {
@@ -65,7 +67,7 @@ pub(super) static PAGES: [Page; 15] = [
             optional("desc", ParamKind::Flag, "0", "Sort in descending order", "1"),
         ],
         operations: &DOMAIN_LIST_OPERATIONS,
-        is_text: false,
+        answer: PageAnswer::Domains,
         get: || routing::get(domain_list::get),
     },
     Page {
@@ -80,7 +82,7 @@ pub(super) static PAGES: [Page; 15] = [
             "pvh",
         )],
         operations: &[],
-        is_text: false,
+        answer: PageAnswer::Form,
         get: || routing::get(get::new),
     },
     Page {
@@ -95,7 +97,7 @@ pub(super) static PAGES: [Page; 15] = [
             "vcpuinfo",
         )],
         operations: &DOMAIN_OPERATIONS,
-        is_text: false,
+        answer: PageAnswer::Domain,
         get: || routing::get(get::domain),
     },
     Page {
@@ -104,7 +106,7 @@ pub(super) static PAGES: [Page; 15] = [
         kind: OpKind::ReadConsole,
         query: &[],
         operations: &[],
-        is_text: true,
+        answer: PageAnswer::Text,
         get: || routing::get(get::console),
     },
     Page {
@@ -114,7 +116,7 @@ pub(super) static PAGES: [Page; 15] = [
         kind: OpKind::ShowDomain,
         query: &[],
         operations: &[],
-        is_text: true,
+        answer: PageAnswer::ConfigFile,
         get: || routing::get(get::config),
     },
     Page {
@@ -129,7 +131,7 @@ pub(super) static PAGES: [Page; 15] = [
             "destroy",
         )],
         operations: &[],
-        is_text: false,
+        answer: PageAnswer::Form,
         get: || routing::get(get::confirm),
     },
     Page {
@@ -161,7 +163,7 @@ pub(super) static PAGES: [Page; 15] = [
             ),
         ],
         operations: &[],
-        is_text: true,
+        answer: PageAnswer::Events,
         get: || routing::get(events::get),
     },
     Page {
@@ -170,7 +172,7 @@ pub(super) static PAGES: [Page; 15] = [
         kind: OpKind::ShowHost,
         query: &[],
         operations: &NODE_OPERATIONS,
-        is_text: false,
+        answer: PageAnswer::Node,
         get: || routing::get(get::node),
     },
     Page {
@@ -179,7 +181,7 @@ pub(super) static PAGES: [Page; 15] = [
         kind: OpKind::ReadDmesg,
         query: &[],
         operations: &DMESG_OPERATIONS,
-        is_text: true,
+        answer: PageAnswer::Text,
         get: || routing::get(get::dmesg),
     },
     Page {
@@ -188,7 +190,7 @@ pub(super) static PAGES: [Page; 15] = [
         kind: OpKind::ReadLog,
         query: &[],
         operations: &[],
-        is_text: true,
+        answer: PageAnswer::Text,
         get: || routing::get(get::log),
     },
     Page {
@@ -197,7 +199,7 @@ pub(super) static PAGES: [Page; 15] = [
         kind: OpKind::ShowVnets,
         query: &[],
         operations: &VNET_LIST_OPERATIONS,
-        is_text: false,
+        answer: PageAnswer::Names,
         get: || routing::get(get::vnets),
     },
     Page {
@@ -206,8 +208,36 @@ pub(super) static PAGES: [Page; 15] = [
         kind: OpKind::ShowVnets,
         query: &[],
         operations: &VNET_OPERATIONS,
-        is_text: false,
+        answer: PageAnswer::Vnet,
         get: || routing::get(get::vnet),
+    },
+    Page {
+        path: "/xend/task",
+        about: "Operations that were started with Prefer: respond-async, for an hour after their \
+                end. Always JSON.",
+        kind: OpKind::ListDomains,
+        query: &[],
+        operations: &[],
+        answer: PageAnswer::Tasks,
+        get: || routing::get(task_pages::list),
+    },
+    Page {
+        path: "/xend/task/{id}",
+        about: "An operation that was started with Prefer: respond-async. Always JSON.",
+        kind: OpKind::ListDomains,
+        query: &[],
+        operations: &[],
+        answer: PageAnswer::Task,
+        get: || routing::get(task_pages::task),
+    },
+    Page {
+        path: "/xend/openapi.json",
+        about: "The OpenAPI document of the JSON interface. Always JSON.",
+        kind: OpKind::ListDomains,
+        query: &[],
+        operations: &[],
+        answer: PageAnswer::OpenApi,
+        get: || routing::get(show_openapi),
     },
     Page {
         path: "/xend/help",
@@ -215,10 +245,17 @@ pub(super) static PAGES: [Page; 15] = [
         kind: OpKind::ListDomains,
         query: &[],
         operations: &[],
-        is_text: false,
+        answer: PageAnswer::Help,
         get: || routing::get(show_help),
     },
 ];
+
+/// `GET /xend/openapi.json`
+async fn show_openapi(request: RequestInfo) -> Response {
+    static DOCUMENT: LazyLock<TaggedJson> =
+        LazyLock::new(|| TaggedJson::new(openapi::document(&PAGES)));
+    DOCUMENT.clone().respond(request.has_tags.as_deref())
+}
 
 /// `GET /xend/help`
 async fn show_help(request: RequestInfo) -> Response {

@@ -3,11 +3,12 @@
 use crate::core::model::{Invalid, Unit, WholeNumber, is_whole_number};
 use bstr::ByteSlice as _;
 use serde::Deserialize;
-use serde::de::value::{Error as ValueError, MapDeserializer};
+use serde::de::value::Error as ValueError;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -143,7 +144,7 @@ impl Params {
     pub(super) fn single(&self, name: &str) -> Result<Cow<'_, [u8]>, Invalid> {
         let mut values = self.values(name);
         match values.len() {
-            0 | 1 => values.pop().ok_or_else(|| missing(name)),
+            0 | 1 => values.pop().ok_or_else(|| Invalid::missing(name)),
             _ => Err(duplicate(name)),
         }
     }
@@ -171,17 +172,14 @@ impl Params {
     ) -> Result<Option<&'a str>, Invalid> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let word = words.iter().find(|word| word.eq_ignore_ascii_case(&text));
-        word.map(|word| Some(*word)).ok_or_else(|| {
-            let words = words.join(", ");
-            Invalid::new(format!("Invalid value for {name}: '{text}' is not one of {words}"))
-        })
+        word.map(|word| Some(*word))
+            .ok_or_else(|| bad_value(name, format!("'{text}' is not one of {}", words.join(", "))))
     }
 
     /// The value of an optional flag, which is off by default.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Invalid> {
         let Some(text) = self.text(name)? else { return Ok(false) };
-        parse_flag(&text)
-            .map_err(|reason| Invalid::new(format!("Invalid value for {name}: {reason}")))
+        parse_flag(&text).map_err(|reason| bad_value(name, reason))
     }
 
     /// The path of a file on the host, required.
@@ -190,10 +188,7 @@ impl Params {
         if path.is_absolute() {
             return Ok(path);
         }
-        Err(Invalid::new(format!(
-            "Invalid value for {name}: '{}' is not an absolute path",
-            path.display()
-        )))
+        Err(bad_value(name, format!("'{}' is not an absolute path", path.display())))
     }
 
     /// The name of the operation. `None` unless there is exactly one.
@@ -207,11 +202,13 @@ impl Params {
             Self::Encoded(text) => {
                 parse_pairs(serde_urlencoded::Deserializer::new(form_urlencoded::parse(text)))
             }
+            // Encoded, so that both are read alike: an optional field, too.
             Self::Fields(fields) => {
-                let pairs = fields
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value)));
-                parse_pairs(MapDeserializer::new(pairs))
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                for (name, value) in fields {
+                    form.append_pair(name, &String::from_utf8_lossy(value));
+                }
+                Self::Encoded(form.finish().into_bytes()).parse()
             }
         }
     }
@@ -269,21 +266,22 @@ where
             reason.strip_prefix(prefix).map(|rest| rest.trim_matches('`').to_owned())
         };
         if let Some(name) = quoted("missing field ") {
-            missing(&name)
+            Invalid::missing(&name)
         } else if let Some(name) = quoted("duplicate field ") {
             duplicate(&name)
         } else {
-            Invalid::new(format!("Invalid value for {name}: {reason}"))
+            bad_value(&name, reason)
         }
     })
 }
 
-fn missing(name: &str) -> Invalid {
-    Invalid::new(format!("Missing parameter: {name}"))
+/// The refusal of a parameter's value.
+pub(super) fn bad_value(name: &str, reason: impl fmt::Display) -> Invalid {
+    Invalid::new(format!("Invalid value for {name}: {reason}")).about(name)
 }
 
 fn duplicate(name: &str) -> Invalid {
-    Invalid::new(format!("Too many values for {name}"))
+    Invalid::new(format!("Too many values for {name}")).about(name)
 }
 
 /// Deserializes a whole number. Surrounding blanks are accepted, as by Python's `int`.
@@ -356,6 +354,7 @@ mod tests {
         target: u64,
         #[serde(default, deserialize_with = "integer")]
         port: u16,
+        comment: Option<String>,
     }
 
     /// The request of an urlencoded form, which must be that of a multipart form, too.
@@ -370,8 +369,14 @@ mod tests {
     #[test]
     fn requests_are_typed() {
         assert_eq!(
-            parse("period=+20+&extratime=1&other=%ff"),
-            Ok(Request { period: 20, extratime: true, target: 0, port: 0 })
+            parse("period=+20+&extratime=1&other=%ff&comment=a%26b"),
+            Ok(Request {
+                period: 20,
+                extratime: true,
+                target: 0,
+                port: 0,
+                comment: Some("a&b".to_owned())
+            })
         );
         for (form, message) in [
             ("extratime=1", "Missing parameter: period"),

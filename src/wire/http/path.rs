@@ -141,10 +141,12 @@ pub(super) fn unknown_segment(path: &str) -> String {
             None => break "",
             Some(segment) if known.contains(&segment) => {
                 known = match segment {
-                    "xend" => &["domain", "node", "vnet", "help", "new", "events"],
+                    "xend" => {
+                        &["domain", "node", "vnet", "help", "new", "events", "task", "openapi.json"]
+                    }
                     "node" => &["dmesg", "log"],
                     // The next segment is a name.
-                    "domain" | "vnet" => {
+                    "domain" | "vnet" | "task" => {
                         segments.next();
                         if segment == "domain" { &DOMAIN_PAGES } else { &[] }
                     }

@@ -1,26 +1,31 @@
 //! POST: finds the operation that `op` names, performs it, and answers with its result.
 
-use super::body::{BodyError, Form, read_form};
+use super::body::{BodyError, PostBody, PostContent, read_body};
 use super::context::Http;
-use super::engine_request::{EngineAnswer, EngineRequest};
+use super::engine_request::{EngineAnswer, EngineRequest, Query};
 use super::errors::{
-    busy, creation_failed, invalid_request, malformed_request, no_such_domain, operation_failed,
-    unknown_operation,
+    busy, creation_failed, invalid_request, malformed_request, no_operations, no_such_domain,
+    operation_failed, problem, refused, too_large, unknown_operation,
 };
 use super::format::Format;
-use super::operation::{Operation, OperationRequest, Success};
-use super::operations::by_page;
+use super::json::problem::Problem;
+use super::json::problem_kind::ProblemKind;
+use super::json::request::Arguments;
+use super::operation::{DomainStage, Operation, OperationRequest, Success};
+use super::operations::by_page::{self, DOMAIN_OPERATIONS};
 use super::page::Page;
-use super::params::Params;
 use super::path::encode_segment;
 use super::request::RequestInfo;
 use super::response::{Content, ok, respond, with_location};
-use super::{answer, domain_list, events, html};
+use super::{answer, domain_list, events, html, task_pages};
 use crate::core::error::Error;
 use crate::core::model::DomainRef;
 use crate::core::op::Outcome;
+use crate::core::snapshot::DomainView;
+use crate::memory_budget::Reservation;
 use crate::sxp::Limits;
 use axum::extract::Request;
+use axum::http::header::CONTENT_LENGTH;
 use axum::response::Response;
 use xend_spelling::nearest;
 
@@ -32,40 +37,72 @@ pub(super) async fn dispatch(
     raw_request: Request,
 ) -> Result<Response, Response> {
     if page.operations.is_empty() {
-        let text = format!("Not implemented: {} has no operations", request.path);
-        return Err(respond(501, "Not implemented", Content::Text(text.into())));
+        return Err(no_operations(&request));
     }
-    let Form { params, memory } = read_params(&http, &request, raw_request).await?;
+    let body = read(&http, &request, raw_request).await?;
     let engine = http.engine().clone();
-    let size = params.encoded_len();
-    let performed = Box::pin(async move {
-        let answered = perform_named(page, &http, &request, &params).await;
-        drop((params, memory));
-        answered
-    });
-    engine.offload(size, performed).await
+    let size = request.query.encoded_len() + body.size;
+    let performed = async move { perform_named(page, &http, &request, body).await };
+    engine.offload(size, Box::pin(performed)).await
 }
 
-/// Performs the operation that the parameters name.
+/// Reads the body. Its errors are those of the request.
+async fn read(
+    http: &Http,
+    request: &RequestInfo,
+    raw_request: Request,
+) -> Result<PostBody, Response> {
+    let max_body = http.max_body();
+    read_body(http, raw_request, max_body).await.map_err(|error| match error {
+        BodyError::OverBudget(over) => busy(request, &over.to_string()),
+        BodyError::TooLarge => too_large(request, max_body),
+        BodyError::Malformed(reason) => malformed_request(request, &reason),
+    })
+}
+
+/// Performs the operation that the body names.
 async fn perform_named(
     page: &Page,
     http: &Http,
     request: &RequestInfo,
-    params: &Params,
+    body: PostBody,
 ) -> Result<Response, Response> {
+    let PostBody { content, memory, .. } = body;
     if page.is_domain() {
         let domain = DomainRef::new(request.name());
         if http.view(&request.caller).snapshot().find(&domain).is_none() {
             return Err(no_such_domain(request, domain.as_str()));
         }
     }
-    let op = params.operation().ok_or_else(|| invalid_request(request))?;
-    if let Some(operation) = page.operations.iter().find(|operation| operation.name == op) {
-        return Ok(perform(http, request, operation, params).await);
+    if request.format == Format::Json && matches!(content, PostContent::Other { is_empty: false }) {
+        let text = "A body is application/json, or a form";
+        return Err(problem(&Problem::new(ProblemKind::UNKNOWN_MEDIA, text)));
     }
-    let advice = advice_on_operation(page, &op);
-    let plain = page.is_text.then(|| request.with_format(Format::Html { explicit: false }));
-    Ok(unknown_operation(plain.as_ref().unwrap_or(request), &op, advice.as_deref()))
+    // A form replaces parameters of the query; JSON stands alone.
+    let (op, body) = match content {
+        PostContent::Json(json) => (json.op().map(str::to_owned), Err(json)),
+        PostContent::Form(form) => {
+            let params = request.query.overridden_by(form);
+            (params.operation(), Ok(params))
+        }
+        PostContent::Other { .. } => (request.query.operation(), Ok(request.query.clone())),
+    };
+    let op = op.ok_or_else(|| invalid_request(request))?;
+    let known = page.operations.iter().find(|operation| operation.name == op);
+    let Some(operation) = known.copied() else {
+        let is_plain = page.is_text() && request.format != Format::Json;
+        let plain = is_plain.then(|| request.with_format(Format::Html { explicit: false }));
+        let request = plain.as_ref().unwrap_or(request);
+        let advice = advice_on_operation(page, &op);
+        return Ok(unknown_operation(request, &op, page.operations, advice.as_deref()));
+    };
+    let arguments = match body {
+        Ok(params) => params.into(),
+        Err(json) => json
+            .arguments(operation)
+            .map_err(|refusal| refused(request, operation.name, &refusal))?,
+    };
+    Ok(perform(http, request, operation, arguments, Some(memory)).await)
 }
 
 /// What a client meant by an operation that the page does not have.
@@ -78,40 +115,23 @@ fn advice_on_operation(page: &Page, op: &str) -> Option<String> {
     on_other_page().or_else(|| Some(format!("did you mean {}?", nearest(op, names)?)))
 }
 
-/// Reads the parameters of the query and of the body, as one form.
-async fn read_params(
-    http: &Http,
-    request: &RequestInfo,
-    raw_request: Request,
-) -> Result<Form, Response> {
-    let max_body = http.max_body();
-    match read_form(http, raw_request, max_body).await {
-        Ok(form) => Ok(Form { params: request.query.overridden_by(form.params), ..form }),
-        Err(BodyError::OverBudget(over)) => Err(busy(request, &over.to_string())),
-        Err(BodyError::TooLarge) => {
-            let text = format!(
-                "The body is larger than {max_body} bytes, see xend-max-body in xend-config.sxp"
-            );
-            Err(respond(413, "Request entity too large", Content::Text(text.into())))
-        }
-        Err(BodyError::Malformed(reason)) => Err(malformed_request(request, &reason)),
-    }
-}
-
-/// Performs an operation and answers with its result.
+/// Performs an operation and answers with its result. `memory` is that of the arguments, and of what
+/// the engine is given.
 pub(super) async fn perform(
     http: &Http,
     request: &RequestInfo,
-    operation: &Operation,
-    params: &Params,
+    operation: &'static Operation,
+    arguments: Arguments,
+    memory: Option<Reservation>,
 ) -> Response {
+    let Arguments { params, config } = arguments;
     let is_page_form = request.format == Format::Html { explicit: true };
     // Forms of pages send fields that were left empty.
     let filled = is_page_form.then(|| {
         let params = params.without_blank(|name| operation.has_optional(name));
         params.with_line_feeds(|name| operation.has_text_area(name))
     });
-    let params = filled.as_ref().unwrap_or(params);
+    let params = filled.as_ref().unwrap_or(&params);
     let view = http.view(&request.caller);
     let follow = events::follow_query(http, &view, request.format);
     let snapshot = view.snapshot();
@@ -120,8 +140,13 @@ pub(super) async fn perform(
     } else {
         snapshot.find(&DomainRef::new(request.name())).map(AsRef::as_ref)
     };
-    let operation_request =
-        OperationRequest { name: request.name(), view: domain, params, policy: &view.policy() };
+    let operation_request = OperationRequest {
+        name: request.name(),
+        view: domain,
+        params,
+        config: config.as_ref(),
+        policy: &view.policy(),
+    };
     // For the tree of a configuration, until the model has been made of it.
     let mut tree = http.budget().reservation();
     let length = params.encoded_len();
@@ -129,34 +154,81 @@ pub(super) async fn perform(
         return busy(request, &over.to_string());
     }
     let engine_request = operation.request(&operation_request);
-    drop(tree);
+    drop((tree, config));
     let answer = match engine_request {
-        Ok(EngineRequest::Change(change)) => {
-            http.engine().execute(&request.caller, change).await.map(EngineAnswer::Changed)
-        }
-        Ok(EngineRequest::Query(query)) => query.ask(&view).await,
         Ok(EngineRequest::ListDomains) => {
             return match domain_list::perform(http, &view, request, params, follow).await {
                 Ok(list) => ok(list),
                 Err(error) => operation_failed(request, operation.name, &error),
             };
         }
+        Ok(engine_request) if is_wanted_as_task(request, &engine_request) => {
+            let domain = domain.map(|view| (view.name().to_string(), view.uuid));
+            let (shared, caller) = (http.clone(), request.caller.clone());
+            let work = async move { engine_request.ask(shared.engine(), &caller).await };
+            return task_pages::begin(http, request, operation.name, domain, work, memory);
+        }
+        Ok(engine_request) => engine_request.ask(http.engine(), &request.caller).await,
         Err(invalid) => Err(Error::Invalid(invalid)),
     };
     let exists = !matches!(answer, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
     let is_permitted = !matches!(answer, Err(Error::NotPermitted { .. }));
     let response = match answer {
         Ok(answer) => succeeded(request, operation, &answer),
+        Err(error) if request.format == Format::Json => {
+            return problem(&problem_of(request, operation, domain, &error));
+        }
         Err(error) if is_page_form && exists && is_permitted && operation.reads_domain_config() => {
             creation_failed(request, operation.name, params, &error)
         }
         Err(error) => operation_failed(request, operation.name, &error),
     };
     // Failures have the Location as well, unless the domain does not exist.
-    if operation.success == Success::Accepted && exists {
+    if operation.success == Success::Accepted && exists && request.format != Format::Json {
         with_location(response, &request.parent_location())
     } else {
         response
+    }
+}
+
+/// Whether the client wants to follow it, and it is not a question.
+fn is_wanted_as_task(request: &RequestInfo, engine_request: &EngineRequest) -> bool {
+    let can_be_long = matches!(
+        engine_request,
+        EngineRequest::Change(_) | EngineRequest::Query(Query::DevicesConnected(_))
+    );
+    request.prefers_task && request.format == Format::Json && can_be_long
+}
+
+/// The problem of an error, with the parameter that it names, or with what the domain can do in its
+/// present state.
+fn problem_of(
+    request: &RequestInfo,
+    operation: &Operation,
+    domain: Option<&DomainView>,
+    error: &Error,
+) -> Problem {
+    let described = Problem::of(error);
+    match (error, domain) {
+        (Error::Invalid(refusal), _) => {
+            let Some(param) = operation.param_of(refusal) else { return described };
+            let described = described.about(param.name);
+            match param.kind.allowed() {
+                Some(allowed) => described.allowing(allowed.iter().copied()),
+                None => described,
+            }
+        }
+        (Error::BadState { .. } | Error::NotStarted(_), Some(view)) => {
+            let stage = DomainStage::of(view);
+            let access = request.access();
+            let can = DOMAIN_OPERATIONS.iter().filter(|other| {
+                other.name != operation.name
+                    && other.stages.contains(&stage)
+                    && other.is_offered_on(&access, view)
+            });
+            described.allowing(can.map(|other| other.name))
+        }
+        _ => described,
     }
 }
 
@@ -164,8 +236,11 @@ fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer
     // A script that does not ask for pages gets xend's answer.
     let wants_page = request.format == Format::Html { explicit: true };
     match operation.success {
-        Success::Answer => ok(answer::content(request, operation.name, answer)),
+        Success::Answer(_) => ok(answer::content(request, operation.name, answer)),
         Success::Created | Success::Restored => created(request, operation, answer),
+        Success::Accepted | Success::Empty | Success::Zero if request.format == Format::Json => {
+            no_content()
+        }
         Success::Accepted if wants_page => {
             respond(202, "Accepted", Content::Html(html::message::done(request, operation.name)))
         }
@@ -176,6 +251,13 @@ fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer
         Success::Empty => ok(Content::Empty),
         Success::Zero => ok(Content::data(request.format, "0".into())),
     }
+}
+
+/// `204 No Content`, which has no length either.
+fn no_content() -> Response {
+    let mut response = respond(204, "No Content", Content::Empty);
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response
 }
 
 /// `201`, with the domain's Location.
@@ -190,6 +272,6 @@ fn created(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer) 
         Format::Sxp | Format::Json => answer::content(request, operation.name, answer),
     };
     // xend's phrase for create, and HTTP's for restore.
-    let phrase = if operation.success == Success::Restored { "Created" } else { "created" };
-    with_location(respond(201, phrase, content), &url)
+    let is_old = operation.success == Success::Created && request.format != Format::Json;
+    with_location(respond(201, if is_old { "created" } else { "Created" }, content), &url)
 }

@@ -1,5 +1,6 @@
 //! A request as handlers see it.
 
+use super::etag;
 use super::format::Format;
 use super::params::Params;
 use super::path::{RequestedPath, origin};
@@ -38,6 +39,10 @@ pub(super) struct RequestInfo {
     pub(super) is_navigation: bool,
     /// Whether the host is simulated, which every page says.
     pub(super) is_simulated: bool,
+    /// The tags of the answers that the client has.
+    pub(super) has_tags: Option<String>,
+    /// Whether the client wants to follow a long operation as a task (RFC 7240).
+    pub(super) prefers_task: bool,
 }
 
 /// Whether the host is simulated. The router puts it into each request.
@@ -77,6 +82,15 @@ impl RequestInfo {
     }
 }
 
+/// Whether the client prefers this: `Prefer: respond-async, wait=10`.
+fn prefers(headers: &HeaderMap, preference: &str) -> bool {
+    let lists = headers.get_all("prefer").iter().filter_map(|list| list.to_str().ok());
+    let mut names = lists
+        .flat_map(|list| list.split(','))
+        .map(|one| one.split([';', '=']).next().unwrap_or_default().trim());
+    names.any(|name| name.eq_ignore_ascii_case(preference))
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
     type Rejection = Response;
 
@@ -112,6 +126,8 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {
             format: Format::negotiate(&parts.headers),
             is_navigation: Self::is_navigation(&parts.headers),
             is_simulated: parts.extensions.get::<SimulatedHost>().is_some_and(|host| host.0),
+            has_tags: etag::tags_of(&parts.headers),
+            prefers_task: prefers(&parts.headers, "respond-async"),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! Responses: status, reason phrase, headers, body.
 //!
-//! The reason phrase is part of the interface: xm prints it. Clients show the bodies of 500 and 404
-//! only, so every failure is a 500, or a 404 for something that does not exist.
+//! The reason phrase is part of the interface: xm prints it. Old clients show the bodies of 500 and
+//! 404 only, so every failure is a 500, or a 404 for something that does not exist, unless the
+//! client asks for JSON.
 
 use super::format::Format;
 use crate::answer_memory::SharedText;
@@ -21,6 +22,7 @@ use xend_templates::Asset;
 const SXP: HeaderValue = HeaderValue::from_static("application/sxp");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
 /// The Content-Security-Policy of pages: nothing but the daemon's own stylesheet, script and icon,
@@ -50,6 +52,8 @@ pub(super) enum Content {
     SharedSxp(SharedText),
     Html(String),
     Json(Bytes),
+    /// A failure, for clients that ask for JSON (RFC 9457).
+    Problem(Bytes),
     Text(Bytes),
 }
 
@@ -85,6 +89,7 @@ pub(super) fn respond(code: u16, phrase: &str, content: Content) -> Response {
         }
         Content::Html(page) => (Some(HTML), page.into()),
         Content::Json(body) => (Some(JSON), body),
+        Content::Problem(body) => (Some(PROBLEM), body),
         Content::Text(body) => (Some(TEXT), body),
     };
     let mut response = Response::new(Body::empty());

@@ -3,13 +3,14 @@
 use super::admission::Admission;
 use super::answer_budget::reserve;
 use super::context::Http;
-use super::errors::not_found;
+use super::errors::{method_not_supported, not_found};
+use super::format::Format;
 use super::page::Page;
 use super::pages::PAGES;
 use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
 use super::request::{RequestInfo, SimulatedHost};
 use super::response::{Content, method_not_supported, respond};
-use super::{get, login, post};
+use super::{get, login, post, response};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;
 use crate::core::ports::Logins;
@@ -71,7 +72,7 @@ impl Http {
 
 fn pages() -> Router<Http> {
     let assets = format!("{ASSETS_PATH}/{{version}}/{{name}}");
-    let unsupported = |method: Method| async move { method_not_supported(&method) };
+    let unsupported = |method: Method| async move { response::method_not_supported(&method) };
     let router = Router::new().route(&assets, routing::get(get::asset).fallback(unsupported));
     PAGES.iter().fold(router, |router, page| router.route(page.path, methods(page)))
 }
@@ -81,7 +82,9 @@ fn methods(page: &'static Page) -> MethodRouter<Http> {
         .post(move |State(http): State<Http>, info: RequestInfo, request: Request| {
             post::dispatch(page, http, info, request)
         })
-        .fallback(|method: Method| async move { method_not_supported(&method) })
+        .fallback(|method: Method, headers: HeaderMap| async move {
+            method_not_supported(&method, Format::negotiate(&headers))
+        })
 }
 
 /// Whether a response is a page or one of its files. These are compressed on request, and nothing
@@ -102,7 +105,7 @@ fn handle_panic(_: Box<dyn Any + Send>) -> Response {
 /// A path that leads to no page. As in xend, the answer names the first unknown segment.
 async fn unknown(method: Method, info: RequestInfo) -> Response {
     if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
-        return method_not_supported(&method);
+        return method_not_supported(&method, info.format);
     }
     not_found(&info, &format!("Not found: {}", unknown_segment(&info.path)))
 }

@@ -1,6 +1,5 @@
 //! The forms on a domain's page, made from its operations.
 
-use crate::core::lifecycle::State;
 use crate::core::model::SedfParams;
 use crate::core::rights::Access;
 use crate::core::snapshot::DomainView;
@@ -23,7 +22,7 @@ pub(super) fn for_domain(
     view: &DomainView,
     sedf: Option<&SedfParams>,
 ) -> DomainForms {
-    let stage = stage(view);
+    let stage = DomainStage::of(view);
     let forms = |of_agent: bool| {
         let operations = DOMAIN_OPERATIONS.iter().filter(|operation| {
             operation.is_done_by_agent() == of_agent
@@ -33,15 +32,6 @@ pub(super) fn for_domain(
         operations.map(|operation| form(operation, view, sedf)).collect()
     };
     DomainForms { of_host: forms(false), of_agent: forms(true) }
-}
-
-fn stage(view: &DomainView) -> DomainStage {
-    match view.state() {
-        _ if view.is_privileged() => DomainStage::Dom0,
-        State::Suspended => DomainStage::Suspended,
-        _ if view.facts.is_none() => DomainStage::Halted,
-        _ => DomainStage::Guest,
-    }
 }
 
 pub(super) fn form(

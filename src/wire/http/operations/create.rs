@@ -4,15 +4,14 @@ use crate::core::model::{DomainConfig, Invalid};
 use crate::core::op::Change;
 use crate::core::rights::OpKind;
 use crate::shape;
-use crate::wire::http::config_text;
 use crate::wire::http::engine_request::EngineRequest;
 use crate::wire::http::operation::{
-    Operation, OperationRequest, Param, ParamKind, Success, required,
+    AnswerType, ConfigKind, Operation, OperationRequest, Param, ParamKind, Success, required,
 };
 
 const CONFIG: Param = required(
     "config",
-    ParamKind::Config("a domain's configuration"),
+    ParamKind::Config(ConfigKind::Domain),
     "The domain's configuration",
     "(vm (name web1) (memory 128) (image (linux (kernel /boot/vmlinuz))))",
 );
@@ -51,12 +50,12 @@ pub(super) static LIST: Operation = Operation {
     stages: &[],
     data_loss: None,
     params: &[],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Domains),
     build: |_| Ok(EngineRequest::ListDomains),
 };
 
 fn parse_config(request: &OperationRequest<'_>) -> Result<DomainConfig, Invalid> {
-    config_text::parse(&request.params.single("config")?, shape::read_config).map_err(|error| {
+    request.config(shape::read_config, |error| {
         let prefix = if error.is_syntax {
             "Invalid configuration"
         } else {

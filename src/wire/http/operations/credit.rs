@@ -5,7 +5,7 @@ use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::{EngineRequest, Query};
 use crate::wire::http::operation::{
-    ANY_STAGE, Operation, OperationRequest, Param, ParamKind, Success, optional,
+    ANY_STAGE, AnswerType, Operation, OperationRequest, Param, ParamKind, Success, optional,
 };
 use crate::wire::http::params::integer;
 use serde::{Deserialize, Deserializer};
@@ -29,7 +29,7 @@ pub(super) static GET: Operation = Operation {
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Credit),
     build: |request| Ok(Query::Sched(request.domain(), Scheduler::Credit).into()),
 };
 
@@ -53,7 +53,7 @@ pub(super) static GET2: Operation = Operation {
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Credit),
     build: |request| Ok(Query::Sched(request.domain(), Scheduler::Credit2).into()),
 };
 
@@ -85,7 +85,7 @@ fn some_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16
 fn set(request: &OperationRequest<'_>, scheduler: Scheduler) -> Result<EngineRequest, Invalid> {
     let CreditParams { weight, cap } = request.params.parse()?;
     if weight.is_none() && cap.is_none() {
-        return Err(Invalid::new("Missing parameter: weight"));
+        return Err(Invalid::missing("weight"));
     }
     request.change(DomainOp::SetShare { scheduler, weight, cap })
 }

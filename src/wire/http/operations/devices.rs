@@ -5,12 +5,12 @@ use crate::core::op::{DeviceRef, DomainOp};
 use crate::core::rights::OpKind;
 use crate::shape;
 use crate::sxp::Sxp;
-use crate::wire::http::config_text;
 use crate::wire::http::engine_request::Query;
 use crate::wire::http::operation::{
-    ANY_STAGE, Operation, OperationRequest, Param, ParamKind, Success, optional, required,
+    ANY_STAGE, AnswerType, ConfigKind, Operation, OperationRequest, Param, ParamKind, Success,
+    optional, required,
 };
-use crate::wire::http::params::flag;
+use crate::wire::http::params::{bad_value, flag};
 use serde::Deserialize;
 
 /// The classes that xm 3.0 to 4.4 and libvirt ask for.
@@ -37,7 +37,7 @@ pub(super) static DEVICES: Operation = Operation {
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[CLASS],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Devices),
     build: |request| {
         let ListDevices { class } = request.params.parse()?;
         Device::check_class(&class)?;
@@ -55,11 +55,11 @@ pub(super) static CREATE: Operation = Operation {
     data_loss: None,
     params: &[required(
         "config",
-        ParamKind::Config("a device"),
+        ParamKind::Config(ConfigKind::Device),
         "The device's configuration",
         EXAMPLE,
     )],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Attached),
     build: |request| request.change(DomainOp::AttachDevice(Box::new(parse_device(request)?))),
 };
 
@@ -74,7 +74,7 @@ pub(super) static CONFIGURE: Operation = Operation {
     params: &[
         required(
             "config",
-            ParamKind::Config("a device"),
+            ParamKind::Config(ConfigKind::Device),
             "The device's new configuration",
             "(vbd (uname file:/srv/cd.iso) (dev hdc:cdrom) (mode r))",
         ),
@@ -151,12 +151,10 @@ fn yes() -> bool {
 }
 
 fn parse_device(request: &OperationRequest<'_>) -> Result<Device, Invalid> {
-    let invalid = |reason: String| Invalid::new(format!("Invalid value for config: {reason}"));
-    let text = request.params.single("config")?;
-    let device = config_text::parse(&text, |sxp| shape::read_device(unwrap_device(sxp)))
-        .map_err(|error| invalid(error.to_string()))?;
+    let device = request
+        .config(|sxp| shape::read_device(unwrap_device(sxp)), |error| bad_value("config", error))?;
     let mut device =
-        device.ok_or_else(|| invalid("xend makes such a device by itself".to_owned()))?;
+        device.ok_or_else(|| bad_value("config", "xend makes such a device by itself"))?;
     device.clear_id();
     Ok(device)
 }

@@ -6,14 +6,13 @@ use crate::core::op::{Change, Content, GuestOp};
 use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::EngineRequest;
 use crate::wire::http::operation::{
-    GUEST, Operation, OperationRequest, Param, ParamKind, Success, optional, required,
+    AnswerType, GUEST, Operation, OperationRequest, Param, ParamKind, Success, optional, required,
 };
-use crate::wire::http::params::Params;
+use crate::wire::http::params::{Params, bad_value};
 use base64ct::{Base64, Encoding as _};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use std::borrow::Cow;
-use std::fmt::Display;
 use std::time::Duration;
 use xend_guest_protocol::password::{BadPassword, Password as GuestPassword};
 use xend_guest_protocol::path::GuestPath;
@@ -62,7 +61,7 @@ const fn question(
         stages: &GUEST,
         data_loss: None,
         params: &[TIMEOUT],
-        success: Success::Answer,
+        success: Success::Answer(AnswerType::Agent),
         build,
     }
 }
@@ -86,7 +85,7 @@ pub(super) static SET_PASSWORD: Operation = Operation {
         ),
         TIMEOUT,
     ],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Agent),
     build: |request| {
         let password = password(request.params)?;
         let SetPassword { user, timeout } = request.params.parse()?;
@@ -115,7 +114,7 @@ pub(super) static INJECT_FILE: Operation = Operation {
         optional("encoding", ParamKind::Word(&ENCODINGS), "text", "Form of the contents", "text"),
         TIMEOUT,
     ],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Agent),
     build: |request| {
         let Plain { timeout } = request.params.parse()?;
         let path = request.params.single("file")?;
@@ -176,10 +175,6 @@ pub(super) fn ask(
     limit: Duration,
 ) -> Result<EngineRequest, Invalid> {
     Ok(Change::Guest { domain: request.domain(), op, limit }.into())
-}
-
-pub(super) fn bad_value(param: &str, reason: impl Display) -> Invalid {
-    Invalid::new(format!("Invalid value for {param}: {reason}"))
 }
 
 /// The value as text. With another character in place of a wrong byte, a path would be another.

@@ -1,13 +1,14 @@
 //! `reset_network`: network settings for the guest, which its agent applies.
 
-use super::guest::{TIMEOUT, ask, bad_value, timeout, utf8};
+use super::guest::{TIMEOUT, ask, timeout, utf8};
 use super::network_keys::unknown_key;
 use crate::core::model::{Device, Invalid, Vif};
 use crate::core::op::GuestOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::operation::{
-    GUEST, Operation, OperationRequest, Param, ParamKind, Success, optional,
+    AnswerType, GUEST, Operation, OperationRequest, Param, ParamKind, Success, optional,
 };
+use crate::wire::http::params::bad_value;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -79,7 +80,7 @@ pub(super) static RESET_NETWORK: Operation = Operation {
         ),
         Param { default: Some("60"), ..TIMEOUT },
     ],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Agent),
     build: |request| {
         let json = request.params.optional_bytes("network")?;
         let fields: ResetNetwork = request.params.parse()?;
@@ -229,7 +230,7 @@ fn from_fields(
         return Ok(None);
     }
     let Some(address) = &fields.address else {
-        return Err(Invalid::new("Missing parameter: address"));
+        return Err(Invalid::missing("address"));
     };
     let mut interface = Interface::new(mac_of_vif(request, fields.vif)?);
     read_words(&mut interface, "address", address, add_address)?;

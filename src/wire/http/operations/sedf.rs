@@ -4,7 +4,9 @@ use crate::core::model::SedfParams;
 use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::Query;
-use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
+use crate::wire::http::operation::{
+    ANY_STAGE, AnswerType, Operation, ParamKind, Success, required,
+};
 use crate::wire::http::params::{flag, integer, nanoseconds};
 use serde::Deserialize;
 use std::time::Duration;
@@ -45,7 +47,7 @@ pub(super) static GET: Operation = Operation {
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Sedf),
     build: |request| Ok(Query::Sedf(request.domain()).into()),
 };
 

@@ -4,7 +4,7 @@ use crate::core::model::{Invalid, Trigger};
 use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::operation::{GUEST, Operation, ParamKind, Success, optional, required};
-use crate::wire::http::params::integer;
+use crate::wire::http::params::{bad_value, integer};
 use serde::Deserialize;
 
 pub(super) static SYSRQ: Operation = Operation {
@@ -37,10 +37,8 @@ pub(super) static SEND_TRIGGER: Operation = Operation {
     success: Success::Accepted,
     build: |request| {
         let SendTrigger { trigger, vcpu } = request.params.parse()?;
-        let trigger: Trigger = trigger
-            .trim()
-            .parse()
-            .map_err(|reason| Invalid::new(format!("Invalid value for trigger: {reason}")))?;
+        let trigger: Trigger =
+            trigger.trim().parse().map_err(|reason: Invalid| bad_value("trigger", reason))?;
         request.change(DomainOp::Trigger(trigger, vcpu))
     },
 };

@@ -4,8 +4,10 @@ use crate::core::model::{CpuSet, Invalid};
 use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::engine_request::Query;
-use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
-use crate::wire::http::params::integer;
+use crate::wire::http::operation::{
+    ANY_STAGE, AnswerType, Operation, ParamKind, Success, required,
+};
+use crate::wire::http::params::{bad_value, integer};
 use serde::Deserialize;
 
 pub(crate) static VCPUINFO: Operation = Operation {
@@ -16,7 +18,7 @@ pub(crate) static VCPUINFO: Operation = Operation {
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[],
-    success: Success::Answer,
+    success: Success::Answer(AnswerType::Vcpus),
     build: |request| Ok(Query::Vcpus(request.domain()).into()),
 };
 
@@ -53,17 +55,13 @@ pub(super) static PINCPU: Operation = Operation {
         let vcpu = match vcpu.trim() {
             "all" => None,
             number => Some(number.parse().map_err(|_| {
-                Invalid::new(format!(
-                    "Invalid value for vcpu: '{number}' is neither a number nor all"
-                ))
+                bad_value("vcpu", format!("'{number}' is neither a number nor all"))
             })?),
         };
         if cpumap.trim().is_empty() {
-            return Err(Invalid::new("Invalid value for cpumap: '' names no CPU"));
+            return Err(bad_value("cpumap", "'' names no CPU"));
         }
-        let cpus: CpuSet = cpumap
-            .parse()
-            .map_err(|reason| Invalid::new(format!("Invalid value for cpumap: {reason}")))?;
+        let cpus: CpuSet = cpumap.parse().map_err(|reason: Invalid| bad_value("cpumap", reason))?;
         request.change(DomainOp::Pin { vcpu, cpus })
     },
 };

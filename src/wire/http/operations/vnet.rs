@@ -1,11 +1,10 @@
 //! Operations on virtual networks: `create`, `delete`.
 
-use crate::core::model::Invalid;
 use crate::core::op::Change;
 use crate::core::rights::OpKind;
 use crate::shape;
-use crate::wire::http::config_text;
-use crate::wire::http::operation::{Operation, ParamKind, Success, required};
+use crate::wire::http::operation::{ConfigKind, Operation, ParamKind, Success, required};
+use crate::wire::http::params::bad_value;
 
 pub(super) static CREATE: Operation = Operation {
     name: "create",
@@ -16,15 +15,13 @@ pub(super) static CREATE: Operation = Operation {
     data_loss: None,
     params: &[required(
         "config",
-        ParamKind::Config("a virtual network"),
+        ParamKind::Config(ConfigKind::Vnet),
         "The network's configuration",
         "(vnet (id 1) (vnetif v1))",
     )],
     success: Success::Empty,
     build: |request| {
-        let text = request.params.single("config")?;
-        let vnet = config_text::parse(&text, shape::read_vnet)
-            .map_err(|error| Invalid::new(format!("Invalid value for config: {error}")))?;
+        let vnet = request.config(shape::read_vnet, |error| bad_value("config", error))?;
         Ok(Change::CreateVnet(vnet).into())
     },
 };

@@ -1,0 +1,346 @@
+//! Bodies in JSON: `{"op": "maxmem_set", "memory": 512}`.
+//!
+//! The members beside `op` are the operation's parameters, each of the type that its table has. A
+//! configuration is an object, read by its type here and checked as the S-expression that it stands
+//! for. No old client sends JSON, so that unknown members are errors.
+
+use super::answers::Vnet;
+use super::config::DomainConfig;
+use super::device::DeviceConfig;
+use super::domain::STATUS_KEYS;
+use super::limits;
+use super::problem::Problem;
+use super::problem_kind::ProblemKind;
+use crate::core::model::Invalid;
+use crate::sxp::Sxp;
+use crate::wire::http::operation::{ConfigKind, Operation, Param, ParamKind};
+use crate::wire::http::params::Params;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use std::collections::HashSet;
+use std::fmt;
+use xend_spelling::nearest;
+
+/// A body. There can be a password among its members.
+pub(crate) struct JsonBody(Vec<(String, Value)>);
+
+/// The parameters of an operation.
+#[derive(Default)]
+pub(crate) struct Arguments {
+    /// Those that a form could have, as a form has them.
+    pub(crate) params: Params,
+    /// A configuration in JSON.
+    pub(crate) config: Option<Sxp>,
+}
+
+impl From<Params> for Arguments {
+    fn from(params: Params) -> Self {
+        Self { params, config: None }
+    }
+}
+
+impl JsonBody {
+    /// The most memory in bytes that reading this text takes; an error if it has too much of
+    /// anything.
+    pub(crate) fn most_memory(text: &[u8]) -> Result<usize, Invalid> {
+        limits::most_memory(text)
+    }
+
+    /// Reads a body: an object whose members have different names.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// The name of the operation.
+    pub(crate) fn op(&self) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == "op").and_then(|(_, op)| op.as_str())
+    }
+
+    /// Reads the parameters of an operation.
+    pub(crate) fn arguments(self, operation: &Operation) -> Result<Arguments, Problem> {
+        let mut fields = Vec::new();
+        let mut config = None;
+        for (name, value) in self.0 {
+            if name == "op" {
+                continue;
+            }
+            let Some(param) = operation.params.iter().find(|param| param.name == name) else {
+                return Err(unknown_parameter(operation, &name));
+            };
+            match param.kind {
+                // Null is as good as nothing.
+                _ if value.is_null() => {}
+                ParamKind::Config(kind) => config = Some(read_config(param, kind, value)?),
+                kind => fields.push((name, text(param, kind, &value)?.into_bytes())),
+            }
+        }
+        let has = |name: &str| fields.iter().any(|(known, _)| known == name);
+        for param in operation.params.iter().filter(|param| param.default.is_none()) {
+            let is_given = match param.kind {
+                ParamKind::Config(_) => config.is_some(),
+                _ => has(param.name),
+            };
+            if !is_given {
+                return Err(missing(param.name));
+            }
+        }
+        Ok(Arguments { params: Params::from_fields(fields.into_iter()), config })
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = JsonBody;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(r#"an object like {"op": "pause"}"#)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonBody, A::Error> {
+                let mut members = Vec::new();
+                let mut names = HashSet::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if !names.insert(name.clone()) {
+                        return Err(A::Error::custom("a name is given twice"));
+                    }
+                    members.push((name, value));
+                }
+                Ok(JsonBody(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// The text that a form would have.
+fn text(param: &Param, kind: ParamKind, value: &Value) -> Result<String, Problem> {
+    match (kind, value) {
+        // Some texts are numbers.
+        (ParamKind::Number(_) | ParamKind::Text(_), Value::Number(number)) if number.is_u64() => {
+            Ok(number.to_string())
+        }
+        (ParamKind::Number(_), _) => Err(wrong(param, "a whole number from 0 up is expected")),
+        (ParamKind::Flag, Value::Bool(on)) => Ok(u8::from(*on).to_string()),
+        (ParamKind::Flag, _) => {
+            Err(wrong(param, "true or false is expected").allowing(["true", "false"]))
+        }
+        (ParamKind::Word(words), Value::String(word)) if words.contains(&word.as_str()) => {
+            Ok(word.clone())
+        }
+        (ParamKind::Word(words), _) => {
+            let expected = format!("one of {} is expected", words.join(", "));
+            Err(wrong(param, &expected).allowing(words.iter().copied()))
+        }
+        (ParamKind::Json(_), value) => Ok(value.to_string()),
+        (_, Value::String(text)) => Ok(text.clone()),
+        _ => Err(wrong(param, "a string is expected")),
+    }
+}
+
+fn read_config(param: &Param, kind: ConfigKind, mut value: Value) -> Result<Sxp, Problem> {
+    match kind {
+        ConfigKind::Domain => {
+            if let Value::Object(members) = &mut value {
+                members.retain(|name, _| !STATUS_KEYS.contains(&name.as_str()));
+            }
+            Ok(typed::<DomainConfig>(param, value)?.to_sxp())
+        }
+        ConfigKind::Device => {
+            let device = typed::<DeviceConfig>(param, value)?.to_sxp();
+            device.map_err(|reason| wrong(param, &reason.to_string()))
+        }
+        ConfigKind::Vnet => Ok(typed::<Vnet>(param, value)?.to_sxp()),
+    }
+}
+
+/// Reads a value by its type. A problem names the place in it.
+fn typed<T: DeserializeOwned>(param: &Param, value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let mut place =
+            if path == "." { param.name.to_owned() } else { format!("{}.{path}", param.name) };
+        let reason = error.into_inner().to_string();
+        // Only serde's wording tells these from a bad value: it quotes names in backticks.
+        let mut quoted = reason.split('`').skip(1).step_by(2);
+        let name = quoted.next().unwrap_or_default();
+        if reason.starts_with("missing field") {
+            return missing(&format!("{place}.{name}"));
+        }
+        if !reason.starts_with("unknown field") {
+            return Problem::new(
+                ProblemKind::INVALID,
+                format!("Invalid value for {place}: {reason}"),
+            )
+            .about(place);
+        }
+        if !(place == name || place.ends_with(&format!(".{name}"))) {
+            place = format!("{place}.{name}");
+        }
+        let known: Vec<&str> = quoted.collect();
+        unknown(&place, nearest(name, known.iter().copied())).allowing(known)
+    })
+}
+
+fn missing(place: &str) -> Problem {
+    Problem::new(ProblemKind::MISSING_PARAMETER, format!("Missing parameter: {place}")).about(place)
+}
+
+/// A name is not quoted unless it resembles another: it may be the rest of a password.
+fn unknown_parameter(operation: &Operation, name: &str) -> Problem {
+    let known = || operation.params.iter().map(|param| param.name);
+    let problem = match nearest(name, known()) {
+        Some(other) => unknown(name, Some(other)),
+        None => Problem::new(
+            ProblemKind::UNKNOWN_PARAMETER,
+            format!("Unknown parameter: see allowed for those of {}", operation.name),
+        ),
+    };
+    problem.allowing(known())
+}
+
+fn unknown(place: &str, other: Option<&str>) -> Problem {
+    let text = match other {
+        Some(other) => format!("Unknown parameter {place}: did you mean {other}?"),
+        None => format!("Unknown parameter {place}"),
+    };
+    Problem::new(ProblemKind::UNKNOWN_PARAMETER, text).about(place)
+}
+
+/// A value of the wrong type. It is not quoted: it may be a password.
+fn wrong(param: &Param, expected: &str) -> Problem {
+    let text = format!("Invalid value for {}: {expected}", param.name);
+    Problem::new(ProblemKind::INVALID, text).about(param.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::http::operations::by_page::{DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS};
+    use serde_json::json;
+
+    fn arguments(body: &Value) -> Result<Arguments, Value> {
+        let body = JsonBody::parse(body.to_string().as_bytes()).unwrap();
+        let op = body.op().unwrap().to_owned();
+        let all = DOMAIN_OPERATIONS.iter().chain(&DOMAIN_LIST_OPERATIONS);
+        let operation = all.into_iter().find(|operation| operation.name == op).unwrap();
+        body.arguments(operation).map_err(|problem| serde_json::to_value(problem).unwrap())
+    }
+
+    #[test]
+    fn parameters_have_the_types_of_their_table() {
+        let body = json!({"op": "cpu_sedf_set", "period": 20, "slice": 5, "latency": 0,
+            "extratime": true, "weight": 7});
+        let Arguments { params, config } = arguments(&body).unwrap();
+        assert!(config.is_none());
+        assert_eq!(params.single("period").unwrap(), &b"20"[..]);
+        assert_eq!(params.single("extratime").unwrap(), &b"1"[..]);
+        let body = json!({"op": "pincpu", "vcpu": 0, "cpumap": "0-3,^1"});
+        assert_eq!(arguments(&body).unwrap().params.single("vcpu").unwrap(), &b"0"[..]);
+        let body = json!({"op": "start", "paused": null});
+        assert!(arguments(&body).unwrap().params.names().is_empty());
+    }
+
+    #[test]
+    fn problems_name_the_parameter_and_what_is_allowed() {
+        let allowed = json!(["poweroff", "reboot", "halt", "suspend", "crash"]);
+        for (body, code, parameter, expected) in [
+            (json!({"op": "shutdown"}), "missing_parameter", "reason", Value::Null),
+            (json!({"op": "shutdown", "reason": 1}), "invalid_value", "reason", allowed.clone()),
+            (json!({"op": "shutdown", "reason": "of"}), "invalid_value", "reason", allowed),
+            (
+                json!({"op": "start", "paused": 1}),
+                "invalid_value",
+                "paused",
+                json!(["true", "false"]),
+            ),
+            (
+                json!({"op": "start", "pausd": true}),
+                "unknown_parameter",
+                "pausd",
+                json!(["paused"]),
+            ),
+            (json!({"op": "maxmem_set", "memory": "2G"}), "invalid_value", "memory", Value::Null),
+            (json!({"op": "maxmem_set", "memory": -1}), "invalid_value", "memory", Value::Null),
+            (json!({"op": "save", "file": ["a"]}), "invalid_value", "file", Value::Null),
+        ] {
+            let problem = arguments(&body).map(|_| ()).unwrap_err();
+            assert_eq!(problem["code"], code, "{body}: {problem}");
+            assert_eq!(problem["parameter"], parameter, "{body}: {problem}");
+            assert_eq!(problem["allowed"], expected, "{body}: {problem}");
+            assert_eq!(problem["status"], 422);
+        }
+    }
+
+    #[test]
+    fn problems_name_the_place_in_a_configuration() {
+        let create = |config: Value| arguments(&json!({"op": "create", "config": config}));
+        let small = json!({"name": "a", "memory_mib": 64});
+        let with = |key: &str, value: Value| {
+            let mut config = small.clone();
+            config[key] = value;
+            config
+        };
+        for (config, code, parameter) in [
+            (json!([]), "invalid_value", "config"),
+            (json!({"name": "a"}), "missing_parameter", "config.memory_mib"),
+            (with("memory_mib", json!("64")), "invalid_value", "config.memory_mib"),
+            (with("memory", json!(64)), "unknown_parameter", "config.memory"),
+            (
+                with("devices", json!({"vbd": [{"dev": "xvda"}, {"dev": 1}]})),
+                "invalid_value",
+                "config.devices.vbd[1].dev",
+            ),
+            (
+                with("devices", json!({"vif": [{"bridg": "x"}]})),
+                "unknown_parameter",
+                "config.devices.vif[0].bridg",
+            ),
+        ] {
+            let problem = create(config.clone()).map(|_| ()).unwrap_err();
+            assert_eq!(problem["code"], code, "{config}: {problem}");
+            assert_eq!(problem["parameter"], parameter, "{config}: {problem}");
+        }
+        let mut echoed = small;
+        echoed["domid"] = json!(7);
+        echoed["state"] = json!("running");
+        let config = create(echoed).unwrap().config.unwrap().to_string();
+        assert!(config.starts_with("(vm (name a) (memory 64)"), "{config}");
+    }
+
+    #[test]
+    fn a_device_is_below_the_name_of_its_class() {
+        let attach = |config: Value| arguments(&json!({"op": "device_create", "config": config}));
+        let disk = json!({"vbd": {"dev": "xvdb", "uname": "phy:/a", "mode": "w"}});
+        let config = attach(disk).unwrap().config.unwrap().to_string();
+        assert_eq!(config, "(vbd (dev xvdb:disk) (uname phy:/a) (mode w))");
+        for config in [json!({}), json!({"vbd": {"dev": "a"}, "vif": {}})] {
+            let problem = attach(config).map(|_| ()).unwrap_err();
+            assert_eq!(problem["parameter"], "config", "{problem}");
+        }
+    }
+
+    #[test]
+    fn no_problem_quotes_a_password() {
+        for body in [
+            json!({"op": "set_password", "password": 12_345_678}),
+            json!({"op": "set_password", "password": "x", "12345678": true}),
+            json!({"op": "set_password", "password": ["12345678"]}),
+        ] {
+            let problem = arguments(&body).map(|_| ()).unwrap_err().to_string();
+            assert!(!problem.contains("12345678"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_an_object_without_repetitions() {
+        for text in ["[]", "1", "", "{", r#"{"op": "a", "op": "b"}"#, "{} {}"] {
+            assert!(JsonBody::parse(text.as_bytes()).is_err(), "{text}");
+        }
+        assert_eq!(JsonBody::parse(br#"{"op": 1}"#).unwrap().op(), None);
+    }
+}

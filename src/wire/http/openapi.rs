@@ -1,0 +1,359 @@
+//! `GET /xend/openapi.json`: the JSON interface as an OpenAPI 3.1 document.
+//!
+//! It is made from the table of pages, as the router and the reference are, and from the types of
+//! JSON (`json/`).
+
+use super::json::problem_kind::ProblemKind;
+use super::json::schemas::{PATH, Schemas};
+use super::operation::{Operation, Param, ParamKind, Success};
+use super::page::{Page, PageAnswer};
+use serde_json::{Map, Value, json};
+
+/// The text of the document.
+pub(super) fn document(pages: &[Page]) -> Vec<u8> {
+    let mut document = Document { pages, schemas: Schemas::new(), requests: Map::new() };
+    let paths: Map<String, Value> = pages
+        .iter()
+        .filter_map(|page| Some((page.path.to_owned(), document.path(page)?)))
+        .collect();
+    let problems = ProblemKind::ALL
+        .iter()
+        .map(|kind| (kind.code.to_owned(), json!({"status": kind.status, "title": kind.title})));
+    let problems: Map<String, Value> = problems.collect();
+    let mut schemas = document.schemas.into_definitions();
+    schemas.extend(document.requests);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "xend",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "xend's HTTP interface, for programs of today. Send Accept: \
+                            application/json with every request: without it, answers are those \
+                            that xend gave.",
+            "license": {"name": "MIT OR Apache-2.0"}
+        },
+        "servers": [{"url": "/"}],
+        "security": [{}, {"basic": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "basic": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "An account, on a listener with accounts"
+                }
+            },
+            "x-problems": problems
+        }
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// A document that is being made.
+struct Document<'a> {
+    pages: &'a [Page],
+    schemas: Schemas,
+    /// The schemas of operations' bodies.
+    requests: Map<String, Value>,
+}
+
+impl Document<'_> {
+    /// The entry of a page; `None` for a form.
+    fn path(&mut self, page: &Page) -> Option<Value> {
+        let mut path = json!({"get": self.get(page)?});
+        if let Some(name) = name_in_path(page) {
+            let about = match page.answer {
+                PageAnswer::Vnet => "The network's id",
+                PageAnswer::Task => "The task's id",
+                _ => "The domain's name, domid or UUID",
+            };
+            path["parameters"] = json!([{
+                "name": name,
+                "in": "path",
+                "required": true,
+                "description": about,
+                "schema": {"type": "string"}
+            }]);
+        }
+        if !page.operations.is_empty() {
+            path["post"] = self.post(page);
+        }
+        Some(path)
+    }
+
+    fn get(&mut self, page: &Page) -> Option<Value> {
+        let (media, schema) = self.schemas.page(page.answer)?;
+        let mut parameters: Vec<Value> = page.query.iter().map(|it| self.query(it)).collect();
+        let mut responses = json!({
+            "200": {"description": "OK", "content": {media: {"schema": schema}}},
+            "default": self.problem()
+        });
+        let has_tag = matches!(
+            page.answer,
+            PageAnswer::Domains
+                | PageAnswer::Domain
+                | PageAnswer::Tasks
+                | PageAnswer::Task
+                | PageAnswer::OpenApi
+        );
+        if has_tag {
+            parameters.push(json!({
+                "name": "If-None-Match",
+                "in": "header",
+                "description": "ETag of the answer that the client has",
+                "schema": {"type": "string"}
+            }));
+            responses["304"] = json!({"description": "The client has this answer"});
+        }
+        Some(json!({
+            "operationId": format!("get_{}", self.id(page)),
+            "summary": page.about,
+            "parameters": parameters,
+            "responses": responses
+        }))
+    }
+
+    fn post(&mut self, page: &Page) -> Value {
+        let id = self.id(page);
+        let names: Vec<(&str, String)> =
+            page.operations.iter().map(|it| (it.name, self.request(&id, it))).collect();
+        let reference = |name: &str| json!({"$ref": format!("{PATH}{name}")});
+        let body = match names.as_slice() {
+            [(_, only)] => reference(only),
+            several => {
+                let mapping: Map<String, Value> = several
+                    .iter()
+                    .map(|(op, name)| ((*op).to_owned(), format!("{PATH}{name}").into()))
+                    .collect();
+                json!({
+                    "oneOf": several.iter().map(|(_, name)| reference(name)).collect::<Vec<_>>(),
+                    "discriminator": {"propertyName": "op", "mapping": mapping}
+                })
+            }
+        };
+        json!({
+            "operationId": format!("post_{id}"),
+            "summary": "Performs an operation.",
+            "parameters": [{
+                "name": "Prefer",
+                "in": "header",
+                "description": "respond-async: answer at once with a task that can be followed",
+                "schema": {"type": "string"}
+            }],
+            "requestBody": {"required": true, "content": {"application/json": {"schema": body}}},
+            "responses": self.responses(page)
+        })
+    }
+
+    /// The answers of a page's operations, by their statuses.
+    fn responses(&mut self, page: &Page) -> Value {
+        let json = |schema: Value| json!({"application/json": {"schema": schema}});
+        let mut answers: Vec<Value> = Vec::new();
+        let mut responses = Map::new();
+        for operation in page.operations {
+            match operation.success {
+                Success::Created | Success::Restored => {
+                    let created = json!({
+                        "description": "Created",
+                        "headers": {"Location": {"schema": {"type": "string"}}},
+                        "content": json(self.schemas.domain())
+                    });
+                    responses.insert("201".to_owned(), created);
+                }
+                Success::Accepted | Success::Empty | Success::Zero => {
+                    responses.insert("204".to_owned(), json!({"description": "Done"}));
+                }
+                Success::Answer(answer) => {
+                    let schema = self.schemas.answer(answer);
+                    if !answers.contains(&schema) {
+                        answers.push(schema);
+                    }
+                }
+            }
+        }
+        let answer = match answers.len() {
+            0 | 1 => answers.pop(),
+            _ => Some(json!({"anyOf": answers})),
+        };
+        if let Some(answer) = answer {
+            let ok = json!({"description": "The result", "content": json(answer)});
+            responses.insert("200".to_owned(), ok);
+        }
+        let accepted = json!({
+            "description": "Begun, with Prefer: respond-async",
+            "headers": {"Location": {"schema": {"type": "string"}}},
+            "content": json(self.schemas.task())
+        });
+        responses.insert("202".to_owned(), accepted);
+        responses.insert("default".to_owned(), self.problem());
+        Value::Object(responses)
+    }
+
+    /// Adds the schema of an operation's body, and gives its name.
+    fn request(&mut self, page_id: &str, operation: &Operation) -> String {
+        let name = format!("{}{}Request", pascal(page_id), pascal(operation.name));
+        let mut properties = json!({"op": {"type": "string", "const": operation.name}});
+        let mut required = vec!["op"];
+        for param in operation.params {
+            properties[param.name] = self.param(param);
+            if param.default.is_none() {
+                required.push(param.name);
+            }
+        }
+        let schema = json!({
+            "type": "object",
+            "title": name,
+            "description": operation.about,
+            "required": required,
+            "properties": properties,
+            "additionalProperties": false
+        });
+        self.requests.insert(name.clone(), schema);
+        name
+    }
+
+    fn query(&mut self, param: &Param) -> Value {
+        let mut schema = self.param(param);
+        let about = schema["description"].take();
+        if let Some(schema) = schema.as_object_mut() {
+            schema.remove("description");
+        }
+        json!({"name": param.name, "in": "query", "description": about, "schema": schema})
+    }
+
+    /// The schema of a parameter.
+    fn param(&mut self, param: &Param) -> Value {
+        let mut about = param.about.to_owned();
+        let mut schema = match param.kind {
+            ParamKind::Number(_) => json!({"type": "integer", "minimum": 0}),
+            ParamKind::Flag => json!({"type": "boolean"}),
+            ParamKind::Word(words) => json!({"type": "string", "enum": words}),
+            ParamKind::Password => json!({"type": "string", "format": "password"}),
+            ParamKind::Text(_) | ParamKind::Lines(_) | ParamKind::Path => json!({"type": "string"}),
+            ParamKind::Json(_) => json!({}),
+            // Beside a reference, its own description counts.
+            ParamKind::Config(kind) => return self.schemas.config(kind),
+        };
+        if !matches!(param.kind, ParamKind::Flag | ParamKind::Word(_)) {
+            about.extend([" (", &param.kind.unit(), ")"]);
+        }
+        if let Some(default) = param.default.filter(|_| param.kind != ParamKind::Flag) {
+            about.extend([". By default: ", default]);
+        }
+        schema["description"] = about.into();
+        schema
+    }
+
+    fn problem(&mut self) -> Value {
+        let schema = self.schemas.problem();
+        json!({
+            "description": "A failure",
+            "content": {"application/problem+json": {"schema": schema}}
+        })
+    }
+
+    /// The page in the names of operations and schemas: `domains`, `domain`, `domain_console`.
+    fn id(&self, page: &Page) -> String {
+        let segments = page.path.split('/').filter(|segment| !segment.is_empty());
+        let words = segments.skip(1).filter(|segment| !segment.starts_with('{'));
+        let words: Vec<&str> = words.map(|word| word.trim_end_matches(".json")).collect();
+        let below = format!("{}/{{", page.path);
+        let is_list = page.path != "/"
+            && self.pages.iter().any(|other| {
+                other.path.strip_prefix(below.as_str()).is_some_and(|rest| !rest.contains('/'))
+            });
+        match (page.path, words.is_empty()) {
+            ("/", _) => "root".to_owned(),
+            (_, true) => "directory".to_owned(),
+            _ => format!("{}{}", words.join("_"), if is_list { "s" } else { "" }),
+        }
+    }
+}
+
+/// The name of the variable part of a page's path.
+fn name_in_path(page: &Page) -> Option<&'static str> {
+    let (_, rest) = page.path.split_once('{')?;
+    rest.split_once('}').map(|(name, _)| name)
+}
+
+/// `DomainSchedCreditGet` of `domain_sched_credit_get`.
+fn pascal(name: &str) -> String {
+    let mut text = String::new();
+    for word in name.split('_').filter(|word| !word.is_empty()) {
+        let (first, rest) = word.split_at(1);
+        text.extend([&first.to_ascii_uppercase(), rest]);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::http::pages::PAGES;
+    use std::collections::HashSet;
+
+    fn made() -> Value {
+        serde_json::from_slice(&document(&PAGES)).unwrap()
+    }
+
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn each_page_and_each_operation_is_in_the_document() {
+        let document = made();
+        let mut ids = HashSet::new();
+        for page in &PAGES {
+            let path = &document["paths"][page.path];
+            if page.answer == PageAnswer::Form {
+                assert!(path.is_null(), "{}", page.path);
+                continue;
+            }
+            for method in ["get", "post"] {
+                if let Some(id) = path[method]["operationId"].as_str() {
+                    assert!(ids.insert(id.to_owned()), "{id}");
+                }
+            }
+            let schema = &path["post"]["requestBody"]["content"]["application/json"]["schema"];
+            let count =
+                schema["oneOf"].as_array().map_or(usize::from(schema.is_object()), Vec::len);
+            assert_eq!(count, page.operations.len(), "{}", page.path);
+        }
+        assert!(ids.contains("get_domains") && ids.contains("post_domain"), "{ids:?}");
+    }
+
+    #[test]
+    fn what_is_referred_to_is_there() {
+        let document = made();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 50);
+        for reference in found {
+            let place = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(place).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn a_body_has_the_parameters_of_its_operation() {
+        let schemas = &made()["components"]["schemas"];
+        let save = &schemas["DomainSaveRequest"];
+        assert_eq!(save["required"], json!(["op", "file"]));
+        assert_eq!(save["properties"]["op"]["const"], "save");
+        let create = &schemas["DomainsCreateRequest"]["properties"]["config"];
+        assert_eq!(create["$ref"], format!("{PATH}DomainConfig"));
+        assert_eq!(schemas["DomainConfig"]["required"], json!(["name", "memory_mib"]));
+        let domain = schemas["Domain"]["required"].as_array().unwrap();
+        assert!(domain.contains(&json!("vcpus")) && domain.contains(&json!("state")), "{domain:?}");
+    }
+}
