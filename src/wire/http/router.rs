@@ -9,7 +9,7 @@ use super::page::Page;
 use super::pages::PAGES;
 use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
 use super::request::{RequestInfo, SimulatedHost};
-use super::response::{Content, method_not_supported, respond};
+use super::response::{Content, respond};
 use super::{get, login, post, response};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;

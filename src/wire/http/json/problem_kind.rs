@@ -93,7 +93,7 @@ impl ProblemKind {
             | Error::BadState { .. }
             | Error::NotStarted(_)
             | Error::NotManaged(_)
-            | Error::NotConnected(_)
+            | Error::NotConnected { .. }
             | Error::Rebooted(_) => Self::WRONG_STATE,
             Error::Busy(_) | Error::DisksBusy => Self::BUSY,
             Error::Cancelled(_) => Self::CANCELLED,
