@@ -298,8 +298,9 @@ fn unix(
     paths: Option<&DefaultPaths>,
     origins: &mut Origins,
 ) -> Result<Switch<UnixSocket>, ConfigError> {
-    let (path, is_default) = match &options.unix {
-        Some(Switch::On(path)) => (path.clone(), false),
+    let default = paths.map(|paths| paths.runtime.join("xend-socket"));
+    let path = match &options.unix {
+        Some(Switch::On(path)) => path.clone(),
         Some(Switch::Off) => return Ok(Switch::Off),
         None if !file.is_served(ListenerGroup::UnixHttp) || !file.settings.unix.http_enabled => {
             return Ok(Switch::Off);
@@ -311,12 +312,10 @@ fn unix(
                 "xend-unix-group",
                 "xend-unix-server",
             ]);
-            match (&file.settings.unix.http_path, paths) {
-                (Some(path), _) => (path.clone(), false),
-                (None, Some(paths)) => (paths.runtime.join("xend-socket"), true),
-                (None, None) => return Err(ConfigError::NoHome("--unix")),
-            }
+            let configured = file.settings.unix.http_path.as_ref().or(default.as_ref());
+            configured.ok_or(ConfigError::NoHome("--unix"))?.clone()
         }
     };
+    let is_default = default.as_ref() == Some(&path);
     Ok(Switch::On(file.settings.unix.socket(path, is_default)))
 }

@@ -1,11 +1,15 @@
 //! Failures of operations, as the caller may see them.
 
-use super::model::{BlockClass, DomId, Invalid, PciAddress, Uuid, VirtualDevice};
+use super::error_text::{
+    after_colon, and_free, describe_agent_failure, describe_refusal, in_brackets, of_place,
+    with_domid, with_name,
+};
+use super::model::{DomId, Invalid, PciAddress, Uuid};
 use super::rights::{Need, Right};
 use super::transfer::Stage;
 use std::borrow::Cow;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The kind of a failure, for wires that have status codes.
@@ -364,52 +368,6 @@ impl Error {
         let target = if matches!(need, Need::Domain(_)) { domain } else { "" };
         Self::NotPermitted { op, target: target.to_owned(), right: need.right() }
     }
-}
-
-fn in_brackets(detail: &str) -> String {
-    if detail.is_empty() { String::new() } else { format!(" ({detail})") }
-}
-
-fn after_colon(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": {text}") }
-}
-
-/// The class of a device, with its name if nobody knows the disk by its number: `vbd xvdz` for
-/// 268441856. Others have had their number alone in this message since xend.
-fn with_name(class: &str, device: u32) -> String {
-    let number = VirtualDevice(device);
-    let is_disk = BlockClass::includes(class) && number.is_extended();
-    let name = if is_disk { number.name() } else { None };
-    name.map_or_else(|| class.to_owned(), |name| format!("{class} {name}"))
-}
-
-fn describe_agent_failure(message: &str, returncode: &str) -> String {
-    match (message, returncode) {
-        ("", "") => "The agent gave neither a reason nor a return code".to_owned(),
-        ("", code) => format!("The agent gave no reason, only its return code {code}"),
-        (message, code) => format!("The agent in the guest says: {message}{}", in_brackets(code)),
-    }
-}
-
-fn of_place(place: Option<&Path>) -> String {
-    place.map_or_else(String::new, |place| format!(" of {}", place.display()))
-}
-
-fn describe_refusal(op: &str, target: &str, right: Option<Right>) -> String {
-    match right {
-        None => format!("{op} is for operators of the host"),
-        Some(right) if target.is_empty() => format!("{op} needs the right {right}"),
-        Some(right) => format!("{op} needs the right {right} on {target}"),
-    }
-}
-
-fn and_free(free_kib: Option<u64>) -> String {
-    free_kib.map_or_else(String::new, |free| format!(" and {free} KiB are free"))
-}
-
-/// The end of a message about a domain; empty without a domid.
-fn with_domid(prefix: &str, domid: Option<DomId>) -> String {
-    domid.map_or_else(String::new, |domid| format!("{prefix}{domid}"))
 }
 
 #[cfg(test)]

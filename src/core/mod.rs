@@ -10,6 +10,7 @@ pub mod change_log;
 pub mod device_io;
 pub mod engine;
 pub mod error;
+mod error_text;
 pub mod inventory;
 pub mod journal;
 pub mod lifecycle;

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use roff::{Inline, Roff, bold, roman};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,13 +37,14 @@ fn check(name: &str, text: &str) {
 fn page(name: &str, parts: &[(&str, String)]) -> String {
     let mut page =
         String::from(".\\\" Made by tests/it/manuals.rs: edit the file with .in instead.\n");
+    // What clap and roff print uses a macro for apostrophes.
+    page.push_str(&Roff::new().render());
     for line in fs::read_to_string(dist(&format!("man/{name}.in"))).unwrap().lines() {
-        match parts.iter().find(|(word, _)| line == format!("@{word}@")) {
-            Some((_, text)) => page.push_str(text),
-            None => {
-                page.push_str(&line.replace("@VERSION@", env!("CARGO_PKG_VERSION")));
-                page.push('\n');
-            }
+        if let Some((_, text)) = parts.iter().find(|(word, _)| line == format!("@{word}@")) {
+            page.push_str(text);
+        } else {
+            page.push_str(&line.replace("@VERSION@", env!("CARGO_PKG_VERSION")));
+            page.push('\n');
         }
     }
     page
@@ -56,7 +58,7 @@ fn part(render: impl Fn(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     let is_text = |line: &&str| {
         !line.starts_with(".SH ") && !line.starts_with(".ie ") && !line.starts_with(".el ")
     };
-    text.lines().filter(is_text).map(|line| format!("{line}\n")).collect()
+    text.lines().filter(is_text).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The commands below a command, each with its options.
@@ -69,7 +71,7 @@ fn commands(command: &clap::Command) -> String {
         }
         let man = Man::new(command.clone());
         let name = command.get_bin_name().unwrap_or_default();
-        text.push_str(&format!(".SS {}\n", name.replace('-', "\\-")));
+        writeln!(text, ".SS {}", name.replace('-', "\\-")).unwrap();
         text.push_str(&part(|out| man.render_synopsis_section(out)));
         text.push_str(".PP\n");
         text.push_str(&part(|out| man.render_description_section(out)));
@@ -164,8 +166,6 @@ struct Markdown {
     line: Vec<Inline>,
     cells: Vec<Vec<Inline>>,
     is_strong: bool,
-    is_example: bool,
-    is_head: bool,
 }
 
 impl Markdown {
@@ -173,11 +173,13 @@ impl Markdown {
         let mut skipped = false;
         for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
             match event {
-                Event::Start(Tag::CodeBlock(_)) => skipped = true,
-                Event::End(TagEnd::CodeBlock) => skipped = false,
                 // The title of the page is that of the manual.
-                Event::Start(Tag::Heading { level: HeadingLevel::H1, .. }) => skipped = true,
-                Event::End(TagEnd::Heading(HeadingLevel::H1)) => skipped = false,
+                Event::Start(Tag::CodeBlock(_) | Tag::Heading { level: HeadingLevel::H1, .. }) => {
+                    skipped = true;
+                }
+                Event::End(TagEnd::CodeBlock | TagEnd::Heading(HeadingLevel::H1)) => {
+                    skipped = false;
+                }
                 event if !skipped => self.event(event),
                 _ => {}
             }
@@ -202,11 +204,8 @@ impl Markdown {
                 let title: String = self.line.drain(..).map(|inline| plain(&inline)).collect();
                 self.roff.control("SH", [title.to_uppercase().as_str()]);
             }
-            Event::Start(Tag::TableHead) => self.is_head = true,
-            Event::End(TagEnd::TableHead) => {
-                self.is_head = false;
-                self.cells.clear();
-            }
+            // The columns are the same in each table.
+            Event::End(TagEnd::TableHead) => self.cells.clear(),
             Event::End(TagEnd::TableCell) => self.cells.push(std::mem::take(&mut self.line)),
             Event::End(TagEnd::TableRow) => self.end_row(),
             _ => {}

@@ -84,18 +84,19 @@ fn operations_and_calls_are_counted_by_their_ends() {
     assert_eq!(daemon.create(&guest("web", "")).code, 201);
     assert_eq!(daemon.post("/xend/domain/web", "op=unpause").code, 200);
     assert_eq!(daemon.post("/xend/domain/web", "op=pause").code, 200);
-    // A domain that is paused cannot be paused, and one that does not exist cannot be anything.
-    assert_eq!(daemon.post("/xend/domain/web", "op=pause").code, 500);
+    // A domain that is on the host cannot be started.
+    assert_eq!(daemon.post("/xend/domain/web", "op=start").code, 500);
     until(&daemon, "the operations", |found| {
-        let of = |result| {
-            let labels = [("operation", "pause"), ("result", result)];
+        let of = |operation, result| {
+            let labels = [("operation", operation), ("result", result)];
             found.value("xend_operations_total", &labels).unwrap_or(0.0)
         };
-        (of("done"), of("conflict"), of("backend"), of("timeout")) == (1.0, 1.0, 0.0, 0.0)
+        let ends = |operation| ["done", "conflict", "timeout"].map(|end| of(operation, end));
+        (ends("pause"), ends("start")) == ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
     });
     let after = scrape(&listener);
     let pause = [("operation", "pause")];
-    assert_eq!(after.value("xend_operation_duration_seconds_count", &pause), Some(2.0));
+    assert_eq!(after.value("xend_operation_duration_seconds_count", &pause), Some(1.0));
     let done = [("call", "pause"), ("result", "done")];
     assert_eq!(after.value("xend_hypervisor_calls_total", &done), Some(1.0));
     let pause = [("call", "pause")];
@@ -127,7 +128,7 @@ fn the_samples_of_a_domain_come_and_go_with_it() {
     assert_eq!(found.value("xend_domains", &[("state", "running")]), Some(2.0));
     assert_eq!(daemon.post("/xend/domain/web", "op=rename&name=www").code, 200);
     until(&daemon, "the new name", |found| found.count("xend_domain_info", &web) == 0);
-    assert_eq!(daemon.post("/xend/domain/www", "op=destroy").code, 200);
+    assert_eq!(daemon.post("/xend/domain/www", "op=destroy").code, 202);
     until(&daemon, "no sample of the domain", |found| {
         let of_domain = |name: &str| found.samples().any(|one| one.label("domain") == Some(name));
         !of_domain("web") && !of_domain("www") && of_domain("Domain-0")

@@ -32,7 +32,7 @@ fn pci_functions_are_structs_and_the_first_creates_the_bus() {
     for name in ["runs", "halted"] {
         assert_eq!(list(name), Ok(array([])));
         let fault = configure(name, pci("0x1a", "Closing")).unwrap_err();
-        assert_eq!(fault, (2, "Device 0 not connected".to_owned()));
+        assert_eq!(fault, (2, "Device 0 not connected: the domain has no pci".to_owned()));
         assert_eq!(configure(name, pci("0x1a", "Initialising")), Ok(Value::Bool(true)));
         assert_eq!(configure(name, pci("0x1b", "Initialising")), Ok(Value::Bool(true)));
         let function = |slot: &str| {

@@ -1,0 +1,146 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_xend_global_optspecs
+    string join \n config= http= unix= xmlrpc= xen-api= argo= metrics= relocation= state-dir= hypervisor= scheduler= check-config log= log-format= h/help V/version
+end
+
+function __fish_xend_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_xend_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_xend_using_subcommand
+    set -l cmd (__fish_xend_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c xend -n "__fish_xend_needs_command" -l config -d 'Configuration file [default: /etc/xen/xend-config.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_needs_command" -l http -d 'TCP address to serve HTTP on, or `off`; an empty ADDR means all interfaces [default: 127.0.0.1:8000]' -r
+complete -c xend -n "__fish_xend_needs_command" -l unix -d 'Unix socket to serve HTTP on, or `off` [default: /var/lib/xend/xend-socket as root, else in `$XDG_RUNTIME_DIR/xend`]' -r
+complete -c xend -n "__fish_xend_needs_command" -l xmlrpc -d 'Unix socket to serve XML-RPC on, or `off` [default: /var/run/xend/xmlrpc.sock as root, else beside the unix socket; off if --unix is given]' -r
+complete -c xend -n "__fish_xend_needs_command" -l xen-api -d 'Unix socket to serve the Xen-API on, or `off` [default: /var/run/xend/xen-api.sock as root, else beside the unix socket; off if --unix is given]' -r
+complete -c xend -n "__fish_xend_needs_command" -l argo -d 'TCP address to serve the Argo protocol on, or `off` [default: off; 127.0.0.1:20203 if the configuration turns it on]' -r
+complete -c xend -n "__fish_xend_needs_command" -l metrics -d 'TCP address to serve metrics and health on, or `off` [default: off; 127.0.0.1:8007 if the configuration turns it on]' -r
+complete -c xend -n "__fish_xend_needs_command" -l relocation -d 'TCP address to receive migrating domains on, or `off` [default: off; port 8002 on all interfaces if the configuration turns it on]' -r
+complete -c xend -n "__fish_xend_needs_command" -l state-dir -d 'Directory for persistent state [default: /var/lib/xend as root, else in `$XDG_STATE_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_needs_command" -l hypervisor -d 'Hypervisor: xen for Xen on this host, sim for the built-in simulator [default: sim]' -r
+complete -c xend -n "__fish_xend_needs_command" -l scheduler -d 'CPU scheduler of the simulated host: credit, credit2, sedf or rtds [default: credit]' -r
+complete -c xend -n "__fish_xend_needs_command" -l log -d 'Log filter, such as `debug` or `warn,xend=debug` [default: xend=info and warnings]' -r
+complete -c xend -n "__fish_xend_needs_command" -l log-format -d 'Format of log lines [default: auto]' -r -f -a "auto\t'For systemd\'s journal if standard error is the journal\'s, else xend\'s'
+xend\t'xend\'s own, with date and process'
+json\t'One JSON object per line'
+journal\t'For systemd\'s journal, with priorities'"
+complete -c xend -n "__fish_xend_needs_command" -l check-config -d 'Check the configuration, report its problems and exit; fails if a listener would not be served'
+complete -c xend -n "__fish_xend_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c xend -n "__fish_xend_needs_command" -s V -l version -d 'Print version'
+complete -c xend -n "__fish_xend_needs_command" -f -a "sxp" -d 'Print S-expressions in canonical form, one per line'
+complete -c xend -n "__fish_xend_needs_command" -f -a "user" -d 'Work on the accounts of the users file'
+complete -c xend -n "__fish_xend_needs_command" -f -a "password" -d 'Read a password from standard input and print a line for the password file, whose users are operators in the Xen-API (`xend user` is for accounts limited to domains)'
+complete -c xend -n "__fish_xend_needs_command" -f -a "keys" -d 'Print every key of xend-config.sxp with its default and a description'
+complete -c xend -n "__fish_xend_needs_command" -f -a "start" -d 'Start the daemon'
+complete -c xend -n "__fish_xend_needs_command" -f -a "trace_start" -d 'Start the daemon and trace it'
+complete -c xend -n "__fish_xend_needs_command" -f -a "stop" -d 'Stop the daemon'
+complete -c xend -n "__fish_xend_needs_command" -f -a "restart" -d 'Stop the daemon and start it'
+complete -c xend -n "__fish_xend_needs_command" -f -a "reload" -d 'Read the configuration again'
+complete -c xend -n "__fish_xend_needs_command" -f -a "status" -d 'Tell whether the daemon runs'
+complete -c xend -n "__fish_xend_needs_command" -f -a "check" -d 'Check domain configurations: report errors and likely mistakes, and print the configuration as xend understands it'
+complete -c xend -n "__fish_xend_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xend -n "__fish_xend_using_subcommand sxp" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -l file -d 'Users file [default: /etc/xen/users.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -f -a "add" -d 'Add an account. Its password is read from the terminal, or from standard input'
+complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -f -a "set" -d 'Change an account. An option replaces what the account has; \'\' removes it'
+complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -f -a "password" -d 'Set the password of an account. It is read from the terminal, or from standard input'
+complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -f -a "del" -d 'Delete an account'
+complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -f -a "list" -d 'Print all accounts'
+complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -f -a "check" -d 'Check the users file: print its mistakes, with line and column'
+complete -c xend -n "__fish_xend_using_subcommand user; and not __fish_seen_subcommand_from add set password del list check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l domains -d 'Domains of the user: names, patterns such as \'web*\', UUIDs' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l rights -d 'Rights on these domains: see, power, console, media, devices, memory-and-cpus, configure, save, migrate, guest, create, host-facts; or all' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l role -d 'Roles of the user, which the file must have' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l uid -d 'Users of this machine who have the account without a password' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l operator -d 'Let the user do everything' -r -f -a "true\t''
+false\t''"
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l max-domains -d 'Limit of the number of domains' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l max-memory -d 'Limit of the memory of all domains together, in MiB' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l max-vcpus -d 'Limit of the VCPUs of all domains together' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l disks -d 'Beginnings of the paths that disks may have' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l bridges -d 'Bridges that network interfaces may be on' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l kernels -d 'Directories of kernels and RAM disks' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l files -d 'Directories of files to save to, restore from and dump to' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l hosts -d 'Hosts to migrate to' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l file -d 'Users file [default: /etc/xen/users.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l no-password -d 'Add an account without a password: for users of this machine on the unix socket'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -l pam -d 'Check passwords with PAM, as those of this machine\'s user of the same name'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l domains -d 'Domains of the user: names, patterns such as \'web*\', UUIDs' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l rights -d 'Rights on these domains: see, power, console, media, devices, memory-and-cpus, configure, save, migrate, guest, create, host-facts; or all' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l role -d 'Roles of the user, which the file must have' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l uid -d 'Users of this machine who have the account without a password' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l operator -d 'Let the user do everything' -r -f -a "true\t''
+false\t''"
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l max-domains -d 'Limit of the number of domains' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l max-memory -d 'Limit of the memory of all domains together, in MiB' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l max-vcpus -d 'Limit of the VCPUs of all domains together' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l disks -d 'Beginnings of the paths that disks may have' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l bridges -d 'Bridges that network interfaces may be on' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l kernels -d 'Directories of kernels and RAM disks' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l files -d 'Directories of files to save to, restore from and dump to' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l hosts -d 'Hosts to migrate to' -r
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l file -d 'Users file [default: /etc/xen/users.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -l pam -d 'Check passwords with PAM, as those of this machine\'s user of the same name'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from password" -l file -d 'Users file [default: /etc/xen/users.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from password" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from del" -l file -d 'Users file [default: /etc/xen/users.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from del" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from list" -l file -d 'Users file [default: /etc/xen/users.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from check" -l file -d 'Users file [default: /etc/xen/users.sxp as root, else in `$XDG_CONFIG_HOME/xend`]' -r -F
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add an account. Its password is read from the terminal, or from standard input'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "set" -d 'Change an account. An option replaces what the account has; \'\' removes it'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "password" -d 'Set the password of an account. It is read from the terminal, or from standard input'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "del" -d 'Delete an account'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "list" -d 'Print all accounts'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the users file: print its mistakes, with line and column'
+complete -c xend -n "__fish_xend_using_subcommand user; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xend -n "__fish_xend_using_subcommand password" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand keys" -l sample -d 'Print a commented xend-config.sxp with all defaults instead'
+complete -c xend -n "__fish_xend_using_subcommand keys" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand start" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand trace_start" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand stop" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand restart" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand reload" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand status" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand check" -l strict -d 'Fail on likely mistakes, too'
+complete -c xend -n "__fish_xend_using_subcommand check" -s h -l help -d 'Print help'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "sxp" -d 'Print S-expressions in canonical form, one per line'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "user" -d 'Work on the accounts of the users file'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "password" -d 'Read a password from standard input and print a line for the password file, whose users are operators in the Xen-API (`xend user` is for accounts limited to domains)'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "keys" -d 'Print every key of xend-config.sxp with its default and a description'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "start" -d 'Start the daemon'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "trace_start" -d 'Start the daemon and trace it'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "stop" -d 'Stop the daemon'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "restart" -d 'Stop the daemon and start it'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "reload" -d 'Read the configuration again'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "status" -d 'Tell whether the daemon runs'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "check" -d 'Check domain configurations: report errors and likely mistakes, and print the configuration as xend understands it'
+complete -c xend -n "__fish_xend_using_subcommand help; and not __fish_seen_subcommand_from sxp user password keys start trace_start stop restart reload status check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "add" -d 'Add an account. Its password is read from the terminal, or from standard input'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "set" -d 'Change an account. An option replaces what the account has; \'\' removes it'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "password" -d 'Set the password of an account. It is read from the terminal, or from standard input'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "del" -d 'Delete an account'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "list" -d 'Print all accounts'
+complete -c xend -n "__fish_xend_using_subcommand help; and __fish_seen_subcommand_from user" -f -a "check" -d 'Check the users file: print its mistakes, with line and column'

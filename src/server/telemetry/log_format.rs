@@ -140,7 +140,8 @@ pub(super) fn escape_control_characters(line: &str) -> String {
     text
 }
 
-/// Escapes the control characters that JSON leaves as they are, U+007F to U+009F: terminals obey them.
+/// Escapes the control characters that JSON leaves as they are, U+007F to U+009F: terminals obey
+/// them.
 fn escape_in_json(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     for c in line.chars() {

@@ -85,7 +85,7 @@ mod tests {
                 "Invalid value for config.image: \"x\" is not one of",
             ),
             (
-                "(memory 64) (device (vbd (dev xvda) (mode x)))",
+                "(memory 64) (device (vbd (uname phy:/a) (dev xvda) (mode x)))",
                 "config.devices.vbd",
                 "Invalid value for config.devices.vbd: vbd mode: ",
             ),

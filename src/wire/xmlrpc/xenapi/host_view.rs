@@ -130,7 +130,7 @@ impl HostView {
             host,
             caller: view.caller().clone(),
             access,
-            info: if shows_host { view.host_info().clone() } else { Arc::default() },
+            info: if shows_host { view.host_info().clone() } else { unknown(view.host_info()) },
             figures: snapshot.figures,
             is_enabled: view.is_host_enabled(&host),
             policy: view.policy(),
@@ -275,6 +275,11 @@ impl HostView {
     pub(crate) fn client_data(&self, object: Uuid) -> ClientData {
         self.inventory.client_data(&object).cloned().unwrap_or_default()
     }
+}
+
+/// What callers see of a host whose properties are not theirs to see.
+fn unknown(info: &HostInfo) -> Arc<HostInfo> {
+    Arc::new(HostInfo { is_simulated: info.is_simulated, ..HostInfo::default() })
 }
 
 /// All devices of a VM: those that the running VM has, then those that only its definition has.
