@@ -113,6 +113,7 @@ fn recorded_files_have_no_mistakes() {
         found,
         [
             "old1: nics: deprecated, use an empty item of vif for an interface: vif = ['']",
+            "pci3.pv: ssidref: has no effect",
             "vc1: vcpu_avail: has no effect",
             "win.hvm: vcpu_avail: has no effect",
             "win2.hvm: vcpu_avail: has no effect",

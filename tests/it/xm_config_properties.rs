@@ -22,7 +22,9 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
         "a", "b", "disk", "=", "=", "+=", "[", "]", "(", ")", "{", "}", ",", ":", ";", "\n", "\n",
         "\\\n", "+", "-", "*", "/", "//", "%", "'x'", "'%s%5d%%'", "\"y\"", "'''", "u'\\u00e9'",
         "r'\\'", "1", "0", "7L", "0x1f", "1e9", ".5", "999999999999", "None", "True", "str(",
-        "int(", "import", "if", "#", ".", "\\", "\u{e9}", "\0", " ",
+        "int(", "import", "if", "#", ".", "\\", "\u{e9}", "\0", " ", "if 1:", "elif a:", "else:", "\n ",
+        "\n  ", "\n\t", "not", "and", "or", " in ", " is ", "==", "<", "else", "len(", ".split(", ".join(",
+        ".append(", "[0]", "[1:]", "os", "re.search(", "os.uname()[4]", "pass",
     ];
     vec(select(words.to_vec()), 0..40).prop_map(|words| words.concat().into_bytes())
 }

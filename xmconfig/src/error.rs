@@ -3,10 +3,13 @@
 use std::fmt;
 use xend_sxp::position;
 
-/// A mistake in a configuration file, with its position.
+/// The offset of what does not stand in a file but on the command line beside it.
+pub(super) const COMMAND_LINE: u32 = u32::MAX;
+
+/// A mistake in a configuration file, with its position, or in an argument beside it.
 ///
-/// `Display` prints the reason; `{:#}` puts line and column in front. The reason never quotes the
-/// file's values, which can be passwords.
+/// `Display` prints the reason; `{:#}` puts the position in front. The reason never quotes values,
+/// which can be passwords.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct XmConfigError {
     line: usize,
@@ -17,7 +20,10 @@ pub struct XmConfigError {
 impl XmConfigError {
     /// A mistake at a byte offset of a file's text. The reason must not quote the file's values.
     pub fn at(offset: u32, reason: impl Into<String>, text: &[u8]) -> Self {
-        let (line, column) = position(text, offset as usize);
+        let (line, column) = match offset {
+            COMMAND_LINE => (0, 0),
+            _ => position(text, offset as usize),
+        };
         Self { line, column, reason: reason.into() }
     }
 
@@ -26,12 +32,12 @@ impl XmConfigError {
         Self::at(fault.offset, fault.reason, text)
     }
 
-    /// The line, from 1.
+    /// The line, from 1; 0 if the mistake is in an argument of the command line.
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// The column in bytes, from 1.
+    /// The column in bytes, from 1; 0 if the mistake is in an argument of the command line.
     pub fn column(&self) -> usize {
         self.column
     }
@@ -39,8 +45,10 @@ impl XmConfigError {
 
 impl fmt::Display for XmConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if f.alternate() {
-            write!(f, "line {}, column {}: ", self.line, self.column)?;
+        match (f.alternate(), self.line) {
+            (false, _) => {}
+            (true, 0) => f.write_str("on the command line: ")?,
+            (true, line) => write!(f, "line {line}, column {}: ", self.column)?,
         }
         f.write_str(&self.reason)
     }
@@ -75,5 +83,8 @@ mod tests {
         assert_eq!((error.line(), error.column()), (2, 2));
         assert_eq!(error.to_string(), "wrong");
         assert_eq!(format!("{error:#}"), "line 2, column 2: wrong");
+
+        let error = XmConfigError::at(COMMAND_LINE, "wrong", b"a=1\n");
+        assert_eq!(format!("{error:#}"), "on the command line: wrong");
     }
 }

@@ -2,7 +2,8 @@
 
 use super::domain::{Defaults, configuration, unusual};
 use super::error::{Fault, XmConfigError};
-use super::language::{Variable, Variables, read_variables};
+use super::language::{Variable, Variables, read};
+use super::overrides::Overrides;
 use xend_sxp::Sxp;
 
 /// A file as an S-expression. It has no `Debug`: the configuration can contain passwords.
@@ -16,13 +17,31 @@ pub struct Conversion {
 
 /// Converts a file to an S-expression, without checking the values that xend checked.
 pub fn convert(text: &[u8], defaults: &Defaults<'_>) -> Result<Conversion, XmConfigError> {
-    let variables = read_variables(text)?;
+    convert_with(text, defaults, &Overrides::default())
+}
+
+/// The same, of a file and the arguments `NAME=VALUE` beside it.
+pub fn convert_with(
+    text: &[u8],
+    defaults: &Defaults<'_>,
+    overrides: &Overrides,
+) -> Result<Conversion, XmConfigError> {
+    let variables = read_with(text, overrides)?;
     let error = |fault| XmConfigError::new(fault, text);
     let mut warnings = Vec::new();
     let config = configuration(&variables, defaults, &mut warnings).map_err(error)?;
     unusual(&variables, &mut warnings);
     warnings.sort_by_key(Fault::offset);
     Ok(Conversion { config, warnings: warnings.into_iter().map(error).collect() })
+}
+
+/// Reads the variables of a file and of the arguments `NAME=VALUE` beside it.
+pub fn read_with(text: &[u8], overrides: &Overrides) -> Result<Variables, XmConfigError> {
+    let mut variables = Variables::default();
+    overrides.set_before(&mut variables);
+    let mut variables = read(text, variables).map_err(|fault| XmConfigError::new(fault, text))?;
+    overrides.set_after(&mut variables);
+    Ok(variables)
 }
 
 /// The name that a file gives its domain, and the offset of the value: `default`, which xm took from

@@ -241,6 +241,10 @@ impl Image<'_> {
                 (None, None) => {}
             }
         }
+        // A key of Xen 3.0's xm only.
+        if let Some(image) = self.settings.get_true("cdrom") {
+            self.fields.push(tree::field("cdrom", image));
+        }
         // A key of xl's only.
         if let Some(firmware) = self.settings.get_true("bios") {
             self.fields.push(tree::field("bios", firmware));

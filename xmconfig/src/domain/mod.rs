@@ -26,3 +26,4 @@ mod xl;
 pub(super) use configuration::configuration;
 pub use defaults::Defaults;
 pub(super) use warnings::unusual;
+pub(super) use xl::other_name;

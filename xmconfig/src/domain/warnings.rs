@@ -8,9 +8,9 @@ use xend_spelling::nearest;
 #[rustfmt::skip]
 const KNOWN: &[&str] = &[
     "access_control", "acpi", "apic", "bios", "blkif", "boot", "bootargs", "bootloader",
-    "bootloader_args", "builder", "cap", "cmdline", "cpu", "cpu_cap", "cpu_weight", "cpuid",
+    "bootloader_args", "builder", "cap", "cdrom", "cmdline", "cpu", "cpu_cap", "cpu_weight", "cpuid",
     "cpuid_check", "cpus", "description", "device_model", "device_model_override", "dhcp", "disk",
-    "display", "extra", "fda", "fdb", "features", "firmware", "gateway", "gfx_passthru",
+    "display", "extid", "extra", "fda", "fdb", "features", "firmware", "gateway", "gfx_passthru",
     "guest_os_type", "hap", "hostname", "hpet", "interface", "ioports", "ip", "irq", "irqs", "isa",
     "kernel", "keymap", "loader", "localtime", "machine_address_size", "maxmem", "maxvcpus",
     "memory", "memory_sharing", "monitor", "monitor_path", "name", "netif", "netmask",
@@ -28,14 +28,16 @@ const KNOWN: &[&str] = &[
 /// Variables of xm and xl that an S-expression has no place for.
 #[rustfmt::skip]
 const WITHOUT_EFFECT: &[&str] = &[
-    "acpi_firmware", "altp2m", "bootentry", "channel", "claim_mode", "cpus_soft",
+    "acpi_firmware", "actmem", "altp2m", "bootentry", "channel", "claim_mode", "cpus_soft",
     "device_model_args", "device_model_stubdomain_override", "device_model_version", "device_tree",
     "dm_restrict", "driver_domain", "dtdev", "e820_host", "hdtype", "init_seclabel", "iomem",
-    "max_event_channels", "max_grant_frames", "max_maptrack_frames", "mmio_hole", "ms_vm_genid",
+    "macaddr", "max_event_channels", "max_grant_frames", "max_maptrack_frames", "memmap",
+    "mmio_hole", "ms_vm_genid", "ne2000",
     "nestedhvm", "on_soft_reset", "on_watchdog", "p9", "passthrough", "pci_permissive", "pci_seize",
     "pvcalls", "pvshim", "rdm", "seclabel", "smbios_firmware", "spice", "spicehost", "spicepasswd",
-    "spiceport", "spicetls_port", "tee", "usbctrl", "usbdev", "vcpu_avail", "vdispl", "vkb",
-    "vncviewer", "vnuma", "vpmu", "vsnd",
+    "spiceport", "spicetls_port", "ssidref", "tee", "usbctrl", "usbdev", "vcpu_avail", "vdispl", "vkb",
+    "vncviewer", "vnuma", "vpmu", "vsnd", "watchdog", "watchdog_action", "xenpaging_extra",
+    "xenpaging_file",
 ];
 
 /// The most variables that are compared with the known ones.
@@ -66,5 +68,31 @@ pub(crate) fn unusual(variables: &Variables, warnings: &mut Vec<Fault>) {
             }
         };
         warnings.push(Fault::new(variable.offset(), reason));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::OPTIONS;
+
+    #[test]
+    fn each_option_is_a_known_variable_once() {
+        let mut names: Vec<&str> = OPTIONS.iter().map(|option| option.name).collect();
+        for name in &names {
+            assert!(KNOWN.contains(name) != WITHOUT_EFFECT.contains(name), "{name}");
+        }
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn an_option_without_effect_says_so() {
+        for option in OPTIONS {
+            let has_none = WITHOUT_EFFECT.contains(&option.name);
+            assert_eq!(option.help.contains("no effect"), has_none, "{}", option.name);
+        }
     }
 }

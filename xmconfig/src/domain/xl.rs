@@ -12,6 +12,12 @@ const RENAMED: [(&str, &str); 5] = [
     ("irqs", "irq"),
 ];
 
+/// xl's name of one of xm's variables, which takes its place.
+pub(crate) fn other_name(xm_name: &str) -> Option<&'static str> {
+    let others = RENAMED.iter().chain(&[("type", "builder")]);
+    others.into_iter().find(|(_, known)| *known == xm_name).map(|(name, _)| *name)
+}
+
 /// xl's words for xm's numbers, from 0 on.
 const NUMBERED: [(&str, [&str; 4]); 2] = [
     (
@@ -108,6 +114,10 @@ impl<'a> Translation<'a> {
             if let Some(number) = number.and_then(|number| i64::try_from(number).ok()) {
                 self.set(name, *offset, Data::Int(number));
             }
+        }
+        // Xen 3.3's name of the interface of Hyper-V.
+        if let Some(extid) = self.get("extid").filter(|extid| extid.data.to_text() == b"1") {
+            self.set("viridian", extid.offset, Data::Int(1));
         }
         if let Some(vga) = self.get("vga") {
             match vga.data.to_text().as_slice() {

@@ -8,8 +8,8 @@ pub(super) const MAX_FILE: usize = 1 << 20;
 /// Levels of brackets, and of lists in lists.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// All values that reading a file makes, intermediate ones included.
-const MAX_VALUES: usize = 100_000;
+/// All values that a file writes, and all that reading it makes, intermediate ones included.
+pub(super) const MAX_VALUES: usize = 100_000;
 
 /// The length of all strings that reading a file makes, intermediate ones included, in bytes.
 const MAX_BYTES: usize = 8 << 20;
@@ -29,7 +29,7 @@ impl Budget {
     /// Charges values and the bytes of their strings. The error is the reason.
     pub(super) fn charge(&mut self, values: usize, bytes: usize) -> Result<(), String> {
         let Some(values) = self.values.checked_sub(values) else {
-            return Err(format!("the file has more than {MAX_VALUES} values"));
+            return Err(too_many_values());
         };
         let Some(bytes) = self.bytes.checked_sub(bytes) else {
             return Err(format!("the file's strings are longer than {MAX_BYTES} bytes"));
@@ -44,4 +44,9 @@ impl Budget {
         let size = data.size();
         self.charge(size.values.saturating_mul(copies), size.bytes.saturating_mul(copies))
     }
+}
+
+/// The reason why a file with too many values is refused.
+pub(super) fn too_many_values() -> String {
+    format!("the file has more than {MAX_VALUES} values")
 }

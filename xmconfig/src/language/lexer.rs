@@ -61,6 +61,16 @@ impl<'a> Lexer<'a> {
         Ok((token, offset(start)))
     }
 
+    /// The column of an offset, from 0. A tab goes on to the next multiple of eight, as in Python 2.
+    pub(super) fn column(&self, offset: u32) -> usize {
+        let after =
+            |column, byte: &u8| if *byte == b'\t' { column / 8 * 8 + 8 } else { column + 1 };
+        let before = self.text.get(..offset as usize).unwrap_or_default();
+        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let line = before.rsplit(is_end).next().unwrap_or_default();
+        line.iter().fold(0, after)
+    }
+
     fn word_or_sign(&mut self, rest: &'a [u8]) -> Result<Token<'a>, Fault> {
         let in_word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
         let length = rest.iter().take_while(in_word).count();

@@ -1,6 +1,7 @@
 //! Numbers.
 
 use super::value::Data;
+use std::cmp::Ordering;
 
 /// A number that operators take.
 #[derive(Clone, Copy)]
@@ -79,6 +80,14 @@ fn fractional(sign: &str, one: f64, other: f64) -> f64 {
         "/" => one / other,
         "%" => rest,
         _ => ((one - rest) / other).round(),
+    }
+}
+
+/// How two numbers compare; `None` if one is no number.
+pub(super) fn compared(left: &Data, right: &Data) -> Option<Ordering> {
+    match (Number::of(left)?, Number::of(right)?) {
+        (Number::Int(left), Number::Int(right)) => Some(left.cmp(&right)),
+        (left, right) => left.float().partial_cmp(&right.float()),
     }
 }
 

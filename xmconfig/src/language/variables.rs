@@ -63,7 +63,8 @@ impl Variables {
         }
     }
 
-    pub(super) fn set(&mut self, name: &str, offset: u32, value: Value) {
+    /// Sets a variable at a byte offset of the text.
+    pub(crate) fn set(&mut self, name: &str, offset: u32, value: Value) {
         if let Some(variable) = self.by_name.get(name).and_then(|n| self.list.get_mut(*n)) {
             variable.offset = offset;
             variable.value = value;
