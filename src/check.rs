@@ -1,9 +1,11 @@
-//! `xend check`: checks the text of a domain configuration, an S-expression or a file of xm or xl.
+//! `xend check` and `xend convert`: the text of a domain configuration, an S-expression, a file of
+//! xm or xl, or libvirt's XML.
 
 use crate::shape::{self, ShapeError, TreeSink};
 use crate::sxp::{Limits, ReadError, Sxp, position, read_all};
 use crate::xmconfig::{self, Defaults, XmConfigError};
 use std::fmt;
+use xend_libvirt_xml::{self as libvirt_xml, XmlError};
 
 /// The result of a check.
 #[derive(Debug)]
@@ -41,6 +43,10 @@ impl Diagnostic {
         Self::new((error.line(), error.column()), error.to_string())
     }
 
+    fn from_xml_error(error: &XmlError) -> Self {
+        Self::new((error.line(), error.column()), error.to_string())
+    }
+
     fn from_shape_error(error: &ShapeError, text: &[u8]) -> Self {
         Self::new(error.position(text), error.to_string())
     }
@@ -54,27 +60,37 @@ pub fn check(text: &[u8], file_name: &str) -> Report {
     Report { warnings, config }
 }
 
+/// Converts the text of a domain configuration to an S-expression, as it is written: nothing is
+/// checked or added. Adds to `warnings` what has no place in it.
+pub fn convert(
+    text: &[u8],
+    file_name: &str,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Sxp, Diagnostic> {
+    match format_of(text) {
+        Format::Xml => {
+            let converted =
+                libvirt_xml::convert(text).map_err(|error| Diagnostic::from_xml_error(&error))?;
+            warnings.extend(converted.warnings.iter().map(Diagnostic::from_xml_error));
+            Ok(converted.config)
+        }
+        Format::Python => {
+            let defaults = Defaults { name: Some(file_name), ..Defaults::default() };
+            let converted = xmconfig::convert(text, &defaults)
+                .map_err(|error| Diagnostic::from_xm_error(&error))?;
+            warnings.extend(converted.warnings.iter().map(Diagnostic::from_xm_error));
+            Ok(converted.config)
+        }
+        Format::Sxp => first_expression(text, warnings),
+    }
+}
+
 fn read_config(
     text: &[u8],
     file_name: &str,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Sxp, Diagnostic> {
-    let config = match format_of(text) {
-        (Format::Xml, at) => {
-            return Err(Diagnostic::new(
-                position(text, at),
-                "this is libvirt's XML: virsh domxml-to-native xen-sxpr FILE prints an S-expression",
-            ));
-        }
-        (Format::Python, _) => {
-            let defaults = Defaults { name: Some(file_name), ..Defaults::default() };
-            let converted = xmconfig::convert(text, &defaults)
-                .map_err(|error| Diagnostic::from_xm_error(&error))?;
-            warnings.extend(converted.warnings.iter().map(Diagnostic::from_xm_error));
-            converted.config
-        }
-        (Format::Sxp, _) => first_expression(text, warnings)?,
-    };
+    let config = convert(text, file_name, warnings)?;
     let domain =
         shape::read_config(&config).map_err(|error| Diagnostic::from_shape_error(&error, text))?;
     warnings
@@ -108,24 +124,17 @@ enum Format {
     Xml,
 }
 
-/// The format of a text, and where it begins.
-fn format_of(text: &[u8]) -> (Format, usize) {
-    let mut at = 0;
-    for line in text.split_inclusive(|byte| *byte == b'\n') {
-        let code = line
-            .trim_ascii_start()
-            .strip_prefix(b"\xef\xbb\xbf")
-            .unwrap_or(line.trim_ascii_start());
-        let start = at + (line.len() - code.len());
-        at += line.len();
-        match code {
+fn format_of(text: &[u8]) -> Format {
+    for line in text.split(|byte| *byte == b'\n') {
+        let line = line.trim_ascii_start();
+        match line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) {
             [] | [b'#', ..] => {}
-            [b'<', ..] => return (Format::Xml, start),
-            code if is_python(code) => return (Format::Python, start),
-            _ => return (Format::Sxp, start),
+            [b'<', ..] => return Format::Xml,
+            code if is_python(code) => return Format::Python,
+            _ => return Format::Sxp,
         }
     }
-    (Format::Sxp, 0)
+    Format::Sxp
 }
 
 /// Whether a line is Python: an assignment, an import, a function or a docstring.
@@ -157,11 +166,14 @@ mod tests {
 
     #[test]
     fn other_formats_are_recognised() {
-        for text in ["<domain type='xen'>", "<?xml version='1.0'?>\n<domain/>", "\u{feff}<domain/>"]
+        for text in
+            ["<domain type='xen'/>", "<?xml version='1.0'?>\n<domain/>", "\u{feff}<domain/>"]
         {
-            assert!(refused(text).contains("libvirt's XML"), "{text}");
+            assert!(refused(text).ends_with("<memory> is expected"), "{text}");
         }
-        assert!(refused("# mine\n\n  import os").starts_with("3:3: import is not supported"));
+        assert!(
+            refused("# mine\n\n  import socket").starts_with("3:10: socket cannot be imported")
+        );
         for text in ["", "# nothing\n", "vm", "import", "'= a'"] {
             assert!(!refused(text).contains("this is"), "{text}");
         }
@@ -191,6 +203,31 @@ mod tests {
             refused("name = 'web'\nmemory = '12x'\n")
                 .starts_with("2:10: memory: \"12x\" is not a whole number")
         );
+    }
+
+    #[test]
+    fn xml_of_libvirt_is_checked() {
+        let report = checked(
+            "<domain type='xen'><name>web</name><memory unit='MiB'>64</memory>\n<title>Web</title>\
+             <os><type>linux</type><kernel>/k</kernel></os></domain>",
+        );
+        assert_eq!(name(&report), Some("web"));
+        assert_eq!(
+            report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["2:1: <title> of <domain> is left out"]
+        );
+        let wrong = "<domain type='xen'>\n<name>a b</name><memory>65536</memory></domain>";
+        assert!(refused(wrong).starts_with("2:1: name: "), "{}", refused(wrong));
+    }
+
+    #[test]
+    fn a_conversion_adds_and_checks_nothing() {
+        let mut warnings = Vec::new();
+        let converted = convert(b"(vm (name 'a b'))", "a.sxp", &mut warnings).unwrap();
+        assert_eq!(converted.to_string(), "(vm (name 'a b'))");
+        let converted = convert(b"memory = '12x'", "web.cfg", &mut warnings).unwrap();
+        assert_eq!(converted.value("memory").and_then(Sxp::as_str), Some("12x"));
+        assert!(warnings.is_empty());
     }
 
     #[test]

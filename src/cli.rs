@@ -73,9 +73,16 @@ pub enum Command {
         #[arg(long)]
         strict: bool,
 
-        /// Files with one domain configuration each, as an S-expression or as a file of xm or xl
+        /// Files with one domain configuration each: an S-expression, a file of xm or xl, or
+        /// libvirt's XML
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+    },
+    /// Print the S-expression of a file of xm or xl, or of libvirt's XML, as xm or libvirt would
+    /// send it
+    Convert {
+        /// A file of xm or xl, or libvirt's XML
+        file: PathBuf,
     },
 }
 
@@ -113,6 +120,8 @@ mod tests {
             parse("xend sxp a").unwrap().command,
             Some(Command::Sxp { file: Some(_) })
         ));
+        assert!(matches!(parse("xend convert a").unwrap().command, Some(Command::Convert { .. })));
+        assert!(parse("xend convert a b").is_err());
         assert!(parse("xend check").is_err());
         assert!(matches!(
             parse("xend check --strict a").unwrap().command,

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             Ok(ExitCode::FAILURE)
         }
         Some(Command::Check { files, strict }) => check(files, *strict),
+        Some(Command::Convert { file }) => convert(file),
         Some(Command::User { file, command }) => user(file.as_deref(), command),
         Some(Command::Password { user }) => password_line(user),
     };
@@ -175,6 +176,27 @@ fn check(files: &[PathBuf], strict: bool) -> Result<ExitCode> {
         }
     }
     Ok(status)
+}
+
+/// `xend convert`: prints the S-expression of another format.
+fn convert(path: &Path) -> Result<ExitCode> {
+    let name = path.display();
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut warnings = Vec::new();
+    let config = check::convert(&read(path)?, &file_name, &mut warnings);
+    for warning in warnings {
+        print_error(format_args!("{name}:{warning}"));
+    }
+    match config {
+        Ok(config) => {
+            print(format!("{}\n", pretty(&config, 100)));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            print_error(format_args!("{name}:{error}"));
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -75,6 +75,27 @@ fn configurations_are_checked_and_explained() {
     assert!(stderr.starts_with(&format!("{bad}:2:9: name: Invalid VM Name")), "{stderr}");
 }
 
+#[test]
+fn files_of_xm_and_libvirt_are_converted() {
+    let dir = tempfile::tempdir().unwrap();
+    let xm = file(&dir, "web.cfg", "memory = 64\nvcpsu = 2\nbuilder = ''\n");
+    let (status, out, stderr) = xend(&["convert", &xm], "");
+    assert_eq!(status, Some(0));
+    assert!(out.starts_with("(vm\n    (name web.cfg)\n    (memory 64)\n"), "{out}");
+    assert_eq!(stderr, format!("{xm}:2:1: vcpsu: unknown variable, vcpus is one\n"));
+
+    let xml = "<domain type='xen'><name>a</name><memory unit='GiB'>1</memory></domain>";
+    let xml = file(&dir, "a.xml", xml);
+    let (status, out, stderr) = xend(&["convert", &xml], "");
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(out.contains("(memory 1024)") && out.contains("(image (linux))"), "{out}");
+
+    let bad = file(&dir, "bad.xml", "<domain>\n<vcpu>x</vcpu></domain>");
+    let (status, out, stderr) = xend(&["convert", &bad], "");
+    assert_eq!((status, out.as_str()), (Some(1), ""));
+    assert_eq!(stderr, format!("{bad}:1:1: <memory> is expected\n"));
+}
+
 /// A file in a directory, and its path.
 fn file(dir: &tempfile::TempDir, name: &str, text: &str) -> String {
     let path = dir.path().join(name);

@@ -125,6 +125,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_urlencoded", &["wire/http"]),
     ("xend_templates", &["wire/http"]),
     ("prometheus_client", &["wire/metrics"]),
+    ("xend_libvirt_xml", &["check.rs"]),
     ("xend_sxp", &["lib.rs"]),
     ("xend_xmconfig", &["lib.rs"]),
     ("xend_guest_protocol", &["backend/sim", "core/guest", "wire/http"]),
@@ -314,9 +315,18 @@ fn source_root() -> PathBuf {
 /// Where other crates of the workspace have their sources.
 fn crate_roots() -> impl Iterator<Item = PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["agent", "guest-protocol", "spelling", "sxp", "templates", "xenstore", "xmconfig"]
-        .map(|name| root.join(name).join("src"))
-        .into_iter()
+    [
+        "agent",
+        "guest-protocol",
+        "libvirt-xml",
+        "spelling",
+        "sxp",
+        "templates",
+        "xenstore",
+        "xmconfig",
+    ]
+    .map(|name| root.join(name).join("src"))
+    .into_iter()
 }
 
 /// The Rust files of all crates.

@@ -12,8 +12,8 @@ pub(super) struct Expression<'a> {
     pub(super) kind: Kind<'a>,
 }
 
-/// What an expression is made of. Rows of operators, of suffixes and of signs are no levels, so that
-/// the depth of a tree is that of its brackets.
+/// What an expression is made of. Rows of operators, of suffixes and of signs are no levels, so the
+/// depth of a tree is that of its brackets and conditions.
 pub(super) enum Kind<'a> {
     Literal(Data),
     /// An earlier variable.
