@@ -184,6 +184,18 @@ fn the_command_line_is_made_of_its_parts() {
 }
 
 #[test]
+fn a_boot_loader_shows_its_menu_to_a_user_at_the_console() {
+    let arguments = |text: &str, console: bool| {
+        let defaults = Defaults { console, ..Defaults::default() };
+        fields(&convert(text.as_bytes(), &defaults).unwrap().config, &["bootloader_args"])
+    };
+    assert_eq!(arguments("bootloader = 'pygrub'", false), "(bootloader_args -q)");
+    assert_eq!(arguments("bootloader = 'pygrub'", true), "(bootloader_args '')");
+    assert_eq!(arguments("bootloader = 'pygrub'\nbootargs = 'x'", true), "(bootloader_args x)");
+    assert_eq!(arguments("kernel = '/k'", true), "");
+}
+
+#[test]
 fn online_vcpus_are_a_mask() {
     let keys = ["vcpu_avail", "vcpus"];
     let vcpus = |text: &str| fields(&converted(text).config, &keys);

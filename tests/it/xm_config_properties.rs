@@ -13,6 +13,7 @@ const DEFAULTS: Defaults<'_> = Defaults {
     directory: Some("/etc/xen"),
     display: Some(":0"),
     xauthority: Some("/root/.Xauthority"),
+    console: false,
 };
 
 /// Words of the language in any order.

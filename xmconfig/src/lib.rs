@@ -2,9 +2,9 @@
 //!
 //! Such a file is written in Python, and nearly all of them only set variables, some of them under
 //! conditions. `language/` reads this part of Python into variables, without input or output;
-//! everything else is refused with its line and column and what to write instead. `domain/` makes of
-//! the variables what xm made of them. [`Overrides`] are the arguments `NAME=VALUE` of `xm create`,
-//! and [`OPTIONS`] is the table of their names.
+//! everything else is refused with its line and column and what to write instead. `domain/` makes
+//! of the variables what xm made of them. [`Overrides`] are the arguments `NAME=VALUE` of
+//! `xm create`, and [`OPTIONS`] is the table of their names.
 //!
 //! ```
 //! use xend_xmconfig::{Defaults, convert};

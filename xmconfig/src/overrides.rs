@@ -8,8 +8,8 @@ use super::options::{OPTIONS, OptionKind};
 /// Arguments `NAME=VALUE` beside a file, as xm took them.
 ///
 /// The name of an option sets it, whatever the file says; an option that is a list has an item for
-/// each argument. Any other name is a variable from the start, which the file may use and set again.
-/// Values are strings; a file that calculates with one takes `int(NAME)`.
+/// each argument. Any other name is a variable from the start, which the file may use and set
+/// again. Values are strings; a file that calculates with one takes `int(NAME)`.
 ///
 /// ```
 /// use xend_xmconfig::{Defaults, Overrides, convert_with};

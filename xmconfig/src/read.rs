@@ -44,8 +44,8 @@ pub fn read_with(text: &[u8], overrides: &Overrides) -> Result<Variables, XmConf
     Ok(variables)
 }
 
-/// The name that a file gives its domain, and the offset of the value: `default`, which xm took from
-/// the name of the file, if the file sets none.
+/// The name that a file gives its domain, and the offset of the value. It is `default`, which xm
+/// took from the name of the file, if the file sets none.
 pub fn name(variables: &Variables, default: &str) -> (String, u32) {
     match variables.get("name").map(Variable::value) {
         Some(value) if value.data.is_true() => {

@@ -79,7 +79,10 @@ pub(crate) fn configuration(
         fields.push(match settings.get_true("bootargs") {
             Some(arguments) => tree::field("bootloader_args", arguments),
             // pygrub is asked for the default entry without a menu.
-            None => tree::text_field("bootloader_args", "-q", bootloader.offset),
+            None => {
+                let arguments = if defaults.console { "" } else { "-q" };
+                tree::text_field("bootloader_args", arguments, bootloader.offset)
+            }
         });
     }
     fields.extend(image(&settings, defaults, &pci)?);

@@ -13,4 +13,7 @@ pub struct Defaults<'a> {
     /// The path of the X authority file of frame buffers: xm used `$XAUTHORITY`, else
     /// `~/.Xauthority`.
     pub xauthority: Option<&'a str>,
+    /// Whether a user watches the console from the start: a boot loader without arguments shows its
+    /// menu then, as with `xm create -c`.
+    pub console: bool,
 }

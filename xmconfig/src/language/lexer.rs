@@ -61,7 +61,7 @@ impl<'a> Lexer<'a> {
         Ok((token, offset(start)))
     }
 
-    /// The column of an offset, from 0. A tab goes on to the next multiple of eight, as in Python 2.
+    /// The column of an offset, from 0. A tab goes on to the next multiple of 8, as in Python 2.
     pub(super) fn column(&self, offset: u32) -> usize {
         let after =
             |column, byte: &u8| if *byte == b'\t' { column / 8 * 8 + 8 } else { column + 1 };

@@ -3,8 +3,8 @@
 //!
 //! There are values, operators, `if`, and a few functions and methods that make values of values.
 //! There are no loops, no functions of a file's own, and nothing that tells anything of the host
-//! (`os.uname` has the system's and the processor's names alone). So a file cannot run anything, and
-//! reading it takes no longer than its length and its budget allow.
+//! (`os.uname` has the system's and the processor's names alone). So a file cannot run anything,
+//! and reading it takes no longer than its length and its budget allow.
 
 mod budget;
 mod comparisons;
