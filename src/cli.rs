@@ -74,14 +74,14 @@ pub enum Command {
         strict: bool,
 
         /// Files with one domain configuration each: an S-expression, a file of xm or xl, or
-        /// libvirt's XML
+        /// XML of libvirt
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Print the S-expression of a file of xm or xl, or of libvirt's XML, as xm or libvirt would
+    /// Print the S-expression of a file of xm or xl, or of XML of libvirt, as xm or libvirt would
     /// send it
     Convert {
-        /// A file of xm or xl, or libvirt's XML
+        /// A file of xm or xl, or XML of libvirt
         file: PathBuf,
     },
 }

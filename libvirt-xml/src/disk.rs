@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 use crate::error::Fault;
-use crate::image::Kind;
+use crate::kind::Kind;
 use crate::tree;
 use crate::values::fault;
 use xend_sxp::Sxp;

@@ -3,6 +3,7 @@
 use crate::devices::port;
 use crate::element::Element;
 use crate::error::Fault;
+use crate::kind::Kind;
 use crate::screens::hvm_screens;
 use crate::tree;
 use crate::values::{fault, mebibytes, number};
@@ -10,39 +11,6 @@ use xend_sxp::Sxp;
 
 /// Xen's own firmware of HVM guests, which is found without a path.
 const FIRMWARE: &str = "hvmloader";
-
-/// The kind of a guest.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Pv,
-    Pvh,
-    Hvm,
-}
-
-impl Kind {
-    /// The kind of the guest that a domain describes. One with a boot loader alone is
-    /// paravirtualised.
-    pub(crate) fn of(root: &Element) -> Result<Self, Fault> {
-        let Some(kind) = root.child("os").and_then(|os| os.child("type")) else {
-            return Ok(Self::Pv);
-        };
-        match kind.text.trim() {
-            "hvm" => Ok(Self::Hvm),
-            "xenpvh" => Ok(Self::Pvh),
-            _ if kind.is("machine", "xenpvh") => Ok(Self::Pvh),
-            "" | "linux" | "xen" => Ok(Self::Pv),
-            _ => Err(fault(kind, "hvm, xen, linux or xenpvh is expected")),
-        }
-    }
-
-    fn builder(self) -> &'static str {
-        match self {
-            Self::Pv => "linux",
-            Self::Pvh => "pvh",
-            Self::Hvm => "hvm",
-        }
-    }
-}
 
 /// `(image (linux ...))`
 pub(crate) fn image(root: &Element, kind: Kind, warnings: &mut Vec<Fault>) -> Result<Sxp, Fault> {

@@ -21,6 +21,7 @@ mod domain;
 mod element;
 mod error;
 mod image;
+mod kind;
 mod screens;
 mod tree;
 mod values;

@@ -162,11 +162,11 @@ fn other_forms_of_configurations_are_read_or_named() {
     assert_eq!(xend(&["check", &again], "").1, out);
     for (text, wanted) in [
         (
-            "# /etc/xen/web\nimport os\nkernel = '/boot/vmlinuz'\n",
-            "2:1: import is not supported: a file only sets variables",
+            "# /etc/xen/web\nimport socket\nkernel = '/boot/vmlinuz'\n",
+            "2:8: socket cannot be imported: leave it out",
         ),
         ("name = 'web'\nmemory = '64 MB'\n", "2:10: memory: \"64 MB\" is not a whole number"),
-        ("<?xml version='1.0'?>\n<domain type='xen'/>\n", "1:1: this is libvirt's XML"),
+        ("<?xml version='1.0'?>\n<domain type='xen'/>\n", "2:1: <memory> is expected"),
     ] {
         let path = file(&dir, "config", text);
         let (status, out, stderr) = xend(&["check", &path], "");

@@ -132,7 +132,7 @@ fn a_file_without_a_name_has_the_name_of_the_file() {
         format!("{:#}", name("\nname = 'a b'").unwrap_err())
             .starts_with("line 2, column 8: name: ")
     );
-    assert!(name("import os\nname = 'a'").is_err());
+    assert!(name("import socket\nname = 'a'").is_err());
 
     let defaults = Defaults { name: Some("web.cfg"), ..Defaults::default() };
     assert_eq!(read_domain(b"memory = 64", &defaults).unwrap().name.as_str(), "web.cfg");
