@@ -20,6 +20,9 @@ use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, XmlRpc};
 use xend::xm_file;
 use xend::xmconfig::Defaults;
 
+/// The path of XML-RPC on the listeners of HTTP.
+const XML_RPC_PATH: &str = "/RPC2";
+
 /// The wires in front of an engine.
 pub(super) struct Wires<'a> {
     pub(super) config: &'a Config,
@@ -56,20 +59,23 @@ impl Wires<'_> {
         let metrics = self.metrics(&calls);
         let http_wire = self.http();
         for listener in http {
-            match listener.trust() {
+            let (auth, pages, policy) = match listener.trust() {
                 Trust::Peers | Trust::Anyone => {
                     let pages = http_wire.clone().router();
-                    let app = match listener {
+                    let pages = match listener {
                         Listener::Unix { .. } => pages.merge(metrics.router(Readers::Operators)),
                         Listener::Tcp { .. } => pages,
                     };
-                    attach(listener, Auth::None, app);
+                    (Auth::None, pages, LegacyPolicy::Trust)
                 }
                 Trust::Nobody => {
                     let pages = http_wire.clone().router_with_accounts(self.logins());
-                    attach(listener, Auth::Users, pages);
+                    (Auth::Users, pages, LegacyPolicy::Users)
                 }
-            }
+            };
+            // Our xm has one address for pages and for the calls that no page answers.
+            let pages = pages.nest(XML_RPC_PATH, calls.router(Endpoint::Legacy(policy)));
+            attach(listener, auth, pages);
         }
         if let Some(listener) = metrics_listener {
             attach(listener, Auth::None, metrics.router(Readers::Connected));

@@ -233,6 +233,12 @@ fn the_page_about_the_first_session_works() {
 }
 
 #[test]
+fn the_page_about_xm_works() {
+    crate::xm_support::program();
+    run_page("docs/xm.md", &["8000"], &["xm"]);
+}
+
+#[test]
 fn the_page_about_configurations_works() {
     run_page("docs/configurations.md", &[], &[]);
 }

@@ -323,6 +323,7 @@ fn crate_roots() -> impl Iterator<Item = PathBuf> {
         "sxp",
         "templates",
         "xenstore",
+        "xm",
         "xmconfig",
     ]
     .map(|name| root.join(name).join("src"))

@@ -1,0 +1,104 @@
+//! What a command is.
+
+use super::option::OptionSpec;
+use super::words::{Syntax, Words};
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// A command of xm.
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    /// Older names.
+    pub(crate) aliases: &'static [&'static str],
+    /// The arguments as the usage line shows them.
+    pub(crate) arguments: &'static str,
+    /// One sentence.
+    pub(crate) about: &'static str,
+    pub(crate) options: &'static [OptionSpec],
+    /// How many arguments it takes at least and at most, options apart.
+    pub(crate) count: (usize, usize),
+    pub(crate) shown: Shown,
+    pub(crate) action: Action,
+}
+
+/// In which lists a command stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// In the short list, too.
+    Common,
+    /// In the full list.
+    Full,
+    /// In no list, like those that xm did not list.
+    Nowhere,
+}
+
+/// What a command does.
+pub(crate) enum Action {
+    /// It asks or changes the host.
+    Run(fn(&Context, &Words) -> Result<(), Failure>),
+    /// It prints from the table.
+    Help,
+}
+
+impl Command {
+    /// Reads the words behind the command. The error is what is wrong with them.
+    pub(crate) fn read(&self, words: &[String]) -> Result<Words, String> {
+        let Self { name, options, count, .. } = *self;
+        Words::read(&Syntax { name, options, count }, words)
+    }
+
+    /// A command in the full list, without options.
+    pub(crate) const fn new(
+        name: &'static str,
+        arguments: &'static str,
+        about: &'static str,
+        count: (usize, usize),
+        run: fn(&Context, &Words) -> Result<(), Failure>,
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            arguments,
+            about,
+            options: &[],
+            count,
+            shown: Shown::Full,
+            action: Action::Run(run),
+        }
+    }
+
+    /// The same command in the short list.
+    pub(crate) const fn common(mut self) -> Self {
+        self.shown = Shown::Common;
+        self
+    }
+
+    /// The same command in no list.
+    pub(crate) const fn unlisted(mut self) -> Self {
+        self.shown = Shown::Nowhere;
+        self
+    }
+
+    /// The same command with options.
+    pub(crate) const fn with(mut self, options: &'static [OptionSpec]) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The same command with older names.
+    pub(crate) const fn also(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+}
+
+/// Commands that help shows together.
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    pub(crate) commands: &'static [&'static [Command]],
+}
+
+/// All commands of these groups, in the order of help.
+pub(crate) fn commands(groups: &'static [Group]) -> impl Iterator<Item = &'static Command> {
+    groups.iter().flat_map(|group| group.commands.iter().copied().flatten())
+}

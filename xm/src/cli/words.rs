@@ -1,0 +1,225 @@
+//! Reads the words of a command line as Python's `gnu_getopt` did for xm: options may stand behind
+//! arguments, short flags may be joined, long names may be shortened, and `--` ends the options.
+
+use super::option::OptionSpec;
+use crate::failure::Failure;
+use std::str::FromStr;
+
+/// What may stand behind a command.
+pub(crate) struct Syntax<'a> {
+    /// The command's name, for messages.
+    pub(crate) name: &'a str,
+    pub(crate) options: &'a [OptionSpec],
+    /// How many arguments it takes at least and at most, options apart.
+    pub(crate) count: (usize, usize),
+}
+
+/// The options and arguments behind a command.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    /// Long names, with the values of those that have one.
+    options: Vec<(&'static str, String)>,
+    arguments: Vec<String>,
+}
+
+impl Words {
+    /// Reads what stands behind the command. The error is what is wrong with it.
+    pub(crate) fn read(syntax: &Syntax<'_>, words: &[String]) -> Result<Self, String> {
+        let mut read = Self::default();
+        let mut rest = words.iter();
+        while let Some(word) = rest.next() {
+            if word == "--" {
+                read.arguments.extend(rest.cloned());
+                break;
+            }
+            if let Some(long) = word.strip_prefix("--") {
+                read.long_option(syntax, long, &mut rest)?;
+            } else if word.len() > 1 && word.starts_with('-') {
+                read.short_options(syntax, &word[1..], &mut rest)?;
+            } else {
+                read.arguments.push(word.clone());
+            }
+        }
+        read.check_count(syntax)?;
+        Ok(read)
+    }
+
+    fn long_option<'a>(
+        &mut self,
+        syntax: &Syntax<'_>,
+        word: &str,
+        rest: &mut impl Iterator<Item = &'a String>,
+    ) -> Result<(), String> {
+        let (name, given) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (word, None),
+        };
+        let option = find_long(syntax.options, name)?;
+        let value = match (option.value, given) {
+            (None, Some(_)) => return Err(format!("option --{name} must not have an argument")),
+            (None, None) => String::new(),
+            (Some(_), Some(value)) => value,
+            (Some(_), None) => match rest.next() {
+                Some(value) => value.clone(),
+                None => return Err(format!("option --{name} requires argument")),
+            },
+        };
+        self.options.push((option.long, value));
+        Ok(())
+    }
+
+    fn short_options<'a>(
+        &mut self,
+        syntax: &Syntax<'_>,
+        letters: &str,
+        rest: &mut impl Iterator<Item = &'a String>,
+    ) -> Result<(), String> {
+        let mut letters = letters.chars();
+        while let Some(letter) = letters.next() {
+            let option = syntax.options.iter().find(|option| option.short == Some(letter));
+            let option = option.ok_or_else(|| format!("option -{letter} not recognized"))?;
+            if option.value.is_none() {
+                self.options.push((option.long, String::new()));
+                continue;
+            }
+            let joined = letters.as_str();
+            let value = if joined.is_empty() { rest.next().cloned() } else { Some(joined.into()) };
+            let value = value.ok_or_else(|| format!("option -{letter} requires argument"))?;
+            self.options.push((option.long, value));
+            break;
+        }
+        Ok(())
+    }
+
+    fn check_count(&self, syntax: &Syntax<'_>) -> Result<(), String> {
+        let (least, most) = syntax.count;
+        let given = self.arguments.len();
+        if (least..=most).contains(&given) {
+            return Ok(());
+        }
+        let name = syntax.name;
+        Err(match (least, most) {
+            (0, 0) => format!("'xm {name}' takes no arguments."),
+            (least, most) if least == most => {
+                let s = if least == 1 { "" } else { "s" };
+                format!("'xm {name}' requires {least} argument{s}.")
+            }
+            (least, usize::MAX) => {
+                let s = if least == 1 { "" } else { "s" };
+                format!("'xm {name}' requires at least {least} argument{s}.")
+            }
+            (least, most) => {
+                format!("'xm {name}' requires between {least} and {most} arguments.")
+            }
+        })
+    }
+
+    /// Whether an option was given.
+    pub(crate) fn has(&self, long: &str) -> bool {
+        self.options.iter().any(|(name, _)| *name == long)
+    }
+
+    /// The value of an option; the last one counts.
+    pub(crate) fn value(&self, long: &str) -> Option<&str> {
+        let found = self.options.iter().rev().find(|(name, _)| *name == long);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The value of an option as a number.
+    pub(crate) fn number<T: FromStr>(&self, long: &str) -> Result<Option<T>, Failure> {
+        self.value(long).map(|text| number(text)).transpose()
+    }
+
+    /// The arguments.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    /// An argument; empty if there is none.
+    pub(crate) fn argument(&self, at: usize) -> &str {
+        self.arguments.get(at).map_or("", String::as_str)
+    }
+}
+
+/// The option whose long name this is or begins with.
+fn find_long<'a>(options: &'a [OptionSpec], name: &str) -> Result<&'a OptionSpec, String> {
+    if let Some(option) = options.iter().find(|option| option.long == name) {
+        return Ok(option);
+    }
+    let mut matching = options.iter().filter(|option| option.long.starts_with(name));
+    match (matching.next(), matching.next()) {
+        (Some(option), None) if !name.is_empty() => Ok(option),
+        (Some(_), Some(_)) => Err(format!("option --{name} not a unique prefix")),
+        _ => {
+            let known = options.iter().map(|option| option.long);
+            let hint = xend_spelling::nearest(name, known);
+            let hint = hint.map(|long| format!(", --{long} is one")).unwrap_or_default();
+            Err(format!("option --{name} not recognized{hint}"))
+        }
+    }
+}
+
+/// A number in a command line.
+pub(crate) fn number<T: FromStr>(text: &str) -> Result<T, Failure> {
+    let parsed = text.trim().parse();
+    parsed.map_err(|_| Failure::new(format!("Invalid argument: '{text}' is not a valid number.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::option::{ANY, flag, long_option, option};
+
+    const OPTIONS: &[OptionSpec] = &[
+        flag('l', "long", ""),
+        flag('v', "vcpus", ""),
+        option('d', "domain", "DOMAIN", ""),
+        long_option("state", "STATE", ""),
+        long_option("status", "STATUS", ""),
+    ];
+
+    fn read(line: &str) -> Result<Words, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Words::read(&Syntax { name: "list", options: OPTIONS, count: (0, 2) }, &words)
+    }
+
+    #[test]
+    fn options_stand_anywhere() {
+        let words = read("a -lv --state=paused b").unwrap();
+        assert!(words.has("long") && words.has("vcpus") && !words.has("domain"));
+        assert_eq!((words.value("state"), words.arguments().len()), (Some("paused"), 2));
+        let words = read("-d a --lo -- -l").unwrap();
+        assert_eq!((words.value("domain"), words.argument(0)), (Some("a"), "-l"));
+        assert_eq!(read("-da").unwrap().value("domain"), Some("a"));
+        assert_eq!(read("-d a -d b --dom c").unwrap().value("domain"), Some("c"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (line, mistake) in [
+            ("-x", "option -x not recognized"),
+            ("--domian a", "option --domian not recognized, --domain is one"),
+            ("--stat=x", "option --stat not a unique prefix"),
+            ("--long=x", "option --long must not have an argument"),
+            ("--state", "option --state requires argument"),
+            ("-d", "option -d requires argument"),
+            ("a b c", "'xm list' requires between 0 and 2 arguments."),
+        ] {
+            assert_eq!(read(line).unwrap_err(), mistake, "{line}");
+        }
+        for (name, count, expected) in [
+            ("pause", (1, 1), "'xm pause' requires 1 argument."),
+            ("create", (1, ANY), "'xm create' requires at least 1 argument."),
+        ] {
+            let mistake = Words::read(&Syntax { name, options: &[], count }, &[]).unwrap_err();
+            assert_eq!(mistake, expected);
+        }
+    }
+
+    #[test]
+    fn numbers_are_checked() {
+        assert_eq!(read("-d 12").unwrap().number::<u16>("domain").unwrap(), Some(12));
+        let failure = read("-d x").unwrap().number::<u16>("domain").unwrap_err();
+        assert_eq!(failure.to_string(), "Invalid argument: 'x' is not a valid number.");
+    }
+}

@@ -1,0 +1,33 @@
+//! The commands: a file for each or for a family, all listed in `table.rs`.
+
+mod block;
+mod config_file;
+mod create;
+mod credit;
+mod device_list;
+mod dump;
+mod host;
+mod identity;
+mod list;
+mod managed;
+mod memory;
+mod migrate;
+mod network;
+mod pci;
+mod pools;
+mod power;
+mod progress;
+mod refused;
+mod save;
+mod scsi;
+mod security;
+mod sedf;
+mod shell;
+mod shutdown;
+mod signals;
+pub(crate) mod table;
+mod top;
+mod uptime;
+mod usb;
+mod vcpus;
+mod vnets;

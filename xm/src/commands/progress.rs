@@ -1,0 +1,121 @@
+//! The progress of a long operation, on a terminal: xend reports it among its events.
+
+use crate::context::Context;
+use crate::wire::http::Lines;
+use crate::wire::stream::Stream;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+use xend_sxp::{Limits, Sxp, read_first};
+
+/// The characters of a full bar.
+const BAR: usize = 30;
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Shows progress on standard error until it ends. Elsewhere than on a terminal it shows nothing.
+pub(super) struct Progress {
+    is_over: Option<Arc<AtomicBool>>,
+}
+
+impl Progress {
+    /// The progress of what is done with a domain.
+    pub(super) fn of(context: &Context, domain: &str) -> Self {
+        Self::follow(context, Some(domain))
+    }
+
+    /// The progress of whatever is done on the host.
+    pub(super) fn of_any(context: &Context) -> Self {
+        Self::follow(context, None)
+    }
+
+    fn follow(context: &Context, domain: Option<&str>) -> Self {
+        if !io::stderr().is_terminal() {
+            return Self { is_over: None };
+        }
+        // The operation itself says what is wrong with the domain or with xend.
+        let Ok(events) = context.gateway.events(domain) else { return Self { is_over: None } };
+        let is_over = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&is_over);
+        thread::spawn(move || show(events, &seen));
+        Self { is_over: Some(is_over) }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn end(self) {
+        if let Some(is_over) = self.is_over {
+            is_over.store(true, Ordering::SeqCst);
+            let _ = io::stderr().write_all(b"\r\x1b[K");
+        }
+    }
+}
+
+fn show(mut events: Lines<Stream>, is_over: &AtomicBool) {
+    let begun = Instant::now();
+    while let Ok(Some(line)) = events.next() {
+        let Ok(event) = read_first(&line, &Limits::DEFAULT) else { continue };
+        let Some(bar) = bar(&event, begun.elapsed().as_secs_f64()) else { continue };
+        if is_over.load(Ordering::SeqCst) {
+            return;
+        }
+        let _ = write!(io::stderr(), "\r{bar}\x1b[K");
+    }
+}
+
+/// `Saving web1 [#####-----]  50%  64 of 128 MiB  32 MiB/s  2 s left`, of an event with a progress.
+fn bar(event: &Sxp, seconds: f64) -> Option<String> {
+    let text = |key: &str| event.value(key).and_then(Sxp::as_str);
+    if text("kind") != Some("progress") {
+        return None;
+    }
+    let number = |key: &str| text(key).and_then(|text| text.parse::<f64>().ok());
+    let percent = number("percent")?.clamp(0.0, 100.0);
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "it is between 0 and the length of the bar"
+    )]
+    let full = (percent / 100.0 * BAR as f64) as usize;
+    let mut out = format!(
+        "{} {} [{}{}] {percent:3.0}%",
+        text("what")?,
+        text("domain").unwrap_or_default(),
+        "#".repeat(full),
+        "-".repeat(BAR.saturating_sub(full))
+    );
+    if let (Some(done), Some(total)) = (number("done"), number("total")) {
+        let _ = write!(out, "  {:.0} of {:.0} MiB", done / MIB, total / MIB);
+        let rate = done / seconds.max(0.001);
+        if rate > 0.0 && total >= done {
+            let left = (total - done) / rate;
+            let _ = write!(out, "  {:.0} MiB/s  {left:.0} s left", rate / MIB);
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_has_bytes_rate_and_time() {
+        let text = b"(event (kind progress) (domain web1) (what Saving) (percent 50) \
+            (done 67108864) (total 134217728))";
+        let event = read_first(text, &Limits::DEFAULT).unwrap();
+        let expected = "Saving web1 [###############---------------]  50%  64 of 128 MiB  \
+            32 MiB/s  2 s left";
+        assert_eq!(bar(&event, 2.0).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn other_events_have_no_bar() {
+        for text in ["(event (kind progress) (domain a))", "(event (kind state))", "x"] {
+            let event = read_first(text.as_bytes(), &Limits::DEFAULT).unwrap();
+            assert_eq!(bar(&event, 1.0), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `xm shutdown` and `xm reboot`.
+
+use crate::cli::command::Command;
+use crate::cli::option::{ANY, flag};
+use crate::cli::words::Words;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::print_line;
+use crate::wire::xmlrpc::Value;
+use std::thread::sleep;
+use std::time::Duration;
+use xend_sxp::Sxp;
+
+/// How often xend is asked whether domains have stopped. xm asked once a second.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often a domain that reboots may be missing before it has failed to: 30 s.
+const MOST_MISSING: u32 = 150;
+
+pub(super) static COMMANDS: [Command; 2] = [
+    Command::new(
+        "shutdown",
+        "<Domain> [-waRH]",
+        "Ask a domain to shut down.",
+        (0, ANY),
+        |context, words| {
+            let mode = match (words.has("halt"), words.has("reboot")) {
+                (true, true) => return Err(Failure::new("-H and -R exclude each other")),
+                (true, false) => "halt",
+                (false, true) => "reboot",
+                (false, false) => "poweroff",
+            };
+            shut_down(context, words, mode)
+        },
+    )
+    .common()
+    .with(&[
+        flag('a', "all", "All guests"),
+        flag('w', "wait", "Wait until they have stopped"),
+        flag('H', "halt", "Halt them"),
+        flag('R', "reboot", "Reboot them"),
+    ]),
+    Command::new(
+        "reboot",
+        "<Domain> [-wa]",
+        "Ask a domain to reboot.",
+        (0, ANY),
+        |context, words| shut_down(context, words, "reboot"),
+    )
+    .common()
+    .with(&[
+        flag('a', "all", "All guests"),
+        flag('w', "wait", "Wait until they have started again"),
+    ]),
+];
+
+fn shut_down(context: &Context, words: &Words, mode: &str) -> Result<(), Failure> {
+    let names = match (words.has("all"), words.arguments()) {
+        (true, _) => all_guests(context)?,
+        (false, [name]) => vec![context.gateway.domain(name)?.name().to_owned()],
+        (false, []) => return Err(Failure::new("A domain is needed, or -a for all")),
+        (false, _) => return Err(Failure::new("One domain at a time, or -a for all")),
+    };
+    let is_waiting_for_reboot = words.has("wait") && mode == "reboot";
+    let mut waiting = Vec::new();
+    for name in names {
+        let restarts = if is_waiting_for_reboot { restart_count(context, &name)? } else { 0 };
+        let done = context.gateway.operate_on(&name, "shutdown", &[("reason", mode)]);
+        match done {
+            // One of all that has gone since.
+            Err(failure) if words.has("all") && failure.is_no_such_domain() => {}
+            Err(failure) => return Err(failure),
+            Ok(_) => waiting.push((name, restarts)),
+        }
+    }
+    match (words.has("wait"), mode) {
+        (false, _) => Ok(()),
+        (true, "reboot") => wait_for_reboots(context, waiting),
+        (true, _) => wait_for_ends(context, waiting.into_iter().map(|(name, _)| name).collect()),
+    }
+}
+
+/// The domains on the host but Domain-0.
+fn all_guests(context: &Context) -> Result<Vec<String>, Failure> {
+    let dom0 = context.gateway.domain("0").ok();
+    let mut names = on_the_host(context)?;
+    names.retain(|name| dom0.as_ref().is_none_or(|dom0| dom0.name() != name));
+    Ok(names)
+}
+
+fn on_the_host(context: &Context) -> Result<Vec<String>, Failure> {
+    let list = context.gateway.page("/xend/domain")?;
+    let names = list.as_list().unwrap_or_default().iter().filter_map(Sxp::as_str);
+    Ok(names.map(str::to_owned).collect())
+}
+
+fn wait_for_ends(context: &Context, mut waiting: Vec<String>) -> Result<(), Failure> {
+    while !waiting.is_empty() {
+        let alive = on_the_host(context)?;
+        for name in waiting.iter().filter(|name| !alive.contains(name)) {
+            print_line(format!("Domain {name} terminated"))?;
+        }
+        waiting.retain(|name| alive.contains(name));
+        if !waiting.is_empty() {
+            sleep(INTERVAL);
+        }
+    }
+    print_line("All domains terminated")
+}
+
+/// How often xend has started a domain again.
+fn restart_count(context: &Context, name: &str) -> Result<i64, Failure> {
+    match context.gateway.call("xend.domain.getRestartCount", &[Value::text(name)])? {
+        Value::Int(count) => Ok(count),
+        other => Ok(other.to_text().parse().unwrap_or_default()),
+    }
+}
+
+/// A domain that is waited for.
+struct Rebooting {
+    name: String,
+    restarts: i64,
+    /// How often it was not there.
+    missing: u32,
+}
+
+fn wait_for_reboots(context: &Context, names: Vec<(String, i64)>) -> Result<(), Failure> {
+    let begun = |(name, restarts)| Rebooting { name, restarts, missing: 0 };
+    let mut waiting: Vec<_> = names.into_iter().map(begun).collect();
+    while !waiting.is_empty() {
+        let mut still = Vec::new();
+        for mut domain in waiting {
+            match restart_count(context, &domain.name) {
+                Ok(restarts) if restarts != domain.restarts => {
+                    print_line(format!("Domain {} rebooted", domain.name))?;
+                }
+                Ok(_) => still.push(domain),
+                Err(failure) if !failure.is_no_such_domain() => return Err(failure),
+                Err(_) if domain.missing >= MOST_MISSING => {
+                    let name = &domain.name;
+                    print_line(format!("Domain {name} has not come back"))?;
+                }
+                Err(_) => {
+                    domain.missing += 1;
+                    still.push(domain);
+                }
+            }
+        }
+        waiting = still;
+        if !waiting.is_empty() {
+            sleep(INTERVAL);
+        }
+    }
+    print_line("All domains rebooted")
+}

@@ -1,0 +1,46 @@
+//! `xm sysrq`, `trigger`, `debug-keys`.
+
+use crate::cli::command::Command;
+use crate::cli::words::{Words, number};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::wire::xmlrpc::Value;
+
+pub(super) static COMMANDS: [Command; 3] = [
+    Command::new("sysrq", "<Domain> <letter>", "Send a Magic SysRq key to a guest.", (2, 2), sysrq),
+    Command::new(
+        "trigger",
+        "<Domain> <nmi|reset|init|s3resume|power> [<VCPU>]",
+        "Send an event such as an NMI to a VCPU.",
+        (2, 3),
+        trigger,
+    ),
+    Command::new(
+        "debug-keys",
+        "<Keys>",
+        "Send keys to Xen, as on its serial console.",
+        (1, 1),
+        |context, words| {
+            let keys = [Value::text(words.argument(0))];
+            context.gateway.call("xend.node.send_debug_keys", &keys).map(drop)
+        },
+    ),
+];
+
+fn sysrq(context: &Context, words: &Words) -> Result<(), Failure> {
+    let mut letters = words.argument(1).chars();
+    let (Some(letter), None) = (letters.next(), letters.next()) else {
+        return Err(Failure::new(format!("'{}' is not a letter", words.argument(1))));
+    };
+    let key = u32::from(letter).to_string();
+    context.gateway.operate_on(words.argument(0), "sysrq", &[("key", &key)]).map(drop)
+}
+
+fn trigger(context: &Context, words: &Words) -> Result<(), Failure> {
+    let vcpu = match words.arguments().get(2) {
+        Some(vcpu) => number::<u32>(vcpu)?,
+        None => 0,
+    };
+    let parameters = [("trigger", words.argument(1)), ("vcpu", &vcpu.to_string())];
+    context.gateway.operate_on(words.argument(0), "send_trigger", &parameters).map(drop)
+}

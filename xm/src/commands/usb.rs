@@ -1,0 +1,226 @@
+//! `xm usb-attach`, `usb-detach`, `usb-list`, `usb-hc-create`, `usb-hc-destroy`, `usb-add`,
+//! `usb-del`, `usb-list-assignable-devices`.
+
+use super::block::detach_device;
+use super::scsi::{listed, property};
+use crate::cli::command::Command;
+use crate::cli::option::JSON;
+use crate::cli::words::{Words, number};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{print, print_json};
+use crate::wire::xmlrpc::Value;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use xend_sxp::Sxp;
+
+pub(super) static COMMANDS: [Command; 8] = [
+    Command::new(
+        "usb-attach",
+        "<Domain> <DevId> <PortNumber> <BusId>",
+        "Connect a USB device to a port of a domain.",
+        (4, 4),
+        |context, words| set_port(context, words, words.argument(3)),
+    ),
+    Command::new(
+        "usb-detach",
+        "<Domain> <DevId> <PortNumber>",
+        "Disconnect a port of a domain.",
+        (3, 3),
+        |context, words| set_port(context, words, ""),
+    ),
+    Command::new("usb-list", "<Domain>", "List the USB ports of a domain.", (1, 1), list)
+        .with(&[JSON]),
+    Command::new(
+        "usb-list-assignable-devices",
+        "",
+        "List the USB devices of this machine.",
+        (0, 0),
+        list_assignable,
+    ),
+    Command::new(
+        "usb-hc-create",
+        "<Domain> <USBSpecVer> <NumberOfPorts>",
+        "Give a domain a USB controller.",
+        (3, 3),
+        create_controller,
+    ),
+    Command::new(
+        "usb-hc-destroy",
+        "<Domain> <DevId>",
+        "Take a USB controller from a domain.",
+        (2, 2),
+        |context, words| {
+            detach_device(context, words.argument(0), "vusb", words.argument(1), false)
+        },
+    ),
+    Command::new(
+        "usb-add",
+        "<Domain> <host:bus.addr|host:vendor_id:product_id>",
+        "Connect a USB device to an HVM guest.",
+        (2, 2),
+        |context, words| qemu_device(context, words, "xend.domain.usb_add"),
+    )
+    .common(),
+    Command::new(
+        "usb-del",
+        "<Domain> <host:bus.addr|host:vendor_id:product_id>",
+        "Disconnect a USB device from an HVM guest.",
+        (2, 2),
+        |context, words| qemu_device(context, words, "xend.domain.usb_del"),
+    )
+    .common(),
+];
+
+/// The most ports of a controller.
+const MAX_PORTS: u32 = 31;
+
+fn text_array<const N: usize>(words: [&str; N]) -> Value {
+    Value::Array(words.map(Value::text).into())
+}
+
+fn set_port(context: &Context, words: &Words, bus: &str) -> Result<(), Failure> {
+    let port = number::<u32>(words.argument(2))?.to_string();
+    let port = Value::Array(vec![Value::text("port"), text_array([&port, bus])]);
+    let config = Value::Array(vec![Value::text("vusb"), port]);
+    let arguments = [Value::text(words.argument(0)), config, Value::text(words.argument(1))];
+    context.gateway.call("xend.domain.device_configure", &arguments).map(drop)
+}
+
+fn create_controller(context: &Context, words: &Words) -> Result<(), Failure> {
+    let ports = number::<u32>(words.argument(2))?;
+    if !(1..=MAX_PORTS).contains(&ports) {
+        return Err(Failure::new(format!("A controller has 1 to {MAX_PORTS} ports")));
+    }
+    let port = (1..=ports).map(|port| text_array([&port.to_string(), ""]));
+    let port = Value::Array(std::iter::once(Value::text("port")).chain(port).collect());
+    let config = Value::Array(vec![
+        Value::text("vusb"),
+        text_array(["usb-ver", words.argument(1)]),
+        text_array(["num-ports", &ports.to_string()]),
+        port,
+    ]);
+    let arguments = [Value::text(words.argument(0)), config];
+    context.gateway.call("xend.domain.device_create", &arguments).map(drop)
+}
+
+fn qemu_device(context: &Context, words: &Words, method: &str) -> Result<(), Failure> {
+    let arguments = [words.argument(0), words.argument(1)].map(Value::text);
+    context.gateway.call(method, &arguments).map(drop)
+}
+
+/// A controller of a domain.
+#[derive(Debug, Serialize)]
+struct Controller {
+    id: String,
+    backend_id: String,
+    state: String,
+    version: String,
+    backend: String,
+    /// Numbers of ports, and the bus behind each.
+    ports: Vec<(String, String)>,
+}
+
+impl Controller {
+    fn read(listed: &Sxp) -> Self {
+        let properties = listed.tail().first();
+        let text = |key: &str, missing: &str| {
+            let found = properties.and_then(|all| property(all, key)).and_then(Sxp::as_str);
+            found.filter(|text| !text.is_empty()).unwrap_or(missing).to_owned()
+        };
+        let ports = properties.and_then(Sxp::as_list).unwrap_or_default();
+        let ports = ports.iter().find(|property| property.head() == Some("port"));
+        let ports = ports.map(Sxp::tail).unwrap_or_default().iter();
+        let ports = ports.filter_map(|port| {
+            let bus = port.tail().first().and_then(Sxp::as_str).unwrap_or_default();
+            Some((port.head()?.to_owned(), bus.to_owned()))
+        });
+        Self {
+            id: listed.head().unwrap_or_default().to_owned(),
+            backend_id: text("backend-id", "-1"),
+            state: text("state", "-1"),
+            version: text("usb-ver", ""),
+            backend: text("backend", "??"),
+            ports: ports.collect(),
+        }
+    }
+
+    fn rows(&self) -> String {
+        let version = match self.version.chars().next() {
+            Some('1') => "USB1.1",
+            Some('2') => "USB2.0",
+            _ => "Unknown",
+        };
+        let mut out = format!(
+            "{:<3} {:<3} {:<5} {:<7}  {:<30}\n",
+            "Idx", "BE", "state", "usb-ver", "BE-path"
+        );
+        let Self { id, backend_id, state, backend, .. } = self;
+        let _ = writeln!(out, "{id:<3} {backend_id:<3} {state:<5} {version:<7} {backend:<30}  ");
+        for (port, bus) in &self.ports {
+            let _ = writeln!(out, "port {port}: {bus}");
+        }
+        out
+    }
+}
+
+fn list(context: &Context, words: &Words) -> Result<(), Failure> {
+    let listed = listed(context, words.argument(0), "vusb")?;
+    let controllers: Vec<Controller> = listed.iter().map(Controller::read).collect();
+    if words.has("json") {
+        return print_json(&controllers);
+    }
+    print(controllers.iter().map(Controller::rows).collect::<String>())
+}
+
+fn list_assignable(context: &Context, _: &Words) -> Result<(), Failure> {
+    if !context.gateway.is_local() {
+        return Err(Failure::not_offered(
+            "The USB devices of another host cannot be listed: use xm there",
+        ));
+    }
+    print(assignable(Path::new("/sys/bus/usb/devices")))
+}
+
+/// A line for each device below a folder of sysfs, but for hubs.
+fn assignable(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut lines: Vec<String> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_device = name.starts_with(|c: char| c.is_ascii_digit()) && !name.contains(':');
+            let read = |file: &str| {
+                let text = fs::read_to_string(entry.path().join(file)).unwrap_or_default();
+                text.trim().to_owned()
+            };
+            if !is_device || read("bDeviceClass") == "09" {
+                return None;
+            }
+            let product = format!("{} {}", read("manufacturer"), read("product"));
+            let product = product.trim();
+            let (vendor, id) = (read("idVendor"), read("idProduct"));
+            Some(format!("{name:<13}: ID {vendor:<4}:{id:<4} {product}\n"))
+        })
+        .collect();
+    lines.sort();
+    lines.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xend_sxp::{Limits, read_one};
+
+    #[test]
+    fn rows_are_those_of_xm() {
+        let text = b"(0 ((backend-id 0) (state 4) (usb-ver 2) \
+            (backend /local/domain/0/backend/vusb/1/0) (port (1 '1-1') (2 ''))))";
+        let controller = Controller::read(&read_one(text, &Limits::DEFAULT).unwrap());
+        let xm = "Idx BE  state usb-ver  BE-path                       \n\
+            0   0   4     USB2.0  /local/domain/0/backend/vusb/1/0  \n\
+            port 1: 1-1\nport 2: \n";
+        assert_eq!(controller.rows(), xm);
+    }
+}

@@ -1,0 +1,199 @@
+//! From a command line to the command that it names.
+
+use crate::cli::command::{Action, Command, commands};
+use crate::cli::words::Words;
+use crate::cli::{completions, help, manual};
+use crate::commands::table::GROUPS;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::gateway::Gateway;
+use crate::output::{note, print};
+use crate::wire::address::Address;
+
+/// Carries out a command line, without the name of the program. It gives the exit status.
+pub(crate) fn main(words: &[String]) -> u8 {
+    let (address, words) = match host_option(words) {
+        Ok(found) => found,
+        Err(failure) => return report(&failure),
+    };
+    let address = match address {
+        Some(text) => Address::parse(text),
+        None => Address::from_environment(),
+    };
+    match address {
+        Ok(address) => interpret(&Context { gateway: Gateway::new(address), interpret }, words),
+        Err(reason) => report(&Failure::new(reason)),
+    }
+}
+
+/// `-H HOST` or `--host HOST` in front of the command.
+fn host_option(words: &[String]) -> Result<(Option<&str>, &[String]), Failure> {
+    match words {
+        [option, host, rest @ ..] if option == "-H" || option == "--host" => Ok((Some(host), rest)),
+        [option] if option == "-H" || option == "--host" => {
+            Err(Failure::new(format!("option {option} requires argument")))
+        }
+        [option, rest @ ..] if option.starts_with("--host=") => {
+            Ok((option.strip_prefix("--host="), rest))
+        }
+        _ => Ok((None, words)),
+    }
+}
+
+fn interpret(context: &Context, words: &[String]) -> u8 {
+    match carry_out(context, words) {
+        Ok(()) => 0,
+        Err(failure) => report(&failure),
+    }
+}
+
+fn report(failure: &Failure) -> u8 {
+    if failure.has_message() {
+        note(format!("Error: {failure}"));
+    }
+    failure.status()
+}
+
+fn carry_out(context: &Context, words: &[String]) -> Result<(), Failure> {
+    let Some((name, rest)) = words.split_first() else {
+        note(help::short(&GROUPS).trim_end());
+        return Err(Failure::silent(1));
+    };
+    match name.as_str() {
+        "-h" | "--help" => return print(help::long(&GROUPS)),
+        "-V" | "--version" => return print(version()),
+        _ => {}
+    }
+    let command = find(name)?;
+    let before_end = rest.iter().take_while(|word| *word != "--");
+    if before_end.clone().any(|word| word == "-h" || word == "--help") {
+        return print(help::usage(command));
+    }
+    let words = command.read(rest).map_err(|mistake| {
+        let mistake = mistake.trim_end_matches('.');
+        Failure::new(format!("{mistake}. {}", help::usage_line(command)))
+    })?;
+    match command.action {
+        Action::Run(run) => run(context, &words),
+        Action::Help => show_help(&words),
+    }
+}
+
+/// `xm 0.1.0`
+fn version() -> String {
+    format!("xm {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// The command that this is the name of, an older name, or the beginning of as xm allowed.
+fn find(name: &str) -> Result<&'static Command, Failure> {
+    let all = || commands(&GROUPS);
+    if let Some(command) = all().find(|command| command.name == name) {
+        return Ok(command);
+    }
+    if let Some(command) = all().find(|command| command.aliases.contains(&name)) {
+        note(format!("xm {name} is xm {} today", command.name));
+        return Ok(command);
+    }
+    let mut beginning = all().filter(|command| name.len() > 1 && command.name.starts_with(name));
+    if let (Some(command), None) = (beginning.next(), beginning.next()) {
+        return Ok(command);
+    }
+    let known = all().flat_map(|command| std::iter::once(&command.name).chain(command.aliases));
+    let hint = match xend_spelling::nearest(name, known.copied()) {
+        Some(near) => format!("Did you mean '{near}'?"),
+        None => "'xm help' lists them.".to_owned(),
+    };
+    Err(Failure::new(format!("Subcommand {name} not found! {hint}")))
+}
+
+fn show_help(words: &Words) -> Result<(), Failure> {
+    if words.has("man") {
+        return print(manual::page(&GROUPS));
+    }
+    if let Some(shell) = words.value("completions") {
+        let text = completions::completions(shell, &GROUPS);
+        let unknown = || Failure::new(format!("No completions for '{shell}': bash, fish or zsh"));
+        return print(text.ok_or_else(unknown)?);
+    }
+    match words.arguments().first() {
+        Some(name) => print(help::usage(find(name)?)),
+        None if words.has("long") => print(help::usages(&GROUPS)),
+        None => print(help::long(&GROUPS)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn line(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_host_stands_in_front() {
+        for text in ["-H host1 list -H", "--host host1 list -H", "--host=host1 list -H"] {
+            let words = line(text);
+            let (host, rest) = host_option(&words).unwrap();
+            assert_eq!((host, rest.len()), (Some("host1"), 2), "{text}");
+        }
+        assert!(host_option(&line("-H")).is_err());
+        assert_eq!(host_option(&line("list -H x")).unwrap().0, None);
+    }
+
+    #[test]
+    fn commands_are_found_by_name_alias_and_beginning() {
+        for (name, command) in [
+            ("list", "list"),
+            ("li", "list"),
+            ("vcpu-l", "vcpu-list"),
+            ("balloon", "mem-set"),
+            ("pool-list", "cpupool-list"),
+        ] {
+            assert_eq!(find(name).unwrap().name, command);
+        }
+        for (name, hint) in [
+            ("lsit", "Subcommand lsit not found! Did you mean 'list'?"),
+            ("destory", "Subcommand destory not found! Did you mean 'destroy'?"),
+            ("re", "Subcommand re not found! 'xm help' lists them."),
+        ] {
+            assert_eq!(find(name).err().unwrap().to_string(), hint);
+        }
+    }
+
+    #[test]
+    fn names_and_options_are_unique() {
+        let mut names = BTreeSet::new();
+        for command in commands(&GROUPS) {
+            for name in std::iter::once(&command.name).chain(command.aliases) {
+                assert!(names.insert(*name), "{name}");
+            }
+            assert!(command.about.ends_with('.'), "{}", command.name);
+            let mut options = BTreeSet::new();
+            for option in command.options {
+                assert!(options.insert(option.long.to_owned()), "{} {}", command.name, option.long);
+                let short = option.short.map(String::from);
+                assert!(short.is_none_or(|short| options.insert(short)), "{}", command.name);
+            }
+        }
+        // xm 4.2 had 118 commands, help included.
+        assert!(names.len() > 110, "{}", names.len());
+    }
+
+    #[test]
+    fn everything_is_printed_from_the_table() {
+        let page = manual::page(&GROUPS);
+        let bash = completions::completions("bash", &GROUPS).unwrap();
+        let fish = completions::completions("fish", &GROUPS).unwrap();
+        for command in commands(&GROUPS) {
+            let is_listed = command.shown != crate::cli::command::Shown::Nowhere;
+            let entry = format!("\\fB{}\\fR", command.name.replace('-', "\\-"));
+            assert_eq!(page.contains(&entry), is_listed, "{}", command.name);
+            assert_eq!(help::long(&GROUPS).contains(&format!("\n {} ", command.name)), is_listed);
+            assert_eq!(fish.contains(&format!(" -a {} ", command.name)), is_listed);
+        }
+        assert!(bash.contains("list:-*) words='--long"), "{bash}");
+        assert!(completions::completions("tcsh", &GROUPS).is_none());
+    }
+}

@@ -1,0 +1,23 @@
+//! `xm`, the command line of old Xen hosts, as a client of xend.
+//!
+//! What scripts read is printed byte for byte as xm 4.1.6 printed it. `cli/` has the table's types,
+//! reads command lines and prints help, manual and completions; `wire/` speaks HTTP; `commands/`
+//! has a file for each command or family of commands, which `commands/table.rs` lists.
+
+mod cli;
+mod commands;
+mod context;
+mod dispatch;
+mod domain;
+mod failure;
+mod gateway;
+mod output;
+mod password;
+mod wire;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    ExitCode::from(dispatch::main(&words.collect::<Vec<_>>()))
+}

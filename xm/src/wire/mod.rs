@@ -1,0 +1,8 @@
+//! HTTP to xend: over its unix socket, over TCP, and encrypted.
+
+pub(crate) mod address;
+pub(crate) mod http;
+pub(crate) mod stream;
+mod tls;
+mod verifier;
+pub(crate) mod xmlrpc;
