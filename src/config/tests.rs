@@ -608,7 +608,9 @@ fn the_entries_of_the_sample_file_are_the_defaults() {
 
     // Examples are entries without any warning, too.
     let examples = sample.lines().filter_map(|line| line.strip_prefix("#   "));
-    for example in examples.filter(|line| line.starts_with('(')) {
+    // That of Xen is an error where the build has no libxl.
+    let is_possible = |line: &&str| cfg!(feature = "xen") || *line != "(xend-hypervisor xen)";
+    for example in examples.filter(|line| line.starts_with('(')).filter(is_possible) {
         assert_eq!(load(example).1, [""; 0], "{example}");
     }
 }

@@ -81,7 +81,7 @@ fn a_configuration_that_curl_did_not_send_is_recognised() {
     let raw = said("op=create&config=(vm (name web1) (memory 64) (extra 'a&b'))");
     assert!(raw.contains("It came without URL-encoding"), "{raw}");
     let plus = said("op=create&config=(vm (name a+b) (memory 64) (image (hvm)))");
-    assert!(plus.contains("Invalid VM Name") && plus.contains("+ is a blank"), "{plus}");
+    assert!(plus.contains("name: one word") && plus.contains("+ is a blank"), "{plus}");
     let device = message(&daemon.post("/xend/domain/Domain-0", "op=device_create&config=@d.sxp"));
     assert!(device.ends_with("--data-urlencode config@d.sxp"), "{device}");
 }

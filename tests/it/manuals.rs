@@ -164,6 +164,8 @@ fn man_has_nothing_to_say_against_the_manuals() {
 struct Markdown {
     roff: Roff,
     line: Vec<Inline>,
+    /// The titles of the columns of a table.
+    titles: Vec<String>,
     cells: Vec<Vec<Inline>>,
     is_strong: bool,
 }
@@ -171,7 +173,9 @@ struct Markdown {
 impl Markdown {
     fn convert(mut self, text: &str) -> String {
         let mut skipped = false;
-        for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+        // What announces a command is a sentence of its own without it.
+        let text = text.replace(":\n\n```", ".\n\n```");
+        for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
             match event {
                 // The title of the page is that of the manual.
                 Event::Start(Tag::CodeBlock(_) | Tag::Heading { level: HeadingLevel::H1, .. }) => {
@@ -204,8 +208,10 @@ impl Markdown {
                 let title: String = self.line.drain(..).map(|inline| plain(&inline)).collect();
                 self.roff.control("SH", [title.to_uppercase().as_str()]);
             }
-            // The columns are the same in each table.
-            Event::End(TagEnd::TableHead) => self.cells.clear(),
+            Event::End(TagEnd::TableHead) => {
+                let titles = self.cells.drain(..);
+                self.titles = titles.map(|cell| cell.iter().map(plain).collect()).collect();
+            }
             Event::End(TagEnd::TableCell) => self.cells.push(std::mem::take(&mut self.line)),
             Event::End(TagEnd::TableRow) => self.end_row(),
             _ => {}
@@ -218,16 +224,29 @@ impl Markdown {
         }
     }
 
-    /// A row is a tagged paragraph: the key, and what the other columns say.
+    /// A row is a tagged paragraph: the key, what the other columns say, and at the end the version.
     fn end_row(&mut self) {
         let mut cells = std::mem::take(&mut self.cells).into_iter();
         self.roff.control("TP", []).text(cells.next().unwrap_or_default());
         let mut text = Vec::new();
-        for cell in cells.filter(|cell| !cell.is_empty()) {
+        let mut since = Vec::new();
+        for (title, cell) in self.titles.iter().skip(1).zip(cells) {
+            if cell.is_empty() {
+                continue;
+            }
+            if title == "since" {
+                since = cell;
+                continue;
+            }
             if !text.is_empty() {
-                text.push(roman("; "));
+                text.push(roman(": "));
             }
             text.extend(cell);
+        }
+        if !since.is_empty() {
+            text.push(roman(" [Xen "));
+            text.extend(since);
+            text.push(roman("]"));
         }
         self.roff.text(text);
     }

@@ -10,7 +10,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::io::Read as _;
+use std::net::{Shutdown, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -126,7 +127,7 @@ fn the_samples_of_a_domain_come_and_go_with_it() {
     assert_eq!(found.value("xend_domain_state", &running), Some(1.0));
     assert_eq!(found.count("xend_domain_state", &web), 1, "in no other state");
     assert_eq!(found.value("xend_domains", &[("state", "running")]), Some(2.0));
-    assert_eq!(daemon.post("/xend/domain/web", "op=rename&name=www").code, 200);
+    assert_eq!(daemon.post("/xend/domain/web", "op=rename&name=www").code, 202);
     until(&daemon, "the new name", |found| found.count("xend_domain_info", &web) == 0);
     assert_eq!(daemon.post("/xend/domain/www", "op=destroy").code, 202);
     until(&daemon, "no sample of the domain", |found| {
@@ -145,8 +146,10 @@ fn connections_are_counted_by_listener_and_refusals_by_reason() {
     let metrics = address(&daemon, "http");
     let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
     assert!(try_ask(&Listener::Tcp(metrics), request).is_none(), "the host is not allowed");
-    // It sends no request.
-    drop(std::net::TcpStream::connect(daemon.relocation.unwrap()).unwrap());
+    // It sends no request, and is connected while the daemon looks whose connection it is.
+    let mut silent = std::net::TcpStream::connect(daemon.relocation.unwrap()).unwrap();
+    silent.shutdown(Shutdown::Write).unwrap();
+    silent.read_to_end(&mut Vec::new()).ok();
     daemon.get("/xend/node");
     let of_metrics = format!("http://{metrics}/");
     let of_http = format!("http://{}/", daemon.tcp);

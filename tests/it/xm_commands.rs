@@ -35,7 +35,7 @@ fn listings_are_json_too() {
     let domains = json(&xm.good("list --json"));
     assert_eq!(domains.as_array().unwrap().len(), 2);
     let one = json(&xm.good("list --json oldvm"));
-    assert_eq!((&one[0]["name"], &one[0]["memory"]), (&"oldvm".into(), &96.into()));
+    assert_eq!((&one[0]["name"], &one[0]["memory_mib"]), (&"oldvm".into(), &96.into()));
     assert_eq!(json(&xm.good("list --json --state=paused")), Value::Array(vec![]));
     assert_eq!(json(&xm.good("list --json --pool nosuch")), Value::Array(vec![]));
     let vcpus = json(&xm.good("vcpu-list --json oldvm"));
@@ -45,7 +45,7 @@ fn listings_are_json_too() {
     assert_eq!(json(&xm.good("sched-credit --json -d oldvm"))[0]["weight"], 256);
     assert_eq!(json(&xm.good("uptime --json oldvm"))[0]["domid"], 1);
     assert_eq!(json(&xm.good("cpupool-list --json"))[0]["name"], "Pool-0");
-    assert_eq!(json(&xm.good("info --json"))["nr_cpus"], 4);
+    assert_eq!(json(&xm.good("info --json"))["cpus"], 4);
     assert_eq!(json(&xm.good("dominfo --json oldvm"))["name"], "oldvm");
     assert_eq!(json(&xm.good("sched-sedf --json oldvm"))[0]["name"], "oldvm");
     for empty in ["vnet-list", "vtpm-list", "pci-list", "scsi-list", "usb-list"] {
@@ -323,7 +323,7 @@ fn virtual_networks_are_made_of_files() {
     let id = ids.trim();
     assert_eq!(ids.lines().count(), 1, "{ids}");
     assert!(xm.good("vnet-list -l").starts_with("(vnet (id "), "{}", xm.good("vnet-list -l"));
-    assert_eq!(json(&xm.good("vnet-list --json"))[0]["vnetif"], "v7");
+    assert_eq!(json(&xm.good("vnet-list --json"))[0]["settings"]["vnetif"], "v7");
     xm.good(&format!("vnet-delete {id}"));
     assert_eq!(xm.good("vnet-list"), "");
     assert_eq!(xm.fail("vnet-create nosuch", 1), "File not found: nosuch");

@@ -266,20 +266,7 @@ fn read(text: &[u8]) -> Result<Sxp, Failure> {
 }
 
 fn read_json(answer: &Answer) -> Result<Json, Failure> {
-    let read = serde_json::from_slice(&answer.body);
-    read.map(without_head).map_err(|error| not_understood(&error.to_string()))
-}
-
-/// `{"domain": {...}}` has the name of the S-expression around the fields.
-fn without_head(value: Json) -> Json {
-    match value {
-        Json::Array(items) => Json::Array(items.into_iter().map(without_head).collect()),
-        Json::Object(mut fields) if fields.len() == 1 => {
-            let inner = ["domain", "vnet", "node"].iter().find_map(|head| fields.remove(*head));
-            inner.unwrap_or(Json::Object(fields))
-        }
-        other => other,
-    }
+    serde_json::from_slice(&answer.body).map_err(|error| not_understood(&error.to_string()))
 }
 
 fn not_understood(reason: &str) -> Failure {
@@ -343,17 +330,6 @@ mod tests {
         };
         assert_eq!(told("https://a"), "xend asks for an account: give it as USER@HOST");
         assert_eq!(told("https://s@a"), "xend refuses s: the name or the password is wrong");
-    }
-
-    #[test]
-    fn fields_of_json_stand_alone() {
-        for (text, fields) in [
-            (r#"[{"domain":{"name":"a"}},{"domain":{}}]"#, r#"[{"name":"a"},{}]"#),
-            (r#"{"node":{"nr_cpus":4}}"#, r#"{"nr_cpus":4}"#),
-            (r#"{"other":{}}"#, r#"{"other":{}}"#),
-        ] {
-            assert_eq!(read_json(&answer(200, text)).unwrap().to_string(), fields);
-        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Advice for people who send a configuration with the wrong option of curl.
 //!
 //! `curl -d config=@FILE` sends the name of the file instead of its text, `-d config@FILE` sends a
-//! parameter of that name, and `-d config=TEXT` sends the text without URL-encoding: `+` arrives as a
-//! blank, and `&` ends it.
+//! parameter of that name, and `-d config=TEXT` sends the text without URL-encoding: `+` arrives as
+//! a blank, and `&` ends it.
 
 use super::params::Params;
 use crate::core::model::Invalid;

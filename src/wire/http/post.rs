@@ -115,8 +115,8 @@ fn advice_on_operation(page: &Page, op: &str) -> Option<String> {
     on_other_page().or_else(|| Some(format!("did you mean {}?", nearest(op, names)?)))
 }
 
-/// Performs an operation and answers with its result. `memory` is that of the arguments, and of what
-/// the engine is given.
+/// Performs an operation and answers with its result. `memory` is that of the arguments, and of
+/// what the engine is given.
 pub(super) async fn perform(
     http: &Http,
     request: &RequestInfo,

@@ -22,8 +22,8 @@ use std::sync::Arc;
 /// The page of a task is below it.
 const PATH: &str = "/xend/task";
 
-/// Carries out `work` as a task: `202`, with the task and its Location. `memory` is that of what the
-/// work was made from.
+/// Carries out `work` as a task: `202`, with the task and its Location. `memory` is that of what
+/// the work was made from.
 pub(super) fn begin(
     http: &Http,
     request: &RequestInfo,

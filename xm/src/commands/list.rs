@@ -105,7 +105,7 @@ fn selected_json(context: &Context, words: &Words) -> Result<Json, Failure> {
     }
     let mut all = context.gateway.domains_json(&state(words))?;
     if let (Some(pool), Json::Array(domains)) = (words.value("pool"), &mut all) {
-        domains.retain(|domain| domain.get("pool_name").and_then(Json::as_str) == Some(pool));
+        domains.retain(|domain| domain.get("pool").and_then(Json::as_str) == Some(pool));
     }
     Ok(all)
 }

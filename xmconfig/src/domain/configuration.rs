@@ -76,13 +76,12 @@ pub(crate) fn configuration(
     fields.extend(settings.get_true("pool").map(|value| tree::field("pool_name", value)));
     if let Some(bootloader) = settings.get_true("bootloader") {
         fields.push(tree::field("bootloader", bootloader));
-        fields.push(match settings.get_true("bootargs") {
-            Some(arguments) => tree::field("bootloader_args", arguments),
+        fields.push(if let Some(arguments) = settings.get_true("bootargs") {
+            tree::field("bootloader_args", arguments)
+        } else {
             // pygrub is asked for the default entry without a menu.
-            None => {
-                let arguments = if defaults.console { "" } else { "-q" };
-                tree::text_field("bootloader_args", arguments, bootloader.offset)
-            }
+            let arguments = if defaults.console { "" } else { "-q" };
+            tree::text_field("bootloader_args", arguments, bootloader.offset)
         });
     }
     fields.extend(image(&settings, defaults, &pci)?);
