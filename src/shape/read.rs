@@ -29,9 +29,6 @@ pub(super) const TRANSIENT: [&str; 13] = [
     "shutdown",
 ];
 
-/// Upper bound of memory sizes in MiB. Domain-0's `maxmem` is 16777215 when it has no limit.
-const MAX_MEMORY: u64 = 1 << 32;
-
 /// Name of a domain whose configuration has none, as in xend 4.x.
 const UNNAMED: &str = "Domain-Unnamed";
 
@@ -80,8 +77,9 @@ fn read(
         Some(name) => name,
         None => DomName::new(UNNAMED).map_err(|reason| ShapeError::new("name", reason, sxp))?,
     };
-    let memory = fields.number("memory", Unit::Mebibytes, MAX_MEMORY)?;
-    let maxmem = fields.number("maxmem", Unit::Mebibytes, MAX_MEMORY)?.filter(|n| *n > 0);
+    let memory = fields.number("memory", Unit::Mebibytes, DomainConfig::MAX_MEMORY)?;
+    let maxmem =
+        fields.number("maxmem", Unit::Mebibytes, DomainConfig::MAX_MEMORY)?.filter(|n| *n > 0);
     let Some(memory) = memory.or(maxmem) else {
         return Err(ShapeError::new("memory", "missing, give the domain's memory in MiB", sxp));
     };
@@ -89,7 +87,7 @@ fn read(
     config.maxmem = maxmem.unwrap_or(memory);
     config.uuid = fields.checked("uuid", parse_uuid)?;
     config.shadow_memory =
-        fields.number("shadow_memory", Unit::Mebibytes, MAX_MEMORY)?.unwrap_or(0);
+        fields.number("shadow_memory", Unit::Mebibytes, DomainConfig::MAX_MEMORY)?.unwrap_or(0);
 
     let image = fields.take("image")?.map(read_image).transpose()?;
     let vcpus = fields.number("vcpus", Unit::Plain, u64::from(MAX_VCPUS))?;
@@ -186,8 +184,7 @@ pub fn read_sedf(items: &[Sxp], at: &Sxp) -> Result<SedfParams, ShapeError> {
             .number(key, Unit::Plain, max)?
             .ok_or_else(|| ShapeError::new(format!("sedf {key}"), "missing", at))
     };
-    let day = Duration::from_secs(86_400).as_nanos();
-    let day = u64::try_from(day).unwrap_or(u64::MAX);
+    let day = u64::try_from(SedfParams::MAX_TIME.as_nanos()).unwrap_or(u64::MAX);
     Ok(SedfParams {
         period: Duration::from_nanos(number("period", day)?),
         slice: Duration::from_nanos(number("slice", day)?),

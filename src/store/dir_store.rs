@@ -103,7 +103,12 @@ impl Store for DirStore {
         let uuid = config.uuid();
         let paths = self.paths.clone();
         let config = config.clone();
-        let save = move || definitions::save(&paths.domains, uuid, &shape::stored_config(&config));
+        let save = move || {
+            let tree = shape::stored_config(&config);
+            // What the next start could not read would be lost then.
+            shape::read_stored(&tree).map_err(io::Error::other)?;
+            definitions::save(&paths.domains, uuid, &tree)
+        };
         blocking_write("The definition could not be stored", &self.paths.domains, save).await
     }
 

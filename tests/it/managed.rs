@@ -381,3 +381,34 @@ fn of_stored_definitions_with_one_name_the_same_one_is_used_each_time() {
         assert_eq!(daemon.value("web", "uuid"), UUID);
     }
 }
+
+/// What is accepted is read again at the next start.
+#[test]
+fn values_that_no_definition_can_have_are_refused() {
+    let daemon = Daemon::start(&[]);
+    assert_eq!(define(&daemon, &managed("web", "")).code, 200);
+    assert_eq!(daemon.create(&guest("run", "")).code, 201);
+    let huge = u64::MAX;
+    for name in ["web", "run"] {
+        for (form, field) in [
+            (format!("op=maxmem_set&memory={huge}"), "memory: "),
+            (format!("op=maxmem_set&memory={}", (1_u64 << 32) + 1), "memory: "),
+            (
+                format!(
+                    "op=cpu_sedf_set&period={huge}&slice={huge}&latency=0&extratime=0&weight=0"
+                ),
+                "sedf ",
+            ),
+            ("op=pincpu&vcpu=0&cpumap=%5e0".to_owned(), "cpumap: "),
+        ] {
+            let refused = op(&daemon, name, &form);
+            assert_eq!(refused.code, 500, "{name} {form}: {}", refused.text());
+            assert!(refused.text().contains(field), "{name} {form}: {}", refused.text());
+        }
+        let largest = format!("op=maxmem_set&memory={}", 1_u64 << 32);
+        assert_eq!(op(&daemon, name, &largest).code, 200, "{name}");
+    }
+    let daemon = daemon.killed_and_restarted();
+    assert_eq!(daemon.get("/xend/domain?state=all").text(), "(Domain-0 run web)");
+    assert!(!daemon.log().contains("damaged"), "{}", daemon.log());
+}

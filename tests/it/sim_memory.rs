@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use xend::backend::sim::SimSettings;
 use xend::core::error::Error;
-use xend::core::model::{DomId, ShutdownReason};
+use xend::core::model::{DomId, DomainConfig, ShutdownReason};
 use xend::core::ports::Hypervisor;
 
 #[tokio::test(start_paused = true)]
@@ -41,8 +41,8 @@ async fn a_refused_create_takes_no_memory() {
             "Not enough free memory: 102399998976 KiB are needed and 15663104 KiB are free",
         ),
         (
-            config("a", u64::MAX),
-            "Not enough free memory: 18446744073709551615 KiB are needed and 15663104 KiB are free",
+            config("a", DomainConfig::MAX_MEMORY),
+            "Not enough free memory: 4398046511104 KiB are needed and 15663104 KiB are free",
         ),
     ] {
         assert_eq!(

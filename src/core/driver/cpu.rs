@@ -20,6 +20,7 @@ impl Driver {
     }
 
     pub(super) async fn set_sedf(&mut self, params: SedfParams) -> Result<Outcome, Error> {
+        params.check()?;
         let translated = sedf::translate(&params, &self.sched_params().await?)?;
         self.set_sched_params(translated).await?;
         self.reconfigure(|config| {

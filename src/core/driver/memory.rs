@@ -2,7 +2,7 @@
 
 use super::state::Driver;
 use crate::core::error::Error;
-use crate::core::model::{DomId, Invalid};
+use crate::core::model::{DomId, DomainConfig, Invalid};
 use crate::core::op::Outcome;
 
 impl Driver {
@@ -30,6 +30,7 @@ impl Driver {
     }
 
     pub(super) async fn set_max_memory(&mut self, mib: u64) -> Result<Outcome, Error> {
+        DomainConfig::check_memory("memory", mib)?;
         let least = self.config.memory;
         if mib < least {
             let reason = format!(

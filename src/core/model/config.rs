@@ -79,6 +79,9 @@ impl DomainConfig {
     /// The default weight of Xen's credit schedulers.
     pub const DEFAULT_WEIGHT: u16 = 256;
 
+    /// The most memory in MiB. Domain-0's `maxmem` is 16777215 when it has no limit.
+    pub const MAX_MEMORY: u64 = 1 << 32;
+
     /// The most devices. Xen and libxl have no limit but for PCI functions
     /// ([`PciDevice::MAX_FUNCTIONS`]); of each other class a guest drives a few hundred at most.
     pub const MAX_DEVICES: usize = 1024;
@@ -141,6 +144,12 @@ impl DomainConfig {
     pub fn check(&self) -> Result<(), Invalid> {
         let fail = |text: String| Err(Invalid::new(text));
         self.check_size()?;
+        Self::check_memory("memory", self.memory)?;
+        Self::check_memory("maxmem", self.maxmem)?;
+        Self::check_memory("shadow_memory", self.shadow_memory)?;
+        if let Some(sedf) = &self.sedf {
+            sedf.check()?;
+        }
         if self.memory == 0 {
             return fail("memory must be greater than zero MiB".into());
         }
@@ -174,6 +183,15 @@ impl DomainConfig {
         }
         Self::check_value_count(self.values())?;
         self.client_data.check_size()
+    }
+
+    /// Refuses more memory in MiB than any domain can have. `field` names the amount in the error.
+    pub fn check_memory(field: &str, mib: u64) -> Result<(), Invalid> {
+        if mib <= Self::MAX_MEMORY {
+            return Ok(());
+        }
+        let most = Self::MAX_MEMORY;
+        Err(Invalid::new(format!("{field}: {mib} MiB is out of range, 0 to {most} MiB")))
     }
 
     /// Refuses more devices than a domain can have.
@@ -343,6 +361,7 @@ fn keep_secrets(new: &mut Vec<Property>, old: &[Property]) {
 mod tests {
     use super::*;
     use crate::core::model::device::{Vfb, Vif};
+    use std::time::Duration;
 
     #[test]
     fn devices_are_numbered_within_their_class() {
@@ -365,6 +384,27 @@ mod tests {
         let mut config = DomainConfig::new(DomName::new("a").unwrap(), 64);
         change(&mut config);
         config.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn sizes_and_times_have_bounds() {
+        let memory = refusal(|config| config.maxmem = (1 << 32) + 1);
+        assert_eq!(memory, "maxmem: 4294967297 MiB is out of range, 0 to 4294967296 MiB");
+        let shadow = refusal(|config| config.shadow_memory = u64::MAX);
+        assert!(shadow.starts_with("shadow_memory: "), "{shadow}");
+        let day = SedfParams::MAX_TIME;
+        let sedf = |slice| SedfParams {
+            period: day,
+            slice,
+            latency: Duration::ZERO,
+            extratime: false,
+            weight: 0,
+        };
+        let mut config = DomainConfig::new(DomName::new("a").unwrap(), 1 << 32);
+        config.sedf = Some(sedf(day));
+        config.check().unwrap();
+        let late = refusal(|config| config.sedf = Some(sedf(day + Duration::from_nanos(1))));
+        assert_eq!(late, "sedf slice: 86400000000001 ns is out of range, 0 to 86400000000000 ns");
     }
 
     #[test]

@@ -66,6 +66,24 @@ pub struct SedfParams {
     pub weight: u32,
 }
 
+impl SedfParams {
+    /// The longest time.
+    pub const MAX_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// Refuses times that are too long. The error names the time at fault.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let times = [("period", self.period), ("slice", self.slice), ("latency", self.latency)];
+        match times.into_iter().find(|(_, time)| *time > Self::MAX_TIME) {
+            Some((name, time)) => {
+                let (time, most) = (time.as_nanos(), Self::MAX_TIME.as_nanos());
+                let reason = format!("sedf {name}: {time} ns is out of range, 0 to {most} ns");
+                Err(Invalid::new(reason))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// A real-time reservation of the RTDS scheduler. Xen keeps both in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rtds {

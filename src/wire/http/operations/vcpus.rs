@@ -62,6 +62,10 @@ pub(super) static PINCPU: Operation = Operation {
             return Err(bad_value("cpumap", "'' names no CPU"));
         }
         let cpus: CpuSet = cpumap.parse().map_err(|reason: Invalid| bad_value("cpumap", reason))?;
+        if cpus.is_empty() && cpumap.contains('^') {
+            let advice = "say which CPUs it is taken from, like 0-3,^1";
+            return Err(bad_value("cpumap", format!("'{cpumap}' names no CPU, {advice}")));
+        }
         request.change(DomainOp::Pin { vcpu, cpus })
     },
 };
