@@ -9,6 +9,9 @@ const PORT: u16 = 8000;
 /// The unix socket of a xend that runs as root.
 const SYSTEM_SOCKET: &str = "/var/lib/xend/xend-socket";
 
+/// The unix socket of the service that simulates a host, which has a user of its own.
+const SERVICE_SOCKET: &str = "/run/xend/xend-socket";
+
 /// Where xend listens, and with which account to log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
@@ -111,7 +114,11 @@ fn default_socket() -> PathBuf {
         Some(runtime) if !rustix::process::geteuid().is_root() => {
             PathBuf::from(runtime).join("xend/xend-socket")
         }
-        _ => PathBuf::from(SYSTEM_SOCKET),
+        _ => {
+            let socket = [SYSTEM_SOCKET, SERVICE_SOCKET].map(PathBuf::from);
+            let there = socket.iter().find(|path| path.exists());
+            there.unwrap_or(&socket[0]).clone()
+        }
     }
 }
 
