@@ -122,14 +122,20 @@ async fn perform(
     browser.open(&daemon.url("/xend/domain/ops")).await?;
     let list = "return [...document.querySelectorAll('#operations [name=op]')].map(button => button.value)";
     let offered = browser.run(list).await?;
-    browser.click(&format!("#operations details:has(button[value={op}]) summary")).await?;
+    let summary = format!("#operations details:has(button[value={op}]) summary");
+    browser.click(&summary).await?;
     for (name, value) in fields {
         browser.fill(&format!("#operations details[open] [name={name}]"), value).await?;
     }
     if op == "dump" {
         browser.shot("form").await?;
     }
-    browser.click(&format!("#operations details[open] button[value={op}]")).await?;
+    let button = format!("#operations details[open] button[value={op}]");
+    // A guest that boots meanwhile can take the form away and bring it back closed.
+    if fields.is_empty() && !browser.has(&button).await? {
+        browser.click(&summary).await?;
+    }
+    browser.click(&button).await?;
     let has_result = ["vcpuinfo", "devices", "agent_version", "agent_features"].contains(&op)
         || op.ends_with("_get");
     let answer = if succeeds && has_result {
