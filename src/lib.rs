@@ -25,7 +25,6 @@ mod host_file;
 pub mod memory_budget;
 pub mod os;
 pub mod parent_dir;
-pub mod password_prompt;
 pub mod peer_tls;
 pub mod peers;
 pub mod pem;

@@ -4,9 +4,9 @@ use crate::auth::{self, UserChange, UsersFile, UsersFileError};
 use crate::cli::{AccountOptions, UserCommand};
 use crate::config::{DefaultPaths, Environment};
 use crate::core::rights::{Access, Account, Credential, Grant, Right};
-use crate::password_prompt::read_new_password;
 use std::io;
 use std::path::{Path, PathBuf};
+use xend_password_prompt::read_new_password;
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]

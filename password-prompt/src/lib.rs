@@ -1,4 +1,4 @@
-//! Passwords from the terminal, without echo, or from standard input.
+//! Passwords from the terminal, without echo, or from the first line of a text.
 
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
@@ -28,7 +28,14 @@ pub fn read_new_password() -> io::Result<String> {
     Ok(password)
 }
 
-fn read_line(input: &mut impl BufRead) -> io::Result<String> {
+/// A password that is typed on the terminal, which standard input must be.
+pub fn read_password(prompt: &str) -> io::Result<String> {
+    read_hidden(&mut io::stdin().lock(), prompt)
+}
+
+/// The password in the first line of a text. One that is empty or longer than 1,024 bytes is an
+/// error.
+pub fn read_line(input: &mut impl BufRead) -> io::Result<String> {
     let mut line = Vec::new();
     input.take(MAX_BYTES as u64 + 2).read_until(b'\n', &mut line)?;
     while line.ends_with(b"\n") || line.ends_with(b"\r") {
