@@ -5,7 +5,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use std::sync::Arc;
 use xend::auth::{self, PasswordFile};
-use xend::config::{Auth, Config, Hypervisor, ListenerConfig, LiveTunables};
+use xend::config::{Auth, Config, ListenerConfig, LiveTunables};
 use xend::core::engine::Engine;
 use xend::core::model::Uuid;
 use xend::core::ports::{Authenticator, Logins};
@@ -134,11 +134,6 @@ impl Wires<'_> {
         let calls = calls.clone();
         let sources = Sources {
             version: env!("CARGO_PKG_VERSION"),
-            hypervisor: match self.config.hypervisor {
-                Hypervisor::Sim => "sim",
-                #[cfg(feature = "xen")]
-                Hypervisor::Xen => "xen",
-            },
             budgets: self.budgets.clone(),
             listeners: self.server.listener_counts(),
             tasks: Box::new(move || calls.task_counts()),

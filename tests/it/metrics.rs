@@ -235,7 +235,6 @@ fn local_users_of_accounts_see_no_metrics() {
 fn sources() -> Sources {
     Sources {
         version: "1.2.3",
-        hypervisor: "sim",
         budgets: MemoryBudgets::default(),
         listeners: ListenerCounts::default(),
         tasks: Box::new(|| (3, 4)),

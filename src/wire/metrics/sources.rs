@@ -8,8 +8,6 @@ use crate::peers::{ConnectionFigures, ListenerCounts};
 pub struct Sources {
     /// The version of the daemon.
     pub version: &'static str,
-    /// The kind of hypervisor: `xen`, or `sim` for the simulated one.
-    pub hypervisor: &'static str,
     /// The memory for what clients send and are sent.
     pub budgets: MemoryBudgets,
     /// The listeners.
@@ -23,7 +21,6 @@ pub struct Sources {
 #[derive(Debug)]
 pub(super) struct Figures {
     pub(super) version: &'static str,
-    pub(super) hypervisor: &'static str,
     /// Memory for what clients send.
     pub(super) requests: BudgetFigures,
     /// Memory for what clients are sent.
@@ -53,7 +50,6 @@ impl Sources {
         let (tasks_under_way, tasks_ended) = (self.tasks)();
         Figures {
             version: self.version,
-            hypervisor: self.hypervisor,
             requests: BudgetFigures::of(&self.budgets.requests),
             answers: BudgetFigures::of(&self.budgets.answers),
             connections: self.listeners.figures(),

@@ -13,7 +13,7 @@ pub(super) const DAEMON: &[Family] = &[
         read: |figures, samples| {
             let host = &figures.host.host;
             let xen = format!("{}.{}{}", host.xen_major, host.xen_minor, host.xen_extra);
-            samples.add_info(&[figures.version, figures.hypervisor, &xen])
+            samples.add_info(&[figures.version, host.hypervisor(), &xen])
         },
     },
     Family {
