@@ -7,12 +7,13 @@ use crate::xmconfig::{self, Defaults, XmConfigError};
 use std::fmt;
 use xend_libvirt_xml::{self as libvirt_xml, XmlError};
 
-/// The result of a check.
+/// The result of a check or a conversion.
 #[derive(Debug)]
 pub struct Report {
-    /// Likely mistakes.
+    /// Likely mistakes, or what has no place in an S-expression.
     pub warnings: Vec<Diagnostic>,
-    /// The configuration with every default spelt out, or the error that makes it invalid.
+    /// The configuration, which a check spells out with every default, or the error that makes it
+    /// invalid.
     pub config: Result<Sxp, Diagnostic>,
 }
 
@@ -61,8 +62,14 @@ pub fn check(text: &[u8], file_name: &str) -> Report {
 }
 
 /// Converts the text of a domain configuration to an S-expression, as it is written: nothing is
-/// checked or added. Adds to `warnings` what has no place in it.
-pub fn convert(
+/// checked or added. Warnings are about what has no place in it.
+pub fn convert(text: &[u8], file_name: &str) -> Report {
+    let mut warnings = Vec::new();
+    let config = converted(text, file_name, &mut warnings);
+    Report { warnings, config }
+}
+
+fn converted(
     text: &[u8],
     file_name: &str,
     warnings: &mut Vec<Diagnostic>,
@@ -90,7 +97,7 @@ fn read_config(
     file_name: &str,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Sxp, Diagnostic> {
-    let config = convert(text, file_name, warnings)?;
+    let config = converted(text, file_name, warnings)?;
     let domain =
         shape::read_config(&config).map_err(|error| Diagnostic::from_shape_error(&error, text))?;
     warnings
@@ -222,12 +229,14 @@ mod tests {
 
     #[test]
     fn a_conversion_adds_and_checks_nothing() {
-        let mut warnings = Vec::new();
-        let converted = convert(b"(vm (name 'a b'))", "a.sxp", &mut warnings).unwrap();
-        assert_eq!(converted.to_string(), "(vm (name 'a b'))");
-        let converted = convert(b"memory = '12x'", "web.cfg", &mut warnings).unwrap();
-        assert_eq!(converted.value("memory").and_then(Sxp::as_str), Some("12x"));
-        assert!(warnings.is_empty());
+        let converted = |text: &str, file_name| {
+            let report = convert(text.as_bytes(), file_name);
+            assert!(report.warnings.is_empty());
+            report.config.unwrap()
+        };
+        assert_eq!(converted("(vm (name 'a b'))", "a.sxp").to_string(), "(vm (name 'a b'))");
+        let config = converted("memory = '12x'", "web.cfg");
+        assert_eq!(config.value("memory").and_then(Sxp::as_str), Some("12x"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use xend::auth;
-use xend::check;
+use xend::check::{self, Report};
 use xend::cli::{Cli, Command, UserCommand};
 use xend::config::{self, Config, Environment, RunOptions, Severity};
 use xend::server::{listen, telemetry};
@@ -158,21 +158,11 @@ fn password_line(user: &str) -> Result<ExitCode> {
 fn check(files: &[PathBuf], strict: bool) -> Result<ExitCode> {
     let mut status = ExitCode::SUCCESS;
     for path in files {
-        let name = path.display();
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         let report = check::check(&read(path)?, &file_name);
-        for warning in &report.warnings {
-            print_error(format_args!("{name}:{warning}"));
-        }
-        if strict && !report.warnings.is_empty() {
+        let is_suspect = strict && !report.warnings.is_empty();
+        if !print_report(path, report) || is_suspect {
             status = ExitCode::FAILURE;
-        }
-        match report.config {
-            Ok(config) => print(format!("{}\n", pretty(&config, 100))),
-            Err(error) => {
-                print_error(format_args!("{name}:{error}"));
-                status = ExitCode::FAILURE;
-            }
         }
     }
     Ok(status)
@@ -180,21 +170,26 @@ fn check(files: &[PathBuf], strict: bool) -> Result<ExitCode> {
 
 /// `xend convert`: prints the S-expression of another format.
 fn convert(path: &Path) -> Result<ExitCode> {
-    let name = path.display();
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut warnings = Vec::new();
-    let config = check::convert(&read(path)?, &file_name, &mut warnings);
-    for warning in warnings {
+    let report = check::convert(&read(path)?, &file_name);
+    Ok(if print_report(path, report) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints the warnings about a file, and its configuration or what is wrong with it. Tells whether
+/// there is one.
+fn print_report(path: &Path, report: Report) -> bool {
+    let name = path.display();
+    for warning in report.warnings {
         print_error(format_args!("{name}:{warning}"));
     }
-    match config {
+    match report.config {
         Ok(config) => {
             print(format!("{}\n", pretty(&config, 100)));
-            Ok(ExitCode::SUCCESS)
+            true
         }
         Err(error) => {
             print_error(format_args!("{name}:{error}"));
-            Ok(ExitCode::FAILURE)
+            false
         }
     }
 }

@@ -326,7 +326,8 @@ fn a_port_that_is_taken_says_what_to_do() {
     second.arg("--state-dir").arg(dir.path().join("another"));
     second.arg("--config").arg(dir.path().join("xend-config.sxp"));
     let said = fails(second);
-    let (address, port) = (&first.address, first.address.rsplit(':').next().unwrap());
+    let address = &first.address;
+    let port = address.rsplit(':').next().unwrap();
     let wanted = format!(
         "xend: Cannot listen on http://{address}/: another program has the port, ss -ltnp 'sport = \
          :{port}' names it; stop that one, or choose another port with --http ADDR:PORT\n"

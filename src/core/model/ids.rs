@@ -234,7 +234,8 @@ impl VirtualDevice {
 
     /// The name that has this number: `xvda` for 51712; `None` for a number that is no disk's.
     pub fn name(self) -> Option<String> {
-        let (major, minor) = (self.0 >> 8, self.0 & 0xff);
+        let major = self.0 >> 8;
+        let minor = self.0 & 0xff;
         let position = |majors: &[u32]| {
             let at = majors.iter().position(|known| *known == major)?;
             u32::try_from(at).ok()

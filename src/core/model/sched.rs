@@ -75,7 +75,8 @@ impl SedfParams {
         let times = [("period", self.period), ("slice", self.slice), ("latency", self.latency)];
         match times.into_iter().find(|(_, time)| *time > Self::MAX_TIME) {
             Some((name, time)) => {
-                let (time, most) = (time.as_nanos(), Self::MAX_TIME.as_nanos());
+                let time = time.as_nanos();
+                let most = Self::MAX_TIME.as_nanos();
                 let reason = format!("sedf {name}: {time} ns is out of range, 0 to {most} ns");
                 Err(Invalid::new(reason))
             }

@@ -164,7 +164,8 @@ pub(super) async fn perform(
         }
         Ok(engine_request) if is_wanted_as_task(request, &engine_request) => {
             let domain = domain.map(|view| (view.name().to_string(), view.uuid));
-            let (shared, caller) = (http.clone(), request.caller.clone());
+            let shared = http.clone();
+            let caller = request.caller.clone();
             let work = async move { engine_request.ask(shared.engine(), &caller).await };
             return task_pages::begin(http, request, operation.name, domain, work, memory);
         }

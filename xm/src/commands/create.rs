@@ -80,7 +80,8 @@ fn expression(file: &str) -> Result<Sxp, Failure> {
     let text =
         read_file(file).map_err(|_| Failure::new(format!("Unable to open config file: {file}")))?;
     read_first(&text, &Limits::DEFAULT).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
+        let line = error.line();
+        let column = error.column();
         Failure::new(format!("{file}: line {line}, column {column}: {error}"))
     })
 }

@@ -97,7 +97,8 @@ impl Function {
         };
         let (rest, func) = address.rsplit_once('.')?;
         let mut parts = rest.rsplit(':');
-        let (place, bus) = (hexadecimal(parts.next()?)?, hexadecimal(parts.next()?)?);
+        let place = hexadecimal(parts.next()?)?;
+        let bus = hexadecimal(parts.next()?)?;
         let domain = parts.next().map_or(Some(0), hexadecimal)?;
         let func = hexadecimal(func)?;
         let is_valid = domain <= 0xffff && bus <= 0xff && place <= 0x1f && func <= 7;

@@ -200,7 +200,8 @@ fn assignable(folder: &Path) -> String {
             }
             let product = format!("{} {}", read("manufacturer"), read("product"));
             let product = product.trim();
-            let (vendor, id) = (read("idVendor"), read("idProduct"));
+            let vendor = read("idVendor");
+            let id = read("idProduct");
             Some(format!("{name:<13}: ID {vendor:<4}:{id:<4} {product}\n"))
         })
         .collect();

@@ -167,7 +167,8 @@ impl Evaluator {
                 let mut bound = |bound: Option<Expression<'_>>| {
                     bound.map(|bound| Ok(self.within(bound, level)?.data)).transpose()
                 };
-                let (from, to) = (bound(from)?, bound(to)?);
+                let from = bound(from)?;
+                let to = bound(to)?;
                 slice(value.data, from.as_ref(), to.as_ref())
             }
             Suffix::Method(method, arguments) => {

@@ -173,7 +173,8 @@ impl<'a> Reader<'a> {
     fn import(&mut self) -> Result<(), Fault> {
         loop {
             self.parser.advance()?;
-            let (offset, mut path) = (self.parser.offset, String::new());
+            let offset = self.parser.offset;
+            let mut path = String::new();
             while let Token::Name(name) = self.parser.token {
                 path.push_str(name);
                 self.parser.advance()?;
