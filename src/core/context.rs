@@ -9,6 +9,7 @@ pub(super) mod scheduler;
 
 use super::arrivals::Arrivals;
 use super::caller::Caller;
+use super::consoles::Consoles;
 use super::device_io::DeviceIo;
 use super::error::Error;
 use super::guest::Turns;
@@ -72,6 +73,7 @@ pub(super) struct Core {
     pub(super) samples: Samples,
     pub(super) reservations: Reservations,
     pub(super) turns: Turns,
+    pub(super) consoles: Consoles,
     /// Held while Domain-0 is asked for memory.
     pub(super) ballooning: Mutex<()>,
     /// Held while the figures of all domains are read.
@@ -111,6 +113,7 @@ impl Core {
             samples: Samples::default(),
             reservations: Reservations::default(),
             turns: Turns::default(),
+            consoles: Consoles::default(),
             ballooning: Mutex::default(),
             sweeping: Mutex::default(),
             last_read: LastRead::new(),

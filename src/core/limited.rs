@@ -8,7 +8,7 @@ use super::model::{
     Hardware, HostFigures, HostInfo, Interface, NetworkChange, PoolChange, PoolFacts, SchedParams,
     ShutdownReason, StorePath, Trigger, Uuid, VcpuFacts,
 };
-use super::ports::{DomainChanged, GuestStore, Hypervisor, Machine, TreeLimits};
+use super::ports::{DomainChanged, GuestStore, Hypervisor, Machine, OpenConsole, TreeLimits};
 use super::transfer::Transfer;
 use async_trait::async_trait;
 use std::os::fd::OwnedFd;
@@ -348,6 +348,16 @@ impl Hypervisor for Limited {
             domid,
             "Reading the console",
             self.hypervisor.console(domid),
+        )
+        .await
+    }
+
+    async fn open_console(&self, domid: DomId) -> Result<OpenConsole, Error> {
+        self.domain_call(
+            Call::OpenConsole,
+            domid,
+            "Opening the console",
+            self.hypervisor.open_console(domid),
         )
         .await
     }

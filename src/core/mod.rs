@@ -7,6 +7,7 @@
 pub mod backend;
 pub mod caller;
 pub mod change_log;
+pub mod consoles;
 pub mod device_io;
 pub mod engine;
 pub mod error;

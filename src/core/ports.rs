@@ -3,6 +3,7 @@
 
 mod authenticator;
 mod clock;
+mod console;
 pub(in crate::core) mod entropy;
 mod guest_store;
 mod hypervisor;
@@ -14,6 +15,7 @@ mod store;
 
 pub use authenticator::{Authenticator, LoginError, Logins, fits_a_login};
 pub use clock::Clock;
+pub use console::{ConsoleStream, OpenConsole};
 pub use entropy::Entropy;
 pub use guest_store::{GuestStore, TreeLimits};
 pub use hypervisor::{CONSOLE_TAIL, DomainChanged, Hypervisor};

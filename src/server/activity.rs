@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The phases `Idle` and `Receiving` are the client's, and have a time limit. `Handling` is the
-//! daemon's and has none.
+//! daemon's and has none. A connection that was upgraded to another protocol stays `Upgraded`: the
+//! protocol has its own limits.
 
 use axum::http::{Method, Uri};
 use std::sync::{Mutex, PoisonError};
@@ -23,6 +24,8 @@ pub(super) enum Phase {
     Receiving,
     /// A request has arrived and its response is not made yet.
     Handling,
+    /// The connection speaks another protocol than HTTP.
+    Upgraded,
 }
 
 /// The activity of a connection, shared by its stream and its service.
@@ -100,6 +103,14 @@ impl Activity {
         });
     }
 
+    /// The response was that the connection speaks another protocol from now on.
+    pub(super) fn upgraded(&self) {
+        self.with(|state| {
+            state.request = None;
+            state.enter(Phase::Upgraded);
+        });
+    }
+
     /// The daemon has nothing to do before the client sends or takes bytes. It has waited since the
     /// last answer: bytes that nothing answers, such as parts of a line, do not count.
     pub(super) fn client_is_waited_for(&self) {
@@ -111,9 +122,13 @@ impl Activity {
         });
     }
 
-    /// The deadline of the client; `None` while the daemon handles a request.
+    /// The deadline of the client; `None` while the daemon handles a request, and for another
+    /// protocol.
     pub(super) fn deadline(&self, timeout: Duration) -> Option<Instant> {
-        self.with(|state| (state.phase != Phase::Handling).then(|| state.since + timeout))
+        self.with(|state| match state.phase {
+            Phase::Idle | Phase::Receiving => Some(state.since + timeout),
+            Phase::Handling | Phase::Upgraded => None,
+        })
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -130,8 +145,8 @@ impl Activity {
         })
     }
 
-    /// How long the daemon has waited for the client. `None` while it handles a request, and within
-    /// a grace time.
+    /// How long the daemon has waited for the client. `None` while it handles a request, within a
+    /// grace time, and for another protocol.
     pub(super) fn waiting(&self, now: Instant) -> Option<Duration> {
         let (phase, since) = self.with(|state| (state.phase, state.since));
         let grace = match phase {
@@ -139,7 +154,7 @@ impl Activity {
             Phase::Idle => Duration::from_millis(250),
             // For a request of ordinary size over a slow line.
             Phase::Receiving => Duration::from_secs(1),
-            Phase::Handling => return None,
+            Phase::Handling | Phase::Upgraded => return None,
         };
         let waited = now.saturating_duration_since(since);
         (waited > grace).then_some(waited)

@@ -9,8 +9,8 @@ use crate::core::caller::Caller;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::HeaderValue;
 use axum::http::header::SERVER;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -59,11 +59,13 @@ pub(super) async fn serve<S>(
     timeout: Duration,
     shutdown: StopTokens,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let activity = Arc::clone(&permit.activity);
     let client = caller.to_string();
-    let stream = TimeoutStream::new(stream, Arc::clone(&activity), timeout);
+    let closed = CancellationToken::new();
+    let guard = closed.clone().drop_guard();
+    let stream = TimeoutStream::new(stream, Arc::clone(&activity), timeout, guard);
     let stream = TokioIo::new(RefusalHeaders::new(RequestLine::new(stream)));
     let service =
         service_fn(|request| answer(request, app.clone(), caller.clone(), Arc::clone(&activity)));
@@ -74,8 +76,9 @@ pub(super) async fn serve<S>(
         .half_close(true)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_BUFFER)
-        .serve_connection(stream, service);
-    let mut connection = pin!(connection);
+        .serve_connection(stream, service)
+        .with_upgrades();
+    let mut connection = Box::pin(connection);
     let mut stop_delayed = pin!(client_delays_stop(&activity, &shutdown.soft));
     let mut draining = false;
     let mut evicted = false;
@@ -107,6 +110,13 @@ pub(super) async fn serve<S>(
             }
         }
     };
+    // An upgraded connection lives on in its handler, which has the stream now. Its place is taken
+    // until the handler is done with it.
+    drop(connection);
+    tokio::select! {
+        () = closed.cancelled() => {}
+        () = shutdown.hard.cancelled() => {}
+    }
     if let Err(error) = result {
         let source = error.source().map(ToString::to_string).unwrap_or_default();
         tracing::debug!("Connection of {client} ended: {error} {source}");
@@ -143,7 +153,11 @@ async fn answer(
         Body::new(TrackedBody { body, activity: Some(Arc::clone(&activity)) })
     };
     let mut response = app.oneshot(Request::from_parts(head, body)).await?;
-    activity.response_made();
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        activity.upgraded();
+    } else {
+        activity.response_made();
+    }
     response.headers_mut().insert(SERVER, HeaderValue::from_static(SERVER_NAME));
     Ok(response)
 }

@@ -7,7 +7,7 @@
 //!   `Host` must therefore be one of the machine's names.
 //! - *Cross-site request forgery*: the page posts a form to the daemon's address. Browsers report
 //!   that in `Origin` or `Sec-Fetch-Site`, and browsers before 2016 in `Referer`. This is checked
-//!   on a unix socket, too, since a proxy can be in front of it.
+//!   on a unix socket, too, since a proxy can be in front of it. A WebSocket counts as a form.
 //!
 //! curl, xm and libvirt send none of these three headers, and some clients send no `Host`: such
 //! requests pass.
@@ -19,7 +19,9 @@
 use crate::config::LiveTunables;
 use crate::core::caller::{Caller, Via};
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HOST, ORIGIN, PRAGMA, REFERER};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HOST, ORIGIN, PRAGMA, REFERER, UPGRADE,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -83,11 +85,10 @@ impl Guard {
                 }
             }
         }
-        if matches!(*method, Method::GET | Method::HEAD) || is_same_site(headers) {
-            Ok(())
-        } else {
-            Err(Refusal::CrossSite)
-        }
+        // A page of any site may open a WebSocket, and read and write there.
+        let is_read =
+            matches!(*method, Method::GET | Method::HEAD) && !headers.contains_key(UPGRADE);
+        if is_read || is_same_site(headers) { Ok(()) } else { Err(Refusal::CrossSite) }
     }
 
     /// Whether `host`, a name or an address with or without a port, stands for this machine.

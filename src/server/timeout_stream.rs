@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+use tokio_util::sync::DropGuard;
 
 /// A stream whose reads and writes fail at the client's deadline.
 #[derive(Debug)]
@@ -24,10 +25,18 @@ pub(super) struct TimeoutStream<S> {
     write_timer: Timer,
     /// Since when the client takes no bytes.
     stalled_since: Option<Instant>,
+    /// Says that the stream is closed.
+    _closed: DropGuard,
 }
 
 impl<S> TimeoutStream<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>, timeout: Duration) -> Self {
+    /// The stream of a client; `closed` is dropped with it.
+    pub(super) fn new(
+        stream: S,
+        activity: Arc<Activity>,
+        timeout: Duration,
+        closed: DropGuard,
+    ) -> Self {
         Self {
             stream,
             activity,
@@ -35,6 +44,7 @@ impl<S> TimeoutStream<S> {
             read_timer: Timer::default(),
             write_timer: Timer::default(),
             stalled_since: None,
+            _closed: closed,
         }
     }
 
@@ -83,7 +93,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimeoutStream<S> {
         match this.activity.phase() {
             // Between requests, the end of the stream is a normal end of the connection.
             Phase::Idle => Poll::Ready(Ok(())),
-            Phase::Receiving | Phase::Handling => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Phase::Receiving | Phase::Handling | Phase::Upgraded => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The stylesheet, the script and the icon that every page refers to.
+//! The files that pages refer to: the stylesheet, the script and the icon of all of them, and what
+//! a terminal needs.
 
 use std::sync::LazyLock;
 
@@ -25,8 +26,30 @@ const SCRIPT: Asset = Asset {
 const ICON: Asset =
     Asset { name: "icon.svg", media: "image/svg+xml", text: include_str!("../assets/icon.svg") };
 
+/// The terminal of the console's page.
+const CONSOLE: Asset = Asset {
+    name: "console.js",
+    media: "text/javascript; charset=utf-8",
+    text: include_str!("../assets/console.js"),
+};
+const XTERM: Asset = Asset {
+    name: "xterm.mjs",
+    media: "text/javascript; charset=utf-8",
+    text: include_str!("../assets/vendor/xterm.mjs"),
+};
+const XTERM_FIT: Asset = Asset {
+    name: "addon-fit.mjs",
+    media: "text/javascript; charset=utf-8",
+    text: include_str!("../assets/vendor/addon-fit.mjs"),
+};
+const XTERM_STYLE: Asset = Asset {
+    name: "xterm.css",
+    media: "text/css; charset=utf-8",
+    text: include_str!("../assets/vendor/xterm.css"),
+};
+
 /// All static files.
-pub const ASSETS: [Asset; 3] = [STYLE, SCRIPT, ICON];
+pub const ASSETS: [Asset; 7] = [STYLE, SCRIPT, ICON, CONSOLE, XTERM, XTERM_FIT, XTERM_STYLE];
 
 /// The path of the static files, which are below it in a directory named by their version.
 pub const ASSETS_PATH: &str = "/xend/assets";

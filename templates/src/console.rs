@@ -1,10 +1,24 @@
 //! The page of a guest's console.
 
+use crate::assets::path;
 use crate::layout::{Frame, Layout};
 use crate::parts::Link;
-use maud::html;
+use maud::{Markup, html};
 
-/// A guest's console, updated by the script.
+/// The keys of Linux's Magic `SysRq` that help with a guest that does not respond.
+const SYSRQ: [(char, &str); 9] = [
+    ('h', "help"),
+    ('s', "write all disks"),
+    ('u', "make all disks read-only"),
+    ('b', "reboot at once"),
+    ('w', "list blocked tasks"),
+    ('t', "list all tasks"),
+    ('m', "show the memory"),
+    ('e', "end all processes"),
+    ('i', "kill all processes"),
+];
+
+/// A guest's console: a terminal by the script, else the end of its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsolePage {
     pub frame: Frame,
@@ -13,19 +27,61 @@ pub struct ConsolePage {
     pub domain: Link,
     /// The end of the console log.
     pub text: String,
+    /// Whether the user may press `SysRq` keys.
+    pub may_press_sysrq: bool,
 }
 
 impl ConsolePage {
     /// The whole document.
     pub fn render(&self) -> String {
         let title = format!("Console of {}", self.domain.name);
+        let head = html! {
+            link rel="stylesheet" href=(path("xterm.css"));
+            script type="module" src=(path("console.js")) {}
+        };
         let body = html! {
+            (self.bar())
+            div #terminal data-terminal data-domain=(self.domain.name)
+                data-socket={ (self.domain.href) "/console" } hidden {}
             pre.console.whole #console data-live="always" tabindex="0" aria-label=(title) {
                 "\n" (self.text)
             }
-            p { a href=(self.domain.href) { "Back to " (self.domain.name) } }
+            p {
+                a #terminal-leave href=(self.domain.href) { "Back to " (self.domain.name) }
+                span data-terminal hidden {
+                    " Everybody who has this console open sees the same and may type. "
+                    kbd { "Shift" } "+" kbd { "Esc" } " leaves the terminal."
+                }
+            }
         };
-        Layout { follow: Some(&self.follow), ..Layout::new(&title, &self.frame, body) }.render()
+        Layout {
+            follow: Some(&self.follow),
+            head: Some(head),
+            ..Layout::new(&title, &self.frame, body)
+        }
+        .render()
+    }
+
+    /// What stands above the terminal.
+    fn bar(&self) -> Markup {
+        html! {
+            div.terminal-bar {
+                span #terminal-state data-terminal role="status" hidden { "Connecting." }
+                button #terminal-break type="button" data-terminal hidden { "Send break (Ctrl+O)" }
+                @if self.may_press_sysrq {
+                    form method="post" action=(self.domain.href) data-op {
+                        input type="hidden" name="op" value="sysrq";
+                        label for="sysrq-key" { "SysRq" }
+                        select #sysrq-key name="key" {
+                            @for (key, about) in &SYSRQ {
+                                option value=(u32::from(*key)) { (key) ": " (about) }
+                            }
+                        }
+                        button type="submit" { "Send" }
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -41,7 +97,10 @@ mod tests {
             follow: "?figures=1".into(),
             domain: Link::new(HOSTILE, "/xend/domain/x"),
             text: HOSTILE.into(),
+            may_press_sysrq: true,
         };
         assert_document(&page.render());
+        let page = ConsolePage { may_press_sysrq: false, ..page };
+        assert!(!page.render().contains("sysrq"));
     }
 }

@@ -193,7 +193,7 @@ impl DomainPage {
                         aria-label="End of the console log" {
                         "\n" (text)
                     }
-                    p { a href={ (self.href) "/console" } { "Full console log" } }
+                    p { a href={ (self.href) "/console" } { "Open the console" } }
                 }
             }
         }

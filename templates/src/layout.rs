@@ -45,12 +45,23 @@ pub(crate) struct Layout<'a> {
     pub(crate) parent: Option<&'a str>,
     /// Whether the page is the result of an operation, which the script shows in a dialog.
     pub(crate) is_result: bool,
+    /// What the page has in its head beside what all pages have.
+    pub(crate) head: Option<Markup>,
 }
 
 impl<'a> Layout<'a> {
     /// A page that is not updated.
     pub(crate) fn new(title: &'a str, frame: &'a Frame, body: Markup) -> Self {
-        Self { title, aside: None, frame, body, follow: None, parent: None, is_result: false }
+        Self {
+            title,
+            aside: None,
+            frame,
+            body,
+            follow: None,
+            parent: None,
+            is_result: false,
+            head: None,
+        }
     }
 
     pub(crate) fn render(self) -> String {
@@ -67,6 +78,7 @@ impl<'a> Layout<'a> {
                     link rel="icon" href=(path("icon.svg")) type="image/svg+xml";
                     link rel="stylesheet" href=(path("style.css"));
                     script src=(path("xend.js")) defer {}
+                    @if let Some(head) = &self.head { (head) }
                 }
                 body data-events=[events] data-parent=[self.parent] {
                     header {

@@ -18,6 +18,7 @@ pub(crate) enum Query {
     Dmesg,
     Vcpus,
     Console,
+    OpenConsole,
     Devices,
     AllDevices,
     Sedf,
@@ -37,7 +38,7 @@ pub(crate) enum Query {
     StoreTree,
 }
 
-pub(crate) const QUERIES: [Query; 24] = [
+pub(crate) const QUERIES: [Query; 25] = [
     Query::Domains,
     Query::Domain,
     Query::DomainsWith,
@@ -45,6 +46,7 @@ pub(crate) const QUERIES: [Query; 24] = [
     Query::Dmesg,
     Query::Vcpus,
     Query::Console,
+    Query::OpenConsole,
     Query::Devices,
     Query::AllDevices,
     Query::Sedf,
@@ -79,6 +81,7 @@ impl Query {
             Query::Dmesg => view.dmesg().await.map(drop),
             Query::Vcpus => view.vcpus(domain).await.map(drop),
             Query::Console => view.console(domain).await.map(drop),
+            Query::OpenConsole => view.open_console(domain).await.map(drop),
             Query::Devices => view.devices(domain, "vbd").await.map(drop),
             Query::AllDevices => view.all_devices(domain).await.map(drop),
             Query::Sedf => view.sedf(domain).await.map(drop),
@@ -124,9 +127,12 @@ impl Query {
             | Query::Sched
             | Query::WaitForDevices
             | Query::Disks => there,
-            Query::Console if stage == Dom0 => Err(ErrorKind::Unsupported),
-            Query::AllDevices | Query::Console | Query::StoreNode | Query::StoreTree => match stage
-            {
+            Query::Console | Query::OpenConsole if stage == Dom0 => Err(ErrorKind::Unsupported),
+            Query::AllDevices
+            | Query::Console
+            | Query::OpenConsole
+            | Query::StoreNode
+            | Query::StoreTree => match stage {
                 Halted | Suspended => Err(ErrorKind::Conflict),
                 Absent | Paused | Running | Crashed | Off | Dom0 => there,
             },

@@ -233,6 +233,12 @@ fn the_page_about_the_first_session_works() {
 }
 
 #[test]
+fn the_page_about_consoles_works() {
+    crate::xm_support::program();
+    run_page("docs/console.md", &["8000"], &["curl", "xm"]);
+}
+
+#[test]
 fn the_page_about_xm_works() {
     crate::xm_support::program();
     run_page("docs/xm.md", &["8000"], &["xm"]);

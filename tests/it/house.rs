@@ -8,6 +8,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A module, and the modules that it may import beside itself: those of this crate, and the crates
 /// that `lib.rs` hands on.
@@ -235,6 +236,25 @@ fn the_pages_depend_on_maud_alone() {
     let dependencies = manifest.split("[dependencies]").nth(1).unwrap();
     let named: Vec<&str> = dependencies.lines().filter(|line| line.contains('=')).collect();
     assert_eq!(named, ["maud.workspace = true"]);
+}
+
+/// Files of other projects are served as they came.
+#[test]
+fn files_of_other_projects_are_unchanged() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/assets/vendor");
+    let mut sums = Command::new("sha256sum");
+    let sums = sums.args(["--check", "--strict", "--quiet", "SHA256SUMS"]);
+    let status = sums.current_dir(&folder).status().unwrap();
+    assert!(status.success());
+    let listed = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
+    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !["README.md", "SHA256SUMS"].contains(&name.as_str()) {
+            assert!(listed.contains(&format!("  {name}\n")), "{name} has no checksum");
+            assert!(readme.contains(&format!("`{name}`")), "{name} has no origin");
+        }
+    }
 }
 
 #[test]

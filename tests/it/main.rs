@@ -34,6 +34,7 @@ mod house;
 mod http_accounts;
 mod http_accounts_support;
 mod http_caller;
+mod http_console;
 mod http_conversation;
 mod http_events;
 mod http_guest;

@@ -217,6 +217,10 @@ async fn ask(
         OpKind::ShowSedf => return shown(view.sedf(&domain).await),
         OpKind::ShowSched => return shown(view.sched(&domain, Scheduler::Credit).await),
         OpKind::ReadConsole => return shown(view.console(&domain).await),
+        OpKind::UseConsole => {
+            let console = view.open_console(&domain).await;
+            return shown(console.map(|console| console.recent));
+        }
         OpKind::ReadSavedConfig => return shown(view.saved_config(&subject.file).await),
         OpKind::ReadEvents => {
             let events = view.events_after(0, usize::MAX).events;

@@ -665,6 +665,13 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             xenapi: Not("a console has the address of a screen, not its text"),
             argo: OWNERS,
         },
+        OpKind::UseConsole => Row {
+            stage: Running,
+            http: Not("the same page over a WebSocket: http_console.rs"),
+            legacy: Not("xm runs xenconsole on the host"),
+            xenapi: Not("a console has the address of a screen, not its text"),
+            argo: OWNERS,
+        },
         OpKind::ReadSavedConfig => Row {
             stage: Saved,
             http: INTERNAL,

@@ -1,7 +1,7 @@
 //! The port [`Hypervisor`].
 
 use super::answers::{call_failed, domain_call_failed, parse};
-use super::console;
+use super::console::{self, Terminal};
 use super::domain_config;
 use super::ffi::{Libxl, PlugAction};
 use super::host_info::{PAGE_KIB, host_info};
@@ -13,7 +13,7 @@ use crate::core::model::{
     CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
     HostFigures, HostInfo, MAX_VCPUS, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
-use crate::core::ports::{DomainChanged, Hypervisor};
+use crate::core::ports::{DomainChanged, Hypervisor, OpenConsole};
 use crate::core::transfer::Transfer;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -267,6 +267,18 @@ impl Hypervisor for Xen {
                 .name(domid.0)
                 .map_err(|failure| domain_call_failed(domid.0, "Reading the console", failure))?;
             console::tail(&name)
+        })
+        .await
+    }
+
+    async fn open_console(&self, domid: DomId) -> Result<OpenConsole, Error> {
+        self.blocking(move |host| {
+            let name = host
+                .libxl
+                .name(domid.0)
+                .map_err(|failure| domain_call_failed(domid.0, "Opening the console", failure))?;
+            let Terminal { pty, recent } = host.open_console(domid.0, &name)?;
+            Ok(OpenConsole { recent, stream: Box::new(pty) })
         })
         .await
     }

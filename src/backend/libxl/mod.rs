@@ -19,7 +19,7 @@
 //! sysfs          hardware and network interfaces, read from Linux
 //! guest_store    the port GuestStore; xenstore: nodes of domains; report_watch: the thread that
 //!                sees what guests report; outage: the log of a XenStore that does not answer
-//! console        the log of a guest's console
+//! console        a guest's console: its log and its terminal (pty)
 //! answers        libxl's answers: JSON or a failure
 //! ffi            the shim's functions as safe methods: the only unsafe code
 //! shim.h, .c     libxl in plain C types
@@ -47,6 +47,7 @@ mod machine;
 mod network;
 mod outage;
 mod progress;
+mod pty;
 mod report_watch;
 mod sched;
 mod stored_config;

@@ -2,6 +2,7 @@
 
 use super::agent::AgentMemory;
 use super::record::Record;
+use super::terminal::Terminal;
 use crate::core::model::DomId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -18,6 +19,7 @@ pub(super) struct DomainEntry {
     /// Cancelled when the domain's destruction begins.
     pub(super) destroyed: CancellationToken,
     pub(super) agent: Arc<Mutex<AgentMemory>>,
+    pub(super) terminal: Arc<Mutex<Terminal>>,
 }
 
 /// All domains.
@@ -48,6 +50,7 @@ impl Domains {
             change_lock: Arc::default(),
             destroyed: CancellationToken::new(),
             agent: Arc::default(),
+            terminal: Arc::default(),
         };
         if entry.record.dying.is_some() {
             entry.destroyed.cancel();

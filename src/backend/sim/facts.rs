@@ -6,7 +6,7 @@ use super::settings::SimSettings;
 use crate::core::backend::frontend_nodes;
 use crate::core::model::{
     CpuSet, Device, DeviceFacts, DomId, DomainFacts, GuestKind, Password, Property, RunFlags,
-    ShutdownReason, VcpuFacts,
+    VcpuFacts,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -84,29 +84,6 @@ pub(super) fn domain(record: &Record, now: SystemTime, settings: &SimSettings) -
         vnc_port: record.vnc_port,
         notes: elf_notes(record),
     }
-}
-
-/// The output on a guest's console so far.
-pub(super) fn console(record: &Record, now: SystemTime) -> String {
-    let now = record.guest_time(now);
-    let mut text = String::new();
-    if record.guest.has_run() {
-        let args =
-            record.config.image.as_ref().map(|image| image.args.to_string()).unwrap_or_default();
-        let version = "[    0.000000] Linux version 6.1.0-sim (simulated)\r\n";
-        text.extend([version, "[    0.000000] Command line: ", &args, "\r\n"]);
-    }
-    if record.guest.has_booted(now) {
-        text.extend(["\r\n", record.config.name.as_str(), " login: "]);
-    }
-    match record.guest.stopped(now) {
-        Some(ShutdownReason::Crash) => {
-            text.push_str("\r\nKernel panic - not syncing: simulated\r\n");
-        }
-        Some(reason) => text.extend(["\r\nreboot: System ", reason.name(), "\r\n"]),
-        None => {}
-    }
-    text
 }
 
 /// The VCPUs of a domain; `pool` has the CPUs of its pool.

@@ -7,6 +7,7 @@
 //! block. Each domain has its own lock for changes, and reads wait for none.
 
 mod agents;
+mod terminals;
 
 use super::devices;
 use super::dmesg::{self, Dmesg};

@@ -14,7 +14,7 @@ use crate::core::model::{
     GuestKind, HostFigures, HostInfo, Invalid, Password, SchedParams, ShutdownReason, Trigger,
     Uuid, VcpuFacts,
 };
-use crate::core::ports::{DomainChanged, Hypervisor};
+use crate::core::ports::{DomainChanged, Hypervisor, OpenConsole};
 use crate::core::transfer::Transfer;
 use async_trait::async_trait;
 use std::os::fd::OwnedFd;
@@ -275,8 +275,12 @@ impl Hypervisor for Sim {
     }
 
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
-        let record = self.host().required_record(domid)?;
-        Ok(facts::console(&record, self.host().now()).into_bytes())
+        self.host().console_text(domid)
+    }
+
+    async fn open_console(&self, domid: DomId) -> Result<OpenConsole, Error> {
+        refuse_domain0(domid, "open the console of")?;
+        self.open_terminal(domid)
     }
 
     async fn dmesg(&self) -> Result<Vec<u8>, Error> {

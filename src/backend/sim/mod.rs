@@ -26,6 +26,10 @@
 //! addresses of the domain's configuration, or one that follows from its MAC address, until the
 //! agent is told others. XenStore has the nodes for all this, and the quotas of a guest.
 //!
+//! A guest's console prints its kernel's first messages, asks for a login (for a password, if the
+//! agent was told to set one), and has a shell with some commands. What was typed and printed there
+//! is in the daemon's memory alone.
+//!
 //! # Misbehaviour on request
 //!
 //! | where | word | effect |
@@ -74,11 +78,13 @@
 //! state_dir    the files on disk; record_file, system_file, host_record, fields: their format
 //! record       the state of a domain; guest, system, nodes, devices, sched: the parts of it
 //! agent        the agent in a guest; report: what it writes into XenStore
+//! console      an open console; terminal: what is printed and typed; shell: its commands
 //! facts        a record as facts of the port; host_info: the description of the host
 //! dmesg        Xen's message buffer
 //! ```
 
 mod agent;
+mod console;
 mod core_dump;
 mod create;
 mod devices;
@@ -106,9 +112,11 @@ mod report;
 mod save_stream;
 mod sched;
 mod settings;
+mod shell;
 mod state_dir;
 mod system;
 mod system_file;
+mod terminal;
 #[cfg(test)]
 mod testing;
 

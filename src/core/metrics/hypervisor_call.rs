@@ -66,6 +66,7 @@ hypervisor_calls! {
     SendSysrq: "send_sysrq",
     DumpCore: "dump_core",
     Console: "console",
+    OpenConsole: "open_console",
     Dmesg: "dmesg",
     ClearDmesg: "clear_dmesg",
     DebugKeys: "debug_keys",

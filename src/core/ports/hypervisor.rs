@@ -1,5 +1,6 @@
 //! The hypervisor and its toolstack.
 
+use super::console::OpenConsole;
 use super::guest_store::GuestStore;
 use super::machine::Machine;
 use crate::core::error::Error;
@@ -159,6 +160,10 @@ pub trait Hypervisor: Machine + GuestStore {
 
     /// The end of the guest's console output, at most [`CONSOLE_TAIL`] bytes.
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error>;
+
+    /// Opens the guest's console. Of a console that is opened twice, each output goes to one of the
+    /// two: the caller opens it once at a time. It closes when it is dropped.
+    async fn open_console(&self, domid: DomId) -> Result<OpenConsole, Error>;
 
     /// The hypervisor's message buffer.
     async fn dmesg(&self) -> Result<Vec<u8>, Error>;

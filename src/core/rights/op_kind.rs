@@ -114,6 +114,7 @@ op_kinds! {
     ShowSedf: Domain(See),
     ShowSched: Domain(See),
     ReadConsole: Domain(Console),
+    UseConsole: Domain(Console),
     ReadSavedConfig: Need::Create,
     ReadEvents: Anyone,
     ReadHistory: Domain(See),

@@ -25,7 +25,7 @@ use super::response::see_other;
 use super::session_cookie;
 use crate::core::caller::{Caller, Principal};
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::header::{CACHE_CONTROL, ORIGIN, REFERER};
+use axum::http::header::{CACHE_CONTROL, ORIGIN, REFERER, UPGRADE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
@@ -99,8 +99,10 @@ fn is_in_force(caller: &Caller) -> bool {
     }
 }
 
+/// Whether a request may change anything; what is typed into a console does.
 fn is_change(request: &Request) -> bool {
     !matches!(*request.method(), Method::GET | Method::HEAD)
+        || request.headers().contains_key(UPGRADE)
 }
 
 /// Whether a request says which page it comes from. The guard has checked what it says.

@@ -1,9 +1,9 @@
 //! The state that all handlers share.
 
 use super::event_ids::EventIds;
-use super::event_permits::EventPermits;
 use super::list_cache::DomainListCache;
 use super::sessions::Sessions;
+use super::stream_permits::{StreamLimits, StreamPermits};
 use super::tasks::Tasks;
 use crate::answer_memory::SharedText;
 use crate::core::caller::Caller;
@@ -26,7 +26,8 @@ struct Inner {
     max_body: Box<dyn Fn() -> usize + Send + Sync>,
     log: Box<dyn Fn() -> String + Send + Sync>,
     domain_lists: DomainListCache,
-    event_permits: EventPermits,
+    event_permits: StreamPermits,
+    console_permits: StreamPermits,
     event_ids: EventIds,
     sessions: Sessions,
     tasks: Tasks,
@@ -35,7 +36,8 @@ struct Inner {
 
 impl Http {
     /// The HTTP interface to `engine`. `max_body` gives the size limit of bodies in bytes, `log`
-    /// the text of `/xend/node/log`. Streams of events end when `stopping` is cancelled.
+    /// the text of `/xend/node/log`. Streams of events and consoles end when `stopping` is
+    /// cancelled.
     pub fn new(
         engine: Engine,
         max_body: impl Fn() -> usize + Send + Sync + 'static,
@@ -47,7 +49,8 @@ impl Http {
             max_body: Box::new(max_body),
             log: Box::new(log),
             domain_lists: DomainListCache::default(),
-            event_permits: EventPermits::default(),
+            event_permits: StreamPermits::new(StreamLimits::EVENTS),
+            console_permits: StreamPermits::new(StreamLimits::CONSOLES),
             event_ids: EventIds::default(),
             sessions: Sessions::default(),
             tasks: Tasks::default(),
@@ -101,8 +104,12 @@ impl Http {
         self.inner.domain_lists.details(self.inner.engine.places(), snapshot).await
     }
 
-    pub(super) fn event_permits(&self) -> &EventPermits {
+    pub(super) fn event_permits(&self) -> &StreamPermits {
         &self.inner.event_permits
+    }
+
+    pub(super) fn console_permits(&self) -> &StreamPermits {
+        &self.inner.console_permits
     }
 
     pub(super) fn event_ids(&self) -> &EventIds {

@@ -10,6 +10,7 @@ use super::operation::Operation;
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{self, Content, respond};
+use super::stream_permits::TooManyStreams;
 use crate::core::error::{Error, ErrorKind};
 use crate::core::model::Invalid;
 use crate::memory_budget::OverBudget;
@@ -197,6 +198,21 @@ pub(super) fn no_room_for_answer(answer: &Response, is_post: bool, over: OverBud
         response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     }
     response
+}
+
+/// `503`, for a stream beyond the most at a time. `streams` names them. It is text in all formats
+/// but JSON.
+pub(super) fn too_many_streams(
+    request: &RequestInfo,
+    streams: &str,
+    refusal: &TooManyStreams,
+) -> Response {
+    let most = refusal.most;
+    let text = format!("There are {most} {streams} already, try again later");
+    if request.format == Format::Json {
+        return problem(&Problem::new(ProblemKind::BUSY, text));
+    }
+    respond(503, "Service Unavailable", Content::Text(text.into()))
 }
 
 /// `413`. It is text in all formats but JSON.

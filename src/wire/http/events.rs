@@ -9,12 +9,11 @@
 //! (`Last-Event-ID`, or `?after=`) gets the events after it.
 
 use super::context::Http;
-use super::errors::{no_such_domain, operation_failed};
-use super::event_permits::{MAX_OF_OPERATORS, MAX_OF_USER};
+use super::errors::{no_such_domain, operation_failed, too_many_streams};
 use super::format::Format;
 use super::params::Params;
 use super::request::RequestInfo;
-use super::response::{Content, respond, stream};
+use super::response::stream;
 use super::sessions::Session;
 use crate::core::journal::{Event, EventBatch};
 use crate::core::model::{DomainRef, Invalid, Uuid};
@@ -62,11 +61,10 @@ pub(super) async fn get(
         }
     };
     let user = request.caller.user().map(|user| user.name());
-    let permit = http.event_permits().acquire(user).ok_or_else(|| {
-        let most = if user.is_some() { MAX_OF_USER } else { MAX_OF_OPERATORS };
-        let text = format!("There are {most} event streams already, try again later");
-        respond(503, "Service Unavailable", Content::Text(text.into()))
-    })?;
+    let permit = http
+        .event_permits()
+        .acquire(user)
+        .map_err(|error| too_many_streams(&request, "event streams", &error))?;
     let framing = match request.format {
         Format::Html { .. } => Framing::ServerSent,
         Format::Json => Framing::JsonLines,

@@ -1,7 +1,7 @@
 //! GET of each page, except for the list of domains, the events and the reference.
 
 use super::context::Http;
-use super::errors::{invalid_request, operation_failed};
+use super::errors::{invalid_request, malformed_request, operation_failed};
 use super::etag::TaggedJson;
 use super::format::Format;
 use super::html::domain::Details;
@@ -12,14 +12,18 @@ use super::operations::by_page::DOMAIN_OPERATIONS;
 use super::operations::vcpus::VCPUINFO;
 use super::request::RequestInfo;
 use super::response::{self, Content, download, ok};
-use super::{answer, config_text, events, html, post};
+use super::{answer, config_text, console_socket, events, html, post};
 use crate::core::error::Error;
 use crate::core::model::DomainRef;
 use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::core::view::View;
 use crate::shape::{self, Sink, SxpSink};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::http::header::{SEC_WEBSOCKET_KEY, UPGRADE};
 use axum::response::Response;
 use std::sync::Arc;
 use xend_templates::{ASSETS, ASSETS_VERSION};
@@ -120,15 +124,30 @@ pub(super) async fn confirm(State(http): State<Http>, request: RequestInfo) -> A
     })
 }
 
-/// `GET /xend/domain/NAME/console`
-pub(super) async fn console(State(http): State<Http>, request: RequestInfo) -> Answer {
+/// `GET /xend/domain/NAME/console`. With an upgrade to a WebSocket, the console itself.
+pub(super) async fn console(
+    State(http): State<Http>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: RequestInfo,
+) -> Answer {
+    if headers.contains_key(UPGRADE) && headers.contains_key(SEC_WEBSOCKET_KEY) {
+        let upgrade = upgrade.map_err(|refusal| {
+            let reason = format!("The WebSocket cannot be opened: {refusal}");
+            malformed_request(&request, &reason)
+        })?;
+        return console_socket::open(&http, &request, upgrade).await;
+    }
     let view = http.view(&request.caller);
     let follow = events::follow_query(&http, &view, request.format);
-    let text =
-        view.console(&DomainRef::new(request.name())).await.map_err(failed(&request, "console"))?;
+    let domain = find_domain(&view, &request, "console").await?;
+    let uuid = DomainRef::new(domain.uuid.to_string());
+    let text = view.console(&uuid).await.map_err(failed(&request, "console"))?;
     if request.format.is_html() {
         let text = String::from_utf8_lossy(&text).into_owned();
-        return Ok(ok(Content::Html(html::text::console(&request, follow, text))));
+        let may_press_sysrq = view.may_on(OpKind::Sysrq, &domain);
+        let page = html::text::console(&request, follow, &domain, text, may_press_sysrq);
+        return Ok(ok(Content::Html(page)));
     }
     Ok(ok(Content::Text(text.into())))
 }

@@ -102,7 +102,8 @@ pub(super) static PAGES: [Page; 18] = [
     },
     Page {
         path: "/xend/domain/{domain}/console",
-        about: "The end of the guest's console log, as text.",
+        about: "The end of the guest's console log, as text. Over a WebSocket, the console itself: its \
+                output, and what is typed.",
         kind: OpKind::ReadConsole,
         query: &[],
         operations: &[],

@@ -227,6 +227,12 @@ impl Browser {
         Ok(self.client.active_element().await?.send_keys(&char::from(key).to_string()).await?)
     }
 
+    /// Sends keys to an element, which keeps what it has.
+    pub async fn keys(&self, selector: &str, keys: &str) -> Result<()> {
+        let element = self.find(selector).await?;
+        element.send_keys(keys).await.with_context(|| format!("Cannot type into {selector}"))
+    }
+
     /// Presses Tab until an element has the focus.
     pub async fn tab_to(&self, selector: &str) -> Result<()> {
         for _ in 0..200 {

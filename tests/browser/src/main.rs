@@ -3,6 +3,7 @@
 
 mod accounts;
 mod browser;
+mod console;
 mod daemon;
 mod operations;
 
@@ -39,6 +40,8 @@ async fn main() -> Result<()> {
     live(&browser, &daemon).await?;
     println!("Progress of a long operation");
     slow(&browser, &daemon).await?;
+    println!("The console");
+    console::use_terminal(&browser, &daemon).await?;
     println!("Every operation");
     operations::perform_all(&browser, &daemon).await?;
     println!("Keyboard only");

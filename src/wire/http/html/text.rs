@@ -1,7 +1,7 @@
 //! Pages of plain text.
 
-use super::parts::frame;
-use crate::wire::http::path::encode_segment;
+use super::parts::{domain_segment, frame};
+use crate::core::snapshot::DomainView;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{ConsolePage, Link, TextPage};
 
@@ -10,8 +10,14 @@ pub(crate) fn page(request: &RequestInfo, title: &str, text: String) -> String {
 }
 
 /// A guest's console. `follow` is the query of `/xend/events` for its script.
-pub(crate) fn console(request: &RequestInfo, follow: String, text: String) -> String {
-    let name = request.name();
-    let domain = Link::new(name, format!("/xend/domain/{}", encode_segment(name)));
-    ConsolePage { frame: frame(request), follow, domain, text }.render()
+pub(crate) fn console(
+    request: &RequestInfo,
+    follow: String,
+    domain: &DomainView,
+    text: String,
+    may_press_sysrq: bool,
+) -> String {
+    let href = format!("/xend/domain/{}", domain_segment(domain));
+    let domain = Link::new(domain.name().as_str(), href);
+    ConsolePage { frame: frame(request), follow, domain, text, may_press_sysrq }.render()
 }
