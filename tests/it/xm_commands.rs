@@ -115,9 +115,10 @@ fn mistakes_are_one_line() {
         ("sched-sedf -p 20", 1, "No domain given."),
         ("cpupool-list nosuch", 1, "Pool 'nosuch' does not exist."),
         ("network-attach 0 colour=red", 1, "Invalid argument: colour=red"),
-        ("console 0", 4, "This xend does not serve consoles and displays yet"),
+        ("console 0", 1, "Domain-0's console is the machine's own"),
+        ("console -n 1 0", 4, "A domain has one console, number 0"),
         ("console nosuch", 3, "Domain 'nosuch' does not exist."),
-        ("vncviewer 0", 4, "This xend does not serve consoles and displays yet"),
+        ("vncviewer 0", 1, "Domain '0' has no display"),
         ("tmem-list -a", 4, "Today's Xen has no transcendent memory"),
         ("network2-list 0", 4, "No released Xen had version 2 network devices"),
         ("mem-swap-target 0 1", 4, "xend does not page the memory of domains"),
@@ -191,8 +192,9 @@ fn a_domain_is_created_in_many_ways() {
     xm.write("bad.cfg", bad);
     assert!(xm.fail("create -q bad.cfg", 1).contains("could not be connected"));
     assert!(daemon.domain("bad").is_none());
-    // Nothing is created that the console could not be connected to.
-    assert!(xm.fail("create -c typing.cfg name=third", 4).contains("does not serve consoles"));
+    // Nothing is created that cannot be shown as asked.
+    let passwords = xm.fail("create --vncviewer-autopass typing.cfg name=third", 4);
+    assert!(passwords.contains("gives no VNC passwords away"), "{passwords}");
     assert!(daemon.domain("third").is_none());
     assert!(
         xm.good("dry-run pv.cfg").ends_with("   phy:/dev/vg0/oldvm: PERMITTED\nDry Run: PASSED\n")

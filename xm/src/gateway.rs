@@ -4,6 +4,7 @@ use crate::domain::Domain;
 use crate::failure::{Failure, reason};
 use crate::password::password;
 use crate::wire::address::Address;
+use crate::wire::console::Console;
 use crate::wire::http::{Answer, Connection, Lines, Request};
 use crate::wire::stream::Stream;
 use crate::wire::xmlrpc::{self, Value};
@@ -13,6 +14,8 @@ use std::cell::{OnceCell, RefCell};
 use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
+use tungstenite::http::Uri;
+use tungstenite::{ClientRequestBuilder, HandshakeError};
 use xend_sxp::{Limits, Sxp, read_first};
 
 const SXP: &str = "application/sxp";
@@ -25,6 +28,9 @@ const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a stream of events may be silent: xend sends a heartbeat every 5 s.
 const EVENTS_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long xend may take to open a console; it may wait for a new domain's.
+const CONSOLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The largest answer that is read as an S-expression.
 const LIMITS: Limits = Limits { bytes: 256 << 20, count: 32 << 20, ..Limits::DEFAULT };
@@ -48,6 +54,14 @@ impl Gateway {
     /// Whether it runs on this machine.
     pub(crate) fn is_local(&self) -> bool {
         self.address.is_local()
+    }
+
+    /// The name or address of its host.
+    pub(crate) fn host(&self) -> &str {
+        match &self.address {
+            Address::Unix(_) => "localhost",
+            Address::Tcp { host, .. } => host,
+        }
     }
 
     /// A page as an S-expression.
@@ -138,6 +152,26 @@ impl Gateway {
                     _ => refused(&answer),
                 })
             }
+        }
+    }
+
+    /// Opens the console of a domain.
+    pub(crate) fn console(&self, domain: &str) -> Result<Console, Failure> {
+        let path = format!("{}/console", domain_path(domain));
+        let connection = self.connect(CONSOLE_LIMIT)?;
+        let request = upgrade(&self.address, &path, connection.authorization())?;
+        match tungstenite::client(request, connection.into_stream()) {
+            Ok((socket, _)) => Console::new(socket).map_err(|error| broken(&error)),
+            Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
+                // The page says why.
+                let page = self.ask(&get(&path, SXP))?;
+                domain_answer(domain, page)?;
+                let body = answer.into_body().unwrap_or_default();
+                let text = String::from_utf8_lossy(&body).into_owned();
+                let refused = "xend refuses to open the console".to_owned();
+                Err(Failure::new(if text.is_empty() { refused } else { text }))
+            }
+            Err(error) => Err(not_understood(&error.to_string())),
         }
     }
 
@@ -238,6 +272,21 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+/// The request for a WebSocket.
+fn upgrade(
+    address: &Address,
+    path: &str,
+    authorization: Option<&str>,
+) -> Result<ClientRequestBuilder, Failure> {
+    let url = format!("ws://{}{path}", host_header(address));
+    let url: Uri = url.parse().map_err(|_| Failure::new(format!("{url} is no address")))?;
+    let request = ClientRequestBuilder::new(url);
+    Ok(match authorization {
+        Some(authorization) => request.with_header("Authorization", authorization),
+        None => request,
+    })
 }
 
 fn host_header(address: &Address) -> String {

@@ -13,6 +13,7 @@ mod failure;
 mod gateway;
 mod output;
 mod password;
+mod raw_terminal;
 mod wire;
 
 use std::process::ExitCode;

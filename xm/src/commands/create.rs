@@ -1,7 +1,9 @@
 //! `xm create` and `xm new`.
 
 use super::config_file::{Source, find, read_file, split_overrides};
-use super::refused::NO_CONSOLE;
+use super::console::{
+    CONSOLE_AUTOCONNECT, VNCVIEWER, VNCVIEWER_AUTOPASS, autoconnect, check_autoconnect,
+};
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, OptionSpec, flag, long_flag, long_option, option};
 use crate::cli::words::Words;
@@ -46,9 +48,9 @@ const OPTIONS: &[OptionSpec] = &[
     flag('x', "xmldryrun", "Print the configuration as XML; not offered today"),
     flag('s', "skipdtd", "Without effect today"),
     flag('p', "paused", "Leave the domain paused"),
-    flag('c', "console_autoconnect", "Connect to the console afterwards"),
-    long_flag("vncviewer", "Connect to the display afterwards"),
-    long_flag("vncviewer-autopass", "Pass the VNC password to the viewer"),
+    CONSOLE_AUTOCONNECT,
+    VNCVIEWER,
+    VNCVIEWER_AUTOPASS,
 ];
 
 /// The configuration that the command line names; `None` if all is done.
@@ -61,9 +63,7 @@ fn configuration(words: &Words) -> Result<Option<Sxp>, Failure> {
     if words.has("xmldryrun") {
         return Err(Failure::not_offered("XML is not made any more: -n prints an S-expression"));
     }
-    if ["console_autoconnect", "vncviewer", "vncviewer-autopass"].iter().any(|o| words.has(o)) {
-        return Err(Failure::not_offered(NO_CONSOLE));
-    }
+    check_autoconnect(words)?;
     let config = match words.value("config") {
         Some(file) => expression(file)?,
         None => converted(words)?,
@@ -126,8 +126,8 @@ fn create(context: &Context, words: &Words) -> Result<(), Failure> {
         let _ = gateway.operate_on(name, "destroy", &[]);
         return Err(failure);
     }
-    if words.has("quiet") {
-        return Ok(());
+    if !words.has("quiet") {
+        print_line(format!("Started domain {name} (id={})", created.domid_text()))?;
     }
-    print_line(format!("Started domain {name} (id={})", created.domid_text()))
+    autoconnect(gateway, name, words)
 }

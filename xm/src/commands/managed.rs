@@ -1,9 +1,11 @@
 //! Domains that xend keeps: `xm start`, `delete`, `suspend`, `resume`.
 
+use super::console::{
+    CONSOLE_AUTOCONNECT, VNCVIEWER, VNCVIEWER_AUTOPASS, autoconnect, check_autoconnect,
+};
 use super::progress::Progress;
-use super::refused::NO_CONSOLE;
 use crate::cli::command::Command;
-use crate::cli::option::{flag, long_flag};
+use crate::cli::option::flag;
 use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -13,9 +15,9 @@ pub(super) static COMMANDS: [Command; 4] = [
         .common()
         .with(&[
             flag('p', "paused", "Leave the domain paused"),
-            flag('c', "console_autoconnect", "Connect to the console afterwards"),
-            long_flag("vncviewer", "Connect to the display afterwards"),
-            long_flag("vncviewer-autopass", "Pass the VNC password to the viewer"),
+            CONSOLE_AUTOCONNECT,
+            VNCVIEWER,
+            VNCVIEWER_AUTOPASS,
         ]),
     Command::new(
         "delete",
@@ -39,11 +41,11 @@ pub(super) static COMMANDS: [Command; 4] = [
 ];
 
 fn start(context: &Context, words: &Words) -> Result<(), Failure> {
-    if ["console_autoconnect", "vncviewer", "vncviewer-autopass"].iter().any(|o| words.has(o)) {
-        return Err(Failure::not_offered(NO_CONSOLE));
-    }
+    check_autoconnect(words)?;
+    let domain = words.argument(0);
     let paused = if words.has("paused") { "1" } else { "0" };
-    context.gateway.operate_on(words.argument(0), "start", &[("paused", paused)]).map(drop)
+    context.gateway.operate_on(domain, "start", &[("paused", paused)])?;
+    autoconnect(&context.gateway, domain, words)
 }
 
 fn suspend(context: &Context, words: &Words) -> Result<(), Failure> {

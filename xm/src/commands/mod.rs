@@ -2,6 +2,7 @@
 
 mod block;
 mod config_file;
+mod console;
 mod create;
 mod credit;
 mod device_list;

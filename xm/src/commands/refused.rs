@@ -1,42 +1,9 @@
 //! Commands that xm had and that nothing carries out today. Each says why, and what to do instead.
 
 use crate::cli::command::Command;
-use crate::cli::option::{ANY, OptionSpec, flag, long_flag, option};
-use crate::cli::words::Words;
-use crate::context::Context;
+use crate::cli::option::{ANY, OptionSpec, flag, option};
 use crate::failure::Failure;
 use crate::output::print_line;
-
-/// Why there is no console.
-pub(super) const NO_CONSOLE: &str = "This xend does not serve consoles and displays yet: on its \
-    host use xl console, or a VNC viewer at the location that xm list -l shows";
-
-pub(super) static CONSOLES: [Command; 2] = [
-    Command::new(
-        "console",
-        "[-q|--quiet] <Domain>",
-        "Connect to the console of a domain.",
-        (1, 1),
-        console,
-    )
-    .common()
-    .with(&[
-        flag('q', "quiet", "Do not say that a domain is missing"),
-        option('n', "num", "NUMBER", "The number of the console"),
-    ]),
-    Command::new(
-        "vncviewer",
-        "[--[vncviewer-]autopass] <Domain>",
-        "Connect to the display of a domain.",
-        (1, 1),
-        console,
-    )
-    .common()
-    .with(&[
-        long_flag("autopass", "Pass the VNC password to the viewer"),
-        long_flag("vncviewer-autopass", "The same"),
-    ]),
-];
 
 const NO_TMEM: &str = "Today's Xen has no transcendent memory";
 const NO_NETWORK2: &str = "No released Xen had version 2 network devices: use xm network-attach, \
@@ -131,15 +98,4 @@ const fn network2(name: &'static str, arguments: &'static str, about: &'static s
 
 const fn xen_api(name: &'static str, arguments: &'static str, about: &'static str) -> Command {
     Command::new(name, arguments, about, (0, ANY), |_, _| Err(Failure::new(NO_XEN_API))).unlisted()
-}
-
-/// A domain that does not exist is said first, unless `--quiet`.
-fn console(context: &Context, words: &Words) -> Result<(), Failure> {
-    match context.gateway.domain(words.argument(0)) {
-        Ok(_) => Err(Failure::not_offered(NO_CONSOLE)),
-        Err(failure) if words.has("quiet") && failure.is_no_such_domain() => {
-            Err(Failure::silent(failure.status()))
-        }
-        Err(failure) => Err(failure),
-    }
 }

@@ -1,9 +1,9 @@
 //! All commands, in the order of help.
 
 use super::{
-    block, create, credit, dump, host, identity, list, managed, memory, migrate, network, pci,
-    pools, power, refused, save, scsi, security, sedf, shell, shutdown, signals, top, uptime, usb,
-    vcpus, vnets,
+    block, console, create, credit, dump, host, identity, list, managed, memory, migrate, network,
+    pci, pools, power, refused, save, scsi, security, sedf, shell, shutdown, signals, top, uptime,
+    usb, vcpus, vnets,
 };
 use crate::cli::command::{Action, Command, Group, Shown};
 use crate::cli::option::{long_flag, long_option};
@@ -41,7 +41,7 @@ pub(crate) static GROUPS: [Group; 8] = [
             &identity::COMMANDS,
             &signals::COMMANDS,
             &uptime::COMMANDS,
-            &refused::CONSOLES,
+            &console::COMMANDS,
         ],
     },
     Group { title: "CPUs and memory", commands: &[&vcpus::COMMANDS, &memory::COMMANDS] },

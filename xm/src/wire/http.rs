@@ -64,6 +64,11 @@ impl<S: Read + Write> Connection<S> {
         Self { stream: BufReader::new(stream), host, authorization, is_kept: true }
     }
 
+    /// The value of `Authorization`.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+
     /// Whether another request can be made.
     pub(crate) fn is_kept(&self) -> bool {
         self.is_kept

@@ -5,6 +5,7 @@ use super::tls;
 use rustls::{ClientConnection, StreamOwned};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -51,12 +52,31 @@ impl Stream {
         }
     }
 
+    /// From now on, a read or write that would have to wait fails instead (`WouldBlock`).
+    pub(crate) fn set_nonblocking(&self) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.set_nonblocking(true),
+            Self::Tcp(stream) => stream.set_nonblocking(true),
+            Self::Tls(stream) => stream.sock.set_nonblocking(true),
+        }
+    }
+
     /// Ends what is sent.
     pub(crate) fn finish(&self) -> io::Result<()> {
         match self {
             Self::Unix(stream) => stream.shutdown(std::net::Shutdown::Write),
             Self::Tcp(stream) => stream.shutdown(std::net::Shutdown::Write),
             Self::Tls(stream) => stream.sock.shutdown(std::net::Shutdown::Write),
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Tls(stream) => stream.sock.as_fd(),
         }
     }
 }

@@ -1,0 +1,136 @@
+//! `xm console` and `xm vncviewer`.
+
+use crate::cli::command::Command;
+use crate::cli::option::{OptionSpec, flag, long_flag, option};
+use crate::cli::words::Words;
+use crate::context::Context;
+use crate::failure::{Failure, reason};
+use crate::gateway::Gateway;
+use crate::output::note;
+use crate::raw_terminal::RawTerminal;
+use crate::wire::console::{Console, Ended};
+use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process;
+
+pub(super) static COMMANDS: [Command; 2] = [
+    Command::new(
+        "console",
+        "[-q|--quiet] <Domain>",
+        "Connect to the console of a domain.",
+        (1, 1),
+        console,
+    )
+    .common()
+    .with(&[
+        flag('q', "quiet", "Do not say that a domain is missing"),
+        option('n', "num", "NUMBER", "The number of the console, which is 0"),
+    ]),
+    Command::new(
+        "vncviewer",
+        "[--[vncviewer-]autopass] <Domain>",
+        "Connect to the display of a domain.",
+        (1, 1),
+        |context, words| show_display(&context.gateway, words.argument(0), words),
+    )
+    .common()
+    .with(&[
+        long_flag("autopass", "Pass the VNC password to the viewer; not offered"),
+        long_flag("vncviewer-autopass", "The same"),
+    ]),
+];
+
+/// The option of commands that start a domain to connect to its console.
+pub(super) const CONSOLE_AUTOCONNECT: OptionSpec =
+    flag('c', "console_autoconnect", "Connect to the console afterwards");
+
+/// The option of commands that start a domain to connect to its display.
+pub(super) const VNCVIEWER: OptionSpec =
+    long_flag("vncviewer", "Connect to the display afterwards");
+
+/// The option to pass the password to the viewer, too.
+pub(super) const VNCVIEWER_AUTOPASS: OptionSpec =
+    long_flag("vncviewer-autopass", "Pass the VNC password to the viewer; not offered");
+
+/// Connects as the options of a command say, after it has started a domain.
+pub(super) fn autoconnect(gateway: &Gateway, domain: &str, words: &Words) -> Result<(), Failure> {
+    if words.has("console_autoconnect") {
+        return use_console(gateway, domain);
+    }
+    if words.has("vncviewer") || words.has("vncviewer-autopass") {
+        return show_display(gateway, domain, words);
+    }
+    Ok(())
+}
+
+/// Fails, before anything is started, if the options ask for what cannot be.
+pub(super) fn check_autoconnect(words: &Words) -> Result<(), Failure> {
+    if words.has("vncviewer-autopass") { Err(no_passwords()) } else { Ok(()) }
+}
+
+fn console(context: &Context, words: &Words) -> Result<(), Failure> {
+    if words.value("num").is_some_and(|number| number != "0") {
+        return Err(Failure::not_offered("A domain has one console, number 0"));
+    }
+    match use_console(&context.gateway, words.argument(0)) {
+        Err(failure) if words.has("quiet") && failure.is_no_such_domain() => {
+            Err(Failure::silent(failure.status()))
+        }
+        done => done,
+    }
+}
+
+/// Connects the terminal to a console until either of them ends.
+fn use_console(gateway: &Gateway, domain: &str) -> Result<(), Failure> {
+    let mut console = gateway.console(domain)?;
+    let terminal = RawTerminal::of_stdin();
+    if terminal.is_some() {
+        note("Ctrl-] leaves the console.");
+    }
+    let ended = converse(&mut console, terminal.is_some());
+    drop(terminal);
+    match ended {
+        Ok(Ended::Left | Ended::Closed) => Ok(()),
+        Ok(Ended::Because(reason)) => Err(Failure::new(reason)),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(1)),
+        Err(error) => Err(Failure::new(format!("The console has broken off: {}", reason(&error)))),
+    }
+}
+
+fn converse(console: &mut Console, is_terminal: bool) -> io::Result<Ended> {
+    console.converse(is_terminal, |output| {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(output)?;
+        stdout.flush()
+    })
+}
+
+fn no_passwords() -> Failure {
+    Failure::not_offered(
+        "xend gives no VNC passwords away: the viewer asks for it, or reads VNC_PASSWORD",
+    )
+}
+
+/// Becomes a VNC viewer of the domain's display.
+fn show_display(gateway: &Gateway, domain: &str, words: &Words) -> Result<(), Failure> {
+    if words.has("autopass") || words.has("vncviewer-autopass") {
+        return Err(no_passwords());
+    }
+    let description = gateway.domain_json(domain)?;
+    let location = description["devices"]["vfb"][0]["location"].as_str();
+    let location = location.and_then(|location| location.rsplit_once(':'));
+    let Some((host, port)) = location else {
+        let advice = "it is off, or has no vfb device with (vnc 1)";
+        return Err(Failure::new(format!("Domain '{domain}' has no display: {advice}")));
+    };
+    if !gateway.is_local() && (host.starts_with("127.") || host == "localhost") {
+        return Err(Failure::new(format!(
+            "The display of '{domain}' is at {host}:{port} on xend's host, which only that host can \
+             reach: use ssh -L {port}:{host}:{port}, or (vnclisten 0.0.0.0)"
+        )));
+    }
+    let host = if host == "0.0.0.0" { gateway.host() } else { host };
+    // Every viewer of today takes a port after two colons.
+    let error = process::Command::new("vncviewer").arg(format!("{host}::{port}")).exec();
+    Err(Failure::new(format!("vncviewer cannot be started: {}", reason(&error))))
+}

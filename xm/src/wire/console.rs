@@ -1,0 +1,131 @@
+//! The console of a guest, over a WebSocket.
+
+use super::stream::Stream;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io::{self, Read as _};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::{Error, Message, WebSocket};
+
+/// The key that leaves a console, `Ctrl-]`, as in xenconsole.
+const ESCAPE: u8 = 0x1d;
+
+/// How long a guest may print nothing after the end of the input, if that is no terminal.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// The most input that is read at a time, in bytes.
+const PIECE: usize = 4096;
+
+/// How a conversation ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The user left, or there is no more input.
+    Left,
+    /// The domain is gone.
+    Closed,
+    /// xend closed the console, for this reason.
+    Because(String),
+}
+
+/// A console.
+pub(crate) struct Console(WebSocket<Stream>);
+
+impl Console {
+    /// A console that is open.
+    pub(crate) fn new(socket: WebSocket<Stream>) -> io::Result<Self> {
+        socket.get_ref().set_nonblocking()?;
+        Ok(Self(socket))
+    }
+
+    /// Types what standard input has, and passes the guest's output to `print`, until one of them
+    /// ends. Only at a terminal is there a key that leaves.
+    pub(crate) fn converse(
+        &mut self,
+        is_terminal: bool,
+        mut print: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<Ended> {
+        let mut has_input = true;
+        let mut last_output = Instant::now();
+        loop {
+            loop {
+                match self.0.read() {
+                    Ok(Message::Binary(output)) => {
+                        last_output = Instant::now();
+                        print(&output)?;
+                    }
+                    Ok(Message::Close(frame)) => {
+                        return Ok(match frame {
+                            Some(frame) if frame.code != CloseCode::Normal => {
+                                Ended::Because(frame.reason.to_string())
+                            }
+                            _ => Ended::Closed,
+                        });
+                    }
+                    Ok(_) => {}
+                    Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => return Err(broken(error)),
+                }
+            }
+            let is_sent = self.flush()?;
+            if !has_input && last_output.elapsed() > QUIET {
+                return Ok(Ended::Left);
+            }
+            if !self.wait(has_input && is_sent, is_sent, has_input)? {
+                continue;
+            }
+            let mut keys = [0; PIECE];
+            let count = io::stdin().lock().read(&mut keys)?;
+            let keys = &keys[..count];
+            if is_terminal && keys.contains(&ESCAPE) {
+                return Ok(Ended::Left);
+            }
+            if keys.is_empty() {
+                has_input = false;
+                last_output = Instant::now();
+                continue;
+            }
+            match self.0.write(Message::binary(keys.to_vec())) {
+                Ok(()) => {}
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(broken(error)),
+            }
+        }
+    }
+
+    /// Sends what is to be sent. Returns whether all of it has been.
+    fn flush(&mut self) -> io::Result<bool> {
+        match self.0.flush() {
+            Ok(()) => Ok(true),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    /// Waits for xend and, if `for_input`, for input. Returns whether there is input.
+    fn wait(&self, for_input: bool, is_sent: bool, has_input: bool) -> io::Result<bool> {
+        let stdin = io::stdin();
+        let mut socket_events = PollFlags::IN;
+        if !is_sent {
+            socket_events |= PollFlags::OUT;
+        }
+        let mut fds = vec![PollFd::from_borrowed_fd(self.0.get_ref().as_fd(), socket_events)];
+        if for_input {
+            fds.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
+        }
+        // After the end of the input, silence has to be noticed.
+        let limit = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        match poll(&mut fds, (!has_input).then_some(&limit)) {
+            Ok(_) => Ok(fds.get(1).is_some_and(|stdin| !stdin.revents().is_empty())),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+fn broken(error: Error) -> io::Error {
+    match error {
+        Error::Io(error) => error,
+        other => io::Error::other(other.to_string()),
+    }
+}
