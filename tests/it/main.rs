@@ -98,6 +98,7 @@ mod xend_416;
 mod xm_commands;
 mod xm_config;
 mod xm_config_properties;
+mod xm_devices;
 mod xm_recorded;
 mod xm_scripts;
 mod xm_support;

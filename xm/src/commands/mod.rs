@@ -14,6 +14,7 @@ mod memory;
 mod migrate;
 mod network;
 mod pci;
+mod pci_functions;
 mod pools;
 mod power;
 mod progress;
