@@ -32,3 +32,4 @@ mod uptime;
 mod usb;
 mod vcpus;
 mod vnets;
+mod xendomains;
