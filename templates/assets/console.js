@@ -64,10 +64,11 @@ let wasOpen = false;
 // Whether the domain is on the host. A connection to one that is not would fail, and browsers log
 // that as an error of the page.
 async function isThere() {
-  const answer = await fetch("/xend/domain", { headers: { Accept: "application/json" } });
-  if (!answer.ok) return true;
-  const names = await answer.json();
-  return names.includes(place.dataset.domain);
+  const { domain } = place.dataset;
+  const query = new URLSearchParams({ q: domain });
+  const headers = { Accept: "application/json" };
+  const answer = await fetch(`/xend/domain?${query}`, { headers });
+  return !answer.ok || (await answer.json()).some(({ name }) => name === domain);
 }
 
 async function reconnect() {

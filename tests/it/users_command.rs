@@ -1,11 +1,11 @@
 //! `xend user`.
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use crate::terminal_support::terminal;
 use rustix::termios::{LocalModes, tcgetattr};
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
@@ -161,17 +161,6 @@ fn mistakes_have_a_line_and_a_column() {
         let error = fixture.fail(line, "");
         assert!(error.trim_end().ends_with(&format!("run chmod 600 {shown}")), "{error}");
     }
-}
-
-/// A terminal: the side of the person, and the side of the program.
-fn terminal() -> (File, File) {
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&person).unwrap();
-    unlockpt(&person).unwrap();
-    let name = ptsname(&person, Vec::new()).unwrap();
-    let name = Path::new(name.to_str().unwrap()).to_owned();
-    let program = OpenOptions::new().read(true).write(true).open(name).unwrap();
-    (File::from(person), program)
 }
 
 /// The status and errors of a command that is given these lines on a terminal, each after a prompt.

@@ -109,6 +109,8 @@ fn mistakes_are_one_line() {
         ("create -F nosuch.sxp", 1, "Unable to open config file: nosuch.sxp"),
         ("create", 1, "No configuration file is named"),
         ("create -x a", 4, "XML is not made any more"),
+        ("new --xmldryrun a", 4, "XML is not made any more"),
+        ("change-vnc-passwd 0", 4, "The password of a display is changed in"),
         ("restore WORK/nosuch", 1, ""),
         ("sched-credit -w 5", 1, "No domain given."),
         ("sched-credit2", 1, "Xen is running with the credit scheduler"),
@@ -180,6 +182,8 @@ fn a_domain_is_created_in_many_ways() {
     assert_eq!(xm.good("create -q -f WORK/pv.cfg -p"), "");
     assert_eq!(daemon.value("oldvm", "state"), "--p---");
     assert!(xm.fail("create -q pv.cfg", 1).contains("already exists"));
+    // There is no DTD that could be skipped.
+    xm.good("create -q --skipdtd pv.cfg name=skips vif=");
     xm.write("broken.cfg", "kernel = '/k'\nlambda\n");
     let error = xm.fail("create broken.cfg", 1);
     assert!(error.starts_with("broken.cfg: line 2, column 1: "), "{error}");

@@ -36,6 +36,11 @@ impl Failure {
         Self { message: message.into(), status: NOT_OFFERED }
     }
 
+    /// A failure with a status of its own, as the LSB has them for init scripts.
+    pub(crate) fn with_status(status: u8, message: impl Into<String>) -> Self {
+        Self { message: message.into(), status }
+    }
+
     /// Ends with this status and prints nothing: something else has said why.
     pub(crate) fn silent(status: u8) -> Self {
         Self { message: String::new(), status }

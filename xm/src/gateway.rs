@@ -41,6 +41,8 @@ const RPC: &str = "/RPC2";
 /// A xend. It is connected to when it is first needed.
 pub(crate) struct Gateway {
     address: Address,
+    /// How long an answer may take.
+    limit: Duration,
     connection: RefCell<Option<Connection<Stream>>>,
     authorization: OnceCell<Option<String>>,
 }
@@ -48,7 +50,22 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// The xend at this address.
     pub(crate) fn new(address: Address) -> Self {
-        Self { address, connection: RefCell::new(None), authorization: OnceCell::new() }
+        Self {
+            address,
+            limit: LIMIT,
+            connection: RefCell::new(None),
+            authorization: OnceCell::new(),
+        }
+    }
+
+    /// The same xend, whose answers may take this long: what takes longer goes on there.
+    pub(crate) fn with_limit(&self, limit: Duration) -> Self {
+        Self {
+            address: self.address.clone(),
+            limit: limit.min(LIMIT),
+            connection: RefCell::new(None),
+            authorization: self.authorization.clone(),
+        }
     }
 
     /// Whether it runs on this machine.
@@ -177,7 +194,7 @@ impl Gateway {
 
     /// A plain connection, for a client of XML-RPC.
     pub(crate) fn raw(&self) -> Result<Stream, Failure> {
-        Ok(self.connect(LIMIT)?.into_stream())
+        Ok(self.connect(self.limit)?.into_stream())
     }
 
     fn post(&self, page: &str, op: &str, parameters: &[(&str, &str)]) -> Result<Answer, Failure> {
@@ -194,7 +211,7 @@ impl Gateway {
         let kept = self.connection.borrow_mut().take().filter(Connection::is_kept);
         let mut connection = match kept {
             Some(connection) => connection,
-            None => self.connect(LIMIT)?,
+            None => self.connect(self.limit)?,
         };
         let answer = connection.ask(request).map_err(|error| broken(&error))?;
         if connection.is_kept() {
@@ -243,6 +260,7 @@ impl Gateway {
 fn broken(error: &io::Error) -> Failure {
     let text = match error.kind() {
         io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it took too long".to_owned(),
         _ => reason(error),
     };
     Failure::new(format!("No answer from xend: {text}."))

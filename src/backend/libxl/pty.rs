@@ -1,45 +1,38 @@
 //! A pseudo-terminal as a stream.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use tokio::io::unix::AsyncFd;
+use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::unix::pipe::{Receiver, Sender};
 
-/// A terminal that is open, without blocking, and the lock for it.
+/// A terminal that is open, and the lock for it.
 pub(super) struct Pty {
-    terminal: AsyncFd<File>,
+    output: Receiver,
+    input: Sender,
     _lock: File,
 }
 
 impl Pty {
-    /// Must be called in a Tokio runtime.
+    /// A terminal whose file does not block. Must be called in a Tokio runtime.
     pub(super) fn new(terminal: File, lock: File) -> io::Result<Self> {
-        Ok(Self { terminal: AsyncFd::new(terminal)?, _lock: lock })
+        // Tokio has no type for terminals. To it they are like pipes, of which it asks readiness,
+        // reads and writes.
+        let input = Sender::from_file_unchecked(terminal.try_clone()?)?;
+        let output = Receiver::from_file_unchecked(terminal)?;
+        Ok(Self { output, input, _lock: lock })
     }
 }
 
 impl AsyncRead for Pty {
-    /// A terminal whose other end is closed fails to be read (`EIO`): it has ended.
+    /// A terminal whose other end is closed fails (`EIO`).
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
-            let mut ready = ready!(self.terminal.poll_read_ready(cx))?;
-            let read = ready.try_io(|terminal| terminal.get_ref().read(buf.initialize_unfilled()));
-            match read {
-                Ok(Ok(count)) => {
-                    buf.advance(count);
-                    return Poll::Ready(Ok(()));
-                }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(Err(_)) => return Poll::Ready(Ok(())),
-                Err(_would_block) => {}
-            }
-        }
+        Pin::new(&mut self.get_mut().output).poll_read(cx, buf)
     }
 }
 
@@ -49,21 +42,49 @@ impl AsyncWrite for Pty {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let mut ready = ready!(self.terminal.poll_write_ready(cx))?;
-            match ready.try_io(|terminal| terminal.get_ref().write(buf)) {
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(written) => return Poll::Ready(written),
-                Err(_would_block) => {}
-            }
-        }
+        Pin::new(&mut self.get_mut().input).poll_write(cx, buf)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().input).poll_flush(cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().input).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::OFlags;
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test]
+    async fn a_terminal_is_read_and_written_until_its_other_end_closes() {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags((OFlags::NOCTTY | OFlags::NONBLOCK).bits().cast_signed())
+            .open(name.to_str().unwrap())
+            .unwrap();
+        let mut pty = Pty::new(slave, tempfile::tempfile().unwrap()).unwrap();
+        rustix::io::write(&master, b"boot\n").unwrap();
+        let mut output = [0; 16];
+        let count = pty.read(&mut output).await.unwrap();
+        assert_eq!(&output[..count], b"boot\n");
+        pty.write_all(b"root\n").await.unwrap();
+        let mut typed = [0; 64];
+        let count = rustix::io::read(&master, &mut typed).unwrap();
+        assert!(count > 0);
+        drop(master);
+        assert!(pty.read(&mut output).await.is_err());
     }
 }

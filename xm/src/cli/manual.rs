@@ -35,7 +35,7 @@ and without that the unix socket of this machine.
 Print the version.
 "#;
 
-const TAIL: &str = r".SH EXIT STATUS
+const TAIL: &str = r#".SH EXIT STATUS
 .TP
 .B 0
 The command was carried out.
@@ -48,6 +48,14 @@ The domain does not exist.
 .TP
 .B 4
 Today's Xen or this xend does not offer it.
+.PP
+.B xm xendomains
+ends as init scripts do:
+.B status
+with 3 if the domains were not started and 4 if xend does not run, and without the file of its
+variables all but
+.B stop
+with 6.
 .SH ENVIRONMENT
 .TP
 .B XM_SERVER
@@ -67,9 +75,13 @@ The unix socket of xend. For other users than root it is
 .TP
 .I /etc/xen
 Configuration files of domains.
+.TP
+.IR /etc/default/xendomains ", " /etc/sysconfig/xendomains
+The variables of
+.BR "xm xendomains" .
 .SH SEE ALSO
 .BR xend (8)
-";
+"#;
 
 /// The page in roff.
 pub(crate) fn page(groups: &[Group]) -> String {

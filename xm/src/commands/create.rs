@@ -10,6 +10,7 @@ use crate::cli::words::Words;
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
+use crate::gateway::Gateway;
 use crate::output::{note, print_line, print_pretty};
 use xend_sxp::{Limits, Sxp, read_first};
 
@@ -110,13 +111,21 @@ fn converted(words: &Words) -> Result<Sxp, Failure> {
 
 fn create(context: &Context, words: &Words) -> Result<(), Failure> {
     let Some(config) = configuration(words)? else { return Ok(()) };
+    let created = build(&context.gateway, &config, words.has("paused"))?;
+    if !words.has("quiet") {
+        print_line(format!("Started domain {} (id={})", created.name(), created.domid_text()))?;
+    }
+    autoconnect(&context.gateway, created.name(), words)
+}
+
+/// Builds a domain, waits for its devices, and lets it run unless it is to stay paused.
+pub(super) fn build(gateway: &Gateway, config: &Sxp, paused: bool) -> Result<Domain, Failure> {
     let config = config.to_string();
-    let gateway = &context.gateway;
     let created = gateway.operate("/xend/domain", "create", &[("config", &config)])?;
     let created = Domain::new(created.unwrap_or_else(|| Sxp::list([])));
     let name = created.name();
     let started = gateway.operate_on(name, "wait_for_devices", &[]).and_then(|_| {
-        if words.has("paused") {
+        if paused {
             return Ok(None);
         }
         gateway.operate_on(name, "unpause", &[])
@@ -126,8 +135,5 @@ fn create(context: &Context, words: &Words) -> Result<(), Failure> {
         let _ = gateway.operate_on(name, "destroy", &[]);
         return Err(failure);
     }
-    if !words.has("quiet") {
-        print_line(format!("Started domain {name} (id={})", created.domid_text()))?;
-    }
-    autoconnect(gateway, name, words)
+    Ok(created)
 }

@@ -6,6 +6,7 @@ use crate::cli::option::{flag, option};
 use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::gateway::Gateway;
 
 pub(super) static COMMANDS: [Command; 1] = [Command::new(
     "migrate",
@@ -25,7 +26,14 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
 ])];
 
 fn run(context: &Context, words: &Words) -> Result<(), Failure> {
-    let domain = words.argument(0);
+    let progress = Progress::of(context, words.argument(0));
+    let migrated = migrate(&context.gateway, words);
+    progress.end();
+    migrated
+}
+
+/// Carries out the command of these words.
+pub(super) fn migrate(gateway: &Gateway, words: &Words) -> Result<(), Failure> {
     let port = words.number::<u16>("port")?.map(|port| port.to_string());
     words.number::<i64>("node")?;
     words.number::<u64>("resource")?;
@@ -37,8 +45,5 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
     if words.has("ssl") {
         parameters.push(("ssl", "1"));
     }
-    let progress = Progress::of(context, domain);
-    let migrated = context.gateway.operate_on(domain, "migrate", &parameters);
-    progress.end();
-    migrated.map(drop)
+    gateway.operate_on(words.argument(0), "migrate", &parameters).map(drop)
 }

@@ -9,13 +9,14 @@ use crate::output::{print, print_json, print_pretty};
 use crate::wire::xmlrpc::Value;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use xend_sxp::Sxp;
 
 pub(super) static COMMANDS: [Command; 3] = [
     Command::new(
         "scsi-attach",
-        "<Domain> <PhysDevice> <VirtDevice> [BackDomain]",
-        "Pass a SCSI device through to a domain.",
+        "<Domain> <PhysDevice> <VirtDevice|host> [BackDomain]",
+        "Pass a SCSI device through to a domain, or its whole adapter.",
         (3, 4),
         attach,
     ),
@@ -26,8 +27,8 @@ pub(super) static COMMANDS: [Command; 3] = [
         (2, 2),
         |context, words| {
             let address = checked(words.argument(1))?;
-            let device = [("state", CLOSING), ("devid", host_of(address)), ("v-dev", address)];
-            configure(context, words.argument(0), &device, None).map(drop)
+            let unit = unit(CLOSING, address, None);
+            configure(context, words.argument(0), "0", vec![unit], None)
         },
     ),
     Command::new(
@@ -57,54 +58,128 @@ fn host_of(address: &str) -> &str {
     address.split(':').next().unwrap_or_default()
 }
 
+/// A device of the machine.
+#[derive(Debug, PartialEq, Eq)]
+struct Physical {
+    address: String,
+    /// The name of its file in `/dev`; empty if it has none, or if it is on another host.
+    name: String,
+}
+
+/// Where Linux lists what the machine has.
+const SYS: &str = "/sys";
+
 fn attach(context: &Context, words: &Words) -> Result<(), Failure> {
-    let (physical, name) = physical(context, words.argument(1))?;
-    let address = checked(words.argument(2))?;
-    let device = [
-        ("state", INITIALISING),
-        ("devid", host_of(address)),
-        ("p-dev", &physical),
-        ("p-devname", &name),
-        ("v-dev", address),
-    ];
     let backend = words.arguments().get(3).map(String::as_str);
-    configure(context, words.argument(0), &device, backend)
+    if words.argument(2) == "host" {
+        return attach_adapter(context, words, backend);
+    }
+    let physical = physical(context, words.argument(1))?;
+    let address = checked(words.argument(2))?;
+    let unit = unit(INITIALISING, address, Some(&physical));
+    configure(context, words.argument(0), "0", vec![unit], backend)
+}
+
+/// Passes through all units of an adapter, each with its own address.
+fn attach_adapter(context: &Context, words: &Words, backend: Option<&str>) -> Result<(), Failure> {
+    if !context.gateway.is_local() {
+        let advice = "attach its units one by one, or use xm there";
+        return Err(Failure::new(format!(
+            "The adapter of another host is not known here: {advice}"
+        )));
+    }
+    let adapter = physical(context, words.argument(1))?;
+    let units = adapter_units(host_of(&adapter.address), Path::new(SYS))?;
+    let units = units.iter().map(|one| unit(INITIALISING, &one.address, Some(one)));
+    configure(context, words.argument(0), "1", units.collect(), backend)
+}
+
+/// `(dev (state 1) (devid 0) (p-dev 1:0:0:0) (p-devname sdb) (v-dev 0:0:0:0))`
+fn unit(state: &str, address: &str, physical: Option<&Physical>) -> Value {
+    let mut unit =
+        vec![Value::text("dev"), field("state", state), field("devid", host_of(address))];
+    if let Some(Physical { address, name }) = physical {
+        unit.extend([field("p-dev", address), field("p-devname", name)]);
+    }
+    unit.push(field("v-dev", address));
+    Value::Array(unit)
+}
+
+fn field(key: &str, value: &str) -> Value {
+    Value::Array(vec![Value::text(key), Value::text(value)])
 }
 
 fn configure(
     context: &Context,
     domain: &str,
-    device: &[(&str, &str)],
+    whole_adapter: &str,
+    units: Vec<Value>,
     backend: Option<&str>,
 ) -> Result<(), Failure> {
-    let field = |key: &str, value: &str| Value::Array(vec![Value::text(key), Value::text(value)]);
-    let fields = device.iter().map(|(key, value)| field(key, value));
-    let device = std::iter::once(Value::text("dev")).chain(fields).collect();
-    let mut config = vec![Value::text("vscsi"), field("feature-host", "0"), Value::Array(device)];
+    let mut config = vec![Value::text("vscsi"), field("feature-host", whole_adapter)];
+    config.extend(units);
     config.extend(backend.map(|backend| field("backend", backend)));
     let arguments = [Value::text(domain), Value::Array(config)];
     context.gateway.call("xend.domain.device_configure", &arguments).map(drop)
 }
 
-/// The address and the name of a device of this machine, given by either or by its path.
-fn physical(context: &Context, text: &str) -> Result<(String, String), Failure> {
-    let missing = || Failure::new(format!("Cannot find device '{text}'"));
-    let is_address = checked(text).is_ok();
-    if !context.gateway.is_local() {
-        // The other host knows the name.
-        return if is_address { Ok((text.to_owned(), String::new())) } else { Err(missing()) };
+/// A device of this machine, given by its address, its name or its path.
+fn physical(context: &Context, text: &str) -> Result<Physical, Failure> {
+    if context.gateway.is_local() {
+        return find(text, Path::new(SYS));
+    }
+    // The other host knows the name.
+    match checked(text) {
+        Ok(address) => Ok(Physical { address: address.to_owned(), name: String::new() }),
+        Err(_) => Err(missing(text)),
+    }
+}
+
+fn missing(text: &str) -> Failure {
+    Failure::new(format!("Cannot find device '{text}'"))
+}
+
+/// Finds a device of the machine whose `/sys` is `sys`.
+fn find(text: &str, sys: &Path) -> Result<Physical, Failure> {
+    if checked(text).is_ok() {
+        let device = sys.join("bus/scsi/devices").join(text);
+        if !device.exists() {
+            return Err(missing(text));
+        }
+        return Ok(Physical { address: text.to_owned(), name: name_of(&device) });
     }
     let name = text.strip_prefix("/dev/").unwrap_or(text);
-    if is_address {
-        let folder = format!("/sys/bus/scsi/devices/{text}/block");
-        let mut names = fs::read_dir(folder).map_err(|_| missing())?;
-        let name = names.next().and_then(Result::ok).ok_or_else(missing)?.file_name();
-        return Ok((text.to_owned(), name.to_string_lossy().into_owned()));
-    }
-    let link = fs::read_link(format!("/sys/class/block/{name}/device")).map_err(|_| missing())?;
-    let address = link.file_name().map(|name| name.to_string_lossy().into_owned());
-    let address = address.filter(|address| checked(address).is_ok()).ok_or_else(missing)?;
-    Ok((address, name.to_owned()))
+    let link = |class: &str| fs::read_link(sys.join("class").join(class).join(name).join("device"));
+    let device = link("block").or_else(|_| link("scsi_generic")).map_err(|_| missing(text))?;
+    let address = device.file_name().map(|name| name.to_string_lossy().into_owned());
+    let address = address.filter(|address| checked(address).is_ok());
+    Ok(Physical { address: address.ok_or_else(|| missing(text))?, name: name.to_owned() })
+}
+
+/// The name of a device's file: that of its disk, else that of its generic device.
+fn name_of(device: &Path) -> String {
+    let first = |folder: &str| fs::read_dir(device.join(folder)).ok()?.next()?.ok();
+    let entry = first("block").or_else(|| first("scsi_generic"));
+    entry.map(|entry| entry.file_name().to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The units of an adapter, in the order of their addresses.
+fn adapter_units(adapter: &str, sys: &Path) -> Result<Vec<Physical>, Failure> {
+    let folder = sys.join("bus/scsi/devices");
+    let shown = folder.to_string_lossy().into_owned();
+    let entries = fs::read_dir(&folder).map_err(|e| Failure::of_file("read", &shown, &e))?;
+    let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
+    let mut addresses: Vec<String> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|address| checked(address).is_ok() && host_of(address) == adapter)
+        .collect();
+    addresses.sort_by_key(|address| numbers(address));
+    let unit = |address: String| Physical { name: name_of(&folder.join(&address)), address };
+    Ok(addresses.into_iter().map(unit).collect())
+}
+
+fn numbers(address: &str) -> Vec<u32> {
+    address.split(':').map(|part| part.parse().unwrap_or_default()).collect()
 }
 
 /// `xend.domain.getDeviceSxprs` of a class, as S-expressions.
@@ -165,9 +240,7 @@ fn rows(host: &Sxp) -> Vec<[String; 8]> {
             ]
         })
         .collect();
-    rows.sort_by_key(|row| {
-        row[6].split(':').map(|part| part.parse::<u32>().unwrap_or_default()).collect::<Vec<_>>()
-    });
+    rows.sort_by_key(|row| numbers(&row[6]));
     rows
 }
 
@@ -206,6 +279,37 @@ mod tests {
             0   0   4     0     1:0:0:1    sdc   0:0:0:1    4   \n";
         assert_eq!(table(&rows), xm);
         assert_eq!(table(&[]), "");
+    }
+
+    #[test]
+    fn devices_are_those_of_the_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        let sys = dir.path();
+        let folder = |path: String| fs::create_dir_all(sys.join(path)).unwrap();
+        for (address, kind, name) in [
+            ("1:0:10:0", "block", "sdc"),
+            ("1:0:2:0", "block", "sdb"),
+            ("1:0:3:0", "scsi_generic", "sg3"),
+            ("2:0:0:0", "block", "sda"),
+        ] {
+            folder(format!("bus/scsi/devices/{address}/{kind}/{name}"));
+            folder(format!("class/{kind}/{name}"));
+            let link = sys.join(format!("class/{kind}/{name}/device"));
+            std::os::unix::fs::symlink(format!("../../../{address}"), link).unwrap();
+        }
+        folder("bus/scsi/devices/host1".to_owned());
+        let found = |text: &str| find(text, sys).map(|found| (found.address, found.name));
+        for text in ["1:0:2:0", "sdb", "/dev/sdb"] {
+            assert_eq!(found(text), Ok(("1:0:2:0".to_owned(), "sdb".to_owned())), "{text}");
+        }
+        assert_eq!(found("/dev/sg3").unwrap().0, "1:0:3:0");
+        for missing in ["3:0:0:0", "sdz", "host1", "../host1"] {
+            let failure = found(missing).unwrap_err().to_string();
+            assert_eq!(failure, format!("Cannot find device '{missing}'"));
+        }
+        let units = adapter_units("1", sys).unwrap();
+        let names: Vec<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
+        assert_eq!(names, ["sdb", "sg3", "sdc"]);
     }
 
     #[test]

@@ -23,15 +23,7 @@ pub(super) static COMMANDS: [Command; 2] = [
         "<Domain> [-waRH]",
         "Ask a domain to shut down.",
         (0, ANY),
-        |context, words| {
-            let mode = match (words.has("halt"), words.has("reboot")) {
-                (true, true) => return Err(Failure::new("-H and -R exclude each other")),
-                (true, false) => "halt",
-                (false, true) => "reboot",
-                (false, false) => "poweroff",
-            };
-            shut_down(context, words, mode)
-        },
+        |context, words| shut_down(context, words, Mode::of(words)?),
     )
     .common()
     .with(&[
@@ -45,7 +37,7 @@ pub(super) static COMMANDS: [Command; 2] = [
         "<Domain> [-wa]",
         "Ask a domain to reboot.",
         (0, ANY),
-        |context, words| shut_down(context, words, "reboot"),
+        |context, words| shut_down(context, words, Mode::Reboot),
     )
     .common()
     .with(&[
@@ -54,18 +46,47 @@ pub(super) static COMMANDS: [Command; 2] = [
     ]),
 ];
 
-fn shut_down(context: &Context, words: &Words, mode: &str) -> Result<(), Failure> {
+/// What a guest is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Poweroff,
+    Halt,
+    Reboot,
+}
+
+impl Mode {
+    /// The mode that the words of `xm shutdown` ask for.
+    pub(super) fn of(words: &Words) -> Result<Self, Failure> {
+        match (words.has("halt"), words.has("reboot")) {
+            (true, true) => Err(Failure::new("-H and -R exclude each other")),
+            (true, false) => Ok(Self::Halt),
+            (false, true) => Ok(Self::Reboot),
+            (false, false) => Ok(Self::Poweroff),
+        }
+    }
+
+    /// xend's word for it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Poweroff => "poweroff",
+            Self::Halt => "halt",
+            Self::Reboot => "reboot",
+        }
+    }
+}
+
+fn shut_down(context: &Context, words: &Words, mode: Mode) -> Result<(), Failure> {
     let names = match (words.has("all"), words.arguments()) {
         (true, _) => all_guests(context)?,
         (false, [name]) => vec![context.gateway.domain(name)?.name().to_owned()],
         (false, []) => return Err(Failure::new("A domain is needed, or -a for all")),
         (false, _) => return Err(Failure::new("One domain at a time, or -a for all")),
     };
-    let is_waiting_for_reboot = words.has("wait") && mode == "reboot";
+    let is_waiting_for_reboot = words.has("wait") && mode == Mode::Reboot;
     let mut waiting = Vec::new();
     for name in names {
         let restarts = if is_waiting_for_reboot { restart_count(context, &name)? } else { 0 };
-        let done = context.gateway.operate_on(&name, "shutdown", &[("reason", mode)]);
+        let done = context.gateway.operate_on(&name, "shutdown", &[("reason", mode.name())]);
         match done {
             // One of all that has gone since.
             Err(failure) if words.has("all") && failure.is_no_such_domain() => {}
@@ -75,7 +96,7 @@ fn shut_down(context: &Context, words: &Words, mode: &str) -> Result<(), Failure
     }
     match (words.has("wait"), mode) {
         (false, _) => Ok(()),
-        (true, "reboot") => wait_for_reboots(context, waiting),
+        (true, Mode::Reboot) => wait_for_reboots(context, waiting),
         (true, _) => wait_for_ends(context, waiting.into_iter().map(|(name, _)| name).collect()),
     }
 }

@@ -4,6 +4,7 @@ use crate::cli::command::Command;
 use crate::cli::words::{Words, number};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::gateway::Gateway;
 use crate::wire::xmlrpc::Value;
 
 pub(super) static COMMANDS: [Command; 3] = [
@@ -32,8 +33,13 @@ fn sysrq(context: &Context, words: &Words) -> Result<(), Failure> {
     let (Some(letter), None) = (letters.next(), letters.next()) else {
         return Err(Failure::new(format!("'{}' is not a letter", words.argument(1))));
     };
+    send_sysrq(&context.gateway, words.argument(0), letter)
+}
+
+/// Sends a key of Magic `SysRq` to a guest.
+pub(super) fn send_sysrq(gateway: &Gateway, domain: &str, letter: char) -> Result<(), Failure> {
     let key = u32::from(letter).to_string();
-    context.gateway.operate_on(words.argument(0), "sysrq", &[("key", &key)]).map(drop)
+    gateway.operate_on(domain, "sysrq", &[("key", &key)]).map(drop)
 }
 
 fn trigger(context: &Context, words: &Words) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use super::{
     block, console, create, credit, dump, host, identity, list, managed, memory, migrate, network,
     pci, pools, power, refused, save, scsi, security, sedf, shell, shutdown, signals, top, uptime,
-    usb, vcpus, vnets,
+    usb, vcpus, vnets, xendomains,
 };
 use crate::cli::command::{Action, Command, Group, Shown};
 use crate::cli::option::{long_flag, long_option};
@@ -49,7 +49,10 @@ pub(crate) static GROUPS: [Group; 8] = [
         title: "Schedulers",
         commands: &[&credit::COMMANDS, &sedf::COMMANDS, &pools::COMMANDS],
     },
-    Group { title: "Host", commands: &[&host::COMMANDS, &top::COMMANDS, &shell::COMMANDS] },
+    Group {
+        title: "Host",
+        commands: &[&host::COMMANDS, &xendomains::COMMANDS, &top::COMMANDS, &shell::COMMANDS],
+    },
     Group {
         title: "Devices",
         commands: &[

@@ -1,0 +1,96 @@
+//! The directory of configurations whose domains start with the host: files of xm or xl, and
+//! S-expressions.
+
+use super::super::config_file::{Source, read_file};
+use super::report::Report;
+use super::saved::files;
+use crate::failure::Failure;
+use crate::output::note;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use xend_sxp::{Limits, Sxp, read_first};
+use xend_xmconfig::Overrides;
+
+/// A domain that starts with the host.
+pub(super) struct AutoDomain {
+    pub(super) name: String,
+    pub(super) config: Sxp,
+}
+
+/// The domains of a directory, in the order of its files. What cannot be read is reported.
+pub(super) fn domains(directory: &Path, report: &mut Report) -> Vec<AutoDomain> {
+    let mut domains = Vec::new();
+    for path in paths(directory, report) {
+        match read(&path) {
+            Ok(domain) => domains.push(domain),
+            Err(failure) => report.failed(failure.to_string()),
+        }
+    }
+    domains
+}
+
+/// The names of the domains. A file that cannot be read counts by its own name.
+pub(super) fn names(directory: &Path, report: &mut Report) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for path in paths(directory, report) {
+        names.insert(match read(&path) {
+            Ok(domain) => domain.name,
+            Err(failure) => {
+                report.failed(failure.to_string());
+                path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+            }
+        });
+    }
+    names
+}
+
+fn paths(directory: &Path, report: &mut Report) -> Vec<PathBuf> {
+    files(directory).unwrap_or_else(|failure| {
+        report.failed(failure.to_string());
+        Vec::new()
+    })
+}
+
+fn read(path: &Path) -> Result<AutoDomain, Failure> {
+    let path = path.to_string_lossy().into_owned();
+    let text = read_file(&path)?;
+    let config = if text.trim_ascii_start().starts_with(b"(") {
+        read_first(&text, &Limits::DEFAULT).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Failure::new(format!("{path}: line {line}, column {column}: {error}"))
+        })?
+    } else {
+        let converted = Source { path: path.clone(), text }.convert(&Overrides::default())?;
+        for warning in &converted.warnings {
+            note(format!("Warning: {path}: {warning:#}"));
+        }
+        converted.config
+    };
+    let name = config.value("name").and_then(Sxp::as_str).map(str::to_owned);
+    let name = name.ok_or_else(|| Failure::new(format!("{path}: the domain has no name")))?;
+    Ok(AutoDomain { name, config })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn files_of_xm_and_expressions_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        write("10-web", "kernel = '/k'\nname = 'web'\n");
+        write("20-db.sxp", "\n(vm (name db) (image (linux (kernel /k))))");
+        write("30-broken.cfg", "lambda");
+        write("40-none", "(vm)");
+        write(".hidden", "lambda");
+        let mut report = Report::default();
+        let found = domains(dir.path(), &mut report);
+        let names_of: Vec<&str> = found.iter().map(|domain| domain.name.as_str()).collect();
+        assert_eq!(names_of, ["web", "db"]);
+        assert!(report.result().is_err());
+        let known = names(dir.path(), &mut Report::default());
+        assert_eq!(Vec::from_iter(known), ["30-broken", "40-none", "db", "web"]);
+    }
+}

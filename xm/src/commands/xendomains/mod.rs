@@ -1,0 +1,172 @@
+//! `xm xendomains`: what the init script `xendomains` did for domains that start and stop with the
+//! host.
+//!
+//! The order of the steps, the variables and the exit statuses are those of the script of Xen 3.0
+//! to 4.17. Unlike it, a step that fails is in the exit status, and no saved domain is lost or
+//! restored twice.
+
+mod assignments;
+mod auto;
+mod report;
+mod saved;
+mod settings;
+mod start;
+mod status;
+mod stop;
+
+use super::config_file::read_file;
+use crate::cli::command::Command;
+use crate::cli::option::long_option;
+use crate::cli::words::Words;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::{note, print_line};
+use report::Report;
+use settings::Settings;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub(super) static COMMANDS: [Command; 1] = [Command::new(
+    "xendomains",
+    "<start|stop|restart|reload|status>",
+    "Start and stop the domains that run with the host, as its service does.",
+    (1, 1),
+    run,
+)
+.with(&[
+    long_option("config", "FILE", "The file with the variables, /etc/default/xendomains"),
+    long_option("lockfile", "FILE", "The file that says that they were started"),
+])];
+
+/// Exit statuses of init scripts, as the LSB has them.
+const UNIMPLEMENTED: u8 = 3;
+const STOPPED: u8 = 3;
+const UNKNOWN: u8 = 4;
+const NOT_CONFIGURED: u8 = 6;
+
+fn run(context: &Context, words: &Words) -> Result<(), Failure> {
+    let action = words.argument(0);
+    if !["start", "stop", "restart", "reload", "force-reload", "status"].contains(&action) {
+        let choice = "start, stop, restart, reload or status is expected";
+        return Err(Failure::with_status(UNIMPLEMENTED, format!("'{action}': {choice}")));
+    }
+    if !context.gateway.is_local() {
+        let advice = "use xm xendomains there";
+        return Err(Failure::new(format!("The files of another host are not here: {advice}")));
+    }
+    let config = words.value("config").map_or_else(config_file, PathBuf::from);
+    let Some(settings) = settings(&config)? else {
+        if action == "stop" {
+            return print_line(format!("{} does not exist", config.display()));
+        }
+        let message = format!("{} does not exist", config.display());
+        return Err(Failure::with_status(NOT_CONFIGURED, message));
+    };
+    let lock = Lock { path: words.value("lockfile").map_or_else(lock_file, PathBuf::from) };
+    let mut report = Report::default();
+    match action {
+        "start" => start(context, &settings, &lock, &mut report)?,
+        "stop" => stop(context, &settings, &lock, &mut report)?,
+        "status" => status(context, &settings, &lock, &mut report)?,
+        _ => {
+            stop(context, &settings, &lock, &mut report)?;
+            start(context, &settings, &lock, &mut report)?;
+        }
+    }
+    report.result()
+}
+
+/// The file of the machine's distribution.
+fn config_file() -> PathBuf {
+    let folder = if Path::new("/etc/sysconfig").is_dir() { "sysconfig" } else { "default" };
+    Path::new("/etc").join(folder).join("xendomains")
+}
+
+/// Distributions that stop by this directory whatever has a file there have it.
+fn lock_file() -> PathBuf {
+    let folder = Path::new("/var/lock/subsys");
+    let folder = if folder.is_dir() { folder } else { Path::new("/var/lock") };
+    folder.join("xendomains")
+}
+
+/// Reads the variables, and says what is wrong with them; `None` without the file.
+fn settings(path: &Path) -> Result<Option<Settings>, Failure> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let shown = path.to_string_lossy();
+    let text = read_file(&shown)?;
+    let (settings, mistakes) = Settings::read(&String::from_utf8_lossy(&text));
+    for mistake in mistakes {
+        note(format!("Warning: {shown}: {mistake}"));
+    }
+    Ok(Some(settings))
+}
+
+/// The file that says that the domains were started.
+struct Lock {
+    path: PathBuf,
+}
+
+impl Lock {
+    fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    fn set(&self) -> Result<(), Failure> {
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        let made = fs::create_dir_all(folder).and_then(|()| File::create(&self.path));
+        made.map(drop)
+            .map_err(|error| Failure::of_file("write", &self.path.to_string_lossy(), &error))
+    }
+
+    fn remove(&self) -> Result<(), Failure> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Failure::of_file("remove", &self.path.to_string_lossy(), &error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn start(
+    context: &Context,
+    settings: &Settings,
+    lock: &Lock,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    if lock.exists() {
+        let path = lock.path.display();
+        return print_line(format!("xendomains already running (lockfile {path} exists)"));
+    }
+    // Without xend nothing was started.
+    context.gateway.page("/xend/domain")?;
+    lock.set()?;
+    start::start(context, settings, report)
+}
+
+fn stop(
+    context: &Context,
+    settings: &Settings,
+    lock: &Lock,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    stop::stop(context, settings, report)?;
+    lock.remove()
+}
+
+fn status(
+    context: &Context,
+    settings: &Settings,
+    lock: &Lock,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    if !lock.exists() {
+        print_line("xendomains is stopped")?;
+        return Err(Failure::silent(STOPPED));
+    }
+    let known = status::status(context, settings, report);
+    known.map_err(|failure| Failure::with_status(UNKNOWN, failure.to_string()))
+}
