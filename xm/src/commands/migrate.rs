@@ -26,9 +26,10 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
 
 fn run(context: &Context, words: &Words) -> Result<(), Failure> {
     let domain = words.argument(0);
-    let port = words.number::<u16>("port")?.map(|port| port.to_string());
-    words.number::<i64>("node")?;
-    words.number::<u64>("resource")?;
+    let port = words.number::<u16>("port", "a TCP port from 1 to 65535")?;
+    let port = port.map(|port| port.to_string());
+    words.number::<i64>("node", "the number of a NUMA node")?;
+    words.number::<u64>("resource", "a number of Mbit/s")?;
     let mut parameters = vec![("destination", words.argument(1))];
     parameters.push(("live", if words.has("live") { "1" } else { "0" }));
     if let Some(port) = &port {

@@ -1,7 +1,7 @@
 //! `xm sysrq`, `trigger`, `debug-keys`.
 
 use crate::cli::command::Command;
-use crate::cli::words::{Words, number};
+use crate::cli::words::{Words, invalid, number};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::wire::xmlrpc::Value;
@@ -30,7 +30,7 @@ pub(super) static COMMANDS: [Command; 3] = [
 fn sysrq(context: &Context, words: &Words) -> Result<(), Failure> {
     let mut letters = words.argument(1).chars();
     let (Some(letter), None) = (letters.next(), letters.next()) else {
-        return Err(Failure::new(format!("'{}' is not a letter", words.argument(1))));
+        return Err(invalid("<letter>", "one letter", words.argument(1)));
     };
     let key = u32::from(letter).to_string();
     context.gateway.operate_on(words.argument(0), "sysrq", &[("key", &key)]).map(drop)
@@ -38,7 +38,7 @@ fn sysrq(context: &Context, words: &Words) -> Result<(), Failure> {
 
 fn trigger(context: &Context, words: &Words) -> Result<(), Failure> {
     let vcpu = match words.arguments().get(2) {
-        Some(vcpu) => number::<u32>(vcpu)?,
+        Some(vcpu) => number::<u32>("<VCPU>", "the number of a VCPU", vcpu)?,
         None => 0,
     };
     let parameters = [("trigger", words.argument(1)), ("vcpu", &vcpu.to_string())];

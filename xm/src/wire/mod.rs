@@ -3,6 +3,6 @@
 pub(crate) mod address;
 pub(crate) mod http;
 pub(crate) mod stream;
-mod tls;
+pub(crate) mod tls;
 mod verifier;
 pub(crate) mod xmlrpc;
