@@ -35,9 +35,10 @@ pub(super) fn suspicion(hypervisor: Hypervisor) -> Option<&'static str> {
 
 /// Logs that the host is simulated, as a warning where that is most likely a mistake.
 fn log_simulation() {
-    match suspicion(Hypervisor::Sim) {
-        Some(suspicion) => tracing::warn!("{suspicion}"),
-        None => tracing::info!("The host is simulated: none of its domains is real"),
+    if let Some(suspicion) = suspicion(Hypervisor::Sim) {
+        tracing::warn!("{suspicion}");
+    } else {
+        tracing::info!("The host is simulated: none of its domains is real");
     }
 }
 
