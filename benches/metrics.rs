@@ -27,6 +27,7 @@ use xend::core::engine::Engine;
 use xend::core::model::{DomainConfig, DomainRef};
 use xend::core::op::{Change, DomainOp};
 use xend::memory_budget::MemoryBudgets;
+use xend::peers::ListenerCounts;
 use xend::shape::read_config;
 use xend::sxp::{Limits, read_one};
 use xend::wire::metrics::{Metrics, Readers, Sources};
@@ -59,7 +60,7 @@ async fn measure(domains: u32, quick: bool) {
     let sources = Sources {
         version: env!("CARGO_PKG_VERSION"),
         budgets: MemoryBudgets::new(256 << 20),
-        listeners: Default::default(),
+        listeners: ListenerCounts::default(),
         tasks: Box::new(|| (0, 0)),
     };
     let metrics = Metrics::new(engine, sources);

@@ -165,7 +165,8 @@ impl std::error::Error for Encrypted {}
 
 /// Whether a request failed because the server speaks TLS.
 pub(crate) fn is_encrypted(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|error| error.is::<Encrypted>())
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Encrypted>());
+    inner.is_some()
 }
 
 /// Fails if an answer begins as a record of TLS does: an alert, or a handshake.
