@@ -12,20 +12,23 @@ use std::process::ExitCode;
 use xend::auth;
 use xend::check::{self, Report};
 use xend::cli::{Cli, Command, UserCommand};
-use xend::config::{self, Config, Environment, RunOptions, Severity};
-use xend::server::{listen, telemetry};
+use xend::config::{self, Environment, RunOptions, Severity};
 use xend::sxp::{Limits, Reader, pretty};
 use xend::user_command::{self, UserCommandError};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => error.exit(),
+        Err(help) => return print_help(&help),
+    };
     let result = match &cli.command {
         None if cli.run.check_config => check_config(&cli.run),
         None => daemon::serve(&cli.run).map(|()| ExitCode::SUCCESS),
         Some(Command::Sxp { file }) => print_canonical(file.as_deref()),
         Some(Command::Keys { sample }) => {
-            print(if *sample { config::sample_file() } else { config::reference() });
-            Ok(ExitCode::SUCCESS)
+            print(if *sample { config::sample_file() } else { config::reference() })
+                .map(|()| ExitCode::SUCCESS)
         }
         Some(Command::Service(command)) => {
             print_error(format_args!("xend: {}", command.advice()));
@@ -36,16 +39,34 @@ fn main() -> ExitCode {
         Some(Command::User { file, command }) => user(file.as_deref(), command),
         Some(Command::Password { user }) => password_line(user),
     };
-    result.unwrap_or_else(|error| {
-        print_error(format_args!("xend: {error:#}"));
-        ExitCode::FAILURE
-    })
+    result.unwrap_or_else(|error| failed(&error))
 }
 
-/// Prints to standard output. A closed pipe (head) is not an error.
-fn print(text: impl AsRef<[u8]>) {
+/// Prints to standard output.
+fn print(text: impl AsRef<[u8]>) -> Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_ref()).and_then(|()| out.flush()).ok();
+    printed(out.write_all(text.as_ref()).and_then(|()| out.flush()))
+}
+
+/// What printing came to. A closed pipe (head) is not an error.
+fn printed(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("Cannot write to standard output"),
+    }
+}
+
+/// `--help` and `--version`, which show colours on a terminal.
+fn print_help(help: &clap::Error) -> ExitCode {
+    match printed(help.print().and_then(|()| io::stdout().flush())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    print_error(format_args!("xend: {error:#}"));
+    ExitCode::FAILURE
 }
 
 /// Prints a line to standard error, which may be closed.
@@ -56,11 +77,9 @@ fn print_error(line: impl Display) {
 /// `xend --check-config`: prints the messages of a start, and what they come to.
 fn check_config(options: &RunOptions) -> Result<ExitCode> {
     let environment = Environment::of_this_process();
-    let (config, diagnostics) = Config::load(options, &environment)?;
     let mut errors = 0;
     let mut warnings = 0;
-    let checks = listen::check(&config).into_iter().chain(telemetry::check(&config));
-    for diagnostic in diagnostics.into_iter().chain(checks) {
+    for diagnostic in daemon::check(options, &environment)? {
         match diagnostic.severity {
             Severity::Warning => {
                 print_error(format_args!("Warning: {diagnostic}"));
@@ -72,20 +91,11 @@ fn check_config(options: &RunOptions) -> Result<ExitCode> {
             }
         }
     }
-    if let Err(error) = listen::check_any(&config) {
-        print_error(format_args!("Error: {error}"));
-        errors += 1;
-    }
-    let users = config.users_file.as_ref().map(|path| auth::UsersFile::new(path).accounts());
-    if let Some(Err(error)) = users {
-        print_error(format_args!("Error: {error}"));
-        errors += 1;
-    }
     let file = match options.config_file(&environment) {
         Some(file) => file.display().to_string(),
         None => "No configuration file, defaults are used".to_owned(),
     };
-    print(format!("{file}: {}, {}\n", counted(errors, "error"), counted(warnings, "warning")));
+    print(format!("{file}: {}, {}\n", counted(errors, "error"), counted(warnings, "warning")))?;
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -114,14 +124,13 @@ fn print_canonical(file: Option<&Path>) -> Result<ExitCode> {
             Ok(Some(expression)) => {
                 let mut line = expression.to_bytes();
                 line.push(b'\n');
-                // A closed pipe (head) is not an error.
-                if out.write_all(&line).is_err() {
-                    return Ok(ExitCode::SUCCESS);
+                if let Err(error) = out.write_all(&line) {
+                    return printed(Err(error)).map(|()| ExitCode::SUCCESS);
                 }
             }
-            Ok(None) => return Ok(ExitCode::SUCCESS),
+            Ok(None) => return printed(out.flush()).map(|()| ExitCode::SUCCESS),
             Err(error) => {
-                out.flush().ok();
+                printed(out.flush())?;
                 print_error(format_args!("{name}:{}:{}: {error}", error.line(), error.column()));
                 return Ok(ExitCode::FAILURE);
             }
@@ -132,10 +141,7 @@ fn print_canonical(file: Option<&Path>) -> Result<ExitCode> {
 /// `xend user`: works on the accounts of the users file.
 fn user(file: Option<&Path>, command: &UserCommand) -> Result<ExitCode> {
     match user_command::run(file, command, &Environment::of_this_process()) {
-        Ok(output) => {
-            print(output);
-            Ok(ExitCode::SUCCESS)
-        }
+        Ok(output) => print(output).map(|()| ExitCode::SUCCESS),
         Err(UserCommandError::File(error)) => {
             print_error(error);
             Ok(ExitCode::FAILURE)
@@ -150,8 +156,7 @@ fn password_line(user: &str) -> Result<ExitCode> {
     io::stdin().read_line(&mut password).context("Cannot read standard input")?;
     let line =
         auth::hashed(user, password.trim_end_matches(['\r', '\n'])).map_err(anyhow::Error::msg)?;
-    print(format!("{line}\n"));
-    Ok(ExitCode::SUCCESS)
+    print(format!("{line}\n")).map(|()| ExitCode::SUCCESS)
 }
 
 /// `xend check`: prints the mistakes of domain configurations, and what xend understands.
@@ -161,7 +166,7 @@ fn check(files: &[PathBuf], strict: bool) -> Result<ExitCode> {
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         let report = check::check(&read(path)?, &file_name);
         let is_suspect = strict && !report.warnings.is_empty();
-        if !print_report(path, report) || is_suspect {
+        if !print_report(path, report)? || is_suspect {
             status = ExitCode::FAILURE;
         }
     }
@@ -172,24 +177,24 @@ fn check(files: &[PathBuf], strict: bool) -> Result<ExitCode> {
 fn convert(path: &Path) -> Result<ExitCode> {
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
     let report = check::convert(&read(path)?, &file_name);
-    Ok(if print_report(path, report) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if print_report(path, report)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Prints the warnings about a file, and its configuration or what is wrong with it. Tells whether
 /// there is one.
-fn print_report(path: &Path, report: Report) -> bool {
+fn print_report(path: &Path, report: Report) -> Result<bool> {
     let name = path.display();
     for warning in report.warnings {
         print_error(format_args!("{name}:{warning}"));
     }
     match report.config {
         Ok(config) => {
-            print(format!("{}\n", pretty(&config, 100)));
-            true
+            print(format!("{}\n", pretty(&config, 100)))?;
+            Ok(true)
         }
         Err(error) => {
             print_error(format_args!("{name}:{error}"));
-            false
+            Ok(false)
         }
     }
 }

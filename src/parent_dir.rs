@@ -1,6 +1,9 @@
 //! The directory of a socket or a log file: made if it alone is missing. Its own parents are the
 //! operator's to make, since a mistyped path would spread directories over the system.
+//!
+//! [`check`] and [`check_writable`] tell without making anything whether it would be.
 
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -42,10 +45,50 @@ pub fn check(file: &Path) -> io::Result<()> {
     }
 }
 
+/// Fails if this process could not make files in a directory: in it, or in the first one above it
+/// that exists, for a directory that is to be made.
+pub fn check_writable(dir: &Path) -> io::Result<()> {
+    let exists = |dir: &&Path| dir.symlink_metadata().is_ok();
+    let Some(first) = dir.ancestors().find(exists) else { return Ok(()) };
+    let failed = |error: io::Error| {
+        if first == dir { error } else { named(first, &error) }
+    };
+    if !first.is_dir() {
+        return Err(failed(io::ErrorKind::NotADirectory.into()));
+    }
+    let access = accessat(CWD, first, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+    access.map_err(|error| failed(error.into()))
+}
+
+/// An error with the path that it is about.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_directory_that_cannot_be_had_is_told_before() {
+        let root = tempfile::tempdir().unwrap();
+        check_writable(root.path()).unwrap();
+        check_writable(&root.path().join("a/b")).unwrap();
+        let file = root.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = check_writable(&file).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
+        let error = check_writable(&file.join("a")).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{}: ", file.display())), "{error}");
+        if rustix::process::geteuid().is_root() {
+            println!("Skipped: root writes everywhere");
+            return;
+        }
+        std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o500)).unwrap();
+        let error = check_writable(&root.path().join("a")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+    }
 
     #[test]
     fn one_directory_is_made_and_no_more() {

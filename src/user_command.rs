@@ -48,11 +48,15 @@ pub fn run(
             }
             auth::set_user(&path, name, &changes)?;
         }
-        UserCommand::Password { name } => auth::set_user(&path, name, &[new_password()?])?,
+        UserCommand::Password { name } => {
+            // A file that cannot be changed is no reason to ask for a password.
+            UsersFile::new(&path).existing_accounts()?;
+            auth::set_user(&path, name, &[new_password()?])?;
+        }
         UserCommand::Del { name } => auth::remove_user(&path, name)?,
-        UserCommand::List => return Ok(table(&UsersFile::new(path).accounts()?)),
+        UserCommand::List => return Ok(table(&UsersFile::new(path).existing_accounts()?)),
         UserCommand::Check => {
-            UsersFile::new(path).accounts()?;
+            UsersFile::new(path).existing_accounts()?;
         }
     }
     Ok(String::new())

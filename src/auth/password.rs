@@ -32,6 +32,21 @@ impl PasswordFile {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), decoys: RandomState::new() }
     }
+
+    /// Fails with the reason, which begins with the path, if nobody can log in. Blocks.
+    pub fn check_file(&self) -> Result<(), String> {
+        let path = self.path.display();
+        let text = match read(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(format!("{path}: {error}")),
+        };
+        let is_user = |line: &str| !line.starts_with('#') && line.contains(':');
+        if text.lines().any(|line| is_user(line.trim())) {
+            return Ok(());
+        }
+        Err(format!("{path}: there are no users, xend password USER prints a line for one"))
+    }
 }
 
 /// A line for the password file: argon2id with a random salt.

@@ -1,7 +1,7 @@
 //! Changes of the users file that keep everything else in it, byte for byte: comments, order,
 //! blanks.
 
-use super::users_file::{UsersFileError, parse, read_private};
+use super::users_file::{UsersFileError, check_there, parse, read_private};
 use super::users_text::LIMITS;
 use crate::durable;
 use crate::sxp::{self, Reader, Sxp};
@@ -53,6 +53,7 @@ pub fn add_user(path: &Path, name: &str, changes: &[UserChange]) -> Result<(), U
 
 /// Changes a user.
 pub fn set_user(path: &Path, name: &str, changes: &[UserChange]) -> Result<(), UsersFileError> {
+    check_there(path)?;
     edit(path, |text| {
         existing(text, name)?;
         apply(text.to_vec(), name, changes)
@@ -61,6 +62,7 @@ pub fn set_user(path: &Path, name: &str, changes: &[UserChange]) -> Result<(), U
 
 /// Removes a user.
 pub fn remove_user(path: &Path, name: &str) -> Result<(), UsersFileError> {
+    check_there(path)?;
     edit(path, |text| {
         let user = existing(text, name)?;
         let range = with_line(text, span(text, &user));

@@ -61,6 +61,12 @@ impl UsersFile {
         Ok(accounts)
     }
 
+    /// The same of a file that must exist. Blocks.
+    pub fn existing_accounts(&self) -> Result<Vec<Account>, UsersFileError> {
+        check_there(&self.path)?;
+        self.accounts()
+    }
+
     /// Reads the file and puts its accounts in force. An error leaves the accounts as they are, and
     /// it is one if the file is gone: an empty file removes all accounts. From the first file on,
     /// even one with mistakes, accounts are in use. The log has what has changed, or the error.
@@ -153,6 +159,17 @@ impl UsersFile {
 
     fn lock(&self) -> MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Fails if there is no file, and says how to make one.
+pub(super) fn check_there(path: &Path) -> Result<(), UsersFileError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let advice = "there is no such file, xend user add makes it";
+            Err(UsersFileError(format!("{}: {advice}", path.display())))
+        }
+        _ => Ok(()),
     }
 }
 

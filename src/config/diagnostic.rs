@@ -28,7 +28,7 @@ impl Position {
     }
 
     fn diagnostic(&self, severity: Severity, message: String) -> Diagnostic {
-        Diagnostic { severity, position: self.clone(), message }
+        Diagnostic { severity, position: Some(self.clone()), message }
     }
 }
 
@@ -47,16 +47,27 @@ pub enum Severity {
     Error,
 }
 
-/// A message about a position in the file, shown as `FILE:LINE:COLUMN: message`.
+/// A message about the configuration: about a position in the file, shown as `FILE:LINE:COLUMN:
+/// message`, or about the command line or a default, shown as the message alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Warning or error.
     pub severity: Severity,
-    position: Position,
+    position: Option<Position>,
     message: String,
 }
 
 impl Diagnostic {
+    /// A warning, about a position if there is one.
+    pub fn warning_at(position: Option<&Position>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, position: position.cloned(), message: message.into() }
+    }
+
+    /// An error, at a position if there is one.
+    pub fn error_at(position: Option<&Position>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, position: position.cloned(), message: message.into() }
+    }
+
     /// The message followed by a colon and `consequence`.
     pub(super) fn with_consequence(self, consequence: &str) -> Self {
         Self { message: format!("{}: {consequence}", self.message), ..self }
@@ -69,7 +80,10 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.position, self.message)
+        match &self.position {
+            Some(position) => write!(f, "{position}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use super::options::{Hypervisor, LogFormat};
 use crate::core::model::{Scheduler, Text, Unit};
 use crate::sxp::{self, Sxp};
 use clap::ValueEnum as _;
+use std::ffi::OsStr;
 use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -50,14 +52,46 @@ impl<'a> Entry<'a> {
 
     /// The only value as text, with its offset.
     fn single(&self) -> Result<(u32, &'a str), Problem> {
+        let (offset, bytes) = self.single_bytes()?;
+        Ok((offset, self.text_of(offset, bytes)?))
+    }
+
+    /// The only value, in whatever encoding, with its offset.
+    fn single_bytes(&self) -> Result<(u32, &'a [u8]), Problem> {
         match self.values {
-            [value] => match value.as_str() {
-                Some(text) => Ok((value.offset(), text)),
+            [value] => match value.as_bytes() {
+                Some(bytes) => Ok((value.offset(), bytes)),
                 None => Err(self.problem(value.offset(), "needs a plain value, not a list")),
             },
             [] => Err(self.problem(self.offset, "needs a value")),
             [_, second, ..] => Err(self.problem(second.offset(), "takes one value only")),
         }
+    }
+
+    /// Paths and free texts may have the encoding of an old host, as in xend. Everything else is
+    /// compared with names, and so is UTF-8.
+    fn text_of<'b>(&self, offset: u32, bytes: &'b [u8]) -> Result<&'b str, Problem> {
+        std::str::from_utf8(bytes).map_err(|_| {
+            self.problem(
+                offset,
+                "the value is not UTF-8: convert the file, as iconv -f LATIN1 -t UTF-8 does",
+            )
+        })
+    }
+
+    /// The only value as a path that `is_right` accepts.
+    fn parse_path(
+        &self,
+        expected: &str,
+        is_right: impl FnOnce(&Path) -> bool,
+    ) -> Result<PathBuf, Problem> {
+        let (offset, bytes) = self.single_bytes()?;
+        let path = PathBuf::from(OsStr::from_bytes(bytes));
+        if is_right(&path) {
+            return Ok(path);
+        }
+        let shown = bytes.escape_ascii();
+        Err(self.problem(offset, &format!("'{shown}' is not {expected}")))
     }
 
     /// The only value as `read` reads it; `expected` describes it in the error.
@@ -121,16 +155,12 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn path(&self) -> Result<PathBuf, Problem> {
-        self.parse("an absolute path", |text| {
-            Some(PathBuf::from(text)).filter(|path| path.is_absolute())
-        })
+        self.parse_path("an absolute path", Path::is_absolute)
     }
 
     /// A file; a relative name is beside the configuration file, as in xend 4.
     pub(super) fn file(&self) -> Result<PathBuf, Problem> {
-        let file = self.parse("a file", |text| {
-            Some(PathBuf::from(text)).filter(|path| path.file_name().is_some())
-        })?;
+        let file = self.parse_path("a file", |path| path.file_name().is_some())?;
         Ok(self.beside_the_file(file))
     }
 
@@ -186,6 +216,10 @@ impl<'a> Entry<'a> {
 
     /// Regular expressions separated by blanks; there can be none.
     pub(super) fn patterns(&self) -> Result<String, Problem> {
+        if let [_, second, ..] = self.values {
+            let message = "takes one value: put all expressions into one pair of quotes";
+            return Err(self.problem(second.offset(), message));
+        }
         self.parse("regular expressions", |text| Some(text.to_owned()))
     }
 
@@ -220,7 +254,7 @@ impl<'a> Entry<'a> {
 
     /// Host names in lower case.
     pub(super) fn hosts(&self) -> Result<Vec<String>, Problem> {
-        self.words("a host name", |host| {
+        self.words("a host name, which has no port and no *", |host| {
             let name = host.trim_end_matches('.').to_ascii_lowercase();
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
             (!name.is_empty() && name.bytes().all(plain)).then_some(name)
@@ -276,10 +310,10 @@ impl<'a> Entry<'a> {
                 let message = format!("'{}' is not {expected}", text.escape_debug());
                 self.problem(value.offset(), &message)
             };
-            let text = value.as_str().ok_or_else(|| {
+            let bytes = value.as_bytes().ok_or_else(|| {
                 self.problem(value.offset(), "needs plain values, not lists in a list")
             })?;
-            for part in split(text) {
+            for part in split(self.text_of(value.offset(), bytes)?) {
                 found.push(read(part).ok_or_else(|| wrong(part))?);
             }
         }

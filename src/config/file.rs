@@ -7,7 +7,7 @@ use super::keys::{Key, ListenerGroup, OnError};
 use super::obsolete::{self, OBSOLETE_KEYS};
 use super::settings::FileSettings;
 use super::table::{self, keys};
-use crate::sxp::{self, Limits, Sxp};
+use crate::sxp::{self, Limits, ReadError, ReadErrorKind, Sxp};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
@@ -95,12 +95,16 @@ impl ConfigFile {
     fn parse(&mut self, source: &Source<'_>) -> Result<(), ConfigError> {
         let expressions = sxp::read_all(source.text, &Limits::DEFAULT).map_err(|error| {
             let position = Position::new(source.path, (error.line(), error.column()));
-            ConfigError::Invalid(position.error(error.to_string()))
+            ConfigError::Invalid(position.error(unreadable(source.text, &error)))
         })?;
         let mut seen = HashSet::new();
         let mut after_word = false;
         for expression in &expressions {
             let position = source.position(expression.offset());
+            if let Some(key) = strange_key(expression) {
+                self.diagnostics.push(position.warning(format!("Unknown key {key} is ignored")));
+                continue;
+            }
             let Some(key) = expression.head() else {
                 // Several words without parentheses are one mistake. The message does not show
                 // them: one can be a password.
@@ -145,6 +149,26 @@ impl ConfigFile {
         }
         Ok(())
     }
+}
+
+/// Why a file cannot be read, and what to do. Bytes that are not ASCII are part of comments and of
+/// quoted values, in whatever encoding, as in xend.
+fn unreadable(text: &[u8], error: &ReadError) -> String {
+    let ReadErrorKind::InvalidCharacter(0x80..) = error.kind() else { return error.to_string() };
+    let advice = match text {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the file is UTF-16, save it as UTF-8",
+        [0xef, 0xbb, 0xbf, ..] if error.offset() == 0 => {
+            "the file begins with a byte order mark, save it without"
+        }
+        _ => "put a value with other letters than those of ASCII in quotes",
+    };
+    format!("{error}: {advice}")
+}
+
+/// The key of an entry, for people, if it is not UTF-8: no key is like that.
+fn strange_key(expression: &Sxp) -> Option<String> {
+    let bytes = expression.as_list()?.first()?.as_bytes()?;
+    std::str::from_utf8(bytes).is_err().then(|| bytes.escape_ascii().to_string())
 }
 
 fn default_of(key: &Key) -> String {

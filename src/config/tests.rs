@@ -420,7 +420,12 @@ fn a_wrong_limit_has_its_default() {
             "xend-unix-mode: '1777' is not a mode in octal (such as 0600)",
             "0600",
         ),
-        ("(xend-http-hosts a:80)", "1:18", "xend-http-hosts: 'a:80' is not a host name", "none"),
+        (
+            "(xend-http-hosts a:80)",
+            "1:18",
+            "xend-http-hosts: 'a:80' is not a host name, which has no port and no *",
+            "none",
+        ),
         (
             "(xend-trusted-users root no-such-user)",
             "1:26",

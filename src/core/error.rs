@@ -122,12 +122,13 @@ pub enum Error {
         /// The domid of the other domain; `None` if it is not on the host.
         domid: Option<DomId>,
     },
-    /// The name is the domid or UUID of another domain, by which clients reach that domain.
+    /// The name is the domid or UUID of another domain, or Domain-0's first name, by which clients
+    /// reach that domain.
     #[error("VM name {name:?} already exists as the {what} of domain {owner:?}, use another name")]
     NameIsIdentifier {
         /// The requested name.
         name: String,
-        /// `domid` or `UUID`.
+        /// `domid`, `UUID` or `first name`.
         what: &'static str,
         owner: String,
     },

@@ -70,6 +70,11 @@ impl Registry {
         self.lock().drivers.get(uuid).map(|(handle, _)| handle.clone())
     }
 
+    /// Whether a domain has the name.
+    pub(super) fn has_name(&self, name: &DomName) -> bool {
+        self.lock().names.contains_key(name)
+    }
+
     pub(super) fn contains(&self, uuid: &Uuid) -> bool {
         self.lock().drivers.contains_key(uuid)
     }

@@ -1,10 +1,12 @@
 //! The file of accounts, and the gate that passwords pass.
 
 use std::sync::Arc;
-use xend::auth::{LoginGate, UsersFile};
-use xend::config::Config;
+use xend::auth::{LoginGate, PasswordFile, UsersFile};
+use xend::config::{Auth, Config, Diagnostic};
 use xend::core::rights::Accounts;
 use xend::server::Server;
+
+const USERS_FILE: &str = "xend-users-file";
 
 /// The accounts of this host.
 #[derive(Clone)]
@@ -29,9 +31,7 @@ impl HostAccounts {
             loaded.accounts.put_in_use();
         }
         if config.needs_accounts() && loaded.accounts.all().is_empty() {
-            let path = config.users_file.as_deref().map(|path| format!(" in {}", path.display()));
-            let place = path.unwrap_or_default();
-            tracing::error!("Nobody can log in: there are no accounts{place}, see xend user add");
+            tracing::error!("{}", nobody_can_log_in(config));
         }
         loaded
     }
@@ -50,4 +50,38 @@ impl HostAccounts {
             server.spawn(file.clone().watch(Arc::clone(&self.accounts), server.stopping()));
         }
     }
+}
+
+fn nobody_can_log_in(config: &Config) -> String {
+    let path = config.users_file.as_deref().map(|path| format!(" in {}", path.display()));
+    let place = path.unwrap_or_default();
+    format!("Nobody can log in: there are no accounts{place}, see xend user add")
+}
+
+/// What is wrong with the files by which people log in.
+pub(super) fn check(config: &Config) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    let position = config.origins.keys.get(USERS_FILE);
+    let file = config.users_file.as_ref().map(UsersFile::new);
+    match file.map_or(Ok(Vec::new()), |file| file.accounts()) {
+        Err(error) => diagnostics.push(Diagnostic::error_at(None, error.to_string())),
+        Ok(accounts) if !accounts.is_empty() => {}
+        Ok(_) if config.needs_accounts() => {
+            diagnostics.push(Diagnostic::warning_at(position, nobody_can_log_in(config)));
+        }
+        Ok(_) if config.wants_accounts() => {
+            let message = "there are no accounts, so that the unix sockets are for root, xend's \
+                           own user and xend-trusted-users alone, see xend user add";
+            let message = format!("{USERS_FILE}: {message}");
+            diagnostics.push(Diagnostic::warning_at(position, message));
+        }
+        Ok(_) => {}
+    }
+    if config.xen_api.iter().any(|listener| listener.auth == Auth::Password) {
+        let problem = PasswordFile::new(&config.password_file).check_file().err();
+        let message = problem.map(|problem| format!("Nobody can log in to the Xen-API: {problem}"));
+        let position = config.origins.keys.get("xend-password-file");
+        diagnostics.extend(message.map(|message| Diagnostic::warning_at(position, message)));
+    }
+    diagnostics
 }

@@ -17,13 +17,26 @@ use xend::state_file;
 use xend::store::DirStore;
 use xend::wire::relocation::TcpTransport;
 
+/// Why the hypervisor is most likely not the wanted one.
+pub(super) fn suspicion(hypervisor: Hypervisor) -> Option<&'static str> {
+    match (hypervisor, is_domain0()) {
+        (Hypervisor::Sim, true) => Some(
+            "This machine is a Xen host, but xend simulates another one and does not see its \
+             domains: for them, write (xend-hypervisor xen) or give --hypervisor xen",
+        ),
+        #[cfg(feature = "xen")]
+        (Hypervisor::Xen, false) => Some(
+            "This machine is no Xen host, so that xend does not start: boot it with Xen, or write \
+             (xend-hypervisor sim)",
+        ),
+        _ => None,
+    }
+}
+
 /// Logs that the host is simulated, as a warning where that is most likely a mistake.
 fn log_simulation() {
-    if is_domain0() {
-        tracing::warn!(
-            "This machine is a Xen host, but xend simulates another one and does not see its \
-             domains: for them, write (xend-hypervisor xen) or give --hypervisor xen"
-        );
+    if let Some(suspicion) = suspicion(Hypervisor::Sim) {
+        tracing::warn!("{suspicion}");
     } else {
         tracing::info!("The host is simulated: none of its domains is real");
     }

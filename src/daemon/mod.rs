@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! run         start and end
+//! check       what a start would say, without one
 //! diagnostics messages about the configuration
 //! engine      the engine in front of its hypervisor
 //! accounts    the file of accounts, and the gate that passwords pass
@@ -11,6 +12,7 @@
 //! ```
 
 mod accounts;
+mod check;
 mod diagnostics;
 mod engine;
 mod reload;
@@ -18,4 +20,5 @@ mod relocation;
 mod run;
 mod wires;
 
+pub(crate) use check::check;
 pub(crate) use run::serve;

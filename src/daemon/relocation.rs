@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use xend::config::{Config, Origin, Switch};
+use xend::config::{Config, Diagnostic, Origin, Switch};
 use xend::core::engine::Engine;
 use xend::memory_budget::MemoryBudget;
 use xend::peer_tls::PeerTls;
@@ -26,12 +26,23 @@ pub(super) type Tls = Result<Arc<PeerTls>, (&'static str, String)>;
 /// Reads the files for encrypted migration. Without them domains can be sent unencrypted only.
 pub(super) fn open_tls(config: &Config) -> Tls {
     let opened = listen::open_relocation_tls(config).map(Arc::new);
-    // The port says it, if it is on.
-    let is_silent = !wants_tls(config) || config.relocation_ssl != Switch::Off;
-    if let (Err((key, reason)), false) = (&opened, is_silent) {
-        tracing::error!("Domains are not sent over encrypted connections: {reason}, see {key}");
+    if let Some(diagnostic) = unsent(config, &opened) {
+        tracing::error!("{diagnostic}");
     }
     opened
+}
+
+/// What a start would say of the files for encrypted migration.
+pub(super) fn check(config: &Config) -> Option<Diagnostic> {
+    unsent(config, &listen::open_relocation_tls(config).map(Arc::new))
+}
+
+/// The error that domains are not sent over encrypted connections. The port says it, if it is on.
+fn unsent(config: &Config, tls: &Tls) -> Option<Diagnostic> {
+    let is_silent = !wants_tls(config) || config.relocation_ssl != Switch::Off;
+    let (key, reason) = tls.as_ref().err().filter(|_| !is_silent)?;
+    let message = format!("Domains are not sent over encrypted connections: {reason}, see {key}");
+    Some(Diagnostic::error_at(config.origins.keys.get(key), message))
 }
 
 fn wants_tls(config: &Config) -> bool {
@@ -278,11 +289,8 @@ fn allowed_hosts(
 ) -> Result<AllowedHosts, Unopened> {
     let hosts = AllowedHosts::parse(&config.relocation_hosts)
         .map_err(|invalid| (listen::RELOCATION_HOSTS, invalid.into()))?;
-    // On the encrypted port their certificates count.
-    if hosts.everybody() && kind == Kind::Plain {
-        tracing::warn!(
-            "Every host may send domains to {address}: xend-relocation-hosts-allow is empty"
-        );
+    if let (Kind::Plain, Some(warning)) = (kind, listen::open_to_every_host(&hosts, address)) {
+        tracing::warn!("{warning}");
     }
     Ok(hosts)
 }

@@ -51,10 +51,6 @@ async fn run(
     // Before the engine starts: a socket in use is a clear error. Connections are accepted when the
     // engine has started.
     let listeners = listen::open(&config, inherited).await?;
-    for open in config.xmlrpc.iter().chain(&config.xen_api).filter(|one| one.is_open()) {
-        let address = &open.address;
-        tracing::warn!("Whoever can connect to {address:?} can do everything without a password");
-    }
     let accounts = HostAccounts::load(&config);
     let policy = Arc::new(ArcSwap::from_pointee(config.tunables.policy.clone()));
     let relocation_tls = relocation::open_tls(&config);

@@ -170,8 +170,8 @@ impl Refusal {
     fn text(&self) -> String {
         match self {
             Self::Host(host) => format!(
-                "This server is not '{}'. If it should be, add that name to xend-http-hosts in \
-                 xend-config.sxp.",
+                "This server is not '{}'. If it should be, add that name without its port to \
+                 xend-http-hosts in xend-config.sxp.",
                 host.escape_debug()
             ),
             Self::CrossSite => "A page of another site may not change anything here.".to_owned(),

@@ -223,6 +223,51 @@ fn configurations_of_any_size_are_explained_and_closed_pipes_are_no_error() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
+/// What a command that cannot print does: its status and errors.
+fn with_output(arguments: &[&str], output: Stdio) -> (Option<i32>, String) {
+    let child = Command::new(env!("CARGO_BIN_EXE_xend"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let done = child.wait_with_output().unwrap();
+    (done.status.code(), String::from_utf8(done.stderr).unwrap())
+}
+
+#[test]
+fn a_full_disk_is_an_error_of_every_command_and_a_closed_pipe_of_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = file(&dir, "web.sxp", "(vm (name a) (memory 64) (image (linux (kernel /k))))");
+    let users = file(&dir, "users.sxp", "(user a (uid 1))");
+    std::fs::set_permissions(&users, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let empty = file(&dir, "empty", "");
+    for arguments in [
+        &["keys"][..],
+        &["keys", "--sample"],
+        &["check", &config],
+        &["sxp", &config],
+        &["convert", &config],
+        &["user", "list", "--file", &users],
+        &["--version"],
+        &["-V"],
+        &["--help"],
+        &["user", "--help"],
+        &["--check-config", "--config", &empty, "--unix", "off"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let message = "xend: Cannot write to standard output: No space left on device";
+        let (status, stderr) = with_output(arguments, full.into());
+        assert_eq!((status, stderr.lines().count()), (Some(1), 1), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with(message), "{arguments:?}: {stderr}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = with_output(arguments, writer.into());
+        assert_eq!(closed, (Some(0), String::new()), "{arguments:?}");
+    }
+}
+
 #[test]
 fn every_key_of_the_configuration_is_listed() {
     let (status, out, _) = xend(&["keys"], "");

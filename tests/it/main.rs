@@ -13,6 +13,7 @@ mod argo;
 mod argo_commands;
 mod argo_limits;
 mod argo_support;
+mod check_config;
 mod cli;
 mod client_virsh;
 mod client_xm300;

@@ -217,6 +217,37 @@ fn errors_name_the_existing_domain() {
     assert!(message.contains("CPU pool \"Pool-0\" already exists"), "{message}");
 }
 
+/// Domain-0 can be renamed, as in xend 4.1.6 (`trace/credit/dom0-rename2`). Its first name stays its
+/// own: scripts mean it by that.
+#[test]
+fn no_other_domain_gets_the_name_of_domain_0() {
+    let client = Client::with(&["--relocation", "127.0.0.1:0"]);
+    let daemon = &client.daemon;
+    assert_eq!(daemon.create(&guest("web", "")).code, 201);
+    assert_eq!(daemon.post("/xend/domain/0", "op=rename&name=Zero").code, 202);
+    let reason = "VM name \"Domain-0\" already exists as the first name of domain \"Zero\"";
+    let refused = |message: &str| assert!(message.contains(reason), "{message}");
+    refused(&failure(&daemon.create(&guest("Domain-0", ""))));
+    let define = format!("op=new&config={}", encoded(&guest("Domain-0", "")));
+    refused(&failure(&daemon.post("/xend/domain", &define)));
+    refused(&failure(&daemon.post("/xend/domain/web", "op=rename&name=Domain-0")));
+    refused(&receive(daemon, "Domain-0"));
+    for method in ["xend.domain.create", "xend.domain.new"] {
+        refused(&legacy_fault(&client, method, &[config("Domain-0")]));
+    }
+    let rename = [text("web"), text("Domain-0")];
+    refused(&legacy_fault(&client, "xend.domain.setName", &rename));
+    let rename = [client.vm("web"), text("Domain-0")];
+    let failure = api_failure(&client, "VM.set_name_label", &rename);
+    assert!(failure.starts_with("UNIQUE_NAME_ERROR Domain-0"), "{failure}");
+    let failure = api_failure(&client, "VM.create", &[record("Domain-0")]);
+    assert!(failure.starts_with("UNIQUE_NAME_ERROR Domain-0"), "{failure}");
+    assert_eq!(daemon.get("/xend/domain?state=all").text(), "(Zero web)");
+    // Domain-0 itself gets it back.
+    assert_eq!(daemon.post("/xend/domain/0", "op=rename&name=Domain-0").code, 202);
+    assert_eq!(daemon.get("/xend/domain?state=all").text(), "(Domain-0 web)");
+}
+
 /// Another toolstack or an earlier xend may have given such a name. libvirt puts it into the path
 /// unescaped.
 #[test]

@@ -163,6 +163,35 @@ fn mistakes_have_a_line_and_a_column() {
     }
 }
 
+#[test]
+fn a_file_that_is_missing_or_no_file_is_named() {
+    let fixture = Fixture::new();
+    let shown = fixture.file().display().to_string();
+    let commands =
+        [&["list"][..], &["check"], &["del", "a"], &["set", "a", "--uid", "2"], &["password", "a"]];
+    for line in commands {
+        let missing = format!("{shown}: there is no such file, xend user add makes it\n");
+        assert_eq!(fixture.fail(line, "x"), missing, "{line:?}");
+    }
+    assert!(!fixture.file().exists());
+    fs::create_dir(fixture.file()).unwrap();
+    let add = ["add", "a", "--uid", "1", "--no-password"];
+    for line in commands.iter().copied().chain([&add[..]]) {
+        assert_eq!(fixture.fail(line, "x"), format!("{shown}: is no file\n"), "{line:?}");
+    }
+    fs::remove_dir(fixture.file()).unwrap();
+    fixture.write("(user a (uid 1))");
+    fs::set_permissions(fixture.file(), fs::Permissions::from_mode(0o000)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        println!("Skipped: root can read every file");
+        return;
+    }
+    for line in commands.iter().copied().chain([&add[..]]) {
+        let error = fixture.fail(line, "x");
+        assert!(error.starts_with(&format!("{shown}: Permission denied")), "{line:?}: {error}");
+    }
+}
+
 /// The status and errors of a command that is given these lines on a terminal, each after a prompt.
 fn on_a_terminal(fixture: &Fixture, line: &[&str], answers: &[&str]) -> (Option<i32>, String) {
     let (mut person, program) = terminal();

@@ -99,8 +99,6 @@ fn mistakes_are_one_line() {
         ("pause", 1, "'xm pause' requires 1 argument. Usage: xm pause <Domain>"),
         ("pause nosuch", 3, "Domain 'nosuch' does not exist."),
         ("list --state=paused x", 1, "--state and names of domains exclude each other"),
-        ("vcpu-set 0 many", 1, "Invalid argument: 'many' is not a valid number."),
-        ("mem-set 0 12q", 1, "'12q' is not a size"),
         ("destroy 0", 1, "Cannot destroy privileged domain 0"),
         ("shutdown", 1, "A domain is needed, or -a for all"),
         ("shutdown a b", 1, "One domain at a time, or -a for all"),
@@ -145,6 +143,111 @@ fn mistakes_are_one_line() {
     let deprecated = xm.run("balloon 0 800");
     assert_eq!(deprecated.status, 0);
     assert!(deprecated.err.contains("xm balloon is xm mem-set today"), "{deprecated:?}");
+}
+
+#[test]
+fn a_number_that_is_none_is_named_with_its_unit() {
+    let daemon = Daemon::start(&[]);
+    let xm = Xm(&daemon);
+    let memory = "<Mem> is a number of MiB, or with a unit such as 2g or 512k, not ";
+    for (line, error) in [
+        ("mem-set 0 fo", &format!("{memory}'fo'.")[..]),
+        ("mem-set 0 12q", &format!("{memory}'12q'.")),
+        ("mem-max 0 1.5", &format!("{memory}'1.5'.")),
+        ("vcpu-set 0 many", "<vCPUs> is a number of VCPUs, not 'many'."),
+        ("vcpu-pin 0 x 1", "<VCPU> is the number of a VCPU, or all, not 'x'."),
+        ("vcpu-pin 0 0 x", "<CPUs> is a list of CPUs such as 0-3,^1, or all, not 'x'."),
+        ("trigger 0 nmi x", "<VCPU> is the number of a VCPU, not 'x'."),
+        ("sysrq 0 xy", "<letter> is one letter, not 'xy'."),
+        ("sched-credit -d 0 -w 70000", "--weight is a share from 1 to 65535, not '70000'."),
+        ("sched-credit -d 0 -c x", "--cap is a limit in percent of a CPU, 0 for none, not 'x'."),
+        ("sched-sedf 0 -p x", "--period is a time in ms, not 'x'."),
+        ("sched-sedf 0 -e x", "--extratime is 1 or 0, not 'x'."),
+        ("sched-sedf 0 1 x 0 0 0", "<slice> is a time in ns, not 'x'."),
+        ("migrate -p x 0 host", "--port is a TCP port from 1 to 65535, not 'x'."),
+        ("migrate -n x 0 host", "--node is the number of a NUMA node, not 'x'."),
+        ("migrate -r x 0 host", "--resource is a number of Mbit/s, not 'x'."),
+        ("top -d x", "--delay is a number of seconds from 0 to 3600, not 'x'."),
+        ("top -d 4000", "--delay is a number of seconds from 0 to 3600, not '4000'."),
+        ("top -i x", "--iterations is a number of screens, not 'x'."),
+        ("usb-detach 0 0 x", "<PortNumber> is the number of a port, not 'x'."),
+        ("usb-hc-create 0 2 40", "<NumberOfPorts> is a number of ports from 1 to 31, not '40'."),
+    ] {
+        assert_eq!(xm.fail(line, 1), format!("Invalid argument: {error}"), "xm {line}");
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_quiet() {
+    let daemon = host();
+    let xm = Xm(&daemon);
+    for line in [
+        "list",
+        "list --long",
+        "list --json",
+        "vcpu-list",
+        "info",
+        "log",
+        "dmesg",
+        "domid oldvm",
+        "domname 1",
+        "domstate oldvm",
+        "dominfo oldvm",
+        "block-list oldvm",
+        "network-list oldvm",
+        "uptime",
+        "sched-credit",
+        "sched-sedf",
+        "cpupool-list",
+        "getpolicy",
+        "top -b -i 1",
+        "create --dryrun pv.cfg",
+        "help",
+        "help list",
+        "help --man",
+        "help --completions bash",
+        "--help",
+        "--version",
+        "list --help",
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let printed = Printed::of(&xm.command(line).stdout(full).output().unwrap());
+        let message = "Error: Unable to write the output: No space left on device\n";
+        assert_eq!((printed.status, printed.err.as_str()), (1, message), "xm {line}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let printed = Printed::of(&xm.command(line).stdout(writer).output().unwrap());
+        assert_eq!((printed.status, printed.err.as_str()), (141, ""), "xm {line}");
+    }
+}
+
+#[test]
+fn a_port_with_or_without_encryption_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    write_certificate(dir.path());
+    let cert = dir.path().join("cert");
+    let file = dir.path().join("config.sxp");
+    std::fs::write(&file, "(xend-http-key key) (xend-http-cert cert)").unwrap();
+    let encrypted = Daemon::start_with_config(dir, &file, &[]);
+    let plain = Daemon::start(&[]);
+    let said = |daemon: &Daemon, scheme: &str, line: &str| {
+        let mut command = Xm(daemon).command(line);
+        command.env("XM_SERVER", format!("{scheme}localhost:{}", daemon.tcp.port()));
+        command.env("SSL_CERT_FILE", &cert);
+        let printed = Printed::of(&command.output().unwrap());
+        assert_eq!(printed.status, 1, "{printed:?}");
+        printed.err
+    };
+    for line in ["list", "domstate 0", "event-monitor"] {
+        let port = plain.tcp.port();
+        let wanted =
+            format!("Error: xend does not encrypt on this port: use http://localhost:{port}\n");
+        assert_eq!(said(&plain, "https://", line), wanted);
+        let port = encrypted.tcp.port();
+        let wanted =
+            format!("Error: xend expects encryption on this port: use https://localhost:{port}\n");
+        assert_eq!(said(&encrypted, "http://", line), wanted);
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@ use crate::failure::{Failure, reason};
 use crate::password::password;
 use crate::wire::address::Address;
 use crate::wire::console::Console;
-use crate::wire::http::{Answer, Connection, Lines, Request};
+use crate::wire::http::{Answer, Connection, Lines, Request, is_encrypted};
 use crate::wire::stream::Stream;
+use crate::wire::tls::is_plain;
 use crate::wire::xmlrpc::{self, Value};
 use base64ct::{Base64, Encoding as _};
 use serde_json::Value as Json;
@@ -160,7 +161,7 @@ impl Gateway {
             None => "/xend/events".to_owned(),
         };
         let connection = self.connect(EVENTS_LIMIT)?;
-        match connection.stream(&get(&target, SXP)).map_err(|error| broken(&error))? {
+        match connection.stream(&get(&target, SXP)).map_err(|error| self.broken(&error))? {
             Ok(lines) => Ok(lines),
             Err(answer) => {
                 let answer = self.admitted(answer)?;
@@ -178,7 +179,7 @@ impl Gateway {
         let connection = self.connect(CONSOLE_LIMIT)?;
         let request = upgrade(&self.address, &path, connection.authorization())?;
         match tungstenite::client(request, connection.into_stream()) {
-            Ok((socket, _)) => Console::new(socket).map_err(|error| broken(&error)),
+            Ok((socket, _)) => Console::new(socket).map_err(|error| self.broken(&error)),
             Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
                 // The page says why.
                 let page = self.ask(&get(&path, SXP))?;
@@ -213,7 +214,7 @@ impl Gateway {
             Some(connection) => connection,
             None => self.connect(self.limit)?,
         };
-        let answer = connection.ask(request).map_err(|error| broken(&error))?;
+        let answer = connection.ask(request).map_err(|error| self.broken(&error))?;
         if connection.is_kept() {
             self.connection.replace(Some(connection));
         }
@@ -242,8 +243,29 @@ impl Gateway {
         Ok(Connection::new(stream, host_header(&self.address), authorization))
     }
 
+    fn broken(&self, error: &io::Error) -> Failure {
+        if let (true, Some(typed)) = (is_encrypted(error), self.address.typed(true)) {
+            return Failure::new(format!("xend expects encryption on this port: use {typed}"));
+        }
+        let text = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it took too long".to_owned(),
+            _ => reason(error),
+        };
+        Failure::new(format!("No answer from xend: {text}."))
+    }
+
     /// In xm's words.
     fn not_connected(&self, error: &io::Error) -> Failure {
+        if let (true, Some(typed)) = (is_plain(error), self.address.typed(false)) {
+            let needs_password = matches!(self.address, Address::Tcp { user: Some(_), .. });
+            let advice = if needs_password && !self.address.is_local() {
+                "give it a key and a certificate (xend-http-key), or use a tunnel".to_owned()
+            } else {
+                format!("use {typed}")
+            };
+            return Failure::new(format!("xend does not encrypt on this port: {advice}"));
+        }
         let advice = match &self.address {
             Address::Unix(_) if error.kind() == io::ErrorKind::PermissionDenied => {
                 return Failure::new("The socket of xend is not for this user: try again as root.");
@@ -255,15 +277,6 @@ impl Gateway {
         };
         Failure::new(format!("Unable to connect to xend: {}.{advice}", reason(error)))
     }
-}
-
-fn broken(error: &io::Error) -> Failure {
-    let text = match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it took too long".to_owned(),
-        _ => reason(error),
-    };
-    Failure::new(format!("No answer from xend: {text}."))
 }
 
 /// The path of a domain's page.

@@ -105,7 +105,8 @@ impl Record {
 
     /// Domain-0 of a host that is started now.
     pub(super) fn domain0(now: SystemTime, settings: &SimSettings) -> Self {
-        let mut config = DomainConfig::new(DomName::adopted("Domain-0"), settings.dom0_memory_mib);
+        let mut config =
+            DomainConfig::new(DomName::adopted(DomName::DOMAIN_0), settings.dom0_memory_mib);
         config.uuid = Some(Uuid::nil());
         config.maxmem = DOM0_MAXMEM_MIB.max(config.memory);
         config.set_vcpus(settings.dom0_vcpus);

@@ -55,13 +55,15 @@ pub(super) const TCP_HTTP: Section = Section {
         key(
             "xend-http-hosts",
             "",
-            "More host names under which clients reach this machine.",
+            "More names by which clients may call this machine, in addition to its own.",
             field!(http_hosts: |entry| entry.hosts()),
         )
         .details(
-            "localhost, the machine's addresses and its own host name are always accepted. A \
-             request over TCP for any other host is refused: web pages use such names to send \
-             requests to xend through a visitor's browser (DNS rebinding).",
+            "These are the names in the URLs of clients, without a port, not the hosts that may \
+             connect. localhost, any IP address, and this machine's host name, with and without \
+             its domain, need not be listed. On every TCP listener but Argo and migration, a \
+             request that calls this machine by another name gets a 403: web pages use such names \
+             to send requests to xend through a visitor's browser (DNS rebinding).",
         )
         .examples(&["(xend-http-hosts xen.example.org vmhost)"])
         .or_default()
@@ -257,12 +259,13 @@ pub(super) const MIGRATION: Section = Section {
         key(
             "xend-relocation-hosts-allow",
             r"'^localhost$ ^localhost\\.localdomain$'",
-            "The hosts that may send domains.",
+            "The hosts that may connect to send domains; '' admits every host.",
             field!(relocation_hosts: |entry| entry.patterns()),
         )
         .details(
-            "These are regular expressions, separated by blanks. A host may connect if one of \
-             them is found in its name or address; '' admits every host. A name \
+            "These are regular expressions in one pair of quotes, separated by blanks. A host may \
+             connect if one of them is found anywhere in its name or address: write ^ and $ around \
+             a whole one, and \\\\. for a dot, since 192.0.2.1 is found in 192.0.2.10, too. A name \
              counts if the name service has the host's address for it, too.",
         )
         .examples(&[r"(xend-relocation-hosts-allow '^xen[0-9]+\\.example\\.org$ ^192\\.0\\.2\\.')"])

@@ -34,12 +34,12 @@ pub(super) const METRICS: Section = Section {
         key(
             "xend-metrics-hosts-allow",
             "''",
-            "The hosts that may read metrics.",
+            "The hosts that may connect to read metrics; '' admits every host.",
             field!(metrics_hosts: |entry| entry.patterns()),
         )
         .details(
-            "These are regular expressions, as in xend-relocation-hosts-allow; '' admits every \
-             host.",
+            "These are regular expressions, as in xend-relocation-hosts-allow. A name by which \
+             Prometheus calls this machine is another matter, see xend-http-hosts.",
         )
         .examples(&[r"(xend-metrics-hosts-allow '^localhost$ ^192\\.0\\.2\\.9$')"])
         .listener(ListenerGroup::Metrics),

@@ -3,7 +3,7 @@
 use crate::core::context::Core;
 use crate::core::error::Error;
 use crate::core::mailbox::Handle;
-use crate::core::model::{Device, DomName, DomainRef, PciAddress, PciDevice, Uuid};
+use crate::core::model::{Device, DomId, DomName, DomainRef, PciAddress, PciDevice, Uuid};
 use crate::core::registry::Conflict;
 use std::collections::HashSet;
 
@@ -29,7 +29,8 @@ impl Core {
     }
 
     /// Refuses names that no domain may have, and those by which clients already reach a domain:
-    /// the domid of a domain on the host, or the UUID of another domain.
+    /// the domid of a domain on the host, or the UUID of another domain. Domain-0 can be renamed,
+    /// as in xend; no other domain gets its name, by which scripts mean it.
     pub(in crate::core) fn check_new_name(&self, uuid: Uuid, name: &DomName) -> Result<(), Error> {
         name.check()?;
         let snapshot = self.snapshot();
@@ -39,7 +40,13 @@ impl Core {
         let other = as_ref.uuid().filter(|other| *other != uuid);
         let by_uuid =
             || other.and_then(|other| snapshot.by_uuid(&other)).map(|view| ("UUID", view));
-        match by_domid.or_else(by_uuid) {
+        // A name that is taken has an error of its own.
+        let is_domain0s = || name.as_str() == DomName::DOMAIN_0 && !self.registry.has_name(name);
+        let domain0 = || {
+            let domain0 = snapshot.by_domid(DomId::ZERO).filter(|view| view.uuid != uuid)?;
+            is_domain0s().then_some(("first name", domain0))
+        };
+        match by_domid.or_else(by_uuid).or_else(domain0) {
             None => Ok(()),
             Some((what, view)) => Err(Error::NameIsIdentifier {
                 name: name.to_string(),

@@ -28,6 +28,9 @@ impl fmt::Display for DomId {
 pub struct DomName(Arc<str>);
 
 impl DomName {
+    /// Domain-0's, unless it was renamed. No other domain may have it even then.
+    pub const DOMAIN_0: &str = "Domain-0";
+
     /// The longest name in bytes. Names become path segments and XenStore values.
     pub const MAX_LEN: usize = 255;
 

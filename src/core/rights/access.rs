@@ -5,13 +5,10 @@ use super::limits::Limits;
 use super::need::Need;
 use super::op_kind::OpKind;
 use super::right::{Right, Rights};
-use crate::core::model::{Invalid, Uuid, parse_uuid};
+use crate::core::model::{DomName, Invalid, Uuid, parse_uuid};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Domain-0, which no pattern with a `*` matches.
-const DOMAIN_0: &str = "Domain-0";
 
 /// A choice of domains, which need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +27,7 @@ impl DomainPattern {
     fn matches(&self, uuid: Option<Uuid>, name: &str) -> bool {
         match self {
             Self::Uuid(own) => uuid == Some(*own),
-            Self::Name(pattern) if name == DOMAIN_0 => pattern == DOMAIN_0,
+            Self::Name(pattern) if name == DomName::DOMAIN_0 => pattern == DomName::DOMAIN_0,
             Self::Name(pattern) => glob::matches(pattern, name),
         }
     }
@@ -216,10 +213,10 @@ mod tests {
     #[test]
     fn a_pattern_does_not_mean_domain_0() {
         let all = access(&["*", "Domain*"], &[Right::Power]);
-        assert!(all.rights_on(None, DOMAIN_0).is_empty());
+        assert!(all.rights_on(None, DomName::DOMAIN_0).is_empty());
         assert!(all.named_domains().is_none());
-        let dom0 = access(&[DOMAIN_0], &[Right::See]);
-        assert!(dom0.rights_on(None, DOMAIN_0).has(Right::See));
+        let dom0 = access(&[DomName::DOMAIN_0], &[Right::See]);
+        assert!(dom0.rights_on(None, DomName::DOMAIN_0).has(Right::See));
     }
 
     #[test]
@@ -245,6 +242,6 @@ mod tests {
 
     #[test]
     fn an_operator_has_every_right() {
-        assert_eq!(Access::operator().rights_on(None, DOMAIN_0), Rights::all());
+        assert_eq!(Access::operator().rights_on(None, DomName::DOMAIN_0), Rights::all());
     }
 }

@@ -1,6 +1,7 @@
 //! Listeners of the configuration: their names in messages, and the key to change when one cannot
-//! be opened.
+//! be opened, or when everybody can use it.
 
+use super::claims::Claim;
 use super::error::ListenError;
 use super::protocol::Protocol;
 use crate::config::{Config, Diagnostic, ListenAddress, ListenerConfig, Origins, Position};
@@ -50,11 +51,52 @@ impl<'a> ConfiguredListener<'a> {
     }
 
     /// The message about an error; `None` when the listener is not the file's.
-    pub(super) fn diagnostic(&self, error: &ListenError) -> Option<Diagnostic> {
+    fn diagnostic(&self, error: &ListenError) -> Option<Diagnostic> {
+        self.position(self.key(error)).is_some().then(|| self.report(error))
+    }
+
+    /// The message about an error, whether or not the listener is the file's.
+    pub(super) fn report(&self, error: &ListenError) -> Diagnostic {
         let key = self.key(error);
         let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
         let message = format!("{} is not served: {error}{source}, see {key}", self.name());
-        Some(self.position(key)?.error(message))
+        Diagnostic::error_at(self.position(key), message)
+    }
+
+    /// The warning about a listener on which other machines control every domain without a login.
+    pub(super) fn warning(&self) -> Option<Diagnostic> {
+        if self.protocol == Protocol::Metrics
+            || !self.listener.is_open()
+            || !self.listener.hosts.trim().is_empty()
+        {
+            return None;
+        }
+        let advice = match self.protocol {
+            Protocol::Http => "write (xend-http-auth users) or (xend-address localhost)",
+            Protocol::XmlRpc => {
+                "write (xend-tcp-xmlrpc-server-auth users) or (xend-tcp-xmlrpc-server-address \
+                 localhost)"
+            }
+            Protocol::XenApi => "write password or users after its port, or localhost before it",
+            Protocol::Argo | Protocol::Metrics => return None,
+        };
+        let name = self.name();
+        let message = format!(
+            "Whoever can connect to {name} controls every domain without a password: {advice}"
+        );
+        Some(Diagnostic::warning_at(self.position(self.keys().address), message))
+    }
+
+    /// What it takes for itself.
+    pub(super) fn claim(&self) -> Claim {
+        let keys = self.keys();
+        Claim {
+            name: self.name(),
+            address: self.listener.address.clone(),
+            address_key: keys.address,
+            port_key: keys.port,
+            position: self.position(keys.port).cloned(),
+        }
     }
 
     fn position(&self, key: &str) -> Option<&Position> {
@@ -77,9 +119,8 @@ impl<'a> ConfiguredListener<'a> {
         }
     }
 
-    /// The key to change.
-    fn key(&self, error: &ListenError) -> &'static str {
-        let keys = match (self.protocol, &self.listener.address) {
+    fn keys(&self) -> Keys {
+        match (self.protocol, &self.listener.address) {
             (Protocol::XenApi, _) => Keys::all(XEN_API),
             (Protocol::Http, ListenAddress::Unix(_)) => Keys::all("xend-unix-path"),
             (_, ListenAddress::Unix(_)) => Keys::all("xend-unix-xmlrpc-server"),
@@ -107,7 +148,12 @@ impl<'a> ConfiguredListener<'a> {
                 key: "xend-metrics-key",
                 cert: "xend-metrics-cert",
             },
-        };
+        }
+    }
+
+    /// The key to change.
+    fn key(&self, error: &ListenError) -> &'static str {
+        let keys = self.keys();
         match error {
             ListenError::Hosts(_) if self.protocol == Protocol::Metrics => METRICS_HOSTS,
             ListenError::Group(_) | ListenError::Chown { .. } => UNIX_GROUP,

@@ -5,10 +5,9 @@ use super::error::ListenError;
 use super::inherited::Inherited;
 use super::listener::{Listener, TcpSecurity};
 use super::protocol::Protocol;
-use super::relocation;
 use super::tls::Tls;
 use super::unix;
-use crate::config::{Auth, Config, Diagnostic, ListenAddress, ListenerConfig, UnixSocket};
+use crate::config::{Auth, Config, ListenAddress, ListenerConfig, UnixSocket};
 use crate::peers::AllowedHosts;
 use crate::server::identity::Trust;
 use std::fmt;
@@ -69,6 +68,7 @@ pub async fn open(config: &Config, inherited: Inherited) -> Result<OpenListeners
         let configured = ConfiguredListener::new(Protocol::Http, &listener, config);
         let security = security(Protocol::Http, &listener);
         if let Some(security) = configured.or_log(security, &mut open.left_out)? {
+            log_warning(&configured);
             open.http.push(adopt_tcp(socket, security).map_err(failed)?);
         }
     }
@@ -108,45 +108,17 @@ async fn open_one(
         Ok(security) => bind(protocol, &listener.address, security).await,
         Err(error) => Err(error),
     };
-    ConfiguredListener::new(protocol, listener, config).or_log(opened, left_out)
-}
-
-/// Fails if the configuration has no listener at all.
-pub fn check_any(config: &Config) -> Result<(), ListenError> {
-    let http = config.http_listener().is_some() || config.http_on_unix().is_some();
-    let rpc = !config.xmlrpc.is_empty() || !config.xen_api.is_empty();
-    if http || rpc || config.argo.is_some() { Ok(()) } else { Err(ListenError::Nothing) }
-}
-
-/// The errors of the file's listeners that show without opening them.
-pub fn check(config: &Config) -> Vec<Diagnostic> {
-    let http: Vec<_> = config.http_listener().into_iter().chain(config.http_on_unix()).collect();
-    let mut diagnostics = Vec::new();
-    for (protocol, listeners) in [
-        (Protocol::Http, http.as_slice()),
-        (Protocol::XmlRpc, &config.xmlrpc),
-        (Protocol::XenApi, &config.xen_api),
-        (Protocol::Argo, config.argo.as_slice()),
-        (Protocol::Metrics, config.metrics.as_slice()),
-    ] {
-        for listener in listeners {
-            let configured = ConfiguredListener::new(protocol, listener, config);
-            let error = check_listener(protocol, listener).err();
-            diagnostics.extend(error.and_then(|error| configured.diagnostic(&error)));
-        }
+    let configured = ConfiguredListener::new(protocol, listener, config);
+    let opened = configured.or_log(opened, left_out)?;
+    if opened.is_some() {
+        log_warning(&configured);
     }
-    diagnostics.extend(relocation::check(config));
-    diagnostics
+    Ok(opened)
 }
 
-fn check_listener(protocol: Protocol, listener: &ListenerConfig) -> Result<(), ListenError> {
-    security(protocol, listener)?;
-    match &listener.address {
-        ListenAddress::Unix(socket) => {
-            unix::group_of(socket)?;
-            unix::check_directory(socket)
-        }
-        ListenAddress::Tcp(_) => Ok(()),
+fn log_warning(configured: &ConfiguredListener<'_>) {
+    if let Some(warning) = configured.warning() {
+        tracing::warn!("{warning}");
     }
 }
 
@@ -173,7 +145,10 @@ async fn bind(
 }
 
 /// The conditions of a connection. A unix socket has none, but is checked as well.
-fn security(protocol: Protocol, listener: &ListenerConfig) -> Result<TcpSecurity, ListenError> {
+pub(super) fn security(
+    protocol: Protocol,
+    listener: &ListenerConfig,
+) -> Result<TcpSecurity, ListenError> {
     if let (ListenAddress::Tcp(address), true) = (&listener.address, listener.shows_passwords()) {
         return Err(ListenError::ShowsPasswords(*address));
     }

@@ -20,6 +20,12 @@ use tokio::time::timeout;
 /// Time limit for connecting to the socket of another server, which counts as running after that.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The longest path of a socket in bytes, as the kernel has it.
+const MAX_PATH: usize = 107;
+
+/// The bytes that a socket's temporary path has after its directory at most: `/.x4194304.0/s`.
+const LONGEST_TEMPORARY: usize = 14;
+
 /// The file of a bound socket. Dropping it removes the file, unless another one replaced it.
 #[derive(Debug)]
 pub struct SocketFile {
@@ -77,27 +83,43 @@ pub(super) async fn bind(
     Ok((socket, SocketFile { path: path.clone(), identity }))
 }
 
-/// Checks that the directory of a socket is there or may be made.
-pub(super) fn check_directory(configured: &UnixSocket) -> Result<(), ListenError> {
-    if configured.is_default {
-        return Ok(());
+/// Checks that a socket can be bound, as far as it shows without binding one: another server may
+/// have it.
+pub(super) fn check(configured: &UnixSocket) -> Result<(), ListenError> {
+    let path = &configured.path;
+    let parent = parent_dir::of(path);
+    let failed = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source| ListenError::Unix { action, path, source }
+    };
+    if !configured.is_default {
+        parent_dir::check(path).map_err(failed("create the directory", parent))?;
     }
-    parent_dir::check(&configured.path).map_err(|source| {
-        let path = parent_dir::of(&configured.path).to_owned();
-        ListenError::Unix { action: "create the directory", path, source }
-    })
+    parent_dir::check_writable(parent).map_err(failed("use the directory", parent))?;
+    let needed = path.as_os_str().len().max(parent.as_os_str().len() + LONGEST_TEMPORARY);
+    if needed > MAX_PATH {
+        let reason = format!("the path is {} bytes too long", needed - MAX_PATH);
+        return Err(failed("bind the socket", path)(io::Error::other(reason)));
+    }
+    has_socket(path).map(drop)
+}
+
+/// Whether there is a socket at `path`. Fails if there is something else.
+fn has_socket(path: &Path) -> Result<bool, ListenError> {
+    let failed = |source| ListenError::Unix { action: "look at", path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(error)),
+        Ok(meta) if meta.file_type().is_socket() => Ok(true),
+        Ok(_) => Err(ListenError::NotASocket(path.to_owned())),
+    }
 }
 
 /// Checks that `path` is free, or has the socket of a server that no longer runs.
 async fn check_replaceable(path: &Path) -> Result<(), ListenError> {
     let failed = |source| ListenError::Unix { action: "look at", path: path.to_owned(), source };
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
-        Ok(meta) if !meta.file_type().is_socket() => {
-            return Err(ListenError::NotASocket(path.to_owned()));
-        }
-        Ok(_) => {}
+    if !has_socket(path)? {
+        return Ok(());
     }
     match timeout(CONNECT_TIMEOUT, UnixStream::connect(path)).await {
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
@@ -140,7 +162,7 @@ impl PrivateDir {
     fn create(parent: &Path) -> io::Result<Self> {
         let mut number = 0;
         loop {
-            // Short, since the path of a socket is limited to 107 bytes.
+            // Short, since the path of a socket is limited to `MAX_PATH`.
             let path = parent.join(format!(".x{}.{number}", std::process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {

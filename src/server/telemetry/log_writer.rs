@@ -40,11 +40,27 @@ impl LogTarget {
     }
 }
 
-/// Opens a file, without waiting for the other end of a pipe. Writing to it blocks.
+/// Fails if a log file could not be opened. Nothing is made.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    match open(path, OFlags::empty()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            parent_dir::check(path)?;
+            parent_dir::check_writable(parent_dir::of(path))
+        }
+        opened => opened.map(drop),
+    }
+}
+
+/// Opens a file, which is made if there is none.
 fn append(path: &Path) -> io::Result<File> {
-    let flags = OFlags::WRONLY
+    open(path, OFlags::CREATE)
+}
+
+/// Opens a file, without waiting for the other end of a pipe. Writing to it blocks.
+fn open(path: &Path, more: OFlags) -> io::Result<File> {
+    let flags = more
+        | OFlags::WRONLY
         | OFlags::APPEND
-        | OFlags::CREATE
         | OFlags::NONBLOCK
         | OFlags::NOCTTY
         | OFlags::CLOEXEC;

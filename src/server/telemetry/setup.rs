@@ -3,9 +3,8 @@
 use super::journal::is_journal;
 use super::log_format::LineFormat;
 use super::log_ring::LogRing;
-use super::log_writer::{LogTarget, LogWriter, RingWriter};
+use super::log_writer::{self, LogTarget, LogWriter, RingWriter};
 use crate::config::{Config, Diagnostic, LogFormat};
-use crate::parent_dir;
 use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -99,7 +98,7 @@ impl Telemetry {
 
 /// The error of the log file that shows without opening it.
 pub fn check(config: &Config) -> Option<Diagnostic> {
-    let error = parent_dir::check(config.logfile.as_deref()?).err()?;
+    let error = log_writer::check(config.logfile.as_deref()?).err()?;
     let position = config.origins.keys.get("logfile")?;
     Some(position.warning(format!("logfile: {error}; the log goes to standard error")))
 }

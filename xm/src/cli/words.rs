@@ -125,9 +125,13 @@ impl Words {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The value of an option as a number.
-    pub(crate) fn number<T: FromStr>(&self, long: &str) -> Result<Option<T>, Failure> {
-        self.value(long).map(|text| number(text)).transpose()
+    /// The value of an option as a number; `meaning` says what it counts.
+    pub(crate) fn number<T: FromStr>(
+        &self,
+        long: &str,
+        meaning: &str,
+    ) -> Result<Option<T>, Failure> {
+        self.value(long).map(|text| number(&format!("--{long}"), meaning, text)).transpose()
     }
 
     /// The arguments.
@@ -159,10 +163,15 @@ fn find_long<'a>(options: &'a [OptionSpec], name: &str) -> Result<&'a OptionSpec
     }
 }
 
-/// A number in a command line.
-pub(crate) fn number<T: FromStr>(text: &str) -> Result<T, Failure> {
-    let parsed = text.trim().parse();
-    parsed.map_err(|_| Failure::new(format!("Invalid argument: '{text}' is not a valid number.")))
+/// A number in a command line. `name` is the argument or option as the usage has it; `meaning` says
+/// what it counts, with the unit and the range.
+pub(crate) fn number<T: FromStr>(name: &str, meaning: &str, text: &str) -> Result<T, Failure> {
+    text.trim().parse().map_err(|_| invalid(name, meaning, text))
+}
+
+/// The failure for an argument or option that is not what it means.
+pub(crate) fn invalid(name: &str, meaning: &str, text: &str) -> Failure {
+    Failure::new(format!("Invalid argument: {name} is {meaning}, not '{text}'."))
 }
 
 #[cfg(test)]
@@ -218,8 +227,9 @@ mod tests {
 
     #[test]
     fn numbers_are_checked() {
-        assert_eq!(read("-d 12").unwrap().number::<u16>("domain").unwrap(), Some(12));
-        let failure = read("-d x").unwrap().number::<u16>("domain").unwrap_err();
-        assert_eq!(failure.to_string(), "Invalid argument: 'x' is not a valid number.");
+        let domain = |line| read(line).unwrap().number::<u16>("domain", "a domid");
+        assert_eq!(domain("-d 12").unwrap(), Some(12));
+        let failure = domain("-d x").unwrap_err();
+        assert_eq!(failure.to_string(), "Invalid argument: --domain is a domid, not 'x'.");
     }
 }

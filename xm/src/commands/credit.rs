@@ -51,8 +51,10 @@ struct Share {
 
 fn run(context: &Context, words: &Words, scheduler: &str) -> Result<(), Failure> {
     check_scheduler(context, scheduler)?;
-    let weight = words.number::<u16>("weight")?.map(|weight| weight.to_string());
-    let cap = words.number::<u16>("cap")?.map(|cap| cap.to_string());
+    let weight = words.number::<u16>("weight", "a share from 1 to 65535")?;
+    let weight = weight.map(|weight| weight.to_string());
+    let cap = words.number::<u16>("cap", "a limit in percent of a CPU, 0 for none")?;
+    let cap = cap.map(|cap| cap.to_string());
     if weight.is_none() && cap.is_none() {
         return show(context, words, scheduler);
     }

@@ -1,7 +1,7 @@
 //! `xm mem-set` and `xm mem-max`.
 
 use crate::cli::command::Command;
-use crate::cli::words::number;
+use crate::cli::words::invalid;
 use crate::failure::Failure;
 
 pub(super) static COMMANDS: [Command; 2] = [
@@ -37,15 +37,13 @@ fn mebibytes(text: &str) -> Result<u64, Failure> {
         Some((at, unit)) if unit.is_ascii_alphabetic() => (&text[..at], unit),
         _ => (text, 'm'),
     };
-    let size = number::<u64>(digits)?;
-    let size = match unit.to_ascii_lowercase() {
+    let size = digits.trim().parse::<u64>().ok().and_then(|size| match unit.to_ascii_lowercase() {
         'k' => Some(size / 1024),
         'm' => Some(size),
         'g' => size.checked_mul(1024),
         _ => None,
-    };
-    let mistake = || Failure::new(format!("'{text}' is not a size: a number of MiB, or 2g, 512k"));
-    size.ok_or_else(mistake)
+    });
+    size.ok_or_else(|| invalid("<Mem>", "a number of MiB, or with a unit such as 2g or 512k", text))
 }
 
 #[cfg(test)]

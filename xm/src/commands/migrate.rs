@@ -34,9 +34,10 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
 
 /// Carries out the command of these words.
 pub(super) fn migrate(gateway: &Gateway, words: &Words) -> Result<(), Failure> {
-    let port = words.number::<u16>("port")?.map(|port| port.to_string());
-    words.number::<i64>("node")?;
-    words.number::<u64>("resource")?;
+    let port = words.number::<u16>("port", "a TCP port from 1 to 65535")?;
+    let port = port.map(|port| port.to_string());
+    words.number::<i64>("node", "the number of a NUMA node")?;
+    words.number::<u64>("resource", "a number of Mbit/s")?;
     let mut parameters = vec![("destination", words.argument(1))];
     parameters.push(("live", if words.has("live") { "1" } else { "0" }));
     if let Some(port) = &port {

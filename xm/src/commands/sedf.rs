@@ -3,7 +3,7 @@
 
 use crate::cli::command::Command;
 use crate::cli::option::{JSON, option};
-use crate::cli::words::{Words, number};
+use crate::cli::words::{Words, invalid, number};
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
@@ -92,16 +92,25 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
             let mut values = now.map(|value| value.max(0).to_string());
             for (value, key) in values.iter_mut().zip(KEYS) {
                 if let Some(given) = words.value(key) {
-                    *value = if key == "weight" || key == "extratime" {
-                        number::<u32>(given)?.to_string()
-                    } else {
-                        nanoseconds(given)?.to_string()
+                    let name = format!("--{key}");
+                    *value = match key {
+                        "weight" => number::<u32>(&name, "a whole number", given)?.to_string(),
+                        "extratime" => number::<u32>(&name, "1 or 0", given)?.to_string(),
+                        _ => nanoseconds(&name, given)?.to_string(),
                     };
                 }
             }
             set(context, domain.name(), &values)
         }
         [name, values @ ..] if values.len() == KEYS.len() && !is_setting => {
+            for (value, key) in values.iter().zip(KEYS) {
+                let meaning = match key {
+                    "weight" => "a whole number",
+                    "extratime" => "1 or 0",
+                    _ => "a time in ns",
+                };
+                number::<u64>(&format!("<{key}>"), meaning, value)?;
+            }
             set(context, name, values)
         }
         _ => Err(Failure::new(
@@ -132,12 +141,13 @@ fn set(context: &Context, domain: &str, values: &[String]) -> Result<(), Failure
     context.gateway.operate_on(domain, "cpu_sedf_set", &parameters).map(drop)
 }
 
-/// Nanoseconds of a time in milliseconds.
-fn nanoseconds(text: &str) -> Result<u64, Failure> {
-    let ms: f64 = number(text)?;
+/// Nanoseconds of an option's time in milliseconds.
+fn nanoseconds(option: &str, text: &str) -> Result<u64, Failure> {
+    const MEANING: &str = "a time in ms";
+    let ms: f64 = number(option, MEANING, text)?;
     let ns = ms * 1e6;
     if !(0.0..=1e18).contains(&ns) {
-        return Err(Failure::new(format!("Invalid argument: '{text}' is no time in ms.")));
+        return Err(invalid(option, MEANING, text));
     }
     #[allow(
         clippy::cast_possible_truncation,
@@ -154,10 +164,11 @@ mod tests {
 
     #[test]
     fn times_are_in_milliseconds() {
-        assert_eq!(nanoseconds("20").unwrap(), 20_000_000);
-        assert_eq!(nanoseconds("0.5").unwrap(), 500_000);
+        assert_eq!(nanoseconds("--slice", "20").unwrap(), 20_000_000);
+        assert_eq!(nanoseconds("--slice", "0.5").unwrap(), 500_000);
         for text in ["-1", "x", "1e30", "nan"] {
-            assert!(nanoseconds(text).is_err(), "{text}");
+            let message = format!("Invalid argument: --slice is a time in ms, not '{text}'.");
+            assert_eq!(nanoseconds("--slice", text).unwrap_err().to_string(), message);
         }
     }
 

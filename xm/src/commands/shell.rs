@@ -92,7 +92,10 @@ fn serve(context: &Context, _: &Words) -> Result<(), Failure> {
         let sent = copy(&mut io::stdin().lock(), &mut to);
         let _ = sent.and_then(|()| to.finish());
     });
-    copy(&mut from, &mut io::stdout().lock()).map_err(broken)
+    copy(&mut from, &mut io::stdout().lock()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::of_output(&error),
+        _ => broken(error),
+    })
 }
 
 /// Copies bytes as they come.

@@ -1,7 +1,7 @@
 //! `xm sysrq`, `trigger`, `debug-keys`.
 
 use crate::cli::command::Command;
-use crate::cli::words::{Words, number};
+use crate::cli::words::{Words, invalid, number};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::gateway::Gateway;
@@ -31,7 +31,7 @@ pub(super) static COMMANDS: [Command; 3] = [
 fn sysrq(context: &Context, words: &Words) -> Result<(), Failure> {
     let mut letters = words.argument(1).chars();
     let (Some(letter), None) = (letters.next(), letters.next()) else {
-        return Err(Failure::new(format!("'{}' is not a letter", words.argument(1))));
+        return Err(invalid("<letter>", "one letter", words.argument(1)));
     };
     send_sysrq(&context.gateway, words.argument(0), letter)
 }
@@ -44,7 +44,7 @@ pub(super) fn send_sysrq(gateway: &Gateway, domain: &str, letter: char) -> Resul
 
 fn trigger(context: &Context, words: &Words) -> Result<(), Failure> {
     let vcpu = match words.arguments().get(2) {
-        Some(vcpu) => number::<u32>(vcpu)?,
+        Some(vcpu) => number::<u32>("<VCPU>", "the number of a VCPU", vcpu)?,
         None => 0,
     };
     let parameters = [("trigger", words.argument(1)), ("vcpu", &vcpu.to_string())];

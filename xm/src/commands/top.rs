@@ -2,7 +2,7 @@
 
 use crate::cli::command::Command;
 use crate::cli::option::{flag, option};
-use crate::cli::words::Words;
+use crate::cli::words::{Words, invalid};
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
@@ -31,11 +31,12 @@ struct Moment {
 }
 
 fn run(context: &Context, words: &Words) -> Result<(), Failure> {
-    let delay: f64 = words.number("delay")?.unwrap_or(3.0);
+    let meaning = format!("a number of seconds from 0 to {MAX_DELAY}");
+    let delay: f64 = words.number("delay", &meaning)?.unwrap_or(3.0);
     if !(0.0..=MAX_DELAY).contains(&delay) {
-        return Err(Failure::new(format!("The delay is 0 to {MAX_DELAY} s")));
+        return Err(invalid("--delay", &meaning, words.value("delay").unwrap_or_default()));
     }
-    let screens: Option<u64> = words.number("iterations")?;
+    let screens: Option<u64> = words.number("iterations", "a number of screens")?;
     let mut before: Option<Moment> = None;
     let mut shown = 0;
     loop {

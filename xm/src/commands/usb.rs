@@ -5,7 +5,7 @@ use super::block::detach_device;
 use super::scsi::{listed, property};
 use crate::cli::command::Command;
 use crate::cli::option::JSON;
-use crate::cli::words::{Words, number};
+use crate::cli::words::{Words, invalid, number};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
@@ -82,7 +82,8 @@ fn text_array<const N: usize>(words: [&str; N]) -> Value {
 }
 
 fn set_port(context: &Context, words: &Words, bus: &str) -> Result<(), Failure> {
-    let port = number::<u32>(words.argument(2))?.to_string();
+    let port =
+        number::<u32>("<PortNumber>", "the number of a port", words.argument(2))?.to_string();
     let port = Value::Array(vec![Value::text("port"), text_array([&port, bus])]);
     let config = Value::Array(vec![Value::text("vusb"), port]);
     let arguments = [Value::text(words.argument(0)), config, Value::text(words.argument(1))];
@@ -90,9 +91,10 @@ fn set_port(context: &Context, words: &Words, bus: &str) -> Result<(), Failure> 
 }
 
 fn create_controller(context: &Context, words: &Words) -> Result<(), Failure> {
-    let ports = number::<u32>(words.argument(2))?;
+    let meaning = format!("a number of ports from 1 to {MAX_PORTS}");
+    let ports = number::<u32>("<NumberOfPorts>", &meaning, words.argument(2))?;
     if !(1..=MAX_PORTS).contains(&ports) {
-        return Err(Failure::new(format!("A controller has 1 to {MAX_PORTS} ports")));
+        return Err(invalid("<NumberOfPorts>", &meaning, words.argument(2)));
     }
     let port = (1..=ports).map(|port| text_array([&port.to_string(), ""]));
     let port = Value::Array(std::iter::once(Value::text("port")).chain(port).collect());

@@ -2,7 +2,7 @@
 
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, JSON};
-use crate::cli::words::{Words, number};
+use crate::cli::words::{Words, invalid, number};
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
@@ -22,7 +22,8 @@ pub(super) static COMMANDS: [Command; 3] = [
         "Set how many VCPUs a guest uses.",
         (2, 2),
         |context, words| {
-            let vcpus = number::<u32>(words.argument(1))?.to_string();
+            let vcpus = number::<u32>("<vCPUs>", "a number of VCPUs", words.argument(1))?;
+            let vcpus = vcpus.to_string();
             context.gateway.operate_on(words.argument(0), "set_vcpus", &[("vcpus", &vcpus)])?;
             Ok(())
         },
@@ -162,18 +163,45 @@ fn affinity(cpumap: &[u32], host_cpus: u32) -> String {
 }
 
 fn pin(context: &Context, words: &Words) -> Result<(), Failure> {
+    let vcpu = words.argument(1);
+    if vcpu != "all" {
+        number::<u32>("<VCPU>", "the number of a VCPU, or all", vcpu)?;
+    }
     let cpus = match words.argument(2) {
         "all" => format!("0-{}", host_cpus(context)?.saturating_sub(1)),
-        cpus => cpus.to_owned(),
+        cpus if is_list(cpus) => cpus.to_owned(),
+        other => return Err(invalid("<CPUs>", "a list of CPUs such as 0-3,^1, or all", other)),
     };
-    let parameters = [("vcpu", words.argument(1)), ("cpumap", &cpus)];
+    let parameters = [("vcpu", vcpu), ("cpumap", &cpus)];
     context.gateway.operate_on(words.argument(0), "pincpu", &parameters).map(drop)
+}
+
+/// Whether a text is made of numbers, ranges and exclusions. xend knows which CPUs there are.
+fn is_list(text: &str) -> bool {
+    text.split(',').all(|part| {
+        let part = part.trim().trim_start_matches('^');
+        part.split('-').all(|number| number.trim().parse::<u32>().is_ok())
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use xend_sxp::{Limits, read_one};
+
+    #[test]
+    fn lists_are_told_from_other_words() {
+        for (text, expected) in [
+            ("0", true),
+            ("0-3,^1", true),
+            ("0, 2-3", true),
+            ("", false),
+            ("0-", false),
+            ("x", false),
+        ] {
+            assert_eq!(is_list(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn rows_are_those_of_xm() {

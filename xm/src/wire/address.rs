@@ -66,6 +66,15 @@ impl Address {
         Ok(Self::Tcp { host, port, is_encrypted, user })
     }
 
+    /// The same address with or without encryption, as it is typed; `None` for a unix socket.
+    pub(crate) fn typed(&self, is_encrypted: bool) -> Option<String> {
+        let Self::Tcp { host, port, user, .. } = self else { return None };
+        let scheme = if is_encrypted { "https" } else { "http" };
+        let user = user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        Some(format!("{scheme}://{user}{host}:{port}"))
+    }
+
     /// Whether a password would cross a network in the clear.
     pub(crate) fn is_in_the_clear(&self) -> bool {
         match self {
@@ -145,6 +154,19 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text), Ok(address), "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_is_typed_with_or_without_encryption() {
+        for (text, plain, encrypted) in [
+            ("host1", "http://host1:8000", "https://host1:8000"),
+            ("http://ann@[::1]:99", "http://ann@[::1]:99", "https://ann@[::1]:99"),
+        ] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!(address.typed(false).as_deref(), Some(plain));
+            assert_eq!(address.typed(true).as_deref(), Some(encrypted));
+        }
+        assert_eq!(Address::Unix("/x".into()).typed(true), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! chunks, or up to the end of the connection.
 
 use super::stream::Stream;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 /// The longest line of an answer's head.
@@ -156,6 +156,32 @@ impl<S: Read> Lines<S> {
     }
 }
 
+/// An answer of a server that speaks TLS, to a request without.
+#[derive(Debug)]
+struct Encrypted;
+
+impl fmt::Display for Encrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer is encrypted")
+    }
+}
+
+impl std::error::Error for Encrypted {}
+
+/// Whether a request failed because the server speaks TLS.
+pub(crate) fn is_encrypted(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Encrypted>());
+    inner.is_some()
+}
+
+/// Fails if an answer begins as a record of TLS does: an alert, or a handshake.
+fn check_plain(stream: &mut impl BufRead) -> io::Result<()> {
+    match stream.fill_buf()?.first() {
+        Some(0x15 | 0x16) => Err(io::Error::new(io::ErrorKind::InvalidData, Encrypted)),
+        _ => Ok(()),
+    }
+}
+
 fn invalid(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text.to_owned())
 }
@@ -183,6 +209,7 @@ fn read_head(stream: &mut impl BufRead) -> io::Result<Head> {
 }
 
 fn read_one_head(stream: &mut impl BufRead) -> io::Result<Head> {
+    check_plain(stream)?;
     let status = read_line(stream)?;
     let mut words = status.splitn(3, ' ');
     let version = words.next().unwrap_or_default();
@@ -358,6 +385,13 @@ mod tests {
             all.push(String::from_utf8(line).unwrap());
         }
         assert_eq!(all, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn an_answer_of_tls_is_told_from_others() {
+        let fails = |answer: &str| connection(answer).ask(&GET).unwrap_err();
+        assert!(is_encrypted(&fails("\x15\x03\x03\0\x02\x02\x0a")));
+        assert!(!is_encrypted(&fails("SSH-2.0-x\r\n\r\n")) && !is_encrypted(&fails("")));
     }
 
     #[test]

@@ -4,6 +4,6 @@ pub(crate) mod address;
 pub(crate) mod console;
 pub(crate) mod http;
 pub(crate) mod stream;
-mod tls;
+pub(crate) mod tls;
 mod verifier;
 pub(crate) mod xmlrpc;

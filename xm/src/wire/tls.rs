@@ -4,7 +4,7 @@ use super::verifier::ServerVerifier;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, Error, InvalidMessage, StreamOwned};
 use std::env;
 use std::io;
 use std::net::TcpStream;
@@ -42,6 +42,12 @@ fn trusted() -> io::Result<Vec<CertificateDer<'static>>> {
     let wrong = |error| io::Error::other(format!("{file}: {error}"));
     let certificates = CertificateDer::pem_file_iter(&file).map_err(wrong)?;
     certificates.map(|certificate| certificate.map_err(wrong)).collect()
+}
+
+/// Whether a server answered without TLS.
+pub(crate) fn is_plain(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+    matches!(inner, Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)))
 }
 
 fn explained(error: io::Error) -> io::Error {
