@@ -57,7 +57,8 @@ impl TcpTransport {
             (false, _) => None,
             (true, Ok(tls)) => Some(tls),
             (true, Err(reason)) => {
-                return Err(Invalid::new(format!("Invalid value for ssl: {reason}")).into());
+                let refusal = Invalid::new(format!("Invalid value for ssl: {reason}"));
+                return Err(refusal.about("ssl").into());
             }
         };
         let connection = match (dial(to).await, tls) {
@@ -67,7 +68,8 @@ impl TcpTransport {
         };
         connection.map_err(|error| {
             let reason = tunnel::reason(&error);
-            Invalid::new(format!("destination: {to} cannot be reached: {reason}")).into()
+            let message = format!("destination: {to} cannot be reached: {reason}");
+            Error::Unreachable { message, source: None }
         })
     }
 }
@@ -124,7 +126,9 @@ fn lost_while_sending(to: &Destination, error: Error) -> Error {
 /// An error of the connection in other words; any other error as it is.
 fn explained(error: Error, explain: impl FnOnce(String) -> String) -> Error {
     match error {
-        Error::Backend { message, source } => Error::Backend { message: explain(message), source },
+        Error::Backend { message, source } => {
+            Error::Unreachable { message: explain(message), source }
+        }
         other => other,
     }
 }

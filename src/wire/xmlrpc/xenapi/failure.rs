@@ -175,13 +175,16 @@ impl Failure {
             | Error::Cancelled(_)
             | Error::NoMemory { .. }
             | Error::NoRoom { .. }
+            | Error::LimitReached(_)
+            | Error::NoTransfer
             | Error::Remote { .. }
             | Error::Rebooted(_)
             | Error::AgentLacks(_)
             | Error::Stopping
             | Error::Unsupported(_) => with_text("OPERATION_NOT_ALLOWED"),
             Error::NotPermitted { .. } | Error::BeyondLimits(_) => with_text("PERMISSION_DENIED"),
-            Error::InDoubt { .. }
+            Error::Unreachable { .. }
+            | Error::InDoubt { .. }
             | Error::Timeout { .. }
             | Error::AgentTimeout { .. }
             | Error::AgentFailed { .. }
@@ -251,7 +254,7 @@ mod tests {
     use std::time::Duration;
 
     /// The number of variants of [`Error`]. A new one needs a code in `expected`, and a sample.
-    const VARIANTS: usize = 46;
+    const VARIANTS: usize = 49;
 
     /// The code of each error. Only failures of the hypervisor, of the store, of agents and of
     /// connections are internal errors: a refusal is none.
@@ -288,12 +291,15 @@ mod tests {
             | Error::Cancelled(_)
             | Error::NoMemory { .. }
             | Error::NoRoom { .. }
+            | Error::LimitReached(_)
+            | Error::NoTransfer
             | Error::Remote { .. }
             | Error::Rebooted(_)
             | Error::AgentLacks(_)
             | Error::Stopping
             | Error::Unsupported(_) => "OPERATION_NOT_ALLOWED",
-            Error::InDoubt { .. }
+            Error::Unreachable { .. }
+            | Error::InDoubt { .. }
             | Error::Timeout { .. }
             | Error::AgentTimeout { .. }
             | Error::AgentFailed { .. }
@@ -345,6 +351,9 @@ mod tests {
             Error::Cancelled("The save"),
             Error::NoMemory { needed_kib: 2, free_kib: Some(1) },
             Error::backend("A file", std::io::Error::from(std::io::ErrorKind::StorageFull)),
+            Error::LimitReached(text()),
+            Error::NoTransfer,
+            Error::Unreachable { message: text(), source: None },
             Error::Remote { reason: text() },
             Error::Rebooted(DomId(7)),
             Error::AgentLacks("files"),
