@@ -83,7 +83,16 @@ pub enum Error {
         /// The other host's message.
         reason: String,
     },
-    /// The other host of a migration cannot be reached, or the connection to it was lost.
+    /// The connection to the other host was lost before the domain was handed over.
+    #[error("{message}")]
+    ConnectionLost {
+        /// The text for the caller.
+        message: String,
+        /// The text for the log.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The other host of a migration cannot be reached, or does not answer.
     #[error("{message}")]
     Unreachable {
         /// The text for the caller.
@@ -351,6 +360,7 @@ impl Error {
             Self::NoMemory { .. }
             | Self::Remote { .. }
             | Self::Unreachable { .. }
+            | Self::ConnectionLost { .. }
             | Self::InDoubt { .. }
             | Self::Device { .. }
             | Self::PciTaken { .. }

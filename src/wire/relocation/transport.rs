@@ -110,25 +110,25 @@ async fn encrypt(
 /// the connection is plain.
 fn no_answer(to: &Destination, error: Error) -> Error {
     let hint = if to.encrypted { "" } else { ": if its port is encrypted, use ssl=1" };
-    explained(error, |what| format!("destination: {to} does not answer ({what}){hint}"))
+    match error {
+        Error::Backend { message, source } => Error::Unreachable {
+            message: format!("destination: {to} does not answer ({message}){hint}"),
+            source,
+        },
+        other => other,
+    }
 }
 
 /// The error of a connection that was lost before the domain was handed over.
 fn lost_while_sending(to: &Destination, error: Error) -> Error {
-    explained(error, |what| {
-        format!(
-            "{what} while the domain was sent to {to}: it goes on here, try again when that host \
-             responds"
-        )
-    })
-}
-
-/// An error of the connection in other words; any other error as it is.
-fn explained(error: Error, explain: impl FnOnce(String) -> String) -> Error {
     match error {
-        Error::Backend { message, source } => {
-            Error::Unreachable { message: explain(message), source }
-        }
+        Error::Backend { message, source } => Error::ConnectionLost {
+            message: format!(
+                "{message} while the domain was sent to {to}: it goes on here, try again when that \
+                 host responds"
+            ),
+            source,
+        },
         other => other,
     }
 }

@@ -118,9 +118,10 @@ impl ProblemKind {
             Error::NoMemory { .. } => Self::NO_MEMORY,
             Error::Device { .. } => Self::DEVICE,
             Error::NoRoom { .. } => Self::NO_ROOM,
-            Error::Remote { .. } | Error::Unreachable { .. } | Error::InDoubt { .. } => {
-                Self::REMOTE
-            }
+            Error::Remote { .. }
+            | Error::Unreachable { .. }
+            | Error::ConnectionLost { .. }
+            | Error::InDoubt { .. } => Self::REMOTE,
             Error::AgentFailed { .. } | Error::AgentResponse(_) => Self::AGENT,
             Error::Timeout { .. } | Error::Stalled { .. } | Error::AgentTimeout { .. } => {
                 Self::TIMEOUT
