@@ -207,7 +207,7 @@ impl View {
         let (view, domid) = self.on_host(domain)?;
         self.require_on(OpKind::ReadConsole, "console", &view)?;
         if view.is_privileged() {
-            return Err(Error::Unsupported("Domain-0's console is the machine's own".to_owned()));
+            return Err(Error::Privileged("read the console of"));
         }
         self.core.hypervisor.console(domid).await
     }
