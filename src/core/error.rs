@@ -1,8 +1,8 @@
 //! Failures of operations, as the caller may see them.
 
 use super::error_text::{
-    after_colon, and_free, describe_agent_failure, describe_refusal, in_brackets, of_place,
-    with_domid, with_name,
+    after_colon, agent_failed, and_free, describe_agent_failure, describe_refusal, in_brackets,
+    of_place, with_domid, with_name,
 };
 use super::model::{DomId, Invalid, PciAddress, Uuid};
 use super::rights::{Need, Right};
@@ -380,9 +380,7 @@ impl Error {
     /// included, so its own words are for the caller alone.
     pub fn for_record(&self) -> Cow<'_, str> {
         match self {
-            Self::AgentFailed { returncode, .. } => {
-                format!("The agent in the guest failed{}", in_brackets(returncode)).into()
-            }
+            Self::AgentFailed { returncode, .. } => agent_failed(returncode).into(),
             error => error.to_string().into(),
         }
     }

@@ -217,7 +217,7 @@ impl View {
         let (view, domid) = self.on_host(domain)?;
         self.require_on(OpKind::UseConsole, "console", &view)?;
         if view.is_privileged() {
-            return Err(Error::Unsupported("Domain-0's console is the machine's own".to_owned()));
+            return Err(Error::Privileged("open the console of"));
         }
         let Core { hypervisor, consoles, tasks, stopping, .. } = &*self.core;
         consoles.view(&**hypervisor, domid, tasks, stopping).await

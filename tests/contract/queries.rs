@@ -127,7 +127,7 @@ impl Query {
             | Query::Sched
             | Query::WaitForDevices
             | Query::Disks => there,
-            Query::Console | Query::OpenConsole if stage == Dom0 => Err(ErrorKind::Unsupported),
+            Query::Console | Query::OpenConsole if stage == Dom0 => Err(ErrorKind::Denied),
             Query::AllDevices
             | Query::Console
             | Query::OpenConsole

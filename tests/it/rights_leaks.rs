@@ -168,6 +168,7 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("all_devices", shown(view.all_devices(&own).await)),
         ("wait_for_devices", shown(view.wait_for_devices(&own).await)),
         ("console", shown(view.console(&own).await)),
+        ("open_console", shown(view.open_console(&own).await.map(|console| console.recent))),
         ("store_node", shown(view.store_node(&own, &node).await)),
         ("store_tree", shown(view.store_tree(&own, &node).await)),
         ("sedf", shown(view.sedf(&own).await)),
