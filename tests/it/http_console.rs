@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use tokio::task::block_in_place;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::handshake::HandshakeError;
+use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
 use xend::core::caller::Caller;
@@ -202,13 +203,20 @@ fn input_that_is_no_websocket_or_too_long_costs_one_connection() {
     let daemon = running("web", &[]);
     let mut good = on_socket(&daemon, CONSOLE);
     good.expect("login: ");
-    let mut long = on_socket(&daemon, CONSOLE);
-    // The daemon may close before all of it is sent.
-    let _ = long.socket.send(Message::binary(vec![b'x'; 100_000]));
-    while long.socket.read().is_ok() {}
-    let mut broken = on_socket(&daemon, CONSOLE);
-    broken.socket.get_mut().write_all(&[0xff; 64]).unwrap();
-    while broken.socket.read().is_ok() {}
+    let mut leaving = on_socket(&daemon, CONSOLE);
+    leaving.socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })).unwrap();
+    assert_eq!(leaving.closed().0, CloseCode::Normal, "the answer");
+    for (sent, code) in [
+        // A frame of 64 KiB and one byte, masked.
+        (&[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0][..], CloseCode::Size),
+        (&[0xff; 64], CloseCode::Protocol),
+        (&[0x81, 0x81, 0, 0, 0, 0, 0xff], CloseCode::Invalid),
+        (b"GET / HTTP/1.1\r\n\r\n", CloseCode::Protocol),
+    ] {
+        let mut broken = on_socket(&daemon, CONSOLE);
+        broken.socket.get_mut().write_all(sent).unwrap();
+        assert_eq!(broken.closed().0, code, "{sent:x?}");
+    }
     // Much that fits is cut by the guest, not by the daemon.
     good.type_keys(&"y".repeat(60_000));
     good.type_keys("\x15root\r");

@@ -4,10 +4,12 @@ use crate::http_support::{Daemon, GENEROUS, guest};
 use crate::terminal_support::terminal;
 use crate::xm_support::{Printed, Xm};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, tcgetattr};
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -71,6 +73,37 @@ fn a_person_uses_a_console_and_leaves_it() {
     person.write_all(b"poweroff\r").unwrap();
     assert!(xm.wait().unwrap().success());
     assert_eq!(tcgetattr(&program).unwrap().local_modes, before);
+}
+
+#[test]
+fn the_terminal_is_as_before_after_a_signal_and_in_the_shell() {
+    let daemon = running("");
+    let (mut person, program) = terminal();
+    let before = tcgetattr(&program).unwrap().local_modes;
+    let side = || Stdio::from(program.try_clone().unwrap());
+    let mut seen = String::new();
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+        let mut xm = Xm(&daemon).command("console web");
+        let mut xm = xm.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
+        expect(&mut person, &mut seen, "web login: ");
+        kill_process(Pid::from_child(&xm), signal).unwrap();
+        assert_eq!(xm.wait().unwrap().signal(), Some(signal.as_raw()));
+        assert_eq!(tcgetattr(&program).unwrap().local_modes, before, "{signal:?}");
+    }
+
+    let mut xm = Xm(&daemon).command("shell");
+    let mut xm = xm.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
+    expect(&mut person, &mut seen, "xm> ");
+    person.write_all(b"console web\n").unwrap();
+    expect(&mut person, &mut seen, "web login: ");
+    person.write_all(b"root\r").unwrap();
+    expect(&mut person, &mut seen, "root@web:~# ");
+    person.write_all(b"\x1d").unwrap();
+    expect(&mut person, &mut seen, "xm> ");
+    person.write_all(b"domid web\n").unwrap();
+    expect(&mut person, &mut seen, "1\r\n");
+    person.write_all(b"exit\n").unwrap();
+    assert!(xm.wait().unwrap().success());
 }
 
 #[test]

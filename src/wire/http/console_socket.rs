@@ -7,7 +7,8 @@
 //!
 //! The daemon closes the connection with a code of RFC 6455: 1000 when the console has closed,
 //! since its domain is gone; 1001 when xend stops; 1008 when the caller may not use the console any
-//! more; 1013 for a client that does not keep up with the output, which may come back.
+//! more; 1013 for a client that does not keep up with the output, which may come back; 1002, 1007
+//! and 1009 for what is no WebSocket, no UTF-8 or too long.
 
 use super::context::Http;
 use super::errors::too_many_streams;
@@ -17,7 +18,7 @@ use crate::core::consoles::{ConsoleEnd, ConsoleViewer};
 use crate::core::model::{DomainRef, Uuid};
 use crate::core::rights::OpKind;
 use crate::core::view::View;
-use axum::extract::ws::close_code::{AGAIN, AWAY, NORMAL, POLICY};
+use axum::extract::ws::close_code::{AGAIN, AWAY, INVALID, NORMAL, POLICY, PROTOCOL, SIZE};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use bytes::Bytes;
@@ -140,7 +141,10 @@ impl ConsoleSession {
                         Some(Ok(Message::Binary(keys))) => typed = Some(keys),
                         Some(Ok(Message::Text(keys))) => typed = Some(keys.into()),
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                        Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                        // The answer is sent by the next read, which then ends.
+                        Some(Ok(Message::Close(_))) => {}
+                        Some(Err(error)) => return broken(error),
+                        None => return None,
                     }
                     continue;
                 }
@@ -169,6 +173,17 @@ impl ConsoleSession {
             && snapshot
                 .by_uuid(&self.uuid)
                 .is_none_or(|domain| self.view.may_on(OpKind::UseConsole, domain))
+    }
+}
+
+/// The last message to a client that breaks the protocol; `None` if its connection has broken off.
+fn broken(error: axum::Error) -> Option<CloseFrame> {
+    let error = error.into_inner();
+    match error.downcast_ref()? {
+        tungstenite::Error::Capacity(_) => Some(close(SIZE, "A message has at most 64 KiB")),
+        tungstenite::Error::Utf8(_) => Some(close(INVALID, "A text is not UTF-8")),
+        tungstenite::Error::Protocol(_) => Some(close(PROTOCOL, "This is no WebSocket")),
+        _ => None,
     }
 }
 

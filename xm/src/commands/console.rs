@@ -1,5 +1,6 @@
 //! `xm console` and `xm vncviewer`.
 
+use crate::caught_signals::CaughtSignals;
 use crate::cli::command::Command;
 use crate::cli::option::{OptionSpec, flag, long_flag, option};
 use crate::cli::words::Words;
@@ -9,7 +10,7 @@ use crate::gateway::Gateway;
 use crate::output::note;
 use crate::raw_terminal::RawTerminal;
 use crate::wire::console::{Console, Ended};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process;
 
@@ -83,22 +84,29 @@ fn console(context: &Context, words: &Words) -> Result<(), Failure> {
 /// Connects the terminal to a console until either of them ends.
 fn use_console(gateway: &Gateway, domain: &str) -> Result<(), Failure> {
     let mut console = gateway.console(domain)?;
-    let terminal = RawTerminal::of_stdin();
-    if terminal.is_some() {
+    let is_terminal = io::stdin().is_terminal();
+    if is_terminal {
         note("Ctrl-] leaves the console.");
     }
-    let ended = converse(&mut console, terminal.is_some());
+    let signals = CaughtSignals::catch().map_err(|error| Failure::new(reason(&error)))?;
+    let terminal = RawTerminal::of_stdin();
+    let ended = converse(&mut console, is_terminal, &signals);
     drop(terminal);
     match ended {
         Ok(Ended::Left | Ended::Closed) => Ok(()),
+        Ok(Ended::BySignal) => signals.obey(),
         Ok(Ended::Because(reason)) => Err(Failure::new(reason)),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::silent(1)),
         Err(error) => Err(Failure::new(format!("The console has broken off: {}", reason(&error)))),
     }
 }
 
-fn converse(console: &mut Console, is_terminal: bool) -> io::Result<Ended> {
-    console.converse(is_terminal, |output| {
+fn converse(
+    console: &mut Console,
+    is_terminal: bool,
+    signals: &CaughtSignals,
+) -> io::Result<Ended> {
+    console.converse(is_terminal, signals, |output| {
         let mut stdout = io::stdout().lock();
         stdout.write_all(output)?;
         stdout.flush()

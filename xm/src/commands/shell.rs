@@ -5,7 +5,7 @@ use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::{Failure, reason};
 use crate::output::{note, print, print_line};
-use std::io::{self, BufRead as _, IsTerminal as _, Read, Write};
+use std::io::{self, IsTerminal as _, Read, Write};
 use std::thread;
 
 pub(super) static COMMANDS: [Command; 3] = [
@@ -32,13 +32,16 @@ fn shell(context: &Context, _: &Words) -> Result<(), Failure> {
     if is_interactive {
         print_line("One command a line; help lists them, exit ends.")?;
     }
-    let mut lines = io::stdin().lock().lines();
+    let mut line = String::new();
     loop {
         if is_interactive {
             print("xm> ")?;
         }
-        let Some(line) = lines.next() else { return Ok(()) };
-        let line = line.map_err(|error| Failure::new(reason(&error)))?;
+        line.clear();
+        // Standard input is not kept locked: xm console reads it, too.
+        if io::stdin().read_line(&mut line).map_err(|error| Failure::new(reason(&error)))? == 0 {
+            return Ok(());
+        }
         match split(&line) {
             Ok(words) => {
                 let words = words.strip_prefix(&["xm".to_owned()][..]).unwrap_or(&words);

@@ -1,6 +1,7 @@
 //! The console of a guest, over a WebSocket.
 
 use super::stream::Stream;
+use crate::caught_signals::CaughtSignals;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Read as _};
 use std::os::fd::AsFd;
@@ -26,6 +27,16 @@ pub(crate) enum Ended {
     Closed,
     /// xend closed the console, for this reason.
     Because(String),
+    /// A signal came.
+    BySignal,
+}
+
+/// What a wait ended with.
+enum Woken {
+    ByInput,
+    /// By xend, or by the time limit.
+    ByXend,
+    BySignal,
 }
 
 /// A console.
@@ -39,10 +50,11 @@ impl Console {
     }
 
     /// Types what standard input has, and passes the guest's output to `print`, until one of them
-    /// ends. Only at a terminal is there a key that leaves.
+    /// ends or a signal comes. Only at a terminal is there a key that leaves.
     pub(crate) fn converse(
         &mut self,
         is_terminal: bool,
+        signals: &CaughtSignals,
         mut print: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<Ended> {
         let mut has_input = true;
@@ -71,8 +83,10 @@ impl Console {
             if !has_input && last_output.elapsed() > QUIET {
                 return Ok(Ended::Left);
             }
-            if !self.wait(has_input && is_sent, is_sent, has_input)? {
-                continue;
+            match self.wait(signals, has_input && is_sent, is_sent, has_input)? {
+                Woken::BySignal => return Ok(Ended::BySignal),
+                Woken::ByXend => continue,
+                Woken::ByInput => {}
             }
             let mut keys = [0; PIECE];
             let count = io::stdin().lock().read(&mut keys)?;
@@ -102,24 +116,40 @@ impl Console {
         }
     }
 
-    /// Waits for xend and, if `for_input`, for input. Returns whether there is input.
-    fn wait(&self, for_input: bool, is_sent: bool, has_input: bool) -> io::Result<bool> {
+    /// Waits for xend, for signals and, if `for_input`, for input.
+    fn wait(
+        &self,
+        signals: &CaughtSignals,
+        for_input: bool,
+        is_sent: bool,
+        has_input: bool,
+    ) -> io::Result<Woken> {
         let stdin = io::stdin();
         let mut socket_events = PollFlags::IN;
         if !is_sent {
             socket_events |= PollFlags::OUT;
         }
-        let mut fds = vec![PollFd::from_borrowed_fd(self.0.get_ref().as_fd(), socket_events)];
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.0.get_ref().as_fd(), socket_events),
+        ];
         if for_input {
             fds.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
         }
         // After the end of the input, silence has to be noticed.
         let limit = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         match poll(&mut fds, (!has_input).then_some(&limit)) {
-            Ok(_) => Ok(fds.get(1).is_some_and(|stdin| !stdin.revents().is_empty())),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(errno) => Err(errno.into()),
+            Ok(_) => {}
+            // A signal is seen the next time.
+            Err(rustix::io::Errno::INTR) => return Ok(Woken::ByXend),
+            Err(errno) => return Err(errno.into()),
         }
+        let is_ready = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
+        Ok(match (is_ready(0), is_ready(2)) {
+            (true, _) => Woken::BySignal,
+            (false, true) => Woken::ByInput,
+            (false, false) => Woken::ByXend,
+        })
     }
 }
 
