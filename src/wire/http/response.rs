@@ -139,7 +139,7 @@ pub(super) fn asset(asset: &Asset, immutable: bool) -> Response {
     let mut response = Response::new(Body::from(asset.text));
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, asset.text.len().into());
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media()));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));

@@ -71,7 +71,7 @@ impl Http {
 }
 
 fn pages() -> Router<Http> {
-    let assets = format!("{ASSETS_PATH}/{{version}}/{{name}}");
+    let assets = format!("{ASSETS_PATH}/{{version}}/{{*name}}");
     let unsupported = |method: Method| async move { response::method_not_supported(&method) };
     let router = Router::new().route(&assets, routing::get(get::asset).fallback(unsupported));
     PAGES.iter().fold(router, |router, page| router.route(page.path, methods(page)))
