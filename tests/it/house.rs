@@ -21,6 +21,7 @@ const RULES: &[(&str, &[&str])] = &[
         "backend::sim",
         &[
             "backend::load_average",
+            "backend::rfb_login",
             "backend::uname",
             "core",
             "dir_lock",
@@ -30,7 +31,10 @@ const RULES: &[(&str, &[&str])] = &[
             "sxp",
         ],
     ),
-    ("backend::libxl", &["backend::load_average", "backend::uname", "core", "shape", "sxp"]),
+    (
+        "backend::libxl",
+        &["backend::load_average", "backend::rfb_login", "backend::uname", "core", "shape", "sxp"],
+    ),
     ("wire::relocation", &["core", "memory_budget", "peer_tls", "peers", "shape", "sxp"]),
     ("wire::argo", &["answer_memory", "core", "host_file", "memory_budget", "shape"]),
     ("wire::http", &["answer_memory", "core", "memory_budget", "shape", "sxp"]),
