@@ -62,6 +62,7 @@ async fn measure(domains: u32, quick: bool) {
         budgets: MemoryBudgets::new(256 << 20),
         listeners: ListenerCounts::default(),
         tasks: Box::new(|| (0, 0)),
+        json_tasks: Box::new(|| (0, 0)),
     };
     let metrics = Metrics::new(engine, sources);
     let address = support::serve(metrics.router(Readers::Connected)).await;

@@ -9,18 +9,23 @@ const LONGEST: usize = 64;
 /// use xend_spelling::nearest;
 ///
 /// assert_eq!(nearest("vcpsu", ["vcpu_avail", "vcpus"]), Some("vcpus"));
+/// assert_eq!(nearest("PAUSE", ["pause", "unpause"]), Some("pause"));
 /// assert_eq!(nearest("folder", ["vcpus", "name"]), None);
 /// ```
+///
+/// Case makes no difference, except that a word is not suggested for itself.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = match word.chars().count() {
-        0..=2 => return None,
+        0..=2 => 0,
         3..=5 => 1,
         _ => 2,
     };
+    let lower = word.to_lowercase();
     known
         .into_iter()
-        .map(|other| (distance(word, other), other))
-        .filter(|(distance, _)| (1..=limit).contains(distance))
+        .filter(|other| *other != word)
+        .map(|other| (distance(&lower, &other.to_lowercase()), other))
+        .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, other)| other)
 }
@@ -70,6 +75,8 @@ mod tests {
         }
         assert_eq!(nearest("mod", ["mode", "mac"]), Some("mode"));
         assert_eq!(nearest("rw", ["r", "w"]), None);
+        assert_eq!(nearest("R", ["rw", "r"]), Some("r"));
+        assert_eq!(nearest("mode", ["mode", "modem"]), Some("modem"));
         assert_eq!(nearest("xend-prot", ["xend-port", "xend-address"]), Some("xend-port"));
     }
 }

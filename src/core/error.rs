@@ -1,8 +1,8 @@
 //! Failures of operations, as the caller may see them.
 
 use super::error_text::{
-    after_colon, and_free, describe_agent_failure, describe_refusal, in_brackets, of_place,
-    with_domid, with_name,
+    after_colon, agent_failed, and_free, describe_agent_failure, describe_refusal, in_brackets,
+    of_place, with_domid, with_name,
 };
 use super::model::{DomId, Invalid, PciAddress, Uuid};
 use super::rights::{Need, Right};
@@ -82,6 +82,24 @@ pub enum Error {
     Remote {
         /// The other host's message.
         reason: String,
+    },
+    /// The connection to the other host was lost before the domain was handed over.
+    #[error("{message}")]
+    ConnectionLost {
+        /// The text for the caller.
+        message: String,
+        /// The text for the log.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// The other host of a migration cannot be reached, or does not answer.
+    #[error("{message}")]
+    Unreachable {
+        /// The text for the caller.
+        message: String,
+        /// The text for the log.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// The connection was lost when only the other host knew which of the two has the domain.
     #[error(
@@ -241,6 +259,12 @@ pub enum Error {
         /// The directory on the disk; `None` if it is unknown.
         place: Option<PathBuf>,
     },
+    /// There are as many objects of a kind as there can be.
+    #[error("{0}")]
+    LimitReached(String),
+    /// No save or migration of the domain is under way.
+    #[error("The domain is not being saved or migrated")]
+    NoTransfer,
     /// The operation was cancelled by a caller.
     #[error("{0} was cancelled, the domain continues to run")]
     Cancelled(&'static str),
@@ -324,6 +348,8 @@ impl Error {
             | Self::Busy(_)
             | Self::DisksBusy
             | Self::Cancelled(_)
+            | Self::NoTransfer
+            | Self::LimitReached(_)
             | Self::Rebooted(_)
             | Self::Stopping => ErrorKind::Conflict,
             Self::Privileged(_)
@@ -334,6 +360,8 @@ impl Error {
             Self::Unsupported(_) | Self::AgentLacks(_) => ErrorKind::Unsupported,
             Self::NoMemory { .. }
             | Self::Remote { .. }
+            | Self::Unreachable { .. }
+            | Self::ConnectionLost { .. }
             | Self::InDoubt { .. }
             | Self::Device { .. }
             | Self::PciTaken { .. }
@@ -352,9 +380,7 @@ impl Error {
     /// included, so its own words are for the caller alone.
     pub fn for_record(&self) -> Cow<'_, str> {
         match self {
-            Self::AgentFailed { returncode, .. } => {
-                format!("The agent in the guest failed{}", in_brackets(returncode)).into()
-            }
+            Self::AgentFailed { returncode, .. } => agent_failed(returncode).into(),
             error => error.to_string().into(),
         }
     }

@@ -8,6 +8,10 @@ pub(super) fn in_brackets(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(" ({detail})") }
 }
 
+pub(super) fn agent_failed(returncode: &str) -> String {
+    format!("The agent in the guest failed{}", in_brackets(returncode))
+}
+
 pub(super) fn after_colon(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }

@@ -34,7 +34,7 @@ impl Error {
     pub fn file_not_written(message: impl Into<String>, file: &Path, source: io::Error) -> Self {
         let message = message.into();
         match refused_path(&source) {
-            Some(reason) => Invalid::new(format!("{message}: {reason}")).into(),
+            Some(reason) => refused_file(&format!("{message}: {reason}")),
             None => Self::not_written(message, file.parent().unwrap_or(file), source),
         }
     }
@@ -43,7 +43,7 @@ impl Error {
     pub fn file_not_read(message: impl Into<String>, source: io::Error) -> Self {
         let message = message.into();
         match refused_path(&source) {
-            Some(reason) => Invalid::new(format!("{message}: {reason}")).into(),
+            Some(reason) => refused_file(&format!("{message}: {reason}")),
             None => Self::backend(message, source),
         }
     }
@@ -58,6 +58,12 @@ impl Error {
             other => other,
         }
     }
+}
+
+/// The refusal of a file that the caller has named. The parameter with its path is `file` on all
+/// wires.
+fn refused_file(reason: &str) -> Error {
+    Invalid::new(reason).about("file").into()
 }
 
 /// What a full disk lacks.

@@ -203,7 +203,7 @@ impl InventoryWriter<'_> {
     pub(super) async fn put(&self, item: Item) -> Result<(), Error> {
         let mut next = Inventory::clone(&self.current());
         if next.items.size() >= MAX_ITEMS && !next.items.contains_key(&item.uuid) {
-            return Err(Error::Unsupported(format!("There are {MAX_ITEMS} objects already")));
+            return Err(Error::LimitReached(format!("There are {MAX_ITEMS} objects already")));
         }
         self.inventory.store.save_object(&item).await?;
         next.add_change(&item.uuid);

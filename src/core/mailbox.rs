@@ -73,8 +73,8 @@ impl Handle {
 
     /// Cancels the save or migration of the domain, which goes on running.
     pub(super) fn cancel(&self) -> Result<(), Error> {
-        let none = || Error::Unsupported("The domain is not being saved or migrated".to_owned());
-        lock(&self.shared.transfer).as_ref().map(|transfer| transfer.cancel()).ok_or_else(none)
+        let transfer = lock(&self.shared.transfer);
+        transfer.as_ref().map(|transfer| transfer.cancel()).ok_or(Error::NoTransfer)
     }
 
     /// Tells the driver that its domain may have changed on the hypervisor.

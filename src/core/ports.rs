@@ -11,6 +11,7 @@ mod identify;
 mod machine;
 mod migration;
 mod objects;
+mod request_refusal;
 mod store;
 
 pub use authenticator::{Authenticator, LoginError, Logins, fits_a_login};
@@ -26,4 +27,5 @@ pub use migration::{
     OutgoingMigration, Verdict,
 };
 pub use objects::{DiskFacts, DiskKind, DiskUsage, Objects, StorageFacts};
+pub use request_refusal::{RefusalReason, RequestRefusal};
 pub use store::{ArrivalRecord, Definition, Store, TransferRecord, UnfinishedFile};

@@ -83,8 +83,8 @@ impl DomainView {
         self.facts.as_ref().map(|facts| facts.domid)
     }
 
-    /// The address of the domain's screen, `127.0.0.1:5900`; `None` if it has none, or is not on the
-    /// host.
+    /// The address of the domain's screen, `127.0.0.1:5900`; `None` if it has none, or is not on
+    /// the host.
     pub fn screen_address(&self) -> Option<String> {
         self.facts.as_ref()?.screen_address(&self.config)
     }

@@ -35,9 +35,8 @@ impl Vnets {
             return Err(Error::VnetExists(vnet.id));
         }
         if known.len() >= MAX_VNETS {
-            return Err(Error::Unsupported(format!(
-                "There are {MAX_VNETS} virtual networks already"
-            )));
+            let reason = format!("There are {MAX_VNETS} virtual networks already");
+            return Err(Error::LimitReached(reason));
         }
         let mut new = known.clone();
         new.insert(vnet.id.clone(), vnet);

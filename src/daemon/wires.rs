@@ -2,7 +2,7 @@
 
 use super::accounts::HostAccounts;
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use std::sync::Arc;
 use xend::auth::{self, PasswordFile};
 use xend::config::{Auth, Config, ListenerConfig, LiveTunables};
@@ -14,7 +14,7 @@ use xend::server::listen::{self, OpenListeners};
 use xend::server::telemetry::Telemetry;
 use xend::server::{BasicAuth, Guard, Listener, Server, Trust};
 use xend::wire::argo::{ALL_BUSY, Argo, ArgoOptions, DomainFiles};
-use xend::wire::http::Http;
+use xend::wire::http::{Http, refusals_in_json};
 use xend::wire::metrics::{Metrics, Readers, Sources};
 use xend::wire::xmlrpc::{Endpoint, LegacyPolicy, LoginPolicy, XmlRpc};
 use xend::xm_file;
@@ -50,14 +50,16 @@ impl Wires<'_> {
         listen::announce(&metrics_listener, "Metrics");
         listen::announce(&http, "Listening");
         let guard = Guard::new(Arc::clone(self.tunables));
-        let attach = |listener, auth, app: Router| {
+        let guarded = |auth, app: Router| {
             let app = self.with_basic_auth(app, auth);
-            let app = app.layer(from_fn_with_state(guard.clone(), Guard::check));
-            self.server.attach(listener, app);
+            app.layer(from_fn_with_state(guard.clone(), Guard::check))
+        };
+        let attach = |listener, auth, app: Router| {
+            self.server.attach(listener, guarded(auth, app));
         };
         let calls = self.calls();
-        let metrics = self.metrics(&calls);
         let http_wire = self.http();
+        let metrics = self.metrics(&calls, &http_wire);
         for listener in http {
             let (auth, pages, policy) = match listener.trust() {
                 Trust::Peers | Trust::Anyone => {
@@ -75,7 +77,8 @@ impl Wires<'_> {
             };
             // Our xm has one address for pages and for the calls that no page answers.
             let pages = pages.nest(XML_RPC_PATH, calls.router(Endpoint::Legacy(policy)));
-            attach(listener, auth, pages);
+            let app = guarded(auth, pages).layer(from_fn(refusals_in_json));
+            self.server.attach(listener, app);
         }
         if let Some(listener) = metrics_listener {
             attach(listener, Auth::None, metrics.router(Readers::Connected));
@@ -130,13 +133,14 @@ impl Wires<'_> {
         XmlRpc::new(self.engine.clone(), self.host, self.own_uid, log, budgets, stopping)
     }
 
-    fn metrics(&self, calls: &XmlRpc) -> Metrics {
-        let calls = calls.clone();
+    fn metrics(&self, calls: &XmlRpc, http: &Http) -> Metrics {
+        let (calls, http) = (calls.clone(), http.clone());
         let sources = Sources {
             version: env!("CARGO_PKG_VERSION"),
             budgets: self.budgets.clone(),
             listeners: self.server.listener_counts(),
             tasks: Box::new(move || calls.task_counts()),
+            json_tasks: Box::new(move || http.task_counts()),
         };
         Metrics::new(self.engine.clone(), sources)
     }

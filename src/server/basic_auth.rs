@@ -3,7 +3,8 @@
 //! For scripts and old clients on listeners with accounts. Browsers log in on a page.
 
 use crate::core::caller::{Caller, Principal};
-use crate::core::ports::{LoginError, Logins};
+use crate::core::ports::{LoginError, Logins, RefusalReason, RequestRefusal};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, EXPIRES, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -109,11 +110,20 @@ impl Refusal {
         match self {
             Self::Unencrypted => {
                 "Passwords are accepted over TLS, or on the host itself: ask the operator for \
-                 xend-http-key and xend-http-cert.\n"
+                 xend-http-key and xend-http-cert."
             }
-            Self::Wrong => "Wrong user or password.\n",
-            Self::Busy => "Too many passwords are being checked: try again in a few seconds.\n",
-            Self::Broken => "Passwords cannot be checked, see the log of xend.\n",
+            Self::Wrong => "Wrong user or password.",
+            Self::Busy => "Too many passwords are being checked: try again in a few seconds.",
+            Self::Broken => "Passwords cannot be checked, see the log of xend.",
+        }
+    }
+
+    const fn reason(self) -> RefusalReason {
+        match self {
+            Self::Unencrypted => RefusalReason::Unencrypted,
+            Self::Wrong => RefusalReason::WrongPassword,
+            Self::Busy => RefusalReason::Busy,
+            Self::Broken => RefusalReason::Broken,
         }
     }
 
@@ -130,7 +140,9 @@ impl Refusal {
             (PRAGMA, "no-cache"),
             (CACHE_CONTROL, "no-cache"),
         ];
-        let mut response = (status, headers, self.text()).into_response();
+        let refusal = RequestRefusal { reason: self.reason(), text: self.text().to_owned() };
+        let text = format!("{}\n", refusal.text);
+        let mut response = (status, headers, Extension(refusal), text).into_response();
         match self {
             Self::Wrong => response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE),
             Self::Busy => response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS),

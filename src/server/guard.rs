@@ -18,6 +18,8 @@
 
 use crate::config::LiveTunables;
 use crate::core::caller::{Caller, Via};
+use crate::core::ports::{RefusalReason, RequestRefusal};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HOST, ORIGIN, PRAGMA, REFERER, UPGRADE,
@@ -178,14 +180,23 @@ impl Refusal {
         }
     }
 
+    const fn reason(&self) -> RefusalReason {
+        match self {
+            Self::Host(_) => RefusalReason::ForeignHost,
+            Self::CrossSite => RefusalReason::ForeignPage,
+        }
+    }
+
     fn into_response(self) -> Response {
+        let refusal = RequestRefusal { reason: self.reason(), text: self.text() };
         let headers = [
             (CONTENT_TYPE, "text/plain; charset=utf-8"),
             (EXPIRES, "-1"),
             (PRAGMA, "no-cache"),
             (CACHE_CONTROL, "no-cache"),
         ];
-        (StatusCode::FORBIDDEN, headers, self.text() + "\n").into_response()
+        let text = format!("{}\n", refusal.text);
+        (StatusCode::FORBIDDEN, headers, Extension(refusal), text).into_response()
     }
 }
 

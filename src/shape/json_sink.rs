@@ -66,6 +66,11 @@ impl Sink for JsonSink {
             self.out.extend_from_slice(b"null");
         }
     }
+    fn flag_field(&mut self, key: &str, on: bool) {
+        self.begin_field(key);
+        self.out.extend_from_slice(if on { b"true" } else { b"false" });
+        self.end_field();
+    }
     fn none_field(&mut self, key: &str) {
         self.begin_field(key);
         self.end_field();

@@ -35,7 +35,7 @@ const UNNAMED: &str = "Domain-Unnamed";
 /// Reads a configuration: `(vm ...)`, as xm and libvirt send it, `(config ...)`, or `(domain ...)`,
 /// which is an echoed answer.
 pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
-    let mut config = read(sxp, DomName::new)?;
+    let mut config = read(sxp, Origin::Client)?;
     // The engine, which knows all devices, assigns the numbers; those of an echoed answer are void.
     config.devices.iter_mut().for_each(Device::clear_id);
     config.restarts = 0;
@@ -45,13 +45,27 @@ pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
 /// Reads a configuration that `stored_config` wrote. Names are not checked: another toolstack may
 /// have given one that xend would refuse.
 pub fn read_stored(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
-    read(sxp, |name| Ok(DomName::adopted(name)))
+    read(sxp, Origin::Store)
 }
 
-fn read(
-    sxp: &Sxp,
-    check_name: fn(&str) -> Result<DomName, Invalid>,
-) -> Result<DomainConfig, ShapeError> {
+/// Where a configuration comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Client,
+    /// What was stored once can always be read.
+    Store,
+}
+
+impl Origin {
+    fn name(self, text: &str) -> Result<DomName, Invalid> {
+        match self {
+            Self::Client => DomName::new(text),
+            Self::Store => Ok(DomName::adopted(text)),
+        }
+    }
+}
+
+fn read(sxp: &Sxp, origin: Origin) -> Result<DomainConfig, ShapeError> {
     match sxp.head() {
         Some("vm" | "domain" | "config") => {}
         Some(other) => {
@@ -72,7 +86,7 @@ fn read(
     let mut fields = Fields::new("", sxp.tail())?;
     fields.drop_keys(&TRANSIENT);
 
-    let name = fields.checked("name", check_name)?;
+    let name = fields.checked("name", |text| origin.name(text))?;
     let name = match name {
         Some(name) => name,
         None => DomName::new(UNNAMED).map_err(|reason| ShapeError::new("name", reason, sxp))?,
@@ -114,7 +128,12 @@ fn read(
         config.cpus.fill(cpu_set(cpu)?);
     }
 
+    let weight_word = sxp.value("cpu_weight").unwrap_or(sxp);
     if let Some(weight) = fields.number("cpu_weight", Unit::Plain, u64::from(u16::MAX))? {
+        if weight == 0 && origin == Origin::Client {
+            let reason = format!("0 is out of range, 1 to {}", u16::MAX);
+            return Err(ShapeError::new("cpu_weight", reason, weight_word));
+        }
         config.cpu_weight = u16::try_from(weight).unwrap_or(u16::MAX).max(1);
     }
     if let Some(cap) = fields.number("cpu_cap", Unit::Percent, u64::from(u16::MAX))? {
@@ -298,6 +317,16 @@ mod tests {
         assert_eq!(cpus, "cpus: 4097 CPUs for a VCPU, at most 4096");
         let ranges = refusal(&format!("(cpus '{}')", "0-4095,".repeat(75_000)));
         assert!(ranges.starts_with("cpus: 525000 bytes are too many for a list"), "{ranges}");
+    }
+
+    #[test]
+    fn a_weight_of_zero_is_refused_unless_it_is_stored() {
+        let text = "(vm (name a) (memory 64) (cpu_weight 0))";
+        let error = read(text).unwrap_err();
+        assert_eq!(error.to_string(), "cpu_weight: 0 is out of range, 1 to 65535");
+        assert_eq!(error.position(text.as_bytes()), (1, 38));
+        let stored = read_stored(&read_one(text.as_bytes(), &Limits::default()).unwrap());
+        assert_eq!(stored.unwrap().cpu_weight, 1);
     }
 
     #[test]

@@ -112,12 +112,18 @@ pub trait Sink {
         self.end_field();
     }
 
+    /// Writes a field that is on or off, 1 or 0 in formats without such values.
+    fn flag_field(&mut self, key: &str, on: bool) {
+        self.uint_field(key, on);
+    }
+
     /// Writes a floating-point field.
     fn float_field(&mut self, key: &str, n: f64) {
         self.begin_field(key);
         self.float(n);
         self.end_field();
     }
+
     /// Writes a UUID field.
     fn uuid_field(&mut self, key: &str, uuid: &Uuid) {
         let text = &mut Uuid::encode_buffer();

@@ -169,7 +169,7 @@ pub(crate) fn expected(op: &DomainOp, stage: Stage) -> Expected {
         }
         // To a closed port.
         DomainOp::Migrate { .. } => match stage {
-            Running => Refused(ErrorKind::Invalid),
+            Running => Refused(ErrorKind::Backend),
             Dom0 => DENIED,
             Absent | Halted | Suspended | Paused | Crashed | Off => CONFLICT,
         },

@@ -130,9 +130,11 @@ impl Query {
             | Query::Sched
             | Query::WaitForDevices
             | Query::Disks => there,
-            Query::Console | Query::OpenConsole if stage == Dom0 => Err(ErrorKind::Unsupported),
+            Query::Console | Query::OpenConsole | Query::OpenScreen if stage == Dom0 => {
+                Err(ErrorKind::Denied)
+            }
             // The contract's domains have no screen.
-            Query::OpenScreen if matches!(stage, Paused | Running | Crashed | Off | Dom0) => {
+            Query::OpenScreen if matches!(stage, Paused | Running | Crashed | Off) => {
                 Err(ErrorKind::Unsupported)
             }
             Query::AllDevices

@@ -150,7 +150,7 @@ fn what_cannot_be_opened_says_why() {
     let (code, text) = refused("/xend/domain/nosuch/console", &[]);
     assert!(code == 404 && text.contains("nosuch"), "{code} {text}");
     let (code, text) = refused("/xend/domain/0/console", &[("accept", "application/json")]);
-    assert!(code == 501 && text.contains("the machine's own"), "{code} {text}");
+    assert!(code == 403 && text.contains("privileged domain 0"), "{code} {text}");
     let (code, text) = refused(CONSOLE, &[("sec-websocket-version", "12")]);
     assert!(code == 406 && text.is_empty() || text == "''", "{code} {text}");
     daemon.post(

@@ -1,54 +1,8 @@
-//! The JSON interface: bodies, statuses, problems, tags, tasks, and the OpenAPI document.
+//! The JSON interface: bodies, statuses, problems, and the OpenAPI document.
 
+use crate::http_json_support::{JSON, config, create, get, parsed, perform, post};
 use crate::http_support::{Answer, Daemon, Listener, ask, guest};
 use serde_json::{Value, json};
-
-const JSON: &str = "Accept: application/json\r\n";
-
-fn get(daemon: &Daemon, target: &str, headers: &str) -> Answer {
-    let head = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{JSON}{headers}\r\n");
-    ask(&Listener::Tcp(daemon.tcp), head.as_bytes())
-}
-
-fn post(daemon: &Daemon, target: &str, headers: &str, body: &str) -> Answer {
-    let head = format!(
-        "POST {target} HTTP/1.1\r\nHost: localhost\r\n{JSON}{headers}Content-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    ask(&Listener::Tcp(daemon.tcp), head.as_bytes())
-}
-
-/// The status and the body of an operation on a domain.
-fn perform(daemon: &Daemon, name: &str, body: &Value) -> (u16, Value) {
-    let answer = post(daemon, &format!("/xend/domain/{name}"), "", &body.to_string());
-    (answer.code, parsed(&answer))
-}
-
-fn parsed(answer: &Answer) -> Value {
-    if answer.body.is_empty() {
-        return Value::Null;
-    }
-    serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
-}
-
-fn config(name: &str) -> Value {
-    json!({
-        "name": name,
-        "memory_mib": 64,
-        "vcpus": 2,
-        "image": {"type": "linux", "kernel": "/boot/vmlinuz"},
-        "devices": {
-            "vbd": [{"dev": "xvda", "uname": format!("phy:/dev/vg0/{name}"), "mode": "w"}],
-            "vif": [{"bridge": "xenbr0"}]
-        }
-    })
-}
-
-fn create(daemon: &Daemon, name: &str) -> Answer {
-    let body = json!({"op": "create", "config": config(name)});
-    post(daemon, "/xend/domain", "", &body.to_string())
-}
 
 #[test]
 fn a_domain_is_created_changed_and_destroyed() {
@@ -90,99 +44,6 @@ fn a_domain_is_created_changed_and_destroyed() {
         };
         assert_eq!(without_numbers(&halted), without_numbers(&shown), "{key}");
     }
-}
-
-#[test]
-fn failures_are_problems_with_true_statuses() {
-    let dir = tempfile::tempdir().unwrap();
-    let config = dir.path().join("xend-config.sxp");
-    std::fs::write(&config, "(xend-max-body 20000)").unwrap();
-    let daemon = Daemon::start_with_config(dir, &config, &[]);
-    assert_eq!(create(&daemon, "web1").code, 201);
-    let domain = "/xend/domain/web1";
-    let large = format!(r#"{{"op": "{}"}}"#, "x".repeat(30_000));
-    for (target, body, code, problem, parameter) in [
-        (domain, "{", 400, "malformed_request", None),
-        (domain, "[]", 400, "malformed_request", None),
-        (domain, "{}", 400, "malformed_request", None),
-        (domain, r#"{"op": "pause", "op": "destroy"}"#, 400, "malformed_request", None),
-        ("/xend/domain/0", r#"{"op": "pause"}"#, 403, "privileged_domain", None),
-        ("/xend/domain/nosuch", r#"{"op": "pause"}"#, 404, "no_such_domain", None),
-        (domain, r#"{"op": "start"}"#, 409, "wrong_state", None),
-        (domain, large.as_str(), 413, "too_large", None),
-        (domain, r#"{"op": "paus"}"#, 422, "unknown_operation", Some("op")),
-        (domain, r#"{"op": "maxmem_set"}"#, 422, "missing_parameter", Some("memory")),
-        (domain, r#"{"op": "maxmem_set", "memory": "2G"}"#, 422, "invalid_value", Some("memory")),
-        (
-            domain,
-            r#"{"op": "domain_sched_credit_set", "weight": 70000}"#,
-            422,
-            "invalid_value",
-            Some("weight"),
-        ),
-        (domain, r#"{"op": "domain_sched_credit_set"}"#, 422, "missing_parameter", Some("weight")),
-        (domain, r#"{"op": "rename", "name": "a b"}"#, 422, "invalid_value", Some("name")),
-        (domain, r#"{"op": "shutdown", "reason": "x"}"#, 422, "invalid_value", Some("reason")),
-        (
-            "/xend/domain",
-            r#"{"op": "create", "config": {"name": "a", "memory_mib": 0}}"#,
-            422,
-            "invalid_value",
-            Some("config"),
-        ),
-        (
-            "/xend/domain",
-            r#"{"op": "create", "config": {"name": "a b", "memory_mib": 64}}"#,
-            422,
-            "invalid_value",
-            Some("config.name"),
-        ),
-        (
-            "/xend/domain",
-            r#"{"op": "create", "config": {"name": "a", "memory": 64}}"#,
-            422,
-            "unknown_parameter",
-            Some("config.memory"),
-        ),
-        ("/xend/help", r#"{"op": "pause"}"#, 405, "method_not_allowed", None),
-    ] {
-        let answer = post(&daemon, target, "", body);
-        let shown = answer.text();
-        assert_eq!(answer.code, code, "{target} {body}: {shown}");
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{shown}");
-        let found = parsed(&answer);
-        assert_eq!(found["status"], code, "{shown}");
-        assert_eq!(found["code"], problem, "{target} {body}: {shown}");
-        assert_eq!(found["parameter"].as_str(), parameter, "{target} {body}: {shown}");
-        assert!(found["type"].as_str().unwrap().ends_with(problem), "{shown}");
-        assert!(!found["title"].as_str().unwrap().is_empty() && found["detail"].is_string());
-    }
-    let (_, wrong) = perform(&daemon, "web1", &json!({"op": "start"}));
-    assert!(wrong["allowed"].as_array().unwrap().contains(&json!("unpause")), "{wrong}");
-    let (_, wrong) = perform(&daemon, "web1", &json!({"op": "shutdown", "reason": "x"}));
-    assert_eq!(wrong["allowed"][0], "poweroff");
-    for (target, code) in [
-        ("/nosuch", "not_found"),
-        ("/xend/domain/nosuch", "no_such_domain"),
-        ("/xend/vnet/7", "no_such_vnet"),
-        ("/xend/task/7", "no_such_task"),
-    ] {
-        let answer = get(&daemon, target, "");
-        assert_eq!((answer.code, &parsed(&answer)["code"]), (404, &json!(code)), "{target}");
-    }
-    for (method, target, code, allowed) in [
-        ("DELETE", domain, 405, "GET, HEAD, POST"),
-        ("PUT", "/nosuch", 405, "GET, HEAD, POST"),
-        ("POST", "/xend/openapi.json", 405, "GET, HEAD"),
-    ] {
-        let head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n{JSON}\r\n");
-        let answer = ask(&Listener::Tcp(daemon.tcp), head.as_bytes());
-        assert_eq!((answer.code, answer.header("allow")), (code, Some(allowed)), "{target}");
-        assert_eq!(parsed(&answer)["code"], "method_not_allowed");
-    }
-    let head = "POST /xend/domain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n";
-    let text = format!("{head}{JSON}Content-Type: text/plain\r\n\r\n{{}}");
-    assert_eq!(ask(&Listener::Tcp(daemon.tcp), text.as_bytes()).code, 415);
 }
 
 /// A client that does not ask for JSON gets xend's answers, whatever it sends.
@@ -235,66 +96,6 @@ fn foreign_pages_change_nothing() {
         assert!(ask(&Listener::Tcp(daemon.tcp), head.as_bytes()).code >= 400, "{media}");
     }
     assert_eq!(get(&daemon, "/xend/domain/web1", "").code, 200);
-}
-
-#[test]
-fn an_answer_that_the_client_has_is_not_sent_again() {
-    let daemon = Daemon::start(&[]);
-    assert_eq!(create(&daemon, "web1").code, 201);
-    let halted = json!({"op": "new", "config": config("web2")}).to_string();
-    assert_eq!(post(&daemon, "/xend/domain", "", &halted).code, 204);
-    for target in
-        ["/xend/domain?state=all", "/xend/domain?detail=1&state=halted", "/xend/domain/web2"]
-    {
-        let first = get(&daemon, target, "");
-        let tag = format!("If-None-Match: {}\r\n", first.header("etag").unwrap());
-        let again = get(&daemon, target, &tag);
-        assert_eq!((again.code, again.body.len()), (304, 0), "{target}");
-        assert_eq!(again.header("etag"), first.header("etag"));
-        assert_eq!(get(&daemon, target, "If-None-Match: \"other\"\r\n").code, 200);
-        let renamed = json!({"op": "rename", "name": "web3"});
-        assert_eq!(perform(&daemon, "web2", &renamed).0, 204);
-        let changed = get(&daemon, &target.replace("web2", "web3"), &tag);
-        assert_eq!(changed.code, 200, "{target}");
-        let back = json!({"op": "rename", "name": "web2"});
-        assert_eq!(perform(&daemon, "web3", &back).0, 204);
-        assert_eq!(get(&daemon, target, &tag).code, 304, "{target}");
-    }
-}
-
-#[test]
-fn a_long_operation_is_followed_as_a_task() {
-    let daemon = Daemon::start(&[]);
-    assert_eq!(create(&daemon, "web1").code, 201);
-    let follow = |target: &str, body: &Value| {
-        let begun = post(&daemon, target, "Prefer: respond-async\r\n", &body.to_string());
-        assert_eq!(begun.status(), "202 Accepted", "{}", begun.text());
-        assert_eq!(begun.header("preference-applied"), Some("respond-async"));
-        let url = begun.header("location").unwrap().to_owned();
-        let path = url.strip_prefix("http://localhost").unwrap().to_owned();
-        let mut task = parsed(&begun);
-        daemon.until("the task ends", |daemon| {
-            task = parsed(&get(daemon, &path, ""));
-            task["state"] != "running"
-        });
-        task
-    };
-    let unpaused = follow("/xend/domain/web1", &json!({"op": "unpause"}));
-    assert_eq!(unpaused["state"], "succeeded", "{unpaused}");
-    assert_eq!((&unpaused["op"], &unpaused["domain"]), (&json!("unpause"), &json!("web1")));
-    assert_eq!((&unpaused["result"], &unpaused["progress_percent"]), (&Value::Null, &json!(100)));
-    let created = follow("/xend/domain", &json!({"op": "create", "config": config("web2")}));
-    assert_eq!(created["result"]["name"], "web2", "{created}");
-    let failed = follow("/xend/domain/web1", &json!({"op": "save", "file": "/nosuch/dir/file"}));
-    assert_eq!(failed["state"], "failed", "{failed}");
-    assert!(failed["problem"]["code"].is_string() && failed["ended_at"].is_string(), "{failed}");
-    let all = parsed(&get(&daemon, "/xend/task", ""));
-    assert_eq!(all.as_array().unwrap().len(), 3);
-    // What cannot begin fails at once, and questions are answered at once.
-    for (body, code) in [(r#"{"op": "nosuch"}"#, 422), (r#"{"op": "vcpuinfo"}"#, 200)] {
-        let answer = post(&daemon, "/xend/domain/web1", "Prefer: respond-async\r\n", body);
-        assert_eq!(answer.code, code, "{body}");
-    }
 }
 
 /// Whether a value has what its schema requires, and the types that it names, at all depths.

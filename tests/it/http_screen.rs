@@ -195,7 +195,7 @@ fn what_cannot_be_opened_says_why() {
         ("nosuch", 404, "No such domain nosuch"),
         ("blind", 500, "The domain has no screen"),
         ("parked", 500, "parked"),
-        ("0", 500, "Domain-0's screen is the machine's own"),
+        ("0", 500, "open the screen of"),
     ] {
         let path = format!("/xend/domain/{domain}/screen");
         let (status, text) = refused(&path, &[]);

@@ -238,6 +238,7 @@ fn sources() -> Sources {
         budgets: MemoryBudgets::default(),
         listeners: ListenerCounts::default(),
         tasks: Box::new(|| (3, 4)),
+        json_tasks: Box::new(|| (5, 6)),
     }
 }
 
@@ -330,6 +331,8 @@ async fn nothing_waits_for_a_hypervisor_that_hangs_and_readiness_says_it() {
     let [running, ended] = ["running", "ended"].map(|state| [("state", state)]);
     assert_eq!(found.value("xend_tasks", &running), Some(3.0));
     assert_eq!(found.value("xend_tasks", &ended), Some(4.0));
+    assert_eq!(found.value("xend_json_tasks", &running), Some(5.0));
+    assert_eq!(found.value("xend_json_tasks", &ended), Some(6.0));
     let build = [("version", "1.2.3"), ("hypervisor", "sim")];
     assert_eq!(found.value("xend_build_info", &build), Some(1.0));
     host.hypervisor.sweeps_hang.store(false, Ordering::Relaxed);

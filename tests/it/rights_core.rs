@@ -280,12 +280,14 @@ fn stage(kind: OpKind) -> Stage {
 /// The answer to a caller who may ask, on the simulated host.
 const fn result(kind: OpKind) -> Result<(), ErrorKind> {
     match kind {
-        // The other host fails.
-        OpKind::ReceiveDomain | OpKind::Arrive => Err(ErrorKind::Backend),
-        // The simulated host cannot be switched off, and nothing is under way.
-        OpKind::PowerHost | OpKind::Cancel => Err(ErrorKind::Unsupported),
-        // Nobody listens there, and a disk does not change.
-        OpKind::Migrate | OpKind::ConfigureDevice => Err(ErrorKind::Invalid),
+        // The other host fails, or nobody listens there.
+        OpKind::ReceiveDomain | OpKind::Arrive | OpKind::Migrate => Err(ErrorKind::Backend),
+        // The simulated host cannot be switched off.
+        OpKind::PowerHost => Err(ErrorKind::Unsupported),
+        // Nothing is under way.
+        OpKind::Cancel => Err(ErrorKind::Conflict),
+        // A disk does not change.
+        OpKind::ConfigureDevice => Err(ErrorKind::Invalid),
         _ => Ok(()),
     }
 }

@@ -75,6 +75,12 @@ fn users_log_in_over_tls() {
     let wrong = answer(Some(WRONG));
     assert!(wrong.starts_with("HTTP/1.1 401 "), "{wrong}");
     assert!(wrong.contains("\r\nWww-Authenticate: Basic realm=\"xend\""), "{wrong}");
+    let json = list(Some(WRONG)).replace("application/sxp", "application/json");
+    let wrong = encrypted(daemon.tcp, &cert, &json);
+    assert!(wrong.starts_with("HTTP/1.1 401 "), "{wrong}");
+    assert!(wrong.contains("\r\nWww-Authenticate: Basic realm=\"xend\""), "{wrong}");
+    assert!(wrong.contains("\r\nContent-Type: application/problem+json\r\n"), "{wrong}");
+    assert!(wrong.contains(r#""code":"wrong_password""#), "{wrong}");
     let nobodys = answer(None);
     assert!(!nobodys.contains("lj") && !nobodys.contains("builder"), "{nobodys}");
     let log = daemon.log();

@@ -115,7 +115,7 @@ fn mistakes_are_one_line() {
         ("sched-sedf -p 20", 1, "No domain given."),
         ("cpupool-list nosuch", 1, "Pool 'nosuch' does not exist."),
         ("network-attach 0 colour=red", 1, "Invalid argument: colour=red"),
-        ("console 0", 1, "Domain-0's console is the machine's own"),
+        ("console 0", 1, "Cannot read the console of privileged domain 0"),
         ("console -n 1 0", 4, "A domain has one console, number 0"),
         ("console nosuch", 3, "Domain 'nosuch' does not exist."),
         ("vncviewer 0", 1, "Domain '0' has no display"),

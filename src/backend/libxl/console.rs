@@ -9,12 +9,11 @@ use super::pty::Pty;
 use crate::core::error::Error;
 use crate::core::model::DomId;
 use crate::core::ports::CONSOLE_TAIL;
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -46,12 +45,10 @@ impl XenHost {
         let unusable = |error| Error::backend("The console cannot be opened", error);
         let lock = lock(domid)?;
         let path = self.terminal_path(domid)?;
-        let mut terminal = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags((OFlags::NOCTTY | OFlags::NONBLOCK).bits().cast_signed())
-            .open(&path)
-            .map_err(unusable)?;
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut terminal = open(path.as_str(), flags, Mode::empty())
+            .map(File::from)
+            .map_err(|errno| unusable(errno.into()))?;
         if !isatty(&terminal) {
             return Err(unusable(io::Error::other(format!("{path} is no terminal"))));
         }
@@ -101,11 +98,11 @@ fn is_terminal(path: &str) -> bool {
 /// The lock of a console, which ends with the file.
 fn lock(domid: u32) -> Result<File, Error> {
     let path = format!("{LOCK}{domid}");
-    let unusable = |error| Error::backend("The console's lock cannot be taken", error);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    let file = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-    let file = file.open(path).map_err(unusable)?;
+    let unusable = |error: io::Error| Error::backend("The console's lock cannot be taken", error);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = open(path, flags, Mode::RUSR | Mode::WUSR)
+        .map(File::from)
+        .map_err(|errno| unusable(errno.into()))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(Errno::WOULDBLOCK) => Err(Error::Unsupported(

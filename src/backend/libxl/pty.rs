@@ -57,10 +57,8 @@ impl AsyncWrite for Pty {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::fs::OFlags;
+    use rustix::fs::{Mode, OFlags, open};
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use std::fs::OpenOptions;
-    use std::os::unix::fs::OpenOptionsExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     #[tokio::test]
@@ -69,13 +67,9 @@ mod tests {
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
-        let slave = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags((OFlags::NOCTTY | OFlags::NONBLOCK).bits().cast_signed())
-            .open(name.to_str().unwrap())
-            .unwrap();
-        let mut pty = Pty::new(slave, tempfile::tempfile().unwrap()).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let slave = open(name.as_c_str(), flags, Mode::empty()).unwrap();
+        let mut pty = Pty::new(slave.into(), tempfile::tempfile().unwrap()).unwrap();
         rustix::io::write(&master, b"boot\n").unwrap();
         let mut output = [0; 16];
         let count = pty.read(&mut output).await.unwrap();

@@ -63,7 +63,7 @@ impl XenHost {
         let Some(dir) = dir.filter(|_| !file.exists() || file.is_file()) else {
             let reason =
                 format!("Cannot dump core to {}: no such directory, or not a file", file.display());
-            return Err(Invalid::new(reason).into());
+            return Err(Invalid::new(reason).about("file").into());
         };
         let draft = tempfile::Builder::new().prefix(".new-").tempfile_in(dir);
         let unwritable = |error| Error::file_not_written("Cannot dump core", file, error);

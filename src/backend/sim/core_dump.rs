@@ -12,7 +12,7 @@ const MEMORY_AT: u64 = 4096;
 /// Writes an ELF core file with one segment, the memory. Its pages are all zero and take no room on
 /// the disk. The file gets its name when it is complete.
 pub(super) fn write(path: &Path, memory: u64) -> Result<(), Error> {
-    let refuse = |reason: String| Err(Invalid::new(reason).into());
+    let refuse = |reason: String| Err(Invalid::new(reason).about("file").into());
     if path.is_dir() {
         return refuse(format!("Cannot dump core in a directory: {}", path.display()));
     }

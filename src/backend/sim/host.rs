@@ -207,7 +207,7 @@ impl Host {
             domid = record.next_domid;
             if domid >= FIRST_RESERVED_DOMID {
                 let last = FIRST_RESERVED_DOMID - 1;
-                return Err(Error::Unsupported(format!(
+                return Err(Error::LimitReached(format!(
                     "No domain number is left: all up to {last} have been used"
                 )));
             }

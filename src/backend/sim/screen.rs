@@ -172,7 +172,7 @@ impl Viewer {
     fn changes(&mut self, now: Scene) -> Vec<u8> {
         let areas = match self.seen {
             _ if !self.is_waiting => return Vec::new(),
-            Some(seen) => now.changes_since(&seen),
+            Some(seen) => now.changes_since(seen),
             None => vec![Area::SCREEN],
         };
         if areas.is_empty() {

@@ -352,7 +352,7 @@ mod tests {
         let record = record("web");
         let mut terminal = Terminal::default();
         terminal.follow(&record, UNIX_EPOCH);
-        assert!(terminal.text().ends_with(b"Command line: \r\n"));
+        assert!(terminal.text().ends_with(b"root=/dev/sda1 ro\r\n"));
         terminal.follow(&record, later());
         terminal.follow(&record, later());
         let text = String::from_utf8(terminal.text()).unwrap();

@@ -52,7 +52,7 @@ pub(super) fn change_functions(old: &PciDevice, new: PciDevice) -> Result<PciDev
             for function in new.functions {
                 if device.functions.iter().any(|f| f.address == function.address) {
                     let reason = format!("The device \"{}\" is already defined", function.address);
-                    return Err(Invalid::new(reason).into());
+                    return Err(Invalid::new(reason).taken().into());
                 }
                 device.functions.push(function);
             }
@@ -106,10 +106,8 @@ pub(super) fn change_units(old: &Generic, new: &Generic) -> Result<Generic, Erro
                 rest.push(Some(unit));
             }
             (INITIALISING, Some(_)) => {
-                return Err(Invalid::new(format!(
-                    "The virtual device \"{at}\" is already defined"
-                ))
-                .into());
+                let reason = format!("The virtual device \"{at}\" is already defined");
+                return Err(Invalid::new(reason).taken().into());
             }
             (CLOSING, Some(found)) => {
                 places.remove(at);

@@ -41,11 +41,9 @@ impl Core {
             Error::UuidTaken { owner, .. } if is_hidden(&owner) => {
                 Error::BeyondLimits("uuid: xend chooses the UUIDs of new domains".to_owned())
             }
-            Error::PciTaken { device, address, owner } if is_hidden(&owner) => Error::Device {
-                device,
-                class: "pci".to_owned(),
-                reason: format!("{address} is handed through to another domain already"),
-            },
+            Error::PciTaken { device, address, owner } if is_hidden(&owner) => {
+                Error::PciTaken { device, address, owner: "another domain".to_owned() }
+            }
             Error::NoMemory { needed_kib, .. } if !caller.access().has(Right::HostFacts) => {
                 Error::NoMemory { needed_kib, free_kib: None }
             }

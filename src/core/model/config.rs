@@ -249,7 +249,7 @@ impl DomainConfig {
             match (device, old) {
                 (Device::Block(new), Device::Block(old)) => {
                     if new.number == old.number {
-                        return Err(defined_already(&new.dev));
+                        return Err(defined_already(&new.dev).taken());
                     }
                     let shared = |block: &Block| block.mode != BlockMode::ReadWrite;
                     if !new.uname.is_empty()
@@ -257,17 +257,18 @@ impl DomainConfig {
                         && !(shared(new) && shared(old))
                     {
                         let path = BStr::new(new.path());
-                        return Err(Invalid::new(format!("The file \"{path}\" is already used")));
+                        let reason = format!("The file \"{path}\" is already used");
+                        return Err(Invalid::new(reason).taken());
                     }
                 }
                 (Device::Vif(new), Device::Vif(old)) => {
                     if let Some(mac) = new.mac.filter(|mac| old.mac == Some(*mac)) {
-                        return Err(defined_already(&mac));
+                        return Err(defined_already(&mac).taken());
                     }
                 }
                 (Device::Pci(new), Device::Pci(old)) => {
                     if let Some(address) = new.shared_with(old) {
-                        return Err(defined_already(&address));
+                        return Err(defined_already(&address).taken());
                     }
                 }
                 _ => {}

@@ -241,8 +241,8 @@ impl Vfb {
         self.setting("vnclisten").map_or_else(|| "127.0.0.1".to_owned(), ToString::to_string)
     }
 
-    /// The password of the VNC server. Its own counts even if it is empty, which means none; without
-    /// its own it has the host's.
+    /// The password of the VNC server. Its own counts even if it is empty, which means none;
+    /// without its own it has the host's.
     pub fn vnc_password(&self, host: Option<&Password>) -> Option<Password> {
         match self.setting("vncpasswd") {
             Some(own) => Password::new(own.clone()),

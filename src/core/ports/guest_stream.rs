@@ -4,7 +4,8 @@ use std::fmt;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A stream in both directions: the output of a guest is read from it, and what is written is the
-/// guest's input. It ends when the domain is gone. A guest that reads nothing keeps writers waiting.
+/// guest's input. It ends when the domain is gone. A guest that reads nothing keeps writers
+/// waiting.
 pub trait GuestStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> GuestStream for T {}

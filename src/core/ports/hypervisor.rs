@@ -165,8 +165,8 @@ pub trait Hypervisor: Machine + GuestStore {
     /// two: the caller opens it once at a time. It closes when it is dropped.
     async fn open_console(&self, domid: DomId) -> Result<OpenConsole, Error>;
 
-    /// Connects to the guest's screen: an RFB server (RFC 6143) after its handshake, which waits for
-    /// `ClientInit`. Every viewer has a connection of its own.
+    /// Connects to the guest's screen: an RFB server (RFC 6143) after its handshake, which waits
+    /// for `ClientInit`. Every viewer has a connection of its own.
     async fn open_screen(&self, domid: DomId) -> Result<Box<dyn GuestStream>, Error>;
 
     /// The hypervisor's message buffer.

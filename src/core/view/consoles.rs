@@ -17,7 +17,7 @@ impl View {
         let (view, domid) = self.on_host(domain)?;
         self.require_on(OpKind::ReadConsole, "console", &view)?;
         if view.is_privileged() {
-            return Err(Error::Unsupported("Domain-0's console is the machine's own".to_owned()));
+            return Err(Error::Privileged("read the console of"));
         }
         self.core.hypervisor.console(domid).await
     }
@@ -27,7 +27,7 @@ impl View {
         let (view, domid) = self.on_host(domain)?;
         self.require_on(OpKind::UseConsole, "console", &view)?;
         if view.is_privileged() {
-            return Err(Error::Unsupported("Domain-0's console is the machine's own".to_owned()));
+            return Err(Error::Privileged("open the console of"));
         }
         let Core { hypervisor, consoles, tasks, stopping, .. } = &*self.core;
         consoles.view(&**hypervisor, domid, tasks, stopping).await
@@ -51,7 +51,7 @@ impl View {
         let (view, domid) = self.on_host(domain)?;
         self.require_on(OpKind::UseScreen, "screen", &view)?;
         if view.is_privileged() {
-            return Err(Error::Unsupported("Domain-0's screen is the machine's own".to_owned()));
+            return Err(Error::Privileged("open the screen of"));
         }
         Ok((view, domid))
     }

@@ -6,8 +6,9 @@ use super::multipart;
 use super::params::Params;
 use crate::memory_budget::{MemoryBudget, OverBudget, Reservation, ReservedBuffer};
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, Request};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Request, Version};
 use http_body_util::BodyExt;
 
 /// Bytes beyond the limit that are still read, so that a client that writes its whole request
@@ -106,10 +107,26 @@ async fn receive(
     budget: &MemoryBudget,
 ) -> Result<ReceivedBody, BodyError> {
     let (parts, body) = request.into_parts();
+    if is_kept_back(&parts) && length(&parts).is_some_and(|length| length > max_body) {
+        return Err(BodyError::TooLarge);
+    }
     let body = collect(body, max_body, budget).await?;
     let mut memory = budget.reservation();
     memory.grow(body.len().saturating_mul(COPIES))?;
     Ok(ReceivedBody { headers: parts.headers, body, memory })
+}
+
+/// Whether the client sends its body when it is told to: the answer can come instead.
+fn is_kept_back(parts: &Parts) -> bool {
+    let expects = parts.headers.get(EXPECT).map(HeaderValue::as_bytes);
+    parts.version == Version::HTTP_11
+        && expects.is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// The length of the body, if the client knows it beforehand.
+fn length(parts: &Parts) -> Option<usize> {
+    let length = parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+    length.parse().ok()
 }
 
 /// Reads a body to its end, even if it is refused.

@@ -126,6 +126,11 @@ impl Http {
         &self.inner.sessions
     }
 
+    /// The number of the tasks that are under way, and of those that have ended and are kept.
+    pub fn task_counts(&self) -> (usize, usize) {
+        self.inner.tasks.counts()
+    }
+
     /// The operations that clients do not wait for.
     pub(super) fn tasks(&self) -> &Tasks {
         &self.inner.tasks

@@ -49,7 +49,12 @@ pub(super) async fn get(
         Some(query) if request.format == Format::Json => {
             let print = || {
                 let domains = query.select(&snapshot, &view.last_samples());
-                TaggedJson::new(print_json(domains.into_iter(), detailed))
+                if detailed {
+                    let domains = domains.into_iter().map(|view| Domain::of(view));
+                    return TaggedJson::list_without_figures(domains);
+                }
+                let lines = domains.into_iter().map(|view| DomainSummary::of(view));
+                TaggedJson::new(answer::print_list(lines))
             };
             let json = http.engine().print(list_size(&snapshot, true), print).await;
             return Ok(json.respond(request.has_tags.as_deref()));
@@ -74,8 +79,8 @@ pub(super) async fn perform(
             page(http, view, request, follow, &ListQuery::parse(params)?, &snapshot).await
         }
         Format::Json => {
-            let print =
-                || print_json(snapshot.domains().filter(|domain| domain.facts.is_some()), true);
+            let on_host = snapshot.domains().filter(|domain| domain.facts.is_some());
+            let print = || answer::print_list(on_host.map(|view| Domain::of(view)));
             Content::Json(http.engine().print(list_size(&snapshot, true), print).await.into())
         }
     })
@@ -119,14 +124,6 @@ async fn sxp_list(http: &Http, query: &Params, detailed: bool, snapshot: &Snapsh
         sink.into_bytes()
     };
     Content::Sxp(http.engine().print(list_size(snapshot, detailed), print).await.into())
-}
-
-/// A list as JSON: each domain in a few words, or in full.
-fn print_json<'a>(domains: impl Iterator<Item = &'a Arc<DomainView>>, detailed: bool) -> Vec<u8> {
-    if detailed {
-        return answer::print_list(domains.map(|view| Domain::of(view)));
-    }
-    answer::print_list(domains.map(|view| DomainSummary::of(view)))
 }
 
 fn write_list<'a>(

@@ -7,6 +7,7 @@ use super::html;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
 use super::operation::Operation;
+use super::page::Page;
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{self, Content, respond};
@@ -16,7 +17,7 @@ use crate::core::model::Invalid;
 use crate::memory_budget::OverBudget;
 use crate::shape::{self, Sink, SxpSink};
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
 /// The time in seconds after which a client may try again.
@@ -25,6 +26,19 @@ pub(super) const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 /// `406 Invalid request`, for no operation or several.
 pub(super) fn invalid_request(request: &RequestInfo) -> Response {
     malformed_request(request, "Exactly one operation is expected, give op=NAME once")
+}
+
+/// A request without exactly one operation, which `refusal` is about.
+pub(super) fn no_operation(
+    request: &RequestInfo,
+    operations: &[&Operation],
+    refusal: &Problem,
+) -> Response {
+    if request.format == Format::Json {
+        let known = operations.iter().map(|operation| operation.name);
+        return problem(&refusal.clone().allowing(known));
+    }
+    invalid_request(request)
 }
 
 /// `406 Invalid request`. xend's body was the empty string.
@@ -229,19 +243,23 @@ pub(super) fn too_large(request: &RequestInfo, max_body: usize) -> Response {
 pub(super) fn no_operations(request: &RequestInfo) -> Response {
     if request.format == Format::Json {
         let text = format!("{} has no operations", request.path);
-        return method_not_allowed(text, &["GET", "HEAD"]);
+        return method_not_allowed(text, Page::READ_ONLY);
     }
     let text = format!("Not implemented: {} has no operations", request.path);
     respond(501, "Not implemented", Content::Text(text.into()))
 }
 
-/// A method that no page has: `501`, or `405` in JSON.
-pub(super) fn method_not_supported(method: &Method, format: Format) -> Response {
-    if format == Format::Json {
-        let text = format!("There is no method {method} here: operations are done by POST");
-        return method_not_allowed(text, &["GET", "HEAD", "POST"]);
+/// A method other than those of the page: `501`, or `405` in JSON.
+pub(super) fn method_not_supported(
+    method: &Method,
+    headers: &HeaderMap,
+    methods: &[&str],
+) -> Response {
+    if Format::negotiate(headers) != Format::Json {
+        return response::method_not_supported(method);
     }
-    response::method_not_supported(method)
+    let advice = if methods.contains(&"POST") { ": operations are done by POST" } else { "" };
+    method_not_allowed(format!("There is no method {method} here{advice}"), methods)
 }
 
 fn method_not_allowed(text: String, methods: &[&str]) -> Response {

@@ -1,15 +1,20 @@
 //! `ETag` and `If-None-Match` of JSON answers: a client that has the answer already gets a `304`.
 //!
 //! A tag is made of what the caller sees, and of nothing else: the snapshot's generation counts the
-//! changes of all domains, those of other users among them, and every figure.
+//! changes of all domains, those of other users among them, and every figure. The figures of a
+//! running domain change all the time: the tag of an answer that has them leaves them out, and is
+//! weak.
 
+use super::json::figures::WithFigures;
 use super::response::{Content, ok, respond};
 use axum::http::header::{CONTENT_LENGTH, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher as _;
+use serde::Serialize;
+use std::collections::hash_map::{DefaultHasher, RandomState};
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::io;
 use std::sync::LazyLock;
 
 /// Random keys of this run of the daemon. Two hashes of 64 bits make a tag.
@@ -24,13 +29,65 @@ pub(super) struct TaggedJson {
     tag: String,
 }
 
+/// A tag that is being made.
+struct TagHasher([DefaultHasher; 2]);
+
+impl TagHasher {
+    fn new() -> Self {
+        Self([KEYS[0].build_hasher(), KEYS[1].build_hasher()])
+    }
+
+    /// The tag in its quotation marks.
+    fn finish(&self) -> String {
+        let Self([first, second]) = self;
+        format!("\"{:016x}{:016x}\"", first.finish(), second.finish())
+    }
+}
+
+impl io::Write for TagHasher {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.iter_mut().for_each(|hasher| hasher.write(text));
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl TaggedJson {
     /// This JSON.
     pub(super) fn new(json: impl Into<Bytes>) -> Self {
         let json = json.into();
-        let [first, second] = &*KEYS;
-        let tag = format!("\"{:016x}{:016x}\"", first.hash_one(&json), second.hash_one(&json));
-        Self { json, tag }
+        let mut hasher = TagHasher::new();
+        hasher.0.iter_mut().for_each(|one| one.write(&json));
+        Self { json, tag: hasher.finish() }
+    }
+
+    /// A value whose tag does not depend on its figures.
+    pub(super) fn without_figures(mut value: impl WithFigures) -> Self {
+        let mut json = Vec::new();
+        let mut hasher = TagHasher::new();
+        print(&value, &mut json);
+        value.blank_figures();
+        print(&value, &mut hasher);
+        Self { json: json.into(), tag: format!("W/{}", hasher.finish()) }
+    }
+
+    /// The same of a list. Each value is printed before the next one is made.
+    pub(super) fn list_without_figures(values: impl Iterator<Item = impl WithFigures>) -> Self {
+        let mut hasher = TagHasher::new();
+        let mut json = b"[".to_vec();
+        for (index, mut value) in values.enumerate() {
+            if index > 0 {
+                json.push(b',');
+            }
+            print(&value, &mut json);
+            value.blank_figures();
+            print(&value, &mut hasher);
+        }
+        json.push(b']');
+        Self { json: json.into(), tag: format!("W/{}", hasher.finish()) }
     }
 
     /// The response with it, or `304` if the client has it: `has` are the tags of what it has.
@@ -50,6 +107,11 @@ impl TaggedJson {
     }
 }
 
+/// Prints a value. The types of `json/` can be printed, and neither of the writers fails.
+fn print(value: &impl Serialize, to: impl io::Write) {
+    serde_json::to_writer(to, value).unwrap_or_default();
+}
+
 /// The tags that a client has.
 pub(super) fn tags_of(headers: &HeaderMap) -> Option<String> {
     let tags: Vec<&str> =
@@ -57,10 +119,15 @@ pub(super) fn tags_of(headers: &HeaderMap) -> Option<String> {
     (!tags.is_empty()).then(|| tags.join(","))
 }
 
+/// A tag without the mark of a weak one.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
 /// Whether a list of tags has this one. Weak tags are compared like strong ones (RFC 9110, 13.1.2).
 fn has_tag(list: &str, tag: &str) -> bool {
     let mut tags = list.split(',').map(str::trim);
-    tags.any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
+    tags.any(|one| one == "*" || opaque(one) == opaque(tag))
 }
 
 #[cfg(test)]
@@ -83,5 +150,33 @@ mod tests {
         let (code, other) = ask(Some(&tag), "[2]");
         assert_eq!(code, 200);
         assert_ne!(other, tag);
+    }
+
+    #[derive(Clone, Serialize)]
+    struct Counter {
+        name: &'static str,
+        seconds: u32,
+    }
+
+    impl WithFigures for Counter {
+        fn blank_figures(&mut self) {
+            self.seconds = 0;
+        }
+    }
+
+    #[test]
+    fn figures_make_no_difference_to_a_tag() {
+        let tag = |name, seconds| TaggedJson::without_figures(Counter { name, seconds });
+        let list = |values: &[Counter]| TaggedJson::list_without_figures(values.iter().cloned());
+        let (one, later) = (tag("a", 1), tag("a", 2));
+        assert_eq!(one.tag, later.tag);
+        assert!(one.tag.starts_with("W/\"") && one.json != later.json, "{}", one.tag);
+        assert_ne!(one.tag, tag("b", 1).tag);
+        assert_eq!(one.clone().respond(Some(&later.tag)).status(), 304);
+        let [a, b] = ["a", "b"].map(|name| Counter { name, seconds: 7 });
+        let both = list(&[a.clone(), b.clone()]);
+        assert_eq!(both.json, r#"[{"name":"a","seconds":7},{"name":"b","seconds":7}]"#);
+        assert_ne!(both.tag, list(&[b, a]).tag);
+        assert_eq!(list(&[]).json, "[]");
     }
 }

@@ -78,8 +78,8 @@ pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> An
     let follow = events::follow_query(&http, &view, request.format);
     let domain = find_domain(&view, &request, "show").await?;
     match request.query.operation().as_deref() {
-        None if !request.query.values("op").is_empty() => return Ok(invalid_request(&request)),
-        Some("vcpuinfo") => {
+        Err(refusal) if !refusal.is_missing() => return Ok(invalid_request(&request)),
+        Ok("vcpuinfo") => {
             return Ok(post::perform(&http, &request, &VCPUINFO, Arguments::default(), None).await);
         }
         _ => {}
@@ -92,7 +92,7 @@ pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> An
         return Ok(ok(Content::Html(http.engine().print(domain.config.text_size(), page).await)));
     }
     if request.format == Format::Json {
-        let print = || TaggedJson::new(answer::print(&Domain::of(&domain)));
+        let print = || TaggedJson::without_figures(Domain::of(&domain));
         let json = http.engine().print(domain.config.text_size(), print).await;
         return Ok(json.respond(request.has_tags.as_deref()));
     }

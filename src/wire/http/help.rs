@@ -74,7 +74,7 @@ fn write_params(sink: &mut impl Sink, key: &str, params: &[Param]) {
         sink.text_field("name", param.name.as_bytes());
         sink.text_field("type", param.kind.word().as_bytes());
         sink.text_field("unit", param.kind.unit().as_bytes());
-        sink.uint_field("required", param.default.is_none());
+        sink.flag_field("required", param.default.is_none());
         if let Some(default) = param.default {
             sink.text_field("default", default.as_bytes());
         }

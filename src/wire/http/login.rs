@@ -2,12 +2,12 @@
 
 use super::body::{BodyError, Form, read_form};
 use super::context::Http;
-use super::errors::{RETRY_SECONDS, busy, malformed_request, not_private};
+use super::errors::{RETRY_SECONDS, busy, malformed_request, method_not_supported, not_private};
 use super::html;
 use super::params::Params;
 use super::path::{LOGIN_PATH, LOGOUT_PATH, page_after_login};
 use super::request::RequestInfo;
-use super::response::{Content, method_not_supported, ok, respond, see_other};
+use super::response::{Content, ok, respond, see_other};
 use super::session_cookie;
 use super::sessions::Token;
 use crate::core::caller::{Principal, Via};
@@ -32,10 +32,16 @@ struct LoginPages {
 
 /// The routes of the login page and of the logout.
 pub(super) fn routes(http: Http, logins: Arc<dyn Logins>) -> Router {
-    let unsupported = |method: Method| async move { method_not_supported(&method) };
+    let without = |methods: &'static [&'static str]| {
+        move |method: Method, headers: HeaderMap| async move {
+            method_not_supported(&method, &headers, methods)
+        }
+    };
+    let login = routing::get(show).post(log_in).fallback(without(&["GET", "HEAD", "POST"]));
+    let logout = routing::post(log_out).fallback(without(&["POST"]));
     Router::new()
-        .route(LOGIN_PATH, routing::get(show).post(log_in).fallback(unsupported))
-        .route(LOGOUT_PATH, routing::post(log_out).fallback(unsupported))
+        .route(LOGIN_PATH, login)
+        .route(LOGOUT_PATH, logout)
         .with_state(LoginPages { http, logins })
 }
 

@@ -8,11 +8,13 @@
 //! pages, page  the table of pages: handler of GET, operations of POST
 //! request      RequestInfo: caller, page, query, format of the answer (format)
 //! get          handlers of GET; also domain_list, events, help, openapi and task_pages
+//!   operation_by_get  tells a program that GET does no operation
 //! post         POST: body, multipart and params, or json/request -> operations/ -> engine_request
 //!              -> the engine; tasks keeps what a client does not wait for
 //!   config_advice  what to type instead of a curl command that sends no configuration
 //! answer       an answer of the engine as S-expression, JSON (json/) or a page (html/)
 //! errors       a failure in the same formats; a JSON answer has a tag (etag)
+//!   listener_refusals  what the listener refused before, in JSON
 //! response     status, reason phrase, headers, body; answer_budget: the memory of it
 //! ```
 //!
@@ -40,10 +42,12 @@ mod html;
 mod json;
 mod list_cache;
 mod list_query;
+mod listener_refusals;
 mod login;
 mod multipart;
 mod openapi;
 mod operation;
+mod operation_by_get;
 mod operations;
 mod page;
 mod pages;
@@ -63,3 +67,4 @@ mod tasks;
 mod viewer_socket;
 
 pub use context::Http;
+pub use listener_refusals::refusals_in_json;

@@ -9,6 +9,10 @@ use super::operation::{Operation, Param, ParamKind, Success};
 use super::page::{Page, PageAnswer};
 use serde_json::{Map, Value, json};
 
+/// The tags of answers with the figures of running domains.
+const FIGURES_ASIDE: &str = "Tag of this answer. It is weak: what changes all the time while a domain \
+     runs makes no difference to it: cpu_time_seconds, guest.memory and guest.updated_at";
+
 /// The text of the document.
 pub(super) fn document(pages: &[Page]) -> Vec<u8> {
     let mut document = Document { pages, schemas: Schemas::new(), requests: Map::new() };
@@ -99,13 +103,19 @@ impl Document<'_> {
                 | PageAnswer::OpenApi
         );
         if has_tag {
+            let has_figures = matches!(page.answer, PageAnswer::Domains | PageAnswer::Domain);
+            let about = if has_figures { FIGURES_ASIDE } else { "Tag of this answer" };
+            let tag = json!({"description": about, "schema": {"type": "string"}});
+            responses["200"]["headers"] = json!({"ETag": tag});
             parameters.push(json!({
                 "name": "If-None-Match",
                 "in": "header",
                 "description": "ETag of the answer that the client has",
                 "schema": {"type": "string"}
             }));
-            responses["304"] = json!({"description": "The client has this answer"});
+            let figures = if has_figures { ", figures aside" } else { "" };
+            let about = format!("The client has this answer{figures}");
+            responses["304"] = json!({"description": about});
         }
         Some(json!({
             "operationId": format!("get_{}", self.id(page)),

@@ -83,15 +83,20 @@ impl Operation {
         self.config_param().is_some() && (self.success == Success::Created || self.name == "new")
     }
 
-    /// The parameter that a refusal is about: the one that it names, else the configuration, else
-    /// the only one.
+    /// The parameter that a refusal is about: the one that it names, by itself or at the beginning
+    /// of its text, else the only one, else the configuration.
     pub(super) fn param_of(&self, refusal: &Invalid) -> Option<&'static Param> {
-        let name = match (refusal.parameter(), self.params) {
-            (Some(name), _) => name,
-            (None, [only]) => only.name,
-            (None, _) => self.config_param()?,
-        };
-        self.params.iter().find(|param| param.name == name)
+        let find = |name: &str| self.params.iter().find(|param| param.name == name);
+        if let Some(name) = refusal.parameter() {
+            return find(name);
+        }
+        let text = refusal.to_string();
+        let text = text.strip_prefix("Invalid value for ").unwrap_or(&text);
+        let named = text.split_once(':').and_then(|(name, _)| find(name));
+        named.or(match self.params {
+            [only] => Some(only),
+            _ => self.config_param().and_then(find),
+        })
     }
 
     /// Whether a caller with this access may do it to some domain, or to the host.

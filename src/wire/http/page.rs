@@ -49,6 +49,14 @@ pub(super) enum PageAnswer {
 }
 
 impl Page {
+    /// The methods of a page without operations.
+    pub(super) const READ_ONLY: &'static [&'static str] = &["GET", "HEAD"];
+
+    /// The methods of the page.
+    pub(super) const fn methods(&self) -> &'static [&'static str] {
+        if self.operations.is_empty() { Self::READ_ONLY } else { &["GET", "HEAD", "POST"] }
+    }
+
     /// Whether the page is plain text, as xend's was; so is the answer to an unknown operation.
     pub(super) fn is_text(&self) -> bool {
         matches!(self.answer, PageAnswer::Text | PageAnswer::ConfigFile | PageAnswer::Events)

@@ -191,9 +191,9 @@ impl Params {
         Err(bad_value(name, format!("'{}' is not an absolute path", path.display())))
     }
 
-    /// The name of the operation. `None` unless there is exactly one.
-    pub(super) fn operation(&self) -> Option<String> {
-        self.single("op").ok().map(|name| String::from_utf8_lossy(&name).into_owned())
+    /// The name of the operation. An error unless there is exactly one.
+    pub(super) fn operation(&self) -> Result<String, Invalid> {
+        self.single("op").map(|name| String::from_utf8_lossy(&name).into_owned())
     }
 
     /// Reads a typed request. Unknown parameters are ignored.
@@ -415,7 +415,7 @@ mod tests {
 
     #[test]
     fn blank_parameters_are_dropped_from_queries_only() {
-        assert_eq!(Params::from_query("op=&x=1").operation(), None);
+        assert!(Params::from_query("op=&x=1").operation().unwrap_err().is_missing());
         assert_eq!(Params::from_form(b"op=&x=1").operation().unwrap(), "");
     }
 
@@ -449,7 +449,7 @@ mod tests {
             assert_eq!(params.single("a").unwrap(), &b"1"[..]);
             assert_eq!(params.single("b").unwrap(), &b"\xfc"[..]);
         }
-        assert_eq!(Params::from_form(b"op=a&op=b").operation(), None);
+        assert!(Params::from_form(b"op=a&op=b").operation().is_err());
     }
 
     #[test]

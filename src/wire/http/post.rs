@@ -4,7 +4,7 @@ use super::body::{BodyError, PostBody, PostContent, read_body};
 use super::context::Http;
 use super::engine_request::{EngineAnswer, EngineRequest, Query};
 use super::errors::{
-    busy, creation_failed, invalid_request, malformed_request, no_operations, no_such_domain,
+    busy, creation_failed, malformed_request, no_operation, no_operations, no_such_domain,
     operation_failed, problem, refused, too_large, unknown_operation,
 };
 use super::format::Format;
@@ -79,15 +79,16 @@ async fn perform_named(
         return Err(problem(&Problem::new(ProblemKind::UNKNOWN_MEDIA, text)));
     }
     // A form replaces parameters of the query; JSON stands alone.
-    let (op, body) = match content {
-        PostContent::Json(json) => (json.op().map(str::to_owned), Err(json)),
-        PostContent::Form(form) => {
-            let params = request.query.overridden_by(form);
-            (params.operation(), Ok(params))
-        }
-        PostContent::Other { .. } => (request.query.operation(), Ok(request.query.clone())),
+    let body = match content {
+        PostContent::Json(json) => Err(json),
+        PostContent::Form(form) => Ok(request.query.overridden_by(form)),
+        PostContent::Other { .. } => Ok(request.query.clone()),
     };
-    let op = op.ok_or_else(|| invalid_request(request))?;
+    let op = match &body {
+        Ok(params) => params.operation().map_err(Problem::from),
+        Err(json) => json.op().map(str::to_owned),
+    };
+    let op = op.map_err(|refusal| no_operation(request, page.operations, &refusal))?;
     let known = page.operations.iter().find(|operation| operation.name == op);
     let Some(operation) = known.copied() else {
         let is_plain = page.is_text() && request.format != Format::Json;
@@ -163,11 +164,8 @@ pub(super) async fn perform(
             };
         }
         Ok(engine_request) if is_wanted_as_task(request, &engine_request) => {
-            let domain = domain.map(|view| (view.name().to_string(), view.uuid));
-            let shared = http.clone();
-            let caller = request.caller.clone();
-            let work = async move { engine_request.ask(shared.engine(), &caller).await };
-            return task_pages::begin(http, request, operation.name, domain, work, memory);
+            let op = operation.name;
+            return task_pages::begin(http, request, op, domain, engine_request, memory);
         }
         Ok(engine_request) => engine_request.ask(http.engine(), &request.caller).await,
         Err(invalid) => Err(Error::Invalid(invalid)),

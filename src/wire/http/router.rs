@@ -10,14 +10,14 @@ use super::pages::PAGES;
 use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
 use super::request::{RequestInfo, SimulatedHost};
 use super::response::{Content, respond};
-use super::{get, login, post, response};
+use super::{get, login, operation_by_get, post, response};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;
 use crate::core::ports::Logins;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Extensions, HeaderMap, Method, StatusCode, Version};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{self, MethodRouter};
 use axum::{Extension, Router};
@@ -72,7 +72,9 @@ impl Http {
 
 fn pages() -> Router<Http> {
     let assets = format!("{ASSETS_PATH}/{{version}}/{{*name}}");
-    let unsupported = |method: Method| async move { response::method_not_supported(&method) };
+    let unsupported = |method: Method, headers: HeaderMap| async move {
+        method_not_supported(&method, &headers, Page::READ_ONLY)
+    };
     let router = Router::new().route(&assets, routing::get(get::asset).fallback(unsupported));
     PAGES.iter().fold(router, |router, page| router.route(page.path, methods(page)))
 }
@@ -82,9 +84,15 @@ fn methods(page: &'static Page) -> MethodRouter<Http> {
         .post(move |State(http): State<Http>, info: RequestInfo, request: Request| {
             post::dispatch(page, http, info, request)
         })
-        .fallback(|method: Method, headers: HeaderMap| async move {
-            method_not_supported(&method, Format::negotiate(&headers))
+        .fallback(move |method: Method, headers: HeaderMap| async move {
+            method_not_supported(&method, &headers, page.methods())
         })
+        .layer(from_fn(move |request: Request, next: Next| async move {
+            match operation_by_get::refusal(page, &request) {
+                Some(refusal) => refusal,
+                None => next.run(request).await,
+            }
+        }))
 }
 
 /// Whether a response is a page or one of its files. These are compressed on request, and nothing
@@ -104,8 +112,9 @@ fn handle_panic(_: Box<dyn Any + Send>) -> Response {
 
 /// A path that leads to no page. As in xend, the answer names the first unknown segment.
 async fn unknown(method: Method, info: RequestInfo) -> Response {
-    if !matches!(method, Method::GET | Method::HEAD | Method::POST) {
-        return method_not_supported(&method, info.format);
+    let is_known = matches!(method, Method::GET | Method::HEAD | Method::POST);
+    if !is_known && info.format != Format::Json {
+        return response::method_not_supported(&method);
     }
     not_found(&info, &format!("Not found: {}", unknown_segment(&info.path)))
 }

@@ -2,16 +2,17 @@
 
 use super::answer;
 use super::context::Http;
-use super::engine_request::EngineAnswer;
+use super::engine_request::{EngineAnswer, EngineRequest};
 use super::errors;
 use super::etag::TaggedJson;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
 use super::request::RequestInfo;
 use super::response::{Content, respond, with_location};
-use super::tasks::{Ended, Task};
-use crate::core::error::Error;
-use crate::core::model::{Uuid, parse_uuid};
+use super::tasks::{Ended, Task, TaskDomain};
+use crate::core::model::parse_uuid;
+use crate::core::op::{Change, DomainOp, Outcome};
+use crate::core::snapshot::DomainView;
 use crate::memory_budget::Reservation;
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -22,27 +23,38 @@ use std::sync::Arc;
 /// The page of a task is below it.
 const PATH: &str = "/xend/task";
 
-/// Carries out `work` as a task: `202`, with the task and its Location. `memory` is that of what
-/// the work was made from.
+/// Carries out an operation as a task: `202`, with the task and its Location. `domain` is the one
+/// in the path, `memory` that of what the request was made from.
 pub(super) fn begin(
     http: &Http,
     request: &RequestInfo,
     op: &'static str,
-    domain: Option<(String, Uuid)>,
-    work: impl Future<Output = Result<EngineAnswer, Error>> + Send + 'static,
+    domain: Option<&DomainView>,
+    engine_request: EngineRequest,
     memory: Option<Reservation>,
 ) -> Response {
     let id = http.engine().new_uuid();
-    let owner = request.caller.principal.clone();
-    let task = Task { op, owner, domain, began: http.engine().now(), ended: None };
-    let json = answer::print(&task.to_json(id, &http.view(&request.caller)));
+    let task = Task {
+        op,
+        owner: request.caller.principal.clone(),
+        domain: domain.map(TaskDomain::from).or_else(|| new_domain(&engine_request)),
+        is_transfer: is_transfer(&engine_request),
+        began: http.engine().now(),
+        ended: None,
+    };
+    let json = answer::print(&task.to_json(id, &http.view(&request.caller).snapshot()));
     if let Err(refusal) = http.tasks().begin(id, task) {
         return errors::problem(&refusal);
     }
     let shared = http.clone();
+    let caller = request.caller.clone();
     http.engine().spawn(async move {
-        let done = work.await;
+        let done = engine_request.ask(shared.engine(), &caller).await;
         drop(memory);
+        let made = match &done {
+            Ok(EngineAnswer::Changed(Outcome::Domain(view))) => Some(TaskDomain::from(&**view)),
+            _ => None,
+        };
         let outcome = match done {
             Ok(answer) => {
                 let json = answer::json(&answer);
@@ -51,7 +63,7 @@ pub(super) fn begin(
             }
             Err(error) => Err(Problem::of(&error)),
         };
-        shared.tasks().end(id, Ended { at: shared.engine().now(), outcome });
+        shared.tasks().end(id, Ended { at: shared.engine().now(), outcome }, made);
     });
     let mut response = respond(202, "Accepted", Content::Json(json.into()));
     let applied = HeaderValue::from_static("respond-async");
@@ -59,13 +71,39 @@ pub(super) fn begin(
     with_location(response, &format!("{}{PATH}/{id}", request.origin))
 }
 
+/// The domain that a request makes; `None` if the request does not name it.
+fn new_domain(request: &EngineRequest) -> Option<TaskDomain> {
+    let EngineRequest::Change(Change::Create(config) | Change::Define(config)) = request else {
+        return None;
+    };
+    Some(TaskDomain { name: config.name.to_string(), uuid: config.uuid })
+}
+
+/// Whether a request moves the memory of a domain.
+const fn is_transfer(request: &EngineRequest) -> bool {
+    let EngineRequest::Change(change) = request else { return false };
+    match change {
+        Change::Restore { .. } => true,
+        Change::Domain(_, op) => matches!(
+            op,
+            DomainOp::Suspend
+                | DomainOp::Resume { .. }
+                | DomainOp::Save { .. }
+                | DomainOp::Migrate { .. }
+                | DomainOp::Dump { .. }
+        ),
+        _ => false,
+    }
+}
+
 /// `GET /xend/task`
 pub(super) async fn list(State(http): State<Http>, request: RequestInfo) -> Response {
-    let view = http.view(&request.caller);
+    let snapshot = http.view(&request.caller).snapshot();
     let tasks = http.tasks().all(&request.caller);
     let size = tasks.iter().map(|(_, task)| task.size()).sum();
     let print = || {
-        TaggedJson::new(answer::print_list(tasks.iter().map(|(id, task)| task.to_json(*id, &view))))
+        let tasks = tasks.iter().map(|(id, task)| task.to_json(*id, &snapshot));
+        TaggedJson::new(answer::print_list(tasks))
     };
     let json = http.engine().print(size, print).await;
     json.respond(request.has_tags.as_deref())
@@ -79,8 +117,8 @@ pub(super) async fn task(State(http): State<Http>, request: RequestInfo) -> Resp
         let text = format!("No such task {}", request.name());
         return errors::problem(&Problem::new(ProblemKind::NO_SUCH_TASK, text));
     };
-    let view = http.view(&request.caller);
-    let print = || TaggedJson::new(answer::print(&task.to_json(id, &view)));
+    let snapshot = http.view(&request.caller).snapshot();
+    let print = || TaggedJson::new(answer::print(&task.to_json(id, &snapshot)));
     let json = http.engine().print(task.size(), print).await;
     json.respond(request.has_tags.as_deref())
 }

@@ -7,8 +7,8 @@ use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
 use super::json::task::{Task as TaskJson, moment};
 use crate::core::caller::{Caller, Principal};
-use crate::core::model::Uuid;
-use crate::core::view::View;
+use crate::core::model::{DomName, Uuid};
+use crate::core::snapshot::{DomainView, Snapshot};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,10 +30,37 @@ const MAX_RESULTS: usize = 16 << 20;
 pub(super) struct Task {
     pub(super) op: &'static str,
     pub(super) owner: Principal,
-    /// The domain in the path of the request: its name then, and its UUID.
-    pub(super) domain: Option<(String, Uuid)>,
+    /// `None` for an operation on the host, and until a domain that is restored is known.
+    pub(super) domain: Option<TaskDomain>,
+    /// Whether it moves the domain's memory, which the engine tells the progress of.
+    pub(super) is_transfer: bool,
     pub(super) began: SystemTime,
     pub(super) ended: Option<Ended>,
+}
+
+/// The domain of a task.
+#[derive(Clone)]
+pub(super) struct TaskDomain {
+    /// Its name when the task began.
+    pub(super) name: String,
+    /// `None` for a domain that is created, and has no UUID in the request.
+    pub(super) uuid: Option<Uuid>,
+}
+
+impl From<&DomainView> for TaskDomain {
+    fn from(view: &DomainView) -> Self {
+        Self { name: view.name().to_string(), uuid: Some(view.uuid) }
+    }
+}
+
+impl TaskDomain {
+    fn view<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a DomainView> {
+        let view = match &self.uuid {
+            Some(uuid) => snapshot.by_uuid(uuid),
+            None => snapshot.by_name(&DomName::adopted(&self.name)),
+        };
+        view.map(AsRef::as_ref)
+    }
 }
 
 /// The end of a task: the body of an answer, or what went wrong.
@@ -61,11 +88,13 @@ impl Task {
         caller.is_operator() || caller.principal == self.owner
     }
 
-    /// As an answer shows it. `view` knows the progress of its domain.
-    pub(super) fn to_json(&self, id: Uuid, view: &View) -> TaskJson<'_> {
+    /// As an answer shows it. `snapshot` has the progress of its domain.
+    pub(super) fn to_json(&self, id: Uuid, snapshot: &Snapshot) -> TaskJson<'_> {
         let progress = || {
-            let (_, uuid) = self.domain.as_ref()?;
-            Some(view.snapshot().by_uuid(uuid)?.progress?.percent())
+            let view = self.domain.as_ref().and_then(|domain| domain.view(snapshot));
+            let known = view.and_then(|view| view.progress).map(|progress| progress.percent());
+            // It waits for its turn, or has just begun.
+            known.or(self.is_transfer.then_some(0))
         };
         let (state, progress, result, problem) = match self.ended.as_ref().map(|it| &it.outcome) {
             None => ("running", progress(), None, None),
@@ -75,7 +104,7 @@ impl Task {
         TaskJson {
             id: id.to_string(),
             op: self.op,
-            domain: self.domain.as_ref().map(|(name, _)| name.as_str()),
+            domain: self.domain.as_ref().map(|domain| domain.name.as_str()),
             state,
             created_at: moment(self.began),
             ended_at: self.ended.as_ref().map(|ended| moment(ended.at)),
@@ -124,11 +153,12 @@ impl Tasks {
         Ok(())
     }
 
-    /// Ends a task. Its result can displace earlier ones.
-    pub(super) fn end(&self, id: Uuid, ended: Ended) {
+    /// Ends a task. `domain` is the one that it made. Its result can displace earlier ones.
+    pub(super) fn end(&self, id: Uuid, ended: Ended, domain: Option<TaskDomain>) {
         let mut tasks = self.lock();
         if let Some(task) = tasks.get_mut(&id) {
             task.ended = Some(ended);
+            task.domain = domain.or_else(|| task.domain.take());
         }
         let of = |task: &Task| task.ended.as_ref().map_or(0, Ended::size);
         while tasks.values().map(of).sum::<usize>() > MAX_RESULTS {
@@ -138,6 +168,13 @@ impl Tasks {
             let first = ended.fold(first, |a, b| if b.at < a.at { b } else { a });
             first.outcome = Ok(None);
         }
+    }
+
+    /// The number of tasks that are under way, and of those that have ended and are kept.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let tasks = self.lock();
+        let ended = tasks.values().filter(|task| task.ended.is_some()).count();
+        (tasks.len() - ended, ended)
     }
 
     /// A task; `None` for one that the caller does not see.
@@ -159,7 +196,10 @@ impl Tasks {
 mod tests {
     use super::*;
     use crate::core::caller::Via;
+    use crate::core::model::DomainConfig;
     use crate::core::rights::{Access, Account, Credential, User};
+    use crate::core::snapshot::fixtures::{running, snapshot, with_domains};
+    use crate::core::transfer::Progress;
     use serde_json::value::to_raw_value;
 
     const START: SystemTime = SystemTime::UNIX_EPOCH;
@@ -180,7 +220,7 @@ mod tests {
         began: SystemTime,
     ) -> Result<(), Problem> {
         let owner = owner.clone();
-        let task = Task { op: "save", owner, domain: None, began, ended: None };
+        let task = Task { op: "save", owner, domain: None, is_transfer: true, began, ended: None };
         tasks.begin(Uuid::from_u128(number), task)
     }
 
@@ -188,7 +228,7 @@ mod tests {
         let result = to_raw_value(&"x".repeat(size)).unwrap();
         let at = START + Duration::from_secs(after);
         let ended = Ended { at, outcome: Ok(Some(Arc::from(result))) };
-        tasks.end(Uuid::from_u128(number), ended);
+        tasks.end(Uuid::from_u128(number), ended, None);
     }
 
     #[test]
@@ -208,12 +248,38 @@ mod tests {
     }
 
     #[test]
+    fn a_task_shows_the_progress_of_its_domain() {
+        let config = |name: &str| DomainConfig::new(DomName::new(name).unwrap(), 64);
+        let mut domain = DomainView::clone(&running(7, config("web1")));
+        let of = |name: &str, uuid, is_transfer| Task {
+            op: "save",
+            owner: Principal::Operator,
+            domain: Some(TaskDomain { name: name.to_owned(), uuid }),
+            is_transfer,
+            began: START,
+            ended: None,
+        };
+        let percent = |domain: &DomainView, task: &Task| {
+            let all = with_domains(snapshot(&[]), [Arc::new(domain.clone())]);
+            task.to_json(Uuid::nil(), &all).progress_percent
+        };
+        let save = of("web1", Some(domain.uuid), true);
+        assert_eq!(percent(&domain, &save), Some(0));
+        assert_eq!(percent(&domain, &of("web1", Some(domain.uuid), false)), None);
+        domain.progress = Some(Progress { what: "Saving", done: 1, total: 4 });
+        assert_eq!(percent(&domain, &save), Some(25));
+        assert_eq!(percent(&domain, &of("web1", None, false)), Some(25));
+        assert_eq!(percent(&domain, &of("web2", None, false)), None);
+    }
+
+    #[test]
     fn tasks_have_limits_of_number_and_age() {
         let tasks = Tasks::default();
         let steve = user("steve");
         for number in 0..MAX_UNDER_WAY as u128 {
             begin(&tasks, number, &steve, START).unwrap();
         }
+        assert_eq!(tasks.counts(), (MAX_UNDER_WAY, 0));
         assert!(begin(&tasks, 1000, &steve, START).is_err());
         begin(&tasks, 1000, &Principal::Operator, START).unwrap();
         for number in 0..MAX_OF_USER as u128 + 50 {

@@ -37,7 +37,7 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a client may take nothing of a message.
 const SEND_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long a client may take for the daemon's last message.
+/// How long a client may take for the daemon's last message, and its own.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The guest's side of a connection.
@@ -78,7 +78,7 @@ pub(super) async fn open<V: Viewed>(
         .map_err(|error| too_many_streams(request, V::PLURAL, &error))?;
     let viewed = V::open(&view, &domain).await.map_err(failed)?;
     tracing::info!("{}: {} of {domain} opened", request.caller, V::NAME);
-    let viewer = Viewer {
+    let client = Viewer {
         view,
         uuid,
         session: request.session.clone(),
@@ -87,7 +87,7 @@ pub(super) async fn open<V: Viewed>(
         _permit: permit,
     };
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(|socket| viewer.serve(socket)))
+    Ok(upgrade.on_upgrade(|socket| client.serve(socket)))
 }
 
 /// A client that views something of a guest.
@@ -103,9 +103,21 @@ struct Viewer<V> {
 
 impl<V: Viewed> Viewer<V> {
     async fn serve(mut self, mut socket: WebSocket) {
-        if let Some(close) = self.talk(&mut socket).await {
+        let close = self.talk(&mut socket).await;
+        // Its place is free, and its guest's side closed, before the client has taken the message.
+        drop(self);
+        if let Some(close) = close {
+            let end = async {
+                socket.send(Message::Close(Some(close))).await?;
+                // A connection that is closed while the client still types is reset, and the
+                // message lost.
+                while let Some(message) = socket.recv().await {
+                    message?;
+                }
+                Ok::<_, axum::Error>(())
+            };
             // The client may be gone, or read nothing.
-            timeout(CLOSE_LIMIT, socket.send(Message::Close(Some(close)))).await.ok();
+            timeout(CLOSE_LIMIT, end).await.ok();
         }
     }
 

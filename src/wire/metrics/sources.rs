@@ -15,6 +15,8 @@ pub struct Sources {
     /// The number of the Xen-API's tasks that are under way, and of those that have ended and are
     /// kept.
     pub tasks: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
+    /// The same of the tasks of JSON.
+    pub json_tasks: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
 }
 
 /// All figures of one moment.
@@ -26,9 +28,23 @@ pub(super) struct Figures {
     /// Memory for what clients are sent.
     pub(super) answers: BudgetFigures,
     pub(super) connections: Vec<ConnectionFigures>,
-    pub(super) tasks_under_way: usize,
-    pub(super) tasks_ended: usize,
+    pub(super) tasks: TaskFigures,
+    pub(super) json_tasks: TaskFigures,
     pub(super) host: HostMetrics,
+}
+
+/// The tasks of a wire.
+#[derive(Debug)]
+pub(super) struct TaskFigures {
+    pub(super) running: usize,
+    /// Ended, and kept for their clients.
+    pub(super) ended: usize,
+}
+
+impl TaskFigures {
+    const fn of((running, ended): (usize, usize)) -> Self {
+        Self { running, ended }
+    }
 }
 
 /// A budget of memory, in bytes.
@@ -47,14 +63,13 @@ impl BudgetFigures {
 impl Sources {
     /// The figures of now, with those of the engine.
     pub(super) fn figures(&self, host: HostMetrics) -> Figures {
-        let (tasks_under_way, tasks_ended) = (self.tasks)();
         Figures {
             version: self.version,
             requests: BudgetFigures::of(&self.budgets.requests),
             answers: BudgetFigures::of(&self.budgets.answers),
             connections: self.listeners.figures(),
-            tasks_under_way,
-            tasks_ended,
+            tasks: TaskFigures::of((self.tasks)()),
+            json_tasks: TaskFigures::of((self.json_tasks)()),
             host,
         }
     }

@@ -57,7 +57,8 @@ impl TcpTransport {
             (false, _) => None,
             (true, Ok(tls)) => Some(tls),
             (true, Err(reason)) => {
-                return Err(Invalid::new(format!("Invalid value for ssl: {reason}")).into());
+                let refusal = Invalid::new(format!("Invalid value for ssl: {reason}"));
+                return Err(refusal.about("ssl").into());
             }
         };
         let connection = match (dial(to).await, tls) {
@@ -67,7 +68,8 @@ impl TcpTransport {
         };
         connection.map_err(|error| {
             let reason = tunnel::reason(&error);
-            Invalid::new(format!("destination: {to} cannot be reached: {reason}")).into()
+            let message = format!("destination: {to} cannot be reached: {reason}");
+            Error::Unreachable { message, source: None }
         })
     }
 }
@@ -108,23 +110,25 @@ async fn encrypt(
 /// the connection is plain.
 fn no_answer(to: &Destination, error: Error) -> Error {
     let hint = if to.encrypted { "" } else { ": if its port is encrypted, use ssl=1" };
-    explained(error, |what| format!("destination: {to} does not answer ({what}){hint}"))
+    match error {
+        Error::Backend { message, source } => Error::Unreachable {
+            message: format!("destination: {to} does not answer ({message}){hint}"),
+            source,
+        },
+        other => other,
+    }
 }
 
 /// The error of a connection that was lost before the domain was handed over.
 fn lost_while_sending(to: &Destination, error: Error) -> Error {
-    explained(error, |what| {
-        format!(
-            "{what} while the domain was sent to {to}: it goes on here, try again when that host \
-             responds"
-        )
-    })
-}
-
-/// An error of the connection in other words; any other error as it is.
-fn explained(error: Error, explain: impl FnOnce(String) -> String) -> Error {
     match error {
-        Error::Backend { message, source } => Error::Backend { message: explain(message), source },
+        Error::Backend { message, source } => Error::ConnectionLost {
+            message: format!(
+                "{message} while the domain was sent to {to}: it goes on here, try again when that \
+                 host responds"
+            ),
+            source,
+        },
         other => other,
     }
 }

@@ -91,7 +91,7 @@ impl Scene {
         self.is_pressed = buttons != 0;
     }
 
-    fn colour(&self, x: u16, y: u16) -> Colour {
+    fn colour(self, x: u16, y: u16) -> Colour {
         let (px, py) = self.pointer;
         if x.abs_diff(px) <= MARK_REACH && y.abs_diff(py) <= MARK_REACH {
             return if self.is_pressed { MARK_PRESSED } else { MARK };
@@ -103,7 +103,7 @@ impl Scene {
     }
 
     /// Appends the pixels of an area, row by row.
-    pub(super) fn draw(&self, area: Area, format: PixelFormat, pixels: &mut Vec<u8>) {
+    pub(super) fn draw(self, area: Area, format: PixelFormat, pixels: &mut Vec<u8>) {
         for y in area.y..area.y.saturating_add(area.height) {
             for x in area.x..area.x.saturating_add(area.width) {
                 format.push(pixels, self.colour(x, y));
@@ -112,7 +112,7 @@ impl Scene {
     }
 
     /// The areas in which the screen differs from an earlier one.
-    pub(super) fn changes_since(&self, earlier: &Self) -> Vec<Area> {
+    pub(super) fn changes_since(self, earlier: Self) -> Vec<Area> {
         let mut areas = Vec::new();
         if (self.pointer, self.is_pressed) != (earlier.pointer, earlier.is_pressed) {
             areas.extend([earlier.mark(), self.mark()].into_iter().filter_map(Area::on_screen));
@@ -124,7 +124,7 @@ impl Scene {
         areas
     }
 
-    fn mark(&self) -> Area {
+    fn mark(self) -> Area {
         let (x, y) = self.pointer;
         let size = 2 * MARK_REACH + 1;
         let (x, y) = (x.saturating_sub(MARK_REACH), y.saturating_sub(MARK_REACH));
@@ -136,7 +136,7 @@ impl Scene {
 mod tests {
     use super::*;
 
-    fn pixels(scene: &Scene) -> Vec<u8> {
+    fn pixels(scene: Scene) -> Vec<u8> {
         let mut pixels = Vec::new();
         scene.draw(Area::SCREEN, PixelFormat::OWN, &mut pixels);
         pixels
@@ -156,8 +156,8 @@ mod tests {
         for (number, step) in steps.iter().enumerate() {
             let before = scene;
             step(&mut scene);
-            let mut shown = pixels(&before);
-            for area in scene.changes_since(&before) {
+            let mut shown = pixels(before);
+            for area in scene.changes_since(before) {
                 assert_eq!(area.on_screen(), Some(area));
                 let mut new = Vec::new();
                 scene.draw(area, PixelFormat::OWN, &mut new);
@@ -167,10 +167,10 @@ mod tests {
                     shown[at..at + width].copy_from_slice(row);
                 }
             }
-            assert!(shown == pixels(&scene), "step {number}");
-            assert!(shown != pixels(&before), "step {number}");
+            assert!(shown == pixels(scene), "step {number}");
+            assert!(shown != pixels(before), "step {number}");
         }
-        assert!(scene.changes_since(&scene).is_empty());
+        assert!(scene.changes_since(scene).is_empty());
     }
 
     #[test]

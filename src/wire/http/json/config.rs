@@ -3,7 +3,7 @@
 use super::device::Devices;
 use super::fields::Fields;
 use super::settings::{Settings, lossy};
-use crate::core::model::{DomainConfig as Config, DomainFacts, Image as ModelImage};
+use crate::core::model::{DomainConfig as Config, DomainFacts, Image as ModelImage, MAX_VCPUS};
 use crate::sxp::Sxp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,24 +22,30 @@ pub(crate) struct DomainConfig {
     #[serde(default)]
     description: String,
     /// Memory target, in MiB.
+    #[schemars(range(min = 1, max = Config::MAX_MEMORY))]
     memory_mib: u64,
     /// Largest memory target while the domain runs, in MiB; 0 for `memory_mib`.
     #[serde(default)]
+    #[schemars(range(max = Config::MAX_MEMORY))]
     max_memory_mib: u64,
     /// Memory for shadow page tables, in MiB.
     #[serde(default)]
+    #[schemars(range(max = Config::MAX_MEMORY))]
     shadow_memory_mib: u64,
     /// Number of VCPUs.
     #[serde(default = "one")]
+    #[schemars(range(min = 1, max = MAX_VCPUS))]
     vcpus: u32,
     /// Numbers of the VCPUs that are online at the start; all if empty.
     #[serde(default)]
+    #[schemars(inner(range(max = MAX_VCPUS - 1)))]
     vcpus_at_start: Vec<u32>,
     /// CPUs on which each VCPU may run. An empty list is for any CPU.
     #[serde(default)]
     cpus: Vec<Vec<u32>>,
     /// CPU share relative to other domains.
     #[serde(default = "default_weight")]
+    #[schemars(range(min = 1, max = u16::MAX))]
     cpu_weight: u16,
     /// CPU limit in percent of one CPU; 0 for none.
     #[serde(default)]

@@ -1,14 +1,16 @@
 //! Devices, as lists by their classes.
 
 use super::fields::Fields;
+use super::pci_device::PciDevice;
 use super::settings::{Settings, lossy};
 use crate::core::model::{
-    Block, BlockClass, Device, DomainConfig, DomainFacts, Invalid, PciDevice as Pci, Property, Vif,
+    Block, BlockClass, Device, DomainConfig, DomainFacts, Invalid, Property, Vif,
 };
 use crate::shape::BootDisk;
 use crate::sxp::Sxp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Declares the classes of devices once: a domain's lists, and a single device.
 macro_rules! device_classes {
@@ -136,7 +138,9 @@ impl Devices {
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Disk {
-    /// Name in the guest: `xvda`.
+    /// Name in the guest: `xvda`. The type is not a part of it, as in xend's `hdc:cdrom`.
+    #[serde(deserialize_with = "name_alone")]
+    #[schemars(extend("pattern" = "^[^:]+$"))]
     dev: String,
     /// Source of the data: `phy:/dev/vg0/root`, `file:/images/a.img`. A CD-ROM drive without a
     /// medium has none.
@@ -166,6 +170,22 @@ struct Disk {
     /// Keys that xend does not interpret.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     settings: Settings,
+}
+
+/// Deserializes the name of a disk, without what xend wrote beside it.
+fn name_alone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let dev = String::deserialize(deserializer)?;
+    let bare = dev.strip_prefix("ioemu:").unwrap_or(&dev);
+    match bare.split_once(':') {
+        Some((name, kind @ ("disk" | "cdrom"))) => Err(D::Error::custom(format!(
+            r#"the type has a key of its own, write "dev": {name:?}, "type": {kind:?}"#
+        ))),
+        Some(_) => Err(D::Error::custom("a name like xvda is expected")),
+        None if bare.len() < dev.len() => {
+            Err(D::Error::custom(format!(r#"ioemu: has no meaning here, write "dev": {bare:?}"#)))
+        }
+        None => Ok(dev),
+    }
 }
 
 fn read_only() -> String {
@@ -261,77 +281,6 @@ impl NetworkInterface {
         fields.optional("backend", self.backend.as_deref());
         self.settings.write(&mut fields);
         fields.headed(class)
-    }
-}
-
-/// PCI functions that are passed through to the guest.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct PciDevice {
-    functions: Vec<PciFunction>,
-    /// Domain that serves it; Domain-0 if left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backend: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uuid: Option<String>,
-    /// Number by which xend's clients know the device. Requests need none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    number: Option<u32>,
-    /// Keys that xend does not interpret.
-    #[serde(default, skip_serializing_if = "Settings::is_empty")]
-    settings: Settings,
-}
-
-/// A PCI function.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct PciFunction {
-    /// Address on the host: `0000:01:13.0`. The first part may be left out.
-    address: String,
-    /// Keys that xend does not interpret.
-    #[serde(default, skip_serializing_if = "Settings::is_empty")]
-    settings: Settings,
-}
-
-impl PciDevice {
-    fn of(pci: &Pci) -> Self {
-        let functions = pci.functions.iter().map(|function| PciFunction {
-            address: function.address.to_string(),
-            settings: Settings::shown(&function.rest),
-        });
-        Self {
-            functions: functions.collect(),
-            backend: pci.backend.as_ref().map(|backend| lossy(&backend.0)),
-            uuid: pci.uuid.map(|uuid| uuid.to_string()),
-            number: pci.id,
-            settings: Settings::shown(&pci.rest),
-        }
-    }
-
-    fn to_sxp(&self, class: &str) -> Sxp {
-        let mut fields = Fields::default();
-        for function in &self.functions {
-            fields.0.push(function.to_sxp());
-        }
-        fields.optional("uuid", self.uuid.as_deref());
-        fields.optional("backend", self.backend.as_deref());
-        self.settings.write(&mut fields);
-        fields.headed(class)
-    }
-}
-
-impl PciFunction {
-    /// `(dev (domain 0000) (bus 01) (slot 13) (func 0))`. The reader checks each part.
-    fn to_sxp(&self) -> Sxp {
-        let mut fields = Fields::default();
-        let (numbers, func) = self.address.rsplit_once('.').unwrap_or((&self.address, "0"));
-        let mut parts = numbers.rsplitn(3, ':');
-        for key in ["slot", "bus", "domain"] {
-            fields.optional(key, parts.next());
-        }
-        fields.word("func", func);
-        self.settings.write(&mut fields);
-        fields.headed("dev")
     }
 }
 

@@ -1,6 +1,7 @@
 //! Domains, as answers show them.
 
 use super::config::DomainConfig;
+use super::figures::WithFigures;
 use super::settings::Settings;
 use super::task::moment;
 use crate::core::model::GuestReport;
@@ -133,6 +134,16 @@ impl Domain {
                 total_bytes: progress.total,
             }),
             guest: view.report.as_deref().map(Guest::of),
+        }
+    }
+}
+
+impl WithFigures for Domain {
+    fn blank_figures(&mut self) {
+        self.cpu_time_seconds = None;
+        if let Some(guest) = &mut self.guest {
+            guest.memory = None;
+            guest.updated_at.clear();
         }
     }
 }

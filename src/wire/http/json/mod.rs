@@ -5,11 +5,14 @@
 //! the tree that its S-expression has, so that one reader checks both.
 
 pub(super) mod answers;
+mod check;
 mod config;
 mod device;
 pub(super) mod domain;
 mod fields;
+pub(super) mod figures;
 mod limits;
+mod pci_device;
 pub(super) mod places;
 pub(super) mod problem;
 pub(super) mod problem_kind;

@@ -2,11 +2,11 @@
 
 use super::device::Devices;
 use crate::core::model::Invalid;
-use crate::shape::ShapeError;
+use crate::shape::{ShapeError, read_device};
 use crate::sxp::Sxp;
 
 /// The keys of a domain's configuration that have another name in JSON.
-const OTHER_NAMES: [(&str, &str); 6] = [
+pub(super) const OTHER_NAMES: [(&str, &str); 6] = [
     ("memory", "memory_mib"),
     ("maxmem", "max_memory_mib"),
     ("shadow_memory", "shadow_memory_mib"),
@@ -16,7 +16,7 @@ const OTHER_NAMES: [(&str, &str); 6] = [
 ];
 
 /// The keys of a domain's configuration that have the same name.
-const SAME_NAMES: [&str; 15] = [
+const SAME_NAMES: [&str; 16] = [
     "name",
     "uuid",
     "description",
@@ -32,15 +32,37 @@ const SAME_NAMES: [&str; 15] = [
     "on_xend_start",
     "on_xend_stop",
     "image",
+    "xenstore_data",
 ];
 
 /// The refusal of the parameter `param`, which `tree` was made of. It names the key in JSON.
 pub(crate) fn refusal(param: &str, tree: &Sxp, error: &ShapeError) -> Invalid {
-    let is_domain = tree.head() == Some("vm");
-    match key(error.field()).filter(|_| is_domain) {
-        Some(Key::Own(name)) => refused(format!("{param}.{name}"), error.reason()),
-        Some(Key::Device(class)) => refused(format!("{param}.devices.{class}"), &error.to_string()),
+    // An error about several fields names the first one in its text.
+    let (field, reason) = match (error.field(), error.reason().split_once(": ")) {
+        ("", Some((field, reason))) if !field.contains(' ') => (field, reason),
+        (field, _) => (field, error.reason()),
+    };
+    let below = match tree.head() {
+        Some("vm") => key_of_domain(tree, field),
+        // A whole that is refused is its own place.
+        Some(class) => field.strip_prefix(class).map(|rest| {
+            let key = key_of_device(class, rest.trim_start(), tree);
+            if Devices::has_class(class) { joined(class, &key) } else { key }
+        }),
+        None => None,
+    };
+    match below.filter(|key| !key.is_empty()) {
+        Some(key) => refused(format!("{param}.{key}"), reason_in_json(&key, reason)),
         None => refused(param.to_owned(), &error.to_string()),
+    }
+}
+
+/// The reason, without the S-expressions and the parts of an address that JSON does not have.
+fn reason_in_json<'a>(key: &str, reason: &'a str) -> &'a str {
+    match key.rsplit('.').next() {
+        Some("address") => "an address like 0000:01:13.0 is expected",
+        Some("uname") if reason.contains("(uname") => "a source like phy:/dev/vg0/root is expected",
+        _ => reason,
     }
 }
 
@@ -48,22 +70,53 @@ fn refused(place: String, reason: &str) -> Invalid {
     Invalid::new(format!("Invalid value for {place}: {reason}")).about(place)
 }
 
-/// A key of a domain's configuration.
-enum Key<'a> {
-    Own(&'a str),
-    /// Of a device of this class.
-    Device(&'a str),
+fn joined(place: &str, key: &str) -> String {
+    if key.is_empty() { place.to_owned() } else { format!("{place}.{key}") }
 }
 
-fn key(field: &str) -> Option<Key<'_>> {
+/// The key of a domain's configuration.
+fn key_of_domain(tree: &Sxp, field: &str) -> Option<String> {
     let (first, rest) = field.split_once(' ').unwrap_or((field, ""));
     if let Some((_, name)) = OTHER_NAMES.iter().find(|(old, _)| *old == field) {
-        return Some(Key::Own(name));
+        return Some((*name).to_owned());
     }
-    if SAME_NAMES.contains(&field) {
-        return Some(Key::Own(field));
+    if SAME_NAMES.contains(&first) {
+        return Some(joined(first, rest));
     }
-    (!rest.is_empty() && Devices::has_class(first)).then_some(Key::Device(first))
+    if first == "device" {
+        return Some("devices".to_owned());
+    }
+    if !Devices::has_class(first) {
+        return None;
+    }
+    let place = format!("devices.{first}");
+    // The error does not say which device it is about: the first one that is refused by itself.
+    let all = tree.tail().iter().filter(|item| item.head() == Some("device"));
+    let of_class = all.filter_map(|item| item.tail().first());
+    let mut of_class = of_class.filter(|device| device.head() == Some(first)).enumerate();
+    let found = of_class.find(|(_, device)| read_device(device).is_err());
+    Some(match found {
+        Some((index, device)) => {
+            joined(&format!("{place}[{index}]"), &key_of_device(first, rest, device))
+        }
+        None => place,
+    })
+}
+
+/// The key of a device.
+fn key_of_device(class: &str, field: &str, device: &Sxp) -> String {
+    if class != "pci" || !field.starts_with("dev") {
+        return field.to_owned();
+    }
+    // The address of a function is several fields there.
+    let functions = device.tail().iter().filter(|item| item.head() == Some("dev"));
+    let refused = functions.enumerate().find(|(_, function)| {
+        read_device(&Sxp::list([Sxp::atom("pci"), (*function).clone()])).is_err()
+    });
+    match refused {
+        Some((index, _)) => format!("functions[{index}].address"),
+        None => "functions".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -86,16 +139,59 @@ mod tests {
             ),
             (
                 "(memory 64) (device (vbd (uname phy:/a) (dev xvda) (mode x)))",
-                "config.devices.vbd",
-                "Invalid value for config.devices.vbd: vbd mode: ",
+                "config.devices.vbd[0].mode",
+                "Invalid value for config.devices.vbd[0].mode: Invalid mode \"x\", use r, w or w!",
             ),
-            ("(memory 64) (xenstore_data 1)", "config", "Invalid value for config: "),
+            (
+                "(memory 64) (device (vif)) (device (vbd (dev hdc:cdrom))) (device (vif (mac x)))",
+                "config.devices.vif[1].mac",
+                "Invalid value for config.devices.vif[1].mac: \"x\" is",
+            ),
+            (
+                "(memory 64) (device (pci (dev (bus 1) (slot 2)) (dev (bus 1) (slot zz))))",
+                "config.devices.pci[0].functions[1].address",
+                "Invalid value for config.devices.pci[0].functions[1].address: an address like",
+            ),
+            (
+                "(memory 64) (device (vbd (dev hdc:cdrom))) (device (vbd (dev hdc:cdrom)))",
+                "config",
+                "Invalid value for config: The device \"hdc\" is already defined",
+            ),
+            (
+                "(memory 64) (maxmem 32)",
+                "config.max_memory_mib",
+                "Invalid value for config.max_memory_mib: 32 MiB is less than memory, 64 MiB",
+            ),
+            (
+                "(memory 64) (cpu_cap 500)",
+                "config.cpu_cap_percent",
+                "Invalid value for config.cpu_cap_percent: 500 is out of range, 0 to 100",
+            ),
+            (
+                "(memory 64) (xenstore_data 1)",
+                "config.xenstore_data",
+                "Invalid value for config.xenstore_data: ",
+            ),
         ] {
             let text_of_tree = format!("(vm {config})");
             let tree = read_one(text_of_tree.as_bytes(), &Limits::default()).unwrap();
             let refused = refusal("config", &tree, &read_config(&tree).unwrap_err());
             assert_eq!(refused.parameter(), Some(parameter), "{config}: {refused}");
             assert!(refused.to_string().starts_with(text), "{config}: {refused}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_the_key_of_a_device() {
+        for (device, parameter) in [
+            ("(vif (mac x))", "config.vif.mac"),
+            ("(vbd (dev xvda))", "config.vbd.uname"),
+            ("(vbd (dev xvda) (uname phy:/a) (mode x))", "config.vbd.mode"),
+            ("(pci (dev (bus x) (slot 1)))", "config.pci.functions[0].address"),
+        ] {
+            let tree = read_one(device.as_bytes(), &Limits::default()).unwrap();
+            let refused = refusal("config", &tree, &read_device(&tree).unwrap_err());
+            assert_eq!(refused.parameter(), Some(parameter), "{refused}");
         }
     }
 

@@ -37,23 +37,28 @@ macro_rules! problem_kinds {
 problem_kinds! {
     MALFORMED "malformed_request" 400 "The request cannot be read";
     NOT_LOGGED_IN "not_logged_in" 401 "Log in";
+    WRONG_PASSWORD "wrong_password" 401 "User or password are wrong";
     NOT_KNOWN "not_known" 403 "You are not known here";
     NOT_PRIVATE "not_private" 403 "The connection is not encrypted";
+    FOREIGN_HOST "foreign_host" 403 "The request is for another host";
+    FOREIGN_PAGE "foreign_page" 403 "The request comes from a page of another site";
     NO_ORIGIN "no_origin" 403 "Not from a page";
     NOT_PERMITTED "not_permitted" 403 "The right is missing";
     BEYOND_LIMITS "beyond_limits" 403 "The account does not allow this value";
+    FORBIDDEN_BY_CONFIG "forbidden_by_configuration" 403 "The configuration of xend forbids this";
     PRIVILEGED "privileged_domain" 403 "Domain-0 does not support this";
     NOT_FOUND "not_found" 404 "There is no such page";
     NO_SUCH_DOMAIN "no_such_domain" 404 "There is no such domain";
     NO_SUCH_OBJECT "no_such_object" 404 "There is no such object";
+    NO_SUCH_DEVICE "no_such_device" 404 "The domain has no such device";
     NO_SUCH_VNET "no_such_vnet" 404 "There is no such virtual network";
     NO_SUCH_TASK "no_such_task" 404 "There is no such task";
     METHOD "method_not_allowed" 405 "The page does not have this method";
-    ALREADY_EXISTS "already_exists" 409 "Another one has the name or the UUID";
+    ALREADY_EXISTS "already_exists" 409 "Another one has the name, the UUID or the place";
     IN_USE "in_use" 409 "It is in use";
     WRONG_STATE "wrong_state" 409 "The present state does not permit this";
     NO_MEMORY "not_enough_memory" 409 "Not enough memory is free";
-    DEVICE "device_failed" 409 "A device could not be connected or disconnected";
+    LIMIT_REACHED "limit_reached" 409 "There are as many as there can be";
     CANCELLED "cancelled" 409 "The operation was cancelled";
     TOO_LARGE "too_large" 413 "The body is too large";
     UNKNOWN_MEDIA "unsupported_media_type" 415 "The body has an unknown type";
@@ -63,8 +68,9 @@ problem_kinds! {
     INVALID "invalid_value" 422 "A value is invalid";
     MISSING_FILE "missing_file" 422 "A file does not exist";
     FAILED "failed" 500 "The operation failed";
+    DEVICE "device_failed" 500 "A device could not be connected";
     UNSUPPORTED "unsupported" 501 "This host does not support it";
-    REMOTE "other_host_failed" 502 "The other host failed or refused";
+    REMOTE "other_host_failed" 502 "The other host cannot be reached, failed or refused";
     AGENT "agent_failed" 502 "The agent in the guest failed";
     BUSY "busy" 503 "xend is busy";
     STOPPING "stopping" 503 "xend is being stopped";
@@ -86,31 +92,36 @@ impl ProblemKind {
             | Error::NameIsIdentifier { .. }
             | Error::PoolExists(_)
             | Error::VnetExists(_) => Self::ALREADY_EXISTS,
-            Error::InUse { .. } => Self::IN_USE,
+            Error::Invalid(invalid) if invalid.is_taken() => Self::ALREADY_EXISTS,
+            Error::InUse { .. } | Error::PciTaken { .. } | Error::DeviceBusy { .. } => Self::IN_USE,
+            Error::NotConnected { .. } => Self::NO_SUCH_DEVICE,
             Error::PoolState(_)
             | Error::LastCpu(_)
             | Error::NotEnoughCpus { .. }
             | Error::BadState { .. }
             | Error::NotStarted(_)
             | Error::NotManaged(_)
-            | Error::NotConnected { .. }
+            | Error::NoTransfer
             | Error::Rebooted(_) => Self::WRONG_STATE,
             Error::Busy(_) | Error::DisksBusy => Self::BUSY,
             Error::Cancelled(_) => Self::CANCELLED,
+            Error::LimitReached(_) => Self::LIMIT_REACHED,
             Error::Stopping => Self::STOPPING,
             Error::Privileged(_) | Error::Dom0Shutdown => Self::PRIVILEGED,
             Error::NotPermitted { .. } => Self::NOT_PERMITTED,
             Error::BeyondLimits(_) => Self::BEYOND_LIMITS,
+            Error::Invalid(invalid) if invalid.is_forbidden() => Self::FORBIDDEN_BY_CONFIG,
             Error::Invalid(invalid) if invalid.is_missing() => Self::MISSING_PARAMETER,
             Error::Invalid(_) | Error::NoSuchCpu(_) => Self::INVALID,
             Error::Missing { .. } => Self::MISSING_FILE,
             Error::Unsupported(_) | Error::AgentLacks(_) => Self::UNSUPPORTED,
             Error::NoMemory { .. } => Self::NO_MEMORY,
-            Error::Device { .. } | Error::PciTaken { .. } | Error::DeviceBusy { .. } => {
-                Self::DEVICE
-            }
+            Error::Device { .. } => Self::DEVICE,
             Error::NoRoom { .. } => Self::NO_ROOM,
-            Error::Remote { .. } | Error::InDoubt { .. } => Self::REMOTE,
+            Error::Remote { .. }
+            | Error::Unreachable { .. }
+            | Error::ConnectionLost { .. }
+            | Error::InDoubt { .. } => Self::REMOTE,
             Error::AgentFailed { .. } | Error::AgentResponse(_) => Self::AGENT,
             Error::Timeout { .. } | Error::Stalled { .. } | Error::AgentTimeout { .. } => {
                 Self::TIMEOUT

@@ -5,6 +5,7 @@
 //! for. No old client sends JSON, so that unknown members are errors.
 
 use super::answers::Vnet;
+use super::check::{TypeSchema, invalid, missing, not_expected};
 use super::config::DomainConfig;
 use super::device::DeviceConfig;
 use super::domain::STATUS_KEYS;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::LazyLock;
 use xend_spelling::nearest;
 
 /// A body. There can be a password among its members.
@@ -53,8 +55,12 @@ impl JsonBody {
     }
 
     /// The name of the operation.
-    pub(crate) fn op(&self) -> Option<&str> {
-        self.0.iter().find(|(name, _)| name == "op").and_then(|(_, op)| op.as_str())
+    pub(crate) fn op(&self) -> Result<&str, Problem> {
+        match self.0.iter().find(|(name, _)| name == "op") {
+            None => Err(missing("op")),
+            Some((_, Value::String(op))) => Ok(op),
+            Some((_, other)) => Err(not_expected("op", "a string", other)),
+        }
     }
 
     /// Reads the parameters of an operation.
@@ -119,28 +125,30 @@ impl<'de> Deserialize<'de> for JsonBody {
 
 /// The text that a form would have.
 fn text(param: &Param, kind: ParamKind, value: &Value) -> Result<String, Problem> {
+    let refused = |expected: &str| Err(not_expected(param.name, expected, value));
     match (kind, value) {
-        // Some texts are numbers.
-        (ParamKind::Number(_) | ParamKind::Text(_), Value::Number(number)) if number.is_u64() => {
-            Ok(number.to_string())
-        }
-        (ParamKind::Number(_), _) => Err(wrong(param, "a whole number from 0 up is expected")),
+        // The operation knows the range. Some texts are numbers.
+        (ParamKind::Number(_), Value::Number(number)) if !number.is_f64() => Ok(number.to_string()),
+        (ParamKind::Text(_), Value::Number(number)) if number.is_u64() => Ok(number.to_string()),
+        (ParamKind::Number(unit), _) => refused(&format!("a whole number ({unit})")),
         (ParamKind::Flag, Value::Bool(on)) => Ok(u8::from(*on).to_string()),
         (ParamKind::Flag, _) => {
-            Err(wrong(param, "true or false is expected").allowing(["true", "false"]))
+            refused("true or false").map_err(|problem| problem.allowing(["true", "false"]))
         }
         (ParamKind::Word(words), Value::String(word)) if words.contains(&word.as_str()) => {
             Ok(word.clone())
         }
-        (ParamKind::Word(words), _) => {
-            let expected = format!("one of {} is expected", words.join(", "));
-            Err(wrong(param, &expected).allowing(words.iter().copied()))
-        }
+        (ParamKind::Word(words), _) => refused(&format!("one of {}", words.join(", ")))
+            .map_err(|problem| problem.allowing(words.iter().copied())),
         (ParamKind::Json(_), value) => Ok(value.to_string()),
         (_, Value::String(text)) => Ok(text.clone()),
-        _ => Err(wrong(param, "a string is expected")),
+        _ => refused("a string"),
     }
 }
+
+static DOMAIN: LazyLock<TypeSchema> = LazyLock::new(TypeSchema::of::<DomainConfig>);
+static DEVICE: LazyLock<TypeSchema> = LazyLock::new(TypeSchema::of::<DeviceConfig>);
+static VNET: LazyLock<TypeSchema> = LazyLock::new(TypeSchema::of::<Vnet>);
 
 fn read_config(param: &Param, kind: ConfigKind, mut value: Value) -> Result<Sxp, Problem> {
     match kind {
@@ -148,73 +156,47 @@ fn read_config(param: &Param, kind: ConfigKind, mut value: Value) -> Result<Sxp,
             if let Value::Object(members) = &mut value {
                 members.retain(|name, _| !STATUS_KEYS.contains(&name.as_str()));
             }
-            Ok(typed::<DomainConfig>(param, value)?.to_sxp())
+            Ok(typed::<DomainConfig>(param, &DOMAIN, value)?.to_sxp())
         }
         ConfigKind::Device => {
-            let device = typed::<DeviceConfig>(param, value)?.to_sxp();
-            device.map_err(|reason| wrong(param, &reason.to_string()))
+            let device = typed::<DeviceConfig>(param, &DEVICE, value)?.to_sxp();
+            device.map_err(|reason| invalid(param.name, &reason.to_string()))
         }
-        ConfigKind::Vnet => Ok(typed::<Vnet>(param, value)?.to_sxp()),
+        ConfigKind::Vnet => Ok(typed::<Vnet>(param, &VNET, value)?.to_sxp()),
     }
 }
 
 /// Reads a value by its type. A problem names the place in it.
-fn typed<T: DeserializeOwned>(param: &Param, value: Value) -> Result<T, Problem> {
+fn typed<T: DeserializeOwned>(
+    param: &Param,
+    schema: &TypeSchema,
+    value: Value,
+) -> Result<T, Problem> {
+    schema.check(param.name, &value)?;
+    // What a schema cannot say, the types say in the same words.
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
-        let mut place =
-            if path == "." { param.name.to_owned() } else { format!("{}.{path}", param.name) };
-        let reason = error.into_inner().to_string();
-        // Only serde's wording tells these from a bad value: it quotes names in backticks.
-        let mut quoted = reason.split('`').skip(1).step_by(2);
-        let name = quoted.next().unwrap_or_default();
-        if reason.starts_with("missing field") {
-            return missing(&format!("{place}.{name}"));
-        }
-        if !reason.starts_with("unknown field") {
-            return Problem::new(
-                ProblemKind::INVALID,
-                format!("Invalid value for {place}: {reason}"),
-            )
-            .about(place);
-        }
-        if !(place == name || place.ends_with(&format!(".{name}"))) {
-            place = format!("{place}.{name}");
-        }
-        let known: Vec<&str> = quoted.collect();
-        unknown(&place, nearest(name, known.iter().copied())).allowing(known)
+        let place = match error.path().to_string() {
+            path if path == "." => param.name.to_owned(),
+            path => format!("{}.{path}", param.name),
+        };
+        invalid(&place, &error.into_inner().to_string())
     })
-}
-
-fn missing(place: &str) -> Problem {
-    Problem::new(ProblemKind::MISSING_PARAMETER, format!("Missing parameter: {place}")).about(place)
 }
 
 /// A name is not quoted unless it resembles another: it may be the rest of a password.
 fn unknown_parameter(operation: &Operation, name: &str) -> Problem {
     let known = || operation.params.iter().map(|param| param.name);
     let problem = match nearest(name, known()) {
-        Some(other) => unknown(name, Some(other)),
+        Some(other) => {
+            let text = format!("Unknown parameter {name}: did you mean {other}?");
+            Problem::new(ProblemKind::UNKNOWN_PARAMETER, text).about(name)
+        }
         None => Problem::new(
             ProblemKind::UNKNOWN_PARAMETER,
             format!("Unknown parameter: see allowed for those of {}", operation.name),
         ),
     };
     problem.allowing(known())
-}
-
-fn unknown(place: &str, other: Option<&str>) -> Problem {
-    let text = match other {
-        Some(other) => format!("Unknown parameter {place}: did you mean {other}?"),
-        None => format!("Unknown parameter {place}"),
-    };
-    Problem::new(ProblemKind::UNKNOWN_PARAMETER, text).about(place)
-}
-
-/// A value of the wrong type. It is not quoted: it may be a password.
-fn wrong(param: &Param, expected: &str) -> Problem {
-    let text = format!("Invalid value for {}: {expected}", param.name);
-    Problem::new(ProblemKind::INVALID, text).about(param.name)
 }
 
 #[cfg(test)]
@@ -265,7 +247,7 @@ mod tests {
                 json!(["paused"]),
             ),
             (json!({"op": "maxmem_set", "memory": "2G"}), "invalid_value", "memory", Value::Null),
-            (json!({"op": "maxmem_set", "memory": -1}), "invalid_value", "memory", Value::Null),
+            (json!({"op": "maxmem_set", "memory": 1.5}), "invalid_value", "memory", Value::Null),
             (json!({"op": "save", "file": ["a"]}), "invalid_value", "file", Value::Null),
         ] {
             let problem = arguments(&body).map(|_| ()).unwrap_err();
@@ -341,6 +323,12 @@ mod tests {
         for text in ["[]", "1", "", "{", r#"{"op": "a", "op": "b"}"#, "{} {}"] {
             assert!(JsonBody::parse(text.as_bytes()).is_err(), "{text}");
         }
-        assert_eq!(JsonBody::parse(br#"{"op": 1}"#).unwrap().op(), None);
+        for (text, expected) in [
+            (&b"{}"[..], "Missing parameter: op"),
+            (br#"{"op": 1}"#, "Invalid value for op: a string is expected, not a number"),
+            (br#"{"op": null}"#, "Invalid value for op: a string is expected, not null"),
+        ] {
+            assert_eq!(JsonBody::parse(text).unwrap().op().unwrap_err().detail(), expected);
+        }
     }
 }

@@ -15,7 +15,10 @@ pub(crate) struct Settings(BTreeMap<String, Setting>);
 
 /// The value of a key: `true` of `(acpi 1)`, a word, a list; null of `(features)`.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a number, a string, true, false, null, a list, or {\"each\": [...]} is expected"
+)]
 enum Setting {
     Nothing,
     Flag(bool),

@@ -12,7 +12,8 @@ pub(crate) struct Task<'a> {
     pub(crate) id: String,
     /// Name of the operation.
     pub(crate) op: &'static str,
-    /// Domain in the path of the request; null on other pages.
+    /// Name of the domain in the path of the request, or of the one that is created. Null for an
+    /// operation on the host, and until a domain that is restored is known.
     pub(crate) domain: Option<&'a str>,
     #[schemars(extend("enum" = ["running", "succeeded", "failed"]))]
     pub(crate) state: &'static str,
@@ -20,7 +21,7 @@ pub(crate) struct Task<'a> {
     pub(crate) created_at: String,
     /// Time of the end (RFC 3339); null while it is running.
     pub(crate) ended_at: Option<String>,
-    /// Progress, as far as known.
+    /// Progress. Null for an operation that does not move a domain's memory, until it has ended.
     pub(crate) progress_percent: Option<u8>,
     /// Body that the operation would have had for an answer; null if there is none.
     #[schemars(with = "serde_json::Value")]

@@ -35,9 +35,8 @@ fn power(request: &OperationRequest<'_>, reboot: bool) -> Result<EngineRequest, 
     if request.policy.node_shutdown {
         Ok(Change::PowerHost { reboot }.into())
     } else {
-        Err(Invalid::new(
-            "Not allowed, set (xend-node-shutdown yes) in xend-config.sxp to allow it",
-        ))
+        let reason = "Not allowed, set (xend-node-shutdown yes) in xend-config.sxp to allow it";
+        Err(Invalid::new(reason).forbidden())
     }
 }
 

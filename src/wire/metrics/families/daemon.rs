@@ -86,8 +86,19 @@ pub(super) const DAEMON: &[Family] = &[
         help: "Tasks of the Xen-API: running, or ended and kept for their clients.",
         labels: &["state"],
         read: |figures, samples| {
-            samples.add(&["running"], figures.tasks_under_way)?;
-            samples.add(&["ended"], figures.tasks_ended)
+            samples.add(&["running"], figures.tasks.running)?;
+            samples.add(&["ended"], figures.tasks.ended)
+        },
+    },
+    Family {
+        name: "json_tasks",
+        kind: Kind::Gauge,
+        unit: None,
+        help: "Tasks of JSON (Prefer: respond-async): running, or ended and kept for their clients.",
+        labels: &["state"],
+        read: |figures, samples| {
+            samples.add(&["running"], figures.json_tasks.running)?;
+            samples.add(&["ended"], figures.json_tasks.ended)
         },
     },
     Family {

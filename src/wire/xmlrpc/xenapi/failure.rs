@@ -153,7 +153,8 @@ impl Failure {
             Error::Device { .. } | Error::PciTaken { .. } | Error::DeviceBusy { .. } => {
                 with_text("INVALID_DEVICE_ERROR")
             }
-            Error::Invalid(_) => match Self::unfit(&text) {
+            // The text of an unreachable host begins with the field that names it.
+            Error::Invalid(_) | Error::Unreachable { .. } => match Self::unfit(&text) {
                 Self::Value { field, .. } if field.is_empty() => Self::value(context.field, &text),
                 named => named,
             },
@@ -175,13 +176,16 @@ impl Failure {
             | Error::Cancelled(_)
             | Error::NoMemory { .. }
             | Error::NoRoom { .. }
+            | Error::LimitReached(_)
+            | Error::NoTransfer
             | Error::Remote { .. }
             | Error::Rebooted(_)
             | Error::AgentLacks(_)
             | Error::Stopping
             | Error::Unsupported(_) => with_text("OPERATION_NOT_ALLOWED"),
             Error::NotPermitted { .. } | Error::BeyondLimits(_) => with_text("PERMISSION_DENIED"),
-            Error::InDoubt { .. }
+            Error::ConnectionLost { .. }
+            | Error::InDoubt { .. }
             | Error::Timeout { .. }
             | Error::AgentTimeout { .. }
             | Error::AgentFailed { .. }
@@ -251,7 +255,7 @@ mod tests {
     use std::time::Duration;
 
     /// The number of variants of [`Error`]. A new one needs a code in `expected`, and a sample.
-    const VARIANTS: usize = 46;
+    const VARIANTS: usize = 50;
 
     /// The code of each error. Only failures of the hypervisor, of the store, of agents and of
     /// connections are internal errors: a refusal is none.
@@ -276,7 +280,9 @@ mod tests {
             | Error::Device { .. }
             | Error::PciTaken { .. }
             | Error::DeviceBusy { .. } => "INVALID_DEVICE_ERROR",
-            Error::Invalid(_) | Error::Missing { .. } => "VALUE_NOT_SUPPORTED",
+            Error::Invalid(_) | Error::Missing { .. } | Error::Unreachable { .. } => {
+                "VALUE_NOT_SUPPORTED"
+            }
             Error::NotPermitted { .. } | Error::BeyondLimits(_) => "PERMISSION_DENIED",
             Error::Privileged(_)
             | Error::Dom0Shutdown
@@ -288,12 +294,15 @@ mod tests {
             | Error::Cancelled(_)
             | Error::NoMemory { .. }
             | Error::NoRoom { .. }
+            | Error::LimitReached(_)
+            | Error::NoTransfer
             | Error::Remote { .. }
             | Error::Rebooted(_)
             | Error::AgentLacks(_)
             | Error::Stopping
             | Error::Unsupported(_) => "OPERATION_NOT_ALLOWED",
-            Error::InDoubt { .. }
+            Error::ConnectionLost { .. }
+            | Error::InDoubt { .. }
             | Error::Timeout { .. }
             | Error::AgentTimeout { .. }
             | Error::AgentFailed { .. }
@@ -345,6 +354,10 @@ mod tests {
             Error::Cancelled("The save"),
             Error::NoMemory { needed_kib: 2, free_kib: Some(1) },
             Error::backend("A file", std::io::Error::from(std::io::ErrorKind::StorageFull)),
+            Error::LimitReached(text()),
+            Error::NoTransfer,
+            Error::Unreachable { message: "destination: x".to_owned(), source: None },
+            Error::ConnectionLost { message: text(), source: None },
             Error::Remote { reason: text() },
             Error::Rebooted(DomId(7)),
             Error::AgentLacks("files"),
