@@ -1,5 +1,6 @@
 //! Parts that the implementations of [`Hypervisor`](super::ports::Hypervisor) share.
 
+use super::error::Error;
 use super::model::{CpuSet, Device, DomId, Invalid, Property};
 use super::ports::DomainChanged;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,6 +54,12 @@ pub fn check_affinity(affinity: &[CpuSet], host_cpus: u32) -> Result<(), Invalid
             Err(Invalid::new(reason))
         }
     }
+}
+
+/// A domain without a screen.
+pub fn no_screen() -> Error {
+    let reason = "The domain has no screen: give it (device (vfb (vnc 1))), and start it again";
+    Error::Unsupported(reason.to_owned())
 }
 
 /// The number of the host's CPUs that are in no pool.

@@ -5,7 +5,7 @@
 
 use super::error::Error;
 use super::model::DomId;
-use super::ports::{CONSOLE_TAIL, ConsoleStream, Hypervisor, OpenConsole};
+use super::ports::{CONSOLE_TAIL, GuestStream, Hypervisor, OpenConsole};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -107,7 +107,7 @@ impl Output {
 
 /// Passes on output and input until the guest or the last viewer is gone.
 async fn serve(
-    stream: Box<dyn ConsoleStream>,
+    stream: Box<dyn GuestStream>,
     output: &Mutex<Output>,
     mut inputs: mpsc::Receiver<Bytes>,
 ) {

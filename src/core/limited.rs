@@ -8,7 +8,9 @@ use super::model::{
     Hardware, HostFigures, HostInfo, Interface, NetworkChange, PoolChange, PoolFacts, SchedParams,
     ShutdownReason, StorePath, Trigger, Uuid, VcpuFacts,
 };
-use super::ports::{DomainChanged, GuestStore, Hypervisor, Machine, OpenConsole, TreeLimits};
+use super::ports::{
+    DomainChanged, GuestStore, GuestStream, Hypervisor, Machine, OpenConsole, TreeLimits,
+};
 use super::transfer::Transfer;
 use async_trait::async_trait;
 use std::os::fd::OwnedFd;
@@ -358,6 +360,16 @@ impl Hypervisor for Limited {
             domid,
             "Opening the console",
             self.hypervisor.open_console(domid),
+        )
+        .await
+    }
+
+    async fn open_screen(&self, domid: DomId) -> Result<Box<dyn GuestStream>, Error> {
+        self.domain_call(
+            Call::OpenScreen,
+            domid,
+            "Opening the screen",
+            self.hypervisor.open_screen(domid),
         )
         .await
     }

@@ -3,9 +3,9 @@
 
 mod authenticator;
 mod clock;
-mod console;
 pub(in crate::core) mod entropy;
 mod guest_store;
+mod guest_stream;
 mod hypervisor;
 mod identify;
 mod machine;
@@ -16,9 +16,9 @@ mod store;
 
 pub use authenticator::{Authenticator, LoginError, Logins, fits_a_login};
 pub use clock::Clock;
-pub use console::{ConsoleStream, OpenConsole};
 pub use entropy::Entropy;
 pub use guest_store::{GuestStore, TreeLimits};
+pub use guest_stream::{GuestStream, OpenConsole};
 pub use hypervisor::{CONSOLE_TAIL, DomainChanged, Hypervisor};
 pub use identify::Identify;
 pub use machine::Machine;

@@ -83,6 +83,12 @@ impl DomainView {
         self.facts.as_ref().map(|facts| facts.domid)
     }
 
+    /// The address of the domain's screen, `127.0.0.1:5900`; `None` if it has none, or is not on
+    /// the host.
+    pub fn screen_address(&self) -> Option<String> {
+        self.facts.as_ref()?.screen_address(&self.config)
+    }
+
     /// Whether this is Domain-0.
     pub fn is_privileged(&self) -> bool {
         self.domid() == Some(DomId::ZERO)

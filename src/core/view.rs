@@ -1,12 +1,12 @@
 //! The reads of all wires: the host and its domains, as one caller may see them.
 
+mod consoles;
 mod disks;
 mod guest;
 mod host;
 mod metrics;
 
 use super::caller::Caller;
-use super::consoles::ConsoleViewer;
 use super::context::Core;
 use super::context::scheduler::wrong_scheduler;
 use super::error::Error;
@@ -200,27 +200,6 @@ impl View {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The end of a guest's console output.
-    pub async fn console(&self, domain: &DomainRef) -> Result<Vec<u8>, Error> {
-        let (view, domid) = self.on_host(domain)?;
-        self.require_on(OpKind::ReadConsole, "console", &view)?;
-        if view.is_privileged() {
-            return Err(Error::Privileged("read the console of"));
-        }
-        self.core.hypervisor.console(domid).await
-    }
-
-    /// Opens a guest's console, to read and to type.
-    pub async fn open_console(&self, domain: &DomainRef) -> Result<ConsoleViewer, Error> {
-        let (view, domid) = self.on_host(domain)?;
-        self.require_on(OpKind::UseConsole, "console", &view)?;
-        if view.is_privileged() {
-            return Err(Error::Privileged("open the console of"));
-        }
-        let Core { hypervisor, consoles, tasks, stopping, .. } = &*self.core;
-        consoles.view(&**hypervisor, domid, tasks, stopping).await
     }
 
     /// A domain's SEDF parameters: the ones that were set, else those that correspond to its

@@ -2,6 +2,7 @@
 // output.
 import { Terminal } from "./xterm.mjs";
 import { FitAddon } from "./addon-fit.mjs";
+import { keepConnected } from "./reconnect.js";
 
 // The page's policy allows no style elements and no style attributes, which xterm.js makes. Its
 // rules go into constructed style sheets, its attributes into the properties that they stand for.
@@ -23,10 +24,6 @@ function allowStyles() {
 }
 
 const LINES_KEPT = 5000;
-const RETRY_MS = [1000, 2000, 5000, 10000];
-// The codes with which the daemon closes a console.
-const CLOSED = 1000;
-const FORBIDDEN = 1008;
 
 allowStyles();
 const place = document.getElementById("terminal");
@@ -58,59 +55,12 @@ terminal.attachCustomKeyEventHandler((event) => {
 });
 
 let socket;
-let failures = 0;
-let wasOpen = false;
-
-// Whether the domain is on the host. A connection to one that is not would fail, and browsers log
-// that as an error of the page.
-async function isThere() {
-  const { domain } = place.dataset;
-  const query = new URLSearchParams({ q: domain });
-  const headers = { Accept: "application/json" };
-  const answer = await fetch(`/xend/domain?${query}`, { headers });
-  return !answer.ok || (await answer.json()).some(({ name }) => name === domain);
-}
-
-async function reconnect() {
-  try {
-    if (await isThere()) return connect();
-    state.textContent = "The domain is off. Waiting for it.";
-  } catch {
-    state.textContent = "xend does not answer. Trying again.";
-  }
-  retry();
-}
-
-function retry() {
-  setTimeout(reconnect, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
-  failures += 1;
-}
-
-function connect() {
-  const url = new URL(place.dataset.socket, location.href);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  socket = new WebSocket(url);
-  socket.binaryType = "arraybuffer";
-  wasOpen = false;
-  socket.addEventListener("open", () => {
-    wasOpen = true;
-    failures = 0;
-    // The daemon begins with the earlier output.
-    terminal.reset();
-    state.textContent = "Connected";
-  });
+keepConnected(place, state, (opened) => {
+  socket = opened;
+  // The daemon begins with the earlier output.
+  socket.addEventListener("open", () => terminal.reset());
   socket.addEventListener("message", (event) => terminal.write(new Uint8Array(event.data)));
-  socket.addEventListener("close", (event) => {
-    if (event.code === FORBIDDEN) {
-      state.textContent = event.reason;
-      return;
-    }
-    if (event.code === CLOSED) state.textContent = "The domain is off. Waiting for it.";
-    else if (wasOpen) state.textContent = "The connection is lost. Connecting again.";
-    else state.textContent = "There is no connection. Trying again.";
-    retry();
-  });
-}
+});
 
 const encoder = new TextEncoder();
 // A message of more than 64 KiB closes the connection.
@@ -126,5 +76,3 @@ document.getElementById("terminal-break").addEventListener("click", () => {
   send(Uint8Array.of(0x0f));
   terminal.focus();
 });
-
-connect();

@@ -38,6 +38,8 @@ pub struct DomainPage {
     pub vcpus: Vec<Vcpu>,
     /// The last lines of the console log; `None` if there is none.
     pub console: Option<String>,
+    /// Whether there is a screen that the user may use.
+    pub has_screen: bool,
     /// The newest entry first.
     pub history: Vec<HistoryEntry>,
     /// Forms for all operations that the domain's state allows.
@@ -123,6 +125,14 @@ impl DomainPage {
                 }
             }
             (self.console_tail())
+            div #screen-link data-live="always" {
+                @if self.has_screen {
+                    section.card aria-label="Screen" {
+                        h2 { "Screen" }
+                        p { a href={ (self.href) "/screen" } { "Open the screen" } }
+                    }
+                }
+            }
             section.card #operations data-live="idle" aria-label="Operations" {
                 h2 { "Operations" }
                 (operations(&self.href, &self.operations))
@@ -256,6 +266,7 @@ pub(crate) mod tests {
             }],
             vcpus: vec![],
             console: Some(text()),
+            has_screen: true,
             history: vec![HistoryEntry {
                 at: Moment { iso: text(), text: text() },
                 text: text(),

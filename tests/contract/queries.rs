@@ -19,6 +19,7 @@ pub(crate) enum Query {
     Vcpus,
     Console,
     OpenConsole,
+    OpenScreen,
     Devices,
     AllDevices,
     Sedf,
@@ -38,7 +39,7 @@ pub(crate) enum Query {
     StoreTree,
 }
 
-pub(crate) const QUERIES: [Query; 25] = [
+pub(crate) const QUERIES: [Query; 26] = [
     Query::Domains,
     Query::Domain,
     Query::DomainsWith,
@@ -47,6 +48,7 @@ pub(crate) const QUERIES: [Query; 25] = [
     Query::Vcpus,
     Query::Console,
     Query::OpenConsole,
+    Query::OpenScreen,
     Query::Devices,
     Query::AllDevices,
     Query::Sedf,
@@ -82,6 +84,7 @@ impl Query {
             Query::Vcpus => view.vcpus(domain).await.map(drop),
             Query::Console => view.console(domain).await.map(drop),
             Query::OpenConsole => view.open_console(domain).await.map(drop),
+            Query::OpenScreen => view.open_screen(domain).await.map(drop),
             Query::Devices => view.devices(domain, "vbd").await.map(drop),
             Query::AllDevices => view.all_devices(domain).await.map(drop),
             Query::Sedf => view.sedf(domain).await.map(drop),
@@ -127,10 +130,17 @@ impl Query {
             | Query::Sched
             | Query::WaitForDevices
             | Query::Disks => there,
-            Query::Console | Query::OpenConsole if stage == Dom0 => Err(ErrorKind::Denied),
+            Query::Console | Query::OpenConsole | Query::OpenScreen if stage == Dom0 => {
+                Err(ErrorKind::Denied)
+            }
+            // The contract's domains have no screen.
+            Query::OpenScreen if matches!(stage, Paused | Running | Crashed | Off) => {
+                Err(ErrorKind::Unsupported)
+            }
             Query::AllDevices
             | Query::Console
             | Query::OpenConsole
+            | Query::OpenScreen
             | Query::StoreNode
             | Query::StoreTree => match stage {
                 Halted | Suspended => Err(ErrorKind::Conflict),
@@ -145,6 +155,7 @@ impl Query {
 fn every_query_is_in_the_contract() {
     let sources = [
         include_str!("../../src/core/view.rs"),
+        include_str!("../../src/core/view/consoles.rs"),
         include_str!("../../src/core/view/disks.rs"),
         include_str!("../../src/core/view/guest.rs"),
         include_str!("../../src/core/view/host.rs"),

@@ -20,7 +20,9 @@ use xend::core::model::{
     SchedParams, ShutdownReason, StorePath, Trigger, Uuid, VcpuFacts,
 };
 use xend::core::op::{Change, DomainOp, Outcome};
-use xend::core::ports::{DomainChanged, GuestStore, Hypervisor, Machine, OpenConsole, TreeLimits};
+use xend::core::ports::{
+    DomainChanged, GuestStore, GuestStream, Hypervisor, Machine, OpenConsole, TreeLimits,
+};
 use xend::core::snapshot::DomainView;
 use xend::core::transfer::Transfer;
 use xend::store::DirStore;
@@ -350,6 +352,9 @@ impl Hypervisor for FaultyHypervisor {
     }
     async fn open_console(&self, domid: DomId) -> Result<OpenConsole, Error> {
         self.sim.open_console(domid).await
+    }
+    async fn open_screen(&self, domid: DomId) -> Result<Box<dyn GuestStream>, Error> {
+        self.sim.open_screen(domid).await
     }
     async fn dmesg(&self) -> Result<Vec<u8>, Error> {
         self.sim.dmesg().await

@@ -21,6 +21,7 @@ const RULES: &[(&str, &[&str])] = &[
         "backend::sim",
         &[
             "backend::load_average",
+            "backend::rfb_login",
             "backend::uname",
             "core",
             "dir_lock",
@@ -30,7 +31,10 @@ const RULES: &[(&str, &[&str])] = &[
             "sxp",
         ],
     ),
-    ("backend::libxl", &["backend::load_average", "backend::uname", "core", "shape", "sxp"]),
+    (
+        "backend::libxl",
+        &["backend::load_average", "backend::rfb_login", "backend::uname", "core", "shape", "sxp"],
+    ),
     ("wire::relocation", &["core", "memory_budget", "peer_tls", "peers", "shape", "sxp"]),
     ("wire::argo", &["answer_memory", "core", "host_file", "memory_budget", "shape"]),
     ("wire::http", &["answer_memory", "core", "memory_budget", "shape", "sxp"]),
@@ -250,11 +254,13 @@ fn files_of_other_projects_are_unchanged() {
     assert!(status.success());
     let listed = fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
     let readme = fs::read_to_string(folder.join("README.md")).unwrap();
-    for entry in fs::read_dir(folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if !["README.md", "SHA256SUMS"].contains(&name.as_str()) {
+    for file in files_below(&folder) {
+        let name = file.strip_prefix(&folder).unwrap().to_str().unwrap();
+        if !["README.md", "SHA256SUMS"].contains(&name) {
             assert!(listed.contains(&format!("  {name}\n")), "{name} has no checksum");
-            assert!(readme.contains(&format!("`{name}`")), "{name} has no origin");
+            // A folder has one origin.
+            let origin = name.split_inclusive('/').next().unwrap();
+            assert!(readme.contains(&format!("`{origin}`")), "{name} has no origin");
         }
     }
 }
@@ -360,17 +366,22 @@ fn all_sources() -> Vec<(PathBuf, String)> {
 
 /// The Rust files below `root`, by their paths from there.
 fn sources(root: &Path) -> Vec<(PathBuf, String)> {
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path.strip_prefix(root).unwrap().to_owned(), text)
+    };
+    files_below(root).into_iter().filter(is_rust).map(read).collect()
+}
+
+/// The files in a folder and those below it, sorted.
+fn files_below(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                found.push((path.strip_prefix(root).unwrap().to_owned(), text));
-            }
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
         }
     }
     found.sort();

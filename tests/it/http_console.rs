@@ -1,14 +1,12 @@
 //! The console of a guest over a WebSocket: viewers, what they type, who may, and how it ends.
 
 use crate::http_accounts_support::{AccountsHost, account, root};
-use crate::http_support::{Daemon, GENEROUS, guest};
+use crate::http_support::{Daemon, guest};
+use crate::websocket_support::{self, tcp, unix};
 use rustix::process::Signal;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use tokio::task::block_in_place;
-use tungstenite::client::IntoClientRequest as _;
-use tungstenite::handshake::HandshakeError;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Message, WebSocket};
@@ -31,18 +29,8 @@ impl<S: Read + Write> Viewer<S> {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, (u16, String)> {
-        let mut request = format!("ws://localhost{path}").into_client_request().unwrap();
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().unwrap());
-        }
-        match tungstenite::client(request, stream) {
-            Ok((socket, _)) => Ok(Self { socket, seen: String::new() }),
-            Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => {
-                let body = answer.body().clone().unwrap_or_default();
-                Err((answer.status().as_u16(), String::from_utf8_lossy(&body).into_owned()))
-            }
-            Err(error) => panic!("{path}: {error}"),
-        }
+        let socket = websocket_support::open(stream, path, headers)?;
+        Ok(Self { socket, seen: String::new() })
     }
 
     fn type_keys(&mut self, keys: &str) {
@@ -64,26 +52,13 @@ impl<S: Read + Write> Viewer<S> {
         }
     }
 
-    /// Reads until the daemon closes the connection: the code and the reason.
     fn closed(&mut self) -> (CloseCode, String) {
-        loop {
-            if let Message::Close(Some(frame)) = self.socket.read().unwrap() {
-                return (frame.code, frame.reason.to_string());
-            }
-        }
+        websocket_support::closed(&mut self.socket)
     }
 }
 
-fn tcp(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(GENEROUS)).unwrap();
-    stream
-}
-
 fn on_socket(daemon: &Daemon, path: &str) -> Viewer<UnixStream> {
-    let stream = UnixStream::connect(daemon.socket()).unwrap();
-    stream.set_read_timeout(Some(GENEROUS)).unwrap();
-    Viewer::open(stream, path, &[]).unwrap()
+    Viewer::open(unix(daemon), path, &[]).unwrap()
 }
 
 fn running(name: &str, options: &[&str]) -> Daemon {
@@ -245,8 +220,7 @@ fn a_viewer_that_does_not_read_keeps_nobody_waiting() {
 fn viewers_have_a_bound() {
     let daemon = running("web", &[]);
     let mut viewers: Vec<_> = (0..100).map(|_| on_socket(&daemon, CONSOLE)).collect();
-    let stream = UnixStream::connect(daemon.socket()).unwrap();
-    let (code, text) = Viewer::open(stream, CONSOLE, &[]).map(drop).unwrap_err();
+    let (code, text) = Viewer::open(unix(&daemon), CONSOLE, &[]).map(drop).unwrap_err();
     assert_eq!((code, text.as_str()), (503, "There are 100 consoles already, try again later"));
     viewers[99].expect("login: ");
     viewers[0].type_keys("root\r");
@@ -254,10 +228,7 @@ fn viewers_have_a_bound() {
         viewer.expect("root@web:~# ");
     }
     viewers.clear();
-    daemon.until("there is room again", |daemon| {
-        let stream = UnixStream::connect(daemon.socket()).unwrap();
-        Viewer::open(stream, CONSOLE, &[]).is_ok()
-    });
+    daemon.until("there is room again", |daemon| Viewer::open(unix(daemon), CONSOLE, &[]).is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -221,6 +221,10 @@ async fn ask(
             let console = view.open_console(&domain).await;
             return shown(console.map(|console| console.recent));
         }
+        OpKind::UseScreen => {
+            let address = shown(view.screen_address(&domain))?;
+            return Ok(address + &shown(view.open_screen(&domain).await.map(drop))?);
+        }
         OpKind::ReadSavedConfig => return shown(view.saved_config(&subject.file).await),
         OpKind::ReadEvents => {
             let events = view.events_after(0, usize::MAX).events;

@@ -168,6 +168,8 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("all_devices", shown(view.all_devices(&own).await)),
         ("wait_for_devices", shown(view.wait_for_devices(&own).await)),
         ("console", shown(view.console(&own).await)),
+        ("screen_address", shown(view.screen_address(&own))),
+        ("open_screen", shown(view.open_screen(&own).await.map(drop))),
         ("open_console", shown(view.open_console(&own).await.map(|console| console.recent))),
         ("store_node", shown(view.store_node(&own, &node).await)),
         ("store_tree", shown(view.store_tree(&own, &node).await)),

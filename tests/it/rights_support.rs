@@ -147,7 +147,7 @@ pub(crate) fn config_text(name: &str) -> String {
          (image (linux (kernel /boot/guests/vmlinuz))) \
          (device (vbd (uname phy:/dev/vg0/{name}) (dev xvda) (mode w))) \
          (device (vbd (uname '') (dev hdc:cdrom) (mode r))) \
-         (device (vif (bridge xenbr0))))"
+         (device (vif (bridge xenbr0))) (device (vfb (vnc 1))))"
     )
 }
 

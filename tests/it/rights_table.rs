@@ -672,6 +672,13 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             xenapi: Not("a console has the address of a screen, not its text"),
             argo: OWNERS,
         },
+        OpKind::UseScreen => Row {
+            stage: Running,
+            http: By(&["GET /xend/domain/$domain/screen"]),
+            legacy: Not("xm runs a VNC viewer on the host"),
+            xenapi: Not("a console has the address of a screen, which viewers open themselves"),
+            argo: OWNERS,
+        },
         OpKind::ReadSavedConfig => Row {
             stage: Saved,
             http: INTERNAL,

@@ -368,14 +368,18 @@ fn json_config(sxp: &Sxp) -> Json {
         items.iter().map(pair).collect()
     };
     let device = |device: &Sxp| {
+        let class = device.head().unwrap().to_owned();
         let mut members = members(device.tail());
+        if class == "vfb" {
+            return (class, json!({ "settings": members }));
+        }
         if let Some((dev, kind)) = members.get("dev").and_then(Json::as_str).and_then(|dev| {
             dev.split_once(':').map(|(dev, kind)| (dev.to_owned(), kind.to_owned()))
         }) {
             members.insert("dev".to_owned(), dev.into());
             members.insert("type".to_owned(), kind.into());
         }
-        (device.head().unwrap().to_owned(), Json::Object(members))
+        (class, Json::Object(members))
     };
     let mut config = json!({});
     match sxp.head() {

@@ -2,7 +2,7 @@
 
 use crate::core::model::{
     ActionOnShutdown, Block, BlockClass, BlockKind, BlockMode, Device, DomName, DomainConfig,
-    GuestKind, Image, Uuid, Vif, VirtualDevice,
+    GuestKind, Image, Property, Uuid, Vfb, Vif, VirtualDevice,
 };
 use serde_json::Value;
 
@@ -40,8 +40,26 @@ pub(super) fn from_json(value: &Value, uuid: Uuid, memory_kib: u64) -> DomainCon
     let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
     config.devices.extend(list("nics").iter().map(nic));
     config.devices.extend(list("disks").iter().filter_map(disk));
+    let screen = match kind {
+        GuestKind::Hvm => &build["type.hvm"]["vnc"],
+        GuestKind::Pv | GuestKind::Pvh => &value["vfbs"][0]["vnc"],
+    };
+    config.devices.extend(frame_buffer(screen));
     config.number_devices();
     config
+}
+
+/// The frame buffer behind a VNC server.
+fn frame_buffer(vnc: &Value) -> Option<Device> {
+    if vnc["enable"].as_str() != Some("True") {
+        return None;
+    }
+    let keys = [("vnclisten", "listen"), ("vncpasswd", "passwd")];
+    let settings = keys
+        .iter()
+        .filter_map(|(key, name)| vnc[*name].as_str().map(|value| Property::new(*key, value)));
+    let rest = [Property::new("vnc", "1")].into_iter().chain(settings).collect();
+    Some(Device::Vfb(Vfb { rest, ..Vfb::default() }))
 }
 
 fn nic(nic: &Value) -> Device {
@@ -102,5 +120,24 @@ mod tests {
         assert_eq!(config.on_reboot, ActionOnShutdown::Preserve);
         assert_eq!(config.devices[0].as_block().unwrap().uname, "file:/tmp/d");
         assert_eq!(config.devices[1].as_block().unwrap().uname, "nbd:10.0.0.1:7000");
+    }
+
+    #[test]
+    fn the_screen_of_a_foreign_domain_is_its_frame_buffer() {
+        let screen = |value: Value| {
+            let config = from_json(&value, Uuid::nil(), 0);
+            config.devices.into_iter().find_map(|device| match device {
+                Device::Vfb(vfb) => Some((vfb.vnc_listen(), vfb.vnc_password(None).is_some())),
+                _ => None,
+            })
+        };
+        let vnc = json!({ "enable": "True", "listen": "0.0.0.0", "passwd": "geheim" });
+        let expected = Some(("0.0.0.0".to_owned(), true));
+        let hvm = json!({ "c_info": { "type": "hvm" }, "b_info": { "type.hvm": { "vnc": vnc } } });
+        assert_eq!(screen(hvm), expected);
+        let pv = json!({ "c_info": { "type": "pv" }, "vfbs": [{ "vnc": vnc }] });
+        assert_eq!(screen(pv), expected);
+        let off = json!({ "c_info": { "type": "pv" }, "vfbs": [{ "vnc": { "enable": "False" } }] });
+        assert_eq!(screen(off), None);
     }
 }

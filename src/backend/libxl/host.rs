@@ -122,7 +122,7 @@ impl XenHost {
     }
 
     /// The ports in XenStore. Values that are no ports, which a guest can write, are left out.
-    fn console_ports(&self, domid: u32) -> ConsolePorts {
+    pub(super) fn console_ports(&self, domid: u32) -> ConsolePorts {
         if domid == 0 {
             return ConsolePorts::default();
         }

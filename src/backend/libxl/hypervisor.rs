@@ -13,7 +13,7 @@ use crate::core::model::{
     CompleteConfig, CpuSet, Device, DeviceFacts, DomId, DomName, DomainConfig, DomainFacts,
     HostFigures, HostInfo, MAX_VCPUS, SchedParams, ShutdownReason, Trigger, Uuid, VcpuFacts,
 };
-use crate::core::ports::{DomainChanged, Hypervisor, OpenConsole};
+use crate::core::ports::{DomainChanged, GuestStream, Hypervisor, OpenConsole};
 use crate::core::transfer::Transfer;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -281,6 +281,10 @@ impl Hypervisor for Xen {
             Ok(OpenConsole { recent, stream: Box::new(pty) })
         })
         .await
+    }
+
+    async fn open_screen(&self, domid: DomId) -> Result<Box<dyn GuestStream>, Error> {
+        self.blocking(move |host| host.screen(domid.0)).await?.connect().await
     }
 
     async fn dmesg(&self) -> Result<Vec<u8>, Error> {

@@ -19,7 +19,7 @@
 //! sysfs          hardware and network interfaces, read from Linux
 //! guest_store    the port GuestStore; xenstore: nodes of domains; report_watch: the thread that
 //!                sees what guests report; outage: the log of a XenStore that does not answer
-//! console        a guest's console: its log and its terminal (pty)
+//! console        a guest's console: its log and its terminal (pty); screen: its VNC server
 //! answers        libxl's answers: JSON or a failure
 //! ffi            the shim's functions as safe methods: the only unsafe code
 //! shim.h, .c     libxl in plain C types
@@ -50,6 +50,7 @@ mod progress;
 mod pty;
 mod report_watch;
 mod sched;
+mod screen;
 mod stored_config;
 mod streams;
 mod sysfs;

@@ -2,6 +2,7 @@
 
 use super::agent::AgentMemory;
 use super::record::Record;
+use super::screen::scene::Screen;
 use super::terminal::Terminal;
 use crate::core::model::DomId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ pub(super) struct DomainEntry {
     pub(super) destroyed: CancellationToken,
     pub(super) agent: Arc<Mutex<AgentMemory>>,
     pub(super) terminal: Arc<Mutex<Terminal>>,
+    pub(super) screen: Arc<Screen>,
 }
 
 /// All domains.
@@ -51,6 +53,7 @@ impl Domains {
             destroyed: CancellationToken::new(),
             agent: Arc::default(),
             terminal: Arc::default(),
+            screen: Arc::default(),
         };
         if entry.record.dying.is_some() {
             entry.destroyed.cancel();

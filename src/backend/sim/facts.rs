@@ -195,17 +195,13 @@ fn channels(device: &Device, number: u32) -> Vec<(&'static str, u32)> {
     }
 }
 
-/// The password of the guest's VNC screen. The screen's own password counts even if it is empty;
-/// without one the screen has the host's. `None` if there is no password, or no screen.
+/// The password of the guest's VNC screen. `None` if there is no password, or no screen.
 pub(super) fn vnc_password(record: &Record, settings: &SimSettings) -> Option<Password> {
     let screen = record.config.devices.iter().find_map(|device| match device {
         Device::Vfb(screen) if screen.is_vnc() => Some(screen),
         _ => None,
     })?;
-    match screen.setting("vncpasswd") {
-        Some(own) => Password::new(own.clone()),
-        None => settings.vnc_password.clone(),
-    }
+    screen.vnc_password(settings.vnc_password.as_ref())
 }
 
 /// The bytes that a guest has read and written through a device: in proportion to its CPU time, and

@@ -14,7 +14,7 @@ use crate::core::model::{
     GuestKind, HostFigures, HostInfo, Invalid, Password, SchedParams, ShutdownReason, Trigger,
     Uuid, VcpuFacts,
 };
-use crate::core::ports::{DomainChanged, Hypervisor, OpenConsole};
+use crate::core::ports::{DomainChanged, GuestStream, Hypervisor, OpenConsole};
 use crate::core::transfer::Transfer;
 use async_trait::async_trait;
 use std::os::fd::OwnedFd;
@@ -281,6 +281,10 @@ impl Hypervisor for Sim {
     async fn open_console(&self, domid: DomId) -> Result<OpenConsole, Error> {
         refuse_domain0(domid, "open the console of")?;
         self.open_terminal(domid)
+    }
+
+    async fn open_screen(&self, domid: DomId) -> Result<Box<dyn GuestStream>, Error> {
+        self.connect_to_screen(domid).await
     }
 
     async fn dmesg(&self) -> Result<Vec<u8>, Error> {

@@ -111,6 +111,7 @@ mod record_file;
 mod report;
 mod save_stream;
 mod sched;
+mod screen;
 mod settings;
 mod shell;
 mod state_dir;

@@ -67,6 +67,7 @@ hypervisor_calls! {
     DumpCore: "dump_core",
     Console: "console",
     OpenConsole: "open_console",
+    OpenScreen: "open_screen",
     Dmesg: "dmesg",
     ClearDmesg: "clear_dmesg",
     DebugKeys: "debug_keys",

@@ -4,6 +4,7 @@ use super::backend::Backend;
 use super::block::{Block, BlockClass};
 use super::ids::{Mac, Uuid};
 use super::invalid::Invalid;
+use super::password::Password;
 use super::pci::PciDevice;
 use super::property::Property;
 use super::text::Text;
@@ -238,6 +239,15 @@ impl Vfb {
     /// The address on which the VNC server listens.
     pub fn vnc_listen(&self) -> String {
         self.setting("vnclisten").map_or_else(|| "127.0.0.1".to_owned(), ToString::to_string)
+    }
+
+    /// The password of the VNC server. Its own counts even if it is empty, which means none;
+    /// without its own it has the host's.
+    pub fn vnc_password(&self, host: Option<&Password>) -> Option<Password> {
+        match self.setting("vncpasswd") {
+            Some(own) => Password::new(own.clone()),
+            None => host.cloned(),
+        }
     }
 
     /// The port of the display that the configuration asks for; `None` if it names no display.

@@ -101,6 +101,13 @@ impl DomainFacts {
             _ => None,
         }
     }
+
+    /// The address of the domain's screen, `127.0.0.1:5900`; `None` if it has none.
+    pub fn screen_address(&self, config: &DomainConfig) -> Option<String> {
+        let mut frame_buffers = config.devices.iter();
+        let first = frame_buffers.find(|device| matches!(device, Device::Vfb(_)))?;
+        self.location(config, first)
+    }
 }
 
 /// The state of a VCPU.

@@ -1,7 +1,7 @@
 //! The hypervisor and its toolstack.
 
-use super::console::OpenConsole;
 use super::guest_store::GuestStore;
+use super::guest_stream::{GuestStream, OpenConsole};
 use super::machine::Machine;
 use crate::core::error::Error;
 use crate::core::model::{
@@ -164,6 +164,10 @@ pub trait Hypervisor: Machine + GuestStore {
     /// Opens the guest's console. Of a console that is opened twice, each output goes to one of the
     /// two: the caller opens it once at a time. It closes when it is dropped.
     async fn open_console(&self, domid: DomId) -> Result<OpenConsole, Error>;
+
+    /// Connects to the guest's screen: an RFB server (RFC 6143) after its handshake, which waits
+    /// for `ClientInit`. Every viewer has a connection of its own.
+    async fn open_screen(&self, domid: DomId) -> Result<Box<dyn GuestStream>, Error>;
 
     /// The hypervisor's message buffer.
     async fn dmesg(&self) -> Result<Vec<u8>, Error>;

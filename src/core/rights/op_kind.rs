@@ -115,6 +115,7 @@ op_kinds! {
     ShowSched: Domain(See),
     ReadConsole: Domain(Console),
     UseConsole: Domain(Console),
+    UseScreen: Domain(Console),
     ReadSavedConfig: Need::Create,
     ReadEvents: Anyone,
     ReadHistory: Domain(See),

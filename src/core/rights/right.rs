@@ -12,7 +12,7 @@ pub enum Right {
     See,
     /// Start, stop, pause, reset; send keys and interrupts.
     Power,
-    /// Read the console, and use it.
+    /// Read the console, and use it and the screen.
     Console,
     /// Change the medium of a CD-ROM drive.
     Media,

@@ -99,7 +99,7 @@ fn is_in_force(caller: &Caller) -> bool {
     }
 }
 
-/// Whether a request may change anything; what is typed into a console does.
+/// Whether a request may change anything; what is typed into a console or on a screen does.
 fn is_change(request: &Request) -> bool {
     !matches!(*request.method(), Method::GET | Method::HEAD)
         || request.headers().contains_key(UPGRADE)

@@ -28,6 +28,7 @@ struct Inner {
     domain_lists: DomainListCache,
     event_permits: StreamPermits,
     console_permits: StreamPermits,
+    screen_permits: StreamPermits,
     event_ids: EventIds,
     sessions: Sessions,
     tasks: Tasks,
@@ -36,8 +37,8 @@ struct Inner {
 
 impl Http {
     /// The HTTP interface to `engine`. `max_body` gives the size limit of bodies in bytes, `log`
-    /// the text of `/xend/node/log`. Streams of events and consoles end when `stopping` is
-    /// cancelled.
+    /// the text of `/xend/node/log`. Streams of events, consoles and screens end when
+    /// `stopping` is cancelled.
     pub fn new(
         engine: Engine,
         max_body: impl Fn() -> usize + Send + Sync + 'static,
@@ -51,6 +52,7 @@ impl Http {
             domain_lists: DomainListCache::default(),
             event_permits: StreamPermits::new(StreamLimits::EVENTS),
             console_permits: StreamPermits::new(StreamLimits::CONSOLES),
+            screen_permits: StreamPermits::new(StreamLimits::SCREENS),
             event_ids: EventIds::default(),
             sessions: Sessions::default(),
             tasks: Tasks::default(),
@@ -110,6 +112,10 @@ impl Http {
 
     pub(super) fn console_permits(&self) -> &StreamPermits {
         &self.inner.console_permits
+    }
+
+    pub(super) fn screen_permits(&self) -> &StreamPermits {
+        &self.inner.screen_permits
     }
 
     pub(super) fn event_ids(&self) -> &EventIds {

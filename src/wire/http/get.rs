@@ -12,7 +12,10 @@ use super::operations::by_page::DOMAIN_OPERATIONS;
 use super::operations::vcpus::VCPUINFO;
 use super::request::RequestInfo;
 use super::response::{self, Content, download, ok};
-use super::{answer, config_text, console_socket, events, html, post};
+use super::screen_socket::ScreenViewer;
+use super::viewer_socket::{self, Viewed};
+use super::{answer, config_text, events, html, post};
+use crate::core::consoles::ConsoleViewer;
 use crate::core::error::Error;
 use crate::core::model::DomainRef;
 use crate::core::rights::OpKind;
@@ -131,12 +134,8 @@ pub(super) async fn console(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     request: RequestInfo,
 ) -> Answer {
-    if headers.contains_key(UPGRADE) && headers.contains_key(SEC_WEBSOCKET_KEY) {
-        let upgrade = upgrade.map_err(|refusal| {
-            let reason = format!("The WebSocket cannot be opened: {refusal}");
-            malformed_request(&request, &reason)
-        })?;
-        return console_socket::open(&http, &request, upgrade).await;
+    if wants_websocket(&headers) {
+        return open_viewer::<ConsoleViewer>(&http, &request, upgrade).await;
     }
     let view = http.view(&request.caller);
     let follow = events::follow_query(&http, &view, request.format);
@@ -150,6 +149,45 @@ pub(super) async fn console(
         return Ok(ok(Content::Html(page)));
     }
     Ok(ok(Content::Text(text.into())))
+}
+
+/// `GET /xend/domain/NAME/screen`. With an upgrade to a WebSocket, the screen itself.
+pub(super) async fn screen(
+    State(http): State<Http>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: RequestInfo,
+) -> Answer {
+    if wants_websocket(&headers) {
+        // Clients of websockify name a protocol.
+        let upgrade = upgrade.map(|upgrade| upgrade.protocols(["binary"]));
+        return open_viewer::<ScreenViewer>(&http, &request, upgrade).await;
+    }
+    let view = http.view(&request.caller);
+    let domain = find_domain(&view, &request, "screen").await?;
+    let uuid = DomainRef::new(domain.uuid.to_string());
+    let address = view.screen_address(&uuid).map_err(failed(&request, "screen"))?;
+    if request.format.is_html() {
+        let page = ok(Content::Html(html::text::screen(&request, &domain, &address)));
+        return Ok(response::with_data_images(page));
+    }
+    Ok(ok(Content::Text(address.into())))
+}
+
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE) && headers.contains_key(SEC_WEBSOCKET_KEY)
+}
+
+async fn open_viewer<V: Viewed>(
+    http: &Http,
+    request: &RequestInfo,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer {
+    let upgrade = upgrade.map_err(|refusal| {
+        let reason = format!("The WebSocket cannot be opened: {refusal}");
+        malformed_request(request, &reason)
+    })?;
+    viewer_socket::open::<V>(http, request, upgrade).await
 }
 
 /// `GET /xend/node`

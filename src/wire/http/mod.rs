@@ -56,12 +56,15 @@ mod path;
 mod post;
 mod request;
 mod response;
+mod rfb_greeting;
 mod router;
+mod screen_socket;
 mod session_cookie;
 mod sessions;
 mod stream_permits;
 mod task_pages;
 mod tasks;
+mod viewer_socket;
 
 pub use context::Http;
 pub use listener_refusals::refusals_in_json;

@@ -18,7 +18,7 @@ use axum::routing;
 use std::sync::LazyLock;
 
 /// All pages.
-pub(super) static PAGES: [Page; 18] = [
+pub(super) static PAGES: [Page; 19] = [
     Page {
         path: "/",
         about: "The entry point; the S-expression is empty, as in xend.",
@@ -109,6 +109,16 @@ pub(super) static PAGES: [Page; 18] = [
         operations: &[],
         answer: PageAnswer::Text,
         get: || routing::get(get::console),
+    },
+    Page {
+        path: "/xend/domain/{domain}/screen",
+        about: "The address of the guest's VNC server, as text. Over a WebSocket, the screen itself: \
+                RFB without a password.",
+        kind: OpKind::UseScreen,
+        query: &[],
+        operations: &[],
+        answer: PageAnswer::Text,
+        get: || routing::get(get::screen),
     },
     Page {
         path: "/xend/domain/{domain}/config",

@@ -25,11 +25,23 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
+/// A Content-Security-Policy with these sources of images.
+macro_rules! policy {
+    ($images:literal) => {
+        concat!(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src ",
+            $images,
+            "; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+    };
+}
+
 /// The Content-Security-Policy of pages: nothing but the daemon's own stylesheet, script and icon,
 /// requests and forms to the daemon alone, and no frames.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-                      connect-src 'self'; form-action 'self'; base-uri 'none'; \
-                      frame-ancestors 'none'";
+const POLICY: &str = policy!("'self'");
+
+/// The same for a page whose script shows images that it has made.
+const POLICY_WITH_DATA_IMAGES: &str = policy!("'self' data:");
 
 /// Headers of every response: it is not cached, and it depends on Accept and User-Agent.
 const COMMON: [(HeaderName, &str); 6] = [
@@ -139,7 +151,7 @@ pub(super) fn asset(asset: &Asset, immutable: bool) -> Response {
     let mut response = Response::new(Body::from(asset.text));
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, asset.text.len().into());
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media()));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let caching = if immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
@@ -162,6 +174,13 @@ pub(super) fn download(content: Content, name: &str) -> Response {
 /// `200 OK`.
 pub(super) fn ok(content: Content) -> Response {
     respond(200, "OK", content)
+}
+
+/// A page whose script shows images that it has made: the cursor of a screen, parts in JPEG.
+pub(super) fn with_data_images(mut response: Response) -> Response {
+    let policy = HeaderValue::from_static(POLICY_WITH_DATA_IMAGES);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 /// `303 See Other`: another page, to be read.

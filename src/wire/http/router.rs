@@ -71,7 +71,7 @@ impl Http {
 }
 
 fn pages() -> Router<Http> {
-    let assets = format!("{ASSETS_PATH}/{{version}}/{{name}}");
+    let assets = format!("{ASSETS_PATH}/{{version}}/{{*name}}");
     let unsupported = |method: Method, headers: HeaderMap| async move {
         method_not_supported(&method, &headers, Page::READ_ONLY)
     };

@@ -18,6 +18,8 @@ impl StreamLimits {
     pub(super) const EVENTS: Self = Self { operators: 200, user: 20 };
     /// For consoles.
     pub(super) const CONSOLES: Self = Self { operators: 100, user: 10 };
+    /// For screens.
+    pub(super) const SCREENS: Self = Self { operators: 100, user: 10 };
 }
 
 /// There are as many streams as there may be.

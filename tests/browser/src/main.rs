@@ -6,6 +6,7 @@ mod browser;
 mod console;
 mod daemon;
 mod operations;
+mod screen;
 
 use anyhow::{Context, Result, ensure};
 use browser::{Browser, Driver};
@@ -42,6 +43,8 @@ async fn main() -> Result<()> {
     slow(&browser, &daemon).await?;
     println!("The console");
     console::use_terminal(&browser, &daemon).await?;
+    println!("The screen");
+    screen::use_screen(&browser, &daemon).await?;
     println!("Every operation");
     operations::perform_all(&browser, &daemon).await?;
     println!("Keyboard only");

@@ -1,11 +1,14 @@
-//! The consoles of the guests of the host.
+//! The consoles and screens of the guests of the host.
 
 use super::{Host, no_such_domain};
+use crate::backend::rfb_login::Challenge;
 use crate::backend::sim::lock::lock;
+use crate::backend::sim::screen::scene::Screen;
 use crate::backend::sim::terminal::Terminal;
 use crate::core::error::Error;
 use crate::core::model::{DomId, ShutdownReason};
 use std::sync::{Arc, Mutex};
+use tokio_util::sync::CancellationToken;
 
 impl Host {
     /// The end of a guest's output.
@@ -37,5 +40,22 @@ impl Host {
         let domains = lock(&self.domains);
         let entry = domains.by_domid.get(&domid).ok_or_else(|| no_such_domain(domid))?;
         Ok(Arc::clone(&entry.terminal))
+    }
+
+    /// A guest's screen, and what is cancelled when its domain is destroyed.
+    pub(in crate::backend::sim) fn screen(
+        &self,
+        domid: DomId,
+    ) -> Result<(Arc<Screen>, CancellationToken), Error> {
+        let domains = lock(&self.domains);
+        let entry = domains.by_domid.get(&domid).ok_or_else(|| no_such_domain(domid))?;
+        Ok((Arc::clone(&entry.screen), entry.destroyed.clone()))
+    }
+
+    /// What a viewer of a screen with a password has to encrypt.
+    pub(in crate::backend::sim) fn screen_challenge(&self) -> Challenge {
+        let mut challenge = Challenge::default();
+        self.entropy.fill(challenge.as_flattened_mut());
+        challenge
     }
 }

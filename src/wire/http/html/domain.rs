@@ -5,6 +5,7 @@ use super::parts::{domain_path, facts, frame, mib, progress, state_letters, tree
 use super::{forms, history};
 use crate::core::journal::Event;
 use crate::core::model::{Device as DeviceConfig, DeviceFacts, GuestReport, SedfParams, VcpuFacts};
+use crate::core::rights::OpKind;
 use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
@@ -58,6 +59,8 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
         devices: devices.map(|config| device(config, &details.devices)).collect(),
         vcpus: details.vcpus.iter().map(vcpu).collect(),
         console: details.console.as_ref().map(|text| last_lines(&String::from_utf8_lossy(text))),
+        has_screen: view.screen_address().is_some()
+            && access.may_on(OpKind::UseScreen, view.uuid, view.name().as_str()),
         history: details.history.iter().map(|event| history::entry(event)).collect(),
         operations: forms.of_host,
         agent_operations: forms.of_agent,

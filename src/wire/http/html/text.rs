@@ -1,9 +1,9 @@
 //! Pages of plain text.
 
-use super::parts::{domain_segment, frame};
+use super::parts::{domain_link, frame};
 use crate::core::snapshot::DomainView;
 use crate::wire::http::request::RequestInfo;
-use xend_templates::{ConsolePage, Link, TextPage};
+use xend_templates::{ConsolePage, ScreenPage, TextPage};
 
 pub(crate) fn page(request: &RequestInfo, title: &str, text: String) -> String {
     TextPage { frame: frame(request), title: title.to_owned(), text }.render()
@@ -17,7 +17,12 @@ pub(crate) fn console(
     text: String,
     may_press_sysrq: bool,
 ) -> String {
-    let href = format!("/xend/domain/{}", domain_segment(domain));
-    let domain = Link::new(domain.name().as_str(), href);
+    let domain = domain_link(domain);
     ConsolePage { frame: frame(request), follow, domain, text, may_press_sysrq }.render()
+}
+
+/// A guest's screen, which is at this address.
+pub(crate) fn screen(request: &RequestInfo, domain: &DomainView, address: &str) -> String {
+    let domain = domain_link(domain);
+    ScreenPage { frame: frame(request), domain, address: address.to_owned() }.render()
 }
