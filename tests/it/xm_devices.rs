@@ -142,7 +142,10 @@ fn usb_devices_come_and_go() {
             "Invalid argument: <PortNumber> is the number of a port, not 'x'.",
         ),
         ("usb-attach guest 7 1 1-8", ""),
-        ("usb-hc-create guest 2 32", "Invalid argument: <NumberOfPorts> is a number of ports from 1 to 31, not '32'."),
+        (
+            "usb-hc-create guest 2 32",
+            "Invalid argument: <NumberOfPorts> is a number of ports from 1 to 31, not '32'.",
+        ),
         ("usb-hc-destroy guest 7", ""),
         ("usb-add guest host:1.2", "USB devices cannot be passed through to a running domain"),
         ("usb-del guest host:1.2", "USB devices cannot be passed through to a running domain"),
