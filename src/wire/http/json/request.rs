@@ -228,8 +228,16 @@ mod tests {
     #[test]
     fn an_unknown_parameter_is_named() {
         for (body, parameter, advice) in [
-            (json!({"op": "mem_target_set", "target_mib": 64}), "target_mib", "did you mean target?"),
-            (json!({"op": "mem_target_set", "x": 1}), "x", "see allowed for those of mem_target_set"),
+            (
+                json!({"op": "mem_target_set", "target_mib": 64}),
+                "target_mib",
+                "did you mean target?",
+            ),
+            (
+                json!({"op": "mem_target_set", "x": 1}),
+                "x",
+                "see allowed for those of mem_target_set",
+            ),
             (json!({"op": "pause", "x": 1}), "x", "pause has none"),
         ] {
             let problem = arguments(&body).map(|_| ()).unwrap_err();
