@@ -200,7 +200,7 @@ pub(super) static PAGES: [Page; 18] = [
         kind: OpKind::ShowVnets,
         query: &[],
         operations: &VNET_LIST_OPERATIONS,
-        answer: PageAnswer::Names,
+        answer: PageAnswer::Ids,
         get: || routing::get(get::vnets),
     },
     Page {
