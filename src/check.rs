@@ -110,9 +110,9 @@ fn read_config(
 
 /// Reads the first expression, and warns of others.
 fn first_expression(text: &[u8], warnings: &mut Vec<Diagnostic>) -> Result<Sxp, Diagnostic> {
-    // A local file is trusted: only its own length limits it.
-    let limits = Limits { bytes: text.len().max(1), count: text.len().max(1), ..Limits::default() };
-    let all = read_all(text, &limits).map_err(|error| Diagnostic::from_read_error(&error))?;
+    // What xend has stored itself can be checked, too.
+    let all =
+        read_all(text, &Limits::STORED).map_err(|error| Diagnostic::from_read_error(&error))?;
     let mut all = all.into_iter();
     let first = all.next();
     if let Some(second) = all.next() {

@@ -18,6 +18,7 @@ pub mod allocator;
 pub mod answer_memory;
 pub mod auth;
 pub mod backend;
+pub mod bounded_file;
 pub mod check;
 pub mod dir_lock;
 pub mod durable;

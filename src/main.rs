@@ -5,11 +5,11 @@ mod daemon;
 use anyhow::{Context, Result};
 use clap::Parser;
 use std::fmt::Display;
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead as _, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use xend::auth;
+use xend::bounded_file;
 use xend::check::{self, Report};
 use xend::cli::{Cli, Command, UserCommand};
 use xend::config::{self, Environment, RunOptions, Severity};
@@ -113,12 +113,12 @@ fn print_canonical(file: Option<&Path>) -> Result<ExitCode> {
     let (name, text) = if let Some(path) = file {
         (path.display().to_string(), read(path)?)
     } else {
-        let mut text = Vec::new();
-        io::stdin().lock().read_to_end(&mut text).context("Cannot read standard input")?;
+        let text = bounded_file::read_to_end(io::stdin().lock(), Limits::STORED.bytes)
+            .context("Cannot read standard input")?;
         ("-".to_owned(), text)
     };
     let mut out = io::stdout().lock();
-    let mut reader = Reader::new(&text, &limits_for(&text));
+    let mut reader = Reader::new(&text, &Limits::STORED);
     loop {
         match reader.next() {
             Ok(Some(expression)) => {
@@ -150,10 +150,17 @@ fn user(file: Option<&Path>, command: &UserCommand) -> Result<ExitCode> {
     }
 }
 
+/// The longest password with the end of its line, in bytes, and one more.
+const MAX_PASSWORD: u64 = 1024 + 3;
+
 /// `xend password`: prints a line for the password file.
 fn password_line(user: &str) -> Result<ExitCode> {
     let mut password = String::new();
-    io::stdin().read_line(&mut password).context("Cannot read standard input")?;
+    let mut input = io::stdin().lock().take(MAX_PASSWORD);
+    input.read_line(&mut password).context("Cannot read standard input")?;
+    if input.limit() == 0 {
+        return Err(anyhow::Error::msg("The password is longer than 1024 bytes"));
+    }
     let line =
         auth::hashed(user, password.trim_end_matches(['\r', '\n'])).map_err(anyhow::Error::msg)?;
     print(format!("{line}\n")).map(|()| ExitCode::SUCCESS)
@@ -200,10 +207,6 @@ fn print_report(path: &Path, report: Report) -> Result<bool> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("Cannot read {}", path.display()))
-}
-
-/// Limits for a file of the user, which can have any size.
-fn limits_for(text: &[u8]) -> Limits {
-    Limits { bytes: text.len().max(1), count: text.len().max(1), ..Limits::DEFAULT }
+    bounded_file::read(path, Limits::STORED.bytes)
+        .with_context(|| format!("Cannot read {}", path.display()))
 }

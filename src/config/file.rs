@@ -7,9 +7,9 @@ use super::keys::{Key, ListenerGroup, OnError};
 use super::obsolete::{self, OBSOLETE_KEYS};
 use super::settings::FileSettings;
 use super::table::{self, keys};
+use crate::bounded_file;
 use crate::sxp::{self, Limits, ReadError, ReadErrorKind, Sxp};
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::mem;
 use std::path::Path;
@@ -38,8 +38,8 @@ impl ConfigFile {
 
     /// Reads a file that must exist.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = bounded_file::read(path, Limits::DEFAULT.bytes)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let mut file = Self { positions: KeyPositions::of(path), ..Self::empty() };
         file.parse(&Source { path, text: &text })?;
         Ok(file)

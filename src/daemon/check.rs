@@ -20,6 +20,9 @@ pub(crate) fn check(
         engine::suspicion(config.hypervisor)
             .map(|suspicion| Diagnostic::warning_at(None, suspicion)),
     );
+    diagnostics.extend(
+        engine::check(&config).map(|refusal| Diagnostic::error_at(None, refusal.to_string())),
+    );
     let nothing = listen::check_any(&config).err();
     diagnostics.extend(nothing.map(|error| Diagnostic::error_at(None, error.to_string())));
     diagnostics.extend(accounts::check(&config));

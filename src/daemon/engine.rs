@@ -8,7 +8,7 @@ use xend::backend::domain0::is_domain0;
 use xend::backend::sim::{Sim, SimSettings};
 use xend::config::{Config, Hypervisor};
 use xend::core::engine::{Engine, EnginePorts, Settings};
-use xend::core::model::Policy;
+use xend::core::model::{Invalid, Policy};
 use xend::core::ports;
 use xend::core::rights::Accounts;
 use xend::durable;
@@ -42,6 +42,25 @@ fn log_simulation() {
     }
 }
 
+fn sim_settings(config: &Config) -> SimSettings {
+    SimSettings {
+        cpus: config.sim.cpus,
+        memory_mib: config.sim.memory_mib,
+        scheduler: config.scheduler,
+        vnc_password: config.vnc_password.clone(),
+        ..SimSettings::default()
+    }
+}
+
+/// Why the hypervisor would refuse the configuration.
+pub(super) fn check(config: &Config) -> Option<Invalid> {
+    match config.hypervisor {
+        Hypervisor::Sim => sim_settings(config).check().err(),
+        #[cfg(feature = "xen")]
+        Hypervisor::Xen => None,
+    }
+}
+
 /// Starts the engine.
 pub(super) async fn start(
     config: &Config,
@@ -55,15 +74,8 @@ pub(super) async fn start(
     let hypervisor: Arc<dyn ports::Hypervisor> = match config.hypervisor {
         Hypervisor::Sim => {
             log_simulation();
-            let settings = SimSettings {
-                cpus: config.sim.cpus,
-                memory_mib: config.sim.memory_mib,
-                scheduler: config.scheduler,
-                vnc_password: config.vnc_password.clone(),
-                ..SimSettings::default()
-            };
             let dir = config.state_dir.join("sim");
-            Arc::new(Sim::open(&dir, settings, clock.clone(), entropy.clone())?)
+            Arc::new(Sim::open(&dir, sim_settings(config), clock.clone(), entropy.clone())?)
         }
         #[cfg(feature = "xen")]
         Hypervisor::Xen => {

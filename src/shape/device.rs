@@ -31,7 +31,7 @@ const VFB_KEYS: [&str; 11] = [
 
 /// Reads a device: `(vbd (uname phy:/dev/vg0/a) (dev sda1) (mode w))`. `None` for a device that
 /// xend adds by itself and prints in its answers.
-pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
+pub(super) fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
     let Some(class) = device.head() else {
         return Err(ShapeError::new(
             "device",

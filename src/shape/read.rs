@@ -1,9 +1,10 @@
 //! Reads configurations of domains.
 
-use super::device::{implied_vfb, read_device};
+use super::device::{self, implied_vfb};
 use super::error::ShapeError;
 use super::fields::{Fields, property};
 use super::image::read_image;
+use super::zero_byte;
 use crate::core::model::{
     ActionOnShutdown, ClientData, CpuSet, Device, DomName, DomainConfig, Invalid, MAX_CPUS,
     MAX_VCPUS, SedfParams, Unit, XenstoreData, parse_uuid,
@@ -35,11 +36,19 @@ const UNNAMED: &str = "Domain-Unnamed";
 /// Reads a configuration: `(vm ...)`, as xm and libvirt send it, `(config ...)`, or `(domain ...)`,
 /// which is an echoed answer.
 pub fn read_config(sxp: &Sxp) -> Result<DomainConfig, ShapeError> {
+    zero_byte::refuse(sxp)?;
     let mut config = read(sxp, Origin::Client)?;
     // The engine, which knows all devices, assigns the numbers; those of an echoed answer are void.
     config.devices.iter_mut().for_each(Device::clear_id);
     config.restarts = 0;
     Ok(config)
+}
+
+/// Reads a device, as a client sends it: `(vbd (uname phy:/dev/vg0/a) (dev sda1) (mode w))`. `None`
+/// for one that xend adds by itself and prints in its answers.
+pub fn read_device(device: &Sxp) -> Result<Option<Device>, ShapeError> {
+    zero_byte::refuse(device)?;
+    device::read_device(device)
 }
 
 /// Reads a configuration that `stored_config` wrote. Names are not checked: another toolstack may
@@ -183,7 +192,7 @@ fn read_devices(fields: &mut Fields<'_>, sxp: &Sxp) -> Result<Vec<Device>, Shape
             let reason = "one device like (device (vif)) is expected";
             return Err(ShapeError::new("device", reason, device));
         };
-        devices.extend(read_device(one)?);
+        devices.extend(device::read_device(one)?);
     }
     Ok(devices)
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
+use xend::backend::sim::SimSettings;
 
 /// Exit status, standard output, standard error.
 fn xend(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
@@ -355,7 +356,47 @@ fn a_configuration_that_is_checked_is_summed_up() {
     let (status, _, stderr) = check("(sim-memory 4G)");
     assert_eq!(status, Some(1));
     assert!(
-        stderr.ends_with("'4G' is not a number of MiB (0 to 1073741824), write 4096\n"),
+        stderr.ends_with("'4G' is not a number of MiB (1088 to 16777216), write 4096\n"),
         "{stderr}"
     );
+}
+
+#[test]
+fn a_file_without_an_end_is_refused() {
+    let device = "/dev/zero";
+    let config = format!("xend: Cannot read the configuration {device}: it is larger than 1 MiB\n");
+    let (status, _, stderr) = xend(&["--check-config", "--config", device], "");
+    assert_eq!((status, stderr), (Some(1), config));
+    let file = format!("xend: Cannot read {device}: it is larger than 64 MiB\n");
+    for command in ["check", "convert", "sxp"] {
+        let (status, _, stderr) = xend(&[command, device], "");
+        assert_eq!((status, &stderr), (Some(1), &file), "{command}");
+    }
+}
+
+#[test]
+fn the_sizes_of_a_simulated_host_are_checked_as_at_a_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let options = ["--http", "off", "--unix", "off", "--state-dir", state.to_str().unwrap()];
+    for (text, range) in [
+        ("(sim-memory 1)", "'1' is not a number of MiB (1088 to 16777216)"),
+        ("(sim-memory 1087)", "'1087' is not a number of MiB (1088 to 16777216)"),
+        ("(sim-memory 16777217)", "'16777217' is not a number of MiB (1088 to 16777216)"),
+        ("(sim-cpus 0)", "'0' is not a number of CPUs (1 to 4096)"),
+    ] {
+        let config = file(&dir, "config.sxp", text);
+        let key = text[1..].split(' ').next().unwrap();
+        let message = format!("xend: {config}:1:{}: {key}: {range}\n", key.len() + 3);
+        let checked = xend(&["--check-config", "--config", &config], "");
+        assert_eq!(checked, (Some(1), String::new(), message.clone()));
+        let started = xend(&[&options[..], &["--config", &config]].concat(), "");
+        assert_eq!(started, (Some(1), String::new(), message));
+    }
+    for memory in [1088, 16_777_216] {
+        SimSettings { memory_mib: memory, ..SimSettings::default() }.check().unwrap();
+    }
+    for memory in [1087, 16_777_217] {
+        SimSettings { memory_mib: memory, ..SimSettings::default() }.check().unwrap_err();
+    }
 }

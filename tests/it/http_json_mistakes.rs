@@ -463,3 +463,25 @@ fn refusals_of_listeners_are_problems() {
         assert!(old.text().starts_with(text), "{old:?}");
     }
 }
+
+#[test]
+fn a_zero_byte_is_refused_with_its_place() {
+    let daemon = Daemon::start(&[]);
+    for (body, parameter) in [
+        (
+            r#"{"op": "create", "config": {"name": "a", "memory_mib": 64, "description": "a\u0000"}}"#,
+            "config.description",
+        ),
+        (
+            r#"{"op": "create", "config": {"name": "a", "memory_mib": 64, "bootloader": "/b\u0000"}}"#,
+            "config.bootloader",
+        ),
+        (r#"{"op": "restore", "file": "/a\u0000b"}"#, "file"),
+    ] {
+        let answer = post(&daemon, "/xend/domain", "", body);
+        let problem = parsed(&answer);
+        assert_eq!((answer.code, &problem["parameter"]), (422, &parameter.into()), "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("a zero byte is in it"), "{detail}");
+    }
+}

@@ -37,12 +37,16 @@ fn listings_are_json_too() {
     let one = json(&xm.good("list --json oldvm"));
     assert_eq!((&one[0]["name"], &one[0]["memory_mib"]), (&"oldvm".into(), &96.into()));
     assert_eq!(json(&xm.good("list --json --state=paused")), Value::Array(vec![]));
-    assert_eq!(json(&xm.good("list --json --pool nosuch")), Value::Array(vec![]));
+    assert_eq!(json(&xm.good("list --json --state=paused --pool Pool-0")), Value::Array(vec![]));
+    for listing in ["labels", "resources"] {
+        assert_eq!(json(&xm.good(&format!("{listing} --json"))), Value::Array(vec![]));
+    }
     let vcpus = json(&xm.good("vcpu-list --json oldvm"));
     assert_eq!((&vcpus[1]["number"], &vcpus[1]["online"]), (&1.into(), &true.into()));
     assert_eq!(json(&xm.good("block-list --json oldvm"))[0]["id"], 2049);
     assert_eq!(json(&xm.good("network-list --json oldvm"))[0]["mac"], "00:16:3e:5a:00:01");
-    assert_eq!(json(&xm.good("sched-credit --json -d oldvm"))[0]["weight"], 256);
+    let share = json(&xm.good("sched-credit --json -d oldvm"));
+    assert_eq!((&share[0]["weight"], &share[0]["domid"]), (&256.into(), &1.into()));
     assert_eq!(json(&xm.good("uptime --json oldvm"))[0]["domid"], 1);
     assert_eq!(json(&xm.good("cpupool-list --json"))[0]["name"], "Pool-0");
     assert_eq!(json(&xm.good("info --json"))["cpus"], 4);
@@ -99,6 +103,10 @@ fn mistakes_are_one_line() {
         ("pause", 1, "'xm pause' requires 1 argument. Usage: xm pause <Domain>"),
         ("pause nosuch", 3, "Domain 'nosuch' does not exist."),
         ("list --state=paused x", 1, "--state and names of domains exclude each other"),
+        ("list --state=runing", 1, "There is no state 'runing', running is one"),
+        ("list --state=x", 1, "There is no state 'x': give one of all, running, paused"),
+        ("list --pool=nosuch", 1, "Pool 'nosuch' does not exist: xm pool-list lists those"),
+        ("list --json --pool=Pool0", 1, "Pool 'Pool0' does not exist: did you mean Pool-0?"),
         ("destroy 0", 1, "Cannot destroy privileged domain 0"),
         ("shutdown", 1, "A domain is needed, or -a for all"),
         ("shutdown a b", 1, "One domain at a time, or -a for all"),
@@ -131,6 +139,9 @@ fn mistakes_are_one_line() {
         let printed = xm.fail(line, status);
         assert!(printed.starts_with(error), "xm {line}: {printed}");
     }
+    let nameless = Printed::of(&xm.command("save 0").arg("").output().unwrap());
+    let advice = "Error: The name of the file is empty: give its path\n";
+    assert_eq!((nameless.status, nameless.err.as_str()), (1, advice));
     let quiet = xm.run("console -q nosuch");
     assert_eq!((quiet.status, quiet.err.as_str()), (3, ""));
     let labels = xm.run("labels");

@@ -192,4 +192,8 @@ fn several_pci_functions_come_and_go_at_once() {
     xm.good("pci-detach guest 05:00.1");
     let free = with_sys(&xm, "pci-list-assignable-devices").unwrap().good();
     assert_eq!(free, "0000:05:00.1\n");
+    let free = with_sys(&xm, "pci-list-assignable-devices --json").unwrap().good();
+    assert_eq!(serde_json::from_str::<Value>(&free).unwrap(), serde_json::json!(["0000:05:00.1"]));
+    let usb = with_sys(&xm, "usb-list-assignable-devices --json").unwrap().good();
+    assert!(serde_json::from_str::<Value>(&usb).unwrap().is_array(), "{usb}");
 }

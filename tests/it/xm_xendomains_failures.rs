@@ -181,3 +181,28 @@ fn statuses_are_those_of_init_scripts() {
     // Nothing was stopped.
     assert!(host.is_locked());
 }
+
+#[test]
+fn a_directory_that_is_wrong_is_a_failure() {
+    let host = Host::new("XENDOMAINS_AUTO=auto\n");
+    let (out, err) = host.bad("start", 1);
+    assert!(out.is_empty(), "{out:?}");
+    assert!(err[0].ends_with("XENDOMAINS_AUTO: 'auto' is not an absolute path"), "{err:?}");
+    let advice = "The domains of XENDOMAINS_AUTO are not started: correct the variable";
+    assert_eq!(err[1..], [format!("Error: {advice}")]);
+    assert_eq!(host.bad("status", 1).1.len(), 2);
+    // xend runs: 4 is for when it does not.
+    host.set(&format!("XENDOMAINS_SAVE={}\n", host.path("xendomains").display()));
+    let (_, err) = host.bad("status", 1);
+    assert!(err.len() == 1 && err[0].starts_with("Error: "), "{err:?}");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    let host = Host::new("");
+    let auto = host.path("auto").display().to_string();
+    host.auto("web", WEB);
+    let text = format!("\u{feff}XENDOMAINS_AUTO={auto}\n");
+    fs::write(host.path("xendomains"), text).unwrap();
+    assert_eq!(host.good("start"), ["web is started"]);
+}

@@ -29,7 +29,7 @@ pub enum SimError {
     #[error("The simulated host in {} cannot be used", .0.display())]
     Directory(PathBuf, #[source] io::Error),
     /// The settings contradict each other, or are out of range.
-    #[error("There cannot be such a simulated host: {0}")]
+    #[error("There cannot be such a simulated host")]
     Settings(#[from] Invalid),
     /// It was not opened in a task of a Tokio runtime.
     #[error("A simulated host needs a Tokio runtime")]

@@ -88,7 +88,7 @@ impl SimSettings {
     }
 
     /// Refuses settings that are out of range.
-    pub(super) fn check(&self) -> Result<(), Invalid> {
+    pub fn check(&self) -> Result<(), Invalid> {
         let range = |what: &str, value: u64, low: u64, high: u64| {
             let fits = (low..=high).contains(&value);
             fits.then_some(()).ok_or_else(|| {

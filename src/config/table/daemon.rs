@@ -1,6 +1,5 @@
 //! Keys of the daemon itself and of the simulated host.
 
-use crate::config::entry::MOST_MEMORY;
 use crate::config::keys::{Section, field, key};
 
 pub(super) const HYPERVISOR: Section = Section {
@@ -112,6 +111,12 @@ pub(super) const SLOW_MACHINES: Section = Section {
     .details("libxl's own limits are scaled along.")],
 };
 
+/// The least memory of the simulated host in MiB: 1 GiB of Domain-0, and Xen's own.
+const LEAST_SIM_MEMORY: u64 = 1024 + 64;
+
+/// The most, 16 TiB, which is Xen's own limit.
+const MOST_SIM_MEMORY: u64 = 16 << 20;
+
 pub(super) const SIMULATED_HOST: Section = Section {
     title: "The simulated host",
     keys: &[
@@ -131,7 +136,7 @@ pub(super) const SIMULATED_HOST: Section = Section {
             "sim-memory",
             "16384",
             "The simulated memory in MiB.",
-            field!(sim_memory_mib: |entry| entry.mebibytes(0..=MOST_MEMORY)),
+            field!(sim_memory_mib: |entry| entry.mebibytes(LEAST_SIM_MEMORY..=MOST_SIM_MEMORY)),
         ),
     ],
 };

@@ -21,7 +21,7 @@ pub(super) enum Format {
 impl Format {
     /// Chooses the format by xend's rule, 3.0.0 to 4.4: an S-expression if User-Agent or Accept is
     /// missing or empty, or if Accept names `application/sxp`; otherwise HTML. Our addition: JSON
-    /// if Accept prefers it to both.
+    /// if Accept prefers it to S-expressions and names HTML with no higher quality.
     pub(super) fn negotiate(headers: &HeaderMap) -> Self {
         // Of several Accept headers the last one counts, as in xend's header parser.
         let last = |name| {

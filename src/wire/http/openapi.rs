@@ -94,15 +94,7 @@ impl Document<'_> {
             "200": {"description": "OK", "content": {media: {"schema": schema}}},
             "default": self.problem()
         });
-        let has_tag = matches!(
-            page.answer,
-            PageAnswer::Domains
-                | PageAnswer::Domain
-                | PageAnswer::Tasks
-                | PageAnswer::Task
-                | PageAnswer::OpenApi
-        );
-        if has_tag {
+        if page.has_tag() {
             let has_figures = matches!(page.answer, PageAnswer::Domains | PageAnswer::Domain);
             let about = if has_figures { FIGURES_ASIDE } else { "Tag of this answer" };
             let tag = json!({"description": about, "schema": {"type": "string"}});
@@ -110,7 +102,7 @@ impl Document<'_> {
             parameters.push(json!({
                 "name": "If-None-Match",
                 "in": "header",
-                "description": "ETag of the answer that the client has",
+                "description": "ETag of the answer that the client has. No other condition counts",
                 "schema": {"type": "string"}
             }));
             let figures = if has_figures { ", figures aside" } else { "" };
@@ -316,6 +308,16 @@ mod tests {
             }
             Value::Array(items) => items.iter().for_each(|value| references(value, found)),
             _ => {}
+        }
+    }
+
+    #[test]
+    fn a_list_has_a_tag() {
+        let document = made();
+        for (path, has_tag) in [("/xend/vnet", true), ("/xend/domain", true), ("/xend", false)] {
+            let get = &document["paths"][path]["get"];
+            assert_eq!(get["responses"]["304"].is_object(), has_tag, "{path}");
+            assert_eq!(get["responses"]["200"]["headers"]["ETag"].is_object(), has_tag, "{path}");
         }
     }
 

@@ -28,8 +28,10 @@ pub(super) struct Page {
 pub(super) enum PageAnswer {
     /// A form for people. Programs have no use for it.
     Form,
-    /// Names or ids.
+    /// The entries of a directory.
     Names,
+    /// The ids of objects.
+    Ids,
     Domains,
     Domain,
     Node,
@@ -60,6 +62,19 @@ impl Page {
     /// Whether the page is plain text, as xend's was; so is the answer to an unknown operation.
     pub(super) fn is_text(&self) -> bool {
         matches!(self.answer, PageAnswer::Text | PageAnswer::ConfigFile | PageAnswer::Events)
+    }
+
+    /// Whether its answer in JSON has an `ETag`.
+    pub(super) const fn has_tag(&self) -> bool {
+        matches!(
+            self.answer,
+            PageAnswer::Ids
+                | PageAnswer::Domains
+                | PageAnswer::Domain
+                | PageAnswer::Tasks
+                | PageAnswer::Task
+                | PageAnswer::OpenApi
+        )
     }
 
     /// Whether it is the page of one domain.

@@ -210,7 +210,7 @@ pub(super) static PAGES: [Page; 19] = [
         kind: OpKind::ShowVnets,
         query: &[],
         operations: &VNET_LIST_OPERATIONS,
-        answer: PageAnswer::Names,
+        answer: PageAnswer::Ids,
         get: || routing::get(get::vnets),
     },
     Page {

@@ -184,7 +184,11 @@ impl Params {
 
     /// The path of a file on the host, required.
     pub(super) fn path(&self, name: &str) -> Result<PathBuf, Invalid> {
-        let path = PathBuf::from(OsStr::from_bytes(&self.single(name)?));
+        let text = self.single(name)?;
+        if text.contains(&0) {
+            return Err(bad_value(name, "a zero byte is in it, remove it"));
+        }
+        let path = PathBuf::from(OsStr::from_bytes(&text));
         if path.is_absolute() {
             return Ok(path);
         }

@@ -43,7 +43,7 @@ pub(super) static COMMANDS: [Command; 2] = [
 #[derive(Serialize)]
 struct Share {
     name: String,
-    domid: String,
+    domid: Option<u32>,
     weight: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     cap: Option<i64>,
@@ -95,6 +95,7 @@ fn show(context: &Context, words: &Words, scheduler: &str) -> Result<(), Failure
     }
     out.push('\n');
     for Share { name, domid, weight, cap } in &shares {
+        let domid = domid.map(|domid| domid.to_string()).unwrap_or_default();
         let _ = write!(out, "{name:<32} {domid:>5} {weight:>6}");
         if let Some(cap) = cap {
             let _ = write!(out, " {cap:>4}");
@@ -114,7 +115,7 @@ fn share(context: &Context, domain: &Domain, scheduler: &str, with_cap: bool) ->
     };
     Share {
         name: domain.name().to_owned(),
-        domid: domain.domid_text().to_owned(),
+        domid: domain.domid(),
         weight: number("weight"),
         cap: with_cap.then(|| number("cap")),
     }

@@ -1,5 +1,6 @@
 //! `xm list`
 
+use super::pools::name_of_pool;
 use crate::cli::command::Command;
 use crate::cli::option::{ANY, JSON, LONG, flag, long_flag, long_option};
 use crate::cli::words::Words;
@@ -7,8 +8,10 @@ use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::{Failure, reason};
 use crate::output::{bold, clear_screen, has_colours, note, print, print_json, print_pretty};
+use crate::wire::xmlrpc::Value;
 use serde_json::Value as Json;
 use std::fmt::Write as _;
+use xend_spelling::nearest;
 
 pub(super) static COMMANDS: [Command; 1] = [Command::new(
     "list",
@@ -28,7 +31,17 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
     long_flag("watch", "List again whenever a domain changes"),
 ])];
 
+/// What `--state` can be: the states of xend's list.
+const STATES: [&str; 6] = ["all", "running", "paused", "halted", "suspended", "crashed"];
+
 fn run(context: &Context, words: &Words) -> Result<(), Failure> {
+    let state = state(words);
+    if !STATES.contains(&state.as_str()) {
+        let hint = nearest(&state, STATES).map(|near| format!(", {near} is one"));
+        let states = STATES.join(", ");
+        let hint = hint.unwrap_or_else(|| format!(": give one of {states}"));
+        return Err(Failure::new(format!("There is no state '{state}'{hint}")));
+    }
     let has_names = !words.arguments().is_empty();
     for option in ["state", "pool"] {
         if has_names && words.has(option) {
@@ -94,6 +107,9 @@ fn selected(context: &Context, words: &Words) -> Result<Vec<Domain>, Failure> {
     let mut domains = context.gateway.domains(&state(words))?;
     if let Some(pool) = words.value("pool") {
         domains.retain(|domain| domain.text("pool_name") == Some(pool));
+        if domains.is_empty() {
+            check_pool(context, pool)?;
+        }
     }
     Ok(domains)
 }
@@ -106,8 +122,26 @@ fn selected_json(context: &Context, words: &Words) -> Result<Json, Failure> {
     let mut all = context.gateway.domains_json(&state(words))?;
     if let (Some(pool), Json::Array(domains)) = (words.value("pool"), &mut all) {
         domains.retain(|domain| domain.get("pool").and_then(Json::as_str) == Some(pool));
+        if domains.is_empty() {
+            check_pool(context, pool)?;
+        }
     }
     Ok(all)
+}
+
+/// Fails if there is no such pool.
+fn check_pool(context: &Context, pool: &str) -> Result<(), Failure> {
+    let pools = context.gateway.call("xend.cpu_pool.list", &[Value::Array(Vec::new())])?;
+    let pools: Vec<String> = pools.items().iter().map(name_of_pool).collect();
+    if pools.iter().any(|known| known == pool) {
+        return Ok(());
+    }
+    let near = nearest(pool, pools.iter().map(String::as_str));
+    let hint = near.map_or_else(
+        || "xm pool-list lists those of the host".to_owned(),
+        |near| format!("did you mean {near}?"),
+    );
+    Err(Failure::new(format!("Pool '{pool}' does not exist: {hint}")))
 }
 
 fn brief(domains: &[Domain]) -> String {

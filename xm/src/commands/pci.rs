@@ -41,7 +41,8 @@ pub(super) static COMMANDS: [Command; 4] = [
         "List the PCI functions that domains may get.",
         (0, 0),
         list_assignable,
-    ),
+    )
+    .with(&[JSON]),
 ];
 
 /// The functions that a domain has.
@@ -82,7 +83,7 @@ fn table(functions: &[Function]) -> String {
 }
 
 /// xend's answer is that of a host without such functions: this machine knows its own.
-fn list_assignable(context: &Context, _: &Words) -> Result<(), Failure> {
+fn list_assignable(context: &Context, words: &Words) -> Result<(), Failure> {
     let mut addresses: Vec<String> = match context.gateway.call("xend.node.pciinfo", &[])? {
         Value::Nil if context.gateway.is_local() => bound_to(Path::new(PCIBACK)),
         devices => devices.items().iter().map(|device| Function::read(device).address()).collect(),
@@ -93,6 +94,9 @@ fn list_assignable(context: &Context, _: &Words) -> Result<(), Failure> {
     for domain in context.gateway.domains("all")?.iter().filter(|one| one.domid().is_some()) {
         let taken = attached(context, domain.name())?;
         addresses.retain(|address| taken.iter().all(|function| function.address() != *address));
+    }
+    if words.has("json") {
+        return print_json(&addresses);
     }
     print(addresses.into_iter().map(|address| address + "\n").collect::<String>())
 }

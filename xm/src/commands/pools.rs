@@ -137,6 +137,11 @@ impl Pool {
     }
 }
 
+/// The name of a pool in the answer of `xend.cpu_pool.list`.
+pub(super) fn name_of_pool(listed: &Value) -> String {
+    Pool::read(listed).name
+}
+
 fn list(context: &Context, words: &Words) -> Result<(), Failure> {
     let names = words.arguments().iter().map(Value::text).collect();
     let answer = context.gateway.call("xend.cpu_pool.list", &[Value::Array(names)])?;

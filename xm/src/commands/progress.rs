@@ -13,7 +13,10 @@ use xend_sxp::{Limits, Sxp, read_first};
 
 /// The characters of a full bar.
 const BAR: usize = 30;
-const MIB: f64 = 1024.0 * 1024.0;
+const KIB: f64 = 1024.0;
+const MIB: f64 = 1024.0 * KIB;
+/// From this size on, MiB are fine enough.
+const SMALL: f64 = 8.0 * MIB;
 
 /// Shows progress on standard error until it ends. Elsewhere than on a terminal it shows nothing.
 pub(super) struct Progress {
@@ -87,11 +90,12 @@ fn bar(event: &Sxp, seconds: f64) -> Option<String> {
         "-".repeat(BAR.saturating_sub(full))
     );
     if let (Some(done), Some(total)) = (number("done"), number("total")) {
-        let _ = write!(out, "  {:.0} of {:.0} MiB", done / MIB, total / MIB);
+        let (unit, bytes) = if total < SMALL { ("KiB", KIB) } else { ("MiB", MIB) };
+        let _ = write!(out, "  {:.0} of {:.0} {unit}", done / bytes, total / bytes);
         let rate = done / seconds.max(0.001);
         if rate > 0.0 && total >= done {
             let left = (total - done) / rate;
-            let _ = write!(out, "  {:.0} MiB/s  {left:.0} s left", rate / MIB);
+            let _ = write!(out, "  {:.0} {unit}/s  {left:.0} s left", rate / bytes);
         }
     }
     Some(out)
@@ -108,6 +112,16 @@ mod tests {
         let event = read_first(text, &Limits::DEFAULT).unwrap();
         let expected = "Saving web1 [###############---------------]  50%  64 of 128 MiB  \
             32 MiB/s  2 s left";
+        assert_eq!(bar(&event, 2.0).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_bar_of_a_small_domain_has_kib() {
+        let text = b"(event (kind progress) (domain web1) (what Saving) (percent 50) \
+            (done 32768) (total 65536))";
+        let event = read_first(text, &Limits::DEFAULT).unwrap();
+        let expected = "Saving web1 [###############---------------]  50%  32 of 64 KiB  \
+            16 KiB/s  2 s left";
         assert_eq!(bar(&event, 2.0).as_deref(), Some(expected));
     }
 

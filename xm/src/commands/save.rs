@@ -59,6 +59,9 @@ fn restore(context: &Context, words: &Words) -> Result<(), Failure> {
 
 /// The path of a file on xend's host. A relative one means this directory, so xend must be here.
 pub(super) fn host_path(context: &Context, file: &str) -> Result<String, Failure> {
+    if file.is_empty() {
+        return Err(Failure::new("The name of the file is empty: give its path"));
+    }
     if path::Path::new(file).is_absolute() {
         return Ok(file.to_owned());
     }

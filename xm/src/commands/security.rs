@@ -2,15 +2,18 @@
 
 use super::config_file::{Source, find};
 use crate::cli::command::Command;
-use crate::cli::option::{ANY, long_flag};
+use crate::cli::option::{ANY, JSON, long_flag};
 use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{note, print, print_line};
+use crate::output::{note, print, print_json, print_line};
 use crate::wire::xmlrpc::Value;
 use std::fmt::Write as _;
 use xend_sxp::Sxp;
 use xend_xmconfig::Overrides;
+
+/// What has a label.
+const NOTHING: [&str; 0] = [];
 
 const NO_MODULE: &str = "No security module with labels is loaded";
 
@@ -22,11 +25,15 @@ pub(super) static COMMANDS: [Command; 15] = [
         "List the labels of the policy.",
         (0, 2),
         // xm's exit status was 0.
-        |_, _| {
+        |_, words| {
+            if words.has("json") {
+                return print_json(&NOTHING);
+            }
             note("Error: No policy installed on the system.");
             Ok(())
         },
-    ),
+    )
+    .with(&[JSON]),
     refused(
         "addlabel",
         "<label> {dom <ConfigFile>|res <resource>|mgt <managed domain>} [<policy>]",
@@ -51,7 +58,10 @@ pub(super) static COMMANDS: [Command; 15] = [
         (1, 1),
         dry_run,
     ),
-    Command::new("resources", "", "List what has a label.", (0, 0), |_, _| Ok(())),
+    Command::new("resources", "", "List what has a label.", (0, 0), |_, words| {
+        if words.has("json") { print_json(&NOTHING) } else { Ok(()) }
+    })
+    .with(&[JSON]),
     refused("dumppolicy", "", "Print the policy that Xen has."),
     refused("resetpolicy", "", "Go back to the policy of the beginning."),
     Command::new("getpolicy", "[options]", "Show the policy.", (0, 0), |_, _| {

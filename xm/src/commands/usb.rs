@@ -39,7 +39,8 @@ pub(super) static COMMANDS: [Command; 8] = [
         "List the USB devices of this machine.",
         (0, 0),
         list_assignable,
-    ),
+    )
+    .with(&[JSON]),
     Command::new(
         "usb-hc-create",
         "<Domain> <USBSpecVer> <NumberOfPorts>",
@@ -177,19 +178,41 @@ fn list(context: &Context, words: &Words) -> Result<(), Failure> {
     print(controllers.iter().map(Controller::rows).collect::<String>())
 }
 
-fn list_assignable(context: &Context, _: &Words) -> Result<(), Failure> {
+fn list_assignable(context: &Context, words: &Words) -> Result<(), Failure> {
     if !context.gateway.is_local() {
         return Err(Failure::not_offered(
             "The USB devices of another host cannot be listed: use xm there",
         ));
     }
-    print(assignable(Path::new("/sys/bus/usb/devices")))
+    let devices = assignable(Path::new("/sys/bus/usb/devices"));
+    if words.has("json") {
+        return print_json(&devices);
+    }
+    print(devices.iter().map(Device::row).collect::<String>())
 }
 
-/// A line for each device below a folder of sysfs, but for hubs.
-fn assignable(folder: &Path) -> String {
+/// A USB device of this machine.
+#[derive(Serialize)]
+struct Device {
+    /// Where it is plugged in: `1-1.2`.
+    bus: String,
+    vendor_id: String,
+    product_id: String,
+    /// What the maker calls it.
+    product: String,
+}
+
+impl Device {
+    fn row(&self) -> String {
+        let Self { bus, vendor_id, product_id, product } = self;
+        format!("{bus:<13}: ID {vendor_id:<4}:{product_id:<4} {product}\n")
+    }
+}
+
+/// The devices below a folder of sysfs, but for hubs.
+fn assignable(folder: &Path) -> Vec<Device> {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut lines: Vec<String> = entries
+    let mut devices: Vec<Device> = entries
         .filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_device = name.starts_with(|c: char| c.is_ascii_digit()) && !name.contains(':');
@@ -201,14 +224,16 @@ fn assignable(folder: &Path) -> String {
                 return None;
             }
             let product = format!("{} {}", read("manufacturer"), read("product"));
-            let product = product.trim();
-            let vendor = read("idVendor");
-            let id = read("idProduct");
-            Some(format!("{name:<13}: ID {vendor:<4}:{id:<4} {product}\n"))
+            Some(Device {
+                bus: name,
+                vendor_id: read("idVendor"),
+                product_id: read("idProduct"),
+                product: product.trim().to_owned(),
+            })
         })
         .collect();
-    lines.sort();
-    lines.concat()
+    devices.sort_by_key(Device::row);
+    devices
 }
 
 #[cfg(test)]

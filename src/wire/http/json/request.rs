@@ -183,20 +183,18 @@ fn typed<T: DeserializeOwned>(
     })
 }
 
-/// A name is not quoted unless it resembles another: it may be the rest of a password.
+/// Unlike in a form, a name cannot be the rest of a password with an `&`.
 fn unknown_parameter(operation: &Operation, name: &str) -> Problem {
     let known = || operation.params.iter().map(|param| param.name);
-    let problem = match nearest(name, known()) {
-        Some(other) => {
-            let text = format!("Unknown parameter {name}: did you mean {other}?");
-            Problem::new(ProblemKind::UNKNOWN_PARAMETER, text).about(name)
-        }
-        None => Problem::new(
-            ProblemKind::UNKNOWN_PARAMETER,
-            format!("Unknown parameter: see allowed for those of {}", operation.name),
-        ),
+    // `target_mib` for `target`: configurations have names with units.
+    let is_longer = |other: &&str| name.strip_prefix(other).is_some_and(|end| end.starts_with('_'));
+    let advice = match nearest(name, known()).or_else(|| known().find(is_longer)) {
+        Some(other) => format!("did you mean {other}?"),
+        None if operation.params.is_empty() => format!("{} has none", operation.name),
+        None => format!("see allowed for those of {}", operation.name),
     };
-    problem.allowing(known())
+    let text = format!("Unknown parameter {name}: {advice}");
+    Problem::new(ProblemKind::UNKNOWN_PARAMETER, text).about(name).allowing(known())
 }
 
 #[cfg(test)]
@@ -225,6 +223,27 @@ mod tests {
         assert_eq!(arguments(&body).unwrap().params.single("vcpu").unwrap(), &b"0"[..]);
         let body = json!({"op": "start", "paused": null});
         assert!(arguments(&body).unwrap().params.names().is_empty());
+    }
+
+    #[test]
+    fn an_unknown_parameter_is_named() {
+        for (body, parameter, advice) in [
+            (
+                json!({"op": "mem_target_set", "target_mib": 64}),
+                "target_mib",
+                "did you mean target?",
+            ),
+            (
+                json!({"op": "mem_target_set", "x": 1}),
+                "x",
+                "see allowed for those of mem_target_set",
+            ),
+            (json!({"op": "pause", "x": 1}), "x", "pause has none"),
+        ] {
+            let problem = arguments(&body).map(|_| ()).unwrap_err();
+            assert_eq!(problem["parameter"], parameter, "{body}: {problem}");
+            assert_eq!(problem["detail"], format!("Unknown parameter {parameter}: {advice}"));
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Schemas {
                 return Some(("application/sxp", json!({"type": "string"})));
             }
             PageAnswer::Events => return Some(("application/x-ndjson", event_line())),
-            PageAnswer::Names => list_of(&json!({"type": "string"})),
+            PageAnswer::Names | PageAnswer::Ids => list_of(&json!({"type": "string"})),
             PageAnswer::Domains => list_of(&reference::<DomainSummary<'_>>(&mut self.answers)),
             // With `op=vcpuinfo`, the VCPUs.
             PageAnswer::Domain => json!({"anyOf": [self.domain(), self.answer(AnswerType::Vcpus)]}),

@@ -29,6 +29,8 @@ pub(super) struct Settings {
     pub(super) restore: bool,
     /// The directory of the configurations of domains that start with the host.
     pub(super) auto: Option<PathBuf>,
+    /// The variables of directories that have none, since their value is wrong.
+    pub(super) without_directory: Vec<&'static str>,
     /// Whether only their domains are migrated, saved and shut down.
     pub(super) auto_only: bool,
     /// How long each step may take; `None` for as long as it does.
@@ -56,6 +58,7 @@ impl Default for Settings {
             shutdown_all: wait,
             restore: false,
             auto: None,
+            without_directory: Vec::new(),
             auto_only: false,
             limit: Some(Duration::from_secs(300)),
         }
@@ -80,7 +83,8 @@ impl Settings {
     /// Reads a file. What is wrong in it is named, and the rest counts: a host that shuts down with
     /// a mistake in its file must not lose its guests.
     pub(super) fn read(text: &str) -> (Self, Vec<String>) {
-        let found = read(text);
+        // What editors of Windows begin a file with.
+        let found = read(text.strip_prefix('\u{feff}').unwrap_or(text));
         let mut settings = Self::default();
         let mut mistakes: Vec<(usize, String)> =
             found.unreadable.into_iter().map(|one| (one.line, one.reason)).collect();
@@ -94,17 +98,28 @@ impl Settings {
         (settings, named.collect())
     }
 
+    fn directory(&mut self, name: &'static str, value: &str) -> Result<Option<PathBuf>, String> {
+        self.without_directory.retain(|other| *other != name);
+        directory(value).inspect_err(|_| self.without_directory.push(name))
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
             "XENDOMAINS_SYSRQ" => self.sysrq = letters(value)?,
             "XENDOMAINS_USLEEP" => self.after_sysrq = Duration::from_micros(number(value)?),
             "XENDOMAINS_CREATE_USLEEP" => self.after_create = Duration::from_micros(number(value)?),
             "XENDOMAINS_MIGRATE" => self.migrate = migration(value)?,
-            "XENDOMAINS_SAVE" => self.save = directory(value)?,
+            "XENDOMAINS_SAVE" => {
+                self.save = None;
+                self.save = self.directory("XENDOMAINS_SAVE", value)?;
+            }
             "XENDOMAINS_SHUTDOWN" => self.shutdown = words_of_shutdown(value)?,
             "XENDOMAINS_SHUTDOWN_ALL" => self.shutdown_all = words_of_shutdown(value)?,
             "XENDOMAINS_RESTORE" => self.restore = is_true(value)?,
-            "XENDOMAINS_AUTO" => self.auto = directory(value)?,
+            "XENDOMAINS_AUTO" => {
+                self.auto = None;
+                self.auto = self.directory("XENDOMAINS_AUTO", value)?;
+            }
             "XENDOMAINS_AUTO_ONLY" => self.auto_only = is_true(value)?,
             "XENDOMAINS_STOP_MAXWAIT" => {
                 self.limit = Some(number(value)?).filter(|s| *s > 0).map(Duration::from_secs);
@@ -252,6 +267,13 @@ mod tests {
                 "line 8: XENDOMAINS_MIGRATE: xm migrate: 'xm migrate' requires 2 arguments",
             ]
         );
-        assert_eq!(settings, Settings { auto: Some("/auto".into()), ..Settings::default() });
+        assert_eq!(
+            settings,
+            Settings {
+                auto: Some("/auto".into()),
+                without_directory: vec!["XENDOMAINS_SAVE"],
+                ..Settings::default()
+            }
+        );
     }
 }

@@ -24,6 +24,9 @@ pub(super) fn start(
     if let Some(directory) = settings.save.as_deref().filter(|_| settings.restore) {
         saved = restore_all(context, directory, &known, report);
     }
+    for variable in &settings.without_directory {
+        report.failed(format!("The domains of {variable} are not started: correct the variable"));
+    }
     let Some(directory) = &settings.auto else { return Ok(()) };
     for domain in auto::domains(directory, report) {
         // One that could not be restored is the operator's to look at.

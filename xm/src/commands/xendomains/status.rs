@@ -18,6 +18,9 @@ pub(super) fn status(
     let domains = context.gateway.domains("all")?;
     let on_host = domains.iter().filter(|domain| domain.domid().is_some()).map(Domain::name);
     let on_host: BTreeSet<&str> = on_host.collect();
+    for variable in &settings.without_directory {
+        report.failed(format!("The domains of {variable} are unknown: correct the variable"));
+    }
     if let Some(directory) = &settings.auto {
         for name in auto::names(directory, report) {
             if on_host.contains(name.as_str()) {
@@ -28,8 +31,13 @@ pub(super) fn status(
         }
     }
     if let Some(directory) = &settings.save {
-        for file in saved::saved(directory)? {
-            report.failed(format!("{} is saved still: {}", file.name, file.path.display()));
+        match saved::saved(directory) {
+            Ok(files) => {
+                for file in files {
+                    report.failed(format!("{} is saved still: {}", file.name, file.path.display()));
+                }
+            }
+            Err(failure) => report.failed(failure.to_string()),
         }
     }
     Ok(())
