@@ -1,4 +1,4 @@
-//! CaughtSignals that would end xm while the terminal is not as it was.
+//! Signals that would end xm while the terminal is not as it was.
 
 use crate::failure::Failure;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const SIGNALS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// CaughtSignals that are caught until this is dropped.
+/// Signals that are caught until this is dropped.
 pub(crate) struct CaughtSignals {
     /// Readable once a signal has come.
     arrived: UnixStream,

@@ -152,9 +152,8 @@ impl<V: Viewed> Viewer<V> {
                     match received {
                         Some(Ok(Message::Binary(keys))) => typed = keys,
                         Some(Ok(Message::Text(keys))) => typed = keys.into(),
-                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                        // The answer is sent by the next read, which then ends.
-                        Some(Ok(Message::Close(_))) => {}
+                        // Answers are sent by the next read, which ends after that of a Close.
+                        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => {}
                         Some(Err(error)) => return broken(error),
                         None => return None,
                     }

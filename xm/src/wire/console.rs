@@ -32,11 +32,11 @@ pub(crate) enum Ended {
 }
 
 /// What a wait ended with.
-enum Woken {
-    ByInput,
-    /// By xend, or by the time limit.
-    ByXend,
-    BySignal,
+enum Wake {
+    Input,
+    /// Or the time limit.
+    Xend,
+    Signal,
 }
 
 /// A console.
@@ -84,9 +84,9 @@ impl Console {
                 return Ok(Ended::Left);
             }
             match self.wait(signals, has_input && is_sent, is_sent, has_input)? {
-                Woken::BySignal => return Ok(Ended::BySignal),
-                Woken::ByXend => continue,
-                Woken::ByInput => {}
+                Wake::Signal => return Ok(Ended::BySignal),
+                Wake::Xend => continue,
+                Wake::Input => {}
             }
             let mut keys = [0; PIECE];
             let count = io::stdin().lock().read(&mut keys)?;
@@ -123,7 +123,7 @@ impl Console {
         for_input: bool,
         is_sent: bool,
         has_input: bool,
-    ) -> io::Result<Woken> {
+    ) -> io::Result<Wake> {
         let stdin = io::stdin();
         let mut socket_events = PollFlags::IN;
         if !is_sent {
@@ -141,14 +141,14 @@ impl Console {
         match poll(&mut fds, (!has_input).then_some(&limit)) {
             Ok(_) => {}
             // A signal is seen the next time.
-            Err(rustix::io::Errno::INTR) => return Ok(Woken::ByXend),
+            Err(rustix::io::Errno::INTR) => return Ok(Wake::Xend),
             Err(errno) => return Err(errno.into()),
         }
         let is_ready = |at: usize| fds.get(at).is_some_and(|fd| !fd.revents().is_empty());
         Ok(match (is_ready(0), is_ready(2)) {
-            (true, _) => Woken::BySignal,
-            (false, true) => Woken::ByInput,
-            (false, false) => Woken::ByXend,
+            (true, _) => Wake::Signal,
+            (false, true) => Wake::Input,
+            (false, false) => Wake::Xend,
         })
     }
 }
