@@ -183,13 +183,19 @@ fn typed<T: DeserializeOwned>(
     })
 }
 
-/// Unlike in a form, a name cannot be the rest of a password with an `&`.
+/// The name is quoted, unless the operation has a password, which it may be by mistake, and it
+/// resembles no parameter.
 fn unknown_parameter(operation: &Operation, name: &str) -> Problem {
     let known = || operation.params.iter().map(|param| param.name);
     // `target_mib` for `target`: configurations have names with units.
     let is_longer = |other: &&str| name.strip_prefix(other).is_some_and(|end| end.starts_with('_'));
+    let has_password = operation.params.iter().any(|param| param.kind == ParamKind::Password);
     let advice = match nearest(name, known()).or_else(|| known().find(is_longer)) {
         Some(other) => format!("did you mean {other}?"),
+        None if has_password => {
+            let text = format!("Unknown parameter: see allowed for those of {}", operation.name);
+            return Problem::new(ProblemKind::UNKNOWN_PARAMETER, text).allowing(known());
+        }
         None if operation.params.is_empty() => format!("{} has none", operation.name),
         None => format!("see allowed for those of {}", operation.name),
     };
