@@ -52,7 +52,7 @@ impl<S: Read + Write> Viewer<S> {
         assert_eq!(init[..4], [1, 64, 0, 200]);
         let length = self.hear(4);
         let name = self.hear(length[3].into());
-        assert!(["web", "one.screen"].contains(&str::from_utf8(&name).unwrap()));
+        assert!(["web", "one.screen"].contains(&std::str::from_utf8(&name).unwrap()));
     }
 
     fn say(&mut self, bytes: &[u8]) {

@@ -1,4 +1,4 @@
-//! A client of the daemon's WebSockets.
+//! A client of xend over WebSocket connections.
 
 use crate::http_support::{Daemon, GENEROUS};
 use std::io::{Read, Write};
