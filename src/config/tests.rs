@@ -232,7 +232,7 @@ const CHANGED: &[&str] = &[
     "(xend-hypervisor-limit 10)",
     "(scheduler sedf)",
     "(sim-cpus 2)",
-    "(sim-memory 512)",
+    "(sim-memory 2048)",
 ];
 
 /// A file in which each key of [`CHANGED`] alone makes a difference: listeners that are off by
@@ -295,14 +295,14 @@ fn values_are_read() {
     let config = config(
         "(xend-max-body 2000) (xend-body-memory 128) (xend-request-timeout 5)
          (xend-node-shutdown Yes)
-         (xend-http-hosts Xen.Example.ORG. 'a b') (dom0-min-mem 0) (sim-cpus 2) (sim-memory 512)
+         (xend-http-hosts Xen.Example.ORG. 'a b') (dom0-min-mem 0) (sim-cpus 2) (sim-memory 2048)
          (logfile /var/log/x) (xend-trusted-users root '1000 7') (xend-file-dirs (/d '/e f'))
          (xend-http-trust-loopback yes) (xend-users-file /u)",
     );
     assert_eq!(config.logfile, Some("/var/log/x".into()));
     assert_eq!(config.body_memory, 128 << 20);
     assert_eq!(config.users_file, Some("/u".into()));
-    assert_eq!(config.sim, SimHost { cpus: 2, memory_mib: 512 });
+    assert_eq!(config.sim, SimHost { cpus: 2, memory_mib: 2048 });
     let tunables = Tunables {
         allowed_hosts: vec!["xen.example.org".into(), "a".into(), "b".into()],
         max_body: 2000,
