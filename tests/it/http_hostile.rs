@@ -54,12 +54,12 @@ fn bytes_that_are_not_utf_8_are_kept() {
     let daemon = Daemon::start(&[]);
     let config = guest("a", "(description 'DESC') (localtime 'X')");
     let form = format!("op=create&config={}", encoded(&config))
-        .replace("DESC", "B%fcro%5cx00%ff")
+        .replace("DESC", "B%fcro%5cx01%ff")
         .replace("%27X%27", "%27%80%27");
     let created = daemon.post("/xend/domain", &form);
     assert_eq!(created.status(), "201 created", "{}", created.text());
     let domain = daemon.domain("a").unwrap();
-    assert_eq!(domain.value("description").unwrap().as_bytes(), Some(&b"B\xfcro\0\xff"[..]));
+    assert_eq!(domain.value("description").unwrap().as_bytes(), Some(&b"B\xfcro\x01\xff"[..]));
     assert_eq!(domain.value("localtime").unwrap().as_bytes(), Some(&b"\x80"[..]));
 }
 

@@ -5,8 +5,7 @@ use crate::wire::http::Lines;
 use crate::wire::stream::Stream;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 use xend_sxp::{Limits, Sxp, read_first};
@@ -20,7 +19,7 @@ const SMALL: f64 = 8.0 * MIB;
 
 /// Shows progress on standard error until it ends. Elsewhere than on a terminal it shows nothing.
 pub(super) struct Progress {
-    is_over: Option<Arc<AtomicBool>>,
+    is_over: Option<Arc<Mutex<bool>>>,
 }
 
 impl Progress {
@@ -40,7 +39,7 @@ impl Progress {
         }
         // The operation itself says what is wrong with the domain or with xend.
         let Ok(events) = context.gateway.events(domain) else { return Self { is_over: None } };
-        let is_over = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::new(Mutex::new(false));
         let seen = Arc::clone(&is_over);
         thread::spawn(move || show(events, &seen));
         Self { is_over: Some(is_over) }
@@ -49,18 +48,21 @@ impl Progress {
     /// Takes the bar away.
     pub(super) fn end(self) {
         if let Some(is_over) = self.is_over {
-            is_over.store(true, Ordering::SeqCst);
+            // Held while anything is written: no bar comes after this.
+            let mut is_over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
+            *is_over = true;
             let _ = io::stderr().write_all(b"\r\x1b[K");
         }
     }
 }
 
-fn show(mut events: Lines<Stream>, is_over: &AtomicBool) {
+fn show(mut events: Lines<Stream>, is_over: &Mutex<bool>) {
     let begun = Instant::now();
     while let Ok(Some(line)) = events.next() {
         let Ok(event) = read_first(&line, &Limits::DEFAULT) else { continue };
         let Some(bar) = bar(&event, begun.elapsed().as_secs_f64()) else { continue };
-        if is_over.load(Ordering::SeqCst) {
+        let is_over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_over {
             return;
         }
         let _ = write!(io::stderr(), "\r{bar}\x1b[K");
