@@ -71,10 +71,12 @@ impl ConsolePage {
                 @if self.may_press_sysrq {
                     form method="post" action=(self.domain.href) data-op {
                         input type="hidden" name="op" value="sysrq";
-                        label for="sysrq-key" { "SysRq" }
-                        select #sysrq-key name="key" {
-                            @for (key, about) in &SYSRQ {
-                                option value=(u32::from(*key)) { (key) ": " (about) }
+                        label {
+                            "SysRq "
+                            select #sysrq-key name="key" {
+                                @for (key, about) in &SYSRQ {
+                                    option value=(u32::from(*key)) { (key) ": " (about) }
+                                }
                             }
                         }
                         button type="submit" { "Send" }

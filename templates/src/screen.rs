@@ -46,7 +46,7 @@ impl ScreenPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, frame};
+    use crate::testing::{HOSTILE, assert_document, frame};
 
     #[test]
     fn the_page_is_escaped_and_has_the_screens_socket_and_address() {
@@ -56,7 +56,7 @@ mod tests {
             address: "127.0.0.1:5901".into(),
         };
         let page = page.render();
-        assert!(!page.contains(HOSTILE), "{page}");
+        assert_document(&page);
         assert!(page.contains(r#"data-socket="/xend/domain/x/screen""#), "{page}");
         assert!(page.contains("<code>127.0.0.1:5901</code>"), "{page}");
     }
