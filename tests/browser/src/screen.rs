@@ -10,7 +10,12 @@ use serde_json::json;
 async fn shows(browser: &Browser, x: u32, y: u32, colour: [u8; 3]) -> Result<()> {
     let canvas = "document.querySelector('#screen canvas')";
     let pixel = format!("{canvas}?.getContext('2d').getImageData({x}, {y}, 1, 1).data.slice(0, 3)");
-    browser.until(&format!("String({pixel}) === {}", json!(colour.map(|part| part.to_string()).join(",")))).await
+    browser
+        .until(&format!(
+            "String({pixel}) === {}",
+            json!(colour.map(|part| part.to_string()).join(","))
+        ))
+        .await
 }
 
 const YELLOW: [u8; 3] = [255, 255, 0];
