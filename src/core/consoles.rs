@@ -52,7 +52,8 @@ impl Consoles {
         let output = Output { recent: VecDeque::from(recent), pieces: Some(output) };
         let shared = Arc::new(Shared { output: Arc::new(Mutex::new(output)), input });
         let viewer = ConsoleViewer::of(Arc::clone(&shared));
-        let (output, stopping) = (Arc::clone(&shared.output), stopping.clone());
+        let output = Arc::clone(&shared.output);
+        let stopping = stopping.clone();
         tasks.spawn(async move {
             tokio::select! {
                 () = serve(stream, &output, inputs) => {}
@@ -155,7 +156,8 @@ impl ConsoleViewer {
     fn of(shared: Arc<Shared>) -> Option<Self> {
         let output = lock(&shared.output);
         // Under one lock: the viewer misses nothing, and gets nothing twice.
-        let (recent, pieces) = (output.recent(), output.pieces.as_ref()?.subscribe());
+        let recent = output.recent();
+        let pieces = output.pieces.as_ref()?.subscribe();
         drop(output);
         Some(Self { recent, output: ConsoleOutput(pieces), keyboard: ConsoleKeyboard(shared) })
     }

@@ -134,7 +134,8 @@ impl Wires<'_> {
     }
 
     fn metrics(&self, calls: &XmlRpc, http: &Http) -> Metrics {
-        let (calls, http) = (calls.clone(), http.clone());
+        let calls = calls.clone();
+        let http = http.clone();
         let sources = Sources {
             version: env!("CARGO_PKG_VERSION"),
             budgets: self.budgets.clone(),

@@ -49,7 +49,8 @@ impl Fixture {
             1 => format!("1 {noun}"),
             many => format!("{many} {noun}s"),
         };
-        let (errors, warnings) = (counted("Error: ", "error"), counted("Warning: ", "warning"));
+        let errors = counted("Error: ", "error");
+        let warnings = counted("Warning: ", "warning");
         let summary = format!("config.sxp: {errors}, {warnings}\n");
         assert_eq!(String::from_utf8(output.stdout).unwrap(), summary, "{messages:?}");
         let status = i32::from(errors != "no errors");

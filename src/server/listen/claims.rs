@@ -63,7 +63,8 @@ impl Claim {
 
 /// Whether only one of two ports can be had. `::` is all addresses, those of IPv4 included.
 fn share_a_port(one: SocketAddr, other: SocketAddr) -> bool {
-    let (one_ip, other_ip) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let one_ip = one.ip().to_canonical();
+    let other_ip = other.ip().to_canonical();
     let covers = |all: IpAddr, ip: IpAddr| {
         all.is_unspecified() && (all.is_ipv6() || ip.is_ipv4() || ip.is_unspecified())
     };

@@ -168,7 +168,8 @@ mod tests {
     fn figures_make_no_difference_to_a_tag() {
         let tag = |name, seconds| TaggedJson::without_figures(Counter { name, seconds });
         let list = |values: &[Counter]| TaggedJson::list_without_figures(values.iter().cloned());
-        let (one, later) = (tag("a", 1), tag("a", 2));
+        let one = tag("a", 1);
+        let later = tag("a", 2);
         assert_eq!(one.tag, later.tag);
         assert!(one.tag.starts_with("W/\"") && one.json != later.json, "{}", one.tag);
         assert_ne!(one.tag, tag("b", 1).tag);

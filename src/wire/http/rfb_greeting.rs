@@ -114,7 +114,8 @@ mod tests {
     fn greet(client: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<u8>), NoViewer> {
         let mut greeting = Greeting::default();
         assert_eq!(greeting.answer(&mut Bytes::new()).unwrap(), &GREETING[..]);
-        let (mut answer, mut left) = (Vec::new(), Vec::new());
+        let mut answer = Vec::new();
+        let mut left = Vec::new();
         for piece in client.chunks(piece) {
             let mut said = Bytes::copy_from_slice(piece);
             answer.extend(greeting.answer(&mut said)?);

@@ -143,7 +143,8 @@ fn detach(context: &Context, words: &Words) -> Result<(), Failure> {
         named.functions(&[]).map_err(|why| mistaken(words, &why))?
     };
     if functions.is_empty() {
-        let (domain, name) = (words.argument(0), words.argument(1));
+        let domain = words.argument(0);
+        let name = words.argument(1);
         return Err(Failure::new(format!("Domain '{domain}' has no function of {name}")));
     }
     functions.sort_by_key(|function| std::cmp::Reverse(function.vdevfn));

@@ -151,7 +151,8 @@ impl Named {
 /// `F`, `P=V`, or a range of either, which may go down.
 fn range(text: &str) -> Option<Vec<Numbered>> {
     let Some((from, to)) = text.split_once('-') else { return Some(vec![one(text)?]) };
-    let (from, to) = (one(from)?, one(to)?);
+    let from = one(from)?;
+    let to = one(to)?;
     let physical = numbers(from.physical, to.physical);
     let guest = numbers(from.guest, to.guest);
     if physical.len() != guest.len() {

@@ -56,7 +56,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Option<(Message, usize)>, Malformed
             Message::SetPixelFormat(PixelFormat::decode(format).map_err(Malformed::Format)?)
         }
         [3, incremental, x1, x0, y1, y0, w1, w0, h1, h0] => {
-            let (x, y) = (number(x1, x0), number(y1, y0));
+            let x = number(x1, x0);
+            let y = number(y1, y0);
             let area = Area { x, y, width: number(w1, w0), height: number(h1, h0) };
             Message::UpdateRequest { is_incremental: incremental != 0, area }
         }

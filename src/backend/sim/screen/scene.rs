@@ -127,7 +127,8 @@ impl Scene {
     fn mark(self) -> Area {
         let (x, y) = self.pointer;
         let size = 2 * MARK_REACH + 1;
-        let (x, y) = (x.saturating_sub(MARK_REACH), y.saturating_sub(MARK_REACH));
+        let x = x.saturating_sub(MARK_REACH);
+        let y = y.saturating_sub(MARK_REACH);
         Area { x, y, width: size, height: size }
     }
 }

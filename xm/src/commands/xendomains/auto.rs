@@ -56,7 +56,8 @@ fn read(path: &Path) -> Result<AutoDomain, Failure> {
     let text = read_file(&path)?;
     let config = if text.trim_ascii_start().starts_with(b"(") {
         read_first(&text, &Limits::DEFAULT).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
+            let line = error.line();
+            let column = error.column();
             Failure::new(format!("{path}: line {line}, column {column}: {error}"))
         })?
     } else {
