@@ -1,7 +1,7 @@
 //! The image of an HVM guest as libxl's JSON.
 
 use super::devices::{defbool, setting, vnc};
-use crate::core::model::{Device, DomainConfig, Image, Password, Value as Word};
+use crate::core::model::{DomainConfig, Image, Password, Value as Word};
 use serde_json::{Map, Value, json};
 use std::slice;
 
@@ -105,11 +105,7 @@ fn add_screen(
     image: &Image,
     vnc_password: Option<&Password>,
 ) {
-    let frame_buffer = config.devices.iter().find_map(|device| match device {
-        Device::Vfb(frame_buffer) => Some(frame_buffer.rest.as_slice()),
-        _ => None,
-    });
-    let properties = frame_buffer.unwrap_or(&image.rest);
+    let properties = config.frame_buffer().map_or(&image.rest, |frame_buffer| &frame_buffer.rest);
     let get = |key: &str| setting(properties, key);
     hvm.insert("vnc".into(), vnc(properties, vnc_password));
     if let Some(keymap) = get("keymap").filter(|keymap| !keymap.is_empty()) {

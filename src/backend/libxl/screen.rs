@@ -7,7 +7,7 @@ use super::host::XenHost;
 use crate::backend::rfb_login::log_in;
 use crate::core::backend::no_screen;
 use crate::core::error::Error;
-use crate::core::model::{Device, Password, Vfb};
+use crate::core::model::{Password, Vfb};
 use crate::core::ports::GuestStream;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpStream;
@@ -23,12 +23,8 @@ impl XenHost {
     pub(super) fn screen(&self, domid: u32) -> Result<Screen, Error> {
         let config = self.config(domid)?;
         let port = self.console_ports(domid).vnc.ok_or_else(no_screen)?;
-        let mut devices = config.devices.iter();
-        let first = devices.find_map(|device| match device {
-            Device::Vfb(vfb) => Some(vfb),
-            _ => None,
-        });
-        Screen::of(first.ok_or_else(no_screen)?, port, self.vnc_password.as_ref())
+        let frame_buffer = config.frame_buffer().ok_or_else(no_screen)?;
+        Screen::of(frame_buffer, port, self.vnc_password.as_ref())
     }
 }
 

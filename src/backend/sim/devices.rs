@@ -151,11 +151,7 @@ pub(super) fn links(config: &DomainConfig, now: SystemTime, settings: &SimSettin
 
 /// The frame buffer that is the domain's screen, if it is seen over VNC: only the first one can be.
 pub(super) fn screen(config: &DomainConfig) -> Option<&Vfb> {
-    let first = config.devices.iter().find_map(|device| match device {
-        Device::Vfb(vfb) => Some(vfb),
-        _ => None,
-    });
-    first.filter(|vfb| vfb.is_vnc())
+    config.frame_buffer().filter(|vfb| vfb.is_vnc())
 }
 
 /// The TCP port of a new screen: the port that it asks for or, if it takes an unused one, the next

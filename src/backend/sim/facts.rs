@@ -1,6 +1,6 @@
 //! A domain's record as facts of the port.
 
-use super::devices::Link;
+use super::devices::{self, Link};
 use super::record::{Record, allowed_cpus};
 use super::settings::SimSettings;
 use crate::core::backend::frontend_nodes;
@@ -197,11 +197,7 @@ fn channels(device: &Device, number: u32) -> Vec<(&'static str, u32)> {
 
 /// The password of the guest's VNC screen. `None` if there is no password, or no screen.
 pub(super) fn vnc_password(record: &Record, settings: &SimSettings) -> Option<Password> {
-    let screen = record.config.devices.iter().find_map(|device| match device {
-        Device::Vfb(screen) if screen.is_vnc() => Some(screen),
-        _ => None,
-    })?;
-    screen.vnc_password(settings.vnc_password.as_ref())
+    devices::screen(&record.config)?.vnc_password(settings.vnc_password.as_ref())
 }
 
 /// The bytes that a guest has read and written through a device: in proportion to its CPU time, and

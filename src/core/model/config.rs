@@ -4,7 +4,7 @@ use super::actions::{ActionOnShutdown, OnXendStart, OnXendStop};
 use super::block::{Block, BlockMode};
 use super::client_data::ClientData;
 use super::cpu_set::CpuSet;
-use super::device::Device;
+use super::device::{Device, Vfb};
 use super::devices::{self, defined_already};
 use super::ids::{DomName, Uuid};
 use super::image::{GuestKind, Image};
@@ -93,6 +93,15 @@ impl DomainConfig {
     /// The most CPUs that the affinities of all VCPUs name together, which answers list one by one:
     /// enough for [`MAX_VCPUS`] VCPUs that name 1024 each. An empty affinity is any CPU.
     pub const MAX_NAMED_CPUS: usize = 131_072;
+
+    /// The frame buffer that the domain's screen shows: a domain has one screen, whose device is
+    /// the first.
+    pub fn frame_buffer(&self) -> Option<&Vfb> {
+        self.devices.iter().find_map(|device| match device {
+            Device::Vfb(vfb) => Some(vfb),
+            _ => None,
+        })
+    }
 
     /// A configuration with xend's defaults: one VCPU, credit weight 256, destroy on poweroff,
     /// restart otherwise.

@@ -94,8 +94,7 @@ impl DomainFacts {
         match device {
             Device::Console(_) => self.console_port.map(|port| port.to_string()),
             Device::Vfb(vfb) => {
-                let first = config.devices.iter().find(|other| matches!(other, Device::Vfb(_)));
-                let port = self.vnc_port.filter(|_| first == Some(device))?;
+                let port = self.vnc_port.filter(|_| config.frame_buffer() == Some(vfb))?;
                 Some(format!("{}:{port}", vfb.vnc_listen()))
             }
             _ => None,
