@@ -14,7 +14,7 @@ use super::format::Format;
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::stream;
-use super::sessions::Session;
+use super::sessions::{Session, may_go_on};
 use crate::core::journal::{Event, EventBatch};
 use crate::core::model::{DomainRef, Invalid, Uuid};
 use crate::core::samples::Sample;
@@ -229,19 +229,12 @@ impl EventStream {
                 _ = round => self.write_figures(),
                 () = tokio::time::sleep_until(self.next_heartbeat) => self.write_heartbeat(),
             }
-            if !self.is_let_in() {
+            if !may_go_on(self.view.caller(), self.session.as_deref()) {
                 return None;
             }
         }
         self.next_heartbeat = Instant::now() + HEARTBEAT;
         Some(std::mem::take(&mut self.out).into())
-    }
-
-    /// Whether neither the session nor the account has ended.
-    fn is_let_in(&self) -> bool {
-        let user = self.view.caller().user();
-        user.is_none_or(|user| !user.is_revoked())
-            && self.session.as_ref().is_none_or(|session| session.is_alive())
     }
 
     /// A heartbeat has no data. A browser keeps its id, from which it can reconnect: the last event

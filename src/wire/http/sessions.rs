@@ -4,6 +4,7 @@
 //! when the account changes its password or goes. It is used by opening a page or by an operation;
 //! what the script of an open page reads by itself is no use.
 
+use crate::core::caller::Caller;
 use crate::core::rights::User;
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
@@ -67,6 +68,12 @@ pub(super) struct Session {
     began: Instant,
     used: Mutex<Instant>,
     has_ended: AtomicBool,
+}
+
+/// Whether what a caller has open may go on: neither the account nor the session, if there is one,
+/// has ended.
+pub(super) fn may_go_on(caller: &Caller, session: Option<&Session>) -> bool {
+    caller.user().is_none_or(|user| !user.is_revoked()) && session.is_none_or(Session::is_alive)
 }
 
 impl Session {

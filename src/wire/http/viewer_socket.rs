@@ -7,7 +7,7 @@
 use super::context::Http;
 use super::errors::{operation_failed, too_many_streams};
 use super::request::RequestInfo;
-use super::sessions::Session;
+use super::sessions::{Session, may_go_on};
 use super::stream_permits::StreamPermits;
 use crate::core::error::Error;
 use crate::core::model::{DomainRef, Uuid};
@@ -177,10 +177,8 @@ impl<V: Viewed> Viewer<V> {
     /// Whether neither the session, nor the account, nor its right has ended. A domain that is gone
     /// closes what it has open by itself.
     fn is_permitted(&self) -> bool {
-        let user = self.view.caller().user();
         let snapshot = self.view.snapshot();
-        user.is_none_or(|user| !user.is_revoked())
-            && self.session.as_ref().is_none_or(|session| session.is_alive())
+        may_go_on(self.view.caller(), self.session.as_deref())
             && snapshot.by_uuid(&self.uuid).is_none_or(|domain| self.view.may_on(V::KIND, domain))
     }
 }
