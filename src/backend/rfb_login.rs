@@ -14,8 +14,8 @@ const VERSION_LENGTH: usize = 12;
 const MAX_REASON: u32 = 1024;
 
 /// The security types of RFC 6143, 7.1.2.
-const NONE: u8 = 1;
-const VNC_AUTHENTICATION: u8 = 2;
+pub(super) const NONE: u8 = 1;
+pub(super) const VNC_AUTHENTICATION: u8 = 2;
 
 /// The bytes of a block of DES, and of a key, of which a password has no more.
 const BLOCK: usize = 8;

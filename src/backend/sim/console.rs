@@ -22,12 +22,11 @@ const BUFFER: usize = 16 << 10;
 impl Sim {
     /// Opens the console of a guest.
     pub(super) fn open_terminal(&self, domid: DomId) -> Result<OpenConsole, Error> {
-        self.host().console_text(domid)?;
         let terminal = self.host().terminal(domid)?;
-        let (recent, sent) = {
-            let terminal = lock(&terminal);
-            (terminal.text(), terminal.total())
-        };
+        let printed = lock(&terminal);
+        let recent = printed.text();
+        let sent = printed.total();
+        drop(printed);
         let (guest, stream) = tokio::io::duplex(BUFFER);
         let line = Line { host: Arc::downgrade(self.host()), domid, terminal, sent };
         // The task ends with the stream, the domain or the host.

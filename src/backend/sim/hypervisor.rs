@@ -5,6 +5,7 @@ use super::create::Reservation;
 use super::facts;
 use super::handle::Sim;
 use super::host_info::host_info;
+use super::lock::lock;
 use super::record::Record;
 use super::sched;
 use crate::core::backend::check_affinity;
@@ -275,7 +276,9 @@ impl Hypervisor for Sim {
     }
 
     async fn console(&self, domid: DomId) -> Result<Vec<u8>, Error> {
-        self.host().console_text(domid)
+        let terminal = self.host().terminal(domid)?;
+        let text = lock(&terminal).text();
+        Ok(text)
     }
 
     async fn open_console(&self, domid: DomId) -> Result<OpenConsole, Error> {

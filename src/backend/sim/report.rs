@@ -3,6 +3,7 @@
 use super::guest::AgentKind;
 use super::nodes::Nodes;
 use super::record::Record;
+use super::system::KERNEL_RELEASE;
 use crate::core::model::{Device, GuestKind};
 use std::sync::Arc;
 use xend_guest_protocol::hostname::Hostname;
@@ -78,7 +79,7 @@ fn report(record: &Record) -> Vec<(String, String)> {
     let [major, minor, micro] = VERSION;
     let mut nodes = owned([
         ("data/os_name", name),
-        ("data/os_uname", "6.1.0-sim"),
+        ("data/os_uname", KERNEL_RELEASE),
         ("data/os_distro", distro),
         ("data/os_majorver", os_major),
         ("data/os_minorver", os_minor),

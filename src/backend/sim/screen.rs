@@ -6,7 +6,7 @@ pub(super) mod scene;
 
 use super::facts;
 use super::handle::Sim;
-use crate::backend::rfb_login::{Challenge, log_in, response};
+use crate::backend::rfb_login::{Challenge, NONE, VNC_AUTHENTICATION, log_in, response};
 use crate::core::backend::no_screen;
 use crate::core::error::Error;
 use crate::core::model::{DomId, Password};
@@ -25,10 +25,6 @@ const BUFFER: usize = 64 << 10;
 
 /// The encoding of pixels as they are.
 const RAW: i32 = 0;
-
-/// The security types of RFC 6143, 7.1.2.
-const NONE: u8 = 1;
-const VNC_AUTHENTICATION: u8 = 2;
 
 impl Sim {
     /// Connects to the screen of a guest.

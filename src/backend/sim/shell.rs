@@ -1,6 +1,7 @@
 //! The commands of a simulated guest's shell.
 
 use super::record::Record;
+use super::system::KERNEL_RELEASE;
 use crate::core::model::{Device, ShutdownReason};
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
@@ -99,8 +100,17 @@ fn help() -> Reaction {
     text(&list)
 }
 
-fn kernel_line(seen: &Seen<'_>) -> String {
-    let image = seen.record.config.image.as_ref();
+/// What the kernel of a guest prints when it boots.
+pub(super) fn kernel_messages(record: &Record) -> String {
+    format!(
+        "[    0.000000] Linux version {KERNEL_RELEASE} (simulated)\n\
+         [    0.000000] Command line: {}\n",
+        kernel_line(record)
+    )
+}
+
+fn kernel_line(record: &Record) -> String {
+    let image = record.config.image.as_ref();
     image.map(|image| image.args.to_string()).unwrap_or_default()
 }
 
@@ -111,7 +121,7 @@ fn cat(seen: &Seen<'_>, paths: &[&str]) -> Reaction {
         match (*path, written) {
             (_, Some(content)) => output.push_str(&String::from_utf8_lossy(&content.0)),
             ("/proc/cmdline", _) => {
-                let _ = writeln!(output, "{}", kernel_line(seen));
+                let _ = writeln!(output, "{}", kernel_line(seen.record));
             }
             ("/etc/hostname", _) => {
                 let _ = writeln!(output, "{}", host_name(seen.record));
@@ -138,10 +148,7 @@ fn date(seen: &Seen<'_>, _: &[&str]) -> Reaction {
 }
 
 fn dmesg(seen: &Seen<'_>, _: &[&str]) -> Reaction {
-    text(&format!(
-        "[    0.000000] Linux version 6.1.0-sim (simulated)\n[    0.000000] Command line: {}\n",
-        kernel_line(seen)
-    ))
+    text(&kernel_messages(seen.record))
 }
 
 fn free(seen: &Seen<'_>, _: &[&str]) -> Reaction {
@@ -177,8 +184,11 @@ fn ip(seen: &Seen<'_>, _: &[&str]) -> Reaction {
 fn uname(seen: &Seen<'_>, options: &[&str]) -> Reaction {
     match options {
         [] => line("Linux"),
-        ["-r"] => line("6.1.0-sim"),
-        _ => line(&format!("Linux {} 6.1.0-sim x86_64 GNU/Linux", host_name(seen.record))),
+        ["-r"] => line(KERNEL_RELEASE),
+        _ => {
+            let host = host_name(seen.record);
+            line(&format!("Linux {host} {KERNEL_RELEASE} x86_64 GNU/Linux"))
+        }
     }
 }
 

@@ -7,6 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use xend_guest_protocol::hostname::Hostname;
 use xend_guest_protocol::network::Mac;
 
+/// The release of a guest's kernel.
+pub(super) const KERNEL_RELEASE: &str = "6.1.0-sim";
+
 /// A guest's system. The disks of simulated guests hold nothing, so that it ends with the domain; a
 /// save takes it along.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -80,11 +80,7 @@ impl Terminal {
         let now = record.guest_time(now);
         if self.stage < Stage::Kernel && guest.has_run() {
             self.stage = Stage::Kernel;
-            let args = record.config.image.as_ref().map(|image| image.args.to_string());
-            self.print("[    0.000000] Linux version 6.1.0-sim (simulated)\r\n");
-            self.print("[    0.000000] Command line: ");
-            self.print(&args.unwrap_or_default());
-            self.print("\r\n");
+            self.print_lines(&shell::kernel_messages(record));
         }
         if self.stage == Stage::Kernel && guest.has_booted(now) {
             self.stage = Stage::Booted;
@@ -255,7 +251,7 @@ impl Terminal {
             Reader::Shell(user) => {
                 let seen = Seen { record, user: &user, now: record.guest_time(now) };
                 let reaction = shell::run(line, &seen);
-                self.print(&reaction.text.replace('\n', "\r\n"));
+                self.print_lines(&reaction.text);
                 if reaction.logs_out {
                     self.ask_login(record);
                     return None;
@@ -293,6 +289,11 @@ impl Terminal {
             Reader::Shell(user) => format!("{user}@{host}:~$ "),
         };
         self.print(&prompt);
+    }
+
+    /// Prints lines that end with line feeds.
+    fn print_lines(&mut self, lines: &str) {
+        self.print(&lines.replace('\n', "\r\n"));
     }
 
     fn print(&mut self, text: &str) {

@@ -11,13 +11,15 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
 impl Host {
-    /// The end of a guest's output.
-    pub(in crate::backend::sim) fn console_text(&self, domid: DomId) -> Result<Vec<u8>, Error> {
+    /// The console of a guest, with all that the guest has printed until now.
+    pub(in crate::backend::sim) fn terminal(
+        &self,
+        domid: DomId,
+    ) -> Result<Arc<Mutex<Terminal>>, Error> {
         let record = self.required_record(domid)?;
-        let terminal = self.terminal(domid)?;
-        let mut terminal = lock(&terminal);
-        terminal.follow(&record, self.now());
-        Ok(terminal.text())
+        let terminal = self.terminal_of(domid)?;
+        lock(&terminal).follow(&record, self.now());
+        Ok(terminal)
     }
 
     /// Lets a guest print what it has to print, and read what was typed. Returns how it stops if it
@@ -28,15 +30,12 @@ impl Host {
     ) -> Result<Option<ShutdownReason>, Error> {
         let record = self.required_record(domid)?;
         let memory = self.agent_memory(domid)?;
-        let terminal = self.terminal(domid)?;
-        let passwords = lock(&memory).passwords.clone();
-        Ok(lock(&terminal).read_keys(&record, &passwords, self.now()))
+        let terminal = self.terminal_of(domid)?;
+        let memory = lock(&memory);
+        Ok(lock(&terminal).read_keys(&record, &memory.passwords, self.now()))
     }
 
-    pub(in crate::backend::sim) fn terminal(
-        &self,
-        domid: DomId,
-    ) -> Result<Arc<Mutex<Terminal>>, Error> {
+    fn terminal_of(&self, domid: DomId) -> Result<Arc<Mutex<Terminal>>, Error> {
         let domains = lock(&self.domains);
         let entry = domains.by_domid.get(&domid).ok_or_else(|| no_such_domain(domid))?;
         Ok(Arc::clone(&entry.terminal))
