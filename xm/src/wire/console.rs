@@ -83,7 +83,7 @@ impl Console {
             if !has_input && last_output.elapsed() > QUIET {
                 return Ok(Ended::Left);
             }
-            match self.wait(signals, has_input && is_sent, is_sent, has_input)? {
+            match self.wait(signals, is_sent, has_input)? {
                 Wake::Signal => return Ok(Ended::BySignal),
                 Wake::Xend => continue,
                 Wake::Input => {}
@@ -116,14 +116,8 @@ impl Console {
         }
     }
 
-    /// Waits for xend, for signals and, if `for_input`, for input.
-    fn wait(
-        &self,
-        signals: &CaughtSignals,
-        for_input: bool,
-        is_sent: bool,
-        has_input: bool,
-    ) -> io::Result<Wake> {
+    /// Waits for xend, for signals and, once all of it is sent, for more input.
+    fn wait(&self, signals: &CaughtSignals, is_sent: bool, has_input: bool) -> io::Result<Wake> {
         let stdin = io::stdin();
         let mut socket_events = PollFlags::IN;
         if !is_sent {
@@ -133,7 +127,7 @@ impl Console {
             PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.0.get_ref().as_fd(), socket_events),
         ];
-        if for_input {
+        if has_input && is_sent {
             fds.push(PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN));
         }
         // After the end of the input, silence has to be noticed.
