@@ -7,11 +7,15 @@ use super::progress::count_bytes_during;
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, DomainFacts, Invalid};
 use crate::core::transfer::Transfer;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv, sockopt};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// libxl's message if Xen cannot track the pages that a guest writes to.
 const NO_LOGDIRTY: &str = "Failed to enable logdirty";
@@ -22,6 +26,12 @@ const STREAM_HEADER: &[u8; 16] = b"LibxlFmt\0\0\0\x02\0\0\0\0";
 /// The length that a stream must have at least. libxl 4.17 crashes if a stream ends before its
 /// first records.
 const MIN_STREAM: usize = 64;
+
+/// How long the beginning of a stream may take over a socket that has no limit of its own.
+const PEEK_LIMIT: Duration = Duration::from_secs(60);
+
+/// Between two looks at the beginning of a stream that has not arrived as a whole.
+const PEEK_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
 impl XenHost {
     /// Suspends a domain and writes it to a stream.
@@ -120,9 +130,8 @@ fn copy(mut from: File, mut to: File, transfer: &Transfer) -> io::Result<()> {
 fn check_stream(from: &OwnedFd) -> Result<(), Error> {
     let mut begin = [0; MIN_STREAM];
     let mut length = 0;
-    let unreadable = |error: rustix::io::Errno| {
-        Error::backend("The saved domain could not be read", io::Error::from(error))
-    };
+    let unreadable =
+        |error: Errno| Error::backend("The saved domain could not be read", io::Error::from(error));
     if let Ok(at) = rustix::fs::tell(from) {
         while length < MIN_STREAM {
             match rustix::io::pread(from, &mut begin[length..], at + length as u64)
@@ -134,8 +143,7 @@ fn check_stream(from: &OwnedFd) -> Result<(), Error> {
         }
     } else {
         // A socket has no positions, but can be peeked into.
-        let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::WAITALL;
-        (length, _) = rustix::net::recv(from, &mut begin, flags).map_err(unreadable)?;
+        length = peek(from, &mut begin).map_err(unreadable)?;
     }
     if length < MIN_STREAM || !begin.starts_with(STREAM_HEADER) {
         let reason = "The saved domain is damaged, or its memory is not of a Xen like this one";
@@ -144,10 +152,37 @@ fn check_stream(from: &OwnedFd) -> Result<(), Error> {
     Ok(())
 }
 
+/// Waits for the first bytes of a socket, and leaves them there. There are fewer if the sender has
+/// ended.
+fn peek(from: &OwnedFd, begin: &mut [u8]) -> Result<usize, Errno> {
+    let limit = sockopt::socket_timeout(from, sockopt::Timeout::Recv)?.unwrap_or(PEEK_LIMIT);
+    let began = Instant::now();
+    let mut has_ended = false;
+    loop {
+        // The socket of an encrypted connection is a unix one: it does not wait for all bytes of a
+        // peek, as TCP does. What hosts send arrives there in pieces.
+        let (length, _) = recv(from, &mut *begin, RecvFlags::PEEK | RecvFlags::WAITALL)?;
+        if length == begin.len() || has_ended {
+            return Ok(length);
+        }
+        if began.elapsed() > limit {
+            return Err(Errno::TIMEDOUT);
+        }
+        let mut ends = [PollFd::new(from, PollFlags::RDHUP)];
+        match poll(&mut ends, Some(&PEEK_PAUSE)) {
+            // There may be more since the last look.
+            Ok(count) => has_ended = count > 0,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::{Seek, SeekFrom};
+    use std::net::Shutdown;
     use std::os::unix::net::UnixStream;
 
     #[test]
@@ -178,5 +213,39 @@ mod tests {
         let mut first = [0; 8];
         File::from(receiver).read_exact(&mut first).unwrap();
         assert_eq!(&first, b"LibxlFmt");
+    }
+
+    #[test]
+    fn a_stream_may_arrive_in_pieces() {
+        let (mut sender, receiver) = UnixStream::pair().unwrap();
+        let receiver: OwnedFd = receiver.into();
+        sender.write_all(STREAM_HEADER).unwrap();
+        thread::scope(|scope| {
+            let check = scope.spawn(|| check_stream(&receiver));
+            // Time for a look at the header alone.
+            thread::sleep(Duration::from_millis(50));
+            sender.write_all(&[1; 48]).unwrap();
+            check.join().unwrap().unwrap();
+        });
+        let mut stream = [0; MIN_STREAM];
+        File::from(receiver).read_exact(&mut stream).unwrap();
+        assert!(stream.starts_with(STREAM_HEADER) && stream[16..] == [1; 48]);
+    }
+
+    #[test]
+    fn a_stream_that_ends_early_is_refused() {
+        let (mut sender, receiver) = UnixStream::pair().unwrap();
+        sender.write_all(STREAM_HEADER).unwrap();
+        sender.shutdown(Shutdown::Write).unwrap();
+        assert!(check_stream(&receiver.into()).is_err());
+    }
+
+    #[test]
+    fn a_sender_that_stops_is_not_waited_for_without_limit() {
+        let (mut sender, receiver) = UnixStream::pair().unwrap();
+        receiver.set_read_timeout(Some(Duration::from_millis(30))).unwrap();
+        sender.write_all(STREAM_HEADER).unwrap();
+        let error = check_stream(&receiver.into()).unwrap_err();
+        assert!(error.to_string().contains("could not be read"), "{error}");
     }
 }
