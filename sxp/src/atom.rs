@@ -16,38 +16,60 @@ const INLINE: usize = 26;
 #[derive(Clone)]
 pub struct Atom(Text);
 
-// Both variants hold the offset, because a field beside the enum would not share a word with the
-// tag.
+// Both variants hold the offset and whether the text is printed without quotes, because a field
+// beside the enum would not share a word with the tag.
 #[derive(Clone)]
 enum Text {
-    Inline { offset: u32, len: u8, bytes: [u8; INLINE] },
-    Heap { offset: u32, bytes: Box<[u8]> },
+    Inline { offset: u32, len: Length, bytes: [u8; INLINE] },
+    Heap { offset: u32, bare: bool, bytes: Box<[u8]> },
+}
+
+/// The length of an inline text, and in the highest bit whether it is printed without quotes.
+#[derive(Clone, Copy)]
+struct Length(u8);
+
+impl Length {
+    const BARE: u8 = 0x80;
+
+    fn new(len: u8, bare: bool) -> Self {
+        Self(len | if bare { Self::BARE } else { 0 })
+    }
+
+    fn get(self) -> usize {
+        usize::from(self.0 & !Self::BARE)
+    }
+
+    fn is_bare(self) -> bool {
+        self.0 & Self::BARE != 0
+    }
 }
 
 impl Atom {
-    pub(super) const EMPTY: Self = Self(Text::Inline { offset: 0, len: 0, bytes: [0; INLINE] });
+    pub(super) const EMPTY: Self =
+        Self(Text::Inline { offset: 0, len: Length(0), bytes: [0; INLINE] });
 
     /// An atom with this text and offset 0.
     pub fn new(bytes: impl AsRef<[u8]>) -> Self {
+        let bytes = bytes.as_ref();
         let mut atom = Self::EMPTY;
-        atom.set(bytes.as_ref(), 0);
+        atom.set(bytes, printer::is_bare(bytes), 0);
         atom
     }
 
-    /// Replaces the text and its offset.
+    /// Replaces the text, whether it is `bare`, and its offset.
     #[inline]
-    pub(super) fn set(&mut self, text: &[u8], new_offset: u32) {
+    pub(super) fn set(&mut self, text: &[u8], bare: bool, new_offset: u32) {
         if let Text::Inline { offset, len, bytes } = &mut self.0 {
             if let (Ok(length), Some(space)) =
                 (u8::try_from(text.len()), bytes.get_mut(..text.len()))
             {
                 space.copy_from_slice(text);
-                *len = length;
+                *len = Length::new(length, bare);
                 *offset = new_offset;
                 return;
             }
         }
-        self.0 = Text::Heap { offset: new_offset, bytes: text.into() };
+        self.0 = Text::Heap { offset: new_offset, bare, bytes: text.into() };
     }
 
     pub(super) fn set_offset(&mut self, new_offset: u32) {
@@ -55,10 +77,31 @@ impl Atom {
         *offset = new_offset;
     }
 
+    /// A short text that is printed without quotes: its bytes, with others after them, and its
+    /// length. Copying a fixed number of bytes takes less time than copying a few.
+    #[inline]
+    pub(super) fn short_and_bare(&self) -> Option<(&[u8; INLINE], usize)> {
+        match &self.0 {
+            Text::Inline { len, bytes, .. } if len.is_bare() => Some((bytes, len.get())),
+            _ => None,
+        }
+    }
+
+    /// Appends the text, in quotes if it needs them.
+    pub(super) fn print(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            Text::Heap { bare: true, bytes, .. } => out.extend_from_slice(bytes),
+            Text::Inline { len, bytes, .. } if len.is_bare() => {
+                out.extend_from_slice(&bytes[..len.get()]);
+            }
+            _ => printer::quoted(out, self.as_bytes()),
+        }
+    }
+
     /// The text as bytes.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Text::Inline { len, bytes, .. } => &bytes[..usize::from(*len)],
+            Text::Inline { len, bytes, .. } => &bytes[..len.get()],
             Text::Heap { bytes, .. } => bytes,
         }
     }
@@ -92,7 +135,7 @@ impl Hash for Atom {
 
 impl fmt::Display for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        print_to(f, |out| printer::text(out, self.as_bytes()))
+        print_to(f, |out| self.print(out))
     }
 }
 
@@ -111,7 +154,7 @@ mod tests {
         for len in 0..=3 * INLINE {
             let text = vec![b'x'; len];
             let mut atom = Atom::new("before");
-            atom.set(&text, 7);
+            atom.set(&text, true, 7);
             assert_eq!(atom.as_bytes(), text);
             assert_eq!(atom.offset(), 7);
             assert_eq!(matches!(atom.0, Text::Inline { .. }), len <= INLINE);

@@ -159,7 +159,7 @@ impl TryFrom<&Value> for Sxp {
                 }
                 Some((atom, None)) => {
                     limits.add(builder.depth())?;
-                    builder.atom(value_atom(atom).as_bytes(), 0);
+                    builder.push(value_atom(atom));
                 }
                 None => {
                     open.pop();

@@ -56,13 +56,18 @@ impl Builder {
         true
     }
 
-    /// Adds an atom to the innermost open list.
+    /// Adds an atom to the innermost open list. It is `bare` if it is printed without quotes.
     #[inline]
-    pub(super) fn atom(&mut self, text: &[u8], offset: u32) {
+    pub(super) fn atom(&mut self, text: &[u8], bare: bool, offset: u32) {
         self.values.push(Sxp::Atom(Atom::EMPTY));
         if let Some(Sxp::Atom(atom)) = self.values.last_mut() {
-            atom.set(text, offset);
+            atom.set(text, bare, offset);
         }
+    }
+
+    /// Adds an atom that is there already to the innermost open list.
+    pub(super) fn push(&mut self, atom: Atom) {
+        self.values.push(Sxp::Atom(atom));
     }
 
     /// Takes the finished expression; `None` while a list is open.

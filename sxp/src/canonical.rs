@@ -1,6 +1,6 @@
 //! The canonical form of a tree: ASCII on one line, quoted only where needed.
 
-use super::printer::{self, print_to};
+use super::printer::print_to;
 use super::tree::{List, Sxp};
 use super::walk::{Token, Walk};
 use std::fmt;
@@ -42,17 +42,48 @@ impl fmt::Debug for List {
     }
 }
 
+/// Bytes that are collected before they are appended.
+const BLOCK: usize = 4096;
+
+/// Where a block is full enough: the next token may take a blank and a short text.
+const FULL: usize = BLOCK - 64;
+
+/// Most tokens are a few bytes. They are collected in a block, whose end is a variable of this loop:
+/// the length of a vector would be read and written in memory for each of them.
 fn print_sequence(out: &mut Vec<u8>, expressions: &[Sxp]) {
+    let mut block = [0; BLOCK];
+    let mut end = 0;
     let mut first = true;
     for token in Walk::new(expressions) {
+        if end > FULL {
+            out.extend_from_slice(&block[..end]);
+            end = 0;
+        }
         if !first && !matches!(token, Token::Close) {
-            out.push(b' ');
+            block[end] = b' ';
+            end += 1;
         }
         first = matches!(token, Token::Open(_));
         match token {
-            Token::Open(_) => out.push(b'('),
-            Token::Atom(atom) => printer::text(out, atom.as_bytes()),
-            Token::Close => out.push(b')'),
+            Token::Open(_) => {
+                block[end] = b'(';
+                end += 1;
+            }
+            Token::Atom(atom) => {
+                if let Some((text, len)) = atom.short_and_bare() {
+                    block[end..end + text.len()].copy_from_slice(text);
+                    end += len;
+                } else {
+                    out.extend_from_slice(&block[..end]);
+                    end = 0;
+                    atom.print(out);
+                }
+            }
+            Token::Close => {
+                block[end] = b')';
+                end += 1;
+            }
         }
     }
+    out.extend_from_slice(&block[..end]);
 }

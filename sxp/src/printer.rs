@@ -3,21 +3,26 @@
 //! A reply can be printed from these pieces without building a tree; the caller then adds the
 //! parentheses and spaces.
 
-use super::bytes::{BARE, is};
+use super::bytes::all_bare;
 use std::fmt;
 use std::io::Write as _;
 
 /// Appends a text, in quotes if it needs them.
 pub fn text(out: &mut Vec<u8>, s: &[u8]) {
-    let bare = match s {
-        [] => false,
-        b"@" => true,
-        _ => s.iter().all(|&byte| is(byte, BARE)),
-    };
-    if bare {
+    if is_bare(s) {
         out.extend_from_slice(s);
     } else {
         quoted(out, s);
+    }
+}
+
+/// Whether a text is printed without quotes.
+#[inline]
+pub(super) fn is_bare(s: &[u8]) -> bool {
+    match s {
+        [] => false,
+        b"@" => true,
+        _ => all_bare(s),
     }
 }
 

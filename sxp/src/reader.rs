@@ -1,8 +1,9 @@
 //! The reader, with limits.
 
 use super::builder::Builder;
-use super::bytes::{ENDS, SPACE, STARTS, is};
+use super::bytes::{BARE, ENDS, SPACE, STARTS, class, is};
 use super::error::{ReadError, ReadErrorKind};
+use super::printer::is_bare;
 use super::tree::Sxp;
 
 /// Limits of a text. The reader checks them before it builds anything.
@@ -185,8 +186,15 @@ impl<'a> Reader<'a> {
     #[inline]
     fn word(&mut self) {
         let start = self.pos;
-        self.pos = find(self.text, start + 1, |byte| is(byte, ENDS));
-        self.builder.atom(&self.text[start..self.pos], offset(start));
+        let mut common = class(self.text[start]);
+        self.pos = find(self.text, start + 1, |byte| {
+            let class = class(byte);
+            let ends = class & ENDS != 0;
+            common &= if ends { common } else { class };
+            ends
+        });
+        let text = &self.text[start..self.pos];
+        self.builder.atom(text, common & BARE != 0 || is_bare(text), offset(start));
     }
 
     #[inline]
@@ -195,7 +203,8 @@ impl<'a> Reader<'a> {
         let end = find(self.text, start + 1, |byte| byte == quote || byte == b'\\');
         if self.text.get(end) == Some(&quote) {
             self.pos = end + 1;
-            self.builder.atom(&self.text[start + 1..end], offset(start));
+            let text = &self.text[start + 1..end];
+            self.builder.atom(text, is_bare(text), offset(start));
             return Ok(());
         }
         self.escaped_string(quote)
@@ -210,7 +219,8 @@ impl<'a> Reader<'a> {
             self.unescaped.extend_from_slice(&self.text[self.pos..end]);
             self.pos = end;
             if self.next_byte()? == quote {
-                self.builder.atom(&self.unescaped, offset(start));
+                let bare = is_bare(&self.unescaped);
+                self.builder.atom(&self.unescaped, bare, offset(start));
                 return Ok(());
             }
             self.escape(end)?;
@@ -292,11 +302,8 @@ impl<'a> Reader<'a> {
 
 /// Offset of the first byte from `from` on that is `wanted`; the end when there is none.
 #[inline]
-fn find(text: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
-    text[from..]
-        .iter()
-        .position(|&byte| wanted(byte))
-        .map_or(text.len(), |distance| from + distance)
+fn find(text: &[u8], from: usize, wanted: impl FnMut(u8) -> bool) -> usize {
+    text[from..].iter().copied().position(wanted).map_or(text.len(), |distance| from + distance)
 }
 
 /// An offset as the tree stores it. [`Limits::bytes`] keeps it from saturating.

@@ -13,7 +13,7 @@ impl Clone for List {
         for token in Walk::new(self.items()) {
             match token {
                 Token::Open(list) => builder.open(list.offset()),
-                Token::Atom(atom) => builder.atom(atom.as_bytes(), atom.offset()),
+                Token::Atom(atom) => builder.push(atom.clone()),
                 Token::Close => {
                     builder.close();
                 }
