@@ -25,7 +25,7 @@ fn a_domain_is_created_changed_and_destroyed() {
     assert_eq!((code, &attached["class"], &attached["number"]), (200, &json!("vif"), &json!(1)));
     let (_, devices) = perform(&daemon, "web1", &json!({"op": "devices", "type": "vif"}));
     assert_eq!((&devices[1]["number"], &devices[1]["state"]), (&json!(1), &json!("connected")));
-    let set = json!({"op": "domain_sched_credit_set", "weight": 512, "cap": 50});
+    let set = json!({"op": "domain_sched_credit_set", "weight": 512, "cap_percent": 50});
     assert_eq!(perform(&daemon, "web1", &set).0, 204);
     let (_, credit) = perform(&daemon, "web1", &json!({"op": "domain_sched_credit_get"}));
     assert_eq!(credit, json!({"weight": 512, "cap_percent": 50}));
@@ -67,7 +67,7 @@ fn old_formats_stay() {
     );
     let failed = post("maxmem_set");
     assert_eq!(failed.status(), "500 Request failed: maxmem_set");
-    assert_eq!(failed.text(), "(xend.err 'Missing parameter: memory')");
+    assert_eq!(failed.text(), "(xend.err 'Missing parameter: memory_mib')");
     let list = daemon.get("/xend/domain");
     assert!(list.header("etag").is_none() && list.text() == "(Domain-0 web1)");
 }
@@ -197,12 +197,12 @@ fn answers_have_what_their_schemas_require() {
         (web1, json!({"op": "cpu_sedf_get"})),
         (web1, json!({"op": "domain_sched_credit_get"})),
         (web1, json!({"op": "agent_version"})),
-        (web1, json!({"op": "agent_features", "timeout": 30})),
+        (web1, json!({"op": "agent_features", "timeout_seconds": 30})),
         (web1, json!({"op": "set_password", "password": "Secret1"})),
         (web1, json!({"op": "inject_file", "file": "/etc/motd", "contents": "Welcome"})),
         (web1, json!({"op": "reset_network", "address": "203.0.113.10/24"})),
-        (web1, json!({"op": "mem_target_set", "target": 64})),
-        (web1, json!({"op": "maxmem_set", "memory": 64})),
+        (web1, json!({"op": "mem_target_set", "target_mib": 64})),
+        (web1, json!({"op": "maxmem_set", "memory_mib": 64})),
         (web1, json!({"op": "set_vcpus", "vcpus": 1})),
         (web1, json!({"op": "pincpu", "vcpu": "all", "cpumap": "0"})),
         (web1, json!({"op": "sysrq", "key": 115})),

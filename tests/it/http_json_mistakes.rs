@@ -37,8 +37,15 @@ fn failures_are_problems_with_true_statuses() {
         (domain, r#"{"op": "start"}"#, 409, "wrong_state", None),
         (domain, large.as_str(), 413, "too_large", None),
         (domain, r#"{"op": "paus"}"#, 422, "unknown_operation", Some("op")),
-        (domain, r#"{"op": "maxmem_set"}"#, 422, "missing_parameter", Some("memory")),
-        (domain, r#"{"op": "maxmem_set", "memory": "2G"}"#, 422, "invalid_value", Some("memory")),
+        (domain, r#"{"op": "maxmem_set"}"#, 422, "missing_parameter", Some("memory_mib")),
+        (
+            domain,
+            r#"{"op": "maxmem_set", "memory_mib": "2G"}"#,
+            422,
+            "invalid_value",
+            Some("memory_mib"),
+        ),
+        (domain, r#"{"op": "maxmem_set", "memory": 64}"#, 422, "unknown_parameter", Some("memory")),
         (
             domain,
             r#"{"op": "domain_sched_credit_set", "weight": 70000}"#,
@@ -353,8 +360,8 @@ fn refusals_of_parameters_speak_of_json() {
         ),
         (
             "/xend/domain/web1",
-            json!({"op": "maxmem_set", "memory": "2G"}),
-            "memory",
+            json!({"op": "maxmem_set", "memory_mib": "2G"}),
+            "memory_mib",
             "a whole number (MiB) is expected, not a string",
         ),
         (
@@ -390,6 +397,19 @@ fn refusals_of_parameters_speak_of_json() {
     ] {
         assert_refused(&daemon, target, &body, parameter, text);
     }
+    // What an operation refuses itself has the name that the request has for it.
+    let timeout = json!({"op": "agent_version", "timeout_seconds": 0});
+    let text = "'0' is not a whole number from 1 to 600";
+    assert_refused(&daemon, "/xend/domain/web1", &timeout, "timeout_seconds", text);
+    let form = "op=agent_version&timeout=0";
+    let length = form.len();
+    let form = format!(
+        "POST /xend/domain/web1 HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: {length}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"
+    );
+    let refused = parsed(&ask(&Listener::Tcp(daemon.tcp), form.as_bytes()));
+    assert_eq!(refused["parameter"], "timeout", "{refused}");
+    assert_eq!(detail(&refused), format!("Invalid value for timeout: {text}"));
     // The parameter that the text of an operation begins with.
     let (code, full) = perform(&daemon, "web1", &json!({"op": "dump", "file": "/nosuch/a/b"}));
     assert_eq!((code, &full["parameter"]), (422, &json!("file")), "{full}");

@@ -19,6 +19,7 @@ from xend_client.models import (
     Domain,
     DomainConfig,
     DomainDestroyRequest,
+    DomainMemTargetSetRequest,
     DomainPauseRequest,
     DomainRenameRequest,
     DomainUnpauseRequest,
@@ -81,6 +82,8 @@ assert defined.status_code == 204, defined
 assert get_domain.sync("web1", client=client).managed
 
 perform(DomainPauseRequest(op="pause"), 204)
+perform(DomainMemTargetSetRequest(op="mem_target_set", target_mib=48), 204)
+assert get_domain.sync("web1", client=client).memory_mib == 48
 problem = perform(DomainRenameRequest(op="rename", name="a b"), 422)
 assert isinstance(problem, Problem), problem
 assert (problem.code, problem.parameter) == ("invalid_value", "name"), problem

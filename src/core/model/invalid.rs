@@ -49,6 +49,12 @@ impl Invalid {
         Self { parameter: Some(parameter.into()), ..self }
     }
 
+    /// The same, with another text.
+    #[must_use]
+    pub fn reworded(self, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), ..self }
+    }
+
     /// The same, of what would be done if the configuration of the host allowed it.
     #[must_use]
     pub fn forbidden(self) -> Self {

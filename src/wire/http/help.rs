@@ -96,8 +96,10 @@ fn example(origin: &str, page: &Page, operation: &Operation) -> String {
         .iter()
         .filter(|param| param.default.is_none() || TYPICAL.contains(&param.name));
     for param in shown {
-        let is_free_text =
-            !matches!(param.kind, ParamKind::Number(_) | ParamKind::Flag | ParamKind::Word(_));
+        let is_free_text = !matches!(
+            param.kind,
+            ParamKind::Number(_) | ParamKind::Quantity(_) | ParamKind::Flag | ParamKind::Word(_)
+        );
         let option = if is_free_text { "--data-urlencode" } else { "-d" };
         let field = match param.kind {
             // Every user of a machine sees the command lines of its programs.

@@ -54,6 +54,7 @@ mod pages;
 mod params;
 mod path;
 mod post;
+mod quantity;
 mod request;
 mod response;
 mod rfb_greeting;

@@ -8,6 +8,7 @@ use super::json::schemas::{PATH, Schemas};
 use super::operation::{Operation, Param, ParamKind, Success};
 use super::page::{Page, PageAnswer};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// The tags of answers with the figures of running domains.
 const FIGURES_ASIDE: &str = "Tag of this answer. It is weak: what changes all the time while a domain \
@@ -197,11 +198,12 @@ impl Document<'_> {
     fn request(&mut self, page_id: &str, operation: &Operation) -> String {
         let name = format!("{}{}Request", pascal(page_id), pascal(operation.name));
         let mut properties = json!({"op": {"type": "string", "const": operation.name}});
-        let mut required = vec!["op"];
+        let mut required = vec![Cow::Borrowed("op")];
         for param in operation.params {
-            properties[param.name] = self.param(param);
+            let name = param.json_name();
+            properties[&*name] = self.param(param);
             if param.default.is_none() {
-                required.push(param.name);
+                required.push(name);
             }
         }
         let schema = json!({
@@ -229,7 +231,9 @@ impl Document<'_> {
     fn param(&mut self, param: &Param) -> Value {
         let mut about = param.about.to_owned();
         let mut schema = match param.kind {
-            ParamKind::Number(_) => json!({"type": "integer", "minimum": 0}),
+            ParamKind::Number(_) | ParamKind::Quantity(_) => {
+                json!({"type": "integer", "minimum": 0})
+            }
             ParamKind::Flag => json!({"type": "boolean"}),
             ParamKind::Word(words) => json!({"type": "string", "enum": words}),
             ParamKind::Password => json!({"type": "string", "format": "password"}),
@@ -354,6 +358,29 @@ mod tests {
             let place = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(place).is_some(), "{reference}");
         }
+    }
+
+    /// A number without a unit counts, or names something.
+    #[test]
+    fn a_number_in_a_body_has_its_unit_in_its_name() {
+        const WITHOUT_UNIT: [&str; 6] = ["key", "port", "vcpu", "vcpus", "vif", "weight"];
+        const UNITS: [&str; 4] = ["_mib", "_ns", "_percent", "_seconds"];
+        let document = made();
+        let mut found: HashSet<&str> = HashSet::new();
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            let properties = schema["properties"].as_object().filter(|it| it.contains_key("op"));
+            for (key, value) in properties.into_iter().flatten() {
+                if value["type"] != "integer" {
+                    continue;
+                }
+                let unit = UNITS.iter().find(|unit| key.ends_with(**unit));
+                assert!(unit.is_some() || WITHOUT_UNIT.contains(&key.as_str()), "{name}.{key}");
+                found.extend(unit);
+            }
+        }
+        assert_eq!(found.len(), UNITS.len(), "{found:?}");
+        let target = &document["components"]["schemas"]["DomainMemTargetSetRequest"];
+        assert_eq!(target["required"], json!(["op", "target_mib"]));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::config_text::{self, ConfigTextError};
 use super::engine_request::EngineRequest;
 use super::json::places;
 use super::params::Params;
+use super::quantity::Quantity;
 use crate::core::lifecycle::State;
 #[cfg(test)]
 use crate::core::model::{Device, DomName, DomainConfig, Uuid, Vif};
@@ -14,6 +15,7 @@ use crate::core::rights::{Access, Need, OpKind, Right};
 use crate::core::snapshot::DomainView;
 use crate::shape::ShapeError;
 use crate::sxp::Sxp;
+use std::borrow::Cow;
 use xend_spelling::nearest;
 
 /// An operation on a page. POST looks it up by its name; the reference and the forms are made from
@@ -215,6 +217,16 @@ pub(super) struct Param {
     pub(super) example: &'static str,
 }
 
+impl Param {
+    /// The name in JSON, which has the unit in it.
+    pub(super) fn json_name(&self) -> Cow<'static, str> {
+        match self.kind {
+            ParamKind::Quantity(quantity) => (self.name.to_owned() + quantity.suffix()).into(),
+            _ => self.name.into(),
+        }
+    }
+}
+
 /// A required parameter.
 pub(super) const fn required(
     name: &'static str,
@@ -239,8 +251,10 @@ pub(super) const fn optional(
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ParamKind {
-    /// A whole number from 0 up, in this unit.
+    /// A whole number from 0 up, with a word on what it is.
     Number(&'static str),
+    /// A whole number from 0 up, in this unit.
+    Quantity(Quantity),
     /// 0 or 1.
     Flag,
     /// One of these words.
@@ -282,7 +296,7 @@ impl ParamKind {
     /// The type in a word.
     pub(super) const fn word(self) -> &'static str {
         match self {
-            Self::Number(_) => "number",
+            Self::Number(_) | Self::Quantity(_) => "number",
             Self::Flag => "flag",
             Self::Word(_) => "word",
             Self::Text(_) | Self::Lines(_) => "text",
@@ -308,6 +322,7 @@ impl ParamKind {
             Self::Number(unit) | Self::Text(unit) | Self::Lines(unit) | Self::Json(unit) => {
                 unit.to_owned()
             }
+            Self::Quantity(quantity) => quantity.unit().to_owned(),
             Self::Config(kind) => kind.about().to_owned(),
             Self::Password => "a line of text".to_owned(),
             Self::Flag => "0 or 1".to_owned(),

@@ -366,7 +366,9 @@ mod tests {
                 };
                 assert_eq!(message(""), missing, "{what}");
                 let invalid: &[&str] = match param.kind {
-                    ParamKind::Number(_) => &["", "x", "-1", "1.5", "99999999999999999999999"],
+                    ParamKind::Number(_) | ParamKind::Quantity(_) => {
+                        &["", "x", "-1", "1.5", "99999999999999999999999"]
+                    }
                     ParamKind::Flag => &["", "2", "maybe"],
                     ParamKind::Word(_) => &["", "nosuch"],
                     ParamKind::Path => &["", "relative"],

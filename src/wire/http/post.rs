@@ -8,6 +8,7 @@ use super::errors::{
     operation_failed, problem, refused, too_large, unknown_operation,
 };
 use super::format::Format;
+use super::json::names::Names;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
 use super::json::request::Arguments;
@@ -125,7 +126,7 @@ pub(super) async fn perform(
     arguments: Arguments,
     memory: Option<Reservation>,
 ) -> Response {
-    let Arguments { params, config } = arguments;
+    let Arguments { params, config, names } = arguments;
     let is_page_form = request.format == Format::Html { explicit: true };
     // Forms of pages send fields that were left empty.
     let filled = is_page_form.then(|| {
@@ -170,12 +171,13 @@ pub(super) async fn perform(
         Ok(engine_request) => engine_request.ask(http.engine(), &request.caller).await,
         Err(invalid) => Err(Error::Invalid(invalid)),
     };
+    let answer = answer.map_err(|error| names.in_error(operation, error));
     let exists = !matches!(answer, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
     let is_permitted = !matches!(answer, Err(Error::NotPermitted { .. }));
     let response = match answer {
         Ok(answer) => succeeded(request, operation, &answer),
         Err(error) if request.format == Format::Json => {
-            return problem(&problem_of(request, operation, domain, &error));
+            return problem(&problem_of(request, operation, names, domain, &error));
         }
         Err(error) if is_page_form && exists && is_permitted && operation.reads_domain_config() => {
             creation_failed(request, operation.name, params, &error)
@@ -204,6 +206,7 @@ fn is_wanted_as_task(request: &RequestInfo, engine_request: &EngineRequest) -> b
 fn problem_of(
     request: &RequestInfo,
     operation: &Operation,
+    names: Names,
     domain: Option<&DomainView>,
     error: &Error,
 ) -> Problem {
@@ -211,7 +214,7 @@ fn problem_of(
     match (error, domain) {
         (Error::Invalid(refusal), _) => {
             let Some(param) = operation.param_of(refusal) else { return described };
-            let described = described.about(param.name);
+            let described = described.about(names.of(param));
             match param.kind.allowed() {
                 Some(allowed) => described.allowing(allowed.iter().copied()),
                 None => described,

@@ -44,7 +44,9 @@ pub(super) fn form(
         about: param.about.to_owned(),
         unit: param.kind.unit(),
         kind: match param.kind {
-            ParamKind::Number(_) => bounds(operation.name, param.name, view),
+            ParamKind::Number(_) | ParamKind::Quantity(_) => {
+                bounds(operation.name, param.name, view)
+            }
             ParamKind::Flag => FieldKind::Flag,
             ParamKind::Word(words) => {
                 FieldKind::Words(words.iter().map(|&word| word.to_owned()).collect())
@@ -91,7 +93,9 @@ fn bounds(operation: &str, param: &str, view: &DomainView) -> FieldKind {
 fn default(param: &Param) -> String {
     match (param.default, param.kind) {
         (Some(value), ParamKind::Flag) => value.to_owned(),
-        (Some(value), ParamKind::Number(_)) if value.bytes().all(|b| b.is_ascii_digit()) => {
+        (Some(value), ParamKind::Number(_) | ParamKind::Quantity(_))
+            if value.bytes().all(|b| b.is_ascii_digit()) =>
+        {
             value.to_owned()
         }
         _ => String::new(),

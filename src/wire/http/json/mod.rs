@@ -12,6 +12,7 @@ pub(super) mod domain;
 mod fields;
 pub(super) mod figures;
 mod limits;
+pub(super) mod names;
 mod pci_device;
 pub(super) mod places;
 pub(super) mod problem;

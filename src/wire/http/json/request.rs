@@ -1,8 +1,9 @@
-//! Bodies in JSON: `{"op": "maxmem_set", "memory": 512}`.
+//! Bodies in JSON: `{"op": "maxmem_set", "memory_mib": 512}`.
 //!
-//! The members beside `op` are the operation's parameters, each of the type that its table has. A
-//! configuration is an object, read by its type here and checked as the S-expression that it stands
-//! for. No old client sends JSON, so that unknown members are errors.
+//! The members beside `op` are the operation's parameters, each of the type that its table has and
+//! with its unit in its name. A configuration is an object, read by its type here and checked as
+//! the S-expression that it stands for. No old client sends JSON, so that unknown members are
+//! errors.
 
 use super::answers::Vnet;
 use super::check::{TypeSchema, invalid, missing, not_expected};
@@ -10,6 +11,7 @@ use super::config::DomainConfig;
 use super::device::DeviceConfig;
 use super::domain::STATUS_KEYS;
 use super::limits;
+use super::names::Names;
 use super::problem::Problem;
 use super::problem_kind::ProblemKind;
 use crate::core::model::Invalid;
@@ -34,11 +36,13 @@ pub(crate) struct Arguments {
     pub(crate) params: Params,
     /// A configuration in JSON.
     pub(crate) config: Option<Sxp>,
+    /// Whose names errors have.
+    pub(crate) names: Names,
 }
 
 impl From<Params> for Arguments {
     fn from(params: Params) -> Self {
-        Self { params, config: None }
+        Self { params, config: None, names: Names::Form }
     }
 }
 
@@ -71,14 +75,17 @@ impl JsonBody {
             if name == "op" {
                 continue;
             }
-            let Some(param) = operation.params.iter().find(|param| param.name == name) else {
+            let Some(param) = operation.params.iter().find(|param| param.json_name() == name)
+            else {
                 return Err(unknown_parameter(operation, &name));
             };
             match param.kind {
                 // Null is as good as nothing.
                 _ if value.is_null() => {}
                 ParamKind::Config(kind) => config = Some(read_config(param, kind, value)?),
-                kind => fields.push((name, text(param, kind, &value)?.into_bytes())),
+                kind => {
+                    fields.push((param.name.to_owned(), text(param, kind, &value)?.into_bytes()));
+                }
             }
         }
         let has = |name: &str| fields.iter().any(|(known, _)| known == name);
@@ -88,10 +95,11 @@ impl JsonBody {
                 _ => has(param.name),
             };
             if !is_given {
-                return Err(missing(param.name));
+                return Err(missing(&param.json_name()));
             }
         }
-        Ok(Arguments { params: Params::from_fields(fields.into_iter()), config })
+        let params = Params::from_fields(fields.into_iter());
+        Ok(Arguments { params, config, names: Names::Json })
     }
 }
 
@@ -125,12 +133,18 @@ impl<'de> Deserialize<'de> for JsonBody {
 
 /// The text that a form would have.
 fn text(param: &Param, kind: ParamKind, value: &Value) -> Result<String, Problem> {
-    let refused = |expected: &str| Err(not_expected(param.name, expected, value));
+    let refused = |expected: &str| Err(not_expected(&param.json_name(), expected, value));
     match (kind, value) {
         // The operation knows the range. Some texts are numbers.
-        (ParamKind::Number(_), Value::Number(number)) if !number.is_f64() => Ok(number.to_string()),
+        (ParamKind::Number(_) | ParamKind::Quantity(_), Value::Number(number))
+            if !number.is_f64() =>
+        {
+            Ok(number.to_string())
+        }
         (ParamKind::Text(_), Value::Number(number)) if number.is_u64() => Ok(number.to_string()),
-        (ParamKind::Number(unit), _) => refused(&format!("a whole number ({unit})")),
+        (ParamKind::Number(_) | ParamKind::Quantity(_), _) => {
+            refused(&format!("a whole number ({})", kind.unit()))
+        }
         (ParamKind::Flag, Value::Bool(on)) => Ok(u8::from(*on).to_string()),
         (ParamKind::Flag, _) => {
             refused("true or false").map_err(|problem| problem.allowing(["true", "false"]))
@@ -186,11 +200,13 @@ fn typed<T: DeserializeOwned>(
 /// The name is quoted, unless the operation has a password, which it may be by mistake, and it
 /// resembles no parameter.
 fn unknown_parameter(operation: &Operation, name: &str) -> Problem {
-    let known = || operation.params.iter().map(|param| param.name);
-    // `target_mib` for `target`: configurations have names with units.
-    let is_longer = |other: &&str| name.strip_prefix(other).is_some_and(|end| end.starts_with('_'));
+    let names: Vec<_> = operation.params.iter().map(Param::json_name).collect();
+    let known = || names.iter().map(AsRef::as_ref);
+    // `target` for `target_mib`: forms have names without units.
+    let is_shorter =
+        |other: &&str| other.strip_prefix(name).is_some_and(|end| end.starts_with('_'));
     let has_password = operation.params.iter().any(|param| param.kind == ParamKind::Password);
-    let advice = match nearest(name, known()).or_else(|| known().find(is_longer)) {
+    let advice = match known().find(is_shorter).or_else(|| nearest(name, known())) {
         Some(other) => format!("did you mean {other}?"),
         None if has_password => {
             let text = format!("Unknown parameter: see allowed for those of {}", operation.name);
@@ -219,9 +235,10 @@ mod tests {
 
     #[test]
     fn parameters_have_the_types_of_their_table() {
-        let body = json!({"op": "cpu_sedf_set", "period": 20, "slice": 5, "latency": 0,
+        let body = json!({"op": "cpu_sedf_set", "period_ns": 20, "slice_ns": 5, "latency_ns": 0,
             "extratime": true, "weight": 7});
-        let Arguments { params, config } = arguments(&body).unwrap();
+        let Arguments { params, config, names } = arguments(&body).unwrap();
+        assert_eq!(names, Names::Json);
         assert!(config.is_none());
         assert_eq!(params.single("period").unwrap(), &b"20"[..]);
         assert_eq!(params.single("extratime").unwrap(), &b"1"[..]);
@@ -234,10 +251,11 @@ mod tests {
     #[test]
     fn an_unknown_parameter_is_named() {
         for (body, parameter, advice) in [
+            (json!({"op": "mem_target_set", "target": 64}), "target", "did you mean target_mib?"),
             (
-                json!({"op": "mem_target_set", "target_mib": 64}),
-                "target_mib",
-                "did you mean target?",
+                json!({"op": "agent_version", "timeot_seconds": 64}),
+                "timeot_seconds",
+                "did you mean timeout_seconds?",
             ),
             (
                 json!({"op": "mem_target_set", "x": 1}),
@@ -271,8 +289,19 @@ mod tests {
                 "pausd",
                 json!(["paused"]),
             ),
-            (json!({"op": "maxmem_set", "memory": "2G"}), "invalid_value", "memory", Value::Null),
-            (json!({"op": "maxmem_set", "memory": 1.5}), "invalid_value", "memory", Value::Null),
+            (json!({"op": "maxmem_set"}), "missing_parameter", "memory_mib", Value::Null),
+            (
+                json!({"op": "maxmem_set", "memory_mib": "2G"}),
+                "invalid_value",
+                "memory_mib",
+                Value::Null,
+            ),
+            (
+                json!({"op": "maxmem_set", "memory_mib": 1.5}),
+                "invalid_value",
+                "memory_mib",
+                Value::Null,
+            ),
             (json!({"op": "save", "file": ["a"]}), "invalid_value", "file", Value::Null),
         ] {
             let problem = arguments(&body).map(|_| ()).unwrap_err();

@@ -8,6 +8,7 @@ use crate::wire::http::operation::{
     ANY_STAGE, AnswerType, Operation, OperationRequest, Param, ParamKind, Success, optional,
 };
 use crate::wire::http::params::integer;
+use crate::wire::http::quantity::Quantity;
 use serde::{Deserialize, Deserializer};
 
 const PARAMS: &[Param] = &[
@@ -18,7 +19,13 @@ const PARAMS: &[Param] = &[
         "CPU share relative to other domains",
         "512",
     ),
-    optional("cap", ParamKind::Number("% of one CPU"), "unchanged", "CPU limit; 0 for none", "50"),
+    optional(
+        "cap",
+        ParamKind::Quantity(Quantity::PercentOfCpu),
+        "unchanged",
+        "CPU limit; 0 for none",
+        "50",
+    ),
 ];
 
 pub(super) static GET: Operation = Operation {

@@ -9,6 +9,7 @@ use crate::wire::http::operation::{
     AnswerType, GUEST, Operation, OperationRequest, Param, ParamKind, Success, optional, required,
 };
 use crate::wire::http::params::{Params, bad_value};
+use crate::wire::http::quantity::Quantity;
 use base64ct::{Base64, Encoding as _};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
@@ -22,7 +23,7 @@ pub(crate) const MAX_TIMEOUT: u64 = GuestOp::MAX_LIMIT.as_secs();
 
 pub(super) const TIMEOUT: Param = optional(
     "timeout",
-    ParamKind::Number("seconds"),
+    ParamKind::Quantity(Quantity::Seconds),
     "30",
     "Time in which the agent must answer a request",
     "60",

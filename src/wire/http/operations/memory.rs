@@ -4,6 +4,7 @@ use crate::core::op::DomainOp;
 use crate::core::rights::OpKind;
 use crate::wire::http::operation::{ANY_STAGE, Operation, ParamKind, Success, required};
 use crate::wire::http::params::mebibytes;
+use crate::wire::http::quantity::Quantity;
 use serde::Deserialize;
 
 pub(super) static MEM_TARGET_SET: Operation = Operation {
@@ -16,7 +17,7 @@ pub(super) static MEM_TARGET_SET: Operation = Operation {
     data_loss: None,
     params: &[required(
         "target",
-        ParamKind::Number("MiB"),
+        ParamKind::Quantity(Quantity::Mebibytes),
         "New memory target, at most maxmem",
         "256",
     )],
@@ -36,7 +37,7 @@ pub(super) static MAXMEM_SET: Operation = Operation {
     data_loss: None,
     params: &[required(
         "memory",
-        ParamKind::Number("MiB"),
+        ParamKind::Quantity(Quantity::Mebibytes),
         "New limit, at least the current memory",
         "512",
     )],

@@ -8,6 +8,7 @@ use crate::wire::http::operation::{
     ANY_STAGE, AnswerType, Operation, ParamKind, Success, required,
 };
 use crate::wire::http::params::{flag, integer, nanoseconds};
+use crate::wire::http::quantity::Quantity;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -20,9 +21,24 @@ pub(super) static SET: Operation = Operation {
     stages: &ANY_STAGE,
     data_loss: None,
     params: &[
-        required("period", ParamKind::Number("ns"), "Length of a period", "20000000"),
-        required("slice", ParamKind::Number("ns"), "Guaranteed CPU time per period", "5000000"),
-        required("latency", ParamKind::Number("ns"), "Maximum delay after the domain wakes", "0"),
+        required(
+            "period",
+            ParamKind::Quantity(Quantity::Nanoseconds),
+            "Length of a period",
+            "20000000",
+        ),
+        required(
+            "slice",
+            ParamKind::Quantity(Quantity::Nanoseconds),
+            "Guaranteed CPU time per period",
+            "5000000",
+        ),
+        required(
+            "latency",
+            ParamKind::Quantity(Quantity::Nanoseconds),
+            "Maximum delay after the domain wakes",
+            "0",
+        ),
         required("extratime", ParamKind::Flag, "Allow the domain to use idle CPU time", "1"),
         required(
             "weight",
