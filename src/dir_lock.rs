@@ -1,6 +1,7 @@
 //! The lock by which one daemon has a directory for itself.
 
 use crate::durable;
+use crate::held_dir::HeldDir;
 use crate::host_file;
 use crate::state_file;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -42,7 +43,7 @@ pub enum LockError {
 /// system tells them of the locks of files alone.
 #[derive(Debug)]
 pub struct DirLock {
-    _dir: File,
+    dir: HeldDir,
     _file: File,
 }
 
@@ -58,15 +59,20 @@ impl DirLock {
             Err(error) => Err(unusable(error.into())),
         };
         durable::create_dir(path).map_err(unusable)?;
-        let dir = host_file::open(path, OFlags::DIRECTORY);
-        let dir = dir.map_err(|error| unusable(error.into()))?;
-        lock(&dir)?;
+        let dir = HeldDir::open(path).map_err(unusable)?;
+        lock(dir.file())?;
         let mut file = open(&path.join(LOCK)).map_err(unusable)?;
         lock(&file)?;
         // For people alone: on a full disk, the lock counts without it.
         let pid = format!("{}\n", std::process::id());
         let _ = file.set_len(0).and_then(|()| file.write_all(pid.as_bytes()));
-        Ok(Self { _dir: dir, _file: file })
+        Ok(Self { dir, _file: file })
+    }
+
+    /// Fails if the path leads to the locked directory no longer: another daemon may have locked
+    /// what is there in its place.
+    pub fn check(&self) -> io::Result<()> {
+        self.dir.check()
     }
 }
 

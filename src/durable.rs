@@ -23,13 +23,17 @@ pub fn create_dir(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    let parent = parent(dir);
-    create_dir(parent)?;
+    create_dir(parent(dir))?;
+    create_last_dir(dir)
+}
+
+/// Creates a directory in one that exists. An existing directory is no error.
+pub fn create_last_dir(dir: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
         created => created?,
     }
-    sync_dir(parent)
+    sync_dir(parent(dir))
 }
 
 /// Begins a file that will be at `path`. Dropped without a [`commit`], it leaves nothing behind.

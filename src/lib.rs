@@ -22,6 +22,7 @@ pub mod bounded_file;
 pub mod check;
 pub mod dir_lock;
 pub mod durable;
+pub mod held_dir;
 mod host_file;
 pub mod memory_budget;
 pub mod os;

@@ -24,8 +24,13 @@ impl Error {
         }
     }
 
-    /// The same for a failure to write in the directory `place`.
+    /// The same for a failure to write in the directory `place`. That a directory is another one by
+    /// now, the caller is told, too.
     pub fn not_written(message: impl Into<String>, place: &Path, source: io::Error) -> Self {
+        if source.kind() == ErrorKind::StaleNetworkFileHandle {
+            let message = format!("{}: {source}", message.into());
+            return Self::Backend { message, source: None };
+        }
         Self::backend(message, source).on_disk_of(place)
     }
 

@@ -91,7 +91,7 @@ fn read(text: &[u8], uuid: Uuid, entropy: &dyn Entropy) -> Result<CompleteConfig
 /// Stores a definition, replacing an earlier version.
 pub(super) fn save(domains: &Path, uuid: Uuid, tree: &Sxp) -> io::Result<()> {
     let dir = domain_dir(domains, uuid);
-    durable::create_dir(&dir)?;
+    durable::create_last_dir(&dir)?;
     files::write(&dir.join(CONFIG), tree)
 }
 

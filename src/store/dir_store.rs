@@ -9,6 +9,7 @@ use crate::core::ports::{
     ArrivalRecord, Definition, Entropy, Store, TransferRecord, UnfinishedFile,
 };
 use crate::durable;
+use crate::held_dir::HeldDir;
 use crate::shape;
 use crate::state_file;
 use crate::sxp::Sxp;
@@ -52,6 +53,20 @@ pub(super) struct Paths {
     host_uuid_copy: PathBuf,
     pub(super) objects: PathBuf,
     pub(super) storage: PathBuf,
+    /// The directory and those in it, as they were when the store was opened.
+    held: Vec<HeldDir>,
+}
+
+impl Paths {
+    /// Fails if one of the directories was removed or replaced: nothing may be written then.
+    pub(super) fn check(&self) -> io::Result<()> {
+        self.held.iter().try_for_each(HeldDir::check)
+    }
+
+    /// The same for a file or directory that need not be within the store's.
+    pub(super) fn check_above(&self, path: &Path) -> io::Result<()> {
+        if path.starts_with(&self.dir) { self.check() } else { Ok(()) }
+    }
 }
 
 impl DirStore {
@@ -62,7 +77,7 @@ impl DirStore {
 
     /// Opens the directory, creating it if need be, with disk images in another directory. Blocks.
     pub fn with_storage(dir: &Path, storage: &Path, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
-        let paths = Paths {
+        let mut paths = Paths {
             dir: dir.to_owned(),
             domains: dir.join("domains"),
             moves: dir.join("moves"),
@@ -71,6 +86,7 @@ impl DirStore {
             host_uuid_copy: dir.join("host-uuid.copy"),
             objects: dir.join("objects"),
             storage: storage.to_owned(),
+            held: Vec::new(),
         };
         for dir in [&paths.domains, &paths.moves, &paths.objects] {
             state_file::make_dir(dir)?;
@@ -86,6 +102,9 @@ impl DirStore {
             );
         }
         durable::remove_unfinished(dir)?;
+        let held = [&paths.dir, &paths.domains, &paths.moves, &paths.objects]
+            .map(|dir| HeldDir::open(dir));
+        paths.held = held.into_iter().collect::<io::Result<_>>()?;
         Ok(Self { paths: Arc::new(paths), entropy })
     }
 }
@@ -107,6 +126,7 @@ impl Store for DirStore {
             let tree = shape::stored_config(&config);
             // What the next start could not read would be lost then.
             shape::read_stored(&tree).map_err(io::Error::other)?;
+            paths.check()?;
             definitions::save(&paths.domains, uuid, &tree)
         };
         blocking_write("The definition could not be stored", &self.paths.domains, save).await
@@ -114,8 +134,11 @@ impl Store for DirStore {
 
     async fn remove(&self, uuid: Uuid) -> Result<(), Error> {
         let paths = self.paths.clone();
-        let remove = move || definitions::remove(&paths.domains, uuid);
-        blocking_io("The definition could not be deleted", remove).await
+        let remove = move || {
+            paths.check()?;
+            definitions::remove(&paths.domains, uuid)
+        };
+        blocking_write("The definition could not be deleted", &self.paths.domains, remove).await
     }
 
     fn checkpoint(&self, uuid: Uuid) -> PathBuf {
@@ -124,9 +147,12 @@ impl Store for DirStore {
 
     async fn discard(&self, file: &Path) -> Result<(), Error> {
         let file = file.to_owned();
+        let paths = self.paths.clone();
         blocking(move || {
-            durable::remove(&file).map_err(|error| {
-                Error::backend(format!("{} could not be removed", file.display()), error)
+            let removed = paths.check_above(&file).and_then(|()| durable::remove(&file));
+            removed.map_err(|error| {
+                let message = format!("{} could not be removed", file.display());
+                Error::not_written(message, durable::parent(&file), error)
             })
         })
         .await
@@ -139,7 +165,11 @@ impl Store for DirStore {
     ) -> Result<Box<dyn UnfinishedFile>, Error> {
         let file = file.to_owned();
         let config = config.clone();
+        let paths = self.paths.clone();
         blocking(move || {
+            let message = || format!("file: {} cannot be written", file.display());
+            let check = paths.check_above(&file);
+            check.map_err(|error| Error::not_written(message(), &paths.dir, error))?;
             let header = save_file::header(&config);
             Ok(Box::new(UnfinishedSave::begin(&file, &header)?) as Box<dyn UnfinishedFile>)
         })
@@ -171,7 +201,7 @@ impl Store for DirStore {
         record: Option<TransferRecord>,
     ) -> Result<(), Error> {
         let path = self.paths.moves.join(format!("{uuid}.{}", records::DEPARTURE));
-        write_record(path, record.map(|record| records::departure(&record))).await
+        self.write_record(path, record.map(|record| records::departure(&record))).await
     }
 
     async fn transfers(&self) -> Result<Vec<(Uuid, TransferRecord)>, Error> {
@@ -186,7 +216,7 @@ impl Store for DirStore {
 
     async fn record_arrival(&self, id: Uuid, record: Option<ArrivalRecord>) -> Result<(), Error> {
         let path = self.paths.moves.join(format!("{id}.{}", records::ARRIVAL));
-        write_record(path, record.map(|record| records::arrival(&record))).await
+        self.write_record(path, record.map(|record| records::arrival(&record))).await
     }
 
     async fn arrivals(&self, now: SystemTime) -> Result<Vec<(Uuid, ArrivalRecord)>, Error> {
@@ -208,7 +238,10 @@ impl Store for DirStore {
 
     async fn check(&self) -> Result<(), Error> {
         let paths = self.paths.clone();
-        let write = move || durable::begin(&paths.dir.join("check"))?.write_all(&[0; CHECKED]);
+        let write = move || {
+            paths.check()?;
+            durable::begin(&paths.dir.join("check"))?.write_all(&[0; CHECKED])
+        };
         blocking_write("The state directory cannot be written", &self.paths.dir, write).await
     }
 
@@ -220,17 +253,23 @@ impl Store for DirStore {
 
     async fn save_vnets(&self, vnets: Vec<Vnet>) -> Result<(), Error> {
         let paths = self.paths.clone();
-        let save = move || vnets::save(&paths.vnets, &vnets);
+        let save = move || paths.check().and_then(|()| vnets::save(&paths.vnets, &vnets));
         blocking_write("The virtual networks could not be stored", &self.paths.dir, save).await
     }
 }
 
-/// Writes a record, or removes the file if there is none.
-async fn write_record(path: PathBuf, record: Option<Sxp>) -> Result<(), Error> {
-    let dir = durable::parent(&path).to_owned();
-    let write = move || match record {
-        Some(record) => files::write(&path, &record),
-        None => durable::remove(&path),
-    };
-    blocking_write("The record of a domain in transfer could not be stored", &dir, write).await
+impl DirStore {
+    /// Writes a record, or removes the file if there is none.
+    async fn write_record(&self, path: PathBuf, record: Option<Sxp>) -> Result<(), Error> {
+        let paths = self.paths.clone();
+        let write = move || {
+            paths.check()?;
+            match record {
+                Some(record) => files::write(&path, &record),
+                None => durable::remove(&path),
+            }
+        };
+        let message = "The record of a domain in transfer could not be stored";
+        blocking_write(message, &self.paths.moves, write).await
+    }
 }

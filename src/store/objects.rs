@@ -19,6 +19,9 @@ const OBJECT: &str = "sxp";
 
 /// A failure of the local storage in `dir`, with a message that says what to do.
 fn storage_failure(error: io::Error, dir: &Path) -> Error {
+    if error.kind() == io::ErrorKind::StaleNetworkFileHandle {
+        return Error::not_written("The local storage cannot be used", dir, error);
+    }
     if let Some(reason) = unusable(dir, &error) {
         return Error::Unsupported(format!(
             "The local storage {} cannot be used: {reason}; mount or make the directory, or change \
@@ -57,7 +60,8 @@ impl DirStore {
     ) -> Result<T, Error> {
         let paths = self.paths.clone();
         blocking(move || {
-            work(&paths.storage).map_err(|error| storage_failure(error, &paths.storage))
+            let done = paths.check_above(&paths.storage).and_then(|()| work(&paths.storage));
+            done.map_err(|error| storage_failure(error, &paths.storage))
         })
         .await
     }
@@ -83,13 +87,16 @@ impl Objects for DirStore {
     async fn save_object(&self, item: &Item) -> Result<(), Error> {
         let path = self.object(item.uuid);
         let tree = shape::stored_object(item);
-        let write = move || files::write(&path, &tree);
+        let paths = self.paths.clone();
+        let write = move || paths.check().and_then(|()| files::write(&path, &tree));
         blocking_write("The object could not be stored", &self.paths.objects, write).await
     }
 
     async fn remove_object(&self, uuid: Uuid) -> Result<(), Error> {
         let path = self.object(uuid);
-        blocking_io("The object could not be deleted", move || durable::remove(&path)).await
+        let paths = self.paths.clone();
+        let remove = move || paths.check().and_then(|()| durable::remove(&path));
+        blocking_write("The object could not be deleted", &self.paths.objects, remove).await
     }
 
     async fn storage(&self) -> Result<StorageFacts, Error> {

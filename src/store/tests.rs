@@ -50,6 +50,53 @@ async fn definitions_are_stored_in_xends_layout_and_read_back() {
 }
 
 #[tokio::test]
+async fn a_directory_that_was_removed_or_replaced_is_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let [dir, aside] = ["state", "aside"].map(|name| root.path().join(name));
+    let store = open(&dir);
+    let a = config("a", 1);
+    store.save(&a).await.unwrap();
+    let refusals = async || {
+        let object = image(5, true);
+        let draft = store.draft(&store.checkpoint(a.uuid()), &a).await.map(drop);
+        [
+            store.check().await,
+            store.save(&config("b", 2)).await,
+            store.remove(a.uuid()).await,
+            store.discard(&store.checkpoint(a.uuid())).await,
+            draft,
+            store.record_arrival(a.uuid(), None).await,
+            store.save_vnets(Vec::new()).await,
+            store.save_object(&object).await,
+            store.remove_object(object.uuid).await,
+            store.begin_image(object.uuid, 4096, None).await,
+        ]
+        .map(|done| done.unwrap_err().to_string())
+    };
+    fs::rename(&dir, &aside).unwrap();
+    for said in refusals().await {
+        let text = format!(": {} was removed while xend runs, put the old", dir.display());
+        assert!(said.contains(&text), "{said}");
+    }
+    assert!(!dir.exists());
+    fs::create_dir(&dir).unwrap();
+    for said in refusals().await {
+        assert!(said.contains(&format!(": {} was replaced ", dir.display())), "{said}");
+    }
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+    fs::remove_dir(&dir).unwrap();
+    fs::rename(&aside, &dir).unwrap();
+    store.check().await.unwrap();
+    // One of those in it alone.
+    fs::remove_dir(dir.join("objects")).unwrap();
+    let said = store.check().await.unwrap_err().to_string();
+    let objects = dir.join("objects");
+    assert!(said.contains(&format!(": {} was removed ", objects.display())), "{said}");
+    assert_eq!(loaded(&store).await, ["a"]);
+    assert!(!objects.exists());
+}
+
+#[tokio::test]
 async fn damaged_definitions_are_set_aside_and_the_others_are_loaded() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());

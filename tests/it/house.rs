@@ -16,7 +16,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("shape", &["core", "sxp"]),
     ("xm_file", &["core", "shape", "xmconfig"]),
-    ("store", &["core", "durable", "host_file", "shape", "state_file", "sxp"]),
+    ("store", &["core", "durable", "held_dir", "host_file", "shape", "state_file", "sxp"]),
     (
         "backend::sim",
         &[
@@ -101,8 +101,9 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     ("allocator", &[]),
     ("durable", &[]),
+    ("held_dir", &["host_file"]),
     ("state_file", &["core::ports", "durable", "host_file", "os"]),
-    ("dir_lock", &["durable", "host_file", "state_file"]),
+    ("dir_lock", &["durable", "held_dir", "host_file", "state_file"]),
     ("host_file", &[]),
     ("bounded_file", &[]),
     ("memory_budget", &[]),
@@ -148,6 +149,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "config",
             "dir_lock.rs",
             "durable.rs",
+            "held_dir.rs",
             "host_file.rs",
             "parent_dir.rs",
             "server",

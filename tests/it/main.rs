@@ -54,6 +54,7 @@ mod http_support;
 mod killed;
 mod legacy_support;
 mod libxl_messages;
+mod lost_state_dir;
 mod managed;
 mod manuals;
 mod metrics;

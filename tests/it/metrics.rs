@@ -358,7 +358,15 @@ async fn a_state_directory_that_cannot_be_written_is_said() {
     tokio::time::sleep(Duration::from_secs(11)).await;
     let (status, text) = ask("/readyz").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{text}");
-    assert!(text.lines().any(|line| line == "The state directory cannot be written"), "{text}");
+    let said = format!("The state directory cannot be written: {} was removed", dir.display());
+    assert!(text.lines().any(|line| line.starts_with(&said)), "{text}");
+    // Another one in its place is no better.
+    std::fs::create_dir(&dir).unwrap();
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let (_, text) = ask("/readyz").await;
+    assert!(text.contains(&said.replace("removed", "replaced")), "{text}");
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0);
+    std::fs::remove_dir(&dir).unwrap();
     assert_eq!(is_writable().await, Some(0.0));
     std::fs::rename(&aside, &dir).unwrap();
     tokio::time::sleep(Duration::from_secs(11)).await;

@@ -62,15 +62,15 @@ impl StateDir {
     /// Keeps the directory open for a write.
     pub(super) fn hold(&self) -> io::Result<Held<'_>> {
         let held = self.lock.read().unwrap_or_else(PoisonError::into_inner);
-        if held.is_some() {
-            Ok(held)
-        } else {
-            Err(io::Error::other("The simulated host has been closed"))
+        match &*held {
+            Some(lock) => lock.check()?,
+            None => return Err(io::Error::other("The simulated host has been closed")),
         }
+        Ok(held)
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.hold().is_err()
+        self.lock.read().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// A failure to write into the directory.
