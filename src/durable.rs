@@ -4,11 +4,12 @@
 //! then its directory is forced to the disk. Files and directories are accessible to their owner
 //! only. All functions block.
 
+use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use tracing::{info, warn};
 
@@ -18,22 +19,59 @@ const UNFINISHED: &str = ".new-";
 /// The beginning of the extension that is added to the name of a damaged file.
 pub(crate) const DAMAGED: &str = "damaged";
 
-/// Creates a directory and its missing parents. An existing directory is no error.
+/// Creates a directory, and its missing parents, which others may have files in, too. An existing
+/// directory is no error.
 pub fn create_dir(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    create_dir(parent(dir))?;
+    create_parents(parent(dir))?;
     create_last_dir(dir)
+}
+
+fn create_parents(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    create_parents(parent(dir))?;
+    create(dir, 0o755)
 }
 
 /// Creates a directory in one that exists. An existing directory is no error.
 pub fn create_last_dir(dir: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(dir) {
+    create(dir, 0o700)
+}
+
+fn create(dir: &Path, mode: u32) -> io::Result<()> {
+    match DirBuilder::new().mode(mode).create(dir) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
         created => created?,
     }
     sync_dir(parent(dir))
+}
+
+/// The most links that lead from one to the next.
+const MAX_LINKS: usize = 40;
+
+/// The file that a path stands for: a symbolic link stands for its file, also if that is missing.
+/// Whoever replaces it keeps the link.
+pub fn target(path: &Path) -> io::Result<PathBuf> {
+    let mut target = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&target) {
+            Ok(next) => target = parent(&target).join(next),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::NotFound
+                ) =>
+            {
+                return Ok(target);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Errno::LOOP.into())
 }
 
 /// Begins a file that will be at `path`. Dropped without a [`commit`], it leaves nothing behind.
@@ -61,15 +99,6 @@ pub fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = begin(path)?;
     file.write_all(content)?;
     file.persist(path).map(drop).map_err(|error| error.error)
-}
-
-/// Reads a file; `None` if it does not exist.
-pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(content) => Ok(Some(content)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Renames a file within its directory.
@@ -159,7 +188,7 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn names(dir: &Path) -> Vec<String> {
         let entries = fs::read_dir(dir).unwrap();
@@ -177,7 +206,11 @@ mod tests {
         create_dir(&dir).unwrap();
         replace(&dir.join("f"), b"1").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&root.path().join("a")), 0o700);
+        assert_ne!(
+            mode(&root.path().join("a")) & 0o055,
+            0,
+            "others cannot reach their files in it"
+        );
         assert_eq!(mode(&dir), 0o700);
         assert_eq!(mode(&dir.join("f")), 0o600);
         assert!(create_dir(&dir.join("f")).is_err());
@@ -189,18 +222,35 @@ mod tests {
         let path = dir.path().join("f");
         let mut file = begin(&path).unwrap();
         file.write_all(b"1").unwrap();
-        assert_eq!(read(&path).unwrap(), None);
+        assert!(!path.exists());
         drop(file);
         assert_eq!(names(dir.path()), [""; 0]);
         replace(&path, b"1").unwrap();
         replace_unsynced(&path, b"2").unwrap();
-        assert_eq!(read(&path).unwrap().unwrap(), b"2");
+        assert_eq!(fs::read(&path).unwrap(), b"2");
         fs::write(dir.path().join(".new-x"), "half").unwrap();
         fs::create_dir(dir.path().join(".new-dir")).unwrap();
         std::os::unix::fs::symlink(&path, dir.path().join(".new-link")).unwrap();
         remove_unfinished(dir.path()).unwrap();
         remove_unfinished_file(&path);
         assert_eq!(names(dir.path()), [".new-dir", ".new-link", "f"]);
+    }
+
+    #[test]
+    fn a_link_stands_for_its_file() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir(at("d")).unwrap();
+        for (link, file) in [("a", "d/b"), ("d/b", "../c"), ("x", "y"), ("y", "x")] {
+            symlink(file, at(link)).unwrap();
+        }
+        // c is missing.
+        assert_eq!(target(&at("a")).unwrap(), at("d/../c"));
+        replace(&at("c"), b"1").unwrap();
+        assert_eq!(target(&at("c")).unwrap(), at("c"));
+        assert_eq!(target(&at("nosuch/f")).unwrap(), at("nosuch/f"));
+        assert!(target(&at("x")).is_err());
+        assert!(target(&at("c/f")).is_err());
     }
 
     #[test]

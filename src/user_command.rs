@@ -4,6 +4,7 @@ use crate::auth::{self, UserChange, UsersFile, UsersFileError};
 use crate::cli::{AccountOptions, UserCommand};
 use crate::config::{DefaultPaths, Environment};
 use crate::core::rights::{Access, Account, Credential, Grant, Right};
+use crate::parent_dir;
 use std::io;
 use std::path::{Path, PathBuf};
 use xend_password_prompt::read_new_password;
@@ -34,6 +35,10 @@ pub fn run(
     let path = path(file, environment)?;
     match command {
         UserCommand::Add { name, no_password, account } => {
+            if file.is_none() && !environment.root {
+                // The directories of a user's own settings, as XDG wants them.
+                parent_dir::make_all(&path, 0o700)?;
+            }
             let mut changes = changes(account);
             if !no_password && !account.pam {
                 changes.insert(0, new_password()?);

@@ -4,15 +4,20 @@
 use super::users_file::{UsersFileError, check_there, parse, read_private};
 use super::users_text::LIMITS;
 use crate::durable;
+use crate::parent_dir;
 use crate::sxp::{self, Reader, Sxp};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, fchown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+/// The mode of the file's directory if it is made: others have files there, too, and the file
+/// itself is private.
+const DIR_MODE: u32 = 0o755;
 
 /// Time limit of waiting for another command.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -77,12 +82,9 @@ fn edit(
 ) -> Result<(), UsersFileError> {
     let shown = path.display();
     let failed = |error: io::Error| UsersFileError(format!("{shown}: {error}"));
-    // A link stays one.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let dir = dir.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    durable::create_dir(&dir).map_err(failed)?;
-    let _lock = lock(&dir).map_err(failed)?;
+    let target = durable::target(path).map_err(failed)?;
+    parent_dir::make(&target, DIR_MODE).map_err(failed)?;
+    let _lock = lock(parent_dir::of(&target)).map_err(failed)?;
     let old = match read_private(&target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         read => read.map_err(failed)?,
@@ -319,6 +321,10 @@ mod tests {
         let text = || fs::read_to_string(&path).unwrap();
         assert_eq!(text(), "(user a (uid 1))\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        // What is taken away is the umask's.
+        let dir = fs::metadata(dir.path().join("new")).unwrap().permissions().mode();
+        assert_eq!(dir & 0o700, 0o700);
+        assert_ne!(dir & 0o055, 0, "others cannot reach their files in it");
         fs::write(&path, "# ours\n(user a (uid 1)) # first\n  # end").unwrap();
         add_user(&path, "b", &uid("2")).unwrap();
         assert_eq!(text(), "# ours\n(user a (uid 1)) # first\n  # end\n(user b (uid 2))\n");
@@ -368,6 +374,28 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&file).unwrap(), "(user a (uid 2))\n");
         assert_eq!(owner(&file), before);
+    }
+
+    #[test]
+    fn a_link_whose_file_is_missing_stays_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("real/users.sxp", &link).unwrap();
+        add_user(&link, "a", &[UserChange::Item("uid", words(&["1"]))]).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let text = fs::read_to_string(dir.path().join("real/users.sxp")).unwrap();
+        assert_eq!(text, "(user a (uid 1))\n");
+    }
+
+    #[test]
+    fn directories_above_the_files_are_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("srv/xen/users.sxp");
+        let error = add_user(&path, "a", &[UserChange::Item("uid", words(&["1"]))]).unwrap_err();
+        let missing = dir.path().join("srv");
+        let reason = format!("the directory {} is missing, make it first", missing.display());
+        assert_eq!(error.to_string(), format!("{}: {reason}", path.display()));
+        assert!(!missing.exists());
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl UsersFile {
 
 /// Fails if there is no file, and says how to make one.
 pub(super) fn check_there(path: &Path) -> Result<(), UsersFileError> {
-    match fs::symlink_metadata(path) {
+    match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let advice = "there is no such file, xend user add makes it";
             Err(UsersFileError(format!("{}: {advice}", path.display())))

@@ -88,6 +88,7 @@ impl DirStore {
             storage: storage.to_owned(),
             held: Vec::new(),
         };
+        durable::create_dir(dir)?;
         for dir in [&paths.domains, &paths.moves, &paths.objects] {
             state_file::make_dir(dir)?;
         }

@@ -165,8 +165,7 @@ impl UnfinishedSave {
         if !path.is_absolute() {
             return Err(Invalid::new(format!("file: {shown} is not an absolute path")).into());
         }
-        // A symbolic link stands for its file.
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let target = durable::target(path).map_err(|error| unwritable(path, error))?;
         if target.exists() && !target.is_file() {
             return Err(Invalid::new(format!("file: {shown} exists and is not a file")).into());
         }

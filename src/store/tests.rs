@@ -223,6 +223,17 @@ async fn a_damaged_header_is_refused_or_known_to_be_changed() {
     }
 }
 
+#[tokio::test]
+async fn a_save_goes_through_a_link_to_a_missing_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir.path().join("state"));
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    store.draft(&link, &config("a", 1)).await.unwrap().commit().await.unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(dir.path().join("file").is_file());
+}
+
 fn image(uuid: u128, own: bool) -> Item {
     let size = 1 << 30;
     let location = "file:/somewhere".into();

@@ -84,7 +84,7 @@ const RULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("check", &["shape", "sxp", "xmconfig"]),
-    ("user_command", &["auth", "cli", "config", "core::rights"]),
+    ("user_command", &["auth", "cli", "config", "core::rights", "parent_dir"]),
     ("os", &["core::ports"]),
     (
         "auth",
@@ -96,6 +96,7 @@ const RULES: &[(&str, &[&str])] = &[
             "durable",
             "host_file",
             "os",
+            "parent_dir",
             "sxp",
         ],
     ),

@@ -174,6 +174,18 @@ fn a_file_that_is_missing_or_no_file_is_named() {
         assert_eq!(fixture.fail(line, "x"), missing, "{line:?}");
     }
     assert!(!fixture.file().exists());
+    // A link to a file that is missing, whose directory is missing, too.
+    std::os::unix::fs::symlink("real/users", fixture.file()).unwrap();
+    for line in commands {
+        let missing = format!("{shown}: there is no such file, xend user add makes it\n");
+        assert_eq!(fixture.fail(line, "x"), missing, "{line:?}");
+    }
+    assert!(!fixture.dir.path().join("real").exists());
+    fixture.succeed(&["add", "a", "--uid", "1", "--no-password"], "");
+    assert!(fs::symlink_metadata(fixture.file()).unwrap().is_symlink());
+    let real = fixture.dir.path().join("real/users");
+    assert_eq!(fs::read_to_string(real).unwrap(), "(user a (uid 1))\n");
+    fs::remove_file(fixture.file()).unwrap();
     fs::create_dir(fixture.file()).unwrap();
     let add = ["add", "a", "--uid", "1", "--no-password"];
     for line in commands.iter().copied().chain([&add[..]]) {

@@ -76,7 +76,10 @@ pub(super) fn place(directory: &Path, name: &str) -> Result<(PathBuf, Option<Pat
         return Err(Failure::new(format!("'{name}' cannot be the name of a file")));
     }
     let shown = directory.to_string_lossy();
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    let above = directory.parent().unwrap_or(Path::new("/"));
+    // The memory of guests is private. The directories above have other files.
+    let made = fs::create_dir_all(above)
+        .and_then(|()| DirBuilder::new().recursive(true).mode(0o700).create(directory));
     made.map_err(|error| Failure::of_file("create", &shown, &error))?;
     let file = directory.join(name);
     if !file.exists() {
@@ -96,6 +99,7 @@ pub(super) fn place(directory: &Path, name: &str) -> Result<(PathBuf, Option<Pat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn saved_domains_are_known_by_their_first_bytes() {
@@ -117,8 +121,12 @@ mod tests {
     #[test]
     fn an_older_file_is_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = dir.path().join("a/b");
+        let dir_path = |name: &str| dir.path().join(name);
+        let directory = dir_path("a/b");
         assert_eq!(place(&directory, "web").unwrap(), (directory.join("web"), None));
+        let mode = |dir: &str| fs::metadata(dir_path(dir)).unwrap().permissions().mode();
+        assert_eq!(mode("a/b") & 0o777, 0o700);
+        assert_ne!(mode("a") & 0o055, 0, "others cannot reach their files in it");
         for older in [".web.1", ".web.2"] {
             fs::write(directory.join("web"), older).unwrap();
             let (file, kept) = place(&directory, "web").unwrap();
