@@ -63,9 +63,6 @@ pub enum Command {
         #[arg(long)]
         sample: bool,
     },
-    /// What xend's init script was told
-    #[command(flatten)]
-    Service(ServiceCommand),
     /// Check domain configurations: report errors and likely mistakes, and print the configuration
     /// as xend understands it
     Check {

@@ -11,12 +11,16 @@ use std::process::ExitCode;
 use xend::auth;
 use xend::bounded_file;
 use xend::check::{self, Report};
-use xend::cli::{Cli, Command, UserCommand};
+use xend::cli::{Cli, Command, ServiceCommand, UserCommand};
 use xend::config::{self, Environment, RunOptions, Severity};
 use xend::sxp::{Limits, Reader, pretty};
 use xend::user_command::{self, UserCommandError};
 
 fn main() -> ExitCode {
+    if let Some(command) = ServiceCommand::of_this_process() {
+        print_error(format_args!("xend: {}", command.advice()));
+        return ExitCode::FAILURE;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => error.exit(),
@@ -29,10 +33,6 @@ fn main() -> ExitCode {
         Some(Command::Keys { sample }) => {
             print(if *sample { config::sample_file() } else { config::reference() })
                 .map(|()| ExitCode::SUCCESS)
-        }
-        Some(Command::Service(command)) => {
-            print_error(format_args!("xend: {}", command.advice()));
-            Ok(ExitCode::FAILURE)
         }
         Some(Command::Check { files, strict }) => check(files, *strict),
         Some(Command::Convert { file }) => convert(file),

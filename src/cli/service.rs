@@ -1,31 +1,38 @@
 //! The commands of the old xend, whose daemon started and stopped itself. systemd does that now.
 
-use clap::Subcommand;
+use std::env;
+use std::ffi::OsStr;
 
-/// A command of the old xend. None of them does anything but say what to type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+/// A command of the old xend. None of them does anything but say what to type. They are no commands
+/// of clap's, which has hidden ones in completions and tips.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceCommand {
-    /// Start the daemon
-    #[command(hide = true)]
     Start,
-    /// Start the daemon and trace it
-    #[command(hide = true, name = "trace_start")]
+    /// Start, and trace what the daemon does.
     TraceStart,
-    /// Stop the daemon
-    #[command(hide = true)]
     Stop,
-    /// Stop the daemon and start it
-    #[command(hide = true)]
     Restart,
-    /// Read the configuration again
-    #[command(hide = true)]
     Reload,
-    /// Tell whether the daemon runs
-    #[command(hide = true)]
     Status,
 }
 
 impl ServiceCommand {
+    /// All commands with their names.
+    pub const ALL: [(&str, Self); 6] = [
+        ("start", Self::Start),
+        ("trace_start", Self::TraceStart),
+        ("stop", Self::Stop),
+        ("restart", Self::Restart),
+        ("reload", Self::Reload),
+        ("status", Self::Status),
+    ];
+
+    /// The command on the command line of this process, if its first word is one.
+    pub fn of_this_process() -> Option<Self> {
+        let first = env::args_os().nth(1)?;
+        Self::ALL.into_iter().find(|(name, _)| first == OsStr::new(name)).map(|(_, it)| it)
+    }
+
     /// The command to type today.
     pub fn advice(self) -> String {
         let verb = match self {

@@ -298,6 +298,9 @@ fn commands_of_the_old_daemon_are_answered_by_todays() {
         assert_eq!((status, out.as_str()), (Some(1), ""));
         assert!(stderr.contains(today) && stderr.lines().count() == 1, "{stderr}");
     }
+    let (status, _, stderr) = xend(&["trace_strt"], "");
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("trace_strt") && !stderr.contains("trace_start"), "{stderr}");
     let (status, out, _) = xend(&["--help"], "");
     assert_eq!(status, Some(0));
     assert!(!out.contains("trace_start") && !out.contains("  restart"), "{out}");

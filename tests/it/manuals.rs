@@ -64,7 +64,7 @@ fn part(render: impl Fn(&mut Vec<u8>) -> std::io::Result<()>) -> String {
 /// The commands below a command, each with its options.
 fn commands(command: &clap::Command) -> String {
     let mut text = String::new();
-    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+    for command in command.get_subcommands() {
         if command.has_subcommands() {
             text.push_str(&commands(command));
             continue;
@@ -122,6 +122,16 @@ fn the_manual_of_domains_is_up_to_date() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configurations.md");
     let text = Markdown::default().convert(&fs::read_to_string(docs).unwrap());
     check("man/xend.sxp.5", &page("xend.sxp.5", &[("GRAMMAR", text)]));
+}
+
+/// clap has hidden commands in completions and in its tips for misspelt words.
+#[test]
+fn no_command_is_hidden() {
+    let mut rest = vec![command()];
+    while let Some(command) = rest.pop() {
+        assert!(!command.is_hide_set(), "{}", command.get_name());
+        rest.extend(command.get_subcommands().cloned());
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From a command line to the command that it names.
 
-use crate::cli::command::{Action, Command, commands};
+use crate::cli::command::{Action, Command, Shown, commands};
 use crate::cli::words::Words;
 use crate::cli::{completions, help, manual};
 use crate::commands::table::GROUPS;
@@ -98,7 +98,8 @@ fn find(name: &str) -> Result<&'static Command, Failure> {
     if let (Some(command), None) = (beginning.next(), beginning.next()) {
         return Ok(command);
     }
-    let known = all().flat_map(|command| std::iter::once(&command.name).chain(command.aliases));
+    let listed = all().filter(|command| command.shown != Shown::Nowhere);
+    let known = listed.flat_map(|command| std::iter::once(&command.name).chain(command.aliases));
     let hint = match xend_spelling::nearest(name, known.copied()) {
         Some(near) => format!("Did you mean '{near}'?"),
         None => "'xm help' lists them.".to_owned(),
@@ -156,6 +157,8 @@ mod tests {
         for (name, hint) in [
             ("lsit", "Subcommand lsit not found! Did you mean 'list'?"),
             ("destory", "Subcommand destory not found! Did you mean 'destroy'?"),
+            // In no list.
+            ("makepolicyy", "Subcommand makepolicyy not found! 'xm help' lists them."),
             ("re", "Subcommand re not found! 'xm help' lists them."),
         ] {
             assert_eq!(find(name).err().unwrap().to_string(), hint);
@@ -187,7 +190,7 @@ mod tests {
         let bash = completions::completions("bash", &GROUPS).unwrap();
         let fish = completions::completions("fish", &GROUPS).unwrap();
         for command in commands(&GROUPS) {
-            let is_listed = command.shown != crate::cli::command::Shown::Nowhere;
+            let is_listed = command.shown != Shown::Nowhere;
             let entry = format!("\\fB{}\\fR", command.name.replace('-', "\\-"));
             assert_eq!(page.contains(&entry), is_listed, "{}", command.name);
             assert_eq!(help::long(&GROUPS).contains(&format!("\n {} ", command.name)), is_listed);
