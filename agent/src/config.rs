@@ -6,10 +6,15 @@ use crate::report_only::ReportOnly;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Where the file is, below the root.
 pub const PATH: &str = "/etc/xend-guest-agent.conf";
+
+/// The largest file, in bytes. It can be a device, which has no end.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The longest version, in bytes.
 const MAX_VERSION: usize = 32;
@@ -164,8 +169,15 @@ impl Config {
 
     /// Reads a file. The error names the file.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path);
-        let text = text.map_err(|error| format!("Cannot read {}: {error}", path.display()))?;
+        let read = || -> io::Result<String> {
+            let mut text = String::new();
+            File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+            if text.len() as u64 > MAX_BYTES {
+                return Err(io::Error::other("it is larger than 1 MiB"));
+            }
+            Ok(text)
+        };
+        let text = read().map_err(|error| format!("Cannot read {}: {error}", path.display()))?;
         Self::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
@@ -267,6 +279,12 @@ mod tests {
         }
         assert_eq!(Config { commands: BTreeMap::new(), ..shown }, Config::default());
         assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_refused() {
+        let error = Config::read(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(error, "Cannot read /dev/zero: it is larger than 1 MiB");
     }
 
     #[test]

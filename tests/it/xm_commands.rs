@@ -4,6 +4,7 @@ use crate::http_support::{Daemon, GENEROUS};
 use crate::tls_support::write_certificate;
 use crate::xm_support::{PV, Printed, Xm, program};
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -516,6 +517,21 @@ fn a_user_logs_in_over_an_encrypted_connection() {
     untrusted.env("XM_SERVER", format!("https://localhost:{}", daemon.tcp.port()));
     let untrusted = Printed::of(&untrusted.output().unwrap());
     assert!(untrusted.status == 1 && untrusted.err.contains("SSL_CERT_FILE"), "{untrusted:?}");
+    let mut endless = xm.command("list");
+    endless.env("XM_SERVER", format!("https://localhost:{}", daemon.tcp.port()));
+    endless.env("SSL_CERT_FILE", "/dev/zero");
+    let endless = Printed::of(&endless.output().unwrap());
+    assert!(endless.err.contains("/dev/zero: it is longer than 16 MiB"), "{endless:?}");
+}
+
+#[test]
+fn a_line_of_the_shell_has_an_end() {
+    let daemon = host();
+    let mut child = Xm(&daemon).command("shell");
+    let child = child.stdin(File::open("/dev/zero").unwrap()).output().unwrap();
+    let printed = Printed::of(&child);
+    let said = "Error: A line is longer than 131072 bytes\n";
+    assert_eq!((printed.status, printed.err.as_str()), (1, said));
 }
 
 #[test]

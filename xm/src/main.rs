@@ -4,6 +4,7 @@
 //! reads command lines and prints help, manual and completions; `wire/` speaks HTTP; `commands/`
 //! has a file for each command or family of commands, which `commands/table.rs` lists.
 
+mod bounded_file;
 mod caught_signals;
 mod cli;
 mod commands;

@@ -1,9 +1,8 @@
 //! Configuration files: where they are found, and what the command line changes in them.
 
+use crate::bounded_file;
 use crate::failure::Failure;
 use std::env;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{self, Path};
 use xend_xmconfig::{
     Conversion, Defaults, Overrides, Variables, XmConfigError, convert_with, read_with,
@@ -12,8 +11,8 @@ use xend_xmconfig::{
 /// Where xm looked for a file.
 const SEARCH_PATH: &str = ".:/etc/xen";
 
-/// The longest configuration file in bytes.
-const MAX_BYTES: u64 = 1024 * 1024;
+/// The longest configuration file.
+const MAX_MIB: u64 = 1;
 
 /// A configuration file.
 pub(super) struct Source {
@@ -24,15 +23,8 @@ pub(super) struct Source {
 
 /// Reads a whole file.
 pub(super) fn read_file(path: &str) -> Result<Vec<u8>, Failure> {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut text)?;
-        if text.len() as u64 > MAX_BYTES {
-            return Err(io::Error::other("it is longer than 1 MiB"));
-        }
-        Ok(text)
-    };
-    read().map_err(|error| Failure::of_file("read", path, &error))
+    bounded_file::read(Path::new(path), MAX_MIB)
+        .map_err(|error| Failure::of_file("read", path, &error))
 }
 
 /// Finds a file in the directories of a search path, separated by colons.

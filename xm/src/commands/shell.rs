@@ -5,8 +5,11 @@ use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::{Failure, reason};
 use crate::output::{note, print, print_line};
-use std::io::{self, IsTerminal as _, Read, Write};
+use std::io::{self, BufRead as _, IsTerminal as _, Read, Write};
 use std::thread;
+
+/// The longest command line, in bytes.
+const MAX_LINE: u64 = 128 * 1024;
 
 pub(super) static COMMANDS: [Command; 3] = [
     Command::new(
@@ -39,8 +42,11 @@ fn shell(context: &Context, _: &Words) -> Result<(), Failure> {
         }
         line.clear();
         // Standard input is not kept locked: xm console reads it, too.
-        if io::stdin().read_line(&mut line).map_err(|error| Failure::new(reason(&error)))? == 0 {
-            return Ok(());
+        let read = io::stdin().lock().take(MAX_LINE + 1).read_line(&mut line);
+        match read.map_err(|error| Failure::new(reason(&error)))? as u64 {
+            0 => return Ok(()),
+            1..=MAX_LINE => {}
+            _ => return Err(Failure::new(format!("A line is longer than {MAX_LINE} bytes"))),
         }
         match split(&line) {
             Ok(words) => {

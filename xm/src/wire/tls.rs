@@ -1,17 +1,23 @@
 //! Encryption: the server must have a certificate that this machine trusts.
 
 use super::verifier::ServerVerifier;
+use crate::bounded_file;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, Error, InvalidMessage, StreamOwned};
 use std::env;
+use std::fmt::Display;
 use std::io;
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Debian's certificates.
 const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// The largest file of certificates: Debian's has some 200 KiB.
+const MAX_MIB: u64 = 16;
 
 /// Makes an encrypted connection of a plain one.
 pub(super) fn encrypt(
@@ -37,11 +43,12 @@ pub(super) fn encrypt(
 
 /// The certificates of a file in PEM.
 fn trusted() -> io::Result<Vec<CertificateDer<'static>>> {
-    let file = env::var("SSL_CERT_FILE").ok().filter(|file| !file.is_empty());
-    let file = file.unwrap_or_else(|| SYSTEM_CERTIFICATES.to_owned());
-    let wrong = |error| io::Error::other(format!("{file}: {error}"));
-    let certificates = CertificateDer::pem_file_iter(&file).map_err(wrong)?;
-    certificates.map(|certificate| certificate.map_err(wrong)).collect()
+    let file = env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty());
+    let file = file.map_or_else(|| PathBuf::from(SYSTEM_CERTIFICATES), PathBuf::from);
+    let wrong = |error: &dyn Display| io::Error::other(format!("{}: {error}", file.display()));
+    let text = bounded_file::read(&file, MAX_MIB).map_err(|error| wrong(&error))?;
+    let certificates = CertificateDer::pem_slice_iter(&text);
+    certificates.map(|certificate| certificate.map_err(|error| wrong(&error))).collect()
 }
 
 /// Whether a server answered without TLS.
