@@ -525,6 +525,19 @@ fn a_user_logs_in_over_an_encrypted_connection() {
 }
 
 #[test]
+fn events_are_printed_as_json_lines() {
+    let daemon = host();
+    let xm = Xm(&daemon);
+    let mut child = xm.command("event-monitor --json").stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["event"]["kind"], "listening", "{line}");
+}
+
+#[test]
 fn a_line_of_the_shell_has_an_end() {
     let daemon = host();
     let mut child = Xm(&daemon).command("shell");

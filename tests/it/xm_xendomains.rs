@@ -3,6 +3,7 @@
 use crate::http_support::{Daemon, guest};
 use crate::xm_support::Xm;
 use crate::xm_xendomains_support::{Host, WEB, lines, started};
+use serde_json::{Value, json};
 use std::fs;
 
 #[test]
@@ -20,6 +21,13 @@ fn a_host_that_boots_starts_its_domains_once() {
     Xm(&host.daemon).good("destroy db");
     let (running, missing) = host.bad("status", 1);
     assert_eq!((running, missing), (lines(&["web runs"]), lines(&["Error: db does not run"])));
+    let (json, err) = host.bad("status --json", 1);
+    let status: Value = serde_json::from_str(&json.concat()).unwrap();
+    let domains = json!([{"name": "db", "running": false}, {"name": "web", "running": true}]);
+    assert_eq!(status, json!({"started": true, "domains": domains, "saved": []}));
+    assert_eq!(err, [""; 0]);
+    let refused = "Error: --json is an option of status, not of stop";
+    assert_eq!(host.bad("stop --json", 1), (vec![], lines(&[refused])));
 }
 
 #[test]
@@ -38,6 +46,8 @@ fn a_host_that_shuts_down_saves_its_domains_and_restores_them() {
     assert!(!host.is_locked() && host.domid("web").is_none() && host.domid("other").is_some());
     let (out, err) = host.bad("status", 3);
     assert_eq!((out, err), (lines(&["xendomains is stopped"]), vec![]));
+    let (json, _) = host.bad("status --json", 3);
+    assert_eq!(json, lines(&["{", "  \"started\": false", "}"]));
     assert_eq!(
         host.good("start"),
         [
@@ -51,6 +61,9 @@ fn a_host_that_shuts_down_saves_its_domains_and_restores_them() {
     host.booted(&["web", "db"]);
     // Both once more, and what is not xend's is left where it is.
     fs::write(host.path("save/README"), "notes").unwrap();
+    let (json, _) = host.bad("status --json", 1);
+    let status: Value = serde_json::from_str(&json.concat()).unwrap();
+    assert_eq!(status["saved"], json!([{"name": "README", "file": host.path("save/README")}]));
     let restarted = host.good("restart");
     assert_eq!(restarted.len(), 7, "{restarted:?}");
     assert_eq!(host.saved(), ["README"]);

@@ -156,12 +156,21 @@ impl Gateway {
 
     /// Follows the events of all domains or of one, on a connection of its own.
     pub(crate) fn events(&self, domain: Option<&str>) -> Result<Lines<Stream>, Failure> {
+        self.event_lines(domain, SXP)
+    }
+
+    /// The same, of which each line is JSON.
+    pub(crate) fn json_events(&self, domain: Option<&str>) -> Result<Lines<Stream>, Failure> {
+        self.event_lines(domain, JSON)
+    }
+
+    fn event_lines(&self, domain: Option<&str>, format: &str) -> Result<Lines<Stream>, Failure> {
         let target = match domain {
             Some(domain) => format!("/xend/events?domain={}", escaped(domain)),
             None => "/xend/events".to_owned(),
         };
         let connection = self.connect(EVENTS_LIMIT)?;
-        match connection.stream(&get(&target, SXP)).map_err(|error| self.broken(&error))? {
+        match connection.stream(&get(&target, format)).map_err(|error| self.broken(&error))? {
             Ok(lines) => Ok(lines),
             Err(answer) => {
                 let answer = self.admitted(answer)?;

@@ -1,6 +1,7 @@
 //! `xm shell`, `serve`, `event-monitor`.
 
 use crate::cli::command::Command;
+use crate::cli::option::JSON;
 use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::{Failure, reason};
@@ -26,7 +27,8 @@ pub(super) static COMMANDS: [Command; 3] = [
         "Print the events of all domains or of one, one a line.",
         (0, 1),
         monitor,
-    ),
+    )
+    .with(&[JSON]),
 ];
 
 /// Reads command lines until the end of the input.
@@ -120,9 +122,12 @@ fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// Prints events as S-expressions until xend ends.
+/// Prints events as S-expressions or JSON until xend ends.
 fn monitor(context: &Context, words: &Words) -> Result<(), Failure> {
-    let mut events = context.gateway.events(words.arguments().first().map(String::as_str))?;
+    let domain = words.arguments().first().map(String::as_str);
+    let gateway = &context.gateway;
+    let mut events =
+        if words.has("json") { gateway.json_events(domain)? } else { gateway.events(domain)? };
     loop {
         match events.next() {
             // A heartbeat.

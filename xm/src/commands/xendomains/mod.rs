@@ -16,13 +16,14 @@ mod stop;
 
 use super::config_file::read_file;
 use crate::cli::command::Command;
-use crate::cli::option::long_option;
+use crate::cli::option::{JSON, long_option};
 use crate::cli::words::Words;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::{note, print_line};
+use crate::output::{note, print_json, print_line};
 use report::Report;
 use settings::Settings;
+use status::{NotStarted, Status};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub(super) static COMMANDS: [Command; 1] = [Command::new(
 .with(&[
     long_option("config", "FILE", "The file with the variables, /etc/default/xendomains"),
     long_option("lockfile", "FILE", "The file that says that they were started"),
+    JSON,
 ])];
 
 /// Exit statuses of init scripts, as the LSB has them.
@@ -50,6 +52,10 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
     if !["start", "stop", "restart", "reload", "force-reload", "status"].contains(&action) {
         let choice = "start, stop, restart, reload or status is expected";
         return Err(Failure::with_status(UNIMPLEMENTED, format!("'{action}': {choice}")));
+    }
+    let wants_json = words.has("json");
+    if wants_json && action != "status" {
+        return Err(Failure::new(format!("--json is an option of status, not of {action}")));
     }
     if !context.gateway.is_local() {
         let advice = "use xm xendomains there";
@@ -68,7 +74,7 @@ fn run(context: &Context, words: &Words) -> Result<(), Failure> {
     match action {
         "start" => start(context, &settings, &lock, &mut report)?,
         "stop" => stop(context, &settings, &lock, &mut report)?,
-        "status" => status(context, &settings, &lock, &mut report)?,
+        "status" => status(context, &settings, &lock, &mut report, wants_json)?,
         _ => {
             stop(context, &settings, &lock, &mut report)?;
             start(context, &settings, &lock, &mut report)?;
@@ -162,11 +168,22 @@ fn status(
     settings: &Settings,
     lock: &Lock,
     report: &mut Report,
+    wants_json: bool,
 ) -> Result<(), Failure> {
     if !lock.exists() {
-        print_line("xendomains is stopped")?;
+        if wants_json {
+            print_json(&NotStarted::new())?;
+        } else {
+            print_line("xendomains is stopped")?;
+        }
         return Err(Failure::silent(STOPPED));
     }
-    let known = status::status(context, settings, report);
-    known.map_err(|failure| Failure::with_status(UNKNOWN, failure.to_string()))
+    let status = Status::read(context, settings, report)
+        .map_err(|failure| Failure::with_status(UNKNOWN, failure.to_string()))?;
+    if wants_json {
+        print_json(&status)?;
+        return if status.is_good() { Ok(()) } else { Err(Failure::silent(1)) };
+    }
+    status.report(report);
+    Ok(())
 }

@@ -7,38 +7,91 @@ use super::settings::Settings;
 use crate::context::Context;
 use crate::domain::Domain;
 use crate::failure::Failure;
+use serde::Serialize;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-/// Reports the domains that run, those that do not, and those that are saved still.
-pub(super) fn status(
-    context: &Context,
-    settings: &Settings,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let domains = context.gateway.domains("all")?;
-    let on_host = domains.iter().filter(|domain| domain.domid().is_some()).map(Domain::name);
-    let on_host: BTreeSet<&str> = on_host.collect();
-    for variable in &settings.without_directory {
-        report.failed(format!("The domains of {variable} are unknown: correct the variable"));
+/// What `--json` prints of domains that were not started.
+#[derive(Serialize)]
+pub(super) struct NotStarted {
+    started: bool,
+}
+
+impl NotStarted {
+    pub(super) const fn new() -> Self {
+        Self { started: false }
     }
-    if let Some(directory) = &settings.auto {
-        for name in auto::names(directory, report) {
-            if on_host.contains(name.as_str()) {
+}
+
+/// The domains that start with the host, and those that are saved still. The fields are the keys of
+/// `--json`.
+#[derive(Serialize)]
+pub(super) struct Status {
+    started: bool,
+    domains: Vec<AutoStatus>,
+    saved: Vec<SavedStatus>,
+}
+
+#[derive(Serialize)]
+struct AutoStatus {
+    name: String,
+    running: bool,
+}
+
+#[derive(Serialize)]
+struct SavedStatus {
+    name: String,
+    file: PathBuf,
+}
+
+impl Status {
+    /// Looks at the domains. What cannot be read is reported.
+    pub(super) fn read(
+        context: &Context,
+        settings: &Settings,
+        report: &mut Report,
+    ) -> Result<Self, Failure> {
+        let domains = context.gateway.domains("all")?;
+        let on_host = domains.iter().filter(|domain| domain.domid().is_some()).map(Domain::name);
+        let on_host: BTreeSet<&str> = on_host.collect();
+        for variable in &settings.without_directory {
+            report.failed(format!("The domains of {variable} are unknown: correct the variable"));
+        }
+        let names = settings.auto.as_ref().map(|directory| auto::names(directory, report));
+        let saved = match settings.save.as_ref().map(|directory| saved::saved(directory)) {
+            Some(Ok(files)) => files,
+            Some(Err(failure)) => {
+                report.failed(failure.to_string());
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        let auto_status =
+            |name: String| AutoStatus { running: on_host.contains(name.as_str()), name };
+        let saved = saved.into_iter().map(|file| SavedStatus { name: file.name, file: file.path });
+        Ok(Self {
+            started: true,
+            domains: names.unwrap_or_default().into_iter().map(auto_status).collect(),
+            saved: saved.collect(),
+        })
+    }
+
+    /// Reports the domains that run, those that do not, and those that are saved still.
+    pub(super) fn report(&self, report: &mut Report) {
+        for AutoStatus { name, running } in &self.domains {
+            if *running {
                 report.done(format!("{name} runs"));
             } else {
                 report.failed(format!("{name} does not run"));
             }
         }
-    }
-    if let Some(directory) = &settings.save {
-        match saved::saved(directory) {
-            Ok(files) => {
-                for file in files {
-                    report.failed(format!("{} is saved still: {}", file.name, file.path.display()));
-                }
-            }
-            Err(failure) => report.failed(failure.to_string()),
+        for SavedStatus { name, file } in &self.saved {
+            report.failed(format!("{name} is saved still: {}", file.display()));
         }
     }
-    Ok(())
+
+    /// Whether all domains run that are to.
+    pub(super) fn is_good(&self) -> bool {
+        self.saved.is_empty() && self.domains.iter().all(|domain| domain.running)
+    }
 }
