@@ -49,8 +49,8 @@ pub fn event(sink: &mut impl Sink, id: &str, event: &Event) {
             let Progress { what, done, total } = progress;
             sink.text_field("what", what.as_bytes());
             sink.uint_field("percent", progress.percent());
-            sink.uint_field("done", *done);
-            sink.uint_field("total", *total);
+            sink.uint_field("done_bytes", *done);
+            sink.uint_field("total_bytes", *total);
         }
         EventKind::Done { op, caller } => {
             sink.text_field("op", op.as_bytes());
@@ -83,8 +83,8 @@ fn begin(sink: &mut impl Sink, id: &str, kind: &str, at: SystemTime) {
     sink.float_field("time", since.as_secs_f64());
 }
 
-/// Writes `(figures (domain (name pv1) (uuid ..) (cpu 12.5) (memory 128)) ...)`: CPU in percent of
-/// one CPU, memory in MiB.
+/// Writes `(figures (domain (name pv1) (uuid ..) (cpu_percent 12.5) (memory_mib 128)) ...)`: CPU in
+/// percent of one CPU.
 pub fn figures<'a>(
     sink: &mut impl Sink,
     samples: impl Iterator<Item = (&'a DomainView, &'a Uuid, &'a Sample)>,
@@ -95,8 +95,8 @@ pub fn figures<'a>(
         sink.begin_fields_item("domain");
         sink.text_field("name", view.name().as_str().as_bytes());
         sink.uuid_field("uuid", uuid);
-        sink.float_field("cpu", f64::from((sample.cpu * 10.0).round()) / 10.0);
-        sink.uint_field("memory", sample.memory_kib / 1024);
+        sink.float_field("cpu_percent", f64::from((sample.cpu * 10.0).round()) / 10.0);
+        sink.uint_field("memory_mib", sample.memory_kib / 1024);
         sink.end_fields_item();
     }
     sink.end_many();

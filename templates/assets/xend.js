@@ -161,9 +161,9 @@ function showFigures(domains) {
     const domain = byName.get(row.dataset.name);
     const cpu = domain && row.querySelector("[data-cpu]");
     if (!cpu) continue;
-    cpu.textContent = `${domain.cpu.toFixed(1)} %`;
-    row.querySelector("[data-memory]").textContent = `${domain.memory} MiB`;
-    const share = domain.cpu / (row.dataset.vcpus || 1);
+    cpu.textContent = `${domain.cpu_percent.toFixed(1)} %`;
+    row.querySelector("[data-memory]").textContent = `${domain.memory_mib} MiB`;
+    const share = domain.cpu_percent / (row.dataset.vcpus || 1);
     row.querySelector("rect").setAttribute("width", Math.min(100, share));
   }
 }

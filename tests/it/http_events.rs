@@ -176,7 +176,8 @@ fn the_format_is_negotiated() {
     let figures: Value =
         serde_json::from_str(figures.unwrap().trim_start_matches("data: ")).unwrap();
     assert_eq!(figures["figures"]["domain"][0]["name"], "Domain-0");
-    assert!(figures["figures"]["domain"][0]["memory"].as_u64() > Some(0));
+    let dom0 = &figures["figures"]["domain"][0];
+    assert!(dom0["memory_mib"].as_u64() > Some(0) && dom0["cpu_percent"].is_number(), "{dom0}");
 
     let mut script = EventClient::new(&daemon, "/xend/events", "");
     assert!(

@@ -46,13 +46,17 @@ fn listings_are_json_too() {
     assert_eq!((&vcpus[1]["number"], &vcpus[1]["online"]), (&1.into(), &true.into()));
     assert_eq!(json(&xm.good("block-list --json oldvm"))[0]["id"], 2049);
     assert_eq!(json(&xm.good("network-list --json oldvm"))[0]["mac"], "00:16:3e:5a:00:01");
+    assert!(vcpus[0]["cpu_time_seconds"].is_number(), "{vcpus}");
     let share = json(&xm.good("sched-credit --json -d oldvm"));
+    assert_eq!(share[0]["cap_percent"], 0, "{share}");
     assert_eq!((&share[0]["weight"], &share[0]["domid"]), (&256.into(), &1.into()));
-    assert_eq!(json(&xm.good("uptime --json oldvm"))[0]["domid"], 1);
+    let uptime = json(&xm.good("uptime --json oldvm"));
+    assert!(uptime[0]["domid"] == 1 && uptime[0]["uptime_seconds"].is_u64(), "{uptime}");
     assert_eq!(json(&xm.good("cpupool-list --json"))[0]["name"], "Pool-0");
     assert_eq!(json(&xm.good("info --json"))["cpus"], 4);
     assert_eq!(json(&xm.good("dominfo --json oldvm"))["name"], "oldvm");
-    assert_eq!(json(&xm.good("sched-sedf --json oldvm"))[0]["name"], "oldvm");
+    let sedf = json(&xm.good("sched-sedf --json oldvm"));
+    assert!(sedf[0]["name"] == "oldvm" && sedf[0]["period_ns"].is_number(), "{sedf}");
     for empty in ["vnet-list", "vtpm-list", "pci-list", "scsi-list", "usb-list"] {
         let domain = if empty == "vnet-list" { "" } else { "oldvm" };
         assert_eq!(json(&xm.good(&format!("{empty} --json {domain}"))), Value::Array(vec![]));

@@ -45,7 +45,7 @@ struct Share {
     name: String,
     domid: Option<u32>,
     weight: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "cap_percent", skip_serializing_if = "Option::is_none")]
     cap: Option<i64>,
 }
 

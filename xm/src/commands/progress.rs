@@ -91,7 +91,7 @@ fn bar(event: &Sxp, seconds: f64) -> Option<String> {
         "#".repeat(full),
         "-".repeat(BAR.saturating_sub(full))
     );
-    if let (Some(done), Some(total)) = (number("done"), number("total")) {
+    if let (Some(done), Some(total)) = (number("done_bytes"), number("total_bytes")) {
         let (unit, bytes) = if total < SMALL { ("KiB", KIB) } else { ("MiB", MIB) };
         let _ = write!(out, "  {:.0} of {:.0} {unit}", done / bytes, total / bytes);
         let rate = done / seconds.max(0.001);
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_bar_has_bytes_rate_and_time() {
         let text = b"(event (kind progress) (domain web1) (what Saving) (percent 50) \
-            (done 67108864) (total 134217728))";
+            (done_bytes 67108864) (total_bytes 134217728))";
         let event = read_first(text, &Limits::DEFAULT).unwrap();
         let expected = "Saving web1 [###############---------------]  50%  64 of 128 MiB  \
             32 MiB/s  2 s left";
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_bar_of_a_small_domain_has_kib() {
         let text = b"(event (kind progress) (domain web1) (what Saving) (percent 50) \
-            (done 32768) (total 65536))";
+            (done_bytes 32768) (total_bytes 65536))";
         let event = read_first(text, &Limits::DEFAULT).unwrap();
         let expected = "Saving web1 [###############---------------]  50%  32 of 64 KiB  \
             16 KiB/s  2 s left";

@@ -36,8 +36,11 @@ const KEYS: [&str; 5] = ["period", "slice", "latency", "extratime", "weight"];
 struct Sedf {
     name: String,
     domid: Option<u32>,
+    #[serde(rename = "period_ns")]
     period: i64,
+    #[serde(rename = "slice_ns")]
     slice: i64,
+    #[serde(rename = "latency_ns")]
     latency: i64,
     extratime: i64,
     weight: i64,

@@ -28,6 +28,7 @@ pub(super) static COMMANDS: [command::Command; 1] = [command::Command::new(
 struct Up<'a> {
     name: &'a str,
     domid: Option<u32>,
+    #[serde(rename = "uptime_seconds")]
     seconds: u64,
 }
 

@@ -43,6 +43,7 @@ struct Vcpu {
     online: bool,
     running: bool,
     blocked: bool,
+    #[serde(rename = "cpu_time_seconds")]
     cpu_time: f64,
     /// The CPUs that it may use.
     cpumap: Vec<u32>,

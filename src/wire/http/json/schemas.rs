@@ -137,8 +137,8 @@ fn event_line() -> Value {
             "to": text("New state"),
             "what": text("Of progress: what is done"),
             "percent": number("Of progress"),
-            "done": number("Of progress: bytes"),
-            "total": number("Of progress: bytes that are expected in all"),
+            "done_bytes": number("Of progress"),
+            "total_bytes": number("Of progress: expected in all"),
             "op": text("Operation that was done or failed"),
             "caller": text("Who asked for it"),
             "error": text("Why it failed")
@@ -146,12 +146,12 @@ fn event_line() -> Value {
     });
     let domain = json!({
         "type": "object",
-        "required": ["name", "uuid", "cpu", "memory"],
+        "required": ["name", "uuid", "cpu_percent", "memory_mib"],
         "properties": {
             "name": text("Name"),
             "uuid": text("UUID"),
-            "cpu": number("Percent of one CPU"),
-            "memory": number("MiB")
+            "cpu_percent": number("Percent of one CPU"),
+            "memory_mib": number("Memory in use")
         }
     });
     json!({
