@@ -179,3 +179,25 @@ fn grant(grant: &Grant) -> String {
     let domains = if domains.is_empty() { "host".to_owned() } else { domains.join(",") };
     format!("{domains}: {}", rights.join(","))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn the_directories_of_a_users_own_accounts_are_private() {
+        let home = tempfile::tempdir().unwrap();
+        let environment =
+            Environment { home: Some(home.path().to_owned()), ..Environment::default() };
+        let account =
+            AccountOptions { uid: Some(vec!["1".to_owned()]), ..AccountOptions::default() };
+        let add = UserCommand::Add { name: "a".to_owned(), no_password: true, account };
+        run(None, &add, &environment).unwrap();
+        assert!(home.path().join(".config/xend/users.sxp").is_file());
+        for dir in [".config", ".config/xend"] {
+            let mode = home.path().join(dir).metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{dir}");
+        }
+    }
+}
