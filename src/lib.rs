@@ -24,6 +24,7 @@ pub mod dir_lock;
 pub mod durable;
 pub mod held_dir;
 mod host_file;
+pub mod long_body;
 pub mod memory_budget;
 pub mod os;
 pub mod parent_dir;

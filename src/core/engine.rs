@@ -12,13 +12,16 @@ mod guests;
 mod health;
 mod hidden_domains;
 mod network;
+mod saved;
 mod storage;
 mod sweep;
+mod uploads;
 mod user_config;
 
 pub use super::context::EnginePorts;
 pub use super::settings::Settings;
 pub use sweep::FIGURES_AGE;
+pub use uploads::ImageUpload;
 
 use super::caller::Caller;
 use super::context::Core;
@@ -86,6 +89,11 @@ impl Engine {
         let caller = caller.clone();
         let task = async move { core.carry_out(&caller, change, hung_up).await };
         self.0.tasks.spawn(task).await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Begins a disk image that `caller` sends, of `size` bytes.
+    pub async fn begin_upload(&self, caller: &Caller, size: u64) -> Result<ImageUpload, Error> {
+        self.0.begin_upload(caller, self.new_uuid(), size).await
     }
 
     /// Spawns a task that [`stop`](Self::stop) waits for.
@@ -288,6 +296,7 @@ impl Core {
             Change::StartFromFile(config) => return self.start_from_file(*config).await,
             Change::Receive(arrival) => return self.receive(arrival).await,
             Change::Restore { file, paused } => return self.restore(caller, file, paused).await,
+            Change::RemoveSaved(file) => self.remove_saved(caller, &file).await,
             Change::Settle(id) => return Ok(Outcome::Verdict(self.arrivals.settle(id).await)),
             Change::Domain(domain, op) => {
                 let view = self.snapshot().lookup(&domain)?;
@@ -308,8 +317,8 @@ impl Core {
             Change::PowerHost { reboot } => self.hypervisor.power_host(reboot).await,
             Change::CreateVnet(vnet) => self.vnets.create(vnet).await,
             Change::DeleteVnet(id) => self.vnets.delete(&id).await,
-            Change::CreateVdi { uuid, vdi, client_data, copy } => {
-                self.create_vdi(uuid, *vdi, client_data, copy).await
+            Change::CreateVdi { uuid, vdi, client_data, content } => {
+                self.create_vdi(uuid, *vdi, client_data, content).await
             }
             Change::SetVdi(uuid, setting) => self.set_vdi(uuid, setting).await,
             Change::DestroyVdi(uuid) => self.destroy_vdi(uuid).await,

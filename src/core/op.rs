@@ -7,7 +7,7 @@ mod host;
 mod once;
 mod outcome;
 
-pub use change::Change;
+pub use change::{Change, ImageContent};
 pub use domain::{AfterDump, Arrival, DeviceRef, DomainOp};
 pub use guest::{Content, GuestAnswer, GuestCall, GuestOp, StoreOp};
 pub use host::{NetworkOp, PoolOp};

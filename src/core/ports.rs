@@ -28,4 +28,6 @@ pub use migration::{
 };
 pub use objects::{DiskFacts, DiskKind, DiskUsage, Objects, StorageFacts};
 pub use request_refusal::{RefusalReason, RequestRefusal};
-pub use store::{ArrivalRecord, Definition, Store, TransferRecord, UnfinishedFile};
+pub use store::{
+    ArrivalRecord, Definition, SavedFile, SavedFiles, Store, TransferRecord, UnfinishedFile,
+};

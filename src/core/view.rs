@@ -5,6 +5,7 @@ mod disks;
 mod guest;
 mod host;
 mod metrics;
+mod saved;
 
 use super::caller::Caller;
 use super::context::Core;

@@ -90,6 +90,15 @@ impl Activity {
         });
     }
 
+    /// A handler has taken a part of a long body: the time for the rest begins anew.
+    pub(super) fn part_taken(&self) {
+        self.with(|state| {
+            if state.phase == Phase::Receiving {
+                state.since = Instant::now();
+            }
+        });
+    }
+
     /// A request has arrived completely.
     pub(super) fn request_received(&self) {
         self.with(|state| state.enter(Phase::Handling));
@@ -176,6 +185,9 @@ mod tests {
         activity.bytes_written();
         assert_eq!(activity.deadline(timeout), deadline);
         assert_eq!(activity.handled_request(), None);
+        std::thread::sleep(Duration::from_millis(2));
+        activity.part_taken();
+        assert!(activity.deadline(timeout) > deadline, "a handler takes a long body");
 
         activity.request_received();
         activity.bytes_read();

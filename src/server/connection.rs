@@ -6,6 +6,7 @@ use super::refusal_headers::{RefusalHeaders, SERVER_NAME};
 use super::request_line::RequestLine;
 use super::timeout_stream::TimeoutStream;
 use crate::core::caller::Caller;
+use crate::long_body::BodyDeadline;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -145,6 +146,8 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     let (mut head, body) = request.into_parts();
     head.extensions.insert(caller);
+    let of_body = Arc::clone(&activity);
+    head.extensions.insert(BodyDeadline::new(move || of_body.part_taken()));
     activity.head_received(head.method.clone(), head.uri.clone());
     let body = if body.is_end_stream() {
         activity.request_received();

@@ -2,11 +2,11 @@
 
 use super::blocking::{blocking, blocking_io, blocking_write};
 use super::save_file::{self, UnfinishedSave};
-use super::{definitions, files, host_uuid, records, vnets};
+use super::{definitions, files, host_uuid, records, saved_files, vnets};
 use crate::core::error::Error;
 use crate::core::model::{CompleteConfig, Uuid, Vnet};
 use crate::core::ports::{
-    ArrivalRecord, Definition, Entropy, Store, TransferRecord, UnfinishedFile,
+    ArrivalRecord, Definition, Entropy, SavedFiles, Store, TransferRecord, UnfinishedFile,
 };
 use crate::durable;
 use crate::held_dir::HeldDir;
@@ -194,6 +194,10 @@ impl Store for DirStore {
             Ok((CompleteConfig::for_definition(config, &*entropy)?, stream))
         })
         .await
+    }
+
+    async fn saved_files(&self, dirs: Vec<PathBuf>, most: usize) -> Result<SavedFiles, Error> {
+        blocking(move || Ok(saved_files::list(&dirs, most))).await
     }
 
     async fn record_transfer(

@@ -7,7 +7,7 @@ use crate::host_file;
 use rustix::fs::{Mode, OFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use tracing::error;
 
@@ -72,6 +72,21 @@ pub(super) fn begin(dir: &Path, uuid: Uuid, size: u64, copy: Option<&Path>) -> i
         let _ = fs::remove_file(&part);
     }
     created
+}
+
+/// Writes a part of an unfinished image, unless it is all zeros: these are a hole in the file.
+pub(super) fn write(dir: &Path, uuid: Uuid, offset: u64, data: &[u8]) -> io::Result<()> {
+    if data.iter().all(|byte| *byte == 0) {
+        return Ok(());
+    }
+    OpenOptions::new().write(true).open(part_path(dir, uuid))?.write_all_at(data, offset)
+}
+
+/// Gives an unfinished image its size, and makes it durable.
+pub(super) fn seal(dir: &Path, uuid: Uuid, size: u64) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(part_path(dir, uuid))?;
+    file.set_len(size)?;
+    file.sync_all()
 }
 
 /// Copies the data of a file and skips its holes.

@@ -30,6 +30,7 @@ mod objects;
 mod real_path;
 mod records;
 mod save_file;
+mod saved_files;
 mod vnets;
 
 pub use dir_store::DirStore;

@@ -9,6 +9,7 @@ use crate::core::ports::{DiskFacts, DiskUsage, Objects, StorageFacts};
 use crate::durable;
 use crate::shape;
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -106,6 +107,7 @@ impl Objects for DirStore {
                 dir: dir.to_owned(),
                 size: file_system.f_blocks * file_system.f_frsize,
                 used: images::used(dir)?,
+                free: file_system.f_bavail * file_system.f_frsize,
             })
         })
         .await
@@ -123,6 +125,14 @@ impl Objects for DirStore {
     async fn begin_image(&self, uuid: Uuid, size: u64, copy: Option<&Path>) -> Result<(), Error> {
         let copy = copy.map(Path::to_owned);
         self.in_storage(move |dir| images::begin(dir, uuid, size, copy.as_deref())).await
+    }
+
+    async fn write_image(&self, uuid: Uuid, offset: u64, data: Bytes) -> Result<(), Error> {
+        self.in_storage(move |dir| images::write(dir, uuid, offset, &data)).await
+    }
+
+    async fn seal_image(&self, uuid: Uuid, size: u64) -> Result<(), Error> {
+        self.in_storage(move |dir| images::seal(dir, uuid, size)).await
     }
 
     async fn finish_image(&self, uuid: Uuid) -> Result<(), Error> {

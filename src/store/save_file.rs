@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use tracing::warn;
 
-const SIGNATURE: &[u8; 16] = b"LinuxGuestRecord";
+pub(super) const SIGNATURE: &[u8; 16] = b"LinuxGuestRecord";
 
 /// The longest configuration, in bytes.
 const MAX_CONFIG: u32 = 16 << 20;

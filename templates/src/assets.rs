@@ -40,6 +40,7 @@ assets! {
         "icon.svg",
         "reconnect.js",
         "console.js",
+        "log.js",
         "screen.js",
     ],
     "vendor/": [

@@ -1,6 +1,7 @@
 //! The frame of every page: head, menu, breadcrumbs, heading.
 
 use crate::assets::path;
+use crate::menu::Menu;
 use crate::parts::Link;
 use maud::{DOCTYPE, Markup, html};
 
@@ -12,8 +13,8 @@ const VERSION: &str = concat!("xend ", env!("CARGO_PKG_VERSION"));
 pub struct Frame {
     /// The breadcrumbs; empty for none. The last one is this page.
     pub crumbs: Vec<Link>,
-    /// The entries of the menu; empty for no menu.
-    pub menu: Vec<Link>,
+    /// Without entries there is no menu.
+    pub menu: Menu,
     /// The user of the page; `None` for an operator without an account.
     pub user: Option<PageUser>,
     /// Whether the host is simulated, which every page says.
@@ -89,7 +90,7 @@ impl<'a> Layout<'a> {
                                 "xend"
                             }
                             @if self.frame.is_simulated { (simulator_badge()) }
-                            (menu(&self.frame.menu, here))
+                            @if !self.frame.menu.is_empty() { (self.frame.menu.markup(here)) }
                             span.link-state hidden { }
                             @if let Some(user) = &self.frame.user { (user.markup()) }
                         }
@@ -118,19 +119,6 @@ fn simulator_badge() -> Markup {
     }
 }
 
-fn menu(entries: &[Link], here: &str) -> Markup {
-    html! {
-        @if !entries.is_empty() {
-            nav.menu aria-label="Main" {
-                @for entry in entries {
-                    a href=(entry.href) aria-current=[current(here, &entry.href)] { (entry.name) }
-                    " "
-                }
-            }
-        }
-    }
-}
-
 impl PageUser {
     fn markup(&self) -> Markup {
         html! {
@@ -141,15 +129,6 @@ impl PageUser {
                 }
             }
         }
-    }
-}
-
-/// The `aria-current` of a menu entry: the page itself, or the page above it.
-fn current(here: &str, href: &str) -> Option<&'static str> {
-    match here.strip_prefix(href) {
-        Some("") => Some("page"),
-        Some(below) if below.starts_with('/') => Some("true"),
-        _ => None,
     }
 }
 
@@ -188,27 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn the_menu_marks_the_current_page() {
-        for (path, marked) in [
-            (&["xend", "domain"][..], r#"<a href="/xend/domain" aria-current="page">"#),
-            (&["xend", "domain", "pv1"], r#"<a href="/xend/domain" aria-current="true">"#),
-            (&["xend", "node", "dmesg"], r#"<a href="/xend/node" aria-current="true">"#),
-        ] {
-            let page = Layout::new("x", &frame(path), html! {}).render();
-            assert!(page.contains(marked), "{page}");
-        }
-    }
-
-    #[test]
     fn a_user_has_a_name_and_a_button_to_log_out() {
-        let with = |user| Frame { user, menu: vec![], ..frame(&["xend"]) };
+        let with = |user| Frame { user, menu: Menu::default(), ..frame(&["xend"]) };
         let page = |user| Layout::new("x", &with(user), html! {}).render();
         let steve = |logout| Some(PageUser { name: "steve".into(), logout });
         let text = page(steve(Some("/xend/logout".into())));
         assert_document(&text);
         let form = r#"<span>steve</span><form method="post" action="/xend/logout"><button "#;
         assert!(text.contains(form), "{text}");
-        assert!(!text.contains("<nav class=\"menu\""), "{text}");
+        assert!(!text.contains("aria-label=\"Main\""), "{text}");
         let text = page(steve(None));
         assert!(text.contains("steve") && !text.contains("<form"), "{text}");
         assert!(!page(None).contains("class=\"user\""));
@@ -231,7 +198,10 @@ mod tests {
     fn title_frame_and_query_are_escaped() {
         let frame = Frame {
             crumbs: vec![Link::new(HOSTILE, HOSTILE)],
-            menu: vec![Link::new(HOSTILE, HOSTILE)],
+            menu: Menu {
+                main: vec![Link::new(HOSTILE, HOSTILE)],
+                host: vec![Link::new(HOSTILE, HOSTILE)],
+            },
             user: Some(PageUser { name: HOSTILE.into(), logout: Some(HOSTILE.into()) }),
             is_simulated: true,
         };

@@ -2,6 +2,7 @@
 
 use crate::assets::path;
 use crate::layout::Frame;
+use crate::menu::Menu;
 use crate::parts::Link;
 
 /// A name that does harm unless it is escaped, in text and in attributes.
@@ -16,7 +17,10 @@ pub(crate) fn frame(names: &[&str]) -> Frame {
         href += "/";
         crumbs.push(Link::new(*name, href.clone()));
     }
-    let menu = vec![Link::new("Domains", "/xend/domain"), Link::new("Host", "/xend/node")];
+    let menu = Menu {
+        main: vec![Link::new("Domains", "/xend/domain"), Link::new("Host", "/xend/node")],
+        host: vec![Link::new("Overview", "/xend/node")],
+    };
     Frame { crumbs, menu, user: None, is_simulated: false }
 }
 

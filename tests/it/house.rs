@@ -37,7 +37,7 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     ("wire::relocation", &["core", "memory_budget", "peer_tls", "peers", "shape", "sxp"]),
     ("wire::argo", &["answer_memory", "core", "host_file", "memory_budget", "shape"]),
-    ("wire::http", &["answer_memory", "core", "memory_budget", "shape", "sxp"]),
+    ("wire::http", &["answer_memory", "core", "long_body", "memory_budget", "shape", "sxp"]),
     ("wire::metrics", &["answer_memory", "core", "memory_budget", "peers"]),
     ("wire::xmlrpc", &["answer_memory", "core", "memory_budget", "shape", "sxp"]),
     (
@@ -47,6 +47,7 @@ const RULES: &[(&str, &[&str])] = &[
             "core::caller",
             "core::ports",
             "core::rights",
+            "long_body",
             "parent_dir",
             "peer_tls",
             "peers",
@@ -55,6 +56,7 @@ const RULES: &[(&str, &[&str])] = &[
     ),
     ("config", &["bounded_file", "core::model", "peer_tls", "sxp"]),
     ("cli", &["config", "core::model", "version"]),
+    ("long_body", &[]),
     ("version", &[]),
     ("parent_dir", &[]),
     // The binary's own: it wires all.

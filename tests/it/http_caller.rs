@@ -10,7 +10,7 @@ use xend::core::caller::{Caller, Via};
 use xend::core::engine::{Engine, Settings};
 use xend::wire::http::Http;
 
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 28] = [
     "/",
     "/xend",
     "/xend/domain",
@@ -23,6 +23,17 @@ const PAGES: [&str; 17] = [
     "/xend/node",
     "/xend/node/dmesg",
     "/xend/node/log",
+    "/xend/node/storage",
+    "/xend/node/storage/1",
+    "/xend/node/storage/1/confirm?op=delete",
+    "/xend/node/network",
+    "/xend/node/pool",
+    "/xend/node/pci",
+    "/xend/node/user",
+    "/xend/saved",
+    "/xend/saved/confirm?op=delete",
+    "/xend/journal",
+    "/xend/task",
     "/xend/vnet",
     "/xend/vnet/1",
     "/xend/help",

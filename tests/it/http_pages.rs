@@ -8,7 +8,7 @@ fn browse(daemon: &Daemon, target: &str, more: &str) -> Answer {
     ask(&Listener::Tcp(daemon.tcp), format!("GET {target} HTTP/1.1\r\n{head}{more}\r\n").as_bytes())
 }
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 21] = [
     "/",
     "/xend",
     "/xend/domain",
@@ -19,6 +19,15 @@ const PAGES: [&str; 12] = [
     "/xend/new",
     "/xend/node",
     "/xend/node/dmesg",
+    "/xend/node/storage",
+    "/xend/node/network",
+    "/xend/node/pool",
+    "/xend/node/pci",
+    "/xend/node/user",
+    "/xend/saved",
+    "/xend/journal",
+    "/xend/task",
+    "/xend/node/log",
     "/xend/vnet",
     "/xend/help",
 ];

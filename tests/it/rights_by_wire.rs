@@ -155,6 +155,8 @@ const FAILURES: &[(&str, &str)] = &[
     ("host.reboot", "cannot be switched off"),
     ("credit2_", "credit"),
     ("VDI.destroy", "is used by own"),
+    ("op=delete", "is used by own"),
+    ("op=clone", "cannot be copied"),
     // The disk of the image is there already.
     ("VBD.create", "is already used"),
     ("(dev xvda) (mode r))&dev=xvda", "Refusing to reconfigure"),

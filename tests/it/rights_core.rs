@@ -20,8 +20,8 @@ use xend::core::model::{
     Uuid, VdiSetting, Vnet,
 };
 use xend::core::op::{
-    AfterDump, Arrival, Change, Content, DeviceRef, DomainOp, GuestOp, NetworkOp, Once, PoolOp,
-    StoreOp,
+    AfterDump, Arrival, Change, Content, DeviceRef, DomainOp, GuestOp, ImageContent, NetworkOp,
+    Once, PoolOp, StoreOp,
 };
 use xend::core::ports::{Destination, Entropy as _, MigratedDomain, Store as _};
 use xend::core::rights::{
@@ -87,12 +87,13 @@ async fn ask(
         OpKind::CreateDomain => Change::Create(Box::new(subject.config())),
         OpKind::DefineDomain => Change::Define(Box::new(subject.config())),
         OpKind::StartFromFile => Change::StartFromFile(Box::new(subject.config())),
+        OpKind::RemoveSaved => Change::RemoveSaved(subject.file.clone()),
         OpKind::RestoreDomain => Change::Restore { file: subject.file.clone(), paused: true },
         OpKind::ReceiveDomain => Change::Receive(arrival(subject)),
         OpKind::SettleMigration => Change::Settle(uuid),
         OpKind::CreateVdi => {
             let vdi = Box::new(vdi_at(&format!("phy:/dev/vg0/{name}-new")));
-            Change::CreateVdi { uuid, vdi, client_data, copy: None }
+            Change::CreateVdi { uuid, vdi, client_data, content: ImageContent::Empty }
         }
         OpKind::SetVdi => Change::SetVdi(subject.vdi, VdiSetting::Sharable(true)),
         OpKind::DestroyVdi => Change::DestroyVdi(subject.vdi),
@@ -263,6 +264,7 @@ async fn ask(
             return Ok(reasons + &shown(view.metrics())?);
         }
         OpKind::ReadLog => return shown(view.require(OpKind::ReadLog, "log")),
+        OpKind::ShowAccounts => return shown(view.accounts().map(|users| users.len())),
     };
     assert_eq!(OpKind::of(&change), kind, "the row asks for another kind");
     shown(world.engine.execute(caller, change).await)

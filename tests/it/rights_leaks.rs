@@ -13,7 +13,7 @@ use xend::core::model::{
     ClientData, ClientValue, DomainConfig, DomainRef, Network, Scheduler, StorePath, Uuid, Vdi,
     VdiKind,
 };
-use xend::core::op::{Change, DomainOp, NetworkOp};
+use xend::core::op::{Change, DomainOp, ImageContent, NetworkOp};
 use xend::core::ports::Entropy as _;
 use xend::core::rights::{Access, OpKind, Right, Rights};
 use xend::core::view::View;
@@ -58,7 +58,7 @@ impl Busy {
                 uuid: objects[0],
                 vdi: Box::new(vdi),
                 client_data: client_data.clone(),
-                copy: None,
+                content: ImageContent::Empty,
             },
             Change::Network(NetworkOp::Create { uuid: objects[1], network, client_data }),
         ] {
@@ -189,6 +189,10 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("pools", shown(view.pools().await)),
         ("storage", shown(view.storage().await)),
         ("extents", shown(view.extents(&disks).await)),
+        ("disk_facts", shown(view.disk_facts(&disks).await)),
+        ("saved_dirs", shown(view.saved_dirs())),
+        ("saved_files", shown(view.saved_files().await)),
+        ("accounts", shown(view.accounts())),
         ("vnets", shown(view.vnets().await)),
         ("vnet", shown(view.vnet(World::VNET).await)),
         ("inventory", shown(view.inventory())),
@@ -249,11 +253,16 @@ async fn sizes_are_those_of_own_disks() {
     busy.on(&operator(), "own", DomainOp::AttachDevice(Box::new(disk))).await.unwrap();
     let steve = busy.world.user(&["own"], Rights::all());
     let paths = [own, other];
-    let known = |extents: Vec<Option<_>>| extents.iter().map(Option::is_some).collect::<Vec<_>>();
+    fn known<T>(facts: Vec<Option<T>>) -> Vec<bool> {
+        facts.iter().map(Option::is_some).collect()
+    }
     let sizes = async |caller: &Caller| {
         known(busy.world.engine.view(caller).extents(&paths).await.unwrap())
     };
     assert_eq!((sizes(&steve).await, sizes(&operator()).await), (vec![true, false], vec![true; 2]));
+    let view = |caller: &Caller| busy.world.engine.view(caller);
+    let facts = async |caller: &Caller| known(view(caller).disk_facts(&paths).await.unwrap());
+    assert_eq!((facts(&steve).await, facts(&operator()).await), (vec![true, false], vec![true; 2]));
 }
 
 /// Every method of `View` is a read above, or one of the plain ones.

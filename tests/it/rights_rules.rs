@@ -13,7 +13,7 @@ use xend::core::error::{Error, ErrorKind};
 use xend::core::model::{
     ClientData, DomName, DomainConfig, DomainRef, Policy, Setting, Text, Uuid,
 };
-use xend::core::op::{AfterDump, Change, DomainOp, Outcome};
+use xend::core::op::{AfterDump, Change, DomainOp, ImageContent, Outcome};
 use xend::core::ports::Entropy as _;
 use xend::core::rights::{Access, DomainPattern, Limits, Right, Rights};
 use xend::os::OsEntropy;
@@ -330,7 +330,10 @@ async fn a_disk_shows_only_the_image_that_it_is_on() {
     for (uuid, location) in [(secret, "/srv/bob/disk"), (shown, "/srv/own/disk")] {
         let vdi = Box::new(vdi_at(location));
         let client_data = ClientData::default();
-        world.execute(Change::CreateVdi { uuid, vdi, client_data, copy: None }).await.unwrap();
+        world
+            .execute(Change::CreateVdi { uuid, vdi, client_data, content: ImageContent::Empty })
+            .await
+            .unwrap();
     }
     let attach = async |dev: &str, vdi: Uuid| {
         let text = format!("(vbd (uname file:/srv/own/disk) (dev {dev}) (mode r) (VDI {vdi}))");

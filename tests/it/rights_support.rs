@@ -16,7 +16,7 @@ use xend::core::model::{
     ClientData, CompleteConfig, Device, DomName, DomainConfig, DomainRef, Policy, Uuid, Vdi,
     VdiKind, Vnet,
 };
-use xend::core::op::{Change, DeviceRef, DomainOp};
+use xend::core::op::{Change, DeviceRef, DomainOp, ImageContent};
 use xend::core::ports::Entropy as _;
 use xend::core::rights::{Access, Account, Credential, Limits, Right, Rights, User};
 use xend::core::snapshot::DomainView;
@@ -302,7 +302,7 @@ impl World {
             uuid,
             vdi: Box::new(vdi_at(&location)),
             client_data: ClientData::default(),
-            copy: None,
+            content: ImageContent::Empty,
         };
         for change in [
             vdi(subject.vdi, format!("phy:/dev/vg0/{name}-spare")),

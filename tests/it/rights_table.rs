@@ -56,6 +56,8 @@ const NO_LOAD: Reach = Not("this wire shows the figures of domains");
 const NO_STORE: Reach = Not("plug-ins of the Xen-API read and write XenStore");
 const NO_AGENT: Reach = Not("xm knows no agents in guests");
 const METRICS: Reach = Not("metrics have paths of their own, see `metrics.rs`");
+const NO_SAVED: Reach = Not("clients of this wire see the files themselves");
+const NO_ACCOUNTS: Reach = Not("the wire shows no accounts");
 const NO_KEYS: Reach = Not("the wire cannot press keys of the hypervisor");
 
 /// A kind that only the engine or another host can ask for.
@@ -103,23 +105,45 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             xenapi: By(&[r#"VM.restore ["$file",true]"#]),
             argo: OWNERS,
         },
+        OpKind::RemoveSaved => Row {
+            stage: Saved,
+            http: By(&["POST /xend/saved op=delete&file=$file"]),
+            legacy: NO_SAVED,
+            xenapi: NO_SAVED,
+            argo: NO_SAVED,
+        },
         OpKind::ReceiveDomain => nowhere(Absent, RELOCATION),
         OpKind::SettleMigration => nowhere(Running, RELOCATION),
-        OpKind::CreateVdi => xenapi(
-            Running,
-            &[
+        OpKind::CreateVdi => Row {
+            stage: Running,
+            http: By(&[
+                "POST /xend/node/storage op=create&size=1",
+                "POST /xend/node/storage/$image op=clone",
+            ]),
+            legacy: NO_OBJECTS,
+            xenapi: By(&[
                 r#"VDI.create [{"SR":"$sr","type":"user","other_config":{"location":"phy:/dev/vg0/$unused"}}]"#,
-            ],
-        ),
-        OpKind::SetVdi => xenapi(
-            Running,
-            &[
+            ]),
+            argo: OWNERS,
+        },
+        OpKind::SetVdi => Row {
+            stage: Running,
+            http: By(&["POST /xend/node/storage/$image op=resize&size=2048"]),
+            legacy: NO_OBJECTS,
+            xenapi: By(&[
                 r#"VDI.set_sharable ["$image",true]"#,
                 r#"VDI.set_read_only ["$image",true]"#,
                 r#"VDI.set_virtual_size ["$image","1073741824"]"#,
-            ],
-        ),
-        OpKind::DestroyVdi => xenapi(Running, &[r#"VDI.destroy ["$image"]"#]),
+            ]),
+            argo: OWNERS,
+        },
+        OpKind::DestroyVdi => Row {
+            stage: Running,
+            http: By(&["POST /xend/node/storage/$image op=delete"]),
+            legacy: NO_OBJECTS,
+            xenapi: By(&[r#"VDI.destroy ["$image"]"#]),
+            argo: OWNERS,
+        },
         OpKind::CreatePbd => {
             xenapi(Running, &[r#"PBD.create [{"host":"$host","SR":"$sr","device_config":{}}]"#])
         }
@@ -681,7 +705,7 @@ pub(crate) const fn row(kind: OpKind) -> Row {
         },
         OpKind::ReadSavedConfig => Row {
             stage: Saved,
-            http: INTERNAL,
+            http: By(&["GET /xend/saved"]),
             legacy: INTERNAL,
             xenapi: Not("Async.VM.restore reads it to show the progress of the VM"),
             argo: INTERNAL,
@@ -722,7 +746,7 @@ pub(crate) const fn row(kind: OpKind) -> Row {
         },
         OpKind::ShowHardware => Row {
             stage: Running,
-            http: NO_OBJECTS,
+            http: By(&["GET /xend/node/pci"]),
             legacy: Not("xend.node.pciinfo has one answer for all"),
             xenapi: By(&[
                 "PPCI.get_all_records []",
@@ -732,19 +756,27 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             ]),
             argo: OWNERS,
         },
-        OpKind::ShowInterfaces => {
-            xenapi(Running, &["PIF.get_all_records []", "PIF_metrics.get_all_records []"])
-        }
+        OpKind::ShowInterfaces => Row {
+            stage: Running,
+            http: By(&["GET /xend/node/network"]),
+            legacy: NO_OBJECTS,
+            xenapi: By(&["PIF.get_all_records []", "PIF_metrics.get_all_records []"]),
+            argo: OWNERS,
+        },
         OpKind::ShowPools => Row {
             stage: Running,
-            http: NO_OBJECTS,
+            http: By(&["GET /xend/node/pool"]),
             legacy: By(&["xend.cpu_pool.list []", r#"xend.cpu_pool.list [["Pool-0"]]"#]),
             xenapi: By(&["cpu_pool.get_all_records []"]),
             argo: OWNERS,
         },
-        OpKind::ShowStorage => {
-            xenapi(Running, &["SR.get_all_records []", "PBD.get_all_records []"])
-        }
+        OpKind::ShowStorage => Row {
+            stage: Running,
+            http: By(&["GET /xend/node/storage"]),
+            legacy: NO_OBJECTS,
+            xenapi: By(&["SR.get_all_records []", "PBD.get_all_records []"]),
+            argo: OWNERS,
+        },
         OpKind::ShowVnets => Row {
             stage: Running,
             http: By(&["GET /xend/vnet", "GET /xend/vnet/lan"]),
@@ -760,6 +792,13 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             argo: By(&["dmesg"]),
         },
         OpKind::ReadMetrics => nowhere(Running, METRICS),
+        OpKind::ShowAccounts => Row {
+            stage: Running,
+            http: By(&["GET /xend/node/user"]),
+            legacy: NO_ACCOUNTS,
+            xenapi: NO_ACCOUNTS,
+            argo: NO_ACCOUNTS,
+        },
         OpKind::ReadLog => Row {
             stage: Running,
             http: By(&["GET /xend/node/log"]),

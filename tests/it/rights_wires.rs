@@ -354,10 +354,23 @@ fn json_body(form: &str, words: &Words) -> Json {
             Ok(number) => json!(number),
             Err(_) => json!(value),
         };
-        (key.to_owned(), json)
+        let unit = UNITS.iter().find(|(name, _)| *name == key).map_or("", |(_, unit)| unit);
+        (format!("{key}{unit}"), json)
     };
     form.split('&').map(member).collect::<serde_json::Map<_, _>>().into()
 }
+
+/// What JSON appends to the names of numbers with units.
+const UNITS: [(&str, &str); 8] = [
+    ("cap", "_percent"),
+    ("latency", "_ns"),
+    ("memory", "_mib"),
+    ("period", "_ns"),
+    ("size", "_mib"),
+    ("slice", "_ns"),
+    ("target", "_mib"),
+    ("timeout", "_seconds"),
+];
 
 /// The configuration of a domain, a device or a vnet in JSON.
 fn json_config(sxp: &Sxp) -> Json {

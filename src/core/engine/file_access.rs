@@ -11,9 +11,9 @@ impl Core {
     /// Checks the paths of files on the host. Root on a unix socket names any file.
     pub(super) async fn check_files(&self, caller: &Caller, change: &Change) -> Result<(), Error> {
         let file: Option<&Path> = match change {
-            Change::Restore { file, .. } | Change::Domain(_, DomainOp::Save { file, .. }) => {
-                Some(file)
-            }
+            Change::Restore { file, .. }
+            | Change::RemoveSaved(file)
+            | Change::Domain(_, DomainOp::Save { file, .. }) => Some(file),
             Change::Domain(_, DomainOp::Dump { file, .. }) => file.as_deref(),
             _ => return Ok(()),
         };

@@ -6,6 +6,7 @@ use crate::core::inventory::Inventory;
 use crate::core::model::{
     ClientData, ClientDataChange, Invalid, Item, ObjectKind, Uuid, Vdi, VdiSetting,
 };
+use crate::core::op::ImageContent;
 use crate::core::snapshot::DomainView;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,27 +19,38 @@ fn no_such(class: &'static str, uuid: Uuid) -> Error {
 }
 
 impl Core {
-    /// Adds an image to the inventory. If it has a size and no location, the image is made, as a
-    /// copy of the image `copy` or empty.
+    /// Adds an image to the inventory. If it has a size and no location, the image is made.
     pub(super) async fn create_vdi(
         &self,
         uuid: Uuid,
         mut vdi: Vdi,
         client_data: ClientData,
-        copy: Option<Uuid>,
+        content: ImageContent,
     ) -> Result<(), Error> {
         let inventory = self.inventory.write().await;
         let current = inventory.current();
         if current.get(&uuid).is_some() {
             return Err(Invalid::new(format!("uuid: {uuid} is known already")).into());
         }
+        if let ImageContent::CopyOf(from) = content {
+            // A copy is as large as its source, or larger.
+            vdi.size = vdi.size.max(current.vdi(&from).map_or(0, |(_, source)| source.size));
+        }
         check_size(vdi.size)?;
         vdi.own = vdi.location.is_empty() && vdi.size > 0;
         let own = vdi.own;
         if own {
-            let from = copy.map(|from| self.image_to_copy(&current, from)).transpose()?;
-            let begun = self.store.begin_image(uuid, vdi.size, from.as_deref());
-            self.storage_call("Making a disk image", begun).await?;
+            let made = async {
+                match content {
+                    ImageContent::Empty => self.store.begin_image(uuid, vdi.size, None).await,
+                    ImageContent::CopyOf(from) => {
+                        let from = self.image_to_copy(&current, from)?;
+                        self.store.begin_image(uuid, vdi.size, Some(&from)).await
+                    }
+                    ImageContent::Uploaded => self.store.seal_image(uuid, vdi.size).await,
+                }
+            };
+            self.storage_call("Making a disk image", made).await?;
             let path = self.store.image(uuid);
             vdi.location = [b"file:", path.as_os_str().as_encoded_bytes()].concat().into();
         }
@@ -155,7 +167,7 @@ impl Core {
     }
 }
 
-fn check_size(bytes: u64) -> Result<(), Invalid> {
+pub(super) fn check_size(bytes: u64) -> Result<(), Invalid> {
     if bytes > MAX_IMAGE_BYTES {
         return Err(Invalid::new(format!(
             "virtual_size: {bytes} is above {MAX_IMAGE_BYTES} bytes"

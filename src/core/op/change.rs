@@ -10,6 +10,17 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What a new disk image holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageContent {
+    /// Nothing.
+    Empty,
+    /// A copy of this image of the local storage.
+    CopyOf(Uuid),
+    /// What was uploaded, see [`ImageUpload`](crate::core::engine::ImageUpload).
+    Uploaded,
+}
+
 /// A change of the host or a domain. Wires translate their own requests into these. Changes of one
 /// domain are ordered.
 #[derive(Debug, Clone)]
@@ -28,6 +39,8 @@ pub enum Change {
         /// Whether the domain stays paused.
         paused: bool,
     },
+    /// Delete a file that [`DomainOp::Save`] wrote.
+    RemoveSaved(PathBuf),
     /// Receive a domain from another host.
     Receive(Arrival),
     /// Tell whether a migration to this host has succeeded. A migration that is still in progress
@@ -38,8 +51,8 @@ pub enum Change {
         uuid: Uuid,
         vdi: Box<Vdi>,
         client_data: ClientData,
-        /// An image of the local storage that is copied.
-        copy: Option<Uuid>,
+        /// What a new image holds.
+        content: ImageContent,
     },
     /// Change a disk image.
     SetVdi(Uuid, VdiSetting),
@@ -87,6 +100,7 @@ impl Change {
             Self::Define(_) => "new",
             Self::StartFromFile(_) => "start",
             Self::Restore { .. } => "restore",
+            Self::RemoveSaved(_) => "saved delete",
             Self::Receive(_) => "receive",
             Self::Settle(_) => "settle",
             Self::ClearDmesg => "dmesg clear",
@@ -124,7 +138,7 @@ impl Change {
             Self::Create(config) | Self::Define(config) | Self::StartFromFile(config) => {
                 config.name.as_str().into()
             }
-            Self::Restore { file, .. } => file.to_string_lossy(),
+            Self::Restore { file, .. } | Self::RemoveSaved(file) => file.to_string_lossy(),
             Self::Receive(arrival) => arrival.migrated.config.name.as_str().into(),
             Self::Settle(id) => id.to_string().into(),
             Self::Cancel(domain)

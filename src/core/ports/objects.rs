@@ -3,6 +3,7 @@
 use crate::core::error::Error;
 use crate::core::model::{Item, Uuid};
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::path::{Path, PathBuf};
 
 /// The local storage of disk images.
@@ -14,6 +15,8 @@ pub struct StorageFacts {
     pub size: u64,
     /// The bytes that the images occupy.
     pub used: u64,
+    /// The bytes that can still be written.
+    pub free: u64,
 }
 
 /// The size of a file or disk.
@@ -76,6 +79,12 @@ pub trait Objects: Send + Sync + 'static {
 
     /// Creates a sparse image of `size` bytes, or a copy of another image.
     async fn begin_image(&self, uuid: Uuid, size: u64, copy: Option<&Path>) -> Result<(), Error>;
+
+    /// Writes a part of an image that was begun, `offset` bytes after its beginning.
+    async fn write_image(&self, uuid: Uuid, offset: u64, data: Bytes) -> Result<(), Error>;
+
+    /// Makes an image that was written part by part durable, with `size` bytes.
+    async fn seal_image(&self, uuid: Uuid, size: u64) -> Result<(), Error>;
 
     /// Moves a new image to its path. An image that is there already is no error.
     async fn finish_image(&self, uuid: Uuid) -> Result<(), Error>;

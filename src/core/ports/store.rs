@@ -3,7 +3,7 @@
 use super::migration::Handover;
 use super::objects::Objects;
 use crate::core::error::Error;
-use crate::core::model::{CompleteConfig, Uuid, Vnet};
+use crate::core::model::{CompleteConfig, DomName, Uuid, Vnet};
 use async_trait::async_trait;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,28 @@ pub struct ArrivalRecord {
     pub taken: bool,
     /// Whether its definition was sent together with the domain.
     pub defined: bool,
+}
+
+/// The file of a saved domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedFile {
+    pub path: PathBuf,
+    /// In bytes.
+    pub size: u64,
+    pub saved_at: SystemTime,
+    /// The name of the domain in it.
+    pub name: DomName,
+    /// `None` if a client left it out.
+    pub uuid: Option<Uuid>,
+    pub memory_mib: u64,
+}
+
+/// Files of saved domains.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SavedFiles {
+    pub files: Vec<SavedFile>,
+    /// Whether there are older ones.
+    pub are_left_out: bool,
 }
 
 /// The daemon's files: definitions of managed domains, saved domains, and records of domains in
@@ -76,6 +98,10 @@ pub trait Store: Objects {
     /// Opens a file with a whole domain, and completes its configuration. The descriptor is at the
     /// hypervisor's part.
     async fn open(&self, file: &Path) -> Result<(CompleteConfig, OwnedFd), Error>;
+
+    /// The newest `most` of the files in the directories that [`draft`](Self::draft) made and that
+    /// can be restored, the newest first. A directory that cannot be read has none.
+    async fn saved_files(&self, dirs: Vec<PathBuf>, most: usize) -> Result<SavedFiles, Error>;
 
     /// Records that a domain is being saved or sent; `None` deletes the record.
     async fn record_transfer(

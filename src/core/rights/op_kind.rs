@@ -43,6 +43,7 @@ op_kinds! {
     DefineDomain: Need::Create,
     StartFromFile: Domain(Power),
     RestoreDomain: Need::Create,
+    RemoveSaved: Need::Create,
     ReceiveDomain: Operator,
     SettleMigration: Operator,
     CreateVdi: Operator,
@@ -131,6 +132,7 @@ op_kinds! {
     ShowVnets: Need::HostFacts,
     ReadDmesg: Operator,
     ReadLog: Operator,
+    ShowAccounts: Operator,
     ReadMetrics: Operator,
 }
 
@@ -142,6 +144,7 @@ impl OpKind {
             Change::Define(_) => Self::DefineDomain,
             Change::StartFromFile(_) => Self::StartFromFile,
             Change::Restore { .. } => Self::RestoreDomain,
+            Change::RemoveSaved(_) => Self::RemoveSaved,
             Change::Receive(_) => Self::ReceiveDomain,
             Change::Settle(_) => Self::SettleMigration,
             Change::CreateVdi { .. } => Self::CreateVdi,

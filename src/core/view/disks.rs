@@ -48,6 +48,25 @@ impl View {
         Ok(paths.iter().map(size).collect())
     }
 
+    /// What is at these paths; `None` for each that does not exist, that is no disk of a domain
+    /// that the caller sees, or that does not tell at once.
+    pub async fn disk_facts(&self, paths: &[PathBuf]) -> Result<Vec<Option<DiskFacts>>, Error> {
+        let visible = (!self.caller.is_operator()).then(|| self.disk_paths());
+        let may_see = |path: &PathBuf| visible.as_ref().is_none_or(|disks| disks.contains(path));
+        let read = async {
+            let mut all = Vec::with_capacity(paths.len());
+            for path in paths {
+                let asked = may_see(path).then(|| self.core.store.inspect_disk(path));
+                all.push(match asked {
+                    Some(facts) => facts.await.ok().flatten(),
+                    None => None,
+                });
+            }
+            Ok(all)
+        };
+        self.core.storage_question("Reading the disk images", read).await
+    }
+
     /// The paths of the disks of all visible domains.
     fn disk_paths(&self) -> HashSet<PathBuf> {
         let visible = self.snapshot();

@@ -7,7 +7,7 @@ use crate::core::model::{
     ClientData, Hardware, HostFigures, HostInfo, HostLoad, Interface, Policy, PoolFacts, Uuid, Vnet,
 };
 use crate::core::ports::StorageFacts;
-use crate::core::rights::OpKind;
+use crate::core::rights::{OpKind, User};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -96,6 +96,14 @@ impl View {
     pub async fn vnet(&self, id: &str) -> Result<Vnet, Error> {
         self.require(OpKind::ShowVnets, "vnets")?;
         self.core.vnets.get(id).await
+    }
+
+    /// The users of all accounts, sorted by name.
+    pub fn accounts(&self) -> Result<Vec<Arc<User>>, Error> {
+        self.require(OpKind::ShowAccounts, "accounts")?;
+        let mut users = self.core.settings.accounts.all();
+        users.sort_by(|a, b| a.name().cmp(b.name()));
+        Ok(users)
     }
 
     /// The operator's current policy.

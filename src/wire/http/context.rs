@@ -29,6 +29,7 @@ struct Inner {
     event_permits: StreamPermits,
     console_permits: StreamPermits,
     screen_permits: StreamPermits,
+    upload_permits: StreamPermits,
     event_ids: EventIds,
     sessions: Sessions,
     tasks: Tasks,
@@ -53,6 +54,7 @@ impl Http {
             event_permits: StreamPermits::new(StreamLimits::EVENTS),
             console_permits: StreamPermits::new(StreamLimits::CONSOLES),
             screen_permits: StreamPermits::new(StreamLimits::SCREENS),
+            upload_permits: StreamPermits::new(StreamLimits::UPLOADS),
             event_ids: EventIds::default(),
             sessions: Sessions::default(),
             tasks: Tasks::default(),
@@ -116,6 +118,10 @@ impl Http {
 
     pub(super) fn screen_permits(&self) -> &StreamPermits {
         &self.inner.screen_permits
+    }
+
+    pub(super) fn upload_permits(&self) -> &StreamPermits {
+        &self.inner.upload_permits
     }
 
     pub(super) fn event_ids(&self) -> &EventIds {

@@ -14,7 +14,7 @@ use super::request::RequestInfo;
 use super::response::{self, Content, download, ok};
 use super::screen_socket::ScreenViewer;
 use super::viewer_socket::{self, Viewed};
-use super::{answer, config_text, events, html, post};
+use super::{answer, config_text, events, host, html, post};
 use crate::core::consoles::ConsoleViewer;
 use crate::core::error::Error;
 use crate::core::model::DomainRef;
@@ -212,16 +212,23 @@ pub(super) async fn dmesg(State(http): State<Http>, request: RequestInfo) -> Ans
     let text = http.view(&request.caller).dmesg().await.map_err(failed(&request, "dmesg"))?;
     if request.format.is_html() {
         let text = String::from_utf8_lossy(&text).into_owned();
-        return Ok(ok(Content::Html(html::text::page(&request, "Xen message buffer", text))));
+        return Ok(ok(Content::Html(html::text::dmesg(&request, text))));
     }
     Ok(ok(Content::Text(text.into())))
 }
 
-/// `GET /xend/node/log`: plain text in every format, as in xend.
+/// `GET /xend/node/log`: a page for browsers, plain text for all others, as in xend.
 pub(super) async fn log(State(http): State<Http>, request: RequestInfo) -> Answer {
     let view = http.view(&request.caller);
     view.require(OpKind::ReadLog, "log").map_err(failed(&request, "log"))?;
-    Ok(ok(Content::Text(http.log().into())))
+    let text = http.log();
+    if request.format == (Format::Html { explicit: true }) {
+        let print = || host::log::page(&request, &text).map(|page| page.render());
+        let page = http.engine().print(text.len(), print).await;
+        let page = page.map_err(|invalid| operation_failed(&request, "log", &invalid.into()))?;
+        return Ok(ok(Content::Html(page)));
+    }
+    Ok(ok(Content::Text(text.into())))
 }
 
 /// `GET /xend/vnet`

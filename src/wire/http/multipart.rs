@@ -100,6 +100,15 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
+/// The name of a field with these headers, and whether its value is the content of a file.
+pub(super) fn name_of(headers: &[u8]) -> (Option<String>, bool) {
+    let mut part = Part { name: None, is_file: false, value: &[] };
+    for line in headers.split(|byte| *byte == b'\n') {
+        read_header(line.strip_suffix(b"\r").unwrap_or(line), &mut part);
+    }
+    (part.name, part.is_file)
+}
+
 fn read_header(line: &[u8], part: &mut Part<'_>) {
     let line = String::from_utf8_lossy(line);
     let Some((key, value)) = line.split_once(':') else { return };

@@ -3,6 +3,7 @@
 //! It is made from the table of pages, as the router and the reference are, and from the types of
 //! JSON (`json/`).
 
+use super::host::storage::UPLOAD_PATH;
 use super::json::problem_kind::ProblemKind;
 use super::json::schemas::{PATH, Schemas};
 use super::operation::{Operation, Param, ParamKind, Success};
@@ -17,10 +18,11 @@ const FIGURES_ASIDE: &str = "Tag of this answer. It is weak: what changes all th
 /// The text of the document.
 pub(super) fn document(pages: &[Page]) -> Vec<u8> {
     let mut document = Document { pages, schemas: Schemas::new(), requests: Map::new() };
-    let paths: Map<String, Value> = pages
+    let mut paths: Map<String, Value> = pages
         .iter()
         .filter_map(|page| Some((page.path.to_owned(), document.path(page)?)))
         .collect();
+    paths.insert(UPLOAD_PATH.to_owned(), json!({"post": document.upload()}));
     let problems = ProblemKind::ALL
         .iter()
         .map(|kind| (kind.code.to_owned(), json!({"status": kind.status, "title": kind.title})));
@@ -72,6 +74,7 @@ impl Document<'_> {
             let about = match page.answer {
                 PageAnswer::Vnet => "The network's id",
                 PageAnswer::Task => "The task's id",
+                PageAnswer::Image => "The image's UUID",
                 _ => "The domain's name, domid or UUID",
             };
             path["parameters"] = json!([{
@@ -150,6 +153,31 @@ impl Document<'_> {
         })
     }
 
+    /// The page to which images are sent. It has no GET, and its body is no operation.
+    fn upload(&mut self) -> Value {
+        json!({
+            "operationId": "post_node_storage_upload",
+            "summary": "Stores a disk image. The body is the image, with its Content-Length.",
+            "parameters": [{
+                "name": "name",
+                "in": "query",
+                "description": "What the image is called",
+                "schema": {"type": "string"}
+            }],
+            "requestBody": {
+                "required": true,
+                "content": {"application/octet-stream": {"schema": {"format": "binary"}}}
+            },
+            "responses": {
+                "201": {
+                    "description": "Created",
+                    "headers": {"Location": {"schema": {"type": "string"}}}
+                },
+                "default": self.problem()
+            }
+        })
+    }
+
     /// The answers of a page's operations, by their statuses.
     fn responses(&mut self, page: &Page) -> Value {
         let json = |schema: Value| json!({"application/json": {"schema": schema}});
@@ -165,7 +193,14 @@ impl Document<'_> {
                     });
                     responses.insert("201".to_owned(), created);
                 }
-                Success::Accepted | Success::Empty | Success::Zero => {
+                Success::Made(_) => {
+                    let made = json!({
+                        "description": "Created",
+                        "headers": {"Location": {"schema": {"type": "string"}}}
+                    });
+                    responses.insert("201".to_owned(), made);
+                }
+                Success::Accepted | Success::Empty | Success::Listed(_) | Success::Zero => {
                     responses.insert("204".to_owned(), json!({"description": "Done"}));
                 }
                 Success::Answer(answer) => {

@@ -8,8 +8,8 @@ use super::params::Params;
 use super::quantity::Quantity;
 use crate::core::lifecycle::State;
 #[cfg(test)]
-use crate::core::model::{Device, DomName, DomainConfig, Uuid, Vif};
-use crate::core::model::{DomainRef, Invalid, Policy};
+use crate::core::model::{Device, DomName, DomainConfig, Vif};
+use crate::core::model::{DomainRef, Invalid, Policy, Uuid};
 use crate::core::op::{Change, DomainOp};
 use crate::core::rights::{Access, Need, OpKind, Right};
 use crate::core::snapshot::DomainView;
@@ -178,6 +178,8 @@ pub(super) struct OperationRequest<'a> {
     /// The parameter `config` of a JSON body.
     pub(super) config: Option<&'a Sxp>,
     pub(super) policy: &'a Policy,
+    /// The UUID of what the operation makes, if it makes something that has one.
+    pub(super) new_uuid: Uuid,
 }
 
 impl OperationRequest<'_> {
@@ -344,6 +346,10 @@ pub(super) enum Success {
     Accepted,
     /// `200 OK`, no body.
     Empty,
+    /// `200 OK`, no body. The forms of pages are led to this path.
+    Listed(&'static str),
+    /// `201 Created` and the Location of what was made. The forms of pages are led to this path.
+    Made(&'static str),
     /// `200 OK` and the `0` that a Python function returned.
     Zero,
     /// `200 OK` and the result.
@@ -371,7 +377,8 @@ impl Success {
                 "201 Created and the domain's Location; the domain itself in HTML and JSON only"
             }
             Self::Accepted => "202 Accepted",
-            Self::Empty => "200 OK",
+            Self::Empty | Self::Listed(_) => "200 OK",
+            Self::Made(_) => "201 Created and the Location of what was made",
             Self::Zero => "200 OK and 0",
             Self::Answer(_) => "200 OK and the result",
         }
@@ -387,11 +394,14 @@ pub(super) fn build_from_form(operation: &Operation, form: &str) -> Result<Engin
     let mac = Some("00:16:3e:11:22:33".parse()?);
     config.devices.push(Device::Vif(Vif { mac, ..Vif::default() }));
     let view = DomainView::defined(Uuid::nil(), config);
+    // Objects that are no domains have UUIDs.
+    let is_of_domain = !operation.stages.is_empty();
     operation.request(&OperationRequest {
-        name: "web1",
+        name: if is_of_domain { "web1" } else { "5c31b5a9-3b63-4b2c-9c43-3d24f94b1a11" },
         view: Some(&view),
         params: &params,
         config: None,
         policy: &policy,
+        new_uuid: Uuid::from_u128(1),
     })
 }

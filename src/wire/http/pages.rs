@@ -5,12 +5,12 @@ use super::html::create::TEMPLATE_KEYS;
 use super::list_query::SORT_KEYS;
 use super::operation::{ParamKind, optional};
 use super::operations::by_page::{
-    DMESG_OPERATIONS, DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, NODE_OPERATIONS,
-    VNET_LIST_OPERATIONS, VNET_OPERATIONS,
+    DMESG_OPERATIONS, DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, IMAGE_OPERATIONS, NODE_OPERATIONS,
+    SAVED_OPERATIONS, STORAGE_OPERATIONS, VNET_LIST_OPERATIONS, VNET_OPERATIONS,
 };
 use super::page::{Page, PageAnswer};
 use super::request::RequestInfo;
-use super::{domain_list, events, get, help, openapi, task_pages};
+use super::{domain_list, events, get, help, host, openapi, task_pages};
 use crate::core::rights::OpKind;
 use crate::shape;
 use axum::response::Response;
@@ -18,7 +18,7 @@ use axum::routing;
 use std::sync::LazyLock;
 
 /// All pages.
-pub(super) static PAGES: [Page; 19] = [
+pub(super) static PAGES: [Page; 29] = [
     Page {
         path: "/",
         about: "The entry point; the S-expression is empty, as in xend.",
@@ -197,12 +197,113 @@ pub(super) static PAGES: [Page; 19] = [
     },
     Page {
         path: "/xend/node/log",
-        about: "The end of xend's log, as text.",
+        about: "The end of xend's log, as text; for browsers, a page with a filter.",
         kind: OpKind::ReadLog,
-        query: &[],
+        query: &host::log::QUERY,
         operations: &[],
         answer: PageAnswer::Text,
         get: || routing::get(get::log),
+    },
+    Page {
+        path: "/xend/node/storage",
+        about: "The local storage and the disk images that xend knows, with the domains that have \
+                them. JSON but for browsers.",
+        kind: OpKind::ShowStorage,
+        query: &host::storage::QUERY,
+        operations: &STORAGE_OPERATIONS,
+        answer: PageAnswer::Storage,
+        get: || routing::get(host::storage::get),
+    },
+    Page {
+        path: "/xend/node/storage/{id}",
+        about: "A disk image, which is given by UUID. JSON but for browsers.",
+        kind: OpKind::ShowStorage,
+        query: &[],
+        operations: &IMAGE_OPERATIONS,
+        answer: PageAnswer::Image,
+        get: || routing::get(host::storage::get_image),
+    },
+    Page {
+        path: "/xend/node/storage/{id}/confirm",
+        about: "A confirmation page for an operation on a disk image that can lose data.",
+        kind: OpKind::DestroyVdi,
+        query: &[optional("op", ParamKind::Word(&["delete"]), "an error", "Operation", "delete")],
+        operations: &[],
+        answer: PageAnswer::Form,
+        get: || routing::get(host::storage::confirm),
+    },
+    Page {
+        path: "/xend/node/network",
+        about: "Bridges with the domains on them, network cards and virtual LANs. JSON but for \
+                browsers.",
+        kind: OpKind::ShowInterfaces,
+        query: &[optional(
+            "q",
+            ParamKind::Text("part of a name"),
+            "all",
+            "Bridges with this in their names, or in those of their domains",
+            "xenbr",
+        )],
+        operations: &[],
+        answer: PageAnswer::Networks,
+        get: || routing::get(host::networks::get),
+    },
+    Page {
+        path: "/xend/node/pool",
+        about: "CPU pools with the domains in them. JSON but for browsers.",
+        kind: OpKind::ShowPools,
+        query: &[],
+        operations: &[],
+        answer: PageAnswer::Pools,
+        get: || routing::get(host::pools::get),
+    },
+    Page {
+        path: "/xend/node/pci",
+        about: "PCI functions with the domains that have them. JSON but for browsers.",
+        kind: OpKind::ShowHardware,
+        query: &host::pci::QUERY,
+        operations: &[],
+        answer: PageAnswer::PciFunctions,
+        get: || routing::get(host::pci::get),
+    },
+    Page {
+        path: "/xend/node/user",
+        about: "Accounts, and who is logged in on pages, for operators. JSON but for browsers.",
+        kind: OpKind::ShowAccounts,
+        query: &host::accounts::QUERY,
+        operations: &[],
+        answer: PageAnswer::Accounts,
+        get: || routing::get(host::accounts::get),
+    },
+    Page {
+        path: "/xend/saved",
+        about: "Domains that were saved to files, and suspended ones. JSON but for browsers.",
+        kind: OpKind::ReadSavedConfig,
+        query: &host::saved::QUERY,
+        operations: &SAVED_OPERATIONS,
+        answer: PageAnswer::Saved,
+        get: || routing::get(host::saved::get),
+    },
+    Page {
+        path: "/xend/saved/confirm",
+        about: "A confirmation page for an operation on a saved domain that can lose data.",
+        kind: OpKind::RemoveSaved,
+        query: &[
+            optional("op", ParamKind::Word(&["delete"]), "an error", "Operation", "delete"),
+            optional("file", ParamKind::Path, "an error", "File", "/var/lib/xen/save/web1"),
+        ],
+        operations: &[],
+        answer: PageAnswer::Form,
+        get: || routing::get(host::saved::confirm),
+    },
+    Page {
+        path: "/xend/journal",
+        about: "The events since xend was started, the latest first. JSON but for browsers.",
+        kind: OpKind::ReadEvents,
+        query: &host::journal::QUERY,
+        operations: &[],
+        answer: PageAnswer::Journal,
+        get: || routing::get(host::journal::get),
     },
     Page {
         path: "/xend/vnet",
@@ -225,7 +326,7 @@ pub(super) static PAGES: [Page; 19] = [
     Page {
         path: "/xend/task",
         about: "Operations that were started with Prefer: respond-async, for an hour after their \
-                end. Always JSON.",
+                end. JSON; for browsers, a page that has the operations under way as well.",
         kind: OpKind::ListDomains,
         query: &[],
         operations: &[],

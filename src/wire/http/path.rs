@@ -141,14 +141,28 @@ pub(super) fn unknown_segment(path: &str) -> String {
             None => break "",
             Some(segment) if known.contains(&segment) => {
                 known = match segment {
-                    "xend" => {
-                        &["domain", "node", "vnet", "help", "new", "events", "task", "openapi.json"]
-                    }
-                    "node" => &["dmesg", "log"],
+                    "xend" => &[
+                        "domain",
+                        "node",
+                        "vnet",
+                        "help",
+                        "new",
+                        "events",
+                        "task",
+                        "journal",
+                        "saved",
+                        "openapi.json",
+                    ],
+                    "node" => &["dmesg", "log", "storage", "network", "pool", "pci", "user"],
+                    "saved" => &["confirm"],
                     // The next segment is a name.
-                    "domain" | "vnet" | "task" => {
+                    "domain" | "vnet" | "task" | "storage" => {
                         segments.next();
-                        if segment == "domain" { &DOMAIN_PAGES } else { &[] }
+                        match segment {
+                            "domain" => &DOMAIN_PAGES,
+                            "storage" => &["confirm"],
+                            _ => &[],
+                        }
                     }
                     _ => &[],
                 };

@@ -8,6 +8,7 @@ use super::errors::{
     operation_failed, problem, refused, too_large, unknown_operation,
 };
 use super::format::Format;
+use super::host::storage::image_path;
 use super::json::names::Names;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
@@ -17,11 +18,11 @@ use super::operations::by_page::{self, DOMAIN_OPERATIONS};
 use super::page::Page;
 use super::path::encode_segment;
 use super::request::RequestInfo;
-use super::response::{Content, ok, respond, with_location};
+use super::response::{Content, ok, respond, see_other, with_location};
 use super::{answer, domain_list, events, html, task_pages};
 use crate::core::error::Error;
-use crate::core::model::DomainRef;
-use crate::core::op::Outcome;
+use crate::core::model::{DomainRef, Uuid};
+use crate::core::op::{Change, Outcome};
 use crate::core::snapshot::DomainView;
 use crate::memory_budget::Reservation;
 use crate::sxp::Limits;
@@ -148,6 +149,7 @@ pub(super) async fn perform(
         params,
         config: config.as_ref(),
         policy: &view.policy(),
+        new_uuid: http.engine().new_uuid(),
     };
     // For the tree of a configuration, until the model has been made of it.
     let mut tree = http.budget().reservation();
@@ -157,6 +159,7 @@ pub(super) async fn perform(
     }
     let engine_request = operation.request(&operation_request);
     drop((tree, config));
+    let made = engine_request.as_ref().ok().and_then(made_by);
     let answer = match engine_request {
         Ok(EngineRequest::ListDomains) => {
             return match domain_list::perform(http, &view, request, params, follow).await {
@@ -175,7 +178,7 @@ pub(super) async fn perform(
     let exists = !matches!(answer, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
     let is_permitted = !matches!(answer, Err(Error::NotPermitted { .. }));
     let response = match answer {
-        Ok(answer) => succeeded(request, operation, &answer),
+        Ok(answer) => succeeded(request, operation, &answer, made),
         Err(error) if request.format == Format::Json => {
             return problem(&problem_of(request, operation, names, domain, &error));
         }
@@ -234,13 +237,34 @@ fn problem_of(
     }
 }
 
-fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer) -> Response {
+/// The image that a request makes.
+const fn made_by(request: &EngineRequest) -> Option<Uuid> {
+    match request {
+        EngineRequest::Change(Change::CreateVdi { uuid, .. }) => Some(*uuid),
+        _ => None,
+    }
+}
+
+fn succeeded(
+    request: &RequestInfo,
+    operation: &Operation,
+    answer: &EngineAnswer,
+    made: Option<Uuid>,
+) -> Response {
     // A script that does not ask for pages gets xend's answer.
     let wants_page = request.format == Format::Html { explicit: true };
     match operation.success {
         Success::Answer(_) => ok(answer::content(request, operation.name, answer)),
         Success::Created | Success::Restored => created(request, operation, answer),
-        Success::Accepted | Success::Empty | Success::Zero if request.format == Format::Json => {
+        Success::Listed(page) | Success::Made(page) if wants_page => see_other(page),
+        Success::Made(_) => {
+            let path = made.map(image_path).unwrap_or_default();
+            let url = format!("{}{path}", request.origin);
+            with_location(respond(201, "Created", Content::Empty), &url)
+        }
+        Success::Accepted | Success::Empty | Success::Listed(_) | Success::Zero
+            if request.format == Format::Json =>
+        {
             no_content()
         }
         Success::Accepted if wants_page => {
@@ -250,7 +274,7 @@ fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer
             ok(Content::Html(html::message::done(request, operation.name)))
         }
         Success::Accepted => respond(202, "Accepted", Content::Empty),
-        Success::Empty => ok(Content::Empty),
+        Success::Empty | Success::Listed(_) => ok(Content::Empty),
         Success::Zero => ok(Content::data(request.format, "0".into())),
     }
 }

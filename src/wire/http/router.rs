@@ -5,6 +5,8 @@ use super::answer_budget::reserve;
 use super::context::Http;
 use super::errors::{method_not_supported, not_found};
 use super::format::Format;
+use super::host::storage::UPLOAD_PATH;
+use super::host::upload;
 use super::page::Page;
 use super::pages::PAGES;
 use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
@@ -76,6 +78,11 @@ fn pages() -> Router<Http> {
         method_not_supported(&method, &headers, Page::READ_ONLY)
     };
     let router = Router::new().route(&assets, routing::get(get::asset).fallback(unsupported));
+    let upload =
+        routing::post(upload::post).fallback(|method: Method, headers: HeaderMap| async move {
+            method_not_supported(&method, &headers, &["POST"])
+        });
+    let router = router.route(UPLOAD_PATH, upload);
     PAGES.iter().fold(router, |router, page| router.route(page.path, methods(page)))
 }
 

@@ -4,6 +4,7 @@
 //! when the account changes its password or goes. It is used by opening a page or by an operation;
 //! what the script of an open page reads by itself is no use.
 
+use super::json::host::PageSession;
 use crate::core::caller::Caller;
 use crate::core::rights::User;
 use std::collections::HashMap;
@@ -128,6 +129,21 @@ impl Sessions {
             end_longest_unused(&mut all, |_| true);
         }
         all.insert(token, Arc::new(Session::new(user)));
+    }
+
+    /// All sessions that are alive, by user, the newest first. Their secrets are nobody's to see.
+    pub(super) fn all(&self) -> Vec<PageSession> {
+        let all = self.lock();
+        let alive = all.values().filter(|session| session.is_alive());
+        let mut all: Vec<_> = alive
+            .map(|session| PageSession {
+                user: session.user.name().to_owned(),
+                age_seconds: session.began.elapsed().as_secs(),
+                idle_seconds: session.last_use().elapsed().as_secs(),
+            })
+            .collect();
+        all.sort_by(|a, b| (&a.user, a.age_seconds).cmp(&(&b.user, b.age_seconds)));
+        all
     }
 
     /// The session of a token, if there is one and it is alive.

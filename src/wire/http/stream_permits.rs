@@ -20,6 +20,8 @@ impl StreamLimits {
     pub(super) const CONSOLES: Self = Self { operators: 100, user: 10 };
     /// For screens.
     pub(super) const SCREENS: Self = Self { operators: 100, user: 10 };
+    /// For disk images that are sent.
+    pub(super) const UPLOADS: Self = Self { operators: 8, user: 2 };
 }
 
 /// There are as many streams as there may be.

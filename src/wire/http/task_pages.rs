@@ -3,13 +3,14 @@
 use super::answer;
 use super::context::Http;
 use super::engine_request::{EngineAnswer, EngineRequest};
-use super::errors;
 use super::etag::TaggedJson;
+use super::format::Format;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
 use super::request::RequestInfo;
-use super::response::{Content, respond, with_location};
+use super::response::{Content, ok, respond, with_location};
 use super::tasks::{Ended, Task, TaskDomain};
+use super::{errors, events, host};
 use crate::core::model::parse_uuid;
 use crate::core::op::{Change, DomainOp, Outcome};
 use crate::core::snapshot::DomainView;
@@ -98,9 +99,16 @@ const fn is_transfer(request: &EngineRequest) -> bool {
 
 /// `GET /xend/task`
 pub(super) async fn list(State(http): State<Http>, request: RequestInfo) -> Response {
-    let snapshot = http.view(&request.caller).snapshot();
+    let view = http.view(&request.caller);
+    let follow = events::follow_query(&http, &view, request.format);
+    let snapshot = view.snapshot();
     let tasks = http.tasks().all(&request.caller);
     let size = tasks.iter().map(|(_, task)| task.size()).sum();
+    // A client of JSON may leave Accept out, or send that of curl.
+    if request.format == (Format::Html { explicit: true }) {
+        let page = || host::tasks::page(&request, follow, &snapshot, &tasks).render();
+        return ok(Content::Html(http.engine().print(size, page).await));
+    }
     let print = || {
         let tasks = tasks.iter().map(|(id, task)| task.to_json(*id, &snapshot));
         TaggedJson::new(answer::print_list(tasks))

@@ -1,12 +1,12 @@
 //! A domain's history in words.
 
+use super::parts::moment;
 use crate::core::journal::{Event, EventKind};
 use crate::core::lifecycle::State;
 use crate::shape;
-use xend_templates::{HistoryEntry, Moment};
+use xend_templates::HistoryEntry;
 
-pub(super) fn entry(event: &Event) -> HistoryEntry {
-    let at = jiff::Timestamp::try_from(event.at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+pub(crate) fn entry(event: &Event) -> HistoryEntry {
     let (text, caller, failed) = match &event.what {
         EventKind::Appeared(State::Halted) => ("Defined".to_owned(), "", false),
         EventKind::Appeared(State::Suspended) => ("Defined, suspended".to_owned(), "", false),
@@ -26,13 +26,5 @@ pub(super) fn entry(event: &Event) -> HistoryEntry {
             (format!("{op}: {error}"), caller.text.as_str(), true)
         }
     };
-    HistoryEntry {
-        at: Moment {
-            iso: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            text: at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        },
-        text,
-        caller: caller.to_owned(),
-        failed,
-    }
+    HistoryEntry { at: moment(event.at), text, caller: caller.to_owned(), failed }
 }

@@ -49,7 +49,6 @@ fn effect(request: &RequestInfo, op: &str) -> String {
         ("create", _) => "The virtual network has been created.".to_owned(),
         ("delete", _) => format!("{name} has been deleted."),
         ("cancel", _) => format!("The operation on domain {name} has been cancelled."),
-        ("clear", _) => "Xen's message buffer has been cleared.".to_owned(),
         ("set_password", _) => format!("The password has been set in domain {name}."),
         ("inject_file", _) => format!("The file has been written in domain {name}."),
         ("reset_network", _) => format!("Domain {name} has applied its network settings."),

@@ -8,15 +8,34 @@ use crate::shape::{self, TreeSink};
 use crate::sxp::Sxp;
 use crate::wire::http::path::{LOGOUT_PATH, decode, encode_segment};
 use crate::wire::http::request::RequestInfo;
-use xend_templates::{Fact, Frame, Link, OperationProgress, PageUser, Vcpu};
+use std::time::SystemTime;
+use xend_templates::{Fact, Frame, Link, Menu, Moment, OperationProgress, PageUser, Vcpu};
 
-/// The entries of the menu, and what they need.
-const MENU: [(&str, &str, OpKind); 5] = [
+/// Entries of a menu, with what they need.
+type Entries<const N: usize> = [(&'static str, &'static str, OpKind); N];
+
+/// The pages that are a click away everywhere.
+const MENU: Entries<7> = [
     ("Domains", "/xend/domain", OpKind::ListDomains),
     ("New domain", "/xend/new", OpKind::CreateDomain),
+    ("Saved", "/xend/saved", OpKind::ReadSavedConfig),
+    ("Tasks", "/xend/task", OpKind::ListDomains),
+    ("Events", "/xend/journal", OpKind::ReadEvents),
     ("Host", "/xend/node", OpKind::ShowHost),
-    ("Networks", "/xend/vnet", OpKind::ShowVnets),
     ("Reference", "/xend/help", OpKind::ListDomains),
+];
+
+/// The pages about the host.
+const HOST_MENU: Entries<9> = [
+    ("Overview", "/xend/node", OpKind::ShowHost),
+    ("Storage", "/xend/node/storage", OpKind::ShowStorage),
+    ("Networks", "/xend/node/network", OpKind::ShowInterfaces),
+    ("Virtual networks", "/xend/vnet", OpKind::ShowVnets),
+    ("CPU pools", "/xend/node/pool", OpKind::ShowPools),
+    ("PCI devices", "/xend/node/pci", OpKind::ShowHardware),
+    ("Users", "/xend/node/user", OpKind::ShowAccounts),
+    ("Log", "/xend/node/log", OpKind::ReadLog),
+    ("Xen messages", "/xend/node/dmesg", OpKind::ReadDmesg),
 ];
 
 /// The menu, the user and the breadcrumbs of a page. For somebody who has not logged in, there are
@@ -26,14 +45,17 @@ pub(crate) fn frame(request: &RequestInfo) -> Frame {
         return Frame { is_simulated: request.is_simulated, ..Frame::default() };
     }
     let access = request.access();
-    let entries = MENU.iter().filter(|(.., kind)| access.may(*kind));
+    let links = |entries: &[(&str, &str, OpKind)]| {
+        let entries = entries.iter().filter(|(.., kind)| access.may(*kind));
+        entries.map(|(name, href, _)| Link::new(*name, *href)).collect()
+    };
     let user = request.caller.user().map(|user| PageUser {
         name: user.name().to_owned(),
         logout: request.session.is_some().then(|| LOGOUT_PATH.to_owned()),
     });
     Frame {
         crumbs: crumbs(request),
-        menu: entries.map(|(name, href, _)| Link::new(*name, *href)).collect(),
+        menu: Menu { main: links(&MENU), host: links(&HOST_MENU) },
         user,
         is_simulated: request.is_simulated,
     }
@@ -53,19 +75,19 @@ fn crumbs(request: &RequestInfo) -> Vec<Link> {
 
 /// The last segment of a domain's path: the name, or the UUID if the name has a special meaning in
 /// a path, as that of another toolstack's domain can.
-pub(super) fn domain_segment(view: &DomainView) -> String {
+pub(crate) fn domain_segment(view: &DomainView) -> String {
     match view.name().as_str() {
         "." | ".." => view.uuid.to_string(),
         name => encode_segment(name),
     }
 }
 
-pub(super) fn domain_path(view: &DomainView) -> String {
+pub(crate) fn domain_path(view: &DomainView) -> String {
     format!("/xend/domain/{}", domain_segment(view))
 }
 
 /// A link to a domain's page.
-pub(super) fn domain_link(view: &DomainView) -> Link {
+pub(crate) fn domain_link(view: &DomainView) -> Link {
     Link::new(view.name().to_string(), domain_path(view))
 }
 
@@ -89,7 +111,7 @@ pub(super) fn device_name(class: &str, number: u32) -> String {
 }
 
 /// The long operation in progress on a domain.
-pub(super) fn progress(view: &DomainView) -> Option<OperationProgress> {
+pub(crate) fn progress(view: &DomainView) -> Option<OperationProgress> {
     let progress = view.progress?;
     let mib = |bytes: u64| bytes / (1 << 20);
     Some(OperationProgress {
@@ -109,6 +131,15 @@ pub(super) fn vcpu(vcpu: &VcpuFacts) -> Vcpu {
         cpu_time_s: vcpu.cpu_time.as_secs_f64(),
         cpu: vcpu.cpu,
         cpumap: vcpu.affinity.iter().collect(),
+    }
+}
+
+/// A point in time, in UTC.
+pub(crate) fn moment(time: SystemTime) -> Moment {
+    let at = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    Moment {
+        iso: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        text: at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
     }
 }
 

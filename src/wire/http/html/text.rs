@@ -1,12 +1,22 @@
 //! Pages of plain text.
 
 use super::parts::{domain_link, frame};
+use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
+use crate::wire::http::host::listing::notice;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{ConsolePage, ScreenPage, TextPage};
 
-pub(crate) fn page(request: &RequestInfo, title: &str, text: String) -> String {
-    TextPage { frame: frame(request), title: title.to_owned(), text }.render()
+/// Xen's message buffer.
+pub(crate) fn dmesg(request: &RequestInfo, text: String) -> String {
+    TextPage {
+        frame: frame(request),
+        title: "Xen messages".to_owned(),
+        text,
+        notice: notice(request),
+        clear: request.access().may(OpKind::ClearDmesg).then(|| request.path.clone()),
+    }
+    .render()
 }
 
 /// A guest's console. `follow` is the query of `/xend/events` for its script.

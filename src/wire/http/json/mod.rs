@@ -11,6 +11,7 @@ mod device;
 pub(super) mod domain;
 mod fields;
 pub(super) mod figures;
+pub(super) mod host;
 mod limits;
 pub(super) mod names;
 mod pci_device;

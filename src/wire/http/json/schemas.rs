@@ -4,6 +4,7 @@ use super::answers::{Agent, Attached, Credit, DeviceState, Node, Sedf, Vcpus, Vn
 use super::config::DomainConfig;
 use super::device::DeviceConfig;
 use super::domain::{Domain, DomainSummary};
+use super::host::{Accounts, CpuPool, HostPciFunction, Image, Journal, Networks, Saved, Storage};
 use super::problem::Problem;
 use super::task::Task;
 use crate::wire::http::operation::{AnswerType, ConfigKind};
@@ -87,6 +88,14 @@ impl Schemas {
             PageAnswer::Domain => json!({"anyOf": [self.domain(), self.answer(AnswerType::Vcpus)]}),
             PageAnswer::Node => reference::<Node>(&mut self.answers),
             PageAnswer::Vnet => reference::<Vnet>(&mut self.answers),
+            PageAnswer::Storage => reference::<Storage>(&mut self.answers),
+            PageAnswer::Image => reference::<Image>(&mut self.answers),
+            PageAnswer::Networks => reference::<Networks>(&mut self.answers),
+            PageAnswer::Pools => list_of(&reference::<CpuPool>(&mut self.answers)),
+            PageAnswer::PciFunctions => list_of(&reference::<HostPciFunction>(&mut self.answers)),
+            PageAnswer::Accounts => reference::<Accounts>(&mut self.answers),
+            PageAnswer::Saved => reference::<Saved>(&mut self.answers),
+            PageAnswer::Journal => reference::<Journal>(&mut self.answers),
             PageAnswer::Tasks => list_of(&self.task()),
             PageAnswer::Task => self.task(),
             PageAnswer::Help | PageAnswer::OpenApi => {

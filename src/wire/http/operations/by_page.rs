@@ -2,7 +2,7 @@
 
 use super::{
     create, credit, devices, guest, managed, memory, migrate, node, power, rename, reset_network,
-    save, sedf, sysrq, vcpus, vnet,
+    save, saved, sedf, storage, sysrq, vcpus, vnet,
 };
 use crate::wire::http::operation::Operation;
 
@@ -53,17 +53,27 @@ pub(crate) static NODE_OPERATIONS: [&Operation; 2] = [&node::SHUTDOWN, &node::RE
 
 pub(crate) static DMESG_OPERATIONS: [&Operation; 1] = [&node::CLEAR];
 
+pub(crate) static STORAGE_OPERATIONS: [&Operation; 1] = [&storage::CREATE];
+
+pub(crate) static IMAGE_OPERATIONS: [&Operation; 3] =
+    [&storage::CLONE, &storage::RESIZE, &storage::DELETE];
+
+pub(crate) static SAVED_OPERATIONS: [&Operation; 1] = [&saved::DELETE];
+
 pub(crate) static VNET_LIST_OPERATIONS: [&Operation; 1] = [&vnet::CREATE];
 
 pub(crate) static VNET_OPERATIONS: [&Operation; 1] = [&vnet::DELETE];
 
 /// The path of the first page that has an operation with this name.
 pub(crate) fn path_of(op: &str) -> Option<&'static str> {
-    let pages: [(&str, &[&Operation]); 6] = [
+    let pages: [(&str, &[&Operation]); 9] = [
         ("/xend/domain", &DOMAIN_LIST_OPERATIONS),
         ("/xend/domain/NAME", &DOMAIN_OPERATIONS),
         ("/xend/node", &NODE_OPERATIONS),
         ("/xend/node/dmesg", &DMESG_OPERATIONS),
+        ("/xend/node/storage", &STORAGE_OPERATIONS),
+        ("/xend/node/storage/UUID", &IMAGE_OPERATIONS),
+        ("/xend/saved", &SAVED_OPERATIONS),
         ("/xend/vnet", &VNET_LIST_OPERATIONS),
         ("/xend/vnet/ID", &VNET_OPERATIONS),
     ];

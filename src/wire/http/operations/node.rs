@@ -48,6 +48,6 @@ pub(super) static CLEAR: Operation = Operation {
     stages: &[],
     data_loss: None,
     params: &[],
-    success: Success::Empty,
+    success: Success::Listed("/xend/node/dmesg?done=cleared"),
     build: |_| Ok(Change::ClearDmesg.into()),
 };

@@ -70,7 +70,7 @@ fn fetched_host(vms: u32) -> HostView {
         interfaces: Some(vec![]),
         pools: Some(Arc::default()),
         hardware: Some(Hardware::default()),
-        storage: Some(StorageFacts { dir: "/".into(), size: 0, used: 0 }),
+        storage: Some(StorageFacts { dir: "/".into(), size: 0, used: 0, free: 0 }),
         image_sizes: Some(HashMap::from([("phy:/dev/d7".into(), None)])),
     };
     host

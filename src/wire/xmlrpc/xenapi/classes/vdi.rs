@@ -2,7 +2,7 @@
 
 use super::security::{LABEL_PARAMS, no_module};
 use crate::core::model::{Text, Uuid, Vdi, VdiKind, VdiSetting};
-use crate::core::op::Change;
+use crate::core::op::{Change, ImageContent};
 use crate::core::rights::OpKind;
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::value::Value;
@@ -63,7 +63,7 @@ fn create(host: &HostView, _: Uuid, args: &Args<'_>) -> Result<Action, Failure> 
     });
     let uuid = host.state.new_uuid();
     let client_data = data_in_sr(&record, VDI.fields, sr)?;
-    let changes = vec![Change::CreateVdi { uuid, vdi, client_data, copy: None }];
+    let changes = vec![Change::CreateVdi { uuid, vdi, client_data, content: ImageContent::Empty }];
     Ok(Action::create(changes, context(uuid), uuid))
 }
 

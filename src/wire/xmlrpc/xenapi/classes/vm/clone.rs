@@ -1,7 +1,7 @@
 //! `VM.clone`: another definition of a halted VM, with images of its own.
 
 use crate::core::model::{Block, BlockMode, Device, DomName, DomainConfig, Item, Text, Uuid, Vdi};
-use crate::core::op::Change;
+use crate::core::op::{Change, ImageContent};
 use crate::wire::xmlrpc::args::Args;
 use crate::wire::xmlrpc::xenapi::failure::{Failure, FailureContext};
 use crate::wire::xmlrpc::xenapi::host_view::HostView;
@@ -64,7 +64,7 @@ fn copy_of(host: &HostView, block: &mut Block, item: &Item, vdi: &Vdi) -> Change
     block.uname = path.replace(&item.uuid.to_string(), &uuid.to_string()).into();
     let vdi = Box::new(Vdi { location: Text::default(), ..vdi.clone() });
     let client_data = item.client_data.clone();
-    Change::CreateVdi { uuid, vdi, client_data, copy: Some(item.uuid) }
+    Change::CreateVdi { uuid, vdi, client_data, content: ImageContent::CopyOf(item.uuid) }
 }
 
 fn free_name(host: &HostView, original: &str) -> String {

@@ -1,0 +1,203 @@
+//! What the pages of lists share: a part of a long list, the links to the other parts, and the
+//! answer in the format that a request asks for.
+
+use crate::core::model::Invalid;
+use crate::wire::http::answer::print;
+use crate::wire::http::html::parts::frame;
+use crate::wire::http::operation::{Param, ParamKind, optional};
+use crate::wire::http::params::{Params, bad_value};
+use crate::wire::http::request::RequestInfo;
+use crate::wire::http::response::{Content, ok};
+use axum::response::Response;
+use serde::Serialize;
+use xend_templates::{FilterField, Link, ListPage, Pager};
+
+/// The most links in a cell of a table.
+pub(super) const MAX_LINKS: usize = 12;
+
+/// The parameter that chooses a part of a list.
+pub(crate) const PAGE_PARAM: Param =
+    optional("page", ParamKind::Number("from 1"), "1", "Part of the list to show", "2");
+
+/// What operations have done that lead to a page, by the value of `done`.
+const DONE: [(&str, &str); 7] = [
+    ("created", "The image has been created."),
+    ("cloned", "The image has been cloned."),
+    ("resized", "The image has been resized."),
+    ("uploaded", "The image has been uploaded."),
+    ("deleted", "The image has been deleted."),
+    ("removed", "The saved domain has been deleted."),
+    ("cleared", "Xen's message buffer has been cleared."),
+];
+
+/// What an operation has done that led to the page.
+pub(crate) fn notice(request: &RequestInfo) -> Option<String> {
+    let done = request.query.text("done").ok().flatten()?;
+    DONE.iter().find(|(word, _)| *word == done).map(|(_, text)| (*text).to_owned())
+}
+
+/// A page with the title and what led to it.
+pub(super) fn list_page(request: &RequestInfo, title: &str, about: &str) -> ListPage {
+    ListPage {
+        frame: frame(request),
+        title: title.to_owned(),
+        notice: notice(request),
+        about: about.to_owned(),
+        ..ListPage::default()
+    }
+}
+
+/// A page for people, or else JSON.
+pub(super) fn respond(
+    request: &RequestInfo,
+    json: &impl Serialize,
+    page: impl FnOnce() -> ListPage,
+) -> Response {
+    ok(if request.format.is_html() {
+        Content::Html(page().render())
+    } else {
+        Content::Json(print(json).into())
+    })
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    /// From 1.
+    number: usize,
+    per_page: usize,
+}
+
+impl Part {
+    /// The part that a query asks for.
+    pub(super) fn of(query: &Params, per_page: usize) -> Result<Self, Invalid> {
+        let Some(text) = query.text("page")? else { return Ok(Self { number: 1, per_page }) };
+        match text.parse() {
+            Ok(number @ 1..=1_000_000) => Ok(Self { number, per_page }),
+            _ => Err(bad_value("page", "a number from 1 to 1000000 is expected")),
+        }
+    }
+
+    /// Whether it is the first part.
+    pub(super) const fn is_first(self) -> bool {
+        self.number == 1
+    }
+
+    const fn start(self) -> usize {
+        (self.number - 1).saturating_mul(self.per_page)
+    }
+
+    /// The items of the part.
+    pub(super) fn select<T>(self, items: impl Iterator<Item = T>) -> Vec<T> {
+        items.skip(self.start()).take(self.per_page).collect()
+    }
+
+    /// The links to the parts beside it; `None` for a list of one part. `total` is the number of
+    /// all items.
+    pub(super) fn pager(self, request: &RequestInfo, total: usize) -> Option<Pager> {
+        let Self { number, per_page } = self;
+        if total <= per_page && number == 1 {
+            return None;
+        }
+        let last = total.div_ceil(per_page).max(1);
+        let target = |number: usize| {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            for name in request.query.names() {
+                if name == "page" || name == "done" {
+                    continue;
+                }
+                if let Ok(Some(value)) = request.query.text(&name) {
+                    query.append_pair(&name, &value);
+                }
+            }
+            format!("{}?{}", request.path, query.append_pair("page", &number.to_string()).finish())
+        };
+        let start = self.start();
+        let text = if start < total {
+            format!("{}–{} of {total}", start + 1, (start + per_page).min(total))
+        } else {
+            format!("There are {total}")
+        };
+        Some(Pager {
+            text,
+            previous: (number > 1).then(|| target((number - 1).min(last))),
+            next: (number < last).then(|| target(number + 1)),
+        })
+    }
+}
+
+/// The first links of many, and the number of the others.
+pub(super) fn some_links(links: impl ExactSizeIterator<Item = Link>) -> (Vec<Link>, usize) {
+    let more = links.len().saturating_sub(MAX_LINKS);
+    (links.take(MAX_LINKS).collect(), more)
+}
+
+/// A field of text in a filter.
+pub(super) fn text_field(name: &str, label: &str, value: &str) -> FilterField {
+    FilterField {
+        name: name.to_owned(),
+        label: label.to_owned(),
+        value: value.to_owned(),
+        choices: Vec::new(),
+    }
+}
+
+/// A choice in a filter.
+pub(super) fn choice_field(
+    name: &str,
+    label: &str,
+    value: &str,
+    choices: &[(&str, &str)],
+) -> FilterField {
+    let choices = choices.iter().map(|(key, word)| ((*key).to_owned(), (*word).to_owned()));
+    FilterField { choices: choices.collect(), ..text_field(name, label, value) }
+}
+
+/// A number of bytes in a unit that people read.
+pub(super) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut unit = "bytes";
+    // Tenths of the unit.
+    let mut tenths = u128::from(count) * 10;
+    for larger in UNITS {
+        if tenths < 10_240 {
+            break;
+        }
+        tenths /= 1024;
+        unit = larger;
+    }
+    match (tenths / 10, tenths % 10) {
+        (whole, tenth) if tenth > 0 && whole < 100 => format!("{whole}.{tenth} {unit}"),
+        (whole, _) => format!("{whole} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_a_unit_that_people_read() {
+        for (count, text) in [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1 KiB"),
+            (1536 << 20, "1.5 GiB"),
+            (10 << 30, "10 GiB"),
+            (u64::MAX, "16383 PiB"),
+        ] {
+            assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn a_part_is_chosen_by_its_number() {
+        let part = |query: &str| Part::of(&Params::from_query(query), 10);
+        assert_eq!(part("").unwrap().select(0..25), (0..10).collect::<Vec<_>>());
+        assert_eq!(part("page=3").unwrap().select(0..25), (20..25).collect::<Vec<_>>());
+        assert!(part("page=9").unwrap().select(0..25).is_empty());
+        for wrong in ["page=0", "page=x", "page=-1", "page=99999999999999999999"] {
+            assert!(part(wrong).is_err(), "{wrong}");
+        }
+    }
+}
