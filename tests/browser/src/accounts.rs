@@ -54,8 +54,9 @@ pub async fn use_account(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.until("location.pathname + location.search === '/xend/domain?state=all'").await?;
     sees_own_domains(browser).await?;
     browser.says("header .user", "steve").await?;
-    let menu = browser.text("nav.menu").await?;
-    ensure!(menu.split_whitespace().eq(["Domains", "Reference"]), "menu: {menu}");
+    let menu = browser.text("nav[aria-label=Main]").await?;
+    let entries = ["Domains", "Tasks", "Events", "Reference"];
+    ensure!(menu.split_whitespace().eq(entries), "menu: {menu}");
     let cookies = browser.run("return document.cookie").await?;
     ensure!(cookies == "", "a script sees the cookie: {cookies}");
     shots_of_page(browser, "user-list").await?;

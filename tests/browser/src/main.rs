@@ -5,6 +5,7 @@ mod accounts;
 mod browser;
 mod console;
 mod daemon;
+mod host_pages;
 mod operations;
 mod screen;
 
@@ -47,6 +48,8 @@ async fn main() -> Result<()> {
     screen::use_screen(&browser, &daemon).await?;
     println!("Every operation");
     operations::perform_all(&browser, &daemon).await?;
+    println!("What the host has");
+    host_pages::use_pages(&browser, &daemon).await?;
     println!("Keyboard only");
     keyboard(&browser, &daemon).await?;
     println!("Phone");
@@ -56,6 +59,7 @@ async fn main() -> Result<()> {
     println!("Without scripts");
     let browser = driver.browser(&shots, false).await?;
     without_scripts(&browser, &daemon).await?;
+    host_pages::without_scripts(&browser, &daemon).await?;
     browser.close().await?;
     println!("A user of an account");
     let with_accounts = Daemon::start_with_accounts(&xend, accounts::PASSWORD).await?;
@@ -127,7 +131,6 @@ async fn screenshots(browser: &Browser, daemon: &Daemon, docs: Option<&Path>) ->
         ("suspended", "/xend/domain/build"),
         ("new", "/xend/new?template=pvh"),
         ("host", "/xend/node"),
-        ("dmesg", "/xend/node/dmesg"),
         ("networks", "/xend/vnet"),
         ("reference", "/xend/help"),
         ("confirm", "/xend/domain/web1/confirm?op=destroy"),
