@@ -44,6 +44,8 @@ mod parts;
 mod record;
 mod screen;
 mod text;
+mod time_chart;
+mod usage;
 mod vcpu;
 mod vnet;
 
@@ -68,6 +70,8 @@ pub use parts::{Fact, Link, Moment, Uptime};
 pub use record::RecordPage;
 pub use screen::ScreenPage;
 pub use text::TextPage;
+pub use time_chart::{TimeChart, TimeLine};
+pub use usage::{UsagePage, UsageRow};
 pub use vcpu::{Vcpu, VcpuPage};
 pub use vnet::{VnetList, VnetPage};
 

@@ -106,7 +106,7 @@ pub(super) async fn config(State(http): State<Http>, request: RequestInfo) -> An
     let config = domain.definition.as_ref().unwrap_or(&domain.config);
     let mut text = http.engine().print(config.text_size(), || config_text::print(config)).await;
     text.push('\n');
-    Ok(download(Content::Sxp(text.into()), domain.name().as_str()))
+    Ok(download(Content::Sxp(text.into()), domain.name().as_str(), "sxp"))
 }
 
 /// `GET /xend/domain/NAME/confirm?op=OP`: the page that asks before data is lost.

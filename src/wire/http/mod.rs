@@ -7,7 +7,7 @@
 //! admission    who is let in: operators, users, sessions (session_cookie, sessions); login
 //! pages, page  the table of pages: handler of GET, operations of POST
 //! request      RequestInfo: caller, page, query, format of the answer (format)
-//! get          handlers of GET; also domain_list, events, help, openapi and task_pages
+//! get          handlers of GET; also domain_list, events, help, openapi, task_pages, usage_pages
 //!   operation_by_get  tells a program that GET does no operation
 //! post         POST: body, multipart and params, or json/request -> operations/ -> engine_request
 //!              -> the engine; tasks keeps what a client does not wait for
@@ -65,6 +65,8 @@ mod sessions;
 mod stream_permits;
 mod task_pages;
 mod tasks;
+mod usage_csv;
+mod usage_pages;
 mod viewer_socket;
 
 pub use context::Http;

@@ -36,6 +36,8 @@ pub(super) enum PageAnswer {
     Domain,
     Node,
     Vnet,
+    /// What a domain or the host used. As CSV as well.
+    Usage,
     Tasks,
     Task,
     /// This reference.

@@ -11,7 +11,7 @@ const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'+');
 
 /// The last segments of a domain's pages.
-const DOMAIN_PAGES: [&str; 4] = ["console", "screen", "config", "confirm"];
+const DOMAIN_PAGES: [&str; 5] = ["console", "screen", "config", "confirm", "history"];
 
 /// The page on which users log in.
 pub(super) const LOGIN_PATH: &str = "/xend/login";
@@ -144,7 +144,7 @@ pub(super) fn unknown_segment(path: &str) -> String {
                     "xend" => {
                         &["domain", "node", "vnet", "help", "new", "events", "task", "openapi.json"]
                     }
-                    "node" => &["dmesg", "log"],
+                    "node" => &["dmesg", "log", "history"],
                     // The next segment is a name.
                     "domain" | "vnet" | "task" => {
                         segments.next();

@@ -13,4 +13,6 @@ pub(super) mod message;
 pub(super) mod node;
 pub(super) mod parts;
 pub(super) mod text;
+mod units;
+pub(super) mod usage;
 pub(super) mod vnet;

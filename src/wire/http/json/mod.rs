@@ -21,3 +21,4 @@ pub(super) mod request;
 pub(super) mod schemas;
 mod settings;
 pub(super) mod task;
+pub(super) mod usage;

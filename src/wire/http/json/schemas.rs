@@ -6,6 +6,7 @@ use super::device::DeviceConfig;
 use super::domain::{Domain, DomainSummary};
 use super::problem::Problem;
 use super::task::Task;
+use super::usage::UsageHistory;
 use crate::wire::http::operation::{AnswerType, ConfigKind};
 use crate::wire::http::page::PageAnswer;
 use schemars::generate::SchemaSettings;
@@ -87,6 +88,7 @@ impl Schemas {
             PageAnswer::Domain => json!({"anyOf": [self.domain(), self.answer(AnswerType::Vcpus)]}),
             PageAnswer::Node => reference::<Node>(&mut self.answers),
             PageAnswer::Vnet => reference::<Vnet>(&mut self.answers),
+            PageAnswer::Usage => reference::<UsageHistory>(&mut self.answers),
             PageAnswer::Tasks => list_of(&self.task()),
             PageAnswer::Task => self.task(),
             PageAnswer::Help | PageAnswer::OpenApi => {
