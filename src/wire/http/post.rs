@@ -15,6 +15,7 @@ use super::json::request::Arguments;
 use super::operation::{DomainStage, Operation, OperationRequest, Success};
 use super::operations::by_page::{self, DOMAIN_OPERATIONS};
 use super::page::Page;
+use super::params::Params;
 use super::path::encode_segment;
 use super::request::RequestInfo;
 use super::response::{Content, ok, respond, with_location};
@@ -175,7 +176,7 @@ pub(super) async fn perform(
     let exists = !matches!(answer, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
     let is_permitted = !matches!(answer, Err(Error::NotPermitted { .. }));
     let response = match answer {
-        Ok(answer) => succeeded(request, operation, &answer),
+        Ok(answer) => succeeded(request, operation, params, &answer),
         Err(error) if request.format == Format::Json => {
             return problem(&problem_of(request, operation, names, domain, &error));
         }
@@ -234,7 +235,12 @@ fn problem_of(
     }
 }
 
-fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer) -> Response {
+fn succeeded(
+    request: &RequestInfo,
+    operation: &Operation,
+    params: &Params,
+    answer: &EngineAnswer,
+) -> Response {
     // A script that does not ask for pages gets xend's answer.
     let wants_page = request.format == Format::Html { explicit: true };
     match operation.success {
@@ -243,11 +249,13 @@ fn succeeded(request: &RequestInfo, operation: &Operation, answer: &EngineAnswer
         Success::Accepted | Success::Empty | Success::Zero if request.format == Format::Json => {
             no_content()
         }
-        Success::Accepted if wants_page => {
-            respond(202, "Accepted", Content::Html(html::message::done(request, operation.name)))
-        }
+        Success::Accepted if wants_page => respond(
+            202,
+            "Accepted",
+            Content::Html(html::message::done(request, operation.name, params)),
+        ),
         Success::Empty | Success::Zero if wants_page => {
-            ok(Content::Html(html::message::done(request, operation.name)))
+            ok(Content::Html(html::message::done(request, operation.name, params)))
         }
         Success::Accepted => respond(202, "Accepted", Content::Empty),
         Success::Empty => ok(Content::Empty),

@@ -3,6 +3,7 @@
 pub(super) mod answer;
 pub(super) mod confirm;
 pub(super) mod create;
+mod devices;
 pub(super) mod directory;
 pub(super) mod domain;
 pub(super) mod domain_list;
@@ -11,7 +12,9 @@ mod history;
 pub(super) mod login;
 pub(super) mod message;
 pub(super) mod node;
+mod operation_groups;
 pub(super) mod parts;
+mod situation;
 pub(super) mod text;
 mod units;
 pub(super) mod usage;
