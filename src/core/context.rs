@@ -5,6 +5,7 @@
 mod ballooning;
 mod completion;
 mod conflicts;
+mod histories;
 pub(super) mod scheduler;
 
 use super::arrivals::Arrivals;

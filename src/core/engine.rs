@@ -11,6 +11,7 @@ mod guest_reports;
 mod guests;
 mod health;
 mod hidden_domains;
+mod histories;
 mod network;
 mod saved;
 mod storage;
@@ -65,6 +66,7 @@ impl Engine {
         core.spawn_background(core.clone().keep_fresh());
         core.spawn_background(core.clone().take_samples());
         core.spawn_background(core.clone().follow_device_io());
+        core.spawn_background(core.clone().keep_histories());
         core.spawn_background(core.clone().start_with_xend());
         Ok(Self(core))
     }

@@ -34,6 +34,7 @@ mod driver;
 mod failures;
 mod guest;
 mod health;
+mod histories;
 mod last_read;
 mod limited;
 mod mailbox;

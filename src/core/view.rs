@@ -3,6 +3,7 @@
 mod consoles;
 mod disks;
 mod guest;
+mod histories;
 mod host;
 mod metrics;
 mod saved;

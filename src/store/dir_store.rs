@@ -1,6 +1,7 @@
 //! A directory as a store.
 
 use super::blocking::{blocking, blocking_io, blocking_write};
+use super::history::HistoryFiles;
 use super::save_file::{self, UnfinishedSave};
 use super::{definitions, files, host_uuid, records, saved_files, vnets};
 use crate::core::error::Error;
@@ -32,6 +33,7 @@ const CHECKED: usize = 8 << 10;
 #[derive(Clone)]
 pub struct DirStore {
     pub(super) paths: Arc<Paths>,
+    pub(super) histories: Arc<HistoryFiles>,
     /// For what stored configurations lack.
     entropy: Arc<dyn Entropy>,
 }
@@ -106,7 +108,8 @@ impl DirStore {
         let held = [&paths.dir, &paths.domains, &paths.moves, &paths.objects]
             .map(|dir| HeldDir::open(dir));
         paths.held = held.into_iter().collect::<io::Result<_>>()?;
-        Ok(Self { paths: Arc::new(paths), entropy })
+        let histories = Arc::new(HistoryFiles::open(dir.join("history"))?);
+        Ok(Self { paths: Arc::new(paths), histories, entropy })
     }
 }
 

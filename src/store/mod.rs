@@ -9,6 +9,8 @@
 //! host-uuid, host-uuid.copy      the host's own UUID
 //! lock                           locked by the daemon that runs, see `dir_lock`
 //! objects/UUID.sxp               an object of the host beside its domains
+//! history/UUID.history           what a domain used, see `history`
+//! history/host.history           what the host used
 //! storage/UUID.img               a disk image
 //! storage/.part-UUID             a disk image that is being created or removed
 //! ```
@@ -24,6 +26,7 @@ mod dir_store;
 mod disk_content;
 mod disk_facts;
 mod files;
+mod history;
 mod host_uuid;
 mod images;
 mod objects;

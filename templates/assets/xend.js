@@ -36,12 +36,12 @@ function notify(text, failed = false) {
 }
 
 // Opens the parent page when this page is not found any more, and takes the last notice along.
-// Waits for requests in flight: the answer to one says why the page is gone.
+// Waits for requests in flight, whose answers say why the page is gone, and for an open dialog.
 let requestsInFlight = 0;
 let isGone = false;
 function openParent() {
   isGone = true;
-  if (requestsInFlight) return;
+  if (requestsInFlight || dialog.open) return;
   if (lastNotice && Date.now() - lastNotice.at < 3000) {
     sessionStorage.setItem("notice", JSON.stringify(lastNotice));
   }
@@ -258,6 +258,9 @@ document.addEventListener("submit", (event) => {
 
 // Shows the content of another page in a dialog: a confirmation, or the result of an operation.
 const dialog = document.createElement("dialog");
+dialog.addEventListener("close", () => {
+  if (isGone) openParent();
+});
 body.append(dialog);
 function showDialog(content, closeLabel) {
   const close = document.createElement("button");

@@ -64,7 +64,7 @@ impl Chart {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a count of figures in memory")]
-fn to_f64(count: usize) -> f64 {
+pub(crate) fn to_f64(count: usize) -> f64 {
     count as f64
 }
 

@@ -3,20 +3,8 @@
 use crate::assets::path;
 use crate::layout::{Frame, Layout};
 use crate::parts::Link;
+use crate::sysrq::SYSRQ_KEYS;
 use maud::{Markup, html};
-
-/// The keys of Linux's Magic `SysRq` that help with a guest that does not respond.
-const SYSRQ: [(char, &str); 9] = [
-    ('h', "help"),
-    ('s', "write all disks"),
-    ('u', "make all disks read-only"),
-    ('b', "reboot at once"),
-    ('w', "list blocked tasks"),
-    ('t', "list all tasks"),
-    ('m', "show the memory"),
-    ('e', "end all processes"),
-    ('i', "kill all processes"),
-];
 
 /// A guest's console: a terminal by the script, else the end of its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +62,7 @@ impl ConsolePage {
                         label {
                             "SysRq "
                             select #sysrq-key name="key" {
-                                @for (key, about) in &SYSRQ {
+                                @for (key, about) in &SYSRQ_KEYS {
                                     option value=(u32::from(*key)) { (key) ": " (about) }
                                 }
                             }

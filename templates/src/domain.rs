@@ -1,7 +1,8 @@
 //! The page of a domain.
 
 use crate::chart::Chart;
-use crate::domain_operations::{OperationForm, operations};
+use crate::device_table::{Device, device_table};
+use crate::domain_operations::{OperationGroup, operations};
 use crate::form::{self, Action};
 use crate::history::{HistoryEntry, history_table};
 use crate::layout::{Frame, Layout};
@@ -43,9 +44,7 @@ pub struct DomainPage {
     /// The newest entry first.
     pub history: Vec<HistoryEntry>,
     /// Forms for all operations that the domain's state allows.
-    pub operations: Vec<OperationForm>,
-    /// Those of the agent in the guest.
-    pub agent_operations: Vec<OperationForm>,
+    pub operations: Vec<OperationGroup>,
     /// The configuration as a formatted S-expression.
     pub config_text: String,
 }
@@ -61,23 +60,12 @@ pub struct OperationProgress {
     pub can_be_cancelled: bool,
 }
 
-/// A device of a domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// `vbd`, `vif`, ...
-    pub class: String,
-    /// A block device's name or a network interface's MAC address; else empty.
-    pub name: String,
-    /// `connected`, ...; empty if it is unknown.
-    pub state: String,
-    pub facts: Vec<Fact>,
-}
-
 impl DomainPage {
     /// The whole document.
     pub fn render(&self) -> String {
         let body = html! {
             (form::action_form())
+            (self.index())
             div #progress data-live="always" {
                 @if let Some(progress) = &self.progress {
                     section.card aria-label="Operation in progress" {
@@ -97,7 +85,7 @@ impl DomainPage {
                     }
                 }
             }
-            div.cards {
+            div.cards #overview {
                 div {
                     section.card #facts data-live="always" aria-label="Summary" {
                         h2 { "Summary" }
@@ -111,10 +99,6 @@ impl DomainPage {
                             }
                         }
                     }
-                    section.card #devices data-live="always" aria-label="Devices" {
-                        h2 { "Devices" }
-                        (self.device_list())
-                    }
                 }
                 div {
                     (self.usage())
@@ -123,6 +107,10 @@ impl DomainPage {
                         (vcpu_table(&self.vcpus))
                     }
                 }
+            }
+            section.card #devices data-live="idle" aria-label="Devices" {
+                h2 { "Devices" }
+                (device_table(&self.href, &self.devices))
             }
             (self.console_tail())
             div #screen-link data-live="always" {
@@ -135,14 +123,19 @@ impl DomainPage {
             }
             section.card #operations data-live="idle" aria-label="Operations" {
                 h2 { "Operations" }
+                @if self.operations.is_empty() { p { "Nothing can be done now." } }
                 (operations(&self.href, &self.operations))
-                @if !self.agent_operations.is_empty() {
-                    h3 { "Guest" }
-                    (operations(&self.href, &self.agent_operations))
-                }
             }
             section.card #history data-live="always" aria-label="History" {
                 h2 { "History" }
+                p.actions {
+                    @for span in ["hour", "day", "week", "month"] {
+                        a.button href={ (self.href) "/history?span=" (span) } {
+                            "Use in the last " (span)
+                        }
+                        " "
+                    }
+                }
                 (history_table(&self.history))
             }
             section.card #configuration data-live="always" aria-label="Configuration" {
@@ -161,6 +154,27 @@ impl DomainPage {
             ..Layout::new(&title, &self.frame, body)
         };
         layout.render()
+    }
+
+    /// Where the parts of the page are, and the pages of the console and the screen.
+    fn index(&self) -> Markup {
+        html! {
+            nav.index #index data-live="always" aria-label="Parts" {
+                a href="#overview" { "Overview" }
+                @if self.console.is_some() {
+                    " " a href={ (self.href) "/console" } { "Console" }
+                }
+                @if self.has_screen { " " a href={ (self.href) "/screen" } { "Screen" } }
+                @for (id, name) in [
+                    ("devices", "Devices"),
+                    ("operations", "Operations"),
+                    ("history", "History"),
+                    ("configuration", "Configuration"),
+                ] {
+                    " " a href={ "#" (id) } { (name) }
+                }
+            }
+        }
     }
 
     fn state_and_actions(&self) -> Markup {
@@ -208,26 +222,12 @@ impl DomainPage {
             }
         }
     }
-
-    fn device_list(&self) -> Markup {
-        html! {
-            @if self.devices.is_empty() { p { "No devices." } }
-            @for device in &self.devices {
-                h3 {
-                    (device.class) " " (device.name) " "
-                    @if !device.state.is_empty() {
-                        span.badge.running[device.state == "connected"] { (device.state) }
-                    }
-                }
-                (fact_table(&device.facts))
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::domain_operations::OperationForm;
     use crate::parts::Moment;
     use crate::testing::{HOSTILE, assert_document, frame};
 
@@ -259,10 +259,12 @@ pub(crate) mod tests {
                 span: "5 minutes".into(),
             }],
             devices: vec![Device {
-                class: "vbd".into(),
-                name: "sda1".into(),
+                name: "Disk sda1".into(),
+                source: text(),
+                mode: "read-only".into(),
                 state: "connected".into(),
                 facts: vec![Fact::new("dev", "sda1"), Fact::new(name, name)],
+                operations: vec![],
             }],
             vcpus: vec![],
             console: Some(text()),
@@ -273,13 +275,15 @@ pub(crate) mod tests {
                 caller: text(),
                 failed: true,
             }],
-            operations: vec![],
-            agent_operations: vec![OperationForm {
-                op: "agent_version".into(),
-                label: text(),
-                about: text(),
-                danger: false,
-                fields: vec![],
+            operations: vec![OperationGroup {
+                title: "Guest".into(),
+                operations: vec![OperationForm {
+                    op: "agent_version".into(),
+                    label: text(),
+                    about: text(),
+                    danger: false,
+                    fields: vec![],
+                }],
             }],
             config_text: format!("(domain (name {name}))"),
         }
@@ -294,7 +298,10 @@ pub(crate) mod tests {
             "Domain ID 1",
             r#"<span class="badge running">running</span>"#,
             r#"<th scope="row">memory</th><td>128 MiB</td>"#,
-            r#"vbd sda1 <span class="badge running">connected</span>"#,
+            r#"<th scope="row">Disk sda1<details>"#,
+            r#"<span class="badge running">connected</span>"#,
+            r##"<a href="/xend/domain/pv1/console">Console</a> <a href="/xend/domain/pv1/screen">Screen</a> <a href="#devices">"##,
+            r#"<a class="button" href="/xend/domain/pv1/history?span=week">"#,
             "(domain (name pv1))</pre>",
             r#"<progress max="100" value="40" aria-label="pv1">"#,
             r#"<a class="button" href="/xend/domain/pv1/config" download>"#,
@@ -315,9 +322,12 @@ pub(crate) mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         page.guest.clear();
-        page.agent_operations.clear();
+        page.operations.clear();
+        page.console = None;
+        page.has_screen = false;
         let text = page.render();
         assert!(!text.contains(">Guest<"), "{text}");
+        assert!(!text.contains("Console") && !text.contains("Screen"), "{text}");
         // The script puts the part here when the guest begins to report.
         assert!(text.contains(r#"<div id="guest" data-live="always"></div>"#), "{text}");
     }

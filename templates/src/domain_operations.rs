@@ -1,7 +1,15 @@
-//! The forms on a domain's page, one for each operation.
+//! The forms on a domain's page, one for each operation, in groups.
 
 use crate::form;
 use maud::{Markup, html};
+
+/// Operations that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationGroup {
+    /// `Power`, `Devices`, ...
+    pub title: String,
+    pub operations: Vec<OperationForm>,
+}
 
 /// The form of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +40,10 @@ impl OperationForm {
 /// A field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
+    /// The name of the parameter.
     pub name: String,
+    /// The name for people.
+    pub label: String,
     pub about: String,
     /// The unit of a number, or the values or the format that are accepted.
     pub unit: String,
@@ -40,6 +51,21 @@ pub struct Field {
     pub required: bool,
     /// The initial value; empty for none.
     pub value: String,
+}
+
+impl Field {
+    /// A field that is sent and not shown.
+    pub fn fixed(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            label: String::new(),
+            about: String::new(),
+            unit: String::new(),
+            kind: FieldKind::Fixed,
+            required: true,
+            value: value.into(),
+        }
+    }
 }
 
 /// The type of a field.
@@ -54,6 +80,10 @@ pub enum FieldKind {
     Flag,
     /// One of these words.
     Words(Vec<String>),
+    /// One of these values, each with what it means.
+    Choices(Vec<(String, String)>),
+    /// The value is sent and not shown: there is no other.
+    Fixed,
     /// A line of text.
     Text,
     /// A password, which has no initial value.
@@ -63,25 +93,33 @@ pub enum FieldKind {
 }
 
 /// The forms of all operations, folded up.
-pub(crate) fn operations(href: &str, operations: &[OperationForm]) -> Markup {
+pub(crate) fn operations(href: &str, groups: &[OperationGroup]) -> Markup {
     html! {
-        @for operation in operations {
-            details {
-                summary { (operation.label) " " small { code { (operation.op) } } }
-                p { (operation.about) }
-                (operation.form(href))
+        @for group in groups {
+            h3 { (group.title) }
+            @for operation in &group.operations {
+                details {
+                    summary { (operation.label) " " small { code { (operation.op) } } }
+                    p { (operation.about) }
+                    (operation.form(href))
+                }
             }
         }
     }
 }
 
 fn input(field: &Field) -> Markup {
-    let Field { name, about, unit, kind, required, value } = field;
+    let Field { name, label, about, unit, kind, required, value } = field;
+    if *kind == FieldKind::Fixed {
+        return html! { input type="hidden" name=(name) value=(value); };
+    }
     let filled = (!value.is_empty()).then_some(value);
+    let unit = bounds(kind, unit);
     html! {
         label {
-            (name) " " span.muted { "(" (bounds(kind, unit)) ")" }
-            small { (about) }
+            (label)
+            @if !unit.is_empty() { " " span.muted { "(" (unit) ")" } }
+            @if !about.is_empty() { small { (about) } }
             @match kind {
                 FieldKind::Number { min, max } => {
                     input type="number" name=(name) value=[filled] min=(min) max=[max] step="1"
@@ -109,10 +147,19 @@ fn input(field: &Field) -> Markup {
                         }
                     }
                 }
-                FieldKind::Lines(example) => {
-                    textarea name=(name) rows="4" spellcheck="false" required[*required]
-                        placeholder=(example) {}
+                FieldKind::Choices(choices) => {
+                    select name=(name) {
+                        @for (choice, meaning) in choices {
+                            option value=(choice) selected[choice == value] { (meaning) }
+                        }
+                    }
                 }
+                FieldKind::Lines(example) => {
+                    // HTML drops a line break right after the tag.
+                    textarea name=(name) rows="4" spellcheck="false" required[*required]
+                        placeholder=(example) { "\n" (value) }
+                }
+                FieldKind::Fixed => {}
             }
         }
     }
@@ -123,6 +170,8 @@ fn bounds(kind: &FieldKind, unit: &str) -> String {
     match kind {
         FieldKind::Number { min, max: Some(max) } => format!("{unit}, {min} to {max}"),
         FieldKind::Number { min: min @ 1.., max: None } => format!("{unit}, at least {min}"),
+        // The list says it.
+        FieldKind::Flag | FieldKind::Words(_) | FieldKind::Choices(_) => String::new(),
         _ => unit.to_owned(),
     }
 }
@@ -135,6 +184,7 @@ mod tests {
     fn field(kind: FieldKind, value: &str) -> Field {
         Field {
             name: "f".into(),
+            label: "Figure".into(),
             about: "Its meaning".into(),
             unit: "MiB".into(),
             kind,
@@ -153,45 +203,64 @@ mod tests {
         }
     }
 
+    fn group(operations: &[OperationForm]) -> [OperationGroup; 1] {
+        [OperationGroup { title: "Power".into(), operations: operations.to_vec() }]
+    }
+
     #[test]
     fn each_operation_has_a_form() {
         let number = field(FieldKind::Number { min: 1, max: Some(128) }, "64");
         let text = operations(
             "/x",
-            &[
+            &group(&[
                 operation("pause", vec![]),
                 operation("destroy", vec![]),
                 operation("set", vec![number]),
-            ],
+            ]),
         );
         let text = text.into_string();
+        assert!(text.starts_with("<h3>Power</h3><details>"), "{text}");
         let forms = forms(&text);
         assert_form(forms[0], "/x", &["pause"], &[]);
         assert_form(forms[1], "/x", &["destroy"], &[]);
         assert_form(forms[2], "/x", &["set"], &["f"]);
         assert!(forms[1].contains(r#"class="danger""#) && !forms[0].contains("danger"), "{text}");
         assert!(forms[2].contains(r#"value="64" min="1" max="128""#), "{text}");
-        assert!(forms[2].contains("(MiB, 1 to 128)"), "{text}");
+        assert!(forms[2].contains("Figure <span class=\"muted\">(MiB, 1 to 128)</span>"), "{text}");
     }
 
     #[test]
     fn choices_start_with_the_current_value() {
         let words = FieldKind::Words(vec!["vbd".into(), "vif".into()]);
+        let choices = vec![("104".into(), "help".into()), ("115".into(), "sync".into())];
         for (kind, value, chosen) in [
             (FieldKind::Flag, "1", r#"<option value="1" selected>yes"#),
             (FieldKind::Flag, "", r#"<option value="0" selected>no"#),
             (words, "vif", r#"<option value="vif" selected>vif"#),
+            (FieldKind::Choices(choices), "115", r#"<option value="115" selected>sync"#),
         ] {
-            let text =
-                operations("/x", &[operation("set", vec![field(kind, value)])]).into_string();
+            let form = operation("set", vec![field(kind, value)]);
+            let text = operations("/x", &group(&[form])).into_string();
+            assert!(text.contains("<label>Figure<small>Its meaning</small>"), "{text}");
             assert!(text.contains(chosen) && text.matches(" selected").count() == 1, "{text}");
         }
     }
 
     #[test]
+    fn a_field_without_a_choice_is_not_shown() {
+        let form = operation("set", vec![field(FieldKind::Fixed, "0")]);
+        let text = operations("/x", &group(&[form])).into_string();
+        assert!(text.contains(r#"<input type="hidden" name="f" value="0">"#), "{text}");
+        assert!(!text.contains("<label"), "{text}");
+        let lines = operation("set", vec![field(FieldKind::Lines("example".into()), "text")]);
+        let text = operations("/x", &group(&[lines])).into_string();
+        assert!(text.contains("placeholder=\"example\">\ntext</textarea>"), "{text}");
+    }
+
+    #[test]
     fn a_password_is_not_shown() {
         let form = operation("set", vec![field(FieldKind::Password, "hunter2")]);
-        let text = operations("/x", &[form]).into_string();
+        let text = operations("/x", &group(&[form])).into_string();
         assert!(text.contains(r#"<input type="password" name="f" required"#), "{text}");
         assert!(text.contains(r#"autocomplete="new-password""#), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
@@ -204,10 +273,12 @@ mod tests {
             FieldKind::Password,
             FieldKind::Lines(HOSTILE.into()),
             FieldKind::Words(vec![HOSTILE.into()]),
+            FieldKind::Choices(vec![(HOSTILE.into(), HOSTILE.into())]),
+            FieldKind::Fixed,
         ];
         let mut hostile = operation(HOSTILE, kinds.map(|kind| field(kind, HOSTILE)).to_vec());
         hostile.about = HOSTILE.into();
-        let text = operations(HOSTILE, &[hostile]).into_string();
+        let text = operations(HOSTILE, &group(&[hostile])).into_string();
         assert!(!text.contains("<script") && !text.contains("alert(\""), "{text}");
     }
 }

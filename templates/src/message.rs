@@ -1,5 +1,6 @@
 //! Pages with one message: success or failure.
 
+use crate::domain_operations::OperationForm;
 use crate::layout::{Frame, Layout};
 use crate::parts::Link;
 use maud::{Markup, html};
@@ -11,7 +12,17 @@ pub struct MessagePage {
     pub title: String,
     /// The result in a sentence.
     pub message: String,
+    /// What may be done next.
+    pub next: Option<NextStep>,
     pub back: Link,
+}
+
+/// An operation that a page offers after another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextStep {
+    /// The page to which its form posts.
+    pub href: String,
+    pub operation: OperationForm,
 }
 
 /// The page of a request that failed.
@@ -32,9 +43,14 @@ impl MessagePage {
     pub fn render(&self) -> String {
         let body = html! {
             p.message role="status" { (self.message) }
-            (back_links(&self.back))
+            @if let Some(next) = &self.next {
+                p { (next.operation.about) }
+                (next.operation.form(&next.href))
+            }
+            div.back { (back_links(&self.back)) }
         };
-        Layout::new(&self.title, &self.frame, body).render()
+        let is_result = self.next.is_some();
+        Layout { is_result, ..Layout::new(&self.title, &self.frame, body) }.render()
     }
 }
 
@@ -64,17 +80,30 @@ fn back_links(back: &Link) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{HOSTILE, assert_document, frame};
+    use crate::testing::{HOSTILE, assert_document, assert_form, forms, frame};
 
     #[test]
     fn a_message_links_back() {
-        let page = MessagePage {
+        let mut page = MessagePage {
             frame: frame(&["xend", "domain", "pv1"]),
             title: HOSTILE.into(),
             message: "Paused pv1.".into(),
+            next: None,
             back: Link::new(HOSTILE, "/xend/domain/pv1"),
-        }
-        .render();
+        };
+        let restore = OperationForm {
+            op: "restore".into(),
+            label: HOSTILE.into(),
+            about: HOSTILE.into(),
+            danger: false,
+            fields: vec![],
+        };
+        page.next = Some(NextStep { href: "/xend/domain".into(), operation: restore });
+        let with_next = page.render();
+        assert_document(&with_next);
+        assert_form(forms(&with_next)[0], "/xend/domain", &["restore"], &[]);
+        page.next = None;
+        let page = page.render();
         assert_document(&page);
         assert!(page.contains(">Paused pv1.</p>"), "{page}");
         assert!(page.contains(r#"href="/xend/domain/pv1">Back to "#), "{page}");

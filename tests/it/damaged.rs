@@ -120,6 +120,8 @@ fn files(vdi: &str) -> Vec<(String, Reads, &'static [&'static str])> {
         (format!("objects/{vdi}.sxp"), Reads::Text, &[]),
         ("objects".into(), Reads::Directory, &[]),
         ("dump".into(), Reads::Directory, &[]),
+        // Its files are read when somebody asks for them: `http_history.rs`.
+        ("history".into(), Reads::Directory, &[]),
         ("storage".into(), Reads::Directory, &[]),
         ("sim/lock".into(), Reads::File, &[]),
         ("sim/host.sxp".into(), Reads::Text, &[]),

@@ -300,6 +300,11 @@ fn the_page_about_old_hosts_works() {
 }
 
 #[test]
+fn the_page_about_histories_works() {
+    run_page("docs/history.md", &["8000"], &["curl", "python3"]);
+}
+
+#[test]
 fn the_page_about_json_works() {
     run_page("docs/json.md", &["8000"], &["curl", "python3"]);
 }

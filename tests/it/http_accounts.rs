@@ -207,9 +207,10 @@ async fn a_page_offers_what_the_user_may_do() {
     host.accounts.replace(vec![ann.clone()], None);
     let offered_to_all = page("/xend/domain/lj");
     let offered = ops(&offered_to_all);
-    for op in ["rename", "suspend", "device_create", "set_vcpus", "migrate", "set_password"] {
+    for op in ["rename", "suspend", "device_create", "maxmem_set", "migrate", "set_password"] {
         assert!(offered.contains(&op), "{op} in {offered:?}");
     }
+    assert!(!offered.contains(&"set_vcpus"), "a guest with one VCPU uses it");
     assert!(!offered.contains(&"save") && !offered.contains(&"pincpu"), "{offered:?}");
     assert!(offered_to_all.contains(r#"aria-label="Console""#));
     assert_eq!(ops(&page("/xend/new")), ["create", "new", "create", "new"]);

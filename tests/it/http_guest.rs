@@ -245,6 +245,8 @@ fn only_a_running_guest_is_asked() {
     let page = |name: &str| Client::Page.get(&daemon, &format!("/xend/domain/{name}")).text();
     assert!(!page("halted").contains(r#"value="set_password""#));
     daemon.create(&guest("web1", ""));
+    assert!(!page("web1").contains(r#"value="set_password""#), "it is paused");
+    daemon.post("/xend/domain/web1", "op=unpause");
     let running = page("web1");
     let (host, agent) = running.split_once("<h3>Guest</h3>").unwrap();
     for op in ["agent_version", "agent_features", "set_password", "inject_file", "reset_network"] {

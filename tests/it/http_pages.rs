@@ -8,7 +8,7 @@ fn browse(daemon: &Daemon, target: &str, more: &str) -> Answer {
     ask(&Listener::Tcp(daemon.tcp), format!("GET {target} HTTP/1.1\r\n{head}{more}\r\n").as_bytes())
 }
 
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 23] = [
     "/",
     "/xend",
     "/xend/domain",
@@ -16,8 +16,10 @@ const PAGES: [&str; 21] = [
     "/xend/domain/pv1?op=vcpuinfo",
     "/xend/domain/pv1/confirm?op=destroy",
     "/xend/domain/pv1/console",
+    "/xend/domain/pv1/history",
     "/xend/new",
     "/xend/node",
+    "/xend/node/history",
     "/xend/node/dmesg",
     "/xend/node/storage",
     "/xend/node/network",

@@ -23,6 +23,7 @@ mod docs;
 mod engine;
 mod engine_faults;
 mod engine_foreign;
+mod engine_histories;
 mod engine_support;
 #[path = "../contract/failing_sender.rs"]
 mod failing_sender;
@@ -39,6 +40,7 @@ mod http_console;
 mod http_conversation;
 mod http_events;
 mod http_guest;
+mod http_history;
 mod http_host_lists;
 mod http_host_storage;
 mod http_host_support;

@@ -16,8 +16,8 @@ use xend::core::caller::Caller;
 use xend::core::error::{Error, ErrorKind};
 use xend::core::model::{
     ClientData, ClientDataChange, ClientValue, CpuSet, Device, DomName, DomainRef, InterfaceChange,
-    Password, Pool, PoolFacts, Scheduler, SedfParams, Setting, ShutdownReason, StorePath, Trigger,
-    Uuid, VdiSetting, Vnet,
+    Password, Pool, PoolFacts, Scheduler, SedfParams, Setting, ShutdownReason, Span, StorePath,
+    Trigger, Uuid, VdiSetting, Vnet,
 };
 use xend::core::op::{
     AfterDump, Arrival, Change, Content, DeviceRef, DomainOp, GuestOp, ImageContent, NetworkOp,
@@ -237,7 +237,10 @@ async fn ask(
         }
         OpKind::ReadSamples => {
             let last = view.last_samples().domains.get(&subject.uuid).copied();
-            return Ok(format!("{last:?} {:?}", view.samples(&subject.uuid)));
+            let known = format!("{last:?} {:?}", view.samples(&subject.uuid));
+            // A domain that is not seen has no history.
+            let history = view.usage(&domain, Span::Hour).await;
+            return Ok(known + if history.is_ok() { " and a history" } else { "" });
         }
         OpKind::ReadGuestStore => {
             let value = shown(view.store_node(&domain, &node).await)?;
@@ -248,7 +251,11 @@ async fn ask(
             let images: Vec<_> = all.vdis().map(|(item, _)| item).collect();
             return Ok(format!("{images:?} {:?}", all.get(&subject.vdi)));
         }
-        OpKind::ShowHost => return shown(view.host().await),
+        OpKind::ShowHost => {
+            let history = view.host_usage(Span::Day).await?;
+            assert_eq!(history.span, Span::Day);
+            return shown(view.host().await);
+        }
         OpKind::ShowLoad => return shown(view.load().await.map(|load| load.cpus)),
         OpKind::ShowHardware => return shown(view.hardware().await),
         OpKind::ShowInterfaces => return shown(view.interfaces().await),

@@ -10,8 +10,8 @@ use std::time::Duration;
 use xend::core::caller::{Caller, Via};
 use xend::core::error::Error;
 use xend::core::model::{
-    ClientData, ClientValue, DomainConfig, DomainRef, Network, Scheduler, StorePath, Uuid, Vdi,
-    VdiKind,
+    ClientData, ClientValue, DomainConfig, DomainRef, Network, Scheduler, Span, StorePath, Uuid,
+    Vdi, VdiKind,
 };
 use xend::core::op::{Change, DomainOp, ImageContent, NetworkOp};
 use xend::core::ports::Entropy as _;
@@ -181,6 +181,8 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("history", shown(uuids.map(|uuid| view.history(&uuid)))),
         ("last_samples", shown(view.last_samples())),
         ("samples", shown(view.samples(&busy.own.uuid))),
+        ("usage", shown(view.usage(&own, Span::Day).await)),
+        ("host_usage", shown(view.host_usage(Span::Day).await)),
         ("host", shown(view.host().await)),
         ("load", shown(view.load().await)),
         ("dmesg", shown(view.dmesg().await)),

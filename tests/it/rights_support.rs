@@ -413,6 +413,10 @@ impl HostState {
 fn read_files(dir: &Path, files: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
+        // What domains use goes on, whoever asks for what.
+        if path.is_dir() && path.file_name().is_some_and(|name| name == "history") {
+            continue;
+        }
         if path.is_dir() {
             read_files(&path, files);
         } else if let Ok(content) = std::fs::read(&path) {

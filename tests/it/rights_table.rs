@@ -49,6 +49,7 @@ const OWNERS: Reach = Not("Argo has the commands of owners of instances, and dme
 const NO_VNETS: Reach = Not("vnets are xend 3.0's, and this wire is younger");
 const OWN_OBJECTS: Reach = Not("the objects of devices and metrics have it, as one record each");
 const STREAMS: Reach = Not("the stream of events: the tests of leaks read it");
+const NO_HISTORY: Reach = Not("this wire shows the present; other programs keep histories");
 const PAGE: Reach = Not("a part of the domain's page: the tests of leaks read it");
 const NO_FILES: Reach = Not("clients of this wire read configuration files themselves");
 const OWN_PAGE: Reach = Not("this wire shows the devices, not what is on them");
@@ -711,7 +712,14 @@ pub(crate) const fn row(kind: OpKind) -> Row {
             argo: INTERNAL,
         },
         OpKind::ReadEvents => nowhere(Running, STREAMS),
-        OpKind::ReadHistory | OpKind::ReadSamples => nowhere(Running, PAGE),
+        OpKind::ReadHistory => nowhere(Running, PAGE),
+        OpKind::ReadSamples => Row {
+            stage: Running,
+            http: By(&["GET /xend/domain/$domain/history"]),
+            legacy: NO_HISTORY,
+            xenapi: NO_HISTORY,
+            argo: NO_HISTORY,
+        },
         OpKind::ReadGuestStore => Row {
             stage: Running,
             http: NO_STORE,
@@ -728,7 +736,7 @@ pub(crate) const fn row(kind: OpKind) -> Row {
         ),
         OpKind::ShowHost => Row {
             stage: Running,
-            http: By(&["GET /xend/node"]),
+            http: By(&["GET /xend/node", "GET /xend/node/history?span=week"]),
             legacy: By(&["xend.node.info []", "xend.node.info [false]"]),
             xenapi: By(&[
                 r#"host.get_record ["$host"]"#,

@@ -215,6 +215,7 @@ impl Driver {
     pub(super) async fn delete(&mut self) -> Result<Outcome, Error> {
         self.check("delete", Transition::Delete)?;
         self.delete_definition().await?;
+        self.core.remove_history(self.uuid).await;
         self.left_host();
         Ok(Outcome::Done)
     }

@@ -1,16 +1,17 @@
 //! Reading what devices move, domain after domain, beside everything else.
 
 use crate::core::context::Core;
-use crate::core::device_io::{DeviceRound, ROUND_INTERVAL};
+use crate::core::device_io::{DeviceRound, HISTORY_INTERVAL, ROUND_INTERVAL};
 use crate::core::error::Error;
 use crate::core::model::DomId;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 impl Core {
-    /// Reads rounds for ever, as long as somebody wants them.
+    /// Reads rounds for ever: as long as somebody wants them, and now and then for the histories.
     pub(super) async fn follow_device_io(self: Arc<Self>) {
         loop {
-            self.device_io.is_wanted().await;
+            let _ = tokio::time::timeout(HISTORY_INTERVAL, self.device_io.is_wanted()).await;
             let round = self.read_device_io().await;
             self.device_io.publish(round);
             tokio::time::sleep(ROUND_INTERVAL).await;
@@ -20,7 +21,7 @@ impl Core {
     /// One round. Domains that cannot be read are left out, and so are all others once the
     /// hypervisor does not answer.
     async fn read_device_io(&self) -> DeviceRound {
-        let mut round = DeviceRound::default();
+        let mut round = DeviceRound::begun_at(Instant::now());
         let snapshot = self.snapshot();
         for facts in snapshot.domains().filter_map(|view| view.facts.as_ref()) {
             if facts.domid == DomId::ZERO {

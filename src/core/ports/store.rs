@@ -1,5 +1,6 @@
 //! Storage of definitions, saved domains, and records of domains in transfer.
 
+use super::histories::Histories;
 use super::migration::Handover;
 use super::objects::Objects;
 use crate::core::error::Error;
@@ -67,7 +68,7 @@ pub struct SavedFiles {
 ///
 /// A change survives a crash of the machine from the moment that the method returns.
 #[async_trait]
-pub trait Store: Objects {
+pub trait Store: Objects + Histories {
     /// All definitions. Those of older xends lack numbers and UUIDs of devices, and are completed.
     /// A damaged one is set aside and logged, and is no error.
     async fn load(&self) -> Result<Vec<Definition>, Error>;

@@ -17,7 +17,7 @@ use super::viewer_socket::{self, Viewed};
 use super::{answer, config_text, events, host, html, post};
 use crate::core::consoles::ConsoleViewer;
 use crate::core::error::Error;
-use crate::core::model::DomainRef;
+use crate::core::model::{DomainRef, Scheduler};
 use crate::core::rights::OpKind;
 use crate::core::snapshot::DomainView;
 use crate::core::view::View;
@@ -106,7 +106,7 @@ pub(super) async fn config(State(http): State<Http>, request: RequestInfo) -> An
     let config = domain.definition.as_ref().unwrap_or(&domain.config);
     let mut text = http.engine().print(config.text_size(), || config_text::print(config)).await;
     text.push('\n');
-    Ok(download(Content::Sxp(text.into()), domain.name().as_str()))
+    Ok(download(Content::Sxp(text.into()), domain.name().as_str(), "sxp"))
 }
 
 /// `GET /xend/domain/NAME/confirm?op=OP`: the page that asks before data is lost.
@@ -276,15 +276,27 @@ async fn read_details(view: &View, domain: &DomainView) -> Details {
     let uuid = DomainRef::new(domain.uuid.to_string());
     let samples = view.samples(&domain.uuid);
     let history = view.history(&domain.uuid);
+    let host = view.host_info().clone();
+    let scheduler = async {
+        for scheduler in [Scheduler::Credit, Scheduler::Credit2, Scheduler::Sedf] {
+            if view.sched(&uuid, scheduler).await.is_ok() {
+                return Some(scheduler);
+            }
+        }
+        None
+    };
     let sedf = async { view.sedf(&uuid).await.ok().map(|(_, params)| params) };
     if domain.facts.is_none() {
-        return Details { sedf: sedf.await, samples, history, ..Details::default() };
+        let (scheduler, sedf) = tokio::join!(scheduler, sedf);
+        return Details { host, scheduler, sedf, samples, history, ..Details::default() };
     }
     let vcpus = async { view.vcpus(&uuid).await.map(|(_, vcpus)| vcpus).unwrap_or_default() };
     let devices = async { view.all_devices(&uuid).await.unwrap_or_default() };
     let console = async { view.console(&uuid).await.ok() };
-    let (vcpus, sedf, devices, console) = tokio::join!(vcpus, sedf, devices, console);
-    Details { vcpus, sedf, devices, console, samples, history, ..Details::default() }
+    let (vcpus, scheduler, sedf, devices, console) =
+        tokio::join!(vcpus, scheduler, sedf, devices, console);
+    let follow = String::new();
+    Details { follow, host, vcpus, scheduler, sedf, devices, console, samples, history }
 }
 
 fn directory(request: &RequestInfo, entries: &[&str]) -> Response {

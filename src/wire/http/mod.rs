@@ -7,7 +7,8 @@
 //! admission    who is let in: operators, users, sessions (session_cookie, sessions); login
 //! pages, page  the table of pages: handler of GET, operations of POST
 //! request      RequestInfo: caller, page, query, format of the answer (format)
-//! get          handlers of GET; also domain_list, events, help, host, openapi and task_pages
+//! get          handlers of GET; also domain_list, events, help, host, openapi, task_pages and
+//!              usage_pages
 //!   operation_by_get  tells a program that GET does no operation
 //! post         POST: body, multipart and params, or json/request -> operations/ -> engine_request
 //!              -> the engine; tasks keeps what a client does not wait for
@@ -67,6 +68,8 @@ mod stream_permits;
 mod task_pages;
 mod tasks;
 mod upload_form;
+mod usage_csv;
+mod usage_pages;
 mod viewer_socket;
 
 pub use context::Http;

@@ -44,6 +44,8 @@ pub(super) enum PageAnswer {
     Accounts,
     Saved,
     Journal,
+    /// What a domain or the host used. As CSV as well.
+    Usage,
     Tasks,
     Task,
     /// This reference.

@@ -10,7 +10,7 @@ use super::operations::by_page::{
 };
 use super::page::{Page, PageAnswer};
 use super::request::RequestInfo;
-use super::{domain_list, events, get, help, host, openapi, task_pages};
+use super::{domain_list, events, get, help, host, openapi, task_pages, usage_pages};
 use crate::core::rights::OpKind;
 use crate::shape;
 use axum::response::Response;
@@ -18,7 +18,7 @@ use axum::routing;
 use std::sync::LazyLock;
 
 /// All pages.
-pub(super) static PAGES: [Page; 29] = [
+pub(super) static PAGES: [Page; 31] = [
     Page {
         path: "/",
         about: "The entry point; the S-expression is empty, as in xend.",
@@ -129,6 +129,16 @@ pub(super) static PAGES: [Page; 29] = [
         operations: &[],
         answer: PageAnswer::ConfigFile,
         get: || routing::get(get::config),
+    },
+    Page {
+        path: "/xend/domain/{domain}/history",
+        about: "What the domain used over a span, by steps: CPU time, memory, and what its disks and \
+                network interfaces moved. Unless asked for HTML or JSON, CSV.",
+        kind: OpKind::ReadSamples,
+        query: &usage_pages::QUERY,
+        operations: &[],
+        answer: PageAnswer::Usage,
+        get: || routing::get(usage_pages::domain),
     },
     Page {
         path: "/xend/domain/{domain}/confirm",
@@ -304,6 +314,15 @@ pub(super) static PAGES: [Page; 29] = [
         operations: &[],
         answer: PageAnswer::Journal,
         get: || routing::get(host::journal::get),
+    },
+    Page {
+        path: "/xend/node/history",
+        about: "What all domains together used over a span, by steps, as a domain's history.",
+        kind: OpKind::ShowHost,
+        query: &usage_pages::QUERY,
+        operations: &[],
+        answer: PageAnswer::Usage,
+        get: || routing::get(usage_pages::host),
     },
     Page {
         path: "/xend/vnet",

@@ -11,7 +11,7 @@ const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':').remove(b'+');
 
 /// The last segments of a domain's pages.
-const DOMAIN_PAGES: [&str; 4] = ["console", "screen", "config", "confirm"];
+const DOMAIN_PAGES: [&str; 5] = ["console", "screen", "config", "confirm", "history"];
 
 /// The page on which users log in.
 pub(super) const LOGIN_PATH: &str = "/xend/login";
@@ -153,7 +153,9 @@ pub(super) fn unknown_segment(path: &str) -> String {
                         "saved",
                         "openapi.json",
                     ],
-                    "node" => &["dmesg", "log", "storage", "network", "pool", "pci", "user"],
+                    "node" => {
+                        &["dmesg", "log", "history", "storage", "network", "pool", "pci", "user"]
+                    }
                     "saved" => &["confirm"],
                     // The next segment is a name.
                     "domain" | "vnet" | "task" | "storage" => {

@@ -16,6 +16,7 @@ use super::json::request::Arguments;
 use super::operation::{DomainStage, Operation, OperationRequest, Success};
 use super::operations::by_page::{self, DOMAIN_OPERATIONS};
 use super::page::Page;
+use super::params::Params;
 use super::path::encode_segment;
 use super::request::RequestInfo;
 use super::response::{Content, ok, respond, see_other, with_location};
@@ -178,7 +179,7 @@ pub(super) async fn perform(
     let exists = !matches!(answer, Err(Error::NoSuchDomain(_) | Error::NoSuchVnet(_)));
     let is_permitted = !matches!(answer, Err(Error::NotPermitted { .. }));
     let response = match answer {
-        Ok(answer) => succeeded(request, operation, &answer, made),
+        Ok(answer) => succeeded(request, operation, params, &answer, made),
         Err(error) if request.format == Format::Json => {
             return problem(&problem_of(request, operation, names, domain, &error));
         }
@@ -248,6 +249,7 @@ const fn made_by(request: &EngineRequest) -> Option<Uuid> {
 fn succeeded(
     request: &RequestInfo,
     operation: &Operation,
+    params: &Params,
     answer: &EngineAnswer,
     made: Option<Uuid>,
 ) -> Response {
@@ -267,11 +269,13 @@ fn succeeded(
         {
             no_content()
         }
-        Success::Accepted if wants_page => {
-            respond(202, "Accepted", Content::Html(html::message::done(request, operation.name)))
-        }
+        Success::Accepted if wants_page => respond(
+            202,
+            "Accepted",
+            Content::Html(html::message::done(request, operation.name, params)),
+        ),
         Success::Empty | Success::Zero if wants_page => {
-            ok(Content::Html(html::message::done(request, operation.name)))
+            ok(Content::Html(html::message::done(request, operation.name, params)))
         }
         Success::Accepted => respond(202, "Accepted", Content::Empty),
         Success::Empty | Success::Listed(_) => ok(Content::Empty),

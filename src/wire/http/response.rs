@@ -23,6 +23,7 @@ const SXP: HeaderValue = HeaderValue::from_static("application/sxp");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
 /// A Content-Security-Policy with these sources of images.
@@ -67,6 +68,7 @@ pub(super) enum Content {
     /// A failure, for clients that ask for JSON (RFC 9457).
     Problem(Bytes),
     Text(Bytes),
+    Csv(String),
 }
 
 impl Content {
@@ -103,6 +105,7 @@ pub(super) fn respond(code: u16, phrase: &str, content: Content) -> Response {
         Content::Json(body) => (Some(JSON), body),
         Content::Problem(body) => (Some(PROBLEM), body),
         Content::Text(body) => (Some(TEXT), body),
+        Content::Csv(text) => (Some(CSV), text.into()),
     };
     let mut response = Response::new(Body::empty());
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -158,14 +161,16 @@ pub(super) fn asset(asset: &Asset, immutable: bool) -> Response {
     response
 }
 
-/// A configuration to be saved as the file `NAME.sxp`.
-pub(super) fn download(content: Content, name: &str) -> Response {
+/// An answer to be saved as the file `NAME.EXTENSION`.
+pub(super) fn download(content: Content, name: &str, extension: &str) -> Response {
     let mut response = ok(content);
     let name: String = name
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' })
         .collect();
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.sxp\"")) {
+    if let Ok(value) =
+        HeaderValue::from_str(&format!("attachment; filename=\"{name}.{extension}\""))
+    {
         response.headers_mut().insert(CONTENT_DISPOSITION, value);
     }
     response

@@ -5,6 +5,7 @@ mod accounts;
 mod browser;
 mod console;
 mod daemon;
+mod domain_page;
 mod host_pages;
 mod operations;
 mod screen;
@@ -26,11 +27,15 @@ async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let xend = args.next().context("Which xend?")?;
     let shots = args.next().context("Where to?")?;
-    let docs = args.next().is_some_and(|arg| arg == "--docs");
+    let option = args.next();
+    let docs = option.as_deref() == Some("--docs");
     let xend = PathBuf::from(xend);
     let shots = PathBuf::from(shots);
     std::fs::create_dir_all(&shots)?;
     let driver = Driver::start().await?;
+    if option.as_deref() == Some("domain-page") {
+        return domain_page::alone(&driver, &xend, &shots).await;
+    }
     let daemon = Daemon::start(&xend, "").await?;
     populate(&daemon).await?;
     let browser = driver.browser(&shots, true).await?;
@@ -50,6 +55,8 @@ async fn main() -> Result<()> {
     operations::perform_all(&browser, &daemon).await?;
     println!("What the host has");
     host_pages::use_pages(&browser, &daemon).await?;
+    println!("A domain's page, and histories");
+    domain_page::use_page(&browser, &daemon).await?;
     println!("Keyboard only");
     keyboard(&browser, &daemon).await?;
     println!("Phone");
@@ -60,6 +67,7 @@ async fn main() -> Result<()> {
     let browser = driver.browser(&shots, false).await?;
     without_scripts(&browser, &daemon).await?;
     host_pages::without_scripts(&browser, &daemon).await?;
+    domain_page::without_scripts(&browser, &daemon).await?;
     browser.close().await?;
     println!("A user of an account");
     let with_accounts = Daemon::start_with_accounts(&xend, accounts::PASSWORD).await?;
@@ -305,7 +313,10 @@ async fn slow(browser: &Browser, daemon: &Daemon) -> Result<()> {
             browser.open(&daemon.url("/xend/domain/saveslow")).await?;
         }
     }
-    // A saved domain is not on the host any more, and its page opens the list.
+    // A saved domain is not on the host any more, and its page opens the list when the answer has
+    // been read.
+    browser.says("dialog", &saved).await?;
+    browser.click("dialog > button").await?;
     browser.until("location.pathname === '/xend/domain'").await?;
     let restored = [("op", "restore"), ("file", saved.as_str())];
     daemon.done("/xend/domain", &restored).await?;

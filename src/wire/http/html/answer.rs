@@ -7,13 +7,14 @@ use crate::core::op::{GuestAnswer, Outcome};
 use crate::core::view::DomainDevices;
 use crate::shape;
 use crate::wire::http::engine_request::EngineAnswer;
+use crate::wire::http::params::Params;
 use crate::wire::http::request::RequestInfo;
 use xend_templates::{Fact, Link, RecordPage, VcpuPage};
 
 pub(crate) fn page(request: &RequestInfo, op: &str, answer: &EngineAnswer) -> String {
     match answer {
         EngineAnswer::Changed(Outcome::Done | Outcome::Verdict(_))
-        | EngineAnswer::DevicesConnected => message::done(request, ""),
+        | EngineAnswer::DevicesConnected => message::done(request, "", &Params::default()),
         EngineAnswer::Changed(Outcome::Domain(view)) => {
             domain::page(request, view, &domain::Details::default())
         }

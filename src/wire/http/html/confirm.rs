@@ -2,6 +2,7 @@
 
 use super::forms;
 use super::parts::{domain_link, frame};
+use super::situation::Situation;
 use crate::core::snapshot::DomainView;
 use crate::wire::http::operation::Operation;
 use crate::wire::http::request::RequestInfo;
@@ -13,10 +14,12 @@ pub(crate) fn page(
     operation: &Operation,
     data_loss: &str,
 ) -> String {
+    let access = request.access();
+    let situation = Situation { access: &access, sedf: None, scheduler: None, host_memory: 0 };
     ConfirmPage {
         frame: frame(request),
         domain: domain_link(view),
-        operation: forms::form(operation, view, None),
+        operation: forms::form(operation, view, &situation),
         data_loss: data_loss.to_owned(),
     }
     .render()

@@ -1,11 +1,16 @@
 //! A domain's page.
 
 use super::domain_list::actions;
-use super::parts::{domain_path, facts, frame, mib, progress, state_letters, tree, vcpu};
-use super::{forms, history};
+use super::operation_groups::groups;
+use super::parts::{domain_path, frame, mib, progress, state_letters, vcpu};
+use super::situation::Situation;
+use super::usage::Scale;
+use super::{devices, history};
 use crate::core::journal::Event;
-use crate::core::model::{Device as DeviceConfig, DeviceFacts, GuestReport, SedfParams, VcpuFacts};
-use crate::core::rights::OpKind;
+use crate::core::model::{
+    DeviceFacts, GuestKind, GuestReport, HostInfo, Image, Scheduler, SedfParams, VcpuFacts,
+};
+use crate::core::rights::{Access, OpKind};
 use crate::core::samples::{self, Sample};
 use crate::core::snapshot::DomainView;
 use crate::shape;
@@ -13,7 +18,7 @@ use crate::wire::http::config_text;
 use crate::wire::http::operations::save::CANCEL;
 use crate::wire::http::request::RequestInfo;
 use std::sync::Arc;
-use xend_templates::{Chart, Device, DomainPage, Fact, OperationProgress};
+use xend_templates::{Chart, DomainPage, Fact, OperationProgress};
 
 /// The number of console lines on the page.
 const CONSOLE_LINES: usize = 40;
@@ -26,7 +31,11 @@ const MAX_ADDRESSES: usize = 8;
 pub(crate) struct Details {
     /// The query of `/xend/events` for the page's script.
     pub(crate) follow: String,
+    /// The host, for the scale of charts.
+    pub(crate) host: Arc<HostInfo>,
     pub(crate) vcpus: Vec<VcpuFacts>,
+    /// The scheduler of the domain's pool, as far as its parameters can be read.
+    pub(crate) scheduler: Option<Scheduler>,
     pub(crate) sedf: Option<SedfParams>,
     pub(crate) devices: Vec<DeviceFacts>,
     pub(crate) console: Option<Vec<u8>>,
@@ -39,8 +48,13 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
     let access = request.access();
     let can_cancel = CANCEL.is_offered_on(&access, view);
     let progress = progress(view);
-    let devices = view.config.devices.iter();
-    let forms = forms::for_domain(&access, view, details.sedf.as_ref());
+    let situation = Situation {
+        access: &access,
+        sedf: details.sedf.as_ref(),
+        scheduler: details.scheduler,
+        host_memory: details.host.total_memory,
+    };
+    let may_use_screen = access.may_on(OpKind::UseScreen, view.uuid, view.name().as_str());
     DomainPage {
         frame: frame(request),
         follow: details.follow.clone(),
@@ -53,17 +67,15 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
             can_be_cancelled: progress.can_be_cancelled && can_cancel,
             ..progress
         }),
-        facts: summary(view),
+        facts: summary(&access, view, &details.host),
         guest: view.report.as_ref().map(|report| guest_facts(report)).unwrap_or_default(),
-        charts: if view.facts.is_some() { charts(view, &details.samples) } else { Vec::new() },
-        devices: devices.map(|config| device(config, &details.devices)).collect(),
+        charts: if view.facts.is_some() { charts(view, details) } else { Vec::new() },
+        devices: devices::devices(&access, view, &details.devices),
         vcpus: details.vcpus.iter().map(vcpu).collect(),
         console: details.console.as_ref().map(|text| last_lines(&String::from_utf8_lossy(text))),
-        has_screen: view.screen_address().is_some()
-            && access.may_on(OpKind::UseScreen, view.uuid, view.name().as_str()),
+        has_screen: view.screen_address().is_some() && may_use_screen,
         history: details.history.iter().map(|event| history::entry(event)).collect(),
-        operations: forms.of_host,
-        agent_operations: forms.of_agent,
+        operations: groups(view, &situation),
         config_text: config_text::print(view.definition.as_ref().unwrap_or(&view.config)),
         href,
     }
@@ -71,12 +83,15 @@ pub(crate) fn page(request: &RequestInfo, view: &DomainView, details: &Details) 
 }
 
 /// The facts at the top of the page.
-fn summary(view: &DomainView) -> Vec<Fact> {
+fn summary(access: &Access, view: &DomainView, host: &HostInfo) -> Vec<Fact> {
     let config = &view.config;
-    let mut facts = vec![
-        Fact::new("UUID", view.uuid.to_string()),
-        Fact::new("Memory", format!("{} MiB, maximum {} MiB", config.memory, config.maxmem)),
-    ];
+    let memory = match Scale::of_domain(view, host) {
+        Scale { memory_mib, .. } if view.is_privileged() => {
+            format!("{} of the host's {memory_mib} MiB", config.memory)
+        }
+        _ => format!("{} MiB, maximum {} MiB", config.memory, config.maxmem),
+    };
+    let mut facts = vec![Fact::new("Type", guest_type(view)), Fact::new("Memory", memory)];
     if let Some(now) = &view.facts {
         facts.push(Fact::new("VCPUs", format!("{} of {} online", now.online_vcpus, config.vcpus)));
         facts.push(Fact::new("CPU time", format!("{:.1} s", now.cpu_time.as_secs_f64())));
@@ -95,6 +110,13 @@ fn summary(view: &DomainView) -> Vec<Fact> {
                 facts.push(Fact::new(name, text.to_string()));
             }
         }
+        if image.kind == GuestKind::Hvm {
+            facts.extend(virtual_machine(image));
+        }
+    }
+    let may_use_screen = access.may_on(OpKind::UseScreen, view.uuid, view.name().as_str());
+    if let Some(address) = view.screen_address().filter(|_| may_use_screen) {
+        facts.push(Fact::new("VNC", address));
     }
     if !config.description.is_empty() {
         facts.push(Fact::new("Description", config.description.to_string()));
@@ -106,7 +128,39 @@ fn summary(view: &DomainView) -> Vec<Fact> {
     ] {
         facts.push(Fact::new(name, action.to_string()));
     }
+    facts.push(Fact::new("UUID", view.uuid.to_string()));
     facts
+}
+
+fn guest_type(view: &DomainView) -> &'static str {
+    match view.config.image.as_ref().map(|image| image.kind) {
+        _ if view.is_privileged() => "Domain-0",
+        Some(GuestKind::Hvm) => "HVM, fully virtualised",
+        Some(GuestKind::Pvh) => "PVH",
+        // The boot loader chooses a kernel.
+        Some(GuestKind::Pv) | None => "PV, paravirtualised",
+    }
+}
+
+/// The firmware and the boot order of an HVM guest.
+fn virtual_machine(image: &Image) -> [Fact; 2] {
+    let loader = image.loader.as_ref().filter(|loader| !loader.is_empty());
+    let loader = loader.map_or_else(|| Image::LOADER.to_owned(), ToString::to_string);
+    // Xen's own default.
+    let order = image.setting("boot").map_or_else(|| "cda".to_owned(), ToString::to_string);
+    [Fact::new("Firmware", loader), Fact::new("Boot order", boot_order(&order))]
+}
+
+/// `dc` in words.
+fn boot_order(letters: &str) -> String {
+    let device = |letter: char| match letter {
+        'a' => "floppy disk".to_owned(),
+        'c' => "hard disk".to_owned(),
+        'd' => "CD-ROM".to_owned(),
+        'n' => "network".to_owned(),
+        other => other.to_string(),
+    };
+    letters.chars().map(device).collect::<Vec<_>>().join(", ")
 }
 
 /// What the guest reports about itself.
@@ -145,7 +199,9 @@ fn guest_facts(report: &GuestReport) -> Vec<Fact> {
     facts
 }
 
-fn charts(view: &DomainView, samples: &[Sample]) -> Vec<Chart> {
+fn charts(view: &DomainView, details: &Details) -> Vec<Chart> {
+    let samples = &details.samples;
+    let scale = Scale::of_domain(view, &details.host);
     let span = format!("{} min", samples::SAMPLES_SPAN.as_secs() / 60);
     let chart = |name: &str, points: Vec<f64>, max: f64, unit: &str| Chart {
         name: name.to_owned(),
@@ -157,51 +213,10 @@ fn charts(view: &DomainView, samples: &[Sample]) -> Vec<Chart> {
     };
     let cpu = samples.iter().map(|sample| f64::from(sample.cpu)).collect();
     let memory = samples.iter().map(|sample| mib(sample.memory_kib)).collect();
-    let max = u32::try_from(view.config.maxmem.max(view.config.memory)).unwrap_or(u32::MAX);
     vec![
-        chart("CPU", cpu, f64::from(view.config.vcpus.max(1)) * 100.0, "%"),
-        chart("Memory", memory, f64::from(max), "MiB"),
+        chart("CPU", cpu, scale.cpu, "%"),
+        chart("Memory", memory, f64::from(scale.memory_mib), "MiB"),
     ]
-}
-
-/// A device with its state.
-fn device(config: &DeviceConfig, device_facts: &[DeviceFacts]) -> Device {
-    let tree = tree(|sink| shape::defined_devices(sink, std::slice::from_ref(config)));
-    // The tree is `((0 (vbd (dev xvda) ...)))`, with the device's number first.
-    let record = tree.as_list().and_then(|list| list.first()?.tail().first());
-    let facts = record.map(|record| facts(record.tail())).unwrap_or_default();
-    let value =
-        |name: &str| facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.clone());
-    Device {
-        class: config.class().to_owned(),
-        name: value("dev").or_else(|| value("mac")).unwrap_or_default(),
-        state: xenbus_state(config, device_facts).unwrap_or_default(),
-        facts,
-    }
-}
-
-/// The state of a device's connection in XenStore. `None` if it has none.
-fn xenbus_state(config: &DeviceConfig, device_facts: &[DeviceFacts]) -> Option<String> {
-    let number = config.id();
-    let facts = device_facts.iter().find(|facts| {
-        config.has_class(&facts.class) && number.is_none_or(|number| number == facts.number)
-    })?;
-    let node = facts.nodes.iter().find(|node| node.key == "state")?;
-    Some(xenbus_state_name(&node.text()?.to_string()).to_owned())
-}
-
-/// The states of `xen/include/public/io/xenbus.h`.
-fn xenbus_state_name(number: &str) -> &str {
-    match number {
-        "1" => "initialising",
-        "2" => "waiting",
-        "3" => "initialised",
-        "4" => "connected",
-        "5" => "closing",
-        "6" => "closed",
-        "7" | "8" => "reconfiguring",
-        other => other,
-    }
 }
 
 fn last_lines(text: &str) -> String {
@@ -235,6 +250,12 @@ mod tests {
         };
         let facts = guest_facts(&report).into_iter().map(|fact| (fact.name, fact.value));
         facts.filter(|(name, _)| name.starts_with("Addresses")).collect()
+    }
+
+    #[test]
+    fn a_boot_order_is_told_in_words() {
+        assert_eq!(boot_order("dcn"), "CD-ROM, hard disk, network");
+        assert_eq!(boot_order("x"), "x");
     }
 
     #[test]

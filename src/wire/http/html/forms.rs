@@ -1,80 +1,115 @@
-//! The forms on a domain's page, made from its operations.
+//! The form of an operation, made from its parameters.
 
+use super::situation::{Situation, possible_words};
 use crate::core::model::SedfParams;
-use crate::core::rights::Access;
 use crate::core::snapshot::DomainView;
-use crate::wire::http::operation::{DomainStage, Operation, Param, ParamKind};
-use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
+use crate::wire::http::operation::{Operation, Param, ParamKind};
 use crate::wire::http::operations::guest::MAX_TIMEOUT;
-use xend_templates::{Field, FieldKind, OperationForm};
+use xend_templates::{Field, FieldKind, OperationForm, SYSRQ_KEYS};
 
-/// The forms on a domain's page.
-pub(super) struct DomainForms {
-    pub(super) of_host: Vec<OperationForm>,
-    /// Of the agent in the guest.
-    pub(super) of_agent: Vec<OperationForm>,
-}
-
-/// A form for every operation that the domain can do in its stage and that the caller may do,
-/// filled in with its current values.
-pub(super) fn for_domain(
-    access: &Access,
-    view: &DomainView,
-    sedf: Option<&SedfParams>,
-) -> DomainForms {
-    let stage = DomainStage::of(view);
-    let forms = |of_agent: bool| {
-        let operations = DOMAIN_OPERATIONS.iter().filter(|operation| {
-            operation.is_done_by_agent() == of_agent
-                && operation.stages.contains(&stage)
-                && operation.is_offered_on(access, view)
-        });
-        operations.map(|operation| form(operation, view, sedf)).collect()
-    };
-    DomainForms { of_host: forms(false), of_agent: forms(true) }
-}
-
+/// The form of an operation on a domain, filled in with the domain's current values.
 pub(super) fn form(
     operation: &Operation,
     view: &DomainView,
-    sedf: Option<&SedfParams>,
+    situation: &Situation<'_>,
 ) -> OperationForm {
-    let field = |param: &Param| Field {
-        name: param.name.to_owned(),
-        about: param.about.to_owned(),
-        unit: param.kind.unit(),
-        kind: match param.kind {
-            ParamKind::Number(_) | ParamKind::Quantity(_) => {
-                bounds(operation.name, param.name, view)
-            }
-            ParamKind::Flag => FieldKind::Flag,
-            ParamKind::Word(words) => {
-                FieldKind::Words(words.iter().map(|&word| word.to_owned()).collect())
-            }
-            ParamKind::Text(_) | ParamKind::Path => FieldKind::Text,
-            ParamKind::Password => FieldKind::Password,
-            ParamKind::Lines(_) | ParamKind::Json(_) | ParamKind::Config(_) => {
-                FieldKind::Lines(param.example.to_owned())
-            }
-        },
-        required: param.default.is_none(),
-        value: current(operation.name, param.name, view, sedf).unwrap_or_else(|| default(param)),
-    };
     OperationForm {
         op: operation.name.to_owned(),
         label: operation.label.to_owned(),
         about: operation.about.to_owned(),
         danger: operation.data_loss.is_some(),
-        fields: operation.params.iter().map(field).collect(),
+        fields: operation
+            .params
+            .iter()
+            .map(|param| field(operation, param, view, situation))
+            .collect(),
     }
 }
 
+fn field(
+    operation: &Operation,
+    param: &Param,
+    view: &DomainView,
+    situation: &Situation<'_>,
+) -> Field {
+    let op = operation.name;
+    let kind = match param.kind {
+        ParamKind::Number(_) if op == "sysrq" => FieldKind::Choices(sysrq_keys()),
+        ParamKind::Number(_) | ParamKind::Quantity(_) => {
+            bounds(op, param.name, view, situation.host_memory)
+        }
+        ParamKind::Flag => FieldKind::Flag,
+        ParamKind::Word(words) => {
+            let words = possible_words(op, words, view);
+            FieldKind::Words(words.into_iter().map(str::to_owned).collect())
+        }
+        ParamKind::Text(_) | ParamKind::Path => FieldKind::Text,
+        ParamKind::Password => FieldKind::Password,
+        ParamKind::Lines(_) | ParamKind::Json(_) | ParamKind::Config(_) => {
+            FieldKind::Lines(param.example.to_owned())
+        }
+    };
+    let single = match &kind {
+        FieldKind::Words(words) => match words.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        },
+        FieldKind::Number { min, max } if *max == Some(*min) => Some(min.to_string()),
+        _ => None,
+    };
+    let initial =
+        || current(op, param.name, view, situation.sedf).unwrap_or_else(|| default(param));
+    Field {
+        name: param.name.to_owned(),
+        label: label(param.name),
+        about: param.about.to_owned(),
+        unit: param.kind.unit(),
+        kind: if single.is_some() { FieldKind::Fixed } else { kind },
+        required: param.default.is_none(),
+        value: single.unwrap_or_else(initial),
+    }
+}
+
+/// The name of a parameter for people.
+fn label(param: &str) -> String {
+    let name = match param {
+        "target" => "Memory",
+        "memory" => "Maximum memory",
+        "vcpus" => "VCPUs",
+        "vcpu" => "VCPU",
+        "cpumap" => "CPUs",
+        "cap" => "Limit",
+        "extratime" => "Idle time",
+        "type" => "Device class",
+        "dev" => "Device",
+        "config" => "Configuration",
+        "rm_cfg" => "From the definition",
+        "ssl" => "Encryption",
+        "dns" => "Name servers",
+        "vif" => "Interface",
+        other => other,
+    };
+    let mut chars = name.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).map(|c| if c == '_' { ' ' } else { c }).collect()
+}
+
+/// The keys by their character codes.
+fn sysrq_keys() -> Vec<(String, String)> {
+    let choice =
+        |(key, about): &(char, &str)| (u32::from(*key).to_string(), format!("{key}: {about}"));
+    SYSRQ_KEYS.iter().map(choice).collect()
+}
+
 /// The bounds within which a number makes sense for the domain. The engine has the last word.
-fn bounds(operation: &str, param: &str, view: &DomainView) -> FieldKind {
+fn bounds(operation: &str, param: &str, view: &DomainView, host_memory: u64) -> FieldKind {
     let config = &view.config;
     let (min, max) = match (operation, param) {
+        // Domain-0 may have more than there is.
+        ("mem_target_set", _) if view.is_privileged() => (1, Some(config.maxmem.min(host_memory))),
         ("mem_target_set", _) => (1, Some(config.maxmem)),
         ("maxmem_set", _) => (config.memory, None),
+        ("set_vcpus", _) if view.facts.is_none() => (1, None),
         ("set_vcpus", _) => (1, Some(u64::from(config.vcpus))),
         (_, "timeout") => (1, Some(MAX_TIMEOUT)),
         ("pincpu" | "send_trigger", "vcpu") => (0, Some(u64::from(config.vcpus.saturating_sub(1)))),

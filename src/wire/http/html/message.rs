@@ -2,11 +2,13 @@
 
 use super::parts::{device_name, frame, page_link};
 use crate::core::rights::OpKind;
+use crate::wire::http::operations::save::RESTORE;
+use crate::wire::http::params::Params;
 use crate::wire::http::request::RequestInfo;
-use xend_templates::{ErrorPage, Link, MessagePage};
+use xend_templates::{ErrorPage, Field, Link, MessagePage, NextStep, OperationForm};
 
-/// The page after an operation that has no result.
-pub(crate) fn done(request: &RequestInfo, op: &str) -> String {
+/// The page after an operation that has no result. `params` are those of the request.
+pub(crate) fn done(request: &RequestInfo, op: &str, params: &Params) -> String {
     // After these the domain is not on the host, or has another name.
     let back = match op {
         "destroy" | "rename" | "save" | "migrate" => {
@@ -14,7 +16,34 @@ pub(crate) fn done(request: &RequestInfo, op: &str) -> String {
         }
         _ => page_link(request),
     };
-    page(request, effect(request, op), back)
+    let file = match op {
+        "save" | "dump" => params.text("file").ok().flatten(),
+        _ => None,
+    };
+    let mut message = effect(request, op);
+    if let Some(file) = &file {
+        message.extend([" The file is ", file, "."]);
+    }
+    let next = file.filter(|_| op == "save").and_then(|file| restore(request, &file));
+    let title = "Done".to_owned();
+    MessagePage { frame: frame(request), title, message, next, back }.render()
+}
+
+/// The form that restores a domain from the file to which it was saved, for those who may.
+fn restore(request: &RequestInfo, file: &str) -> Option<NextStep> {
+    if !RESTORE.is_offered(&request.access()) {
+        return None;
+    }
+    Some(NextStep {
+        href: "/xend/domain".to_owned(),
+        operation: OperationForm {
+            op: RESTORE.name.to_owned(),
+            label: RESTORE.label.to_owned(),
+            about: "The domain can go on where it stopped, now or later.".to_owned(),
+            danger: false,
+            fields: vec![Field::fixed("file", file)],
+        },
+    })
 }
 
 /// The page after an operation of the agent in a guest, with the agent's own words.
@@ -63,7 +92,8 @@ pub(super) fn attached(request: &RequestInfo, class: &str, id: u32) -> String {
 }
 
 fn page(request: &RequestInfo, message: String, back: Link) -> String {
-    MessagePage { frame: frame(request), title: "Done".to_owned(), message, back }.render()
+    let title = "Done".to_owned();
+    MessagePage { frame: frame(request), title, message, next: None, back }.render()
 }
 
 pub(crate) fn error(request: &RequestInfo, title: &str, message: &str, hint: &str) -> String {

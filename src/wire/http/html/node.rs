@@ -12,7 +12,8 @@ use std::sync::Arc;
 use xend_templates::{DomainUsage, Fact, Link, NodePage, Share, Shares};
 
 /// Related pages, and what they need.
-const LINKS: [(&str, &str, OpKind); 3] = [
+const LINKS: [(&str, &str, OpKind); 4] = [
+    ("History of use", "/xend/node/history", OpKind::ShowHost),
     ("Xen dmesg output", "/xend/node/dmesg", OpKind::ReadDmesg),
     ("Xend log", "/xend/node/log", OpKind::ReadLog),
     ("Events", "/xend/events", OpKind::ReadEvents),

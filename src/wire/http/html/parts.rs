@@ -1,5 +1,6 @@
 //! Parts that several pages have.
 
+use super::units;
 use crate::core::caller::Principal;
 use crate::core::model::{BlockClass, VcpuFacts, VirtualDevice};
 use crate::core::rights::OpKind;
@@ -113,11 +114,10 @@ pub(super) fn device_name(class: &str, number: u32) -> String {
 /// The long operation in progress on a domain.
 pub(crate) fn progress(view: &DomainView) -> Option<OperationProgress> {
     let progress = view.progress?;
-    let mib = |bytes: u64| bytes / (1 << 20);
     Some(OperationProgress {
         operation: progress.what.to_owned(),
         percent: progress.percent(),
-        amount: format!("{} of {} MiB", mib(progress.done), mib(progress.total)),
+        amount: units::part_of(bytes(progress.done), bytes(progress.total)),
         can_be_cancelled: !matches!(progress.what, "Restoring" | "Dumping"),
     })
 }
@@ -164,6 +164,12 @@ fn fact(item: &Sxp) -> Option<Fact> {
 fn value(item: &Sxp) -> String {
     item.as_bytes()
         .map_or_else(|| item.to_string(), |text| String::from_utf8_lossy(text).into_owned())
+}
+
+/// A number of bytes for people, who do not read 16 digits.
+#[allow(clippy::cast_precision_loss, reason = "it is printed with three digits")]
+fn bytes(count: u64) -> f64 {
+    count as f64
 }
 
 pub(super) fn mib(kib: u64) -> f64 {

@@ -22,3 +22,4 @@ pub(super) mod request;
 pub(super) mod schemas;
 mod settings;
 pub(super) mod task;
+pub(super) mod usage;

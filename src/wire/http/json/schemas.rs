@@ -7,6 +7,7 @@ use super::domain::{Domain, DomainSummary};
 use super::host::{Accounts, CpuPool, HostPciFunction, Image, Journal, Networks, Saved, Storage};
 use super::problem::Problem;
 use super::task::Task;
+use super::usage::UsageHistory;
 use crate::wire::http::operation::{AnswerType, ConfigKind};
 use crate::wire::http::page::PageAnswer;
 use schemars::generate::SchemaSettings;
@@ -96,6 +97,7 @@ impl Schemas {
             PageAnswer::Accounts => reference::<Accounts>(&mut self.answers),
             PageAnswer::Saved => reference::<Saved>(&mut self.answers),
             PageAnswer::Journal => reference::<Journal>(&mut self.answers),
+            PageAnswer::Usage => reference::<UsageHistory>(&mut self.answers),
             PageAnswer::Tasks => list_of(&self.task()),
             PageAnswer::Task => self.task(),
             PageAnswer::Help | PageAnswer::OpenApi => {

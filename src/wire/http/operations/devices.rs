@@ -63,7 +63,7 @@ pub(super) static CREATE: Operation = Operation {
     build: |request| request.change(DomainOp::AttachDevice(Box::new(parse_device(request)?))),
 };
 
-pub(super) static CONFIGURE: Operation = Operation {
+pub(crate) static CONFIGURE: Operation = Operation {
     name: "device_configure",
     label: "Change device",
     about: "Changes the medium of a CD-ROM drive, or with (pci (dev ...) (state Initialising)) or \
@@ -89,7 +89,7 @@ pub(super) static CONFIGURE: Operation = Operation {
     },
 };
 
-pub(super) static DESTROY: Operation = Operation {
+pub(crate) static DESTROY: Operation = Operation {
     name: "device_destroy",
     label: "Detach device",
     about: "Detaches a device.",

@@ -7,7 +7,7 @@
 pub(super) mod by_page;
 mod create;
 mod credit;
-mod devices;
+pub(super) mod devices;
 pub(super) mod guest;
 mod managed;
 mod memory;

@@ -1,0 +1,125 @@
+//! The operations on a domain's page: by groups, and only what the domain can do now.
+
+use super::forms::form;
+use super::situation::{Situation, is_possible};
+use crate::core::snapshot::DomainView;
+use crate::wire::http::operation::{DomainStage, Operation};
+use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
+use xend_templates::OperationGroup;
+
+/// The groups in the order of the page, each with its operations.
+const GROUPS: [(&str, &[&str]); 7] = [
+    ("Power", &["start", "pause", "unpause", "shutdown", "reset", "destroy", "delete"]),
+    ("Save and move", &["suspend", "resume", "save", "migrate", "cancel", "rename"]),
+    ("Resources", &["mem_target_set", "maxmem_set", "set_vcpus", "pincpu"]),
+    (
+        "Devices",
+        &["device_create", "device_configure", "device_destroy", "devices", "wait_for_devices"],
+    ),
+    (
+        "Scheduler",
+        &[
+            "domain_sched_credit_set",
+            "domain_sched_credit_get",
+            "domain_sched_credit2_set",
+            "domain_sched_credit2_get",
+            "cpu_sedf_set",
+            "cpu_sedf_get",
+        ],
+    ),
+    ("Debug", &["sysrq", "send_trigger", "dump", "vcpuinfo"]),
+    ("Guest", &["agent_version", "agent_features", "set_password", "inject_file", "reset_network"]),
+];
+
+/// A form for every operation that the domain can do now and that the caller may do, filled in with
+/// its current values. A group without any is left out.
+pub(super) fn groups(view: &DomainView, situation: &Situation<'_>) -> Vec<OperationGroup> {
+    let stage = DomainStage::of(view);
+    let is_offered = |operation: &&&Operation| {
+        operation.stages.contains(&stage)
+            && is_possible(operation.name, view, situation.scheduler)
+            && operation.is_offered_on(situation.access, view)
+    };
+    let group = |(title, names): &(&str, &[&str])| {
+        let operations = names
+            .iter()
+            .filter_map(|name| DOMAIN_OPERATIONS.iter().find(|operation| operation.name == *name));
+        let operations = operations.filter(is_offered);
+        OperationGroup {
+            title: (*title).to_owned(),
+            operations: operations.map(|operation| form(operation, view, situation)).collect(),
+        }
+    };
+    GROUPS.iter().map(group).filter(|group| !group.operations.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{DomName, DomainConfig, Scheduler, Uuid};
+    use crate::core::rights::Access;
+    use xend_templates::FieldKind;
+
+    #[test]
+    fn each_operation_is_in_one_group() {
+        let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| *names).copied().collect();
+        let mut all: Vec<&str> = DOMAIN_OPERATIONS.iter().map(|operation| operation.name).collect();
+        grouped.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(grouped, all);
+        let of_agent = DOMAIN_OPERATIONS.iter().filter(|operation| operation.is_done_by_agent());
+        let of_agent: Vec<&str> = of_agent.map(|operation| operation.name).collect();
+        let (title, names) = GROUPS[GROUPS.len() - 1];
+        assert_eq!((title, names), ("Guest", &of_agent[..]));
+    }
+
+    fn offered(view: &DomainView, scheduler: Option<Scheduler>) -> Vec<OperationGroup> {
+        let access = Access::operator();
+        let situation = Situation { access: &access, sedf: None, scheduler, host_memory: 16_384 };
+        groups(view, &situation)
+    }
+
+    #[test]
+    fn a_halted_domain_is_not_offered_what_it_cannot_do() {
+        let config = DomainConfig::new(DomName::new("web1").unwrap(), 64);
+        let view = DomainView::defined(Uuid::from_u128(1), config);
+        let groups = offered(&view, Some(Scheduler::Credit));
+        let all: Vec<&str> = groups
+            .iter()
+            .flat_map(|group| group.operations.iter().map(|operation| operation.op.as_str()))
+            .collect();
+        for op in ["start", "delete", "mem_target_set", "domain_sched_credit_set", "device_create"]
+        {
+            assert!(all.contains(&op), "{op}: {all:?}");
+        }
+        for op in ["pause", "unpause", "save", "cancel", "cpu_sedf_set", "domain_sched_credit2_set"]
+        {
+            assert!(!all.contains(&op), "{op}: {all:?}");
+        }
+        assert!(groups.iter().all(|group| group.title != "Guest"));
+        assert!(offered(&view, None).iter().all(|group| group.title != "Scheduler"));
+    }
+
+    #[test]
+    fn no_field_has_a_single_choice() {
+        let config = DomainConfig::new(DomName::new("web1").unwrap(), 64);
+        let view = DomainView::defined(Uuid::from_u128(1), config);
+        let access = Access::operator();
+        let situation =
+            Situation { access: &access, sedf: None, scheduler: None, host_memory: 16_384 };
+        for operation in DOMAIN_OPERATIONS {
+            for field in form(operation, &view, &situation).fields {
+                let single = match &field.kind {
+                    FieldKind::Words(words) => words.len() < 2,
+                    FieldKind::Number { min, max } => Some(*min) == *max,
+                    FieldKind::Choices(choices) => choices.len() < 2,
+                    FieldKind::Fixed => field.value.is_empty(),
+                    _ => false,
+                };
+                assert!(!single, "{} {field:?}", operation.name);
+                let is_shown = field.kind != FieldKind::Fixed;
+                assert!(!is_shown || !field.label.contains('_'), "{} {field:?}", operation.name);
+            }
+        }
+    }
+}
