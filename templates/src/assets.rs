@@ -41,6 +41,8 @@ assets! {
         "reconnect.js",
         "console.js",
         "screen.js",
+        "create.js",
+        "list.js",
     ],
     "vendor/": [
         "xterm.mjs",

@@ -8,7 +8,7 @@ fn browse(daemon: &Daemon, target: &str, more: &str) -> Answer {
     ask(&Listener::Tcp(daemon.tcp), format!("GET {target} HTTP/1.1\r\n{head}{more}\r\n").as_bytes())
 }
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "/",
     "/xend",
     "/xend/domain",
@@ -17,6 +17,7 @@ const PAGES: [&str; 12] = [
     "/xend/domain/pv1/confirm?op=destroy",
     "/xend/domain/pv1/console",
     "/xend/new",
+    "/xend/selection?op=pause&domain=pv1",
     "/xend/node",
     "/xend/node/dmesg",
     "/xend/vnet",

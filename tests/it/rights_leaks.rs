@@ -189,6 +189,7 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("pools", shown(view.pools().await)),
         ("storage", shown(view.storage().await)),
         ("extents", shown(view.extents(&disks).await)),
+        ("image_path", shown(view.image_path(Uuid::nil()))),
         ("vnets", shown(view.vnets().await)),
         ("vnet", shown(view.vnet(World::VNET).await)),
         ("inventory", shown(view.inventory())),

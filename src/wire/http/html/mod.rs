@@ -12,5 +12,6 @@ pub(super) mod login;
 pub(super) mod message;
 pub(super) mod node;
 pub(super) mod parts;
+pub(super) mod selection;
 pub(super) mod text;
 pub(super) mod vnet;
