@@ -42,6 +42,8 @@ assets! {
         "console.js",
         "log.js",
         "screen.js",
+        "create.js",
+        "list.js",
     ],
     "vendor/": [
         "xterm.mjs",

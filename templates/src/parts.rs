@@ -18,6 +18,19 @@ impl Link {
     }
 }
 
+/// A value in the query of a URL.
+pub(crate) fn encoded(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.:~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
 /// A named value: `memory`, `128 MiB`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {

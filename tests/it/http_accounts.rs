@@ -213,7 +213,7 @@ async fn a_page_offers_what_the_user_may_do() {
     assert!(!offered.contains(&"set_vcpus"), "a guest with one VCPU uses it");
     assert!(!offered.contains(&"save") && !offered.contains(&"pincpu"), "{offered:?}");
     assert!(offered_to_all.contains(r#"aria-label="Console""#));
-    assert_eq!(ops(&page("/xend/new")), ["create", "new", "create", "new"]);
+    assert_eq!(ops(&page("/xend/new")), ["create", "preview", "create", "new"]);
     let node = page("/xend/node");
     assert!(node.contains("lj") && !node.contains("secret") && !node.contains("dmesg"), "{node}");
     let networks = page("/xend/vnet");

@@ -10,11 +10,13 @@ use xend::core::caller::{Caller, Via};
 use xend::core::engine::{Engine, Settings};
 use xend::wire::http::Http;
 
-const PAGES: [&str; 28] = [
+const PAGES: [&str; 29] = [
     "/",
     "/xend",
     "/xend/domain",
     "/xend/new",
+    "/xend/new/1",
+    "/xend/selection?op=pause",
     "/xend/domain/Domain-0",
     "/xend/domain/Domain-0/console",
     "/xend/domain/Domain-0/config",

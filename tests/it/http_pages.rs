@@ -8,7 +8,7 @@ fn browse(daemon: &Daemon, target: &str, more: &str) -> Answer {
     ask(&Listener::Tcp(daemon.tcp), format!("GET {target} HTTP/1.1\r\n{head}{more}\r\n").as_bytes())
 }
 
-const PAGES: [&str; 23] = [
+const PAGES: [&str; 24] = [
     "/",
     "/xend",
     "/xend/domain",
@@ -18,6 +18,7 @@ const PAGES: [&str; 23] = [
     "/xend/domain/pv1/console",
     "/xend/domain/pv1/history",
     "/xend/new",
+    "/xend/selection?op=pause&domain=pv1",
     "/xend/node",
     "/xend/node/history",
     "/xend/node/dmesg",

@@ -303,6 +303,23 @@ pub(crate) fn post(target: &str, form: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Opens a page as a browser does.
+pub(crate) fn open_page(daemon: &Daemon, target: &str) -> Answer {
+    let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html,*/*;q=0.8\r\n\
+                Upgrade-Insecure-Requests: 1\r\n";
+    ask(&Listener::Tcp(daemon.tcp), format!("GET {target} HTTP/1.1\r\n{head}\r\n").as_bytes())
+}
+
+/// Sends the form of a page as a browser does.
+pub(crate) fn send_form(daemon: &Daemon, target: &str, form: &str) -> Answer {
+    let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html,*/*;q=0.8\r\n\
+                Upgrade-Insecure-Requests: 1\r\nOrigin: http://localhost\r\n\
+                Content-Type: application/x-www-form-urlencoded\r\n";
+    let length = form.len();
+    let text = format!("POST {target} HTTP/1.1\r\n{head}Content-Length: {length}\r\n\r\n{form}");
+    ask(&Listener::Tcp(daemon.tcp), text.as_bytes())
+}
+
 /// Escapes every byte that is not a letter or digit as `%xx` in lower case, as libvirt does.
 pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {

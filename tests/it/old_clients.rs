@@ -340,7 +340,7 @@ fn invalid_queries_are_errors_for_pages_and_json() {
         ),
         (
             "sort=foo",
-            "Invalid value for sort: 'foo' is not one of name, id, state, memory, vcpus, cpu, uptime",
+            "Invalid value for sort: 'foo' is not one of name, id, state, type, memory, vcpus, cpu, uptime",
         ),
         ("desc=foo", "Invalid value for desc: 'foo' is neither 0 nor 1"),
         ("state=all&state=paused", "Too many values for state"),

@@ -195,6 +195,7 @@ async fn everything(view: &View, busy: &Busy) -> Vec<(&'static str, String)> {
         ("saved_dirs", shown(view.saved_dirs())),
         ("saved_files", shown(view.saved_files().await)),
         ("accounts", shown(view.accounts())),
+        ("image_path", shown(view.image_path(Uuid::nil()))),
         ("vnets", shown(view.vnets().await)),
         ("vnet", shown(view.vnet(World::VNET).await)),
         ("inventory", shown(view.inventory())),

@@ -2,8 +2,9 @@
 
 use super::View;
 use crate::core::error::Error;
-use crate::core::model::{Block, Device, DomainRef};
+use crate::core::model::{Block, Device, DomainRef, Uuid};
 use crate::core::ports::{DiskFacts, DiskUsage};
+use crate::core::rights::OpKind;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -65,6 +66,12 @@ impl View {
             Ok(all)
         };
         self.core.storage_question("Reading the disk images", read).await
+    }
+
+    /// The path that an image of the local storage with this UUID has, whether it exists or not.
+    pub fn image_path(&self, uuid: Uuid) -> Result<PathBuf, Error> {
+        self.require(OpKind::ShowStorage, "the storage")?;
+        Ok(self.core.store.image(uuid))
     }
 
     /// The paths of the disks of all visible domains.

@@ -2,6 +2,7 @@
 
 use super::event_ids::EventIds;
 use super::list_cache::DomainListCache;
+use super::new_domain::creation::Creations;
 use super::sessions::Sessions;
 use super::stream_permits::{StreamLimits, StreamPermits};
 use super::tasks::Tasks;
@@ -33,6 +34,7 @@ struct Inner {
     event_ids: EventIds,
     sessions: Sessions,
     tasks: Tasks,
+    creations: Creations,
     stopping: CancellationToken,
 }
 
@@ -58,6 +60,7 @@ impl Http {
             event_ids: EventIds::default(),
             sessions: Sessions::default(),
             tasks: Tasks::default(),
+            creations: Creations::default(),
             stopping,
         };
         Self { inner: Arc::new(inner), budgets: MemoryBudgets::default() }
@@ -140,6 +143,11 @@ impl Http {
     /// The operations that clients do not wait for.
     pub(super) fn tasks(&self) -> &Tasks {
         &self.inner.tasks
+    }
+
+    /// Domains that are being created from the form.
+    pub(super) fn creations(&self) -> &Creations {
+        &self.inner.creations
     }
 
     pub(super) fn stopping(&self) -> CancellationToken {

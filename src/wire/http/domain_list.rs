@@ -8,7 +8,7 @@ use super::events;
 use super::format::Format;
 use super::html;
 use super::json::domain::{Domain, DomainSummary};
-use super::list_query::ListQuery;
+use super::list_query::{ListQuery, ROWS};
 use super::params::Params;
 use super::request::RequestInfo;
 use super::response::{Content, ok};
@@ -19,6 +19,10 @@ use crate::shape::{self, Sink, SxpSink};
 use axum::extract::State;
 use axum::response::Response;
 use std::sync::Arc;
+
+/// The most domains whose figures a page of the list follows. On a larger host its script reads the
+/// page again: the figures of all domains would be many times as large.
+const MOST_FIGURES: usize = 500;
 
 /// `GET /xend/domain`
 pub(super) async fn get(
@@ -47,8 +51,12 @@ pub(super) async fn get(
         view.domains().await.map_err(|error| operation_failed(&request, "list", &error))?;
     Ok(ok(match query {
         Some(query) if request.format == Format::Json => {
+            if let Err(invalid) = query.filter {
+                return Err(operation_failed(&request, "list", &invalid.into()));
+            }
+            let now = http.engine().now();
             let print = || {
-                let domains = query.select(&snapshot, &view.last_samples());
+                let domains = query.select(&snapshot, &view.last_samples(), now);
                 if detailed {
                     let domains = domains.into_iter().map(|view| Domain::of(view));
                     return TaggedJson::list_without_figures(domains);
@@ -97,8 +105,12 @@ async fn page(
 ) -> Content {
     let round = view.last_samples();
     let now = http.engine().now();
+    let follow =
+        if snapshot.len() > MOST_FIGURES { follow.replace("figures=1&", "") } else { follow };
     let print = || html::domain_list::page(request, follow, query, snapshot, &round, now);
-    Content::Html(http.engine().print(list_size(snapshot, true), print).await)
+    // A page has some of the domains, and looks at all of them.
+    let size = ROWS * 1024 + list_size(snapshot, false);
+    Content::Html(http.engine().print(size, print).await)
 }
 
 /// About how many bytes a list has.

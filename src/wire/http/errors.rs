@@ -118,10 +118,11 @@ pub(super) fn creation_failed(
         .and_then(|text| config_text::parse(text, shape::read_config).err());
     let text = text.unwrap_or_default();
     let hint = hint(error, request.caller.is_operator());
-    let page = match config_error {
-        Some(error) => html::create::invalid_config(request, &text, &error),
-        None => html::create::failed(request, &text, &error.to_string(), hint),
+    let failure = match config_error {
+        Some(error) => html::create::Failure::in_text(&text, &error),
+        None => html::create::Failure::of(error, hint),
     };
+    let page = html::create::failed(request, &text, &failure);
     respond(500, &failed_phrase(op), Content::Html(page))
 }
 
@@ -322,7 +323,7 @@ fn refuse(request: &RequestInfo, phrase: &str, kind: &'static ProblemKind, text:
 }
 
 /// The reason phrase of an operation that failed.
-fn failed_phrase(op: &str) -> String {
+pub(super) fn failed_phrase(op: &str) -> String {
     format!("Request failed: {op}")
 }
 
@@ -333,7 +334,7 @@ fn sxp_error(message: &str) -> Content {
 }
 
 /// Advice on a failure. Users of accounts do not see the host's pages.
-fn hint(error: &Error, is_operator: bool) -> &'static str {
+pub(super) fn hint(error: &Error, is_operator: bool) -> &'static str {
     match error {
         Error::NotPermitted { .. } => "An operator of the host can give the account this right.",
         Error::BeyondLimits(_) if is_operator => {

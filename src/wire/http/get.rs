@@ -60,17 +60,6 @@ pub(super) async fn asset(Path((version, name)): Path<(String, String)>) -> Resp
     }
 }
 
-/// `GET /xend/new`
-pub(super) async fn new(State(http): State<Http>, request: RequestInfo) -> Answer {
-    let view = http.view(&request.caller);
-    view.require(OpKind::CreateDomain, "new").map_err(failed(&request, "new"))?;
-    let template = request
-        .query
-        .choice("template", &html::create::TEMPLATE_KEYS)
-        .map_err(|invalid| operation_failed(&request, "new", &invalid.into()))?;
-    Ok(ok(Content::Html(html::create::new(&request, template))))
-}
-
 /// `GET /xend/domain/NAME`. `?op=vcpuinfo` shows the VCPUs; other operations are ignored, since
 /// xend's GET performs no other.
 pub(super) async fn domain(State(http): State<Http>, request: RequestInfo) -> Answer {

@@ -1,9 +1,13 @@
 //! The query of `/xend/domain` for pages and JSON: which domains are listed, and in which order.
+//! A page has [`ROWS`] of them.
 //!
 //! An invalid value is an error that names its parameter. S-expressions keep xend's behaviour: of
 //! these parameters they know `state` alone, and an unknown state lists no domains.
 
-use super::params::Params;
+use super::list_filter::{Filter, Moment};
+use super::list_values::{cpu_percent, memory_mib, shown_state, type_word, vcpu_count};
+use super::natural_order::natural_order;
+use super::params::{Params, bad_value};
 use crate::core::model::Invalid;
 use crate::core::samples::SampleRound;
 use crate::core::snapshot::{DomainView, Snapshot};
@@ -24,16 +28,33 @@ pub(super) const SORT_KEYS: [&str; Column::ALL.len()] = {
     keys
 };
 
+/// The most domains on one page.
+pub(super) const ROWS: usize = 100;
+
 /// A filter and a sort order for the list of domains.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct ListQuery {
     /// `None` for the domains that are on the host.
     pub(super) state: Option<&'static str>,
-    /// A part of the names, in any case.
-    pub(super) contains: String,
+    /// The filter as it was sent.
+    pub(super) q: String,
+    /// The filter; an error if it makes no sense, which a page shows beside it.
+    pub(super) filter: Result<Filter, Invalid>,
     /// The name of a single domain: a page's script asks for one row.
     name: Option<String>,
     pub(super) sort: Sorting,
+    /// The number of the page, from 1; `None` if the client does not ask for one.
+    pub(super) page: Option<usize>,
+}
+
+/// The domains of one page.
+pub(super) struct PageOfDomains<'a> {
+    /// In order.
+    pub(super) views: Vec<&'a Arc<DomainView>>,
+    /// The number of the page, from 1. A page beyond the last one is the last one.
+    pub(super) page: usize,
+    /// The number of all domains that match.
+    pub(super) total: usize,
 }
 
 impl ListQuery {
@@ -41,41 +62,91 @@ impl ListQuery {
     pub(super) fn parse(params: &Params) -> Result<Self, Invalid> {
         let key = params.choice("sort", &SORT_KEYS)?;
         let column = Column::ALL.into_iter().find(|column| Some(column.key()) == key);
+        let q = params.text("q")?.unwrap_or_default();
+        let page = params.text("page")?;
+        let page = page.map(|text| {
+            let number = text.trim().parse().ok().filter(|number| *number > 0);
+            number.ok_or_else(|| bad_value("page", format!("'{text}' is no number from 1 up")))
+        });
         Ok(Self {
             state: params.choice("state", &shape::STATES)?,
-            contains: params.text("q")?.unwrap_or_default(),
+            filter: Filter::parse(&q),
+            q,
             name: params.text("name")?,
             sort: Sorting { by: column.unwrap_or(Column::Name), descending: params.flag("desc")? },
+            page: page.transpose()?,
         })
     }
 
-    /// The domains that match, in order. `round` has their CPU use.
+    /// The domains that match, in order; names are sorted by their bytes, as programs expect it.
+    /// `round` has their CPU use.
     pub(super) fn select<'a>(
         &self,
         snapshot: &'a Snapshot,
         round: &SampleRound,
+        now: SystemTime,
     ) -> Vec<&'a Arc<DomainView>> {
-        let mut views: Vec<_> = snapshot.domains().filter(|view| self.matches(view)).collect();
-        views.sort_by(|a, b| compare(self.sort, a, b, |view| cpu_percent(round, view)));
+        let mut views = self.matching(snapshot, round, now);
+        views.sort_unstable_by(|a, b| self.compare(round, a, b, str::cmp));
         views
     }
 
-    fn matches(&self, view: &DomainView) -> bool {
-        let name = view.name().as_str();
-        shape::is_in_state(view, self.state)
-            && self.name.as_deref().is_none_or(|wanted| wanted == name)
-            && name.to_lowercase().contains(&self.contains.trim().to_lowercase())
+    /// One page of the domains that match, with names in natural order. Of the others none are
+    /// sorted, so that it costs the same on every page.
+    pub(super) fn select_page<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        round: &SampleRound,
+        now: SystemTime,
+    ) -> PageOfDomains<'a> {
+        let mut views = self.matching(snapshot, round, now);
+        let total = views.len();
+        let page = self.page.unwrap_or(1).min(total.div_ceil(ROWS)).max(1);
+        let compare =
+            |a: &&Arc<DomainView>, b: &&Arc<DomainView>| self.compare(round, a, b, natural_order);
+        let before = (page - 1) * ROWS;
+        if before > 0 {
+            views.select_nth_unstable_by(before, compare);
+            views.drain(..before);
+        }
+        if views.len() > ROWS {
+            views.select_nth_unstable_by(ROWS, compare);
+            views.truncate(ROWS);
+        }
+        views.sort_unstable_by(compare);
+        PageOfDomains { views, page, total }
     }
-}
 
-/// A domain's CPU use in percent of one CPU. `None` if there is no sample of it.
-pub(super) fn cpu_percent(round: &SampleRound, view: &DomainView) -> Option<f64> {
-    round.domains.get(&view.uuid).map(|sample| f64::from(sample.cpu))
-}
+    fn matching<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        round: &SampleRound,
+        now: SystemTime,
+    ) -> Vec<&'a Arc<DomainView>> {
+        let Ok(filter) = &self.filter else { return Vec::new() };
+        let matches = |view: &&Arc<DomainView>| {
+            shape::is_in_state(view, self.state)
+                && self.name.as_deref().is_none_or(|wanted| wanted == view.name().as_str())
+                && filter.matches(view, || Moment { cpu: cpu_percent(round, view), now })
+        };
+        snapshot.domains().filter(matches).collect()
+    }
 
-/// The number of online VCPUs; for a domain that is not on the host, of configured ones.
-pub(super) fn vcpu_count(view: &DomainView) -> u32 {
-    view.facts.as_ref().map_or(view.config.vcpus, |facts| facts.online_vcpus)
+    /// A total order: domains with the same value are sorted by name.
+    fn compare(
+        &self,
+        round: &SampleRound,
+        a: &DomainView,
+        b: &DomainView,
+        names: fn(&str, &str) -> Ordering,
+    ) -> Ordering {
+        let by_name = names(a.name().as_str(), b.name().as_str());
+        match self.sort.by {
+            Column::Name if self.sort.descending => by_name.reverse(),
+            Column::Name => by_name,
+            _ => compare(self.sort, a, b, |view| cpu_percent(round, view)).then(by_name),
+        }
+    }
 }
 
 /// Domains without a value come last in both directions.
@@ -97,15 +168,71 @@ fn compare(
         Some(u64::MAX - since.as_secs())
     };
     match sort.by {
-        Column::Name => directed(a.name().cmp(b.name())),
+        Column::Name => Ordering::Equal,
         Column::Id => by_number(a.domid().map(|id| id.0.into()), b.domid().map(|id| id.0.into())),
-        Column::State => directed(shape::state_word(a).cmp(shape::state_word(b))),
-        Column::Memory => directed(a.config.memory.cmp(&b.config.memory)),
+        Column::State => directed(shown_state(a).cmp(&shown_state(b))),
+        Column::Type => directed(type_word(a).cmp(type_word(b))),
+        Column::Memory => directed(memory_mib(a).cmp(&memory_mib(b))),
         Column::Vcpus => directed(vcpu_count(a).cmp(&vcpu_count(b))),
         Column::Cpu => match (cpu(a), cpu(b)) {
             (Some(a), Some(b)) => directed(a.total_cmp(&b)),
             (a, b) => b.is_some().cmp(&a.is_some()),
         },
         Column::Uptime => by_number(uptime(a), uptime(b)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{DomName, DomainConfig};
+    use crate::core::snapshot::fixtures::{running, snapshot, with_domains};
+
+    fn names(query: &str, count: u32) -> (Vec<String>, usize, usize) {
+        let domain = |n: u32| {
+            let name = DomName::new(&format!("web{n}")).unwrap();
+            running(n + 1, DomainConfig::new(name, 64 + u64::from(n % 3)))
+        };
+        let snapshot = with_domains(snapshot(&[]), (0..count).map(domain));
+        let query = ListQuery::parse(&Params::from_query(query)).unwrap();
+        let round = SampleRound::default();
+        let found = query.select_page(&snapshot, &round, SystemTime::UNIX_EPOCH);
+        let mut all = query.select(&snapshot, &round, SystemTime::UNIX_EPOCH);
+        all.sort_by(|a, b| query.compare(&round, a, b, natural_order));
+        let before = (found.page - 1) * ROWS;
+        let part: Vec<_> = all.iter().skip(before).take(ROWS).map(|view| view.uuid).collect();
+        assert_eq!(found.views.iter().map(|view| view.uuid).collect::<Vec<_>>(), part);
+        assert_eq!(found.total, all.len());
+        let names = found.views.iter().map(|view| view.name().to_string()).collect();
+        (names, found.page, found.total)
+    }
+
+    #[test]
+    fn pages_are_parts_of_the_whole_list() {
+        let (first, page, total) = names("", 250);
+        assert_eq!((first.len(), page, total), (100, 1, 250));
+        assert_eq!(first[..3], ["web0", "web1", "web2"]);
+        let (last, page, _) = names("page=3", 250);
+        assert_eq!((last.len(), page), (50, 3));
+        assert_eq!(last[49], "web249");
+        // A page that is not there any more is the last one.
+        assert_eq!(names("page=99", 250), names("page=3", 250));
+        assert_eq!(names("page=2", 0), (vec![], 1, 0));
+        for sort in SORT_KEYS {
+            for page in 1..=3 {
+                names(&format!("sort={sort}&page={page}&desc={}", page % 2), 250);
+            }
+        }
+        assert_eq!(names("q=web1&page=2", 250).2, 111);
+        for page in ["0", "-1", "x", ""] {
+            let query = Params::from_form(format!("page={page}").as_bytes());
+            let error = ListQuery::parse(&query).unwrap_err().to_string();
+            assert!(error.contains("Invalid value for page"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_makes_no_sense_lets_nothing_pass() {
+        assert_eq!(names("q=mem>lots", 3), (vec![], 1, 0));
     }
 }

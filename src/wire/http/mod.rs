@@ -7,8 +7,8 @@
 //! admission    who is let in: operators, users, sessions (session_cookie, sessions); login
 //! pages, page  the table of pages: handler of GET, operations of POST
 //! request      RequestInfo: caller, page, query, format of the answer (format)
-//! get          handlers of GET; also domain_list, events, help, host, openapi, task_pages and
-//!              usage_pages
+//! get          handlers of GET; also domain_list (list_query, list_filter), events, help, host,
+//!              new_domain, openapi, selection, task_pages and usage_pages
 //!   operation_by_get  tells a program that GET does no operation
 //! post         POST: body, multipart and params, or json/request -> operations/ -> engine_request
 //!              -> the engine; tasks keeps what a client does not wait for
@@ -43,10 +43,14 @@ mod host;
 mod html;
 mod json;
 mod list_cache;
+mod list_filter;
 mod list_query;
+mod list_values;
 mod listener_refusals;
 mod login;
 mod multipart;
+mod natural_order;
+mod new_domain;
 mod openapi;
 mod operation;
 mod operation_by_get;
@@ -62,6 +66,8 @@ mod response;
 mod rfb_greeting;
 mod router;
 mod screen_socket;
+mod selected;
+mod selection;
 mod session_cookie;
 mod sessions;
 mod stream_permits;

@@ -8,7 +8,7 @@ use super::format::Format;
 use super::json::problem::Problem;
 use super::json::problem_kind::ProblemKind;
 use super::operation::ParamKind;
-use super::page::{Page, PageAnswer};
+use super::page::Page;
 use super::params::Params;
 use axum::extract::Request;
 use axum::http::Method;
@@ -18,7 +18,7 @@ use axum::response::Response;
 /// that GET of the page does.
 pub(super) fn refusal(page: &Page, request: &Request) -> Option<Response> {
     // A form for people says itself what it has no answer to.
-    let is_form = page.answer == PageAnswer::Form;
+    let is_form = page.is_form();
     if is_form || !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }

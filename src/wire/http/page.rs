@@ -28,6 +28,8 @@ pub(super) struct Page {
 pub(super) enum PageAnswer {
     /// A form for people. Programs have no use for it.
     Form,
+    /// The same for a form that is sent to its own page, of which no operation is made.
+    FormOfPage(FormPage),
     /// The entries of a directory.
     Names,
     /// The ids of objects.
@@ -60,11 +62,20 @@ pub(super) enum PageAnswer {
     Events,
 }
 
+/// A page whose form has a handler of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FormPage {
+    /// An operation on several domains.
+    Selection,
+    /// A domain that is described by fields.
+    NewDomain,
+}
+
 impl Page {
     /// The methods of a page without operations.
     pub(super) const READ_ONLY: &'static [&'static str] = &["GET", "HEAD"];
 
-    /// The methods of the page.
+    /// The methods that programs can use. Only people send the form of a page.
     pub(super) const fn methods(&self) -> &'static [&'static str] {
         if self.operations.is_empty() { Self::READ_ONLY } else { &["GET", "HEAD", "POST"] }
     }
@@ -85,6 +96,11 @@ impl Page {
                 | PageAnswer::Task
                 | PageAnswer::OpenApi
         )
+    }
+
+    /// Whether it is a form for people.
+    pub(super) const fn is_form(&self) -> bool {
+        matches!(self.answer, PageAnswer::Form | PageAnswer::FormOfPage(_))
     }
 
     /// Whether it is the page of one domain.

@@ -1,16 +1,19 @@
 //! The table of pages. The router and the reference are made from it.
 
 use super::etag::TaggedJson;
-use super::html::create::TEMPLATE_KEYS;
 use super::list_query::SORT_KEYS;
-use super::operation::{ParamKind, optional};
+use super::new_domain::fields::TYPE_KEYS;
+use super::operation::{ParamKind, optional, required};
 use super::operations::by_page::{
     DMESG_OPERATIONS, DOMAIN_LIST_OPERATIONS, DOMAIN_OPERATIONS, IMAGE_OPERATIONS, NODE_OPERATIONS,
     SAVED_OPERATIONS, STORAGE_OPERATIONS, VNET_LIST_OPERATIONS, VNET_OPERATIONS,
 };
-use super::page::{Page, PageAnswer};
+use super::page::{FormPage, Page, PageAnswer};
 use super::request::RequestInfo;
-use super::{domain_list, events, get, help, host, openapi, task_pages, usage_pages};
+use super::{
+    domain_list, events, get, help, host, new_domain, openapi, selected, selection, task_pages,
+    usage_pages,
+};
 use crate::core::rights::OpKind;
 use crate::shape;
 use axum::response::Response;
@@ -18,7 +21,7 @@ use axum::routing;
 use std::sync::LazyLock;
 
 /// All pages.
-pub(super) static PAGES: [Page; 31] = [
+pub(super) static PAGES: [Page; 33] = [
     Page {
         path: "/",
         about: "The entry point; the S-expression is empty, as in xend.",
@@ -52,10 +55,10 @@ pub(super) static PAGES: [Page; 31] = [
             ),
             optional(
                 "q",
-                ParamKind::Text("part of a name"),
+                ParamKind::Text("part of a name, or COLUMN:VALUE"),
                 "all domains",
-                "Show the domains with this in their names (HTML and JSON)",
-                "web",
+                "Show the domains that pass this filter (HTML and JSON)",
+                "web state:running mem>1G",
             ),
             optional(
                 "sort",
@@ -65,25 +68,59 @@ pub(super) static PAGES: [Page; 31] = [
                 "cpu",
             ),
             optional("desc", ParamKind::Flag, "0", "Sort in descending order", "1"),
+            optional(
+                "page",
+                ParamKind::Number("from 1 up"),
+                "1",
+                "Page of the list, which has 100 domains (HTML)",
+                "2",
+            ),
         ],
         operations: &DOMAIN_LIST_OPERATIONS,
         answer: PageAnswer::Domains,
         get: || routing::get(domain_list::get),
     },
     Page {
-        path: "/xend/new",
+        path: selected::PATH,
+        about: "A confirmation page for an operation on several domains, which it names.",
+        kind: OpKind::ListDomains,
+        query: &[
+            required("op", ParamKind::Word(&selected::NAMES), "Operation to confirm", "pause"),
+            optional(
+                "domain",
+                ParamKind::Text("name"),
+                "none",
+                "Name of a domain, as often as there are domains",
+                "web1",
+            ),
+        ],
+        operations: &[],
+        answer: PageAnswer::FormOfPage(FormPage::Selection),
+        get: || routing::get(selection::show),
+    },
+    Page {
+        path: new_domain::fields::PATH,
         about: "A form to create or define a domain.",
         kind: OpKind::CreateDomain,
         query: &[optional(
             "template",
-            ParamKind::Word(&TEMPLATE_KEYS),
-            "none",
-            "Template to start from",
+            ParamKind::Word(&TYPE_KEYS),
             "pvh",
+            "Type of guest to start from",
+            "hvm",
         )],
         operations: &[],
+        answer: PageAnswer::FormOfPage(FormPage::NewDomain),
+        get: || routing::get(new_domain::show),
+    },
+    Page {
+        path: "/xend/new/{id}",
+        about: "How far a domain is that the form creates.",
+        kind: OpKind::CreateDomain,
+        query: &[],
+        operations: &[],
         answer: PageAnswer::Form,
-        get: || routing::get(get::new),
+        get: || routing::get(new_domain::progress),
     },
     Page {
         path: "/xend/domain/{domain}",

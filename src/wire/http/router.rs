@@ -7,12 +7,12 @@ use super::errors::{method_not_supported, not_found};
 use super::format::Format;
 use super::host::storage::UPLOAD_PATH;
 use super::host::upload;
-use super::page::Page;
+use super::page::{FormPage, Page, PageAnswer};
 use super::pages::PAGES;
 use super::path::{as_utf8, canonicalize, escape_slashes, unknown_segment};
 use super::request::{RequestInfo, SimulatedHost};
 use super::response::{Content, respond};
-use super::{get, login, operation_by_get, post, response};
+use super::{get, login, new_domain, operation_by_get, post, response, selection};
 use crate::core::caller::Caller;
 use crate::core::model::DomName;
 use crate::core::ports::Logins;
@@ -88,8 +88,16 @@ fn pages() -> Router<Http> {
 
 fn methods(page: &'static Page) -> MethodRouter<Http> {
     (page.get)()
-        .post(move |State(http): State<Http>, info: RequestInfo, request: Request| {
-            post::dispatch(page, http, info, request)
+        .post(move |State(http): State<Http>, info: RequestInfo, request: Request| async move {
+            match page.answer {
+                PageAnswer::FormOfPage(FormPage::Selection) => {
+                    selection::perform(http, info, request).await
+                }
+                PageAnswer::FormOfPage(FormPage::NewDomain) => {
+                    new_domain::post(http, info, request).await
+                }
+                _ => post::dispatch(page, http, info, request).await,
+            }
         })
         .fallback(move |method: Method, headers: HeaderMap| async move {
             method_not_supported(&method, &headers, page.methods())

@@ -120,7 +120,7 @@ impl Daemon {
     /// GET as a browser: the number of bytes on the wire, and the text.
     pub async fn page(&self, path: &str) -> Result<(usize, String)> {
         let head = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\n\
-                    Accept-Encoding: gzip\r\n";
+                    Upgrade-Insecure-Requests: 1\r\nAccept-Encoding: gzip\r\n";
         let request = format!("GET {path} HTTP/1.0\r\n{head}\r\n");
         let answer = ask(TcpStream::connect(&self.address).await?, &request).await?;
         let mut text = String::new();

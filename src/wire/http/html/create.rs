@@ -1,111 +1,147 @@
-//! The page on which domains are created, and the one that shows a new domain.
+//! The page on which domains are created, the one that shows the progress of it, and the one that
+//! shows a new domain.
 
 use super::parts::frame;
+use crate::core::error::Error;
 use crate::core::lifecycle::State;
+use crate::core::model::{Invalid, Uuid};
 use crate::core::snapshot::DomainView;
 use crate::wire::http::config_text::{self, ConfigTextError};
+use crate::wire::http::new_domain::choices::Choices;
+use crate::wire::http::new_domain::creation::{Creation, Progress, Step};
+use crate::wire::http::new_domain::fields::{Fields, PATH};
 use crate::wire::http::operations::power::UNPAUSE;
 use crate::wire::http::operations::save::RESTORE;
+use crate::wire::http::path::encode_segment;
 use crate::wire::http::request::RequestInfo;
-use xend_templates::{CreateError, CreatePage, CreatedPage, Link, Position};
+use xend_templates::{
+    CreateChoices, CreateError, CreatePage, CreatedPage, CreationPage, CreationStep, Link,
+    NewDomain, Position, StepState,
+};
 
-/// The values of `?template=`.
-pub(crate) const TEMPLATE_KEYS: [&str; 3] = [TEMPLATES[0].0, TEMPLATES[1].0, TEMPLATES[2].0];
-
-/// Configurations to start from: key, label, text.
-const TEMPLATES: [(&str, &str, &str); 3] = [
-    (
-        "pv",
-        "PV guest",
-        "(vm
-  (name pv1)
-  (memory 512)
-  (vcpus 1)
-  (image (linux
-    (kernel /boot/vmlinuz)
-    (ramdisk /boot/initrd.img)
-    (args 'root=/dev/xvda1 ro console=hvc0')))
-  (device (vbd (uname phy:/dev/vg0/pv1) (dev xvda) (mode w)))
-  (device (vif (bridge xenbr0)))
-  (on_poweroff destroy) (on_reboot restart) (on_crash restart))
-",
-    ),
-    (
-        "pvh",
-        "PVH guest",
-        "(vm
-  (name pvh1)
-  (memory 1024)
-  (vcpus 2)
-  (image (pvh
-    (kernel /boot/vmlinuz)
-    (ramdisk /boot/initrd.img)
-    (args 'root=/dev/xvda1 ro console=hvc0')))
-  (device (vbd (uname phy:/dev/vg0/pvh1) (dev xvda) (mode w)))
-  (device (vif (bridge xenbr0)))
-  (on_poweroff destroy) (on_reboot restart) (on_crash restart))
-",
-    ),
-    (
-        "hvm",
-        "HVM guest",
-        "(vm
-  (name hvm1)
-  (memory 2048)
-  (vcpus 2)
-  (image (hvm
-    (loader /usr/lib/xen/boot/hvmloader)
-    (boot cd)
-    (vnc 1)
-    (vnclisten 127.0.0.1)))
-  (device (vbd (uname phy:/dev/vg0/hvm1) (dev hda) (mode w)))
-  (device (vbd (uname file:/images/install.iso) (dev hdc:cdrom) (mode r)))
-  (device (vif (type ioemu) (bridge xenbr0)))
-  (on_poweroff destroy) (on_reboot restart) (on_crash restart))
-",
-    ),
-];
-
-/// The page without text, or with a template's.
-pub(crate) fn new(request: &RequestInfo, template: Option<&str>) -> String {
-    let text =
-        TEMPLATES.iter().find(|(key, ..)| Some(*key) == template).map_or("", |(_, _, text)| text);
-    page(request, text.to_owned(), None)
+/// The form that creates domains.
+pub(crate) struct Form<'a> {
+    pub(crate) choices: &'a Choices,
+    pub(crate) fields: &'a NewDomain,
+    /// What the domain is created from.
+    pub(crate) text: &'a str,
 }
 
-/// The page after an error, with the text that was sent.
-pub(crate) fn failed(request: &RequestInfo, text: &[u8], message: &str, hint: &str) -> String {
-    let error = CreateError { message: message.to_owned(), hint: hint.to_owned(), position: None };
-    page(request, String::from_utf8_lossy(text).into_owned(), Some(error))
+/// Why a domain was not created.
+pub(crate) struct Failure(CreateError);
+
+impl Failure {
+    /// An error that is in no field.
+    pub(crate) fn of(error: &Error, hint: &str) -> Self {
+        let message = error.to_string();
+        let is_of_name = matches!(error, Error::NameTaken { .. } | Error::NameIsIdentifier { .. });
+        let field = is_of_name.then(|| "name".to_owned());
+        Self(CreateError { message, hint: hint.to_owned(), position: None, field })
+    }
+
+    /// The refusal of a field.
+    pub(crate) fn in_field(refusal: &Invalid) -> Self {
+        let field = refusal.parameter().map(str::to_owned);
+        let hint = "Change the field and try again.".to_owned();
+        Self(CreateError { message: refusal.to_string(), hint, position: None, field })
+    }
+
+    /// An error in the text that was sent.
+    pub(crate) fn in_text(text: &[u8], error: &ConfigTextError) -> Self {
+        Self(CreateError {
+            message: error.reason.clone(),
+            hint: "Fix the error below and try again.".to_owned(),
+            position: Some(Position { line: error.line, column: column(text, error) }),
+            field: None,
+        })
+    }
 }
 
-/// The page after an error in the text that was sent.
-pub(crate) fn invalid_config(
+/// The column of an error in characters: the reader counts bytes.
+fn column(text: &[u8], error: &ConfigTextError) -> usize {
+    let line = text.split(|byte| *byte == b'\n').nth(error.line.saturating_sub(1));
+    let before = line.and_then(|line| line.get(..error.column.saturating_sub(1)));
+    before.map_or(error.column, |before| String::from_utf8_lossy(before).chars().count() + 1)
+}
+
+/// The page with a text that the fields make.
+pub(crate) fn page(request: &RequestInfo, form: &Form<'_>, failure: Option<&Failure>) -> String {
+    edited_page(request, form, form.text, failure)
+}
+
+/// The page with a text that somebody has edited; the fields make `made`.
+pub(crate) fn edited_page(
     request: &RequestInfo,
-    text: &[u8],
-    error: &ConfigTextError,
+    form: &Form<'_>,
+    made: &str,
+    failure: Option<&Failure>,
 ) -> String {
-    let error = CreateError {
-        message: error.reason.clone(),
-        hint: "Fix the error below and try again.".to_owned(),
-        position: Some(Position { line: error.line, column: error.column }),
-    };
-    page(request, String::from_utf8_lossy(text).into_owned(), Some(error))
-}
-
-fn page(request: &RequestInfo, text: String, error: Option<CreateError>) -> String {
-    let link = |(key, label, _): &(&str, &str, &str)| {
-        Link::new(*label, format!("/xend/new?template={key}"))
-    };
+    let Choices { bridges, images, new_image } = form.choices;
+    let storage = new_image.as_ref().and_then(|image| image.parent());
     CreatePage {
         frame: frame(request),
-        href: "/xend/domain".to_owned(),
-        templates: TEMPLATES.iter().map(link).collect(),
-        text,
-        error,
+        href: PATH.to_owned(),
+        list_href: "/xend/domain".to_owned(),
+        fields: form.fields.clone(),
+        choices: CreateChoices {
+            bridges: bridges.clone(),
+            images: images.iter().map(|it| (it.uname.clone(), it.label.clone())).collect(),
+            storage: storage.map(|dir| dir.display().to_string()),
+        },
+        text: form.text.to_owned(),
+        made: made.to_owned(),
+        error: failure.map(|failure| failure.0.clone()),
         can_restore: RESTORE.is_offered(&request.access()),
     }
     .render()
+}
+
+/// The page after an error in a text that was sent without fields, from a file or by a script.
+pub(crate) fn failed(request: &RequestInfo, text: &[u8], failure: &Failure) -> String {
+    let choices = Choices::default();
+    let fields = Fields::of_type(None, &choices, Uuid::nil());
+    let text = String::from_utf8_lossy(text);
+    let form = Form { choices: &choices, fields: &fields.typed, text: &text };
+    edited_page(request, &form, "", Some(failure))
+}
+
+/// How far a creation is. With a failure, the domain exists all the same.
+pub(crate) fn progress(
+    request: &RequestInfo,
+    creation: &Creation,
+    failure: Option<&Failure>,
+) -> String {
+    let progress = creation.progress();
+    let state = |number: usize| match progress {
+        Progress::Failed { step, .. } if step == number => StepState::Failed,
+        Progress::At(step) if step == number => StepState::UnderWay,
+        Progress::At(step) | Progress::Failed { step, .. } if step < number => StepState::Waiting,
+        _ => StepState::Done,
+    };
+    let step = |(number, step): (usize, &Step)| CreationStep {
+        label: label(*step).to_owned(),
+        state: state(number),
+    };
+    CreationPage {
+        frame: frame(request),
+        domain: Link::new(
+            creation.name.clone(),
+            format!("/xend/domain/{}", encode_segment(&creation.name)),
+        ),
+        steps: creation.steps.iter().enumerate().map(step).collect(),
+        error: failure.map(|failure| (failure.0.message.clone(), failure.0.hint.clone())),
+    }
+    .render()
+}
+
+const fn label(step: Step) -> &'static str {
+    match step {
+        Step::MakeImage => "Make the disk image",
+        Step::Define => "Store the definition",
+        Step::Build => "Build the domain",
+        Step::ConnectDevices => "Connect its devices",
+        Step::Start => "Start it",
+    }
 }
 
 /// The page of a domain that was just created.
@@ -123,15 +159,19 @@ pub(crate) fn created(request: &RequestInfo, view: &DomainView, href: &str) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::read_config;
-    use crate::sxp::{Limits, read_one};
 
     #[test]
-    fn templates_are_valid() {
-        for (key, _, text) in TEMPLATES {
-            let sxp = read_one(text.as_bytes(), &Limits::default()).unwrap();
-            let config = read_config(&sxp).unwrap_or_else(|error| panic!("{key}: {error}"));
-            assert!(config.devices.len() >= 2, "{key}");
-        }
+    fn a_column_is_counted_in_characters() {
+        let error = |line, column| ConfigTextError {
+            is_syntax: false,
+            line,
+            column,
+            reason: String::new(),
+        };
+        let text = "(vm\n (name käse) x".as_bytes();
+        assert_eq!(column(text, &error(2, 13)), 12);
+        assert_eq!(column(text, &error(1, 1)), 1);
+        assert_eq!(column(text, &error(9, 7)), 7);
+        assert_eq!(column(text, &error(2, 99)), 99);
     }
 }

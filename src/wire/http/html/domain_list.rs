@@ -1,17 +1,21 @@
 //! The page with the list of domains.
 
-use super::parts::{domain_path, domain_segment, frame, progress, state_letters};
+use super::parts::{domain_path, domain_segment, frame, state_letters};
 use crate::core::lifecycle::State;
 use crate::core::rights::{Access, OpKind};
 use crate::core::samples::SampleRound;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
-use crate::wire::http::list_query::{ListQuery, cpu_percent, vcpu_count};
+use crate::wire::http::list_query::{ListQuery, PageOfDomains, ROWS};
+use crate::wire::http::list_values::{cpu_percent, memory_mib, shown_state, type_word, vcpu_count};
 use crate::wire::http::operation::Operation;
 use crate::wire::http::operations::by_page::DOMAIN_OPERATIONS;
 use crate::wire::http::request::RequestInfo;
+use crate::wire::http::selected;
 use std::time::SystemTime;
-use xend_templates::{Action, DomainList, DomainRow, StateTab, Uptime};
+use xend_templates::{
+    Action, DomainList, DomainRow, Paging, PlainLine, PlainList, StateTab, Uptime,
+};
 
 /// The tabs: the value of `state`, and a label.
 const STATES: [(Option<&str>, &str); 7] = [
@@ -32,49 +36,78 @@ pub(crate) fn page(
     round: &SampleRound,
     now: SystemTime,
 ) -> String {
-    let tab = |(state, label): (Option<&str>, &str)| StateTab {
-        state: state.map(str::to_owned),
-        label: label.to_owned(),
-        count: snapshot.domains().filter(|view| shape::is_in_state(view, state)).count(),
-    };
     let access = request.access();
+    let PageOfDomains { views, page, total } = query.select_page(snapshot, round, now);
+    // Scripts of 2006 ask for the list as it was: all of it.
+    let is_for_script = !request.is_navigation && query.page.is_none();
+    let plain = || PlainList {
+        url: request.url(),
+        lines: query.select(snapshot, round, now).into_iter().filter_map(|it| line(it)).collect(),
+    };
+    let bulk = selected::operations().filter(|operation| operation.is_offered(&access));
     DomainList {
         frame: frame(request),
         follow,
-        url: request.url(),
         path: request.path.clone(),
-        states: STATES.map(tab).to_vec(),
-        contains: query.contains.clone(),
+        states: tabs(snapshot),
+        filter: query.q.clone(),
+        filter_error: query.filter.as_ref().err().map(ToString::to_string),
         state: query.state.map(str::to_owned),
         sort: query.sort,
-        rows: query
-            .select(snapshot, round)
+        rows: views
             .into_iter()
             .map(|view| row(&access, view, cpu_percent(round, view), now))
             .collect(),
+        paging: Paging { page, rows: ROWS, total },
+        bulk: bulk
+            .map(|operation| (operation.name.to_owned(), operation.label.to_owned()))
+            .collect(),
+        plain: is_for_script.then(plain),
         can_create: access.may(OpKind::CreateDomain),
     }
     .render()
+}
+
+/// The tabs with their counts.
+fn tabs(snapshot: &Snapshot) -> Vec<StateTab> {
+    let mut counts = [0; STATES.len()];
+    for view in snapshot.domains() {
+        for ((state, _), count) in STATES.iter().zip(&mut counts) {
+            *count += usize::from(shape::is_in_state(view, *state));
+        }
+    }
+    let tab = |((state, label), count): (&(Option<&str>, &str), usize)| StateTab {
+        state: state.map(str::to_owned),
+        label: (*label).to_owned(),
+        count,
+    };
+    STATES.iter().zip(counts).map(tab).collect()
+}
+
+/// The line of a domain on the host, for monitors.
+fn line(view: &DomainView) -> Option<PlainLine> {
+    Some(PlainLine {
+        name: view.name().to_string(),
+        segment: domain_segment(view),
+        id: view.domid()?.0,
+        memory_mib: view.config.memory,
+    })
 }
 
 fn row(access: &Access, view: &DomainView, cpu: Option<f64>, now: SystemTime) -> DomainRow {
     DomainRow {
         name: view.name().to_string(),
         id: view.domid().map(|domid| domid.0),
-        memory_mib: view.config.memory,
-        memory_now_mib: view
-            .facts
-            .as_ref()
-            .map_or(view.config.memory, |facts| facts.memory_kib / 1024),
+        memory_now_mib: memory_mib(view),
         letters: state_letters(view),
-        state: shape::state_word(view).to_owned(),
+        state: shown_state(view).into_owned(),
+        percent: view.progress.map(|progress| progress.percent()),
+        kind: type_word(view).to_owned(),
         vcpus: vcpu_count(view),
         cpu,
         uptime: uptime(view, now),
         addresses: addresses(view),
         devices: devices(view),
-        progress: progress(view)
-            .map(|progress| format!("{} {} %", progress.operation, progress.percent)),
         actions: actions(access, view, &domain_path(view)),
         segment: domain_segment(view),
     }

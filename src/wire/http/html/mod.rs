@@ -15,6 +15,7 @@ pub(super) mod node;
 mod operation_groups;
 pub(super) mod parts;
 pub(super) mod plain_form;
+pub(super) mod selection;
 mod situation;
 pub(super) mod text;
 mod units;

@@ -6,7 +6,7 @@ use crate::core::rights::OpKind;
 use crate::core::samples::SampleRound;
 use crate::core::snapshot::{DomainView, Snapshot};
 use crate::shape;
-use crate::wire::http::list_query::cpu_percent;
+use crate::wire::http::list_values::cpu_percent;
 use crate::wire::http::request::RequestInfo;
 use std::sync::Arc;
 use xend_templates::{DomainUsage, Fact, Link, NodePage, Share, Shares};

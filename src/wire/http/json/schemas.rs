@@ -77,7 +77,7 @@ impl Schemas {
     /// The media type and the schema of what GET answers with; `None` for a form.
     pub(crate) fn page(&mut self, answer: PageAnswer) -> Option<(&'static str, Value)> {
         let schema = match answer {
-            PageAnswer::Form => return None,
+            PageAnswer::Form | PageAnswer::FormOfPage(_) => return None,
             PageAnswer::Text => return Some(("text/plain", json!({"type": "string"}))),
             PageAnswer::ConfigFile => {
                 return Some(("application/sxp", json!({"type": "string"})));

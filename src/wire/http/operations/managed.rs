@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 const PAUSED: Param = optional("paused", ParamKind::Flag, "0", "Leave the domain paused", "1");
 
-pub(super) static START: Operation = Operation {
+pub(crate) static START: Operation = Operation {
     name: "start",
     label: "Start",
     about: "Builds a defined domain, waits for its devices and unpauses it.",
@@ -25,7 +25,7 @@ pub(super) static START: Operation = Operation {
     },
 };
 
-pub(super) static DELETE: Operation = Operation {
+pub(crate) static DELETE: Operation = Operation {
     name: "delete",
     label: "Delete",
     about: "Deletes the definition of a halted domain.",
@@ -37,7 +37,7 @@ pub(super) static DELETE: Operation = Operation {
     build: |request| request.change(DomainOp::Delete),
 };
 
-pub(super) static SUSPEND: Operation = Operation {
+pub(crate) static SUSPEND: Operation = Operation {
     name: "suspend",
     label: "Suspend",
     about: "Saves the memory of a managed domain to a file that xend keeps, and stops the domain.",
@@ -49,7 +49,7 @@ pub(super) static SUSPEND: Operation = Operation {
     build: |request| request.change(DomainOp::Suspend),
 };
 
-pub(super) static RESUME: Operation = Operation {
+pub(crate) static RESUME: Operation = Operation {
     name: "resume",
     label: "Resume",
     about: "Restores a suspended domain, which continues where it stopped.",

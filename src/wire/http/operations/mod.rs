@@ -9,7 +9,7 @@ mod create;
 mod credit;
 pub(super) mod devices;
 pub(super) mod guest;
-mod managed;
+pub(super) mod managed;
 mod memory;
 mod migrate;
 mod network_keys;

@@ -8,7 +8,7 @@ use crate::wire::http::operation::{DESTROYABLE, GUEST, Operation, ParamKind, Suc
 use serde::{Deserialize, Deserializer};
 use std::str::FromStr;
 
-pub(super) static PAUSE: Operation = Operation {
+pub(crate) static PAUSE: Operation = Operation {
     name: "pause",
     label: "Pause",
     about: "Stops scheduling the domain's VCPUs.",
@@ -32,7 +32,7 @@ pub(crate) static UNPAUSE: Operation = Operation {
     build: |request| request.change(DomainOp::Unpause),
 };
 
-pub(super) static DESTROY: Operation = Operation {
+pub(crate) static DESTROY: Operation = Operation {
     name: "destroy",
     label: "Destroy",
     about: "Terminates the domain immediately. A managed domain stays defined; a suspended one \
@@ -57,7 +57,7 @@ pub(super) static RESET: Operation = Operation {
     build: |request| request.change(DomainOp::Reset),
 };
 
-pub(super) static SHUTDOWN: Operation = Operation {
+pub(crate) static SHUTDOWN: Operation = Operation {
     name: "shutdown",
     label: "Shut down",
     about: "Asks the guest to shut down. on_poweroff, on_reboot and on_crash decide what happens \

@@ -1,0 +1,55 @@
+//! The pages of an operation on several domains.
+
+use super::parts::{domain_link, frame};
+use crate::wire::http::operation::Operation;
+use crate::wire::http::request::RequestInfo;
+use crate::wire::http::selected::{PATH, Selected};
+use xend_templates::{SelectionPage, SelectionResult, SkippedDomain};
+
+/// The question before.
+pub(crate) fn question(
+    request: &RequestInfo,
+    operation: &Operation,
+    selected: &[Selected],
+) -> String {
+    let mut page = SelectionPage {
+        frame: frame(request),
+        href: PATH.to_owned(),
+        op: operation.name.to_owned(),
+        label: operation.label.to_owned(),
+        about: operation.about.to_owned(),
+        data_loss: operation.data_loss.map(str::to_owned),
+        domains: Vec::new(),
+        skipped: Vec::new(),
+    };
+    for one in selected {
+        match one {
+            Selected::Domain(view) => page.domains.push(domain_link(view)),
+            Selected::Skipped { name, reason } => {
+                page.skipped.push(SkippedDomain { name: name.clone(), reason: reason.clone() });
+            }
+        }
+    }
+    page.render()
+}
+
+/// What came of it.
+pub(crate) fn results(
+    request: &RequestInfo,
+    operation: &Operation,
+    results: &[(String, Result<(), String>)],
+) -> String {
+    let mut page = SelectionResult {
+        frame: frame(request),
+        label: operation.label.to_owned(),
+        done: Vec::new(),
+        failed: Vec::new(),
+    };
+    for (name, result) in results {
+        match result {
+            Ok(()) => page.done.push(name.clone()),
+            Err(error) => page.failed.push((name.clone(), error.clone())),
+        }
+    }
+    page.render()
+}

@@ -1,0 +1,231 @@
+//! `/xend/new`: a domain is described by fields, of which the S-expression is made that can be
+//! edited; then it is created in steps, which a page shows.
+//!
+//! The text counts if it was edited: if it is not the one that the form was sent with (`made`), it
+//! is what the domain is created from. Else the fields are. That works without scripts.
+
+pub(super) mod choices;
+pub(super) mod creation;
+pub(super) mod fields;
+
+use super::body::{BodyError, Form, read_form};
+use super::context::Http;
+use super::errors::{
+    busy, failed_phrase, hint, malformed_request, no_operations, not_found, operation_failed,
+    too_large,
+};
+use super::html;
+use super::params::{Params, bad_value};
+use super::request::RequestInfo;
+use super::response::{Content, ok, respond, see_other};
+use super::{config_text, path};
+use crate::core::error::Error;
+use crate::core::model::{DomName, DomainConfig, Invalid, Uuid, parse_uuid};
+use crate::core::rights::OpKind;
+use crate::core::view::View;
+use crate::memory_budget::Reservation;
+use crate::shape;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use choices::Choices;
+use creation::{Plan, Progress};
+use fields::{Fields, PATH, TYPE_KEYS};
+use std::time::Duration;
+
+/// The size limit of the form in bytes. A creation keeps it for a while.
+const MAX_FORM: usize = 128 << 10;
+
+/// The time that a browser waits for the end, before it gets the page with the progress.
+const AT_ONCE: Duration = Duration::from_millis(700);
+
+/// What the form is sent for.
+const OPS: [&str; 2] = ["create", "preview"];
+
+/// `GET /xend/new`
+pub(super) async fn show(
+    State(http): State<Http>,
+    request: RequestInfo,
+) -> Result<Response, Response> {
+    let view = http.view(&request.caller);
+    view.require(OpKind::CreateDomain, "new")
+        .map_err(|error| operation_failed(&request, "new", &error))?;
+    let template = request
+        .query
+        .choice("template", &TYPE_KEYS)
+        .map_err(|invalid| operation_failed(&request, "new", &invalid.into()))?;
+    let new_image = http.engine().new_uuid();
+    let choices = Choices::read(&view, new_image).await;
+    let fields = Fields::of_type(template, &choices, new_image);
+    let text = fields.text(&choices);
+    let form = html::create::Form { choices: &choices, fields: &fields.typed, text: &text };
+    Ok(ok(Content::Html(html::create::page(&request, &form, None))))
+}
+
+/// A form that was sent.
+struct Sent {
+    params: Params,
+    fields: Fields,
+    choices: Choices,
+    /// What the fields make.
+    made: String,
+    /// What the domain is created from.
+    text: Vec<u8>,
+    is_edited: bool,
+}
+
+impl Sent {
+    async fn read(http: &Http, view: &View, params: Params) -> Result<Self, Invalid> {
+        let fields = Fields::parse(&params, http.engine().new_uuid())?;
+        let choices = Choices::read(view, fields.new_image).await;
+        let made = fields.text(&choices);
+        let sent =
+            |name| params.optional_bytes(name).map(|text| without_cr(&text.unwrap_or_default()));
+        let (text, before) = (sent("config")?, sent("made")?);
+        let is_edited = !text.trim_ascii().is_empty() && text.trim_ascii() != before.trim_ascii();
+        let text = if is_edited { text } else { made.clone().into_bytes() };
+        Ok(Self { params, fields, choices, made, text, is_edited })
+    }
+
+    fn page(&self, request: &RequestInfo, failure: Option<&html::create::Failure>) -> String {
+        let text = String::from_utf8_lossy(&self.text);
+        let made = if self.is_edited { Some(self.made.as_str()) } else { None };
+        let form =
+            html::create::Form { choices: &self.choices, fields: &self.fields.typed, text: &text };
+        match made {
+            Some(made) => html::create::edited_page(request, &form, made, failure),
+            None => html::create::page(request, &form, failure),
+        }
+    }
+
+    fn failed(&self, request: &RequestInfo, failure: &html::create::Failure) -> Response {
+        respond(500, &failed_phrase("create"), Content::Html(self.page(request, Some(failure))))
+    }
+
+    /// The domain that is asked for, or the page that says what is wrong with it.
+    fn config(&self, request: &RequestInfo, view: &View) -> Result<DomainConfig, Response> {
+        if !self.is_edited
+            && let Err(refusal) = self.fields.check(&self.choices)
+        {
+            return Err(self.failed(request, &html::create::Failure::in_field(&refusal)));
+        }
+        let config = config_text::parse(&self.text, shape::read_config).map_err(|error| {
+            self.failed(request, &html::create::Failure::in_text(&self.text, &error))
+        })?;
+        // Defining it would replace the definition, which a form for new domains must not.
+        let is_taken = view.snapshot().by_name(&DomName::adopted(config.name.as_str())).is_some();
+        if is_taken {
+            let refusal = bad_value(
+                "name",
+                format!("there is a domain {}, choose another name", config.name),
+            );
+            return Err(self.failed(request, &html::create::Failure::in_field(&refusal)));
+        }
+        Ok(config)
+    }
+}
+
+/// Browsers end the lines of a text area in CR LF.
+fn without_cr(text: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(|byte| *byte != b'\r').collect()
+}
+
+/// `POST /xend/new`: shows the form with the text that its fields make, or creates the domain.
+pub(super) async fn post(
+    http: Http,
+    request: RequestInfo,
+    raw_request: Request,
+) -> Result<Response, Response> {
+    if !request.format.is_html() {
+        return Err(no_operations(&request));
+    }
+    let view = http.view(&request.caller);
+    view.require(OpKind::CreateDomain, "new")
+        .map_err(|error| operation_failed(&request, "new", &error))?;
+    let form = read_form(&http, raw_request, MAX_FORM).await.map_err(|error| match error {
+        BodyError::OverBudget(over) => busy(&request, &over.to_string()),
+        BodyError::TooLarge => too_large(&request, MAX_FORM),
+        BodyError::Malformed(reason) => malformed_request(&request, &reason),
+    })?;
+    let Form { params, memory } = form;
+    let refused = |invalid: Invalid| operation_failed(&request, "create", &invalid.into());
+    let op = params.choice("op", &OPS).map_err(refused)?;
+    let sent = Sent::read(&http, &view, params).await.map_err(refused)?;
+    if op == Some("preview") {
+        let sent = Sent { text: sent.made.clone().into_bytes(), is_edited: false, ..sent };
+        return Ok(ok(Content::Html(sent.page(&request, None))));
+    }
+    let config = sent.config(&request, &view)?;
+    create(&http, &request, sent, config, memory).await
+}
+
+async fn create(
+    http: &Http,
+    request: &RequestInfo,
+    sent: Sent,
+    config: DomainConfig,
+    memory: Reservation,
+) -> Result<Response, Response> {
+    let Sent { params, fields, choices, text, .. } = sent;
+    let plan = Plan {
+        image: fields.image_to_make(&choices, &String::from_utf8_lossy(&text)),
+        start: fields.typed.start,
+        managed: fields.typed.managed,
+        config,
+    };
+    let begun = http.creations().begin(http.engine(), &request.caller, plan, params, memory);
+    let (id, creation) = begun
+        .ok_or_else(|| busy(request, "Many domains are being created, wait for one of them"))?;
+    match creation.wait(AT_ONCE).await {
+        Progress::At(_) => Ok(see_other(&format!("{PATH}/{id}"))),
+        Progress::Done => Ok(see_other(&domain_path(&creation.name))),
+        Progress::Failed { .. } => ended_page(http, request, id).await,
+    }
+}
+
+fn domain_path(name: &str) -> String {
+    format!("/xend/domain/{}", path::encode_segment(name))
+}
+
+/// `GET /xend/new/ID`: how far a creation is. When it is done, the domain's page.
+pub(super) async fn progress(
+    State(http): State<Http>,
+    request: RequestInfo,
+) -> Result<Response, Response> {
+    let id = parse_uuid(request.name()).ok();
+    let found = id.and_then(|id| Some((id, http.creations().get(id, &request.caller)?)));
+    let Some((id, creation)) = found else {
+        return Err(not_found(&request, &format!("No such creation {}", request.name())));
+    };
+    match creation.progress() {
+        Progress::At(_) => Ok(ok(Content::Html(html::create::progress(&request, &creation, None)))),
+        Progress::Done => Ok(see_other(&domain_path(&creation.name))),
+        Progress::Failed { .. } => ended_page(&http, &request, id).await,
+    }
+}
+
+/// The page of a creation that failed: the form as it was sent, or a link to the domain if there is
+/// one all the same.
+async fn ended_page(http: &Http, request: &RequestInfo, id: Uuid) -> Result<Response, Response> {
+    let creation = http.creations().get(id, &request.caller);
+    let creation = creation.ok_or_else(|| not_found(request, "No such creation"))?;
+    let Progress::Failed { error, has_domain, .. } = creation.progress() else {
+        return Ok(see_other(&format!("{PATH}/{id}")));
+    };
+    let hint = hint(&error, request.caller.is_operator());
+    if has_domain {
+        let failure = html::create::Failure::of(&error, hint);
+        let page = html::create::progress(request, &creation, Some(&failure));
+        return Ok(respond(500, &failed_phrase("start"), Content::Html(page)));
+    }
+    let view = http.view(&request.caller);
+    let sent = Sent::read(http, &view, creation.form.clone()).await;
+    let sent = sent.map_err(|invalid| operation_failed(request, "create", &invalid.into()))?;
+    let failure = match &*error {
+        Error::Invalid(_) => config_text::parse(&sent.text, shape::read_config)
+            .err()
+            .map(|error| html::create::Failure::in_text(&sent.text, &error)),
+        _ => None,
+    };
+    let failure = failure.unwrap_or_else(|| html::create::Failure::of(&error, hint));
+    Ok(sent.failed(request, &failure))
+}
