@@ -24,6 +24,17 @@ pub struct OperationForm {
 }
 
 impl OperationForm {
+    /// The form under its label, folded up.
+    pub(crate) fn folded(&self, href: &str) -> Markup {
+        html! {
+            details {
+                summary { (self.label) " " small { code { (self.op) } } }
+                p { (self.about) }
+                (self.form(href))
+            }
+        }
+    }
+
     /// The form, which posts to `href`.
     pub(crate) fn form(&self, href: &str) -> Markup {
         form::post(
@@ -97,13 +108,7 @@ pub(crate) fn operations(href: &str, groups: &[OperationGroup]) -> Markup {
     html! {
         @for group in groups {
             h3 { (group.title) }
-            @for operation in &group.operations {
-                details {
-                    summary { (operation.label) " " small { code { (operation.op) } } }
-                    p { (operation.about) }
-                    (operation.form(href))
-                }
-            }
+            @for operation in &group.operations { (operation.folded(href)) }
         }
     }
 }

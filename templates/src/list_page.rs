@@ -1,6 +1,6 @@
 //! A page of tables: what the host has of a kind, with a filter and forms.
 
-use crate::domain_operations::{OperationForm, operations};
+use crate::domain_operations::OperationForm;
 use crate::form;
 use crate::layout::{Frame, Layout};
 use crate::parts::{Fact, Link, fact_table};
@@ -90,7 +90,7 @@ impl ListPage {
             section.card aria-labelledby="operations-title" {
                 h2 #operations-title { "Operations" }
                 @for TargetForm { href, operation } in &self.forms {
-                    (operations(href, std::slice::from_ref(operation)))
+                    (operation.folded(href))
                 }
                 @if let Some(upload) = &self.upload { (upload.markup()) }
             }

@@ -10,7 +10,7 @@ use xend::core::caller::{Caller, Via};
 use xend::core::engine::{Engine, Settings};
 use xend::wire::http::Http;
 
-const PAGES: [&str; 29] = [
+const PAGES: [&str; 30] = [
     "/",
     "/xend",
     "/xend/domain",

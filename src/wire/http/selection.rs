@@ -99,6 +99,7 @@ async fn perform_one(
         params: &Params::from_query("reason=poweroff"),
         config: None,
         policy: &http.view(&request.caller).policy(),
+        new_uuid: http.engine().new_uuid(),
     })?;
     engine_request.ask(http.engine(), &request.caller).await.map(drop)
 }

@@ -1,5 +1,6 @@
 //! The form of an operation, made from its parameters.
 
+use super::plain_form;
 use super::situation::{Situation, possible_words};
 use crate::core::model::SedfParams;
 use crate::core::snapshot::DomainView;
@@ -38,16 +39,11 @@ fn field(
         ParamKind::Number(_) | ParamKind::Quantity(_) => {
             bounds(op, param.name, view, situation.host_memory)
         }
-        ParamKind::Flag => FieldKind::Flag,
         ParamKind::Word(words) => {
             let words = possible_words(op, words, view);
             FieldKind::Words(words.into_iter().map(str::to_owned).collect())
         }
-        ParamKind::Text(_) | ParamKind::Path => FieldKind::Text,
-        ParamKind::Password => FieldKind::Password,
-        ParamKind::Lines(_) | ParamKind::Json(_) | ParamKind::Config(_) => {
-            FieldKind::Lines(param.example.to_owned())
-        }
+        _ => plain_form::kind_of(param),
     };
     let single = match &kind {
         FieldKind::Words(words) => match words.as_slice() {
@@ -61,37 +57,13 @@ fn field(
         || current(op, param.name, view, situation.sedf).unwrap_or_else(|| default(param));
     Field {
         name: param.name.to_owned(),
-        label: label(param.name),
+        label: plain_form::label(param.name),
         about: param.about.to_owned(),
         unit: param.kind.unit(),
         kind: if single.is_some() { FieldKind::Fixed } else { kind },
         required: param.default.is_none(),
         value: single.unwrap_or_else(initial),
     }
-}
-
-/// The name of a parameter for people.
-fn label(param: &str) -> String {
-    let name = match param {
-        "target" => "Memory",
-        "memory" => "Maximum memory",
-        "vcpus" => "VCPUs",
-        "vcpu" => "VCPU",
-        "cpumap" => "CPUs",
-        "cap" => "Limit",
-        "extratime" => "Idle time",
-        "type" => "Device class",
-        "dev" => "Device",
-        "config" => "Configuration",
-        "rm_cfg" => "From the definition",
-        "ssl" => "Encryption",
-        "dns" => "Name servers",
-        "vif" => "Interface",
-        other => other,
-    };
-    let mut chars = name.chars();
-    let first = chars.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(chars).map(|c| if c == '_' { ' ' } else { c }).collect()
 }
 
 /// The keys by their character codes.

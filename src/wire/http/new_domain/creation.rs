@@ -4,7 +4,7 @@ use crate::core::caller::{Caller, Principal};
 use crate::core::engine::Engine;
 use crate::core::error::Error;
 use crate::core::model::{ClientData, ClientValue, DomainConfig, DomainRef, Uuid, Vdi, VdiKind};
-use crate::core::op::{Change, DomainOp};
+use crate::core::op::{Change, DomainOp, ImageContent};
 use crate::memory_budget::Reservation;
 use crate::wire::http::params::Params;
 use std::collections::VecDeque;
@@ -152,7 +152,7 @@ fn image(uuid: Uuid, size: u64, name: &str) -> Result<Change, Error> {
     };
     let mut client_data = ClientData::default();
     client_data.set("name_label", Some(ClientValue::Text(name.to_owned())))?;
-    Ok(Change::CreateVdi { uuid, vdi: Box::new(vdi), client_data, copy: None })
+    Ok(Change::CreateVdi { uuid, vdi: Box::new(vdi), client_data, content: ImageContent::Empty })
 }
 
 /// All creations that are under way, and the last ones that have ended.
