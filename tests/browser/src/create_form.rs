@@ -30,7 +30,7 @@ pub async fn use_form(browser: &Browser, daemon: &Daemon) -> Result<()> {
     browser.click("#new [name=disk][value=none]").await?;
     browser.until(&format!("!{TEXT}.includes('vbd')")).await?;
     browser.click("#new [name=disk][value=new]").await?;
-    text_has(browser, ".img)").await?;
+    text_has(browser, ".img").await?;
     browser.shot("create-form").await?;
     pictures(browser, "create").await?;
     browser.click("#new button[value=create]").await?;
