@@ -350,6 +350,7 @@ fn crate_roots() -> impl Iterator<Item = PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     [
         "agent",
+        "fleet-model",
         "guest-protocol",
         "libvirt-xml",
         "password-prompt",
